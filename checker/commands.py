@@ -1,0 +1,232 @@
+"""The verbs of `reversi-checker` that run a gateway, read it, and act on it."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from checker.cli import ExitCode
+from checker.config import Layout, load_config
+from checker.control import Aim, Control, Outcome, Verb, outcome_json
+from checker.model import Event, Forward, InvalidValue, NodeName, Status, Tunnel, is_stale, joined, parse_port, tunnel_json
+from checker.registry import Registry, read_registry
+from checker.store import StateFile, StateMissing, Sweep, event_row, open_reader
+from checker.table import age, aligned, clock
+
+if TYPE_CHECKING:
+    Verbs = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - argparse has no public name for it
+
+FOLLOW_EVERY_S = 0.3
+
+
+def add_to(verbs: Verbs) -> None:
+    """Declare these verbs."""
+    raw = argparse.RawDescriptionHelpFormatter
+    up = verbs.add_parser("up", help="a private sshd and the daemon, in the foreground", formatter_class=raw,
+                          epilog="example: reversi-checker --home ~/gateway up --ssh-port 2222")
+    up.add_argument("--ssh-port", type=int, default=2222, metavar="N", help="where its sshd listens (default 2222; 0: any free one)")
+    up.add_argument("--listen", default="127.0.0.1", metavar="ADDR", help="the address that it listens on (default 127.0.0.1)")
+    up.set_defaults(command=cmd_up)
+    serve = verbs.add_parser("serve", help="the daemon alone, beside an sshd that runs already", formatter_class=raw,
+                             epilog="example: reversi-checker --home ~/gateway serve")
+    serve.set_defaults(command=cmd_serve)
+    status = verbs.add_parser("status", help="every forward and what was last seen of it", formatter_class=raw,
+                              epilog="example: reversi-checker status --json office\nexit code 1: some forward shown is not up")
+    status.add_argument("node", nargs="*", help="only these nodes")
+    status.add_argument("--json", action="store_true", help="one JSON document")
+    status.set_defaults(command=cmd_status)
+    for verb, text in ((Verb.PROBE, "probe now, and act on what is seen"), (Verb.KILL, "end the sshd process that holds the port"),
+                       (Verb.RESET, "kill, and begin with a clean slate: no strikes, no flaps")):
+        add_action(verbs, verb, text)
+    log = verbs.add_parser("log", help="what happened: changes, kills, refusals", formatter_class=raw,
+                           epilog="example: reversi-checker log --node office --follow")
+    log.add_argument("--node", help="only this node's")
+    log.add_argument("--limit", type=int, default=100, metavar="N", help="the newest N (default 100)")
+    log.add_argument("--follow", action="store_true", help="go on with what comes, until interrupted")
+    log.add_argument("--json", action="store_true", help="one JSON document; with --follow one an event")
+    log.set_defaults(command=cmd_log)
+
+
+def add_action(verbs: Verbs, verb: Verb, text: str) -> None:
+    action = verbs.add_parser(verb.value, help=text, formatter_class=argparse.RawDescriptionHelpFormatter,
+                              description=f"{text[0].upper()}{text[1:]}.",
+                              epilog=f"example: reversi-checker {verb} office\n         reversi-checker {verb} office:20010 20011")
+    action.add_argument("target", nargs="+", metavar="NODE|NODE:PORT|PORT", help="which forwards")
+    action.add_argument("--json", action="store_true", help="one JSON document")
+    if verb is not Verb.PROBE:
+        action.add_argument("--yes", action="store_true", help="do not ask (without a terminal it never asks)")
+        action.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
+    action.set_defaults(command=cmd_act, verb=verb)
+
+
+def say(line: str) -> None:
+    print(line, flush=True)
+
+
+def cmd_up(args: argparse.Namespace, layout: Layout) -> ExitCode:
+    from checker.host import up
+
+    if not 0 <= args.ssh_port < 65536:
+        raise InvalidValue(f"--ssh-port {args.ssh_port} is not a port; write a number from 1 to 65535, or 0 for any free one")
+    asyncio.run(up(layout, listen=args.listen, port=args.ssh_port, say=say))
+    return ExitCode.OK
+
+
+def cmd_serve(args: argparse.Namespace, layout: Layout) -> ExitCode:  # noqa: ARG001 - all commands are called alike
+    from checker.host import serve
+
+    asyncio.run(serve(layout, say))
+    return ExitCode.OK
+
+
+def registry_of(layout: Layout) -> Registry:
+    """The registry; what of it can not be read is told on stderr."""
+    registry = read_registry(layout.nodes)
+    for problem in registry.problems:
+        print(f"reversi-checker: warning: {problem}", file=sys.stderr)
+    return registry
+
+
+def what_was_seen(layout: Layout) -> tuple[tuple[Tunnel, ...], Sweep | None]:
+    """All tunnels of the state file, and its last sweep; nothing where there is no file yet. Raises StateError."""
+    try:
+        state = open_reader(layout.state)
+    except StateMissing as missing:
+        print(f"reversi-checker: warning: {missing}", file=sys.stderr)
+        return (), None
+    try:
+        return state.tunnels(), state.last_sweep()
+    finally:
+        state.close()
+
+
+def cmd_status(args: argparse.Namespace, layout: Layout) -> ExitCode:
+    registry = registry_of(layout)
+    chosen = [registry.node(name).name for name in args.node] or list(registry.nodes)
+    seen, swept = what_was_seen(layout)
+    rows = [(forward, tunnel) for forward, tunnel in joined(registry.forwards, seen) if forward.node in chosen]
+    every_s = swept.every_s if swept else load_config(layout.config).policy.probe_every_s
+    if args.json:
+        document = {"schema": 1, "now": time.time(), "swept_at": swept.swept_at if swept else None, "probe_every_s": every_s}
+        print(json.dumps({**document, "tunnels": [tunnel_json(forward, tunnel) for forward, tunnel in rows]}, indent=2))
+    else:
+        print(aligned([HEADINGS, *(status_row(forward, tunnel, every_s, time.time()) for forward, tunnel in rows)]))
+    return ExitCode.OK if all(tunnel.status is Status.UP for _, tunnel in rows) else ExitCode.NOT_UP
+
+
+HEADINGS = ("NODE", "PORT", "TARGET", "STATUS", "PROBED", "LATENCY", "PID", "PEER", "SINCE", "DETAIL")
+
+
+def status_row(forward: Forward, tunnel: Tunnel, every_s: float, now: float) -> Sequence[str]:
+    """The cells of one forward."""
+    stale = " (stale)" if is_stale(tunnel, every_s, now) else ""
+    return (
+        forward.node,
+        str(forward.port),
+        str(forward.target),
+        f"{tunnel.status}{stale}",
+        age(tunnel.probed_at, now),
+        "-" if tunnel.latency_ms is None else f"{tunnel.latency_ms:.0f} ms",
+        "-" if tunnel.session is None else str(tunnel.session.pid),
+        tunnel.peer or "-",
+        age(tunnel.since, now),
+        tunnel.detail,
+    )
+
+
+def aims_for(registry: Registry, word: str) -> list[Aim]:
+    """The forwards that a word names: a node's all, or one by port. Raises CheckerError."""
+    name, colon, port = word.rpartition(":")
+    if not colon and word not in registry.nodes and word.isdigit():
+        owner = registry.owner(parse_port(word))
+        if owner is None:
+            raise InvalidValue(f"port {word} belongs to no node; see: reversi-checker node list")
+        name, port = owner.name, word
+    node = registry.node(name or word)
+    found = [Aim(node=node.name, port=forward.port) for forward in node.forwards if not name or str(forward.port) == port]
+    if not found:
+        raise InvalidValue(f"node {node.name} has no port {port}; see: reversi-checker node show {node.name}")
+    return found
+
+
+def cmd_act(args: argparse.Namespace, layout: Layout) -> ExitCode:
+    verb: Verb = args.verb
+    registry = registry_of(layout)
+    aims = [aim for word in args.target for aim in aims_for(registry, word)]
+    if verb is not Verb.PROBE and (args.dry_run or not confirmed(args, verb, aims)):
+        for aim in aims:
+            say(f"would {verb} {aim.node}:{aim.port}")
+        return ExitCode.OK
+    outcomes = Control(layout=layout).act(verb, aims)
+    if args.json:
+        print(json.dumps({"schema": 1, "verb": verb.value, "outcomes": [outcome_json(outcome) for outcome in outcomes]}, indent=2))
+    else:
+        for outcome in outcomes:
+            print(f"{outcome.node}:{outcome.port}: {outcome.sentence}")
+    return act_code(verb, outcomes)
+
+
+def act_code(verb: Verb, outcomes: Sequence[Outcome]) -> ExitCode:
+    """0 where it was done; a probe is judged by what it saw."""
+    if verb is Verb.PROBE:
+        return ExitCode.OK if all(outcome.sentence == Status.UP.value for outcome in outcomes) else ExitCode.NOT_UP
+    return ExitCode.OK if any(outcome.done for outcome in outcomes) else ExitCode.NOT_UP
+
+
+def confirmed(args: argparse.Namespace, verb: Verb, aims: Sequence[Aim]) -> bool:
+    """Whether to go on: asked at a terminal, unless `--yes`."""
+    if args.yes or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return True
+    named = ", ".join(f"{aim.node}:{aim.port}" for aim in aims)
+    print(f"{verb} {named}? [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def event_json(event: Event) -> dict[str, Any]:
+    """The documented shape of an event; `at` is Unix seconds."""
+    return {"id": event.id, **event_row(event)}
+
+
+def event_line(event: Event) -> str:
+    where = f"{event.node}{f':{event.port}' if event.port else ''}" if event.node else "-"
+    return f"{clock(event.at)}  {event.kind:<11}  {where:<20}  {event.actor}: {event.text}"
+
+
+def cmd_log(args: argparse.Namespace, layout: Layout) -> ExitCode:
+    if args.limit < 1:
+        raise InvalidValue(f"--limit {args.limit} is not a count; write a number from 1")
+    try:
+        state = open_reader(layout.state)
+    except StateMissing:
+        if args.follow:
+            raise
+        print(json.dumps({"schema": 1, "events": []}) if args.json else "", end="\n" if args.json else "")
+        return ExitCode.OK
+    try:
+        events = state.events(limit=args.limit, node=NodeName(args.node) if args.node else None)
+        if args.json and not args.follow:
+            print(json.dumps({"schema": 1, "events": [event_json(event) for event in events]}, indent=2))
+            return ExitCode.OK
+        for event in events if not args.follow else followed(state, events, args.node):
+            say(json.dumps({"schema": 1, "event": event_json(event)}) if args.json else event_line(event))
+        return ExitCode.OK
+    finally:
+        state.close()
+
+
+def followed(state: StateFile, events: Sequence[Event], node: str | None) -> Iterator[Event]:
+    """These events, and then each new one, for ever."""
+    after = 0
+    while True:
+        for event in events:
+            after = max(after, event.id)
+            yield event
+        token = state.changed_token()
+        while state.changed_token() == token:
+            time.sleep(FOLLOW_EVERY_S)
+        events = state.events(after=after, limit=1000, node=NodeName(node) if node else None)

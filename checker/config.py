@@ -1,0 +1,202 @@
+"""Where a gateway keeps its things, and `reversi.toml`: the numbers and names that the admin may set."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import pwd
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from checker.model import CheckerError, InvalidValue, Policy, parse_port
+
+
+class ConfigError(CheckerError):
+    """A file that the admin wrote, or should have written, is not as it must be."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(f"{path}: {why}")
+        self.path = path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """The places of one gateway."""
+
+    config: Path
+    nodes: Path
+    authorized_keys: Path
+    state: Path
+    run: Path
+    """Verdicts for the beat loops, written by the daemon alone."""
+    spool: Path
+    """What sessions of the tunnel user leave for the daemon; theirs to write."""
+    socket: Path
+    host_key: Path
+    home: Path | None
+    """The one directory that holds it all, where there is one."""
+
+
+def home_layout(home: Path) -> Layout:
+    """Everything under one directory."""
+    home = home.expanduser().absolute()
+    return Layout(
+        config=home / "reversi.toml",
+        nodes=home / "nodes",
+        authorized_keys=home / "authorized_keys",
+        state=home / "state.db",
+        run=home / "run",
+        spool=home / "spool",
+        socket=home / "checker.sock",
+        host_key=home / "ssh_host_ed25519_key",
+        home=home,
+    )
+
+
+SYSTEM = Layout(
+    config=Path("/etc/reversi/reversi.toml"),
+    nodes=Path("/etc/reversi/nodes"),
+    authorized_keys=Path("/etc/reversi/authorized_keys"),
+    state=Path("/var/lib/reversi/state.db"),
+    run=Path("/run/reversi/verdicts"),
+    spool=Path("/run/reversi/spool"),
+    socket=Path("/run/reversi/checker.sock"),
+    host_key=Path("/etc/ssh/ssh_host_ed25519_key"),
+    home=None,
+)
+
+
+def find_layout(home: str | None, environ: Mapping[str, str]) -> Layout:
+    """`--home`, else REVERSI_HOME, else an installed gateway, else the user's own directory."""
+    chosen = home or environ.get("REVERSI_HOME")
+    if chosen:
+        return home_layout(Path(chosen))
+    if SYSTEM.config.exists():
+        return SYSTEM
+    state = environ.get("XDG_STATE_HOME") or f"{environ.get('HOME', '/')}/.local/state"
+    return home_layout(Path(state) / "reversi")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """`reversi.toml`, with what it leaves out filled in."""
+
+    tunnel_user: str
+    gateway: tuple[str, ...] = ()
+    """HOST:PORT by which nodes reach this gateway, the first tried first; empty: as `up` was last told."""
+    operators_group: str = ""
+    """Whose members may kill, reset and probe, besides root and the daemon's own user."""
+    policy: Policy = field(default_factory=Policy)
+    probes_at_once: int = 64
+
+    @property
+    def tunnel_uid(self) -> int:
+        """The tunnel user's uid. Raises InvalidValue."""
+        try:
+            return pwd.getpwnam(self.tunnel_user).pw_uid
+        except KeyError:
+            raise InvalidValue(f"tunnel_user {self.tunnel_user!r} is no account here; make it with useradd, or name another") from None
+
+
+POLICY_KEYS = {
+    "probe_every_s": (5.0, 3600.0),
+    "deadline_s": (0.5, 60.0),
+    "strikes": (1, 10),
+    "strike_gap_s": (0.5, 60.0),
+    "quiet_s": (1.0, 86400.0),
+}
+"""What an admin may set of the policy, and from where to where."""
+KEYS = ("tunnel_user", "gateway", "operators_group", "ports", "probes_at_once", *POLICY_KEYS)
+
+
+def refuse_unknown(path: Path, where: str, given: Iterable[str], known: Iterable[str]) -> None:
+    """Raises ConfigError for a key that is not known, naming the nearest that is."""
+    known = tuple(known)
+    for key in given:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known are: {', '.join(known)}"
+            raise ConfigError(path, f"{where}unknown key {key!r}; {hint}")
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """A TOML file's table. Raises ConfigError."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(path, f"not valid TOML ({error}); mend that line") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(path, f"not UTF-8 text ({error.reason} at byte {error.start})") from error
+    except OSError as error:
+        raise ConfigError(path, f"can not be read ({error.strerror}); check its permissions") from error
+
+
+def number_in(path: Path, key: str, value: Any, lowest: float, highest: float) -> float:
+    """A number within its bounds. Raises ConfigError."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not lowest <= value <= highest:
+        raise ConfigError(path, f"{key} must be a number from {lowest:g} to {highest:g}, not {value!r}")
+    return value
+
+
+def whole_in(path: Path, key: str, value: Any, lowest: int, highest: int) -> int:
+    """A whole number within its bounds. Raises ConfigError."""
+    if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
+        raise ConfigError(path, f"{key} must be a whole number from {lowest} to {highest}, not {value!r}")
+    return value
+
+
+def text_in(path: Path, key: str, value: Any) -> str:
+    """A text that is not empty. Raises ConfigError."""
+    if not isinstance(value, str) or not value:
+        raise ConfigError(path, f"{key} must be a text that is not empty, not {value!r}")
+    return value
+
+
+def ports_in(path: Path, value: Any) -> range:
+    """`LOWEST-HIGHEST`. Raises ConfigError."""
+    low, dash, high = text_in(path, "ports", value).partition("-")
+    try:
+        first, last = parse_port(low), parse_port(high)
+    except InvalidValue as error:
+        raise ConfigError(path, f"ports must be LOWEST-HIGHEST, as in '20000-29999': {error}") from error
+    if not dash or first > last:
+        raise ConfigError(path, f"ports must be LOWEST-HIGHEST, as in '20000-29999', not {value!r}")
+    return range(first, last + 1)
+
+
+def policy_in(path: Path, table: Mapping[str, Any]) -> Policy:
+    """The policy, with the file's numbers in place of the defaults. Raises ConfigError."""
+    defaults = Policy()
+    given = {key: type(getattr(defaults, key))(number_in(path, key, table[key], *POLICY_KEYS[key])) for key in POLICY_KEYS if key in table}
+    if "ports" in table:
+        given["ports"] = ports_in(path, table["ports"])
+    return Policy(**{**{f.name: getattr(defaults, f.name) for f in fields(defaults)}, **given})
+
+
+def load_config(path: Path) -> Config:
+    """`reversi.toml`; where there is none, the defaults. Raises ConfigError."""
+    table = read_toml(path) if path.exists() else {}
+    refuse_unknown(path, "", table, KEYS)
+    gateway = table.get("gateway", [])
+    gateway = [gateway] if isinstance(gateway, str) else gateway
+    if not isinstance(gateway, list):
+        raise ConfigError(path, "gateway must be a list of HOST:PORT")
+    return Config(
+        tunnel_user=text_in(path, "tunnel_user", table["tunnel_user"]) if "tunnel_user" in table else current_user(),
+        gateway=tuple(text_in(path, "gateway", address) for address in gateway),
+        operators_group=text_in(path, "operators_group", table["operators_group"]) if "operators_group" in table else "",
+        policy=policy_in(path, table),
+        probes_at_once=whole_in(path, "probes_at_once", table.get("probes_at_once", 64), 1, 1024),
+    )
+
+
+def current_user() -> str:
+    """The name of whoever runs this."""
+    uid = os.geteuid()
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        raise InvalidValue(f"uid {uid} has no name on this machine; set tunnel_user in reversi.toml") from None

@@ -1,0 +1,60 @@
+"""The forced command: hands what a node said to the daemon, and says what the daemon answers.
+
+Runs on every request, as a file and without the site packages: so it imports what is built in, and nothing of ours. Without a daemon
+it becomes `checker.alone`, which does the same work in its own process.
+"""
+
+import _socket
+import posix
+import sys
+
+ACKNOWLEDGED_WITHIN_S = 3.0
+"""A daemon that has not even taken the request by then is as good as none."""
+ANSWERED_WITHIN_S = 45.0
+UNAVAILABLE = 69
+
+
+def ask(path: bytes, message: bytes) -> bytes:
+    """The daemon's answer. Raises OSError."""
+    peer = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    folder = posix.open(path.rpartition(b"/")[0], posix.O_RDONLY | posix.O_DIRECTORY | posix.O_CLOEXEC)
+    peer.settimeout(ACKNOWLEDGED_WITHIN_S)
+    peer.connect(b"/proc/self/fd/%d/checker.sock" % folder)  # a socket's address has room for 107 bytes, a home may be longer
+    peer.sendall(message)
+    peer.shutdown(_socket.SHUT_WR)
+    answer = peer.recv(1)
+    peer.settimeout(ANSWERED_WITHIN_S)
+    while True:
+        part = peer.recv(65536)
+        if not part:
+            break
+        answer += part
+    if answer.count(b"\n") < 4:
+        raise OSError("the daemon ended before it answered")
+    return answer
+
+
+def main(arguments: list[str]) -> None:
+    """Answer one request; `--home DIR` may stand before `--node NAME`."""
+    words = [word.encode(sys.getfilesystemencoding(), "surrogateescape") for word in arguments]
+    home = words[1] if words[0] == b"--home" else None
+    node = words[-1]
+    command = posix.environ.get(b"SSH_ORIGINAL_COMMAND", b"")
+    peer = b" ".join(posix.environ.get(b"SSH_CONNECTION", b"").split(b" ")[:2])
+    try:
+        answer = ask((home or b"/run/reversi") + b"/checker.sock", b"\0".join((b"gate", node, peer, command)))
+    except OSError:
+        python = sys.executable
+        posix.execv(python, [python, "-I", "-m", "checker.alone", *arguments])
+    _, status, text, complaint = answer.split(b"\n")[:4]
+    if complaint:
+        posix.write(2, b"reversi: " + complaint + b"\n")
+    if b"\0" in text:  # `hold`: the answer is the command line of the beat loop
+        words = text.split(b"\0")
+        posix.execv(words[0], words)
+    posix.write(1, text + b"\n")
+    posix._exit(int(status))  # noqa: SLF001 - it has no other name where `os` is not imported
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

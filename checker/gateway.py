@@ -1,0 +1,273 @@
+"""The use cases: what a node may ask, what an operator may do, and what both are told."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from checker import __version__, wire
+from checker.config import Config, Layout
+from checker.control import Aim, Outcome, Verb
+from checker.judge import CannotKill, Judgement, Kill, Recheck
+from checker.kill import Freed, Spared
+from checker.ledger import Ledger
+from checker.model import (
+    EventKind,
+    ExpectKind,
+    Flaps,
+    Forward,
+    InvalidValue,
+    Node,
+    NodeName,
+    Port,
+    ProcessId,
+    Registration,
+    Status,
+    parse_expect,
+    printable,
+)
+from checker.registry import Registry, gate_command
+from checker.watch import Held, Watcher, beat_file
+from checker.wire import Asked, Check, Claim, Hold, Malformed, OldCheck, Reply, Version, refusal
+
+log = logging.getLogger(__name__)
+CLONE_WAITS_S = 60
+"""What a second instance with a node's key is told while the first one is healthy."""
+REFUSALS_A_MINUTE = 20
+"""Refused requests of one node that become events; a device repeats itself, and a thief shall not fill the log."""
+
+
+class Gateway:
+    """One gateway's use cases, over what it knows (the ledger) and what it can do (the watcher)."""
+
+    def __init__(self, layout: Layout, config: Config, ledger: Ledger, registry: Registry) -> None:
+        self.layout = layout
+        self.config = config
+        self.ledger = ledger
+        self.watcher = Watcher(layout, config, ledger)
+        self.registry = registry
+        self.refused_at: dict[NodeName, tuple[float, ...]] = {}
+
+    def use(self, registry: Registry) -> None:
+        """From now on the registry is this."""
+        for problem in set(registry.problems) - set(self.registry.problems):
+            self.ledger.tell(EventKind.GATEWAY, problem)
+        self.registry = registry
+        if not registry.broken:
+            self.ledger.keep_only(registry.forwards)
+
+    async def answer(self, asked: Asked, caller: ProcessId | None) -> Reply:
+        """What a node's request is answered; `caller` is the sshd session that it came through, where that is known."""
+        try:
+            request = wire.parse_request(asked.command)
+        except Malformed as error:
+            return self.refuse(asked, str(error), wire.MALFORMED)
+        node = self.registry.nodes.get(NodeName(asked.node))
+        if node is None:
+            return self.refuse(asked, f"node {printable(asked.node)} is not registered at this gateway", wire.NOT_YOURS)
+        match request:
+            case Version():
+                return Reply(answer=f"{wire.PROTOCOL} {__version__}")
+            case Check(ports):
+                return await self.checked(node, ports, asked)
+            case OldCheck(name, port, expected):
+                if name != node.name:
+                    return self.refuse(asked, f"this key belongs to node {node.name}, not to {printable(name)}", wire.NOT_YOURS)
+                return await self.checked(node, (port,), asked, expected)
+            case Claim(instance):
+                return Reply(answer=str(await self.claim(node, instance, caller)))
+            case Hold(instance):
+                return await self.hold(node, instance, caller, asked)
+
+    def refuse(self, asked: Asked, complaint: str, exit_status: int) -> Reply:
+        """Refuse, and log it, if not too often."""
+        name = NodeName(asked.node)
+        now = time.monotonic()
+        lately = [at for at in self.refused_at.get(name, ()) if now - at < 60]
+        if len(lately) < REFUSALS_A_MINUTE:
+            self.refused_at[name] = (*lately, now)
+            known = name if name in self.registry.nodes else None
+            text = f"refused {printable(asked.command)!r} from {printable(asked.peer) or 'an unknown peer'}: {complaint}"
+            self.ledger.tell(EventKind.REFUSED, text, node=known, actor=f"node {printable(asked.node)}")
+        return refusal(complaint, exit_status)
+
+    async def checked(self, node: Node, ports: Sequence[int], asked: Asked, expected: str = "") -> Reply:
+        """The longest wait over these forwards of the node, each probed now; no port means all of them."""
+        own = {int(forward.port): forward for forward in node.forwards}
+        strange = [port for port in ports if port not in own]
+        if strange:
+            return self.refuse(asked, f"port {strange[0]} is not a port of node {node.name}", wire.NOT_YOURS)
+        forwards = [with_expected(own[port], expected) for port in ports or own]
+        judgements = await self.settle_all(forwards, actor=f"node {node.name}")
+        self.note_contact(forwards)
+        return Reply(answer=str(max((judgement.tunnel.verdict for judgement in judgements), default=0)))
+
+    async def settle_all(self, forwards: Sequence[Forward], *, actor: str) -> list[Judgement]:
+        """Each forward probed until it is clear, side by side."""
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self.settle(f, actor=actor), name=f"probe {f.node} {f.port}") for f in forwards]
+        return [task.result() for task in tasks]
+
+    async def settle(self, forward: Forward, *, actor: str = "daemon") -> Judgement:
+        """Probe until it is clear; at a first strike the siblings are asked too, as their answer shows the tunnel to live."""
+        judgement = await self.watcher.look(forward, actor=actor)
+        if not isinstance(judgement.action, Recheck):
+            return judgement
+        node = self.registry.nodes.get(forward.node)
+        siblings = [other for other in node.forwards if other.port != forward.port] if node else []
+        async with asyncio.TaskGroup() as group:
+            for sibling in siblings:
+                group.create_task(self.watcher.look(sibling, actor=actor), name=f"probe {sibling.node} {sibling.port}")
+            await asyncio.sleep(judgement.action.after_s)
+        return await self.watcher.settle(forward, actor=actor)
+
+    def note_contact(self, forwards: Sequence[Forward]) -> None:
+        """The node asked about these now."""
+        for forward in forwards:
+            self.ledger.put(replace(self.ledger.tunnel(forward), checked_at=time.time()))
+
+    async def claim(self, node: Node, instance: str, caller: ProcessId | None) -> int:
+        """Make way for the node's next connection: 0 is go.
+
+        What an earlier connection of the same instance still holds is killed at once. What another instance holds is killed if it is
+        hung; if it is healthy, the key was cloned, and the newcomer is to wait.
+        """
+        waits = [0]
+        spared: set[ProcessId] = {caller} if caller else set()
+        for forward in node.forwards:
+            held = await self.watcher.holdings.held(forward, newer_than=time.monotonic())
+            if held.session is None or held.session in spared:
+                continue
+            registration = self.ledger.registrations.get(held.session)
+            if registration is not None and registration.instance == instance:
+                why = "claimed by a new connection of the same instance"
+                await self.watcher.end(forward, held.session, held.inodes, actor=f"node {node.name}", why=why)
+            else:
+                waits.append(await self.dispute(node, forward, instance))
+        self.note_contact(node.forwards)
+        return max(waits)
+
+    async def dispute(self, node: Node, forward: Forward, instance: str) -> int:
+        """Another connection holds the newcomer's port: is it alive?"""
+        judgement = await self.settle(forward, actor=f"node {node.name}")
+        if isinstance(judgement.action, Kill) or judgement.tunnel.status is Status.DOWN:
+            return 0
+        if isinstance(judgement.action, CannotKill) or judgement.tunnel.status is Status.FOREIGN:
+            return judgement.tunnel.verdict
+        text = f"instance {instance} claims port {forward.port}, which a healthy tunnel of another holds: is the key on two devices?"
+        self.ledger.tell(EventKind.CLONE, text, node=node.name, port=forward.port, actor=f"node {node.name}")
+        return CLONE_WAITS_S
+
+    async def hold(self, node: Node, instance: str, caller: ProcessId | None, asked: Asked) -> Reply:
+        """Register the connection as the node's tunnel; the answer is the command line of its beat loop, NUL between the words."""
+        if caller is None:
+            return self.refuse(asked, "hold must come through sshd", wire.MALFORMED)
+        now = time.time()
+        inodes = await self.new_sockets(node, caller)
+        self.ledger.register(
+            Registration(node=node.name, instance=instance, session=caller, peer=asked.peer, registered_at=now, inodes=inodes)
+        )
+        self.watcher.registered_at[node.name] = time.monotonic()
+        for forward in node.forwards:
+            self.ledger.put(replace(self.ledger.tunnel(forward), checked_at=now, verdict=0))
+        text = f"instance {instance} connected from {asked.peer or 'an unknown peer'}"
+        self.ledger.tell(EventKind.HOLD, text, node=node.name, actor=f"node {node.name}")
+        return Reply(answer="\0".join(beat_loop(self.layout, node.name, caller)))
+
+    async def new_sockets(self, node: Node, caller: ProcessId) -> frozenset[int]:
+        """The listeners of the node that belong to no earlier connection, and so to this one."""
+        found: set[int] = set()
+        for forward in node.forwards:
+            held = await self.watcher.holdings.held(forward, newer_than=time.monotonic())
+            if held.inodes and held.session in (None, caller):
+                found |= held.inodes
+        return frozenset(found)
+
+    def verdict(self, node: Node) -> int:
+        """The longest wait over the node's forwards, as last judged."""
+        return max((self.ledger.tunnel(forward).verdict for forward in node.forwards), default=0)
+
+    async def act(self, verb: Verb, aims: Sequence[Aim], operator: str) -> list[Outcome]:
+        """What an operator asked for, on each aim in turn."""
+        return [await self.act_on(verb, aim, operator) for aim in aims]
+
+    async def act_on(self, verb: Verb, aim: Aim, operator: str) -> Outcome:
+        node = self.registry.nodes.get(aim.node)
+        forward = next((f for f in node.forwards if f.port == aim.port), None) if node else None
+        if node is None or forward is None:
+            return outcome(aim, done=False, sentence=f"{aim.node} has no port {aim.port}")
+        match verb:
+            case Verb.PROBE:
+                judgement = await self.settle(forward, actor=operator)
+                tunnel = judgement.tunnel
+                return outcome(aim, done=True, sentence=f"{tunnel.status}{': ' + tunnel.detail if tunnel.detail else ''}")
+            case Verb.KILL:
+                return await self.kill(forward, aim, operator)
+            case Verb.RESET:
+                return await self.reset(node, forward, aim, operator)
+
+    async def kill(self, forward: Forward, aim: Aim, operator: str) -> Outcome:
+        """End the session that holds the port, if it is the one that the operator saw."""
+        async with self.watcher.turns[forward.port].lock:
+            held = await self.watcher.holdings.held(forward, newer_than=time.monotonic())
+            if held.session is None:
+                return outcome(aim, done=False, sentence=why_no_holder(forward, held))
+            if is_another(aim, held):
+                return outcome(aim, done=False, sentence=f"port {aim.port} is held by another process now ({held.session.pid}): left alone")
+            ending = await self.watcher.end(forward, held.session, held.inodes, actor=operator, why=f"asked for by {operator}")
+        match ending:
+            case Freed():
+                return outcome(aim, done=True, sentence=f"killed process {held.session.pid}, port {aim.port} is free")
+            case Spared(reason):
+                return outcome(aim, done=False, sentence=reason)
+
+    async def reset(self, node: Node, forward: Forward, aim: Aim, operator: str) -> Outcome:
+        """Kill and a clean slate: no strikes, no flaps, and the node is told to come back at once."""
+        held = await self.watcher.holdings.held(forward, newer_than=time.monotonic())
+        killed = await self.kill(forward, aim, operator)
+        if not killed.done and held.session is not None:
+            return killed  # what holds the port is still there: nothing may be forgotten of it
+        self.ledger.put_flaps(node.name, Flaps())
+        self.watcher.struck_at.pop(forward.port, None)
+        self.ledger.put(replace(self.ledger.tunnel(forward), strikes=0, failures=0, verdict=0))
+        self.ledger.tell(EventKind.RESET, f"reset by {operator}: {killed.sentence}", node=node.name, port=forward.port, actor=operator)
+        return outcome(aim, done=True, sentence=f"{killed.sentence}; strikes and flaps cleared")
+
+
+def outcome(aim: Aim, *, done: bool, sentence: str) -> Outcome:
+    return Outcome(node=aim.node, port=Port(aim.port), done=done, sentence=sentence)
+
+
+def with_expected(forward: Forward, expected: str) -> Forward:
+    """The forward, where the registry expects nothing in particular, with the banner that the node's own request names."""
+    if not expected or forward.expect.kind is not ExpectKind.OPEN:
+        return forward
+    try:
+        return replace(forward, expect=parse_expect(f"banner:{expected}"))
+    except InvalidValue:
+        return forward
+
+
+def is_another(aim: Aim, held: Held) -> bool:
+    """Whether the operator saw another process than the one that is there now."""
+    return aim.session is not None and aim.session != held.session
+
+
+def why_no_holder(forward: Forward, held: Held) -> str:
+    """Why there is nothing to kill, as a clause."""
+    if held.foreign_uid is not None:
+        return f"port {forward.port} is held by a process of uid {held.foreign_uid}, which is not ours to kill"
+    if held.inodes:
+        return f"the sshd process that holds port {forward.port} can not be found: run the daemon as root, or let the node use hold"
+    return f"nobody listens on port {forward.port}"
+
+
+def beat_loop(layout: Layout, node: NodeName, session: ProcessId) -> list[str]:
+    """The command line of the beat loop of this connection."""
+    command = gate_command(layout)
+    loop = str(Path(command.gate).with_name("hold.sh"))
+    return ["/bin/sh", loop, str(layout.run), node, str(beat_file(layout, session)), *command.words(node)]

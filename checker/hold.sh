@@ -1,0 +1,33 @@
+#!/bin/sh
+# The beat loop of `hold`: for each line that the node sends, one integer, the node's verdict.
+# Usage: hold.sh VERDICTS NODE BEAT CHECK...
+# VERDICTS is the daemon's directory: NODE holds the verdict, sweep the uptime of the last sweep and how old that may be (seconds).
+# BEAT is truncated at each beat: its time shows the daemon that this very connection lives.
+# CHECK... is the command that runs a real check, for when no daemon sweeps.
+set -u
+umask 077
+verdicts=$1 node=$2 beat=$3
+shift 3
+
+is_count() { case $1 in '' | *[!0-9]*) return 1 ;; esac; }
+
+is_swept() {
+    read -r swept limit <"$verdicts/sweep" || return
+    read -r uptime _ </proc/uptime || return
+    is_count "$swept" && is_count "$limit" && [ "$((${uptime%.*} - swept))" -le "$limit" ]
+}
+
+known_verdict() {
+    is_swept && read -r verdict <"$verdicts/$node" && is_count "$verdict"
+}
+
+trap 'rm -f "$beat"' EXIT
+trap 'exit 0' HUP INT TERM PIPE
+while read -r _; do
+    true >"$beat"
+    if ! known_verdict; then
+        verdict=$(SSH_ORIGINAL_COMMAND=check "$@")
+        is_count "$verdict" || verdict=0
+    fi
+    printf '%s\n' "$verdict" || exit
+done 2>/dev/null

@@ -1,0 +1,109 @@
+"""Running a gateway's processes in the foreground: the daemon (`serve`), or a private sshd and the daemon (`up`)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+from checker.config import Config, Layout, load_config
+from checker.daemon import Daemon, lock_home, prepare_folders, raise_file_limit
+from checker.model import CheckerError, EventKind
+from checker.provision import listen_note
+from checker.registry import gate_command, locked, read_registry, write_atomically, write_keys
+from checker.sshd import SshdFailed, free_port, make_host_key, start_sshd, stop_sshd
+from checker.store import open_or_replace
+
+log = logging.getLogger(__name__)
+WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1", "*": "127.0.0.1"}  # noqa: S104 - names of them; `up` binds what it is told
+
+
+def unreachable_part(path: Path, uid: int) -> Path | None:
+    """The first directory on the way to `path` that a user other than its owner can not pass; None where all let him."""
+    for place in reversed(path.resolve().parents):
+        found = place.stat()
+        passes = 0o100 if found.st_uid == uid else 0o001
+        if uid != 0 and not found.st_mode & passes:
+            return place
+    return None
+
+
+def refuse_unreachable(layout: Layout, config: Config) -> None:
+    """Raises CheckerError where the tunnel user could not run the gate, or read what it needs."""
+    uid = config.tunnel_uid
+    if uid == os.geteuid():
+        return
+    command = gate_command(layout)
+    for needed in (Path(command.python), Path(command.gate), layout.nodes / "x"):
+        blocked = unreachable_part(needed, uid)
+        if blocked is not None:
+            raise CheckerError(
+                f"the tunnel user {config.tunnel_user} can not reach {needed}: {blocked} lets only its owner in; "
+                "install reversi, and put the home, where every user may go"
+            )
+
+
+@contextlib.asynccontextmanager
+async def prepared(layout: Layout) -> AsyncIterator[Daemon]:
+    """A daemon on a locked, prepared home with its key file in order. Raises CheckerError."""
+    config = load_config(layout.config)
+    raise_file_limit()
+    prepare_folders(layout, config.tunnel_uid)
+    lock = lock_home(layout)
+    try:
+        refuse_unreachable(layout, config)
+        with locked(layout):
+            write_keys(layout, gate_command(layout))
+        store, aside = await asyncio.to_thread(open_or_replace, layout.state, time.time())
+        registry = await asyncio.to_thread(read_registry, layout.nodes)
+        daemon = Daemon(layout, config, store, registry)
+        if aside is not None:
+            daemon.ledger.tell(EventKind.GATEWAY, f"the state file was damaged; it lies at {aside}, and a new one was begun")
+        try:
+            yield daemon
+        finally:
+            if daemon.ledger.store is not None:
+                daemon.ledger.store.close()
+    finally:
+        os.close(lock)
+
+
+async def serve(layout: Layout, say: Callable[[str], None]) -> None:
+    """The daemon, until it is told to stop. Raises CheckerError."""
+    async with prepared(layout) as daemon:
+        await daemon.run(lambda: say(f"ready: the daemon serves {layout.socket}"))
+
+
+async def up(layout: Layout, *, listen: str, port: int, say: Callable[[str], None]) -> None:
+    """A private sshd and the daemon, until told to stop or sshd ends. Raises CheckerError."""
+    if layout.home is None:
+        raise CheckerError("up needs a home of its own: give --home DIR; an installed gateway has its sshd already")
+    layout.home.mkdir(parents=True, exist_ok=True)
+    make_host_key(layout.host_key)
+    port = port or free_port(listen)
+    async with prepared(layout) as daemon:
+        host = WILDCARDS.get(listen, listen)
+        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        write_atomically(listen_note(layout), f"{address}\n".encode(), mode=0o644)
+        sshd = await start_sshd(layout, user=daemon.config.tunnel_user, listen=listen, port=port)
+        try:
+            async with asyncio.TaskGroup() as group:
+                watching = group.create_task(watch_sshd(sshd, daemon), name="sshd")
+                await daemon.run(lambda: say(f"ready: sshd at {address}, home {layout.home}"))
+                watching.cancel()
+        except* SshdFailed as group_error:
+            raise group_error.exceptions[0] from None
+        finally:
+            await stop_sshd(sshd)
+
+
+async def watch_sshd(sshd: asyncio.subprocess.Process, daemon: Daemon) -> None:
+    """Stop the daemon when its sshd ends. Raises SshdFailed."""
+    status = await sshd.wait()
+    if not daemon.stopping.is_set():
+        daemon.stopping.set()
+        raise SshdFailed(f"it ended with status {status}; its reason stands above")

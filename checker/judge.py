@@ -1,0 +1,243 @@
+"""The heart: from what a probe saw and what was before, what a forward is worth, what to do, and what to tell the node.
+
+A kill is only ever decided here, and only where three things hold: nothing came in `strikes` probes in a row, the gateway was not
+starved meanwhile, and nothing showed the tunnel to be alive (a beat of its own connection, or another forward of it that answers).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import assert_never
+
+from checker.model import (
+    Answer,
+    Closed,
+    Expect,
+    Flaps,
+    Listener,
+    NoListener,
+    Policy,
+    ProbeFailed,
+    ProcessId,
+    Reply,
+    Silent,
+    Status,
+    StayedOpen,
+    Tunnel,
+    printable,
+)
+
+LIVES = frozenset({Status.UP, Status.REFUSED, Status.WRONG})
+"""Statuses that show a tunnel to be there: leaving them for `down` is a loss."""
+LOOPBACK = frozenset({"127.0.0.1", "0.0.0.0", "::"})  # noqa: S104 - addresses to compare with, none is bound
+"""Where a listener has to be for a connection to 127.0.0.1 to reach it; the last is dual."""
+
+
+class Owner(Enum):
+    """Whose listener it is, told by its uid."""
+
+    NOBODY = "nobody"
+    OURS = "ours"
+    FOREIGN = "foreign"
+
+
+def owner_of(listeners: Sequence[Listener], uid: int) -> Owner:
+    """Whose the port is, where `uid` is the tunnel user's; one listener of another's on the probed address is enough."""
+    reached = [listener for listener in listeners if listener.address in LOOPBACK]
+    if not reached:
+        return Owner.NOBODY
+    return Owner.OURS if all(listener.uid == uid for listener in reached) else Owner.FOREIGN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """One probe of one forward, and what was known at its end."""
+
+    reply: Reply
+    owner: Owner
+    session: ProcessId | None = None
+    """The sshd session that holds the listener; None where it could not be found."""
+    foreign_uid: int | None = None
+    latency_ms: float | None = None
+    late_s: float = 0.0
+    """How late our own loop was, at worst, during the probe."""
+    life: str = ""
+    """What showed the tunnel to be alive since the first strike, as a clause; empty for nothing."""
+    beaten_at: float | None = None
+    """When the last beat of this connection came, Unix seconds."""
+    expect: Expect
+    deadline_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """Nothing is to be done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recheck:
+    """Probe again, so many seconds from now."""
+
+    after_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """End this session, which holds the hung listener."""
+
+    session: ProcessId
+
+
+@dataclass(frozen=True, slots=True)
+class CannotKill:
+    """The listener is hung and its holder is not known."""
+
+
+Action = Nothing | Recheck | Kill | CannotKill
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What comes of an observation."""
+
+    tunnel: Tunnel
+    flaps: Flaps
+    action: Action
+
+
+def status_of(seen: Observation) -> Status:
+    """What the forward is worth, from one observation."""
+    if seen.owner is Owner.FOREIGN:
+        return Status.FOREIGN  # somebody else's listener: never ours to kill
+    match seen.reply:
+        case NoListener():
+            return Status.DOWN
+        case Closed():
+            return Status.DOWN if seen.owner is Owner.NOBODY else Status.REFUSED
+        case Silent():
+            return Status.DOWN if seen.owner is Owner.NOBODY else Status.HUNG
+        case Answer(expected=expected):
+            return Status.UP if expected else Status.WRONG
+        case StayedOpen():
+            return Status.UP
+        case ProbeFailed():
+            return Status.UNKNOWN
+    assert_never(seen.reply)
+
+
+def detail_of(status: Status, seen: Observation, strikes: int, policy: Policy) -> str:
+    """The sentence beside the status; empty for up."""
+    match status:
+        case Status.UP:
+            return ""
+        case Status.DOWN:
+            return "nobody listens"
+        case Status.REFUSED:
+            return "the tunnel lives; the node's target closes at once"
+        case Status.FOREIGN:
+            return f"the port is held by a process of uid {seen.foreign_uid}"
+        case Status.WRONG:
+            got = seen.reply.text if isinstance(seen.reply, Answer) else b""
+            return f"expected {seen.expect}, got {printable(got)!r}"
+        case Status.HUNG if seen.life:
+            return f"the target is silent, the tunnel lives: {seen.life}"
+        case Status.HUNG:
+            return f"nothing came in {seen.deadline_s:g} s (strike {strikes} of {policy.strikes})"
+        case Status.UNKNOWN:
+            return f"could not be probed: {seen.reply.reason}" if isinstance(seen.reply, ProbeFailed) else ""
+    assert_never(status)
+
+
+def wait_for(flaps: Flaps, policy: Policy) -> int:
+    """Seconds that a node with this history waits: 1, 2, 4 ... up to the longest."""
+    return min(policy.longest_wait_s, 1 << max(0, min(flaps.count, 16) - 1))
+
+
+def lost(flaps: Flaps, session: ProcessId | None, policy: Policy, now: float) -> Flaps:
+    """The count after a tunnel was lost; the loss of one session counts once, however many forwards it carried."""
+    if flaps.count and session == flaps.session and (session is not None or now - flaps.last_at < policy.probe_every_s):
+        return flaps
+    count = flaps.count if now - flaps.last_at <= policy.quiet_s else 0
+    return Flaps(count=count + 1, last_at=now, session=session)
+
+
+def settled(flaps: Flaps, policy: Policy, now: float) -> Flaps:
+    """The count, begun anew after a quiet time."""
+    return Flaps() if flaps.count and now - flaps.last_at > policy.quiet_s else flaps
+
+
+def act(status: Status, strikes: int, seen: Observation, policy: Policy) -> Action:
+    """What to do about a forward; the only place that says Kill."""
+    if status is not Status.HUNG or seen.life:
+        return Nothing()
+    if strikes < policy.strikes:
+        return Recheck(policy.strike_gap_s)
+    return Kill(seen.session) if seen.session else CannotKill()
+
+
+def verdict_of(status: Status, action: Action, flaps: Flaps, policy: Policy) -> int:
+    """Seconds that the node is told to wait; 0: all is well."""
+    match status, action:
+        case (Status.DOWN, _) | (_, Kill()):
+            return wait_for(flaps, policy)
+        case (Status.FOREIGN, _) | (_, CannotKill()):
+            return policy.longest_wait_s
+        case _:
+            return 0
+
+
+def judge(seen: Observation, before: Tunnel, flaps: Flaps, policy: Policy, now: float) -> Judgement:
+    """One observation on top of what was known. Total: every input has an outcome, and none raises."""
+    status = status_of(seen)
+    if status is Status.UNKNOWN:
+        kept = replace(before, detail=detail_of(status, seen, 0, policy))
+        return Judgement(tunnel=kept, flaps=flaps, action=Nothing())
+    if status is Status.HUNG and seen.late_s > policy.starved_s:
+        kept = replace(before, detail=f"the gateway was busy ({seen.late_s:.1f} s late): this probe does not count")
+        return Judgement(tunnel=kept, flaps=flaps, action=Recheck(policy.strike_gap_s))
+    strikes = before.strikes + 1 if status is Status.HUNG and not seen.life else 0
+    action = act(status, strikes, seen, policy)
+    flaps = settled(flaps, policy, now)
+    if isinstance(action, Kill) or (status is Status.DOWN and before.status in LIVES):
+        flaps = lost(flaps, before.session, policy, now)
+    after = replace(
+        before,
+        status=status,
+        detail=detail_of(status, seen, strikes, policy),
+        latency_ms=seen.latency_ms if status is Status.UP else None,
+        session=seen.session,
+        peer=before.peer if seen.session == before.session else None,
+        since=before.since if status is before.status and before.since is not None else now,
+        probed_at=now,
+        checked_at=max((t for t in (before.checked_at, seen.beaten_at) if t is not None), default=None),
+        failures=0 if status is Status.UP else before.failures + 1,
+        strikes=strikes,
+        verdict=verdict_of(status, action, flaps, policy),
+    )
+    return Judgement(tunnel=after, flaps=flaps, action=action)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """Time to add to a forward's daily roll-up."""
+
+    day: str
+    """YYYY-MM-DD, UTC."""
+    up_s: float
+    watched_s: float
+
+
+def watched(before: Tunnel, after: Tunnel, policy: Policy, day: str) -> Watched:
+    """The time since the last probe, up if the forward was up at both ends of it.
+
+    A gap longer than three sweeps was watched by nobody and counts for nothing.
+    """
+    if before.probed_at is None or after.probed_at is None:
+        return Watched(day=day, up_s=0.0, watched_s=0.0)
+    gap_s = after.probed_at - before.probed_at
+    if not 0 < gap_s <= max(3 * policy.probe_every_s, policy.unkillable_every_s + policy.deadline_s):
+        return Watched(day=day, up_s=0.0, watched_s=0.0)
+    both_up = before.status is Status.UP and after.status is Status.UP
+    return Watched(day=day, up_s=gap_s if both_up else 0.0, watched_s=gap_s)

@@ -1,0 +1,74 @@
+"""Public keys, and the lines of `authorized_keys` that bind each to its node and its ports."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import shlex
+import struct
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from checker.model import InvalidValue, Node, NodeName
+
+KEY_TYPES = ("ssh-ed25519", "ssh-rsa", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "sk-ssh-ed25519@openssh.com")
+MARK = "reversi:"
+"""Begins the comment of each line that is ours; other lines of the file are left as they are."""
+
+
+def parse_public_key(text: str) -> str:
+    """`TYPE BASE64` of one public key, without comment. Raises InvalidValue."""
+    words = text.split()
+    if len(words) < 2 or words[0] not in KEY_TYPES:
+        raise InvalidValue(f"not a public key: {text[:40]!r}; give one line that begins with one of {', '.join(KEY_TYPES[:3])}")
+    try:
+        blob = base64.b64decode(words[1], validate=True)
+        (length,) = struct.unpack_from(">I", blob)
+    except (binascii.Error, struct.error) as error:
+        raise InvalidValue(f"the public key {words[1][:20]}... is not whole: {error}") from error
+    if blob[4 : 4 + length] != words[0].encode() or len(blob) < 4 + length + 16:
+        raise InvalidValue(f"the public key {words[1][:20]}... is cut off, or is no {words[0]} key")
+    return f"{words[0]} {words[1]}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateCommand:
+    """How the forced command is started: an interpreter, the gate's file, the gateway's home."""
+
+    python: str
+    gate: str
+    home: str
+    """What `--home` says; empty for an installed gateway."""
+
+    def words(self, node: NodeName) -> list[str]:
+        """The command's words for a node."""
+        return [self.python, "-I", "-S", self.gate, *(["--home", self.home] if self.home else []), "--node", node]
+
+    def render(self, node: NodeName) -> str:
+        """The shell command for a node; `exec` so that sshd itself is the gate's parent."""
+        return " ".join(["exec", *map(shlex.quote, self.words(node))])
+
+
+def render_line(node: Node, command: GateCommand) -> str:
+    """The key line of a node: nothing but its own ports, nothing but the gate."""
+    quoted = command.render(node.name).replace('"', '\\"')
+    listens = ",".join(f'permitlisten="localhost:{forward.port}"' for forward in node.forwards)
+    allowed = ["port-forwarding", listens] if listens else []  # port-forwarding without permitlisten would allow every port
+    options = ",".join(["restrict", *allowed, f'command="{quoted}"'])
+    return f"{options} {node.public_key} {MARK}{node.name}"
+
+
+OURS = re.compile(rb"^restrict,.* reversi:([a-z0-9][a-z0-9.-]{0,62})$")
+
+
+def merge(present: bytes, nodes: Sequence[Node], command: GateCommand, keep: Collection[NodeName] = ()) -> bytes:
+    """The file with our lines for exactly these nodes; all other lines, and those of `keep`, byte for byte as they were, and first."""
+    others = []
+    for line in present.splitlines(keepends=True):
+        ours = OURS.match(line.rstrip(b"\r\n"))
+        if ours is None or ours[1].decode() in keep:
+            others.append(line)
+    if others and not others[-1].endswith((b"\n", b"\r")):
+        others[-1] += b"\n"
+    return b"".join(others) + b"".join(f"{render_line(node, command)}\n".encode() for node in nodes)

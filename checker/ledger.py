@@ -1,0 +1,160 @@
+"""What the running checker knows of every tunnel, and what of it still has to be written to the state file."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+
+from checker.config import Layout
+from checker.holders import is_alive
+from checker.judge import Watched
+from checker.model import Event, EventKind, Flaps, Forward, NodeName, Port, ProcessId, Registration, Tunnel
+from checker.store import Batch, StateCorrupt, StateError, StateFile, Sweep, open_or_replace
+
+log = logging.getLogger(__name__)
+Place = tuple[NodeName, Port]
+EVENTS_HELD = 10_000
+"""Events that wait for a state file that can not be written; older ones are dropped first."""
+COMPLAIN_EVERY_S = 600.0
+
+
+class Ledger:
+    """Tunnels, flaps and registrations in memory; `flush` writes what changed. One per process, used from one loop."""
+
+    def __init__(self, layout: Layout, store: StateFile | None) -> None:
+        self.layout = layout
+        self.store = store
+        self.tunnels: dict[Place, Tunnel] = {}
+        self.flaps: dict[NodeName, Flaps] = {}
+        self.registrations: dict[ProcessId, Registration] = {}
+        self.changed: set[Place] = set()
+        self.forgotten: list[Place] = []
+        self.flapped: set[NodeName] = set()
+        self.registered: list[Registration] = []
+        self.ended: list[Registration] = []
+        self.events: list[Event] = []
+        self.uptime: list[tuple[NodeName, Port, Watched]] = []
+        self.sweep: Sweep | None = None
+        self.complained_at: float | None = None
+
+    def load(self, store: StateFile) -> None:
+        """Begin with what the state file tells; strikes of another life do not count."""
+        for tunnel in store.tunnels():
+            self.tunnels[tunnel.node, tunnel.port] = replace(tunnel, strikes=0)
+        self.flaps = store.flaps()
+        for registration in store.registrations():
+            if is_alive(registration.session):
+                self.registrations[registration.session] = registration
+            else:
+                self.ended.append(registration)
+
+    def tunnel(self, forward: Forward) -> Tunnel:
+        """What is known of a forward."""
+        return self.tunnels.get((forward.node, forward.port)) or Tunnel(node=forward.node, port=forward.port)
+
+    def put(self, tunnel: Tunnel) -> None:
+        """Keep and write."""
+        self.tunnels[tunnel.node, tunnel.port] = tunnel
+        self.changed.add((tunnel.node, tunnel.port))
+
+    def put_flaps(self, node: NodeName, flaps: Flaps) -> None:
+        """Keep and write, where it differs."""
+        if flaps != self.flaps.get(node, Flaps()):
+            self.flaps[node] = flaps
+            self.flapped.add(node)
+
+    def register(self, registration: Registration) -> None:
+        """Keep and write."""
+        self.registrations[registration.session] = registration
+        self.registered.append(registration)
+
+    def of_node(self, node: NodeName) -> list[Registration]:
+        """The node's live connections, oldest first; those that ended are forgotten."""
+        mine = sorted((r for r in self.registrations.values() if r.node == node), key=lambda r: r.registered_at)
+        for registration in mine:
+            if not is_alive(registration.session):
+                del self.registrations[registration.session]
+                self.ended.append(registration)
+        return [registration for registration in mine if registration.session in self.registrations]
+
+    def keep_only(self, forwards: Iterable[Forward]) -> None:
+        """Forget tunnels that the registry has no more."""
+        kept = {(forward.node, forward.port) for forward in forwards}
+        for place in [place for place in self.tunnels if place not in kept]:
+            del self.tunnels[place]
+            self.changed.discard(place)
+            self.forgotten.append(place)
+
+    def tell(
+        self, kind: EventKind, text: str, *, node: NodeName | None = None, port: Port | None = None, actor: str = "daemon"
+    ) -> None:
+        """An event for the log."""
+        level = logging.WARNING if kind in (EventKind.KILL, EventKind.KILL_FAILED, EventKind.REFUSED, EventKind.CLONE) else logging.INFO
+        log.log(level, "[%s %s] %s", node or "-", port or "-", text)
+        self.events.append(Event(at=time.time(), kind=kind, text=text, node=node, port=port, actor=actor))
+        del self.events[:-EVENTS_HELD]
+
+    def take(self) -> Batch:
+        """All that is to be written, taken out of the ledger."""
+        batch = Batch(
+            tunnels=[self.tunnels[place] for place in sorted(self.changed)],
+            forgotten=self.forgotten,
+            flaps=[(node, self.flaps[node]) for node in sorted(self.flapped)],
+            registrations=self.registered,
+            ended=self.ended,
+            events=self.events,
+            uptime=self.uptime,
+            sweep=self.sweep,
+        )
+        self.changed, self.flapped = set(), set()
+        self.forgotten, self.registered, self.ended, self.events, self.uptime = [], [], [], [], []
+        self.sweep = None
+        return batch
+
+    def give_back(self, batch: Batch) -> None:
+        """The batch could not be written: it stays to be."""
+        self.changed |= {(t.node, t.port) for t in batch.tunnels if (t.node, t.port) in self.tunnels}
+        self.flapped |= {node for node, _ in batch.flaps}
+        self.forgotten = [*batch.forgotten, *self.forgotten]
+        self.registered = [*batch.registrations, *self.registered]
+        self.ended = [*batch.ended, *self.ended]
+        self.events = [*batch.events, *self.events][-EVENTS_HELD:]
+        self.uptime = [*batch.uptime, *self.uptime][-EVENTS_HELD:]
+        self.sweep = self.sweep or batch.sweep
+
+    async def flush(self) -> None:
+        """Write what changed. A state file that can not be written costs its freshness, and nothing else; a damaged one is replaced."""
+        batch = self.take()
+        if not batch or self.store is None:
+            return
+        try:
+            await asyncio.to_thread(self.store.write, batch)
+            self.complained_at = None
+        except StateCorrupt as error:
+            self.give_back(batch)
+            log.error("%s", error)  # noqa: TRY400 - the sentence is the message; a traceback would bury it
+            await asyncio.to_thread(self.replace_store)
+        except StateError as error:
+            self.give_back(batch)
+            now = time.monotonic()
+            if self.complained_at is None or now - self.complained_at > COMPLAIN_EVERY_S:
+                self.complained_at = now
+                log.error("%s; probing goes on, what is seen waits in memory", error)  # noqa: TRY400 - as above
+
+    def replace_store(self) -> None:
+        """Move the damaged state file aside and write all that is known to a new one."""
+        if self.store is not None:
+            self.store.close()
+        self.store, aside = open_or_replace(self.layout.state, time.time())
+        self.begin_anew(aside)
+
+    def begin_anew(self, aside: object) -> None:
+        """All that is known is to be written again."""
+        self.changed = set(self.tunnels)
+        self.flapped = set(self.flaps)
+        self.registered = list(self.registrations.values())
+        if aside is not None:
+            self.tell(EventKind.GATEWAY, f"the state file was damaged; it lies at {aside}, and a new one was begun")

@@ -1,0 +1,188 @@
+"""A private sshd for one home: its configuration, locked down to reverse tunnels, and its life."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+from checker.config import ConfigError, Layout
+from checker.holders import sessions_below
+from checker.model import CheckerError
+from checker.registry import write_atomically
+
+SSHD_PLACES = "/usr/sbin:/usr/local/sbin:/sbin:/usr/bin"
+PRIVILEGE_SEPARATION = Path("/run/sshd")
+ANSWERS_WITHIN_S = 15.0
+POLL_S = 0.02
+
+
+class SshdMissing(CheckerError):
+    """OpenSSH's server is not installed."""
+
+    def __init__(self) -> None:
+        super().__init__("sshd is not installed; as root, run: apt-get install openssh-server")
+
+
+class SshdFailed(CheckerError):
+    """sshd did not start, or ended."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"sshd does not run: {why}")
+
+
+def find_sshd() -> str:
+    """The absolute path of sshd, without which it does not start. Raises SshdMissing."""
+    found = shutil.which("sshd", path=f"{SSHD_PLACES}:{os.environ.get('PATH', '')}")
+    if found is None:
+        raise SshdMissing
+    return found
+
+
+def make_host_key(path: Path) -> None:
+    """An ed25519 host key where there is none. Raises CheckerError."""
+    if path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "reversi", "-f", str(path)]
+    made = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=30)
+    if made.returncode:
+        raise CheckerError(f"the host key {path} can not be made: {made.stderr.strip() or made.stdout.strip()}")
+
+
+def host_key_line(path: Path) -> str:
+    """The public host key, `TYPE BASE64`. Raises ConfigError."""
+    public = path.with_name(path.name + ".pub")
+    try:
+        return " ".join(public.read_text(encoding="ascii").split()[:2])
+    except OSError as error:
+        raise ConfigError(public, f"can not be read ({error.strerror}); the node needs it to know its gateway") from error
+
+
+def is_strict(path: Path) -> bool:
+    """Whether sshd's StrictModes would accept the file: nobody else may write to it, nor to a directory above it."""
+    return all(not place.stat().st_mode & 0o022 for place in (path, *path.parents) if place.exists())
+
+
+def quoted(path: Path) -> str:
+    """A path in sshd_config; percent signs are its own. Raises ConfigError."""
+    if re.search(r'["\\\n]', str(path)):
+        raise ConfigError(path, "sshd can not be told of a path with a quote, backslash or newline; choose another --home")
+    return '"' + str(path).replace("%", "%%") + '"'
+
+
+def sshd_config(layout: Layout, *, user: str, listen: str, port: int) -> str:
+    """The whole configuration: one user, keys alone, reverse forwards alone.
+
+    UnusedConnectionTimeout stays unset: it would end idle tunnels. An absolute AuthorizedKeysFile is the same for every user.
+    """
+    options = {
+        "Port": str(port),
+        "ListenAddress": listen,
+        "HostKey": quoted(layout.host_key),
+        "AuthorizedKeysFile": quoted(layout.authorized_keys),
+        "StrictModes": "yes" if is_strict(layout.authorized_keys) else "no",
+        "PidFile": "none",
+        "UsePAM": "no",
+        "UseDNS": "no",
+        "AllowUsers": user,
+        "AuthenticationMethods": "publickey",
+        "PermitRootLogin": "forced-commands-only" if user == "root" else "no",
+        "PasswordAuthentication": "no",
+        "KbdInteractiveAuthentication": "no",
+        "AllowTcpForwarding": "remote",
+        "PermitOpen": "none",
+        "GatewayPorts": "no",
+        "AllowStreamLocalForwarding": "no",
+        "AllowAgentForwarding": "no",
+        "X11Forwarding": "no",
+        "PermitTunnel": "no",
+        "PermitTTY": "no",
+        "PermitUserRC": "no",
+        "PermitUserEnvironment": "no",
+        "PrintMotd": "no",
+        "ClientAliveInterval": "15",
+        "ClientAliveCountMax": "3",
+        "LoginGraceTime": "60",
+        "MaxStartups": "200:30:1000",
+        "LogLevel": "ERROR",
+    }
+    return "# written by reversi-checker up\n" + "".join(f"{key} {value}\n" for key, value in options.items())
+
+
+def refuse_taken(listen: str, port: int) -> None:
+    """Raises CheckerError where something listens there already: a client must not take that for our sshd."""
+    family = socket.AF_INET6 if ":" in listen else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((listen, port))
+        except OSError as error:
+            raise CheckerError(f"port {port} of {listen} can not be had ({error.strerror}); choose another --ssh-port") from error
+
+
+def free_port(listen: str) -> int:
+    """A port that nobody has now."""
+    with socket.socket(socket.AF_INET6 if ":" in listen else socket.AF_INET, socket.SOCK_STREAM) as trial:
+        trial.bind((listen, 0))
+        return int(trial.getsockname()[1])
+
+
+async def start_sshd(layout: Layout, *, user: str, listen: str, port: int) -> asyncio.subprocess.Process:
+    """Start it, and return once it answers. It ends with us, however we end. Raises CheckerError."""
+    sshd = find_sshd()
+    refuse_taken(listen, port)
+    config = layout.run / "sshd_config"
+    write_atomically(config, sshd_config(layout, user=user, listen=listen, port=port).encode(), mode=0o600)
+    if os.geteuid() == 0:
+        PRIVILEGE_SEPARATION.mkdir(mode=0o755, exist_ok=True)  # noqa: ASYNC240 - one call, at start; only sshd's own service makes it
+    follow = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
+    process = await asyncio.create_subprocess_exec(
+        *follow, sshd, "-D", "-e", "-f", str(config), stdin=asyncio.subprocess.DEVNULL, stderr=None, stdout=asyncio.subprocess.DEVNULL
+    )
+    try:
+        async with asyncio.timeout(ANSWERS_WITHIN_S):
+            while not await answers(listen, port):
+                if process.returncode is not None:
+                    raise SshdFailed(f"it ended with status {process.returncode}; its reason stands above")
+                await asyncio.sleep(POLL_S)
+    except TimeoutError:
+        await stop_sshd(process)
+        raise SshdFailed(f"it does not answer on port {port} of {listen}") from None
+    return process
+
+
+async def answers(listen: str, port: int) -> bool:
+    """Whether an SSH server speaks there."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listen, listen)  # noqa: S104 - compared, not bound
+    try:
+        async with asyncio.timeout(2.0):
+            reader, writer = await asyncio.open_connection(host, port)
+            try:
+                writer.write(b"SSH-2.0-reversi\r\n")  # else it complains in the log
+                return (await reader.read(4)).startswith(b"SSH-")
+            finally:
+                writer.close()
+    except (OSError, TimeoutError):
+        return False
+
+
+async def stop_sshd(process: asyncio.subprocess.Process) -> None:
+    """End it and the sessions that it started, and wait until it is gone."""
+    if process.returncode is None:
+        for session in await asyncio.to_thread(sessions_below, process.pid):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(session, signal.SIGTERM)
+        process.terminate()
+        try:
+            async with asyncio.timeout(3.0):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()

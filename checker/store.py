@@ -1,0 +1,366 @@
+"""The state file: what was seen. SQLite in WAL mode; one writer, and readers that pay for what changed alone.
+
+Losing it loses no tunnel: the next sweep sees everything again.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from checker.judge import Watched
+from checker.model import CheckerError, Event, EventKind, Flaps, NodeName, Port, ProcessId, Registration, Status, Tunnel
+
+KEEP_EVENTS_S = 90 * 86400
+KEEP_DAYS = 400
+BUSY_MS = 5000
+
+TUNNELS_SINCE = "SELECT * FROM tunnel WHERE revision > :revision"
+UPSERT_TUNNEL = """
+INSERT INTO tunnel VALUES (:node, :port, :status, :detail, :latency_ms, :pid, :start_ticks, :peer, :since, :probed_at, :checked_at,
+                           :failures, :kills, :strikes, :verdict, :revision)
+ON CONFLICT (node, port) DO UPDATE SET
+    status = excluded.status, detail = excluded.detail, latency_ms = excluded.latency_ms, pid = excluded.pid,
+    start_ticks = excluded.start_ticks, peer = excluded.peer, since = excluded.since, probed_at = excluded.probed_at,
+    checked_at = excluded.checked_at, failures = excluded.failures, kills = excluded.kills, strikes = excluded.strikes,
+    verdict = excluded.verdict, revision = excluded.revision
+"""
+DELETE_TUNNEL = "DELETE FROM tunnel WHERE node = :node AND port = :port"
+NEXT_REVISION = "SELECT 1 + max(coalesce((SELECT max(revision) FROM tunnel), 0), coalesce((SELECT revision FROM sweep), 0))"
+UPSERT_FLAPS = "INSERT OR REPLACE INTO flaps VALUES (:node, :count, :last_at, :pid, :start_ticks)"
+UPSERT_REGISTRATION = """
+INSERT OR REPLACE INTO registration VALUES (:node, :instance, :pid, :start_ticks, :peer, :registered_at, :inodes)
+"""
+DELETE_REGISTRATION = "DELETE FROM registration WHERE node = :node AND pid = :pid AND start_ticks = :start_ticks"
+INSERT_EVENT = "INSERT INTO event (at, kind, node, port, actor, text) VALUES (:at, :kind, :node, :port, :actor, :text)"
+FORGET_EVENTS = "DELETE FROM event WHERE at < :before"
+FORGET_DAYS = "DELETE FROM uptime WHERE day < :before"
+ADD_UPTIME = """
+INSERT INTO uptime VALUES (:node, :port, :day, :up_s, :watched_s)
+ON CONFLICT (node, port, day) DO UPDATE SET up_s = up_s + excluded.up_s, watched_s = watched_s + excluded.watched_s
+"""
+UPSERT_SWEEP = "INSERT OR REPLACE INTO sweep VALUES (1, :pid, :swept_at, :every_s, :revision)"
+EVENTS_AFTER = """
+SELECT * FROM (
+    SELECT * FROM event WHERE id > :after AND (:node IS NULL OR node = :node) ORDER BY id DESC LIMIT :limit
+) ORDER BY id
+"""
+UPTIME_SINCE = "SELECT day, up_s, watched_s FROM uptime WHERE node = :node AND port = :port AND day >= :day ORDER BY day"
+
+
+class StateError(CheckerError):
+    """The state file can not be used."""
+
+
+class StateCorrupt(StateError):
+    """The file is not the database that we wrote."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(f"the state file {path} is damaged ({why}); the daemon moves it aside when it starts: reversi-checker serve")
+
+
+class StateMissing(StateError):
+    """There is no state file yet."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"there is no state file {path} yet; start reversi-checker serve or up")
+
+
+class StateUnavailable(StateError):
+    """Busy, read-only, or its disk is full."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(f"the state file {path} can not be used ({why}); check the disk's free space and the permissions of {path.parent}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sweep:
+    """The last sweep of the last daemon."""
+
+    pid: int
+    swept_at: float
+    every_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """What one transaction writes."""
+
+    tunnels: Sequence[Tunnel] = ()
+    forgotten: Sequence[tuple[NodeName, Port]] = ()
+    flaps: Sequence[tuple[NodeName, Flaps]] = ()
+    registrations: Sequence[Registration] = ()
+    ended: Sequence[Registration] = ()
+    events: Sequence[Event] = ()
+    uptime: Sequence[tuple[NodeName, Port, Watched]] = ()
+    sweep: Sweep | None = None
+
+    def __bool__(self) -> bool:
+        parts = (self.tunnels, self.forgotten, self.flaps, self.registrations, self.ended, self.events, self.uptime)
+        return any(parts) or self.sweep is not None
+
+
+def process_from(row: sqlite3.Row) -> ProcessId | None:
+    return None if row["pid"] is None else ProcessId(pid=row["pid"], start_ticks=row["start_ticks"])
+
+
+def tunnel_from(row: sqlite3.Row) -> Tunnel:
+    """A tunnel as its row has it."""
+    fields: dict[str, Any] = {key: row[key] for key in row.keys() if key not in ("pid", "start_ticks", "status")}  # noqa: SIM118 - a Row iterates its values
+    return Tunnel(**fields, status=Status(row["status"]), session=process_from(row))
+
+
+def tunnel_row(tunnel: Tunnel, revision: int) -> dict[str, Any]:
+    """The inverse of tunnel_from."""
+    return {
+        "node": tunnel.node,
+        "port": tunnel.port,
+        "status": tunnel.status.value,
+        "detail": tunnel.detail,
+        "latency_ms": tunnel.latency_ms,
+        **session_columns(tunnel.session),
+        "peer": tunnel.peer,
+        "since": tunnel.since,
+        "probed_at": tunnel.probed_at,
+        "checked_at": tunnel.checked_at,
+        "failures": tunnel.failures,
+        "kills": tunnel.kills,
+        "strikes": tunnel.strikes,
+        "verdict": tunnel.verdict,
+        "revision": revision,
+    }
+
+
+def session_columns(session: ProcessId | None) -> dict[str, int | None]:
+    return {"pid": session.pid if session else None, "start_ticks": session.start_ticks if session else None}
+
+
+def registration_row(registration: Registration) -> dict[str, Any]:
+    return {
+        "node": registration.node,
+        "instance": registration.instance,
+        **session_columns(registration.session),
+        "peer": registration.peer,
+        "registered_at": registration.registered_at,
+        "inodes": " ".join(map(str, sorted(registration.inodes))),
+    }
+
+
+def registration_from(row: sqlite3.Row) -> Registration:
+    return Registration(
+        node=NodeName(row["node"]),
+        instance=row["instance"],
+        session=ProcessId(pid=row["pid"], start_ticks=row["start_ticks"]),
+        peer=row["peer"],
+        registered_at=row["registered_at"],
+        inodes=frozenset(map(int, row["inodes"].split())),
+    )
+
+
+def event_row(event: Event) -> dict[str, Any]:
+    return {"at": event.at, "kind": event.kind.value, "node": event.node, "port": event.port, "actor": event.actor, "text": event.text}
+
+
+def event_from(row: sqlite3.Row) -> Event:
+    return Event(
+        id=row["id"], at=row["at"], kind=EventKind(row["kind"]), node=row["node"], port=row["port"], actor=row["actor"], text=row["text"]
+    )
+
+
+class StateFile:
+    """An open state file. Safe to use from several threads; each call is one transaction."""
+
+    def __init__(self, path: Path, db: sqlite3.Connection) -> None:
+        self.path = path
+        self.db = db
+        self.lock = threading.Lock()
+
+    def close(self) -> None:
+        with self.lock:
+            self.db.close()
+
+    @contextmanager
+    def using(self) -> Iterator[sqlite3.Connection]:
+        """The connection, and SQLite's errors as ours. Raises StateCorrupt, StateUnavailable."""
+        with self.lock, translated(self.path):
+            yield self.db
+
+    def changed_token(self) -> int:
+        """A number that differs once another connection wrote; costs next to nothing."""
+        with self.using() as db:
+            return int(db.execute("PRAGMA data_version").fetchone()[0])
+
+    def tunnels(self, *, since_revision: int = 0) -> tuple[Tunnel, ...]:
+        """Tunnels whose revision is newer."""
+        with self.using() as db:
+            return tuple(tunnel_from(row) for row in db.execute(TUNNELS_SINCE, {"revision": since_revision}))
+
+    def registrations(self) -> tuple[Registration, ...]:
+        with self.using() as db:
+            return tuple(registration_from(row) for row in db.execute("SELECT * FROM registration ORDER BY registered_at"))
+
+    def flaps(self) -> dict[NodeName, Flaps]:
+        with self.using() as db:
+            rows = db.execute("SELECT * FROM flaps").fetchall()
+        return {NodeName(row["node"]): Flaps(count=row["count"], last_at=row["last_at"], session=process_from(row)) for row in rows}
+
+    def events(self, *, after: int = 0, limit: int = 100, node: NodeName | None = None) -> tuple[Event, ...]:
+        """The newest events with an id greater than `after`, oldest first."""
+        with self.using() as db:
+            rows = db.execute(EVENTS_AFTER, {"after": after, "limit": limit, "node": node}).fetchall()
+        return tuple(event_from(row) for row in rows)
+
+    def uptime(self, node: NodeName, port: Port, *, since_day: str) -> tuple[Watched, ...]:
+        """The daily roll-up of a forward, oldest first; days that nobody watched are not there."""
+        with self.using() as db:
+            rows = db.execute(UPTIME_SINCE, {"node": node, "port": port, "day": since_day}).fetchall()
+        return tuple(Watched(day=row["day"], up_s=row["up_s"], watched_s=row["watched_s"]) for row in rows)
+
+    def last_sweep(self) -> Sweep | None:
+        with self.using() as db:
+            row = db.execute("SELECT * FROM sweep").fetchone()
+        return row and Sweep(pid=row["pid"], swept_at=row["swept_at"], every_s=row["every_s"])
+
+    def write(self, batch: Batch) -> None:
+        """All of the batch, or nothing of it. Raises StateError."""
+        with self.using() as db, transaction(db):
+            revision = int(db.execute(NEXT_REVISION).fetchone()[0])
+            db.executemany(UPSERT_TUNNEL, [tunnel_row(tunnel, revision) for tunnel in batch.tunnels])
+            db.executemany(DELETE_TUNNEL, [{"node": node, "port": port} for node, port in batch.forgotten])
+            db.executemany(
+                UPSERT_FLAPS,
+                [{"node": node, "count": f.count, "last_at": f.last_at, **session_columns(f.session)} for node, f in batch.flaps],
+            )
+            db.executemany(UPSERT_REGISTRATION, [registration_row(registration) for registration in batch.registrations])
+            db.executemany(DELETE_REGISTRATION, [registration_row(registration) for registration in batch.ended])
+            db.executemany(INSERT_EVENT, [event_row(event) for event in batch.events])
+            db.executemany(
+                ADD_UPTIME,
+                [{"node": n, "port": p, "day": w.day, "up_s": w.up_s, "watched_s": w.watched_s} for n, p, w in batch.uptime if w.watched_s],
+            )
+            if batch.sweep:
+                sweep = batch.sweep
+                db.execute(UPSERT_SWEEP, {"pid": sweep.pid, "swept_at": sweep.swept_at, "every_s": sweep.every_s, "revision": revision})
+
+    def prune(self, now: float) -> None:
+        """Forget events of more than 90 days and roll-ups of more than 400."""
+        day = time.strftime("%Y-%m-%d", time.gmtime(now - KEEP_DAYS * 86400))
+        with self.using() as db, transaction(db):
+            db.execute(FORGET_EVENTS, {"before": now - KEEP_EVENTS_S})
+            db.execute(FORGET_DAYS, {"before": day})
+
+
+@contextmanager
+def transaction(db: sqlite3.Connection) -> Iterator[None]:
+    """BEGIN IMMEDIATE ... COMMIT, or ROLLBACK."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+    db.execute("COMMIT")
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """SQLite's errors as ours."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise StateUnavailable(path, str(error)) from error
+    except sqlite3.DatabaseError as error:
+        raise StateCorrupt(path, str(error)) from error
+
+
+def migrations() -> list[str]:
+    """The numbered scripts, in order; the first makes version 1."""
+    folder = resources.files("checker") / "migrations"
+    return [entry.read_text() for entry in sorted(folder.iterdir(), key=lambda entry: entry.name) if entry.name.endswith(".sql")]
+
+
+def migrate(db: sqlite3.Connection, path: Path) -> None:
+    """Bring the schema to this product's version. Raises StateUnavailable for a file of a newer product."""
+    scripts = migrations()
+    version = int(db.execute("PRAGMA user_version").fetchone()[0])
+    if version > len(scripts):
+        raise StateUnavailable(path, f"it was written by a newer reversi: schema {version}, this one knows {len(scripts)}")
+    for number, script in enumerate(scripts[version:], start=version + 1):
+        with transaction(db):
+            for statement in script.split(";\n"):
+                if statement.strip():
+                    db.execute(statement)
+            db.execute(f"PRAGMA user_version = {number:d}")
+
+
+def connect(uri: str) -> sqlite3.Connection:
+    db = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=BUSY_MS / 1000)
+    db.row_factory = sqlite3.Row
+    return db
+
+
+def open_store(path: Path) -> StateFile:
+    """The state file for writing, made where there is none. Raises StateError."""
+    with translated(path):
+        db = connect(f"{path.absolute().as_uri()}?mode=rwc")
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA synchronous = NORMAL")
+            db.execute("PRAGMA foreign_keys = ON")
+            migrate(db, path)
+            db.execute(NEXT_REVISION)
+        except BaseException:
+            db.close()
+            raise
+    return StateFile(path, db)
+
+
+def open_reader(path: Path) -> StateFile:
+    """The state file for reading alone. Raises StateError, StateMissing.
+
+    Where the daemon is gone and the directory is not ours to write, SQLite can make no shared memory: nobody writes then, and the
+    file is read as it stands.
+    """
+    if not path.exists():
+        raise StateMissing(path)
+    with translated(path):
+        try:
+            return StateFile(path, readable(path, "mode=ro"))
+        except sqlite3.OperationalError:
+            return StateFile(path, readable(path, "mode=ro&immutable=1"))
+
+
+def readable(path: Path, options: str) -> sqlite3.Connection:
+    db = connect(f"{path.absolute().as_uri()}?{options}")
+    try:
+        db.execute("SELECT count(*) FROM sweep").fetchone()
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def open_or_replace(path: Path, now: float) -> tuple[StateFile, Path | None]:
+    """The state file for writing; a damaged one is moved aside first, and where to is the second value. Raises StateError."""
+    try:
+        store = open_store(path)
+        with store.using() as db:
+            verdict = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if verdict == "ok":
+            return store, None
+        store.close()
+    except StateCorrupt:
+        pass
+    aside = path.with_name(f"{path.name}.damaged-{int(now)}")
+    path.rename(aside)
+    for suffix in ("-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    return open_store(path), aside

@@ -1,0 +1,333 @@
+"""Watching one forward: probe it, see who holds it, judge, and carry out what was judged."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import defaultdict, deque
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from checker.config import Config, Layout
+from checker.holders import may_look, read_listeners, scan, sockets_of
+from checker.judge import CannotKill, Judgement, Kill, Nothing, Observation, Owner, Recheck, judge, lost, owner_of, wait_for, watched
+from checker.kill import Ending, Freed, Spared, end_session
+from checker.ledger import Ledger
+from checker.model import (
+    Answer,
+    Closed,
+    EventKind,
+    Flaps,
+    Forward,
+    Listener,
+    NodeName,
+    Port,
+    ProcessId,
+    Registration,
+    Reply,
+    Status,
+    StayedOpen,
+    Tunnel,
+)
+from checker.probe import probe
+
+log = logging.getLogger(__name__)
+TICK_S = 0.25
+REMEMBERED = 256
+"""Ticks of lateness that are kept: a minute's, longer than any probe."""
+SNAPSHOT_FRESH_S = 1.0
+
+
+class Lateness:
+    """How late our own loop is: a starved gateway must not take its own delay for a node's silence."""
+
+    def __init__(self) -> None:
+        self.ticked_at = time.monotonic()
+        self.ticks: deque[tuple[float, float]] = deque(maxlen=REMEMBERED)
+
+    async def run(self) -> None:
+        """Measure until cancelled."""
+        while True:
+            self.ticked_at = time.monotonic()
+            await asyncio.sleep(TICK_S)
+            now = time.monotonic()
+            self.ticks.append((now, now - self.ticked_at - TICK_S))
+
+    def worst_since(self, began: float) -> float:
+        """The worst lateness of any tick that ended after `began` (monotonic), and of the one under way, in seconds."""
+        under_way = time.monotonic() - self.ticked_at - TICK_S
+        return max([0.0, under_way, *(late for at, late in self.ticks if at >= began)])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """Who holds a port now."""
+
+    owner: Owner
+    session: ProcessId | None = None
+    foreign_uid: int | None = None
+    inodes: frozenset[int] = frozenset()
+
+
+class Holdings:
+    """Ports and the sessions that hold them; remembers by inode, so that a port that did not change costs no scan."""
+
+    def __init__(self, uid: int, ledger: Ledger) -> None:
+        self.uid = uid
+        self.ledger = ledger
+        self.by_port: dict[Port, tuple[Listener, ...]] = {}
+        self.read_at = float("-inf")
+        self.owners: dict[int, ProcessId] = {}
+        self.reading = asyncio.Lock()
+        self.scanning = asyncio.Lock()
+        self.may_look = may_look()
+
+    async def listeners(self, port: Port, *, newer_than: float) -> tuple[Listener, ...]:
+        """The port's listeners as of a reading after `newer_than` (monotonic)."""
+        async with self.reading:
+            if self.read_at < newer_than:
+                began = time.monotonic()
+                self.by_port = await asyncio.to_thread(read_listeners)
+                self.read_at = began
+                self.forget_closed()
+        return self.by_port.get(port, ())
+
+    async def held(self, forward: Forward, *, newer_than: float) -> Held:
+        """Who holds the forward's port."""
+        found = await self.listeners(forward.port, newer_than=newer_than)
+        owner = owner_of(found, self.uid)
+        if owner is Owner.FOREIGN:
+            return Held(owner=owner, foreign_uid=next(listener.uid for listener in found if listener.uid != self.uid))
+        if owner is Owner.NOBODY:
+            return Held(owner=owner)
+        inodes = frozenset(listener.inode for listener in found)
+        return Held(owner=owner, session=await self.session_of(forward.node, inodes), inodes=inodes)
+
+    async def session_of(self, node: NodeName, inodes: frozenset[int]) -> ProcessId | None:
+        """The session that owns these sockets; None where it can not be told."""
+        known = self.remembered(inodes)
+        if known is not None:
+            return known
+        registered = await asyncio.to_thread(self.ledger.of_node, node)
+        for registration in reversed(registered if self.may_look else []):
+            held = await asyncio.to_thread(sockets_of, registration.session.pid)
+            if held and held & inodes:
+                return self.remember(inodes, registration.session)
+        return await self.scanned(inodes) if self.may_look else self.registered_owner(registered, inodes)
+
+    async def scanned(self, inodes: frozenset[int]) -> ProcessId | None:
+        """By looking at the sockets of all sessions; those who wait for one scan share it."""
+        async with self.scanning:
+            known = self.remembered(inodes)
+            if known is None:
+                self.owners = await asyncio.to_thread(scan, self.uid)
+                known = self.remembered(inodes)
+        return known
+
+    def forget_closed(self) -> None:
+        """Keep no owner of a socket that listens no more."""
+        if len(self.owners) > 2 * len(self.by_port) + 1024:
+            open_now = {listener.inode for found in self.by_port.values() for listener in found}
+            self.owners = {inode: owner for inode, owner in self.owners.items() if inode in open_now}
+
+    def remembered(self, inodes: frozenset[int]) -> ProcessId | None:
+        return next((self.owners[inode] for inode in inodes if inode in self.owners), None)
+
+    def remember(self, inodes: frozenset[int], session: ProcessId) -> ProcessId:
+        self.owners.update(dict.fromkeys(inodes, session))
+        return session
+
+    def registered_owner(self, registered: list[Registration], inodes: frozenset[int]) -> ProcessId | None:
+        """Without the right to look: the connection that registered while these very sockets were new."""
+        for registration in registered:
+            if registration.inodes & inodes:
+                return self.remember(inodes, registration.session)
+        if not registered:
+            return None
+        newest = registered[-1]
+        self.ledger.register(replace(newest, inodes=newest.inodes | inodes))
+        return self.remember(inodes, newest.session)
+
+
+@dataclass(slots=True)
+class Turn:
+    """The last finished probe of one port, and the lock of the next."""
+
+    lock: asyncio.Lock
+    ended_at: float = float("-inf")
+    judgement: Judgement | None = None
+
+
+class Watcher:
+    """Probes forwards, never one port twice at a time, and does what the judge says."""
+
+    def __init__(self, layout: Layout, config: Config, ledger: Ledger) -> None:
+        self.layout = layout
+        self.config = config
+        self.policy = config.policy
+        self.ledger = ledger
+        self.lateness = Lateness()
+        self.uid = config.tunnel_uid
+        self.holdings = Holdings(self.uid, ledger)
+        self.turns: defaultdict[Port, Turn] = defaultdict(lambda: Turn(asyncio.Lock()))
+        self.slots = asyncio.Semaphore(config.probes_at_once)
+        self.struck_at: dict[Port, float] = {}
+        self.answered: dict[Port, tuple[ProcessId, float]] = {}
+        self.registered_at: dict[NodeName, float] = {}
+
+    async def settle(self, forward: Forward, *, actor: str = "daemon") -> Judgement:
+        """Probe until it is clear: a first strike is followed by the next one soon, a last one by the kill."""
+        while True:
+            judgement = await self.look(forward, actor=actor)
+            if not isinstance(judgement.action, Recheck):
+                return judgement
+            await asyncio.sleep(judgement.action.after_s)
+
+    async def look(self, forward: Forward, *, actor: str = "daemon") -> Judgement:
+        """One probe, judged and acted on; one that was under way already serves all who wait for it."""
+        asked_at = time.monotonic()
+        turn = self.turns[forward.port]
+        async with turn.lock:
+            if turn.judgement is not None and turn.ended_at >= asked_at:
+                return turn.judgement
+            async with self.slots:
+                seen, held = await self.observe(forward)
+            turn.judgement = await self.conclude(forward, seen, held, actor)
+            turn.ended_at = time.monotonic()
+            return turn.judgement
+
+    async def observe(self, forward: Forward) -> tuple[Observation, Held]:
+        """What a probe sees; begun anew if the node's connection registered meanwhile, as it saw what was before."""
+        deadline_s = forward.deadline_s or self.policy.deadline_s
+        while True:
+            began, began_wall = time.monotonic(), time.time()
+            probed = await probe(forward.port, forward.expect, deadline_s)
+            answered = isinstance(probed.reply, Answer | StayedOpen)
+            held = await self.holdings.held(forward, newer_than=began - SNAPSHOT_FRESH_S if answered else time.monotonic())
+            if self.registered_at.get(forward.node, float("-inf")) < began:
+                break
+        beaten_at = await self.beaten_at(held.session)
+        self.remember_answer(forward, probed.reply, held, began_wall)
+        seen = Observation(
+            reply=probed.reply,
+            owner=held.owner,
+            session=held.session,
+            foreign_uid=held.foreign_uid,
+            latency_ms=probed.latency_ms,
+            late_s=self.lateness.worst_since(began),
+            life=self.sign_of_life(forward, held.session, beaten_at, self.struck_at.get(forward.port, began_wall)),
+            expect=forward.expect,
+            deadline_s=deadline_s,
+            beaten_at=beaten_at,
+        )
+        return seen, held
+
+    def remember_answer(self, forward: Forward, reply: Reply, held: Held, began_wall: float) -> None:
+        """That something came through this connection; a refusal comes from the node too, if the listener outlived it."""
+        if held.session is not None and isinstance(reply, Answer | Closed):
+            self.answered[forward.port] = (held.session, began_wall)
+
+    async def beaten_at(self, session: ProcessId | None) -> float | None:
+        """When the connection's last beat came, in Unix seconds."""
+        if session is None:
+            return None
+        try:
+            return (await asyncio.to_thread(beat_file(self.layout, session).lstat)).st_mtime
+        except OSError:
+            return None
+
+    def sign_of_life(self, forward: Forward, session: ProcessId | None, beaten_at: float | None, since: float) -> str:
+        """What showed this very connection to be alive after `since` (Unix seconds), as a clause; empty for nothing."""
+        if beaten_at is not None and beaten_at > since:
+            return "its beats arrive"
+        for port, (other, at) in self.answered.items():
+            if port != forward.port and other == session and at > since:
+                return f"port {port} of the same connection answers"
+        return ""
+
+    async def conclude(self, forward: Forward, seen: Observation, held: Held, actor: str) -> Judgement:
+        """Judge, act, and write down both."""
+        before = self.ledger.tunnel(forward)
+        judgement = judge(seen, before, self.ledger.flaps.get(forward.node, Flaps()), self.policy, time.time())
+        after = self.with_peer(judgement.tunnel)
+        if after.strikes == 1:
+            self.struck_at[forward.port] = time.time() - seen.deadline_s
+        elif not after.strikes:
+            self.struck_at.pop(forward.port, None)
+        self.write_down(before, after, judgement.flaps)
+        match judgement.action:
+            case Kill(session):
+                why = f"hung: nothing came in {seen.deadline_s:g} s, {after.strikes} times in a row"
+                await self.end(forward, session, held.inodes, actor=actor, why=why)
+            case CannotKill():
+                self.tell_once(before, after)
+            case Nothing() | Recheck():
+                pass
+        return replace(judgement, tunnel=self.ledger.tunnel(forward))
+
+    def with_peer(self, tunnel: Tunnel) -> Tunnel:
+        """The tunnel with what its connection's registration tells."""
+        registration = self.ledger.registrations.get(tunnel.session) if tunnel.session else None
+        return replace(tunnel, peer=registration.peer) if registration else tunnel
+
+    def write_down(self, before: Tunnel, after: Tunnel, flaps: Flaps) -> None:
+        """The new state, its time in the roll-up, and an event where the status changed."""
+        self.ledger.put(after)
+        self.ledger.put_flaps(after.node, flaps)
+        day = time.strftime("%Y-%m-%d", time.gmtime())
+        if before.probed_at != after.probed_at:
+            self.ledger.uptime.append((after.node, after.port, watched(before, after, self.policy, day)))
+        if before.status is not after.status:
+            text = f"{before.status} -> {after.status}" + (f": {after.detail}" if after.detail else "")
+            self.ledger.tell(EventKind.STATUS, text, node=after.node, port=after.port)
+
+    def tell_once(self, before: Tunnel, after: Tunnel) -> None:
+        """That a hung port can not be freed is told when it becomes so."""
+        if before.strikes < self.policy.strikes:
+            self.ledger.tell(
+                EventKind.KILL_FAILED,
+                "hung, and its sshd process can not be found: run the daemon as root, or let the node use hold",
+                node=after.node,
+                port=after.port,
+            )
+
+    async def end(self, forward: Forward, session: ProcessId, inodes: frozenset[int], *, actor: str, why: str) -> Ending:
+        """Kill a session, and write down what came of it."""
+        ending = await end_session(session, forward.port, self.uid, inodes)
+        before = self.ledger.tunnel(forward)
+        match ending:
+            case Freed():
+                text = f"killed sshd process {session.pid}, the port is free; {why}"
+                self.ledger.tell(EventKind.KILL, text, node=forward.node, port=forward.port, actor=actor)
+                flaps = lost(self.ledger.flaps.get(forward.node, Flaps()), session, self.policy, time.time())
+                self.ledger.put_flaps(forward.node, flaps)
+                self.ledger.put(freed(before, text, wait_for(flaps, self.policy), time.time()))
+                self.struck_at.pop(forward.port, None)
+            case Spared(reason):
+                self.ledger.tell(EventKind.KILL_FAILED, f"not killed: {reason}", node=forward.node, port=forward.port, actor=actor)
+        return ending
+
+
+def freed(before: Tunnel, text: str, verdict: int, now: float) -> Tunnel:
+    """A tunnel after its session was ended: nobody listens, until the node is back."""
+    since = before.since if before.status is Status.DOWN else now
+    return replace(
+        before,
+        status=Status.DOWN,
+        detail=text,
+        latency_ms=None,
+        session=None,
+        peer=None,
+        since=since,
+        kills=before.kills + 1,
+        strikes=0,
+        verdict=verdict,
+    )
+
+
+def beat_file(layout: Layout, session: ProcessId) -> Path:
+    """The file that the beat loop of this connection touches."""
+    return layout.spool / f"beat.{session.pid}.{session.start_ticks}"
+
+

@@ -1,0 +1,163 @@
+"""What a node may say and what it hears: the request's grammar, the reply, and their form on the daemon's socket."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+PROTOCOL = 1
+MAX_REQUEST = 4096
+"""Bytes; a longer request is malformed."""
+OK, MALFORMED, NOT_YOURS = 0, 64, 77
+INSTANCE = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
+NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}\Z")
+
+
+class Malformed(ValueError):
+    """A request outside of the grammar; the text is a sentence for the node."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """`check [PORT...]`; no port means all of the node's."""
+
+    ports: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OldCheck:
+    """`NODE PORT [EXPECTED...]`, the original's words."""
+
+    node: str
+    port: int
+    expected: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """`claim INSTANCE`: my next connection is about to listen."""
+
+    instance: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """`hold INSTANCE`: this connection is the node's tunnel."""
+
+    instance: str
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """`version`."""
+
+
+Request = Check | OldCheck | Claim | Hold | Version
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """One line for stdout, a sentence (or nothing) for stderr, and an exit status."""
+
+    answer: str
+    complaint: str = ""
+    exit_status: int = OK
+
+
+def refusal(complaint: str, exit_status: int) -> Reply:
+    """A reply that an old client reads as: do nothing."""
+    return Reply(answer="0", complaint=complaint, exit_status=exit_status)
+
+
+def port_in(word: str) -> int:
+    """A port of the request. Raises Malformed."""
+    if re.fullmatch(r"[0-9]{1,5}", word, re.ASCII) and 0 < int(word) < 65536:
+        return int(word)
+    raise Malformed(f"{word[:40]!r} is not a port; write a number from 1 to 65535")
+
+
+def instance_in(verb: str, words: list[str]) -> str:
+    """The instance of a claim or hold. Raises Malformed."""
+    if len(words) == 1 and INSTANCE.match(words[0]):
+        return words[0]
+    raise Malformed(f"{verb} takes one instance: 1 to 64 of A-Z a-z 0-9 . _ -")
+
+
+def parse_request(command: str) -> Request:
+    """What SSH_ORIGINAL_COMMAND asks for. Raises Malformed.
+
+    Quoting is already lost there, so words are split at white space, and an expected text is its words joined by one space.
+    """
+    if len(command.encode("utf-8", "surrogateescape")) > MAX_REQUEST:
+        raise Malformed(f"the request is longer than {MAX_REQUEST} bytes")
+    if not command.isprintable():
+        raise Malformed("the request holds characters that can not be printed")
+    words = command.split(" ")
+    words = [word for word in words if word]
+    match words:
+        case ["check", *ports]:
+            return Check(tuple(port_in(word) for word in ports))
+        case ["claim", *rest]:
+            return Claim(instance_in("claim", rest))
+        case ["hold", *rest]:
+            return Hold(instance_in("hold", rest))
+        case ["version"]:
+            return Version()
+        case [node, port, *expected] if NAME.match(node):
+            return OldCheck(node, port_in(port), " ".join(expected))
+    raise Malformed("say one of: check [PORT...], claim INSTANCE, hold INSTANCE, version, NODE PORT [EXPECTED...]")
+
+
+def render_request(request: Request) -> str:
+    """The command that parses back to this request."""
+    match request:
+        case Check(ports):
+            return " ".join(["check", *map(str, ports)])
+        case OldCheck(node, port, expected):
+            return " ".join([node, str(port), *expected.split()])
+        case Claim(instance):
+            return f"claim {instance}"
+        case Hold(instance):
+            return f"hold {instance}"
+        case Version():
+            return "version"
+
+
+def parse_verdict(line: str) -> int:
+    """Seconds to wait, from one line of the gateway's. Raises Malformed."""
+    word = line.strip()
+    if re.fullmatch(r"[0-9]{1,6}", word, re.ASCII):
+        return int(word)
+    raise Malformed(f"the gateway answered {word[:40]!r}, which is not a number of seconds")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A node's request as the gate hands it to the daemon."""
+
+    node: str
+    peer: str
+    """ADDRESS PORT of the node's side, from SSH_CONNECTION; empty where unknown."""
+    command: str
+
+
+GATE_MARK = b"gate"
+
+
+def decode_asked(message: bytes) -> Asked:
+    """The gate's message: four fields, NUL between them. Raises Malformed."""
+    fields = message.split(b"\0")
+    if len(fields) != 4 or fields[0] != GATE_MARK:
+        raise Malformed("the gate's message has not its four fields")
+    node, peer, command = (field.decode("utf-8", "surrogateescape") for field in fields[1:])
+    return Asked(node=node, peer=peer, command=command)
+
+
+def encode_asked(asked: Asked) -> bytes:
+    """The inverse of decode_asked; the gate writes the same without importing this."""
+    return b"\0".join([GATE_MARK, *(field.encode("utf-8", "surrogateescape") for field in (asked.node, asked.peer, asked.command))])
+
+
+def encode_reply(reply: Reply) -> bytes:
+    """`EXIT_STATUS`, the answer and the complaint, a line each."""
+    return f"{reply.exit_status}\n{reply.answer}\n{reply.complaint}\n".encode("utf-8", "backslashreplace")

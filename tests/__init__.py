@@ -1,0 +1,1 @@
+"""The suite: real sshd, real dropbear, a real terminal; pure decisions without any."""
