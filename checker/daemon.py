@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-import grp
-import heapq
 import json
 import logging
 import os
-import pwd
 import resource
 import signal
-import socket
-import struct
 import time
-import zlib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -23,12 +17,14 @@ from typing import Any
 from checker import spool
 from checker.config import Config, Layout
 from checker.control import Verb, aim_from, outcome_json
+from checker.door import credentials, listen, operator_uids
 from checker.gateway import Gateway
-from checker.holders import session_above
-from checker.judge import CannotKill
+from checker.holders import is_alive, session_above
+from checker.judge import CannotKill, Kill
 from checker.ledger import Ledger
-from checker.model import CheckerError, EventKind, Forward, NodeName, Port, ProcessId
-from checker.registry import Registry, read_registry, stamp
+from checker.model import CheckerError, EventKind, Forward, NodeName, ProcessId
+from checker.registry import Cache, Registry, read_registry, stamp
+from checker.schedule import Schedule
 from checker.store import StateFile, Sweep
 from checker.wire import MALFORMED, Malformed, Reply, decode_asked, encode_reply, refusal
 
@@ -39,6 +35,8 @@ LOOK_EVERY_S = 2.0
 PRUNE_EVERY_S = 3600.0
 SWEPT_EVERY_S = 2.0
 """Between marks that tell the beat loops of a living daemon."""
+SOON_S = 0.3
+"""After a node connected, or lost its connection, until it is looked at."""
 READ_WITHIN_S = 5.0
 MAX_MESSAGE = 1 << 16
 ACKNOWLEDGED = b".\n"
@@ -71,68 +69,6 @@ def uptime_s() -> int:
     return int(time.clock_gettime(time.CLOCK_BOOTTIME))
 
 
-class Schedule:
-    """When each forward is probed next: each at a place of its own in the interval."""
-
-    def __init__(self, every_s: float) -> None:
-        self.every_s = every_s
-        self.due: list[tuple[float, Port]] = []
-        self.forwards: dict[Port, Forward] = {}
-        self.at: dict[Port, float] = {}
-        self.running: set[Port] = set()
-
-    def use(self, registry: Registry, now: float) -> None:
-        """Follow the registry; a forward that is new comes within the next interval, or sooner where there are few."""
-        wanted = {forward.port: forward for forward in registry.forwards}
-        for port in [port for port in self.at if port not in wanted]:
-            del self.at[port]
-        spread_s = min(self.every_s, 0.05 * len(wanted))
-        for port, forward in wanted.items():
-            if port not in self.at:
-                self.put(port, now + spread_s * phase(forward))
-        self.forwards = wanted
-
-    def put(self, port: Port, at: float) -> None:
-        """Probe this port then, and not at the time it had."""
-        self.at[port] = at
-        heapq.heappush(self.due, (at, port))
-
-    def soon(self, node: NodeName, at: float) -> None:
-        """Probe the node's forwards by then."""
-        for port, forward in self.forwards.items():
-            if forward.node == node and self.at.get(port, at) >= at:
-                self.put(port, at)
-
-    def ripe(self, now: float) -> list[Forward]:
-        """Forwards that are due, and not under way."""
-        found = []
-        while self.due and self.due[0][0] <= now:
-            at, port = heapq.heappop(self.due)
-            if self.at.get(port) == at and port not in self.running:
-                self.running.add(port)
-                found.append(self.forwards[port])
-        return found
-
-    def done(self, forward: Forward, now: float, after_s: float) -> None:
-        """Probed: the next time keeps the forward's place in the interval, unless it was asked for meanwhile."""
-        self.running.discard(forward.port)
-        at = self.at.get(forward.port)
-        if at is None:
-            return
-        following = at + after_s
-        self.put(forward.port, at if at > now else following if following > now else now + after_s * phase(forward))
-
-    def overdue_s(self, now: float) -> float:
-        """How long the forward that waits longest has been due."""
-        waiting = [at for port, at in self.at.items() if port not in self.running]
-        return max(0.0, now - min(waiting, default=now))
-
-
-def phase(forward: Forward) -> float:
-    """A forward's place in the interval, 0 to 1, the same in every life of the daemon."""
-    return zlib.crc32(f"{forward.node} {forward.port}".encode()) / 2**32
-
-
 class Daemon:
     """Sweep, socket, registry and state file of one gateway."""
 
@@ -147,6 +83,7 @@ class Daemon:
         self.stopping = asyncio.Event()
         self.verdicts: dict[NodeName, int] = {}
         self.stamp: object = None
+        self.cache: Cache = {}
         self.operators = operator_uids(config)
 
     async def run(self, ready: Callable[[], None]) -> None:
@@ -158,6 +95,7 @@ class Daemon:
         server = await asyncio.start_unix_server(self.serve, sock=listener, limit=MAX_MESSAGE)
         self.follow(self.gateway.registry)
         self.ledger.tell(EventKind.GATEWAY, f"the daemon started, process {os.getpid()}")
+        await asyncio.to_thread(clear_verdicts, self.layout.run, self.gateway.registry)
         for problem in self.gateway.registry.problems:
             self.ledger.tell(EventKind.GATEWAY, problem)
         async with server, asyncio.TaskGroup() as group:
@@ -200,6 +138,8 @@ class Daemon:
         judgement = await self.gateway.settle(forward)
         after_s = policy.unkillable_every_s if isinstance(judgement.action, CannotKill) else policy.probe_every_s
         self.schedule.done(forward, time.monotonic(), after_s)
+        if isinstance(judgement.action, Kill):
+            self.schedule.soon(forward.node, time.monotonic() + SOON_S)  # its other forwards, and perhaps it is back
         self.wake.set()
         await self.tell_verdict(forward.node)
 
@@ -232,7 +172,7 @@ class Daemon:
         if seen == self.stamp:
             return
         self.stamp = seen
-        self.follow(await asyncio.to_thread(read_registry, self.layout.nodes))
+        self.follow(await asyncio.to_thread(read_registry, self.layout.nodes, self.cache))
 
     def follow(self, registry: Registry) -> None:
         self.gateway.use(registry)
@@ -247,6 +187,8 @@ class Daemon:
             self.ledger.register(registration)
 
     async def prune(self) -> None:
+        """Forget what is too old, and the beats of connections that ended without cleaning up."""
+        await asyncio.to_thread(remove_dead_beats, self.layout.spool)
         if self.ledger.store is None:
             return
         try:
@@ -291,7 +233,7 @@ class Daemon:
         reply: Reply = await self.gateway.answer(asked, caller)
         if "\0" in reply.answer:  # a hold: what the last sweep saw was before it
             await self.tell_verdict(NodeName(asked.node))
-            self.schedule.soon(NodeName(asked.node), time.monotonic() + 0.2)
+            self.schedule.soon(NodeName(asked.node), time.monotonic() + SOON_S)
             self.wake.set()
         return encode_reply(reply)
 
@@ -324,44 +266,26 @@ async def repeat(chore: Callable[[], Awaitable[None]], every_s: float) -> None:
         await asyncio.sleep(every_s)
 
 
-def operator_uids(config: Config) -> frozenset[int]:
-    """Root, the daemon's own user, and the members of the operators' group."""
-    uids = {0, os.geteuid()}
-    if config.operators_group:
-        try:
-            group = grp.getgrnam(config.operators_group)
-        except KeyError:
-            raise CheckerError(f"operators_group {config.operators_group!r} is no group here; make it with groupadd") from None
-        uids |= {user.pw_uid for user in pwd.getpwall() if user.pw_gid == group.gr_gid or user.pw_name in group.gr_mem}
-    return frozenset(uids)
-
-
-def credentials(writer: asyncio.StreamWriter) -> tuple[int, int, int]:
-    """PID, uid and gid of the peer, from the kernel: unix(7), SO_PEERCRED."""
-    peer = writer.get_extra_info("socket")
-    pid, uid, gid = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
-    return pid, uid, gid
-
-
-def listen(path: Path) -> socket.socket:
-    """The daemon's socket; whoever may reach it is told apart by credentials, not by its mode."""
-    path.unlink(missing_ok=True)
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        listener.bind(f"/proc/self/fd/{folder}/{path.name}")  # its own address has room for 107 bytes
-    finally:
-        os.close(folder)
-    path.chmod(0o666)
-    listener.listen(1024)
-    return listener
-
-
 def replace_text(path: Path, text: str) -> None:
     """The file whole or not at all."""
     temporary = path.with_name(f".{path.name}.new")
     temporary.write_text(text, encoding="ascii")
     temporary.replace(path)
+
+
+def clear_verdicts(folder: Path, registry: Registry) -> None:
+    """Verdicts of another life of the daemon are worth nothing: every node hears 0 until it was looked at."""
+    for name in registry.nodes:
+        if (folder / name).exists():
+            replace_text(folder / name, "0\n")
+
+
+def remove_dead_beats(folder: Path) -> None:
+    """Beat files of sessions that are no more."""
+    for path in folder.glob("beat.*.*"):
+        _, pid, start_ticks = path.name.split(".")
+        if pid.isdigit() and start_ticks.isdigit() and not is_alive(ProcessId(pid=int(pid), start_ticks=int(start_ticks))):
+            path.unlink(missing_ok=True)
 
 
 def raise_file_limit() -> None:

@@ -167,7 +167,9 @@ class Gateway:
         if caller is None:
             return self.refuse(asked, "hold must come through sshd", wire.MALFORMED)
         now = time.time()
-        inodes = await self.new_sockets(node, caller)
+        inodes, others = await self.sockets_of_node(node, caller)
+        if others and not inodes:
+            return self.refuse(asked, f"another live connection of node {node.name} holds its ports; claim first", wire.NOT_YOURS)
         self.ledger.register(
             Registration(node=node.name, instance=instance, session=caller, peer=asked.peer, registered_at=now, inodes=inodes)
         )
@@ -178,14 +180,17 @@ class Gateway:
         self.ledger.tell(EventKind.HOLD, text, node=node.name, actor=f"node {node.name}")
         return Reply(answer="\0".join(beat_loop(self.layout, node.name, caller)))
 
-    async def new_sockets(self, node: Node, caller: ProcessId) -> frozenset[int]:
-        """The listeners of the node that belong to no earlier connection, and so to this one."""
-        found: set[int] = set()
+    async def sockets_of_node(self, node: Node, caller: ProcessId) -> tuple[frozenset[int], frozenset[int]]:
+        """The node's listeners that belong to no other connection, and so to the caller's; and those of others."""
+        own: frozenset[int] = frozenset()
+        others: frozenset[int] = frozenset()
         for forward in node.forwards:
             held = await self.watcher.holdings.held(forward, newer_than=time.monotonic())
-            if held.inodes and held.session in (None, caller):
-                found |= held.inodes
-        return frozenset(found)
+            if held.session in (None, caller):
+                own |= held.inodes
+            else:
+                others |= held.inodes
+        return own, others
 
     def verdict(self, node: Node) -> int:
         """The longest wait over the node's forwards, as last judged."""

@@ -158,8 +158,29 @@ def conflict(node: Node, others: Sequence[Node]) -> CheckerError | None:
     return None
 
 
-def read_registry(folder: Path) -> Registry:
-    """Every node under the folder. A file that can not be read, or that takes another's port or key, is left out and told of."""
+Cache = dict[Path, tuple[tuple[int, int, int], Node]]
+"""Nodes as last read, with what tells whether their file changed: its inode, time and size."""
+
+
+def read_node_cached(path: Path, cache: Cache) -> Node:
+    """A node, from the cache where its file is the same. Raises ConfigError."""
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise ConfigError(path, f"can not be read ({error.strerror})") from error
+    token = (found.st_ino, found.st_mtime_ns, found.st_size)
+    known = cache.get(path)
+    if known is None or known[0] != token:
+        cache[path] = known = (token, read_node(path))
+    return known[1]
+
+
+def read_registry(folder: Path, cache: Cache | None = None) -> Registry:
+    """Every node under the folder. A file that can not be read, or that takes another's port or key, is left out and told of.
+
+    Who reads again and again keeps a cache: then only files that changed are read.
+    """
+    cache = {} if cache is None else cache
     nodes: dict[NodeName, Node] = {}
     ports: dict[Port, NodeName] = {}
     keys: dict[str, NodeName] = {}
@@ -167,7 +188,7 @@ def read_registry(folder: Path) -> Registry:
     broken: set[NodeName] = set()
     for path in sorted(folder.glob("*.toml")):
         try:
-            node = read_node(path)
+            node = read_node_cached(path, cache)
             rivals = {ports[f.port] for f in node.forwards if f.port in ports}
             rivals |= {keys[node.public_key]} if node.public_key in keys else set()
             trouble = conflict(node, [nodes[name] for name in sorted(rivals)])
