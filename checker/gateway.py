@@ -264,8 +264,8 @@ def is_another(aim: Aim, held: Held) -> bool:
 
 def why_no_holder(forward: Forward, held: Held) -> str:
     """Why there is nothing to kill, as a clause."""
-    if held.foreign_uid is not None:
-        return f"port {forward.port} is held by a process of uid {held.foreign_uid}, which is not ours to kill"
+    if held.stranger:
+        return f"port {forward.port} is held by {held.stranger}, which is not ours to kill"
     if held.inodes:
         return f"the sshd process that holds port {forward.port} can not be found: run the daemon as root, or let the node use hold"
     return f"nobody listens on port {forward.port}"

@@ -184,6 +184,16 @@ def may_look() -> bool:
     return all(bits >> capability & 1 for capability in (CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE))
 
 
+def stranger(inodes: frozenset[int], uid: int) -> str:
+    """Who else holds one of these sockets, as a clause; empty for nobody that we may look at, so for an sshd session at most."""
+    for name in os.listdir(PROC):  # noqa: PTH208 - as above
+        if name.isdigit() and inodes & (sockets_of(int(name)) or frozenset()):
+            process = read_process(int(name))
+            if process is not None and not is_session(process, uid):
+                return f"process {name} ({process.name}) of uid {process.uid}"
+    return ""
+
+
 def scan(uid: int) -> dict[int, ProcessId]:
     """Which session owns which socket, by inode; empty where we may not look."""
     owners: dict[int, ProcessId] = {}

@@ -59,7 +59,8 @@ class Observation:
     owner: Owner
     session: ProcessId | None = None
     """The sshd session that holds the listener; None where it could not be found."""
-    foreign_uid: int | None = None
+    stranger: str = ""
+    """Who holds the port, where it is not a session of the tunnel user, as a clause."""
     latency_ms: float | None = None
     late_s: float = 0.0
     """How late our own loop was, at worst, during the probe."""
@@ -137,7 +138,7 @@ def detail_of(status: Status, seen: Observation, strikes: int, policy: Policy) -
         case Status.REFUSED:
             return "the tunnel lives; the node's target closes at once"
         case Status.FOREIGN:
-            return f"the port is held by a process of uid {seen.foreign_uid}"
+            return f"the port is held by {seen.stranger}"
         case Status.WRONG:
             got = seen.reply.text if isinstance(seen.reply, Answer) else b""
             return f"expected {seen.expect}, got {printable(got)!r}"

@@ -135,14 +135,21 @@ class Ledger:
             self.complained_at = None
         except StateCorrupt as error:
             self.give_back(batch)
-            log.error("%s", error)  # noqa: TRY400 - the sentence is the message; a traceback would bury it
-            await asyncio.to_thread(self.replace_store)
+            self.complain(str(error))
+            try:
+                await asyncio.to_thread(self.replace_store)
+            except (StateError, OSError) as trouble:
+                self.complain(f"{trouble}; probing goes on, what is seen waits in memory")
         except StateError as error:
             self.give_back(batch)
-            now = time.monotonic()
-            if self.complained_at is None or now - self.complained_at > COMPLAIN_EVERY_S:
-                self.complained_at = now
-                log.error("%s; probing goes on, what is seen waits in memory", error)  # noqa: TRY400 - as above
+            self.complain(f"{error}; probing goes on, what is seen waits in memory")
+
+    def complain(self, sentence: str) -> None:
+        """Say it, and not again for a while."""
+        now = time.monotonic()
+        if self.complained_at is None or now - self.complained_at > COMPLAIN_EVERY_S:
+            self.complained_at = now
+            log.error("%s", sentence)
 
     def replace_store(self) -> None:
         """Move the damaged state file aside and write all that is known to a new one."""

@@ -37,8 +37,9 @@ def leave(folder: Path, batch: Batch) -> None:
 
 def collect(folder: Path, uid: int) -> Batch:
     """Take what was left, by the tunnel user alone; entries that are not as we write them are dropped."""
-    path = folder / FILE
+    path = folder / f"{FILE}.taken"
     try:
+        (folder / FILE).rename(path)  # what is left from now on goes to a new file
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError:
         return Batch()

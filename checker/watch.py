@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from checker.config import Config, Layout
-from checker.holders import may_look, read_listeners, scan, sockets_of
+from checker.holders import may_look, read_listeners, scan, sockets_of, stranger
 from checker.judge import CannotKill, Judgement, Kill, Nothing, Observation, Owner, Recheck, judge, lost, owner_of, wait_for, watched
 from checker.kill import Ending, Freed, Spared, end_session
 from checker.ledger import Ledger
@@ -66,7 +66,8 @@ class Held:
 
     owner: Owner
     session: ProcessId | None = None
-    foreign_uid: int | None = None
+    stranger: str = ""
+    """Who it is, where it is not a session of the tunnel user."""
     inodes: frozenset[int] = frozenset()
 
 
@@ -98,23 +99,34 @@ class Holdings:
         found = await self.listeners(forward.port, newer_than=newer_than)
         owner = owner_of(found, self.uid)
         if owner is Owner.FOREIGN:
-            return Held(owner=owner, foreign_uid=next(listener.uid for listener in found if listener.uid != self.uid))
+            other = next(listener.uid for listener in found if listener.uid != self.uid)
+            return Held(owner=owner, stranger=f"a process of uid {other}")
         if owner is Owner.NOBODY:
             return Held(owner=owner)
         inodes = frozenset(listener.inode for listener in found)
-        return Held(owner=owner, session=await self.session_of(forward.node, inodes), inodes=inodes)
+        session = self.remembered(inodes)
+        if session is None:
+            session, other_one = await self.session_of(forward.node, inodes)
+            if other_one:
+                return Held(owner=Owner.FOREIGN, stranger=other_one)
+        return Held(owner=owner, session=session, inodes=inodes)
 
-    async def session_of(self, node: NodeName, inodes: frozenset[int]) -> ProcessId | None:
-        """The session that owns these sockets; None where it can not be told."""
-        known = self.remembered(inodes)
-        if known is not None:
-            return known
+    async def session_of(self, node: NodeName, inodes: frozenset[int]) -> tuple[ProcessId | None, str]:
+        """The session that owns these sockets, None where it can not be told; and who else does, as a clause.
+
+        A uid alone proves nothing: the tunnel user may run other programs.
+        """
         registered = await asyncio.to_thread(self.ledger.of_node, node)
         for registration in reversed(registered if self.may_look else []):
             held = await asyncio.to_thread(sockets_of, registration.session.pid)
             if held and held & inodes:
-                return self.remember(inodes, registration.session)
-        return await self.scanned(inodes) if self.may_look else self.registered_owner(registered, inodes)
+                return self.remember(inodes, registration.session), ""
+        session = await self.scanned(inodes) if self.may_look else None
+        if session is None:
+            other = await asyncio.to_thread(stranger, inodes, self.uid)
+            if other:
+                return None, other
+        return session or self.registered_owner(registered, inodes), ""
 
     async def scanned(self, inodes: frozenset[int]) -> ProcessId | None:
         """By looking at the sockets of all sessions; those who wait for one scan share it."""
@@ -213,7 +225,7 @@ class Watcher:
             reply=probed.reply,
             owner=held.owner,
             session=held.session,
-            foreign_uid=held.foreign_uid,
+            stranger=held.stranger,
             latency_ms=probed.latency_ms,
             late_s=self.lateness.worst_since(began),
             life=self.sign_of_life(forward, held.session, beaten_at, self.struck_at.get(forward.port, began_wall)),

@@ -1,0 +1,67 @@
+"""`reversi-client check`: one login, one question, one answer."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import asyncssh
+
+from checker import wire
+from client.config import Address, Config
+from client.errors import Ended, GatewayUnreachable
+from client.link import ask
+from client.login import Dialer, Refusal, login_options, reason_of
+
+CHECK_DEADLINE_S = 30.0
+"""The gateway probes all of the node's ports before it answers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The gateway's answer to `check`."""
+
+    node: str
+    gateway: str
+    wait_s: int
+
+    @property
+    def sentence(self) -> str:
+        if self.wait_s == 0:
+            return f"{self.node}: {self.gateway} says that the tunnel works"
+        return f"{self.node}: {self.gateway} says that the tunnel does not work; it asks to try again in {self.wait_s} s"
+
+    @property
+    def document(self) -> dict[str, Any]:
+        return {"schema": 1, **asdict(self), "up": self.wait_s == 0}
+
+
+async def check(config: Config) -> Verdict:
+    """Asks the first gateway that lets us in. Raises ConfigError, GatewayUnreachable."""
+    dialer = Dialer(login_options(config), config.connect_timeout_s)
+    reasons = []
+    for gateway in config.gateways:
+        outcome = await check_at(gateway, dialer)
+        if isinstance(outcome, int):
+            return Verdict(node=config.node, gateway=str(gateway), wait_s=outcome)
+        reasons.append(f"{gateway}: {outcome}")
+    raise GatewayUnreachable(config.node, tuple(reasons))
+
+
+async def check_at(gateway: Address, dialer: Dialer) -> int | str:
+    """The verdict, or why there is none."""
+    connection = await dialer.dial(gateway, asyncssh.SSHClient)
+    if isinstance(connection, Refusal):
+        return connection.reason
+    try:
+        async with asyncio.timeout(CHECK_DEADLINE_S):
+            wait_s, _complaint = await ask(connection, wire.Check())
+    except TimeoutError:
+        return f"no answer in {CHECK_DEADLINE_S:g} s"
+    except (Ended, wire.Malformed, asyncssh.Error, OSError) as error:
+        return reason_of(error)
+    else:
+        return wait_s
+    finally:
+        connection.abort()

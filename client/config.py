@@ -1,0 +1,217 @@
+"""The node's configuration: one TOML file, checked whole when it is read."""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import re
+import stat
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from client.errors import ConfigError
+
+T = TypeVar("T")
+Reader = Callable[[Any], T]
+LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\Z")
+NODE = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}\Z")
+USER = re.compile(r"[A-Za-z0-9._][A-Za-z0-9._-]{0,31}\Z")
+HOST_KEY = re.compile(r"[a-z0-9@.-]+ [A-Za-z0-9+/]+={0,2}( .*)?\Z")
+TOP_KEYS = (
+    "node", "gateway", "user", "host_key", "key", "check_every_s", "answer_deadline_s", "connect_timeout_s", "status_file", "forward",
+)
+FORWARD_KEYS = ("port", "target")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """A host, by name or number, and a port."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forward:
+    """A port of the gateway, and where its connections go on this side."""
+
+    port: int
+    target: Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """All that a node needs to hold its tunnel."""
+
+    path: Path
+    node: str
+    gateways: tuple[Address, ...]
+    """Tried in turn."""
+    user: str
+    host_keys: tuple[str, ...]
+    """Any of them is the gateway's."""
+    key: Path
+    forwards: tuple[Forward, ...]
+    check_every_s: float = 10.0
+    answer_deadline_s: float = 8.0
+    connect_timeout_s: float = 10.0
+    status_file: Path
+
+
+class Table:
+    """One table of the file; what is wrong in it is named by file and key."""
+
+    def __init__(self, path: Path, values: Mapping[str, Any], known: tuple[str, ...], place: str = "") -> None:
+        self.path, self.values, self.place = path, values, place
+        for key in values:
+            if key not in known:
+                near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+                hint = f"; did you mean {near[0]}?" if near else f"; the keys are {', '.join(known)}"
+                raise ConfigError(path, f"unknown key {place}{key}{hint}")
+
+    def required(self, key: str, read: Reader[T]) -> T:
+        """The key's value. Raises ConfigError."""
+        if key not in self.values:
+            raise ConfigError(self.path, f"{self.place}{key} is missing")
+        try:
+            return read(self.values[key])
+        except ValueError as error:
+            raise ConfigError(self.path, f"{self.place}{key} {error}") from None
+
+    def optional(self, key: str, read: Reader[T], default: T) -> T:
+        """The key's value, or the default where it is not written. Raises ConfigError."""
+        return self.required(key, read) if key in self.values else default
+
+
+def port_of(value: Any) -> int:
+    """A port number. Raises ValueError."""
+    if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 65536:
+        return value
+    raise ValueError("must be a port, 1 to 65535")
+
+
+def text_of(value: Any) -> str:
+    """A text that is not empty. Raises ValueError."""
+    if isinstance(value, str) and value.strip() and value.isprintable():
+        return value
+    raise ValueError("must be a text in quotes, on one line")
+
+
+def matching(pattern: re.Pattern[str], what: str) -> Reader[str]:
+    """A reader of texts of one form."""
+
+    def read(value: Any) -> str:
+        if isinstance(value, str) and pattern.match(value):
+            return value
+        raise ValueError(f"must be {what}")
+
+    return read
+
+
+def seconds(low: float, high: float) -> Reader[float]:
+    """A reader of durations within bounds."""
+
+    def read(value: Any) -> float:
+        if isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high:
+            return float(value)
+        raise ValueError(f"must be a number of seconds from {low:g} to {high:g}")
+
+    return read
+
+
+def is_host(text: str) -> bool:
+    """Whether the text is an IP address or could be a name."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        labels = text.removesuffix(".").split(".")
+        return len(text) < 254 and not labels[-1].isdigit() and all(map(LABEL.match, labels))
+    return True
+
+
+def address_of(value: Any) -> Address:
+    """HOST:PORT or [HOST]:PORT. Raises ValueError."""
+    found = re.fullmatch(r"(?:\[([^\[\]]+)\]|([^:\[\]]+)):([0-9]{1,5})", value, re.ASCII) if isinstance(value, str) else None
+    host = (found[1] or found[2]) if found else ""
+    if found is None or not is_host(host) or not 0 < int(found[3]) < 65536:
+        raise ValueError('must be an address such as "gw.example.org:22" or "[2001:db8::1]:22"')
+    return Address(host=host, port=int(found[3]))
+
+
+def some(read: Reader[T]) -> Reader[tuple[T, ...]]:
+    """A reader of lists with at least one item."""
+
+    def read_all(value: Any) -> tuple[T, ...]:
+        if not isinstance(value, list) or not value:
+            raise ValueError("must be a list with at least one item")
+        try:
+            return tuple(map(read, value))
+        except ValueError as error:
+            raise ValueError(f"holds an item that is wrong: each {error}") from None
+
+    return read_all
+
+
+def forwards_in(path: Path, values: Any) -> tuple[Forward, ...]:
+    """The [[forward]] tables. Raises ConfigError."""
+    if not isinstance(values, list) or not values or not all(isinstance(value, dict) for value in values):
+        raise ConfigError(path, "there is no forward; write a [[forward]] with port and target")
+    forwards: list[Forward] = []
+    for number, value in enumerate(values, 1):
+        table = Table(path, value, FORWARD_KEYS, f"forward {number}: ")
+        forward = Forward(port=table.required("port", port_of), target=table.required("target", address_of))
+        if forward.port in {other.port for other in forwards}:
+            raise ConfigError(path, f"forward {number}: port {forward.port} is written twice")
+        forwards.append(forward)
+    return tuple(forwards)
+
+
+def parse_config(path: Path, text: str) -> Config:
+    """The configuration in a file's text; relative paths are relative to the file. Raises ConfigError."""
+    try:
+        top = Table(path, tomllib.loads(text), TOP_KEYS)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(path, f"this is not TOML: {error}") from None
+    return Config(
+        path=path,
+        node=top.required("node", matching(NODE, "a node's name: a-z 0-9 . -, at most 63")),
+        gateways=top.required("gateway", some(address_of)),
+        user=top.required("user", matching(USER, "a user name")),
+        host_keys=top.required("host_key", some(matching(HOST_KEY, 'a public key such as "ssh-ed25519 AAAA..."'))),
+        key=path.parent / top.required("key", text_of),
+        forwards=forwards_in(path, top.values.get("forward")),
+        check_every_s=top.optional("check_every_s", seconds(0.1, 3600), 10.0),
+        answer_deadline_s=top.optional("answer_deadline_s", seconds(0.1, 300), 8.0),
+        connect_timeout_s=top.optional("connect_timeout_s", seconds(0.1, 300), 10.0),
+        status_file=path.parent / top.optional("status_file", text_of, f"{path.name}.status"),
+    )
+
+
+def load_config(path: Path) -> Config:
+    """Reads the file, not yet the private key. Raises ConfigError."""
+    try:
+        return parse_config(path, path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(path, f"can not be read: {(error.strerror or str(error)).lower()}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(path, "can not be read: it is not UTF-8 text") from None
+
+
+def read_private_key(config: Config) -> bytes:
+    """The private key's file, which nobody but its owner may read. Raises ConfigError."""
+    try:
+        with config.key.open("rb") as file:
+            mode = stat.S_IMODE(config.key.stat().st_mode)
+            content = file.read(65536)
+    except OSError as error:
+        problem = f"key: the private key {config.key} can not be read: {(error.strerror or str(error)).lower()}"
+        raise ConfigError(config.path, problem) from None
+    if mode & 0o077:
+        raise ConfigError(config.path, f"key: others may read the private key {config.key} (mode {mode:03o}); run: chmod 600 {config.key}")
+    return content

@@ -1,0 +1,75 @@
+"""Which process on which machine this is, and whether another one still lives."""
+
+from __future__ import annotations
+
+import os
+import platform
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+PROC = Path("/proc")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Process:
+    """A process that can be told from a later one with its number."""
+
+    pid: int
+    start_ticks: int | None
+    """None: the system has no /proc."""
+    boot_id: str
+    """Empty: the system does not say."""
+
+
+def start_ticks_in(stat: str) -> int:
+    """When a process started. Source: proc(5), /proc/pid/stat field 22; the name before it may hold anything, brackets too."""
+    return int(stat.rpartition(")")[2].split()[19])
+
+
+def start_ticks_of(pid: int) -> int | None:
+    """None: no such process, or no /proc."""
+    try:
+        return start_ticks_in((PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace"))
+    except (OSError, IndexError, ValueError):
+        return None
+
+
+def boot_id() -> str:
+    try:
+        return (PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def this_process() -> Process:
+    pid = os.getpid()
+    return Process(pid=pid, start_ticks=start_ticks_of(pid), boot_id=boot_id())
+
+
+def is_alive(process: Process) -> bool:
+    """Whether that very process still runs; without /proc, whether one with its number does."""
+    if process.boot_id != boot_id():
+        return False
+    if process.start_ticks is not None:
+        return start_ticks_of(process.pid) == process.start_ticks
+    try:
+        os.kill(process.pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def machine_name() -> str:
+    """What tells this machine from another one that was given a copy of its files."""
+    try:
+        found = Path("/etc/machine-id").read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        found = ""
+    return found or platform.node()
+
+
+def new_instance() -> str:
+    return secrets.token_hex(12)

@@ -1,0 +1,146 @@
+"""Carries the machine's orders out over asyncssh, one connection at a time, and reports what became of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import asyncssh
+
+from checker import wire
+from client import words
+from client.config import Config
+from client.errors import Ended
+from client.login import Dialer, Refusal, printable, reason_of
+from client.targets import Targets
+
+Order = words.Claim | words.Listen | words.Hold | words.Beat
+Post = Callable[[words.Event], None]
+
+
+class Owner(asyncssh.SSHClient):
+    """Hears from asyncssh why the connection ended."""
+
+    def __init__(self, lost: Callable[[str], None]) -> None:
+        self.lost = lost
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.lost(reason_of(exc) if exc else "the connection was closed")
+
+
+async def ask(connection: asyncssh.SSHClientConnection, request: wire.Request) -> tuple[int, str]:
+    """The gateway's one number, and what it said beside it. Raises Ended, Malformed, asyncssh.Error, OSError."""
+    done = await connection.run(wire.render_request(request), stdin=asyncssh.DEVNULL, encoding="utf-8", errors="replace")
+    complaint = printable(str(done.stderr or ""))
+    if done.exit_status != wire.OK:
+        raise Ended(f"the gateway refuses: {complaint or f'exit status {done.exit_status}'}")
+    return wire.parse_verdict(str(done.stdout or "")), complaint
+
+
+class Wire:
+    """One connection, from the first try to its end."""
+
+    def __init__(self, config: Config, order: words.Connect, instance: str, targets: Targets, post: Post) -> None:
+        self.config, self.instance, self.targets, self.post = config, instance, targets, post
+        self.number, self.gateway = order.connection, order.gateway
+        self.orders: asyncio.Queue[Order] = asyncio.Queue()
+        self.connection: asyncssh.SSHClientConnection | None = None
+        self.held: asyncssh.SSHClientProcess[str] | None = None
+
+    async def live(self, dialer: Dialer) -> None:
+        """Logs in and obeys until it is cancelled."""
+        outcome = await dialer.dial(self.gateway, lambda: Owner(self.lose))
+        if isinstance(outcome, Refusal):
+            self.post(words.Failed(connection=self.number, failure=outcome.failure, reason=outcome.reason))
+            return
+        self.connection = outcome
+        self.post(words.Connected(connection=self.number))
+        try:
+            async with asyncio.TaskGroup() as group:
+                while True:
+                    group.create_task(self.obey(await self.orders.get(), outcome))
+        finally:
+            outcome.abort()
+
+    def lose(self, reason: str) -> None:
+        """The end of a connection that was logged in; a login that fails is reported by its dialer."""
+        if self.connection is not None:
+            self.post(words.Lost(connection=self.number, reason=reason))
+
+    def drop(self, *, abort: bool) -> None:
+        """Ends the connection without waiting for the other side. Source: asyncssh's close() sends and then aborts the transport."""
+        connection, self.connection = self.connection, None
+        if connection is None:
+            return
+        if abort:
+            connection.abort()
+        else:
+            connection.close()
+
+    async def obey(self, order: Order, connection: asyncssh.SSHClientConnection) -> None:
+        try:
+            match order:
+                case words.Claim():
+                    wait_s, complaint = await ask(connection, wire.Claim(self.instance))
+                    self.post(words.Claimed(connection=self.number, wait_s=wait_s, complaint=complaint))
+                case words.Listen(ports=ports):
+                    await self.listen(ports, connection)
+                case words.Hold():
+                    await self.hold(connection)
+                case words.Beat():
+                    self.beat()
+        except (Ended, wire.Malformed, asyncssh.Error, OSError) as error:
+            self.lose(reason_of(error))
+
+    async def listen(self, ports: frozenset[int], connection: asyncssh.SSHClientConnection) -> None:
+        async with asyncio.TaskGroup() as group:
+            asked = {port: group.create_task(self.is_granted(port, connection)) for port in sorted(ports)}
+        listening = frozenset(port for port, task in asked.items() if task.result())
+        self.post(words.Listened(connection=self.number, listening=listening, denied=ports - listening))
+
+    async def is_granted(self, port: int, connection: asyncssh.SSHClientConnection) -> bool:
+        """Whether the gateway listens now. `localhost` is the word that permitlisten has; a port that is taken raises the same error."""
+        target = next(forward.target for forward in self.config.forwards if forward.port == port)
+        try:
+            await connection.create_server(self.targets.sessions(connection, target), "localhost", port)
+        except asyncssh.ChannelListenError:
+            return False
+        return True
+
+    async def hold(self, connection: asyncssh.SSHClientConnection) -> None:
+        """Registers the connection, and reads the answers to its beats until the gateway stops. Raises Ended."""
+        request = wire.render_request(wire.Hold(self.instance))
+        held = await connection.create_process(request, encoding="utf-8", errors="replace")
+        self.held = held
+        self.beat()
+        while line := await held.stdout.readline():
+            self.post(words.Answered(connection=self.number, wait_s=wire.parse_verdict(line)))
+        complaint = printable(await held.stderr.read())
+        raise Ended(f"the gateway ended hold{f': {complaint}' if complaint else ''}")
+
+    def beat(self) -> None:
+        if self.held is not None:
+            self.held.stdin.write("\n")
+
+
+class Link:
+    """The wire of now."""
+
+    def __init__(self, config: Config, dialer: Dialer, instance: str, targets: Targets, post: Post) -> None:
+        self.config, self.dialer, self.instance, self.targets, self.post = config, dialer, instance, targets, post
+        self.wire: Wire | None = None
+        self.task: asyncio.Task[None] | None = None
+
+    def connect(self, order: words.Connect, group: asyncio.TaskGroup) -> None:
+        self.wire = Wire(self.config, order, self.instance, self.targets, self.post)
+        self.task = group.create_task(self.wire.live(self.dialer), name=f"connection {order.connection}")
+
+    def order(self, order: Order) -> None:
+        if self.wire is not None:
+            self.wire.orders.put_nowait(order)
+
+    def drop(self, *, abort: bool) -> None:
+        if self.wire is not None and self.task is not None:
+            self.wire.drop(abort=abort)
+            self.task.cancel()
+        self.wire = self.task = None

@@ -1,0 +1,268 @@
+"""The tunnel's life, decided: events in, actions out. Nothing here waits, connects or reads a clock.
+
+There is one connection at a time, each with a number; what a connection before the last one still says is not heard.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from client import words
+from client.clock import Clock
+from client.config import Address, Config
+from client.route import BACKOFF_CAP_S, Route
+
+PROVEN_S = 60.0
+"""A tunnel that was up for so long starts the back-off anew."""
+ASK_AGAIN_S = 60.0
+SETUP_DEADLINE_S = 30.0
+"""For claim, forwards and the first answer: the gateway may have to probe and to kill before it answers."""
+LONGEST_WAIT_S = 3600.0
+TICK_S = 10.0
+REPEAT_S = 600.0
+"""The same failure is said again after so long."""
+
+
+class Phase(enum.Enum):
+    """Where in its life the tunnel is."""
+
+    WAITING = "waiting"
+    CONNECTING = "connecting"
+    CLAIMING = "claiming"
+    FORWARDING = "forwarding"
+    HOLDING = "holding"
+    ENDED = "ended"
+
+
+@dataclass(slots=True, kw_only=True)
+class Tunnel:
+    """What is known of the connection of now."""
+
+    listening: frozenset[int] = frozenset()
+    denied: frozenset[int] = frozenset()
+    asking: bool = False
+    ask_due_s: float = 0.0
+    beat_due_s: float = 0.0
+    answer_due_s: float | None = None
+    """None: no beat is unanswered."""
+    up_since_s: float | None = None
+    """None: the gateway has not confirmed it yet."""
+
+
+def named(ports: frozenset[int]) -> str:
+    """`port 1` or `ports 1, 2`."""
+    return ("port " if len(ports) == 1 else "ports ") + ", ".join(map(str, sorted(ports)))
+
+
+def denial(ports: frozenset[int]) -> str:
+    return f"{named(ports)} denied by the gateway: taken there, or not this node's"
+
+
+class Machine:
+    """Decides; `handle` takes one event and returns what is to be done, and `due_s` says when to come with a Tick at the latest."""
+
+    def __init__(self, config: Config, uniform: Callable[[float, float], float]) -> None:
+        self.config, self.uniform = config, uniform
+        self.route = Route(config.gateways, uniform)
+        self.ports = frozenset(forward.port for forward in config.forwards)
+        self.phase = Phase.WAITING
+        self.connection = 0
+        self.tunnel = Tunnel()
+        self.clock = Clock()
+        self.deadline_s = self.due_s = float("-inf")
+        self.patient = False
+        """The wait of now was asked for by the gateway, or follows a refusal: nothing cuts it short."""
+        self.said: dict[str, float] = {}
+        self.verdict: int | None = None
+        self.error = ""
+        self.actions: list[words.Action] = []
+
+    @property
+    def gateway(self) -> Address:
+        return self.route.gateway
+
+    def view(self) -> words.View:
+        """What the status file and the supervisor are told."""
+        if self.phase is Phase.ENDED:
+            state = words.State.STOPPED
+        elif self.tunnel.up_since_s is None:
+            state = words.State.CONNECTING
+        else:
+            state = words.State.PARTIAL if self.tunnel.denied else words.State.UP
+        gateway = self.gateway if self.tunnel.up_since_s is not None else None
+        tunnel = self.tunnel
+        return words.View(
+            state=state, gateway=gateway, listening=tunnel.listening, denied=tunnel.denied, verdict_s=self.verdict, error=self.error,
+        )
+
+    def handle(self, event: words.Event, now: words.Moment) -> tuple[words.Action, ...]:
+        """What is to be done about an event, in this order."""
+        self.actions = []
+        if self.phase is Phase.ENDED:
+            return ()
+        jump = self.clock.advance(now, self.due_s)
+        if isinstance(event, words.Stop):
+            self.end()
+        elif jump:
+            self.start_over(jump)
+        elif isinstance(event, words.Tick) or event.connection == self.connection:
+            self.hear(event)
+        self.pass_time()
+        self.due_s = self.next_due_s()
+        return tuple(self.actions)
+
+    def start_over(self, reason: str) -> None:
+        """A suspended machine comes back elsewhere: the old connection is worth nothing."""
+        if self.phase is not Phase.WAITING:
+            self.leave(reason, abort=True)
+            self.wait(0.0, reason)
+        elif not self.patient:
+            self.deadline_s = self.clock.now_s
+
+    def hear(self, event: words.Event) -> None:
+        match self.phase, event:
+            case Phase.CONNECTING, words.Connected():
+                self.enter(Phase.CLAIMING, words.Claim())
+            case Phase.CONNECTING, words.Failed(failure=failure, reason=reason):
+                self.fail(f"{self.gateway}: {reason}", failure)
+            case Phase.CLAIMING, words.Claimed(wait_s=0):
+                self.enter(Phase.FORWARDING, words.Listen(ports=self.ports))
+            case Phase.CLAIMING, words.Claimed(wait_s=wait_s, complaint=complaint):
+                self.obey(wait_s, f"{self.gateway}: the gateway asks to wait {wait_s} s" + (f": {complaint}" if complaint else ""))
+            case (Phase.FORWARDING | Phase.HOLDING), words.Listened(listening=listening, denied=denied):
+                self.learn_forwards(listening, denied)
+            case Phase.HOLDING, words.Answered(wait_s=wait_s):
+                self.take_verdict(wait_s)
+            case (Phase.CLAIMING | Phase.FORWARDING | Phase.HOLDING), words.Lost(reason=reason):
+                self.lose(f"{self.gateway}: {reason}")
+            case _:
+                pass
+
+    def enter(self, phase: Phase, action: words.Action) -> None:
+        self.phase = phase
+        self.deadline_s = self.clock.now_s + SETUP_DEADLINE_S
+        self.actions.append(action)
+
+    def learn_forwards(self, listening: frozenset[int], denied: frozenset[int]) -> None:
+        tunnel, before = self.tunnel, self.tunnel.denied
+        tunnel.listening |= listening
+        tunnel.denied = self.ports - tunnel.listening
+        tunnel.asking, tunnel.ask_due_s = False, self.clock.now_s + ASK_AGAIN_S
+        if not tunnel.listening:
+            reason = f"{self.gateway}: {denial(denied)}"
+            self.leave(reason)
+            self.wait(self.route.backoff_s(), reason)
+        elif self.phase is Phase.FORWARDING:
+            if tunnel.denied:
+                self.say(f"{denial(denied)}; asked again every {ASK_AGAIN_S:.0f} s")
+            self.enter(Phase.HOLDING, words.Hold())
+            self.count_beat()
+        elif before & listening:
+            self.say(f"{named(before & listening)} listening now")
+
+    def take_verdict(self, wait_s: int) -> None:
+        self.verdict = wait_s
+        self.tunnel.answer_due_s = None
+        if wait_s and not self.tunnel.denied:
+            self.obey(wait_s, f"{self.gateway}: the gateway says that the tunnel does not work; it asks to wait {wait_s} s")
+            return
+        if self.tunnel.up_since_s is None:
+            self.tunnel.up_since_s = self.clock.now_s
+            self.route.worked()
+            self.said.clear()
+            few = f"{len(self.tunnel.listening)} of " if self.tunnel.denied else ""
+            self.say(f"up: {few}{len(self.ports)} forward{'s' if len(self.ports) > 1 else ''} via {self.gateway}")
+        if wait_s:
+            self.ask_again()
+
+    def ask_again(self) -> None:
+        if not self.tunnel.asking:
+            self.tunnel.asking = True
+            self.actions.append(words.Listen(ports=self.tunnel.denied))
+
+    def count_beat(self) -> None:
+        """The period differs by a tenth, so that nodes which came back together do not stay in step."""
+        waited_s = self.config.answer_deadline_s if self.tunnel.up_since_s is not None else SETUP_DEADLINE_S
+        self.tunnel.answer_due_s = self.clock.now_s + waited_s
+        self.tunnel.beat_due_s = self.clock.now_s + self.config.check_every_s * self.uniform(0.9, 1.1)
+
+    def leave(self, reason: str, *, abort: bool = False) -> None:
+        """Ends the connection of now."""
+        if self.tunnel.up_since_s is not None and self.clock.now_s - self.tunnel.up_since_s >= PROVEN_S:
+            self.route.attempt = 0
+        self.error = reason
+        self.tunnel = Tunnel()
+        self.actions.append(words.Drop(abort=abort))
+
+    def fail(self, reason: str, failure: words.Failure, *, abort: bool = False) -> None:
+        """On to the next gateway: the one of now does not serve."""
+        self.leave(reason, abort=abort)
+        wait_s = self.route.fail(failure, self.clock.now_s)
+        self.wait(wait_s, reason, patient=wait_s > BACKOFF_CAP_S)
+
+    def lose(self, reason: str, *, abort: bool = False) -> None:
+        """A tunnel that worked is asked for where it was; one that never did counts against its gateway."""
+        if self.tunnel.up_since_s is None:
+            self.fail(reason, words.Failure.UNREACHABLE, abort=abort)
+        else:
+            self.leave(reason, abort=abort)
+            self.wait(self.route.backoff_s(), reason)
+
+    def obey(self, wait_s: int, reason: str) -> None:
+        self.leave(reason)
+        self.wait(min(wait_s, LONGEST_WAIT_S) * self.uniform(1.0, 1.25), reason, patient=True)
+
+    def wait(self, wait_s: float, reason: str, *, patient: bool = False) -> None:
+        self.phase, self.patient = Phase.WAITING, patient
+        self.deadline_s = self.clock.now_s + wait_s
+        if self.clock.now_s - self.said.get(reason, float("-inf")) >= REPEAT_S:
+            self.said[reason] = self.clock.now_s
+            self.say(f"{reason}; next try {f'in {wait_s:.1f} s' if wait_s else 'now'}")
+
+    def say(self, text: str) -> None:
+        self.actions.append(words.Say(text=text))
+
+    def end(self) -> None:
+        self.leave(self.error)
+        self.phase = Phase.ENDED
+        self.say("stopped")
+
+    def pass_time(self) -> None:
+        match self.phase:
+            case Phase.WAITING if self.clock.now_s >= self.deadline_s:
+                self.connection += 1
+                self.phase = Phase.CONNECTING
+                self.actions.append(words.Connect(connection=self.connection, gateway=self.gateway))
+            case Phase.CLAIMING | Phase.FORWARDING if self.clock.now_s >= self.deadline_s:
+                self.lose(f"{self.gateway}: no answer while {self.phase.value}", abort=True)
+                self.pass_time()
+            case Phase.HOLDING:
+                self.pass_beat()
+            case _:
+                pass
+
+    def pass_beat(self) -> None:
+        tunnel = self.tunnel
+        if tunnel.answer_due_s is not None:
+            if self.clock.now_s >= tunnel.answer_due_s:
+                self.lose(f"{self.gateway}: the connection hangs: no answer to a beat", abort=True)
+                self.pass_time()
+                return
+        elif self.clock.now_s >= tunnel.beat_due_s:
+            self.count_beat()
+            self.actions.append(words.Beat())
+        if tunnel.denied and self.clock.now_s >= tunnel.ask_due_s:
+            tunnel.ask_due_s = self.clock.now_s + ASK_AGAIN_S
+            self.ask_again()
+
+    def next_due_s(self) -> float:
+        dues = [self.clock.now_s + TICK_S]
+        if self.phase in {Phase.WAITING, Phase.CLAIMING, Phase.FORWARDING}:
+            dues.append(self.deadline_s)
+        elif self.phase is Phase.HOLDING:
+            tunnel = self.tunnel
+            dues.append(tunnel.beat_due_s if tunnel.answer_due_s is None else tunnel.answer_due_s)
+            dues += [tunnel.ask_due_s] if tunnel.denied else []
+        return min(dues)

@@ -1,0 +1,58 @@
+"""Which gateway is next, and how long to wait before it is tried."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from client.config import Address
+from client.words import Failure
+
+BACKOFF_BASE_S, BACKOFF_CAP_S = 0.5, 30.0
+BARRED_S = {Failure.UNREACHABLE: 0.0, Failure.DENIED: 300.0, Failure.IMPOSTOR: 60.0}
+"""How long a gateway is left alone after a failure; sshd punishes repeated logins that fail."""
+
+
+class Route:
+    """The gateways in turn: all of a round without a wait between them, then a wait."""
+
+    def __init__(self, gateways: tuple[Address, ...], uniform: Callable[[float, float], float]) -> None:
+        self.gateways, self.uniform = gateways, uniform
+        self.at = 0
+        self.attempt = 0
+        self.tried: set[int] = set()
+        self.barred_until_s = [float("-inf")] * len(gateways)
+
+    @property
+    def gateway(self) -> Address:
+        return self.gateways[self.at]
+
+    def backoff_s(self) -> float:
+        """Full jitter: anything from nothing to a bound that doubles."""
+        bound_s = min(BACKOFF_CAP_S, BACKOFF_BASE_S * 2.0 ** min(self.attempt, 16))
+        self.attempt += 1
+        return self.uniform(0.0, bound_s)
+
+    def fail(self, failure: Failure, now_s: float) -> float:
+        """Goes on to another gateway; returns the seconds to wait before it."""
+        self.tried.add(self.at)
+        if BARRED_S[failure]:
+            self.barred_until_s[self.at] = now_s + BARRED_S[failure] * self.uniform(1.0, 1.1)
+        if self.turn(now_s):
+            return 0.0
+        self.tried.clear()
+        self.turn(now_s)
+        return max(self.backoff_s(), self.barred_until_s[self.at] - now_s)
+
+    def turn(self, now_s: float) -> bool:
+        """The next gateway not tried yet and not barred; where all of those are barred, the one that is free first, and False."""
+        count = len(self.gateways)
+        others = [(self.at + step) % count for step in range(1, count + 1)]
+        left = [index for index in others if index not in self.tried]
+        free = [index for index in left if self.barred_until_s[index] <= now_s]
+        if left:
+            self.at = free[0] if free else min(left, key=lambda index: self.barred_until_s[index])
+        return bool(free)
+
+    def worked(self) -> None:
+        """A tunnel is up: all gateways may be tried again."""
+        self.tried.clear()

@@ -1,0 +1,197 @@
+"""The status file: what a running client last wrote, for `status` and for the next client to start.
+
+It is written when the state changes and not for each beat: it may lie on flash memory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from client import identity
+from client.config import Config
+from client.identity import Process
+from client.words import State, View
+
+SCHEMA = 1
+ERRORS_EVERY_S = 600.0
+"""A new error alone is worth a write only so often."""
+LOCK_S = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForwardState:
+    """One forward; state is `listening`, `denied`, or `down` while there is no tunnel."""
+
+    port: int
+    target: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """The status file's content."""
+
+    node: str
+    state: State
+    since: int
+    """Unix seconds, as is every instant here."""
+    gateway: str | None
+    verdict_s: int | None
+    error: str
+    forwards: tuple[ForwardState, ...]
+    instance: str
+    process: Process
+    machine: str
+    path: str
+    """Where it was written: a copy elsewhere is not this client's."""
+
+
+def render(record: Record) -> str:
+    return json.dumps({"schema": SCHEMA, **asdict(record), "state": record.state.value}, indent=1) + "\n"
+
+
+def parse(text: str) -> Record | None:
+    """None: not a status file of this schema."""
+    try:
+        content: dict[str, Any] = json.loads(text)
+        if content.pop("schema") != SCHEMA:
+            return None
+        forwards = tuple(ForwardState(**forward) for forward in content.pop("forwards"))
+        process, state = Process(**content.pop("process")), State(content.pop("state"))
+        return Record(**content, state=state, forwards=forwards, process=process)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
+def read(path: Path) -> Record | None:
+    """None where there is none that can be read."""
+    try:
+        return parse(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def write(path: Path, record: Record) -> None:
+    """Replaces the file in one step; nobody else may read it. Raises OSError."""
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(render(record))
+        Path(name).replace(path)
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+@contextlib.contextmanager
+def alone(directory: Path) -> Iterator[bool]:
+    """Whether no other client that starts looks at the directory's status files meanwhile. Raises OSError."""
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield take_lock(handle, time.monotonic() + LOCK_S)
+    finally:
+        os.close(handle)
+
+
+def take_lock(handle: int, deadline_s: float) -> bool:
+    """A process that was frozen with the lock in its hands must not lock out the next one: hence the deadline."""
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline_s:
+                return False
+            time.sleep(0.02)
+        else:
+            return True
+
+
+class StatusFile:
+    """The status file, as this process keeps it."""
+
+    def __init__(self, config: Config, say: Callable[[str], None]) -> None:
+        self.config, self.say = config, say
+        self.path = config.status_file
+        self.place, self.machine, self.process = os.path.realpath(self.path), identity.machine_name(), identity.this_process()
+        self.instance = identity.new_instance()
+        self.last: Record | None = None
+        self.written_s = float("-inf")
+        self.complained: set[str] = set()
+
+    def start(self, view: View, now: float) -> None:
+        """Takes the file and its instance over from a process that is gone; blocks for a second at most."""
+        try:
+            with alone(self.path.parent) as locked:
+                before = read(self.path)
+                if locked and before is not None and self.is_from_here(before) and not identity.is_alive(before.process):
+                    self.instance = before.instance
+                self.update(view, now)
+        except OSError as error:
+            self.complain(f"the status file {self.path} can not be written: {(error.strerror or str(error)).lower()}")
+
+    def is_from_here(self, record: Record) -> bool:
+        return (record.machine, record.path) == (self.machine, self.place)
+
+    def is_anothers(self, record: Record) -> bool:
+        """Whether another client that lives keeps its status there."""
+        return record.process != self.process and self.is_from_here(record) and identity.is_alive(record.process)
+
+    def update(self, view: View, now: float) -> None:
+        """Writes the view if it is news; a file that can not be written is said once."""
+        record = self.record(view, now)
+        if self.last is not None and not self.is_news(record, self.last, now):
+            return
+        self.last, self.written_s = record, now
+        try:
+            owner = read(self.path)
+            if owner is not None and self.is_anothers(owner):
+                self.complain(f"another client (PID {owner.process.pid}) keeps {self.path}; this one's status is not written")
+                return
+            write(self.path, record)
+        except OSError as error:
+            self.complain(f"the status file {self.path} can not be written: {(error.strerror or str(error)).lower()}")
+
+    def is_news(self, record: Record, last: Record, now: float) -> bool:
+        if record == replace(last, verdict_s=record.verdict_s, error=record.error):
+            return record.error != last.error and now - self.written_s >= ERRORS_EVERY_S
+        return True
+
+    def record(self, view: View, now: float) -> Record:
+        last = self.last
+        forwards = tuple(
+            ForwardState(port=forward.port, target=str(forward.target), state=state_of(forward.port, view))
+            for forward in self.config.forwards
+        )
+        return Record(
+            node=self.config.node,
+            state=view.state,
+            since=last.since if last is not None and last.state is view.state else int(now),
+            gateway=None if view.gateway is None else str(view.gateway),
+            verdict_s=view.verdict_s,
+            error=view.error,
+            forwards=forwards,
+            instance=self.instance,
+            process=self.process,
+            machine=self.machine,
+            path=self.place,
+        )
+
+    def complain(self, text: str) -> None:
+        if text not in self.complained:
+            self.complained.add(text)
+            self.say(text)
+
+
+def state_of(port: int, view: View) -> str:
+    if port in view.listening:
+        return "listening"
+    return "denied" if port in view.denied else "down"

@@ -1,0 +1,1 @@
+"""Tests: the client, without a socket."""

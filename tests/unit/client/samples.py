@@ -1,0 +1,27 @@
+"""A configuration that is right, as text and as a value."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from client.config import Config, parse_config
+
+TEXT = """\
+node = "office"
+gateway = ["127.0.0.1:2222", "[::1]:2222"]
+user = "reversi"
+host_key = ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGtQUDZWhs8k/cZcykMkaoX7ZE7DXld8TP79HyddMVTS"]
+key = "office.key"
+
+[[forward]]
+port = 20010
+target = "127.0.0.1:22"
+
+[[forward]]
+port = 20011
+target = "mail.lan:25"
+"""
+
+
+def config(path: Path = Path("/nowhere/office.toml"), text: str = TEXT) -> Config:
+    return parse_config(path, text)
