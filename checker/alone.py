@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import logging
 import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
@@ -90,6 +91,7 @@ def main() -> None:
     parser.add_argument("--home")
     parser.add_argument("--node", required=True)
     arguments = parser.parse_args()
+    logging.getLogger().addHandler(logging.NullHandler())  # stderr is the node's; events tell the admin
     asked = Asked(
         node=arguments.node,
         peer=" ".join(os.environ.get("SSH_CONNECTION", "").split(" ")[:2]),

@@ -5,6 +5,7 @@ Losing it loses no tunnel: the next sweep sees everything again.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 import time
@@ -309,6 +310,8 @@ def connect(uri: str) -> sqlite3.Connection:
 
 def open_store(path: Path) -> StateFile:
     """The state file for writing, made where there is none. Raises StateError."""
+    if path.exists() and not os.access(path, os.W_OK, effective_ids=True):
+        raise StateUnavailable(path, "it is not ours to write")  # SQLite would open it without a word, and fail at the first write
     with translated(path):
         db = connect(f"{path.absolute().as_uri()}?mode=rwc")
         try:
