@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from checker.model import CheckerError, InvalidValue, Policy, parse_port
+from checker.model import CheckerError, InvalidValue, Policy, parse_port, parse_target
 
 
 class ConfigError(CheckerError):
@@ -41,8 +41,11 @@ class Layout:
 
 
 def home_layout(home: Path) -> Layout:
-    """Everything under one directory."""
-    home = home.expanduser().absolute()
+    """Everything under one directory. Raises InvalidValue."""
+    try:
+        home = home.expanduser().absolute()
+    except RuntimeError as error:
+        raise InvalidValue(f"the home {str(home)!r} begins with a user that is not known here; write the directory in full") from error
     return Layout(
         config=home / "reversi.toml",
         nodes=home / "nodes",
@@ -69,12 +72,23 @@ SYSTEM = Layout(
 )
 
 
+def is_there(path: Path) -> bool:
+    """Whether there is such a file, also where we may not look: then reading it tells why."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
 def find_layout(home: str | None, environ: Mapping[str, str]) -> Layout:
-    """`--home`, else REVERSI_HOME, else an installed gateway, else the user's own directory."""
+    """`--home`, else REVERSI_HOME, else an installed gateway, else the user's own directory. Raises InvalidValue."""
     chosen = home or environ.get("REVERSI_HOME")
     if chosen:
         return home_layout(Path(chosen))
-    if SYSTEM.config.exists():
+    if is_there(SYSTEM.config):
         return SYSTEM
     state = environ.get("XDG_STATE_HOME") or f"{environ.get('HOME', '/')}/.local/state"
     return home_layout(Path(state) / "reversi")
@@ -90,14 +104,14 @@ class Config:
     operators_group: str = ""
     """Whose members may kill, reset and probe, besides root and the daemon's own user."""
     policy: Policy = field(default_factory=Policy)
-    probes_at_once: int = 64
+    probes_at_once: int = 256
 
     @property
     def tunnel_uid(self) -> int:
         """The tunnel user's uid. Raises InvalidValue."""
         try:
             return pwd.getpwnam(self.tunnel_user).pw_uid
-        except KeyError:
+        except (KeyError, ValueError):
             raise InvalidValue(f"tunnel_user {self.tunnel_user!r} is no account here; make it with useradd, or name another") from None
 
 
@@ -126,10 +140,10 @@ def read_toml(path: Path) -> dict[str, Any]:
     """A TOML file's table. Raises ConfigError."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(path, f"not valid TOML ({error}); mend that line") from error
     except UnicodeDecodeError as error:
         raise ConfigError(path, f"not UTF-8 text ({error.reason} at byte {error.start})") from error
+    except (ValueError, RecursionError) as error:  # tomllib lets both through, for a number or a nesting that is too long
+        raise ConfigError(path, f"not valid TOML ({error}); mend that line") from error
     except OSError as error:
         raise ConfigError(path, f"can not be read ({error.strerror}); check its permissions") from error
 
@@ -155,6 +169,14 @@ def text_in(path: Path, key: str, value: Any) -> str:
     return value
 
 
+def address_in(path: Path, value: Any) -> str:
+    """`HOST:PORT`. Raises ConfigError."""
+    try:
+        return str(parse_target(text_in(path, "gateway", value)))
+    except InvalidValue as error:
+        raise ConfigError(path, f"gateway: {error}") from error
+
+
 def ports_in(path: Path, value: Any) -> range:
     """`LOWEST-HIGHEST`. Raises ConfigError."""
     low, dash, high = text_in(path, "ports", value).partition("-")
@@ -170,7 +192,12 @@ def ports_in(path: Path, value: Any) -> range:
 def policy_in(path: Path, table: Mapping[str, Any]) -> Policy:
     """The policy, with the file's numbers in place of the defaults. Raises ConfigError."""
     defaults = Policy()
-    given = {key: type(getattr(defaults, key))(number_in(path, key, table[key], *POLICY_KEYS[key])) for key in POLICY_KEYS if key in table}
+    given: dict[str, Any] = {}
+    for key, (lowest, highest) in POLICY_KEYS.items():
+        if key in table:
+            number = number_in(path, key, table[key], lowest, highest)
+            whole = isinstance(getattr(defaults, key), int)
+            given[key] = whole_in(path, key, number, int(lowest), int(highest)) if whole else float(number)
     if "ports" in table:
         given["ports"] = ports_in(path, table["ports"])
     return Policy(**{**{f.name: getattr(defaults, f.name) for f in fields(defaults)}, **given})
@@ -178,7 +205,7 @@ def policy_in(path: Path, table: Mapping[str, Any]) -> Policy:
 
 def load_config(path: Path) -> Config:
     """`reversi.toml`; where there is none, the defaults. Raises ConfigError."""
-    table = read_toml(path) if path.exists() else {}
+    table = read_toml(path) if is_there(path) else {}
     refuse_unknown(path, "", table, KEYS)
     gateway = table.get("gateway", [])
     gateway = [gateway] if isinstance(gateway, str) else gateway
@@ -186,10 +213,10 @@ def load_config(path: Path) -> Config:
         raise ConfigError(path, "gateway must be a list of HOST:PORT")
     return Config(
         tunnel_user=text_in(path, "tunnel_user", table["tunnel_user"]) if "tunnel_user" in table else current_user(),
-        gateway=tuple(text_in(path, "gateway", address) for address in gateway),
+        gateway=tuple(address_in(path, address) for address in gateway),
         operators_group=text_in(path, "operators_group", table["operators_group"]) if "operators_group" in table else "",
         policy=policy_in(path, table),
-        probes_at_once=whole_in(path, "probes_at_once", table.get("probes_at_once", 64), 1, 1024),
+        probes_at_once=whole_in(path, "probes_at_once", table.get("probes_at_once", 256), 1, 1024),
     )
 
 

@@ -179,8 +179,16 @@ class Daemon:
         seen = await asyncio.to_thread(stamp, self.layout.nodes)
         if seen == self.stamp:
             return
+        if not seen and not await asyncio.to_thread(self.layout.nodes.is_dir):
+            self.ledger.complain(f"{self.layout.nodes} is gone; the registry stays as it was last read")
+            return
+        try:
+            registry = await asyncio.to_thread(read_registry, self.layout.nodes, self.cache)
+        except CheckerError as error:
+            self.ledger.complain(f"{error}; the registry stays as it was last read")
+            return
         self.stamp = seen
-        self.follow(await asyncio.to_thread(read_registry, self.layout.nodes, self.cache))
+        self.follow(registry)
 
     def follow(self, registry: Registry) -> None:
         self.gateway.use(registry)

@@ -141,7 +141,7 @@ def detail_of(status: Status, seen: Observation, strikes: int, policy: Policy) -
             return f"the port is held by {seen.stranger}"
         case Status.WRONG:
             got = seen.reply.text if isinstance(seen.reply, Answer) else b""
-            return f"expected {seen.expect}, got {printable(got)!r}"
+            return f"expected {printable(str(seen.expect))}, got '{printable(got)}'"
         case Status.HUNG if seen.life:
             return f"the target is silent, the tunnel lives: {seen.life}"
         case Status.HUNG:
@@ -198,11 +198,13 @@ def judge(seen: Observation, before: Tunnel, flaps: Flaps, policy: Policy, now: 
     if status is Status.HUNG and seen.late_s > policy.starved_s:
         kept = replace(before, detail=f"the gateway was busy ({seen.late_s:.1f} s late): this probe does not count")
         return Judgement(tunnel=kept, flaps=flaps, action=Recheck(policy.strike_gap_s))
-    strikes = before.strikes + 1 if status is Status.HUNG and not seen.life else 0
+    same = before.session in (None, seen.session) or seen.session is None
+    earlier = before.strikes if same else 0  # another connection's silence is not held against this one
+    strikes = earlier + 1 if status is Status.HUNG and not seen.life else 0
     action = act(status, strikes, seen, policy)
     flaps = settled(flaps, policy, now)
     if isinstance(action, Kill) or (status is Status.DOWN and before.status in LIVES):
-        flaps = lost(flaps, before.session, policy, now)
+        flaps = lost(flaps, action.session if isinstance(action, Kill) else before.session, policy, now)
     after = replace(
         before,
         status=status,

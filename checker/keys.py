@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 import shlex
 import struct
@@ -25,11 +24,11 @@ def parse_public_key(text: str) -> str:
     try:
         blob = base64.b64decode(words[1], validate=True)
         (length,) = struct.unpack_from(">I", blob)
-    except (binascii.Error, struct.error) as error:
+    except (ValueError, struct.error) as error:
         raise InvalidValue(f"the public key {words[1][:20]}... is not whole: {error}") from error
     if blob[4 : 4 + length] != words[0].encode() or len(blob) < 4 + length + 16:
         raise InvalidValue(f"the public key {words[1][:20]}... is cut off, or is no {words[0]} key")
-    return f"{words[0]} {words[1]}"
+    return f"{words[0]} {base64.b64encode(blob).decode()}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,10 +64,10 @@ OURS = re.compile(rb"^restrict,.* reversi:([a-z0-9][a-z0-9.-]{0,62})$")
 def merge(present: bytes, nodes: Sequence[Node], command: GateCommand, keep: Collection[NodeName] = ()) -> bytes:
     """The file with our lines for exactly these nodes; all other lines, and those of `keep`, byte for byte as they were, and first."""
     others = []
-    for line in present.splitlines(keepends=True):
+    for line in re.findall(rb"[^\n]*\n|[^\n]+", present):  # sshd ends lines at a newline alone
         ours = OURS.match(line.rstrip(b"\r\n"))
         if ours is None or ours[1].decode() in keep:
             others.append(line)
-    if others and not others[-1].endswith((b"\n", b"\r")):
+    if others and not others[-1].endswith(b"\n"):
         others[-1] += b"\n"
-    return b"".join(others) + b"".join(f"{render_line(node, command)}\n".encode() for node in nodes)
+    return b"".join(others) + b"".join(f"{render_line(node, command)}\n".encode("utf-8", "surrogateescape") for node in nodes)

@@ -15,6 +15,8 @@ NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}\Z")
 PORTS = range(1, 65536)
 VERBS = frozenset({"check", "claim", "hold", "version"})
 """First words of the wire grammar; no node may be called so."""
+RESERVED = frozenset({"sweep", "gateway", "daemon.lock"})
+"""Files of the daemon's own beside the nodes' verdicts; no node may be called so."""
 
 
 class CheckerError(Exception):
@@ -128,7 +130,7 @@ def parse_port(text: str, what: str = "port") -> Port:
 
 def parse_target(text: str) -> Target:
     """`HOST:PORT`, an IPv6 host in brackets. Raises InvalidValue."""
-    match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.%a-z]+)\]|([A-Za-z0-9._-]+)):([0-9]+)", text, re.ASCII)
+    match = re.fullmatch(r"(?:\[((?=[^]]*:)[0-9A-Fa-f:.%a-z]+)\]|([A-Za-z0-9._-]+)):([0-9]+)", text, re.ASCII)
     if match is None:
         raise InvalidValue(f"target {text[:80]!r} is not HOST:PORT (an IPv6 address goes in brackets)")
     return Target(host=match[1] or match[2], port=parse_port(match[3], "target port"))
@@ -138,6 +140,8 @@ def parse_name(text: str) -> NodeName:
     """A node's name: 1-63 of a-z, 0-9, dot, hyphen, beginning with a letter or digit. Raises InvalidValue."""
     if text in VERBS:
         raise InvalidValue(f"{text!r} can not name a node: it is a word of the protocol; choose another name")
+    if text in RESERVED:
+        raise InvalidValue(f"{text!r} can not name a node: the daemon has a file of that name; choose another name")
     if not NAME_PATTERN.match(text):
         raise InvalidValue(f"{text[:80]!r} can not name a node; use 1 to 63 of a-z 0-9 . - and begin with a letter or digit")
     return NodeName(text)

@@ -55,6 +55,13 @@ class PortTaken(CheckerError):
         super().__init__(f"port {port} belongs to node {holder}; choose another, or run: reversi-checker node remove {holder}")
 
 
+class PortTwice(CheckerError):
+    """One node asked for a port twice."""
+
+    def __init__(self, port: Port, name: NodeName) -> None:
+        super().__init__(f"node {name} asks for port {port} twice; give each forward a port of its own")
+
+
 class KeyTaken(CheckerError):
     """Two nodes asked for one key: the gateway could not tell them apart."""
 
@@ -146,7 +153,7 @@ def conflict(node: Node, others: Sequence[Node]) -> CheckerError | None:
     ports = [forward.port for forward in node.forwards]
     twice = next((port for port in ports if ports.count(port) > 1), None)
     if twice is not None:
-        return PortTaken(twice, node.name)
+        return PortTwice(twice, node.name)
     for other in others:
         if other.name == node.name:
             return NameTaken(node.name)
@@ -175,10 +182,22 @@ def read_node_cached(path: Path, cache: Cache) -> Node:
     return known[1]
 
 
+def node_files(folder: Path) -> list[Path]:
+    """The nodes' files, by name; none where there is no folder yet. Raises ConfigError where it can not be listed."""
+    try:
+        names = os.listdir(folder)  # noqa: PTH208 - names are sorted before they become paths
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise ConfigError(folder, f"can not be listed ({error.strerror}); it must be a directory that we may read") from error
+    return [folder / name for name in sorted(names) if name.endswith(".toml") and not name.startswith(".")]
+
+
 def read_registry(folder: Path, cache: Cache | None = None) -> Registry:
     """Every node under the folder. A file that can not be read, or that takes another's port or key, is left out and told of.
 
     Who reads again and again keeps a cache: then only files that changed are read.
+    Raises ConfigError where the folder itself can not be listed: that must not pass for an empty registry.
     """
     cache = {} if cache is None else cache
     nodes: dict[NodeName, Node] = {}
@@ -186,7 +205,7 @@ def read_registry(folder: Path, cache: Cache | None = None) -> Registry:
     keys: dict[str, NodeName] = {}
     problems: list[str] = []
     broken: set[NodeName] = set()
-    for path in sorted(folder.glob("*.toml")):
+    for path in node_files(folder):
         try:
             node = read_node_cached(path, cache)
             rivals = {ports[f.port] for f in node.forwards if f.port in ports}
@@ -205,13 +224,19 @@ def read_registry(folder: Path, cache: Cache | None = None) -> Registry:
 
 
 def stamp(folder: Path) -> tuple[tuple[str, int, int], ...]:
-    """What changes when any file of the registry does: names, times and sizes."""
+    """What changes when any file of the registry does: names, times and sizes; nothing where it can not be listed."""
     try:
-        with os.scandir(folder) as entries:
-            found = [(entry.name, entry.stat()) for entry in entries if entry.name.endswith(".toml")]
-    except FileNotFoundError:
+        return tuple(stamp_of(path) for path in node_files(folder))
+    except ConfigError:
         return ()
-    return tuple(sorted((name, stat.st_mtime_ns, stat.st_size) for name, stat in found))
+
+
+def stamp_of(path: Path) -> tuple[str, int, int]:
+    try:
+        stat = path.stat()
+    except OSError:
+        return path.name, 0, 0  # gone meanwhile, or a link to nowhere
+    return path.name, stat.st_mtime_ns, stat.st_size
 
 
 def write_atomically(path: Path, content: bytes, *, mode: int) -> None:
@@ -282,14 +307,18 @@ def allot(
 
 
 def add(layout: Layout, node: Node, command: GateCommand) -> None:
-    """Register a node, under `locked`. Raises NameTaken, PortTaken, KeyTaken, ConfigError."""
+    """Register a node, under `locked`; all of it or nothing. Raises NameTaken, PortTaken, PortTwice, KeyTaken, ConfigError."""
     registry = read_registry(layout.nodes)
     path = layout.nodes / f"{node.name}.toml"
     trouble = NameTaken(node.name) if path.exists() else conflict(node, list(registry.nodes.values()))
     if trouble:
         raise trouble
     write_atomically(path, node_toml(node), mode=0o644)
-    write_keys(layout, command)
+    try:
+        write_keys(layout, command)
+    except ConfigError:
+        path.unlink(missing_ok=True)  # a node without its key line would be registered and locked out
+        raise
 
 
 def remove(layout: Layout, name: NodeName, command: GateCommand) -> None:

@@ -14,6 +14,7 @@ from checker.store import Batch, event_row, registration_row
 FILE = "left"
 MAX_BYTES = 1 << 20
 """A spool that nobody reads stops growing here."""
+LAST_INSTANT = 2.0**33
 
 
 def leave(folder: Path, batch: Batch) -> None:
@@ -62,30 +63,44 @@ def collect(folder: Path, uid: int) -> Batch:
                 events.append(event_in(entry["event"]))
             else:
                 registrations.append(registration_in(entry["registration"]))
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             continue
     return Batch(events=events, registrations=registrations)
 
 
+def whole(value: Any, highest: int) -> int:
+    """A number that the state file can hold. Raises ValueError, TypeError, OverflowError."""
+    if 0 <= int(value) <= highest:
+        return int(value)
+    raise ValueError(value)
+
+
+def instant(value: Any) -> float:
+    """Unix seconds that a calendar can show. Raises ValueError, TypeError."""
+    if 0 <= float(value) <= LAST_INSTANT:
+        return float(value)
+    raise ValueError(value)
+
+
 def event_in(row: Any) -> Event:
-    """An event as it was left. Raises ValueError, KeyError, TypeError."""
+    """An event as it was left. Raises ValueError, KeyError, TypeError, OverflowError."""
     return Event(
-        at=float(row["at"]),
+        at=instant(row["at"]),
         kind=EventKind(row["kind"]),
         text=printable(str(row["text"]), 400),
         node=None if row["node"] is None else NodeName(printable(str(row["node"]))),
-        port=None if row["port"] is None else Port(int(row["port"])),
+        port=None if row["port"] is None else Port(whole(row["port"], 65535)),
         actor=printable(str(row["actor"]), 80),
     )
 
 
 def registration_in(row: Any) -> Registration:
-    """A registration as it was left. Raises ValueError, KeyError, TypeError."""
+    """A registration as it was left. Raises ValueError, KeyError, TypeError, OverflowError."""
     return Registration(
         node=NodeName(printable(str(row["node"]))),
         instance=printable(str(row["instance"])),
-        session=ProcessId(pid=int(row["pid"]), start_ticks=int(row["start_ticks"])),
+        session=ProcessId(pid=whole(row["pid"], 2**31), start_ticks=whole(row["start_ticks"], 2**62)),
         peer=printable(str(row["peer"])),
-        registered_at=float(row["registered_at"]),
-        inodes=frozenset(int(inode) for inode in str(row["inodes"]).split()),
+        registered_at=instant(row["registered_at"]),
+        inodes=frozenset(whole(inode, 2**63) for inode in str(row["inodes"]).split()),
     )

@@ -35,6 +35,7 @@ ON CONFLICT (node, port) DO UPDATE SET
 """
 DELETE_TUNNEL = "DELETE FROM tunnel WHERE node = :node AND port = :port"
 NEXT_REVISION = "SELECT 1 + max(coalesce((SELECT max(revision) FROM tunnel), 0), coalesce((SELECT revision FROM sweep), 0))"
+KEEP_REVISION = "UPDATE sweep SET revision = :revision"
 UPSERT_FLAPS = "INSERT OR REPLACE INTO flaps VALUES (:node, :count, :last_at, :pid, :start_ticks)"
 UPSERT_REGISTRATION = """
 INSERT OR REPLACE INTO registration VALUES (:node, :instance, :pid, :start_ticks, :peer, :registered_at, :inodes)
@@ -47,6 +48,7 @@ ADD_UPTIME = """
 INSERT INTO uptime VALUES (:node, :port, :day, :up_s, :watched_s)
 ON CONFLICT (node, port, day) DO UPDATE SET up_s = up_s + excluded.up_s, watched_s = watched_s + excluded.watched_s
 """
+NOTE_REVISION = "UPDATE sweep SET revision = :revision"
 UPSERT_SWEEP = "INSERT OR REPLACE INTO sweep VALUES (1, :pid, :swept_at, :every_s, :revision)"
 EVENTS_AFTER = """
 SELECT * FROM (
@@ -233,8 +235,9 @@ class StateFile:
         """All of the batch, or nothing of it. Raises StateError."""
         with self.using() as db, transaction(db):
             revision = int(db.execute(NEXT_REVISION).fetchone()[0])
-            db.executemany(UPSERT_TUNNEL, [tunnel_row(tunnel, revision) for tunnel in batch.tunnels])
+            db.execute(KEEP_REVISION, {"revision": revision})
             db.executemany(DELETE_TUNNEL, [{"node": node, "port": port} for node, port in batch.forgotten])
+            db.executemany(UPSERT_TUNNEL, [tunnel_row(tunnel, revision) for tunnel in batch.tunnels])  # forgotten and back: there
             db.executemany(
                 UPSERT_FLAPS,
                 [{"node": node, "count": f.count, "last_at": f.last_at, **session_columns(f.session)} for node, f in batch.flaps],
@@ -246,6 +249,7 @@ class StateFile:
                 ADD_UPTIME,
                 [{"node": n, "port": p, "day": w.day, "up_s": w.up_s, "watched_s": w.watched_s} for n, p, w in batch.uptime if w.watched_s],
             )
+            db.execute(NOTE_REVISION, {"revision": revision})
             if batch.sweep:
                 sweep = batch.sweep
                 db.execute(UPSERT_SWEEP, {"pid": sweep.pid, "swept_at": sweep.swept_at, "every_s": sweep.every_s, "revision": revision})
@@ -264,11 +268,11 @@ def transaction(db: sqlite3.Connection) -> Iterator[None]:
     db.execute("BEGIN IMMEDIATE")
     try:
         yield
+        db.execute("COMMIT")
     except BaseException:
-        if db.in_transaction:
+        if db.in_transaction:  # a full disk may have ended it already
             db.execute("ROLLBACK")
         raise
-    db.execute("COMMIT")
 
 
 @contextmanager
@@ -278,6 +282,8 @@ def translated(path: Path) -> Iterator[None]:
         yield
     except sqlite3.OperationalError as error:
         raise StateUnavailable(path, str(error)) from error
+    except sqlite3.IntegrityError:
+        raise  # a value that we should not have written: our bug, not the file's
     except sqlite3.DatabaseError as error:
         raise StateCorrupt(path, str(error)) from error
 
@@ -292,14 +298,19 @@ def migrate(db: sqlite3.Connection, path: Path) -> None:
     """Bring the schema to this product's version. Raises StateUnavailable for a file of a newer product."""
     scripts = migrations()
     version = int(db.execute("PRAGMA user_version").fetchone()[0])
-    if version > len(scripts):
-        raise StateUnavailable(path, f"it was written by a newer reversi: schema {version}, this one knows {len(scripts)}")
+    refuse_newer(path, version, len(scripts))
     for number, script in enumerate(scripts[version:], start=version + 1):
         with transaction(db):
             for statement in script.split(";\n"):
                 if statement.strip():
                     db.execute(statement)
             db.execute(f"PRAGMA user_version = {number:d}")
+
+
+def refuse_newer(path: Path, version: int, known: int) -> None:
+    """Raises StateUnavailable."""
+    if version > known:
+        raise StateUnavailable(path, f"it was written by a newer reversi: schema {version}, this one knows {known}")
 
 
 def connect(uri: str) -> sqlite3.Connection:
@@ -337,14 +348,19 @@ def open_reader(path: Path) -> StateFile:
     with translated(path):
         try:
             return StateFile(path, readable(path, "mode=ro"))
-        except sqlite3.OperationalError:
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
+                raise
             return StateFile(path, readable(path, "mode=ro&immutable=1"))
 
 
 def readable(path: Path, options: str) -> sqlite3.Connection:
     db = connect(f"{path.absolute().as_uri()}?{options}")
     try:
-        db.execute("SELECT count(*) FROM sweep").fetchone()
+        version = int(db.execute("PRAGMA user_version").fetchone()[0])
+        if version == 0:
+            raise StateMissing(path)  # the daemon has just made it, and not yet its tables
+        refuse_newer(path, version, len(migrations()))
     except BaseException:
         db.close()
         raise
@@ -355,15 +371,25 @@ def open_or_replace(path: Path, now: float) -> tuple[StateFile, Path | None]:
     """The state file for writing; a damaged one is moved aside first, and where to is the second value. Raises StateError."""
     try:
         store = open_store(path)
-        with store.using() as db:
-            verdict = db.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if verdict == "ok":
+        if is_sound(store):
             return store, None
         store.close()
     except StateCorrupt:
         pass
     aside = path.with_name(f"{path.name}.damaged-{int(now)}")
-    path.rename(aside)
-    for suffix in ("-wal", "-shm"):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    try:
+        path.rename(aside)
+        for suffix in ("-wal", "-shm"):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+    except OSError as error:
+        raise StateUnavailable(path, f"it is damaged, and can not be moved aside: {error.strerror}") from error
     return open_store(path), aside
+
+
+def is_sound(store: StateFile) -> bool:
+    """Whether SQLite finds nothing wrong with the file."""
+    try:
+        with store.using() as db:
+            return bool(db.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok")
+    except StateCorrupt:
+        return False

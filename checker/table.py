@@ -20,7 +20,7 @@ def age(at: float | None, now: float) -> str:
         return "-"
     passed = max(0.0, now - at)
     size, letter = next((unit for unit in UNITS if passed >= unit[0]), UNITS[-1])
-    return f"{passed / size:.0f}{letter}" if letter == "s" else f"{int(passed // size)}{letter}"
+    return f"{int(passed // size)}{letter}"
 
 
 def clock(at: float) -> str:

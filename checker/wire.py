@@ -88,10 +88,10 @@ def parse_request(command: str) -> Request:
 
     Quoting is already lost there, so words are split at white space, and an expected text is its words joined by one space.
     """
-    if len(command.encode("utf-8", "surrogateescape")) > MAX_REQUEST:
-        raise Malformed(f"the request is longer than {MAX_REQUEST} bytes")
     if not command.isprintable():
         raise Malformed("the request holds characters that can not be printed")
+    if len(command.encode()) > MAX_REQUEST:
+        raise Malformed(f"the request is longer than {MAX_REQUEST} bytes")
     words = command.split(" ")
     words = [word for word in words if word]
     match words:

@@ -1,0 +1,1 @@
+"""What fills the terminal: the table of tunnels, and the sheets above it."""

@@ -1,0 +1,48 @@
+"""A sheet above the table: a title and a text to scroll in."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from reversi_tui.widgets.line import Line
+
+
+class Sheet(ModalScreen[None]):
+    """Scrolls with the arrows; escape closes it. Fills a small terminal, and less of a large one."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,enter", "close", "Close", id="sheet.close", tooltip="Close this and go back to the table"),
+    ]
+
+    def __init__(self, title: str) -> None:
+        super().__init__()
+        self.heading = title
+        self.shown = Text()
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="sheet"):
+            yield Line(id="sheet-title")
+            with VerticalScroll(id="sheet-scroll"):
+                yield Static("", id="sheet-text", markup=False)
+            yield Line(id="sheet-keys")
+
+    def on_mount(self) -> None:
+        self.query_one("#sheet-title", Line).show(Text(self.heading, style="bold"))
+        self.query_one("#sheet-keys", Line).show(Text("↑ ↓ scroll   esc close", style="dim"))
+        self.query_one("#sheet-scroll").focus()
+
+    def show(self, text: Text) -> None:
+        """Put this text in, if it is another."""
+        if text != self.shown or text.spans != self.shown.spans:
+            self.shown = text
+            self.query_one("#sheet-text", Static).update(text)
+
+    def action_close(self) -> None:
+        _ = self.dismiss(None)

@@ -1,0 +1,229 @@
+"""The one reader of the state file and the registry: it looks for changes cheaply, and reports them one at a time.
+
+It outlives the file: missing, damaged or replaced, the last rows stay and the reason is told.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from checker.config import Layout
+from checker.control import Control
+from checker.model import CheckerError, Event, Forward, NodeName, Tunnel
+from checker.registry import Registry, read_registry, stamp
+from checker.store import StateCorrupt, StateError, StateFile, StateMissing, StateUnavailable, Sweep, open_reader
+from reversi_tui.rows import Daemon, Health, Key, Report, Row
+
+LOOK_EVERY_S = 0.25
+PING_EVERY_S = 5.0
+RETRY_EVERY_S = 1.0
+STAMP_SHARE = 400
+"""A look at every file of the registry may take one part in so many of our time."""
+
+
+class Source:
+    """What is known of the rows. `step` is called by the reading thread alone; `wake`, `taken` and `stop` by anyone."""
+
+    def __init__(self, layout: Layout, ping: Callable[[], Daemon], *, now: Callable[[], float] = time.time) -> None:
+        self.layout, self.ping, self.now = layout, ping, now
+        self.health = Health()
+        self.state: StateFile | None = None
+        self.identity: tuple[int, int, bool] | None = None
+        self.token = -1
+        self.revision = 0
+        self.seen: dict[Key, Tunnel] = {}
+        self.forwards: dict[Key, Forward] | None = None
+        self.problems: tuple[str, ...] = ()
+        self.registry_stamp: object = None
+        self.folder_changed_at = 0
+        self.next_stamp = self.next_ping = self.next_open = 0.0
+        self.daemon = self.pinged = Daemon.UNASKED
+        self.first = True
+        self.trouble = ""
+        self.sweep: Sweep | None = None
+        self.stopped = self.asked = False
+        self.bell = threading.Condition()
+        self.in_flight = False
+
+    def step(self) -> Report | None:
+        """Look once. The first look is at the state file alone, so that rows stand before a large registry is read."""
+        changed = self.look_at_state()
+        keys = None
+        if self.first and self.seen:
+            keys = frozenset(self.seen)
+        elif self.look_at_registry():
+            keys = frozenset(self.forwards or {})
+            changed = set(keys)
+        if not self.first:
+            self.look_at_daemon()
+        self.first = False
+        health = Health(
+            daemon=self.daemon, sweep=self.sweep, trouble=self.trouble, problems=self.problems, registry_read=self.forwards is not None
+        )
+        if not changed and keys is None and health == self.health:
+            return None
+        self.health = health
+        return Report(changed=tuple(self.row(key) for key in changed if self.has(key)), keys=keys, health=health)
+
+    def has(self, key: Key) -> bool:
+        return key in (self.seen if self.forwards is None else self.forwards)
+
+    def row(self, key: Key) -> Row:
+        forward = (self.forwards or {}).get(key)
+        return Row(forward=forward, seen=self.seen.get(key) or Tunnel(node=key[0], port=key[1]))
+
+    def look_at_state(self) -> set[Key]:
+        """Keys of the tunnels that changed; what went wrong is in `trouble`."""
+        try:
+            return self.read_state()
+        except StateError as error:
+            never = isinstance(error, StateMissing) and not self.seen
+            self.trouble = f"the daemon was never started here: {error}" if never else str(error)
+            if isinstance(error, StateMissing | StateCorrupt):
+                self.close()
+            self.next_open = time.monotonic() + RETRY_EVERY_S
+            return set()
+
+    def read_state(self) -> set[Key]:
+        """Raises StateError."""
+        if self.state is None and time.monotonic() < self.next_open:
+            return set()
+        identity = file_identity(self.layout.state)
+        if self.state is None or identity != self.identity:
+            self.close()
+            self.state = open_reader(self.layout.state)
+            self.identity, self.token, self.revision = identity, -1, 0
+        token = self.state.changed_token()
+        if token == self.token and not self.trouble:
+            return set()
+        tunnels = self.state.tunnels(since_revision=self.revision)
+        if not self.revision:
+            tunnels = self.whole(tunnels)
+        self.sweep = self.state.last_sweep()
+        changed = {(tunnel.node, tunnel.port): tunnel for tunnel in tunnels if self.seen.get((tunnel.node, tunnel.port)) != tunnel}
+        self.seen.update(changed)
+        self.revision = max((tunnel.revision for tunnel in tunnels), default=self.revision)
+        self.token, self.trouble = token, ""
+        return set(changed)
+
+    def whole(self, tunnels: tuple[Tunnel, ...]) -> tuple[Tunnel, ...]:
+        """All tunnels of a file read from its beginning; one that is no longer in it is unknown."""
+        found = {(tunnel.node, tunnel.port) for tunnel in tunnels}
+        return tunnels + tuple(Tunnel(node=node, port=port) for node, port in self.seen.keys() - found)
+
+    def look_at_registry(self) -> bool:
+        """Read the registry again where one of its files changed; whether it was read."""
+        started = time.monotonic()
+        folder = changed_at(self.layout.nodes)
+        if started < self.next_stamp and folder == self.folder_changed_at:
+            return False
+        self.folder_changed_at = folder
+        registry = self.fresh_registry()
+        if registry is None:
+            self.next_stamp = time.monotonic() + max(LOOK_EVERY_S, STAMP_SHARE * (time.monotonic() - started))
+            return False
+        if self.forwards is not None:
+            self.token, self.revision = -1, 0
+        self.forwards = {(forward.node, forward.port): forward for forward in registry.forwards}
+        self.problems = registry.problems
+        self.seen = {key: tunnel for key, tunnel in self.seen.items() if key in self.forwards}
+        return True
+
+    def fresh_registry(self) -> Registry | None:
+        """The registry, where it is not the one we have. A folder that can not be read leaves the rows as they are."""
+        try:
+            fresh = stamp(self.layout.nodes)
+            if fresh == self.registry_stamp:
+                return None
+            if not fresh and self.forwards:
+                self.layout.nodes.stat()
+            self.registry_stamp = fresh
+            return read_registry(self.layout.nodes)
+        except OSError as error:
+            self.problems = (f"{self.layout.nodes} can not be read ({error.strerror}); the rows are as last read",)
+            self.registry_stamp = None
+            return Registry(problems=self.problems) if self.forwards is None else None
+
+    def look_at_daemon(self) -> None:
+        """Ask the daemon whether it lives, now and then; one that sweeps and does not answer us is not absent."""
+        if time.monotonic() >= self.next_ping:
+            self.pinged = self.ping()
+            self.next_ping = time.monotonic() + PING_EVERY_S
+        sweep = self.sweep
+        sweeps = sweep is not None and self.now() - sweep.swept_at <= 2 * sweep.every_s
+        self.daemon = Daemon.UNREACHABLE if self.pinged is Daemon.ABSENT and sweeps else self.pinged
+
+    def close(self) -> None:
+        if self.state:
+            self.state.close()
+        self.state = None
+
+    def events(self, node: NodeName, limit: int) -> tuple[Event, ...]:
+        """The last events of a node, the newest last. Opens the file anew, so that any thread may ask. Raises StateError."""
+        state = open_reader(self.layout.state)
+        try:
+            return state.events(node=node, limit=limit)
+        finally:
+            state.close()
+
+    def run(self, post: Callable[[Report], object]) -> None:
+        """Report changes until stopped; never two reports at once, so a slow terminal gets fewer and larger ones."""
+        while not self.stopped:
+            report = self.step()
+            if report:
+                self.in_flight = True
+                post(report)
+            with self.bell:
+                self.bell.wait_for(lambda: self.stopped or not self.in_flight)
+                if report is None or self.health.registry_read:
+                    self.bell.wait_for(lambda: self.stopped or self.asked, LOOK_EVERY_S)
+                self.asked = False
+        self.close()
+
+    def taken(self) -> None:
+        """The report was worked in: the next may come."""
+        with self.bell:
+            self.in_flight = False
+            self.bell.notify_all()
+
+    def wake(self) -> None:
+        """Look now."""
+        with self.bell:
+            self.asked = True
+            self.next_ping = self.next_stamp = 0.0
+            self.bell.notify_all()
+
+    def stop(self) -> None:
+        with self.bell:
+            self.stopped = True
+            self.bell.notify_all()
+
+
+def changed_at(folder: Path) -> int:
+    """When a file came to the folder or left it, which tells of nearly all changes at once; 0 where it can not be seen."""
+    try:
+        return folder.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def file_identity(path: Path) -> tuple[int, int, bool]:
+    """What differs once another file stands there, or once a writer came to one that was read as it stood. Raises StateError."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        raise StateMissing(path) from None
+    except OSError as error:
+        raise StateUnavailable(path, str(error.strerror)) from error
+    return found.st_dev, found.st_ino, path.with_name(f"{path.name}-wal").exists()
+
+
+def ping(control: Control) -> Daemon:
+    """Whether the daemon answers; one that refuses us lives."""
+    try:
+        return Daemon.ABSENT if control.daemon_pid() is None else Daemon.RUNNING
+    except CheckerError:
+        return Daemon.RUNNING

@@ -1,0 +1,1 @@
+"""The parts of the main screen; each repaints only what reads differently."""

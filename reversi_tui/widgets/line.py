@@ -1,0 +1,41 @@
+"""Lines of text that are painted again only when they read differently."""
+
+from __future__ import annotations
+
+from rich.text import Text
+from textual.widgets import Static
+
+
+class Line(Static):
+    """One line, cut at the terminal's edge. Its text is text: markup in it means nothing."""
+
+    DEFAULT_CSS = """
+    Line { height: 1; width: 1fr; text-wrap: nowrap; text-overflow: ellipsis; }
+    """
+
+    def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's name for it
+        super().__init__("", id=id, markup=False)
+        self.shown = Text()
+
+    def show(self, text: Text) -> None:
+        if text != self.shown or text.spans != self.shown.spans:
+            self.shown = text
+            self.update(text, layout=False)
+
+
+class Banner(Static):
+    """A sentence or two, as high as they need, and not there at all where there is nothing to say."""
+
+    DEFAULT_CSS = """
+    Banner { height: auto; max-height: 4; width: 1fr; display: none; }
+    """
+
+    def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's name for it
+        super().__init__("", id=id, markup=False)
+        self.shown = ""
+
+    def show(self, sentence: str) -> None:
+        if sentence != self.shown:
+            self.shown = sentence
+            self.update(Text(sentence))
+            self.display = bool(sentence)

@@ -1,0 +1,195 @@
+"""The table of tunnels, on Textual's Line API: a row is painted only where its text, its place or the cursor on it changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from rich.text import Text
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from checker.control import Verb
+from checker.model import Status
+from reversi_tui.columns import Place, cut, fitted
+from reversi_tui.rows import Key, Moment, Row
+from reversi_tui.view import View
+from reversi_tui.widgets.status import STYLES
+
+PLAIN = Style()
+DIM = Style(dim=True)
+CURSOR = Style(reverse=True, bold=True)
+STATUS_STYLES = {status: Style.parse(style) for status, style in STYLES.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """All that the painting of a row follows from: equal looks are painted alike."""
+
+    cells: tuple[str, ...]
+    status: Status
+    is_stale: bool
+    under_cursor: bool
+
+
+class TunnelTable(ScrollView, can_focus=True):
+    """Rows by key: the cursor stays on its row, wherever that goes. A row that goes takes the cursor with it until it comes back."""
+
+    DEFAULT_CSS = """
+    TunnelTable { height: 1fr; width: 1fr; overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "move(-1)", "Up", id="table.up", tooltip="One row up", show=False),
+        Binding("down", "move(1)", "Down", id="table.down", tooltip="One row down", show=False),
+        Binding("pageup", "page(-1)", "Page up", id="table.page_up", tooltip="One page up", show=False),
+        Binding("pagedown", "page(1)", "Page down", id="table.page_down", tooltip="One page down", show=False),
+        Binding("home", "edge(-1)", "First", id="table.first", tooltip="The first row", show=False),
+        Binding("end", "edge(1)", "Last", id="table.last", tooltip="The last row", show=False),
+    ]
+
+    class Opened(Message):
+        """A row was clicked twice."""
+
+    def __init__(self, view: View, moment: Callable[[], Moment], pending: Mapping[Key, Verb]) -> None:
+        super().__init__(id="table")
+        self.view, self.moment, self.pending = view, moment, pending
+        self.cursor: Key | None = None
+        self.last_place = 0
+        """Where the cursor last stood: where it begins once its row is gone."""
+        self.fitted_to = (0, 0)
+        self.columns: tuple[Place, ...] = ()
+        self.painted: dict[int, Look | None] = {}
+
+    @property
+    def cursor_place(self) -> int | None:
+        return None if self.cursor is None else self.view.places.get(self.cursor)
+
+    @property
+    def selected(self) -> Row | None:
+        """The row under the cursor, where it is shown."""
+        return None if self.cursor is None or self.cursor not in self.view.places else self.view.rows[self.cursor]
+
+    def fit(self) -> int:
+        """The width to paint in; the columns are made to fit it."""
+        width = self.scrollable_content_region.width
+        if self.fitted_to != (width, self.view.longest_name):
+            self.fitted_to = (width, self.view.longest_name)
+            self.columns = fitted(width, longest_name=self.view.longest_name)
+        return width
+
+    def look(self, line: int, moment: Moment) -> Look | None:
+        """How a line of the screen has to look now; None is an empty one."""
+        place = round(self.scroll_y) + line
+        if place >= len(self.view.order):
+            return None
+        key = self.view.order[place]
+        row = self.view.rows[key]
+        cells = tuple(
+            cut(self.text_of(place, row, moment), place.width, right=place.column.right) for place in self.columns
+        )
+        return Look(cells, row.seen.status, moment.is_stale(row), key == self.cursor)
+
+    def text_of(self, place: Place, row: Row, moment: Moment) -> str:
+        verb = self.pending.get(row.key)
+        if verb and place.column.id == "status":
+            return f"{verb}..."
+        return place.column.text(row, moment)
+
+    def render_line(self, y: int) -> Strip:
+        width = self.fit()
+        look = self.look(y, self.moment())
+        self.painted[y] = look
+        if look is None:
+            return Strip.blank(width, self.rich_style)
+        base = CURSOR if look.under_cursor else DIM if look.is_stale else PLAIN
+        segments: list[Segment] = []
+        text = ""
+        for place, cell in zip(self.columns, look.cells, strict=True):
+            if place.column.id == "status":
+                segments += [Segment(text, base), Segment(cell, base if look.is_stale else STATUS_STYLES[look.status] + base)]
+                text = " "
+            else:
+                text += f"{cell} "
+        segments.append(Segment(text, base))
+        return Strip(segments).adjust_cell_length(width, base).apply_style(self.rich_style)
+
+    def repaint_changed(self) -> None:
+        """Paint the lines that would look different from what is on the screen."""
+        moment = self.moment()
+        width = self.fit()
+        lines = [y for y in range(self.size.height) if y not in self.painted or self.look(y, moment) != self.painted[y]]
+        if lines:
+            self.refresh(*(Region(0, y, width, 1) for y in lines))
+
+    def rearranged(self, before: int | None) -> None:
+        """The order is another: keep the cursor's row where it was on the screen, and paint what differs. `before` is its old place."""
+        self.virtual_size = Size(1, len(self.view.order))
+        place = self.cursor_place
+        if before is not None and place is not None and self.is_in_sight(before):
+            self.scroll_to(y=max(0, round(self.scroll_y) + place - before), animate=False, immediate=True)
+        if place is not None:
+            self.last_place = place
+        self.repaint_changed()
+
+    def is_in_sight(self, place: int) -> bool:
+        return 0 <= place - round(self.scroll_y) < self.size.height
+
+    def on_resize(self, _: events.Resize) -> None:
+        self.painted.clear()
+        self.refresh()
+        place = self.cursor_place
+        if place is not None:
+            self.show_place(place)
+
+    def select(self, place: int) -> None:
+        """Put the cursor on the row at this place of the order, and bring it into sight."""
+        if not self.view.order:
+            return
+        place = max(0, min(place, len(self.view.order) - 1))
+        self.cursor, self.last_place = self.view.order[place], place
+        self.show_place(place)
+        self.repaint_changed()
+
+    def show_place(self, place: int) -> None:
+        top, height = round(self.scroll_y), max(1, self.size.height)
+        if place < top or place >= top + height:
+            self.scroll_to(y=place if place < top else place - height + 1, animate=False, immediate=True, force=True)
+
+    def action_move(self, step: int) -> None:
+        place = self.cursor_place
+        self.select(self.last_place if place is None else place + step)
+
+    def action_page(self, direction: int) -> None:
+        place = self.cursor_place
+        height = max(1, self.size.height)
+        start = self.last_place if place is None else place
+        if self.is_in_sight(start) and 0 <= start + direction * height < len(self.view.order):
+            self.scroll_to(y=round(self.scroll_y) + direction * height, animate=False, immediate=True, force=True)
+        self.select(start + direction * height)
+
+    def action_edge(self, direction: int) -> None:
+        self.select(0 if direction < 0 else len(self.view.order) - 1)
+
+    def on_click(self, click: events.Click) -> None:
+        place = round(self.scroll_y) + click.y
+        if place < len(self.view.order):
+            self.select(place)
+            if click.chain == 2:
+                self.post_message(self.Opened())
+
+
+def heading(columns: tuple[Place, ...], view: View) -> Text:
+    """The titles over the columns, an arrow at the one that sorts."""
+    titles = []
+    for place in columns:
+        column = place.column
+        arrow = ("↓" if view.backwards else "↑") if column.id == view.sort_by else ""
+        titles.append(cut(column.title + arrow, place.width, right=column.right))
+    return Text(" ".join(titles), style="bold underline")

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.tui.picture import picture
+from tests.tui.states import SEEN
+
+
+async def test_the_picture_is_the_same_each_time_and_names_no_place(tmp_path: Path) -> None:
+    first = await picture(tmp_path / "one", "down")
+    second = await picture(tmp_path / "two", "down")
+
+    assert first == second
+    assert str(tmp_path) not in first
+    assert "url(http" not in first
+    assert [word for word in first.split('"') if word.startswith("http")] == ["http://www.w3.org/2000/svg"]
+    for seen in SEEN:
+        assert seen.node in first
+        assert seen.status.value in first
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        pytest.param((), ("daemon:", "status", "kill"), id="table"),
+        pytest.param(("down", "k"), ("Cancel", "4001"), id="question"),
+        pytest.param(("question_mark",), ("Help", "Probe"), id="help"),
+        pytest.param(("down", "enter"), ("deadline", "203.0.113.7:40022"), id="detail"),
+    ],
+)
+@pytest.mark.parametrize("size", [pytest.param((80, 24), id="80x24"), pytest.param((60, 15), id="60x15")])
+async def test_every_screen_can_be_drawn(tmp_path: Path, keys: tuple[str, ...], words: tuple[str, ...], size: tuple[int, int]) -> None:
+    svg = await picture(tmp_path, *keys, size=size)
+
+    for word in words:
+        assert word in svg
