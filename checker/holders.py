@@ -20,7 +20,7 @@ LISTEN = "0A"
 CAP_DAC_READ_SEARCH = 2
 CAP_SYS_PTRACE = 19
 SSHD_NAMES = frozenset({"sshd", "sshd-session"})
-SESSION_TITLE = re.compile(r"(?:sshd|sshd-session): [^ @/\[]+(?:@notty)?\Z")
+SESSION_TITLE = re.compile(r"(?:sshd|sshd-session): [^\s@/\[]+(?:@notty)?\Z")
 """`sshd: USER` or `sshd: USER@notty`; not `[priv]`, `[net]`, `[listener]`, and no terminal: that is a person's login."""
 
 
@@ -41,6 +41,8 @@ class Process:
 
 def address_from(text: str) -> str:
     """An address of /proc/net/tcp or tcp6: 32-bit words in host order. Raises ProcFormatError."""
+    if len(text) not in (8, 32):
+        raise ProcFormatError(f"{text!r} is no address of /proc/net/tcp")
     try:
         words = [int(text[at : at + 8], 16) for at in range(0, len(text), 8)]
         return str(ipaddress.ip_address(struct.pack(f"={len(words)}I", *words)))

@@ -1,0 +1,254 @@
+"""The daemon on a home without nodes' connections: its lock, its socket, who may knock, and that bad input takes nothing down."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from checker.config import Config, Layout, current_user, home_layout
+from checker.control import Aim, Control, DaemonAbsent, NotAllowed, Outcome, Verb, aim_from, aim_json, ask, outcome_from, outcome_json
+from checker.daemon import DaemonRuns, lock_home, prepare_folders, replace_text
+from checker.door import listen, operator_uids
+from checker.keys import GateCommand
+from checker.model import CheckerError, Port
+from checker.registry import add, locked
+from checker.store import open_reader
+from checker.wire import Asked, encode_asked
+from tests.strategies import OFFICE, PORT, SESSION, free_port, node
+
+COMMAND = GateCommand(python="/usr/bin/python3", gate="/opt/gate.py", home="/srv/gate")
+WITHIN_S = 20.0
+
+
+@pytest.fixture
+def layout(tmp_path_factory: pytest.TempPathFactory) -> Layout:
+    made = home_layout(tmp_path_factory.mktemp("h"))
+    prepare_folders(made, os.geteuid())
+    return made
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + WITHIN_S
+    while not condition():
+        assert time.monotonic() < end, "it did not come true in time"
+        time.sleep(0.02)
+
+
+def start(layout: Layout) -> subprocess.Popen[str]:
+    program = "import sys; from checker.cli import main; main(sys.argv[1:])"
+    command = [sys.executable, "-c", program, "--home", str(layout.home), "serve"]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.fixture
+def own() -> Port:
+    """The port of `office`: the daemon acts for real, so nobody else may have it."""
+    return free_port()
+
+
+@pytest.fixture
+def daemon(layout: Layout, own: Port) -> Iterator[subprocess.Popen[str]]:
+    """A daemon that serves the home, with the node `office` that never connects."""
+    with locked(layout):
+        add(layout, node(ports=(own,)), COMMAND)
+    with start(layout) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("ready: ")
+        yield process
+        process.terminate()
+        process.communicate(timeout=WITHIN_S)
+
+
+def send(layout: Layout, message: bytes) -> bytes:
+    with closing(socket.socket(socket.AF_UNIX)) as peer:
+        peer.settimeout(WITHIN_S)
+        peer.connect(str(layout.socket))
+        peer.sendall(message)
+        peer.shutdown(socket.SHUT_WR)
+        answer = b""
+        while part := peer.recv(65536):
+            answer += part
+        return answer
+
+
+def events(layout: Layout) -> list[str]:
+    with closing(open_reader(layout.state)) as reader:
+        return [event.text for event in reader.events()]
+
+
+def test_a_daemon_answers_acts_and_ends_cleanly(layout: Layout, daemon: subprocess.Popen[str], own: Port) -> None:
+    assert Control(layout=layout).daemon_pid() == daemon.pid
+    (probed,) = Control(layout=layout).act(Verb.PROBE, [Aim(node=OFFICE, port=own)])
+    assert (probed.done, probed.sentence) == (True, "down: nobody listens")
+    assert (layout.run / "office").read_text() == "1\n"
+
+    daemon.send_signal(signal.SIGTERM)
+    assert daemon.wait(WITHIN_S) == 0
+
+    assert not layout.socket.exists()
+    assert "the daemon stopped" in events(layout)
+    with pytest.raises(DaemonAbsent, match=r"no daemon answers at .*; start it with: reversi-checker serve"):
+        ask(layout, {"verb": "ping"})
+    assert Control(layout=layout).daemon_pid() is None
+
+
+def test_a_second_daemon_on_one_home_is_refused(layout: Layout, daemon: subprocess.Popen[str]) -> None:
+    with start(layout) as second:
+        out, err = second.communicate(timeout=WITHIN_S)
+
+    assert (second.returncode, out) == (2, "")
+    assert err.startswith(f"reversi-checker: error: a daemon (process {daemon.pid}) already serves {layout.home}")
+    assert Control(layout=layout).daemon_pid() == daemon.pid
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        b"",
+        b"x",
+        b"[]",
+        b"{}",
+        b"5",
+        b'{"verb": "nosuch", "aims": [], "operator": "x"}',
+        b'{"verb": "kill"}',
+        b'{"verb": "kill", "aims": [5], "operator": "x"}',
+        b'{"verb": "kill", "aims": [{"node": "office", "port": "x", "pid": null}], "operator": "x"}',
+        b"\xff" * 100,
+    ],
+    ids=lambda message: message.decode("ascii", "replace")[:30] or "empty",
+)
+def test_a_malformed_message_is_told_and_takes_nothing_down(layout: Layout, daemon: subprocess.Popen[str], message: bytes) -> None:
+    assert "a malformed request" in json.loads(send(layout, message))["error"]
+    assert Control(layout=layout).daemon_pid() == daemon.pid
+
+
+@pytest.mark.parametrize(
+    ("name", "command", "answer"),
+    [
+        pytest.param("office", "reboot now", b"64\n0\n", id="malformed"),
+        pytest.param("office", "check 1", b"77\n0\n", id="not its port"),
+        pytest.param("office", "other OWN", b"77\n0\n", id="another's name"),
+        pytest.param("nosuch", "check", b"77\n0\n", id="not registered"),
+        pytest.param("office", "hold x", b"64\n0\n", id="hold without sshd"),
+        pytest.param("office", "check", b"0\n1\n\n", id="check"),
+        pytest.param("office", "office OWN SSH-2.0", b"0\n1\n\n", id="the original's words"),
+        pytest.param("office", "claim x", b"0\n0\n\n", id="claim"),
+        pytest.param("office", "version", b"0\n1 ", id="version"),
+    ],
+)
+def test_what_a_node_says_is_answered_in_one_line(
+    layout: Layout, daemon: subprocess.Popen[str], own: Port, name: str, command: str, answer: bytes
+) -> None:
+    heard = send(layout, encode_asked(Asked(node=name, peer="", command=command.replace("OWN", str(own)))))
+
+    assert heard.startswith(b".\n" + answer)
+    assert heard.count(b"\n") == 4
+
+
+def test_a_gates_message_without_its_four_fields_is_refused(layout: Layout, daemon: subprocess.Popen[str]) -> None:
+    assert send(layout, b"gate\0x").startswith(b".\n64\n0\n")
+
+
+def test_a_refused_request_is_an_event(layout: Layout, daemon: subprocess.Popen[str]) -> None:
+    send(layout, encode_asked(Asked(node="office", peer="192.0.2.1 5", command="check 1")))
+
+    wait_until(lambda: any("port 1 is not a port of node office" in text for text in events(layout)))
+
+
+def test_a_node_that_is_added_is_known_without_a_restart(layout: Layout, daemon: subprocess.Popen[str]) -> None:
+    (layout.nodes / "broken.toml").write_text("broken")
+    with locked(layout):
+        add(layout, node("b", 2, (free_port(),)), COMMAND)
+    Control(layout=layout).reload()
+
+    assert send(layout, encode_asked(Asked(node="b", peer="", command="check"))) == b".\n0\n1\n\n"
+    wait_until(lambda: any("broken.toml: not valid TOML" in text for text in events(layout)))
+
+
+def test_a_registry_that_is_gone_is_not_an_empty_one(layout: Layout, daemon: subprocess.Popen[str]) -> None:
+    layout.nodes.rename(layout.nodes.with_name("moved"))
+    layout.nodes.write_text("a file")
+    Control(layout=layout).reload()
+
+    assert send(layout, encode_asked(Asked(node="office", peer="", command="check"))) == b".\n0\n1\n\n"
+
+
+def test_what_was_left_in_the_spool_is_taken_over(layout: Layout, daemon: subprocess.Popen[str]) -> None:
+    row: dict[str, Any] = {"at": 1.0, "kind": "hold", "text": "left behind", "node": None, "port": None, "actor": "x"}
+    (layout.spool / "left").write_text(json.dumps({"event": row}) + "\n" + json.dumps({"event": {**row, "at": float("nan")}}) + "\n")
+
+    wait_until(lambda: "left behind" in events(layout))
+
+
+def test_the_lock_lasts_as_long_as_its_descriptor(layout: Layout) -> None:
+    lock = lock_home(layout)
+    with pytest.raises(DaemonRuns, match=rf"a daemon \(process {os.getpid()}\) already serves"):
+        lock_home(layout)
+
+    os.close(lock)
+    os.close(lock_home(layout))
+
+
+def test_folders_that_can_not_be_made_are_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+
+    with pytest.raises(CheckerError, match="can not be prepared"):
+        prepare_folders(home_layout(tmp_path / "file"), os.geteuid())
+
+
+def test_a_group_of_operators_that_is_none_is_told() -> None:
+    with pytest.raises(CheckerError, match="operators_group 'no-such-group' is no group here; make it with groupadd"):
+        operator_uids(Config(tunnel_user=current_user(), operators_group="no-such-group"))
+
+
+def test_root_and_the_daemons_own_user_are_operators() -> None:
+    assert operator_uids(Config(tunnel_user=current_user())) == {0, os.geteuid()}
+
+
+def test_a_socket_may_lie_deeper_than_its_address_has_room_for(tmp_path: Path) -> None:
+    deep = tmp_path / ("x" * 100) / "y"
+    deep.mkdir(parents=True)
+
+    with closing(listen(deep / "checker.sock")):
+        assert (deep / "checker.sock").is_socket()
+
+
+def test_a_text_is_replaced_whole(tmp_path: Path) -> None:
+    replace_text(tmp_path / "office", "1\n")
+    replace_text(tmp_path / "office", "60\n")
+
+    assert (tmp_path / "office").read_text() == "60\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["office"]
+
+
+def test_a_read_only_console_does_nothing(layout: Layout) -> None:
+    with pytest.raises(NotAllowed, match="read-only: kill is not done"):
+        Control(layout=layout, read_only=True).act(Verb.KILL, [Aim(node=OFFICE, port=PORT)])
+
+
+@pytest.mark.parametrize("aim", [Aim(node=OFFICE, port=PORT), Aim(node=OFFICE, port=PORT, session=SESSION)], ids=["any", "seen"])
+def test_an_aim_arrives(aim: Aim) -> None:
+    assert aim_from(json.loads(json.dumps(aim_json(aim)))) == aim
+
+
+def test_an_outcome_arrives() -> None:
+    outcome = Outcome(node=OFFICE, port=PORT, done=True, sentence="killed")
+
+    assert outcome_from(json.loads(json.dumps(outcome_json(outcome)))) == outcome
+
+
+@pytest.mark.parametrize(("table", "error"), [(5, TypeError), ({}, KeyError), ({"node": "x", "port": "y", "pid": None}, ValueError)])
+def test_what_is_no_aim_raises(table: object, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        aim_from(table)

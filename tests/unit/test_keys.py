@@ -1,0 +1,167 @@
+"""Public keys and key lines: what sshd reads back of a line, and that foreign lines stay as they are."""
+
+from __future__ import annotations
+
+import base64
+import shlex
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from checker.keys import GateCommand, merge, parse_public_key, render_line
+from checker.model import InvalidValue, Node, NodeName
+from tests.programs import require
+from tests.strategies import node, public_key
+
+COMMAND = GateCommand(python="/usr/bin/python3", gate="/opt/reversi/gate.py", home="/srv/gate")
+places = st.text(st.characters(codec="utf-8", exclude_characters="\0\n\r"), min_size=1, max_size=30).map(lambda text: f"/{text}")
+commands = st.builds(GateCommand, python=places, gate=places, home=places | st.just(""))
+
+
+def read_options(line: str) -> tuple[dict[str, list[str]], str]:
+    r"""Options and the rest of a key line, by sshd's rules: inside quotes, \" is a quote and nothing else is special (sshd(8))."""
+    options: dict[str, list[str]] = {}
+    at = 0
+    while True:
+        name = ""
+        while line[at] not in '=, "':
+            name, at = name + line[at], at + 1
+        value = ""
+        if line[at] == "=":
+            assert line[at + 1] == '"'
+            at += 2
+            while line[at] != '"':
+                at += line.startswith('\\"', at)
+                value, at = value + line[at], at + 1
+            at += 1
+        options.setdefault(name, []).append(value)
+        if line[at] == " ":
+            return options, line[at + 1 :]
+        assert line[at] == ","
+        at += 1
+
+
+@given(commands)
+@example(GateCommand(python="/a b/py", gate="/q\"uo'te\\", home='/back\\"slash $(reboot) `x` %h'))
+def test_a_key_line_is_read_back_as_it_was_meant(command: GateCommand) -> None:
+    office = node(ports=(20010, 20011))
+
+    options, rest = read_options(render_line(office, command))
+
+    assert list(options) == ["restrict", "port-forwarding", "permitlisten", "command"]
+    assert options["permitlisten"] == ["localhost:20010", "localhost:20011"]
+    assert shlex.split(options["command"][0]) == ["exec", *command.words(office.name)]
+    assert rest == f"{office.public_key} reversi:office"
+
+
+@given(commands)
+@settings(max_examples=30, deadline=None)
+def test_the_gate_command_reaches_its_program_unchanged_through_a_real_shell(command: GateCommand) -> None:
+    words = command.words(NodeName("office"))
+    through = command.render(NodeName("office")).removeprefix(f"exec {shlex.quote(command.python)}")
+
+    said = subprocess.run(["/bin/sh", "-c", rf"exec /usr/bin/printf '%s\0' {through}"], capture_output=True, check=True, timeout=10)
+
+    assert said.stdout.decode().split("\0")[:-1] == words[1:]
+
+
+def test_a_node_without_forwards_may_forward_nothing() -> None:
+    options, _ = read_options(render_line(node(ports=()), COMMAND))
+
+    assert list(options) == ["restrict", "command"]
+
+
+def test_openssh_takes_a_hostile_line_for_one_key(tmp_path: Path) -> None:
+    require("ssh-keygen")
+    path = tmp_path / "authorized_keys"
+    path.write_bytes(merge(b"", [node()], replace(COMMAND, home='/q"uo\'te\\" b')))
+
+    listed = subprocess.run(["ssh-keygen", "-l", "-f", str(path)], capture_output=True, text=True, check=True, timeout=10)
+
+    assert listed.stdout.count("\n") == 1
+    assert "reversi:office (ED25519)" in listed.stdout
+
+
+foreign = st.binary(max_size=80).filter(lambda raw: b" reversi:" not in raw)
+nodes = st.lists(st.integers(1, 9), unique=True, max_size=4).map(lambda numbers: [node(f"n{n}", n, (20000 + n,)) for n in sorted(numbers)])
+
+
+@given(foreign, nodes, commands)
+def test_foreign_lines_stay_byte_for_byte_and_merging_twice_is_merging_once(present: bytes, ours: list[Node], command: GateCommand) -> None:
+    merged = merge(present, ours, command)
+
+    assert merged.startswith(present)
+    assert merged[len(present) :].lstrip(b"\n").decode() == "".join(f"{render_line(one, command)}\n" for one in ours)
+    assert merge(merged, ours, command) == merged
+
+
+@given(foreign, nodes, nodes)
+def test_lines_of_nodes_that_are_no_more_go_and_nothing_else(present: bytes, before: list[Node], after: list[Node]) -> None:
+    assert merge(merge(present, before, COMMAND), after, COMMAND) == merge(present, after, COMMAND)
+
+
+def test_a_line_that_ends_without_a_newline_is_ended() -> None:
+    assert merge(b"ssh-rsa AAAA admin", [node()], COMMAND).startswith(b"ssh-rsa AAAA admin\nrestrict,")
+    assert merge(b"ssh-rsa AAAA admin\r", [node()], COMMAND).startswith(b"ssh-rsa AAAA admin\r\nrestrict,")
+
+
+def test_the_line_of_a_node_that_is_kept_stays() -> None:
+    lines = merge(b"", [node("a", 1), node("b", 2)], COMMAND)
+
+    kept = merge(lines, [], COMMAND, keep={NodeName("a")})
+
+    assert kept == f"{render_line(node('a', 1), COMMAND)}\n".encode()
+
+
+def test_a_home_that_is_not_utf8_is_written_as_it_is() -> None:
+    line = merge(b"", [node()], replace(COMMAND, home="/srv/\udcff"))
+
+    assert b"/srv/\xff" in line
+
+
+def test_a_public_key_loses_its_comment() -> None:
+    assert parse_public_key(f"  {public_key()} me@home\n") == public_key()
+
+
+def test_a_key_written_in_two_ways_is_one_key() -> None:
+    kind, encoded = public_key().split()
+    blob = base64.b64decode(encoded) + b"\0"
+    canonical = base64.b64encode(blob).decode()
+    assert canonical.endswith("==")
+    sloppy = canonical[:-3] + chr(ord(canonical[-3]) + 1) + "=="
+
+    assert base64.b64decode(sloppy) == blob
+    assert parse_public_key(f"{kind} {sloppy}") == parse_public_key(f"{kind} {canonical}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("", id="empty"),
+        pytest.param("ssh-ed25519", id="one word"),
+        pytest.param("-----BEGIN OPENSSH PRIVATE KEY-----", id="a private key"),
+        pytest.param("ssh-dss AAAA", id="a type that sshd takes no more"),
+        pytest.param("ssh-ed25519 !!!", id="not base64"),
+        pytest.param("ssh-ed25519 ключ", id="not ASCII"),
+        pytest.param("ssh-ed25519 AAA", id="half a quantum"),
+        pytest.param("ssh-ed25519 AAAA", id="too short for a length"),
+        pytest.param("ssh-rsa " + public_key().split()[1], id="another type inside"),
+        pytest.param(public_key()[:40], id="cut off"),
+        pytest.param('command="x" ' + public_key(), id="options before it"),
+    ],
+)
+def test_what_is_no_public_key_is_invalid(text: str) -> None:
+    with pytest.raises(InvalidValue, match="public key"):
+        parse_public_key(text)
+
+
+@given(st.text(st.characters()) | st.text().map(lambda text: f"ssh-ed25519 {text}"))
+def test_any_text_is_a_public_key_or_invalid(text: str) -> None:
+    try:
+        assert parse_public_key(text).startswith(("ssh-", "ecdsa-", "sk-"))
+    except InvalidValue:
+        return

@@ -1,0 +1,145 @@
+"""The private sshd's configuration, and what is told where there can be none. (The real one runs in tests/sshd.)"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from checker import sshd
+from checker.config import ConfigError, Layout, home_layout
+from checker.model import CheckerError
+from checker.sshd import (
+    SshdFailed,
+    SshdMissing,
+    answers,
+    find_sshd,
+    free_port,
+    host_key_line,
+    is_strict,
+    make_host_key,
+    quoted,
+    refuse_taken,
+    sshd_config,
+    start_sshd,
+)
+from tests.programs import require
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    made = home_layout(tmp_path / "a home")
+    made.run.mkdir(parents=True)
+    return made
+
+
+def test_a_machine_without_sshd_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(sshd, "SSHD_PLACES", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with pytest.raises(SshdMissing, match="sshd is not installed; as root, run: apt-get install openssh-server"):
+        find_sshd()
+
+
+async def test_an_sshd_that_ends_at_once_failed(monkeypatch: pytest.MonkeyPatch, layout: Layout, tmp_path: Path) -> None:
+    program = tmp_path / "sshd"
+    program.write_text("#!/bin/sh\nexit 7\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(sshd, "SSHD_PLACES", str(tmp_path))
+
+    with pytest.raises(SshdFailed, match="sshd does not run: it ended with status 7"):
+        await start_sshd(layout, user="x", listen="127.0.0.1", port=free_port("127.0.0.1"))
+
+
+async def test_an_sshd_that_never_answers_failed(monkeypatch: pytest.MonkeyPatch, layout: Layout, tmp_path: Path) -> None:
+    program = tmp_path / "sshd"
+    program.write_text("#!/bin/sh\nexec sleep 60\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(sshd, "SSHD_PLACES", str(tmp_path))
+    monkeypatch.setattr(sshd, "ANSWERS_WITHIN_S", 0.3)
+    port = free_port("127.0.0.1")
+
+    with pytest.raises(SshdFailed, match=f"it does not answer on port {port} of 127.0.0.1"):
+        await start_sshd(layout, user="x", listen="127.0.0.1", port=port)
+
+
+async def test_a_port_that_is_taken_is_told_before_sshd_starts(layout: Layout) -> None:
+    with closing(socket.socket()) as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+
+        with pytest.raises(CheckerError, match=f"port {port} of 127.0.0.1 can not be had .*; choose another --ssh-port"):
+            refuse_taken("127.0.0.1", port)
+        assert not await answers("127.0.0.1", free_port("127.0.0.1"))
+
+
+def test_only_reverse_forwards_of_one_user_are_allowed(layout: Layout) -> None:
+    lines = dict(line.split(" ", 1) for line in sshd_config(layout, user="reversi", listen="127.0.0.1", port=2222).splitlines()[1:])
+
+    assert lines["AllowTcpForwarding"] == "remote"
+    assert lines["PermitOpen"] == "none"
+    assert lines["AllowUsers"] == "reversi"
+    for key in ("AllowStreamLocalForwarding", "AllowAgentForwarding", "X11Forwarding", "PermitTunnel", "PermitTTY"):
+        assert lines[key] == "no"
+    for key in ("PasswordAuthentication", "KbdInteractiveAuthentication", "GatewayPorts", "UsePAM"):
+        assert lines[key] == "no"
+    assert lines["AuthorizedKeysFile"] == f'"{layout.authorized_keys}"'
+    assert "UnusedConnectionTimeout" not in lines
+    assert lines["PermitRootLogin"] == "no"
+
+
+def test_root_as_the_tunnel_user_may_run_forced_commands_alone(layout: Layout) -> None:
+    assert "PermitRootLogin forced-commands-only\n" in sshd_config(layout, user="root", listen="127.0.0.1", port=2222)
+
+
+@pytest.mark.parametrize("place", ['/a"b', "/a\\b", "/a\nb"])
+def test_a_path_that_sshd_can_not_be_told_of_is_refused(place: str) -> None:
+    with pytest.raises(ConfigError, match="choose another --home"):
+        quoted(Path(place))
+
+
+def test_real_sshd_takes_the_configuration(layout: Layout) -> None:
+    require("ssh-keygen")
+    make_host_key(layout.host_key)
+    try:
+        program = find_sshd()
+    except SshdMissing:
+        require("sshd")
+        raise
+    config = layout.run / "sshd_config"
+    config.write_text(sshd_config(layout, user="root", listen="127.0.0.1", port=2222))
+    if os.geteuid() == 0:
+        sshd.PRIVILEGE_SEPARATION.mkdir(mode=0o755, exist_ok=True)
+
+    said = subprocess.run([program, "-t", "-f", str(config)], capture_output=True, text=True, check=False, timeout=20)
+
+    assert (said.returncode, said.stderr) == (0, "")
+
+
+def test_a_host_key_is_made_once(layout: Layout) -> None:
+    require("ssh-keygen")
+    make_host_key(layout.host_key)
+    first = host_key_line(layout.host_key)
+
+    make_host_key(layout.host_key)
+
+    assert first.startswith("ssh-ed25519 ")
+    assert host_key_line(layout.host_key) == first
+
+
+def test_a_host_key_without_its_public_half_is_told(layout: Layout) -> None:
+    with pytest.raises(ConfigError, match="the node needs it to know its gateway"):
+        host_key_line(layout.host_key)
+
+
+def test_a_place_where_others_write_is_not_strict(tmp_path: Path) -> None:
+    path = tmp_path / "authorized_keys"
+    path.touch()
+    path.chmod(0o666)
+
+    assert not is_strict(path)
