@@ -159,16 +159,20 @@ def cmd_act(args: argparse.Namespace, layout: Layout) -> ExitCode:
     registry = registry_of(layout)
     aims = [aim for word in args.target for aim in aims_for(registry, word)]
     if verb is not Verb.PROBE and (args.dry_run or not confirmed(args, verb, aims)):
-        for aim in aims:
-            say(f"would {verb} {aim.node}:{aim.port}")
+        outcomes = [Outcome(node=aim.node, port=aim.port, done=False, sentence=f"would {verb}") for aim in aims]
+        tell_outcomes(args, verb, outcomes)
         return ExitCode.OK
-    outcomes = Control(layout=layout).act(verb, aims)
+    done = Control(layout=layout).act(verb, aims)
+    tell_outcomes(args, verb, done)
+    return act_code(verb, done)
+
+
+def tell_outcomes(args: argparse.Namespace, verb: Verb, outcomes: Sequence[Outcome]) -> None:
     if args.json:
         print(json.dumps({"schema": 1, "verb": verb.value, "outcomes": [outcome_json(outcome) for outcome in outcomes]}, indent=2))
     else:
         for outcome in outcomes:
             print(f"{outcome.node}:{outcome.port}: {outcome.sentence}")
-    return act_code(verb, outcomes)
 
 
 def act_code(verb: Verb, outcomes: Sequence[Outcome]) -> ExitCode:
@@ -222,11 +226,12 @@ def cmd_log(args: argparse.Namespace, layout: Layout) -> ExitCode:
 def followed(state: StateFile, events: Sequence[Event], node: str | None) -> Iterator[Event]:
     """These events, and then each new one, for ever."""
     after = 0
+    token = -1  # older than any: what came between the first reading and this is not missed
     while True:
         for event in events:
             after = max(after, event.id)
             yield event
-        token = state.changed_token()
         while state.changed_token() == token:
             time.sleep(FOLLOW_EVERY_S)
+        token = state.changed_token()
         events = state.events(after=after, limit=1000, node=NodeName(node) if node else None)

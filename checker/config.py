@@ -46,6 +46,8 @@ def home_layout(home: Path) -> Layout:
         home = home.expanduser().absolute()
     except RuntimeError as error:
         raise InvalidValue(f"the home {str(home)!r} begins with a user that is not known here; write the directory in full") from error
+    if "\n" in str(home):
+        raise InvalidValue(f"the home {str(home)!r} has a newline, which no key file can hold; choose another --home")
     return Layout(
         config=home / "reversi.toml",
         nodes=home / "nodes",

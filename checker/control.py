@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pwd
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from checker.config import Layout
@@ -93,12 +95,23 @@ def outcome_from(table: Any) -> Outcome:
     return Outcome(node=NodeName(table["node"]), port=Port(table["port"]), done=table["done"], sentence=table["sentence"])
 
 
+@contextlib.contextmanager
+def reachable(path: Path) -> Iterator[str]:
+    """An address for a Unix socket at any path: its own has room for 107 bytes. Raises OSError."""
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
+
+
 def exchange(layout: Layout, message: bytes, *, within_s: float = ANSWER_WITHIN_S) -> bytes:
     """Send a message to the daemon and read its whole answer. Raises DaemonAbsent, also where it hangs or refuses the connection."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
         peer.settimeout(within_s)
         try:
-            peer.connect(str(layout.socket))
+            with reachable(layout.socket) as address:
+                peer.connect(address)
             peer.sendall(message)
             peer.shutdown(socket.SHUT_WR)
             answer = b""

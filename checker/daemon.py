@@ -23,7 +23,7 @@ from checker.holders import is_alive, session_above
 from checker.judge import CannotKill, Kill
 from checker.ledger import Ledger
 from checker.model import CheckerError, EventKind, Forward, NodeName, ProcessId
-from checker.registry import Cache, Registry, read_registry, stamp
+from checker.registry import Cache, Registry, gate_command, locked, read_registry, stamp, write_keys
 from checker.schedule import Schedule
 from checker.store import StateFile, Sweep
 from checker.wire import MALFORMED, Malformed, Reply, decode_asked, encode_reply, refusal
@@ -51,7 +51,7 @@ class DaemonRuns(CheckerError):
 
 def lock_home(layout: Layout) -> int:
     """The descriptor of a lock that lasts as long as this process. Raises DaemonRuns."""
-    path = layout.run / "daemon.lock"
+    path = layout.run / "_lock"
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -65,8 +65,8 @@ def lock_home(layout: Layout) -> int:
 
 
 def uptime_s() -> int:
-    """Seconds since boot, as /proc/uptime has them and the beat loops read them."""
-    return int(time.clock_gettime(time.CLOCK_BOOTTIME))
+    """Seconds since boot, from where the beat loops read them: a container may have a clock of its own there."""
+    return int(Path("/proc/uptime").read_text(encoding="ascii").partition(".")[0])
 
 
 class Daemon:
@@ -170,9 +170,9 @@ class Daemon:
             return
         self.ledger.sweep = Sweep(pid=os.getpid(), swept_at=time.time(), every_s=every_s)
         try:
-            await asyncio.to_thread(replace_text, self.layout.run / "sweep", f"{uptime_s()} {round(3 * every_s)}\n")
+            await asyncio.to_thread(replace_text, self.layout.run / "_sweep", f"{await asyncio.to_thread(uptime_s)} {round(3 * every_s)}\n")
         except OSError as error:
-            log.error("%s can not be written: %s", self.layout.run / "sweep", error.strerror)  # noqa: TRY400 - the sentence is all
+            log.error("%s can not be written: %s", self.layout.run / "_sweep", error.strerror)  # noqa: TRY400 - the sentence is all
 
     async def look_at_registry(self) -> None:
         """Read the registry again if it changed."""
@@ -183,12 +183,18 @@ class Daemon:
             self.ledger.complain(f"{self.layout.nodes} is gone; the registry stays as it was last read")
             return
         try:
-            registry = await asyncio.to_thread(read_registry, self.layout.nodes, self.cache)
+            registry = await asyncio.to_thread(self.read_and_write_keys)
         except CheckerError as error:
             self.ledger.complain(f"{error}; the registry stays as it was last read")
             return
         self.stamp = seen
         self.follow(registry)
+
+    def read_and_write_keys(self) -> Registry:
+        """The registry as it is now, and the key file in line with it: also a file edited by hand takes effect. Raises ConfigError."""
+        with locked(self.layout):
+            write_keys(self.layout, gate_command(self.layout))
+            return read_registry(self.layout.nodes, self.cache)
 
     def follow(self, registry: Registry) -> None:
         self.gateway.use(registry)

@@ -11,6 +11,7 @@ import struct
 from pathlib import Path
 
 from checker.config import Config
+from checker.control import reachable
 from checker.model import CheckerError
 
 
@@ -37,11 +38,8 @@ def listen(path: Path) -> socket.socket:
     """The daemon's socket; whoever may reach it is told apart by credentials, not by its mode."""
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        listener.bind(f"/proc/self/fd/{folder}/{path.name}")  # its own address has room for 107 bytes
-    finally:
-        os.close(folder)
+    with reachable(path) as address:
+        listener.bind(address)
     path.chmod(0o666)
     listener.listen(1024)
     return listener

@@ -36,6 +36,9 @@ def ask(path: bytes, message: bytes) -> bytes:
 
 def main(arguments: list[str]) -> None:
     """Answer one request; `--home DIR` may stand before `--node NAME`."""
+    if len(arguments) not in (2, 4):
+        posix.write(2, b"usage: gate.py [--home DIR] --node NAME\n")
+        posix._exit(64)  # noqa: SLF001 - it has no other name where `os` is not imported
     words = [word.encode(sys.getfilesystemencoding(), "surrogateescape") for word in arguments]
     home = words[1] if words[0] == b"--home" else None
     node = words[-1]
@@ -53,7 +56,7 @@ def main(arguments: list[str]) -> None:
         words = text.split(b"\0")
         posix.execv(words[0], words)
     posix.write(1, text + b"\n")
-    posix._exit(int(status))  # noqa: SLF001 - it has no other name where `os` is not imported
+    posix._exit(int(status))  # noqa: SLF001 - as above
 
 
 if __name__ == "__main__":

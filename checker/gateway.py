@@ -91,7 +91,7 @@ class Gateway:
         if len(lately) < REFUSALS_A_MINUTE:
             self.refused_at[name] = (*lately, now)
             known = name if name in self.registry.nodes else None
-            text = f"refused {printable(asked.command)!r} from {printable(asked.peer) or 'an unknown peer'}: {complaint}"
+            text = f"refused {printable(asked.command)!r} from {peer_address(asked.peer) or 'an unknown peer'}: {complaint}"
             self.ledger.tell(EventKind.REFUSED, text, node=known, actor=f"node {printable(asked.node)}")
         return refusal(complaint, exit_status)
 
@@ -167,16 +167,17 @@ class Gateway:
         if caller is None:
             return self.refuse(asked, "hold must come through sshd", wire.MALFORMED)
         now = time.time()
+        peer = peer_address(asked.peer)
         inodes, others = await self.sockets_of_node(node, caller)
         if others and not inodes:
             return self.refuse(asked, f"another live connection of node {node.name} holds its ports; claim first", wire.NOT_YOURS)
         self.ledger.register(
-            Registration(node=node.name, instance=instance, session=caller, peer=asked.peer, registered_at=now, inodes=inodes)
+            Registration(node=node.name, instance=instance, session=caller, peer=peer, registered_at=now, inodes=inodes)
         )
         self.watcher.registered_at[node.name] = time.monotonic()
         for forward in node.forwards:
             self.ledger.put(replace(self.ledger.tunnel(forward), checked_at=now, verdict=0))
-        text = f"instance {instance} connected from {asked.peer or 'an unknown peer'}"
+        text = f"instance {instance} connected from {peer or 'an unknown peer'}"
         self.ledger.tell(EventKind.HOLD, text, node=node.name, actor=f"node {node.name}")
         return Reply(answer="\0".join(beat_loop(self.layout, node.name, caller)))
 
@@ -255,6 +256,12 @@ def with_expected(forward: Forward, expected: str) -> Forward:
         return replace(forward, expect=parse_expect(f"banner:{expected}"))
     except InvalidValue:
         return forward
+
+
+def peer_address(peer: str) -> str:
+    """`ADDRESS PORT` of SSH_CONNECTION as ADDRESS:PORT, safe to show; empty where it is not known."""
+    address, _, port = printable(peer).partition(" ")
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}" if address else ""
 
 
 def is_another(aim: Aim, held: Held) -> bool:

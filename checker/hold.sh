@@ -1,7 +1,7 @@
 #!/bin/sh
 # The beat loop of `hold`: for each line that the node sends, one integer, the node's verdict.
 # Usage: hold.sh VERDICTS NODE BEAT CHECK...
-# VERDICTS is the daemon's directory: NODE holds the verdict, sweep the uptime of the last sweep and how old that may be (seconds).
+# VERDICTS is the daemon's directory: NODE holds the verdict, _sweep the uptime of the last sweep and how old that may be (seconds).
 # BEAT is truncated at each beat: its time shows the daemon that this very connection lives.
 # CHECK... is the command that runs a real check, for when no daemon sweeps.
 set -u
@@ -11,10 +11,15 @@ shift 3
 
 is_count() { case $1 in '' | *[!0-9]*) return 1 ;; esac; }
 
+# Also what every shell can reckon with: no leading zero (octal), ten digits at most.
+is_number() { is_count "$1" && case $1 in 0?* | ???????????*) return 1 ;; esac; }
+
 is_swept() {
-    read -r swept limit <"$verdicts/sweep" || return
+    read -r swept limit <"$verdicts/_sweep" || return
     read -r uptime _ </proc/uptime || return
-    is_count "$swept" && is_count "$limit" && [ "$((${uptime%.*} - swept))" -le "$limit" ]
+    is_number "$swept" && is_number "$limit" || return
+    age=$((${uptime%.*} - swept))
+    [ "$age" -ge 0 ] && [ "$age" -le "$limit" ]
 }
 
 known_verdict() {

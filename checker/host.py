@@ -14,7 +14,7 @@ from checker.config import Config, Layout, load_config
 from checker.daemon import Daemon, lock_home, prepare_folders, raise_file_limit
 from checker.model import CheckerError, EventKind
 from checker.provision import listen_note
-from checker.registry import gate_command, locked, read_registry, write_atomically, write_keys
+from checker.registry import gate_command, locked, make_folder, read_registry, write_atomically, write_keys
 from checker.sshd import SshdFailed, free_port, make_host_key, start_sshd, stop_sshd
 from checker.store import open_or_replace
 
@@ -82,7 +82,7 @@ async def up(layout: Layout, *, listen: str, port: int, say: Callable[[str], Non
     """A private sshd and the daemon, until told to stop or sshd ends. Raises CheckerError."""
     if layout.home is None:
         raise CheckerError("up needs a home of its own: give --home DIR; an installed gateway has its sshd already")
-    layout.home.mkdir(parents=True, exist_ok=True)
+    make_folder(layout.home)
     make_host_key(layout.host_key)
     port = port or free_port(listen)
     async with prepared(layout) as daemon:

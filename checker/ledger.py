@@ -118,9 +118,9 @@ class Ledger:
         """The batch could not be written: it stays to be."""
         self.changed |= {(t.node, t.port) for t in batch.tunnels if (t.node, t.port) in self.tunnels}
         self.flapped |= {node for node, _ in batch.flaps}
-        self.forgotten = [*batch.forgotten, *self.forgotten]
-        self.registered = [*batch.registrations, *self.registered]
-        self.ended = [*batch.ended, *self.ended]
+        self.forgotten = [*batch.forgotten, *self.forgotten][-EVENTS_HELD:]
+        self.registered = [*batch.registrations, *self.registered][-EVENTS_HELD:]
+        self.ended = [*batch.ended, *self.ended][-EVENTS_HELD:]
         self.events = [*batch.events, *self.events][-EVENTS_HELD:]
         self.uptime = [*batch.uptime, *self.uptime][-EVENTS_HELD:]
         self.sweep = self.sweep or batch.sweep

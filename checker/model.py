@@ -15,8 +15,6 @@ NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}\Z")
 PORTS = range(1, 65536)
 VERBS = frozenset({"check", "claim", "hold", "version"})
 """First words of the wire grammar; no node may be called so."""
-RESERVED = frozenset({"sweep", "gateway", "daemon.lock"})
-"""Files of the daemon's own beside the nodes' verdicts; no node may be called so."""
 
 
 class CheckerError(Exception):
@@ -60,17 +58,17 @@ class ExpectKind(StrEnum):
     OPEN = "open"
 
 
-ESCAPES = {"r": "\r", "n": "\n", "t": "\t", "\\": "\\"}
+ESCAPES = {b"r": b"\r", b"n": b"\n", b"t": b"\t", b"\\": b"\\"}
 
 
-def unescape(text: str) -> str:
-    r"""Text with \r \n \t \\ and \xNN turned into the characters that they stand for."""
+def unescape(text: str) -> bytes:
+    r"""Text as it goes over the wire: UTF-8, with \r \n \t \\ and \xNN turned into the bytes that they stand for."""
 
-    def one(match: re.Match[str]) -> str:
+    def one(match: re.Match[bytes]) -> bytes:
         code = match[1]
-        return chr(int(code[1:], 16)) if len(code) == 3 else ESCAPES[code]
+        return bytes([int(code[1:], 16)]) if len(code) == 3 else ESCAPES[code]
 
-    return re.sub(r"\\(x[0-9a-fA-F]{2}|[rnt\\])", one, text)
+    return re.sub(rb"\\(x[0-9a-fA-F]{2}|[rnt\\])", one, text.encode("utf-8", "surrogateescape"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,8 +138,6 @@ def parse_name(text: str) -> NodeName:
     """A node's name: 1-63 of a-z, 0-9, dot, hyphen, beginning with a letter or digit. Raises InvalidValue."""
     if text in VERBS:
         raise InvalidValue(f"{text!r} can not name a node: it is a word of the protocol; choose another name")
-    if text in RESERVED:
-        raise InvalidValue(f"{text!r} can not name a node: the daemon has a file of that name; choose another name")
     if not NAME_PATTERN.match(text):
         raise InvalidValue(f"{text[:80]!r} can not name a node; use 1 to 63 of a-z 0-9 . - and begin with a letter or digit")
     return NodeName(text)

@@ -100,7 +100,7 @@ def opening(expect: Expect) -> bytes:
         case ExpectKind.TLS:
             return client_hello()
         case ExpectKind.SEND:
-            return unescape(expect.send).encode("latin-1", "replace")
+            return unescape(expect.send)
         case ExpectKind.BANNER | ExpectKind.OPEN:
             return b""
 
@@ -116,7 +116,7 @@ def matches(expect: Expect, heard: bytes) -> bool:
         case ExpectKind.TLS:
             return len(heard) >= 3 and heard[0] in (0x15, 0x16) and heard[1] == 3  # an alert is TLS too
         case ExpectKind.SEND:
-            return unescape(expect.text).encode("latin-1", "replace") in heard
+            return unescape(expect.text) in heard
         case ExpectKind.OPEN:
             return bool(heard)
 

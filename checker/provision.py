@@ -8,10 +8,9 @@ from pathlib import Path
 
 import tomli_w
 
-from checker.config import Config, Layout
-from checker.model import CheckerError, Node
+from checker.config import Config, ConfigError, Layout
+from checker.model import CheckerError, Node, parse_target
 from checker.registry import write_atomically
-from checker.sshd import host_key_line
 
 
 class GatewayUnknown(CheckerError):
@@ -23,29 +22,43 @@ class GatewayUnknown(CheckerError):
         )
 
 
+def make_key(path: Path, *, comment: str) -> None:
+    """An ed25519 key pair, without passphrase, at `path` and `path.pub`. Raises CheckerError."""
+    command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(path)]
+    try:
+        made = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=30)
+    except FileNotFoundError as error:
+        raise CheckerError("ssh-keygen is not installed; as root, run: apt-get install openssh-client") from error
+    if made.returncode:
+        raise CheckerError(f"the key {path} can not be made: {made.stderr.strip() or made.stdout.strip()}")
+
+
 def make_key_pair(comment: str) -> tuple[bytes, str]:
-    """An ed25519 private key in OpenSSH's format, and its public line. Raises CheckerError."""
+    """A private key in OpenSSH's format, and its public line; neither stays on the disk. Raises CheckerError."""
     with tempfile.TemporaryDirectory(prefix="reversi-") as folder:
         path = Path(folder) / "key"
-        command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(path)]
-        try:
-            made = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=30)
-        except FileNotFoundError as error:
-            raise CheckerError("ssh-keygen is not installed; as root, run: apt-get install openssh-client") from error
-        if made.returncode:
-            raise CheckerError(f"no key can be made: {made.stderr.strip() or made.stdout.strip()}")
+        make_key(path, comment=comment)
         return path.read_bytes(), path.with_suffix(".pub").read_text(encoding="ascii")
+
+
+def host_key_line(path: Path) -> str:
+    """The public host key, `TYPE BASE64`. Raises ConfigError."""
+    public = path.with_name(path.name + ".pub")
+    try:
+        return " ".join(public.read_text(encoding="ascii").split()[:2])
+    except OSError as error:
+        raise ConfigError(public, f"can not be read ({error.strerror}); the node needs it to know its gateway") from error
 
 
 def listen_note(layout: Layout) -> Path:
     """Where `up` notes the address that it was told to listen on."""
-    return layout.run / "gateway"
+    return layout.run / "_gateway"
 
 
 def addresses(layout: Layout, config: Config, given: list[str] | None) -> list[str]:
-    """HOST:PORT of this gateway, as told, as configured, or as `up` last listened. Raises GatewayUnknown."""
+    """HOST:PORT of this gateway, as told, as configured, or as `up` last listened. Raises GatewayUnknown, InvalidValue."""
     if given:
-        return given
+        return [str(parse_target(address)) for address in given]
     if config.gateway:
         return list(config.gateway)
     try:

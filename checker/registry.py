@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -82,6 +83,8 @@ class Registry:
 
     nodes: MappingProxyType[NodeName, Node] = field(default_factory=lambda: MappingProxyType({}))
     problems: tuple[str, ...] = ()
+    broken_ports: frozenset[Port] = frozenset()
+    """Ports that those files seem to name: they may be allotted to nobody else."""
     broken: frozenset[NodeName] = frozenset()
     """Names whose file is there and could not be read: they keep their key line and lose nothing."""
 
@@ -205,6 +208,7 @@ def read_registry(folder: Path, cache: Cache | None = None) -> Registry:
     keys: dict[str, NodeName] = {}
     problems: list[str] = []
     broken: set[NodeName] = set()
+    broken_ports: set[Port] = set()
     for path in node_files(folder):
         try:
             node = read_node_cached(path, cache)
@@ -216,11 +220,21 @@ def read_registry(folder: Path, cache: Cache | None = None) -> Registry:
         except ConfigError as error:
             problems.append(str(error))
             broken.add(NodeName(path.stem))
+            broken_ports |= ports_named(path)
             continue
         nodes[node.name] = node
         keys[node.public_key] = node.name
         ports.update(dict.fromkeys((forward.port for forward in node.forwards), node.name))
-    return Registry(nodes=MappingProxyType(nodes), problems=tuple(problems), broken=frozenset(broken))
+    return Registry(nodes=MappingProxyType(nodes), problems=tuple(problems), broken=frozenset(broken), broken_ports=frozenset(broken_ports))
+
+
+def ports_named(path: Path) -> set[Port]:
+    """What looks like a port in a file that is no valid TOML, or not ours."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return set()
+    return {Port(int(number)) for number in re.findall(r"\bport\s*=\s*(\d{1,5})\b", text)}
 
 
 def stamp(folder: Path) -> tuple[tuple[str, int, int], ...]:
@@ -237,6 +251,14 @@ def stamp_of(path: Path) -> tuple[str, int, int]:
     except OSError:
         return path.name, 0, 0  # gone meanwhile, or a link to nowhere
     return path.name, stat.st_mtime_ns, stat.st_size
+
+
+def make_folder(path: Path) -> None:
+    """The directory, with those above it. Raises ConfigError."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(path, f"can not be made ({error.strerror}); it must be a directory that we may write") from error
 
 
 def write_atomically(path: Path, content: bytes, *, mode: int) -> None:
@@ -295,7 +317,7 @@ def allot(
     registry: Registry, name: NodeName, requests: Sequence[ForwardRequest], ports: range, *, deadline_s: float | None = None
 ) -> tuple[Forward, ...]:
     """Forwards for the requests; a port that is not asked for is the lowest free one of the range. Raises PortsUsedUp."""
-    taken = {forward.port for forward in registry.forwards} | {request.port for request in requests}
+    taken = {forward.port for forward in registry.forwards} | registry.broken_ports | {request.port for request in requests}
     free = (Port(port) for port in ports if port not in taken)
     forwards = []
     for request in requests:

@@ -9,13 +9,13 @@ import re
 import shutil
 import signal
 import socket
-import subprocess
 from pathlib import Path
 
 from checker.config import ConfigError, Layout
 from checker.holders import sessions_below
 from checker.model import CheckerError
-from checker.registry import write_atomically
+from checker.provision import make_key
+from checker.registry import make_folder, write_atomically
 
 SSHD_PLACES = "/usr/sbin:/usr/local/sbin:/sbin:/usr/bin"
 PRIVILEGE_SEPARATION = Path("/run/sshd")
@@ -49,20 +49,8 @@ def make_host_key(path: Path) -> None:
     """An ed25519 host key where there is none. Raises CheckerError."""
     if path.exists():
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "reversi", "-f", str(path)]
-    made = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=30)
-    if made.returncode:
-        raise CheckerError(f"the host key {path} can not be made: {made.stderr.strip() or made.stdout.strip()}")
-
-
-def host_key_line(path: Path) -> str:
-    """The public host key, `TYPE BASE64`. Raises ConfigError."""
-    public = path.with_name(path.name + ".pub")
-    try:
-        return " ".join(public.read_text(encoding="ascii").split()[:2])
-    except OSError as error:
-        raise ConfigError(public, f"can not be read ({error.strerror}); the node needs it to know its gateway") from error
+    make_folder(path.parent)
+    make_key(path, comment="reversi")
 
 
 def is_strict(path: Path) -> bool:
@@ -71,10 +59,10 @@ def is_strict(path: Path) -> bool:
 
 
 def quoted(path: Path) -> str:
-    """A path in sshd_config; percent signs are its own. Raises ConfigError."""
+    """A path in sshd_config. Raises ConfigError."""
     if re.search(r'["\\\n]', str(path)):
         raise ConfigError(path, "sshd can not be told of a path with a quote, backslash or newline; choose another --home")
-    return '"' + str(path).replace("%", "%%") + '"'
+    return f'"{path}"'
 
 
 def sshd_config(layout: Layout, *, user: str, listen: str, port: int) -> str:
@@ -86,7 +74,7 @@ def sshd_config(layout: Layout, *, user: str, listen: str, port: int) -> str:
         "Port": str(port),
         "ListenAddress": listen,
         "HostKey": quoted(layout.host_key),
-        "AuthorizedKeysFile": quoted(layout.authorized_keys),
+        "AuthorizedKeysFile": quoted(layout.authorized_keys).replace("%", "%%"),  # there, and not above, % begins a token
         "StrictModes": "yes" if is_strict(layout.authorized_keys) else "no",
         "PidFile": "none",
         "UsePAM": "no",
@@ -138,7 +126,7 @@ async def start_sshd(layout: Layout, *, user: str, listen: str, port: int) -> as
     """Start it, and return once it answers. It ends with us, however we end. Raises CheckerError."""
     sshd = find_sshd()
     refuse_taken(listen, port)
-    config = layout.run / "sshd_config"
+    config = layout.run / "_sshd_config"
     write_atomically(config, sshd_config(layout, user=user, listen=listen, port=port).encode(), mode=0o600)
     if os.geteuid() == 0:
         PRIVILEGE_SEPARATION.mkdir(mode=0o755, exist_ok=True)  # noqa: ASYNC240 - one call, at start; only sshd's own service makes it

@@ -37,6 +37,8 @@ TICK_S = 0.25
 REMEMBERED = 256
 """Ticks of lateness that are kept: a minute's, longer than any probe."""
 SNAPSHOT_FRESH_S = 1.0
+STARVED_ROUNDS = 3
+"""Probes that may come to nothing before it is left to the next sweep: a gateway that stays starved must still answer."""
 
 
 class Lateness:
@@ -190,11 +192,13 @@ class Watcher:
 
     async def settle(self, forward: Forward, *, actor: str = "daemon") -> Judgement:
         """Probe until it is clear: a first strike is followed by the next one soon, a last one by the kill."""
-        while True:
-            judgement = await self.look(forward, actor=actor)
+        judgement = await self.look(forward, actor=actor)
+        for _ in range(self.policy.strikes + STARVED_ROUNDS):
             if not isinstance(judgement.action, Recheck):
-                return judgement
+                break
             await asyncio.sleep(judgement.action.after_s)
+            judgement = await self.look(forward, actor=actor)
+        return judgement
 
     async def look(self, forward: Forward, *, actor: str = "daemon") -> Judgement:
         """One probe, judged and acted on; one that was under way already serves all who wait for it."""

@@ -40,7 +40,7 @@ class Home:
     """Written by the stand-in of the real check; a line for each time that it ran."""
 
     def sweep(self, text: str) -> None:
-        (self.verdicts / "sweep").write_text(text)
+        (self.verdicts / "_sweep").write_text(text)
 
     def verdict(self, text: str) -> None:
         (self.verdicts / "office").write_text(text)
@@ -127,10 +127,13 @@ def test_each_beat_is_answered_with_the_verdict_of_the_last_sweep(shell: tuple[s
         pytest.param("7 60 9\n", id="one more"),
         pytest.param("-5 60\n", id="negative"),
         pytest.param("7 $(id)\n", id="a command"),
+        pytest.param("08 60\n", id="not octal"),
+        pytest.param("7 99999999999999999999\n", id="too long"),
+        pytest.param("9999999999 60\n", id="of a longer uptime, before a reboot"),
     ],
 )
 def test_without_a_fresh_sweep_a_real_check_runs(shell: tuple[str, ...], home: Home, sweep: str | None) -> None:
-    (home.verdicts / "sweep").unlink()
+    (home.verdicts / "_sweep").unlink()
     if sweep is not None:
         home.sweep(sweep)
 
@@ -157,7 +160,7 @@ def test_a_verdict_that_is_no_number_runs_a_real_check(shell: tuple[str, ...], h
 @pytest.mark.parametrize("shell", SHELLS)
 @pytest.mark.parametrize("said", ["", "error", "-1", "1 2"])
 def test_a_real_check_that_says_no_number_means_do_nothing(shell: tuple[str, ...], home: Home, said: str) -> None:
-    (home.verdicts / "sweep").unlink()
+    (home.verdicts / "_sweep").unlink()
 
     with holding(shell, home, answer=said) as loop:
         answer = beat(loop)
@@ -212,7 +215,7 @@ def test_a_client_that_hears_no_more_ends_it(shell: tuple[str, ...], home: Home)
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_a_real_check_that_hangs_ends_with_the_loop_when_its_session_is_hung_up(shell: tuple[str, ...], home: Home) -> None:
-    (home.verdicts / "sweep").unlink()
+    (home.verdicts / "_sweep").unlink()
     require(shell[0])
     command = [*shell, str(HOLD), str(home.verdicts), "office", str(home.beat), "sleep", "60"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True) as loop:

@@ -337,7 +337,7 @@ def test_a_word_names_a_nodes_forwards_or_one_of_them(office: Layout) -> None:
 
 @pytest.mark.parametrize("verb", ["kill", "reset"])
 def test_a_dry_run_says_what_would_be_done_and_does_nothing(checker: Run, office: Layout, verb: str) -> None:
-    assert checker(verb, "office", "--dry-run") == (ExitCode.OK, f"would {verb} office:20010\n", "")
+    assert checker(verb, "office", "--dry-run") == (ExitCode.OK, f"office:20010: would {verb}\n", "")
     assert checker("node", "remove", "office", "--dry-run") == (ExitCode.OK, "would remove office, and end its tunnel\n", "")
     assert list(read_registry(office.nodes).nodes) == ["office"]
     assert not office.state.exists()

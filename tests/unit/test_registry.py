@@ -129,7 +129,6 @@ def test_any_bytes_are_a_node_or_a_config_error(layout: Layout, content: bytes) 
         pytest.param("office", "added_at = -1\n" + node_text(), "added_at must be a whole number", id="added_at"),
         pytest.param("office", 'public_key = "ssh-ed25519 AAAA"', "is not whole", id="key"),
         pytest.param("check", node_text(), "a word of the protocol", id="a word of the protocol"),
-        pytest.param("sweep", node_text(), "the daemon has a file of that name", id="a file of the daemon"),
         pytest.param("Of Fice", node_text(), "can not name a node", id="name"),
     ],
 )
@@ -429,3 +428,13 @@ def test_a_broken_name_of_a_value_is_a_config_error_with_the_forwards_number(lay
 
     assert isinstance(caught.value.__cause__, InvalidValue)
     assert NodeName(path.stem) == OFFICE
+
+
+def test_the_ports_of_a_broken_file_are_allotted_to_nobody(layout: Layout) -> None:
+    write(layout, "broken", node_text(port=20000, more="nonsense"))
+
+    registry = read_registry(layout.nodes)
+
+    assert registry.broken_ports == {20000}
+    forward = allot(registry, OFFICE, [ForwardRequest(port=None, target=TARGET)], range(20000, 20002))[0]
+    assert forward.port == 20001

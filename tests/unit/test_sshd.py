@@ -13,13 +13,13 @@ import pytest
 from checker import sshd
 from checker.config import ConfigError, Layout, home_layout
 from checker.model import CheckerError
+from checker.provision import host_key_line
 from checker.sshd import (
     SshdFailed,
     SshdMissing,
     answers,
     find_sshd,
     free_port,
-    host_key_line,
     is_strict,
     make_host_key,
     quoted,
@@ -97,6 +97,13 @@ def test_root_as_the_tunnel_user_may_run_forced_commands_alone(layout: Layout) -
     assert "PermitRootLogin forced-commands-only\n" in sshd_config(layout, user="root", listen="127.0.0.1", port=2222)
 
 
+def test_a_percent_sign_begins_a_token_in_the_key_file_s_path_alone(tmp_path: Path) -> None:
+    text = sshd_config(home_layout(tmp_path / "100%d"), user="reversi", listen="127.0.0.1", port=2222)
+
+    assert f'HostKey "{tmp_path}/100%d/' in text
+    assert f'AuthorizedKeysFile "{tmp_path}/100%%d/' in text
+
+
 @pytest.mark.parametrize("place", ['/a"b', "/a\\b", "/a\nb"])
 def test_a_path_that_sshd_can_not_be_told_of_is_refused(place: str) -> None:
     with pytest.raises(ConfigError, match="choose another --home"):
@@ -111,7 +118,7 @@ def test_real_sshd_takes_the_configuration(layout: Layout) -> None:
     except SshdMissing:
         require("sshd")
         raise
-    config = layout.run / "sshd_config"
+    config = layout.run / "_sshd_config"
     config.write_text(sshd_config(layout, user="root", listen="127.0.0.1", port=2222))
     if os.geteuid() == 0:
         sshd.PRIVILEGE_SEPARATION.mkdir(mode=0o755, exist_ok=True)
