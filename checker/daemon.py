@@ -183,18 +183,21 @@ class Daemon:
             self.ledger.complain(f"{self.layout.nodes} is gone; the registry stays as it was last read")
             return
         try:
-            registry = await asyncio.to_thread(self.read_and_write_keys)
+            registry = await asyncio.to_thread(read_registry, self.layout.nodes, self.cache)
         except CheckerError as error:
             self.ledger.complain(f"{error}; the registry stays as it was last read")
             return
         self.stamp = seen
         self.follow(registry)
+        try:
+            await asyncio.to_thread(self.bring_keys_in_line)
+        except CheckerError as error:
+            self.ledger.complain(str(error))
 
-    def read_and_write_keys(self) -> Registry:
-        """The registry as it is now, and the key file in line with it: also a file edited by hand takes effect. Raises ConfigError."""
+    def bring_keys_in_line(self) -> None:
+        """The key file follows the registry: so a file edited by hand takes effect. Raises ConfigError."""
         with locked(self.layout):
             write_keys(self.layout, gate_command(self.layout))
-            return read_registry(self.layout.nodes, self.cache)
 
     def follow(self, registry: Registry) -> None:
         self.gateway.use(registry)
