@@ -1,0 +1,76 @@
+"""`./run bench`: the figures, as a markdown table."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import dataclasses
+import os
+import platform
+import signal
+import sys
+import time
+from collections.abc import Sequence
+
+from bench import blackhole, checks, recovery, sweep, throughput
+from bench.figures import heading, row
+from bench.setting import FULL, QUICK, Scale
+from demo.processes import DemoFailed
+
+BENCHMARKS = {
+    "checks": checks.checks,
+    "gate": checks.gate,
+    "sweep": sweep.sweep,
+    "hang": recovery.hang,
+    "blackhole": blackhole.outages,
+    "takeover": recovery.takeover,
+    "memory": sweep.memory,
+    "throughput": throughput.throughput,
+}
+
+
+def say(text: str) -> None:
+    print(f"bench: {text}", file=sys.stderr, flush=True)
+
+
+async def measure(names: Sequence[str], scale: Scale) -> int:
+    """Print each figure as it comes; 1 where one could not be had."""
+    failed = 0
+    print(heading(), flush=True)
+    for name in names:
+        began = time.monotonic()
+        try:
+            for figure in await BENCHMARKS[name](scale):
+                print(row(figure), flush=True)
+        except* DemoFailed as failures:
+            failed = 1
+            say(f"{name}: {failures.exceptions[0]}")
+        say(f"{name} took {time.monotonic() - began:.0f} s")
+    return failed
+
+
+async def until_signalled(names: Sequence[str], scale: Scale) -> int:
+    """Measure, and end every process at the first signal."""
+    loop = asyncio.get_running_loop()
+    async with asyncio.TaskGroup() as group:
+        measuring = group.create_task(measure(names, scale), name="bench")
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, measuring.cancel)
+    return 130 if measuring.cancelled() else measuring.result()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="./run bench", description="Measures what DESIGN.md, section 5, sets targets for.")
+    parser.add_argument("--tunnels", type=int, metavar="N", help=f"real tunnels in the sweep (default {FULL.tunnels})")
+    parser.add_argument("--only", nargs="+", choices=BENCHMARKS, metavar="NAME", help=f"some of: {', '.join(BENCHMARKS)}")
+    parser.add_argument("--quick", action="store_true", help="little of everything, to see that it runs; the figures mean little")
+    args = parser.parse_args()
+    scale = QUICK if args.quick else FULL
+    if args.tunnels is not None:
+        scale = dataclasses.replace(scale, tunnels=args.tunnels)
+    say(f"{os.cpu_count()} cores, Linux {platform.release()}, Python {platform.python_version()}")
+    return asyncio.run(until_signalled(args.only or list(BENCHMARKS), scale))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,132 @@
+"""What it costs to ask whether a tunnel works: by a beat, on a kept connection, and by a new login; and what a gate costs to start."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import resource
+import subprocess
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import asyncssh
+
+from bench.cpu import tree_cpu_s
+from bench.figures import Cost, Figure, times
+from bench.setting import Gateway, Member, Scale, banner_server, gateway, write_private
+from checker.registry import gate_command
+from demo.processes import DemoFailed
+from demo.stage import free_ports
+
+SELDOM = "probe_every_s = 3600\n"
+"""The daemon's own sweep would be in the figures."""
+
+
+async def cost_of(one: Callable[[], Awaitable[None]], rounds: int, server: Gateway) -> Cost:
+    """The mean of so many, one after the other."""
+    await one()
+    await asyncio.sleep(0.5)  # what the last one left behind is to be reaped first
+    began_cpu, began = await asyncio.to_thread(tree_cpu_s, server.daemon), time.monotonic()
+    for _ in range(rounds):
+        await one()
+    wall_s = time.monotonic() - began
+    await asyncio.sleep(0.5)
+    cpu_s = await asyncio.to_thread(tree_cpu_s, server.daemon) - began_cpu
+    return Cost(wall_ms=wall_s / rounds * 1000, cpu_ms=cpu_s / rounds * 1000)
+
+
+def expect_zero(answer: str | bytes | None) -> None:
+    """Raises DemoFailed for any other verdict: then something else was measured."""
+    if str(answer).strip() != "0":
+        raise DemoFailed(f"a healthy tunnel was answered {answer!r}")
+
+
+def add_true(server: Gateway) -> Path:
+    """A key whose forced command is `true`: what any session costs, whatever it runs."""
+    key = asyncssh.generate_private_key("ssh-ed25519")
+    path = server.home / "true.key"
+    write_private(path, key.export_private_key())
+    line = f'restrict,command="exec true" {key.export_public_key().decode()}'
+    server.layout.authorized_keys.write_text(line + server.layout.authorized_keys.read_text(encoding="utf-8"), encoding="utf-8")
+    return path
+
+
+@contextlib.asynccontextmanager
+async def tunnel(server: Gateway, target_port: int) -> AsyncIterator[tuple[Member, asyncssh.SSHClientConnection]]:
+    """One healthy tunnel of asyncssh's, and its connection."""
+    (member,) = await server.add(free_ports(1), f"127.0.0.1:{target_port}")
+    async with await server.login(member.key) as connection:
+        await connection.forward_remote_port("localhost", member.port, "127.0.0.1", target_port)
+        yield member, connection
+
+
+async def beat_cost(connection: asyncssh.SSHClientConnection, rounds: int, server: Gateway) -> Cost:
+    process = await connection.create_process("hold benchmark")
+
+    async def one() -> None:
+        process.stdin.write("\n")
+        expect_zero(await process.stdout.readline())
+
+    return await cost_of(one, rounds, server)
+
+
+async def session_cost(connection: asyncssh.SSHClientConnection, command: str, rounds: int, server: Gateway) -> Cost:
+    async def one() -> None:
+        done = await connection.run(command, stdin=asyncssh.DEVNULL)
+        if command == "check":
+            expect_zero(done.stdout if isinstance(done.stdout, str) else None)
+
+    return await cost_of(one, rounds, server)
+
+
+async def login_cost(server: Gateway, key: Path, rounds: int) -> Cost:
+    async def one() -> None:
+        process = await asyncio.create_subprocess_exec(*server.ssh(key), "check", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        await process.wait()
+
+    return await cost_of(one, rounds, server)
+
+
+async def checks(scale: Scale) -> list[Figure]:
+    """A beat, a check and a new login, each beside what a session that runs `true` costs in the same way."""
+    async with banner_server() as target, gateway(toml=SELDOM) as server:
+        true_key = add_true(server)
+        async with tunnel(server, target) as (member, connection), await server.login(true_key) as plain:
+            beat = await beat_cost(connection, scale.rounds * 10, server)
+            check = await session_cost(connection, "check", scale.rounds, server)
+            true = await session_cost(plain, "true", scale.rounds, server)
+            logins = max(10, scale.rounds // 5)
+            login, true_login = await login_cost(server, member.key, logins), await login_cost(server, true_key, logins)
+    over_ms = check.wall_ms - true.wall_ms
+    cheaper = f"CPU of a check: {times(check.cpu_ms, beat.cpu_ms)} as much; of a login: {times(login.cpu_ms, beat.cpu_ms)}"
+    return [
+        Figure(what="beat", measured=str(beat), beside=cheaper, target="<= 0.2 ms CPU", met=beat.cpu_ms <= 0.2),
+        Figure(what="check, kept connection", measured=str(check), beside=f"`true`: {true}; {over_ms:+.1f} ms wall",
+               target="<= 25 ms wall over `true`", met=over_ms <= 25),
+        Figure(what="check, new login", measured=str(login), beside=f"`true`: {true_login}"),
+    ]  # fmt: skip
+
+
+def run_cost(argv: list[str], env: dict[str, str], rounds: int) -> Cost:
+    """Start to end of a command, the mean of so many."""
+    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+    for _ in range(rounds):
+        subprocess.run(argv, env=env, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    wall_s, after = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Cost(wall_ms=wall_s / rounds * 1000, cpu_ms=cpu_s / rounds * 1000)
+
+
+async def gate(scale: Scale) -> list[Figure]:
+    """The forced command from start to end, asked for what costs the daemon nothing, beside a shell that does nothing."""
+    async with gateway(toml=SELDOM) as server:
+        (member,) = await server.add(free_ports(1), "127.0.0.1:9")
+        command = gate_command(server.layout)
+        argv = command.words(member.name)
+        environ = {"PATH": os.environ["PATH"]}
+        asked = await asyncio.to_thread(run_cost, argv, {**environ, "SSH_ORIGINAL_COMMAND": "version"}, scale.rounds)
+        shell = await asyncio.to_thread(run_cost, ["sh", "-c", "true"], environ, scale.rounds)
+    beside = f"`sh -c true`: {shell}; {times(asked.wall_ms, shell.wall_ms)}"
+    return [Figure(what="gate, start to end", measured=str(asked), beside=beside)]

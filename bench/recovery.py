@@ -1,0 +1,91 @@
+"""How long a tunnel that hangs stays so: until the gateway frees its port, and until a node that comes back has it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import signal
+import time
+
+from bench.figures import Figure, spread
+from bench.setting import Gateway, Member, Scale, banner_server, gateway, listening, until, until_usable
+from demo.processes import send
+from demo.stage import free_ports
+
+CONNECTS_EVERY_S = 0.5
+TARGET_FREE_S = 45.0
+TARGET_TAKEN_S = 1.0
+
+
+async def keep_busy(port: int) -> None:
+    """A connection to the port each half second, as scanners and mail make them; each stays two seconds."""
+
+    async def visit() -> None:
+        with contextlib.suppress(OSError):
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            await asyncio.sleep(2.0)
+            writer.close()
+
+    async with asyncio.TaskGroup() as group:
+        while True:
+            group.create_task(visit(), name=f"visit {port}")
+            await asyncio.sleep(CONNECTS_EVERY_S)
+
+
+async def hang_one(server: Gateway, member: Member, *, busy: bool, after_s: float) -> float:
+    """Stop the node's client at a moment of its own; seconds until nobody listens on its port."""
+    client = await server.run_client(member)
+    async with asyncio.TaskGroup() as group:
+        visiting = group.create_task(keep_busy(member.port), name=f"busy {member.port}") if busy else None
+        await until_usable(member.port)
+        await asyncio.sleep(after_s)
+        began = time.monotonic()
+        send(client, signal.SIGSTOP)
+        free_at = await until(lambda: not listening([member.port]), within_s=180)
+        if visiting is not None:
+            visiting.cancel()
+    return free_at - began
+
+
+async def hang(scale: Scale) -> list[Figure]:
+    """Clients stopped (SIGSTOP) at random moments of the sweep, idle and busy ports side by side, with the default policy."""
+    async with banner_server() as target, gateway() as server:
+        members = await server.add(free_ports(2 * scale.trials), f"127.0.0.1:{target}")
+        chance = random.Random(1)
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(hang_one(server, member, busy=bool(number % 2), after_s=chance.uniform(0, 20)), name=member.name)
+                for number, member in enumerate(members)
+            ]
+    figures = []
+    for what, trials in (("idle", tasks[0::2]), ("busy (0.5 s)", tasks[1::2])):
+        took_s = [task.result() for task in trials]
+        target_text = f"<= {TARGET_FREE_S:g} s worst"
+        figures.append(Figure(what=f"hang to free port, {what}", measured=spread(took_s, "s"), target=target_text,
+                              met=max(took_s) <= TARGET_FREE_S))  # fmt: skip
+    return figures
+
+
+async def takeover(scale: Scale) -> list[Figure]:
+    """A client's own earlier connection still holds its port: from `claim` on the next one until that one listens."""
+    took_s, logins_s = [], []
+    async with banner_server() as target, gateway() as server:
+        for member in await server.add(free_ports(scale.trials), f"127.0.0.1:{target}"):
+            stale = await server.login(member.key)
+            await stale.forward_remote_port("localhost", member.port, "127.0.0.1", target)
+            held = await stale.create_process("hold same")
+            held.stdin.write("\n")
+            await held.stdout.readline()
+            began = time.monotonic()
+            async with await server.login(member.key) as fresh:
+                logged_in = time.monotonic()
+                await fresh.run("claim same", check=True)
+                await fresh.forward_remote_port("localhost", member.port, "127.0.0.1", target)
+                took_s.append(time.monotonic() - logged_in)
+                logins_s.append(logged_in - began)
+            stale.abort()
+    return [
+        Figure(what="own stale port taken over", measured=spread([s * 1000 for s in took_s], "ms"), target="< 1 s",
+               beside=f"its login before: {spread([s * 1000 for s in logins_s], 'ms')}", met=max(took_s) < TARGET_TAKEN_S),
+    ]  # fmt: skip

@@ -1,0 +1,212 @@
+"""What every benchmark stands on: a gateway of its own, nodes registered on it, and logins to it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import time
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncssh
+import psutil
+
+from checker.config import Config, home_layout
+from checker.control import Control
+from checker.holders import read_listeners
+from checker.model import Forward, Node, NodeName, Port, parse_expect, parse_name, parse_target
+from checker.provision import client_config, host_key_line
+from checker.registry import gate_command, node_toml, write_keys
+from demo.processes import DemoFailed, end_all, ended_after, environment, program, start, tail
+from demo.stage import temporary_home
+
+READY_WITHIN_S = 120.0
+POLL_S = 0.02
+BANNER = b"SSH-2.0-bench\r\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """How much of each thing."""
+
+    tunnels: int
+    rounds: int
+    """Of what is repeated to get one figure."""
+    trials: int
+    registered: int
+    watch_s: float
+    outages_s: tuple[float, ...]
+    megabytes: int
+
+
+FULL = Scale(tunnels=500, rounds=300, trials=8, registered=10_000, watch_s=60.0, outages_s=(20.0, 90.0), megabytes=512)
+QUICK = Scale(tunnels=20, rounds=20, trials=2, registered=300, watch_s=5.0, outages_s=(5.0,), megabytes=32)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A registered node, and the files of its client."""
+
+    name: NodeName
+    port: int
+    key: Path
+    config: Path
+
+
+class Gateway:
+    """A running gateway."""
+
+    def __init__(self, home: Path, listen: str) -> None:
+        self.home = home
+        self.layout = home_layout(home)
+        self.listen = listen
+        self.env = environment(home)
+        self.port = 0
+        self.processes: list[Process] = []
+        self.clients: list[Process] = []
+        self.daemon: psutil.Process
+
+    async def start(self, verb: Sequence[str]) -> None:
+        """Start it, and return once it is ready. Raises DemoFailed."""
+        log = self.home / "gateway.log"
+        process = await start([program("reversi-checker"), "--home", str(self.home), *verb], log=log, env=self.env, stdout=PIPE)
+        self.processes.append(process)
+        assert process.stdout is not None
+        async with asyncio.timeout(READY_WITHIN_S):
+            line = (await process.stdout.readline()).decode()
+        if not line.startswith("ready:"):
+            raise DemoFailed(f"the gateway did not become ready:\n{tail(log)}")
+        address = re.match(r"ready: sshd at \S+:(\d+),", line)
+        self.port = int(address[1]) if address else 0
+        self.daemon = psutil.Process(process.pid)
+
+    @property
+    def known_hosts(self) -> str:
+        return f"[{self.listen}]:{self.port} {host_key_line(self.layout.host_key)}\n"
+
+    async def add(self, ports: Sequence[int], target: str, expect: str = "banner:SSH-2.0") -> list[Member]:
+        """Register a node with one forward for each port, all in one go."""
+        folder = self.home / "clients"
+        folder.mkdir(exist_ok=True)
+        members = [self.register(parse_name(f"node{port}"), port, target, expect, folder) for port in ports]
+        write_keys(self.layout, gate_command(self.layout))
+        await asyncio.to_thread(Control(layout=self.layout).reload)
+        return members
+
+    def register(self, name: NodeName, port: int, target: str, expect: str, folder: Path) -> Member:
+        key = asyncssh.generate_private_key("ssh-ed25519")
+        member = Member(name=name, port=port, key=folder / f"{name}.key", config=folder / f"{name}.toml")
+        write_private(member.key, key.export_private_key())
+        forward = Forward(node=name, port=Port(port), target=parse_target(target), expect=parse_expect(expect))
+        public = " ".join(key.export_public_key().decode().split()[:2])
+        node = Node(name=name, public_key=public, forwards=(forward,), added_at=int(time.time()))
+        (self.layout.nodes / f"{name}.toml").write_bytes(node_toml(node))
+        config = Config(tunnel_user=psutil.Process().username())
+        gateways = [f"{self.listen}:{self.port}"]
+        write_private(member.config, client_config(self.layout, config, node, gateways, member.key))
+        return member
+
+    async def login(self, key: Path) -> asyncssh.SSHClientConnection:
+        """A connection of asyncssh's, by a key alone."""
+        return await asyncssh.connect(
+            self.listen, self.port, username=psutil.Process().username(), client_keys=[str(key)], config=[], agent_path=None,
+            known_hosts=asyncssh.import_known_hosts(self.known_hosts), kex_algs="^curve25519-sha256", keepalive_interval=0,
+        )  # fmt: skip
+
+    def ssh(self, key: Path, *options: str) -> list[str]:
+        """The command line of OpenSSH's client, up to the remote command."""
+        hosts = self.home / "known_hosts"
+        hosts.write_text(self.known_hosts, encoding="ascii")
+        return [
+            "ssh", "-F", "none", "-T", "-i", str(key), "-p", str(self.port), "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes",
+            "-o", f"UserKnownHostsFile={hosts}", "-o", "StrictHostKeyChecking=yes", "-o", "ExitOnForwardFailure=yes", *options,
+            f"{psutil.Process().username()}@{self.listen}",
+        ]  # fmt: skip
+
+    async def run_client(self, member: Member) -> Process:
+        """`reversi-client run` of a node."""
+        argv = [program("reversi-client"), "run", "--config", str(member.config)]
+        client = await start(argv, log=self.home / "clients" / f"{member.name}.log", env=self.env)
+        self.clients.append(client)
+        return client
+
+
+def write_private(path: Path, content: bytes) -> None:
+    path.touch(mode=0o600)
+    path.write_bytes(content)
+
+
+@contextlib.asynccontextmanager
+async def gateway(*, toml: str = "", listen: str = "127.0.0.1", verb: Sequence[str] = ()) -> AsyncIterator[Gateway]:
+    """A gateway with this `reversi.toml`; it and its clients are gone afterwards."""
+    with temporary_home() as home:
+        made = Gateway(home, listen)
+        made.layout.config.write_text(toml, encoding="utf-8")
+        async with ended_after(made.processes):
+            try:
+                await made.start(verb or ["up", "--ssh-port", "0", "--listen", listen])
+                yield made
+            finally:
+                await end_all(made.clients)
+
+
+async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Say the banner, and wait until the other side leaves."""
+    try:
+        writer.write(BANNER)
+        await reader.read()
+    except OSError:
+        return
+    finally:
+        writer.close()
+
+
+@contextlib.asynccontextmanager
+async def banner_server() -> AsyncIterator[int]:
+    """The port of a service that greets like an SSH server: cheaper than a real one, which forks for each connection."""
+    server = await asyncio.start_server(greet, "127.0.0.1", 0)
+    try:
+        yield int(server.sockets[0].getsockname()[1])
+    finally:
+        server.close()
+
+
+async def until(condition: Callable[[], bool], within_s: float = 60.0, poll_s: float = POLL_S) -> float:
+    """Wait for it; the moment that it came true (monotonic). Raises DemoFailed."""
+    end = time.monotonic() + within_s
+    while not await asyncio.to_thread(condition):
+        if time.monotonic() > end:
+            raise DemoFailed(f"{condition.__qualname__} did not come true within {within_s:g} s")
+        await asyncio.sleep(poll_s)
+    return time.monotonic()
+
+
+def listening(ports: Sequence[int]) -> set[int]:
+    """Which of these ports somebody listens on."""
+    return set(ports) & set(read_listeners())
+
+
+async def until_usable(port: int, within_s: float = 60.0) -> float:
+    """Wait until the tunnel carries the banner; that moment (monotonic). Raises DemoFailed."""
+    end = time.monotonic() + within_s
+    while not await is_usable(port):  # what makes it so is another process
+        if time.monotonic() > end:
+            raise DemoFailed(f"the tunnel at port {port} was not usable within {within_s:g} s")
+        await asyncio.sleep(POLL_S)
+    return time.monotonic()
+
+
+async def is_usable(port: int) -> bool:
+    """Whether the tunnel behind the port carries the banner now."""
+    try:
+        async with asyncio.timeout(2.0):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            try:
+                return await reader.readexactly(4) == BANNER[:4]
+            finally:
+                writer.close()
+    except (OSError, TimeoutError, asyncio.IncompleteReadError):
+        return False

@@ -1,0 +1,129 @@
+"""`python -m demo`: the console on a gateway of its own, or, headless, a proof that all works."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+import time
+
+from checker.model import Status
+from demo.processes import DemoFailed, end_all, program
+from demo.scene import FREEZER, ROLES, Progress
+from demo.stage import FREEZES_EVERY_S, POLL_S, Stage, staged
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def say(text: str) -> None:
+    print(f"demo: {text}", file=sys.stderr, flush=True)
+
+
+async def print_status(stage: Stage) -> None:
+    """The status table, on stdout; its exit status says that not all is up, which is meant to be."""
+    process = await asyncio.create_subprocess_exec(program("reversi-checker"), "--home", str(stage.home), "status", env=stage.env)
+    await process.wait()
+
+
+async def until_seen(stage: Stage, progress: Progress) -> None:
+    """Follow the state file, and freeze a node once all are settled, until everything was seen."""
+    async with asyncio.TaskGroup() as group:
+        watching = group.create_task(stage.watch(), name="watch")
+        freezing: asyncio.Task[None] | None = None
+        while not progress.is_complete:
+            progress.look(stage.tunnels())
+            if freezing is None and progress.is_settled:
+                say(f"all is as expected; {FREEZER.name} freezes now")
+                freezing = group.create_task(stage.freeze(), name="freeze")
+            await asyncio.sleep(POLL_S)
+        watching.cancel()
+
+
+async def headless(stage: Stage, end_at: float) -> int:
+    """0 once all was seen; 1, and what was not, at the deadline."""
+    progress = Progress(ROLES)
+    try:
+        async with asyncio.timeout_at(end_at):
+            await until_seen(stage, progress)
+    except TimeoutError:
+        say("the time is over")
+    faults = progress.faults()
+    for fault in faults:
+        say(fault)
+    await print_status(stage)
+    return 1 if faults else 0
+
+
+async def freeze_for_ever(stage: Stage) -> None:
+    """Freeze one node every minute, when it is up."""
+    while True:
+        began = time.monotonic()
+        tunnel = stage.tunnels().get(FREEZER.name)
+        if tunnel is not None and tunnel.status is Status.UP and tunnel.probed_at is not None:
+            await asyncio.sleep(FREEZES_EVERY_S / 4)  # first let the operator see it up
+            await stage.freeze()
+            await asyncio.sleep(max(0.0, began + FREEZES_EVERY_S - time.monotonic()))
+        await asyncio.sleep(POLL_S)
+
+
+async def console(stage: Stage) -> int:
+    """The console in the foreground, until it is left; its exit status."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(stage.watch(), name="watch"), group.create_task(freeze_for_ever(stage), name="freeze")]
+        process = await asyncio.create_subprocess_exec(program("reversi-tui"), "--home", str(stage.home))
+        try:
+            return await process.wait()
+        finally:
+            await end_all([process])
+            for task in tasks:
+                task.cancel()
+
+
+async def play(seconds: float | None) -> int:
+    """The demo from beginning to end; its exit status. Raises DemoFailed."""
+    end_at = asyncio.get_running_loop().time() + (seconds or 0.0)
+    say("starting a gateway and its nodes")
+    async with staged() as stage:
+        return await (console(stage) if seconds is None else headless(stage, end_at))
+
+
+async def until_signalled(seconds: float | None) -> int:
+    """Play, and come to an orderly end at the first signal; further ones change nothing."""
+    told: list[signal.Signals] = []
+    loop = asyncio.get_running_loop()
+    async with asyncio.TaskGroup() as group:
+        playing = group.create_task(play(seconds), name="demo")
+
+        def stop(number: signal.Signals) -> None:
+            if not told:
+                told.append(number)
+                playing.cancel()
+
+        for number in SIGNALS:
+            loop.add_signal_handler(number, stop, number)
+    return 128 + told[0] if playing.cancelled() else playing.result()
+
+
+def innermost(failure: BaseException) -> BaseException:
+    """The first failure of all that the task groups passed up."""
+    return innermost(failure.exceptions[0]) if isinstance(failure, BaseExceptionGroup) else failure
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="./run demo", description="A gateway and eight nodes on this machine; leaving removes them.")
+    parser.add_argument("--headless", type=float, metavar="SECONDS", help="no console: exit 0 once every expected status was seen")
+    seconds = parser.parse_args().headless
+    if seconds is None and not (sys.stdin.isatty() and sys.stdout.isatty()):
+        say("the console needs a terminal; without one: ./run demo --headless 120")
+        return 2
+    try:
+        return asyncio.run(until_signalled(seconds))
+    except* DemoFailed as failures:
+        reason = innermost(failures)
+    say(str(reason))
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,152 @@
+"""The demo's gateway and nodes, from their start to their end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import re
+import shutil
+import signal
+import socket
+import tempfile
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator, Iterator, Mapping
+from pathlib import Path
+
+from checker.config import home_layout
+from checker.model import Policy, Tunnel
+from checker.store import StateFile, open_reader
+from demo.processes import DemoFailed, end_all, ended_after, environment, program, run_quietly, send, start, tail
+from demo.scene import FREEZER, ROLES, Role, Service
+from demo.services import HOST, services
+
+READY_WITHIN_S = 40.0
+POLL_S = 0.2
+THAWS_AFTER_S = 5.0
+"""From the kill until the frozen node may go on: time to see that the port is free."""
+FREEZES_EVERY_S = 60.0
+
+
+@contextlib.contextmanager
+def temporary_home() -> Iterator[Path]:
+    """A directory that is gone afterwards, also where a process that just ended left a last file in it."""
+    home = Path(tempfile.mkdtemp(prefix="reversi-demo-"))
+    try:
+        yield home
+    finally:
+        for _ in range(10):
+            shutil.rmtree(home, ignore_errors=True)
+            if not home.exists():
+                break
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of the gateway's range that nobody has, so that two demos can run at once."""
+    found: list[int] = []
+    ports = list(Policy().ports)
+    random.shuffle(ports)
+    for port in ports:
+        with socket.socket() as trial, contextlib.suppress(OSError):
+            trial.bind((HOST, port))
+            found.append(port)
+        if len(found) == count:
+            return found
+    raise DemoFailed(f"fewer than {count} ports are free from {ports[0]} on")
+
+
+class Stage:
+    """A gateway that is ready, with its nodes' clients."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.env = environment(home)
+        self.state: StateFile | None = None
+        self.gateway: Process | None = None
+        self.clients: dict[str, Process] = {}
+
+    async def open(self, processes: list[Process]) -> int:
+        """Start the gateway; its sshd's port. Raises DemoFailed."""
+        log = self.home / "up.log"
+        argv = [program("reversi-checker"), "--home", str(self.home), "up", "--ssh-port", "0"]
+        self.gateway = await start(argv, log=log, env=self.env, stdout=PIPE)
+        processes.append(self.gateway)
+        assert self.gateway.stdout is not None
+        try:
+            async with asyncio.timeout(READY_WITHIN_S):
+                line = (await self.gateway.stdout.readline()).decode()
+        except TimeoutError:
+            line = ""
+        ready = re.match(r"ready: sshd at \S+:(\d+),", line)
+        if ready is None:
+            raise DemoFailed(f"the gateway did not become ready:\n{tail(log)}")
+        self.state = open_reader(home_layout(self.home).state)
+        return int(ready[1])
+
+    async def register(self, role: Role, port: int, target: int) -> None:
+        """Add a node. Raises DemoFailed."""
+        forward = f"{port}={HOST}:{target},{role.expect}"
+        config = str(self.config_of(role))
+        await run_quietly(
+            program("reversi-checker"), "--home", str(self.home), "node", "add", role.name,
+            "--forward", forward, "--client-config", config, env=self.env,
+        )  # fmt: skip
+
+    def config_of(self, role: Role) -> Path:
+        return self.home / "clients" / f"{role.name}.toml"
+
+    async def populate(self, ports: Mapping[Service, int], processes: list[Process]) -> None:
+        """Register the nodes, and start their clients. Raises DemoFailed."""
+        (self.home / "clients").mkdir(mode=0o700)
+        for role, port in zip(ROLES, free_ports(len(ROLES)), strict=True):
+            await self.register(role, port, ports[role.service])
+            if role.connects:
+                argv = [program("reversi-client"), "run", "--config", str(self.config_of(role))]
+                log = self.home / f"{role.name}.log"
+                self.clients[role.name] = await start(argv, log=log, env=self.env, dies_by=signal.SIGKILL)
+                processes.append(self.clients[role.name])
+
+    def tunnels(self) -> dict[str, Tunnel]:
+        """What the checker last saw, by node."""
+        assert self.state is not None
+        return {tunnel.node: tunnel for tunnel in self.state.tunnels()}
+
+    async def freeze(self) -> None:
+        """Stop the freezer's client until the checker has killed its session, and a little longer."""
+        client = self.clients[FREEZER.name]
+        kills = self.tunnels()[FREEZER.name].kills
+        send(client, signal.SIGSTOP)
+        try:
+            while self.tunnels()[FREEZER.name].kills == kills:  # noqa: ASYNC110 - another process writes that down
+                await asyncio.sleep(POLL_S)
+            await asyncio.sleep(THAWS_AFTER_S)
+        finally:
+            send(client, signal.SIGCONT)
+
+    async def watch(self) -> None:
+        """Raises DemoFailed when the gateway or a client ends, as none should."""
+        assert self.gateway is not None
+        while self.gateway.returncode is None:
+            for name, client in self.clients.items():
+                if client.returncode is not None:
+                    raise DemoFailed(f"the client of {name} ended with status {client.returncode}:\n{tail(self.home / f'{name}.log')}")
+            await asyncio.sleep(POLL_S)
+        raise DemoFailed(f"the gateway ended with status {self.gateway.returncode}:\n{tail(self.home / 'up.log')}")
+
+
+@contextlib.asynccontextmanager
+async def staged() -> AsyncIterator[Stage]:
+    """The whole demo, ready; afterwards no process and no file of it is left. Raises DemoFailed."""
+    gateway: list[Process] = []
+    clients: list[Process] = []
+    with temporary_home() as home:
+        stage = Stage(home)
+        async with services(home) as ports, ended_after(gateway):
+            try:
+                ports[Service.SSHD] = await stage.open(gateway)
+                await stage.populate(ports, clients)
+                yield stage
+            finally:
+                await end_all(clients)  # first, while there is a gateway to say goodbye to
+                if stage.state is not None:
+                    stage.state.close()

@@ -1,0 +1,42 @@
+"""The benchmark runs, and prints what README quotes; what the figures are is no matter of a test."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.__main__ import BENCHMARKS
+from bench.figures import Figure, row
+from tests.programs import require
+
+CHECKOUT = Path(__file__).parents[2]
+
+
+@pytest.mark.sshd
+def test_a_quick_run_prints_every_figure_beside_its_target(tmp_path: Path) -> None:
+    require("sshd", "ssh", "ssh-keygen")
+
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", "--quick", "--only", "checks", "gate", "takeover", "throughput"],
+        cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=55, stdin=subprocess.DEVNULL,
+        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "TMPDIR": str(tmp_path), "HOME": str(tmp_path)},
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    for what in ("beat", "check, kept", "check, new login", "gate", "own stale port", "throughput, device", "throughput, gateway"):
+        assert f"\n| {what}" in done.stdout
+    assert not list(tmp_path.rglob("*"))
+
+
+def test_the_help_names_every_benchmark() -> None:
+    told = subprocess.run([sys.executable, "-m", "bench", "--help"], cwd=CHECKOUT, capture_output=True, text=True, check=True, timeout=20)
+
+    assert all(name in told.stdout for name in BENCHMARKS)
+
+
+@pytest.mark.parametrize(("met", "word"), [(None, "|  |"), (True, "| met |"), (False, "| MISSED |")])
+def test_a_row_says_whether_its_target_is_met(met: bool | None, word: str) -> None:
+    assert row(Figure(what="beat", measured="1 ms", target="<= 2 ms", met=met)).endswith(word)
