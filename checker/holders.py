@@ -8,12 +8,14 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
+import socket
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from checker.model import CheckerError, Listener, Port, ProcessId
+from checker.sockdiag import listening
 
 PROC = Path("/proc")
 LISTEN = "0A"
@@ -76,16 +78,27 @@ def listeners(table: str | Iterable[str]) -> tuple[Listener, ...]:
     return tuple(found)
 
 
-def read_listeners() -> dict[Port, tuple[Listener, ...]]:
-    """All TCP listeners of this network namespace, by port."""
-    by_port: dict[Port, tuple[Listener, ...]] = {}
+def from_tables() -> list[Listener]:
+    """All TCP listeners of this network namespace, from the text that every kernel has."""
+    found: list[Listener] = []
     for name in ("tcp", "tcp6"):
         try:
             with (PROC / "net" / name).open(encoding="ascii") as table:
-                for listener in listeners(table):
-                    by_port[listener.port] = (*by_port.get(listener.port, ()), listener)
+                found += listeners(table)
         except FileNotFoundError:
             continue  # a kernel without IPv6
+    return found
+
+
+def read_listeners() -> dict[Port, tuple[Listener, ...]]:
+    """All TCP listeners of this network namespace, by port."""
+    try:
+        found = [listener for family in (socket.AF_INET, socket.AF_INET6) for listener in listening(family)]
+    except OSError:
+        found = from_tables()  # a sandbox may refuse netlink
+    by_port: dict[Port, tuple[Listener, ...]] = {}
+    for listener in found:
+        by_port[listener.port] = (*by_port.get(listener.port, ()), listener)
     return by_port
 
 

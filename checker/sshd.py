@@ -99,6 +99,7 @@ def sshd_config(layout: Layout, *, user: str, listen: str, port: int) -> str:
         "ClientAliveCountMax": "3",
         "LoginGraceTime": "60",
         "MaxStartups": "200:30:1000",
+        "SetEnv": "SHLVL=2",  # bash as a login shell would else read ~/.bashrc for each forced command: bash(1), "run by sshd"
         "LogLevel": "ERROR",
     }
     return "# written by reversi-checker up\n" + "".join(f"{key} {value}\n" for key, value in options.items())

@@ -22,6 +22,7 @@ from checker.model import (
     Forward,
     Listener,
     NodeName,
+    NoListener,
     Port,
     ProcessId,
     Registration,
@@ -220,7 +221,10 @@ class Watcher:
             began, began_wall = time.monotonic(), time.time()
             probed = await probe(forward.port, forward.expect, deadline_s)
             answered = isinstance(probed.reply, Answer | StayedOpen)
-            held = await self.holdings.held(forward, newer_than=began - SNAPSHOT_FRESH_S if answered else time.monotonic())
+            if isinstance(probed.reply, NoListener):
+                held = Held(owner=Owner.NOBODY)
+            else:
+                held = await self.holdings.held(forward, newer_than=began - SNAPSHOT_FRESH_S if answered else time.monotonic())
             if self.registered_at.get(forward.node, float("-inf")) < began:
                 break
         beaten_at = await self.beaten_at(held.session)

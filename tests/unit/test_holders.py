@@ -15,11 +15,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from checker import holders
 from checker.holders import (
     SESSION_TITLE,
     Process,
     ProcFormatError,
     address_from,
+    from_tables,
     is_alive,
     is_session,
     listeners,
@@ -33,6 +35,7 @@ from checker.holders import (
     sockets_of,
 )
 from checker.model import Listener, Port, ProcessId
+from checker.sockdiag import listening
 
 HEADER = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode"
 TAIL = "00000000:00000000 00:00000000 00000000"
@@ -260,3 +263,32 @@ def test_root_may_look() -> None:
     effective = int(next(line for line in status.splitlines() if line.startswith("CapEff")).split()[1], 16)
 
     assert may_look() is bool(effective >> 2 & 1 and effective >> 19 & 1)
+
+
+def test_netlink_and_the_tables_tell_of_the_same_listeners() -> None:
+    with socket.socket() as four, socket.socket(socket.AF_INET6) as six:
+        four.bind(("127.0.0.1", 0))
+        six.bind(("::1", 0))
+        own = {four.getsockname()[1], six.getsockname()[1]}
+        for one in (four, six):
+            one.listen()
+
+        by_netlink = {one for family in (socket.AF_INET, socket.AF_INET6) for one in listening(family) if one.port in own}
+        by_tables = {one for one in from_tables() if one.port in own}
+
+    assert by_netlink == by_tables
+    assert {one.address for one in by_netlink} == {"127.0.0.1", "::1"}
+
+
+def test_where_netlink_is_refused_the_tables_serve(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(_family: int) -> Iterator[Listener]:
+        raise PermissionError(1, "refused")
+
+    monkeypatch.setattr(holders, "listening", refused)
+    with socket.socket() as own:
+        own.bind(("127.0.0.1", 0))
+        own.listen()
+
+        found = read_listeners()[Port(own.getsockname()[1])]
+
+    assert [one.address for one in found] == ["127.0.0.1"]
