@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from checker import spool
+from checker.beats import remove_dead
 from checker.config import Config, Layout
 from checker.control import Verb, aim_from, outcome_json
 from checker.door import credentials, listen, operator_uids
 from checker.gateway import Gateway
-from checker.holders import is_alive, session_above
+from checker.holders import session_above
 from checker.judge import CannotKill, Kill
 from checker.ledger import Ledger
 from checker.model import CheckerError, EventKind, Forward, NodeName, ProcessId
@@ -30,8 +31,9 @@ from checker.wire import MALFORMED, Malformed, Reply, decode_asked, encode_reply
 
 log = logging.getLogger(__name__)
 FLUSH_EVERY_S = 0.5
-LOOK_EVERY_S = 2.0
+LOOK_EVERY_S = 3.0
 """Between looks at the registry's folder."""
+BEATS_EVERY_S = 5.0
 PRUNE_EVERY_S = 3600.0
 SWEPT_EVERY_S = 2.0
 """Between marks that tell the beat loops of a living daemon."""
@@ -104,6 +106,7 @@ class Daemon:
                 (self.look_at_registry, LOOK_EVERY_S),
                 (self.mark_swept, SWEPT_EVERY_S),
                 (self.collect_spool, LOOK_EVERY_S),
+                (self.gateway.watcher.read_beats, BEATS_EVERY_S),
                 (self.prune, PRUNE_EVERY_S),
             )
             tasks = [group.create_task(repeat(chore, every_s), name=chore.__name__) for chore, every_s in chores]
@@ -170,7 +173,7 @@ class Daemon:
             return
         self.ledger.sweep = Sweep(pid=os.getpid(), swept_at=time.time(), every_s=every_s)
         try:
-            await asyncio.to_thread(replace_text, self.layout.run / "_sweep", f"{await asyncio.to_thread(uptime_s)} {round(3 * every_s)}\n")
+            await asyncio.to_thread(write_mark, self.layout.run, every_s)
         except OSError as error:
             log.error("%s can not be written: %s", self.layout.run / "_sweep", error.strerror)  # noqa: TRY400 - the sentence is all
 
@@ -213,7 +216,7 @@ class Daemon:
 
     async def prune(self) -> None:
         """Forget what is too old, and the beats of connections that ended without cleaning up."""
-        await asyncio.to_thread(remove_dead_beats, self.layout.spool)
+        await asyncio.to_thread(remove_dead, self.layout.spool)
         if self.ledger.store is None:
             return
         try:
@@ -291,6 +294,11 @@ async def repeat(chore: Callable[[], Awaitable[None]], every_s: float) -> None:
         await asyncio.sleep(every_s)
 
 
+def write_mark(folder: Path, every_s: float) -> None:
+    """When the sweep last kept its time, and how old that may become. Raises OSError."""
+    replace_text(folder / "_sweep", f"{uptime_s()} {round(3 * every_s)}\n")
+
+
 def replace_text(path: Path, text: str) -> None:
     """The file whole or not at all."""
     temporary = path.with_name(f".{path.name}.new")
@@ -303,14 +311,6 @@ def clear_verdicts(folder: Path, registry: Registry) -> None:
     for name in registry.nodes:
         if (folder / name).exists():
             replace_text(folder / name, "0\n")
-
-
-def remove_dead_beats(folder: Path) -> None:
-    """Beat files of sessions that are no more."""
-    for path in folder.glob("beat.*.*"):
-        _, pid, start_ticks = path.name.split(".")
-        if pid.isdigit() and start_ticks.isdigit() and not is_alive(ProcessId(pid=int(pid), start_ticks=int(start_ticks))):
-            path.unlink(missing_ok=True)
 
 
 def raise_file_limit() -> None:

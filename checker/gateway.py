@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from checker import __version__, wire
+from checker.beats import beat_file
 from checker.config import Config, Layout
 from checker.control import Aim, Outcome, Verb
 from checker.judge import CannotKill, Judgement, Kill, Recheck
@@ -31,7 +32,7 @@ from checker.model import (
     printable,
 )
 from checker.registry import Registry, gate_command
-from checker.watch import Held, Watcher, beat_file
+from checker.watch import Held, Watcher
 from checker.wire import Asked, Check, Claim, Hold, Malformed, OldCheck, Reply, Version, refusal
 
 log = logging.getLogger(__name__)
@@ -282,4 +283,4 @@ def beat_loop(layout: Layout, node: NodeName, session: ProcessId) -> list[str]:
     """The command line of the beat loop of this connection."""
     command = gate_command(layout)
     loop = str(Path(command.gate).with_name("hold.sh"))
-    return ["/bin/sh", loop, str(layout.run), node, str(beat_file(layout, session)), *command.words(node)]
+    return ["/bin/sh", loop, str(layout.run), node, str(beat_file(layout.spool, session)), *command.words(node)]

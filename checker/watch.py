@@ -7,8 +7,8 @@ import logging
 import time
 from collections import defaultdict, deque
 from dataclasses import dataclass, replace
-from pathlib import Path
 
+from checker import beats
 from checker.config import Config, Layout
 from checker.holders import may_look, read_listeners, scan, sockets_of, stranger
 from checker.judge import CannotKill, Judgement, Kill, Nothing, Observation, Owner, Recheck, judge, lost, owner_of, wait_for, watched
@@ -190,6 +190,7 @@ class Watcher:
         self.struck_at: dict[Port, float] = {}
         self.answered: dict[Port, tuple[ProcessId, float]] = {}
         self.registered_at: dict[NodeName, float] = {}
+        self.beats: dict[ProcessId, float] = {}
 
     async def settle(self, forward: Forward, *, actor: str = "daemon") -> Judgement:
         """Probe until it is clear: a first strike is followed by the next one soon, a last one by the kill."""
@@ -214,6 +215,10 @@ class Watcher:
             turn.ended_at = time.monotonic()
             return turn.judgement
 
+    async def read_beats(self) -> None:
+        """Look when each connection last beat: for all at once, as one by one costs more than the probe."""
+        self.beats = await asyncio.to_thread(beats.all_beats, self.layout.spool)
+
     async def observe(self, forward: Forward) -> tuple[Observation, Held]:
         """What a probe sees; begun anew if the node's connection registered meanwhile, as it saw what was before."""
         deadline_s = forward.deadline_s or self.policy.deadline_s
@@ -227,7 +232,9 @@ class Watcher:
                 held = await self.holdings.held(forward, newer_than=began - SNAPSHOT_FRESH_S if answered else time.monotonic())
             if self.registered_at.get(forward.node, float("-inf")) < began:
                 break
-        beaten_at = await self.beaten_at(held.session)
+        beaten_at = self.beats.get(held.session) if held.session else None
+        if not answered and held.session:
+            beaten_at = await asyncio.to_thread(beats.beaten_at, self.layout.spool, held.session)
         self.remember_answer(forward, probed.reply, held, began_wall)
         seen = Observation(
             reply=probed.reply,
@@ -236,7 +243,7 @@ class Watcher:
             stranger=held.stranger,
             latency_ms=probed.latency_ms,
             late_s=self.lateness.worst_since(began),
-            life=self.sign_of_life(forward, held.session, beaten_at, self.struck_at.get(forward.port, began_wall)),
+            life="" if answered else self.sign_of_life(forward, held.session, beaten_at, self.struck_at.get(forward.port, began_wall)),
             expect=forward.expect,
             deadline_s=deadline_s,
             beaten_at=beaten_at,
@@ -247,15 +254,6 @@ class Watcher:
         """That something came through this connection; a refusal comes from the node too, if the listener outlived it."""
         if held.session is not None and isinstance(reply, Answer | Closed):
             self.answered[forward.port] = (held.session, began_wall)
-
-    async def beaten_at(self, session: ProcessId | None) -> float | None:
-        """When the connection's last beat came, in Unix seconds."""
-        if session is None:
-            return None
-        try:
-            return (await asyncio.to_thread(beat_file(self.layout, session).lstat)).st_mtime
-        except OSError:
-            return None
 
     def sign_of_life(self, forward: Forward, session: ProcessId | None, beaten_at: float | None, since: float) -> str:
         """What showed this very connection to be alive after `since` (Unix seconds), as a clause; empty for nothing."""
@@ -345,9 +343,5 @@ def freed(before: Tunnel, text: str, verdict: int, now: float) -> Tunnel:
         verdict=verdict,
     )
 
-
-def beat_file(layout: Layout, session: ProcessId) -> Path:
-    """The file that the beat loop of this connection touches."""
-    return layout.spool / f"beat.{session.pid}.{session.start_ticks}"
 
 
