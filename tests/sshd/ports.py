@@ -1,0 +1,30 @@
+"""Ports of the loopback: which are free, and which are taken."""
+
+from __future__ import annotations
+
+import random
+import socket
+
+BLOCK = 40
+"""Ports of one gateway."""
+
+
+def accepts(port: int) -> bool:
+    """Whether a connection to the port is accepted."""
+    with socket.socket() as trial:
+        return trial.connect_ex(("127.0.0.1", port)) == 0
+
+
+def free_port() -> int:
+    """A port that nobody has now."""
+    with socket.socket() as trial:
+        trial.bind(("127.0.0.1", 0))
+        return int(trial.getsockname()[1])
+
+
+def free_block() -> range:
+    """Gateway ports that nobody has now; each gateway of a run takes its own."""
+    while True:
+        first = random.randrange(20000, 32000, BLOCK)
+        if not any(accepts(port) for port in range(first, first + BLOCK)):
+            return range(first, first + BLOCK)

@@ -1,0 +1,50 @@
+"""Processes of a test: noticing them, and ending them one by one."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+from collections.abc import Sequence
+from typing import Any
+
+import psutil
+
+
+def end_all(processes: Sequence[psutil.Process]) -> None:
+    """SIGTERM, SIGKILL for what stays, and wait."""
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.terminate()
+    _, left = psutil.wait_procs(processes, timeout=5)
+    for process in left:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(left, timeout=5)
+
+
+def end_one(process: subprocess.Popen[Any]) -> None:
+    """SIGTERM, and SIGKILL if it does not end by that."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def still_there(process: psutil.Process) -> bool:
+    """Whether that very process runs; one that is over and not yet collected does not."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def with_descendants(pid: int) -> set[psutil.Process]:
+    """The process and all that it started, as far as they run now."""
+    try:
+        first = psutil.Process(pid)
+        return {first, *first.children(recursive=True)}
+    except psutil.NoSuchProcess:
+        return set()
