@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from checker import spool
+from checker.beats import uptime_s
 from checker.config import Layout, find_layout, load_config
 from checker.control import Aim, Outcome, Verb
 from checker.gateway import Gateway
@@ -49,7 +50,8 @@ async def with_gateway(layout: Layout, use: Callable[[Gateway], Awaitable[T]]) -
         if reader is not None:
             with contextlib.suppress(StateError):  # without its history it does its work all the same
                 ledger.load(reader)
-        gateway = Gateway(layout, config, ledger, await asyncio.to_thread(read_registry, layout.nodes))
+        registry = await asyncio.to_thread(read_registry, layout.nodes)
+        gateway = Gateway(layout, config, ledger, registry, swept_since_s=await asyncio.to_thread(uptime_s))
         async with asyncio.TaskGroup() as group:
             lateness = group.create_task(gateway.watcher.lateness.run(), name="lateness")
             try:

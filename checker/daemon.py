@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from checker import spool
-from checker.beats import remove_dead
+from checker.beats import remove_dead, uptime_s
 from checker.config import Config, Layout
 from checker.control import Verb, aim_from, outcome_json
 from checker.door import credentials, listen, operator_uids
@@ -34,6 +34,7 @@ FLUSH_EVERY_S = 0.5
 LOOK_EVERY_S = 3.0
 """Between looks at the registry's folder."""
 BEATS_EVERY_S = 5.0
+STORE_EVERY_S = 5.0
 PRUNE_EVERY_S = 3600.0
 SWEPT_EVERY_S = 2.0
 """Between marks that tell the beat loops of a living daemon."""
@@ -64,11 +65,6 @@ def lock_home(layout: Layout) -> int:
     os.ftruncate(handle, 0)
     os.write(handle, f"{os.getpid()}\n".encode())
     return handle
-
-
-def uptime_s() -> int:
-    """Seconds since boot, from where the beat loops read them: a container may have a clock of its own there."""
-    return int(Path("/proc/uptime").read_text(encoding="ascii").partition(".")[0])
 
 
 class Daemon:
@@ -103,6 +99,7 @@ class Daemon:
         async with asyncio.TaskGroup() as group:
             chores: tuple[tuple[Callable[[], Awaitable[None]], float], ...] = (
                 (self.ledger.flush, FLUSH_EVERY_S),
+                (self.ledger.see_to_store, STORE_EVERY_S),
                 (self.look_at_registry, LOOK_EVERY_S),
                 (self.mark_swept, SWEPT_EVERY_S),
                 (self.collect_spool, LOOK_EVERY_S),
@@ -261,6 +258,7 @@ class Daemon:
         reply: Reply = await self.gateway.answer(asked, caller)
         if "\0" in reply.answer:  # a hold: what the last sweep saw was before it
             await self.tell_verdict(NodeName(asked.node))
+            await self.ledger.flush()  # whose connection it is must outlive us
             self.schedule.soon(NodeName(asked.node), time.monotonic() + SOON_S)
             self.wake.set()
         return encode_reply(reply)

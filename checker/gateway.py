@@ -45,12 +45,14 @@ REFUSALS_A_MINUTE = 20
 class Gateway:
     """One gateway's use cases, over what it knows (the ledger) and what it can do (the watcher)."""
 
-    def __init__(self, layout: Layout, config: Config, ledger: Ledger, registry: Registry) -> None:
+    def __init__(self, layout: Layout, config: Config, ledger: Ledger, registry: Registry, *, swept_since_s: int = 0) -> None:
+        """Who does not sweep gives the uptime of now: an earlier daemon's verdicts are older than the connections registered here."""
         self.layout = layout
         self.config = config
         self.ledger = ledger
         self.watcher = Watcher(layout, config, ledger)
         self.registry = registry
+        self.swept_since_s = swept_since_s
         self.refused_at: dict[NodeName, tuple[float, ...]] = {}
 
     def use(self, registry: Registry) -> None:
@@ -180,7 +182,7 @@ class Gateway:
             self.ledger.put(replace(self.ledger.tunnel(forward), checked_at=now, verdict=0))
         text = f"instance {instance} connected from {peer or 'an unknown peer'}"
         self.ledger.tell(EventKind.HOLD, text, node=node.name, actor=f"node {node.name}")
-        return Reply(answer="\0".join(beat_loop(self.layout, node.name, caller)))
+        return Reply(answer="\0".join(beat_loop(self.layout, node.name, caller, self.swept_since_s)))
 
     async def sockets_of_node(self, node: Node, caller: ProcessId) -> tuple[frozenset[int], frozenset[int]]:
         """The node's listeners that belong to no other connection, and so to the caller's; and those of others."""
@@ -279,8 +281,8 @@ def why_no_holder(forward: Forward, held: Held) -> str:
     return f"nobody listens on port {forward.port}"
 
 
-def beat_loop(layout: Layout, node: NodeName, session: ProcessId) -> list[str]:
-    """The command line of the beat loop of this connection."""
+def beat_loop(layout: Layout, node: NodeName, session: ProcessId, since_s: int) -> list[str]:
+    """The command line of the beat loop of this connection, which believes what was swept after an uptime of `since_s`."""
     command = gate_command(layout)
     loop = str(Path(command.gate).with_name("hold.sh"))
-    return ["/bin/sh", loop, str(layout.run), node, str(beat_file(layout.spool, session)), *command.words(node)]
+    return ["/bin/sh", loop, str(layout.run), node, str(beat_file(layout.spool, session)), str(since_s), *command.words(node)]

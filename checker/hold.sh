@@ -1,13 +1,14 @@
 #!/bin/sh
 # The beat loop of `hold`: for each line that the node sends, one integer, the node's verdict.
-# Usage: hold.sh VERDICTS NODE BEAT CHECK...
+# Usage: hold.sh VERDICTS NODE BEAT SINCE CHECK...
 # VERDICTS is the daemon's directory: NODE holds the verdict, _sweep the uptime of the last sweep and how old that may be (seconds).
 # BEAT is truncated at each beat: its time shows the daemon that this very connection lives.
+# SINCE is the uptime after which a sweep can know of this connection: 0 where a daemon registered it.
 # CHECK... is the command that runs a real check, for when no daemon sweeps.
 set -u
 umask 077
-verdicts=$1 node=$2 beat=$3
-shift 3
+verdicts=$1 node=$2 beat=$3 since=$4
+shift 4
 
 is_count() { case $1 in '' | *[!0-9]*) return 1 ;; esac; }
 
@@ -19,7 +20,7 @@ is_swept() {
     read -r uptime _ </proc/uptime || return
     is_number "$swept" && is_number "$limit" || return
     age=$((${uptime%.*} - swept))
-    [ "$age" -ge 0 ] && [ "$age" -le "$limit" ]
+    [ "$swept" -gt "$since" ] && [ "$age" -ge 0 ] && [ "$age" -le "$limit" ]
 }
 
 known_verdict() {

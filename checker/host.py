@@ -92,18 +92,16 @@ async def up(layout: Layout, *, listen: str, port: int, say: Callable[[str], Non
         sshd = await start_sshd(layout, user=daemon.config.tunnel_user, listen=listen, port=port)
         try:
             async with asyncio.TaskGroup() as group:
-                watching = group.create_task(watch_sshd(sshd, daemon), name="sshd")
+                watching = group.create_task(stop_with(sshd, daemon), name="sshd")
                 await daemon.run(lambda: say(f"ready: sshd at {address}, home {layout.home}"))
                 watching.cancel()
-        except* SshdFailed as group_error:
-            raise group_error.exceptions[0] from None
+            if sshd.returncode is not None:
+                raise SshdFailed(f"it ended with status {sshd.returncode}; its reason stands above")
         finally:
             await stop_sshd(sshd)
 
 
-async def watch_sshd(sshd: asyncio.subprocess.Process, daemon: Daemon) -> None:
-    """Stop the daemon when its sshd ends. Raises SshdFailed."""
-    status = await sshd.wait()
-    if not daemon.stopping.is_set():
-        daemon.stopping.set()
-        raise SshdFailed(f"it ended with status {status}; its reason stands above")
+async def stop_with(sshd: asyncio.subprocess.Process, daemon: Daemon) -> None:
+    """Stop the daemon when its sshd ends."""
+    await sshd.wait()
+    daemon.stopping.set()

@@ -7,12 +7,13 @@ import logging
 import time
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 
 from checker.config import Layout
 from checker.holders import is_alive
 from checker.judge import Watched
 from checker.model import Event, EventKind, Flaps, Forward, NodeName, Port, ProcessId, Registration, Tunnel
-from checker.store import Batch, StateCorrupt, StateError, StateFile, Sweep, open_or_replace
+from checker.store import Batch, StateCorrupt, StateError, StateFile, StateMissing, Sweep, open_or_replace, open_reader
 
 log = logging.getLogger(__name__)
 Place = tuple[NodeName, Port]
@@ -39,6 +40,8 @@ class Ledger:
         self.uptime: list[tuple[NodeName, Port, Watched]] = []
         self.sweep: Sweep | None = None
         self.complained_at: float | None = None
+        self.replacing = asyncio.Lock()
+        self.flushing = asyncio.Lock()
 
     def load(self, store: StateFile) -> None:
         """Begin with what the state file tells; strikes of another life do not count."""
@@ -127,19 +130,19 @@ class Ledger:
 
     async def flush(self) -> None:
         """Write what changed. A state file that can not be written costs its freshness, and nothing else; a damaged one is replaced."""
-        batch = self.take()
-        if not batch or self.store is None:
+        async with self.flushing:  # else an older batch could be written over a newer one
+            await self.flush_alone()
+
+    async def flush_alone(self) -> None:
+        batch, store = self.take(), self.store
+        if not batch or store is None:
             return
         try:
-            await asyncio.to_thread(self.store.write, batch)
+            await asyncio.to_thread(store.write, batch)
             self.complained_at = None
         except StateCorrupt as error:
             self.give_back(batch)
-            self.complain(str(error))
-            try:
-                await asyncio.to_thread(self.replace_store)
-            except (StateError, OSError) as trouble:
-                self.complain(f"{trouble}; probing goes on, what is seen waits in memory")
+            await self.begin_new_store(store, str(error))
         except StateError as error:
             self.give_back(batch)
             self.complain(f"{error}; probing goes on, what is seen waits in memory")
@@ -150,6 +153,28 @@ class Ledger:
         if self.complained_at is None or now - self.complained_at > COMPLAIN_EVERY_S:
             self.complained_at = now
             log.error("%s", sentence)
+
+    async def see_to_store(self) -> None:
+        """Begin a new state file where ours was removed, or damaged so that others can not read it."""
+        store = self.store
+        if store is None:
+            return
+        try:
+            await asyncio.to_thread(look_at, self.layout.state)
+        except (StateCorrupt, StateMissing) as error:
+            await self.begin_new_store(store, str(error))
+        except StateError as error:
+            self.complain(str(error))
+
+    async def begin_new_store(self, broken: StateFile, why: str) -> None:
+        async with self.replacing:
+            if self.store is not broken:
+                return  # the other chore that met it was quicker
+            self.complain(why)
+            try:
+                await asyncio.to_thread(self.replace_store)
+            except (StateError, OSError) as trouble:
+                self.complain(f"{trouble}; probing goes on, what is seen waits in memory")
 
     def replace_store(self) -> None:
         """Move the damaged state file aside and write all that is known to a new one."""
@@ -165,3 +190,13 @@ class Ledger:
         self.registered = list(self.registrations.values())
         if aside is not None:
             self.tell(EventKind.GATEWAY, f"the state file was damaged; it lies at {aside}, and a new one was begun")
+
+
+def look_at(path: Path) -> None:
+    """Read the state file as another process would. Raises StateError."""
+    reader = open_reader(path)
+    try:
+        reader.events(limit=1)
+        reader.last_sweep()
+    finally:
+        reader.close()

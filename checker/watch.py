@@ -230,6 +230,8 @@ class Watcher:
                 held = Held(owner=Owner.NOBODY)
             else:
                 held = await self.holdings.held(forward, newer_than=began - SNAPSHOT_FRESH_S if answered else time.monotonic())
+            if answered and held.session is None:
+                held = await self.holdings.held(forward, newer_than=time.monotonic())  # the listing may be older than the listener
             if self.registered_at.get(forward.node, float("-inf")) < began:
                 break
         beaten_at = self.beats.get(held.session) if held.session else None

@@ -57,11 +57,11 @@ def home(tmp_path: Path) -> Home:
 
 
 @contextmanager
-def holding(shell: tuple[str, ...], home: Home, answer: str = "42") -> Iterator[subprocess.Popen[bytes]]:
+def holding(shell: tuple[str, ...], home: Home, answer: str = "42", since: int = 0) -> Iterator[subprocess.Popen[bytes]]:
     """A running beat loop; its real check answers so."""
     require(shell[0])
     check = f'printf "%s\\n" "$SSH_ORIGINAL_COMMAND" >>{shlex.quote(str(home.asked))}; printf "%s\\n" {shlex.quote(answer)}'
-    command = [*shell, str(HOLD), str(home.verdicts), "office", str(home.beat), "/bin/sh", "-c", check]
+    command = [*shell, str(HOLD), str(home.verdicts), "office", str(home.beat), str(since), "/bin/sh", "-c", check]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True) as loop:
         try:
             yield loop
@@ -145,6 +145,20 @@ def test_without_a_fresh_sweep_a_real_check_runs(shell: tuple[str, ...], home: H
 
 
 @pytest.mark.parametrize("shell", SHELLS)
+def test_what_was_swept_before_the_connection_tells_nothing_of_it(shell: tuple[str, ...], home: Home) -> None:
+    began = uptime_s()
+    home.sweep(f"{began} 60\n")
+
+    with holding(shell, home, since=began) as loop:
+        before = beat(loop)
+        wait_until(lambda: uptime_s() > began)
+        home.sweep(f"{began + 1} 60\n")
+        after = beat(loop)
+
+    assert (before, after) == (b"42\n", b"7\n")
+
+
+@pytest.mark.parametrize("shell", SHELLS)
 @pytest.mark.parametrize("verdict", [None, "", "up\n", "-1\n", "1.5\n", "1 2\n"])
 def test_a_verdict_that_is_no_number_runs_a_real_check(shell: tuple[str, ...], home: Home, verdict: str | None) -> None:
     (home.verdicts / "office").unlink()
@@ -217,7 +231,7 @@ def test_a_client_that_hears_no_more_ends_it(shell: tuple[str, ...], home: Home)
 def test_a_real_check_that_hangs_ends_with_the_loop_when_its_session_is_hung_up(shell: tuple[str, ...], home: Home) -> None:
     (home.verdicts / "_sweep").unlink()
     require(shell[0])
-    command = [*shell, str(HOLD), str(home.verdicts), "office", str(home.beat), "sleep", "60"]
+    command = [*shell, str(HOLD), str(home.verdicts), "office", str(home.beat), "0", "sleep", "60"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True) as loop:
         assert loop.stdin is not None
         loop.stdin.write(b"\n")

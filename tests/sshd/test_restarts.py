@@ -141,7 +141,6 @@ def test_when_no_daemon_sweeps_a_beat_is_a_real_check(ordinary: Mode) -> None:
         until(probed_by_a_beat, "a beat that probes")
 
 
-@pytest.mark.xfail(reason="the beat loop believes the last daemon's verdict, which is older than the connection")
 def test_a_node_that_came_without_a_daemon_is_not_sent_away_by_an_older_verdict(apart: Gateway) -> None:
     device = apart.add(apart.service().target)
     apart.await_status(device, Status.DOWN)
@@ -184,7 +183,6 @@ def test_up_ends_its_tunnels_and_nodes_come_back_to_the_next_one(own_gateway: Ga
     own_gateway.await_up(device, after=session)
 
 
-@pytest.mark.xfail(reason="SshdFailed is raised inside except*, which wraps it in a group: exit code 70 instead of 2")
 def test_up_ends_when_its_sshd_does(own_gateway: Gateway) -> None:
     own_gateway.up()
     assert own_gateway.daemon is not None

@@ -53,7 +53,7 @@ def removed(path: Path) -> None:
     "damage",
     [
         overwritten,
-        pytest.param(removed, marks=pytest.mark.xfail(reason="the daemon writes on to the file that was removed")),
+        removed,
     ],
 )
 def test_a_state_file_that_is_lost_while_the_daemon_runs_is_rebuilt(own_gateway: Gateway, damage: Callable[[Path], None]) -> None:
