@@ -54,7 +54,8 @@ def forward(node: str, port: int, *, target: str = "127.0.0.1:22", expect: str =
 
 def tunnel(node: str, port: int, status: Status = Status.UP, *, pid: int | None = 4000, detail: str = "SSH-2.0-dropbear") -> Tunnel:
     return Tunnel(
-        node=NodeName(node), port=Port(port), status=status, detail=detail, latency_ms=42.0, peer="203.0.113.7:40022",
+        node=NodeName(node), port=Port(port), status=status, detail=detail, latency_ms=42.0 if status is Status.UP else None,
+        peer=None if pid is None else "203.0.113.7:40022",
         session=None if pid is None else ProcessId(pid=pid, start_ticks=777), since=NOW - 7200, probed_at=NOW - 5, checked_at=NOW - 9,
     )
 

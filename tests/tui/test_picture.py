@@ -36,3 +36,12 @@ async def test_every_screen_can_be_drawn(tmp_path: Path, keys: tuple[str, ...], 
 
     for word in words:
         assert word in svg
+
+
+async def test_the_picture_of_the_readme_is_regenerated_and_was_up_to_date(tmp_path: Path) -> None:
+    shown = Path(__file__).parents[2] / "docs" / "console.svg"
+    before = shown.read_text(encoding="utf-8")
+
+    shown.write_text(await picture(tmp_path / "gateway", "down"), encoding="utf-8")
+
+    assert shown.read_text(encoding="utf-8") == before, "the console looks different now: look at docs/console.svg, and commit it"
