@@ -1,0 +1,126 @@
+"""Watching one forward, with real listeners of this process and no sshd: turns, lateness, and signs of life."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from checker.config import Config, current_user, home_layout
+from checker.judge import Owner
+from checker.ledger import Ledger
+from checker.model import Answer, Forward, NodeName, Policy, Port, ProcessId, Status, Target, parse_expect
+from checker.watch import Held, Lateness, Watcher
+
+OFFICE = NodeName("office")
+SESSION = ProcessId(pid=7, start_ticks=9)
+
+
+@dataclass(slots=True)
+class Visits:
+    """How many connections a listener has, and had at most."""
+
+    port: int
+    now: int = 0
+    most: int = 0
+    all: int = 0
+
+
+@asynccontextmanager
+async def silent_listener() -> AsyncIterator[Visits]:
+    """Accepts, and says nothing until the visitor leaves."""
+    visits = Visits(port=0)
+
+    async def meet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        visits.now, visits.all = visits.now + 1, visits.all + 1
+        visits.most = max(visits.most, visits.now)
+        await reader.read()
+        visits.now -= 1
+        writer.close()
+
+    server = await asyncio.start_server(meet, "127.0.0.1", 0)
+    visits.port = server.sockets[0].getsockname()[1]
+    try:
+        yield visits
+    finally:
+        server.close()
+
+
+def watcher(tmp_path: Path) -> Watcher:
+    layout = home_layout(tmp_path)
+    return Watcher(layout, Config(tunnel_user=current_user(), policy=Policy(deadline_s=0.2)), Ledger(layout, None))
+
+
+def forward(port: int) -> Forward:
+    return Forward(node=OFFICE, port=Port(port), target=Target(host="127.0.0.1", port=Port(22)), expect=parse_expect("banner:SSH"))
+
+
+async def test_one_port_is_never_probed_twice_at_a_time(tmp_path: Path) -> None:
+    one = watcher(tmp_path)
+
+    async with silent_listener() as visits, asyncio.TaskGroup() as group:
+        for _ in range(5):
+            group.create_task(one.look(forward(visits.port)))
+
+    assert visits.most == 1
+    assert visits.all <= 2, "a probe that was under way serves those who came while it was"
+
+
+async def test_what_another_program_holds_is_foreign_also_under_the_tunnel_user(tmp_path: Path) -> None:
+    one = watcher(tmp_path)
+
+    async with silent_listener() as visits:
+        judgement = await one.settle(forward(visits.port))
+
+    assert judgement.tunnel.status is Status.FOREIGN
+    assert "(python" in judgement.tunnel.detail or "(pytest" in judgement.tunnel.detail
+
+
+async def test_a_loop_that_was_blocked_knows_how_late_it_was() -> None:
+    lateness = Lateness()
+    async with asyncio.TaskGroup() as group:
+        ticking = group.create_task(lateness.run())
+        await asyncio.sleep(0)
+        began = time.monotonic()
+        time.sleep(0.6)  # noqa: ASYNC251 - the loop is to be starved
+        late_s = lateness.worst_since(began)
+        ticking.cancel()
+
+    assert 0.2 < late_s < 30
+    assert Lateness().worst_since(time.monotonic()) < 0.2
+
+
+@pytest.mark.parametrize(
+    ("beaten_at", "answered", "life"),
+    [
+        pytest.param(None, {}, "", id="nothing"),
+        pytest.param(99.0, {}, "", id="a beat before"),
+        pytest.param(101.0, {}, "its beats arrive", id="a beat since"),
+        pytest.param(None, {Port(2): (SESSION, 101.0)}, "port 2 of the same connection answers", id="a sibling since"),
+        pytest.param(None, {Port(2): (SESSION, 99.0)}, "", id="a sibling before"),
+        pytest.param(None, {Port(2): (ProcessId(pid=7, start_ticks=8), 101.0)}, "", id="another connection"),
+        pytest.param(None, {Port(1): (SESSION, 101.0)}, "", id="the port itself"),
+    ],
+)
+async def test_only_what_came_through_this_connection_since_the_first_strike_is_a_sign_of_life(
+    tmp_path: Path, beaten_at: float | None, answered: dict[Port, tuple[ProcessId, float]], life: str
+) -> None:
+    one = watcher(tmp_path)
+    one.answered = answered
+
+    assert one.sign_of_life(forward(1), SESSION, beaten_at, since=100.0) == life
+
+
+async def test_an_answer_is_remembered_for_the_connection_that_it_came_through(tmp_path: Path) -> None:
+    one = watcher(tmp_path)
+    answer = Answer(expected=False, text=b"x")
+
+    one.remember_answer(forward(1), answer, Held(owner=Owner.OURS, session=SESSION), 100.0)
+    one.remember_answer(forward(2), answer, Held(owner=Owner.OURS), 100.0)
+
+    assert one.answered == {Port(1): (SESSION, 100.0)}
