@@ -1,4 +1,4 @@
-"""What every test gets: a home of its own, no configuration of the machine's, and blocked calls found out."""
+"""What every test gets: a home of its own, and no configuration of the machine's; and what it may ask for: no blocked loop."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from blockbuster import blockbuster_ctx
 
 
 @pytest.fixture(autouse=True)
@@ -19,6 +20,7 @@ def isolated(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
 
 
 @pytest.fixture
-def port_numbers() -> Iterator[int]:
-    """Gateway ports that differ within a test."""
-    return iter(range(20010, 29999))
+def no_blocked_loop() -> Iterator[None]:
+    """A call of the product's that blocks its event loop fails the test."""
+    with blockbuster_ctx(scanned_modules=["checker", "client"]):
+        yield

@@ -27,6 +27,7 @@ from checker.store import open_reader
 from checker.wire import Asked, encode_asked
 from tests.strategies import OFFICE, PORT, SESSION, free_port, node
 
+pytestmark = pytest.mark.usefixtures("no_blocked_loop")
 COMMAND = GateCommand(python="/usr/bin/python3", gate="/opt/gate.py", home="/srv/gate")
 WITHIN_S = 20.0
 
