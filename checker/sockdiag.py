@@ -1,5 +1,7 @@
-"""Listening TCP sockets straight from the kernel, by netlink: some seventy times cheaper than /proc/net/tcp, whose last page walks
-the table of established connections. Source: sock_diag(7), linux/inet_diag.h, linux/netlink.h.
+"""Listening TCP sockets straight from the kernel, by netlink.
+
+Some seventy times cheaper than /proc/net/tcp, whose last page walks the table of established connections.
+Source: sock_diag(7), linux/inet_diag.h, linux/netlink.h.
 """
 
 from __future__ import annotations
