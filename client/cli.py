@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from client import __version__
+from client.bundle.options import Wanted, add_to, wanted_from
 from client.config import Config, load_config, read_private_key
 from client.errors import ClientError, GatewayUnreachable, NoConfig
 
@@ -41,6 +42,8 @@ class Arguments:
     config: Path | None
     as_json: bool
     debug: bool
+    wanted: Wanted | None
+    """For `build` alone."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -62,12 +65,19 @@ def parser() -> argparse.ArgumentParser:
         )
         if reads:
             command.add_argument("--json", action="store_true", dest="as_json", help="one JSON document on stdout")
+    add_to(commands)
     return top
 
 
 def parse_arguments(argv: Sequence[str] | None) -> Arguments:
     typed = parser().parse_args(argv)
-    return Arguments(command=typed.command, config=typed.config, as_json=getattr(typed, "as_json", False), debug=typed.debug)
+    return Arguments(
+        command=typed.command,
+        config=getattr(typed, "config", None),
+        as_json=getattr(typed, "as_json", False),
+        debug=typed.debug,
+        wanted=wanted_from(typed) if typed.command == "build" else None,
+    )
 
 
 def find_config(typed: Path | None, environ: Mapping[str, str]) -> Path:
@@ -114,6 +124,12 @@ def cmd_status(config: Config, arguments: Arguments) -> ExitCode:
     return ExitCode.OK if report.is_up else ExitCode.NOT_UP
 
 
+def cmd_build(wanted: Wanted) -> ExitCode:
+    from client.bundle.build import build
+
+    return ExitCode.OK if build(wanted) else ExitCode.USAGE
+
+
 COMMANDS = {"run": cmd_run, "check": cmd_check, "status": cmd_status}
 
 
@@ -141,6 +157,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """The command's exit code."""
     arguments = parse_arguments(argv)
     try:
+        if arguments.wanted is not None:
+            return cmd_build(arguments.wanted)
         config = load_config(find_config(arguments.config, os.environ))
         return COMMANDS[arguments.command](config, arguments)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the root: whatever it is becomes a sentence and an exit code

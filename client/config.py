@@ -23,7 +23,7 @@ HOST_KEY = re.compile(r"[a-z0-9@.-]+ [A-Za-z0-9+/]+={0,2}( .*)?\Z")
 TOP_KEYS = (
     "node", "gateway", "user", "host_key", "key", "check_every_s", "answer_deadline_s", "connect_timeout_s", "status_file", "forward",
 )
-FORWARD_KEYS = ("port", "target")
+FORWARD_KEYS = ("port", "target", "public")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +43,8 @@ class Forward:
 
     port: int
     target: Address
+    public: bool = False
+    """Whether all of the gateway's addresses lead to it, or its loopback alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +96,13 @@ def port_of(value: Any) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 65536:
         return value
     raise ValueError("must be a port, 1 to 65535")
+
+
+def truth_of(value: Any) -> bool:
+    """A truth value. Raises ValueError."""
+    if isinstance(value, bool):
+        return value
+    raise ValueError("must be true or false")
 
 
 def text_of(value: Any) -> str:
@@ -165,7 +174,11 @@ def forwards_in(path: Path, values: Any) -> tuple[Forward, ...]:
     forwards: list[Forward] = []
     for number, value in enumerate(values, 1):
         table = Table(path, value, FORWARD_KEYS, f"forward {number}: ")
-        forward = Forward(port=table.required("port", port_of), target=table.required("target", address_of))
+        forward = Forward(
+            port=table.required("port", port_of),
+            target=table.required("target", address_of),
+            public=table.optional("public", truth_of, default=False),
+        )
         if forward.port in {other.port for other in forwards}:
             raise ConfigError(path, f"forward {number}: port {forward.port} is written twice")
         forwards.append(forward)

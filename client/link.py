@@ -99,10 +99,14 @@ class Wire:
         self.post(words.Listened(connection=self.number, listening=listening, denied=ports - listening))
 
     async def is_granted(self, port: int, connection: asyncssh.SSHClientConnection) -> bool:
-        """Whether the gateway listens now. `localhost` is the word that permitlisten has; a port that is taken raises the same error."""
-        target = next(forward.target for forward in self.config.forwards if forward.port == port)
+        """Whether the gateway listens now; a port that is taken raises the same error as one that is denied.
+
+        `localhost` is the word that permitlisten has; no word is all addresses. Source: RFC 4254, 7.1.
+        """
+        forward = next(forward for forward in self.config.forwards if forward.port == port)
+        host = "" if forward.public else "localhost"
         try:
-            await connection.create_server(self.targets.sessions(connection, target), "localhost", port)
+            await connection.create_server(self.targets.sessions(connection, forward.target), host, port)
         except asyncssh.ChannelListenError:
             return False
         return True

@@ -21,6 +21,12 @@ def test_a_whole_file_is_read() -> None:
     assert config.status_file == Path("/nowhere/office.toml.status")
 
 
+def test_a_forward_is_public_where_the_file_says_so() -> None:
+    public = samples.config(text=samples.TEXT.replace("port = 20011", "port = 20011\npublic = true")).forwards
+
+    assert [forward.public for forward in public] == [False, True]
+
+
 def test_an_address_is_written_as_it_is_read() -> None:
     assert [str(gateway) for gateway in samples.config().gateways] == ["127.0.0.1:2222", "[::1]:2222"]
 
@@ -40,6 +46,7 @@ def test_an_address_is_written_as_it_is_read() -> None:
         pytest.param('"[::1]:2222"', '"10.0.0.999:22"', "gateway holds an item", id="no IP address"),
         pytest.param("mail.lan:25", "mail..lan:25", "forward 2: target must be an address", id="target"),
         pytest.param("port = 20011", "port = true", "forward 2: port must be a port", id="boolean port"),
+        pytest.param("port = 20011", "port = 20011\npublic = 1", "forward 2: public must be true or false", id="public"),
         pytest.param("port = 20011", "port = 20010", "forward 2: port 20010 is written twice", id="twice"),
         pytest.param("ssh-ed25519 AAAAC3", "AAAAC3", "host_key holds an item that is wrong", id="host key"),
         pytest.param('key = "office.key"', 'key = ""', "key must be a text", id="empty text"),

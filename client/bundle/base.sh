@@ -1,0 +1,87 @@
+# shellcheck shell=sh disable=SC2034,SC2154 # the parts become one file, and share their variables
+# Words to the log, numbers, clocks, and where things are on this device.
+set -u
+umask 077
+LC_ALL=C
+export LC_ALL
+turn=0 child='' event='' linked='' napping='' said='' error='' state='' verdict=none
+carriage_return=$(printf '\r')
+
+has() { command -v "$1" >/dev/null 2>&1; }
+is_root() { [ "$(id -u)" -eq 0 ]; }
+
+# Also what every shell can reckon with: no leading zero (octal), six digits at most.
+is_count() { case $1 in '' | *[!0-9]* | 0?* | ???????*) return 1 ;; esac; }
+
+say() {
+    printf '%s: %s\n' "$NODE" "$*" >&2
+    [ -z "${to_syslog:-}" ] || logger -t reversi -- "$NODE: $*" 2>/dev/null
+    return 0
+}
+
+fail() {
+    say "$*"
+    exit 2
+}
+
+# Seconds that no step of the clock changes, where there is /proc: a router's clock is at 1970 until NTP mends it.
+now() {
+    if read -r now_s _ 2>/dev/null </proc/uptime; then now_s=${now_s%%.*}; else now_s=$(date +%s); fi
+}
+
+draw() { # BOUND: drawn becomes 0 to BOUND
+    if read -r word 2>/dev/null </proc/sys/kernel/random/uuid; then
+        word=${word#*-}
+        word=$((0x${word%%-*}))
+    else
+        word=$(od -An -N2 -tu2 /dev/urandom 2>/dev/null | tr -cd 0-9)
+        is_count "$word" || word=$$
+    fi
+    drawn=$((word % ($1 + 1)))
+}
+
+new_word() {
+    read -r word 2>/dev/null </proc/sys/kernel/random/uuid || word=$(od -An -N12 -tx1 /dev/urandom | tr -cd 0-9a-f)
+    [ -n "$word" ] || word=$$
+}
+
+# What tells a process from a later one with its number: when it started. Empty: there is none.
+birth() { # PID
+    born=
+    if read -r stat 2>/dev/null <"/proc/$1/stat"; then
+        stat=${stat##*) } word=0
+        while [ "$word" -lt 19 ]; do
+            stat=${stat#* } word=$((word + 1))
+        done
+        born=${stat%% *}
+    elif [ ! -r /proc/self/stat ]; then
+        born=$(ps -o lstart= -p "$1" 2>/dev/null | tr -s ' \n' _)
+    fi
+}
+
+home_of_user() {
+    case ${HOME:-} in
+    /?*) printf '%s\n' "$HOME" ;;
+    *) awk -F: -v uid="$(id -u)" '$3 == uid { print $6; exit }' /etc/passwd ;;
+    esac
+}
+
+# Installed files go to `dir`; what is needed only while it runs goes to `live`, which is memory wherever root runs it.
+find_places() {
+    case $0 in /*) self=$0 ;; *) self=$PWD/$0 ;; esac
+    if is_root; then dir=$ROOT/etc/reversi; else dir=$(home_of_user)/.reversi; fi
+    installed=$dir/$NODE.sh
+    if is_root; then
+        set -- "$ROOT/var/run/reversi-$NODE" "$ROOT/run/reversi-$NODE" "$ROOT/tmp/reversi-$NODE"
+    else
+        set -- "$dir/run-$NODE" "/tmp/reversi-$(id -u)-$NODE"
+    fi
+    for place in "$@"; do
+        live=$place
+        mkdir -p "${live%/*}" 2>/dev/null
+        mkdir "$live" 2>/dev/null
+        # Somebody else may have put a directory, or a link, where everybody may write.
+        [ -d "$live" ] && [ ! -h "$live" ] && [ -w "$live" ] && [ -z "$(find "$live" -prune ! -user "$(id -u)")" ] && return
+    done
+    fail "there is no directory that I may write to, not even in /tmp"
+}

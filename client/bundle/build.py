@@ -1,0 +1,173 @@
+"""`reversi-client build`: from the gateway's registry and the node's key to files for devices. Runs on the gateway."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from checker.config import Config, Layout, find_layout, load_config
+from checker.model import CheckerError, Forward, Node, parse_forward, parse_name, parse_target
+from checker.provision import addresses, host_key_line, write_secret
+from checker.registry import Registry, read_registry
+from client.bundle.compose import Bundle, render
+from client.bundle.keyforms import KeyForms, KeyUnusable, read_key
+from client.bundle.options import Wanted
+from client.errors import ClientError
+
+HOST_KEY_TYPES = ("ed25519", "rsa", "ecdsa")
+BAR_WIDTH = 24
+
+
+class CannotBuild(ClientError):
+    """There is no bundle; the text says what is missing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """The gateway that bundles are built for."""
+
+    layout: Layout
+    config: Config
+    registry: Registry
+    gateways: Sequence[str]
+    host_keys: Sequence[str]
+
+
+def address(text: str) -> str:
+    """HOST:PORT; the port is 22 where none is told. Raises InvalidValue."""
+    has_port = text.rpartition(":")[2].isdecimal() and (text.count(":") == 1 or "]:" in text)
+    return str(parse_target(text if has_port else f"{text}:22"))
+
+
+def host_keys(layout: Layout) -> list[str]:
+    """The gateway's public host keys, of each type that it has. Raises ConfigError."""
+    places = [layout.host_key.with_name(f"ssh_host_{kind}_key") for kind in HOST_KEY_TYPES]
+    found = [place for place in places if place.with_name(place.name + ".pub").exists()]
+    return [host_key_line(place) for place in found or [layout.host_key]]
+
+
+def find_source(wanted: Wanted) -> Source:
+    """Raises CheckerError."""
+    layout = find_layout(wanted.home, os.environ)
+    config = load_config(layout.config)
+    return Source(
+        layout=layout,
+        config=config,
+        registry=read_registry(layout.nodes),
+        gateways=addresses(layout, config, [address(text) for text in wanted.gateways] if wanted.gateways else None),
+        host_keys=host_keys(layout),
+    )
+
+
+def find_key(node: Node, place: Path) -> KeyForms:
+    """The node's private key, from the file or out of the directory. Raises CannotBuild."""
+    files = [place / f"{node.name}.key", place / f"{node.name}.toml.key"] if place.is_dir() else [place]
+    file = next((file for file in files if file.exists()), None)
+    if file is None:
+        raise CannotBuild(
+            f"{node.name}: its private key is not at {' or '.join(map(str, files))}; node add hands it over once and keeps no copy: "
+            "name it with --private-key, or let the device make its own: --key device"
+        )
+    try:
+        forms = read_key(file.read_bytes())
+    except OSError as error:
+        raise CannotBuild(f"{file} can not be read ({error.strerror})") from error
+    except KeyUnusable as error:
+        raise CannotBuild(f"{file}: {error}") from error
+    if forms.public != node.public_key:
+        raise CannotBuild(f"{file} is not the private key of node {node.name}: it belongs to another public key")
+    return forms
+
+
+def unregistered(name: str, texts: Sequence[str]) -> Node:
+    """A node as it will be once its device has a key. Raises InvalidValue, CannotBuild."""
+    requests = [parse_forward(text) for text in texts]
+    if any(request.port is None for request in requests):
+        raise CannotBuild(f"{name}: each --forward of a node that is not registered yet names its gateway port: PORT=HOST:PORT")
+    parsed = parse_name(name)
+    forwards = tuple(
+        Forward(node=parsed, port=request.port, target=request.target, expect=request.expect)
+        for request in requests
+        if request.port is not None
+    )
+    return Node(name=parsed, public_key="", forwards=forwards, added_at=0)
+
+
+def node_add(source: Source, node: Node) -> str:
+    """The command that registers the node, with its key on stdin; one that is registered with another key is removed first."""
+    checker = ["reversi-checker", *(["--home", str(source.layout.home)] if source.layout.home else []), "node"]
+    asked = [w for f in node.forwards for w in ("--forward", f"{f.port}={f.target},{f.expect}", *(["--public"] if f.public else []))]
+    adding = shlex.join([*checker, "add", node.name, *asked, "--public-key", "-"])
+    if not node.public_key:
+        return adding
+    return f"{{ {shlex.join([*checker, 'remove', node.name, '--yes'])}; {adding}; }}"
+
+
+def bundle_for(source: Source, node: Node, wanted: Wanted) -> Bundle:
+    """What the node's device is told. Raises CannotBuild."""
+    if not node.forwards:
+        raise CannotBuild(f"{node.name} has no forward, and so no tunnel")
+    return Bundle(
+        node=node.name,
+        gateways=source.gateways,
+        user=source.config.tunnel_user,
+        forwards=[f"{'*:' if forward.public else ''}{forward.port}:{forward.target}" for forward in node.forwards],
+        host_keys=source.host_keys,
+        key=None if wanted.makes_key else find_key(node, wanted.private_key),
+        node_add=node_add(source, node),
+        settings=wanted.settings,
+    )
+
+
+def bar(done: int, total: int, name: str) -> str:
+    """One frame of the progress bar, for a terminal."""
+    filled = BAR_WIDTH * done // total
+    return f"\r[{'#' * filled}{'-' * (BAR_WIDTH - filled)}] {done}/{total} {name}\x1b[K"
+
+
+def build_all(source: Source, wanted: Wanted, narration: TextIO) -> int:
+    """A bundle for each node; how many could not be made. Each of those is named."""
+    nodes = list(source.registry.nodes.values())
+    problems = list(source.registry.problems)
+    for done, node in enumerate(nodes, start=1):
+        try:
+            write_secret(wanted.output_dir / f"{node.name}.sh", render(bundle_for(source, node, wanted)).encode())
+        except CannotBuild as error:
+            problems.append(str(error))
+        if narration.isatty():
+            narration.write(bar(done, len(nodes), node.name))
+            narration.flush()
+    if narration.isatty():
+        narration.write("\n")
+    for problem in problems:
+        print(f"reversi-client: {problem}", file=narration)
+    print(f"reversi-client: {len(nodes) - len(problems)} of {len(nodes)} bundles are in {wanted.output_dir}", file=narration)
+    return len(problems)
+
+
+def build_one(source: Source, wanted: Wanted, name: str, narration: TextIO) -> Path:
+    """The node's bundle, and where it is. Raises CheckerError, CannotBuild."""
+    if wanted.forwards and name in source.registry.nodes:
+        raise CannotBuild(f"{name} is registered, with forwards of its own: leave --forward out")
+    node = unregistered(name, wanted.forwards) if wanted.forwards else source.registry.node(name)
+    path = wanted.output or wanted.output_dir / f"{node.name}.sh"
+    write_secret(path, render(bundle_for(source, node, wanted)).encode())
+    print(f"reversi-client: wrote {path}; on the device: sh {path.name} install", file=narration)
+    return path
+
+
+def build(wanted: Wanted) -> bool:
+    """Carries `build` out; whether every bundle was made. Raises CannotBuild."""
+    try:
+        source = find_source(wanted)
+        if wanted.node is None:
+            return build_all(source, wanted, sys.stderr) == 0
+        build_one(source, wanted, wanted.node, sys.stderr)
+    except CheckerError as error:
+        raise CannotBuild(str(error)) from error
+    return True

@@ -1,0 +1,82 @@
+"""A node's private key in the forms that SSH clients read: OpenSSH's as it is, and dropbear's own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    SSHPrivateKeyTypes,
+    load_ssh_private_key,
+)
+
+CURVES = {"secp256r1": "nistp256", "secp384r1": "nistp384", "secp521r1": "nistp521"}
+
+
+class KeyUnusable(ValueError):
+    """A private key that can not go into a bundle; the text says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyForms:
+    """One private key, in both forms, and the public key that belongs to it."""
+
+    openssh: str
+    dropbear: bytes
+    public: str
+    """`TYPE BASE64`."""
+
+
+def ssh_string(content: bytes) -> bytes:
+    """Source: RFC 4251, section 5."""
+    return len(content).to_bytes(4, "big") + content
+
+
+def ssh_number(number: int) -> bytes:
+    """A positive mpint: a leading zero byte where the highest bit is set. Source: RFC 4251, section 5."""
+    return ssh_string(number.to_bytes(number.bit_length() // 8 + 1, "big") if number else b"")
+
+
+def dropbear_form(key: SSHPrivateKeyTypes) -> bytes:
+    """The key file that dropbear reads. Raises KeyUnusable. Source: dropbear 2022.83, signkey.c and the buf_put_*_priv_key functions."""
+    match key:
+        case Ed25519PrivateKey():
+            seed = key.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
+            public = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+            return ssh_string(b"ssh-ed25519") + ssh_string(seed + public)
+        case RSAPrivateKey():
+            private = key.private_numbers()
+            numbers = (private.public_numbers.e, private.public_numbers.n, private.d, private.p, private.q)
+            return ssh_string(b"ssh-rsa") + b"".join(map(ssh_number, numbers))
+        case EllipticCurvePrivateKey() if key.curve.name in CURVES:
+            curve = CURVES[key.curve.name].encode()
+            point = key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+            number = ssh_number(key.private_numbers().private_value)
+            return ssh_string(b"ecdsa-sha2-" + curve) + ssh_string(curve) + ssh_string(point) + number
+        case _:
+            raise KeyUnusable("dropbear has no form for this type of key; give the node an ed25519 or RSA key")
+
+
+def read_key(content: bytes) -> KeyForms:
+    """A private key from OpenSSH's file. Raises KeyUnusable."""
+    try:
+        key = load_ssh_private_key(content, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise KeyUnusable("it is no private key in OpenSSH's format without a passphrase; ssh-keygen makes and converts them") from error
+    public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode("ascii")
+    return KeyForms(openssh=content.decode("ascii").strip(), dropbear=dropbear_form(key), public=public)
+
+
+def escaped(content: bytes) -> str:
+    r"""Text that `printf %b` turns into these bytes: plain ASCII, and \0 with three octal digits for all else. See printf(1p)."""
+    plain = set(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#%()*+,-./:;<=>?@[]^_{|}~")
+    return "".join(chr(byte) if byte in plain else f"\\0{byte:03o}" for byte in content)
+
+

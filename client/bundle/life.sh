@@ -1,0 +1,251 @@
+# shellcheck shell=sh disable=SC2034,SC2154 # the parts become one file, and share their variables
+# The tunnel's life: claim, hold, beats; what its end means; when and where it is tried again.
+
+# A random word that outlives this process but not the boot, and no copy of the files: the gateway ends what it held before at once,
+# and notices a second device with the same key.
+find_instance() {
+    read -r boot 2>/dev/null </proc/sys/kernel/random/boot_id || boot=$(sysctl -n kern.boottime 2>/dev/null | tr -cd 0-9)
+    instance=
+    read -r known instance 2>/dev/null <"$live/instance"
+    if [ -z "$instance" ] || [ "$known" != "${boot:-none}" ]; then
+        new_word
+        instance=$word
+        printf '%s %s\n' "${boot:-none}" "$instance" >"$live/instance"
+    fi
+}
+
+# Is another process of this bundle's running? Sets runs_pid, and the rest of its state.
+read_state() {
+    runs_pid='' runs_born='' state='' since='' at='' verdict='' gateway_now='' error=''
+    # A redirection of a loop that fails may end the shell, and does in yash.
+    [ -r "$live/state" ] || return
+    while read -r word line; do
+        case $word in
+        pid) runs_pid=${line%% *} runs_born=${line#* } ;;
+        state) state=$line ;;
+        since) since=${line%% *} at=${line#* } ;;
+        verdict) verdict=$line ;;
+        gateway) gateway_now=$line ;;
+        error) error=$line ;;
+        esac
+    done 2>/dev/null <"$live/state"
+    [ -n "$runs_pid" ] || return
+    birth "$runs_pid"
+    [ -n "$born" ] && [ "$born" = "$runs_born" ]
+}
+
+write_state() { # STATE
+    [ "$1 $error" != "$written" ] || return 0
+    [ "$1" = "$state" ] || { now; since=$now_s at=$(date '+%Y-%m-%d %H:%M'); }
+    state=$1 written="$1 $error"
+    printf '%s\n' "pid $$ $my_birth" "state $state" "since $since $at" "verdict $verdict" "gateway $gateway" "error $error" \
+        >"$live/state.new" && mv -f "$live/state.new" "$live/state"
+}
+
+pause() { # SECONDS
+    wait_s=$1
+    if [ -n "$trial_until" ]; then
+        now
+        [ "$((now_s + wait_s))" -le "$trial_until" ] || wait_s=$((trial_until - now_s))
+    fi
+    if [ "$wait_s" -gt 0 ]; then
+        napping=yes
+        sleep "$wait_s" &
+        wait "$!"
+        napping=
+    fi
+    judge_trial
+}
+
+# Everything that was started is ended, by whoever asks.
+end_all() {
+    trap '' TERM INT HUP
+    [ -z "$napping" ] || kill "$!" 2>/dev/null
+    [ -z "$linked" ] || finish
+    exec 3>&- 4<&- 5<&- 6>&-
+}
+
+stop() {
+    end_all
+    error=
+    write_state stopped
+    rm -rf "$live/key" "$live/.ssh"
+    say stopped
+    exit 0
+}
+
+# An upgrade leaves the bundle before it beside the new one, which has TRIAL seconds for one good verdict.
+judge_trial() {
+    [ -n "$trial_until" ] || return 0
+    now
+    [ "$now_s" -ge "$trial_until" ] || return 0
+    say "no good verdict in $TRIAL s: going back to the bundle before the upgrade"
+    end_all
+    trap - TERM INT HUP
+    mv -f "$installed.old" "$installed" && exec /bin/sh "$installed" run
+    fail "the bundle before the upgrade can not be put back"
+}
+
+confirm() {
+    [ -n "$trial_until" ] || return 0
+    trial_until=
+    rm -f "$installed.old"
+    say "the upgrade is confirmed"
+}
+
+# One tunnel at $gateway, from the claim to its end. outcome: up (it was), told (to wait), failed, denied or impostor.
+live_once() {
+    outcome=failed told_s=0
+    if ! ask "claim $instance"; then
+        outcome=$why
+        error="$gateway: ${said:-the connection ended}"
+    elif is_count "$answer" && [ "$answer" -eq 0 ]; then
+        hold
+    else
+        outcome=told told_s=${answer:-60}
+        error="$gateway: the gateway asks to wait $told_s s${said:+: $said}"
+    fi
+}
+
+hold() {
+    owed=1 silent=0 outcome=failed patience=$SETUP
+    printf '\n' >&3
+    start "hold $instance" forwards
+    while hear; do
+        case $event in
+        number) take_verdict || break ;;
+        tick) pass_tick || break ;;
+        end)
+            [ "$outcome" = up ] || outcome=$why
+            error="$gateway: ${said:-the connection ended}"
+            break
+            ;;
+        esac
+    done
+    finish
+}
+
+take_verdict() {
+    owed=0 silent=0 verdict=$value
+    if [ "$value" -gt 0 ]; then
+        outcome=told told_s=$value
+        error="$gateway: the gateway says that the tunnel does not work, and asks to wait $value s"
+        return 1
+    fi
+    [ "$outcome" != up ] || return 0
+    outcome=up patience=$MISSES tried=0 error=
+    now
+    up_at=$now_s
+    write_state up
+    say "up, at $gateway"
+}
+
+pass_tick() {
+    judge_trial
+    if [ "$owed" -eq 0 ]; then
+        [ "$outcome" != up ] || confirm
+        owed=1
+        printf '\n' >&3
+        return 0
+    fi
+    silent=$((silent + 1))
+    [ "$silent" -ge "$patience" ] || return 0
+    error="$gateway: the connection hangs: no answer to a beat"
+    return 1
+}
+
+# Full jitter under a bound that doubles; a tunnel that lasted a minute begins anew.
+back_off() {
+    now
+    [ "$outcome" != up ] || [ "$((now_s - up_at))" -lt 60 ] || bound=1
+    draw "$bound"
+    bound=$((bound * 2))
+    [ "$bound" -le "$RETRY" ] || bound=$RETRY
+    pause "$drawn"
+}
+
+# The next gateway, where none of them was left alone until later.
+turn_gateways() {
+    case $circle in *' '*) circle="${circle#* } ${circle%% *}" ;; esac
+}
+
+bar() { # SECONDS: leave this gateway alone
+    draw "$(($1 / 10))"
+    now
+    barred="$barred $gateway=$((now_s + $1 + drawn))"
+}
+
+choose_gateway() {
+    soonest=
+    now
+    for word in $(printf '%s\n' "$circle"); do
+        gateway=${circle%% *}
+        case "$barred " in *" $gateway="*) until=${barred##*" $gateway="} until=${until%% *} ;; *) until=0 ;; esac
+        [ "$until" -gt "$now_s" ] || return 0
+        [ -n "$soonest" ] && [ "$soonest" -le "$until" ] || soonest=$until
+        turn_gateways
+    done
+    pause "$((soonest - now_s))"
+    return 1
+}
+
+tell_error() {
+    [ "$error" = "$told_error" ] || say "$error"
+    told_error=$error
+    write_state waiting
+}
+
+go_on() {
+    case $outcome in
+    up)
+        tell_error
+        back_off
+        return
+        ;;
+    told)
+        tell_error
+        draw "$((told_s / 4))"
+        pause "$((told_s + drawn))"
+        return
+        ;;
+    denied) bar "$AUTH_WAIT" ;;
+    impostor) bar 60 ;;
+    esac
+    tell_error
+    turn_gateways
+    tried=$((tried + 1))
+    if [ "$tried" -ge "$gateway_count" ]; then
+        tried=0
+        back_off
+    fi
+}
+
+verb_run() {
+    find_client
+    birth "$$"
+    my_birth=$born
+    if read_state && [ "$runs_pid" != "$$" ]; then
+        say "it runs already, as process $runs_pid"
+        exit 0
+    fi
+    has logger && [ -z "${JOURNAL_STREAM:-}" ] && to_syslog=yes
+    state='' written='' error='' verdict=none told_error='' circle=$GATEWAYS gateway='' barred='' tried=0 bound=1 trial_until=''
+    gateway_count=0
+    for word in $(printf '%s\n' "$GATEWAYS"); do gateway_count=$((gateway_count + 1)); done
+    find_instance
+    open_pipes
+    trap stop TERM INT HUP
+    if [ "$self" = "$installed" ] && [ -e "$installed.old" ]; then
+        now
+        trial_until=$((now_s + TRIAL))
+        say "this is an upgrade; if it gets no good verdict in $TRIAL s, the bundle before it comes back"
+    fi
+    make_files || fail "the key can not be made ready in $live"
+    write_state starting
+    pause "$FIRST_WAIT"
+    while :; do
+        choose_gateway || continue
+        live_once
+        go_on
+    done
+}

@@ -1,0 +1,213 @@
+# shellcheck shell=sh disable=SC2034,SC2154 # the parts become one file, and share their variables
+# The client at hand, its options, and one run of it: its output, its end and the passing of time arrive as lines of one FIFO.
+
+find_client() {
+    client=
+    for program in ${CLIENT:+"$CLIENT"} ssh dbclient; do
+        has "$program" || continue
+        version=$("$program" -V 2>&1 </dev/null)
+        case $version in
+        *OpenSSH_*)
+            client=$program kind=openssh
+            return
+            ;;
+        *ropbear*) [ -n "$client" ] || client=$program kind=dropbear ;;
+        esac
+        [ -z "$CLIENT" ] || [ -z "$client" ] || break
+    done
+    [ -n "$client" ] || fail "there is no SSH client: install OpenSSH's (ssh) or dropbear's (dbclient)"
+    client_help=$("$client" -h 2>&1 </dev/null)$("$client" -o help 2>&1 </dev/null)
+}
+
+each_gateway() { # FUNCTION: called with each HOST PORT
+    rest=$GATEWAYS
+    while [ -n "$rest" ]; do
+        split "${rest%% *}"
+        "$1" "$host" "$port"
+        case $rest in *' '*) rest=${rest#* } ;; *) rest= ;; esac
+    done
+}
+
+split() { # HOST:PORT
+    host=${1%:*} port=${1##*:}
+    host=${host#[} host=${host%]}
+}
+
+pin() { # HOST
+    printf '%s\n' "$HOST_KEYS" | while read -r line; do printf '%s %s\n' "$1" "$line"; done
+}
+
+# The private key and the pinned host keys, as files that this client reads; a client that starts meanwhile sees them whole.
+make_files() {
+    cd "$live" && mkdir -p .ssh && { pin reversi; each_gateway pin; } >".ssh/new.$$" && mv -f ".ssh/new.$$" .ssh/known_hosts || return
+    case $KEY-$kind in
+    device-*) cat "$dir/$NODE.key" ;;
+    *-openssh) printf '%s\n' "$KEY_OPENSSH" ;;
+    *) printf '%b' "$KEY_DROPBEAR" ;;
+    esac >"key.$$" && mv -f "key.$$" key
+}
+
+# This shell turns into the client. dropbear knows hosts by $HOME/.ssh/known_hosts alone.
+become_client() { # REQUEST [forwards]
+    HOME=$live
+    export HOME
+    unset SSH_AUTH_SOCK DISPLAY SSH_ASKPASS
+    split "$gateway"
+    if [ $# -eq 2 ]; then
+        set -- "$host" "$1"
+        rest=$FORWARDS
+        while [ -n "$rest" ]; do
+            set -- -R "${rest%% *}" "$@"
+            case $rest in *' '*) rest=${rest#* } ;; *) rest= ;; esac
+        done
+    else
+        set -- "$host" "$1"
+    fi
+    set -- -T -i key -p "$port" -l "$TUNNEL_USER" "$@"
+    if [ "$kind" = openssh ]; then
+        set -- -F /dev/null -o BatchMode=yes -o IdentitiesOnly=yes -o StrictHostKeyChecking=yes -o HostKeyAlias=reversi \
+            -o UserKnownHostsFile=.ssh/known_hosts -o GlobalKnownHostsFile=/dev/null -o CheckHostIP=no -o ConnectTimeout=10 \
+            -o ServerAliveInterval=15 -o ServerAliveCountMax=2 -o ExitOnForwardFailure=yes -o LogLevel=ERROR "$@"
+        # From 9.0 on the default is sntrup761, which costs a router six times as much.
+        case $version in OpenSSH_9* | OpenSSH_[1-9][0-9]*) set -- -o KexAlgorithms=^curve25519-sha256 "$@" ;; esac
+    else
+        case $client_help in *ExitOnForwardFailure*) set -- -o ExitOnForwardFailure=yes "$@" ;; esac
+        case $client_help in *'-W <'*) set -- -W 1048576 "$@" ;; esac
+        case $client_help in *'-K <'*) set -- -K 15 "$@" ;; esac
+    fi
+    exec "$client" "$@"
+}
+
+# 3: write a beat; 4: hear; 5, 6: the far ends, as the client gets them. Each other process holds 5 and 6 alone, so that it
+# finds them closed when this one is killed. The files are gone at once. What the gateway says comes by the same way, so that our own
+# lines begin with a word that it can not know: they hold numbers of processes to be killed.
+open_pipes() {
+    new_word
+    ours=@$word
+    beats=$live/beats.$$ events=$live/events.$$
+    rm -f "$beats" "$events"
+    for word in "$beats" "$events"; do
+        mkfifo "$word" 2>/dev/null || mknod "$word" p || fail "$word can not be made"
+    done
+    exec 3<>"$beats"
+    exec 4<>"$events"
+    exec 5<"$beats"
+    exec 6>"$events"
+    rm -f "$beats" "$events"
+}
+
+# What ends all processes of a session, or of a service, at once is left to this one to do in order.
+stand_aside() {
+    trap '' TERM INT HUP
+    exec 3>&- 4<&-
+}
+
+run_client() { # TURN REQUEST [forwards]
+    stand_aside
+    turn=$1
+    shift
+    if [ $# -eq 2 ]; then
+        become_client "$@" <&5 >&6 2>&6 5<&- 6>&- &
+    else
+        become_client "$@" </dev/null >&6 2>&6 5<&- 6>&- &
+    fi
+    exec 5<&-
+    printf '%s pid %s %s\n' "$ours" "$turn" "$!" >&6
+    wait "$!"
+    printf '%s end %s %s\n' "$ours" "$turn" "$?" >&6
+} 2>/dev/null
+
+tick() { # TURN
+    stand_aside
+    exec 5<&-
+    sleep "$BEAT" 6>&- &
+    printf '%s nap %s %s\n' "$ours" "$1" "$!" >&6
+    while wait "$!"; do
+        sleep "$BEAT" 6>&- &
+        printf '%s tick %s %s\n' "$ours" "$1" "$!" >&6 || exit
+    done
+} 2>/dev/null
+
+start() { # REQUEST [forwards]
+    turn=$((turn + 1)) child='' event='' said='' why=failed linked=yes nap=
+    run_client "$turn" "$@" &
+    runner=$!
+    tick "$turn" &
+    ticker=$!
+}
+
+# Waits for what comes next of this turn: event is pid, nap, tick, end, mark or number, value what came with it.
+hear() {
+    while read -r line <&4; do
+        value=${line##* }
+        case $line in
+        "$ours pid $turn "*) event=pid child=$value ;;
+        "$ours nap $turn "*) event=nap nap=$value ;;
+        "$ours tick $turn "*) event=tick nap=$value ;;
+        "$ours mark $turn") event=mark ;;
+        "$ours end $turn "*) event=end linked='' ;;
+        "$ours "*) continue ;;
+        *)
+            if ! is_count "$line"; then
+                take_note "${line%"$carriage_return"}"
+                continue
+            fi
+            event=number
+            ;;
+        esac
+        return 0
+    done
+    event=broken
+    return 1
+}
+
+take_note() { # LINE of the client's, or of the gateway's
+    [ -n "$1" ] || return 0
+    said=$1
+    # It is shown on terminals.
+    case $1 in *[!' '-~]*) said=$(printf '%s\n' "$1" | tr -cd ' -~') ;; esac
+    case $1 in
+    *'ermission denied'* | *'o auth methods'*) why=denied ;;
+    *'ost key'*) why=impostor ;;
+    esac
+}
+
+# The client's end, whatever it is doing: it may be frozen.
+finish() {
+    ticks=0
+    while [ -n "$linked" ] && [ "$ticks" -lt 3 ]; do
+        [ -z "$child" ] || kill -9 "$child" 2>/dev/null
+        hear || break
+        [ "$event" != tick ] || ticks=$((ticks + 1))
+    done
+    linked=
+    while [ -z "$nap" ]; do hear || break; done
+    kill -9 "$ticker" 2>/dev/null
+    wait "$ticker" 2>/dev/null
+    printf '%s mark %s\n' "$ours" "$turn" >&6
+    while hear && [ "$event" != mark ]; do :; done
+    [ -z "$nap" ] || kill -9 "$nap" 2>/dev/null
+    wait "$runner" 2>/dev/null
+}
+
+# One login, one request: answer is the gateway's number or nothing, said its last other line. False: it did not work.
+ask() { # REQUEST
+    ticks=0 answer='' status=
+    start "$1"
+    while hear; do
+        case $event in
+        number) answer=$value ;;
+        tick) ticks=$((ticks + 1)) ;;
+        end)
+            status=$value
+            break
+            ;;
+        esac
+        if [ "$ticks" -ge "$SETUP" ]; then
+            said="no answer"
+            break
+        fi
+    done
+    finish
+    [ "$status" = 0 ]
+}

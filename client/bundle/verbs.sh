@@ -1,0 +1,84 @@
+# shellcheck shell=sh disable=SC2034,SC2154 # the parts become one file, and share their variables
+# What one may ask of a bundle.
+
+# Asks each gateway in turn. Sets answer and said.
+ask_any() { # REQUEST
+    rest_of=$GATEWAYS
+    while [ -n "$rest_of" ]; do
+        gateway=${rest_of%% *}
+        ask "$1" && return
+        say "$gateway: ${said:-the connection ended}"
+        case $rest_of in *' '*) rest_of=${rest_of#* } ;; *) rest_of= ;; esac
+    done
+    return 1
+}
+
+prepare_to_ask() {
+    find_client
+    trap 'end_all; exit 130' TERM INT HUP
+    make_files || fail "the key can not be made ready in $live"
+    open_pipes
+}
+
+verb_check() {
+    prepare_to_ask
+    ask_any check || exit 3
+    is_count "$answer" || fail "the gateway answered: $said"
+    if [ "$answer" -eq 0 ]; then
+        printf '%s\n' "$NODE: the tunnel works, says $gateway"
+        exit 0
+    fi
+    printf '%s\n' "$NODE: the tunnel does not work, says $gateway; to be tried again in $answer s"
+    exit 1
+}
+
+verb_status() {
+    if ! read_state; then
+        printf '%s\n' "$NODE: not running${error:+; last error: $error}"
+        exit 1
+    fi
+    now
+    age=$((now_s - since))
+    printf '%s\n' "$NODE: $state for $((age / 3600)) h $((age % 3600 / 60)) min $((age % 60)) s (since $at by this device's clock), process $runs_pid" \
+        "gateway: $gateway_now" "last verdict: $verdict" "last error: ${error:-none}"
+    [ "$state" = up ]
+    exit
+}
+
+verb_boot() {
+    if read_state; then fail "it runs already, as process $runs_pid"; fi
+    if ! has screen || ! start_screen; then
+        (
+            trap '' HUP
+            cd / && verb_keep
+        ) </dev/null >/dev/null 2>&1 &
+    fi
+    tries=0
+    until read_state || [ "$tries" -ge 10 ]; do
+        tries=$((tries + 1))
+        sleep 1
+    done
+}
+
+# For where nothing else starts it again. It ends with `run` when that is asked to, and when the script is gone.
+verb_keep() {
+    while [ -r "$self" ] && ! /bin/sh "$self" run; do sleep 10; done
+}
+
+# Two windows: the tunnel with its log, and what status says.
+start_screen() {
+    service=reversi-$NODE
+    screen -dmS "$service" -t tunnel /bin/sh "$self" keep && screen -S "$service" -X screen -t status /bin/sh "$self" watch
+}
+
+verb_watch() {
+    while sleep 5; do
+        printf '\n%s\n' "$(date)"
+        (verb_status)
+    done
+}
+
+run_in_screen() {
+    read_state || { has screen && start_screen; } || fail "there is no screen, or it does not start"
+    [ ! -t 0 ] || exec screen -r "reversi-$NODE"
+}

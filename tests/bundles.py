@@ -1,0 +1,164 @@
+"""Devices for bundles: a root directory, a PATH with chosen programs alone, and a shell that runs the file."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.programs import require
+from tests.sshd.waiting import until
+
+SHELLS = {
+    "dash": ("dash",),
+    "ash": ("busybox", "ash"),
+    "bash": ("bash", "--posix"),
+    "mksh": ("mksh",),
+    "yash": ("yash",),
+}
+EACH_SHELL = [pytest.param(words, id=name) for name, words in SHELLS.items()]
+
+
+def applets(folder: Path) -> Path:
+    """A directory with busybox's applets and nothing else."""
+    require("busybox")
+    folder.mkdir()
+    busybox = shutil.which("busybox") or "busybox"
+    for name in subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True).stdout.split():
+        if name != "sh":
+            (folder / name).symlink_to(busybox)
+    return folder
+
+
+def is_over(process: psutil.Process) -> bool:
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+class Box:
+    """One device. All that it runs has its root directory in its environment, and is found and ended by that."""
+
+    def __init__(self, folder: Path, shell: Sequence[str], *, path: Sequence[Path | str], home: str | None = None) -> None:
+        require(shell[0])
+        folder.mkdir()
+        self.root = folder / "a root"
+        self.root.mkdir()
+        self.folder = folder
+        self.shell = [shutil.which(shell[0]) or shell[0], *shell[1:]]
+        self.user_home = folder / "a home"
+        self.user_home.mkdir()
+        self.environment = {"PATH": os.pathsep.join(map(str, path)), "BOX": str(folder), "HOME": home or str(self.user_home)}
+        self.started: list[subprocess.Popen[bytes]] = []
+
+    @property
+    def is_root(self) -> bool:
+        return os.geteuid() == 0
+
+    @property
+    def installed(self) -> Path:
+        """The directory of what is installed."""
+        return self.root / "etc/reversi" if self.is_root else self.user_home / ".reversi"
+
+    def live(self, node: str = "office") -> Path:
+        """The directory of what it needs while it runs."""
+        return self.root / f"var/run/reversi-{node}" if self.is_root else self.installed / f"run-{node}"
+
+    def write(self, text: str, name: str = "office bundle.sh") -> Path:
+        """A bundle as scp brings it; its settings say where the device's root is."""
+        path = self.folder / name
+        path.write_text(text, encoding="ascii")
+        path.chmod(0o600)
+        return path
+
+    def sh(self, bundle: Path, *words: str, within_s: float = 30.0, **extra: str) -> subprocess.CompletedProcess[str]:
+        """One verb, to its end."""
+        return subprocess.run(
+            [*self.shell, str(bundle), *words],
+            env={**self.environment, **extra},
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=within_s,
+        )
+
+    def start(self, bundle: Path, *, without: Sequence[str] = (), inside: Sequence[str] = ()) -> subprocess.Popen[bytes]:
+        """`run`, which goes on."""
+        environment: Mapping[str, str] = {name: value for name, value in self.environment.items() if name not in without}
+        words = [*inside, *self.shell, str(bundle), "run"]
+        with (self.folder / "log").open("ab") as log:
+            self.started.append(
+                subprocess.Popen(words, env=environment, cwd="/", stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            )
+        return self.started[-1]
+
+    def log(self) -> str:
+        return (self.folder / "log").read_text(encoding="utf-8", errors="replace") if (self.folder / "log").exists() else ""
+
+    def state(self, node: str = "office") -> dict[str, str]:
+        """What the running one last noted."""
+        try:
+            lines = (self.live(node) / "state").read_text(encoding="utf-8").splitlines()
+        except OSError:
+            return {}
+        return {word: rest for word, _, rest in (line.partition(" ") for line in lines)}
+
+    def await_state(self, state: str, node: str = "office") -> dict[str, str]:
+        """The notes, once they say so."""
+
+        def fact() -> dict[str, str] | None:
+            found = self.state(node)
+            return found if found.get("state") == state else None
+
+        try:
+            return until(fact, f"state {state}")
+        except AssertionError as error:
+            raise AssertionError(f"{error}: {self.state(node)}\n{self.log()}") from None
+
+    def processes(self) -> list[psutil.Process]:
+        """Everything of this device that runs."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                if process.environ().get("BOX") == str(self.folder) and not is_over(process):
+                    found.append(process)
+            except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+                continue
+        return found
+
+    def client(self, name: str) -> psutil.Process:
+        """The client that carries the tunnel."""
+
+        def fact() -> psutil.Process | None:
+            return next((p for p in self.processes() if p.name() == name and "hold" in " ".join(p.cmdline())), None)
+
+        return until(fact, f"{name} runs")
+
+    def stop(self) -> int:
+        """Ends the last `run` as a service manager does; its exit status. Fails if anything of it is left."""
+        process = self.started[-1]
+        process.terminate()
+        status = process.wait(15)
+        self.await_nothing_left()
+        return status
+
+    def await_nothing_left(self) -> None:
+        """No process, no FIFO."""
+        until(lambda: not self.processes(), "nothing runs any more", within_s=10)
+        assert not [path for path in self.folder.rglob("*") if path.is_fifo()]
+
+    def close(self) -> None:
+        for process in self.processes():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        for started in self.started:
+            started.wait()

@@ -1,0 +1,334 @@
+"""Bundles install and uninstall themselves: on each platform, under each shell, with a stand-in for what the machine starts."""
+
+from __future__ import annotations
+
+import os
+import plistlib
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from client.bundle.compose import render
+from tests.bundles import EACH_SHELL, Box, applets
+from tests.programs import require
+from tests.shell.stand_ins import RC_COMMON, program, programs
+from tests.sshd.waiting import until
+from tests.unit.bundle.samples import changed
+
+pytestmark = [pytest.mark.shell, pytest.mark.timeout(120)]
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root installs there")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform:
+    """A platform: what tells it, and the unit that is written there."""
+
+    name: str
+    unit: str
+
+
+OPENWRT = Platform(name="openwrt", unit="etc/init.d/reversi-office")
+SYSTEMD = Platform(name="systemd", unit="etc/systemd/system/reversi-office.service")
+MACOS = Platform(name="macos", unit="Library/LaunchDaemons/reversi-office.plist")
+RCLOCAL = Platform(name="rclocal", unit="etc/rc.local")
+PLATFORMS = [pytest.param(platform, id=platform.name) for platform in (OPENWRT, SYSTEMD, MACOS)]
+
+
+@pytest.fixture(scope="module")
+def busybox(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return applets(tmp_path_factory.mktemp("busybox") / "bin")
+
+
+@pytest.fixture
+def box(request: pytest.FixtureRequest, tmp_path: Path, busybox: Path) -> Iterator[Box]:
+    """A device of no particular platform; busybox's applets and the stand-ins are its only programs."""
+    folder = tmp_path / "a box"
+    shell = getattr(request, "param", ("dash",))
+    made = Box(folder, shell, path=[folder / "programs", busybox])
+    programs(folder / "programs")
+    yield made
+    made.close()
+
+
+def become(box: Box, platform: Platform) -> None:
+    """What tells the platform, as the real one has it."""
+    (box.root / "etc").mkdir()
+    match platform.name:
+        case "openwrt":
+            (box.root / "etc/openwrt_release").write_text("DISTRIB_ID='OpenWrt'\n")
+            (box.root / "etc/rc.common").write_text(RC_COMMON)
+            (box.root / "etc/sysupgrade.conf").write_text("# kept\n/etc/mine\n")
+        case "systemd":
+            (box.root / "run/systemd/system").mkdir(parents=True)
+        case "macos":
+            program(box.folder / "programs", "uname", "#!/bin/sh\nprintf '%s\\n' Darwin\n")
+        case _:
+            program(box.root / "etc", "rc.local", "#!/bin/sh -e\n# mine\ntrue 'a\\b'\nexit 0\n")
+
+
+def told(box: Box) -> list[str]:
+    """What the stand-ins of service managers were told."""
+    log = box.folder / "programs/told.log"
+    return [line for line in log.read_text().splitlines() if not line.startswith("logger")] if log.exists() else []
+
+
+def files(box: Box) -> dict[str, bytes]:
+    """Everything under the device's root that is not for the time of running."""
+    found = {}
+    for path in sorted(box.root.rglob("*")):
+        name = str(path.relative_to(box.root))
+        if path.is_file() and not name.startswith("var/run"):
+            found[name] = path.read_bytes()
+    return found
+
+
+def bundle(box: Box, **settings: str) -> Path:
+    return box.write(render(changed(settings={"root": str(box.root), "beat": "1", **settings})))
+
+
+@needs_root
+@pytest.mark.parametrize("platform", PLATFORMS)
+@pytest.mark.parametrize("box", EACH_SHELL, indirect=True)
+def test_install_twice_then_uninstall_leaves_what_was_there(box: Box, platform: Platform) -> None:
+    become(box, platform)
+    before = files(box)
+    file = bundle(box)
+
+    first = box.sh(file, "install")
+    once = files(box)
+    second = box.sh(file, "install")
+    twice = files(box)
+    third = box.sh(file, "uninstall")
+
+    assert (first.returncode, second.returncode, third.returncode) == (0, 0, 0), first.stderr + second.stderr + third.stderr
+    assert f"platform: {platform.name}, client: ssh (openssh)" in first.stderr
+    assert once == twice
+    assert platform.unit in once
+    assert "wrote" not in second.stderr
+    assert files(box) == before
+    box.await_nothing_left()
+
+
+@needs_root
+@pytest.mark.parametrize("box", EACH_SHELL, indirect=True)
+def test_the_installed_script_is_small_private_and_whole(box: Box) -> None:
+    become(box, OPENWRT)
+
+    box.sh(bundle(box), "install")
+
+    script = box.installed / "office.sh"
+    assert script.stat().st_mode & 0o777 == 0o600
+    assert script.stat().st_size < 16 * 1024
+    assert box.sh(script, "status").stdout == "office: not running\n"
+    assert "not from here" in box.sh(script, "uninstall").stderr
+
+
+@needs_root
+def test_openwrt_gets_an_init_script_that_survives_upgrades(box: Box) -> None:
+    become(box, OPENWRT)
+
+    box.sh(bundle(box), "install")
+
+    unit = box.root / OPENWRT.unit
+    assert unit.stat().st_mode & 0o777 == 0o755
+    assert subprocess.run(["sh", "-n", str(unit)], check=False).returncode == 0
+    kept = (box.root / "etc/sysupgrade.conf").read_text().splitlines()
+    assert kept[:2] == ["# kept", "/etc/mine"]
+    assert {str(box.installed / "office.sh"), str(unit)} <= set(kept)
+    assert told(box) == [f"rc.common {unit} enable", f"rc.common {unit} restart"]
+    procd = 'procd_open_instance() { :; }; procd_close_instance() { :; }; procd_set_param() { printf "%s\\n" "$@"; }'
+    said = subprocess.run(["sh", "-c", f'{procd}; . "$1"; start_service', "sh", str(unit)], capture_output=True, text=True, check=True)
+    assert said.stdout.splitlines()[:4] == ["command", "/bin/sh", str(box.installed / "office.sh"), "run"]
+
+
+@needs_root
+def test_the_init_script_is_clean(box: Box) -> None:
+    require("shellcheck")
+    become(box, OPENWRT)
+
+    box.sh(bundle(box), "install")
+
+    said = subprocess.run(["shellcheck", "-s", "sh", str(box.root / OPENWRT.unit)], capture_output=True, text=True, check=False)
+    assert said.stdout == ""
+
+
+@needs_root
+def test_systemd_accepts_the_unit(box: Box) -> None:
+    become(box, SYSTEMD)
+
+    box.sh(bundle(box), "install")
+
+    unit = box.root / SYSTEMD.unit
+    assert told(box) == ["systemctl daemon-reload", *(f"systemctl {verb} reversi-office.service" for verb in ("enable", "restart"))]
+    if shutil.which("systemd-analyze"):
+        said = subprocess.run(["systemd-analyze", "verify", "--man=no", str(unit)], capture_output=True, text=True, check=False)
+        assert said.stderr == ""
+        assert said.returncode == 0
+    assert f'ExecStart=/bin/sh "{box.installed}/office.sh" run' in unit.read_text()
+
+
+@needs_root
+def test_macos_gets_a_property_list(box: Box) -> None:
+    become(box, MACOS)
+
+    box.sh(bundle(box), "install")
+
+    unit = box.root / MACOS.unit
+    assert plistlib.loads(unit.read_bytes()) == {
+        "Label": "reversi-office",
+        "ProgramArguments": ["/bin/sh", str(box.installed / "office.sh"), "run"],
+        "RunAtLoad": True,
+        "KeepAlive": True,
+        "ThrottleInterval": 10,
+    }
+    assert told(box) == [f"launchctl unload {unit}", f"launchctl load -w {unit}"]
+
+
+@needs_root
+def test_rc_local_gets_its_line_before_the_end(box: Box) -> None:
+    become(box, RCLOCAL)
+    before = files(box)
+
+    box.sh(bundle(box), "install")
+
+    lines = (box.root / RCLOCAL.unit).read_text().splitlines()
+    assert lines == ["#!/bin/sh -e", "# mine", "true 'a\\b'", f"/bin/sh '{box.installed}/office.sh' boot # reversi-office", "exit 0"]
+    box.await_state("up")
+    box.sh(bundle(box), "uninstall")
+    assert files(box) == before
+    box.await_nothing_left()
+
+
+def test_where_nothing_else_is_cron_starts_it_and_a_plain_loop_keeps_it(box: Box) -> None:
+    file = bundle(box)
+    table = box.folder / "programs/crontab.txt"
+    before = table.read_text()
+
+    first = box.sh(file, "install")
+
+    assert first.returncode == 0, first.stderr
+    assert table.read_text() == f"{before}@reboot /bin/sh '{box.installed}/office.sh' boot # reversi-office\n"
+    box.await_state("up")
+    assert box.sh(file, "status").returncode == 0
+    running = box.state()["pid"]
+    again = box.sh(file, "install")
+    assert again.returncode == 0, again.stderr
+    until(lambda: box.state().get("state") == "up" and box.state()["pid"] != running, "another process is up")
+    removed = box.sh(file, "uninstall")
+    assert removed.returncode == 0, removed.stderr
+    assert table.read_text() == before
+    assert not (box.installed / "office.sh").exists()
+    assert not box.live().exists()
+    box.await_nothing_left()
+
+
+def test_a_process_that_was_killed_is_started_again_by_the_loop(box: Box) -> None:
+    file = bundle(box)
+    program(box.folder / "programs", "sleep", '#!/bin/sh\n[ "$1" != 10 ] || set -- 1\nexec busybox sleep "$@"\n')
+    box.sh(file, "install")
+    first = box.await_state("up")["pid"]
+
+    os.kill(int(first.split()[0]), 9)
+
+    until(lambda: box.state()["pid"] != first and box.state()["state"] == "up", "another process is up")
+    box.sh(file, "uninstall")
+    box.await_nothing_left()
+
+
+def test_without_an_answer_nothing_is_installed(box: Box) -> None:
+    (box.folder / "programs/refusal").write_text("ssh: connect to host gateway.example.org port 22: Network is unreachable\r\n")
+    before = files(box)
+
+    said = box.sh(bundle(box), "install")
+
+    assert said.returncode == 2
+    assert "Network is unreachable\n" in said.stderr
+    assert "nothing was installed" in said.stderr
+    assert files(box) == before
+
+
+def test_install_can_do_without_an_answer_if_told(box: Box) -> None:
+    (box.folder / "programs/refusal").write_text("no route\n")
+
+    said = box.sh(bundle(box), "install", "--offline")
+
+    assert said.returncode == 0, said.stderr
+    assert (box.installed / "office.sh").exists()
+    assert "no route" in box.await_state("waiting")["error"]
+    box.sh(bundle(box), "uninstall")
+    box.await_nothing_left()
+
+
+def test_a_half_finished_install_is_mended_by_the_next(box: Box) -> None:
+    file = bundle(box)
+    box.installed.mkdir(parents=True)
+    (box.installed / "office.sh").write_text("#!/bin/sh\n# cut o")
+    (box.installed / "office.sh.new").write_text("#!/bin/sh\n# cut off earl")
+
+    said = box.sh(file, "install")
+
+    assert said.returncode == 0, said.stderr
+    assert sorted(path.name for path in box.installed.iterdir() if path.is_file()) == ["office.sh"]
+    box.await_state("up")
+    box.sh(file, "uninstall")
+
+
+def test_a_place_that_can_not_be_written_ends_the_install_before_anything_is_started(box: Box) -> None:
+    table = box.folder / "programs/crontab.txt"
+    before = table.read_text()
+    box.installed.mkdir(parents=True)
+    (box.installed / "office.sh.new").mkdir()
+
+    said = box.sh(bundle(box), "install")
+
+    assert said.returncode == 2
+    assert "office.sh can not be written" in said.stderr
+    assert table.read_text() == before
+    box.await_nothing_left()
+
+
+def test_a_device_without_a_client_says_what_is_missing(box: Box) -> None:
+    (box.folder / "programs/ssh").unlink()
+
+    said = box.sh(bundle(box), "install")
+
+    assert said.returncode == 2
+    assert "there is no SSH client" in said.stderr
+
+
+@pytest.mark.parametrize("words", [("dance",), ("--version",)], ids=["word", "option"])
+def test_a_word_that_is_no_verb_is_refused(box: Box, words: tuple[str, ...]) -> None:
+    assert box.sh(bundle(box), *words).returncode == 2
+
+
+def test_help_names_every_verb(box: Box) -> None:
+    said = box.sh(bundle(box), "help").stdout
+
+    assert all(verb in said for verb in ("install", "uninstall", "run", "status", "check", "upgrade"))
+
+
+def test_check_asks_the_gateway(box: Box) -> None:
+    file = bundle(box)
+    well = box.sh(file, "check")
+    (box.folder / "programs/verdict").write_text("17\n")
+    ill = box.sh(file, "check")
+    (box.folder / "programs/refusal").write_text("no route\n")
+    none = box.sh(file, "check")
+
+    assert (well.returncode, ill.returncode, none.returncode) == (0, 1, 3)
+    assert "works" in well.stdout
+    assert "17 s" in ill.stdout
+    assert "no route" in none.stderr
+
+
+def test_nothing_that_is_said_holds_the_key(box: Box) -> None:
+    file = box.write(render(changed(settings={"root": str(box.root), "beat": "1"})).replace("an OpenSSH key", "SECRET"))
+
+    said = [box.sh(file, verb) for verb in ("install", "status", "check", "uninstall")]
+
+    notes = (box.folder / "programs/told.log").read_text() + (box.folder / "programs/ssh.log").read_text()
+    assert "SECRET" not in notes + "".join(one.stdout + one.stderr for one in said)

@@ -1,0 +1,307 @@
+"""What a running bundle does about a gateway that answers this or that, and about the device that it runs on. No network."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from client.bundle.compose import render
+from tests.bundles import EACH_SHELL, Box, applets
+from tests.programs import require
+from tests.shell.stand_ins import program, programs
+from tests.sshd.waiting import until
+from tests.unit.bundle.samples import changed
+
+pytestmark = [pytest.mark.shell, pytest.mark.timeout(120)]
+
+
+@pytest.fixture(scope="module")
+def busybox(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return applets(tmp_path_factory.mktemp("busybox") / "bin")
+
+
+@pytest.fixture
+def box(request: pytest.FixtureRequest, tmp_path: Path, busybox: Path) -> Iterator[Box]:
+    """A device whose client is a stand-in."""
+    folder = tmp_path / "a box"
+    made = Box(folder, getattr(request, "param", ("dash",)), path=[folder / "programs", busybox])
+    programs(folder / "programs")
+    yield made
+    made.close()
+
+
+def bundle(box: Box, *gateways: str, **settings: str) -> Path:
+    text = render(changed(gateways=gateways or ("gw:22",), settings={"root": str(box.root), "beat": "1", "retry": "1", **settings}))
+    return box.write(text)
+
+
+def requests(box: Box) -> list[str]:
+    """What the client was asked for, each with its gateway."""
+    log = box.folder / "programs/ssh.log"
+    words = [line.split() for line in log.read_text().splitlines()] if log.exists() else []
+    return [f"{line[line.index('-R') + 2] if '-R' in line else ''} {' '.join(line[-3:])}".strip() for line in words]
+
+
+def naps(box: Box) -> list[int]:
+    """How long the sleeps are that run now."""
+    found = []
+    for process in box.processes():
+        try:
+            words = process.cmdline()
+        except psutil.NoSuchProcess:
+            continue
+        if "sleep" in words:
+            found.append(int(words[-1]))
+    return found
+
+
+def say(box: Box, name: str, text: str) -> None:
+    """The gateway answers so from now on."""
+    new = box.folder / f"programs/{name}.new"
+    new.write_text(text)
+    new.replace(box.folder / f"programs/{name}")
+
+
+@pytest.mark.parametrize("box", EACH_SHELL, indirect=True)
+def test_a_verdict_is_obeyed(box: Box) -> None:
+    box.start(bundle(box))
+    box.await_state("up")
+
+    say(box, "verdict", "60\n")
+
+    found = box.await_state("waiting")
+    assert found["verdict"] == "60"
+    assert "asks to wait 60 s" in found["error"]
+    until(lambda: any(60 <= nap <= 75 for nap in naps(box)), "it sleeps for a minute and a quarter at most")
+    assert [p.name() for p in box.processes() if p.name() == "ssh"] == []
+    assert box.stop() == 0
+
+
+def test_a_claim_that_is_put_off_is_not_followed_by_a_tunnel(box: Box) -> None:
+    say(box, "claim", "45\n")
+
+    box.start(bundle(box))
+
+    assert "asks to wait 45 s" in box.await_state("waiting")["error"]
+    until(lambda: any(45 <= nap <= 57 for nap in naps(box)), "it sleeps so long")
+    assert not [line for line in requests(box) if "hold" in line]
+    box.stop()
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["root@gw: Permission denied (publickey).\r", "/usr/bin/dbclient: Connection to root@gw:22 exited: No auth methods could be used."],
+    ids=["openssh", "dropbear"],
+)
+def test_a_refused_key_is_not_tried_again_for_five_minutes(box: Box, line: str) -> None:
+    say(box, "refusal", f"{line}\n")
+
+    box.start(bundle(box, auth_wait="300"))
+
+    box.await_state("waiting")
+    until(lambda: any(300 <= nap <= 330 for nap in naps(box)), "it sleeps for five minutes")
+    assert len(requests(box)) == 1
+    box.stop()
+
+
+@pytest.mark.parametrize("box", EACH_SHELL, indirect=True)
+def test_what_the_gateway_says_can_not_play_with_a_terminal(box: Box) -> None:
+    say(box, "refusal", "no \x1b]2;title\x07route\n")
+
+    box.start(bundle(box))
+
+    assert box.await_state("waiting")["error"] == "gw:22: no ]2;titleroute"
+    assert "\x1b" not in box.log()
+    box.stop()
+
+
+def test_gateways_are_tried_in_turn(box: Box) -> None:
+    say(box, "refusal", "connect: No route to host\n")
+
+    box.start(bundle(box, "one:22", "two:2222", "[fd00::3]:22"))
+    until(lambda: len(requests(box)) >= 4, "four tries")
+    (box.folder / "programs/refusal").unlink()
+    found = box.await_state("up")
+
+    hosts = [line.split()[0] for line in requests(box)[:4]]
+    assert hosts == ["one", "two", "fd00::3", "one"]
+    assert found["gateway"] in ("one:22", "two:2222", "[fd00::3]:22")
+    box.stop()
+
+
+def test_a_client_that_hangs_is_killed_and_replaced(box: Box) -> None:
+    box.start(bundle(box))
+    box.await_state("up")
+    first = box.client("ssh")
+
+    first.send_signal(signal.SIGSTOP)
+
+    until(lambda: not first.is_running() or first.status() == psutil.STATUS_ZOMBIE, "the frozen one is killed")
+    until(lambda: sum("hold" in line for line in requests(box)) == 2, "another one")
+    box.await_state("up")
+    assert "no answer to a beat" in box.log()
+    box.stop()
+
+
+def test_garbage_is_no_verdict(box: Box) -> None:
+    say(box, "verdict", "banana\n007\n99999999999\n-1\n0x10\n")
+
+    box.start(bundle(box, setup="2"))
+
+    until(lambda: "no answer to a beat" in box.log(), "it is not taken for an answer")
+    say(box, "verdict", "0\n")
+    box.await_state("up")
+    box.stop()
+
+
+def test_a_gateway_that_speaks_as_we_do_among_ourselves_has_nobody_killed(box: Box) -> None:
+    decoy = subprocess.Popen(["sleep", "60"])
+    try:
+        forged = "".join(f"@{word} {turn} {decoy.pid}\n" for word in ("pid", "nap", "tick", "end") for turn in range(5))
+        say(box, "verdict", f"{forged}0\n")
+        box.start(bundle(box))
+        box.await_state("up")
+
+        say(box, "verdict", "1\n")
+
+        box.await_state("waiting")
+        box.stop()
+        assert decoy.poll() is None
+    finally:
+        decoy.kill()
+        decoy.wait()
+
+
+@pytest.mark.parametrize("home", ["/", None], ids=["root", "unset"])
+@pytest.mark.skipif(os.geteuid() != 0, reason="without root the home is where it is installed")
+def test_a_home_is_not_needed(box: Box, home: str | None) -> None:
+    if home:
+        box.environment["HOME"] = home
+
+    box.start(bundle(box), without=() if home else ("HOME",))
+
+    box.await_state("up")
+    box.stop()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a mount namespace takes root")
+def test_a_read_only_root_file_system_is_no_obstacle(box: Box) -> None:
+    require("unshare", "mount", "nsenter")
+    memory = box.root / "var/run"
+    memory.mkdir(parents=True)
+    (box.folder / "programs/ssh.log").symlink_to(memory / "ssh.log")
+    mount = shutil.which("mount")
+    script = f"""{mount} --bind "$1" "$1" && {mount} -o remount,ro,bind "$1" && {mount} -t tmpfs none "$2" && shift 2 && exec "$@" """
+    file = bundle(box)
+    inside = [shutil.which("unshare") or "", "-m", "--propagation", "private", shutil.which("sh") or "", "-c", script, "sh"]
+
+    process = box.start(file, inside=[*inside, str(box.folder), str(memory)])
+
+    status = [shutil.which("nsenter") or "", "-t", str(process.pid), "-m", *box.shell, str(file), "status"]
+    said = until(lambda: is_up(subprocess.run(status, env=box.environment, capture_output=True, text=True, check=False)), "it is up")
+    assert "up for" in said
+    box.stop()
+
+
+def is_up(said: subprocess.CompletedProcess[str]) -> str:
+    return said.stdout if said.returncode == 0 else ""
+
+
+def test_a_clock_at_1970_changes_nothing(box: Box) -> None:
+    date = """#!/bin/sh
+case $1 in +%s) printf '%s\\n' 12 ;; *) printf '%s\\n' '1970-01-01 00:00' ;; esac
+"""
+    program(box.folder / "programs", "date", date)
+
+    box.start(bundle(box))
+
+    assert box.await_state("up")["since"].endswith("1970-01-01 00:00")
+    box.stop()
+
+
+def test_a_second_one_on_the_same_device_leaves_the_first_alone(box: Box) -> None:
+    file = bundle(box)
+    box.start(file)
+    box.await_state("up")
+
+    said = box.sh(file, "run")
+
+    assert said.returncode == 0
+    assert "it runs already" in said.stderr
+    assert box.sh(file, "status").returncode == 0
+    box.stop()
+
+
+def test_the_instance_outlives_the_process_but_not_the_boot(box: Box) -> None:
+    file = bundle(box)
+
+    def claimed() -> str:
+        box.start(file)
+        box.await_state("up")
+        box.stop()
+        return next(line.split()[-1] for line in reversed(requests(box)) if "claim" in line)
+
+    first, second = claimed(), claimed()
+    note = box.live() / "instance"
+    note.write_text(f"another-boot {first}\n")
+    third = claimed()
+
+    assert first == second
+    assert third != first
+
+
+@pytest.mark.parametrize("box", EACH_SHELL[:2], indirect=True)
+def test_killed_without_a_word_it_leaves_nothing_that_lasts(box: Box) -> None:
+    process = box.start(bundle(box))
+    box.await_state("up")
+
+    process.kill()
+    process.wait()
+
+    box.await_nothing_left()
+    assert box.sh(bundle(box), "status").returncode == 1
+
+
+@pytest.mark.parametrize("box", EACH_SHELL, indirect=True)
+def test_a_signal_to_all_of_it_at_once_ends_it_in_order(box: Box) -> None:
+    process = box.start(bundle(box))
+    box.await_state("up")
+
+    for one in box.processes():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            one.send_signal(signal.SIGTERM)
+
+    assert process.wait(10) == 0
+    box.await_nothing_left()
+    assert box.state()["state"] == "stopped"
+
+
+def test_while_it_runs_there_are_shells_a_sleep_and_the_client(box: Box) -> None:
+    box.start(bundle(box, beat="10"))
+    box.await_state("up")
+
+    kinds = sorted(" ".join(process.cmdline()[:2]) for process in box.processes())
+
+    assert len([words for words in kinds if "sleep" in words]) == 1
+    assert len(kinds) == 5, kinds
+    assert not [path for path in box.folder.rglob("*") if path.is_fifo()]
+    box.stop()
+
+
+def test_the_key_is_gone_from_memory_when_it_has_stopped(box: Box) -> None:
+    box.start(bundle(box))
+    box.await_state("up")
+    assert (box.live() / "key").stat().st_mode & 0o777 == 0o600
+    assert box.live().stat().st_mode & 0o777 == 0o700
+
+    box.stop()
+
+    assert not (box.live() / "key").exists()

@@ -1,0 +1,347 @@
+"""Bundles against the real gateway: under each shell and client they come back from whatever happens, and leave nothing behind."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from checker.control import Aim, Control, Verb
+from checker.model import EventKind, NodeName, Port, ProcessId
+from tests.bundles import SHELLS, Box, applets
+from tests.programs import require
+from tests.shell.stand_ins import CRONTAB, program
+from tests.sshd.accounts import Mode
+from tests.sshd.clients import Device
+from tests.sshd.harness import Gateway, gateway_at
+from tests.sshd.network import DEVICE, DEVICE_HOSTS, GATEWAY, GATEWAY_HOST, network
+from tests.sshd.services import Stranger
+from tests.sshd.waiting import until
+
+pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
+SCALED = {"BEAT": "1", "RETRY": "2"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kit:
+    """A shell, and the programs that it finds besides."""
+
+    shell: tuple[str, ...]
+    client: str
+    only_busybox: bool = False
+
+
+DROPBEAR = Kit(shell=SHELLS["ash"], client="dbclient", only_busybox=True)
+OPENSSH = Kit(shell=SHELLS["dash"], client="ssh")
+KITS = [
+    pytest.param(OPENSSH, id="dash-openssh"),
+    pytest.param(DROPBEAR, id="ash-busybox-dropbear"),
+    pytest.param(Kit(shell=SHELLS["bash"], client="ssh"), id="bash-openssh"),
+    pytest.param(Kit(shell=SHELLS["mksh"], client="ssh"), id="mksh-openssh"),
+    pytest.param(Kit(shell=SHELLS["yash"], client="dbclient"), id="yash-dropbear"),
+]
+
+
+@pytest.fixture(scope="module")
+def busybox(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return applets(tmp_path_factory.mktemp("busybox") / "bin")
+
+
+Boxes = Callable[[Kit], Box]
+
+
+@pytest.fixture
+def boxes(tmp_path: Path, busybox: Path) -> Iterator[Boxes]:
+    """Devices, each with a client of the kit's and no other."""
+    made: list[Box] = []
+
+    def new(kit: Kit) -> Box:
+        helper = {"ssh": "ssh-keygen", "dbclient": "dropbearkey"}[kit.client]
+        require(kit.client, helper)
+        folder = tmp_path / f"box {len(made)}"
+        programs = folder / "programs"
+        path: list[Path | str] = [programs, busybox] if kit.only_busybox else [programs, "/usr/bin", "/bin"]
+        box = Box(folder, kit.shell, path=path)
+        programs.mkdir()
+        for name in (kit.client, helper):
+            (programs / name).symlink_to(shutil.which(name) or name)
+        program(programs, "crontab", CRONTAB)
+        (programs / "crontab.txt").write_text("")
+        if not kit.only_busybox:
+            program(programs, "screen", "#!/bin/sh\nexit 1\n")
+        made.append(box)
+        return box
+
+    yield new
+    for box in made:
+        box.close()
+
+
+def built(gateway: Gateway, device: Device, box: Box, kit: Kit, *options: str, name: str = "bundle.sh", **settings: str) -> Path:
+    """The device's bundle as `reversi-client build` makes it, with other settings in its header."""
+    file = box.folder / name
+    words = ["build", device.node, "--home", str(gateway.home), "--output", str(file), "--client", kit.client, *options]
+    if "device" not in options:
+        words += ["--private-key", str(device.key)]
+    entry = "import sys; from client.cli import main; sys.exit(main())"
+    done = subprocess.run([sys.executable, "-c", entry, *words], capture_output=True, text=True, check=False, cwd=Path.cwd())
+    assert done.returncode == 0, done.stderr
+    text = file.read_text()
+    for setting, value in {**SCALED, "ROOT": str(box.root), "STARTED_BY": "cron", **settings}.items():
+        text, count = re.subn(rf"(?m)^{setting}=.*$", f"{setting}='{value}'", text)
+        assert count == 1
+    file.write_text(text)
+    return file
+
+
+def kill(gateway: Gateway, device: Device) -> None:
+    """As an operator does, again if the device was just reconnecting."""
+    aim = Aim(node=NodeName(device.node), port=Port(device.ports[0]))
+    until(lambda: Control(layout=gateway.layout).act(Verb.KILL, [aim])[0].done, "it is killed")
+
+
+def await_up(gateway: Gateway, device: Device, box: Box, *, after: ProcessId | None = None) -> ProcessId:
+    try:
+        return gateway.await_up(device, after=after)
+    except AssertionError as error:
+        raise AssertionError(f"{error}\n{box.log()}\n{box.state(device.node)}") from None
+
+
+@pytest.mark.parametrize("kit", KITS)
+def test_it_comes_back_from_a_kill_and_from_a_hang_and_leaves_nothing(gateway: Gateway, boxes: Boxes, kit: Kit) -> None:
+    box = boxes(kit)
+    device = gateway.add(gateway.service().target)
+    file = built(gateway, device, box, kit)
+    box.start(file)
+    first = await_up(gateway, device, box)
+
+    kill(gateway, device)
+    second = await_up(gateway, device, box, after=first)
+    client = box.client(kit.client)
+    client.send_signal(signal.SIGSTOP)
+    await_up(gateway, device, box, after=second)
+
+    assert not client.is_running() or client.status() == psutil.STATUS_ZOMBIE
+    box.await_state("up", device.node)
+    assert box.sh(file, "check").returncode == 0
+    assert box.stop() == 0
+    assert gateway.events(device, EventKind.CLONE) == ()
+
+
+def test_a_gateway_that_restarts_gets_its_devices_back(own_gateway: Gateway, boxes: Boxes) -> None:
+    own_gateway.start_sshd()
+    own_gateway.serve()
+    device = own_gateway.add(own_gateway.service().target)
+    box = boxes(DROPBEAR)
+    box.start(built(own_gateway, device, box, DROPBEAR))
+    first = await_up(own_gateway, device, box)
+
+    own_gateway.stop_sshd()
+    own_gateway.stop()
+    box.await_state("waiting", device.node)
+    own_gateway.start_sshd()
+    own_gateway.serve()
+
+    await_up(own_gateway, device, box, after=first)
+    box.stop()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a network namespace takes root")
+def test_a_link_that_swallows_everything_for_a_while(usual: Mode, boxes: Boxes) -> None:
+    kit = DROPBEAR
+    require("ip", "unshare", "nsenter")
+    with network() as net, gateway_at(usual, inside=net.inside(GATEWAY), host=GATEWAY_HOST) as far:
+        far.up()
+        target = Stranger(0, banner="SSH-2.0-far\r\n", inside=net.inside(DEVICE))
+        try:
+            device = far.add(f"127.0.0.1:{target.port},banner:SSH-2.0")
+            box = boxes(kit)
+            _, *words = net.inside(DEVICE)
+            box.start(built(far, device, box, kit), inside=[shutil.which("nsenter") or "nsenter", *words])
+            box.await_state("up", device.node)
+            far.probe(device)
+            first = far.await_up(device)
+
+            net.swallow(DEVICE_HOSTS[0])
+            until(lambda: "no answer to a beat" in box.log(), "the device finds out")
+            until(lambda: box.state(device.node)["state"] == "waiting", "it tries again")
+            net.pass_again(DEVICE_HOSTS[0])
+
+            box.await_state("up", device.node)
+            far.probe(device)
+            far.await_up(device, after=first)
+            box.stop()
+        finally:
+            target.close()
+
+
+def test_a_process_killed_without_a_word_is_taken_over_by_the_next(gateway: Gateway, boxes: Boxes) -> None:
+    box = boxes(DROPBEAR)
+    device = gateway.add(gateway.service().target)
+    file = built(gateway, device, box, DROPBEAR)
+    process = box.start(file)
+    first = await_up(gateway, device, box)
+    client = box.client("dbclient")
+    client.send_signal(signal.SIGSTOP)
+    process.kill()
+    process.wait()
+
+    box.start(file)
+
+    await_up(gateway, device, box, after=first)
+    client.send_signal(signal.SIGCONT)
+    box.stop()
+
+
+@pytest.mark.parametrize("kit", [OPENSSH, DROPBEAR], ids=["openssh", "dropbear"])
+def test_two_forwards_one_of_them_to_another_machine(gateway: Gateway, boxes: Boxes, kit: Kit) -> None:
+    box = boxes(kit)
+    neighbour = Stranger(0, banner="SSH-2.0-neighbour\r\n", host="127.0.0.2")
+    try:
+        device = gateway.add(gateway.service().target, f"127.0.0.2:{neighbour.port},banner:SSH-2.0-neighbour")
+        box.start(built(gateway, device, box, kit))
+
+        await_up(gateway, device, box)
+        gateway.await_up(device, 1)
+
+        box.stop()
+    finally:
+        neighbour.close()
+
+
+def test_a_public_forward_listens_for_everybody(gateway: Gateway, boxes: Boxes) -> None:
+    box = boxes(DROPBEAR)
+    device = gateway.add(gateway.service().target, options=("--public",))
+
+    box.start(built(gateway, device, box, DROPBEAR))
+
+    await_up(gateway, device, box)
+    until(lambda: listens(device.ports[0], "127.0.0.2"), "it listens elsewhere too")
+    box.stop()
+
+
+def listens(port: int, host: str) -> bool:
+    with socket.socket() as trial:
+        return trial.connect_ex((host, port)) == 0
+
+
+def test_a_second_device_with_the_same_key_is_told_to_wait(gateway: Gateway, boxes: Boxes) -> None:
+    first, second = boxes(OPENSSH), boxes(DROPBEAR)
+    device = gateway.add(gateway.service().target)
+    first.start(built(gateway, device, first, OPENSSH))
+    session = await_up(gateway, device, first)
+
+    second.start(built(gateway, device, second, DROPBEAR))
+
+    assert "asks to wait" in second.await_state("waiting", device.node)["error"]
+    assert gateway.await_up(device) == session
+    gateway.await_event(EventKind.CLONE, device)
+    second.stop()
+    first.stop()
+
+
+@pytest.mark.parametrize("kit", [OPENSSH, DROPBEAR], ids=["openssh", "dropbear"])
+def test_another_host_key_than_the_pinned_one_is_never_trusted(gateway: Gateway, boxes: Boxes, tmp_path: Path, kit: Kit) -> None:
+    box = boxes(kit)
+    device = gateway.add(gateway.service().target)
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / "other")], check=True)
+    other = " ".join((tmp_path / "other.pub").read_text().split()[:2])
+
+    box.start(built(gateway, device, box, kit, HOST_KEYS=other))
+
+    box.await_state("waiting", device.node)
+    until(lambda: any("sleep" in p.cmdline() and 50 <= int(p.cmdline()[-1]) <= 66 for p in box.processes()), "it waits a minute")
+    box.stop()
+
+
+def test_a_key_that_the_gateway_does_not_know_waits_five_minutes(gateway: Gateway, boxes: Boxes) -> None:
+    box = boxes(DROPBEAR)
+    device = gateway.add(gateway.service().target)
+    file = built(gateway, device, box, DROPBEAR)
+    gateway.ok("node", "remove", device.node, "--yes")
+
+    box.start(file)
+
+    box.await_state("waiting", device.node)
+    until(lambda: any("sleep" in p.cmdline() and 300 <= int(p.cmdline()[-1]) <= 330 for p in box.processes()), "it waits five minutes")
+    box.stop()
+
+
+def test_a_device_makes_its_own_key_and_the_line_that_it_prints_registers_it(gateway: Gateway, boxes: Boxes) -> None:
+    kit = DROPBEAR
+    box = boxes(kit)
+    device = gateway.add(gateway.service().target)
+    file = built(gateway, device, box, kit, "--key", "device")
+
+    installed = box.sh(file, "install", "--offline")
+    line = installed.stdout.strip()
+    checker = f"reversi-checker() {{ {' '.join(gateway.mode.install.words[:1])} -c 'from checker.cli import main; main()' \"$@\"; }}"
+    if len(gateway.mode.install.words) == 1:
+        checker = f'reversi-checker() {{ {gateway.mode.install.words[0]} "$@"; }}'
+    registered = subprocess.run(
+        ["bash", "-c", f"{checker}\n{line}"], capture_output=True, text=True, check=False, **gateway.spawn_options()
+    )
+
+    assert installed.returncode == 0, installed.stderr
+    assert registered.returncode == 0, registered.stderr
+    box.sh(file, "install")
+    await_up(gateway, device, box)
+    box.sh(file, "uninstall")
+    box.await_nothing_left()
+    assert [path for path in box.root.rglob("*") if not path.is_dir()] == []
+    assert list(box.user_home.iterdir()) == []
+
+
+def installed_and_up(gateway: Gateway, device: Device, box: Box, file: Path) -> ProcessId:
+    done = box.sh(file, "install")
+    assert done.returncode == 0, done.stderr
+    return await_up(gateway, device, box)
+
+
+def test_an_upgrade_is_confirmed_by_a_good_verdict(gateway: Gateway, boxes: Boxes) -> None:
+    kit = OPENSSH
+    box = boxes(kit)
+    device = gateway.add(gateway.service().target)
+    first = installed_and_up(gateway, device, box, built(gateway, device, box, kit))
+    newer = built(gateway, device, box, kit, name="newer.sh", VERSION="9", TRIAL="30")
+
+    done = box.sh(newer, "upgrade")
+
+    assert done.returncode == 0, done.stderr
+    await_up(gateway, device, box, after=first)
+    until(lambda: not (box.installed / f"{device.node}.sh.old").exists(), "it is confirmed")
+    assert "VERSION='9'" in (box.installed / f"{device.node}.sh").read_text()
+    assert box.sh(newer, "upgrade").stderr.endswith("is this one\n")
+    assert box.sh(newer, "uninstall").returncode == 0
+    box.await_nothing_left()
+
+
+def test_an_upgrade_without_a_tunnel_is_taken_back(gateway: Gateway, boxes: Boxes) -> None:
+    box = boxes(DROPBEAR)
+    device = gateway.add(gateway.service().target)
+    older = built(gateway, device, box, DROPBEAR)
+    first = installed_and_up(gateway, device, box, older)
+    before = (box.installed / f"{device.node}.sh").read_text()
+    newer = built(gateway, device, box, DROPBEAR, name="newer.sh", GATEWAYS="127.0.0.1:1", TRIAL="3")
+
+    refused = box.sh(newer, "upgrade")
+    done = box.sh(newer, "upgrade", "--offline")
+
+    assert refused.returncode == 2
+    assert "the installed one stays" in refused.stderr
+    assert done.returncode == 0, done.stderr
+    until(lambda: (box.installed / f"{device.node}.sh").read_text() != before, "the newer one is there")
+    until(lambda: (box.installed / f"{device.node}.sh").read_text() == before, "the older one is back")
+    await_up(gateway, device, box, after=first)
+    assert box.sh(older, "uninstall").returncode == 0
+    box.await_nothing_left()
