@@ -18,8 +18,9 @@ from checker.config import Config, home_layout
 from checker.control import Control
 from checker.holders import read_listeners
 from checker.model import Forward, Node, NodeName, Port, parse_expect, parse_name, parse_target
+from checker.nodefile import node_toml
 from checker.provision import client_config, host_key_line
-from checker.registry import gate_command, node_toml, write_keys
+from checker.registry import gate_command, write_keys
 from demo.processes import DemoFailed, end_all, ended_after, environment, program, start, tail
 from demo.stage import temporary_home
 

@@ -88,9 +88,10 @@ def answer_alone(layout: Layout, asked: Asked) -> Reply:
 
 
 def main() -> None:
-    """The gate's other half: `python -m checker.alone [--home DIR] --node NAME`."""
+    """The gate's other half: `python -m checker.alone [--home DIR] [--key WHICH] --node NAME`."""
     parser = argparse.ArgumentParser(prog="checker.alone")
     parser.add_argument("--home")
+    parser.add_argument("--key", default="")
     parser.add_argument("--node", required=True)
     arguments = parser.parse_args()
     logging.getLogger().addHandler(logging.NullHandler())  # stderr is the node's; events tell the admin
@@ -98,6 +99,7 @@ def main() -> None:
         node=arguments.node,
         peer=" ".join(os.environ.get("SSH_CONNECTION", "").split(" ")[:2]),
         command=os.environ.get("SSH_ORIGINAL_COMMAND", ""),
+        key=arguments.key,
     )
     try:
         reply = answer_alone(find_layout(arguments.home, {}), asked)

@@ -43,7 +43,7 @@ def exit_code_of(error: CheckerError) -> ExitCode:
 
 def build_parser() -> argparse.ArgumentParser:
     """The whole grammar, each verb with an example."""
-    from checker import commands, node_commands
+    from checker import commands, install_commands, node_commands, publish_commands
 
     parser = argparse.ArgumentParser(
         prog=PROG,
@@ -56,6 +56,8 @@ def build_parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     commands.add_to(verbs)
     node_commands.add_to(verbs)
+    publish_commands.add_to(verbs)
+    install_commands.add_to(verbs)
     return parser
 
 

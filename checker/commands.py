@@ -16,7 +16,8 @@ from checker.control import Aim, Control, Outcome, Verb, outcome_json
 from checker.model import Event, Forward, InvalidValue, NodeName, Status, Tunnel, is_stale, joined, parse_port, tunnel_json
 from checker.registry import Registry, read_registry
 from checker.store import StateFile, StateMissing, Sweep, event_row, open_reader
-from checker.table import age, aligned, clock
+from checker.table import age, aligned, clock, today
+from checker.unregistered import aims_at, unregistered_json, unregistered_seen
 
 if TYPE_CHECKING:
     Verbs = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - argparse has no public name for it
@@ -107,16 +108,22 @@ def what_was_seen(layout: Layout) -> tuple[tuple[Tunnel, ...], Sweep | None]:
 
 def cmd_status(args: argparse.Namespace, layout: Layout) -> ExitCode:
     registry = registry_of(layout)
-    chosen = [registry.node(name).name for name in args.node] or list(registry.nodes)
+    strangers = [one for one in unregistered_seen(layout, registry) if not args.node or one[0].node in args.node]
+    names = {one.node for one, _ in strangers}
+    chosen = [registry.node(name).name for name in args.node if name not in names] if args.node else list(registry.nodes)
     seen, swept = what_was_seen(layout)
     rows = [(forward, tunnel) for forward, tunnel in joined(registry.forwards, seen) if forward.node in chosen]
     every_s = swept.every_s if swept else load_config(layout.config).policy.probe_every_s
     if args.json:
         document = {"schema": 1, "now": time.time(), "swept_at": swept.swept_at if swept else None, "probe_every_s": every_s}
-        print(json.dumps({**document, "tunnels": [tunnel_json(forward, tunnel) for forward, tunnel in rows]}, indent=2))
+        shown = {"tunnels": [tunnel_json(forward, tunnel) for forward, tunnel in rows], "unregistered": unregistered_json(strangers)}
+        print(json.dumps({**document, **shown}, indent=2))
     else:
-        print(aligned([HEADINGS, *(status_row(forward, tunnel, every_s, time.time()) for forward, tunnel in rows)]))
-    return ExitCode.OK if all(tunnel.status is Status.UP for _, tunnel in rows) else ExitCode.NOT_UP
+        lines = [status_row(forward, tunnel, every_s, time.time()) for forward, tunnel in rows]
+        unknown = [status_row(one.forward, tunnel, every_s, time.time()) for one, tunnel in strangers]
+        print(aligned([HEADINGS, *lines, *([*line[:2], "unregistered", *line[3:]] for line in unknown)]))
+    awaited = [row for row in rows if not registry.nodes[row[0].node].barred(today())]  # who is out on purpose is no trouble
+    return ExitCode.OK if all(tunnel.status is Status.UP for _, tunnel in (*awaited, *strangers)) else ExitCode.NOT_UP
 
 
 HEADINGS = ("NODE", "PORT", "TARGET", "STATUS", "PROBED", "LATENCY", "PID", "PEER", "SINCE", "DETAIL")
@@ -157,7 +164,8 @@ def aims_for(registry: Registry, word: str) -> list[Aim]:
 def cmd_act(args: argparse.Namespace, layout: Layout) -> ExitCode:
     verb: Verb = args.verb
     registry = registry_of(layout)
-    aims = [aim for word in args.target for aim in aims_for(registry, word)]
+    strangers = unregistered_seen(layout, registry)
+    aims = [aim for word in args.target for aim in aims_at(strangers, word) or aims_for(registry, word)]
     if verb is not Verb.PROBE and (args.dry_run or not confirmed(args, verb, aims)):
         outcomes = [Outcome(node=aim.node, port=aim.port, done=False, sentence=f"would {verb}") for aim in aims]
         tell_outcomes(args, verb, outcomes)
@@ -183,11 +191,15 @@ def act_code(verb: Verb, outcomes: Sequence[Outcome]) -> ExitCode:
 
 
 def confirmed(args: argparse.Namespace, verb: Verb, aims: Sequence[Aim]) -> bool:
+    """Whether to go on with this verb."""
+    return agreed(args, f"{verb} {', '.join(f'{aim.node}:{aim.port}' for aim in aims)}")
+
+
+def agreed(args: argparse.Namespace, what: str) -> bool:
     """Whether to go on: asked at a terminal, unless `--yes`."""
     if args.yes or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return True
-    named = ", ".join(f"{aim.node}:{aim.port}" for aim in aims)
-    print(f"{verb} {named}? [y/N] ", end="", file=sys.stderr, flush=True)
+    print(f"{what}? [y/N] ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 

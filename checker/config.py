@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import os
 import pwd
 import tomllib
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from checker.keys import parse_public_key
 from checker.model import CheckerError, InvalidValue, Policy, parse_port, parse_target
 
 
@@ -96,6 +98,25 @@ def find_layout(home: str | None, environ: Mapping[str, str]) -> Layout:
     return home_layout(Path(state) / "reversi")
 
 
+MOST_PORTS = 4000
+"""Of the shared key; OpenSSH 9.2 voids a key line that permits 4,150."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedKey:
+    """The one key of all devices that the original reversi set up."""
+
+    enabled: bool = False
+    public_keys: tuple[str, ...] = ()
+    ports: range = field(default=range(50000, 51000))
+    """Where devices that are not registered may listen."""
+
+    @property
+    def open_ports(self) -> range:
+        """The same, and none while it is off."""
+        return self.ports if self.enabled else range(0)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """`reversi.toml`, with what it leaves out filled in."""
@@ -107,6 +128,13 @@ class Config:
     """Whose members may kill, reset and probe, besides root and the daemon's own user."""
     policy: Policy = field(default_factory=Policy)
     probes_at_once: int = 256
+    requests_a_minute: int = 120
+    """Of one node; beats are none."""
+    haproxy_reload: str | None = None
+    """The command that has HAProxy read its files again; None: as an installed gateway does it, nothing in a home."""
+    publish_on: tuple[str, ...] = ()
+    """The addresses that HAProxy binds; empty: all."""
+    shared_key: SharedKey = field(default_factory=SharedKey)
 
     @property
     def tunnel_uid(self) -> int:
@@ -125,7 +153,11 @@ POLICY_KEYS = {
     "quiet_s": (1.0, 86400.0),
 }
 """What an admin may set of the policy, and from where to where."""
-KEYS = ("tunnel_user", "gateway", "operators_group", "ports", "probes_at_once", *POLICY_KEYS)
+KEYS = (
+    "tunnel_user", "gateway", "operators_group", "ports",
+    "probes_at_once", "requests_a_minute", "haproxy_reload", "publish_on", "shared_key", *POLICY_KEYS,
+)
+SHARED_KEY_KEYS = ("enabled", "public_key", "ports")
 
 
 def refuse_unknown(path: Path, where: str, given: Iterable[str], known: Iterable[str]) -> None:
@@ -179,6 +211,16 @@ def address_in(path: Path, value: Any) -> str:
         raise ConfigError(path, f"gateway: {error}") from error
 
 
+def addresses_in(path: Path, value: Any) -> tuple[str, ...]:
+    """A list of IP addresses of this machine. Raises ConfigError."""
+    try:
+        if isinstance(value, list) and value and all(isinstance(one, str) and "%" not in one for one in value):
+            return tuple(str(ipaddress.ip_address(one)) for one in value)
+    except ValueError:
+        pass
+    raise ConfigError(path, f"publish_on must be a list of IP addresses, as in ['203.0.113.7'], not {value!r}")
+
+
 def ports_in(path: Path, value: Any) -> range:
     """`LOWEST-HIGHEST`. Raises ConfigError."""
     low, dash, high = text_in(path, "ports", value).partition("-")
@@ -205,6 +247,30 @@ def policy_in(path: Path, table: Mapping[str, Any]) -> Policy:
     return Policy(**{**{f.name: getattr(defaults, f.name) for f in fields(defaults)}, **given})
 
 
+def shared_key_in(path: Path, table: Any, allotted: range) -> SharedKey:
+    """The `[shared_key]` table. Raises ConfigError."""
+    if not isinstance(table, dict):
+        raise ConfigError(path, "shared_key must be a table; write [shared_key]")
+    refuse_unknown(path, "shared_key: ", table, SHARED_KEY_KEYS)
+    enabled = table.get("enabled", False)
+    if not isinstance(enabled, bool):
+        raise ConfigError(path, f"shared_key: enabled must be true or false, not {enabled!r}")
+    given = table.get("public_key", [])
+    given = [given] if isinstance(given, str) else given
+    try:
+        keys = tuple(parse_public_key(text_in(path, "shared_key: public_key", key)) for key in given)
+    except (InvalidValue, TypeError) as error:
+        raise ConfigError(path, f"shared_key: public_key must be a public key, or a list of them: {error}") from error
+    if enabled and not keys:
+        raise ConfigError(path, "shared_key: public_key is missing; give the line of the .pub file that belongs to the devices' key")
+    ports = ports_in(path, table["ports"]) if "ports" in table else SharedKey().ports
+    if len(ports) > MOST_PORTS:
+        raise ConfigError(path, f"shared_key: ports has {len(ports)} ports; sshd takes {MOST_PORTS} at most on one key line")
+    if enabled and ports.start < allotted.stop and allotted.start < ports.stop:
+        raise ConfigError(path, "shared_key: ports and ports overlap; registered nodes need a range that the shared key can not take from")
+    return SharedKey(enabled=enabled, public_keys=keys, ports=ports)
+
+
 def load_config(path: Path) -> Config:
     """`reversi.toml`; where there is none, the defaults. Raises ConfigError."""
     table = read_toml(path) if is_there(path) else {}
@@ -213,12 +279,17 @@ def load_config(path: Path) -> Config:
     gateway = [gateway] if isinstance(gateway, str) else gateway
     if not isinstance(gateway, list):
         raise ConfigError(path, "gateway must be a list of HOST:PORT")
+    policy = policy_in(path, table)
     return Config(
         tunnel_user=text_in(path, "tunnel_user", table["tunnel_user"]) if "tunnel_user" in table else current_user(),
         gateway=tuple(address_in(path, address) for address in gateway),
         operators_group=text_in(path, "operators_group", table["operators_group"]) if "operators_group" in table else "",
-        policy=policy_in(path, table),
+        policy=policy,
         probes_at_once=whole_in(path, "probes_at_once", table.get("probes_at_once", 256), 1, 1024),
+        requests_a_minute=whole_in(path, "requests_a_minute", table.get("requests_a_minute", 120), 10, 1_000_000),
+        haproxy_reload=text_in(path, "haproxy_reload", table["haproxy_reload"]) if "haproxy_reload" in table else None,
+        publish_on=addresses_in(path, table["publish_on"]) if "publish_on" in table else (),
+        shared_key=shared_key_in(path, table.get("shared_key", {}), policy.ports),
     )
 
 

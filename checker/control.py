@@ -153,6 +153,23 @@ class Control:
         except (DaemonAbsent, NotAllowed):
             return  # it looks for itself within a few seconds
 
+    def changed(
+        self, clauses: Sequence[tuple[NodeName, Port | None, str]], renamed: Sequence[tuple[NodeName, NodeName]] = ()
+    ) -> str:
+        """Tell daemon and log what was changed in the registry; why the log could not be told, empty where it was.
+
+        A daemon sees by itself who was renamed (old name, new name); the state file has to be told.
+        """
+        from checker.journal import events_of, write_down
+        from checker.store import event_row
+
+        events = events_of(clauses, operator_name())
+        try:
+            ask(self.layout, {"verb": "reload", "events": [event_row(event) for event in events]}, within_s=10.0)
+        except (DaemonAbsent, NotAllowed):
+            return write_down(self.layout, events, renamed)
+        return ""
+
     def act(self, verb: Verb, aims: Sequence[Aim]) -> tuple[Outcome, ...]:
         """Do it to each, in order; one that fails stops no other. Raises NotAllowed, and CheckerError where nothing could be tried."""
         if self.read_only:

@@ -19,15 +19,19 @@ from checker.beats import remove_dead, uptime_s
 from checker.config import Config, Layout
 from checker.control import Verb, aim_from, outcome_json
 from checker.door import credentials, listen, operator_uids
+from checker.following import follow_registry
 from checker.gateway import Gateway
 from checker.holders import session_above
 from checker.judge import CannotKill, Kill
 from checker.ledger import Ledger
-from checker.model import CheckerError, EventKind, Forward, NodeName, ProcessId
-from checker.registry import Cache, Registry, gate_command, locked, read_registry, stamp, write_keys
+from checker.limits import Crowd, Limit, Limits
+from checker.model import CheckerError, EventKind, Forward, NodeName, ProcessId, printable
+from checker.notify import tell
+from checker.registry import Cache, Registry, read_registry, stamp
 from checker.schedule import Schedule
+from checker.spool import event_in
 from checker.store import StateFile, Sweep
-from checker.wire import MALFORMED, Malformed, Reply, decode_asked, encode_reply, refusal
+from checker.wire import ANY_NODE, MALFORMED, Asked, Malformed, Reply, decode_asked, encode_reply, refusal
 
 log = logging.getLogger(__name__)
 FLUSH_EVERY_S = 0.5
@@ -42,7 +46,15 @@ SOON_S = 0.3
 """After a node connected, or lost its connection, until it is looked at."""
 READ_WITHIN_S = 5.0
 MAX_MESSAGE = 1 << 16
+BACKLOG = 1024
+"""A gate that finds no room does the work itself, at twenty times the cost."""
 ACKNOWLEDGED = b".\n"
+
+
+SHARED_AT_ONCE = 64
+"""Requests with the shared key under way from one address: a whole mesh may be behind it."""
+SHARED_TIMES = 10
+"""And so many times what one node may ask a minute."""
 
 
 class DaemonRuns(CheckerError):
@@ -80,9 +92,13 @@ class Daemon:
         self.wake = asyncio.Event()
         self.stopping = asyncio.Event()
         self.verdicts: dict[NodeName, int] = {}
+        self.telling = asyncio.Lock()
         self.stamp: object = None
         self.cache: Cache = {}
         self.operators = operator_uids(config)
+        self.limits = Limits(Limit(a_minute=config.requests_a_minute))
+        self.shared_limits = Limits(Limit(at_once=SHARED_AT_ONCE, a_minute=SHARED_TIMES * config.requests_a_minute))
+        self.crowd = Crowd(self.operators | {self.gateway.watcher.uid})
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Serve until SIGTERM or SIGINT."""
@@ -90,7 +106,7 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(number, self.stopping.set)
         listener = listen(self.layout.socket)
-        server = await asyncio.start_unix_server(self.serve, sock=listener, limit=MAX_MESSAGE)
+        server = await asyncio.start_unix_server(self.serve, sock=listener, limit=MAX_MESSAGE, backlog=BACKLOG)
         self.follow(self.gateway.registry)
         self.ledger.tell(EventKind.GATEWAY, f"the daemon started, process {os.getpid()}")
         await asyncio.to_thread(clear_verdicts, self.layout.run, self.gateway.registry)
@@ -109,8 +125,10 @@ class Daemon:
             tasks = [group.create_task(repeat(chore, every_s), name=chore.__name__) for chore, every_s in chores]
             tasks.append(group.create_task(self.gateway.watcher.lateness.run(), name="lateness"))
             tasks.append(group.create_task(self.sweep(), name="sweep"))
+            tell("READY=1")
             ready()
             await self.stopping.wait()
+            tell("STOPPING=1")
             server.close()  # without waiting: a check that is under way may take a quarter of a minute
             for task in tasks:
                 task.cancel()
@@ -154,12 +172,16 @@ class Daemon:
     async def tell_verdict(self, name: NodeName) -> None:
         """Bring the file that the node's beat loop reads up to date."""
         node = self.gateway.registry.nodes.get(name)
-        verdict = self.gateway.verdict(node) if node else 0
-        if self.verdicts.get(name) != verdict:
+        if node is None:
+            return  # nobody of that name beats; and what an operator calls a node may be any path
+        async with self.telling:  # else an older verdict could be written over a newer one
+            verdict = self.gateway.verdict(node)
+            if self.verdicts.get(name) == verdict:
+                return
             try:
                 await asyncio.to_thread(replace_text, self.layout.run / name, f"{verdict}\n")
             except OSError as error:
-                log.error("the verdict of %s can not be written to %s: %s", name, self.layout.run, error.strerror)  # noqa: TRY400 - the sentence is all
+                self.ledger.complain(f"the verdict of {name} can not be written to {self.layout.run}: {error.strerror}")
                 return
             self.verdicts[name] = verdict
 
@@ -168,6 +190,7 @@ class Daemon:
         every_s = self.config.policy.probe_every_s
         if self.schedule.overdue_s(time.monotonic()) > every_s:
             return
+        tell("WATCHDOG=1")  # of a sweep that does not keep its time there is none: systemd starts us anew
         self.ledger.sweep = Sweep(pid=os.getpid(), swept_at=time.time(), every_s=every_s)
         try:
             await asyncio.to_thread(write_mark, self.layout.run, every_s)
@@ -188,21 +211,27 @@ class Daemon:
             self.ledger.complain(f"{error}; the registry stays as it was last read")
             return
         self.stamp = seen
-        self.follow(registry)
+        for old, new in self.follow(registry):
+            self.verdicts.pop(old, None)
+            await self.tell_verdict(new)
+            await asyncio.to_thread(link_verdict, self.layout.run, old, new)
         try:
-            await asyncio.to_thread(self.bring_keys_in_line)
+            await asyncio.to_thread(follow_registry, self.layout)  # so a file edited by hand takes effect
         except CheckerError as error:
             self.ledger.complain(str(error))
 
-    def bring_keys_in_line(self) -> None:
-        """The key file follows the registry: so a file edited by hand takes effect. Raises ConfigError."""
-        with locked(self.layout):
-            write_keys(self.layout, gate_command(self.layout))
-
-    def follow(self, registry: Registry) -> None:
-        self.gateway.use(registry)
-        self.schedule.use(registry, time.monotonic())
+    def follow(self, registry: Registry) -> tuple[tuple[NodeName, NodeName], ...]:
+        """From now on the registry is this; the nodes that have another name since, old and new."""
+        renamed = self.gateway.use(registry)
+        self.schedule.use(registry, time.monotonic(), self.ledger.sightings.forwards)
         self.wake.set()
+        return renamed
+
+    def watch_unregistered(self) -> None:
+        """The sweep follows what the shared key brought."""
+        if self.ledger.sightings.take_news():
+            self.schedule.use(self.gateway.registry, time.monotonic(), self.ledger.sightings.forwards)
+            self.wake.set()
 
     async def collect_spool(self) -> None:
         """Take over what sessions did while no daemon answered."""
@@ -213,6 +242,10 @@ class Daemon:
 
     async def prune(self) -> None:
         """Forget what is too old, and the beats of connections that ended without cleaning up."""
+        self.limits.forget(time.monotonic())
+        self.shared_limits.forget(time.monotonic())
+        self.gateway.shared.follow()
+        await asyncio.to_thread(self.gateway.shared.forget_ended)
         await asyncio.to_thread(remove_dead, self.layout.spool)
         if self.ledger.store is None:
             return
@@ -222,7 +255,11 @@ class Daemon:
             log.error("%s", error)  # noqa: TRY400 - the sentence is all
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection to the socket: one message, one answer."""
+        """One connection to the socket: one message, one answer; a stranger has but a few at a time."""
+        uid = credentials(writer)[1]
+        if not self.crowd.enter(uid):
+            writer.close()
+            return
         try:
             async with asyncio.timeout(READ_WITHIN_S):
                 message = await reader.read(MAX_MESSAGE)
@@ -236,6 +273,7 @@ class Daemon:
         except (TimeoutError, ConnectionError):
             return
         finally:
+            self.crowd.leave(uid)
             writer.close()
 
     async def respond(self, message: bytes, writer: asyncio.StreamWriter) -> bytes:
@@ -254,14 +292,28 @@ class Daemon:
             asked = decode_asked(message)
         except Malformed as error:
             return encode_reply(refusal(str(error), MALFORMED))
+        shared = asked.node == ANY_NODE
+        limits = self.shared_limits if shared else self.limits
+        node = NodeName(asked.peer.partition(" ")[0] if shared else asked.node)
+        over = limits.enter(node, time.monotonic())
+        if over is not None:
+            return encode_reply(self.gateway.put_off(asked, over))
+        try:
+            return encode_reply(await self.answer(asked, pid))
+        finally:
+            limits.leave(node)
+
+    async def answer(self, asked: Asked, pid: int) -> Reply:
+        """What the node is answered, its verdict's file and the state file being in order by then."""
         caller: ProcessId | None = await asyncio.to_thread(session_above, pid, self.gateway.watcher.uid)
         reply: Reply = await self.gateway.answer(asked, caller)
+        self.watch_unregistered()
         if "\0" in reply.answer:  # a hold: what the last sweep saw was before it
             await self.tell_verdict(NodeName(asked.node))
             await self.ledger.flush()  # whose connection it is must outlive us
             self.schedule.soon(NodeName(asked.node), time.monotonic() + SOON_S)
             self.wake.set()
-        return encode_reply(reply)
+        return reply
 
     async def for_operator(self, message: bytes, uid: int) -> dict[str, Any]:
         """What an operator is told."""
@@ -273,11 +325,17 @@ class Daemon:
             if uid not in self.operators:
                 return {"error": f"uid {uid} may not {verb}: join the operators' group, or use sudo"}
             if verb == "reload":
+                told = [event_in(row) for row in request.get("events", ())]
                 await self.look_at_registry()
+                self.ledger.events.extend(event for event in told if event.kind is EventKind.REGISTRY)
+                for name in {event.node for event in told if event.node}:
+                    self.schedule.soon(name, time.monotonic() + SOON_S)
+                self.wake.set()
+                await self.ledger.flush()
                 return {}
             aims = [aim_from(aim) for aim in request["aims"]]
-            outcomes = await self.gateway.act(Verb(verb), aims, str(request["operator"]))
-        except (ValueError, KeyError, TypeError) as error:
+            outcomes = await self.gateway.act(Verb(verb), aims, printable(str(request["operator"])))
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             return {"error": f"a malformed request: {error!r}"}
         for node in {aim.node for aim in aims}:
             await self.tell_verdict(node)
@@ -304,6 +362,14 @@ def replace_text(path: Path, text: str) -> None:
     temporary.replace(path)
 
 
+def link_verdict(folder: Path, old: NodeName, new: NodeName) -> None:
+    """The beat loop of a connection that was opened under the old name reads the verdict of the new one."""
+    temporary = folder / f".{old}.new"
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(new)
+    temporary.replace(folder / old)
+
+
 def clear_verdicts(folder: Path, registry: Registry) -> None:
     """Verdicts of another life of the daemon are worth nothing: every node hears 0 until it was looked at."""
     for name in registry.nodes:
@@ -322,11 +388,29 @@ def prepare_folders(layout: Layout, tunnel_uid: int) -> None:
     try:
         layout.run.mkdir(parents=True, exist_ok=True)
         layout.run.chmod(0o755)
-        layout.spool.mkdir(parents=True, exist_ok=True)
-        layout.spool.chmod(0o700)
-        if layout.spool.stat().st_uid != tunnel_uid:
-            os.chown(layout.spool, tunnel_uid, -1)
+        prepare_spool(layout.spool, tunnel_uid)
         layout.state.parent.mkdir(parents=True, exist_ok=True)
         layout.nodes.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CheckerError(f"{error.filename} can not be prepared ({error.strerror}); check its permissions") from error
+
+
+def prepare_spool(spool: Path, tunnel_uid: int) -> None:
+    """The tunnel user's directory, which others can not enter. Raises OSError, CheckerError.
+
+    On an installed gateway `init` made it, and its group is the daemon's, whose account is neither root nor the tunnel user.
+    """
+    if os.geteuid() not in (0, tunnel_uid):
+        if not spool.is_dir() or spool.stat().st_uid != tunnel_uid or not os.access(spool, os.R_OK | os.W_OK | os.X_OK):
+            raise CheckerError(f"{spool} must belong to the tunnel user, and be ours to clear; run: sudo reversi-checker init")
+        return
+    spool.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle = os.open(spool, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)  # a link would give away what it leads to
+    try:
+        found = os.fstat(handle)
+        if found.st_mode & 0o007:
+            os.fchmod(handle, 0o700)
+        if found.st_uid != tunnel_uid:
+            os.fchown(handle, tunnel_uid, -1)
+    finally:
+        os.close(handle)

@@ -11,7 +11,8 @@ import sys
 ACKNOWLEDGED_WITHIN_S = 3.0
 """A daemon that has not even taken the request by then is as good as none."""
 ANSWERED_WITHIN_S = 45.0
-UNAVAILABLE = 69
+MOST_OF_A_REQUEST = 8192
+"""Bytes; more than the daemon takes for a request, and less than it takes for a message."""
 
 
 def ask(path: bytes, message: bytes) -> bytes:
@@ -35,17 +36,18 @@ def ask(path: bytes, message: bytes) -> bytes:
 
 
 def main(arguments: list[str]) -> None:
-    """Answer one request; `--home DIR` may stand before `--node NAME`."""
-    if len(arguments) not in (2, 4):
-        posix.write(2, b"usage: gate.py [--home DIR] --node NAME\n")
-        posix._exit(64)  # noqa: SLF001 - it has no other name where `os` is not imported
+    """Answer one request; `--home DIR` and `--key WHICH` may stand before `--node NAME`."""
     words = [word.encode(sys.getfilesystemencoding(), "surrogateescape") for word in arguments]
-    home = words[1] if words[0] == b"--home" else None
-    node = words[-1]
-    command = posix.environ.get(b"SSH_ORIGINAL_COMMAND", b"")
+    options = dict(zip(words[::2], words[1::2], strict=False))
+    if len(words) % 2 or b"--node" not in options:
+        posix.write(2, b"usage: gate.py [--home DIR] [--key WHICH] --node NAME\n")
+        posix._exit(64)  # noqa: SLF001 - it has no other name where `os` is not imported
+    home = options.get(b"--home", b"/run/reversi")
+    key = (options[b"--key"],) if b"--key" in options else ()
+    command = posix.environ.get(b"SSH_ORIGINAL_COMMAND", b"")[:MOST_OF_A_REQUEST]
     peer = b" ".join(posix.environ.get(b"SSH_CONNECTION", b"").split(b" ")[:2])
     try:
-        answer = ask((home or b"/run/reversi") + b"/checker.sock", b"\0".join((b"gate", node, peer, command)))
+        answer = ask(home + b"/checker.sock", b"\0".join((b"gate", options[b"--node"], peer, command, *key)))
     except OSError:
         python = sys.executable
         posix.execv(python, [python, "-I", "-m", "checker.alone", *arguments])

@@ -14,8 +14,10 @@ from checker.beats import beat_file
 from checker.config import Config, Layout
 from checker.control import Aim, Outcome, Verb
 from checker.judge import CannotKill, Judgement, Kill, Recheck
+from checker.keys import NEW
 from checker.kill import Freed, Spared
 from checker.ledger import Ledger
+from checker.limits import HELD_AT_ONCE, TRY_LATER, Over
 from checker.model import (
     EventKind,
     ExpectKind,
@@ -31,13 +33,14 @@ from checker.model import (
     parse_expect,
     printable,
 )
-from checker.registry import Registry, gate_command
+from checker.registry import Registry, gate_command, renames
+from checker.rights import Rights
+from checker.shared_door import SharedDoor
+from checker.table import today
 from checker.watch import Held, Watcher
-from checker.wire import Asked, Check, Claim, Hold, Malformed, OldCheck, Reply, Version, refusal
+from checker.wire import Asked, Check, Claim, Hold, Malformed, OldCheck, Reply, Request, Version, refusal
 
 log = logging.getLogger(__name__)
-CLONE_WAITS_S = 60
-"""What a second instance with a node's key is told while the first one is healthy."""
 REFUSALS_A_MINUTE = 20
 """Refused requests of one node that become events; a device repeats itself, and a thief shall not fill the log."""
 
@@ -51,17 +54,29 @@ class Gateway:
         self.config = config
         self.ledger = ledger
         self.watcher = Watcher(layout, config, ledger)
+        self.rights = Rights(layout, ledger, self.watcher)
+        if swept_since_s:
+            self.watcher.clones.first_wait_s = config.policy.longest_wait_s  # the next claim meets another process, which counts anew
         self.registry = registry
         self.swept_since_s = swept_since_s
         self.refused_at: dict[NodeName, tuple[float, ...]] = {}
+        self.shared = SharedDoor(self)
+        self.shared.follow()
 
-    def use(self, registry: Registry) -> None:
-        """From now on the registry is this."""
+    def use(self, registry: Registry) -> tuple[tuple[NodeName, NodeName], ...]:
+        """From now on the registry is this; the nodes that have another name since, old and new."""
+        renamed = renames(self.registry, registry)
+        for old, new in renamed:
+            self.ledger.rename(old, new)
+            self.watcher.clones.rename(old, new)
         for problem in set(registry.problems) - set(self.registry.problems):
             self.ledger.tell(EventKind.GATEWAY, problem)
         self.registry = registry
+        self.shared.follow()
         if not registry.broken:
-            self.ledger.keep_only(registry.forwards)
+            self.ledger.keep_only([*registry.forwards, *self.ledger.sightings.forwards])
+            self.watcher.clones.forget(frozenset(registry.nodes))
+        return renamed
 
     async def answer(self, asked: Asked, caller: ProcessId | None) -> Reply:
         """What a node's request is answered; `caller` is the sshd session that it came through, where that is known."""
@@ -69,9 +84,29 @@ class Gateway:
             request = wire.parse_request(asked.command)
         except Malformed as error:
             return self.refuse(asked, str(error), wire.MALFORMED)
+        if asked.node == wire.ANY_NODE:
+            return await self.shared.answer(request, asked)
         node = self.registry.nodes.get(NodeName(asked.node))
         if node is None:
             return self.refuse(asked, f"node {printable(asked.node)} is not registered at this gateway", wire.NOT_YOURS)
+        barred = node.barred(today())
+        if barred:
+            return self.refuse(asked, f"node {node.name} may not listen: {barred}", wire.NOT_YOURS)
+        if asked.key == NEW and node.next_key is not None:
+            node = await self.use_new_key(node, caller)
+        return await self.answer_node(request, node, asked, caller)
+
+    async def use_new_key(self, node: Node, caller: ProcessId | None) -> Node:
+        """The node, which came with its new key: from now on it is the only one."""
+        if node.is_shared:
+            await self.shared.note_holders(node, caller)
+        after = await self.rights.new_key_used(node)
+        self.registry = self.registry.with_node(after)
+        self.shared.follow()
+        return after
+
+    async def answer_node(self, request: Request, node: Node, asked: Asked, caller: ProcessId | None) -> Reply:
+        """What is answered to a node that came with a key of its own."""
         match request:
             case Version():
                 return Reply(answer=f"{wire.PROTOCOL} {__version__}")
@@ -82,7 +117,7 @@ class Gateway:
                     return self.refuse(asked, f"this key belongs to node {node.name}, not to {printable(name)}", wire.NOT_YOURS)
                 return await self.checked(node, (port,), asked, expected)
             case Claim(instance):
-                return Reply(answer=str(await self.claim(node, instance, caller)))
+                return Reply(answer=str(await self.claim(node, instance, caller, peer_address(asked.peer))))
             case Hold(instance):
                 return await self.hold(node, instance, caller, asked)
 
@@ -97,6 +132,15 @@ class Gateway:
             text = f"refused {printable(asked.command)!r} from {peer_address(asked.peer) or 'an unknown peer'}: {complaint}"
             self.ledger.tell(EventKind.REFUSED, text, node=known, actor=f"node {printable(asked.node)}")
         return refusal(complaint, exit_status)
+
+    def put_off(self, asked: Asked, over: Over) -> Reply:
+        """Refuse what is over the node's limit."""
+        if over.untold is not None:
+            name = NodeName(asked.node)
+            known = name if name in self.registry.nodes else None
+            text = f"refused {over.untold} request(s), this one from {peer_address(asked.peer) or 'an unknown peer'}: {over.why}"
+            self.ledger.tell(EventKind.REFUSED, text, node=known, actor=f"node {printable(asked.node)}")
+        return refusal(over.why, TRY_LATER)
 
     async def checked(self, node: Node, ports: Sequence[int], asked: Asked, expected: str = "") -> Reply:
         """The longest wait over these forwards of the node, each probed now; no port means all of them."""
@@ -117,10 +161,13 @@ class Gateway:
 
     async def settle(self, forward: Forward, *, actor: str = "daemon") -> Judgement:
         """Probe until it is clear; at a first strike the siblings are asked too, as their answer shows the tunnel to live."""
+        node = self.registry.nodes.get(forward.node)
+        barred = node.barred(today()) if node else ""
+        if barred:
+            return await self.rights.shut(forward, barred)
         judgement = await self.watcher.look(forward, actor=actor)
         if not isinstance(judgement.action, Recheck):
             return judgement
-        node = self.registry.nodes.get(forward.node)
         siblings = [other for other in node.forwards if other.port != forward.port] if node else []
         async with asyncio.TaskGroup() as group:
             for sibling in siblings:
@@ -133,7 +180,7 @@ class Gateway:
         for forward in forwards:
             self.ledger.put(replace(self.ledger.tunnel(forward), checked_at=time.time()))
 
-    async def claim(self, node: Node, instance: str, caller: ProcessId | None) -> int:
+    async def claim(self, node: Node, instance: str, caller: ProcessId | None, peer: str) -> int:
         """Make way for the node's next connection: 0 is go.
 
         What an earlier connection of the same instance still holds is killed at once. What another instance holds is killed if it is
@@ -145,25 +192,25 @@ class Gateway:
             held = await self.watcher.holdings.held(forward, newer_than=time.monotonic())
             if held.session is None or held.session in spared:
                 continue
-            registration = self.ledger.registrations.get(held.session)
-            if registration is not None and registration.instance == instance:
-                why = "claimed by a new connection of the same instance"
+            why = self.rights.why_end(node, instance, self.ledger.registrations.get(held.session))
+            if why:
                 await self.watcher.end(forward, held.session, held.inodes, actor=f"node {node.name}", why=why)
             else:
-                waits.append(await self.dispute(node, forward, instance))
+                waits.append(await self.dispute(node, forward, instance, peer))
+                spared.add(held.session)
         self.note_contact(node.forwards)
         return max(waits)
 
-    async def dispute(self, node: Node, forward: Forward, instance: str) -> int:
+    async def dispute(self, node: Node, forward: Forward, instance: str, peer: str) -> int:
         """Another connection holds the newcomer's port: is it alive?"""
         judgement = await self.settle(forward, actor=f"node {node.name}")
         if isinstance(judgement.action, Kill) or judgement.tunnel.status is Status.DOWN:
             return 0
         if isinstance(judgement.action, CannotKill) or judgement.tunnel.status is Status.FOREIGN:
             return judgement.tunnel.verdict
-        text = f"instance {instance} claims port {forward.port}, which a healthy tunnel of another holds: is the key on two devices?"
-        self.ledger.tell(EventKind.CLONE, text, node=node.name, port=forward.port, actor=f"node {node.name}")
-        return CLONE_WAITS_S
+        wait_s = self.rights.refuse_clone(forward, judgement.tunnel.session, instance, peer)
+        self.rights.note_clone(node)
+        return wait_s
 
     async def hold(self, node: Node, instance: str, caller: ProcessId | None, asked: Asked) -> Reply:
         """Register the connection as the node's tunnel; the answer is the command line of its beat loop, NUL between the words."""
@@ -174,6 +221,8 @@ class Gateway:
         inodes, others = await self.sockets_of_node(node, caller)
         if others and not inodes:
             return self.refuse(asked, f"another live connection of node {node.name} holds its ports; claim first", wire.NOT_YOURS)
+        if not inodes and len(self.ledger.of_node(node.name)) >= HELD_AT_ONCE:
+            return self.refuse(asked, f"{HELD_AT_ONCE} connections of node {node.name} are held already", TRY_LATER)
         self.ledger.register(
             Registration(node=node.name, instance=instance, session=caller, peer=peer, registered_at=now, inodes=inodes)
         )
@@ -182,6 +231,7 @@ class Gateway:
             self.ledger.put(replace(self.ledger.tunnel(forward), checked_at=now, verdict=0))
         text = f"instance {instance} connected from {peer or 'an unknown peer'}"
         self.ledger.tell(EventKind.HOLD, text, node=node.name, actor=f"node {node.name}")
+        self.rights.arrived(node, instance, peer)
         return Reply(answer="\0".join(beat_loop(self.layout, node.name, caller, self.swept_since_s)))
 
     async def sockets_of_node(self, node: Node, caller: ProcessId) -> tuple[frozenset[int], frozenset[int]]:
@@ -206,8 +256,9 @@ class Gateway:
 
     async def act_on(self, verb: Verb, aim: Aim, operator: str) -> Outcome:
         node = self.registry.nodes.get(aim.node)
-        forward = next((f for f in node.forwards if f.port == aim.port), None) if node else None
-        if node is None or forward is None:
+        known = node.forwards if node else self.ledger.sightings.forwards
+        forward = next((f for f in known if (f.node, f.port) == (aim.node, aim.port)), None)
+        if forward is None:
             return outcome(aim, done=False, sentence=f"{aim.node} has no port {aim.port}")
         match verb:
             case Verb.PROBE:
@@ -217,7 +268,7 @@ class Gateway:
             case Verb.KILL:
                 return await self.kill(forward, aim, operator)
             case Verb.RESET:
-                return await self.reset(node, forward, aim, operator)
+                return await self.reset(forward, aim, operator)
 
     async def kill(self, forward: Forward, aim: Aim, operator: str) -> Outcome:
         """End the session that holds the port, if it is the one that the operator saw."""
@@ -234,16 +285,16 @@ class Gateway:
             case Spared(reason):
                 return outcome(aim, done=False, sentence=reason)
 
-    async def reset(self, node: Node, forward: Forward, aim: Aim, operator: str) -> Outcome:
+    async def reset(self, forward: Forward, aim: Aim, operator: str) -> Outcome:
         """Kill and a clean slate: no strikes, no flaps, and the node is told to come back at once."""
         held = await self.watcher.holdings.held(forward, newer_than=time.monotonic())
         killed = await self.kill(forward, aim, operator)
         if not killed.done and held.session is not None:
             return killed  # what holds the port is still there: nothing may be forgotten of it
-        self.ledger.put_flaps(node.name, Flaps())
+        self.ledger.put_flaps(forward.node, Flaps())
         self.watcher.struck_at.pop(forward.port, None)
         self.ledger.put(replace(self.ledger.tunnel(forward), strikes=0, failures=0, verdict=0))
-        self.ledger.tell(EventKind.RESET, f"reset by {operator}: {killed.sentence}", node=node.name, port=forward.port, actor=operator)
+        self.ledger.tell(EventKind.RESET, f"reset by {operator}: {killed.sentence}", node=forward.node, port=forward.port, actor=operator)
         return outcome(aim, done=True, sentence=f"{killed.sentence}; strikes and flaps cleared")
 
 

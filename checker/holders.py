@@ -181,6 +181,12 @@ def sessions(uid: int) -> tuple[Process, ...]:
     return tuple(found)
 
 
+def processes_of(uid: int) -> tuple[ProcessId, ...]:
+    """All that runs as the user."""
+    processes = [read_process(int(name)) for name in os.listdir(PROC) if name.isdigit()]  # noqa: PTH208 - as above
+    return tuple(process.id for process in processes if process and process.uid == uid)
+
+
 def sessions_below(pid: int) -> tuple[int, ...]:
     """PIDs of all sshd processes that a listening sshd started, at any depth."""
     processes = [read_process(int(name)) for name in os.listdir(PROC) if name.isdigit()]  # noqa: PTH208 - as above
@@ -211,8 +217,13 @@ def stranger(inodes: frozenset[int], uid: int) -> str:
 
 def scan(uid: int) -> dict[int, ProcessId]:
     """Which session owns which socket, by inode; empty where we may not look."""
-    owners: dict[int, ProcessId] = {}
-    for process in sessions(uid):
-        for inode in sockets_of(process.id.pid) or ():
-            owners[inode] = process.id
-    return owners
+    return owners((process.id, sockets_of(process.id.pid) or frozenset()) for process in sessions(uid))
+
+
+def owners(held: Iterable[tuple[ProcessId, frozenset[int]]]) -> dict[int, ProcessId]:
+    """The oldest process of each socket: a fork of the session, that is about to run a command, has its sockets for a moment too."""
+    found: dict[int, ProcessId] = {}
+    for process, inodes in sorted(held, key=lambda one: (one[0].start_ticks, one[0].pid)):
+        for inode in inodes:
+            found.setdefault(inode, process)
+    return found

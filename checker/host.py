@@ -12,9 +12,10 @@ from pathlib import Path
 
 from checker.config import Config, Layout, load_config
 from checker.daemon import Daemon, lock_home, prepare_folders, raise_file_limit
+from checker.following import KeysLag, follow_registry
 from checker.model import CheckerError, EventKind
 from checker.provision import listen_note
-from checker.registry import gate_command, locked, make_folder, read_registry, write_atomically, write_keys
+from checker.registry import gate_command, make_folder, read_registry, write_atomically
 from checker.sshd import SshdFailed, free_port, make_host_key, start_sshd, stop_sshd
 from checker.store import open_or_replace
 
@@ -56,8 +57,10 @@ async def prepared(layout: Layout) -> AsyncIterator[Daemon]:
     lock = lock_home(layout)
     try:
         refuse_unreachable(layout, config)
-        with locked(layout):
-            write_keys(layout, gate_command(layout))
+        try:
+            follow_registry(layout)
+        except KeysLag as lag:
+            log.warning("%s", lag)
         store, aside = await asyncio.to_thread(open_or_replace, layout.state, time.time())
         registry = await asyncio.to_thread(read_registry, layout.nodes)
         daemon = Daemon(layout, config, store, registry)

@@ -2,6 +2,7 @@
 
 A kill is only ever decided here, and only where three things hold: nothing came in `strikes` probes in a row, the gateway was not
 starved meanwhile, and nothing showed the tunnel to be alive (a beat of its own connection, or another forward of it that answers).
+One thing more ends a tunnel: another response than expected, `strikes` times in a row, on a port that the shared key may hold.
 """
 
 from __future__ import annotations
@@ -68,6 +69,8 @@ class Observation:
     """What showed the tunnel to be alive since the first strike, as a clause; empty for nothing."""
     beaten_at: float | None = None
     """When the last beat of this connection came, Unix seconds."""
+    shared: bool = False
+    """Whether whoever has the shared key may hold the port: then another response than expected may be an impostor's."""
     expect: Expect
     deadline_s: float
 
@@ -141,7 +144,8 @@ def detail_of(status: Status, seen: Observation, strikes: int, policy: Policy) -
             return f"the port is held by {seen.stranger}"
         case Status.WRONG:
             got = seen.reply.text if isinstance(seen.reply, Answer) else b""
-            return f"expected {printable(str(seen.expect))}, got '{printable(got)}'"
+            held = f" (strike {strikes} of {policy.strikes}: the shared key may be an impostor's)" if seen.shared else ""
+            return f"expected {printable(str(seen.expect))}, got '{printable(got)}'{held}"
         case Status.HUNG if seen.life:
             return f"the target is silent, the tunnel lives: {seen.life}"
         case Status.HUNG:
@@ -169,9 +173,14 @@ def settled(flaps: Flaps, policy: Policy, now: float) -> Flaps:
     return Flaps() if flaps.count and now - flaps.last_at > policy.quiet_s else flaps
 
 
+def counts(status: Status, seen: Observation) -> bool:
+    """Whether this outcome is a strike."""
+    return (status is Status.HUNG and not seen.life) or (status is Status.WRONG and seen.shared)
+
+
 def act(status: Status, strikes: int, seen: Observation, policy: Policy) -> Action:
     """What to do about a forward; the only place that says Kill."""
-    if status is not Status.HUNG or seen.life:
+    if not counts(status, seen):
         return Nothing()
     if strikes < policy.strikes:
         return Recheck(policy.strike_gap_s)
@@ -200,7 +209,7 @@ def judge(seen: Observation, before: Tunnel, flaps: Flaps, policy: Policy, now: 
         return Judgement(tunnel=kept, flaps=flaps, action=Recheck(policy.strike_gap_s))
     same = before.session in (None, seen.session) or seen.session is None
     earlier = before.strikes if same else 0  # another connection's silence is not held against this one
-    strikes = earlier + 1 if status is Status.HUNG and not seen.life else 0
+    strikes = earlier + 1 if counts(status, seen) else 0
     action = act(status, strikes, seen, policy)
     flaps = settled(flaps, policy, now)
     if isinstance(action, Kill) or (status is Status.DOWN and before.status in LIVES):

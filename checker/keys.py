@@ -10,10 +10,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from checker.model import InvalidValue, Node, NodeName
+from checker.wire import ANY_NODE
 
 KEY_TYPES = ("ssh-ed25519", "ssh-rsa", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "sk-ssh-ed25519@openssh.com")
 MARK = "reversi:"
 """Begins the comment of each line that is ours; other lines of the file are left as they are."""
+NEW = "new"
+"""Marks the forced command of a key that waits for its first use."""
 
 
 def parse_public_key(text: str) -> str:
@@ -40,29 +43,56 @@ class GateCommand:
     home: str
     """What `--home` says; empty for an installed gateway."""
 
-    def words(self, node: NodeName) -> list[str]:
-        """The command's words for a node."""
-        return [self.python, "-I", "-S", self.gate, *(["--home", self.home] if self.home else []), "--node", node]
+    def words(self, node: NodeName, key: str = "") -> list[str]:
+        """The command's words for a node, and for which of its keys."""
+        home = ["--home", self.home] if self.home else []
+        return [self.python, "-I", "-S", self.gate, *home, *(["--key", key] if key else []), "--node", node]
 
-    def render(self, node: NodeName) -> str:
+    def render(self, node: NodeName, key: str = "") -> str:
         """The shell command for a node; `exec` so that sshd itself is the gate's parent."""
-        return " ".join(["exec", *map(shlex.quote, self.words(node))])
+        return " ".join(["exec", *map(shlex.quote, self.words(node, key))])
 
 
-def render_line(node: Node, command: GateCommand) -> str:
-    """The key line of a node: nothing but its own ports, nothing but the gate."""
-    quoted = command.render(node.name).replace('"', '\\"')
-    listens = ",".join(f'permitlisten="localhost:{forward.port}"' for forward in node.forwards)
-    allowed = ["port-forwarding", listens] if listens else []  # port-forwarding without permitlisten would allow every port
+def render_lines(node: Node, command: GateCommand) -> tuple[str, ...]:
+    """The key lines of a node: none where it is disabled, two while a new key waits for its first use."""
+    if not node.enabled:
+        return ()
+    return tuple(
+        f"{options_of(node, command.render(node.name, NEW if key == node.next_key else ''))} {key} {MARK}{node.name}"
+        for key in node.public_keys
+    )
+
+
+def options_of(node: Node, command: str) -> str:
+    """What a key of the node may: nothing but its own ports, nothing but the gate.
+
+    `*` matches every address that it may ask for (sshd(8), permitlisten), also the one of `-R *:PORT`, which is empty on the wire.
+    """
+    listens = [f'permitlisten="{host}:{f.port}"' for f in node.forwards for host in ("localhost", *(["*"] if f.public else []))]
+    allowed = ["port-forwarding", *listens] if listens else []  # port-forwarding without permitlisten would allow every port
+    expiry = [f'expiry-time="{node.expires.replace("-", "")}"'] if node.expires else []
+    quoted = command.replace('"', '\\"')
+    return ",".join(["restrict", *allowed, *expiry, f'command="{quoted}"'])
+
+
+def shared_lines(keys: Sequence[str], ports: Sequence[int], command: GateCommand) -> tuple[str, ...]:
+    """The lines of the shared key: nothing but these ports, each by its number (permitlisten knows no ranges), nothing but the gate."""
+    allowed = ["port-forwarding", *(f'permitlisten="localhost:{port}"' for port in ports)] if ports else []
+    quoted = command.render(NodeName(ANY_NODE)).replace('"', '\\"')
     options = ",".join(["restrict", *allowed, f'command="{quoted}"'])
-    return f"{options} {node.public_key} {MARK}{node.name}"
+    return tuple(f"{options} {key} {MARK}{ANY_NODE}" for key in keys)
 
 
-OURS = re.compile(rb"^restrict,.* reversi:([a-z0-9][a-z0-9.-]{0,62})$")
+OURS = re.compile(rb"^restrict,.* reversi:([a-z0-9][a-z0-9.-]{0,62}|\*)$")
 
 
-def merge(present: bytes, nodes: Sequence[Node], command: GateCommand, keep: Collection[NodeName] = ()) -> bytes:
-    """The file with our lines for exactly these nodes; all other lines, and those of `keep`, byte for byte as they were, and first."""
+def merge(
+    present: bytes, nodes: Sequence[Node], command: GateCommand, keep: Collection[NodeName] = (), shared: Sequence[str] = ()
+) -> bytes:
+    """The file with our lines for exactly these nodes, and those of the shared key.
+
+    All other lines, and those of `keep`, stay byte for byte as they were, and first.
+    """
     others = []
     for line in re.findall(rb"[^\n]*\n|[^\n]+", present):  # sshd ends lines at a newline alone
         ours = OURS.match(line.rstrip(b"\r\n"))
@@ -70,4 +100,5 @@ def merge(present: bytes, nodes: Sequence[Node], command: GateCommand, keep: Col
             others.append(line)
     if others and not others[-1].endswith(b"\n"):
         others[-1] += b"\n"
-    return b"".join(others) + b"".join(f"{render_line(node, command)}\n".encode("utf-8", "surrogateescape") for node in nodes)
+    lines = [*(line for node in nodes for line in render_lines(node, command)), *shared]
+    return b"".join(others) + b"".join(f"{line}\n".encode("utf-8", "surrogateescape") for line in lines)

@@ -13,6 +13,7 @@ from checker.config import Layout
 from checker.holders import is_alive
 from checker.judge import Watched
 from checker.model import Event, EventKind, Flaps, Forward, NodeName, Port, ProcessId, Registration, Tunnel
+from checker.sightings import Sightings
 from checker.store import Batch, StateCorrupt, StateError, StateFile, StateMissing, Sweep, open_or_replace, open_reader
 
 log = logging.getLogger(__name__)
@@ -39,6 +40,8 @@ class Ledger:
         self.events: list[Event] = []
         self.uptime: list[tuple[NodeName, Port, Watched]] = []
         self.sweep: Sweep | None = None
+        self.renamed: list[tuple[NodeName, NodeName]] = []
+        self.sightings = Sightings()
         self.complained_at: float | None = None
         self.replacing = asyncio.Lock()
         self.flushing = asyncio.Lock()
@@ -48,6 +51,7 @@ class Ledger:
         for tunnel in store.tunnels():
             self.tunnels[tunnel.node, tunnel.port] = replace(tunnel, strikes=0)
         self.flaps = store.flaps()
+        self.sightings.load(store.unregistered())
         for registration in store.registrations():
             if is_alive(registration.session):
                 self.registrations[registration.session] = registration
@@ -87,9 +91,30 @@ class Ledger:
         """Forget tunnels that the registry has no more."""
         kept = {(forward.node, forward.port) for forward in forwards}
         for place in [place for place in self.tunnels if place not in kept]:
-            del self.tunnels[place]
-            self.changed.discard(place)
-            self.forgotten.append(place)
+            self.forget(place)
+
+    def forget(self, place: Place) -> None:
+        """Forget one tunnel."""
+        self.tunnels.pop(place, None)
+        self.changed.discard(place)
+        self.forgotten.append(place)
+
+    def rename(self, old: NodeName, new: NodeName) -> None:
+        """What is known of a node goes on under its new name, and so does what waits to be written."""
+        for tunnel in [tunnel for tunnel in self.tunnels.values() if tunnel.node == old]:
+            del self.tunnels[tunnel.node, tunnel.port]
+            self.changed.discard((tunnel.node, tunnel.port))
+            self.put(replace(tunnel, node=new))
+        self.put_flaps(new, self.flaps.pop(old, Flaps()))
+        self.flapped.discard(old)
+        for session, registration in self.registrations.items():
+            if registration.node == old:
+                self.registrations[session] = replace(registration, node=new)
+        self.registered = [replace(one, node=new) if one.node == old else one for one in self.registered]
+        self.ended = [replace(one, node=new) if one.node == old else one for one in self.ended]
+        self.events = [replace(event, node=new) if event.node == old else event for event in self.events]
+        self.uptime = [(new if node == old else node, port, day) for node, port, day in self.uptime]
+        self.renamed.append((old, new))
 
     def tell(
         self, kind: EventKind, text: str, *, node: NodeName | None = None, port: Port | None = None, actor: str = "daemon"
@@ -102,7 +127,10 @@ class Ledger:
 
     def take(self) -> Batch:
         """All that is to be written, taken out of the ledger."""
+        unregistered, gone = self.sightings.take()
         batch = Batch(
+            unregistered=unregistered,
+            gone=gone,
             tunnels=[self.tunnels[place] for place in sorted(self.changed)],
             forgotten=self.forgotten,
             flaps=[(node, self.flaps[node]) for node in sorted(self.flapped)],
@@ -111,10 +139,12 @@ class Ledger:
             events=self.events,
             uptime=self.uptime,
             sweep=self.sweep,
+            renamed=self.renamed,
         )
         self.changed, self.flapped = set(), set()
         self.forgotten, self.registered, self.ended, self.events, self.uptime = [], [], [], [], []
         self.sweep = None
+        self.renamed = []
         return batch
 
     def give_back(self, batch: Batch) -> None:
@@ -126,7 +156,9 @@ class Ledger:
         self.ended = [*batch.ended, *self.ended][-EVENTS_HELD:]
         self.events = [*batch.events, *self.events][-EVENTS_HELD:]
         self.uptime = [*batch.uptime, *self.uptime][-EVENTS_HELD:]
+        self.sightings.give_back(batch.unregistered, batch.gone)
         self.sweep = self.sweep or batch.sweep
+        self.renamed = [*batch.renamed, *self.renamed]
 
     async def flush(self) -> None:
         """Write what changed. A state file that can not be written costs its freshness, and nothing else; a damaged one is replaced."""
@@ -188,6 +220,7 @@ class Ledger:
         self.changed = set(self.tunnels)
         self.flapped = set(self.flaps)
         self.registered = list(self.registrations.values())
+        self.sightings.begin_anew()
         if aside is not None:
             self.tell(EventKind.GATEWAY, f"the state file was damaged; it lies at {aside}, and a new one was begun")
 

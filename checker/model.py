@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
 from typing import NewType, TypedDict
 
@@ -13,6 +14,8 @@ Port = NewType("Port", int)
 
 NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}\Z")
 PORTS = range(1, 65536)
+SHARED_KEY = "shared"
+"""Stands for the public key of a node that has none of its own yet."""
 VERBS = frozenset({"check", "claim", "hold", "version"})
 """First words of the wire grammar; no node may be called so."""
 
@@ -143,6 +146,16 @@ def parse_name(text: str) -> NodeName:
     return NodeName(text)
 
 
+def parse_day(text: str) -> str:
+    """A day of the calendar, YYYY-MM-DD. Raises InvalidValue."""
+    try:
+        if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text, re.ASCII) and date.fromisoformat(text).year >= 2000:
+            return text
+    except ValueError:
+        pass
+    raise InvalidValue(f"{text[:40]!r} is not a day; write YYYY-MM-DD, from the year 2000 on")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForwardRequest:
     """A forward as an admin asks for it; the port may be left to the registry."""
@@ -164,6 +177,20 @@ def parse_forward(text: str) -> ForwardRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Publication:
+    """A port of all the gateway's addresses, behind which HAProxy reaches a forward."""
+
+    port: Port
+    sni: str = ""
+    """The name that a TLS visitor asks for; empty: whoever comes, or asks for no name that is published."""
+    send_proxy: bool = False
+    """Whether the target is told who comes, by a PROXY line."""
+
+    def __str__(self) -> str:
+        return f"{self.port}{f' for {self.sni}' if self.sni else ''}{' with a PROXY line' if self.send_proxy else ''}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Forward:
     """One mapping that a node may have: a gateway port to a target on the node's side."""
 
@@ -173,6 +200,14 @@ class Forward:
     expect: Expect = OPEN
     deadline_s: float | None = None
     """None: the gateway's default."""
+    public: bool = False
+    """Whether the node may bind it to all of the gateway's addresses, not to loopback alone."""
+    published: tuple[Publication, ...] = ()
+
+    @property
+    def speaks_proxy(self) -> bool:
+        """Whether its target waits for a PROXY line first, from whoever connects."""
+        return any(publication.send_proxy for publication in self.published)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,6 +219,28 @@ class Node:
     forwards: tuple[Forward, ...]
     added_at: int
     """Unix seconds."""
+    enabled: bool = True
+    """False: its key opens nothing, and its ports stay its own."""
+    expires: str | None = None
+    """YYYY-MM-DD, the first day (of the gateway's clock) on which its keys open nothing; None: never."""
+    next_key: str | None = None
+    """A second key, which becomes the only one once it was used."""
+
+    @property
+    def public_keys(self) -> tuple[str, ...]:
+        """The keys of its own that open this node's ports."""
+        return tuple(key for key in (self.public_key, self.next_key) if key is not None and key != SHARED_KEY)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether the shared key still speaks for it: it has no key of its own, or has not used it yet."""
+        return self.public_key == SHARED_KEY
+
+    def barred(self, today: str) -> str:
+        """Why it may not listen on this day (YYYY-MM-DD), as a clause; empty where it may."""
+        if not self.enabled:
+            return "disabled"
+        return f"its key expired on {self.expires}" if self.expires is not None and self.expires <= today else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -312,6 +369,23 @@ class Tunnel:
     verdict: int = 0
     """Seconds that the node is told to wait."""
     revision: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unregistered:
+    """A device that the registry does not know, as it named itself over the shared key; times are Unix seconds."""
+
+    node: NodeName
+    port: Port
+    expect: Expect
+    """What it last said to expect."""
+    first_at: float
+    last_at: float
+
+    @property
+    def forward(self) -> Forward:
+        """What is watched of it; where it leads is the device's own business."""
+        return Forward(node=self.node, port=self.port, target=Target(host="unknown", port=self.port), expect=self.expect)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

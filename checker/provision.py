@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
+from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 import tomli_w
 
 from checker.config import Config, ConfigError, Layout
-from checker.model import CheckerError, Node, parse_target
+from checker.model import CheckerError, Forward, Node, parse_target
 from checker.registry import write_atomically
 
 
@@ -22,9 +24,20 @@ class GatewayUnknown(CheckerError):
         )
 
 
-def make_key(path: Path, *, comment: str) -> None:
-    """An ed25519 key pair, without passphrase, at `path` and `path.pub`. Raises CheckerError."""
-    command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(path)]
+class KeyType(StrEnum):
+    """What `ssh-keygen -t` is told."""
+
+    ED25519 = "ed25519"
+    RSA = "rsa"
+    """For dropbear as built for small flash."""
+
+
+BITS: dict[KeyType, tuple[str, ...]] = {KeyType.ED25519: (), KeyType.RSA: ("-b", "3072")}
+
+
+def make_key(path: Path, *, comment: str, kind: KeyType = KeyType.ED25519) -> None:
+    """A key pair, without passphrase, at `path` and `path.pub`. Raises CheckerError."""
+    command = ["ssh-keygen", "-q", "-t", kind.value, *BITS[kind], "-N", "", "-C", comment, "-f", str(path)]
     try:
         made = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=30)
     except FileNotFoundError as error:
@@ -33,11 +46,11 @@ def make_key(path: Path, *, comment: str) -> None:
         raise CheckerError(f"the key {path} can not be made: {made.stderr.strip() or made.stdout.strip()}")
 
 
-def make_key_pair(comment: str) -> tuple[bytes, str]:
+def make_key_pair(comment: str, kind: KeyType = KeyType.ED25519) -> tuple[bytes, str]:
     """A private key in OpenSSH's format, and its public line; neither stays on the disk. Raises CheckerError."""
     with tempfile.TemporaryDirectory(prefix="reversi-") as folder:
         path = Path(folder) / "key"
-        make_key(path, comment=comment)
+        make_key(path, comment=comment, kind=kind)
         return path.read_bytes(), path.with_suffix(".pub").read_text(encoding="ascii")
 
 
@@ -67,6 +80,11 @@ def addresses(layout: Layout, config: Config, given: list[str] | None) -> list[s
         raise GatewayUnknown from None
 
 
+def client_forward(forward: Forward) -> dict[str, Any]:
+    """A `[[forward]]` of the client's file."""
+    return {"port": forward.port, "target": str(forward.target), **({"public": True} if forward.public else {})}
+
+
 def client_config(layout: Layout, config: Config, node: Node, gateways: list[str], key: Path) -> bytes:
     """The TOML file of `reversi-client run`. Raises ConfigError."""
     return tomli_w.dumps(
@@ -76,7 +94,7 @@ def client_config(layout: Layout, config: Config, node: Node, gateways: list[str
             "user": config.tunnel_user,
             "host_key": [host_key_line(layout.host_key)],
             "key": key.name,
-            "forward": [{"port": forward.port, "target": str(forward.target)} for forward in node.forwards],
+            "forward": [client_forward(forward) for forward in node.forwards],
         }
     ).encode()
 

@@ -5,34 +5,19 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import re
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
-import tomli_w
-
-from checker.config import ConfigError, Layout, number_in, read_toml, refuse_unknown, text_in, whole_in
-from checker.keys import GateCommand, merge, parse_public_key
-from checker.model import (
-    CheckerError,
-    Forward,
-    ForwardRequest,
-    InvalidValue,
-    Node,
-    NodeName,
-    Port,
-    parse_expect,
-    parse_name,
-    parse_target,
-)
-
-NODE_KEYS = ("public_key", "added_at", "forward")
-FORWARD_KEYS = ("port", "target", "expect", "deadline_s")
+from checker.config import MOST_PORTS, ConfigError, Layout, SharedKey, load_config
+from checker.edits import with_new_key_alone
+from checker.keys import GateCommand, merge, shared_lines
+from checker.model import CheckerError, Forward, ForwardRequest, Node, NodeName, Port
+from checker.nodefile import node_toml, ports_named, read_node
+from checker.publications import unbindable
 
 
 class UnknownNode(CheckerError):
@@ -70,6 +55,13 @@ class KeyTaken(CheckerError):
         super().__init__(f"that public key belongs to node {holder}; each node needs a key of its own")
 
 
+class SharedKeyTaken(CheckerError):
+    """A node asked for the key of all: every device would pass for it."""
+
+    def __init__(self, name: NodeName) -> None:
+        super().__init__(f"that public key is the shared one ([shared_key] in reversi.toml); node {name} needs a key of its own")
+
+
 class PortsUsedUp(CheckerError):
     """No port of the range is free."""
 
@@ -93,6 +85,10 @@ class Registry:
         """Every forward, in order of node and as the admin gave them."""
         return tuple(forward for node in self.nodes.values() for forward in node.forwards)
 
+    def with_node(self, node: Node) -> Registry:
+        """The same, with this node in the place of the one of that name."""
+        return replace(self, nodes=MappingProxyType({**self.nodes, node.name: node}))
+
     def owner(self, port: int) -> Node | None:
         """The node that may listen on the port."""
         return next((node for node in self.nodes.values() if any(forward.port == port for forward in node.forwards)), None)
@@ -111,46 +107,6 @@ def gate_command(layout: Layout) -> GateCommand:
     return GateCommand(python=sys.executable, gate=str(gate), home=str(layout.home) if layout.home else "")
 
 
-def forward_from(path: Path, node: NodeName, number: int, table: Any) -> Forward:
-    """One `[[forward]]` of a node's file. Raises ConfigError."""
-    where = f"forward {number}: "
-    if not isinstance(table, dict):
-        raise ConfigError(path, f"{where}must be a table; write [[forward]]")
-    refuse_unknown(path, where, table, FORWARD_KEYS)
-    for key in ("port", "target"):
-        if key not in table:
-            raise ConfigError(path, f"{where}{key} is missing")
-    try:
-        return Forward(
-            node=node,
-            port=Port(whole_in(path, f"{where}port", table["port"], 1, 65535)),
-            target=parse_target(text_in(path, f"{where}target", table["target"])),
-            expect=parse_expect(text_in(path, f"{where}expect", table.get("expect", "open"))),
-            deadline_s=float(number_in(path, f"{where}deadline_s", table["deadline_s"], 0.5, 60)) if "deadline_s" in table else None,
-        )
-    except InvalidValue as error:
-        raise ConfigError(path, f"{where}{error}") from error
-
-
-def read_node(path: Path) -> Node:
-    """A node from its file, whose name is the node's. Raises ConfigError."""
-    table = read_toml(path)
-    refuse_unknown(path, "", table, NODE_KEYS)
-    forwards = table.get("forward", [])
-    if not isinstance(forwards, list):
-        raise ConfigError(path, "forward must be a list of tables; write [[forward]]")
-    try:
-        name = parse_name(path.stem)
-        return Node(
-            name=name,
-            public_key=parse_public_key(text_in(path, "public_key", table.get("public_key"))),
-            forwards=tuple(forward_from(path, name, number, entry) for number, entry in enumerate(forwards, start=1)),
-            added_at=whole_in(path, "added_at", table.get("added_at", 0), 0, 2**40),
-        )
-    except InvalidValue as error:
-        raise ConfigError(path, str(error)) from error
-
-
 def conflict(node: Node, others: Sequence[Node]) -> CheckerError | None:
     """Why this node can not stand beside the others."""
     ports = [forward.port for forward in node.forwards]
@@ -160,7 +116,7 @@ def conflict(node: Node, others: Sequence[Node]) -> CheckerError | None:
     for other in others:
         if other.name == node.name:
             return NameTaken(node.name)
-        if other.public_key == node.public_key:
+        if set(other.public_keys).intersection(node.public_keys):
             return KeyTaken(other.name)
         taken = {forward.port for forward in other.forwards}.intersection(ports)
         if taken:
@@ -213,7 +169,7 @@ def read_registry(folder: Path, cache: Cache | None = None) -> Registry:
         try:
             node = read_node_cached(path, cache)
             rivals = {ports[f.port] for f in node.forwards if f.port in ports}
-            rivals |= {keys[node.public_key]} if node.public_key in keys else set()
+            rivals |= {keys[key] for key in node.public_keys if key in keys}
             trouble = conflict(node, [nodes[name] for name in sorted(rivals)])
             if trouble:
                 raise ConfigError(path, str(trouble))
@@ -223,18 +179,9 @@ def read_registry(folder: Path, cache: Cache | None = None) -> Registry:
             broken_ports |= ports_named(path)
             continue
         nodes[node.name] = node
-        keys[node.public_key] = node.name
+        keys.update(dict.fromkeys(node.public_keys, node.name))
         ports.update(dict.fromkeys((forward.port for forward in node.forwards), node.name))
     return Registry(nodes=MappingProxyType(nodes), problems=tuple(problems), broken=frozenset(broken), broken_ports=frozenset(broken_ports))
-
-
-def ports_named(path: Path) -> set[Port]:
-    """What looks like a port in a file that is no valid TOML, or not ours."""
-    try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return set()
-    return {Port(int(number)) for number in re.findall(r"\bport\s*=\s*(\d{1,5})\b", text)}
 
 
 def stamp(folder: Path) -> tuple[tuple[str, int, int], ...]:
@@ -277,10 +224,20 @@ def write_atomically(path: Path, content: bytes, *, mode: int) -> None:
                     os.fchown(file.fileno(), present.st_uid, present.st_gid)
                 os.fsync(file.fileno())
             temporary.replace(path)
+            sync_folder(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         raise ConfigError(path, f"can not be written ({error.strerror}); check free space and permissions of {path.parent}") from error
+
+
+def sync_folder(path: Path) -> None:
+    """That its entries outlive a loss of power. Raises OSError."""
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 @contextlib.contextmanager
@@ -299,25 +256,12 @@ def locked(layout: Layout) -> Iterator[None]:
         os.close(handle)
 
 
-def node_toml(node: Node) -> bytes:
-    """A node's file."""
-    forwards = [
-        {
-            "port": forward.port,
-            "target": str(forward.target),
-            "expect": str(forward.expect),
-            **({} if forward.deadline_s is None else {"deadline_s": forward.deadline_s}),
-        }
-        for forward in node.forwards
-    ]
-    return tomli_w.dumps({"public_key": node.public_key, "added_at": node.added_at, "forward": forwards}).encode()
-
-
 def allot(
     registry: Registry, name: NodeName, requests: Sequence[ForwardRequest], ports: range, *, deadline_s: float | None = None
 ) -> tuple[Forward, ...]:
     """Forwards for the requests; a port that is not asked for is the lowest free one of the range. Raises PortsUsedUp."""
     taken = {forward.port for forward in registry.forwards} | registry.broken_ports | {request.port for request in requests}
+    taken |= {publication.port for forward in registry.forwards for publication in forward.published}
     free = (Port(port) for port in ports if port not in taken)
     forwards = []
     for request in requests:
@@ -328,35 +272,98 @@ def allot(
     return tuple(forwards)
 
 
+def node_path(layout: Layout, name: NodeName) -> Path:
+    """A node's file."""
+    return layout.nodes / f"{name}.toml"
+
+
+def kept_key_path(layout: Layout, name: NodeName) -> Path:
+    """Where a node's private key lies, if the admin had it kept."""
+    return layout.nodes / f"{name}.key"
+
+
 def add(layout: Layout, node: Node, command: GateCommand) -> None:
     """Register a node, under `locked`; all of it or nothing. Raises NameTaken, PortTaken, PortTwice, KeyTaken, ConfigError."""
-    registry = read_registry(layout.nodes)
-    path = layout.nodes / f"{node.name}.toml"
-    trouble = NameTaken(node.name) if path.exists() else conflict(node, list(registry.nodes.values()))
-    if trouble:
-        raise trouble
-    write_atomically(path, node_toml(node), mode=0o644)
+    if node_path(layout, node.name).exists():
+        raise NameTaken(node.name)
+    change(layout, node.name, node, command)
+
+
+def remove(layout: Layout, name: NodeName, command: GateCommand, *, meanwhile: Callable[[], None] = lambda: None) -> None:
+    """Forget a node, under `locked`. Raises UnknownNode, ConfigError, and what `meanwhile` raises."""
+    if not node_path(layout, name).exists():
+        raise UnknownNode(name)
+    change(layout, name, None, command, meanwhile=meanwhile)
+
+
+def change(
+    layout: Layout, name: NodeName, after: Node | None, command: GateCommand, *, meanwhile: Callable[[], None] = lambda: None
+) -> None:
+    """Put this in the place of the node of that name, under `locked`; all of it or nothing.
+
+    First the key file; then `meanwhile`, which ends what is allowed no longer and so can not come back; then the node's own file.
+    Raises NameTaken, PortTaken, PortTwice, KeyTaken, ConfigError, and what `meanwhile` raises.
+    """
+    if after is not None:
+        refuse_conflict(layout, name, after)
+    write_keys(layout, command, without={name}, also=(after,) if after else ())
     try:
-        write_keys(layout, command)
-    except ConfigError:
-        path.unlink(missing_ok=True)  # a node without its key line would be registered and locked out
+        meanwhile()
+        write_node(layout, name, after)
+    except BaseException:
+        with contextlib.suppress(ConfigError):  # what came in between is the one to be told of
+            write_keys(layout, command)
         raise
 
 
-def remove(layout: Layout, name: NodeName, command: GateCommand) -> None:
-    """Forget a node, under `locked`. Raises UnknownNode, ConfigError."""
-    path = layout.nodes / f"{name}.toml"
+def use_new_key(layout: Layout, name: NodeName, command: GateCommand) -> Node:
+    """The node's new key was used and becomes its only one, under `locked`. Raises UnknownNode, ConfigError."""
+    after = with_new_key_alone(read_registry(layout.nodes).node(name))
+    change(layout, name, after, command)
+    return after
+
+
+def renames(before: Registry, after: Registry) -> tuple[tuple[NodeName, NodeName], ...]:
+    """Nodes that are gone, whose key is that of a node which was not there: old name and new."""
+    came = {node.public_key: node.name for node in after.nodes.values() if node.name not in before.nodes and not node.is_shared}
+    gone = [node for node in before.nodes.values() if node.name not in after.nodes and node.name not in after.broken]
+    return tuple((node.name, came[node.public_key]) for node in gone if node.public_key in came)
+
+
+def refuse_conflict(layout: Layout, name: NodeName, after: Node) -> None:
+    """Raises what `conflict` and `unbindable` find, NameTaken, SharedKeyTaken, where it can not take the place of the node of that name."""
+    if after.name != name and node_path(layout, after.name).exists():
+        raise NameTaken(after.name)
+    if set(after.public_keys).intersection(load_config(layout.config).shared_key.public_keys):
+        raise SharedKeyTaken(after.name)
+    others = [node for node in read_registry(layout.nodes).nodes.values() if node.name != name]
+    trouble = conflict(after, others) or unbindable(after, others)
+    if trouble is not None:
+        raise trouble
+
+
+def write_node(layout: Layout, name: NodeName, after: Node | None) -> None:
+    """The node's file, and what lies beside it, as they are after a change. Raises ConfigError."""
+    path, key = node_path(layout, name), kept_key_path(layout, name)
     try:
-        path.unlink()
-    except FileNotFoundError:
-        raise UnknownNode(name) from None
+        if after is None:
+            key.unlink(missing_ok=True)
+            path.unlink()
+        elif after.name != name:
+            if key.exists():
+                key.replace(kept_key_path(layout, after.name))
+            path.replace(node_path(layout, after.name))
+        else:
+            write_atomically(path, node_toml(after), mode=0o644)
+        sync_folder(path.parent)
     except OSError as error:
-        raise ConfigError(path, f"can not be removed ({error.strerror}); check the permissions of {path.parent}") from error
-    write_keys(layout, command)
+        raise ConfigError(path, f"can not be changed ({error.strerror}); check the permissions of {path.parent}") from error
 
 
-def write_keys(layout: Layout, command: GateCommand, *, without: NodeName | None = None) -> None:
-    """Bring the key file in line with the registry; a node whose file is broken keeps the line that it has. Raises ConfigError."""
+def keys_as_wanted(
+    layout: Layout, command: GateCommand, *, without: Collection[NodeName] = (), also: Sequence[Node] = ()
+) -> tuple[bytes, bytes]:
+    """The key file as it is, and in line with the registry; a node whose file is broken keeps the line that it has. Raises ConfigError."""
     registry = read_registry(layout.nodes)
     try:
         present = layout.authorized_keys.read_bytes()
@@ -364,7 +371,24 @@ def write_keys(layout: Layout, command: GateCommand, *, without: NodeName | None
         present = b""
     except OSError as error:
         raise ConfigError(layout.authorized_keys, f"can not be read ({error.strerror}); check its permissions") from error
-    nodes = [node for node in registry.nodes.values() if node.name != without]
-    wanted = merge(present, nodes, command, keep=registry.broken - {without})
+    nodes = [*(node for node in registry.nodes.values() if node.name not in without), *also]
+    nodes.sort(key=lambda node: f"{node.name}.toml")  # as the folder lists them
+    shared = lines_of_shared(load_config(layout.config).shared_key, nodes, registry.broken_ports, command)
+    return present, merge(present, nodes, command, keep=registry.broken.difference(without), shared=shared)
+
+
+def write_keys(layout: Layout, command: GateCommand, *, without: Collection[NodeName] = (), also: Sequence[Node] = ()) -> None:
+    """Bring the key file in line with the registry. Raises ConfigError."""
+    present, wanted = keys_as_wanted(layout, command, without=without, also=also)
     if wanted != present or not layout.authorized_keys.exists():
         write_atomically(layout.authorized_keys, wanted, mode=0o644)
+
+
+def lines_of_shared(key: SharedKey, nodes: Sequence[Node], broken_ports: Collection[Port], command: GateCommand) -> tuple[str, ...]:
+    """The shared key's lines, where it is enabled: the ports of nodes that have no other key, and those of its range that no node has."""
+    if not key.enabled:
+        return ()
+    taken = {*broken_ports, *(forward.port for node in nodes for forward in node.forwards)}
+    own = [forward.port for node in nodes if node.is_shared and node.enabled for forward in node.forwards]
+    ports = [*own, *(port for port in key.ports if port not in taken)]
+    return shared_lines(key.public_keys, ports[:MOST_PORTS], command)

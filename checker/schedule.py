@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import zlib
+from collections.abc import Iterable
 
 from checker.model import Forward, NodeName, Port
 from checker.registry import Registry
@@ -19,9 +20,9 @@ class Schedule:
         self.at: dict[Port, float] = {}
         self.running: set[Port] = set()
 
-    def use(self, registry: Registry, now: float) -> None:
-        """Follow the registry; a forward that is new comes within the next interval, or sooner where there are few."""
-        wanted = {forward.port: forward for forward in registry.forwards}
+    def use(self, registry: Registry, now: float, unregistered: Iterable[Forward] = ()) -> None:
+        """Follow the registry, and what is watched besides; what is new comes within the next interval, or sooner where there is little."""
+        wanted = {forward.port: forward for forward in (*unregistered, *registry.forwards)}
         for port in [port for port in self.at if port not in wanted]:
             del self.at[port]
         spread_s = min(self.every_s, 0.05 * len(wanted))

@@ -86,7 +86,7 @@ def sshd_config(layout: Layout, *, user: str, listen: str, port: int) -> str:
         "KbdInteractiveAuthentication": "no",
         "AllowTcpForwarding": "remote",
         "PermitOpen": "none",
-        "GatewayPorts": "no",
+        "GatewayPorts": "clientspecified",  # permitlisten says who may
         "AllowStreamLocalForwarding": "no",
         "AllowAgentForwarding": "no",
         "X11Forwarding": "no",

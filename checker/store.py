@@ -17,10 +17,25 @@ from pathlib import Path
 from typing import Any
 
 from checker.judge import Watched
-from checker.model import CheckerError, Event, EventKind, Flaps, NodeName, Port, ProcessId, Registration, Status, Tunnel
+from checker.model import (
+    CheckerError,
+    Event,
+    EventKind,
+    Flaps,
+    NodeName,
+    Port,
+    ProcessId,
+    Registration,
+    Status,
+    Tunnel,
+    Unregistered,
+    parse_expect,
+)
 
 KEEP_EVENTS_S = 90 * 86400
 KEEP_DAYS = 400
+UNREGISTERED_SINCE = 2
+"""The version of the schema that has a table of them."""
 BUSY_MS = 5000
 
 TUNNELS_SINCE = "SELECT * FROM tunnel WHERE revision > :revision"
@@ -41,6 +56,9 @@ UPSERT_REGISTRATION = """
 INSERT OR REPLACE INTO registration VALUES (:node, :instance, :pid, :start_ticks, :peer, :registered_at, :inodes)
 """
 DELETE_REGISTRATION = "DELETE FROM registration WHERE node = :node AND pid = :pid AND start_ticks = :start_ticks"
+UPSERT_UNREGISTERED = "INSERT OR REPLACE INTO unregistered VALUES (:port, :node, :expect, :first_at, :last_at)"
+DELETE_UNREGISTERED = "DELETE FROM unregistered WHERE port = :port AND node = :node"
+DELETE_FLAPS = "DELETE FROM flaps WHERE node = :node"
 INSERT_EVENT = "INSERT INTO event (at, kind, node, port, actor, text) VALUES (:at, :kind, :node, :port, :actor, :text)"
 FORGET_EVENTS = "DELETE FROM event WHERE at < :before"
 FORGET_DAYS = "DELETE FROM uptime WHERE day < :before"
@@ -48,6 +66,13 @@ ADD_UPTIME = """
 INSERT INTO uptime VALUES (:node, :port, :day, :up_s, :watched_s)
 ON CONFLICT (node, port, day) DO UPDATE SET up_s = up_s + excluded.up_s, watched_s = watched_s + excluded.watched_s
 """
+RENAMES = (
+    "UPDATE OR REPLACE tunnel SET node = :new, revision = :revision WHERE node = :old",
+    "UPDATE OR REPLACE flaps SET node = :new WHERE node = :old",
+    "UPDATE OR REPLACE registration SET node = :new WHERE node = :old",
+    "UPDATE OR REPLACE uptime SET node = :new WHERE node = :old",
+    "UPDATE event SET node = :new WHERE node = :old",
+)
 NOTE_REVISION = "UPDATE sweep SET revision = :revision"
 UPSERT_SWEEP = "INSERT OR REPLACE INTO sweep VALUES (1, :pid, :swept_at, :every_s, :revision)"
 EVENTS_AFTER = """
@@ -103,11 +128,16 @@ class Batch:
     ended: Sequence[Registration] = ()
     events: Sequence[Event] = ()
     uptime: Sequence[tuple[NodeName, Port, Watched]] = ()
+    unregistered: Sequence[Unregistered] = ()
+    gone: Sequence[Unregistered] = ()
+    """Unregistered ones that are no more."""
     sweep: Sweep | None = None
+    renamed: Sequence[tuple[NodeName, NodeName]] = ()
+    """Nodes' old and new names; told before all else that the batch holds."""
 
     def __bool__(self) -> bool:
-        parts = (self.tunnels, self.forgotten, self.flaps, self.registrations, self.ended, self.events, self.uptime)
-        return any(parts) or self.sweep is not None
+        parts = (self.tunnels, self.forgotten, self.flaps, self.registrations, self.ended, self.events, self.uptime, self.renamed)
+        return any(parts) or any((self.unregistered, self.gone)) or self.sweep is not None
 
 
 def process_from(row: sqlite3.Row) -> ProcessId | None:
@@ -167,6 +197,15 @@ def registration_from(row: sqlite3.Row) -> Registration:
     )
 
 
+def unregistered_row(one: Unregistered) -> dict[str, Any]:
+    return {"port": one.port, "node": one.node, "expect": str(one.expect), "first_at": one.first_at, "last_at": one.last_at}
+
+
+def unregistered_from(row: sqlite3.Row) -> Unregistered:
+    """The inverse of unregistered_row."""
+    return Unregistered(**{**dict(row), "expect": parse_expect(row["expect"])})
+
+
 def event_row(event: Event) -> dict[str, Any]:
     return {"at": event.at, "kind": event.kind.value, "node": event.node, "port": event.port, "actor": event.actor, "text": event.text}
 
@@ -209,6 +248,13 @@ class StateFile:
         with self.using() as db:
             return tuple(registration_from(row) for row in db.execute("SELECT * FROM registration ORDER BY registered_at"))
 
+    def unregistered(self) -> tuple[Unregistered, ...]:
+        """The devices that the registry does not know, by port; none in a file that an older product wrote."""
+        with self.using() as db:
+            if int(db.execute("PRAGMA user_version").fetchone()[0]) < UNREGISTERED_SINCE:
+                return ()
+            return tuple(unregistered_from(row) for row in db.execute("SELECT * FROM unregistered ORDER BY port"))
+
     def flaps(self) -> dict[NodeName, Flaps]:
         with self.using() as db:
             rows = db.execute("SELECT * FROM flaps").fetchall()
@@ -236,6 +282,8 @@ class StateFile:
         with self.using() as db, transaction(db):
             revision = int(db.execute(NEXT_REVISION).fetchone()[0])
             db.execute(KEEP_REVISION, {"revision": revision})
+            for statement in RENAMES:
+                db.executemany(statement, [{"old": old, "new": new, "revision": revision} for old, new in batch.renamed])
             db.executemany(DELETE_TUNNEL, [{"node": node, "port": port} for node, port in batch.forgotten])
             db.executemany(UPSERT_TUNNEL, [tunnel_row(tunnel, revision) for tunnel in batch.tunnels])  # forgotten and back: there
             db.executemany(
@@ -244,6 +292,7 @@ class StateFile:
             )
             db.executemany(UPSERT_REGISTRATION, [registration_row(registration) for registration in batch.registrations])
             db.executemany(DELETE_REGISTRATION, [registration_row(registration) for registration in batch.ended])
+            self.write_unregistered(db, batch)
             db.executemany(INSERT_EVENT, [event_row(event) for event in batch.events])
             db.executemany(
                 ADD_UPTIME,
@@ -253,6 +302,13 @@ class StateFile:
             if batch.sweep:
                 sweep = batch.sweep
                 db.execute(UPSERT_SWEEP, {"pid": sweep.pid, "swept_at": sweep.swept_at, "every_s": sweep.every_s, "revision": revision})
+
+    def write_unregistered(self, db: sqlite3.Connection, batch: Batch) -> None:
+        """Within the transaction of `write`."""
+        places = [{"port": one.port, "node": one.node} for one in batch.gone]
+        db.executemany(DELETE_UNREGISTERED, places)
+        db.executemany(DELETE_FLAPS, [place for place in places if place["node"] not in {name for name, _ in batch.flaps}])
+        db.executemany(UPSERT_UNREGISTERED, [unregistered_row(one) for one in batch.unregistered])
 
     def prune(self, now: float) -> None:
         """Forget events of more than 90 days and roll-ups of more than 400."""

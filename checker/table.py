@@ -26,3 +26,8 @@ def age(at: float | None, now: float) -> str:
 def clock(at: float) -> str:
     """Local date and time, to the second."""
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at))
+
+
+def today() -> str:
+    """The day of this machine's clock, YYYY-MM-DD: the one by which sshd judges expiry-time."""
+    return time.strftime("%Y-%m-%d")

@@ -7,8 +7,10 @@ import logging
 import time
 from collections import defaultdict, deque
 from dataclasses import dataclass, replace
+from weakref import WeakValueDictionary
 
 from checker import beats
+from checker.clones import CONDITION, Clones
 from checker.config import Config, Layout
 from checker.holders import may_look, read_listeners, scan, sockets_of, stranger
 from checker.judge import CannotKill, Judgement, Kill, Nothing, Observation, Owner, Recheck, judge, lost, owner_of, wait_for, watched
@@ -32,6 +34,7 @@ from checker.model import (
     Tunnel,
 )
 from checker.probe import probe
+from checker.shared import INSTANCE, SharedPorts
 
 log = logging.getLogger(__name__)
 TICK_S = 0.25
@@ -185,12 +188,16 @@ class Watcher:
         self.lateness = Lateness()
         self.uid = config.tunnel_uid
         self.holdings = Holdings(self.uid, ledger)
+        self.clones = Clones(self.policy)
         self.turns: defaultdict[Port, Turn] = defaultdict(lambda: Turn(asyncio.Lock()))
         self.slots = asyncio.Semaphore(config.probes_at_once)
         self.struck_at: dict[Port, float] = {}
         self.answered: dict[Port, tuple[ProcessId, float]] = {}
         self.registered_at: dict[NodeName, float] = {}
         self.beats: dict[ProcessId, float] = {}
+        self.ending: WeakValueDictionary[ProcessId, asyncio.Lock] = WeakValueDictionary()
+        self.ended: deque[ProcessId] = deque(maxlen=REMEMBERED)
+        self.shared = SharedPorts()
 
     async def settle(self, forward: Forward, *, actor: str = "daemon") -> Judgement:
         """Probe until it is clear: a first strike is followed by the next one soon, a last one by the kill."""
@@ -224,7 +231,7 @@ class Watcher:
         deadline_s = forward.deadline_s or self.policy.deadline_s
         while True:
             began, began_wall = time.monotonic(), time.time()
-            probed = await probe(forward.port, forward.expect, deadline_s)
+            probed = await probe(forward.port, forward.expect, deadline_s, proxy=forward.speaks_proxy)
             answered = isinstance(probed.reply, Answer | StayedOpen)
             if isinstance(probed.reply, NoListener):
                 held = Held(owner=Owner.NOBODY)
@@ -234,6 +241,8 @@ class Watcher:
                 held = await self.holdings.held(forward, newer_than=time.monotonic())  # the listing may be older than the listener
             if self.registered_at.get(forward.node, float("-inf")) < began:
                 break
+        if held.session is not None and forward.port in self.shared.held:
+            held = await self.under_shared_key(forward, held, held.session)
         beaten_at = self.beats.get(held.session) if held.session else None
         if not answered and held.session:
             beaten_at = await asyncio.to_thread(beats.beaten_at, self.layout.spool, held.session)
@@ -249,8 +258,28 @@ class Watcher:
             expect=forward.expect,
             deadline_s=deadline_s,
             beaten_at=beaten_at,
+            shared=self.is_shared(forward, held.session),
         )
         return seen, held
+
+    def is_shared(self, forward: Forward, session: ProcessId | None) -> bool:
+        """Whether the shared key may have opened the port: not where a node holds it with a key of its own."""
+        known = self.ledger.registrations.get(session) if session else None
+        return forward.port in self.shared.held and (known is None or known.instance == INSTANCE)
+
+    async def under_shared_key(self, forward: Forward, held: Held, session: ProcessId) -> Held:
+        """Who holds a port that the shared key opens; a connection that a node made with its own key is another's, never to be ended."""
+        known = self.ledger.registrations.get(session)
+        if known is not None and known.instance != INSTANCE:
+            return held if known.node == forward.node else Held(owner=Owner.FOREIGN, stranger=f"the connection of node {known.node}")
+        inodes = await asyncio.to_thread(sockets_of, session.pid) or frozenset()
+        owned = sorted(port for port in self.shared.owned if any(one.inode in inodes for one in self.holdings.by_port.get(port, ())))
+        if owned:
+            return Held(owner=Owner.FOREIGN, stranger=f"the connection that also holds port {owned[0]} of a node with a key of its own")
+        if known is None:
+            made = Registration(node=forward.node, instance=INSTANCE, session=session, peer="", registered_at=time.time())
+            self.ledger.register(made)
+        return held
 
     def remember_answer(self, forward: Forward, reply: Reply, held: Held, began_wall: float) -> None:
         """That something came through this connection; a refusal comes from the node too, if the listener outlived it."""
@@ -270,7 +299,7 @@ class Watcher:
         """Judge, act, and write down both."""
         before = self.ledger.tunnel(forward)
         judgement = judge(seen, before, self.ledger.flaps.get(forward.node, Flaps()), self.policy, time.time())
-        after = self.with_peer(judgement.tunnel)
+        after = self.with_clone(self.with_peer(judgement.tunnel))
         if after.strikes == 1:
             self.struck_at[forward.port] = time.time() - seen.deadline_s
         elif not after.strikes:
@@ -278,7 +307,8 @@ class Watcher:
         self.write_down(before, after, judgement.flaps)
         match judgement.action:
             case Kill(session):
-                why = f"hung: nothing came in {seen.deadline_s:g} s, {after.strikes} times in a row"
+                what = "hung: nothing came" if after.status is Status.HUNG else "wrong: another answer than expected came"
+                why = f"{what} in {seen.deadline_s:g} s, {after.strikes} times in a row"
                 await self.end(forward, session, held.inodes, actor=actor, why=why)
             case CannotKill():
                 self.tell_once(before, after)
@@ -289,14 +319,20 @@ class Watcher:
     def with_peer(self, tunnel: Tunnel) -> Tunnel:
         """The tunnel with what its connection's registration tells."""
         registration = self.ledger.registrations.get(tunnel.session) if tunnel.session else None
-        return replace(tunnel, peer=registration.peer) if registration else tunnel
+        return replace(tunnel, peer=registration.peer or None) if registration else tunnel
+
+    def with_clone(self, tunnel: Tunnel) -> Tunnel:
+        """The tunnel with what is known of its node's key beside what the probe saw."""
+        note = self.clones.note(tunnel.node, time.monotonic())
+        seen = tunnel.detail.partition(CONDITION)[0].removesuffix("; ")
+        return replace(tunnel, detail="; ".join(part for part in (seen, note) if part)) if note else tunnel
 
     def write_down(self, before: Tunnel, after: Tunnel, flaps: Flaps) -> None:
         """The new state, its time in the roll-up, and an event where the status changed."""
         self.ledger.put(after)
         self.ledger.put_flaps(after.node, flaps)
         day = time.strftime("%Y-%m-%d", time.gmtime())
-        if before.probed_at != after.probed_at:
+        if before.probed_at != after.probed_at and after.port not in self.ledger.sightings.by_port:
             self.ledger.uptime.append((after.node, after.port, watched(before, after, self.policy, day)))
         if before.status is not after.status:
             text = f"{before.status} -> {after.status}" + (f": {after.detail}" if after.detail else "")
@@ -307,16 +343,25 @@ class Watcher:
         if before.strikes < self.policy.strikes:
             self.ledger.tell(
                 EventKind.KILL_FAILED,
-                "hung, and its sshd process can not be found: run the daemon as root, or let the node use hold",
+                f"{after.status}, and its sshd process can not be found: run the daemon as root, or let the node use hold",
                 node=after.node,
                 port=after.port,
             )
 
     async def end(self, forward: Forward, session: ProcessId, inodes: frozenset[int], *, actor: str, why: str) -> Ending:
-        """Kill a session, and write down what came of it."""
-        ending = await end_session(session, forward.port, self.uid, inodes)
+        """Kill a session, and write down what came of it; the forwards of one connection hang together, and it is killed once."""
+        async with self.ending.setdefault(session, asyncio.Lock()):
+            again = session in self.ended
+            ending = Freed() if again else await end_session(session, forward.port, self.uid, inodes)
+            if isinstance(ending, Freed):
+                self.ended.append(session)
         before = self.ledger.tunnel(forward)
         match ending:
+            case Freed() if again:
+                text = f"sshd process {session.pid} was killed for another of its forwards"
+                verdict = wait_for(self.ledger.flaps.get(forward.node, Flaps()), self.policy)
+                self.ledger.put(replace(freed(before, text, verdict, time.time()), kills=before.kills))
+                self.struck_at.pop(forward.port, None)
             case Freed():
                 text = f"killed sshd process {session.pid}, the port is free; {why}"
                 self.ledger.tell(EventKind.KILL, text, node=forward.node, port=forward.port, actor=actor)

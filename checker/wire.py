@@ -13,6 +13,10 @@ INSTANCE = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}\Z")
 
 
+ANY_NODE = "*"
+"""Stands for the node's name where the shared key asks: who it is, the request says."""
+
+
 class Malformed(ValueError):
     """A request outside of the grammar; the text is a sentence for the node."""
 
@@ -139,23 +143,26 @@ class Asked:
     peer: str
     """ADDRESS PORT of the node's side, from SSH_CONNECTION; empty where unknown."""
     command: str
+    key: str = ""
+    """Which of the node's keys, as its line says; empty for the one that it always has."""
 
 
 GATE_MARK = b"gate"
 
 
 def decode_asked(message: bytes) -> Asked:
-    """The gate's message: four fields, NUL between them. Raises Malformed."""
+    """The gate's message: four fields, or five where a key is named, NUL between them. Raises Malformed."""
     fields = message.split(b"\0")
-    if len(fields) != 4 or fields[0] != GATE_MARK:
-        raise Malformed("the gate's message has not its four fields")
-    node, peer, command = (field.decode("utf-8", "surrogateescape") for field in fields[1:])
-    return Asked(node=node, peer=peer, command=command)
+    if len(fields) not in (4, 5) or fields[0] != GATE_MARK or (len(fields) == 5 and not fields[4]):
+        raise Malformed("the gate's message has not its four or five fields")
+    node, peer, command, *key = (field.decode("utf-8", "surrogateescape") for field in fields[1:])
+    return Asked(node=node, peer=peer, command=command, key="".join(key))
 
 
 def encode_asked(asked: Asked) -> bytes:
     """The inverse of decode_asked; the gate writes the same without importing this."""
-    return b"\0".join([GATE_MARK, *(field.encode("utf-8", "surrogateescape") for field in (asked.node, asked.peer, asked.command))])
+    fields = (asked.node, asked.peer, asked.command, *([asked.key] if asked.key else []))
+    return b"\0".join([GATE_MARK, *(field.encode("utf-8", "surrogateescape") for field in fields)])
 
 
 def encode_reply(reply: Reply) -> bytes:

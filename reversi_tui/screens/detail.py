@@ -29,7 +29,8 @@ def fields(row: Row, moment: Moment) -> list[tuple[str, str]]:
     return [
         ("answer", printable(seen.detail, 256) or "none"),
         ("node", seen.node),
-        ("port", str(seen.port)),
+        ("port", f"{seen.port}{', on all addresses of the gateway' if forward and forward.public else ''}"),
+        *(("published", f"on port {publication}") for publication in (forward.published if forward else ())),
         ("target", printable(str(forward.target), 256) if forward else "not known yet"),
         ("expect", printable(str(forward.expect), 256) if forward else "not known yet"),
         ("latency", "not known" if seen.latency_ms is None else f"{seen.latency_ms:.1f} ms"),

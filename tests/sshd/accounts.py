@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import secrets
 import shutil
 import subprocess
 import sys
@@ -75,7 +76,7 @@ def own_install() -> Install:
 def temporary_account() -> Iterator[Account]:
     """An account that lasts as long as the block. Needs root."""
     require("useradd", "userdel")
-    name = f"reversi-t{os.getpid()}"
+    name = f"reversi-t{os.getpid()}-{secrets.token_hex(2)}"
     home = tempfile.mkdtemp(prefix="reversi-user-")
     Path(home).chmod(0o755)
     subprocess.run(["useradd", "--no-create-home", "--home-dir", home, "-s", "/bin/sh", "-p", "*", name], check=True)

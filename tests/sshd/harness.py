@@ -113,18 +113,19 @@ class Gateway(Seen):
         """What the daemons and sshd wrote to stderr."""
         return (self.folder / "daemon.log").read_text(encoding="utf-8", errors="replace")
 
-    def start_sshd(self) -> None:
+    def start_sshd(self, *, program: str = "sshd", log_level: str = "ERROR") -> None:
         """The sshd that `up` would start, for a daemon that comes and goes beside it."""
         if not self.layout.host_key.exists():
             words = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.layout.host_key)]
             subprocess.run(words, check=True, **self.spawn_options())
         config = self.folder / "sshd_config"
-        config.write_text(sshd_config(self.layout, user=self.mode.tunnel.name, listen=self.host, port=self.ssh_port), encoding="utf-8")
+        text = sshd_config(self.layout, user=self.mode.tunnel.name, listen=self.host, port=self.ssh_port)
+        config.write_text(text.replace("LogLevel ERROR", f"LogLevel {log_level}"), encoding="utf-8")
         config.chmod(0o644)
         if self.mode.is_privileged:
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
         with (self.folder / "daemon.log").open("ab") as log:
-            words = [shutil.which("sshd") or "sshd", "-D", "-e", "-f", str(config)]
+            words = [shutil.which(program) or program, "-D", "-e", "-f", str(config)]
             self.sshd = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **self.spawn_options())
         until(lambda: accepts(self.ssh_port), "sshd listens")
 

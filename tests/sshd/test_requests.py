@@ -193,13 +193,13 @@ def test_a_second_device_with_the_same_key_waits_and_the_first_stays_up(each_gat
     first = each_gateway.connect(device, "hold", "first")
     session = each_gateway.await_up(device)
 
-    assert device.verdict("claim", "second") == 60
+    assert device.verdict("claim", "second") == 10
     newcomer = device.ask("hold", "second", options=device.forwards())
 
     assert newcomer.returncode == 255
     bare = device.ask("hold", "second")
     assert (bare.returncode, bare.stdout) == (77, "0\n")
-    assert each_gateway.await_event(EventKind.CLONE, device).text.startswith("instance second claims port")
+    assert each_gateway.await_event(EventKind.CLONE, device).text.startswith("instance second from")
     assert first.beat() == 0
     assert each_gateway.await_up(device) == session
 

@@ -165,7 +165,7 @@ def test_every_table_is_strict(store: StateFile) -> None:
     with store.using() as db:
         tables = db.execute("SELECT name, strict FROM pragma_table_list WHERE schema = 'main' AND name NOT LIKE 'sqlite_%'").fetchall()
 
-    assert {row["name"] for row in tables} == {"tunnel", "registration", "flaps", "event", "uptime", "sweep"}
+    assert {row["name"] for row in tables} == {"tunnel", "registration", "flaps", "event", "uptime", "sweep", "unregistered"}
     assert all(row["strict"] for row in tables)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from checker.config import Layout, home_layout
 from checker.control import Aim, Outcome, Verb
 from checker.model import Event, EventKind, Forward, Node, NodeName, Port, ProcessId, Status, Tunnel, parse_expect, parse_target
-from checker.registry import node_toml
+from checker.nodefile import node_toml
 from checker.store import Batch, Sweep, open_store
 from reversi_tui.app import Console
 from reversi_tui.rows import Daemon

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import re
 import stat
 import subprocess
 import sys
@@ -94,17 +95,17 @@ def test_each_command_has_help_with_an_example_of_itself(path: tuple[str, ...], 
     code, out, err = checker(*path, "--help")
 
     assert (code, err) == (0, "")
-    assert "example: reversi-checker " in out
+    assert re.search(r"example: (sudo )?reversi-checker ", out)
     assert f"{' '.join(path)}" in out.partition("example: ")[2]
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
 def test_the_example_of_each_command_is_understood(path: tuple[str, ...]) -> None:
     epilog = COMMANDS[path].epilog or ""
-    lines = [line.removeprefix("example:").split() for line in epilog.splitlines() if "reversi-checker" in line]
+    lines = [line.partition("reversi-checker")[2].split() for line in epilog.splitlines() if "reversi-checker" in line]
 
     assert lines
-    for _, *words in lines:
+    for words in lines:
         assert callable(build_parser().parse_args(words).command)
 
 
@@ -218,7 +219,7 @@ def test_status_without_a_state_file_shows_what_is_registered(checker: Run, offi
 
     document = json.loads(out)
     assert code == ExitCode.NOT_UP
-    assert list(document) == ["schema", "now", "swept_at", "probe_every_s", "tunnels"]
+    assert list(document) == ["schema", "now", "swept_at", "probe_every_s", "tunnels", "unregistered"]
     assert (document["schema"], document["swept_at"], document["probe_every_s"]) == (1, None, 20.0)
     assert list(document["tunnels"][0]) == [
         "node",
@@ -268,15 +269,21 @@ def test_nodes_are_listed_and_shown(checker: Run, office: Layout) -> None:
     listed = json.loads(checker("node", "list", "--json")[1])
     shown = json.loads(checker("node", "show", "office", "--json")[1])
 
-    expected = {
+    expected: dict[str, Any] = {
         "name": "office",
         "public_key": public_key(),
+        "next_key": None,
+        "key_kept": False,
         "added_at": 1_700_000_000,
-        "forwards": [{"port": 20010, "target": "127.0.0.1:22", "expect": "open", "deadline_s": None}],
+        "enabled": True,
+        "expires": None,
+        "forwards": [
+            {"port": 20010, "target": "127.0.0.1:22", "expect": "open", "deadline_s": None, "public": False, "published": []}
+        ],
     }
-    assert listed == {"schema": 1, "nodes": [expected]}
+    assert listed == {"schema": 1, "nodes": [expected], "unregistered": []}
     assert shown == {"schema": 1, "node": expected}
-    assert checker("node", "list")[1] == "NODE    PORT   TARGET        EXPECT\noffice  20010  127.0.0.1:22  open\n"
+    assert checker("node", "list")[1] == "NODE    PORT   TARGET        EXPECT  KEY\noffice  20010  127.0.0.1:22  open    valid\n"
     assert "forward   20010 -> 127.0.0.1:22, expecting open\n" in checker("node", "show", "office")[1]
 
 

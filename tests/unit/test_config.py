@@ -66,6 +66,9 @@ gateway = ["gw.example:2222", "[2001:db8::1]:22"]
 operators_group = "ops"
 ports = "50000-50099"
 probes_at_once = 8
+requests_a_minute = 600
+haproxy_reload = "service haproxy reload"
+publish_on = ["203.0.113.7", "2001:DB8::7"]
 probe_every_s = 30
 deadline_s = 2.5
 strikes = 3
@@ -80,6 +83,9 @@ quiet_s = 60.5
         gateway=("gw.example:2222", "[2001:db8::1]:22"),
         operators_group="ops",
         probes_at_once=8,
+        requests_a_minute=600,
+        haproxy_reload="service haproxy reload",
+        publish_on=("203.0.113.7", "2001:db8::7"),
         policy=Policy(probe_every_s=30.0, deadline_s=2.5, strikes=3, strike_gap_s=1.0, quiet_s=60.5, ports=range(50000, 50100)),
     )
     assert isinstance(config.policy.strikes, int)
@@ -106,6 +112,11 @@ def test_one_gateway_may_be_a_text(path: Path) -> None:
         pytest.param("strikes = 0", "strikes must be a number from 1 to 10, not 0", id="no strikes"),
         pytest.param("probes_at_once = 0", "probes_at_once must be a whole number from 1 to 1024", id="no probes"),
         pytest.param("probes_at_once = true", "probes_at_once must be a whole number", id="true is no count"),
+        pytest.param("publish_on = '10.0.0.1'", "publish_on must be a list of IP addresses", id="no list of addresses"),
+        pytest.param("publish_on = ['eth0']", "publish_on must be a list of IP addresses", id="no address"),
+        pytest.param("publish_on = ['fe80::1%eth0']", "publish_on must be a list of IP addresses", id="address with a zone"),
+        pytest.param("publish_on = []", "publish_on must be a list of IP addresses", id="no addresses"),
+        pytest.param("haproxy_reload = ''", "haproxy_reload must be a text that is not empty", id="empty command"),
         pytest.param("tunnel_user = ''", "tunnel_user must be a text that is not empty", id="empty text"),
         pytest.param("operators_group = 7", "operators_group must be a text", id="number for a text"),
         pytest.param("gateway = 7", "gateway must be a list of HOST:PORT", id="gateway is a number"),

@@ -11,21 +11,36 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from checker.config import Config, Layout, current_user, home_layout
-from checker.control import Aim, Control, DaemonAbsent, NotAllowed, Outcome, Verb, aim_from, aim_json, ask, outcome_from, outcome_json
+from checker.control import (
+    Aim,
+    Control,
+    DaemonAbsent,
+    NotAllowed,
+    Outcome,
+    Verb,
+    aim_from,
+    aim_json,
+    ask,
+    operator_name,
+    outcome_from,
+    outcome_json,
+)
 from checker.daemon import DaemonRuns, lock_home, prepare_folders, replace_text
 from checker.door import listen, operator_uids
+from checker.edits import renamed
 from checker.keys import GateCommand
-from checker.model import CheckerError, Port
-from checker.registry import add, locked
+from checker.model import CheckerError, EventKind, NodeName, Port, Status
+from checker.registry import add, change, locked, read_registry
 from checker.store import open_reader
 from checker.wire import Asked, encode_asked
-from tests.strategies import OFFICE, PORT, SESSION, free_port, node
+from tests.strategies import OFFICE, PORT, SESSION, free_port, node, public_key
 
 pytestmark = pytest.mark.usefixtures("no_blocked_loop")
 COMMAND = GateCommand(python="/usr/bin/python3", gate="/opt/gate.py", home="/srv/gate")
@@ -175,6 +190,82 @@ def test_a_node_that_is_added_is_known_without_a_restart(layout: Layout, daemon:
 
     assert send(layout, encode_asked(Asked(node="b", peer="", command="check"))) == b".\n0\n1\n\n"
     wait_until(lambda: any("broken.toml: not valid TOML" in text for text in events(layout)))
+
+
+def test_what_was_changed_is_in_the_log_with_the_operators_name(layout: Layout, daemon: subprocess.Popen[str]) -> None:
+    assert Control(layout=layout).changed([(OFFICE, None, "its key was replaced")]) == ""
+
+    with closing(open_reader(layout.state)) as reader:
+        told = [event for event in reader.events(node=OFFICE) if event.kind is EventKind.REGISTRY]
+    assert [(event.text, event.actor) for event in told] == [("its key was replaced", operator_name())]
+
+
+def test_an_operator_may_tell_of_changes_alone(layout: Layout, daemon: subprocess.Popen[str]) -> None:
+    row: dict[str, Any] = {"at": 1.0, "kind": "kill", "text": "not so", "node": None, "port": None, "actor": "x"}
+
+    assert json.loads(send(layout, json.dumps({"verb": "reload", "events": [row]}).encode())) == {"schema": 1}
+    assert "a malformed request" in json.loads(send(layout, json.dumps({"verb": "reload", "events": [{}]}).encode()))["error"]
+
+    assert "not so" not in events(layout)
+
+
+def test_a_node_that_is_renamed_while_the_daemon_runs_keeps_its_row(layout: Layout, daemon: subprocess.Popen[str], own: Port) -> None:
+    Control(layout=layout).act(Verb.PROBE, [Aim(node=OFFICE, port=own)])
+
+    with locked(layout):
+        change(layout, OFFICE, renamed(node(ports=(own,)), NodeName("lobby")), COMMAND)
+    Control(layout=layout).changed([])
+
+    with closing(open_reader(layout.state)) as reader:
+        assert [(tunnel.node, tunnel.status) for tunnel in reader.tunnels()] == [("lobby", Status.DOWN)]
+    assert (layout.run / "office").readlink() == Path("lobby"), "beat loops of the old name read the new one's verdict"
+    assert (layout.run / "office").read_text() == (layout.run / "lobby").read_text()
+
+
+def test_a_node_that_is_disabled_may_say_nothing(layout: Layout, daemon: subprocess.Popen[str], own: Port) -> None:
+    with locked(layout):
+        change(layout, OFFICE, replace(node(ports=(own,)), enabled=False), COMMAND)
+    Control(layout=layout).reload()
+
+    assert send(layout, encode_asked(Asked(node="office", peer="", command="check"))).startswith(b".\n77\n0\n")
+    (probed,) = Control(layout=layout).act(Verb.PROBE, [Aim(node=OFFICE, port=own)])
+    assert probed.sentence == "unknown: disabled"
+
+
+def test_the_first_word_over_a_new_key_takes_the_old_one_away(layout: Layout, daemon: subprocess.Popen[str], own: Port) -> None:
+    with locked(layout):
+        change(layout, OFFICE, replace(node(ports=(own,)), next_key=public_key(2)), COMMAND)
+    Control(layout=layout).reload()
+
+    send(layout, encode_asked(Asked(node="office", peer="", command="check")))
+    assert public_key(1) in layout.authorized_keys.read_text()
+    send(layout, encode_asked(Asked(node="office", peer="", command="check", key="new")))
+
+    assert public_key(1) not in layout.authorized_keys.read_text()
+    assert read_registry(layout.nodes).node("office").public_keys == (public_key(2),)
+
+
+def test_nodes_that_are_added_at_once_while_the_daemon_reloads_are_all_known(
+    layout: Layout, daemon: subprocess.Popen[str], tmp_path: Path
+) -> None:
+    program = "import sys; from checker.cli import main; main(sys.argv[1:])"
+    adding = []
+    for number in range(2, 6):
+        key = tmp_path / f"{number}.pub"
+        key.write_text(public_key(number))
+        words = ["node", "add", f"n{number}", "--forward", f"{free_port()}=x:1", "--public-key", str(key)]
+        command = [sys.executable, "-c", program, "--home", str(layout.home), *words]
+        adding.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True))
+    while any(process.poll() is None for process in adding):
+        Control(layout=layout).reload()
+
+    assert [process.communicate(timeout=WITHIN_S)[1] for process in adding] == [""] * 4
+    for number in range(2, 6):
+        assert send(layout, encode_asked(Asked(node=f"n{number}", peer="", command="check"))) == b".\n0\n1\n\n"
+    assert layout.authorized_keys.read_text().count(" reversi:n") == 4
+    with closing(open_reader(layout.state)) as reader:
+        told = [event.node for event in reader.events() if event.kind is EventKind.REGISTRY]
+    assert sorted(name for name in told if name) == ["n2", "n3", "n4", "n5"]
 
 
 def test_a_registry_that_is_gone_is_not_an_empty_one(layout: Layout, daemon: subprocess.Popen[str]) -> None:

@@ -26,6 +26,7 @@ from checker.holders import (
     is_session,
     listeners,
     may_look,
+    owners,
     read_listeners,
     read_process,
     scan,
@@ -292,3 +293,11 @@ def test_where_netlink_is_refused_the_tables_serve(monkeypatch: pytest.MonkeyPat
         found = read_listeners()[Port(own.getsockname()[1])]
 
     assert [one.address for one in found] == ["127.0.0.1"]
+
+
+def test_a_socket_belongs_to_the_session_and_not_to_its_fork() -> None:
+    session, fork, another = ProcessId(pid=50, start_ticks=100), ProcessId(pid=49, start_ticks=105), ProcessId(pid=7, start_ticks=300)
+
+    found = owners([(fork, frozenset({1, 2})), (session, frozenset({1, 2})), (another, frozenset({3}))])
+
+    assert found == {1: session, 2: session, 3: another}

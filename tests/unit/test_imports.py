@@ -12,7 +12,9 @@ import pytest
 import checker
 
 GATE = Path(checker.__file__).with_name("gate.py")
-PURE = ("checker.model", "checker.wire", "checker.judge", "checker.keys")
+PURE = (
+    "checker.model", "checker.wire", "checker.judge", "checker.keys", "checker.limits", "checker.haproxy", "checker.publications",
+)
 EFFECTS = {"sqlite3", "asyncio", "socket", "subprocess", "ssl", "select", "selectors", "threading", "tempfile", "logging", "fcntl"}
 OWN_EFFECTS = {
     f"checker.{name}" for name in ("config", "registry", "store", "probe", "holders", "kill", "gateway", "daemon", "control", "cli")

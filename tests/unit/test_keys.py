@@ -12,10 +12,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from checker.keys import GateCommand, merge, parse_public_key, render_line
+from checker.keys import GateCommand, merge, parse_public_key, render_lines
 from checker.model import InvalidValue, Node, NodeName
 from tests.programs import require
 from tests.strategies import node, public_key
+from tests.unit.test_registry import nodes as nodes_of_any_kind
 
 COMMAND = GateCommand(python="/usr/bin/python3", gate="/opt/reversi/gate.py", home="/srv/gate")
 places = st.text(st.characters(codec="utf-8", exclude_characters="\0\n\r"), min_size=1, max_size=30).map(lambda text: f"/{text}")
@@ -50,7 +51,7 @@ def read_options(line: str) -> tuple[dict[str, list[str]], str]:
 def test_a_key_line_is_read_back_as_it_was_meant(command: GateCommand) -> None:
     office = node(ports=(20010, 20011))
 
-    options, rest = read_options(render_line(office, command))
+    options, rest = read_options(*render_lines(office, command))
 
     assert list(options) == ["restrict", "port-forwarding", "permitlisten", "command"]
     assert options["permitlisten"] == ["localhost:20010", "localhost:20011"]
@@ -70,9 +71,29 @@ def test_the_gate_command_reaches_its_program_unchanged_through_a_real_shell(com
 
 
 def test_a_node_without_forwards_may_forward_nothing() -> None:
-    options, _ = read_options(render_line(node(ports=()), COMMAND))
+    options, _ = read_options(*render_lines(node(ports=()), COMMAND))
 
     assert list(options) == ["restrict", "command"]
+
+
+@given(nodes_of_any_kind(), commands)
+def test_each_key_of_a_node_has_a_line_with_all_that_it_may(one: Node, command: GateCommand) -> None:
+    lines = render_lines(one, command)
+
+    assert len(lines) == (len(one.public_keys) if one.enabled else 0)
+    listens = [f"{host}:{f.port}" for f in one.forwards for host in (["localhost", "*"] if f.public else ["localhost"])]
+    for line, key in zip(lines, one.public_keys, strict=False):
+        options, rest = read_options(line)
+        assert rest == f"{key} reversi:{one.name}"
+        assert options.get("permitlisten", []) == listens
+        assert ("port-forwarding" in options) is bool(listens)
+        assert options.get("expiry-time", []) == ([one.expires.replace("-", "")] if one.expires else [])
+        assert shlex.split(options["command"][0]) == ["exec", *command.words(one.name, "new" if key == one.next_key else "")]
+
+
+@given(nodes_of_any_kind(), commands)
+def test_all_lines_of_a_node_go_with_it(one: Node, command: GateCommand) -> None:
+    assert merge(merge(b"# theirs", [one], command), [], command) == b"# theirs\n"
 
 
 def test_openssh_takes_a_hostile_line_for_one_key(tmp_path: Path) -> None:
@@ -95,7 +116,7 @@ def test_foreign_lines_stay_byte_for_byte_and_merging_twice_is_merging_once(pres
     merged = merge(present, ours, command)
 
     assert merged.startswith(present)
-    assert merged[len(present) :].lstrip(b"\n").decode() == "".join(f"{render_line(one, command)}\n" for one in ours)
+    assert merged[len(present) :].lstrip(b"\n").decode() == "".join(f"{line}\n" for one in ours for line in render_lines(one, command))
     assert merge(merged, ours, command) == merged
 
 
@@ -114,7 +135,7 @@ def test_the_line_of_a_node_that_is_kept_stays() -> None:
 
     kept = merge(lines, [], COMMAND, keep={NodeName("a")})
 
-    assert kept == f"{render_line(node('a', 1), COMMAND)}\n".encode()
+    assert kept.decode().splitlines() == [*render_lines(node("a", 1), COMMAND)]
 
 
 def test_a_home_that_is_not_utf8_is_written_as_it_is() -> None:

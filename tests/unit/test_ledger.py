@@ -185,6 +185,26 @@ def test_connections_that_ended_are_forgotten_when_asked_for(ledger: Ledger) -> 
     assert ledger.of_node(NodeName("other")) == []
 
 
+async def test_a_renamed_node_keeps_what_is_known_and_what_waits_to_be_written(ledger: Ledger, store: StateFile) -> None:
+    fill(ledger)
+    await ledger.flush()
+    fill(ledger)
+    lobby = NodeName("lobby")
+
+    ledger.rename(OFFICE, lobby)
+
+    assert ledger.tunnel(replace(FORWARD, node=lobby)) == replace(UP, node=lobby)
+    assert ledger.tunnel(FORWARD) == Tunnel(node=OFFICE, port=PORT)
+    assert (ledger.flaps[lobby].count, [one.node for one in ledger.registrations.values()]) == (2, [lobby])
+    ledger.give_back(ledger.take())
+    await ledger.flush()
+    assert [[one.node for one in store.tunnels()], [one.node for one in store.registrations()]] == [[lobby], [lobby]]
+    assert [event.node for event in store.events()] == [lobby, lobby]
+    assert set(store.flaps()) == {lobby}
+    assert [day.watched_s for day in store.uptime(lobby, PORT, since_day="2023-01-01")] == [4.0]
+    assert store.uptime(OFFICE, PORT, since_day="2023-01-01") == ()
+
+
 def test_a_forward_that_was_never_seen_is_unknown(ledger: Ledger) -> None:
     assert ledger.tunnel(FORWARD) == Tunnel(node=OFFICE, port=PORT)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import resource
 import socket
 import ssl
@@ -190,6 +191,23 @@ async def test_the_probe_says_what_the_service_waits_for() -> None:
     assert await heard.get() == b"EHLO x\r\n\0"
     assert (await heard.get()).startswith(b"HEAD / HTTP/1.0\r\n")
     assert await heard.get() == client_hello()
+
+
+async def test_a_target_that_speaks_the_proxy_protocol_is_told_who_probes_it() -> None:
+    heard = asyncio.Queue[bytes]()
+
+    async def listens(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await heard.put(await reader.readuntil(b"\r\n"))
+        await heard.put(await reader.read(4096))
+        writer.write(b"HTTP/1.0 200 OK\r\n")
+        writer.close()
+
+    async with serving(listens) as port:
+        reply = (await probe(port, parse_expect("http"), PATIENT_S, proxy=True)).reply
+
+    assert re.fullmatch(rb"PROXY TCP4 127\.0\.0\.1 127\.0\.0\.1 \d+ %d\r\n" % port, await heard.get())
+    assert (await heard.get()).startswith(b"HEAD / ")
+    assert reply == Answer(expected=True, text=b"HTTP/1.0 200 OK\r\n")
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 from checker.config import Config, ConfigError, Layout, home_layout
 from checker.keys import parse_public_key
 from checker.model import CheckerError
-from checker.provision import GatewayUnknown, addresses, client_config, listen_note, make_key_pair, write_secret
+from checker.provision import GatewayUnknown, KeyType, addresses, client_config, listen_note, make_key_pair, write_secret
 from tests.programs import require
 from tests.strategies import node, public_key
 
@@ -44,6 +44,15 @@ def test_a_key_pair_is_a_private_and_a_public_key() -> None:
     assert private.startswith(b"-----BEGIN OPENSSH PRIVATE KEY-----\n")
     assert parse_public_key(public)
     assert public.endswith("reversi:office\n")
+
+
+def test_a_pair_for_small_flash_is_rsa() -> None:
+    require("ssh-keygen")
+
+    _, public = make_key_pair("reversi:office", KeyType.RSA)
+
+    assert parse_public_key(public).startswith("ssh-rsa ")
+    assert len(public.split()[1]) > 500, "3072 bits"
 
 
 def test_without_ssh_keygen_it_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from checker.config import ConfigError, Layout, home_layout
+from checker.edits import renamed
 from checker.keys import GateCommand
 from checker.model import Expect, ExpectKind, Forward, ForwardRequest, InvalidValue, Node, NodeName, Port, Target
+from checker.nodefile import forward_from, node_toml, read_node
 from checker.registry import (
     KeyTaken,
     NameTaken,
@@ -28,15 +31,15 @@ from checker.registry import (
     UnknownNode,
     add,
     allot,
+    change,
     conflict,
-    forward_from,
     gate_command,
     locked,
-    node_toml,
-    read_node,
     read_registry,
     remove,
+    renames,
     stamp,
+    use_new_key,
     write_atomically,
     write_keys,
 )
@@ -71,15 +74,30 @@ expects = st.one_of(
 targets = st.builds(Target, host=st.sampled_from(["10.0.0.1", "nas.lan", "fe80::1%eth0", "::1"]), port=ports)
 
 
+days = st.dates(min_value=date(2000, 1, 1)).map(str)
+
+
 @st.composite
 def nodes(draw: st.DrawFn) -> Node:
     name = draw(names)
     taken = draw(st.lists(ports, unique=True, max_size=4))
     deadlines = st.none() | st.floats(0.5, 60)
     forwards = tuple(
-        Forward(node=name, port=port, target=draw(targets), expect=draw(expects), deadline_s=draw(deadlines)) for port in taken
+        Forward(
+            node=name, port=port, target=draw(targets), expect=draw(expects), deadline_s=draw(deadlines), public=draw(st.booleans())
+        )
+        for port in taken
     )
-    return Node(name=name, public_key=public_key(draw(st.integers(0, 2**32 - 1))), forwards=forwards, added_at=draw(st.integers(0, 2**40)))
+    number = draw(st.integers(0, 2**31))
+    return Node(
+        name=name,
+        public_key=public_key(number),
+        forwards=forwards,
+        added_at=draw(st.integers(0, 2**40)),
+        enabled=draw(st.booleans()),
+        expires=draw(st.none() | days),
+        next_key=draw(st.none() | st.just(public_key(number + 1))),
+    )
 
 
 @given(nodes())
@@ -128,6 +146,11 @@ def test_any_bytes_are_a_node_or_a_config_error(layout: Layout, content: bytes) 
         pytest.param("office", node_text(more="deadline_s = 0"), "forward 1: deadline_s must be a number from 0.5 to 60", id="deadline"),
         pytest.param("office", "added_at = -1\n" + node_text(), "added_at must be a whole number", id="added_at"),
         pytest.param("office", 'public_key = "ssh-ed25519 AAAA"', "is not whole", id="key"),
+        pytest.param("office", 'enabled = "no"\n' + node_text(), "enabled must be true or false, not 'no'", id="enabled"),
+        pytest.param("office", 'expires = "2026-02-30"\n' + node_text(), "'2026-02-30' is not a day; write YYYY-MM-DD", id="no such day"),
+        pytest.param("office", "expires = 2026-02-03T04:05:06\n" + node_text(), "is not a day; write YYYY-MM-DD", id="a time of day"),
+        pytest.param("office", 'next_key = "x"\n' + node_text(), "not a public key: 'x'", id="next key"),
+        pytest.param("office", node_text(more="public = 1"), "forward 1: public must be true or false, not 1", id="public"),
         pytest.param("check", node_text(), "a word of the protocol", id="a word of the protocol"),
         pytest.param("Of Fice", node_text(), "can not name a node", id="name"),
     ],
@@ -306,7 +329,7 @@ def test_a_node_that_is_not_there_can_not_be_removed(layout: Layout) -> None:
     with pytest.raises(UnknownNode):
         remove(layout, OFFICE, COMMAND)
     (layout.nodes / "office.toml").mkdir(parents=True)
-    with pytest.raises(ConfigError, match="can not be removed"):
+    with pytest.raises(ConfigError, match="can not be changed"):
         remove(layout, OFFICE, COMMAND)
 
 
@@ -318,8 +341,71 @@ def test_a_node_whose_file_breaks_keeps_its_key_line(layout: Layout) -> None:
     write_keys(layout, COMMAND)
     assert layout.authorized_keys.read_bytes() == lines
 
-    write_keys(layout, COMMAND, without=OFFICE)
+    write_keys(layout, COMMAND, without={OFFICE})
     assert layout.authorized_keys.read_bytes() == b""
+
+
+def test_a_day_may_be_written_as_toml_has_days(layout: Layout) -> None:
+    assert read_node(write(layout, "office", "expires = 2031-12-31\n" + node_text())).expires == "2031-12-31"
+
+
+def test_a_key_that_waits_is_taken_too(layout: Layout) -> None:
+    waiting = replace(node(), next_key=public_key(2))
+    add(layout, waiting, COMMAND)
+
+    for key in (public_key(1), public_key(2)):
+        with pytest.raises(KeyTaken, match="belongs to node office"):
+            add(layout, replace(node("b", 3, (20011,)), next_key=key), COMMAND)
+        with pytest.raises(KeyTaken, match="belongs to node office"):
+            add(layout, replace(node("b", 3, (20011,)), public_key=key), COMMAND)
+
+
+def test_what_stops_a_change_undoes_it(layout: Layout) -> None:
+    add(layout, node(), COMMAND)
+    before = (stamp(layout.nodes), layout.authorized_keys.read_bytes())
+    meanwhile = []
+
+    def fails() -> None:
+        meanwhile.append(layout.authorized_keys.read_bytes())
+        raise InvalidValue("not allowed")
+
+    with pytest.raises(InvalidValue, match="not allowed"):
+        change(layout, OFFICE, replace(node(), enabled=False), COMMAND, meanwhile=fails)
+
+    assert meanwhile == [b""], "what is ended meanwhile can not come back"
+    assert (stamp(layout.nodes), layout.authorized_keys.read_bytes()) == before
+
+
+def test_a_rename_to_a_name_that_is_taken_is_refused(layout: Layout) -> None:
+    add(layout, node(), COMMAND)
+    write(layout, "b", "broken")
+
+    with pytest.raises(NameTaken, match="node b is registered already"):
+        change(layout, OFFICE, renamed(node(), NodeName("b")), COMMAND)
+
+
+def test_a_new_key_that_was_used_is_the_only_one(layout: Layout) -> None:
+    add(layout, replace(node(), next_key=public_key(2)), COMMAND)
+
+    assert use_new_key(layout, OFFICE, COMMAND) == replace(node(), public_key=public_key(2))
+    assert use_new_key(layout, OFFICE, COMMAND).public_key == public_key(2)
+    assert layout.authorized_keys.read_text().count("reversi:office") == 1
+    with pytest.raises(UnknownNode):
+        use_new_key(layout, NodeName("b"), COMMAND)
+
+
+def test_a_node_that_is_renamed_is_known_by_its_key() -> None:
+    def registry(*there: Node) -> Registry:
+        return Registry(nodes={one.name: one for one in there})  # type: ignore[arg-type]
+
+    before = registry(node("a", 1, (1,)), node("b", 2, (2,)))
+
+    assert renames(before, registry(node("c", 1, (1,)), node("b", 2, (2,)))) == (("a", "c"),)
+    assert renames(before, registry(node("c", 3, (1,)), node("b", 2, (2,)))) == ()
+    assert renames(before, registry(node("b", 2, (2,)))) == ()
+    assert renames(before, replace(registry(node("c", 1, (1,))), broken=frozenset({NodeName("a")}))) == ()
+    shared = registry(replace(node("a", 1, (1,)), public_key="shared"))
+    assert renames(shared, registry(replace(node("c", 1, (1,)), public_key="shared"))) == ()
 
 
 def test_a_key_file_that_is_in_line_is_not_written_again(layout: Layout) -> None:

@@ -83,10 +83,11 @@ def test_only_reverse_forwards_of_one_user_are_allowed(layout: Layout) -> None:
 
     assert lines["AllowTcpForwarding"] == "remote"
     assert lines["PermitOpen"] == "none"
+    assert lines["GatewayPorts"] == "clientspecified"
     assert lines["AllowUsers"] == "reversi"
     for key in ("AllowStreamLocalForwarding", "AllowAgentForwarding", "X11Forwarding", "PermitTunnel", "PermitTTY"):
         assert lines[key] == "no"
-    for key in ("PasswordAuthentication", "KbdInteractiveAuthentication", "GatewayPorts", "UsePAM"):
+    for key in ("PasswordAuthentication", "KbdInteractiveAuthentication", "UsePAM"):
         assert lines[key] == "no"
     assert lines["AuthorizedKeysFile"] == f'"{layout.authorized_keys}"'
     assert "UnusedConnectionTimeout" not in lines

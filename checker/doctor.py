@@ -1,0 +1,242 @@
+"""Each thing that must be true of a gateway: judged from what was seen, with a sentence, and what mends it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from checker.lockdown import differences, shut_out
+from checker.plan import DROP_IN, NO_SHELL, SERVICE
+from checker.symptoms import Seen, SshdSeen
+from checker.table import aligned
+
+ENOUGH_BYTES = 100 << 20
+LATE_SWEEPS = 3
+FLEET = 200
+"""From so many nodes on, their own jitter spreads a reconnecting fleet."""
+INIT = "sudo reversi-checker init"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing; `ok` is None where it could not be told."""
+
+    name: str
+    ok: bool | None
+    sentence: str
+    mend: str = ""
+    """A command, or what to change; empty where all is well."""
+
+
+def findings(seen: Seen) -> tuple[Finding, ...]:
+    """All that applies, in the order in which one would mend it."""
+    if seen.trouble:
+        return (Finding(name="settings", ok=False, sentence=seen.trouble, mend="mend that file"),)
+    return tuple(finding for check in CHECKS for finding in check(seen))
+
+
+def finding(name: str, good: str, *wrong: tuple[bool, str, str]) -> Finding:
+    """The first wrong thing that is so, with its mend; else all is well."""
+    for is_so, sentence, mend in wrong:
+        if is_so:
+            return Finding(name=name, ok=False, sentence=sentence, mend=mend)
+    return Finding(name=name, ok=True, sentence=good)
+
+
+def check_account(seen: Seen) -> Iterator[Finding]:
+    who = seen.account
+    yield finding(
+        "account",
+        f"{seen.user} can run a forced command",
+        (who is None, f"the tunnel user {seen.user} is no account here", INIT),
+        (who is not None and who.uid == 0 and not seen.is_own, f"the tunnel user {seen.user} has the rights of root",
+         "name another in reversi.toml"),
+        (who is not None and bool(NO_SHELL.search(who.shell)), f"the shell of {seen.user} runs no forced command",
+         f"usermod --shell /bin/sh {seen.user}"),
+        (who is not None and who.locked and not seen.is_own, f"{seen.user} is locked with '!', and sshd lets it in at no key",
+         f"usermod --password '*' {seen.user}"),
+    )
+
+
+def check_sshd(seen: Seen) -> Iterator[Finding]:
+    sshd = seen.sshd
+    if sshd is None:
+        return
+    if not sshd.is_asked:
+        yield Finding(name="sshd", ok=None, sentence="sshd tells its settings to root alone", mend="sudo reversi-checker doctor")
+        return
+    wrong = differences(sshd.effective, private=seen.home is not None) if sshd.effective else ()
+    why = shut_out(sshd.effective, seen.user)
+    name = "OpenSSH {}.{}".format(*sshd.version) if sshd.version else "sshd"
+    yield finding(
+        "sshd",
+        f"{name} lets {seen.user} do nothing but open reverse tunnels",
+        (bool(sshd.complaint), f"sshd would not start: {sshd.complaint}", "mend what it names; see: sshd -t"),
+        (bool(wrong), f"for {seen.user} sshd says: {'; '.join(wrong)}",
+         f"{INIT}; if it refuses, another Match block comes before {DROP_IN}"),
+        (bool(why), f"sshd lets {seen.user} in at no key: {why}", "change that in sshd's configuration, and reload it"),
+    )
+    yield from check_startups(seen, sshd)
+    yield from check_penalties(seen, sshd)
+
+
+def check_startups(seen: Seen, sshd: SshdSeen) -> Iterator[Finding]:
+    text = sshd.effective.get("maxstartups", "")
+    first = text.split(":")[0]
+    if not first.isdigit():
+        return
+    wanted = min(seen.nodes, FLEET)
+    yield finding(
+        "logins at once",
+        f"MaxStartups {text} is enough for {seen.nodes} nodes",
+        (int(first) < wanted, f"MaxStartups {text} drops logins at random when {seen.nodes} nodes come back at once",
+         f"set MaxStartups {max(wanted, FLEET)}:30:1000 in sshd's configuration, before any other, and reload it"),
+    )
+
+
+def check_penalties(seen: Seen, sshd: SshdSeen) -> Iterator[Finding]:
+    if sshd.version is None or sshd.version < (9, 8):
+        return
+    penalties = sshd.effective.get("persourcepenalties", "")
+    exempt = sshd.effective.get("persourcepenaltyexemptlist", "none")
+    shared = sorted(address for address, nodes in seen.peers.items() if nodes > 1)
+    is_on = penalties not in ("", "no")
+    yield finding(
+        "penalties",
+        "a node whose key is refused locks out no other" if is_on else "PerSourcePenalties is off",
+        (is_on and exempt == "none" and bool(shared),
+         f"several nodes come from {', '.join(shared)}: one whose key is refused locks all of them out for minutes (PerSourcePenalties)",
+         f"set PerSourcePenaltyExemptList {','.join(shared)} in sshd's configuration, and reload it"),
+    )
+
+
+def check_keys(seen: Seen) -> Iterator[Finding]:
+    loose = seen.keys_loose if seen.home is None else None  # `up` sees to StrictModes itself
+    yield finding(
+        "key file",
+        f"{seen.key_file} follows the registry, and is root's or the gateway's own",
+        (seen.keys is None, f"{seen.key_file} is missing", INIT if seen.home is None else "start the daemon, or add a node"),
+        (loose is not None, f"sshd passes over {seen.key_file}, as others may write {loose}",
+         f"chown root {loose}; chmod go-w {loose}"),
+        (seen.keys is not None and not seen.is_own and not seen.keys.mode & 0o004, f"{seen.user} can not read {seen.key_file}",
+         f"chmod 0644 {seen.key_file}"),
+        (seen.keys_lag, f"{seen.key_file} does not follow the registry",
+         INIT if seen.home is None else "start the daemon, which writes it"),
+    )
+    good = f"{seen.user} can reach the gate and the registry"
+    yield finding("way in", good, (bool(seen.unreachable), seen.unreachable, "chmod a+x that directory"))
+
+
+def check_daemon(seen: Seen) -> Iterator[Finding]:
+    start = f"sudo systemctl restart {SERVICE}" if seen.is_enabled is not None else "reversi-checker serve"
+    late = seen.swept_s_ago is None or seen.swept_s_ago > LATE_SWEEPS * seen.every_s
+    ago = "never" if seen.swept_s_ago is None else f"{seen.swept_s_ago:.0f} s ago"
+    yield finding(
+        "daemon",
+        f"process {seen.daemon_pid} serves, and swept {ago}",
+        (seen.daemon_pid is None, f"no daemon answers at {seen.socket}", start),
+        (late, f"process {seen.daemon_pid} serves, and last swept {ago}", start),
+    )
+    if seen.is_enabled is not None:
+        not_so = (not seen.is_enabled, f"{SERVICE} does not start at boot", f"sudo systemctl enable {SERVICE}")
+        yield finding("service", f"{SERVICE} starts at boot", not_so)
+
+
+def check_places(seen: Seen) -> Iterator[Finding]:
+    if seen.socket_mode is not None:
+        blocked = seen.socket_blocked
+        yield finding(
+            "socket",
+            f"{seen.user} can knock at {seen.socket}",
+            (seen.socket_mode & 0o666 != 0o666, f"{seen.socket} has mode {seen.socket_mode:04o}, and must have 0666",
+             f"chmod 0666 {seen.socket}"),
+            (blocked is not None, f"{seen.user} can not pass {blocked} to {seen.socket}", f"chmod a+x {blocked}"),
+        )
+    spool = seen.spool_seen
+    mend = INIT if seen.home is None else f"chown {seen.user} {seen.spool}; chmod 0700 {seen.spool}"
+    yield finding(
+        "spool",
+        f"{seen.spool} is the tunnel user's own",
+        (spool is None, f"{seen.spool} is missing", INIT if seen.home is None else "start the daemon"),
+        (spool is not None and spool.owner != seen.user,
+         f"{seen.spool} belongs to {spool.owner if spool else ''}, and must to {seen.user}", mend),
+        (spool is not None and bool(spool.mode & 0o007), f"others may enter {seen.spool}", mend),
+    )
+
+
+def check_ports(seen: Seen) -> Iterator[Finding]:
+    first = next(iter(seen.taken), None)
+    others = f" (and {len(seen.taken) - 1} more)" if len(seen.taken) > 1 else ""
+    yield finding(
+        "ports",
+        "no other program holds a node's port",
+        (first is not None, f"port {first.port} of {first.node} is held by a process of uid {first.uid}{others}" if first else "",
+         f"see: ss -ltnp sport = :{first.port}; stop it, or give the node another port" if first else ""),
+    )
+    few = seen.unreserved[:1]
+    yield finding(
+        "reserved ports",
+        "no outgoing connection can take a node's port",
+        (bool(few), f"{len(seen.unreserved)} ports, {min(few, default=0)} among them, are of the kernel's ephemeral range and not reserved",
+         f"{INIT}, or choose others: an outgoing connection may take one, and the node's -R then fails"),
+    )
+
+
+def check_machine(seen: Seen) -> Iterator[Finding]:
+    if seen.banned is not None:
+        hit = sorted(seen.banned & set(seen.peers))
+        yield finding(
+            "fail2ban",
+            "fail2ban watches sshd, and keeps no known node out; ignoreip spares addresses that many nodes share",
+            (bool(hit), f"fail2ban keeps out {', '.join(hit)}, from where nodes come",
+             f"fail2ban-client set sshd unbanip {' '.join(hit)}; then add it to ignoreip"),
+        )
+    if seen.is_synchronized is None:
+        yield Finding(name="clock", ok=None, sentence="whether the clock is kept right can not be told here", mend="timedatectl")
+    else:
+        yield finding(
+            "clock",
+            "the clock is kept right",
+            (seen.ahead_s > 60, f"the clock is behind: what was recorded lies {seen.ahead_s:.0f} s in the future",
+             "sudo timedatectl set-ntp true"),
+            (not seen.is_synchronized, "the clock is not synchronized; expiry dates and the log go by it", "sudo timedatectl set-ntp true"),
+        )
+    full = [f"{place} ({free >> 20} MiB)" for place, free in seen.free_bytes.items() if free < ENOUGH_BYTES]
+    little = (bool(full), f"little room is left at {', '.join(full)}", "make room there")
+    yield finding("disk", "there is room for the state file and the log", little)
+
+
+def check_records(seen: Seen) -> Iterator[Finding]:
+    if seen.state_trouble is None:
+        yield Finding(name="state file", ok=True, sentence=f"there is no {seen.state} yet; the daemon makes it")
+    else:
+        mend = "restart the daemon, which moves it aside"
+        yield finding(
+            "state file",
+            f"{seen.state} is sound",
+            (bool(seen.state_trouble), seen.state_trouble, mend),
+            (seen.state_strays, f"a file in {seen.state.parent} is not the daemon's to write", INIT),
+        )
+    yield finding(
+        "registry",
+        f"{seen.nodes} nodes, each file of which is understood",
+        (bool(seen.problems), "; ".join(seen.problems), "mend these files; until then their nodes keep the key line that they have"),
+    )
+
+
+CHECKS: Sequence[Callable[[Seen], Iterator[Finding]]] = (
+    check_account, check_sshd, check_keys, check_daemon, check_places, check_ports, check_machine, check_records,
+)
+
+
+def as_json(found: Sequence[Finding]) -> dict[str, Any]:
+    """The documented shape."""
+    checks = [{"name": one.name, "ok": one.ok, "sentence": one.sentence, "mend": one.mend} for one in found]
+    return {"ok": all(one.ok is not False for one in found), "checks": checks}
+
+
+def as_text(found: Sequence[Finding]) -> str:
+    marks = {True: "ok", False: "WRONG", None: "?"}
+    rows = [(marks[one.ok], one.name, f"{one.sentence}{f' -> {one.mend}' if one.mend else ''}") for one in found]
+    return aligned(rows)

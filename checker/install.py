@@ -1,0 +1,203 @@
+"""Carrying out what `init` and `uninstall` planned, and noting what was made."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from checker.config import SYSTEM
+from checker.holders import is_alive, processes_of, sessions
+from checker.kill import TERM_WITHIN_S
+from checker.manifest import Manifest
+from checker.model import CheckerError
+from checker.plan import MANIFEST, digest
+from checker.registry import gate_command, locked, write_atomically, write_keys
+from checker.sshd_facts import MAIN, complaint
+from checker.steps import Command, File, Folder, GoLive, KeysInLine, Plan, Step
+from checker.survey import account, under
+from checker.undo import EndSessions, Remove, Undo, Withdraw
+
+Say = Callable[[str], None]
+COMMAND_WITHIN_S = 120
+ENDED_WITHIN_S = 15.0
+
+
+class InstallFailed(CheckerError):
+    """A step did not succeed; those before it stand, and are in the manifest."""
+
+
+def run(words: tuple[str, ...]) -> str:
+    """What a command complains of; empty where it succeeded."""
+    try:
+        done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=COMMAND_WITHIN_S)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    return (done.stderr.strip() or done.stdout.strip() or f"exit status {done.returncode}") if done.returncode else ""
+
+
+def command(step: Command, say: Say) -> None:
+    """Raises InstallFailed."""
+    trouble = run(step.words)
+    if trouble and step.must:
+        raise InstallFailed(f"{shlex.join(step.words)} failed: {trouble}; mend that, and run it again: what was done so far is known")
+    say(f"{'tried, and failed' if trouble else 'ran'}: {shlex.join(step.words)}{f' ({trouble})' if trouble else ''}")
+
+
+def carry_out(plan: Plan, manifest: Manifest, say: Say) -> None:
+    """All steps on this machine, each noted before the next. Raises InstallFailed, ConfigError."""
+    for step in plan.steps:
+        note(step, manifest, lambda step=step: carry_out_one(step, say))  # type: ignore[misc]
+
+
+def note(step: Step, manifest: Manifest, act: Callable[[], None]) -> None:
+    """Do it, and write down what is there now that was not there before."""
+    is_new = isinstance(step, Folder) and not step.path.exists()
+    act()
+    written = step.file if isinstance(step, GoLive) else step
+    if isinstance(step, Command) and step.makes and step.makes not in manifest.made:
+        manifest.made.append(step.makes)
+    elif isinstance(step, Folder) and is_new:
+        manifest.folders.append(str(step.path))
+    elif isinstance(written, File):
+        manifest.files[str(written.path)] = digest(written.content)
+    if MANIFEST.parent.is_dir():
+        manifest.save()
+
+
+def carry_out_one(step: Step, say: Say) -> None:
+    match step:
+        case Command():
+            command(step, say)
+        case Folder():
+            folder(step)
+            say(f"made {step.path} ({step.mode:04o}, {step.owner}:{step.group})")
+        case File():
+            file(step.path, step)
+            say(f"wrote {step.path}{f', and kept {step.path}.bak' if step.backup else ''}")
+        case GoLive():
+            go_live(step)
+            say(f"wrote {step.file.path}, which sshd accepts{', and had it read' if step.reload else ''}")
+        case KeysInLine():
+            with locked(SYSTEM):
+                write_keys(SYSTEM, gate_command(SYSTEM))
+            say(f"brought {SYSTEM.authorized_keys} in line with the registry")
+
+
+def folder(step: Folder) -> None:
+    """Raises InstallFailed."""
+    try:
+        step.path.mkdir(parents=True, exist_ok=True)
+        step.path.chmod(step.mode)
+        shutil.chown(step.path, step.owner, step.group)
+        for child in step.path.iterdir() if step.deep else ():
+            if not child.is_symlink():
+                shutil.chown(child, step.owner, step.group)
+    except (OSError, LookupError) as error:
+        raise InstallFailed(f"{step.path} can not be made as it should be ({error}); mend that, and run it again") from error
+
+
+def file(path: Path, step: File) -> None:
+    """Raises ConfigError, InstallFailed."""
+    if step.backup:
+        try:
+            shutil.copy2(path, path.with_name(f"{path.name}.bak"))
+        except OSError as error:
+            raise InstallFailed(f"{path}.bak can not be written ({error.strerror}); make room, and run it again") from error
+    write_atomically(path, step.content, mode=0o644)
+
+
+def write_tree(plan: Plan, root: Path, say: Say) -> None:
+    """The directories and files of a plan in a tree that is being packaged; owners are the package's affair. Raises ConfigError."""
+    for step in plan.steps:
+        if isinstance(step, Folder):
+            place = under(root, step.path)
+            place.mkdir(parents=True, exist_ok=True)
+            place.chmod(step.mode)
+            say(f"made {place}")
+        elif isinstance(step, File):
+            file(under(root, step.path), step)
+            say(f"wrote {under(root, step.path)}")
+
+
+def go_live(step: GoLive) -> None:
+    """Write it, have sshd judge the whole, and load it; else put back what was there. Raises InstallFailed."""
+    path = step.file.path
+    before = path.read_bytes() if path.exists() else None
+    file(path, step.file)
+    trouble = complaint(MAIN) or (run(step.reload) if step.reload else "")
+    if trouble:
+        put_back(path, before)
+        if step.reload:
+            run(step.reload)
+        raise InstallFailed(f"sshd did not take {path} ({trouble}); it is as it was before, and sshd runs on")
+
+
+def put_back(path: Path, before: bytes | None) -> None:
+    if before is None:
+        path.unlink(missing_ok=True)
+    else:
+        write_atomically(path, before, mode=0o644)
+
+
+def take_back(steps: tuple[Undo, ...], say: Say) -> None:
+    """All steps of an undoing. Raises InstallFailed, ConfigError."""
+    for step in steps:
+        match step:
+            case Command():
+                command(step, say)
+            case Remove(path=path):
+                remove(path)
+                say(f"removed {path}")
+            case Withdraw(path=path, reload=reload):
+                withdraw(path, reload)
+                say(f"removed {path}{', and had sshd read its configuration again' if reload else ''}")
+            case EndSessions(user=user):
+                ended = end_sessions(user)
+                say(f"ended {ended} sessions of {user}")
+
+
+def remove(path: Path) -> None:
+    """A file, or a directory with all that is in it. Raises InstallFailed."""
+    try:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise InstallFailed(f"{path} can not be removed ({error.strerror}); mend that, and run it again") from error
+
+
+def withdraw(path: Path, reload: tuple[str, ...]) -> None:
+    """Take sshd's drop-in away, unless sshd would not start without it. Raises InstallFailed."""
+    before = path.read_bytes()
+    remove(path)
+    trouble = complaint(MAIN)
+    if trouble:
+        put_back(path, before)
+        raise InstallFailed(f"without {path} sshd would not start ({trouble}); it was put back: mend {MAIN}, and run it again")
+    if reload:
+        run(reload)
+
+
+def end_sessions(user: str) -> int:
+    """End the tunnels of the user, and all else that it runs; how many tunnels there were. Raises InstallFailed."""
+    found = account(user)
+    if found is None or found.uid == 0:
+        return 0
+    tunnels = sessions(found.uid)
+    started_at = time.monotonic()
+    while left := processes_of(found.uid):
+        waited_s = time.monotonic() - started_at
+        if waited_s > ENDED_WITHIN_S:
+            raise InstallFailed(f"process {left[0].pid} of {user} does not end; end it, and run it again")
+        for process in left:
+            if is_alive(process):
+                os.kill(process.pid, signal.SIGTERM if waited_s < TERM_WITHIN_S else signal.SIGKILL)
+        time.sleep(0.1)
+    return len(tunnels)

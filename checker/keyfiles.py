@@ -1,0 +1,116 @@
+"""A node's key as a command line asks for it: made here or brought, handed over once, and kept only if asked."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from checker.commands import say
+from checker.config import Config, ConfigError, Layout
+from checker.keys import parse_public_key
+from checker.model import CheckerError, InvalidValue, Node
+from checker.provision import KeyType, addresses, client_config, make_key_pair, write_secret
+from checker.registry import kept_key_path
+
+
+def add_key_options(parser: argparse.ArgumentParser) -> None:
+    """Options of the verbs that give a node a key."""
+    parser.add_argument("--key-type", choices=[kind.value for kind in KeyType],
+                        help="of the key that is made: ed25519 (the default), or rsa (3072 bits), for dropbear on small flash")
+    parser.add_argument("--public-key", type=Path, metavar="FILE", help="the node's own key (- for stdin); without it a pair is made")
+    parser.add_argument("--client-config", type=Path, metavar="FILE", help="write what reversi-client needs, the private key beside it")
+    parser.add_argument("--keep-key", action="store_true", help="keep the private key in the registry too (NAME.key, 0600)")
+    parser.add_argument("--gateway", action="append", metavar="HOST:PORT", help="how the node reaches this gateway; may be given again")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyFiles:
+    """A key, and the files that it goes to."""
+
+    public: str
+    private: bytes | None
+    """None: it was made elsewhere, and is not known here."""
+    layout: Layout
+    config: Config
+    gateways: tuple[str, ...]
+    client: Path | None
+    """The client's configuration, where one is asked for."""
+    key: Path
+    """Where the private key is handed over."""
+    keep: bool
+
+    @contextlib.contextmanager
+    def handed_over(self, node: Node) -> Iterator[list[Path]]:
+        """The files, written; removed again where the block fails. Raises ConfigError."""
+        contents: dict[Path, bytes] = {}
+        if self.private is not None:
+            contents[self.key] = self.private
+        if self.client is not None:
+            contents[self.client] = client_config(self.layout, self.config, node, list(self.gateways), self.key)
+        for path in contents:
+            if path.exists():
+                raise ConfigError(path, f"is there already, and may be in use; move it away, or name another file for node {node.name}")
+        kept = kept_key_path(self.layout, node.name)
+        before = kept.read_bytes() if kept.exists() else None
+        try:
+            for path, content in contents.items():
+                write_secret(path, content)
+            self.keep_this(kept, self.private if self.keep else None)
+            yield list(contents)
+        except BaseException:
+            for path in contents:
+                path.unlink(missing_ok=True)
+            self.keep_this(kept, before)
+            raise
+
+    def keep_this(self, path: Path, private: bytes | None) -> None:
+        """The private key that the gateway keeps is this one, or none. Raises ConfigError."""
+        if private is not None:
+            write_secret(path, private)
+        else:
+            path.unlink(missing_ok=True)
+
+    def report(self, written: list[Path]) -> None:
+        for path in written:
+            say(f"wrote {path}")
+        if self.keep:
+            say("the private key is kept at the gateway too, as asked")
+
+
+def key_files(args: argparse.Namespace, layout: Layout, config: Config) -> KeyFiles:
+    """What the options ask for; a pair is made where no key is brought. Raises CheckerError."""
+    if args.public_key and (args.keep_key or args.key_type):
+        raise InvalidValue("--public-key brings a key; --key-type and --keep-key are about one that is made here")
+    client: Path | None = args.client_config
+    gateways = addresses(layout, config, args.gateway) if client else []
+    if args.public_key:
+        private, public = None, read_public_key(args.public_key)
+    else:
+        private, line = make_key_pair(f"reversi:{args.name}", KeyType(args.key_type or KeyType.ED25519))
+        public = parse_public_key(line)
+    return KeyFiles(
+        public=public,
+        private=private,
+        layout=layout,
+        config=config,
+        gateways=tuple(gateways),
+        client=client,
+        key=client.with_name(client.name + ".key") if client else Path(f"{args.name}.key"),
+        keep=args.keep_key,
+    )
+
+
+def read_public_key(path: Path) -> str:
+    """The key of a file, or of stdin. Raises CheckerError."""
+    try:
+        text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(path, "can not be read as a public key; give the .pub file that ssh-keygen made") from error
+    try:
+        return parse_public_key(text)
+    except InvalidValue as error:
+        raise CheckerError(f"{path}: {error}") from error

@@ -1,0 +1,128 @@
+"""What sshd is told of the tunnel user, and what its own words say of how far that holds."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from checker.config import SYSTEM
+
+MAX_STARTUPS = "200:30:1000"
+LOCKDOWN: Mapping[str, str] = {
+    "AuthorizedKeysFile": str(SYSTEM.authorized_keys),
+    "AuthorizedKeysCommand": "none",
+    "TrustedUserCAKeys": "none",
+    "PubkeyAuthentication": "yes",
+    "PasswordAuthentication": "no",
+    "AuthenticationMethods": "publickey",
+    "ForceCommand": "none",
+    "ChrootDirectory": "none",
+    "DisableForwarding": "no",
+    "AllowTcpForwarding": "remote",
+    "GatewayPorts": "clientspecified",
+    "PermitOpen": "none",
+    "AllowStreamLocalForwarding": "no",
+    "AllowAgentForwarding": "no",
+    "X11Forwarding": "no",
+    "PermitTunnel": "no",
+    "PermitTTY": "no",
+    "PermitUserRC": "no",
+    "ClientAliveInterval": "15",
+    "ClientAliveCountMax": "3",
+    "AcceptEnv": "REVERSI_ACCEPTS_NONE",
+    "SetEnv": "SHLVL=2",
+    "UnusedConnectionTimeout": "none",
+}
+"""For the tunnel user alone. What the admin set for all users is overridden, so that a ForceCommand or a DisableForwarding of the
+machine's ends no tunnel, and no certificate authority or key command opens a second door. `clientspecified` opens nothing by itself:
+each key line names the addresses that its node may ask for. A name that nobody sends takes the place of what the machine's AcceptEnv
+lets in, as there is no word for nothing. ChannelTimeout is not among them: OpenSSH 9.2 takes `none` for it, and
+then ends every login (process_channel_timeouts: bad timeout none).
+"""
+SINCE_9_2 = frozenset({"UnusedConnectionTimeout"})
+"""Left out where sshd does not know them: all others are known from OpenSSH 8.4 on."""
+NUMBERS = frozenset({"clientaliveinterval", "clientalivecountmax"})
+NOT_JUDGED = frozenset({"SetEnv", "AuthorizedKeysFile", *SINCE_9_2})
+"""Of a private sshd: these differ there, or are its own affair."""
+UNKNOWN = re.compile(r"Bad configuration option: (\w+)|Directive '(\w+)' is not allowed within a Match block")
+INCLUDE = re.compile(r"^(\s*include[\s=]+)(.+)$", re.IGNORECASE)
+
+
+def drop_in(user: str, unknown: Collection[str] = SINCE_9_2) -> bytes:
+    """The file for sshd_config.d, without the options that this sshd does not know.
+
+    `Match all` ends the block, so that what is read after the file is not taken for a part of it.
+    """
+    without = {name.lower() for name in unknown}
+    block = "".join(f"    {key} {value}\n" for key, value in LOCKDOWN.items() if key.lower() not in without)
+    return f"# written by: reversi-checker init\nMaxStartups {MAX_STARTUPS}\nMatch User {user}\n{block}Match all\n".encode()
+
+
+def unknown_options(complaint: str) -> frozenset[str]:
+    """The options that `sshd -t` did not know, as it wrote them."""
+    return frozenset(first or second for first, second in UNKNOWN.findall(complaint))
+
+
+def version_in(text: str) -> tuple[int, int] | None:
+    """OpenSSH's version, from what `sshd -V` or an older one's usage says."""
+    found = re.search(r"OpenSSH_(?:for_\w+_)?(\d+)\.(\d+)", text)
+    return (int(found[1]), int(found[2])) if found else None
+
+
+def settings(text: str) -> dict[str, str]:
+    """What `sshd -T` printed, by lower-case keyword; what it prints more than once is joined by spaces."""
+    found: dict[str, str] = {}
+    for line in text.splitlines():
+        key, _, value = line.strip().partition(" ")
+        found[key] = f"{found[key]} {value}" if key in found else value
+    return found
+
+
+def differences(effective: Mapping[str, str], *, private: bool = False) -> tuple[str, ...]:
+    """A clause for each setting that does not hold for the tunnel user. An option that sshd does not print is one that it does not know."""
+    wrong = []
+    for key, value in LOCKDOWN.items():
+        if private and key in NOT_JUDGED:
+            continue
+        is_so = effective.get(key.lower())
+        if is_so is None or (key.lower() in NUMBERS and 0 < int(is_so) <= int(value)):
+            continue
+        if key == "GatewayPorts" and is_so == "no" and private:
+            continue
+        if is_so != value:
+            wrong.append(f"{key} is {is_so}, and must be {value}")
+    return tuple(wrong)
+
+
+def shut_out(effective: Mapping[str, str], user: str) -> str:
+    """Why sshd lets the user in at no key, as a clause; empty where it does. Of groups, only one of the user's own name is known."""
+    allowed, denied, groups = (effective.get(key, "") for key in ("allowusers", "denyusers", "allowgroups"))
+    if allowed and not any(fnmatch.fnmatchcase(user, pattern.partition("@")[0]) for pattern in allowed.split()):
+        return f"AllowUsers names only {allowed}: add {user} to it"
+    if any(fnmatch.fnmatchcase(user, pattern.partition("@")[0]) for pattern in denied.split()):
+        return f"DenyUsers names {user}: take it out"
+    if groups and user not in groups.split():
+        return f"AllowGroups names only {groups}: add the group {user} to it"
+    return ""
+
+
+def redirected(main: str, place: Path, folder: Path) -> str | None:
+    """sshd_config with the Include that reads `place` pointed at `folder`; None where none reads it. Source: sshd_config(5), Include."""
+    lines = main.splitlines()
+    found = False
+    for number, line in enumerate(lines):
+        include = INCLUDE.match(line)
+        if include is None:
+            continue
+        words = include[2].partition("#")[0].split()
+        changed = [aimed(word.strip('"'), place, folder) for word in words]
+        found = found or changed != [word.strip('"') for word in words]
+        lines[number] = include[1] + " ".join(changed)
+    return "\n".join(lines) + "\n" if found else None
+
+
+def aimed(pattern: str, place: Path, folder: Path) -> str:
+    absolute = Path("/etc/ssh") / pattern
+    return str(folder / absolute.name) if fnmatch.fnmatchcase(str(place), str(absolute)) else pattern

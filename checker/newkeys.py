@@ -1,0 +1,64 @@
+"""New keys that nodes came with, noted by a daemon that may not write the registry; root then takes the old ones away.
+
+`python -m checker.newkeys` is what systemd starts as root when there is a note. A note is a file's name, and nothing else of it is read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from pathlib import Path
+
+from checker.config import SYSTEM, ConfigError, Layout
+from checker.model import CheckerError, NodeName, parse_name
+from checker.registry import gate_command, locked, use_new_key
+
+
+def notes(layout: Layout) -> Path:
+    """Where the daemon leaves them."""
+    return layout.state.parent / "new-keys"
+
+
+def note(layout: Layout, name: NodeName) -> None:
+    """Ask root. Raises ConfigError."""
+    place = notes(layout)
+    try:
+        place.mkdir(mode=0o755, exist_ok=True)
+        (place / name).touch()
+    except OSError as error:
+        raise ConfigError(place, f"can not be written ({error.strerror}); run: sudo reversi-checker init") from error
+
+
+def settle(layout: Layout) -> tuple[str, ...]:
+    """Do it for all that were noted; a sentence for each that could not be.
+
+    The directory is another account's: it is opened once, and no link is followed, so that none can lead root elsewhere.
+    """
+    try:
+        place = os.open(notes(layout), os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return ()
+    troubles = []
+    try:
+        for name in sorted(os.listdir(place)):  # noqa: PTH208 - of a descriptor
+            with contextlib.suppress(OSError):
+                os.unlink(name, dir_fd=place)
+            try:
+                with locked(layout):
+                    use_new_key(layout, parse_name(name), gate_command(layout))
+            except CheckerError as error:
+                troubles.append(f"{name}: {error}")
+    finally:
+        os.close(place)
+    return tuple(troubles)
+
+
+def main() -> None:
+    """For this machine's gateway."""
+    for trouble in settle(SYSTEM):
+        print(f"reversi: {trouble}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

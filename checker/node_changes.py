@@ -1,0 +1,204 @@
+"""`reversi-checker node rekey|disable|enable|rename|set|expire|move`: what the admin changes of a node."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from checker.cli import ExitCode
+from checker.commands import confirmed, registry_of, say
+from checker.config import Layout, load_config
+from checker.control import Aim, Control, Verb
+from checker.edits import describe, forward_at, let_go, rekeyed, renamed, with_forward
+from checker.keyfiles import add_key_options, key_files
+from checker.model import CheckerError, InvalidValue, Node, NodeName, Port, parse_day, parse_expect, parse_name, parse_port, parse_target
+from checker.publish import tell_haproxy
+from checker.registry import change, gate_command, locked, read_registry, refuse_conflict
+from checker.table import today
+
+if TYPE_CHECKING:
+    from checker.commands import Verbs
+
+Edit = Callable[[Node], Node]
+
+
+def add_to(actions: Verbs) -> None:
+    """Declare these verbs."""
+    rekey = declare(actions, "rekey", cmd_rekey, "give a node another key; the present one stays until the new one was used",
+                    "rekey office --client-config office-2.toml")
+    rekey.add_argument("--now", action="store_true", help="the present key opens nothing from now on, and its tunnel is ended")
+    add_key_options(rekey)
+    declare(actions, "disable", cmd_disable, "end a node's tunnel, and let its key open nothing; all else is kept", "disable office")
+    declare(actions, "enable", cmd_enable, "let a disabled node in again", "enable office")
+    rename = declare(actions, "rename", cmd_rename, "call a node otherwise; key, ports, tunnel and history stay", "rename office lobby")
+    rename.add_argument("new_name")
+    setting = declare(actions, "set", cmd_set, "change one forward of a node", "set office --target 127.0.0.1:22 --expect banner:SSH-2.0")
+    setting.add_argument("--forward", metavar="PORT", help="which one, by its gateway port (may be left out where there is one)")
+    setting.add_argument("--target", metavar="HOST:PORT", help="where it leads, seen from the node; the node must be told too")
+    setting.add_argument("--expect", help="banner:PREFIX, http, tls, 'send:TEXT expect:TEXT' or open")
+    setting.add_argument("--deadline", metavar="SECONDS|default", help="how long its target may take to answer")
+    setting.add_argument("--port", metavar="PORT", help="its new gateway port, as by `node move`")
+    setting.add_argument("--public", choices=["yes", "no"], help="whether it may be bound to all of the gateway's addresses")
+    expire = declare(actions, "expire", cmd_expire, "let a node's key open nothing from a day on", "expire office 2031-12-31")
+    expire.add_argument("day", metavar="YYYY-MM-DD|never", help="the first day, of the gateway's clock, on which it is refused")
+    move = declare(actions, "move", cmd_move, "give a forward another gateway port", "move office 20010 20500")
+    move.add_argument("ports", nargs="+", metavar="[FROM] TO", help="gateway ports; FROM may be left out where there is one forward")
+
+
+def declare(actions: Verbs, name: str, command: Callable[..., ExitCode], text: str, example: str) -> argparse.ArgumentParser:
+    """A verb with what all of these have."""
+    parser = actions.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.",
+                                formatter_class=argparse.RawDescriptionHelpFormatter, epilog=f"example: reversi-checker node {example}")
+    parser.add_argument("name")
+    parser.add_argument("--yes", action="store_true", help="do not ask before a tunnel is ended (without a terminal it never asks)")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
+    parser.set_defaults(command=command)
+    return parser
+
+
+def apply(
+    args: argparse.Namespace, layout: Layout, edit: Edit, during: Callable[[Node], AbstractContextManager[object]] | None = None
+) -> bool:
+    """Change the node as `edit` says, within what `during` puts around it, and end what is allowed no longer; whether it was done."""
+    before = registry_of(layout).node(args.name)
+    after = edit(before)
+    changes = describe(before, after)
+    aims = [Aim(node=before.name, port=forward.port) for forward in let_go(before, after, today())]
+    refuse_conflict(layout, before.name, after)
+    if not changes:
+        say(f"{before.name}: that is so already")
+        return False
+    if args.dry_run or (aims and not confirmed(args, Verb.KILL, aims)):
+        for port, text in changes:
+            say(f"would change {before.name}{f':{port}' if port else ''}: {text}")
+        for aim in aims:
+            say(f"would end the tunnel on port {aim.port}")
+        return False
+    with locked(layout), during(after) if during else contextlib.nullcontext():
+        if read_registry(layout.nodes).nodes.get(before.name) != before:
+            raise CheckerError(f"node {before.name} was changed by somebody else meanwhile; look at it, and run this again")
+        change(layout, before.name, after, gate_command(layout), meanwhile=lambda: end_tunnels(layout, aims))
+    tell(layout, after.name, changes, renamed=[(before.name, after.name)] if before.name != after.name else [])
+    for port, text in changes:
+        say(f"{after.name}{f':{port}' if port else ''}: {text}")
+    return True
+
+
+def end_tunnels(layout: Layout, aims: Sequence[Aim]) -> None:
+    """End what holds these ports, and say what came of it. Raises CheckerError."""
+    for outcome in Control(layout=layout).act(Verb.KILL, aims) if aims else ():
+        print(f"{outcome.node}:{outcome.port}: {outcome.sentence}", file=sys.stderr)
+
+
+def tell(
+    layout: Layout, name: NodeName, changes: Sequence[tuple[Port | None, str]], *, renamed: Sequence[tuple[NodeName, NodeName]] = ()
+) -> None:
+    """Have daemon, log and HAProxy told; a log that can not be written undoes nothing."""
+    trouble = Control(layout=layout).changed([(name, port, text) for port, text in changes], renamed)
+    if trouble:
+        print(f"reversi-checker: warning: it is done, and the log could not be told: {trouble}", file=sys.stderr)
+    note = tell_haproxy(layout)
+    if note:
+        print(note, file=sys.stderr)
+
+
+def cmd_rekey(args: argparse.Namespace, layout: Layout) -> ExitCode:
+    registry_of(layout).node(args.name)
+    keys = key_files(args, layout, load_config(layout.config))
+    written: list[Path] = []
+
+    @contextlib.contextmanager
+    def during(after: Node) -> Iterator[None]:
+        with keys.handed_over(after) as files:
+            written.extend(files)
+            yield
+
+    if apply(args, layout, lambda node: rekeyed(node, keys.public, now=args.now), during):
+        keys.report(written)
+    return ExitCode.OK
+
+
+def cmd_disable(args: argparse.Namespace, layout: Layout) -> ExitCode:
+    apply(args, layout, lambda node: replace(node, enabled=False))
+    return ExitCode.OK
+
+
+def cmd_enable(args: argparse.Namespace, layout: Layout) -> ExitCode:
+    apply(args, layout, lambda node: replace(node, enabled=True))
+    return ExitCode.OK
+
+
+def cmd_rename(args: argparse.Namespace, layout: Layout) -> ExitCode:
+    name = parse_name(args.new_name)
+    apply(args, layout, lambda node: renamed(node, name))
+    return ExitCode.OK
+
+
+def cmd_expire(args: argparse.Namespace, layout: Layout) -> ExitCode:
+    day = None if args.day == "never" else parse_day(args.day)
+    apply(args, layout, lambda node: replace(node, expires=day))
+    return ExitCode.OK
+
+
+def cmd_move(args: argparse.Namespace, layout: Layout) -> ExitCode:
+    if len(args.ports) > 2:
+        raise InvalidValue("move takes one port, or two: FROM and TO")
+    *origin, to = (parse_port(port) for port in args.ports)
+
+    def edit(node: Node) -> Node:
+        forward = forward_at(node, origin[0] if origin else None)
+        return with_forward(node, forward, replace(forward, port=to))
+
+    if apply(args, layout, edit):
+        warn_of_device(args.name)
+    return ExitCode.OK
+
+
+def cmd_set(args: argparse.Namespace, layout: Layout) -> ExitCode:
+    given = {"target": args.target, "expect": args.expect, "deadline": args.deadline, "port": args.port, "public": args.public}
+    if not any(given.values()):
+        raise InvalidValue("nothing to set; give --target, --expect, --deadline, --port or --public")
+    which = parse_port(args.forward, "--forward") if args.forward else None
+
+    def edit(node: Node) -> Node:
+        forward = forward_at(node, which)
+        return with_forward(
+            node,
+            forward,
+            replace(
+                forward,
+                target=parse_target(args.target) if args.target else forward.target,
+                expect=parse_expect(args.expect) if args.expect else forward.expect,
+                deadline_s=parse_deadline(args.deadline) if args.deadline else forward.deadline_s,
+                port=parse_port(args.port, "--port") if args.port else forward.port,
+                public=args.public == "yes" if args.public else forward.public,
+            ),
+        )
+
+    if apply(args, layout, edit) and (args.target or args.port or args.public):
+        warn_of_device(args.name)
+    return ExitCode.OK
+
+
+def parse_deadline(text: str) -> float | None:
+    """Seconds, or `default`. Raises InvalidValue."""
+    if text == "default":
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0.5 <= seconds <= 60:
+        raise InvalidValue(f"--deadline {text[:40]!r} is out of bounds; write 0.5 to 60 seconds, or default")
+    return seconds
+
+
+def warn_of_device(name: str) -> None:
+    """The gateway can not change what a device asks for."""
+    print(f"reversi-checker: now change the same in the device's own configuration: node show {name}", file=sys.stderr)

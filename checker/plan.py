@@ -1,0 +1,188 @@
+"""What `init` is to do: from what is found on the machine to a list of steps. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+from checker.config import SYSTEM
+from checker.lockdown import drop_in
+from checker.model import CheckerError
+from checker.steps import ROOT, Command, File, Folder, Found, GoLive, KeysInLine, Plan, Step
+from checker.system_files import DAEMON_USER, KEYS_PATH, keys_unit, reversi_toml, sysctl, tmpfiles, unit
+
+CONFIG = SYSTEM.config.parent
+STATE = SYSTEM.state.parent
+RUN = SYSTEM.socket.parent
+MANIFEST = CONFIG / ".installed.json"
+DROP_IN = Path("/etc/ssh/sshd_config.d/reversi.conf")
+UNIT_FILE = Path("/etc/systemd/system/reversi-checker.service")
+SERVICE = UNIT_FILE.name
+KEYS_SERVICE_FILE = UNIT_FILE.with_name("reversi-keys.service")
+KEYS_PATH_FILE = UNIT_FILE.with_name("reversi-keys.path")
+UNITS = (UNIT_FILE, KEYS_SERVICE_FILE, KEYS_PATH_FILE)
+ENABLED = (SERVICE, KEYS_PATH_FILE.name)
+TMPFILES = Path("/etc/tmpfiles.d/reversi.conf")
+SYSCTL = Path("/etc/sysctl.d/99-reversi.conf")
+FILES = (SYSTEM.config, SYSTEM.authorized_keys, TMPFILES, SYSCTL, *UNITS, DROP_IN)
+NO_SHELL = re.compile(r"(nologin|false)$|^$")
+HIDDEN = ("/home/", "/root/", "/run/user/", "/tmp/", "/var/tmp/")  # noqa: S108 - named to be refused
+"""What the unit's ProtectHome and PrivateTmp keep from the daemon."""
+
+
+class Refused(CheckerError):
+    """Something on this machine must be changed by the admin first; nothing was done."""
+
+
+def digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def plan(found: Found) -> Plan:
+    """All that is missing. Raises Refused."""
+    refuse(found)
+    files, notes = wanted_files(found)
+    reload = reload_words(found.sshd_unit)
+    steps: list[Step] = [*accounts(found), *folders(found)]
+    steps.extend(file for file in files if file.path != DROP_IN)
+    if found.keys_lag:
+        steps.append(KeysInLine())
+    steps.extend(GoLive(file=file, reload=reload) for file in files if file.path == DROP_IN)
+    steps.extend(commands(found, {file.path for file in files}))
+    return Plan(steps=tuple(steps), notes=(*notes, *manual(found, bool(steps))))
+
+
+def reload_words(sshd_unit: str) -> tuple[str, ...]:
+    """Where sshd is started by its socket alone, there is nothing to reload, and this does nothing."""
+    return ("systemctl", "try-reload-or-restart", sshd_unit) if sshd_unit else ()
+
+
+def refuse(found: Found) -> None:
+    """Raises Refused for what only the admin can decide."""
+    for name in filter(None, (found.choices.tunnel_user, found.choices.operators)):
+        if not re.fullmatch(r"[a-z_][a-z0-9_-]{0,31}", name):
+            raise Refused(f"{SYSTEM.config}: {name!r} is no name that useradd takes; choose one of a-z, 0-9, - and _")
+    if found.choices.tunnel_user == DAEMON_USER:
+        raise Refused(f"{SYSTEM.config}: {DAEMON_USER} is the daemon's own account; choose another tunnel_user")
+    if f"{found.python}/".startswith(HIDDEN):
+        raise Refused(f"reversi runs from {found.python}, where a service may not look; install it under /opt, and run that one's init")
+    tunnel = found.accounts.get(found.choices.tunnel_user)
+    if tunnel is None:
+        return
+    name = found.choices.tunnel_user
+    if tunnel.uid == 0:
+        raise Refused(f"tunnel_user {name} has the rights of root; choose another in {SYSTEM.config}")
+    if NO_SHELL.search(tunnel.shell):
+        raise Refused(f"the shell of {name} is {tunnel.shell or 'none'}, which runs no forced command; run: usermod --shell /bin/sh {name}")
+    if tunnel.locked:
+        raise Refused(f"account {name} is locked with '!', and sshd lets it in at no key; run: usermod --password '*' {name}")
+
+
+def accounts(found: Found) -> Iterator[Command]:
+    """Users and groups that are missing. `*` is a password that nothing matches, and that sshd does not take for a lock."""
+    operators = found.choices.operators
+    if operators and operators not in found.groups:
+        yield Command(words=("groupadd", "--system", operators), makes=f"group {operators}")
+    for name, shell in ((found.choices.tunnel_user, "/bin/sh"), (DAEMON_USER, "/usr/sbin/nologin")):
+        if name not in found.accounts:
+            group = ("--gid", name) if name in found.groups else ("--user-group",)
+            options = ("--system", *group, "--no-create-home", "--home-dir", "/", "--shell", shell, "--password", "*")
+            yield Command(words=("useradd", *options, name), makes=f"user {name}")
+
+
+def all_folders(tunnel_user: str) -> tuple[Folder, ...]:
+    """The directories of a gateway, parents first. The tunnel user's spool is the daemon's to clear: hence the group."""
+    return (
+        Folder(path=CONFIG),
+        Folder(path=SYSTEM.nodes),
+        Folder(path=STATE, owner=DAEMON_USER, group=DAEMON_USER, deep=True),
+        Folder(path=RUN, owner=DAEMON_USER, group=DAEMON_USER),
+        Folder(path=SYSTEM.run, owner=DAEMON_USER, group=DAEMON_USER, deep=True),
+        Folder(path=SYSTEM.spool, mode=0o770, owner=tunnel_user, group=DAEMON_USER),
+    )
+
+
+def folders(found: Found) -> Iterator[Folder]:
+    for folder in all_folders(found.choices.tunnel_user):
+        there = found.entries.get(folder.path)
+        as_wanted = there and (there.mode, there.owner, there.group) == (folder.mode, folder.owner, folder.group)
+        if there is None or not as_wanted or (folder.deep and there.strays):
+            yield folder
+
+
+def contents(found: Found) -> dict[Path, bytes]:
+    """Every file that a gateway here should have, the drop-in of sshd last."""
+    choices = found.choices
+    files = {
+        SYSTEM.config: reversi_toml(choices.tunnel_user, choices.operators, choices.gateways),
+        SYSTEM.authorized_keys: b"",
+        TMPFILES: tmpfiles(choices.tunnel_user),
+        UNIT_FILE: unit(found.python),
+        KEYS_SERVICE_FILE: keys_unit(found.python),
+        KEYS_PATH_FILE: KEYS_PATH.encode(),
+        DROP_IN: drop_in(choices.tunnel_user, found.unknown_options),
+    }
+    if to_reserve(found):
+        files[SYSCTL] = sysctl(found.reserved | to_reserve(found))
+    return dict(sorted(files.items(), key=lambda item: FILES.index(item[0])))
+
+
+def to_reserve(found: Found) -> set[int]:
+    """The gateway's ports that an outgoing connection could take."""
+    return ({*found.choices.ports, *found.choices.shared_ports} | found.node_ports) & set(found.ephemeral)
+
+
+def wanted_files(found: Found) -> tuple[list[File], list[str]]:
+    """Files that are missing or not as they should be; a sentence for each that is left because the admin changed it."""
+    files, notes = [], []
+    packaged = {DROP_IN: drop_in(found.choices.tunnel_user)}  # a package can not know its sshd, and this one is judged before it counts
+    for path, content in contents(found).items():
+        there = found.entries.get(path)
+        if there is None or there.content is None:
+            files.append(File(path=path, content=content))
+        elif path in (SYSTEM.config, SYSTEM.authorized_keys) or there.content in (content, packaged.get(path)):
+            continue
+        elif found.written.get(str(path)) == digest(there.content):
+            files.append(File(path=path, content=content))
+        elif found.force:
+            files.append(File(path=path, content=content, backup=True))
+        else:
+            notes.append(f"left as it is: {path}, which is not as init would write it; init --force replaces it, and keeps {path.name}.bak")
+    return files, notes
+
+
+def commands(found: Found, changed: set[Path]) -> Iterator[Command]:
+    """What makes the new files count."""
+    if not found.reserved >= to_reserve(found):
+        yield Command(words=("sysctl", "-q", "-p", str(SYSCTL)), must=False)
+    if not found.has_systemd:
+        return
+    if changed.intersection(UNITS):
+        yield Command(words=("systemctl", "daemon-reload"))
+    if not found.is_enabled or not found.is_active:
+        yield Command(words=("systemctl", "enable", "--now", *ENABLED))
+    elif UNIT_FILE in changed:
+        yield Command(words=("systemctl", "restart", SERVICE))
+
+
+def manual(found: Found, is_work: bool) -> Iterator[str]:
+    """What is left to the admin."""
+    if not found.has_systemd and is_work:
+        yield "no systemd runs here, so nothing is started: have sshd read its configuration again, and start: reversi-checker serve"
+
+
+def package(found: Found) -> tuple[Plan, tuple[str, ...]]:
+    """For `--root`: the files alone, and the commands that are left to a package's postinst. Raises Refused."""
+    whole = plan(found)
+    files = [file for step in whole.steps if isinstance(file := step.file if isinstance(step, GoLive) else step, File)]
+    places = [folder for folder in all_folders(found.choices.tunnel_user) if not folder.path.is_relative_to(RUN)]
+    missing = [folder for folder in places if folder.path not in found.entries]
+    after: list[tuple[str, ...]] = [command.words for command in accounts(found)]
+    after += [("install", "-d", "-m", f"{f.mode:04o}", "-o", f.owner, "-g", f.group, str(f.path)) for f in places if f.owner != ROOT]
+    after += [("systemd-tmpfiles", "--create", str(TMPFILES))]
+    after += [("sysctl", "-q", "-p", str(SYSCTL))] if to_reserve(found) else []
+    after += [("sshd", "-t"), ("systemctl", "daemon-reload"), ("systemctl", "enable", "--now", *ENABLED), reload_words("ssh.service")]
+    return Plan(steps=(*missing, *files), notes=whole.notes), tuple(shlex.join(words) for words in after)

@@ -1,0 +1,106 @@
+"""What a node's key allows while the gateway runs: keys that were replaced, nodes that may listen no longer, keys on two devices."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+
+from checker import newkeys
+from checker.clones import Arrival
+from checker.config import Layout
+from checker.edits import with_new_key_alone
+from checker.following import is_ours
+from checker.judge import Judgement, Nothing
+from checker.ledger import Ledger
+from checker.model import CheckerError, EventKind, Flaps, Forward, Node, NodeName, ProcessId, Registration, Status, Tunnel
+from checker.registry import gate_command, locked, use_new_key
+from checker.shared import INSTANCE
+from checker.watch import Watcher
+
+
+class Rights:
+    """Who may go on, who must end, and who must wait."""
+
+    def __init__(self, layout: Layout, ledger: Ledger, watcher: Watcher) -> None:
+        self.layout = layout
+        self.ledger = ledger
+        self.watcher = watcher
+        self.rekeyed_at: dict[NodeName, float] = {}
+
+    async def new_key_used(self, node: Node) -> Node:
+        """The node came with its new key: from now on it is the only one."""
+        try:
+            after = await asyncio.to_thread(self.forget_old_key, node)
+        except CheckerError as error:
+            self.ledger.complain(f"node {node.name} used its new key, and the old one could not be taken away: {error}")
+            return node
+        self.rekeyed_at[node.name] = time.time()
+        self.ledger.tell(EventKind.REGISTRY, "the new key was used, and is the only one now", node=node.name, actor=f"node {node.name}")
+        return after
+
+    def forget_old_key(self, node: Node) -> Node:
+        """Where the registry is root's, root does it, a moment later."""
+        if not is_ours(self.layout):
+            newkeys.note(self.layout, node.name)
+            return with_new_key_alone(node)
+        with locked(self.layout):
+            return use_new_key(self.layout, node.name, gate_command(self.layout))
+
+    async def shut(self, forward: Forward, why: str) -> Judgement:
+        """A forward of a node that may not listen: whatever session of its own holds the port is ended, and nothing is probed."""
+        async with self.watcher.turns[forward.port].lock:
+            held = await self.watcher.holdings.held(forward, newer_than=time.monotonic())
+            if held.session is not None:
+                await self.watcher.end(forward, held.session, held.inodes, actor="daemon", why=f"its node may not listen: {why}")
+            before = self.ledger.tunnel(forward)
+            after = Tunnel(node=forward.node, port=forward.port, detail=why, kills=before.kills, since=before.since)
+            if (before.status, before.detail) != (Status.UNKNOWN, why):
+                after = replace(after, since=time.time())
+                text = f"{before.status} -> {after.status}: {why}"
+                self.ledger.tell(EventKind.STATUS, text, node=forward.node, port=forward.port)
+            if after != replace(before, revision=0):
+                self.ledger.put(after)
+            self.ledger.put_flaps(forward.node, Flaps())
+            return Judgement(tunnel=after, flaps=Flaps(), action=Nothing())
+
+    def why_end(self, node: Node, instance: str, held_by: Registration | None) -> str:
+        """Why a newcomer's claim ends this connection without a probe, as a clause; empty where it does not."""
+        if held_by is None:
+            return ""
+        if held_by.instance == instance:
+            return "claimed by a new connection of the same instance"
+        if held_by.instance == INSTANCE:
+            return "claimed with the node's own key, from the shared one"
+        return "claimed with the key that replaced its own" if held_by.registered_at < self.rekeyed_at.get(node.name, 0.0) else ""
+
+    def refuse_clone(self, forward: Forward, session: ProcessId | None, instance: str, peer: str) -> int:
+        """A newcomer met a healthy tunnel of another instance: the seconds that it is to wait, longer each time."""
+        registration = self.ledger.registrations.get(session) if session else None
+        holder = Arrival(instance=registration.instance, peer=host_of(registration.peer)) if registration else Arrival(instance="")
+        newcomer = Arrival(instance=instance, peer=host_of(peer))
+        wait_s, is_news = self.watcher.clones.refuse(forward.node, holder, newcomer, time.monotonic())
+        if is_news:
+            text = f"instance {newcomer} claims port {forward.port}, which a healthy tunnel of another holds ({holder})"
+            self.tell(forward.node, f"{text}: is the key on two devices? It is to wait {wait_s} s", forward)
+        return wait_s
+
+    def arrived(self, node: Node, instance: str, peer: str) -> None:
+        """An instance holds the node's tunnel; where two take turns, that is told."""
+        arrival = Arrival(instance=instance, peer=host_of(peer))
+        if self.watcher.clones.arrived(node.name, arrival, time.monotonic()):
+            self.tell(node.name, f"instance {arrival} is back after another came: two devices take turns with this key")
+            self.note_clone(node)
+
+    def tell(self, name: NodeName, text: str, forward: Forward | None = None) -> None:
+        self.ledger.tell(EventKind.CLONE, text, node=name, port=forward.port if forward else None, actor=f"node {name}")
+
+    def note_clone(self, node: Node) -> None:
+        """The rows of the node say at once that its key is on two devices."""
+        for forward in node.forwards:
+            self.ledger.put(self.watcher.with_clone(self.ledger.tunnel(forward)))
+
+
+def host_of(peer: str) -> str:
+    """The address of ADDRESS:PORT, which stays the same over connections."""
+    return peer.rpartition(":")[0]

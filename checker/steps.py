@@ -1,0 +1,128 @@
+"""What `init` finds on a machine, and the steps that it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from checker.lockdown import SINCE_9_2
+
+TUNNEL_USER = "reversi"
+OPERATORS = "reversi-operators"
+ROOT = "root"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """A user of the machine."""
+
+    uid: int
+    shell: str
+    locked: bool
+    """By a `!`, with which sshd refuses the account where `UsePAM no`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A file or directory as it is."""
+
+    mode: int
+    owner: str
+    group: str
+    content: bytes | None = None
+    """None for a directory."""
+    strays: bool = False
+    """Whether a file right below it has another owner."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """What `reversi.toml` says, or will say."""
+
+    tunnel_user: str = TUNNEL_USER
+    operators: str = OPERATORS
+    ports: range = range(20000, 30000)
+    shared_ports: range = range(0)
+    """The shared key's, where it is enabled."""
+    gateways: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What is on the machine."""
+
+    python: str
+    choices: Choices
+    accounts: Mapping[str, Account] = field(default_factory=dict)
+    groups: frozenset[str] = frozenset()
+    entries: Mapping[Path, Entry] = field(default_factory=dict)
+    written: Mapping[str, str] = field(default_factory=dict)
+    """The digest of each file that an earlier `init` wrote."""
+    unknown_options: frozenset[str] = SINCE_9_2
+    ephemeral: range = range(32768, 61000)
+    reserved: frozenset[int] = frozenset()
+    has_systemd: bool = False
+    is_enabled: bool = False
+    is_active: bool = False
+    keys_lag: bool = False
+    """The key file does not follow the registry."""
+    node_ports: frozenset[int] = frozenset()
+    sshd_unit: str = ""
+    """The name of sshd's service; empty where no systemd runs."""
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A command to run; `makes` names the user or group that is there afterwards, as the manifest has it."""
+
+    words: tuple[str, ...]
+    makes: str = ""
+    must: bool = True
+    """Whether its failure ends it all: a container may keep its kernel's settings to itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folder:
+    """A directory with its mode and owner; `deep`: the files right below it too."""
+
+    path: Path
+    mode: int = 0o755
+    owner: str = ROOT
+    group: str = ROOT
+    deep: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """A file of root's; `backup`: what is there is the admin's, and is kept beside it."""
+
+    path: Path
+    content: bytes
+    backup: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoLive:
+    """sshd's drop-in: written, judged by sshd once more, loaded, and taken back where any of that fails."""
+
+    file: File
+    reload: tuple[str, ...]
+    """Empty where no systemd runs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeysInLine:
+    """The key file is written from the registry."""
+
+
+Step = Command | Folder | File | GoLive | KeysInLine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The steps, in order, and sentences for the admin."""
+
+    steps: tuple[Step, ...]
+    notes: tuple[str, ...] = ()

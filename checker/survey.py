@@ -1,0 +1,164 @@
+"""Reading what is on the machine, for `init` and `uninstall`."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import shutil
+import stat
+import subprocess
+from pathlib import Path
+
+from checker.config import SYSTEM, ConfigError, is_there, load_config, read_toml
+from checker.following import keys_lag
+from checker.lockdown import SINCE_9_2
+from checker.manifest import load_manifest
+from checker.plan import ENABLED, FILES, all_folders
+from checker.registry import read_registry
+from checker.sshd_facts import probe_unknown
+from checker.steps import Account, Choices, Entry, Found
+from checker.system_files import DAEMON_USER, ranges_in
+from checker.undo import Installed
+
+SHADOW = Path("/etc/shadow")
+SYSTEMD = Path("/run/systemd/system")
+KERNEL = Path("/proc/sys/net/ipv4")
+
+
+def under(root: Path | None, path: Path) -> Path:
+    """The path in a tree that is being packaged; itself on this machine."""
+    return root / path.relative_to("/") if root else path
+
+
+def choices(root: Path | None, gateways: tuple[str, ...]) -> Choices:
+    """What `reversi.toml` says; where there is none, what it will say. Raises ConfigError."""
+    path = under(root, SYSTEM.config)
+    if not is_there(path):
+        return Choices(gateways=gateways)
+    if "tunnel_user" not in read_toml(path):
+        raise ConfigError(path, 'tunnel_user is missing; name the account that devices log in to, as in tunnel_user = "reversi"')
+    config = load_config(path)
+    return Choices(
+        tunnel_user=config.tunnel_user,
+        operators=config.operators_group,
+        ports=config.policy.ports,
+        shared_ports=config.shared_key.open_ports,
+        gateways=config.gateway,
+    )
+
+
+def account(name: str) -> Account | None:
+    """Raises OSError where the passwords may not be read."""
+    try:
+        found = pwd.getpwnam(name)
+    except KeyError:
+        return None
+    return Account(uid=found.pw_uid, shell=found.pw_shell, locked=is_locked(name))
+
+
+def is_locked(name: str) -> bool:
+    """By a `!`; False where we may not look."""
+    try:
+        lines = SHADOW.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return False
+    return any(line.startswith(f"{name}:!") for line in lines)
+
+
+def user_name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def group_name(gid: int) -> str:
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)
+
+
+def entry(path: Path) -> Entry | None:
+    """What lies there. Raises ConfigError where it can not be looked at."""
+    try:
+        seen = path.stat()
+        is_folder = stat.S_ISDIR(seen.st_mode)
+        return Entry(
+            mode=stat.S_IMODE(seen.st_mode),
+            owner=user_name(seen.st_uid),
+            group=group_name(seen.st_gid),
+            content=None if is_folder else path.read_bytes(),
+            strays=is_folder and any(child.lstat().st_uid != seen.st_uid for child in path.iterdir()),
+        )
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ConfigError(path, f"can not be looked at ({error.strerror}); run it with sudo") from error
+
+
+def answers(*words: str) -> bool:
+    """Whether a command of systemd's says yes."""
+    return shutil.which(words[0]) is not None and subprocess.run(words, capture_output=True, check=False, timeout=60).returncode == 0
+
+
+def sshd_unit() -> str:
+    """The service of sshd on this distribution; empty where systemd knows none."""
+    return next((unit for unit in ("ssh.service", "sshd.service") if answers("systemctl", "cat", unit)), "")
+
+
+def kernel_ports() -> tuple[range, frozenset[int]]:
+    """The ephemeral range, and what is reserved of it now."""
+    low, high = (KERNEL / "ip_local_port_range").read_text(encoding="ascii").split()
+    return range(int(low), int(high) + 1), ranges_in((KERNEL / "ip_local_reserved_ports").read_text(encoding="ascii"))
+
+
+def survey(*, root: Path | None, python: str, gateways: tuple[str, ...], force: bool) -> Found:
+    """The machine, or the tree. Raises CheckerError."""
+    chosen = choices(root, gateways)
+    paths = (*(folder.path for folder in all_folders(chosen.tunnel_user)), *FILES)
+    entries = {path: found for path in paths if (found := entry(under(root, path)))}
+    if root:
+        return Found(python=python, choices=chosen, entries=entries, force=force)
+    names = (chosen.tunnel_user, DAEMON_USER)
+    ephemeral, reserved = kernel_ports()
+    has_systemd = SYSTEMD.is_dir()
+    return Found(
+        python=python,
+        choices=chosen,
+        accounts={name: who for name in names if (who := account(name))},
+        groups=frozenset(group.gr_name for group in grp.getgrall()),
+        entries=entries,
+        written=load_manifest().files,
+        unknown_options=probe_unknown(chosen.tunnel_user) if os.geteuid() == 0 else SINCE_9_2,
+        ephemeral=ephemeral,
+        reserved=reserved,
+        has_systemd=has_systemd,
+        sshd_unit=sshd_unit() if has_systemd else "",
+        is_enabled=has_systemd and all(answers("systemctl", "is-enabled", unit) for unit in ENABLED),
+        is_active=has_systemd and all(answers("systemctl", "is-active", unit) for unit in ENABLED),
+        keys_lag=keys_lag(SYSTEM),
+        node_ports=frozenset(forward.port for forward in read_registry(SYSTEM.nodes).forwards),
+        force=force,
+    )
+
+
+
+
+def installed() -> Installed | None:
+    """What there is to undo; None where `init` made nothing. Raises CheckerError."""
+    manifest = load_manifest()
+    if manifest.is_empty:
+        return None
+    paths = (*(Path(name) for name in manifest.files), *(Path(name) for name in manifest.folders))
+    has_systemd = SYSTEMD.is_dir()
+    return Installed(
+        files=manifest.files,
+        folders=manifest.folders,
+        made=manifest.made,
+        entries={path: found for path in paths if (found := entry(path))},
+        has_systemd=has_systemd,
+        sshd_unit=sshd_unit() if has_systemd else "",
+        tunnel_user=choices(None, ()).tunnel_user,
+    )

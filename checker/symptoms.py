@@ -1,0 +1,74 @@
+"""What `doctor` looks at: the facts of a gateway, without a judgement."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from checker.steps import Account, Entry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SshdSeen:
+    """sshd's own words."""
+
+    version: tuple[int, int] | None = None
+    complaint: str = ""
+    """Why it would not start, or why it could not be asked."""
+    is_asked: bool = True
+    effective: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """A node's port that another process listens on."""
+
+    port: int
+    node: str
+    uid: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What was seen of a gateway; None is what does not apply, or could not be told."""
+
+    trouble: str = ""
+    """Why the settings can not be read."""
+    home: Path | None
+    user: str
+    account: Account | None
+    is_own: bool
+    """The tunnel user is whoever runs the gateway."""
+    sshd: SshdSeen | None = None
+    key_file: Path
+    keys: Entry | None = None
+    keys_loose: Path | None = None
+    keys_lag: bool = False
+    unreachable: str = ""
+    daemon_pid: int | None = None
+    swept_s_ago: float | None = None
+    every_s: float = 20.0
+    is_enabled: bool | None = None
+    socket: Path
+    socket_mode: int | None = None
+    socket_blocked: Path | None = None
+    spool: Path
+    spool_seen: Entry | None = None
+    nodes: int = 0
+    problems: Sequence[str] = ()
+    taken: Sequence[Taken] = ()
+    unreserved: Sequence[int] = ()
+    peers: Mapping[str, int] = field(default_factory=dict)
+    """Nodes by the address that they came from."""
+    banned: frozenset[str] | None = None
+    """Addresses that fail2ban keeps out; None where it has no jail for sshd."""
+    is_synchronized: bool | None = None
+    ahead_s: float = 0.0
+    """How far what was recorded lies in the future."""
+    free_bytes: Mapping[str, int] = field(default_factory=dict)
+    state: Path
+    state_trouble: str | None = None
+    """Empty: sound. None: there is none yet."""
+    state_strays: bool = False
+    """Something of the state file is not the daemon's to write."""

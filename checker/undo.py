@@ -1,0 +1,86 @@
+"""What `uninstall` is to do: from what `init` noted, and what is still there, to a list of steps. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from checker.config import SYSTEM
+from checker.plan import CONFIG, DROP_IN, ENABLED, MANIFEST, RUN, STATE, SYSCTL, TMPFILES, UNIT_FILE, UNITS, digest, reload_words
+from checker.steps import Command, Entry
+
+OURS_TO_REMOVE = (TMPFILES, SYSCTL, *UNITS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remove:
+    """A file, or a directory with what is in it."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withdraw:
+    """sshd's drop-in goes, and sshd reads its configuration again."""
+
+    path: Path
+    reload: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndSessions:
+    """All tunnels end: an account in use can not be removed."""
+
+    user: str
+
+
+Undo = Command | Remove | Withdraw | EndSessions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installed:
+    """What there is to undo."""
+
+    files: Mapping[str, str]
+    folders: Sequence[str]
+    made: Sequence[str]
+    entries: Mapping[Path, Entry]
+    has_systemd: bool
+    sshd_unit: str
+    tunnel_user: str
+
+
+def undo(there: Installed, *, purge: bool) -> tuple[tuple[Undo, ...], tuple[str, ...]]:
+    """The steps, in order, and what is left, as sentences."""
+    steps: list[Undo] = []
+    notes: list[str] = []
+    if there.has_systemd and UNIT_FILE in there.entries and str(UNIT_FILE) in there.files:
+        steps.append(Command(words=("systemctl", "disable", "--now", *ENABLED), must=False))
+    for path in (DROP_IN, *OURS_TO_REMOVE):
+        fate = is_as_written(there, path)
+        if fate is False and not purge:
+            notes.append(f"left: {path}, which was changed since init wrote it")
+        elif fate is not None:
+            steps.append(Withdraw(path=path, reload=reload_words(there.sshd_unit)) if path == DROP_IN else Remove(path=path))
+    if there.has_systemd:
+        steps.append(Command(words=("systemctl", "daemon-reload")))
+    if f"user {there.tunnel_user}" in there.made:
+        steps.append(EndSessions(user=there.tunnel_user))
+    steps.extend(Remove(path=path) for path in (RUN, STATE) if str(path) in there.folders and path in there.entries)
+    steps.extend(Command(words=(f"{kind}del", name)) for kind, _, name in (made.partition(" ") for made in reversed(there.made)))
+    steps.append(Remove(path=CONFIG if purge else MANIFEST))
+    if not purge:
+        what = f"the registry ({SYSTEM.nodes.name}/), {SYSTEM.config.name} and the key file"
+        notes.append(f"left: {CONFIG}, with {what}; uninstall --purge removes them")
+    if str(SYSCTL) in there.files:
+        notes.append("left until the next boot: the ports that the kernel reserves")
+    return tuple(steps), tuple(notes)
+
+
+def is_as_written(there: Installed, path: Path) -> bool | None:
+    """Whether a file of ours is as we wrote it; None where it is gone, or never was ours."""
+    written, found = there.files.get(str(path)), there.entries.get(path)
+    if written is None or found is None or found.content is None:
+        return None
+    return digest(found.content) == written

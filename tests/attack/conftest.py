@@ -1,0 +1,56 @@
+"""The gateways under attack, and which versions of sshd they ran."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.sshd.accounts import Mode
+from tests.sshd.conftest import (
+    gateway,
+    mode_of,
+    nothing_left,
+    ordinary,
+    orphans_come_to_us,
+    own_gateway,
+    reachable,
+    sbin,
+    session_stack,
+    tunnel_account,
+    usual,
+)
+from tests.sshd.harness import Gateway, gateway_at
+
+__all__ = [
+    "gateway", "mode_of", "nothing_left", "ordinary", "orphans_come_to_us", "own_gateway", "reachable", "sbin", "session_stack",
+    "tunnel_account", "usual",
+]
+SSHDS = os.environ.get("REVERSI_SSHDS", "sshd").split(":")
+"""Programs to attack: other versions beside the machine's own may be named, by absolute path."""
+attacked: set[str] = set()
+
+
+def version_of(program: str) -> str:
+    """What sshd calls itself; it says so when it is given an option that it has not (before 9.3 it knows no -V)."""
+    said = subprocess.run([shutil.which(program) or program, "-V"], capture_output=True, text=True, check=False).stderr
+    return next((line.partition(",")[0] for line in said.splitlines() if line.startswith("OpenSSH_")), "unknown")
+
+
+@pytest.fixture(scope="module", params=[(mode, sshd) for mode in ("root-for-tunnel-user", "ordinary") for sshd in SSHDS], ids=str)
+def target(request: pytest.FixtureRequest, mode_of: Callable[[str], Mode]) -> Iterator[Gateway]:
+    """A gateway in each mode, with each sshd, whose sshd logs as a stock one does."""
+    mode, sshd = request.param
+    with gateway_at(mode_of(mode)) as found:
+        attacked.add(version_of(sshd))
+        found.serve()
+        found.start_sshd(program=sshd, log_level="INFO")
+        yield found
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if attacked:
+        terminalreporter.write_line(f"attacked: {', '.join(sorted(attacked))}")

@@ -1,0 +1,215 @@
+"""Floods with a stolen key: the thief is put off, and nobody else notices.
+
+That nobody notices is a condition, not a time: the others are answered while the flood goes on, and it goes on until they were.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, ExitStack, closing
+
+import asyncssh
+import pytest
+
+from checker.beats import beat_file
+from checker.control import Control
+from checker.limits import HELD_AT_ONCE, TRY_LATER, Limit
+from checker.model import EventKind, ProcessId
+from checker.wire import Asked, encode_asked
+from tests.attack.thief import break_in, refused_event, say
+from tests.sshd.accounts import Mode
+from tests.sshd.clients import Connection, Device
+from tests.sshd.harness import Gateway, gateway_at
+from tests.sshd.seen import is_gone
+from tests.sshd.waiting import until
+
+pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
+LIMIT = Limit(a_minute=60)
+SLOW = "probe_every_s = 60\ndeadline_s = 1\nstrike_gap_s = 0.5\nrequests_a_minute = 60\n"
+
+
+@pytest.fixture(scope="module")
+def gateway(usual: Mode) -> Iterator[Gateway]:
+    """A gateway by `up` whose limit is soon reached."""
+    with gateway_at(usual, policy=SLOW) as found:
+        found.up()
+        yield found
+
+
+class Other:
+    """A node that goes on living beside a flood."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self.gateway = gateway
+        self.device = gateway.add(gateway.service().target)
+        self.connection = gateway.connect(self.device)
+        self.session = gateway.await_up(self.device)
+
+    def goes_on(self) -> None:
+        """Its beats, its checks and its admin are answered, and its tunnel is the same."""
+        assert self.connection.beat() == 0
+        assert self.device.verdict("check") == 0
+        assert Control(layout=self.gateway.layout).daemon_pid() is not None
+        assert self.gateway.probe(self.device) == "up"
+        found = self.gateway.tunnel(self.device)
+        assert (found.session, found.kills) == (self.session, 0)
+
+
+@pytest.fixture(scope="module")
+def other(gateway: Gateway) -> Other:
+    return Other(gateway)
+
+
+async def test_a_flood_of_checks_is_put_off(gateway: Gateway, other: Other) -> None:
+    device = gateway.add("127.0.0.1:9")
+    answers: list[tuple[int | None, str, str]] = []
+    over = asyncio.Event()
+
+    async def ask(connection: asyncssh.SSHClientConnection) -> None:
+        while not (over.is_set() and len(answers) > LIMIT.burst * 2):
+            with contextlib.suppress(asyncssh.ChannelOpenError):  # sshd's own limit of sessions; those that end count for a moment
+                answers.append(await say(connection, "check"))
+
+    async with break_in(device) as connection, asyncio.TaskGroup() as group:
+        for _ in range(8):
+            group.create_task(ask(connection))
+        await asyncio.to_thread(other.goes_on)
+        over.set()
+
+    put_off = [answer for answer in answers if answer[0] == TRY_LATER]
+    assert {answer[0] for answer in answers} == {0, TRY_LATER}
+    assert put_off
+    assert set(put_off) == {(TRY_LATER, "0\n", "reversi: more than 60 requests a minute; ask less often\n")}
+    refused_event(gateway, device, "requests a minute")
+    assert len(gateway.events(device, EventKind.REFUSED)) == 1
+
+
+async def test_malformed_requests_are_put_off_too_and_fill_no_log(gateway: Gateway, other: Other) -> None:
+    device = gateway.add("127.0.0.1:9")
+
+    async with break_in(device) as connection:
+        answers = [(await say(connection, f"nonsense {number}"))[0] for number in range(LIMIT.burst + 20)]
+    other.goes_on()
+
+    assert answers[0] == 64
+    assert TRY_LATER in answers
+    refused_event(gateway, device, "requests a minute")
+    assert len(gateway.events(device, EventKind.REFUSED)) <= 21
+
+
+def test_requests_under_way_are_bounded(gateway: Gateway, other: Other) -> None:
+    device = gateway.add(gateway.service(b"").target)
+    gateway.connect(device)
+    until(lambda: gateway.tunnel(device).checked_at, "its hold")
+    message = encode_asked(Asked(node=device.node, peer="", command="check"))
+
+    with ExitStack() as stack:
+        peers = [stack.enter_context(closing(socket.socket(socket.AF_UNIX))) for _ in range(LIMIT.at_once + 4)]
+        for peer in peers:
+            peer.settimeout(40)
+            peer.connect(str(gateway.layout.socket))
+            peer.sendall(message)
+            peer.shutdown(socket.SHUT_WR)
+        other.goes_on()
+        answers = [heard(peer) for peer in peers]
+
+    put_off = [answer for answer in answers if answer[1] == str(TRY_LATER)]
+    assert [answer[2:4] for answer in put_off] == [
+        ["0", f"{LIMIT.at_once} requests of this node are under way already; wait for their answers"]
+    ] * 4
+
+
+def heard(peer: socket.socket) -> list[str]:
+    """The lines of the daemon's whole answer."""
+    answer = b""
+    while part := peer.recv(4096):
+        answer += part
+    return answer.decode().split("\n")
+
+
+def test_connections_that_say_nothing_keep_nobody_out(gateway: Gateway, other: Other) -> None:
+    device = gateway.add(gateway.service().target)
+
+    with ExitStack() as stack:
+        for _ in range(60):  # fewer than MaxStartups begins to drop at: those are sshd's own limit, and before any key
+            stack.enter_context(closing(socket.create_connection((gateway.host, gateway.ssh_port))))
+        other.goes_on()
+        gateway.connect(device)
+        gateway.await_up(device)
+
+
+async def test_connections_that_only_stay_keep_nobody_out(gateway: Gateway, other: Other) -> None:
+    device = gateway.add("127.0.0.1:9")
+
+    async with AsyncExitStack() as stack:
+        for _ in range(12):
+            await stack.enter_async_context(break_in(device))
+        await asyncio.to_thread(other.goes_on)
+
+
+async def test_a_key_holds_a_few_connections_and_its_tunnel_is_still_taken(gateway: Gateway, other: Other) -> None:
+    device = gateway.add(gateway.service().target)
+
+    async with AsyncExitStack() as stack:
+        for _ in range(HELD_AT_ONCE):
+            connection = await stack.enter_async_context(break_in(device))
+            process = await connection.create_process("hold thief")
+            process.stdin.write("\n")
+            assert await process.stdout.readline() in ("0\n", "1\n")  # it has no port, as a sweep may have seen
+        last = await stack.enter_async_context(break_in(device))
+        assert await say(last, "hold thief") == (
+            TRY_LATER, "0\n", f"reversi: {HELD_AT_ONCE} connections of node {device.node} are held already\n"
+        )  # fmt: skip
+        await asyncio.to_thread(refused_event, gateway, device, "are held already")
+        tunnel = await asyncio.to_thread(gateway.connect, device, "hold", "owner")
+        assert await asyncio.to_thread(tunnel.beat) == 0
+        await asyncio.to_thread(gateway.await_up, device)
+        await asyncio.to_thread(other.goes_on)
+
+
+async def test_one_connection_has_a_few_sessions(gateway: Gateway) -> None:
+    device = gateway.add("127.0.0.1:9")
+
+    async with break_in(device) as connection:
+        for _ in range(10):
+            await connection.create_process("hold thief")
+        with pytest.raises(asyncssh.ChannelOpenError):
+            await connection.create_process("hold thief")
+
+
+def with_holder(gateway: Gateway, device: Device) -> tuple[Connection, ProcessId]:
+    """The device's tunnel, once it is up, and the session that carries it."""
+    connection = gateway.connect(device)
+    return connection, gateway.await_up(device)
+
+
+def test_a_hold_that_never_beats_is_a_tunnel_as_any(gateway: Gateway, other: Other) -> None:
+    device = gateway.add(gateway.service().target)
+    connection, session = with_holder(gateway, device)
+
+    connection.freeze()
+    said = gateway.probe(device)
+
+    assert is_gone(session), (said, gateway.events(device), gateway.log()[-2000:])
+    assert gateway.await_event(EventKind.KILL, device).node == device.node
+    other.goes_on()
+
+
+def test_a_client_that_never_reads_hurts_nobody_and_its_loop_ends_with_it(gateway: Gateway, other: Other) -> None:
+    device = gateway.add(gateway.service().target)
+    connection, session = with_holder(gateway, device)
+    assert connection.process.stdin is not None
+    connection.process.stdin.write(b"\n" * 60_000)
+    connection.process.stdin.flush()
+    beats = beat_file(gateway.layout.spool, session)
+    until(beats.exists, "its first beat")
+
+    other.goes_on()
+    connection.vanish()
+
+    until(lambda: is_gone(session), "its session's end")
+    until(lambda: not beats.exists(), "its loop's end")
+    other.goes_on()
