@@ -25,6 +25,19 @@ def with_new_key_alone(node: Node) -> Node:
     return node if node.next_key is None else replace(node, public_key=node.next_key, next_key=None)
 
 
+def with_rights_since(before: Node | None, after: Node, now: int) -> Node:
+    """The node after a change at `now` (Unix seconds), which remembers when its rights became others at once.
+
+    A new key that waits for its first use is none of these: until the node claims with it, its connection of now goes on.
+    """
+    if before is None:
+        return after
+    another_key = after.public_key not in (before.public_key, before.next_key)
+    new_ports = {forward.port for forward in after.forwards} - {forward.port for forward in before.forwards}
+    again = after.enabled and not before.enabled
+    return replace(after, key_since=now) if another_key or new_ports or again else after
+
+
 def forward_at(node: Node, port: Port | None) -> Forward:
     """The forward on that port, or the only one. Raises InvalidValue."""
     found = [forward for forward in node.forwards if port in (None, forward.port)]

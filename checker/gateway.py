@@ -166,6 +166,10 @@ class Gateway:
         if barred:
             return await self.rights.shut(forward, barred)
         judgement = await self.watcher.look(forward, actor=actor)
+        if node and judgement.tunnel.session:
+            too_old = self.rights.why_too_old(node, judgement.tunnel.session)
+            if too_old:
+                return await self.rights.shut(forward, too_old)
         if not isinstance(judgement.action, Recheck):
             return judgement
         siblings = [other for other in node.forwards if other.port != forward.port] if node else []
@@ -192,7 +196,7 @@ class Gateway:
             held = await self.watcher.holdings.held(forward, newer_than=time.monotonic())
             if held.session is None or held.session in spared:
                 continue
-            why = self.rights.why_end(node, instance, self.ledger.registrations.get(held.session))
+            why = self.rights.why_end(node, instance, held.session)
             if why:
                 await self.watcher.end(forward, held.session, held.inodes, actor=f"node {node.name}", why=why)
             else:

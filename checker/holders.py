@@ -123,6 +123,11 @@ def read_process(pid: int) -> Process | None:
     )
 
 
+def started_at(process: ProcessId, now: float, uptime_s: float) -> float:
+    """When a process began, in Unix seconds, at a moment of which both clocks are given."""
+    return now - uptime_s + process.start_ticks / os.sysconf("SC_CLK_TCK")
+
+
 def is_alive(process: ProcessId) -> bool:
     """Whether that very process still runs."""
     found = read_process(process.pid)

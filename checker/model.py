@@ -225,6 +225,13 @@ class Node:
     """YYYY-MM-DD, the first day (of the gateway's clock) on which its keys open nothing; None: never."""
     next_key: str | None = None
     """A second key, which becomes the only one once it was used."""
+    key_since: int = 0
+    """Unix seconds: when its key or its ports last became others at once; sshd binds a connection's ports to the key line of its login."""
+
+    @property
+    def rights_since(self) -> int:
+        """A connection that is older (Unix seconds) logged in with rights that are none any more."""
+        return max(self.added_at, self.key_since)
 
     @property
     def public_keys(self) -> tuple[str, ...]:

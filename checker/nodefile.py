@@ -25,7 +25,7 @@ from checker.model import (
 )
 from checker.publications import parse_sni
 
-NODE_KEYS = ("public_key", "next_key", "added_at", "enabled", "expires", "forward")
+NODE_KEYS = ("public_key", "next_key", "added_at", "key_since", "enabled", "expires", "forward")
 FORWARD_KEYS = ("port", "target", "expect", "deadline_s", "public", "publish")
 PUBLICATION_KEYS = ("port", "sni", "send_proxy")
 
@@ -95,6 +95,7 @@ def read_node(path: Path) -> Node:
             next_key=parse_public_key(text_in(path, "next_key", table["next_key"])) if "next_key" in table else None,
             forwards=tuple(forward_from(path, name, number, entry) for number, entry in enumerate(forwards, start=1)),
             added_at=whole_in(path, "added_at", table.get("added_at", 0), 0, 2**40),
+            key_since=whole_in(path, "key_since", table.get("key_since", 0), 0, 2**40),
             enabled=flag_in(path, "enabled", table.get("enabled", True)),
             expires=parse_day(str(table["expires"])) if "expires" in table else None,
         )
@@ -129,6 +130,7 @@ def node_toml(node: Node) -> bytes:
         "public_key": node.public_key,
         **({} if node.next_key is None else {"next_key": node.next_key}),
         "added_at": node.added_at,
+        **({} if not node.key_since else {"key_since": node.key_since}),
         **({} if node.enabled else {"enabled": False}),
         **({} if node.expires is None else {"expires": node.expires}),
         "forward": [forward_table(forward) for forward in node.forwards],

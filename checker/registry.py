@@ -7,13 +7,14 @@ import fcntl
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
 from checker.config import MOST_PORTS, ConfigError, Layout, SharedKey, load_config
-from checker.edits import with_new_key_alone
+from checker.edits import with_new_key_alone, with_rights_since
 from checker.keys import GateCommand, merge, shared_lines
 from checker.model import CheckerError, Forward, ForwardRequest, Node, NodeName, Port
 from checker.nodefile import node_toml, ports_named, read_node
@@ -306,6 +307,7 @@ def change(
     """
     if after is not None:
         refuse_conflict(layout, name, after)
+        after = with_rights_since(read_registry(layout.nodes).nodes.get(name), after, int(time.time()))
     write_keys(layout, command, without={name}, also=(after,) if after else ())
     try:
         meanwhile()

@@ -11,12 +11,16 @@ from checker.clones import Arrival
 from checker.config import Layout
 from checker.edits import with_new_key_alone
 from checker.following import is_ours
+from checker.holders import started_at
 from checker.judge import Judgement, Nothing
 from checker.ledger import Ledger
-from checker.model import CheckerError, EventKind, Flaps, Forward, Node, NodeName, ProcessId, Registration, Status, Tunnel
+from checker.model import CheckerError, EventKind, Flaps, Forward, Node, NodeName, ProcessId, Status, Tunnel
 from checker.registry import gate_command, locked, use_new_key
 from checker.shared import INSTANCE
 from checker.watch import Watcher
+
+LOGIN_TAKES_S = 2.0
+"""A connection may have begun so long before a change, and have logged in after it."""
 
 
 class Rights:
@@ -64,10 +68,24 @@ class Rights:
             self.ledger.put_flaps(forward.node, Flaps())
             return Judgement(tunnel=after, flaps=Flaps(), action=Nothing())
 
-    def why_end(self, node: Node, instance: str, held_by: Registration | None) -> str:
-        """Why a newcomer's claim ends this connection without a probe, as a clause; empty where it does not."""
-        if held_by is None:
+    def why_too_old(self, node: Node, session: ProcessId) -> str:
+        """Why a connection is not the node's although it holds its port, as a clause; empty where it may be.
+
+        sshd fixes what a connection may bind at its login: one from before a key was revoked, or a port given away, can bind it still.
+        A clock that was set back since, or a key still shared, proves nothing.
+        """
+        now, since = time.time(), node.rights_since
+        began = started_at(session, now, time.clock_gettime(time.CLOCK_BOOTTIME))
+        if node.is_shared or since > now or began > since - LOGIN_TAKES_S:
             return ""
+        return "the connection is older than the node's right to the port"
+
+    def why_end(self, node: Node, instance: str, session: ProcessId) -> str:
+        """Why a newcomer's claim ends this connection without a probe, as a clause; empty where it does not."""
+        too_old = self.why_too_old(node, session)
+        held_by = self.ledger.registrations.get(session)
+        if too_old or held_by is None:
+            return too_old
         if held_by.instance == instance:
             return "claimed by a new connection of the same instance"
         if held_by.instance == INSTANCE:

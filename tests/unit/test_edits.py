@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checker.edits import describe, forward_at, let_go, rekeyed, renamed, with_forward, with_new_key_alone
+from checker.edits import describe, forward_at, let_go, rekeyed, renamed, with_forward, with_new_key_alone, with_rights_since
 from checker.keys import GateCommand, render_lines
 from checker.model import InvalidValue, Node, NodeName, Port, Target, parse_expect
 from tests.strategies import names, node, public_key
@@ -121,3 +122,30 @@ def test_each_change_of_a_forward_is_a_clause_of_its_own() -> None:
 def test_a_key_is_barred_from_its_day_on(expires: str | None, why: str) -> None:
     assert replace(node(), expires=expires).barred(TODAY) == why
     assert replace(node(), expires=expires, enabled=False).barred(TODAY) == "disabled"
+
+
+@pytest.mark.parametrize(
+    ("change", "since"),
+    [
+        pytest.param({"public_key": "ssh-ed25519 OTHER"}, 9, id="another key at once"),
+        pytest.param({"next_key": "ssh-ed25519 OTHER"}, 0, id="another key beside"),
+        pytest.param({"forwards": ()}, 0, id="a port less"),
+        pytest.param({"enabled": False}, 0, id="disabled"),
+        pytest.param({}, 0, id="nothing"),
+    ],
+)
+def test_rights_begin_anew_where_older_connections_had_others(change: dict[str, Any], since: int) -> None:
+    before = node()
+
+    assert with_rights_since(before, replace(before, **change), 9).key_since == since
+
+
+def test_rights_begin_anew_with_a_new_port_and_when_enabled_again_but_not_with_the_key_that_waited() -> None:
+    before = node()
+    waited = replace(before, next_key="ssh-ed25519 OTHER")
+    moved = replace(before, forwards=tuple(replace(forward, port=Port(29_999)) for forward in before.forwards))
+
+    assert with_rights_since(before, moved, 9).key_since == 9
+    assert with_rights_since(replace(before, enabled=False), before, 9).key_since == 9
+    assert with_rights_since(waited, with_new_key_alone(waited), 9).key_since == 0
+    assert with_rights_since(None, before, 9) == before
