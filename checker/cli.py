@@ -43,7 +43,9 @@ def exit_code_of(error: CheckerError) -> ExitCode:
 
 def build_parser() -> argparse.ArgumentParser:
     """The whole grammar, each verb with an example."""
-    from checker import commands, install_commands, node_commands, publish_commands
+    from checker import commands, node_commands
+    from checker.publishing import publish_commands
+    from checker.system import install_commands
 
     parser = argparse.ArgumentParser(
         prog=PROG,

@@ -15,9 +15,9 @@ from checker.config import Layout, load_config
 from checker.control import Aim, Control, Outcome, Verb, outcome_json
 from checker.model import Event, Forward, InvalidValue, NodeName, Status, Tunnel, is_stale, joined, parse_port, tunnel_json
 from checker.registry import Registry, read_registry
+from checker.sharing.unregistered import aims_at, unregistered_json, unregistered_seen
 from checker.store import StateFile, StateMissing, Sweep, event_row, open_reader
 from checker.table import age, aligned, clock, today
-from checker.unregistered import aims_at, unregistered_json, unregistered_seen
 
 if TYPE_CHECKING:
     Verbs = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - argparse has no public name for it

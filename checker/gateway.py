@@ -35,7 +35,7 @@ from checker.model import (
 )
 from checker.registry import Registry, gate_command, renames
 from checker.rights import Rights
-from checker.shared_door import SharedDoor
+from checker.sharing.shared_door import SharedDoor
 from checker.table import today
 from checker.watch import Held, Watcher
 from checker.wire import Asked, Check, Claim, Hold, Malformed, OldCheck, Reply, Request, Version, refusal

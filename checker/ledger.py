@@ -13,7 +13,7 @@ from checker.config import Layout
 from checker.holders import is_alive
 from checker.judge import Watched
 from checker.model import Event, EventKind, Flaps, Forward, NodeName, Port, ProcessId, Registration, Tunnel
-from checker.sightings import Sightings
+from checker.sharing.sightings import Sightings
 from checker.store import Batch, StateCorrupt, StateError, StateFile, StateMissing, Sweep, open_or_replace, open_reader
 
 log = logging.getLogger(__name__)

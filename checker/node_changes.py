@@ -18,7 +18,7 @@ from checker.control import Aim, Control, Verb
 from checker.edits import describe, forward_at, let_go, rekeyed, renamed, with_forward
 from checker.keyfiles import add_key_options, key_files
 from checker.model import CheckerError, InvalidValue, Node, NodeName, Port, parse_day, parse_expect, parse_name, parse_port, parse_target
-from checker.publish import tell_haproxy
+from checker.publishing.publish import tell_haproxy
 from checker.registry import change, gate_command, locked, read_registry, refuse_conflict
 from checker.table import today
 

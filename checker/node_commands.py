@@ -11,7 +11,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from checker import legacy_commands, node_changes
+from checker import node_changes
 from checker.cli import ExitCode
 from checker.commands import aims_for, confirmed, registry_of, say, what_was_seen
 from checker.config import Layout, load_config
@@ -20,10 +20,11 @@ from checker.keyfiles import KeyFiles, add_key_options, key_files
 from checker.model import CheckerError, Node, NodeName, joined, parse_forward, parse_name
 from checker.node_changes import end_tunnels, tell
 from checker.registry import add, allot, conflict, gate_command, kept_key_path, locked, read_registry, remove
+from checker.sharing import legacy_commands
+from checker.sharing.unregistered import unregistered_json, unregistered_rows, unregistered_seen
 from checker.sshd import make_host_key
 from checker.store import StateError
 from checker.table import aligned, clock, today
-from checker.unregistered import unregistered_json, unregistered_rows, unregistered_seen
 
 if TYPE_CHECKING:
     from checker.commands import Verbs

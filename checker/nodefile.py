@@ -23,7 +23,7 @@ from checker.model import (
     parse_name,
     parse_target,
 )
-from checker.publications import parse_sni
+from checker.publishing.publications import parse_sni
 
 NODE_KEYS = ("public_key", "next_key", "added_at", "key_since", "enabled", "expires", "forward")
 FORWARD_KEYS = ("port", "target", "expect", "deadline_s", "public", "publish")

@@ -18,7 +18,7 @@ from checker.edits import with_new_key_alone, with_rights_since
 from checker.keys import GateCommand, merge, shared_lines
 from checker.model import CheckerError, Forward, ForwardRequest, Node, NodeName, Port
 from checker.nodefile import node_toml, ports_named, read_node
-from checker.publications import unbindable
+from checker.publishing.publications import unbindable
 
 
 class UnknownNode(CheckerError):

@@ -16,7 +16,7 @@ from checker.judge import Judgement, Nothing
 from checker.ledger import Ledger
 from checker.model import CheckerError, EventKind, Flaps, Forward, Node, NodeName, ProcessId, Status, Tunnel
 from checker.registry import gate_command, locked, use_new_key
-from checker.shared import INSTANCE
+from checker.sharing.shared import INSTANCE
 from checker.watch import Watcher
 
 LOGIN_TAKES_S = 2.0

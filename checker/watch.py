@@ -34,7 +34,7 @@ from checker.model import (
     Tunnel,
 )
 from checker.probe import probe
-from checker.shared import INSTANCE, SharedPorts
+from checker.sharing.shared import INSTANCE, SharedPorts
 
 log = logging.getLogger(__name__)
 TICK_S = 0.25

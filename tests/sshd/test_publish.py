@@ -15,7 +15,7 @@ import pytest
 
 from checker.holders import read_listeners
 from checker.model import Port, Status
-from checker.proxy import FileRefused, Proxy, put_live
+from checker.publishing.proxy import FileRefused, Proxy, put_live
 from tests.bundles import SHELLS, Box
 from tests.programs import require
 from tests.sshd.accounts import Mode

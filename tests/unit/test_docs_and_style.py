@@ -18,7 +18,7 @@ from checker.cli import build_parser
 from checker.model import Status
 
 ROOT = Path(__file__).parents[2]
-MODULES = sorted((ROOT / "checker").glob("*.py"))
+MODULES = sorted((ROOT / "checker").rglob("*.py"))
 SOURCES = [*MODULES, *sorted((ROOT / "tests").rglob("*.py"))]
 RAISES = re.compile(r"Raises ([A-Z]\w+(?:(?:, | and )[A-Z]\w+)*)")
 
@@ -49,7 +49,7 @@ def test_each_module_says_in_one_line_what_it_owns(path: Path) -> None:
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
 def test_what_is_documented_to_be_raised_is_known_where_it_is_named(path: Path) -> None:
-    module = importlib.import_module(f"checker.{path.stem}" if path.stem != "__init__" else "checker")
+    module = importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"))
     model = importlib.import_module("checker.model")
     registry = importlib.import_module("checker.registry")
     store = importlib.import_module("checker.store")

@@ -13,14 +13,14 @@ import pytest
 from checker.cli import ExitCode, run
 from checker.config import SYSTEM, home_layout
 from checker.daemon import prepare_folders
-from checker.doctor import CHECKS, Finding, as_json, as_text, findings
-from checker.examine import examine, is_synchronized, loose_part
 from checker.following import KeysLag, follow_registry, is_ours, keys_lag
-from checker.lockdown import LOCKDOWN
 from checker.registry import add, gate_command, locked
-from checker.steps import Account, Entry
 from checker.store import open_store
-from checker.symptoms import Seen, SshdSeen, Taken
+from checker.system.doctor import CHECKS, Finding, as_json, as_text, findings
+from checker.system.examine import examine, is_synchronized, loose_part
+from checker.system.lockdown import LOCKDOWN
+from checker.system.steps import Account, Entry
+from checker.system.symptoms import Seen, SshdSeen, Taken
 from tests.strategies import node
 
 TIGHT = {**{key.lower(): value for key, value in LOCKDOWN.items()}, "maxstartups": "200:30:1000"}

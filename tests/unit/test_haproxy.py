@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checker.config import ConfigError
-from checker.haproxy import HEAD, render
 from checker.model import Forward, InvalidValue, NodeName, Port, Publication, Target
 from checker.nodefile import node_toml, read_node
-from checker.publications import (
+from checker.publishing.haproxy import HEAD, render
+from checker.publishing.publications import (
     PortForwarded,
     PortPublished,
     ProxyMixed,

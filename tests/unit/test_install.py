@@ -15,18 +15,18 @@ from checker import newkeys
 from checker.cli import ExitCode, run
 from checker.config import ConfigError, home_layout
 from checker.daemon import prepare_spool
-from checker.install import InstallFailed, carry_out, command, file, folder, put_back, remove, take_back
-from checker.install_commands import shown, undo_line
-from checker.manifest import Manifest, load_manifest
 from checker.model import CheckerError
 from checker.notify import tell
-from checker.plan import DROP_IN, Refused
 from checker.registry import add, gate_command, locked, read_registry
 from checker.sshd import SshdMissing, find_sshd
-from checker.sshd_facts import SshdSilent, effective
-from checker.steps import Command, File, Folder, GoLive, KeysInLine, Plan
-from checker.survey import choices, entry, survey
-from checker.undo import EndSessions, Remove, Withdraw
+from checker.system.install import InstallFailed, carry_out, command, file, folder, put_back, remove, take_back
+from checker.system.install_commands import shown, undo_line
+from checker.system.manifest import Manifest, load_manifest
+from checker.system.plan import DROP_IN, Refused
+from checker.system.sshd_facts import SshdSilent, effective
+from checker.system.steps import Command, File, Folder, GoLive, KeysInLine, Plan
+from checker.system.survey import choices, entry, survey
+from checker.system.undo import EndSessions, Remove, Withdraw
 from tests.programs import require
 from tests.strategies import OFFICE, node, public_key
 

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from checker.adoption import NotSeen, targets_in, to_be_adopted, usual_target
 from checker.cli import ExitCode, run
 from checker.config import home_layout
-from checker.legacy import MOST_BYTES, TAKEN, WITHOUT_COUNTERPART, LineRefused, RevFile, Value, node_from, read_rev
 from checker.model import SHARED_KEY, Expect, ExpectKind, Forward, InvalidValue, Node, NodeName, Port, Target, Unregistered
 from checker.registry import Registry, SharedKeyTaken, add, gate_command, read_registry
+from checker.sharing.adoption import NotSeen, targets_in, to_be_adopted, usual_target
+from checker.sharing.legacy import MOST_BYTES, TAKEN, WITHOUT_COUNTERPART, LineRefused, RevFile, Value, node_from, read_rev
 from checker.store import Batch, open_store
 from tests.strategies import node, public_key
 

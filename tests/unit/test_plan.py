@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checker.config import SYSTEM, Layout, load_config
-from checker.lockdown import LOCKDOWN, differences, drop_in, redirected, settings, shut_out, unknown_options, version_in
-from checker.plan import (
+from checker.system.lockdown import LOCKDOWN, differences, drop_in, redirected, settings, shut_out, unknown_options, version_in
+from checker.system.plan import (
     CONFIG,
     DROP_IN,
     MANIFEST,
@@ -29,9 +29,9 @@ from checker.plan import (
     package,
     plan,
 )
-from checker.steps import Account, Choices, Command, Entry, File, Folder, Found, GoLive, KeysInLine, Plan, Step
-from checker.system_files import DAEMON_USER, ranges_in, ranges_out, reversi_toml, unit
-from checker.undo import EndSessions, Installed, Remove, Withdraw, undo
+from checker.system.steps import Account, Choices, Command, Entry, File, Folder, Found, GoLive, KeysInLine, Plan, Step
+from checker.system.system_files import DAEMON_USER, ranges_in, ranges_out, reversi_toml, unit
+from checker.system.undo import EndSessions, Installed, Remove, Withdraw, undo
 
 PYTHON = "/opt/reversi/bin/python3"
 STOCK = Found(python=PYTHON, choices=Choices(), has_systemd=True, sshd_unit="ssh.service")

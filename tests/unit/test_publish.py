@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from checker import proxy as proxy_module
 from checker.cli import run
 from checker.config import SYSTEM, Config, Layout, home_layout
-from checker.haproxy import HEAD
 from checker.keys import GateCommand
 from checker.model import Listener, NodeName, Port
-from checker.proxy import SYSTEM_RELOAD, HaproxyMissing, ReloadFailed, every_address, find_haproxy, proxy_of, reload
-from checker.publish import PortInUse, RegistryBroken, overlaps, refuse_taken, wanted_file
+from checker.publishing import proxy as proxy_module
+from checker.publishing.haproxy import HEAD
+from checker.publishing.proxy import SYSTEM_RELOAD, HaproxyMissing, ReloadFailed, every_address, find_haproxy, proxy_of, reload
+from checker.publishing.publish import PortInUse, RegistryBroken, overlaps, refuse_taken, wanted_file
 from checker.registry import add, locked, read_registry
 from tests.programs import require
 from tests.strategies import free_port, node

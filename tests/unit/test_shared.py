@@ -37,7 +37,7 @@ from checker.model import (
 from checker.nodefile import node_toml, read_node
 from checker.registry import Registry, conflict, gate_command, lines_of_shared, renames, write_keys
 from checker.schedule import Schedule
-from checker.shared import (
+from checker.sharing.shared import (
     KEPT_S,
     SPEAKS_FOR_S,
     NotForSharedKey,
@@ -48,7 +48,7 @@ from checker.shared import (
     sighted,
     still_unregistered,
 )
-from checker.sightings import Sightings
+from checker.sharing.sightings import Sightings
 from checker.store import Batch, open_reader, open_store
 from checker.wire import ANY_NODE, Asked, OldCheck
 from tests.strategies import FORWARD, NOW, OFFICE, SESSION, free_port, instants, names, node, public_key

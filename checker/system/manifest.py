@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from checker.config import ConfigError
-from checker.plan import MANIFEST
 from checker.registry import write_atomically
+from checker.system.plan import MANIFEST
 
 
 @dataclass(slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What is done for a device that asks with the shared key: believed as said, within what `checker.shared` lets it speak of."""
+"""What is done for a device that asks with the shared key: believed as said, within what `checker.sharing.shared` lets it speak of."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from checker import __version__, wire
 from checker.judge import Judgement, Owner
 from checker.model import EventKind, Forward, Node, ProcessId, Registration, Unregistered
-from checker.shared import INSTANCE, NotForSharedKey, forward_meant, is_over, shared_ports, sighted, still_unregistered
+from checker.sharing.shared import INSTANCE, NotForSharedKey, forward_meant, is_over, shared_ports, sighted, still_unregistered
 from checker.table import today
 from checker.wire import Asked, OldCheck, Reply, Request, Version
 

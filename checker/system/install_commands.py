@@ -16,12 +16,12 @@ from checker.commands import say
 from checker.config import SYSTEM, Layout
 from checker.control import Control
 from checker.model import parse_target
-from checker.plan import DROP_IN, Refused, package, plan
-from checker.steps import Command, File, Folder, Found, GoLive, KeysInLine, Plan, Step
+from checker.system.plan import DROP_IN, Refused, package, plan
+from checker.system.steps import Command, File, Folder, Found, GoLive, KeysInLine, Plan, Step
 
 if TYPE_CHECKING:
     from checker.commands import Verbs
-    from checker.undo import Undo
+    from checker.system.undo import Undo
 
 
 def add_to(verbs: Verbs) -> None:
@@ -65,7 +65,7 @@ def refuse_others(verb: str) -> None:
 
 
 def cmd_init(args: argparse.Namespace, layout: Layout) -> ExitCode:  # noqa: ARG001 - all commands are called alike
-    from checker.survey import survey
+    from checker.system.survey import survey
 
     refuse_home(args, "init")
     if not args.dry_run and args.root is None:
@@ -79,7 +79,7 @@ def cmd_init(args: argparse.Namespace, layout: Layout) -> ExitCode:  # noqa: ARG
 
 
 def init_tree(found: Found, root: Path, *, dry_run: bool) -> ExitCode:
-    from checker.install import write_tree
+    from checker.system.install import write_tree
 
     planned, after = package(found)
     if dry_run:
@@ -96,8 +96,8 @@ def init_tree(found: Found, root: Path, *, dry_run: bool) -> ExitCode:
 
 
 def init_here(found: Found, *, dry_run: bool) -> ExitCode:
-    from checker.install import carry_out
-    from checker.manifest import load_manifest
+    from checker.system.install import carry_out
+    from checker.system.manifest import load_manifest
 
     planned = plan(found)
     rehearse_live(found, planned)
@@ -112,8 +112,8 @@ def init_here(found: Found, *, dry_run: bool) -> ExitCode:
 
 def rehearse_live(found: Found, planned: Plan) -> None:
     """The judgement of sshd on the drop-in that will be live, before anything is changed. Raises Refused, CheckerError."""
-    from checker.lockdown import shut_out
-    from checker.sshd_facts import rehearse
+    from checker.system.lockdown import shut_out
+    from checker.system.sshd_facts import rehearse
 
     if os.geteuid() != 0:
         narrate("not tried with sshd, which takes root")
@@ -162,9 +162,9 @@ def shown(step: Step) -> Iterator[str]:
 
 
 def cmd_uninstall(args: argparse.Namespace, layout: Layout) -> ExitCode:  # noqa: ARG001 - all commands are called alike
-    from checker.install import take_back
-    from checker.survey import installed
-    from checker.undo import undo
+    from checker.system.install import take_back
+    from checker.system.survey import installed
+    from checker.system.undo import undo
 
     refuse_home(args, "uninstall")
     if not args.dry_run:
@@ -196,7 +196,7 @@ def agreed(args: argparse.Namespace) -> bool:
 
 
 def undo_line(step: Undo) -> str:
-    from checker.undo import EndSessions, Remove, Withdraw
+    from checker.system.undo import EndSessions, Remove, Withdraw
 
     match step:
         case Command(words=words):
@@ -210,8 +210,8 @@ def undo_line(step: Undo) -> str:
 
 
 def cmd_doctor(args: argparse.Namespace, layout: Layout) -> ExitCode:
-    from checker.doctor import as_json, as_text, findings
-    from checker.examine import examine
+    from checker.system.doctor import as_json, as_text, findings
+    from checker.system.examine import examine
 
     found = findings(examine(layout))
     print(json.dumps({"schema": 1, **as_json(found)}, indent=2) if args.json else as_text(found))

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from checker.config import SYSTEM
-from checker.lockdown import drop_in
 from checker.model import CheckerError
-from checker.steps import ROOT, Command, File, Folder, Found, GoLive, KeysInLine, Plan, Step
-from checker.system_files import DAEMON_USER, KEYS_PATH, keys_unit, reversi_toml, sysctl, tmpfiles, unit
+from checker.system.lockdown import drop_in
+from checker.system.steps import ROOT, Command, File, Folder, Found, GoLive, KeysInLine, Plan, Step
+from checker.system.system_files import DAEMON_USER, KEYS_PATH, keys_unit, reversi_toml, sysctl, tmpfiles, unit
 
 CONFIG = SYSTEM.config.parent
 STATE = SYSTEM.state.parent

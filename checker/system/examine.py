@@ -20,13 +20,13 @@ from checker.following import keys_lag
 from checker.holders import read_listeners
 from checker.host import unreachable_part
 from checker.model import CheckerError, Tunnel
-from checker.plan import SERVICE
 from checker.registry import Registry, gate_command, read_registry
-from checker.sshd_facts import MAIN, complaint, effective, version
-from checker.steps import Account, Entry
 from checker.store import StateError, StateMissing, Sweep, is_sound, open_reader
-from checker.survey import SYSTEMD, account, answers, entry, group_name, kernel_ports, user_name
-from checker.symptoms import Seen, SshdSeen, Taken
+from checker.system.plan import SERVICE
+from checker.system.sshd_facts import MAIN, complaint, effective, version
+from checker.system.steps import Account, Entry
+from checker.system.survey import SYSTEMD, account, answers, entry, group_name, kernel_ports, user_name
+from checker.system.symptoms import Seen, SshdSeen, Taken
 
 TIME_ERROR = 5
 """What adjtimex answers while nothing keeps the clock right. Source: adjtimex(2)."""

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from checker.lockdown import differences, drop_in, redirected, settings, unknown_options, version_in
 from checker.model import CheckerError
-from checker.plan import DROP_IN, Refused
 from checker.sshd import PRIVILEGE_SEPARATION, find_sshd
+from checker.system.lockdown import differences, drop_in, redirected, settings, unknown_options, version_in
+from checker.system.plan import DROP_IN, Refused
 
 MAIN = Path("/etc/ssh/sshd_config")
 ANSWERS_WITHIN_S = 20

@@ -14,14 +14,14 @@ from pathlib import Path
 from checker.config import SYSTEM
 from checker.holders import is_alive, processes_of, sessions
 from checker.kill import TERM_WITHIN_S
-from checker.manifest import Manifest
 from checker.model import CheckerError
-from checker.plan import MANIFEST, digest
 from checker.registry import gate_command, locked, write_atomically, write_keys
-from checker.sshd_facts import MAIN, complaint
-from checker.steps import Command, File, Folder, GoLive, KeysInLine, Plan, Step
-from checker.survey import account, under
-from checker.undo import EndSessions, Remove, Undo, Withdraw
+from checker.system.manifest import Manifest
+from checker.system.plan import MANIFEST, digest
+from checker.system.sshd_facts import MAIN, complaint
+from checker.system.steps import Command, File, Folder, GoLive, KeysInLine, Plan, Step
+from checker.system.survey import account, under
+from checker.system.undo import EndSessions, Remove, Undo, Withdraw
 
 Say = Callable[[str], None]
 COMMAND_WITHIN_S = 120

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from checker.lockdown import SINCE_9_2
+from checker.system.lockdown import SINCE_9_2
 
 TUNNEL_USER = "reversi"
 OPERATORS = "reversi-operators"

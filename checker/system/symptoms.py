@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from checker.steps import Account, Entry
+from checker.system.steps import Account, Entry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

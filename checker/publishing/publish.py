@@ -7,11 +7,11 @@ import shlex
 from collections.abc import Collection
 
 from checker.config import ConfigError, Layout, load_config
-from checker.haproxy import HEAD, by_port, render
 from checker.holders import read_listeners, stranger
 from checker.model import CheckerError, Forward, Listener, Node, Port
-from checker.proxy import Proxy, present_file, proxy_of, put_live
-from checker.publications import clash
+from checker.publishing.haproxy import HEAD, by_port, render
+from checker.publishing.proxy import Proxy, present_file, proxy_of, put_live
+from checker.publishing.publications import clash
 from checker.registry import Registry, locked, read_registry, write_atomically, write_node
 
 WILDCARDS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - names of them; HAProxy binds what the admin says

@@ -11,18 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from checker.adoption import to_be_adopted
 from checker.cli import ExitCode
 from checker.commands import registry_of, say
 from checker.config import ConfigError, Layout, load_config
 from checker.control import Control
 from checker.edits import rekeyed
 from checker.keyfiles import add_key_options, key_files
-from checker.legacy import MOST_BYTES, Remark, RevFile, read_rev
 from checker.model import CheckerError, Node, parse_name
 from checker.node_changes import tell
 from checker.nodefile import node_toml
 from checker.registry import Registry, change, gate_command, locked, node_path, read_registry, write_atomically, write_keys
+from checker.sharing.adoption import to_be_adopted
+from checker.sharing.legacy import MOST_BYTES, Remark, RevFile, read_rev
 from checker.sshd import make_host_key
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from checker.config import Layout
 from checker.model import SHARED_KEY, CheckerError, Forward, InvalidValue, Node, NodeName, Port, Target, parse_forward
 from checker.registry import Registry
-from checker.unregistered import unregistered_seen
+from checker.sharing.unregistered import unregistered_seen
 
 
 class NotSeen(CheckerError):

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from checker.config import SYSTEM
-from checker.plan import CONFIG, DROP_IN, ENABLED, MANIFEST, RUN, STATE, SYSCTL, TMPFILES, UNIT_FILE, UNITS, digest, reload_words
-from checker.steps import Command, Entry
+from checker.system.plan import CONFIG, DROP_IN, ENABLED, MANIFEST, RUN, STATE, SYSCTL, TMPFILES, UNIT_FILE, UNITS, digest, reload_words
+from checker.system.steps import Command, Entry
 
 OURS_TO_REMOVE = (TMPFILES, SYSCTL, *UNITS)
 

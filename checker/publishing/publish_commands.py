@@ -12,9 +12,9 @@ from checker.config import Layout, load_config
 from checker.edits import with_forward
 from checker.model import Forward, InvalidValue, Node, Publication, parse_port
 from checker.node_changes import tell
-from checker.proxy import proxy_of
-from checker.publications import parse_sni, with_publication
-from checker.publish import begin, change, follow, refuse_taken, wanted_file
+from checker.publishing.proxy import proxy_of
+from checker.publishing.publications import parse_sni, with_publication
+from checker.publishing.publish import begin, change, follow, refuse_taken, wanted_file
 from checker.registry import Registry, locked
 
 if TYPE_CHECKING:

@@ -12,14 +12,14 @@ from pathlib import Path
 
 from checker.config import SYSTEM, ConfigError, is_there, load_config, read_toml
 from checker.following import keys_lag
-from checker.lockdown import SINCE_9_2
-from checker.manifest import load_manifest
-from checker.plan import ENABLED, FILES, all_folders
 from checker.registry import read_registry
-from checker.sshd_facts import probe_unknown
-from checker.steps import Account, Choices, Entry, Found
-from checker.system_files import DAEMON_USER, ranges_in
-from checker.undo import Installed
+from checker.system.lockdown import SINCE_9_2
+from checker.system.manifest import load_manifest
+from checker.system.plan import ENABLED, FILES, all_folders
+from checker.system.sshd_facts import probe_unknown
+from checker.system.steps import Account, Choices, Entry, Found
+from checker.system.system_files import DAEMON_USER, ranges_in
+from checker.system.undo import Installed
 
 SHADOW = Path("/etc/shadow")
 SYSTEMD = Path("/run/systemd/system")

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from checker.lockdown import differences, shut_out
-from checker.plan import DROP_IN, NO_SHELL, SERVICE
-from checker.symptoms import Seen, SshdSeen
+from checker.system.lockdown import differences, shut_out
+from checker.system.plan import DROP_IN, NO_SHELL, SERVICE
+from checker.system.symptoms import Seen, SshdSeen
 from checker.table import aligned
 
 ENOUGH_BYTES = 100 << 20

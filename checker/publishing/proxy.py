@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from checker.config import Config, ConfigError, Layout
-from checker.haproxy import HEAD
 from checker.holders import read_listeners
 from checker.model import CheckerError, Port
+from checker.publishing.haproxy import HEAD
 from checker.registry import write_atomically
 
 PLACES = "/usr/sbin:/usr/local/sbin:/sbin:/usr/bin"

@@ -1,0 +1,1 @@
+"""The shared key, and moving from the original: devices that name themselves, and their way to a key of their own."""
