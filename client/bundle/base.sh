@@ -70,7 +70,7 @@ home_of_user() {
 find_places() {
     case $0 in /*) self=$0 ;; *) self=$PWD/$0 ;; esac
     if is_root; then dir=$ROOT/etc/reversi; else dir=$(home_of_user)/.reversi; fi
-    installed=$dir/$NODE.sh
+    installed=$dir/$NODE.sh keys=$dir/$NODE.keys
     if is_root; then
         set -- "$ROOT/var/run/reversi-$NODE" "$ROOT/run/reversi-$NODE" "$ROOT/tmp/reversi-$NODE"
     else

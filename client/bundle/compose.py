@@ -66,4 +66,4 @@ def render(bundle: Bundle) -> str:
     about = f"#!/bin/sh\n# reversi: the tunnel of {bundle.node}; sh {bundle.node}.sh help tells more. Keep it to yourself: it is a key.\n"
     runtime, setup = ("\n".join(map(shipped, parts)) for parts in (RUNTIME, SETUP))
     body = f"{runtime}\n# begin setup\n{setup}# end setup\n\n{shipped('main')}"
-    return f"{about}# shellcheck disable=SC2034\n{header(bundle)}\n{body}"
+    return f"{about}# shellcheck disable=SC1090,SC2034\n{header(bundle)}\n{body}"

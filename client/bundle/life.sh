@@ -82,6 +82,7 @@ judge_trial() {
     say "no good verdict in $TRIAL s: going back to the bundle before the upgrade"
     end_all
     trap - TERM INT HUP
+    [ ! -e "$keys.old" ] || mv -f "$keys.old" "$keys"
     mv -f "$installed.old" "$installed" && exec /bin/sh "$installed" run
     fail "the bundle before the upgrade can not be put back"
 }
@@ -89,7 +90,7 @@ judge_trial() {
 confirm() {
     [ -n "$trial_until" ] || return 0
     trial_until=
-    rm -f "$installed.old"
+    rm -f "$installed.old" "$keys.old"
     say "the upgrade is confirmed"
 }
 

@@ -1,4 +1,4 @@
-# shellcheck shell=sh disable=SC2034,SC2154 # the parts become one file, and share their variables
+# shellcheck shell=sh disable=SC1090,SC2034,SC2154 # the parts become one file, and share their variables
 # The client at hand, its options, and one run of it: its output, its end and the passing of time arrive as lines of one FIFO.
 
 find_client() {
@@ -40,6 +40,8 @@ pin() { # HOST
 # The private key and the pinned host keys, as files that this client reads; a client that starts meanwhile sees them whole.
 make_files() {
     cd "$live" && mkdir -p .ssh && { pin reversi; each_gateway pin; } >".ssh/new.$$" && mv -f ".ssh/new.$$" .ssh/known_hosts || return
+    # The installed script's key lies beside it, as an RSA key is large.
+    [ "$KEY" = device ] || [ -n "${KEY_OPENSSH:-}" ] || { [ -r "$keys" ] && . "$keys"; } || return
     case $KEY-$kind in
     device-*) cat "$dir/$NODE.key" ;;
     *-openssh) printf '%s\n' "$KEY_OPENSSH" ;;

@@ -88,12 +88,12 @@ drop() { # FILE...
 }
 
 # What an upgrade of OpenWRT is to keep.
-kept_files() { printf '%s\n' "$installed" "$dir/$NODE.key" "$unit" "$ROOT/etc/rc.d/S99$service"; }
+kept_files() { printf '%s\n' "$installed" "$keys" "$dir/$NODE.key" "$unit" "$ROOT/etc/rc.d/S99$service"; }
 
 other_lines() { # FILE: without ours
     [ -e "$1" ] || return 0
     while IFS= read -r line; do
-        case $line in "$installed" | "$dir/$NODE.key" | "$unit" | "$ROOT/etc/rc.d/S99$service" | *"boot # $service") continue ;; esac
+        case $line in "$installed" | "$keys" | "$dir/$NODE.key" | "$unit" | "$ROOT/etc/rc.d/S99$service" | *"boot # $service") continue ;; esac
         printf '%s\n' "$line"
     done <"$1"
 }

@@ -57,21 +57,38 @@ verb_install() { # [--offline]
     elif [ "$KEY" = device ]; then
         show_key
     fi
-    core | put "$installed" 600 || exit 2
+    put_files || exit 2
     register || exit 2
     start_service || fail "the service did not start; run install again once that is mended"
     say "installed; see: sh $installed status"
 }
 
 # What is installed goes without what only a bundle needs, without comments and without indentation: flash is small.
-core() { sed -e '/^# begin setup$/,/^# end setup$/d' -e '/^#!/b' -e '/^# shellcheck/b' -e '/^ *#/d' -e '/^$/d' -e 's/^ *//' "$self"; }
+core() { sed -e '/^KEY_OPENSSH=/,/^KEY_DROPBEAR=/d' -e '/^# begin setup$/,/^# end setup$/d' -e '/^#!/b' -e '/^# shellcheck/b' -e '/^ *#/d' -e '/^$/d' -e 's/^ *//' "$self"; }
+
+# The lines of the header that the script goes without.
+both_keys() { sed -n '/^KEY_OPENSSH=/,/^KEY_DROPBEAR=/p' "$self"; }
+
+put_files() {
+    if [ "$KEY" != device ]; then both_keys | put "$keys" 600 || return; fi
+    core | put "$installed" 600
+}
+
+is_installed() { core | cmp -s - "$installed" && { [ "$KEY" = device ] || both_keys | cmp -s - "$keys"; }; }
+
+# The script comes last: what is there without it belongs to no upgrade.
+keep_old() {
+    rm -f "$keys.old"
+    [ ! -e "$keys" ] || put "$keys.old" 600 <"$keys" || return
+    put "$installed.old" 600 <"$installed"
+}
 
 verb_uninstall() {
     find_platform
     find_unit
     stop_service
     unregister
-    drop "$installed" "$installed.old" "$dir/$NODE.key"
+    drop "$installed" "$installed.old" "$keys" "$keys.old" "$dir/$NODE.key"
     [ "$platform" != systemd ] || control daemon-reload
     rm -rf "$live"
     rmdir "$dir" 2>/dev/null
@@ -83,7 +100,7 @@ verb_upgrade() { # [--offline]
     find_platform
     find_unit
     [ -r "$installed" ] || fail "it is not installed here; run install"
-    if core | cmp -s - "$installed"; then
+    if is_installed; then
         say "the installed bundle is this one"
         return 0
     fi
@@ -91,8 +108,8 @@ verb_upgrade() { # [--offline]
         prepare_to_ask
         ask_any version || fail "no gateway answers to this bundle; the installed one stays"
     fi
-    [ -e "$installed.old" ] || put "$installed.old" 600 <"$installed"
-    core | put "$installed" 600 || exit 2
+    [ -e "$installed.old" ] || keep_old || exit 2
+    put_files || exit 2
     register || exit 2
     say "the tunnel is about to be replaced; the bundle before comes back by itself if there is no good verdict in $TRIAL s"
     (

@@ -123,6 +123,8 @@ def test_the_installed_script_is_small_private_and_whole(box: Box) -> None:
     script = box.installed / "office.sh"
     assert script.stat().st_mode & 0o777 == 0o600
     assert script.stat().st_size < 16 * 1024
+    assert script.with_suffix(".keys").stat().st_mode & 0o777 == 0o600
+    assert "KEY_OPENSSH=" not in script.read_text()
     assert box.sh(script, "status").stdout == "office: not running\n"
     assert "not from here" in box.sh(script, "uninstall").stderr
 
@@ -272,7 +274,7 @@ def test_a_half_finished_install_is_mended_by_the_next(box: Box) -> None:
     said = box.sh(file, "install")
 
     assert said.returncode == 0, said.stderr
-    assert sorted(path.name for path in box.installed.iterdir() if path.is_file()) == ["office.sh"]
+    assert sorted(path.name for path in box.installed.iterdir() if path.is_file()) == ["office.keys", "office.sh"]
     box.await_state("up")
     box.sh(file, "uninstall")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench.__main__ import BENCHMARKS
+from bench.bundles import NAMES
 from bench.figures import Figure, row
 from tests.programs import require
 
@@ -28,6 +29,25 @@ def test_a_quick_run_prints_every_figure_beside_its_target(tmp_path: Path) -> No
     assert done.returncode == 0, done.stderr
     for what in ("beat", "check, kept", "check, new login", "gate", "own stale port", "throughput, device", "throughput, gateway"):
         assert f"\n| {what}" in done.stdout
+    assert not list(tmp_path.rglob("*"))
+
+
+@pytest.mark.sshd
+def test_a_quick_run_compares_bundles_with_autossh(tmp_path: Path) -> None:
+    require("sshd", "ssh", "dbclient", "busybox", "autossh")
+
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", "--quick", "--only", "bundles"],
+        cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=55, stdin=subprocess.DEVNULL,
+        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "TMPDIR": str(tmp_path), "HOME": str(tmp_path)},
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    for what in ("memory", "client CPU in ten minutes", "logins an hour"):
+        for name in NAMES.values():
+            assert f"\n| {what}, {name} |" in done.stdout
+    assert "| autossh + ssh: " in done.stdout
+    assert "left out" not in done.stdout
     assert not list(tmp_path.rglob("*"))
 
 

@@ -74,11 +74,12 @@ def test_a_bundle_whose_device_makes_the_key_carries_none() -> None:
     assert "an OpenSSH key" not in render(changed(key=None))
 
 
-def test_what_is_installed_is_small_enough_for_a_router(tmp_path: Path) -> None:
-    key = forms_of(made_key(tmp_path))
-    host = forms_of(made_key(tmp_path, "rsa", "-b", "3072"))
+@pytest.mark.parametrize("kind", ["ed25519", "rsa"])
+def test_what_is_installed_is_small_enough_for_a_router(tmp_path: Path, kind: str) -> None:
+    rsa, ecdsa, ed25519 = (forms_of(made_key(tmp_path, *words)) for words in (("rsa", "-b", "3072"), ("ecdsa",), ("ed25519",)))
+    key = {"rsa": rsa, "ed25519": ed25519}[kind]
 
-    text = installed(render(changed(key=key, host_keys=(key.public, host.public))))
+    text = installed(render(changed(key=key, host_keys=(ed25519.public, rsa.public, ecdsa.public))))
 
     assert len(text.encode()) < FLASH
 
@@ -86,7 +87,7 @@ def test_what_is_installed_is_small_enough_for_a_router(tmp_path: Path) -> None:
 def test_what_is_installed_has_no_comment_and_no_indentation(tmp_path: Path) -> None:
     lines = installed(render(changed(key=forms_of(made_key(tmp_path))))).splitlines()
 
-    assert lines[:2] == ["#!/bin/sh", "# shellcheck disable=SC2034"]
+    assert lines[:2] == ["#!/bin/sh", "# shellcheck disable=SC1090,SC2034"]
     assert [line for line in lines[2:] if not line or line.startswith(("#", " "))] == []
 
 

@@ -1,0 +1,163 @@
+"""What a tunnel costs its device: a bundle with dropbear's client and with OpenSSH's, the Python client, and autossh beside them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import time
+from asyncio.subprocess import Process
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncssh
+import psutil
+
+from bench.cpu import exact_cpu_s, memory_of, tree_of
+from bench.figures import Figure
+from bench.setting import Gateway, Member, Scale, banner_server, gateway, listening, until, until_usable
+from checker.provision import host_key_line
+from client.bundle.compose import Bundle, render
+from client.bundle.keyforms import read_key
+from client.bundle.settings import Settings
+from demo.processes import start
+from demo.stage import free_ports
+
+TEN_MINUTES_S = 600.0
+BEAT_S = 10.0
+"""As bundles and the Python client have it. Here the bundles beat every second, so that a minute has the beats of ten."""
+ORIGINALS_LOGINS = 120
+"""An hour's, of the original reversi: one for each check, every half a minute."""
+SHELLS = {"dbclient": ("busybox", "ash"), "ssh": ("sh",)}
+BESIDE = "autossh + ssh"
+PROGRAMS = {"dropbear": ("dbclient", "busybox"), "OpenSSH": ("ssh",), BESIDE: ("autossh", "ssh"), "Python": ()}
+NAMES = {"dropbear": "bundle with dropbear, busybox ash", "OpenSSH": "bundle with OpenSSH, sh", "Python": "Python client"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What one tunnel was seen to take."""
+
+    pss_mb: float
+    processes: int
+    cpu_s: float
+    """In ten minutes."""
+    first_logins: int
+    """Until it was up, and a bit after."""
+    logins_an_hour: float
+
+
+def bundle(server: Gateway, member: Member, client: str, target: int) -> Path:
+    """The member's bundle, with a root directory of its own."""
+    root = server.home / f"root-{member.name}"
+    root.mkdir()
+    text = render(Bundle(
+        node=member.name, gateways=[f"{server.listen}:{server.port}"], user=psutil.Process().username(),
+        forwards=[f"{member.port}:127.0.0.1:{target}"], host_keys=[host_key_line(server.layout.host_key)],
+        key=read_key(member.key.read_bytes()), node_add="", settings=Settings(beat="1", client=client, root=str(root)),
+    ))  # fmt: skip
+    path = root / f"{member.name}.sh"
+    path.write_text(text, encoding="ascii")
+    return path
+
+
+async def begin(server: Gateway, kind: str, member: Member, target: int) -> Process:
+    """The tunnel of that kind."""
+    if kind == "Python":
+        return await server.run_client(member)
+    env = {**server.env, "AUTOSSH_GATETIME": "0"}
+    if kind == BESIDE:
+        options = ("-N", "-o", "ServerAliveInterval=15", "-R", f"{member.port}:127.0.0.1:{target}")
+        argv = ["autossh", "-M", "0", *server.ssh(member.key, *options)[1:]]
+    else:
+        client = PROGRAMS[kind][0]
+        argv = [*SHELLS[client], str(bundle(server, member, client, target)), "run"]
+    process = await start(argv, log=server.home / "bundles.log", env=env)
+    server.clients.append(process)
+    return process
+
+
+def count_logins(server: Gateway) -> None:
+    """Have the gateway's sshd note each login, which it does not by default."""
+    config = server.layout.run / "_sshd_config"
+    config.write_text(config.read_text(encoding="utf-8").replace("LogLevel ERROR", "LogLevel INFO"), encoding="utf-8")
+    for process in server.daemon.children():
+        if str(config) in process.cmdline():
+            process.send_signal(signal.SIGHUP)
+
+
+def logins(server: Gateway, member: Member) -> int:
+    """How often the member's key was accepted."""
+    mark = asyncssh.read_private_key(member.key).get_fingerprint()
+    told = (server.home / "gateway.log").read_text(encoding="utf-8", errors="replace")
+    return sum("Accepted publickey" in line and mark in line for line in told.splitlines())
+
+
+async def watch(server: Gateway, member: Member, process: Process, kind: str, watch_s: float) -> Cost:
+    """What the tunnel takes, once it is up and at rest."""
+    await until_usable(member.port)
+    await asyncio.sleep(3)
+    root, first = psutil.Process(process.pid), logins(server, member)
+    began, spent = time.monotonic(), await asyncio.to_thread(exact_cpu_s, root)
+    await asyncio.sleep(watch_s)
+    watched_s, spent = time.monotonic() - began, await asyncio.to_thread(exact_cpu_s, root) - spent
+    found = [memory_of(one).pss_mb for one in tree_of(root)]
+    scale = TEN_MINUTES_S / watched_s / (BEAT_S if kind in ("dropbear", "OpenSSH") else 1)
+    return Cost(
+        pss_mb=sum(found),
+        processes=len(found),
+        cpu_s=spent * scale,
+        first_logins=first,
+        logins_an_hour=(logins(server, member) - first) * 3600 / watched_s,
+    )
+
+
+async def costs(kinds: Sequence[str], watch_s: float) -> dict[str, Cost]:
+    """All of them side by side, at one gateway."""
+    async with banner_server() as target, gateway() as server:
+        count_logins(server)
+        members = dict(zip(kinds, await server.add(free_ports(len(kinds)), f"127.0.0.1:{target}"), strict=True))
+        await until(lambda: bool(listening([server.port])))
+        async with asyncio.TaskGroup() as group:
+            tasks = {
+                kind: group.create_task(watch(server, member, await begin(server, kind, member, target), kind, watch_s), name=kind)
+                for kind, member in members.items()
+            }
+        return {kind: task.result() for kind, task in tasks.items()}
+
+
+def rows(found: Mapping[str, Cost], watch_s: float) -> list[Figure]:
+    """Memory, CPU and logins of each."""
+    other = found.get(BESIDE)
+    beside = (f"{BESIDE}: {other.pss_mb:.1f} MB", f"{BESIDE}: {other.cpu_s:.2f} s, without a beat") if other else ("", "")
+    ours = [(name, found[kind]) for kind, name in NAMES.items() if kind in found]
+    figures = [
+        Figure(what=f"memory, {name}", measured=f"PSS {cost.pss_mb:.1f} MB; processes: {cost.processes}", beside=beside[0])
+        for name, cost in ours
+    ]
+    figures += [
+        Figure(what=f"client CPU in ten minutes, {name}", measured=f"{cost.cpu_s:.2f} s (60 beats; scaled from {watch_s:g} s)",
+               beside=beside[1])
+        for name, cost in ours
+    ]  # fmt: skip
+    figures += [
+        Figure(what=f"logins an hour, {name}", measured=f"{cost.logins_an_hour:g}, after {cost.first_logins} to come up",
+               beside=f"the original: {ORIGINALS_LOGINS}", target=f"< {ORIGINALS_LOGINS}", met=cost.logins_an_hour < ORIGINALS_LOGINS)
+        for name, cost in ours
+    ]  # fmt: skip
+    return figures
+
+
+async def bundles(scale: Scale) -> list[Figure]:
+    """Each kind of client whose programs are here."""
+    path = os.environ.get("PATH")
+    missing = {kind: [name for name in names if shutil.which(name, path=path) is None] for kind, names in PROGRAMS.items()}
+    found = await costs([kind for kind, names in missing.items() if not names], scale.watch_s)
+    left_out = [
+        Figure(what=f"a device's tunnel, {NAMES.get(kind, kind)}", measured=f"left out: needs {', '.join(names)}")
+        for kind, names in missing.items()
+        if names
+    ]
+    return rows(found, scale.watch_s) + left_out
