@@ -392,7 +392,8 @@ def prepare_folders(layout: Layout, tunnel_uid: int) -> None:
         layout.state.parent.mkdir(parents=True, exist_ok=True)
         layout.nodes.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise CheckerError(f"{error.filename} can not be prepared ({error.strerror}); check its permissions") from error
+        place = error.filename or layout.spool  # of a descriptor the system tells no name, and only the spool is held by one
+        raise CheckerError(f"{place} can not be prepared ({error.strerror}); check its permissions") from error
 
 
 def prepare_spool(spool: Path, tunnel_uid: int) -> None:

@@ -178,7 +178,7 @@ def test_with_a_full_disk_a_node_is_not_added_half(tiny: Gateway) -> None:
     with full_tmpfs(tiny):
         done = tiny.run("node", "add", "late", "--forward", "127.0.0.1:9", "--public-key", str(own_key(tiny)))
 
-    assert_refused(done, 2, "late.toml", "free space")
+    assert_refused(done, 2, "authorized_keys", "free space")
     assert tiny.layout.authorized_keys.read_bytes() == before
     assert not (tiny.layout.nodes / "late.toml").exists()
 
