@@ -6,7 +6,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
 
 import pytest
@@ -79,8 +79,12 @@ def wrong(machine: Machine) -> set[str]:
     return {name for name, one in verdicts(machine).items() if one["ok"] is False} - {"clock"}
 
 
+def statuses(machine: Machine) -> list[str]:
+    return [tunnel["status"] for tunnel in json.loads(machine.checker("status", "--json").stdout)["tunnels"]]
+
+
 def status(machine: Machine) -> str:
-    return str(json.loads(machine.checker("status", "--json").stdout)["tunnels"][0]["status"])
+    return statuses(machine)[0]
 
 
 def events(machine: Machine) -> list[str]:
@@ -273,11 +277,11 @@ def test_a_tree_for_a_package_becomes_a_gateway_by_its_postinst(machine: Machine
     tree = str(machine.folder / "tree")
     before = machine.etc()
 
-    done = machine.checker("init", "--root", tree)
+    done = machine.checker("init", "--root", tree, "--gateway", "127.0.0.1:2222")
 
     assert done.returncode == 0, done.stderr
     assert machine.etc() == before
-    assert machine.checker("init", "--root", tree).stdout.startswith("nothing to do\n")
+    assert machine.checker("init", "--root", tree, "--gateway", "127.0.0.1:2222").stdout.startswith("nothing to do\n")
     machine.must("cp", "-a", f"{tree}/.", "/")
     for line in done.stdout.splitlines():
         if not line.startswith("systemctl"):
@@ -287,4 +291,10 @@ def test_a_tree_for_a_package_becomes_a_gateway_by_its_postinst(machine: Machine
     machine.start_sshd()
     machine.start_daemon()
     until(lambda: not wrong(machine), "the doctor finds nothing")
-    machine.stop_daemon()
+    with ExitStack() as stack:
+        target = stack.enter_context(closing(machine.service()))
+        for number, name in enumerate(("cabin", "office", "roof-1")):
+            stack.enter_context(closing(machine.add(name, 20010 + number, target.port).connect()))
+        until(lambda: statuses(machine) == ["up"] * 3, "three nodes are up")
+        assert not wrong(machine)
+        machine.stop_daemon()

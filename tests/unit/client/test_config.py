@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from client.config import Address, Forward, load_config, read_private_key
 from client.errors import ConfigError
@@ -103,3 +105,18 @@ def test_a_private_key_is_read(tmp_path: Path) -> None:
     (tmp_path / "office.key").chmod(0o600)
 
     assert read_private_key(samples.config(tmp_path / "office.toml")) == b"secret"
+
+
+@given(st.binary(max_size=400) | st.text(max_size=200).map(lambda text: (samples.TEXT + text).encode("utf-8", "replace")))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_the_file_holds_it_is_read_or_refused_in_a_sentence(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "office.toml"
+    path.write_bytes(content)
+
+    said = ""
+    try:
+        load_config(path)
+    except ConfigError as error:
+        said = str(error)
+
+    assert not said or said.startswith(str(path))
