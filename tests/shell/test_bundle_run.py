@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -305,3 +306,41 @@ def test_the_key_is_gone_from_memory_when_it_has_stopped(box: Box) -> None:
     box.stop()
 
     assert not (box.live() / "key").exists()
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        pytest.param("ssh: Could not resolve hostname gw: Temporary failure in name resolution\n", id="no DNS, OpenSSH"),
+        pytest.param("connect to host gw port 22: Network is unreachable\n", id="no route, OpenSSH"),
+        pytest.param("dbclient: Exited: Error resolving 'gw' port '22'. Temporary failure in name resolution\n", id="no DNS, dropbear"),
+        pytest.param("dbclient: Connection to root@gw:22 exited: Connect failed: Network is unreachable\n", id="no route, dropbear"),
+    ],
+)
+def test_a_device_that_starts_before_its_network_comes_up_when_it_is_there(box: Box, refusal: str) -> None:
+    say(box, "refusal", refusal)
+
+    box.start(bundle(box))
+    until(lambda: len(requests(box)) >= 3, "three tries")
+    (box.folder / "programs/refusal").unlink()
+
+    box.await_state("up")
+    assert refusal.rsplit(": ", maxsplit=1)[-1].strip() in box.log()
+    box.stop()
+
+
+def test_in_screen_one_window_keeps_the_tunnel_and_another_shows_its_status(box: Box) -> None:
+    require("screen")
+    (box.folder / "programs/screen").symlink_to(shutil.which("screen") or "")
+    with tempfile.TemporaryDirectory(prefix="reversi-") as sockets:
+        where = {"SCREENDIR": sockets, "TERM": "vt100"}
+
+        done = box.sh(bundle(box), "run", "--screen", **where)
+
+        assert done.returncode == 0, done.stderr
+        box.await_state("up")
+        until(lambda: {"keep", "watch"} <= {words[-1] for one in box.processes() if (words := one.cmdline())}, "two windows")
+        again = box.sh(box.folder / "office bundle.sh", "run", "--screen", **where)
+        assert (again.returncode, sum("hold" in line for line in requests(box))) == (0, 1)
+        subprocess.run(["screen", "-S", "reversi-office", "-X", "quit"], env={**os.environ, **where}, check=True, capture_output=True)
+        box.await_nothing_left()
