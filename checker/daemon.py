@@ -245,7 +245,7 @@ class Daemon:
         self.limits.forget(time.monotonic())
         self.shared_limits.forget(time.monotonic())
         self.gateway.shared.follow()
-        await asyncio.to_thread(self.gateway.shared.forget_ended)
+        await self.gateway.shared.forget_ended()
         await asyncio.to_thread(remove_dead, self.layout.spool)
         if self.ledger.store is None:
             return

@@ -225,7 +225,7 @@ class Gateway:
         inodes, others = await self.sockets_of_node(node, caller)
         if others and not inodes:
             return self.refuse(asked, f"another live connection of node {node.name} holds its ports; claim first", wire.NOT_YOURS)
-        if not inodes and len(self.ledger.of_node(node.name)) >= HELD_AT_ONCE:
+        if not inodes and len(await self.ledger.of_node(node.name)) >= HELD_AT_ONCE:
             return self.refuse(asked, f"{HELD_AT_ONCE} connections of node {node.name} are held already", TRY_LATER)
         self.ledger.register(
             Registration(node=node.name, instance=instance, session=caller, peer=peer, registered_at=now, inodes=inodes)

@@ -78,12 +78,11 @@ class Ledger:
         self.registrations[registration.session] = registration
         self.registered.append(registration)
 
-    def of_node(self, node: NodeName) -> list[Registration]:
+    async def of_node(self, node: NodeName) -> list[Registration]:
         """The node's live connections, oldest first; those that ended are forgotten."""
         mine = sorted((r for r in self.registrations.values() if r.node == node), key=lambda r: r.registered_at)
-        for registration in mine:
-            if not is_alive(registration.session):
-                del self.registrations[registration.session]
+        for registration in await asyncio.to_thread(ended_of, mine):
+            if self.registrations.pop(registration.session, None) is not None:  # another caller may have met it meanwhile
                 self.ended.append(registration)
         return [registration for registration in mine if registration.session in self.registrations]
 
@@ -204,16 +203,12 @@ class Ledger:
                 return  # the other chore that met it was quicker
             self.complain(why)
             try:
-                await asyncio.to_thread(self.replace_store)
+                await asyncio.to_thread(broken.close)
+                self.store, aside = await asyncio.to_thread(open_or_replace, self.layout.state, time.time())
             except (StateError, OSError) as trouble:
                 self.complain(f"{trouble}; probing goes on, what is seen waits in memory")
-
-    def replace_store(self) -> None:
-        """Move the damaged state file aside and write all that is known to a new one."""
-        if self.store is not None:
-            self.store.close()
-        self.store, aside = open_or_replace(self.layout.state, time.time())
-        self.begin_anew(aside)
+            else:
+                self.begin_anew(aside)
 
     def begin_anew(self, aside: object) -> None:
         """All that is known is to be written again."""
@@ -223,6 +218,11 @@ class Ledger:
         self.sightings.begin_anew()
         if aside is not None:
             self.tell(EventKind.GATEWAY, f"the state file was damaged; it lies at {aside}, and a new one was begun")
+
+
+def ended_of(registrations: Iterable[Registration]) -> list[Registration]:
+    """Those of these connections that are no more."""
+    return [registration for registration in registrations if not is_alive(registration.session)]
 
 
 def look_at(path: Path) -> None:

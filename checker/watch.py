@@ -122,7 +122,7 @@ class Holdings:
 
         A uid alone proves nothing: the tunnel user may run other programs.
         """
-        registered = await asyncio.to_thread(self.ledger.of_node, node)
+        registered = await self.ledger.of_node(node)
         for registration in reversed(registered if self.may_look else []):
             held = await asyncio.to_thread(sockets_of, registration.session.pid)
             if held and held & inodes:

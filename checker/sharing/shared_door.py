@@ -38,10 +38,10 @@ class SharedDoor:
         sightings.keep_only(one for one in kept if not is_over(one, self.ledger.tunnel(one.forward), now))
         self.gateway.watcher.shared = shared_ports(registry, sightings.by_port)
 
-    def forget_ended(self) -> None:
+    async def forget_ended(self) -> None:
         """Connections that ended are forgotten, under whatever name they were noted."""
-        for name in {one.node for one in list(self.ledger.registrations.values()) if one.instance == INSTANCE}:
-            self.ledger.of_node(name)
+        for name in {one.node for one in self.ledger.registrations.values() if one.instance == INSTANCE}:
+            await self.ledger.of_node(name)
 
     async def answer(self, request: Request, asked: Asked) -> Reply:
         """What is answered; of all words the original's alone are served, as only they say who asks."""

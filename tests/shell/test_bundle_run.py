@@ -333,14 +333,13 @@ def test_in_screen_one_window_keeps_the_tunnel_and_another_shows_its_status(box:
     require("screen")
     (box.folder / "programs/screen").symlink_to(shutil.which("screen") or "")
     with tempfile.TemporaryDirectory(prefix="reversi-") as sockets:
-        where = {"SCREENDIR": sockets, "TERM": "vt100"}
-
-        done = box.sh(bundle(box), "run", "--screen", **where)
+        done = box.sh(bundle(box), "run", "--screen", SCREENDIR=sockets, TERM="vt100")
 
         assert done.returncode == 0, done.stderr
         box.await_state("up")
         until(lambda: {"keep", "watch"} <= {words[-1] for one in box.processes() if (words := one.cmdline())}, "two windows")
-        again = box.sh(box.folder / "office bundle.sh", "run", "--screen", **where)
+        again = box.sh(box.folder / "office bundle.sh", "run", "--screen", SCREENDIR=sockets, TERM="vt100")
         assert (again.returncode, sum("hold" in line for line in requests(box))) == (0, 1)
-        subprocess.run(["screen", "-S", "reversi-office", "-X", "quit"], env={**os.environ, **where}, check=True, capture_output=True)
+        quitting = {**os.environ, "SCREENDIR": sockets, "TERM": "vt100"}
+        subprocess.run(["screen", "-S", "reversi-office", "-X", "quit"], env=quitting, check=True, capture_output=True)
         box.await_nothing_left()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import sqlite3
@@ -176,13 +177,15 @@ def test_a_new_life_begins_with_what_was_seen_but_no_strikes(layout: Layout, sto
     assert [one.session for one in ledger.take().ended] == [DEAD]
 
 
-def test_connections_that_ended_are_forgotten_when_asked_for(ledger: Ledger) -> None:
+async def test_connections_that_ended_are_forgotten_when_asked_for(ledger: Ledger) -> None:
     ledger.register(registration(DEAD, at=NOW - 5))
     ledger.register(registration(me()))
 
-    assert [one.session for one in ledger.of_node(OFFICE)] == [me()]
+    async with asyncio.TaskGroup() as group:  # who asks at the same time is told the same
+        both = [group.create_task(ledger.of_node(OFFICE)) for _ in range(2)]
+    assert [[one.session for one in task.result()] for task in both] == [[me()], [me()]]
     assert [one.session for one in ledger.take().ended] == [DEAD]
-    assert ledger.of_node(NodeName("other")) == []
+    assert await ledger.of_node(NodeName("other")) == []
 
 
 async def test_a_renamed_node_keeps_what_is_known_and_what_waits_to_be_written(ledger: Ledger, store: StateFile) -> None:
