@@ -106,6 +106,7 @@ async def test_a_session_that_does_not_hold_the_port_is_never_signalled(gateway:
     gateway.connect(mine)
     gateway.connect(other)
     session = await asyncio.to_thread(gateway.await_up, mine)
+    await asyncio.to_thread(gateway.await_up, other)
     port = Port(other.ports[0])
     inodes = frozenset(listener.inode for listener in read_listeners()[port])
 
