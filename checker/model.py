@@ -483,9 +483,3 @@ def printable(text: str | bytes, limit: int = 64) -> str:
     raw = text.decode("latin-1") if isinstance(text, bytes) else text
     shown = "".join(c if " " <= c <= "~" else f"\\x{ord(c):02x}" if ord(c) < 256 else f"\\u{ord(c):04x}" for c in raw[:limit])
     return shown[:limit]
-
-
-def worst(statuses: Iterable[Status]) -> Status:
-    """The first of them in the order of Status; unknown for none."""
-    order = list(Status)
-    return min(statuses, key=order.index, default=Status.UNKNOWN)

@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,6 +16,7 @@ from hypothesis import strategies as st
 from checker.control import Control
 from checker.spool import FILE, collect
 from checker.wire import MALFORMED
+from tests.attack.thief import as_runner
 from tests.sshd.accounts import Mode
 from tests.sshd.harness import Gateway, gateway_at
 
@@ -91,23 +90,11 @@ def test_the_gate_gives_one_answer_to_any_bytes(office: Gateway, request_bytes: 
     assert_one_answer(through_the_gate(office, request_bytes))
 
 
-def ask(gateway: Gateway, message: bytes) -> bytes:
-    with closing(socket.socket(socket.AF_UNIX)) as peer:
-        peer.settimeout(40)
-        peer.connect(str(gateway.layout.socket))
-        peer.sendall(message)
-        peer.shutdown(socket.SHUT_WR)
-        answer = b""
-        while part := peer.recv(65536):
-            answer += part
-        return answer
-
-
 @given(message=messages)
 @example(message=b"gate\0office\0\0hold x")
 @REAL
 def test_the_daemon_gives_one_answer_to_any_message(office: Gateway, message: bytes) -> None:
-    answer = ask(office, message)
+    answer = as_runner(office, message)
 
     if message.startswith(b"gate\0"):
         acknowledged, status, text, complaint, rest = answer.split(b"\n")

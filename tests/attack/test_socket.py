@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import socket
 import subprocess
-from contextlib import closing
 from typing import Any
 
 import pytest
@@ -14,6 +12,7 @@ import pytest
 from checker.control import Control
 from checker.limits import CONNECTIONS_AT_ONCE
 from checker.model import EventKind
+from tests.attack.thief import as_runner
 from tests.sshd.accounts import Account
 from tests.sshd.harness import Gateway
 from tests.sshd.seen import is_gone
@@ -53,19 +52,6 @@ peer.sendall(sys.argv[2].replace("|", chr(0)).encode())
 peer.shutdown(socket.SHUT_WR)
 print(peer.makefile().read(), end="")
 """
-
-
-def as_runner(gateway: Gateway, message: bytes) -> bytes:
-    """What the daemon answers whoever runs the tests: an operator, as root or as its own user."""
-    with closing(socket.socket(socket.AF_UNIX)) as peer:
-        peer.settimeout(30)
-        peer.connect(str(gateway.layout.socket))
-        peer.sendall(message)
-        peer.shutdown(socket.SHUT_WR)
-        answer = b""
-        while part := peer.recv(65536):
-            answer += part
-        return answer
 
 
 def line_of(process: subprocess.Popen[str]) -> str:

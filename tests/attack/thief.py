@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from typing import Any
 
 import asyncssh
@@ -35,3 +36,16 @@ async def say(connection: asyncssh.SSHClientConnection, request: str | bytes | N
 def refused_event(gateway: Gateway, device: Device, says: str) -> Event:
     """The event of a refused request that says so, once it is there."""
     return until(lambda: [e for e in gateway.events(device, EventKind.REFUSED) if says in e.text], f"an event that says {says!r}")[-1]
+
+
+def as_runner(gateway: Gateway, message: bytes) -> bytes:
+    """What the daemon answers whoever runs the tests: an operator, as root or as its own user."""
+    with closing(socket.socket(socket.AF_UNIX)) as peer:
+        peer.settimeout(40)
+        peer.connect(str(gateway.layout.socket))
+        peer.sendall(message)
+        peer.shutdown(socket.SHUT_WR)
+        answer = b""
+        while part := peer.recv(65536):
+            answer += part
+        return answer

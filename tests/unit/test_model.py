@@ -31,7 +31,6 @@ from checker.model import (
     printable,
     tunnel_json,
     unescape,
-    worst,
 )
 from tests.strategies import FORWARD, NOW, OFFICE, PORT, SESSION
 
@@ -242,12 +241,6 @@ def test_what_a_device_sends_is_shown_in_plain_ascii_and_cut(sent: str | bytes, 
     assert re.fullmatch(r"[ -~]*", shown)
     assert len(shown) <= limit
 
-
-@given(st.lists(st.sampled_from(Status)))
-def test_the_worst_status_is_the_first_in_the_order(statuses: list[Status]) -> None:
-    expected = next((status for status in Status if status in statuses), Status.UNKNOWN)
-
-    assert worst(statuses) is expected
 
 
 def test_every_status_has_its_meaning() -> None:
