@@ -12,13 +12,42 @@ Key = tuple[NodeName, Port]
 """What a row is known by, wherever it stands on the screen."""
 
 
+Share = float | None
+"""How much of an hour a forward was up, 0.0 to 1.0; None: nobody watched."""
+HOURS = 24
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What else is known of a forward; few views show it, so it is read late and seldom."""
+
+    instance: str = ""
+    """As the node's client named itself when it registered; empty: it never did."""
+    client: str = ""
+    """Program and version, in the client's own words."""
+    flaps: int = 0
+    hours: tuple[Share, ...] = ()
+    """The last HOURS hours, the present one last; empty until they were read."""
+
+
+NOTHING_MORE = Known()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One forward, and what was last seen of it."""
+    """One forward, and what was last seen of it; or a node's forwards, folded into one row."""
 
     forward: Forward | None
     """None while the registry is still being read."""
     seen: Tunnel
+    """Of folded forwards: the worst one's, with port 0."""
+    known: Known = NOTHING_MORE
+    barred: str = ""
+    """One word for why the node may not listen (disabled, expired); empty where it may."""
+    unregistered: bool = False
+    """The registry does not know it: it came by the shared key."""
+    members: tuple[Row, ...] = ()
+    """The rows folded into this one; empty for a forward of its own."""
 
     @property
     def key(self) -> Key:
@@ -59,6 +88,10 @@ class Health:
     problems: tuple[str, ...] = ()
     """A sentence for each file of the registry that could not be read."""
     registry_read: bool = False
+    logins_waiting: int | None = None
+    """Connections to sshd that have not logged in yet; None: not known."""
+    disk_free_bytes: int | None = None
+    """Where the state file lies; None: not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
