@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from bench import blackhole, bundles, checks, recovery, sweep, throughput
+from bench import blackhole, bundles, checks, console, recovery, sweep, throughput
 from bench.figures import heading, row
 from bench.setting import FULL, QUICK, Scale
 from demo.processes import DemoFailed
@@ -27,6 +27,7 @@ BENCHMARKS = {
     "memory": sweep.memory,
     "throughput": throughput.throughput,
     "bundles": bundles.bundles,
+    "console": console.console,
 }
 
 

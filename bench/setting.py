@@ -14,6 +14,7 @@ from pathlib import Path
 import asyncssh
 import psutil
 
+from bench.console_plan import FULL_PLAN, QUICK_PLAN, Plan
 from checker.config import Config, home_layout
 from checker.control import Control
 from checker.holders import read_listeners
@@ -41,10 +42,13 @@ class Scale:
     watch_s: float
     outages_s: tuple[float, ...]
     megabytes: int
+    console: Plan
 
 
-FULL = Scale(tunnels=500, rounds=300, trials=8, registered=10_000, watch_s=60.0, outages_s=(20.0, 90.0), megabytes=512)
-QUICK = Scale(tunnels=20, rounds=20, trials=2, registered=300, watch_s=5.0, outages_s=(5.0,), megabytes=32)
+FULL = Scale(
+    tunnels=500, rounds=300, trials=8, registered=10_000, watch_s=60.0, outages_s=(20.0, 90.0), megabytes=512, console=FULL_PLAN
+)
+QUICK = Scale(tunnels=20, rounds=20, trials=2, registered=300, watch_s=5.0, outages_s=(5.0,), megabytes=32, console=QUICK_PLAN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

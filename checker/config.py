@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import ipaddress
 import os
 import pwd
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from checker.keys import parse_public_key
 from checker.model import CheckerError, InvalidValue, Policy, parse_port, parse_target
 
 
@@ -156,7 +153,9 @@ POLICY_KEYS = {
 KEYS = (
     "tunnel_user", "gateway", "operators_group", "ports",
     "probes_at_once", "requests_a_minute", "haproxy_reload", "publish_on", "shared_key", *POLICY_KEYS,
+    "console", "command",
 )
+"""The last two are the console's, who judges them."""
 SHARED_KEY_KEYS = ("enabled", "public_key", "ports")
 
 
@@ -165,6 +164,8 @@ def refuse_unknown(path: Path, where: str, given: Iterable[str], known: Iterable
     known = tuple(known)
     for key in given:
         if key not in known:
+            import difflib
+
             near = difflib.get_close_matches(key, known, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"known are: {', '.join(known)}"
             raise ConfigError(path, f"{where}unknown key {key!r}; {hint}")
@@ -172,6 +173,8 @@ def refuse_unknown(path: Path, where: str, given: Iterable[str], known: Iterable
 
 def read_toml(path: Path) -> dict[str, Any]:
     """A TOML file's table. Raises ConfigError."""
+    import tomllib
+
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except UnicodeDecodeError as error:
@@ -247,6 +250,17 @@ def policy_in(path: Path, table: Mapping[str, Any]) -> Policy:
     return Policy(**{**{f.name: getattr(defaults, f.name) for f in fields(defaults)}, **given})
 
 
+def public_keys_in(path: Path, value: Any) -> tuple[str, ...]:
+    """One public key or a list of them. Raises ConfigError."""
+    from checker.keys import parse_public_key
+
+    try:
+        keys = [value] if isinstance(value, str) else value
+        return tuple(parse_public_key(text_in(path, "shared_key: public_key", key)) for key in keys)
+    except (InvalidValue, TypeError) as error:
+        raise ConfigError(path, f"shared_key: public_key must be a public key, or a list of them: {error}") from error
+
+
 def shared_key_in(path: Path, table: Any, allotted: range) -> SharedKey:
     """The `[shared_key]` table. Raises ConfigError."""
     if not isinstance(table, dict):
@@ -255,12 +269,7 @@ def shared_key_in(path: Path, table: Any, allotted: range) -> SharedKey:
     enabled = table.get("enabled", False)
     if not isinstance(enabled, bool):
         raise ConfigError(path, f"shared_key: enabled must be true or false, not {enabled!r}")
-    given = table.get("public_key", [])
-    given = [given] if isinstance(given, str) else given
-    try:
-        keys = tuple(parse_public_key(text_in(path, "shared_key: public_key", key)) for key in given)
-    except (InvalidValue, TypeError) as error:
-        raise ConfigError(path, f"shared_key: public_key must be a public key, or a list of them: {error}") from error
+    keys = public_keys_in(path, table["public_key"]) if "public_key" in table else ()
     if enabled and not keys:
         raise ConfigError(path, "shared_key: public_key is missing; give the line of the .pub file that belongs to the devices' key")
     ports = ports_in(path, table["ports"]) if "ports" in table else SharedKey().ports
@@ -273,7 +282,16 @@ def shared_key_in(path: Path, table: Any, allotted: range) -> SharedKey:
 
 def load_config(path: Path) -> Config:
     """`reversi.toml`; where there is none, the defaults. Raises ConfigError."""
-    table = read_toml(path) if is_there(path) else {}
+    return config_from(path, config_table(path))
+
+
+def config_table(path: Path) -> dict[str, Any]:
+    """What stands in `reversi.toml`; nothing where there is none. Raises ConfigError."""
+    return read_toml(path) if is_there(path) else {}
+
+
+def config_from(path: Path, table: Mapping[str, Any]) -> Config:
+    """The table of that file, judged. Raises ConfigError."""
     refuse_unknown(path, "", table, KEYS)
     gateway = table.get("gateway", [])
     gateway = [gateway] if isinstance(gateway, str) else gateway

@@ -10,7 +10,7 @@ import os
 import resource
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,13 @@ from checker.beats import remove_dead, uptime_s
 from checker.config import Config, Layout
 from checker.control import Verb, aim_from, outcome_json
 from checker.door import credentials, listen, operator_uids
-from checker.following import follow_registry
+from checker.following import follow_registry, renew_copy
 from checker.gateway import Gateway
 from checker.holders import session_above
 from checker.judge import CannotKill, Kill
 from checker.ledger import Ledger
 from checker.limits import Crowd, Limit, Limits
+from checker.logins import Logins
 from checker.model import CheckerError, EventKind, Forward, NodeName, ProcessId, printable
 from checker.notify import tell
 from checker.registry import Cache, Registry, read_registry, stamp
@@ -38,6 +39,8 @@ FLUSH_EVERY_S = 0.5
 LOOK_EVERY_S = 3.0
 """Between looks at the registry's folder."""
 BEATS_EVERY_S = 5.0
+CARRIED_EVERY_S = 20.0
+LOGINS_EVERY_S = 5.0
 STORE_EVERY_S = 5.0
 PRUNE_EVERY_S = 3600.0
 SWEPT_EVERY_S = 2.0
@@ -94,11 +97,17 @@ class Daemon:
         self.verdicts: dict[NodeName, int] = {}
         self.telling = asyncio.Lock()
         self.stamp: object = None
+        self.copied: object = None
+        """The stamp that the registry had when it was last copied."""
         self.cache: Cache = {}
         self.operators = operator_uids(config)
         self.limits = Limits(Limit(a_minute=config.requests_a_minute))
         self.shared_limits = Limits(Limit(at_once=SHARED_AT_ONCE, a_minute=SHARED_TIMES * config.requests_a_minute))
         self.crowd = Crowd(self.operators | {self.gateway.watcher.uid})
+        self.beside: tuple[Callable[[], Coroutine[Any, Any, None]], ...] = ()
+        """What else is to run while it serves."""
+        self.logins = Logins()
+        self.logins_waiting: int | None = None
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Serve until SIGTERM or SIGINT."""
@@ -117,14 +126,18 @@ class Daemon:
                 (self.ledger.flush, FLUSH_EVERY_S),
                 (self.ledger.see_to_store, STORE_EVERY_S),
                 (self.look_at_registry, LOOK_EVERY_S),
+                (self.copy_registry, LOOK_EVERY_S),
                 (self.mark_swept, SWEPT_EVERY_S),
                 (self.collect_spool, LOOK_EVERY_S),
                 (self.gateway.watcher.read_beats, BEATS_EVERY_S),
+                (self.gateway.watcher.read_carried, CARRIED_EVERY_S),
+                (self.count_logins, LOGINS_EVERY_S),
                 (self.prune, PRUNE_EVERY_S),
             )
             tasks = [group.create_task(repeat(chore, every_s), name=chore.__name__) for chore, every_s in chores]
             tasks.append(group.create_task(self.gateway.watcher.lateness.run(), name="lateness"))
             tasks.append(group.create_task(self.sweep(), name="sweep"))
+            tasks.extend(group.create_task(work()) for work in self.beside)
             tell("READY=1")
             ready()
             await self.stopping.wait()
@@ -191,11 +204,19 @@ class Daemon:
         if self.schedule.overdue_s(time.monotonic()) > every_s:
             return
         tell("WATCHDOG=1")  # of a sweep that does not keep its time there is none: systemd starts us anew
-        self.ledger.sweep = Sweep(pid=os.getpid(), swept_at=time.time(), every_s=every_s)
+        self.ledger.sweep = Sweep(pid=os.getpid(), swept_at=time.time(), every_s=every_s, logins_waiting=self.logins_waiting)
         try:
             await asyncio.to_thread(write_mark, self.layout.run, every_s)
         except OSError as error:
             log.error("%s can not be written: %s", self.layout.run / "_sweep", error.strerror)  # noqa: TRY400 - the sentence is all
+
+    async def count_logins(self) -> None:
+        """How many connections wait for their login."""
+        try:
+            waiting = await asyncio.to_thread(self.logins.waiting)
+        except OSError:
+            waiting = None
+        self.logins_waiting = None if waiting is None else len(waiting)
 
     async def look_at_registry(self) -> None:
         """Read the registry again if it changed."""
@@ -219,6 +240,17 @@ class Daemon:
             await asyncio.to_thread(follow_registry, self.layout)  # so a file edited by hand takes effect
         except CheckerError as error:
             self.ledger.complain(str(error))
+
+    async def copy_registry(self) -> None:
+        """Leave the registry in one file for those who read it often."""
+        seen = self.stamp
+        if seen == self.copied:
+            return
+        try:
+            if await asyncio.to_thread(renew_copy, self.layout, self.cache, time.time_ns()):
+                self.copied = seen
+        except (OSError, CheckerError) as error:
+            self.ledger.complain(f"the registry can not be copied to {self.layout.run}: {error}")
 
     def follow(self, registry: Registry) -> tuple[tuple[NodeName, NodeName], ...]:
         """From now on the registry is this; the nodes that have another name since, old and new."""

@@ -1,4 +1,4 @@
-"""The key file and the registry that it follows, for a daemon that may not write either: root's `node` commands do."""
+"""What follows from the registry: the key file, for a daemon that may not write it as root's `node` commands do, and the copy."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import os
 from collections.abc import Iterator
 
 from checker.config import ConfigError, Layout
-from checker.registry import gate_command, keys_as_wanted, locked, write_keys
+from checker.registry import Cache, gate_command, keys_as_wanted, locked, read_registry, write_keys
+from checker.registry_copy import copy_path, is_settled, signs, write_copy
 
 
 class KeysLag(ConfigError):
@@ -52,3 +53,19 @@ def follow_registry(layout: Layout) -> None:
             write_keys(layout, gate_command(layout))
     elif keys_lag(layout):
         raise KeysLag(layout)
+
+
+def renew_copy(layout: Layout, cache: Cache, now_ns: int) -> bool:
+    """Bring the copy in line with the registry; False where a file changed just before `now_ns`: try again. Raises OSError, ConfigError.
+
+    A registry with a file that can not be read has no copy: each reader is to be told by the file itself.
+    """
+    read, public = signs(layout.nodes)
+    if not all(is_settled(changed_ns, now_ns) for _, _, changed_ns, _ in read):
+        return False
+    registry = read_registry(layout.nodes, cache)
+    if registry.problems:
+        copy_path(layout).unlink(missing_ok=True)
+    else:
+        write_copy(layout, registry.nodes, read, public=public)
+    return True

@@ -118,20 +118,22 @@ class Gateway:
                 return await self.checked(node, (port,), asked, expected)
             case Claim(instance):
                 return Reply(answer=str(await self.claim(node, instance, caller, peer_address(asked.peer))))
-            case Hold(instance):
-                return await self.hold(node, instance, caller, asked)
+            case Hold():
+                return await self.hold(node, request, caller, asked)
 
     def refuse(self, asked: Asked, complaint: str, exit_status: int) -> Reply:
         """Refuse, and log it, if not too often."""
-        name = NodeName(asked.node)
+        text = f"refused {printable(asked.command)!r} from {peer_address(asked.peer) or 'an unknown peer'}: {complaint}"
+        self.tell_refused(NodeName(asked.node), text, actor=f"node {printable(asked.node)}")
+        return refusal(complaint, exit_status)
+
+    def tell_refused(self, name: NodeName, text: str, *, actor: str) -> None:
+        """An event of what was refused to a node, or to whoever comes under another name, if there were not too many of it lately."""
         now = time.monotonic()
         lately = [at for at in self.refused_at.get(name, ()) if now - at < 60]
         if len(lately) < REFUSALS_A_MINUTE:
             self.refused_at[name] = (*lately, now)
-            known = name if name in self.registry.nodes else None
-            text = f"refused {printable(asked.command)!r} from {peer_address(asked.peer) or 'an unknown peer'}: {complaint}"
-            self.ledger.tell(EventKind.REFUSED, text, node=known, actor=f"node {printable(asked.node)}")
-        return refusal(complaint, exit_status)
+            self.ledger.tell(EventKind.REFUSED, text, node=name if name in self.registry.nodes else None, actor=actor)
 
     def put_off(self, asked: Asked, over: Over) -> Reply:
         """Refuse what is over the node's limit."""
@@ -216,7 +218,7 @@ class Gateway:
         self.rights.note_clone(node)
         return wait_s
 
-    async def hold(self, node: Node, instance: str, caller: ProcessId | None, asked: Asked) -> Reply:
+    async def hold(self, node: Node, request: Hold, caller: ProcessId | None, asked: Asked) -> Reply:
         """Register the connection as the node's tunnel; the answer is the command line of its beat loop, NUL between the words."""
         if caller is None:
             return self.refuse(asked, "hold must come through sshd", wire.MALFORMED)
@@ -227,8 +229,9 @@ class Gateway:
             return self.refuse(asked, f"another live connection of node {node.name} holds its ports; claim first", wire.NOT_YOURS)
         if not inodes and len(await self.ledger.of_node(node.name)) >= HELD_AT_ONCE:
             return self.refuse(asked, f"{HELD_AT_ONCE} connections of node {node.name} are held already", TRY_LATER)
+        instance, client = request.instance, request.client
         self.ledger.register(
-            Registration(node=node.name, instance=instance, session=caller, peer=peer, registered_at=now, inodes=inodes)
+            Registration(node=node.name, instance=instance, session=caller, peer=peer, registered_at=now, inodes=inodes, client=client)
         )
         self.watcher.registered_at[node.name] = time.monotonic()
         for forward in node.forwards:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import os
 import time
@@ -17,6 +18,7 @@ from checker.model import CheckerError, EventKind
 from checker.provision import listen_note
 from checker.registry import gate_command, make_folder, read_registry, write_atomically
 from checker.sshd import SshdFailed, free_port, make_host_key, start_sshd, stop_sshd
+from checker.sshd_lines import follow, private_log
 from checker.store import open_or_replace
 
 log = logging.getLogger(__name__)
@@ -78,6 +80,8 @@ async def prepared(layout: Layout) -> AsyncIterator[Daemon]:
 async def serve(layout: Layout, say: Callable[[str], None]) -> None:
     """The daemon, until it is told to stop. Raises CheckerError."""
     async with prepared(layout) as daemon:
+        if layout.home is None:
+            daemon.beside = (functools.partial(follow, daemon.gateway),)
         await daemon.run(lambda: say(f"ready: the daemon serves {layout.socket}"))
 
 
@@ -92,16 +96,17 @@ async def up(layout: Layout, *, listen: str, port: int, say: Callable[[str], Non
         host = WILDCARDS.get(listen, listen)
         address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         write_atomically(listen_note(layout), f"{address}\n".encode(), mode=0o644)
-        sshd = await start_sshd(layout, user=daemon.config.tunnel_user, listen=listen, port=port)
-        try:
-            async with asyncio.TaskGroup() as group:
-                watching = group.create_task(stop_with(sshd, daemon), name="sshd")
-                await daemon.run(lambda: say(f"ready: sshd at {address}, home {layout.home}"))
-                watching.cancel()
-            if sshd.returncode is not None:
-                raise SshdFailed(f"it ended with status {sshd.returncode}; its reason stands above")
-        finally:
-            await stop_sshd(sshd)
+        with private_log(daemon.gateway) as said:
+            sshd = await start_sshd(layout, user=daemon.config.tunnel_user, listen=listen, port=port, stderr=said.theirs.fileno())
+            try:
+                async with asyncio.TaskGroup() as group:
+                    watching = group.create_task(stop_with(sshd, daemon), name="sshd")
+                    await daemon.run(lambda: say(f"ready: sshd at {address}, home {layout.home}"))
+                    watching.cancel()
+                if sshd.returncode is not None:
+                    raise SshdFailed(f"it ended with status {sshd.returncode}; its reason stands above")
+            finally:
+                await stop_sshd(sshd)
 
 
 async def stop_with(sshd: asyncio.subprocess.Process, daemon: Daemon) -> None:

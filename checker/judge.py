@@ -13,10 +13,13 @@ from enum import Enum
 from typing import assert_never
 
 from checker.model import (
+    ANSWER_SHOWN,
+    HOUR_S,
     Answer,
     Closed,
     Expect,
     Flaps,
+    Hour,
     Listener,
     NoListener,
     Policy,
@@ -27,6 +30,7 @@ from checker.model import (
     Status,
     StayedOpen,
     Tunnel,
+    Watched,
     printable,
 )
 
@@ -221,24 +225,16 @@ def judge(seen: Observation, before: Tunnel, flaps: Flaps, policy: Policy, now: 
         latency_ms=seen.latency_ms if status is Status.UP else None,
         session=seen.session,
         peer=before.peer if seen.session == before.session else None,
+        bytes_total=before.bytes_total if seen.session == before.session else None,
         since=before.since if status is before.status and before.since is not None else now,
         probed_at=now,
         checked_at=max((t for t in (before.checked_at, seen.beaten_at) if t is not None), default=None),
         failures=0 if status is Status.UP else before.failures + 1,
         strikes=strikes,
         verdict=verdict_of(status, action, flaps, policy),
+        answer=printable(seen.reply.text, ANSWER_SHOWN) if isinstance(seen.reply, Answer) else "",
     )
     return Judgement(tunnel=after, flaps=flaps, action=action)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Watched:
-    """Time to add to a forward's daily roll-up."""
-
-    day: str
-    """YYYY-MM-DD, UTC."""
-    up_s: float
-    watched_s: float
 
 
 def watched(before: Tunnel, after: Tunnel, policy: Policy, day: str) -> Watched:
@@ -253,3 +249,16 @@ def watched(before: Tunnel, after: Tunnel, policy: Policy, day: str) -> Watched:
         return Watched(day=day, up_s=0.0, watched_s=0.0)
     both_up = before.status is Status.UP and after.status is Status.UP
     return Watched(day=day, up_s=gap_s if both_up else 0.0, watched_s=gap_s)
+
+
+def by_hour(after: Tunnel, lately: Watched) -> tuple[Hour, ...]:
+    """The time that ended with the last probe, told to the hours that it lies in."""
+    if after.probed_at is None:
+        return ()
+    began, ended = after.probed_at - lately.watched_s, after.probed_at
+    told = []
+    for hour in range(int(began // HOUR_S), int(ended // HOUR_S) + 1):
+        within_s = min(ended, (hour + 1) * HOUR_S) - max(began, hour * HOUR_S)
+        if within_s > 0:
+            told.append(Hour(node=after.node, port=after.port, hour=hour, up_s=within_s if lately.up_s else 0.0, watched_s=within_s))
+    return tuple(told)

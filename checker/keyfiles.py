@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from checker.commands import say
 from checker.config import Config, ConfigError, Layout
 from checker.keys import parse_public_key
 from checker.model import CheckerError, InvalidValue, Node
@@ -25,6 +24,24 @@ def add_key_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--client-config", type=Path, metavar="FILE", help="write what reversi-client needs, the private key beside it")
     parser.add_argument("--keep-key", action="store_true", help="keep the private key in the registry too (NAME.key, 0600)")
     parser.add_argument("--gateway", action="append", metavar="HOST:PORT", help="how the node reaches this gateway; may be given again")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyWish:
+    """Where a node's key comes from and goes to."""
+
+    name: str
+    kind: KeyType | None = None
+    """Of the pair that is made; None: the default."""
+    public_key: Path | None = None
+    """The node's own; None: a pair is made."""
+    client: Path | None = None
+    """The client's configuration, where one is asked for; the private key lies beside it."""
+    folder: Path = Path()
+    """Where the private key goes without one."""
+    keep: bool = False
+    gateways: tuple[str, ...] = ()
+    """As told; empty: as known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,23 +91,34 @@ class KeyFiles:
         else:
             path.unlink(missing_ok=True)
 
-    def report(self, written: list[Path]) -> None:
-        for path in written:
-            say(f"wrote {path}")
-        if self.keep:
-            say("the private key is kept at the gateway too, as asked")
+    def report(self, written: list[Path]) -> tuple[str, ...]:
+        """What became of the private key, a line each."""
+        kept = ("the private key is kept at the gateway too, as asked",) if self.keep else ()
+        return (*(f"wrote {path}" for path in written), *kept)
 
 
-def key_files(args: argparse.Namespace, layout: Layout, config: Config) -> KeyFiles:
-    """What the options ask for; a pair is made where no key is brought. Raises CheckerError."""
-    if args.public_key and (args.keep_key or args.key_type):
+def wish_of(args: argparse.Namespace) -> KeyWish:
+    """What the options ask for."""
+    return KeyWish(
+        name=args.name,
+        kind=KeyType(args.key_type) if args.key_type else None,
+        public_key=args.public_key,
+        client=args.client_config,
+        keep=args.keep_key,
+        gateways=tuple(args.gateway or ()),
+    )
+
+
+def key_files(wish: KeyWish, layout: Layout, config: Config) -> KeyFiles:
+    """A key and where it goes; a pair is made where no key is brought. Raises CheckerError."""
+    if wish.public_key and (wish.keep or wish.kind):
         raise InvalidValue("--public-key brings a key; --key-type and --keep-key are about one that is made here")
-    client: Path | None = args.client_config
-    gateways = addresses(layout, config, args.gateway) if client else []
-    if args.public_key:
-        private, public = None, read_public_key(args.public_key)
+    client = wish.client
+    gateways = addresses(layout, config, list(wish.gateways)) if client else []
+    if wish.public_key:
+        private, public = None, read_public_key(wish.public_key)
     else:
-        private, line = make_key_pair(f"reversi:{args.name}", KeyType(args.key_type or KeyType.ED25519))
+        private, line = make_key_pair(f"reversi:{wish.name}", wish.kind or KeyType.ED25519)
         public = parse_public_key(line)
     return KeyFiles(
         public=public,
@@ -99,8 +127,8 @@ def key_files(args: argparse.Namespace, layout: Layout, config: Config) -> KeyFi
         config=config,
         gateways=tuple(gateways),
         client=client,
-        key=client.with_name(client.name + ".key") if client else Path(f"{args.name}.key"),
-        keep=args.keep_key,
+        key=client.with_name(client.name + ".key") if client else wish.folder / f"{wish.name}.key",
+        keep=wish.keep,
     )
 
 

@@ -11,8 +11,7 @@ from pathlib import Path
 
 from checker.config import Layout
 from checker.holders import is_alive
-from checker.judge import Watched
-from checker.model import Event, EventKind, Flaps, Forward, NodeName, Port, ProcessId, Registration, Tunnel
+from checker.model import Event, EventKind, Flaps, Forward, Hour, NodeName, Port, ProcessId, Registration, Tunnel, Watched
 from checker.sharing.sightings import Sightings
 from checker.store import Batch, StateCorrupt, StateError, StateFile, StateMissing, Sweep, open_or_replace, open_reader
 
@@ -39,6 +38,7 @@ class Ledger:
         self.ended: list[Registration] = []
         self.events: list[Event] = []
         self.uptime: list[tuple[NodeName, Port, Watched]] = []
+        self.hours: list[Hour] = []
         self.sweep: Sweep | None = None
         self.renamed: list[tuple[NodeName, NodeName]] = []
         self.sightings = Sightings()
@@ -113,6 +113,7 @@ class Ledger:
         self.ended = [replace(one, node=new) if one.node == old else one for one in self.ended]
         self.events = [replace(event, node=new) if event.node == old else event for event in self.events]
         self.uptime = [(new if node == old else node, port, day) for node, port, day in self.uptime]
+        self.hours = [hour._replace(node=new) if hour.node == old else hour for hour in self.hours]
         self.renamed.append((old, new))
 
     def tell(
@@ -137,11 +138,12 @@ class Ledger:
             ended=self.ended,
             events=self.events,
             uptime=self.uptime,
+            hours=self.hours,
             sweep=self.sweep,
             renamed=self.renamed,
         )
         self.changed, self.flapped = set(), set()
-        self.forgotten, self.registered, self.ended, self.events, self.uptime = [], [], [], [], []
+        self.forgotten, self.registered, self.ended, self.events, self.uptime, self.hours = [], [], [], [], [], []
         self.sweep = None
         self.renamed = []
         return batch
@@ -155,6 +157,7 @@ class Ledger:
         self.ended = [*batch.ended, *self.ended][-EVENTS_HELD:]
         self.events = [*batch.events, *self.events][-EVENTS_HELD:]
         self.uptime = [*batch.uptime, *self.uptime][-EVENTS_HELD:]
+        self.hours = [*batch.hours, *self.hours][-EVENTS_HELD:]
         self.sightings.give_back(batch.unregistered, batch.gone)
         self.sweep = self.sweep or batch.sweep
         self.renamed = [*batch.renamed, *self.renamed]

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
-from typing import NewType, TypedDict
+from typing import NamedTuple, NewType, TypedDict
 
 NodeName = NewType("NodeName", str)
 Port = NewType("Port", int)
@@ -320,6 +320,8 @@ class Registration:
     """Unix seconds."""
     inodes: frozenset[int] = frozenset()
     """Listeners that this session was found to own when it registered."""
+    client: str = ""
+    """Program and version, as the client named itself; empty: it did not."""
 
 
 class EventKind(StrEnum):
@@ -351,6 +353,10 @@ class Event:
     """Given by the state file; 0 before."""
 
 
+ANSWER_SHOWN = 256
+HOUR_S = 3600
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tunnel:
     """What was last seen of one forward; times are Unix seconds, None is not known."""
@@ -375,7 +381,32 @@ class Tunnel:
     """Silent probes in a row that count towards a kill."""
     verdict: int = 0
     """Seconds that the node is told to wait."""
+    bytes_total: int | None = None
+    """Bytes that the tunnel's connection carried, both ways, since it was opened."""
+    answer: str = ""
+    """What the last probe heard first, escaped, at most ANSWER_SHOWN characters; empty for nothing."""
     revision: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """Time to add to a forward's daily roll-up."""
+
+    day: str
+    """YYYY-MM-DD, UTC."""
+    up_s: float
+    watched_s: float
+
+
+class Hour(NamedTuple):
+    """What was seen of a forward in one hour, or in a part of it; a tuple, as 120,000 of them are read at once."""
+
+    node: NodeName
+    port: Port
+    hour: int
+    """Unix seconds // 3600."""
+    up_s: float
+    watched_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

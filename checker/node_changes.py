@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -14,18 +14,14 @@ from typing import TYPE_CHECKING
 from checker.cli import ExitCode
 from checker.commands import confirmed, registry_of, say
 from checker.config import Layout, load_config
-from checker.control import Aim, Control, Verb
-from checker.edits import describe, forward_at, let_go, rekeyed, renamed, with_forward
-from checker.keyfiles import add_key_options, key_files
-from checker.model import CheckerError, InvalidValue, Node, NodeName, Port, parse_day, parse_expect, parse_name, parse_port, parse_target
-from checker.publishing.publish import tell_haproxy
-from checker.registry import change, gate_command, locked, read_registry, refuse_conflict
-from checker.table import today
+from checker.control import Verb
+from checker.edits import forward_at, rekeyed, renamed, with_forward
+from checker.keyfiles import add_key_options, key_files, wish_of
+from checker.model import InvalidValue, Node, parse_day, parse_expect, parse_name, parse_port, parse_target
+from checker.registrar import Edit, carry_out, planned
 
 if TYPE_CHECKING:
     from checker.commands import Verbs
-
-Edit = Callable[[Node], Node]
 
 
 def add_to(actions: Verbs) -> None:
@@ -66,51 +62,31 @@ def apply(
     args: argparse.Namespace, layout: Layout, edit: Edit, during: Callable[[Node], AbstractContextManager[object]] | None = None
 ) -> bool:
     """Change the node as `edit` says, within what `during` puts around it, and end what is allowed no longer; whether it was done."""
-    before = registry_of(layout).node(args.name)
-    after = edit(before)
-    changes = describe(before, after)
-    aims = [Aim(node=before.name, port=forward.port) for forward in let_go(before, after, today())]
-    refuse_conflict(layout, before.name, after)
-    if not changes:
+    plan = planned(layout, registry_of(layout).node(args.name), edit)
+    before = plan.before
+    if not plan.changes:
         say(f"{before.name}: that is so already")
         return False
-    if args.dry_run or (aims and not confirmed(args, Verb.KILL, aims)):
-        for port, text in changes:
+    if args.dry_run or (plan.aims and not confirmed(args, Verb.KILL, plan.aims)):
+        for port, text in plan.changes:
             say(f"would change {before.name}{f':{port}' if port else ''}: {text}")
-        for aim in aims:
+        for aim in plan.aims:
             say(f"would end the tunnel on port {aim.port}")
         return False
-    with locked(layout), during(after) if during else contextlib.nullcontext():
-        if read_registry(layout.nodes).nodes.get(before.name) != before:
-            raise CheckerError(f"node {before.name} was changed by somebody else meanwhile; look at it, and run this again")
-        change(layout, before.name, after, gate_command(layout), meanwhile=lambda: end_tunnels(layout, aims))
-    tell(layout, after.name, changes, renamed=[(before.name, after.name)] if before.name != after.name else [])
-    for port, text in changes:
-        say(f"{after.name}{f':{port}' if port else ''}: {text}")
+    carry_out(layout, plan, narrate, during=during)
+    for sentence in plan.sentences:
+        say(sentence)
     return True
 
 
-def end_tunnels(layout: Layout, aims: Sequence[Aim]) -> None:
-    """End what holds these ports, and say what came of it. Raises CheckerError."""
-    for outcome in Control(layout=layout).act(Verb.KILL, aims) if aims else ():
-        print(f"{outcome.node}:{outcome.port}: {outcome.sentence}", file=sys.stderr)
-
-
-def tell(
-    layout: Layout, name: NodeName, changes: Sequence[tuple[Port | None, str]], *, renamed: Sequence[tuple[NodeName, NodeName]] = ()
-) -> None:
-    """Have daemon, log and HAProxy told; a log that can not be written undoes nothing."""
-    trouble = Control(layout=layout).changed([(name, port, text) for port, text in changes], renamed)
-    if trouble:
-        print(f"reversi-checker: warning: it is done, and the log could not be told: {trouble}", file=sys.stderr)
-    note = tell_haproxy(layout)
-    if note:
-        print(note, file=sys.stderr)
+def narrate(text: str) -> None:
+    """What the admin should know besides."""
+    print(text, file=sys.stderr)
 
 
 def cmd_rekey(args: argparse.Namespace, layout: Layout) -> ExitCode:
     registry_of(layout).node(args.name)
-    keys = key_files(args, layout, load_config(layout.config))
+    keys = key_files(wish_of(args), layout, load_config(layout.config))
     written: list[Path] = []
 
     @contextlib.contextmanager
@@ -120,7 +96,8 @@ def cmd_rekey(args: argparse.Namespace, layout: Layout) -> ExitCode:
             yield
 
     if apply(args, layout, lambda node: rekeyed(node, keys.public, now=args.now), during):
-        keys.report(written)
+        for line in keys.report(written):
+            say(line)
     return ExitCode.OK
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import time
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,14 +16,14 @@ from checker.cli import ExitCode
 from checker.commands import aims_for, confirmed, registry_of, say, what_was_seen
 from checker.config import Layout, load_config
 from checker.control import Verb
-from checker.keyfiles import KeyFiles, add_key_options, key_files
+from checker.keyfiles import KeyFiles, add_key_options, key_files, wish_of
 from checker.model import CheckerError, Node, NodeName, joined, parse_forward, parse_name
-from checker.node_changes import end_tunnels, tell
-from checker.registry import add, allot, conflict, gate_command, kept_key_path, locked, read_registry, remove
+from checker.node_changes import narrate
+from checker.registrar import Wanted, end_tunnels, register, tell
+from checker.registry import gate_command, kept_key_path, locked, remove
 from checker.sharing import legacy_commands
 from checker.sharing.unregistered import unregistered_json, unregistered_rows, unregistered_seen
-from checker.sshd import make_host_key
-from checker.store import StateError
+from checker.store import StateError, open_reader
 from checker.table import aligned, clock, today
 
 if TYPE_CHECKING:
@@ -117,20 +117,9 @@ def cmd_add(args: argparse.Namespace, layout: Layout) -> ExitCode:
     requests = [parse_forward(text) for text in args.forward]
     if args.deadline is not None and not 0.5 <= args.deadline <= 60:
         raise CheckerError(f"--deadline {args.deadline:g} is out of bounds; write 0.5 to 60 seconds")
-    keys = key_files(args, layout, config)
-    with locked(layout):
-        if layout.home is not None:
-            make_host_key(layout.host_key)
-        registry = read_registry(layout.nodes)
-        forwards = allot(registry, name, requests, config.policy.ports, deadline_s=args.deadline)
-        forwards = tuple(replace(forward, public=number in args.public) for number, forward in enumerate(forwards))
-        node = Node(name=name, public_key=keys.public, forwards=forwards, added_at=int(time.time()))
-        trouble = conflict(node, list(registry.nodes.values()))
-        if trouble is not None:
-            raise trouble
-        with keys.handed_over(node) as written:
-            add(layout, node, gate_command(layout))
-    tell(layout, name, [(forward.port, f"added: to {forward.target}, expecting {forward.expect}") for forward in node.forwards])
+    keys = key_files(wish_of(args), layout, config)
+    wanted = Wanted(name=name, requests=tuple(requests), public=frozenset(args.public), deadline_s=args.deadline)
+    node, written = register(layout, config, wanted, keys, narrate)
     report_added(args, layout, node, keys, written)
     return ExitCode.OK
 
@@ -141,7 +130,8 @@ def report_added(args: argparse.Namespace, layout: Layout, node: Node, keys: Key
         return
     for forward in node.forwards:
         say(f"{node.name}: port {forward.port} -> {forward.target}, expecting {forward.expect}")
-    keys.report(written)
+    for line in keys.report(written):
+        say(line)
 
 
 def cmd_list(args: argparse.Namespace, layout: Layout) -> ExitCode:
@@ -171,7 +161,8 @@ def key_state(node: Node) -> str:
 def cmd_show(args: argparse.Namespace, layout: Layout) -> ExitCode:
     node = registry_of(layout).node(args.name)
     if args.json:
-        print(json.dumps({"schema": 1, "node": node_json(node, layout)}, indent=2))
+        client = client_of(layout, node.name) or None
+        print(json.dumps({"schema": 1, "node": {**node_json(node, layout), "client": client}}, indent=2))
         return ExitCode.OK
     say(f"node      {node.name}\nadded     {clock(node.added_at)}\nstate     {key_state(node)}\nkey       {node.public_key}")
     if node.next_key:
@@ -185,8 +176,20 @@ def cmd_show(args: argparse.Namespace, layout: Layout) -> ExitCode:
         say(f"forward   {forward.port} -> {forward.target}, expecting {forward.expect}{deadline}{public}")
         for publication in forward.published:
             say(f"published port {publication} -> {forward.port}")
+    client = client_of(layout, node.name)
+    if client:
+        say(f"client    {client}")
     show_conditions(layout, node)
     return ExitCode.OK
+
+
+def client_of(layout: Layout, name: NodeName) -> str:
+    """What the node's newest connection calls itself; empty where that is not known."""
+    try:
+        with closing(open_reader(layout.state)) as state:
+            return next((one.client for one in reversed(state.registrations()) if one.node == name), "")
+    except StateError:
+        return ""
 
 
 def show_conditions(layout: Layout, node: Node) -> None:
@@ -211,7 +214,7 @@ def cmd_remove(args: argparse.Namespace, layout: Layout) -> ExitCode:
         say(f"would remove {name}, and end its tunnel")
         return ExitCode.OK
     with locked(layout):
-        remove(layout, name, gate_command(layout), meanwhile=lambda: end_tunnels(layout, aims))
-    tell(layout, name, [(None, "removed")])
+        remove(layout, name, gate_command(layout), meanwhile=lambda: end_tunnels(layout, aims, narrate))
+    tell(layout, name, [(None, "removed")], narrate)
     say(f"removed {name}")
     return ExitCode.OK

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from checker.config import MOST_PORTS, ConfigError, Layout, SharedKey, load_config
 from checker.edits import with_new_key_alone, with_rights_since
@@ -19,6 +20,7 @@ from checker.keys import GateCommand, merge, shared_lines
 from checker.model import CheckerError, Forward, ForwardRequest, Node, NodeName, Port
 from checker.nodefile import node_toml, ports_named, read_node
 from checker.publishing.publications import unbindable
+from checker.registry_copy import is_settled, signs
 
 
 class UnknownNode(CheckerError):
@@ -126,7 +128,7 @@ def conflict(node: Node, others: Sequence[Node]) -> CheckerError | None:
 
 
 Cache = dict[Path, tuple[tuple[int, int, int], Node]]
-"""Nodes as last read, with what tells whether their file changed: its inode, time and size."""
+"""Nodes as last read, with what tells whether their file changed: its inode, the time of its last change, its size."""
 
 
 def read_node_cached(path: Path, cache: Cache) -> Node:
@@ -135,10 +137,12 @@ def read_node_cached(path: Path, cache: Cache) -> Node:
         found = path.stat()
     except OSError as error:
         raise ConfigError(path, f"can not be read ({error.strerror})") from error
-    token = (found.st_ino, found.st_mtime_ns, found.st_size)
+    token = (found.st_ino, found.st_ctime_ns, found.st_size)
     known = cache.get(path)
     if known is None or known[0] != token:
-        cache[path] = known = (token, read_node(path))
+        known = (token, read_node(path))
+        if is_settled(found.st_ctime_ns, time.time_ns()):
+            cache[path] = known
     return known[1]
 
 
@@ -185,20 +189,12 @@ def read_registry(folder: Path, cache: Cache | None = None) -> Registry:
     return Registry(nodes=MappingProxyType(nodes), problems=tuple(problems), broken=frozenset(broken), broken_ports=frozenset(broken_ports))
 
 
-def stamp(folder: Path) -> tuple[tuple[str, int, int], ...]:
-    """What changes when any file of the registry does: names, times and sizes; nothing where it can not be listed."""
+def stamp(folder: Path) -> tuple[tuple[Any, ...], ...]:
+    """What changes when any file of the registry does: names, inodes, times and sizes; nothing where it can not be listed."""
     try:
-        return tuple(stamp_of(path) for path in node_files(folder))
-    except ConfigError:
-        return ()
-
-
-def stamp_of(path: Path) -> tuple[str, int, int]:
-    try:
-        stat = path.stat()
+        return tuple(map(tuple, signs(folder)[0]))
     except OSError:
-        return path.name, 0, 0  # gone meanwhile, or a link to nowhere
-    return path.name, stat.st_mtime_ns, stat.st_size
+        return ()
 
 
 def make_folder(path: Path) -> None:

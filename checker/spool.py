@@ -103,4 +103,5 @@ def registration_in(row: Any) -> Registration:
         peer=printable(str(row["peer"])),
         registered_at=instant(row["registered_at"]),
         inodes=frozenset(whole(inode, 2**63) for inode in str(row["inodes"]).split()),
+        client=printable(str(row.get("client", ""))),
     )

@@ -9,6 +9,8 @@ import re
 import shutil
 import signal
 import socket
+import subprocess
+from collections.abc import Collection
 from pathlib import Path
 
 from checker.config import ConfigError, Layout
@@ -16,6 +18,8 @@ from checker.holders import sessions_below
 from checker.model import CheckerError
 from checker.provision import make_key
 from checker.registry import make_folder, write_atomically
+from checker.sshd_log import LOG_VERBOSE
+from checker.system.lockdown import version_in
 
 SSHD_PLACES = "/usr/sbin:/usr/local/sbin:/sbin:/usr/bin"
 PRIVILEGE_SEPARATION = Path("/run/sshd")
@@ -39,10 +43,10 @@ class SshdFailed(CheckerError):
 
 def find_sshd() -> str:
     """The absolute path of sshd, without which it does not start. Raises SshdMissing."""
-    found = shutil.which("sshd", path=f"{SSHD_PLACES}:{os.environ.get('PATH', '')}")
+    found = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:{SSHD_PLACES}")
     if found is None:
         raise SshdMissing
-    return found
+    return os.path.abspath(found)  # noqa: PTH100 - a link stays one
 
 
 def make_host_key(path: Path) -> None:
@@ -65,8 +69,8 @@ def quoted(path: Path) -> str:
     return f'"{path}"'
 
 
-def sshd_config(layout: Layout, *, user: str, listen: str, port: int) -> str:
-    """The whole configuration: one user, keys alone, reverse forwards alone.
+def sshd_config(layout: Layout, *, user: str, listen: str, port: int, unknown: Collection[str] = ()) -> str:
+    """The whole configuration: one user, keys alone, reverse forwards alone; without the options that this sshd does not know.
 
     UnusedConnectionTimeout stays unset: it would end idle tunnels. An absolute AuthorizedKeysFile is the same for every user.
     """
@@ -100,9 +104,11 @@ def sshd_config(layout: Layout, *, user: str, listen: str, port: int) -> str:
         "LoginGraceTime": "60",
         "MaxStartups": "200:30:1000",
         "SetEnv": "SHLVL=2",  # bash as a login shell would else read ~/.bashrc for each forced command: bash(1), "run by sshd"
-        "LogLevel": "ERROR",
+        "LogLevel": "INFO",
+        "LogVerbose": LOG_VERBOSE,
     }
-    return "# written by reversi-checker up\n" + "".join(f"{key} {value}\n" for key, value in options.items())
+    known = {key: value for key, value in options.items() if key not in unknown}
+    return "# written by reversi-checker up\n" + "".join(f"{key} {value}\n" for key, value in known.items())
 
 
 def refuse_taken(listen: str, port: int) -> None:
@@ -123,17 +129,29 @@ def free_port(listen: str) -> int:
         return int(trial.getsockname()[1])
 
 
-async def start_sshd(layout: Layout, *, user: str, listen: str, port: int) -> asyncio.subprocess.Process:
+def lacks_log_verbose(sshd: str) -> bool:
+    """Whether it is older than 8.5, which brought LogVerbose. One that does not tell is taken for newer."""
+    try:
+        said = subprocess.run([sshd, "-V"], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=2).stderr
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return (version_in(said) or (8, 5)) < (8, 5)
+
+
+async def start_sshd(
+    layout: Layout, *, user: str, listen: str, port: int, stderr: int | None = None
+) -> asyncio.subprocess.Process:
     """Start it, and return once it answers. It ends with us, however we end. Raises CheckerError."""
     sshd = find_sshd()
     refuse_taken(listen, port)
     config = layout.run / "_sshd_config"
-    write_atomically(config, sshd_config(layout, user=user, listen=listen, port=port).encode(), mode=0o600)
+    unknown = ("LogVerbose",) if await asyncio.to_thread(lacks_log_verbose, sshd) else ()
+    write_atomically(config, sshd_config(layout, user=user, listen=listen, port=port, unknown=unknown).encode(), mode=0o600)
     if os.geteuid() == 0:
         PRIVILEGE_SEPARATION.mkdir(mode=0o755, exist_ok=True)  # noqa: ASYNC240 - one call, at start; only sshd's own service makes it
     follow = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
     process = await asyncio.create_subprocess_exec(
-        *follow, sshd, "-D", "-e", "-f", str(config), stdin=asyncio.subprocess.DEVNULL, stderr=None, stdout=asyncio.subprocess.DEVNULL
+        *follow, sshd, "-D", "-e", "-f", str(config), stdin=asyncio.subprocess.DEVNULL, stderr=stderr, stdout=asyncio.subprocess.DEVNULL
     )
     try:
         async with asyncio.timeout(ANSWERS_WITHIN_S):

@@ -12,16 +12,16 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from checker.judge import Watched
 from checker.model import (
+    HOUR_S,
     CheckerError,
     Event,
     EventKind,
     Flaps,
+    Hour,
     NodeName,
     Port,
     ProcessId,
@@ -29,31 +29,34 @@ from checker.model import (
     Status,
     Tunnel,
     Unregistered,
+    Watched,
     parse_expect,
 )
 
 KEEP_EVENTS_S = 90 * 86400
 KEEP_DAYS = 400
+KEEP_HOURS = 48
 UNREGISTERED_SINCE = 2
 """The version of the schema that has a table of them."""
+HOURS_SINCE = 3
 BUSY_MS = 5000
 
 TUNNELS_SINCE = "SELECT * FROM tunnel WHERE revision > :revision"
 UPSERT_TUNNEL = """
 INSERT INTO tunnel VALUES (:node, :port, :status, :detail, :latency_ms, :pid, :start_ticks, :peer, :since, :probed_at, :checked_at,
-                           :failures, :kills, :strikes, :verdict, :revision)
+                           :failures, :kills, :strikes, :verdict, :revision, :bytes_total, :answer)
 ON CONFLICT (node, port) DO UPDATE SET
     status = excluded.status, detail = excluded.detail, latency_ms = excluded.latency_ms, pid = excluded.pid,
     start_ticks = excluded.start_ticks, peer = excluded.peer, since = excluded.since, probed_at = excluded.probed_at,
     checked_at = excluded.checked_at, failures = excluded.failures, kills = excluded.kills, strikes = excluded.strikes,
-    verdict = excluded.verdict, revision = excluded.revision
+    verdict = excluded.verdict, revision = excluded.revision, bytes_total = excluded.bytes_total, answer = excluded.answer
 """
 DELETE_TUNNEL = "DELETE FROM tunnel WHERE node = :node AND port = :port"
 NEXT_REVISION = "SELECT 1 + max(coalesce((SELECT max(revision) FROM tunnel), 0), coalesce((SELECT revision FROM sweep), 0))"
 KEEP_REVISION = "UPDATE sweep SET revision = :revision"
 UPSERT_FLAPS = "INSERT OR REPLACE INTO flaps VALUES (:node, :count, :last_at, :pid, :start_ticks)"
 UPSERT_REGISTRATION = """
-INSERT OR REPLACE INTO registration VALUES (:node, :instance, :pid, :start_ticks, :peer, :registered_at, :inodes)
+INSERT OR REPLACE INTO registration VALUES (:node, :instance, :pid, :start_ticks, :peer, :registered_at, :inodes, :client)
 """
 DELETE_REGISTRATION = "DELETE FROM registration WHERE node = :node AND pid = :pid AND start_ticks = :start_ticks"
 UPSERT_UNREGISTERED = "INSERT OR REPLACE INTO unregistered VALUES (:port, :node, :expect, :first_at, :last_at)"
@@ -62,19 +65,26 @@ DELETE_FLAPS = "DELETE FROM flaps WHERE node = :node"
 INSERT_EVENT = "INSERT INTO event (at, kind, node, port, actor, text) VALUES (:at, :kind, :node, :port, :actor, :text)"
 FORGET_EVENTS = "DELETE FROM event WHERE at < :before"
 FORGET_DAYS = "DELETE FROM uptime WHERE day < :before"
+FORGET_HOURS = "DELETE FROM hour WHERE hour <= :before"
 ADD_UPTIME = """
 INSERT INTO uptime VALUES (:node, :port, :day, :up_s, :watched_s)
 ON CONFLICT (node, port, day) DO UPDATE SET up_s = up_s + excluded.up_s, watched_s = watched_s + excluded.watched_s
 """
+ADD_HOUR = """
+INSERT INTO hour VALUES (:hour, :node, :port, :up_s, :watched_s)
+ON CONFLICT (hour, node, port) DO UPDATE SET up_s = up_s + excluded.up_s, watched_s = watched_s + excluded.watched_s
+"""
+HOURS_SINCE_HOUR = "SELECT node, port, hour, up_s, watched_s FROM hour WHERE hour >= :hour"
 RENAMES = (
     "UPDATE OR REPLACE tunnel SET node = :new, revision = :revision WHERE node = :old",
     "UPDATE OR REPLACE flaps SET node = :new WHERE node = :old",
     "UPDATE OR REPLACE registration SET node = :new WHERE node = :old",
     "UPDATE OR REPLACE uptime SET node = :new WHERE node = :old",
+    "UPDATE OR REPLACE hour SET node = :new WHERE node = :old",
     "UPDATE event SET node = :new WHERE node = :old",
 )
 NOTE_REVISION = "UPDATE sweep SET revision = :revision"
-UPSERT_SWEEP = "INSERT OR REPLACE INTO sweep VALUES (1, :pid, :swept_at, :every_s, :revision)"
+UPSERT_SWEEP = "INSERT OR REPLACE INTO sweep VALUES (1, :pid, :swept_at, :every_s, :revision, :logins_waiting)"
 EVENTS_AFTER = """
 SELECT * FROM (
     SELECT * FROM event WHERE id > :after AND (:node IS NULL OR node = :node) ORDER BY id DESC LIMIT :limit
@@ -115,6 +125,8 @@ class Sweep:
     pid: int
     swept_at: float
     every_s: float
+    logins_waiting: int | None = None
+    """Connections to the machine's sshd that have not logged in yet; None: not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +140,7 @@ class Batch:
     ended: Sequence[Registration] = ()
     events: Sequence[Event] = ()
     uptime: Sequence[tuple[NodeName, Port, Watched]] = ()
+    hours: Sequence[Hour] = ()
     unregistered: Sequence[Unregistered] = ()
     gone: Sequence[Unregistered] = ()
     """Unregistered ones that are no more."""
@@ -137,7 +150,7 @@ class Batch:
 
     def __bool__(self) -> bool:
         parts = (self.tunnels, self.forgotten, self.flaps, self.registrations, self.ended, self.events, self.uptime, self.renamed)
-        return any(parts) or any((self.unregistered, self.gone)) or self.sweep is not None
+        return any(parts) or any((self.hours, self.unregistered, self.gone)) or self.sweep is not None
 
 
 def process_from(row: sqlite3.Row) -> ProcessId | None:
@@ -146,8 +159,10 @@ def process_from(row: sqlite3.Row) -> ProcessId | None:
 
 def tunnel_from(row: sqlite3.Row) -> Tunnel:
     """A tunnel as its row has it."""
-    fields: dict[str, Any] = {key: row[key] for key in row.keys() if key not in ("pid", "start_ticks", "status")}  # noqa: SIM118 - a Row iterates its values
-    return Tunnel(**fields, status=Status(row["status"]), session=process_from(row))
+    fields: dict[str, Any] = dict(zip(row.keys(), row, strict=True))
+    pid, start_ticks = fields.pop("pid"), fields.pop("start_ticks")
+    fields["status"] = Status(fields["status"])
+    return Tunnel(**fields, session=None if pid is None else ProcessId(pid=pid, start_ticks=start_ticks))
 
 
 def tunnel_row(tunnel: Tunnel, revision: int) -> dict[str, Any]:
@@ -168,6 +183,8 @@ def tunnel_row(tunnel: Tunnel, revision: int) -> dict[str, Any]:
         "strikes": tunnel.strikes,
         "verdict": tunnel.verdict,
         "revision": revision,
+        "bytes_total": tunnel.bytes_total,
+        "answer": tunnel.answer,
     }
 
 
@@ -183,6 +200,7 @@ def registration_row(registration: Registration) -> dict[str, Any]:
         "peer": registration.peer,
         "registered_at": registration.registered_at,
         "inodes": " ".join(map(str, sorted(registration.inodes))),
+        "client": registration.client,
     }
 
 
@@ -194,7 +212,25 @@ def registration_from(row: sqlite3.Row) -> Registration:
         peer=row["peer"],
         registered_at=row["registered_at"],
         inodes=frozenset(map(int, row["inodes"].split())),
+        client=row["client"] if "client" in row.keys() else "",  # noqa: SIM118 - as above
     )
+
+
+def sweep_from(row: sqlite3.Row) -> Sweep:
+    """The last sweep as its row has it; an older product's has less."""
+    fields = {key: row[key] for key in row.keys() if key not in ("id", "revision")}  # noqa: SIM118 - as above
+    return Sweep(**fields)
+
+
+def sweep_row(sweep: Sweep, revision: int) -> dict[str, Any]:
+    """The inverse of sweep_from."""
+    return {
+        "pid": sweep.pid,
+        "swept_at": sweep.swept_at,
+        "every_s": sweep.every_s,
+        "logins_waiting": sweep.logins_waiting,
+        "revision": revision,
+    }
 
 
 def unregistered_row(one: Unregistered) -> dict[str, Any]:
@@ -272,10 +308,20 @@ class StateFile:
             rows = db.execute(UPTIME_SINCE, {"node": node, "port": port, "day": since_day}).fetchall()
         return tuple(Watched(day=row["day"], up_s=row["up_s"], watched_s=row["watched_s"]) for row in rows)
 
+    def hours(self, *, since_hour: int) -> tuple[Hour, ...]:
+        """The hourly roll-up of all forwards, from this hour (Unix seconds // 3600) on; none in a file that an older product wrote."""
+        with self.using() as db:
+            if int(db.execute("PRAGMA user_version").fetchone()[0]) < HOURS_SINCE:
+                return ()
+            cursor = db.cursor()
+            cursor.row_factory = None  # a Row for each would take half as long again
+            rows = cursor.execute(HOURS_SINCE_HOUR, {"hour": since_hour}).fetchall()
+        return tuple(map(Hour._make, rows))
+
     def last_sweep(self) -> Sweep | None:
         with self.using() as db:
             row = db.execute("SELECT * FROM sweep").fetchone()
-        return row and Sweep(pid=row["pid"], swept_at=row["swept_at"], every_s=row["every_s"])
+        return row and sweep_from(row)
 
     def write(self, batch: Batch) -> None:
         """All of the batch, or nothing of it. Raises StateError."""
@@ -298,10 +344,10 @@ class StateFile:
                 ADD_UPTIME,
                 [{"node": n, "port": p, "day": w.day, "up_s": w.up_s, "watched_s": w.watched_s} for n, p, w in batch.uptime if w.watched_s],
             )
+            db.executemany(ADD_HOUR, [hour._asdict() for hour in batch.hours])
             db.execute(NOTE_REVISION, {"revision": revision})
             if batch.sweep:
-                sweep = batch.sweep
-                db.execute(UPSERT_SWEEP, {"pid": sweep.pid, "swept_at": sweep.swept_at, "every_s": sweep.every_s, "revision": revision})
+                db.execute(UPSERT_SWEEP, sweep_row(batch.sweep, revision))
 
     def write_unregistered(self, db: sqlite3.Connection, batch: Batch) -> None:
         """Within the transaction of `write`."""
@@ -311,11 +357,12 @@ class StateFile:
         db.executemany(UPSERT_UNREGISTERED, [unregistered_row(one) for one in batch.unregistered])
 
     def prune(self, now: float) -> None:
-        """Forget events of more than 90 days and roll-ups of more than 400."""
+        """Forget events of more than 90 days, and roll-ups of more than 400 days or 48 hours."""
         day = time.strftime("%Y-%m-%d", time.gmtime(now - KEEP_DAYS * 86400))
         with self.using() as db, transaction(db):
             db.execute(FORGET_EVENTS, {"before": now - KEEP_EVENTS_S})
             db.execute(FORGET_DAYS, {"before": day})
+            db.execute(FORGET_HOURS, {"before": int(now // HOUR_S) - KEEP_HOURS})
 
 
 @contextmanager
@@ -346,8 +393,7 @@ def translated(path: Path) -> Iterator[None]:
 
 def migrations() -> list[str]:
     """The numbered scripts, in order; the first makes version 1."""
-    folder = resources.files("checker") / "migrations"
-    return [entry.read_text() for entry in sorted(folder.iterdir(), key=lambda entry: entry.name) if entry.name.endswith(".sql")]
+    return [path.read_text(encoding="utf-8") for path in sorted(Path(__file__).with_name("migrations").glob("*.sql"))]
 
 
 def migrate(db: sqlite3.Connection, path: Path) -> None:

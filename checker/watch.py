@@ -13,7 +13,21 @@ from checker import beats
 from checker.clones import CONDITION, Clones
 from checker.config import Config, Layout
 from checker.holders import may_look, read_listeners, scan, sockets_of, stranger
-from checker.judge import CannotKill, Judgement, Kill, Nothing, Observation, Owner, Recheck, judge, lost, owner_of, wait_for, watched
+from checker.judge import (
+    CannotKill,
+    Judgement,
+    Kill,
+    Nothing,
+    Observation,
+    Owner,
+    Recheck,
+    by_hour,
+    judge,
+    lost,
+    owner_of,
+    wait_for,
+    watched,
+)
 from checker.kill import Ending, Freed, Spared, end_session
 from checker.ledger import Ledger
 from checker.model import (
@@ -35,6 +49,7 @@ from checker.model import (
 )
 from checker.probe import probe
 from checker.sharing.shared import INSTANCE, SharedPorts
+from checker.sockdiag import carried
 
 log = logging.getLogger(__name__)
 TICK_S = 0.25
@@ -195,6 +210,7 @@ class Watcher:
         self.answered: dict[Port, tuple[ProcessId, float]] = {}
         self.registered_at: dict[NodeName, float] = {}
         self.beats: dict[ProcessId, float] = {}
+        self.carried: dict[str, int] = {}
         self.ending: WeakValueDictionary[ProcessId, asyncio.Lock] = WeakValueDictionary()
         self.ended: deque[ProcessId] = deque(maxlen=REMEMBERED)
         self.shared = SharedPorts()
@@ -225,6 +241,13 @@ class Watcher:
     async def read_beats(self) -> None:
         """Look when each connection last beat: for all at once, as one by one costs more than the probe."""
         self.beats = await asyncio.to_thread(beats.all_beats, self.layout.spool)
+
+    async def read_carried(self) -> None:
+        """Look how much each connection carried: for all at once, as one by one costs more than the probe."""
+        try:
+            self.carried = await asyncio.to_thread(carried)
+        except OSError:
+            self.carried = {}  # a sandbox may refuse netlink
 
     async def observe(self, forward: Forward) -> tuple[Observation, Held]:
         """What a probe sees; begun anew if the node's connection registered meanwhile, as it saw what was before."""
@@ -319,7 +342,9 @@ class Watcher:
     def with_peer(self, tunnel: Tunnel) -> Tunnel:
         """The tunnel with what its connection's registration tells."""
         registration = self.ledger.registrations.get(tunnel.session) if tunnel.session else None
-        return replace(tunnel, peer=registration.peer or None) if registration else tunnel
+        if registration is None:
+            return tunnel
+        return replace(tunnel, peer=registration.peer or None, bytes_total=self.carried.get(registration.peer))
 
     def with_clone(self, tunnel: Tunnel) -> Tunnel:
         """The tunnel with what is known of its node's key beside what the probe saw."""
@@ -328,12 +353,14 @@ class Watcher:
         return replace(tunnel, detail="; ".join(part for part in (seen, note) if part)) if note else tunnel
 
     def write_down(self, before: Tunnel, after: Tunnel, flaps: Flaps) -> None:
-        """The new state, its time in the roll-up, and an event where the status changed."""
+        """The new state, its time in the roll-ups, and an event where the status changed."""
         self.ledger.put(after)
         self.ledger.put_flaps(after.node, flaps)
         day = time.strftime("%Y-%m-%d", time.gmtime())
         if before.probed_at != after.probed_at and after.port not in self.ledger.sightings.by_port:
-            self.ledger.uptime.append((after.node, after.port, watched(before, after, self.policy, day)))
+            lately = watched(before, after, self.policy, day)
+            self.ledger.uptime.append((after.node, after.port, lately))
+            self.ledger.hours.extend(by_hour(after, lately))
         if before.status is not after.status:
             text = f"{before.status} -> {after.status}" + (f": {after.detail}" if after.detail else "")
             self.ledger.tell(EventKind.STATUS, text, node=after.node, port=after.port)
@@ -384,6 +411,7 @@ def freed(before: Tunnel, text: str, verdict: int, now: float) -> Tunnel:
         latency_ms=None,
         session=None,
         peer=None,
+        bytes_total=None,
         since=since,
         kills=before.kills + 1,
         strikes=0,

@@ -10,6 +10,7 @@ MAX_REQUEST = 4096
 """Bytes; a longer request is malformed."""
 OK, MALFORMED, NOT_YOURS = 0, 64, 77
 INSTANCE = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
+CLIENT = re.compile(r"[A-Za-z0-9._/+-]{1,64}\Z")
 NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}\Z")
 
 
@@ -46,9 +47,11 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """`hold INSTANCE`: this connection is the node's tunnel."""
+    """`hold INSTANCE [CLIENT]`: this connection is the node's tunnel."""
 
     instance: str
+    client: str = ""
+    """Program and version, as it names itself; empty: it does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,13 @@ def instance_in(verb: str, words: list[str]) -> str:
     raise Malformed(f"{verb} takes one instance: 1 to 64 of A-Z a-z 0-9 . _ -")
 
 
+def client_in(words: list[str]) -> str:
+    """The client that a hold names, if it does. Raises Malformed."""
+    if not words or (len(words) == 1 and CLIENT.match(words[0])):
+        return "".join(words)
+    raise Malformed("hold takes one instance, and one word that names the client: 1 to 64 of A-Z a-z 0-9 . _ / + -")
+
+
 def parse_request(command: str) -> Request:
     """What SSH_ORIGINAL_COMMAND asks for. Raises Malformed.
 
@@ -104,12 +114,12 @@ def parse_request(command: str) -> Request:
         case ["claim", *rest]:
             return Claim(instance_in("claim", rest))
         case ["hold", *rest]:
-            return Hold(instance_in("hold", rest))
+            return Hold(instance_in("hold", rest[:1]), client_in(rest[1:]))
         case ["version"]:
             return Version()
         case [node, port, *expected] if NAME.match(node):
             return OldCheck(node, port_in(port), " ".join(expected))
-    raise Malformed("say one of: check [PORT...], claim INSTANCE, hold INSTANCE, version, NODE PORT [EXPECTED...]")
+    raise Malformed("say one of: check [PORT...], claim INSTANCE, hold INSTANCE [CLIENT], version, NODE PORT [EXPECTED...]")
 
 
 def render_request(request: Request) -> str:
@@ -121,8 +131,8 @@ def render_request(request: Request) -> str:
             return " ".join([node, str(port), *expected.split()])
         case Claim(instance):
             return f"claim {instance}"
-        case Hold(instance):
-            return f"hold {instance}"
+        case Hold(instance, client):
+            return f"hold {instance} {client}".rstrip()
         case Version():
             return "version"
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import asyncssh
 
 from checker import wire
-from client import words
+from client import __version__, words
 from client.config import Config
 from client.errors import Ended
 from client.login import Dialer, Refusal, printable, reason_of
@@ -16,6 +16,8 @@ from client.targets import Targets
 
 Order = words.Claim | words.Listen | words.Hold | words.Beat
 Post = Callable[[words.Event], None]
+CLIENT = f"reversi-{__version__}/asyncssh-{asyncssh.__version__}"
+"""How it names itself to the gateway."""
 
 
 class Owner(asyncssh.SSHClient):
@@ -113,7 +115,7 @@ class Wire:
 
     async def hold(self, connection: asyncssh.SSHClientConnection) -> None:
         """Registers the connection, and reads the answers to its beats until the gateway stops. Raises Ended."""
-        request = wire.render_request(wire.Hold(self.instance))
+        request = wire.render_request(wire.Hold(self.instance, CLIENT))
         held = await connection.create_process(request, encoding="utf-8", errors="replace")
         self.held = held
         self.beat()

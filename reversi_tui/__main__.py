@@ -6,22 +6,27 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any
 
-from checker.config import Layout, find_layout, load_config
+from checker.config import Layout, config_from, config_table, find_layout
 from checker.model import CheckerError
 from checker.store import StateError
-from reversi_tui.columns import BY_ID, column_named
-from reversi_tui.view import View
+from reversi_tui.chosen import config_json, config_text, for_scripts, layer_of_environment, layers_of_files
+from reversi_tui.columns import BY_ID
+from reversi_tui.palette import THEMES
+from reversi_tui.preferences import Layer, Preferences, keymap, parse_columns, parse_sort, parse_theme
 
 EXAMPLES = """\
 examples:
   reversi-tui                                    the console
   reversi-tui --read-only --filter status:hung   look, and touch nothing
+  reversi-tui --sort -latency --columns node,status,latency,peer
   reversi-tui --once --filter '!status:up'       what is not up; exit status 1 if anything is not
   reversi-tui --once --json --sort status        for scripts
+  reversi-tui --show-config                      each setting, its value, and where it came from
 """
 
 
@@ -41,10 +46,12 @@ class Args:
 
     home: str | None
     read_only: bool
-    filter_text: str
-    sort_by: str
     once: bool
     as_json: bool
+    show_config: bool
+    remember: bool
+    typed: Layer
+    """The settings that were typed; the others are for others to say."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -55,55 +62,123 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+    switch = argparse.BooleanOptionalAction
     made.add_argument("--home", metavar="DIR", help="the gateway's directory (default: REVERSI_HOME, else the installed gateway)")
-    made.add_argument("--read-only", action="store_true", help="kill, reset and probe are off")
-    made.add_argument("--filter", metavar="TEXT", default="", help="show only rows with TEXT; !TEXT: without; COLUMN:TEXT: in that column")
-    made.add_argument("--sort", metavar="COLUMN", default="node", help=f"one of: {', '.join(BY_ID)} (default: node)")
+    made.add_argument("--read-only", action="store_true", help="nothing that changes anything can be done")
+    made.add_argument("--filter", metavar="TEXT", help="only rows with TEXT; !TEXT: without; COLUMN:TEXT: in that column; latency:>200")
+    made.add_argument("--sort", metavar="[-]COLUMN", help=f"one of: {', '.join(BY_ID)}; with -, backwards (default: node)")
+    made.add_argument("--reverse", action=switch, help="sort backwards")
+    made.add_argument("--columns", metavar="A,B,C", help="these columns, in this order (default: those that fit)")
+    made.add_argument("--wide", action=switch, help="the wide columns too: instance, client, expect, flaps and more")
+    made.add_argument("--theme", metavar="NAME", help=f"one of: {', '.join(THEMES)} (default: terminal; with NO_COLOR: mono)")
+    made.add_argument("--mouse", action=switch, help="use the mouse (default: yes, but not over SSH)")
     made.add_argument("--once", action="store_true", help="print the table and leave; exit status 1 if anything shown is not up")
     made.add_argument("--json", action="store_true", help="as --once, one JSON document")
+    made.add_argument("--show-config", action="store_true", help="print each setting, its value and where it came from; with --json too")
+    made.add_argument("--no-remember", action="store_true", help="begin without the view of the last time, and keep none for the next")
     return made
 
 
+def words_of(argv: Sequence[str]) -> list[str]:
+    """The arguments with a `-COLUMN` after --sort made part of it: argparse would take it for an option."""
+    words: list[str] = []
+    for word in argv:
+        if words and words[-1] == "--sort" and word[:1] == "-" and word[:2] != "--":
+            words[-1] = f"--sort={word}"
+        else:
+            words.append(word)
+    return words
+
+
+def typed_settings(given: argparse.Namespace) -> dict[str, Any]:
+    """By the names of the fields of Preferences. Raises BadPreference."""
+    values: dict[str, Any] = {}
+    if given.sort is not None:
+        values["sort_by"], values["backwards"] = parse_sort(given.sort)
+    if given.reverse is not None:
+        values["backwards"] = given.reverse
+    if given.columns is not None:
+        values["columns"] = parse_columns(name for name in given.columns.split(",") if name)
+    if given.theme is not None:
+        values["theme"] = parse_theme(given.theme)
+    plain = {"filter_text": given.filter, "wide": given.wide, "mouse": given.mouse}
+    return {**values, **{name: value for name, value in plain.items() if value is not None}}
+
+
 def parse(argv: Sequence[str] | None) -> Args:
-    """The command line. Raises UnknownColumn."""
-    given = parser().parse_args(argv)
+    """The command line. Raises BadPreference."""
+    given = parser().parse_args(words_of(sys.argv[1:] if argv is None else argv))
     return Args(
         home=given.home,
         read_only=given.read_only,
-        filter_text=given.filter,
-        sort_by=column_named(given.sort).id,
-        once=given.once or given.json,
+        once=given.once or (given.json and not given.show_config),
         as_json=given.json,
+        show_config=given.show_config,
+        remember=not given.no_remember,
+        typed=Layer(origin="command line", values=typed_settings(given)),
     )
 
 
+def of_files(layout: Layout) -> tuple[float, tuple[Layer, ...]]:
+    """The seconds between sweeps, and what the files say of the console. Raises ConfigError."""
+    given = config_table(layout.config)
+    every_s = config_from(layout.config, given).policy.probe_every_s
+    return every_s, layers_of_files(layout, given, os.environ)
+
+
+def preferred(args: Args, layout: Layout, files: tuple[Layer, ...]) -> tuple[Preferences, Callable[[Preferences], str]]:
+    """What the console begins with, and what keeps its changes for the next time. Raises UnknownAction, KeyTwice."""
+    from reversi_tui.actions import ACTIONS
+    from reversi_tui.remembered import Memory, memory_path
+
+    memory = Memory(layout, memory_path(os.environ) if args.remember else None)
+    preferences, remark = memory.begin(files, (layer_of_environment(os.environ), args.typed))
+    keymap({action.id: action.key for action in ACTIONS}, preferences)
+    if remark:
+        print(f"reversi-tui: {remark}", file=sys.stderr)
+    return preferences, memory.remember
+
+
+def show_config(args: Args, layout: Layout) -> ExitCode:
+    """Raises ConfigError, UnknownAction, KeyTwice."""
+    _, files = of_files(layout)
+    preferences = for_scripts(files, os.environ, args.typed) if args.once else preferred(args, layout, files)[0]
+    print(config_json(preferences) if args.as_json else config_text(preferences))
+    return ExitCode.OK
+
+
 def run_once(args: Args, layout: Layout) -> ExitCode:
-    """Raises StateError."""
+    """Raises StateError, ConfigError."""
     from reversi_tui.once import print_once
 
-    every_s = load_config(layout.config).policy.probe_every_s
-    view = View(sort_by=args.sort_by, filter_text=args.filter_text)
-    all_up = print_once(layout, view, every_s=every_s, now=time.time(), as_json=args.as_json)
+    every_s, files = of_files(layout)
+    preferences = for_scripts(files, os.environ, args.typed)
+    all_up = print_once(layout, preferences, every_s=every_s, now=time.time(), as_json=args.as_json)
     return ExitCode.OK if all_up else ExitCode.NOT_UP
 
 
 def run_console(args: Args, layout: Layout) -> int:
-    """The console, until it is left."""
+    """The console, until it is left. Raises NoTerminal, PoorTerminal, ConfigError, UnknownAction, KeyTwice."""
     if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         raise NoTerminal
     from reversi_tui.terminal import is_remote, prepare
 
     prepare(os.environ)
+    every_s, files = of_files(layout)
+    preferences, remember = preferred(args, layout, files)
     from checker.control import Control
     from reversi_tui.app import Console
+    from reversi_tui.changes import Changes
     from reversi_tui.setting import Setting
     from reversi_tui.source import ping
 
     control = Control(layout=layout, read_only=args.read_only)
-    view = View(sort_by=args.sort_by, filter_text=args.filter_text)
-    every_s = load_config(layout.config).policy.probe_every_s
-    console = Console(Setting(layout=layout, acts=control, ping=lambda: ping(control), every_s=every_s), view)
-    console.run(mouse=not is_remote(os.environ))
+    setting = Setting(
+        layout=layout, acts=control, changes=Changes(layout=layout, read_only=args.read_only), ping=lambda: ping(control),
+        every_s=every_s, preferences=preferences, remember=remember,
+    )
+    console = Console(setting)
+    console.run(mouse=not is_remote(os.environ) if preferences.mouse is None else preferences.mouse)
     return console.return_code or 0
 
 
@@ -119,6 +194,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         args = parse(argv)
         layout = find_layout(args.home, os.environ)
+        if args.show_config:
+            return show_config(args, layout)
         return run_once(args, layout) if args.once else run_console(args, layout)
     except StateError as error:
         code, sentence = ExitCode.STATE, str(error)

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
+from collections.abc import Iterable
 from typing import ClassVar
 
-from textual.app import App
+from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.screen import Screen
 
 from reversi_tui.messages import Reported
 from reversi_tui.screens.main import Main
 from reversi_tui.setting import Setting
 from reversi_tui.source import Source
-from reversi_tui.terminal import GRACE_S, HUNG_UP, Watchdog, end_within, is_there, leave
+from reversi_tui.terminal import FEW_COLOURS, GRACE_S, HUNG_UP, Watchdog, draws_ascii_only, end_within, is_there, leave
+from reversi_tui.themes import THEMES, theme_name
 from reversi_tui.threads import detached
-from reversi_tui.view import View
+from reversi_tui.widgets.looks import Looks
 
 
 class Console(App[None]):
@@ -24,27 +28,59 @@ class Console(App[None]):
 
     CSS_PATH = "app.tcss"
     TITLE = "reversi"
-    ENABLE_COMMAND_PALETTE = False
     AUTO_FOCUS = None
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c,ctrl+q", "leave", "Quit", id="app.leave", tooltip="Leave the console", show=False, priority=True),
     ]
 
-    def __init__(self, setting: Setting, view: View) -> None:
-        super().__init__(ansi_color=True)
-        self.theme = "ansi-dark"
+    def __init__(self, setting: Setting) -> None:
+        colourless = bool(os.environ.get("NO_COLOR"))
+        super().__init__(ansi_color=colourless or None)  # Textual looks once, before there is a theme, how to take colours away
+        for theme in THEMES:
+            self.register_theme(theme)
         self.animation_level = "none"
-        self.source = Source(setting.layout, setting.ping, now=setting.now)
-        self.main = Main(setting, self.source, view)
+        self.setting = setting
+        self.looks = Looks(
+            setting.preferences.theme, ascii_only=draws_ascii_only(os.environ), colourless=colourless,
+            few_colours=os.environ.get("TEXTUAL_COLOR_SYSTEM") == FEW_COLOURS,
+        )  # fmt: skip
+        self.source = Source(setting)
+        self.main = Main(setting, self.source, self.looks)
         self.was_warned = False
+        self.set_keymap(dict(setting.preferences.keys))
+        self.dress()
 
     def get_default_screen(self) -> Main:
         return self.main
 
+    def dress(self) -> None:
+        """Wear the theme that is in use."""
+        self.theme = theme_name(self.looks.palette.name)
+        self.set_class(self.looks.palette.name == "mono", "-mono")
+        self.set_class(bool(self.looks.palette.background), "-painted")
+        self.set_class(self.looks.ascii_only, "-ascii")
+
+    def on_dressed(self) -> None:
+        self.dress()
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """What the palette offers: our own table of actions."""
+        for action in self.main.actions:
+            if screen is self.main and action.id not in self.main.off and action.id != "app.palette":
+                yield SystemCommand(action.title, action.tip, lambda call=action.call: self.main.run_worker(self.main.run_action(call)))
+
     def on_mount(self) -> None:
+        for action in self.main.actions:
+            if action.id.startswith("command.") and action.key:
+                self.bind(action.key, f"on_main({action.call!r})", description=action.title, show=False)
         self.run_worker(self.read(), name="reader")
         if not self.is_headless:
             self.watch_terminal()
+
+    async def action_on_main(self, call: str) -> None:
+        """An action of the main screen, where that is the one in front."""
+        if self.screen is self.main:
+            await self.main.run_action(call)
 
     def watch_terminal(self) -> None:
         loop = asyncio.get_running_loop()

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from textual.message import Message
 
-from checker.model import Event
-from reversi_tui.rows import Key, Report
+from reversi_tui.rows import Key, Past, Report
 
 
 class Reported(Message):
@@ -17,24 +16,29 @@ class Reported(Message):
 
 
 class Acted(Message):
-    """An action on a row ended."""
+    """An action on some rows ended; the sentence tells how."""
 
-    def __init__(self, key: Key, sentence: str) -> None:
+    def __init__(self, keys: tuple[Key, ...], sentence: str) -> None:
         super().__init__()
-        self.key, self.sentence = key, sentence
+        self.keys, self.sentence = keys, sentence
 
 
-class EventsRead(Message):
-    """The last events of a row's node; a sentence where they can not be read."""
+class PastRead(Message):
+    """What happened to a row; a sentence where it can not be read."""
 
-    def __init__(self, key: Key, events: tuple[Event, ...] | str) -> None:
+    def __init__(self, key: Key, past: Past | str) -> None:
         super().__init__()
-        self.key, self.events = key, events
+        self.key, self.past = key, past
 
 
-class Filtered(Message):
-    """The filter's text is another; `final` once it is kept or cleared."""
+class Dressed(Message):
+    """The theme is another."""
 
-    def __init__(self, text: str, *, final: bool) -> None:
+
+class Typed(Message):
+    """The text of a bar at the bottom is another; `final` once it is kept or left."""
+
+    def __init__(self, bar: str, text: str, *, final: bool, kept: bool = True) -> None:
+        """`bar` is the id of the bar; `kept` is false where the operator went back on it."""
         super().__init__()
-        self.text, self.final = text, final
+        self.bar, self.text, self.final, self.kept = bar, text, final, kept

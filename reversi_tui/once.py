@@ -3,17 +3,41 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from checker.config import Layout
-from checker.model import Status, Tunnel, joined, tunnel_json
-from checker.registry import read_registry
-from checker.store import StateMissing, Sweep, open_reader
-from reversi_tui.columns import COLUMNS
-from reversi_tui.rows import Health, Moment, Report, Row
+from checker.model import Node, NodeName, Status, Tunnel, Unregistered, tunnel_json
+from checker.registry_copy import copied_nodes
+from checker.store import StateFile, StateMissing, Sweep, open_reader
+from checker.table import today
+from reversi_tui.cells import safe
+from reversi_tui.columns import BY_ID, COLUMNS, DEFAULTS, Column
+from reversi_tui.known import Background, barred_words
+from reversi_tui.preferences import Preferences
+from reversi_tui.rows import NOTHING_MORE, Health, Key, Known, Moment, Report, Row
+from reversi_tui.strip import in_ascii
 from reversi_tui.view import View
+
+FROM_BEHIND = frozenset({"day", "flaps", "client", "instance"})
+"""Columns that need more than a tunnel's own row in the state file."""
+COLOURS = {
+    Status.UP: "\x1b[32m", Status.HUNG: "\x1b[31m", Status.DOWN: "\x1b[31m", Status.REFUSED: "\x1b[33m", Status.WRONG: "\x1b[35m",
+    Status.FOREIGN: "\x1b[35m", Status.UNKNOWN: "",
+}  # fmt: skip
+PLAIN = "\x1b[0m"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What the state file tells."""
+
+    tunnels: Mapping[Key, Tunnel]
+    unregistered: tuple[Unregistered, ...] = ()
+    known: Mapping[Key, Known]
+    sweep: Sweep | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,28 +45,87 @@ class Look:
     """What one look found."""
 
     rows: tuple[Row, ...]
+    strangers: Mapping[Key, Unregistered]
     sweep: Sweep | None
     remarks: tuple[str, ...]
     """Sentences for standard error."""
 
 
-def look(layout: Layout) -> Look:
-    """The registry and the state file as they stand. Raises StateError for one that can not be read; a missing one is a remark."""
-    registry = read_registry(layout.nodes)
-    remarks = list(registry.problems)
-    tunnels: tuple[Tunnel, ...] = ()
-    sweep = None
+def look(layout: Layout, *, behind: bool, now: float) -> Look:
+    """The registry and the state file as they stand; `behind`: with all that is known of each row.
+
+    Raises StateError for a state file that can not be read; a missing one is a remark.
+    """
+    nodes, remarks = registered(layout)
     try:
-        state = open_reader(layout.state)
+        keys = {(name, forward.port) for name, node in nodes.items() for forward in node.forwards} if behind else set()
+        seen = look_at_state(layout, keys, now)
     except StateMissing as error:
-        remarks.append(f"the daemon was never started here: {error}")
-    else:
-        tunnels, sweep = state.tunnels(), state.last_sweep()
+        remarks = (*remarks, f"the daemon was never started here: {error}")
+        seen = Seen(tunnels={}, known={})
+    rows = registered_rows(nodes, seen)
+    if not rows:
+        remarks = (*remarks, no_nodes(layout))
+    ports = {row.seen.port for row in rows}
+    strangers = {(each.node, each.port): each for each in seen.unregistered if each.node not in nodes and each.port not in ports}
+    rows += tuple(stranger_row(each, seen) for each in strangers.values())
+    return Look(rows=rows, strangers=strangers, sweep=seen.sweep, remarks=remarks)
+
+
+def registered(layout: Layout) -> tuple[Mapping[NodeName, Node], tuple[str, ...]]:
+    """The registry's nodes, from the daemon's copy where that is good, and a sentence for each file that could not be read."""
+    nodes = copied_nodes(layout)
+    if nodes is not None:
+        return nodes, ()
+    from checker.registry import read_registry
+
+    registry = read_registry(layout.nodes)
+    return registry.nodes, registry.problems
+
+
+def look_at_state(layout: Layout, keys: Collection[Key], now: float) -> Seen:
+    """The state file, with what else is known of each row; without keys of forwards, nobody asks for that. Raises StateError."""
+    state = open_reader(layout.state)
+    try:
+        tunnels = {(tunnel.node, tunnel.port): tunnel for tunnel in state.tunnels()}
+        return Seen(
+            tunnels=tunnels, unregistered=state.unregistered(), sweep=state.last_sweep(),
+            known=known_behind(state, {*keys, *tunnels}, now) if keys else {},
+        )  # fmt: skip
+    finally:
         state.close()
-    if not registry.forwards:
-        remarks.append(no_nodes(layout))
-    rows = tuple(Row(forward=forward, seen=seen) for forward, seen in joined(registry.forwards, tunnels))
-    return Look(rows=rows, sweep=sweep, remarks=tuple(remarks))
+
+
+def known_behind(state: StateFile, keys: Collection[Key], now: float) -> Mapping[Key, Known]:
+    """What else is known of each. Raises StateError."""
+    background = Background()
+    background.look(state, now, keys)
+    return {key: background.known(key) for key in keys}
+
+
+def registered_rows(nodes: Mapping[NodeName, Node], seen: Seen) -> tuple[Row, ...]:
+    barred = barred_words(nodes, today())
+    return tuple(
+        Row(
+            forward=forward,
+            seen=seen.tunnels.get((name, forward.port)) or Tunnel(node=name, port=forward.port),
+            known=seen.known.get((name, forward.port), NOTHING_MORE),
+            barred=barred.get(name, ""),
+        )
+        for name, node in nodes.items()
+        for forward in node.forwards
+    )
+
+
+def stranger_row(stranger: Unregistered, seen: Seen) -> Row:
+    """A device that the registry does not know."""
+    key = (stranger.node, stranger.port)
+    return Row(
+        forward=stranger.forward,
+        seen=seen.tunnels.get(key) or Tunnel(node=stranger.node, port=stranger.port),
+        known=seen.known.get(key, NOTHING_MORE),
+        unregistered=True,
+    )
 
 
 def no_nodes(layout: Layout) -> str:
@@ -51,38 +134,80 @@ def no_nodes(layout: Layout) -> str:
     return f"no nodes yet; add one with: reversi-checker{home} node add NAME --forward 127.0.0.1:22,banner:SSH-2.0 --client-config FILE"
 
 
-def arranged(rows: Sequence[Row], view: View) -> tuple[Row, ...]:
+def arranged(rows: Sequence[Row], preferences: Preferences, moment: Moment) -> tuple[Row, ...]:
     """The rows that the filter shows, sorted."""
+    view = View(preferences, lambda: moment)
     view.apply(Report(changed=tuple(rows), keys=frozenset(row.key for row in rows), health=Health()))
     return tuple(view.rows[key] for key in view.order)
 
 
-def table(rows: Sequence[Row], moment: Moment) -> str:
-    """Every column, aligned; nothing is cut."""
-    lines = [[column.title for column in COLUMNS]]
-    lines += [[column.text(row, moment) for column in COLUMNS] for row in rows]
+def columns_shown(preferences: Preferences) -> tuple[Column, ...]:
+    """The chosen columns, else the usual ones; wide ones behind them."""
+    if not preferences.columns:
+        return COLUMNS if preferences.wide else DEFAULTS
+    more = tuple(column.id for column in COLUMNS if column.wide and preferences.wide)
+    return tuple(BY_ID[name] for name in dict.fromkeys((*preferences.columns, *more)))
+
+
+def table(rows: Sequence[Row], moment: Moment, columns: Sequence[Column] = DEFAULTS, *, colours: bool = False) -> str:
+    """The columns, aligned; nothing is cut. Each character of a cell takes one place: cells are made so."""
+    lines = [[column.title for column in columns], *([column.text(row, moment) for column in columns] for row in rows)]
     widths = [max(map(len, texts)) for texts in zip(*lines, strict=True)]
+    paints = [{}, *({"status": COLOURS[row.seen.status]} if colours else {} for row in rows)]
     return "\n".join(
         "  ".join(
-            text.rjust(width) if column.right else text.ljust(width) for text, width, column in zip(line, widths, COLUMNS, strict=True)
+            in_cells(text, width, column, paint.get(column.id, "")) for text, width, column in zip(texts, widths, columns, strict=True)
         ).rstrip()
-        for line in lines
+        for texts, paint in zip(lines, paints, strict=True)
     )
+
+
+def in_cells(text: str, width: int, column: Column, colour: str) -> str:
+    """A cell's text in its width; the colour ends with the text, so that blanks have none."""
+    room = " " * (width - len(text))
+    shown = f"{colour}{text}{PLAIN}" if colour else text
+    return room + shown if column.right else shown + room
 
 
 def document(rows: Sequence[Row], found: Look) -> str:
     """The rows as `--json` has them."""
     sweep = found.sweep and {"swept_at": found.sweep.swept_at, "every_s": found.sweep.every_s}
-    tunnels = [tunnel_json(row.forward, row.seen) for row in rows if row.forward]
-    return json.dumps({"schema": 1, "tunnels": tunnels, "sweep": sweep, "problems": list(found.remarks)})
+    known = [row for row in rows if row.forward and not row.unregistered]
+    strangers = [(row, found.strangers[row.key]) for row in rows if row.unregistered]
+    shown = {
+        "schema": 1,
+        "tunnels": [{**tunnel_json(row.forward, row.seen), "barred": row.barred or None} for row in known if row.forward],
+        "unregistered": [
+            {**tunnel_json(each.forward, row.seen), "target": None, "first_at": each.first_at, "last_at": each.last_at}
+            for row, each in strangers
+        ],
+    }
+    return json.dumps({**shown, "sweep": sweep, "problems": list(found.remarks)})
 
 
-def print_once(layout: Layout, view: View, *, every_s: float, now: float, as_json: bool) -> bool:
-    """Print one look; whether all that it shows is up, and not stale. Raises StateError."""
-    found = look(layout)
+def is_coloured(preferences: Preferences, environ: Mapping[str, str]) -> bool:
+    return sys.stdout.isatty() and preferences.theme != "mono" and environ.get("TERM", "dumb") != "dumb"
+
+
+def printed(text: str) -> str:
+    """The text, drawn with less where the output's encoding has not all of it."""
+    try:
+        text.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return in_ascii(text)
+    return text
+
+
+def print_once(layout: Layout, preferences: Preferences, *, every_s: float, now: float, as_json: bool) -> bool:
+    """Print one look; whether all that it shows, and that is not out on purpose, is up and not stale. Raises StateError."""
+    columns = () if as_json else columns_shown(preferences)
+    behind = bool(preferences.filter_text) or bool(FROM_BEHIND & {preferences.sort_by, *(column.id for column in columns)})
+    found = look(layout, behind=behind, now=now)
     moment = Moment(now=now, every_s=found.sweep.every_s if found.sweep else every_s)
-    rows = arranged(found.rows, view)
+    rows = arranged(found.rows, preferences, moment)
     for remark in found.remarks:
-        print(f"reversi-tui: {remark}", file=sys.stderr)
-    print(document(rows, found) if as_json else table(rows, moment))
-    return all(row.seen.status is Status.UP and not moment.is_stale(row) for row in rows)
+        print(f"reversi-tui: {safe(remark, 600)}", file=sys.stderr)
+    if found.rows and not rows:
+        print(f"reversi-tui: no row matches the filter {preferences.filter_text!r}", file=sys.stderr)
+    print(document(rows, found) if as_json else printed(table(rows, moment, columns, colours=is_coloured(preferences, os.environ))))
+    return all(row.barred or (row.seen.status is Status.UP and not moment.is_stale(row)) for row in rows)

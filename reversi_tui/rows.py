@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from checker.model import Forward, NodeName, Port, Tunnel, is_stale
+from checker.model import Event, Forward, NodeName, Port, Tunnel, Watched, is_stale
 from checker.store import Sweep
 
 Key = tuple[NodeName, Port]
@@ -102,6 +102,16 @@ class Report:
     keys: frozenset[Key] | None = None
     """All rows that there are; None: those that there were."""
     health: Health
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """What happened to a row's node, and how the row did day by day."""
+
+    events: tuple[Event, ...] = ()
+    """Of the node, the newest last."""
+    days: tuple[Watched, ...] = ()
+    """The oldest first; days that nobody watched are not there."""
 
 
 def age_text(seconds: float) -> str:

@@ -7,19 +7,24 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from checker.config import Layout
 from checker.control import Control
-from checker.model import CheckerError, Event, Forward, NodeName, Tunnel
+from checker.model import CheckerError, Forward, Node, NodeName, Tunnel
 from checker.registry import Registry, read_registry, stamp
 from checker.store import StateCorrupt, StateError, StateFile, StateMissing, StateUnavailable, Sweep, open_reader
-from reversi_tui.rows import Daemon, Health, Key, Report, Row
+from checker.table import today
+from reversi_tui.known import Background, barred_words
+from reversi_tui.rows import Daemon, Health, Key, Past, Report, Row
+from reversi_tui.setting import Setting
+from reversi_tui.strip import DAYS
 
 LOOK_EVERY_S = 0.25
 PING_EVERY_S = 5.0
 RETRY_EVERY_S = 1.0
+EVENTS = 20
+"""The last ones of a row's node, that it is told with."""
 STAMP_SHARE = 400
 """A look at every file of the registry may take one part in so many of our time."""
 
@@ -27,8 +32,8 @@ STAMP_SHARE = 400
 class Source:
     """What is known of the rows. `step` is called by the reading thread alone; `wake`, `taken` and `stop` by anyone."""
 
-    def __init__(self, layout: Layout, ping: Callable[[], Daemon], *, now: Callable[[], float] = time.time) -> None:
-        self.layout, self.ping, self.now = layout, ping, now
+    def __init__(self, setting: Setting) -> None:
+        self.layout, self.ping, self.now, self.free_bytes = setting.layout, setting.ping, setting.now, setting.free_bytes
         self.health = Health()
         self.state: StateFile | None = None
         self.identity: tuple[int, int, bool] | None = None
@@ -36,6 +41,12 @@ class Source:
         self.revision = 0
         self.seen: dict[Key, Tunnel] = {}
         self.forwards: dict[Key, Forward] | None = None
+        """What the registry has; None until it was read."""
+        self.background = Background()
+        self.barred: dict[NodeName, str] = {}
+        self.nodes: Mapping[NodeName, Node] = {}
+        self.day = ""
+        self.disk_free_bytes: int | None = None
         self.problems: tuple[str, ...] = ()
         self.registry_stamp: object = None
         self.folder_changed_at = 0
@@ -55,25 +66,60 @@ class Source:
         if self.first and self.seen:
             keys = frozenset(self.seen)
         elif self.look_at_registry():
-            keys = frozenset(self.forwards or {})
+            keys = self.keys()
             changed = set(keys)
         if not self.first:
             self.look_at_daemon()
+            before = self.background.unregistered.keys()
+            changed |= self.look_behind()
+            if self.background.unregistered.keys() != before:
+                keys = self.keys()
+                changed = set(keys)
         self.first = False
         health = Health(
-            daemon=self.daemon, sweep=self.sweep, trouble=self.trouble, problems=self.problems, registry_read=self.forwards is not None
+            daemon=self.daemon, sweep=self.sweep, trouble=self.trouble, problems=self.problems, registry_read=self.forwards is not None,
+            logins_waiting=self.sweep.logins_waiting if self.sweep else None, disk_free_bytes=self.disk_free_bytes,
         )
         if not changed and keys is None and health == self.health:
             return None
         self.health = health
         return Report(changed=tuple(self.row(key) for key in changed if self.has(key)), keys=keys, health=health)
 
+    def keys(self) -> frozenset[Key]:
+        """All rows that there are."""
+        return frozenset(self.seen if self.forwards is None else self.forwards.keys() | self.background.unregistered.keys())
+
     def has(self, key: Key) -> bool:
-        return key in (self.seen if self.forwards is None else self.forwards)
+        return key in self.seen if self.forwards is None else key in self.forwards or key in self.background.unregistered
 
     def row(self, key: Key) -> Row:
-        forward = (self.forwards or {}).get(key)
-        return Row(forward=forward, seen=self.seen.get(key) or Tunnel(node=key[0], port=key[1]))
+        forward, stranger = (self.forwards or {}).get(key), self.background.unregistered.get(key)
+        is_stranger = forward is None and stranger is not None
+        return Row(
+            forward=stranger.forward if is_stranger and stranger else forward,
+            seen=self.seen.get(key) or Tunnel(node=key[0], port=key[1]),
+            known=self.background.known(key),
+            barred=self.barred.get(key[0], ""),
+            unregistered=is_stranger,
+        )
+
+    def look_behind(self) -> set[Key]:
+        """Keys of the rows of which something else is known beside the state file's row."""
+        changed: set[Key] = set()
+        if self.day != today():
+            changed = {key for key in self.keys() if key[0] in self.use_nodes(self.nodes)}
+        try:
+            if self.state is not None and self.forwards is not None:
+                changed |= self.background.look(self.state, self.now(), self.keys())
+        except StateError as error:
+            self.trouble = str(error)
+        return changed
+
+    def use_nodes(self, nodes: Mapping[NodeName, Node]) -> set[NodeName]:
+        """The nodes of which it changed whether they are barred; from now on these are the nodes."""
+        before, self.nodes, self.day = self.barred, nodes, today()
+        self.barred = barred_words(nodes, self.day)
+        return {name for name in before.keys() | self.barred.keys() if before.get(name) != self.barred.get(name)}
 
     def look_at_state(self) -> set[Key]:
         """Keys of the tunnels that changed; what went wrong is in `trouble`."""
@@ -96,6 +142,7 @@ class Source:
             self.close()
             self.state = open_reader(self.layout.state)
             self.identity, self.token, self.revision = identity, -1, 0
+            self.background.start_again()
         token = self.state.changed_token()
         if token == self.token and not self.trouble:
             return set()
@@ -129,7 +176,7 @@ class Source:
             self.token, self.revision = -1, 0
         self.forwards = {(forward.node, forward.port): forward for forward in registry.forwards}
         self.problems = registry.problems
-        self.seen = {key: tunnel for key, tunnel in self.seen.items() if key in self.forwards}
+        self.use_nodes(registry.nodes)
         return True
 
     def fresh_registry(self) -> Registry | None:
@@ -151,6 +198,7 @@ class Source:
         """Ask the daemon whether it lives, now and then; one that sweeps and does not answer us is not absent."""
         if time.monotonic() >= self.next_ping:
             self.pinged = self.ping()
+            self.disk_free_bytes = self.free_bytes(self.layout.state.parent)
             self.next_ping = time.monotonic() + PING_EVERY_S
         sweep = self.sweep
         sweeps = sweep is not None and self.now() - sweep.swept_at <= 2 * sweep.every_s
@@ -161,11 +209,13 @@ class Source:
             self.state.close()
         self.state = None
 
-    def events(self, node: NodeName, limit: int) -> tuple[Event, ...]:
-        """The last events of a node, the newest last. Opens the file anew, so that any thread may ask. Raises StateError."""
+    def past(self, key: Key) -> Past:
+        """What happened to a row's node, and the days of the row. Opens the file anew, so that any thread may ask. Raises StateError."""
+        node, port = key
         state = open_reader(self.layout.state)
         try:
-            return state.events(node=node, limit=limit)
+            since = time.strftime("%Y-%m-%d", time.gmtime(self.now() - DAYS * 86400))
+            return Past(events=state.events(node=node, limit=EVENTS), days=state.uptime(node, port, since_day=since))
         finally:
             state.close()
 

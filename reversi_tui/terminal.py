@@ -4,20 +4,60 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
+
+from checker.model import CheckerError
 
 LOOK_EVERY_S = 2.0
 HUNG_UP = 129
 """128 + SIGHUP, as shells count."""
 GRACE_S = 2.0
+FEW_COLOURS = "standard"
+"""As Textual calls the 16 colours of a plain terminal; there are `256` and `truecolor` besides."""
+MANY_COLOURS = ("256color", "direct", "kitty", "alacritty", "foot", "ghostty", "wezterm")
+COLOURLESS = ("vt100", "vt102", "vt220")
+
+
+class PoorTerminal(CheckerError):
+    """A terminal that can not place text."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"a terminal of type {name!r} (TERM) can not place text on the screen; elsewhere, use --once")
 
 
 def is_remote(environ: MutableMapping[str, str]) -> bool:
     return bool(environ.get("SSH_CONNECTION"))
 
 
+def draws_ascii_only(environ: Mapping[str, str]) -> bool:
+    """Whether shapes beyond ASCII would be blots: the Linux console's fonts have few, and a locale may have no UTF-8."""
+    if environ.get("TERM", "") in ("linux", "vt100", "vt102", "vt220", "dumb"):
+        return True
+    locale = next((environ[name] for name in ("LC_ALL", "LC_CTYPE", "LANG") if environ.get(name)), "C.UTF-8")
+    return not locale.lower().replace("-", "").endswith("utf8")
+
+
+def colour_system(environ: Mapping[str, str]) -> str:
+    """How many colours the terminal has, in Textual's word. What runs inside a terminal inherits COLORTERM: there it may be wrong."""
+    given, term = environ.get("TEXTUAL_COLOR_SYSTEM", ""), environ.get("TERM", "").lower()
+    if given:
+        return given
+    is_within = term.startswith("linux") or (term.startswith("screen") and not environ.get("TMUX"))
+    if environ.get("COLORTERM", "").lower() in ("truecolor", "24bit") and not is_within:
+        return "truecolor"
+    return "256" if any(word in term for word in MANY_COLOURS) else FEW_COLOURS
+
+
 def prepare(environ: MutableMapping[str, str]) -> None:
-    """Settings that Textual reads when it is imported; what the user set stands."""
+    """Settings that Textual reads when it is imported; what the user set stands. Raises PoorTerminal."""
+    term = environ.get("TERM", "").lower()
+    if term in ("dumb", "unknown"):
+        raise PoorTerminal(term)
+    if term in COLOURLESS:
+        environ["NO_COLOR"] = "1"
+    elif not environ.get("NO_COLOR"):
+        environ.pop("NO_COLOR", None)  # empty means nothing, yet Textual would take it for a yes
+    environ["TEXTUAL_COLOR_SYSTEM"] = colour_system(environ)
     if is_remote(environ):
         environ.setdefault("TEXTUAL_FPS", "30")
     environ.setdefault("TEXTUAL_ANIMATIONS", "none")

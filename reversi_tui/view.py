@@ -3,29 +3,54 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
-from checker.model import Status
-from reversi_tui.columns import BY_ID, SortValue
+from checker.model import NodeName, Port, Status
+from reversi_tui.columns import BY_ID, WORST_FIRST, SortValue
 from reversi_tui.filter import parse_filter
-from reversi_tui.rows import Key, Report, Row
+from reversi_tui.preferences import Preferences
+from reversi_tui.rows import Key, Moment, Report, Row
+
+FOLD = Port(0)
+"""Stands for the port in the key of a node whose forwards are folded into one row."""
+LONG_AGO = Moment(now=0.0, every_s=1.0)
+
+
+def fold(members: Sequence[Row]) -> Row:
+    """A node's rows as one: the worst of them speaks for all."""
+    worst = min(members, key=lambda row: WORST_FIRST[row.seen.status])
+    return replace(worst, seen=replace(worst.seen, port=FOLD), members=tuple(members))
 
 
 class View:
-    """All rows, the filter and the sort; `order` is what the screen shows."""
+    """All rows, what is asked to be shown of them, and how sorted; `order` is what the screen shows."""
 
-    def __init__(self, *, sort_by: str = "node", backwards: bool = False, filter_text: str = "") -> None:
+    def __init__(self, wanted: Preferences, moment: Callable[[], Moment] = lambda: LONG_AGO) -> None:
         self.rows: dict[Key, Row] = {}
-        self.sort_by = sort_by
-        self.backwards = backwards
-        self.filter_text = filter_text
-        self.shows = parse_filter(filter_text)
+        self.sort_by, self.backwards = wanted.sort_by, wanted.backwards
+        self.filter_text, self.filter = wanted.filter_text, parse_filter(wanted.filter_text)
+        self.faults_only, self.grouped = wanted.faults_only, wanted.grouped
+        self.moment = moment
         self.by_key: list[Key] = []
+        self.by_node: dict[NodeName, list[Key]] = {}
         self.order: list[Key] = []
         self.places: dict[Key, int] = {}
         self.shown: set[Key] = set()
+        """Keys of the forwards that the filter lets through, folded or not."""
+        self.folds: dict[NodeName, Row] = {}
+        """The folded row of each node that has several forwards shown; empty where rows are not grouped."""
+        self.unfolded: set[NodeName] = set()
+        self.marks: set[Key] = set()
+        """Of forwards, never of folded rows; only of those that there are."""
         self.values: dict[Key, SortValue] = {}
         self.longest_name = 0
+
+    def row(self, key: Key | None) -> Row | None:
+        """The row of that key, folded ones too."""
+        if key is None:
+            return None
+        return self.folds.get(key[0]) if key[1] == FOLD else self.rows.get(key)
 
     def apply(self, report: Report) -> bool:
         """Take in what the reader found; whether the order changed."""
@@ -35,45 +60,139 @@ class View:
             del self.rows[key]
         self.rows.update({row.key: row for row in report.changed})
         if gone or len(self.rows) != before:
-            self.by_key = sorted(self.rows)
-            self.longest_name = max((len(node) for node, _ in self.rows), default=0)
-            self.shown &= self.rows.keys()
+            self.list_keys()
         moved = self.judge(report.changed) or bool(gone) or len(self.rows) != before
         if moved:
             self.arrange()
         return moved
 
+    def list_keys(self) -> None:
+        """There are other keys than before."""
+        self.by_key = sorted(self.rows)
+        self.by_node = {}
+        for key in self.by_key:
+            self.by_node.setdefault(key[0], []).append(key)
+        self.longest_name = max((len(node) for node in self.by_node), default=0)
+        self.shown &= self.rows.keys()
+        self.marks &= self.rows.keys()
+        self.unfolded &= self.by_node.keys()
+        self.fold_again(self.folds.keys() | {node for node, keys in self.by_node.items() if len(keys) > 1})
+
+    def is_shown(self, row: Row, moment: Moment) -> bool:
+        is_fault = row.seen.status is not Status.UP or moment.is_stale(row)
+        return (is_fault or not self.faults_only) and self.filter.shows(row, moment)
+
+    @property
+    def asks_time(self) -> bool:
+        """Whether rows may come and go by the clock alone."""
+        return self.faults_only or self.filter.asks_time
+
     def judge(self, rows: Iterable[Row]) -> bool:
         """Ask anew which of these rows are shown and where they belong; whether any answer changed."""
-        value_of = BY_ID[self.sort_by].sort_value
+        value_of, moment = BY_ID[self.sort_by].sort_value, self.moment()
         changed = False
+        nodes = set()
         for row in rows:
-            key, value, shown = row.key, value_of(row), self.shows(row)
+            key, value, shown = row.key, value_of(row), self.is_shown(row, moment)
             changed |= shown is not (key in self.shown) or (shown and self.values.get(key) != value)
             self.values[key] = value
             (self.shown.add if shown else self.shown.discard)(key)
+            nodes.add(row.seen.node)
+        return self.fold_again(nodes) or changed if self.grouped else changed
+
+    def fold_again(self, nodes: Iterable[NodeName]) -> bool:
+        """Make the folded rows of these nodes anew; whether one came, went or belongs elsewhere."""
+        value_of = BY_ID[self.sort_by].sort_value
+        changed = False
+        for node in nodes:
+            members = [self.rows[key] for key in self.by_node.get(node, ()) if key in self.shown] if self.grouped else []
+            key = (node, FOLD)
+            if len(members) < 2:
+                changed |= self.folds.pop(node, None) is not None
+                self.values.pop(key, None)
+                continue
+            row = fold(members)
+            value = value_of(row)
+            changed |= node not in self.folds or self.values.get(key) != value
+            self.folds[node], self.values[key] = row, value
         return changed
 
     def arrange(self) -> None:
-        """Sort what is shown: ties by node and port, what is not known last."""
+        """Sort what is shown: ties by node and port, what is not known last; unfolded forwards follow their node's row."""
         keys = [key for key in self.by_key if key in self.shown]
+        if self.folds:
+            keys = self.with_folds(keys)
         known = [key for key in keys if self.values[key] is not None]
         known.sort(key=lambda key: self.values[key] or (), reverse=self.backwards)
-        self.order = known + [key for key in keys if self.values[key] is None]
-        self.places = {key: place for place, key in enumerate(self.order)}
+        order = known + [key for key in keys if self.values[key] is None]
+        if self.folds and self.unfolded:
+            order = [each for key in order for each in (key, *self.under(key))]
+        self.order = order
+        self.places = {key: place for place, key in enumerate(order)}
+
+    def with_folds(self, keys: Sequence[Key]) -> list[Key]:
+        """The keys with each folded node's forwards replaced by its one row."""
+        return list(dict.fromkeys((key[0], FOLD) if key[0] in self.folds else key for key in keys))
+
+    def under(self, key: Key) -> tuple[Key, ...]:
+        """Keys that stand below this one: the forwards of an unfolded node."""
+        row = self.folds.get(key[0]) if key[1] == FOLD and key[0] in self.unfolded else None
+        return tuple(member.key for member in row.members) if row else ()
+
+    def judge_all(self) -> None:
+        self.judge(self.rows.values())
+        self.fold_again(list(self.by_node))
+        self.arrange()
 
     def set_filter(self, text: str) -> None:
-        self.filter_text, self.shows = text, parse_filter(text)
-        self.judge(self.rows.values())
+        self.filter_text, self.filter = text, parse_filter(text)
+        self.judge_all()
+
+    def set_faults_only(self, faults_only: bool) -> None:
+        self.faults_only = faults_only
+        self.judge_all()
+
+    def set_grouped(self, grouped: bool) -> None:
+        self.grouped = grouped
+        self.unfolded.clear()
+        self.judge_all()
+
+    def set_unfolded(self, node: NodeName, unfolded: bool) -> None:
+        (self.unfolded.add if unfolded else self.unfolded.discard)(node)
         self.arrange()
 
     def set_sort(self, column: str, *, backwards: bool) -> None:
         self.sort_by, self.backwards = column, backwards
         value_of = BY_ID[column].sort_value
         self.values = {key: value_of(row) for key, row in self.rows.items()}
+        self.fold_again(list(self.folds))
         self.arrange()
 
+    def forwards_at(self, key: Key | None) -> tuple[Row, ...]:
+        """The forwards that a row of the screen stands for."""
+        row = self.row(key)
+        return () if row is None else row.members or (row,)
+
+    def mark(self, keys: Iterable[Key], *, marked: bool) -> None:
+        """Mark these forwards, or take their marks away; those that there are not, stay unmarked."""
+        keys = {key for key in keys if key in self.rows}
+        self.marks = self.marks | keys if marked else self.marks - keys
+
+    def marked(self) -> tuple[Row, ...]:
+        """The marked rows, in the order of their names."""
+        return tuple(self.rows[key] for key in sorted(self.marks))
+
+    def is_marked(self, row: Row) -> bool:
+        return all(member.key in self.marks for member in row.members or (row,))
+
+    def find(self, text: str) -> int | None:
+        """The place of the first row whose node begins with the text, else of the first that contains it; None for none."""
+        text = text.lower()
+        names = [node for node, _ in self.order]
+        begins = next((place for place, name in enumerate(names) if name.startswith(text)), None)
+        return begins if begins is not None else next((place for place, name in enumerate(names) if text in name), None)
+
     def counts(self) -> dict[Status, int]:
-        """How many rows of each status there are, filtered out or not, worst first."""
+        """How many forwards of each status there are, filtered out or not, worst first."""
         found = Counter(row.seen.status for row in self.rows.values())
         return {status: found[status] for status in Status if found[status]}

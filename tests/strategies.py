@@ -81,6 +81,8 @@ tunnels = st.builds(
     kills=counts,
     strikes=counts,
     verdict=st.integers(0, 60),
+    bytes_total=st.none() | st.integers(0, 2**62),
+    answer=texts,
     revision=st.just(1),
 )
 events = st.builds(
@@ -94,6 +96,7 @@ registrations = st.builds(
     peer=texts,
     registered_at=instants,
     inodes=st.frozensets(st.integers(1, 2**63), max_size=5),
+    client=texts,
 )
 flaps = st.builds(Flaps, count=st.integers(0, 50), last_at=instants, session=maybe_sessions)
-sweeps = st.builds(Sweep, pid=st.integers(2, 2**22), swept_at=instants, every_s=st.floats(1, 3600))
+sweeps = st.builds(Sweep, pid=st.integers(2, 2**22), swept_at=instants, every_s=st.floats(1, 3600), logins_waiting=st.none() | counts)

@@ -11,10 +11,11 @@ from checker.commands import agreed, aims_for, registry_of, say
 from checker.config import Layout, load_config
 from checker.edits import with_forward
 from checker.model import Forward, InvalidValue, Node, Publication, parse_port
-from checker.node_changes import tell
+from checker.node_changes import narrate
 from checker.publishing.proxy import proxy_of
 from checker.publishing.publications import parse_sni, with_publication
 from checker.publishing.publish import begin, change, follow, refuse_taken, wanted_file
+from checker.registrar import tell
 from checker.registry import Registry, locked
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def cmd_publish(args: argparse.Namespace, layout: Layout) -> ExitCode:
             print(wanted_file(registry.with_node(changed), proxy), end="")
             return ExitCode.OK
         said = change(layout, proxy, changed)
-    tell(layout, node.name, [(forward.port, f"published on port {publication}")])
+    tell(layout, node.name, [(forward.port, f"published on port {publication}")], narrate)
     say(f"{node.name}:{forward.port} is published on port {publication}")
     if said:
         say(said)
@@ -117,7 +118,7 @@ def cmd_unpublish(args: argparse.Namespace, layout: Layout) -> ExitCode:
             return ExitCode.OK
         kept = tuple(one for one in forward.published if one not in ends)
         said = change(layout, proxy, with_forward(node, forward, replace(forward, published=kept)))
-    tell(layout, node.name, [(forward.port, f"unpublished on port {', '.join(map(str, ends))}")])
+    tell(layout, node.name, [(forward.port, f"unpublished on port {', '.join(map(str, ends))}")], narrate)
     say(f"unpublished {named}")
     if said:
         say(said)

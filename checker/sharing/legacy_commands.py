@@ -16,10 +16,11 @@ from checker.commands import registry_of, say
 from checker.config import ConfigError, Layout, load_config
 from checker.control import Control
 from checker.edits import rekeyed
-from checker.keyfiles import add_key_options, key_files
+from checker.keyfiles import add_key_options, key_files, wish_of
 from checker.model import CheckerError, Node, parse_name
-from checker.node_changes import tell
+from checker.node_changes import narrate
 from checker.nodefile import node_toml
+from checker.registrar import tell
 from checker.registry import Registry, change, gate_command, locked, node_path, read_registry, write_atomically, write_keys
 from checker.sharing.adoption import to_be_adopted
 from checker.sharing.legacy import MOST_BYTES, Remark, RevFile, read_rev
@@ -195,7 +196,7 @@ def report_import(args: argparse.Namespace, found: Import) -> None:
 def cmd_adopt(args: argparse.Namespace, layout: Layout) -> ExitCode:
     name = parse_name(args.name)
     present = to_be_adopted(args.target, layout, read_registry(layout.nodes), name)
-    keys = key_files(args, layout, load_config(layout.config))
+    keys = key_files(wish_of(args), layout, load_config(layout.config))
     if layout.home is not None:
         make_host_key(layout.host_key)
     after = rekeyed(present, keys.public, now=False)
@@ -205,7 +206,7 @@ def cmd_adopt(args: argparse.Namespace, layout: Layout) -> ExitCode:
         with keys.handed_over(after) as written:
             change(layout, name, after, gate_command(layout))
     text = "adopted: its own key waits for its first use, and the shared one opens its ports until then"
-    tell(layout, name, [(forward.port, text) for forward in after.forwards])
+    tell(layout, name, [(forward.port, text) for forward in after.forwards], narrate)
     if args.json:
         from checker.node_commands import node_json
 
@@ -213,5 +214,6 @@ def cmd_adopt(args: argparse.Namespace, layout: Layout) -> ExitCode:
         return ExitCode.OK
     for forward in after.forwards:
         say(f"{name}: port {forward.port} -> {forward.target}, expecting {forward.expect}")
-    keys.report(written)
+    for line in keys.report(written):
+        say(line)
     return ExitCode.OK

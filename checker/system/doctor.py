@@ -79,6 +79,7 @@ def check_sshd(seen: Seen) -> Iterator[Finding]:
     )
     yield from check_startups(seen, sshd)
     yield from check_penalties(seen, sshd)
+    yield from check_log(seen)
 
 
 def check_startups(seen: Seen, sshd: SshdSeen) -> Iterator[Finding]:
@@ -109,6 +110,15 @@ def check_penalties(seen: Seen, sshd: SshdSeen) -> Iterator[Finding]:
          f"several nodes come from {', '.join(shared)}: one whose key is refused locks all of them out for minutes (PerSourcePenalties)",
          f"set PerSourcePenaltyExemptList {','.join(shared)} in sshd's configuration, and reload it"),
     )
+
+
+def check_log(seen: Seen) -> Iterator[Finding]:
+    """A remark alone: sshd refuses all the same."""
+    if seen.sshd_log:
+        yield Finding(name="sshd's log", ok=True, sentence=f"what sshd itself refuses a node becomes an event, from {seen.sshd_log}")
+    elif seen.sshd_log is not None:
+        sentence = "what sshd itself refuses a node becomes no event: there is neither a journal nor an auth.log to be read"
+        yield Finding(name="sshd's log", ok=None, sentence=sentence, mend="sudo apt-get install rsyslog")
 
 
 def check_keys(seen: Seen) -> Iterator[Finding]:

@@ -21,6 +21,7 @@ from checker.holders import read_listeners
 from checker.host import unreachable_part
 from checker.model import CheckerError, Tunnel
 from checker.registry import Registry, gate_command, read_registry
+from checker.sshd_lines import source
 from checker.store import StateError, StateMissing, Sweep, is_sound, open_reader
 from checker.system.plan import SERVICE
 from checker.system.sshd_facts import MAIN, complaint, effective, version
@@ -51,6 +52,7 @@ def examine(layout: Layout) -> Seen:
         account=who,
         is_own=layout.home is not None and uid == os.geteuid(),
         sshd=sshd_seen(layout, config),
+        sshd_log=source() if layout.home is None and os.geteuid() == 0 else None,
         keys=entry(layout.authorized_keys),
         keys_loose=loose_part(layout.authorized_keys, uid),
         keys_lag=keys_lag(layout),

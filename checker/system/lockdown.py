@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from checker.config import SYSTEM
+from checker.sshd_log import LOG_VERBOSE
 
 MAX_STARTUPS = "200:30:1000"
 LOCKDOWN: Mapping[str, str] = {
@@ -34,23 +35,25 @@ LOCKDOWN: Mapping[str, str] = {
     "AcceptEnv": "REVERSI_ACCEPTS_NONE",
     "SetEnv": "SHLVL=2",
     "UnusedConnectionTimeout": "none",
+    "LogLevel": "INFO",
+    "LogVerbose": LOG_VERBOSE,
 }
 """For the tunnel user alone. What the admin set for all users is overridden, so that a ForceCommand or a DisableForwarding of the
 machine's ends no tunnel, and no certificate authority or key command opens a second door. `clientspecified` opens nothing by itself:
 each key line names the addresses that its node may ask for. A name that nobody sends takes the place of what the machine's AcceptEnv
 lets in, as there is no word for nothing. ChannelTimeout is not among them: OpenSSH 9.2 takes `none` for it, and
-then ends every login (process_channel_timeouts: bad timeout none).
+then ends every login (process_channel_timeouts: bad timeout none). What is logged of the user is what checker.sshd_log reads.
 """
-SINCE_9_2 = frozenset({"UnusedConnectionTimeout"})
-"""Left out where sshd does not know them: all others are known from OpenSSH 8.4 on."""
+NOT_EVERYWHERE = frozenset({"UnusedConnectionTimeout", "LogVerbose"})
+"""Left out where sshd does not know them (they came with 9.2 and 8.5): all others are known from OpenSSH 8.4 on."""
 NUMBERS = frozenset({"clientaliveinterval", "clientalivecountmax"})
-NOT_JUDGED = frozenset({"SetEnv", "AuthorizedKeysFile", *SINCE_9_2})
+NOT_JUDGED = frozenset({"SetEnv", "AuthorizedKeysFile", *NOT_EVERYWHERE})
 """Of a private sshd: these differ there, or are its own affair."""
 UNKNOWN = re.compile(r"Bad configuration option: (\w+)|Directive '(\w+)' is not allowed within a Match block")
 INCLUDE = re.compile(r"^(\s*include[\s=]+)(.+)$", re.IGNORECASE)
 
 
-def drop_in(user: str, unknown: Collection[str] = SINCE_9_2) -> bytes:
+def drop_in(user: str, unknown: Collection[str] = NOT_EVERYWHERE) -> bytes:
     """The file for sshd_config.d, without the options that this sshd does not know.
 
     `Match all` ends the block, so that what is read after the file is not taken for a part of it.

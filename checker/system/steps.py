@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from checker.system.lockdown import SINCE_9_2
+from checker.system.lockdown import NOT_EVERYWHERE
 
 TUNNEL_USER = "reversi"
 OPERATORS = "reversi-operators"
@@ -59,7 +59,7 @@ class Found:
     entries: Mapping[Path, Entry] = field(default_factory=dict)
     written: Mapping[str, str] = field(default_factory=dict)
     """The digest of each file that an earlier `init` wrote."""
-    unknown_options: frozenset[str] = SINCE_9_2
+    unknown_options: frozenset[str] = NOT_EVERYWHERE
     ephemeral: range = range(32768, 61000)
     reserved: frozenset[int] = frozenset()
     has_systemd: bool = False

@@ -13,7 +13,7 @@ from pathlib import Path
 from checker.config import SYSTEM, ConfigError, is_there, load_config, read_toml
 from checker.following import keys_lag
 from checker.registry import read_registry
-from checker.system.lockdown import SINCE_9_2
+from checker.system.lockdown import NOT_EVERYWHERE
 from checker.system.manifest import load_manifest
 from checker.system.plan import ENABLED, FILES, all_folders
 from checker.system.sshd_facts import probe_unknown
@@ -131,7 +131,7 @@ def survey(*, root: Path | None, python: str, gateways: tuple[str, ...], force: 
         groups=frozenset(group.gr_name for group in grp.getgrall()),
         entries=entries,
         written=load_manifest().files,
-        unknown_options=probe_unknown(chosen.tunnel_user) if os.geteuid() == 0 else SINCE_9_2,
+        unknown_options=probe_unknown(chosen.tunnel_user) if os.geteuid() == 0 else NOT_EVERYWHERE,
         ephemeral=ephemeral,
         reserved=reserved,
         has_systemd=has_systemd,

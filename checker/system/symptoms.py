@@ -42,6 +42,8 @@ class Seen:
     """The tunnel user is whoever runs the gateway."""
     sshd: SshdSeen | None = None
     key_file: Path
+    sshd_log: str | None = None
+    """Where the daemon reads what sshd writes; empty for nowhere."""
     keys: Entry | None = None
     keys_loose: Path | None = None
     keys_lag: bool = False

@@ -111,7 +111,7 @@ live_once() {
 hold() {
     owed=1 silent=0 outcome=failed patience=$SETUP
     printf '\n' >&3
-    start "hold $instance" forwards
+    start "hold $instance $called" forwards
     while hear; do
         case $event in
         number) take_verdict || break ;;
@@ -223,6 +223,7 @@ go_on() {
 
 verb_run() {
     find_client
+    name_client
     birth "$$"
     my_birth=$born
     if read_state && [ "$runs_pid" != "$$" ]; then

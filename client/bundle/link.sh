@@ -1,4 +1,4 @@
-# shellcheck shell=sh disable=SC1090,SC2034,SC2154 # the parts become one file, and share their variables
+# shellcheck shell=sh disable=SC1090,SC2034,SC2153,SC2154 # the parts become one file, and share their variables
 # The client at hand, its options, and one run of it: its output, its end and the passing of time arrive as lines of one FIFO.
 
 find_client() {
@@ -17,6 +17,13 @@ find_client() {
     done
     [ -n "$client" ] || fail "there is no SSH client: install OpenSSH's (ssh) or dropbear's (dbclient)"
     client_help=$("$client" -h 2>&1 </dev/null)$("$client" -o help 2>&1 </dev/null)
+}
+
+# How it calls itself at the gateway, which would refuse another letter, and a longer word.
+name_client() {
+    word=${version#*OpenSSH_} word=${word#*ropbear*v}
+    called=bundle-$VERSION/$kind-${word%%[!A-Za-z0-9._+-]*}
+    [ "${#called}" -le 64 ] || called=bundle
 }
 
 each_gateway() { # FUNCTION: called with each HOST PORT

@@ -1,4 +1,4 @@
-"""The question before a dangerous key: the target is named, and Cancel has the focus."""
+"""The question before a dangerous key: the targets are named, Cancel has the focus, and many of them must be counted."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from typing import ClassVar
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets import Button, Static
+from textual.widgets import Button, Input, Static
 
-from checker.control import Verb
 from reversi_tui.widgets.line import Line
 
 
@@ -21,28 +20,56 @@ class Confirm(ModalScreen[bool]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "answer(True)", "Yes", id="confirm.yes", tooltip="Do it"),
         Binding("n,escape,q", "answer(False)", "Cancel", id="confirm.no", tooltip="Leave it"),
-        Binding("left,up", "app.focus_previous", "Left", id="confirm.left", tooltip="The other button", show=False),
-        Binding("right,down", "app.focus_next", "Right", id="confirm.right", tooltip="The other button", show=False),
+        Binding("left", "app.focus_previous", "Left", id="confirm.left", tooltip="The other button", show=False),
+        Binding("right", "app.focus_next", "Right", id="confirm.right", tooltip="The other button", show=False),
+        Binding("up,pageup", "scroll(-1)", "Up", id="confirm.up", tooltip="Scroll the targets", show=False),
+        Binding("down,pagedown", "scroll(1)", "Down", id="confirm.down", tooltip="Scroll the targets", show=False),
     ]
 
-    def __init__(self, verb: Verb, question: str) -> None:
+    def __init__(self, title: str, question: str, *, yes: str, count: int | None = None) -> None:
+        """`yes` is what the button does; with a count, that must be typed before it does."""
         super().__init__()
-        self.verb, self.question = verb, question
+        self.heading, self.question, self.yes, self.count = title, question, yes, count
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Line(id="confirm-title")
-            yield Static(Text(self.question), id="confirm-text", markup=False)
+            with VerticalScroll(id="confirm-scroll", can_focus=False):
+                yield Static(Text(self.question), id="confirm-text", markup=False)
+            if self.count is not None:
+                yield Static(f"Type {self.count} to go on:", id="confirm-ask", markup=False)
+                yield Input(id="count", compact=True, restrict="[0-9]*", max_length=6, select_on_focus=False)
             with Horizontal(id="confirm-buttons"):
                 yield Button("Cancel (n)", id="no", compact=True)
-                yield Button(f"Yes, {self.verb} (y)", id="yes", compact=True, variant="error")
+                key = "" if self.count is not None else " (y)"
+                yield Button(f"Yes, {self.yes}{key}", id="yes", compact=True, disabled=self.count is not None)
 
     def on_mount(self) -> None:
-        self.query_one("#confirm-title", Line).show(Text(f"{self.verb.capitalize()} this tunnel?", style="bold"))
-        self.query_one("#no").focus()
+        self.query_one("#confirm-title", Line).show(Text(self.heading, style="bold"))
+        if self.count is None:
+            self.query_one("#no").focus()
+        else:
+            field = self.query_one("#count", Input)
+            field.cursor_blink = False
+            field.focus()
+
+    @property
+    def may_answer_yes(self) -> bool:
+        return self.count is None or self.query_one("#count", Input).value == str(self.count)
+
+    def on_input_changed(self) -> None:
+        self.query_one("#yes", Button).disabled = not self.may_answer_yes
+
+    def on_input_submitted(self) -> None:
+        if self.may_answer_yes:
+            self.query_one("#yes").focus()  # one key more: the digits alone do nothing
 
     def on_button_pressed(self, pressed: Button.Pressed) -> None:
-        _ = self.dismiss(pressed.button.id == "yes")
+        self.action_answer(pressed.button.id == "yes")
 
     def action_answer(self, answer: bool) -> None:
-        _ = self.dismiss(answer)
+        if not answer or self.may_answer_yes:
+            _ = self.dismiss(answer)
+
+    def action_scroll(self, direction: int) -> None:
+        self.query_one("#confirm-scroll").scroll_relative(y=direction * 3, animate=False)

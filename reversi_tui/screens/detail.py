@@ -1,78 +1,131 @@
-"""Everything known of one forward, with the last events of its node."""
+"""Everything known of one row: fields, the last 24 hours, the last 30 days, and the last events of its node."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 from rich.text import Text
 
-from checker.model import STATUS_MEANING, Event, printable
-from reversi_tui.columns import SYMBOLS
-from reversi_tui.rows import Moment, Row, age_text
+from checker.model import Event, Watched, printable
+from reversi_tui.cells import SYMBOLS
+from reversi_tui.palette import Palette
+from reversi_tui.rows import HOURS, Moment, Row
 from reversi_tui.screens.sheet import Sheet
-from reversi_tui.widgets.status import STYLES
+from reversi_tui.strip import DAYS, days_chart, days_told, in_ascii, runs
+from reversi_tui.told import LABEL, cloned, event_text, fields, hanging, hour_labels, hours_told, meaning, title
+from reversi_tui.widgets.line import Line
 
-EVENTS = 20
-
-
-def instant(at: float | None, now: float) -> str:
-    """A time of the gateway's clock, and how long ago."""
-    if at is None:
-        return "not known"
-    return f"{time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(at))}  ({age_text(now - at)} ago)"
+LEAST_HEIGHT = 20
+"""A sheet of fewer lines gets bars of one line."""
 
 
-def fields(row: Row, moment: Moment) -> list[tuple[str, str]]:
-    """Names and texts, in the order of the sheet; the status is not among them."""
-    seen, forward, now = row.seen, row.forward, moment.now
-    return [
-        ("answer", printable(seen.detail, 256) or "none"),
-        ("node", seen.node),
-        ("port", f"{seen.port}{', on all addresses of the gateway' if forward and forward.public else ''}"),
-        *(("published", f"on port {publication}") for publication in (forward.published if forward else ())),
-        ("target", printable(str(forward.target), 256) if forward else "not known yet"),
-        ("expect", printable(str(forward.expect), 256) if forward else "not known yet"),
-        ("latency", "not known" if seen.latency_ms is None else f"{seen.latency_ms:.1f} ms"),
-        ("sshd", f"{seen.session.pid} (start {seen.session.start_ticks})" if seen.session else "no process is known to hold the port"),
-        ("peer", printable(seen.peer, 128) if seen.peer else "not known"),
-        ("since", instant(seen.since, now)),
-        ("probed", instant(seen.probed_at, now) + (", STALE" if moment.is_stale(row) else "")),
-        ("node asked", instant(seen.checked_at, now)),
-        ("failures", f"{seen.failures} in a row, {seen.strikes} towards a kill"),
-        ("kills", str(seen.kills)),
-        ("verdict", f"{seen.verdict} s"),
-    ]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dossier:
+    """What is read of a row only when its sheet is open."""
+
+    events: tuple[Event, ...] = ()
+    """Of its node, the newest last."""
+    days: tuple[Watched, ...] = ()
+    ssh: str = ""
+    """The command that logs in to it, or a sentence why there is none."""
+    trouble: str = ""
+    """Why the rest could not be read."""
 
 
-def described(row: Row, moment: Moment, events: Sequence[Event] | str) -> Text:
-    """The sheet's text; `events` is a sentence where they can not be read."""
-    status = row.seen.status
-    text = Text().append(f"{'status':<12}", style="bold").append(f"{SYMBOLS[status]} {status}", style=STYLES[status])
-    text.append(f": {STATUS_MEANING[status]}\n")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paper:
+    """What the text is written on."""
+
+    width: int
+    height: int
+    palette: Palette
+
+
+def field(text: Text, name: str, value: str, paper: Paper, style: str = "") -> None:
+    text.append(f"{name:<{LABEL}}", style="bold").append(f"{hanging(value, paper.width)}\n", style=style)
+
+
+def described(row: Row, moment: Moment, dossier: Dossier | None, paper: Paper) -> Text:
+    """The sheet's text; without a dossier that is still being read."""
+    text, status = Text(), row.seen.status
+    style = paper.palette.status[status]
+    text.append(f"{'status':<{LABEL}}", style="bold").append(f"{SYMBOLS[status]} {status}", style=style)
+    text.append(f": {hanging(meaning(row), paper.width - len(status) - 4)}\n")
     for name, value in fields(row, moment):
-        text.append(f"{name:<12}", style="bold").append(f"{value}\n")
+        field(text, name, value, paper, paper.palette.warning if name == row.barred else "")
+    if dossier:
+        clones = cloned(dossier.events, moment.now)
+        if clones:
+            field(text, "clones", clones, paper, paper.palette.warning)
+        field(text, "ssh", printable(dossier.ssh, 400), paper)
+    add_hours(text, row, moment, paper)
+    if dossier is None:
+        return text.append("\nreading the rest...")
+    if dossier.trouble:
+        return text.append(f"\n{hanging(printable(dossier.trouble, 400), paper.width, 0)}", style=paper.palette.warning)
+    add_days(text, dossier, moment, paper)
+    return add_events(text, dossier, paper)
+
+
+def headed(text: Text, heading: str, sentence: str, paper: Paper) -> None:
+    """A heading and what is said right behind it."""
+    told = hanging(f"{heading}: {sentence}", paper.width, 0)
+    text.append(f"\n{told[:len(heading) + 1]}", style="bold").append(f"{told[len(heading) + 1:]}\n")
+
+
+def add_hours(text: Text, row: Row, moment: Moment, paper: Paper) -> None:
+    headed(text, f"last {HOURS} hours", hours_told(row.known.hours), paper)
+    for level, length in runs(row.known.hours):
+        text.append(level.value * length, style=paper.palette.levels[level])
+    text.append(f"\n{hour_labels(moment.now)}\n", style=paper.palette.dim)
+
+
+def add_days(text: Text, dossier: Dossier, moment: Moment, paper: Paper) -> None:
+    today = time.strftime("%Y-%m-%d", time.gmtime(moment.now))
+    headed(text, f"last {DAYS} days", days_told(dossier.days, today), paper)
+    height = 3 if paper.height >= LEAST_HEIGHT else 1
+    text.append("\n".join(days_chart(dossier.days, today, paper.width, height=height))).append("\n")
+
+
+def add_events(text: Text, dossier: Dossier, paper: Paper) -> Text:
     text.append("\nlast events, newest first\n", style="bold")
-    if isinstance(events, str):
-        return text.append(printable(events, 400))
-    for event in reversed(events):
-        port = f" {event.port}" if event.port else ""
-        when = time.strftime("%m-%d %H:%M:%S", time.localtime(event.at))
-        text.append(f"{when} {event.kind}{port} by {printable(event.actor)}: ").append(f"{printable(event.text, 256)}\n")
-    return text if events else text.append("none")
+    lines = [hanging(event_text(event), paper.width, 2) for event in reversed(dossier.events)]
+    return text.append("\n".join(lines) or "none")
 
 
 class Detail(Sheet):
-    """One forward, kept fresh by the main screen."""
+    """One row, kept fresh by the main screen."""
 
-    def __init__(self, row: Row) -> None:
-        super().__init__(f"{row.seen.node} port {row.seen.port}")
+    def __init__(self, row: Row, palette: Palette, *, ascii_only: bool = False) -> None:
+        super().__init__(title(row))
         self.key = row.key
-        self.row = row
-        self.events: tuple[Event, ...] | str = "reading..."
+        self.row, self.palette, self.ascii_only = row, palette, ascii_only
+        self.moment: Moment | None = None
+        self.dossier: Dossier | None = None
 
-    def renew(self, row: Row | None, moment: Moment, events: tuple[Event, ...] | str | None = None) -> None:
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.paint()
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self.paint)
+
+    def renew(self, row: Row | None, moment: Moment, dossier: Dossier | None = None) -> None:
         """Show what is known now; a row that went away is shown as it was."""
-        self.row = row or self.row
-        self.events = self.events if events is None else events
-        self.show(described(self.row, moment, self.events))
+        self.row, self.moment = row or self.row, moment
+        self.dossier = dossier or self.dossier
+        self.paint()
+
+    def paint(self) -> None:
+        """Write the sheet for its present size; the scrollbar's cell stays free."""
+        if self.moment is None or not self.is_mounted:
+            return
+        paper = Paper(width=max(30, self.query_one("#sheet-title", Line).size.width - 1), height=self.size.height, palette=self.palette)
+        text = described(self.row, self.moment, self.dossier, paper)
+        self.show(plain(text) if self.ascii_only else text)
+
+
+def plain(text: Text) -> Text:
+    """The same text for a terminal that has ASCII alone: each character stays one."""
+    return Text(in_ascii(text.plain), spans=text.spans)

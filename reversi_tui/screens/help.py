@@ -1,45 +1,85 @@
-"""Help, made from the bindings themselves and from the table of statuses."""
+"""Help: the keys as they are handed in, what can be typed as a filter, and what the signs mean."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from rich.text import Text
-from textual.binding import Binding
 
 from checker.model import STATUS_MEANING, Status
-from reversi_tui.columns import SYMBOLS
+from reversi_tui.cells import SYMBOLS
+from reversi_tui.columns import COLUMNS
+from reversi_tui.palette import Palette
 from reversi_tui.screens.sheet import Sheet
-from reversi_tui.widgets.footer import key_name
-from reversi_tui.widgets.status import STYLES
+from reversi_tui.strip import LEVEL_MEANING, in_ascii
+from reversi_tui.told import hanging
+from reversi_tui.widgets.line import Line
 
+KEYS = 15
+"""Cells of a key, or of a sign, and the blanks around it."""
+Section = tuple[str, Sequence[tuple[str, str]]]
 FILTERS = (
     ("text", "rows that contain it, anywhere"),
     ("!text", "rows that do not"),
-    ("status:hung", "in one column, its name may be shortened"),
     ("a b", "both"),
+    ('"a b"', "a text with blanks"),
+    ("status:hung", "in one column; its name may be shortened"),
+    ("latency:>200", "a number: < > <= >= =; ms or s"),
+    ("flaps:>0", "also kills, port, sshd"),
+    ("since:<1h", "an age: s m h d; also probe:>5m"),
+    ("bytes:>2G", "a size: k M G T"),
+    ("day:<99%", "up for less of the last 24 hours"),
+    ("probe:stale", "rows that no probe touched lately"),
+)
+MARKS = (
+    ("node*", "not in the registry: it came by the shared key"),
+    ("stale 5m", "no probe for three sweeps: the status is as old as that; shown dim"),
+    ("- disabled", "nobody listens, as the admin disabled the node"),
+    ("- expired", "nobody listens, as the node's keys expired"),
+    ("3 ports", "a node's forwards, folded into one row; its status is the worst of theirs"),
 )
 
 
-class Help(Sheet):
-    """Every key and what it does; what can be typed as a filter; what the statuses mean."""
+def sections() -> tuple[Section, ...]:
+    """All that stands below the keys."""
+    return (
+        ("Filter", FILTERS),
+        ("Columns", tuple((column.id, column.tip) for column in COLUMNS)),
+        ("Status", tuple((f"{SYMBOLS[status]} {status}", STATUS_MEANING[status]) for status in Status)),
+        ("Marks", MARKS),
+        ("24 hours, a cell each, the present one last", tuple((level.value, meaning) for level, meaning in LEVEL_MEANING.items())),
+    )
 
-    def __init__(self, bindings: Iterable[Binding], off: frozenset[str]) -> None:
+
+class Help(Sheet):
+    """Every key and what it does; then filters, statuses and signs."""
+
+    def __init__(self, lines: Sequence[Section], palette: Palette, *, ascii_only: bool = False) -> None:
         super().__init__("Help")
-        self.bindings, self.off = tuple(bindings), off
+        self.sections = (*lines, *sections())
+        self.palette, self.ascii_only = palette, ascii_only
 
     def on_mount(self) -> None:
         super().on_mount()
-        text = Text("Keys\n", style="")
-        for binding in self.bindings:
-            keys = " ".join(key_name(key) for key in binding.key.split(","))
-            off = " (off: this console is read-only)" if binding.id in self.off else ""
-            text.append(f"  {keys:<14}", style="bold").append(f"{binding.tooltip or binding.description}{off}\n")
-        text.append("\nFilter\n")
-        for words, meaning in FILTERS:
-            text.append(f"  {words:<14}", style="bold").append(f"{meaning}\n")
-        text.append("\nStatus\n")
-        for status in Status:
-            text.append(f"  {f'{SYMBOLS[status]} {status}':<14}", style=STYLES[status]).append(f"{STATUS_MEANING[status]}\n")
-        text.append("\nA row that no probe has touched for three sweeps is stale: shown dim, with the age of its last probe.")
-        self.show(text)
+        self.call_after_refresh(self.paint)
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self.paint)
+
+    def paint(self) -> None:
+        """Write the help for the sheet's present width; the scrollbar's cell stays free."""
+        width = max(30, self.query_one("#sheet-title", Line).size.width - 1)
+        text = Text()
+        for title, lines in self.sections:
+            text.append(f"{title}\n", style=self.palette.heading)
+            for keys, meaning in lines:
+                text.append(f"  {keys:<{KEYS - 3}} ", style=self.style_of(keys)).append(f"{hanging(meaning, width, KEYS)}\n")
+            text.append("\n")
+        text.rstrip()
+        self.show(Text(in_ascii(text.plain), spans=text.spans) if self.ascii_only else text)
+
+    def style_of(self, keys: str) -> str:
+        """A sign is shown as it looks in the table."""
+        styles = {f"{SYMBOLS[status]} {status}": style for status, style in self.palette.status.items()}
+        styles |= {level.value: style for level, style in self.palette.levels.items()}
+        return styles.get(keys, "bold")

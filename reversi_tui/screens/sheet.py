@@ -31,11 +31,11 @@ class Sheet(ModalScreen[None]):
             yield Line(id="sheet-title")
             with VerticalScroll(id="sheet-scroll"):
                 yield Static("", id="sheet-text", markup=False)
-            yield Line(id="sheet-keys")
+            yield Line(id="sheet-keys").add_class("quiet")
 
     def on_mount(self) -> None:
         self.query_one("#sheet-title", Line).show(Text(self.heading, style="bold"))
-        self.query_one("#sheet-keys", Line).show(Text("↑ ↓ scroll   esc close", style="dim"))
+        self.query_one("#sheet-keys", Line).show(Text("↑ ↓ scroll   esc close"))
         self.query_one("#sheet-scroll").focus()
 
     def show(self, text: Text) -> None:

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from rich.text import Text
+from textual.widget import Widget
 from textual.widgets import Static
+
+from reversi_tui.strip import in_ascii
+
+
+def drawn(widget: Widget, text: Text) -> Text:
+    """The text as the terminal can draw it."""
+    return Text(in_ascii(text.plain), style=text.style, spans=text.spans) if widget.app.has_class("-ascii") else text
 
 
 class Line(Static):
@@ -20,7 +28,7 @@ class Line(Static):
     def show(self, text: Text) -> None:
         if text != self.shown or text.spans != self.shown.spans:
             self.shown = text
-            self.update(text, layout=False)
+            self.update(drawn(self, text), layout=False)
 
 
 class Banner(Static):
@@ -37,5 +45,5 @@ class Banner(Static):
     def show(self, sentence: str) -> None:
         if sentence != self.shown:
             self.shown = sentence
-            self.update(Text(sentence))
+            self.update(drawn(self, Text(sentence)))
             self.display = bool(sentence)

@@ -1,9 +1,10 @@
-"""The table of tunnels, on Textual's Line API: a row is painted only where its text, its place or the cursor on it changed."""
+"""The table of tunnels, on Textual's Line API: a row is painted only where its text, its place, its mark or the cursor on it changed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -16,27 +17,38 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from checker.control import Verb
 from checker.model import Status
+from reversi_tui.acts import Deed
 from reversi_tui.columns import Place, cut, fitted
 from reversi_tui.rows import Key, Moment, Row
-from reversi_tui.view import View
-from reversi_tui.widgets.status import STYLES
+from reversi_tui.strip import in_ascii
+from reversi_tui.view import FOLD, View
+from reversi_tui.widgets.looks import Looks
 
-PLAIN = Style()
-DIM = Style(dim=True)
-CURSOR = Style(reverse=True, bold=True)
-STATUS_STYLES = {status: Style.parse(style) for status, style in STYLES.items()}
+MARKED, FOLDED, UNFOLDED, PLAIN = "*", "+", "-", " "
+GUTTER = 1
+"""Cells at the left, for marks and folds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
     """All that the painting of a row follows from: equal looks are painted alike."""
 
+    sign: str
+    """In the gutter: marked, folded, unfolded or nothing."""
     cells: tuple[str, ...]
     status: Status
     is_stale: bool
     under_cursor: bool
+
+
+@dataclass(slots=True)
+class Choice:
+    """Which columns the operator wants."""
+
+    columns: tuple[str, ...] = ()
+    """Ids in their order; empty: those that fit."""
+    wide: bool = False
 
 
 class TunnelTable(ScrollView, can_focus=True):
@@ -57,13 +69,13 @@ class TunnelTable(ScrollView, can_focus=True):
     class Opened(Message):
         """A row was clicked twice."""
 
-    def __init__(self, view: View, moment: Callable[[], Moment], pending: Mapping[Key, Verb]) -> None:
+    def __init__(self, view: View, moment: Callable[[], Moment], pending: Mapping[Key, Deed], choice: Choice, looks: Looks) -> None:
         super().__init__(id="table")
-        self.view, self.moment, self.pending = view, moment, pending
+        self.view, self.moment, self.pending, self.choice, self.looks = view, moment, pending, choice, looks
         self.cursor: Key | None = None
         self.last_place = 0
         """Where the cursor last stood: where it begins once its row is gone."""
-        self.fitted_to = (0, 0)
+        self.fitted_to: tuple[object, ...] = ()
         self.columns: tuple[Place, ...] = ()
         self.painted: dict[int, Look | None] = {}
 
@@ -74,14 +86,17 @@ class TunnelTable(ScrollView, can_focus=True):
     @property
     def selected(self) -> Row | None:
         """The row under the cursor, where it is shown."""
-        return None if self.cursor is None or self.cursor not in self.view.places else self.view.rows[self.cursor]
+        return None if self.cursor not in self.view.places else self.view.row(self.cursor)
 
     def fit(self) -> int:
         """The width to paint in; the columns are made to fit it."""
         width = self.scrollable_content_region.width
-        if self.fitted_to != (width, self.view.longest_name):
-            self.fitted_to = (width, self.view.longest_name)
-            self.columns = fitted(width, longest_name=self.view.longest_name)
+        asked = (width, self.view.longest_name, self.choice.columns, self.choice.wide)
+        if self.fitted_to != asked:
+            self.fitted_to = asked
+            self.columns = fitted(
+                width - GUTTER, longest_name=self.view.longest_name + 1, chosen=self.choice.columns, wide=self.choice.wide
+            )
         return width
 
     def look(self, line: int, moment: Moment) -> Look | None:
@@ -90,16 +105,23 @@ class TunnelTable(ScrollView, can_focus=True):
         if place >= len(self.view.order):
             return None
         key = self.view.order[place]
-        row = self.view.rows[key]
-        cells = tuple(
-            cut(self.text_of(place, row, moment), place.width, right=place.column.right) for place in self.columns
-        )
-        return Look(cells, row.seen.status, moment.is_stale(row), key == self.cursor)
+        row = self.view.row(key)
+        if row is None:
+            return None
+        cells = tuple(cut(self.text_of(at, row, moment), at.width, right=at.column.right) for at in self.columns)
+        return Look(self.sign(key, row), cells, row.seen.status, moment.is_stale(row), key == self.cursor)
+
+    def sign(self, key: Key, row: Row) -> str:
+        if self.view.is_marked(row):
+            return MARKED
+        if key[1] != FOLD:
+            return PLAIN
+        return UNFOLDED if key[0] in self.view.unfolded else FOLDED
 
     def text_of(self, place: Place, row: Row, moment: Moment) -> str:
-        verb = self.pending.get(row.key)
-        if verb and place.column.id == "status":
-            return f"{verb}..."
+        deed = next((self.pending[each.key] for each in row.members or (row,) if each.key in self.pending), None)
+        if deed and place.column.id == "status":
+            return f"{deed}..."
         return place.column.text(row, moment)
 
     def render_line(self, y: int) -> Strip:
@@ -108,17 +130,28 @@ class TunnelTable(ScrollView, can_focus=True):
         self.painted[y] = look
         if look is None:
             return Strip.blank(width, self.rich_style)
-        base = CURSOR if look.under_cursor else DIM if look.is_stale else PLAIN
-        segments: list[Segment] = []
-        text = ""
+        looks = self.looks
+        base = looks.cursor if look.under_cursor else looks.stale if look.is_stale else looks.plain
+        marked = looks.marked + base if look.sign == MARKED else base
+        segments = [Segment(look.sign, marked)]
         for place, cell in zip(self.columns, look.cells, strict=True):
-            if place.column.id == "status":
-                segments += [Segment(text, base), Segment(cell, base if look.is_stale else STATUS_STYLES[look.status] + base)]
-                text = " "
-            else:
-                text += f"{cell} "
-        segments.append(Segment(text, base))
-        return Strip(segments).adjust_cell_length(width, base).apply_style(self.rich_style)
+            segments += self.painted_cell(place, cell, look, base)
+        return Strip(joined(segments)).adjust_cell_length(width, base).apply_style(self.rich_style)
+
+    def painted_cell(self, place: Place, cell: str, look: Look, base: Style) -> Iterator[Segment]:
+        """One cell and the gap behind it; state has a colour besides its word or shape, where the row can be believed."""
+        text = in_ascii(cell) if self.looks.ascii_only else cell
+        if place.column.id == "status" and not look.is_stale:
+            yield Segment(text, self.looks.status[look.status] + base)
+        elif place.column.id == "day" and not look.is_stale:
+            at = 0
+            for level, same in groupby(cell):
+                length = len(list(same))
+                yield Segment(text[at : at + length], self.looks.levels.get(level, base))  # in reverse, shapes would be inside out
+                at += length
+        else:
+            yield Segment(text, base)
+        yield Segment(" ", base)
 
     def repaint_changed(self) -> None:
         """Paint the lines that would look different from what is on the screen."""
@@ -127,6 +160,11 @@ class TunnelTable(ScrollView, can_focus=True):
         lines = [y for y in range(self.size.height) if y not in self.painted or self.look(y, moment) != self.painted[y]]
         if lines:
             self.refresh(*(Region(0, y, width, 1) for y in lines))
+
+    def repaint_all(self) -> None:
+        """The columns or the colours are others."""
+        self.painted.clear()
+        self.refresh()
 
     def rearranged(self, before: int | None) -> None:
         """The order is another: keep the cursor's row where it was on the screen, and paint what differs. `before` is its old place."""
@@ -142,8 +180,7 @@ class TunnelTable(ScrollView, can_focus=True):
         return 0 <= place - round(self.scroll_y) < self.size.height
 
     def on_resize(self, _: events.Resize) -> None:
-        self.painted.clear()
-        self.refresh()
+        self.repaint_all()
         place = self.cursor_place
         if place is not None:
             self.show_place(place)
@@ -185,11 +222,17 @@ class TunnelTable(ScrollView, can_focus=True):
                 self.post_message(self.Opened())
 
 
-def heading(columns: tuple[Place, ...], view: View) -> Text:
+def joined(segments: list[Segment]) -> list[Segment]:
+    """The segments with neighbours of one style made one: fewer escape sequences on the line."""
+    alike = groupby(segments, key=lambda segment: segment.style)
+    return [Segment("".join(segment.text for segment in same), style) for style, same in alike]
+
+
+def heading(columns: tuple[Place, ...], view: View, looks: Looks) -> Text:
     """The titles over the columns, an arrow at the one that sorts."""
     titles = []
     for place in columns:
         column = place.column
         arrow = ("↓" if view.backwards else "↑") if column.id == view.sort_by else ""
         titles.append(cut(column.title + arrow, place.width, right=column.right))
-    return Text(" ".join(titles), style="bold underline")
+    return Text(" " * GUTTER + " ".join(titles), style=looks.palette.heading)

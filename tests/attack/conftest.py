@@ -42,12 +42,16 @@ def version_of(program: str) -> str:
 
 @pytest.fixture(scope="module", params=[(mode, sshd) for mode in ("root-for-tunnel-user", "ordinary") for sshd in SSHDS], ids=str)
 def target(request: pytest.FixtureRequest, mode_of: Callable[[str], Mode]) -> Iterator[Gateway]:
-    """A gateway in each mode, with each sshd, whose sshd logs as a stock one does."""
+    """A gateway in each mode, by `up`, with each sshd."""
     mode, sshd = request.param
-    with gateway_at(mode_of(mode)) as found:
+    with gateway_at(mode_of(mode)) as found, pytest.MonkeyPatch.context() as patch:
         attacked.add(version_of(sshd))
-        found.serve()
-        found.start_sshd(program=sshd, log_level="INFO")
+        if "/" in sshd:
+            programs = found.folder / "programs"
+            programs.mkdir()
+            (programs / "sshd").symlink_to(sshd)
+            patch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+        found.up()
         yield found
 
 

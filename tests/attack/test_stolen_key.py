@@ -1,7 +1,6 @@
 """A stolen device key opens its own tunnel, and nothing else: each attempt against a real sshd.
 
-What asks for a session reaches the gate, and is an event. What sshd refuses by itself the checker does not see: there sshd's own log
-is read.
+Each is an event as well: of the gate, where a session was asked for, or of what sshd's own log tells.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ import psutil
 import pytest
 
 from checker.model import Status
-from tests.attack.thief import Attempt, break_in, refused_event, say
+from tests.attack.thief import Attempt, break_in, refused_event, say, told
 from tests.programs import require
 from tests.sshd.clients import Connection, Device
 from tests.sshd.harness import Gateway
@@ -27,7 +26,8 @@ from tests.sshd.processes import end_one
 from tests.sshd.waiting import until
 
 pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
-SAY_ONE_OF = "say one of: check [PORT...], claim INSTANCE, hold INSTANCE, version, NODE PORT [EXPECTED...]"
+FORGED = "10.0.0.1\nAccepted publickey for root from 10.0.0.1 port 9 ssh2: ED25519 SHA256:x\n"
+SAY_ONE_OF = "say one of: check [PORT...], claim INSTANCE, hold INSTANCE [CLIENT], version, NODE PORT [EXPECTED...]"
 UNPRINTABLE = "the request holds characters that can not be printed"
 
 
@@ -50,6 +50,18 @@ def victim(target: Gateway) -> Iterator[Device]:
 
 
 @pytest.fixture(scope="module")
+def opener(target: Gateway) -> Device:
+    """A device whose key opens channels; fewer than are told of in a minute."""
+    return target.add("127.0.0.1:9", name="opener")
+
+
+@pytest.fixture(scope="module")
+def grabber(target: Gateway) -> Device:
+    """A device whose key asks for other ports; fewer than are told of in a minute."""
+    return target.add("127.0.0.1:9", name="grabber")
+
+
+@pytest.fixture(scope="module")
 def asker(target: Gateway) -> Device:
     """A device whose key asks for what is another's; fewer requests than are told of in a minute."""
     return target.add("127.0.0.1:9", name="asker")
@@ -68,25 +80,25 @@ def files_in(folder: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize(
-    ("attempt", "logged"),
+    ("attempt", "event"),
     [
-        pytest.param(lambda c: c.open_connection("127.0.0.1", 22), "refused local port forward", id="-L"),
-        pytest.param(lambda c: c.open_connection("10.0.0.1", 80), "refused local port forward", id="-L into the network"),
-        pytest.param(lambda c: c.open_unix_connection("/run/reversi/checker.sock"), "refused streamlocal port forward", id="-L socket"),
-        pytest.param(lambda c: c.create_tun(asyncssh.SSHTunTapSession), "", id="-w, layer 3"),
-        pytest.param(lambda c: c.create_tap(asyncssh.SSHTunTapSession), "", id="-w, layer 2"),
-        pytest.param(lambda c: c.start_sftp_client(), "subsystem not found", id="sftp"),
-        pytest.param(lambda c: say(c, "version", term_type="xterm"), "", id="a terminal"),
-        pytest.param(lambda c: say(c, None, term_type="xterm"), "", id="a shell with a terminal"),
-        pytest.param(lambda c: say(c, "version", x11_forwarding=True, x11_display="127.0.0.1:0"), "", id="X11"),
+        pytest.param(lambda c: c.open_connection("127.0.0.1", 22), "a way to 127.0.0.1 port 22", id="-L"),
+        pytest.param(lambda c: c.open_connection("10.0.0.1", 80), "a way to 10.0.0.1 port 80", id="-L into the network"),
+        pytest.param(lambda c: c.open_connection(FORGED, 80), "a way to 10.0.0.1\\x0aAccepted publickey for", id="-L, a line of its own"),
+        pytest.param(lambda c: c.open_unix_connection("/run/reversi/checker.sock"), "a way to /run/reversi/checker.sock", id="-L socket"),
+        pytest.param(lambda c: c.create_tun(asyncssh.SSHTunTapSession), "a tunnel device", id="-w, layer 3"),
+        pytest.param(lambda c: c.create_tap(asyncssh.SSHTunTapSession), "a tunnel device", id="-w, layer 2"),
+        pytest.param(lambda c: c.start_sftp_client(), "the subsystem sftp", id="sftp"),
+        pytest.param(lambda c: say(c, "version", term_type="xterm"), "a terminal", id="a terminal"),
+        pytest.param(lambda c: say(c, None, term_type="xterm"), "a terminal", id="a shell with a terminal"),
+        pytest.param(lambda c: say(c, "version", x11_forwarding=True, x11_display="127.0.0.1:0"), "X11 forwarding", id="X11"),
     ],
 )
-async def test_sshd_opens_no_other_channel(target: Gateway, stolen: Device, victim: Device, attempt: Attempt, logged: str) -> None:
-    async with break_in(stolen) as connection:
-        with pytest.raises((asyncssh.ChannelOpenError, asyncssh.SFTPError)):
-            await attempt(connection)
-
-    until(lambda: logged in target.log(), f"{logged!r} in sshd's log")
+async def test_sshd_opens_no_other_channel(target: Gateway, opener: Device, victim: Device, attempt: Attempt, event: str) -> None:
+    with told(target, opener, f"sshd refused {event}"):
+        async with break_in(opener) as connection:
+            with pytest.raises((asyncssh.ChannelOpenError, asyncssh.SFTPError)):
+                await attempt(connection)
 
 
 @pytest.mark.parametrize(
@@ -108,17 +120,16 @@ async def test_sshd_opens_no_other_channel(target: Gateway, stolen: Device, vict
     ],
 )
 async def test_nothing_but_its_own_port_on_the_loopback_is_listened_on(
-    target: Gateway, stolen: Device, victim: Device, address: str, port: str
+    target: Gateway, grabber: Device, victim: Device, address: str, port: str
 ) -> None:
-    number = sum(map(int_of, port.format(victim=victim.ports[0], own=stolen.ports[0], free=free_port()).split(" + ")))
+    number = sum(map(int_of, port.format(victim=victim.ports[0], own=grabber.ports[0], free=free_port()).split(" + ")))
+    event = f"listening on {address or 'all addresses'} port {number}," if number < 2**31 else "listening on what is no port for it"
 
-    async with break_in(stolen) as connection:
-        with pytest.raises(asyncssh.ChannelListenError):
-            await connection.forward_remote_port(address, number, "127.0.0.1", 9)
-        assert not accepts(stolen.ports[0])
-
-    if number < 2**31:  # what is no port at all sshd refuses without a word
-        until(lambda: f"to remote forward to host {address} port {number}, but the request was denied" in target.log(), "sshd's log")
+    with told(target, grabber, f"sshd refused {event}"):
+        async with break_in(grabber) as connection:
+            with pytest.raises(asyncssh.ChannelListenError):
+                await connection.forward_remote_port(address, number, "127.0.0.1", 9)
+            assert not accepts(grabber.ports[0])
 
 
 def int_of(text: str) -> int:
@@ -126,9 +137,10 @@ def int_of(text: str) -> int:
 
 
 async def test_no_unix_socket_is_listened_on(target: Gateway, stolen: Device, victim: Device, open_folder: Path) -> None:
-    async with break_in(stolen) as connection:
-        with pytest.raises(asyncssh.ChannelListenError):
-            await connection.forward_remote_path(str(open_folder / "socket"), str(open_folder / "here"))
+    with told(target, stolen, "sshd refused listening on a Unix socket"):
+        async with break_in(stolen) as connection:
+            with pytest.raises(asyncssh.ChannelListenError):
+                await connection.forward_remote_path(str(open_folder / "socket"), str(open_folder / "here"))
 
     assert files_in(open_folder) == []
 
@@ -141,11 +153,11 @@ async def test_its_own_tunnel_is_all_that_the_key_opens(target: Gateway, stolen:
         assert await say(connection, "version") == (0, "1 0.1.0\n", "")
 
 
-async def test_another_user_is_not_logged_in_as(target: Gateway, stolen: Device) -> None:
+async def test_another_user_is_not_logged_in_as(target: Gateway, stolen: Device, victim: Device) -> None:
     known = asyncssh.import_known_hosts(f"[{stolen.host}]:{stolen.ssh_port} {stolen.host_key}\n")
 
     for user in ("root", "nobody", "reversi", stolen.user + " "):
-        with pytest.raises(asyncssh.PermissionDenied):
+        with told(target, None, f"sshd refused a login as {user}, asked for by 127.0.0.1"), pytest.raises(asyncssh.PermissionDenied):
             await asyncssh.connect(
                 stolen.host, stolen.ssh_port, username=user, client_keys=[str(stolen.key)], known_hosts=known, config=None, agent_path=None
             )
@@ -202,7 +214,7 @@ async def test_a_request_is_no_command(
         pytest.param("victim {own_port} SSH-2.0", 77, "this key belongs to node {own}, not to victim", id="another's name, own port"),
         pytest.param("{own} {victim} SSH-2.0", 77, "port {victim} is not a port of node", id="original, another's port"),
         pytest.param("hold victim --pid {pid}", 64, "hold takes one instance", id="hold, another's PID"),
-        pytest.param("hold {pid} {pid}", 64, "hold takes one instance", id="hold, two words"),
+        pytest.param("hold {pid} {pid} {pid}", 64, "hold takes one instance", id="hold, three words"),
         pytest.param("claim main {pid}", 64, "claim takes one instance", id="claim, another's PID"),
         pytest.param("hold ../../etc/passwd", 64, "hold takes one instance", id="hold, a path"),
         pytest.param("claim " + "a" * 65, 64, "claim takes one instance", id="claim, a long instance"),
@@ -232,22 +244,23 @@ async def test_a_request_for_what_is_anothers_is_refused_and_told(
     assert refused_event(target, asker, complaint.format(**words)).actor == "node asker"
 
 
-@pytest.mark.parametrize("size", [140_000, 1_000_000])
-async def test_a_request_that_no_process_could_be_given_ends_at_sshd(target: Gateway, stolen: Device, victim: Device, size: int) -> None:
+async def test_a_request_longer_than_a_packet_ends_the_connection(target: Gateway, stolen: Device, victim: Device) -> None:
+    with told(target, stolen, "sshd refused a malformed packet"):
+        async with break_in(stolen) as connection:
+            with pytest.raises((OSError, asyncssh.Error)):
+                await say(connection, "check " + "1" * 1_000_000)
+
+
+async def test_a_request_that_no_process_could_be_given_starts_none(target: Gateway, stolen: Device, victim: Device) -> None:
     async with break_in(stolen) as connection:
-        try:
-            status, out, _ = await say(connection, "check " + "1" * size)
-        except (OSError, asyncssh.Error):
-            return  # longer than a packet may be: sshd ends the connection
-        assert (status, out) == (1, "")
+        assert (await say(connection, "check " + "1" * 140_000))[:2] == (1, "")  # of this alone nobody tells
 
 
 async def test_a_nul_ends_the_connection_and_no_other(target: Gateway, stolen: Device, victim: Device) -> None:
-    async with break_in(stolen) as connection:
-        with pytest.raises((OSError, asyncssh.Error)):
-            await say(connection, "check\0; id")
-
-    until(lambda: "session_exec_req: parse packet" in target.log(), "sshd's log")
+    with told(target, stolen, "sshd refused a malformed packet (invalid format)"):
+        async with break_in(stolen) as connection:
+            with pytest.raises((OSError, asyncssh.Error)):
+                await say(connection, "check\0; id")
 
 
 def beat_loop(device: Device) -> psutil.Process | None:
@@ -264,12 +277,13 @@ async def test_the_environment_is_sshds_own(target: Gateway, victim: Device) -> 
     given = {"LD_PRELOAD": "/tmp/evil.so", "PYTHONPATH": "/tmp", "SSH_ORIGINAL_COMMAND": "claim x", "BASH_ENV": "/tmp/x", "ENV": "/tmp/x",
              "LC_ALL": "x", "PATH": "/tmp", "REVERSI_HOME": "/tmp"}  # fmt: skip
 
-    async with break_in(device) as connection:
-        process = await connection.create_process("hold thief", env=given)
-        process.stdin.write("\n")
-        assert await process.stdout.readline() in ("0\n", "1\n")
-        loop = until(lambda: beat_loop(device), "the beat loop")
-        environment = loop.environ()
+    with told(target, device, *(f"sshd refused the variable {name}," for name in given if name != "LC_ALL")):
+        async with break_in(device) as connection:
+            process = await connection.create_process("hold thief", env=given)
+            process.stdin.write("\n")
+            assert await process.stdout.readline() in ("0\n", "1\n")
+            loop = until(lambda: beat_loop(device), "the beat loop")
+            environment = loop.environ()
 
     assert environment.pop("SSH_ORIGINAL_COMMAND") == "hold thief"
     assert [name for name, value in given.items() if environment.get(name) == value] == []
@@ -286,7 +300,8 @@ def test_no_agent_is_forwarded(target: Gateway, victim: Device, tmp_path: Path) 
         words = device.ssh("-T", "-A", "-X", "-o", "SetEnv=LD_PRELOAD=/tmp/evil.so")
         connection = Connection(["env", f"SSH_AUTH_SOCK={path}", "DISPLAY=127.0.0.1:0", *words, "hold", "thief"])
         target.connections.append(connection)
-        connection.beat()
+        with told(target, device, *(f"sshd refused {what}," for what in ("agent forwarding", "X11 forwarding", "the variable LD_PRELOAD"))):
+            connection.beat()
         loop = until(lambda: beat_loop(device), "the beat loop")
         assert not set(loop.environ()) & {"SSH_AUTH_SOCK", "DISPLAY", "LD_PRELOAD"}
     finally:
@@ -298,7 +313,8 @@ def test_a_socks_proxy_leads_nowhere(target: Gateway, stolen: Device, victim: De
     target.connections.append(Connection(stolen.ssh("-N", "-D", f"127.0.0.1:{entry}")))
     until(lambda: accepts(entry), "the proxy's own end")
 
-    with socket.create_connection(("127.0.0.1", entry), timeout=20) as peer:
+    event = f"sshd refused a way to 127.0.0.1 port {target.ssh_port},"
+    with told(target, stolen, event), socket.create_connection(("127.0.0.1", entry), timeout=20) as peer:
         peer.sendall(b"\x05\x01\x00")
         assert peer.recv(2) == b"\x05\x00"
         peer.sendall(b"\x05\x01\x00\x01\x7f\x00\x00\x01" + target.ssh_port.to_bytes(2, "big"))
@@ -309,28 +325,29 @@ def test_a_socks_proxy_leads_nowhere(target: Gateway, stolen: Device, victim: De
 
 
 @pytest.mark.parametrize(
-    ("options", "request_words", "answer"),
+    ("options", "request_words", "answer", "event"),
     [
-        pytest.param(("-T",), (), (64, "0\n"), id="shell"),
-        pytest.param(("-R", "{victim}:127.0.0.1:9"), ("version",), (1, ""), id="-R of another"),
-        pytest.param(("-R", "0.0.0.0:{own}:127.0.0.1:9"), ("version",), (1, ""), id="-R of all addresses"),
-        pytest.param((), ("check", "{victim}"), (77, "0\n"), id="another's port"),
-        pytest.param((), ("check;id",), (64, "0\n"), id="injection"),
-        pytest.param(("-B", "127.0.0.1:22"), (), (0, ""), id="netcat mode"),
+        pytest.param(("-T",), (), (64, "0\n"), "refused '' from", id="shell"),
+        pytest.param(("-R", "{victim}:127.0.0.1:9"), ("version",), (1, ""), "listening on localhost port {victim},", id="-R of another"),
+        pytest.param(("-R", "0.0.0.0:{own}:127.0.0.1:9"), ("version",), (1, ""), "on 0.0.0.0 port {own},", id="-R of all addresses"),
+        pytest.param((), ("check", "{victim}"), (77, "0\n"), "port {victim} is not a port of", id="another's port"),
+        pytest.param((), ("check;id",), (64, "0\n"), "refused 'check;id' from", id="injection"),
+        pytest.param(("-B", "127.0.0.1:22"), (), (0, ""), "a way to 127.0.0.1 port 22,", id="netcat mode"),
     ],
 )
 def test_dropbears_client_opens_no_more(
-    target: Gateway, stolen: Device, victim: Device, options: tuple[str, ...], request_words: tuple[str, ...], answer: tuple[int, str]
+    target: Gateway, stolen: Device, victim: Device, options: tuple[str, ...], request_words: tuple[str, ...], answer: tuple[int, str],
+    event: str,
 ) -> None:
     require("dbclient", "dropbearconvert")
     place = {"victim": victim.ports[0], "own": stolen.ports[0]}
     words = [*stolen.dbclient(*(option.format(**place) for option in options)), *(word.format(**place) for word in request_words)]
-
     environment = {**os.environ, "HOME": str(target.folder)}
 
-    done = subprocess.run(
-        words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=60, env=environment
-    )
+    with told(target, stolen, event.format(**place)):
+        done = subprocess.run(
+            words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=60, env=environment
+        )
 
     assert (done.returncode, done.stdout) == answer, done.stderr
     assert target.tunnel(victim).status is Status.UP

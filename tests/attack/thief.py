@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, closing
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
 from typing import Any
 
 import asyncssh
@@ -36,6 +36,23 @@ async def say(connection: asyncssh.SSHClientConnection, request: str | bytes | N
 def refused_event(gateway: Gateway, device: Device, says: str) -> Event:
     """The event of a refused request that says so, once it is there."""
     return until(lambda: [e for e in gateway.events(device, EventKind.REFUSED) if says in e.text], f"an event that says {says!r}")[-1]
+
+
+@contextmanager
+def told(gateway: Gateway, device: Device | None, *says: str) -> Iterator[None]:
+    """What is attempted in the block becomes an event of a refusal for each of these words; None: of no node."""
+    name = None if device is None else device.node
+
+    def texts() -> list[str]:
+        return [event.text for event in gateway.events(kind=EventKind.REFUSED) if event.node == name]
+
+    before = {word: sum(word in text for text in texts()) for word in says}
+    yield
+    for word, known in before.items():
+        try:
+            until(lambda word=word, known=known: sum(word in text for text in texts()) > known, f"a new event that says {word!r}")  # type: ignore[misc]
+        except AssertionError as error:
+            raise AssertionError(f"{error}; there are {texts()[-8:]}\n{gateway.log()[-1500:]}") from None
 
 
 def as_runner(gateway: Gateway, message: bytes) -> bytes:

@@ -120,7 +120,7 @@ class Gateway(Seen):
             subprocess.run(words, check=True, **self.spawn_options())
         config = self.folder / "sshd_config"
         text = sshd_config(self.layout, user=self.mode.tunnel.name, listen=self.host, port=self.ssh_port)
-        config.write_text(text.replace("LogLevel ERROR", f"LogLevel {log_level}"), encoding="utf-8")
+        config.write_text(text.replace("LogLevel INFO", f"LogLevel {log_level}"), encoding="utf-8")
         config.chmod(0o644)
         if self.mode.is_privileged:
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)

@@ -23,7 +23,7 @@ mount --make-rprivate /
 mkdir -p "$1/etc"
 cp -a /etc/. "$1/etc/"
 mount --bind "$1/etc" /etc
-for place in /run /var/lib /opt; do mount -t tmpfs -o mode=755 tmpfs "$place"; done
+for place in /run /var/lib /var/log /opt; do mount -t tmpfs -o mode=755 tmpfs "$place"; done
 mkdir /opt/reversi /run/sshd
 mount --bind "$2" /opt/reversi
 rm -f /etc/ssh/sshd_config.d/*.conf /etc/sysctl.d/*reversi* /etc/tmpfiles.d/*reversi*

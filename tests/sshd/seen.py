@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 
 from checker.config import Layout
 from checker.control import Aim, Control, Verb
 from checker.holders import is_alive
 from checker.model import Event, EventKind, NodeName, Port, ProcessId, Status, Tunnel
-from checker.store import StateError, open_reader
+from checker.store import StateError, StateFile, open_reader
 from tests.sshd.clients import Device
 from tests.sshd.ports import accepts
 from tests.sshd.waiting import until
@@ -42,6 +43,21 @@ class Seen:
             finally:
                 state.close()
         raise AssertionError("the state file can not be read")
+
+    def state(self) -> StateFile:
+        """The state file, which the caller closes."""
+        return open_reader(self.layout.state)
+
+    def client(self, device: Device) -> str:
+        """What the device's newest connection calls itself."""
+        with closing(self.state()) as state:
+            return next((one.client for one in reversed(state.registrations()) if one.node == device.node), "")
+
+    def logins_waiting(self) -> int | None:
+        """What the last sweep tells of the machine's sshd."""
+        with closing(self.state()) as state:
+            swept = state.last_sweep()
+        return swept.logins_waiting if swept else None
 
     def events(self, device: Device | None = None, kind: EventKind | None = None) -> tuple[Event, ...]:
         """The log, oldest first."""

@@ -130,6 +130,8 @@ def test_it_comes_back_from_a_kill_and_from_a_hang_and_leaves_nothing(gateway: G
     file = built(gateway, device, box, kit)
     box.start(file)
     first = await_up(gateway, device, box)
+    assert re.fullmatch({"ssh": r"bundle-[0-9.]+/openssh-[0-9.]+p[0-9]+", "dbclient": r"bundle-[0-9.]+/dropbear-20[0-9.]+"}[kit.client],
+                        gateway.client(device))
 
     kill(gateway, device)
     second = await_up(gateway, device, box, after=first)

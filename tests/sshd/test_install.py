@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import replace
@@ -123,8 +124,20 @@ def test_a_stock_server_becomes_a_gateway_and_one_again(machine: Machine) -> Non
     assert machine.ok("uninstall", "--yes") == "nothing to do: init made nothing here\n"
 
 
+def heard_of_sshd(machine: Machine, device: Device) -> bool:
+    """Whether what sshd alone refused the device is an event, once sshd's lines are where syslog puts them, as syslog does."""
+    lines = (machine.folder / "sshd.log").read_text(encoding="utf-8").splitlines()
+    logged = "".join(f"Nov 22 11:37:28 gateway sshd[1]: {line}\n" for line in lines)
+    machine.run("sh", "-c", "cat >>/var/log/auth.log", stdin=None, input=logged)
+    texts = [event["text"] for event in json.loads(machine.ok("log", "--json"))["events"] if event["node"] == device.node]
+    return any("sshd refused listening on localhost port 22, asked for by" in text for text in texts)
+
+
 def live(machine: Machine) -> None:
     """The gateway at work: a node, a hang, a kill, and what the doctor says before and after."""
+    assert verdicts(machine)["sshd's log"]["ok"] is None
+    machine.must("install", "-m", "0640", "-g", "adm", "/dev/null", "/var/log/auth.log")
+    assert verdicts(machine)["sshd's log"]["ok"] is True
     machine.write("/etc/reversi/reversi.toml", machine.read("/etc/reversi/reversi.toml") + FAST)
     machine.start_sshd()
     assert verdicts(machine)["daemon"]["ok"] is False
@@ -135,6 +148,8 @@ def live(machine: Machine) -> None:
         with closing(device.connect()) as first:
             until(lambda: status(machine) == "up", "the tunnel is up")
             until(lambda: not wrong(machine), "the doctor finds nothing")
+            assert subprocess.run(device.ssh("-N", "-R", "22:127.0.0.1:9"), capture_output=True, check=False, timeout=60).returncode == 255
+            until(lambda: heard_of_sshd(machine, device), "an event of what sshd refused")
             rekeyed(machine, device)
             first.freeze()
             until(lambda: "kill" in events(machine), "the hung tunnel is killed")

@@ -10,10 +10,12 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import asyncssh
 import psutil
 import pytest
 
 from checker.model import EventKind, Status
+from client import __version__
 from tests.programs import require
 from tests.sshd.clients import Device
 from tests.sshd.harness import Gateway
@@ -99,6 +101,7 @@ def test_our_client_holds_a_tunnel_and_comes_back_after_it_hung(gateway: Gateway
     client = Running([sys.executable, "-m", "client", "run", "--config", str(device.config)], tmp_path)
     running.append(client)
     session = gateway.await_up(device)
+    assert gateway.client(device) == f"reversi-{__version__}/asyncssh-{asyncssh.__version__}"
 
     client.process.send_signal(signal.SIGSTOP)
     gateway.probe(device)

@@ -87,7 +87,7 @@ def test_a_beat_makes_the_node_seen(gateway: Gateway) -> None:
         pytest.param("check all", id="no-port"),
         pytest.param("check 70000", id="port-too-big"),
         pytest.param("claim", id="no-instance"),
-        pytest.param("hold a b", id="two-instances"),
+        pytest.param("hold a b c", id="three-words"),
         pytest.param("hold ../x", id="bad-instance"),
         pytest.param("check; id", id="shell"),
         pytest.param("check " + "1 " * 3000, id="too-long"),

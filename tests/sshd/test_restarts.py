@@ -17,6 +17,8 @@ from tests.sshd.seen import is_gone
 from tests.sshd.waiting import until
 
 pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
+LEAST_OF_A_LOGIN = 1500
+"""Bytes: two host keys, two signatures and the key exchange."""
 
 
 @pytest.fixture(params=MODES[1:])
@@ -60,6 +62,8 @@ def test_a_new_daemon_knows_the_tunnels_of_the_last_one_and_kills_those_that_han
         assert gateway.probe(device) == "up"
 
         assert gateway.await_up(device) == session
+        total = until(lambda: gateway.tunnel(device).bytes_total, "what the connection carried is known")
+        assert total > LEAST_OF_A_LOGIN
         connection.freeze()
         gateway.probe(device)
         assert is_gone(session)

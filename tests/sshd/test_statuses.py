@@ -47,6 +47,7 @@ def test_another_answer_than_expected_is_wrong_and_not_killed(gateway: Gateway) 
 
     assert tunnel.detail == "expected banner:SSH-2.0, got '220 mail.example ESMTP\\x0d\\x0a'"
     assert (tunnel.kills, tunnel.verdict) == (0, 0)
+    assert tunnel.answer == "220 mail.example ESMTP\\x0d\\x0a"
     assert connection.beat() == 0
 
 

@@ -20,12 +20,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from checker.judge import Watched
-from checker.model import Event, EventKind, Flaps, NodeName, Port, Registration, Status, Tunnel
+from checker.model import HOUR_S, Event, EventKind, Flaps, Hour, NodeName, Port, Registration, Status, Tunnel, Watched
 from checker.store import (
     BUSY_MS,
     KEEP_DAYS,
     KEEP_EVENTS_S,
+    KEEP_HOURS,
     Batch,
     StateCorrupt,
     StateError,
@@ -65,7 +65,7 @@ def numbered(count: int) -> list[Event]:
 
 def empty(store: StateFile) -> None:
     with store.using() as db:
-        for table in ("tunnel", "registration", "flaps", "event", "uptime", "sweep"):
+        for table in ("tunnel", "registration", "flaps", "event", "uptime", "hour", "sweep"):
             db.execute(f"DELETE FROM {table}")
 
 
@@ -165,7 +165,7 @@ def test_every_table_is_strict(store: StateFile) -> None:
     with store.using() as db:
         tables = db.execute("SELECT name, strict FROM pragma_table_list WHERE schema = 'main' AND name NOT LIKE 'sqlite_%'").fetchall()
 
-    assert {row["name"] for row in tables} == {"tunnel", "registration", "flaps", "event", "uptime", "sweep", "unregistered"}
+    assert {row["name"] for row in tables} == {"tunnel", "registration", "flaps", "event", "uptime", "hour", "sweep", "unregistered"}
     assert all(row["strict"] for row in tables)
 
 
@@ -254,6 +254,88 @@ def test_more_time_up_than_watched_is_a_bug_of_ours_and_writes_nothing(store: St
 
     assert store.tunnels() == ()
     store.write(Batch(tunnels=[UP]))
+
+
+def an_hour(hour: int, *, up_s: float = 10.0, watched_s: float = 20.0) -> Hour:
+    return Hour(node=OFFICE, port=PORT, hour=hour, up_s=up_s, watched_s=watched_s)
+
+
+def test_time_watched_in_an_hour_adds_up_and_comes_from_the_hour_asked_for(store: StateFile) -> None:
+    store.write(Batch(hours=[an_hour(7), an_hour(8), an_hour(8)]))
+    store.write(Batch(hours=[an_hour(8, up_s=0.0), an_hour(8)._replace(port=Port(20011))]))
+
+    summed = an_hour(8, up_s=20.0, watched_s=60.0)
+    assert set(store.hours(since_hour=8)) == {summed, an_hour(8)._replace(port=Port(20011))}
+    assert len(store.hours(since_hour=7)) == 3
+    assert store.hours(since_hour=9) == ()
+
+
+def test_hours_alone_are_worth_a_batch() -> None:
+    assert Batch(hours=[an_hour(1)])
+
+
+def test_the_last_48_hours_are_kept(store: StateFile) -> None:
+    present = int(NOW // HOUR_S)
+    store.write(Batch(hours=[an_hour(present - back) for back in range(50)]))
+
+    store.prune(NOW)
+
+    assert KEEP_HOURS == 48
+    assert sorted(one.hour for one in store.hours(since_hour=0)) == list(range(present - 47, present + 1))
+
+
+def test_hours_go_by_the_new_name_of_their_node(store: StateFile) -> None:
+    lobby = NodeName("lobby")
+    store.write(Batch(hours=[an_hour(7)]))
+
+    store.write(Batch(renamed=[(OFFICE, lobby)]))
+
+    assert store.hours(since_hour=0) == (an_hour(7)._replace(node=lobby),)
+
+
+@pytest.fixture
+def old(path: Path) -> Path:
+    """A state file as version 2 of the schema has it, with a row of each kind that has more columns now."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("PRAGMA journal_mode = WAL")
+        for script in migrations()[:2]:
+            db.executescript(script)
+        db.execute("PRAGMA user_version = 2")
+        db.execute(
+            "INSERT INTO tunnel VALUES ('office', 20010, 'up', '', 1.5, 4242, 99, '192.0.2.1:5', 1.0, 2.0, 3.0, 0, 4, 0, 0, 1)"
+        )
+        db.execute("INSERT INTO registration VALUES ('office', 'i', 4242, 99, '192.0.2.1:5', 1.0, '7')")
+        db.execute("INSERT INTO sweep VALUES (1, 2, 3.0, 20.0, 1)")
+        db.execute("INSERT INTO uptime VALUES ('office', 20010, '2023-11-14', 1.0, 2.0)")
+    return path
+
+
+OLD_TUNNEL = Tunnel(
+    node=OFFICE, port=PORT, status=Status.UP, latency_ms=1.5, session=SESSION, peer="192.0.2.1:5", since=1.0, probed_at=2.0, checked_at=3.0,
+    kills=4, revision=1,
+)
+OLD_REGISTRATION = Registration(
+    node=OFFICE, instance="i", session=SESSION, peer="192.0.2.1:5", registered_at=1.0, inodes=frozenset({7})
+)
+
+
+def test_a_file_of_the_product_before_is_read_as_it_is(old: Path) -> None:
+    with closing(open_reader(old)) as reader:
+        assert reader.tunnels() == (OLD_TUNNEL,)
+        assert reader.registrations() == (OLD_REGISTRATION,)
+        assert reader.last_sweep() == Sweep(pid=2, swept_at=3.0, every_s=20.0)
+        assert reader.hours(since_hour=0) == ()
+
+
+def test_a_file_of_the_product_before_is_brought_up_to_date_with_all_that_it_knew(old: Path) -> None:
+    with closing(open_reader(old)) as reader, closing(open_store(old)) as store:
+        store.write(Batch(hours=[an_hour(7)], registrations=[replace(OLD_REGISTRATION, client="c/1")]))
+
+        assert store.tunnels() == (OLD_TUNNEL,)
+        assert store.last_sweep() == Sweep(pid=2, swept_at=3.0, every_s=20.0)
+        assert [day.watched_s for day in store.uptime(OFFICE, PORT, since_day="2023-11-14")] == [2.0]
+        assert [one.client for one in reader.registrations()] == ["c/1"], "who reads it meanwhile sees what is new"
+        assert reader.hours(since_hour=0) == (an_hour(7),)
 
 
 def test_a_file_of_a_newer_product_is_refused_and_left_as_it_is(path: Path) -> None:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from checker.config import Layout, home_layout
 from checker.control import Aim, Outcome, Verb
@@ -15,9 +16,10 @@ from checker.model import Event, EventKind, Forward, Node, NodeName, Port, Proce
 from checker.nodefile import node_toml
 from checker.store import Batch, Sweep, open_store
 from reversi_tui.app import Console
+from reversi_tui.changes import Changes
+from reversi_tui.preferences import Preferences
 from reversi_tui.rows import Daemon
 from reversi_tui.setting import Setting
-from reversi_tui.view import View
 
 NOW = 1_760_000_000.0
 EVERY_S = 20.0
@@ -123,7 +125,15 @@ def open_acts(*, read_only: bool = False) -> FakeActs:
     return acts
 
 
-def console(layout: Layout, acts: FakeActs | None = None, *, view: View | None = None, daemon: Daemon = Daemon.RUNNING) -> Console:
-    """The app over that home, its clock held."""
-    setting = Setting(layout=layout, acts=acts or open_acts(), ping=lambda: daemon, every_s=EVERY_S, now=lambda: NOW)
-    return Console(setting, view or View())
+def setting(layout: Layout, acts: FakeActs | None = None, *, daemon: Daemon = Daemon.RUNNING, **preferences: Any) -> Setting:
+    """That home, its clock and its disk held."""
+    acts = acts or open_acts()
+    return Setting(
+        layout=layout, acts=acts, changes=Changes(layout=layout, read_only=acts.read_only), ping=lambda: daemon, every_s=EVERY_S,
+        now=lambda: NOW, free_bytes=lambda _: 12_000_000_000, preferences=Preferences(**preferences),
+    )  # fmt: skip
+
+
+def console(layout: Layout, acts: FakeActs | None = None, *, daemon: Daemon = Daemon.RUNNING, **preferences: Any) -> Console:
+    """The app over that home."""
+    return Console(setting(layout, acts, daemon=daemon, **preferences))

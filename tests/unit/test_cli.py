@@ -22,7 +22,7 @@ from checker.commands import aims_for, followed
 from checker.config import Layout, home_layout
 from checker.control import DaemonAbsent
 from checker.keys import GateCommand
-from checker.model import CheckerError, Event, EventKind, InvalidValue, Port, ProcessId, Status, Tunnel
+from checker.model import CheckerError, Event, EventKind, InvalidValue, NodeName, Port, ProcessId, Registration, Status, Tunnel
 from checker.registry import UnknownNode, add, locked, read_registry
 from checker.store import Batch, StateMissing, Sweep, open_store
 from tests.programs import require
@@ -282,9 +282,21 @@ def test_nodes_are_listed_and_shown(checker: Run, office: Layout) -> None:
         ],
     }
     assert listed == {"schema": 1, "nodes": [expected], "unregistered": []}
-    assert shown == {"schema": 1, "node": expected}
+    assert shown == {"schema": 1, "node": {**expected, "client": None}}
     assert checker("node", "list")[1] == "NODE    PORT   TARGET        EXPECT  KEY\noffice  20010  127.0.0.1:22  open    valid\n"
     assert "forward   20010 -> 127.0.0.1:22, expecting open\n" in checker("node", "show", "office")[1]
+
+
+def test_a_node_is_shown_with_what_its_newest_connection_calls_itself(checker: Run, office: Layout) -> None:
+    made = [
+        Registration(node=NodeName(name), instance="i", session=ProcessId(pid=9, start_ticks=at), peer="", registered_at=at, client=client)
+        for name, at, client in (("office", 1, "old/1"), ("office", 2, "new/2"), ("other", 3, "other/3"))
+    ]
+    with closing(open_store(office.state)) as store:
+        store.write(Batch(registrations=made))
+
+    assert "client    new/2\n" in checker("node", "show", "office")[1]
+    assert json.loads(checker("node", "show", "office", "--json")[1])["node"]["client"] == "new/2"
 
 
 def test_the_log_is_one_document_or_a_line_an_event(checker: Run, office: Layout) -> None:

@@ -38,6 +38,7 @@ from checker.edits import renamed
 from checker.keys import GateCommand
 from checker.model import CheckerError, EventKind, NodeName, Port, Status
 from checker.registry import add, change, locked, read_registry
+from checker.registry_copy import copied_nodes
 from checker.store import open_reader
 from checker.wire import Asked, encode_asked
 from tests.strategies import OFFICE, PORT, SESSION, free_port, node, public_key
@@ -344,3 +345,14 @@ def test_an_outcome_arrives() -> None:
 def test_what_is_no_aim_raises(table: object, error: type[Exception]) -> None:
     with pytest.raises(error):
         aim_from(table)
+
+
+def test_the_daemon_keeps_a_copy_of_the_registry_that_follows_each_change(layout: Layout, daemon: subprocess.Popen[str]) -> None:
+    wait_until(lambda: copied_nodes(layout) is not None)
+
+    path = layout.nodes / "office.toml"
+    path.write_text(path.read_text() + "# a word by hand\n")
+    assert copied_nodes(layout) is None
+
+    wait_until(lambda: copied_nodes(layout) == dict(read_registry(layout.nodes).nodes))
+    assert (layout.run / "_registry").stat().st_mode & 0o777 == 0o600  # as the home, which is closed to others

@@ -17,6 +17,7 @@ from checker.judge import (
     Observation,
     Owner,
     Recheck,
+    by_hour,
     judge,
     lost,
     owner_of,
@@ -29,6 +30,7 @@ from checker.model import (
     Answer,
     Closed,
     Flaps,
+    Hour,
     Listener,
     NoListener,
     Policy,
@@ -40,6 +42,7 @@ from checker.model import (
     Status,
     StayedOpen,
     Tunnel,
+    Watched,
 )
 from tests.strategies import FORWARD, NOW, OFFICE, PORT, SESSION, flaps, instants, maybe_sessions, tunnels
 
@@ -334,3 +337,57 @@ def test_the_time_that_was_watched(before: Status, after: Status, gap_s: float, 
 
 def test_a_first_probe_watched_nothing() -> None:
     assert watched(replace(tunnel(), probed_at=None), tunnel(), POLICY, "2024-01-02").watched_s == 0
+
+
+EDGE = 472222 * 3600.0
+"""Where one hour ends and the next begins, Unix seconds."""
+
+
+def hour(number: int, up_s: float, watched_s: float) -> Hour:
+    return Hour(node=OFFICE, port=PORT, hour=number, up_s=up_s, watched_s=watched_s)
+
+
+@pytest.mark.parametrize(
+    ("ended", "gap_s", "up_s", "told"),
+    [
+        pytest.param(EDGE + 30, 20.0, 20.0, (hour(472222, 20.0, 20.0),), id="within an hour, up"),
+        pytest.param(EDGE + 30, 20.0, 0.0, (hour(472222, 0.0, 20.0),), id="within an hour, down"),
+        pytest.param(EDGE + 5, 20.0, 20.0, (hour(472221, 15.0, 15.0), hour(472222, 5.0, 5.0)), id="across the edge, up"),
+        pytest.param(EDGE + 5, 20.0, 0.0, (hour(472221, 0.0, 15.0), hour(472222, 0.0, 5.0)), id="across the edge, down"),
+        pytest.param(EDGE, 20.0, 20.0, (hour(472221, 20.0, 20.0),), id="up to the edge"),
+        pytest.param(EDGE + 20, 20.0, 20.0, (hour(472222, 20.0, 20.0),), id="from the edge"),
+        pytest.param(EDGE + 5, 0.0, 0.0, (), id="nobody watched"),
+    ],
+)
+def test_the_time_that_was_watched_is_told_to_the_hours_that_it_lies_in(
+    ended: float, gap_s: float, up_s: float, told: tuple[Hour, ...]
+) -> None:
+    assert by_hour(replace(tunnel(), probed_at=ended), Watched(day="2023-11-14", up_s=up_s, watched_s=gap_s)) == told
+
+
+def test_a_forward_that_was_never_probed_was_watched_in_no_hour() -> None:
+    assert by_hour(replace(tunnel(), probed_at=None), Watched(day="2023-11-14", up_s=0.0, watched_s=0.0)) == ()
+
+
+@pytest.mark.parametrize(
+    ("reply", "answer"),
+    [
+        pytest.param(GOOD, "SSH-2.0-dropbear\\x0d\\x0a", id="up"),
+        pytest.param(BAD, "220 mail\\x0d\\x0a", id="wrong"),
+        pytest.param(Answer(expected=False, text=b"a" * 300), "a" * 256, id="long"),
+        pytest.param(Answer(expected=False, text=b"\x1b" * 256), "\\x1b" * 64, id="escaped"),
+        pytest.param(Silent(), "", id="silent"),
+        pytest.param(StayedOpen(), "", id="open"),
+    ],
+)
+def test_what_the_probe_heard_is_kept_in_a_form_that_can_be_shown(reply: Reply, answer: str) -> None:
+    found = judged(seen(reply), replace(tunnel(), answer="of the probe before"))
+
+    assert found.tunnel.answer == answer
+
+
+def test_what_a_connection_carried_is_none_of_the_next_ones() -> None:
+    before = replace(tunnel(), session=SESSION, bytes_total=1000)
+
+    assert judged(seen(GOOD), before).tunnel.bytes_total == 1000
+    assert judged(seen(GOOD, session=OTHER), before).tunnel.bytes_total is None

@@ -15,9 +15,8 @@ import pytest
 
 from checker.config import Layout, home_layout
 from checker.holders import read_process
-from checker.judge import Watched
 from checker.ledger import EVENTS_HELD, Ledger
-from checker.model import EventKind, Flaps, NodeName, Port, ProcessId, Registration, Status, Tunnel
+from checker.model import EventKind, Flaps, Hour, NodeName, Port, ProcessId, Registration, Status, Tunnel, Watched
 from checker.store import Batch, StateFile, Sweep, open_store
 from tests.strategies import FORWARD, NOW, OFFICE, PORT
 
@@ -60,6 +59,7 @@ def fill(ledger: Ledger) -> None:
     ledger.ended.append(registration(DEAD))
     ledger.tell(EventKind.KILL, "told", node=OFFICE, port=PORT)
     ledger.uptime.append((OFFICE, PORT, Watched(day="2023-11-14", up_s=1.0, watched_s=2.0)))
+    ledger.hours.append(Hour(node=OFFICE, port=PORT, hour=472222, up_s=1.0, watched_s=2.0))
     ledger.sweep = Sweep(pid=2, swept_at=NOW, every_s=20.0)
 
 
@@ -206,6 +206,7 @@ async def test_a_renamed_node_keeps_what_is_known_and_what_waits_to_be_written(l
     assert set(store.flaps()) == {lobby}
     assert [day.watched_s for day in store.uptime(lobby, PORT, since_day="2023-01-01")] == [4.0]
     assert store.uptime(OFFICE, PORT, since_day="2023-01-01") == ()
+    assert [(hour.node, hour.watched_s) for hour in store.hours(since_hour=0)] == [(lobby, 4.0)]
 
 
 def test_a_forward_that_was_never_seen_is_unknown(ledger: Ledger) -> None:

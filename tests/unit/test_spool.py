@@ -123,6 +123,13 @@ def test_a_line_that_is_not_as_we_write_it_is_dropped_and_the_others_kept(tmp_pa
     assert list(found.registrations) == []
 
 
+def test_the_word_of_the_client_arrives_and_may_be_missing(tmp_path: Path) -> None:
+    lines = [json.dumps({"registration": row}) for row in (REGISTRATION, {**REGISTRATION, "client": "bundle-1/dropbear-2\x1b"})]
+    (tmp_path / FILE).write_text("\n".join(lines) + "\n")
+
+    assert [one.client for one in collect(tmp_path, os.geteuid()).registrations] == ["", "bundle-1/dropbear-2\\x1b"]
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5), lambda inner: st.lists(inner, max_size=2), max_leaves=4
 )

@@ -49,7 +49,7 @@ async def test_an_sshd_that_ends_at_once_failed(monkeypatch: pytest.MonkeyPatch,
     program = tmp_path / "sshd"
     program.write_text("#!/bin/sh\nexit 7\n")
     program.chmod(0o755)
-    monkeypatch.setattr(sshd, "SSHD_PLACES", str(tmp_path))
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
 
     with pytest.raises(SshdFailed, match="sshd does not run: it ended with status 7"):
         await start_sshd(layout, user="x", listen="127.0.0.1", port=free_port("127.0.0.1"))
@@ -59,7 +59,7 @@ async def test_an_sshd_that_never_answers_failed(monkeypatch: pytest.MonkeyPatch
     program = tmp_path / "sshd"
     program.write_text("#!/bin/sh\nexec sleep 60\n")
     program.chmod(0o755)
-    monkeypatch.setattr(sshd, "SSHD_PLACES", str(tmp_path))
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     monkeypatch.setattr(sshd, "ANSWERS_WITHIN_S", 0.3)
     port = free_port("127.0.0.1")
 

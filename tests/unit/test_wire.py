@@ -33,12 +33,13 @@ from tests.strategies import names
 
 ports = st.integers(1, 65535)
 instances = st.from_regex(r"[A-Za-z0-9._-]{1,64}", fullmatch=True)
+clients = st.just("") | st.from_regex(r"[A-Za-z0-9._/+-]{1,64}", fullmatch=True)
 words = st.lists(st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=9), max_size=5).map(" ".join)
 requests = st.one_of(
     st.builds(Check, st.lists(ports, max_size=8).map(tuple)),
     st.builds(OldCheck, names, ports, words),
     st.builds(Claim, instances),
-    st.builds(Hold, instances),
+    st.builds(Hold, instances, clients),
     st.builds(Version),
 )
 
@@ -72,6 +73,7 @@ def test_any_text_is_a_request_or_malformed(text: str) -> None:
         pytest.param("office 20010 SSH-2.0 dropbear", OldCheck("office", 20010, "SSH-2.0 dropbear"), id="the original's expected text"),
         pytest.param("claim a.B_c-9", Claim("a.B_c-9"), id="claim"),
         pytest.param("hold x", Hold("x"), id="hold"),
+        pytest.param("hold x a-1.0+b/c_2", Hold("x", "a-1.0+b/c_2"), id="hold by a client with a name"),
         pytest.param("version", Version(), id="version"),
     ],
 )
@@ -93,6 +95,9 @@ def test_each_request_is_understood(text: str, expected: Request) -> None:
         pytest.param("claim a b", id="claim with two"),
         pytest.param("claim " + "x" * 65, id="long instance"),
         pytest.param("hold a/b", id="slash in instance"),
+        pytest.param("hold a b c", id="hold with three words"),
+        pytest.param("hold a " + "x" * 65, id="long client"),
+        pytest.param("hold a b;c", id="client with a letter of the shell's"),
         pytest.param("version x", id="version with more"),
         pytest.param("Office 20010", id="capital in name"),
         pytest.param("../etc 22", id="path in name"),

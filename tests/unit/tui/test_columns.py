@@ -1,17 +1,29 @@
 from __future__ import annotations
 
-import pytest
+from dataclasses import replace
 
-from checker.model import Status
-from reversi_tui.columns import BY_ID, COLUMNS, SYMBOLS, UnknownColumn, column_named, cut, fitted
-from reversi_tui.rows import Moment, Row, age_text
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from checker.model import NodeName, Port, Status, Unregistered, parse_expect
+from reversi_tui.cells import bytes_text
+from reversi_tui.columns import BY_ID, COLUMNS, DEFAULTS, SYMBOLS, UnknownColumn, column_named, cut, fitted
+from reversi_tui.rows import Known, Moment, Row, age_text
 from tests.tui.states import NOW, forward, tunnel
 
 MOMENT = Moment(now=NOW, every_s=20.0)
 
 
-def row(status: Status = Status.UP, *, pid: int | None = 4000, detail: str = "SSH-2.0") -> Row:
-    return Row(forward=forward("attic", 20010), seen=tunnel("attic", 20010, status, pid=pid, detail=detail))
+def row(status: Status = Status.UP, *, pid: int | None = 4000, detail: str = "SSH-2.0", port: int = 20010) -> Row:
+    seen = replace(tunnel("attic", port, status, pid=pid, detail=detail), kills=3, bytes_total=1_240_000_000)
+    known = Known(instance="brave-otter", client="reversi-client/1.0", flaps=2, hours=(0.0, 1.0))
+    return Row(forward=forward("attic", port), seen=seen, known=known)
+
+
+def folded(*statuses: Status) -> Row:
+    members = tuple(row(status, port=20010 + place) for place, status in enumerate(statuses))
+    return replace(members[0], seen=replace(members[0].seen, port=Port(0)), members=members)
 
 
 @pytest.mark.parametrize(
@@ -44,6 +56,13 @@ def test_ages_are_coarse(seconds: float, text: str) -> None:
         pytest.param("pid", "4000", id="pid"),
         pytest.param("peer", "203.0.113.7:40022", id="peer"),
         pytest.param("since", "2h", id="since"),
+        pytest.param("expect", "banner:SSH-2.0", id="expect"),
+        pytest.param("instance", "brave-otter", id="instance"),
+        pytest.param("client", "reversi-client/1.0", id="client"),
+        pytest.param("flaps", "2", id="flaps"),
+        pytest.param("kills", "3", id="kills"),
+        pytest.param("bytes", "1.2G", id="bytes"),
+        pytest.param("day", "·" * 22 + "×█", id="day"),
     ],
 )
 def test_each_column_says_what_was_seen(column: str, text: str) -> None:
@@ -69,6 +88,71 @@ def test_every_status_has_a_symbol_of_its_own() -> None:
     assert len(set(SYMBOLS.values())) == len(Status)
 
 
+@pytest.mark.parametrize(
+    ("column", "text"),
+    [
+        pytest.param("port", "3 ports", id="port"),
+        pytest.param("target", "...", id="target"),
+        pytest.param("expect", "", id="expect"),
+        pytest.param("answer", "1 hung 2 up", id="answer"),
+        pytest.param("kills", "9", id="kills"),
+        pytest.param("bytes", "1.2G", id="bytes of the one connection"),
+    ],
+)
+def test_folded_rows_are_told_together(column: str, text: str) -> None:
+    assert BY_ID[column].text(folded(Status.UP, Status.HUNG, Status.UP), MOMENT) == text
+
+
+@pytest.mark.parametrize(
+    ("status", "text"), [pytest.param(Status.DOWN, "- disabled", id="down"), pytest.param(Status.UP, "• up", id="still there")]
+)
+def test_why_a_node_may_not_listen_stands_where_nobody_does(status: Status, text: str) -> None:
+    assert BY_ID["status"].text(replace(row(status), barred="disabled"), MOMENT) == text
+
+
+def test_a_node_that_the_registry_does_not_know_is_marked() -> None:
+    found = Unregistered(node=NodeName("stray"), port=Port(20099), expect=parse_expect("http"), first_at=NOW, last_at=NOW)
+    stray = Row(forward=found.forward, seen=tunnel("stray", 20099), unregistered=True)
+
+    assert BY_ID["node"].text(stray, MOMENT) == "stray*"
+    assert BY_ID["target"].text(stray, MOMENT) == "unregistered"
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        pytest.param(None, "", id="not known"),
+        pytest.param(0, "0", id="none"),
+        pytest.param(999, "999", id="under a thousand"),
+        pytest.param(1000, "1.0k", id="a thousand"),
+        pytest.param(9_960, "10k", id="ten thousand"),
+        pytest.param(999_600, "1.0M", id="rounded to the next unit"),
+        pytest.param(123_000_000, "123M", id="millions"),
+        pytest.param(5e15, "5P", id="more than anyone has"),
+    ],
+)
+def test_sizes_are_short(count: float | None, text: str) -> None:
+    assert bytes_text(count) == text
+
+
+def test_ages_are_numbers_of_seconds_for_a_filter() -> None:
+    assert {c.id: c.number(row(), MOMENT) for c in COLUMNS if c.number} == {
+        "port": 20010, "probe": 5.0, "day": 50.0, "latency": 42.0, "pid": 4000, "since": 7200.0, "flaps": 2, "kills": 3,
+        "bytes": 1_240_000_000,
+    }  # fmt: skip
+
+
+@given(st.text(min_size=1))
+def test_no_text_of_a_device_gets_into_a_cell_as_it_is(text: str) -> None:
+    seen = replace(tunnel("attic", 20010, detail=text), peer=text, node=NodeName(text))
+    known = Known(instance=text, client=text)
+    hostile = Row(forward=replace(forward("attic", 20010), expect=parse_expect(f"banner:a{text}")), seen=seen, known=known)
+
+    for column in COLUMNS:
+        if column.id not in ("day", "status"):
+            assert all(" " <= letter <= "~" for letter in column.text(hostile, MOMENT)), column.id
+
+
 def test_text_from_a_device_is_escaped() -> None:
     hostile = row(detail="\x1b]0;owned\x07[bold]x[/]\u202e")
 
@@ -82,20 +166,52 @@ def test_latency_sorts_by_number_and_status_worst_first() -> None:
     assert BY_ID["status"].sort_value(row(Status.HUNG)) < BY_ID["status"].sort_value(row(Status.UP))  # type: ignore[operator]
 
 
+def ids(width: int, *, chosen: tuple[str, ...] = (), wide: bool = False) -> list[str]:
+    return [place.column.id for place in fitted(width, chosen=chosen, wide=wide)]
+
+
+@pytest.mark.parametrize("wide", [pytest.param(False, id="usual"), pytest.param(True, id="wide")])
 @pytest.mark.parametrize("width", [20, 40, 59, 60, 79, 80, 120, 200])
-def test_columns_fit_the_width_in_their_order(width: int) -> None:
-    places = fitted(width)
+def test_columns_fit_the_width_in_their_order(width: int, *, wide: bool) -> None:
+    places = fitted(width, wide=wide)
 
     assert sum(place.width + 1 for place in places) - 1 <= width
+    assert all(place.column.least <= place.width <= place.column.most for place in places)
     assert [place.column.id for place in places] == [c.id for c in COLUMNS if c.id in {place.column.id for place in places}]
 
 
 def test_a_terminal_of_60_keeps_what_an_operator_needs_most() -> None:
-    assert [place.column.id for place in fitted(59)] == ["node", "port", "status", "probe", "pid", "since"]
+    assert ids(59) == ["node", "port", "status", "probe", "pid", "since"]
 
 
-def test_a_wide_terminal_shows_every_column() -> None:
-    assert len(fitted(200)) == len(COLUMNS)
+def test_a_wide_terminal_shows_every_usual_column() -> None:
+    assert ids(200) == [column.id for column in DEFAULTS]
+
+
+def test_the_strip_comes_where_there_is_room() -> None:
+    assert "day" not in ids(100)
+    assert "day" in ids(110)
+
+
+def test_wide_columns_come_before_the_answer_and_in_a_small_terminal_too() -> None:
+    assert {"flaps", "kills", "bytes"} <= set(ids(59, wide=True))
+    assert {"flaps", "kills", "bytes", "client", "instance", "expect"} <= set(ids(180, wide=True))
+    assert "answer" not in ids(180, wide=True)
+    assert ids(240, wide=True) == [column.id for column in COLUMNS]
+
+
+def test_chosen_columns_keep_their_order_and_are_cut_off_at_the_right() -> None:
+    chosen = ("status", "peer", "node", "pid", "flaps")
+
+    assert ids(80, chosen=chosen) == list(chosen)
+    assert ids(40, chosen=chosen) == ["status", "peer", "node"]
+    assert ids(30, chosen=chosen) == ["status", "node"]
+    assert ids(9, chosen=chosen) == ["node"]
+    assert ids(80, chosen=("port", "pid")) == ["node", "port", "pid"]
+
+
+def test_wide_ones_come_behind_the_chosen() -> None:
+    assert ids(240, chosen=("kills", "node"), wide=True) == ["kills", "node", "flaps", "bytes", "client", "instance", "expect"]
 
 
 def test_short_names_leave_their_room_to_others() -> None:

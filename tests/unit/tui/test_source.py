@@ -11,11 +11,11 @@ from checker.model import NodeName, Status
 from checker.store import Batch
 from reversi_tui.rows import Daemon, Report
 from reversi_tui.source import Source
-from tests.tui.states import FORWARDS, NOW, SEEN, demo_home, forward, register, sweep, tunnel, write
+from tests.tui.states import FORWARDS, NOW, SEEN, demo_home, forward, register, setting, sweep, tunnel, write
 
 
 def source(layout: Layout, daemon: Daemon = Daemon.RUNNING) -> Source:
-    return Source(layout, lambda: daemon, now=lambda: NOW)
+    return Source(setting(layout, daemon=daemon))
 
 
 def impatient(made: Source) -> Source:

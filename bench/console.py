@@ -1,0 +1,221 @@
+"""The console over 100, 1,000 and 5,000 rows, side by side with the same table on Textual's own DataTable.
+
+Both read one state file, which a third process writes, in terminals of the same size. Neither is at work while the other's keys are
+timed. A key is pressed while sweeps go on, as it is on a gateway.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import subprocess
+import sys
+import time
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.console_figures import Measured, Wide, once_figure, size_figures, wide_figure
+from bench.console_home import make_home, names
+from bench.console_keys import all_keys, answered, paged
+from bench.console_plan import Plan
+from bench.console_pty import Answer, Spell, Terminal, terminal, watch
+from bench.cpu import memory_of
+from bench.figures import Figure
+from bench.setting import Scale
+from checker.model import Status
+from demo.processes import DemoFailed, end_all, environment, program, tied
+from demo.stage import temporary_home
+
+WIDE = (200, 50)
+SEEN_ROW = 3
+"""The row that changes: one that is on the first page of any terminal."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One size of the table."""
+
+    home: Path
+    rows: int
+    env: Mapping[str, str]
+
+    @property
+    def commands(self) -> tuple[list[str], list[str]]:
+        """The console, and what stands beside it."""
+        home = str(self.home)
+        return [program("reversi-tui"), "--home", home], [sys.executable, "-m", "bench.datatable_app", home]
+
+
+class Writer:
+    """The process that writes the state file."""
+
+    def __init__(self, process: Process) -> None:
+        self.process = process
+
+    async def tell(self, line: str) -> None:
+        """Raises DemoFailed."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(f"{line}\n".encode())
+        if await self.process.stdout.readline() != b"done\n":
+            raise DemoFailed(f"the writer of the state file could not {line}")
+
+
+@contextlib.asynccontextmanager
+async def writer(setting: Setting) -> AsyncIterator[Writer]:
+    argv = tied([sys.executable, "-m", "bench.console_writer", str(setting.home)], signal.SIGKILL)
+    process = await asyncio.create_subprocess_exec(*argv, stdin=PIPE, stdout=PIPE, env=setting.env, start_new_session=True)
+    try:
+        yield Writer(process)
+    finally:
+        await end_all([process])
+
+
+@contextlib.asynccontextmanager
+async def gateway_of(rows: int) -> AsyncIterator[Setting]:
+    """A directory with so many nodes; it is gone afterwards, and with it all that the programs remember."""
+    with temporary_home() as folder:
+        home = folder / "gateway"
+        kept = {name: value for name, value in environment(folder).items() if not name.startswith(("TEXTUAL_", "NO_COLOR", "COLORTERM"))}
+        env = kept | {
+            "TERM": "xterm-256color", "TEXTUAL_ANIMATIONS": "none",
+            "XDG_STATE_HOME": str(folder / "state"), "XDG_CONFIG_HOME": str(folder / "config"),
+        }  # fmt: skip
+        await asyncio.to_thread(make_home, home, rows, time.time())
+        yield Setting(home=home, rows=rows, env=env)
+
+
+async def first_rows(opened: Terminal, setting: Setting) -> float:
+    return await opened.until(names(setting.rows)[0].encode())
+
+
+async def starts(setting: Setting, argv: list[str], count: int) -> list[float]:
+    """Seconds to the first row, each time anew."""
+    found = []
+    for _ in range(count):
+        async with terminal(argv, setting.env) as opened:
+            found.append(await first_rows(opened, setting))
+    return found
+
+
+async def changed_rows(opened: Terminal, setting: Setting, told: Writer, count: int) -> tuple[Answer, ...]:
+    """One row in sight becomes another, and again."""
+    node = names(setting.rows)[SEEN_ROW]
+    answers = []
+    for number in range(count):
+        status = Status.REFUSED if number % 2 else Status.WRONG
+        answers.append(await opened.answer(lambda status=status: told.tell(f"one {node} {status}")))  # type: ignore[misc]
+    return answered(answers, "a row changed")
+
+
+async def steady(opened: list[Terminal], told: Writer, mode: str, seconds: float) -> list[Spell]:
+    """What both do while this goes on."""
+    await told.tell(mode)
+    async with asyncio.TaskGroup() as group:
+        for one in opened:
+            group.create_task(one.settled(), name="settle")
+    return await watch(opened, seconds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """A program that shows all of the table."""
+
+    terminal: Terminal
+    first_rows_s: list[float]
+    settled_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pressed:
+    """What came of each key, and of a row that changed."""
+
+    changed: tuple[Answer, ...]
+    keys: Mapping[str, tuple[Answer, ...]]
+
+
+async def start(setting: Setting, argv: list[str], plan: Plan, stack: contextlib.AsyncExitStack) -> Started:
+    """As often as planned; the last one stays."""
+    earlier = await starts(setting, argv, plan.starts_at(setting.rows) - 1)
+    opened = await stack.enter_async_context(terminal(argv, setting.env))
+    found = [*earlier, await first_rows(opened, setting)]
+    return Started(terminal=opened, first_rows_s=found, settled_s=await opened.settled())
+
+
+async def pressed(one: Terminal, other: Terminal, setting: Setting, told: Writer, plan: Plan) -> Pressed:
+    with other.held():
+        await one.settled()
+        presses = plan.presses_at(setting.rows)
+        changed = await changed_rows(one, setting, told, max(2, presses // 5))
+        return Pressed(changed=changed, keys=await all_keys(one, presses, plan.letters_at(setting.rows)))
+
+
+async def measure(setting: Setting, plan: Plan) -> tuple[Measured, Measured]:
+    """The console, and what stands beside it."""
+    is_last = plan.is_last(setting.rows)
+    async with contextlib.AsyncExitStack() as stack:
+        told = await stack.enter_async_context(writer(setting))
+        await told.tell("sweep")
+        both = [await start(setting, argv, plan, stack) for argv in setting.commands]
+        opened = [one.terminal for one in both]
+        rest = await steady(opened, told, "rest", plan.watch_s) if is_last else None
+        swept = await steady(opened, told, "sweep", plan.watch_s)
+        await told.tell("change")
+        busy = await watch(opened, plan.watch_s if is_last else plan.watch_s / 2)
+        memory = [memory_of(one.measured) for one in opened]
+        await told.tell("sweep")
+        keyed = [await pressed(one, other, setting, told, plan) for one, other in (opened, opened[::-1])]
+    console, beside = (
+        Measured(
+            first_rows_s=both[n].first_rows_s, settled_s=both[n].settled_s, rest=rest[n] if rest else None, swept=swept[n],
+            busy=busy[n], memory=memory[n], changed=keyed[n].changed, keys=keyed[n].keys,
+        ) for n in (0, 1)
+    )  # fmt: skip
+    return console, beside
+
+
+async def measure_wide(setting: Setting, plan: Plan) -> Wide:
+    """A page scrolled in a large terminal."""
+    found = []
+    for argv in setting.commands:
+        async with terminal(argv, setting.env, WIDE) as opened:
+            await first_rows(opened, setting)
+            await opened.settled()
+            found.append(await paged(opened, plan.presses // 3))
+    return Wide(console=found[0], beside=found[1])
+
+
+def run_ms(argv: list[str], env: Mapping[str, str]) -> float:
+    """Start to end of a command. Raises DemoFailed."""
+    began = time.monotonic()
+    done = subprocess.run(argv, env=env, check=False, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    if done.returncode not in (0, 1):  # 1: something is not up, as it is here
+        raise DemoFailed(f"{' '.join(argv)} failed: {done.stderr.decode(errors='replace')[-300:]}")
+    return (time.monotonic() - began) * 1000
+
+
+async def once(plan: Plan) -> Figure:
+    """`--once --json`, by turns with a Python that does nothing."""
+    shown: list[float] = []
+    nothing: list[float] = []
+    async with gateway_of(plan.once_nodes) as setting:
+        argv = [*setting.commands[0], "--once", "--json"]
+        for _ in range(plan.once_runs):
+            shown.append(await asyncio.to_thread(run_ms, argv, setting.env))
+            nothing.append(await asyncio.to_thread(run_ms, [sys.executable, "-c", "pass"], setting.env))
+    return once_figure(plan.once_nodes, shown, nothing)
+
+
+async def console(scale: Scale) -> list[Figure]:
+    """Every figure of the console."""
+    plan = scale.console
+    figures = []
+    for rows in plan.rows:
+        async with gateway_of(rows) as setting:
+            figures += size_figures(rows, *await measure(setting, plan))
+            if rows == plan.rows[-1]:
+                figures.append(wide_figure(rows, WIDE, await measure_wide(setting, plan)))
+    return [*figures, await once(plan)]

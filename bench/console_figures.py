@@ -1,0 +1,131 @@
+"""The console's figures as lines of the table, each beside the DataTable's and its target."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from bench.console_pty import Answer, Spell, high
+from bench.console_writer import CHANGES_A_SECOND
+from bench.cpu import Memory
+from bench.figures import Figure, times
+
+FIRST_ROWS_S = 1.0
+KEY_MS = 50.0
+ONE_ROW_BYTES = 1500
+IDLE_SHARE = 1.0
+ONCE_MS = 150.0
+SWEPT = "idle CPU, sweeps go on"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """One program at one size of the table, at 80x24."""
+
+    first_rows_s: Sequence[float]
+    settled_s: float
+    rest: Spell | None
+    """Nothing is written to the state file; None: it was not waited for."""
+    swept: Spell
+    """Sweeps go on and find everything as it was."""
+    busy: Spell
+    memory: Memory
+    changed: Sequence[Answer]
+    keys: Mapping[str, Sequence[Answer]]
+
+    @property
+    def idle(self) -> Spell:
+        return self.rest or self.swept
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wide:
+    """A page scrolled in a larger terminal."""
+
+    console: Sequence[Answer]
+    beside: Sequence[Answer]
+
+
+def painted_ms(answers: Sequence[Answer]) -> list[float]:
+    return [answer.painted_ms for answer in answers]
+
+
+def size_of(answers: Sequence[Answer]) -> float:
+    return statistics.median(answer.size for answer in answers)
+
+
+def first_text(one: Measured) -> str:
+    found = one.first_rows_s
+    return f"median {statistics.median(found):.2f} s, worst {max(found):.2f} s of {len(found)}; settled after {one.settled_s:.1f} s"
+
+
+def key_text(answers: Sequence[Answer]) -> str:
+    painted = painted_ms(answers)
+    begun = statistics.median(answer.first_ms for answer in answers)
+    return f"p50 {statistics.median(painted):.0f} ms, p95 {high(painted):.0f} ms of {len(painted)}; first byte p50 {begun:.0f} ms"
+
+
+def size_text(answers: Sequence[Answer]) -> str:
+    return f"{size_of(answers):,.0f} bytes"
+
+
+def busy_text(one: Measured) -> str:
+    return f"{one.busy.share:.1f} % of a core, {one.busy.size / one.busy.seconds:,.0f} bytes/s"
+
+
+def memory_text(one: Measured) -> str:
+    return f"RSS {one.memory.rss_mb:.0f} MB, PSS {one.memory.pss_mb:.0f} MB"
+
+
+def size_figures(rows: int, console: Measured, beside: Measured) -> list[Figure]:
+    """All of one size."""
+
+    def figure(
+        what: str, text: Callable[[Measured], str], value: Callable[[Measured], float], target: str = "", *, met: bool | None = None
+    ) -> Figure:
+        compared = f"DataTable: {text(beside)}; {times(value(beside), value(console))}"
+        return Figure(what=f"console, {rows:,} rows: {what}", measured=text(console), beside=compared, target=target, met=met)
+
+    return [
+        figure("first rows", first_text, lambda one: statistics.median(one.first_rows_s), f"<= {FIRST_ROWS_S:g} s",
+               met=statistics.median(console.first_rows_s) <= FIRST_ROWS_S),
+        *(
+            figure(f"key to paint, {key}", lambda one, key=key: key_text(one.keys[key]),  # type: ignore[misc]
+                   lambda one, key=key: high(painted_ms(one.keys[key])), f"p95 <= {KEY_MS:g} ms",  # type: ignore[misc]
+                   met=high(painted_ms(answers)) <= KEY_MS)
+            for key, answers in console.keys.items()
+        ),
+        figure(f"bytes for nothing, {console.swept.seconds:.0f} s of sweeps", lambda one: f"{one.swept.size:,} bytes",
+               lambda one: one.swept.size, "0", met=console.swept.size == 0),
+        figure("bytes for one changed row", lambda one: size_text(one.changed), lambda one: size_of(one.changed),
+               f"<= {ONE_ROW_BYTES:,}", met=size_of(console.changed) <= ONE_ROW_BYTES),
+        *(
+            figure(f"bytes for {what}", lambda one, key=key: size_text(one.keys[key]),  # type: ignore[misc]
+                   lambda one, key=key: size_of(one.keys[key]))  # type: ignore[misc]
+            for what, key in (("a page scrolled", "page down"), ("a sort", "sort by the next column"))
+        ),
+        figure("idle CPU" if console.rest else SWEPT, lambda one: f"{one.idle.share:.1f} % of a core", lambda one: one.idle.share,
+               f"<= {IDLE_SHARE:g} %", met=console.idle.share <= IDLE_SHARE),
+        *(
+            [figure(SWEPT, lambda one: f"{one.swept.share:.1f} % of a core", lambda one: one.swept.share)] if console.rest else []
+        ),
+        figure(f"{CHANGES_A_SECOND} changes a second", busy_text, lambda one: one.busy.share),
+        figure("memory", memory_text, lambda one: one.memory.pss_mb),
+    ]  # fmt: skip
+
+
+def wide_figure(rows: int, size: tuple[int, int], wide: Wide) -> Figure:
+    return Figure(
+        what=f"console, {rows:,} rows: a page scrolled at {size[0]}x{size[1]}",
+        measured=f"{size_text(wide.console)}; {key_text(wide.console)}",
+        beside=f"DataTable: {size_text(wide.beside)}; {key_text(wide.beside)}; {times(size_of(wide.beside), size_of(wide.console))}",
+    )
+
+
+def once_figure(nodes: int, shown_ms: Sequence[float], nothing_ms: Sequence[float]) -> Figure:
+    shown, nothing = statistics.median(shown_ms), statistics.median(nothing_ms)
+    return Figure(
+        what=f"`--once --json`, {nodes:,} nodes", measured=f"median {shown:.0f} ms, worst {max(shown_ms):.0f} ms of {len(shown_ms)}",
+        beside=f"`python3 -c pass`: {nothing:.0f} ms; {times(shown, nothing)}", target=f"<= {ONCE_MS:g} ms", met=shown <= ONCE_MS,
+    )  # fmt: skip

@@ -1,0 +1,38 @@
+"""How much of the console is measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How much of each thing."""
+
+    rows: tuple[int, ...]
+    """Sizes of the table; the last one is measured at more length."""
+    starts: int
+    presses: int
+    """Of each key at the last size; half as many at the others."""
+    letters: int
+    """Of filters, as the presses; each may cost what stands beside the console a second."""
+    watch_s: float
+    """Of each steady state."""
+    once_nodes: int
+    once_runs: int
+
+    def is_last(self, rows: int) -> bool:
+        return rows == self.rows[-1]
+
+    def starts_at(self, rows: int) -> int:
+        return self.starts if self.is_last(rows) else 1
+
+    def presses_at(self, rows: int) -> int:
+        return self.presses if self.is_last(rows) else self.presses // 2
+
+    def letters_at(self, rows: int) -> int:
+        return self.letters if self.is_last(rows) else self.letters // 2
+
+
+FULL_PLAN = Plan(rows=(100, 1000, 5000), starts=3, presses=20, letters=12, watch_s=10.0, once_nodes=1000, once_runs=10)
+QUICK_PLAN = Plan(rows=(100,), starts=1, presses=4, letters=2, watch_s=1.0, once_nodes=100, once_runs=2)

@@ -1,0 +1,209 @@
+"""A program in a pseudo-terminal: what it writes is counted and timed, and keys are pressed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import pty
+import signal
+import statistics
+import struct
+import termios
+import time
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import psutil
+
+from bench.cpu import own_cpu_s
+from demo.processes import DemoFailed, end_all, send, tied
+
+WITHIN_S = 60.0
+ANSWER_WITHIN_S = 1.5
+QUIET_S = 0.08
+"""A paint has ended once nothing more came for so long."""
+SETTLED_S = 0.7
+AT_WORK = 0.4
+"""The share of a core above which a silent program is still busy with what it will show."""
+KEPT = 1 << 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What one key, or one change, brought to the screen."""
+
+    first_ms: float
+    painted_ms: float
+    size: int
+    """In bytes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spell:
+    """What a program did in a steady state."""
+
+    seconds: float
+    cpu_s: float
+    size: int
+    """Bytes written."""
+
+    @property
+    def share(self) -> float:
+        """Percent of a core."""
+        return self.cpu_s / self.seconds * 100
+
+
+class Terminal:
+    """The other end of a program's terminal."""
+
+    def __init__(self, master: int, process: Process, began: float) -> None:
+        self.master, self.process, self.began = master, process, began
+        self.measured = psutil.Process(process.pid)
+        self.size = 0
+        self.first_at = self.last_at = began
+        self.arrived = asyncio.Event()
+        self.kept = b""
+        self.gone = False
+
+    def take(self) -> None:
+        """Called whenever something came."""
+        now = time.monotonic()
+        try:
+            part = os.read(self.master, 1 << 16)
+        except OSError:
+            part = b""
+        if not part:
+            self.gone = True
+            asyncio.get_running_loop().remove_reader(self.master)
+        elif not self.arrived.is_set():
+            self.first_at = now
+        self.last_at = now
+        self.size += len(part)
+        self.kept = (self.kept + part)[-KEPT:]
+        self.arrived.set()
+
+    async def more(self, seconds: float) -> bool:
+        """Whether more came within that time. Raises DemoFailed."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self.arrived.wait()
+        except TimeoutError:
+            return False
+        self.expect_there()
+        self.arrived.clear()
+        return True
+
+    def expect_there(self) -> None:
+        """Raises DemoFailed."""
+        if self.gone:
+            raise DemoFailed(f"the program in the terminal ended; the last that it wrote: {self.kept[-1000:]!r}")
+
+    def cpu_s(self) -> float:
+        """What it has used so far. Raises DemoFailed."""
+        self.expect_there()
+        return own_cpu_s(self.measured)
+
+    async def until(self, words: bytes) -> float:
+        """When the words were written, in seconds after the start. Raises DemoFailed."""
+        while words not in self.kept:
+            if not await self.more(WITHIN_S):
+                raise DemoFailed(f"{words!r} did not come; the last that was written: {self.kept[-1000:]!r}")
+        return self.last_at - self.began
+
+    async def settled(self) -> float:
+        """When it last wrote, in seconds after the start; returns once it is silent and has nothing more to do."""
+        end = time.monotonic() + WITHIN_S
+        while time.monotonic() < end:
+            spent, size = self.cpu_s(), self.size
+            await asyncio.sleep(SETTLED_S)
+            if self.size == size and self.cpu_s() - spent < AT_WORK * SETTLED_S:
+                break
+        return self.last_at - self.began
+
+    async def goes_on(self, seconds: float) -> bool:
+        """Whether more came: it is waited for until the program was silent for so long, and did no work meanwhile."""
+        end = time.monotonic() + WITHIN_S
+        while time.monotonic() < end:
+            spent = self.cpu_s()
+            if await self.more(seconds):
+                return True
+            if self.cpu_s() - spent < AT_WORK * seconds:
+                return False
+        raise DemoFailed(f"the program was at work for {WITHIN_S:g} s and wrote nothing")
+
+    async def answer(self, act: Callable[[], Awaitable[None]]) -> Answer | None:
+        """What came of it; None where nothing did."""
+        self.arrived.clear()
+        size, began = self.size, time.monotonic()
+        await act()
+        if not await self.goes_on(ANSWER_WITHIN_S):
+            return None
+        first_at = self.first_at
+        while await self.goes_on(QUIET_S):
+            pass
+        return Answer(first_ms=(first_at - began) * 1000, painted_ms=(self.last_at - began) * 1000, size=self.size - size)
+
+    async def press(self, key: bytes) -> Answer | None:
+        async def act() -> None:
+            os.write(self.master, key)
+
+        return await self.answer(act)
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """It does nothing meanwhile, so that another can be measured alone."""
+        send(self.process, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            send(self.process, signal.SIGCONT)
+
+
+@contextlib.asynccontextmanager
+async def terminal(argv: Sequence[str], env: Mapping[str, str], size: tuple[int, int] = (80, 24)) -> AsyncIterator[Terminal]:
+    """The program in a terminal of so many columns and rows; it is gone afterwards."""
+    master, slave = pty.openpty()
+    loop = asyncio.get_running_loop()
+    try:
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
+        began = time.monotonic()
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *tied(argv, signal.SIGKILL), stdin=slave, stdout=slave, stderr=slave, env=env, start_new_session=True
+            )
+        finally:
+            os.close(slave)
+        try:
+            opened = Terminal(master, process, began)
+            loop.add_reader(master, opened.take)
+            yield opened
+        finally:
+            await end_all([process])
+            loop.remove_reader(master)
+    finally:
+        os.close(master)
+
+
+async def watch(terminals: Sequence[Terminal], seconds: float) -> list[Spell]:
+    """All of them, side by side."""
+    before = [(one.cpu_s(), one.size) for one in terminals]
+    began = time.monotonic()
+    await asyncio.sleep(seconds)
+    taken_s = time.monotonic() - began
+    return [
+        Spell(seconds=taken_s, cpu_s=one.cpu_s() - cpu_s, size=one.size - size)
+        for one, (cpu_s, size) in zip(terminals, before, strict=True)
+    ]
+
+
+def middle(values: Sequence[float]) -> float:
+    return statistics.median(values)
+
+
+def high(values: Sequence[float]) -> float:
+    """The 95th percentile: the least value that so many do not exceed."""
+    ordered = sorted(values)
+    return ordered[-(-95 * len(ordered) // 100) - 1]

@@ -1,0 +1,126 @@
+"""`python -m bench.console_writer HOME`: writes the state file as a daemon does, in a process of its own.
+
+It is told on stdin what goes on: `rest` (nothing), `sweep` (each forward is probed in turn, and found as it was), `change` (probes that
+find another latency, some another status), or `one NODE STATUS`, which is written at once. It answers each line with `done`.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import select
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from bench.console_home import EVERY_S
+from checker.config import home_layout
+from checker.daemon import FLUSH_EVERY_S, SWEPT_EVERY_S
+from checker.model import Event, EventKind, Status, Tunnel, Watched
+from checker.store import Batch, StateFile, Sweep, open_store
+
+CHANGES_A_SECOND = 170
+TURNS_EACH = 20
+"""One change in so many is of the status."""
+
+
+class Writer:
+    """The state file, and what goes on in it."""
+
+    def __init__(self, store: StateFile) -> None:
+        self.store = store
+        self.tunnels = list(store.tunnels())
+        self.random = random.Random(len(self.tunnels))
+        self.random.shuffle(self.tunnels)
+        self.mode = "rest"
+        self.next = 0
+        self.owed = 0.0
+        self.swept_at = 0.0
+
+    def begin(self, mode: str) -> None:
+        """Every forward has just been probed, so that none grows stale before its turn."""
+        self.mode, self.owed = mode, 0.0
+        if mode != "rest":
+            self.tunnels = [probed(tunnel, time.time()) for tunnel in self.tunnels]
+            self.write(self.tunnels, ())
+
+    def one(self, node: str, status: Status) -> None:
+        """A forward that is found in another status."""
+        place = next(place for place, tunnel in enumerate(self.tunnels) if tunnel.node == node)
+        self.tunnels[place] = replace(self.tunnels[place], status=status)
+        self.write([self.tunnels[place]], ())
+
+    def tick(self) -> None:
+        """What a daemon finds between one flush and the next."""
+        if self.mode == "rest":
+            return
+        rate = len(self.tunnels) / EVERY_S if self.mode == "sweep" else CHANGES_A_SECOND
+        self.owed += rate * FLUSH_EVERY_S
+        count, self.owed = int(self.owed), self.owed % 1
+        found, events = [], []
+        for _ in range(count):
+            before = self.tunnels[self.next]
+            after = probed(before, time.time()) if self.mode == "sweep" else self.changed(before)
+            if after.status is not before.status:
+                text = f"{before.status} -> {after.status}"
+                events.append(Event(at=time.time(), kind=EventKind.STATUS, text=text, node=after.node, port=after.port))
+            self.tunnels[self.next] = after
+            found.append(after)
+            self.next = (self.next + 1) % len(self.tunnels)
+        self.write(found, events)
+
+    def changed(self, tunnel: Tunnel) -> Tunnel:
+        after = replace(probed(tunnel, time.time()), latency_ms=self.random.uniform(20, 200))
+        if self.random.randrange(TURNS_EACH):
+            return after
+        return replace(after, status=Status.HUNG if tunnel.status is Status.UP else Status.UP)
+
+    def write(self, tunnels: Sequence[Tunnel], events: Sequence[Event]) -> None:
+        now = time.time()
+        day = time.strftime("%Y-%m-%d", time.gmtime(now))
+        uptime = [(t.node, t.port, Watched(day=day, up_s=EVERY_S * (t.status is Status.UP), watched_s=EVERY_S)) for t in tunnels]
+        sweep = None
+        if now - self.swept_at >= SWEPT_EVERY_S:
+            self.swept_at, sweep = now, Sweep(pid=1, swept_at=now, every_s=EVERY_S)
+        self.store.write(Batch(tunnels=tunnels, events=events, uptime=uptime, sweep=sweep))
+
+    def obey(self, line: str) -> None:
+        verb, *rest = line.split()
+        if verb == "one":
+            self.one(rest[0], Status(rest[1]))
+        else:
+            self.begin(verb)
+
+
+def probed(tunnel: Tunnel, now: float) -> Tunnel:
+    """Found as it was."""
+    return replace(tunnel, probed_at=now, checked_at=now)
+
+
+def serve(writer: Writer) -> None:
+    """Until stdin ends."""
+    due = time.monotonic()
+    while True:
+        if select.select([0], [], [], max(0.0, due - time.monotonic()))[0]:
+            line = os.read(0, 1 << 12).decode()
+            if not line:
+                return
+            writer.obey(line)
+            print("done", flush=True)
+        elif time.monotonic() >= due:
+            due = max(due + FLUSH_EVERY_S, time.monotonic())
+            writer.tick()
+
+
+def main() -> None:
+    store = open_store(home_layout(Path(sys.argv[1])).state)
+    try:
+        serve(Writer(store))
+    finally:
+        store.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+"""What command line and console do to nodes alike: planned, carried out under the registry's lock, and told to whom it concerns."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from checker.config import Config, Layout
+from checker.control import Aim, Control, Verb
+from checker.edits import describe, let_go
+from checker.keyfiles import KeyFiles
+from checker.model import CheckerError, ForwardRequest, Node, NodeName, Port
+from checker.publishing.publish import tell_haproxy
+from checker.registry import add, allot, change, conflict, gate_command, locked, read_registry, refuse_conflict
+from checker.sshd import make_host_key
+from checker.table import today
+
+Edit = Callable[[Node], Node]
+Note = Callable[[str], object]
+"""Takes what the operator should know besides: a tunnel that was ended, a warning."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A change to a node that stands in no other's way."""
+
+    before: Node
+    after: Node
+    changes: tuple[tuple[Port | None, str], ...]
+    """A clause each, with the port that it is about; empty: it is so already."""
+    aims: tuple[Aim, ...]
+    """What will be allowed no longer, and so be ended."""
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        return tuple(f"{self.after.name}{f':{port}' if port else ''}: {text}" for port, text in self.changes)
+
+
+def planned(layout: Layout, before: Node, edit: Edit) -> Plan:
+    """What the edit would do to the node. Raises what the edit does, and what `refuse_conflict` finds."""
+    after = edit(before)
+    aims = tuple(Aim(node=before.name, port=forward.port) for forward in let_go(before, after, today()))
+    refuse_conflict(layout, before.name, after)
+    return Plan(before=before, after=after, changes=describe(before, after), aims=aims)
+
+
+def carry_out(
+    layout: Layout, plan: Plan, note: Note, *, during: Callable[[Node], AbstractContextManager[object]] | None = None
+) -> None:
+    """Do what was planned, within what `during` puts around it, and end what is allowed no longer. Raises CheckerError."""
+    before, after = plan.before, plan.after
+    with locked(layout), during(after) if during else contextlib.nullcontext():
+        if read_registry(layout.nodes).nodes.get(before.name) != before:
+            raise CheckerError(f"node {before.name} was changed by somebody else meanwhile; look at it, and run this again")
+        change(layout, before.name, after, gate_command(layout), meanwhile=lambda: end_tunnels(layout, plan.aims, note))
+    tell(layout, after.name, plan.changes, note, renamed=[(before.name, after.name)] if before.name != after.name else [])
+
+
+def end_tunnels(layout: Layout, aims: Sequence[Aim], note: Note) -> None:
+    """End what holds these ports, and say what came of it. Raises CheckerError."""
+    for outcome in Control(layout=layout).act(Verb.KILL, aims) if aims else ():
+        note(f"{outcome.node}:{outcome.port}: {outcome.sentence}")
+
+
+def tell(
+    layout: Layout,
+    name: NodeName,
+    changes: Sequence[tuple[Port | None, str]],
+    note: Note,
+    *,
+    renamed: Sequence[tuple[NodeName, NodeName]] = (),
+) -> None:
+    """Have daemon, log and HAProxy told; a log that can not be written undoes nothing."""
+    trouble = Control(layout=layout).changed([(name, port, text) for port, text in changes], renamed)
+    if trouble:
+        note(f"reversi-checker: warning: it is done, and the log could not be told: {trouble}")
+    about_proxy = tell_haproxy(layout)
+    if about_proxy:
+        note(about_proxy)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A node as an admin asks for it."""
+
+    name: NodeName
+    requests: tuple[ForwardRequest, ...]
+    public: frozenset[int] = frozenset()
+    """Which of the requests may be bound to all of the gateway's addresses, by their place."""
+    deadline_s: float | None = None
+
+
+def register(layout: Layout, config: Config, wanted: Wanted, keys: KeyFiles, note: Note) -> tuple[Node, list[Path]]:
+    """Register a node and hand its files over; the node, and the files. Raises CheckerError."""
+    with locked(layout):
+        if layout.home is not None:
+            make_host_key(layout.host_key)
+        registry = read_registry(layout.nodes)
+        forwards = allot(registry, wanted.name, wanted.requests, config.policy.ports, deadline_s=wanted.deadline_s)
+        forwards = tuple(replace(forward, public=number in wanted.public) for number, forward in enumerate(forwards))
+        node = Node(name=wanted.name, public_key=keys.public, forwards=forwards, added_at=int(time.time()))
+        trouble = conflict(node, list(registry.nodes.values()))
+        if trouble is not None:
+            raise trouble
+        with keys.handed_over(node) as written:
+            add(layout, node, gate_command(layout))
+    changes = [(forward.port, f"added: to {forward.target}, expecting {forward.expect}") for forward in node.forwards]
+    tell(layout, node.name, changes, note)
+    return node, written

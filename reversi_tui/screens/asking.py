@@ -1,0 +1,46 @@
+"""A small dialog that asks for one line of text."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+from reversi_tui.widgets.line import Line
+
+
+class Ask(ModalScreen[str | None]):
+    """What was typed; None where the operator went back on it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "Cancel", id="ask.leave", tooltip="Leave it"),
+    ]
+
+    def __init__(self, title: str, text: str, value: str) -> None:
+        super().__init__()
+        self.heading, self.text, self.value = title, text, value
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Line(id="ask-title")
+            yield Static(Text(self.text), id="ask-text", markup=False)
+            yield Input(self.value, id="ask-field", compact=True, select_on_focus=False)
+            yield Static("enter goes on   esc leaves", markup=False, classes="quiet")
+
+    def on_mount(self) -> None:
+        self.query_one("#ask-title", Line).show(Text(self.heading, style="bold"))
+        field = self.query_one("#ask-field", Input)
+        field.cursor_blink = False
+        field.focus()
+
+    def on_input_submitted(self, submitted: Input.Submitted) -> None:
+        if submitted.value.strip():
+            _ = self.dismiss(submitted.value.strip())
+
+    def action_leave(self) -> None:
+        _ = self.dismiss(None)

@@ -1,0 +1,130 @@
+"""Choosing which columns the table shows, and in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.strip import Strip
+from textual.widgets import OptionList
+
+from reversi_tui.columns import BY_ID, COLUMNS, DEFAULTS
+from reversi_tui.widgets.line import Line
+
+DEFAULT_IDS = tuple(column.id for column in DEFAULTS)
+ALWAYS = "node"
+"""It says which row a row is: it may be moved, not left out."""
+HIGHLIGHTED = Style(reverse=True, bold=True)
+FRAME = 4
+"""Lines of a list's border, title and keys."""
+
+
+class Lister(OptionList):
+    """One line a choice, each text as text; the highlighted one is in reverse, so that it is seen without colour too."""
+
+    DEFAULT_CSS = """
+    Lister, Lister:focus { border: none; padding: 0; height: 1fr; background: transparent; background-tint: transparent; }
+    Lister { scrollbar-size-vertical: 1; text-wrap: nowrap; text-overflow: ellipsis; }
+    """
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        super().__init__(*map(Text, texts), markup=False, compact=True)
+
+    @property
+    def at(self) -> int:
+        return self.highlighted or 0
+
+    def on_mount(self) -> None:
+        self.styles.color = self.screen.styles.color
+
+    def render_line(self, y: int) -> Strip:
+        style = self.get_visual_style("option-list--option").rich_style
+        if self.scroll_offset.y + y == self.highlighted:
+            style += HIGHLIGHTED
+        return Strip([Segment(segment.text, (segment.style or Style()) + style) for segment in super().render_line(y)])
+
+
+class ColumnsChooser(ModalScreen[tuple[str, ...] | None]):
+    """The ids that are to be shown, in their order; empty for whatever fits; None where nothing was decided."""
+
+    DEFAULT_CSS = """
+    ColumnsChooser { align: center middle; background: transparent !important; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space", "pick", "Show", id="columns.toggle", tooltip="Show the column, or leave it out"),
+        Binding("shift+up,K", "move(-1)", "Up", id="columns.up", tooltip="Move the column to the left"),
+        Binding("shift+down,J", "move(1)", "Down", id="columns.down", tooltip="Move the column to the right"),
+        Binding("d", "default", "Default", id="columns.default", tooltip="Whatever fits, the most important first"),
+        Binding("enter", "keep", "Keep", id="columns.keep", tooltip="Show these columns", priority=True),
+        Binding("escape,q", "leave", "Leave", id="columns.leave", tooltip="Leave the columns as they are"),
+    ]
+
+    def __init__(self, chosen: tuple[str, ...]) -> None:
+        super().__init__()
+        self.chosen = chosen
+        shown = chosen or DEFAULT_IDS
+        self.ids = list(BY_ID) if not chosen else [*chosen, *(column.id for column in COLUMNS if column.id not in chosen)]
+        self.shown = {ALWAYS, *shown}
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="sheet") as box:
+            box.styles.max_width, box.styles.max_height = 64, len(COLUMNS) + FRAME
+            yield Line(id="chooser-title")
+            yield Lister(map(self.text_of, self.ids))
+            yield Line(id="chooser-keys")
+
+    def on_mount(self) -> None:
+        self.query_one("#chooser-title", Line).show(Text("Columns, from left to right", style="bold"))
+        self.query_one("#chooser-keys", Line).show(Text("space show  K J move  d default  enter keep  esc leave"))
+        self.list.highlighted = 0
+        self.list.focus()
+
+    @property
+    def list(self) -> Lister:
+        return self.query_one(Lister)
+
+    @property
+    def answer(self) -> tuple[str, ...]:
+        """The ids that are shown, in their order; empty where that is the default."""
+        ids = tuple(name for name in self.ids if name in self.shown)
+        return () if ids == DEFAULT_IDS else ids
+
+    def text_of(self, name: str) -> str:
+        return f"[{'x' if name in self.shown else ' '}] {name:<9} {BY_ID[name].tip}"
+
+    def renew(self, at: int) -> None:
+        for place, name in enumerate(self.ids):
+            self.list.replace_option_prompt_at_index(place, Text(self.text_of(name)))
+        self.list.highlighted = at
+
+    def action_pick(self) -> None:
+        name = self.ids[self.list.at]
+        if name != ALWAYS:
+            self.shown ^= {name}
+        self.renew(self.list.at)
+
+    def on_option_list_option_selected(self, _: OptionList.OptionSelected) -> None:
+        self.action_pick()
+
+    def action_move(self, step: int) -> None:
+        at = self.list.at
+        to = max(0, min(at + step, len(self.ids) - 1))
+        self.ids.insert(to, self.ids.pop(at))
+        self.renew(to)
+
+    def action_default(self) -> None:
+        self.ids, self.shown = list(BY_ID), set(DEFAULT_IDS)
+        self.renew(0)
+
+    def action_keep(self) -> None:
+        _ = self.dismiss(self.answer)
+
+    def action_leave(self) -> None:
+        _ = self.dismiss(None)

@@ -1,0 +1,158 @@
+"""What the keys do beside kill, reset and probe: nodes added, barred and built for, and the operator's own commands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from checker.config import load_config
+from checker.model import CheckerError, NodeName
+from checker.registry import read_registry
+from reversi_tui.acts import Deed, named, no_longer, several
+from reversi_tui.changes import Changed
+from reversi_tui.commands import Ran, run
+from reversi_tui.lent import run_on_terminal
+from reversi_tui.newnode import checked
+from reversi_tui.preferences import Command, expanded
+from reversi_tui.rows import Row
+from reversi_tui.screens.adding import Adding
+from reversi_tui.screens.asking import Ask
+from reversi_tui.screens.confirm import Confirm
+from reversi_tui.screens.output import Output
+from reversi_tui.screens.picking import Choose
+from reversi_tui.screens.seeing import Seeing
+from reversi_tui.shell import shown
+from reversi_tui.threads import detached
+
+
+class Nodes(Seeing):
+    """Whatever takes time runs beside the loop, and its outcome goes to the log."""
+
+    def targets(self) -> tuple[Row, ...]:
+        """The marked forwards, else those of the row under the cursor."""
+        return self.view.marked() or self.under_cursor()
+
+    def under_cursor(self) -> tuple[Row, ...]:
+        row = self.table.selected
+        return () if row is None else row.members or (row,)
+
+    def is_off(self, action: str) -> bool:
+        """Whether the action does nothing here; that is said."""
+        if self.action_called(action).id in self.off:
+            self.say(f"this console is read-only: {self.action_called(action).title.lower()} is not done")
+            return True
+        return False
+
+    def change(self, deed: Deed, node: NodeName) -> tuple[Changed, ...]:
+        """It blocks."""
+        changes = self.setting.changes
+        return changes.disable((node,)) if deed is Deed.DISABLE else changes.enable((node,))
+
+    def action_add(self) -> None:
+        if not self.is_off("act.add"):
+            self.run_worker(self.open_form(), group="form", exclusive=True)
+
+    async def open_form(self) -> None:
+        """The form for a new node, with what the registry holds now."""
+        layout = self.setting.layout
+        try:
+            registry = await detached(lambda: read_registry(layout.nodes), name="registry")
+            ports = (await detached(lambda: load_config(layout.config), name="config")).policy.ports
+        except CheckerError as error:
+            self.say(str(error))
+            return
+        form = Adding(lambda asked: checked(asked, registry, ports, Path.cwd()), self.setting.changes.add)
+        _ = self.app.push_screen(form, lambda changed: self.tell_changed("add", changed) if changed else None)
+
+    def action_bundle(self) -> None:
+        row = self.table.selected
+        if row is None or self.is_off("row.bundle"):
+            return
+        name = row.seen.node
+
+        def build(path: str | None) -> None:
+            if path:
+                place = Path(path).expanduser()
+                self.run_worker(self.changed_by(name, "bundle", lambda: self.setting.changes.build(name, place)), group="acts")
+
+        _ = self.app.push_screen(Ask(f"The bundle of {name}", "Where shall it be written?", f"{name}.sh"), build)
+
+    async def changed_by(self, name: NodeName, deed: str, work: Callable[[], Changed]) -> None:
+        """Have it done in a thread, and tell what became of it."""
+        self.tell_changed(deed, await detached(work, name=f"{deed} {name}"))
+
+    def tell_changed(self, deed: str, changed: Changed) -> None:
+        files = f"; wrote {', '.join(map(str, changed.files))}" if changed.files else ""
+        self.tell(f"{changed.node}: {deed} {'done' if changed.done else 'not done'}: {changed.sentence}{files}")
+        self.reader.wake()
+
+    def action_command(self, name: str = "") -> None:
+        """One of the operator's own commands, on the marked rows or the one under the cursor."""
+        commands = {command.name: command for command in self.setting.preferences.commands}
+        if self.is_off("row.command"):
+            return
+        if name:
+            self.ask_command(commands[name])
+        elif commands:
+            _ = self.app.push_screen(
+                Choose("Your commands", [(each.name, each.title) for each in commands.values()]),
+                lambda picked: self.ask_command(commands[picked]) if picked else None,
+            )
+        else:
+            self.say("you have no commands yet; they are [[command]] tables in reversi.toml, or in your own console.toml")
+
+    def ask_command(self, command: Command) -> None:
+        rows = self.targets()
+        if command.terminal and len(rows) > 1:
+            self.say(f"{command.title}: it takes the terminal, so it can be run on one row alone; take the marks away")
+        elif not rows:
+            self.say(f"no row is selected: {command.title} is not run")
+        elif command.dangerous:
+            count = len(rows) if len(rows) > self.setting.preferences.confirm_over else None
+            text = f"{several(rows, self.moment())}\n\n{' '.join(command.argv)}"
+            confirm = Confirm(f"{command.title}?", text, yes="run it", count=count)
+            _ = self.app.push_screen(confirm, lambda yes: self.run_command(command, rows, yes=yes))
+        else:
+            self.run_command(command, rows, yes=True)
+
+    def run_command(self, command: Command, asked: Sequence[Row], *, yes: bool | None) -> None:
+        if not yes:
+            self.say(f"{command.title}: cancelled")
+            return
+        plans: list[tuple[Row, tuple[str, ...]]] = []
+        for row in asked:
+            try:
+                plans.append((row, self.filled_in(command, row)))
+            except CheckerError as error:
+                self.tell(f"{named(row)}: {error}")
+        if command.terminal and plans:
+            row, argv = plans[0]
+            self.tell(f"{named(row)}: {shown(argv)}")
+            self.tell(f"{named(row)}: {run_on_terminal(self.app, argv)}")
+            self.reader.wake()
+        elif plans:
+            self.run_worker(self.run_each(command, plans), group="acts")
+
+    def filled_in(self, command: Command, asked: Row) -> tuple[str, ...]:
+        """The command for this row, which must still be what was asked about. Raises CheckerError."""
+        row = self.newest(asked.key)
+        changed = no_longer(asked, row)
+        if changed or row is None:
+            raise CheckerError(changed or "")
+        session, target = row.seen.session, row.forward.target if row.forward and not row.unregistered else None
+        return expanded(
+            command, node=row.seen.node, port=row.seen.port, pid=session.pid if session else None, target=str(target) if target else None
+        )
+
+    async def run_each(self, command: Command, plans: Sequence[tuple[Row, tuple[str, ...]]]) -> None:
+        """One after the other; of a single one the output is shown."""
+        for row, argv in plans:
+            self.tell(f"{named(row)}: {shown(argv)}")
+            ran = await detached(partial(run, argv), name=command.name)
+            self.tell(f"{named(row)}: {ran.sentence}")
+            if len(plans) == 1 and (ran.output or ran.status != 0):
+                self.show_output(command, row, ran)
+
+    def show_output(self, command: Command, row: Row, ran: Ran) -> None:
+        _ = self.app.push_screen(Output(f"{command.title}: {named(row)}", f"{ran.output}\n\n{ran.sentence}"))

@@ -1,0 +1,198 @@
+"""What the keys do that change nothing but the view: filter, jump, sort, columns, groups, faults, theme, sheets."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rich.text import Text
+
+from checker.model import printable
+from reversi_tui.actions import help_sections
+from reversi_tui.messages import Dressed, Typed
+from reversi_tui.palette import THEMES
+from reversi_tui.preferences import MOST_FILTERS, Preferences
+from reversi_tui.screens.columns import ColumnsChooser
+from reversi_tui.screens.detail import Detail
+from reversi_tui.screens.help import Help
+from reversi_tui.screens.live import Live
+from reversi_tui.screens.picking import Choose
+from reversi_tui.screens.sheet import Sheet
+from reversi_tui.screens.sorting import SortBy
+from reversi_tui.threads import detached
+from reversi_tui.view import FOLD
+from reversi_tui.widgets.bar import Bar, FilterBar
+from reversi_tui.widgets.line import Banner
+
+MOVES = (("↑ ↓", "One row up or down"), ("page up, page down", "One page up or down"), ("home, end", "The first row, the last row"))
+
+
+class Seeing(Live):
+    """Each change of the view is remembered for the next time."""
+
+    def seen_as(self) -> Preferences:
+        """How the table is looked at now."""
+        view = self.view
+        return replace(
+            self.setting.preferences, sort_by=view.sort_by, backwards=view.backwards, columns=self.choice.columns, wide=self.choice.wide,
+            filter_text=view.filter_text, faults_only=view.faults_only, grouped=view.grouped, theme=self.looks.name,
+            history=tuple(self.query_one(FilterBar).history[-MOST_FILTERS:]),
+        )
+
+    def changed(self, before: int | None = None) -> None:
+        """The view is another: paint what differs, and remember it."""
+        self.table.rearranged(before)
+        self.renew()
+        self.run_worker(self.remember(self.seen_as()), group="remember", exclusive=True)
+
+    async def remember(self, preferences: Preferences) -> None:
+        trouble = await detached(lambda: self.setting.remember(preferences), name="remember")
+        if trouble:
+            self.say(trouble)
+
+    def action_filter(self) -> None:
+        self.query_one(FilterBar).open(self.view.filter_text)
+        self.renew()
+
+    def action_jump(self) -> None:
+        self.jumped_from = self.table.cursor_place
+        self.query_one("#jump", Bar).open("")
+
+    def on_typed(self, message: Typed) -> None:
+        if message.bar == "jump":
+            self.jump(message)
+        else:
+            self.filter(message.text if message.kept else "", final=message.final)
+        if message.final:
+            self.query_one(f"#{message.bar}", Bar).display = False
+            self.table.focus()
+        self.renew()
+
+    def jump(self, message: Typed) -> None:
+        """Go to the node while it is typed; escape goes back to where we were."""
+        place = self.view.find(message.text) if message.kept and message.text else self.jumped_from
+        if place is not None:
+            self.table.select(place)
+        elif message.final:
+            self.say(f"no node that is shown is called {printable(message.text)}")
+
+    def filter(self, text: str, *, final: bool) -> None:
+        before = self.table.cursor_place
+        if text != self.view.filter_text:
+            self.view.set_filter(text)
+            self.table.rearranged(before)
+        if final:
+            self.query_one(FilterBar).keep(text)
+            place = self.table.cursor_place
+            self.table.select(0 if place is None else place)
+            self.changed()
+
+    def action_clear(self) -> None:
+        """One thing at a time: the message, the marks, the filter, the faults-only view."""
+        if self.query_one("#said", Banner).shown:
+            self.say("")
+        elif self.view.marks:
+            self.view.mark(list(self.view.marks), marked=False)
+            self.renew()
+        elif self.view.filter_text:
+            self.filter("", final=True)
+            self.renew()
+        elif self.view.faults_only:
+            self.action_faults()
+
+    def sort(self, column: str, *, backwards: bool) -> None:
+        before = self.table.cursor_place
+        self.view.set_sort(column, backwards=backwards)
+        self.changed(before)
+
+    def action_sort(self, step: int) -> None:
+        ids = [place.column.id for place in self.table.columns]
+        at = ids.index(self.view.sort_by) if self.view.sort_by in ids else -1
+        self.sort(ids[(at + step) % len(ids)], backwards=False)
+
+    def action_reverse(self) -> None:
+        self.sort(self.view.sort_by, backwards=not self.view.backwards)
+
+    def action_sort_by(self) -> None:
+        def chosen(answer: tuple[str, bool] | None) -> None:
+            if answer:
+                self.sort(answer[0], backwards=answer[1])
+
+        _ = self.app.push_screen(SortBy(self.view.sort_by, backwards=self.view.backwards), chosen)
+
+    def action_columns(self) -> None:
+        def chosen(answer: tuple[str, ...] | None) -> None:
+            if answer is not None:
+                self.choice.columns = answer
+                self.table.repaint_all()
+                self.call_after_refresh(self.changed)
+
+        _ = self.app.push_screen(ColumnsChooser(self.choice.columns), chosen)
+
+    def action_wide(self) -> None:
+        self.choice.wide = not self.choice.wide
+        self.table.repaint_all()
+        self.call_after_refresh(self.changed)
+
+    def action_faults(self) -> None:
+        before = self.table.cursor_place
+        self.view.set_faults_only(not self.view.faults_only)
+        self.changed(before)
+
+    def action_groups(self) -> None:
+        before, row = self.table.cursor_place, self.table.selected
+        self.view.set_grouped(not self.view.grouped)
+        if row is not None:
+            self.follow_fold(row.seen.node)
+        self.changed(before)
+
+    def follow_fold(self, node: str) -> None:
+        """The cursor goes into the folded row with its forward, and out of it to the first of them."""
+        cursor = self.table.cursor
+        if cursor is None or cursor in self.view.places:
+            return
+        of_node = [key for key in self.view.order if key[0] == node]
+        self.table.cursor = of_node[0] if of_node else cursor
+
+    def action_unfold(self, unfolded: bool) -> None:
+        row = self.table.selected
+        if row is None or row.seen.node not in self.view.folds:
+            return
+        before = self.table.cursor_place
+        self.view.set_unfolded(row.seen.node, unfolded)
+        if not unfolded:
+            self.table.cursor = (row.seen.node, FOLD)
+        self.table.rearranged(before)
+        self.renew()
+
+    def action_theme(self) -> None:
+        def chosen(name: str | None) -> None:
+            if name:
+                self.looks.use(name)
+                self.app.post_message(Dressed())
+                self.table.repaint_all()
+                self.changed()
+
+        _ = self.app.push_screen(Choose("Colours", [(name, name) for name in THEMES], chosen=self.looks.name), chosen)
+
+    def action_log(self) -> None:
+        self.log_pane.toggle()
+        self.call_after_refresh(self.renew)
+
+    def action_log_sheet(self) -> None:
+        sheet = Sheet("What this console did")
+        text = Text("\n".join(self.log_pane.lines) or "nothing yet")
+        _ = self.app.push_screen(sheet)
+        self.call_after_refresh(sheet.show, text)
+
+    def action_help(self) -> None:
+        sections = help_sections(self.actions, MOVES, read_only=self.setting.acts.read_only)
+        _ = self.app.push_screen(Help(sections, self.looks.palette, ascii_only=self.looks.ascii_only))
+
+    def action_detail(self) -> None:
+        row = self.table.selected
+        if row:
+            _ = self.app.push_screen(Detail(row, self.looks.palette, ascii_only=self.looks.ascii_only))
+            self.read_past(row.key)
+
+    def on_tunnel_table_opened(self) -> None:
+        self.action_detail()

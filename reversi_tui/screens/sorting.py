@@ -1,0 +1,86 @@
+"""Choosing the column to sort by."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from rich.text import Text
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import OptionList
+
+from reversi_tui.columns import COLUMNS
+from reversi_tui.screens.columns import FRAME, Lister
+from reversi_tui.widgets.line import Line
+
+
+class SortBy(ModalScreen[tuple[str, bool] | None]):
+    """The id of a column, and whether to sort backwards; None where nothing was decided.
+
+    The present column again is sorted the other way round.
+    """
+
+    DEFAULT_CSS = """
+    SortBy { align: center middle; background: transparent !important; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "Leave", id="sorting.leave", tooltip="Leave the order as it is"),
+        Binding("backspace", "retype", "Retype", id="sorting.retype", tooltip="Forget the letters typed so far", show=False),
+    ]
+
+    def __init__(self, sort_by: str, *, backwards: bool) -> None:
+        super().__init__()
+        self.sort_by, self.backwards = sort_by, backwards
+        self.ids = tuple(column.id for column in COLUMNS)
+        self.typed = ""
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="sheet") as box:
+            box.styles.max_width, box.styles.max_height = 64, len(COLUMNS) + FRAME
+            yield Line(id="chooser-title")
+            yield Lister(self.text_of(name, tip) for name, tip in ((column.id, column.tip) for column in COLUMNS))
+            yield Line(id="chooser-keys")
+
+    def text_of(self, name: str, tip: str) -> str:
+        arrow = ("v" if self.backwards else "^") if name == self.sort_by else " "
+        return f"{arrow} {name:<9} {tip}"
+
+    def on_mount(self) -> None:
+        self.query_one("#chooser-keys", Line).show(Text("type its name  enter sort, again reverse  esc leave"))
+        self.list.highlighted = self.ids.index(self.sort_by)
+        self.list.focus()
+        self.renew()
+
+    @property
+    def list(self) -> Lister:
+        return self.query_one(Lister)
+
+    def renew(self) -> None:
+        self.query_one("#chooser-title", Line).show(Text(f"Sort by {self.typed}", style="bold"))
+
+    def on_key(self, key: events.Key) -> None:
+        """Letters go to the first column that begins with them; one that fits no more begins anew."""
+        letter = (key.character or "").lower()
+        if not letter.isalpha():
+            return
+        key.stop()
+        for typed in (self.typed + letter, letter):
+            found = next((place for place, name in enumerate(self.ids) if name.startswith(typed)), None)
+            if found is not None:
+                self.typed, self.list.highlighted = typed, found
+                break
+        self.renew()
+
+    def on_option_list_option_selected(self, selected: OptionList.OptionSelected) -> None:
+        name = self.ids[selected.option_index]
+        _ = self.dismiss((name, not self.backwards if name == self.sort_by else False))
+
+    def action_retype(self) -> None:
+        self.typed = ""
+        self.renew()
+
+    def action_leave(self) -> None:
+        _ = self.dismiss(None)

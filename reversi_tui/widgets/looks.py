@@ -1,0 +1,27 @@
+"""The colours in use, as the table paints with them; changed in place, so that all who hold it follow."""
+
+from __future__ import annotations
+
+from rich.style import Style
+
+from reversi_tui.palette import palette
+
+
+class Looks:
+    """One theme, and what the terminal can not do: draw more than ASCII, show many colours, or any."""
+
+    def __init__(self, name: str, *, ascii_only: bool = False, few_colours: bool = False, colourless: bool = False) -> None:
+        self.ascii_only, self.few_colours, self.colourless = ascii_only, few_colours, colourless
+        self.use(name)
+
+    def use(self, name: str) -> None:
+        """From now on the theme is this, as far as the terminal goes along. Raises UnknownTheme."""
+        self.name = name
+        self.palette = palette("mono" if self.colourless else name)
+        if self.few_colours and self.palette.background:
+            self.palette = palette("terminal")
+        self.plain = Style()
+        self.stale, self.cursor = Style.parse(self.palette.stale), Style.parse(self.palette.cursor)
+        self.marked = Style.parse(self.palette.marked)
+        self.status = {status: Style.parse(style) for status, style in self.palette.status.items()}
+        self.levels: dict[str, Style] = {level.value: Style.parse(style) for level, style in self.palette.levels.items()}
