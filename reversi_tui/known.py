@@ -5,19 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 
-from checker.model import Flaps, Node, NodeName, Registration, Unregistered
+from checker.model import HOUR_S, Flaps, Node, NodeName, Registration, Unregistered
 from checker.store import StateFile
 from reversi_tui.rows import HOURS, NOTHING_MORE, Key, Known, Share
 
 CONNECTIONS_EVERY_S = 10.0
-HOURS_EVERY_S = 60.0
-
-
-def barred_word(node: Node, today: str) -> str:
-    """One word for why the node may not listen today (YYYY-MM-DD); empty where it may."""
-    if not node.barred(today):
-        return ""
-    return "expired" if node.enabled else "disabled"
+HOURS_EVERY_S = 20.0
 
 
 class Background:
@@ -29,25 +22,26 @@ class Background:
         self.flaps: dict[NodeName, Flaps] = {}
         self.unregistered: dict[Key, Unregistered] = {}
         self.hour = 0
-        """Of `now`, as it was last looked at: seconds since 1970, divided by 3600."""
+        """The last one that was looked at: Unix seconds // 3600."""
         self.next_connections = self.next_hours = 0.0
         self.shown: dict[Key, Known] = {}
+
+    def is_due(self, now: float) -> bool:
+        """Whether it is time to look again; `now` is the wall clock's."""
+        clock = time.monotonic()
+        return clock >= self.next_connections or clock >= self.next_hours or int(now // HOUR_S) != self.hour
 
     def look(self, state: StateFile, now: float, keys: Iterable[Key]) -> set[Key]:
         """Read what is due; the keys among these of which something else is known now. Raises StateError."""
         clock = time.monotonic()
-        due = clock >= self.next_connections
-        if due:
+        if clock >= self.next_connections:
             self.registrations = {each.node: each for each in state.registrations()}
             self.flaps = state.flaps()
             self.unregistered = {(each.node, each.port): each for each in state.unregistered()}
             self.next_connections = clock + CONNECTIONS_EVERY_S
-        if clock >= self.next_hours or int(now // 3600) != self.hour:
-            due = True
-            self.read_hours(state, int(now // 3600))
+        if clock >= self.next_hours or int(now // HOUR_S) != self.hour:
+            self.read_hours(state, int(now // HOUR_S))
             self.next_hours = clock + HOURS_EVERY_S
-        if not due:
-            return set()
         fresh = {key: self.known_now(key) for key in keys}
         changed = {key for key, known in fresh.items() if known != self.shown.get(key, NOTHING_MORE)}
         self.shown = fresh
@@ -85,6 +79,6 @@ class Background:
         self.next_connections = self.next_hours = 0.0
 
 
-def barred_words(nodes: Mapping[NodeName, Node], today: str) -> dict[NodeName, str]:
-    """Of the nodes that may not listen today."""
-    return {name: word for name, node in nodes.items() if (word := barred_word(node, today))}
+def barred_words(nodes: Mapping[NodeName, Node], day: str) -> dict[NodeName, str]:
+    """One word for each node that may not listen on a day (YYYY-MM-DD), why not."""
+    return {name: "expired" if node.enabled else "disabled" for name, node in nodes.items() if node.barred(day)}

@@ -7,26 +7,22 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 from checker.control import Control
-from checker.model import CheckerError, Forward, Node, NodeName, Tunnel
-from checker.registry import Registry, read_registry, stamp
+from checker.model import CheckerError, Tunnel
 from checker.store import StateCorrupt, StateError, StateFile, StateMissing, StateUnavailable, Sweep, open_reader
-from checker.table import today
-from reversi_tui.known import Background, barred_words
+from reversi_tui.known import Background
+from reversi_tui.registered import LOOK_EVERY_S, Registered
 from reversi_tui.rows import Daemon, Health, Key, Past, Report, Row
 from reversi_tui.setting import Setting
 from reversi_tui.strip import DAYS
 
-LOOK_EVERY_S = 0.25
 PING_EVERY_S = 5.0
 RETRY_EVERY_S = 1.0
 EVENTS = 20
 """The last ones of a row's node, that it is told with."""
-STAMP_SHARE = 400
-"""A look at every file of the registry may take one part in so many of our time."""
 
 
 class Source:
@@ -40,17 +36,10 @@ class Source:
         self.token = -1
         self.revision = 0
         self.seen: dict[Key, Tunnel] = {}
-        self.forwards: dict[Key, Forward] | None = None
-        """What the registry has; None until it was read."""
+        self.registered = Registered(self.layout)
         self.background = Background()
-        self.barred: dict[NodeName, str] = {}
-        self.nodes: Mapping[NodeName, Node] = {}
-        self.day = ""
         self.disk_free_bytes: int | None = None
-        self.problems: tuple[str, ...] = ()
-        self.registry_stamp: object = None
-        self.folder_changed_at = 0
-        self.next_stamp = self.next_ping = self.next_open = 0.0
+        self.next_ping = self.next_open = 0.0
         self.daemon = self.pinged = Daemon.UNASKED
         self.first = True
         self.trouble = ""
@@ -77,7 +66,8 @@ class Source:
                 changed = set(keys)
         self.first = False
         health = Health(
-            daemon=self.daemon, sweep=self.sweep, trouble=self.trouble, problems=self.problems, registry_read=self.forwards is not None,
+            daemon=self.daemon, sweep=self.sweep, trouble=self.trouble, problems=self.registered.problems,
+            registry_read=self.registered.forwards is not None,
             logins_waiting=self.sweep.logins_waiting if self.sweep else None, disk_free_bytes=self.disk_free_bytes,
         )
         if not changed and keys is None and health == self.health:
@@ -87,39 +77,43 @@ class Source:
 
     def keys(self) -> frozenset[Key]:
         """All rows that there are."""
-        return frozenset(self.seen if self.forwards is None else self.forwards.keys() | self.background.unregistered.keys())
+        forwards = self.registered.forwards
+        return frozenset(self.seen if forwards is None else forwards.keys() | self.background.unregistered.keys())
 
     def has(self, key: Key) -> bool:
-        return key in self.seen if self.forwards is None else key in self.forwards or key in self.background.unregistered
+        forwards = self.registered.forwards
+        return key in self.seen if forwards is None else key in forwards or key in self.background.unregistered
 
     def row(self, key: Key) -> Row:
-        forward, stranger = (self.forwards or {}).get(key), self.background.unregistered.get(key)
+        forward, stranger = (self.registered.forwards or {}).get(key), self.background.unregistered.get(key)
         is_stranger = forward is None and stranger is not None
         return Row(
             forward=stranger.forward if is_stranger and stranger else forward,
             seen=self.seen.get(key) or Tunnel(node=key[0], port=key[1]),
             known=self.background.known(key),
-            barred=self.barred.get(key[0], ""),
+            barred=self.registered.barred.get(key[0], ""),
             unregistered=is_stranger,
         )
 
+    def look_at_registry(self) -> bool:
+        """Whether it is another now; then rows may be back of which the state file tells nothing new, so all of that is read again."""
+        was_read = self.registered.forwards is not None
+        if not self.registered.look():
+            return False
+        if was_read:
+            self.token, self.revision = -1, 0
+        return True
+
     def look_behind(self) -> set[Key]:
         """Keys of the rows of which something else is known beside the state file's row."""
-        changed: set[Key] = set()
-        if self.day != today():
-            changed = {key for key in self.keys() if key[0] in self.use_nodes(self.nodes)}
+        barred = self.registered.new_day()
+        changed = {key for key in self.keys() if key[0] in barred} if barred else set()
         try:
-            if self.state is not None and self.forwards is not None:
+            if self.state is not None and self.registered.forwards is not None and self.background.is_due(self.now()):
                 changed |= self.background.look(self.state, self.now(), self.keys())
         except StateError as error:
             self.trouble = str(error)
         return changed
-
-    def use_nodes(self, nodes: Mapping[NodeName, Node]) -> set[NodeName]:
-        """The nodes of which it changed whether they are barred; from now on these are the nodes."""
-        before, self.nodes, self.day = self.barred, nodes, today()
-        self.barred = barred_words(nodes, self.day)
-        return {name for name in before.keys() | self.barred.keys() if before.get(name) != self.barred.get(name)}
 
     def look_at_state(self) -> set[Key]:
         """Keys of the tunnels that changed; what went wrong is in `trouble`."""
@@ -160,39 +154,6 @@ class Source:
         """All tunnels of a file read from its beginning; one that is no longer in it is unknown."""
         found = {(tunnel.node, tunnel.port) for tunnel in tunnels}
         return tunnels + tuple(Tunnel(node=node, port=port) for node, port in self.seen.keys() - found)
-
-    def look_at_registry(self) -> bool:
-        """Read the registry again where one of its files changed; whether it was read."""
-        started = time.monotonic()
-        folder = changed_at(self.layout.nodes)
-        if started < self.next_stamp and folder == self.folder_changed_at:
-            return False
-        self.folder_changed_at = folder
-        registry = self.fresh_registry()
-        if registry is None:
-            self.next_stamp = time.monotonic() + max(LOOK_EVERY_S, STAMP_SHARE * (time.monotonic() - started))
-            return False
-        if self.forwards is not None:
-            self.token, self.revision = -1, 0
-        self.forwards = {(forward.node, forward.port): forward for forward in registry.forwards}
-        self.problems = registry.problems
-        self.use_nodes(registry.nodes)
-        return True
-
-    def fresh_registry(self) -> Registry | None:
-        """The registry, where it is not the one we have. A folder that can not be read leaves the rows as they are."""
-        try:
-            fresh = stamp(self.layout.nodes)
-            if fresh == self.registry_stamp:
-                return None
-            if not fresh and self.forwards:
-                self.layout.nodes.stat()
-            self.registry_stamp = fresh
-            return read_registry(self.layout.nodes)
-        except OSError as error:
-            self.problems = (f"{self.layout.nodes} can not be read ({error.strerror}); the rows are as last read",)
-            self.registry_stamp = None
-            return Registry(problems=self.problems) if self.forwards is None else None
 
     def look_at_daemon(self) -> None:
         """Ask the daemon whether it lives, now and then; one that sweeps and does not answer us is not absent."""
@@ -243,21 +204,13 @@ class Source:
         """Look now."""
         with self.bell:
             self.asked = True
-            self.next_ping = self.next_stamp = 0.0
+            self.next_ping = self.registered.next_look = 0.0
             self.bell.notify_all()
 
     def stop(self) -> None:
         with self.bell:
             self.stopped = True
             self.bell.notify_all()
-
-
-def changed_at(folder: Path) -> int:
-    """When a file came to the folder or left it, which tells of nearly all changes at once; 0 where it can not be seen."""
-    try:
-        return folder.stat().st_mtime_ns
-    except OSError:
-        return 0
 
 
 def file_identity(path: Path) -> tuple[int, int, bool]:

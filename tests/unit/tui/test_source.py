@@ -20,7 +20,7 @@ def source(layout: Layout, daemon: Daemon = Daemon.RUNNING) -> Source:
 
 def impatient(made: Source) -> Source:
     """The next step looks at everything."""
-    made.next_stamp = made.next_ping = made.next_open = 0.0
+    made.registered.next_look = made.next_ping = made.next_open = 0.0
     return made
 
 
