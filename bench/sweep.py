@@ -16,8 +16,8 @@ from bench.cpu import memory_of, own_cpu_s, tree_cpu_s
 from bench.figures import Figure
 from bench.setting import Gateway, Member, Scale, banner_server, gateway, until
 from checker.config import load_config
-from checker.daemon import raise_file_limit
 from checker.gateway import Gateway as UseCases
+from checker.home import raise_file_limit
 from checker.judge import Judgement
 from checker.ledger import Ledger
 from checker.model import Policy, Status

@@ -13,7 +13,7 @@ from typing import Any
 
 import asyncssh
 
-from checker.daemon import raise_file_limit
+from checker.home import raise_file_limit
 
 LOGINS_AT_ONCE = 16
 BEATS_EVERY_S = 10.0

@@ -135,6 +135,11 @@ class Gateway:
             self.refused_at[name] = (*lately, now)
             self.ledger.tell(EventKind.REFUSED, text, node=name if name in self.registry.nodes else None, actor=actor)
 
+    def forget_refused(self) -> None:
+        """Drop the count of those who were refused nothing lately."""
+        now = time.monotonic()
+        self.refused_at = {name: times for name, times in self.refused_at.items() if now - times[-1] < 60}
+
     def put_off(self, asked: Asked, over: Over) -> Reply:
         """Refuse what is over the node's limit."""
         if over.untold is not None:

@@ -12,8 +12,9 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from checker.config import Config, Layout, load_config
-from checker.daemon import Daemon, lock_home, prepare_folders, raise_file_limit
+from checker.daemon import Daemon
 from checker.following import KeysLag, follow_registry
+from checker.home import lock_home, prepare_folders, raise_file_limit
 from checker.model import CheckerError, EventKind
 from checker.provision import listen_note
 from checker.registry import gate_command, make_folder, read_registry, write_atomically

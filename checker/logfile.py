@@ -28,9 +28,11 @@ class LogFile:
             self.is_first = False
         if os.fstat(self.file.fileno()).st_size < self.file.tell():
             self.file.seek(0)
+            self.begun = b""
         came = self.file.read(READ_BYTES)
         if not came and self.is_replaced():
             self.close()
+            self.begun = b""
         *whole, rest = (self.begun + came).split(b"\n")
         self.begun = rest[:LINE_BYTES]
         return [line[:LINE_BYTES].decode("utf-8", "replace") for line in whole]

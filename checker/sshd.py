@@ -18,8 +18,7 @@ from checker.holders import sessions_below
 from checker.model import CheckerError
 from checker.provision import make_key
 from checker.registry import make_folder, write_atomically
-from checker.sshd_log import LOG_VERBOSE
-from checker.system.lockdown import version_in
+from checker.system.lockdown import MAX_STARTUPS, REVERSE_ALONE, version_in
 
 SSHD_PLACES = "/usr/sbin:/usr/local/sbin:/sbin:/usr/bin"
 PRIVILEGE_SEPARATION = Path("/run/sshd")
@@ -84,28 +83,13 @@ def sshd_config(layout: Layout, *, user: str, listen: str, port: int, unknown: C
         "UsePAM": "no",
         "UseDNS": "no",
         "AllowUsers": user,
-        "AuthenticationMethods": "publickey",
         "PermitRootLogin": "forced-commands-only" if user == "root" else "no",
-        "PasswordAuthentication": "no",
         "KbdInteractiveAuthentication": "no",
-        "AllowTcpForwarding": "remote",
-        "PermitOpen": "none",
-        "GatewayPorts": "clientspecified",  # permitlisten says who may
-        "AllowStreamLocalForwarding": "no",
-        "AllowAgentForwarding": "no",
-        "X11Forwarding": "no",
-        "PermitTunnel": "no",
-        "PermitTTY": "no",
-        "PermitUserRC": "no",
         "PermitUserEnvironment": "no",
         "PrintMotd": "no",
-        "ClientAliveInterval": "15",
-        "ClientAliveCountMax": "3",
         "LoginGraceTime": "60",
-        "MaxStartups": "200:30:1000",
-        "SetEnv": "SHLVL=2",  # bash as a login shell would else read ~/.bashrc for each forced command: bash(1), "run by sshd"
-        "LogLevel": "INFO",
-        "LogVerbose": LOG_VERBOSE,
+        "MaxStartups": MAX_STARTUPS,
+        **REVERSE_ALONE,
     }
     known = {key: value for key, value in options.items() if key not in unknown}
     return "# written by reversi-checker up\n" + "".join(f"{key} {value}\n" for key, value in known.items())

@@ -13,21 +13,24 @@ import shutil
 import socket
 import struct
 import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 from checker.gateway import Gateway
 from checker.holders import read_process
 from checker.logfile import LINE_BYTES, LogFile
-from checker.model import NodeName
-from checker.sshd_log import Line, Logins, Refusal, fingerprint, from_journal, from_syslog, is_routine
+from checker.model import NodeName, printable
+from checker.refusals import Hearing, Refusal, fingerprint
+from checker.sshd_log import Line, from_journal, from_syslog, is_routine
 
 log = logging.getLogger(__name__)
 JOURNALCTL = ("journalctl", "--system", "--quiet", "--output=json", "--output-fields=MESSAGE,_PID,_UID")
 SSHD = ("SYSLOG_IDENTIFIER=sshd", "SYSLOG_IDENTIFIER=sshd-session", "SYSLOG_IDENTIFIER=sshd-auth")
 LOG_FILES = (Path("/var/log/auth.log"), Path("/var/log/secure"))
 AT_ONCE = 64
+"""Lines that are taken in before others have their turn."""
+AT_END = 4096
+"""More than there is room for in a socket; what outlives its sshd may write for ever."""
 LOOK_EVERY_S = 1.0
 AGAIN_AFTER_S = 30.0
 ENDS_WITHIN_S = 3.0
@@ -39,13 +42,13 @@ class Attempts:
 
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
-        self.logins = Logins(gateway.config.tunnel_user, gateway.watcher.uid, parent_of=parent_of)
+        self.hearing = Hearing(gateway.config.tunnel_user, gateway.watcher.uid, parent_of=parent_of)
         self.nodes: dict[str, NodeName] = {}
         self.registry: object = None
 
     def hear(self, line: Line) -> None:
         """A refusal becomes an event."""
-        refusal = self.logins.hear(line)
+        refusal = self.hearing.hear(line)
         if refusal is None:
             return
         node = self.node_of(refusal)
@@ -60,9 +63,11 @@ class Attempts:
         if self.registry is not registry:
             self.nodes = {fingerprint(key): node.name for node in registry.nodes.values() for key in node.public_keys}
             self.registry = registry
-        registrations = self.gateway.ledger.registrations.values()
-        held = (known.node for known in registrations if known.session.pid == refusal.pid)
-        return self.nodes.get(refusal.fingerprint) if refusal.fingerprint else next(held, None)
+        if refusal.fingerprint:
+            return self.nodes.get(refusal.fingerprint)
+        process = read_process(refusal.pid) if refusal.pid is not None else None
+        registration = self.gateway.ledger.registrations.get(process.id) if process else None
+        return registration.node if registration else None
 
 
 def parent_of(pid: int) -> int | None:
@@ -103,13 +108,12 @@ class PrivateLog:
         """Hear it, and show what tells of a fault."""
         self.hear(line)
         if not is_routine(line.text):
-            print(line.text.replace("\n", "\\012"), file=sys.stderr, flush=True)
+            log.warning("sshd: %s", printable(line.text, LINE_BYTES))
 
     def close(self) -> None:
         """What was written until now is still taken in."""
         self.theirs.close()
-        while self.read(AT_ONCE):
-            pass
+        self.read(AT_END)
         asyncio.get_running_loop().remove_reader(self.ours)
         self.ours.close()
 
@@ -153,16 +157,16 @@ async def follow(gateway: Gateway) -> None:
     attempts = Attempts(gateway)
     while True:
         if await asyncio.to_thread(journal_answers):
-            await follow_journal(attempts.hear)
+            await follow_journal(attempts.hear, (0, gateway.watcher.uid))
         elif path := await asyncio.to_thread(log_file):
             await follow_file(path, attempts.hear)
         await asyncio.sleep(AGAIN_AFTER_S)
 
 
-async def follow_journal(hear: Callable[[Line], None]) -> None:
-    """Each new entry of sshd's, until journalctl ends; it ends with us."""
+async def follow_journal(hear: Callable[[Line], None], uids: Collection[int]) -> None:
+    """Each new entry of sshd's that one of these users wrote, until journalctl ends; it ends with us."""
     with_us = ("setpriv", "--pdeathsig", "TERM") if shutil.which("setpriv") else ()
-    words = (*with_us, *JOURNALCTL, "--follow", "--lines=0", *SSHD)
+    words = (*with_us, *JOURNALCTL, "--follow", "--lines=0", *SSHD, *(f"_UID={uid}" for uid in uids))
     try:
         process = await asyncio.create_subprocess_exec(
             *words, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
@@ -205,8 +209,10 @@ async def follow_file(path: Path, hear: Callable[[Line], None]) -> None:
             except OSError as error:
                 log.warning("%s can not be read: %s", path, error.strerror)
                 return
-            for text in lines:
+            for number, text in enumerate(lines, start=1):
                 line = from_syslog(text)
                 if line is not None:
                     hear(line)
+                if number % AT_ONCE == 0:
+                    await asyncio.sleep(0)
             await asyncio.sleep(LOOK_EVERY_S)

@@ -1,16 +1,14 @@
-"""What sshd's own log tells of the tunnel user's connections: who logged in with which key, and what sshd refused them. Pure.
+"""What a line of sshd's own log tells: who logged in with which key, whose connection ended, and what sshd refused. Pure.
 
-Hostnames, socket paths and names in these lines are the client's words: they are matched last and whole, and escaped.
+Hostnames, socket paths and names in these lines are the client's words: they are matched last and whole, and escaped. sshd cuts a line off
+at 1024 bytes, so a client may choose where one ends: no address is believed that stands behind its words.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
 
 from checker.model import printable
 
@@ -23,15 +21,12 @@ LOG_VERBOSE = ",".join(
 )  # fmt: skip
 """The functions of sshd that refuse without a word at LogLevel INFO, and the one that tells which process serves a login: for
 LogVerbose, which OpenSSH has since 8.5. Three lines a login; keepalives and beats make none."""
-LOGINS_HELD = 20_000
 SHOWN = 100
 """Characters of a client's word that are shown."""
 LOCALE = re.compile(r"(LANG|LANGUAGE|LC_\w+|COLORTERM|NO_COLOR|TERM|TZ)$")
 """Variables that OpenSSH's client offers everywhere, by the configuration of its distribution."""
 
 Peer = tuple[str, int]
-Key = TypeVar("Key")
-Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +43,7 @@ class LoggedIn:
     user: str
     peer: Peer
     fingerprint: str
+    """Of the key; empty where it was another thing than a plain key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +55,9 @@ class Served:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    peer: Peer
+    """A connection is no more: that of `peer`, or, where the line tells none, its writer's."""
+
+    peer: Peer | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +66,8 @@ class Refused:
 
     what: str
     peer: Peer | None = None
+    is_last: bool = False
+    """sshd ended the connection with it."""
 
 
 Fact = LoggedIn | Served | Ended | Refused
@@ -87,18 +87,24 @@ def environment(found: re.Match[str]) -> Refused | None:
 
 
 PEER = r"(?P<address>[0-9A-Fa-f.:%\w]+) port (?P<port>\d{1,5})"
+FATAL = r"\w+: (?:parse packet: )?Connection from user \S+"
+"""Begins with the name of a function of sshd's. Before a login no user is named."""
 PREFIX = re.compile(r"(debug\d: )?(error: |fatal: )?([\w.-]+\.c:\w+\(\):\d+( \([^)]*\))?: )?")
 """Of a line that a level or LogVerbose made; OpenSSH 8.5 tells file, function and line, later ones the process too."""
 GRAMMAR: tuple[tuple[str, Make], ...] = (
     (rf"Accepted publickey for (?P<user>\S+) from {PEER} ssh2: \S+ (?P<key>SHA256:[\w+/]+)$",
      lambda m: LoggedIn(user=m["user"], peer=peer_in(m), fingerprint=m["key"])),
+    (rf"Accepted \S+ for (?P<user>\S+) from {PEER} ssh2(?:: .*)?$", lambda m: LoggedIn(user=m["user"], peer=peer_in(m), fingerprint="")),
     (r"User child is on pid (?P<pid>\d{1,10})$", lambda m: Served(pid=int(m["pid"]))),
     (rf"(?:Disconnected from|Connection closed by|Connection reset by|Timeout, client not responding from)(?: user \S+)? {PEER}$",
      lambda m: Ended(peer=peer_in(m))),
+    (rf"Read error from remote host {PEER}: .*$", lambda m: Ended(peer=peer_in(m))),
+    (r"Exiting on signal \d+$", lambda _: Ended()),
     (r"refused local port forward: originator .*?, target (?P<host>.*) port (?P<to>\d+)$",
      lambda m: Refused(what=f"a way to {shown(m['host'])} port {m['to']}")),
     (r"refused (?:local|streamlocal) port forward: originator .*?, target (?P<host>.*)$",
      lambda m: Refused(what=f"a way to {shown(m['host'])}")),
+    (r"refused (?:local|streamlocal) port forward: originator ", lambda _: Refused(what="a way to a place that a long request hides")),
     (rf"Received request from {PEER} to connect to (?:host|path) (?P<host>.*), but the request was denied\.$",
      lambda m: Refused(what=f"a way to {shown(m['host'])}", peer=peer_in(m))),
     (rf"Received request from {PEER} to remote forward to host (?P<host>.*) port (?P<to>\d+), but the request was denied\.$",
@@ -109,14 +115,15 @@ GRAMMAR: tuple[tuple[str, Make], ...] = (
      lambda m: Refused(what=f"the subsystem {shown(m['name'])}")),
     (r"Allocating a pty not permitted for this connection\.$", lambda _: Refused(what="a terminal")),
     (r"agent forwarding disabled$", lambda _: Refused(what="agent forwarding")),
-    (r"Ignoring env request (?P<name>.*): \w[\w ]*$", environment),
+    (r"Ignoring env request (?P<name>.*?)(?:: \w[\w ]*)?$", environment),
     (r"sending debug message: Server has rejected tunnel device forwarding", lambda _: Refused(what="a tunnel device")),
     (r"sending debug message: X11 forwarding (?:disabled|not permitted)", lambda _: Refused(what="X11 forwarding")),
     (r"sending debug message: Server has disabled streamlocal forwarding", lambda _: Refused(what="listening on a Unix socket")),
     (r"sending debug message: Server has disabled port forwarding", lambda _: Refused(what="listening on what is no port for it")),
-    (rf"[\w: ]+: Connection from user \S+ {PEER}: (?P<why>invalid format|Connection corrupted|incomplete message|string is too large)$",
-     lambda m: Refused(what=f"a malformed packet ({m['why']})", peer=peer_in(m))),
-    (rf"(?:Connection (?:closed|reset) by|Disconnected from|Disconnecting) invalid user (?P<user>.*) {PEER}(?:: [\w ]+)?$",
+    (rf"{FATAL} {PEER}: (?P<why>invalid format|Connection corrupted|incomplete message|string is too large)$",
+     lambda m: Refused(what=f"a malformed packet ({m['why']})", peer=peer_in(m), is_last=True)),
+    (rf"{FATAL} {PEER}: .*$", lambda m: Ended(peer=peer_in(m))),
+    (rf"(?:Connection (?:closed|reset) by|Disconnected from|Disconnecting) invalid user (?P<user>.*) {PEER}(?:: [\w ]+)?(?: \[preauth\])?$",
      lambda m: Refused(what=f"a login as {shown(m['user'])}", peer=(m["address"], 0))),
 )  # fmt: skip
 WHOLE: tuple[tuple[re.Pattern[str], Make], ...] = tuple((re.compile(text, re.DOTALL), make) for text, make in GRAMMAR)
@@ -132,8 +139,8 @@ ROUTINE = re.compile(
 
 
 def bare(text: str) -> str:
-    """The line without what a level, LogVerbose or the phase puts round it."""
-    return PREFIX.sub("", text.rstrip("\r\n"), count=1).removesuffix(" [preauth]")
+    """The line without what a level or LogVerbose puts before it."""
+    return PREFIX.sub("", text.rstrip("\r\n"), count=1)
 
 
 def parse(text: str) -> Fact | None:
@@ -149,88 +156,6 @@ def parse(text: str) -> Fact | None:
 def is_routine(text: str) -> bool:
     """Whether the line is none that tells an admin of a fault."""
     return text.startswith("debug") or ROUTINE.match(bare(text)) is not None
-
-
-def fingerprint(public_key: str) -> str:
-    """As sshd writes it, of `TYPE BASE64`."""
-    digest = hashlib.sha256(base64.b64decode(public_key.split()[1])).digest()
-    return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
-    """Something that sshd refused to a connection of the tunnel user."""
-
-    what: str
-    address: str
-    port: int
-    fingerprint: str
-    """Of the key that it logged in with; empty where the login was not heard of."""
-    pid: int | None
-
-
-class Logins:
-    """Who is logged in as the tunnel user, as far as sshd's lines told since we listen."""
-
-    def __init__(self, user: str, uid: int, *, parent_of: Callable[[int], int | None] = lambda _: None) -> None:
-        """`parent_of`: of a process by its number, for an sshd that does not tell which process serves a login."""
-        self.user = user
-        self.uid = uid
-        self.parent_of = parent_of
-        self.keys: dict[Peer, str] = {}
-        self.peers: dict[int, Peer] = {}
-
-    def hear(self, line: Line) -> Refusal | None:
-        """Take in a line; what it tells of a refusal to the tunnel user, if it does."""
-        if line.uid not in (None, 0, self.uid):
-            return None  # anybody may write to the machine's log under sshd's name
-        match parse(line.text):
-            case LoggedIn(user=self.user, peer=peer, fingerprint=key):
-                hold(self.keys, peer, key)
-                if line.pid is not None:
-                    hold(self.peers, line.pid, peer)
-            case Served(pid=pid) if line.pid in self.peers:
-                hold(self.peers, pid, self.peers[line.pid])
-            case Ended(peer=peer):
-                self.keys.pop(peer, None)
-            case Refused() as fact:
-                return self.refusal(fact, line)
-            case _:
-                pass
-        return None
-
-    def refusal(self, fact: Refused, line: Line) -> Refusal | None:
-        """Whose it was; None where it is nobody's of ours."""
-        if fact.peer is not None and fact.peer[1] == 0:  # before any key: everybody tries that; it counts where our nodes come from
-            address = fact.peer[0]
-            is_near = any(known == address for known, _ in self.keys)
-            return Refusal(what=fact.what, address=address, port=0, fingerprint="", pid=None) if is_near else None
-        peer = next((peer for peer in self.candidates(fact, line) if peer in self.keys), None)
-        if peer is not None:
-            return Refusal(what=fact.what, address=peer[0], port=peer[1], fingerprint=self.keys[peer], pid=line.pid)
-        if line.uid != self.uid:
-            return None
-        address, port = fact.peer or ("", 0)
-        return Refusal(what=fact.what, address=address, port=port, fingerprint="", pid=line.pid)
-
-    def candidates(self, fact: Refused, line: Line) -> Iterator[Peer]:
-        """From where the refused one may come, the surest first."""
-        if fact.peer is not None:
-            yield fact.peer
-        elif line.pid is not None:
-            if line.pid in self.peers:
-                yield self.peers[line.pid]
-            parent = self.parent_of(line.pid)
-            if parent in self.peers:
-                yield self.peers[parent]
-
-
-def hold(known: dict[Key, Value], key: Key, value: Value) -> None:
-    """Remember it as the newest, and forget the oldest where there are too many."""
-    known.pop(key, None)
-    known[key] = value
-    if len(known) > LOGINS_HELD:
-        del known[next(iter(known))]
 
 
 SYSLOG = re.compile(r"(?:[A-Z][a-z]{2} [ \d]\d [\d:]{8}|\d{4}-\S+) \S+ (?:\S*/)?sshd(?:-session|-auth)?\[(\d{1,10})\]: (.*)", re.DOTALL)

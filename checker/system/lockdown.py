@@ -11,16 +11,9 @@ from checker.config import SYSTEM
 from checker.sshd_log import LOG_VERBOSE
 
 MAX_STARTUPS = "200:30:1000"
-LOCKDOWN: Mapping[str, str] = {
-    "AuthorizedKeysFile": str(SYSTEM.authorized_keys),
-    "AuthorizedKeysCommand": "none",
-    "TrustedUserCAKeys": "none",
-    "PubkeyAuthentication": "yes",
+REVERSE_ALONE: Mapping[str, str] = {
     "PasswordAuthentication": "no",
     "AuthenticationMethods": "publickey",
-    "ForceCommand": "none",
-    "ChrootDirectory": "none",
-    "DisableForwarding": "no",
     "AllowTcpForwarding": "remote",
     "GatewayPorts": "clientspecified",
     "PermitOpen": "none",
@@ -32,17 +25,30 @@ LOCKDOWN: Mapping[str, str] = {
     "PermitUserRC": "no",
     "ClientAliveInterval": "15",
     "ClientAliveCountMax": "3",
-    "AcceptEnv": "REVERSI_ACCEPTS_NONE",
     "SetEnv": "SHLVL=2",
-    "UnusedConnectionTimeout": "none",
     "LogLevel": "INFO",
     "LogVerbose": LOG_VERBOSE,
 }
+"""What a tunnel user is left with, of any sshd. `clientspecified` opens nothing by itself: each key line names the addresses that its
+node may ask for. bash as a login shell would read ~/.bashrc for each forced command, if SHLVL did not tell it better: bash(1), "run by
+sshd". What is logged is what checker.sshd_log reads.
+"""
+LOCKDOWN: Mapping[str, str] = {
+    "AuthorizedKeysFile": str(SYSTEM.authorized_keys),
+    "AuthorizedKeysCommand": "none",
+    "TrustedUserCAKeys": "none",
+    "PubkeyAuthentication": "yes",
+    "ForceCommand": "none",
+    "ChrootDirectory": "none",
+    "DisableForwarding": "no",
+    **REVERSE_ALONE,
+    "AcceptEnv": "REVERSI_ACCEPTS_NONE",
+    "UnusedConnectionTimeout": "none",
+}
 """For the tunnel user alone. What the admin set for all users is overridden, so that a ForceCommand or a DisableForwarding of the
-machine's ends no tunnel, and no certificate authority or key command opens a second door. `clientspecified` opens nothing by itself:
-each key line names the addresses that its node may ask for. A name that nobody sends takes the place of what the machine's AcceptEnv
-lets in, as there is no word for nothing. ChannelTimeout is not among them: OpenSSH 9.2 takes `none` for it, and
-then ends every login (process_channel_timeouts: bad timeout none). What is logged of the user is what checker.sshd_log reads.
+machine's ends no tunnel, and no certificate authority or key command opens a second door. A name that nobody sends takes the place of
+what the machine's AcceptEnv lets in, as there is no word for nothing. ChannelTimeout is not among them: OpenSSH 9.2 takes `none` for
+it, and then ends every login (process_channel_timeouts: bad timeout none).
 """
 NOT_EVERYWHERE = frozenset({"UnusedConnectionTimeout", "LogVerbose"})
 """Left out where sshd does not know them (they came with 9.2 and 8.5): all others are known from OpenSSH 8.4 on."""

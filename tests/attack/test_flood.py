@@ -16,10 +16,11 @@ import pytest
 
 from checker.beats import beat_file
 from checker.control import Control
+from checker.gateway import REFUSALS_A_MINUTE
 from checker.limits import HELD_AT_ONCE, TRY_LATER, Limit
 from checker.model import EventKind, ProcessId
 from checker.wire import Asked, encode_asked
-from tests.attack.thief import break_in, refused_event, say
+from tests.attack.thief import break_in, refused_event, say, told
 from tests.sshd.accounts import Mode
 from tests.sshd.clients import Connection, Device
 from tests.sshd.harness import Gateway, gateway_at
@@ -98,6 +99,33 @@ async def test_malformed_requests_are_put_off_too_and_fill_no_log(gateway: Gatew
     assert TRY_LATER in answers
     refused_event(gateway, device, "requests a minute")
     assert len(gateway.events(device, EventKind.REFUSED)) <= 21
+
+
+async def test_a_flood_of_what_sshd_refuses_fills_no_log_and_hides_nobody_else(gateway: Gateway, other: Other) -> None:
+    device = gateway.add("127.0.0.1:9")
+    quiet = gateway.add("127.0.0.1:9")
+    over = asyncio.Event()
+    refused = 0
+
+    async def ask(connection: asyncssh.SSHClientConnection) -> None:
+        nonlocal refused
+        while not over.is_set():
+            with pytest.raises(asyncssh.ChannelOpenError):
+                await connection.open_connection("10.0.0.1", 80)
+            refused += 1
+
+    async with break_in(device) as connection, asyncio.TaskGroup() as group:
+        for _ in range(16):
+            group.create_task(ask(connection))
+        await asyncio.to_thread(other.goes_on)
+        over.set()
+    with told(gateway, quiet, "sshd refused a way to 10.0.0.2 port 80,"):
+        async with break_in(quiet) as connection:
+            with pytest.raises(asyncssh.ChannelOpenError):
+                await connection.open_connection("10.0.0.2", 80)
+
+    assert refused > 2 * REFUSALS_A_MINUTE
+    assert len(gateway.events(device, EventKind.REFUSED)) == REFUSALS_A_MINUTE
 
 
 def test_requests_under_way_are_bounded(gateway: Gateway, other: Other) -> None:

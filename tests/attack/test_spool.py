@@ -12,7 +12,7 @@ import pytest
 from checker.beats import all_beats, remove_dead
 from checker.config import home_layout
 from checker.control import Control
-from checker.daemon import prepare_folders
+from checker.home import prepare_folders
 from checker.model import CheckerError, Event, EventKind, ProcessId
 from checker.spool import FILE, MAX_BYTES, collect, leave
 from checker.store import Batch
@@ -121,6 +121,15 @@ def test_the_beats_of_the_dead_are_removed_and_what_they_link_to_is_not(spool: P
 
     assert list(spool.iterdir()) == []
     assert secret.read_text() == "precious\n"
+
+
+def test_a_directory_that_is_called_as_a_beat_stays_and_harms_nothing(spool: Path) -> None:
+    (spool / "beat.99999998.7").mkdir()
+    (spool / "beat.99999999.7").touch()
+
+    remove_dead(spool)
+
+    assert [path.name for path in spool.iterdir()] == ["beat.99999998.7"]
 
 
 def test_a_beat_file_whose_number_has_no_end_is_nobodys(spool: Path) -> None:

@@ -27,6 +27,8 @@ from tests.sshd.waiting import until
 
 pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
 FORGED = "10.0.0.1\nAccepted publickey for root from 10.0.0.1 port 9 ssh2: ED25519 SHA256:x\n"
+LONG = "x" * 2000
+"""More than a line of sshd's holds."""
 SAY_ONE_OF = "say one of: check [PORT...], claim INSTANCE, hold INSTANCE [CLIENT], version, NODE PORT [EXPECTED...]"
 UNPRINTABLE = "the request holds characters that can not be printed"
 
@@ -85,6 +87,7 @@ def files_in(folder: Path) -> list[Path]:
         pytest.param(lambda c: c.open_connection("127.0.0.1", 22), "a way to 127.0.0.1 port 22", id="-L"),
         pytest.param(lambda c: c.open_connection("10.0.0.1", 80), "a way to 10.0.0.1 port 80", id="-L into the network"),
         pytest.param(lambda c: c.open_connection(FORGED, 80), "a way to 10.0.0.1\\x0aAccepted publickey for", id="-L, a line of its own"),
+        pytest.param(lambda c: c.open_connection("h", 22, orig_host=LONG), "a way to a place that a long request hides", id="-L, cut off"),
         pytest.param(lambda c: c.open_unix_connection("/run/reversi/checker.sock"), "a way to /run/reversi/checker.sock", id="-L socket"),
         pytest.param(lambda c: c.create_tun(asyncssh.SSHTunTapSession), "a tunnel device", id="-w, layer 3"),
         pytest.param(lambda c: c.create_tap(asyncssh.SSHTunTapSession), "a tunnel device", id="-w, layer 2"),

@@ -32,14 +32,15 @@ from checker.control import (
     outcome_from,
     outcome_json,
 )
-from checker.daemon import DaemonRuns, lock_home, prepare_folders, replace_text
 from checker.door import listen, operator_uids
 from checker.edits import renamed
+from checker.home import DaemonRuns, lock_home, prepare_folders
 from checker.keys import GateCommand
 from checker.model import CheckerError, EventKind, NodeName, Port, Status
 from checker.registry import add, change, locked, read_registry
 from checker.registry_copy import copied_nodes
 from checker.store import open_reader
+from checker.verdicts import replace_text
 from checker.wire import Asked, encode_asked
 from tests.strategies import OFFICE, PORT, SESSION, free_port, node, public_key
 

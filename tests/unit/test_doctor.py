@@ -12,8 +12,8 @@ import pytest
 
 from checker.cli import ExitCode, run
 from checker.config import SYSTEM, home_layout
-from checker.daemon import prepare_folders
 from checker.following import KeysLag, follow_registry, is_ours, keys_lag
+from checker.home import prepare_folders
 from checker.registry import add, gate_command, locked
 from checker.store import open_store
 from checker.system.doctor import CHECKS, Finding, as_json, as_text, findings

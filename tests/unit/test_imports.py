@@ -14,7 +14,7 @@ import checker
 GATE = Path(checker.__file__).with_name("gate.py")
 PURE = (
     "checker.model", "checker.wire", "checker.judge", "checker.keys", "checker.limits", "checker.publishing.haproxy",
-    "checker.publishing.publications", "checker.sshd_log",
+    "checker.publishing.publications", "checker.sshd_log", "checker.refusals",
 )
 EFFECTS = {"sqlite3", "asyncio", "socket", "subprocess", "ssl", "select", "selectors", "threading", "tempfile", "logging", "fcntl"}
 OWN_EFFECTS = {

@@ -14,7 +14,7 @@ import pytest
 from checker import newkeys
 from checker.cli import ExitCode, run
 from checker.config import ConfigError, home_layout
-from checker.daemon import prepare_spool
+from checker.home import prepare_spool
 from checker.model import CheckerError
 from checker.notify import tell
 from checker.registry import add, gate_command, locked, read_registry

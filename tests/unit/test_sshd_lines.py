@@ -24,9 +24,10 @@ from checker.keys import parse_public_key
 from checker.ledger import Ledger
 from checker.logfile import LINE_BYTES, LogFile
 from checker.model import EventKind, Node, NodeName, ProcessId, Registration
+from checker.refusals import fingerprint
 from checker.registry import Registry
 from checker.sshd_lines import Attempts, PrivateLog, follow, follow_journal, journal_answers, log_file, source
-from checker.sshd_log import Line, fingerprint
+from checker.sshd_log import Line
 from tests.strategies import public_key
 
 KEY = parse_public_key(public_key(1))
@@ -85,13 +86,33 @@ def test_a_key_that_is_no_nodes_leaves_the_address(gateway: Gateway) -> None:
     assert told(gateway) == [(None, "address 2001:db8::7", "sshd refused a terminal, asked for by [2001:db8::7]:41528")]
 
 
-def test_a_login_from_before_the_daemon_is_known_by_its_registration(gateway: Gateway) -> None:
-    session = ProcessId(pid=70, start_ticks=1)
+@pytest.mark.parametrize(
+    ("older_by", "node", "actor"),
+    [pytest.param(0, "office", "node office", id="its process"), pytest.param(1, None, "an unknown peer", id="another, of its number")],
+)
+def test_a_login_from_before_the_daemon_is_known_by_its_registration(
+    gateway: Gateway, older_by: int, node: str | None, actor: str
+) -> None:
+    here = read_process(os.getpid())
+    assert here is not None
+    session = ProcessId(pid=here.id.pid, start_ticks=here.id.start_ticks - older_by)
     gateway.ledger.register(Registration(node=NodeName("office"), instance="main", session=session, peer="", registered_at=0.0))
 
-    Attempts(gateway).hear(Line(text=TERMINAL, pid=70, uid=os.getuid()))
+    Attempts(gateway).hear(Line(text=TERMINAL, pid=os.getpid(), uid=os.getuid()))
 
-    assert told(gateway) == [("office", "node office", "sshd refused a terminal, asked for by an unknown peer")]
+    assert told(gateway) == [(node, actor, "sshd refused a terminal, asked for by an unknown peer")]
+
+
+def test_who_was_refused_nothing_lately_is_forgotten(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    Attempts(gateway).hear(Line(text=TERMINAL, pid=7, uid=os.getuid()))
+    gateway.forget_refused()
+    assert len(gateway.refused_at) == 1
+
+    later = time.monotonic() + 61
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    gateway.forget_refused()
+
+    assert gateway.refused_at == {}
 
 
 def test_a_thief_does_not_fill_the_log(gateway: Gateway) -> None:
@@ -113,10 +134,10 @@ async def private() -> AsyncIterator[tuple[PrivateLog, list[Line]]]:
 
 
 async def test_a_private_log_keeps_messages_apart_and_tells_who_wrote_them(
-    private: tuple[PrivateLog, list[Line]], capsys: pytest.CaptureFixture[str]
+    private: tuple[PrivateLog, list[Line]], caplog: pytest.LogCaptureFixture
 ) -> None:
     opened, heard = private
-    lines = (b"refused local port forward: x\nAccepted publickey\r\n", b"Unable to load\n key\r\n")
+    lines = (b"refused local port forward: x\nAccepted publickey\r\n", b"Unable to load\n \x1b[2Jkey\r\n")
     script = f"import os; [os.write(2, line) for line in {lines!r}]"
 
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", script, stderr=opened.theirs.fileno())
@@ -124,7 +145,7 @@ async def test_a_private_log_keeps_messages_apart_and_tells_who_wrote_them(
     await until(lambda: len(heard) == 2)
 
     assert heard[0] == Line(text="refused local port forward: x\nAccepted publickey", pid=process.pid, uid=os.getuid())
-    assert capsys.readouterr().err == "Unable to load\\012 key\n"
+    assert caplog.messages == [r"sshd: Unable to load\x0a \x1b[2Jkey"]
 
 
 async def test_a_flood_blocks_nobody_and_is_cut(private: tuple[PrivateLog, list[Line]]) -> None:
@@ -151,7 +172,8 @@ def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     entries = tmp_path / "entries"
     program = folder / "journalctl"
-    program.write_text(f'#!/bin/sh\ncase "$*" in *--follow*) echo $$ >{tmp_path}/pid; cat {entries}; exec sleep 60;; esac\necho {{}}\n')
+    follows = f'echo "$*" >{tmp_path}/asked; echo $$ >{tmp_path}/pid; cat {entries}; exec sleep 60'
+    program.write_text(f'#!/bin/sh\ncase "$*" in *--follow*) {follows};; esac\necho {{}}\n')
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
     return entries
@@ -176,6 +198,7 @@ async def test_the_journal_is_followed_and_its_reader_ends_with_us(journal: Path
 
     assert told(gateway) == [("office", "node office", "sshd refused a terminal, asked for by 192.0.2.7:41528")]
     assert read_process(reader) is None
+    assert f"SYSLOG_IDENTIFIER=sshd-auth _UID=0 _UID={os.getuid()}\n" in (tmp_path / "asked").read_text()
 
 
 async def test_a_journal_that_ends_is_no_failure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -184,7 +207,7 @@ async def test_a_journal_that_ends_is_no_failure(monkeypatch: pytest.MonkeyPatch
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
 
-    await follow_journal(lambda line: None)
+    await follow_journal(lambda line: None, (0,))
 
     assert not journal_answers()
 
@@ -235,7 +258,7 @@ def test_a_file_is_followed_through_a_rotation(tmp_path: Path) -> None:
         taken += file.take()
         path.rename(tmp_path / "auth.log.1")
         taken += file.take()  # no file has the name yet
-        old.write("o\n")
+        old.write("o\nhalf of a li")
         old.flush()
         path.write_text("three\n")
         taken += [line for _ in range(3) for line in file.take()]
@@ -248,6 +271,9 @@ def test_a_file_that_was_emptied_is_read_from_its_beginning(tmp_path: Path) -> N
     path = tmp_path / "auth.log"
     path.write_text("a long line before\n")
     file = LogFile(path)
+    file.take()
+    with path.open("a") as log:
+        log.write("half of a li")
     file.take()
 
     path.write_text("one\n")

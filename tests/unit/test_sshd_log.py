@@ -2,30 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checker import sshd_log
-from checker.sshd_log import (
-    Ended,
-    Fact,
-    Line,
-    LoggedIn,
-    Logins,
-    Refusal,
-    Refused,
-    Served,
-    fingerprint,
-    from_journal,
-    from_syslog,
-    is_routine,
-    parse,
-)
-from tests.programs import require
+from checker.sshd_log import Ended, Fact, Line, LoggedIn, Refused, Served, from_journal, from_syslog, is_routine, parse
 
 KEY = "SHA256:xukPbJmz2xyQq0XGGZcfjkPgSwGTtMI2YFy+oTPXtbk"
 PEER = ("192.0.2.7", 41528)
@@ -44,13 +25,19 @@ TUNNEL_UID = 990
             f"Accepted publickey for reversi from 2001:db8::7 port 5 ssh2: RSA {KEY}\r\n",
             LoggedIn(user="reversi", peer=("2001:db8::7", 5), fingerprint=KEY), id="login, IPv6",
         ),
-        pytest.param(f"Accepted publickey for reversi from 192.0.2.7 port 5 ssh2: ED25519-CERT {KEY} ID x", None, id="certificate"),
+        pytest.param(f"Accepted publickey for reversi from 192.0.2.7 port 5 ssh2: ED25519-CERT {KEY} ID x",
+                     LoggedIn(user="reversi", peer=("192.0.2.7", 5), fingerprint=""), id="certificate"),
+        pytest.param("Accepted password for admin from 192.0.2.7 port 5 ssh2",
+                     LoggedIn(user="admin", peer=("192.0.2.7", 5), fingerprint=""), id="password"),
         pytest.param("sshd.c:privsep_postauth():560 (pid=7): User child is on pid 29666", Served(pid=29666), id="child"),
         pytest.param("sshd-session.c:privsep_postauth():9 (bin=/usr/lib/openssh/sshd-session, pid=7): User child is on pid 8",
                      Served(pid=8), id="child, 10.0"),
         pytest.param("Disconnected from user reversi 192.0.2.7 port 41528", Ended(peer=PEER), id="left"),
         pytest.param("Connection closed by 192.0.2.7 port 41528", Ended(peer=PEER), id="closed"),
         pytest.param("Timeout, client not responding from user reversi 192.0.2.7 port 41528", Ended(peer=PEER), id="lost"),
+        pytest.param("Read error from remote host 192.0.2.7 port 41528: Connection timed out", Ended(peer=PEER), id="timed out"),
+        pytest.param("Exiting on signal 15\r\n", Ended(), id="killed"),
+        pytest.param("Received signal 15; terminating.", None, id="sshd itself killed"),
         pytest.param(LOCAL + "10.0.0.1 port 22", Refused(what="a way to 10.0.0.1 port 22"), id="-L"),
         pytest.param("refused streamlocal port forward: originator  port 0, target /run/x", Refused(what="a way to /run/x"), id="-L sock"),
         pytest.param(LOCAL + "h" * 400, Refused(what="a way to " + "h" * 100), id="-L, cut off by syslog"),
@@ -83,10 +70,11 @@ TUNNEL_UID = 990
         pytest.param(TAG + "port forwarding refused", None, id="-R is told by another line"),
         pytest.param(TAG + "/etc/reversi/authorized_keys:1: key options: command permitlisten", None, id="key options"),
         pytest.param("session_exec_req: parse packet: Connection from user reversi 192.0.2.7 port 41528: invalid format",
-                     Refused(what="a malformed packet (invalid format)", peer=PEER), id="NUL"),
+                     Refused(what="a malformed packet (invalid format)", peer=PEER, is_last=True), id="NUL"),
         pytest.param("fatal: ssh_dispatch_run_fatal: Connection from user reversi 192.0.2.7 port 41528: Connection corrupted",
-                     Refused(what="a malformed packet (Connection corrupted)", peer=PEER), id="megabyte"),
-        pytest.param("ssh_dispatch_run_fatal: Connection from user reversi 192.0.2.7 port 41528: Broken pipe", None, id="lost, no attempt"),
+                     Refused(what="a malformed packet (Connection corrupted)", peer=PEER, is_last=True), id="megabyte"),
+        pytest.param("ssh_dispatch_run_fatal: Connection from user reversi 192.0.2.7 port 41528: Broken pipe",
+                     Ended(peer=PEER), id="lost, no attempt"),
         pytest.param("Connection closed by invalid user root 192.0.2.7 port 41528 [preauth]",
                      Refused(what="a login as root", peer=("192.0.2.7", 0)), id="another user"),
         pytest.param("Disconnecting invalid user root 192.0.2.7 port 41528: Too many authentication failures [preauth]",
@@ -122,6 +110,27 @@ def test_a_clients_words_stay_its_words(text: str, what: str) -> None:
     assert fact.what.isprintable()
 
 
+CLAIMED = "Connection from user reversi 192.0.2.7 port 41528: invalid format"
+
+
+@pytest.mark.parametrize(
+    ("text", "fact"),
+    [
+        pytest.param(f"refused local port forward: originator {'a' * 900}: {CLAIMED}",
+                     Refused(what="a way to a place that a long request hides"), id="a long originator"),
+        pytest.param(f"subsystem request for a: {CLAIMED} by user reversi", None, id="a subsystem"),
+        pytest.param(f"userauth_pubkey: unsupported public key algorithm: {CLAIMED} [preauth]", None, id="an algorithm"),
+        pytest.param(f"userauth_pubkey: unsupported public key algorithm: {CLAIMED}", None, id="a long algorithm"),
+        pytest.param(f"debug2: session.c:session_env_req():2107: Ignoring env request {'E' * 900}: {CLAIMED}",
+                     Refused(what=f"the variable {'E' * 100}"), id="a variable"),
+        pytest.param(f"debug2: session.c:session_env_req():2107: Ignoring env request {'E' * 900}",
+                     Refused(what=f"the variable {'E' * 100}"), id="a long variable"),
+    ],
+)  # fmt: skip
+def test_a_line_that_a_client_cuts_off_is_pinned_on_nobody_else(text: str, fact: Fact | None) -> None:
+    assert parse(text) == fact
+
+
 @given(st.text(max_size=2000) | st.sampled_from([LOCAL, ACCEPTED, TAG]).flatmap(lambda head: st.text(max_size=200).map(head.__add__)))
 def test_any_line_is_taken(text: str) -> None:
     fact = parse(text)
@@ -150,95 +159,6 @@ def test_a_fault_is_not_routine(text: str) -> None:
 )
 def test_what_happens_every_day_is_routine(text: str) -> None:
     assert is_routine(text)
-
-
-def test_a_fingerprint_is_the_one_that_ssh_keygen_writes(tmp_path: Path) -> None:
-    require("ssh-keygen")
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / "key")], check=True)
-    wanted = subprocess.run(["ssh-keygen", "-l", "-f", str(tmp_path / "key.pub")], capture_output=True, text=True, check=True).stdout
-
-    assert fingerprint((tmp_path / "key.pub").read_text()) == wanted.split()[1]
-
-
-def refusal(what: str = "a terminal", key: str = KEY, pid: int | None = 12) -> Refusal:
-    address, port = PEER
-    return Refusal(what=what, address=address, port=port, fingerprint=key, pid=pid)
-
-
-PTY = "debug1: session.c:session_pty_req():1905 (pid=12): Allocating a pty not permitted for this connection."
-
-
-@pytest.fixture
-def logins() -> Logins:
-    return Logins("reversi", TUNNEL_UID)
-
-
-def test_a_refusal_is_the_logins_whose_process_sshd_named(logins: Logins) -> None:
-    logins.hear(Line(text=ACCEPTED, pid=11, uid=0))
-    logins.hear(Line(text="User child is on pid 12", pid=11, uid=0))
-
-    assert logins.hear(Line(text=PTY, pid=12, uid=TUNNEL_UID)) == refusal()
-
-
-def test_a_refusal_is_the_logins_whose_child_wrote_it() -> None:
-    logins = Logins("reversi", TUNNEL_UID, parent_of={12: 11}.get)
-    logins.hear(Line(text=ACCEPTED, pid=11))
-
-    assert logins.hear(Line(text=PTY, pid=12)) == refusal()
-    assert logins.hear(Line(text=PTY, pid=13)) is None
-
-
-def test_a_refusal_with_an_address_needs_no_process(logins: Logins) -> None:
-    logins.hear(Line(text=ACCEPTED))
-
-    heard = logins.hear(Line(text=f"Received request from 192.0.2.7 port 41528 to remote forward to host h port 22, {DENIED}"))
-
-    assert heard == refusal("listening on h port 22", pid=None)
-
-
-def test_what_an_admin_is_refused_is_no_event(logins: Logins) -> None:
-    logins.hear(Line(text=ACCEPTED.replace("reversi", "admin"), pid=11, uid=0))
-
-    assert logins.hear(Line(text=PTY, pid=11, uid=1000)) is None
-    assert logins.hear(Line(text=PTY, pid=11)) is None
-
-
-@pytest.mark.parametrize("what", [ACCEPTED, PTY])
-def test_what_another_user_of_the_machine_writes_is_not_believed(logins: Logins, what: str) -> None:
-    logins.hear(Line(text=ACCEPTED, pid=11, uid=0 if what == PTY else 1000))
-
-    assert logins.hear(Line(text=PTY, pid=11, uid=1000 if what == PTY else 0)) is None
-
-
-def test_a_refusal_to_a_login_that_was_not_heard_of_has_no_key(logins: Logins) -> None:
-    heard = logins.hear(Line(text=PTY, pid=12, uid=TUNNEL_UID))
-
-    assert heard == Refusal(what="a terminal", address="", port=0, fingerprint="", pid=12)
-
-
-def test_a_login_is_over_with_its_connection(logins: Logins) -> None:
-    logins.hear(Line(text=ACCEPTED, pid=11, uid=0))
-    logins.hear(Line(text="Disconnected from user reversi 192.0.2.7 port 41528", pid=11, uid=0))
-
-    assert logins.hear(Line(text=PTY, pid=11, uid=0)) is None
-
-
-def test_another_user_is_told_of_where_nodes_come_from(logins: Logins) -> None:
-    attempt = Line(text="Connection closed by invalid user root 192.0.2.7 port 9 [preauth]", pid=3, uid=0)
-
-    assert logins.hear(attempt) is None
-    logins.hear(Line(text=ACCEPTED, pid=11, uid=0))
-    assert logins.hear(attempt) == Refusal(what="a login as root", address="192.0.2.7", port=0, fingerprint="", pid=None)
-
-
-def test_no_more_logins_are_held_than_there_is_room_for(logins: Logins, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sshd_log, "LOGINS_HELD", 3)
-
-    for number in range(10):
-        logins.hear(Line(text=ACCEPTED.replace("41528", str(number)), pid=number, uid=0))
-
-    assert list(logins.keys) == [("192.0.2.7", number) for number in (7, 8, 9)]
-    assert list(logins.peers) == [7, 8, 9]
 
 
 @pytest.mark.parametrize(
