@@ -11,6 +11,7 @@ import contextlib
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Mapping
@@ -41,6 +42,10 @@ class Setting:
     home: Path
     rows: int
     env: Mapping[str, str]
+
+    def fresh(self) -> Mapping[str, str]:
+        """The environment of a program that remembers nothing of an earlier life."""
+        return {**self.env, "XDG_STATE_HOME": tempfile.mkdtemp(prefix="state-", dir=self.home.parent)}
 
     @property
     def commands(self) -> tuple[list[str], list[str]]:
@@ -96,7 +101,7 @@ async def starts(setting: Setting, argv: list[str], count: int) -> list[float]:
     """Seconds to the first row, each time anew."""
     found = []
     for _ in range(count):
-        async with terminal(argv, setting.env) as opened:
+        async with terminal(argv, setting.fresh()) as opened:
             found.append(await first_rows(opened, setting))
     return found
 
@@ -140,7 +145,7 @@ class Pressed:
 async def start(setting: Setting, argv: list[str], plan: Plan, stack: contextlib.AsyncExitStack) -> Started:
     """As often as planned; the last one stays."""
     earlier = await starts(setting, argv, plan.starts_at(setting.rows) - 1)
-    opened = await stack.enter_async_context(terminal(argv, setting.env))
+    opened = await stack.enter_async_context(terminal(argv, setting.fresh()))
     found = [*earlier, await first_rows(opened, setting)]
     return Started(terminal=opened, first_rows_s=found, settled_s=await opened.settled())
 
@@ -181,7 +186,7 @@ async def measure_wide(setting: Setting, plan: Plan) -> Wide:
     """A page scrolled in a large terminal."""
     found = []
     for argv in setting.commands:
-        async with terminal(argv, setting.env, WIDE) as opened:
+        async with terminal(argv, setting.fresh(), WIDE) as opened:
             await first_rows(opened, setting)
             await opened.settled()
             found.append(await paged(opened, plan.presses // 3))

@@ -1,4 +1,7 @@
-"""A gateway's directory for the console to look at: real registry files, a real state file, and nobody behind the ports."""
+"""A gateway's directory for the console to look at: what a daemon left there, and nobody behind the ports.
+
+Real registry files, the daemon's copy of them, and a real state file.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from pathlib import Path
 from checker.config import Layout, home_layout
 from checker.model import Forward, Node, NodeName, Port, ProcessId, Status, Tunnel, parse_expect, parse_target
 from checker.nodefile import node_toml
+from checker.registry_copy import signs, write_copy
 from checker.store import Batch, Sweep, open_store
 
 EVERY_S = 30.0
@@ -63,8 +67,12 @@ def make_home(home: Path, count: int, now: float) -> Layout:
     layout = home_layout(home)
     layout.nodes.mkdir(parents=True)
     layout.config.write_text(f"probe_every_s = {EVERY_S:g}\n", encoding="utf-8")
-    for number in range(count):
-        (layout.nodes / f"{name_of(number)}.toml").write_bytes(node_toml(node_of(number, now)))
+    nodes = {name_of(number): node_of(number, now) for number in range(count)}
+    for name, node in nodes.items():
+        (layout.nodes / f"{name}.toml").write_bytes(node_toml(node))
+    layout.run.mkdir()
+    read, public = signs(layout.nodes)
+    write_copy(layout, nodes, read, public=public)
     store = open_store(layout.state)
     try:
         tunnels = [tunnel_of(number, now) for number in range(count)]

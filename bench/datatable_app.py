@@ -23,6 +23,7 @@ from bench.console_home import EVERY_S
 from checker.config import Layout, home_layout
 from checker.model import Forward, Status, Tunnel
 from checker.registry import read_registry
+from checker.registry_copy import copied_nodes
 from checker.store import open_reader
 from reversi_tui.columns import Place, fitted
 from reversi_tui.rows import Key, Moment, Row
@@ -72,7 +73,8 @@ class Reader(threading.Thread):
                 self.seen.update(changed)
                 self.tell(changed)
             if not self.forwards:
-                self.forwards = {(forward.node, forward.port): forward for forward in read_registry(self.layout.nodes).forwards}
+                nodes = copied_nodes(self.layout) or read_registry(self.layout.nodes).nodes
+                self.forwards = {(name, forward.port): forward for name, node in nodes.items() for forward in node.forwards}
                 self.tell(self.seen)
             time.sleep(LOOK_EVERY_S)
 

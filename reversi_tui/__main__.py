@@ -71,7 +71,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--columns", metavar="A,B,C", help="these columns, in this order (default: those that fit)")
     made.add_argument("--wide", action=switch, help="the wide columns too: instance, client, expect, flaps and more")
     made.add_argument("--theme", metavar="NAME", help=f"one of: {', '.join(THEMES)} (default: terminal; with NO_COLOR: mono)")
-    made.add_argument("--mouse", action=switch, help="use the mouse (default: yes, but not over SSH)")
+    made.add_argument("--mouse", action=switch, help="use the mouse (default: yes, but not over SSH or in GNU screen)")
     made.add_argument("--once", action="store_true", help="print the table and leave; exit status 1 if anything shown is not up")
     made.add_argument("--json", action="store_true", help="as --once, one JSON document")
     made.add_argument("--show-config", action="store_true", help="print each setting, its value and where it came from; with --json too")
@@ -128,12 +128,12 @@ def of_files(layout: Layout) -> tuple[float, tuple[Layer, ...]]:
 
 def preferred(args: Args, layout: Layout, files: tuple[Layer, ...]) -> tuple[Preferences, Callable[[Preferences], str]]:
     """What the console begins with, and what keeps its changes for the next time. Raises UnknownAction, KeyTwice."""
-    from reversi_tui.actions import ACTIONS
+    from reversi_tui.actions import ACTIONS, MOVES
     from reversi_tui.remembered import Memory, memory_path
 
     memory = Memory(layout, memory_path(os.environ) if args.remember else None)
     preferences, remark = memory.begin(files, (layer_of_environment(os.environ), args.typed))
-    keymap({action.id: action.key for action in ACTIONS}, preferences)
+    keymap({**{action.id: action.key for action in ACTIONS}, **MOVES}, preferences)
     if remark:
         print(f"reversi-tui: {remark}", file=sys.stderr)
     return preferences, memory.remember
@@ -161,7 +161,7 @@ def run_console(args: Args, layout: Layout) -> int:
     """The console, until it is left. Raises NoTerminal, PoorTerminal, ConfigError, UnknownAction, KeyTwice."""
     if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         raise NoTerminal
-    from reversi_tui.terminal import is_remote, prepare
+    from reversi_tui.terminal import prepare, wants_mouse
 
     prepare(os.environ)
     every_s, files = of_files(layout)
@@ -178,7 +178,7 @@ def run_console(args: Args, layout: Layout) -> int:
         every_s=every_s, preferences=preferences, remember=remember,
     )
     console = Console(setting)
-    console.run(mouse=not is_remote(os.environ) if preferences.mouse is None else preferences.mouse)
+    console.run(mouse=wants_mouse(os.environ) if preferences.mouse is None else preferences.mouse)
     return console.return_code or 0
 
 

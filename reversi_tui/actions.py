@@ -169,6 +169,27 @@ ACTIONS = (
     ),
 )
 
+MOVES = {
+    "table.up": "up", "table.down": "down", "table.page_up": "pageup", "table.page_down": "pagedown",
+    "table.first": "home", "table.last": "end", "app.leave": "ctrl+c,ctrl+q",
+}  # fmt: skip
+"""Ids and keys of what is bound elsewhere: by the table, and everywhere. They may be given other keys too."""
+
+
+def moves(keys: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """The table's own keys, and what they do."""
+    mine = {**MOVES, **keys}
+
+    def told(*ids: str) -> str:
+        return ", ".join(key_name(key) for name in ids for key in mine[name].split(","))
+
+    return (
+        (told("table.up", "table.down"), "One row up or down"),
+        (told("table.page_up", "table.page_down"), "One page up or down"),
+        (told("table.first", "table.last"), "The first row, the last row"),
+        (told("app.leave"), "Leave the console, from wherever you are"),
+    )
+
 
 def of_command(command: Command) -> Action:
     """The action that runs an operator's own command."""

@@ -40,6 +40,11 @@ def named(row: Row) -> str:
     return f"{safe(row.seen.node)} port {row.seen.port}"
 
 
+def subject(deed: Deed, row: Row) -> str:
+    """What it is done to: a node is disabled with all its forwards."""
+    return named(row) if deed.verb else safe(row.seen.node)
+
+
 def objection(deed: Deed, row: Row, pending: Deed | None) -> str:
     """Why it can not be done to this forward now, as a clause; empty where it can."""
     if pending:
@@ -76,8 +81,15 @@ def plan(deed: Deed, rows: Sequence[Row], pending: Mapping[Key, Deed], *, read_o
     return Plan(
         deed=deed,
         rows=tuple(row for row in rows if not why_not[row.key]),
-        left_out=tuple(f"{named(row)}: {why_not[row.key]}" for row in rows if why_not[row.key]),
+        left_out=tuple(f"{subject(deed, row)}: {why_not[row.key]}" for row in rows if why_not[row.key]),
     )
+
+
+def told(planned: Plan) -> str:
+    """What it is meant for, in a word or two."""
+    if len(planned.rows) == 1:
+        return subject(planned.deed, planned.rows[0])
+    return f"{len(planned.rows)} {'tunnels' if planned.deed.verb else 'nodes'}"
 
 
 def title(planned: Plan) -> str:
@@ -88,15 +100,26 @@ def title(planned: Plan) -> str:
     return f"{deed} this tunnel?" if len(planned.rows) == 1 else f"{deed} these {len(planned.rows)} tunnels?"
 
 
-def question(planned: Plan, moment: Moment, hidden: int = 0) -> str:
-    """What the operator is asked, with each target named; `hidden` of them the filter does not show."""
+def question(planned: Plan, moment: Moment, hidden: int = 0, beside: Sequence[Row] = ()) -> str:
+    """What the operator is asked, with each target named; `hidden` of them the filter does not show, `beside` go down with them."""
     parts = [one(planned.rows[0], moment)] if len(planned.rows) == 1 else [several(planned.rows, moment)]
     parts.append(EFFECTS.get(planned.deed, ""))
+    if beside:
+        names = ", ".join(f"{named(row)} ({row.seen.status})" for row in beside)
+        parts.append(f"Held by the same process, and ended with it: {names}.")
     if hidden:
         parts.append(f"{hidden} of them {'is' if hidden == 1 else 'are'} marked, and not shown by the filter.")
     if planned.left_out:
         parts.append("Left out:\n" + "\n".join(planned.left_out))
     return "\n\n".join(part for part in parts if part)
+
+
+def beside(planned: Plan, rows: Iterable[Row]) -> tuple[Row, ...]:
+    """Those of the rows that end with the plan's, as the same process holds their ports."""
+    if planned.deed not in (Deed.KILL, Deed.RESET):
+        return ()
+    meant, ending = {row.key for row in planned.rows}, {row.seen.session for row in planned.rows} - {None}
+    return tuple(row for row in rows if row.seen.session in ending and row.key not in meant)
 
 
 def one(row: Row, moment: Moment) -> str:

@@ -9,18 +9,24 @@ import sys
 from collections.abc import Iterable
 from typing import ClassVar
 
+from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
+from textual.scrollbar import ScrollBar, ScrollBarRender
+from textual.worker import Worker
 
+from reversi_tui.actions import Action, key_name
 from reversi_tui.messages import Reported
+from reversi_tui.screens.confirm import Confirm
 from reversi_tui.screens.main import Main
 from reversi_tui.setting import Setting
 from reversi_tui.source import Source
 from reversi_tui.terminal import FEW_COLOURS, GRACE_S, HUNG_UP, Watchdog, draws_ascii_only, end_within, is_there, leave
 from reversi_tui.themes import THEMES, theme_name
 from reversi_tui.threads import detached
-from reversi_tui.widgets.looks import Looks
+from reversi_tui.turns import Turns
+from reversi_tui.widgets.looks import Looks, WholeCells
 
 
 class Console(App[None]):
@@ -44,11 +50,19 @@ class Console(App[None]):
             setting.preferences.theme, ascii_only=draws_ascii_only(os.environ), colourless=colourless,
             few_colours=os.environ.get("TEXTUAL_COLOR_SYSTEM") == FEW_COLOURS,
         )  # fmt: skip
+        ScrollBar.renderer = WholeCells if self.looks.ascii_only else ScrollBarRender
         self.source = Source(setting)
         self.main = Main(setting, self.source, self.looks)
-        self.was_warned = False
+        self.turns = Turns(self, super().on_event, Confirm)
+        self.warned_of: set[Worker[object]] = set()
         self.set_keymap(dict(setting.preferences.keys))
         self.dress()
+
+    async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
+            self.turns.take(event)
+        else:
+            await super().on_event(event)
 
     def get_default_screen(self) -> Main:
         return self.main
@@ -67,13 +81,19 @@ class Console(App[None]):
         """What the palette offers: our own table of actions."""
         for action in self.main.actions:
             if screen is self.main and action.id not in self.main.off and action.id != "app.palette":
-                yield SystemCommand(action.title, action.tip, lambda call=action.call: self.main.run_worker(self.main.run_action(call)))
+                yield SystemCommand(action.title, keyed(action), lambda call=action.call: self.main.run_worker(self.main.run_action(call)))
+
+    def action_command_palette(self) -> None:
+        """What it offers is for the table: over a dialog there is none."""
+        if self.screen is self.main:
+            super().action_command_palette()
 
     def on_mount(self) -> None:
         for action in self.main.actions:
             if action.id.startswith("command.") and action.key:
                 self.bind(action.key, f"on_main({action.call!r})", description=action.title, show=False)
         self.run_worker(self.read(), name="reader")
+        self.run_worker(self.turns.run(), name="keys")
         if not self.is_headless:
             self.watch_terminal()
 
@@ -105,8 +125,15 @@ class Console(App[None]):
 
     def action_leave(self) -> None:
         """Leave; where an action is under way, only when asked twice."""
-        if self.main.pending and not self.was_warned:
-            self.was_warned = True
+        under_way = {worker for worker in self.workers if worker.group == "acts" and not worker.is_finished}
+        if under_way - self.warned_of:
+            self.warned_of = under_way
             self.main.say("an action is still under way and its outcome would not be seen; the same key again leaves")
             return
         self.exit()
+
+
+def keyed(action: Action) -> str:
+    """What the action does, behind its keys."""
+    keys = " ".join(key_name(key) for key in action.keys)
+    return f"{keys}: {action.tip}" if keys else action.tip

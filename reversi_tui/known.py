@@ -48,9 +48,9 @@ class Background:
         return changed
 
     def read_hours(self, state: StateFile, hour: int) -> None:
-        """At first all of them, then the last two: of the others nothing changes any more."""
+        """At first, and when the clock was put back, all of them, then the last two: of the others nothing changes any more."""
         first = hour - HOURS + 1
-        since = max(first, self.hour - 1)
+        since = max(first, self.hour - 1) if self.hour <= hour else first
         for each in state.hours(since_hour=since):
             share = round(each.up_s / each.watched_s, 3) if each.watched_s else None
             self.hours.setdefault((each.node, each.port), {})[each.hour] = share

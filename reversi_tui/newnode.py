@@ -119,12 +119,12 @@ def free_forwards(name: NodeName, requests: tuple[ForwardRequest, ...], registry
 
 
 def parse_output(text: str, default: Path) -> Path:
-    """A file's whole path. Raises InvalidValue."""
+    """A file's whole path; a relative one begins where the default lies. Raises InvalidValue."""
     if not text:
         return default
     if text.endswith("/") or not text.isprintable():
         raise InvalidValue(f"{text[:80]!r} names no file; write a path, as in {default}")
     try:
-        return Path(text).expanduser().absolute()
+        return default.parent / Path(text).expanduser()
     except RuntimeError as error:
         raise InvalidValue(f"{text[:80]!r} begins with a user that is not known here; write the path in full") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import threading
 from collections.abc import Mapping, MutableMapping
 
@@ -29,6 +30,16 @@ def is_remote(environ: MutableMapping[str, str]) -> bool:
     return bool(environ.get("SSH_CONNECTION"))
 
 
+def is_within_screen(environ: Mapping[str, str]) -> bool:
+    """Whether GNU screen is the terminal; tmux may call itself so too."""
+    return environ.get("TERM", "").lower().startswith("screen") and not environ.get("TMUX")
+
+
+def wants_mouse(environ: MutableMapping[str, str]) -> bool:
+    """Not over a link, where each move costs; nor in GNU screen, which with a mouse keeps escape back until the next key."""
+    return not is_remote(environ) and not is_within_screen(environ)
+
+
 def draws_ascii_only(environ: Mapping[str, str]) -> bool:
     """Whether shapes beyond ASCII would be blots: the Linux console's fonts have few, and a locale may have no UTF-8."""
     if environ.get("TERM", "") in ("linux", "vt100", "vt102", "vt220", "dumb"):
@@ -42,8 +53,8 @@ def colour_system(environ: Mapping[str, str]) -> str:
     given, term = environ.get("TEXTUAL_COLOR_SYSTEM", ""), environ.get("TERM", "").lower()
     if given:
         return given
-    is_within = term.startswith("linux") or (term.startswith("screen") and not environ.get("TMUX"))
-    if environ.get("COLORTERM", "").lower() in ("truecolor", "24bit") and not is_within:
+    is_plain = term.startswith("linux") or is_within_screen(environ)
+    if environ.get("COLORTERM", "").lower() in ("truecolor", "24bit") and not is_plain:
         return "truecolor"
     return "256" if any(word in term for word in MANY_COLOURS) else FEW_COLOURS
 
@@ -88,9 +99,11 @@ class Watchdog(threading.Thread):
         super().__init__(name="terminal-watchdog", daemon=True)
         self.terminal, self.every_s = terminal, every_s
         self.parent = os.getppid()
-        self.stopped = threading.Event()
 
     def run(self) -> None:
-        while not self.stopped.wait(self.every_s):
-            if not is_there(self.terminal) or os.getppid() != self.parent:
+        """It hears of a hang-up at once: until we are gone, Textual reads the end of the input again and again."""
+        hang_up = select.poll()
+        hang_up.register(self.terminal, 0)
+        while True:
+            if hang_up.poll(self.every_s * 1000) or not is_there(self.terminal) or os.getppid() != self.parent:
                 leave()

@@ -50,6 +50,8 @@ def variables(text: str, behind: str, quiet: str) -> dict[str, str]:
         "block-cursor-blurred-foreground": text, "block-cursor-blurred-background": behind, "block-cursor-blurred-text-style": "bold",
         "block-hover-background": behind, "input-cursor-background": behind, "input-cursor-foreground": text,
         "input-cursor-text-style": "reverse", "input-selection-background": behind, "input-selection-foreground": text,
+        "scrollbar": quiet, "scrollbar-hover": quiet, "scrollbar-active": quiet, "scrollbar-corner-color": behind,
+        "scrollbar-background": behind, "scrollbar-background-hover": behind, "scrollbar-background-active": behind,
         "border-blurred": text, "button-focus-text-style": "bold reverse", "footer-background": behind,
     }  # fmt: skip
 

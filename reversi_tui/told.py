@@ -67,7 +67,7 @@ def fields(row: Row, moment: Moment) -> list[tuple[str, str]]:
     public = ", on all addresses of the gateway" if row.forward and row.forward.public else ""
     through = bytes_value(row)
     own = [
-        ("found", safe(seen.detail, 256) or "nothing yet"),
+        *([("found", safe(seen.detail, 256))] if seen.detail else []),
         ("answer", safe(seen.answer, 512) or "nothing came"),
         ("port", f"{seen.port}{public}"),
     ]

@@ -16,6 +16,7 @@ from textual.strip import Strip
 from textual.widgets import OptionList
 
 from reversi_tui.columns import BY_ID, COLUMNS, DEFAULTS
+from reversi_tui.screens.picking import Options
 from reversi_tui.widgets.line import Line
 
 DEFAULT_IDS = tuple(column.id for column in DEFAULTS)
@@ -26,7 +27,7 @@ FRAME = 4
 """Lines of a list's border, title and keys."""
 
 
-class Lister(OptionList):
+class Lister(Options):
     """One line a choice, each text as text; the highlighted one is in reverse, so that it is seen without colour too."""
 
     DEFAULT_CSS = """

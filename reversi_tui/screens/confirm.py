@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from rich.text import Text
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
@@ -12,6 +13,19 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
 from reversi_tui.widgets.line import Line
+
+FRAME = 4
+"""Lines of the border, the title and the buttons."""
+COUNTING = 2
+"""Lines in which the count is asked for."""
+
+
+class KeyButton(Button):
+    """A click moves the focus to it, and presses nothing: that takes a key."""
+
+    def on_click(self, click: events.Click) -> None:
+        click.prevent_default()
+        click.stop()
 
 
 class Confirm(ModalScreen[bool]):
@@ -42,7 +56,7 @@ class Confirm(ModalScreen[bool]):
             with Horizontal(id="confirm-buttons"):
                 yield Button("Cancel (n)", id="no", compact=True)
                 key = "" if self.count is not None else " (y)"
-                yield Button(f"Yes, {self.yes}{key}", id="yes", compact=True, disabled=self.count is not None)
+                yield KeyButton(f"Yes, {self.yes}{key}", id="yes", compact=True, disabled=self.count is not None)
 
     def on_mount(self) -> None:
         self.query_one("#confirm-title", Line).show(Text(self.heading, style="bold"))
@@ -52,6 +66,11 @@ class Confirm(ModalScreen[bool]):
             field = self.query_one("#count", Input)
             field.cursor_blink = False
             field.focus()
+
+    def on_resize(self) -> None:
+        """The targets scroll; what is asked and the buttons are always in sight."""
+        others = FRAME + (COUNTING if self.count is not None else 0)
+        self.query_one("#confirm-scroll").styles.max_height = max(1, self.size.height - others)
 
     @property
     def may_answer_yes(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from rich.text import Text
 from textual.app import ComposeResult
 from textual.screen import Screen
 
@@ -68,7 +69,7 @@ class Live(Screen[None]):
     def compose(self) -> ComposeResult:
         yield Line(id="gateway")
         yield Line(id="counts")
-        yield Banner(id="paused")
+        yield Line(id="paused")
         yield Banner(id="trouble")
         yield Line(id="heading")
         yield self.table
@@ -122,10 +123,16 @@ class Live(Screen[None]):
         for name, text in drawn.items():
             self.query_one(name, Line).show(text)
         self.query_one("#trouble", Banner).show(self.trouble())
-        self.query_one("#paused", Banner).show(self.pause_told())
+        self.show_pause()
         self.table.repaint_changed()
         if self.detail:
             self.detail.renew(self.newest(self.detail.key), self.moment())
+
+    def show_pause(self) -> None:
+        """One line of its own, only while it is needed; its count may change many times a second."""
+        line, told = self.query_one("#paused", Line), self.pause_told()
+        line.display = bool(told)
+        line.show(Text(told))
 
     def trouble(self) -> str:
         """What the operator must know before believing the rows."""
@@ -139,7 +146,7 @@ class Live(Screen[None]):
         return printable("; ".join(sentences), 600)
 
     def say(self, sentence: str) -> None:
-        self.query_one("#said", Banner).show(printable(sentence, 400))
+        self.query_one("#said", Banner).show(printable(sentence, 800))
 
     def tell(self, sentence: str) -> None:
         """Say it, and write it into the log of what this console did."""

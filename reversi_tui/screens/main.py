@@ -13,7 +13,7 @@ from textual.binding import Binding, BindingType
 from checker.control import Outcome
 from checker.model import CheckerError
 from reversi_tui.actions import ACTIONS, Action
-from reversi_tui.acts import Deed, Plan, aim, named, plan, question, still, title
+from reversi_tui.acts import Deed, Plan, aim, beside, named, plan, question, still, subject, title, told
 from reversi_tui.changes import Changed
 from reversi_tui.clipboard import copy_sequence
 from reversi_tui.lent import run_on_terminal
@@ -62,13 +62,15 @@ class Main(Nodes):
     def ask(self, planned: Plan) -> None:
         hidden = sum(row.key not in self.view.shown for row in planned.rows)
         count = len(planned.rows) if len(planned.rows) > self.setting.preferences.confirm_over else None
-        confirm = Confirm(title(planned), question(planned, self.moment(), hidden), yes=planned.deed, count=count)
+        nodes = {row.seen.node for row in planned.rows}
+        others = beside(planned, (self.view.rows[key] for node in nodes for key in self.view.by_node.get(node, ())))
+        confirm = Confirm(title(planned), question(planned, self.moment(), hidden, others), yes=planned.deed, count=count)
         _ = self.app.push_screen(confirm, lambda yes: self.answered(planned, yes=yes))
 
     def answered(self, asked: Plan, *, yes: bool | None) -> None:
         """Act on what was asked about, or on nothing: a row may be another by now."""
         if not yes:
-            self.say(f"{told(asked.rows)}: {asked.deed} cancelled")
+            self.say(f"{told(asked)}: {asked.deed} cancelled")
             return
         planned = still(asked, self.newest, self.pending)
         for sentence in planned.left_out:
@@ -79,7 +81,7 @@ class Main(Nodes):
     def begin(self, planned: Plan) -> None:
         self.pending.update((row.key, planned.deed) for row in planned.rows)
         self.view.mark([row.key for row in planned.rows], marked=False)
-        self.tell(f"{told(planned.rows)}: {planned.deed} is under way")
+        self.tell(f"{told(planned)}: {planned.deed} is under way")
         self.renew()
         self.run_worker(self.carry_out(planned), group="acts")
 
@@ -89,7 +91,8 @@ class Main(Nodes):
 
         async def one(row: Row) -> None:
             async with gate:
-                self.post_message(Acted((row.key,), f"{named(row)}: {planned.deed} {await self.outcome(planned.deed, row)}"))
+                outcome = await self.outcome(planned.deed, row)
+                self.post_message(Acted((row.key,), f"{subject(planned.deed, row)}: {planned.deed} {outcome}"))
 
         async with asyncio.TaskGroup() as group:
             for row in planned.rows:
@@ -147,8 +150,3 @@ class Main(Nodes):
             return False
         driver.write(sequence)
         return True
-
-
-def told(rows: Sequence[Row]) -> str:
-    """The rows in a word or two."""
-    return named(rows[0]) if len(rows) == 1 else f"{len(rows)} tunnels"

@@ -7,13 +7,13 @@ from functools import partial
 from pathlib import Path
 
 from checker.config import load_config
-from checker.model import CheckerError, NodeName
+from checker.model import CheckerError, InvalidValue, NodeName, printable
 from checker.registry import read_registry
 from reversi_tui.acts import Deed, named, no_longer, several
 from reversi_tui.changes import Changed
 from reversi_tui.commands import Ran, run
 from reversi_tui.lent import run_on_terminal
-from reversi_tui.newnode import checked
+from reversi_tui.newnode import checked, parse_output
 from reversi_tui.preferences import Command, expanded
 from reversi_tui.rows import Row
 from reversi_tui.screens.adding import Adding
@@ -49,12 +49,10 @@ class Nodes(Seeing):
         changes = self.setting.changes
         return changes.disable((node,)) if deed is Deed.DISABLE else changes.enable((node,))
 
-    def action_add(self) -> None:
-        if not self.is_off("act.add"):
-            self.run_worker(self.open_form(), group="form", exclusive=True)
-
-    async def open_form(self) -> None:
-        """The form for a new node, with what the registry holds now."""
+    async def action_add(self) -> None:
+        """The form for a new node, with what the registry holds now; keys wait for it."""
+        if self.is_off("act.add"):
+            return
         layout = self.setting.layout
         try:
             registry = await detached(lambda: read_registry(layout.nodes), name="registry")
@@ -62,21 +60,28 @@ class Nodes(Seeing):
         except CheckerError as error:
             self.say(str(error))
             return
-        form = Adding(lambda asked: checked(asked, registry, ports, Path.cwd()), self.setting.changes.add)
+        place = folder()
+        form = Adding(lambda asked: checked(asked, registry, ports, place), self.setting.changes.add)
         _ = self.app.push_screen(form, lambda changed: self.tell_changed("add", changed) if changed else None)
 
     def action_bundle(self) -> None:
         row = self.table.selected
         if row is None or self.is_off("row.bundle"):
             return
-        name = row.seen.node
+        name, default = row.seen.node, folder() / f"{row.seen.node}.sh"
 
         def build(path: str | None) -> None:
-            if path:
-                place = Path(path).expanduser()
-                self.run_worker(self.changed_by(name, "bundle", lambda: self.setting.changes.build(name, place)), group="acts")
+            if path is None:
+                return
+            try:
+                place = parse_output(path, default)
+            except InvalidValue as error:
+                self.say(f"{name}: bundle not done: {error}")
+                return
+            self.run_worker(self.changed_by(name, "bundle", lambda: self.setting.changes.build(name, place)), group="acts")
 
-        _ = self.app.push_screen(Ask(f"The bundle of {name}", "Where shall it be written?", f"{name}.sh"), build)
+        text = f"Where shall it be written? A path, or a name in {printable(str(default.parent), 200)}"
+        _ = self.app.push_screen(Ask(f"The bundle of {name}", text, default.name), build)
 
     async def changed_by(self, name: NodeName, deed: str, work: Callable[[], Changed]) -> None:
         """Have it done in a thread, and tell what became of it."""
@@ -100,7 +105,7 @@ class Nodes(Seeing):
                 lambda picked: self.ask_command(commands[picked]) if picked else None,
             )
         else:
-            self.say("you have no commands yet; they are [[command]] tables in reversi.toml, or in your own console.toml")
+            self.say(f"you have no commands yet; they are [[command]] tables in {self.setting.layout.config}, or in your own console.toml")
 
     def ask_command(self, command: Command) -> None:
         rows = self.targets()
@@ -155,4 +160,12 @@ class Nodes(Seeing):
                 self.show_output(command, row, ran)
 
     def show_output(self, command: Command, row: Row, ran: Ran) -> None:
-        _ = self.app.push_screen(Output(f"{command.title}: {named(row)}", f"{ran.output}\n\n{ran.sentence}"))
+        _ = self.app.push_screen(Output(f"{command.title}: {named(row)}", f"{ran.output}\n\n{ran.sentence}".lstrip("\n")))
+
+
+def folder() -> Path:
+    """Where files go unless told otherwise: where we stand, if that is still there."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        return Path("/")

@@ -17,6 +17,18 @@ from textual.widgets.option_list import Option
 from reversi_tui.widgets.line import Line
 
 
+class Options(OptionList):
+    """Textual's list has no page to turn where the terminal leaves it no room, and fails."""
+
+    def action_page_up(self) -> None:
+        if self.scrollable_content_region:
+            super().action_page_up()  # type: ignore[no-untyped-call]
+
+    def action_page_down(self) -> None:
+        if self.scrollable_content_region:
+            super().action_page_down()  # type: ignore[no-untyped-call]
+
+
 class Choose(ModalScreen[str | None]):
     """The id of what was chosen; None for nothing. A letter goes to the next title that begins with it."""
 
@@ -36,7 +48,7 @@ class Choose(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Line(id="choose-title")
-            yield OptionList(*(Option(Text(title)) for _, title in self.choices), markup=False, compact=True)
+            yield Options(*(Option(Text(title)) for _, title in self.choices), markup=False, compact=True)
             yield Line(id="choose-keys").add_class("quiet")
 
     def on_mount(self) -> None:
@@ -48,8 +60,8 @@ class Choose(ModalScreen[str | None]):
         self.list.focus()
 
     @property
-    def list(self) -> OptionList:
-        return self.query_one(OptionList)
+    def list(self) -> Options:
+        return self.query_one(Options)
 
     def on_key(self, event: events.Key) -> None:
         if event.character and event.is_printable and (place := self.next_with(event.character)) is not None:

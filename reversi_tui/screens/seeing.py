@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rich.text import Text
+from textual import events
 
 from checker.model import printable
-from reversi_tui.actions import help_sections
+from reversi_tui.actions import help_sections, moves
 from reversi_tui.messages import Dressed, Typed
 from reversi_tui.palette import THEMES
 from reversi_tui.preferences import MOST_FILTERS, Preferences
+from reversi_tui.rows import Key
 from reversi_tui.screens.columns import ColumnsChooser
 from reversi_tui.screens.detail import Detail
 from reversi_tui.screens.help import Help
@@ -23,11 +25,12 @@ from reversi_tui.view import FOLD
 from reversi_tui.widgets.bar import Bar, FilterBar
 from reversi_tui.widgets.line import Banner
 
-MOVES = (("↑ ↓", "One row up or down"), ("page up, page down", "One page up or down"), ("home, end", "The first row, the last row"))
-
 
 class Seeing(Live):
     """Each change of the view is remembered for the next time."""
+
+    jumped_from: Key | None = None
+    """The row where the last jump began."""
 
     def seen_as(self) -> Preferences:
         """How the table is looked at now."""
@@ -54,7 +57,7 @@ class Seeing(Live):
         self.renew()
 
     def action_jump(self) -> None:
-        self.jumped_from = self.table.cursor_place
+        self.jumped_from = self.table.cursor
         self.query_one("#jump", Bar).open("")
 
     def on_typed(self, message: Typed) -> None:
@@ -67,12 +70,22 @@ class Seeing(Live):
             self.table.focus()
         self.renew()
 
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """A click or a tab that leaves a bar keeps what was typed: keys are for the table from now on."""
+        if event.widget is self.table:
+            for bar in self.query(Bar):
+                if bar.display:
+                    bar.tell(bar.value, final=True)
+
     def jump(self, message: Typed) -> None:
-        """Go to the node while it is typed; escape goes back to where we were."""
-        place = self.view.find(message.text) if message.kept and message.text else self.jumped_from
+        """Go to the node while it is typed; where there is none, and on escape, back to where we were."""
+        asked = message.text if message.kept else ""
+        found = self.view.find(asked) if asked else None
+        back = self.view.places.get(self.jumped_from) if self.jumped_from else None
+        place = back if found is None else found
         if place is not None:
             self.table.select(place)
-        elif message.final:
+        if asked and found is None and message.final:
             self.say(f"no node that is shown is called {printable(message.text)}")
 
     def filter(self, text: str, *, final: bool) -> None:
@@ -182,10 +195,11 @@ class Seeing(Live):
         sheet = Sheet("What this console did")
         text = Text("\n".join(self.log_pane.lines) or "nothing yet")
         _ = self.app.push_screen(sheet)
-        self.call_after_refresh(sheet.show, text)
+        self.call_after_refresh(sheet.show, text, at_end=True)
 
     def action_help(self) -> None:
-        sections = help_sections(self.actions, MOVES, read_only=self.setting.acts.read_only)
+        keys = moves(dict(self.setting.preferences.keys))
+        sections = help_sections(self.actions, keys, read_only=self.setting.acts.read_only)
         _ = self.app.push_screen(Help(sections, self.looks.palette, ascii_only=self.looks.ascii_only))
 
     def action_detail(self) -> None:

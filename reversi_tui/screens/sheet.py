@@ -38,11 +38,13 @@ class Sheet(ModalScreen[None]):
         self.query_one("#sheet-keys", Line).show(Text("↑ ↓ scroll   esc close"))
         self.query_one("#sheet-scroll").focus()
 
-    def show(self, text: Text) -> None:
-        """Put this text in, if it is another."""
+    def show(self, text: Text, *, at_end: bool = False) -> None:
+        """Put this text in, if it is another; `at_end` shows its last lines."""
         if text != self.shown or text.spans != self.shown.spans:
             self.shown = text
             self.query_one("#sheet-text", Static).update(text)
+            if at_end:
+                self.query_one("#sheet-scroll").scroll_end(animate=False)
 
     def action_close(self) -> None:
         _ = self.dismiss(None)

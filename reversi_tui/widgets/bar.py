@@ -10,6 +10,9 @@ from textual.widgets import Input
 
 from reversi_tui.messages import Typed
 
+MOST_CHARACTERS = 500
+"""Whatever is pasted: a filter is remembered."""
+
 
 class Bar(Input):
     """Every keystroke is told; enter keeps what was typed, escape goes back on it."""
@@ -22,7 +25,7 @@ class Bar(Input):
     ]
 
     def __init__(self, text: str = "", *, id: str, placeholder: str) -> None:  # noqa: A002 - Textual's name for it
-        super().__init__(text, id=id, compact=True, select_on_focus=False, placeholder=placeholder)
+        super().__init__(text, id=id, compact=True, select_on_focus=False, placeholder=placeholder, max_length=MOST_CHARACTERS)
         self.cursor_blink = False
 
     def open(self, text: str) -> None:

@@ -19,4 +19,5 @@ def keys_line(actions: Iterable[Action], off: frozenset[str], width: int) -> Tex
         if text.cell_len + len(key) + len(title) + 1 > width:
             break
         text.append(key, style="bold").append(f" {title}  ")
+    text.rstrip()
     return text

@@ -28,7 +28,7 @@ class LogPane(Static):
 
     def add(self, sentence: str) -> None:
         """Write it down, with the time of the gateway's clock."""
-        self.lines.append(f"{time.strftime('%H:%M:%S', time.localtime(self.now()))}  {printable(sentence, 400)}")
+        self.lines.append(f"{time.strftime('%H:%M:%S', time.localtime(self.now()))}  {printable(sentence, 1000)}")
         self.show()
 
     def show(self) -> None:

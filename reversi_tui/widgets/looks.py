@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from rich.style import Style
+from textual.scrollbar import ScrollBarRender
 
 from reversi_tui.palette import palette
+
+
+class WholeCells(ScrollBarRender):
+    """A scroll bar without shapes at its ends."""
+
+    VERTICAL_BARS: ClassVar[list[str]] = [" "] * 8
 
 
 class Looks:

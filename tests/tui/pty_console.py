@@ -11,11 +11,24 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psutil
+
 WITHIN_S = 20.0
+NOT_OURS = ("COLORTERM", "NO_COLOR", "TMUX", "STY", "SSH_CONNECTION", "LC_ALL", "LC_CTYPE", "TEXTUAL_COLOR_SYSTEM", "TEXTUAL_FPS")
+"""What the terminal that runs the tests may have set."""
+TAKE_IT = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+IGNORE_IT = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN); "
+RUN = "import sys; from reversi_tui.__main__ import main; sys.exit(main(sys.argv[1:]))"
+
+
+def own_environment(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """A terminal of 256 colours with UTF-8, except for what is given."""
+    kept = {name: value for name, value in os.environ.items() if name not in NOT_OURS}
+    return {**kept, "TERM": "xterm-256color", "LANG": "C.UTF-8", **(environ or {})}
 
 
 class Terminal:
@@ -39,10 +52,10 @@ class Terminal:
         self.written += taken
         return taken
 
-    def until(self, words: bytes) -> None:
-        """Wait until the words were written."""
+    def until(self, words: bytes, *, after: int = 0) -> None:
+        """Wait until the words were written, after so many bytes."""
         deadline = time.monotonic() + WITHIN_S
-        while words not in self.written:
+        while self.written.find(words, after) < 0:
             assert time.monotonic() < deadline, f"{words!r} not within {WITHIN_S} s in {self.written[-3000:]!r}"
             self.take(0.05)
 
@@ -62,21 +75,36 @@ class Terminal:
         """The exit status, waited for; negative for a signal."""
         return self.process.wait(WITHIN_S)
 
+    def ended_and_spent(self) -> tuple[int, float]:
+        """The exit status, waited for, and the seconds of processor time that it took from now on."""
+        times = psutil.Process(self.process.pid).cpu_times()
+        deadline = time.monotonic() + WITHIN_S
+        while not (found := os.wait4(self.process.pid, os.WNOHANG))[0]:
+            assert time.monotonic() < deadline, "it goes on"
+            time.sleep(0.02)
+        self.process.returncode = os.waitstatus_to_exitcode(found[1])
+        return self.process.returncode, found[2].ru_utime + found[2].ru_stime - times.user - times.system
+
 
 @contextmanager
 def terminal(
-    home: Path, *args: str, size: tuple[int, int] = (80, 24), environ: Mapping[str, str] | None = None, controlling: bool = True
+    home: Path, *args: str, size: tuple[int, int] = (80, 24), environ: Mapping[str, str] | None = None, controlling: bool = True,
+    hup_ignored: bool = False,
 ) -> Iterator[Terminal]:
     """A console on a pseudo-terminal. Where that is not `controlling`, no SIGHUP comes when it goes."""
+    program = f"{TAKE_IT if controlling else ''}{IGNORE_IT if hup_ignored else ''}{RUN}"
+    with on_terminal([sys.executable, "-c", program, "--home", str(home), *args], size=size, environ=environ) as opened:
+        yield opened
+
+
+@contextmanager
+def on_terminal(words: Sequence[str], *, size: tuple[int, int] = (80, 24), environ: Mapping[str, str] | None = None) -> Iterator[Terminal]:
+    """Any program on a pseudo-terminal, in a session of its own; ended with the block."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
-    take_it = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); " if controlling else ""
-    program = f"import sys; {take_it}from reversi_tui.__main__ import main; sys.exit(main(sys.argv[1:]))"
     process = subprocess.Popen(
-        [sys.executable, "-c", program, "--home", str(home), *args],
-        stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
-        env={**os.environ, "TERM": "xterm-256color", **(environ or {})},
-    )  # fmt: skip
+        [*words], stdin=slave, stdout=slave, stderr=slave, start_new_session=True, env=own_environment(environ)
+    )
     os.close(slave)
     opened = Terminal(master, process)
     try:

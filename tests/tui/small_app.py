@@ -12,6 +12,7 @@ from textual.app import App
 from textual.pilot import Pilot
 
 import reversi_tui
+from reversi_tui.themes import THEMES
 
 WITHIN_S = 10.0
 
@@ -26,6 +27,9 @@ class Small(App[Any]):
         super().__init__(ansi_color=True)
         self.animation_level = "none"
         self.answer: object = "none yet"
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return THEMES[0].variables
 
     def keep(self, answer: object) -> None:
         """What a screen was dismissed with."""

@@ -30,6 +30,7 @@ from tests.tui.states import (
     console,
     demo_home,
     forward,
+    many,
     open_acts,
     register,
     sweep,
@@ -378,3 +379,140 @@ async def test_what_came_by_the_shared_key_is_marked_as_unregistered(tmp_path: P
         await shows(pilot, "the node is not registered")
 
 
+async def test_the_question_names_what_ends_with_the_same_process(tmp_path: Path) -> None:
+    layout = demo_home(tmp_path)
+    register(layout, (forward("attic", 20010), forward("attic", 20110)))
+    write(layout, Batch(tunnels=(tunnel("attic", 20110, Status.HUNG, pid=4000),)))
+    app = console(layout)
+
+    async with running(app, count=len(FORWARDS) + 1) as pilot:
+        await pilot.press("down", "k")
+        await shows(pilot, "Kill this tunnel?")
+        await shows(pilot, "Held by the same process, and ended with it: attic port 20010 (up).")
+        await pilot.press("n", "space", "up", "up", "space", "k")
+        await shows(pilot, "Kill these 2 tunnels?")
+        assert "ended with it" not in text(app)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (60, 15)])
+async def test_however_many_are_asked_about_the_count_and_the_buttons_are_in_sight(tmp_path: Path, size: tuple[int, int]) -> None:
+    layout = demo_home(tmp_path)
+    many(layout, 60)
+    app = console(layout)
+
+    async with running(app, count=len(FORWARDS) + 60) as pilot:
+        await pilot.press("a", "k")
+        await shows(pilot, "Kill these 64 tunnels?")
+        await pilot.resize_terminal(*size)
+        await until(pilot, lambda: app.size == size)
+        await shows(pilot, "Type 64 to go on:")
+        await shows(pilot, "Cancel (n)")
+        await shows(pilot, "Yes, kill")
+        await pilot.press(*("pagedown",) * 60)
+        await shows(pilot, "garage port 20016: no sshd process")
+        await pilot.press("6", "4", "enter")
+        await until(pilot, lambda: app.focused is app.screen.query_one("#yes"))
+
+
+async def test_a_click_on_yes_is_no_yes_and_one_on_cancel_cancels(tmp_path: Path) -> None:
+    acts = open_acts()
+    app = console(demo_home(tmp_path), acts)
+
+    async with running(app) as pilot:
+        await pilot.press("k")
+        await shows(pilot, "Kill this tunnel?")
+        await pilot.click("#yes")
+        await until(pilot, lambda: app.focused is app.screen.query_one("#yes"))
+        assert isinstance(app.screen, Confirm)
+        await pilot.click("#no")
+        await shows(pilot, "attic port 20010: kill cancelled")
+
+    assert acts.done == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        pytest.param("~nobody-of-this-name/x.sh", "begins with a user that is not known here", id="no such user"),
+        pytest.param("/", "names no file", id="a directory"),
+        pytest.param("x" * 5000, "bundle not done", id="too long"),
+    ],
+)
+async def test_a_place_where_no_bundle_can_be_is_a_sentence(tmp_path: Path, typed: str, words: str) -> None:
+    app = console(demo_home(tmp_path))
+
+    async with running(app, (160, 30)) as pilot:
+        await pilot.press("b")
+        await shows(pilot, "Where shall it be written?")
+        app.screen.query_one(Input).value = typed
+        await pilot.press("enter")
+        await shows(pilot, words)
+        assert app.screen is app.main
+
+
+async def test_where_the_console_stood_may_be_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    app = console(demo_home(tmp_path / "gateway"))
+
+    async with running(app, (160, 30)) as pilot:
+        gone.rmdir()
+        await pilot.press("n")
+        await shows(pilot, "New node")
+        await pilot.press("escape", "b")
+        await shows(pilot, "A path, or a name in /")
+
+
+async def test_the_palette_tells_the_keys_and_does_not_come_over_a_dialog(tmp_path: Path) -> None:
+    app = console(demo_home(tmp_path))
+
+    async with running(app) as pilot:
+        await pilot.press("colon", *"kill")
+        await shows(pilot, "k: Kill the sshd process that holds the port; asks first")
+        await pilot.press("escape", "k")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        await pilot.press("ctrl+p")
+        assert isinstance(app.screen, Confirm)
+
+
+async def test_each_action_under_way_is_warned_of_before_the_console_is_left(tmp_path: Path) -> None:
+    acts = FakeActs()
+    app = console(demo_home(tmp_path), acts)
+
+    async with running(app) as pilot:
+        await pilot.press("p")
+        await until(pilot, lambda: len(acts.done) == 1)
+        await pilot.press("q")
+        await shows(pilot, "the same key again leaves")
+        acts.gate.set()
+        await until(pilot, lambda: not app.main.pending)
+        acts.gate.clear()
+        await pilot.press("down", "p")
+        await until(pilot, lambda: len(acts.done) == 2)
+        await pilot.press("q")
+        await shows(pilot, "the same key again leaves")
+        assert app.is_running
+        acts.gate.set()
+
+
+async def test_the_whole_log_opens_at_its_end_and_keeps_long_sentences(tmp_path: Path) -> None:
+    app = console(demo_home(tmp_path))
+
+    async with running(app, (80, 24)) as pilot:
+        for number in range(200):
+            app.main.tell(f"sentence {number}: {'long ' * 100}end-{number}")
+        await pilot.press("L")
+        await shows(pilot, "end-199")
+
+
+async def test_keys_of_the_table_can_be_given_too_and_stand_in_the_help(tmp_path: Path) -> None:
+    app = console(demo_home(tmp_path), keys=(("table.down", "f7"), ("view.theme", "down")))
+
+    async with running(app) as pilot:
+        await pilot.press("f7")
+        await until(pilot, lambda: app.main.table.cursor == ("barn", 20011))
+        await pilot.press("down")
+        await shows(pilot, "Colours")
+        await pilot.press("escape", "question_mark", *("pagedown",) * 2)
+        await shows(pilot, "↑, f7")

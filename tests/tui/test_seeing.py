@@ -15,6 +15,7 @@ from checker.model import Event, EventKind, Hour, NodeName, Port, Registration, 
 from checker.store import Batch
 from reversi_tui.app import Console
 from reversi_tui.preferences import Preferences
+from reversi_tui.remembered import Memory
 from reversi_tui.screens.columns import ColumnsChooser
 from reversi_tui.screens.detail import Detail
 from reversi_tui.screens.sorting import SortBy
@@ -276,3 +277,76 @@ async def test_groups_are_kept_while_rows_change(tmp_path: Path) -> None:
         await shows(pilot, "+attic 2 ports")
         write(layout, Batch(tunnels=(tunnel("attic", 20110, Status.HUNG),)))
         await until(pilot, lambda: app.main.view.folds[NodeName("attic")].seen.status is Status.HUNG)
+
+
+async def test_a_jump_that_finds_nothing_or_is_left_goes_back_to_its_row_wherever_that_is_now(tmp_path: Path) -> None:
+    layout = demo_home(tmp_path)
+    app = console(layout, sort_by="status")
+
+    async with running(app) as pilot:
+        await pilot.press("j", *"barn", "enter")
+        await until(pilot, lambda: app.main.table.cursor == BARN and app.focused is app.main.table)
+        await pilot.press("j", *"gax", "enter")
+        await shows(pilot, "no node that is shown is called gax")
+        assert app.main.table.cursor == BARN
+        await pilot.press("j", *"ga")
+        await until(pilot, lambda: app.main.table.cursor == ("garage", 20016))
+        before = app.main.view.places[BARN]
+        write(layout, Batch(tunnels=(replace(SEEN[1], status=Status.UP),)))
+        await until(pilot, lambda: app.main.view.places[BARN] != before)
+        await pilot.press("escape")
+        await until(pilot, lambda: app.main.table.cursor == BARN)
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 120, 200])
+async def test_no_key_at_the_bottom_is_cut_off(tmp_path: Path, width: int) -> None:
+    app = console(demo_home(tmp_path))
+
+    async with running(app, (width, 15)) as pilot:
+        await shows(pilot, "k kill")
+        assert "…" not in lines(app)[-1]
+        assert {"/ filter", "? help", "q quit"} <= {key.strip() for key in lines(app)[-1].split("  ")}
+
+
+@pytest.mark.parametrize("key", ["question_mark", "enter", "k", "n", "o", "c", "t", "b", "slash", "j", "l", "L", "z", "colon"])
+async def test_no_size_of_the_terminal_ends_the_console_whatever_is_open(tmp_path: Path, key: str) -> None:
+    app = console(demo_home(tmp_path))
+
+    async with running(app) as pilot:
+        await pilot.press(key)
+        for size in ((1, 1), (60, 1), (3, 60), (10, 3), (300, 100), (80, 24)):
+            await pilot.resize_terminal(*size)
+            await pilot.press("down", "pagedown", "pageup", "up")
+        await until(pilot, lambda: app.size == (80, 24))
+        assert app.is_running
+
+
+async def test_filters_typed_in_one_console_come_back_in_the_next(tmp_path: Path) -> None:
+    layout = demo_home(tmp_path / "gateway")
+    path = tmp_path / "console.json"
+    memory = Memory(layout, path)
+    memory.begin((), ())
+    app = console(layout)
+    app.main.setting = replace(app.main.setting, remember=memory.remember)
+    async with running(app) as pilot:
+        await pilot.press("slash", *"barn", "enter", "slash", "escape")
+        await until(pilot, lambda: path.exists() and "barn" in path.read_text() and not memory.newest.filter_text)
+    preferences, _ = Memory(layout, path).begin((), ())
+
+    following = Console(replace(console(layout).main.setting, preferences=preferences))
+
+    async with running(following) as pilot:
+        assert following.main.view.filter_text == ""
+        await pilot.press("slash", "up")
+        await until(pilot, lambda: nodes(following) == ["barn"])
+
+
+async def test_columns_stand_in_the_order_that_was_chosen(tmp_path: Path) -> None:
+    app = console(demo_home(tmp_path), columns=("node", "status", "port"))
+
+    async with running(app) as pilot:
+        await pilot.press("c")
+        await until(pilot, lambda: isinstance(app.screen, ColumnsChooser))
+        await pilot.press("down", "down", "K", "down", "space", "enter")
+        await until(pilot, lambda: columns(app) == ["node", "port"])
+        assert heading(app).split() == ["node↑", "port"]

@@ -23,6 +23,7 @@ from reversi_tui.screens.columns import ColumnsChooser, Lister
 from reversi_tui.screens.detail import Detail, Dossier
 from reversi_tui.screens.help import Help
 from reversi_tui.screens.sorting import SortBy
+from reversi_tui.themes import THEMES
 from tests.tui.states import EVERY_S, NOW, forward, tunnel
 
 WITHIN_S = 5.0
@@ -53,6 +54,9 @@ class Host(App[None]):
         self.theme = "ansi-dark"
         self.animation_level = "none"
         self.answers: list[object] = []
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return THEMES[0].variables
 
 
 @asynccontextmanager

@@ -2,46 +2,32 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
-from checker.config import home_layout
-from checker.model import Status
-from checker.store import Batch
-from reversi_tui.terminal import HUNG_UP, prepare
-from tests.tui.pty_console import terminal
-from tests.tui.states import demo_home, many, write
+from reversi_tui.terminal import HUNG_UP, PoorTerminal, colour_system, prepare
+from tests.tui.pty_console import WITHIN_S, Terminal, terminal
+from tests.tui.states import demo_home
 
-ALL_READ = b"2,000 forwards"
-ONE_ROW_BYTES = 1500
-WATCHED_S = 3.0
-
-
-def test_nothing_new_writes_nothing_and_one_row_of_2000_little(tmp_path: Path) -> None:
-    layout = home_layout(tmp_path)
-    seen = many(layout, 2000)
-
-    with terminal(tmp_path) as console:
-        console.until(ALL_READ)
-        console.until(b"127.0.0.1:22")
-        console.until(b"not running")
-        console.settle()
-        idle = console.take(WATCHED_S)
-        before = len(console.written)
-        write(layout, Batch(tunnels=(replace(seen[3], status=Status.HUNG),)))
-        console.until(b"! hung")
-        console.settle()
-        changed = len(console.written) - before
-        console.press(b"q")
-        assert console.ended() == 0
-
-    assert idle == b""
-    assert 0 < changed <= ONE_ROW_BYTES
+ENDED_BY_HAND_S = 1.0
+"""Processor time that an orderly end may cost; a loop that spins until the watchdog comes takes two seconds."""
+SHELL = """#!/bin/sh
+trap '' HUP TERM
+echo "pid=$$;"
+sleep 60 &
+echo "pid=$!;"
+wait
+wait
+"""
+"""What stands for an ssh that ignores all that it is told."""
 
 
 def test_ctrl_c_and_sigterm_leave_the_terminal_as_it_was(tmp_path: Path) -> None:
@@ -68,14 +54,94 @@ def test_sighup_ends_it_though_the_terminal_is_there(tmp_path: Path) -> None:
         assert console.ended() == HUNG_UP
 
 
-@pytest.mark.parametrize("controlling", [pytest.param(True, id="with a hang-up signal"), pytest.param(False, id="without any signal")])
-def test_a_terminal_that_goes_takes_the_console_with_it(tmp_path: Path, *, controlling: bool) -> None:
+@contextmanager
+def dropped(home: Path, **environ: str) -> Iterator[tuple[Terminal, ...]]:
+    """Consoles for which the link drops: one hears a hang-up, one was started with that ignored, one gets no signal at all."""
+    with ExitStack() as stack:
+        kinds = ((True, False), (True, True), (False, False))
+        yield tuple(
+            stack.enter_context(terminal(home, "--no-remember", environ=environ, controlling=controlling, hup_ignored=hup_ignored))
+            for controlling, hup_ignored in kinds
+        )
+
+
+def ends_by_itself(console: Terminal) -> None:
+    console.hang_up()
+    status, spent_s = console.ended_and_spent()
+    assert status in (HUNG_UP, -signal.SIGHUP)
+    assert spent_s < ENDED_BY_HAND_S
+
+
+def test_a_terminal_that_goes_takes_an_idle_console_with_it(tmp_path: Path) -> None:
     demo_home(tmp_path)
 
-    with terminal(tmp_path, controlling=controlling) as console:
-        console.until(b"garage")
-        console.hang_up()
-        assert console.ended() != 0
+    with dropped(tmp_path) as consoles:
+        for console in consoles:
+            console.until(b"garage")
+        for console in consoles:
+            ends_by_itself(console)
+
+
+def test_a_terminal_that_goes_while_a_question_is_asked_does_nothing_and_ends(tmp_path: Path) -> None:
+    demo_home(tmp_path)
+
+    with dropped(tmp_path) as consoles:
+        for console in consoles:
+            console.until(b"garage")
+            console.press(b"k")
+        for console in consoles:
+            console.until(b"Cancel")
+            ends_by_itself(console)
+
+
+def test_a_terminal_that_goes_while_an_act_is_under_way_ends_it(tmp_path: Path) -> None:
+    layout = demo_home(tmp_path)
+    with socket.socket(socket.AF_UNIX) as deaf, dropped(tmp_path) as consoles:
+        deaf.bind(str(layout.socket))
+        deaf.listen(20)
+        for console in consoles:
+            console.until(b"garage")
+            console.press(b"p")
+        for console in consoles:
+            console.until(b"under way")
+            ends_by_itself(console)
+
+
+def test_a_terminal_that_goes_while_a_shell_has_it_leaves_neither(tmp_path: Path) -> None:
+    demo_home(tmp_path / "home")
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "ssh").write_text(SHELL, encoding="ascii")
+    (programs / "ssh").chmod(0o755)
+
+    with dropped(tmp_path / "home", PATH=f"{programs}:{os.environ['PATH']}") as consoles:
+        for console in consoles:
+            console.until(b"garage")
+            console.press(b"s")
+        children = [child for console in consoles for child in lent_to(console)]
+        for console in consoles:
+            ends_by_itself(console)
+        eventually(lambda: not any(child.is_running() for child in children), "what was started is gone")
+
+
+def lent_to(console: Terminal) -> list[psutil.Process]:
+    """The program that has the terminal, and its child."""
+    pids: list[bytes] = []
+
+    def told() -> bool:
+        console.take(0.05)
+        pids[:] = [part.partition(b";")[0] for part in console.written.split(b"pid=")[1:]]
+        return len(pids) == 2
+
+    eventually(told, "two processes")
+    return [psutil.Process(int(pid)) for pid in pids]
+
+
+def eventually(claim: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + WITHIN_S
+    while not claim():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.02)
 
 
 def test_over_ssh_the_mouse_is_left_alone(tmp_path: Path) -> None:
@@ -89,17 +155,6 @@ def test_over_ssh_the_mouse_is_left_alone(tmp_path: Path) -> None:
         assert b"\x1b[?1000h" in console.written
 
 
-def test_no_color_means_no_colour(tmp_path: Path) -> None:
-    demo_home(tmp_path)
-
-    with terminal(tmp_path, environ={"NO_COLOR": "1"}) as console:
-        console.until(b"! hung")
-        console.settle()
-        painted = console.written
-
-    assert not any(code in painted for code in (b";31;", b"[31", b";31m", b"38;2", b"38;5", b";32;", b"[32"))
-
-
 def test_settings_of_the_user_stand() -> None:
     environ = {"SSH_CONNECTION": "x", "TEXTUAL_FPS": "10"}
 
@@ -107,6 +162,41 @@ def test_settings_of_the_user_stand() -> None:
 
     assert environ["TEXTUAL_FPS"] == "10"
     assert environ["TEXTUAL_ANIMATIONS"] == "none"
+
+
+@pytest.mark.parametrize(
+    ("environ", "colours"),
+    [
+        pytest.param({"TERM": "xterm"}, "standard", id="plain"),
+        pytest.param({"TERM": "tmux-256color"}, "256", id="tmux"),
+        pytest.param({"TERM": "xterm-256color", "COLORTERM": "truecolor"}, "truecolor", id="truecolor"),
+        pytest.param({"TERM": "screen", "COLORTERM": "truecolor"}, "standard", id="screen in a truecolor terminal"),
+        pytest.param({"TERM": "screen-256color", "COLORTERM": "truecolor", "TMUX": "x"}, "truecolor", id="tmux that calls itself screen"),
+        pytest.param({"TERM": "linux", "COLORTERM": "truecolor"}, "standard", id="Linux console"),
+        pytest.param({"TERM": "linux", "TEXTUAL_COLOR_SYSTEM": "256"}, "256", id="as the user says"),
+        pytest.param({}, "standard", id="nothing known"),
+    ],
+)
+def test_colours_are_those_of_the_terminal(environ: dict[str, str], colours: str) -> None:
+    assert colour_system(environ) == colours
+
+    prepare(environ)
+
+    assert environ["TEXTUAL_COLOR_SYSTEM"] == colours
+
+
+def test_a_terminal_without_colours_is_one_where_none_are_wanted() -> None:
+    old, empty, wanted = {"TERM": "vt100"}, {"TERM": "xterm", "NO_COLOR": ""}, {"TERM": "xterm", "NO_COLOR": "1"}
+
+    for environ in (old, empty, wanted):
+        prepare(environ)
+
+    assert (old.get("NO_COLOR"), empty.get("NO_COLOR"), wanted.get("NO_COLOR")) == ("1", None, "1")
+
+
+def test_a_terminal_that_can_not_place_text_is_told_so() -> None:
+    with pytest.raises(PoorTerminal, match=r"'dumb' \(TERM\) can not place text on the screen; elsewhere, use --once"):
+        prepare({"TERM": "dumb"})
 
 
 def test_leaving_twice_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -118,6 +208,7 @@ def test_leaving_twice_leaves_nothing_behind(tmp_path: Path) -> None:
         assert console.ended() == 0
         with pytest.raises(ProcessLookupError):
             os.killpg(console.process.pid, 0)
+
 
 ORPHAN = """
 import os, pty, signal, sys

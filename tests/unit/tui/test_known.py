@@ -58,6 +58,20 @@ def test_the_last_hours_stand_in_their_places_and_move_on_with_the_clock(tmp_pat
     source.close()
 
 
+def test_hours_come_back_when_the_clock_does(tmp_path: Path) -> None:
+    layout, now = demo_home(tmp_path), [NOW]
+    write(layout, Batch(hours=(hour(0, 50.0), hour(2, 100.0))))
+    source = reading(layout, now)
+    before = rows(source)[ATTIC].known.hours
+
+    now[0] += 10 * 86400
+    assert again(source)[ATTIC].known.hours == ()
+    now[0] = NOW
+
+    assert again(source)[ATTIC].known.hours == before
+    source.close()
+
+
 def test_the_present_hour_is_read_again_and_only_the_row_that_changed_is_reported(tmp_path: Path) -> None:
     layout, now = demo_home(tmp_path), [NOW]
     write(layout, Batch(hours=(hour(0, 100.0),)))
