@@ -80,7 +80,7 @@ def port_in(word: str) -> int:
     """A port of the request. Raises Malformed."""
     if re.fullmatch(r"[0-9]{1,5}", word, re.ASCII) and 0 < int(word) < 65536:
         return int(word)
-    raise Malformed(f"{word[:40]!r} is not a port; write a number from 1 to 65535")
+    raise Malformed(f"{word[:40]!a} is not a port; write a number from 1 to 65535")
 
 
 def instance_in(verb: str, words: list[str]) -> str:
@@ -142,7 +142,7 @@ def parse_verdict(line: str) -> int:
     word = line.strip()
     if re.fullmatch(r"[0-9]{1,6}", word, re.ASCII):
         return int(word)
-    raise Malformed(f"the gateway answered {word[:40]!r}, which is not a number of seconds")
+    raise Malformed(f"the gateway answered {word[:40]!a}, which is not a number of seconds")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

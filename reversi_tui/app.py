@@ -20,6 +20,7 @@ from reversi_tui.actions import Action, key_name
 from reversi_tui.messages import Reported
 from reversi_tui.screens.confirm import Confirm
 from reversi_tui.screens.main import Main
+from reversi_tui.screens.picking import Palette
 from reversi_tui.setting import Setting
 from reversi_tui.source import Source
 from reversi_tui.terminal import FEW_COLOURS, GRACE_S, HUNG_UP, Watchdog, draws_ascii_only, end_within, is_there, leave
@@ -86,7 +87,7 @@ class Console(App[None]):
     def action_command_palette(self) -> None:
         """What it offers is for the table: over a dialog there is none."""
         if self.screen is self.main:
-            super().action_command_palette()
+            _ = self.push_screen(Palette(id="--command-palette"))
 
     def on_mount(self) -> None:
         for action in self.main.actions:

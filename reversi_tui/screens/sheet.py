@@ -44,7 +44,7 @@ class Sheet(ModalScreen[None]):
             self.shown = text
             self.query_one("#sheet-text", Static).update(text)
             if at_end:
-                self.query_one("#sheet-scroll").scroll_end(animate=False)
+                self.query_one("#sheet-scroll").anchor()
 
     def action_close(self) -> None:
         _ = self.dismiss(None)

@@ -84,6 +84,7 @@ def assert_one_answer(answer: tuple[int, bytes, bytes]) -> None:
 @given(request_bytes=requests)
 @example(request_bytes=b"x" * 130_000)
 @example(request_bytes=b"check\xff")
+@example(request_bytes=b"check \xc3\xa9")
 @example(request_bytes=b"hold " + b"a" * 64)
 @REAL
 def test_the_gate_gives_one_answer_to_any_bytes(office: Gateway, request_bytes: bytes) -> None:

@@ -39,4 +39,4 @@ async def shows(pilot: Pilot[None], words: str) -> None:
     app = pilot.app
     assert isinstance(app, Console)
     wanted = " ".join(words.split())
-    await until(pilot, lambda: wanted in " ".join(text(app).split()))
+    await until(pilot, lambda: wanted in " ".join(text(app).replace("│", " ").split()))

@@ -94,7 +94,7 @@ def demo_home(home: Path) -> Layout:
 
 def many(layout: Layout, count: int) -> tuple[Tunnel, ...]:
     """So many nodes, all up."""
-    seen = tuple(tunnel(f"node-{number:05d}", 20000 + number, pid=1000 + number) for number in range(count))
+    seen = tuple(tunnel(f"node-{number:05d}", 21000 + number, pid=1000 + number) for number in range(count))
     register(layout, (forward(t.node, t.port) for t in seen))
     write(layout, Batch(tunnels=seen, sweep=sweep()))
     return seen
