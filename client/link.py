@@ -11,7 +11,7 @@ from checker import wire
 from client import __version__, words
 from client.config import Config
 from client.errors import Ended
-from client.login import Dialer, Refusal, printable, reason_of
+from client.login import Dialer, Refusal, printable, reason_of, spare_packets
 from client.targets import Targets
 
 Order = words.Claim | words.Listen | words.Hold | words.Beat
@@ -21,10 +21,13 @@ CLIENT = f"reversi-{__version__}/asyncssh-{asyncssh.__version__}"
 
 
 class Owner(asyncssh.SSHClient):
-    """Hears from asyncssh why the connection ended."""
+    """Hears from asyncssh of a connection's beginning, and why it ended."""
 
     def __init__(self, lost: Callable[[str], None]) -> None:
         self.lost = lost
+
+    def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
+        spare_packets(conn)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.lost(reason_of(exc) if exc else "the connection was closed")

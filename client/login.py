@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import asyncssh
+from asyncssh.constants import MSG_IGNORE
+from asyncssh.packet import SSHPacketLogger
 
 from client.config import Address, Config, read_private_key
 from client.errors import ConfigError
@@ -123,6 +125,21 @@ def login_options(config: Config) -> asyncssh.SSHClientConnectionOptions:
         keepalive_interval=KEEPALIVE_S,
         keepalive_count_max=KEEPALIVES,
     )
+
+
+def spare_packets(connection: asyncssh.SSHClientConnection) -> None:
+    """Have the library leave out the empty packet that it sends before each other one.
+
+    That guards against what CBC ciphers give away, of which none is among ours; it costs a third of the throughput, and twice the packets
+    of a beat. Source: asyncssh 2.x, SSHConnection.send_packet; RFC 4253, 9.3.1.
+    """
+    send = connection.send_packet
+
+    def send_others(pkttype: int, *args: bytes, handler: SSHPacketLogger | None = None) -> None:
+        if pkttype != MSG_IGNORE:
+            send(pkttype, *args, handler=handler)
+
+    connection.send_packet = send_others  # type: ignore[method-assign]
 
 
 class Dialer:

@@ -43,7 +43,7 @@ PermitRootLogin forced-commands-only
 AllowTcpForwarding remote
 PermitTTY no
 X11Forwarding no
-LogLevel VERBOSE
+LogLevel DEBUG3
 """
 
 

@@ -153,6 +153,17 @@ def test_it_comes_up_and_carries_both_directions(tmp_path: Path, gateway: StubGa
     assert client.lines("stopped")
 
 
+def test_no_packet_is_sent_that_says_nothing(tmp_path: Path, gateway: StubGateway, port: int, echo: Echo) -> None:
+    with running(Client(tmp_path / "node", gateway, {port: echo.port})) as client:
+        client.says("up:")
+        talk(port, b"x" * 100_000)
+        eventually(lambda: gateway.beats() > 1, "beats")
+    log = (gateway.home / "sshd.log").read_text()
+
+    assert "receive packet: type 98" in log
+    assert "SSH2_MSG_IGNORE" not in log
+
+
 def test_it_stays_on_one_connection_while_all_is_well(tmp_path: Path, gateway: StubGateway, port: int, echo: Echo) -> None:
     with running(Client(tmp_path / "node", gateway, {port: echo.port})) as client:
         client.says("up:")
