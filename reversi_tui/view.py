@@ -140,7 +140,9 @@ class View:
         return tuple(member.key for member in row.members) if row else ()
 
     def judge_all(self) -> None:
-        self.judge(self.rows.values())
+        """Ask anew which rows are shown; where each belongs has not changed."""
+        moment = self.moment()
+        self.shown = {key for key, row in self.rows.items() if self.is_shown(row, moment)}
         self.fold_again(list(self.by_node))
         self.arrange()
 

@@ -78,6 +78,8 @@ class TunnelTable(ScrollView, can_focus=True):
         self.fitted_to: tuple[object, ...] = ()
         self.columns: tuple[Place, ...] = ()
         self.painted: dict[int, Look | None] = {}
+        self.bar_fits: tuple[Size, Size] | None = None
+        """What the scroll bar was last made to fit: all rows, and those in sight."""
 
     @property
     def cursor_place(self) -> int | None:
@@ -168,7 +170,9 @@ class TunnelTable(ScrollView, can_focus=True):
 
     def rearranged(self, before: int | None) -> None:
         """The order is another: keep the cursor's row where it was on the screen, and paint what differs. `before` is its old place."""
-        self.virtual_size = Size(1, len(self.view.order))
+        rows = Size(1, len(self.view.order))
+        self.set_reactive(TunnelTable.virtual_size, rows)  # set as usual, it would have the whole screen laid out again
+        self._scroll_update(rows)
         place = self.cursor_place
         if before is not None and place is not None and self.is_in_sight(before):
             self.scroll_to(y=max(0, round(self.scroll_y) + place - before), animate=False, immediate=True)
@@ -178,6 +182,13 @@ class TunnelTable(ScrollView, can_focus=True):
 
     def is_in_sight(self, place: int) -> bool:
         return 0 <= place - round(self.scroll_y) < self.size.height
+
+    def _scroll_update(self, virtual_size: Size) -> None:
+        """Textual comes here with every layout, so with each letter that is typed, and would paint the bar again and again."""
+        fits = (virtual_size, self.container_size)
+        if fits != self.bar_fits:
+            self.bar_fits = fits
+            super()._scroll_update(virtual_size)
 
     def on_resize(self, _: events.Resize) -> None:
         self.repaint_all()
