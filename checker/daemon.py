@@ -14,7 +14,7 @@ from checker import spool
 from checker.beats import remove_dead
 from checker.config import Config, Layout
 from checker.door import listen
-from checker.following import follow_registry, renew_copy
+from checker.following import follow_registry, key_sign, renew_copy
 from checker.gateway import Gateway
 from checker.judge import CannotKill, Kill
 from checker.ledger import Ledger
@@ -60,6 +60,8 @@ class Daemon:
         self.reception = Reception(self)
         self.reading = asyncio.Lock()
         self.stamp: object = None
+        self.keys: object = None
+        """What the key file looked like when it last followed."""
         self.copied: object = None
         """The stamp that the registry had when it was last copied."""
         self.cache: Cache = {}
@@ -165,14 +167,16 @@ class Daemon:
         self.logins_waiting = None if waiting is None else len(waiting)
 
     async def look_at_registry(self) -> None:
-        """Read the registry again if it changed."""
+        """Read the registry again if it changed, and see to a key file that somebody else changed or took away."""
         async with self.reading:  # else what was read earlier could be followed later
-            if not await self.read_anew():
-                return
+            is_new = await self.read_anew()
+        if not is_new and await asyncio.to_thread(key_sign, self.layout) == self.keys:
+            return
         try:
             await asyncio.to_thread(follow_registry, self.layout)  # so a file edited by hand takes effect
         except CheckerError as error:
             self.ledger.complain(str(error))
+        self.keys = await asyncio.to_thread(key_sign, self.layout)
 
     async def read_anew(self) -> bool:
         """Follow the registry, if it is another than the last one that was read; whether it was."""

@@ -46,6 +46,15 @@ def keys_lag(layout: Layout) -> bool:
     return present != wanted
 
 
+def key_sign(layout: Layout) -> tuple[int, int, int] | None:
+    """What changes when the key file does; None where there is none."""
+    try:
+        found = layout.authorized_keys.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
 def follow_registry(layout: Layout) -> None:
     """Write the key file where it is ours to write. Raises ConfigError; KeysLag where it is not, and should be written."""
     if is_ours(layout):

@@ -34,6 +34,7 @@ from checker.control import (
 )
 from checker.door import listen, operator_uids
 from checker.edits import renamed
+from checker.following import keys_lag
 from checker.home import DaemonRuns, lock_home, prepare_folders
 from checker.keys import GateCommand
 from checker.model import CheckerError, EventKind, NodeName, Port, Status
@@ -192,6 +193,19 @@ def test_a_node_that_is_added_is_known_without_a_restart(layout: Layout, daemon:
 
     assert send(layout, encode_asked(Asked(node="b", peer="", command="check"))) == b".\n0\n1\n\n"
     wait_until(lambda: any("broken.toml: not valid TOML" in text for text in events(layout)))
+
+
+@pytest.mark.parametrize("harm", [lambda path: path.unlink(), lambda path: path.write_text("")], ids=["gone", "emptied"])
+def test_a_key_file_that_somebody_took_away_is_there_again(
+    layout: Layout, daemon: subprocess.Popen[str], harm: Callable[[Path], object]
+) -> None:
+    wait_until(lambda: not keys_lag(layout))
+    before = layout.authorized_keys.read_bytes()
+    assert before
+
+    harm(layout.authorized_keys)
+
+    wait_until(lambda: layout.authorized_keys.exists() and layout.authorized_keys.read_bytes() == before)
 
 
 def test_what_was_changed_is_in_the_log_with_the_operators_name(layout: Layout, daemon: subprocess.Popen[str]) -> None:
