@@ -6,16 +6,18 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from checker.system import mends
 from checker.system.lockdown import differences, shut_out
-from checker.system.plan import DROP_IN, NO_SHELL, SERVICE
+from checker.system.mends import INIT
+from checker.system.plan import NO_SHELL, SERVICE
 from checker.system.symptoms import Seen, SshdSeen
 from checker.table import aligned
 
 ENOUGH_BYTES = 100 << 20
 LATE_SWEEPS = 3
+MOST_AHEAD_S = 60
 FLEET = 200
 """From so many nodes on, their own jitter spreads a reconnecting fleet."""
-INIT = "sudo reversi-checker init"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,9 +55,9 @@ def check_account(seen: Seen) -> Iterator[Finding]:
         (who is not None and who.uid == 0 and not seen.is_own, f"the tunnel user {seen.user} has the rights of root",
          "name another in reversi.toml"),
         (who is not None and bool(NO_SHELL.search(who.shell)), f"the shell of {seen.user} runs no forced command",
-         f"usermod --shell /bin/sh {seen.user}"),
+         f"sudo usermod --shell /bin/sh {seen.user}"),
         (who is not None and who.locked and not seen.is_own, f"{seen.user} is locked with '!', and sshd lets it in at no key",
-         f"usermod --password '*' {seen.user}"),
+         f"sudo usermod --password '*' {seen.user}"),
     )
 
 
@@ -72,10 +74,9 @@ def check_sshd(seen: Seen) -> Iterator[Finding]:
     yield finding(
         "sshd",
         f"{name} lets {seen.user} do nothing but open reverse tunnels",
-        (bool(sshd.complaint), f"sshd would not start: {sshd.complaint}", "mend what it names; see: sshd -t"),
-        (bool(wrong), f"for {seen.user} sshd says: {'; '.join(wrong)}",
-         f"{INIT}; if it refuses, another Match block comes before {DROP_IN}"),
-        (bool(why), f"sshd lets {seen.user} in at no key: {why}", "change that in sshd's configuration, and reload it"),
+        (bool(sshd.complaint), f"sshd would not start: {sshd.complaint}", mends.try_out(sshd.file)),
+        (bool(wrong), f"for {seen.user} sshd says: {'; '.join(wrong)}", mends.lock_down(seen)),
+        (bool(why), f"sshd lets {seen.user} in at no key: {why}", mends.let_in(seen)),
     )
     yield from check_startups(seen, sshd)
     yield from check_penalties(seen, sshd)
@@ -92,7 +93,7 @@ def check_startups(seen: Seen, sshd: SshdSeen) -> Iterator[Finding]:
         "logins at once",
         f"MaxStartups {text} is enough for {seen.nodes} nodes",
         (int(first) < wanted, f"MaxStartups {text} drops logins at random when {seen.nodes} nodes come back at once",
-         f"set MaxStartups {max(wanted, FLEET)}:30:1000 in sshd's configuration, before any other, and reload it"),
+         mends.raise_startups(max(wanted, FLEET))),
     )
 
 
@@ -108,7 +109,7 @@ def check_penalties(seen: Seen, sshd: SshdSeen) -> Iterator[Finding]:
         "a node whose key is refused locks out no other" if is_on else "PerSourcePenalties is off",
         (is_on and exempt == "none" and bool(shared),
          f"several nodes come from {', '.join(shared)}: one whose key is refused locks all of them out for minutes (PerSourcePenalties)",
-         f"set PerSourcePenaltyExemptList {','.join(shared)} in sshd's configuration, and reload it"),
+         mends.tell_sshd("exempt", f"PerSourcePenaltyExemptList {','.join(shared)}")),
     )
 
 
@@ -122,24 +123,26 @@ def check_log(seen: Seen) -> Iterator[Finding]:
 
 
 def check_keys(seen: Seen) -> Iterator[Finding]:
-    loose = seen.keys_loose if seen.home is None else None  # `up` sees to StrictModes itself
+    loose, lag = seen.keys_loose, mends.bring_keys_in_line(seen)
     yield finding(
         "key file",
         f"{seen.key_file} follows the registry, and is root's or the gateway's own",
-        (seen.keys is None, f"{seen.key_file} is missing", INIT if seen.home is None else "start the daemon, or add a node"),
-        (loose is not None, f"sshd passes over {seen.key_file}, as others may write {loose}",
-         f"chown root {loose}; chmod go-w {loose}"),
+        (seen.keys is None, f"{seen.key_file} is missing", lag),
+        (loose is not None, f"sshd passes over {seen.key_file}, or should, as others may write {loose}",
+         mends.close_to_others(seen, loose) if loose else ""),
         (seen.keys is not None and not seen.is_own and not seen.keys.mode & 0o004, f"{seen.user} can not read {seen.key_file}",
-         f"chmod 0644 {seen.key_file}"),
-        (seen.keys_lag, f"{seen.key_file} does not follow the registry",
-         INIT if seen.home is None else "start the daemon, which writes it"),
+         mends.mode("0644", seen.key_file)),
+        (seen.keys_lag, f"{seen.key_file} does not follow the registry", lag),
     )
+    opened = ", ".join(map(str, seen.open_secrets))
+    shown = (bool(opened), f"others may read {opened}", mends.mode("0600", *seen.open_secrets))
+    yield finding("private keys", "no private key that lies here can be read by others", shown)
     good = f"{seen.user} can reach the gate and the registry"
-    yield finding("way in", good, (bool(seen.unreachable), seen.unreachable, "chmod a+x that directory"))
+    yield finding("way in", good, (bool(seen.unreachable), seen.unreachable, mends.mode("a+x", *filter(None, [seen.unreachable_at]))))
 
 
 def check_daemon(seen: Seen) -> Iterator[Finding]:
-    start = f"sudo systemctl restart {SERVICE}" if seen.is_enabled is not None else "reversi-checker serve"
+    start = mends.start(seen)
     late = seen.swept_s_ago is None or seen.swept_s_ago > LATE_SWEEPS * seen.every_s
     ago = "never" if seen.swept_s_ago is None else f"{seen.swept_s_ago:.0f} s ago"
     yield finding(
@@ -160,15 +163,15 @@ def check_places(seen: Seen) -> Iterator[Finding]:
             "socket",
             f"{seen.user} can knock at {seen.socket}",
             (seen.socket_mode & 0o666 != 0o666, f"{seen.socket} has mode {seen.socket_mode:04o}, and must have 0666",
-             f"chmod 0666 {seen.socket}"),
-            (blocked is not None, f"{seen.user} can not pass {blocked} to {seen.socket}", f"chmod a+x {blocked}"),
+             mends.mode("0666", seen.socket)),
+            (blocked is not None, f"{seen.user} can not pass {blocked} to {seen.socket}", mends.mode("a+x", *filter(None, [blocked]))),
         )
     spool = seen.spool_seen
-    mend = INIT if seen.home is None else f"chown {seen.user} {seen.spool}; chmod 0700 {seen.spool}"
+    mend = mends.init_or(seen, mends.owner(seen, seen.spool))
     yield finding(
         "spool",
         f"{seen.spool} is the tunnel user's own",
-        (spool is None, f"{seen.spool} is missing", INIT if seen.home is None else "start the daemon"),
+        (spool is None, f"{seen.spool} is missing", mends.init_or(seen, mends.start(seen))),
         (spool is not None and spool.owner != seen.user,
          f"{seen.spool} belongs to {spool.owner if spool else ''}, and must to {seen.user}", mend),
         (spool is not None and bool(spool.mode & 0o007), f"others may enter {seen.spool}", mend),
@@ -182,14 +185,14 @@ def check_ports(seen: Seen) -> Iterator[Finding]:
         "ports",
         "no other program holds a node's port",
         (first is not None, f"port {first.port} of {first.node} is held by a process of uid {first.uid}{others}" if first else "",
-         f"see: ss -ltnp sport = :{first.port}; stop it, or give the node another port" if first else ""),
+         mends.give_way(seen, first) if first else ""),
     )
     few = seen.unreserved[:1]
     yield finding(
         "reserved ports",
         "no outgoing connection can take a node's port",
         (bool(few), f"{len(seen.unreserved)} ports, {min(few, default=0)} among them, are of the kernel's ephemeral range and not reserved",
-         f"{INIT}, or choose others: an outgoing connection may take one, and the node's -R then fails"),
+         f"{mends.reserve(seen)}    # else an outgoing connection may take one, and the node's -R then fails"),
     )
 
 
@@ -200,15 +203,16 @@ def check_machine(seen: Seen) -> Iterator[Finding]:
             "fail2ban",
             "fail2ban watches sshd, and keeps no known node out; ignoreip spares addresses that many nodes share",
             (bool(hit), f"fail2ban keeps out {', '.join(hit)}, from where nodes come",
-             f"fail2ban-client set sshd unbanip {' '.join(hit)}; then add it to ignoreip"),
+             f"sudo fail2ban-client set sshd unbanip {' '.join(hit)}    # and add it to ignoreip"),
         )
-    if seen.is_synchronized is None:
+    is_told = seen.is_synchronized is not None and (seen.is_synchronized or seen.has_systemd)  # a container's clock is its host's
+    if not is_told and seen.ahead_s <= MOST_AHEAD_S:
         yield Finding(name="clock", ok=None, sentence="whether the clock is kept right can not be told here", mend="timedatectl")
     else:
         yield finding(
             "clock",
             "the clock is kept right",
-            (seen.ahead_s > 60, f"the clock is behind: what was recorded lies {seen.ahead_s:.0f} s in the future",
+            (seen.ahead_s > MOST_AHEAD_S, f"the clock is behind: what was recorded lies {seen.ahead_s:.0f} s in the future",
              "sudo timedatectl set-ntp true"),
             (not seen.is_synchronized, "the clock is not synchronized; expiry dates and the log go by it", "sudo timedatectl set-ntp true"),
         )
@@ -221,7 +225,7 @@ def check_records(seen: Seen) -> Iterator[Finding]:
     if seen.state_trouble is None:
         yield Finding(name="state file", ok=True, sentence=f"there is no {seen.state} yet; the daemon makes it")
     else:
-        mend = "restart the daemon, which moves it aside"
+        mend = f"{mends.start(seen)}    # which moves it aside"
         yield finding(
             "state file",
             f"{seen.state} is sound",

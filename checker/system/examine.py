@@ -23,10 +23,11 @@ from checker.model import CheckerError, Tunnel
 from checker.registry import Registry, gate_command, read_registry
 from checker.sshd_lines import source
 from checker.store import StateError, StateMissing, Sweep, is_sound, open_reader
-from checker.system.plan import SERVICE
+from checker.system.manifest import load_manifest
+from checker.system.plan import DROP_IN, SERVICE, digest
 from checker.system.sshd_facts import MAIN, complaint, effective, version
 from checker.system.steps import Account, Entry
-from checker.system.survey import SYSTEMD, account, answers, entry, group_name, kernel_ports, user_name
+from checker.system.survey import SYSTEMD, account, answers, entry, group_name, is_served_by_root, kernel_ports, user_name
 from checker.system.symptoms import Seen, SshdSeen, Taken
 
 TIME_ERROR = 5
@@ -44,37 +45,44 @@ def examine(layout: Layout) -> Seen:
     who = account(config.tunnel_user)
     uid = who.uid if who else 0
     tunnels, sweep, state_trouble = recorded(layout)
-    has_systemd = layout.home is None and SYSTEMD.is_dir()
+    sshd = sshd_seen(layout, config)
+    blocked = unreachable(layout, who)
+    ephemeral, reserved = kernel_ports()
     now = time.time()
     return Seen(
         **fixed,  # type: ignore[arg-type]
         user=config.tunnel_user,
         account=who,
         is_own=layout.home is not None and uid == os.geteuid(),
-        sshd=sshd_seen(layout, config),
+        has_systemd=SYSTEMD.is_dir(),
+        sshd=sshd,
+        is_drop_in_changed=layout.home is None and is_changed(DROP_IN),
         sshd_log=source() if layout.home is None and os.geteuid() == 0 else None,
         keys=entry(layout.authorized_keys),
-        keys_loose=loose_part(layout.authorized_keys, uid),
+        keys_loose=loose_part(layout.authorized_keys, uid, within=within(layout, sshd)),
         keys_lag=keys_lag(layout),
-        unreachable=unreachable(layout, who),
+        open_secrets=tuple(open_secrets(layout)),
+        unreachable=f"the tunnel user can not reach {blocked[0]}: {blocked[1]} lets only its owner in" if blocked else "",
+        unreachable_at=blocked[1] if blocked else None,
         daemon_pid=Control(layout=layout).daemon_pid(),
         swept_s_ago=None if sweep is None else now - sweep.swept_at,
         every_s=config.policy.probe_every_s,
-        is_enabled=answers("systemctl", "is-enabled", SERVICE) if has_systemd else None,
+        is_enabled=answers("systemctl", "is-enabled", SERVICE) if layout.home is None and SYSTEMD.is_dir() else None,
         socket_mode=stat.S_IMODE(layout.socket.stat().st_mode) if layout.socket.exists() else None,
         socket_blocked=unreachable_part(layout.socket, uid) if layout.socket.exists() else None,
         spool_seen=spool_entry(layout.spool),
         nodes=len(registry.nodes),
         problems=registry.problems,
-        taken=tuple(taken(registry, uid)),
-        unreserved=unreserved(registry, config),
+        taken=tuple(taken(registry, config, uid)),
+        unreserved=unreserved(registry, config, ephemeral, reserved),
+        reserved=reserved,
         peers=peers_of(tunnels),
         banned=banned(),
         is_synchronized=is_synchronized(),
         ahead_s=max([sweep.swept_at - now if sweep else 0.0, *(node.added_at - now for node in registry.nodes.values())]),
         free_bytes=free_bytes(layout),
         state_trouble=state_trouble,
-        state_strays=layout.home is None and strays(layout.state.parent),
+        state_strays=layout.home is None and strays(layout.state.parent) and not is_served_by_root(),
     )
 
 
@@ -111,14 +119,38 @@ def sshd_seen(layout: Layout, config: Config) -> SshdSeen | None:
         return None
     try:
         trouble = complaint(file)
-        return SshdSeen(version=version(), complaint=trouble, effective={} if trouble else effective(file, config.tunnel_user))
+        found = {} if trouble else effective(file, config.tunnel_user)
+        return SshdSeen(file=file, version=version(), complaint=trouble, effective=found)
     except CheckerError as error:
-        return SshdSeen(complaint=str(error))
+        return SshdSeen(file=file, complaint=str(error))
 
 
-def loose_part(path: Path, uid: int) -> Path | None:
+def is_changed(path: Path) -> bool:
+    """Whether a file is not as `init` wrote it."""
+    found, written = entry(path), load_manifest().files.get(str(path))
+    return found is not None and found.content is not None and written is not None and digest(found.content) != written
+
+
+def within(layout: Layout, sshd: SshdSeen | None) -> Path:
+    """Below what place nobody else may write: a home's sshd that `up` told to be lax does not look above the home."""
+    is_lax = layout.home is not None and (sshd is None or sshd.effective.get("strictmodes") != "yes")
+    return layout.home if is_lax and layout.home else Path("/")
+
+
+def open_secrets(layout: Layout) -> Iterator[Path]:
+    """Private keys that their owner does not have for himself."""
+    kept = sorted(layout.nodes.glob("*.key")) if os.access(layout.nodes, os.R_OK | os.X_OK) else []
+    for path in (layout.host_key, *kept):
+        with contextlib.suppress(OSError):
+            if path.stat().st_mode & 0o077:
+                yield path
+
+
+def loose_part(path: Path, uid: int, *, within: Path = Path("/")) -> Path | None:
     """The first place on the way to the key file that others may write: sshd then passes it over. Source: sshd_config(5), StrictModes."""
     for place in (path, *path.parents):
+        if not place.is_relative_to(within):
+            break
         with contextlib.suppress(OSError):
             found = place.stat()
             if found.st_mode & 0o022 or found.st_uid not in (0, uid):
@@ -126,15 +158,15 @@ def loose_part(path: Path, uid: int) -> Path | None:
     return None
 
 
-def unreachable(layout: Layout, who: Account | None) -> str:
-    """What the tunnel user can not get to, as a sentence; empty where it gets to all."""
+def unreachable(layout: Layout, who: Account | None) -> tuple[Path, Path] | None:
+    """What the tunnel user can not get to, and the directory that keeps it out; None where it gets to all."""
     if who is None or who.uid == os.geteuid():
-        return ""
+        return None
     command = gate_command(layout)
     for needed in (Path(command.python), Path(command.gate), layout.nodes / "x", layout.run / "x"):
         if needed.parent.exists() and (blocked := unreachable_part(needed, who.uid)):
-            return f"the tunnel user can not reach {needed}: {blocked} lets only its owner in"
-    return ""
+            return needed, blocked
+    return None
 
 
 def spool_entry(path: Path) -> Entry | None:
@@ -152,19 +184,20 @@ def strays(folder: Path) -> bool:
     return found is not None and found.strays
 
 
-def taken(registry: Registry, uid: int) -> Iterator[Taken]:
+def taken(registry: Registry, config: Config, uid: int) -> Iterator[Taken]:
     """Nodes' ports that processes of other users hold."""
     listening = read_listeners()
+    used = {*listening, *(forward.port for forward in registry.forwards), *registry.broken_ports}
+    free = next((port for port in config.policy.ports if port not in used), None)
     for forward in registry.forwards:
         for listener in listening.get(forward.port, ()):
             if listener.uid != uid:
-                yield Taken(port=forward.port, node=forward.node, uid=listener.uid)
+                yield Taken(port=forward.port, node=forward.node, uid=listener.uid, free=free)
                 break
 
 
-def unreserved(registry: Registry, config: Config) -> tuple[int, ...]:
+def unreserved(registry: Registry, config: Config, ephemeral: range, reserved: frozenset[int]) -> tuple[int, ...]:
     """Ports of this gateway that an outgoing connection may take."""
-    ephemeral, reserved = kernel_ports()
     ports = {*config.policy.ports, *config.shared_key.open_ports, *(int(forward.port) for forward in registry.forwards)}
     return tuple(sorted(port for port in ports if port in ephemeral and port not in reserved))
 

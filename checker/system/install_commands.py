@@ -112,8 +112,8 @@ def init_here(found: Found, *, dry_run: bool) -> ExitCode:
 
 def rehearse_live(found: Found, planned: Plan) -> None:
     """The judgement of sshd on the drop-in that will be live, before anything is changed. Raises Refused, CheckerError."""
-    from checker.system.lockdown import shut_out
-    from checker.system.sshd_facts import rehearse
+    from checker.system.lockdown import MAX_STARTUPS, shut_out
+    from checker.system.sshd_facts import as_user, rehearse
 
     if os.geteuid() != 0:
         narrate("not tried with sshd, which takes root")
@@ -122,13 +122,18 @@ def rehearse_live(found: Found, planned: Plan) -> None:
     content = coming if coming is not None else found.entries[DROP_IN].content
     user = found.choices.tunnel_user
     try:
-        why = shut_out(rehearse(content or b"", user), user)
+        would = rehearse(content or b"", user)
     except Refused as refusal:
         if coming is None:
             raise Refused(f"{refusal}; or have {DROP_IN} written anew: init --force") from None
         raise
+    if coming is not None:
+        narrate(f"tried on sshd's configuration as it will be: sshd -t, and {shlex.join(('sshd', '-T', *as_user(user)))}")
+    why, startups = shut_out(would, user), would.get("maxstartups", MAX_STARTUPS)
     if why:
         narrate(f"warning: sshd lets {user} in at no key: {why}")
+    if startups != MAX_STARTUPS:
+        narrate(f"warning: another file of sshd's says MaxStartups {startups}, which counts: many nodes at once are refused at random")
 
 
 def tell_notes(planned: Plan) -> None:

@@ -41,14 +41,15 @@ LOCKDOWN: Mapping[str, str] = {
     "ForceCommand": "none",
     "ChrootDirectory": "none",
     "DisableForwarding": "no",
+    "PermitListen": "any",
     **REVERSE_ALONE,
     "AcceptEnv": "REVERSI_ACCEPTS_NONE",
     "UnusedConnectionTimeout": "none",
 }
-"""For the tunnel user alone. What the admin set for all users is overridden, so that a ForceCommand or a DisableForwarding of the
-machine's ends no tunnel, and no certificate authority or key command opens a second door. A name that nobody sends takes the place of
-what the machine's AcceptEnv lets in, as there is no word for nothing. ChannelTimeout is not among them: OpenSSH 9.2 takes `none` for
-it, and then ends every login (process_channel_timeouts: bad timeout none).
+"""For the tunnel user alone. What the admin set for all users is overridden, so that a ForceCommand, a DisableForwarding or a
+PermitListen of the machine's ends no tunnel (each key line names its ports), and no certificate authority or key command opens a
+second door. A name that nobody sends takes the place of what the machine's AcceptEnv lets in, as there is no word for nothing.
+ChannelTimeout is not among them: OpenSSH 9.2 takes `none` for it, and then ends every login (process_channel_timeouts: bad timeout none).
 """
 NOT_EVERYWHERE = frozenset({"UnusedConnectionTimeout", "LogVerbose"})
 """Left out where sshd does not know them (they came with 9.2 and 8.5): all others are known from OpenSSH 8.4 on."""

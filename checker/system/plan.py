@@ -6,6 +6,7 @@ import hashlib
 import re
 import shlex
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from checker.config import SYSTEM
@@ -31,6 +32,7 @@ FILES = (SYSTEM.config, SYSTEM.authorized_keys, TMPFILES, SYSCTL, *UNITS, DROP_I
 NO_SHELL = re.compile(r"(nologin|false)$|^$")
 HIDDEN = ("/home/", "/root/", "/run/user/", "/tmp/", "/var/tmp/")  # noqa: S108 - named to be refused
 """What the unit's ProtectHome and PrivateTmp keep from the daemon."""
+UNSTARTED = "no systemd runs here, so nothing is started: have sshd read its configuration again, and start: reversi-checker serve"
 
 
 class Refused(CheckerError):
@@ -52,7 +54,7 @@ def plan(found: Found) -> Plan:
         steps.append(KeysInLine())
     steps.extend(GoLive(file=file, reload=reload) for file in files if file.path == DROP_IN)
     steps.extend(commands(found, {file.path for file in files}))
-    return Plan(steps=tuple(steps), notes=(*notes, *manual(found, bool(steps))))
+    return Plan(steps=tuple(steps), notes=(*notes, *not_asked(found), *manual(found, bool(steps))))
 
 
 def reload_words(sshd_unit: str) -> tuple[str, ...]:
@@ -67,8 +69,8 @@ def refuse(found: Found) -> None:
             raise Refused(f"{SYSTEM.config}: {name!r} is no name that useradd takes; choose one of a-z, 0-9, - and _")
     if found.choices.tunnel_user == DAEMON_USER:
         raise Refused(f"{SYSTEM.config}: {DAEMON_USER} is the daemon's own account; choose another tunnel_user")
-    if f"{found.python}/".startswith(HIDDEN):
-        raise Refused(f"reversi runs from {found.python}, where a service may not look; install it under /opt, and run that one's init")
+    if found.has_systemd and f"{found.python}/".startswith(HIDDEN):
+        raise Refused(f"{hidden(found)}, and run that one's init")
     tunnel = found.accounts.get(found.choices.tunnel_user)
     if tunnel is None:
         return
@@ -79,6 +81,10 @@ def refuse(found: Found) -> None:
         raise Refused(f"the shell of {name} is {tunnel.shell or 'none'}, which runs no forced command; run: usermod --shell /bin/sh {name}")
     if tunnel.locked:
         raise Refused(f"account {name} is locked with '!', and sshd lets it in at no key; run: usermod --password '*' {name}")
+
+
+def hidden(found: Found) -> str:
+    return f"reversi runs from {found.python}, where a service may not look; install it under /opt"
 
 
 def accounts(found: Found) -> Iterator[Command]:
@@ -109,7 +115,7 @@ def folders(found: Found) -> Iterator[Folder]:
     for folder in all_folders(found.choices.tunnel_user):
         there = found.entries.get(folder.path)
         as_wanted = there and (there.mode, there.owner, there.group) == (folder.mode, folder.owner, folder.group)
-        if there is None or not as_wanted or (folder.deep and there.strays):
+        if there is None or not as_wanted or (folder.deep and there.strays and not found.is_served_by_root):
             yield folder
 
 
@@ -168,15 +174,24 @@ def commands(found: Found, changed: set[Path]) -> Iterator[Command]:
         yield Command(words=("systemctl", "restart", SERVICE))
 
 
+def not_asked(found: Found) -> Iterator[str]:
+    """What was asked for, and stands otherwise in a file that is the admin's."""
+    asked, known = found.choices.asked_gateways, ", ".join(found.choices.gateways)
+    if asked and asked != found.choices.gateways:
+        yield f"left as it is: gateway in {SYSTEM.config}, which says {known or 'nothing'}, and not {', '.join(asked)}; change it there"
+
+
 def manual(found: Found, is_work: bool) -> Iterator[str]:
     """What is left to the admin."""
+    if is_work and f"{found.python}/".startswith(HIDDEN):
+        yield f"{hidden(found)}, or name an interpreter with --python"
     if not found.has_systemd and is_work:
-        yield "no systemd runs here, so nothing is started: have sshd read its configuration again, and start: reversi-checker serve"
+        yield UNSTARTED
 
 
 def package(found: Found) -> tuple[Plan, tuple[str, ...]]:
     """For `--root`: the files alone, and the commands that are left to a package's postinst. Raises Refused."""
-    whole = plan(found)
+    whole = plan(replace(found, has_systemd=False))
     files = [file for step in whole.steps if isinstance(file := step.file if isinstance(step, GoLive) else step, File)]
     places = [folder for folder in all_folders(found.choices.tunnel_user) if not folder.path.is_relative_to(RUN)]
     missing = [folder for folder in places if folder.path not in found.entries]
@@ -185,4 +200,5 @@ def package(found: Found) -> tuple[Plan, tuple[str, ...]]:
     after += [("systemd-tmpfiles", "--create", str(TMPFILES))]
     after += [("sysctl", "-q", "-p", str(SYSCTL))] if to_reserve(found) else []
     after += [("sshd", "-t"), ("systemctl", "daemon-reload"), ("systemctl", "enable", "--now", *ENABLED), reload_words("ssh.service")]
-    return Plan(steps=(*missing, *files), notes=whole.notes), tuple(shlex.join(words) for words in after)
+    notes = tuple(note for note in whole.notes if note != UNSTARTED)
+    return Plan(steps=(*missing, *files), notes=notes), tuple(shlex.join(words) for words in after)

@@ -50,12 +50,18 @@ def complaint(config: Path) -> str:
 
 def trouble(asked: subprocess.CompletedProcess[str]) -> str:
     """What sshd said as it failed, on one line; empty where it did not."""
-    return ("; ".join(asked.stderr.split("\n")).strip("; \r") or f"exit status {asked.returncode}") if asked.returncode else ""
+    said = [line.strip("@ \r") for line in asked.stderr.split("\n")]
+    return ("; ".join(filter(None, said)) or f"exit status {asked.returncode}") if asked.returncode else ""
+
+
+def as_user(user: str) -> tuple[str, str]:
+    """The words that have `sshd -T` answer for the user."""
+    return "-C", f"user={user},host=localhost,addr=127.0.0.1"
 
 
 def effective(config: Path, user: str) -> dict[str, str]:
     """The settings that hold for the user, by lower-case keyword. Raises SshdSilent."""
-    asked = ask_sshd("-T", "-f", str(config), "-C", f"user={user},host=localhost,addr=127.0.0.1")
+    asked = ask_sshd("-T", "-f", str(config), *as_user(user))
     if asked.returncode:
         raise SshdSilent(config, trouble(asked))
     return settings(asked.stdout)

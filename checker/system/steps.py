@@ -46,6 +46,8 @@ class Choices:
     shared_ports: range = range(0)
     """The shared key's, where it is enabled."""
     gateways: tuple[str, ...] = ()
+    asked_gateways: tuple[str, ...] = ()
+    """As typed now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +70,8 @@ class Found:
     keys_lag: bool = False
     """The key file does not follow the registry."""
     node_ports: frozenset[int] = frozenset()
+    is_served_by_root: bool = False
+    """Root runs the daemon that is there, and its files are root's."""
     sshd_unit: str = ""
     """The name of sshd's service; empty where no systemd runs."""
     force: bool = False

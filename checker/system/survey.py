@@ -11,7 +11,9 @@ import subprocess
 from pathlib import Path
 
 from checker.config import SYSTEM, ConfigError, is_there, load_config, read_toml
+from checker.control import Control
 from checker.following import keys_lag
+from checker.holders import read_process
 from checker.registry import read_registry
 from checker.system.lockdown import NOT_EVERYWHERE
 from checker.system.manifest import load_manifest
@@ -35,7 +37,7 @@ def choices(root: Path | None, gateways: tuple[str, ...]) -> Choices:
     """What `reversi.toml` says; where there is none, what it will say. Raises ConfigError."""
     path = under(root, SYSTEM.config)
     if not is_there(path):
-        return Choices(gateways=gateways)
+        return Choices(gateways=gateways, asked_gateways=gateways)
     if "tunnel_user" not in read_toml(path):
         raise ConfigError(path, 'tunnel_user is missing; name the account that devices log in to, as in tunnel_user = "reversi"')
     config = load_config(path)
@@ -45,6 +47,7 @@ def choices(root: Path | None, gateways: tuple[str, ...]) -> Choices:
         ports=config.policy.ports,
         shared_ports=config.shared_key.open_ports,
         gateways=config.gateway,
+        asked_gateways=gateways,
     )
 
 
@@ -103,6 +106,13 @@ def answers(*words: str) -> bool:
     return shutil.which(words[0]) is not None and subprocess.run(words, capture_output=True, check=False, timeout=60).returncode == 0
 
 
+def is_served_by_root() -> bool:
+    """Whether root itself runs the daemon, as without systemd: then its files are root's, and as they must be."""
+    pid = Control(layout=SYSTEM).daemon_pid()
+    daemon = None if pid is None else read_process(pid)
+    return daemon is not None and daemon.uid == 0
+
+
 def sshd_unit() -> str:
     """The service of sshd on this distribution; empty where systemd knows none."""
     return next((unit for unit in ("ssh.service", "sshd.service") if answers("systemctl", "cat", unit)), "")
@@ -140,6 +150,7 @@ def survey(*, root: Path | None, python: str, gateways: tuple[str, ...], force: 
         is_active=has_systemd and all(answers("systemctl", "is-active", unit) for unit in ENABLED),
         keys_lag=keys_lag(SYSTEM),
         node_ports=frozenset(forward.port for forward in read_registry(SYSTEM.nodes).forwards),
+        is_served_by_root=is_served_by_root(),
         force=force,
     )
 

@@ -13,6 +13,7 @@ from checker.system.steps import Account, Entry
 class SshdSeen:
     """sshd's own words."""
 
+    file: Path = Path("/etc/ssh/sshd_config")
     version: tuple[int, int] | None = None
     complaint: str = ""
     """Why it would not start, or why it could not be asked."""
@@ -27,6 +28,8 @@ class Taken:
     port: int
     node: str
     uid: int
+    free: int | None = None
+    """Another that the node could have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,14 +43,20 @@ class Seen:
     account: Account | None
     is_own: bool
     """The tunnel user is whoever runs the gateway."""
+    has_systemd: bool = True
     sshd: SshdSeen | None = None
+    is_drop_in_changed: bool = False
+    """What `init` told sshd was changed since."""
     key_file: Path
     sshd_log: str | None = None
     """Where the daemon reads what sshd writes; empty for nowhere."""
     keys: Entry | None = None
     keys_loose: Path | None = None
     keys_lag: bool = False
+    open_secrets: Sequence[Path] = ()
+    """Private keys that others may read or write."""
     unreachable: str = ""
+    unreachable_at: Path | None = None
     daemon_pid: int | None = None
     swept_s_ago: float | None = None
     every_s: float = 20.0
@@ -61,6 +70,8 @@ class Seen:
     problems: Sequence[str] = ()
     taken: Sequence[Taken] = ()
     unreserved: Sequence[int] = ()
+    reserved: frozenset[int] = frozenset()
+    """What the kernel reserves now."""
     peers: Mapping[str, int] = field(default_factory=dict)
     """Nodes by the address that they came from."""
     banned: frozenset[str] | None = None

@@ -17,6 +17,7 @@ from tests.sshd.accounts import Install
 from tests.sshd.clients import Device
 from tests.sshd.harness import Gateway
 from tests.sshd.machine import PYTHON, Machine, machine_with
+from tests.sshd.processes import end_one
 from tests.sshd.waiting import until
 
 pytestmark = [pytest.mark.sshd, pytest.mark.timeout(180)]
@@ -76,8 +77,8 @@ def verdicts(machine: Machine) -> dict[str, dict[str, object]]:
 
 
 def wrong(machine: Machine) -> set[str]:
-    """What the doctor finds wrong, save this machine's clock."""
-    return {name for name, one in verdicts(machine).items() if one["ok"] is False} - {"clock"}
+    """What the doctor finds wrong."""
+    return {name for name, one in verdicts(machine).items() if one["ok"] is False}
 
 
 def statuses(machine: Machine) -> list[str]:
@@ -286,6 +287,65 @@ def test_a_gateway_made_by_hand_is_taken_over(machine: Machine) -> None:
     machine.must("chmod", "0777", "/etc/reversi/authorized_keys")
     assert verdicts(machine)["key file"]["ok"] is False
     machine.stop_daemon()
+
+
+SHIMS = {
+    "sudo": 'exec "$@"',
+    "reversi-checker": f'exec {PYTHON} -I -m checker "$@"',
+    "systemctl": ":",
+}
+BREAKS = {
+    "account": ("usermod --shell /usr/sbin/nologin reversi", "usermod --lock reversi"),
+    "sshd": (
+        "rm /etc/ssh/sshd_config.d/reversi.conf",
+        "sed -i 's/AllowTcpForwarding remote/AllowTcpForwarding yes/' /etc/ssh/sshd_config.d/reversi.conf",
+        "echo 'AllowUsers root' >/etc/ssh/sshd_config.d/90-mine.conf",
+    ),
+    "logins at once": ("echo 'MaxStartups 1:30:60' >>/etc/ssh/sshd_config",),
+    "key file": (
+        "rm /etc/reversi/authorized_keys",
+        "chmod 0666 /etc/reversi/authorized_keys",
+        "chmod 0600 /etc/reversi/authorized_keys",
+        "sed -i s/20010/20011/ /etc/reversi/authorized_keys",
+        "chown nobody /etc/reversi",
+    ),
+    "private keys": ("touch /etc/reversi/nodes/cabin.key", "chmod 0640 /etc/ssh/ssh_host_ed25519_key"),
+    "way in": ("chmod 0700 /etc/reversi/nodes",),
+    "socket": ("chmod 0600 /run/reversi/checker.sock", "chmod 0700 /run/reversi"),
+    "spool": ("rmdir /run/reversi/spool", "chown root /run/reversi/spool", "chmod 0777 /run/reversi/spool"),
+    "reserved ports": ("sysctl -q -w net.ipv4.ip_local_port_range='20500 60999'",),
+    "state file": ("chown root /var/lib/reversi/state.db",),
+}
+
+
+def test_each_thing_that_the_doctor_finds_is_mended_by_the_command_that_it_prints(machine: Machine) -> None:
+    for name, body in SHIMS.items():
+        machine.write(f"/run/shims/{name}", f"#!/bin/sh\n{body}\n")
+    machine.must("chmod", "-R", "a+rx", "/run/shims")
+    machine.ok("init", "--gateway", "127.0.0.1:2222")
+    machine.start_daemon()
+    for number, name in enumerate(("cabin", "office")):
+        machine.add(name, 20010 + number, 9)
+    until(lambda: not wrong(machine), "the doctor finds nothing")
+
+    for name, breaks in BREAKS.items():
+        for harm in breaks:
+            machine.must("sh", "-c", harm)
+            found = verdicts(machine)[name]
+            assert found["ok"] is False, (harm, found)
+            machine.must("sh", "-c", f"PATH=/run/shims:$PATH\n{found['mend']}")
+            assert wrong(machine) == set(), (harm, found)
+    machine.stop_daemon()
+
+
+def test_a_daemon_that_root_runs_where_no_systemd_does_is_well(machine: Machine) -> None:
+    machine.ok("init", "--gateway", "127.0.0.1:2222")
+    daemon = subprocess.Popen([*machine.inside, PYTHON, "-I", "-m", "checker", "serve"], stdin=subprocess.DEVNULL)
+    try:
+        until(lambda: not wrong(machine), "the doctor finds nothing")
+        assert machine.ok("init") == "nothing to do\n"
+    finally:
+        end_one(daemon)
 
 
 def test_a_tree_for_a_package_becomes_a_gateway_by_its_postinst(machine: Machine) -> None:

@@ -76,14 +76,17 @@ def test_a_gateway_that_is_well_has_nothing_to_mend() -> None:
         pytest.param("account", {"account": Account(uid=9, shell="/bin/sh", locked=True)}, "locked", "usermod --password '*'", id="locked"),
         pytest.param("sshd", {"sshd": SshdSeen(complaint="line 3: x")}, "would not start: line 3: x", "sshd -t", id="complaint"),
         pytest.param("sshd", sshd(permittty="yes"), "PermitTTY is yes, and must be no", "init", id="settings"),
-        pytest.param("sshd", sshd(allowusers="root"), "AllowUsers names only root", "reload", id="allowed"),
+        pytest.param("sshd", {**sshd(permittty="yes"), "is_drop_in_changed": True}, "PermitTTY", "init --force", id="changed"),
+        pytest.param("sshd", sshd(allowusers="root"), "AllowUsers names only root", "printf '%s\\n' 'AllowUsers reversi' |", id="allowed"),
+        pytest.param("sshd", sshd(denyusers="reversi"), "DenyUsers names reversi", "grep -ri", id="denied"),
         pytest.param("logins at once", sshd(maxstartups="10:30:100"), "drops logins", "MaxStartups 200:30:1000", id="startups"),
         pytest.param("penalties", {"peers": {"192.0.2.1": 2}}, "locks all of them out", "ExemptList 192.0.2.1", id="penalties"),
         pytest.param("key file", {"keys": None}, "missing", "init", id="no keys"),
         pytest.param("key file", {"keys_loose": Path("/etc/reversi")}, "others may write /etc/reversi", "chmod go-w", id="loose"),
         pytest.param("key file", {"keys": replace(ENTRY, mode=0o600)}, "can not read", "chmod 0644", id="unreadable"),
         pytest.param("key file", {"keys_lag": True}, "does not follow", "init", id="lag"),
-        pytest.param("way in", {"unreachable": "blocked"}, "blocked", "chmod a+x", id="unreachable"),
+        pytest.param("private keys", {"open_secrets": (Path("/a b"), Path("/c"))}, "/a b, /c", "chmod 0600 '/a b' /c", id="secrets"),
+        pytest.param("way in", {"unreachable": "blocked", "unreachable_at": Path("/root")}, "blocked", "chmod a+x /root", id="unreachable"),
         pytest.param("daemon", {"daemon_pid": None}, "no daemon answers", "systemctl restart", id="no daemon"),
         pytest.param("daemon", {"swept_s_ago": 90.0}, "last swept 90 s ago", "systemctl restart", id="late"),
         pytest.param("daemon", {"swept_s_ago": None}, "last swept never", "systemctl restart", id="never"),
@@ -94,6 +97,7 @@ def test_a_gateway_that_is_well_has_nothing_to_mend() -> None:
         pytest.param("spool", {"spool_seen": Entry(mode=0o770, owner="root", group="root")}, "belongs to root", "init", id="spool owner"),
         pytest.param("spool", {"spool_seen": Entry(mode=0o777, owner="reversi", group="x")}, "others may enter", "init", id="spool mode"),
         pytest.param("ports", {"taken": (Taken(port=20010, node="office", uid=5),)}, "port 20010 of office", "sport = :20010", id="taken"),
+        pytest.param("ports", {"taken": (Taken(port=9, node="x", uid=5, free=20000),)}, "port 9 of x", "node move x 9 20000", id="free"),
         pytest.param("reserved ports", {"unreserved": (50000,)}, "1 ports, 50000 among them", "init", id="ephemeral"),
         pytest.param("fail2ban", {"banned": frozenset({"192.0.2.1"})}, "keeps out 192.0.2.1", "unbanip 192.0.2.1", id="banned"),
         pytest.param("clock", {"is_synchronized": False}, "not synchronized", "set-ntp", id="clock"),
@@ -118,6 +122,37 @@ def test_no_other_thing_is_wrong_because_one_is() -> None:
     assert [one.name for one in found if not one.ok] == ["daemon"]
 
 
+def home(**seen: object) -> Seen:
+    """A home under a path with a space, whose `up` told sshd to listen on 127.0.0.1:2222."""
+    asked = {**TIGHT, "listenaddress": "[::1]:2222", "strictmodes": "no"}
+    return replace(WELL, home=Path("/srv/a b"), is_enabled=None, sshd=SshdSeen(effective=asked), **seen)  # type: ignore[arg-type]
+
+
+UP = "reversi-checker --home '/srv/a b' up --listen ::1 --ssh-port 2222"
+AGAIN = f"kill 7; tail --pid=7 -f /dev/null; {UP}"
+
+
+@pytest.mark.parametrize(
+    ("name", "seen", "mend"),
+    [
+        pytest.param("daemon", home(daemon_pid=None), UP, id="no daemon"),
+        pytest.param("daemon", replace(home(daemon_pid=None), sshd=None), "reversi-checker --home '/srv/a b' serve", id="no sshd"),
+        pytest.param("daemon", home(swept_s_ago=90.0), AGAIN, id="late"),
+        pytest.param("key file", home(keys=None, daemon_pid=None), UP, id="no keys"),
+        pytest.param("key file", home(keys_lag=True), "reversi-checker --home '/srv/a b' log --limit 5", id="lag"),
+        pytest.param("key file", home(keys_loose=Path("/srv/a b")), "chmod go-w '/srv/a b'", id="loose"),
+        pytest.param("state file", home(state_trouble="damaged"), f"{AGAIN}    # which moves it aside", id="state"),
+        pytest.param("ports", home(taken=(Taken(port=9, node="x", uid=5, free=20000),)),
+                     "reversi-checker --home '/srv/a b' node move x 9 20000    # or stop what this shows: ss -ltnp 'sport = :9'", id="port"),
+        pytest.param("reserved ports", home(unreserved=(50000, 50001), reserved=frozenset({8080})),
+                     "sudo sysctl -w net.ipv4.ip_local_reserved_ports=8080,50000-50001"
+                     "    # else an outgoing connection may take one, and the node's -R then fails", id="reserved"),
+    ],
+)  # fmt: skip
+def test_what_mends_a_home_is_about_that_home(name: str, seen: Seen, mend: str) -> None:
+    assert the(seen, name).mend == mend
+
+
 def test_what_does_not_apply_is_not_told_of() -> None:
     seen = replace(WELL, home=Path("/srv/gate"), sshd=None, is_enabled=None, banned=None, socket_mode=None)
 
@@ -131,6 +166,7 @@ def test_what_does_not_apply_is_not_told_of() -> None:
     [
         pytest.param(replace(WELL, sshd=SshdSeen(is_asked=False)), id="sshd"),
         pytest.param(replace(WELL, is_synchronized=None), id="clock"),
+        pytest.param(replace(WELL, is_synchronized=False, has_systemd=False), id="a container's clock"),
     ],
 )
 def test_what_can_not_be_told_is_neither_right_nor_wrong(seen: Seen) -> None:
@@ -215,6 +251,23 @@ def test_who_else_may_write_the_key_file_is_named(tmp_path: Path) -> None:
 
     tmp_path.chmod(0o700)
     assert found == tmp_path
+
+
+def test_a_home_is_not_judged_by_what_lies_above_it(tmp_path: Path) -> None:
+    layout = home_layout(tmp_path / "home")
+    prepare_folders(layout, os.geteuid())
+    with locked(layout):
+        add(layout, node(), gate_command(layout))
+    tmp_path.chmod(0o777)
+    assert examine(layout).keys_loose is None
+
+    layout.authorized_keys.chmod(0o666)
+    layout.host_key.write_text("secret")
+    layout.host_key.chmod(0o644)
+
+    seen = examine(layout)
+    assert seen.keys_loose == layout.authorized_keys
+    assert seen.open_secrets == (layout.host_key,)
 
 
 def test_the_kernel_says_whether_its_clock_is_kept() -> None:

@@ -83,7 +83,6 @@ def test_settings_of_the_admins_decide(tmp_path: Path) -> None:
         pytest.param(["--home", "/srv/x", "init"], "leave --home out", id="home"),
         pytest.param(["--home", "/srv/x", "uninstall"], "leave --home out", id="home of uninstall"),
         pytest.param(["init", "--gateway", "nowhere", "--dry-run"], "nowhere", id="gateway"),
-        pytest.param(["init", "--root", "/nonexistent/tree", "--python", "/root/venv/bin/python", "--dry-run"], "under /opt", id="python"),
     ],
 )
 def test_bad_input_is_one_sentence(words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -92,6 +91,14 @@ def test_bad_input_is_one_sentence(words: list[str], sentence: str, capsys: pyte
     said = capsys.readouterr().err
     assert sentence in said
     assert said.count("\n") == 1
+
+
+def test_a_tree_can_be_written_by_a_reversi_that_no_service_could_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["init", "--root", str(tmp_path), "--python", "/root/venv/bin/python"]) == ExitCode.OK
+
+    said = capsys.readouterr().err
+    assert "reversi runs from /root/venv/bin/python, where a service may not look" in said
+    assert "no systemd runs here" not in said
 
 
 def test_the_manifest_is_read_as_it_was_written(tmp_path: Path) -> None:

@@ -101,6 +101,29 @@ def test_without_systemd_nothing_is_started_and_that_is_said() -> None:
     assert "no systemd runs here" in planned.notes[0]
 
 
+def test_where_no_service_will_run_reversi_may_lie_anywhere() -> None:
+    planned = plan(replace(STOCK, has_systemd=False, python="/home/me/venv/bin/python"))
+
+    assert UNIT_FILE in written(planned)
+    assert planned.notes[0].startswith("reversi runs from /home/me/venv/bin/python, where a service may not look")
+
+
+def test_a_gateway_that_is_asked_for_and_stands_otherwise_is_told() -> None:
+    asked = replace(STOCK.choices, gateways=("a:22",), asked_gateways=("b:22",))
+
+    planned = plan(replace(done(replace(STOCK, choices=replace(asked, asked_gateways=()))), choices=asked))
+
+    assert planned.steps == ()
+    assert planned.notes == ("left as it is: gateway in /etc/reversi/reversi.toml, which says a:22, and not b:22; change it there",)
+
+
+def test_files_of_a_daemon_that_root_runs_are_left_to_it() -> None:
+    there = done(STOCK)
+    entry = Entry(mode=0o755, owner=DAEMON_USER, group=DAEMON_USER, strays=True)
+
+    assert plan(replace(there, entries={**there.entries, STATE: entry}, is_served_by_root=True)).steps == ()
+
+
 def test_ports_of_the_ephemeral_range_are_reserved_beside_what_is() -> None:
     found = replace(STOCK, choices=Choices(ports=range(32000, 33000)), reserved=frozenset({8080, 32770}), node_ports=frozenset({60000, 70}))
 
