@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import stat
 import sys
 import time
 from collections.abc import Iterable, Sequence
@@ -128,12 +130,15 @@ def look_at_files(paths: Iterable[Path], registry: Registry, *, now: int) -> Imp
 
 
 def look_at_file(path: Path, *, now: int) -> RevFile:
-    """What one file came to, also where it can not be read."""
+    """What one file came to, also where it can not be read. A pipe or a device is none: who reads it may wait for ever."""
     try:
-        with path.open("rb") as file:
-            return read_rev(file.read(MOST_BYTES + 1), added_at=now)
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:  # noqa: PTH123 - for the opener
+            if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return read_rev(file.read(MOST_BYTES + 1), added_at=now)
+            why = "is no file"
     except OSError as error:
-        return RevFile(node=None, notes=(), problems=(Remark(line=0, text=f"can not be read ({error.strerror})"),))
+        why = f"can not be read ({error.strerror})"
+    return RevFile(node=None, notes=(), problems=(Remark(line=0, text=why),))
 
 
 def cmd_import(args: argparse.Namespace, layout: Layout) -> ExitCode:

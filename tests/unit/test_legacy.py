@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -278,6 +279,19 @@ def test_duplicates_within_an_import_name_the_file_that_came_first(
     assert f"port 50010 belongs to node a, by {tmp_path / 'a.rev'}" in done.err
     assert f"node a is described by {tmp_path / 'a.rev'} too" in done.err
     assert list(read_registry(home / "nodes").nodes) == ["a"]
+
+
+def test_a_pipe_among_the_files_is_not_waited_for(capsys: pytest.CaptureFixture[str], home: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "sources"
+    folder.mkdir()
+    os.mkfifo(folder / "a.rev")
+    (folder / "b.rev").write_text(OFFICE)
+
+    assert run(["--home", str(home), "node", "import", str(folder)]) == ExitCode.NOT_UP
+
+    said = capsys.readouterr()
+    assert f"not taken: {folder / 'a.rev'}: is no file" in said.err
+    assert "registered office" in said.out
 
 
 @pytest.mark.parametrize(
