@@ -93,7 +93,12 @@ class Clones:
         if old in self.arrivals:
             self.arrivals[new] = self.arrivals.pop(old)
 
-    def forget(self, kept: frozenset[NodeName]) -> None:
-        """Nodes that are no more."""
+    def forget(self, node: NodeName) -> None:
+        """The node has another key: who came with the old one tells nothing of this."""
+        self.clones.pop(node, None)
+        self.arrivals.pop(node, None)
+
+    def keep_only(self, kept: frozenset[NodeName]) -> None:
+        """What is known of others is of nodes that are no more, or of keys that were replaced."""
         self.clones = {node: clone for node, clone in self.clones.items() if node in kept}
         self.arrivals = {node: lately for node, lately in self.arrivals.items() if node in kept}

@@ -33,7 +33,7 @@ from checker.model import (
     parse_expect,
     printable,
 )
-from checker.registry import Registry, gate_command, renames
+from checker.registry import Registry, gate_command, renames, with_the_same_key
 from checker.rights import Rights
 from checker.sharing.shared_door import SharedDoor
 from checker.table import today
@@ -71,11 +71,11 @@ class Gateway:
             self.watcher.clones.rename(old, new)
         for problem in set(registry.problems) - set(self.registry.problems):
             self.ledger.tell(EventKind.GATEWAY, problem)
+        self.watcher.clones.keep_only(with_the_same_key(self.registry, registry))
         self.registry = registry
         self.shared.follow()
         if not registry.broken:
             self.ledger.keep_only([*registry.forwards, *self.ledger.sightings.forwards])
-            self.watcher.clones.forget(frozenset(registry.nodes))
         return renamed
 
     async def answer(self, asked: Asked, caller: ProcessId | None) -> Reply:
@@ -101,6 +101,8 @@ class Gateway:
         if node.is_shared:
             await self.shared.note_holders(node, caller)
         after = await self.rights.new_key_used(node)
+        if after.public_key != node.public_key:
+            self.watcher.clones.forget(node.name)
         self.registry = self.registry.with_node(after)
         self.shared.follow()
         return after

@@ -328,6 +328,13 @@ def renames(before: Registry, after: Registry) -> tuple[tuple[NodeName, NodeName
     return tuple((node.name, came[node.public_key]) for node in gone if node.public_key in came)
 
 
+def with_the_same_key(before: Registry, after: Registry) -> frozenset[NodeName]:
+    """Nodes whose key is what it was, or came now, or can not be read."""
+    known = before.nodes
+    same = (name for name, node in after.nodes.items() if name not in known or known[name].public_key == node.public_key)
+    return after.broken.union(same)
+
+
 def refuse_conflict(layout: Layout, name: NodeName, after: Node) -> None:
     """Raises what `conflict` and `unbindable` find, NameTaken, SharedKeyTaken, where it can not take the place of the node of that name."""
     if after.name != name and node_path(layout, after.name).exists():

@@ -132,7 +132,7 @@ def look_at_files(paths: Iterable[Path], registry: Registry, *, now: int) -> Imp
 def look_at_file(path: Path, *, now: int) -> RevFile:
     """What one file came to, also where it can not be read. A pipe or a device is none: who reads it may wait for ever."""
     try:
-        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:  # noqa: PTH123 - for the opener
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
             if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 return read_rev(file.read(MOST_BYTES + 1), added_at=now)
             why = "is no file"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -155,7 +156,7 @@ def test_what_is_set_is_what_is_probed(gateway: Gateway) -> None:
     assert connection.beat() == 0
 
 
-def test_a_newcomer_with_a_cloned_key_waits_longer_each_time(gateway: Gateway) -> None:
+def test_a_newcomer_with_a_cloned_key_waits_longer_each_time(gateway: Gateway, tmp_path: Path) -> None:
     device, connection = up(gateway)
 
     assert [device.verdict("claim", "second") for _ in range(5)] == [10, 20, 40, 60, 60]
@@ -165,6 +166,8 @@ def test_a_newcomer_with_a_cloned_key_waits_longer_each_time(gateway: Gateway) -
     until(lambda: detail in gateway.ok("node", "show", device.node), "the condition is shown")
     assert gateway.tunnel(device).detail == detail
     assert gateway.tunnel(device).status is Status.UP
+    gateway.ok("node", "rekey", device.node, "--now", "--client-config", str(tmp_path / "new.toml"))
+    until(lambda: gateway.tunnel(device).detail == "nobody listens", "the condition of the old key is gone")
 
 
 def test_two_devices_that_take_turns_are_told_of(gateway: Gateway) -> None:

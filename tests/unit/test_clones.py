@@ -78,5 +78,15 @@ def test_what_is_known_follows_a_new_name_and_goes_with_the_node() -> None:
     assert (seen.note(OFFICE, 0.0), seen.note(NodeName("lobby"), 0.0)) == ("", NOTE)
     assert list(seen.arrivals) == ["lobby"]
 
-    seen.forget(frozenset())
+    seen.keep_only(frozenset())
+    assert (seen.clones, seen.arrivals) == ({}, {})
+
+
+def test_what_is_known_goes_with_the_key() -> None:
+    seen = clones()
+    seen.refuse(OFFICE, A, B, 0.0)
+    seen.arrived(OFFICE, A, 0.0)
+
+    seen.forget(OFFICE)
+
     assert (seen.clones, seen.arrivals) == ({}, {})
