@@ -383,10 +383,10 @@ def keys_as_wanted(
 
 
 def write_keys(layout: Layout, command: GateCommand, *, without: Collection[NodeName] = (), also: Sequence[Node] = ()) -> None:
-    """Bring the key file in line with the registry. Raises ConfigError."""
+    """Bring the key file in line with the registry; a link stays one. Raises ConfigError."""
     present, wanted = keys_as_wanted(layout, command, without=without, also=also)
     if wanted != present or not layout.authorized_keys.exists():
-        write_atomically(layout.authorized_keys, wanted, mode=0o644)
+        write_atomically(Path(os.path.realpath(layout.authorized_keys)), wanted, mode=0o644)
 
 
 def lines_of_shared(key: SharedKey, nodes: Sequence[Node], broken_ports: Collection[Port], command: GateCommand) -> tuple[str, ...]:

@@ -325,6 +325,20 @@ def test_a_node_that_is_removed_loses_its_line_and_no_other(layout: Layout) -> N
     assert "reversi:b" in layout.authorized_keys.read_text()
 
 
+def test_a_key_file_that_is_a_link_stays_one(layout: Layout, tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    shared.write_text("ssh-rsa AAAA admin\n")
+    layout.authorized_keys.parent.mkdir(exist_ok=True)
+    layout.authorized_keys.symlink_to(shared)
+
+    with locked(layout):
+        add(layout, node(), COMMAND)
+
+    assert layout.authorized_keys.readlink() == shared
+    assert shared.read_text().startswith("ssh-rsa AAAA admin\n")
+    assert shared.read_text().endswith("reversi:office\n")
+
+
 def test_a_node_that_is_not_there_can_not_be_removed(layout: Layout) -> None:
     with pytest.raises(UnknownNode):
         remove(layout, OFFICE, COMMAND)
