@@ -75,13 +75,15 @@ def cmd_publish(args: argparse.Namespace, layout: Layout) -> ExitCode:
         registry = registry_of(layout)
         node, forward = one_forward(registry, args.forward)
         changed = with_forward(node, forward, with_publication(forward, publication))
+        wanted = wanted_file(registry.with_node(changed), proxy)
         refuse_taken(publication.port, registry, proxy, config.tunnel_uid)
         if args.dry_run:
-            print(wanted_file(registry.with_node(changed), proxy), end="")
+            print(wanted, end="")
             return ExitCode.OK
         said = change(layout, proxy, changed)
-    tell(layout, node.name, [(forward.port, f"published on port {publication}")], narrate)
-    say(f"{node.name}:{forward.port} is published on port {publication}")
+    if changed != node:
+        tell(layout, node.name, [(forward.port, f"published on port {publication}")], narrate)
+    say(f"{node.name}:{forward.port} is published on port {publication}{'' if changed != node else ' already'}")
     if said:
         say(said)
     return ExitCode.OK

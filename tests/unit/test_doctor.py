@@ -143,7 +143,7 @@ AGAIN = f"kill 7; tail --pid=7 -f /dev/null; {UP}"
         pytest.param("key file", home(keys_loose=Path("/srv/a b")), "chmod go-w '/srv/a b'", id="loose"),
         pytest.param("state file", home(state_trouble="damaged"), f"{AGAIN}    # which moves it aside", id="state"),
         pytest.param("ports", home(taken=(Taken(port=9, node="x", uid=5, free=20000),)),
-                     "reversi-checker --home '/srv/a b' node move x 9 20000    # or stop what this shows: ss -ltnp 'sport = :9'", id="own"),
+                     "reversi-checker --home '/srv/a b' node move x 9 20000    # or stop what this shows: ss -ltnp 'sport = :9'", id="a"),
         pytest.param("reserved ports", home(unreserved=(50000, 50001), reserved=frozenset({8080})),
                      "sudo sysctl -w net.ipv4.ip_local_reserved_ports=8080,50000-50001"
                      "    # else an outgoing connection may take one, and the node's -R then fails", id="reserved"),

@@ -85,6 +85,8 @@ def test_a_publication_stands_in_the_registry_and_in_haproxys_file(layout: Layou
     assert f"haproxy -W -f {cfg(layout)}" in out
     assert published(layout, "mail") == [f"{port} for mail.example.org with a PROXY line"]
     assert "use_backend reversi-mail-20011 if { req.ssl_sni -i mail.example.org }" in cfg(layout).read_text(encoding="ascii")
+    again = checker("publish", "mail:20011", "--port", str(port), "--sni", "Mail.example.org", "--send-proxy")
+    assert again[:2] == (0, f"mail:20011 is published on port {port} for mail.example.org with a PROXY line already\n")
 
     code, out, _ = checker("unpublish", "mail:20011", "--sni", "MAIL.example.org")
 
