@@ -21,7 +21,7 @@ from checker.system.plan import MANIFEST, digest
 from checker.system.sshd_facts import MAIN, complaint
 from checker.system.steps import Command, File, Folder, GoLive, KeysInLine, Plan, Step
 from checker.system.survey import account, under
-from checker.system.undo import EndSessions, Remove, Undo, Withdraw
+from checker.system.undo import EndSessions, Leave, Remove, Undo, Withdraw
 
 Say = Callable[[str], None]
 COMMAND_WITHIN_S = 120
@@ -160,6 +160,8 @@ def take_back(steps: tuple[Undo, ...], say: Say) -> None:
             case EndSessions(user=user):
                 ended = end_sessions(user)
                 say(f"ended {ended} sessions of {user}")
+            case Leave(path=path):
+                Manifest(folders=[str(path)]).save()
 
 
 def remove(path: Path) -> None:

@@ -16,7 +16,7 @@ from checker.commands import say
 from checker.config import SYSTEM, Layout
 from checker.control import Control
 from checker.model import parse_target
-from checker.system.plan import DROP_IN, Refused, package, plan
+from checker.system.plan import CONFIG, DROP_IN, Refused, package, plan
 from checker.system.steps import Command, File, Folder, Found, GoLive, KeysInLine, Plan, Step
 
 if TYPE_CHECKING:
@@ -175,8 +175,8 @@ def cmd_uninstall(args: argparse.Namespace, layout: Layout) -> ExitCode:  # noqa
     if not args.dry_run:
         refuse_others("uninstall")
     there = installed()
-    if there is None:
-        say("nothing to do: init made nothing here")
+    if there is None or (there.is_undone and not args.purge):
+        say(f"nothing to do: init made nothing here{f' but {CONFIG}, which --purge removes' if there else ''}")
         return ExitCode.OK
     steps, notes = undo(there, purge=args.purge)
     if args.dry_run or not agreed(args):
@@ -201,7 +201,7 @@ def agreed(args: argparse.Namespace) -> bool:
 
 
 def undo_line(step: Undo) -> str:
-    from checker.system.undo import EndSessions, Remove, Withdraw
+    from checker.system.undo import EndSessions, Leave, Remove, Withdraw
 
     match step:
         case Command(words=words):
@@ -212,6 +212,8 @@ def undo_line(step: Undo) -> str:
             return f"would remove: {path}; then run: sshd -t{f', {shlex.join(reload)}' if reload else ''}"
         case EndSessions(user=user):
             return f"would end: all tunnels of {user}"
+        case Leave(path=path):
+            return f"would note: {path} is left"
 
 
 def cmd_doctor(args: argparse.Namespace, layout: Layout) -> ExitCode:

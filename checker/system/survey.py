@@ -155,6 +155,14 @@ def survey(*, root: Path | None, python: str, gateways: tuple[str, ...], force: 
     )
 
 
+def exists(made: str) -> bool:
+    """Whether there is such an account, `user NAME` or `group NAME`: an undoing that failed may have removed it."""
+    kind, _, name = made.partition(" ")
+    try:
+        _ = pwd.getpwnam(name) if kind == "user" else grp.getgrnam(name)
+    except KeyError:
+        return False
+    return True
 
 
 def installed() -> Installed | None:
@@ -167,7 +175,7 @@ def installed() -> Installed | None:
     return Installed(
         files=manifest.files,
         folders=manifest.folders,
-        made=manifest.made,
+        made=tuple(made for made in manifest.made if exists(made)),
         entries={path: found for path in paths if (found := entry(path))},
         has_systemd=has_systemd,
         sshd_unit=sshd_unit() if has_systemd else "",

@@ -35,7 +35,14 @@ class EndSessions:
     user: str
 
 
-Undo = Command | Remove | Withdraw | EndSessions
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leave:
+    """The list of what `init` made is cut down to the one directory that stays, for a later --purge."""
+
+    path: Path
+
+
+Undo = Command | Remove | Withdraw | EndSessions | Leave
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +56,11 @@ class Installed:
     has_systemd: bool
     sshd_unit: str
     tunnel_user: str
+
+    @property
+    def is_undone(self) -> bool:
+        """Whether nothing but what an earlier `uninstall` left is there."""
+        return not (self.files or self.made) and list(self.folders) == [str(CONFIG)]
 
 
 def undo(there: Installed, *, purge: bool) -> tuple[tuple[Undo, ...], tuple[str, ...]]:
@@ -69,7 +81,8 @@ def undo(there: Installed, *, purge: bool) -> tuple[tuple[Undo, ...], tuple[str,
         steps.append(EndSessions(user=there.tunnel_user))
     steps.extend(Remove(path=path) for path in (RUN, STATE) if str(path) in there.folders and path in there.entries)
     steps.extend(Command(words=(f"{kind}del", name)) for kind, _, name in (made.partition(" ") for made in reversed(there.made)))
-    steps.append(Remove(path=CONFIG if purge else MANIFEST))
+    is_made = str(CONFIG) in there.folders
+    steps.append(Remove(path=CONFIG) if purge else Leave(path=CONFIG) if is_made else Remove(path=MANIFEST))
     if not purge:
         what = f"the registry ({SYSTEM.nodes.name}/), {SYSTEM.config.name} and the key file"
         notes.append(f"left: {CONFIG}, with {what}; uninstall --purge removes them")

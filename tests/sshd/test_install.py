@@ -117,12 +117,26 @@ def test_a_stock_server_becomes_a_gateway_and_one_again(machine: Machine) -> Non
     live(machine)
 
     left = {path for path in set(machine.etc()) - set(before) if not path.endswith("-")}
-    assert left == {"reversi/reversi.toml", "reversi/authorized_keys", "reversi/nodes/office.toml", "reversi/nodes/.lock"}
+    settings = {"reversi/reversi.toml", "reversi/authorized_keys", "reversi/nodes/office.toml", "reversi/nodes/.lock"}
+    assert left == {*settings, "reversi/.installed.json"}
     for name in ("reversi", "reversi-checker", "reversi-operators"):
         assert not re.search(rf"^{name}:", machine.read("/etc/passwd") + machine.read("/etc/group"), re.MULTILINE)
     assert not machine.has("/run/reversi")
     assert not machine.has("/var/lib/reversi")
+    assert machine.ok("uninstall", "--yes") == "nothing to do: init made nothing here but /etc/reversi, which --purge removes\n"
+    assert machine.ok("uninstall", "--purge", "--dry-run") == "would remove: /etc/reversi\n"
+    machine.ok("uninstall", "--purge", "--yes")
+    assert not machine.has("/etc/reversi")
     assert machine.ok("uninstall", "--yes") == "nothing to do: init made nothing here\n"
+
+
+def test_an_uninstall_that_failed_halfway_goes_on(machine: Machine) -> None:
+    machine.ok("init")
+    machine.must("userdel", "reversi-checker")
+
+    machine.ok("uninstall", "--yes")
+
+    assert not re.search(r"^reversi(-checker)?:", machine.read("/etc/passwd"), re.MULTILINE)
 
 
 def heard_of_sshd(machine: Machine, device: Device) -> bool:

@@ -31,7 +31,7 @@ from checker.system.plan import (
 )
 from checker.system.steps import Account, Choices, Command, Entry, File, Folder, Found, GoLive, KeysInLine, Plan, Step
 from checker.system.system_files import DAEMON_USER, ranges_in, ranges_out, reversi_toml, unit
-from checker.system.undo import EndSessions, Installed, Remove, Withdraw, undo
+from checker.system.undo import EndSessions, Installed, Leave, Remove, Withdraw, undo
 
 PYTHON = "/opt/reversi/bin/python3"
 STOCK = Found(python=PYTHON, choices=Choices(), has_systemd=True, sshd_unit="ssh.service")
@@ -224,10 +224,14 @@ def test_uninstall_takes_back_what_init_noted_in_the_opposite_order() -> None:
         Remove(path=STATE),
         Command(words=("userdel", "reversi")),
         Command(words=("groupdel", "reversi-operators")),
-        Remove(path=MANIFEST),
+        Leave(path=CONFIG),
     )
     assert "left: /etc/reversi, with the registry" in notes[0]
     assert undo(installed, purge=True)[0][-1] == Remove(path=CONFIG)
+    assert not installed.is_undone
+    left = replace(installed, files={}, folders=[str(CONFIG)], made=[], has_systemd=False, entries={})
+    assert left.is_undone
+    assert undo(left, purge=True)[0] == (Remove(path=CONFIG),)
 
 
 def test_uninstall_leaves_what_was_changed_and_accounts_that_were_there_before() -> None:
