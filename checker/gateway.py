@@ -17,7 +17,7 @@ from checker.judge import CannotKill, Judgement, Kill, Recheck
 from checker.keys import NEW
 from checker.kill import Freed, Spared
 from checker.ledger import Ledger
-from checker.limits import HELD_AT_ONCE, TRY_LATER, Over
+from checker.limits import HELD_AT_ONCE, TRY_LATER, Limit, Limits, Over
 from checker.model import (
     EventKind,
     ExpectKind,
@@ -41,8 +41,8 @@ from checker.watch import Held, Watcher
 from checker.wire import Asked, Check, Claim, Hold, Malformed, OldCheck, Reply, Request, Version, refusal
 
 log = logging.getLogger(__name__)
-REFUSALS_A_MINUTE = 20
-"""Refused requests of one node that become events; a device repeats itself, and a thief shall not fill the log."""
+REFUSALS = Limit(a_minute=20, saved_up=120)
+"""What is refused to one node and becomes an event: a device repeats itself, and a thief shall not fill the log."""
 
 
 class Gateway:
@@ -59,7 +59,7 @@ class Gateway:
             self.watcher.clones.first_wait_s = config.policy.longest_wait_s  # the next claim meets another process, which counts anew
         self.registry = registry
         self.swept_since_s = swept_since_s
-        self.refused_at: dict[NodeName, tuple[float, ...]] = {}
+        self.refused = Limits(REFUSALS)
         self.shared = SharedDoor(self)
         self.shared.follow()
 
@@ -131,16 +131,13 @@ class Gateway:
 
     def tell_refused(self, name: NodeName, text: str, *, actor: str) -> None:
         """An event of what was refused to a node, or to whoever comes under another name, if there were not too many of it lately."""
-        now = time.monotonic()
-        lately = [at for at in self.refused_at.get(name, ()) if now - at < 60]
-        if len(lately) < REFUSALS_A_MINUTE:
-            self.refused_at[name] = (*lately, now)
+        if self.refused.enter(name, time.monotonic()) is None:
+            self.refused.leave(name)
             self.ledger.tell(EventKind.REFUSED, text, node=name if name in self.registry.nodes else None, actor=actor)
 
     def forget_refused(self) -> None:
         """Drop the count of those who were refused nothing lately."""
-        now = time.monotonic()
-        self.refused_at = {name: times for name, times in self.refused_at.items() if now - times[-1] < 60}
+        self.refused.forget(time.monotonic())
 
     def put_off(self, asked: Asked, over: Over) -> Reply:
         """Refuse what is over the node's limit."""

@@ -26,11 +26,12 @@ class Limit:
     at_once: int = 16
     """Requests under way; a check of a silent target takes a quarter of a minute."""
     a_minute: int = 120
+    saved_up: int = 0
+    """Requests that may come at once, after a quiet time; 0: half of a minute's."""
 
     @property
     def burst(self) -> int:
-        """Requests that may come at once, after a quiet minute."""
-        return self.a_minute // 2
+        return self.saved_up or self.a_minute // 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
