@@ -26,6 +26,7 @@ from checker.system.undo import EndSessions, Leave, Remove, Undo, Withdraw
 Say = Callable[[str], None]
 COMMAND_WITHIN_S = 120
 ENDED_WITHIN_S = 15.0
+SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
 
 
 class InstallFailed(CheckerError):
@@ -33,9 +34,12 @@ class InstallFailed(CheckerError):
 
 
 def run(words: tuple[str, ...]) -> str:
-    """What a command complains of; empty where it succeeded."""
+    """What a command complains of; empty where it succeeded. After `su` root's own programs are not in the PATH."""
+    environment = {**os.environ, "PATH": f"{os.environ.get('PATH', os.defpath)}:{SBIN}"}
     try:
-        done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=COMMAND_WITHIN_S)
+        done = subprocess.run(
+            words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=COMMAND_WITHIN_S, env=environment
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)
     return (done.stderr.strip() or done.stdout.strip() or f"exit status {done.returncode}") if done.returncode else ""

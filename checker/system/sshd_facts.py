@@ -106,7 +106,7 @@ def candidate(content: bytes) -> Iterator[Path]:
 def rehearse(content: bytes, user: str) -> dict[str, str]:
     """The settings that would hold for the user with this drop-in. Raises Refused where sshd would not start, or they are not tight."""
     with candidate(content) as whole:
-        said = complaint(whole)
+        said = complaint(whole).replace(str(whole), str(MAIN)).replace(str(whole.parent), str(DROP_IN.parent))
         if said:
             raise Refused(f"with {DROP_IN} sshd would not start: {said}")
         found = effective(whole, user)

@@ -130,6 +130,12 @@ def test_a_stock_server_becomes_a_gateway_and_one_again(machine: Machine) -> Non
     assert machine.ok("uninstall", "--yes") == "nothing to do: init made nothing here\n"
 
 
+def test_root_needs_no_path_to_its_own_programs(machine: Machine) -> None:
+    made = machine.run("env", "PATH=/usr/bin:/bin", PYTHON, "-I", "-m", "checker", "init")
+
+    assert made.returncode == 0, made.stderr
+
+
 def test_an_uninstall_that_failed_halfway_goes_on(machine: Machine) -> None:
     machine.ok("init")
     machine.must("userdel", "reversi-checker")
@@ -257,7 +263,7 @@ def test_what_only_the_admin_can_decide_is_refused_before_anything_is_done(machi
     machine.write("/etc/ssh/sshd_config.d/00-mine.conf", "Match User *\n    AllowTcpForwarding yes\n")
     assert "AllowTcpForwarding is yes, and must be remote. Another Match block comes first" in refused(machine, "init")
     machine.write("/etc/ssh/sshd_config.d/00-mine.conf", "Nonsense yes\n")
-    assert "sshd would not start" in refused(machine, "init")
+    assert "sshd would not start: /etc/ssh/sshd_config.d/00-mine.conf: line 1: Bad configuration option" in refused(machine, "init")
     machine.write("/etc/ssh/sshd_config.d/00-mine.conf", "AllowUsers root\n")
     assert "AllowUsers names only root: add reversi to it" in machine.checker("init", "--dry-run").stderr
     machine.write("/etc/ssh/sshd_config", main.replace("Include", "#Include"))
