@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from checker.config import Config, ConfigError, Layout
@@ -127,9 +129,19 @@ def key_files(wish: KeyWish, layout: Layout, config: Config) -> KeyFiles:
         config=config,
         gateways=tuple(gateways),
         client=client,
-        key=client.with_name(client.name + ".key") if client else wish.folder / f"{wish.name}.key",
+        key=client.with_name(client.name + ".key") if client else unused(wish.folder, wish.name),
         keep=wish.keep,
     )
+
+
+def unused(folder: Path, name: str) -> Path:
+    """NAME.key, or NAME-2.key, NAME-3.key ...: a key that is there already may be in use."""
+    path = folder / f"{name}.key"
+    for number in count(2):
+        if not os.path.lexists(path):
+            break
+        path = folder / f"{name}-{number}.key"
+    return path
 
 
 def read_public_key(path: Path) -> str:

@@ -132,15 +132,26 @@ def test_a_new_key_that_is_not_to_be_kept_takes_the_old_one_along(checker: Run, 
 def test_a_key_that_can_not_be_handed_over_changes_nothing(checker: Run, layout: Layout, tmp_path: Path) -> None:
     require("ssh-keygen")
     before = office(layout)
-    (tmp_path / "office.key").write_text("in use")
+    (tmp_path / "office.toml").write_text("in use")
+    layout.host_key.with_name(f"{layout.host_key.name}.pub").write_text(public_key(9))
 
-    code, out, err = checker("rekey", "office", "--keep-key")
+    code, out, err = checker("rekey", "office", "--keep-key", "--client-config", "office.toml", "--gateway", "gw:22")
 
     assert (code, out) == (ExitCode.USAGE, "")
     assert "is there already, and may be in use" in err
     assert office(layout) == before
-    assert (tmp_path / "office.key").read_text() == "in use"
+    assert (tmp_path / "office.toml").read_text() == "in use"
     assert not (layout.nodes / "office.key").exists()
+
+
+def test_a_new_key_lies_beside_the_old_one(checker: Run, tmp_path: Path) -> None:
+    require("ssh-keygen")
+    (tmp_path / "office.key").write_text("in use")
+
+    said = [checker("rekey", "office", "--now")[:2] for _ in range(2)]
+
+    assert [(code, out.splitlines()[-1]) for code, out in said] == [(ExitCode.OK, f"wrote office-{number}.key") for number in (2, 3)]
+    assert (tmp_path / "office.key").read_text() == "in use"
 
 
 def test_a_renamed_node_keeps_key_ports_and_history(checker: Run, layout: Layout) -> None:
