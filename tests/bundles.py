@@ -69,7 +69,7 @@ class Box:
 
     def live(self, node: str = "office") -> Path:
         """The directory of what it needs while it runs."""
-        return self.root / f"var/run/reversi-{node}" if self.is_root else self.installed / f"run-{node}"
+        return self.root / (f"var/run/reversi-{node}" if self.is_root else f"dev/shm/reversi-{os.geteuid()}-{node}")
 
     def write(self, text: str, name: str = "office bundle.sh") -> Path:
         """A bundle as scp brings it; its settings say where the device's root is."""

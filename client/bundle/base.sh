@@ -66,7 +66,7 @@ home_of_user() {
     esac
 }
 
-# Installed files go to `dir`; what is needed only while it runs goes to `live`, which is memory wherever root runs it.
+# Installed files go to `dir`; what is needed only while it runs goes to `live`, which is memory where there is any.
 find_places() {
     case $0 in /*) self=$0 ;; *) self=$PWD/$0 ;; esac
     if is_root; then dir=$ROOT/etc/reversi; else dir=$(home_of_user)/.reversi; fi
@@ -74,7 +74,8 @@ find_places() {
     if is_root; then
         set -- "$ROOT/var/run/reversi-$NODE" "$ROOT/run/reversi-$NODE" "$ROOT/tmp/reversi-$NODE"
     else
-        set -- "$dir/run-$NODE" "/tmp/reversi-$(id -u)-$NODE"
+        word=reversi-$(id -u)-$NODE
+        set -- "$ROOT/dev/shm/$word" "$dir/run-$NODE" "$ROOT/tmp/$word"
     fi
     for place in "$@"; do
         live=$place

@@ -99,13 +99,12 @@ def unregistered(name: str, texts: Sequence[str]) -> Node:
 
 
 def node_add(source: Source, node: Node) -> str:
-    """The command that registers the node, with its key on stdin; one that is registered with another key is removed first."""
+    """The command that registers the node, with its key on stdin; one that is registered with another key keeps all else."""
     checker = ["reversi-checker", *(["--home", str(source.layout.home)] if source.layout.home else []), "node"]
-    asked = [w for f in node.forwards for w in ("--forward", f"{f.port}={f.target},{f.expect}", *(["--public"] if f.public else []))]
-    adding = shlex.join([*checker, "add", node.name, *asked, "--public-key", "-"])
-    if not node.public_key:
-        return adding
-    return f"{{ {shlex.join([*checker, 'remove', node.name, '--yes'])}; {adding}; }}"
+    if node.public_key:
+        return shlex.join([*checker, "rekey", node.name, "--public-key", "-"])
+    asked = [word for forward in node.forwards for word in ("--forward", f"{forward.port}={forward.target},{forward.expect}")]
+    return shlex.join([*checker, "add", node.name, *asked, "--public-key", "-"])
 
 
 def bundle_for(source: Source, node: Node, wanted: Wanted) -> Bundle:

@@ -45,11 +45,12 @@ def header(bundle: Bundle) -> str:
         "GATEWAYS": " ".join(bundle.gateways),
         "TUNNEL_USER": bundle.user,
         "FORWARDS": " ".join(bundle.forwards),
-        "HOST_KEYS": "\n".join(bundle.host_keys),
         "KEY": "device" if key is None else "embed",
+        # From here to KEY_DROPBEAR it is a file of its own once installed.
         "KEY_OPENSSH": "" if key is None else key.openssh,
-        "KEY_DROPBEAR": "" if key is None else escaped(key.dropbear),
+        "HOST_KEYS": "\n".join(bundle.host_keys),
         "NODE_ADD": bundle.node_add if key is None else "",
+        "KEY_DROPBEAR": "" if key is None else escaped(key.dropbear),
         **{name.name.upper(): getattr(bundle.settings, name.name) for name in fields(Settings)},
     }
     return "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())

@@ -74,29 +74,48 @@ stop() {
     exit 0
 }
 
-# An upgrade leaves the bundle before it beside the new one, which has TRIAL seconds for one good verdict.
+# An upgrade leaves the bundle before it beside the new one, which has TRIAL seconds for one good verdict, however often it starts.
+begin_trial() {
+    trial_until=
+    [ "$self" = "$installed" ] && [ -e "$installed.old" ] || return 0
+    now
+    known=
+    read -r known trial_until 2>/dev/null <"$live/trial"
+    if [ -z "$trial_until" ] || [ "$known" != "${boot:-none}" ]; then
+        trial_until=$((now_s + TRIAL))
+        printf '%s\n' "${boot:-none} $trial_until" >"$live/trial"
+    fi
+    judge_trial
+    say "this is an upgrade; if it gets no good verdict in $TRIAL s, the bundle before it comes back"
+}
+
 judge_trial() {
     [ -n "$trial_until" ] || return 0
     now
     [ "$now_s" -ge "$trial_until" ] || return 0
+    trial_until=
+    rm -f "$live/trial"
     say "no good verdict in $TRIAL s: going back to the bundle before the upgrade"
-    end_all
-    trap - TERM INT HUP
-    [ ! -e "$keys.old" ] || mv -f "$keys.old" "$keys"
-    mv -f "$installed.old" "$installed" && exec /bin/sh "$installed" run
-    fail "the bundle before the upgrade can not be put back"
+    if { [ ! -e "$keys.old" ] || mv -f "$keys.old" "$keys"; } && mv -f "$installed.old" "$installed"; then
+        end_all
+        trap - TERM INT HUP
+        exec /bin/sh "$installed" run
+    fi
+    say "it can not be put back"
 }
 
 confirm() {
     [ -n "$trial_until" ] || return 0
     trial_until=
-    rm -f "$installed.old" "$keys.old"
+    rm -f "$installed.old" "$keys.old" "$live/trial"
     say "the upgrade is confirmed"
 }
 
 # One tunnel at $gateway, from the claim to its end. outcome: up (it was), told (to wait), failed, denied or impostor.
 live_once() {
     outcome=failed told_s=0
+    # Somebody may tidy up where it is kept.
+    [ -r key ] || make_files
     if ! ask "claim $instance"; then
         outcome=$why
         error="$gateway: ${said:-the connection ended}"
@@ -222,8 +241,6 @@ go_on() {
 }
 
 verb_run() {
-    find_client
-    name_client
     birth "$$"
     my_birth=$born
     if read_state && [ "$runs_pid" != "$$" ]; then
@@ -231,17 +248,15 @@ verb_run() {
         exit 0
     fi
     has logger && [ -z "${JOURNAL_STREAM:-}" ] && to_syslog=yes
-    state='' written='' error='' verdict=none told_error='' circle=$GATEWAYS gateway='' barred='' tried=0 bound=1 trial_until=''
+    state='' written='' error='' verdict=none told_error='' circle=$GATEWAYS gateway='' barred='' tried=0 bound=1
     gateway_count=0
     for word in $(printf '%s\n' "$GATEWAYS"); do gateway_count=$((gateway_count + 1)); done
     find_instance
+    begin_trial
+    find_client
+    name_client
     open_pipes
     trap stop TERM INT HUP
-    if [ "$self" = "$installed" ] && [ -e "$installed.old" ]; then
-        now
-        trial_until=$((now_s + TRIAL))
-        say "this is an upgrade; if it gets no good verdict in $TRIAL s, the bundle before it comes back"
-    fi
     make_files || fail "the key can not be made ready in $live"
     write_state starting
     pause "$FIRST_WAIT"

@@ -2,21 +2,23 @@
 # The client at hand, its options, and one run of it: its output, its end and the passing of time arrive as lines of one FIFO.
 
 find_client() {
-    client=
+    client='' wish=openssh
+    # A key that was made here stays with the client whose form it has, whatever is installed later.
+    [ "$KEY" = embed ] || [ ! -s "$dir/$NODE.key" ] || grep -q '^-----BEGIN' "$dir/$NODE.key" || wish=dropbear
     for program in ${CLIENT:+"$CLIENT"} ssh dbclient; do
         has "$program" || continue
-        version=$("$program" -V 2>&1 </dev/null)
-        case $version in
-        *OpenSSH_*)
-            client=$program kind=openssh
-            return
-            ;;
-        *ropbear*) [ -n "$client" ] || client=$program kind=dropbear ;;
+        said=$("$program" -V 2>&1 </dev/null)
+        case $said in
+        *OpenSSH_*) word=openssh ;;
+        *ropbear*) word=dropbear ;;
+        *) continue ;;
         esac
-        [ -z "$CLIENT" ] || [ -z "$client" ] || break
+        [ -z "$client" ] || [ "$word" = "$wish" ] || continue
+        client=$program kind=$word version=$said
+        case ${CLIENT:-$kind} in "${CLIENT:-$wish}") break ;; esac
     done
     [ -n "$client" ] || fail "there is no SSH client: install OpenSSH's (ssh) or dropbear's (dbclient)"
-    client_help=$("$client" -h 2>&1 </dev/null)$("$client" -o help 2>&1 </dev/null)
+    [ "$kind" = openssh ] || client_help=$("$client" -h 2>&1 </dev/null)$("$client" -o help 2>&1 </dev/null)
 }
 
 # How it calls itself at the gateway, which would refuse another letter, and a longer word.
@@ -46,9 +48,8 @@ pin() { # HOST
 
 # The private key and the pinned host keys, as files that this client reads; a client that starts meanwhile sees them whole.
 make_files() {
-    cd "$live" && mkdir -p .ssh && { pin reversi; each_gateway pin; } >".ssh/new.$$" && mv -f ".ssh/new.$$" .ssh/known_hosts || return
-    # The installed script's key lies beside it, as an RSA key is large.
-    [ "$KEY" = device ] || [ -n "${KEY_OPENSSH:-}" ] || { [ -r "$keys" ] && . "$keys"; } || return
+    mkdir -p "$live/.ssh" && cd "$live" && { [ -n "${HOST_KEYS:-}" ] || { [ -r "$keys" ] && . "$keys"; }; } || return
+    { pin reversi; each_gateway pin; } >".ssh/new.$$" && mv -f ".ssh/new.$$" .ssh/known_hosts || return
     case $KEY-$kind in
     device-*) cat "$dir/$NODE.key" ;;
     *-openssh) printf '%s\n' "$KEY_OPENSSH" ;;
@@ -80,6 +81,7 @@ become_client() { # REQUEST [forwards]
         # From 9.0 on the default is sntrup761, which costs a router six times as much.
         case $version in OpenSSH_9* | OpenSSH_[1-9][0-9]*) set -- -o KexAlgorithms=^curve25519-sha256 "$@" ;; esac
     else
+        case $client_help in *BatchMode*) set -- -o BatchMode=yes "$@" ;; esac
         case $client_help in *ExitOnForwardFailure*) set -- -o ExitOnForwardFailure=yes "$@" ;; esac
         case $client_help in *'-W <'*) set -- -W 1048576 "$@" ;; esac
         case $client_help in *'-K <'*) set -- -K 15 "$@" ;; esac

@@ -10,7 +10,7 @@ find_platform() {
         platform=macos
     elif [ -d "$ROOT/run/systemd/system" ] && has systemctl; then
         platform=systemd
-    elif is_root && [ -x "$ROOT/etc/rc.local" ]; then
+    elif is_root && { [ -x "$ROOT/etc/rc.local" ] || ! has crontab; }; then
         platform=rclocal
     else
         platform=cron
@@ -63,6 +63,10 @@ macos_unit() {
         '<key>RunAtLoad</key><true/>' '<key>KeepAlive</key><true/>' '<key>ThrottleInterval</key><integer>10</integer>' '</dict></plist>'
 }
 
+# Where neither rc.local nor anything else is.
+made_rclocal='#!/bin/sh
+# made by reversi, for whoever runs rc.local at boot'
+
 boot_line() { printf '/bin/sh %s boot # %s\n' "$(shell_word "$installed")" "$service"; }
 
 put() { # FILE MODE: stdin becomes the file, whole or not at all
@@ -110,11 +114,14 @@ register() {
         ;;
     macos) macos_unit | put "$unit" 644 ;;
     rclocal)
-        other_lines "$unit" | awk -v line="$(boot_line | sed 's/\\/&&/g')" '
+        { if [ -e "$unit" ]; then other_lines "$unit"; else printf '%s\n' "$made_rclocal"; fi; } | awk -v line="$(boot_line | sed 's/\\/&&/g')" '
             /^exit 0/ && !done { print line; done = 1 } { print } END { if (!done) print line }' | put "$unit" 755
         ;;
     cron)
-        has crontab || fail "there is neither a service manager that I know nor crontab; start this at boot: $(boot_line)"
+        if ! has crontab; then
+            say "nothing that I know starts it at boot; have this run then: $(boot_line)"
+            return 0
+        fi
         { other_jobs; printf '@reboot %s\n' "$(boot_line | sed 's/%/\\%/g')"; } | crontab - || fail "crontab does not take the line"
         say "crontab has a line @reboot"
         ;;
@@ -129,9 +136,12 @@ unregister() {
         drop "$unit"
         if [ -e "$ROOT/etc/sysupgrade.conf" ]; then other_lines "$ROOT/etc/sysupgrade.conf" | put "$ROOT/etc/sysupgrade.conf" 644; fi
         ;;
-    rclocal) if [ -e "$unit" ]; then other_lines "$unit" | put "$unit" 755; fi ;;
+    rclocal)
+        [ -e "$unit" ] || return 0
+        if [ "$(other_lines "$unit")" = "$made_rclocal" ]; then drop "$unit"; else other_lines "$unit" | put "$unit" 755; fi
+        ;;
     cron)
-        if crontab -l 2>/dev/null | grep -qF -- "boot # $service"; then
+        if has crontab && crontab -l 2>/dev/null | grep -qF -- "boot # $service"; then
             other_jobs | crontab - && say "crontab has no line of ours any more"
         fi
         ;;

@@ -22,7 +22,7 @@ make_key() {
             dropbearkey -t "$type" -f "$dir/$NODE.key.new" >/dev/null 2>&1
         fi && mv -f "$dir/$NODE.key.new" "$dir/$NODE.key" && rm -f "$dir/$NODE.key.new.pub" && say "made a key: $dir/$NODE.key" && return
     done
-    fail "no key could be made"
+    fail "no key could be made; is there ssh-keygen, or dropbearkey for dropbear's client?"
 }
 
 show_key() {
@@ -34,8 +34,9 @@ show_key() {
     # Of the comment ssh-keygen shows something, or nothing.
     public="$public ."
     public=${public%"${public#* * }"}
-    say "the gateway does not know this device's key yet; there, run:"
-    printf '%s\n' "printf '%s\\n' '${public% } $NODE' | $NODE_ADD"
+    public="${public% } $NODE"
+    say "the gateway does not know this device's key yet; there, run: printf '%s\\n' '$public' | $NODE_ADD"
+    printf '%s\n' "$public"
 }
 
 verb_install() { # [--offline]
@@ -59,6 +60,7 @@ verb_install() { # [--offline]
     fi
     put_files || exit 2
     register || exit 2
+    outlive_session
     start_service || fail "the service did not start; run install again once that is mended"
     say "installed; see: sh $installed status"
 }
@@ -66,15 +68,15 @@ verb_install() { # [--offline]
 # What is installed goes without what only a bundle needs, without comments and without indentation: flash is small.
 core() { sed -e '/^KEY_OPENSSH=/,/^KEY_DROPBEAR=/d' -e '/^# begin setup$/,/^# end setup$/d' -e '/^#!/b' -e '/^# shellcheck/b' -e '/^ *#/d' -e '/^$/d' -e 's/^ *//' "$self"; }
 
-# The lines of the header that the script goes without.
-both_keys() { sed -n '/^KEY_OPENSSH=/,/^KEY_DROPBEAR=/p' "$self"; }
+# The lines of the header that the script goes without; they lie beside it, as RSA keys are large.
+all_keys() { sed -n '/^KEY_OPENSSH=/,/^KEY_DROPBEAR=/p' "$self"; }
 
 put_files() {
-    if [ "$KEY" != device ]; then both_keys | put "$keys" 600 || return; fi
+    all_keys | put "$keys" 600 || return
     core | put "$installed" 600
 }
 
-is_installed() { core | cmp -s - "$installed" && { [ "$KEY" = device ] || both_keys | cmp -s - "$keys"; }; }
+is_installed() { core | cmp -s - "$installed" && all_keys | cmp -s - "$keys"; }
 
 # The script comes last: what is there without it belongs to no upgrade.
 keep_old() {
@@ -83,7 +85,11 @@ keep_old() {
     put "$installed.old" 600 <"$installed"
 }
 
+# The session that this was started in may come through the very tunnel that is about to end.
+outlive_session() { trap '' HUP PIPE; }
+
 verb_uninstall() {
+    outlive_session
     find_platform
     find_unit
     stop_service
@@ -109,11 +115,12 @@ verb_upgrade() { # [--offline]
         ask_any version || fail "no gateway answers to this bundle; the installed one stays"
     fi
     [ -e "$installed.old" ] || keep_old || exit 2
+    rm -f "$live/trial"
     put_files || exit 2
     register || exit 2
     say "the tunnel is about to be replaced; the bundle before comes back by itself if there is no good verdict in $TRIAL s"
     (
-        trap '' HUP PIPE
+        outlive_session
         sleep 1
         start_service
     ) </dev/null >/dev/null 2>&1 &

@@ -33,14 +33,15 @@ verb_check() {
 }
 
 verb_status() {
-    if ! read_state; then
-        printf '%s\n' "$NODE: not running${error:+; last error: $error}"
-        exit 1
+    if read_state; then
+        now
+        age=$((now_s - since))
+        printf '%s\n' "$NODE: $state for $((age / 3600)) h $((age % 3600 / 60)) min $((age % 60)) s (since $at by this device's clock), process $runs_pid"
+    else
+        printf '%s\n' "$NODE: not running${at:+; it was $state since $at}"
+        state=
     fi
-    now
-    age=$((now_s - since))
-    printf '%s\n' "$NODE: $state for $((age / 3600)) h $((age % 3600 / 60)) min $((age % 60)) s (since $at by this device's clock), process $runs_pid" \
-        "gateway: $gateway_now" "last verdict: $verdict" "last error: ${error:-none}"
+    [ -z "$at" ] || printf '%s\n' "gateway: $gateway_now" "last verdict: $verdict" "last error: ${error:-none}"
     [ "$state" = up ]
     exit
 }

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import plistlib
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -228,9 +230,50 @@ def test_where_nothing_else_is_cron_starts_it_and_a_plain_loop_keeps_it(box: Box
     box.await_nothing_left()
 
 
+@needs_root
+def test_where_nothing_starts_anything_at_boot_rc_local_is_made_and_goes_again(box: Box) -> None:
+    (box.folder / "programs/crontab").unlink()
+    box.environment["PATH"] = hidden(box, "crontab")
+    before = files(box)
+
+    said = box.sh(bundle(box), "install")
+
+    assert said.returncode == 0, said.stderr
+    assert (box.root / RCLOCAL.unit).read_text().splitlines()[2:] == [f"/bin/sh '{box.installed}/office.sh' boot # reversi-office"]
+    assert os.access(box.root / RCLOCAL.unit, os.X_OK)
+    box.await_state("up")
+    assert "is there already" in box.sh(bundle(box), "install").stderr
+    box.sh(bundle(box), "uninstall")
+    assert files(box) == before
+    box.await_nothing_left()
+
+
+def test_a_user_without_crontab_is_told_what_to_start_at_boot(box: Box) -> None:
+    (box.folder / "programs/crontab").unlink()
+    box.environment["PATH"] = hidden(box, "crontab")
+    file = bundle(box, started_by="cron")
+
+    said = box.sh(file, "install")
+
+    assert said.returncode == 0, said.stderr
+    assert f"have this run then: /bin/sh '{box.installed}/office.sh' boot" in said.stderr
+    box.await_state("up")
+    assert box.sh(file, "uninstall").returncode == 0
+    box.await_nothing_left()
+
+
+def hidden(box: Box, applet: str) -> str:
+    """A PATH without one of busybox's applets."""
+    programs, applets_folder = box.environment["PATH"].split(os.pathsep)
+    fewer = box.folder / "fewer"
+    shutil.copytree(applets_folder, fewer, symlinks=True)
+    (fewer / applet).unlink(missing_ok=True)
+    return os.pathsep.join([programs, str(fewer)])
+
+
 def test_a_process_that_was_killed_is_started_again_by_the_loop(box: Box) -> None:
     file = bundle(box)
-    program(box.folder / "programs", "sleep", '#!/bin/sh\n[ "$1" != 10 ] || set -- 1\nexec busybox sleep "$@"\n')
+    brief_naps(box)
     box.sh(file, "install")
     first = box.await_state("up")["pid"]
 
@@ -238,6 +281,56 @@ def test_a_process_that_was_killed_is_started_again_by_the_loop(box: Box) -> Non
 
     until(lambda: box.state()["pid"] != first and box.state()["state"] == "up", "another process is up")
     box.sh(file, "uninstall")
+    box.await_nothing_left()
+
+
+def brief_naps(box: Box) -> None:
+    """The loop that keeps it waits a second, not ten."""
+    program(box.folder / "programs", "sleep", '#!/bin/sh\n[ "$1" != 10 ] || set -- 1\nexec busybox sleep "$@"\n')
+
+
+def upgraded(box: Box) -> str:
+    """Installs a bundle that is up, and has another take its place which finds no gateway; the script that was there before."""
+    older = bundle(box)
+    box.sh(older, "install")
+    box.await_state("up")
+    before = (box.installed / "office.sh").read_text()
+    (box.folder / "programs/refusal").write_text("no route\n")
+    newer = box.write(render(changed(settings={"root": str(box.root), "beat": "1", "trial": "6"})), "newer.sh")
+    assert box.sh(newer, "upgrade", "--offline").returncode == 0
+    until((box.live() / "trial").exists, "the newer one begins")
+    return before
+
+
+def test_an_upgrade_whose_process_ends_again_and_again_is_taken_back_too(box: Box) -> None:
+    brief_naps(box)
+    before = upgraded(box)
+
+    def killed() -> bool:
+        if (box.installed / "office.sh").read_text() == before:
+            return True
+        with contextlib.suppress(ProcessLookupError, KeyError):
+            os.kill(int(box.state()["pid"].split()[0]), signal.SIGKILL)
+        return False
+
+    until(killed, "the older one is back", within_s=30)
+    assert not (box.installed / "office.sh.old").exists()
+    box.sh(bundle(box), "uninstall")
+    box.await_nothing_left()
+
+
+def test_an_upgrade_that_can_not_be_taken_back_goes_on_trying(box: Box) -> None:
+    upgraded(box)
+    old = box.installed / "office.sh.old"
+    old.unlink()
+    old.mkdir()
+
+    until(lambda: not (box.live() / "trial").exists(), "its time is over", within_s=30)
+    (box.folder / "programs/refusal").unlink()
+
+    box.await_state("up")
+    old.rmdir()
+    box.sh(bundle(box), "uninstall")
     box.await_nothing_left()
 
 

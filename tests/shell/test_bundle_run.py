@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -17,7 +18,7 @@ import pytest
 from client.bundle.compose import render
 from tests.bundles import EACH_SHELL, Box, applets
 from tests.programs import require
-from tests.shell.stand_ins import program, programs
+from tests.shell.stand_ins import CLIENT, program, programs
 from tests.sshd.waiting import until
 from tests.unit.bundle.samples import changed
 
@@ -238,6 +239,54 @@ def test_a_second_one_on_the_same_device_leaves_the_first_alone(box: Box) -> Non
     assert said.returncode == 0
     assert "it runs already" in said.stderr
     assert box.sh(file, "status").returncode == 0
+    box.stop()
+
+
+def test_status_tells_how_it_ended(box: Box) -> None:
+    file = bundle(box)
+    box.start(file)
+    box.await_state("up")
+    box.stop()
+
+    said = box.sh(file, "status")
+
+    assert said.returncode == 1
+    assert re.match(r"office: not running; it was stopped since \d{4}-\d\d-\d\d \d\d:\d\d\n", said.stdout)
+    assert "\nlast verdict: 0\nlast error: none\n" in said.stdout
+
+
+@pytest.mark.parametrize(
+    ("key", "used"),
+    [
+        pytest.param(b"\0\0\0\x0bssh-ed25519\0\0\0@" + bytes(range(64)), "dbclient", id="dropbear"),
+        pytest.param(b"-----BEGIN OPENSSH PRIVATE KEY-----\n", "ssh", id="openssh"),
+    ],
+)
+@pytest.mark.parametrize("box", EACH_SHELL, indirect=True)
+def test_a_key_that_the_device_made_stays_with_the_client_that_reads_it(box: Box, key: bytes, used: str) -> None:
+    program(box.folder / "programs", "dbclient", CLIENT.replace("OpenSSH_9.2p1", "Dropbear v2022.83"))
+    box.installed.mkdir(parents=True)
+    (box.installed / "office.key").write_bytes(key)
+    file = box.write(render(changed(key=None, settings={"root": str(box.root), "beat": "1"})))
+
+    box.start(file)
+
+    box.await_state("up")
+    assert [words for one in box.processes() if f"/{used}" in " ".join(words := one.cmdline())]
+    assert (box.live() / "key").read_bytes() == key
+    box.stop()
+
+
+def test_a_directory_that_was_tidied_away_comes_back(box: Box) -> None:
+    say(box, "refusal", "no route\n")
+    box.start(bundle(box))
+    box.await_state("waiting")
+
+    shutil.rmtree(box.live())
+    (box.folder / "programs/refusal").unlink()
+
+    box.await_state("up")
+    assert (box.live() / "key").exists()
     box.stop()
 
 

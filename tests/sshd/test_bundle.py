@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -295,7 +296,7 @@ def test_a_device_makes_its_own_key_and_the_line_that_it_prints_registers_it(gat
     file = built(gateway, device, box, kit, "--key", "device")
 
     installed = box.sh(file, "install", "--offline")
-    line = installed.stdout.strip()
+    line = next(line for line in installed.stderr.splitlines() if "does not know" in line).partition("run: ")[2]
     checker = f"reversi-checker() {{ {' '.join(gateway.mode.install.words[:1])} -c 'from checker.cli import main; main()' \"$@\"; }}"
     if len(gateway.mode.install.words) == 1:
         checker = f'reversi-checker() {{ {gateway.mode.install.words[0]} "$@"; }}'
@@ -304,6 +305,8 @@ def test_a_device_makes_its_own_key_and_the_line_that_it_prints_registers_it(gat
     )
 
     assert installed.returncode == 0, installed.stderr
+    assert re.fullmatch(rf"ssh-ed25519 \S+ {device.node}\n", installed.stdout)
+    assert installed.stdout.strip() in line
     assert registered.returncode == 0, registered.stderr
     box.sh(file, "install")
     await_up(gateway, device, box)
@@ -349,6 +352,27 @@ def through(config: Path, command: str, said: str = "") -> subprocess.CompletedP
     """A command for the device, by ssh through its own tunnel."""
     words = ["ssh", "-F", str(config), "box", command]
     return subprocess.run(words, input=said, capture_output=True, text=True, check=False, timeout=30)
+
+
+@pytest.mark.parametrize("terminal", ["-tt", "-T"])
+def test_an_install_through_the_tunnel_that_it_ends_is_finished(
+    gateway: Gateway, boxes: Boxes, tmp_path: Path, terminal: str
+) -> None:
+    kit = OPENSSH
+    box = boxes(kit)
+    with closing(BoxServer(tmp_path / "machine", box)) as machine:
+        device = gateway.add(f"127.0.0.1:{machine.port},banner:SSH-2.0")
+        file = built(gateway, device, box, kit)
+        first = installed_and_up(gateway, device, box, file)
+        config = ssh_config(tmp_path / "ssh_config", [machine.entry("box", port=device.ports[0])])
+        command = f"{' '.join(box.shell)} {shlex.quote(file.name)}"
+
+        subprocess.run(["ssh", "-F", str(config), terminal, "box", f"{command} install"], check=False, timeout=30, capture_output=True)
+        await_up(gateway, device, box, after=first)
+        subprocess.run(["ssh", "-F", str(config), terminal, "box", f"{command} uninstall"], check=False, timeout=30, capture_output=True)
+
+        until(lambda: not (box.installed / f"{device.node}.sh").exists(), "it is uninstalled")
+        box.await_nothing_left()
 
 
 def test_an_upgrade_without_a_tunnel_is_taken_back(gateway: Gateway, boxes: Boxes) -> None:

@@ -142,7 +142,7 @@ def test_a_device_that_makes_its_key_is_told_how_the_node_is_registered(place: P
 
     text = place.text()
     assert "PRIVATE KEY" not in text
-    assert f"{{ reversi-checker --home {place.home} node remove office --yes; reversi-checker --home {place.home} node add office" in text
+    assert f"reversi-checker --home {place.home} node rekey office --public-key -" in text
 
 
 def test_a_node_to_be_can_be_built_for(place: Place) -> None:
@@ -151,7 +151,6 @@ def test_a_node_to_be_can_be_built_for(place: Place) -> None:
     text = place.text("roof")
     assert "\nFORWARDS=20020:127.0.0.1:22\n" in text
     assert "node add roof --forward 20020=127.0.0.1:22,banner:SSH-2.0 --public-key -" in text
-    assert "remove" not in text.partition("\nBEAT=")[0]
 
 
 @pytest.mark.parametrize(
