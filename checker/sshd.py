@@ -16,7 +16,7 @@ from pathlib import Path
 from checker.config import ConfigError, Layout
 from checker.holders import sessions_below
 from checker.model import CheckerError
-from checker.provision import make_key
+from checker.provision import KeyType, make_key
 from checker.registry import make_folder, write_atomically
 from checker.system.lockdown import MAX_STARTUPS, REVERSE_ALONE, version_in
 
@@ -48,11 +48,18 @@ def find_sshd() -> str:
     return os.path.abspath(found)  # noqa: PTH100 - a link stays one
 
 
+def rsa_beside(host_key: Path) -> Path:
+    """Where the RSA host key is, for a dropbear that was built for small flash and knows no other."""
+    return host_key.with_name("ssh_host_rsa_key")
+
+
 def make_host_key(path: Path) -> None:
-    """An ed25519 host key where there is none. Raises CheckerError."""
+    """An ed25519 host key, and an RSA one beside it, where there is none. Raises CheckerError."""
     if path.exists():
         return
     make_folder(path.parent)
+    if not rsa_beside(path).exists():
+        make_key(rsa_beside(path), comment="reversi", kind=KeyType.RSA)
     make_key(path, comment="reversi")
 
 
@@ -91,8 +98,10 @@ def sshd_config(layout: Layout, *, user: str, listen: str, port: int, unknown: C
         "MaxStartups": MAX_STARTUPS,
         **REVERSE_ALONE,
     }
-    known = {key: value for key, value in options.items() if key not in unknown}
-    return "# written by reversi-checker up\n" + "".join(f"{key} {value}\n" for key, value in known.items())
+    lines = [f"{key} {value}\n" for key, value in options.items() if key not in unknown]
+    if rsa_beside(layout.host_key).exists():
+        lines.append(f"HostKey {quoted(rsa_beside(layout.host_key))}\n")
+    return "# written by reversi-checker up\n" + "".join(lines)
 
 
 def refuse_taken(listen: str, port: int) -> None:

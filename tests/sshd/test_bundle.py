@@ -105,7 +105,7 @@ def built(gateway: Gateway, device: Device, box: Box, kit: Kit, *options: str, n
     assert done.returncode == 0, done.stderr
     text = file.read_text()
     for setting, value in {**SCALED, "ROOT": str(box.root), "STARTED_BY": "cron", **settings}.items():
-        text, count = re.subn(rf"(?m)^{setting}=.*$", f"{setting}='{value}'", text)
+        text, count = re.subn(rf"(?m)^{setting}=('[^']*'|.*)$", f"{setting}='{value}'", text)
         assert count == 1
     file.write_text(text)
     return file

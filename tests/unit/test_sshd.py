@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 from contextlib import closing
@@ -24,6 +25,7 @@ from checker.sshd import (
     make_host_key,
     quoted,
     refuse_taken,
+    rsa_beside,
     sshd_config,
     start_sshd,
 )
@@ -127,6 +129,7 @@ def test_real_sshd_takes_the_configuration(layout: Layout) -> None:
     said = subprocess.run([program, "-t", "-f", str(config)], capture_output=True, text=True, check=False, timeout=20)
 
     assert (said.returncode, said.stderr) == (0, "")
+    assert re.findall(r"(?m)^HostKey .*/(\w+)\"$", config.read_text()) == ["ssh_host_ed25519_key", "ssh_host_rsa_key"]
 
 
 def test_a_host_key_is_made_once(layout: Layout) -> None:
@@ -137,6 +140,7 @@ def test_a_host_key_is_made_once(layout: Layout) -> None:
     make_host_key(layout.host_key)
 
     assert first.startswith("ssh-ed25519 ")
+    assert host_key_line(rsa_beside(layout.host_key)).startswith("ssh-rsa ")
     assert host_key_line(layout.host_key) == first
 
 
