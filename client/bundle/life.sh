@@ -115,7 +115,7 @@ confirm() {
 live_once() {
     outcome=failed told_s=0
     # Somebody may tidy up where it is kept.
-    [ -r key ] || make_files
+    [ -r key ] || make_files "$live"
     if ! ask "claim $instance"; then
         outcome=$why
         error="$gateway: ${said:-the connection ended}"
@@ -257,7 +257,7 @@ verb_run() {
     name_client
     open_pipes
     trap stop TERM INT HUP
-    make_files || fail "the key can not be made ready in $live"
+    make_files "$live" || fail "the key can not be made ready in $live"
     write_state starting
     pause "$FIRST_WAIT"
     while :; do

@@ -47,8 +47,8 @@ pin() { # HOST
 }
 
 # The private key and the pinned host keys, as files that this client reads; a client that starts meanwhile sees them whole.
-make_files() {
-    mkdir -p "$live/.ssh" && cd "$live" && { [ -n "${HOST_KEYS:-}" ] || { [ -r "$keys" ] && . "$keys"; }; } || return
+make_files() { # DIRECTORY
+    mkdir -p "$1/.ssh" && cd "$1" && { [ -n "${HOST_KEYS:-}" ] || { [ -r "$keys" ] && . "$keys"; }; } || return
     { pin reversi; each_gateway pin; } >".ssh/new.$$" && mv -f ".ssh/new.$$" .ssh/known_hosts || return
     case $KEY-$kind in
     device-*) cat "$dir/$NODE.key" ;;
@@ -59,7 +59,7 @@ make_files() {
 
 # This shell turns into the client. dropbear knows hosts by $HOME/.ssh/known_hosts alone.
 become_client() { # REQUEST [forwards]
-    HOME=$live
+    HOME=$PWD
     export HOME
     unset SSH_AUTH_SOCK DISPLAY SSH_ASKPASS
     split "$gateway"

@@ -86,7 +86,7 @@ keep_old() {
 }
 
 # The session that this was started in may come through the very tunnel that is about to end.
-outlive_session() { trap '' HUP PIPE; }
+outlive_session() { trap '' HUP PIPE && cd /; }
 
 verb_uninstall() {
     outlive_session

@@ -13,10 +13,13 @@ ask_any() { # REQUEST
     return 1
 }
 
+# What runs may be another bundle, with another key and other host keys: its files are not touched.
 prepare_to_ask() {
     find_client
+    asking=$live/ask.$$
     trap 'end_all; exit 130' TERM INT HUP
-    make_files || fail "the key can not be made ready in $live"
+    trap 'rm -rf "$asking"' EXIT
+    make_files "$asking" || fail "the key can not be made ready in $asking"
     open_pipes
 }
 

@@ -9,17 +9,19 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from client.bundle.compose import render
+from client.bundle.keyforms import KeyForms
+from client.bundle.settings import Settings
 from tests.bundles import EACH_SHELL, Box, applets
 from tests.programs import require
 from tests.shell.stand_ins import RC_COMMON, program, programs
 from tests.sshd.waiting import until
-from tests.unit.bundle.samples import changed
+from tests.unit.bundle.samples import OFFICE, changed
 
 pytestmark = [pytest.mark.shell, pytest.mark.timeout(120)]
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root installs there")
@@ -344,6 +346,7 @@ def test_without_an_answer_nothing_is_installed(box: Box) -> None:
     assert "Network is unreachable\n" in said.stderr
     assert "nothing was installed" in said.stderr
     assert files(box) == before
+    assert list(box.live().iterdir()) == []
 
 
 def test_install_can_do_without_an_answer_if_told(box: Box) -> None:
@@ -418,6 +421,25 @@ def test_check_asks_the_gateway(box: Box) -> None:
     assert "works" in well.stdout
     assert "17 s" in ill.stdout
     assert "no route" in none.stderr
+    assert list(box.live().iterdir()) == []
+
+
+@pytest.mark.parametrize("words", [("check",), ("upgrade",), ("install",)], ids=" ".join)
+def test_another_bundle_that_asks_leaves_the_files_of_the_running_one_alone(box: Box, words: tuple[str, ...]) -> None:
+    box.sh(bundle(box), "install")
+    box.await_state("up")
+    before = {path: path.read_bytes() for path in (box.live() / "key", box.live() / ".ssh/known_hosts")}
+    (box.folder / "programs/refusal").write_text("Host key verification failed.\n")
+    other = replace(OFFICE, key=KeyForms(openssh="another", dropbear=b"another", public=""), host_keys=("ssh-ed25519 AAAAother",))
+    newer = box.write(render(replace(other, settings=Settings(root=str(box.root)))), "newer.sh")
+
+    said = box.sh(newer, *words)
+
+    assert said.returncode in (2, 3)
+    assert {path: path.read_bytes() for path in before} == before
+    assert not list(box.live().glob("ask*"))
+    box.sh(bundle(box), "uninstall")
+    box.await_nothing_left()
 
 
 def test_nothing_that_is_said_holds_the_key(box: Box) -> None:
