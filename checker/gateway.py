@@ -13,7 +13,7 @@ from checker import __version__, wire
 from checker.beats import beat_file
 from checker.config import Config, Layout
 from checker.control import Aim, Outcome, Verb
-from checker.judge import CannotKill, Judgement, Kill, Recheck
+from checker.judge import LIVES, CannotKill, Judgement, Kill, Recheck
 from checker.keys import NEW
 from checker.kill import Freed, Spared
 from checker.ledger import Ledger
@@ -258,8 +258,13 @@ class Gateway:
         return own, others
 
     def verdict(self, node: Node) -> int:
-        """The longest wait over the node's forwards, as last judged."""
-        return max((self.ledger.tunnel(forward).verdict for forward in node.forwards), default=0)
+        """The longest wait over the node's forwards, as last judged: what its connection is told.
+
+        Of a port that another program holds not, where another forward works: leaving would cost that one, and bring nothing.
+        """
+        tunnels = [self.ledger.tunnel(forward) for forward in node.forwards]
+        works = any(tunnel.status in LIVES for tunnel in tunnels)
+        return max((tunnel.verdict for tunnel in tunnels if not (works and tunnel.status is Status.FOREIGN)), default=0)
 
     async def act(self, verb: Verb, aims: Sequence[Aim], operator: str) -> list[Outcome]:
         """What an operator asked for, on each aim in turn."""

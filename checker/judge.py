@@ -36,8 +36,8 @@ from checker.model import (
 
 LIVES = frozenset({Status.UP, Status.REFUSED, Status.WRONG})
 """Statuses that show a tunnel to be there: leaving them for `down` is a loss."""
-LOOPBACK = frozenset({"127.0.0.1", "0.0.0.0", "::"})  # noqa: S104 - addresses to compare with, none is bound
-"""Where a listener has to be for a connection to 127.0.0.1 to reach it; the last is dual."""
+LOOPBACK = ("127.0.0.1", "0.0.0.0", "::")  # noqa: S104 - addresses to compare with, none is bound
+"""Where a listener has to be for a connection to 127.0.0.1 to reach it, the first of them first; the last is dual."""
 
 
 class Owner(Enum):
@@ -50,10 +50,16 @@ class Owner(Enum):
 
 def owner_of(listeners: Sequence[Listener], uid: int) -> Owner:
     """Whose the port is, where `uid` is the tunnel user's; one listener of another's on the probed address is enough."""
-    reached = [listener for listener in listeners if listener.address in LOOPBACK]
-    if not reached:
+    near = [listener for listener in listeners if listener.address in LOOPBACK]
+    if not near:
         return Owner.NOBODY
-    return Owner.OURS if all(listener.uid == uid for listener in reached) else Owner.FOREIGN
+    return Owner.OURS if all(listener.uid == uid for listener in near) else Owner.FOREIGN
+
+
+def reached(listeners: Sequence[Listener]) -> tuple[Listener, ...]:
+    """Those that a connection to 127.0.0.1 leads to; where another program has the port there, sshd still gets it on ::1 alone."""
+    found = {address: tuple(listener for listener in listeners if listener.address == address) for address in LOOPBACK}
+    return next((those for those in found.values() if those), ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

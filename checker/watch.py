@@ -25,6 +25,7 @@ from checker.judge import (
     judge,
     lost,
     owner_of,
+    reached,
     wait_for,
     watched,
 )
@@ -124,7 +125,7 @@ class Holdings:
             return Held(owner=owner, stranger=f"a process of uid {other}")
         if owner is Owner.NOBODY:
             return Held(owner=owner)
-        inodes = frozenset(listener.inode for listener in found)
+        inodes = frozenset(listener.inode for listener in reached(found))
         session = self.remembered(inodes)
         if session is None:
             session, other_one = await self.session_of(forward.node, inodes)

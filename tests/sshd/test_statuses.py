@@ -94,6 +94,21 @@ def test_a_silent_service_of_the_tunnel_user_itself_is_foreign_and_never_touched
     assert stranger.poll() is None
 
 
+def test_a_port_that_another_program_has_where_probes_go_is_foreign_though_the_node_got_it_on_ipv6(each_gateway: Gateway) -> None:
+    device = each_gateway.add("127.0.0.1:9,banner:SSH-2.0", each_gateway.service().target)
+    stranger = each_gateway.python_as(each_gateway.mode.tunnel, LISTENER, "127.0.0.1", str(device.ports[0]), "")
+    until(lambda: accepts(device.ports[0]), "it listens")
+
+    connection = each_gateway.connect(device)
+    until(lambda: each_gateway.probe(device, 1) == "up", "its other forward works")
+
+    assert each_gateway.probe(device).startswith(f"foreign: the port is held by process {stranger.pid} (python")
+    assert device.verdict("check") == 60
+    assert connection.beat() == 0, "leaving would cost the forward that works, and free nothing"
+    assert not each_gateway.events(device, EventKind.KILL)
+    assert stranger.poll() is None
+
+
 def test_without_privilege_a_hung_tunnel_that_never_said_hold_is_told_and_not_guessed(ordinary: Mode) -> None:
     with gateway_at(ordinary) as gateway:
         gateway.up()

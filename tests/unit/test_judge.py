@@ -21,6 +21,7 @@ from checker.judge import (
     judge,
     lost,
     owner_of,
+    reached,
     settled,
     status_of,
     wait_for,
@@ -314,6 +315,21 @@ def listener(uid: int, address: str = "127.0.0.1") -> Listener:
 )
 def test_whose_a_port_is(found: list[Listener], owner: Owner) -> None:
     assert owner_of(found, 7) is owner
+
+
+@pytest.mark.parametrize(
+    ("addresses", "nearest"),
+    [
+        pytest.param([], [], id="none"),
+        pytest.param(["::1", "192.0.2.1"], [], id="elsewhere"),
+        pytest.param(["::1", "127.0.0.1"], ["127.0.0.1"], id="both families"),
+        pytest.param(["::", "0.0.0.0"], ["0.0.0.0"], id="all of both families"),
+        pytest.param(["0.0.0.0", "127.0.0.1"], ["127.0.0.1"], id="the narrower first"),
+        pytest.param(["::1", "::"], ["::"], id="dual stack"),
+    ],
+)
+def test_which_listener_a_probe_leads_to(addresses: list[str], nearest: list[str]) -> None:
+    assert [found.address for found in reached([listener(7, address) for address in addresses])] == nearest
 
 
 @pytest.mark.parametrize(
