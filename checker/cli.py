@@ -9,12 +9,16 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 from checker import __version__
 from checker.config import Layout, find_layout
 from checker.control import DaemonAbsent
 from checker.model import CheckerError
 from checker.store import StateError
+
+if TYPE_CHECKING:
+    from checker.commands import Verbs
 
 Command = Callable[[argparse.Namespace, Layout], "ExitCode"]
 PROG = "reversi-checker"
@@ -32,13 +36,30 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
-def exit_code_of(error: CheckerError) -> ExitCode:
+def exit_code_of(error: Exception) -> ExitCode:
     """The exit code of an error, in one place."""
-    if isinstance(error, StateError):
-        return ExitCode.STATE
-    if isinstance(error, DaemonAbsent):
-        return ExitCode.UNREACHABLE
-    return ExitCode.USAGE
+    match error:
+        case StateError():
+            return ExitCode.STATE
+        case DaemonAbsent():
+            return ExitCode.UNREACHABLE
+        case CheckerError():
+            return ExitCode.USAGE
+        case OSError() if error.filename is not None:
+            return ExitCode.USAGE
+        case _:
+            return ExitCode.BUG
+
+
+def sentence_of(error: Exception) -> str:
+    """What is told of an error; a file that the system does not let us have is no bug of ours."""
+    match error:
+        case CheckerError():
+            return str(error)
+        case OSError() if error.filename is not None:
+            return f"{error.filename}: can not be used ({error.strerror}); check its permissions, and the disk's free space"
+        case _:
+            return f"a bug in reversi: {error!r}; run it again with --debug, and report what it prints"
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -60,7 +81,18 @@ def build_parser() -> argparse.ArgumentParser:
     node_commands.add_to(verbs)
     publish_commands.add_to(verbs)
     install_commands.add_to(verbs)
+    have_understood_behind(verbs)
     return parser
+
+
+def have_understood_behind(verbs: Verbs) -> None:
+    """The options of the whole may stand behind a verb too."""
+    for verb in verbs.choices.values():
+        verb.add_argument("--home", metavar="DIR", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+        verb.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+        for action in verb._actions:  # noqa: SLF001 - argparse has no public way to a parser's verbs
+            if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - nor a name for them
+                have_understood_behind(action)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -76,18 +108,13 @@ def run(arguments: Sequence[str] | None = None) -> ExitCode:
     command: Command = parsed.command
     try:
         return command(parsed, find_layout(parsed.home, os.environ))
-    except CheckerError as error:
-        if parsed.debug:
-            traceback.print_exc()
-        print(f"{PROG}: error: {error}", file=sys.stderr)
-        return exit_code_of(error)
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
         sys.stdout = None
         return ExitCode.OK
-    except Exception as error:  # noqa: BLE001 - the root: a bug is told as one, and nothing else is lost
+    except Exception as error:  # noqa: BLE001 - the root: whatever it is becomes a sentence and an exit code
         if parsed.debug:
             traceback.print_exc()
-        print(f"{PROG}: error: a bug in reversi: {error!r}; run it again with --debug, and report what it prints", file=sys.stderr)
-        return ExitCode.BUG
+        print(f"{PROG}: error: {sentence_of(error)}", file=sys.stderr)
+        return exit_code_of(error)

@@ -37,7 +37,7 @@ def add_to(verbs: Verbs) -> None:
                              epilog="example: reversi-checker --home ~/gateway serve")
     serve.set_defaults(command=cmd_serve)
     status = verbs.add_parser("status", help="every forward and what was last seen of it", formatter_class=raw,
-                              epilog="example: reversi-checker status --json office\nexit code 1: some forward shown is not up")
+                              epilog="example: reversi-checker status --json office\nexit code 1: some forward shown is not up, or stale")
     status.add_argument("node", nargs="*", help="only these nodes")
     status.add_argument("--json", action="store_true", help="one JSON document")
     status.set_defaults(command=cmd_status)
@@ -123,7 +123,12 @@ def cmd_status(args: argparse.Namespace, layout: Layout) -> ExitCode:
         unknown = [status_row(one.forward, tunnel, every_s, time.time()) for one, tunnel in strangers]
         print(aligned([HEADINGS, *lines, *([*line[:2], "unregistered", *line[3:]] for line in unknown)]))
     awaited = [row for row in rows if not registry.nodes[row[0].node].barred(today())]  # who is out on purpose is no trouble
-    return ExitCode.OK if all(tunnel.status is Status.UP for _, tunnel in (*awaited, *strangers)) else ExitCode.NOT_UP
+    return ExitCode.OK if all(is_known_up(tunnel, every_s) for _, tunnel in (*awaited, *strangers)) else ExitCode.NOT_UP
+
+
+def is_known_up(tunnel: Tunnel, every_s: float) -> bool:
+    """Whether it was seen up, and lately."""
+    return tunnel.status is Status.UP and not is_stale(tunnel, every_s, time.time())
 
 
 HEADINGS = ("NODE", "PORT", "TARGET", "STATUS", "PROBED", "LATENCY", "PID", "PEER", "SINCE", "DETAIL")
@@ -185,8 +190,8 @@ def tell_outcomes(args: argparse.Namespace, verb: Verb, outcomes: Sequence[Outco
 
 def act_code(verb: Verb, outcomes: Sequence[Outcome]) -> ExitCode:
     """0 where it was done; a probe is judged by what it saw."""
-    if verb is Verb.PROBE:
-        return ExitCode.OK if all(outcome.sentence == Status.UP.value for outcome in outcomes) else ExitCode.NOT_UP
+    if verb is Verb.PROBE:  # what else is known of an up forward stands behind a colon
+        return ExitCode.OK if all(outcome.sentence.partition(":")[0] == Status.UP for outcome in outcomes) else ExitCode.NOT_UP
     return ExitCode.OK if any(outcome.done for outcome in outcomes) else ExitCode.NOT_UP
 
 

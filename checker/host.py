@@ -18,7 +18,7 @@ from checker.home import lock_home, prepare_folders, raise_file_limit
 from checker.model import CheckerError, EventKind
 from checker.provision import listen_note
 from checker.registry import gate_command, make_folder, read_registry, write_atomically
-from checker.sshd import SshdFailed, free_port, make_host_key, start_sshd, stop_sshd
+from checker.sshd import SshdFailed, make_host_key, port_to_be_had, start_sshd, stop_sshd
 from checker.sshd_lines import follow, private_log
 from checker.store import open_or_replace
 
@@ -92,7 +92,7 @@ async def up(layout: Layout, *, listen: str, port: int, say: Callable[[str], Non
         raise CheckerError("up needs a home of its own: give --home DIR; an installed gateway has its sshd already")
     make_folder(layout.home)
     make_host_key(layout.host_key)
-    port = port or free_port(listen)
+    port = port or port_to_be_had(listen, 0)
     async with prepared(layout) as daemon:
         host = WILDCARDS.get(listen, listen)
         address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import re
 import shutil
@@ -104,21 +105,21 @@ def sshd_config(layout: Layout, *, user: str, listen: str, port: int, unknown: C
     return "# written by reversi-checker up\n" + "".join(lines)
 
 
-def refuse_taken(listen: str, port: int) -> None:
-    """Raises CheckerError where something listens there already: a client must not take that for our sshd."""
+def port_to_be_had(listen: str, port: int) -> int:
+    """The port, or for 0 one that nobody has now.
+
+    Raises CheckerError where something listens there already: a client must not take that for our sshd.
+    """
     family = socket.AF_INET6 if ":" in listen else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as trial:
         trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             trial.bind((listen, port))
+        except socket.gaierror as error:
+            raise CheckerError(f"--listen {listen!r} is no address ({error.strerror}); write one of this machine's") from error
         except OSError as error:
-            raise CheckerError(f"port {port} of {listen} can not be had ({error.strerror}); choose another --ssh-port") from error
-
-
-def free_port(listen: str) -> int:
-    """A port that nobody has now."""
-    with socket.socket(socket.AF_INET6 if ":" in listen else socket.AF_INET, socket.SOCK_STREAM) as trial:
-        trial.bind((listen, 0))
+            mend = "--listen" if error.errno == errno.EADDRNOTAVAIL else "--ssh-port"
+            raise CheckerError(f"port {port} of {listen} can not be had ({error.strerror}); choose another {mend}") from error
         return int(trial.getsockname()[1])
 
 
@@ -136,7 +137,7 @@ async def start_sshd(
 ) -> asyncio.subprocess.Process:
     """Start it, and return once it answers. It ends with us, however we end. Raises CheckerError."""
     sshd = find_sshd()
-    refuse_taken(listen, port)
+    port_to_be_had(listen, port)
     config = layout.run / "_sshd_config"
     unknown = ("LogVerbose",) if await asyncio.to_thread(lacks_log_verbose, sshd) else ()
     write_atomically(config, sshd_config(layout, user=user, listen=listen, port=port, unknown=unknown).encode(), mode=0o600)

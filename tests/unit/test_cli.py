@@ -9,8 +9,10 @@ import re
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +20,9 @@ import pytest
 
 from checker import __version__
 from checker.cli import ExitCode, build_parser, exit_code_of, run
-from checker.commands import aims_for, followed
+from checker.commands import act_code, aims_for, followed
 from checker.config import Layout, home_layout
-from checker.control import DaemonAbsent
+from checker.control import DaemonAbsent, Outcome, Verb
 from checker.keys import GateCommand
 from checker.model import CheckerError, Event, EventKind, InvalidValue, NodeName, Port, ProcessId, Registration, Status, Tunnel
 from checker.registry import UnknownNode, add, locked, read_registry
@@ -249,11 +251,17 @@ def test_status_shows_what_was_seen(checker: Run, office: Layout) -> None:
     document = json.loads(out)
     table = checker("status")[1].splitlines()
 
-    assert code == ExitCode.OK
+    assert code == ExitCode.NOT_UP, "what was seen long ago is not known to be up"
     assert (document["swept_at"], document["probe_every_s"]) == (NOW, 30.0)
     assert (document["tunnels"][0]["pid"], document["tunnels"][0]["latency_ms"]) == (7, 12.4)
     assert table[0].split()[:4] == ["NODE", "PORT", "TARGET", "STATUS"]
     assert table[1].split()[:5] == ["office", "20010", "127.0.0.1:22", "up", "(stale)"]
+
+
+def test_all_up_is_the_exit_code_0(checker: Run, office: Layout) -> None:
+    seen(office, tunnels=[replace(UP, probed_at=time.time())], sweep=Sweep(pid=1, swept_at=time.time(), every_s=30.0))
+
+    assert checker("status")[0] == ExitCode.OK
 
 
 def test_a_damaged_state_file_is_an_exit_code_of_its_own(checker: Run, office: Layout) -> None:
@@ -455,6 +463,37 @@ def test_a_home_in_the_place_of_a_file_is_told(checker: Run, layout: Layout) -> 
         assert (code, out) == (ExitCode.USAGE, ""), words
         assert err.startswith(ERROR)
         assert "a bug in reversi" not in err
+
+
+@pytest.mark.parametrize(
+    ("sentence", "code"),
+    [
+        pytest.param("up", ExitCode.OK, id="up"),
+        pytest.param("up: its key is on two devices", ExitCode.OK, id="up, with a remark"),
+        pytest.param("unknown: could not be probed", ExitCode.NOT_UP, id="unknown"),
+        pytest.param("hung: nothing came", ExitCode.NOT_UP, id="hung"),
+    ],
+)
+def test_a_probe_is_judged_by_the_status_that_it_saw(sentence: str, code: ExitCode) -> None:
+    assert act_code(Verb.PROBE, [Outcome(node=OFFICE, port=PORT, done=True, sentence=sentence)]) is code
+
+
+def test_the_home_may_stand_behind_the_verb_too(office: Layout, capsys: pytest.CaptureFixture[str]) -> None:
+    home = str(office.home)
+
+    assert run(["node", "show", "office", "--home", home, "--json"]) is ExitCode.OK
+    assert run(["--home", "/nowhere", "node", "list", "--home", home]) is ExitCode.OK
+    assert capsys.readouterr().out.count("office") == 2
+
+
+def test_a_file_that_the_system_refuses_is_named_and_no_bug(checker: Run, office: Layout) -> None:
+    (office.nodes.parent / "run").mkdir()
+    (office.nodes.parent / "run" / "_lock").mkdir()
+
+    code, _, err = checker("serve")
+
+    assert code == ExitCode.USAGE
+    assert err == f"{ERROR}{office.run / '_lock'}: can not be used (Is a directory); check its permissions, and the disk's free space\n"
 
 
 def test_each_error_has_its_exit_code(layout: Layout) -> None:

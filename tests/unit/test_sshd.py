@@ -20,11 +20,10 @@ from checker.sshd import (
     SshdMissing,
     answers,
     find_sshd,
-    free_port,
     is_strict,
     make_host_key,
+    port_to_be_had,
     quoted,
-    refuse_taken,
     rsa_beside,
     sshd_config,
     start_sshd,
@@ -54,7 +53,7 @@ async def test_an_sshd_that_ends_at_once_failed(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
 
     with pytest.raises(SshdFailed, match="sshd does not run: it ended with status 7"):
-        await start_sshd(layout, user="x", listen="127.0.0.1", port=free_port("127.0.0.1"))
+        await start_sshd(layout, user="x", listen="127.0.0.1", port=port_to_be_had("127.0.0.1", 0))
 
 
 async def test_an_sshd_that_never_answers_failed(monkeypatch: pytest.MonkeyPatch, layout: Layout, tmp_path: Path) -> None:
@@ -63,7 +62,7 @@ async def test_an_sshd_that_never_answers_failed(monkeypatch: pytest.MonkeyPatch
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     monkeypatch.setattr(sshd, "ANSWERS_WITHIN_S", 0.3)
-    port = free_port("127.0.0.1")
+    port = port_to_be_had("127.0.0.1", 0)
 
     with pytest.raises(SshdFailed, match=f"it does not answer on port {port} of 127.0.0.1"):
         await start_sshd(layout, user="x", listen="127.0.0.1", port=port)
@@ -76,8 +75,16 @@ async def test_a_port_that_is_taken_is_told_before_sshd_starts(layout: Layout) -
         port = taken.getsockname()[1]
 
         with pytest.raises(CheckerError, match=f"port {port} of 127.0.0.1 can not be had .*; choose another --ssh-port"):
-            refuse_taken("127.0.0.1", port)
-        assert not await answers("127.0.0.1", free_port("127.0.0.1"))
+            port_to_be_had("127.0.0.1", port)
+        assert not await answers("127.0.0.1", port_to_be_had("127.0.0.1", 0))
+
+
+@pytest.mark.parametrize("port", [0, 2222])
+def test_where_it_can_not_listen_is_told_by_the_option(port: int) -> None:
+    with pytest.raises(CheckerError, match="--listen 'no address' is no address"):
+        port_to_be_had("no address", port)
+    with pytest.raises(CheckerError, match=r"of 192\.0\.2\.1 can not be had .*; choose another --listen"):
+        port_to_be_had("192.0.2.1", port)
 
 
 def test_only_reverse_forwards_of_one_user_are_allowed(layout: Layout) -> None:
