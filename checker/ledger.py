@@ -20,6 +20,8 @@ Place = tuple[NodeName, Port]
 EVENTS_HELD = 10_000
 """Events that wait for a state file that can not be written; older ones are dropped first."""
 COMPLAIN_EVERY_S = 600.0
+COMPLAINTS_AT_ONCE = 20
+"""Different ones in that time; a trouble that all nodes have shall not fill the log."""
 
 
 class Ledger:
@@ -42,7 +44,8 @@ class Ledger:
         self.sweep: Sweep | None = None
         self.renamed: list[tuple[NodeName, NodeName]] = []
         self.sightings = Sightings()
-        self.complained_at: float | None = None
+        self.complaints: dict[str, float] = {}
+        self.store_trouble = ""
         self.replacing = asyncio.Lock()
         self.flushing = asyncio.Lock()
 
@@ -173,19 +176,21 @@ class Ledger:
             return
         try:
             await asyncio.to_thread(store.write, batch)
-            self.complained_at = None
+            self.complaints.pop(self.store_trouble, None)  # the next one is news
         except StateCorrupt as error:
             self.give_back(batch)
             await self.begin_new_store(store, str(error))
         except StateError as error:
             self.give_back(batch)
-            self.complain(f"{error}; probing goes on, what is seen waits in memory")
+            self.store_trouble = f"{error}; probing goes on, what is seen waits in memory"
+            self.complain(self.store_trouble)
 
     def complain(self, sentence: str) -> None:
         """Say it, and not again for a while."""
         now = time.monotonic()
-        if self.complained_at is None or now - self.complained_at > COMPLAIN_EVERY_S:
-            self.complained_at = now
+        self.complaints = {said: at for said, at in self.complaints.items() if now - at <= COMPLAIN_EVERY_S}
+        if sentence not in self.complaints and len(self.complaints) < COMPLAINTS_AT_ONCE:
+            self.complaints[sentence] = now
             log.error("%s", sentence)
 
     async def see_to_store(self) -> None:

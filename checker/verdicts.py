@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from pathlib import Path
 
 from checker.beats import uptime_s
 from checker.gateway import Gateway
 from checker.model import NodeName
 from checker.registry import Registry
-
-log = logging.getLogger(__name__)
 
 
 class Verdicts:
@@ -54,7 +51,8 @@ class Verdicts:
         try:
             await asyncio.to_thread(replace_text, self.folder / "_sweep", f"{uptime_s()} {round(3 * every_s)}\n")
         except OSError as error:
-            log.error("%s can not be written: %s", self.folder / "_sweep", error.strerror)  # noqa: TRY400 - the sentence is all
+            why = f"can not be written ({error.strerror}); check free space and permissions of {self.folder}"
+            self.gateway.ledger.complain(f"{self.folder / '_sweep'} {why}")
 
 
 def replace_text(path: Path, text: str) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from checker.config import Layout, home_layout
 from checker.holders import read_process
-from checker.ledger import EVENTS_HELD, Ledger
+from checker.ledger import COMPLAINTS_AT_ONCE, EVENTS_HELD, Ledger
 from checker.model import EventKind, Flaps, Hour, NodeName, Port, ProcessId, Registration, Status, Tunnel, Watched
 from checker.store import Batch, StateFile, Sweep, open_store
 from tests.strategies import FORWARD, NOW, OFFICE, PORT
@@ -138,6 +138,18 @@ async def test_nothing_is_lost_while_the_state_file_can_not_be_written(
     assert [event.text for event in store.events()] == ["told", "meanwhile"]
     assert len(store.tunnels()) == 1
     assert len([record for record in caplog.records if record.levelno == logging.ERROR]) == 1, "it is complained of once"
+
+
+def test_each_trouble_is_told_once_and_not_so_many_that_they_fill_the_log(ledger: Ledger, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.ERROR):
+        for sentence in ("the first", "the second", "the first"):
+            ledger.complain(sentence)
+        assert [record.getMessage() for record in caplog.records] == ["the first", "the second"]
+
+        for number in range(100):
+            ledger.complain(f"node {number}")
+
+    assert len(caplog.records) == COMPLAINTS_AT_ONCE
 
 
 async def test_a_damaged_state_file_is_replaced_and_written_whole(ledger: Ledger, store: StateFile, layout: Layout) -> None:

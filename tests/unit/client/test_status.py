@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -205,3 +206,15 @@ def test_a_process_name_with_brackets_does_not_confuse() -> None:
     fields = " ".join(str(number) for number in range(4, 30))
 
     assert identity.start_ticks_in(f"77 (a) b (c) S {fields}") == 22
+
+
+def test_a_process_that_ended_is_not_alive_though_nobody_asked_how_it_ended() -> None:
+    child = subprocess.Popen(["sleep", "60"])
+    alive = identity.Process(pid=child.pid, start_ticks=identity.start_ticks_of(child.pid), boot_id=identity.boot_id())
+    assert identity.is_alive(alive)
+
+    child.kill()
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+
+    assert not identity.is_alive(alive)
+    child.wait()
