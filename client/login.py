@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import ipaddress
+import os
 import socket
 import threading
 from collections.abc import Callable
@@ -36,7 +38,9 @@ def printable(text: str) -> str:
 
 
 def reason_of(error: Exception) -> str:
-    """The sentence in a foreign error."""
+    """The sentence in a foreign error; for what the system has a word, its word: asyncio's own name addresses as Python writes them."""
+    if isinstance(error, OSError) and error.errno in errno.errorcode:
+        return printable(os.strerror(error.errno or 0).lower())
     if isinstance(error, OSError) and error.strerror:
         return printable(error.strerror.lower())
     return printable(str(error)) or type(error).__name__

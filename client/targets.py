@@ -60,7 +60,7 @@ class Targets:
             except OSError as error:
                 reason = reason_of(error)
             except asyncssh.ChannelOpenError as error:
-                reason = error.reason
+                reason = reason_of(error.__context__) if isinstance(error.__context__, OSError) else error.reason
             else:
                 self.tell(self.complaints.reached(target))
                 return session

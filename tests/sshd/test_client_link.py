@@ -313,7 +313,7 @@ def test_a_target_that_is_gone_is_said_once_and_the_tunnel_stays(tmp_path: Path,
     with running(Client(tmp_path / "node", gateway, {port: target})) as client:
         client.says("up:")
         assert [talk(port, b"x") for _ in range(3)] == [b"", b"", b""]
-        client.says(f"target 127.0.0.1:{target} can not be reached: ")
+        client.says(f"target 127.0.0.1:{target} can not be reached: connection refused; the tunnel stays")
         service = Echo(target)
         assert talk(port, b"x") == b"hello\nx"
         service.close()

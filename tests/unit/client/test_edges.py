@@ -83,6 +83,8 @@ def test_foreign_text_becomes_one_short_printable_line() -> None:
 def test_an_error_without_words_is_named() -> None:
     assert reason_of(OSError()) == "OSError"
     assert reason_of(ConnectionRefusedError(111, "Connection refused")) == "connection refused"
+    assert reason_of(ConnectionRefusedError(111, "Connect call failed ('127.0.0.1', 1)")) == "connection refused"
+    assert reason_of(socket.gaierror(socket.EAI_NONAME, "Name or service not known")) == "name or service not known"
 
 
 def write_config(home: Path, key: str = "") -> Path:
