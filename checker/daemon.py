@@ -74,7 +74,8 @@ class Daemon:
         """Serve until SIGTERM or SIGINT."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            loop.add_signal_handler(number, self.stopping.set)
+            if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # under nohup we stay
+                loop.add_signal_handler(number, self.stopping.set)
         listener = listen(self.layout.socket)
         server = await asyncio.start_unix_server(self.reception.serve, sock=listener, limit=MAX_MESSAGE, backlog=BACKLOG)
         self.follow(self.gateway.registry)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from checker.config import Layout
 from checker.model import CheckerError
+from checker.registry import make_readable_folder
 
 
 class DaemonRuns(CheckerError):
@@ -46,7 +47,7 @@ def prepare_folders(layout: Layout, tunnel_uid: int) -> None:
         layout.run.chmod(0o755)
         prepare_spool(layout.spool, tunnel_uid)
         layout.state.parent.mkdir(parents=True, exist_ok=True)
-        layout.nodes.mkdir(parents=True, exist_ok=True)
+        make_readable_folder(layout.nodes)
     except OSError as error:
         place = error.filename or layout.spool  # of a descriptor the system tells no name, and only the spool is held by one
         raise CheckerError(f"{place} can not be prepared ({error.strerror}); check its permissions") from error

@@ -86,6 +86,11 @@ async def serve(layout: Layout, say: Callable[[str], None]) -> None:
         await daemon.run(lambda: say(f"ready: the daemon serves {layout.socket}"))
 
 
+def address_unknown(listen: str, config: Config) -> bool:
+    """Whether what `node add` would tell a node leads to this machine from here alone."""
+    return listen in WILDCARDS and not config.gateway
+
+
 async def up(layout: Layout, *, listen: str, port: int, say: Callable[[str], None]) -> None:
     """A private sshd and the daemon, until told to stop or sshd ends. Raises CheckerError."""
     if layout.home is None:
@@ -97,6 +102,8 @@ async def up(layout: Layout, *, listen: str, port: int, say: Callable[[str], Non
         host = WILDCARDS.get(listen, listen)
         address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         write_atomically(listen_note(layout), f"{address}\n".encode(), mode=0o644)
+        if address_unknown(listen, daemon.config):
+            log.warning("nodes elsewhere must be told where this gateway is: set gateway in %s, or give node add --gateway", layout.config)
         with private_log(daemon.gateway) as said:
             sshd = await start_sshd(layout, user=daemon.config.tunnel_user, listen=listen, port=port, stderr=said.theirs.fileno())
             try:

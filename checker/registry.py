@@ -205,6 +205,13 @@ def make_folder(path: Path) -> None:
         raise ConfigError(path, f"can not be made ({error.strerror}); it must be a directory that we may write") from error
 
 
+def make_readable_folder(path: Path) -> None:
+    """The directory, which the tunnel user may read whatever our umask says; one that is there stays as it is. Raises OSError."""
+    if not path.is_dir():
+        path.mkdir(parents=True, exist_ok=True)
+        path.chmod(0o755)
+
+
 def write_atomically(path: Path, content: bytes, *, mode: int) -> None:
     """The file whole or not at all; permissions and owner of a present one are kept. Raises ConfigError."""
     try:
@@ -242,7 +249,7 @@ def locked(layout: Layout) -> Iterator[None]:
     """The registry is ours to change, until the end of the block. Raises ConfigError."""
     path = layout.nodes / ".lock"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_readable_folder(layout.nodes)
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
         raise ConfigError(path, f"can not be opened ({error.strerror}); check the permissions of {path.parent}") from error

@@ -36,6 +36,7 @@ from checker.door import listen, operator_uids
 from checker.edits import renamed
 from checker.following import keys_lag
 from checker.home import DaemonRuns, lock_home, prepare_folders
+from checker.host import address_unknown
 from checker.keys import GateCommand
 from checker.model import CheckerError, EventKind, NodeName, Port, Status
 from checker.registry import add, change, locked, read_registry
@@ -64,8 +65,8 @@ def wait_until(condition: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def start(layout: Layout) -> subprocess.Popen[str]:
-    program = "import sys; from checker.cli import main; main(sys.argv[1:])"
+def start(layout: Layout, first: str = "pass") -> subprocess.Popen[str]:
+    program = f"import signal, sys; from checker.cli import main; {first}; main(sys.argv[1:])"
     command = [sys.executable, "-c", program, "--home", str(layout.home), "serve"]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
@@ -313,6 +314,44 @@ def test_folders_that_can_not_be_made_are_named(tmp_path: Path) -> None:
 
     with pytest.raises(CheckerError, match="can not be prepared"):
         prepare_folders(home_layout(tmp_path / "file"), os.geteuid())
+
+
+def test_the_tunnel_user_may_read_the_registry_whatever_the_umask_of_who_made_it(tmp_path: Path) -> None:
+    by_daemon, by_admin = home_layout(tmp_path / "daemon"), home_layout(tmp_path / "admin")
+    before = os.umask(0o077)
+    try:
+        prepare_folders(by_daemon, os.geteuid())
+        with locked(by_admin):
+            pass
+    finally:
+        os.umask(before)
+
+    assert [made.nodes.stat().st_mode & 0o777 for made in (by_daemon, by_admin)] == [0o755, 0o755]
+
+
+def test_under_nohup_the_end_of_the_login_does_not_end_the_daemon(layout: Layout) -> None:
+    with start(layout, "signal.signal(signal.SIGHUP, signal.SIG_IGN)") as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("ready: ")
+        status = Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8")
+        process.terminate()
+        process.communicate(timeout=WITHIN_S)
+
+    ignored = next(int(line.split()[1], 16) for line in status.splitlines() if line.startswith("SigIgn:"))
+    assert ignored >> signal.SIGHUP - 1 & 1
+
+
+@pytest.mark.parametrize(
+    ("listen_on", "gateway", "unknown"),
+    [
+        pytest.param("0.0.0.0", (), True, id="all addresses"),
+        pytest.param("::", (), True, id="all, IPv6 too"),
+        pytest.param("0.0.0.0", ("gw.example.org:2222",), False, id="configured"),
+        pytest.param("192.0.2.1", (), False, id="one address"),
+    ],
+)
+def test_who_listens_everywhere_is_asked_for_an_address(listen_on: str, gateway: tuple[str, ...], *, unknown: bool) -> None:
+    assert address_unknown(listen_on, Config(tunnel_user=current_user(), gateway=gateway)) is unknown
 
 
 def test_a_group_of_operators_that_is_none_is_told() -> None:
