@@ -11,8 +11,9 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Collection
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from checker.config import ConfigError, Layout
 from checker.holders import sessions_below
@@ -20,11 +21,13 @@ from checker.model import CheckerError
 from checker.provision import KeyType, make_key
 from checker.registry import make_folder, write_atomically
 from checker.system.lockdown import MAX_STARTUPS, REVERSE_ALONE, version_in
+from checker.system.shadow import is_locked
 
 SSHD_PLACES = "/usr/sbin:/usr/local/sbin:/sbin:/usr/bin"
 PRIVILEGE_SEPARATION = Path("/run/sshd")
 ANSWERS_WITHIN_S = 15.0
 POLL_S = 0.02
+UNCHANGED: Mapping[str, str] = MappingProxyType({})
 
 
 class SshdMissing(CheckerError):
@@ -76,8 +79,8 @@ def quoted(path: Path) -> str:
     return f'"{path}"'
 
 
-def sshd_config(layout: Layout, *, user: str, listen: str, port: int, unknown: Collection[str] = ()) -> str:
-    """The whole configuration: one user, keys alone, reverse forwards alone; without the options that this sshd does not know.
+def sshd_config(layout: Layout, *, user: str, listen: str, port: int, here: Mapping[str, str] = UNCHANGED) -> str:
+    """The whole configuration: one user, keys alone, reverse forwards alone; `here`: what differs on this machine, empty to leave it out.
 
     UnusedConnectionTimeout stays unset: it would end idle tunnels. An absolute AuthorizedKeysFile is the same for every user.
     """
@@ -98,11 +101,17 @@ def sshd_config(layout: Layout, *, user: str, listen: str, port: int, unknown: C
         "LoginGraceTime": "60",
         "MaxStartups": MAX_STARTUPS,
         **REVERSE_ALONE,
+        **here,
     }
-    lines = [f"{key} {value}\n" for key, value in options.items() if key not in unknown]
+    lines = [f"{key} {value}\n" for key, value in options.items() if value]
     if rsa_beside(layout.host_key).exists():
         lines.append(f"HostKey {quoted(rsa_beside(layout.host_key))}\n")
     return "# written by reversi-checker up\n" + "".join(lines)
+
+
+def differing(sshd: str, user: str) -> dict[str, str]:
+    """Options that this sshd does not know, and PAM where it would take the account for locked: root has a `!` on some systems."""
+    return {**({"LogVerbose": ""} if lacks_log_verbose(sshd) else {}), **({"UsePAM": "yes"} if is_locked(user) else {})}
 
 
 def port_to_be_had(listen: str, port: int) -> int:
@@ -139,8 +148,8 @@ async def start_sshd(
     sshd = find_sshd()
     port_to_be_had(listen, port)
     config = layout.run / "_sshd_config"
-    unknown = ("LogVerbose",) if await asyncio.to_thread(lacks_log_verbose, sshd) else ()
-    write_atomically(config, sshd_config(layout, user=user, listen=listen, port=port, unknown=unknown).encode(), mode=0o600)
+    here = await asyncio.to_thread(differing, sshd, user)
+    write_atomically(config, sshd_config(layout, user=user, listen=listen, port=port, here=here).encode(), mode=0o600)
     if os.geteuid() == 0:
         PRIVILEGE_SEPARATION.mkdir(mode=0o755, exist_ok=True)  # noqa: ASYNC240 - one call, at start; only sshd's own service makes it
     follow = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []

@@ -18,12 +18,12 @@ from checker.registry import read_registry
 from checker.system.lockdown import NOT_EVERYWHERE
 from checker.system.manifest import load_manifest
 from checker.system.plan import ENABLED, FILES, all_folders
+from checker.system.shadow import is_locked
 from checker.system.sshd_facts import probe_unknown
 from checker.system.steps import Account, Choices, Entry, Found
 from checker.system.system_files import DAEMON_USER, ranges_in
 from checker.system.undo import Installed
 
-SHADOW = Path("/etc/shadow")
 SYSTEMD = Path("/run/systemd/system")
 KERNEL = Path("/proc/sys/net/ipv4")
 
@@ -58,15 +58,6 @@ def account(name: str) -> Account | None:
     except KeyError:
         return None
     return Account(uid=found.pw_uid, shell=found.pw_shell, locked=is_locked(name))
-
-
-def is_locked(name: str) -> bool:
-    """By a `!`; False where we may not look."""
-    try:
-        lines = SHADOW.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return False
-    return any(line.startswith(f"{name}:!") for line in lines)
 
 
 def user_name(uid: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 
@@ -73,3 +74,16 @@ async def test_each_connection_that_hangs_before_its_login_counts_once(gateway: 
     stack.close()
 
     await count(0)
+
+
+def test_a_tunnel_user_with_a_lock_for_a_password_is_let_in_by_a_private_sshd(own_gateway: Gateway) -> None:
+    if not own_gateway.mode.is_privileged:
+        pytest.skip("only root's sshd can read the passwords")
+    name = own_gateway.mode.tunnel.name
+    subprocess.run(["usermod", "--password", "!", name], check=True)
+    try:
+        own_gateway.up()
+
+        assert own_gateway.add("127.0.0.1:9").ask("version").stdout.startswith("1 ")
+    finally:
+        subprocess.run(["usermod", "--password", "*", name], check=True)

@@ -19,6 +19,7 @@ from checker.sshd import (
     SshdFailed,
     SshdMissing,
     answers,
+    differing,
     find_sshd,
     is_strict,
     make_host_key,
@@ -28,6 +29,7 @@ from checker.sshd import (
     sshd_config,
     start_sshd,
 )
+from checker.system import shadow
 from tests.programs import require
 
 
@@ -105,6 +107,22 @@ def test_only_reverse_forwards_of_one_user_are_allowed(layout: Layout) -> None:
 
 def test_root_as_the_tunnel_user_may_run_forced_commands_alone(layout: Layout) -> None:
     assert "PermitRootLogin forced-commands-only\n" in sshd_config(layout, user="root", listen="127.0.0.1", port=2222)
+
+
+@pytest.mark.parametrize(
+    ("password", "pam"), [pytest.param("*", "no", id="none"), pytest.param("!", "yes", id="locked"), pytest.param("!*", "yes", id="both")]
+)
+def test_pam_is_asked_only_for_an_account_that_sshd_would_take_for_locked(
+    layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, password: str, pam: str
+) -> None:
+    accounts = tmp_path / "shadow"
+    accounts.write_text(f"roots:!:1::::::\nroot:{password}:1::::::\n")
+    monkeypatch.setattr(shadow, "SHADOW", accounts)
+
+    text = sshd_config(layout, user="root", listen="127.0.0.1", port=2222, here=differing("/nowhere/sshd", "root"))
+
+    assert f"UsePAM {pam}\n" in text
+    assert text.count("UsePAM") == 1
 
 
 def test_a_percent_sign_begins_a_token_in_the_key_file_s_path_alone(tmp_path: Path) -> None:
