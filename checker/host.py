@@ -7,6 +7,7 @@ import contextlib
 import functools
 import logging
 import os
+import pwd
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -49,6 +50,13 @@ def refuse_unreachable(layout: Layout, config: Config) -> None:
                 f"the tunnel user {config.tunnel_user} can not reach {needed}: {blocked} lets only its owner in; "
                 "install reversi, and put the home, where every user may go"
             )
+
+
+def refuse_shell(user: str) -> None:
+    """Raises CheckerError where the tunnel user's shell runs no command, and so no gate; an empty one is sh."""
+    shell = pwd.getpwnam(user).pw_shell
+    if Path(shell).name in ("nologin", "false"):
+        raise CheckerError(f"the shell of {user} is {shell}, which runs no forced command; run: usermod --shell /bin/sh {user}")
 
 
 @contextlib.asynccontextmanager
@@ -99,6 +107,7 @@ async def up(layout: Layout, *, listen: str, port: int, say: Callable[[str], Non
     make_host_key(layout.host_key)
     port = port or port_to_be_had(listen, 0)
     async with prepared(layout) as daemon:
+        refuse_shell(daemon.config.tunnel_user)
         host = WILDCARDS.get(listen, listen)
         address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         write_atomically(listen_note(layout), f"{address}\n".encode(), mode=0o644)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -36,7 +37,7 @@ from checker.door import listen, operator_uids
 from checker.edits import renamed
 from checker.following import keys_lag
 from checker.home import DaemonRuns, lock_home, prepare_folders
-from checker.host import address_unknown
+from checker.host import address_unknown, refuse_shell
 from checker.keys import GateCommand
 from checker.model import CheckerError, EventKind, NodeName, Port, Status
 from checker.registry import add, change, locked, read_registry
@@ -352,6 +353,16 @@ def test_under_nohup_the_end_of_the_login_does_not_end_the_daemon(layout: Layout
 )
 def test_who_listens_everywhere_is_asked_for_an_address(listen_on: str, gateway: tuple[str, ...], *, unknown: bool) -> None:
     assert address_unknown(listen_on, Config(tunnel_user=current_user(), gateway=gateway)) is unknown
+
+
+def test_a_tunnel_user_whose_shell_runs_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    for shell in ("/usr/sbin/nologin", "/bin/false"):
+        monkeypatch.setattr("pwd.getpwnam", lambda _, shell=shell: SimpleNamespace(pw_shell=shell))
+        with pytest.raises(CheckerError, match=f"the shell of device is {shell}.*; run: usermod --shell /bin/sh device"):
+            refuse_shell("device")
+    for shell in ("/bin/sh", ""):
+        monkeypatch.setattr("pwd.getpwnam", lambda _, shell=shell: SimpleNamespace(pw_shell=shell))
+        refuse_shell("device")
 
 
 def test_a_group_of_operators_that_is_none_is_told() -> None:
