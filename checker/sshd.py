@@ -153,8 +153,10 @@ async def start_sshd(
     if os.geteuid() == 0:
         PRIVILEGE_SEPARATION.mkdir(mode=0o755, exist_ok=True)  # noqa: ASYNC240 - one call, at start; only sshd's own service makes it
     follow = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
+    nothing = asyncio.subprocess.DEVNULL
     process = await asyncio.create_subprocess_exec(
-        *follow, sshd, "-D", "-e", "-f", str(config), stdin=asyncio.subprocess.DEVNULL, stderr=stderr, stdout=asyncio.subprocess.DEVNULL
+        *follow, sshd, "-D", "-e", "-f", str(config), stdin=nothing, stderr=stderr, stdout=nothing,
+        start_new_session=True,  # a terminal's interrupt is for us alone, who end it in order
     )
     try:
         async with asyncio.timeout(ANSWERS_WITHIN_S):
@@ -189,7 +191,8 @@ async def stop_sshd(process: asyncio.subprocess.Process) -> None:
         for session in await asyncio.to_thread(sessions_below, process.pid):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(session, signal.SIGTERM)
-        process.terminate()
+        with contextlib.suppress(ProcessLookupError):  # it ended meanwhile
+            process.terminate()
         try:
             async with asyncio.timeout(3.0):
                 await process.wait()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 
@@ -196,3 +199,17 @@ def test_up_ends_when_its_sshd_does(own_gateway: Gateway) -> None:
 
     assert own_gateway.daemon.wait(20) == 2
     assert "sshd does not run" in own_gateway.log()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_that_all_processes_of_a_terminal_get_ends_up_in_order(own_gateway: Gateway, number: signal.Signals) -> None:
+    words = own_gateway.words("up", "--ssh-port", str(own_gateway.ssh_port))
+    options = own_gateway.spawn_options()
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0, **options) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("ready: ")
+
+        os.killpg(process.pid, number)
+        said = process.communicate(timeout=20)[1]
+
+    assert (process.returncode, "error" in said) == (0, False), said
