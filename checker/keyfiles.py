@@ -96,7 +96,8 @@ class KeyFiles:
     def report(self, written: list[Path]) -> tuple[str, ...]:
         """What became of the private key, a line each."""
         kept = ("the private key is kept at the gateway too, as asked",) if self.keep else ()
-        return (*(f"wrote {path}" for path in written), *kept)
+        brought = (f"the private key of --public-key belongs beside it on the device, as {self.key.name}",) if self.private is None else ()
+        return (*(f"wrote {path}" for path in written), *kept, *(brought if self.client else ()))
 
 
 def wish_of(args: argparse.Namespace) -> KeyWish:

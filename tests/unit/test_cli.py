@@ -478,6 +478,20 @@ def test_a_probe_is_judged_by_the_status_that_it_saw(sentence: str, code: ExitCo
     assert act_code(Verb.PROBE, [Outcome(node=OFFICE, port=PORT, done=True, sentence=sentence)]) is code
 
 
+def test_where_a_key_that_was_made_elsewhere_belongs_is_told(checker: Run, tmp_path: Path) -> None:
+    public, client = tmp_path / "own.pub", tmp_path / "office.toml"
+    public.write_text(f"{public_key(1)}\n")
+    words = ("--public-key", str(public), "--client-config", str(client), "--gateway", "gw.example.org:22")
+
+    code, out, _ = checker("node", "add", "office", "--forward", "127.0.0.1:22", *words)
+
+    assert code == ExitCode.OK
+    assert out.splitlines()[1:] == [
+        f"wrote {client}",
+        "the private key of --public-key belongs beside it on the device, as office.toml.key",
+    ]
+
+
 def test_the_home_may_stand_behind_the_verb_too(office: Layout, capsys: pytest.CaptureFixture[str]) -> None:
     home = str(office.home)
 
