@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from textual.command import CommandList
 from textual.pilot import Pilot
 
 from checker.model import Event, EventKind, Hour, NodeName, Port, Registration, Status, Watched
@@ -319,6 +320,20 @@ async def test_no_size_of_the_terminal_ends_the_console_whatever_is_open(tmp_pat
             await pilot.press("down", "pagedown", "pageup", "up")
         await until(pilot, lambda: app.size == (80, 24))
         assert app.is_running
+
+
+async def test_the_palette_has_no_page_to_turn_where_the_terminal_leaves_it_no_room(tmp_path: Path) -> None:
+    app = console(demo_home(tmp_path))
+
+    async with running(app) as pilot:
+        await pilot.press("colon")
+        await until(pilot, lambda: app.screen.query(CommandList) and app.screen.query_one(CommandList).option_count > 3)
+        await pilot.press("down", "down")
+        await pilot.resize_terminal(60, 1)
+        await pilot.press("pagedown", "pageup")
+        await pilot.resize_terminal(80, 24)
+
+        await shows(pilot, "Bundle")
 
 
 async def test_filters_typed_in_one_console_come_back_in_the_next(tmp_path: Path) -> None:
