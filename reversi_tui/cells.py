@@ -49,14 +49,13 @@ def port_text(row: Row, _: Moment) -> str:
 
 def status_text(row: Row, _: Moment) -> str:
     """The status; of a node that may not listen, why nobody does."""
-    word = row.barred if row.barred and row.seen.status is Status.DOWN else row.seen.status.value
-    return f"{SYMBOLS[row.seen.status]} {word}"
+    return f"{SYMBOLS[Status.DOWN if row.is_shut else row.seen.status]} {row.word}"
 
 
 def counted(rows: tuple[Row, ...]) -> str:
-    """How many rows of each status, worst first."""
-    counts = Counter(row.seen.status for row in rows)
-    return " ".join(f"{counts[status]} {status}" for status in Status if counts[status])
+    """How many rows of each status, worst first; those that are shut come last."""
+    counts = Counter(row.word for row in sorted(rows, key=lambda row: (row.is_shut, WORST_FIRST[row.seen.status])))
+    return " ".join(f"{count} {word}" for word, count in counts.items())
 
 
 def answer_text(row: Row, _: Moment) -> str:

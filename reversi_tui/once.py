@@ -210,4 +210,4 @@ def print_once(layout: Layout, preferences: Preferences, *, every_s: float, now:
     if found.rows and not rows:
         print(f"reversi-tui: no row matches the filter {preferences.filter_text!r}", file=sys.stderr)
     print(document(rows, found) if as_json else printed(table(rows, moment, columns, colours=is_coloured(preferences, os.environ))))
-    return all(row.barred or (row.seen.status is Status.UP and not moment.is_stale(row)) for row in rows)
+    return not any(map(moment.is_fault, rows))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from checker.model import Event, Forward, NodeName, Port, Tunnel, Watched, is_stale
+from checker.model import Event, Forward, NodeName, Port, Status, Tunnel, Watched, is_stale
 from checker.store import Sweep
 
 Key = tuple[NodeName, Port]
@@ -53,6 +53,16 @@ class Row:
     def key(self) -> Key:
         return (self.seen.node, self.seen.port)
 
+    @property
+    def is_shut(self) -> bool:
+        """Whether it may not listen, and does not: the daemon probes no such port, so its status says nothing."""
+        return bool(self.barred) and self.seen.status in (Status.DOWN, Status.UNKNOWN)
+
+    @property
+    def word(self) -> str:
+        """The status in a word; of one that is shut, why."""
+        return self.barred if self.is_shut else self.seen.status.value
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
@@ -65,6 +75,10 @@ class Moment:
 
     def is_stale(self, row: Row) -> bool:
         return is_stale(row.seen, self.every_s, self.now)
+
+    def is_fault(self, row: Row) -> bool:
+        """Whether it is not up, or was long ago; a node that is out on purpose is none."""
+        return not row.barred and (row.seen.status is not Status.UP or self.is_stale(row))
 
 
 class Daemon(StrEnum):

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 
 from checker.model import STATUS_MEANING, Event, EventKind, printable
-from reversi_tui.cells import SYMBOLS, answer_text, bytes_text, bytes_value, kills_value, safe
+from reversi_tui.cells import answer_text, bytes_text, bytes_value, kills_value, safe, status_text
 from reversi_tui.rows import HOURS, Moment, Row, Share, age_text
 from reversi_tui.strip import overall, percent
 
@@ -15,6 +15,7 @@ BARRED_MEANING = {
     "disabled": "its keys open nothing until it is enabled; its ports stay its own",
     "expired": "its keys open nothing since the day on which they expired",
 }
+NOT_LISTENING = "its node may not listen"
 UNREGISTERED_MEANING = "the registry does not know it: it came by the shared key, and says itself what it is called and expects"
 NOT_KNOWN = "not known"
 LABEL = 10
@@ -38,7 +39,7 @@ def meaning(row: Row) -> str:
     """What the status means, and whether it can be believed."""
     if row.members:
         return f"the worst of {answer_text(row, Moment(now=0.0, every_s=1.0))}"
-    return STATUS_MEANING[row.seen.status]
+    return BARRED_MEANING.get(row.barred, NOT_LISTENING) if row.is_shut else STATUS_MEANING[row.seen.status]
 
 
 def decided(row: Row) -> list[tuple[str, str]]:
@@ -58,7 +59,7 @@ def decided(row: Row) -> list[tuple[str, str]]:
 def member_text(row: Row) -> str:
     """One of the forwards that are folded into a row."""
     target = safe(str(row.forward.target)) if row.forward else NOT_KNOWN
-    return f"{row.seen.port}  {f'{SYMBOLS[row.seen.status]} {row.seen.status}':<9}  {target}  {safe(row.seen.detail, 60)}".rstrip()
+    return f"{row.seen.port}  {status_text(row, Moment(now=0.0, every_s=1.0)):<9}  {target}  {safe(row.seen.detail, 60)}".rstrip()
 
 
 def fields(row: Row, moment: Moment) -> list[tuple[str, str]]:
@@ -72,7 +73,7 @@ def fields(row: Row, moment: Moment) -> list[tuple[str, str]]:
         ("port", f"{seen.port}{public}"),
     ]
     return [
-        *([(row.barred, BARRED_MEANING.get(row.barred, "its node may not listen"))] if row.barred else []),
+        *([(row.barred, BARRED_MEANING.get(row.barred, NOT_LISTENING))] if row.barred and not row.is_shut else []),
         *([("stranger", UNREGISTERED_MEANING)] if row.unregistered else []),
         ("node", safe(seen.node)),
         *([] if row.members else own),

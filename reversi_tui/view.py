@@ -79,8 +79,7 @@ class View:
         self.fold_again(self.folds.keys() | {node for node, keys in self.by_node.items() if len(keys) > 1})
 
     def is_shown(self, row: Row, moment: Moment) -> bool:
-        is_fault = row.seen.status is not Status.UP or moment.is_stale(row)
-        return (is_fault or not self.faults_only) and self.filter.shows(row, moment)
+        return (not self.faults_only or moment.is_fault(row)) and self.filter.shows(row, moment)
 
     @property
     def asks_time(self) -> bool:
@@ -195,6 +194,10 @@ class View:
         return begins if begins is not None else next((place for place, name in enumerate(names) if text in name), None)
 
     def counts(self) -> dict[Status, int]:
-        """How many forwards of each status there are, filtered out or not, worst first."""
-        found = Counter(row.seen.status for row in self.rows.values())
+        """How many forwards of each status there are, filtered out or not, worst first; without those that are shut."""
+        found = Counter(row.seen.status for row in self.rows.values() if not row.is_shut)
         return {status: found[status] for status in Status if found[status]}
+
+    def shut(self) -> dict[str, int]:
+        """How many forwards nobody serves on purpose, by the word for why."""
+        return dict(sorted(Counter(row.barred for row in self.rows.values() if row.is_shut).items()))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rich.text import Text
 
 from checker.model import Event, Watched, printable
-from reversi_tui.cells import SYMBOLS
+from reversi_tui.cells import status_text
 from reversi_tui.palette import Palette
 from reversi_tui.rows import HOURS, Moment, Row
 from reversi_tui.screens.sheet import Sheet
@@ -48,10 +48,10 @@ def field(text: Text, name: str, value: str, paper: Paper, style: str = "") -> N
 
 def described(row: Row, moment: Moment, dossier: Dossier | None, paper: Paper) -> Text:
     """The sheet's text; without a dossier that is still being read."""
-    text, status = Text(), row.seen.status
-    style = paper.palette.status[status]
-    text.append(f"{'status':<{LABEL}}", style="bold").append(f"{SYMBOLS[status]} {status}", style=style)
-    text.append(f": {hanging(meaning(row), paper.width - len(status) - 4)}\n")
+    text, word = Text(), status_text(row, moment)
+    style = paper.palette.warning if row.is_shut else paper.palette.status[row.seen.status]
+    text.append(f"{'status':<{LABEL}}", style="bold").append(word, style=style)
+    text.append(f": {hanging(meaning(row), paper.width - len(word) - 2)}\n")
     for name, value in fields(row, moment):
         field(text, name, value, paper, paper.palette.warning if name == row.barred else "")
     if dossier:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.text import Text
 
 from checker.config import Layout
-from checker.model import printable
+from checker.model import Status, printable
 from reversi_tui.cells import SYMBOLS, bytes_text
 from reversi_tui.rows import Daemon, Health, age_text
 from reversi_tui.view import View
@@ -46,6 +46,9 @@ def counts_line(view: View, looks: Looks, *, editing: bool, width: int) -> Text:
     for status, count in view.counts().items():
         with_words.append("  ").append(f"{SYMBOLS[status]} {count:,} {status}", style=looks.palette.status[status])
         text.append("  ").append(f"{SYMBOLS[status]}{count:,}", style=looks.palette.status[status])
+    for word, count in view.shut().items():
+        with_words.append(f"  {SYMBOLS[Status.DOWN]} {count:,} {word}")
+        text.append(f"  {count:,} {word}")
     strangers = sum(row.unregistered for row in view.rows.values())
     if strangers:
         with_words.append(f"  * {strangers:,} unregistered")

@@ -104,7 +104,12 @@ def test_folded_rows_are_told_together(column: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "text"), [pytest.param(Status.DOWN, "- disabled", id="down"), pytest.param(Status.UP, "• up", id="still there")]
+    ("status", "text"),
+    [
+        pytest.param(Status.DOWN, "- disabled", id="down"),
+        pytest.param(Status.UNKNOWN, "- disabled", id="as the daemon has it"),
+        pytest.param(Status.UP, "• up", id="still there"),
+    ],
 )
 def test_why_a_node_may_not_listen_stands_where_nobody_does(status: Status, text: str) -> None:
     assert BY_ID["status"].text(replace(row(status), barred="disabled"), MOMENT) == text

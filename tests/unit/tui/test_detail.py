@@ -87,6 +87,14 @@ def test_what_is_not_known_is_told_as_such() -> None:
         assert told[name] == "not known"
 
 
+def test_of_a_node_that_is_out_on_purpose_the_status_tells_why() -> None:
+    told = tunnel("attic", 20010, Status.UNKNOWN, pid=None)
+
+    shown = sheet(replace(row(), seen=told, barred="disabled"))
+
+    assert shown.startswith("status    - disabled: its keys open nothing until it is enabled")
+
+
 def test_a_barred_node_and_a_stranger_are_explained() -> None:
     assert "its ports stay its own" in dict(fields(replace(row(), barred="disabled"), MOMENT))["disabled"]
     assert "expired" in dict(fields(replace(row(), barred="expired"), MOMENT))

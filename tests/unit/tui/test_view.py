@@ -85,6 +85,17 @@ def test_counts_are_of_all_rows_worst_first() -> None:
     assert list(viewed(filter_text="nothing-like-it").counts().items()) == [(Status.HUNG, 1), (Status.UP, 2)]
 
 
+def test_who_is_out_on_purpose_is_counted_apart_and_is_no_fault() -> None:
+    shut = replace(row("a", 3, Status.UNKNOWN), barred="disabled")
+    view = viewed(faults_only=True)
+
+    view.apply(Report(changed=(shut, row("b", 2, Status.DOWN)), health=HEALTH))
+
+    assert (view.counts(), view.shut()) == ({Status.DOWN: 1, Status.UP: 1}, {"disabled": 1})
+    assert ("a", 3) not in view.order
+    assert ("b", 2) in view.order
+
+
 def test_a_node_with_several_forwards_folds_into_one_row_that_tells_the_worst() -> None:
     view = viewed(grouped=True)
 
