@@ -139,7 +139,14 @@ def parse_claim(name: str, value: str) -> Word | Comparison | None:
     return parse_comparison(value, columns) or Word(text=text, columns=columns)
 
 
+def parse_term(sign: str, name: str, value: str) -> Term | None:
+    """One part of a filter; the `!` may stand before a column's name or behind its colon. None for one that says nothing yet."""
+    behind = bool(name and columns_called(name) and value.startswith("!"))
+    claim = parse_claim(name, value[1:] if behind else value)
+    return Term(claim=claim, inverted=bool(sign) is not behind) if claim else None
+
+
 def parse_filter(text: str) -> Filter:
     """The filter; anything that can be typed is one."""
-    claims = ((parse_claim(match[2] or "", match[3]), match[1] == "!") for match in TERM.finditer(text.lower()))
-    return Filter(terms=tuple(Term(claim=claim, inverted=inverted) for claim, inverted in claims if claim))
+    terms = (parse_term(match[1], match[2] or "", match[3]) for match in TERM.finditer(text.lower()))
+    return Filter(terms=tuple(term for term in terms if term))

@@ -115,8 +115,14 @@ def test_a_filter_tells_whether_time_changes_what_it_shows(text: str, *, asks: b
     assert parse_filter(text).asks_time is asks
 
 
+def test_a_word_may_be_turned_round_behind_its_column_too() -> None:
+    assert parse_filter("status:!up") == parse_filter("!status:up")
+    assert parse_filter("latency:!>200") == parse_filter("!latency:>200")
+    assert parse_filter("!status:!up") == parse_filter("status:up")
+
+
 def test_a_filter_that_says_nothing_is_none() -> None:
-    assert not parse_filter("  ! status: ")
+    assert not parse_filter("  ! status: status:! ")
     assert parse_filter("x")
 
 
