@@ -155,11 +155,12 @@ class UnknownColumn(CheckerError):
 
 
 def column_named(name: str) -> Column:
-    """The column of that id. Raises UnknownColumn."""
-    try:
-        return BY_ID[name]
-    except KeyError:
-        raise UnknownColumn(name) from None
+    """The column of that id, or under that title. Raises UnknownColumn."""
+    asked = name.strip().lower()
+    found = BY_ID.get(asked) or next((column for column in COLUMNS if column.title == asked), None)
+    if found is None:
+        raise UnknownColumn(name)
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -142,15 +142,15 @@ def parse_sort(text: str) -> tuple[str, bool]:
 
 
 def parse_columns(names: Iterable[str]) -> tuple[str, ...]:
-    """Columns by their ids. Raises BadPreference."""
-    names = tuple(names)
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise BadPreference(f"column {twice!r} is named twice")
+    """The ids of the columns that are named. Raises BadPreference."""
     try:
-        return tuple(column_named(name).id for name in names)
+        ids = tuple(column_named(name).id for name in names)
     except CheckerError as error:
         raise BadPreference(str(error)) from error
+    twice = next((one for one in ids if ids.count(one) > 1), None)
+    if twice is not None:
+        raise BadPreference(f"column {twice!r} is named twice")
+    return ids
 
 
 def parse_theme(text: str) -> str:

@@ -115,6 +115,11 @@ def test_why_a_node_may_not_listen_stands_where_nobody_does(status: Status, text
     assert BY_ID["status"].text(replace(row(status), barred="disabled"), MOMENT) == text
 
 
+@pytest.mark.parametrize("name", ["pid", "sshd", " PID ", "SSHD"])
+def test_a_column_is_known_by_its_id_and_by_its_title(name: str) -> None:
+    assert column_named(name).id == "pid"
+
+
 def test_a_node_that_the_registry_does_not_know_is_marked() -> None:
     found = Unregistered(node=NodeName("stray"), port=Port(20099), expect=parse_expect("http"), first_at=NOW, last_at=NOW)
     stray = Row(forward=found.forward, seen=tunnel("stray", 20099), unregistered=True)
