@@ -10,8 +10,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from pathlib import Path
 from typing import Any
 
+from checker import __version__
 from checker.config import Layout, config_from, config_table, find_layout
 from checker.model import CheckerError
 from checker.store import StateError
@@ -64,6 +66,7 @@ def parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     switch = argparse.BooleanOptionalAction
+    made.add_argument("--version", action="version", version=f"reversi-tui {__version__}")
     made.add_argument("--home", metavar="DIR", help="the gateway's directory (default: REVERSI_HOME, else the installed gateway)")
     made.add_argument("--read-only", action="store_true", help="nothing that changes anything can be done")
     made.add_argument("--filter", metavar="TEXT", help="only rows with TEXT; !TEXT: without; COLUMN:TEXT: in that column; latency:>200")
@@ -99,7 +102,7 @@ def typed_settings(given: argparse.Namespace) -> dict[str, Any]:
     if given.reverse is not None:
         values["backwards"] = given.reverse
     if given.columns is not None:
-        values["columns"] = parse_columns(name for name in given.columns.split(",") if name)
+        values["columns"] = parse_columns(name for name in given.columns.split(",") if name.strip())
     if given.theme is not None:
         values["theme"] = parse_theme(given.theme)
     plain = {"filter_text": given.filter, "wide": given.wide, "mouse": given.mouse}
@@ -149,9 +152,11 @@ def show_config(args: Args, layout: Layout) -> ExitCode:
 
 
 def run_once(args: Args, layout: Layout) -> ExitCode:
-    """Raises StateError, ConfigError."""
+    """Raises StateError, ConfigError, NoGateway, NotPrinted."""
     from reversi_tui.once import print_once
 
+    if not layout.config.parent.is_dir():
+        raise NoGateway(layout.config.parent)
     every_s, files = of_files(layout)
     preferences = for_scripts(files, os.environ, args.typed)
     gc.disable()  # thousands of rows are made and printed once: to look for garbage among them takes a fifth of the time
@@ -192,6 +197,13 @@ class NoTerminal(CheckerError):
 
     def __init__(self) -> None:
         super().__init__("the console needs a terminal; for scripts there are --once and --json")
+
+
+class NoGateway(CheckerError):
+    """A script asked about a gateway that is not there: nothing shown must not pass for all well."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(f"there is no directory {folder}, so there is no gateway to tell of; see --home and REVERSI_HOME")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

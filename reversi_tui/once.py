@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from checker.config import Layout
-from checker.model import Node, NodeName, Status, Tunnel, Unregistered, tunnel_json
+from checker.model import CheckerError, Node, NodeName, Status, Tunnel, Unregistered, tunnel_json
 from checker.registry_copy import copied_nodes
 from checker.store import StateFile, StateMissing, Sweep, open_reader
 from checker.table import today
@@ -19,6 +19,7 @@ from reversi_tui.known import Background, barred_words
 from reversi_tui.preferences import Preferences
 from reversi_tui.rows import NOTHING_MORE, Health, Key, Known, Moment, Report, Row
 from reversi_tui.strip import in_ascii
+from reversi_tui.terminal import has_utf8
 from reversi_tui.view import View
 
 FROM_BEHIND = frozenset({"day", "flaps", "client", "instance"})
@@ -190,7 +191,9 @@ def is_coloured(preferences: Preferences, environ: Mapping[str, str]) -> bool:
 
 
 def printed(text: str) -> str:
-    """The text, drawn with less where the output's encoding has not all of it."""
+    """The text, drawn with less where the output's encoding, or the locale, has not all of it."""
+    if not has_utf8(os.environ):
+        return in_ascii(text)
     try:
         text.encode(sys.stdout.encoding or "ascii")
     except UnicodeEncodeError:
@@ -198,8 +201,26 @@ def printed(text: str) -> str:
     return text
 
 
+class NotPrinted(CheckerError):
+    """Standard output took not all of it."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"standard output can not be written: {reason}")
+
+
+def tell(text: str) -> None:
+    """Print it, down to the last byte. Raises NotPrinted, BrokenPipeError."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        sys.stdout = None
+        raise NotPrinted(str(error.strerror)) from error
+
+
 def print_once(layout: Layout, preferences: Preferences, *, every_s: float, now: float, as_json: bool) -> bool:
-    """Print one look; whether all that it shows, and that is not out on purpose, is up and not stale. Raises StateError."""
+    """Print one look; whether all that it shows, and that is not out on purpose, is up and not stale. Raises StateError, NotPrinted."""
     columns = () if as_json else columns_shown(preferences)
     behind = bool(preferences.filter_text) or bool(FROM_BEHIND & {preferences.sort_by, *(column.id for column in columns)})
     found = look(layout, behind=behind, now=now)
@@ -209,5 +230,5 @@ def print_once(layout: Layout, preferences: Preferences, *, every_s: float, now:
         print(f"reversi-tui: {safe(remark, 600)}", file=sys.stderr)
     if found.rows and not rows:
         print(f"reversi-tui: no row matches the filter {preferences.filter_text!r}", file=sys.stderr)
-    print(document(rows, found) if as_json else printed(table(rows, moment, columns, colours=is_coloured(preferences, os.environ))))
+    tell(document(rows, found) if as_json else printed(table(rows, moment, columns, colours=is_coloured(preferences, os.environ))))
     return not any(map(moment.is_fault, rows))

@@ -42,10 +42,13 @@ def wants_mouse(environ: MutableMapping[str, str]) -> bool:
 
 def draws_ascii_only(environ: Mapping[str, str]) -> bool:
     """Whether shapes beyond ASCII would be blots: the Linux console's fonts have few, and a locale may have no UTF-8."""
-    if environ.get("TERM", "") in ("linux", "vt100", "vt102", "vt220", "dumb"):
-        return True
+    return environ.get("TERM", "") in ("linux", "vt100", "vt102", "vt220", "dumb") or not has_utf8(environ)
+
+
+def has_utf8(environ: Mapping[str, str]) -> bool:
+    """Whether the locale has UTF-8; none that is named has. Python writes it in any."""
     locale = next((environ[name] for name in ("LC_ALL", "LC_CTYPE", "LANG") if environ.get(name)), "C.UTF-8")
-    return not locale.lower().replace("-", "").endswith("utf8")
+    return locale.lower().replace("-", "").endswith("utf8")
 
 
 def colour_system(environ: Mapping[str, str]) -> str:

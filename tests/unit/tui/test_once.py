@@ -64,6 +64,47 @@ def test_the_table_is_aligned_and_tells_what_is_not_up(tmp_path: Path, capsys: C
     assert all(line[place - 2 : place] == "  " and line[place] != " " for line in lines)
 
 
+def test_a_directory_that_is_not_there_does_not_pass_for_all_well(tmp_path: Path, capsys: Captured) -> None:
+    for words in (("--once",), ("--json",)):
+        code = main(["--home", str(tmp_path / "gone"), *words])
+
+        said = capsys.readouterr()
+        assert (code, said.out) == (ExitCode.USAGE, "")
+        assert f"there is no directory {tmp_path / 'gone'}" in said.err
+
+
+@pytest.mark.parametrize("words", ["--once", "--json"])
+def test_a_full_disk_behind_the_output_is_told_in_a_sentence(tmp_path: Path, words: str) -> None:
+    all_up(tmp_path)
+
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "reversi_tui", "--home", str(tmp_path), words],
+            stdout=full, stderr=subprocess.PIPE, text=True, timeout=30, check=False,
+        )  # fmt: skip
+
+    assert done.stderr == "reversi-tui: error: standard output can not be written: No space left on device\n"
+    assert done.returncode == ExitCode.USAGE
+
+
+def test_a_locale_without_utf_8_gets_ascii_alone(tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    all_up(tmp_path)
+    monkeypatch.setenv("LC_ALL", "C")
+
+    code, lines, _ = once(tmp_path, capsys)
+
+    assert code == ExitCode.OK
+    assert all(map(str.isascii, lines))
+
+
+def test_the_version_is_told(capsys: Captured) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["--version"])
+
+    assert left.value.code == 0
+    assert capsys.readouterr().out.startswith("reversi-tui ")
+
+
 def test_all_shown_up_is_zero(tmp_path: Path, capsys: Captured) -> None:
     layout = demo_home(tmp_path)
     now = time.time()
