@@ -8,7 +8,7 @@ import re
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -94,11 +94,11 @@ def in_utc() -> Iterator[None]:
 
 async def picture(home: Path, *keys: str, size: tuple[int, int] = (WIDTH, HEIGHT), awaited: str = "") -> str:
     """The SVG of what the console shows after these keys, once the awaited words are there."""
-    with in_utc():
+    with in_utc(), chdir("/"):
         app = console(replace(showcase(home), home=None, config=SYSTEM.config))
         async with app.run_test(size=size) as pilot:
             await shows(pilot, "unregistered" if size[0] > 100 else "*1")
-            await shows(pilot, "daemon: running")
+            await shows(pilot, "running")
             await shows(pilot, f"{ROWS} forwards")
             for key in keys:
                 await pilot.press(key)

@@ -58,6 +58,16 @@ async def test_each_screen_looks_as_it_did(tmp_path: Path, name: str, keys: tupl
     compare(SNAPSHOTS / f"{name}-{size[0]}x{size[1]}.svg", found)
 
 
+async def test_no_picture_depends_on_where_we_stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+
+    found = await picture(tmp_path, "n", *"shed", awaited="writes")
+
+    assert "here" not in found
+
+
 async def test_the_picture_of_the_readme_is_the_console_as_it_is(tmp_path: Path) -> None:
     compare(DOCS / "console.svg", await picture(tmp_path, "down", "down"))
 
