@@ -128,7 +128,10 @@ def one(row: Row, moment: Moment) -> str:
     lasted = "" if seen.since is None else f" for {age_text(moment.now - seen.since)}"
     probed = "never probed" if seen.probed_at is None else f"probed {age_text(moment.now - seen.probed_at)} ago"
     stale = ", STALE" if moment.is_stale(row) else ""
-    return f"node  {safe(seen.node)}\nport  {seen.port}\nheld by  {holder(row)}\nstatus  {seen.status}{lasted} ({probed}{stale})"
+    return (
+        f"node     {safe(seen.node)}\nport     {seen.port}\nheld by  {holder(row)}\n"
+        f"status   {seen.status}{lasted} ({probed}{stale})"
+    )
 
 
 def holder(row: Row) -> str:
@@ -150,6 +153,12 @@ def lasting(row: Row, moment: Moment) -> str:
     """The status, since when, and whether that can be believed."""
     age = "" if row.seen.since is None else f" {age_text(moment.now - row.seen.since)}"
     return f"{row.seen.status}{age}{' STALE' if moment.is_stale(row) else ''}"
+
+
+def summed_up(done: Sequence[bool], key: str) -> str:
+    """How many of several targets it was done to; `key` shows which."""
+    failed = len(done) - sum(done)
+    return f"done to {sum(done)}, not done to {failed}; {key} shows which" if failed else f"done to all {len(done)}"
 
 
 def no_longer(asked: Row, row: Row | None) -> str | None:

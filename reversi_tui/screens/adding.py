@@ -27,6 +27,9 @@ LABELS = {
 }
 
 
+EXAMPLE = "127.0.0.1:22,banner:SSH-2.0"
+
+
 class Tick(Checkbox):
     """A box whose shape tells, not its colour alone, whether it is set."""
 
@@ -75,7 +78,9 @@ class Adding(ModalScreen[Changed | None]):
                 yield Input(id="name", compact=True, select_on_focus=False)
                 yield Banner(id="error-name").add_class("error")
                 yield Line(id="label-forwards")
-                yield TextArea(id="forwards", compact=True, tab_behavior="focus", show_line_numbers=True, soft_wrap=False)
+                yield TextArea(
+                    id="forwards", compact=True, tab_behavior="focus", show_line_numbers=True, soft_wrap=False, placeholder=EXAMPLE
+                )
                 yield Banner(id="error-forwards").add_class("error")
                 yield Banner(id="allotted").add_class("note")
                 yield Line(id="label-output")
@@ -114,17 +119,23 @@ class Adding(ModalScreen[Changed | None]):
         self.query_one("#files", Banner).show(printable(f"writes {self.checked.output}", 400) if self.checked.output else "")
         self.query_one("#add", Button).set_class(self.busy or self.checked.wanted is None, "refused")
 
+    def renew_typed(self) -> None:
+        """What was said of the last attempt is not true of what is typed now."""
+        if not self.busy:
+            self.query_one("#adding-said", Banner).show("")
+        self.renew()
+
     @on(Input.Changed)
     def input_changed(self, changed: Input.Changed) -> None:
         if changed.value or Field(changed.input.id or "") in self.touched:
             self.touched.add(Field(changed.input.id or ""))
-        self.renew()
+        self.renew_typed()
 
     @on(TextArea.Changed)
     def forwards_changed(self, changed: TextArea.Changed) -> None:
         if changed.text_area.text:
             self.touched.add(Field.FORWARDS)
-        self.renew()
+        self.renew_typed()
 
     @on(Checkbox.Changed)
     def key_changed(self) -> None:

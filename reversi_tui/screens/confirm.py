@@ -54,7 +54,7 @@ class Confirm(ModalScreen[bool]):
                 yield Static(f"Type {self.count} to go on:", id="confirm-ask", markup=False)
                 yield Input(id="count", compact=True, restrict="[0-9]*", max_length=6, select_on_focus=False)
             with Horizontal(id="confirm-buttons"):
-                yield Button("Cancel (n)", id="no", compact=True)
+                yield Button("Cancel (n)" if self.count is None else "Cancel (esc)", id="no", compact=True)
                 key = "" if self.count is not None else " (y)"
                 yield KeyButton(f"Yes, {self.yes}{key}", id="yes", compact=True, disabled=self.count is not None)
 

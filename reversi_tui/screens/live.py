@@ -25,7 +25,7 @@ from reversi_tui.widgets.footer import keys_line
 from reversi_tui.widgets.line import Banner, Line
 from reversi_tui.widgets.log import LogPane
 from reversi_tui.widgets.looks import Looks
-from reversi_tui.widgets.status import counts_line, gateway_line
+from reversi_tui.widgets.status import GatewayLine, counts_line
 from reversi_tui.widgets.table import Choice, TunnelTable, heading
 
 CLOCK_EVERY_S = 1.0
@@ -105,6 +105,10 @@ class Live(Screen[None]):
     def action_called(self, name: str) -> Action:
         return next(action for action in self.actions if action.id == name)
 
+    def key_of(self, name: str) -> str:
+        """The key of an action, as it is printed on a keyboard."""
+        return key_name(self.action_called(name).keys[0])
+
     @property
     def detail(self) -> Detail | None:
         """The detail sheet, where it is open."""
@@ -114,8 +118,9 @@ class Live(Screen[None]):
         """Paint whatever would read differently now."""
         editing = self.query_one(FilterBar).display
         now, width, read_only = self.setting.now(), self.size.width, self.setting.acts.read_only
+        gateway = GatewayLine(layout=self.setting.layout, health=self.health, now=now, looks=self.looks, read_only=read_only)
         drawn = {
-            "#gateway": gateway_line(self.setting.layout, self.health, now, self.looks, read_only=read_only),
+            "#gateway": gateway.fitted(width),
             "#counts": counts_line(self.view, self.looks, editing=editing, width=width),
             "#heading": heading(self.table.columns, self.view, self.looks),
             "#keys": keys_line(self.actions, self.off, width),
@@ -198,7 +203,7 @@ class Live(Screen[None]):
             return ""
         waiting = len(self.held.changed) if self.held else 0
         age = age_text(self.setting.now() - self.paused_at)
-        key = key_name(self.action_called("view.pause").keys[0])
+        key = self.key_of("view.pause")
         return f"PAUSED for {age}: {waiting} changed row{'' if waiting == 1 else 's'} held back; {key} goes on"
 
     def read_past(self, key: Key) -> None:

@@ -13,7 +13,7 @@ from textual.binding import Binding, BindingType
 from checker.control import Outcome
 from checker.model import CheckerError
 from reversi_tui.actions import ACTIONS, Action
-from reversi_tui.acts import Deed, Plan, aim, beside, named, plan, question, still, subject, title, told
+from reversi_tui.acts import Deed, Plan, aim, beside, named, plan, question, still, subject, summed_up, title, told
 from reversi_tui.changes import Changed
 from reversi_tui.clipboard import copy_sequence
 from reversi_tui.lent import run_on_terminal
@@ -86,25 +86,29 @@ class Main(Nodes):
         self.run_worker(self.carry_out(planned), group="acts")
 
     async def carry_out(self, planned: Plan) -> None:
-        """Each on its own: one that fails stops no other, and each outcome is told as it comes."""
+        """Each on its own: one that fails stops no other, and each outcome is told as it comes; of several, at last how many were done."""
         gate = asyncio.Semaphore(AT_ONCE)
 
-        async def one(row: Row) -> None:
+        async def one(row: Row) -> bool:
             async with gate:
-                outcome = await self.outcome(planned.deed, row)
+                done, outcome = await self.outcome(planned.deed, row)
                 self.post_message(Acted((row.key,), f"{subject(planned.deed, row)}: {planned.deed} {outcome}"))
+                return done
 
         async with asyncio.TaskGroup() as group:
-            for row in planned.rows:
-                group.create_task(one(row), name=f"{planned.deed} {row.seen.node}")
+            tasks = [group.create_task(one(row), name=f"{planned.deed} {row.seen.node}") for row in planned.rows]
+        if len(tasks) > 1:
+            done = summed_up([task.result() for task in tasks], self.key_of("view.log_sheet"))
+            self.post_message(Acted((), f"{told(planned)}: {planned.deed} {done}"))
 
-    async def outcome(self, deed: Deed, row: Row) -> str:
-        """What became of it, as the end of a sentence."""
+    async def outcome(self, deed: Deed, row: Row) -> tuple[bool, str]:
+        """Whether it was done, and what became of it, as the end of a sentence."""
         try:
             outcomes: Sequence[Outcome | Changed] = await detached(partial(self.do, deed, row), name=f"{deed} {row.seen.node}")
         except CheckerError as error:
-            return f"not done: {error}"
-        return "; ".join(f"{'done' if outcome.done else 'not done'}: {outcome.sentence}" for outcome in outcomes)
+            return False, f"not done: {error}"
+        sentences = [f"{'done' if outcome.done else 'not done'}: {outcome.sentence}" for outcome in outcomes]
+        return all(outcome.done for outcome in outcomes), "; ".join(sentences)
 
     def do(self, deed: Deed, row: Row) -> Sequence[Outcome | Changed]:
         """It blocks. Raises CheckerError."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from checker.config import load_config
 from checker.model import CheckerError, InvalidValue, NodeName, printable
 from checker.registry import read_registry
+from reversi_tui.actions import key_name
 from reversi_tui.acts import Deed, named, no_longer, several
 from reversi_tui.changes import Changed
 from reversi_tui.commands import Ran, run
@@ -39,8 +40,9 @@ class Nodes(Seeing):
 
     def is_off(self, action: str) -> bool:
         """Whether the action does nothing here; that is said."""
-        if self.action_called(action).id in self.off:
-            self.say(f"this console is read-only: {self.action_called(action).title.lower()} is not done")
+        called = self.action_called(action)
+        if called.id in self.off:
+            self.say(f"this console is read-only: {' '.join(map(key_name, called.keys))} ({called.title.lower()}) is off")
             return True
         return False
 

@@ -138,8 +138,16 @@ class Seeing(Live):
                 self.choice.columns = answer
                 self.table.repaint_all()
                 self.call_after_refresh(self.changed)
+                self.call_after_refresh(self.say_what_has_no_room)
 
         _ = self.app.push_screen(ColumnsChooser(self.choice.columns), chosen)
+
+    def say_what_has_no_room(self) -> None:
+        """Columns were chosen, and some of them are not to be seen."""
+        shown = {place.column.id for place in self.table.columns}
+        cut_off = [name for name in self.choice.columns if name not in shown]
+        if cut_off:
+            self.say(f"no room for {', '.join(cut_off)} in {self.size.width} cells; K and J in {self.key_of('view.columns')} move a column")
 
     def action_wide(self) -> None:
         self.choice.wide = not self.choice.wide

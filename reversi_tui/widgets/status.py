@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 from rich.text import Text
 
 from checker.config import Layout
@@ -12,30 +15,55 @@ from reversi_tui.view import View
 from reversi_tui.widgets.looks import Looks
 
 LITTLE_DISK_BYTES = 200e6
+LEAST_PLACE = 12
+"""Cells that must be left for where the gateway lies to be worth telling."""
 MANY_LOGINS = 100
 """Half of what MaxStartups, as `init` and `up` set it, takes before sshd drops some."""
 
 
-def gateway_line(layout: Layout, health: Health, now: float, looks: Looks, *, read_only: bool) -> Text:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayLine:
     """The gateway: its daemon, its sweep, logins that wait, its disk, and where it lies; the most important first."""
-    text = Text("reversi", style="bold")
-    if read_only:
-        text.append("  ").append(" READ-ONLY ", style="reverse bold")
-    alarm = f"not bold {looks.palette.warning}"
-    text.append("  daemon: ", style="not bold").append(health.daemon, style=alarm if health.daemon is Daemon.ABSENT else "not bold")
-    text.append(f", {swept(health, now)}", style="not bold")
-    if health.logins_waiting is not None:
-        many = health.logins_waiting >= MANY_LOGINS
-        text.append(f"  logins waiting: {health.logins_waiting:,}", style=alarm if many else "not bold")
-    if health.disk_free_bytes is not None:
-        little = health.disk_free_bytes < LITTLE_DISK_BYTES
-        text.append(f"  disk: {bytes_text(health.disk_free_bytes)} free", style=alarm if little else "not bold")
-    text.append(f"  {printable(str(layout.home or layout.config.parent), 200)}", style=f"not bold {looks.palette.dim}")
-    return text
 
+    layout: Layout
+    health: Health
+    now: float
+    looks: Looks
+    read_only: bool
 
-def swept(health: Health, now: float) -> str:
-    return f"last sweep {age_text(now - health.sweep.swept_at)} ago" if health.sweep else "no sweep yet"
+    def fitted(self, width: int) -> Text:
+        """In few words where those do not fit, and without what does not fit even so."""
+        text = Text().join(self.parts(in_full=True))
+        if text.cell_len > width:
+            text = Text()
+            for part in self.parts(in_full=False):
+                if text.cell_len + part.cell_len <= width or not text:
+                    text.append_text(part)
+        if text.cell_len + LEAST_PLACE <= width:
+            place = printable(str(self.layout.home or self.layout.config.parent), 200)
+            text.append(f"  {place}", style=self.looks.palette.dim)
+        return text
+
+    def parts(self, *, in_full: bool) -> Iterator[Text]:
+        health, alarm = self.health, self.looks.palette.warning
+        yield Text("reversi", style="bold")
+        if self.read_only:
+            yield Text("  " if in_full else " ").append(" READ-ONLY ", style="reverse bold")
+        daemon = Text("  daemon: " if in_full else "  daemon ")
+        daemon.append(health.daemon, style=alarm if health.daemon is Daemon.ABSENT else "")
+        yield daemon.append(f", {self.swept(in_full=in_full)}")
+        if health.logins_waiting is not None:
+            style = alarm if health.logins_waiting >= MANY_LOGINS else ""
+            yield Text(f"  logins {'waiting: ' if in_full else ''}{health.logins_waiting:,}", style=style)
+        if health.disk_free_bytes is not None:
+            style, free = alarm if health.disk_free_bytes < LITTLE_DISK_BYTES else "", bytes_text(health.disk_free_bytes)
+            yield Text(f"  disk: {free} free" if in_full else f"  disk {free}", style=style)
+
+    def swept(self, *, in_full: bool) -> str:
+        if self.health.sweep is None:
+            return "no sweep yet" if in_full else "never swept"
+        age = age_text(self.now - self.health.sweep.swept_at)
+        return f"last sweep {age} ago" if in_full else f"swept {age} ago"
 
 
 def counts_line(view: View, looks: Looks, *, editing: bool, width: int) -> Text:
@@ -64,6 +92,7 @@ def notes(view: View, *, editing: bool) -> Text:
         text.append(f" {len(view.marks):,} marked{f', {hidden:,} not shown' if hidden else ''} ", style="reverse bold").append("  ")
     if view.faults_only:
         text.append(f" faults only: {len(view.shown):,} ", style="reverse").append("  ")
-    if view.filter_text and not editing:
-        text.append(f" /{printable(view.filter_text, 30)} shows {len(view.shown):,} ", style="reverse").append("  of ")
+    if view.filter_text:
+        asked = "" if editing else f"/{printable(view.filter_text, 30)} "
+        text.append(f" {asked}shows {len(view.shown):,} ", style="reverse").append("  of ")
     return text

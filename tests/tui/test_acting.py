@@ -117,6 +117,7 @@ async def test_more_than_a_few_must_be_counted(tmp_path: Path) -> None:
     async with running(app) as pilot:
         await pilot.press("a", "r")
         await shows(pilot, f"Type {len(FORWARDS)} to go on")
+        await shows(pilot, "Cancel (esc)")
         yes = app.screen.query_one("#yes", Button)
         assert isinstance(app.focused, Input)
         await pilot.press("y", "enter", "6", "enter")
@@ -126,6 +127,7 @@ async def test_more_than_a_few_must_be_counted(tmp_path: Path) -> None:
         await until(pilot, lambda: not yes.disabled)
         await pilot.press("enter", "enter")
         await until(pilot, lambda: len(acts.done) == len(FORWARDS))
+        await shows(pilot, f"{len(FORWARDS)} tunnels: reset done to all {len(FORWARDS)}")
 
 
 async def test_the_count_asked_for_is_the_operators_choice(tmp_path: Path) -> None:
@@ -354,7 +356,7 @@ async def test_many_probes_at_once_each_have_their_outcome(tmp_path: Path) -> No
         await until(pilot, lambda: not app.main.pending)
 
     assert len(acts.done) == len(FORWARDS)
-    assert log(app).count("probe done") == len(FORWARDS)
+    assert log(app).count("probe done: ") == len(FORWARDS)
 
 
 async def test_the_command_that_reaches_the_node_is_told_where_no_clipboard_takes_it(tmp_path: Path) -> None:
@@ -407,7 +409,7 @@ async def test_however_many_are_asked_about_the_count_and_the_buttons_are_in_sig
         await pilot.resize_terminal(*size)
         await until(pilot, lambda: app.size == size)
         await shows(pilot, "Type 64 to go on:")
-        await shows(pilot, "Cancel (n)")
+        await shows(pilot, "Cancel (esc)")
         await shows(pilot, "Yes, kill")
         await pilot.press(*("pagedown",) * 60)
         await shows(pilot, "garage port 20016: no sshd process")

@@ -120,6 +120,16 @@ async def test_what_is_wrong_stands_below_its_field_while_it_is_typed(layout: La
         await until(pilot, lambda: not button(pilot).has_class("refused"))
 
 
+async def test_what_was_said_of_an_attempt_goes_with_the_next_key(layout: Layout) -> None:
+    async with form(layout, Asked()) as pilot:
+        await shows(pilot, "127.0.0.1:22,banner:SSH-2.0")
+        await type_in(pilot, "shed")
+        await pilot.press("ctrl+s")
+        await shows(pilot, "not added: see what stands below forwards")
+        await pilot.press("tab", "x")
+        await until(pilot, lambda: "not added" not in screen_text(pilot.app))
+
+
 async def test_nothing_is_added_while_an_error_stands(layout: Layout) -> None:
     asked = Asked()
 

@@ -21,7 +21,7 @@ from reversi_tui.screens.columns import ColumnsChooser
 from reversi_tui.screens.detail import Detail
 from reversi_tui.screens.sorting import SortBy
 from tests.tui.screen import lines, shows, text, until
-from tests.tui.states import FORWARDS, NOW, SEEN, console, demo_home, forward, register, sweep, tunnel, write
+from tests.tui.states import FORWARDS, NOW, SEEN, console, demo_home, forward, open_acts, register, sweep, tunnel, write
 
 HOUR = int(NOW // 3600)
 BARN = (NodeName("barn"), Port(20011))
@@ -55,6 +55,43 @@ async def test_the_header_tells_of_the_daemon_the_sweep_logins_that_wait_and_the
 
     async with running(app) as pilot:
         await shows(pilot, "daemon: running, last sweep <1m ago logins waiting: 7 disk:")
+
+
+@pytest.mark.parametrize(
+    ("width", "read_only", "first"),
+    [
+        pytest.param(60, False, "reversi  daemon running, swept <1m ago  logins 7  disk 12G", id="60"),
+        pytest.param(60, True, "reversi  READ-ONLY   daemon running, swept <1m ago  logins 7", id="60, read-only"),
+        pytest.param(80, True, "reversi  READ-ONLY   daemon running, swept <1m ago  logins 7  disk 12G", id="80, read-only"),
+        pytest.param(80, False, "reversi  daemon: running, last sweep <1m ago  logins waiting: 7  disk: 12G free", id="80"),
+    ],
+)
+async def test_the_header_says_it_in_few_words_where_it_is_narrow(tmp_path: Path, width: int, first: str, *, read_only: bool) -> None:
+    layout = demo_home(tmp_path)
+    write(layout, Batch(sweep=replace(sweep(), logins_waiting=7)))
+    app = console(layout, open_acts(read_only=read_only))
+
+    async with running(app, (width, 15)) as pilot:
+        await until(pilot, lambda: lines(app)[0].startswith(first))
+        assert "…" not in lines(app)[0]
+
+
+async def test_while_a_filter_is_typed_the_rows_that_it_shows_are_counted(tmp_path: Path) -> None:
+    app = console(demo_home(tmp_path))
+
+    async with running(app) as pilot:
+        await pilot.press("slash", *"barn")
+        await shows(pilot, f"shows 1   of {len(FORWARDS)} forwards")
+
+
+async def test_chosen_columns_that_have_no_room_are_named(tmp_path: Path) -> None:
+    app = console(demo_home(tmp_path))
+
+    async with running(app, (60, 15)) as pilot:
+        await pilot.press("c")
+        await until(pilot, lambda: isinstance(app.screen, ColumnsChooser))
+        await pilot.press("down", "space", "enter")
+        await shows(pilot, "no room for day, answer")
 
 
 async def test_wide_brings_more_columns_and_goes_back(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from checker.model import ProcessId, Status
-from reversi_tui.acts import Deed, Plan, aim, no_longer, plan, question, still, title
+from reversi_tui.acts import Deed, Plan, aim, no_longer, plan, question, still, summed_up, title
 from reversi_tui.rows import Key, Moment, Row
 from tests.tui.states import NOW, forward, tunnel
 
@@ -49,6 +49,11 @@ def test_of_several_rows_those_that_can_not_be_are_left_out_by_name() -> None:
     assert planned.rows == (ATTIC,)
     assert planned.left_out[0].startswith("barn port 20011: no sshd process")
     assert "Left out:" in question(planned, MOMENT)
+
+
+def test_of_several_targets_it_is_summed_up_how_many_were_done() -> None:
+    assert summed_up([True, True], "L") == "done to all 2"
+    assert summed_up([True, False, True], "L") == "done to 2, not done to 1; L shows which"
 
 
 def test_a_node_with_several_forwards_is_disabled_once() -> None:
