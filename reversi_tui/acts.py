@@ -156,9 +156,8 @@ def lasting(row: Row, moment: Moment) -> str:
 
 
 def summed_up(done: Sequence[bool], key: str) -> str:
-    """How many of several targets it was done to; `key` shows which."""
-    failed = len(done) - sum(done)
-    return f"done to {sum(done)}, not done to {failed}; {key} shows which" if failed else f"done to all {len(done)}"
+    """How many of several targets it was done to; `key` shows the whole log."""
+    return f"done to all {len(done)}" if all(done) else f"done to {sum(done)} of {len(done)}; {key} tells why not to all"
 
 
 def no_longer(asked: Row, row: Row | None) -> str | None:

@@ -120,12 +120,20 @@ class Source:
         try:
             return self.read_state()
         except StateError as error:
-            never = isinstance(error, StateMissing) and not self.seen
-            self.trouble = f"the daemon was never started here: {error}" if never else str(error)
+            self.trouble = self.told(error)
             if isinstance(error, StateMissing | StateCorrupt):
                 self.close()
             self.next_open = time.monotonic() + RETRY_EVERY_S
             return set()
+
+    def told(self, error: StateError) -> str:
+        """What hinders us, as the operator may mend it."""
+        folder = self.layout.state.parent
+        if not isinstance(error, StateMissing):
+            return str(error)
+        if not self.seen:
+            return f"the daemon was never started here: {error}"
+        return str(error) if folder.is_dir() else f"the directory {folder} is not there; the rows are as they were last read"
 
     def read_state(self) -> set[Key]:
         """Raises StateError."""

@@ -53,7 +53,7 @@ def test_of_several_rows_those_that_can_not_be_are_left_out_by_name() -> None:
 
 def test_of_several_targets_it_is_summed_up_how_many_were_done() -> None:
     assert summed_up([True, True], "L") == "done to all 2"
-    assert summed_up([True, False, True], "L") == "done to 2, not done to 1; L shows which"
+    assert summed_up([True, False, True], "L") == "done to 2 of 3; L tells why not to all"
 
 
 def test_a_node_with_several_forwards_is_disabled_once() -> None:

@@ -130,6 +130,20 @@ def test_a_state_file_that_goes_leaves_the_rows_and_one_that_comes_back_is_read(
     reading.close()
 
 
+def test_a_directory_that_goes_is_called_gone_and_comes_back(tmp_path: Path) -> None:
+    layout = demo_home(tmp_path / "home")
+    reading = settled(layout)
+
+    (tmp_path / "home").rename(tmp_path / "aside")
+    gone = step(reading)
+    (tmp_path / "aside").rename(tmp_path / "home")
+    back = step(reading)
+
+    assert gone.health.trouble == f"the directory {tmp_path / 'home'} is not there; the rows are as they were last read"
+    assert back.health.trouble == ""
+    reading.close()
+
+
 def test_a_damaged_state_file_is_told_of_and_takes_nothing_down(tmp_path: Path) -> None:
     layout = demo_home(tmp_path)
     layout.state.write_bytes(b"not a database at all, and long enough to be looked at" * 100)
