@@ -133,7 +133,7 @@ class Source:
             return str(error)
         if not self.seen:
             return f"the daemon was never started here: {error}"
-        return str(error) if folder.is_dir() else f"the directory {folder} is not there; the rows are as they were last read"
+        return str(error) if folder.is_dir() else f"the directory {folder} is not there"
 
     def read_state(self) -> set[Key]:
         """Raises StateError."""

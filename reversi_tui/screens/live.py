@@ -121,7 +121,7 @@ class Live(Screen[None]):
         gateway = GatewayLine(layout=self.setting.layout, health=self.health, now=now, looks=self.looks, read_only=read_only)
         drawn = {
             "#gateway": gateway.fitted(width),
-            "#counts": counts_line(self.view, self.looks, editing=editing, width=width),
+            "#counts": counts_line(self.view, self.looks, self.table.columns, editing=editing, width=width),
             "#heading": heading(self.table.columns, self.view, self.looks),
             "#keys": keys_line(self.actions, self.off, width),
         }

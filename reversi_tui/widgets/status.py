@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rich.text import Text
@@ -10,6 +10,7 @@ from rich.text import Text
 from checker.config import Layout
 from checker.model import Status, printable
 from reversi_tui.cells import SYMBOLS, bytes_text
+from reversi_tui.columns import BY_ID, Place
 from reversi_tui.rows import Daemon, Health, age_text
 from reversi_tui.view import View
 from reversi_tui.widgets.looks import Looks
@@ -66,9 +67,14 @@ class GatewayLine:
         return f"last sweep {age} ago" if in_full else f"swept {age} ago"
 
 
-def counts_line(view: View, looks: Looks, *, editing: bool, width: int) -> Text:
-    """What is shown, marked and unregistered, and how many rows of each status there are; without the words where they do not fit."""
+def counts_line(view: View, looks: Looks, columns: Sequence[Place], *, editing: bool, width: int) -> Text:
+    """What is shown, marked and unregistered, and how many rows of each status there are; without the words where they do not fit.
+
+    `columns` are those to be seen: an order that follows another one is told here.
+    """
     text = notes(view, editing=editing)
+    if columns and view.sort_by not in {place.column.id for place in columns}:
+        text.append(f" by {BY_ID[view.sort_by].title}{arrow(view)} ", style="reverse").append("  ")
     text.append(f"{len(view.rows):,} forward{'' if len(view.rows) == 1 else 's'}")
     with_words = text.copy()
     for status, count in view.counts().items():
@@ -82,6 +88,11 @@ def counts_line(view: View, looks: Looks, *, editing: bool, width: int) -> Text:
         with_words.append(f"  * {strangers:,} unregistered")
         text.append(f"  *{strangers:,}")
     return with_words if with_words.cell_len <= width else text
+
+
+def arrow(view: View) -> str:
+    """Which way the rows are sorted."""
+    return "↓" if view.backwards else "↑"
 
 
 def notes(view: View, *, editing: bool) -> Text:

@@ -24,6 +24,7 @@ from reversi_tui.rows import Key, Moment, Row
 from reversi_tui.strip import in_ascii
 from reversi_tui.view import FOLD, View
 from reversi_tui.widgets.looks import Looks
+from reversi_tui.widgets.status import arrow
 
 MARKED, FOLDED, UNFOLDED, PLAIN = "*", "+", "-", " "
 GUTTER = 1
@@ -244,6 +245,6 @@ def heading(columns: tuple[Place, ...], view: View, looks: Looks) -> Text:
     titles = []
     for place in columns:
         column = place.column
-        arrow = ("↓" if view.backwards else "↑") if column.id == view.sort_by else ""
-        titles.append(cut(column.title + arrow, place.width, right=column.right))
+        sign = arrow(view) if column.id == view.sort_by else ""
+        titles.append(cut(column.title + sign, place.width, right=column.right))
     return Text(" " * GUTTER + " ".join(titles), style=looks.palette.heading)

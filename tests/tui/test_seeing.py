@@ -94,6 +94,15 @@ async def test_chosen_columns_that_have_no_room_are_named(tmp_path: Path) -> Non
         await shows(pilot, "no room for day, answer")
 
 
+async def test_an_order_by_a_column_that_is_not_to_be_seen_is_told(tmp_path: Path) -> None:
+    app = console(demo_home(tmp_path), columns=("node", "status"), sort_by="latency", backwards=True)
+
+    async with running(app, (60, 15)) as pilot:
+        await shows(pilot, "by latency↓")
+        await pilot.press("greater_than_sign")
+        await until(pilot, lambda: "by latency" not in text(app))
+
+
 async def test_wide_brings_more_columns_and_goes_back(tmp_path: Path) -> None:
     layout = demo_home(tmp_path)
     held = Registration(
@@ -270,13 +279,13 @@ async def test_a_gateway_that_goes_away_and_comes_back_is_followed(tmp_path: Pat
     async with running(app) as pilot:
         shutil.move(tmp_path / "gateway", tmp_path / "elsewhere")
         app.source.wake()
-        await shows(pilot, "there is no state file")
+        await shows(pilot, "is not there")
         assert "! hung" in text(app)
         assert set(nodes(app)) == {f.node for f in FORWARDS}
         shutil.move(tmp_path / "elsewhere", tmp_path / "gateway")
         write(layout, Batch(tunnels=(replace(SEEN[1], status=Status.UP),)))
         app.source.wake()
-        await until(pilot, lambda: "there is no state file" not in text(app) and "! hung" not in text(app))
+        await until(pilot, lambda: "is not there" not in text(app) and "! hung" not in text(app))
 
 
 async def test_staleness_enters_the_faults_only_view_by_the_clock_alone(tmp_path: Path) -> None:

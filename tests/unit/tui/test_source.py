@@ -139,7 +139,7 @@ def test_a_directory_that_goes_is_called_gone_and_comes_back(tmp_path: Path) -> 
     (tmp_path / "aside").rename(tmp_path / "home")
     back = step(reading)
 
-    assert gone.health.trouble == f"the directory {tmp_path / 'home'} is not there; the rows are as they were last read"
+    assert gone.health.trouble == f"the directory {tmp_path / 'home'} is not there"
     assert back.health.trouble == ""
     reading.close()
 
