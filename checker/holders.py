@@ -29,6 +29,9 @@ SESSION_TITLE = re.compile(r"(?:sshd|sshd-session): [^\s@/\[]+(?:@notty)?\Z")
 class ProcFormatError(CheckerError):
     """A table under /proc is not as proc(5) has it."""
 
+PRIVATE_LISTENER = re.compile(r"sshd: .* -f (?P<run>/.*)/_sshd_config \[listener\]")
+"""The title of a listening sshd that `up` started: which home it serves."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
@@ -149,6 +152,23 @@ def session_above(pid: int, uid: int) -> ProcessId | None:
             return process.id
         pid = process.parent
     return None
+
+
+def elsewhere(session: ProcessId, run: Path) -> str:
+    """The directory of another gateway on this machine whose private sshd serves this session; empty where none does.
+
+    Two homes may have one tunnel user. A session whose listening sshd has ended is no other's.
+    """
+    pid = session.pid
+    for _ in range(8):
+        process = read_process(pid)
+        if process is None or process.name not in SSHD_NAMES:
+            return ""
+        served = PRIVATE_LISTENER.match(process.title)
+        if served:
+            return "" if Path(served["run"]).resolve() == run.resolve() else served["run"]
+        pid = process.parent
+    return ""
 
 
 def sockets_of(pid: int) -> frozenset[int] | None:

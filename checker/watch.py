@@ -7,12 +7,13 @@ import logging
 import time
 from collections import defaultdict, deque
 from dataclasses import dataclass, replace
+from pathlib import Path
 from weakref import WeakValueDictionary
 
 from checker import beats
 from checker.clones import CONDITION, Clones
 from checker.config import Config, Layout
-from checker.holders import may_look, read_listeners, scan, sockets_of, stranger
+from checker.holders import elsewhere, may_look, read_listeners, scan, sockets_of, stranger
 from checker.judge import (
     CannotKill,
     Judgement,
@@ -96,9 +97,11 @@ class Held:
 class Holdings:
     """Ports and the sessions that hold them; remembers by inode, so that a port that did not change costs no scan."""
 
-    def __init__(self, uid: int, ledger: Ledger) -> None:
-        self.uid = uid
+    def __init__(self, uid: int, run: Path, ledger: Ledger) -> None:
+        self.uid, self.run = uid, run
         self.ledger = ledger
+        self.others: dict[ProcessId, str] = {}
+        """Which other gateway each session that was met is of; empty for ours."""
         self.by_port: dict[Port, tuple[Listener, ...]] = {}
         self.read_at = float("-inf")
         self.owners: dict[int, ProcessId] = {}
@@ -131,7 +134,15 @@ class Holdings:
             session, other_one = await self.session_of(forward.node, inodes)
             if other_one:
                 return Held(owner=Owner.FOREIGN, stranger=other_one)
+        if session is not None and (home := await self.other_home(session)):
+            return Held(owner=Owner.FOREIGN, stranger=f"a tunnel of another gateway on this machine, {home}")
         return Held(owner=owner, session=session, inodes=inodes)
+
+    async def other_home(self, session: ProcessId) -> str:
+        """The directory of another gateway that the session is of; empty for ours."""
+        if session not in self.others:
+            self.others[session] = await asyncio.to_thread(elsewhere, session, self.run)
+        return self.others[session]
 
     async def session_of(self, node: NodeName, inodes: frozenset[int]) -> tuple[ProcessId | None, str]:
         """The session that owns these sockets, None where it can not be told; and who else does, as a clause.
@@ -160,10 +171,12 @@ class Holdings:
         return known
 
     def forget_closed(self) -> None:
-        """Keep no owner of a socket that listens no more."""
+        """Keep no owner of a socket that listens no more, and nothing of sessions that own none."""
         if len(self.owners) > 2 * len(self.by_port) + 1024:
             open_now = {listener.inode for found in self.by_port.values() for listener in found}
             self.owners = {inode: owner for inode, owner in self.owners.items() if inode in open_now}
+            owners = set(self.owners.values())
+            self.others = {session: home for session, home in self.others.items() if session in owners}
 
     def remembered(self, inodes: frozenset[int]) -> ProcessId | None:
         return next((self.owners[inode] for inode in inodes if inode in self.owners), None)
@@ -203,7 +216,7 @@ class Watcher:
         self.ledger = ledger
         self.lateness = Lateness()
         self.uid = config.tunnel_uid
-        self.holdings = Holdings(self.uid, ledger)
+        self.holdings = Holdings(self.uid, layout.run, ledger)
         self.clones = Clones(self.policy)
         self.turns: defaultdict[Port, Turn] = defaultdict(lambda: Turn(asyncio.Lock()))
         self.slots = asyncio.Semaphore(config.probes_at_once)
