@@ -21,11 +21,11 @@ TEXT = "ssh -p 20010 -o HostKeyAlias=office " + "-o X=y " * 60 + "-- office"
 
 
 def printer(folder: Path, environ: dict[str, str]) -> str:
-    """A command that writes the sequence to its terminal, and waits."""
+    """A command that writes the sequence to its terminal again and again: the first may come before anybody is attached."""
     sequence = copy_sequence(TEXT, environ)
     assert sequence is not None
     (folder / "sequence").write_text(sequence)
-    return f"cat {folder}/sequence; sleep 60"
+    return f"while cat {folder}/sequence; do sleep 0.2; done"
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def walk(pane: Tmux) -> None:
         (("NPage", "NPage"), ("node-00040",)),
         (("/",), ("earlier ones",)),
         (("n", "o", "d", "e", ":", "0", "4", "2", "1", "Enter"), ("shows 11", "node-04210", "node-04219")),
-        (("Escape",), ("5,000 forwards", "node-00420", "node-00421")),
+        (("Escape",), ("5,000 forwards", "node-00421", "node-00422")),
         (("k",), ("Cancel (n)",)),
         (("n",), ("kill cancelled",)),
         (("o", "Escape"), ("k kill",)),
