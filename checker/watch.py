@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import time
 from collections import defaultdict, deque
@@ -80,7 +81,8 @@ class Lateness:
     def worst_since(self, began: float) -> float:
         """The worst lateness of any tick that ended after `began` (monotonic), and of the one under way, in seconds."""
         under_way = time.monotonic() - self.ticked_at - TICK_S
-        return max([0.0, under_way, *(late for at, late in self.ticks if at >= began)])
+        since = itertools.takewhile(lambda tick: tick[0] >= began, reversed(self.ticks))
+        return max([0.0, under_way, *(late for _, late in since)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
