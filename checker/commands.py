@@ -5,15 +5,17 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import logging
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from checker.cli import ExitCode
-from checker.config import Layout, load_config
+from checker.config import Layout, load_config, refuse_missing
 from checker.control import Aim, Control, Outcome, Verb, outcome_json
 from checker.model import Event, Forward, InvalidValue, NodeName, Status, Tunnel, is_stale, joined, parse_port, tunnel_json
+from checker.output import NotPrinted, say
 from checker.registry import Registry, read_registry
 from checker.sharing.unregistered import aims_at, unregistered_json, unregistered_seen
 from checker.store import StateFile, StateMissing, Sweep, event_row, open_reader
@@ -22,6 +24,7 @@ from checker.table import age, aligned, clock, today
 if TYPE_CHECKING:
     Verbs = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - argparse has no public name for it
 
+log = logging.getLogger(__name__)
 FOLLOW_EVERY_S = 0.3
 
 
@@ -65,8 +68,12 @@ def add_action(verbs: Verbs, verb: Verb, text: str) -> None:
     action.set_defaults(command=cmd_act, verb=verb)
 
 
-def say(line: str) -> None:
-    print(line, flush=True)
+def announce(line: str) -> None:
+    """Say it; who can not be told loses no gateway."""
+    try:
+        say(line)
+    except (NotPrinted, BrokenPipeError) as error:
+        log.warning("%s, and so it is not told that it is %s", error, line)
 
 
 def cmd_up(args: argparse.Namespace, layout: Layout) -> ExitCode:
@@ -74,23 +81,29 @@ def cmd_up(args: argparse.Namespace, layout: Layout) -> ExitCode:
 
     if not 0 <= args.ssh_port < 65536:
         raise InvalidValue(f"--ssh-port {args.ssh_port} is not a port; write a number from 1 to 65535, or 0 for any free one")
-    asyncio.run(up(layout, listen=args.listen, port=args.ssh_port, say=say))
+    asyncio.run(up(layout, listen=args.listen, port=args.ssh_port, say=announce))
     return ExitCode.OK
 
 
 def cmd_serve(args: argparse.Namespace, layout: Layout) -> ExitCode:  # noqa: ARG001 - all commands are called alike
     from checker.host import serve
 
-    asyncio.run(serve(layout, say))
+    asyncio.run(serve(layout, announce))
     return ExitCode.OK
 
 
 def registry_of(layout: Layout) -> Registry:
-    """The registry; what of it can not be read is told on stderr."""
+    """The registry; what of it can not be read is told on stderr. Raises ConfigError."""
     registry = read_registry(layout.nodes)
     for problem in registry.problems:
         print(f"reversi-checker: warning: {problem}", file=sys.stderr)
     return registry
+
+
+def registry_there(layout: Layout) -> Registry:
+    """The same, for those who only read: of a gateway that is not there they are told. Raises NoGateway, ConfigError."""
+    refuse_missing(layout)
+    return registry_of(layout)
 
 
 def what_was_seen(layout: Layout) -> tuple[tuple[Tunnel, ...], Sweep | None]:
@@ -107,7 +120,7 @@ def what_was_seen(layout: Layout) -> tuple[tuple[Tunnel, ...], Sweep | None]:
 
 
 def cmd_status(args: argparse.Namespace, layout: Layout) -> ExitCode:
-    registry = registry_of(layout)
+    registry = registry_there(layout)
     strangers = [one for one in unregistered_seen(layout, registry) if not args.node or one[0].node in args.node]
     names = {one.node for one, _ in strangers}
     chosen = [registry.node(name).name for name in args.node if name not in names] if args.node else list(registry.nodes)
@@ -117,11 +130,11 @@ def cmd_status(args: argparse.Namespace, layout: Layout) -> ExitCode:
     if args.json:
         document = {"schema": 1, "now": time.time(), "swept_at": swept.swept_at if swept else None, "probe_every_s": every_s}
         shown = {"tunnels": [tunnel_json(forward, tunnel) for forward, tunnel in rows], "unregistered": unregistered_json(strangers)}
-        print(json.dumps({**document, **shown}, indent=2))
+        say(json.dumps({**document, **shown}, indent=2))
     else:
         lines = [status_row(forward, tunnel, every_s, time.time()) for forward, tunnel in rows]
         unknown = [status_row(one.forward, tunnel, every_s, time.time()) for one, tunnel in strangers]
-        print(aligned([HEADINGS, *lines, *([*line[:2], "unregistered", *line[3:]] for line in unknown)]))
+        say(aligned([HEADINGS, *lines, *([*line[:2], "unregistered", *line[3:]] for line in unknown)]))
     awaited = [row for row in rows if not registry.nodes[row[0].node].barred(today())]  # who is out on purpose is no trouble
     return ExitCode.OK if all(is_known_up(tunnel, every_s) for _, tunnel in (*awaited, *strangers)) else ExitCode.NOT_UP
 
@@ -168,7 +181,7 @@ def aims_for(registry: Registry, word: str) -> list[Aim]:
 
 def cmd_act(args: argparse.Namespace, layout: Layout) -> ExitCode:
     verb: Verb = args.verb
-    registry = registry_of(layout)
+    registry = registry_there(layout)
     strangers = unregistered_seen(layout, registry)
     aims = [aim for word in args.target for aim in aims_at(strangers, word) or aims_for(registry, word)]
     if verb is not Verb.PROBE and (args.dry_run or not confirmed(args, verb, aims)):
@@ -182,10 +195,10 @@ def cmd_act(args: argparse.Namespace, layout: Layout) -> ExitCode:
 
 def tell_outcomes(args: argparse.Namespace, verb: Verb, outcomes: Sequence[Outcome]) -> None:
     if args.json:
-        print(json.dumps({"schema": 1, "verb": verb.value, "outcomes": [outcome_json(outcome) for outcome in outcomes]}, indent=2))
+        say(json.dumps({"schema": 1, "verb": verb.value, "outcomes": [outcome_json(outcome) for outcome in outcomes]}, indent=2))
     else:
         for outcome in outcomes:
-            print(f"{outcome.node}:{outcome.port}: {outcome.sentence}")
+            say(f"{outcome.node}:{outcome.port}: {outcome.sentence}")
 
 
 def act_code(verb: Verb, outcomes: Sequence[Outcome]) -> ExitCode:
@@ -221,17 +234,18 @@ def event_line(event: Event) -> str:
 def cmd_log(args: argparse.Namespace, layout: Layout) -> ExitCode:
     if args.limit < 1:
         raise InvalidValue(f"--limit {args.limit} is not a count; write a number from 1")
+    refuse_missing(layout)
     try:
         state = open_reader(layout.state)
     except StateMissing:
         if args.follow:
             raise
-        print(json.dumps({"schema": 1, "events": []}) if args.json else "", end="\n" if args.json else "")
+        say(json.dumps({"schema": 1, "events": []}) if args.json else "", end="\n" if args.json else "")
         return ExitCode.OK
     try:
         events = state.events(limit=args.limit, node=NodeName(args.node) if args.node else None)
         if args.json and not args.follow:
-            print(json.dumps({"schema": 1, "events": [event_json(event) for event in events]}, indent=2))
+            say(json.dumps({"schema": 1, "events": [event_json(event) for event in events]}, indent=2))
             return ExitCode.OK
         for event in events if not args.follow else followed(state, events, args.node):
             say(json.dumps({"schema": 1, "event": event_json(event)}) if args.json else event_line(event))

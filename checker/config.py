@@ -21,6 +21,13 @@ class ConfigError(CheckerError):
         self.path = path
 
 
+class NoGateway(CheckerError):
+    """Asked about a gateway that is not there: nothing shown must not pass for all well."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(f"there is no directory {folder}, so there is no gateway to tell of; see --home and REVERSI_HOME")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
     """The places of one gateway."""
@@ -82,6 +89,12 @@ def is_there(path: Path) -> bool:
     except OSError:
         return True
     return True
+
+
+def refuse_missing(layout: Layout) -> None:
+    """Raises NoGateway where the directory of this gateway's configuration is not there."""
+    if not layout.config.parent.is_dir():
+        raise NoGateway(layout.config.parent)
 
 
 def find_layout(home: str | None, environ: Mapping[str, str]) -> Layout:

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from checker.cli import ExitCode
-from checker.commands import confirmed, registry_of, say
+from checker.commands import confirmed, registry_of
 from checker.config import Layout, load_config
 from checker.control import Verb
 from checker.edits import forward_at, rekeyed, renamed, with_forward
 from checker.keyfiles import add_key_options, key_files, wish_of
 from checker.model import InvalidValue, Node, parse_day, parse_expect, parse_name, parse_port, parse_target
+from checker.output import say
 from checker.registrar import Edit, carry_out, planned
 
 if TYPE_CHECKING:

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from checker import node_changes
 from checker.cli import ExitCode
-from checker.commands import aims_for, confirmed, registry_of, say, what_was_seen
+from checker.commands import aims_for, confirmed, registry_of, registry_there, what_was_seen
 from checker.config import Layout, load_config
 from checker.control import Verb
 from checker.keyfiles import KeyFiles, add_key_options, key_files, wish_of
 from checker.model import CheckerError, Node, NodeName, joined, parse_forward, parse_name
 from checker.node_changes import narrate
+from checker.output import say
 from checker.registrar import Wanted, end_tunnels, register, tell
 from checker.registry import gate_command, kept_key_path, locked, remove
 from checker.sharing import legacy_commands
@@ -126,7 +127,7 @@ def cmd_add(args: argparse.Namespace, layout: Layout) -> ExitCode:
 
 def report_added(args: argparse.Namespace, layout: Layout, node: Node, keys: KeyFiles, written: list[Path]) -> None:
     if args.json:
-        print(json.dumps({"schema": 1, "node": node_json(node, layout), "files": [str(path) for path in written]}, indent=2))
+        say(json.dumps({"schema": 1, "node": node_json(node, layout), "files": [str(path) for path in written]}, indent=2))
         return
     for forward in node.forwards:
         say(f"{node.name}: port {forward.port} -> {forward.target}, expecting {forward.expect}")
@@ -135,18 +136,18 @@ def report_added(args: argparse.Namespace, layout: Layout, node: Node, keys: Key
 
 
 def cmd_list(args: argparse.Namespace, layout: Layout) -> ExitCode:
-    registry = registry_of(layout)
+    registry = registry_there(layout)
     strangers = unregistered_seen(layout, registry)
     if args.json:
         nodes = [node_json(node, layout) for node in registry.nodes.values()]
-        print(json.dumps({"schema": 1, "nodes": nodes, "unregistered": unregistered_json(strangers)}, indent=2))
+        say(json.dumps({"schema": 1, "nodes": nodes, "unregistered": unregistered_json(strangers)}, indent=2))
         return ExitCode.OK
     rows = [
         (node.name, *place, key_state(node))
         for node in registry.nodes.values()
         for place in [(str(f.port), str(f.target), str(f.expect)) for f in node.forwards] or [("-", "-", "-")]
     ]
-    print(aligned([("NODE", "PORT", "TARGET", "EXPECT", "KEY"), *rows, *unregistered_rows(strangers)]))
+    say(aligned([("NODE", "PORT", "TARGET", "EXPECT", "KEY"), *rows, *unregistered_rows(strangers)]))
     return ExitCode.OK
 
 
@@ -159,10 +160,10 @@ def key_state(node: Node) -> str:
 
 
 def cmd_show(args: argparse.Namespace, layout: Layout) -> ExitCode:
-    node = registry_of(layout).node(args.name)
+    node = registry_there(layout).node(args.name)
     if args.json:
         client = client_of(layout, node.name) or None
-        print(json.dumps({"schema": 1, "node": {**node_json(node, layout), "client": client}}, indent=2))
+        say(json.dumps({"schema": 1, "node": {**node_json(node, layout), "client": client}}, indent=2))
         return ExitCode.OK
     say(f"node      {node.name}\nadded     {clock(node.added_at)}\nstate     {key_state(node)}\nkey       {node.public_key}")
     if node.next_key:

@@ -10,11 +10,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from pathlib import Path
 from typing import Any
 
 from checker import __version__
-from checker.config import Layout, config_from, config_table, find_layout
+from checker.config import Layout, config_from, config_table, find_layout, refuse_missing
 from checker.model import CheckerError
 from checker.store import StateError
 from reversi_tui.chosen import config_json, config_text, for_scripts, layer_of_environment, layers_of_files
@@ -155,8 +154,7 @@ def run_once(args: Args, layout: Layout) -> ExitCode:
     """Raises StateError, ConfigError, NoGateway, NotPrinted."""
     from reversi_tui.once import print_once
 
-    if not layout.config.parent.is_dir():
-        raise NoGateway(layout.config.parent)
+    refuse_missing(layout)
     every_s, files = of_files(layout)
     preferences = for_scripts(files, os.environ, args.typed)
     gc.disable()  # thousands of rows are made and printed once: to look for garbage among them takes a fifth of the time
@@ -197,13 +195,6 @@ class NoTerminal(CheckerError):
 
     def __init__(self) -> None:
         super().__init__("the console needs a terminal; for scripts there are --once and --json")
-
-
-class NoGateway(CheckerError):
-    """A script asked about a gateway that is not there: nothing shown must not pass for all well."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(f"there is no directory {folder}, so there is no gateway to tell of; see --home and REVERSI_HOME")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -9,7 +9,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from checker.config import Layout
-from checker.model import CheckerError, Node, NodeName, Status, Tunnel, Unregistered, tunnel_json
+from checker.model import Node, NodeName, Status, Tunnel, Unregistered, tunnel_json
+from checker.output import say
 from checker.registry_copy import copied_nodes
 from checker.store import StateFile, StateMissing, Sweep, open_reader
 from checker.table import today
@@ -201,24 +202,6 @@ def printed(text: str) -> str:
     return text
 
 
-class NotPrinted(CheckerError):
-    """Standard output took not all of it."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(f"standard output can not be written: {reason}")
-
-
-def tell(text: str) -> None:
-    """Print it, down to the last byte. Raises NotPrinted, BrokenPipeError."""
-    try:
-        print(text, flush=True)
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        sys.stdout = None
-        raise NotPrinted(str(error.strerror)) from error
-
-
 def print_once(layout: Layout, preferences: Preferences, *, every_s: float, now: float, as_json: bool) -> bool:
     """Print one look; whether all that it shows, and that is not out on purpose, is up and not stale. Raises StateError, NotPrinted."""
     columns = () if as_json else columns_shown(preferences)
@@ -230,5 +213,5 @@ def print_once(layout: Layout, preferences: Preferences, *, every_s: float, now:
         print(f"reversi-tui: {safe(remark, 600)}", file=sys.stderr)
     if found.rows and not rows:
         print(f"reversi-tui: no row matches the filter {preferences.filter_text!r}", file=sys.stderr)
-    tell(document(rows, found) if as_json else printed(table(rows, moment, columns, colours=is_coloured(preferences, os.environ))))
+    say(document(rows, found) if as_json else printed(table(rows, moment, columns, colours=is_coloured(preferences, os.environ))))
     return not any(map(moment.is_fault, rows))

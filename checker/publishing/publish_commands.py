@@ -7,11 +7,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from checker.cli import ExitCode
-from checker.commands import agreed, aims_for, registry_of, say
+from checker.commands import agreed, aims_for, registry_of
 from checker.config import Layout, load_config
 from checker.edits import with_forward
 from checker.model import Forward, InvalidValue, Node, Publication, parse_port
 from checker.node_changes import narrate
+from checker.output import say
 from checker.publishing.proxy import proxy_of
 from checker.publishing.publications import parse_sni, with_publication
 from checker.publishing.publish import begin, change, follow, refuse_taken, wanted_file
@@ -78,7 +79,7 @@ def cmd_publish(args: argparse.Namespace, layout: Layout) -> ExitCode:
         wanted = wanted_file(registry.with_node(changed), proxy)
         refuse_taken(publication.port, registry, proxy, config.tunnel_uid)
         if args.dry_run:
-            print(wanted, end="")
+            say(wanted, end="")
             return ExitCode.OK
         said = change(layout, proxy, changed)
     if changed != node:
@@ -97,7 +98,7 @@ def bring_in_line(args: argparse.Namespace, layout: Layout) -> ExitCode:
     with locked(layout):
         registry = registry_of(layout)
         if args.dry_run:
-            print(wanted_file(registry, proxy), end="")
+            say(wanted_file(registry, proxy), end="")
             return ExitCode.OK
         made = begin(proxy)
         said = follow(registry, proxy)

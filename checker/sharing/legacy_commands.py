@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from checker.cli import ExitCode
-from checker.commands import registry_of, say
+from checker.commands import registry_of
 from checker.config import ConfigError, Layout, load_config
 from checker.control import Control
 from checker.edits import rekeyed
@@ -22,6 +22,7 @@ from checker.keyfiles import add_key_options, key_files, wish_of
 from checker.model import CheckerError, Node, parse_name
 from checker.node_changes import narrate
 from checker.nodefile import node_toml
+from checker.output import say
 from checker.registrar import tell
 from checker.registry import Registry, change, gate_command, locked, node_path, read_registry, write_atomically, write_keys
 from checker.sharing.adoption import to_be_adopted
@@ -186,7 +187,7 @@ def report_import(args: argparse.Namespace, found: Import) -> None:
             for path, node in found.nodes
         ]
         remarks = {"notes": [said_json(one) for one in found.notes], "problems": [said_json(one) for one in found.problems]}
-        print(json.dumps({"schema": 1, "dry_run": args.dry_run, "nodes": nodes, **remarks}, indent=2))
+        say(json.dumps({"schema": 1, "dry_run": args.dry_run, "nodes": nodes, **remarks}, indent=2))
         return
     for _, node in found.nodes:
         for forward in node.forwards:
@@ -215,7 +216,7 @@ def cmd_adopt(args: argparse.Namespace, layout: Layout) -> ExitCode:
     if args.json:
         from checker.node_commands import node_json
 
-        print(json.dumps({"schema": 1, "node": node_json(after, layout), "files": [str(path) for path in written]}, indent=2))
+        say(json.dumps({"schema": 1, "node": node_json(after, layout), "files": [str(path) for path in written]}, indent=2))
         return ExitCode.OK
     for forward in after.forwards:
         say(f"{name}: port {forward.port} -> {forward.target}, expecting {forward.expect}")

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from checker.cli import ExitCode
-from checker.commands import say
 from checker.config import SYSTEM, Layout
 from checker.control import Control
 from checker.model import parse_target
+from checker.output import say
 from checker.system.plan import CONFIG, DROP_IN, Refused, package, plan
 from checker.system.steps import Command, File, Folder, Found, GoLive, KeysInLine, Plan, Step
 
@@ -221,5 +221,5 @@ def cmd_doctor(args: argparse.Namespace, layout: Layout) -> ExitCode:
     from checker.system.examine import examine
 
     found = findings(examine(layout))
-    print(json.dumps({"schema": 1, **as_json(found)}, indent=2) if args.json else as_text(found))
+    say(json.dumps({"schema": 1, **as_json(found)}, indent=2) if args.json else as_text(found))
     return ExitCode.NOT_UP if any(finding.ok is False for finding in found) else ExitCode.OK

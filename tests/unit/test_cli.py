@@ -510,6 +510,29 @@ def test_a_file_that_the_system_refuses_is_named_and_no_bug(checker: Run, office
     assert err == f"{ERROR}{office.run / '_lock'}: can not be used (Is a directory); check its permissions, and the disk's free space\n"
 
 
+READING = [("status",), ("status", "--json"), ("log",), ("log", "--json"), ("node", "list"), ("node", "show", "office")]
+
+
+@pytest.mark.parametrize("words", [*READING, ("probe", "office")], ids=" ".join)
+def test_a_gateway_that_is_not_there_is_told_by_all_who_read(checker: Run, layout: Layout, words: tuple[str, ...]) -> None:
+    assert checker(*words) == (
+        ExitCode.USAGE, "", f"{ERROR}there is no directory {layout.home}, so there is no gateway to tell of; see --home and REVERSI_HOME\n"
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("words", [*READING, ("doctor",)], ids=" ".join)
+def test_an_output_that_takes_nothing_is_told_and_no_bug(office: Layout, words: tuple[str, ...]) -> None:
+    seen(office, events=[Event(at=NOW, kind=EventKind.HOLD, text="x" * 200) for _ in range(90)])
+    script = "import sys; from checker.cli import main; main(sys.argv[1:])"
+
+    with Path("/dev/full").open("wb") as full:
+        command = [sys.executable, "-c", script, "--home", str(office.home), *words]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=20)
+
+    assert done.stderr == f"{ERROR}standard output can not be written: No space left on device\n"
+    assert done.returncode == ExitCode.USAGE
+
+
 def test_each_error_has_its_exit_code(layout: Layout) -> None:
     assert exit_code_of(InvalidValue("x")) is ExitCode.USAGE
     assert exit_code_of(UnknownNode("x")) is ExitCode.USAGE
