@@ -38,7 +38,7 @@ from checker.rights import Rights
 from checker.sharing.shared_door import SharedDoor
 from checker.table import today
 from checker.watch import Held, Watcher
-from checker.wire import Asked, Check, Claim, Hold, Malformed, OldCheck, Reply, Request, Version, refusal
+from checker.wire import Asked, Beat, Check, Claim, Hold, Malformed, OldCheck, Reply, Request, Version, refusal
 
 log = logging.getLogger(__name__)
 REFUSALS = Limit(a_minute=20, saved_up=120)
@@ -113,7 +113,11 @@ class Gateway:
             case Version():
                 return Reply(answer=f"{wire.PROTOCOL} {__version__}")
             case Check(ports):
-                return await self.checked(node, ports, asked)
+                return self.with_foreign(await self.checked(node, ports, asked), node, ports)
+            case Beat():
+                await self.settle_all(node.forwards, actor=f"node {node.name}")
+                self.note_contact(node.forwards)
+                return Reply(answer=str(self.verdict(node)))
             case OldCheck(name, port, expected):
                 if name != node.name:
                     return self.refuse(asked, f"this key belongs to node {node.name}, not to {printable(name)}", wire.NOT_YOURS)
@@ -158,6 +162,17 @@ class Gateway:
         judgements = await self.settle_all(forwards, actor=f"node {node.name}")
         self.note_contact(forwards)
         return Reply(answer=str(max((judgement.tunnel.verdict for judgement in judgements), default=0)))
+
+    def with_foreign(self, reply: Reply, node: Node, ports: Sequence[int]) -> Reply:
+        """The reply, with a sentence where another program holds a port.
+
+        The original's words get none: its devices may read both outputs as one, and would take no number from it.
+        """
+        tunnels = [self.ledger.tunnel(forward) for forward in node.forwards if forward.port in (ports or (forward.port,))]
+        foreign = [f"{tunnel.port}: {tunnel.detail}" for tunnel in tunnels if tunnel.status is Status.FOREIGN]
+        if reply.complaint or not foreign:
+            return reply
+        return replace(reply, complaint=f"port {'; port '.join(foreign)}; the checker does not touch it: its admin must free the port")
 
     async def settle_all(self, forwards: Sequence[Forward], *, actor: str) -> list[Judgement]:
         """Each forward probed until it is clear, side by side."""

@@ -44,7 +44,7 @@ while read -r _; do
     pace
     true >"$beat"
     if ! known_verdict; then
-        verdict=$(SSH_ORIGINAL_COMMAND=check "$@")
+        verdict=$(SSH_ORIGINAL_COMMAND=beat "$@")
         is_count "$verdict" || verdict=0
     fi
     printf '%s\n' "$verdict" || exit

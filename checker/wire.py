@@ -30,6 +30,11 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
+class Beat:
+    """`beat`: what a connection that holds is to hear, each forward probed now. The beat loop says it, where no daemon sweeps."""
+
+
+@dataclass(frozen=True, slots=True)
 class OldCheck:
     """`NODE PORT [EXPECTED...]`, the original's words."""
 
@@ -59,7 +64,7 @@ class Version:
     """`version`."""
 
 
-Request = Check | OldCheck | Claim | Hold | Version
+Request = Check | Beat | OldCheck | Claim | Hold | Version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +116,8 @@ def parse_request(command: str) -> Request:
     match words:
         case ["check", *ports]:
             return Check(tuple(port_in(word) for word in ports))
+        case ["beat"]:
+            return Beat()
         case ["claim", *rest]:
             return Claim(instance_in("claim", rest))
         case ["hold", *rest]:
@@ -127,6 +134,8 @@ def render_request(request: Request) -> str:
     match request:
         case Check(ports):
             return " ".join(["check", *map(str, ports)])
+        case Beat():
+            return "beat"
         case OldCheck(node, port, expected):
             return " ".join([node, str(port), *expected.split()])
         case Claim(instance):

@@ -141,7 +141,7 @@ def test_without_a_fresh_sweep_a_real_check_runs(shell: tuple[str, ...], home: H
         answers = [beat(loop), beat(loop)]
 
     assert answers == [b"42\n", b"42\n"]
-    assert home.asked.read_text() == "check\ncheck\n"
+    assert home.asked.read_text() == "beat\nbeat\n"
 
 
 @pytest.mark.parametrize("shell", SHELLS)

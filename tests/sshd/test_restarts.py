@@ -17,6 +17,7 @@ from tests.sshd.conftest import MODES
 from tests.sshd.harness import Gateway, gateway_at
 from tests.sshd.ports import accepts
 from tests.sshd.seen import is_gone
+from tests.sshd.services import LISTENER
 from tests.sshd.waiting import until
 
 pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
@@ -83,6 +84,20 @@ def test_without_a_daemon_checks_claims_and_beats_are_answered(apart: Gateway) -
     assert device.ask("nonsense").returncode == 64
     assert connection.beat() == 0
     assert not is_gone(session)
+
+
+def test_without_a_daemon_a_beat_leaves_out_the_port_that_another_program_holds_too(apart: Gateway) -> None:
+    device = apart.add("127.0.0.1:9,banner:SSH-2.0", apart.service().target)
+    apart.python_as(apart.mode.tunnel, LISTENER, "127.0.0.1", str(device.ports[0]), "")
+    until(lambda: accepts(device.ports[0]), "it listens")
+    connection = apart.connect(device)
+    until(lambda: apart.probe(device, 1) == "up", "its other forward works")
+
+    apart.kill_daemon()
+    (apart.layout.run / "_sweep").unlink()
+
+    assert device.verdict("check") == 60
+    assert connection.beat() == 0, "leaving would cost the forward that works, and free nothing"
 
 
 def test_without_a_daemon_a_hung_tunnel_is_killed_by_the_nodes_own_check(apart: Gateway) -> None:

@@ -11,6 +11,7 @@ from checker.wire import (
     MAX_REQUEST,
     OK,
     Asked,
+    Beat,
     Check,
     Claim,
     Hold,
@@ -68,6 +69,7 @@ def test_any_text_is_a_request_or_malformed(text: str) -> None:
     [
         pytest.param("check", Check(), id="all ports"),
         pytest.param("check 20010 20011", Check((20010, 20011)), id="some ports"),
+        pytest.param("beat", Beat(), id="as a connection that holds"),
         pytest.param("  check   20010 ", Check((20010,)), id="spaces"),
         pytest.param("office 20010", OldCheck("office", 20010), id="the original's two words"),
         pytest.param("office 20010 SSH-2.0 dropbear", OldCheck("office", 20010, "SSH-2.0 dropbear"), id="the original's expected text"),
