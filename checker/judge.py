@@ -228,7 +228,7 @@ def judge(seen: Observation, before: Tunnel, flaps: Flaps, policy: Policy, now: 
         before,
         status=status,
         detail=detail_of(status, seen, strikes, policy),
-        latency_ms=seen.latency_ms if status is Status.UP else None,
+        latency_ms=seen.latency_ms if status is Status.UP and isinstance(seen.reply, Answer) else None,  # of silence there is none
         session=seen.session,
         peer=before.peer if seen.session == before.session else None,
         bytes_total=before.bytes_total if seen.session == before.session else None,

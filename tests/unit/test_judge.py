@@ -407,3 +407,7 @@ def test_what_a_connection_carried_is_none_of_the_next_ones() -> None:
 
     assert judged(seen(GOOD), before).tunnel.bytes_total == 1000
     assert judged(seen(GOOD, session=OTHER), before).tunnel.bytes_total is None
+
+
+def test_what_only_stays_open_has_no_latency() -> None:
+    assert judge(seen(StayedOpen()), Tunnel(node=OFFICE, port=PORT), Flaps(), POLICY, NOW).tunnel.latency_ms is None
