@@ -13,7 +13,7 @@ from checker import __version__, wire
 from checker.beats import beat_file
 from checker.config import Config, Layout
 from checker.control import Aim, Outcome, Verb
-from checker.judge import LIVES, CannotKill, Judgement, Kill, Recheck
+from checker.judge import LIVES, CannotKill, Judgement, Kill, Owner, Recheck
 from checker.keys import NEW
 from checker.kill import Freed, Spared
 from checker.ledger import Ledger
@@ -290,7 +290,7 @@ class Gateway:
         known = node.forwards if node else self.ledger.sightings.forwards
         forward = next((f for f in known if (f.node, f.port) == (aim.node, aim.port)), None)
         if forward is None:
-            return outcome(aim, done=False, sentence=f"{aim.node} has no port {aim.port}")
+            return outcome(aim, done=False, sentence=await asyncio.to_thread(why_unknown, self.layout, aim, node))
         match verb:
             case Verb.PROBE:
                 judgement = await self.settle(forward, actor=operator)
@@ -306,7 +306,7 @@ class Gateway:
         async with self.watcher.turns[forward.port].lock:
             held = await self.watcher.holdings.held(forward, newer_than=time.monotonic())
             if held.session is None:
-                return outcome(aim, done=False, sentence=why_no_holder(forward, held))
+                return await self.ended_before(forward, aim, held, operator)
             if is_another(aim, held):
                 return outcome(aim, done=False, sentence=f"port {aim.port} is held by another process now ({held.session.pid}): left alone")
             ending = await self.watcher.end(forward, held.session, held.inodes, actor=operator, why=f"asked for by {operator}")
@@ -315,6 +315,14 @@ class Gateway:
                 return outcome(aim, done=True, sentence=f"killed process {held.session.pid}, port {aim.port} is free")
             case Spared(reason):
                 return outcome(aim, done=False, sentence=reason)
+
+    async def ended_before(self, forward: Forward, aim: Aim, held: Held, operator: str) -> Outcome:
+        """There is nothing to kill, or all is done: the session that had the port was killed for another of its forwards."""
+        session = aim.session or self.ledger.tunnel(forward).session
+        if session is None or session not in self.watcher.ended or held.owner is not Owner.NOBODY:
+            return outcome(aim, done=False, sentence=why_no_holder(forward, held))
+        await self.watcher.end(forward, session, held.inodes, actor=operator, why=f"asked for by {operator}")
+        return outcome(aim, done=True, sentence=f"process {session.pid} was killed for another of its forwards, port {aim.port} is free")
 
     async def reset(self, forward: Forward, aim: Aim, operator: str) -> Outcome:
         """Kill and a clean slate: no strikes, no flaps, and the node is told to come back at once."""
@@ -347,6 +355,13 @@ def peer_address(peer: str) -> str:
     """`ADDRESS PORT` of SSH_CONNECTION as ADDRESS:PORT, safe to show; empty where it is not known."""
     address, _, port = printable(peer).partition(" ")
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}" if address else ""
+
+
+def why_unknown(layout: Layout, aim: Aim, node: Node | None) -> str:
+    """Why the registry names no such forward, as a clause."""
+    if node is None and not layout.nodes.is_dir():
+        return f"the registry can not be read: there is no directory {layout.nodes}"
+    return f"{aim.node} has no port {aim.port}"
 
 
 def is_another(aim: Aim, held: Held) -> bool:

@@ -57,31 +57,53 @@ async def end_session(session: ProcessId, port: Port, uid: int, inodes: frozense
     except OSError as error:
         return Spared(f"process {session.pid} can not be opened: {error.strerror}")
     try:
-        why_not = await asyncio.to_thread(objection, session, uid, inodes)
-        if why_not is not None:
-            return Spared(why_not)
-        try:
-            if not await signalled(handle, signal.SIGTERM, TERM_WITHIN_S):
-                await signalled(handle, signal.SIGKILL, KILL_WITHIN_S)
-        except PermissionError:
-            return Spared(f"no permission to end process {session.pid}: run the daemon as root, or as the tunnel user")
+        spared = None if await is_ending(handle, session) else await ended(handle, session, uid, inodes)
+        if spared is not None:
+            return spared
     finally:
         os.close(handle)
     free = await until(lambda: not inodes & {listener.inode for listener in read_listeners().get(port, ())}, FREE_WITHIN_S)
     return Freed() if free else Spared(f"process {session.pid} ended, and port {port} is still taken")
 
 
+async def is_ending(handle: int, session: ProcessId) -> bool:
+    """Whether that very process ended, or does so by itself: it is a zombie, or has no command line any more."""
+    process = await asyncio.to_thread(read_process, session.pid)
+    if process is not None and (process.id != session or process.title):
+        return False
+    return await ends(handle, TERM_WITHIN_S)
+
+
+async def ended(handle: int, session: ProcessId, uid: int, inodes: frozenset[int]) -> Spared | None:
+    """End it; why it was not, None where it was."""
+    why_not = await asyncio.to_thread(objection, session, uid, inodes)
+    if why_not is not None:
+        return Spared(why_not)
+    try:
+        if not await signalled(handle, signal.SIGTERM, TERM_WITHIN_S):
+            await signalled(handle, signal.SIGKILL, KILL_WITHIN_S)
+    except PermissionError:
+        return Spared(f"no permission to end process {session.pid}: run the daemon as root, or as the tunnel user")
+    return None
+
+
 async def signalled(handle: int, number: signal.Signals, within_s: float) -> bool:
     """Send the signal; whether the process ended in time. Raises PermissionError."""
-    loop = asyncio.get_running_loop()
-    ended = asyncio.Event()
-    loop.add_reader(handle, ended.set)
     try:
         signal.pidfd_send_signal(handle, number)
-        async with asyncio.timeout(within_s):
-            await ended.wait()
     except ProcessLookupError:
         return True
+    return await ends(handle, within_s)
+
+
+async def ends(handle: int, within_s: float) -> bool:
+    """Whether the process ended in time."""
+    loop = asyncio.get_running_loop()
+    over = asyncio.Event()
+    loop.add_reader(handle, over.set)
+    try:
+        async with asyncio.timeout(within_s):
+            await over.wait()
     except TimeoutError:
         return False
     finally:

@@ -86,6 +86,24 @@ def test_without_a_daemon_checks_claims_and_beats_are_answered(apart: Gateway) -
     assert not is_gone(session)
 
 
+def test_without_a_daemon_all_forwards_of_one_session_are_killed_with_it(apart: Gateway) -> None:
+    device = apart.add(apart.service().target, apart.service().target)
+    apart.connect(device)
+    session = apart.await_up(device)
+    apart.await_up(device, 1)
+
+    apart.kill_daemon()
+    killed = apart.run("kill", device.node)
+
+    first, second = device.ports
+    assert killed.stdout.splitlines() == [
+        f"{device.node}:{first}: killed process {session.pid}, port {first} is free",
+        f"{device.node}:{second}: process {session.pid} was killed for another of its forwards, port {second} is free",
+    ]
+    assert killed.returncode == 0
+    assert [apart.tunnel(device, number).status for number in (0, 1)] == [Status.DOWN] * 2
+
+
 def test_without_a_daemon_a_beat_leaves_out_the_port_that_another_program_holds_too(apart: Gateway) -> None:
     device = apart.add("127.0.0.1:9,banner:SSH-2.0", apart.service().target)
     apart.python_as(apart.mode.tunnel, LISTENER, "127.0.0.1", str(device.ports[0]), "")

@@ -22,7 +22,7 @@ from checker import __version__
 from checker.cli import ExitCode, build_parser, exit_code_of, run
 from checker.commands import act_code, aims_for, followed
 from checker.config import Layout, home_layout
-from checker.control import DaemonAbsent, Outcome, Verb
+from checker.control import Aim, Control, DaemonAbsent, Outcome, Verb
 from checker.keys import GateCommand
 from checker.model import CheckerError, Event, EventKind, InvalidValue, NodeName, Port, ProcessId, Registration, Status, Tunnel
 from checker.registry import UnknownNode, add, locked, read_registry
@@ -377,6 +377,14 @@ def test_an_act_without_a_daemon_is_done_by_the_command_itself(checker: Run, own
     document = json.loads(out)
     assert list(document) == ["schema", "verb", "outcomes"]
     assert document["outcomes"] == [{"node": "office", "port": own, "done": False, "sentence": f"nobody listens on port {own}"}]
+
+
+def test_an_act_while_the_registry_is_away_says_so(layout: Layout) -> None:
+    aims = [Aim(node=OFFICE, port=PORT)]
+
+    outcomes = Control(layout=layout).act(Verb.RESET, aims)
+
+    assert [one.sentence for one in outcomes] == [f"the registry can not be read: there is no directory {layout.nodes}"]
 
 
 def test_a_probe_without_a_daemon_tells_the_status_and_writes_it_down(checker: Run, own: Port) -> None:

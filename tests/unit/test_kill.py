@@ -89,6 +89,15 @@ async def test_a_process_that_is_gone_is_told() -> None:
     assert ending == Spared(f"process {child.pid} has ended already")
 
 
+async def test_a_process_that_ended_and_waits_for_its_parent_is_over() -> None:
+    with started(["sleep", "60"]) as child:
+        seen = identity(child.pid)
+        child.kill()
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # noqa: ASYNC222 - it was killed: there is no wait
+
+        assert await end_session(seen, PORT, os.geteuid(), frozenset({1})) == Freed()
+
+
 async def test_what_is_no_process_number_is_told() -> None:
     ending = await end_session(ProcessId(pid=-1, start_ticks=0), PORT, os.geteuid(), frozenset())
 
