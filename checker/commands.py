@@ -17,8 +17,9 @@ from checker.control import Aim, Control, Outcome, Verb, outcome_json
 from checker.model import Event, Forward, InvalidValue, NodeName, Status, Tunnel, is_stale, joined, parse_port, tunnel_json
 from checker.output import NotPrinted, say
 from checker.registry import Registry, read_registry
+from checker.sharing.unregistered import Seen as Stranger
 from checker.sharing.unregistered import aims_at, unregistered_json, unregistered_seen
-from checker.store import StateFile, StateMissing, Sweep, event_row, open_reader
+from checker.store import StateError, StateFile, StateMissing, Sweep, event_row, open_reader
 from checker.table import age, aligned, clock, today
 
 if TYPE_CHECKING:
@@ -182,7 +183,7 @@ def aims_for(registry: Registry, word: str) -> list[Aim]:
 def cmd_act(args: argparse.Namespace, layout: Layout) -> ExitCode:
     verb: Verb = args.verb
     registry = registry_there(layout)
-    strangers = unregistered_seen(layout, registry)
+    strangers = strangers_for_acts(layout, registry)
     aims = [aim for word in args.target for aim in aims_at(strangers, word) or aims_for(registry, word)]
     if verb is not Verb.PROBE and (args.dry_run or not confirmed(args, verb, aims)):
         outcomes = [Outcome(node=aim.node, port=aim.port, done=False, sentence=f"would {verb}") for aim in aims]
@@ -191,6 +192,15 @@ def cmd_act(args: argparse.Namespace, layout: Layout) -> ExitCode:
     done = Control(layout=layout).act(verb, aims)
     tell_outcomes(args, verb, done)
     return act_code(verb, done)
+
+
+def strangers_for_acts(layout: Layout, registry: Registry) -> tuple[Stranger, ...]:
+    """The unregistered devices; a state file that can not be read keeps nobody from acting on what is registered."""
+    try:
+        return unregistered_seen(layout, registry)
+    except StateError as error:
+        print(f"reversi-checker: warning: {error}", file=sys.stderr)
+        return ()
 
 
 def tell_outcomes(args: argparse.Namespace, verb: Verb, outcomes: Sequence[Outcome]) -> None:

@@ -16,6 +16,7 @@ from checker.config import Config, Layout
 from checker.door import listen
 from checker.following import follow_registry, key_sign, renew_copy
 from checker.gateway import Gateway
+from checker.home import make_run_again
 from checker.judge import CannotKill, Kill
 from checker.ledger import Ledger
 from checker.logins import Logins
@@ -47,11 +48,12 @@ BACKLOG = 1024
 class Daemon:
     """The life of one gateway, from its first word to its last."""
 
-    def __init__(self, layout: Layout, config: Config, store: StateFile, registry: Registry) -> None:
+    def __init__(self, layout: Layout, config: Config, store: StateFile | None, registry: Registry) -> None:
         self.layout = layout
         self.config = config
         self.ledger = Ledger(layout, store)
-        self.ledger.load(store)
+        if store is not None:
+            self.ledger.load(store)
         self.gateway = Gateway(layout, config, self.ledger, registry)
         self.schedule = Schedule(config.policy.probe_every_s)
         self.wake = asyncio.Event()
@@ -67,6 +69,8 @@ class Daemon:
         self.cache: Cache = {}
         self.beside: tuple[Callable[[], Coroutine[Any, Any, None]], ...] = ()
         """What else is to run while it serves."""
+        self.run_made_again: Callable[[], None] = lambda: None
+        """Called when somebody removed our directory, and it was made once more."""
         self.logins = Logins()
         self.logins_waiting: int | None = None
 
@@ -155,6 +159,10 @@ class Daemon:
         every_s = self.config.policy.probe_every_s
         if self.schedule.overdue_s(time.monotonic()) > every_s:
             return
+        if await asyncio.to_thread(make_run_again, self.layout):
+            self.verdicts.told.clear()
+            self.copied = None
+            self.run_made_again()
         tell("WATCHDOG=1")  # of a sweep that does not keep its time there is none: systemd starts us anew
         self.ledger.sweep = Sweep(pid=os.getpid(), swept_at=time.time(), every_s=every_s, logins_waiting=self.logins_waiting)
         await self.verdicts.mark_swept(every_s)

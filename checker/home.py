@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
+import pwd
 import resource
+import stat
+from collections.abc import Collection
 from pathlib import Path
 
-from checker.config import Layout
+from checker.config import Config, Layout
 from checker.model import CheckerError
-from checker.registry import make_readable_folder
+from checker.registry import make_readable_folder, node_files
+
+log = logging.getLogger(__name__)
 
 
 class DaemonRuns(CheckerError):
@@ -51,6 +57,45 @@ def prepare_folders(layout: Layout, tunnel_uid: int) -> None:
     except OSError as error:
         place = error.filename or layout.spool  # of a descriptor the system tells no name, and only the spool is held by one
         raise CheckerError(f"{place} can not be prepared ({error.strerror}); check its permissions") from error
+
+
+def make_run_again(layout: Layout) -> bool:
+    """The daemon's directory, with a new lock, where somebody removed it; whether it was."""
+    if layout.run.is_dir():
+        return False
+    try:
+        layout.run.mkdir()
+        layout.run.chmod(0o755)
+        lock_home(layout)
+    except (OSError, DaemonRuns):
+        return False  # who writes there tells
+    return True
+
+
+def may_read(found: os.stat_result, uid: int, groups: Collection[int]) -> bool:
+    """Whether this user may read the file, or list and pass the directory."""
+    needed = 0o5 if stat.S_ISDIR(found.st_mode) else 0o4
+    shift = 6 if found.st_uid == uid else 3 if found.st_gid in groups else 0
+    return uid == 0 or found.st_mode >> shift & needed == needed
+
+
+def open_to_tunnel_user(layout: Layout, config: Config) -> None:
+    """Let the tunnel user read what the gate needs where no daemon answers, as an admin's umask may not; told, as all that is changed."""
+    uid = config.tunnel_uid
+    groups = os.getgrouplist(config.tunnel_user, pwd.getpwuid(uid).pw_gid)
+    for path in (layout.config, layout.nodes, *node_files(layout.nodes)):
+        try:
+            found = path.stat()
+            if uid == os.geteuid() or may_read(found, uid, groups):
+                continue
+            path.chmod(stat.S_IMODE(found.st_mode) | (0o055 if path.is_dir() else 0o044))
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            why = f"{error.strerror}; without a daemon its nodes would get no answer; run: sudo chmod a+rX {path}"
+            log.warning("%s can not be made readable for the tunnel user %s: %s", path, config.tunnel_user, why)
+        else:
+            log.warning("%s was made readable for the tunnel user %s, who answers nodes where no daemon does", path, config.tunnel_user)
 
 
 def prepare_spool(spool: Path, tunnel_uid: int) -> None:

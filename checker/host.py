@@ -12,16 +12,17 @@ import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
-from checker.config import Config, Layout, load_config
+from checker.config import Config, ConfigError, Layout, load_config
 from checker.daemon import Daemon
 from checker.following import KeysLag, follow_registry
-from checker.home import lock_home, prepare_folders, raise_file_limit
+from checker.home import lock_home, open_to_tunnel_user, prepare_folders, raise_file_limit
+from checker.ledger import Ledger
 from checker.model import CheckerError, EventKind
 from checker.provision import listen_note
-from checker.registry import gate_command, make_folder, read_registry, write_atomically
+from checker.registry import gate_command, make_folder, read_registry, write_changed
 from checker.sshd import SshdFailed, make_host_key, port_to_be_had, start_sshd, stop_sshd
 from checker.sshd_lines import follow, private_log
-from checker.store import open_or_replace
+from checker.store import StateError, StateFile, StateUnavailable, is_without_room, open_or_replace, open_reader
 
 log = logging.getLogger(__name__)
 WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1", "*": "127.0.0.1"}  # noqa: S104 - names of them; `up` binds what it is told
@@ -59,6 +60,23 @@ def refuse_shell(user: str) -> None:
         raise CheckerError(f"the shell of {user} is {shell}, which runs no forced command; run: usermod --shell /bin/sh {user}")
 
 
+def opened(layout: Layout) -> tuple[StateFile | None, Path | None]:
+    """The state file, and where a damaged one lies now; none where its disk is full. Raises StateError."""
+    try:
+        return open_or_replace(layout.state, time.time())
+    except StateUnavailable:
+        if not is_without_room(layout.state):
+            raise
+        return None, None
+
+
+def begin_without_room(ledger: Ledger) -> None:
+    """A full disk costs no tunnel: what is known can still be read, and what is seen waits in memory."""
+    ledger.awaits_store = True
+    with contextlib.suppress(StateError), contextlib.closing(open_reader(ledger.layout.state)) as reader:
+        ledger.load(reader)
+
+
 @contextlib.asynccontextmanager
 async def prepared(layout: Layout) -> AsyncIterator[Daemon]:
     """A daemon on a locked, prepared home with its key file in order. Raises CheckerError."""
@@ -68,13 +86,16 @@ async def prepared(layout: Layout) -> AsyncIterator[Daemon]:
     lock = lock_home(layout)
     try:
         refuse_unreachable(layout, config)
+        open_to_tunnel_user(layout, config)
         try:
             follow_registry(layout)
         except KeysLag as lag:
             log.warning("%s", lag)
-        store, aside = await asyncio.to_thread(open_or_replace, layout.state, time.time())
+        store, aside = await asyncio.to_thread(opened, layout)
         registry = await asyncio.to_thread(read_registry, layout.nodes)
         daemon = Daemon(layout, config, store, registry)
+        if store is None:
+            await asyncio.to_thread(begin_without_room, daemon.ledger)
         if aside is not None:
             daemon.ledger.tell(EventKind.GATEWAY, f"the state file was damaged; it lies at {aside}, and a new one was begun")
         try:
@@ -94,6 +115,14 @@ async def serve(layout: Layout, say: Callable[[str], None]) -> None:
         await daemon.run(lambda: say(f"ready: the daemon serves {layout.socket}"))
 
 
+def note_address(layout: Layout, address: str) -> None:
+    """Leave it for `node add`, which can be told too: without room on the disk the gateway runs all the same."""
+    try:
+        write_changed(listen_note(layout), f"{address}\n".encode(), mode=0o644)
+    except ConfigError as error:
+        log.warning("%s", error)
+
+
 def address_unknown(listen: str, config: Config) -> bool:
     """Whether what `node add` would tell a node leads to this machine from here alone."""
     return listen in WILDCARDS and not config.gateway
@@ -110,7 +139,8 @@ async def up(layout: Layout, *, listen: str, port: int, say: Callable[[str], Non
         refuse_shell(daemon.config.tunnel_user)
         host = WILDCARDS.get(listen, listen)
         address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        write_atomically(listen_note(layout), f"{address}\n".encode(), mode=0o644)
+        note_address(layout, address)
+        daemon.run_made_again = functools.partial(note_address, layout, address)
         if address_unknown(listen, daemon.config):
             log.warning("nodes elsewhere must be told where this gateway is: set gateway in %s, or give node add --gateway", layout.config)
         with private_log(daemon.gateway) as said:

@@ -30,6 +30,8 @@ class Ledger:
     def __init__(self, layout: Layout, store: StateFile | None) -> None:
         self.layout = layout
         self.store = store
+        self.awaits_store = False
+        """There was no room for a state file; it is tried again, and what is to be written waits."""
         self.tunnels: dict[Place, Tunnel] = {}
         self.flaps: dict[NodeName, Flaps] = {}
         self.registrations: dict[ProcessId, Registration] = {}
@@ -172,7 +174,11 @@ class Ledger:
 
     async def flush_alone(self) -> None:
         batch, store = self.take(), self.store
-        if not batch or store is None:
+        if not batch:
+            return
+        if store is None:
+            if self.awaits_store:
+                self.give_back(batch)
             return
         try:
             await asyncio.to_thread(store.write, batch)
@@ -197,6 +203,8 @@ class Ledger:
         """Begin a new state file where ours was removed, or damaged so that others can not read it."""
         store = self.store
         if store is None:
+            if self.awaits_store:
+                await self.try_store_again()
             return
         try:
             await asyncio.to_thread(look_at, self.layout.state)
@@ -217,6 +225,16 @@ class Ledger:
                 self.complain(f"{trouble}; probing goes on, what is seen waits in memory")
             else:
                 self.begin_anew(aside)
+
+    async def try_store_again(self) -> None:
+        """Perhaps there is room by now."""
+        try:
+            self.store, aside = await asyncio.to_thread(open_or_replace, self.layout.state, time.time())
+        except (StateError, OSError) as trouble:
+            self.complain(f"{trouble}; probing goes on, what is seen waits in memory")
+        else:
+            self.awaits_store = False
+            self.begin_anew(aside)
 
     def begin_anew(self, aside: object) -> None:
         """All that is known is to be written again."""

@@ -235,6 +235,16 @@ def write_atomically(path: Path, content: bytes, *, mode: int) -> None:
         raise ConfigError(path, f"can not be written ({error.strerror}); check free space and permissions of {path.parent}") from error
 
 
+def write_changed(path: Path, content: bytes, *, mode: int) -> None:
+    """The same, where it says another thing: a full disk is no trouble for what stands there already. Raises ConfigError."""
+    try:
+        if path.read_bytes() == content:
+            return
+    except OSError:
+        pass  # whatever it is, writing tells
+    write_atomically(path, content, mode=mode)
+
+
 def sync_folder(path: Path) -> None:
     """That its entries outlive a loss of power. Raises OSError."""
     handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

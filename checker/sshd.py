@@ -19,7 +19,7 @@ from checker.config import ConfigError, Layout
 from checker.holders import sessions_below
 from checker.model import CheckerError
 from checker.provision import KeyType, make_key
-from checker.registry import make_folder, write_atomically
+from checker.registry import make_folder, write_changed
 from checker.system.lockdown import MAX_STARTUPS, REVERSE_ALONE, version_in
 from checker.system.shadow import is_locked
 
@@ -149,7 +149,7 @@ async def start_sshd(
     port_to_be_had(listen, port)
     config = layout.run / "_sshd_config"
     here = await asyncio.to_thread(differing, sshd, user)
-    write_atomically(config, sshd_config(layout, user=user, listen=listen, port=port, here=here).encode(), mode=0o600)
+    write_changed(config, sshd_config(layout, user=user, listen=listen, port=port, here=here).encode(), mode=0o600)
     if os.geteuid() == 0:
         PRIVILEGE_SEPARATION.mkdir(mode=0o755, exist_ok=True)  # noqa: ASYNC240 - one call, at start; only sshd's own service makes it
     follow = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []

@@ -40,6 +40,10 @@ UNREGISTERED_SINCE = 2
 """The version of the schema that has a table of them."""
 HOURS_SINCE = 3
 BUSY_MS = 5000
+NO_SHARED_MEMORY = frozenset({sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR_SHMSIZE})
+"""Errors of who may not, or for want of room can not, make it. Source: sqlite.org/rescode.html."""
+LEAST_ROOM = 1 << 18
+"""Bytes that a log and its index take to begin with, and some more."""
 
 TUNNELS_SINCE = "SELECT * FROM tunnel WHERE revision > :revision"
 UPSERT_TUNNEL = """
@@ -444,8 +448,8 @@ def open_store(path: Path) -> StateFile:
 def open_reader(path: Path) -> StateFile:
     """The state file for reading alone. Raises StateError, StateMissing.
 
-    Where the daemon is gone and the directory is not ours to write, SQLite can make no shared memory: nobody writes then, and the
-    file is read as it stands.
+    Where the daemon is gone and the directory is not ours to write, or has no room, SQLite can make no shared memory: nobody writes
+    then, and the file is read as it stands.
     """
     if not path.exists():
         raise StateMissing(path)
@@ -453,7 +457,7 @@ def open_reader(path: Path) -> StateFile:
         try:
             return StateFile(path, readable(path, "mode=ro"))
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
+            if not NO_SHARED_MEMORY.intersection((error.sqlite_errorcode, error.sqlite_errorcode & 0xFF)):
                 raise
             return StateFile(path, readable(path, "mode=ro&immutable=1"))
 
@@ -488,6 +492,12 @@ def open_or_replace(path: Path, now: float) -> tuple[StateFile, Path | None]:
     except OSError as error:
         raise StateUnavailable(path, f"it is damaged, and can not be moved aside: {error.strerror}") from error
     return open_store(path), aside
+
+
+def is_without_room(path: Path) -> bool:
+    """Whether the disk of this file is full, as far as SQLite is concerned."""
+    found = os.statvfs(path.parent)
+    return found.f_bavail * found.f_frsize < LEAST_ROOM
 
 
 def is_sound(store: StateFile) -> bool:

@@ -167,6 +167,23 @@ def test_the_daemon_survives_a_full_disk(tiny: Gateway) -> None:
     survive(tiny, full_tmpfs)
 
 
+def test_a_gateway_starts_on_a_full_disk_and_writes_down_what_it_saw_once_there_is_room(tiny: Gateway) -> None:
+    tiny.up()
+    device = tiny.add(tiny.service().target)
+    connected(tiny, device)
+    tiny.stop()
+
+    with full_tmpfs(tiny):
+        tiny.up()
+        connection = tiny.connect(device)
+        until(lambda: tiny.probe(device) == "up", "the node is back")
+        connection.freeze()
+        assert tiny.run("probe", device.node).returncode == 1
+        assert device.node in tiny.run("status").stdout, "as it was last written"
+
+    assert "killed sshd process" in tiny.await_event(EventKind.KILL, device).text
+
+
 def test_the_daemon_survives_that_no_file_can_be_written(own_gateway: Gateway) -> None:
     survive(own_gateway, no_file_may_grow)
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import shutil
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import time
@@ -36,14 +39,14 @@ from checker.control import (
 from checker.door import listen, operator_uids
 from checker.edits import renamed
 from checker.following import keys_lag
-from checker.home import DaemonRuns, lock_home, prepare_folders
+from checker.home import DaemonRuns, lock_home, may_read, open_to_tunnel_user, prepare_folders
 from checker.host import address_unknown, refuse_shell
 from checker.keys import GateCommand
 from checker.model import CheckerError, EventKind, NodeName, Port, Status
 from checker.registry import add, change, locked, read_registry
 from checker.registry_copy import copied_nodes
 from checker.store import open_reader
-from checker.verdicts import replace_text
+from checker.verdicts import clear_verdicts, replace_text
 from checker.wire import Asked, encode_asked
 from tests.strategies import OFFICE, PORT, SESSION, free_port, node, public_key
 
@@ -292,6 +295,68 @@ def test_a_registry_that_is_gone_is_not_an_empty_one(layout: Layout, daemon: sub
     Control(layout=layout).reload()
 
     assert send(layout, encode_asked(Asked(node="office", peer="", command="check"))) == b".\n0\n1\n\n"
+
+
+def test_a_run_directory_that_somebody_removed_is_made_again(layout: Layout, daemon: subprocess.Popen[str]) -> None:
+    wait_until((layout.run / OFFICE).exists)
+
+    shutil.rmtree(layout.run)
+
+    wait_until((layout.run / "_sweep").exists)
+    with pytest.raises(DaemonRuns):
+        lock_home(layout)
+    Control(layout=layout).act(Verb.PROBE, [Aim(node=OFFICE, port=PORT)])
+    wait_until(lambda: copied_nodes(layout) is not None)
+
+
+def test_verdicts_that_can_not_be_rewritten_are_removed(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, text: str) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with locked(layout):
+        add(layout, node(), COMMAND)
+    replace_text(layout.run / OFFICE, "7\n")
+    monkeypatch.setattr("checker.verdicts.replace_text", full)
+
+    clear_verdicts(layout.run, read_registry(layout.nodes))
+
+    assert not (layout.run / OFFICE).exists()
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o644])
+def test_what_the_gate_reads_is_readable_for_a_tunnel_user_who_is_another(layout: Layout, mode: int) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("another user's files take root")
+    with locked(layout):
+        add(layout, node(), COMMAND)
+    layout.config.write_text("")
+    for path in (layout.config, layout.nodes / "office.toml"):
+        path.chmod(mode)
+    layout.nodes.chmod(0o700)
+
+    open_to_tunnel_user(layout, Config(tunnel_user="nobody"))
+
+    modes = [stat.S_IMODE(path.stat().st_mode) for path in (layout.config, layout.nodes / "office.toml", layout.nodes)]
+    assert modes == [0o644, 0o644, 0o755]
+
+
+@pytest.mark.parametrize(
+    ("mode", "uid", "gid", "may"),
+    [
+        pytest.param(0o100600, 7, 70, True, id="owner"),
+        pytest.param(0o100640, 8, 70, True, id="group"),
+        pytest.param(0o100640, 8, 71, False, id="other"),
+        pytest.param(0o100604, 8, 71, True, id="all"),
+        pytest.param(0o100604, 8, 70, False, id="all but the group"),
+        pytest.param(0o040744, 8, 71, False, id="a directory that is listed and not passed"),
+        pytest.param(0o040755, 8, 71, True, id="a directory"),
+        pytest.param(0o100000, 0, 0, True, id="root"),
+    ],
+)
+def test_who_may_read(mode: int, uid: int, gid: int, *, may: bool) -> None:
+    found = os.stat_result((mode, 0, 0, 1, 7, 70, 0, 0, 0, 0))
+
+    assert may_read(found, uid, {gid}) is may
 
 
 def test_what_was_left_in_the_spool_is_taken_over(layout: Layout, daemon: subprocess.Popen[str]) -> None:
