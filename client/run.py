@@ -19,6 +19,8 @@ from client.status import StatusFile
 from client.targets import Targets
 
 log = logging.getLogger(__name__)
+LOOK_S = 2.0
+"""Between looks at the clocks: who wakes from sleep shall not wait for the next beat."""
 
 
 def moment() -> words.Moment:
@@ -80,12 +82,15 @@ class Runner:
         await asyncio.to_thread(self.status.update, view, time.time())
 
     async def next_event(self) -> words.Event:
-        """What the link or a signal says, or a Tick when the machine or the watchdog is due."""
-        wait_s = max(0.0, self.machine.due_s - time.monotonic())
+        """What the link or a signal says, or a Tick when the machine or the watchdog is due, or the clock jumped."""
+        due_s = self.machine.due_s
         if self.notifier.watchdog_s is not None:
-            wait_s = min(wait_s, self.notifier.watchdog_s)
-        try:
-            async with asyncio.timeout(wait_s):
-                return await self.events.get()
-        except TimeoutError:
-            return words.Tick()
+            due_s = min(due_s, time.monotonic() + self.notifier.watchdog_s)
+        while True:
+            left_s = max(0.0, due_s - time.monotonic())
+            try:
+                async with asyncio.timeout(min(left_s, LOOK_S)):
+                    return await self.events.get()
+            except TimeoutError:
+                if left_s <= LOOK_S or self.machine.clock.has_jumped(moment()):
+                    return words.Tick()

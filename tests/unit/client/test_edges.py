@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import subprocess
@@ -16,8 +17,9 @@ from client.config import Address
 from client.errors import GatewayUnreachable, NoConfig
 from client.login import login_options, printable, reason_of
 from client.notify import Notifier
+from client.run import Runner, moment
 from client.targets import Complaints
-from client.words import State, View
+from client.words import State, Tick, View
 from tests.unit.client import samples
 
 TARGET = Address(host="10.0.0.9", port=80)
@@ -175,3 +177,17 @@ def test_of_the_checker_only_the_wire_is_loaded() -> None:
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=20, check=True).stdout
 
     assert loaded.split() == ["checker.wire"]
+
+
+async def test_a_clock_that_jumps_is_seen_before_the_next_beat_is_due(monkeypatch: pytest.MonkeyPatch) -> None:
+    runner = Runner(samples.config())
+    now = moment()
+    runner.machine.handle(Tick(), now)
+    assert runner.machine.due_s > now.monotonic_s + 1.0
+
+    monkeypatch.setattr("client.run.LOOK_S", 0.01)
+    monkeypatch.setattr("client.run.moment", lambda: replace(moment(), wall_s=now.wall_s + 3600.0))
+    async with asyncio.timeout(1.0):
+        event = await runner.next_event()
+
+    assert event == Tick()
