@@ -9,6 +9,8 @@ import logging
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from checker.cli import ExitCode
@@ -252,7 +254,7 @@ def cmd_log(args: argparse.Namespace, layout: Layout) -> ExitCode:
             raise
         say(json.dumps({"schema": 1, "events": []}) if args.json else "", end="\n" if args.json else "")
         return ExitCode.OK
-    try:
+    with closing(state):
         events = state.events(limit=args.limit, node=NodeName(args.node) if args.node else None)
         if args.json and not args.follow:
             say(json.dumps({"schema": 1, "events": [event_json(event) for event in events]}, indent=2))
@@ -260,19 +262,44 @@ def cmd_log(args: argparse.Namespace, layout: Layout) -> ExitCode:
         for event in events if not args.follow else followed(state, events, args.node):
             say(json.dumps({"schema": 1, "event": event_json(event)}) if args.json else event_line(event))
         return ExitCode.OK
-    finally:
-        state.close()
 
 
 def followed(state: StateFile, events: Sequence[Event], node: str | None) -> Iterator[Event]:
-    """These events, and then each new one, for ever."""
-    after = 0
-    token = -1  # older than any: what came between the first reading and this is not missed
+    """These events, and then each new one, for ever; also those of a file that takes this one's place."""
+    inode = inode_of(state.path)
+    yield from events
+    after = max((event.id for event in events), default=0)
     while True:
-        for event in events:
-            after = max(after, event.id)
-            yield event
-        while state.changed_token() == token:
+        yield from until_replaced(state, inode, after, node)
+        inode, state, after = *reopened(state.path), 0
+
+
+def until_replaced(state: StateFile, inode: int | None, after: int, node: str | None) -> Iterator[Event]:
+    """Each new event, until another file is in the place of this one."""
+    token = -1  # older than any: what came before the first look is not missed
+    with closing(state):
+        while inode is not None and inode_of(state.path) == inode:
+            if state.changed_token() == token:
+                time.sleep(FOLLOW_EVERY_S)
+                continue
+            token = state.changed_token()
+            for event in state.events(after=after, limit=1000, node=NodeName(node) if node else None):
+                after = max(after, event.id)
+                yield event
+
+
+def inode_of(path: Path) -> int | None:
+    """Which file has that name now; None for none."""
+    try:
+        return path.stat().st_ino
+    except FileNotFoundError:
+        return None
+
+
+def reopened(path: Path) -> tuple[int | None, StateFile]:
+    """The state file, once the daemon has begun a new one, and which file that is."""
+    while True:
+        try:
+            return inode_of(path), open_reader(path)
+        except StateMissing:
             time.sleep(FOLLOW_EVERY_S)
-        token = state.changed_token()
-        events = state.events(after=after, limit=1000, node=NodeName(node) if node else None)

@@ -26,7 +26,7 @@ from checker.control import Aim, Control, DaemonAbsent, Outcome, Verb
 from checker.keys import GateCommand
 from checker.model import CheckerError, Event, EventKind, InvalidValue, NodeName, Port, ProcessId, Registration, Status, Tunnel
 from checker.registry import UnknownNode, add, locked, read_registry
-from checker.store import Batch, StateMissing, Sweep, open_store
+from checker.store import Batch, StateMissing, Sweep, open_reader, open_store
 from tests.programs import require
 from tests.strategies import NOW, OFFICE, PORT, free_port, node, public_key
 
@@ -343,6 +343,19 @@ def test_following_the_log_tells_what_comes(office: Layout) -> None:
             writer.wait(20)
 
     assert (found.text, found.kind) == (second.text, second.kind)
+
+
+def test_following_the_log_goes_on_in_a_file_that_takes_the_place_of_another(office: Layout) -> None:
+    seen(office, events=[Event(at=NOW, kind=EventKind.HOLD, text="first")] * 3)
+    reader = open_reader(office.state)
+    following = followed(reader, reader.events(), None)
+    assert [next(following).text for _ in range(3)] == ["first"] * 3
+
+    for path in office.state.parent.glob("state.db*"):
+        path.unlink()
+    seen(office, events=[Event(at=NOW, kind=EventKind.GATEWAY, text="anew")])
+
+    assert next(following).text == "anew"
 
 
 def test_a_word_names_a_nodes_forwards_or_one_of_them(office: Layout) -> None:
