@@ -76,7 +76,7 @@ def announce(line: str) -> None:
     try:
         say(line)
     except (NotPrinted, BrokenPipeError) as error:
-        log.warning("%s, and so it is not told that it is %s", error, line)
+        log.warning("%s; not said: %s", error, line)
 
 
 def cmd_up(args: argparse.Namespace, layout: Layout) -> ExitCode:
