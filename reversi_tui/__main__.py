@@ -7,17 +7,17 @@ import gc
 import os
 import sys
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Any
 
 from checker import __version__
 from checker.config import Layout, config_from, config_table, find_layout, refuse_missing
 from checker.model import CheckerError
-from checker.store import StateError
 from reversi_tui.chosen import config_json, config_text, for_scripts, layer_of_environment, layers_of_files
 from reversi_tui.columns import BY_ID
+from reversi_tui.ending import TOLD, ExitCode, told_of
 from reversi_tui.palette import THEMES
 from reversi_tui.preferences import Layer, Preferences, keymap, parse_columns, parse_sort, parse_theme
 
@@ -30,16 +30,6 @@ examples:
   reversi-tui --once --json --sort status        for scripts
   reversi-tui --show-config                      each setting, its value, and where it came from
 """
-
-
-class ExitCode(IntEnum):
-    """How it ended."""
-
-    OK = 0
-    NOT_UP = 1
-    USAGE = 2
-    STATE = 4
-    INTERRUPTED = 130
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="reversi-tui",
         description="Every tunnel of this gateway, live, with keys to kill, reset and probe.",
-        epilog=EXAMPLES,
+        epilog=f"{EXAMPLES}\n{TOLD}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -78,6 +68,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--once", action="store_true", help="print the table and leave; exit status 1 if anything shown is not up")
     made.add_argument("--json", action="store_true", help="as --once, one JSON document")
     made.add_argument("--show-config", action="store_true", help="print each setting, its value and where it came from; with --json too")
+    made.add_argument("--debug", action="store_true", help="of a bug in the console, the traceback too")
     made.add_argument("--no-remember", action="store_true", help="begin without the view of the last time, and keep none for the next")
     return made
 
@@ -108,9 +99,9 @@ def typed_settings(given: argparse.Namespace) -> dict[str, Any]:
     return {**values, **{name: value for name, value in plain.items() if value is not None}}
 
 
-def parse(argv: Sequence[str] | None) -> Args:
+def parse(argv: Sequence[str]) -> Args:
     """The command line. Raises BadPreference."""
-    given = parser().parse_args(words_of(sys.argv[1:] if argv is None else argv))
+    given = parser().parse_args(words_of(argv))
     return Args(
         home=given.home,
         read_only=given.read_only,
@@ -187,6 +178,8 @@ def run_console(args: Args, layout: Layout) -> int:
     )
     console = Console(setting)
     console.run(mouse=wants_mouse(os.environ) if preferences.mouse is None else preferences.mouse)
+    if console.failure:
+        raise console.failure
     return console.return_code or 0
 
 
@@ -197,23 +190,29 @@ class NoTerminal(CheckerError):
         super().__init__("the console needs a terminal; for scripts there are --once and --json")
 
 
+def run(argv: Sequence[str]) -> int:
+    """Raises whatever went wrong."""
+    args = parse(argv)
+    layout = find_layout(args.home, os.environ)
+    if args.show_config:
+        return show_config(args, layout)
+    return run_once(args, layout) if args.once else run_console(args, layout)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run it, and say in a sentence what could not be done."""
+    words = sys.argv[1:] if argv is None else argv
     try:
-        args = parse(argv)
-        layout = find_layout(args.home, os.environ)
-        if args.show_config:
-            return show_config(args, layout)
-        return run_once(args, layout) if args.once else run_console(args, layout)
-    except StateError as error:
-        code, sentence = ExitCode.STATE, str(error)
-    except CheckerError as error:
-        code, sentence = ExitCode.USAGE, str(error)
+        return run(words)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.OK
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - the root: whatever it is becomes a sentence and an exit status
+        if "--debug" in words:
+            traceback.print_exc()
+        code, sentence = told_of(error)
     print(f"reversi-tui: error: {sentence}", file=sys.stderr)
     return code
 

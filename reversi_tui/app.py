@@ -14,9 +14,10 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.scrollbar import ScrollBar, ScrollBarRender
-from textual.worker import Worker
+from textual.worker import Worker, WorkerFailed
 
 from reversi_tui.actions import Action, key_name
+from reversi_tui.keyboard import Driver
 from reversi_tui.messages import Reported
 from reversi_tui.screens.confirm import Confirm
 from reversi_tui.screens.main import Main
@@ -42,7 +43,8 @@ class Console(App[None]):
 
     def __init__(self, setting: Setting) -> None:
         colourless = bool(os.environ.get("NO_COLOR"))
-        super().__init__(ansi_color=colourless or None)  # Textual looks once, before there is a theme, how to take colours away
+        # Textual looks once, before there is a theme, how to take colours away
+        super().__init__(driver_class=Driver, ansi_color=colourless or None)
         for theme in THEMES:
             self.register_theme(theme)
         self.animation_level = "none"
@@ -56,6 +58,8 @@ class Console(App[None]):
         self.main = Main(setting, self.source, self.looks)
         self.turns = Turns(self, super().on_event, Confirm)
         self.warned_of: set[Worker[object]] = set()
+        self.failure: BaseException | None = None
+        """What nobody caught; it has ended the console, and is for whoever started that to tell."""
         self.set_keymap(dict(setting.preferences.keys))
         self.dress()
 
@@ -64,6 +68,14 @@ class Console(App[None]):
             self.turns.take(event)
         else:
             await super().on_event(event)
+
+    def _handle_exception(self, error: Exception) -> None:
+        self.failure = self.failure or (error.error if isinstance(error, WorkerFailed) else error)
+        super()._handle_exception(error)
+
+    def _print_error_renderables(self) -> None:
+        """Textual would print a page of its own, with what stands in each variable."""
+        self._exit_renderables.clear()
 
     def get_default_screen(self) -> Main:
         return self.main

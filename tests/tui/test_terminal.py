@@ -13,8 +13,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from reversi_tui.ending import ExitCode
 from reversi_tui.terminal import HUNG_UP, PoorTerminal, colour_system, prepare
-from tests.tui.pty_console import WITHIN_S, Terminal, terminal
+from tests.tui.emulator import ON_AT_FIRST, modes
+from tests.tui.pty_console import RUN, WITHIN_S, Terminal, on_terminal, terminal
 from tests.tui.states import demo_home
 
 ENDED_BY_HAND_S = 1.0
@@ -231,3 +233,42 @@ def test_a_console_whose_starter_is_gone_ends_too() -> None:
 
     assert output == b""
     assert time.monotonic() - begun < 15, "the pipe stayed open: the orphan lived on"
+
+
+@pytest.mark.parametrize(
+    ("broken", "words"),
+    [
+        pytest.param("from reversi_tui.screens.main import Main; Main.action_pause = lambda _: 1 / 0", (), id="a key"),
+        pytest.param("from reversi_tui.screens.main import Main; Main.action_pause = lambda _: 1 / 0", ("--debug",), id="a key, --debug"),
+        pytest.param("from reversi_tui.source import Source; Source.run = lambda self, report: 1 / 0", (), id="the reader"),
+        pytest.param("from reversi_tui.keyboard import Driver; Driver.run_input_thread = lambda self: 1 / 0", (), id="the keyboard"),
+        pytest.param("from reversi_tui.app import Console; Console.get_default_screen = lambda self: 1 / 0", (), id="the first moment"),
+    ],
+)
+def test_a_bug_is_a_sentence_and_an_exit_status_of_its_own_and_leaves_the_terminal_as_it_was(
+    tmp_path: Path, broken: str, words: tuple[str, ...]
+) -> None:
+    demo_home(tmp_path)
+    program = [sys.executable, "-c", f"{broken}\n{RUN}", "--home", str(tmp_path), "--no-remember", *words]
+
+    with on_terminal(program) as console:
+        console.press(b"z")
+        status = console.ended()
+        console.take(0.2)
+
+    left = console.written.rpartition(b"\x1b[?1049l")[2].decode()
+    assert status == ExitCode.BUG
+    assert "reversi-tui: error: a bug in reversi: ZeroDivisionError" in left
+    assert ("Traceback" in left) is bool(words)
+    assert modes(console.written) == ON_AT_FIRST
+
+
+def test_a_key_of_another_character_set_harms_nothing(tmp_path: Path) -> None:
+    demo_home(tmp_path)
+
+    with terminal(tmp_path, "--no-remember") as console:
+        console.until(b"garage")
+        console.press(b"\xe9/")
+        console.until(b"earlier ones")
+        console.press(b"\x03")
+        assert console.ended() == 0

@@ -18,7 +18,8 @@ from checker.following import renew_copy
 from checker.model import Flaps, Hour, NodeName, Port, ProcessId, Registration, Status, Unregistered, parse_expect
 from checker.registry_copy import SETTLED_NS
 from checker.store import Batch
-from reversi_tui.__main__ import ExitCode, main, parse
+from reversi_tui.__main__ import main, parse
+from reversi_tui.ending import ExitCode
 from tests.tui.pty_console import Terminal
 from tests.tui.states import FORWARDS, SEEN, demo_home, forward, register, sweep, tunnel, write
 
@@ -412,3 +413,19 @@ def test_the_help_s_examples_hold(capsys: Captured) -> None:
         command, *argv = shlex.split(line.split("   ")[0])
         assert command == "reversi-tui"
         parse(argv)
+
+
+@pytest.mark.parametrize("argv", [["--once"], ["--json"], ["--once", "--debug"]])
+def test_a_bug_is_a_sentence_and_an_exit_status_of_its_own(
+    tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch, argv: list[str]
+) -> None:
+    demo_home(tmp_path)
+    monkeypatch.setattr("reversi_tui.once.print_once", lambda *_, **__: 1 // 0)
+
+    assert main(["--home", str(tmp_path), *argv]) == 70
+
+    told = capsys.readouterr().err
+    *before, sentence = told.splitlines()
+    assert sentence.startswith("reversi-tui: error: a bug in reversi: ZeroDivisionError")
+    assert sentence.endswith("run it again with --debug, and report what it prints")
+    assert before[:1] == (["Traceback (most recent call last):"] if "--debug" in argv else [])
