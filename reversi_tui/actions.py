@@ -52,6 +52,10 @@ ACTIONS = (
         tip="Filter the rows; enter keeps, escape clears",
     ),
     Action(
+        id="view.faults", key="f", call="faults", title="Faults", shown=True,
+        tip="Only what is not up, or all again",
+    ),
+    Action(
         id="app.help", key="question_mark", call="help", title="Help", shown=True,
         tip="This help",
     ),
@@ -74,10 +78,6 @@ ACTIONS = (
     Action(
         id="act.mark_all", key="a", call="mark_all", title="All", shown=True,
         tip="Mark all rows that are shown; again, or escape, takes all marks away",
-    ),
-    Action(
-        id="view.faults", key="f", call="faults", title="Faults", shown=True,
-        tip="Only what is not up, or all again",
     ),
     Action(
         id="view.sort", key="o", call="sort_by", title="Sort", shown=True,

@@ -89,7 +89,7 @@ def told(planned: Plan) -> str:
     """What it is meant for, in a word or two."""
     if len(planned.rows) == 1:
         return subject(planned.deed, planned.rows[0])
-    return f"{len(planned.rows)} {'tunnels' if planned.deed.verb else 'nodes'}"
+    return f"{len(planned.rows)} {'forwards' if planned.deed.verb else 'nodes'}"
 
 
 def title(planned: Plan) -> str:
@@ -97,7 +97,7 @@ def title(planned: Plan) -> str:
     deed = planned.deed.capitalize()
     if planned.deed.verb is None:
         return f"{deed} this node?" if len(planned.rows) == 1 else f"{deed} these {len(planned.rows)} nodes?"
-    return f"{deed} this tunnel?" if len(planned.rows) == 1 else f"{deed} these {len(planned.rows)} tunnels?"
+    return f"{deed} this forward?" if len(planned.rows) == 1 else f"{deed} these {len(planned.rows)} forwards?"
 
 
 def question(planned: Plan, moment: Moment, hidden: int = 0, beside: Sequence[Row] = ()) -> str:

@@ -1,4 +1,4 @@
-"""The two lines at the top: which gateway, how it does, how many tunnels of which status, and what is left out of the table."""
+"""The two lines at the top: which gateway, how it does, how many forwards of which status, and what is left out of the table."""
 
 from __future__ import annotations
 
@@ -22,9 +22,30 @@ MANY_LOGINS = 100
 """Half of what MaxStartups, as `init` and `up` set it, takes before sshd drops some."""
 
 
+MUST, ALARM, NAME, WELL = range(4)
+"""What a part of the first line is: the ones before stay where there is no room for all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of the first line."""
+
+    text: Text
+    kind: int
+
+
+def pressing(parts: Sequence[Part], width: int) -> list[Part]:
+    """Those that fit, in their order; the most pressing have the room first."""
+    kept: list[Part] = []
+    for part in sorted(parts, key=lambda part: part.kind):
+        if not kept or sum(each.text.cell_len for each in (*kept, part)) <= width:
+            kept.append(part)
+    return [part for part in parts if part in kept]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayLine:
-    """The gateway: its daemon, its sweep, logins that wait, its disk, and where it lies; the most important first."""
+    """The gateway: its daemon, its sweep, logins that wait, its disk, and where it lies."""
 
     layout: Layout
     health: Health
@@ -33,32 +54,32 @@ class GatewayLine:
     read_only: bool
 
     def fitted(self, width: int) -> Text:
-        """In few words where those do not fit, and without what does not fit even so."""
-        text = Text().join(self.parts(in_full=True))
+        """In few words where those do not fit, and without what does not fit even so: what is well goes before any alarm."""
+        text = Text().join(part.text for part in self.parts(in_full=True))
         if text.cell_len > width:
-            text = Text()
-            for part in self.parts(in_full=False):
-                if text.cell_len + part.cell_len <= width or not text:
-                    text.append_text(part)
+            text = Text().join(part.text for part in pressing(list(self.parts(in_full=False)), width))
         if text.cell_len + LEAST_PLACE <= width:
             place = printable(str(self.layout.home or self.layout.config.parent), 200)
             text.append(f"  {place}", style=self.looks.palette.dim)
         return text
 
-    def parts(self, *, in_full: bool) -> Iterator[Text]:
+    def parts(self, *, in_full: bool) -> Iterator[Part]:
         health, alarm = self.health, self.looks.palette.warning
-        yield Text("reversi", style="bold")
+        yield Part(Text("reversi", style="bold"), NAME)
         if self.read_only:
-            yield Text("  " if in_full else " ").append(" READ-ONLY ", style="reverse bold")
+            yield Part(Text("  " if in_full else " ").append(" READ-ONLY ", style="reverse bold"), MUST)
+        is_absent = health.daemon is Daemon.ABSENT
         daemon = Text("  daemon: " if in_full else "  daemon ")
-        daemon.append(health.daemon, style=alarm if health.daemon is Daemon.ABSENT else "")
-        yield daemon.append(f", {self.swept(in_full=in_full)}")
+        yield Part(daemon.append(health.daemon, style=alarm if is_absent else ""), ALARM if is_absent else WELL)
+        yield Part(Text(f", {self.swept(in_full=in_full)}"), WELL)
         if health.logins_waiting is not None:
-            style = alarm if health.logins_waiting >= MANY_LOGINS else ""
-            yield Text(f"  logins {'waiting: ' if in_full else ''}{health.logins_waiting:,}", style=style)
+            many = health.logins_waiting >= MANY_LOGINS
+            told = f"  logins {'waiting: ' if in_full else ''}{health.logins_waiting:,}"
+            yield Part(Text(told, style=alarm if many else ""), ALARM if many else WELL)
         if health.disk_free_bytes is not None:
-            style, free = alarm if health.disk_free_bytes < LITTLE_DISK_BYTES else "", bytes_text(health.disk_free_bytes)
-            yield Text(f"  disk: {free} free" if in_full else f"  disk {free}", style=style)
+            little, free = health.disk_free_bytes < LITTLE_DISK_BYTES, bytes_text(health.disk_free_bytes)
+            told = f"  disk: {free} free" if in_full else f"  disk {free}"
+            yield Part(Text(told, style=alarm if little else ""), ALARM if little else WELL)
 
     def swept(self, *, in_full: bool) -> str:
         if self.health.sweep is None:

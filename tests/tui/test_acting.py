@@ -58,7 +58,7 @@ async def test_marked_rows_are_all_killed_after_one_question_that_names_each(tmp
 
     async with running(app) as pilot:
         await pilot.press("space", "space", "down", "space", "k")
-        await shows(pilot, "Kill these 3 tunnels?")
+        await shows(pilot, "Kill these 3 forwards?")
         for words in ("attic 20010 sshd 4000 up 2h", "barn 20011 sshd 4001 hung 2h", "dock 20013 sshd 4003 refused 2h"):
             assert words in " ".join(text(app).split())
         await pilot.press("y")
@@ -127,7 +127,7 @@ async def test_more_than_a_few_must_be_counted(tmp_path: Path) -> None:
         await until(pilot, lambda: not yes.disabled)
         await pilot.press("enter", "enter")
         await until(pilot, lambda: len(acts.done) == len(FORWARDS))
-        await shows(pilot, f"{len(FORWARDS)} tunnels: reset done to all {len(FORWARDS)}")
+        await shows(pilot, f"{len(FORWARDS)} forwards: reset done to all {len(FORWARDS)}")
 
 
 async def test_the_count_asked_for_is_the_operators_choice(tmp_path: Path) -> None:
@@ -176,7 +176,7 @@ async def test_a_folded_row_stands_for_all_its_forwards(tmp_path: Path) -> None:
         await pilot.press("g")
         await shows(pilot, "+attic 2 ports")
         await pilot.press("r")
-        await shows(pilot, "Reset these 2 tunnels?")
+        await shows(pilot, "Reset these 2 forwards?")
         await pilot.press("y")
         await until(pilot, lambda: len(acts.done) == 2)
         await until(pilot, lambda: not app.main.pending)
@@ -390,10 +390,10 @@ async def test_the_question_names_what_ends_with_the_same_process(tmp_path: Path
 
     async with running(app, count=len(FORWARDS) + 1) as pilot:
         await pilot.press("down", "k")
-        await shows(pilot, "Kill this tunnel?")
+        await shows(pilot, "Kill this forward?")
         await shows(pilot, "Held by the same process, and ended with it: attic port 20010 (up).")
         await pilot.press("n", "space", "up", "up", "space", "k")
-        await shows(pilot, "Kill these 2 tunnels?")
+        await shows(pilot, "Kill these 2 forwards?")
         assert "ended with it" not in text(app)
 
 
@@ -405,7 +405,7 @@ async def test_however_many_are_asked_about_the_count_and_the_buttons_are_in_sig
 
     async with running(app, count=len(FORWARDS) + 60) as pilot:
         await pilot.press("a", "k")
-        await shows(pilot, "Kill these 64 tunnels?")
+        await shows(pilot, "Kill these 64 forwards?")
         await pilot.resize_terminal(*size)
         await until(pilot, lambda: app.size == size)
         await shows(pilot, "Type 64 to go on:")
@@ -423,7 +423,7 @@ async def test_a_click_on_yes_is_no_yes_and_one_on_cancel_cancels(tmp_path: Path
 
     async with running(app) as pilot:
         await pilot.press("k")
-        await shows(pilot, "Kill this tunnel?")
+        await shows(pilot, "Kill this forward?")
         await pilot.click("#yes")
         await until(pilot, lambda: app.focused is app.screen.query_one("#yes"))
         assert isinstance(app.screen, Confirm)

@@ -12,14 +12,18 @@ import pytest
 from textual.command import CommandList
 from textual.pilot import Pilot
 
+from checker.config import home_layout
 from checker.model import Event, EventKind, Hour, NodeName, Port, Registration, Status, Watched
 from checker.store import Batch
 from reversi_tui.app import Console
 from reversi_tui.preferences import Preferences
 from reversi_tui.remembered import Memory
+from reversi_tui.rows import Daemon, Health
 from reversi_tui.screens.columns import ColumnsChooser
 from reversi_tui.screens.detail import Detail
 from reversi_tui.screens.sorting import SortBy
+from reversi_tui.widgets.looks import Looks
+from reversi_tui.widgets.status import GatewayLine
 from tests.tui.screen import lines, shows, text, until
 from tests.tui.states import FORWARDS, NOW, SEEN, console, demo_home, forward, open_acts, register, sweep, tunnel, write
 
@@ -74,6 +78,23 @@ async def test_the_header_says_it_in_few_words_where_it_is_narrow(tmp_path: Path
     async with running(app, (width, 15)) as pilot:
         await until(pilot, lambda: lines(app)[0].startswith(first))
         assert "…" not in lines(app)[0]
+
+
+@pytest.mark.parametrize(
+    ("daemon", "logins", "disk", "width", "line"),
+    [
+        (Daemon.RUNNING, 7, 90e6, 60, "reversi  READ-ONLY   daemon running, swept <1m ago  disk 90M"),
+        (Daemon.ABSENT, 7, 90e6, 60, "reversi  READ-ONLY   daemon not running  logins 7  disk 90M"),
+        (Daemon.ABSENT, 150, 90e6, 60, " READ-ONLY   daemon not running  logins 150  disk 90M"),
+        (Daemon.ABSENT, 150, 90e6, 45, " READ-ONLY   daemon not running  logins 150"),
+        (Daemon.RUNNING, 150, 12e9, 50, "reversi  READ-ONLY   daemon running  logins 150"),
+    ],
+)
+def test_what_is_well_leaves_a_narrow_header_before_any_alarm(daemon: Daemon, logins: int, disk: int, width: int, line: str) -> None:
+    health = Health(daemon=daemon, sweep=replace(sweep(), swept_at=NOW), logins_waiting=logins, disk_free_bytes=int(disk))
+    gateway = GatewayLine(layout=home_layout(Path("/srv/gate")), health=health, now=NOW, looks=Looks("terminal"), read_only=True)
+
+    assert gateway.fitted(width).plain.strip() == line.strip()
 
 
 async def test_while_a_filter_is_typed_the_rows_that_it_shows_are_counted(tmp_path: Path) -> None:
@@ -205,7 +226,7 @@ async def test_paused_the_table_stands_still_and_says_so_and_a_kill_still_looks_
         await shows(pilot, "PAUSED for <1m: 1 changed row held back")
         assert "! hung" in text(app)
         await pilot.press("k")
-        await shows(pilot, "Kill this tunnel?")
+        await shows(pilot, "Kill this forward?")
         await pilot.press("y")
         await shows(pilot, "is now held by no known process: not done")
         await pilot.press("z")
@@ -352,7 +373,9 @@ async def test_no_key_at_the_bottom_is_cut_off(tmp_path: Path, width: int) -> No
     async with running(app, (width, 15)) as pilot:
         await shows(pilot, "k kill")
         assert "…" not in lines(app)[-1]
-        assert {"/ filter", "? help", "q quit"} <= {key.strip() for key in lines(app)[-1].split("  ")}
+        keys = {key.strip() for key in lines(app)[-1].split("  ")}
+        assert keys >= {"k kill", "r reset", "p probe", "/ filter", "f faults", "? help", "q quit"}
+        assert "enter detail" in keys or width < 80
 
 
 @pytest.mark.parametrize("key", ["question_mark", "enter", "k", "n", "o", "c", "t", "b", "slash", "j", "l", "L", "z", "colon"])

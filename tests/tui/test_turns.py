@@ -35,7 +35,7 @@ async def test_a_filter_typed_at_once_is_no_command(tmp_path: Path) -> None:
         await until(pilot, lambda: app.main.query_one(FilterBar).value == "krdy")
         assert app.screen is app.main
         at_once(app, "\x1b/barn\rk")
-        await shows(pilot, "Kill this tunnel?")
+        await shows(pilot, "Kill this forward?")
         assert app.main.view.filter_text == "barn"
         await shows(pilot, "node barn")
 

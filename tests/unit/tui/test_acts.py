@@ -114,7 +114,7 @@ def test_the_question_about_several_names_each_with_its_process_and_age() -> Non
     planned = Plan(deed=Deed.KILL, rows=(ATTIC, ROW))
     text = question(planned, MOMENT, hidden=1)
 
-    assert title(planned) == "Kill these 2 tunnels?"
+    assert title(planned) == "Kill these 2 forwards?"
     for words in ("attic  20010  sshd 4000  up 2h", "barn   20011  sshd 4001  hung 2h", "1 of them is marked, and not shown"):
         assert words in text
 

@@ -409,7 +409,7 @@ def test_the_help_s_examples_hold(capsys: Captured) -> None:
 
     text = capsys.readouterr().out
     assert left.value.code == 0
-    for line in text[text.index("examples:") :].splitlines()[1:]:
+    for line in text[text.index("examples:") :].partition("\n\n")[0].splitlines()[1:]:
         command, *argv = shlex.split(line.split("   ")[0])
         assert command == "reversi-tui"
         parse(argv)
