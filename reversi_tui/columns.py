@@ -62,7 +62,7 @@ COLUMNS = (
         text=cells.port_text, sort_value=lambda row: (row.seen.port,), number=lambda row, _: row.seen.port,
     ),
     Column(
-        id="target", title="target", least=13, most=21, importance=7,
+        id="target", title="target", least=13, most=21, importance=8,
         tip="Where it leads, seen from the node",
         text=lambda row, _: cells.target_text(row), sort_value=cells.target_value,
     ),
@@ -78,7 +78,7 @@ COLUMNS = (
         number=lambda row, moment: cells.age_s(row.seen.probed_at, moment),
     ),
     Column(
-        id="day", title=f"{HOURS} h", least=HOURS, most=HOURS, importance=9, ages=True, units=PERCENT,
+        id="day", title=f"{HOURS} h", least=HOURS, most=HOURS, importance=5, ages=True, units=PERCENT,
         tip="The last 24 hours, a cell each",
         text=lambda row, _: strip_text(row.known.hours), sort_value=lambda row: cells.known(overall(row.known.hours)),
         number=lambda row, _: cells.percentage(overall(row.known.hours)),
@@ -89,12 +89,12 @@ COLUMNS = (
         text=cells.answer_text, sort_value=lambda row: cells.worded(cells.counted(row.members) or row.seen.detail),
     ),
     Column(
-        id="latency", title="latency", least=8, most=8, importance=8, right=True, units=LATENCIES,
+        id="latency", title="latency", least=8, most=8, importance=9, right=True, units=LATENCIES,
         tip="How long the answer took",
         text=cells.latency_text, sort_value=lambda row: cells.known(row.seen.latency_ms), number=lambda row, _: row.seen.latency_ms,
     ),
     Column(
-        id="pid", title="sshd", least=7, most=7, importance=5, right=True,
+        id="pid", title="sshd", least=7, most=7, importance=6, right=True,
         tip="The sshd process that holds the port",
         text=cells.pid_text, sort_value=lambda row: cells.known(cells.pid_value(row)), number=lambda row, _: cells.pid_value(row),
     ),
@@ -104,7 +104,7 @@ COLUMNS = (
         text=lambda row, _: cells.safe(row.seen.peer), sort_value=lambda row: cells.worded(row.seen.peer),
     ),
     Column(
-        id="since", title="since", least=6, most=6, importance=6, right=True, ages=True, units=AGES,
+        id="since", title="since", least=6, most=6, importance=7, right=True, ages=True, units=AGES,
         tip="How long the status has been what it is",
         text=cells.since_text, sort_value=lambda row: cells.known(row.seen.since),
         number=lambda row, moment: cells.age_s(row.seen.since, moment),

@@ -19,7 +19,7 @@ from tests.tui.states import many, write
 ROWS = 2000
 ONE_ROW_BYTES = 1500
 ONE_WIDE_ROW_BYTES = 1000
-PAGE_BYTES = 4000
+PAGE_BYTES = 5000
 PAUSED_BYTES = 200
 WATCHED_S, QUIET_S = 2.0, 0.5
 """Nothing comes for so long."""
@@ -49,7 +49,7 @@ def console(layout: Layout, *args: str, size: tuple[int, int] = (80, 24), keys: 
     assert layout.home is not None
     with terminal(layout.home, "--no-remember", *args, size=size) as opened:
         opened.until(b"2,000 forwards")
-        opened.until(b"127.0.0.1:22")
+        opened.until("█".encode())
         opened.until(b"no answer")
         opened.settle(QUIET_S)
         for key in keys:
@@ -108,7 +108,7 @@ def test_sweeps_that_see_nothing_new_cost_nothing_and_one_changed_row_little(
             swept_meanwhile = sweeps() - begun
         opened.settle(QUIET_S)
         changed = cost(opened, layout, replace(seen[3], status=Status.HUNG))
-        assert (b"24 h" in opened.written) is (size == WIDE)
+        assert b"24 h" in opened.written
         assert b"! hung" in opened.written
         back = cost(opened, layout, seen[3])
         opened.press(b"q")

@@ -198,9 +198,9 @@ def test_a_wide_terminal_shows_every_usual_column() -> None:
     assert ids(200) == [column.id for column in DEFAULTS]
 
 
-def test_the_strip_comes_where_there_is_room() -> None:
-    assert "day" not in ids(100)
-    assert "day" in ids(110)
+def test_a_terminal_of_80_has_the_strip_and_room_for_names() -> None:
+    assert ids(78) == ["node", "port", "status", "probe", "day", "pid"]
+    assert fitted(78)[0].width == 15
 
 
 def test_wide_columns_come_before_the_answer_and_in_a_small_terminal_too() -> None:
