@@ -109,6 +109,49 @@ def test_a_hung_tunnel_is_found_and_killed_by_keys_and_comes_back(gateway: Gatew
         leave(terminal)
 
 
+def test_a_tunnel_that_came_anew_under_an_open_question_is_left_alone(gateway: Gateway, tmp_path: Path) -> None:
+    devices = [gateway.add(gateway.service().target) for _ in range(2)]
+    first, second = devices
+    connections = {device.node: gateway.connect(device) for device in devices}
+    sessions = {device.node: gateway.await_up(device) for device in devices}
+
+    def come_anew(device: Device) -> None:
+        """The node's connection ends, and its next one takes the port."""
+        connections[device.node].close()
+        connections[device.node] = gateway.connect(device)
+        sessions[device.node] = gateway.await_up(device, after=sessions[device.node])
+
+    def is_refused(lines: list[str], device: Device) -> bool:
+        """By the console, or by the daemon where the console does not know yet."""
+        told = " ".join(" ".join(lines).split())
+        return f"{device.node} port" in told and ("and is now held by" in told or "is held by another process now" in told)
+
+    with tmux(tmp_path, console_words(gateway.home), size=(100, 24)) as terminal:
+        terminal.until(lambda lines: all(shown_pid(lines, each, "up") for each in devices), "both rows")
+        terminal.press("/")
+        terminal.type(f"port:{first.ports[0]}")
+        terminal.press("Enter", "k")
+        terminal.shows("Kill this forward?", f"sshd {sessions[first.node].pid}")
+        come_anew(first)
+        terminal.press("y")
+        terminal.until(lambda lines: is_refused(lines, first), "it is left alone")
+        assert not is_gone(sessions[first.node])
+
+        terminal.press("Escape", "Escape")
+        terminal.until(lambda lines: all(shown_pid(lines, each, "up") == sessions[each.node].pid for each in devices), "both are up")
+        terminal.press("a", "l", "k")
+        terminal.shows(*(f"sshd {session.pid}" for session in sessions.values()))
+        come_anew(second)
+        terminal.press("y")
+        terminal.shows(f"{first.node} port {first.ports[0]}: kill done")
+        terminal.until(lambda lines: is_refused(lines, second), "the one that came anew is left alone")
+        assert is_gone(sessions[first.node])
+        assert not is_gone(sessions[second.node])
+        leave(terminal)
+
+    assert gateway.events(second, EventKind.KILL) == ()
+
+
 @contextmanager
 def node_with_a_shell(gateway: Gateway, folder: Path) -> Iterator[tuple[Device, BoxServer, dict[str, str]]]:
     """A node whose tunnel leads to an SSH server with shells; and what makes the operator's ssh know no more than a key."""
