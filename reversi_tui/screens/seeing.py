@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 from rich.text import Text
@@ -9,6 +10,7 @@ from textual import events
 
 from checker.model import printable
 from reversi_tui.actions import help_sections, moves
+from reversi_tui.filter import lowered
 from reversi_tui.messages import Dressed, Typed
 from reversi_tui.palette import THEMES
 from reversi_tui.preferences import MOST_FILTERS, Preferences
@@ -24,6 +26,9 @@ from reversi_tui.threads import detached
 from reversi_tui.view import FOLD
 from reversi_tui.widgets.bar import Bar, FilterBar
 from reversi_tui.widgets.line import Banner
+
+READ_AHEAD = 200
+"""Rows whose texts take about a millisecond."""
 
 
 class Seeing(Live):
@@ -55,6 +60,15 @@ class Seeing(Live):
     def action_filter(self) -> None:
         self.query_one(FilterBar).open(self.view.filter_text)
         self.renew()
+        self.run_worker(self.read_ahead(), group="filter", exclusive=True)
+
+    async def read_ahead(self) -> None:
+        """Make the texts of the rows before the first letter asks for them all; a few at a time, so that no key waits."""
+        rows, moment = tuple(self.view.rows.values()), self.moment()
+        for begin in range(0, len(rows), READ_AHEAD):
+            for row in rows[begin : begin + READ_AHEAD]:
+                lowered(row, moment)
+            await asyncio.sleep(0)
 
     def action_jump(self) -> None:
         self.jumped_from = self.table.cursor

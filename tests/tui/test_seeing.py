@@ -16,6 +16,7 @@ from checker.config import home_layout
 from checker.model import Event, EventKind, Hour, NodeName, Port, Registration, Status, Watched
 from checker.store import Batch
 from reversi_tui.app import Console
+from reversi_tui.filter import LOWERED
 from reversi_tui.preferences import Preferences
 from reversi_tui.remembered import Memory
 from reversi_tui.rows import Daemon, Health
@@ -78,6 +79,16 @@ async def test_the_header_says_it_in_few_words_where_it_is_narrow(tmp_path: Path
     async with running(app, (width, 15)) as pilot:
         await until(pilot, lambda: lines(app)[0].startswith(first))
         assert "…" not in lines(app)[0]
+
+
+async def test_the_texts_of_the_rows_are_made_while_the_first_letter_of_a_filter_is_not_typed_yet(tmp_path: Path) -> None:
+    app = console(demo_home(tmp_path))
+    LOWERED.clear()
+
+    async with running(app) as pilot:
+        assert not LOWERED
+        await pilot.press("slash")
+        await until(pilot, lambda: LOWERED.keys() == app.main.view.rows.keys())
 
 
 @pytest.mark.parametrize(
