@@ -1,4 +1,4 @@
-"""What comes from the terminal: Textual's driver, made to outlive what is no UTF-8."""
+"""What comes from the terminal: Textual's driver, made to outlive what no terminal should send."""
 
 from __future__ import annotations
 
@@ -20,7 +20,11 @@ class Driver(linux_driver.LinuxDriver):
     """Of what goes wrong in its thread Textual would print the traceback, and leave as if all were well."""
 
     def _run_input_thread(self) -> None:
-        try:
-            self.run_input_thread()
-        except Exception as error:  # noqa: BLE001 - handed over whole, to end the console in order
-            self._app.call_later(self._app._handle_exception, error)  # noqa: SLF001 - Textual has no other door for it
+        while not self.exit_event.is_set():
+            try:
+                self.run_input_thread()
+            except (ValueError, OverflowError):
+                continue  # a key's number that no character has: Textual's parser asks chr() for it
+            except Exception as error:  # noqa: BLE001 - handed over whole, to end the console in order
+                self._app.call_later(self._app._handle_exception, error)  # noqa: SLF001 - Textual has no other door for it
+                return

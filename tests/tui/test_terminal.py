@@ -263,12 +263,15 @@ def test_a_bug_is_a_sentence_and_an_exit_status_of_its_own_and_leaves_the_termin
     assert modes(console.written) == ON_AT_FIRST
 
 
-def test_a_key_of_another_character_set_harms_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("key", [pytest.param(b"\xe9", id="another character set"), pytest.param(b"\x1b[999999999999u", id="no character")])
+def test_a_key_that_can_not_be_read_harms_nothing(tmp_path: Path, key: bytes) -> None:
     demo_home(tmp_path)
 
     with terminal(tmp_path, "--no-remember") as console:
         console.until(b"garage")
-        console.press(b"\xe9/")
+        console.press(key)
+        console.settle(0.3)
+        console.press(b"/")
         console.until(b"earlier ones")
         console.press(b"\x03")
         assert console.ended() == 0
