@@ -4,7 +4,7 @@
 # A random word that outlives this process but not the boot, and no copy of the files: the gateway ends what it held before at once,
 # and notices a second device with the same key.
 find_instance() {
-    read -r boot 2>/dev/null </proc/sys/kernel/random/boot_id || boot=$(sysctl -n kern.boottime 2>/dev/null | tr -cd 0-9)
+    read -r boot 2>/dev/null </proc/sys/kernel/random/boot_id || boot=$(sysctl -n kern.bootsessionuuid 2>/dev/null)
     instance=
     read -r known instance 2>/dev/null <"$live/instance"
     if [ -z "$instance" ] || [ "$known" != "${boot:-none}" ]; then
@@ -86,7 +86,7 @@ begin_trial() {
         printf '%s\n' "${boot:-none} $trial_until" >"$live/trial"
     fi
     judge_trial
-    say "this is an upgrade; if it gets no good verdict in $TRIAL s, the bundle before it comes back"
+    say "this bundle is new; if it gets no good verdict in $TRIAL s, the one before comes back"
 }
 
 judge_trial() {
@@ -95,7 +95,7 @@ judge_trial() {
     [ "$now_s" -ge "$trial_until" ] || return 0
     trial_until=
     rm -f "$live/trial"
-    say "no good verdict in $TRIAL s: going back to the bundle before the upgrade"
+    say "no good verdict in $TRIAL s: going back to the bundle before"
     if { [ ! -e "$keys.old" ] || mv -f "$keys.old" "$keys"; } && mv -f "$installed.old" "$installed"; then
         end_all
         trap - TERM INT HUP
@@ -108,7 +108,7 @@ confirm() {
     [ -n "$trial_until" ] || return 0
     trial_until=
     rm -f "$installed.old" "$keys.old" "$live/trial"
-    say "the upgrade is confirmed"
+    say "the new bundle is confirmed"
 }
 
 # One tunnel at $gateway, from the claim to its end. outcome: up (it was), told (to wait), failed, denied or impostor.
@@ -153,7 +153,7 @@ take_verdict() {
         return 1
     fi
     [ "$outcome" != up ] || return 0
-    outcome=up patience=$MISSES tried=0 error=
+    outcome=up patience=$MISSES tried=0 error='' told_error=''
     now
     up_at=$now_s
     write_state up

@@ -156,7 +156,11 @@ hear() {
         "$ours nap $turn "*) event=nap nap=$value ;;
         "$ours tick $turn "*) event=tick nap=$value ;;
         "$ours mark $turn") event=mark ;;
-        "$ours end $turn "*) event=end linked='' ;;
+        "$ours end $turn "*)
+            event=end linked=''
+            # Else it was the gateway's command that said so, and the key was taken.
+            case $why-$kind-$value in denied-openssh-255 | denied-dropbear-1) ;; denied*) why=failed ;; esac
+            ;;
         "$ours "*) continue ;;
         *)
             if ! is_count "$line"; then
@@ -178,7 +182,7 @@ take_note() { # LINE of the client's, or of the gateway's
     # It is shown on terminals.
     case $1 in *[!' '-~]*) said=$(printf '%s\n' "$1" | tr -cd ' -~') ;; esac
     case $1 in
-    *'ermission denied'* | *'o auth methods'*) why=denied ;;
+    *': Permission denied ('* | *': No auth methods '*) why=denied ;;
     *'ost key'*) why=impostor ;;
     esac
 }

@@ -9,7 +9,7 @@ here=${0%/*}
 case ${1:-} in -V) printf '%s\\n' OpenSSH_9.2p1 >&2; exit ;; -h | -o\\ help) exit 1 ;; esac
 for last; do :; done
 printf '%s\\n' "$*" >>"$here/ssh.log"
-[ ! -e "$here/refusal" ] || { cat "$here/refusal" >&2; exit 255; }
+[ ! -e "$here/refusal" ] || { cat "$here/refusal" >&2; exit "$(cat "$here/status" 2>/dev/null || printf 255)"; }
 case $last in
 version) printf '%s\\n' '1 0.1.0' ;;
 check) cat "$here/verdict" ;;
@@ -17,7 +17,18 @@ claim*) cat "$here/claim" ;;
 hold*) while read -r _; do cat "$here/verdict"; done ;;
 esac
 """
-"""Answers `claim` and each beat with what lies beside it; fails with `refusal` where there is one."""
+"""Answers `claim` and each beat with what lies beside it; fails with `refusal` where there is one, and with `status`."""
+KEYGEN = """#!/bin/sh
+here=${0%/*} shown=
+while [ $# -gt 0 ]; do
+    case $1 in -y) shown=yes ;; -t) type=$2 ;; -f) file=$2 ;; esac
+    shift
+done
+if [ -n "$shown" ]; then sed -n 's/^.*BEGIN //p' "$file"; exit; fi
+grep -q -- "$type" "$here/types" || exit 1
+printf -- '-----BEGIN %s AAAA\\n' "$(grep -- "$type" "$here/types")" >"$file"
+"""
+"""Makes keys of the types that lie beside it; reads its options as both ssh-keygen and dropbearkey have them."""
 CRONTAB = """#!/bin/sh
 here=${0%/*}
 case $1 in -l) cat "$here/crontab.txt" ;; -) cat >"$here/crontab.new" && mv "$here/crontab.new" "$here/crontab.txt" ;; esac

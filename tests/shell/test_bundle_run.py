@@ -98,19 +98,41 @@ def test_a_claim_that_is_put_off_is_not_followed_by_a_tunnel(box: Box) -> None:
     box.stop()
 
 
+OPENSSH_REFUSES = "root@gw: Permission denied (publickey).\r"
+DROPBEAR_REFUSES = "/usr/bin/dbclient: Connection to root@gw:22 exited: No auth methods could be used."
+DROPBEAR = CLIENT.replace("OpenSSH_9.2p1", "Dropbear v2022.83")
+
+
 @pytest.mark.parametrize(
-    "line",
-    ["root@gw: Permission denied (publickey).\r", "/usr/bin/dbclient: Connection to root@gw:22 exited: No auth methods could be used."],
-    ids=["openssh", "dropbear"],
+    ("client", "line", "status"),
+    [pytest.param(CLIENT, OPENSSH_REFUSES, "255", id="openssh"), pytest.param(DROPBEAR, DROPBEAR_REFUSES, "1", id="dropbear")],
 )
-def test_a_refused_key_is_not_tried_again_for_five_minutes(box: Box, line: str) -> None:
+def test_a_refused_key_is_not_tried_again_for_five_minutes(box: Box, client: str, line: str, status: str) -> None:
+    program(box.folder / "programs", "ssh", client)
+    say(box, "status", status)
     say(box, "refusal", f"{line}\n")
 
     box.start(bundle(box, auth_wait="300"))
 
     box.await_state("waiting")
     until(lambda: any(295 <= nap <= 330 for nap in naps(box)), "it sleeps for five minutes")
-    assert len(requests(box)) == 1
+    assert len([line for line in requests(box) if "claim" in line]) == 1
+    box.stop()
+
+
+@pytest.mark.parametrize("client", [CLIENT, DROPBEAR], ids=["openssh", "dropbear"])
+@pytest.mark.parametrize("line", ["sh: 1: exec: /usr/bin/python3: Permission denied", OPENSSH_REFUSES, DROPBEAR_REFUSES])
+def test_a_gateway_whose_command_may_not_run_has_refused_no_key(box: Box, client: str, line: str) -> None:
+    program(box.folder / "programs", "ssh", client)
+    say(box, "status", "126")
+    say(box, "refusal", f"{line}\n")
+
+    box.start(bundle(box))
+    until(lambda: len([line for line in requests(box) if "claim" in line]) >= 3, "three tries")
+    (box.folder / "programs/refusal").unlink()
+
+    box.await_state("up")
+    assert "enied" in box.log() or "auth methods" in box.log()
     box.stop()
 
 
@@ -150,6 +172,18 @@ def test_a_client_that_hangs_is_killed_and_replaced(box: Box) -> None:
     until(lambda: sum("hold" in line for line in requests(box)) == 2, "another one")
     box.await_state("up")
     assert "no answer to a beat" in box.log()
+    box.stop()
+
+
+def test_what_ended_a_tunnel_is_told_each_time(box: Box) -> None:
+    box.start(bundle(box))
+
+    for times in (1, 2):
+        box.await_state("up")
+        until(lambda times=times: box.log().count("up, at") == times, "it is up")  # type: ignore[misc]
+        box.client("ssh").kill()
+        until(lambda times=times: box.log().count("the connection ended") == times, "the log tells why it is no more")  # type: ignore[misc]
+
     box.stop()
 
 
@@ -264,7 +298,7 @@ def test_status_tells_how_it_ended(box: Box) -> None:
 )
 @pytest.mark.parametrize("box", EACH_SHELL, indirect=True)
 def test_a_key_that_the_device_made_stays_with_the_client_that_reads_it(box: Box, key: bytes, used: str) -> None:
-    program(box.folder / "programs", "dbclient", CLIENT.replace("OpenSSH_9.2p1", "Dropbear v2022.83"))
+    program(box.folder / "programs", "dbclient", DROPBEAR)
     box.installed.mkdir(parents=True)
     (box.installed / "office.key").write_bytes(key)
     file = box.write(render(changed(key=None, settings={"root": str(box.root), "beat": "1"})))
