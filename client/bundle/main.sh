@@ -5,7 +5,7 @@ main() {
     verb=${1:-help}
     case $verb in
     run | status | check | boot | keep | watch) ;;
-    install | uninstall | upgrade | help) has "verb_$verb" || fail "not from here, but with the bundle: sh $NODE.sh $verb" ;;
+    install | uninstall | upgrade | help) has "verb_$verb" || fail "not from here, but with a bundle of this node, maybe one built anew: sh $NODE.sh $verb" ;;
     *) fail "$verb is not known; see: sh $self help" ;;
     esac
     [ $# -eq 0 ] || shift

@@ -152,7 +152,7 @@ unregister() {
 control() { if is_root; then systemctl "$@"; else systemctl --user "$@"; fi; }
 rc() { /bin/sh "$ROOT/etc/rc.common" "$unit" "$1"; }
 
-start_service() {
+restart_service() {
     case $platform in
     openwrt) rc enable && rc restart ;;
     systemd) control daemon-reload && control enable "$service.service" && control restart "$service.service" ;;
@@ -164,6 +164,15 @@ start_service() {
         stop_process
         /bin/sh "$installed" boot
         ;;
+    esac
+}
+
+# Where it runs already: none of these ends it.
+start_service() {
+    case $platform in
+    openwrt) rc enable && rc start ;;
+    systemd) control daemon-reload && control enable "$service.service" && control start "$service.service" ;;
+    macos) launchctl load -w "$unit" 2>/dev/null || return 0 ;;
     esac
 }
 

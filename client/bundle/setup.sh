@@ -14,13 +14,14 @@ verb_help() {
 
 make_key() {
     [ ! -s "$dir/$NODE.key" ] || return 0
-    mkdir -p "$dir" && rm -f "$dir/$NODE.key.new" || return
-    for type in ed25519 rsa; do
+    mkdir -p "$dir" || return
+    for type in ed25519 ecdsa rsa; do
+        rm -f "$dir/$NODE.key.new" || return
         if [ "$kind" = openssh ]; then
             ssh-keygen -q -t "$type" -N '' -C "$NODE" -f "$dir/$NODE.key.new" </dev/null >/dev/null 2>&1
         else
             dropbearkey -t "$type" -f "$dir/$NODE.key.new" >/dev/null 2>&1
-        fi && mv -f "$dir/$NODE.key.new" "$dir/$NODE.key" && rm -f "$dir/$NODE.key.new.pub" && say "made a key: $dir/$NODE.key" && return
+        fi && mv -f "$dir/$NODE.key.new" "$dir/$NODE.key" && rm -f "$dir/$NODE.key.new.pub" && say "made a key: $dir/$NODE.key ($type)" && return
     done
     fail "no key could be made; is there ssh-keygen, or dropbearkey for dropbear's client?"
 }
@@ -39,29 +40,51 @@ show_key() {
     printf '%s\n' "$public"
 }
 
+# Sets known, whether the gateway takes this bundle's key: yes, no, or perhaps where it was not asked. False: no gateway answers.
+reach() { # [--offline]
+    find_client
+    known=perhaps
+    if [ "$KEY" = device ]; then
+        [ -s "$dir/$NODE.key" ] || known=no
+        make_key || fail "$dir can not be written"
+    fi
+    [ "${1:-}" != --offline ] || return 0
+    prepare_to_ask
+    if ask_any version; then
+        known=yes
+        say "$gateway answers: $said"
+    elif [ "$KEY" = device ] && [ "$why" = denied ]; then
+        known=no
+    else
+        return 1
+    fi
+}
+
 verb_install() { # [--offline]
     [ -r "$self" ] || fail "$self can not be read; give the file itself to sh, not its content"
     find_platform
     find_unit
     find_client
     say "platform: $platform, client: $client ($kind)"
-    if [ "$KEY" = device ]; then make_key || fail "$dir can not be written"; fi
-    if [ "${1:-}" != --offline ]; then
-        prepare_to_ask
-        if ask_any version; then
-            say "$gateway answers: $said"
-        elif [ "$KEY" = device ] && [ "$why" = denied ]; then
-            show_key
-        else
-            fail "no gateway answers, so nothing was installed; --offline installs all the same"
-        fi
-    elif [ "$KEY" = device ]; then
-        show_key
+    reach "$@" || fail "no gateway answers, so nothing was installed; --offline installs all the same"
+    [ "$KEY-$known" = device-yes ] || [ "$KEY" = embed ] || show_key
+    begin=restart_service
+    if ! { [ -r "$installed" ] && read_state; }; then
+        put_files || exit 2
+    elif is_installed; then
+        [ "$state" != up ] || begin=start_service
+    elif [ "$known" = no ]; then
+        fail "another bundle runs here, and stays; run install once more when the gateway knows the key"
+    elif [ "$state" = up ] || [ "${1:-}" != --offline ]; then
+        put_beside_old || exit 2
+        say "another bundle runs here; it comes back by itself if this one gets no good verdict in $TRIAL s"
+    else
+        put_files || exit 2
     fi
-    put_files || exit 2
     register || exit 2
     outlive_session
-    start_service || fail "the service did not start; run install again once that is mended"
+    "$begin" || fail "the service did not start; run install again once that is mended"
+    [ "$begin" = restart_service ] || say "this bundle is up already, and goes on"
     say "installed; see: sh $installed status"
 }
 
@@ -83,6 +106,19 @@ keep_old() {
     rm -f "$keys.old"
     [ ! -e "$keys" ] || put "$keys.old" 600 <"$keys" || return
     put "$installed.old" 600 <"$installed"
+}
+
+# A disk that is full leaves the bundle before as it was. What an upgrade under way has kept is older, and known to work.
+put_beside_old() {
+    rm -f "$live/trial"
+    if [ -e "$installed.old" ]; then
+        put_files
+        return
+    fi
+    keep_old && put_files && return
+    [ ! -e "$keys.old" ] || mv -f "$keys.old" "$keys"
+    rm -f "$installed.old"
+    return 2
 }
 
 # The session that this was started in may come through the very tunnel that is about to end.
@@ -110,18 +146,17 @@ verb_upgrade() { # [--offline]
         say "the installed bundle is this one"
         return 0
     fi
-    if [ "${1:-}" != --offline ]; then
-        prepare_to_ask
-        ask_any version || fail "no gateway answers to this bundle; the installed one stays"
+    reach "$@" || fail "no gateway answers to this bundle; the installed one stays"
+    if [ "$known" = no ]; then
+        show_key
+        fail "the installed bundle stays; run upgrade once more when the gateway knows the key"
     fi
-    [ -e "$installed.old" ] || keep_old || exit 2
-    rm -f "$live/trial"
-    put_files || exit 2
+    put_beside_old || exit 2
     register || exit 2
     say "the tunnel is about to be replaced; the bundle before comes back by itself if there is no good verdict in $TRIAL s"
     (
         outlive_session
         sleep 1
-        start_service
+        restart_service
     ) </dev/null >/dev/null 2>&1 &
 }

@@ -19,7 +19,7 @@ from client.bundle.keyforms import KeyForms
 from client.bundle.settings import Settings
 from tests.bundles import EACH_SHELL, Box, applets
 from tests.programs import require
-from tests.shell.stand_ins import RC_COMMON, program, programs
+from tests.shell.stand_ins import CLIENT, KEYGEN, RC_COMMON, program, programs
 from tests.sshd.waiting import until
 from tests.unit.bundle.samples import OFFICE, changed
 
@@ -220,15 +220,137 @@ def test_where_nothing_else_is_cron_starts_it_and_a_plain_loop_keeps_it(box: Box
     assert table.read_text() == f"{before}@reboot /bin/sh '{box.installed}/office.sh' boot # reversi-office\n"
     box.await_state("up")
     assert box.sh(file, "status").returncode == 0
-    running = box.state()["pid"]
-    again = box.sh(file, "install")
-    assert again.returncode == 0, again.stderr
-    until(lambda: box.state().get("state") == "up" and box.state()["pid"] != running, "another process is up")
     removed = box.sh(file, "uninstall")
     assert removed.returncode == 0, removed.stderr
     assert table.read_text() == before
     assert not (box.installed / "office.sh").exists()
     assert not box.live().exists()
+    box.await_nothing_left()
+
+
+@pytest.mark.parametrize("platform", [pytest.param(p, marks=needs_root, id=p.name) for p in (OPENWRT, SYSTEMD, MACOS)] + [None])
+def test_a_second_install_leaves_a_tunnel_that_is_up_alone(box: Box, platform: Platform | None) -> None:
+    if platform:
+        become(box, platform)
+    file = bundle(box)
+    box.sh(file, "install")
+    if platform:
+        box.start(box.installed / "office.sh")
+    before = box.await_state("up")
+    (box.folder / "programs/told.log").unlink(missing_ok=True)
+
+    again = box.sh(file, "install")
+
+    assert again.returncode == 0, again.stderr
+    assert "this bundle is up already, and goes on" in again.stderr
+    assert not [line for line in told(box) if "restart" in line or "unload" in line or "stop" in line]
+    assert box.state() == before
+    assert sum("hold" in line for line in (box.folder / "programs/ssh.log").read_text().splitlines()) == 1
+    box.sh(file, "uninstall")
+    box.await_nothing_left()
+
+
+def test_a_second_install_starts_what_is_not_up_anew(box: Box) -> None:
+    (box.folder / "programs/claim").write_text("60\n")
+    file = bundle(box)
+    box.sh(file, "install")
+    box.await_state("waiting")
+    (box.folder / "programs/claim").write_text("0\n")
+
+    again = box.sh(file, "install")
+
+    assert again.returncode == 0, again.stderr
+    box.await_state("up")
+    box.sh(file, "uninstall")
+    box.await_nothing_left()
+
+
+def test_another_bundle_that_can_not_be_written_whole_leaves_the_installed_one_as_it_was(box: Box) -> None:
+    box.sh(bundle(box), "install")
+    before = box.await_state("up")
+    there = {path: path.read_bytes() for path in box.installed.iterdir()}
+    (box.installed / "office.sh.new").mkdir()
+    newer = box.write(render(replace(OFFICE, host_keys=("ssh-ed25519 AAAAother",), settings=Settings(root=str(box.root)))), "newer.sh")
+
+    said = [box.sh(newer, verb) for verb in ("install", "upgrade")]
+
+    assert [one.returncode for one in said] == [2, 2]
+    (box.installed / "office.sh.new").rmdir()
+    assert {path: path.read_bytes() for path in box.installed.iterdir()} == there
+    assert box.state() == before
+    box.sh(bundle(box), "uninstall")
+    box.await_nothing_left()
+
+
+def test_where_the_bundle_is_gone_one_without_the_key_uninstalls_it(box: Box) -> None:
+    file = bundle(box)
+    box.sh(file, "install")
+    box.await_state("up")
+    file.unlink()
+    other = box.write(render(changed(key=None, forwards=("20010:127.0.0.1:22",), settings={"root": str(box.root)})), "anew.sh")
+
+    said = box.sh(other, "uninstall")
+
+    assert said.returncode == 0, said.stderr
+    box.await_nothing_left()
+    assert not box.live().exists()
+    assert [path for path in box.root.rglob("*") if path.is_file()] == []
+    assert list(box.user_home.iterdir()) == []
+
+
+def with_device_key(box: Box, *types: str) -> Path:
+    """A bundle whose device makes its own key, of one of these types."""
+    program(box.folder / "programs", "ssh-keygen", KEYGEN)
+    (box.folder / "programs/types").write_text("".join(f"{name}\n" for name in types))
+    return box.write(render(changed(key=None, settings={"root": str(box.root), "beat": "1"})), "device.sh")
+
+
+@pytest.mark.parametrize("verb", ["install", "upgrade"])
+@pytest.mark.parametrize("options", [(), ("--offline",)], ids=["asking", "offline"])
+def test_a_bundle_whose_new_key_the_gateway_does_not_know_replaces_no_other(box: Box, verb: str, options: tuple[str, ...]) -> None:
+    box.sh(bundle(box), "install")
+    before = box.await_state("up")
+    (box.folder / "programs/refusal").write_text("reversi@gateway.example.org: Permission denied (publickey).\n")
+    device = with_device_key(box, "ssh-ed25519")
+
+    said = box.sh(device, verb, *options)
+
+    assert said.returncode == 2
+    assert said.stdout == "ssh-ed25519 AAAA office\n"
+    assert f"| {OFFICE.node_add}" in said.stderr
+    assert "stays" in said.stderr
+    assert box.state() == before
+    assert "KEY=embed" in (box.installed / "office.sh").read_text()
+    (box.folder / "programs/refusal").unlink()
+    assert box.sh(device, verb).returncode == 0
+    until(lambda: box.state()["pid"] != before["pid"] and box.state()["state"] == "up", "it is replaced")
+    box.sh(device, "uninstall")
+    box.await_nothing_left()
+
+
+ED25519, ECDSA, RSA = "ssh-ed25519", "ecdsa-sha2-nistp256", "ssh-rsa"
+
+
+@pytest.mark.parametrize(
+    ("types", "best"),
+    [
+        pytest.param((RSA, ECDSA, ED25519), ED25519, id="all"),
+        pytest.param((RSA, ECDSA), ECDSA, id="no ed25519"),
+        pytest.param((RSA,), RSA, id="RSA alone"),
+    ],
+)
+@pytest.mark.parametrize("client", ["openssh", "dropbear"])
+def test_the_device_makes_the_best_key_that_it_can(box: Box, client: str, types: tuple[str, ...], best: str) -> None:
+    file = with_device_key(box, *types)
+    if client == "dropbear":
+        (box.folder / "programs/ssh-keygen").rename(box.folder / "programs/dropbearkey")
+        program(box.folder / "programs", "ssh", CLIENT.replace("OpenSSH_9.2p1", "Dropbear v2019.78"))
+
+    said = box.sh(file, "install")
+
+    assert said.returncode == 0, said.stderr
+    assert f" {best} AAAA\n" in (box.installed / "office.key").read_text()
+    box.sh(file, "uninstall")
     box.await_nothing_left()
 
 

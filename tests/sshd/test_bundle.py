@@ -362,8 +362,8 @@ def test_an_install_through_the_tunnel_that_it_ends_is_finished(
     box = boxes(kit)
     with closing(BoxServer(tmp_path / "machine", box)) as machine:
         device = gateway.add(f"127.0.0.1:{machine.port},banner:SSH-2.0")
-        file = built(gateway, device, box, kit)
-        first = installed_and_up(gateway, device, box, file)
+        first = installed_and_up(gateway, device, box, built(gateway, device, box, kit))
+        file = built(gateway, device, box, kit, name="newer.sh", VERSION="9")
         config = ssh_config(tmp_path / "ssh_config", [machine.entry("box", port=device.ports[0])])
         command = f"{' '.join(box.shell)} {shlex.quote(file.name)}"
 
@@ -375,7 +375,8 @@ def test_an_install_through_the_tunnel_that_it_ends_is_finished(
         box.await_nothing_left()
 
 
-def test_an_upgrade_without_a_tunnel_is_taken_back(gateway: Gateway, boxes: Boxes) -> None:
+@pytest.mark.parametrize(("verb", "stays"), [("upgrade", "the installed one stays"), ("install", "nothing was installed")])
+def test_another_bundle_without_a_tunnel_is_taken_back(gateway: Gateway, boxes: Boxes, verb: str, stays: str) -> None:
     box = boxes(DROPBEAR)
     device = gateway.add(gateway.service().target)
     older = built(gateway, device, box, DROPBEAR)
@@ -384,11 +385,11 @@ def test_an_upgrade_without_a_tunnel_is_taken_back(gateway: Gateway, boxes: Boxe
     key = (box.installed / f"{device.node}.keys").read_text()
     newer = built(gateway, device, box, DROPBEAR, name="newer.sh", GATEWAYS="127.0.0.1:1", TRIAL="3", KEY_DROPBEAR="another")
 
-    refused = box.sh(newer, "upgrade")
-    done = box.sh(newer, "upgrade", "--offline")
+    refused = box.sh(newer, verb)
+    done = box.sh(newer, verb, "--offline")
 
     assert refused.returncode == 2
-    assert "the installed one stays" in refused.stderr
+    assert stays in refused.stderr
     assert done.returncode == 0, done.stderr
     until(lambda: (box.installed / f"{device.node}.sh").read_text() != before, "the newer one is there")
     assert "another" in (box.installed / f"{device.node}.keys").read_text()
