@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from tests.programs import require
+from tests.sshd.accounts import Account, me
 from tests.sshd.waiting import until
 
 SHELLS = {
@@ -46,8 +47,9 @@ def is_over(process: psutil.Process) -> bool:
 class Box:
     """One device. All that it runs has its root directory in its environment, and is found and ended by that."""
 
-    def __init__(self, folder: Path, shell: Sequence[str], *, path: Sequence[Path | str], home: str | None = None) -> None:
+    def __init__(self, folder: Path, shell: Sequence[str], *, path: Sequence[Path | str], account: Account | None = None) -> None:
         require(shell[0])
+        self.account = account or me()
         folder.mkdir()
         self.root = folder / "a root"
         self.root.mkdir()
@@ -55,12 +57,12 @@ class Box:
         self.shell = [shutil.which(shell[0]) or shell[0], *shell[1:]]
         self.user_home = folder / "a home"
         self.user_home.mkdir()
-        self.environment = {"PATH": os.pathsep.join(map(str, path)), "BOX": str(folder), "HOME": home or str(self.user_home)}
+        self.environment = {"PATH": os.pathsep.join(map(str, path)), "BOX": str(folder), "HOME": str(self.user_home)}
         self.started: list[subprocess.Popen[bytes]] = []
 
     @property
     def is_root(self) -> bool:
-        return os.geteuid() == 0
+        return self.account.uid == 0
 
     @property
     def installed(self) -> Path:
@@ -69,14 +71,21 @@ class Box:
 
     def live(self, node: str = "office") -> Path:
         """The directory of what it needs while it runs."""
-        return self.root / (f"var/run/reversi-{node}" if self.is_root else f"dev/shm/reversi-{os.geteuid()}-{node}")
+        return self.root / (f"var/run/reversi-{node}" if self.is_root else f"dev/shm/reversi-{self.account.uid}-{node}")
 
     def write(self, text: str, name: str = "office bundle.sh") -> Path:
         """A bundle as scp brings it; its settings say where the device's root is."""
         path = self.folder / name
         path.write_text(text, encoding="ascii")
         path.chmod(0o600)
+        self.hand_over()
         return path
+
+    def hand_over(self) -> None:
+        """All of the device belongs to whoever runs the bundle."""
+        if not self.account.is_me:
+            for path in (self.folder, *self.folder.rglob("*")):
+                os.chown(path, self.account.uid, self.account.gid, follow_symlinks=False)
 
     def sh(self, bundle: Path, *words: str, within_s: float = 30.0, **extra: str) -> subprocess.CompletedProcess[str]:
         """One verb, to its end."""
@@ -89,6 +98,7 @@ class Box:
             text=True,
             check=False,
             timeout=within_s,
+            **self.account.spawn_options(),
         )
 
     def start(self, bundle: Path, *, without: Sequence[str] = (), inside: Sequence[str] = ()) -> subprocess.Popen[bytes]:

@@ -8,6 +8,7 @@ import plistlib
 import shutil
 import signal
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from client.bundle.settings import Settings
 from tests.bundles import EACH_SHELL, Box, applets
 from tests.programs import require
 from tests.shell.stand_ins import CLIENT, KEYGEN, RC_COMMON, program, programs
+from tests.sshd.accounts import temporary_account
 from tests.sshd.waiting import until
 from tests.unit.bundle.samples import OFFICE, changed
 
@@ -352,6 +354,36 @@ def test_the_device_makes_the_best_key_that_it_can(box: Box, client: str, types:
     assert f" {best} AAAA\n" in (box.installed / "office.key").read_text()
     box.sh(file, "uninstall")
     box.await_nothing_left()
+
+
+@needs_root
+@pytest.mark.parametrize("taken", [False, True], ids=["free", "taken by another user"])
+def test_without_root_it_runs_from_memory_where_no_other_user_can_meddle(taken: bool) -> None:
+    with tempfile.TemporaryDirectory(prefix="reversi-") as place, temporary_account() as account:
+        Path(place).chmod(0o755)
+        folder = Path(place) / "a box"
+        box = Box(folder, ("dash",), path=[folder / "programs", applets(Path(place) / "bin")], account=account)
+        programs(folder / "programs")
+        box.live().parent.mkdir(parents=True)
+        file = bundle(box)
+        if taken:
+            box.live().mkdir(mode=0o777)
+            box.live().chmod(0o777)
+        live = box.installed / "run-office" if taken else box.live()
+
+        said = box.sh(file, "install")
+
+        assert said.returncode == 0, said.stderr
+        until(lambda: (live / "state").exists() and "state up" in (live / "state").read_text(), "it is up")
+        assert (live.stat().st_uid, live.stat().st_mode & 0o777) == (account.uid, 0o700)
+        assert (live / "key").stat().st_mode & 0o777 == 0o600
+        assert (box.installed / "run-office").exists() == taken
+        assert not taken or list(box.live().iterdir()) == []
+        assert box.sh(file, "status").returncode == 0
+        assert box.sh(file, "uninstall").returncode == 0
+        box.await_nothing_left()
+        assert not live.exists()
+        assert list(box.user_home.iterdir()) == []
 
 
 @needs_root
