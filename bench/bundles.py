@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import signal
 import time
 from asyncio.subprocess import Process
 from collections.abc import Mapping, Sequence
@@ -19,6 +18,7 @@ from bench.cpu import exact_cpu_s, memory_of, tree_of
 from bench.figures import Figure
 from bench.setting import Gateway, Member, Scale, banner_server, gateway, listening, until, until_usable
 from checker.provision import host_key_line
+from checker.sshd import find_sshd
 from client.bundle.compose import Bundle, render
 from client.bundle.keyforms import read_key
 from client.bundle.settings import Settings
@@ -28,6 +28,7 @@ from demo.stage import free_ports
 TEN_MINUTES_S = 600.0
 BEAT_S = 10.0
 """As bundles and the Python client have it. Here the bundles beat every second, so that a minute has the beats of ten."""
+LOGINS = "logins.log"
 ORIGINALS_LOGINS = 120
 """An hour's, of the original reversi: one for each check, every half a minute."""
 SHELLS = {"dbclient": ("busybox", "ash"), "ssh": ("sh",)}
@@ -79,19 +80,20 @@ async def begin(server: Gateway, kind: str, member: Member, target: int) -> Proc
     return process
 
 
-def count_logins(server: Gateway) -> None:
-    """Have the gateway's sshd note each login, which it does not by default."""
+async def count_logins(server: Gateway) -> None:
+    """Another sshd for the gateway, with the same configuration and a log: the daemon passes on no login that its own tells it of."""
     config = server.layout.run / "_sshd_config"
-    config.write_text(config.read_text(encoding="utf-8").replace("LogLevel ERROR", "LogLevel INFO"), encoding="utf-8")
-    for process in server.daemon.children():
-        if str(config) in process.cmdline():
-            process.send_signal(signal.SIGHUP)
+    (port,) = free_ports(1)
+    argv = [find_sshd(), "-D", "-E", str(server.home / LOGINS), "-o", f"ListenAddress={server.listen}:{port}", "-f", str(config)]
+    server.clients.append(await start(argv, log=server.home / "bundles.log", env=server.env))
+    server.port = port
+    await until(lambda: bool(listening([port])))
 
 
 def logins(server: Gateway, member: Member) -> int:
     """How often the member's key was accepted."""
     mark = asyncssh.read_private_key(member.key).get_fingerprint()
-    told = (server.home / "gateway.log").read_text(encoding="utf-8", errors="replace")
+    told = (server.home / LOGINS).read_text(encoding="utf-8", errors="replace")
     return sum("Accepted publickey" in line and mark in line for line in told.splitlines())
 
 
@@ -117,9 +119,8 @@ async def watch(server: Gateway, member: Member, process: Process, kind: str, wa
 async def costs(kinds: Sequence[str], watch_s: float) -> dict[str, Cost]:
     """All of them side by side, at one gateway."""
     async with banner_server() as target, gateway() as server:
-        count_logins(server)
+        await count_logins(server)
         members = dict(zip(kinds, await server.add(free_ports(len(kinds)), f"127.0.0.1:{target}"), strict=True))
-        await until(lambda: bool(listening([server.port])))
         async with asyncio.TaskGroup() as group:
             tasks = {
                 kind: group.create_task(watch(server, member, await begin(server, kind, member, target), kind, watch_s), name=kind)

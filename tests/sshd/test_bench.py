@@ -47,6 +47,7 @@ def test_a_quick_run_compares_bundles_with_autossh(tmp_path: Path) -> None:
         for name in NAMES.values():
             assert f"\n| {what}, {name} |" in done.stdout
     assert "| autossh + ssh: " in done.stdout
+    assert "after 0 to come up" not in done.stdout
     assert "left out" not in done.stdout
     assert not list(tmp_path.rglob("*"))
 
