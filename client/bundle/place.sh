@@ -69,12 +69,17 @@ made_rclocal='#!/bin/sh
 
 boot_line() { printf '/bin/sh %s boot # %s\n' "$(shell_word "$installed")" "$service"; }
 
+# Some builds of busybox have no cmp.
+is_same() { # FILE FILE
+    [ -e "$1" ] && [ -e "$2" ] && [ "$(cat "$1")" = "$(cat "$2")" ]
+}
+
 put() { # FILE MODE: stdin becomes the file, whole or not at all
     if ! { mkdir -p "${1%/*}" && cat >"$1.new" && chmod "$2" "$1.new"; }; then
         rm -f "$1.new"
         fail "$1 can not be written"
     fi
-    if cmp -s "$1.new" "$1"; then
+    if is_same "$1.new" "$1"; then
         rm -f "$1.new"
         chmod "$2" "$1"
         say "$1 is there already"

@@ -42,7 +42,6 @@ show_key() {
 
 # Sets known, whether the gateway takes this bundle's key: yes, no, or perhaps where it was not asked. False: no gateway answers.
 reach() { # [--offline]
-    find_client
     known=perhaps
     if [ "$KEY" = device ]; then
         [ -s "$dir/$NODE.key" ] || known=no
@@ -53,7 +52,7 @@ reach() { # [--offline]
     if ask_any version; then
         known=yes
         say "$gateway answers: $said"
-    elif [ "$KEY" = device ] && [ "$why" = denied ]; then
+    elif [ "$KEY" = device ] && [ -n "$refused" ]; then
         known=no
     else
         return 1
@@ -99,7 +98,7 @@ put_files() {
     core | put "$installed" 600
 }
 
-is_installed() { core | cmp -s - "$installed" && all_keys | cmp -s - "$keys"; }
+is_installed() { [ -e "$keys" ] && [ "$(core)" = "$(cat "$installed")" ] && [ "$(all_keys)" = "$(cat "$keys")" ]; }
 
 # The script comes last: what is there without it belongs to no upgrade.
 keep_old() {
@@ -146,6 +145,7 @@ verb_upgrade() { # [--offline]
         say "the installed bundle is this one"
         return 0
     fi
+    find_client
     reach "$@" || fail "no gateway answers to this bundle; the installed one stays"
     if [ "$known" = no ]; then
         show_key

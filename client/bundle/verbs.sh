@@ -1,12 +1,13 @@
 # shellcheck shell=sh disable=SC2034,SC2154 # the parts become one file, and share their variables
 # What one may ask of a bundle.
 
-# Asks each gateway in turn. Sets answer and said.
+# Asks each gateway in turn. Sets answer and said, and refused, where one did not know the key.
 ask_any() { # REQUEST
-    rest_of=$GATEWAYS
+    rest_of=$GATEWAYS refused=
     while [ -n "$rest_of" ]; do
         gateway=${rest_of%% *}
         ask "$1" && return
+        [ "$why" != denied ] || refused=yes
         say "$gateway: ${said:-the connection ended}"
         case $rest_of in *' '*) rest_of=${rest_of#* } ;; *) rest_of= ;; esac
     done
