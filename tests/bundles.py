@@ -149,7 +149,11 @@ class Box:
         """The client that carries the tunnel."""
 
         def fact() -> psutil.Process | None:
-            return next((p for p in self.processes() if p.name() == name and "hold" in " ".join(p.cmdline())), None)
+            for process in self.processes():
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    if process.name() == name and "hold" in " ".join(process.cmdline()):
+                        return process
+            return None
 
         return until(fact, f"{name} runs")
 

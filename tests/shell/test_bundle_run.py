@@ -306,7 +306,7 @@ def test_a_key_that_the_device_made_stays_with_the_client_that_reads_it(box: Box
     box.start(file)
 
     box.await_state("up")
-    assert [words for one in box.processes() if f"/{used}" in " ".join(words := one.cmdline())]
+    assert box.client(used)
     assert (box.live() / "key").read_bytes() == key
     box.stop()
 
