@@ -13,7 +13,7 @@ from typing import TextIO
 from checker.config import Config, Layout, find_layout, load_config
 from checker.model import CheckerError, Forward, Node, parse_forward, parse_name, parse_target
 from checker.provision import addresses, host_key_line, write_secret
-from checker.registry import Registry, read_registry
+from checker.registry import Registry, kept_key_path, read_registry
 from client.bundle.compose import Bundle, render
 from client.bundle.keyforms import KeyForms, KeyUnusable, read_key
 from client.bundle.options import Wanted
@@ -64,24 +64,57 @@ def find_source(wanted: Wanted) -> Source:
     )
 
 
-def find_key(node: Node, place: Path) -> KeyForms:
-    """The node's private key, from the file or out of the directory. Raises CannotBuild."""
-    files = [place / f"{node.name}.key", place / f"{node.name}.toml.key"] if place.is_dir() else [place]
-    file = next((file for file in files if file.exists()), None)
-    if file is None:
-        raise CannotBuild(
-            f"{node.name}: its private key is not at {' or '.join(map(str, files))}; node add hands it over once and keeps no copy: "
-            "name it with --private-key, or let the device make its own: --key device"
-        )
+def key_files(node: Node, place: Path, kept: Path) -> list[Path]:
+    """Where the node's private key may lie: the file, or whatever `node add` and `node rekey` may have called it in the directory."""
+    if not place.is_dir():
+        return [place]
+    usual = (place / f"{node.name}.key", place / f"{node.name}.toml.key", kept)
+    return [*(file for file in usual if os.path.lexists(file)), *sorted(place.glob(f"{node.name}-*.key"))]
+
+
+def key_in(file: Path) -> KeyForms:
+    """Raises CannotBuild."""
     try:
-        forms = read_key(file.read_bytes())
+        return read_key(file.read_bytes())
     except OSError as error:
         raise CannotBuild(f"{file} can not be read ({error.strerror})") from error
     except KeyUnusable as error:
         raise CannotBuild(f"{file}: {error}") from error
-    if forms.public != node.public_key:
-        raise CannotBuild(f"{file} is not the private key of node {node.name}: it belongs to another public key")
-    return forms
+
+
+def find_key(node: Node, place: Path, kept: Path) -> KeyForms:
+    """The node's private key, from whichever file has it; the one that waits for its first use rather than the present one.
+
+    Raises CannotBuild.
+    """
+    files = key_files(node, place, kept)
+    found: dict[str, KeyForms] = {}
+    troubles = []
+    for file in files:
+        try:
+            forms = key_in(file)
+        except CannotBuild as error:
+            troubles.append(str(error))
+        else:
+            found[forms.public] = forms
+    fitting = next((found[key] for key in (node.next_key, node.public_key) if key in found), None)
+    if fitting is None:
+        raise CannotBuild(no_key(node, place, files, troubles))
+    return fitting
+
+
+def no_key(node: Node, place: Path, files: Sequence[Path], troubles: Sequence[str]) -> str:
+    """Why there is no private key of the node, and the way out."""
+    way_out = "name it with --private-key, or let the device make its own: --key device"
+    if not files:
+        usual = f"{place / node.name}.key, {node.name}-2.key ... or {node.name}.toml.key"
+        return f"{node.name}: its private key is not at {usual}; node add hands it over once and keeps no copy: {way_out}"
+    if troubles:
+        return "; ".join(troubles)
+    names = ", ".join(map(str, files))
+    if len(files) > 1:
+        return f"none of {names} is the private key of node {node.name}: they belong to other public keys; {way_out}"
+    return f"{names} is not the private key of node {node.name}: it belongs to another public key; {way_out}"
 
 
 def unregistered(name: str, texts: Sequence[str]) -> Node:
@@ -117,7 +150,7 @@ def bundle_for(source: Source, node: Node, wanted: Wanted) -> Bundle:
         user=source.config.tunnel_user,
         forwards=[f"{'*:' if forward.public else ''}{forward.port}:{forward.target}" for forward in node.forwards],
         host_keys=source.host_keys,
-        key=None if wanted.makes_key else find_key(node, wanted.private_key),
+        key=None if wanted.makes_key else find_key(node, wanted.private_key, kept_key_path(source.layout, node.name)),
         node_add=node_add(source, node),
         settings=wanted.settings,
     )

@@ -61,7 +61,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         type=Path,
         default=Path(),
         metavar="PATH",
-        help="what node add handed over, or a directory with NODE.key or NODE.toml.key (default: the current one)",
+        help="what node add or node rekey handed over, or the directory where it lies (default: the current one)",
     )
     build.add_argument(
         "--forward", action="append", default=[], metavar="PORT=HOST:PORT[,EXPECT]", help="with --key device: of a node not registered yet"

@@ -123,6 +123,67 @@ def test_a_key_of_another_node_is_refused(place: Place, tmp_path: Path, capsys: 
     assert not (place.out / "office.sh").exists()
 
 
+def secret(private: str) -> str:
+    """A line of an OpenSSH key that tells it from all others."""
+    return private.splitlines()[3]
+
+
+def rekey(place: Place, monkeypatch: pytest.MonkeyPatch, *options: str) -> None:
+    monkeypatch.chdir(place.keys)
+    assert run_checker(["--home", str(place.home), "node", "rekey", "office", *options]) == 0
+
+
+@pytest.mark.parametrize("options", [pytest.param(("--now",), id="at once"), pytest.param((), id="while the old one is valid")])
+@pytest.mark.parametrize("names", [("office.key", "office-2.key"), ("office-2.key", "office.key")], ids=" ".join)
+def test_the_new_key_goes_into_the_file_whatever_it_is_called(
+    place: Place, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], names: tuple[str, str]
+) -> None:
+    old = (place.keys / "office.toml.key").rename(place.keys / "office.key").read_bytes()
+    rekey(place, monkeypatch, *options)
+    new = (place.keys / "office-2.key").read_bytes()
+    (place.keys / names[0]).write_bytes(old)
+    (place.keys / names[1]).write_bytes(new)
+
+    assert place.build("office") == 0
+
+    assert secret(new.decode()) in place.text()
+
+
+def test_the_present_key_is_taken_where_the_new_one_was_brought(
+    place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    public = made_key(tmp_path)
+    rekey(place, monkeypatch, "--public-key", f"{public}.pub")
+
+    assert place.build("office") == 0
+
+    assert secret((place.keys / "office.toml.key").read_text()) in place.text()
+
+
+def test_a_key_that_the_gateway_keeps_is_found(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    rekey(place, monkeypatch, "--now", "--keep-key")
+    handed_over = place.keys / "office.key"
+    private = handed_over.read_text()
+    handed_over.unlink()
+
+    assert place.build("office") == 0
+
+    assert secret(private) in place.text()
+
+
+def test_files_that_hold_other_keys_are_all_named(place: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = made_key(tmp_path).read_bytes()
+    for name in ("office.toml.key", "office-2.key"):
+        (place.keys / name).write_bytes(other)
+
+    assert place.build("office") == 2
+    said = capsys.readouterr().err
+    assert "office.toml.key" in said
+    assert "office-2.key" in said
+    assert "is the private key of node office" in said
+    assert "--key device" in said
+
+
 def test_a_key_that_is_not_there_is_named_with_a_way_out(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
     (place.keys / "office.toml.key").unlink()
 
