@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import pwd
+import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -184,18 +185,38 @@ def refuse_unknown(path: Path, where: str, given: Iterable[str], known: Iterable
             raise ConfigError(path, f"{where}unknown key {key!r}; {hint}")
 
 
+MOST_BYTES = 1 << 20
+"""Of a file that an admin writes: the largest node has fewer."""
+
+
+def beginning(path: Path, most: int) -> bytes:
+    """What a regular file begins with. Raises ConfigError, also for a pipe, which would have us wait for a writer."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                raise ConfigError(path, "is no regular file; move it away")
+            with os.fdopen(handle, "rb", closefd=False) as file:
+                return file.read(most)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        raise ConfigError(path, f"can not be read ({error.strerror}); check its permissions") from error
+
+
 def read_toml(path: Path) -> dict[str, Any]:
     """A TOML file's table. Raises ConfigError."""
     import tomllib
 
+    content = beginning(path, MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise ConfigError(path, f"is larger than {MOST_BYTES >> 20} MiB, and so not ours; move it away")
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(content.decode())
     except UnicodeDecodeError as error:
         raise ConfigError(path, f"not UTF-8 text ({error.reason} at byte {error.start})") from error
     except (ValueError, RecursionError) as error:  # tomllib lets both through, for a number or a nesting that is too long
         raise ConfigError(path, f"not valid TOML ({error}); mend that line") from error
-    except OSError as error:
-        raise ConfigError(path, f"can not be read ({error.strerror}); check its permissions") from error
 
 
 def number_in(path: Path, key: str, value: Any, lowest: float, highest: float) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 
 import tomli_w
 
-from checker.config import ConfigError, number_in, read_toml, refuse_unknown, text_in, whole_in
+from checker.config import MOST_BYTES, ConfigError, beginning, number_in, read_toml, refuse_unknown, text_in, whole_in
 from checker.keys import parse_public_key
 from checker.model import (
     SHARED_KEY,
@@ -141,7 +141,7 @@ def node_toml(node: Node) -> bytes:
 def ports_named(path: Path) -> set[Port]:
     """What looks like a port in a file that is no valid TOML, or not ours."""
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
+        text = beginning(path, MOST_BYTES).decode(errors="replace")
+    except ConfigError:
         return set()
     return {Port(int(number)) for number in re.findall(r"\bport\s*=\s*(\d{1,5})\b", text)}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import signal
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -294,6 +296,43 @@ def test_a_node_that_takes_what_is_anothers_is_not_added(layout: Layout, other: 
         add(layout, other, COMMAND)
 
     assert (stamp(layout.nodes), layout.authorized_keys.read_bytes()) == before
+
+
+def make_pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def make_huge(path: Path) -> None:
+    path.write_text("[[forward]]\nport = 20000\n", encoding="ascii")
+    os.truncate(path, 100 << 20)
+
+
+def make_dangling(path: Path) -> None:
+    path.symlink_to("nowhere")
+
+
+@pytest.mark.parametrize(
+    ("make", "says", "broken_ports"),
+    [
+        pytest.param(make_pipe, "x.toml: is no regular file", set(), id="pipe"),
+        pytest.param(Path.mkdir, "x.toml: is no regular file", set(), id="directory"),
+        pytest.param(make_dangling, "x.toml: can not be read", set(), id="dangling link"),
+        pytest.param(make_huge, "x.toml: is larger than 1 MiB", {20000}, id="100 MiB"),
+        pytest.param(lambda path: path.symlink_to("/dev/zero"), "x.toml: is no regular file", set(), id="device"),
+    ],
+)
+def test_what_is_no_file_of_a_node_is_named_and_holds_nobody_up(
+    layout: Layout, make: Callable[[Path], None], says: str, broken_ports: set[int]
+) -> None:
+    write(layout, "office", node_text())
+    make(layout.nodes / "x.toml")
+
+    registry = read_registry(layout.nodes)
+
+    assert list(registry.nodes) == ["office"]
+    assert registry.broken == {"x"}
+    assert says in registry.problems[0]
+    assert registry.broken_ports == broken_ports
 
 
 def test_the_name_of_a_broken_file_is_taken_too(layout: Layout) -> None:
