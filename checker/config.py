@@ -195,7 +195,7 @@ def beginning(path: Path, most: int) -> bytes:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
             if not stat.S_ISREG(os.fstat(handle).st_mode):
-                raise ConfigError(path, "is no regular file; move it away")
+                raise ConfigError(path, "can not be read: it is no regular file; move it away")
             with os.fdopen(handle, "rb", closefd=False) as file:
                 return file.read(most)
         finally:

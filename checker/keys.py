@@ -20,10 +20,13 @@ NEW = "new"
 
 
 def parse_public_key(text: str) -> str:
-    """`TYPE BASE64` of one public key, without comment. Raises InvalidValue."""
-    words = text.split()
+    """`TYPE BASE64` of the one public key, without comment. Raises InvalidValue."""
+    lines = [line.split() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    words = lines[0] if lines else []
     if len(words) < 2 or words[0] not in KEY_TYPES:
         raise InvalidValue(f"not a public key: {text[:40]!r}; give one line that begins with one of {', '.join(KEY_TYPES[:3])}")
+    if len(lines) > 1:
+        raise InvalidValue(f"there are {len(lines)} lines, and a node has one key; give that line alone")
     try:
         blob = base64.b64decode(words[1], validate=True)
         (length,) = struct.unpack_from(">I", blob)

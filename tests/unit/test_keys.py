@@ -148,6 +148,15 @@ def test_a_public_key_loses_its_comment() -> None:
     assert parse_public_key(f"  {public_key()} me@home\n") == public_key()
 
 
+def test_comments_and_empty_lines_beside_a_key_are_passed_over() -> None:
+    assert parse_public_key(f"\n# my key\n{public_key()} me@home\n\n") == public_key()
+
+
+def test_of_two_keys_none_is_taken() -> None:
+    with pytest.raises(InvalidValue, match="there are 2 lines, and a node has one key"):
+        parse_public_key(f"{public_key(1)} a\n{public_key(2)} b\n")
+
+
 def test_a_key_written_in_two_ways_is_one_key() -> None:
     kind, encoded = public_key().split()
     blob = base64.b64decode(encoded) + b"\0"
