@@ -37,6 +37,18 @@ def parse_public_key(text: str) -> str:
     return f"{words[0]} {base64.b64encode(blob).decode()}"
 
 
+def rsa_bits(key: str) -> int | None:
+    """The size of an RSA key's modulus; None for keys of other kinds. Source: RFC 4253, section 6.6."""
+    kind, _, encoded = key.partition(" ")
+    if kind != "ssh-rsa":
+        return None
+    blob = base64.b64decode(encoded)
+    at = 0
+    for _ in ("type", "exponent"):
+        at += 4 + int.from_bytes(blob[at : at + 4], "big")
+    return int.from_bytes(blob[at + 4 :], "big").bit_length()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateCommand:
     """How the forced command is started: an interpreter, the gate's file, the gateway's home."""

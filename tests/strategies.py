@@ -51,6 +51,12 @@ def public_key(number: int = 1) -> str:
     return f"ssh-ed25519 {base64.b64encode(blob).decode()}"
 
 
+def rsa_key(bits: int) -> str:
+    """A public key of RSA's form whose modulus has so many bits; nobody has its private half."""
+    parts = (b"ssh-rsa", b"\1\0\1", b"\0" + (1 << bits - 1).to_bytes(bits // 8, "big"))
+    return f"ssh-rsa {base64.b64encode(b''.join(struct.pack('>I', len(part)) + part for part in parts)).decode()}"
+
+
 def node(name: str = "office", number: int = 1, ports: tuple[int, ...] = (20010,)) -> Node:
     """A node with a key of its own and a forward for each port."""
     target = Target(host="127.0.0.1", port=Port(22))

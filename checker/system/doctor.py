@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from checker.system import mends
-from checker.system.lockdown import differences, shut_out
+from checker.system.lockdown import differences, shut_out, unwelcome
 from checker.system.mends import INIT
 from checker.system.plan import NO_SHELL, SERVICE
 from checker.system.symptoms import Seen, SshdSeen
@@ -78,9 +78,26 @@ def check_sshd(seen: Seen) -> Iterator[Finding]:
         (bool(wrong), f"for {seen.user} sshd says: {'; '.join(wrong)}", mends.lock_down(seen)),
         (bool(why), f"sshd lets {seen.user} in at no key: {why}", mends.let_in(seen)),
     )
+    yield from check_welcome(seen, sshd)
     yield from check_startups(seen, sshd)
     yield from check_penalties(seen, sshd)
     yield from check_log(seen)
+
+
+def check_welcome(seen: Seen, sshd: SshdSeen) -> Iterator[Finding]:
+    """Of the options that refuse a node's key, the first; of several values for it, the one that takes all keys."""
+    refused = [(name, *why) for name, key in seen.node_keys if (why := unwelcome(sshd.effective, key))]
+    option = refused[0][1] if refused else ""
+    names = sorted({name for name, by, _ in refused if by == option})
+    is_so = sshd.effective.get(option.lower(), "")[:80]
+    value = min((value for _, by, value in refused if by == option), key=lambda value: (len(value), value), default="")
+    others = f" (and {len(names) - 3} more)" if len(names) > 3 else ""
+    yield finding(
+        "kinds of keys",
+        "sshd takes keys of the kinds that the nodes have",
+        (bool(refused), f"sshd refuses the keys of {', '.join(names[:3])}{others}: {option} is {is_so}",
+         mends.welcome(seen, option, value)),
+    )
 
 
 def check_startups(seen: Seen, sshd: SshdSeen) -> Iterator[Finding]:

@@ -72,6 +72,7 @@ def examine(layout: Layout) -> Seen:
         socket_blocked=unreachable_part(layout.socket, uid) if layout.socket.exists() else None,
         spool_seen=spool_entry(layout.spool),
         nodes=len(registry.nodes),
+        node_keys=tuple((node.name, key) for node in registry.nodes.values() if node.enabled for key in node.public_keys),
         problems=registry.problems,
         taken=tuple(taken(registry, config, uid)),
         unreserved=unreserved(registry, config, ephemeral, reserved),

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from checker.config import SYSTEM
+from checker.keys import rsa_bits
 from checker.sshd_log import LOG_VERBOSE
 
 MAX_STARTUPS = "200:30:1000"
@@ -42,18 +43,25 @@ LOCKDOWN: Mapping[str, str] = {
     "ChrootDirectory": "none",
     "DisableForwarding": "no",
     "PermitListen": "any",
+    "MaxSessions": "10",
     **REVERSE_ALONE,
     "AcceptEnv": "REVERSI_ACCEPTS_NONE",
     "UnusedConnectionTimeout": "none",
 }
-"""For the tunnel user alone. What the admin set for all users is overridden, so that a ForceCommand, a DisableForwarding or a
-PermitListen of the machine's ends no tunnel (each key line names its ports), and no certificate authority or key command opens a
-second door. A name that nobody sends takes the place of what the machine's AcceptEnv lets in, as there is no word for nothing.
+"""For the tunnel user alone. What the admin set for all users is overridden, so that a ForceCommand, a DisableForwarding, a
+PermitListen or a MaxSessions of the machine's ends no tunnel (each key line names its ports), and no certificate authority or key
+command opens a second door. A name that nobody sends takes the place of what the machine's AcceptEnv lets in, as there is no word for
+nothing. Which kinds of keys are good enough is the admin's to say: the doctor tells whom that shuts out.
 ChannelTimeout is not among them: OpenSSH 9.2 takes `none` for it, and then ends every login (process_channel_timeouts: bad timeout none).
 """
 NOT_EVERYWHERE = frozenset({"UnusedConnectionTimeout", "LogVerbose"})
 """Left out where sshd does not know them (they came with 9.2 and 8.5): all others are known from OpenSSH 8.4 on."""
 NUMBERS = frozenset({"clientaliveinterval", "clientalivecountmax"})
+FEWEST_SESSIONS = 3
+"""What a client needs at once: claim or check beside its hold."""
+RSA_ALGORITHMS = ("rsa-sha2-512", "rsa-sha2-256", "ssh-rsa")
+ACCEPTED = ("PubkeyAcceptedAlgorithms", "PubkeyAcceptedKeyTypes")
+"""One option, by its name of now and the one before OpenSSH 8.5."""
 NOT_JUDGED = frozenset({"SetEnv", "AuthorizedKeysFile", *NOT_EVERYWHERE})
 """Of a private sshd: these differ there, or are its own affair."""
 UNKNOWN = re.compile(r"Bad configuration option: (\w+)|Directive '(\w+)' is not allowed within a Match block")
@@ -99,7 +107,7 @@ def differences(effective: Mapping[str, str], *, private: bool = False) -> tuple
         is_so = effective.get(key.lower())
         if is_so is None or (key.lower() in NUMBERS and 0 < int(is_so) <= int(value)):
             continue
-        if key == "GatewayPorts" and is_so == "no" and private:
+        if (key == "GatewayPorts" and is_so == "no" and private) or (key == "MaxSessions" and int(is_so) >= FEWEST_SESSIONS):
             continue
         if is_so != value:
             wrong.append(f"{key} is {is_so}, and must be {value}")
@@ -116,6 +124,19 @@ def shut_out(effective: Mapping[str, str], user: str) -> str:
     if groups and user not in groups.split():
         return f"AllowGroups names only {groups}: add the group {user} to it"
     return ""
+
+
+def unwelcome(effective: Mapping[str, str], key: str) -> tuple[str, str] | None:
+    """The option by which sshd refuses this public key whosever it is, and a value with which it would not; None where it takes it."""
+    kind = key.partition(" ")[0]
+    wanted = RSA_ALGORITHMS if kind == "ssh-rsa" else (kind,)
+    option = next((name for name in ACCEPTED if name.lower() in effective), None)
+    if option and not set(wanted).intersection(effective[option.lower()].split(",")):
+        return option, f"+{','.join(wanted[:2])}"
+    bits = rsa_bits(key)
+    if bits is not None and bits < int(effective.get("requiredrsasize", 0)):
+        return "RequiredRSASize", str(bits)
+    return None
 
 
 def redirected(main: str, place: Path, folder: Path) -> str | None:

@@ -62,6 +62,13 @@ def let_in(seen: Seen) -> str:
     return tell_sshd("allow", *lines)
 
 
+def welcome(seen: Seen, option: str, value: str) -> str:
+    """What has sshd take the tunnel user's keys, and nobody else's. Of a home, `up` writes the whole file: there the key must change."""
+    if seen.home is not None:
+        return ours(seen, "node rekey NAME")
+    return tell_sshd("keys", f"Match User {seen.user}", f"{option} {value}", "Match all")
+
+
 def raise_startups(first: int) -> str:
     """Each line that sets it is changed: up to OpenSSH 9.2 at least the last counts, and not the first as of all else."""
     line = f"s/^[[:space:]]*MaxStartups[[:space:]=].*/MaxStartups {first}:30:1000/I"

@@ -67,6 +67,8 @@ class Seen:
     spool: Path
     spool_seen: Entry | None = None
     nodes: int = 0
+    node_keys: Sequence[tuple[str, str]] = ()
+    """Each public key that should open something, behind its node's name."""
     problems: Sequence[str] = ()
     taken: Sequence[Taken] = ()
     unreserved: Sequence[int] = ()

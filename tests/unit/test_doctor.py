@@ -21,9 +21,10 @@ from checker.system.examine import examine, is_synchronized, loose_part
 from checker.system.lockdown import LOCKDOWN
 from checker.system.steps import Account, Entry
 from checker.system.symptoms import Seen, SshdSeen, Taken
-from tests.strategies import node
+from tests.strategies import node, public_key, rsa_key
 
 TIGHT = {**{key.lower(): value for key, value in LOCKDOWN.items()}, "maxstartups": "200:30:1000"}
+KEYS = (("e", public_key()), ("d", rsa_key(3072)), ("c", rsa_key(2048)), ("b", rsa_key(1024)), ("a", rsa_key(2048)))
 ENTRY = Entry(mode=0o644, owner="root", group="root", content=b"")
 WELL = Seen(
     home=None,
@@ -79,6 +80,11 @@ def test_a_gateway_that_is_well_has_nothing_to_mend() -> None:
         pytest.param("sshd", {**sshd(permittty="yes"), "is_drop_in_changed": True}, "PermitTTY", "init --force", id="changed"),
         pytest.param("sshd", sshd(allowusers="root"), "AllowUsers names only root", "printf '%s\\n' 'AllowUsers reversi' |", id="allowed"),
         pytest.param("sshd", sshd(denyusers="reversi"), "DenyUsers names reversi", "grep -ri", id="denied"),
+        pytest.param("kinds of keys", {**sshd(requiredrsasize="4096"), "node_keys": KEYS},
+                     "refuses the keys of a, b, c (and 1 more): RequiredRSASize is 4096",
+                     "'Match User reversi' 'RequiredRSASize 1024' 'Match all'", id="RSA size"),
+        pytest.param("kinds of keys", {**sshd(pubkeyacceptedalgorithms="ssh-ed25519"), "node_keys": KEYS}, "is ssh-ed25519",
+                     "'PubkeyAcceptedAlgorithms +rsa-sha2-512,rsa-sha2-256'", id="algorithms"),
         pytest.param("logins at once", sshd(maxstartups="10:30:100"), "drops logins", "MaxStartups 200:30:1000", id="startups"),
         pytest.param("penalties", {"peers": {"192.0.2.1": 2}}, "locks all of them out", "ExemptList 192.0.2.1", id="penalties"),
         pytest.param("key file", {"keys": None}, "missing", "init", id="no keys"),

@@ -11,7 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checker.config import SYSTEM, Layout, load_config
-from checker.system.lockdown import LOCKDOWN, differences, drop_in, redirected, settings, shut_out, unknown_options, version_in
+from checker.system.lockdown import (
+    LOCKDOWN,
+    differences,
+    drop_in,
+    redirected,
+    settings,
+    shut_out,
+    unknown_options,
+    unwelcome,
+    version_in,
+)
 from checker.system.plan import (
     CONFIG,
     DROP_IN,
@@ -29,9 +39,12 @@ from checker.system.plan import (
     package,
     plan,
 )
+from checker.system.sshd_facts import effective
 from checker.system.steps import Account, Choices, Command, Entry, File, Folder, Found, GoLive, KeysInLine, Plan, Step
 from checker.system.system_files import DAEMON_USER, ranges_in, ranges_out, reversi_toml, unit
 from checker.system.undo import EndSessions, Installed, Leave, Remove, Withdraw, undo
+from tests.programs import require
+from tests.strategies import public_key, rsa_key
 
 PYTHON = "/opt/reversi/bin/python3"
 STOCK = Found(python=PYTHON, choices=Choices(), has_systemd=True, sshd_unit="ssh.service")
@@ -310,6 +323,8 @@ def test_settings_that_differ_are_named() -> None:
     assert differences({**TIGHT, "gatewayports": "no"}) != ()
     assert differences({**TIGHT, "gatewayports": "no", "authorizedkeysfile": "/x"}, private=True) == ()
     assert differences({**TIGHT, "gatewayports": "yes"}, private=True) != ()
+    assert differences({**TIGHT, "maxsessions": "100"}) == ()
+    assert differences({**TIGHT, "maxsessions": "0"}) == ("MaxSessions is 0, and must be 10",)
 
 
 def test_what_sshd_prints_is_read_by_keyword() -> None:
@@ -317,7 +332,7 @@ def test_what_sshd_prints_is_read_by_keyword() -> None:
 
 
 @pytest.mark.parametrize(
-    ("effective", "why"),
+    ("told", "why"),
     [
         pytest.param({}, "", id="nobody is named"),
         pytest.param({"allowusers": "root rev*"}, "", id="by a pattern"),
@@ -327,8 +342,49 @@ def test_what_sshd_prints_is_read_by_keyword() -> None:
         pytest.param({"allowgroups": "ssh reversi"}, "", id="own group"),
     ],
 )
-def test_who_sshd_lets_in_is_told(effective: dict[str, str], why: str) -> None:
-    assert shut_out(effective, "reversi") == why
+def test_who_sshd_lets_in_is_told(told: dict[str, str], why: str) -> None:
+    assert shut_out(told, "reversi") == why
+
+
+@pytest.mark.parametrize(
+    ("told", "key", "way_out"),
+    [
+        pytest.param({}, public_key(), None, id="an sshd that does not say"),
+        pytest.param({"pubkeyacceptedalgorithms": "ssh-ed25519,rsa-sha2-256"}, public_key(), None, id="accepted"),
+        pytest.param({"pubkeyacceptedalgorithms": "ssh-ed25519,rsa-sha2-256"}, rsa_key(3072), None, id="RSA, by one of its algorithms"),
+        pytest.param({"pubkeyacceptedalgorithms": "rsa-sha2-256"}, public_key(),
+                     ("PubkeyAcceptedAlgorithms", "+ssh-ed25519"), id="ed25519"),
+        pytest.param({"pubkeyacceptedkeytypes": "ssh-ed25519"}, rsa_key(3072),
+                     ("PubkeyAcceptedKeyTypes", "+rsa-sha2-512,rsa-sha2-256"), id="before 8.5"),
+        pytest.param({"requiredrsasize": "3072"}, rsa_key(3072), None, id="RSA, large enough"),
+        pytest.param({"requiredrsasize": "4096"}, rsa_key(3072), ("RequiredRSASize", "3072"), id="RSA, too small"),
+        pytest.param({"requiredrsasize": "4096"}, public_key(), None, id="not RSA"),
+    ],
+)  # fmt: skip
+def test_an_option_that_refuses_a_key_is_named_with_the_way_out(
+    told: dict[str, str], key: str, way_out: tuple[str, str] | None
+) -> None:
+    assert unwelcome(told, key) == way_out
+
+
+@pytest.mark.sshd
+@pytest.mark.parametrize(
+    ("line", "key", "refused"),
+    [
+        pytest.param("", rsa_key(3072), False, id="as sshd is by itself"),
+        pytest.param("RequiredRSASize 4096", rsa_key(3072), True, id="size"),
+        pytest.param("PubkeyAcceptedAlgorithms -ssh-ed25519", public_key(), True, id="algorithm"),
+    ],
+)
+def test_sshd_itself_says_which_keys_it_takes_and_the_way_out_works(tmp_path: Path, line: str, key: str, refused: bool) -> None:
+    require("sshd")
+    config = tmp_path / "sshd_config"
+    config.write_text(f"{line}\n", encoding="ascii")
+    way_out = unwelcome(effective(config, "root"), key)
+
+    assert (way_out is not None) is refused
+    config.write_text(f"{line}\nMatch User root\n{' '.join(way_out or ())}\nMatch all\n", encoding="ascii")
+    assert unwelcome(effective(config, "root"), key) is None
 
 
 @pytest.mark.parametrize(
