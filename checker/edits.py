@@ -35,7 +35,9 @@ def with_rights_since(before: Node | None, after: Node, now: int) -> Node:
     another_key = after.public_key not in (before.public_key, before.next_key)
     new_ports = {forward.port for forward in after.forwards} - {forward.port for forward in before.forwards}
     again = after.enabled and not before.enabled
-    return replace(after, key_since=now) if another_key or new_ports or again else after
+    open_before = {forward.port for forward in before.forwards if forward.public}
+    closed = open_before.intersection(forward.port for forward in after.forwards if not forward.public)
+    return replace(after, key_since=now) if another_key or new_ports or again or closed else after
 
 
 def forward_at(node: Node, port: Port | None) -> Forward:

@@ -9,11 +9,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from checker.config import Config, Layout
+from checker.config import Config, Layout, load_config
 from checker.control import Aim, Control, Verb
 from checker.edits import describe, let_go
 from checker.keyfiles import KeyFiles
 from checker.model import CheckerError, ForwardRequest, Node, NodeName, Port
+from checker.publishing.publications import needs_root
 from checker.publishing.publish import tell_haproxy
 from checker.registry import add, allot, change, conflict, gate_command, locked, read_registry, refuse_conflict
 from checker.sshd import make_host_key
@@ -57,7 +58,14 @@ def carry_out(
         if read_registry(layout.nodes).nodes.get(before.name) != before:
             raise CheckerError(f"node {before.name} was changed by somebody else meanwhile; look at it, and run this again")
         change(layout, before.name, after, gate_command(layout), meanwhile=lambda: end_tunnels(layout, plan.aims, note))
+    warn(needs_root(before, after, load_config(layout.config).tunnel_user), note)
     tell(layout, after.name, plan.changes, note, renamed=[(before.name, after.name)] if before.name != after.name else [])
+
+
+def warn(warnings: Sequence[str], note: Note) -> None:
+    """Tell of what was done all the same."""
+    for text in warnings:
+        note(f"reversi-checker: warning: {text}")
 
 
 def end_tunnels(layout: Layout, aims: Sequence[Aim], note: Note) -> None:
@@ -108,6 +116,7 @@ def register(layout: Layout, config: Config, wanted: Wanted, keys: KeyFiles, not
             raise trouble
         with keys.handed_over(node) as written:
             add(layout, node, gate_command(layout))
+    warn(needs_root(None, node, config.tunnel_user), note)
     changes = [(forward.port, f"added: to {forward.target}, expecting {forward.expect}") for forward in node.forwards]
     tell(layout, node.name, changes, note)
     return node, written

@@ -98,6 +98,18 @@ def clash(forwards: Sequence[Forward]) -> CheckerError | None:
     return None
 
 
+def needs_root(before: Node | None, after: Node, user: str) -> tuple[str, ...]:
+    """A warning for each forward that came to a port on which sshd lets the tunnel user not listen. Source: sshd's bind_permitted()."""
+    known = {forward.port for forward in before.forwards} if before else set()
+    return tuple(
+        f"{after.name}: sshd binds port {forward.port} for root alone, and not for {user}: no tunnel can listen there; "
+        f"run: reversi-checker node move {after.name} {forward.port} PORT, with one from {FIRST_UNPRIVILEGED} on, "
+        f"and to have visitors come to {forward.port}: reversi-checker publish {after.name}:PORT --port {forward.port}"
+        for forward in after.forwards
+        if forward.port < FIRST_UNPRIVILEGED and forward.port not in known and user != "root"
+    )
+
+
 def unbindable(node: Node, others: Iterable[Node]) -> CheckerError | None:
     """Why a tunnel of the node could not listen where it should; None where it could."""
     wanted = {forward.port for forward in node.forwards}

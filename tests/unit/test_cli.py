@@ -596,3 +596,19 @@ def test_a_reader_that_goes_away_is_no_error(office: Layout) -> None:
         code = process.wait(20)
 
     assert (code, complaint) == (0, b"")
+
+
+def test_a_port_that_no_tunnel_can_listen_on_is_warned_of_with_the_way_out(checker: Run, layout: Layout) -> None:
+    layout.config.parent.mkdir(parents=True, exist_ok=True)
+    layout.config.write_text('tunnel_user = "nobody"\n', encoding="ascii")
+    key = layout.config.with_name("key.pub")
+    key.write_text(public_key(), encoding="ascii")
+
+    code, _, added = checker("node", "add", "mail", "--forward", "25=10.0.0.5:25,banner:220", "--public-key", str(key))
+    _, _, again = checker("node", "set", "mail", "--target", "10.0.0.6:25")
+    _, _, moved = checker("node", "move", "mail", "25", "587")
+
+    assert code == ExitCode.OK
+    assert "reversi-checker publish mail:PORT --port 25" in added
+    assert "publish" not in again
+    assert "reversi-checker publish mail:PORT --port 587" in moved

@@ -140,12 +140,16 @@ def test_rights_begin_anew_where_older_connections_had_others(change: dict[str, 
     assert with_rights_since(before, replace(before, **change), 9).key_since == since
 
 
-def test_rights_begin_anew_with_a_new_port_and_when_enabled_again_but_not_with_the_key_that_waited() -> None:
+def test_rights_begin_anew_with_a_new_port_or_no_more_a_public_one_and_when_enabled_again_but_not_with_the_key_that_waited() -> None:
     before = node()
     waited = replace(before, next_key="ssh-ed25519 OTHER")
     moved = replace(before, forwards=tuple(replace(forward, port=Port(29_999)) for forward in before.forwards))
 
+    public = replace(before, forwards=tuple(replace(forward, public=True) for forward in before.forwards))
+
     assert with_rights_since(before, moved, 9).key_since == 9
+    assert with_rights_since(public, before, 9).key_since == 9
+    assert with_rights_since(before, public, 9).key_since == 0
     assert with_rights_since(replace(before, enabled=False), before, 9).key_since == 9
     assert with_rights_since(waited, with_new_key_alone(waited), 9).key_since == 0
     assert with_rights_since(None, before, 9) == before

@@ -22,6 +22,7 @@ from checker.publishing.publications import (
     PublicPrivileged,
     PublishedAlready,
     clash,
+    needs_root,
     parse_sni,
     unbindable,
     with_publication,
@@ -154,6 +155,15 @@ def test_a_tunnel_can_not_listen_for_all_on_a_port_that_takes_root() -> None:
 
     assert isinstance(trouble, PublicPrivileged)
     assert str(trouble).endswith("run: reversi-checker publish mail:PORT --port 25")
+
+
+def test_a_port_that_takes_root_is_warned_of_when_a_forward_comes_to_it() -> None:
+    (warning,) = needs_root(None, node("mail", ports=(25, 20000)), "reversi")
+
+    assert "sshd binds port 25 for root alone, and not for reversi" in warning
+    assert warning.endswith("reversi-checker publish mail:PORT --port 25")
+    assert needs_root(node("mail", ports=(25,)), node("mail", ports=(25, 20000)), "reversi") == ()
+    assert needs_root(None, node("mail", ports=(25,)), "root") == ()
 
 
 def test_a_target_hears_a_proxy_line_always_or_never() -> None:
