@@ -69,18 +69,18 @@ def effective(config: Path, user: str) -> dict[str, str]:
 
 def probe_unknown(user: str) -> frozenset[str]:
     """Which of our options this sshd does not know. Raises Refused where it has another complaint."""
+    unknown: frozenset[str] = frozenset()
     with tempfile.TemporaryDirectory(prefix="reversi-") as folder:
         alone = Path(folder) / "sshd_config"
-        alone.write_bytes(drop_in(user, ()))
-        said = complaint(alone)
-        unknown = unknown_options(said)
-        if said and not unknown:
-            raise Refused(f"sshd does not start as it is: {said}")
-        alone.write_bytes(drop_in(user, unknown))
-        said = complaint(alone)
-        if said:
-            raise Refused(f"sshd would not start: {said}")
-        return unknown
+        while True:  # an older one stops at the first option of a Match block that it does not know
+            alone.write_bytes(drop_in(user, unknown))
+            said = complaint(alone)
+            if not said:
+                return unknown
+            more = unknown_options(said) - unknown
+            if not more:
+                raise Refused(f"sshd would not start: {said}" if unknown else f"sshd does not start as it is: {said}")
+            unknown |= more
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from dataclasses import replace
 from pathlib import Path
@@ -39,7 +40,7 @@ from checker.system.plan import (
     package,
     plan,
 )
-from checker.system.sshd_facts import effective
+from checker.system.sshd_facts import effective, probe_unknown
 from checker.system.steps import Account, Choices, Command, Entry, File, Folder, Found, GoLive, KeysInLine, Plan, Step
 from checker.system.system_files import DAEMON_USER, ranges_in, ranges_out, reversi_toml, unit
 from checker.system.undo import EndSessions, Installed, Leave, Remove, Withdraw, undo
@@ -296,6 +297,25 @@ def test_what_sshd_does_not_know_is_read_from_its_complaint() -> None:
 
     assert unknown_options(said) == {"Foo", "Bar"}
     assert unknown_options("f line 9: Bad yes/no argument: maybe") == frozenset()
+
+
+OLD_SSHD = """#!/bin/sh
+name=$(grep -oE 'LogVerbose|UnusedConnectionTimeout' "$3" | head -n 1)
+[ -z "$name" ] && exit 0
+echo "$3: line 9: Bad configuration option: $name" >&2
+echo "$3 line 9: Directive '$name' is not allowed within a Match block" >&2
+exit 255
+"""
+"""`sshd -t -f FILE` of OpenSSH 8.4, which stops at the first option of a Match block that it does not know."""
+
+
+def test_each_option_that_an_old_sshd_does_not_know_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "sshd"
+    program.write_text(OLD_SSHD, encoding="ascii")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+
+    assert probe_unknown("reversi") == {"LogVerbose", "UnusedConnectionTimeout"}
 
 
 @pytest.mark.parametrize(
