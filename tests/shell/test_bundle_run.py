@@ -306,7 +306,7 @@ def test_a_key_that_the_device_made_stays_with_the_client_that_reads_it(box: Box
     box.start(file)
 
     box.await_state("up")
-    assert box.client(used)
+    assert box.client(used).is_running()
     assert (box.live() / "key").read_bytes() == key
     box.stop()
 
