@@ -13,6 +13,7 @@ from checker import __version__, wire
 from checker.beats import beat_file
 from checker.config import Config, Layout
 from checker.control import Aim, Outcome, Verb
+from checker.holdings import Held
 from checker.judge import LIVES, CannotKill, Judgement, Kill, Owner, Recheck
 from checker.keys import NEW
 from checker.kill import Freed, Spared
@@ -37,7 +38,7 @@ from checker.registry import Registry, gate_command, renames, with_the_same_key
 from checker.rights import Rights
 from checker.sharing.shared_door import SharedDoor
 from checker.table import today
-from checker.watch import Held, Watcher
+from checker.watch import Watcher
 from checker.wire import Asked, Beat, Check, Claim, Hold, Malformed, OldCheck, Reply, Request, Version, refusal
 
 log = logging.getLogger(__name__)

@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 
 from checker.config import Config, current_user, home_layout
+from checker.holdings import Held
 from checker.judge import Owner
+from checker.lateness import Lateness
 from checker.ledger import Ledger
 from checker.model import Answer, Forward, NodeName, Policy, Port, ProcessId, Status, Target, parse_expect
-from checker.watch import Held, Lateness, Watcher
+from checker.watch import Watcher
 
 OFFICE = NodeName("office")
 SESSION = ProcessId(pid=7, start_ticks=9)
