@@ -124,7 +124,7 @@ class Gateway:
                     return self.refuse(asked, f"this key belongs to node {node.name}, not to {printable(name)}", wire.NOT_YOURS)
                 return await self.checked(node, (port,), asked, expected)
             case Claim(instance):
-                return Reply(answer=str(await self.claim(node, instance, caller, peer_address(asked.peer))))
+                return self.with_foreign(Reply(answer=str(await self.claim(node, instance, caller, peer_address(asked.peer)))), node, ())
             case Hold():
                 return await self.hold(node, request, caller, asked)
 
@@ -210,12 +210,14 @@ class Gateway:
         """Make way for the node's next connection: 0 is go.
 
         What an earlier connection of the same instance still holds is killed at once. What another instance holds is killed if it is
-        hung; if it is healthy, the key was cloned, and the newcomer is to wait.
+        hung; if it is healthy, the key was cloned, and the newcomer is to wait. Where other programs hold all of its ports, it waits too.
         """
         waits = [0]
+        foreign = 0
         spared: set[ProcessId] = {caller} if caller else set()
         for forward in node.forwards:
             held = await self.watcher.holdings.held(forward, newer_than=time.monotonic())
+            foreign += held.owner is Owner.FOREIGN
             if held.session is None or held.session in spared:
                 continue
             why = self.rights.why_end(node, instance, held.session)
@@ -224,6 +226,9 @@ class Gateway:
             else:
                 waits.append(await self.dispute(node, forward, instance, peer))
                 spared.add(held.session)
+        if foreign == len(node.forwards):
+            await self.settle_all(node.forwards, actor=f"node {node.name}")
+            waits.append(self.verdict(node))
         self.note_contact(node.forwards)
         return max(waits)
 

@@ -70,11 +70,11 @@ def test_a_foreign_listener_is_told_and_never_touched(gateway: Gateway) -> None:
         assert gateway.await_status(device, Status.FOREIGN).detail == "the port is held by a process of uid 0"
         held = "the port is held by a process of uid 0; the checker does not touch it: its admin must free the port"
         told = f"reversi: port {device.ports[0]}: {held}"
-        answers = [device.ask(*request) for request in (("check",), ("check", str(device.ports[0])), (device.node, str(device.ports[0])))]
-        assert [(answer.returncode, answer.stdout) for answer in answers] == [(0, "60\n")] * 3
-        assert [answer.stderr.strip() for answer in answers] == [told, told, ""], "an old device may read both outputs as one"
+        port = str(device.ports[0])
+        answers = [device.ask(*request) for request in (("check",), ("check", port), ("claim", "first"), (device.node, port))]
+        assert [(answer.returncode, answer.stdout) for answer in answers] == [(0, "60\n")] * 4
+        assert [answer.stderr.strip() for answer in answers] == [told, told, told, ""], "an old device may read both outputs as one"
         killed = gateway.run("kill", device.node)
-        device.verdict("claim", "first")
 
         assert killed.returncode == 1
         assert "which is not ours to kill" in killed.stdout
