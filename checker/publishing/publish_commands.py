@@ -30,8 +30,8 @@ def add_to(verbs: Verbs) -> None:
         "publish", help="give a forward a public port, through HAProxy", formatter_class=raw,
         description="Has HAProxy listen on a port of all the gateway's addresses, for a forward. Without NODE:PORT: brings HAProxy's\n"
                     "file in line with the registry, as after an edit by hand.",
-        epilog="example: reversi-checker publish mail:20000 --port 25 --send-proxy\n"
-               "         reversi-checker publish mail:20001 --port 443 --sni mail.example.org")
+        epilog="example: reversi-checker publish mail:20025 --port 25 --send-proxy\n"
+               "         reversi-checker publish mail:20443 --port 443 --sni mail.example.org")
     publish.add_argument("forward", nargs="?", metavar="NODE:PORT", help="which forward; NODE will do where it has but one")
     publish.add_argument("--port", metavar="PORT", help="where the gateway's visitors come")
     publish.add_argument("--sni", metavar="NAME", help="only TLS visitors who ask for this name; without it, whoever no name takes")
@@ -40,7 +40,7 @@ def add_to(verbs: Verbs) -> None:
     publish.set_defaults(command=cmd_publish)
     unpublish = verbs.add_parser(
         "unpublish", help="take public ports away again", formatter_class=raw,
-        epilog="example: reversi-checker unpublish mail:20000\n         reversi-checker unpublish mail:20001 --port 443")
+        epilog="example: reversi-checker unpublish mail:20025\n         reversi-checker unpublish mail:20443 --port 443")
     unpublish.add_argument("forward", metavar="NODE:PORT", help="which forward; NODE will do where it has but one")
     unpublish.add_argument("--port", metavar="PORT", help="only this public port")
     unpublish.add_argument("--sni", metavar="NAME", help="only this name")

@@ -229,7 +229,7 @@ def test_the_readmes_mail_server_comes_back(public_gateway: tuple[Gateway, HaPro
     heard: list[bytes] = []
     mail, web = keep(mail_greeter(heard)), keep(tls_greeter(make_certificate(tmp_path), b"webmail"))
     first, second, smtp, https = (str(port) for port in (gateway.port(), gateway.port(), free_port(), free_port()))
-    here = {"20000": first, "20001": second, "--port 25": f"--port {smtp}", "--port 443": f"--port {https}",
+    here = {"20025": first, "20443": second, "--port 25": f"--port {smtp}", "--port 443": f"--port {https}",
             "10.0.0.5:10025": f"127.0.0.1:{mail.port}", "10.0.0.5:443": f"127.0.0.1:{web.port}"}
     guide = (ROOT / "docs" / "publishing.md").read_text(encoding="utf-8")
 
