@@ -11,6 +11,7 @@ from checker.holders import elsewhere, may_look, read_listeners, scan, sockets_o
 from checker.judge import Owner, owner_of, reached
 from checker.ledger import Ledger
 from checker.model import Forward, Listener, NodeName, Port, ProcessId, Registration
+from checker.sockdiag import connected
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +91,19 @@ class Holdings:
             if other:
                 return None, other
         return session or self.registered_owner(registered, inodes), ""
+
+    def peer_of(self, session: ProcessId) -> str:
+        """The other side of the session's one connection that came to no listener of its own; empty where that can not be told."""
+        inodes = sockets_of(session.pid)
+        if not inodes:
+            return ""
+        own = {port for port, found in self.by_port.items() if any(listener.inode in inodes for listener in found)}
+        try:
+            ends = connected()
+        except OSError:
+            return ""  # a sandbox may refuse netlink
+        peers = [peer for inode, (port, peer) in ends.items() if inode in inodes and port not in own]
+        return peers[0] if len(peers) == 1 else ""
 
     async def scanned(self, inodes: frozenset[int]) -> ProcessId | None:
         """By looking at the sockets of all sessions; those who wait for one scan share it."""

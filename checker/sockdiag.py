@@ -1,4 +1,4 @@
-"""TCP sockets straight from the kernel, by netlink: who listens, and how much each connection carried.
+"""TCP sockets straight from the kernel, by netlink: who listens, who is connected, and how much each connection carried.
 
 Some seventy times cheaper than /proc/net/tcp, whose last page walks the table of established connections.
 Source: sock_diag(7), linux/inet_diag.h, linux/netlink.h, linux/tcp.h.
@@ -47,6 +47,16 @@ def carried() -> dict[str, int]:
             total = bytes_in(answer, at + MESSAGE_BYTES, end)
             if total is not None:
                 found[peer_in(family, answer, at)] = total
+    return found
+
+
+def connected() -> dict[int, tuple[Port, str]]:
+    """Our port and the other side (ADDRESS:PORT) of each established connection, by inode. Raises OSError."""
+    found = {}
+    for family in (socket.AF_INET, socket.AF_INET6):
+        for answer, at, _ in dump(family, TCP_ESTABLISHED_STATE, 0):
+            port, _address, _uid, inode = MESSAGE.unpack_from(answer, at)
+            found[inode] = (Port(int.from_bytes(port, "big")), peer_in(family, answer, at))
     return found
 
 

@@ -198,7 +198,7 @@ class Watcher:
         """Judge, act, and write down both."""
         before = self.ledger.tunnel(forward)
         judgement = judge(seen, before, self.ledger.flaps.get(forward.node, Flaps()), self.policy, time.time())
-        after = self.with_clone(self.with_peer(judgement.tunnel))
+        after = self.with_clone(await self.with_peer(judgement.tunnel))
         if after.strikes == 1:
             self.struck_at[forward.port] = time.time() - seen.deadline_s
         elif not after.strikes:
@@ -215,12 +215,14 @@ class Watcher:
                 pass
         return replace(judgement, tunnel=self.ledger.tunnel(forward))
 
-    def with_peer(self, tunnel: Tunnel) -> Tunnel:
-        """The tunnel with what its connection's registration tells."""
-        registration = self.ledger.registrations.get(tunnel.session) if tunnel.session else None
-        if registration is None:
+    async def with_peer(self, tunnel: Tunnel) -> Tunnel:
+        """The tunnel with where its connection comes from: its registration tells, else its sockets do."""
+        if tunnel.session is None:
             return tunnel
-        return replace(tunnel, peer=registration.peer or None, bytes_total=self.carried.get(registration.peer))
+        registration = self.ledger.registrations.get(tunnel.session)
+        known = (registration.peer if registration else "") or tunnel.peer
+        peer = known or await asyncio.to_thread(self.holdings.peer_of, tunnel.session)
+        return replace(tunnel, peer=peer or None, bytes_total=self.carried.get(peer or ""))
 
     def with_clone(self, tunnel: Tunnel) -> Tunnel:
         """The tunnel with what is known of its node's key beside what the probe saw."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 
+import psutil
 import pytest
 
 from checker.model import EventKind, ProcessId, Status
@@ -115,16 +116,19 @@ def test_a_busy_port_is_freed_although_it_never_is_idle(gateway: Gateway) -> Non
     assert traffic.connected > 1
 
 
-def test_a_tunnel_without_hold_is_found_by_its_sockets(gateway: Gateway) -> None:
+def test_a_tunnel_without_hold_and_where_it_comes_from_are_found_by_its_sockets(gateway: Gateway) -> None:
     if not gateway.mode.is_privileged:
         pytest.skip("to see the sockets of an sshd session takes root")
     device = gateway.add(gateway.service().target)
     connection = gateway.connect_unheard(device)
     until(lambda: gateway.probe(device) == "up", "it is up")
+    peer = until(lambda: gateway.tunnel(device).peer, "where it comes from")
+    ends = {f"{end.laddr.ip}:{end.laddr.port}" for end in psutil.Process(connection.process.pid).net_connections()}
 
     connection.freeze()
     sentence = gateway.probe(device)
 
+    assert peer in ends
     assert sentence.startswith("down: killed sshd process")
     assert not accepts(device.ports[0])
 

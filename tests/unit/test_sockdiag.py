@@ -92,9 +92,9 @@ async def test_a_tunnel_is_told_what_the_connection_that_registered_it_carried(s
     await watcher.read_carried()
 
     ledger.register(here)
-    told = watcher.with_peer(seen)
+    told = await watcher.with_peer(seen)
     ledger.register(gone)
-    unknown = watcher.with_peer(told)
+    unknown = await watcher.with_peer(told)
 
     assert told.bytes_total is not None
     assert told.bytes_total >= SENT
