@@ -259,6 +259,8 @@ verb_run() {
     trap stop TERM INT HUP
     make_files "$live" || fail "the key can not be made ready in $live"
     write_state starting
+    # Uninstalled in this very moment.
+    [ -r "$self" ] || stop
     pause "$FIRST_WAIT"
     while :; do
         choose_gateway || continue

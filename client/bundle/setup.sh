@@ -130,6 +130,8 @@ verb_uninstall() {
     stop_service
     unregister
     drop "$installed" "$installed.old" "$keys" "$keys.old" "$dir/$NODE.key"
+    # What keeps it may have started it once more meanwhile; from now on it ends at once.
+    stop_process
     [ "$platform" != systemd ] || control daemon-reload
     rm -rf "$live"
     rmdir "$dir" 2>/dev/null

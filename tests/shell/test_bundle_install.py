@@ -230,6 +230,32 @@ def test_where_nothing_else_is_cron_starts_it_and_a_plain_loop_keeps_it(box: Box
     box.await_nothing_left()
 
 
+def test_a_run_that_something_started_while_uninstall_looked_away_is_ended_too(box: Box) -> None:
+    file = bundle(box)
+    box.sh(file, "install", "--offline")
+    box.await_state("up")
+    started, state = box.folder / "started", box.live() / "state"
+    begin = f"/bin/sh '{box.installed}/office.sh' run >'{started}' 2>&1 & until grep -q 'state up' '{state}'; do sleep 0.1; done"
+    program(box.folder / "programs", "crontab", f"#!/bin/sh\n[ $1 != -l ] || [ -e '{started}' ] || {{ {begin}; }}\n")
+
+    removed = box.sh(file, "uninstall")
+
+    assert removed.returncode == 0, removed.stderr
+    assert started.exists()
+    box.await_nothing_left()
+
+
+def test_a_run_whose_script_goes_while_it_begins_ends(box: Box) -> None:
+    file = box.write(render(changed(settings={"root": str(box.root), "beat": "1"})))
+    program(box.folder / "programs", "date", f"#!/bin/sh\nrm -f '{file}'\nexec busybox date \"$@\"\n")
+
+    process = box.start(file)
+
+    assert process.wait(20) == 0
+    assert box.state()["state"] == "stopped"
+    box.await_nothing_left()
+
+
 @pytest.mark.parametrize("platform", [pytest.param(p, marks=needs_root, id=p.name) for p in (OPENWRT, SYSTEMD, MACOS)] + [None])
 def test_a_second_install_leaves_a_tunnel_that_is_up_alone(box: Box, platform: Platform | None) -> None:
     if platform:
