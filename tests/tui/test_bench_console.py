@@ -120,7 +120,7 @@ def test_a_tick_writes_what_a_daemon_would_in_that_time(tmp_path: Path, mode: st
 async def test_the_datatable_shows_sorts_and_filters_the_same_rows(tmp_path: Path) -> None:
     app = DataTableApp(make_home(tmp_path / "gateway", 40, now=time.time()))
 
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with app.run_test(size=(120, 24)) as pilot:
         table = app.query_one(DataTable)
         deadline = time.monotonic() + WITHIN_S
         while table.row_count < 40 or "192.168.0.1:22" not in map(str, table.get_row_at(0)):
