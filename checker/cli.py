@@ -64,7 +64,7 @@ def sentence_of(error: Exception) -> str:
 
 def build_parser() -> argparse.ArgumentParser:
     """The whole grammar, each verb with an example."""
-    from checker import commands, node_commands
+    from checker import commands, node_commands, report
     from checker.publishing import publish_commands
     from checker.system import install_commands
 
@@ -78,6 +78,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"{PROG} {__version__}")
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     commands.add_to(verbs)
+    report.add_to(verbs)
     node_commands.add_to(verbs)
     publish_commands.add_to(verbs)
     install_commands.add_to(verbs)
