@@ -50,6 +50,8 @@ birth() { # PID
     born=
     if read -r stat 2>/dev/null <"/proc/$1/stat"; then
         stat=${stat##*) } word=0
+        # A process that has ended, and that nobody has asked about yet.
+        case $stat in Z*) return ;; esac
         while [ "$word" -lt 19 ]; do
             stat=${stat#* } word=$((word + 1))
         done
