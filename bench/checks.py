@@ -9,7 +9,6 @@ import resource
 import subprocess
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import replace
 from pathlib import Path
 
 import asyncssh
@@ -66,21 +65,23 @@ async def tunnel(server: Gateway, target_port: int) -> AsyncIterator[tuple[Membe
 
 
 async def beat_cost(connection: asyncssh.SSHClientConnection, rounds: int, server: Gateway) -> Cost:
+    """Of beats alone: what the gateway does at rest, in the pauses between packs, is taken away again."""
     process = await connection.create_process("hold benchmark")
-    beats, paused_s = 0, 0.0
+    beats, paused = 0, Cost(wall_ms=0.0, cpu_ms=0.0)
 
     async def one() -> None:
-        nonlocal beats, paused_s
+        nonlocal beats, paused
         beats += 1
         if beats % PACK == 0:
-            began = time.monotonic()
+            began_cpu, began = await asyncio.to_thread(tree_cpu_s, server.daemon), time.monotonic()
             await asyncio.sleep(1)
-            paused_s += time.monotonic() - began
+            rest_s, cpu_s = time.monotonic() - began, await asyncio.to_thread(tree_cpu_s, server.daemon) - began_cpu
+            paused = Cost(wall_ms=paused.wall_ms + rest_s * 1000, cpu_ms=paused.cpu_ms + cpu_s * 1000)
         process.stdin.write("\n")
         expect_zero(await process.stdout.readline())
 
     cost = await cost_of(one, rounds, server)
-    return replace(cost, wall_ms=cost.wall_ms - paused_s / rounds * 1000)
+    return Cost(wall_ms=cost.wall_ms - paused.wall_ms / rounds, cpu_ms=cost.cpu_ms - paused.cpu_ms / rounds)
 
 
 async def session_cost(connection: asyncssh.SSHClientConnection, command: str, rounds: int, server: Gateway) -> Cost:
