@@ -72,8 +72,7 @@ def prepare(environ: MutableMapping[str, str]) -> None:
     elif not environ.get("NO_COLOR"):
         environ.pop("NO_COLOR", None)  # empty means nothing, yet Textual would take it for a yes
     environ["TEXTUAL_COLOR_SYSTEM"] = colour_system(environ)
-    if is_remote(environ):
-        environ.setdefault("TEXTUAL_FPS", "30")
+    environ.setdefault("TEXTUAL_FPS", "30" if is_remote(environ) else "120")  # a letter of a filter is painted in up to three frames
     environ.setdefault("TEXTUAL_ANIMATIONS", "none")
     environ.setdefault("TEXTUAL_SMOOTH_SCROLL", "0")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Protocol
 
 from rich.text import Text
@@ -170,6 +171,8 @@ class Live(Screen[None]):
 
     def take_in(self, report: Report) -> None:
         before = self.table.cursor_place
+        if report.health.registry_read and not self.health.registry_read:
+            gc.freeze()  # thousands of rows that stay: to look for garbage among them would hold a key up by 50 ms
         self.health = report.health
         if self.view.apply(report):
             self.table.rearranged(before)
