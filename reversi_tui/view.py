@@ -45,6 +45,7 @@ class View:
         """Of forwards, never of folded rows; only of those that there are."""
         self.values: dict[Key, SortValue] = {}
         self.longest_name = 0
+        self.tallied: tuple[dict[Status, int], dict[str, int]] | None = None
 
     def row(self, key: Key | None) -> Row | None:
         """The row of that key, folded ones too."""
@@ -54,6 +55,7 @@ class View:
 
     def apply(self, report: Report) -> bool:
         """Take in what the reader found; whether the order changed."""
+        self.tallied = None
         before = len(self.rows)
         gone = set() if report.keys is None else self.rows.keys() - report.keys
         for key in gone:
@@ -193,11 +195,21 @@ class View:
         begins = next((place for place, name in enumerate(names) if name.startswith(text)), None)
         return begins if begins is not None else next((place for place, name in enumerate(names) if text in name), None)
 
+    def tally(self) -> tuple[dict[Status, int], dict[str, int]]:
+        """How often each status, and each word for why one is shut, is there; counted once for each report, and asked for each second."""
+        if self.tallied is None:
+            rows = self.rows.values()
+            self.tallied = (
+                Counter(row.seen.status for row in rows if not row.is_shut),
+                Counter(row.barred for row in rows if row.is_shut),
+            )
+        return self.tallied
+
     def counts(self) -> dict[Status, int]:
         """How many forwards of each status there are, filtered out or not, worst first; without those that are shut."""
-        found = Counter(row.seen.status for row in self.rows.values() if not row.is_shut)
-        return {status: found[status] for status in Status if found[status]}
+        found = self.tally()[0]
+        return {status: found[status] for status in Status if status in found}
 
     def shut(self) -> dict[str, int]:
         """How many forwards nobody serves on purpose, by the word for why."""
-        return dict(sorted(Counter(row.barred for row in self.rows.values() if row.is_shut).items()))
+        return dict(sorted(self.tally()[1].items()))

@@ -29,8 +29,8 @@ from reversi_tui.widgets.looks import Looks
 from reversi_tui.widgets.status import GatewayLine, counts_line
 from reversi_tui.widgets.table import Choice, TunnelTable, heading
 
-CLOCK_EVERY_S = 1.0
-JUDGE_EVERY = 5
+CLOCK_EVERY_S = 2.0
+JUDGE_EVERY = 3
 """Ticks of the clock between looks at rows that come and go by the time alone."""
 
 
