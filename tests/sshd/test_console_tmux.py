@@ -109,7 +109,9 @@ def test_a_hung_tunnel_is_found_and_killed_by_keys_and_comes_back(gateway: Gatew
         leave(terminal)
 
 
-def test_a_tunnel_that_came_anew_under_an_open_question_is_left_alone(gateway: Gateway, tmp_path: Path) -> None:
+def test_a_tunnel_that_came_anew_under_an_open_question_is_left_alone(own_gateway: Gateway, tmp_path: Path) -> None:
+    gateway = own_gateway
+    gateway.up()
     devices = [gateway.add(gateway.service().target) for _ in range(2)]
     first, second = devices
     connections = {device.node: gateway.connect(device) for device in devices}
