@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -128,16 +129,22 @@ def running(client: Client, **environment: str) -> Iterator[Client]:
             client.end()
 
 
+CLOSED = frozenset({errno.ECONNRESET, errno.EPIPE, errno.ENOTCONN})
+
+
 def talk(port: int, text: bytes) -> bytes:
     """What comes back through the tunnel; empty for a closed connection."""
     with socket.create_connection(("127.0.0.1", port), 5) as channel:
         channel.settimeout(5)
-        channel.sendall(text)
-        channel.shutdown(socket.SHUT_WR)
         received = b""
-        with contextlib.suppress(ConnectionResetError):
+        try:
+            channel.sendall(text)
+            channel.shutdown(socket.SHUT_WR)
             while part := channel.recv(65536):
                 received += part
+        except OSError as error:
+            if error.errno not in CLOSED:
+                raise
         return received
 
 
