@@ -73,7 +73,13 @@ verb_keep() {
 # Two windows: the tunnel with its log, and what status says.
 start_screen() {
     service=reversi-$NODE
-    screen -dmS "$service" -t tunnel /bin/sh "$self" keep && screen -S "$service" -X screen -t status /bin/sh "$self" watch
+    screen -dmS "$service" -t tunnel /bin/sh "$self" keep || return
+    tries=0
+    until screen -S "$service" -X screen -t status /bin/sh "$self" watch; do
+        tries=$((tries + 1))
+        [ "$tries" -lt 5 ] || return
+        sleep 1
+    done
 }
 
 verb_watch() {
