@@ -167,7 +167,7 @@ class Box:
 
     def await_nothing_left(self) -> None:
         """No process, no FIFO."""
-        until(lambda: not self.processes(), "nothing runs any more", within_s=45)
+        until(lambda: not self.processes(), "nothing runs any more", within_s=10)
         assert not [path for path in self.folder.rglob("*") if path.is_fifo()]
 
     def close(self) -> None:
