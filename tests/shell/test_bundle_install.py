@@ -247,7 +247,7 @@ def test_a_run_that_something_started_while_uninstall_looked_away_is_ended_too(b
 
 def test_a_run_whose_script_goes_while_it_begins_ends(box: Box) -> None:
     file = box.write(render(changed(settings={"root": str(box.root), "beat": "1"})))
-    program(box.folder / "programs", "date", f"#!/bin/sh\nrm -f '{file}'\nexec busybox date \"$@\"\n")
+    program(box.folder / "programs", "date", f"#!/bin/sh\nrm -f '{file}'\nexec {shutil.which('busybox')} date \"$@\"\n")
 
     process = box.start(file)
 
@@ -501,7 +501,7 @@ def test_a_process_that_was_killed_is_started_again_by_the_loop(box: Box) -> Non
 
 def brief_naps(box: Box) -> None:
     """The loop that keeps it waits a second, not ten."""
-    program(box.folder / "programs", "sleep", '#!/bin/sh\n[ "$1" != 10 ] || set -- 1\nexec busybox sleep "$@"\n')
+    program(box.folder / "programs", "sleep", f'#!/bin/sh\n[ "$1" != 10 ] || set -- 1\nexec {shutil.which("busybox")} sleep "$@"\n')
 
 
 def upgraded(box: Box) -> str:
