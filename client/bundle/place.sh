@@ -190,11 +190,11 @@ stop_service() {
     stop_process
 }
 
-# For ten seconds at most.
+# Told each second, for twenty at most: while it goes back to the bundle before, it hears nothing.
 stop_process() {
     tries=0
     while read_state && [ "$tries" -lt 20 ]; do
-        [ "$tries" -gt 0 ] || kill "$runs_pid" 2>/dev/null
+        kill "$runs_pid" 2>/dev/null
         tries=$((tries + 1))
         sleep 1
     done
