@@ -15,6 +15,7 @@ from checker import __version__
 from checker.config import Layout, find_layout
 from checker.control import DaemonAbsent
 from checker.model import CheckerError
+from checker.output import sentence_of
 from checker.store import StateError
 
 if TYPE_CHECKING:
@@ -49,17 +50,6 @@ def exit_code_of(error: Exception) -> ExitCode:
             return ExitCode.USAGE
         case _:
             return ExitCode.BUG
-
-
-def sentence_of(error: Exception) -> str:
-    """What is told of an error; a file that the system does not let us have is no bug of ours."""
-    match error:
-        case CheckerError():
-            return str(error)
-        case OSError() if error.filename is not None:
-            return f"{error.filename}: can not be used ({error.strerror}); check its permissions, and the disk's free space"
-        case _:
-            return f"a bug in reversi: {error!r}; run it again with --debug, and report what it prints"
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -1,4 +1,4 @@
-"""Standard output: what a command answers, down to the last byte."""
+"""What a command says: its answer, down to the last byte, and the sentence for an error."""
 
 from __future__ import annotations
 
@@ -23,3 +23,14 @@ def say(text: str, *, end: str = "\n") -> None:
     except OSError as error:
         sys.stdout = None  # else the interpreter tries once more when it ends
         raise NotPrinted(str(error.strerror)) from error
+
+
+def sentence_of(error: Exception) -> str:
+    """What is told of an error; a file that the system does not let us have is no bug of ours."""
+    match error:
+        case CheckerError():
+            return str(error)
+        case OSError() if error.filename is not None:
+            return f"{error.filename}: can not be used ({error.strerror}); check its permissions, and the disk's free space"
+        case _:
+            return f"a bug in reversi: {error!r}; run it again with --debug, and report what it prints"

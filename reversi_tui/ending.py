@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 
 from checker.model import CheckerError
+from checker.output import sentence_of
 from checker.store import StateError
 
 
@@ -23,13 +24,13 @@ TOLD = "exit status: 0 ok, 1 --once or --json shows something not up, 2 usage or
 
 
 def told_of(error: Exception) -> tuple[ExitCode, str]:
-    """The exit status of an error, and what is said of it; a file that the system does not let us have is no bug of ours."""
+    """The exit status of an error, and what is said of it."""
     match error:
         case StateError():
-            return ExitCode.STATE, str(error)
+            return ExitCode.STATE, sentence_of(error)
         case CheckerError():
-            return ExitCode.USAGE, str(error)
+            return ExitCode.USAGE, sentence_of(error)
         case OSError() if error.filename is not None:
-            return ExitCode.USAGE, f"{error.filename}: can not be used ({error.strerror}); check its permissions, and the disk's free space"
+            return ExitCode.USAGE, sentence_of(error)
         case _:
-            return ExitCode.BUG, f"a bug in reversi: {error!r}; run it again with --debug, and report what it prints"
+            return ExitCode.BUG, sentence_of(error)
