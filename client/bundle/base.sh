@@ -4,7 +4,7 @@ set -u
 umask 077
 LC_ALL=C
 export LC_ALL
-turn=0 child='' event='' linked='' napping='' said='' error='' state='' verdict=none
+event='' linked='' napping='' said='' error='' state='' verdict=none
 carriage_return=$(printf '\r')
 
 has() { command -v "$1" >/dev/null 2>&1; }

@@ -62,12 +62,12 @@ end_all() {
     trap '' TERM INT HUP
     [ -z "$napping" ] || kill "$!" 2>/dev/null
     [ -z "$linked" ] || finish
-    exec 3>&- 4<&- 5<&- 6>&-
+    rm -f "$live/beats.$$" "$live/events.$$"
 }
 
 stop() {
     end_all
-    error=
+    error='' state=stopped at=$(date '+%Y-%m-%d %H:%M')
     write_state stopped
     rm -rf "$live/key" "$live/.ssh"
     say stopped
@@ -129,8 +129,8 @@ live_once() {
 
 hold() {
     owed=1 silent=0 outcome=failed patience=$SETUP
-    printf '\n' >&3
     start "hold $instance $called" forwards
+    printf '\n' >&3
     while hear; do
         case $event in
         number) take_verdict || break ;;
@@ -255,7 +255,6 @@ verb_run() {
     begin_trial
     find_client
     name_client
-    open_pipes
     trap stop TERM INT HUP
     make_files "$live" || fail "the key can not be made ready in $live"
     write_state starting

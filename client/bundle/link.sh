@@ -91,7 +91,7 @@ become_client() { # REQUEST [forwards]
 
 # 3: write a beat; 4: hear; 5, 6: the far ends, as the client gets them. Each other process holds 5 and 6 alone, so that it
 # finds them closed when this one is killed. The files are gone at once. What the gateway says comes by the same way, so that our own
-# lines begin with a word that it can not know: they hold numbers of processes to be killed.
+# lines begin with a word that it can not know.
 open_pipes() {
     new_word
     ours=@$word
@@ -107,73 +107,75 @@ open_pipes() {
     rm -f "$beats" "$events"
 }
 
-# What ends all processes of a session, or of a service, at once is left to this one to do in order.
+# What ends all processes of a session, or of a service, at once is left to the main one to do in order. That ends these two by
+# SIGUSR2, at which each ends what it waits for.
 stand_aside() {
+    awaited='' over=''
+    trap 'over=yes; end_awaited' USR2
     trap '' TERM INT HUP
     exec 3>&- 4<&-
 }
 
-run_client() { # TURN REQUEST [forwards]
+end_awaited() { [ -z "$awaited" ] || kill -9 "$awaited"; }
+
+run_client() { # REQUEST [forwards]
     stand_aside
-    turn=$1
-    shift
     if [ $# -eq 2 ]; then
         become_client "$@" <&5 >&6 2>&6 5<&- 6>&- &
     else
         become_client "$@" </dev/null >&6 2>&6 5<&- 6>&- &
     fi
+    awaited=$!
+    [ -z "$over" ] || end_awaited
     exec 5<&-
-    printf '%s pid %s %s\n' "$ours" "$turn" "$!" >&6
-    wait "$!"
-    printf '%s end %s %s\n' "$ours" "$turn" "$?" >&6
+    wait "$awaited"
+    status=$?
+    if [ -z "$over" ]; then
+        awaited=
+        printf '%s end %s\n' "$ours" "$status" >&6
+    else
+        wait "$awaited"
+    fi
 } 2>/dev/null
 
-tick() { # TURN
+tick() {
     stand_aside
     exec 5<&-
-    sleep "$BEAT" 6>&- &
-    printf '%s nap %s %s\n' "$ours" "$1" "$!" >&6
-    while wait "$!"; do
+    while [ -z "$over" ]; do
         sleep "$BEAT" 6>&- &
-        printf '%s tick %s %s\n' "$ours" "$1" "$!" >&6 || exit
+        awaited=$!
+        [ -z "$over" ] || end_awaited
+        wait "$awaited" || exit
+        awaited=
+        printf '%s tick\n' "$ours" >&6 || exit
     done
 } 2>/dev/null
 
 start() { # REQUEST [forwards]
-    turn=$((turn + 1)) child='' event='' said='' why=failed linked=yes nap=
-    run_client "$turn" "$@" &
+    said='' why=failed runner='' ticker=''
+    open_pipes
+    linked=yes running=yes
+    run_client "$@" &
     runner=$!
-    tick "$turn" &
+    tick &
     ticker=$!
 }
 
-# Waits for what comes next of this turn: event is pid, nap, tick, end, mark or number, value what came with it.
+# Waits for what comes next: event is tick, end or number, value what came with it.
 hear() {
-    while read -r line <&4; do
-        value=${line##* }
-        case $line in
-        "$ours pid $turn "*) event=pid child=$value ;;
-        "$ours nap $turn "*) event=nap nap=$value ;;
-        "$ours tick $turn "*) event=tick nap=$value ;;
-        "$ours mark $turn") event=mark ;;
-        "$ours end $turn "*)
-            event=end linked=''
-            # Else it was the gateway's command that said so, and the key was taken.
-            case $why-$kind-$value in denied-openssh-255 | denied-dropbear-1) ;; denied*) why=failed ;; esac
-            ;;
-        "$ours "*) continue ;;
-        *)
-            if ! is_count "$line"; then
-                take_note "${line%"$carriage_return"}"
-                continue
-            fi
-            event=number
-            ;;
-        esac
-        return 0
-    done
-    event=broken
-    return 1
+    read -r line <&4 || return
+    value=${line##* }
+    case $line in
+    "$ours tick") event=tick ;;
+    "$ours end "*)
+        event=end running=''
+        # Else it was the gateway's command that said so, and the key was taken.
+        case $why-$kind-$value in denied-openssh-255 | denied-dropbear-1) ;; denied*) why=failed ;; esac
+        ;;
+    *)
+        if is_count "$line"; then event=number; else event=note; take_note "${line%"$carriage_return"}"; fi
+        ;;
+    esac
 }
 
 take_note() { # LINE of the client's, or of the gateway's
@@ -187,22 +189,14 @@ take_note() { # LINE of the client's, or of the gateway's
     esac
 }
 
-# The client's end, whatever it is doing: it may be frozen.
+# The client's end, whatever it is doing: it may be frozen. Nothing is read here: after a signal that is trapped, `read` never returns
+# in busybox 1.38. The pipes are closed first, as whoever writes to a full one waits.
 finish() {
-    ticks=0
-    while [ -n "$linked" ] && [ "$ticks" -lt 3 ]; do
-        [ -z "$child" ] || kill -9 "$child" 2>/dev/null
-        hear || break
-        [ "$event" != tick ] || ticks=$((ticks + 1))
-    done
+    exec 3>&- 4<&- 5<&- 6>&-
+    [ -z "$running" ] || kill -s USR2 "$runner" 2>/dev/null
+    kill -s USR2 "$ticker" 2>/dev/null
+    wait "$runner" "$ticker" 2>/dev/null
     linked=
-    while [ -z "$nap" ]; do hear || break; done
-    kill -9 "$ticker" 2>/dev/null
-    wait "$ticker" 2>/dev/null
-    printf '%s mark %s\n' "$ours" "$turn" >&6
-    while hear && [ "$event" != mark ]; do :; done
-    [ -z "$nap" ] || kill -9 "$nap" 2>/dev/null
-    wait "$runner" 2>/dev/null
 }
 
 # One login, one request: answer is the gateway's number or nothing, said its last other line. False: it did not work.

@@ -21,7 +21,6 @@ prepare_to_ask() {
     trap 'end_all; exit 130' TERM INT HUP
     trap 'rm -rf "$asking"' EXIT
     make_files "$asking" || fail "the key can not be made ready in $asking"
-    open_pipes
 }
 
 verb_check() {

@@ -368,6 +368,25 @@ def test_a_signal_to_all_of_it_at_once_ends_it_in_order(box: Box) -> None:
     assert box.state()["state"] == "stopped"
 
 
+@pytest.mark.parametrize(("verdict", "state"), [("0\n", "up"), ("60\n", "waiting")])
+def test_a_signal_ends_it_where_nothing_can_be_read_after_one(box: Box, verdict: str, state: str) -> None:
+    """As in busybox 1.38, whose `read` waits forever once a signal was trapped."""
+    file = bundle(box)
+    text = file.read_text()
+    for line, lines in {
+        "set -u": "set -u\ncaught=''\nread() { while [ -n \"$caught\" ]; do sleep 1; done; command read \"$@\"; }",
+        "end_all() {": "end_all() {\n    caught=yes",
+    }.items():
+        assert text.count(f"\n{line}\n") == 1
+        text = text.replace(f"\n{line}\n", f"\n{lines}\n")
+    say(box, "verdict", verdict)
+    box.start(box.write(text))
+    box.await_state(state)
+
+    assert box.stop() == 0
+    assert box.state()["state"] == "stopped"
+
+
 def test_while_it_runs_there_are_shells_a_sleep_and_the_client(box: Box) -> None:
     box.start(bundle(box, beat="10"))
     box.await_state("up")
