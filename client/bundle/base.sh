@@ -49,7 +49,7 @@ new_word() {
 birth() { # PID
     born=
     if read -r stat 2>/dev/null <"/proc/$1/stat"; then
-        stat=${stat##*) } word=0
+        stat=${stat##*\) } word=0
         # A process that has ended, and that nobody has asked about yet.
         case $stat in Z*) return ;; esac
         while [ "$word" -lt 19 ]; do

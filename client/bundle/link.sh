@@ -39,7 +39,7 @@ each_gateway() { # FUNCTION: called with each HOST PORT
 
 split() { # HOST:PORT
     host=${1%:*} port=${1##*:}
-    host=${host#[} host=${host%]}
+    host=${host#\[} host=${host%]}
 }
 
 pin() { # HOST

@@ -1,20 +1,20 @@
 # shellcheck shell=sh disable=SC2034,SC2154 # the parts become one file, and share their variables
 # The way in.
 
-main() {
-    verb=${1:-help}
+main() { # [VERB [OPTION]]
+    case ${1:-} in '' | -h | --help) verb=help ;; *) verb=$1 ;; esac
+    option=${2:-}${3:+ $3}
     case $verb in
     run | status | check | boot | keep | watch) ;;
     install | uninstall | upgrade | help) has "verb_$verb" || fail "not from here, but with a bundle of this node, maybe one built anew: sh $NODE.sh $verb" ;;
     *) fail "$verb is not known; see: sh $self help" ;;
     esac
-    [ $# -eq 0 ] || shift
-    if [ "$verb ${1:-}" = 'run --screen' ]; then
-        run_in_screen
-    else
-        "verb_$verb" "$@"
-    fi
+    case $verb$option in
+    run--screen) run_in_screen ;;
+    "$verb" | install--offline | upgrade--offline) "verb_$verb" "$option" ;;
+    *) fail "$verb has no option $option; see: sh $self help" ;;
+    esac
 }
 
 find_places
-main "$@"
+main ${1+"$@"}

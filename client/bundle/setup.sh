@@ -41,13 +41,13 @@ show_key() {
 }
 
 # Sets known, whether the gateway takes this bundle's key: yes, no, or perhaps where it was not asked. False: no gateway answers.
-reach() { # [--offline]
+reach() { # OPTION: --offline or nothing
     known=perhaps
     if [ "$KEY" = device ]; then
         [ -s "$dir/$NODE.key" ] || known=no
         make_key || fail "$dir can not be written"
     fi
-    [ "${1:-}" != --offline ] || return 0
+    [ "$1" != --offline ] || return 0
     prepare_to_ask
     if ask_any version; then
         known=yes
@@ -59,13 +59,13 @@ reach() { # [--offline]
     fi
 }
 
-verb_install() { # [--offline]
+verb_install() { # OPTION: --offline or nothing
     [ -r "$self" ] || fail "$self can not be read; give the file itself to sh, not its content"
     find_platform
     find_unit
     find_client
     say "platform: $platform, client: $client ($kind)"
-    reach "$@" || fail "no gateway answers, so nothing was installed; --offline installs all the same"
+    reach "$1" || fail "no gateway answers, so nothing was installed; --offline installs all the same"
     [ "$KEY-$known" = device-yes ] || [ "$KEY" = embed ] || show_key
     begin=restart_service
     if ! { [ -r "$installed" ] && read_state; }; then
@@ -74,7 +74,7 @@ verb_install() { # [--offline]
         [ "$state" != up ] || begin=start_service
     elif [ "$known" = no ]; then
         fail "another bundle runs here, and stays; run install once more when the gateway knows the key"
-    elif [ "$state" = up ] || [ "${1:-}" != --offline ]; then
+    elif [ "$state" = up ] || [ "$1" != --offline ]; then
         put_beside_old || exit 2
         say "another bundle runs here; it comes back by itself if this one gets no good verdict in $TRIAL s"
     else
@@ -139,7 +139,7 @@ verb_uninstall() {
 }
 
 # What is started here outlives the session that it came through, which is the tunnel of the bundle that it replaces.
-verb_upgrade() { # [--offline]
+verb_upgrade() { # OPTION: --offline or nothing
     find_platform
     find_unit
     [ -r "$installed" ] || fail "it is not installed here; run install"
@@ -148,7 +148,7 @@ verb_upgrade() { # [--offline]
         return 0
     fi
     find_client
-    reach "$@" || fail "no gateway answers to this bundle; the installed one stays"
+    reach "$1" || fail "no gateway answers to this bundle; the installed one stays"
     if [ "$known" = no ]; then
         show_key
         fail "the installed bundle stays; run upgrade once more when the gateway knows the key"

@@ -616,8 +616,20 @@ def test_a_word_that_is_no_verb_is_refused(box: Box, words: tuple[str, ...]) -> 
     assert box.sh(bundle(box), *words).returncode == 2
 
 
-def test_help_names_every_verb(box: Box) -> None:
-    said = box.sh(bundle(box), "help").stdout
+@pytest.mark.parametrize("words", ["install --ofline", "upgrade --offline now", "run --offline", "status all"])
+def test_an_option_that_the_verb_does_not_have_is_refused(box: Box, words: str) -> None:
+    verb, _, option = words.partition(" ")
+
+    done = box.sh(bundle(box), *words.split())
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"{verb} has no option {option}" in done.stderr
+    assert not box.installed.exists()
+
+
+@pytest.mark.parametrize("words", [("help",), ("--help",), ("-h",), ()], ids=lambda words: " ".join(words) or "nothing")
+def test_help_names_every_verb(box: Box, words: tuple[str, ...]) -> None:
+    said = box.sh(bundle(box), *words).stdout
 
     assert all(verb in said for verb in ("install", "uninstall", "run", "status", "check", "upgrade"))
 
