@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from checker.cli import ExitCode
-from checker.config import Layout, load_config, refuse_missing
+from checker.config import ConfigError, Layout, load_config, refuse_missing
 from checker.control import Aim, Control, Outcome, Verb, outcome_json
 from checker.model import Event, Forward, InvalidValue, NodeName, Status, Tunnel, is_stale, joined, parse_port, tunnel_json
 from checker.output import NotPrinted, say
@@ -104,8 +104,10 @@ def registry_of(layout: Layout) -> Registry:
 
 
 def registry_there(layout: Layout) -> Registry:
-    """The same, for those who only read: of a gateway that is not there they are told. Raises NoGateway, ConfigError."""
+    """The same, for those who only read: a gateway that is not there, or lost its registry, is told of. Raises NoGateway, ConfigError."""
     refuse_missing(layout)
+    if layout.state.exists() and not layout.nodes.exists():
+        raise ConfigError(layout.nodes, "is gone, though this gateway ran before; bring the nodes' files back, or make an empty directory")
     return registry_of(layout)
 
 

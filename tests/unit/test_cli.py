@@ -258,6 +258,17 @@ def test_status_shows_what_was_seen(checker: Run, office: Layout) -> None:
     assert table[1].split()[:5] == ["office", "20010", "127.0.0.1:22", "up", "(stale)"]
 
 
+@pytest.mark.parametrize("words", [("status",), ("node", "list"), ("node", "show", "office"), ("report",)], ids=" ".join)
+def test_a_registry_that_is_gone_does_not_pass_for_an_empty_one(checker: Run, office: Layout, words: tuple[str, ...]) -> None:
+    seen(office, tunnels=[UP], sweep=Sweep(pid=1, swept_at=NOW, every_s=30.0))
+    office.nodes.rename(office.nodes.with_name("moved"))
+
+    code, out, err = checker(*words)
+
+    assert (code, out) == (ExitCode.USAGE, "")
+    assert err.startswith(f"{ERROR}{office.nodes}: is gone, though this gateway ran before; ")
+
+
 def test_all_up_is_the_exit_code_0(checker: Run, office: Layout) -> None:
     seen(office, tunnels=[replace(UP, probed_at=time.time())], sweep=Sweep(pid=1, swept_at=time.time(), every_s=30.0))
 

@@ -354,7 +354,8 @@ def test_what_can_not_be_adopted(
 
 
 def seen(home: Path, *devices: Unregistered) -> None:
-    """A state file that lists these devices."""
+    """A gateway that ran, and its state file, which lists these devices."""
+    (home / "nodes").mkdir(exist_ok=True)
     store = open_store(home / "state.db")
     store.write(Batch(unregistered=devices))
     store.close()
