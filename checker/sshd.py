@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from checker.children import ending_with_us
 from checker.config import ConfigError, Layout
 from checker.holders import sessions_below
 from checker.model import CheckerError
@@ -152,10 +153,10 @@ async def start_sshd(
     write_changed(config, sshd_config(layout, user=user, listen=listen, port=port, here=here).encode(), mode=0o600)
     if os.geteuid() == 0:
         PRIVILEGE_SEPARATION.mkdir(mode=0o755, exist_ok=True)  # noqa: ASYNC240 - one call, at start; only sshd's own service makes it
-    follow = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
+    with_us = await asyncio.to_thread(ending_with_us)
     nothing = asyncio.subprocess.DEVNULL
     process = await asyncio.create_subprocess_exec(
-        *follow, sshd, "-D", "-e", "-f", str(config), stdin=nothing, stderr=stderr, stdout=nothing,
+        *with_us, sshd, "-D", "-e", "-f", str(config), stdin=nothing, stderr=stderr, stdout=nothing,
         start_new_session=True,  # a terminal's interrupt is for us alone, who end it in order
     )
     try:

@@ -16,6 +16,7 @@ import subprocess
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
+from checker.children import ending_with_us
 from checker.gateway import Gateway
 from checker.holders import read_process
 from checker.logfile import LINE_BYTES, LogFile
@@ -165,7 +166,7 @@ async def follow(gateway: Gateway) -> None:
 
 async def follow_journal(hear: Callable[[Line], None], uids: Collection[int]) -> None:
     """Each new entry of sshd's that one of these users wrote, until journalctl ends; it ends with us."""
-    with_us = ("setpriv", "--pdeathsig", "TERM") if shutil.which("setpriv") else ()
+    with_us = await asyncio.to_thread(ending_with_us)
     words = (*with_us, *JOURNALCTL, "--follow", "--lines=0", *SSHD, *(f"_UID={uid}" for uid in uids))
     try:
         process = await asyncio.create_subprocess_exec(

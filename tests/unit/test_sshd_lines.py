@@ -201,6 +201,16 @@ async def test_the_journal_is_followed_and_its_reader_ends_with_us(journal: Path
     assert f"SYSLOG_IDENTIFIER=sshd-auth _UID=0 _UID={os.getuid()}\n" in (tmp_path / "asked").read_text()
 
 
+async def test_the_journal_is_followed_where_setpriv_may_not_do_its_work(journal: Path, gateway: Gateway, tmp_path: Path) -> None:
+    refused = tmp_path / "bin/setpriv"
+    refused.write_text("#!/bin/sh\necho 'setpriv: activate capabilities: Operation not permitted' >&2\nexit 127\n")
+    refused.chmod(0o755)
+    write(journal, entry(ACCEPTED, 7), entry(TERMINAL, 7))
+
+    async with at_work(lambda: follow(gateway)):
+        await until(lambda: told(gateway))
+
+
 async def test_a_journal_that_ends_is_no_failure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     program = tmp_path / "journalctl"
     program.write_text("#!/bin/sh\nexit 1\n")
