@@ -117,7 +117,7 @@ def reachable_install() -> Iterator[Install]:
             shutil.copytree(Path(spec.origin).parent, site / package, ignore=shutil.ignore_patterns("__pycache__"))
         subprocess.run([base, "-m", "compileall", "-q", str(site)], check=True)
         (library,) = (folder / "venv" / "lib").glob("python3*")
-        (library / "site-packages" / "reversi.pth").write_text(f"{site}\n")
+        (library / "site-packages" / "reversi.pth").write_text("../../../../site\n")  # wherever the folder is mounted
         subprocess.run(["chmod", "-R", "a+rX", str(folder)], check=True)
         python = str(folder / "venv" / "bin" / "python")
         yield Install(words=(python, "-c", ENTRY), python=python)

@@ -52,7 +52,8 @@ class Machine:
         self.sleeper = subprocess.Popen(["unshare", "--mount", "--net", "sleep", "3600"], stdin=subprocess.DEVNULL)
         own = Path("/proc/self/ns/net").readlink()
         until(lambda: Path(f"/proc/{self.sleeper.pid}/ns/net").readlink() != own, "a namespace")
-        self.inside = ("nsenter", f"--mount=/proc/{self.sleeper.pid}/ns/mnt", f"--net=/proc/{self.sleeper.pid}/ns/net", "--")
+        spaces = f"/proc/{self.sleeper.pid}/ns"
+        self.inside: tuple[str, ...] = ("nsenter", f"--mount={spaces}/mnt", f"--net={spaces}/net", "--")
         self.sshd: subprocess.Popen[bytes] | None = None
         self.daemon: subprocess.Popen[bytes] | None = None
         self.ears: socket.socket | None = None

@@ -1,0 +1,115 @@
+"""Gateway and device under a systemd that runs: what only its confinement, its journal and its restarts can show."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.programs import require
+from tests.sshd.accounts import Install
+from tests.sshd.booted import Booted, booted_with
+from tests.sshd.machine import SSH_PORT
+from tests.sshd.waiting import until
+
+pytestmark = [pytest.mark.sshd, pytest.mark.timeout(180)]
+FAST = "probe_every_s = 5\ndeadline_s = 1\nstrike_gap_s = 0.5\n"
+
+
+@pytest.fixture
+def machine(request: pytest.FixtureRequest) -> Iterator[Booted]:
+    if os.geteuid() != 0:
+        pytest.skip("a namespace of one's own takes root")
+    require("sshd", "ssh", "unshare", "nsenter", "useradd", "systemctl", "journalctl", "ss", "ip")
+    install: Install = request.getfixturevalue("reachable")
+    with booted_with(install) as found:
+        yield found
+
+
+def wrong(machine: Booted) -> set[str]:
+    """What the doctor finds wrong, but for the clock and the disk, which are not the test's."""
+    checks = json.loads(machine.checker("doctor", "--json").stdout)["checks"]
+    return {check["name"] for check in checks if check["ok"] is False} - {"clock", "disk"}
+
+
+def is_up(machine: Booted) -> bool:
+    return [tunnel["status"] for tunnel in json.loads(machine.checker("status", "--json").stdout)["tunnels"]] == ["up"]
+
+
+def texts(machine: Booted) -> list[str]:
+    return [event["text"] for event in json.loads(machine.ok("log", "--json"))["events"]]
+
+
+@pytest.fixture
+def gateway(machine: Booted) -> Booted:
+    """`init` and what it started."""
+    machine.start_sshd()
+    done = machine.checker("init", "--gateway", f"127.0.0.1:{SSH_PORT}")
+    assert done.returncode == 0, done.stderr + machine.journal("reversi-checker.service")
+    machine.write("/etc/reversi/reversi.toml", machine.read("/etc/reversi/reversi.toml") + FAST)
+    machine.must("systemctl", "restart", "reversi-checker.service")
+    return machine
+
+
+def test_the_service_that_init_starts_is_whole(gateway: Booted) -> None:
+    until(lambda: not wrong(gateway), "the doctor finds nothing")
+    with closing(gateway.service()) as target:
+        device = gateway.add("office", 20010, target.port)
+        with closing(device.connect()) as client:
+            until(lambda: is_up(gateway), "the tunnel is up")
+
+            refused = subprocess.run(device.ssh("-N", "-R", "22:127.0.0.1:9"), capture_output=True, check=False, timeout=60)
+            client.freeze()
+
+            assert refused.returncode == 255
+            until(lambda: any("sshd refused listening on localhost port 22" in one for one in texts(gateway)), "an event from the journal")
+            until(lambda: not gateway.listens(20010), "the hung tunnel is killed")
+    first = gateway.main_pid("reversi-checker.service")
+    gateway.must("kill", "-9", str(first))
+    until(lambda: gateway.main_pid("reversi-checker.service") not in {0, first}, "systemd starts it again")
+    until(lambda: not wrong(gateway), "the doctor finds nothing again")
+    log = gateway.journal("reversi-checker.service")
+    assert not [word for word in ("Traceback", "Unknown child process", "status=1/FAILURE") if word in log], log
+
+    gateway.ok("uninstall", "--yes")
+
+    assert "reversi-" not in gateway.must("systemctl", "list-units", "--all", "--no-pager", "--plain")
+
+
+def test_a_bundle_lives_as_a_confined_service(gateway: Booted) -> None:
+    service = "reversi-office.service"
+    device = gateway.add("office", 20010, SSH_PORT)
+    build = (str(Path(sys.executable).with_name("reversi-client")), "build", "office", "--private-key", f"{device.config}.key", "--output")
+    first, newer, bad = (str(gateway.folder / f"{name}.sh") for name in ("first", "newer", "bad"))
+    gateway.must(*build, first, "--beat", "1")
+    gateway.must(*build, newer, "--beat", "2")
+    gateway.must(*build, bad, "--beat", "1", "--gateway", "127.0.0.1:1")
+    gateway.must("sed", "-i", "s/^TRIAL=.*/TRIAL='3'/", bad)
+
+    gateway.must("sh", first, "install")
+    until(lambda: is_up(gateway), "the tunnel is up")
+
+    process = gateway.main_pid(service)
+    gateway.must("kill", "-9", str(process))
+    until(lambda: gateway.main_pid(service) not in {0, process}, "systemd starts it again")
+    until(lambda: gateway.run("sh", first, "status").returncode == 0, "it is up again")
+
+    gateway.must("sh", newer, "upgrade")
+    until(lambda: "the new bundle is confirmed" in gateway.journal(service), "the upgrade is confirmed")
+
+    gateway.must("sh", bad, "upgrade", "--offline")
+    until(lambda: "going back to the bundle before" in gateway.journal(service), "what does not work is taken back")
+    until(lambda: gateway.run("sh", newer, "status").returncode == 0, "the bundle before is up")
+    assert sorted(gateway.must("ls", "/etc/reversi").split()) == ["authorized_keys", "nodes", "office.keys", "office.sh", "reversi.toml"]
+
+    gateway.must("sh", newer, "uninstall")
+    assert gateway.run("systemctl", "cat", service).returncode != 0
+    assert gateway.must("ls", "/etc/reversi").split() == ["authorized_keys", "nodes", "reversi.toml"]
+    assert not gateway.has("/run/reversi-office")
+    assert gateway.run("pgrep", "-f", "office.sh").stdout == ""
