@@ -160,11 +160,12 @@ def check_keys(seen: Seen) -> Iterator[Finding]:
 
 def check_daemon(seen: Seen) -> Iterator[Finding]:
     start = mends.start(seen)
-    late = seen.swept_s_ago is None or seen.swept_s_ago > LATE_SWEEPS * seen.every_s
+    begun = seen.daemon_age_s is not None and seen.daemon_age_s <= LATE_SWEEPS * seen.every_s
+    late = not begun and (seen.swept_s_ago is None or seen.swept_s_ago > LATE_SWEEPS * seen.every_s)
     ago = "never" if seen.swept_s_ago is None else f"{seen.swept_s_ago:.0f} s ago"
     yield finding(
         "daemon",
-        f"process {seen.daemon_pid} serves, and swept {ago}",
+        f"process {seen.daemon_pid} serves, and {'was started just now' if begun else f'swept {ago}'}",
         (seen.daemon_pid is None, f"no daemon answers at {seen.socket}", start),
         (late, f"process {seen.daemon_pid} serves, and last swept {ago}", start),
     )

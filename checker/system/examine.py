@@ -14,10 +14,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from checker.beats import uptime_s
 from checker.config import Config, Layout, load_config
 from checker.control import Control
 from checker.following import keys_lag
-from checker.holders import read_listeners
+from checker.holders import read_listeners, read_process, started_at
 from checker.host import unreachable_part
 from checker.model import CheckerError, Tunnel
 from checker.registry import Registry, gate_command, read_registry
@@ -48,6 +49,7 @@ def examine(layout: Layout) -> Seen:
     sshd = sshd_seen(layout, config)
     blocked = unreachable(layout, who)
     ephemeral, reserved = kernel_ports()
+    daemon = Control(layout=layout).daemon_pid()
     now = time.time()
     return Seen(
         **fixed,  # type: ignore[arg-type]
@@ -64,7 +66,8 @@ def examine(layout: Layout) -> Seen:
         open_secrets=tuple(open_secrets(layout)),
         unreachable=f"the tunnel user can not reach {blocked[0]}: {blocked[1]} lets only its owner in" if blocked else "",
         unreachable_at=blocked[1] if blocked else None,
-        daemon_pid=Control(layout=layout).daemon_pid(),
+        daemon_pid=daemon,
+        daemon_age_s=age_s(daemon, now) if daemon else None,
         swept_s_ago=None if sweep is None else now - sweep.swept_at,
         every_s=config.policy.probe_every_s,
         is_enabled=answers("systemctl", "is-enabled", SERVICE) if layout.home is None and SYSTEMD.is_dir() else None,
@@ -85,6 +88,12 @@ def examine(layout: Layout) -> Seen:
         state_trouble=state_trouble,
         state_strays=layout.home is None and strays(layout.state.parent) and not is_served_by_root(),
     )
+
+
+def age_s(pid: int, now: float) -> float | None:
+    """For how many seconds the process has been there; None where it ended."""
+    process = read_process(pid)
+    return now - started_at(process.id, now, uptime_s()) if process else None
 
 
 def peers_of(tunnels: tuple[Tunnel, ...]) -> Counter[str]:

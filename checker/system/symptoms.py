@@ -58,6 +58,7 @@ class Seen:
     unreachable: str = ""
     unreachable_at: Path | None = None
     daemon_pid: int | None = None
+    daemon_age_s: float | None = None
     swept_s_ago: float | None = None
     every_s: float = 20.0
     is_enabled: bool | None = None

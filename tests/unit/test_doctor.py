@@ -122,6 +122,15 @@ def test_a_thing_that_is_wrong_is_told_with_what_mends_it(name: str, change: dic
     assert mend in found.mend
 
 
+@pytest.mark.parametrize("swept_s_ago", [None, 900.0])
+def test_a_daemon_that_was_started_just_now_need_not_have_swept(swept_s_ago: float | None) -> None:
+    young = the(replace(WELL, swept_s_ago=swept_s_ago, daemon_age_s=2.0), "daemon")
+    old = the(replace(WELL, swept_s_ago=swept_s_ago, daemon_age_s=90.0), "daemon")
+
+    assert (young.ok, old.ok) == (True, False)
+    assert "was started just now" in young.sentence
+
+
 def test_no_other_thing_is_wrong_because_one_is() -> None:
     found = findings(replace(WELL, daemon_pid=None))
 
