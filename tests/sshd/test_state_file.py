@@ -26,7 +26,9 @@ pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
 
 def test_a_damaged_state_file_is_moved_aside_at_the_start(own_gateway: Gateway) -> None:
     own_gateway.layout.state.write_bytes(b"this is no database, and it is longer than a header of one would be. " * 20)
-    os.chown(own_gateway.layout.state, own_gateway.mode.runner.uid, -1)
+    own_gateway.layout.nodes.mkdir()
+    for path in (own_gateway.layout.state, own_gateway.layout.nodes):
+        os.chown(path, own_gateway.mode.runner.uid, -1)
     assert_refused(own_gateway.run("status"), 4, str(own_gateway.layout.state), "damaged")
 
     own_gateway.up()
