@@ -27,10 +27,11 @@ def told_of(error: Exception) -> tuple[ExitCode, str]:
     """The exit status of an error, and what is said of it."""
     match error:
         case StateError():
-            return ExitCode.STATE, sentence_of(error)
+            code = ExitCode.STATE
         case CheckerError():
-            return ExitCode.USAGE, sentence_of(error)
+            code = ExitCode.USAGE
         case OSError() if error.filename is not None:
-            return ExitCode.USAGE, sentence_of(error)
+            code = ExitCode.USAGE
         case _:
-            return ExitCode.BUG, sentence_of(error)
+            code = ExitCode.BUG
+    return code, sentence_of(error)

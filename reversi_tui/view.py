@@ -196,7 +196,7 @@ class View:
         return begins if begins is not None else next((place for place, name in enumerate(names) if text in name), None)
 
     def tally(self) -> tuple[dict[Status, int], dict[str, int]]:
-        """How often each status, and each word for why one is shut, is there; counted once for each report, and asked for each second."""
+        """How often each status, and each word for why one is shut, is there; counted once a report, asked for at each tick."""
         if self.tallied is None:
             rows = self.rows.values()
             self.tallied = (

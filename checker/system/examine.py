@@ -14,7 +14,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from checker.beats import uptime_s
 from checker.config import Config, Layout, load_config
 from checker.control import Control
 from checker.following import keys_lag
@@ -93,7 +92,7 @@ def examine(layout: Layout) -> Seen:
 def age_s(pid: int, now: float) -> float | None:
     """For how many seconds the process has been there; None where it ended."""
     process = read_process(pid)
-    return now - started_at(process.id, now, uptime_s()) if process else None
+    return now - started_at(process.id, now, time.clock_gettime(time.CLOCK_BOOTTIME)) if process else None
 
 
 def peers_of(tunnels: tuple[Tunnel, ...]) -> Counter[str]:

@@ -161,7 +161,7 @@ start() { # REQUEST [forwards]
     ticker=$!
 }
 
-# Waits for what comes next: event is tick, end or number, value what came with it.
+# Waits for what comes next: event is tick, end, number or note, value what came with it.
 hear() {
     read -r line <&4 || return
     value=${line##* }

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -61,6 +59,7 @@ FORGET = """
 mount -t cgroup2 cgroup2 /mnt
 find "/mnt/$1" -depth -type d -exec rmdir {} +
 """
+SPACES = {"mount": "mnt", "net": "net", "pid": "pid", "cgroup": "cgroup", "uts": "uts", "ipc": "ipc"}
 
 
 class Booted(Machine):
@@ -108,16 +107,3 @@ class Booted(Machine):
         forget = ["unshare", "--mount", "sh", "-c", FORGET, "forget", self.folder.name]
         until(lambda: subprocess.run(forget, capture_output=True, check=False).returncode == 0, "its groups are gone")
         super().close()
-
-
-SPACES = {"mount": "mnt", "net": "net", "pid": "pid", "cgroup": "cgroup", "uts": "uts", "ipc": "ipc"}
-
-
-@contextmanager
-def booted_with(install: Install) -> Iterator[Booted]:
-    """A fresh one for the block."""
-    machine = Booted(install)
-    try:
-        yield machine
-    finally:
-        machine.close()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -170,11 +169,28 @@ class Machine:
         shutil.rmtree(self.folder)
 
 
-@contextmanager
-def machine_with(install: Install) -> Iterator[Machine]:
-    """A fresh one for the block."""
-    machine = Machine(install)
-    try:
-        yield machine
-    finally:
-        machine.close()
+def verdicts(machine: Machine) -> dict[str, dict[str, object]]:
+    """The doctor's findings by name."""
+    said = machine.checker("doctor", "--json")
+    assert said.stderr == ""
+    document = json.loads(said.stdout)
+    assert document["schema"] == 1
+    assert said.returncode == (0 if document["ok"] else 1)
+    return {check["name"]: check for check in document["checks"]}
+
+
+def wrong(machine: Machine) -> set[str]:
+    """What the doctor finds wrong."""
+    return {name for name, one in verdicts(machine).items() if one["ok"] is False}
+
+
+def statuses(machine: Machine) -> list[str]:
+    return [tunnel["status"] for tunnel in json.loads(machine.checker("status", "--json").stdout)["tunnels"]]
+
+
+def status(machine: Machine) -> str:
+    return statuses(machine)[0]
+
+
+def events(machine: Machine) -> list[str]:
+    return [event["kind"] for event in json.loads(machine.ok("log", "--json"))["events"]]

@@ -15,13 +15,12 @@ import pytest
 from tests.programs import require
 from tests.sshd.accounts import Install
 from tests.sshd.clients import Device
-from tests.sshd.harness import Gateway
-from tests.sshd.machine import PYTHON, Machine, machine_with
+from tests.sshd.harness import FAST, Gateway
+from tests.sshd.machine import PYTHON, Machine, events, status, statuses, verdicts, wrong
 from tests.sshd.processes import end_one
 from tests.sshd.waiting import until
 
 pytestmark = [pytest.mark.sshd, pytest.mark.timeout(180)]
-FAST = "probe_every_s = 5\ndeadline_s = 1\nstrike_gap_s = 0.5\n"
 SYSTEMCTL = """#!/bin/sh
 echo "$*" >>/run/systemctl.log
 case $* in
@@ -36,7 +35,7 @@ esac
 
 @pytest.fixture
 def machine(reachable_by_all: Install) -> Iterator[Machine]:
-    with machine_with(reachable_by_all) as found:
+    with closing(Machine(reachable_by_all)) as found:
         yield found
 
 
@@ -64,33 +63,6 @@ def reachable_by_all(request: pytest.FixtureRequest) -> Install:
     require("sshd", "ssh", "unshare", "nsenter", "setpriv", "useradd", "sysctl", "systemd-tmpfiles", "ss", "ip")
     found: Install = request.getfixturevalue("reachable")
     return found
-
-
-def verdicts(machine: Machine) -> dict[str, dict[str, object]]:
-    """The doctor's findings by name."""
-    said = machine.checker("doctor", "--json")
-    assert said.stderr == ""
-    document = json.loads(said.stdout)
-    assert document["schema"] == 1
-    assert said.returncode == (0 if document["ok"] else 1)
-    return {check["name"]: check for check in document["checks"]}
-
-
-def wrong(machine: Machine) -> set[str]:
-    """What the doctor finds wrong."""
-    return {name for name, one in verdicts(machine).items() if one["ok"] is False}
-
-
-def statuses(machine: Machine) -> list[str]:
-    return [tunnel["status"] for tunnel in json.loads(machine.checker("status", "--json").stdout)["tunnels"]]
-
-
-def status(machine: Machine) -> str:
-    return statuses(machine)[0]
-
-
-def events(machine: Machine) -> list[str]:
-    return [event["kind"] for event in json.loads(machine.ok("log", "--json"))["events"]]
 
 
 def test_a_stock_server_becomes_a_gateway_and_one_again(machine: Machine) -> None:

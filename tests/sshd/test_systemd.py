@@ -14,12 +14,12 @@ import pytest
 
 from tests.programs import require
 from tests.sshd.accounts import Install
-from tests.sshd.booted import Booted, booted_with
-from tests.sshd.machine import SSH_PORT
+from tests.sshd.booted import Booted
+from tests.sshd.harness import FAST
+from tests.sshd.machine import SSH_PORT, statuses, wrong
 from tests.sshd.waiting import until
 
 pytestmark = [pytest.mark.sshd, pytest.mark.timeout(180)]
-FAST = "probe_every_s = 5\ndeadline_s = 1\nstrike_gap_s = 0.5\n"
 
 
 @pytest.fixture
@@ -28,18 +28,13 @@ def machine(request: pytest.FixtureRequest) -> Iterator[Booted]:
         pytest.skip("a namespace of one's own takes root")
     require("sshd", "ssh", "unshare", "nsenter", "useradd", "systemctl", "journalctl", "ss", "ip")
     install: Install = request.getfixturevalue("reachable")
-    with booted_with(install) as found:
+    with closing(Booted(install)) as found:
         yield found
 
 
-def wrong(machine: Booted) -> set[str]:
+def faults(machine: Booted) -> set[str]:
     """What the doctor finds wrong, but for the clock and the disk, which are not the test's."""
-    checks = json.loads(machine.checker("doctor", "--json").stdout)["checks"]
-    return {check["name"] for check in checks if check["ok"] is False} - {"clock", "disk"}
-
-
-def is_up(machine: Booted) -> bool:
-    return [tunnel["status"] for tunnel in json.loads(machine.checker("status", "--json").stdout)["tunnels"]] == ["up"]
+    return wrong(machine) - {"clock", "disk"}
 
 
 def texts(machine: Booted) -> list[str]:
@@ -58,11 +53,11 @@ def gateway(machine: Booted) -> Booted:
 
 
 def test_the_service_that_init_starts_is_whole(gateway: Booted) -> None:
-    until(lambda: not wrong(gateway), "the doctor finds nothing")
+    until(lambda: not faults(gateway), "the doctor finds nothing")
     with closing(gateway.service()) as target:
         device = gateway.add("office", 20010, target.port)
         with closing(device.connect()) as client:
-            until(lambda: is_up(gateway), "the tunnel is up")
+            until(lambda: statuses(gateway) == ["up"], "the tunnel is up")
 
             refused = subprocess.run(device.ssh("-N", "-R", "22:127.0.0.1:9"), capture_output=True, check=False, timeout=60)
             client.freeze()
@@ -73,7 +68,7 @@ def test_the_service_that_init_starts_is_whole(gateway: Booted) -> None:
     first = gateway.main_pid("reversi-checker.service")
     gateway.must("kill", "-9", str(first))
     until(lambda: gateway.main_pid("reversi-checker.service") not in {0, first}, "systemd starts it again")
-    until(lambda: not wrong(gateway), "the doctor finds nothing again")
+    until(lambda: not faults(gateway), "the doctor finds nothing again")
     log = gateway.journal("reversi-checker.service")
     assert not [word for word in ("Traceback", "Unknown child process", "status=1/FAILURE") if word in log], log
 
@@ -93,7 +88,7 @@ def test_a_bundle_lives_as_a_confined_service(gateway: Booted) -> None:
     gateway.must("sed", "-i", "s/^TRIAL=.*/TRIAL='3'/", bad)
 
     gateway.must("sh", first, "install")
-    until(lambda: is_up(gateway), "the tunnel is up")
+    until(lambda: statuses(gateway) == ["up"], "the tunnel is up")
 
     process = gateway.main_pid(service)
     gateway.must("kill", "-9", str(process))
