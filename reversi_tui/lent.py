@@ -61,8 +61,7 @@ def lend(argv: Sequence[str]) -> str:
         say(f"{sentence}; enter goes back to the console")
         with contextlib.suppress(OSError):
             select.select([terminal], [], [], READ_IT_S)
-    with contextlib.suppress(termios.error):
-        termios.tcflush(terminal, termios.TCIFLUSH)
+    forget_typed(terminal)
     return sentence
 
 
@@ -95,6 +94,12 @@ def kept(terminal: int) -> Iterator[None]:
         attempted(os.write, output_fd(), MENDED)
         if modes is not None:
             attempted(termios.tcsetattr, terminal, termios.TCSAFLUSH, modes)
+        forget_typed(terminal)
+
+
+def forget_typed(terminal: int) -> None:
+    """Drop what was typed and not read. Linux's TCSAFLUSH leaves what is still on its way from the other end (tty_buffer_flush)."""
+    attempted(termios.tcflush, terminal, termios.TCIFLUSH)
 
 
 def attempted(call: Any, *arguments: Any) -> Any:

@@ -11,6 +11,7 @@ from textual import events
 from textual.app import App, ComposeResult
 from textual.widgets import Static
 
+from reversi_tui import lent
 from reversi_tui.lent import run_on_terminal
 from reversi_tui.terminal import HUNG_UP, Watchdog
 
@@ -40,6 +41,7 @@ class Lending(App[Any]):
 
 
 if __name__ == "__main__":
+    lent.READ_IT_S = 60.0  # a test presses enter, however slow its machine is
     app = Lending()
     app.run()
     sys.exit(app.return_code or 0)

@@ -6,12 +6,14 @@ import fcntl
 import os
 import pty
 import re
+import select
 import signal
 import struct
 import subprocess
 import sys
 import termios
 import time
+import tty
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,7 +21,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from reversi_tui.lent import MENDED, run_on_terminal
+from reversi_tui.lent import MENDED, kept, run_on_terminal
 from reversi_tui.terminal import HUNG_UP
 from tests.tui.pty_console import WITHIN_S, Terminal
 from tests.tui.small_app import Small
@@ -139,6 +141,21 @@ def test_what_was_typed_for_the_program_presses_no_key_of_the_console() -> None:
         console.press(b"z")
         console.until(b"keys:z")
         assert console.process.poll() is None
+
+
+def test_what_is_still_on_its_way_when_the_program_ends_is_dropped_too() -> None:
+    master, slave = pty.openpty()
+    try:
+        for _ in range(200):  # without it, every fourth or so is read
+            with kept(slave):
+                tty.setraw(slave)
+                os.write(master, b"kkkk\rq")
+            assert not select.select([slave], [], [], 0.002)[0]
+            while select.select([master], [], [], 0)[0]:
+                os.read(master, 1 << 16)
+    finally:
+        os.close(master)
+        os.close(slave)
 
 
 def test_a_program_that_ends_well_gives_the_terminal_back_at_once() -> None:
