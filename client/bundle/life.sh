@@ -129,7 +129,7 @@ live_once() {
 
 hold() {
     owed=1 silent=0 outcome=failed patience=$SETUP
-    start "hold $instance $called" forwards
+    start "hold $instance $called" forwards || { error="$gateway: $said"; return; }
     printf '\n' >&3
     while hear; do
         case $event in

@@ -91,20 +91,19 @@ become_client() { # REQUEST [forwards]
 
 # 3: write a beat; 4: hear; 5, 6: the far ends, as the client gets them. Each other process holds 5 and 6 alone, so that it
 # finds them closed when this one is killed. The files are gone at once. What the gateway says comes by the same way, so that our own
-# lines begin with a word that it can not know.
+# lines begin with a word that it can not know. False: the directory was tidied away. `command`, as a shell that can not do an `exec` ends.
 open_pipes() {
     new_word
     ours=@$word
     beats=$live/beats.$$ events=$live/events.$$
     rm -f "$beats" "$events"
+    said="no FIFO can be made in $live"
     for word in "$beats" "$events"; do
-        mkfifo "$word" 2>/dev/null || mknod "$word" p || fail "$word can not be made"
+        mkfifo "$word" 2>/dev/null || mknod "$word" p 2>/dev/null || return
     done
-    exec 3<>"$beats"
-    exec 4<>"$events"
-    exec 5<"$beats"
-    exec 6>"$events"
+    { command exec 3<>"$beats" 4<>"$events" && command exec 5<"$beats" 6>"$events"; } || return
     rm -f "$beats" "$events"
+    said=
 }
 
 # What ends all processes of a session, or of a service, at once is left to the main one to do in order. That ends these two by
@@ -152,8 +151,8 @@ tick() {
 } 2>/dev/null
 
 start() { # REQUEST [forwards]
-    said='' why=failed runner='' ticker=''
-    open_pipes
+    why=failed runner='' ticker=''
+    open_pipes || return
     linked=yes running=yes
     run_client "$@" &
     runner=$!
@@ -202,7 +201,7 @@ finish() {
 # One login, one request: answer is the gateway's number or nothing, said its last other line. False: it did not work.
 ask() { # REQUEST
     ticks=0 answer='' status=
-    start "$1"
+    start "$1" || return
     while hear; do
         case $event in
         number) answer=$value ;;

@@ -324,6 +324,19 @@ def test_a_directory_that_was_tidied_away_comes_back(box: Box) -> None:
     box.stop()
 
 
+@pytest.mark.parametrize("box", EACH_SHELL, indirect=True)
+def test_a_directory_that_is_tidied_away_between_claim_and_hold_comes_back(box: Box) -> None:
+    tidied = 'claim*) [ -e "$here/tidied" ] || { touch "$here/tidied"; rm -rf "$PWD"; }; cat'
+    program(box.folder / "programs", "ssh", CLIENT.replace("claim*) cat", tidied))
+
+    box.start(bundle(box))
+
+    box.await_state("up")
+    assert (box.folder / "programs/tidied").exists()
+    assert "no FIFO can be made" in box.log()
+    box.stop()
+
+
 def test_the_instance_outlives_the_process_but_not_the_boot(box: Box) -> None:
     file = bundle(box)
 
