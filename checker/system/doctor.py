@@ -58,6 +58,8 @@ def check_account(seen: Seen) -> Iterator[Finding]:
          f"sudo usermod --shell /bin/sh {seen.user}"),
         (who is not None and who.locked and not seen.is_own, f"{seen.user} is locked with '!', and sshd lets it in at no key",
          f"sudo usermod --password '*' {seen.user}"),
+        (seen.closed_by is not None, f"this machine lets nobody but root in while there is a file {seen.closed_by}",
+         f"sudo rm {seen.closed_by}"),
     )
 
 

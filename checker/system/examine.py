@@ -57,6 +57,7 @@ def examine(layout: Layout) -> Seen:
         is_own=layout.home is not None and uid == os.geteuid(),
         has_systemd=SYSTEMD.is_dir(),
         sshd=sshd,
+        closed_by=closed_by(sshd) if uid else None,
         is_drop_in_changed=layout.home is None and is_changed(DROP_IN),
         sshd_log=source() if layout.home is None and os.geteuid() == 0 else None,
         keys=entry(layout.authorized_keys),
@@ -132,6 +133,13 @@ def sshd_seen(layout: Layout, config: Config) -> SshdSeen | None:
         return SshdSeen(file=file, version=version(), complaint=trouble, effective=found)
     except CheckerError as error:
         return SshdSeen(file=file, complaint=str(error))
+
+
+def closed_by(sshd: SshdSeen | None) -> Path | None:
+    """The file that keeps everyone but root out: sshd asks for one itself where PAM does not. Source: pam_nologin(8), sshd(8)."""
+    has_pam = sshd is None or sshd.effective.get("usepam") != "no"
+    places = (Path("/run/nologin"), Path("/etc/nologin")) if has_pam else (Path("/etc/nologin"),)
+    return next((place for place in places if place.exists()), None)
 
 
 def is_changed(path: Path) -> bool:

@@ -45,6 +45,8 @@ class Seen:
     """The tunnel user is whoever runs the gateway."""
     has_systemd: bool = True
     sshd: SshdSeen | None = None
+    closed_by: Path | None = None
+    """The file by which the machine lets nobody but root in."""
     is_drop_in_changed: bool = False
     """What `init` told sshd was changed since."""
     key_file: Path

@@ -287,7 +287,7 @@ SHIMS = {
     "systemctl": ":",
 }
 BREAKS = {
-    "account": ("usermod --shell /usr/sbin/nologin reversi", "usermod --lock reversi"),
+    "account": ("usermod --shell /usr/sbin/nologin reversi", "usermod --lock reversi", "touch /run/nologin"),
     "sshd": (
         "rm /etc/ssh/sshd_config.d/reversi.conf",
         "sed -i 's/AllowTcpForwarding remote/AllowTcpForwarding yes/' /etc/ssh/sshd_config.d/reversi.conf",

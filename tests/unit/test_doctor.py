@@ -75,6 +75,7 @@ def test_a_gateway_that_is_well_has_nothing_to_mend() -> None:
         pytest.param("account", {"account": Account(uid=0, shell="/bin/sh", locked=False)}, "rights of root", "reversi.toml", id="root"),
         pytest.param("account", {"account": Account(uid=9, shell="/sbin/nologin", locked=False)}, "shell", "--shell /bin/sh", id="shell"),
         pytest.param("account", {"account": Account(uid=9, shell="/bin/sh", locked=True)}, "locked", "usermod --password '*'", id="locked"),
+        pytest.param("account", {"closed_by": Path("/run/nologin")}, "nobody but root", "sudo rm /run/nologin", id="closed"),
         pytest.param("sshd", {"sshd": SshdSeen(complaint="line 3: x")}, "would not start: line 3: x", "sshd -t", id="complaint"),
         pytest.param("sshd", sshd(permittty="yes"), "PermitTTY is yes, and must be no", "init", id="settings"),
         pytest.param("sshd", {**sshd(permittty="yes"), "is_drop_in_changed": True}, "PermitTTY", "init --force", id="changed"),
