@@ -4,7 +4,7 @@ set -u
 umask 077
 LC_ALL=C
 export LC_ALL
-linked='' napping='' said='' error='' state='' verdict=none
+linked='' napping='' begins='' over='' asking='' said='' error='' state='' verdict=none
 carriage_return=$(printf '\r')
 
 has() { command -v "$1" >/dev/null 2>&1; }

@@ -49,9 +49,11 @@ pause() { # SECONDS
         [ "$((now_s + wait_s))" -le "$trial_until" ] || wait_s=$((trial_until - now_s))
     fi
     if [ "$wait_s" -gt 0 ]; then
-        napping=yes
+        begins=yes
         sleep "$wait_s" &
-        wait "$!"
+        napping=$!
+        begun
+        wait "$napping"
         napping=
     fi
     judge_trial
@@ -60,13 +62,23 @@ pause() { # SECONDS
 # Everything that was started is ended, by whoever asks.
 end_all() {
     trap '' TERM INT HUP
-    [ -z "$napping" ] || kill "$!" 2>/dev/null
+    # A process that has just begun may still swallow any signal that the shell traps.
+    [ -z "$napping" ] || kill -9 "$napping" 2>/dev/null
     [ -z "$linked" ] || finish
     rm -f "$live/beats.$$" "$live/events.$$"
 }
 
+# What is told to stop while it begins something does so as soon as it knows what to end.
+begun() {
+    begins=
+    [ -z "$over" ] || stop
+}
+
 stop() {
+    over=yes
+    [ -z "$begins" ] || return 0
     end_all
+    [ -z "$asking" ] || exit 130
     error='' state=stopped at=$(date '+%Y-%m-%d %H:%M')
     write_state stopped
     rm -rf "$live/key" "$live/.ssh"

@@ -153,11 +153,13 @@ tick() {
 start() { # REQUEST [forwards]
     why=failed runner='' ticker=''
     open_pipes || return
-    linked=yes running=yes
+    begins=yes
     run_client "$@" &
     runner=$!
     tick &
     ticker=$!
+    linked=yes running=yes
+    begun
 }
 
 # Waits for what comes next: event is tick, end, number or note, value what came with it.

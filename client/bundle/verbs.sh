@@ -18,7 +18,7 @@ ask_any() { # REQUEST
 prepare_to_ask() {
     find_client
     asking=$live/ask.$$
-    trap 'end_all; exit 130' TERM INT HUP
+    trap stop TERM INT HUP
     trap 'rm -rf "$asking"' EXIT
     make_files "$asking" || fail "the key can not be made ready in $asking"
 }

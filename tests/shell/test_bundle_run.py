@@ -316,7 +316,7 @@ def test_a_directory_that_was_tidied_away_comes_back(box: Box) -> None:
     box.start(bundle(box))
     box.await_state("waiting")
 
-    shutil.rmtree(box.live())
+    shutil.rmtree(box.live().rename(box.folder / "tidied"))
     (box.folder / "programs/refusal").unlink()
 
     box.await_state("up")
@@ -397,6 +397,20 @@ def test_a_signal_ends_it_where_nothing_can_be_read_after_one(box: Box, verdict:
     box.await_state(state)
 
     assert box.stop() == 0
+    assert box.state()["state"] == "stopped"
+
+
+@pytest.mark.parametrize("box", EACH_SHELL, indirect=True)
+@pytest.mark.parametrize("line", ['sleep "$wait_s" &', 'run_client "$@" &', "tick &"])
+def test_a_signal_that_comes_while_a_process_is_begun_ends_that_too(box: Box, line: str) -> None:
+    text = bundle(box).read_text()
+    assert text.count(f"{line}\n") == 1
+    say(box, "verdict", "60\n")
+
+    process = box.start(box.write(text.replace(f"{line}\n", f"{line}\nkill $$\n")))
+
+    assert process.wait(15) == 0
+    box.await_nothing_left()
     assert box.state()["state"] == "stopped"
 
 
