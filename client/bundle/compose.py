@@ -42,14 +42,14 @@ def header(bundle: Bundle) -> str:
     values = {
         "NODE": bundle.node,
         "VERSION": __version__,
-        "GATEWAYS": " ".join(bundle.gateways),
-        "TUNNEL_USER": bundle.user,
-        "FORWARDS": " ".join(bundle.forwards),
         "KEY": "device" if key is None else "embed",
-        # From here to KEY_DROPBEAR it is a file of its own once installed.
+        # From here to KEY_DROPBEAR it is a file of its own once installed: what grows with the node.
         "KEY_OPENSSH": "" if key is None else key.openssh,
         "HOST_KEYS": "\n".join(bundle.host_keys),
         "NODE_ADD": bundle.node_add if key is None else "",
+        "GATEWAYS": " ".join(bundle.gateways),
+        "TUNNEL_USER": bundle.user,
+        "FORWARDS": " ".join(bundle.forwards),
         "KEY_DROPBEAR": "" if key is None else escaped(key.dropbear),
         **{name.name.upper(): getattr(bundle.settings, name.name) for name in fields(Settings)},
     }

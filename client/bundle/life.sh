@@ -259,6 +259,7 @@ verb_run() {
         say "it runs already, as process $runs_pid"
         exit 0
     fi
+    read_keys
     has logger && [ -z "${JOURNAL_STREAM:-}" ] && to_syslog=yes
     state='' written='' error='' verdict=none told_error='' circle=$GATEWAYS gateway='' barred='' tried=0 bound=1
     gateway_count=0

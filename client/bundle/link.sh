@@ -46,9 +46,14 @@ pin() { # HOST
     printf '%s\n' "$HOST_KEYS" | while read -r line; do printf '%s %s\n' "$1" "$line"; done
 }
 
+# The installed script has these lines of the header beside it.
+read_keys() {
+    has verb_install || { [ -r "$keys" ] && . "$keys"; } || fail "$keys can not be read"
+}
+
 # The private key and the pinned host keys, as files that this client reads; a client that starts meanwhile sees them whole.
 make_files() { # DIRECTORY
-    mkdir -p "$1/.ssh" && cd "$1" && { [ -n "${HOST_KEYS:-}" ] || { [ -r "$keys" ] && . "$keys"; }; } || return
+    mkdir -p "$1/.ssh" && cd "$1" || return
     { pin reversi; each_gateway pin; } >".ssh/new.$$" && mv -f ".ssh/new.$$" .ssh/known_hosts || return
     case $KEY-$kind in
     device-*) cat "$dir/$NODE.key" ;;

@@ -88,7 +88,7 @@ verb_install() { # OPTION: --offline or nothing
 }
 
 # What is installed goes without what only a bundle needs, without comments and without indentation: flash is small.
-core() { sed -e '/^KEY_OPENSSH=/,/^KEY_DROPBEAR=/d' -e '/^# begin setup$/,/^# end setup$/d' -e '/^#!/b' -e '/^# shellcheck/b' -e '/^ *#/d' -e '/^$/d' -e 's/^ *//' "$self"; }
+core() { sed -e '/^KEY_OPENSSH=/,/^KEY_DROPBEAR=/d' -e '/^# begin setup$/,/^# end setup$/d' -e '/^#!/b' -e '/^# shellcheck/b' -e '/^ *#/d' -e '/^$/d' -e 's/^ *//' -e 's/^\([a-z_]*() {\) #.*/\1/' "$self"; }
 
 # The lines of the header that the script goes without; they lie beside it, as RSA keys are large.
 all_keys() { sed -n '/^KEY_OPENSSH=/,/^KEY_DROPBEAR=/p' "$self"; }

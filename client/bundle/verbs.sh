@@ -16,6 +16,7 @@ ask_any() { # REQUEST
 
 # What runs may be another bundle, with another key and other host keys: its files are not touched.
 prepare_to_ask() {
+    read_keys
     find_client
     asking=$live/ask.$$
     trap stop TERM INT HUP

@@ -15,7 +15,7 @@ from client.bundle.compose import header, render
 from tests.programs import require
 from tests.unit.bundle.samples import OFFICE, changed, forms_of, made_key
 
-FLASH = 16 * 1024
+FLASH = 16_000
 
 
 def installed(text: str) -> str:
