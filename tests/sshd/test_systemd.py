@@ -80,10 +80,15 @@ def test_the_service_that_init_starts_is_whole(gateway: Booted) -> None:
     assert "reversi-" not in gateway.must("systemctl", "list-units", "--all", "--no-pager", "--plain")
 
 
+def builder(gateway: Booted) -> tuple[str, ...]:
+    """The command that builds a new node's bundle, up to the name of its file."""
+    device = gateway.add("office", 20010, SSH_PORT)
+    return (str(Path(sys.executable).with_name("reversi-client")), "build", "office", "--private-key", f"{device.config}.key", "--output")
+
+
 def test_a_bundle_lives_as_a_confined_service(gateway: Booted) -> None:
     service = "reversi-office.service"
-    device = gateway.add("office", 20010, SSH_PORT)
-    build = (str(Path(sys.executable).with_name("reversi-client")), "build", "office", "--private-key", f"{device.config}.key", "--output")
+    build = builder(gateway)
     first, newer, bad = (str(gateway.folder / f"{name}.sh") for name in ("first", "newer", "bad"))
     gateway.must(*build, first, "--beat", "1")
     gateway.must(*build, newer, "--beat", "2")
@@ -111,3 +116,31 @@ def test_a_bundle_lives_as_a_confined_service(gateway: Booted) -> None:
     assert gateway.must("ls", "/etc/reversi").split() == ["authorized_keys", "nodes", "reversi.toml"]
     assert not gateway.has("/run/reversi-office")
     assert gateway.run("pgrep", "-f", "office.sh").stdout == ""
+
+
+def test_a_user_who_is_not_root_has_a_service_of_his_own(gateway: Booted) -> None:
+    home, live, file = "/var/lib/anna", "/run/anna", "/var/lib/anna/office.sh"
+    gateway.must("useradd", "--create-home", "--home-dir", home, "--shell", "/bin/sh", "anna")
+    gateway.must(*builder(gateway), file, "--beat", "1")
+    gateway.must("chown", "anna", file)
+    places = (f"HOME={home}", f"XDG_RUNTIME_DIR={live}")
+    manager = ("--unit=anna", "--uid=anna", "--property=Type=notify", "--property=Delegate=yes", "--property=RuntimeDirectory=anna",
+               *(f"--setenv={place}" for place in places))  # fmt: skip
+    gateway.must("systemd-run", *manager, "/lib/systemd/systemd", "--user")
+    anna = ("setpriv", "--reuid=anna", "--regid=anna", "--init-groups", "env", "-i", "PATH=/usr/bin:/bin", *places)
+
+    done = gateway.run(*anna, "sh", file, "install")
+
+    assert done.returncode == 0, done.stderr
+    assert "loginctl enable-linger" in done.stderr
+    until(lambda: statuses(gateway) == ["up"], "the tunnel is up")
+    show = (*anna, "systemctl", "--user", "show", "--property=MainPID", "--value", "reversi-office.service")
+    process = gateway.must(*show)
+    gateway.must("kill", "-9", process.strip())
+    until(lambda: gateway.must(*show) not in {"0\n", process}, "the user's systemd starts it again")
+    until(lambda: gateway.run(*anna, "sh", file, "status").returncode == 0, "it is up again")
+
+    gateway.must(*anna, "sh", file, "uninstall")
+
+    assert gateway.run("pgrep", "-f", "office.sh").stdout == ""
+    assert gateway.must("find", home, "/dev/shm", "-name", "*office*", "-o", "-name", ".reversi") == f"{file}\n"
