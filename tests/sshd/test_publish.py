@@ -106,10 +106,10 @@ def test_a_mail_server_hears_who_comes_and_is_probed_in_its_own_language(public_
     gateway, _ = public_gateway
     heard: list[bytes] = []
     device = gateway.add(f"127.0.0.1:{keep(mail_greeter(heard)).port},banner:220")
-    gateway.connect(device)
     port = free_port()
 
     gateway.ok("publish", device.node, "--port", str(port), "--send-proxy")
+    gateway.connect(device)  # a server that waits for a PROXY line says nothing to a probe without one
 
     gateway.await_status(device, Status.UP)
     heard.clear()
