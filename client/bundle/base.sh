@@ -1,6 +1,7 @@
 # shellcheck shell=sh disable=SC2034,SC2154 # the parts become one file, and share their variables
 # Words to the log, numbers, clocks, and where things are on this device.
 set -u
+set -o noglob
 umask 077
 LC_ALL=C
 export LC_ALL

@@ -28,15 +28,6 @@ name_client() {
     [ "${#called}" -le 64 ] || called=bundle
 }
 
-each_gateway() { # FUNCTION: called with each HOST PORT
-    rest=$GATEWAYS
-    while [ -n "$rest" ]; do
-        split "${rest%% *}"
-        "$1" "$host" "$port"
-        case $rest in *' '*) rest=${rest#* } ;; *) rest= ;; esac
-    done
-}
-
 split() { # HOST:PORT
     host=${1%:*} port=${1##*:}
     host=${host#\[} host=${host%]}
@@ -54,7 +45,13 @@ read_keys() {
 # The private key and the pinned host keys, as files that this client reads; a client that starts meanwhile sees them whole.
 make_files() { # DIRECTORY
     mkdir -p "$1/.ssh" && cd "$1" || return
-    { pin reversi; each_gateway pin; } >".ssh/new.$$" && mv -f ".ssh/new.$$" .ssh/known_hosts || return
+    {
+        pin reversi
+        for word in $(printf '%s\n' "$GATEWAYS"); do
+            split "$word"
+            pin "$host"
+        done
+    } >".ssh/new.$$" && mv -f ".ssh/new.$$" .ssh/known_hosts || return
     case $KEY-$kind in
     device-*) cat "$dir/$NODE.key" ;;
     *-openssh) printf '%s\n' "$KEY_OPENSSH" ;;
@@ -68,16 +65,9 @@ become_client() { # REQUEST [forwards]
     export HOME
     unset SSH_AUTH_SOCK DISPLAY SSH_ASKPASS
     split "$gateway"
-    if [ $# -eq 2 ]; then
-        set -- "$host" "$1"
-        rest=$FORWARDS
-        while [ -n "$rest" ]; do
-            set -- -R "${rest%% *}" "$@"
-            case $rest in *' '*) rest=${rest#* } ;; *) rest= ;; esac
-        done
-    else
-        set -- "$host" "$1"
-    fi
+    words=${2:+$FORWARDS}
+    set -- "$host" "$1"
+    for word in $(printf '%s\n' "$words"); do set -- -R "$word" "$@"; done
     set -- -T -i key -p "$port" -l "$TUNNEL_USER" "$@"
     if [ "$kind" = openssh ]; then
         set -- -F /dev/null -o BatchMode=yes -o IdentitiesOnly=yes -o StrictHostKeyChecking=yes -o HostKeyAlias=reversi \
@@ -186,11 +176,15 @@ hear() {
 
 take_note() { # LINE of the client's, or of the gateway's
     [ -n "$1" ] || return 0
-    said=$1
+    before=$said said=$1
     # It is shown on terminals.
     case $1 in *[!' '-~]*) said=$(printf '%s\n' "$1" | tr -cd ' -~') ;; esac
     case $1 in
-    *': Permission denied ('* | *': No auth methods '*) why=denied ;;
+    *': Permission denied ('* | *': No auth methods '*)
+        why=denied
+        # Of dropbear for small flash, which knows RSA alone.
+        case $before in *'loading keyfile'*) said="this client can not use a key of this type: build with --key device" ;; esac
+        ;;
     *'ost key'*) why=impostor ;;
     esac
 }

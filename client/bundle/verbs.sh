@@ -3,13 +3,11 @@
 
 # Asks each gateway in turn. Sets answer and said, and refused, where one did not know the key.
 ask_any() { # REQUEST
-    rest_of=$GATEWAYS refused=
-    while [ -n "$rest_of" ]; do
-        gateway=${rest_of%% *}
+    refused=
+    for gateway in $(printf '%s\n' "$GATEWAYS"); do
         ask "$1" && return
         [ "$why" != denied ] || refused=yes
         say "$gateway: ${said:-the connection ended}"
-        case $rest_of in *' '*) rest_of=${rest_of#* } ;; *) rest_of= ;; esac
     done
     return 1
 }

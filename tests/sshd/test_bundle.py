@@ -124,6 +124,22 @@ def await_up(gateway: Gateway, device: Device, box: Box, *, after: ProcessId | N
         raise AssertionError(f"{error}\n{box.log()}\n{box.state(device.node)}") from None
 
 
+def test_a_dropbear_that_knows_no_such_key_says_so(gateway: Gateway, boxes: Boxes) -> None:
+    """As OpenWRT's for small flash, which knows RSA alone."""
+    box = boxes(DROPBEAR)
+    device = gateway.add(gateway.service().target)
+    file = built(gateway, device, box, DROPBEAR)
+    text, count = re.subn(r"(?m)^(KEY_DROPBEAR=.*)ssh-ed25519", r"\1ssh-unknown", file.read_text())
+    assert count == 1
+    file.write_text(text)
+
+    done = box.sh(file, "install")
+
+    assert done.returncode == 2
+    assert "this client can not use a key of this type: build with --key device\n" in done.stderr
+    assert not box.installed.exists()
+
+
 @pytest.mark.parametrize("kit", KITS)
 def test_it_comes_back_from_a_kill_and_from_a_hang_and_leaves_nothing(gateway: Gateway, boxes: Boxes, kit: Kit) -> None:
     box = boxes(kit)
