@@ -4,7 +4,9 @@
 # Asks each gateway in turn. Sets answer and said, and refused, where one did not know the key.
 ask_any() { # REQUEST
     refused=
-    for gateway in $(printf '%s\n' "$GATEWAYS"); do
+    # The variable of a loop is the function's own in yash.
+    for word in $(printf '%s\n' "$GATEWAYS"); do
+        gateway=$word
         ask "$1" && return
         [ "$why" != denied ] || refused=yes
         say "$gateway: ${said:-the connection ended}"

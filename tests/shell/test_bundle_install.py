@@ -635,6 +635,7 @@ def test_help_names_every_verb(box: Box, words: tuple[str, ...]) -> None:
     assert all(verb in said for verb in ("install", "uninstall", "run", "status", "check", "upgrade"))
 
 
+@pytest.mark.parametrize("box", EACH_SHELL, indirect=True)
 def test_check_asks_the_gateway(box: Box) -> None:
     file = bundle(box)
     well = box.sh(file, "check")
