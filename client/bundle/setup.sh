@@ -40,7 +40,7 @@ show_key() {
     printf '%s\n' "$public"
 }
 
-# Sets known, whether the gateway takes this bundle's key: yes, no, or perhaps where it was not asked. False: no gateway answers.
+# Sets known, whether the gateway takes this bundle's key: yes, no, or perhaps where it was not asked. False: none does what doing says.
 reach() { # OPTION: --offline or nothing
     known=perhaps
     if [ "$KEY" = device ]; then
@@ -55,6 +55,8 @@ reach() { # OPTION: --offline or nothing
     elif [ "$KEY" = device ] && [ -n "$refused" ]; then
         known=no
     else
+        doing=answers
+        [ -z "$refused" ] || doing="lets it in"
         return 1
     fi
 }
@@ -65,7 +67,7 @@ verb_install() { # OPTION: --offline or nothing
     find_unit
     find_client
     say "platform: $platform, client: $client ($kind)"
-    reach "$1" || fail "no gateway answers, so nothing was installed; --offline installs all the same"
+    reach "$1" || fail "no gateway $doing, so nothing was installed; --offline installs all the same"
     [ "$KEY-$known" = device-yes ] || [ "$KEY" = embed ] || show_key
     begin=restart_service
     if ! { [ -r "$installed" ] && read_state; }; then
@@ -148,7 +150,7 @@ verb_upgrade() { # OPTION: --offline or nothing
         return 0
     fi
     find_client
-    reach "$1" || fail "no gateway answers to this bundle; the installed one stays"
+    reach "$1" || fail "no gateway $doing; the installed one stays"
     if [ "$known" = no ]; then
         show_key
         fail "the installed bundle stays; run upgrade once more when the gateway knows the key"

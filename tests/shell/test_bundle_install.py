@@ -373,6 +373,21 @@ def test_a_bundle_whose_new_key_the_gateway_does_not_know_replaces_no_other(box:
     box.await_nothing_left()
 
 
+@pytest.mark.parametrize(
+    ("refusal", "said"),
+    [("reversi@gw: Permission denied (publickey).\n", "no gateway lets it in"), ("no route\n", "no gateway answers")],
+    ids=["refused", "no route"],
+)
+def test_a_bundle_that_gets_nowhere_installs_nothing_and_says_why(box: Box, refusal: str, said: str) -> None:
+    (box.folder / "programs/refusal").write_text(refusal)
+
+    done = box.sh(bundle(box), "install")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"{said}, so nothing was installed; --offline installs all the same\n" in done.stderr
+    assert not box.installed.exists()
+
+
 def test_one_gateway_that_does_not_know_the_key_is_enough_to_print_it(box: Box) -> None:
     file = with_device_key(box, "ssh-ed25519")
     file.write_text(file.read_text().replace("GATEWAYS=gateway.example.org:22", "GATEWAYS='one:22 two:22'"))
