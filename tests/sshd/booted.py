@@ -62,11 +62,17 @@ find "/mnt/$1" -depth -type d -exec rmdir {} +
 SPACES = {"mount": "mnt", "net": "net", "pid": "pid", "cgroup": "cgroup", "uts": "uts", "ipc": "ipc"}
 
 
+def private_places() -> set[Path]:
+    """What PrivateTmp of our services made; all of this machine's, as /tmp is not the namespace's own."""
+    return {path for place in ("/tmp", "/var/tmp") for path in Path(place).glob("systemd-private-*-reversi-*")}
+
+
 class Booted(Machine):
     """The machine, seen from within; all of it ends with its first process."""
 
     def __init__(self, install: Install) -> None:
         super().__init__(install)
+        self.others = private_places()
         self.write("/etc/systemd/system/tests.target", TARGET)
         self.must("sh", "-c", PREPARE)
         with (self.folder / "systemd.log").open("wb") as log:
@@ -101,7 +107,8 @@ class Booted(Machine):
         return int(self.must("systemctl", "show", "--property=MainPID", "--value", unit))
 
     def close(self) -> None:
-        self.run("systemctl", "stop", "reversi-*.service")  # it takes back the directories of PrivateTmp
+        self.run("systemctl", "stop", "reversi-*.service")  # it takes back the directories of PrivateTmp, and does not wait for that
+        until(lambda: private_places() <= self.others, "no directory of PrivateTmp is left")
         self.boot.kill()  # --kill-child ends systemd, and with it all of its namespace
         self.boot.wait()
         forget = ["unshare", "--mount", "sh", "-c", FORGET, "forget", self.folder.name]
