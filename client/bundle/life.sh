@@ -123,14 +123,18 @@ confirm() {
     say "the new bundle is confirmed"
 }
 
+take_end() {
+    [ "$outcome" = up ] || outcome=$why
+    error="$gateway: ${said:-the connection ended}"
+}
+
 # One tunnel at $gateway, from the claim to its end. outcome: up (it was), told (to wait), failed, denied or impostor.
 live_once() {
     outcome=failed told_s=0
     # Somebody may tidy up where it is kept.
     [ -r key ] || make_files "$live"
     if ! ask "claim $instance"; then
-        outcome=$why
-        error="$gateway: ${said:-the connection ended}"
+        take_end
     elif is_count "$answer" && [ "$answer" -eq 0 ]; then
         hold
     else
@@ -141,15 +145,14 @@ live_once() {
 
 hold() {
     owed=1 silent=0 outcome=failed patience=$SETUP
-    start "hold $instance $called" forwards || { error="$gateway: $said"; return; }
+    start "hold $instance $called" forwards || { take_end; return; }
     printf '\n' >&3
     while hear; do
         case $event in
         number) take_verdict || break ;;
         tick) pass_tick || break ;;
         end)
-            [ "$outcome" = up ] || outcome=$why
-            error="$gateway: ${said:-the connection ended}"
+            take_end
             break
             ;;
         esac

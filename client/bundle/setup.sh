@@ -40,8 +40,8 @@ show_key() {
     printf '%s\n' "$public"
 }
 
-# Sets known, whether the gateway takes this bundle's key: yes, no, or perhaps where it was not asked. False: none does what doing says.
-reach() { # OPTION: --offline or nothing
+# Sets known, whether the gateway takes this bundle's key: yes, no, or perhaps where it was not asked. Fails where none can tell.
+reach() { # OPTION CONSEQUENCE: --offline or nothing, and how the sentence ends that tells of the failure
     known=perhaps
     if [ "$KEY" = device ]; then
         [ -s "$dir/$NODE.key" ] || known=no
@@ -54,10 +54,10 @@ reach() { # OPTION: --offline or nothing
         say "$gateway answers: $said"
     elif [ "$KEY" = device ] && [ -n "$refused" ]; then
         known=no
+    elif [ -n "$refused" ]; then
+        fail "no gateway lets it in$2"
     else
-        doing=answers
-        [ -z "$refused" ] || doing="lets it in"
-        return 1
+        fail "no gateway answers$2"
     fi
 }
 
@@ -67,7 +67,7 @@ verb_install() { # OPTION: --offline or nothing
     find_unit
     find_client
     say "platform: $platform, client: $client ($kind)"
-    reach "$1" || fail "no gateway $doing, so nothing was installed; --offline installs all the same"
+    reach "$1" ", so nothing was installed; --offline installs all the same"
     [ "$KEY-$known" = device-yes ] || [ "$KEY" = embed ] || show_key
     begin=restart_service
     if ! { [ -r "$installed" ] && read_state; }; then
@@ -92,7 +92,7 @@ verb_install() { # OPTION: --offline or nothing
 # What is installed goes without what only a bundle needs, without comments and without indentation: flash is small.
 core() { sed -e '/^KEY_OPENSSH=/,/^KEY_DROPBEAR=/d' -e '/^# begin setup$/,/^# end setup$/d' -e '/^#!/b' -e '/^# shellcheck/b' -e '/^ *#/d' -e '/^$/d' -e 's/^ *//' -e 's/^\([a-z_]*() {\) #.*/\1/' "$self"; }
 
-# The lines of the header that the script goes without; they lie beside it, as RSA keys are large.
+# The lines of the header that the script goes without; they lie beside it, as they grow with the node.
 all_keys() { sed -n '/^KEY_OPENSSH=/,/^KEY_DROPBEAR=/p' "$self"; }
 
 put_files() {
@@ -150,7 +150,7 @@ verb_upgrade() { # OPTION: --offline or nothing
         return 0
     fi
     find_client
-    reach "$1" || fail "no gateway $doing; the installed one stays"
+    reach "$1" "; the installed one stays"
     if [ "$known" = no ]; then
         show_key
         fail "the installed bundle stays; run upgrade once more when the gateway knows the key"

@@ -12,7 +12,6 @@ from textual.app import App, ComposeResult
 from textual.widgets import Static
 
 from reversi_tui import lent
-from reversi_tui.lent import run_on_terminal
 from reversi_tui.terminal import HUNG_UP, Watchdog
 
 
@@ -34,7 +33,7 @@ class Lending(App[Any]):
         if event.key == "q":
             self.exit()
         elif event.key == "s":
-            self.query_one("#said", Static).update(run_on_terminal(self, sys.argv[1:]))
+            self.query_one("#said", Static).update(lent.run_on_terminal(self, sys.argv[1:]))
         else:
             self.pressed += event.character or "?"
             self.query_one("#keys", Static).update(f"keys:{self.pressed}")
