@@ -56,12 +56,12 @@ async def check_at(gateway: Address, dialer: Dialer) -> int | str:
         return connection.reason
     try:
         async with asyncio.timeout(CHECK_DEADLINE_S):
-            wait_s, _complaint = await ask(connection, wire.Check())
+            told = await ask(connection, wire.Check())
     except TimeoutError:
         return f"no answer in {CHECK_DEADLINE_S:g} s"
     except (Ended, wire.Malformed, asyncssh.Error, OSError) as error:
         return reason_of(error)
     else:
-        return wait_s
+        return told.wait_s
     finally:
         connection.abort()

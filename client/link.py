@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import asyncssh
 
@@ -33,13 +34,25 @@ class Owner(asyncssh.SSHClient):
         self.lost(reason_of(exc) if exc else "the connection was closed")
 
 
-async def ask(connection: asyncssh.SSHClientConnection, request: wire.Request) -> tuple[int, str]:
-    """The gateway's one number, and what it said beside it. Raises Ended, Malformed, asyncssh.Error, OSError."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What came of a request that is answered once."""
+
+    wait_s: int
+    complaint: str
+    """From standard error, for people; mostly empty."""
+    before: wire.LoginText
+    """What the login printed before the answer."""
+
+
+async def ask(connection: asyncssh.SSHClientConnection, request: wire.Request) -> Told:
+    """The gateway's answer. Raises Ended, Malformed, asyncssh.Error, OSError."""
     done = await connection.run(wire.render_request(request), stdin=asyncssh.DEVNULL, encoding="utf-8", errors="replace")
     complaint = printable(str(done.stderr or ""))
     if done.exit_status != wire.OK:
         raise Ended(f"the gateway refuses: {complaint or f'exit status {done.exit_status}'}")
-    return wire.parse_verdict(str(done.stdout or "")), complaint
+    wait_s, before = wire.last_answer(str(done.stdout or ""))
+    return Told(wait_s=wait_s, complaint=complaint, before=before)
 
 
 class Wire:
@@ -51,6 +64,7 @@ class Wire:
         self.orders: asyncio.Queue[Order] = asyncio.Queue()
         self.connection: asyncssh.SSHClientConnection | None = None
         self.held: asyncssh.SSHClientProcess[str] | None = None
+        self.login_text = wire.LoginText()
 
     async def live(self, dialer: Dialer) -> None:
         """Logs in and obeys until it is cancelled."""
@@ -86,8 +100,9 @@ class Wire:
         try:
             match order:
                 case words.Claim():
-                    wait_s, complaint = await ask(connection, wire.Claim(self.instance))
-                    self.post(words.Claimed(connection=self.number, wait_s=wait_s, complaint=complaint))
+                    told = await ask(connection, wire.Claim(self.instance))
+                    self.login_text = told.before
+                    self.post(words.Claimed(connection=self.number, wait_s=told.wait_s, complaint=told.complaint))
                 case words.Listen(ports=ports):
                     await self.listen(ports, connection)
                 case words.Hold():
@@ -122,8 +137,11 @@ class Wire:
         held = await connection.create_process(request, encoding="utf-8", errors="replace")
         self.held = held
         self.beat()
+        answers = wire.Answers(self.login_text)
         while line := await held.stdout.readline():
-            self.post(words.Answered(connection=self.number, wait_s=wire.parse_verdict(line)))
+            wait_s = answers.take(line)
+            if wait_s is not None:
+                self.post(words.Answered(connection=self.number, wait_s=wait_s))
         complaint = printable(await held.stderr.read())
         raise Ended(f"the gateway ended hold{f': {complaint}' if complaint else ''}")
 
