@@ -17,6 +17,8 @@ UPLOAD_COUNTS = 16 << 10
 DEVICE_HOLDS = 4 << 20
 """Bytes that a device may have written ahead of its answer: the most that Linux buffers for one socket."""
 
+JITTER_S = 0.05
+"""The kernel's clock of a connection is this coarse, at most."""
 UPLOAD_EXCUSES_S = 300.0
 """Longer than 1 MB at 64 kbit/s takes."""
 
@@ -39,6 +41,11 @@ class Flow:
     def carried(self) -> int:
         """Bytes, both ways, since the connection was opened."""
         return self.acked + self.received
+
+
+def silent_again(heard_ago_s: float | None, since_s: float, deadline_s: float) -> bool:
+    """Whether the device sent something in the last `since_s` seconds, but nothing in the last deadline."""
+    return heard_ago_s is not None and deadline_s <= heard_ago_s < since_s - JITTER_S
 
 
 def behind(earlier: Flow, later: Flow, kept_s: float = 0.0) -> str:

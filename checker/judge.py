@@ -83,6 +83,8 @@ class Observation:
     """What the probe still waits behind, as a clause: bytes that move on the connection; empty for nothing."""
     silent_s: float = 0.0
     """How long nothing came, since the first strike's probe began."""
+    began_anew: bool = False
+    """Whether the device sent something since the first strike, and has been silent for a whole deadline again."""
     silence_s: float = 0.0
     """How long that has to be to prove the tunnel dead."""
     flow: Flow | None = None
@@ -250,7 +252,7 @@ def judge(seen: Observation, before: Tunnel, flaps: Flaps, policy: Policy, now: 
             return Judgement(tunnel=kept, flaps=settled(flaps, policy, now), action=LookAgain(policy.strike_gap_s))
         seen = replace(seen, life=seen.behind)
     same = before.session in (None, seen.session) or seen.session is None
-    earlier = before.strikes if same else 0  # another connection's silence is not held against this one
+    earlier = before.strikes if same and not seen.began_anew else 0  # another connection's silence is not held against this one
     strikes = earlier + 1 if counts(status, seen) else 0
     action = act(status, strikes, seen, policy)
     flaps = settled(flaps, policy, now)

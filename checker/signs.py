@@ -8,13 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from checker import beats
-from checker.flow import Flow
+from checker.flow import JITTER_S, Flow
 from checker.holdings import Held
 from checker.model import Answer, Closed, Forward, Port, ProcessId, Reply
 from checker.sockdiag import flows
 
-JITTER_S = 0.05
-"""The kernel's clock of a connection is this coarse, at most."""
+SENDS = "its device still sends"
 
 
 class Signs:
@@ -68,4 +67,4 @@ class Signs:
         for port, (other, at) in self.answered.items():
             if port != forward.port and other == session and at > since:
                 return f"port {port} of the same connection answers"
-        return "its device still sends" if sent_at is not None and sent_at > since + JITTER_S else ""
+        return SENDS if sent_at is not None and sent_at > since + JITTER_S else ""

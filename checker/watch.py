@@ -14,7 +14,7 @@ from weakref import WeakValueDictionary
 
 from checker.clones import CONDITION, Clones
 from checker.config import Config, Layout
-from checker.flow import Flow, behind
+from checker.flow import Flow, behind, silent_again
 from checker.holders import login_took_s, sockets_of
 from checker.holdings import Held, Holdings
 from checker.judge import (
@@ -53,7 +53,7 @@ from checker.model import (
 from checker.patience import Patience, Terms
 from checker.probe import Probed, probe
 from checker.sharing.shared import INSTANCE, SharedPorts
-from checker.signs import Signs
+from checker.signs import SENDS, Signs
 
 log = logging.getLogger(__name__)
 SNAPSHOT_FRESH_S = 1.0
@@ -209,12 +209,16 @@ class Watcher:
         asked_at, asked_wall = time.monotonic(), time.time()
         now = (await self.signs.fresh_flows(newer_than=asked_at)).get(peer) if isinstance(seen.reply, Silent) else None
         then = struck.flow if struck and struck.flow else earlier.get(peer)
-        since = struck.at if struck else asked_wall - silent_s
+        heard_ago_s = now.heard_ago_s if now else None
+        since, sent_at = struck.at if struck else asked_wall - silent_s, asked_wall - heard_ago_s if heard_ago_s is not None else None
+        life = self.signs.of_life(forward, session, beaten_at, since, sent_at)
+        anew = life == SENDS and silent_again(heard_ago_s, silent_s, forward.deadline_s or self.policy.deadline_s)
         return replace(
             seen,
             beaten_at=beaten_at,
-            silent_s=silent_s,
-            life=self.signs.of_life(forward, session, beaten_at, since, asked_wall - now.heard_ago_s if now else None),
+            silent_s=heard_ago_s if anew and heard_ago_s else silent_s,
+            began_anew=anew,
+            life="" if anew else life,
             behind=behind(then, now, self.patience.excused_s(forward.port, asked_at)) if then and now else "",
             flow=now,
         )
