@@ -1,4 +1,4 @@
-"""Watching one forward, with real listeners of this process and no sshd: turns, lateness, and signs of life."""
+"""Watching one forward, with real listeners of this process and no sshd: turns, places and lateness."""
 
 from __future__ import annotations
 
@@ -9,18 +9,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
 from checker.config import Config, current_user, home_layout
-from checker.holdings import Held
-from checker.judge import Owner
 from checker.lateness import Lateness
 from checker.ledger import Ledger
-from checker.model import Answer, Forward, NodeName, Policy, Port, ProcessId, Status, Target, parse_expect
+from checker.model import Forward, NodeName, Policy, Port, Status, Target, parse_expect
 from checker.watch import Watcher
 
 OFFICE = NodeName("office")
-SESSION = ProcessId(pid=7, start_ticks=9)
 
 
 @dataclass(slots=True)
@@ -95,34 +90,3 @@ async def test_a_loop_that_was_blocked_knows_how_late_it_was() -> None:
 
     assert 0.2 < late_s < 30
     assert Lateness().worst_since(time.monotonic()) < 0.2
-
-
-@pytest.mark.parametrize(
-    ("beaten_at", "answered", "life"),
-    [
-        pytest.param(None, {}, "", id="nothing"),
-        pytest.param(99.0, {}, "", id="a beat before"),
-        pytest.param(101.0, {}, "its beats arrive", id="a beat since"),
-        pytest.param(None, {Port(2): (SESSION, 101.0)}, "port 2 of the same connection answers", id="a sibling since"),
-        pytest.param(None, {Port(2): (SESSION, 99.0)}, "", id="a sibling before"),
-        pytest.param(None, {Port(2): (ProcessId(pid=7, start_ticks=8), 101.0)}, "", id="another connection"),
-        pytest.param(None, {Port(1): (SESSION, 101.0)}, "", id="the port itself"),
-    ],
-)
-async def test_only_what_came_through_this_connection_since_the_first_strike_is_a_sign_of_life(
-    tmp_path: Path, beaten_at: float | None, answered: dict[Port, tuple[ProcessId, float]], life: str
-) -> None:
-    one = watcher(tmp_path)
-    one.answered = answered
-
-    assert one.sign_of_life(forward(1), SESSION, beaten_at, since=100.0) == life
-
-
-async def test_an_answer_is_remembered_for_the_connection_that_it_came_through(tmp_path: Path) -> None:
-    one = watcher(tmp_path)
-    answer = Answer(expected=False, text=b"x")
-
-    one.remember_answer(forward(1), answer, Held(owner=Owner.OURS, session=SESSION), 100.0)
-    one.remember_answer(forward(2), answer, Held(owner=Owner.OURS), 100.0)
-
-    assert one.answered == {Port(1): (SESSION, 100.0)}
