@@ -11,9 +11,9 @@ import ssl
 import time
 from dataclasses import dataclass
 
+from checker.judge import IPV4_LOOPBACK
 from checker.model import Answer, Closed, Expect, ExpectKind, NoListener, ProbeFailed, Reply, Silent, StayedOpen, unescape
 
-GATEWAY_SIDE = "127.0.0.1"
 READ_AT_MOST = 4096
 TEXT_KEPT = 256
 OPEN_SETTLES_S = 2.0
@@ -30,33 +30,35 @@ class Probed:
 
     reply: Reply
     latency_ms: float
+    address: str
+    """The loopback address that was probed."""
 
 
-async def probe(port: int, expect: Expect, deadline_s: float, *, proxy: bool = False) -> Probed:
+async def probe(port: int, expect: Expect, deadline_s: float, *, proxy: bool = False, address: str = IPV4_LOOPBACK) -> Probed:
     """Connect to the listener on the gateway's loopback and wait for the expected response, until the deadline.
 
     With `proxy` the target is told who comes, before anything else. Every outcome is a Reply; nothing is raised but CancelledError.
     """
     began = time.monotonic()
     try:
-        sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
     except OSError as error:
-        return Probed(reply=ProbeFailed(str(error)), latency_ms=0.0)
+        return Probed(reply=ProbeFailed(str(error)), latency_ms=0.0, address=address)
     with sock:
         sock.setblocking(False)
         try:
-            reply = await connected(sock, port, expect, deadline_s, proxy)
+            reply = await connected(sock, (address, port), expect, deadline_s, proxy)
         except OSError as error:
             reply = ProbeFailed(str(error)) if error.errno in OURS_ALONE else Closed()
-        return Probed(reply=reply, latency_ms=round((time.monotonic() - began) * 1000, 2))
+        return Probed(reply=reply, latency_ms=round((time.monotonic() - began) * 1000, 2), address=address)
 
 
-async def connected(sock: socket.socket, port: int, expect: Expect, deadline_s: float, proxy: bool) -> Reply:
+async def connected(sock: socket.socket, listener: tuple[str, int], expect: Expect, deadline_s: float, proxy: bool) -> Reply:
     loop = asyncio.get_running_loop()
     until = loop.time() + deadline_s
     try:
         async with asyncio.timeout_at(until):
-            await loop.sock_connect(sock, (GATEWAY_SIDE, port))
+            await loop.sock_connect(sock, listener)
     except TimeoutError:
         return Silent()  # the holder does not even accept any more
     except ConnectionRefusedError:
@@ -94,8 +96,9 @@ async def converse(sock: socket.socket, first: bytes, expect: Expect, until: flo
 
 def proxy_line(sock: socket.socket) -> bytes:
     """The header of the PROXY protocol, version 1, for our own connection; not UNKNOWN, which Postfix refuses."""
-    (host, port), (to_host, to_port) = sock.getsockname(), sock.getpeername()
-    return f"PROXY TCP4 {host} {to_host} {port} {to_port}\r\n".encode()
+    (host, port), (to_host, to_port) = sock.getsockname()[:2], sock.getpeername()[:2]
+    family = "TCP6" if sock.family == socket.AF_INET6 else "TCP4"
+    return f"PROXY {family} {host} {to_host} {port} {to_port}\r\n".encode()
 
 
 def opening(expect: Expect) -> bytes:

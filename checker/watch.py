@@ -15,6 +15,7 @@ from checker.config import Config, Layout
 from checker.holders import sockets_of
 from checker.holdings import Held, Holdings
 from checker.judge import (
+    IPV4_LOOPBACK,
     CannotKill,
     Judgement,
     Kill,
@@ -40,14 +41,16 @@ from checker.model import (
     NodeName,
     NoListener,
     Port,
+    ProbeFailed,
     ProcessId,
     Registration,
     Reply,
+    Silent,
     Status,
     StayedOpen,
     Tunnel,
 )
-from checker.probe import probe
+from checker.probe import Probed, probe
 from checker.sharing.shared import INSTANCE, SharedPorts
 from checker.sockdiag import carried
 
@@ -109,7 +112,7 @@ class Watcher:
             if turn.judgement is not None and turn.ended_at >= asked_at:
                 return turn.judgement
             async with self.slots:
-                seen, held = await self.observe(forward)
+                seen, held = await self.observe(forward, at_once=actor != "daemon")
             turn.judgement = await self.conclude(forward, seen, held, actor)
             turn.ended_at = time.monotonic()
             return turn.judgement
@@ -125,12 +128,29 @@ class Watcher:
         except OSError:
             self.carried = {}  # a sandbox may refuse netlink
 
-    async def observe(self, forward: Forward) -> tuple[Observation, Held]:
-        """What a probe sees; begun anew if the node's connection registered meanwhile, as it saw what was before."""
+    async def probed(self, forward: Forward, deadline_s: float, *, newer_than: float) -> Probed:
+        """Probe the loopback address of the port's listener; where nothing listens, look for it in a listing after `newer_than`."""
+        address = self.holdings.loopback(forward.port)
+        seen = await probe(forward.port, forward.expect, deadline_s, proxy=forward.speaks_proxy, address=address)
+        other = address
+        if isinstance(seen.reply, NoListener):
+            await self.holdings.listeners(forward.port, newer_than=newer_than)
+            other = self.holdings.loopback(forward.port)
+        elif isinstance(seen.reply, ProbeFailed):
+            other = IPV4_LOOPBACK  # a dual listener is reached there even if IPv6 is off
+        if other != address:
+            return await probe(forward.port, forward.expect, deadline_s, proxy=forward.speaks_proxy, address=other)
+        return seen
+
+    async def observe(self, forward: Forward, *, at_once: bool = False) -> tuple[Observation, Held]:
+        """What a probe sees; begun anew if the node's connection registered meanwhile, as it saw what was before.
+
+        A sweep may miss a listener on ::1 that is younger than its listing of sockets; with `at_once` none is missed.
+        """
         deadline_s = forward.deadline_s or self.policy.deadline_s
         while True:
             began, began_wall = time.monotonic(), time.time()
-            probed = await probe(forward.port, forward.expect, deadline_s, proxy=forward.speaks_proxy)
+            probed = await self.probed(forward, deadline_s, newer_than=began if at_once else began - SNAPSHOT_FRESH_S)
             answered = isinstance(probed.reply, Answer | StayedOpen)
             if isinstance(probed.reply, NoListener):
                 held = Held(owner=Owner.NOBODY)
@@ -138,7 +158,8 @@ class Watcher:
                 held = await self.holdings.held(forward, newer_than=began - SNAPSHOT_FRESH_S if answered else time.monotonic())
             if answered and held.session is None:
                 held = await self.holdings.held(forward, newer_than=time.monotonic())  # the listing may be older than the listener
-            if self.registered_at.get(forward.node, float("-inf")) < began:
+            moved = isinstance(probed.reply, Silent) and self.holdings.loopback(forward.port) == IPV4_LOOPBACK != probed.address
+            if self.registered_at.get(forward.node, float("-inf")) < began and not moved:
                 break
         if held.session is not None and forward.port in self.shared.held:
             held = await self.under_shared_key(forward, held, held.session)
