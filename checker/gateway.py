@@ -227,7 +227,7 @@ class Gateway:
         spared: set[ProcessId] = {caller} if caller else set()
         for forward in node.forwards:
             held = await self.watcher.holdings.held(forward, newer_than=time.monotonic())
-            foreign += held.owner is Owner.FOREIGN
+            foreign += held.owner is Owner.FOREIGN and not held.leaves_ipv4
             if held.session is None or held.session in spared:
                 continue
             why = self.rights.why_end(node, instance, held.session)

@@ -38,8 +38,9 @@ from checker.model import (
 
 LIVES = frozenset({Status.UP, Status.REFUSED, Status.WRONG})
 """Statuses that show a tunnel to be there: leaving them for `down` is a loss."""
-LOOPBACK = ("127.0.0.1", "0.0.0.0", "::")  # noqa: S104 - addresses to compare with, none is bound
-"""Where a listener has to be for a connection to 127.0.0.1 to reach it, the first of them first; the last is dual."""
+IPV4_LOOPBACK, IPV6_LOOPBACK = "127.0.0.1", "::1"
+REACHED_AT = {IPV4_LOOPBACK: ("127.0.0.1", "0.0.0.0", "::"), IPV6_LOOPBACK: ("::1", "::")}  # noqa: S104 - compared with, none is bound
+"""Where a listener has to be for a connection to this loopback address to reach it, the narrowest first; `::` may be dual."""
 
 
 class Owner(Enum):
@@ -50,17 +51,26 @@ class Owner(Enum):
     FOREIGN = "foreign"
 
 
+def loopback_of(listeners: Sequence[Listener]) -> str:
+    """The loopback address to probe: 127.0.0.1, unless the port has listeners on IPv6 only (sshd's `AddressFamily inet6`)."""
+    found = {listener.address for listener in listeners}
+    if found & {"127.0.0.1", "0.0.0.0"}:  # noqa: S104 - compared with
+        return IPV4_LOOPBACK
+    return IPV6_LOOPBACK if found & {"::1", "::"} else IPV4_LOOPBACK  # sshd's `::` is never dual
+
+
 def owner_of(listeners: Sequence[Listener], uid: int) -> Owner:
     """Whose the port is, where `uid` is the tunnel user's; one listener of another's on the probed address is enough."""
-    near = [listener for listener in listeners if listener.address in LOOPBACK]
+    near = [listener for listener in listeners if listener.address in REACHED_AT[loopback_of(listeners)]]
     if not near:
         return Owner.NOBODY
     return Owner.OURS if all(listener.uid == uid for listener in near) else Owner.FOREIGN
 
 
 def reached(listeners: Sequence[Listener]) -> tuple[Listener, ...]:
-    """Those that a connection to 127.0.0.1 leads to; where another program has the port there, sshd still gets it on ::1 alone."""
-    found = {address: tuple(listener for listener in listeners if listener.address == address) for address in LOOPBACK}
+    """Those that a probe leads to; where another program has the port on 127.0.0.1, sshd still gets it on ::1 alone."""
+    near = REACHED_AT[loopback_of(listeners)]
+    found = {address: tuple(listener for listener in listeners if listener.address == address) for address in near}
     return next((those for those in found.values() if those), ())
 
 

@@ -11,9 +11,9 @@ import ssl
 import time
 from dataclasses import dataclass
 
+from checker.judge import IPV4_LOOPBACK
 from checker.model import Answer, Closed, Expect, ExpectKind, NoListener, ProbeFailed, Reply, Silent, StayedOpen, unescape
 
-GATEWAY_SIDE = "127.0.0.1"
 READ_AT_MOST = 4096
 TEXT_KEPT = 256
 SLOW_S = 30.0
@@ -34,6 +34,8 @@ class Probed:
     latency_ms: float
     first_ms: float | None = None
     """Until the first byte; None if none came."""
+    address: str
+    """The loopback address that was probed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +74,9 @@ class Heard:
         self.text += part
 
 
-async def probe(port: int, expect: Expect, deadline_s: float, *, proxy: bool = False, slow_s: float = SLOW_S) -> Probed:
+async def probe(  # noqa: PLR0913 - what is asked, where, and how long
+    port: int, expect: Expect, deadline_s: float, *, proxy: bool = False, slow_s: float = SLOW_S, address: str = IPV4_LOOPBACK
+) -> Probed:
     """Connect to the listener on the gateway's loopback and wait for the expected response, until the deadline.
 
     With `proxy` the target is told who comes, before anything else. A response that began is awaited for `slow_s`, while more of it comes
@@ -80,25 +84,25 @@ async def probe(port: int, expect: Expect, deadline_s: float, *, proxy: bool = F
     """
     began, heard = time.monotonic(), Heard()
     try:
-        sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
     except OSError as error:
-        return Probed(reply=ProbeFailed(str(error)), latency_ms=0.0)
+        return Probed(reply=ProbeFailed(str(error)), latency_ms=0.0, address=address)
     with sock:
         sock.setblocking(False)
         try:
-            reply = await connected(sock, port, expect, Waiting(deadline_s=deadline_s, slow_s=slow_s, proxy=proxy), heard)
+            reply = await connected(sock, (address, port), expect, Waiting(deadline_s=deadline_s, slow_s=slow_s, proxy=proxy), heard)
         except OSError as error:
             reply = ProbeFailed(str(error)) if error.errno in OURS_ALONE else Closed()
         first_ms = None if heard.first_at is None else round((heard.first_at - began) * 1000, 2)
-        return Probed(reply=reply, latency_ms=round((time.monotonic() - began) * 1000, 2), first_ms=first_ms)
+        return Probed(reply=reply, latency_ms=round((time.monotonic() - began) * 1000, 2), first_ms=first_ms, address=address)
 
 
-async def connected(sock: socket.socket, port: int, expect: Expect, waiting: Waiting, heard: Heard) -> Reply:
+async def connected(sock: socket.socket, listener: tuple[str, int], expect: Expect, waiting: Waiting, heard: Heard) -> Reply:
     loop = asyncio.get_running_loop()
     until = loop.time() + waiting.deadline_s
     try:
         async with asyncio.timeout_at(until):
-            await loop.sock_connect(sock, (GATEWAY_SIDE, port))
+            await loop.sock_connect(sock, listener)
     except TimeoutError:
         return Silent()  # the holder does not even accept any more
     except ConnectionRefusedError:
@@ -140,8 +144,9 @@ async def converse(sock: socket.socket, first: bytes, expect: Expect, until: Unt
 
 def proxy_line(sock: socket.socket) -> bytes:
     """The header of the PROXY protocol, version 1, for our own connection; not UNKNOWN, which Postfix refuses."""
-    (host, port), (to_host, to_port) = sock.getsockname(), sock.getpeername()
-    return f"PROXY TCP4 {host} {to_host} {port} {to_port}\r\n".encode()
+    (host, port), (to_host, to_port) = sock.getsockname()[:2], sock.getpeername()[:2]
+    family = "TCP6" if sock.family == socket.AF_INET6 else "TCP4"
+    return f"PROXY {family} {host} {to_host} {port} {to_port}\r\n".encode()
 
 
 def opening(expect: Expect) -> bytes:

@@ -18,6 +18,7 @@ from checker.flow import Flow, behind, silent_again
 from checker.holders import login_took_s, sockets_of
 from checker.holdings import Held, Holdings
 from checker.judge import (
+    IPV4_LOOPBACK,
     CannotKill,
     Judgement,
     Kill,
@@ -43,6 +44,7 @@ from checker.model import (
     NodeName,
     NoListener,
     Port,
+    ProbeFailed,
     ProcessId,
     Registration,
     Silent,
@@ -119,7 +121,7 @@ class Watcher:
             async with asyncio.timeout(None if until == math.inf else max(0.0, until - asked_at)) as limit, turn.lock:
                 if turn.judgement is not None and turn.ended_at >= asked_at:
                     return turn.judgement
-                seen, held = await self.observe(forward)
+                seen, held = await self.observe(forward, at_once=actor != "daemon")
                 limit.reschedule(None)  # what is to be done now is done whole
                 turn.judgement = await self.conclude(forward, seen, held, actor)
                 turn.ended_at = time.monotonic()
@@ -141,7 +143,21 @@ class Watcher:
             for place in taken:
                 place.release()
 
-    async def probe_timed(self, forward: Forward, terms: Terms) -> tuple[Probed, Mapping[str, Flow]]:
+    async def probed(self, forward: Forward, deadline_s: float, *, newer_than: float) -> Probed:
+        """Probe the loopback address of the port's listener; if nothing listens, look for it in a listing after `newer_than`."""
+        address = self.holdings.loopback(forward.port)
+        seen = await probe(forward.port, forward.expect, deadline_s, proxy=forward.speaks_proxy, address=address)
+        other = address
+        if isinstance(seen.reply, NoListener):
+            await self.holdings.listeners(forward.port, newer_than=newer_than)
+            other = self.holdings.loopback(forward.port)
+        elif isinstance(seen.reply, ProbeFailed):
+            other = IPV4_LOOPBACK  # a dual listener is reached there even if IPv6 is off
+        if other != address:
+            return await probe(forward.port, forward.expect, deadline_s, proxy=forward.speaks_proxy, address=other)
+        return seen
+
+    async def probe_timed(self, forward: Forward, terms: Terms, *, newer_than: float) -> tuple[Probed, Mapping[str, Flow]]:
         """A probe, and what had moved on all connections soon after it began, if it took long enough to matter."""
         soon: list[asyncio.Task[Mapping[str, Flow]]] = []
         loop = asyncio.get_running_loop()
@@ -152,18 +168,22 @@ class Watcher:
         early = loop.call_later(terms.deadline_s / EARLY_PART, look)
         try:
             async with self.slot(forward.deadline_s or self.policy.deadline_s):
-                probed = await probe(forward.port, forward.expect, terms.deadline_s, proxy=forward.speaks_proxy)
+                probed = await self.probed(forward, terms.deadline_s, newer_than=newer_than)
         finally:
             early.cancel()
             flows = await soon[0] if soon else {}
         return probed, flows
 
-    async def observe(self, forward: Forward) -> tuple[Observation, Held]:
-        """What a probe sees; begun anew if the node's connection registered meanwhile, as it saw what was before."""
+    async def observe(self, forward: Forward, *, at_once: bool = False) -> tuple[Observation, Held]:
+        """What a probe sees; begun anew if the node's connection registered meanwhile, as it saw what was before.
+
+        A sweep may miss a listener on ::1 that is younger than its listing of sockets; with `at_once` none is missed.
+        """
         while True:
             before, began, began_wall = self.ledger.tunnel(forward), time.monotonic(), time.time()
             terms = self.patience.terms(forward, before, self.signs.flows.get(before.peer or ""), began)
-            probed, earlier = await self.probe_timed(forward, terms)
+            newer_than = began if at_once else began - SNAPSHOT_FRESH_S
+            probed, earlier = await self.probe_timed(forward, terms, newer_than=newer_than)
             answered = isinstance(probed.reply, Answer | StayedOpen)
             if isinstance(probed.reply, NoListener):
                 held = Held(owner=Owner.NOBODY)
@@ -171,7 +191,8 @@ class Watcher:
                 held = await self.holdings.held(forward, newer_than=began - SNAPSHOT_FRESH_S if answered else time.monotonic())
             if answered and held.session is None:
                 held = await self.holdings.held(forward, newer_than=time.monotonic())  # the listing may be older than the listener
-            if self.registered_at.get(forward.node, float("-inf")) < began:
+            moved = isinstance(probed.reply, Silent) and self.holdings.loopback(forward.port) == IPV4_LOOPBACK != probed.address
+            if self.registered_at.get(forward.node, float("-inf")) < began and not moved:
                 break
         if held.session is not None and forward.port in self.shared.held:
             held = await self.under_shared_key(forward, held, held.session)

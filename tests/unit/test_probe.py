@@ -31,7 +31,7 @@ PATIENT_S = 10.0
 
 
 @asynccontextmanager
-async def serving(talk: Talk, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+async def serving(talk: Talk, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> AsyncIterator[int]:
     """A server on a free port that talks so to each client, and hangs up when the block ends."""
     over = asyncio.Event()
 
@@ -45,7 +45,7 @@ async def serving(talk: Talk, tls: ssl.SSLContext | None = None) -> AsyncIterato
         finally:
             writer.close()
 
-    server = await asyncio.start_server(one, "127.0.0.1", 0, ssl=tls)
+    server = await asyncio.start_server(one, host, 0, ssl=tls)
     async with server:
         try:
             yield server.sockets[0].getsockname()[1]
@@ -233,7 +233,8 @@ async def test_the_probe_says_what_the_service_waits_for() -> None:
     assert await heard.get() == client_hello()
 
 
-async def test_a_target_that_speaks_the_proxy_protocol_is_told_who_probes_it() -> None:
+@pytest.mark.parametrize(("host", "family"), [pytest.param("127.0.0.1", "TCP4", id="IPv4"), pytest.param("::1", "TCP6", id="IPv6")])
+async def test_a_target_that_speaks_the_proxy_protocol_is_told_who_probes_it(host: str, family: str) -> None:
     heard = asyncio.Queue[bytes]()
 
     async def listens(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -242,10 +243,10 @@ async def test_a_target_that_speaks_the_proxy_protocol_is_told_who_probes_it() -
         writer.write(b"HTTP/1.0 200 OK\r\n")
         writer.close()
 
-    async with serving(listens) as port:
-        reply = (await probe(port, parse_expect("http"), PATIENT_S, proxy=True)).reply
+    async with serving(listens, host=host) as port:
+        reply = (await probe(port, parse_expect("http"), PATIENT_S, proxy=True, address=host)).reply
 
-    assert re.fullmatch(rb"PROXY TCP4 127\.0\.0\.1 127\.0\.0\.1 \d+ %d\r\n" % port, await heard.get())
+    assert re.fullmatch(rf"PROXY {family} {re.escape(f'{host} {host}')} \d+ {port}\r\n".encode(), await heard.get())
     assert (await heard.get()).startswith(b"HEAD / ")
     assert reply == Answer(expected=True, text=b"HTTP/1.0 200 OK\r\n")
 

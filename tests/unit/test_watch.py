@@ -29,7 +29,7 @@ class Visits:
 
 
 @asynccontextmanager
-async def silent_listener() -> AsyncIterator[Visits]:
+async def silent_listener(host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[Visits]:
     """Accepts, and says nothing until the visitor leaves."""
     visits = Visits(port=0)
 
@@ -40,7 +40,7 @@ async def silent_listener() -> AsyncIterator[Visits]:
         visits.now -= 1
         writer.close()
 
-    server = await asyncio.start_server(meet, "127.0.0.1", 0)
+    server = await asyncio.start_server(meet, host, port)
     visits.port = server.sockets[0].getsockname()[1]
     try:
         yield visits
@@ -76,6 +76,39 @@ async def test_what_another_program_holds_is_foreign_also_under_the_tunnel_user(
 
     assert judgement.tunnel.status is Status.FOREIGN
     assert "(python" in judgement.tunnel.detail or "(pytest" in judgement.tunnel.detail
+
+
+async def test_a_listener_on_the_loopback_of_ipv6_only_is_found_however_young_it_is(tmp_path: Path) -> None:
+    one = watcher(tmp_path)
+    await one.holdings.listeners(Port(1), newer_than=time.monotonic())
+
+    async with silent_listener("::1") as visits:
+        judgement = await one.settle(forward(visits.port), actor="node office")
+
+    assert visits.all
+    assert judgement.tunnel.status is Status.FOREIGN
+
+
+async def test_a_probe_follows_a_listener_from_one_loopback_to_the_other(tmp_path: Path) -> None:
+    one = watcher(tmp_path)
+    async with silent_listener("::1") as before:
+        await one.settle(forward(before.port), actor="operator")
+    async with silent_listener("127.0.0.1", before.port) as after:
+        await one.settle(forward(after.port), actor="operator")
+
+        assert one.holdings.loopback(Port(after.port)) == "127.0.0.1"
+        assert after.all
+
+
+async def test_a_probe_that_went_to_the_loopback_that_was_left_is_made_again(tmp_path: Path) -> None:
+    one = watcher(tmp_path)
+    async with silent_listener("::1") as old:
+        await one.holdings.listeners(Port(old.port), newer_than=time.monotonic())
+        async with silent_listener("127.0.0.1", old.port) as new:
+            await one.look(forward(new.port), actor="operator")
+
+            assert old.all == 1
+            assert new.all == 1, "the silence of a listener that the port no longer has is held against nobody"
 
 
 async def test_a_loop_that_was_blocked_knows_how_late_it_was() -> None:
