@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from checker.system import mends
-from checker.system.lockdown import differences, shut_out, unwelcome
+from checker.system.lockdown import differences, shut_out, unknown_to, unwelcome
 from checker.system.mends import INIT
 from checker.system.plan import NO_SHELL, SERVICE
 from checker.system.symptoms import Seen, SshdSeen
@@ -70,7 +70,7 @@ def check_sshd(seen: Seen) -> Iterator[Finding]:
     if not sshd.is_asked:
         yield Finding(name="sshd", ok=None, sentence="sshd tells its settings to root alone", mend="sudo reversi-checker doctor")
         return
-    wrong = differences(sshd.effective, private=seen.home is not None) if sshd.effective else ()
+    wrong = () if sshd.complaint else differences(sshd.effective, private=seen.home is not None, unknown=unknown_to(sshd.version))
     why = shut_out(sshd.effective, seen.user)
     name = "OpenSSH {}.{}".format(*sshd.version) if sshd.version else "sshd"
     yield finding(
@@ -119,8 +119,8 @@ def check_startups(seen: Seen, sshd: SshdSeen) -> Iterator[Finding]:
 def check_penalties(seen: Seen, sshd: SshdSeen) -> Iterator[Finding]:
     if sshd.version is None or sshd.version < (9, 8):
         return
-    penalties = sshd.effective.get("persourcepenalties", "")
-    exempt = sshd.effective.get("persourcepenaltyexemptlist", "none")
+    penalties = sshd.effective.get("persourcepenalties", "").lower()
+    exempt = sshd.effective.get("persourcepenaltyexemptlist", "none").lower()
     shared = sorted(address for address, nodes in seen.peers.items() if nodes > 1)
     is_on = penalties not in ("", "no")
     yield finding(

@@ -137,7 +137,7 @@ def sshd_seen(layout: Layout, config: Config) -> SshdSeen | None:
 
 def closed_by(sshd: SshdSeen | None) -> Path | None:
     """The file that keeps everyone but root out: sshd asks for one itself where PAM does not. Source: pam_nologin(8), sshd(8)."""
-    has_pam = sshd is None or sshd.effective.get("usepam") != "no"
+    has_pam = sshd is None or sshd.effective.get("usepam", "").lower() != "no"
     places = (Path("/run/nologin"), Path("/etc/nologin")) if has_pam else (Path("/etc/nologin"),)
     return next((place for place in places if place.exists()), None)
 
@@ -150,7 +150,7 @@ def is_changed(path: Path) -> bool:
 
 def within(layout: Layout, sshd: SshdSeen | None) -> Path:
     """Below what place nobody else may write: a home's sshd that `up` told to be lax does not look above the home."""
-    is_lax = layout.home is not None and (sshd is None or sshd.effective.get("strictmodes") != "yes")
+    is_lax = layout.home is not None and (sshd is None or sshd.effective.get("strictmodes", "").lower() != "yes")
     return layout.home if is_lax and layout.home else Path("/")
 
 

@@ -129,7 +129,7 @@ def rehearse_live(found: Found, planned: Plan) -> None:
         raise
     if coming is not None:
         narrate(f"tried on sshd's configuration as it will be: sshd -t, and {shlex.join(('sshd', '-T', *as_user(user)))}")
-    why, startups = shut_out(would, user), would.get("maxstartups", MAX_STARTUPS)
+    why, startups = shut_out(would, user), would.get("maxstartups", "that is not known")
     if why:
         narrate(f"warning: sshd lets {user} in at no key: {why}")
     if startups != MAX_STARTUPS:
