@@ -7,6 +7,7 @@ import enum
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +17,8 @@ import psutil
 from bench.bundles import SHELLS, bundle
 from bench.links.network import GATEWAY, Link
 from bench.links.transfer import SERVICE_PORT
-from bench.setting import Gateway, Member, listening, until
+from bench.setting import Gateway, Member, listening, until, write_private
+from checker.model import parse_name
 from checker.sshd import find_sshd
 from client.bundle.settings import Settings
 from demo.processes import program, start
@@ -58,7 +60,14 @@ class BareServer:
         self.keys = server.home / "bare_keys"
         (self.port,) = free_ports(1)
 
-    async def start(self, members: list[Member]) -> None:
+    def member(self, port: int) -> Member:
+        """A device that the checker knows nothing of: what is registered at the gateway is probed, and killed, also here."""
+        key = asyncssh.generate_private_key("ssh-ed25519")
+        path = self.server.home / f"bare{port}.key"
+        write_private(path, key.export_private_key())
+        return Member(name=parse_name(f"bare{port}"), port=port, key=path, config=path)
+
+    async def start(self, members: Sequence[Member]) -> None:
         """Start it, with the members' keys. Raises DemoFailed."""
         home = self.server.home
         keys = [asyncssh.read_private_key(member.key).export_public_key().decode() for member in members]
@@ -120,7 +129,7 @@ async def start_relay(lane: Lane, server: Gateway, options: list[str]) -> None:
     await relay.stdout.readline()
 
 
-def argv_of(lane: Lane, server: Gateway, bare: BareServer | None, host: str) -> list[str]:
+def argv_of(lane: Lane, server: Gateway, bare: BareServer, host: str) -> list[str]:
     """The client's command line; `host` is where its device finds the gateway."""
     member = lane.member
     if lane.kind is Kind.PYTHON:
@@ -134,14 +143,14 @@ def argv_of(lane: Lane, server: Gateway, bare: BareServer | None, host: str) -> 
     forward = f"{member.port}:127.0.0.1:{SERVICE_PORT}"
     where = ("-o", f"HostKeyAlias=[{GATEWAY}]:{server.port}", "-o", f"HostName={host}")
     ssh = server.ssh(member.key, "-N", *ALIVE, *where, "-R", forward)
-    if bare is not None and not lane.kind.is_watched:
+    if not lane.kind.is_watched:
         ssh = ["ssh", "-p", str(bare.port), *ssh[1:]]
     if lane.kind is Kind.AUTOSSH:
-        return ["autossh", "-M", f"{free_ports(1)[0]}:7", *ssh[1:]]
+        return ["autossh", "-M", str(free_ports(1)[0]), *ssh[1:]]
     return ["sh", "-c", AGAIN, "again", *ssh]
 
 
-async def begin(lane: Lane, server: Gateway, bare: BareServer | None, *, host: str = GATEWAY) -> None:
+async def begin(lane: Lane, server: Gateway, bare: BareServer, *, host: str = GATEWAY) -> None:
     """Start the client on its device. Raises DemoFailed."""
     env = {**server.env, "AUTOSSH_GATETIME": "0", "AUTOSSH_POLL": str(AUTOSSH_POLL_S), "AUTOSSH_LOGLEVEL": "6"}
     argv = argv_of(lane, server, bare, host)

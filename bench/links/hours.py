@@ -48,7 +48,7 @@ class Stay:
     began_s: float = 0.0
     up_s: float | None = None
     """Seconds until the tunnel carried the banner."""
-    losses: list[str] = field(default_factory=list)
+    losses: tuple[str, ...] = ()
     files: Counter[str] = field(default_factory=Counter)
     worst_s: float = 0.0
     frozen: Hang | None = None

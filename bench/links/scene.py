@@ -36,7 +36,7 @@ class Scene:
     """A running gateway and its lanes."""
 
     server: Gateway
-    bare: BareServer | None
+    bare: BareServer
     lanes: Sequence[Lane]
     wanted: Sequence[Wanted]
     watch: Watch
@@ -65,18 +65,20 @@ async def scene(wanted: Sequence[Wanted], toml: str = "") -> AsyncIterator[Scene
         router = await lay_router()
         stack.callback(router.close)
         server = await stack.enter_async_context(gateway(toml=toml, listen=GATEWAY))
-        members = await server.add(free_ports(len(wanted)), f"{LOCALHOST}:{SERVICE_PORT}")
+        bare = BareServer(server)
+        ports = iter(free_ports(len(wanted)))
+        strangers = [bare.member(next(ports)) for want in wanted if not want.kind.is_watched]
+        members = await server.add(list(ports), f"{LOCALHOST}:{SERVICE_PORT}")
+        await bare.start(strangers)
+        supply = {True: iter(members), False: iter(strangers)}
         lanes = []
-        for number, (want, member) in enumerate(zip(wanted, members, strict=True), 1):
+        for number, want in enumerate(wanted, 1):
+            member = next(supply[want.kind.is_watched])
             link = Link(router, number)
             stack.callback(link.close)
             await link.lay(want.shape)
             stack.callback((await service(link.device)).close)
             lanes.append(Lane(kind=want.kind, link=link, member=member, log=server.home / "clients" / f"{member.name}.log"))
-        strangers = [lane.member for lane in lanes if not lane.kind.is_watched]
-        bare = BareServer(server) if strangers else None
-        if bare is not None:
-            await bare.start(strangers)
         watch = Watch(lanes, server.layout.state)
         watching = asyncio.create_task(watch.run(), name="watch")
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from bench.links.network import Shape
 from bench.links.scene import NEXT_CLIENT_S, Scene, Wanted, missing_kinds, scene
 from bench.links.tell import say
 from bench.links.transfer import Transfer
+from bench.links.watch import Seen
 
 UP_WITHIN_S = 300.0
 NOTICED_S = 60.0
@@ -69,21 +71,22 @@ QUICK_PLAN = Plan(
 class Bulk:
     """How the first transfer went."""
 
-    whole: bool
-    kilobytes: float
-    took_s: float
-    losses: tuple[str, ...]
+    transfer: Transfer
+    ended_s: float
+    """Monotonic."""
+    losses: tuple[str, ...] = ()
     """Who ended the tunnel, each time that it was lost meanwhile."""
 
     @property
     def is_unharmed(self) -> bool:
-        return self.whole and not self.losses
+        return self.transfer.is_whole and not self.losses
 
     def __str__(self) -> str:
         tunnel = f"tunnel lost {len(self.losses)} x (by {', '.join(self.losses)})" if self.losses else "same tunnel"
-        if self.whole:
-            return f"whole in {self.took_s:.0f} s, {tunnel}"
-        return f"CUT after {self.kilobytes:.0f} kB, {self.took_s:.0f} s; {tunnel}"
+        took_s = self.transfer.last_s - self.transfer.began_s
+        if self.transfer.is_whole:
+            return f"whole in {took_s:.0f} s, {tunnel}"
+        return f"CUT after {self.transfer.received / 1000:.0f} kB, {took_s:.0f} s; {tunnel}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,23 +118,27 @@ class Result:
         return "; ".join(parts)
 
 
-async def bulk(lane: Lane, found: Scene, case: Case, *, up: bool) -> Bulk:
-    """Carry one file, to its end or the tunnel's."""
-    seen, transfer = found.watch.of(lane), Transfer(size=case.size, up=up)
-    began_s = time.monotonic()
+async def bulk(lane: Lane, case: Case, *, up: bool) -> Bulk:
+    """Carry one file, to its end or the tunnel's; who ended it is not known yet."""
+    transfer = Transfer(size=case.size, up=up)
     async with carrying(lane.port, transfer):
         await wait_for(transfer.over.is_set, 3 * case.lasts_s + 60)
-        await asyncio.sleep(1)  # so that the daemon's events and the client's log have been read
-    whole, ended_s = transfer.is_whole, transfer.last_s
-    return Bulk(whole=whole, kilobytes=transfer.received / 1000, took_s=ended_s - transfer.began_s, losses=tuple(seen.losses(began_s)))
+        await asyncio.sleep(1)  # so that the end of its tunnel has been seen
+    return Bulk(transfer=transfer, ended_s=time.monotonic())
+
+
+def blame(first: Bulk, seen: Seen) -> Bulk:
+    """The same, with who ended the tunnel."""
+    return dataclasses.replace(first, losses=seen.losses(first.transfer.began_s, first.ended_s))
 
 
 async def measure(lane: Lane, found: Scene, case: Case, plan: Plan, *, up: bool) -> Result:
     """A transfer, then a hang of either kind during another. Raises DemoFailed."""
+    seen = found.watch.of(lane)
     if not await come_back(lane, UP_WITHIN_S):
         return Result(case=case, up=up, kind=lane.kind, note="did not come up")
-    first = await bulk(lane, found, case, up=up)
-    worst_s = found.watch.of(lane).worst_ms / 1000
+    first = await bulk(lane, case, up=up)
+    worst_s = seen.worst_ms / 1000
     hangs: list[Hang | None] = []
     for frozen in (True, False):
         if frozen and not lane.kind.is_watched:
@@ -139,10 +146,13 @@ async def measure(lane: Lane, found: Scene, case: Case, plan: Plan, *, up: bool)
             continue
         if not await come_back(lane, UP_WITHIN_S):
             note = f"did not come back {'after its transfer' if frozen else 'after it was frozen'}"
-            return Result(case=case, up=up, kind=lane.kind, bulk=first, frozen=hangs[0] if hangs else None, note=note)
+            return Result(case=case, up=up, kind=lane.kind, bulk=blame(first, seen), frozen=hangs[0] if hangs else None, note=note)
+        if not first.transfer.is_whole and frozen == lane.kind.is_watched:
+            first = dataclasses.replace(first, ended_s=time.monotonic())  # the gateway may hear of the end only when the client is back
         transfer = Transfer(size=4 * case.size, up=up)
         trial = Trial(frozen=frozen, after_s=case.hangs_after_s, limit_s=plan.limit_s)
         hangs.append(await hang(lane, found.watch, transfer, trial))
+    first = blame(first, seen)
     return Result(case=case, up=up, kind=lane.kind, bulk=first, frozen=hangs[0], hole=hangs[1], worst_probe_s=worst_s)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ POLL_S = 0.1
 STATE_EVERY_S = 1.0
 EVENTS_AT_ONCE = 1000
 CAUSE_WITHIN_S = 5.0
+GIVEN_UP_WITHIN_S = 60.0
+"""From what a client says until the gateway hears that the connection is over: that waits behind the data."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -35,14 +38,17 @@ class Seen:
     """The slowest probe that was answered."""
 
 
-    def losses(self, since_s: float = 0.0) -> list[str]:
-        """Who ended each tunnel that was lost since then: the daemon, the client, or nobody that said so."""
-        return [self.cause(went_s) for went_s in self.went_s if went_s >= since_s]
+    def losses(self, since_s: float = 0.0, until_s: float = math.inf) -> tuple[str, ...]:
+        """Who ended each tunnel that was lost in that time: the daemon, the client, or nobody that said so.
+
+        Ask some seconds later: the daemon writes its events down in its own time.
+        """
+        return tuple(self.cause(went_s) for went_s in self.went_s if since_s <= went_s <= until_s)
 
     def cause(self, went_s: float) -> str:
         if any(abs(killed_s - went_s) < CAUSE_WITHIN_S for killed_s in self.killed_s):
             return "daemon"
-        if any(abs(said_s - went_s) < CAUSE_WITHIN_S and is_giving_up(line) for said_s, line in self.said):
+        if any(-CAUSE_WITHIN_S < went_s - said_s < GIVEN_UP_WITHIN_S and is_giving_up(line) for said_s, line in self.said):
             return "client"
         return "?"
 
