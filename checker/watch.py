@@ -197,6 +197,7 @@ class Watcher:
         if held.session is not None and forward.port in self.shared.held:
             held = await self.under_shared_key(forward, held, held.session)
         self.signs.remember_answer(forward, probed.reply, held, began_wall)
+        struck = self.patience.since(forward.port, held.session)
         seen = Observation(
             reply=probed.reply,
             owner=held.owner,
@@ -206,7 +207,7 @@ class Watcher:
             late_s=self.lateness.worst_since(began),
             expect=forward.expect,
             deadline_s=terms.deadline_s,
-            silent_s=time.monotonic() - began,
+            silent_s=time.monotonic() - (struck.began if struck else began),
             silence_s=terms.silence_s,
             beaten_at=self.signs.beats.get(held.session) if held.session else None,
             shared=self.is_shared(forward, held.session),
@@ -224,20 +225,19 @@ class Watcher:
     ) -> Observation:
         """The observation of no answer, with what beats, siblings and the kernel say of this connection."""
         struck = self.patience.since(forward.port, session)
-        silent_s = time.monotonic() - struck.began if struck else seen.silent_s
         beaten_at = await self.signs.beaten_at(session)
         peer = await self.peer_of(session, before if before.session == session else None)
         asked_at, asked_wall = time.monotonic(), time.time()
         now = (await self.signs.fresh_flows(newer_than=asked_at)).get(peer) if isinstance(seen.reply, Silent) else None
         then = struck.flow if struck and struck.flow else earlier.get(peer)
         heard_ago_s = now.heard_ago_s if now else None
-        since, sent_at = struck.at if struck else asked_wall - silent_s, asked_wall - heard_ago_s if heard_ago_s is not None else None
+        since, sent_at = struck.at if struck else asked_wall - seen.silent_s, asked_wall - heard_ago_s if heard_ago_s is not None else None
         life = self.signs.of_life(forward, session, beaten_at, since, sent_at)
-        anew = life == SENDS and silent_again(heard_ago_s, silent_s, forward.deadline_s or self.policy.deadline_s)
+        anew = life == SENDS and silent_again(heard_ago_s, seen.silent_s, forward.deadline_s or self.policy.deadline_s)
         return replace(
             seen,
             beaten_at=beaten_at,
-            silent_s=heard_ago_s if anew and heard_ago_s else silent_s,
+            silent_s=heard_ago_s if anew and heard_ago_s else seen.silent_s,
             began_anew=anew,
             life="" if anew else life,
             behind=behind(then, now, self.patience.excused_s(forward.port, asked_at)) if then and now else "",
@@ -314,7 +314,7 @@ class Watcher:
 
     def tell_once(self, before: Tunnel, after: Tunnel) -> None:
         """That a hung port can not be freed is told when it becomes so."""
-        if before.strikes < self.policy.strikes:
+        if before.strikes < self.policy.strikes or before.verdict != after.verdict:
             self.ledger.tell(
                 EventKind.KILL_FAILED,
                 f"{after.status}, and its sshd process can not be found: run the daemon as root, or let the node use hold",
