@@ -87,13 +87,13 @@ def answer_alone(layout: Layout, asked: Asked) -> Reply:
     return asyncio.run(with_gateway(layout, use))
 
 
-def main() -> None:
+def main(words: Sequence[str] | None = None) -> None:
     """The gate's other half: `python -m checker.alone [--home DIR] [--key WHICH] --node NAME`."""
     parser = argparse.ArgumentParser(prog="checker.alone")
     parser.add_argument("--home")
     parser.add_argument("--key", default="")
     parser.add_argument("--node", required=True)
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(words)
     logging.getLogger().addHandler(logging.NullHandler())  # stderr is the node's; events tell the admin
     asked = Asked(
         node=arguments.node,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -42,6 +43,10 @@ from checker.watch import Watcher
 from checker.wire import Asked, Beat, Check, Claim, Hold, Malformed, OldCheck, Reply, Request, Version, refusal
 
 log = logging.getLogger(__name__)
+NODE_WAITS_S = 25.0
+"""How long a node's question may take: clients in the field give up after 30 s, login included."""
+NOT_CLEAR_WAITS_S = 10
+"""What a newcomer waits if by then it is not clear yet whether the port's holder lives."""
 REFUSALS = Limit(a_minute=20, saved_up=120)
 """What is refused to one node and becomes an event: a device repeats itself, and a thief shall not fill the log."""
 
@@ -77,6 +82,7 @@ class Gateway:
         self.shared.follow()
         if not registry.broken:
             self.ledger.keep_only([*registry.forwards, *self.ledger.sightings.forwards])
+            self.watcher.patience.keep_only(self.ledger.tunnels.keys())
         return renamed
 
     async def answer(self, asked: Asked, caller: ProcessId | None) -> Reply:
@@ -176,30 +182,34 @@ class Gateway:
         return replace(reply, complaint=f"port {'; port '.join(foreign)}; the checker does not touch it: its admin must free the port")
 
     async def settle_all(self, forwards: Sequence[Forward], *, actor: str) -> list[Judgement]:
-        """Each forward probed until it is clear, side by side."""
+        """Each forward probed until it is clear, side by side, for a node that waits for the answer."""
+        until = time.monotonic() + NODE_WAITS_S
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self.settle(f, actor=actor), name=f"probe {f.node} {f.port}") for f in forwards]
+            tasks = [group.create_task(self.settle(f, actor=actor, until=until), name=f"probe {f.node} {f.port}") for f in forwards]
         return [task.result() for task in tasks]
 
-    async def settle(self, forward: Forward, *, actor: str = "daemon") -> Judgement:
-        """Probe until it is clear; at a first strike the siblings are asked too, as their answer shows the tunnel to live."""
+    async def settle(self, forward: Forward, *, actor: str = "daemon", until: float = math.inf) -> Judgement:
+        """Probe until it is clear; at a first strike the siblings are asked too, as their answer shows the tunnel to live.
+
+        What is not clear by `until` (monotonic) is left to the sweep; the action is a Recheck then.
+        """
         node = self.registry.nodes.get(forward.node)
         barred = node.barred(today()) if node else ""
         if barred:
             return await self.rights.shut(forward, barred)
-        judgement = await self.watcher.look(forward, actor=actor)
+        judgement = await self.watcher.look(forward, actor=actor, until=until)
         if node and judgement.tunnel.session:
             too_old = self.rights.why_too_old(node, judgement.tunnel.session)
             if too_old:
                 return await self.rights.shut(forward, too_old)
-        if not isinstance(judgement.action, Recheck):
+        if not isinstance(judgement.action, Recheck) or time.monotonic() + judgement.action.after_s >= until:
             return judgement
         siblings = [other for other in node.forwards if other.port != forward.port] if node else []
         async with asyncio.TaskGroup() as group:
             for sibling in siblings:
-                group.create_task(self.watcher.look(sibling, actor=actor), name=f"probe {sibling.node} {sibling.port}")
+                group.create_task(self.watcher.look(sibling, actor=actor, until=until), name=f"probe {sibling.node} {sibling.port}")
             await asyncio.sleep(judgement.action.after_s)
-        return await self.watcher.settle(forward, actor=actor)
+        return await self.watcher.settle(forward, actor=actor, until=until)
 
     def note_contact(self, forwards: Sequence[Forward]) -> None:
         """The node asked about these now."""
@@ -217,7 +227,7 @@ class Gateway:
         spared: set[ProcessId] = {caller} if caller else set()
         for forward in node.forwards:
             held = await self.watcher.holdings.held(forward, newer_than=time.monotonic())
-            foreign += held.owner is Owner.FOREIGN
+            foreign += held.owner is Owner.FOREIGN and not held.leaves_ipv4
             if held.session is None or held.session in spared:
                 continue
             why = self.rights.why_end(node, instance, held.session)
@@ -234,7 +244,9 @@ class Gateway:
 
     async def dispute(self, node: Node, forward: Forward, instance: str, peer: str) -> int:
         """Another connection holds the newcomer's port: is it alive?"""
-        judgement = await self.settle(forward, actor=f"node {node.name}")
+        judgement = await self.settle(forward, actor=f"node {node.name}", until=time.monotonic() + NODE_WAITS_S)
+        if isinstance(judgement.action, Recheck):
+            return min(NOT_CLEAR_WAITS_S, self.config.policy.longest_wait_s)
         if isinstance(judgement.action, Kill) or judgement.tunnel.status is Status.DOWN:
             return 0
         if isinstance(judgement.action, CannotKill) or judgement.tunnel.status is Status.FOREIGN:
@@ -337,7 +349,7 @@ class Gateway:
         if not killed.done and held.session is not None:
             return killed  # what holds the port is still there: nothing may be forgotten of it
         self.ledger.put_flaps(forward.node, Flaps())
-        self.watcher.struck_at.pop(forward.port, None)
+        self.watcher.patience.struck.pop(forward.port, None)
         self.ledger.put(replace(self.ledger.tunnel(forward), strikes=0, failures=0, verdict=0))
         self.ledger.tell(EventKind.RESET, f"reset by {operator}: {killed.sentence}", node=forward.node, port=forward.port, actor=operator)
         return outcome(aim, done=True, sentence=f"{killed.sentence}; strikes and flaps cleared")

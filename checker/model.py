@@ -291,6 +291,8 @@ class Answer:
     expected: bool
     text: bytes
     """The first bytes, at most 256."""
+    begun: bool = False
+    """Whether it is a part of the expected response, of which the rest did not come in time."""
 
 
 @dataclass(frozen=True, slots=True)

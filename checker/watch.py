@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections import defaultdict, deque
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from weakref import WeakValueDictionary
 
-from checker import beats
 from checker.clones import CONDITION, Clones
 from checker.config import Config, Layout
-from checker.holders import sockets_of
+from checker.flow import Flow, behind, silent_again
+from checker.holders import login_took_s, sockets_of
 from checker.holdings import Held, Holdings
 from checker.judge import (
+    IPV4_LOOPBACK,
     CannotKill,
     Judgement,
     Kill,
+    LookAgain,
     Nothing,
     Observation,
     Owner,
@@ -33,26 +38,29 @@ from checker.lateness import Lateness
 from checker.ledger import Ledger
 from checker.model import (
     Answer,
-    Closed,
     EventKind,
     Flaps,
     Forward,
     NodeName,
     NoListener,
     Port,
+    ProbeFailed,
     ProcessId,
     Registration,
-    Reply,
+    Silent,
     Status,
     StayedOpen,
     Tunnel,
 )
-from checker.probe import probe
+from checker.patience import Patience, Terms
+from checker.probe import Probed, probe
 from checker.sharing.shared import INSTANCE, SharedPorts
-from checker.sockdiag import carried
+from checker.signs import SENDS, Signs
 
 log = logging.getLogger(__name__)
 SNAPSHOT_FRESH_S = 1.0
+EARLY_PART = 5
+"""A probe that takes longer than a fifth of its deadline has its connection looked at, to tell what moves on it."""
 ENDED_KEPT = 256
 """Sessions that were ended lately: no other forward of theirs ends them again."""
 STARVED_ROUNDS = 3
@@ -82,55 +90,100 @@ class Watcher:
         self.clones = Clones(self.policy)
         self.turns: defaultdict[Port, Turn] = defaultdict(lambda: Turn(asyncio.Lock()))
         self.slots = asyncio.Semaphore(config.probes_at_once)
-        self.struck_at: dict[Port, float] = {}
-        self.answered: dict[Port, tuple[ProcessId, float]] = {}
+        self.patience = Patience(self.policy)
+        self.signs = Signs(layout.spool)
         self.registered_at: dict[NodeName, float] = {}
-        self.beats: dict[ProcessId, float] = {}
-        self.carried: dict[str, int] = {}
         self.ending: WeakValueDictionary[ProcessId, asyncio.Lock] = WeakValueDictionary()
         self.ended: deque[ProcessId] = deque(maxlen=ENDED_KEPT)
         self.shared = SharedPorts()
 
-    async def settle(self, forward: Forward, *, actor: str = "daemon") -> Judgement:
-        """Probe until it is clear: a first strike is followed by the next one soon, a last one by the kill."""
-        judgement = await self.look(forward, actor=actor)
+    async def settle(self, forward: Forward, *, actor: str = "daemon", until: float = math.inf) -> Judgement:
+        """Probe until it is clear: a first strike is followed by the next one soon, a last one by the kill.
+
+        What is not clear by `until` (monotonic) is left to the sweep; the action is a Recheck then.
+        """
+        judgement = await self.look(forward, actor=actor, until=until)
         for _ in range(self.policy.strikes + STARVED_ROUNDS):
-            if not isinstance(judgement.action, Recheck):
+            if not isinstance(judgement.action, Recheck) or time.monotonic() + judgement.action.after_s >= until:
                 break
             await asyncio.sleep(judgement.action.after_s)
-            judgement = await self.look(forward, actor=actor)
+            judgement = await self.look(forward, actor=actor, until=until)
         return judgement
 
-    async def look(self, forward: Forward, *, actor: str = "daemon") -> Judgement:
-        """One probe, judged and acted on; one that was under way already serves all who wait for it."""
+    async def look(self, forward: Forward, *, actor: str = "daemon", until: float = math.inf) -> Judgement:
+        """One probe, judged and acted on; one that was under way already serves all who wait for it.
+
+        What is not known by `until` (monotonic) is left as it is, to be looked at again.
+        """
         asked_at = time.monotonic()
         turn = self.turns[forward.port]
-        async with turn.lock:
-            if turn.judgement is not None and turn.ended_at >= asked_at:
-                return turn.judgement
-            async with self.slots:
-                seen, held = await self.observe(forward)
-            turn.judgement = await self.conclude(forward, seen, held, actor)
-            turn.ended_at = time.monotonic()
-            return turn.judgement
-
-    async def read_beats(self) -> None:
-        """Look when each connection last beat: for all at once, as one by one costs more than the probe."""
-        self.beats = await asyncio.to_thread(beats.all_beats, self.layout.spool)
-
-    async def read_carried(self) -> None:
-        """Look how much each connection carried: for all at once, as one by one costs more than the probe."""
         try:
-            self.carried = await asyncio.to_thread(carried)
-        except OSError:
-            self.carried = {}  # a sandbox may refuse netlink
+            async with asyncio.timeout(None if until == math.inf else max(0.0, until - asked_at)) as limit, turn.lock:
+                if turn.judgement is not None and turn.ended_at >= asked_at:
+                    return turn.judgement
+                seen, held = await self.observe(forward, at_once=actor != "daemon")
+                limit.reschedule(None)  # what is to be done now is done whole
+                turn.judgement = await self.conclude(forward, seen, held, actor)
+                turn.ended_at = time.monotonic()
+                return turn.judgement
+        except TimeoutError:
+            tunnel = self.ledger.tunnel(forward)
+            return Judgement(tunnel=tunnel, flaps=self.ledger.flaps.get(forward.node, Flaps()), action=Recheck(self.policy.strike_gap_s))
 
-    async def observe(self, forward: Forward) -> tuple[Observation, Held]:
-        """What a probe sees; begun anew if the node's connection registered meanwhile, as it saw what was before."""
-        deadline_s = forward.deadline_s or self.policy.deadline_s
+    @asynccontextmanager
+    async def slot(self, ordinary_s: float) -> AsyncIterator[None]:
+        """Take one of the places for probes; who needs longer than ordinary gives it up, so that slow links delay nobody else."""
+        await self.slots.acquire()
+        taken = [self.slots]
+        early = asyncio.get_running_loop().call_later(ordinary_s, lambda: taken.pop().release())
+        try:
+            yield
+        finally:
+            early.cancel()
+            for place in taken:
+                place.release()
+
+    async def probed(self, forward: Forward, deadline_s: float, *, newer_than: float) -> Probed:
+        """Probe the loopback address of the port's listener; if nothing listens, look for it in a listing after `newer_than`."""
+        address = self.holdings.loopback(forward.port)
+        seen = await probe(forward.port, forward.expect, deadline_s, proxy=forward.speaks_proxy, address=address)
+        other = address
+        if isinstance(seen.reply, NoListener):
+            await self.holdings.listeners(forward.port, newer_than=newer_than)
+            other = self.holdings.loopback(forward.port)
+        elif isinstance(seen.reply, ProbeFailed):
+            other = IPV4_LOOPBACK  # a dual listener is reached there even if IPv6 is off
+        if other != address:
+            return await probe(forward.port, forward.expect, deadline_s, proxy=forward.speaks_proxy, address=other)
+        return seen
+
+    async def probe_timed(self, forward: Forward, terms: Terms, *, newer_than: float) -> tuple[Probed, Mapping[str, Flow]]:
+        """A probe, and what had moved on all connections soon after it began, if it took long enough to matter."""
+        soon: list[asyncio.Task[Mapping[str, Flow]]] = []
+        loop = asyncio.get_running_loop()
+
+        def look() -> None:
+            soon.append(loop.create_task(self.signs.fresh_flows(newer_than=time.monotonic() - SNAPSHOT_FRESH_S)))
+
+        early = loop.call_later(terms.deadline_s / EARLY_PART, look)
+        try:
+            async with self.slot(forward.deadline_s or self.policy.deadline_s):
+                probed = await self.probed(forward, terms.deadline_s, newer_than=newer_than)
+        finally:
+            early.cancel()
+            flows = await soon[0] if soon else {}
+        return probed, flows
+
+    async def observe(self, forward: Forward, *, at_once: bool = False) -> tuple[Observation, Held]:
+        """What a probe sees; begun anew if the node's connection registered meanwhile, as it saw what was before.
+
+        A sweep may miss a listener on ::1 that is younger than its listing of sockets; with `at_once` none is missed.
+        """
         while True:
-            began, began_wall = time.monotonic(), time.time()
-            probed = await probe(forward.port, forward.expect, deadline_s, proxy=forward.speaks_proxy)
+            before, began, began_wall = self.ledger.tunnel(forward), time.monotonic(), time.time()
+            terms = self.patience.terms(forward, before, self.signs.flows.get(before.peer or ""), began)
+            newer_than = began if at_once else began - SNAPSHOT_FRESH_S
+            probed, earlier = await self.probe_timed(forward, terms, newer_than=newer_than)
             answered = isinstance(probed.reply, Answer | StayedOpen)
             if isinstance(probed.reply, NoListener):
                 held = Held(owner=Owner.NOBODY)
@@ -138,14 +191,12 @@ class Watcher:
                 held = await self.holdings.held(forward, newer_than=began - SNAPSHOT_FRESH_S if answered else time.monotonic())
             if answered and held.session is None:
                 held = await self.holdings.held(forward, newer_than=time.monotonic())  # the listing may be older than the listener
-            if self.registered_at.get(forward.node, float("-inf")) < began:
+            moved = isinstance(probed.reply, Silent) and self.holdings.loopback(forward.port) == IPV4_LOOPBACK != probed.address
+            if self.registered_at.get(forward.node, float("-inf")) < began and not moved:
                 break
         if held.session is not None and forward.port in self.shared.held:
             held = await self.under_shared_key(forward, held, held.session)
-        beaten_at = self.beats.get(held.session) if held.session else None
-        if not answered and held.session:
-            beaten_at = await asyncio.to_thread(beats.beaten_at, self.layout.spool, held.session)
-        self.remember_answer(forward, probed.reply, held, began_wall)
+        self.signs.remember_answer(forward, probed.reply, held, began_wall)
         seen = Observation(
             reply=probed.reply,
             owner=held.owner,
@@ -153,13 +204,45 @@ class Watcher:
             stranger=held.stranger,
             latency_ms=probed.latency_ms,
             late_s=self.lateness.worst_since(began),
-            life="" if answered else self.sign_of_life(forward, held.session, beaten_at, self.struck_at.get(forward.port, began_wall)),
             expect=forward.expect,
-            deadline_s=deadline_s,
-            beaten_at=beaten_at,
+            deadline_s=terms.deadline_s,
+            silent_s=time.monotonic() - began,
+            silence_s=terms.silence_s,
+            beaten_at=self.signs.beats.get(held.session) if held.session else None,
             shared=self.is_shared(forward, held.session),
         )
+        if not answered and held.session:
+            seen = await self.with_signs(forward, seen, held.session, before, earlier)
+        if held.session is not None and not self.patience.knows(before, held.session):
+            self.patience.meet(before, held.session, await asyncio.to_thread(login_took_s, held.session))
+        first_s = (probed.first_ms or probed.latency_ms) / 1000
+        self.patience.learn(before, seen, first_s)
         return seen, held
+
+    async def with_signs(
+        self, forward: Forward, seen: Observation, session: ProcessId, before: Tunnel, earlier: Mapping[str, Flow]
+    ) -> Observation:
+        """The observation of no answer, with what beats, siblings and the kernel say of this connection."""
+        struck = self.patience.since(forward.port, session)
+        silent_s = time.monotonic() - struck.began if struck else seen.silent_s
+        beaten_at = await self.signs.beaten_at(session)
+        peer = await self.peer_of(session, before if before.session == session else None)
+        asked_at, asked_wall = time.monotonic(), time.time()
+        now = (await self.signs.fresh_flows(newer_than=asked_at)).get(peer) if isinstance(seen.reply, Silent) else None
+        then = struck.flow if struck and struck.flow else earlier.get(peer)
+        heard_ago_s = now.heard_ago_s if now else None
+        since, sent_at = struck.at if struck else asked_wall - silent_s, asked_wall - heard_ago_s if heard_ago_s is not None else None
+        life = self.signs.of_life(forward, session, beaten_at, since, sent_at)
+        anew = life == SENDS and silent_again(heard_ago_s, silent_s, forward.deadline_s or self.policy.deadline_s)
+        return replace(
+            seen,
+            beaten_at=beaten_at,
+            silent_s=heard_ago_s if anew and heard_ago_s else silent_s,
+            began_anew=anew,
+            life="" if anew else life,
+            behind=behind(then, now, self.patience.excused_s(forward.port, asked_at)) if then and now else "",
+            flow=now,
+        )
 
     def is_shared(self, forward: Forward, session: ProcessId | None) -> bool:
         """Whether the shared key may have opened the port: not where a node holds it with a key of its own."""
@@ -180,49 +263,35 @@ class Watcher:
             self.ledger.register(made)
         return held
 
-    def remember_answer(self, forward: Forward, reply: Reply, held: Held, began_wall: float) -> None:
-        """That something came through this connection; a refusal comes from the node too, if the listener outlived it."""
-        if held.session is not None and isinstance(reply, Answer | Closed):
-            self.answered[forward.port] = (held.session, began_wall)
-
-    def sign_of_life(self, forward: Forward, session: ProcessId | None, beaten_at: float | None, since: float) -> str:
-        """What showed this very connection to be alive after `since` (Unix seconds), as a clause; empty for nothing."""
-        if beaten_at is not None and beaten_at > since:
-            return "its beats arrive"
-        for port, (other, at) in self.answered.items():
-            if port != forward.port and other == session and at > since:
-                return f"port {port} of the same connection answers"
-        return ""
-
     async def conclude(self, forward: Forward, seen: Observation, held: Held, actor: str) -> Judgement:
         """Judge, act, and write down both."""
         before = self.ledger.tunnel(forward)
         judgement = judge(seen, before, self.ledger.flaps.get(forward.node, Flaps()), self.policy, time.time())
         after = self.with_clone(await self.with_peer(judgement.tunnel))
-        if after.strikes == 1:
-            self.struck_at[forward.port] = time.time() - seen.deadline_s
-        elif not after.strikes:
-            self.struck_at.pop(forward.port, None)
+        self.patience.note(after, seen, time.time(), time.monotonic())
         self.write_down(before, after, judgement.flaps)
         match judgement.action:
             case Kill(session):
-                what = "hung: nothing came" if after.status is Status.HUNG else "wrong: another answer than expected came"
-                why = f"{what} in {seen.deadline_s:g} s, {after.strikes} times in a row"
-                await self.end(forward, session, held.inodes, actor=actor, why=why)
+                await self.end(forward, session, held.inodes, actor=actor, why=why_killed(seen, after))
             case CannotKill():
                 self.tell_once(before, after)
-            case Nothing() | Recheck():
+            case Nothing() | Recheck() | LookAgain():
                 pass
         return replace(judgement, tunnel=self.ledger.tunnel(forward))
 
     async def with_peer(self, tunnel: Tunnel) -> Tunnel:
-        """The tunnel with where its connection comes from: its registration tells, else its sockets do."""
+        """The tunnel with where its connection comes from."""
         if tunnel.session is None:
             return tunnel
-        registration = self.ledger.registrations.get(tunnel.session)
-        known = (registration.peer if registration else "") or tunnel.peer
-        peer = known or await asyncio.to_thread(self.holdings.peer_of, tunnel.session)
-        return replace(tunnel, peer=peer or None, bytes_total=self.carried.get(peer or ""))
+        peer = await self.peer_of(tunnel.session, tunnel)
+        flow = self.signs.flows.get(peer)
+        return replace(tunnel, peer=peer or None, bytes_total=flow.carried if flow else None)
+
+    async def peer_of(self, session: ProcessId, known: Tunnel | None) -> str:
+        """Where a connection comes from: its registration tells, else its sockets do; empty if neither does."""
+        registration = self.ledger.registrations.get(session)
+        peer = (registration.peer if registration else "") or ((known.peer if known else None) or "")
+        return peer or await asyncio.to_thread(self.holdings.peer_of, session)
 
     def with_clone(self, tunnel: Tunnel) -> Tunnel:
         """The tunnel with what is known of its node's key beside what the probe saw."""
@@ -266,17 +335,25 @@ class Watcher:
                 text = f"sshd process {session.pid} was killed for another of its forwards"
                 verdict = wait_for(self.ledger.flaps.get(forward.node, Flaps()), self.policy)
                 self.ledger.put(replace(freed(before, text, verdict, time.time()), kills=before.kills))
-                self.struck_at.pop(forward.port, None)
+                self.patience.struck.pop(forward.port, None)
             case Freed():
                 text = f"killed sshd process {session.pid}, the port is free; {why}"
                 self.ledger.tell(EventKind.KILL, text, node=forward.node, port=forward.port, actor=actor)
                 flaps = lost(self.ledger.flaps.get(forward.node, Flaps()), session, self.policy, time.time())
                 self.ledger.put_flaps(forward.node, flaps)
                 self.ledger.put(freed(before, text, wait_for(flaps, self.policy), time.time()))
-                self.struck_at.pop(forward.port, None)
+                self.patience.struck.pop(forward.port, None)
             case Spared(reason):
                 self.ledger.tell(EventKind.KILL_FAILED, f"not killed: {reason}", node=forward.node, port=forward.port, actor=actor)
         return ending
+
+
+def why_killed(seen: Observation, after: Tunnel) -> str:
+    """What ends a tunnel, as a clause."""
+    if isinstance(seen.reply, Answer):
+        what = "hung: only a part of the expected answer came" if seen.reply.begun else "wrong: another answer than expected came"
+        return f"{what}, {after.strikes} times in a row"
+    return f"hung: nothing came in {seen.silent_s:.0f} s, {after.strikes} probes in a row"
 
 
 def freed(before: Tunnel, text: str, verdict: int, now: float) -> Tunnel:

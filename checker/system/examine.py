@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import pwd
 import re
 import shutil
 import stat
@@ -24,10 +25,11 @@ from checker.registry import Registry, gate_command, read_registry
 from checker.sshd_lines import source
 from checker.store import StateError, StateMissing, Sweep, is_sound, open_reader
 from checker.system.manifest import load_manifest
-from checker.system.plan import DROP_IN, SERVICE, digest
+from checker.system.openings import openings
+from checker.system.plan import DROP_IN, OLD_DROP_IN, SERVICE, digest
 from checker.system.sshd_facts import MAIN, complaint, effective, version
 from checker.system.steps import Account, Entry
-from checker.system.survey import SYSTEMD, account, answers, entry, group_name, is_served_by_root, kernel_ports, user_name
+from checker.system.survey import SYSTEMD, account, answers, entry, group_name, is_served_by_root, kernel_ports, sshrc_of, user_name
 from checker.system.symptoms import Seen, SshdSeen, Taken
 
 TIME_ERROR = 5
@@ -58,7 +60,8 @@ def examine(layout: Layout) -> Seen:
         has_systemd=SYSTEMD.is_dir(),
         sshd=sshd,
         closed_by=closed_by(sshd) if uid else None,
-        is_drop_in_changed=layout.home is None and is_changed(DROP_IN),
+        is_drop_in_changed=layout.home is None and (is_changed(DROP_IN) or is_changed(OLD_DROP_IN)),
+        sshrc=rc_files(config.tunnel_user, sshd),
         sshd_log=source() if layout.home is None and os.geteuid() == 0 else None,
         keys=entry(layout.authorized_keys),
         keys_loose=loose_part(layout.authorized_keys, uid, within=within(layout, sshd)),
@@ -129,15 +132,29 @@ def sshd_seen(layout: Layout, config: Config) -> SshdSeen | None:
         return None
     try:
         trouble = complaint(file)
-        found = {} if trouble else effective(file, config.tunnel_user)
-        return SshdSeen(file=file, version=version(), complaint=trouble, effective=found)
+        if trouble:
+            return SshdSeen(file=file, version=version(), complaint=trouble)
+        found = effective(file, config.tunnel_user)
+        opened = openings(file, config.tunnel_user, found) if layout.home is None else ()  # a private sshd has no Match block
+        return SshdSeen(file=file, version=version(), effective=found, openings=opened)
     except CheckerError as error:
         return SshdSeen(file=file, complaint=str(error))
 
 
+def rc_files(user: str, sshd: SshdSeen | None) -> tuple[Path, ...]:
+    """What sshd runs before a forced command; a file of the user's own only if sshd allows it."""
+    allows = sshd is not None and sshd.effective.get("permituserrc", "no").lower() != "no"
+    try:
+        own = Path(pwd.getpwnam(user).pw_dir) / ".ssh/rc"
+        found = (own,) if allows and own.exists() else ()
+    except (KeyError, OSError):
+        found = ()
+    return (*sshrc_of(user), *found)
+
+
 def closed_by(sshd: SshdSeen | None) -> Path | None:
     """The file that keeps everyone but root out: sshd asks for one itself where PAM does not. Source: pam_nologin(8), sshd(8)."""
-    has_pam = sshd is None or sshd.effective.get("usepam") != "no"
+    has_pam = sshd is None or sshd.effective.get("usepam", "").lower() != "no"
     places = (Path("/run/nologin"), Path("/etc/nologin")) if has_pam else (Path("/etc/nologin"),)
     return next((place for place in places if place.exists()), None)
 
@@ -150,7 +167,7 @@ def is_changed(path: Path) -> bool:
 
 def within(layout: Layout, sshd: SshdSeen | None) -> Path:
     """Below what place nobody else may write: a home's sshd that `up` told to be lax does not look above the home."""
-    is_lax = layout.home is not None and (sshd is None or sshd.effective.get("strictmodes") != "yes")
+    is_lax = layout.home is not None and (sshd is None or sshd.effective.get("strictmodes", "").lower() != "yes")
     return layout.home if is_lax and layout.home else Path("/")
 
 

@@ -18,6 +18,7 @@ from checker.model import CheckerError
 from checker.registry import gate_command, locked, write_atomically, write_keys
 from checker.system.manifest import Manifest
 from checker.system.plan import MANIFEST, digest
+from checker.system.rehearsal import still_open
 from checker.system.sshd_facts import MAIN, complaint
 from checker.system.steps import Command, File, Folder, GoLive, KeysInLine, Plan, Step
 from checker.system.survey import account, under
@@ -70,6 +71,7 @@ def note(step: Step, manifest: Manifest, act: Callable[[], None]) -> None:
         manifest.folders.append(str(step.path))
     elif isinstance(written, File):
         manifest.files[str(written.path)] = digest(written.content)
+        manifest.files.pop(str(step.replaces) if isinstance(step, GoLive) else "", None)
     if MANIFEST.parent.is_dir():
         manifest.save()
 
@@ -87,6 +89,8 @@ def carry_out_one(step: Step, say: Say) -> None:
         case GoLive():
             go_live(step)
             say(f"wrote {step.file.path}, which sshd accepts{', and had it read' if step.reload else ''}")
+            if step.replaces:
+                say(f"removed {step.replaces}, which it replaces{f', and kept {step.replaces}.bak' if step.keep_old else ''}")
         case KeysInLine():
             with locked(SYSTEM):
                 write_keys(SYSTEM, gate_command(SYSTEM))
@@ -130,16 +134,35 @@ def write_tree(plan: Plan, root: Path, say: Say) -> None:
 
 
 def go_live(step: GoLive) -> None:
-    """Write it, have sshd judge the whole, and load it; else put back what was there. Raises InstallFailed."""
-    path = step.file.path
-    before = path.read_bytes() if path.exists() else None
+    """Write it, have sshd judge the whole, and load it; else put back what was there. Raises InstallFailed.
+
+    The new file is there before an old one goes, and the old one is back before the new one goes: at no time is there none.
+    """
+    path, old = step.file.path, step.replaces
+    before = {each: each.read_bytes() for each in (old, path) if each and each.exists()}
     file(path, step.file)
-    trouble = complaint(MAIN) or (run(step.reload) if step.reload else "")
+    if old in before:
+        if step.keep_old:
+            file(old.with_name(f"{old.name}.bak"), File(path=old, content=before[old]))
+        remove(old)
+    trouble = judged(step.user) or (run(step.reload) if step.reload else "")
     if trouble:
-        put_back(path, before)
+        for each in filter(None, (old, path)):
+            put_back(each, before.get(each))
         if step.reload:
             run(step.reload)
         raise InstallFailed(f"sshd did not take {path} ({trouble}); it is as it was before, and sshd runs on")
+
+
+def judged(user: str) -> str:
+    """What is wrong with the configuration as it lies there: sshd does not start, or allows the user too much; empty for nothing."""
+    trouble = complaint(MAIN)
+    if trouble or not user:
+        return trouble
+    try:
+        return still_open(user)
+    except CheckerError as error:
+        return str(error)
 
 
 def put_back(path: Path, before: bytes | None) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from checker.config import SYSTEM
 from checker.model import CheckerError
 from checker.system.lockdown import drop_in
+from checker.system.sshrc import guard_sshrc, sshrc_sentence
 from checker.system.steps import ROOT, Command, File, Folder, Found, GoLive, KeysInLine, Plan, Step
 from checker.system.system_files import DAEMON_USER, KEYS_PATH, keys_unit, reversi_toml, sysctl, tmpfiles, unit
 
@@ -19,7 +20,10 @@ CONFIG = SYSTEM.config.parent
 STATE = SYSTEM.state.parent
 RUN = SYSTEM.socket.parent
 MANIFEST = CONFIG / ".installed.json"
-DROP_IN = Path("/etc/ssh/sshd_config.d/reversi.conf")
+DROP_IN = Path("/etc/ssh/sshd_config.d/00-reversi.conf")
+"""Named to be read first: sshd takes the first value that it finds."""
+OLD_DROP_IN = DROP_IN.with_name("reversi.conf")
+"""Where releases before this one wrote it."""
 UNIT_FILE = Path("/etc/systemd/system/reversi-checker.service")
 SERVICE = UNIT_FILE.name
 KEYS_SERVICE_FILE = UNIT_FILE.with_name("reversi-keys.service")
@@ -28,7 +32,7 @@ UNITS = (UNIT_FILE, KEYS_SERVICE_FILE, KEYS_PATH_FILE)
 ENABLED = (SERVICE, KEYS_PATH_FILE.name)
 TMPFILES = Path("/etc/tmpfiles.d/reversi.conf")
 SYSCTL = Path("/etc/sysctl.d/99-reversi.conf")
-FILES = (SYSTEM.config, SYSTEM.authorized_keys, TMPFILES, SYSCTL, *UNITS, DROP_IN)
+FILES = (SYSTEM.config, SYSTEM.authorized_keys, TMPFILES, SYSCTL, *UNITS, DROP_IN, OLD_DROP_IN)
 NO_SHELL = re.compile(r"(nologin|false)$|^$")
 HIDDEN = ("/home/", "/root/", "/run/user/", "/tmp/", "/var/tmp/")  # noqa: S108 - named to be refused
 """What the unit's ProtectHome and PrivateTmp keep from the daemon."""
@@ -47,14 +51,44 @@ def plan(found: Found) -> Plan:
     """All that is missing. Raises Refused."""
     refuse(found)
     files, notes = wanted_files(found)
-    reload = reload_words(found.sshd_unit)
     steps: list[Step] = [*accounts(found), *folders(found)]
     steps.extend(file for file in files if file.path != DROP_IN)
     if found.keys_lag:
         steps.append(KeysInLine())
-    steps.extend(GoLive(file=file, reload=reload) for file in files if file.path == DROP_IN)
+    steps.extend(go_live(found, files))
     steps.extend(commands(found, {file.path for file in files}))
-    return Plan(steps=tuple(steps), notes=(*notes, *not_asked(found), *manual(found, bool(steps))))
+    return Plan(steps=tuple(steps), notes=(*notes, *not_asked(found), *sshrc_note(found), *manual(found, bool(steps))))
+
+
+def go_live(found: Found, files: Sequence[File]) -> Iterator[GoLive]:
+    """The drop-in of sshd, if it is missing or at the place of earlier releases."""
+    file = next((file for file in files if file.path == DROP_IN), None)
+    old = found.entries.get(OLD_DROP_IN)
+    replaces = OLD_DROP_IN if old and (found.force or is_ours(found, OLD_DROP_IN)) else None
+    if replaces and file is None and live_place(found) == DROP_IN:
+        file = File(path=DROP_IN, content=found.entries[DROP_IN].content or b"")
+    if file is not None:
+        keep_old = replaces is not None and not is_ours(found, OLD_DROP_IN)
+        yield GoLive(file=file, reload=reload_words(found.sshd_unit), user=found.choices.tunnel_user, replaces=replaces, keep_old=keep_old)
+
+
+def live_place(found: Found) -> Path:
+    """Where sshd's drop-in is after this run: at the place of earlier releases only if the admin changed it there."""
+    is_kept = OLD_DROP_IN in found.entries and DROP_IN not in found.entries and not found.force and not is_ours(found, OLD_DROP_IN)
+    return OLD_DROP_IN if is_kept else DROP_IN
+
+
+def is_ours(found: Found, path: Path) -> bool:
+    """Whether a drop-in is as some `init` or package wrote it. A package cannot know its sshd, and names every option."""
+    content = found.entries[path].content or b""
+    user = found.choices.tunnel_user
+    return content in (drop_in(user, found.unknown_options), drop_in(user)) or found.written.get(str(path)) == digest(content)
+
+
+def sshrc_note(found: Found) -> Iterator[str]:
+    """A warning of what sshd runs before the forced command."""
+    for path in found.sshrc:
+        yield f"warning: {sshrc_sentence(path)}; {guard_sshrc(path, found.choices.tunnel_user)}"
 
 
 def reload_words(sshd_unit: str) -> tuple[str, ...]:
@@ -147,7 +181,9 @@ def wanted_files(found: Found) -> tuple[list[File], list[str]]:
     packaged = {DROP_IN: drop_in(found.choices.tunnel_user)}  # a package can not know its sshd, and this one is judged before it counts
     for path, content in contents(found).items():
         there = found.entries.get(path)
-        if there is None or there.content is None:
+        if path == DROP_IN and live_place(found) != DROP_IN:
+            notes.append(left(OLD_DROP_IN))
+        elif there is None or there.content is None:
             files.append(File(path=path, content=content))
         elif path in (SYSTEM.config, SYSTEM.authorized_keys) or there.content in (content, packaged.get(path)):
             continue
@@ -156,8 +192,12 @@ def wanted_files(found: Found) -> tuple[list[File], list[str]]:
         elif found.force:
             files.append(File(path=path, content=content, backup=True))
         else:
-            notes.append(f"left as it is: {path}, which is not as init would write it; init --force replaces it, and keeps {path.name}.bak")
+            notes.append(left(path))
     return files, notes
+
+
+def left(path: Path) -> str:
+    return f"left as it is: {path}, which is not as init would write it; init --force replaces it, and keeps {path.name}.bak"
 
 
 def commands(found: Found, changed: set[Path]) -> Iterator[Command]:
@@ -191,7 +231,8 @@ def manual(found: Found, is_work: bool) -> Iterator[str]:
 
 def package(found: Found) -> tuple[Plan, tuple[str, ...]]:
     """For `--root`: the files alone, and the commands that are left to a package's postinst. Raises Refused."""
-    whole = plan(replace(found, has_systemd=False))
+    entries = {path: entry for path, entry in found.entries.items() if path != OLD_DROP_IN}
+    whole = plan(replace(found, has_systemd=False, entries=entries))
     files = [file for step in whole.steps if isinstance(file := step.file if isinstance(step, GoLive) else step, File)]
     places = [folder for folder in all_folders(found.choices.tunnel_user) if not folder.path.is_relative_to(RUN)]
     missing = [folder for folder in places if folder.path not in found.entries]

@@ -74,6 +74,8 @@ class Found:
     """Root runs the daemon that is there, and its files are root's."""
     sshd_unit: str = ""
     """The name of sshd's service; empty where no systemd runs."""
+    sshrc: tuple[Path, ...] = ()
+    """What sshd runs before a forced command of the tunnel user."""
     force: bool = False
 
 
@@ -114,6 +116,12 @@ class GoLive:
     file: File
     reload: tuple[str, ...]
     """Empty where no systemd runs."""
+    user: str = ""
+    """For whom sshd is asked about every connection, before it loads the drop-in."""
+    replaces: Path | None = None
+    """The drop-in of an earlier release, removed once the new one is there."""
+    keep_old: bool = False
+    """The admin changed what is replaced: it is kept as NAME.bak."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -48,6 +48,14 @@ class Network:
         self.ip(DEVICE, "route", "add", "default", "via", "10.213.2.254")
         subprocess.run([*self.inside(ROUTER), "sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward"], check=True)
 
+    def shape(self, place: int, *, rate: str, limit: str) -> None:
+        """What leaves this place passes at that rate (`256kbit`), and waits in a queue of so much (`64kb`); from the gateway it is down."""
+        words = ["tc", "qdisc", "replace", "dev", "eth0", "root", "tbf", "rate", rate, "burst", "4kb", "limit", limit]
+        subprocess.run([*self.inside(place), *words], check=True)
+
+    def unshape(self, place: int) -> None:
+        subprocess.run([*self.inside(place), "tc", "qdisc", "del", "dev", "eth0", "root"], check=True)
+
     def swallow(self, host: str) -> None:
         """From now on nothing passes the router from or to this host, and nobody is told."""
         self.ip(ROUTER, "rule", "add", "from", host, "blackhole")

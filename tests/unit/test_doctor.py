@@ -78,6 +78,7 @@ def test_a_gateway_that_is_well_has_nothing_to_mend() -> None:
         pytest.param("account", {"closed_by": Path("/run/nologin")}, "nobody but root", "sudo rm /run/nologin", id="closed"),
         pytest.param("sshd", {"sshd": SshdSeen(complaint="line 3: x")}, "would not start: line 3: x", "sshd -t", id="complaint"),
         pytest.param("sshd", sshd(permittty="yes"), "PermitTTY is yes, and must be no", "init", id="settings"),
+        pytest.param("sshd", {"sshd": SshdSeen(version=(10, 5))}, "PermitTTY could not be checked", "init", id="unnamed"),
         pytest.param("sshd", {**sshd(permittty="yes"), "is_drop_in_changed": True}, "PermitTTY", "init --force", id="changed"),
         pytest.param("sshd", sshd(allowusers="root"), "AllowUsers names only root", "printf '%s\\n' 'AllowUsers reversi' |", id="allowed"),
         pytest.param("sshd", sshd(denyusers="reversi"), "DenyUsers names reversi", "grep -ri", id="denied"),

@@ -20,6 +20,7 @@ from checker.system.lockdown import (
     settings,
     shut_out,
     unknown_options,
+    unknown_to,
     unwelcome,
     version_in,
 )
@@ -345,6 +346,48 @@ def test_settings_that_differ_are_named() -> None:
     assert differences({**TIGHT, "gatewayports": "yes"}, private=True) != ()
     assert differences({**TIGHT, "maxsessions": "100"}) == ()
     assert differences({**TIGHT, "maxsessions": "0"}) == ("MaxSessions is 0, and must be 10",)
+
+
+def test_a_setting_that_sshd_does_not_name_is_never_taken_for_tight() -> None:
+    for key in LOCKDOWN:
+        without = {name: value for name, value in TIGHT.items() if name != key.lower()}
+
+        assert differences(without, unknown=()) == (f"{key} could not be checked, as sshd does not name it",)
+    assert differences(TIGHT, unknown=unknown_to((10, 5))) == ()
+    assert unknown_to((9, 1)) == {"UnusedConnectionTimeout"}
+    assert unknown_to(None) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "wrong"),
+    [
+        pytest.param("permittty", "NO", False, id="a word in capitals"),
+        pytest.param("allowtcpforwarding", "Remote", False, id="a word in mixed case"),
+        pytest.param("authorizedkeysfile", "/ETC/reversi/authorized_keys", True, id="a path"),
+        pytest.param("setenv", "shlvl=2", True, id="a variable"),
+        pytest.param("clientaliveinterval", "15s", True, id="no number"),
+        pytest.param("maxsessions", "unlimited", True, id="no number of sessions"),
+    ],
+)
+def test_words_are_compared_without_case_and_what_is_no_number_is_wrong(key: str, value: str, wrong: bool) -> None:
+    assert bool(differences({**TIGHT, key: value})) is wrong
+
+
+EFFECTIVE_10_5 = Path(__file__).parents[1] / "data/sshd/effective-10.5.txt"
+"""What `sshd -T` of OpenSSH 10.5p1 printed for a user with `AllowTcpForwarding remote` and `PermitOpen none`."""
+
+
+def test_mixed_case_of_openssh_10_5_is_read_as_lower_case_is() -> None:
+    mixed = EFFECTIVE_10_5.read_text(encoding="ascii")
+    lower = "".join(f"{key.lower()} {value}\n" for key, _, value in (line.partition(" ") for line in mixed.splitlines()))
+
+    assert settings(mixed) == settings(lower)
+    wrong = differences(settings(mixed), unknown=unknown_to((10, 5)))
+    assert "PermitTTY is yes, and must be no" in wrong
+    assert "LogVerbose could not be checked, as sshd does not name it" in wrong
+    assert not [clause for clause in wrong if clause.startswith(("AllowTcpForwarding ", "PermitOpen "))]
+    opened = differences(settings(mixed.replace("AllowTcpForwarding remote", "AllowTcpForwarding yes")))
+    assert "AllowTcpForwarding is yes, and must be remote" in opened
 
 
 def test_what_sshd_prints_is_read_by_keyword() -> None:
