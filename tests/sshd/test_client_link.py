@@ -75,9 +75,8 @@ class Client:
 
     def start(self, **environment: str) -> None:
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [*self.inside, sys.executable, "-m", "client", "run", "--config", self.config], stderr=log, env={**os.environ, **environment}
-            )
+            command = [*self.inside, sys.executable, "-m", "client", "run", "--config", self.config]
+            self.process = subprocess.Popen(command, stderr=log, env={**os.environ, **environment})
 
     def ask(self, *words: str) -> subprocess.CompletedProcess[str]:
         command = [*self.inside, sys.executable, "-m", "client", *words, "--config", str(self.config)]
