@@ -7,20 +7,17 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from client import words
 from client.clock import Clock
 from client.config import Address, Config
 from client.pace import Pace
-from client.pulse import Pulse
 from client.route import BACKOFF_CAP_S, Route
+from client.tunnel import Tunnel, denial, named
 
 PROVEN_S = 60.0
 """A tunnel that was up for so long starts the back-off anew."""
 ASK_AGAIN_S = 60.0
-LOOK_S = 1.0
-"""Between looks at the connection's counters, while a beat waits for a sign of life."""
 FIRST_ANSWER_S = 300.0
 """A tunnel that never had an answer is given up after so long, whatever moves."""
 LONGEST_WAIT_S = 3600.0
@@ -38,29 +35,6 @@ class Phase(enum.Enum):
     FORWARDING = "forwarding"
     HOLDING = "holding"
     ENDED = "ended"
-
-
-@dataclass(slots=True, kw_only=True)
-class Tunnel:
-    """What is known of the connection of now."""
-
-    pulse: Pulse = field(default_factory=Pulse)
-    listening: frozenset[int] = frozenset()
-    denied: frozenset[int] = frozenset()
-    asking: bool = False
-    ask_due_s: float = 0.0
-    beat_due_s: float = 0.0
-    up_since_s: float | None = None
-    """None: the gateway has not confirmed it yet."""
-
-
-def named(ports: frozenset[int]) -> str:
-    """`port 1` or `ports 1, 2`."""
-    return ("port " if len(ports) == 1 else "ports ") + ", ".join(map(str, sorted(ports)))
-
-
-def denial(ports: frozenset[int]) -> str:
-    return f"{named(ports)} denied by the gateway: taken there, or not this node's"
 
 
 class Machine:
@@ -99,6 +73,7 @@ class Machine:
         tunnel = self.tunnel
         return words.View(
             state=state, gateway=gateway, listening=tunnel.listening, denied=tunnel.denied, verdict_s=self.verdict, error=self.error,
+            slow=self.route.pace.doublings > 0,
         )
 
     def handle(self, event: words.Event, now: words.Moment) -> tuple[words.Action, ...]:
@@ -152,8 +127,7 @@ class Machine:
 
     def enter(self, phase: Phase, action: words.Action) -> None:
         self.phase = phase
-        limit_s = FIRST_ANSWER_S if phase is Phase.HOLDING else self.route.pace.setup_s
-        self.deadline_s = self.clock.now_s + limit_s
+        self.deadline_s = self.clock.now_s + self.route.pace.setup_s
         self.actions.append(action)
 
     def learn(self, silence_s: float | None) -> None:
@@ -162,13 +136,7 @@ class Machine:
         if silence_s is not None and tunnel.up_since_s is not None:
             self.route.pace.learn(silence_s)
         if tunnel.pulse.owed:
-            tunnel.beat_due_s = min(tunnel.beat_due_s, self.clock.now_s + self.limit_s())
-
-    def limit_s(self) -> float:
-        """How long nothing may happen after a beat."""
-        if self.tunnel.up_since_s is None:
-            return self.route.pace.setup_s
-        return self.route.pace.answer_s(delivered=self.tunnel.pulse.is_delivered)
+            tunnel.beat_due_s = min(tunnel.beat_due_s, self.clock.now_s + tunnel.limit_s(self.route.pace))
 
     def learn_forwards(self, listening: frozenset[int], denied: frozenset[int]) -> None:
         tunnel, before = self.tunnel, self.tunnel.denied
@@ -183,6 +151,7 @@ class Machine:
             if tunnel.denied:
                 self.say(f"{denial(denied)}; asked again every {ASK_AGAIN_S:.0f} s")
             self.enter(Phase.HOLDING, words.Hold())
+            tunnel.first_due_s = self.clock.now_s + FIRST_ANSWER_S
             self.count_beat()
         elif before & listening:
             self.say(f"{named(before & listening)} listening now")
@@ -275,7 +244,7 @@ class Machine:
 
     def pass_beat(self) -> None:
         tunnel, now_s = self.tunnel, self.clock.now_s
-        if now_s >= self.hang_due_s():
+        if now_s >= tunnel.hang_due_s(self.route.pace):
             self.time_out("the connection hangs: no answer to a beat")
             return
         if now_s >= tunnel.beat_due_s:
@@ -286,19 +255,10 @@ class Machine:
             tunnel.ask_due_s = now_s + ASK_AGAIN_S
             self.ask_again()
 
-    def hang_due_s(self) -> float:
-        """When the tunnel is taken for dead, if nothing happens until then."""
-        since_s = self.tunnel.pulse.since_s
-        quiet_s = float("inf") if since_s is None else since_s + self.limit_s()
-        return quiet_s if self.tunnel.up_since_s is not None else min(quiet_s, self.deadline_s)
-
     def next_due_s(self) -> float:
         dues = [self.clock.now_s + TICK_S]
         if self.phase in {Phase.WAITING, Phase.CLAIMING, Phase.FORWARDING}:
             dues.append(self.deadline_s)
         elif self.phase is Phase.HOLDING:
-            tunnel = self.tunnel
-            dues += [tunnel.beat_due_s, self.hang_due_s()]
-            dues += [tunnel.ask_due_s] if tunnel.denied else []
-            dues += [self.clock.now_s + LOOK_S] if tunnel.pulse.since_s is not None else []
+            dues.append(self.tunnel.due_s(self.route.pace, self.clock.now_s))
         return min(dues)

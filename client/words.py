@@ -180,3 +180,5 @@ class View:
     """The gateway's last verdict; None: none yet."""
     error: str
     """Why the last connection ended; empty: none did."""
+    slow: bool = False
+    """The gateway is there and needs more time than usual."""

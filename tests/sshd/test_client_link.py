@@ -75,7 +75,7 @@ class Client:
 
     def start(self, **environment: str) -> None:
         with self.log.open("ab") as log:
-            command = [*self.inside, sys.executable, "-m", "client", "run", "--config", self.config]
+            command = [*self.inside, sys.executable, "-m", "client", "run", "--config", str(self.config)]
             self.process = subprocess.Popen(command, stderr=log, env={**os.environ, **environment})
 
     def ask(self, *words: str) -> subprocess.CompletedProcess[str]:
