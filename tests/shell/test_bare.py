@@ -100,7 +100,7 @@ def test_the_log_is_told_what_to_do_and_not_at_each_request(spool: Path, tmp_pat
         ask(("sh",), "check", spool, path=path)
 
     (line,) = told.read_text().splitlines()
-    assert line.startswith("-t reversi -p user.err -- /gone/python3 cannot be run; tunnels stay up, but nothing is checked: install reversi")
+    assert line.startswith("-t reversi -p user.err -- /gone/python3 cannot be run; tunnels stay up, but nothing is checked: install")
 
 
 def test_a_log_that_hangs_keeps_no_node_waiting(spool: Path, tmp_path: Path) -> None:
