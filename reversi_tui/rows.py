@@ -106,6 +106,8 @@ class Health:
     """Connections to sshd that have not logged in yet; None: not known."""
     disk_free_bytes: int | None = None
     """Where the state file lies; None: not known."""
+    on_ipv6: frozenset[int] = frozenset()
+    """Ports of the rows that are reached on ::1, and not on 127.0.0.1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
