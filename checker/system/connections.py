@@ -24,7 +24,10 @@ FILLINGS = ("1", "2", "77", "200", "1.1", "1.1.1", "77.2", "2.77.1", "::1", "1:2
 
 
 def connections(lines: Sequence[MatchLine], user: str, groups: Collection[str], *, use_dns: bool) -> tuple[tuple[Connection, ...], bool]:
-    """The connections to ask about, the plainest first; and whether they are all that matter."""
+    """The connections to ask about, the plainest first; and whether they are all that matter.
+
+    Each has a value for each criterion that is named anywhere: OpenSSH 9.2 does not answer without.
+    """
     asked = {name: sorted({value for line in lines for key, value in line.criteria if key == name})
              for name in ("address", "host", "localaddress", "localport", "rdomain")}  # fmt: skip
     peers = distinct(
@@ -33,12 +36,13 @@ def connections(lines: Sequence[MatchLine], user: str, groups: Collection[str], 
                       *(in_patterns(peer[1].lower(), each.lower()) > 0 for each in asked["host"])),
     )  # fmt: skip
     here, domains = asked["localaddress"], asked["rdomain"]
+    unnamed = next(port for port in ("22", "65535", "1", "9") if port not in asked["localport"][:3])
     combined = (
         Connection(address=address, host=host, localaddress=local, localport=port, rdomain=domain)
         for (address, host), local, port, domain in itertools.product(
             peers,
             distinct(addresses(here), lambda one: tuple(in_addresses(one, each) for each in here)) if here else [None],
-            [*asked["localport"], "65535"] if asked["localport"] else [None],
+            [unnamed, *asked["localport"]] if asked["localport"] else [None],
             distinct(words_for(domains), lambda one: tuple(in_patterns(one, each) > 0 for each in domains)) if domains else [None],
         )
     )

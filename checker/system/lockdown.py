@@ -129,7 +129,7 @@ def difference(key: str, value: str, is_so: str | None, *, private: bool, unknow
     if is_so is None:
         is_tight = key in unknown or (private and key in UNSET_IS_TIGHT)
         return "" if is_tight else f"{key} could not be checked, as sshd does not name it"
-    same = is_so == value if key in EXACT else is_so.lower() == value.lower()
+    same = set(is_so.split()) == {value} if key in EXACT else is_so.lower() == value.lower()  # a block that stands twice adds to a list
     enough = (
         (key.lower() in NUMBERS and is_so.isdecimal() and 0 < int(is_so) <= int(value))
         or (key == "GatewayPorts" and is_so.lower() == "no" and private)

@@ -8,6 +8,7 @@ import os
 import pwd
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from checker.system.connections import connections
@@ -66,18 +67,28 @@ def groups_of(user: str) -> frozenset[str]:
     return frozenset(group.gr_name for group in grp.getgrall() if group.gr_gid in numbers)
 
 
-def openings(config: Path, user: str, usual: Mapping[str, str]) -> tuple[str, ...]:
-    """A clause for each setting that does not hold for all connections of the user; `usual`: what holds for a plain one.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What sshd says of the tunnel user."""
 
-    Raises CheckerError.
-    """
+    effective: Mapping[str, str]
+    """The settings for a plain connection."""
+    openings: tuple[str, ...]
+    """A clause for each setting that does not hold for another connection, and for what could not be checked."""
+
+
+def judged(config: Path, user: str) -> Judged:
+    """Ask sshd about each kind of connection that its configuration tells apart. Raises CheckerError."""
     lines = tuple(match_lines(config))
-    use_dns = usual.get("usedns", "").lower() == "yes"
-    asked, is_all = connections(lines, user, groups_of(user), use_dns=use_dns)
+    groups = groups_of(user)
+    asked, is_all = connections(lines, user, groups, use_dns=False)
+    usual = effective(config, user, asked[0])
+    if usual.get("usedns", "").lower() == "yes":
+        asked, is_all = connections(lines, user, groups, use_dns=True)
     unknown = unknown_to(version())
-    known = set(differences(usual, unknown=unknown))
+    known = differences(usual, unknown=unknown)
     found: dict[str, None] = {}
-    for connection in asked:
+    for connection in asked[1:]:
         wrong = [one for one in differences(effective(config, user, connection), unknown=unknown) if one not in known]
         if wrong:
             places = places_of(config, user, connection)
@@ -86,7 +97,7 @@ def openings(config: Path, user: str, usual: Mapping[str, str]) -> tuple[str, ..
     found.update(dict.fromkeys(f"{line.text!r} could not be checked ({line.file} line {line.number})" for line in unclear))
     if not is_all:
         found["the Match blocks combine in too many ways to check them all"] = None
-    return tuple(found)
+    return Judged(effective=usual, openings=tuple(found))
 
 
 def places_of(config: Path, user: str, connection: Connection) -> dict[str, tuple[Path, int]]:
