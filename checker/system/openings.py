@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import grp
+import itertools
 import os
 import pwd
 import re
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from checker.system.connections import connections
 from checker.system.lockdown import differences, unknown_to
-from checker.system.match_lines import Connection, MatchLine, criteria, directive, where
+from checker.system.match_lines import Connection, MatchLine, criteria, directive, keywords, where
 from checker.system.sshd_facts import MAIN, ask_sshd, effective, version
 
 DEEPEST = 16
@@ -47,10 +48,12 @@ def lines_below(file: Path, inside: MatchLine | None, depth: int) -> Iterator[Ma
     except OSError:
         return  # sshd passes over an included file that is not there, and says itself what it cannot read
     block = inside
-    for number, line in enumerate(text.split("\n"), 1):
+    lines = text.split("\n")
+    for number, line in enumerate(lines, 1):
         match directive(line):
             case ("match", words):
-                block = MatchLine(file=file, number=number, criteria=criteria(words), inside=inside)
+                said = keywords(itertools.islice(lines, number, None))
+                block = MatchLine(file=file, number=number, criteria=criteria(words), inside=inside, keywords=said)
                 yield block
             case ("include", patterns) if depth < DEEPEST:
                 for pattern in patterns:
@@ -93,7 +96,7 @@ def judged(config: Path, user: str) -> Judged:
         if wrong:
             places = places_of(config, user, connection)
             found.update(dict.fromkeys(clause(one, places, lines, config, connection) for one in wrong))
-    unclear = [line for line in lines if line.unclear]
+    unclear = [line for line in lines if line.unclear and line.matters]
     found.update(dict.fromkeys(f"{line.text!r} could not be checked ({line.file} line {line.number})" for line in unclear))
     if not is_all:
         found["the Match blocks combine in too many ways to check them all"] = None

@@ -17,6 +17,7 @@ from tests.programs import require
 from tests.sshd.accounts import Install
 from tests.sshd.clients import Device
 from tests.sshd.machine import Machine, verdicts
+from tests.sshd.processes import end_one
 
 pytestmark = [pytest.mark.sshd, pytest.mark.timeout(180)]
 CASES = Path(__file__).parents[1] / "data/sshd"
@@ -59,7 +60,7 @@ def refused(machine: Machine) -> str:
 
 
 def test_our_block_comes_before_a_drop_in_that_opens_the_gateway_to_some(machine: Machine) -> None:
-    machine.write(f"{DROP_INS}/20-vpn.conf", OPEN)
+    machine.write(f"{DROP_INS}/20-vpn.conf", f"{OPEN}    PermitOpen any\n")
     machine.must("ip", "address", "add", "10.9.9.9/32", "dev", "lo")
 
     machine.ok("init", "--gateway", "127.0.0.1:2222")
@@ -70,6 +71,11 @@ def test_our_block_comes_before_a_drop_in_that_opens_the_gateway_to_some(machine
         device = machine.add("office", 20010, target.port)
         assert device.ask("version", options=("-T", "-o", "BindAddress=10.9.9.9")).returncode == 0
         assert reached(device, target.port, source="10.9.9.9") == b""
+        machine.must("mv", OURS, RELEASED)  # where earlier releases had it
+        assert machine.sshd is not None
+        end_one(machine.sshd)
+        machine.start_sshd()
+        assert reached(device, target.port, source="10.9.9.9").startswith(b"SSH-2.0-target")
 
 
 def test_a_drop_in_before_ours_is_refused_and_one_that_comes_later_is_found(machine: Machine) -> None:

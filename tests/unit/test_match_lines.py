@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checker.system.connections import MOST, addresses, connections
-from checker.system.match_lines import Connection, MatchLine, as_if_there, criteria, directive, holds, in_addresses, in_patterns, where
+from checker.system.match_lines import (
+    Connection,
+    MatchLine,
+    as_if_there,
+    criteria,
+    directive,
+    holds,
+    in_addresses,
+    in_patterns,
+    keywords,
+    where,
+)
 from checker.system.openings import match_lines
 
 MAIN = Path("/etc/ssh/sshd_config")
@@ -140,11 +152,26 @@ def test_an_address_of_every_part_is_found(networks: list[tuple[int, int, int, b
 
 
 def test_too_many_combinations_are_said_and_not_passed_over() -> None:
-    lines = [line(f"Match Address 10.{number}.0.0/16") for number in range(MOST + 1)]
+    lines = [line(f"Match Address 10.{number % 256}.{number // 256}.0/24") for number in range(MOST + 1)]
 
     found, is_all = connections(lines, "reversi", {"reversi"}, use_dns=False)
 
     assert (len(found), is_all) == (MOST, False)
+
+
+def test_blocks_that_say_nothing_of_what_is_judged_need_no_questions_of_their_own() -> None:
+    lines = [replace(line(f"Match LocalPort {port}"), keywords=frozenset({"banner"})) for port in range(1, MOST + 9)]
+
+    found, is_all = connections(lines, "reversi", {"reversi"}, use_dns=False)
+
+    assert (len(found), is_all) == (1, True)
+    assert found[0].localport is not None  # OpenSSH 9.2 does not answer without
+
+
+def test_what_a_block_says_something_about_ends_with_the_next_match() -> None:
+    text = "\tPermitTTY yes # x\n\nBanner none\nMATCH all\nX11Forwarding yes\n"
+
+    assert keywords(text.split("\n")) == {"permittty", "banner"}
 
 
 def test_a_group_is_decided_for_a_user_who_is_yet_to_be_made() -> None:
