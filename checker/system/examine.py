@@ -25,7 +25,7 @@ from checker.registry import Registry, gate_command, read_registry
 from checker.sshd_lines import source
 from checker.store import StateError, StateMissing, Sweep, is_sound, open_reader
 from checker.system.manifest import load_manifest
-from checker.system.openings import openings
+from checker.system.openings import judged
 from checker.system.plan import DROP_IN, OLD_DROP_IN, SERVICE, digest
 from checker.system.sshd_facts import MAIN, complaint, effective, version
 from checker.system.steps import Account, Entry
@@ -134,9 +134,10 @@ def sshd_seen(layout: Layout, config: Config) -> SshdSeen | None:
         trouble = complaint(file)
         if trouble:
             return SshdSeen(file=file, version=version(), complaint=trouble)
-        found = effective(file, config.tunnel_user)
-        opened = openings(file, config.tunnel_user, found) if layout.home is None else ()  # a private sshd has no Match block
-        return SshdSeen(file=file, version=version(), effective=found, openings=opened)
+        if layout.home is not None:  # whose sshd has no Match block
+            return SshdSeen(file=file, version=version(), effective=effective(file, config.tunnel_user))
+        found = judged(file, config.tunnel_user)
+        return SshdSeen(file=file, version=version(), effective=found.effective, openings=found.openings)
     except CheckerError as error:
         return SshdSeen(file=file, complaint=str(error))
 

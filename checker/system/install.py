@@ -145,7 +145,7 @@ def go_live(step: GoLive) -> None:
         if step.keep_old:
             file(old.with_name(f"{old.name}.bak"), File(path=old, content=before[old]))
         remove(old)
-    trouble = judged(step.user) or (run(step.reload) if step.reload else "")
+    trouble = judgement(step.user) or (run(step.reload) if step.reload else "")
     if trouble:
         for each in filter(None, (old, path)):
             put_back(each, before.get(each))
@@ -154,7 +154,7 @@ def go_live(step: GoLive) -> None:
         raise InstallFailed(f"sshd did not take {path} ({trouble}); it is as it was before, and sshd runs on")
 
 
-def judged(user: str) -> str:
+def judgement(user: str) -> str:
     """What is wrong with the configuration as it lies there: sshd does not start, or allows the user too much; empty for nothing."""
     trouble = complaint(MAIN)
     if trouble or not user:

@@ -69,6 +69,8 @@ NOT_JUDGED = frozenset({"SetEnv", "AuthorizedKeysFile", *NOT_EVERYWHERE})
 """Of a private sshd: these differ there, or are its own affair."""
 UNSET_IS_TIGHT = frozenset({"AcceptEnv"})
 """sshd does not print this one while nothing is set, which is the tightest that it can be."""
+UNSET_IS_WELL = frozenset({"LogVerbose"})
+"""sshd does not print this one while nothing is set: it allows nothing, and only the log then tells less, as with a package's drop-in."""
 UNKNOWN = re.compile(r"Bad configuration option: (\w+)|Directive '(\w+)' is not allowed within a Match block")
 INCLUDE = re.compile(r"^(\s*include[\s=]+)(.+)$", re.IGNORECASE)
 
@@ -127,9 +129,9 @@ def differences(
 def difference(key: str, value: str, is_so: str | None, *, private: bool, unknown: Collection[str]) -> str:
     """What is wrong with one setting, as a clause; empty where nothing is."""
     if is_so is None:
-        is_tight = key in unknown or (private and key in UNSET_IS_TIGHT)
-        return "" if is_tight else f"{key} could not be checked, as sshd does not name it"
-    same = is_so == value if key in EXACT else is_so.lower() == value.lower()
+        is_well = key in unknown or key in UNSET_IS_WELL or (private and key in UNSET_IS_TIGHT)
+        return "" if is_well else f"{key} could not be checked, as sshd does not name it"
+    same = set(is_so.split()) == {value} if key in EXACT else is_so.lower() == value.lower()  # a block that stands twice adds to a list
     enough = (
         (key.lower() in NUMBERS and is_so.isdecimal() and 0 < int(is_so) <= int(value))
         or (key == "GatewayPorts" and is_so.lower() == "no" and private)

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import fnmatch
 import ipaddress
+import itertools
 import re
 import shlex
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+
+from checker.system.lockdown import LOCKDOWN
 
 LINE = re.compile(r'\s*"?([A-Za-z][\w-]*)"?(?:\s*=\s*|\s+)(.*)')
 FIXED = frozenset({"user", "group", "all", "invalid-user", "version"})
 """Criteria that a connection of the tunnel user cannot choose."""
 CHOSEN = {"address": "from", "host": "from host", "localaddress": "to address", "localport": "to port", "rdomain": "in routing domain"}
 """Criteria that the connection decides, with the words for them."""
+
+
+JUDGED = frozenset({"include", *(key.lower() for key in LOCKDOWN)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +34,8 @@ class MatchLine:
     """Lower-case names with their patterns."""
     inside: MatchLine | None = None
     """The block whose Include reads this file."""
+    keywords: frozenset[str] = JUDGED
+    """What the block says something about, in lower case."""
 
     @property
     def text(self) -> str:
@@ -37,6 +45,11 @@ class MatchLine:
     def chain(self) -> tuple[MatchLine, ...]:
         """The line, and those around it."""
         return (self, *(self.inside.chain if self.inside else ()))
+
+    @property
+    def matters(self) -> bool:
+        """Whether the block says anything that is judged, or includes what may."""
+        return not JUDGED.isdisjoint(self.keywords)
 
     @property
     def unclear(self) -> tuple[str, ...]:
@@ -72,6 +85,12 @@ def directive(line: str) -> tuple[str, list[str]] | None:
         words = found[2].split()
     comment = next((number for number, word in enumerate(words) if word.startswith("#")), len(words))
     return found[1].lower(), words[:comment]
+
+
+def keywords(lines: Iterable[str]) -> frozenset[str]:
+    """What a block says something about: `lines` are those behind its `Match`."""
+    found = (one[0] for line in lines if (one := directive(line)))
+    return frozenset(itertools.takewhile(lambda keyword: keyword != "match", found))
 
 
 def criteria(words: list[str]) -> tuple[tuple[str, str], ...]:

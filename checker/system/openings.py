@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import glob
 import grp
+import itertools
 import os
 import pwd
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from checker.system.connections import connections
 from checker.system.lockdown import differences, unknown_to
-from checker.system.match_lines import Connection, MatchLine, criteria, directive, where
+from checker.system.match_lines import Connection, MatchLine, criteria, directive, keywords, where
 from checker.system.sshd_facts import MAIN, ask_sshd, effective, version
 
 DEEPEST = 16
@@ -46,10 +48,12 @@ def lines_below(file: Path, inside: MatchLine | None, depth: int) -> Iterator[Ma
     except OSError:
         return  # sshd passes over an included file that is not there, and says itself what it cannot read
     block = inside
-    for number, line in enumerate(text.split("\n"), 1):
+    lines = text.split("\n")
+    for number, line in enumerate(lines, 1):
         match directive(line):
             case ("match", words):
-                block = MatchLine(file=file, number=number, criteria=criteria(words), inside=inside)
+                said = keywords(itertools.islice(lines, number, None))
+                block = MatchLine(file=file, number=number, criteria=criteria(words), inside=inside, keywords=said)
                 yield block
             case ("include", patterns) if depth < DEEPEST:
                 for pattern in patterns:
@@ -66,27 +70,37 @@ def groups_of(user: str) -> frozenset[str]:
     return frozenset(group.gr_name for group in grp.getgrall() if group.gr_gid in numbers)
 
 
-def openings(config: Path, user: str, usual: Mapping[str, str]) -> tuple[str, ...]:
-    """A clause for each setting that does not hold for all connections of the user; `usual`: what holds for a plain one.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What sshd says of the tunnel user."""
 
-    Raises CheckerError.
-    """
+    effective: Mapping[str, str]
+    """The settings for a plain connection."""
+    openings: tuple[str, ...]
+    """A clause for each setting that does not hold for another connection, and for what could not be checked."""
+
+
+def judged(config: Path, user: str) -> Judged:
+    """Ask sshd about each kind of connection that its configuration tells apart. Raises CheckerError."""
     lines = tuple(match_lines(config))
-    use_dns = usual.get("usedns", "").lower() == "yes"
-    asked, is_all = connections(lines, user, groups_of(user), use_dns=use_dns)
+    groups = groups_of(user)
+    asked, is_all = connections(lines, user, groups, use_dns=False)
+    usual = effective(config, user, asked[0])
+    if usual.get("usedns", "").lower() == "yes":
+        asked, is_all = connections(lines, user, groups, use_dns=True)
     unknown = unknown_to(version())
-    known = set(differences(usual, unknown=unknown))
+    known = differences(usual, unknown=unknown)
     found: dict[str, None] = {}
-    for connection in asked:
+    for connection in asked[1:]:
         wrong = [one for one in differences(effective(config, user, connection), unknown=unknown) if one not in known]
         if wrong:
             places = places_of(config, user, connection)
             found.update(dict.fromkeys(clause(one, places, lines, config, connection) for one in wrong))
-    unclear = [line for line in lines if line.unclear]
+    unclear = [line for line in lines if line.unclear and line.matters]
     found.update(dict.fromkeys(f"{line.text!r} could not be checked ({line.file} line {line.number})" for line in unclear))
     if not is_all:
         found["the Match blocks combine in too many ways to check them all"] = None
-    return tuple(found)
+    return Judged(effective=usual, openings=tuple(found))
 
 
 def places_of(config: Path, user: str, connection: Connection) -> dict[str, tuple[Path, int]]:

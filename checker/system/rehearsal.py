@@ -5,16 +5,16 @@ from __future__ import annotations
 import pwd
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from checker.model import CheckerError
 from checker.system.lockdown import differences, redirected, unknown_to
 from checker.system.match_lines import as_if_there
-from checker.system.openings import openings
+from checker.system.openings import judged
 from checker.system.plan import DROP_IN, Refused
-from checker.system.sshd_facts import MAIN, complaint, effective, version
+from checker.system.sshd_facts import MAIN, complaint, version
 
 
 @contextmanager
@@ -49,20 +49,20 @@ def is_account(user: str) -> bool:
     return True
 
 
-def rehearse(content: bytes, user: str, place: Path = DROP_IN, without: Path | None = None) -> dict[str, str]:
+def rehearse(content: bytes, user: str, place: Path = DROP_IN, without: Path | None = None) -> Mapping[str, str]:
     """The settings that would hold for the user with this drop-in. Raises Refused where sshd would not start, or they are not tight."""
     with candidate(content, user, place, without) as whole:
         said = named(complaint(whole), whole, place)
         if said:
             raise Refused(f"with {place} sshd would not start: {said}")
-        found = effective(whole, user)
-        wrong = (*differences(found, unknown=unknown_to(version())), *(named(one, whole, place) for one in openings(whole, user, found)))
+        found = judged(whole, user)
+        wrong = (*differences(found.effective, unknown=unknown_to(version())), *(named(one, whole, place) for one in found.openings))
     if wrong:
         raise Refused(
             f"with {place} sshd would still say for {user}: {'; '.join(wrong)}. "
             f"Another Match block comes first: look through {MAIN} and {place.parent}"
         )
-    return found
+    return found.effective
 
 
 def named(text: str, whole: Path, place: Path) -> str:
@@ -72,5 +72,5 @@ def named(text: str, whole: Path, place: Path) -> str:
 
 def still_open(user: str) -> str:
     """What the live configuration allows the user too much, as clauses; empty for nothing. Raises CheckerError."""
-    found = effective(MAIN, user)
-    return "; ".join((*differences(found, unknown=unknown_to(version())), *openings(MAIN, user, found)))
+    found = judged(MAIN, user)
+    return "; ".join((*differences(found.effective, unknown=unknown_to(version())), *found.openings))
