@@ -19,7 +19,7 @@ from bench.links.watch import Seen
 
 UP_WITHIN_S = 300.0
 NOTICED_S = 60.0
-TARGET = f"whole, same tunnel; hangs: port free <= {NOTICED_S:g} s"
+TARGET = f"whole, same tunnel; hangs seen <= {NOTICED_S:g} s"
 WAYS = {True: "up", False: "down"}
 
 
@@ -107,6 +107,8 @@ class Result:
     def is_met(self) -> bool:
         hangs = [found for found in (self.frozen, self.hole) if found is not None]
         seen = all(found.is_freed and (found.free_s or 0) <= NOTICED_S for found in hangs)
+        if self.kind.beats and self.hole is not None:
+            seen = seen and self.hole.noticed_s is not None and self.hole.noticed_s <= NOTICED_S
         return self.bulk is not None and self.bulk.is_unharmed and len(hangs) == 2 and seen
 
     def __str__(self) -> str:
