@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -79,8 +80,7 @@ async def carry_files(stay: Stay, found: Scene) -> None:
     """A file every few minutes, by turns up and down, for ever."""
     seen, up = found.watch.of(stay.lane), False
     while True:
-        while not seen.inode:
-            await asyncio.sleep(1)
+        await wait_for(lambda: bool(seen.inode), math.inf)
         began_s, up = time.monotonic(), not up
         transfer = Transfer(size=FILE_BYTES, up=up)
         async with carrying(stay.lane.port, transfer):
