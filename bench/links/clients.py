@@ -43,6 +43,11 @@ class Kind(enum.Enum):
     REFERENCE = "plain ssh, no daemon"
 
     @property
+    def beats(self) -> bool:
+        """Whether it asks the gateway every few seconds, as ours do, and so notices a hang itself."""
+        return self in {Kind.PYTHON, Kind.OPENSSH, Kind.DROPBEAR}
+
+    @property
     def is_watched(self) -> bool:
         """Whether our daemon is at the gateway."""
         return self not in {Kind.AUTOSSH, Kind.REFERENCE}

@@ -16,6 +16,7 @@ POLL_S = 0.1
 BYTES_MOVE_AT_MOST_S = 400.0
 """After a hang: what the device's kernel and a queue of 1 MB still hold, at 64 kbit/s."""
 ASKS_FOR_S = 60.0
+SHOWN_S = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,8 @@ class Hang:
     """The gateway's port was free."""
     noticed_s: float | None = None
     """The client said so."""
+    moved_on_s: float = 0.0
+    """Seconds for which the kernels moved bytes of the connection after that, until the port was free."""
     limit_s: float
     lost_before: bool = False
     """There was no tunnel left to hang."""
@@ -34,10 +37,15 @@ class Hang:
     def is_freed(self) -> bool:
         return self.free_s is not None and not self.lost_before
 
+    def is_freed_within(self, seconds: float) -> bool:
+        """Whether the port was free so soon after the last byte of either kernel, which is all that a gateway can see."""
+        return self.is_freed and (self.free_s or 0) - self.moved_on_s <= seconds
+
     def words(self, *, client: bool) -> str:
         if self.lost_before:
             return "tunnel lost before"
         parts = [f"port free {self.seconds(self.free_s)}"]
+        parts += [f"its kernel moved bytes for {self.moved_on_s:.0f} s"] if self.moved_on_s >= SHOWN_S else []
         return ", ".join([*parts, f"client {self.seconds(self.noticed_s)}"] if client else parts)
 
     def seconds(self, found_s: float | None) -> str:
@@ -65,15 +73,18 @@ async def await_hang(seen: Seen, transfer: Transfer | None, limit_s: float, *, c
     """Watch until all that can notice has, or the limit has passed since the last byte."""
     began_s = time.monotonic()
     free_s = noticed_s = None
+    moved_on_s = 0.0
     while True:
         now_s = time.monotonic()
         if free_s is None and (went := [at for at in seen.went_s if at > began_s]):
             free_s = since(went[0], began_s, transfer)
+        if free_s is None:
+            moved_on_s = max(0.0, seen.moved_s - now_s + since(now_s, began_s, transfer))
         if noticed_s is None and (told := [at for at, _ in seen.said if at > began_s]):
             noticed_s = since(told[0], began_s, transfer)
         done = free_s is not None and (noticed_s is not None or not client)
         if done or since(now_s, began_s, transfer) > limit_s or now_s - began_s > BYTES_MOVE_AT_MOST_S + limit_s:
-            return Hang(free_s=free_s, noticed_s=noticed_s, limit_s=limit_s)
+            return Hang(free_s=free_s, noticed_s=noticed_s, limit_s=limit_s, moved_on_s=moved_on_s)
         await asyncio.sleep(POLL_S)
 
 

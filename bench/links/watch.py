@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 from bench.links.clients import Lane
 from checker.holders import read_listeners
 from checker.model import EventKind, Port
+from checker.sockdiag import flows
 from checker.store import StateFile, open_reader
 
 POLL_S = 0.1
@@ -34,6 +36,9 @@ class Seen:
     read_bytes: int = 0
     killed_s: list[float] = field(default_factory=list)
     """By the daemon; a client that claims its own stale port is not among them."""
+    carried: int = 0
+    moved_s: float = 0.0
+    """When the kernels last moved a byte of the SSH connection, by the gateway's; a stopped process's kernel takes bytes too."""
     worst_ms: float = 0.0
     """The slowest probe that was answered."""
 
@@ -77,6 +82,7 @@ class Watch:
         try:
             while True:
                 await asyncio.to_thread(self.look)
+                await asyncio.to_thread(self.look_at_bytes)
                 if time.monotonic() >= due_s:
                     self.read_state(reader)
                     due_s = time.monotonic() + STATE_EVERY_S
@@ -101,6 +107,17 @@ class Watch:
                     text = log.read()
                 seen.read_bytes += len(text)
                 seen.said += [(now_s, line) for line in text.decode(errors="replace").splitlines() if line.strip()]
+
+    def look_at_bytes(self) -> None:
+        carried: Counter[str] = Counter()
+        for peer, flow in flows().items():
+            carried[peer.rpartition(":")[0]] += flow.acked + flow.received
+        now_s = time.monotonic()
+        for lane in self.lanes:
+            seen, total = self.of(lane), carried[lane.link.address]
+            if total > seen.carried:
+                seen.moved_s = now_s
+            seen.carried = total
 
     def read_state(self, reader: StateFile) -> None:
         now_s, now = time.monotonic(), time.time()

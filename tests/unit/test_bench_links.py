@@ -30,7 +30,15 @@ def test_a_hang_is_timed_from_the_last_byte(moment_s: float, moved: Transfer | N
 def test_a_hang_that_nobody_noticed_says_how_long_it_was_waited_for() -> None:
     assert Hang(limit_s=75).words(client=True) == "port free > 75 s, client > 75 s"
     assert Hang(limit_s=75, free_s=21.4, noticed_s=3).words(client=True) == "port free 21 s, client 3 s"
+    assert Hang(limit_s=75, free_s=70, moved_on_s=40).words(client=False) == "port free 70 s, its kernel moved bytes for 40 s"
     assert Hang(limit_s=75, lost_before=True).words(client=True) == "tunnel lost before"
+
+
+def test_what_a_stopped_devices_kernel_still_moves_does_not_count_against_the_gateway() -> None:
+    assert Hang(limit_s=75, free_s=70, moved_on_s=40).is_freed_within(60)
+    assert not Hang(limit_s=75, free_s=70, moved_on_s=5).is_freed_within(60)
+    assert not Hang(limit_s=75).is_freed_within(60)
+    assert not Hang(limit_s=75, lost_before=True).is_freed_within(60)
 
 
 @pytest.mark.parametrize(
