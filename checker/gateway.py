@@ -24,14 +24,13 @@ from checker.model import (
     ExpectKind,
     Flaps,
     Forward,
-    InvalidValue,
     Node,
     NodeName,
     Port,
     ProcessId,
     Registration,
     Status,
-    parse_expect,
+    expect_said,
     printable,
 )
 from checker.registry import Registry, gate_command, renames, with_the_same_key
@@ -349,12 +348,7 @@ def outcome(aim: Aim, *, done: bool, sentence: str) -> Outcome:
 
 def with_expected(forward: Forward, expected: str) -> Forward:
     """The forward, where the registry expects nothing in particular, with the banner that the node's own request names."""
-    if not expected or forward.expect.kind is not ExpectKind.OPEN:
-        return forward
-    try:
-        return replace(forward, expect=parse_expect(f"banner:{expected}"))
-    except InvalidValue:
-        return forward
+    return forward if forward.expect.kind is not ExpectKind.OPEN else replace(forward, expect=expect_said(expected))
 
 
 def peer_address(peer: str) -> str:
