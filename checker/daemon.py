@@ -18,12 +18,13 @@ from checker.following import follow_registry, key_sign, renew_copy
 from checker.gateway import Gateway
 from checker.home import make_run_again
 from checker.judge import CannotKill, Kill
+from checker.last_good import read_known
 from checker.ledger import Ledger
 from checker.logins import Logins
 from checker.model import CheckerError, EventKind, Forward, NodeName
 from checker.notify import tell
 from checker.reception import MAX_MESSAGE, Reception
-from checker.registry import Cache, Registry, read_registry, stamp
+from checker.registry import Cache, Registry, stamp
 from checker.schedule import Schedule
 from checker.store import StateFile, Sweep
 from checker.verdicts import Verdicts
@@ -85,8 +86,8 @@ class Daemon:
         self.follow(self.gateway.registry)
         self.ledger.tell(EventKind.GATEWAY, f"the daemon started, process {os.getpid()}")
         await self.verdicts.clear()
-        for problem in self.gateway.registry.problems:
-            self.ledger.tell(EventKind.GATEWAY, problem)
+        for broken in self.gateway.registry.broken_files:
+            self.ledger.tell(EventKind.GATEWAY, broken.sentence, node=broken.name)
         async with asyncio.TaskGroup() as group:
             chores: tuple[tuple[Callable[[], Awaitable[None]], float], ...] = (
                 (self.ledger.flush, FLUSH_EVERY_S),
@@ -196,7 +197,7 @@ class Daemon:
             self.ledger.complain(f"{self.layout.nodes} is gone; the registry stays as it was last read")
             return False
         try:
-            registry = await asyncio.to_thread(read_registry, self.layout.nodes, self.cache)
+            registry = await asyncio.to_thread(read_known, self.layout, self.cache)
         except CheckerError as error:
             self.ledger.complain(f"{error}; the registry stays as it was last read")
             return False

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 
 from checker.config import ConfigError, Layout
+from checker.last_good import write as write_record
 from checker.registry import Cache, gate_command, keys_as_wanted, locked, read_registry, write_keys
 from checker.registry_copy import copy_path, is_settled, signs, write_copy
 
@@ -65,7 +66,9 @@ def follow_registry(layout: Layout) -> None:
 
 
 def renew_copy(layout: Layout, cache: Cache, now_ns: int) -> bool:
-    """Bring the copy in line with the registry; False where a file changed just before `now_ns`: try again. Raises OSError, ConfigError.
+    """Bring copy and record in line with the registry; False where a file changed just before `now_ns`: try again.
+
+    Raises OSError, ConfigError.
 
     A registry with a file that can not be read has no copy: each reader is to be told by the file itself.
     """
@@ -73,6 +76,7 @@ def renew_copy(layout: Layout, cache: Cache, now_ns: int) -> bool:
     if not all(is_settled(changed_ns, now_ns) for _, _, changed_ns, _ in read):
         return False
     registry = read_registry(layout.nodes, cache)
+    write_record(layout, registry, read, public=public)
     if registry.problems:
         copy_path(layout).unlink(missing_ok=True)
     else:

@@ -69,8 +69,10 @@ class Gateway:
         for old, new in renamed:
             self.ledger.rename(old, new)
             self.watcher.clones.rename(old, new)
-        for problem in set(registry.problems) - set(self.registry.problems):
-            self.ledger.tell(EventKind.GATEWAY, problem)
+        told = {broken.sentence for broken in self.registry.broken_files}
+        for broken in registry.broken_files:
+            if broken.sentence not in told:
+                self.ledger.tell(EventKind.GATEWAY, broken.sentence, node=broken.name)
         self.watcher.clones.keep_only(with_the_same_key(self.registry, registry))
         self.registry = registry
         self.shared.follow()
@@ -87,12 +89,14 @@ class Gateway:
         if asked.node == wire.ANY_NODE:
             return await self.shared.answer(request, asked)
         node = self.registry.nodes.get(NodeName(asked.node))
+        if node is None and asked.node in self.registry.broken:
+            return self.refuse(asked, f"node {asked.node} may not listen: its file at the gateway can not be read", wire.NOT_YOURS)
         if node is None:
             return self.refuse(asked, f"node {printable(asked.node)} is not registered at this gateway", wire.NOT_YOURS)
         barred = node.barred(today())
         if barred:
             return self.refuse(asked, f"node {node.name} may not listen: {barred}", wire.NOT_YOURS)
-        if asked.key == NEW and node.next_key is not None:
+        if asked.key == NEW and node.next_key is not None and node.name not in self.registry.broken:
             node = await self.use_new_key(node, caller)
         return await self.answer_node(request, node, asked, caller)
 

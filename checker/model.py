@@ -31,6 +31,8 @@ class InvalidValue(CheckerError):
 class Status(StrEnum):
     """Our judgement of a forward; the order is that of the console, worst first."""
 
+    BROKEN = "broken"
+    """Of a row that stands for a broken file; no forward is ever judged so, and none is stored."""
     HUNG = "hung"
     FOREIGN = "foreign"
     DOWN = "down"
@@ -41,6 +43,7 @@ class Status(StrEnum):
 
 
 STATUS_MEANING = {
+    Status.BROKEN: "the node's registry file cannot be read, or asks for what belongs to another node",
     Status.UP: "the expected response came",
     Status.HUNG: "the listener accepts, and nothing came before the deadline",
     Status.DOWN: "nobody listens",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import logging
 import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -16,11 +17,27 @@ from typing import Any
 
 from checker.config import MOST_PORTS, ConfigError, Layout, SharedKey, load_config
 from checker.edits import with_new_key_alone, with_rights_since
+from checker.freed_ports import Freed, freed_after, freed_path, freed_toml, longest_freed, owners_of_vanished, read_freed_or_none
+from checker.kept_rights import (
+    Age,
+    BrokenFile,
+    Contest,
+    KeyLine,
+    Right,
+    contested,
+    key_lines,
+    node_by_lines,
+    rights_in,
+    rights_of,
+    shared_ports_of,
+)
 from checker.keys import GateCommand, merge, shared_lines
 from checker.model import CheckerError, Forward, ForwardRequest, Node, NodeName, Port
 from checker.nodefile import node_toml, ports_named, read_node
 from checker.publishing.publications import unbindable
 from checker.registry_copy import is_settled, signs
+
+log = logging.getLogger(__name__)
 
 
 class UnknownNode(CheckerError):
@@ -65,6 +82,13 @@ class SharedKeyTaken(CheckerError):
         super().__init__(f"that public key is the shared one ([shared_key] in reversi.toml); node {name} needs a key of its own")
 
 
+class FileBroken(CheckerError):
+    """A change to a node whose file does not count: to write it anew could lose what the admin meant."""
+
+    def __init__(self, broken: BrokenFile) -> None:
+        super().__init__(f"{broken.sentence}; mend the file first: until then only node disable and node remove work on it")
+
+
 class PortsUsedUp(CheckerError):
     """No port of the range is free."""
 
@@ -81,7 +105,13 @@ class Registry:
     broken_ports: frozenset[Port] = frozenset()
     """Ports that those files seem to name: they may be allotted to nobody else."""
     broken: frozenset[NodeName] = frozenset()
-    """Names whose file is there and could not be read: they keep their key line and lose nothing."""
+    """Names whose file is there and does not count: they keep their key line and lose nothing. `nodes` has those that keep any rights."""
+    broken_files: tuple[BrokenFile, ...] = ()
+    """The same, with the reason of each."""
+    freed: Freed = field(default_factory=lambda: MappingProxyType({}))
+    """Ports that belonged to a node lately: allotted last."""
+    freed_trouble: str = ""
+    """Why they cannot be read, as a sentence."""
 
     @property
     def forwards(self) -> tuple[Forward, ...]:
@@ -96,8 +126,20 @@ class Registry:
         """The node that may listen on the port."""
         return next((node for node in self.nodes.values() if any(forward.port == port for forward in node.forwards)), None)
 
+    def broken_file(self, name: str) -> BrokenFile | None:
+        """What is wrong with the file of that name; None if nothing is."""
+        return next((one for one in self.broken_files if one.name == name), None)
+
+    def refuse_broken(self, name: str) -> None:
+        """Raises FileBroken if the file of that name is broken."""
+        broken = self.broken_file(name)
+        if broken is not None:
+            raise FileBroken(broken)
+
     def node(self, name: str) -> Node:
-        """The node of that name. Raises UnknownNode."""
+        """The node of that name. Raises UnknownNode, and FileBroken if its file is broken and it has no rights left."""
+        if name not in self.nodes:
+            self.refuse_broken(name)
         try:
             return self.nodes[NodeName(name)]
         except KeyError:
@@ -158,35 +200,74 @@ def node_files(folder: Path) -> list[Path]:
 
 
 def read_registry(folder: Path, cache: Cache | None = None) -> Registry:
-    """Every node under the folder. A file that can not be read, or that takes another's port or key, is left out and told of.
+    """Every node under the folder. A file that cannot be read, or that asks for another's port or key, is broken.
 
-    Who reads again and again keeps a cache: then only files that changed are read.
-    Raises ConfigError where the folder itself can not be listed: that must not pass for an empty registry.
+    The node of a broken file is as its key lines know it; without any it is left out. Who reads again and again keeps a cache: then only
+    files that changed are read. Raises ConfigError if the folder itself cannot be listed: that must not pass for an empty registry.
     """
     cache = {} if cache is None else cache
     nodes: dict[NodeName, Node] = {}
-    ports: dict[Port, NodeName] = {}
-    keys: dict[str, NodeName] = {}
-    problems: list[str] = []
-    broken: set[NodeName] = set()
-    broken_ports: set[Port] = set()
-    for path in node_files(folder):
+    reasons: dict[NodeName, str] = {}
+    paths = {NodeName(path.stem): path for path in node_files(folder)}
+    for name, path in paths.items():
         try:
             node = read_node_cached(path, cache)
-            rivals = {ports[f.port] for f in node.forwards if f.port in ports}
-            rivals |= {keys[key] for key in node.public_keys if key in keys}
-            trouble = conflict(node, [nodes[name] for name in sorted(rivals)])
-            if trouble:
+            if trouble := conflict(node, ()):
                 raise ConfigError(path, str(trouble))
+            nodes[name] = node
         except ConfigError as error:
-            problems.append(str(error))
-            broken.add(NodeName(path.stem))
-            broken_ports |= ports_named(path)
-            continue
-        nodes[node.name] = node
-        keys.update(dict.fromkeys(node.public_keys, node.name))
-        ports.update(dict.fromkeys((forward.port for forward in node.forwards), node.name))
-    return Registry(nodes=MappingProxyType(nodes), problems=tuple(problems), broken=frozenset(broken), broken_ports=frozenset(broken_ports))
+            if os.path.lexists(path):  # else it was removed just now
+                reasons[name] = str(error)
+    asked = {name: rights_of(node) for name, node in nodes.items()}
+    freed, freed_trouble = read_freed_or_none(folder, time.time())
+    if not reasons and not contested(asked):
+        return Registry(nodes=MappingProxyType(nodes), freed=freed, freed_trouble=freed_trouble)
+    lines, written_at = lines_beside(folder)
+    held = {name: rights_in(own) for name, own in lines.items()}
+    lost = Contest(asked=asked, held=held, ages={name: age_of(paths[name]) for name in nodes}, unreadable=reasons.keys()).settle()
+    reasons |= {name: str(ConfigError(paths[name], why_lost(right, owner))) for name, (right, owner) in lost.items()}
+    broken = tuple(
+        BrokenFile(name=name, path=paths[name], reason=reasons[name], rights_of=written_at if name in lines else None)
+        for name in paths
+        if name in reasons
+    )
+    kept = {name: node_by_lines(lines[name]) for name in reasons if name in lines}
+    return Registry(
+        nodes=MappingProxyType({name: (kept if name in reasons else nodes)[name] for name in paths if name in kept or name not in reasons}),
+        problems=tuple(one.sentence for one in broken),
+        broken=frozenset(reasons),
+        broken_ports=frozenset(port for name in reasons for port in ports_named(paths[name])),
+        broken_files=broken,
+        freed=freed,
+        freed_trouble=freed_trouble,
+    )
+
+
+def lines_beside(folder: Path) -> tuple[dict[NodeName, tuple[KeyLine, ...]], float]:
+    """Each node's lines of the key file, which lies beside the folder, and when it was written; none if it cannot be read."""
+    path = folder.with_name("authorized_keys")
+    try:
+        return key_lines(path.read_bytes()), path.stat().st_mtime
+    except OSError:
+        return {}, 0.0
+
+
+def age_of(path: Path) -> Age:
+    """What tells the older of two files: when its content was written, and, if a copy kept that, since when it is there.
+
+    No birth time: whoever writes a file whole, as we do, gives it a new one.
+    """
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
+    return (found.st_mtime_ns, found.st_ctime_ns, len(path.name))
+
+
+def why_lost(right: Right, owner: NodeName) -> str:
+    """What is wrong with a file that asks for another's right, as a clause."""
+    what, other = ("its public key", "a key") if isinstance(right, str) else (f"port {right}", "a port")
+    return f"{what} belongs to node {owner}; give it {other} of its own, or remove this file"
 
 
 def stamp(folder: Path) -> tuple[tuple[Any, ...], ...]:
@@ -273,10 +354,14 @@ def locked(layout: Layout) -> Iterator[None]:
 def allot(
     registry: Registry, name: NodeName, requests: Sequence[ForwardRequest], ports: range, *, deadline_s: float | None = None
 ) -> tuple[Forward, ...]:
-    """Forwards for the requests; a port that is not asked for is the lowest free one of the range. Raises PortsUsedUp."""
+    """Forwards for the requests; a port that is not asked for is the lowest free one of the range.
+
+    Ports that were freed lately come after all others, the longest freed first. Raises PortsUsedUp.
+    """
     taken = {forward.port for forward in registry.forwards} | registry.broken_ports | {request.port for request in requests}
     taken |= {publication.port for forward in registry.forwards for publication in forward.published}
-    free = (Port(port) for port in ports if port not in taken)
+    untaken = [Port(port) for port in ports if port not in taken]
+    free = iter([*(port for port in untaken if port not in registry.freed), *longest_freed(registry.freed, untaken)])
     forwards = []
     for request in requests:
         port = request.port or next(free, None)
@@ -298,14 +383,14 @@ def kept_key_path(layout: Layout, name: NodeName) -> Path:
 
 def add(layout: Layout, node: Node, command: GateCommand) -> None:
     """Register a node, under `locked`; all of it or nothing. Raises NameTaken, PortTaken, PortTwice, KeyTaken, ConfigError."""
-    if node_path(layout, node.name).exists():
+    if os.path.lexists(node_path(layout, node.name)):
         raise NameTaken(node.name)
     change(layout, node.name, node, command)
 
 
 def remove(layout: Layout, name: NodeName, command: GateCommand, *, meanwhile: Callable[[], None] = lambda: None) -> None:
     """Forget a node, under `locked`. Raises UnknownNode, ConfigError, and what `meanwhile` raises."""
-    if not node_path(layout, name).exists():
+    if not os.path.lexists(node_path(layout, name)):
         raise UnknownNode(name)
     change(layout, name, None, command, meanwhile=meanwhile)
 
@@ -333,7 +418,9 @@ def change(
 
 def use_new_key(layout: Layout, name: NodeName, command: GateCommand) -> Node:
     """The node's new key was used and becomes its only one, under `locked`. Raises UnknownNode, ConfigError."""
-    after = with_new_key_alone(read_registry(layout.nodes).node(name))
+    registry = read_registry(layout.nodes)
+    registry.refuse_broken(name)
+    after = with_new_key_alone(registry.node(name))
     change(layout, name, after, command)
     return after
 
@@ -353,12 +440,14 @@ def with_the_same_key(before: Registry, after: Registry) -> frozenset[NodeName]:
 
 
 def refuse_conflict(layout: Layout, name: NodeName, after: Node) -> None:
-    """Raises what `conflict` and `unbindable` find, NameTaken, SharedKeyTaken, where it can not take the place of the node of that name."""
+    """Raises what `conflict` and `unbindable` find, NameTaken, SharedKeyTaken, FileBroken, if it cannot take that node's place."""
     if after.name != name and node_path(layout, after.name).exists():
         raise NameTaken(after.name)
     if set(after.public_keys).intersection(load_config(layout.config).shared_key.public_keys):
         raise SharedKeyTaken(after.name)
-    others = [node for node in read_registry(layout.nodes).nodes.values() if node.name != name]
+    registry = read_registry(layout.nodes)
+    registry.refuse_broken(name)
+    others = [node for node in registry.nodes.values() if node.name != name]
     trouble = conflict(after, others) or unbindable(after, others)
     if trouble is not None:
         raise trouble
@@ -370,7 +459,10 @@ def write_node(layout: Layout, name: NodeName, after: Node | None) -> None:
     try:
         if after is None:
             key.unlink(missing_ok=True)
-            path.unlink()
+            if path.is_dir() and not path.is_symlink():
+                path.rename(path.with_name(f".{path.name}.removed-{time.time_ns()}"))  # nothing of ours, and nothing to delete
+            else:
+                path.unlink()
         elif after.name != name:
             if key.exists():
                 key.replace(kept_key_path(layout, after.name))
@@ -382,11 +474,15 @@ def write_node(layout: Layout, name: NodeName, after: Node | None) -> None:
         raise ConfigError(path, f"can not be changed ({error.strerror}); check the permissions of {path.parent}") from error
 
 
-def keys_as_wanted(
-    layout: Layout, command: GateCommand, *, without: Collection[NodeName] = (), also: Sequence[Node] = ()
-) -> tuple[bytes, bytes]:
+def keys_as_wanted(layout: Layout, command: GateCommand) -> tuple[bytes, bytes]:
     """The key file as it is, and in line with the registry; a node whose file is broken keeps the line that it has. Raises ConfigError."""
-    registry = read_registry(layout.nodes)
+    return keys_after(layout, read_registry(layout.nodes), command)
+
+
+def keys_after(
+    layout: Layout, registry: Registry, command: GateCommand, *, without: Collection[NodeName] = (), also: Sequence[Node] = ()
+) -> tuple[bytes, bytes]:
+    """The same, with these nodes in the place of those."""
     try:
         present = layout.authorized_keys.read_bytes()
     except FileNotFoundError:
@@ -395,22 +491,53 @@ def keys_as_wanted(
         raise ConfigError(layout.authorized_keys, f"can not be read ({error.strerror}); check its permissions") from error
     nodes = [*(node for node in registry.nodes.values() if node.name not in without), *also]
     nodes.sort(key=lambda node: f"{node.name}.toml")  # as the folder lists them
-    shared = lines_of_shared(load_config(layout.config).shared_key, nodes, registry.broken_ports, command)
-    return present, merge(present, nodes, command, keep=registry.broken.difference(without), shared=shared)
+    broken = registry.broken.difference(without)
+    kept_ports = registry.broken_ports & shared_ports_of(present)  # of a node without a key of its own
+    shared = lines_of_shared(load_config(layout.config).shared_key, nodes, registry.broken_ports, command, kept_ports=kept_ports)
+    whole = [node for node in nodes if node.name not in broken]
+    return present, merge(present, whole, command, keep=broken, shared=shared)
 
 
 def write_keys(layout: Layout, command: GateCommand, *, without: Collection[NodeName] = (), also: Sequence[Node] = ()) -> None:
     """Bring the key file in line with the registry; a link stays one. Raises ConfigError."""
-    present, wanted = keys_as_wanted(layout, command, without=without, also=also)
+    registry = read_registry(layout.nodes)
+    present, wanted = keys_after(layout, registry, command, without=without, also=also)
     if wanted != present or not layout.authorized_keys.exists():
         write_atomically(Path(os.path.realpath(layout.authorized_keys)), wanted, mode=0o644)
+    before = owners_of_vanished(present, wanted)
+    before |= {forward.port: forward.node for name in without if name in registry.nodes for forward in registry.nodes[name].forwards}
+    before |= {port: name for name in registry.broken.intersection(without) for port in ports_named(node_path(layout, name))}
+    note_freed(layout, registry, before, without=without, also=also)
 
 
-def lines_of_shared(key: SharedKey, nodes: Sequence[Node], broken_ports: Collection[Port], command: GateCommand) -> tuple[str, ...]:
-    """The shared key's lines, where it is enabled: the ports of nodes that have no other key, and those of its range that no node has."""
+def note_freed(
+    layout: Layout, registry: Registry, before: Mapping[Port, NodeName], *, without: Collection[NodeName], also: Sequence[Node]
+) -> None:
+    """Write down which of these ports are nobody's after a change; that it cannot be written stops no change."""
+    nodes = [*(node for node in registry.nodes.values() if node.name not in without), *also]
+    in_use = {forward.port for node in nodes for forward in node.forwards}
+    in_use |= {port for name in registry.broken.difference(without) for port in ports_named(node_path(layout, name))}
+    freed = freed_after(registry.freed, before, in_use, time.time())
+    if registry.freed_trouble or freed == registry.freed:
+        return
+    try:
+        write_atomically(freed_path(layout.nodes), freed_toml(freed.values()), mode=0o644)
+    except ConfigError as error:
+        log.warning("%s; the ports may be allotted again: %s", error, ", ".join(map(str, sorted(before))))
+
+
+def lines_of_shared(
+    key: SharedKey, nodes: Sequence[Node], broken_ports: Collection[Port], command: GateCommand, *, kept_ports: Collection[Port] = ()
+) -> tuple[str, ...]:
+    """The shared key's lines, where it is enabled: the ports of nodes that have no other key, and those of its range that no node has.
+
+    A port that a broken file names stays in them only if it is one of `kept_ports`, which they permit now.
+    """
     if not key.enabled:
         return ()
-    taken = {*broken_ports, *(forward.port for node in nodes for forward in node.forwards)}
+    owned = {forward.port for node in nodes for forward in node.forwards}
     own = [forward.port for node in nodes if node.is_shared and node.enabled for forward in node.forwards]
+    own += sorted(set(kept_ports) - owned)
+    taken = {*broken_ports, *owned}
     ports = [*own, *(port for port in key.ports if port not in taken)]
     return shared_lines(key.public_keys, ports[:MOST_PORTS], command)
