@@ -191,7 +191,8 @@ class Daemon:
     async def read_anew(self) -> bool:
         """Follow the registry, if it is another than the last one that was read; whether it was."""
         seen = await asyncio.to_thread(stamp, self.layout.nodes)
-        if seen == self.stamp:
+        keeps_other_rights = self.gateway.registry.broken and await asyncio.to_thread(key_sign, self.layout) != self.keys
+        if seen == self.stamp and not keeps_other_rights:
             return False
         if not seen and not await asyncio.to_thread(self.layout.nodes.is_dir):
             self.ledger.complain(f"{self.layout.nodes} is gone; the registry stays as it was last read")

@@ -69,9 +69,9 @@ class Gateway:
         for old, new in renamed:
             self.ledger.rename(old, new)
             self.watcher.clones.rename(old, new)
-        told = {broken.sentence for broken in self.registry.broken_files}
+        told = {broken.reason for broken in self.registry.broken_files}
         for broken in registry.broken_files:
-            if broken.sentence not in told:
+            if broken.reason not in told:
                 self.ledger.tell(EventKind.GATEWAY, broken.sentence, node=broken.name)
         self.watcher.clones.keep_only(with_the_same_key(self.registry, registry))
         self.registry = registry
@@ -365,7 +365,7 @@ def why_unknown(layout: Layout, aim: Aim, node: Node | None) -> str:
     """Why the registry names no such forward, as a clause."""
     if node is None and not layout.nodes.is_dir():
         return f"the registry can not be read: there is no directory {layout.nodes}"
-    return f"{aim.node} has no port {aim.port}"
+    return f"{aim.node} has no port {aim.port}" if aim.port > 0 else f"{aim.node} has no port: its file is broken"
 
 
 def is_another(aim: Aim, held: Held) -> bool:

@@ -222,7 +222,7 @@ def with_the_same_key(before: Registry, after: Registry) -> frozenset[NodeName]:
 
 def refuse_conflict(layout: Layout, name: NodeName, after: Node) -> None:
     """Raises what `conflict` and `unbindable` find, NameTaken, SharedKeyTaken, FileBroken, if it cannot take that node's place."""
-    if after.name != name and node_path(layout, after.name).exists():
+    if after.name != name and os.path.lexists(node_path(layout, after.name)):
         raise NameTaken(after.name)
     if set(after.public_keys).intersection(load_config(layout.config).shared_key.public_keys):
         raise SharedKeyTaken(after.name)
