@@ -17,9 +17,9 @@ from checker.config import Layout, find_layout, load_config
 from checker.control import Aim, Outcome, Verb
 from checker.gateway import Gateway
 from checker.holders import session_above
+from checker.last_good import read_known
 from checker.ledger import Ledger
 from checker.model import CheckerError
-from checker.registry import read_registry
 from checker.store import StateError, StateFile, open_reader, open_store
 from checker.wire import Asked, Reply
 
@@ -50,7 +50,7 @@ async def with_gateway(layout: Layout, use: Callable[[Gateway], Awaitable[T]]) -
         if reader is not None:
             with contextlib.suppress(StateError):  # without its history it does its work all the same
                 ledger.load(reader)
-        registry = await asyncio.to_thread(read_registry, layout.nodes)
+        registry = await asyncio.to_thread(read_known, layout)
         gateway = Gateway(layout, config, ledger, registry, swept_since_s=await asyncio.to_thread(uptime_s))
         async with asyncio.TaskGroup() as group:
             lateness = group.create_task(gateway.watcher.lateness.run(), name="lateness")

@@ -18,12 +18,13 @@ from checker.following import follow_registry, key_sign, renew_copy
 from checker.gateway import Gateway
 from checker.home import make_run_again
 from checker.judge import Action, CannotKill, Kill, LookAgain, Nothing, Recheck
+from checker.last_good import read_known
 from checker.ledger import Ledger
 from checker.logins import Logins
 from checker.model import CheckerError, EventKind, Forward, NodeName, Policy
 from checker.notify import tell
 from checker.reception import MAX_MESSAGE, Reception
-from checker.registry import Cache, Registry, read_registry, stamp
+from checker.registry import Cache, Registry, stamp
 from checker.schedule import Schedule
 from checker.store import StateFile, Sweep
 from checker.verdicts import Verdicts
@@ -85,8 +86,8 @@ class Daemon:
         self.follow(self.gateway.registry)
         self.ledger.tell(EventKind.GATEWAY, f"the daemon started, process {os.getpid()}")
         await self.verdicts.clear()
-        for problem in self.gateway.registry.problems:
-            self.ledger.tell(EventKind.GATEWAY, problem)
+        for broken in self.gateway.registry.broken_files:
+            self.ledger.tell(EventKind.GATEWAY, broken.sentence, node=broken.name)
         async with asyncio.TaskGroup() as group:
             chores: tuple[tuple[Callable[[], Awaitable[None]], float], ...] = (
                 (self.ledger.flush, FLUSH_EVERY_S),
@@ -190,13 +191,14 @@ class Daemon:
     async def read_anew(self) -> bool:
         """Follow the registry, if it is another than the last one that was read; whether it was."""
         seen = await asyncio.to_thread(stamp, self.layout.nodes)
-        if seen == self.stamp:
+        keeps_other_rights = self.gateway.registry.broken and await asyncio.to_thread(key_sign, self.layout) != self.keys
+        if seen == self.stamp and not keeps_other_rights:
             return False
         if not seen and not await asyncio.to_thread(self.layout.nodes.is_dir):
             self.ledger.complain(f"{self.layout.nodes} is gone; the registry stays as it was last read")
             return False
         try:
-            registry = await asyncio.to_thread(read_registry, self.layout.nodes, self.cache)
+            registry = await asyncio.to_thread(read_known, self.layout, self.cache)
         except CheckerError as error:
             self.ledger.complain(f"{error}; the registry stays as it was last read")
             return False

@@ -25,14 +25,13 @@ from checker.model import (
     ExpectKind,
     Flaps,
     Forward,
-    InvalidValue,
     Node,
     NodeName,
     Port,
     ProcessId,
     Registration,
     Status,
-    parse_expect,
+    expect_said,
     printable,
 )
 from checker.registry import Registry, gate_command, renames, with_the_same_key
@@ -75,8 +74,10 @@ class Gateway:
         for old, new in renamed:
             self.ledger.rename(old, new)
             self.watcher.clones.rename(old, new)
-        for problem in set(registry.problems) - set(self.registry.problems):
-            self.ledger.tell(EventKind.GATEWAY, problem)
+        told = {broken.reason for broken in self.registry.broken_files}
+        for broken in registry.broken_files:
+            if broken.reason not in told:
+                self.ledger.tell(EventKind.GATEWAY, broken.sentence, node=broken.name)
         self.watcher.clones.keep_only(with_the_same_key(self.registry, registry))
         self.registry = registry
         self.shared.follow()
@@ -94,12 +95,14 @@ class Gateway:
         if asked.node == wire.ANY_NODE:
             return await self.shared.answer(request, asked)
         node = self.registry.nodes.get(NodeName(asked.node))
+        if node is None and asked.node in self.registry.broken:
+            return self.refuse(asked, f"node {asked.node} may not listen: its file at the gateway can not be read", wire.NOT_YOURS)
         if node is None:
             return self.refuse(asked, f"node {printable(asked.node)} is not registered at this gateway", wire.NOT_YOURS)
         barred = node.barred(today())
         if barred:
             return self.refuse(asked, f"node {node.name} may not listen: {barred}", wire.NOT_YOURS)
-        if asked.key == NEW and node.next_key is not None:
+        if asked.key == NEW and node.next_key is not None and node.name not in self.registry.broken:
             node = await self.use_new_key(node, caller)
         return await self.answer_node(request, node, asked, caller)
 
@@ -361,12 +364,7 @@ def outcome(aim: Aim, *, done: bool, sentence: str) -> Outcome:
 
 def with_expected(forward: Forward, expected: str) -> Forward:
     """The forward, where the registry expects nothing in particular, with the banner that the node's own request names."""
-    if not expected or forward.expect.kind is not ExpectKind.OPEN:
-        return forward
-    try:
-        return replace(forward, expect=parse_expect(f"banner:{expected}"))
-    except InvalidValue:
-        return forward
+    return forward if forward.expect.kind is not ExpectKind.OPEN else replace(forward, expect=expect_said(expected))
 
 
 def peer_address(peer: str) -> str:
@@ -379,7 +377,7 @@ def why_unknown(layout: Layout, aim: Aim, node: Node | None) -> str:
     """Why the registry names no such forward, as a clause."""
     if node is None and not layout.nodes.is_dir():
         return f"the registry can not be read: there is no directory {layout.nodes}"
-    return f"{aim.node} has no port {aim.port}"
+    return f"{aim.node} has no port {aim.port}" if aim.port > 0 else f"{aim.node} has no port: its file is broken"
 
 
 def is_another(aim: Aim, held: Held) -> bool:

@@ -192,7 +192,7 @@ def detail_of(status: Status, seen: Observation, strikes: int, policy: Policy) -
             return f"the target is silent, the tunnel lives: {seen.life}"
         case Status.HUNG:
             return f"nothing came in {seen.deadline_s:.3g} s (strike {min(strikes, policy.strikes)} of {policy.strikes})"
-        case Status.UNKNOWN:
+        case Status.UNKNOWN | Status.BROKEN:
             return f"could not be probed: {seen.reply.reason}" if isinstance(seen.reply, ProbeFailed) else ""
     assert_never(status)
 

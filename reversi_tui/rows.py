@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from checker.model import Event, Forward, NodeName, Port, Status, Tunnel, Watched, is_stale
 from checker.store import Sweep
 
+if TYPE_CHECKING:
+    from checker.kept_rights import BrokenFile
+
 Key = tuple[NodeName, Port]
 """What a row is known by, wherever it stands on the screen."""
 
+
+NO_PORT = Port(-1)
+"""Stands for the port in the key of a row that is a broken file's."""
 
 Share = float | None
 """How much of an hour a forward was up, 0.0 to 1.0; None: nobody watched."""
@@ -62,6 +69,11 @@ class Row:
     def word(self) -> str:
         """The status in a word; of one that is shut, why."""
         return self.barred if self.is_shut else self.seen.status.value
+
+
+def broken_row(broken: BrokenFile) -> Row:
+    """The row of a file that does not count."""
+    return Row(forward=None, seen=Tunnel(node=broken.name, port=NO_PORT, status=Status.BROKEN, detail=broken.sentence))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

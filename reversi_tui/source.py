@@ -82,13 +82,19 @@ class Source:
     def keys(self) -> frozenset[Key]:
         """All rows that there are."""
         forwards = self.registered.forwards
-        return frozenset(self.seen if forwards is None else forwards.keys() | self.background.unregistered.keys())
+        if forwards is None:
+            return frozenset(self.seen)
+        return frozenset((*forwards, *self.background.unregistered, *self.registered.broken))
 
     def has(self, key: Key) -> bool:
         forwards = self.registered.forwards
-        return key in self.seen if forwards is None else key in forwards or key in self.background.unregistered
+        if forwards is None:
+            return key in self.seen
+        return key in forwards or key in self.background.unregistered or key in self.registered.broken
 
     def row(self, key: Key) -> Row:
+        if key in self.registered.broken:
+            return self.registered.broken[key]
         forward, stranger = (self.registered.forwards or {}).get(key), self.background.unregistered.get(key)
         is_stranger = forward is None and stranger is not None
         return Row(

@@ -266,7 +266,7 @@ def check_records(seen: Seen) -> Iterator[Finding]:
     yield finding(
         "registry",
         f"{seen.nodes} nodes, each file of which is understood",
-        (bool(seen.problems), "; ".join(seen.problems), "mend these files; until then their nodes keep the key line that they have"),
+        (bool(seen.problems), "; ".join(seen.problems), "mend these files; until then their nodes keep the rights that they have"),
     )
 
 

@@ -20,8 +20,9 @@ from checker.control import Control
 from checker.following import keys_lag
 from checker.holders import read_listeners, read_process, started_at
 from checker.host import unreachable_part
+from checker.last_good import read_known
 from checker.model import CheckerError, Tunnel
-from checker.registry import Registry, gate_command, read_registry
+from checker.registry import Registry, gate_command
 from checker.sshd_lines import source
 from checker.store import StateError, StateMissing, Sweep, is_sound, open_reader
 from checker.system.manifest import load_manifest
@@ -41,7 +42,7 @@ def examine(layout: Layout) -> Seen:
     fixed = {"home": layout.home, "key_file": layout.authorized_keys, "socket": layout.socket, "spool": layout.spool, "state": layout.state}
     try:
         config = load_config(layout.config)
-        registry = read_registry(layout.nodes)
+        registry = read_known(layout)
     except CheckerError as error:
         return Seen(trouble=str(error), user="", account=None, is_own=False, **fixed)  # type: ignore[arg-type]
     who = account(config.tunnel_user)
@@ -79,7 +80,7 @@ def examine(layout: Layout) -> Seen:
         spool_seen=spool_entry(layout.spool),
         nodes=len(registry.nodes),
         node_keys=tuple((node.name, key) for node in registry.nodes.values() if node.enabled for key in node.public_keys),
-        problems=registry.problems,
+        problems=(*registry.problems, *filter(None, [registry.freed_trouble])),
         taken=tuple(taken(registry, config, uid)),
         unreserved=unreserved(registry, config, ephemeral, reserved),
         reserved=reserved,
@@ -222,7 +223,7 @@ def strays(folder: Path) -> bool:
 def taken(registry: Registry, config: Config, uid: int) -> Iterator[Taken]:
     """Nodes' ports that processes of other users hold."""
     listening = read_listeners()
-    used = {*listening, *(forward.port for forward in registry.forwards), *registry.broken_ports}
+    used = {*listening, *(forward.port for forward in registry.forwards), *registry.broken_ports, *registry.freed}
     free = next((port for port in config.policy.ports if port not in used), None)
     for forward in registry.forwards:
         for listener in listening.get(forward.port, ()):

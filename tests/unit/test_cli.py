@@ -221,7 +221,7 @@ def test_status_without_a_state_file_shows_what_is_registered(checker: Run, offi
 
     document = json.loads(out)
     assert code == ExitCode.NOT_UP
-    assert list(document) == ["schema", "now", "swept_at", "probe_every_s", "tunnels", "unregistered"]
+    assert list(document) == ["schema", "now", "swept_at", "probe_every_s", "tunnels", "unregistered", "broken"]
     assert (document["schema"], document["swept_at"], document["probe_every_s"]) == (1, None, 20.0)
     assert list(document["tunnels"][0]) == [
         "node",
@@ -300,7 +300,7 @@ def test_nodes_are_listed_and_shown(checker: Run, office: Layout) -> None:
             {"port": 20010, "target": "127.0.0.1:22", "expect": "open", "deadline_s": None, "public": False, "published": []}
         ],
     }
-    assert listed == {"schema": 1, "nodes": [expected], "unregistered": []}
+    assert listed == {"schema": 1, "nodes": [expected], "unregistered": [], "broken": []}
     assert shown == {"schema": 1, "node": {**expected, "client": None}}
     assert checker("node", "list")[1] == "NODE    PORT   TARGET        EXPECT  KEY\noffice  20010  127.0.0.1:22  open    valid\n"
     assert "forward   20010 -> 127.0.0.1:22, expecting open\n" in checker("node", "show", "office")[1]
