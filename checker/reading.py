@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -176,10 +176,18 @@ def read_registry(folder: Path, cache: Cache | None = None) -> Registry:
     The node of a broken file is as its key lines know it; without any it is left out. Who reads again and again keeps a cache: then only
     files that changed are read. Raises ConfigError if the folder itself cannot be listed: that must not pass for an empty registry.
     """
-    cache = {} if cache is None else cache
+    paths = {NodeName(path.stem): path for path in node_files(folder)}
+    nodes, reasons = read_files(paths, {} if cache is None else cache)
+    freed, freed_trouble = read_freed_or_none(folder, time.time())
+    asked = {name: rights_of(node) for name, node in nodes.items()}
+    found = judged(folder, paths, nodes, reasons, asked) if reasons or contested(asked) else Registry(nodes=MappingProxyType(nodes))
+    return replace(found, freed=freed, freed_trouble=freed_trouble)
+
+
+def read_files(paths: Mapping[NodeName, Path], cache: Cache) -> tuple[dict[NodeName, Node], dict[NodeName, str]]:
+    """The nodes whose file can be read, and a sentence for each of the others."""
     nodes: dict[NodeName, Node] = {}
     reasons: dict[NodeName, str] = {}
-    paths = {NodeName(path.stem): path for path in node_files(folder)}
     for name, path in paths.items():
         try:
             node = read_node_cached(path, cache)
@@ -189,28 +197,34 @@ def read_registry(folder: Path, cache: Cache | None = None) -> Registry:
         except ConfigError as error:
             if os.path.lexists(path):  # else it was removed just now
                 reasons[name] = str(error)
-    asked = {name: rights_of(node) for name, node in nodes.items()}
-    freed, freed_trouble = read_freed_or_none(folder, time.time())
-    if not reasons and not contested(asked):
-        return Registry(nodes=MappingProxyType(nodes), freed=freed, freed_trouble=freed_trouble)
+    return nodes, reasons
+
+
+def judged(
+    folder: Path,
+    paths: Mapping[NodeName, Path],
+    nodes: Mapping[NodeName, Node],
+    unreadable: Mapping[NodeName, str],
+    asked: Mapping[NodeName, frozenset[Right]],
+) -> Registry:
+    """A registry with broken files: who keeps what two ask for, and what each broken node keeps."""
     lines, written_at = lines_beside(folder)
     held = {name: rights_in(own) for name, own in lines.items()}
-    lost = Contest(asked=asked, held=held, ages={name: age_of(paths[name]) for name in nodes}, unreadable=reasons.keys()).settle()
-    reasons |= {name: str(ConfigError(paths[name], why_lost(right, owner))) for name, (right, owner) in lost.items()}
+    lost = Contest(asked=asked, held=held, ages={name: age_of(paths[name]) for name in nodes}, unreadable=unreadable.keys()).settle()
+    reasons = {**unreadable, **{name: str(ConfigError(paths[name], why_lost(*lost[name]))) for name in lost}}
+    kept = {name: node_by_lines(lines[name]) for name in reasons if name in lines}
     broken = tuple(
-        BrokenFile(name=name, path=paths[name], reason=reasons[name], rights_of=written_at if name in lines else None)
-        for name in paths
+        BrokenFile(name=name, path=path, reason=reasons[name], rights_of=written_at if name in kept else None)
+        for name, path in paths.items()
         if name in reasons
     )
-    kept = {name: node_by_lines(lines[name]) for name in reasons if name in lines}
+    there = {**{name: node for name, node in nodes.items() if name not in reasons}, **kept}
     return Registry(
-        nodes=MappingProxyType({name: (kept if name in reasons else nodes)[name] for name in paths if name in kept or name not in reasons}),
+        nodes=MappingProxyType({name: there[name] for name in paths if name in there}),
         problems=tuple(one.sentence for one in broken),
         broken=frozenset(reasons),
         broken_ports=frozenset(port for name in reasons for port in ports_named(paths[name])),
         broken_files=broken,
-        freed=freed,
-        freed_trouble=freed_trouble,
     )
 
 

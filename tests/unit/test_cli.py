@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import os
 import re
 import stat
 import subprocess
@@ -282,6 +283,27 @@ def test_a_damaged_state_file_is_an_exit_code_of_its_own(checker: Run, office: L
         code, out, err = checker(*words)
         assert (code, out) == (ExitCode.STATE, "")
         assert err.startswith(f"{ERROR}the state file {office.state} is damaged")
+
+
+def test_a_copy_of_a_nodes_file_has_a_row_of_its_own(checker: Run, office: Layout) -> None:
+    (office.nodes / "office-old.toml").write_bytes((office.nodes / "office.toml").read_bytes())
+    os.utime(office.nodes / "office.toml", (1, 1))
+
+    code, out, _ = checker("status")
+    assert code == ExitCode.NOT_UP
+    assert re.search(r"^office-old +- +- +broken .*office-old.toml: .* belongs to node office; ", out, re.MULTILINE)
+    assert re.search(r"^office +20010 ", out, re.MULTILINE)
+    assert checker("status", "office-old")[0] == ExitCode.NOT_UP
+    code, out, _ = checker("node", "list")
+    assert re.search(r"^office-old .*broken: ", out, re.MULTILINE)
+    code, _, err = checker("node", "show", "office-old")
+    assert code == ExitCode.USAGE
+    assert "belongs to node office" in err
+    code, _, err = checker("node", "expire", "office-old", "2031-12-31")
+    assert code == ExitCode.USAGE
+    assert "only node disable and node remove work on it" in err
+    assert checker("node", "remove", "office-old")[0] == ExitCode.OK
+    assert list(read_registry(office.nodes).nodes) == ["office"]
 
 
 def test_nodes_are_listed_and_shown(checker: Run, office: Layout) -> None:
