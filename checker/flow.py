@@ -1,4 +1,4 @@
-"""What moves on an SSH connection, and what that says of a probe that is not answered yet. Pure.
+"""What moves on an SSH connection, and what that tells about a probe that is not answered yet. Pure.
 
 Measured with OpenSSH 9.2 over 256 kbit/s with a queue of 64 kB: after SIGSTOP of `ssh -R` the device's kernel went on acknowledging for
 14 s (390 kB that sshd had written) and, of an upload, sending for 14 s (420 kB that ssh had written). So acknowledgements are no sign
