@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+SENDS = "its device still sends"
+"""The sign of life that the kernel tells, as a clause."""
 QUEUE_COUNTS = 4096
 """Bytes; less is what probes and visitors of a dead tunnel leave behind, and passes the slowest link before the deadline."""
 SSHD_HOLDS = 256 << 10

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import assert_never
 
-from checker.flow import Flow, Silence
+from checker.flow import SENDS, Flow, Silence
 from checker.model import (
     ANSWER_SHOWN,
     HOUR_S,
@@ -152,9 +152,7 @@ def with_silence(seen: Observation, silence: Silence, deadline_s: float) -> Obse
         return seen
     if silence.began_anew(deadline_s):
         return replace(seen, silent_s=silence.probe_s, began_anew=True)  # what came before may be all that was asked for
-    return replace(
-        seen, life="its device still sends", quiet=silence.lasts(deadline_s), came_late=silence.is_slow(seen.deadline_s)
-    )
+    return replace(seen, life=SENDS, quiet=silence.lasts(deadline_s), came_late=silence.is_slow(seen.deadline_s))
 
 
 def status_of(seen: Observation) -> Status:
@@ -272,6 +270,8 @@ def judge(seen: Observation, before: Tunnel, flaps: Flaps, policy: Policy, now: 
     earlier = before.strikes if same and not seen.began_anew else 0  # another connection's silence is not held against this one
     strikes = earlier + 1 if counts(status, seen) else 0
     action = act(status, strikes, seen, policy)
+    if status is Status.HUNG and seen.life == SENDS and before.status is not Status.HUNG:
+        action = Recheck(policy.strike_gap_s)  # one slow answer is no news yet
     flaps = settled(flaps, policy, now)
     if isinstance(action, Kill) or (status is Status.DOWN and before.status in LIVES):
         flaps = lost(flaps, action.session if isinstance(action, Kill) else before.session, policy, now)

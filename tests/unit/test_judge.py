@@ -150,10 +150,10 @@ def judged(observation: Observation, before: Tunnel | None = None, history: Flap
             replace(seen(Silent(), life="its device still sends"), quiet=True),
             1,
             Status.HUNG,
-            LookAgain(3.0),
+            Recheck(3.0),
             0,
             "the target is silent, the tunnel lives: its device still sends",
-            id="hung target, and a device that fell silent again",
+            id="hung target, seen for the first time",
         ),
         pytest.param(
             replace(seen(Silent()), behind="the probe waits behind 9 kB"),
@@ -309,6 +309,13 @@ def test_a_row_whose_probe_waits_behind_bulk_stays_as_it_is_and_is_not_stale() -
     after = judged(replace(seen(Silent()), behind="the probe waits behind 9 kB"), before).tunnel
 
     assert after == replace(before, detail="the probe waits behind 9 kB", probed_at=NOW, strikes=0)
+
+
+def test_a_device_that_fell_silent_again_during_a_probe_is_looked_at_soon() -> None:
+    lives = seen(Silent(), life="its device still sends")
+
+    assert judged(lives, tunnel(Status.HUNG)).action == Nothing()
+    assert judged(replace(lives, quiet=True), tunnel(Status.HUNG)).action == LookAgain(3.0)
 
 
 def test_a_status_that_stays_keeps_since() -> None:
