@@ -77,7 +77,7 @@ def test_bulk_both_ways_arrives_whole_and_its_tunnel_is_spared(
 ) -> None:
     device, _ = slow("256kbit")
     session = far_gateway.tunnel(device).session
-    transfers = [Transfer(word, device.ports[0], 500_000, net.inside(GATEWAY)) for word in ("get", "put")]
+    transfers = [Transfer(word, device.ports[0], 250_000, net.inside(GATEWAY)) for word in ("get", "put")]
     for transfer in transfers:
         stack.callback(transfer.close)
 
@@ -85,14 +85,13 @@ def test_bulk_both_ways_arrives_whole_and_its_tunnel_is_spared(
     excused = far_gateway.tunnel(device)
     moved = [transfer.moved() for transfer in transfers]
 
-    assert moved == [500_000, 500_000]
+    assert moved == [250_000, 250_000]
     assert (excused.status, excused.strikes, excused.verdict) == (Status.UP, 0, 0)
     assert far_gateway.await_up(device) == session
     assert not far_gateway.events(device, EventKind.KILL)
 
 
-@pytest.mark.parametrize("how", ["its client is stopped", "the network swallows it"])
-@pytest.mark.parametrize("word", ["get", "put"])
+@pytest.mark.parametrize(("word", "how"), [("put", "its client is stopped"), ("get", "the network swallows it")])
 def test_a_device_that_dies_during_bulk_is_killed_and_its_port_freed(
     net: Network, far_gateway: Gateway, slow: Callable[[str], tuple[Device, Connection]], stack: ExitStack, word: str, how: str
 ) -> None:
@@ -111,20 +110,19 @@ def test_a_device_that_dies_during_bulk_is_killed_and_its_port_freed(
     assert far_gateway.await_status(device, Status.DOWN).kills == 1
 
 
-@pytest.mark.parametrize("sets", [("--up", "1", "--down", "1"), ("--up", "0.1", "--down", "2")], ids=["slow", "asymmetric"])
-def test_a_slow_answer_is_waited_for_and_a_dead_one_is_not(gateway: Gateway, sets: tuple[str, ...], stack: ExitStack) -> None:
-    link = stack.enter_context(relay(gateway.ssh_port, *sets))
+def test_a_slow_answer_is_waited_for_and_a_dead_one_is_not(gateway: Gateway, stack: ExitStack) -> None:
+    link = stack.enter_context(relay(gateway.ssh_port, "--up", "0.3", "--down", "1.2"))
     device = replace(gateway.add(gateway.service().target), ssh_port=link.port)
     gateway.connect_unheard(device)
     until(lambda: accepts(device.ports[0]), "its login")
 
     session = gateway.await_up(device)
     came_up = gateway.tunnel(device)
-    until(lambda: (gateway.tunnel(device).probed_at or 0) > (came_up.probed_at or 0) + 12, "two sweeps more")
+    until(lambda: (gateway.tunnel(device).probed_at or 0) > (came_up.probed_at or 0) + 6, "a sweep or two more")
     later = gateway.tunnel(device)
     link.freeze()
     gateway.await_event(EventKind.KILL, device, within_s=60)
 
     assert (later.status, later.session, later.kills) == (Status.UP, session, 0)
-    assert (later.latency_ms or 0) >= 2000
+    assert (later.latency_ms or 0) >= 1500
     assert not accepts(device.ports[0])

@@ -12,6 +12,7 @@ from checker.pace import (
     LONGEST_DEADLINE_S,
     LONGEST_SILENCE_S,
     PROVEN,
+    PROVEN_SLOWLY,
     Pace,
     answered,
     came_late,
@@ -67,10 +68,10 @@ def test_a_late_answer_doubles_the_deadline_and_answers_in_time_shrink_it_again(
 @pytest.mark.parametrize(
     ("pace", "flow", "login_s", "proven"),
     [
-        pytest.param(Pace(fast=PROVEN), None, None, True, id="fast answers"),
-        pytest.param(Pace(fast=PROVEN - 1), None, None, False, id="too few"),
-        pytest.param(Pace(fast=3), kernel(0.04), 0.3, True, id="a fast login, and some"),
-        pytest.param(Pace(fast=3), kernel(0.04), 9.0, False, id="a slow login"),
+        pytest.param(Pace(fast=PROVEN_SLOWLY), None, None, True, id="many fast answers"),
+        pytest.param(Pace(fast=PROVEN_SLOWLY - 1), None, 9.0, False, id="too few after a slow login"),
+        pytest.param(Pace(fast=PROVEN), kernel(0.04), 0.3, True, id="a fast login, and some"),
+        pytest.param(Pace(fast=PROVEN - 1), kernel(0.04), 0.3, False, id="too few after a fast login"),
         pytest.param(Pace(fast=PROVEN), kernel(0.5, 0.2), 0.3, False, id="the kernel knows better"),
         pytest.param(Pace(fast=PROVEN, longest_s=3.0), None, 0.3, False, id="a slow answer not long ago"),
         pytest.param(reconnected(Pace(fast=500)), None, None, False, id="another connection, of which no login is known"),

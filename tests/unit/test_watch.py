@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from checker.config import Config, current_user, home_layout
+from checker.judge import Recheck
 from checker.lateness import Lateness
 from checker.ledger import Ledger
 from checker.model import Forward, NodeName, Policy, Port, Status, Target, parse_expect
+from checker.pace import Pace
 from checker.watch import Watcher
 
 OFFICE = NodeName("office")
@@ -76,6 +78,37 @@ async def test_what_another_program_holds_is_foreign_also_under_the_tunnel_user(
 
     assert judgement.tunnel.status is Status.FOREIGN
     assert "(python" in judgement.tunnel.detail or "(pytest" in judgement.tunnel.detail
+
+
+async def test_a_probe_of_a_slow_link_keeps_no_place_from_others(tmp_path: Path) -> None:
+    one = watcher(tmp_path)
+    one.slots = asyncio.Semaphore(1)
+
+    async with silent_listener() as slow, silent_listener() as fast, asyncio.TaskGroup() as group:
+        one.patience.paces[OFFICE, Port(slow.port)] = Pace(grown_s=20.0)
+        waiting = group.create_task(one.look(forward(slow.port)))
+        while not slow.now:  # noqa: ASYNC110 - the listener tells nobody
+            await asyncio.sleep(0.01)
+        async with asyncio.timeout(10):
+            await one.look(forward(fast.port))
+        under_way = not waiting.done()
+        waiting.cancel()
+
+    assert under_way
+    assert not one.slots.locked()
+
+
+async def test_what_is_not_clear_in_time_is_left_to_the_sweep(tmp_path: Path) -> None:
+    one = watcher(tmp_path)
+
+    async with silent_listener() as visits:
+        one.patience.paces[OFFICE, Port(visits.port)] = Pace(grown_s=20.0)
+        async with asyncio.timeout(10):
+            judgement = await one.settle(forward(visits.port), until=time.monotonic() + 0.5)
+
+    assert isinstance(judgement.action, Recheck)
+    assert judgement.tunnel.status is Status.UNKNOWN
+    assert not one.turns[Port(visits.port)].lock.locked()
 
 
 async def test_a_loop_that_was_blocked_knows_how_late_it_was() -> None:
