@@ -39,8 +39,9 @@ async def silent_listener() -> AsyncIterator[Visits]:
         visits.now, visits.all = visits.now + 1, visits.all + 1
         visits.most = max(visits.most, visits.now)
         await reader.read()
-        visits.now -= 1
         writer.close()
+        await writer.wait_closed()
+        visits.now -= 1
 
     server = await asyncio.start_server(meet, "127.0.0.1", 0)
     visits.port = server.sockets[0].getsockname()[1]
@@ -48,6 +49,9 @@ async def silent_listener() -> AsyncIterator[Visits]:
         yield visits
     finally:
         server.close()
+        async with asyncio.timeout(10):
+            while visits.now:  # noqa: ASYNC110 - the last visitor tells nobody
+                await asyncio.sleep(0.01)
 
 
 def watcher(tmp_path: Path) -> Watcher:
