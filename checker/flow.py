@@ -1,4 +1,4 @@
-"""What moves on an SSH connection, and what that says of a probe that is not answered yet. Pure.
+"""What moves on an SSH connection, and what that tells about a probe that is not answered yet. Pure.
 
 Measured with OpenSSH 9.2 over 256 kbit/s with a queue of 64 kB: after SIGSTOP of `ssh -R` the device's kernel went on acknowledging for
 14 s (390 kB that sshd had written) and, of an upload, sending for 14 s (420 kB that ssh had written). So acknowledgements are no sign
@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+SENDS = "its device still sends"
+"""The sign of life that the kernel tells, as a clause."""
 QUEUE_COUNTS = 4096
 """Bytes; less is what probes and visitors of a dead tunnel leave behind, and passes the slowest link before the deadline."""
 SSHD_HOLDS = 256 << 10
@@ -17,8 +19,6 @@ UPLOAD_COUNTS = 16 << 10
 DEVICE_HOLDS = 4 << 20
 """Bytes that a device may have written ahead of its answer: the most that Linux buffers for one socket."""
 
-JITTER_S = 0.05
-"""The kernel's clock of a connection is this coarse, at most."""
 UPLOAD_EXCUSES_S = 300.0
 """Longer than 1 MB at 64 kbit/s takes."""
 
@@ -43,9 +43,33 @@ class Flow:
         return self.acked + self.received
 
 
-def silent_again(heard_ago_s: float | None, since_s: float, deadline_s: float) -> bool:
-    """Whether the device sent something in the last `since_s` seconds, but nothing in the last deadline."""
-    return heard_ago_s is not None and deadline_s <= heard_ago_s < since_s - JITTER_S
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Silence:
+    """How long a connection was silent, at the end of a probe without an answer."""
+
+    heard_ago_s: float
+    """Since its device last sent data."""
+    since_s: float
+    """Since the first of the silent probes began."""
+    probe_s: float
+    """Since this probe began."""
+
+    @property
+    def broken(self) -> bool:
+        """Whether the device sent something since the first silent probe began."""
+        return self.heard_ago_s <= self.since_s
+
+    def lasts(self, deadline_s: float) -> bool:
+        """Whether it is as long as a deadline again."""
+        return self.heard_ago_s >= deadline_s
+
+    def began_anew(self, deadline_s: float) -> bool:
+        """Whether it was broken, but not during this probe."""
+        return self.broken and self.lasts(deadline_s) and self.heard_ago_s > self.probe_s
+
+    def is_slow(self, deadline_s: float) -> bool:
+        """Whether what broke it may be an answer that came too late, and not the prompt consent to a channel whose target is silent."""
+        return self.broken and (self.since_s > self.probe_s or self.heard_ago_s < 0.75 * deadline_s)
 
 
 def behind(earlier: Flow, later: Flow, kept_s: float = 0.0) -> str:

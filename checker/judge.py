@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import assert_never
 
-from checker.flow import Flow
+from checker.flow import SENDS, Flow, Silence
 from checker.model import (
     ANSWER_SHOWN,
     HOUR_S,
@@ -91,10 +91,16 @@ class Observation:
     """What showed the tunnel to be alive since the first strike, as a clause; empty for nothing."""
     behind: str = ""
     """What the probe still waits behind, as a clause: bytes that move on the connection; empty for nothing."""
+    probe_s: float = 0.0
+    """How long this probe took."""
     silent_s: float = 0.0
     """How long nothing came, since the first strike's probe began."""
+    came_late: bool = False
+    """Whether the life that it shows may be an answer to a probe that was given up."""
     began_anew: bool = False
-    """Whether the device sent something since the first strike, and has been silent for a whole deadline again."""
+    """Whether the device sent something since the first strike, but nothing during this probe: it is the first one now."""
+    quiet: bool = False
+    """Whether the device sent something during this probe, and then nothing for a whole deadline."""
     silence_s: float = 0.0
     """How long that has to be to prove the tunnel dead."""
     flow: Flow | None = None
@@ -148,6 +154,15 @@ class Judgement:
     tunnel: Tunnel
     flaps: Flaps
     action: Action
+
+
+def with_silence(seen: Observation, silence: Silence, deadline_s: float) -> Observation:
+    """The observation of no answer, with what the kernel knows of the connection's silence."""
+    if seen.life or not silence.broken:
+        return seen
+    if silence.began_anew(deadline_s):
+        return replace(seen, silent_s=silence.probe_s, began_anew=True)  # what came before may be all that was asked for
+    return replace(seen, life=SENDS, quiet=silence.lasts(deadline_s), came_late=silence.is_slow(seen.deadline_s))
 
 
 def status_of(seen: Observation) -> Status:
@@ -230,7 +245,7 @@ def counts(status: Status, seen: Observation) -> bool:
 def act(status: Status, strikes: int, seen: Observation, policy: Policy) -> Action:
     """What to do about a forward; the only place that says Kill."""
     if not counts(status, seen):
-        return Nothing()
+        return LookAgain(policy.strike_gap_s) if seen.quiet else Nothing()
     if strikes < policy.strikes or (not isinstance(seen.reply, Answer) and seen.silent_s < seen.silence_s):
         return Recheck(policy.strike_gap_s)
     return Kill(seen.session) if seen.session else CannotKill()
@@ -265,6 +280,8 @@ def judge(seen: Observation, before: Tunnel, flaps: Flaps, policy: Policy, now: 
     earlier = before.strikes if same and not seen.began_anew else 0  # another connection's silence is not held against this one
     strikes = earlier + 1 if counts(status, seen) else 0
     action = act(status, strikes, seen, policy)
+    if status is Status.HUNG and seen.life == SENDS and before.status is not Status.HUNG:
+        action = Recheck(policy.strike_gap_s)  # one slow answer is no news yet
     flaps = settled(flaps, policy, now)
     if isinstance(action, Kill) or (status is Status.DOWN and before.status in LIVES):
         flaps = lost(flaps, action.session if isinstance(action, Kill) else before.session, policy, now)

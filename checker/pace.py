@@ -11,18 +11,18 @@ from dataclasses import dataclass, replace
 from checker.flow import Flow
 from checker.model import Policy
 
-LONGEST_DEADLINE_S = 30.0
-LONGEST_SILENCE_S = 38.0
-"""With a sweep of 20 s a dead device is still found within a minute."""
+LONGEST_DEADLINE_S = 20.0
+LONGEST_SILENCE_S = 35.0
+"""With these a dead device is found within a minute of its last byte, on any link."""
 FAST_S = 1.0
 """An answer that took longer comes from a slow link, or from a slow target."""
 FAST_LOGIN_S = 1.0
 """A login takes ten chunks one after the other; a link that delays some of them shows it here."""
-LOGIN_COUNTS = 5
-"""So many fast answers a fast login is worth."""
-PROVEN = 8
-"""Fast answers, and not one slow, after which a link counts as fast: then silence of the shortest time is enough."""
-KEPT_OF_HISTORY = 3
+PROVEN = 4
+"""Fast answers after a fast login, and not one slow, after which a link counts as fast: then silence of the shortest time is enough."""
+PROVEN_SLOWLY = 24
+"""The same after a slow login, or if its time is not known: a link that delays a third of its chunks may answer fast eight times."""
+KEPT_OF_HISTORY = 4
 """Answers of an earlier connection that count for the next one: it may come over another link."""
 SHRINKS = 0.95
 """What is left of the longest latency after each faster answer: half after five minutes of the usual sweep."""
@@ -72,7 +72,7 @@ def is_proven(pace: Pace, flow: Flow | None, login_s: float | None) -> bool:
     if pace.longest_s >= FAST_S or pace.grown_s >= FAST_S or (flow and flow.rtt_s + 4 * flow.rtt_varies_s >= FAST_S):
         return False
     quick_login = login_s is not None and login_s < FAST_LOGIN_S
-    return pace.fast + (LOGIN_COUNTS if quick_login else 0) >= PROVEN
+    return pace.fast >= (PROVEN if quick_login else PROVEN_SLOWLY)
 
 
 def silence_needed(configured_s: float, policy: Policy, pace: Pace, *, proven: bool) -> float:

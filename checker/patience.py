@@ -81,7 +81,7 @@ class Patience:
         known = self.pace_of(before)
         if isinstance(seen.reply, Answer):
             known = pace.answered(known, first_s)
-        elif seen.life and not seen.behind:
+        elif seen.came_late and not seen.behind:
             known = pace.came_late(known, seen.deadline_s)
         self.paces[before.node, before.port] = known
 

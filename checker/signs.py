@@ -1,4 +1,4 @@
-"""What shows a connection to be alive: its beats, answers through its other forwards, and the bytes that its device sends."""
+"""What shows a connection to be alive: its beats, answers through its other forwards, and what the kernel saw move."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from checker import beats
-from checker.flow import JITTER_S, Flow
+from checker.flow import Flow
 from checker.holdings import Held
 from checker.model import Answer, Closed, Forward, Port, ProcessId, Reply
 from checker.sockdiag import flows
-
-SENDS = "its device still sends"
 
 
 class Signs:
@@ -57,14 +55,11 @@ class Signs:
         if held.session is not None and isinstance(reply, Answer | Closed):
             self.answered[forward.port] = (held.session, began_wall)
 
-    def of_life(self, forward: Forward, session: ProcessId | None, beaten_at: float | None, since: float, sent_at: float | None) -> str:
-        """What showed this very connection to be alive after `since` (Unix seconds), as a clause; empty for nothing.
-
-        `sent_at` is when its device last sent anything.
-        """
+    def of_life(self, forward: Forward, session: ProcessId | None, beaten_at: float | None, since: float) -> str:
+        """What showed this very connection to be alive after `since` (Unix seconds), as a clause; empty for nothing."""
         if beaten_at is not None and beaten_at > since:
             return "its beats arrive"
         for port, (other, at) in self.answered.items():
             if port != forward.port and other == session and at > since:
                 return f"port {port} of the same connection answers"
-        return SENDS if sent_at is not None and sent_at > since + JITTER_S else ""
+        return ""

@@ -14,7 +14,7 @@ from weakref import WeakValueDictionary
 
 from checker.clones import CONDITION, Clones
 from checker.config import Config, Layout
-from checker.flow import Flow, behind, silent_again
+from checker.flow import Flow, Silence, behind
 from checker.holders import login_took_s, sockets_of
 from checker.holdings import Held, Holdings
 from checker.judge import (
@@ -32,6 +32,7 @@ from checker.judge import (
     lost,
     wait_for,
     watched,
+    with_silence,
 )
 from checker.kill import Ending, Freed, Spared, end_session
 from checker.lateness import Lateness
@@ -55,7 +56,7 @@ from checker.model import (
 from checker.patience import Patience, Terms
 from checker.probe import Probed, probe
 from checker.sharing.shared import INSTANCE, SharedPorts
-from checker.signs import SENDS, Signs
+from checker.signs import Signs
 
 log = logging.getLogger(__name__)
 SNAPSHOT_FRESH_S = 1.0
@@ -198,6 +199,7 @@ class Watcher:
             held = await self.under_shared_key(forward, held, held.session)
         self.signs.remember_answer(forward, probed.reply, held, began_wall)
         struck = self.patience.since(forward.port, held.session)
+        ended = time.monotonic()
         seen = Observation(
             reply=probed.reply,
             owner=held.owner,
@@ -207,7 +209,8 @@ class Watcher:
             late_s=self.lateness.worst_since(began),
             expect=forward.expect,
             deadline_s=terms.deadline_s,
-            silent_s=time.monotonic() - (struck.began if struck else began),
+            silent_s=ended - (struck.began if struck else began),
+            probe_s=ended - began,
             silence_s=terms.silence_s,
             beaten_at=self.signs.beats.get(held.session) if held.session else None,
             shared=self.is_shared(forward, held.session),
@@ -224,25 +227,20 @@ class Watcher:
         self, forward: Forward, seen: Observation, session: ProcessId, before: Tunnel, earlier: Mapping[str, Flow]
     ) -> Observation:
         """The observation of no answer, with what beats, siblings and the kernel say of this connection."""
-        struck = self.patience.since(forward.port, session)
+        asked_at = time.monotonic()
         beaten_at = await self.signs.beaten_at(session)
         peer = await self.peer_of(session, before if before.session == session else None)
-        asked_at, asked_wall = time.monotonic(), time.time()
         now = (await self.signs.fresh_flows(newer_than=asked_at)).get(peer) if isinstance(seen.reply, Silent) else None
+        struck, configured_s = self.patience.since(forward.port, session), forward.deadline_s or self.policy.deadline_s
+        life = self.signs.of_life(forward, session, beaten_at, time.time() - seen.silent_s)
+        seen = replace(seen, beaten_at=beaten_at, life=life, flow=now)
+        if now is None:
+            return seen
         then = struck.flow if struck and struck.flow else earlier.get(peer)
-        heard_ago_s = now.heard_ago_s if now else None
-        since, sent_at = struck.at if struck else asked_wall - seen.silent_s, asked_wall - heard_ago_s if heard_ago_s is not None else None
-        life = self.signs.of_life(forward, session, beaten_at, since, sent_at)
-        anew = life == SENDS and silent_again(heard_ago_s, seen.silent_s, forward.deadline_s or self.policy.deadline_s)
-        return replace(
-            seen,
-            beaten_at=beaten_at,
-            silent_s=heard_ago_s if anew and heard_ago_s else seen.silent_s,
-            began_anew=anew,
-            life="" if anew else life,
-            behind=behind(then, now, self.patience.excused_s(forward.port, asked_at)) if then and now else "",
-            flow=now,
-        )
+        excuse = behind(then, now, self.patience.excused_s(forward.port, asked_at)) if then else ""
+        took_s = time.monotonic() - asked_at  # added, so that what the kernel's coarse clock leaves open is taken for life
+        silence = Silence(heard_ago_s=now.heard_ago_s, since_s=seen.silent_s + took_s, probe_s=seen.probe_s + took_s)
+        return replace(with_silence(seen, silence, configured_s), behind=excuse)
 
     def is_shared(self, forward: Forward, session: ProcessId | None) -> bool:
         """Whether the shared key may have opened the port: not where a node holds it with a key of its own."""

@@ -1,4 +1,5 @@
 """Bulk through a tunnel: a target on the device's side that greets, then sends or takes as much as it is asked to; and its visitor.
+The bytes are random, as dropbear compresses.
 
 python bulk.py serve                     prints its port; each visitor says `get N` or `put N`
 python bulk.py get|put PORT BYTES        greets back, moves so many bytes, prints how many came
@@ -6,6 +7,7 @@ python bulk.py get|put PORT BYTES        greets back, moves so many bytes, print
 
 from __future__ import annotations
 
+import random
 import socket
 import subprocess
 import sys
@@ -20,7 +22,7 @@ def meet(peer: socket.socket) -> None:
         peer.sendall(BANNER)
         word, _, count = lines.readline().partition(b" ")
         if word == b"get":
-            peer.sendall(bytes(int(count)))
+            peer.sendall(random.randbytes(int(count)))
         elif word == b"put":
             peer.sendall(b"%d\n" % len(lines.read(int(count))))
 
@@ -39,7 +41,7 @@ def visit(word: str, port: int, count: int) -> int:
         peer.sendall(f"{word} {count}\n".encode())
         if word == "get":
             return len(lines.read(count))
-        peer.sendall(bytes(count))
+        peer.sendall(random.randbytes(count))
         return int(lines.readline() or 0)
 
 

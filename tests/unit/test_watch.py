@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from checker.config import Config, current_user, home_layout
+from checker.judge import Recheck
 from checker.lateness import Lateness
 from checker.ledger import Ledger
 from checker.model import Forward, NodeName, Policy, Port, Status, Target, parse_expect
+from checker.pace import Pace
 from checker.watch import Watcher
 
 OFFICE = NodeName("office")
@@ -37,8 +39,9 @@ async def silent_listener(host: str = "127.0.0.1", port: int = 0) -> AsyncIterat
         visits.now, visits.all = visits.now + 1, visits.all + 1
         visits.most = max(visits.most, visits.now)
         await reader.read()
-        visits.now -= 1
         writer.close()
+        await writer.wait_closed()
+        visits.now -= 1
 
     server = await asyncio.start_server(meet, host, port)
     visits.port = server.sockets[0].getsockname()[1]
@@ -46,6 +49,9 @@ async def silent_listener(host: str = "127.0.0.1", port: int = 0) -> AsyncIterat
         yield visits
     finally:
         server.close()
+        async with asyncio.timeout(10):
+            while visits.now:  # noqa: ASYNC110 - the last visitor tells nobody
+                await asyncio.sleep(0.01)
 
 
 def watcher(tmp_path: Path) -> Watcher:
@@ -109,6 +115,37 @@ async def test_a_probe_that_went_to_the_loopback_that_was_left_is_made_again(tmp
 
             assert old.all == 1
             assert new.all == 1, "the silence of a listener that the port no longer has is held against nobody"
+
+
+async def test_a_probe_of_a_slow_link_keeps_no_place_from_others(tmp_path: Path) -> None:
+    one = watcher(tmp_path)
+    one.slots = asyncio.Semaphore(1)
+
+    async with silent_listener() as slow, silent_listener() as fast, asyncio.TaskGroup() as group:
+        one.patience.paces[OFFICE, Port(slow.port)] = Pace(grown_s=20.0)
+        waiting = group.create_task(one.look(forward(slow.port)))
+        while not slow.now:  # noqa: ASYNC110 - the listener tells nobody
+            await asyncio.sleep(0.01)
+        async with asyncio.timeout(10):
+            await one.look(forward(fast.port))
+        under_way = not waiting.done()
+        waiting.cancel()
+
+    assert under_way
+    assert not one.slots.locked()
+
+
+async def test_what_is_not_clear_in_time_is_left_to_the_sweep(tmp_path: Path) -> None:
+    one = watcher(tmp_path)
+
+    async with silent_listener() as visits:
+        one.patience.paces[OFFICE, Port(visits.port)] = Pace(grown_s=20.0)
+        async with asyncio.timeout(10):
+            judgement = await one.settle(forward(visits.port), until=time.monotonic() + 0.5)
+
+    assert isinstance(judgement.action, Recheck)
+    assert judgement.tunnel.status is Status.UNKNOWN
+    assert not one.turns[Port(visits.port)].lock.locked()
 
 
 async def test_a_loop_that_was_blocked_knows_how_late_it_was() -> None:
