@@ -109,6 +109,14 @@ def shared_lines(keys: Sequence[str], ports: Sequence[int], command: GateCommand
 OURS = re.compile(rb"^restrict,.* reversi:([a-z0-9][a-z0-9.-]{0,62}|\*)$")
 
 
+STARTS = re.compile(rb"""exec ('[^'"\\]*'|[^\s'"\\]+) -I -S ('[^'"\\]*'|[^\s'"\\]+) --""")
+
+
+def programs_in(present: bytes) -> frozenset[str]:
+    """The interpreters and gates that our lines of a key file name; paths that need more than plain quotes are left out."""
+    return frozenset(found.strip(b"'").decode("utf-8", "surrogateescape") for pair in set(STARTS.findall(present)) for found in pair)
+
+
 def merge(
     present: bytes, nodes: Sequence[Node], command: GateCommand, keep: Collection[NodeName] = (), shared: Sequence[str] = ()
 ) -> bytes:

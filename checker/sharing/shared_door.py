@@ -65,7 +65,7 @@ class SharedDoor:
             if known is None:
                 held = await self.gateway.watcher.holdings.held(forward, newer_than=time.monotonic())
                 if held.owner is not Owner.OURS:
-                    return NOBODY_WAITS_S if held.owner is Owner.NOBODY else self.gateway.config.policy.longest_wait_s
+                    return NOBODY_WAITS_S if held.owner is Owner.NOBODY or held.leaves_ipv4 else self.gateway.config.policy.longest_wait_s
             said, forward = forward, self.note(forward).forward
             if said.node != forward.node:
                 return (await self.gateway.settle(forward, actor=actor)).tunnel.verdict

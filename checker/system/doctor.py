@@ -154,6 +154,7 @@ def check_log(seen: Seen) -> Iterator[Finding]:
 
 def check_keys(seen: Seen) -> Iterator[Finding]:
     loose, lag = seen.keys_loose, mends.bring_keys_in_line(seen)
+    gone = ", ".join(seen.programs_gone)
     yield finding(
         "key file",
         f"{seen.key_file} follows the registry, and is root's or the gateway's own",
@@ -162,6 +163,7 @@ def check_keys(seen: Seen) -> Iterator[Finding]:
          mends.close_to_others(seen, loose) if loose else ""),
         (seen.keys is not None and not seen.is_own and not seen.keys.mode & 0o004, f"{seen.user} can not read {seen.key_file}",
          mends.mode("0644", seen.key_file)),
+        (bool(gone), f"{seen.key_file} names {gone}, which is gone: Python or reversi was upgraded, and no node can be checked", lag),
         (seen.keys_lag, f"{seen.key_file} does not follow the registry", lag),
     )
     opened = ", ".join(map(str, seen.open_secrets))

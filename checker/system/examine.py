@@ -20,6 +20,7 @@ from checker.control import Control
 from checker.following import keys_lag
 from checker.holders import read_listeners, read_process, started_at
 from checker.host import unreachable_part
+from checker.keys import programs_in
 from checker.last_good import read_known
 from checker.model import CheckerError, Tunnel
 from checker.registry import Registry, gate_command
@@ -67,6 +68,7 @@ def examine(layout: Layout) -> Seen:
         keys=entry(layout.authorized_keys),
         keys_loose=loose_part(layout.authorized_keys, uid, within=within(layout, sshd)),
         keys_lag=keys_lag(layout),
+        programs_gone=programs_gone(layout.authorized_keys),
         open_secrets=tuple(open_secrets(layout)),
         unreachable=f"the tunnel user can not reach {blocked[0]}: {blocked[1]} lets only its owner in" if blocked else "",
         unreachable_at=blocked[1] if blocked else None,
@@ -92,6 +94,26 @@ def examine(layout: Layout) -> Seen:
         state_trouble=state_trouble,
         state_strays=layout.home is None and strays(layout.state.parent) and not is_served_by_root(),
     )
+
+
+def programs_gone(key_file: Path) -> tuple[str, ...]:
+    """What the key lines start, and is not there."""
+    try:
+        present = key_file.read_bytes()
+    except OSError:
+        return ()
+    return tuple(sorted(path for path in programs_in(present) if is_gone(path)))
+
+
+def is_gone(path: str) -> bool:
+    """Whether nothing is there, or at the end of its links; what we may not see may be there."""
+    try:
+        os.stat(path)  # noqa: PTH116 - Path.exists raises where we may not look
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def age_s(pid: int, now: float) -> float | None:

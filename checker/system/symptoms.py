@@ -59,6 +59,8 @@ class Seen:
     keys: Entry | None = None
     keys_loose: Path | None = None
     keys_lag: bool = False
+    programs_gone: Sequence[str] = ()
+    """Interpreters and gates that the key file names and that are not there, as after an upgrade of Python."""
     open_secrets: Sequence[Path] = ()
     """Private keys that others may read or write."""
     unreachable: str = ""

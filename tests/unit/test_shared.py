@@ -343,7 +343,7 @@ def test_the_key_file_follows_the_setting(tmp_path: Path) -> None:
     layout.nodes.mkdir()
     layout.config.write_text(f'[shared_key]\nenabled = true\npublic_key = ["{public_key(8)}", "{public_key(9)} comment"]\n')
     write_keys(layout, gate_command(layout))
-    assert layout.authorized_keys.read_bytes().count(f"--node '{ANY_NODE}'".encode()) == 2
+    assert layout.authorized_keys.read_bytes().count(f"--node '{ANY_NODE}'\"".encode()) == 2
 
     layout.config.write_text("")
     write_keys(layout, gate_command(layout))
