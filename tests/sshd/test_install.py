@@ -293,7 +293,7 @@ BREAKS = {
         "sed -i 's/AllowTcpForwarding remote/AllowTcpForwarding yes/' /etc/ssh/sshd_config.d/00-reversi.conf",
         "echo 'AllowUsers root' >/etc/ssh/sshd_config.d/90-mine.conf",
     ),
-    "logins at once": ("sed -i 's/^MaxStartups .*/MaxStartups 1:30:60/' /etc/ssh/sshd_config.d/00-reversi.conf",),
+    "logins at once": ("sed -i 's/^MaxStartups .*/MaxStartups 1:30:60/' /etc/ssh/sshd_config.d/*reversi.conf",),
     "key file": (
         "rm /etc/reversi/authorized_keys",
         "chmod 0666 /etc/reversi/authorized_keys",

@@ -38,11 +38,11 @@ def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
 
 def reached(device: Device, target: int, *, source: str) -> bytes:
     """What a node's key gets of a port of the gateway's own, by a forward in the direction that it must not have."""
-    words = [*device.ssh("-W", f"127.0.0.1:{target}", "-o", f"BindAddress={source}")]
+    words = ["timeout", "30", *device.ssh("-W", f"127.0.0.1:{target}", "-o", f"BindAddress={source}")]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as client:
         assert client.stdout is not None
         line = client.stdout.readline()
-        client.kill()
+        client.terminate()
     return line
 
 
