@@ -28,7 +28,7 @@ from checker.sshd_lines import source
 from checker.store import StateError, StateMissing, Sweep, is_sound, open_reader
 from checker.system.manifest import load_manifest
 from checker.system.openings import judged
-from checker.system.plan import DROP_IN, OLD_DROP_IN, SERVICE, digest
+from checker.system.plan import DROP_INS, SERVICE, digest
 from checker.system.sshd_facts import MAIN, complaint, effective, version
 from checker.system.steps import Account, Entry
 from checker.system.survey import SYSTEMD, account, answers, entry, group_name, is_served_by_root, kernel_ports, sshrc_of, user_name
@@ -62,7 +62,7 @@ def examine(layout: Layout) -> Seen:
         has_systemd=SYSTEMD.is_dir(),
         sshd=sshd,
         closed_by=closed_by(sshd) if uid else None,
-        is_drop_in_changed=layout.home is None and (is_changed(DROP_IN) or is_changed(OLD_DROP_IN)),
+        is_drop_in_changed=layout.home is None and any(map(is_changed, DROP_INS)),
         sshrc=rc_files(config.tunnel_user, sshd),
         sshd_log=source() if layout.home is None and os.geteuid() == 0 else None,
         keys=entry(layout.authorized_keys),

@@ -64,14 +64,12 @@ def note(step: Step, manifest: Manifest, act: Callable[[], None]) -> None:
     """Do it, and write down what is there now that was not there before."""
     is_new = isinstance(step, Folder) and not step.path.exists()
     act()
-    written = step.file if isinstance(step, GoLive) else step
     if isinstance(step, Command) and step.makes and step.makes not in manifest.made:
         manifest.made.append(step.makes)
     elif isinstance(step, Folder) and is_new:
         manifest.folders.append(str(step.path))
-    elif isinstance(written, File):
-        manifest.files[str(written.path)] = digest(written.content)
-        manifest.files.pop(str(step.replaces) if isinstance(step, GoLive) else "", None)
+    elif isinstance(step, File | GoLive):
+        manifest.files.update({str(each.path): digest(each.content) for each in (step.files if isinstance(step, GoLive) else (step,))})
     if MANIFEST.parent.is_dir():
         manifest.save()
 
@@ -88,9 +86,9 @@ def carry_out_one(step: Step, say: Say) -> None:
             say(f"wrote {step.path}{f', and kept {step.path}.bak' if step.backup else ''}")
         case GoLive():
             go_live(step)
-            say(f"wrote {step.file.path}, which sshd accepts{', and had it read' if step.reload else ''}")
-            if step.replaces:
-                say(f"removed {step.replaces}, which it replaces{f', and kept {step.replaces}.bak' if step.keep_old else ''}")
+            for each in step.files:
+                kept = f", and kept {each.path}.bak" if each.backup else ""
+                say(f"wrote {each.path}, which sshd accepts{', and had it read' if step.reload else ''}{kept}")
         case KeysInLine():
             with locked(SYSTEM):
                 write_keys(SYSTEM, gate_command(SYSTEM))
@@ -136,22 +134,19 @@ def write_tree(plan: Plan, root: Path, say: Say) -> None:
 def go_live(step: GoLive) -> None:
     """Write it, have sshd judge the whole, and load it; else put back what was there. Raises InstallFailed.
 
-    The new file is there before an old one goes, and the old one is back before the new one goes: at no time is there none.
+    The first file is there before what an earlier release wrote in the second goes, so at no time is there less than a whole block.
     """
-    path, old = step.file.path, step.replaces
-    before = {each: each.read_bytes() for each in (old, path) if each and each.exists()}
-    file(path, step.file)
-    if old in before:
-        if step.keep_old:
-            file(old.with_name(f"{old.name}.bak"), File(path=old, content=before[old]))
-        remove(old)
+    before = {each.path: each.path.read_bytes() if each.path.exists() else None for each in step.files}
+    for each in step.files:
+        file(each.path, each)
     trouble = judgement(step.user) or (run(step.reload) if step.reload else "")
     if trouble:
-        for each in filter(None, (old, path)):
-            put_back(each, before.get(each))
+        for path, content in reversed(before.items()):
+            put_back(path, content)
         if step.reload:
             run(step.reload)
-        raise InstallFailed(f"sshd did not take {path} ({trouble}); it is as it was before, and sshd runs on")
+        paths = " and ".join(map(str, before))
+        raise InstallFailed(f"sshd did not take {paths} ({trouble}); it is as it was before, and sshd runs on")
 
 
 def judgement(user: str) -> str:

@@ -16,7 +16,7 @@ from checker.config import SYSTEM, Layout
 from checker.control import Control
 from checker.model import parse_target
 from checker.output import say
-from checker.system.plan import CONFIG, Refused, live_place, package, plan
+from checker.system.plan import CONFIG, Refused, live_drop_ins, package, plan
 from checker.system.steps import Command, File, Folder, Found, GoLive, KeysInLine, Plan, Step
 
 if TYPE_CHECKING:
@@ -120,14 +120,13 @@ def rehearse_live(found: Found, planned: Plan) -> None:
         narrate("not tried with sshd, which takes root")
         return
     coming = next((step for step in planned.steps if isinstance(step, GoLive)), None)
-    place = coming.file.path if coming else live_place(found)
-    content = coming.file.content if coming else found.entries[place].content
+    drop_ins = live_drop_ins(found, planned)
     user = found.choices.tunnel_user
     try:
-        would = rehearse(content or b"", user, place, coming.replaces if coming else None)
+        would = rehearse(drop_ins, user)
     except Refused as refusal:
         if coming is None:
-            raise Refused(f"{refusal}; or have {place} written anew: init --force") from None
+            raise Refused(f"{refusal}; or have {next(iter(drop_ins))} written anew: init --force") from None
         raise
     if coming is not None:
         narrate(f"tried on sshd's configuration as it will be: sshd -t, and {shlex.join(('sshd', '-T', *as_user(user)))}, "
@@ -160,10 +159,9 @@ def shown(step: Step) -> Iterator[str]:
         case File(path=path, content=content, backup=backup):
             yield f"would write: {path} (0644, root:root){f', and keep what is there as {path.name}.bak' if backup else ''}"
             yield from (f"    {line}" for line in content.decode().splitlines())
-        case GoLive(file=file, reload=reload, replaces=old):
-            yield from shown(file)
-            if old:
-                yield f"would remove: {old}, which it replaces{f', and keep it as {old.name}.bak' if step.keep_old else ''}"
+        case GoLive(reload=reload):
+            for each in step.files:
+                yield from shown(each)
             yield "would run: sshd -t"
             if reload:
                 yield f"would run: {shlex.join(reload)}"

@@ -58,6 +58,8 @@ SINCE: Mapping[str, tuple[int, int]] = {"UnusedConnectionTimeout": (9, 2), "LogV
 """The OpenSSH version that brought an option: left out where sshd does not know it. All others are known from OpenSSH 8.4 on."""
 NOT_EVERYWHERE = frozenset(SINCE)
 NUMBERS = frozenset({"clientaliveinterval", "clientalivecountmax"})
+ADDED_UP = ("AcceptEnv",)
+"""Of these sshd does not take the first line that it finds, but adds them up. Source: servconf.c, sAcceptEnv."""
 EXACT = frozenset({"AuthorizedKeysFile", "SetEnv", "AcceptEnv", "LogVerbose"})
 """Options whose value is case-sensitive."""
 FEWEST_SESSIONS = 3
@@ -76,12 +78,27 @@ INCLUDE = re.compile(r"^(\s*include[\s=]+)(.+)$", re.IGNORECASE)
 
 
 def drop_in(user: str, unknown: Collection[str] = NOT_EVERYWHERE) -> bytes:
-    """The file for sshd_config.d, without the options that this sshd does not know.
+    """The file for sshd_config.d that is read first, without the options that this sshd does not know."""
+    return text_of(user, {key: value for key, value in LOCKDOWN.items() if key not in ADDED_UP}, unknown)
 
-    `Match all` ends the block, so that what is read after the file is not taken for a part of it.
+
+def rest_of_drop_in(user: str) -> bytes:
+    """The file that is read last: lists to which sshd adds each line that it finds, and MaxStartups again.
+
+    An earlier release that comes back writes its whole block in its place: no list may then have an item twice, which it takes for wrong.
     """
+    return text_of(user, {key: LOCKDOWN[key] for key in ADDED_UP}, ())
+
+
+def released_drop_in(user: str, unknown: Collection[str] = NOT_EVERYWHERE) -> bytes:
+    """The one file of earlier releases."""
+    return text_of(user, LOCKDOWN, unknown)
+
+
+def text_of(user: str, options: Mapping[str, str], unknown: Collection[str]) -> bytes:
+    """`Match all` ends the block, so that what is read after the file is not taken for a part of it."""
     without = {name.lower() for name in unknown}
-    block = "".join(f"    {key} {value}\n" for key, value in LOCKDOWN.items() if key.lower() not in without)
+    block = "".join(f"    {key} {value}\n" for key, value in options.items() if key.lower() not in without)
     return f"# written by: reversi-checker init\nMaxStartups {MAX_STARTUPS}\nMatch User {user}\n{block}Match all\n".encode()
 
 

@@ -13,20 +13,22 @@ from checker.model import CheckerError
 from checker.system.lockdown import differences, redirected, unknown_to
 from checker.system.match_lines import as_if_there
 from checker.system.openings import judged
-from checker.system.plan import DROP_IN, Refused
+from checker.system.plan import Refused
 from checker.system.sshd_facts import MAIN, complaint, version
 
 
 @contextmanager
-def candidate(content: bytes, user: str, place: Path = DROP_IN, without: Path | None = None) -> Iterator[Path]:
-    """The whole configuration with this drop-in, in a directory of its own; `without`: another that goes. Raises Refused, CheckerError."""
+def candidate(drop_ins: Mapping[Path, bytes], user: str) -> Iterator[Path]:
+    """The whole configuration with these drop-ins, in a directory of its own. Raises Refused, CheckerError."""
+    place = next(iter(drop_ins))
     with tempfile.TemporaryDirectory(prefix="reversi-") as folder:
         inside = Path(folder)
         try:
             for other in place.parent.glob("*"):
-                if other.is_file() and other not in (place, without):
+                if other.is_file() and other not in drop_ins:
                     shutil.copy(other, inside / other.name)
-            (inside / place.name).write_bytes(content)
+            for path, content in drop_ins.items():
+                (inside / path.name).write_bytes(content)
             main = redirected(MAIN.read_text(encoding="utf-8", errors="surrogateescape"), place, inside)
         except OSError as error:
             raise CheckerError(f"{error.filename} can not be read ({error.strerror}); is openssh-server installed?") from error
@@ -49,9 +51,10 @@ def is_account(user: str) -> bool:
     return True
 
 
-def rehearse(content: bytes, user: str, place: Path = DROP_IN, without: Path | None = None) -> Mapping[str, str]:
-    """The settings that would hold for the user with this drop-in. Raises Refused where sshd would not start, or they are not tight."""
-    with candidate(content, user, place, without) as whole:
+def rehearse(drop_ins: Mapping[Path, bytes], user: str) -> Mapping[str, str]:
+    """The settings that would hold for the user with these drop-ins. Raises Refused where sshd would not start, or they are not tight."""
+    place = next(iter(drop_ins))
+    with candidate(drop_ins, user) as whole:
         said = named(complaint(whole), whole, place)
         if said:
             raise Refused(f"with {place} sshd would not start: {said}")

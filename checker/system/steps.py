@@ -111,17 +111,19 @@ class File:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoLive:
-    """sshd's drop-in: written, judged by sshd once more, loaded, and taken back where any of that fails."""
+    """Drop-ins of sshd: written, judged by sshd once more, loaded, and taken back where any of that fails."""
 
     file: File
     reload: tuple[str, ...]
     """Empty where no systemd runs."""
     user: str = ""
     """For whom sshd is asked about every connection, before it loads the drop-in."""
-    replaces: Path | None = None
-    """The drop-in of an earlier release, removed once the new one is there."""
-    keep_old: bool = False
-    """The admin changed what is replaced: it is kept as NAME.bak."""
+    rest: File | None = None
+    """A second file, which counts together with the first."""
+
+    @property
+    def files(self) -> tuple[File, ...]:
+        return (self.file, self.rest) if self.rest else (self.file,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

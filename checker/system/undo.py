@@ -9,10 +9,9 @@ from pathlib import Path
 from checker.config import SYSTEM
 from checker.system.plan import (
     CONFIG,
-    DROP_IN,
+    DROP_INS,
     ENABLED,
     MANIFEST,
-    OLD_DROP_IN,
     RUN,
     STATE,
     SYSCTL,
@@ -24,7 +23,6 @@ from checker.system.plan import (
 )
 from checker.system.steps import Command, Entry
 
-DROP_INS = (DROP_IN, OLD_DROP_IN)
 OURS_TO_REMOVE = (TMPFILES, SYSCTL, *UNITS)
 
 

@@ -293,7 +293,7 @@ BREAKS = {
         "sed -i 's/AllowTcpForwarding remote/AllowTcpForwarding yes/' /etc/ssh/sshd_config.d/00-reversi.conf",
         "echo 'AllowUsers root' >/etc/ssh/sshd_config.d/90-mine.conf",
     ),
-    "logins at once": ("echo 'MaxStartups 1:30:60' >>/etc/ssh/sshd_config",),
+    "logins at once": ("sed -i 's/^MaxStartups .*/MaxStartups 1:30:60/' /etc/ssh/sshd_config.d/*reversi.conf",),
     "key file": (
         "rm /etc/reversi/authorized_keys",
         "chmod 0666 /etc/reversi/authorized_keys",
@@ -363,5 +363,5 @@ def test_a_tree_for_a_package_becomes_a_gateway_by_its_postinst(machine: Machine
         for number, name in enumerate(("cabin", "office", "roof-1")):
             stack.enter_context(closing(machine.add(name, 20010 + number, target.port).connect()))
         until(lambda: statuses(machine) == ["up"] * 3, "three nodes are up")
-        assert not wrong(machine)
+        assert wrong(machine) <= {"penalties"}  # of OpenSSH 9.8 and newer, as the three share an address
         machine.stop_daemon()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
@@ -12,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from checker.system.lockdown import drop_in
+from checker.system.lockdown import released_drop_in, unknown_to
+from checker.system.sshd_facts import version
 from tests.programs import require
 from tests.sshd.accounts import Install
 from tests.sshd.clients import Device
@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.sshd, pytest.mark.timeout(180)]
 CASES = Path(__file__).parents[1] / "data/sshd"
 OPEN = (CASES / "match-address-open.conf").read_text(encoding="ascii")
 DROP_INS = "/etc/ssh/sshd_config.d"
-OURS, RELEASED = f"{DROP_INS}/00-reversi.conf", f"{DROP_INS}/reversi.conf"
+OURS, REST = f"{DROP_INS}/00-reversi.conf", f"{DROP_INS}/reversi.conf"
 
 
 @pytest.fixture
@@ -38,11 +38,11 @@ def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
 
 def reached(device: Device, target: int, *, source: str) -> bytes:
     """What a node's key gets of a port of the gateway's own, by a forward in the direction that it must not have."""
-    words = [*device.ssh("-W", f"127.0.0.1:{target}", "-o", f"BindAddress={source}")]
+    words = ["timeout", "30", *device.ssh("-W", f"127.0.0.1:{target}", "-o", f"BindAddress={source}")]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as client:
         assert client.stdout is not None
         line = client.stdout.readline()
-        client.kill()
+        client.terminate()
     return line
 
 
@@ -71,7 +71,8 @@ def test_our_block_comes_before_a_drop_in_that_opens_the_gateway_to_some(machine
         device = machine.add("office", 20010, target.port)
         assert device.ask("version", options=("-T", "-o", "BindAddress=10.9.9.9")).returncode == 0
         assert reached(device, target.port, source="10.9.9.9") == b""
-        machine.must("mv", OURS, RELEASED)  # where earlier releases had it
+        machine.must("rm", OURS)
+        machine.write(REST, released_drop_in("reversi").decode())  # as earlier releases had it
         assert machine.sshd is not None
         end_one(machine.sshd)
         machine.start_sshd()
@@ -123,43 +124,43 @@ def test_every_condition_is_asked_about_before_anything_is_changed(machine: Mach
     assert sshd_finding(machine)[0] is True
 
 
-def test_the_drop_in_of_an_earlier_release_moves_to_the_front_and_is_undone(machine: Machine) -> None:
+def test_the_drop_in_of_an_earlier_release_moves_to_the_front_and_back_and_is_undone(machine: Machine) -> None:
     machine.ok("init")
-    machine.must("mv", OURS, RELEASED)
-    manifest = json.loads(machine.read("/etc/reversi/.installed.json"))
-    manifest["files"][RELEASED] = manifest["files"].pop(OURS)
-    machine.write("/etc/reversi/.installed.json", json.dumps(manifest))
-    content = machine.read(RELEASED)
+    first, second = machine.read(OURS), machine.read(REST)
+    whole = released_drop_in("reversi", unknown_to(version())).decode()
+    machine.must("rm", OURS)
+    machine.write(REST, whole)
+    assert sshd_finding(machine)[0] is True
     machine.write(f"{DROP_INS}/20-vpn.conf", OPEN)
     assert sshd_finding(machine)[0] is False
-    assert f"would remove: {RELEASED}, which it replaces" in machine.ok("init", "--dry-run")
-    assert machine.has(RELEASED)
 
     machine.ok("init")
 
-    assert (machine.read(OURS), machine.has(RELEASED)) == (content, False)
+    assert (machine.read(OURS), machine.read(REST)) == (first, second)
     assert sshd_finding(machine)[0] is True
     assert machine.ok("init") == "nothing to do\n"
-    machine.write(RELEASED, drop_in("reversi").decode())  # as the earlier release writes it after a rollback
+    machine.write(REST, whole)  # as the earlier release writes it after a rollback
+    assert "acceptenv REVERSI_ACCEPTS_NONE\n" * 2 not in machine.must("sshd", "-T", "-C", "user=reversi,host=x,addr=::1").lower()
     assert sshd_finding(machine)[0] is True
     machine.ok("init")
-    assert not machine.has(RELEASED)
     machine.ok("uninstall", "--yes", "--purge")
     assert not machine.has(OURS)
+    assert not machine.has(REST)
 
 
-def test_a_drop_in_that_the_admin_changed_at_the_old_place_counts_until_force(machine: Machine) -> None:
+def test_a_drop_in_of_an_earlier_release_that_the_admin_changed_counts_until_force(machine: Machine) -> None:
     machine.ok("init")
-    machine.must("sh", "-c", f"sed 's/ClientAliveInterval 15/ClientAliveInterval 5/' {OURS} >{RELEASED} && rm {OURS}")
+    machine.must("rm", OURS)
+    machine.write(REST, released_drop_in("reversi", unknown_to(version())).decode().replace("Interval 15", "Interval 5"))
 
     kept = machine.checker("init")
 
     assert kept.returncode == 0, kept.stderr
-    assert f"left as it is: {RELEASED}" in kept.stderr
+    assert f"left as it is: {REST}" in kept.stderr
     assert not machine.has(OURS)
     machine.ok("init", "--force")
-    assert (machine.has(OURS), machine.has(RELEASED)) == (True, False)
-    assert "ClientAliveInterval 5" in machine.read(f"{RELEASED}.bak")
+    assert machine.has(OURS)
+    assert "ClientAliveInterval 5" in machine.read(f"{REST}.bak")
 
 
 def test_sshrc_is_named_with_what_spares_the_nodes(machine: Machine) -> None:

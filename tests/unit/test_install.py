@@ -22,7 +22,7 @@ from checker.sshd import SshdMissing, find_sshd
 from checker.system.install import InstallFailed, carry_out, command, file, folder, put_back, remove, take_back
 from checker.system.install_commands import shown, undo_line
 from checker.system.manifest import Manifest, load_manifest
-from checker.system.plan import DROP_IN, OLD_DROP_IN, Refused
+from checker.system.plan import DROP_IN, REST, Refused
 from checker.system.sshd_facts import SshdSilent, effective
 from checker.system.steps import Command, File, Folder, GoLive, KeysInLine, Plan
 from checker.system.survey import choices, entry, survey
@@ -169,8 +169,8 @@ def test_each_step_is_shown_as_one_would_type_it() -> None:
         f"would write: {DROP_IN} (0644, root:root), and keep what is there as 00-reversi.conf.bak", "    a", "    b", "would run: sshd -t",
         "would run: systemctl reload ssh",
     ]
-    moved = GoLive(file=replace(file, backup=False), reload=(), replaces=OLD_DROP_IN, keep_old=True)
-    assert f"would remove: {OLD_DROP_IN}, which it replaces, and keep it as reversi.conf.bak" in list(shown(moved))
+    both = GoLive(file=file, reload=(), rest=File(path=REST, content=b"c\n"))
+    assert list(shown(both))[3:] == [f"would write: {REST} (0644, root:root)", "    c", "would run: sshd -t"]
     assert list(shown(Folder(path=Path("/x"), mode=0o770, owner="a", group="b"))) == ["would make: /x (0770, a:b)"]
     assert list(shown(Command(words=("a", "b c")))) == ["would run: a 'b c'"]
     assert list(shown(KeysInLine())) == ["would bring /etc/reversi/authorized_keys in line with the registry"]

@@ -17,6 +17,8 @@ from checker.system.lockdown import (
     differences,
     drop_in,
     redirected,
+    released_drop_in,
+    rest_of_drop_in,
     settings,
     shut_out,
     unknown_options,
@@ -28,7 +30,7 @@ from checker.system.plan import (
     CONFIG,
     DROP_IN,
     MANIFEST,
-    OLD_DROP_IN,
+    REST,
     RUN,
     STATE,
     SYSCTL,
@@ -39,7 +41,7 @@ from checker.system.plan import (
     all_folders,
     contents,
     digest,
-    live_place,
+    live_drop_ins,
     package,
     plan,
 )
@@ -80,12 +82,12 @@ def words(planned: Plan) -> list[str]:
     return [shlex.join(step.words) for step in planned.steps if isinstance(step, Command)]
 
 
-def file_of(step: Step) -> File | None:
-    return step.file if isinstance(step, GoLive) else step if isinstance(step, File) else None
+def files_of(step: Step) -> tuple[File, ...]:
+    return step.files if isinstance(step, GoLive) else (step,) if isinstance(step, File) else ()
 
 
 def written(planned: Plan) -> dict[Path, File]:
-    return {file.path: file for step in planned.steps if (file := file_of(step))}
+    return {file.path: file for step in planned.steps for file in files_of(step)}
 
 
 def test_a_stock_server_gets_all_of_it_accounts_first_and_the_service_last() -> None:
@@ -98,7 +100,7 @@ def test_a_stock_server_gets_all_of_it_accounts_first_and_the_service_last() -> 
         "systemctl daemon-reload",
         "systemctl enable --now reversi-checker.service reversi-keys.path",
     ]
-    assert list(written(planned)) == [SYSTEM.config, SYSTEM.authorized_keys, TMPFILES, *UNITS, DROP_IN]
+    assert list(written(planned)) == [SYSTEM.config, SYSTEM.authorized_keys, TMPFILES, *UNITS, DROP_IN, REST]
     assert [step.reload for step in planned.steps if isinstance(step, GoLive)] == [("systemctl", "try-reload-or-restart", "ssh.service")]
     assert planned.notes == ()
 
@@ -171,54 +173,61 @@ def test_a_file_of_an_earlier_version_is_replaced_and_one_of_the_admins_is_not()
     assert written(plan(replace(admins, force=True)))[UNIT_FILE].backup
 
 
-def moved(content: bytes | None, *, noted: bytes = b"") -> Found:
-    """A gateway whose drop-in of sshd lies where releases before this one wrote it."""
+def released(content: bytes | None = None, *, noted: bytes = b"") -> Found:
+    """A gateway whose drop-in of sshd is all in the file that is now the second."""
     there = done(STOCK)
     entries = {path: entry for path, entry in there.entries.items() if path != DROP_IN}
-    mine = drop_in("reversi", there.unknown_options) if content is None else content
+    mine = released_drop_in("reversi", there.unknown_options) if content is None else content
     old = Entry(mode=0o644, owner="root", group="root", content=mine)
-    return replace(there, entries={**entries, OLD_DROP_IN: old}, written={str(OLD_DROP_IN): digest(noted)})
+    return replace(there, entries={**entries, REST: old}, written={str(REST): digest(noted)})
 
 
 @pytest.mark.parametrize(
     "found",
     [
-        pytest.param(moved(None), id="as it would be written now"),
-        pytest.param(moved(b"earlier\n", noted=b"earlier\n"), id="as an earlier release wrote it"),
-        pytest.param(moved(drop_in("reversi")), id="of a package"),
+        pytest.param(released(), id="as the release before wrote it"),
+        pytest.param(released(b"earlier\n", noted=b"earlier\n"), id="as one long ago wrote it"),
+        pytest.param(released(released_drop_in("reversi")), id="of a package"),
     ],
 )
-def test_the_drop_in_of_an_earlier_release_is_replaced_at_the_front(found: Found) -> None:
-    (step,) = plan(found).steps
+def test_the_drop_in_of_an_earlier_release_moves_to_the_front(found: Found) -> None:
+    planned = plan(found)
+    (step,) = planned.steps
 
     assert isinstance(step, GoLive)
-    assert (step.file.path, step.replaces, step.keep_old) == (DROP_IN, OLD_DROP_IN, False)
-    assert live_place(found) == DROP_IN
+    assert [file.path for file in step.files] == [DROP_IN, REST]
+    assert not any(file.backup for file in step.files)
+    assert live_drop_ins(found, planned) == {DROP_IN: drop_in("reversi"), REST: rest_of_drop_in("reversi")}
 
 
-def test_a_drop_in_that_the_admin_changed_at_the_old_place_is_left_until_force() -> None:
-    found = moved(b"mine\n")
+def test_a_drop_in_of_an_earlier_release_that_the_admin_changed_counts_until_force() -> None:
+    found = released(b"mine\n")
     forced = replace(found, force=True)
 
     assert plan(found).steps == ()
-    assert plan(found).notes[0].startswith(f"left as it is: {OLD_DROP_IN}")
-    assert live_place(found) == OLD_DROP_IN
+    assert plan(found).notes[0].startswith(f"left as it is: {REST}")
+    assert live_drop_ins(found, plan(found)) == {REST: b"mine\n"}
     (step,) = plan(forced).steps
     assert isinstance(step, GoLive)
-    assert (step.replaces, step.keep_old) == (OLD_DROP_IN, True)
+    assert [(file.path, file.backup) for file in step.files] == [(DROP_IN, False), (REST, True)]
 
 
-def test_a_drop_in_at_both_places_is_left_at_the_front_alone() -> None:
+def test_no_list_has_an_item_twice_when_an_earlier_release_comes_back() -> None:
+    """It takes `AcceptEnv X X` for wrong, and then refuses."""
+    both = (drop_in("reversi", ()) + released_drop_in("reversi", ())).decode()
+
+    assert both.count("AcceptEnv") == 1
+    assert both.count("PermitTTY") == 2
+    together = (drop_in("reversi", ()) + rest_of_drop_in("reversi")).decode()
+    assert [key for key in LOCKDOWN if f"    {key} " not in together] == []
+
+
+def test_uninstall_withdraws_both_files_of_sshd() -> None:
     there = done(STOCK)
-    both = replace(there, entries={**there.entries, OLD_DROP_IN: there.entries[DROP_IN]})
+    installed = Installed(files=there.written, folders=[], made=[], entries=there.entries, has_systemd=False, sshd_unit="",
+                          tunnel_user="reversi")  # fmt: skip
 
-    (step,) = plan(both).steps
-
-    assert isinstance(step, GoLive)
-    assert (step.file.content, step.replaces) == (there.entries[DROP_IN].content, OLD_DROP_IN)
-    files = {**there.written, str(OLD_DROP_IN): digest(there.entries[DROP_IN].content or b"")}
-    installed = Installed(files=files, folders=[], made=[], entries=both.entries, has_systemd=False, sshd_unit="", tunnel_user="reversi")
-    assert [one.path for one in undo(installed, purge=False)[0] if isinstance(one, Withdraw)] == [DROP_IN, OLD_DROP_IN]
+    assert [step.path for step in undo(installed, purge=False)[0] if isinstance(step, Withdraw)] == [DROP_IN, REST]
 
 
 def test_a_file_that_sshd_runs_at_each_login_is_warned_of() -> None:
@@ -289,7 +298,7 @@ def test_what_only_the_admin_can_change_is_refused(change: dict[str, object], se
 def test_a_package_gets_files_alone_and_its_postinst_the_rest() -> None:
     planned, after = package(replace(STOCK, choices=Choices(ports=range(50000, 50010))))
 
-    assert set(written(planned)) == {SYSTEM.config, SYSTEM.authorized_keys, TMPFILES, SYSCTL, *UNITS, DROP_IN}
+    assert set(written(planned)) == {SYSTEM.config, SYSTEM.authorized_keys, TMPFILES, SYSCTL, *UNITS, DROP_IN, REST}
     assert all(isinstance(step, File | Folder) for step in planned.steps)
     assert not [step for step in planned.steps if isinstance(step, Folder) and step.path.is_relative_to(RUN)]
     assert after[0] == "groupadd --system reversi-operators"
@@ -308,7 +317,7 @@ def test_uninstall_takes_back_what_init_noted_in_the_opposite_order() -> None:
 
     assert steps == (
         Command(words=("systemctl", "disable", "--now", "reversi-checker.service", "reversi-keys.path"), must=False),
-        Withdraw(path=DROP_IN, reload=("systemctl", "try-reload-or-restart", "ssh.service")),
+        *(Withdraw(path=path, reload=("systemctl", "try-reload-or-restart", "ssh.service")) for path in (DROP_IN, REST)),
         Remove(path=TMPFILES),
         *(Remove(path=path) for path in UNITS),
         Command(words=("systemctl", "daemon-reload")),
