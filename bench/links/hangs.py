@@ -70,7 +70,7 @@ def since(moment_s: float, began_s: float, transfer: Transfer | None) -> float:
 
 
 async def await_hang(seen: Seen, transfer: Transfer | None, limit_s: float, *, client: bool) -> Hang:
-    """Watch until all that can notice has, or the limit has passed since the last byte."""
+    """Watch until all that can notice has, or the limit has passed since the last byte, also of the kernels."""
     began_s = time.monotonic()
     free_s = noticed_s = None
     moved_on_s = 0.0
@@ -83,7 +83,8 @@ async def await_hang(seen: Seen, transfer: Transfer | None, limit_s: float, *, c
         if noticed_s is None and (told := [at for at, _ in seen.said if at > began_s]):
             noticed_s = since(told[0], began_s, transfer)
         done = free_s is not None and (noticed_s is not None or not client)
-        if done or since(now_s, began_s, transfer) > limit_s or now_s - began_s > BYTES_MOVE_AT_MOST_S + limit_s:
+        quiet_s = min(since(now_s, began_s, transfer), now_s - seen.moved_s)
+        if done or quiet_s > limit_s or now_s - began_s > BYTES_MOVE_AT_MOST_S + limit_s:
             return Hang(free_s=free_s, noticed_s=noticed_s, limit_s=limit_s, moved_on_s=moved_on_s)
         await asyncio.sleep(POLL_S)
 

@@ -19,6 +19,8 @@ from checker.store import StateFile, open_reader
 POLL_S = 0.1
 STATE_EVERY_S = 1.0
 EVENTS_AT_ONCE = 1000
+COUNTS_BYTES = 2000
+"""In a second: a quarter of the slowest link, and more than a probe of a hung tunnel."""
 CAUSE_WITHIN_S = 5.0
 GIVEN_UP_WITHIN_S = 60.0
 """From what a client says until the gateway hears that the connection is over: that waits behind the data."""
@@ -38,7 +40,7 @@ class Seen:
     """By the daemon; a client that claims its own stale port is not among them."""
     carried: int = 0
     moved_s: float = 0.0
-    """When the kernels last moved a byte of the SSH connection, by the gateway's; a stopped process's kernel takes bytes too."""
+    """When the kernels last moved bulk on the SSH connection, by the gateway's; a stopped process's kernel takes bytes too."""
     worst_ms: float = 0.0
     """The slowest probe that was answered."""
 
@@ -82,8 +84,8 @@ class Watch:
         try:
             while True:
                 await asyncio.to_thread(self.look)
-                await asyncio.to_thread(self.look_at_bytes)
                 if time.monotonic() >= due_s:
+                    await asyncio.to_thread(self.look_at_bytes)
                     self.read_state(reader)
                     due_s = time.monotonic() + STATE_EVERY_S
                 await asyncio.sleep(POLL_S)
@@ -115,7 +117,7 @@ class Watch:
         now_s = time.monotonic()
         for lane in self.lanes:
             seen, total = self.of(lane), carried[lane.link.address]
-            if total > seen.carried:
+            if total - seen.carried >= COUNTS_BYTES:
                 seen.moved_s = now_s
             seen.carried = total
 
