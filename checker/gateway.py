@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from checker import __version__, wire
+from checker.aims import is_another, outcome, why_no_holder, why_unknown
 from checker.beats import beat_file
 from checker.config import Config, Layout
 from checker.control import Aim, Outcome, Verb
@@ -27,7 +28,6 @@ from checker.model import (
     Forward,
     Node,
     NodeName,
-    Port,
     ProcessId,
     Registration,
     Status,
@@ -358,10 +358,6 @@ class Gateway:
         return outcome(aim, done=True, sentence=f"{killed.sentence}; strikes and flaps cleared")
 
 
-def outcome(aim: Aim, *, done: bool, sentence: str) -> Outcome:
-    return Outcome(node=aim.node, port=Port(aim.port), done=done, sentence=sentence)
-
-
 def with_expected(forward: Forward, expected: str) -> Forward:
     """The forward, where the registry expects nothing in particular, with the banner that the node's own request names."""
     return forward if forward.expect.kind is not ExpectKind.OPEN else replace(forward, expect=expect_said(expected))
@@ -371,27 +367,6 @@ def peer_address(peer: str) -> str:
     """`ADDRESS PORT` of SSH_CONNECTION as ADDRESS:PORT, safe to show; empty where it is not known."""
     address, _, port = printable(peer).partition(" ")
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}" if address else ""
-
-
-def why_unknown(layout: Layout, aim: Aim, node: Node | None) -> str:
-    """Why the registry names no such forward, as a clause."""
-    if node is None and not layout.nodes.is_dir():
-        return f"the registry can not be read: there is no directory {layout.nodes}"
-    return f"{aim.node} has no port {aim.port}" if aim.port > 0 else f"{aim.node} has no port: its file is broken"
-
-
-def is_another(aim: Aim, held: Held) -> bool:
-    """Whether the operator saw another process than the one that is there now."""
-    return aim.session is not None and aim.session != held.session
-
-
-def why_no_holder(forward: Forward, held: Held) -> str:
-    """Why there is nothing to kill, as a clause."""
-    if held.stranger:
-        return f"port {forward.port} is held by {held.stranger}, which is not ours to kill"
-    if held.inodes:
-        return f"the sshd process that holds port {forward.port} can not be found: run the daemon as root, or let the node use hold"
-    return f"nobody listens on port {forward.port}"
 
 
 def beat_loop(layout: Layout, node: NodeName, session: ProcessId, since_s: int) -> list[str]:
