@@ -7,6 +7,7 @@ targets are read only while little waits in the process, and the kernel is asked
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import socket
 import struct
@@ -86,7 +87,8 @@ class Traffic:
         self.transport = cast(asyncio.WriteTransport, connection._transport)  # noqa: SLF001 - asyncssh 2.x gives it out nowhere
         self.transport.set_write_buffer_limits(high=UNSENT_BYTES)
         if self.socket is not None and hasattr(socket, "TCP_NOTSENT_LOWAT"):
-            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
+            with contextlib.suppress(OSError):  # a system that knows the word and not the option
+                self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
         self.watch()
 
     @property
