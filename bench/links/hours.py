@@ -1,4 +1,7 @@
-"""Tunnels that stay on slow, lossy, asymmetric, alternating and narrow links for a long time, with and without bulk."""
+"""Tunnels that stay on slow, lossy, asymmetric, alternating and narrow links for a long time, with and without bulk.
+
+A link that carries bulk is shaped too, so that there is a queue to wait in.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ LINKS: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "lossy (30 % held back 1-8 s)": ("--up", "0.3:1-8", "--down", "0.3:1-8"),
     "asymmetric (up 3 s, down 0.05 s)": ("--up", "3", "--down", "0.05"),
     "alternating (round trip 40 ms, 4 s)": ("--up", "60/0.02,2", "--down", "60/0.02,2"),
-    "narrow": (),
+    f"narrow ({NARROW})": (),
 })  # fmt: skip
 """Options of the relay on the device's side."""
 FILE_BYTES = 2_000_000
