@@ -20,7 +20,7 @@ from checker.judge import LIVES, CannotKill, Judgement, Kill, Owner, Recheck
 from checker.keys import NEW
 from checker.kill import Freed, Spared
 from checker.ledger import Ledger
-from checker.limits import HELD_AT_ONCE, TRY_LATER, Limit, Limits, Over
+from checker.limits import HELD_AT_ONCE, NODE_WAITS_S, TRY_LATER, Limit, Limits, Over
 from checker.model import (
     EventKind,
     ExpectKind,
@@ -42,8 +42,6 @@ from checker.watch import Watcher
 from checker.wire import Asked, Beat, Check, Claim, Hold, Malformed, OldCheck, Reply, Request, Version, refusal
 
 log = logging.getLogger(__name__)
-NODE_WAITS_S = 25.0
-"""How long a node's question may take: clients in the field give up after 30 s, login included."""
 NOT_CLEAR_WAITS_S = 10
 """What a newcomer waits if by then it is not clear yet whether the port's holder lives."""
 REFUSALS = Limit(a_minute=20, saved_up=120)
