@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,18 @@ def test_only_what_came_through_this_connection_since_the_first_strike_is_a_sign
     signs.answered = answered
 
     assert signs.of_life(FORWARD, SESSION, beaten_at, since=100.0) == life
+
+
+async def test_those_who_ask_at_once_share_a_reading_that_is_newer_than_their_question(tmp_path: Path) -> None:
+    signs = Signs(tmp_path)
+    asked_at = time.monotonic()
+
+    found = [await signs.fresh_flows(newer_than=asked_at) for _ in range(3)]
+    later = await signs.fresh_flows(newer_than=time.monotonic())
+
+    assert found[0] is found[1] is found[2]
+    assert later is not found[0]
+    assert signs.flows_read_at > asked_at
 
 
 def test_an_answer_is_remembered_for_the_connection_that_it_came_through(tmp_path: Path) -> None:

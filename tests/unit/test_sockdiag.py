@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 import pytest
 
 from checker.config import Config, current_user, home_layout
+from checker.flow import Flow
 from checker.ledger import Ledger
 from checker.model import NodeName, Port, ProcessId, Registration, Tunnel
 from checker.sockdiag import flows
@@ -77,6 +78,31 @@ def test_a_connection_that_is_closed_is_not_told(stack: ExitStack) -> None:
     taken.close()
 
     assert f"127.0.0.1:{port}" not in flows()
+
+
+def flow_once(peer: str, fact: Callable[[Flow], bool]) -> Flow:
+    """The connection's flow, once the fact is true of it."""
+    end = time.monotonic() + 10
+    while not fact(found := flows()[peer]):
+        assert time.monotonic() < end, found
+        time.sleep(0.02)
+    return found
+
+
+def test_acknowledgements_of_a_frozen_device_are_told_from_what_it_sends(stack: ExitStack) -> None:
+    port, taken = talk(stack, socket.AF_INET, "127.0.0.1", "127.0.0.1")
+    peer = f"127.0.0.1:{port}"
+    sent = flow_once(peer, lambda flow: flow.queued == 0)
+    taken.setblocking(False)
+    with suppress(BlockingIOError):
+        while True:
+            taken.send(bytes(1 << 16))
+
+    frozen = flow_once(peer, lambda flow: flow.heard_ago_s > 0.7)
+
+    assert frozen.acked > sent.acked, "its kernel takes what its buffer holds"
+    assert frozen.received == sent.received
+    assert frozen.queued > 0, "and then its window is full, and is asked about"
 
 
 async def test_a_tunnel_is_told_what_the_connection_that_registered_it_carried(stack: ExitStack, tmp_path: Path) -> None:
