@@ -15,12 +15,13 @@ from types import MappingProxyType
 from typing import Any
 
 from checker.config import MOST_PORTS, ConfigError, Layout, SharedKey, load_config
-from checker.edits import with_new_key_alone, with_rights_since
+from checker.edits import with_moved_alone, with_new_key_alone, with_rights_since
 from checker.keys import GateCommand, merge, shared_lines
 from checker.model import CheckerError, Forward, ForwardRequest, Node, NodeName, Port
 from checker.nodefile import node_toml, ports_named, read_node
 from checker.publishing.publications import unbindable
 from checker.registry_copy import is_settled, signs
+from checker.waiting import Sign, sign, sign_of, waiting_path, waiting_toml
 
 
 class UnknownNode(CheckerError):
@@ -94,7 +95,7 @@ class Registry:
 
     def owner(self, port: int) -> Node | None:
         """The node that may listen on the port."""
-        return next((node for node in self.nodes.values() if any(forward.port == port for forward in node.forwards)), None)
+        return next((node for node in self.nodes.values() if port in node.ports), None)
 
     def node(self, name: str) -> Node:
         """The node of that name. Raises UnknownNode."""
@@ -112,7 +113,7 @@ def gate_command(layout: Layout) -> GateCommand:
 
 def conflict(node: Node, others: Sequence[Node]) -> CheckerError | None:
     """Why this node can not stand beside the others."""
-    ports = [forward.port for forward in node.forwards]
+    ports = node.ports
     twice = next((port for port in ports if ports.count(port) > 1), None)
     if twice is not None:
         return PortTwice(twice, node.name)
@@ -121,14 +122,14 @@ def conflict(node: Node, others: Sequence[Node]) -> CheckerError | None:
             return NameTaken(node.name)
         if set(other.public_keys).intersection(node.public_keys):
             return KeyTaken(other.name)
-        taken = {forward.port for forward in other.forwards}.intersection(ports)
+        taken = set(other.ports).intersection(ports)
         if taken:
             return PortTaken(min(taken), other.name)
     return None
 
 
-Cache = dict[Path, tuple[tuple[int, int, int], Node]]
-"""Nodes as last read, with what tells whether their file changed: its inode, the time of its last change, its size."""
+Cache = dict[Path, tuple[tuple[Sign, Sign], Node]]
+"""Nodes as last read, with what tells whether the node's file, or the one beside it, changed."""
 
 
 def read_node_cached(path: Path, cache: Cache) -> Node:
@@ -137,11 +138,11 @@ def read_node_cached(path: Path, cache: Cache) -> Node:
         found = path.stat()
     except OSError as error:
         raise ConfigError(path, f"can not be read ({error.strerror})") from error
-    token = (found.st_ino, found.st_ctime_ns, found.st_size)
+    token = (sign(found), sign_of(waiting_path(path)))
     known = cache.get(path)
     if known is None or known[0] != token:
         known = (token, read_node(path))
-        if is_settled(found.st_ctime_ns, time.time_ns()):
+        if is_settled(max(changed_ns for _, changed_ns, _ in token), time.time_ns()):
             cache[path] = known
     return known[1]
 
@@ -173,7 +174,7 @@ def read_registry(folder: Path, cache: Cache | None = None) -> Registry:
     for path in node_files(folder):
         try:
             node = read_node_cached(path, cache)
-            rivals = {ports[f.port] for f in node.forwards if f.port in ports}
+            rivals = {ports[port] for port in node.ports if port in ports}
             rivals |= {keys[key] for key in node.public_keys if key in keys}
             trouble = conflict(node, [nodes[name] for name in sorted(rivals)])
             if trouble:
@@ -185,7 +186,7 @@ def read_registry(folder: Path, cache: Cache | None = None) -> Registry:
             continue
         nodes[node.name] = node
         keys.update(dict.fromkeys(node.public_keys, node.name))
-        ports.update(dict.fromkeys((forward.port for forward in node.forwards), node.name))
+        ports.update(dict.fromkeys(node.ports, node.name))
     return Registry(nodes=MappingProxyType(nodes), problems=tuple(problems), broken=frozenset(broken), broken_ports=frozenset(broken_ports))
 
 
@@ -274,7 +275,8 @@ def allot(
     registry: Registry, name: NodeName, requests: Sequence[ForwardRequest], ports: range, *, deadline_s: float | None = None
 ) -> tuple[Forward, ...]:
     """Forwards for the requests; a port that is not asked for is the lowest free one of the range. Raises PortsUsedUp."""
-    taken = {forward.port for forward in registry.forwards} | registry.broken_ports | {request.port for request in requests}
+    taken = registry.broken_ports | {request.port for request in requests}
+    taken |= {port for node in registry.nodes.values() for port in node.ports}
     taken |= {publication.port for forward in registry.forwards for publication in forward.published}
     free = (Port(port) for port in ports if port not in taken)
     forwards = []
@@ -331,9 +333,10 @@ def change(
         raise
 
 
-def use_new_key(layout: Layout, name: NodeName, command: GateCommand) -> Node:
-    """The node's new key was used and becomes its only one, under `locked`. Raises UnknownNode, ConfigError."""
-    after = with_new_key_alone(read_registry(layout.nodes).node(name))
+def use_new_key(layout: Layout, name: NodeName, command: GateCommand, port: Port | None = None) -> Node:
+    """Take the node's old key away, or the port that `port` replaces, under `locked`. Raises UnknownNode, ConfigError."""
+    before = read_registry(layout.nodes).node(name)
+    after = with_new_key_alone(before) if port is None else with_moved_alone(before, port)
     change(layout, name, after, command)
     return after
 
@@ -371,15 +374,27 @@ def write_node(layout: Layout, name: NodeName, after: Node | None) -> None:
         if after is None:
             key.unlink(missing_ok=True)
             path.unlink()
+            waiting_path(path).unlink(missing_ok=True)
         elif after.name != name:
             if key.exists():
                 key.replace(kept_key_path(layout, after.name))
+            write_waiting(node_path(layout, after.name), after)  # a node that is there without it would not have its next port
             path.replace(node_path(layout, after.name))
+            waiting_path(path).unlink(missing_ok=True)
         else:
             write_atomically(path, node_toml(after), mode=0o644)
+            write_waiting(path, after)
         sync_folder(path.parent)
     except OSError as error:
         raise ConfigError(path, f"can not be changed ({error.strerror}); check the permissions of {path.parent}") from error
+
+
+def write_waiting(path: Path, after: Node) -> None:
+    """What waits for the node's device, beside the node's file. Raises ConfigError, OSError."""
+    if content := waiting_toml(after):
+        write_changed(waiting_path(path), content, mode=0o644)
+    else:
+        waiting_path(path).unlink(missing_ok=True)
 
 
 def keys_as_wanted(
@@ -410,7 +425,7 @@ def lines_of_shared(key: SharedKey, nodes: Sequence[Node], broken_ports: Collect
     """The shared key's lines, where it is enabled: the ports of nodes that have no other key, and those of its range that no node has."""
     if not key.enabled:
         return ()
-    taken = {*broken_ports, *(forward.port for node in nodes for forward in node.forwards)}
-    own = [forward.port for node in nodes if node.is_shared and node.enabled for forward in node.forwards]
+    taken = {*broken_ports, *(port for node in nodes for port in node.ports)}
+    own = [port for node in nodes if node.is_shared and node.enabled for port in node.ports]
     ports = [*own, *(port for port in key.ports if port not in taken)]
     return shared_lines(key.public_keys, ports[:MOST_PORTS], command)

@@ -50,6 +50,7 @@ from checker.model import (
 from checker.probe import probe
 from checker.sharing.shared import INSTANCE, SharedPorts
 from checker.sockdiag import carried
+from checker.succession import moving_note
 
 log = logging.getLogger(__name__)
 SNAPSHOT_FRESH_S = 1.0
@@ -90,6 +91,8 @@ class Watcher:
         self.ending: WeakValueDictionary[ProcessId, asyncio.Lock] = WeakValueDictionary()
         self.ended: deque[ProcessId] = deque(maxlen=ENDED_KEPT)
         self.shared = SharedPorts()
+        self.waiting: dict[NodeName, str] = {}
+        """What is said of nodes that have two keys."""
 
     async def settle(self, forward: Forward, *, actor: str = "daemon") -> Judgement:
         """Probe until it is clear: a first strike is followed by the next one soon, a last one by the kill."""
@@ -130,7 +133,8 @@ class Watcher:
         deadline_s = forward.deadline_s or self.policy.deadline_s
         while True:
             began, began_wall = time.monotonic(), time.time()
-            probed = await probe(forward.port, forward.expect, deadline_s, proxy=forward.speaks_proxy)
+            place = await self.holdings.place(forward, newer_than=began)
+            probed = await probe(place, forward.expect, deadline_s, proxy=forward.speaks_proxy)
             answered = isinstance(probed.reply, Answer | StayedOpen)
             if isinstance(probed.reply, NoListener):
                 held = Held(owner=Owner.NOBODY)
@@ -198,7 +202,7 @@ class Watcher:
         """Judge, act, and write down both."""
         before = self.ledger.tunnel(forward)
         judgement = judge(seen, before, self.ledger.flaps.get(forward.node, Flaps()), self.policy, time.time())
-        after = self.with_clone(await self.with_peer(judgement.tunnel))
+        after = self.with_clone(self.with_waiting(await self.with_peer(judgement.tunnel), forward, held))
         if after.strikes == 1:
             self.struck_at[forward.port] = time.time() - seen.deadline_s
         elif not after.strikes:
@@ -223,6 +227,11 @@ class Watcher:
         known = (registration.peer if registration else "") or tunnel.peer
         peer = known or await asyncio.to_thread(self.holdings.peer_of, tunnel.session)
         return replace(tunnel, peer=peer or None, bytes_total=self.carried.get(peer or ""))
+
+    def with_waiting(self, tunnel: Tunnel, forward: Forward, held: Held) -> Tunnel:
+        """The tunnel with what still waits for its device beside what the probe saw."""
+        notes = (self.waiting.get(forward.node, ""), moving_note(forward, held.port if held.session else None))
+        return replace(tunnel, detail="; ".join(part for part in (tunnel.detail, *notes) if part))
 
     def with_clone(self, tunnel: Tunnel) -> Tunnel:
         """The tunnel with what is known of its node's key beside what the probe saw."""
@@ -257,7 +266,7 @@ class Watcher:
         """Kill a session, and write down what came of it; the forwards of one connection hang together, and it is killed once."""
         async with self.ending.setdefault(session, asyncio.Lock()):
             again = session in self.ended
-            ending = Freed() if again else await end_session(session, forward.port, self.uid, inodes)
+            ending = Freed() if again else await end_session(session, self.holdings.port_of(forward, inodes), self.uid, inodes)
             if isinstance(ending, Freed):
                 self.ended.append(session)
         before = self.ledger.tunnel(forward)

@@ -89,7 +89,7 @@ def test_a_new_key_stands_beside_the_old_one_until_it_was_used(checker: Run, lay
 
     code, out, _ = checker("rekey", "office", "--public-key", "new.pub")
 
-    assert (code, out) == (ExitCode.OK, "office: a new key waits for its first use; the present one stays until then\n")
+    assert (code, out) == (ExitCode.OK, "office: a new key waits; the present one stays until a tunnel of the new one beats\n")
     assert office(layout).public_keys == (public_key(1), public_key(2))
     old, new = lines(layout)
     assert (public_key(1) in old, "--key new" in old) == (True, False)
@@ -175,7 +175,7 @@ def test_a_forward_is_moved_and_set(checker: Run, layout: Layout) -> None:
     first, second = (forward.port for forward in office(layout).forwards)
     new = free_port()
 
-    code, _, err = checker("move", "office", str(first), str(new))
+    code, _, err = checker("move", "office", str(first), str(new), "--now")
     assert code == ExitCode.OK
     assert "now change the same in the device's own configuration" in err
     words = ("--target", "nas:80", "--expect", "http", "--deadline", "2", "--public", "yes")
