@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 from bench import blackhole, bundles, checks, console, recovery, sweep, throughput
 from bench.figures import heading, row
+from bench.links.run import links
 from bench.setting import FULL, QUICK, Scale
 from demo.processes import DemoFailed
 
@@ -23,6 +24,7 @@ BENCHMARKS = {
     "sweep": sweep.sweep,
     "hang": recovery.hang,
     "blackhole": blackhole.outages,
+    "links": links,
     "takeover": recovery.takeover,
     "memory": sweep.memory,
     "throughput": throughput.throughput,
@@ -66,8 +68,13 @@ def main() -> int:
     parser.add_argument("--tunnels", type=int, metavar="N", help=f"real tunnels in the sweep (default {FULL.tunnels})")
     parser.add_argument("--only", nargs="+", choices=BENCHMARKS, metavar="NAME", help=f"some of: {', '.join(BENCHMARKS)}")
     parser.add_argument("--quick", action="store_true", help="little of everything, to see that it runs; the figures mean little")
+    parser.add_argument("--minutes", type=float, metavar="N", help="with --only links: keep tunnels on slow links for so long instead")
     args = parser.parse_args()
+    if args.minutes is not None and args.only != ["links"]:
+        parser.error("--minutes goes with --only links")
     scale = QUICK if args.quick else FULL
+    if args.minutes is not None:
+        scale = dataclasses.replace(scale, link_minutes=args.minutes)
     if args.tunnels is not None:
         scale = dataclasses.replace(scale, tunnels=args.tunnels)
     say(f"{os.cpu_count()} cores, Linux {platform.release()}, Python {platform.python_version()}")

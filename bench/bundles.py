@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 import shutil
 import time
@@ -50,14 +51,14 @@ class Cost:
     logins_an_hour: float
 
 
-def bundle(server: Gateway, member: Member, client: str, target: int) -> Path:
-    """The member's bundle, with a root directory of its own."""
+def bundle(server: Gateway, member: Member, settings: Settings, target: int, *, host: str = "") -> Path:
+    """Write the member's bundle, with a root directory of its own; `host` is another address at which its device finds the gateway."""
     root = server.home / f"root-{member.name}"
     root.mkdir()
     text = render(Bundle(
-        node=member.name, gateways=[f"{server.listen}:{server.port}"], user=psutil.Process().username(),
+        node=member.name, gateways=[f"{host or server.listen}:{server.port}"], user=psutil.Process().username(),
         forwards=[f"{member.port}:127.0.0.1:{target}"], host_keys=[host_key_line(server.layout.host_key)],
-        key=read_key(member.key.read_bytes()), node_add="", settings=Settings(beat="1", client=client, root=str(root)),
+        key=read_key(member.key.read_bytes()), node_add="", settings=dataclasses.replace(settings, root=str(root)),
     ))  # fmt: skip
     path = root / f"{member.name}.sh"
     path.write_text(text, encoding="ascii")
@@ -74,7 +75,7 @@ async def begin(server: Gateway, kind: str, member: Member, target: int) -> Proc
         argv = ["autossh", "-M", "0", *server.ssh(member.key, *options)[1:]]
     else:
         client = PROGRAMS[kind][0]
-        argv = [*SHELLS[client], str(bundle(server, member, client, target)), "run"]
+        argv = [*SHELLS[client], str(bundle(server, member, Settings(beat="1", client=client), target)), "run"]
     process = await start(argv, log=server.home / "bundles.log", env=env)
     server.clients.append(process)
     return process

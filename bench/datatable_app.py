@@ -42,6 +42,7 @@ STYLES = {
     Status.WRONG: "magenta",
     Status.FOREIGN: "bold magenta",
     Status.UNKNOWN: "",
+    Status.BROKEN: "red",
 }
 
 

@@ -43,6 +43,8 @@ class Scale:
     outages_s: tuple[float, ...]
     megabytes: int
     console: Plan
+    link_minutes: float = 0.0
+    """How long tunnels stay on slow links; 0 for the table of transfers."""
 
 
 FULL = Scale(

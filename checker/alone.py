@@ -17,9 +17,9 @@ from checker.config import Layout, find_layout, load_config
 from checker.control import Aim, Outcome, Verb
 from checker.gateway import Gateway
 from checker.holders import session_above
+from checker.last_good import read_known
 from checker.ledger import Ledger
 from checker.model import CheckerError
-from checker.registry import read_registry
 from checker.store import StateError, StateFile, open_reader, open_store
 from checker.wire import Asked, Reply
 
@@ -50,7 +50,7 @@ async def with_gateway(layout: Layout, use: Callable[[Gateway], Awaitable[T]]) -
         if reader is not None:
             with contextlib.suppress(StateError):  # without its history it does its work all the same
                 ledger.load(reader)
-        registry = await asyncio.to_thread(read_registry, layout.nodes)
+        registry = await asyncio.to_thread(read_known, layout)
         gateway = Gateway(layout, config, ledger, registry, swept_since_s=await asyncio.to_thread(uptime_s))
         async with asyncio.TaskGroup() as group:
             lateness = group.create_task(gateway.watcher.lateness.run(), name="lateness")
@@ -87,13 +87,13 @@ def answer_alone(layout: Layout, asked: Asked) -> Reply:
     return asyncio.run(with_gateway(layout, use))
 
 
-def main() -> None:
+def main(words: Sequence[str] | None = None) -> None:
     """The gate's other half: `python -m checker.alone [--home DIR] [--key WHICH] --node NAME`."""
     parser = argparse.ArgumentParser(prog="checker.alone")
     parser.add_argument("--home")
     parser.add_argument("--key", default="")
     parser.add_argument("--node", required=True)
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(words)
     logging.getLogger().addHandler(logging.NullHandler())  # stderr is the node's; events tell the admin
     asked = Asked(
         node=arguments.node,

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 from checker.cli import ExitCode
 from checker.config import ConfigError, Layout, load_config, refuse_missing
 from checker.control import Aim, Control, Outcome, Verb, outcome_json
+from checker.last_good import read_known
 from checker.model import Event, Forward, InvalidValue, NodeName, Status, Tunnel, is_stale, joined, parse_port, tunnel_json
 from checker.output import NotPrinted, say
-from checker.registry import Registry, read_registry
+from checker.registry import Registry
 from checker.sharing.unregistered import Seen as Stranger
 from checker.sharing.unregistered import aims_at, unregistered_json, unregistered_seen
 from checker.store import StateError, StateFile, StateMissing, Sweep, event_row, open_reader
@@ -43,7 +44,8 @@ def add_to(verbs: Verbs) -> None:
                              epilog="example: reversi-checker --home ~/gateway serve")
     serve.set_defaults(command=cmd_serve)
     status = verbs.add_parser("status", help="every forward and what was last seen of it", formatter_class=raw,
-                              epilog="example: reversi-checker status --json office\nexit code 1: some forward shown is not up, or stale")
+                              epilog="example: reversi-checker status --json office\n"
+                                   "exit code 1: some forward shown is not up, or stale, or a node's file is broken")
     status.add_argument("node", nargs="*", help="only these nodes")
     status.add_argument("--json", action="store_true", help="one JSON document")
     status.set_defaults(command=cmd_status)
@@ -97,8 +99,8 @@ def cmd_serve(args: argparse.Namespace, layout: Layout) -> ExitCode:  # noqa: AR
 
 def registry_of(layout: Layout) -> Registry:
     """The registry; what of it can not be read is told on stderr. Raises ConfigError."""
-    registry = read_registry(layout.nodes)
-    for problem in registry.problems:
+    registry = read_known(layout)
+    for problem in (*registry.problems, *filter(None, [registry.freed_trouble])):
         print(f"reversi-checker: warning: {problem}", file=sys.stderr)
     return registry
 
@@ -128,6 +130,8 @@ def cmd_status(args: argparse.Namespace, layout: Layout) -> ExitCode:
     registry = registry_there(layout)
     strangers = [one for one in unregistered_seen(layout, registry) if not args.node or one[0].node in args.node]
     names = {one.node for one, _ in strangers}
+    broken = [one for one in registry.broken_files if not args.node or one.name in args.node]
+    names |= {one.name for one in broken if one.name not in registry.nodes}
     chosen = [registry.node(name).name for name in args.node if name not in names] if args.node else list(registry.nodes)
     seen, swept = what_was_seen(layout)
     rows = [(forward, tunnel) for forward, tunnel in joined(registry.forwards, seen) if forward.node in chosen]
@@ -135,13 +139,16 @@ def cmd_status(args: argparse.Namespace, layout: Layout) -> ExitCode:
     if args.json:
         document = {"schema": 1, "now": time.time(), "swept_at": swept.swept_at if swept else None, "probe_every_s": every_s}
         shown = {"tunnels": [tunnel_json(forward, tunnel) for forward, tunnel in rows], "unregistered": unregistered_json(strangers)}
+        shown["broken"] = [one.as_json() for one in broken]
         say(json.dumps({**document, **shown}, indent=2))
     else:
         lines = [status_row(forward, tunnel, every_s, time.time()) for forward, tunnel in rows]
         unknown = [status_row(one.forward, tunnel, every_s, time.time()) for one, tunnel in strangers]
-        say(aligned([HEADINGS, *lines, *([*line[:2], "unregistered", *line[3:]] for line in unknown)]))
+        faulty = [(one.name, "-", "-", Status.BROKEN.value, *("-",) * 5, one.sentence) for one in broken]
+        say(aligned([HEADINGS, *faulty, *lines, *([*line[:2], "unregistered", *line[3:]] for line in unknown)]))
     awaited = [row for row in rows if not registry.nodes[row[0].node].barred(today())]  # who is out on purpose is no trouble
-    return ExitCode.OK if all(is_known_up(tunnel, every_s) for _, tunnel in (*awaited, *strangers)) else ExitCode.NOT_UP
+    is_well = not broken and all(is_known_up(tunnel, every_s) for _, tunnel in (*awaited, *strangers))
+    return ExitCode.OK if is_well else ExitCode.NOT_UP
 
 
 def is_known_up(tunnel: Tunnel, every_s: float) -> bool:
@@ -195,7 +202,8 @@ def cmd_act(args: argparse.Namespace, layout: Layout) -> ExitCode:
         return ExitCode.OK
     done = Control(layout=layout).act(verb, aims)
     tell_outcomes(args, verb, done)
-    return act_code(verb, done)
+    is_broken = verb is Verb.PROBE and any(aim.node in registry.broken for aim in aims)
+    return ExitCode.NOT_UP if is_broken else act_code(verb, done)
 
 
 def strangers_for_acts(layout: Layout, registry: Registry) -> tuple[Stranger, ...]:

@@ -60,6 +60,14 @@ class Outcome:
     sentence: str
 
 
+def ports_on_ipv6() -> frozenset[Port]:
+    """Ports of this machine that a connection reaches on ::1 and not on 127.0.0.1."""
+    from checker.holders import read_listeners
+    from checker.judge import IPV6_LOOPBACK, loopback_of
+
+    return frozenset(port for port, found in read_listeners().items() if loopback_of(found) == IPV6_LOOPBACK)
+
+
 def operator_name() -> str:
     """Who is at the keyboard, also behind sudo."""
     name = os.environ.get("SUDO_USER")

@@ -17,13 +17,14 @@ from checker.door import listen
 from checker.following import follow_registry, key_sign, renew_copy
 from checker.gateway import Gateway
 from checker.home import make_run_again
-from checker.judge import CannotKill, Kill
+from checker.judge import Action, CannotKill, Kill, LookAgain, Nothing, Recheck
+from checker.last_good import read_known
 from checker.ledger import Ledger
 from checker.logins import Logins
-from checker.model import CheckerError, EventKind, Forward, NodeName
+from checker.model import CheckerError, EventKind, Forward, NodeName, Policy
 from checker.notify import tell
 from checker.reception import MAX_MESSAGE, Reception
-from checker.registry import Cache, Registry, read_registry, stamp
+from checker.registry import Cache, Registry, stamp
 from checker.schedule import Schedule
 from checker.store import StateFile, Sweep
 from checker.verdicts import Verdicts
@@ -33,7 +34,7 @@ FLUSH_EVERY_S = 0.5
 LOOK_EVERY_S = 3.0
 """Between looks at the registry's folder."""
 BEATS_EVERY_S = 5.0
-CARRIED_EVERY_S = 20.0
+FLOWS_EVERY_S = 20.0
 LOGINS_EVERY_S = 5.0
 STORE_EVERY_S = 5.0
 PRUNE_EVERY_S = 3600.0
@@ -85,8 +86,8 @@ class Daemon:
         self.follow(self.gateway.registry)
         self.ledger.tell(EventKind.GATEWAY, f"the daemon started, process {os.getpid()}")
         await self.verdicts.clear()
-        for problem in self.gateway.registry.problems:
-            self.ledger.tell(EventKind.GATEWAY, problem)
+        for broken in self.gateway.registry.broken_files:
+            self.ledger.tell(EventKind.GATEWAY, broken.sentence, node=broken.name)
         async with asyncio.TaskGroup() as group:
             chores: tuple[tuple[Callable[[], Awaitable[None]], float], ...] = (
                 (self.ledger.flush, FLUSH_EVERY_S),
@@ -95,8 +96,8 @@ class Daemon:
                 (self.copy_registry, LOOK_EVERY_S),
                 (self.mark_swept, SWEPT_EVERY_S),
                 (self.collect_spool, LOOK_EVERY_S),
-                (self.gateway.watcher.read_beats, BEATS_EVERY_S),
-                (self.gateway.watcher.read_carried, CARRIED_EVERY_S),
+                (self.gateway.watcher.signs.read_beats, BEATS_EVERY_S),
+                (self.gateway.watcher.signs.read_flows, FLOWS_EVERY_S),
                 (self.count_logins, LOGINS_EVERY_S),
                 (self.prune, PRUNE_EVERY_S),
             )
@@ -141,7 +142,7 @@ class Daemon:
         if judgement is None:
             self.schedule.done(forward, time.monotonic(), policy.probe_every_s)
             return
-        after_s = policy.unkillable_every_s if isinstance(judgement.action, CannotKill) else policy.probe_every_s
+        after_s = after(judgement.action, policy)
         self.schedule.done(forward, time.monotonic(), after_s)
         if isinstance(judgement.action, Kill):
             self.sweep_soon([forward.node])  # its other forwards, and perhaps it is back
@@ -190,13 +191,14 @@ class Daemon:
     async def read_anew(self) -> bool:
         """Follow the registry, if it is another than the last one that was read; whether it was."""
         seen = await asyncio.to_thread(stamp, self.layout.nodes)
-        if seen == self.stamp:
+        keeps_other_rights = self.gateway.registry.broken and await asyncio.to_thread(key_sign, self.layout) != self.keys
+        if seen == self.stamp and not keeps_other_rights:
             return False
         if not seen and not await asyncio.to_thread(self.layout.nodes.is_dir):
             self.ledger.complain(f"{self.layout.nodes} is gone; the registry stays as it was last read")
             return False
         try:
-            registry = await asyncio.to_thread(read_registry, self.layout.nodes, self.cache)
+            registry = await asyncio.to_thread(read_known, self.layout, self.cache)
         except CheckerError as error:
             self.ledger.complain(f"{error}; the registry stays as it was last read")
             return False
@@ -249,6 +251,17 @@ class Daemon:
             await asyncio.to_thread(self.ledger.store.prune, time.time())
         except CheckerError as error:
             log.error("%s", error)  # noqa: TRY400 - the sentence is all
+
+
+def after(action: Action, policy: Policy) -> float:
+    """Seconds until a forward is probed again."""
+    match action:
+        case CannotKill():
+            return policy.unkillable_every_s
+        case LookAgain(after_s):
+            return after_s
+        case Nothing() | Recheck() | Kill():
+            return policy.probe_every_s
 
 
 async def repeat(chore: Callable[[], Awaitable[None]], every_s: float) -> None:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import logging
 import os
 from collections.abc import Iterator
 
 from checker.config import ConfigError, Layout
+from checker.last_good import record_path
+from checker.last_good import write as write_record
 from checker.registry import Cache, gate_command, keys_as_wanted, locked, read_registry, write_keys
 from checker.registry_copy import copy_path, is_settled, signs, write_copy
+
+log = logging.getLogger(__name__)
 
 
 class KeysLag(ConfigError):
@@ -65,7 +70,9 @@ def follow_registry(layout: Layout) -> None:
 
 
 def renew_copy(layout: Layout, cache: Cache, now_ns: int) -> bool:
-    """Bring the copy in line with the registry; False where a file changed just before `now_ns`: try again. Raises OSError, ConfigError.
+    """Bring copy and record in line with the registry; False where a file changed just before `now_ns`: try again.
+
+    Raises OSError, ConfigError.
 
     A registry with a file that can not be read has no copy: each reader is to be told by the file itself.
     """
@@ -77,4 +84,8 @@ def renew_copy(layout: Layout, cache: Cache, now_ns: int) -> bool:
         copy_path(layout).unlink(missing_ok=True)
     else:
         write_copy(layout, registry.nodes, read, public=public)
+    try:
+        write_record(layout, registry, read, public=public)
+    except OSError as error:  # it describes broken nodes, and may be missing
+        log.warning("%s can not be written (%s); check free space and permissions there", record_path(layout), error.strerror)
     return True

@@ -1,7 +1,7 @@
 """The forced command: hands what a node said to the daemon, and says what the daemon answers.
 
 Runs on every request, as a file and without the site packages: so it imports what is built in, and nothing of ours. Without a daemon
-it becomes `checker.alone`, which does the same work in its own process.
+it becomes `stand_in.py`, which does the same work in its own process, or what of it can be done.
 """
 
 import _socket
@@ -49,8 +49,11 @@ def main(arguments: list[str]) -> None:
     try:
         answer = ask(home + b"/checker.sock", b"\0".join((b"gate", options[b"--node"], peer, command, *key)))
     except OSError:
-        python = sys.executable
-        posix.execv(python, [python, "-I", "-m", "checker.alone", *arguments])
+        folder, python = __file__.rpartition("/")[0], sys.executable
+        try:
+            posix.execv(python, [python, "-I", folder + "/stand_in.py", *arguments])
+        except OSError:  # the interpreter went meanwhile
+            posix.execv("/bin/sh", ["/bin/sh", folder + "/bare.sh", python, *arguments])
     _, status, text, complaint = answer.split(b"\n")[:4]
     if complaint:
         posix.write(2, b"reversi: " + complaint + b"\n")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from checker import __version__, wire
+from checker.aims import outcome, why_unknown
 from checker.beats import beat_file
 from checker.config import Config, Layout
 from checker.control import Aim, Outcome, Verb
@@ -17,22 +19,21 @@ from checker.holdings import Held
 from checker.judge import LIVES, CannotKill, Judgement, Kill, Owner, Recheck
 from checker.keys import NEW
 from checker.ledger import Ledger
-from checker.limits import HELD_AT_ONCE, TRY_LATER, Limit, Limits, Over
+from checker.limits import HELD_AT_ONCE, NODE_WAITS_S, TRY_LATER, Limit, Limits, Over
 from checker.model import (
     EventKind,
     ExpectKind,
     Forward,
-    InvalidValue,
     Node,
     NodeName,
     ProcessId,
     Registration,
     Status,
     Tunnel,
-    parse_expect,
+    expect_said,
     printable,
 )
-from checker.operating import Operating, outcome
+from checker.operating import Operating
 from checker.registry import Registry, gate_command, renames, with_the_same_key
 from checker.rights import Rights
 from checker.sharing.shared_door import SharedDoor
@@ -42,6 +43,8 @@ from checker.watch import Watcher
 from checker.wire import Asked, Beat, Check, Claim, Hold, Malformed, OldCheck, Reply, Request, Version, refusal
 
 log = logging.getLogger(__name__)
+NOT_CLEAR_WAITS_S = 10
+"""What a newcomer waits if by then it is not clear yet whether the port's holder lives."""
 REFUSALS = Limit(a_minute=20, saved_up=120)
 """What is refused to one node and becomes an event: a device repeats itself, and a thief shall not fill the log."""
 
@@ -81,13 +84,16 @@ class Gateway:
         for old, new in renamed:
             self.ledger.rename(old, new)
             self.watcher.clones.rename(old, new)
-        for problem in set(registry.problems) - set(self.registry.problems):
-            self.ledger.tell(EventKind.GATEWAY, problem)
+        told = {broken.reason for broken in self.registry.broken_files}
+        for broken in registry.broken_files:
+            if broken.reason not in told:
+                self.ledger.tell(EventKind.GATEWAY, broken.sentence, node=broken.name)
         self.watcher.clones.keep_only(with_the_same_key(self.registry, registry))
         self.registry = registry
         self.follow()
         if not registry.broken:
             self.ledger.keep_only([*registry.forwards, *self.ledger.sightings.forwards])
+            self.watcher.patience.keep_only(self.ledger.tunnels.keys())
         return renamed
 
     async def answer(self, asked: Asked, caller: ProcessId | None) -> Reply:
@@ -99,6 +105,8 @@ class Gateway:
         if asked.node == wire.ANY_NODE:
             return await self.shared.answer(request, asked)
         node = self.registry.nodes.get(NodeName(asked.node))
+        if node is None and asked.node in self.registry.broken:
+            return self.refuse(asked, f"node {asked.node} may not listen: its file at the gateway can not be read", wire.NOT_YOURS)
         if node is None:
             return self.refuse(asked, f"node {printable(asked.node)} is not registered at this gateway", wire.NOT_YOURS)
         barred = node.barred(today())
@@ -185,36 +193,40 @@ class Gateway:
         return replace(reply, complaint=f"port {'; port '.join(foreign)}; the checker does not touch it: its admin must free the port")
 
     async def settle_all(self, forwards: Sequence[Forward], *, actor: str) -> list[Judgement]:
-        """Each forward probed until it is clear, side by side."""
+        """Each forward probed until it is clear, side by side, for a node that waits for the answer."""
+        until = time.monotonic() + NODE_WAITS_S
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self.settle(f, actor=actor), name=f"probe {f.node} {f.port}") for f in forwards]
+            tasks = [group.create_task(self.settle(f, actor=actor, until=until), name=f"probe {f.node} {f.port}") for f in forwards]
         return [task.result() for task in tasks]
 
-    async def settle(self, forward: Forward, *, actor: str = "daemon") -> Judgement:
-        """Probe until it is clear; at a first strike the siblings are asked too, as their answer shows the tunnel to live."""
+    async def settle(self, forward: Forward, *, actor: str = "daemon", until: float = math.inf) -> Judgement:
+        """Probe until it is clear; at a first strike the siblings are asked too, as their answer shows the tunnel to live.
+
+        What is not clear by `until` (monotonic) is left to the sweep; the action is a Recheck then.
+        """
         node = self.registry.nodes.get(forward.node)
         barred = node.barred(today()) if node else ""
         if barred:
             return await self.rights.shut(forward, barred)
-        judgement = await self.watcher.look(forward, actor=actor)
+        judgement = await self.watcher.look(forward, actor=actor, until=until)
         if node and judgement.tunnel.session:
             place = await self.watcher.holdings.place(forward, newer_than=0.0)
             too_old = self.rights.why_too_old(node, judgement.tunnel.session, place)
             if too_old:
                 return await self.rights.shut(forward, too_old)
             await self.follow_device(node, judgement.tunnel)
-        if not isinstance(judgement.action, Recheck):
+        if not isinstance(judgement.action, Recheck) or time.monotonic() + judgement.action.after_s >= until:
             return judgement
         siblings = [other for other in node.forwards if other.port != forward.port] if node else []
         async with asyncio.TaskGroup() as group:
             for sibling in siblings:
-                group.create_task(self.watcher.look(sibling, actor=actor), name=f"probe {sibling.node} {sibling.port}")
+                group.create_task(self.watcher.look(sibling, actor=actor, until=until), name=f"probe {sibling.node} {sibling.port}")
             await asyncio.sleep(judgement.action.after_s)
-        return await self.watcher.settle(forward, actor=actor)
+        return await self.watcher.settle(forward, actor=actor, until=until)
 
     async def follow_device(self, node: Node, tunnel: Tunnel) -> None:
         """Take the node's old key or port away if this tunnel, just probed, shows that its device needs it no more."""
-        if not node.is_waiting:
+        if not node.is_waiting or node.name in self.registry.broken:
             return
         async with self.rights.handover.turn:  # the node's forwards are probed side by side, and each thing ends once
             before = self.registry.nodes.get(node.name)
@@ -241,7 +253,7 @@ class Gateway:
             await self.shared.note_holders(node, caller)
         for forward in node.forwards:
             found = await self.watcher.holdings.all_held(forward, newer_than=time.monotonic())
-            foreign += all(held.owner is Owner.FOREIGN for held in found)
+            foreign += all(held.owner is Owner.FOREIGN and not held.leaves_ipv4 for held in found)
             for held in found:
                 if held.session is None or held.session in spared:
                     continue
@@ -270,7 +282,9 @@ class Gateway:
 
     async def dispute(self, node: Node, forward: Forward, instance: str, peer: str) -> int:
         """Another connection holds the newcomer's port: is it alive?"""
-        judgement = await self.settle(forward, actor=f"node {node.name}")
+        judgement = await self.settle(forward, actor=f"node {node.name}", until=time.monotonic() + NODE_WAITS_S)
+        if isinstance(judgement.action, Recheck):
+            return min(NOT_CLEAR_WAITS_S, self.config.policy.longest_wait_s)
         if isinstance(judgement.action, Kill) or judgement.tunnel.status is Status.DOWN:
             return 0
         if isinstance(judgement.action, CannotKill) or judgement.tunnel.status is Status.FOREIGN:
@@ -347,25 +361,13 @@ class Gateway:
 
 def with_expected(forward: Forward, expected: str) -> Forward:
     """The forward, where the registry expects nothing in particular, with the banner that the node's own request names."""
-    if not expected or forward.expect.kind is not ExpectKind.OPEN:
-        return forward
-    try:
-        return replace(forward, expect=parse_expect(f"banner:{expected}"))
-    except InvalidValue:
-        return forward
+    return forward if forward.expect.kind is not ExpectKind.OPEN else replace(forward, expect=expect_said(expected))
 
 
 def peer_address(peer: str) -> str:
     """`ADDRESS PORT` of SSH_CONNECTION as ADDRESS:PORT, safe to show; empty where it is not known."""
     address, _, port = printable(peer).partition(" ")
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}" if address else ""
-
-
-def why_unknown(layout: Layout, aim: Aim, node: Node | None) -> str:
-    """Why the registry names no such forward, as a clause."""
-    if node is None and not layout.nodes.is_dir():
-        return f"the registry can not be read: there is no directory {layout.nodes}"
-    return f"{aim.node} has no port {aim.port}"
 
 
 def beat_loop(layout: Layout, node: NodeName, session: ProcessId, since_s: int) -> list[str]:

@@ -92,7 +92,7 @@ class Handover:
         last = await asyncio.to_thread(beats.beaten_at, self.layout.spool, session)
         if last is not None:
             self.first_beats.setdefault(session, last)
-        carried = max((at for other, at in self.watcher.answered.values() if other == session), default=None)
+        carried = max((at for other, at in self.watcher.signs.answered.values() if other == session), default=None)
         return has_followed(self.first_beats.get(session), last, carried)
 
     async def holds_all(self, node: Node, session: ProcessId) -> bool:

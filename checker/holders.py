@@ -154,6 +154,18 @@ def session_above(pid: int, uid: int) -> ProcessId | None:
     return None
 
 
+def login_took_s(session: ProcessId) -> float | None:
+    """Seconds from the connection to the end of its login: sshd's monitor begins with the one, the session with the other.
+
+    None where that cannot be told: root's session has no monitor.
+    """
+    process = read_process(session.pid)
+    monitor = read_process(process.parent) if process else None
+    if monitor is None or monitor.name not in SSHD_NAMES or "[priv]" not in monitor.title:
+        return None
+    return (session.start_ticks - monitor.id.start_ticks) / os.sysconf("SC_CLK_TCK")
+
+
 def elsewhere(session: ProcessId, run: Path) -> str:
     """The directory of another gateway on this machine whose private sshd serves this session; empty where none does.
 

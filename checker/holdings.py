@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from checker.holders import elsewhere, may_look, read_listeners, scan, sockets_of, stranger
-from checker.judge import Owner, owner_of, reached
+from checker.judge import IPV6_LOOPBACK, Owner, loopback_of, owner_of, reached
 from checker.ledger import Ledger
 from checker.model import Forward, Listener, NodeName, Port, ProcessId, Registration
 from checker.sockdiag import connected
@@ -22,6 +22,8 @@ class Held:
     session: ProcessId | None = None
     stranger: str = ""
     """Who it is, where it is not a session of the tunnel user."""
+    leaves_ipv4: bool = False
+    """Whether the stranger listens on ::1 only, so that sshd may still get the port on 127.0.0.1."""
     inodes: frozenset[int] = frozenset()
     port: Port | None = None
     """Which of the forward's ports it is about."""
@@ -52,6 +54,10 @@ class Holdings:
                 self.forget_closed()
         return self.by_port.get(port, ())
 
+    def loopback(self, port: Port) -> str:
+        """The loopback address of the port's listener, by the last reading."""
+        return loopback_of(self.by_port.get(port, ()))
+
     async def held(self, forward: Forward, *, newer_than: float) -> Held:
         """Who holds the forward's port: of one that moves, the next one if a tunnel listens there."""
         port = await self.place(forward, newer_than=newer_than)
@@ -78,9 +84,11 @@ class Holdings:
         """Who holds this port of the forward."""
         found = await self.listeners(port, newer_than=newer_than)
         owner = owner_of(found, self.uid)
+        leaves_ipv4 = all(listener.address == IPV6_LOOPBACK for listener in reached(found))
         if owner is Owner.FOREIGN:
             other = next(listener.uid for listener in found if listener.uid != self.uid)
-            return Held(owner=owner, stranger=f"a process of uid {other}")
+            where = f" on {IPV6_LOOPBACK}" if leaves_ipv4 else ""
+            return Held(owner=owner, stranger=f"a process of uid {other}{where}", leaves_ipv4=leaves_ipv4)
         if owner is Owner.NOBODY:
             return Held(owner=owner)
         inodes = frozenset(listener.inode for listener in reached(found))
@@ -88,7 +96,7 @@ class Holdings:
         if session is None:
             session, other_one = await self.session_of(forward.node, inodes)
             if other_one:
-                return Held(owner=Owner.FOREIGN, stranger=other_one)
+                return Held(owner=Owner.FOREIGN, stranger=other_one, leaves_ipv4=leaves_ipv4)
         if session is not None and (home := await self.other_home(session)):
             return Held(owner=Owner.FOREIGN, stranger=f"a tunnel of another gateway on this machine, {home}")
         return Held(owner=owner, session=session, inodes=inodes)

@@ -16,10 +16,11 @@ from checker.config import Config, ConfigError, Layout, load_config
 from checker.daemon import Daemon
 from checker.following import KeysLag, follow_registry
 from checker.home import lock_home, open_to_tunnel_user, prepare_folders, raise_file_limit
+from checker.last_good import read_known
 from checker.ledger import Ledger
 from checker.model import CheckerError, EventKind
 from checker.provision import listen_note
-from checker.registry import gate_command, make_folder, read_registry, write_changed
+from checker.registry import gate_command, make_folder, write_changed
 from checker.sshd import SshdFailed, make_host_key, port_to_be_had, start_sshd, stop_sshd
 from checker.sshd_lines import follow, private_log
 from checker.store import StateError, StateFile, StateUnavailable, is_without_room, open_or_replace, open_reader
@@ -92,7 +93,7 @@ async def prepared(layout: Layout) -> AsyncIterator[Daemon]:
         except KeysLag as lag:
             log.warning("%s", lag)
         store, aside = await asyncio.to_thread(opened, layout)
-        registry = await asyncio.to_thread(read_registry, layout.nodes)
+        registry = await asyncio.to_thread(read_known, layout)
         daemon = Daemon(layout, config, store, registry)
         if store is None:
             await asyncio.to_thread(begin_without_room, daemon.ledger)

@@ -1,7 +1,8 @@
 """The heart: from what a probe saw and what was before, what a forward is worth, what to do, and what to tell the node.
 
-A kill is only ever decided here, and only where three things hold: nothing came in `strikes` probes in a row, the gateway was not
-starved meanwhile, and nothing showed the tunnel to be alive (a beat of its own connection, or another forward of it that answers).
+A kill is only ever decided here, and only if all of this holds: nothing came in `strikes` probes in a row, for as long as this link may
+take (`checker.pace`); the gateway was not starved meanwhile; nothing showed the tunnel to be alive (a beat of its own connection, another
+forward of it that answers, bytes that its device sent); and the probe did not wait behind bytes that still move (`checker.flow`).
 One thing more ends a tunnel: another response than expected, `strikes` times in a row, on a port that the shared key may hold.
 """
 
@@ -12,6 +13,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import assert_never
 
+from checker.flow import SENDS, Flow, Silence
 from checker.model import (
     ANSWER_SHOWN,
     HOUR_S,
@@ -36,8 +38,9 @@ from checker.model import (
 
 LIVES = frozenset({Status.UP, Status.REFUSED, Status.WRONG})
 """Statuses that show a tunnel to be there: leaving them for `down` is a loss."""
-LOOPBACK = ("127.0.0.1", "0.0.0.0", "::")  # noqa: S104 - addresses to compare with, none is bound
-"""Where a listener has to be for a connection to 127.0.0.1 to reach it, the first of them first; the last is dual."""
+IPV4_LOOPBACK, IPV6_LOOPBACK = "127.0.0.1", "::1"
+REACHED_AT = {IPV4_LOOPBACK: ("127.0.0.1", "0.0.0.0", "::"), IPV6_LOOPBACK: ("::1", "::")}  # noqa: S104 - compared with, none is bound
+"""Where a listener has to be for a connection to this loopback address to reach it, the narrowest first; `::` may be dual."""
 
 
 class Owner(Enum):
@@ -48,17 +51,26 @@ class Owner(Enum):
     FOREIGN = "foreign"
 
 
+def loopback_of(listeners: Sequence[Listener]) -> str:
+    """The loopback address to probe: 127.0.0.1, unless the port has listeners on IPv6 only (sshd's `AddressFamily inet6`)."""
+    found = {listener.address for listener in listeners}
+    if found & {"127.0.0.1", "0.0.0.0"}:  # noqa: S104 - compared with
+        return IPV4_LOOPBACK
+    return IPV6_LOOPBACK if found & {"::1", "::"} else IPV4_LOOPBACK  # sshd's `::` is never dual
+
+
 def owner_of(listeners: Sequence[Listener], uid: int) -> Owner:
     """Whose the port is, where `uid` is the tunnel user's; one listener of another's on the probed address is enough."""
-    near = [listener for listener in listeners if listener.address in LOOPBACK]
+    near = [listener for listener in listeners if listener.address in REACHED_AT[loopback_of(listeners)]]
     if not near:
         return Owner.NOBODY
     return Owner.OURS if all(listener.uid == uid for listener in near) else Owner.FOREIGN
 
 
 def reached(listeners: Sequence[Listener]) -> tuple[Listener, ...]:
-    """Those that a connection to 127.0.0.1 leads to; where another program has the port there, sshd still gets it on ::1 alone."""
-    found = {address: tuple(listener for listener in listeners if listener.address == address) for address in LOOPBACK}
+    """Those that a probe leads to; where another program has the port on 127.0.0.1, sshd still gets it on ::1 alone."""
+    near = REACHED_AT[loopback_of(listeners)]
+    found = {address: tuple(listener for listener in listeners if listener.address == address) for address in near}
     return next((those for those in found.values() if those), ())
 
 
@@ -77,6 +89,22 @@ class Observation:
     """How late our own loop was, at worst, during the probe."""
     life: str = ""
     """What showed the tunnel to be alive since the first strike, as a clause; empty for nothing."""
+    behind: str = ""
+    """What the probe still waits behind, as a clause: bytes that move on the connection; empty for nothing."""
+    probe_s: float = 0.0
+    """How long this probe took."""
+    silent_s: float = 0.0
+    """How long nothing came, since the first strike's probe began."""
+    came_late: bool = False
+    """Whether the life that it shows may be an answer to a probe that was given up."""
+    began_anew: bool = False
+    """Whether the device sent something since the first strike, but nothing during this probe: it is the first one now."""
+    quiet: bool = False
+    """Whether the device sent something during this probe, and then nothing for a whole deadline."""
+    silence_s: float = 0.0
+    """How long that has to be to prove the tunnel dead."""
+    flow: Flow | None = None
+    """What had moved on the connection by then, as far as the kernel tells."""
     beaten_at: float | None = None
     """When the last beat of this connection came, Unix seconds."""
     shared: bool = False
@@ -98,6 +126,13 @@ class Recheck:
 
 
 @dataclass(frozen=True, slots=True)
+class LookAgain:
+    """Nothing is wrong, and the sweep looks again so many seconds from now; nobody waits for it."""
+
+    after_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Kill:
     """End this session, which holds the hung listener."""
 
@@ -109,7 +144,7 @@ class CannotKill:
     """The listener is hung and its holder is not known."""
 
 
-Action = Nothing | Recheck | Kill | CannotKill
+Action = Nothing | Recheck | LookAgain | Kill | CannotKill
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +154,15 @@ class Judgement:
     tunnel: Tunnel
     flaps: Flaps
     action: Action
+
+
+def with_silence(seen: Observation, silence: Silence, deadline_s: float) -> Observation:
+    """The observation of no answer, with what the kernel knows of the connection's silence."""
+    if seen.life or not silence.broken:
+        return seen
+    if silence.began_anew(deadline_s):
+        return replace(seen, silent_s=silence.probe_s, began_anew=True)  # what came before may be all that was asked for
+    return replace(seen, life=SENDS, quiet=silence.lasts(deadline_s), came_late=silence.is_slow(seen.deadline_s))
 
 
 def status_of(seen: Observation) -> Status:
@@ -132,8 +176,10 @@ def status_of(seen: Observation) -> Status:
             return Status.DOWN if seen.owner is Owner.NOBODY else Status.REFUSED
         case Silent():
             return Status.DOWN if seen.owner is Owner.NOBODY else Status.HUNG
-        case Answer(expected=expected):
-            return Status.UP if expected else Status.WRONG
+        case Answer(expected=True):
+            return Status.UP
+        case Answer(begun=begun):
+            return Status.HUNG if begun else Status.WRONG
         case StayedOpen():
             return Status.UP
         case ProbeFailed():
@@ -154,15 +200,21 @@ def detail_of(status: Status, seen: Observation, strikes: int, policy: Policy) -
             return f"the port is held by {seen.stranger}"
         case Status.WRONG:
             got = seen.reply.text if isinstance(seen.reply, Answer) else b""
-            held = f" (strike {strikes} of {policy.strikes}: the shared key may be an impostor's)" if seen.shared else ""
-            return f"expected {printable(str(seen.expect))}, got '{printable(got)}'{held}"
+            return f"expected {printable(str(seen.expect))}, got '{printable(got)}'{doubted(seen, strikes, policy)}"
+        case Status.HUNG if isinstance(seen.reply, Answer):
+            return f"slow: of {printable(str(seen.expect))} only '{printable(seen.reply.text)}' came{doubted(seen, strikes, policy)}"
         case Status.HUNG if seen.life:
             return f"the target is silent, the tunnel lives: {seen.life}"
         case Status.HUNG:
-            return f"nothing came in {seen.deadline_s:g} s (strike {strikes} of {policy.strikes})"
-        case Status.UNKNOWN:
+            return f"nothing came in {seen.deadline_s:.3g} s (strike {min(strikes, policy.strikes)} of {policy.strikes})"
+        case Status.UNKNOWN | Status.BROKEN:
             return f"could not be probed: {seen.reply.reason}" if isinstance(seen.reply, ProbeFailed) else ""
     assert_never(status)
+
+
+def doubted(seen: Observation, strikes: int, policy: Policy) -> str:
+    """What is added to an answer on a port of the shared key."""
+    return f" (strike {strikes} of {policy.strikes}: the shared key may be an impostor's)" if seen.shared else ""
 
 
 def wait_for(flaps: Flaps, policy: Policy) -> int:
@@ -185,14 +237,16 @@ def settled(flaps: Flaps, policy: Policy, now: float) -> Flaps:
 
 def counts(status: Status, seen: Observation) -> bool:
     """Whether this outcome is a strike."""
-    return (status is Status.HUNG and not seen.life) or (status is Status.WRONG and seen.shared)
+    if isinstance(seen.reply, Answer):  # it came through the tunnel, which lives
+        return status in (Status.HUNG, Status.WRONG) and seen.shared
+    return status is Status.HUNG and not seen.life
 
 
 def act(status: Status, strikes: int, seen: Observation, policy: Policy) -> Action:
     """What to do about a forward; the only place that says Kill."""
     if not counts(status, seen):
-        return Nothing()
-    if strikes < policy.strikes:
+        return LookAgain(policy.strike_gap_s) if seen.quiet else Nothing()
+    if strikes < policy.strikes or (not isinstance(seen.reply, Answer) and seen.silent_s < seen.silence_s):
         return Recheck(policy.strike_gap_s)
     return Kill(seen.session) if seen.session else CannotKill()
 
@@ -217,10 +271,17 @@ def judge(seen: Observation, before: Tunnel, flaps: Flaps, policy: Policy, now: 
     if status is Status.HUNG and seen.late_s > policy.starved_s:
         kept = replace(before, detail=f"the gateway was busy ({seen.late_s:.1f} s late): this probe does not count")
         return Judgement(tunnel=kept, flaps=flaps, action=Recheck(policy.strike_gap_s))
+    if status is Status.HUNG and seen.behind:
+        if before.session == seen.session and before.status in LIVES | {Status.HUNG}:
+            kept = replace(before, detail=seen.behind, probed_at=now, strikes=0, verdict=0)
+            return Judgement(tunnel=kept, flaps=settled(flaps, policy, now), action=LookAgain(policy.strike_gap_s))
+        seen = replace(seen, life=seen.behind)
     same = before.session in (None, seen.session) or seen.session is None
-    earlier = before.strikes if same else 0  # another connection's silence is not held against this one
+    earlier = before.strikes if same and not seen.began_anew else 0  # another connection's silence is not held against this one
     strikes = earlier + 1 if counts(status, seen) else 0
     action = act(status, strikes, seen, policy)
+    if status is Status.HUNG and seen.life == SENDS and before.status is not Status.HUNG:
+        action = Recheck(policy.strike_gap_s)  # one slow answer is no news yet
     flaps = settled(flaps, policy, now)
     if isinstance(action, Kill) or (status is Status.DOWN and before.status in LIVES):
         flaps = lost(flaps, action.session if isinstance(action, Kill) else before.session, policy, now)

@@ -60,12 +60,20 @@ class GateCommand:
 
     def words(self, node: NodeName, key: str = "") -> list[str]:
         """The command's words for a node, and for which of its keys."""
+        return [self.python, "-I", "-S", self.gate, *self.options(node, key)]
+
+    def options(self, node: NodeName, key: str = "") -> list[str]:
+        """What follows the program."""
         home = ["--home", self.home] if self.home else []
-        return [self.python, "-I", "-S", self.gate, *home, *(["--key", key] if key else []), "--node", node]
+        return [*home, *(["--key", key] if key else []), "--node", node]
 
     def render(self, node: NodeName, key: str = "") -> str:
-        """The shell command for a node; `exec` so that sshd itself is the gate's parent."""
-        return " ".join(["exec", *map(shlex.quote, self.words(node, key))])
+        """The shell command for a node; `exec` so that sshd itself is the gate's parent.
+
+        An upgrade of the distribution may take the interpreter away: then `bare.sh` beside the gate answers.
+        """
+        bare = ["/bin/sh", self.gate.rpartition("/")[0] + "/bare.sh", self.python, *self.options(node, key)]
+        return f"[ -x {shlex.quote(self.python)} ] || exec {shlex.join(bare)}; exec {shlex.join(self.words(node, key))}"
 
 
 def render_lines(node: Node, command: GateCommand) -> tuple[str, ...]:
@@ -100,6 +108,14 @@ def shared_lines(keys: Sequence[str], ports: Sequence[int], command: GateCommand
 
 
 OURS = re.compile(rb"^restrict,.* reversi:([a-z0-9][a-z0-9.-]{0,62}|\*)$")
+
+
+STARTS = re.compile(rb"""exec ('[^'"\\]*'|[^\s'"\\]+) -I -S ('[^'"\\]*'|[^\s'"\\]+) --""")
+
+
+def programs_in(present: bytes) -> frozenset[str]:
+    """The interpreters and gates that our lines of a key file name; paths that need more than plain quotes are left out."""
+    return frozenset(found.strip(b"'").decode("utf-8", "surrogateescape") for pair in set(STARTS.findall(present)) for found in pair)
 
 
 def merge(

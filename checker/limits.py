@@ -13,6 +13,8 @@ TRY_LATER = 75
 """Exit status of a request over the limit: EX_TEMPFAIL of sysexits.h."""
 TELL_EVERY_S = 60.0
 """Between two events about one node that is over its limit."""
+NODE_WAITS_S = 25.0
+"""How long a node's question may take: clients in the field give up after 30 s, login included."""
 HELD_AT_ONCE = 8
 """Registered connections of one node; more than one is a stale one that sshd has not given up yet, or a copied key."""
 CONNECTIONS_AT_ONCE = 64

@@ -31,6 +31,8 @@ class InvalidValue(CheckerError):
 class Status(StrEnum):
     """Our judgement of a forward; the order is that of the console, worst first."""
 
+    BROKEN = "broken"
+    """Of a row that stands for a broken file; no forward is ever judged so, and none is stored."""
     HUNG = "hung"
     FOREIGN = "foreign"
     DOWN = "down"
@@ -41,6 +43,7 @@ class Status(StrEnum):
 
 
 STATUS_MEANING = {
+    Status.BROKEN: "the node's registry file cannot be read, or asks for what belongs to another node",
     Status.UP: "the expected response came",
     Status.HUNG: "the listener accepts, and nothing came before the deadline",
     Status.DOWN: "nobody listens",
@@ -96,12 +99,28 @@ class Expect:
 OPEN = Expect(kind=ExpectKind.OPEN)
 
 
+NO_RESPONSE = "NULL"
+"""What the original's devices say when connecting is enough. Source: server_port_mon.sh of the original, which compares the first word."""
+
+
+def expect_said(text: str) -> Expect:
+    """What the original's expected text asks for: a banner; `open` if its first word is NULL, or it has no letter or digit.
+
+    The original knows capitals only. No service greets with that word, so any case of it is safe to take as `open`.
+    """
+    names_a_response = re.search(r"[A-Za-z0-9]", text) and text.split(" ", maxsplit=1)[0].upper() != NO_RESPONSE
+    return Expect(kind=ExpectKind.BANNER, text=text) if names_a_response else OPEN
+
+
 def parse_expect(text: str) -> Expect:
-    """One of `banner:PREFIX`, `http`, `tls`, `send:TEXT expect:TEXT`, `open`. Raises InvalidValue."""
+    """One of `banner:PREFIX`, `http`, `tls`, `send:TEXT expect:TEXT`, `open`. Raises InvalidValue.
+
+    `banner:NULL` is `open`: earlier releases imported the original's NULL so.
+    """
     if text in ("http", "tls", "open"):
         return Expect(kind=ExpectKind(text))
     if text.startswith("banner:") and re.search(r"[A-Za-z0-9]", text[7:]):
-        return Expect(kind=ExpectKind.BANNER, text=text[7:])
+        return expect_said(text[7:])
     if text.startswith("send:"):
         send, separator, awaited = text[5:].partition(" expect:")
         if separator and send and awaited:
@@ -312,6 +331,8 @@ class Answer:
     expected: bool
     text: bytes
     """The first bytes, at most 256."""
+    begun: bool = False
+    """Whether it is a part of the expected response, of which the rest did not come in time."""
 
 
 @dataclass(frozen=True, slots=True)

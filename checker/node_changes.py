@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from checker.cli import ExitCode
-from checker.commands import confirmed, registry_of
+from checker.commands import aims_for, confirmed, registry_of
 from checker.config import Layout, load_config
 from checker.control import Verb
 from checker.edits import forward_at, moved, rekeyed, renamed, with_forward, with_new_key_alone
 from checker.keyfiles import add_key_options, key_files, wish_of
 from checker.model import CheckerError, InvalidValue, Node, parse_day, parse_expect, parse_name, parse_port, parse_target
 from checker.output import say
-from checker.registrar import Edit, carry_out, planned, warn
+from checker.registrar import Edit, carry_out, disable_broken_node, planned, warn
 
 if TYPE_CHECKING:
     from checker.commands import Verbs
@@ -119,6 +119,15 @@ def asks_for_key(args: argparse.Namespace) -> bool:
 
 
 def cmd_disable(args: argparse.Namespace, layout: Layout) -> ExitCode:
+    registry = registry_of(layout)
+    broken = registry.broken_file(args.name)
+    if broken is not None:
+        aims = aims_for(registry, broken.name) if broken.name in registry.nodes and registry.nodes[broken.name].forwards else []
+        if args.dry_run or (aims and not confirmed(args, Verb.KILL, aims)):
+            say(f"would disable {broken.name}, whose file is broken, and end its tunnel")
+            return ExitCode.OK
+        say(disable_broken_node(layout, registry, broken, narrate))
+        return ExitCode.OK
     apply(args, layout, lambda node: replace(node, enabled=False))
     return ExitCode.OK
 

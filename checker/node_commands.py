@@ -144,13 +144,15 @@ def cmd_list(args: argparse.Namespace, layout: Layout) -> ExitCode:
     strangers = unregistered_seen(layout, registry)
     if args.json:
         nodes = [node_json(node, layout) for node in registry.nodes.values()]
-        say(json.dumps({"schema": 1, "nodes": nodes, "unregistered": unregistered_json(strangers)}, indent=2))
+        broken = [one.as_json() for one in registry.broken_files]
+        say(json.dumps({"schema": 1, "nodes": nodes, "unregistered": unregistered_json(strangers), "broken": broken}, indent=2))
         return ExitCode.OK
     rows = [
         (node.name, *place, key_state(node))
         for node in registry.nodes.values()
         for place in [(port_cell(f), str(f.target), str(f.expect)) for f in node.forwards] or [("-", "-", "-")]
     ]
+    rows += [(one.name, "-", "-", "-", f"broken: {one.sentence}") for one in registry.broken_files]
     say(aligned([("NODE", "PORT", "TARGET", "EXPECT", "KEY"), *rows, *unregistered_rows(strangers)]))
     return ExitCode.OK
 
@@ -169,11 +171,15 @@ def key_state(node: Node) -> str:
 
 
 def cmd_show(args: argparse.Namespace, layout: Layout) -> ExitCode:
-    node = registry_there(layout).node(args.name)
+    registry = registry_there(layout)
+    node, broken = registry.node(args.name), registry.broken_file(args.name)
     if args.json:
         client = client_of(layout, node.name) or None
-        say(json.dumps({"schema": 1, "node": {**node_json(node, layout), "client": client}}, indent=2))
+        more = {"broken": broken.as_json()} if broken else {}
+        say(json.dumps({"schema": 1, "node": {**node_json(node, layout), "client": client, **more}}, indent=2))
         return ExitCode.OK
+    if broken:
+        say(f"broken    {broken.sentence}")
     say(f"node      {node.name}\nadded     {clock(node.added_at)}\nstate     {key_state(node)}\nkey       {node.public_key}")
     if node.next_key:
         say(f"next key  {node.next_key}, the only one once a tunnel of it beats; {old_key_note(node)}")
@@ -217,8 +223,8 @@ def show_conditions(layout: Layout, node: Node) -> None:
 
 def cmd_remove(args: argparse.Namespace, layout: Layout) -> ExitCode:
     registry = registry_of(layout)
-    name: NodeName = parse_name(args.name)
-    if not (layout.nodes / f"{name}.toml").exists():
+    name = NodeName(args.name) if args.name in registry.broken else parse_name(args.name)
+    if name not in registry.broken:
         registry.node(name)
     aims = aims_for(registry, name) if name in registry.nodes and registry.nodes[name].forwards else []
     if args.dry_run or not confirmed(args, Verb.KILL, aims):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
+from checker.aims import is_another, outcome, why_no_holder
 from checker.control import Aim, Outcome
 from checker.holdings import Held
 from checker.judge import Owner
 from checker.kill import Freed, Spared
 from checker.ledger import Ledger
-from checker.model import EventKind, Flaps, Forward, Port
+from checker.model import EventKind, Flaps, Forward
 from checker.watch import Watcher
 
 
@@ -51,25 +52,7 @@ class Operating:
         if not killed.done and held.session is not None:
             return killed  # what holds the port is still there: nothing may be forgotten of it
         self.ledger.put_flaps(forward.node, Flaps())
-        self.watcher.struck_at.pop(forward.port, None)
+        self.watcher.patience.struck.pop(forward.port, None)
         self.ledger.put(replace(self.ledger.tunnel(forward), strikes=0, failures=0, verdict=0))
         self.ledger.tell(EventKind.RESET, f"reset by {operator}: {killed.sentence}", node=forward.node, port=forward.port, actor=operator)
         return outcome(aim, done=True, sentence=f"{killed.sentence}; strikes and flaps cleared")
-
-
-def outcome(aim: Aim, *, done: bool, sentence: str) -> Outcome:
-    return Outcome(node=aim.node, port=Port(aim.port), done=done, sentence=sentence)
-
-
-def is_another(aim: Aim, held: Held) -> bool:
-    """Whether the operator saw another process than the one that is there now."""
-    return aim.session is not None and aim.session != held.session
-
-
-def why_no_holder(forward: Forward, held: Held) -> str:
-    """Why there is nothing to kill, as a clause."""
-    if held.stranger:
-        return f"port {forward.port} is held by {held.stranger}, which is not ours to kill"
-    if held.inodes:
-        return f"the sshd process that holds port {forward.port} can not be found: run the daemon as root, or let the node use hold"
-    return f"nobody listens on port {forward.port}"

@@ -9,16 +9,18 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from checker.broken_nodes import disable_broken
 from checker.config import Config, Layout, load_config
 from checker.control import Aim, Control, Verb
 from checker.edits import describe, let_go
 from checker.holders import read_listeners
 from checker.judge import Owner, owner_of
+from checker.kept_rights import BrokenFile
 from checker.keyfiles import KeyFiles
 from checker.model import CheckerError, ForwardRequest, Node, NodeName, Port
 from checker.publishing.publications import needs_root
 from checker.publishing.publish import tell_haproxy
-from checker.registry import add, allot, change, conflict, gate_command, locked, read_registry, refuse_conflict
+from checker.registry import Registry, add, allot, change, conflict, gate_command, locked, read_registry, refuse_conflict
 from checker.sshd import make_host_key
 from checker.table import today
 
@@ -71,10 +73,23 @@ def carry_out(
     """Do what was planned, within what `during` puts around it, and end what is allowed no longer. Raises CheckerError."""
     before, after = plan.before, plan.after
     with locked(layout), during(after) if during else contextlib.nullcontext():
-        if read_registry(layout.nodes).nodes.get(before.name) != before:
+        registry = read_registry(layout.nodes)
+        if registry.nodes.get(before.name) != before:
             raise CheckerError(f"node {before.name} was changed by somebody else meanwhile; look at it, and run this again")
         change(layout, before.name, after, gate_command(layout), meanwhile=lambda: end_tunnels(layout, plan.aims, note))
+    new_ports = set(after.ports).difference(before.ports)
+    warn([registry.freed[port].sentence for port in sorted(new_ports) if port in registry.freed], note)
     tell(layout, after.name, plan.changes, note, renamed=[(before.name, after.name)] if before.name != after.name else [])
+
+
+def disable_broken_node(layout: Layout, registry: Registry, broken: BrokenFile, note: Note) -> str:
+    """Take a broken node's rights away, end its tunnels, and note it in the file; a sentence of what was done. Raises CheckerError."""
+    name = broken.name
+    aims = tuple(Aim(node=name, port=forward.port) for node in (registry.nodes.get(name),) if node for forward in node.forwards)
+    with locked(layout):
+        disable_broken(layout, name, gate_command(layout), meanwhile=lambda: end_tunnels(layout, aims, note))
+    tell(layout, name, [(None, "disabled, with a file that is broken")], note)
+    return f"{name}: disabled: its keys open nothing, also once its file is mended; {broken.reason}"
 
 
 def warn(warnings: Sequence[str], note: Note) -> None:
@@ -132,6 +147,11 @@ def register(layout: Layout, config: Config, wanted: Wanted, keys: KeyFiles, not
         with keys.handed_over(node) as written:
             add(layout, node, gate_command(layout))
     warn(needs_root(None, node, config.tunnel_user), note)
+    asked_for = {request.port for request in wanted.requests}
+    for forward in node.forwards:
+        if forward.port in registry.freed:
+            why = "" if forward.port in asked_for else "no other port is left: "
+            note(f"reversi-checker: warning: {why}{registry.freed[forward.port].sentence}")
     changes = [(forward.port, f"added: to {forward.target}, expecting {forward.expect}") for forward in node.forwards]
     tell(layout, node.name, changes, note)
     return node, written

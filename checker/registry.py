@@ -4,190 +4,52 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import logging
 import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from checker.config import MOST_PORTS, ConfigError, Layout, SharedKey, load_config
 from checker.edits import with_moved_alone, with_new_key_alone, with_rights_since
+from checker.freed_ports import freed_after, freed_path, freed_toml, longest_freed, owners_of_vanished
+from checker.kept_rights import shared_ports_of
 from checker.keys import GateCommand, merge, shared_lines
-from checker.model import CheckerError, Forward, ForwardRequest, Node, NodeName, Port
-from checker.nodefile import node_toml, ports_named, read_node
+from checker.model import Forward, ForwardRequest, Node, NodeName, Port
+from checker.nodefile import node_toml, ports_named
 from checker.publishing.publications import unbindable
-from checker.registry_copy import is_settled, signs
-from checker.waiting import Sign, sign, sign_of, waiting_path, waiting_toml
+from checker.reading import (
+    Cache,
+    FileBroken,
+    KeyTaken,
+    NameTaken,
+    PortsUsedUp,
+    PortTaken,
+    PortTwice,
+    Registry,
+    SharedKeyTaken,
+    UnknownNode,
+    conflict,
+    node_files,
+    read_registry,
+)
+from checker.registry_copy import signs
+from checker.waiting import waiting_path, waiting_toml
 
-
-class UnknownNode(CheckerError):
-    """No node of that name."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"there is no node {name!r}; see: reversi-checker node list")
-
-
-class NameTaken(CheckerError):
-    """A node of that name is there."""
-
-    def __init__(self, name: NodeName) -> None:
-        super().__init__(f"node {name} is registered already; choose another name, or run: reversi-checker node remove {name}")
-
-
-class PortTaken(CheckerError):
-    """Two forwards asked for one port."""
-
-    def __init__(self, port: Port, holder: NodeName) -> None:
-        super().__init__(f"port {port} belongs to node {holder}; choose another, or run: reversi-checker node remove {holder}")
-
-
-class PortTwice(CheckerError):
-    """One node asked for a port twice."""
-
-    def __init__(self, port: Port, name: NodeName) -> None:
-        super().__init__(f"node {name} asks for port {port} twice; give each forward a port of its own")
-
-
-class KeyTaken(CheckerError):
-    """Two nodes asked for one key: the gateway could not tell them apart."""
-
-    def __init__(self, holder: NodeName) -> None:
-        super().__init__(f"that public key belongs to node {holder}; each node needs a key of its own")
-
-
-class SharedKeyTaken(CheckerError):
-    """A node asked for the key of all: every device would pass for it."""
-
-    def __init__(self, name: NodeName) -> None:
-        super().__init__(f"that public key is the shared one ([shared_key] in reversi.toml); node {name} needs a key of its own")
-
-
-class PortsUsedUp(CheckerError):
-    """No port of the range is free."""
-
-    def __init__(self, ports: range) -> None:
-        super().__init__(f"every port from {ports.start} to {ports.stop - 1} is allotted; widen ports in reversi.toml")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Registry:
-    """All nodes as read, and a sentence for each file that could not be."""
-
-    nodes: MappingProxyType[NodeName, Node] = field(default_factory=lambda: MappingProxyType({}))
-    problems: tuple[str, ...] = ()
-    broken_ports: frozenset[Port] = frozenset()
-    """Ports that those files seem to name: they may be allotted to nobody else."""
-    broken: frozenset[NodeName] = frozenset()
-    """Names whose file is there and could not be read: they keep their key line and lose nothing."""
-
-    @property
-    def forwards(self) -> tuple[Forward, ...]:
-        """Every forward, in order of node and as the admin gave them."""
-        return tuple(forward for node in self.nodes.values() for forward in node.forwards)
-
-    def with_node(self, node: Node) -> Registry:
-        """The same, with this node in the place of the one of that name."""
-        return replace(self, nodes=MappingProxyType({**self.nodes, node.name: node}))
-
-    def owner(self, port: int) -> Node | None:
-        """The node that may listen on the port."""
-        return next((node for node in self.nodes.values() if port in node.ports), None)
-
-    def node(self, name: str) -> Node:
-        """The node of that name. Raises UnknownNode."""
-        try:
-            return self.nodes[NodeName(name)]
-        except KeyError:
-            raise UnknownNode(name) from None
+__all__ = [
+    "Cache", "FileBroken", "KeyTaken", "NameTaken", "PortTaken", "PortTwice", "PortsUsedUp", "Registry", "SharedKeyTaken", "UnknownNode",
+    "conflict", "node_files", "read_registry",
+]  # fmt: skip
+log = logging.getLogger(__name__)
 
 
 def gate_command(layout: Layout) -> GateCommand:
     """The forced command of this installation."""
     gate = Path(__file__).with_name("gate.py")
     return GateCommand(python=sys.executable, gate=str(gate), home=str(layout.home) if layout.home else "")
-
-
-def conflict(node: Node, others: Sequence[Node]) -> CheckerError | None:
-    """Why this node can not stand beside the others."""
-    ports = node.ports
-    twice = next((port for port in ports if ports.count(port) > 1), None)
-    if twice is not None:
-        return PortTwice(twice, node.name)
-    for other in others:
-        if other.name == node.name:
-            return NameTaken(node.name)
-        if set(other.public_keys).intersection(node.public_keys):
-            return KeyTaken(other.name)
-        taken = set(other.ports).intersection(ports)
-        if taken:
-            return PortTaken(min(taken), other.name)
-    return None
-
-
-Cache = dict[Path, tuple[tuple[Sign, Sign], Node]]
-"""Nodes as last read, with what tells whether the node's file, or the one beside it, changed."""
-
-
-def read_node_cached(path: Path, cache: Cache) -> Node:
-    """A node, from the cache where its file is the same. Raises ConfigError."""
-    try:
-        found = path.stat()
-    except OSError as error:
-        raise ConfigError(path, f"can not be read ({error.strerror})") from error
-    token = (sign(found), sign_of(waiting_path(path)))
-    known = cache.get(path)
-    if known is None or known[0] != token:
-        known = (token, read_node(path))
-        if is_settled(max(changed_ns for _, changed_ns, _ in token), time.time_ns()):
-            cache[path] = known
-    return known[1]
-
-
-def node_files(folder: Path) -> list[Path]:
-    """The nodes' files, by name; none where there is no folder yet. Raises ConfigError where it can not be listed."""
-    try:
-        names = os.listdir(folder)  # noqa: PTH208 - names are sorted before they become paths
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise ConfigError(folder, f"can not be listed ({error.strerror}); it must be a directory that we may read") from error
-    return [folder / name for name in sorted(names) if name.endswith(".toml") and not name.startswith(".")]
-
-
-def read_registry(folder: Path, cache: Cache | None = None) -> Registry:
-    """Every node under the folder. A file that can not be read, or that takes another's port or key, is left out and told of.
-
-    Who reads again and again keeps a cache: then only files that changed are read.
-    Raises ConfigError where the folder itself can not be listed: that must not pass for an empty registry.
-    """
-    cache = {} if cache is None else cache
-    nodes: dict[NodeName, Node] = {}
-    ports: dict[Port, NodeName] = {}
-    keys: dict[str, NodeName] = {}
-    problems: list[str] = []
-    broken: set[NodeName] = set()
-    broken_ports: set[Port] = set()
-    for path in node_files(folder):
-        try:
-            node = read_node_cached(path, cache)
-            rivals = {ports[port] for port in node.ports if port in ports}
-            rivals |= {keys[key] for key in node.public_keys if key in keys}
-            trouble = conflict(node, [nodes[name] for name in sorted(rivals)])
-            if trouble:
-                raise ConfigError(path, str(trouble))
-        except ConfigError as error:
-            problems.append(str(error))
-            broken.add(NodeName(path.stem))
-            broken_ports |= ports_named(path)
-            continue
-        nodes[node.name] = node
-        keys.update(dict.fromkeys(node.public_keys, node.name))
-        ports.update(dict.fromkeys(node.ports, node.name))
-    return Registry(nodes=MappingProxyType(nodes), problems=tuple(problems), broken=frozenset(broken), broken_ports=frozenset(broken_ports))
 
 
 def stamp(folder: Path) -> tuple[tuple[Any, ...], ...]:
@@ -274,11 +136,15 @@ def locked(layout: Layout) -> Iterator[None]:
 def allot(
     registry: Registry, name: NodeName, requests: Sequence[ForwardRequest], ports: range, *, deadline_s: float | None = None
 ) -> tuple[Forward, ...]:
-    """Forwards for the requests; a port that is not asked for is the lowest free one of the range. Raises PortsUsedUp."""
+    """Forwards for the requests; a port that is not asked for is the lowest free one of the range.
+
+    Ports that were freed lately come after all others, the longest freed first. Raises PortsUsedUp.
+    """
     taken = registry.broken_ports | {request.port for request in requests}
     taken |= {port for node in registry.nodes.values() for port in node.ports}
     taken |= {publication.port for forward in registry.forwards for publication in forward.published}
-    free = (Port(port) for port in ports if port not in taken)
+    untaken = [Port(port) for port in ports if port not in taken]
+    free = iter([*(port for port in untaken if port not in registry.freed), *longest_freed(registry.freed, untaken)])
     forwards = []
     for request in requests:
         port = request.port or next(free, None)
@@ -300,14 +166,14 @@ def kept_key_path(layout: Layout, name: NodeName) -> Path:
 
 def add(layout: Layout, node: Node, command: GateCommand) -> None:
     """Register a node, under `locked`; all of it or nothing. Raises NameTaken, PortTaken, PortTwice, KeyTaken, ConfigError."""
-    if node_path(layout, node.name).exists():
+    if os.path.lexists(node_path(layout, node.name)):
         raise NameTaken(node.name)
     change(layout, node.name, node, command)
 
 
 def remove(layout: Layout, name: NodeName, command: GateCommand, *, meanwhile: Callable[[], None] = lambda: None) -> None:
     """Forget a node, under `locked`. Raises UnknownNode, ConfigError, and what `meanwhile` raises."""
-    if not node_path(layout, name).exists():
+    if not os.path.lexists(node_path(layout, name)):
         raise UnknownNode(name)
     change(layout, name, None, command, meanwhile=meanwhile)
 
@@ -334,8 +200,10 @@ def change(
 
 
 def use_new_key(layout: Layout, name: NodeName, command: GateCommand, port: Port | None = None) -> Node:
-    """Take the node's old key away, or the port that `port` replaces, under `locked`. Raises UnknownNode, ConfigError."""
-    before = read_registry(layout.nodes).node(name)
+    """Take the node's old key away, or the port that `port` replaces, under `locked`. Raises UnknownNode, FileBroken, ConfigError."""
+    registry = read_registry(layout.nodes)
+    registry.refuse_broken(name)
+    before = registry.node(name)
     after = with_new_key_alone(before) if port is None else with_moved_alone(before, port)
     change(layout, name, after, command)
     return after
@@ -356,12 +224,14 @@ def with_the_same_key(before: Registry, after: Registry) -> frozenset[NodeName]:
 
 
 def refuse_conflict(layout: Layout, name: NodeName, after: Node) -> None:
-    """Raises what `conflict` and `unbindable` find, NameTaken, SharedKeyTaken, where it can not take the place of the node of that name."""
-    if after.name != name and node_path(layout, after.name).exists():
+    """Raises what `conflict` and `unbindable` find, NameTaken, SharedKeyTaken, FileBroken, if it cannot take that node's place."""
+    if after.name != name and os.path.lexists(node_path(layout, after.name)):
         raise NameTaken(after.name)
     if set(after.public_keys).intersection(load_config(layout.config).shared_key.public_keys):
         raise SharedKeyTaken(after.name)
-    others = [node for node in read_registry(layout.nodes).nodes.values() if node.name != name]
+    registry = read_registry(layout.nodes)
+    registry.refuse_broken(name)
+    others = [node for node in registry.nodes.values() if node.name != name]
     trouble = conflict(after, others) or unbindable(after, others)
     if trouble is not None:
         raise trouble
@@ -373,7 +243,10 @@ def write_node(layout: Layout, name: NodeName, after: Node | None) -> None:
     try:
         if after is None:
             key.unlink(missing_ok=True)
-            path.unlink()
+            if path.is_dir() and not path.is_symlink():
+                path.rename(path.with_name(f".{path.name}.removed-{time.time_ns()}"))  # nothing of ours, and nothing to delete
+            else:
+                path.unlink()
             waiting_path(path).unlink(missing_ok=True)
         elif after.name != name:
             if key.exists():
@@ -397,11 +270,15 @@ def write_waiting(path: Path, after: Node) -> None:
         waiting_path(path).unlink(missing_ok=True)
 
 
-def keys_as_wanted(
-    layout: Layout, command: GateCommand, *, without: Collection[NodeName] = (), also: Sequence[Node] = ()
-) -> tuple[bytes, bytes]:
+def keys_as_wanted(layout: Layout, command: GateCommand) -> tuple[bytes, bytes]:
     """The key file as it is, and in line with the registry; a node whose file is broken keeps the line that it has. Raises ConfigError."""
-    registry = read_registry(layout.nodes)
+    return keys_after(layout, read_registry(layout.nodes), command)
+
+
+def keys_after(
+    layout: Layout, registry: Registry, command: GateCommand, *, without: Collection[NodeName] = (), also: Sequence[Node] = ()
+) -> tuple[bytes, bytes]:
+    """The same, with these nodes in the place of those."""
     try:
         present = layout.authorized_keys.read_bytes()
     except FileNotFoundError:
@@ -410,22 +287,53 @@ def keys_as_wanted(
         raise ConfigError(layout.authorized_keys, f"can not be read ({error.strerror}); check its permissions") from error
     nodes = [*(node for node in registry.nodes.values() if node.name not in without), *also]
     nodes.sort(key=lambda node: f"{node.name}.toml")  # as the folder lists them
-    shared = lines_of_shared(load_config(layout.config).shared_key, nodes, registry.broken_ports, command)
-    return present, merge(present, nodes, command, keep=registry.broken.difference(without), shared=shared)
+    broken = registry.broken.difference(without)
+    kept_ports = registry.broken_ports & shared_ports_of(present)  # of a node without a key of its own
+    shared = lines_of_shared(load_config(layout.config).shared_key, nodes, registry.broken_ports, command, kept_ports=kept_ports)
+    whole = [node for node in nodes if node.name not in broken]
+    return present, merge(present, whole, command, keep=broken, shared=shared)
 
 
 def write_keys(layout: Layout, command: GateCommand, *, without: Collection[NodeName] = (), also: Sequence[Node] = ()) -> None:
     """Bring the key file in line with the registry; a link stays one. Raises ConfigError."""
-    present, wanted = keys_as_wanted(layout, command, without=without, also=also)
+    registry = read_registry(layout.nodes)
+    present, wanted = keys_after(layout, registry, command, without=without, also=also)
     if wanted != present or not layout.authorized_keys.exists():
         write_atomically(Path(os.path.realpath(layout.authorized_keys)), wanted, mode=0o644)
+    before = owners_of_vanished(present, wanted)
+    before |= {port: name for name in without if name in registry.nodes for port in registry.nodes[name].ports}
+    before |= {port: name for name in registry.broken.intersection(without) for port in ports_named(node_path(layout, name))}
+    note_freed(layout, registry, before, without=without, also=also)
 
 
-def lines_of_shared(key: SharedKey, nodes: Sequence[Node], broken_ports: Collection[Port], command: GateCommand) -> tuple[str, ...]:
-    """The shared key's lines, where it is enabled: the ports of nodes that have no other key, and those of its range that no node has."""
+def note_freed(
+    layout: Layout, registry: Registry, before: Mapping[Port, NodeName], *, without: Collection[NodeName], also: Sequence[Node]
+) -> None:
+    """Write down which of these ports are nobody's after a change; that it cannot be written stops no change."""
+    nodes = [*(node for node in registry.nodes.values() if node.name not in without), *also]
+    in_use = {port for node in nodes for port in node.ports}
+    in_use |= {port for name in registry.broken.difference(without) for port in ports_named(node_path(layout, name))}
+    freed = freed_after(registry.freed, before, in_use, time.time())
+    if registry.freed_trouble or freed == registry.freed:
+        return
+    try:
+        write_atomically(freed_path(layout.nodes), freed_toml(freed.values()), mode=0o644)
+    except ConfigError as error:
+        log.warning("%s; the ports may be allotted again: %s", error, ", ".join(map(str, sorted(before))))
+
+
+def lines_of_shared(
+    key: SharedKey, nodes: Sequence[Node], broken_ports: Collection[Port], command: GateCommand, *, kept_ports: Collection[Port] = ()
+) -> tuple[str, ...]:
+    """The shared key's lines, where it is enabled: the ports of nodes that have no other key, and those of its range that no node has.
+
+    A port that a broken file names stays in them only if it is one of `kept_ports`, which they permit now.
+    """
     if not key.enabled:
         return ()
-    taken = {*broken_ports, *(port for node in nodes for port in node.ports)}
+    owned = {port for node in nodes for port in node.ports}
     own = [port for node in nodes if node.is_shared and node.enabled for port in node.ports]
+    own += sorted(set(kept_ports) - owned)
+    taken = {*broken_ports, *owned}
     ports = [*own, *(port for port in key.ports if port not in taken)]
     return shared_lines(key.public_keys, ports[:MOST_PORTS], command)

@@ -99,7 +99,7 @@ def sshd_config(layout: Layout, *, user: str, listen: str, port: int, here: Mapp
         "KbdInteractiveAuthentication": "no",
         "PermitUserEnvironment": "no",
         "PrintMotd": "no",
-        "LoginGraceTime": "60",
+        "LoginGraceTime": "120",
         "MaxStartups": MAX_STARTUPS,
         **REVERSE_ALONE,
         **here,

@@ -1,4 +1,18 @@
-"""What a node may say and what it hears: the request's grammar, the reply, and their form on the daemon's socket."""
+"""What a node may say and what it hears: the request's grammar, the reply, and their form on the daemon's socket.
+
+A login may print text before the forced command runs: `/etc/ssh/sshrc` does, whatever PermitUserRC says, and so does a shell's start file.
+No marker tells the answer from that text, and gateways in the field know none, so a client works as follows. It must not end on a line that
+is no answer.
+
+- `claim` and `check` end by themselves: their answer is the last line that is not empty. A text that was printed without its newline stands
+  before the answer on the same line: the answer is the digits at the line's end, the text before them is the tail.
+- From its `claim` the client keeps two things: how many *numbers* (lines of 1 to 6 digits) came before the answer, and the tail.
+- `hold` prints the same text, as the same files run for each session, and then one line for each beat. The client removes the tail from
+  the start of a line until the first answer came, ignores each line that is no number, then ignores as many numbers as it kept. What is
+  left are the answers.
+- Lost or surplus answers must not end the tunnel: should the text change in between, the client may ignore an answer or take a number of
+  the text for one, so it never counts beats against answers.
+"""
 
 from __future__ import annotations
 
@@ -146,12 +160,53 @@ def render_request(request: Request) -> str:
             return "version"
 
 
+def is_verdict(word: str) -> bool:
+    """Whether this is a number of seconds, as an answer is."""
+    return re.fullmatch(r"[0-9]{1,6}", word, re.ASCII) is not None
+
+
 def parse_verdict(line: str) -> int:
     """Seconds to wait, from one line of the gateway's. Raises Malformed."""
     word = line.strip()
-    if re.fullmatch(r"[0-9]{1,6}", word, re.ASCII):
+    if is_verdict(word):
         return int(word)
     raise Malformed(f"the gateway answered {word[:40]!a}, which is not a number of seconds")
+
+
+
+@dataclass(frozen=True, slots=True)
+class LoginText:
+    """What a login prints before the forced command, as far as it could be taken for answers."""
+
+    numbers: int = 0
+    """Lines that look like an answer."""
+    tail: str = ""
+    """The end of the text, where it lacks a newline: it stands before the first answer, on the same line."""
+
+
+def last_answer(output: str) -> tuple[int, LoginText]:
+    """The answer of a request that ended, and the login's text before it. Raises Malformed."""
+    *before, last = [line.strip() for line in output.strip().split("\n")]
+    tail = last.rstrip("0123456789")
+    return parse_verdict(last.removeprefix(tail) or last), LoginText(sum(is_verdict(line.removeprefix(tail)) for line in before), tail)
+
+
+class Answers:
+    """The lines of one `hold`, and which of them are answers."""
+
+    def __init__(self, text: LoginText) -> None:
+        self.tail, self.surplus = text.tail, text.numbers
+
+    def take(self, line: str) -> int | None:
+        """The seconds to wait; None for a line that is no answer."""
+        word = line.strip().removeprefix(self.tail)
+        if not is_verdict(word):
+            return None
+        if self.surplus:
+            self.surplus -= 1
+            return None
+        self.tail = ""
+        return int(word)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

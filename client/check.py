@@ -13,6 +13,8 @@ from client.config import Address, Config
 from client.errors import Ended, GatewayUnreachable
 from client.link import ask
 from client.login import Dialer, Refusal, login_options, reason_of
+from client.pace import Pace
+from client.words import Failure
 
 CHECK_DEADLINE_S = 30.0
 """The gateway probes all of the node's ports before it answers."""
@@ -42,26 +44,31 @@ async def check(config: Config) -> Verdict:
     dialer = Dialer(login_options(config), config.connect_timeout_s)
     reasons = []
     for gateway in config.gateways:
-        outcome = await check_at(gateway, dialer)
+        outcome = await check_at(gateway, dialer, Pace(config.connect_timeout_s, config.answer_deadline_s))
         if isinstance(outcome, int):
             return Verdict(node=config.node, gateway=str(gateway), wait_s=outcome)
         reasons.append(f"{gateway}: {outcome}")
     raise GatewayUnreachable(config.node, tuple(reasons))
 
 
-async def check_at(gateway: Address, dialer: Dialer) -> int | str:
-    """The verdict, or why there is none."""
-    connection = await dialer.dial(gateway, asyncssh.SSHClient)
-    if isinstance(connection, Refusal):
-        return connection.reason
+async def check_at(gateway: Address, dialer: Dialer, pace: Pace) -> int | str:
+    """The verdict, or why there is none. A login that is slow gets more time, until that is all there is."""
+    connection = await dialer.dial(gateway, pace.login_s, asyncssh.SSHClient)
+    while isinstance(connection, Refusal):
+        before_s = pace.login_s
+        pace.timed_out()
+        if connection.failure is not Failure.SLOW or pace.login_s == before_s:
+            return connection.reason
+        connection = await dialer.dial(gateway, pace.login_s, asyncssh.SSHClient)
+    limit_s = max(CHECK_DEADLINE_S, pace.login_s)
     try:
-        async with asyncio.timeout(CHECK_DEADLINE_S):
-            wait_s, _complaint = await ask(connection, wire.Check())
+        async with asyncio.timeout(limit_s):
+            told = await ask(connection, wire.Check())
     except TimeoutError:
-        return f"no answer in {CHECK_DEADLINE_S:g} s"
+        return f"no answer in {limit_s:g} s"
     except (Ended, wire.Malformed, asyncssh.Error, OSError) as error:
         return reason_of(error)
     else:
-        return wait_s
+        return told.wait_s
     finally:
         connection.abort()

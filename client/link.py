@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import asyncssh
 
@@ -11,8 +12,9 @@ from checker import wire
 from client import __version__, words
 from client.config import Config
 from client.errors import Ended
-from client.login import Dialer, Refusal, printable, reason_of, spare_packets
+from client.login import Dialer, Refusal, printable, reason_of
 from client.targets import Targets
+from client.traffic import Traffic
 
 Order = words.Claim | words.Listen | words.Hold | words.Beat
 Post = Callable[[words.Event], None]
@@ -23,23 +25,35 @@ CLIENT = f"reversi-{__version__}/asyncssh-{asyncssh.__version__}"
 class Owner(asyncssh.SSHClient):
     """Hears from asyncssh of a connection's beginning, and why it ended."""
 
-    def __init__(self, lost: Callable[[str], None]) -> None:
-        self.lost = lost
+    def __init__(self, begun: Callable[[Traffic], None], lost: Callable[[str], None]) -> None:
+        self.begun, self.lost = begun, lost
 
     def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
-        spare_packets(conn)
+        self.begun(Traffic(conn))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.lost(reason_of(exc) if exc else "the connection was closed")
 
 
-async def ask(connection: asyncssh.SSHClientConnection, request: wire.Request) -> tuple[int, str]:
-    """The gateway's one number, and what it said beside it. Raises Ended, Malformed, asyncssh.Error, OSError."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What came of a request that is answered once."""
+
+    wait_s: int
+    complaint: str
+    """From standard error, for people; mostly empty."""
+    before: wire.LoginText
+    """What the login printed before the answer."""
+
+
+async def ask(connection: asyncssh.SSHClientConnection, request: wire.Request) -> Told:
+    """The gateway's answer. Raises Ended, Malformed, asyncssh.Error, OSError."""
     done = await connection.run(wire.render_request(request), stdin=asyncssh.DEVNULL, encoding="utf-8", errors="replace")
     complaint = printable(str(done.stderr or ""))
     if done.exit_status != wire.OK:
         raise Ended(f"the gateway refuses: {complaint or f'exit status {done.exit_status}'}")
-    return wire.parse_verdict(str(done.stdout or "")), complaint
+    wait_s, before = wire.last_answer(str(done.stdout or ""))
+    return Told(wait_s=wait_s, complaint=complaint, before=before)
 
 
 class Wire:
@@ -47,14 +61,16 @@ class Wire:
 
     def __init__(self, config: Config, order: words.Connect, instance: str, targets: Targets, post: Post) -> None:
         self.config, self.instance, self.targets, self.post = config, instance, targets, post
-        self.number, self.gateway = order.connection, order.gateway
+        self.number, self.gateway, self.login_s = order.connection, order.gateway, order.login_s
         self.orders: asyncio.Queue[Order] = asyncio.Queue()
         self.connection: asyncssh.SSHClientConnection | None = None
         self.held: asyncssh.SSHClientProcess[str] | None = None
+        self.traffic: Traffic | None = None
+        self.login_text = wire.LoginText()
 
     async def live(self, dialer: Dialer) -> None:
         """Logs in and obeys until it is cancelled."""
-        outcome = await dialer.dial(self.gateway, lambda: Owner(self.lose))
+        outcome = await dialer.dial(self.gateway, self.login_s, lambda: Owner(self.begin, self.lose))
         if isinstance(outcome, Refusal):
             self.post(words.Failed(connection=self.number, failure=outcome.failure, reason=outcome.reason))
             return
@@ -66,6 +82,14 @@ class Wire:
                     group.create_task(self.obey(await self.orders.get(), outcome))
         finally:
             outcome.abort()
+
+    def begin(self, traffic: Traffic) -> None:
+        """A connection stands that may be logged in; the one of another address before it was not."""
+        self.traffic = traffic
+
+    def look(self) -> words.Moved | None:
+        """What moved so far; None while nobody is logged in."""
+        return self.traffic.look(self.number) if self.traffic is not None and self.connection is not None else None
 
     def lose(self, reason: str) -> None:
         """The end of a connection that was logged in; a login that fails is reported by its dialer."""
@@ -86,8 +110,9 @@ class Wire:
         try:
             match order:
                 case words.Claim():
-                    wait_s, complaint = await ask(connection, wire.Claim(self.instance))
-                    self.post(words.Claimed(connection=self.number, wait_s=wait_s, complaint=complaint))
+                    told = await ask(connection, wire.Claim(self.instance))
+                    self.login_text = told.before
+                    self.post(words.Claimed(connection=self.number, wait_s=told.wait_s, complaint=told.complaint))
                 case words.Listen(ports=ports):
                     await self.listen(ports, connection)
                 case words.Hold():
@@ -108,10 +133,11 @@ class Wire:
 
         `localhost` is the word that permitlisten has; no word is all addresses. Source: RFC 4254, 7.1.
         """
+        assert self.traffic is not None
         forward = next(forward for forward in self.config.forwards if forward.port == port)
         host = "" if forward.public else "localhost"
         try:
-            await connection.create_server(self.targets.sessions(connection, forward.target), host, port)
+            await connection.create_server(self.targets.sessions(self.traffic, forward.target), host, port)
         except asyncssh.ChannelListenError:
             return False
         return True
@@ -122,8 +148,11 @@ class Wire:
         held = await connection.create_process(request, encoding="utf-8", errors="replace")
         self.held = held
         self.beat()
+        answers = wire.Answers(self.login_text)
         while line := await held.stdout.readline():
-            self.post(words.Answered(connection=self.number, wait_s=wire.parse_verdict(line)))
+            wait_s = answers.take(line)
+            if wait_s is not None:
+                self.post(words.Answered(connection=self.number, wait_s=wait_s))
         complaint = printable(await held.stderr.read())
         raise Ended(f"the gateway ended hold{f': {complaint}' if complaint else ''}")
 
@@ -143,6 +172,10 @@ class Link:
     def connect(self, order: words.Connect, group: asyncio.TaskGroup) -> None:
         self.wire = Wire(self.config, order, self.instance, self.targets, self.post)
         self.task = group.create_task(self.wire.live(self.dialer), name=f"connection {order.connection}")
+
+    def look(self) -> words.Moved | None:
+        """What moved on the connection of now; None: there is none."""
+        return self.wire.look() if self.wire is not None else None
 
     def order(self, order: Order) -> None:
         if self.wire is not None:

@@ -12,14 +12,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import asyncssh
-from asyncssh.constants import MSG_IGNORE
-from asyncssh.packet import SSHPacketLogger
 
+from client.addresses import Memory, race
 from client.config import Address, Config, read_private_key
 from client.errors import ConfigError
 from client.words import Failure
 
-KEEPALIVE_S, KEEPALIVES = 15, 2
+HEAD_START_PART = 5
+"""Another address of the name is tried after a fifth of the login's time: 2 s on a usual link, more on a slow one."""
 SAID_LENGTH = 200
 
 
@@ -111,7 +111,8 @@ def private_key(config: Config) -> asyncssh.SSHKey:
 def login_options(config: Config) -> asyncssh.SSHClientConnectionOptions:
     """How to log in. Raises ConfigError.
 
-    Fast algorithms first, and the library's others after them: the gateway may be old.
+    Fast algorithms first, and the library's others after them: the gateway may be old. No keepalives: their answers wait behind bulk as
+    those of beats do, and the library would end a connection that lives. The beats replace them.
     """
     return asyncssh.SSHClientConnectionOptions(
         config=None,
@@ -126,55 +127,56 @@ def login_options(config: Config) -> asyncssh.SSHClientConnectionOptions:
         kex_algs="^curve25519-sha256,curve25519-sha256@libssh.org",
         encryption_algs="^aes128-gcm@openssh.com",
         compression_algs=["none"],
-        keepalive_interval=KEEPALIVE_S,
-        keepalive_count_max=KEEPALIVES,
+        keepalive_interval=0,
     )
 
 
-def spare_packets(connection: asyncssh.SSHClientConnection) -> None:
-    """Have the library leave out the empty packet that it sends before each other one.
-
-    That guards against what CBC ciphers give away, of which none is among ours; it costs a third of the throughput, and twice the packets
-    of a beat. Source: asyncssh 2.x, SSHConnection.send_packet; RFC 4253, 9.3.1.
-    """
-    send = connection.send_packet
-
-    def send_others(pkttype: int, *args: bytes, handler: SSHPacketLogger | None = None) -> None:
-        if pkttype != MSG_IGNORE:
-            send(pkttype, *args, handler=handler)
-
-    connection.send_packet = send_others  # type: ignore[method-assign]
-
-
 class Dialer:
-    """Opens connections to the gateway, each within its time."""
+    """Opens connections to the gateways, each within its time, and remembers which addresses of a name work."""
 
-    def __init__(self, options: asyncssh.SSHClientConnectionOptions, timeout_s: float) -> None:
-        self.options, self.timeout_s = options, timeout_s
+    def __init__(self, options: asyncssh.SSHClientConnectionOptions, connect_s: float) -> None:
+        self.options, self.connect_s = options, connect_s
+        self.memory = Memory()
 
-    async def dial(self, gateway: Address, owner: Callable[[], asyncssh.SSHClient]) -> asyncssh.SSHClientConnection | Refusal:
+    async def dial(
+        self, gateway: Address, login_s: float, owner: Callable[[], asyncssh.SSHClient]
+    ) -> asyncssh.SSHClientConnection | Refusal:
         """A connection to one of the gateway's numbers, or why there is none."""
         try:
-            async with asyncio.timeout(self.timeout_s):
-                numbers = await resolve(gateway)
+            async with asyncio.timeout(self.connect_s):
+                left = self.memory.order(await resolve(gateway))
         except TimeoutError:
-            return Refusal(failure=Failure.UNREACHABLE, reason=f"{gateway.host} was not resolved in {self.timeout_s:g} s")
+            return Refusal(failure=Failure.UNREACHABLE, reason=f"{gateway.host} was not resolved in {self.connect_s:g} s")
         except OSError as error:
             return Refusal(failure=Failure.UNREACHABLE, reason=reason_of(error))
-        refusal = Refusal(failure=Failure.UNREACHABLE, reason="the name has no address")
-        for number in numbers:
-            outcome = await self.log_in(Address(host=number, port=gateway.port), owner)
+        while True:
+            try:
+                async with asyncio.timeout(self.connect_s):
+                    number, channel = await race(left, gateway.port, min(login_s / HEAD_START_PART, self.connect_s / (len(left) + 1)))
+            except TimeoutError:
+                return Refusal(failure=Failure.UNREACHABLE, reason=f"no connection in {self.connect_s:g} s")
+            except OSError as error:
+                return Refusal(failure=Failure.UNREACHABLE, reason=reason_of(error))
+            outcome = await self.log_in(Address(host=number, port=gateway.port), channel, login_s, owner)
             if not isinstance(outcome, Refusal):
+                self.memory.worked(number)
                 return outcome
-            refusal = outcome
-        return refusal
+            self.memory.failed(number)
+            left.remove(number)
+            if not left:
+                return outcome
 
-    async def log_in(self, number: Address, owner: Callable[[], asyncssh.SSHClient]) -> asyncssh.SSHClientConnection | Refusal:
+    async def log_in(
+        self, number: Address, channel: socket.socket, login_s: float, owner: Callable[[], asyncssh.SSHClient]
+    ) -> asyncssh.SSHClientConnection | Refusal:
+        """The login on a TCP connection that stands."""
         try:
-            async with asyncio.timeout(self.timeout_s):
-                return await asyncssh.connect(number.host, number.port, options=self.options, config=None, client_factory=owner)
+            async with asyncio.timeout(login_s):
+                return await asyncssh.connect(
+                    number.host, number.port, sock=channel, options=self.options, config=None, client_factory=owner
+                )
         except TimeoutError:
-            return Refusal(failure=Failure.UNREACHABLE, reason=f"no login in {self.timeout_s:g} s")
+            return Refusal(failure=Failure.SLOW, reason=f"no login in {login_s:g} s")
         except asyncssh.HostKeyNotVerifiable:
             reason = "the host key is not the pinned one; if the gateway has a new one, put it into host_key"
             return Refusal(failure=Failure.IMPOSTOR, reason=reason)

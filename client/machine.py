@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from client import words
 from client.clock import Clock
 from client.config import Address, Config
+from client.pace import Pace
 from client.route import BACKOFF_CAP_S, Route
+from client.tunnel import Tunnel, denial, named
 
 PROVEN_S = 60.0
 """A tunnel that was up for so long starts the back-off anew."""
 ASK_AGAIN_S = 60.0
-SETUP_DEADLINE_S = 30.0
-"""For claim, forwards and the first answer: the gateway may have to probe and to kill before it answers."""
+FIRST_ANSWER_S = 300.0
+"""A tunnel that never had an answer is given up after so long, whatever moves."""
 LONGEST_WAIT_S = 3600.0
 TICK_S = 10.0
 REPEAT_S = 600.0
@@ -36,42 +37,19 @@ class Phase(enum.Enum):
     ENDED = "ended"
 
 
-@dataclass(slots=True, kw_only=True)
-class Tunnel:
-    """What is known of the connection of now."""
-
-    listening: frozenset[int] = frozenset()
-    denied: frozenset[int] = frozenset()
-    asking: bool = False
-    ask_due_s: float = 0.0
-    beat_due_s: float = 0.0
-    answer_due_s: float | None = None
-    """None: no beat is unanswered."""
-    up_since_s: float | None = None
-    """None: the gateway has not confirmed it yet."""
-
-
-def named(ports: frozenset[int]) -> str:
-    """`port 1` or `ports 1, 2`."""
-    return ("port " if len(ports) == 1 else "ports ") + ", ".join(map(str, sorted(ports)))
-
-
-def denial(ports: frozenset[int]) -> str:
-    return f"{named(ports)} denied by the gateway: taken there, or not this node's"
-
-
 class Machine:
     """Decides; `handle` takes one event and returns what is to be done, and `due_s` says when to come with a Tick at the latest."""
 
     def __init__(self, config: Config, uniform: Callable[[float, float], float]) -> None:
         self.config, self.uniform = config, uniform
-        self.route = Route(config.gateways, uniform)
+        paces = tuple(Pace(config.connect_timeout_s, config.answer_deadline_s) for _ in config.gateways)
+        self.route = Route(config.gateways, paces, uniform)
         self.ports = frozenset(forward.port for forward in config.forwards)
         self.phase = Phase.WAITING
         self.connection = 0
         self.tunnel = Tunnel()
         self.clock = Clock()
-        self.deadline_s = self.due_s = float("-inf")
+        self.deadline_s = self.due_s = self.began_s = float("-inf")
         self.patient = False
         """The wait of now was asked for by the gateway, or follows a refusal: nothing cuts it short."""
         self.said: dict[str, float] = {}
@@ -95,6 +73,7 @@ class Machine:
         tunnel = self.tunnel
         return words.View(
             state=state, gateway=gateway, listening=tunnel.listening, denied=tunnel.denied, verdict_s=self.verdict, error=self.error,
+            slow=self.route.pace.doublings > 0,
         )
 
     def handle(self, event: words.Event, now: words.Moment) -> tuple[words.Action, ...]:
@@ -124,8 +103,11 @@ class Machine:
     def hear(self, event: words.Event) -> None:
         match self.phase, event:
             case Phase.CONNECTING, words.Connected():
+                self.route.pace.logged_in(self.clock.now_s - self.began_s)
                 self.enter(Phase.CLAIMING, words.Claim())
             case Phase.CONNECTING, words.Failed(failure=failure, reason=reason):
+                if failure is words.Failure.SLOW:
+                    self.route.pace.timed_out()
                 self.fail(f"{self.gateway}: {reason}", failure)
             case Phase.CLAIMING, words.Claimed(wait_s=0):
                 self.enter(Phase.FORWARDING, words.Listen(ports=self.ports))
@@ -134,7 +116,10 @@ class Machine:
             case (Phase.FORWARDING | Phase.HOLDING), words.Listened(listening=listening, denied=denied):
                 self.learn_forwards(listening, denied)
             case Phase.HOLDING, words.Answered(wait_s=wait_s):
+                self.learn(self.tunnel.pulse.answer(self.clock.now_s))
                 self.take_verdict(wait_s)
+            case Phase.HOLDING, words.Moved():
+                self.learn(self.tunnel.pulse.move(event, self.clock.now_s))
             case (Phase.CLAIMING | Phase.FORWARDING | Phase.HOLDING), words.Lost(reason=reason):
                 self.lose(f"{self.gateway}: {reason}")
             case _:
@@ -142,8 +127,16 @@ class Machine:
 
     def enter(self, phase: Phase, action: words.Action) -> None:
         self.phase = phase
-        self.deadline_s = self.clock.now_s + SETUP_DEADLINE_S
+        self.deadline_s = self.clock.now_s + self.route.pace.setup_s
         self.actions.append(action)
+
+    def learn(self, silence_s: float | None) -> None:
+        """A sign of life after so long; a beat that has no answer yet gets another one soon, as what follows may be a hang."""
+        tunnel = self.tunnel
+        if silence_s is not None and tunnel.up_since_s is not None:
+            self.route.pace.learn(silence_s)
+        if tunnel.pulse.owed:
+            tunnel.beat_due_s = min(tunnel.beat_due_s, self.clock.now_s + tunnel.limit_s(self.route.pace))
 
     def learn_forwards(self, listening: frozenset[int], denied: frozenset[int]) -> None:
         tunnel, before = self.tunnel, self.tunnel.denied
@@ -158,13 +151,13 @@ class Machine:
             if tunnel.denied:
                 self.say(f"{denial(denied)}; asked again every {ASK_AGAIN_S:.0f} s")
             self.enter(Phase.HOLDING, words.Hold())
+            tunnel.first_due_s = self.clock.now_s + FIRST_ANSWER_S
             self.count_beat()
         elif before & listening:
             self.say(f"{named(before & listening)} listening now")
 
     def take_verdict(self, wait_s: int) -> None:
         self.verdict = wait_s
-        self.tunnel.answer_due_s = None
         if wait_s and not self.tunnel.denied:
             self.obey(wait_s, f"{self.gateway}: the gateway says that the tunnel does not work; it asks to wait {wait_s} s")
             return
@@ -184,8 +177,7 @@ class Machine:
 
     def count_beat(self) -> None:
         """The period differs by a tenth, so that nodes which came back together do not stay in step."""
-        waited_s = self.config.answer_deadline_s if self.tunnel.up_since_s is not None else SETUP_DEADLINE_S
-        self.tunnel.answer_due_s = self.clock.now_s + waited_s
+        self.tunnel.pulse.beat(self.clock.now_s)
         self.tunnel.beat_due_s = self.clock.now_s + self.config.check_every_s * self.uniform(0.9, 1.1)
 
     def leave(self, reason: str, *, abort: bool = False) -> None:
@@ -233,28 +225,34 @@ class Machine:
         match self.phase:
             case Phase.WAITING if self.clock.now_s >= self.deadline_s:
                 self.connection += 1
-                self.phase = Phase.CONNECTING
-                self.actions.append(words.Connect(connection=self.connection, gateway=self.gateway))
+                self.phase, self.began_s = Phase.CONNECTING, self.clock.now_s
+                login_s = self.route.pace.login_s
+                self.actions.append(words.Connect(connection=self.connection, gateway=self.gateway, login_s=login_s))
             case Phase.CLAIMING | Phase.FORWARDING if self.clock.now_s >= self.deadline_s:
-                self.lose(f"{self.gateway}: no answer while {self.phase.value}", abort=True)
-                self.pass_time()
+                self.time_out(f"no answer while {self.phase.value}")
             case Phase.HOLDING:
                 self.pass_beat()
             case _:
                 pass
 
+    def time_out(self, reason: str) -> None:
+        """Nothing comes any more. Before the tunnel is up, the next try gets more time."""
+        if self.tunnel.up_since_s is None:
+            self.route.pace.timed_out()
+        self.lose(f"{self.gateway}: {reason}", abort=True)
+        self.pass_time()
+
     def pass_beat(self) -> None:
-        tunnel = self.tunnel
-        if tunnel.answer_due_s is not None:
-            if self.clock.now_s >= tunnel.answer_due_s:
-                self.lose(f"{self.gateway}: the connection hangs: no answer to a beat", abort=True)
-                self.pass_time()
-                return
-        elif self.clock.now_s >= tunnel.beat_due_s:
+        tunnel, now_s = self.tunnel, self.clock.now_s
+        if now_s >= tunnel.hang_due_s(self.route.pace):
+            self.time_out("the connection hangs: no answer to a beat")
+            return
+        if now_s >= tunnel.beat_due_s:
+            if tunnel.pulse.may_beat:
+                self.actions.append(words.Beat())
             self.count_beat()
-            self.actions.append(words.Beat())
-        if tunnel.denied and self.clock.now_s >= tunnel.ask_due_s:
-            tunnel.ask_due_s = self.clock.now_s + ASK_AGAIN_S
+        if tunnel.denied and now_s >= tunnel.ask_due_s:
+            tunnel.ask_due_s = now_s + ASK_AGAIN_S
             self.ask_again()
 
     def next_due_s(self) -> float:
@@ -262,7 +260,5 @@ class Machine:
         if self.phase in {Phase.WAITING, Phase.CLAIMING, Phase.FORWARDING}:
             dues.append(self.deadline_s)
         elif self.phase is Phase.HOLDING:
-            tunnel = self.tunnel
-            dues.append(tunnel.beat_due_s if tunnel.answer_due_s is None else tunnel.answer_due_s)
-            dues += [tunnel.ask_due_s] if tunnel.denied else []
+            dues.append(self.tunnel.due_s(self.route.pace, self.clock.now_s))
         return min(dues)

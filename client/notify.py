@@ -7,6 +7,9 @@ from collections.abc import Mapping
 
 from client.words import State, View
 
+MORE_TIME_S = 150
+"""More than any step to a tunnel may take."""
+
 
 class Notifier:
     """Writes to NOTIFY_SOCKET; without one it does nothing."""
@@ -33,13 +36,18 @@ class Notifier:
                 return
 
     def show(self, view: View) -> None:
-        """READY=1 once the tunnel was up for the first time, and one line of STATUS whenever it changes."""
+        """READY=1 once the tunnel was up for the first time, and one line of STATUS whenever it changes.
+
+        On a slow link the start may take longer than systemd waits (TimeoutStartSec=), so more time is asked for.
+        """
         status = f"{view.state.value} via {view.gateway}" if view.gateway else f"{view.state.value}{': ' if view.error else ''}{view.error}"
         lines = [f"STATUS={status}"] if status != self.shown else []
         self.shown = status
         if not self.is_ready and view.state in {State.UP, State.PARTIAL}:
             self.is_ready = True
             lines.insert(0, "READY=1")
+        if view.slow and not self.is_ready:
+            lines.append(f"EXTEND_TIMEOUT_USEC={MORE_TIME_S * 1_000_000}")
         if view.state is State.STOPPED:
             lines.insert(0, "STOPPING=1")
         if lines:

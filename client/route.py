@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from client.config import Address
+from client.pace import Pace
 from client.words import Failure
 
 BACKOFF_BASE_S, BACKOFF_CAP_S = 0.5, 30.0
-BARRED_S = {Failure.UNREACHABLE: 0.0, Failure.DENIED: 300.0, Failure.IMPOSTOR: 60.0}
+BARRED_S = {Failure.UNREACHABLE: 0.0, Failure.SLOW: 0.0, Failure.DENIED: 300.0, Failure.IMPOSTOR: 60.0}
 """How long a gateway is left alone after a failure; sshd punishes repeated logins that fail."""
 
 
 class Route:
     """The gateways in turn: all of a round without a wait between them, then a wait."""
 
-    def __init__(self, gateways: tuple[Address, ...], uniform: Callable[[float, float], float]) -> None:
-        self.gateways, self.uniform = gateways, uniform
+    def __init__(self, gateways: tuple[Address, ...], paces: tuple[Pace, ...], uniform: Callable[[float, float], float]) -> None:
+        self.gateways, self.paces, self.uniform = gateways, paces, uniform
         self.at = 0
         self.attempt = 0
         self.tried: set[int] = set()
@@ -25,6 +26,11 @@ class Route:
     @property
     def gateway(self) -> Address:
         return self.gateways[self.at]
+
+    @property
+    def pace(self) -> Pace:
+        """How slow the way to the gateway of now is."""
+        return self.paces[self.at]
 
     def backoff_s(self) -> float:
         """Full jitter: anything from nothing to a bound that doubles."""

@@ -52,13 +52,20 @@ class Runner:
         async with asyncio.TaskGroup() as group:
             event: words.Event = words.Tick()
             while True:
-                for action in self.machine.handle(event, moment()):
-                    self.carry_out(action, link, group)
+                for happened in self.with_traffic(event, link):
+                    for action in self.machine.handle(happened, moment()):
+                        self.carry_out(action, link, group)
                 await self.show()
                 if self.machine.view().state is words.State.STOPPED:
                     break
                 event = await self.next_event()
         return self.signal
+
+    @staticmethod
+    def with_traffic(event: words.Event, link: Link) -> tuple[words.Event, ...]:
+        """The event, after what moved until then."""
+        moved = link.look()
+        return (event,) if moved is None else (moved, event)
 
     def stop(self, number: signal.Signals) -> None:
         self.signal = number

@@ -11,6 +11,7 @@ import asyncssh
 
 from client.config import Address
 from client.login import reason_of, resolve
+from client.traffic import Traffic
 
 REACH_TIMEOUT_S = 4.0
 """Shorter than the gateway's probe (5 s), which would otherwise take a target that is switched off for a tunnel that hangs."""
@@ -48,19 +49,17 @@ class Targets:
         if text:
             self.say(text)
 
-    def sessions(self, connection: asyncssh.SSHClientConnection, target: Address) -> Callable[[str, int], Awaitable[Session]]:
+    def sessions(self, traffic: Traffic, target: Address) -> Callable[[str, int], Awaitable[Session]]:
         """What asyncssh calls for each connection to a forwarded port."""
 
         async def reach(_peer: str, _peer_port: int) -> Session:
             try:
                 async with asyncio.timeout(REACH_TIMEOUT_S):
-                    session = await self.forward(connection, target)
+                    session = await self.forward(traffic, target)
             except TimeoutError:
                 reason = f"no answer in {REACH_TIMEOUT_S:g} s"
             except OSError as error:
                 reason = reason_of(error)
-            except asyncssh.ChannelOpenError as error:
-                reason = reason_of(error.__context__) if isinstance(error.__context__, OSError) else error.reason
             else:
                 self.tell(self.complaints.reached(target))
                 return session
@@ -70,12 +69,12 @@ class Targets:
         return reach
 
     @staticmethod
-    async def forward(connection: asyncssh.SSHClientConnection, target: Address) -> Session:
-        """The library's own forwarder, to the first of the target's numbers that answers. Raises OSError, ChannelOpenError."""
+    async def forward(traffic: Traffic, target: Address) -> Session:
+        """The library's own forwarder, to the first of the target's numbers that answers. Raises OSError."""
         numbers = await resolve(target)
         for number in numbers[:-1]:
             try:
-                return cast(Session, await connection.forward_connection(number, target.port))
-            except asyncssh.ChannelOpenError:
+                return cast(Session, await traffic.forward(number, target.port))
+            except OSError:
                 continue
-        return cast(Session, await connection.forward_connection(numbers[-1], target.port))
+        return cast(Session, await traffic.forward(numbers[-1], target.port))

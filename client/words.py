@@ -22,6 +22,8 @@ class Failure(enum.Enum):
     UNREACHABLE = "unreachable"
     DENIED = "denied"
     """The gateway does not accept this node's key."""
+    SLOW = "slow"
+    """The gateway took the TCP connection, and the login did not end in time."""
     IMPOSTOR = "impostor"
     """The host key is not the pinned one."""
 
@@ -80,6 +82,21 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """The connection's counters."""
+
+    connection: int
+    received: int
+    """Grows with all that comes, out of order too."""
+    arrived: int
+    """Grows with all that the other side's kernel says it has, out of order too."""
+    acked: int | None
+    """Bytes that the other side's kernel has; None: this system does not tell."""
+    queued: int
+    """Bytes sent, and not yet acknowledged."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Lost:
     """The connection, or its `hold`, has ended."""
 
@@ -87,7 +104,7 @@ class Lost:
     reason: str
 
 
-Event = Tick | Stop | Connected | Failed | Claimed | Listened | Answered | Lost
+Event = Tick | Stop | Connected | Failed | Claimed | Listened | Answered | Moved | Lost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +113,8 @@ class Connect:
 
     connection: int
     gateway: Address
+    login_s: float
+    """The time limit of the login."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,3 +180,5 @@ class View:
     """The gateway's last verdict; None: none yet."""
     error: str
     """Why the last connection ended; empty: none did."""
+    slow: bool = False
+    """The gateway is there and needs more time than usual."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 
 from checker.model import Status, printable
-from reversi_tui.rows import Moment, Row, age_text
+from reversi_tui.rows import NO_PORT, Moment, Row, age_text
 
 SortValue = tuple[str | float, ...] | None
 """None is not known, and sorts last either way."""
 
 SYMBOLS = {
+    Status.BROKEN: "#",
     Status.UP: "•",
     Status.HUNG: "!",
     Status.DOWN: "-",
@@ -44,7 +45,13 @@ def node_text(row: Row, _: Moment) -> str:
 
 
 def port_text(row: Row, _: Moment) -> str:
-    return f"{len(row.members)} port{'' if len(row.members) == 1 else 's'}" if row.members else str(row.seen.port)
+    if row.members:
+        return f"{len(row.members)} port{'' if len(row.members) == 1 else 's'}"
+    return "" if row.seen.port == NO_PORT else str(row.seen.port)
+
+
+def port_value(row: Row) -> float | None:
+    return None if row.seen.port == NO_PORT else row.seen.port
 
 
 def status_text(row: Row, _: Moment) -> str:
@@ -65,6 +72,8 @@ def answer_text(row: Row, _: Moment) -> str:
 def target_text(row: Row) -> str:
     if row.unregistered:
         return "unregistered"
+    if row.seen.status is Status.BROKEN and not row.members:
+        return ""
     return safe(str(row.forward.target)) if row.forward and not row.members else "..."
 
 
@@ -85,7 +94,7 @@ def latency_text(row: Row, _: Moment) -> str:
 
 def probe_text(row: Row, moment: Moment) -> str:
     if row.seen.probed_at is None:
-        return "never"
+        return "" if row.seen.port == NO_PORT else "never"
     age = age_text(moment.now - row.seen.probed_at)
     return f"stale {age}" if moment.is_stale(row) else age
 

@@ -12,9 +12,10 @@ from pathlib import Path
 from checker.config import Layout, load_config
 from checker.control import NotAllowed
 from checker.keyfiles import KeyWish, key_files
+from checker.last_good import read_known
 from checker.model import CheckerError, ForwardRequest, NodeName
 from checker.provision import addresses
-from checker.registrar import Edit, Wanted, carry_out, planned, register
+from checker.registrar import Edit, Wanted, carry_out, disable_broken_node, planned, register
 from checker.registry import kept_key_path, read_registry
 from client.bundle import options
 from client.bundle.settings import Settings
@@ -49,7 +50,21 @@ class Changes:
 
     def disable(self, nodes: Sequence[NodeName]) -> tuple[Changed, ...]:
         """End the nodes' tunnels, and let their keys open nothing; one that fails stops no other."""
-        return tuple(self.switched(name, "disable", lambda node: replace(node, enabled=False)) for name in nodes)
+        return tuple(self.disabled(name) for name in nodes)
+
+    def disabled(self, name: NodeName) -> Changed:
+        """Also of a node whose file is broken, which no edit can be written to."""
+
+        def work() -> Changed:
+            notes: list[str] = []
+            registry = read_known(self.layout)
+            broken = registry.broken_file(name)
+            if broken is None:
+                return self.switched(name, "disable", lambda node: replace(node, enabled=False))
+            sentence = disable_broken_node(self.layout, registry, broken, notes.append).removeprefix(f"{name}: ")
+            return Changed(node=name, done=True, sentence=told([sentence], notes))
+
+        return self.attempt(name, self.checker_command("node", "disable", name), work)
 
     def switched(self, name: NodeName, verb: str, edit: Edit) -> Changed:
         def work() -> Changed:

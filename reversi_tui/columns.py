@@ -59,7 +59,7 @@ COLUMNS = (
     Column(
         id="port", title="port", least=7, most=8, importance=3, right=True,
         tip="The port on the gateway",
-        text=cells.port_text, sort_value=lambda row: (row.seen.port,), number=lambda row, _: row.seen.port,
+        text=cells.port_text, sort_value=lambda row: (row.seen.port,), number=lambda row, _: cells.port_value(row),
     ),
     Column(
         id="target", title="target", least=13, most=21, importance=8,

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from checker.config import Layout
 from checker.model import Node, NodeName, Status, Tunnel, Unregistered, tunnel_json
@@ -18,16 +19,19 @@ from reversi_tui.cells import safe
 from reversi_tui.columns import BY_ID, COLUMNS, DEFAULTS, Column
 from reversi_tui.known import Background, barred_words
 from reversi_tui.preferences import Preferences
-from reversi_tui.rows import NOTHING_MORE, Health, Key, Known, Moment, Report, Row
+from reversi_tui.rows import NO_PORT, NOTHING_MORE, Health, Key, Known, Moment, Report, Row, broken_row
 from reversi_tui.strip import in_ascii
 from reversi_tui.terminal import has_utf8
 from reversi_tui.view import View
+
+if TYPE_CHECKING:
+    from checker.kept_rights import BrokenFile
 
 FROM_BEHIND = frozenset({"day", "flaps", "client", "instance"})
 """Columns that need more than a tunnel's own row in the state file."""
 COLOURS = {
     Status.UP: "\x1b[32m", Status.HUNG: "\x1b[31m", Status.DOWN: "\x1b[31m", Status.REFUSED: "\x1b[33m", Status.WRONG: "\x1b[35m",
-    Status.FOREIGN: "\x1b[35m", Status.UNKNOWN: "",
+    Status.FOREIGN: "\x1b[35m", Status.UNKNOWN: "", Status.BROKEN: "\x1b[31m",
 }  # fmt: skip
 PLAIN = "\x1b[0m"
 
@@ -48,6 +52,7 @@ class Look:
 
     rows: tuple[Row, ...]
     strangers: Mapping[Key, Unregistered]
+    broken: tuple[BrokenFile, ...]
     sweep: Sweep | None
     remarks: tuple[str, ...]
     """Sentences for standard error."""
@@ -58,31 +63,31 @@ def look(layout: Layout, *, behind: bool, now: float) -> Look:
 
     Raises StateError for a state file that can not be read; a missing one is a remark.
     """
-    nodes, remarks = registered(layout)
+    nodes, broken, remarks = registered(layout)
     try:
         keys = {(name, forward.port) for name, node in nodes.items() for forward in node.forwards} if behind else set()
         seen = look_at_state(layout, keys, now)
     except StateMissing as error:
         remarks = (*remarks, f"the daemon was never started here: {error}")
         seen = Seen(tunnels={}, known={})
-    rows = registered_rows(nodes, seen)
+    rows = (*registered_rows(nodes, seen), *map(broken_row, broken))
     if not rows:
         remarks = (*remarks, no_nodes(layout))
     ports = {row.seen.port for row in rows}
     strangers = {(each.node, each.port): each for each in seen.unregistered if each.node not in nodes and each.port not in ports}
     rows += tuple(stranger_row(each, seen) for each in strangers.values())
-    return Look(rows=rows, strangers=strangers, sweep=seen.sweep, remarks=remarks)
+    return Look(rows=rows, strangers=strangers, broken=broken, sweep=seen.sweep, remarks=remarks)
 
 
-def registered(layout: Layout) -> tuple[Mapping[NodeName, Node], tuple[str, ...]]:
-    """The registry's nodes, from the daemon's copy where that is good, and a sentence for each file that could not be read."""
+def registered(layout: Layout) -> tuple[Mapping[NodeName, Node], tuple[BrokenFile, ...], tuple[str, ...]]:
+    """The registry's nodes, from the daemon's copy where that is good; its broken files, and a sentence for each."""
     nodes = copied_nodes(layout)
     if nodes is not None:
-        return nodes, ()
-    from checker.registry import read_registry
+        return nodes, (), ()
+    from checker.last_good import read_known
 
-    registry = read_registry(layout.nodes)
-    return registry.nodes, registry.problems
+    registry = read_known(layout)
+    return registry.nodes, registry.broken_files, registry.problems
 
 
 def look_at_state(layout: Layout, keys: Collection[Key], now: float) -> Seen:
@@ -179,6 +184,7 @@ def document(rows: Sequence[Row], found: Look) -> str:
     shown = {
         "schema": 1,
         "tunnels": [{**tunnel_json(row.forward, row.seen), "barred": row.barred or None} for row in known if row.forward],
+        "broken": [one.as_json() for one in found.broken if (one.name, NO_PORT) in {row.key for row in rows}],
         "unregistered": [
             {**tunnel_json(each.forward, row.seen), "target": None, "first_at": each.first_at, "last_at": each.last_at}
             for row, each in strangers

@@ -29,10 +29,10 @@ class Palette:
 
 
 def statuses(good: str, warn: str, bad: str, odd: str) -> dict[Status, str]:
-    """Four colours for seven statuses; the worse of two with one colour is bold."""
+    """Four colours for eight statuses; the worse of two with one colour is bold."""
     return {
         Status.UP: good, Status.HUNG: f"bold {bad}", Status.DOWN: bad, Status.REFUSED: warn, Status.WRONG: odd,
-        Status.FOREIGN: f"bold {odd}", Status.UNKNOWN: "",
+        Status.FOREIGN: f"bold {odd}", Status.UNKNOWN: "", Status.BROKEN: f"bold {bad}",
     }  # fmt: skip
 
 
@@ -59,7 +59,7 @@ LIGHT = Palette(
 MONO = Palette(
     name="mono",
     status={status: "" if status in (Status.UP, Status.UNKNOWN) else "bold" for status in Status}
-    | {Status.HUNG: "bold reverse", Status.FOREIGN: "bold reverse"},
+    | {Status.HUNG: "bold reverse", Status.FOREIGN: "bold reverse", Status.BROKEN: "bold reverse"},
     levels=dict.fromkeys(Level, "") | {Level.LITTLE: "bold", Level.NONE: "bold", Level.UNWATCHED: "dim"},
     stale="dim", cursor="reverse bold", marked="bold underline", heading="bold underline", warning="bold reverse", banner="bold", dim="dim",
 )  # fmt: skip

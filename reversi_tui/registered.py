@@ -8,12 +8,13 @@ from pathlib import Path
 from types import MappingProxyType
 
 from checker.config import Layout
+from checker.last_good import read_known
 from checker.model import Forward, Node, NodeName
-from checker.registry import Registry, read_registry, stamp
+from checker.registry import Registry, stamp
 from checker.registry_copy import copied_nodes
 from checker.table import today
 from reversi_tui.known import barred_words
-from reversi_tui.rows import Key
+from reversi_tui.rows import Key, Row, broken_row
 
 LOOK_EVERY_S = 0.25
 STAMP_SHARE = 400
@@ -29,6 +30,8 @@ class Registered:
         """None until it was read."""
         self.nodes: Mapping[NodeName, Node] = {}
         self.problems: tuple[str, ...] = ()
+        self.broken: dict[Key, Row] = {}
+        """Rows of broken files."""
         self.barred: dict[NodeName, str] = {}
         """One word for why a node may not listen today, of those that may not."""
         self.day = ""
@@ -49,6 +52,7 @@ class Registered:
             return False
         self.forwards = {(forward.node, forward.port): forward for forward in registry.forwards}
         self.problems = registry.problems
+        self.broken = {row.key: row for row in map(broken_row, registry.broken_files)}
         self.nodes = registry.nodes
         self.bar()
         return True
@@ -63,7 +67,7 @@ class Registered:
                 self.layout.nodes.stat()
             copied = copied_nodes(self.layout)
             self.stamp = fresh
-            return read_registry(self.layout.nodes) if copied is None else Registry(nodes=MappingProxyType(copied))
+            return read_known(self.layout) if copied is None else Registry(nodes=MappingProxyType(copied))
         except OSError as error:
             self.problems = (f"{self.layout.nodes} can not be read ({error.strerror}); the rows are as last read",)
             self.stamp = None

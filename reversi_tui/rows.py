@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from checker.model import Event, Forward, NodeName, Port, Status, Tunnel, Watched, is_stale
 from checker.store import Sweep
 
+if TYPE_CHECKING:
+    from checker.kept_rights import BrokenFile
+
 Key = tuple[NodeName, Port]
 """What a row is known by, wherever it stands on the screen."""
 
+
+NO_PORT = Port(-1)
+"""Stands for the port in the key of a row that is a broken file's."""
 
 Share = float | None
 """How much of an hour a forward was up, 0.0 to 1.0; None: nobody watched."""
@@ -64,6 +71,11 @@ class Row:
         return self.barred if self.is_shut else self.seen.status.value
 
 
+def broken_row(broken: BrokenFile) -> Row:
+    """The row of a file that does not count."""
+    return Row(forward=None, seen=Tunnel(node=broken.name, port=NO_PORT, status=Status.BROKEN, detail=broken.sentence))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
     """When a row is looked at: an age, and whether it is stale, follow from it."""
@@ -106,6 +118,8 @@ class Health:
     """Connections to sshd that have not logged in yet; None: not known."""
     disk_free_bytes: int | None = None
     """Where the state file lies; None: not known."""
+    on_ipv6: frozenset[int] = frozenset()
+    """Ports of the rows that are reached on ::1, and not on 127.0.0.1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

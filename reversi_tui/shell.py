@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from checker.model import ExpectKind, InvalidValue, NodeName, Status, parse_name
 from reversi_tui.rows import Row
 
-GATEWAY_SIDE = "127.0.0.1"
+IPV4_SIDE, IPV6_SIDE = "127.0.0.1", "::1"
 """Where listeners are reached, public ones too; the probes go there as well."""
 SSH_PORT = 22
 USER_PATTERN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,63}\Z")
 
 
-def ssh_command(rows_of_node: Sequence[Row], row: Row, *, user: str = "") -> tuple[str, ...] | str:
+def ssh_command(
+    rows_of_node: Sequence[Row], row: Row, *, user: str = "", on_ipv6: Collection[int] = ()
+) -> tuple[str, ...] | str:
     """The program and its arguments, by the row's forward or another of its node; else a clause why there is none.
 
     The host key is looked up under the node's name, so that each node has its own, whichever port it comes by.
+    `on_ipv6`: ports that are reached on ::1 only.
     """
     try:
         name = parse_name(row.seen.node)
@@ -32,13 +35,14 @@ def ssh_command(rows_of_node: Sequence[Row], row: Row, *, user: str = "") -> tup
     found = next((one for one in candidates if not hindrance(one)), None)
     if found is None:
         return hindrance(candidates[0]) if candidates else f"no forward of node {name} leads to an SSH server"
-    return command(name, found.seen.port, user)
+    port = found.seen.port
+    return command(name, port, user, IPV6_SIDE if port in on_ipv6 else IPV4_SIDE)
 
 
-def command(name: NodeName, port: int, user: str) -> tuple[str, ...]:
+def command(name: NodeName, port: int, user: str, host: str) -> tuple[str, ...]:
     """What `Host NAME` in the operator's configuration says still counts, but not where to go, nor through what."""
     settings = (
-        f"HostName={GATEWAY_SIDE}", f"HostKeyAlias={name}", "CheckHostIP=no", "StrictHostKeyChecking=ask",
+        f"HostName={host}", f"HostKeyAlias={name}", "CheckHostIP=no", "StrictHostKeyChecking=ask",
         "ProxyCommand=none", "ControlPath=none",
     )
     options = [word for setting in settings for word in ("-o", setting)]

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from checker.control import Control
+from checker.control import Control, ports_on_ipv6
 from checker.model import CheckerError, Tunnel
 from checker.store import StateCorrupt, StateError, StateFile, StateMissing, StateUnavailable, Sweep, open_reader
 from reversi_tui.known import Background
@@ -20,6 +20,7 @@ from reversi_tui.setting import Setting
 from reversi_tui.strip import DAYS
 
 PING_EVERY_S = 5.0
+LISTENERS_EVERY_S = 15.0
 RETRY_EVERY_S = 1.0
 EVENTS = 20
 """The last ones of a row's node, that it is told with."""
@@ -39,7 +40,8 @@ class Source:
         self.registered = Registered(self.layout)
         self.background = Background()
         self.disk_free_bytes: int | None = None
-        self.next_ping = self.next_open = 0.0
+        self.on_ipv6: frozenset[int] = frozenset()
+        self.next_ping = self.next_open = self.next_listing = 0.0
         self.daemon = self.pinged = Daemon.UNASKED
         self.first = True
         self.trouble = ""
@@ -59,6 +61,7 @@ class Source:
             changed = set(keys)
         if not self.first:
             self.look_at_daemon()
+            self.look_at_listeners()
             before = self.background.unregistered.keys()
             changed |= self.look_behind()
             if self.background.unregistered.keys() != before:
@@ -69,6 +72,7 @@ class Source:
             daemon=self.daemon, sweep=self.sweep, trouble=self.trouble, problems=self.registered.problems,
             registry_read=self.registered.forwards is not None,
             logins_waiting=self.sweep.logins_waiting if self.sweep else None, disk_free_bytes=self.disk_free_bytes,
+            on_ipv6=self.on_ipv6,
         )
         if not changed and keys is None and health == self.health:
             return None
@@ -78,13 +82,19 @@ class Source:
     def keys(self) -> frozenset[Key]:
         """All rows that there are."""
         forwards = self.registered.forwards
-        return frozenset(self.seen if forwards is None else forwards.keys() | self.background.unregistered.keys())
+        if forwards is None:
+            return frozenset(self.seen)
+        return frozenset((*forwards, *self.background.unregistered, *self.registered.broken))
 
     def has(self, key: Key) -> bool:
         forwards = self.registered.forwards
-        return key in self.seen if forwards is None else key in forwards or key in self.background.unregistered
+        if forwards is None:
+            return key in self.seen
+        return key in forwards or key in self.background.unregistered or key in self.registered.broken
 
     def row(self, key: Key) -> Row:
+        if key in self.registered.broken:
+            return self.registered.broken[key]
         forward, stranger = (self.registered.forwards or {}).get(key), self.background.unregistered.get(key)
         is_stranger = forward is None and stranger is not None
         return Row(
@@ -172,6 +182,12 @@ class Source:
         sweep = self.sweep
         sweeps = sweep is not None and self.now() - sweep.swept_at <= 2 * sweep.every_s
         self.daemon = Daemon.UNREACHABLE if self.pinged is Daemon.ABSENT and sweeps else self.pinged
+
+    def look_at_listeners(self) -> None:
+        """Which rows' ports sshd listens for on ::1 only, as with `AddressFamily inet6`."""
+        if time.monotonic() >= self.next_listing:
+            self.on_ipv6 = ports_on_ipv6() & {port for _, port in self.keys()}
+            self.next_listing = time.monotonic() + LISTENERS_EVERY_S
 
     def close(self) -> None:
         if self.state:

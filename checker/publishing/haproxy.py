@@ -36,13 +36,13 @@ def by_port(forwards: Iterable[Forward]) -> dict[Port, list[Published]]:
     return ports
 
 
-def render(forwards: Sequence[Forward], addresses: Sequence[str]) -> str:
-    """The whole file; a comment alone where nothing is published."""
+def render(forwards: Sequence[Forward], addresses: Sequence[str], loopback: str = "127.0.0.1") -> str:
+    """The whole file; a comment alone where nothing is published. `loopback`: where sshd listens for the tunnels."""
     ports = by_port(forwards)
     if not ports:
         return HEAD
     frontends = [frontend(port, published, addresses) for port, published in ports.items()]
-    backends = [backend(forward) for forward in forwards if forward.published]
+    backends = [backend(forward, loopback) for forward in forwards if forward.published]
     return "\n".join([HEAD + DEFAULTS, *frontends, *backends])
 
 
@@ -68,7 +68,8 @@ def bound(address: str, port: Port) -> str:
     return f"[{address}]:{port} v6only" if ":" in address else f"{address}:{port}"
 
 
-def backend(forward: Forward) -> str:
+def backend(forward: Forward, loopback: str) -> str:
     """One forward: the listener of its tunnel."""
+    host = f"[{loopback}]" if ":" in loopback else loopback
     proxy = " send-proxy" if forward.speaks_proxy else ""
-    return f"backend {backend_name(forward)}\n    server tunnel 127.0.0.1:{forward.port}{proxy}\n"
+    return f"backend {backend_name(forward)}\n    server tunnel {host}:{forward.port}{proxy}\n"

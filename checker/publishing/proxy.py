@@ -14,9 +14,12 @@ from pathlib import Path
 
 from checker.config import Config, ConfigError, Layout
 from checker.holders import read_listeners
+from checker.judge import IPV4_LOOPBACK, IPV6_LOOPBACK
 from checker.model import CheckerError, Port
 from checker.publishing.haproxy import HEAD
 from checker.registry import write_atomically
+from checker.system.lockdown import settings
+from checker.system.sshd_facts import ask_sshd
 
 PLACES = "/usr/sbin:/usr/local/sbin:/sbin:/usr/bin"
 SYSTEM_RELOAD = "systemctl reload haproxy"
@@ -58,6 +61,8 @@ class Proxy:
     """Where it binds each published port."""
     reload: str
     """The command that makes it read the file again; empty: the admin's to do."""
+    loopback: str = IPV4_LOOPBACK
+    """Where sshd listens for the tunnels."""
 
 
 def proxy_of(layout: Layout, config: Config) -> Proxy:
@@ -67,7 +72,18 @@ def proxy_of(layout: Layout, config: Config) -> Proxy:
         path=layout.config.with_name("haproxy.cfg"),
         addresses=config.publish_on or every_address(),
         reload=default if config.haproxy_reload is None else config.haproxy_reload,
+        loopback=tunnel_loopback() if layout.home is None else IPV4_LOOPBACK,
     )
+
+
+def tunnel_loopback() -> str:
+    """Where the machine's sshd listens for `-R localhost`: 127.0.0.1, unless it has `AddressFamily inet6`; also if it does not tell."""
+    try:
+        said = settings(ask_sshd("-T").stdout)
+    except CheckerError:
+        return IPV4_LOOPBACK
+    family = {key.lower(): value for key, value in said.items()}.get("addressfamily")
+    return IPV6_LOOPBACK if family == "inet6" else IPV4_LOOPBACK
 
 
 def every_address() -> tuple[str, ...]:

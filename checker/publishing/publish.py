@@ -68,7 +68,7 @@ def wanted_file(registry: Registry, proxy: Proxy) -> str:
     trouble = clash(registry.forwards)
     if trouble is not None:
         raise trouble
-    return render(published_forwards(registry), proxy.addresses)
+    return render(published_forwards(registry), proxy.addresses, proxy.loopback)
 
 
 def follow(registry: Registry, proxy: Proxy) -> str:

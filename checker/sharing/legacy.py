@@ -11,10 +11,10 @@ from checker.model import (
     OPEN,
     SHARED_KEY,
     Expect,
-    ExpectKind,
     Forward,
     InvalidValue,
     Node,
+    expect_said,
     parse_name,
     parse_port,
     parse_target,
@@ -148,10 +148,10 @@ def node_from(values: dict[str, Value], notes: list[Remark], added_at: int) -> N
 def expect_from(values: dict[str, Value], notes: list[Remark]) -> Expect:
     """What the device told the checker to expect."""
     said = values.get("fwdportstr", Value(line=0, text=""))
-    if re.search(r"[A-Za-z0-9]", said.text):
-        return Expect(kind=ExpectKind.BANNER, text=said.text)
-    notes.append(Remark(line=said.line, text="fwdportstr names no response: expecting open, which can not see a hang"))
-    return OPEN
+    expect = expect_said(said.text)
+    if expect == OPEN:
+        notes.append(Remark(line=said.line, text="fwdportstr names no response: expecting open, which can not see a hang"))
+    return expect
 
 
 def is_public(values: dict[str, Value], notes: list[Remark]) -> bool:

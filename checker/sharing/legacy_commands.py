@@ -146,10 +146,12 @@ def look_at_file(path: Path, *, now: int) -> RevFile:
 def cmd_import(args: argparse.Namespace, layout: Layout) -> ExitCode:
     shared_key = load_config(layout.config).shared_key
     if args.dry_run:
-        found = look_at_files(args.path, registry_of(layout), now=int(time.time()))
+        registry = registry_of(layout)
+        found, freed = look_at_files(args.path, registry, now=int(time.time())), registry.freed
     else:
         with locked(layout):
-            found = look_at_files(args.path, registry_of(layout), now=int(time.time()))
+            registry = registry_of(layout)
+            found, freed = look_at_files(args.path, registry, now=int(time.time())), registry.freed
             register(layout, [node for _, node in found.nodes])
         clauses = [(node.name, forward.port, f"imported from {path.name}") for path, node in found.nodes for forward in node.forwards]
         for at in range(0, len(clauses), TOLD_AT_ONCE):
@@ -157,6 +159,10 @@ def cmd_import(args: argparse.Namespace, layout: Layout) -> ExitCode:
             if trouble:
                 print(f"reversi-checker: warning: it is done, and the log could not be told: {trouble}", file=sys.stderr)
     report_import(args, found)
+    for _, node in found.nodes:
+        for forward in node.forwards:
+            if forward.port in freed:
+                print(f"reversi-checker: warning: {freed[forward.port].sentence}", file=sys.stderr)
     if found.nodes and not shared_key.enabled:
         print("reversi-checker: warning: the shared key is off, and these nodes have no other: set [shared_key] in reversi.toml, "
               "or give each its own with: reversi-checker node adopt NAME", file=sys.stderr)

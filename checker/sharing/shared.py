@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from checker.config import SharedKey
-from checker.model import OPEN, Expect, Forward, InvalidValue, NodeName, Port, Status, Tunnel, Unregistered, parse_expect, parse_name
+from checker.model import Forward, InvalidValue, NodeName, Port, Status, Tunnel, Unregistered, expect_said, parse_name
 from checker.registry import Registry
 from checker.wire import OldCheck
 
@@ -38,14 +38,6 @@ def shared_ports(registry: Registry, unregistered: Iterable[Port]) -> SharedPort
     without = frozenset(port for node in nodes if node.is_shared for port in node.ports)
     owned = frozenset(port for node in nodes if not node.is_shared for port in node.ports)
     return SharedPorts(held=(without | frozenset(unregistered)) - owned, owned=owned)
-
-
-def expect_said(expected: str) -> Expect:
-    """What the device expects, by its own words; without any letter or digit it is `open`."""
-    try:
-        return parse_expect(f"banner:{expected}")
-    except InvalidValue:
-        return OPEN
 
 
 def forward_meant(said: OldCheck, registry: Registry, shared_key: SharedKey, today: str) -> Forward:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from checker import __version__, wire
 from checker.judge import Judgement, Owner
+from checker.limits import NODE_WAITS_S
 from checker.model import EventKind, Forward, Node, ProcessId, Registration, Unregistered
 from checker.sharing.shared import INSTANCE, NotForSharedKey, forward_meant, is_over, shared_ports, sighted, still_unregistered
 from checker.table import today
@@ -59,17 +60,18 @@ class SharedDoor:
 
     async def checked(self, forward: Forward, asked: Asked) -> int:
         """The wait, after a probe now; what nobody was seen to listen for is not even noted."""
+        until = time.monotonic() + NODE_WAITS_S
         actor = f"shared key, {asked.peer.partition(' ')[0] or 'an unknown peer'}"
         if forward.node not in self.gateway.registry.nodes:
             known = self.ledger.sightings.by_port.get(forward.port)
             if known is None:
                 held = await self.gateway.watcher.holdings.held(forward, newer_than=time.monotonic())
                 if held.owner is not Owner.OURS:
-                    return NOBODY_WAITS_S if held.owner is Owner.NOBODY else self.gateway.config.policy.longest_wait_s
+                    return NOBODY_WAITS_S if held.owner is Owner.NOBODY or held.leaves_ipv4 else self.gateway.config.policy.longest_wait_s
             said, forward = forward, self.note(forward).forward
             if said.node != forward.node:
-                return (await self.gateway.settle(forward, actor=actor)).tunnel.verdict
-        judgement = await self.gateway.settle(forward, actor=actor)
+                return (await self.gateway.settle(forward, actor=actor, until=until)).tunnel.verdict
+        judgement = await self.gateway.settle(forward, actor=actor, until=until)
         self.gateway.note_contact([forward])
         self.note_peer(judgement, asked)
         return judgement.tunnel.verdict

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from checker.system import mends
-from checker.system.lockdown import differences, shut_out, unwelcome
+from checker.system.lockdown import differences, shut_out, unknown_to, unwelcome
 from checker.system.mends import INIT
 from checker.system.plan import NO_SHELL, SERVICE
+from checker.system.sshrc import guard_sshrc, sshrc_sentence
 from checker.system.symptoms import Seen, SshdSeen
 from checker.table import aligned
 
@@ -70,7 +71,8 @@ def check_sshd(seen: Seen) -> Iterator[Finding]:
     if not sshd.is_asked:
         yield Finding(name="sshd", ok=None, sentence="sshd tells its settings to root alone", mend="sudo reversi-checker doctor")
         return
-    wrong = differences(sshd.effective, private=seen.home is not None) if sshd.effective else ()
+    settings = () if sshd.complaint else differences(sshd.effective, private=seen.home is not None, unknown=unknown_to(sshd.version))
+    wrong = (*settings, *sshd.openings)
     why = shut_out(sshd.effective, seen.user)
     name = "OpenSSH {}.{}".format(*sshd.version) if sshd.version else "sshd"
     yield finding(
@@ -84,6 +86,15 @@ def check_sshd(seen: Seen) -> Iterator[Finding]:
     yield from check_startups(seen, sshd)
     yield from check_penalties(seen, sshd)
     yield from check_log(seen)
+
+
+def check_sshrc(seen: Seen) -> Iterator[Finding]:
+    first = next(iter(seen.sshrc), None)
+    yield finding(
+        "sshrc",
+        "sshd runs nothing that could print before an answer",
+        (first is not None, sshrc_sentence(first) if first else "", guard_sshrc(first, seen.user) if first else ""),
+    )
 
 
 def check_welcome(seen: Seen, sshd: SshdSeen) -> Iterator[Finding]:
@@ -119,8 +130,8 @@ def check_startups(seen: Seen, sshd: SshdSeen) -> Iterator[Finding]:
 def check_penalties(seen: Seen, sshd: SshdSeen) -> Iterator[Finding]:
     if sshd.version is None or sshd.version < (9, 8):
         return
-    penalties = sshd.effective.get("persourcepenalties", "")
-    exempt = sshd.effective.get("persourcepenaltyexemptlist", "none")
+    penalties = sshd.effective.get("persourcepenalties", "").lower()
+    exempt = sshd.effective.get("persourcepenaltyexemptlist", "none").lower()
     shared = sorted(address for address, nodes in seen.peers.items() if nodes > 1)
     is_on = penalties not in ("", "no")
     yield finding(
@@ -143,6 +154,7 @@ def check_log(seen: Seen) -> Iterator[Finding]:
 
 def check_keys(seen: Seen) -> Iterator[Finding]:
     loose, lag = seen.keys_loose, mends.bring_keys_in_line(seen)
+    gone = ", ".join(seen.programs_gone)
     yield finding(
         "key file",
         f"{seen.key_file} follows the registry, and is root's or the gateway's own",
@@ -151,6 +163,7 @@ def check_keys(seen: Seen) -> Iterator[Finding]:
          mends.close_to_others(seen, loose) if loose else ""),
         (seen.keys is not None and not seen.is_own and not seen.keys.mode & 0o004, f"{seen.user} can not read {seen.key_file}",
          mends.mode("0644", seen.key_file)),
+        (bool(gone), f"{seen.key_file} names {gone}, which is gone: Python or reversi was upgraded, and no node can be checked", lag),
         (seen.keys_lag, f"{seen.key_file} does not follow the registry", lag),
     )
     opened = ", ".join(map(str, seen.open_secrets))
@@ -255,7 +268,7 @@ def check_records(seen: Seen) -> Iterator[Finding]:
     yield finding(
         "registry",
         f"{seen.nodes} nodes, each file of which is understood",
-        (bool(seen.problems), "; ".join(seen.problems), "mend these files; until then their nodes keep the key line that they have"),
+        (bool(seen.problems), "; ".join(seen.problems), "mend these files; until then their nodes keep the rights that they have"),
     )
 
 
@@ -269,7 +282,8 @@ def check_waiting(seen: Seen) -> Iterator[Finding]:
 
 
 CHECKS: Sequence[Callable[[Seen], Iterator[Finding]]] = (
-    check_account, check_sshd, check_keys, check_daemon, check_places, check_ports, check_machine, check_waiting, check_records,
+    check_account, check_sshd, check_sshrc, check_keys, check_daemon, check_places, check_ports, check_machine, check_waiting,
+    check_records,
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import pwd
 import re
 import shutil
 import stat
@@ -19,16 +20,19 @@ from checker.control import Control
 from checker.following import keys_lag
 from checker.holders import read_listeners, read_process, started_at
 from checker.host import unreachable_part
+from checker.keys import programs_in
+from checker.last_good import read_known
 from checker.model import CheckerError, Tunnel
-from checker.registry import Registry, gate_command, read_registry
+from checker.registry import Registry, gate_command
 from checker.sshd_lines import source
 from checker.store import StateError, StateMissing, Sweep, is_sound, open_reader
 from checker.succession import overdue
 from checker.system.manifest import load_manifest
-from checker.system.plan import DROP_IN, SERVICE, digest
+from checker.system.openings import judged
+from checker.system.plan import DROP_INS, SERVICE, digest
 from checker.system.sshd_facts import MAIN, complaint, effective, version
 from checker.system.steps import Account, Entry
-from checker.system.survey import SYSTEMD, account, answers, entry, group_name, is_served_by_root, kernel_ports, user_name
+from checker.system.survey import SYSTEMD, account, answers, entry, group_name, is_served_by_root, kernel_ports, sshrc_of, user_name
 from checker.system.symptoms import Seen, SshdSeen, Taken
 
 TIME_ERROR = 5
@@ -40,7 +44,7 @@ def examine(layout: Layout) -> Seen:
     fixed = {"home": layout.home, "key_file": layout.authorized_keys, "socket": layout.socket, "spool": layout.spool, "state": layout.state}
     try:
         config = load_config(layout.config)
-        registry = read_registry(layout.nodes)
+        registry = read_known(layout)
     except CheckerError as error:
         return Seen(trouble=str(error), user="", account=None, is_own=False, **fixed)  # type: ignore[arg-type]
     who = account(config.tunnel_user)
@@ -59,11 +63,13 @@ def examine(layout: Layout) -> Seen:
         has_systemd=SYSTEMD.is_dir(),
         sshd=sshd,
         closed_by=closed_by(sshd) if uid else None,
-        is_drop_in_changed=layout.home is None and is_changed(DROP_IN),
+        is_drop_in_changed=layout.home is None and any(map(is_changed, DROP_INS)),
+        sshrc=rc_files(config.tunnel_user, sshd),
         sshd_log=source() if layout.home is None and os.geteuid() == 0 else None,
         keys=entry(layout.authorized_keys),
         keys_loose=loose_part(layout.authorized_keys, uid, within=within(layout, sshd)),
         keys_lag=keys_lag(layout),
+        programs_gone=programs_gone(layout.authorized_keys),
         open_secrets=tuple(open_secrets(layout)),
         unreachable=f"the tunnel user can not reach {blocked[0]}: {blocked[1]} lets only its owner in" if blocked else "",
         unreachable_at=blocked[1] if blocked else None,
@@ -77,7 +83,7 @@ def examine(layout: Layout) -> Seen:
         spool_seen=spool_entry(layout.spool),
         nodes=len(registry.nodes),
         node_keys=tuple((node.name, key) for node in registry.nodes.values() if node.enabled for key in node.public_keys),
-        problems=registry.problems,
+        problems=(*registry.problems, *filter(None, [registry.freed_trouble])),
         overdue=tuple(one for node in registry.nodes.values() for one in overdue(node, now)),
         taken=tuple(taken(registry, config, uid)),
         unreserved=unreserved(registry, config, ephemeral, reserved),
@@ -90,6 +96,26 @@ def examine(layout: Layout) -> Seen:
         state_trouble=state_trouble,
         state_strays=layout.home is None and strays(layout.state.parent) and not is_served_by_root(),
     )
+
+
+def programs_gone(key_file: Path) -> tuple[str, ...]:
+    """What the key lines start, and is not there."""
+    try:
+        present = key_file.read_bytes()
+    except OSError:
+        return ()
+    return tuple(sorted(path for path in programs_in(present) if is_gone(path)))
+
+
+def is_gone(path: str) -> bool:
+    """Whether nothing is there, or at the end of its links; what we may not see may be there."""
+    try:
+        os.stat(path)  # noqa: PTH116 - Path.exists raises where we may not look
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def age_s(pid: int, now: float) -> float | None:
@@ -131,15 +157,30 @@ def sshd_seen(layout: Layout, config: Config) -> SshdSeen | None:
         return None
     try:
         trouble = complaint(file)
-        found = {} if trouble else effective(file, config.tunnel_user)
-        return SshdSeen(file=file, version=version(), complaint=trouble, effective=found)
+        if trouble:
+            return SshdSeen(file=file, version=version(), complaint=trouble)
+        if layout.home is not None:  # whose sshd has no Match block
+            return SshdSeen(file=file, version=version(), effective=effective(file, config.tunnel_user))
+        found = judged(file, config.tunnel_user)
+        return SshdSeen(file=file, version=version(), effective=found.effective, openings=found.openings)
     except CheckerError as error:
         return SshdSeen(file=file, complaint=str(error))
 
 
+def rc_files(user: str, sshd: SshdSeen | None) -> tuple[Path, ...]:
+    """What sshd runs before a forced command; a file of the user's own only if sshd allows it."""
+    allows = sshd is not None and sshd.effective.get("permituserrc", "no").lower() != "no"
+    try:
+        own = Path(pwd.getpwnam(user).pw_dir) / ".ssh/rc"
+        found = (own,) if allows and own.exists() else ()
+    except (KeyError, OSError):
+        found = ()
+    return (*sshrc_of(user), *found)
+
+
 def closed_by(sshd: SshdSeen | None) -> Path | None:
     """The file that keeps everyone but root out: sshd asks for one itself where PAM does not. Source: pam_nologin(8), sshd(8)."""
-    has_pam = sshd is None or sshd.effective.get("usepam") != "no"
+    has_pam = sshd is None or sshd.effective.get("usepam", "").lower() != "no"
     places = (Path("/run/nologin"), Path("/etc/nologin")) if has_pam else (Path("/etc/nologin"),)
     return next((place for place in places if place.exists()), None)
 
@@ -152,7 +193,7 @@ def is_changed(path: Path) -> bool:
 
 def within(layout: Layout, sshd: SshdSeen | None) -> Path:
     """Below what place nobody else may write: a home's sshd that `up` told to be lax does not look above the home."""
-    is_lax = layout.home is not None and (sshd is None or sshd.effective.get("strictmodes") != "yes")
+    is_lax = layout.home is not None and (sshd is None or sshd.effective.get("strictmodes", "").lower() != "yes")
     return layout.home if is_lax and layout.home else Path("/")
 
 
@@ -206,7 +247,7 @@ def strays(folder: Path) -> bool:
 def taken(registry: Registry, config: Config, uid: int) -> Iterator[Taken]:
     """Nodes' ports that processes of other users hold."""
     listening = read_listeners()
-    used = {*listening, *(port for forward in registry.forwards for port in forward.ports), *registry.broken_ports}
+    used = {*listening, *(port for forward in registry.forwards for port in forward.ports), *registry.broken_ports, *registry.freed}
     free = next((port for port in config.policy.ports if port not in used), None)
     for port, node in ((port, forward.node) for forward in registry.forwards for port in forward.ports):
         for listener in listening.get(port, ()):

@@ -18,6 +18,7 @@ from checker.model import CheckerError
 from checker.registry import gate_command, locked, write_atomically, write_keys
 from checker.system.manifest import Manifest
 from checker.system.plan import MANIFEST, digest
+from checker.system.rehearsal import still_open
 from checker.system.sshd_facts import MAIN, complaint
 from checker.system.steps import Command, File, Folder, GoLive, KeysInLine, Plan, Step
 from checker.system.survey import account, under
@@ -63,13 +64,12 @@ def note(step: Step, manifest: Manifest, act: Callable[[], None]) -> None:
     """Do it, and write down what is there now that was not there before."""
     is_new = isinstance(step, Folder) and not step.path.exists()
     act()
-    written = step.file if isinstance(step, GoLive) else step
     if isinstance(step, Command) and step.makes and step.makes not in manifest.made:
         manifest.made.append(step.makes)
     elif isinstance(step, Folder) and is_new:
         manifest.folders.append(str(step.path))
-    elif isinstance(written, File):
-        manifest.files[str(written.path)] = digest(written.content)
+    elif isinstance(step, File | GoLive):
+        manifest.files.update({str(each.path): digest(each.content) for each in (step.files if isinstance(step, GoLive) else (step,))})
     if MANIFEST.parent.is_dir():
         manifest.save()
 
@@ -86,7 +86,9 @@ def carry_out_one(step: Step, say: Say) -> None:
             say(f"wrote {step.path}{f', and kept {step.path}.bak' if step.backup else ''}")
         case GoLive():
             go_live(step)
-            say(f"wrote {step.file.path}, which sshd accepts{', and had it read' if step.reload else ''}")
+            for each in step.files:
+                kept = f", and kept {each.path}.bak" if each.backup else ""
+                say(f"wrote {each.path}, which sshd accepts{', and had it read' if step.reload else ''}{kept}")
         case KeysInLine():
             with locked(SYSTEM):
                 write_keys(SYSTEM, gate_command(SYSTEM))
@@ -130,16 +132,32 @@ def write_tree(plan: Plan, root: Path, say: Say) -> None:
 
 
 def go_live(step: GoLive) -> None:
-    """Write it, have sshd judge the whole, and load it; else put back what was there. Raises InstallFailed."""
-    path = step.file.path
-    before = path.read_bytes() if path.exists() else None
-    file(path, step.file)
-    trouble = complaint(MAIN) or (run(step.reload) if step.reload else "")
+    """Write it, have sshd judge the whole, and load it; else put back what was there. Raises InstallFailed.
+
+    The first file is there before what an earlier release wrote in the second goes, so at no time is there less than a whole block.
+    """
+    before = {each.path: each.path.read_bytes() if each.path.exists() else None for each in step.files}
+    for each in step.files:
+        file(each.path, each)
+    trouble = judgement(step.user) or (run(step.reload) if step.reload else "")
     if trouble:
-        put_back(path, before)
+        for path, content in reversed(before.items()):
+            put_back(path, content)
         if step.reload:
             run(step.reload)
-        raise InstallFailed(f"sshd did not take {path} ({trouble}); it is as it was before, and sshd runs on")
+        paths = " and ".join(map(str, before))
+        raise InstallFailed(f"sshd did not take {paths} ({trouble}); it is as it was before, and sshd runs on")
+
+
+def judgement(user: str) -> str:
+    """What is wrong with the configuration as it lies there: sshd does not start, or allows the user too much; empty for nothing."""
+    trouble = complaint(MAIN)
+    if trouble or not user:
+        return trouble
+    try:
+        return still_open(user)
+    except CheckerError as error:
+        return str(error)
 
 
 def put_back(path: Path, before: bytes | None) -> None:

@@ -16,7 +16,7 @@ from checker.config import SYSTEM, Layout
 from checker.control import Control
 from checker.model import parse_target
 from checker.output import say
-from checker.system.plan import CONFIG, DROP_IN, Refused, package, plan
+from checker.system.plan import CONFIG, Refused, live_drop_ins, package, plan
 from checker.system.steps import Command, File, Folder, Found, GoLive, KeysInLine, Plan, Step
 
 if TYPE_CHECKING:
@@ -113,23 +113,25 @@ def init_here(found: Found, *, dry_run: bool) -> ExitCode:
 def rehearse_live(found: Found, planned: Plan) -> None:
     """The judgement of sshd on the drop-in that will be live, before anything is changed. Raises Refused, CheckerError."""
     from checker.system.lockdown import MAX_STARTUPS, shut_out
-    from checker.system.sshd_facts import as_user, rehearse
+    from checker.system.rehearsal import rehearse
+    from checker.system.sshd_facts import as_user
 
     if os.geteuid() != 0:
         narrate("not tried with sshd, which takes root")
         return
-    coming = next((step.file.content for step in planned.steps if isinstance(step, GoLive)), None)
-    content = coming if coming is not None else found.entries[DROP_IN].content
+    coming = next((step for step in planned.steps if isinstance(step, GoLive)), None)
+    drop_ins = live_drop_ins(found, planned)
     user = found.choices.tunnel_user
     try:
-        would = rehearse(content or b"", user)
+        would = rehearse(drop_ins, user)
     except Refused as refusal:
         if coming is None:
-            raise Refused(f"{refusal}; or have {DROP_IN} written anew: init --force") from None
+            raise Refused(f"{refusal}; or have {next(iter(drop_ins))} written anew: init --force") from None
         raise
     if coming is not None:
-        narrate(f"tried on sshd's configuration as it will be: sshd -t, and {shlex.join(('sshd', '-T', *as_user(user)))}")
-    why, startups = shut_out(would, user), would.get("maxstartups", MAX_STARTUPS)
+        narrate(f"tried on sshd's configuration as it will be: sshd -t, and {shlex.join(('sshd', '-T', *as_user(user)))}, "
+                "and so for each kind of connection that a Match line names")
+    why, startups = shut_out(would, user), would.get("maxstartups", "that is not known")
     if why:
         narrate(f"warning: sshd lets {user} in at no key: {why}")
     if startups != MAX_STARTUPS:
@@ -157,8 +159,9 @@ def shown(step: Step) -> Iterator[str]:
         case File(path=path, content=content, backup=backup):
             yield f"would write: {path} (0644, root:root){f', and keep what is there as {path.name}.bak' if backup else ''}"
             yield from (f"    {line}" for line in content.decode().splitlines())
-        case GoLive(file=file, reload=reload):
-            yield from shown(file)
+        case GoLive(reload=reload):
+            for each in step.files:
+                yield from shown(each)
             yield "would run: sshd -t"
             if reload:
                 yield f"would run: {shlex.join(reload)}"

@@ -54,9 +54,14 @@ command opens a second door. A name that nobody sends takes the place of what th
 nothing. Which kinds of keys are good enough is the admin's to say: the doctor tells whom that shuts out.
 ChannelTimeout is not among them: OpenSSH 9.2 takes `none` for it, and then ends every login (process_channel_timeouts: bad timeout none).
 """
-NOT_EVERYWHERE = frozenset({"UnusedConnectionTimeout", "LogVerbose"})
-"""Left out where sshd does not know them (they came with 9.2 and 8.5): all others are known from OpenSSH 8.4 on."""
+SINCE: Mapping[str, tuple[int, int]] = {"UnusedConnectionTimeout": (9, 2), "LogVerbose": (8, 5)}
+"""The OpenSSH version that brought an option: left out where sshd does not know it. All others are known from OpenSSH 8.4 on."""
+NOT_EVERYWHERE = frozenset(SINCE)
 NUMBERS = frozenset({"clientaliveinterval", "clientalivecountmax"})
+ADDED_UP = ("AcceptEnv",)
+"""Of these sshd does not take the first line that it finds, but adds them up. Source: servconf.c, sAcceptEnv."""
+EXACT = frozenset({"AuthorizedKeysFile", "SetEnv", "AcceptEnv", "LogVerbose"})
+"""Options whose value is case-sensitive."""
 FEWEST_SESSIONS = 3
 """What a client needs at once: claim or check beside its hold."""
 RSA_ALGORITHMS = ("rsa-sha2-512", "rsa-sha2-256", "ssh-rsa")
@@ -64,17 +69,36 @@ ACCEPTED = ("PubkeyAcceptedAlgorithms", "PubkeyAcceptedKeyTypes")
 """One option, by its name of now and the one before OpenSSH 8.5."""
 NOT_JUDGED = frozenset({"SetEnv", "AuthorizedKeysFile", *NOT_EVERYWHERE})
 """Of a private sshd: these differ there, or are its own affair."""
+UNSET_IS_TIGHT = frozenset({"AcceptEnv"})
+"""sshd does not print this one while nothing is set, which is the tightest that it can be."""
+UNSET_IS_WELL = frozenset({"LogVerbose"})
+"""sshd does not print this one while nothing is set: it allows nothing, and only the log then tells less, as with a package's drop-in."""
 UNKNOWN = re.compile(r"Bad configuration option: (\w+)|Directive '(\w+)' is not allowed within a Match block")
 INCLUDE = re.compile(r"^(\s*include[\s=]+)(.+)$", re.IGNORECASE)
 
 
 def drop_in(user: str, unknown: Collection[str] = NOT_EVERYWHERE) -> bytes:
-    """The file for sshd_config.d, without the options that this sshd does not know.
+    """The file for sshd_config.d that is read first, without the options that this sshd does not know."""
+    return text_of(user, {key: value for key, value in LOCKDOWN.items() if key not in ADDED_UP}, unknown)
 
-    `Match all` ends the block, so that what is read after the file is not taken for a part of it.
+
+def rest_of_drop_in(user: str) -> bytes:
+    """The file that is read last: lists to which sshd adds each line that it finds, and MaxStartups again.
+
+    An earlier release that comes back writes its whole block in its place: no list may then have an item twice, which it takes for wrong.
     """
+    return text_of(user, {key: LOCKDOWN[key] for key in ADDED_UP}, ())
+
+
+def released_drop_in(user: str, unknown: Collection[str] = NOT_EVERYWHERE) -> bytes:
+    """The one file of earlier releases."""
+    return text_of(user, LOCKDOWN, unknown)
+
+
+def text_of(user: str, options: Mapping[str, str], unknown: Collection[str]) -> bytes:
+    """`Match all` ends the block, so that what is read after the file is not taken for a part of it."""
     without = {name.lower() for name in unknown}
-    block = "".join(f"    {key} {value}\n" for key, value in LOCKDOWN.items() if key.lower() not in without)
+    block = "".join(f"    {key} {value}\n" for key, value in options.items() if key.lower() not in without)
     return f"# written by: reversi-checker init\nMaxStartups {MAX_STARTUPS}\nMatch User {user}\n{block}Match all\n".encode()
 
 
@@ -90,28 +114,47 @@ def version_in(text: str) -> tuple[int, int] | None:
 
 
 def settings(text: str) -> dict[str, str]:
-    """What `sshd -T` printed, by lower-case keyword; what it prints more than once is joined by spaces."""
+    """What `sshd -T` printed, by lower-case keyword; what it prints more than once is joined by spaces.
+
+    OpenSSH prints keywords in lower case up to 10.4, and in mixed case from 10.5 on.
+    """
     found: dict[str, str] = {}
     for line in text.splitlines():
-        key, _, value = line.strip().partition(" ")
+        word, _, value = line.strip().partition(" ")
+        key = word.lower()
         found[key] = f"{found[key]} {value}" if key in found else value
     return found
 
 
-def differences(effective: Mapping[str, str], *, private: bool = False) -> tuple[str, ...]:
-    """A clause for each setting that does not hold for the tunnel user. An option that sshd does not print is one that it does not know."""
-    wrong = []
-    for key, value in LOCKDOWN.items():
-        if private and key in NOT_JUDGED:
-            continue
-        is_so = effective.get(key.lower())
-        if is_so is None or (key.lower() in NUMBERS and 0 < int(is_so) <= int(value)):
-            continue
-        if (key == "GatewayPorts" and is_so == "no" and private) or (key == "MaxSessions" and int(is_so) >= FEWEST_SESSIONS):
-            continue
-        if is_so != value:
-            wrong.append(f"{key} is {is_so}, and must be {value}")
-    return tuple(wrong)
+def unknown_to(version: tuple[int, int] | None) -> frozenset[str]:
+    """The options that an sshd of this version does not know; none of them where the version is not known."""
+    return frozenset(name for name, since in SINCE.items() if version is not None and version < since)
+
+
+def differences(
+    effective: Mapping[str, str], *, private: bool = False, unknown: Collection[str] = NOT_EVERYWHERE
+) -> tuple[str, ...]:
+    """A clause for each setting that does not hold for the tunnel user, or that sshd does not name.
+
+    `unknown`: options that this sshd does not know, and therefore does not print.
+    """
+    judged = {key: value for key, value in LOCKDOWN.items() if not (private and key in NOT_JUDGED)}
+    clauses = (difference(key, value, effective.get(key.lower()), private=private, unknown=unknown) for key, value in judged.items())
+    return tuple(filter(None, clauses))
+
+
+def difference(key: str, value: str, is_so: str | None, *, private: bool, unknown: Collection[str]) -> str:
+    """What is wrong with one setting, as a clause; empty where nothing is."""
+    if is_so is None:
+        is_well = key in unknown or key in UNSET_IS_WELL or (private and key in UNSET_IS_TIGHT)
+        return "" if is_well else f"{key} could not be checked, as sshd does not name it"
+    same = set(is_so.split()) == {value} if key in EXACT else is_so.lower() == value.lower()  # a block that stands twice adds to a list
+    enough = (
+        (key.lower() in NUMBERS and is_so.isdecimal() and 0 < int(is_so) <= int(value))
+        or (key == "GatewayPorts" and is_so.lower() == "no" and private)
+        or (key == "MaxSessions" and is_so.isdecimal() and int(is_so) >= FEWEST_SESSIONS)
+    )
+    return "" if same or enough else f"{key} is {is_so}, and must be {value}"
 
 
 def shut_out(effective: Mapping[str, str], user: str) -> str:
@@ -134,9 +177,14 @@ def unwelcome(effective: Mapping[str, str], key: str) -> tuple[str, str] | None:
     if option and not set(wanted).intersection(effective[option.lower()].split(",")):
         return option, f"+{','.join(wanted[:2])}"
     bits = rsa_bits(key)
-    if bits is not None and bits < int(effective.get("requiredrsasize", 0)):
+    if bits is not None and bits < number(effective.get("requiredrsasize", "")):
         return "RequiredRSASize", str(bits)
     return None
+
+
+def number(text: str) -> int:
+    """A number that sshd printed; 0 where it is none."""
+    return int(text) if text.isdecimal() else 0
 
 
 def redirected(main: str, place: Path, folder: Path) -> str | None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from checker.config import SYSTEM
 from checker.model import CheckerError
-from checker.system.lockdown import drop_in
+from checker.system.lockdown import drop_in, released_drop_in, rest_of_drop_in
+from checker.system.sshrc import guard_sshrc, sshrc_sentence
 from checker.system.steps import ROOT, Command, File, Folder, Found, GoLive, KeysInLine, Plan, Step
 from checker.system.system_files import DAEMON_USER, KEYS_PATH, keys_unit, reversi_toml, sysctl, tmpfiles, unit
 
@@ -19,7 +20,11 @@ CONFIG = SYSTEM.config.parent
 STATE = SYSTEM.state.parent
 RUN = SYSTEM.socket.parent
 MANIFEST = CONFIG / ".installed.json"
-DROP_IN = Path("/etc/ssh/sshd_config.d/reversi.conf")
+DROP_IN = Path("/etc/ssh/sshd_config.d/00-reversi.conf")
+"""Named to be read first: sshd takes the first value that it finds."""
+REST = DROP_IN.with_name("reversi.conf")
+"""What must be read last; earlier releases wrote all of it here."""
+DROP_INS = (DROP_IN, REST)
 UNIT_FILE = Path("/etc/systemd/system/reversi-checker.service")
 SERVICE = UNIT_FILE.name
 KEYS_SERVICE_FILE = UNIT_FILE.with_name("reversi-keys.service")
@@ -28,7 +33,7 @@ UNITS = (UNIT_FILE, KEYS_SERVICE_FILE, KEYS_PATH_FILE)
 ENABLED = (SERVICE, KEYS_PATH_FILE.name)
 TMPFILES = Path("/etc/tmpfiles.d/reversi.conf")
 SYSCTL = Path("/etc/sysctl.d/99-reversi.conf")
-FILES = (SYSTEM.config, SYSTEM.authorized_keys, TMPFILES, SYSCTL, *UNITS, DROP_IN)
+FILES = (SYSTEM.config, SYSTEM.authorized_keys, TMPFILES, SYSCTL, *UNITS, REST, DROP_IN)
 NO_SHELL = re.compile(r"(nologin|false)$|^$")
 HIDDEN = ("/home/", "/root/", "/run/user/", "/tmp/", "/var/tmp/")  # noqa: S108 - named to be refused
 """What the unit's ProtectHome and PrivateTmp keep from the daemon."""
@@ -47,14 +52,48 @@ def plan(found: Found) -> Plan:
     """All that is missing. Raises Refused."""
     refuse(found)
     files, notes = wanted_files(found)
-    reload = reload_words(found.sshd_unit)
     steps: list[Step] = [*accounts(found), *folders(found)]
-    steps.extend(file for file in files if file.path != DROP_IN)
+    steps.extend(file for file in files if file.path not in DROP_INS)
     if found.keys_lag:
         steps.append(KeysInLine())
-    steps.extend(GoLive(file=file, reload=reload) for file in files if file.path == DROP_IN)
+    steps.extend(go_live(found, files))
     steps.extend(commands(found, {file.path for file in files}))
-    return Plan(steps=tuple(steps), notes=(*notes, *not_asked(found), *manual(found, bool(steps))))
+    return Plan(steps=tuple(steps), notes=(*notes, *not_asked(found), *sshrc_note(found), *manual(found, bool(steps))))
+
+
+def go_live(found: Found, files: Sequence[File]) -> Iterator[GoLive]:
+    """The drop-ins of sshd, if one is missing or not as it should be."""
+    ours = sorted((file for file in files if file.path in DROP_INS), key=lambda file: DROP_INS.index(file.path))
+    if ours:
+        reload = reload_words(found.sshd_unit)
+        yield GoLive(file=ours[0], rest=ours[1] if ours[1:] else None, reload=reload, user=found.choices.tunnel_user)
+
+
+def is_kept(found: Found) -> bool:
+    """Whether the drop-in of an earlier release stays as the admin changed it: then it counts, and nothing is put before it."""
+    return REST in found.entries and DROP_IN not in found.entries and not found.force and not is_ours(found, REST)
+
+
+def is_ours(found: Found, path: Path) -> bool:
+    """Whether a drop-in is as some `init` or package wrote it. A package cannot know its sshd."""
+    content = found.entries[path].content or b""
+    user = found.choices.tunnel_user
+    known = (rest_of_drop_in(user), released_drop_in(user), released_drop_in(user, found.unknown_options))
+    return content in known or found.written.get(str(path)) == digest(content)
+
+
+def live_drop_ins(found: Found, planned: Plan) -> dict[Path, bytes]:
+    """The drop-ins of ours that there will be."""
+    coming = [file for step in planned.steps if isinstance(step, GoLive) for file in step.files]
+    there = {path: found.entries[path].content or b"" for path in DROP_INS if path in found.entries}
+    live = {**there, **{file.path: file.content for file in coming}}
+    return {path: live[path] for path in DROP_INS if path in live}
+
+
+def sshrc_note(found: Found) -> Iterator[str]:
+    """A warning of what sshd runs before the forced command."""
+    for path in found.sshrc:
+        yield f"warning: {sshrc_sentence(path)}; {guard_sshrc(path, found.choices.tunnel_user)}"
 
 
 def reload_words(sshd_unit: str) -> tuple[str, ...]:
@@ -120,7 +159,7 @@ def folders(found: Found) -> Iterator[Folder]:
 
 
 def contents(found: Found) -> dict[Path, bytes]:
-    """Every file that a gateway here should have, the drop-in of sshd last."""
+    """Every file that a gateway here should have, the drop-ins of sshd last."""
     choices = found.choices
     files = {
         SYSTEM.config: reversi_toml(choices.tunnel_user, choices.operators, choices.gateways),
@@ -129,6 +168,7 @@ def contents(found: Found) -> dict[Path, bytes]:
         UNIT_FILE: unit(found.python),
         KEYS_SERVICE_FILE: keys_unit(found.python),
         KEYS_PATH_FILE: KEYS_PATH.encode(),
+        REST: rest_of_drop_in(choices.tunnel_user),
         DROP_IN: drop_in(choices.tunnel_user, found.unknown_options),
     }
     if to_reserve(found):
@@ -147,17 +187,23 @@ def wanted_files(found: Found) -> tuple[list[File], list[str]]:
     packaged = {DROP_IN: drop_in(found.choices.tunnel_user)}  # a package can not know its sshd, and this one is judged before it counts
     for path, content in contents(found).items():
         there = found.entries.get(path)
+        if path == DROP_IN and is_kept(found):
+            continue
         if there is None or there.content is None:
             files.append(File(path=path, content=content))
         elif path in (SYSTEM.config, SYSTEM.authorized_keys) or there.content in (content, packaged.get(path)):
             continue
-        elif found.written.get(str(path)) == digest(there.content):
+        elif found.written.get(str(path)) == digest(there.content) or (path == REST and is_ours(found, REST)):
             files.append(File(path=path, content=content))
         elif found.force:
             files.append(File(path=path, content=content, backup=True))
         else:
-            notes.append(f"left as it is: {path}, which is not as init would write it; init --force replaces it, and keeps {path.name}.bak")
+            notes.append(left(path))
     return files, notes
+
+
+def left(path: Path) -> str:
+    return f"left as it is: {path}, which is not as init would write it; init --force replaces it, and keeps {path.name}.bak"
 
 
 def commands(found: Found, changed: set[Path]) -> Iterator[Command]:
@@ -192,7 +238,7 @@ def manual(found: Found, is_work: bool) -> Iterator[str]:
 def package(found: Found) -> tuple[Plan, tuple[str, ...]]:
     """For `--root`: the files alone, and the commands that are left to a package's postinst. Raises Refused."""
     whole = plan(replace(found, has_systemd=False))
-    files = [file for step in whole.steps if isinstance(file := step.file if isinstance(step, GoLive) else step, File)]
+    files = [file for step in whole.steps for file in (step.files if isinstance(step, GoLive) else (step,)) if isinstance(file, File)]
     places = [folder for folder in all_folders(found.choices.tunnel_user) if not folder.path.is_relative_to(RUN)]
     missing = [folder for folder in places if folder.path not in found.entries]
     after: list[tuple[str, ...]] = [command.words for command in accounts(found)]

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from checker.model import CheckerError
 from checker.sshd import PRIVILEGE_SEPARATION, find_sshd
-from checker.system.lockdown import differences, drop_in, redirected, settings, unknown_options, version_in
-from checker.system.plan import DROP_IN, Refused
+from checker.system.lockdown import drop_in, settings, unknown_options, version_in
+from checker.system.match_lines import Connection
+from checker.system.plan import Refused
 
 MAIN = Path("/etc/ssh/sshd_config")
+PLAIN = Connection()
+"""One that hardly any `Match` line names."""
 ANSWERS_WITHIN_S = 20
 
 
@@ -56,12 +56,12 @@ def trouble(asked: subprocess.CompletedProcess[str]) -> str:
 
 def as_user(user: str) -> tuple[str, str]:
     """The words that have `sshd -T` answer for the user."""
-    return "-C", f"user={user},host=localhost,addr=127.0.0.1"
+    return PLAIN.words(user)
 
 
-def effective(config: Path, user: str) -> dict[str, str]:
-    """The settings that hold for the user, by lower-case keyword. Raises SshdSilent."""
-    asked = ask_sshd("-T", "-f", str(config), *as_user(user))
+def effective(config: Path, user: str, connection: Connection = PLAIN) -> dict[str, str]:
+    """The settings that hold for the user on a connection, by lower-case keyword. Raises SshdSilent."""
+    asked = ask_sshd("-T", "-f", str(config), *connection.words(user))
     if asked.returncode:
         raise SshdSilent(config, trouble(asked))
     return settings(asked.stdout)
@@ -81,39 +81,3 @@ def probe_unknown(user: str) -> frozenset[str]:
             if not more:
                 raise Refused(f"sshd would not start: {said}" if unknown else f"sshd does not start as it is: {said}")
             unknown |= more
-
-
-@contextmanager
-def candidate(content: bytes) -> Iterator[Path]:
-    """The whole configuration of sshd as it would be with this drop-in, in a directory of its own. Raises Refused, CheckerError."""
-    with tempfile.TemporaryDirectory(prefix="reversi-") as folder:
-        inside = Path(folder)
-        try:
-            for other in DROP_IN.parent.glob("*"):
-                if other.is_file() and other != DROP_IN:
-                    shutil.copy(other, inside / other.name)
-            (inside / DROP_IN.name).write_bytes(content)
-            main = redirected(MAIN.read_text(encoding="utf-8", errors="surrogateescape"), DROP_IN, inside)
-        except OSError as error:
-            raise CheckerError(f"{error.filename} can not be read ({error.strerror}); is openssh-server installed?") from error
-        if main is None:
-            raise Refused(f"{MAIN} does not read {DROP_IN.parent}; put this as its first line: Include {DROP_IN.parent}/*.conf")
-        whole = inside / "main"
-        whole.write_text(main, encoding="utf-8", errors="surrogateescape")
-        yield whole
-
-
-def rehearse(content: bytes, user: str) -> dict[str, str]:
-    """The settings that would hold for the user with this drop-in. Raises Refused where sshd would not start, or they are not tight."""
-    with candidate(content) as whole:
-        said = complaint(whole).replace(str(whole), str(MAIN)).replace(str(whole.parent), str(DROP_IN.parent))
-        if said:
-            raise Refused(f"with {DROP_IN} sshd would not start: {said}")
-        found = effective(whole, user)
-    wrong = differences(found)
-    if wrong:
-        raise Refused(
-            f"with {DROP_IN} sshd would still say for {user}: {'; '.join(wrong)}. "
-            f"Another Match block comes first: look through {MAIN} and {DROP_IN.parent}"
-        )
-    return found

@@ -74,6 +74,8 @@ class Found:
     """Root runs the daemon that is there, and its files are root's."""
     sshd_unit: str = ""
     """The name of sshd's service; empty where no systemd runs."""
+    sshrc: tuple[Path, ...] = ()
+    """What sshd runs before a forced command of the tunnel user."""
     force: bool = False
 
 
@@ -109,11 +111,19 @@ class File:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoLive:
-    """sshd's drop-in: written, judged by sshd once more, loaded, and taken back where any of that fails."""
+    """Drop-ins of sshd: written, judged by sshd once more, loaded, and taken back where any of that fails."""
 
     file: File
     reload: tuple[str, ...]
     """Empty where no systemd runs."""
+    user: str = ""
+    """For whom sshd is asked about every connection, before it loads the drop-in."""
+    rest: File | None = None
+    """A second file, which counts together with the first."""
+
+    @property
+    def files(self) -> tuple[File, ...]:
+        return (self.file, self.rest) if self.rest else (self.file,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

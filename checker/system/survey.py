@@ -20,6 +20,7 @@ from checker.system.manifest import load_manifest
 from checker.system.plan import ENABLED, FILES, all_folders
 from checker.system.shadow import is_locked
 from checker.system.sshd_facts import probe_unknown
+from checker.system.sshrc import SSHRC, spares
 from checker.system.steps import Account, Choices, Entry, Found
 from checker.system.system_files import DAEMON_USER, ranges_in
 from checker.system.undo import Installed
@@ -109,6 +110,17 @@ def sshd_unit() -> str:
     return next((unit for unit in ("ssh.service", "sshd.service") if answers("systemctl", "cat", unit)), "")
 
 
+def sshrc_of(user: str) -> tuple[Path, ...]:
+    """The files that sshd runs before a forced command of the user's, if they do more than spare it."""
+    try:
+        text = SSHRC.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return ()
+    except OSError:
+        return (SSHRC,)
+    return () if spares(text, user) else (SSHRC,)
+
+
 def kernel_ports() -> tuple[range, frozenset[int]]:
     """The ephemeral range, and what is reserved of it now."""
     low, high = (KERNEL / "ip_local_port_range").read_text(encoding="ascii").split()
@@ -137,6 +149,7 @@ def survey(*, root: Path | None, python: str, gateways: tuple[str, ...], force: 
         reserved=reserved,
         has_systemd=has_systemd,
         sshd_unit=sshd_unit() if has_systemd else "",
+        sshrc=sshrc_of(chosen.tunnel_user),
         is_enabled=has_systemd and all(answers("systemctl", "is-enabled", unit) for unit in ENABLED),
         is_active=has_systemd and all(answers("systemctl", "is-active", unit) for unit in ENABLED),
         keys_lag=keys_lag(SYSTEM),

@@ -19,6 +19,8 @@ class SshdSeen:
     """Why it would not start, or why it could not be asked."""
     is_asked: bool = True
     effective: Mapping[str, str] = field(default_factory=dict)
+    openings: Sequence[str] = ()
+    """A clause for each setting that does not hold for all connections."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,12 +51,16 @@ class Seen:
     """The file by which the machine lets nobody but root in."""
     is_drop_in_changed: bool = False
     """What `init` told sshd was changed since."""
+    sshrc: Sequence[Path] = ()
+    """What sshd runs before a forced command."""
     key_file: Path
     sshd_log: str | None = None
     """Where the daemon reads what sshd writes; empty for nowhere."""
     keys: Entry | None = None
     keys_loose: Path | None = None
     keys_lag: bool = False
+    programs_gone: Sequence[str] = ()
+    """Interpreters and gates that the key file names and that are not there, as after an upgrade of Python."""
     open_secrets: Sequence[Path] = ()
     """Private keys that others may read or write."""
     unreachable: str = ""

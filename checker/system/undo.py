@@ -7,7 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from checker.config import SYSTEM
-from checker.system.plan import CONFIG, DROP_IN, ENABLED, MANIFEST, RUN, STATE, SYSCTL, TMPFILES, UNIT_FILE, UNITS, digest, reload_words
+from checker.system.plan import (
+    CONFIG,
+    DROP_INS,
+    ENABLED,
+    MANIFEST,
+    RUN,
+    STATE,
+    SYSCTL,
+    TMPFILES,
+    UNIT_FILE,
+    UNITS,
+    digest,
+    reload_words,
+)
 from checker.system.steps import Command, Entry
 
 OURS_TO_REMOVE = (TMPFILES, SYSCTL, *UNITS)
@@ -69,12 +82,12 @@ def undo(there: Installed, *, purge: bool) -> tuple[tuple[Undo, ...], tuple[str,
     notes: list[str] = []
     if there.has_systemd and UNIT_FILE in there.entries and str(UNIT_FILE) in there.files:
         steps.append(Command(words=("systemctl", "disable", "--now", *ENABLED), must=False))
-    for path in (DROP_IN, *OURS_TO_REMOVE):
+    for path in (*DROP_INS, *OURS_TO_REMOVE):
         fate = is_as_written(there, path)
         if fate is False and not purge:
             notes.append(f"left: {path}, which was changed since init wrote it")
         elif fate is not None:
-            steps.append(Withdraw(path=path, reload=reload_words(there.sshd_unit)) if path == DROP_IN else Remove(path=path))
+            steps.append(Withdraw(path=path, reload=reload_words(there.sshd_unit)) if path in DROP_INS else Remove(path=path))
     if there.has_systemd:
         steps.append(Command(words=("systemctl", "daemon-reload")))
     if f"user {there.tunnel_user}" in there.made:

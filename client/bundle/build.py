@@ -173,7 +173,7 @@ def moves(node: Node) -> tuple[str, ...]:
 
 def build_all(source: Source, wanted: Wanted, narration: TextIO) -> int:
     """A bundle for each node; how many could not be made. Each of those is named."""
-    nodes = list(source.registry.nodes.values())
+    nodes = [node for node in source.registry.nodes.values() if node.name not in source.registry.broken]
     problems = list(source.registry.problems)
     for done, node in enumerate(nodes, start=1):
         try:
@@ -195,6 +195,8 @@ def build_one(source: Source, wanted: Wanted, name: str, narration: TextIO) -> P
     """The node's bundle, and where it is. Raises CheckerError, CannotBuild."""
     if wanted.forwards and name in source.registry.nodes:
         raise CannotBuild(f"{name} is registered, with forwards of its own: leave --forward out")
+    if not wanted.forwards:
+        source.registry.refuse_broken(name)
     node = unregistered(name, wanted.forwards) if wanted.forwards else source.registry.node(name)
     path = wanted.output or wanted.output_dir / f"{node.name}.sh"
     write_secret(path, render(bundle_for(source, node, wanted)).encode())

@@ -230,7 +230,7 @@ class Live(Screen[None]):
     def ssh_of(self, row: Row) -> tuple[str, ...] | str:
         """The command that logs in to the row's node, or a clause why there is none."""
         rows = [self.view.rows[key] for key in self.view.by_node.get(row.seen.node, ())]
-        return ssh_command(rows, row, user=self.setting.preferences.shell_user)
+        return ssh_command(rows, row, user=self.setting.preferences.shell_user, on_ipv6=self.health.on_ipv6)
 
     def ssh_told(self, row: Row) -> str:
         command = self.ssh_of(row)

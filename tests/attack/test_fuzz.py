@@ -62,7 +62,7 @@ def office(usual: Mode) -> Iterator[Gateway]:
 def through_the_gate(gateway: Gateway, request: bytes) -> tuple[int, bytes, bytes]:
     """Exit status, stdout and stderr of the forced command as the key's line has it, as the tunnel user, and not below an sshd."""
     line = gateway.layout.authorized_keys.read_text(encoding="ascii")
-    words = shlex.split(line.partition('command="exec ')[2].partition('"')[0])
+    words = shlex.split(line.rpartition("; exec ")[2].partition('"')[0])
     options = {**gateway.mode.tunnel.spawn_options(), "cwd": "/"}
     environment = {b"SSH_ORIGINAL_COMMAND": request, b"PATH": os.fsencode(os.environ["PATH"])}
     done = subprocess.run(words, capture_output=True, check=False, timeout=60, stdin=subprocess.DEVNULL, env=environment, **options)

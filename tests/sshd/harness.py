@@ -44,9 +44,9 @@ class Gateway(Seen):
         self.layout = home_layout(self.home)
         self.ports = iter(block := free_block())
         self.ssh_port = free_port()
-        self.policy = (
-            f'tunnel_user = "{mode.tunnel.name}"\ngateway = ["{host}:{self.ssh_port}"]\nports = "{block.start}-{block.stop - 1}"\n{policy}'
-        )
+        address = f"[{host}]" if ":" in host else host
+        ports = f"{block.start}-{block.stop - 1}"
+        self.policy = f'tunnel_user = "{mode.tunnel.name}"\ngateway = ["{address}:{self.ssh_port}"]\nports = "{ports}"\n{policy}'
         self.write_policy(self.policy)
         self.daemon: subprocess.Popen[str] | None = None
         self.sshd: subprocess.Popen[bytes] | None = None
@@ -113,21 +113,21 @@ class Gateway(Seen):
         """What the daemons and sshd wrote to stderr."""
         return (self.folder / "daemon.log").read_text(encoding="utf-8", errors="replace")
 
-    def start_sshd(self, *, program: str = "sshd", log_level: str = "ERROR") -> None:
-        """The sshd that `up` would start, for a daemon that comes and goes beside it."""
+    def start_sshd(self, *, program: str = "sshd", log_level: str = "ERROR", more: str = "") -> None:
+        """The sshd that `up` would start, for a daemon that comes and goes beside it; `more`: what stands first in its configuration."""
         if not self.layout.host_key.exists():
             words = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.layout.host_key)]
             subprocess.run(words, check=True, **self.spawn_options())
         config = self.folder / "sshd_config"
         text = sshd_config(self.layout, user=self.mode.tunnel.name, listen=self.host, port=self.ssh_port)
-        config.write_text(text.replace("LogLevel INFO", f"LogLevel {log_level}"), encoding="utf-8")
+        config.write_text(more + text.replace("LogLevel INFO", f"LogLevel {log_level}"), encoding="utf-8")
         config.chmod(0o644)
         if self.mode.is_privileged:
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
         with (self.folder / "daemon.log").open("ab") as log:
             words = [shutil.which(program) or program, "-D", "-e", "-f", str(config)]
             self.sshd = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **self.spawn_options())
-        until(lambda: accepts(self.ssh_port), "sshd listens")
+        until(lambda: accepts(self.ssh_port, self.host), "sshd listens")
 
     def stop_sshd(self) -> None:
         """The listening sshd and all its sessions, as a restart of the machine's would with KillMode=control-group."""

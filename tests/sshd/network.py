@@ -48,6 +48,21 @@ class Network:
         self.ip(DEVICE, "route", "add", "default", "via", "10.213.2.254")
         subprocess.run([*self.inside(ROUTER), "sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward"], check=True)
 
+    def shape(self, place: int, *, rate: str, limit: str) -> None:
+        """What leaves this place passes the router at that rate (`256kbit`), and waits there in a queue of so much (`64kb`).
+
+        From the gateway it is down. A queue on the sender's own machine would not fill: its kernel knows it, and holds back.
+        """
+        words = ["tc", "qdisc", "replace", "dev", self.beyond(place), "root", "tbf", "rate", rate, "burst", "4kb", "limit", limit]
+        subprocess.run([*self.inside(ROUTER), *words], check=True)
+
+    def unshape(self, place: int) -> None:
+        subprocess.run([*self.inside(ROUTER), "tc", "qdisc", "del", "dev", self.beyond(place), "root"], check=True)
+
+    def beyond(self, place: int) -> str:
+        """The router's device that leads away from this place."""
+        return f"to{DEVICE if place == GATEWAY else GATEWAY}"
+
     def swallow(self, host: str) -> None:
         """From now on nothing passes the router from or to this host, and nobody is told."""
         self.ip(ROUTER, "rule", "add", "from", host, "blackhole")

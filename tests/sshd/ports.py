@@ -9,10 +9,10 @@ BLOCK = 40
 """Ports of one gateway."""
 
 
-def accepts(port: int) -> bool:
+def accepts(port: int, host: str = "127.0.0.1") -> bool:
     """Whether a connection to the port is accepted."""
-    with socket.socket() as trial:
-        return trial.connect_ex(("127.0.0.1", port)) == 0
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as trial:
+        return trial.connect_ex((host, port)) == 0
 
 
 def free_port() -> int:

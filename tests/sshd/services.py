@@ -15,7 +15,7 @@ BANNER = b"SSH-2.0-target\r\n"
 LISTENER = """
 import socket, sys
 host, port, banner = sys.argv[1], int(sys.argv[2]), sys.argv[3].encode()
-server = socket.create_server((host, port))
+server = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
 print(server.getsockname()[1], flush=True)
 kept = []
 while True:

@@ -31,7 +31,7 @@ esac
 
 SSHD_CONFIG = """
 Port {port}
-ListenAddress 127.0.0.1
+ListenAddress {host}
 HostKey {home}/host
 PidFile {home}/sshd.pid
 AuthorizedKeysFile {home}/authorized_keys
@@ -80,14 +80,14 @@ def answers(port: int) -> bool:
 class StubGateway:
     """sshd, the node's key, and the files that hold the answers."""
 
-    def __init__(self, home: Path, permitted: tuple[int, ...]) -> None:
-        self.home, self.port = home, free_port()
+    def __init__(self, home: Path, permitted: tuple[int, ...], *, inside: tuple[str, ...] = (), host: str = "127.0.0.1") -> None:
+        self.home, self.port, self.inside = home, free_port(), inside
         self.user = pwd.getpwuid(os.getuid()).pw_name
         home.mkdir()
         self.host_key = make_key(home / "host")
         self.node_key = make_key(home / "node")
         (home / "stub").write_text(FORCED)
-        (home / "sshd_config").write_text(SSHD_CONFIG.format(port=self.port, home=home))
+        (home / "sshd_config").write_text(SSHD_CONFIG.format(port=self.port, home=home, host=host))
         self.permit(permitted)
         self.answer(claim=0, verdict=0, check=0)
         self.sshd: subprocess.Popen[bytes] | None = None
@@ -121,8 +121,11 @@ class StubGateway:
         log = self.home / "sshd.log"
         if os.getuid() == 0:
             PRIVSEP.mkdir(exist_ok=True)  # sshd as root refuses to start without it, and only its service makes it
-        self.sshd = subprocess.Popen([SSHD, "-D", "-f", self.home / "sshd_config", "-E", log])
-        eventually(lambda: answers(self.port), f"sshd answers ({log})")
+        self.sshd = subprocess.Popen([*self.inside, SSHD, "-D", "-f", self.home / "sshd_config", "-E", log])
+        if self.inside:
+            eventually(lambda: log.exists() and "Server listening" in log.read_text(), f"sshd listens ({log})")
+        else:
+            eventually(lambda: answers(self.port), f"sshd answers ({log})")
 
     def stop(self) -> None:
         """Ends sshd and the connections that it serves."""
@@ -138,8 +141,11 @@ class StubGateway:
 
 
 @contextlib.contextmanager
-def stub_gateway(home: Path, permitted: tuple[int, ...]) -> Iterator[StubGateway]:
-    gateway = StubGateway(home, permitted)
+def stub_gateway(
+    home: Path, permitted: tuple[int, ...], *, inside: tuple[str, ...] = (), host: str = "127.0.0.1"
+) -> Iterator[StubGateway]:
+    """`inside` are the words before a command that is to run in the gateway's namespaces, and `host` is where it listens there."""
+    gateway = StubGateway(home, permitted, inside=inside, host=host)
     try:
         gateway.start()
         yield gateway

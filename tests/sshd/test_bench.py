@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from bench.__main__ import BENCHMARKS
 from bench.bundles import NAMES
 from bench.figures import Figure, row
+from bench.links.clients import Kind
 from tests.programs import require
 
 CHECKOUT = Path(__file__).parents[2]
@@ -49,6 +51,26 @@ def test_a_quick_run_compares_bundles_with_autossh(tmp_path: Path) -> None:
     assert "| autossh + ssh: " in done.stdout
     assert "after 0 to come up" not in done.stdout
     assert "left out" not in done.stdout
+    assert not list(tmp_path.rglob("*"))
+
+
+@pytest.mark.sshd
+def test_a_quick_run_tries_every_client_on_a_shaped_link(tmp_path: Path) -> None:
+    require("sshd", "ssh", "dbclient", "busybox", "autossh", "ip", "tc", "unshare", "nsenter")
+    if os.geteuid() != 0:
+        pytest.skip("a network namespace takes root")
+
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", "--quick", "--only", "links"],
+        cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=55, stdin=subprocess.DEVNULL,
+        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "TMPDIR": str(tmp_path), "HOME": str(tmp_path)},
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    for kind in Kind:
+        assert f"{kind.value}: " in done.stderr
+        assert not kind.is_watched or f"up: {kind.value} | whole in " in done.stdout
+    assert "did not come up" not in done.stdout
     assert not list(tmp_path.rglob("*"))
 
 

@@ -71,15 +71,15 @@ class Client:
             lines += ["[[forward]]", f"port = {port}", f'target = "127.0.0.1:{target}"']
         self.config.write_text("\n".join(lines) + "\n")
         self.process: subprocess.Popen[bytes] | None = None
+        self.inside: tuple[str, ...] = ()
 
     def start(self, **environment: str) -> None:
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "client", "run", "--config", self.config], stderr=log, env={**os.environ, **environment}
-            )
+            command = [*self.inside, sys.executable, "-m", "client", "run", "--config", str(self.config)]
+            self.process = subprocess.Popen(command, stderr=log, env={**os.environ, **environment})
 
     def ask(self, *words: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "client", *words, "--config", str(self.config)]
+        command = [*self.inside, sys.executable, "-m", "client", *words, "--config", str(self.config)]
         return subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
 
     def lines(self, text: str) -> list[str]:

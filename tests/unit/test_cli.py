@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import os
 import re
 import stat
 import subprocess
@@ -221,7 +222,7 @@ def test_status_without_a_state_file_shows_what_is_registered(checker: Run, offi
 
     document = json.loads(out)
     assert code == ExitCode.NOT_UP
-    assert list(document) == ["schema", "now", "swept_at", "probe_every_s", "tunnels", "unregistered"]
+    assert list(document) == ["schema", "now", "swept_at", "probe_every_s", "tunnels", "unregistered", "broken"]
     assert (document["schema"], document["swept_at"], document["probe_every_s"]) == (1, None, 20.0)
     assert list(document["tunnels"][0]) == [
         "node",
@@ -284,6 +285,27 @@ def test_a_damaged_state_file_is_an_exit_code_of_its_own(checker: Run, office: L
         assert err.startswith(f"{ERROR}the state file {office.state} is damaged")
 
 
+def test_a_copy_of_a_nodes_file_has_a_row_of_its_own(checker: Run, office: Layout) -> None:
+    (office.nodes / "office-old.toml").write_bytes((office.nodes / "office.toml").read_bytes())
+    os.utime(office.nodes / "office.toml", (1, 1))
+
+    code, out, _ = checker("status")
+    assert code == ExitCode.NOT_UP
+    assert re.search(r"^office-old +- +- +broken .*office-old.toml: .* belongs to node office; ", out, re.MULTILINE)
+    assert re.search(r"^office +20010 ", out, re.MULTILINE)
+    assert checker("status", "office-old")[0] == ExitCode.NOT_UP
+    code, out, _ = checker("node", "list")
+    assert re.search(r"^office-old .*broken: ", out, re.MULTILINE)
+    code, _, err = checker("node", "show", "office-old")
+    assert code == ExitCode.USAGE
+    assert "belongs to node office" in err
+    code, _, err = checker("node", "expire", "office-old", "2031-12-31")
+    assert code == ExitCode.USAGE
+    assert "only node disable and node remove work on it" in err
+    assert checker("node", "remove", "office-old")[0] == ExitCode.OK
+    assert list(read_registry(office.nodes).nodes) == ["office"]
+
+
 def test_nodes_are_listed_and_shown(checker: Run, office: Layout) -> None:
     listed = json.loads(checker("node", "list", "--json")[1])
     shown = json.loads(checker("node", "show", "office", "--json")[1])
@@ -302,7 +324,7 @@ def test_nodes_are_listed_and_shown(checker: Run, office: Layout) -> None:
              "public": False, "published": []}
         ],
     }
-    assert listed == {"schema": 1, "nodes": [expected], "unregistered": []}
+    assert listed == {"schema": 1, "nodes": [expected], "unregistered": [], "broken": []}
     assert shown == {"schema": 1, "node": {**expected, "client": None}}
     assert checker("node", "list")[1] == "NODE    PORT   TARGET        EXPECT  KEY\noffice  20010  127.0.0.1:22  open    valid\n"
     assert "forward   20010 -> 127.0.0.1:22, expecting open\n" in checker("node", "show", "office")[1]

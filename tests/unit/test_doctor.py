@@ -78,6 +78,10 @@ def test_a_gateway_that_is_well_has_nothing_to_mend() -> None:
         pytest.param("account", {"closed_by": Path("/run/nologin")}, "nobody but root", "sudo rm /run/nologin", id="closed"),
         pytest.param("sshd", {"sshd": SshdSeen(complaint="line 3: x")}, "would not start: line 3: x", "sshd -t", id="complaint"),
         pytest.param("sshd", sshd(permittty="yes"), "PermitTTY is yes, and must be no", "init", id="settings"),
+        pytest.param("sshd", {"sshd": SshdSeen(version=(9, 8), effective=TIGHT, openings=("from 10.0.0.0/8 x",))}, "from 10.0.0.0/8 x",
+                     "init", id="from elsewhere"),
+        pytest.param("sshrc", {"sshrc": (Path("/etc/ssh/sshrc"),)}, "sshd runs /etc/ssh/sshrc", "sudo sed -i '1i [", id="sshrc"),
+        pytest.param("sshd", {"sshd": SshdSeen(version=(10, 5))}, "PermitTTY could not be checked", "init", id="unnamed"),
         pytest.param("sshd", {**sshd(permittty="yes"), "is_drop_in_changed": True}, "PermitTTY", "init --force", id="changed"),
         pytest.param("sshd", sshd(allowusers="root"), "AllowUsers names only root", "printf '%s\\n' 'AllowUsers reversi' |", id="allowed"),
         pytest.param("sshd", sshd(denyusers="reversi"), "DenyUsers names reversi", "grep -ri", id="denied"),
@@ -92,6 +96,8 @@ def test_a_gateway_that_is_well_has_nothing_to_mend() -> None:
         pytest.param("key file", {"keys_loose": Path("/etc/reversi")}, "others may write /etc/reversi", "chmod go-w", id="loose"),
         pytest.param("key file", {"keys": replace(ENTRY, mode=0o600)}, "can not read", "chmod 0644", id="unreadable"),
         pytest.param("key file", {"keys_lag": True}, "does not follow", "init", id="lag"),
+        pytest.param("key file", {"keys_lag": True, "programs_gone": ("/a/python3", "/b/gate.py")},
+                     "names /a/python3, /b/gate.py, which is gone", "init", id="upgraded"),
         pytest.param("private keys", {"open_secrets": (Path("/a b"), Path("/c"))}, "/a b, /c", "chmod 0600 '/a b' /c", id="secrets"),
         pytest.param("way in", {"unreachable": "blocked", "unreachable_at": Path("/root")}, "blocked", "chmod a+x /root", id="unreachable"),
         pytest.param("daemon", {"daemon_pid": None}, "no daemon answers", "systemctl restart", id="no daemon"),
@@ -245,6 +251,22 @@ def test_the_doctor_sees_a_home_that_is_damaged(tmp_path: Path) -> None:
     assert seen.keys_lag
     layout.config.write_text("nonsense = 1")
     assert "unknown key 'nonsense'" in examine(layout).trouble
+
+
+def test_key_lines_that_name_an_interpreter_or_a_gate_that_is_gone_are_told(tmp_path: Path) -> None:
+    layout = home_layout(tmp_path / "a home")
+    prepare_folders(layout, os.geteuid())
+    here = gate_command(layout)
+    python, gate = tmp_path / "py thon3", tmp_path / "gate.py"
+    python.symlink_to(tmp_path / "python3.11")
+    with locked(layout):
+        add(layout, node(), replace(here, python=str(python), gate=str(gate)))
+
+    assert examine(layout).programs_gone == (str(gate), str(python))
+
+    gate.touch()
+    (tmp_path / "python3.11").touch()
+    assert examine(layout).programs_gone == ()
 
 
 def test_a_state_file_of_another_program_is_told(tmp_path: Path) -> None:

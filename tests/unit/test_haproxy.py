@@ -99,6 +99,13 @@ def test_the_order_of_nodes_changes_no_frontend(first: list[Publication], second
         assert sections(render([one, other], LOOPBACK)) == sections(render([other, one], LOOPBACK))
 
 
+@pytest.mark.parametrize(("loopback", "server"), [("127.0.0.1", "127.0.0.1:20000"), ("::1", "[::1]:20000")])
+def test_a_visitor_is_led_to_the_loopback_where_sshd_listens(loopback: str, server: str) -> None:
+    text = render([forward("mail", 20000, on(25))], LOOPBACK, loopback)
+
+    assert f"    server tunnel {server}\n" in text
+
+
 @pytest.mark.parametrize("addresses", [pytest.param(LOOPBACK, id="one"), pytest.param(("0.0.0.0", "::"), id="all of both families")])
 def test_haproxy_itself_accepts_every_kind_of_file(tmp_path: Path, addresses: tuple[str, ...]) -> None:
     require("haproxy")

@@ -22,7 +22,7 @@ from checker.sshd import SshdMissing, find_sshd
 from checker.system.install import InstallFailed, carry_out, command, file, folder, put_back, remove, take_back
 from checker.system.install_commands import shown, undo_line
 from checker.system.manifest import Manifest, load_manifest
-from checker.system.plan import DROP_IN, Refused
+from checker.system.plan import DROP_IN, REST, Refused
 from checker.system.sshd_facts import SshdSilent, effective
 from checker.system.steps import Command, File, Folder, GoLive, KeysInLine, Plan
 from checker.system.survey import choices, entry, survey
@@ -40,7 +40,7 @@ def test_a_tree_for_a_package_is_written_and_a_second_run_adds_nothing(tmp_path:
 
     assert (tmp_path / "etc/reversi/reversi.toml").read_text().endswith('gateway = ["gate.example:22"]\n')
     assert f"ExecStart={PYTHON} -I -m checker serve" in (tmp_path / "etc/systemd/system/reversi-checker.service").read_text()
-    assert "Match User reversi" in (tmp_path / "etc/ssh/sshd_config.d/reversi.conf").read_text()
+    assert "Match User reversi" in (tmp_path / "etc/ssh/sshd_config.d/00-reversi.conf").read_text()
     assert "useradd" in said.out
     assert not (tmp_path / "run").exists()
     assert not (tmp_path / "etc/reversi/.installed.json").exists()
@@ -54,7 +54,7 @@ def test_a_dry_run_prints_each_file_and_writes_none(tmp_path: Path, capsys: pyte
     assert run([*INIT, "--root", str(tmp_path), "--dry-run"]) == ExitCode.OK
 
     said = capsys.readouterr().out
-    assert "would write: /etc/ssh/sshd_config.d/reversi.conf (0644, root:root)\n    # written by: reversi-checker init\n" in said
+    assert "would write: /etc/ssh/sshd_config.d/00-reversi.conf (0644, root:root)\n    # written by: reversi-checker init\n" in said
     assert "        AllowTcpForwarding remote\n" in said
     assert list(tmp_path.iterdir()) == []
 
@@ -166,9 +166,11 @@ def test_each_step_is_shown_as_one_would_type_it() -> None:
     file = File(path=DROP_IN, content=b"a\nb\n", backup=True)
 
     assert list(shown(GoLive(file=file, reload=("systemctl", "reload", "ssh")))) == [
-        f"would write: {DROP_IN} (0644, root:root), and keep what is there as reversi.conf.bak", "    a", "    b", "would run: sshd -t",
+        f"would write: {DROP_IN} (0644, root:root), and keep what is there as 00-reversi.conf.bak", "    a", "    b", "would run: sshd -t",
         "would run: systemctl reload ssh",
     ]
+    both = GoLive(file=file, reload=(), rest=File(path=REST, content=b"c\n"))
+    assert list(shown(both))[3:] == [f"would write: {REST} (0644, root:root)", "    c", "would run: sshd -t"]
     assert list(shown(Folder(path=Path("/x"), mode=0o770, owner="a", group="b"))) == ["would make: /x (0770, a:b)"]
     assert list(shown(Command(words=("a", "b c")))) == ["would run: a 'b c'"]
     assert list(shown(KeysInLine())) == ["would bring /etc/reversi/authorized_keys in line with the registry"]

@@ -13,6 +13,7 @@ from checker.judge import (
     CannotKill,
     Judgement,
     Kill,
+    LookAgain,
     Nothing,
     Observation,
     Owner,
@@ -50,6 +51,7 @@ from tests.strategies import FORWARD, NOW, OFFICE, PORT, SESSION, flaps, instant
 POLICY = Policy()
 OTHER = ProcessId(pid=5555, start_ticks=1)
 GOOD, BAD = Answer(expected=True, text=b"SSH-2.0-dropbear\r\n"), Answer(expected=False, text=b"220 mail\r\n")
+HALF = Answer(expected=False, text=b"SSH", begun=True)
 replies = st.one_of(
     st.builds(NoListener),
     st.builds(Closed),
@@ -70,6 +72,11 @@ observations = st.builds(
     expect=st.just(FORWARD.expect),
     deadline_s=st.floats(0.5, 60),
     beaten_at=st.none() | instants,
+    behind=st.just("") | st.just("the probe waits"),
+    silent_s=st.floats(0, 100),
+    silence_s=st.floats(0, 100),
+    began_anew=st.booleans(),
+    quiet=st.booleans(),
 )
 policies = st.builds(
     Policy, strikes=st.integers(1, 10), longest_wait_s=st.integers(1, 300), starved_s=st.floats(0.1, 5), quiet_s=st.floats(1, 86400)
@@ -121,6 +128,61 @@ def judged(observation: Observation, before: Tunnel | None = None, history: Flap
             "the target is silent, the tunnel lives: its beats arrive",
             id="hung target, living tunnel",
         ),
+        pytest.param(
+            replace(seen(Silent()), deadline_s=16.0, silent_s=23.9, silence_s=24.0),
+            1,
+            Status.HUNG,
+            Recheck(3.0),
+            0,
+            "nothing came in 16 s (strike 2 of 2)",
+            id="hung: not silent for long enough",
+        ),
+        pytest.param(
+            replace(seen(Silent()), silent_s=5.0, began_anew=True),
+            1,
+            Status.HUNG,
+            Recheck(3.0),
+            0,
+            "nothing came in 5 s (strike 1 of 2)",
+            id="hung: the silence began anew",
+        ),
+        pytest.param(
+            replace(seen(Silent(), life="its device still sends"), quiet=True),
+            1,
+            Status.HUNG,
+            Recheck(3.0),
+            0,
+            "the target is silent, the tunnel lives: its device still sends",
+            id="hung target, seen for the first time",
+        ),
+        pytest.param(
+            replace(seen(Silent()), behind="the probe waits behind 9 kB"),
+            1,
+            Status.UP,
+            LookAgain(3.0),
+            0,
+            "the probe waits behind 9 kB",
+            id="behind bulk",
+        ),
+        pytest.param(
+            replace(seen(Silent(), session=OTHER), behind="the probe waits behind 9 kB"),
+            1,
+            Status.HUNG,
+            Nothing(),
+            0,
+            "the target is silent, the tunnel lives: the probe waits behind 9 kB",
+            id="behind bulk of a new connection",
+        ),
+        pytest.param(seen(HALF), 1, Status.HUNG, Nothing(), 0, "slow: of banner:SSH-2.0 only 'SSH' came", id="slow"),
+        pytest.param(
+            replace(seen(HALF), shared=True),
+            1,
+            Status.HUNG,
+            Kill(SESSION),
+            1,
+            "slow: of banner:SSH-2.0 only 'SSH' came (strike 2 of 2: the shared key may be an impostor's)",
+            id="slow, on a port of the shared key",
+        ),
         pytest.param(seen(NoListener(), Owner.NOBODY, None), 0, Status.DOWN, Nothing(), 1, "nobody listens", id="down"),
         pytest.param(seen(Silent(), Owner.NOBODY, None), 1, Status.DOWN, Nothing(), 1, "nobody listens", id="down: gone during the probe"),
         pytest.param(
@@ -171,6 +233,8 @@ def test_whatever_was_seen_has_an_outcome_and_only_a_hung_tunnel_of_ours_is_kill
         assert judgement.tunnel.strikes >= policy.strikes
         assert observation.late_s <= policy.starved_s
         assert not observation.life
+        assert not observation.behind
+        assert observation.silent_s >= observation.silence_s
         assert judgement.action.session == observation.session
         assert observation.session is not None
 
@@ -237,6 +301,21 @@ def test_what_is_written_down_of_an_up_tunnel() -> None:
     after = judged(replace(seen(GOOD), beaten_at=NOW - 3), replace(tunnel(Status.HUNG), failures=4, checked_at=NOW - 9)).tunnel
 
     assert (after.since, after.probed_at, after.checked_at, after.failures, after.latency_ms) == (NOW, NOW, NOW - 3, 0, 12.5)
+
+
+def test_a_row_whose_probe_waits_behind_bulk_stays_as_it_is_and_is_not_stale() -> None:
+    before = replace(tunnel(Status.UP, strikes=1), latency_ms=40.0, verdict=0)
+
+    after = judged(replace(seen(Silent()), behind="the probe waits behind 9 kB"), before).tunnel
+
+    assert after == replace(before, detail="the probe waits behind 9 kB", probed_at=NOW, strikes=0)
+
+
+def test_a_device_that_fell_silent_again_during_a_probe_is_looked_at_soon() -> None:
+    lives = seen(Silent(), life="its device still sends")
+
+    assert judged(lives, tunnel(Status.HUNG)).action == Nothing()
+    assert judged(replace(lives, quiet=True), tunnel(Status.HUNG)).action == LookAgain(3.0)
 
 
 def test_a_status_that_stays_keeps_since() -> None:
@@ -308,7 +387,12 @@ def listener(uid: int, address: str = "127.0.0.1") -> Listener:
         pytest.param([listener(7), listener(7, "::1")], Owner.OURS, id="ours on both families"),
         pytest.param([listener(0)], Owner.FOREIGN, id="root's"),
         pytest.param([listener(7), listener(0, "0.0.0.0")], Owner.FOREIGN, id="ours and another's"),
-        pytest.param([listener(0, "::1")], Owner.NOBODY, id="another's where no probe goes"),
+        pytest.param([listener(7, "::1")], Owner.OURS, id="ours on IPv6 only"),
+        pytest.param([listener(7, "::")], Owner.OURS, id="ours on all addresses of IPv6"),
+        pytest.param([listener(0, "::1")], Owner.FOREIGN, id="another's on IPv6 only"),
+        pytest.param([listener(7), listener(0, "::1")], Owner.OURS, id="another's where no probe goes"),
+        pytest.param([listener(0), listener(7, "::1")], Owner.FOREIGN, id="another's on the first loopback, ours on IPv6"),
+        pytest.param([listener(7, "::1"), listener(0, "::")], Owner.FOREIGN, id="ours on ::1, another's on all of IPv6"),
         pytest.param([listener(0, "192.0.2.1")], Owner.NOBODY, id="on another address"),
         pytest.param([listener(0, "::")], Owner.FOREIGN, id="dual stack"),
     ],
@@ -321,11 +405,14 @@ def test_whose_a_port_is(found: list[Listener], owner: Owner) -> None:
     ("addresses", "nearest"),
     [
         pytest.param([], [], id="none"),
-        pytest.param(["::1", "192.0.2.1"], [], id="elsewhere"),
+        pytest.param(["192.0.2.1", "2001:db8::1"], [], id="elsewhere"),
+        pytest.param(["::1", "192.0.2.1"], ["::1"], id="IPv6 only"),
         pytest.param(["::1", "127.0.0.1"], ["127.0.0.1"], id="both families"),
         pytest.param(["::", "0.0.0.0"], ["0.0.0.0"], id="all of both families"),
         pytest.param(["0.0.0.0", "127.0.0.1"], ["127.0.0.1"], id="the narrower first"),
-        pytest.param(["::1", "::"], ["::"], id="dual stack"),
+        pytest.param(["::1", "::"], ["::1"], id="the narrower of IPv6 first"),
+        pytest.param(["::"], ["::"], id="all of IPv6"),
+        pytest.param(["127.0.0.1", "::"], ["127.0.0.1"], id="IPv4 first"),
     ],
 )
 def test_which_listener_a_probe_leads_to(addresses: list[str], nearest: list[str]) -> None:

@@ -46,6 +46,11 @@ def read_options(line: str) -> tuple[dict[str, list[str]], str]:
         at += 1
 
 
+def after_exec(command: str) -> list[str]:
+    """The words that start the gate."""
+    return shlex.split(command[command.rindex("; exec ") + len("; exec ") :])
+
+
 @given(commands)
 @example(GateCommand(python="/a b/py", gate="/q\"uo'te\\", home='/back\\"slash $(reboot) `x` %h'))
 def test_a_key_line_is_read_back_as_it_was_meant(command: GateCommand) -> None:
@@ -55,7 +60,7 @@ def test_a_key_line_is_read_back_as_it_was_meant(command: GateCommand) -> None:
 
     assert list(options) == ["restrict", "port-forwarding", "permitlisten", "command"]
     assert options["permitlisten"] == ["localhost:20010", "localhost:20011"]
-    assert shlex.split(options["command"][0]) == ["exec", *command.words(office.name)]
+    assert after_exec(options["command"][0]) == command.words(office.name)
     assert rest == f"{office.public_key} reversi:office"
 
 
@@ -63,11 +68,35 @@ def test_a_key_line_is_read_back_as_it_was_meant(command: GateCommand) -> None:
 @settings(max_examples=30, deadline=None)
 def test_the_gate_command_reaches_its_program_unchanged_through_a_real_shell(command: GateCommand) -> None:
     words = command.words(NodeName("office"))
-    through = command.render(NodeName("office")).removeprefix(f"exec {shlex.quote(command.python)}")
+    through = shlex.join(words)
+    line = command.render(NodeName("office"))
+    bare, gate = line.removeprefix(f"[ -x {shlex.quote(command.python)} ] || exec /bin/sh ").removesuffix(through), through
 
-    said = subprocess.run(["/bin/sh", "-c", rf"exec /usr/bin/printf '%s\0' {through}"], capture_output=True, check=True, timeout=10)
+    said = [
+        subprocess.run(["/bin/sh", "-c", rf"/usr/bin/printf '%s\0' {one}"], capture_output=True, check=True, timeout=10)
+        for one in (bare.removesuffix("; exec "), gate)
+    ]
 
-    assert said.stdout.decode().split("\0")[:-1] == words[1:]
+    script = command.gate.rpartition("/")[0] + "/bare.sh"
+    assert said[0].stdout.decode().split("\0")[:-1] == [script, command.python, *words[4:]]
+    assert said[1].stdout.decode().split("\0")[:-1] == words
+
+
+def test_a_key_line_starts_the_gate_only_if_its_interpreter_is_there(tmp_path: Path) -> None:
+    (tmp_path / "bare.sh").write_text('printf "bare %s\\n" "$*"\n')
+    command = GateCommand(python=str(tmp_path / "python3"), gate=str(tmp_path / "gate.py"), home="")
+    line = command.render(NodeName("office"), "new")
+
+    def said() -> str:
+        return subprocess.run(["/bin/sh", "-c", line], capture_output=True, text=True, check=False, timeout=10).stdout
+
+    Path(command.python).symlink_to(tmp_path / "gone")
+    without = said()
+    (tmp_path / "gone").write_text('#!/bin/sh\nprintf "gate %s\\n" "$*"\n')
+    (tmp_path / "gone").chmod(0o755)
+
+    assert without == f"bare {command.python} --key new --node office\n"
+    assert said() == f"gate -I -S {command.gate} --key new --node office\n"
 
 
 def test_a_node_without_forwards_may_forward_nothing() -> None:
@@ -88,7 +117,7 @@ def test_each_key_of_a_node_has_a_line_with_all_that_it_may(one: Node, command: 
         assert options.get("permitlisten", []) == listens
         assert ("port-forwarding" in options) is bool(listens)
         assert options.get("expiry-time", []) == ([one.expires.replace("-", "")] if one.expires else [])
-        assert shlex.split(options["command"][0]) == ["exec", *command.words(one.name, "new" if key == one.next_key else "")]
+        assert after_exec(options["command"][0]) == command.words(one.name, "new" if key == one.next_key else "")
 
 
 @given(nodes_of_any_kind(), commands)

@@ -101,7 +101,7 @@ def test_a_port_that_was_open_to_all_is_public(said: str, public: bool) -> None:
     assert node.forwards[0].public is public
 
 
-@pytest.mark.parametrize("line", ["", "fwdportstr:\n", "fwdportstr:***\n"])
+@pytest.mark.parametrize("line", ["", "fwdportstr:\n", "fwdportstr:***\n", "fwdportstr:NULL\n"])
 def test_without_a_response_to_expect_it_is_open_and_said_so(line: str) -> None:
     found = read(OFFICE.replace("fwdportstr:SSH-2.0-dropbear\n", line))
 

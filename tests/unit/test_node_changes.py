@@ -171,6 +171,29 @@ def test_a_renamed_node_keeps_key_ports_and_history(checker: Run, layout: Layout
         assert [event.text for event in state.events(node=after.name)] == ["earlier", "renamed from office to lobby"]
 
 
+def test_who_moves_to_a_freed_port_is_told_whose_it_was(checker: Run, layout: Layout) -> None:
+    first, _ = (forward.port for forward in office(layout).forwards)
+    checker("move", "office", str(first), str(free_port()), "--now")
+
+    code, _, err = checker("move", "office", str(office(layout).forwards[0].port), str(first))
+
+    assert code == ExitCode.OK
+    assert f"port {first} belonged to node office until " in err
+
+
+def test_a_disabled_node_with_a_broken_file_stays_disabled(checker: Run, layout: Layout) -> None:
+    path = layout.nodes / "office.toml"
+    path.write_bytes(path.read_bytes() + b"oops")
+
+    code, out, _ = checker("disable", "office", "--yes")
+
+    assert code == ExitCode.OK
+    assert "also once its file is mended" in out
+    assert not any("reversi:office" in line for line in lines(layout))
+    path.write_bytes(path.read_bytes().removesuffix(b"oops"))
+    assert not office(layout).enabled
+
+
 def test_a_forward_is_moved_and_set(checker: Run, layout: Layout) -> None:
     first, second = (forward.port for forward in office(layout).forwards)
     new = free_port()

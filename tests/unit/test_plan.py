@@ -17,9 +17,12 @@ from checker.system.lockdown import (
     differences,
     drop_in,
     redirected,
+    released_drop_in,
+    rest_of_drop_in,
     settings,
     shut_out,
     unknown_options,
+    unknown_to,
     unwelcome,
     version_in,
 )
@@ -27,6 +30,7 @@ from checker.system.plan import (
     CONFIG,
     DROP_IN,
     MANIFEST,
+    REST,
     RUN,
     STATE,
     SYSCTL,
@@ -37,10 +41,12 @@ from checker.system.plan import (
     all_folders,
     contents,
     digest,
+    live_drop_ins,
     package,
     plan,
 )
 from checker.system.sshd_facts import effective, probe_unknown
+from checker.system.sshrc import guard, spares
 from checker.system.steps import Account, Choices, Command, Entry, File, Folder, Found, GoLive, KeysInLine, Plan, Step
 from checker.system.system_files import DAEMON_USER, ranges_in, ranges_out, reversi_toml, unit
 from checker.system.undo import EndSessions, Installed, Leave, Remove, Withdraw, undo
@@ -76,12 +82,12 @@ def words(planned: Plan) -> list[str]:
     return [shlex.join(step.words) for step in planned.steps if isinstance(step, Command)]
 
 
-def file_of(step: Step) -> File | None:
-    return step.file if isinstance(step, GoLive) else step if isinstance(step, File) else None
+def files_of(step: Step) -> tuple[File, ...]:
+    return step.files if isinstance(step, GoLive) else (step,) if isinstance(step, File) else ()
 
 
 def written(planned: Plan) -> dict[Path, File]:
-    return {file.path: file for step in planned.steps if (file := file_of(step))}
+    return {file.path: file for step in planned.steps for file in files_of(step)}
 
 
 def test_a_stock_server_gets_all_of_it_accounts_first_and_the_service_last() -> None:
@@ -94,7 +100,7 @@ def test_a_stock_server_gets_all_of_it_accounts_first_and_the_service_last() -> 
         "systemctl daemon-reload",
         "systemctl enable --now reversi-checker.service reversi-keys.path",
     ]
-    assert list(written(planned)) == [SYSTEM.config, SYSTEM.authorized_keys, TMPFILES, *UNITS, DROP_IN]
+    assert list(written(planned)) == [SYSTEM.config, SYSTEM.authorized_keys, TMPFILES, *UNITS, DROP_IN, REST]
     assert [step.reload for step in planned.steps if isinstance(step, GoLive)] == [("systemctl", "try-reload-or-restart", "ssh.service")]
     assert planned.notes == ()
 
@@ -167,6 +173,88 @@ def test_a_file_of_an_earlier_version_is_replaced_and_one_of_the_admins_is_not()
     assert written(plan(replace(admins, force=True)))[UNIT_FILE].backup
 
 
+def released(content: bytes | None = None, *, noted: bytes = b"") -> Found:
+    """A gateway whose drop-in of sshd is all in the file that is now the second."""
+    there = done(STOCK)
+    entries = {path: entry for path, entry in there.entries.items() if path != DROP_IN}
+    mine = released_drop_in("reversi", there.unknown_options) if content is None else content
+    old = Entry(mode=0o644, owner="root", group="root", content=mine)
+    return replace(there, entries={**entries, REST: old}, written={str(REST): digest(noted)})
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        pytest.param(released(), id="as the release before wrote it"),
+        pytest.param(released(b"earlier\n", noted=b"earlier\n"), id="as one long ago wrote it"),
+        pytest.param(released(released_drop_in("reversi")), id="of a package"),
+    ],
+)
+def test_the_drop_in_of_an_earlier_release_moves_to_the_front(found: Found) -> None:
+    planned = plan(found)
+    (step,) = planned.steps
+
+    assert isinstance(step, GoLive)
+    assert [file.path for file in step.files] == [DROP_IN, REST]
+    assert not any(file.backup for file in step.files)
+    assert live_drop_ins(found, planned) == {DROP_IN: drop_in("reversi"), REST: rest_of_drop_in("reversi")}
+
+
+def test_a_drop_in_of_an_earlier_release_that_the_admin_changed_counts_until_force() -> None:
+    found = released(b"mine\n")
+    forced = replace(found, force=True)
+
+    assert plan(found).steps == ()
+    assert plan(found).notes[0].startswith(f"left as it is: {REST}")
+    assert live_drop_ins(found, plan(found)) == {REST: b"mine\n"}
+    (step,) = plan(forced).steps
+    assert isinstance(step, GoLive)
+    assert [(file.path, file.backup) for file in step.files] == [(DROP_IN, False), (REST, True)]
+
+
+def test_no_list_has_an_item_twice_when_an_earlier_release_comes_back() -> None:
+    """It takes `AcceptEnv X X` for wrong, and then refuses."""
+    both = (drop_in("reversi", ()) + released_drop_in("reversi", ())).decode()
+
+    assert both.count("AcceptEnv") == 1
+    assert both.count("PermitTTY") == 2
+    together = (drop_in("reversi", ()) + rest_of_drop_in("reversi")).decode()
+    assert [key for key in LOCKDOWN if f"    {key} " not in together] == []
+
+
+def test_uninstall_withdraws_both_files_of_sshd() -> None:
+    there = done(STOCK)
+    installed = Installed(files=there.written, folders=[], made=[], entries=there.entries, has_systemd=False, sshd_unit="",
+                          tunnel_user="reversi")  # fmt: skip
+
+    assert [step.path for step in undo(installed, purge=False)[0] if isinstance(step, Withdraw)] == [DROP_IN, REST]
+
+
+def test_a_file_that_sshd_runs_at_each_login_is_warned_of() -> None:
+    planned = plan(replace(done(STOCK), sshrc=(Path("/etc/ssh/sshrc"),)))
+
+    assert planned.steps == ()
+    assert planned.notes[0].startswith("warning: sshd runs /etc/ssh/sshrc at each login")
+    assert "old client" in planned.notes[0]
+    assert "sudo sed -i" in planned.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "spared"),
+    [
+        pytest.param("", True, id="empty"),
+        pytest.param("#!/bin/sh\n\n# nothing\n", True, id="comments"),
+        pytest.param("echo hello\n", False, id="prints"),
+        pytest.param(f"{guard('reversi')}\n#!/bin/sh\necho hello\n", True, id="guarded"),
+        pytest.param(f"{guard('reversi')}0\n", False, id="another line"),
+        pytest.param(f"echo\n{guard('reversi')}\n", False, id="guarded too late"),
+        pytest.param(f"{guard('another')}\necho\n", False, id="guarded for another user"),
+    ],
+)
+def test_an_sshrc_that_ends_at_once_for_the_tunnel_user_is_well(text: str, spared: bool) -> None:
+    assert spares(text, "reversi") is spared
+
+
 def test_the_admins_settings_and_keys_are_never_replaced() -> None:
     there = done(STOCK)
     mine = Entry(mode=0o644, owner="root", group="root", content=b"mine\n")
@@ -210,7 +298,7 @@ def test_what_only_the_admin_can_change_is_refused(change: dict[str, object], se
 def test_a_package_gets_files_alone_and_its_postinst_the_rest() -> None:
     planned, after = package(replace(STOCK, choices=Choices(ports=range(50000, 50010))))
 
-    assert set(written(planned)) == {SYSTEM.config, SYSTEM.authorized_keys, TMPFILES, SYSCTL, *UNITS, DROP_IN}
+    assert set(written(planned)) == {SYSTEM.config, SYSTEM.authorized_keys, TMPFILES, SYSCTL, *UNITS, DROP_IN, REST}
     assert all(isinstance(step, File | Folder) for step in planned.steps)
     assert not [step for step in planned.steps if isinstance(step, Folder) and step.path.is_relative_to(RUN)]
     assert after[0] == "groupadd --system reversi-operators"
@@ -229,7 +317,7 @@ def test_uninstall_takes_back_what_init_noted_in_the_opposite_order() -> None:
 
     assert steps == (
         Command(words=("systemctl", "disable", "--now", "reversi-checker.service", "reversi-keys.path"), must=False),
-        Withdraw(path=DROP_IN, reload=("systemctl", "try-reload-or-restart", "ssh.service")),
+        *(Withdraw(path=path, reload=("systemctl", "try-reload-or-restart", "ssh.service")) for path in (DROP_IN, REST)),
         Remove(path=TMPFILES),
         *(Remove(path=path) for path in UNITS),
         Command(words=("systemctl", "daemon-reload")),
@@ -345,6 +433,48 @@ def test_settings_that_differ_are_named() -> None:
     assert differences({**TIGHT, "gatewayports": "yes"}, private=True) != ()
     assert differences({**TIGHT, "maxsessions": "100"}) == ()
     assert differences({**TIGHT, "maxsessions": "0"}) == ("MaxSessions is 0, and must be 10",)
+
+
+def test_a_setting_that_sshd_does_not_name_is_never_taken_for_tight() -> None:
+    for key in set(LOCKDOWN) - {"LogVerbose"}:
+        without = {name: value for name, value in TIGHT.items() if name != key.lower()}
+
+        assert differences(without, unknown=()) == (f"{key} could not be checked, as sshd does not name it",)
+    assert differences(TIGHT, unknown=unknown_to((10, 5))) == ()
+    assert unknown_to((9, 1)) == {"UnusedConnectionTimeout"}
+    assert unknown_to(None) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "wrong"),
+    [
+        pytest.param("permittty", "NO", False, id="a word in capitals"),
+        pytest.param("allowtcpforwarding", "Remote", False, id="a word in mixed case"),
+        pytest.param("authorizedkeysfile", "/ETC/reversi/authorized_keys", True, id="a path"),
+        pytest.param("setenv", "shlvl=2", True, id="a variable"),
+        pytest.param("clientaliveinterval", "15s", True, id="no number"),
+        pytest.param("maxsessions", "unlimited", True, id="no number of sessions"),
+    ],
+)
+def test_words_are_compared_without_case_and_what_is_no_number_is_wrong(key: str, value: str, wrong: bool) -> None:
+    assert bool(differences({**TIGHT, key: value})) is wrong
+
+
+EFFECTIVE_10_5 = Path(__file__).parents[1] / "data/sshd/effective-10.5.txt"
+"""What `sshd -T` of OpenSSH 10.5p1 printed for a user with `AllowTcpForwarding remote` and `PermitOpen none`."""
+
+
+def test_mixed_case_of_openssh_10_5_is_read_as_lower_case_is() -> None:
+    mixed = EFFECTIVE_10_5.read_text(encoding="ascii")
+    lower = "".join(f"{key.lower()} {value}\n" for key, _, value in (line.partition(" ") for line in mixed.splitlines()))
+
+    assert settings(mixed) == settings(lower)
+    wrong = differences(settings(mixed), unknown=unknown_to((10, 5)))
+    assert "PermitTTY is yes, and must be no" in wrong
+    assert "SetEnv could not be checked, as sshd does not name it" in wrong
+    assert not [clause for clause in wrong if clause.startswith(("AllowTcpForwarding ", "PermitOpen "))]
+    opened = differences(settings(mixed.replace("AllowTcpForwarding remote", "AllowTcpForwarding yes")))
+    assert "AllowTcpForwarding is yes, and must be remote" in opened
 
 
 def test_what_sshd_prints_is_read_by_keyword() -> None:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from checker import probe as probing
 from checker.model import Answer, Closed, Expect, ExpectKind, NoListener, ProbeFailed, Reply, Silent, StayedOpen, parse_expect
-from checker.probe import client_hello, letters_and_digits, matches, opening, probe
+from checker.probe import begins, client_hello, letters_and_digits, matches, opening, probe
 from tests.programs import require
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -31,7 +31,7 @@ PATIENT_S = 10.0
 
 
 @asynccontextmanager
-async def serving(talk: Talk, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+async def serving(talk: Talk, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> AsyncIterator[int]:
     """A server on a free port that talks so to each client, and hangs up when the block ends."""
     over = asyncio.Event()
 
@@ -45,7 +45,7 @@ async def serving(talk: Talk, tls: ssl.SSLContext | None = None) -> AsyncIterato
         finally:
             writer.close()
 
-    server = await asyncio.start_server(one, "127.0.0.1", 0, ssl=tls)
+    server = await asyncio.start_server(one, host, 0, ssl=tls)
     async with server:
         try:
             yield server.sockets[0].getsockname()[1]
@@ -153,13 +153,53 @@ async def test_what_a_service_does_is_the_reply(talk: Talk, expect: Expect, repl
         pytest.param(says(), parse_expect("tls"), Silent(), id="silent tls"),
         pytest.param(says(), parse_expect("send:a expect:b"), Silent(), id="silent to what is sent"),
         pytest.param(says(), parse_expect("open"), StayedOpen(), id="open stays"),
-        pytest.param(says(b"SSH-"), SSH, Answer(expected=False, text=b"SSH-"), id="half a banner, then silence"),
-        pytest.param(says(b"HT"), parse_expect("http"), Answer(expected=False, text=b"HT"), id="half an answer, then silence"),
-        pytest.param(says(b"SSH-", b"2.0", between_s=5.0), SSH, Answer(expected=False, text=b"SSH-"), id="too slow"),
+        pytest.param(says(b"SSH-"), SSH, Answer(expected=False, text=b"SSH-", begun=True), id="half a banner, then silence"),
+        pytest.param(says(b"HT"), parse_expect("http"), Answer(expected=False, text=b"HT", begun=True), id="half an answer, then silence"),
+        pytest.param(says(b"SSH-", b"2.0", between_s=5.0), SSH, Answer(expected=False, text=b"SSH-", begun=True), id="too slow"),
     ],
 )
 async def test_what_a_service_leaves_out_until_the_deadline_is_the_reply(talk: Talk, expect: Expect, reply: Reply) -> None:
     assert await reply_of(talk, expect, DEADLINE_S) == reply
+
+
+async def test_an_expected_response_that_keeps_coming_is_awaited_beyond_the_deadline() -> None:
+    async with serving(says(*(bytes([letter]) for letter in b"SSH-2.0-x"), between_s=0.1)) as port:
+        probed = await probe(port, SSH, DEADLINE_S)
+
+    assert isinstance(probed.reply, Answer)
+    assert probed.reply.expected
+    assert probed.first_ms is not None
+    assert probed.first_ms < probed.latency_ms
+
+
+async def test_a_response_that_keeps_coming_is_not_awaited_for_ever() -> None:
+    async with serving(says(*(bytes([letter]) for letter in b"SSH-2.0-" * 9), between_s=0.1)) as port:
+        reply = (await probe(port, parse_expect("banner:" + "SSH-2.0-" * 9), DEADLINE_S, slow_s=2 * DEADLINE_S)).reply
+
+    assert isinstance(reply, Answer)
+    assert (reply.expected, reply.begun) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("expect", "heard", "begun"),
+    [
+        pytest.param("banner:SSH-2.0", b"S", True, id="banner: a letter"),
+        pytest.param("banner:SSH-2.0", b"hello\r\nSSH", True, id="banner: in the second line"),
+        pytest.param("banner:SSH-2.0", b"SSH\r\n", False, id="banner: the line ended"),
+        pytest.param("banner:SSH-2.0", b"220 mail", False, id="banner: another"),
+        pytest.param("banner:SSH-2.0", b"SSH-1", False, id="banner: turned out to be another"),
+        pytest.param("http", b"HTT", True, id="http"),
+        pytest.param("http", b"220", False, id="http: another"),
+        pytest.param("tls", b"\x16", True, id="tls: a byte"),
+        pytest.param("tls", b"\x15\x03", True, id="tls: two bytes"),
+        pytest.param("tls", b"\x16\x02", False, id="tls: another"),
+        pytest.param("send:a expect:250 ok", b"220 hello\n250", True, id="send: the end may become it"),
+        pytest.param("send:a expect:250 ok", b"500 no", False, id="send: another"),
+        pytest.param("open", b"x", False, id="open"),
+    ],
+)
+def test_a_proper_beginning_of_the_expected_response_is_told(expect: str, heard: bytes, begun: bool) -> None:
+    assert begins(parse_expect(expect), heard) is begun
 
 
 async def test_an_open_forward_is_watched_no_longer_than_it_settles(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,7 +233,8 @@ async def test_the_probe_says_what_the_service_waits_for() -> None:
     assert await heard.get() == client_hello()
 
 
-async def test_a_target_that_speaks_the_proxy_protocol_is_told_who_probes_it() -> None:
+@pytest.mark.parametrize(("host", "family"), [pytest.param("127.0.0.1", "TCP4", id="IPv4"), pytest.param("::1", "TCP6", id="IPv6")])
+async def test_a_target_that_speaks_the_proxy_protocol_is_told_who_probes_it(host: str, family: str) -> None:
     heard = asyncio.Queue[bytes]()
 
     async def listens(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -202,10 +243,10 @@ async def test_a_target_that_speaks_the_proxy_protocol_is_told_who_probes_it() -
         writer.write(b"HTTP/1.0 200 OK\r\n")
         writer.close()
 
-    async with serving(listens) as port:
-        reply = (await probe(port, parse_expect("http"), PATIENT_S, proxy=True)).reply
+    async with serving(listens, host=host) as port:
+        reply = (await probe(port, parse_expect("http"), PATIENT_S, proxy=True, address=host)).reply
 
-    assert re.fullmatch(rb"PROXY TCP4 127\.0\.0\.1 127\.0\.0\.1 \d+ %d\r\n" % port, await heard.get())
+    assert re.fullmatch(rf"PROXY {family} {re.escape(f'{host} {host}')} \d+ {port}\r\n".encode(), await heard.get())
     assert (await heard.get()).startswith(b"HEAD / ")
     assert reply == Answer(expected=True, text=b"HTTP/1.0 200 OK\r\n")
 

@@ -332,7 +332,7 @@ def test_what_becomes_of_a_node_becomes_of_its_ports(layout: Layout, checker: Ru
     checker("publish", "shop", "--port", str(port))
     line = f"frontend reversi-{port}"
 
-    for words, there in ((("disable", "shop"), False), (("enable", "shop"), True), (("move", "shop", "20500"), True)):
+    for words, there in ((("disable", "shop"), False), (("enable", "shop"), True), (("move", "shop", "20500", "--now"), True)):
         code, _, err = checker("node", *words)
         assert code == 0, err
         assert f"wrote {cfg(layout)}" in err
@@ -353,3 +353,24 @@ def test_a_change_of_nodes_stands_whatever_haproxy_says(layout: Layout, checker:
     assert code == 0
     assert "warning: haproxy goes on as before: haproxy refuses the new configuration" in err
     assert list(read_registry(layout.nodes).nodes) == ["mail"]
+
+
+@pytest.mark.parametrize(
+    ("said", "loopback"),
+    [
+        pytest.param("addressfamily inet6", "::1", id="IPv6 only"),
+        pytest.param("AddressFamily inet6", "::1", id="as OpenSSH 10.5 says it"),
+        pytest.param("addressfamily any", "127.0.0.1", id="both"),
+        pytest.param("addressfamily inet", "127.0.0.1", id="IPv4 only"),
+        pytest.param("", "127.0.0.1", id="it does not tell"),
+    ],
+)
+def test_visitors_are_led_to_the_loopback_where_the_machines_sshd_listens(
+    said: str, loopback: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sshd = tmp_path / "sshd"
+    sshd.write_text(f'#!/bin/sh\necho "port 22"\necho "{said}"\n')
+    sshd.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+
+    assert proxy_of(SYSTEM, Config(tunnel_user="reversi")).loopback == loopback

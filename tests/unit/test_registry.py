@@ -382,9 +382,15 @@ def test_a_key_file_that_is_a_link_stays_one(layout: Layout, tmp_path: Path) -> 
 def test_a_node_that_is_not_there_can_not_be_removed(layout: Layout) -> None:
     with pytest.raises(UnknownNode):
         remove(layout, OFFICE, COMMAND)
+
+
+def test_a_directory_in_the_place_of_a_file_is_moved_aside_by_remove(layout: Layout) -> None:
     (layout.nodes / "office.toml").mkdir(parents=True)
-    with pytest.raises(ConfigError, match="can not be changed"):
-        remove(layout, OFFICE, COMMAND)
+
+    remove(layout, OFFICE, COMMAND)
+
+    assert read_registry(layout.nodes).broken == frozenset()
+    assert len(list(layout.nodes.glob(".office.toml.removed-*"))) == 1
 
 
 def test_a_node_whose_file_breaks_keeps_its_key_line(layout: Layout) -> None:

@@ -11,7 +11,8 @@ from checker.config import Layout, home_layout
 from checker.following import renew_copy
 from checker.model import Forward, Node, NodeName, Port, Publication, parse_expect, parse_target
 from checker.nodefile import node_toml
-from checker.registry import Cache, read_node_cached, read_registry, stamp
+from checker.reading import read_node_cached
+from checker.registry import Cache, read_registry, stamp
 from checker.registry_copy import SETTLED_NS, copied_nodes, copy_path, is_settled
 from tests.tui.states import public_key
 

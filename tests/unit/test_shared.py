@@ -23,6 +23,7 @@ from checker.model import (
     SHARED_KEY,
     Answer,
     EventKind,
+    Expect,
     ExpectKind,
     Flaps,
     Node,
@@ -32,6 +33,7 @@ from checker.model import (
     Status,
     Tunnel,
     Unregistered,
+    expect_said,
     parse_expect,
 )
 from checker.nodefile import node_toml, read_node
@@ -41,7 +43,6 @@ from checker.sharing.shared import (
     KEPT_S,
     SPEAKS_FOR_S,
     NotForSharedKey,
-    expect_said,
     forward_meant,
     is_over,
     shared_ports,
@@ -130,9 +131,18 @@ def test_it_never_speaks_of_a_port_that_a_node_with_its_own_key_has(name: str, p
     assert forward.port not in ports.owned
 
 
-@pytest.mark.parametrize("text", ["", "***", " - "])
-def test_what_has_no_letter_or_digit_is_no_expectation(text: str) -> None:
+@pytest.mark.parametrize("text", ["", "***", " - ", "NULL", "NULL of that", "null"])
+def test_what_has_no_letter_or_digit_and_the_originals_null_is_no_expectation(text: str) -> None:
     assert expect_said(text).kind is ExpectKind.OPEN
+
+
+@pytest.mark.parametrize("text", ["NULLSERVER", "SSH NULL", "'NULL'"])
+def test_a_banner_with_null_in_it_is_a_banner(text: str) -> None:
+    assert expect_said(text) == Expect(kind=ExpectKind.BANNER, text=text)
+
+
+def test_a_node_that_an_earlier_release_imported_with_null_expects_open() -> None:
+    assert parse_expect("banner:NULL") == OPEN
 
 
 def test_a_device_that_asks_again_is_the_same_one() -> None:
@@ -333,7 +343,7 @@ def test_the_key_file_follows_the_setting(tmp_path: Path) -> None:
     layout.nodes.mkdir()
     layout.config.write_text(f'[shared_key]\nenabled = true\npublic_key = ["{public_key(8)}", "{public_key(9)} comment"]\n')
     write_keys(layout, gate_command(layout))
-    assert layout.authorized_keys.read_bytes().count(f"--node '{ANY_NODE}'".encode()) == 2
+    assert layout.authorized_keys.read_bytes().count(f"--node '{ANY_NODE}'\"".encode()) == 2
 
     layout.config.write_text("")
     write_keys(layout, gate_command(layout))

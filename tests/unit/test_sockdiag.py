@@ -13,7 +13,7 @@ import pytest
 from checker.config import Config, current_user, home_layout
 from checker.ledger import Ledger
 from checker.model import NodeName, Port, ProcessId, Registration, Tunnel
-from checker.sockdiag import carried
+from checker.sockdiag import flows
 from checker.watch import Watcher
 
 SENT, SENT_BACK = 100_000, 30_000
@@ -54,7 +54,7 @@ def talk(stack: ExitStack, family: socket.AddressFamily, bound: str, reached: st
 def await_total(peer: str) -> int:
     """What the connection carried, once the last of it is acknowledged."""
     end = time.monotonic() + 10
-    while (total := carried().get(peer, 0)) < SENT + SENT_BACK and time.monotonic() < end:
+    while (total := flows()[peer].carried) < SENT + SENT_BACK and time.monotonic() < end:
         time.sleep(0.02)
     return total
 
@@ -76,7 +76,7 @@ def test_a_connection_that_is_closed_is_not_told(stack: ExitStack) -> None:
 
     taken.close()
 
-    assert f"127.0.0.1:{port}" not in carried()
+    assert f"127.0.0.1:{port}" not in flows()
 
 
 async def test_a_tunnel_is_told_what_the_connection_that_registered_it_carried(stack: ExitStack, tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ async def test_a_tunnel_is_told_what_the_connection_that_registered_it_carried(s
     )
     watcher = Watcher(home_layout(tmp_path), Config(tunnel_user=current_user()), ledger)
     seen = Tunnel(node=NodeName("office"), port=Port(20010), session=session)
-    await watcher.read_carried()
+    await watcher.signs.read_flows()
 
     ledger.register(here)
     told = await watcher.with_peer(seen)

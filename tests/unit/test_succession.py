@@ -127,7 +127,7 @@ def test_both_ports_of_a_move_are_the_nodes(layout: Layout) -> None:
     assert isinstance(conflict(moving(node("b", 2, (20700,))), [after]), PortTaken)
     request = ForwardRequest(port=None, target=after.forwards[0].target)
     assert [forward.port for forward in allot(registry, OFFICE, [request], range(20500, 20502))] == [20501]
-    assert ":20010" in backend(after.forwards[0]), "visitors come by the old port until the device is on the new one"
+    assert ":20010" in backend(after.forwards[0], "127.0.0.1"), "visitors come by the old port until the device is on the new one"
     with locked(layout), pytest.raises(PortTaken):
         add(layout, node("b", 2, (20500,)), COMMAND)
 

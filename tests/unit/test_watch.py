@@ -1,4 +1,4 @@
-"""Watching one forward, with real listeners of this process and no sshd: turns, lateness, and signs of life."""
+"""Watching one forward, with real listeners of this process and no sshd: turns, places and lateness."""
 
 from __future__ import annotations
 
@@ -9,18 +9,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
 from checker.config import Config, current_user, home_layout
-from checker.holdings import Held
-from checker.judge import Owner
+from checker.judge import Recheck
 from checker.lateness import Lateness
 from checker.ledger import Ledger
-from checker.model import Answer, Forward, NodeName, Policy, Port, ProcessId, Status, Target, parse_expect
+from checker.model import Forward, NodeName, Policy, Port, Status, Target, parse_expect
+from checker.pace import Pace
 from checker.watch import Watcher
 
 OFFICE = NodeName("office")
-SESSION = ProcessId(pid=7, start_ticks=9)
 
 
 @dataclass(slots=True)
@@ -34,7 +31,7 @@ class Visits:
 
 
 @asynccontextmanager
-async def silent_listener() -> AsyncIterator[Visits]:
+async def silent_listener(host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[Visits]:
     """Accepts, and says nothing until the visitor leaves."""
     visits = Visits(port=0)
 
@@ -42,15 +39,19 @@ async def silent_listener() -> AsyncIterator[Visits]:
         visits.now, visits.all = visits.now + 1, visits.all + 1
         visits.most = max(visits.most, visits.now)
         await reader.read()
-        visits.now -= 1
         writer.close()
+        await writer.wait_closed()
+        visits.now -= 1
 
-    server = await asyncio.start_server(meet, "127.0.0.1", 0)
+    server = await asyncio.start_server(meet, host, port)
     visits.port = server.sockets[0].getsockname()[1]
     try:
         yield visits
     finally:
         server.close()
+        async with asyncio.timeout(10):
+            while visits.now:  # noqa: ASYNC110 - the last visitor tells nobody
+                await asyncio.sleep(0.01)
 
 
 def watcher(tmp_path: Path) -> Watcher:
@@ -83,6 +84,70 @@ async def test_what_another_program_holds_is_foreign_also_under_the_tunnel_user(
     assert "(python" in judgement.tunnel.detail or "(pytest" in judgement.tunnel.detail
 
 
+async def test_a_listener_on_the_loopback_of_ipv6_only_is_found_however_young_it_is(tmp_path: Path) -> None:
+    one = watcher(tmp_path)
+    await one.holdings.listeners(Port(1), newer_than=time.monotonic())
+
+    async with silent_listener("::1") as visits:
+        judgement = await one.settle(forward(visits.port), actor="node office")
+
+    assert visits.all
+    assert judgement.tunnel.status is Status.FOREIGN
+
+
+async def test_a_probe_follows_a_listener_from_one_loopback_to_the_other(tmp_path: Path) -> None:
+    one = watcher(tmp_path)
+    async with silent_listener("::1") as before:
+        await one.settle(forward(before.port), actor="operator")
+    async with silent_listener("127.0.0.1", before.port) as after:
+        await one.settle(forward(after.port), actor="operator")
+
+        assert one.holdings.loopback(Port(after.port)) == "127.0.0.1"
+        assert after.all
+
+
+async def test_a_probe_that_went_to_the_loopback_that_was_left_is_made_again(tmp_path: Path) -> None:
+    one = watcher(tmp_path)
+    async with silent_listener("::1") as old:
+        await one.holdings.listeners(Port(old.port), newer_than=time.monotonic())
+        async with silent_listener("127.0.0.1", old.port) as new:
+            await one.look(forward(new.port), actor="operator")
+
+            assert old.all == 1
+            assert new.all == 1, "the silence of a listener that the port no longer has is held against nobody"
+
+
+async def test_a_probe_of_a_slow_link_keeps_no_place_from_others(tmp_path: Path) -> None:
+    one = watcher(tmp_path)
+    one.slots = asyncio.Semaphore(1)
+
+    async with silent_listener() as slow, silent_listener() as fast, asyncio.TaskGroup() as group:
+        one.patience.paces[OFFICE, Port(slow.port)] = Pace(grown_s=20.0)
+        waiting = group.create_task(one.look(forward(slow.port)))
+        while not slow.now:  # noqa: ASYNC110 - the listener tells nobody
+            await asyncio.sleep(0.01)
+        async with asyncio.timeout(10):
+            await one.look(forward(fast.port))
+        under_way = not waiting.done()
+        waiting.cancel()
+
+    assert under_way
+    assert not one.slots.locked()
+
+
+async def test_what_is_not_clear_in_time_is_left_to_the_sweep(tmp_path: Path) -> None:
+    one = watcher(tmp_path)
+
+    async with silent_listener() as visits:
+        one.patience.paces[OFFICE, Port(visits.port)] = Pace(grown_s=20.0)
+        async with asyncio.timeout(10):
+            judgement = await one.settle(forward(visits.port), until=time.monotonic() + 0.5)
+
+    assert isinstance(judgement.action, Recheck)
+    assert judgement.tunnel.status is Status.UNKNOWN
+    assert not one.turns[Port(visits.port)].lock.locked()
+
+
 async def test_a_loop_that_was_blocked_knows_how_late_it_was() -> None:
     lateness = Lateness()
     async with asyncio.TaskGroup() as group:
@@ -95,34 +160,3 @@ async def test_a_loop_that_was_blocked_knows_how_late_it_was() -> None:
 
     assert 0.2 < late_s < 30
     assert Lateness().worst_since(time.monotonic()) < 0.2
-
-
-@pytest.mark.parametrize(
-    ("beaten_at", "answered", "life"),
-    [
-        pytest.param(None, {}, "", id="nothing"),
-        pytest.param(99.0, {}, "", id="a beat before"),
-        pytest.param(101.0, {}, "its beats arrive", id="a beat since"),
-        pytest.param(None, {Port(2): (SESSION, 101.0)}, "port 2 of the same connection answers", id="a sibling since"),
-        pytest.param(None, {Port(2): (SESSION, 99.0)}, "", id="a sibling before"),
-        pytest.param(None, {Port(2): (ProcessId(pid=7, start_ticks=8), 101.0)}, "", id="another connection"),
-        pytest.param(None, {Port(1): (SESSION, 101.0)}, "", id="the port itself"),
-    ],
-)
-async def test_only_what_came_through_this_connection_since_the_first_strike_is_a_sign_of_life(
-    tmp_path: Path, beaten_at: float | None, answered: dict[Port, tuple[ProcessId, float]], life: str
-) -> None:
-    one = watcher(tmp_path)
-    one.answered = answered
-
-    assert one.sign_of_life(forward(1), SESSION, beaten_at, since=100.0) == life
-
-
-async def test_an_answer_is_remembered_for_the_connection_that_it_came_through(tmp_path: Path) -> None:
-    one = watcher(tmp_path)
-    answer = Answer(expected=False, text=b"x")
-
-    one.remember_answer(forward(1), answer, Held(owner=Owner.OURS, session=SESSION), 100.0)
-    one.remember_answer(forward(2), answer, Held(owner=Owner.OURS), 100.0)
-
-    assert one.answered == {Port(1): (SESSION, 100.0)}

@@ -16,6 +16,8 @@ class Life:
         self.machine = Machine(samples.config(), lambda low, high: low + fraction * (high - low))
         self.now_s, self.wall_s = 1000.0, 5000.0
         self.said: list[str] = []
+        self.counters: tuple[int, int, int] | None = None
+        """Received, acknowledged, queued; None: nobody looks at them."""
 
     @property
     def connection(self) -> int:
@@ -36,8 +38,17 @@ class Life:
             step_s = max(min(self.machine.due_s, end_s) - self.now_s, 0.001)
             self.now_s += step_s
             self.wall_s += step_s
+            if self.counters is not None:
+                actions += self.move()
             actions += self.tell(words.Tick())
         return actions
+
+    def move(self, received: int = 0, acked: int = 0, sent: int = 0) -> list[words.Action]:
+        """The counters go on by so many bytes, and are looked at."""
+        before = self.counters or (0, 0, 0)
+        self.counters = before[0] + received, before[1] + acked, before[2] + sent - acked
+        received, acked, queued = self.counters
+        return self.tell(words.Moved(connection=self.connection, received=received, arrived=acked, acked=acked, queued=queued))
 
     def until_connect(self) -> float:
         """Seconds until the next try."""
@@ -47,7 +58,7 @@ class Life:
         return self.now_s - began_s
 
     def start(self) -> None:
-        assert self.tell(words.Tick()) == [words.Connect(connection=1, gateway=self.machine.config.gateways[0])]
+        assert self.tell(words.Tick()) == [words.Connect(connection=1, gateway=self.machine.config.gateways[0], login_s=10.0)]
 
     def claim(self) -> None:
         assert self.tell(words.Connected(connection=self.connection)) == [words.Claim()]

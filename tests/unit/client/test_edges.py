@@ -60,6 +60,19 @@ def test_systemd_is_told_once_that_it_is_ready(tmp_path: Path) -> None:
     assert notifier.watchdog_s == 15.0
 
 
+def test_systemd_is_asked_for_more_time_while_a_slow_gateway_is_logged_in_to(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor:
+        supervisor.bind(str(tmp_path / "notify"))
+        supervisor.setblocking(False)
+        notifier = Notifier({"NOTIFY_SOCKET": str(tmp_path / "notify")}, os.getpid())
+        heard = []
+        for view in (DOWN, replace(DOWN, slow=True), replace(UP, slow=True), replace(DOWN, slow=True)):
+            notifier.show(view)
+            heard.append(supervisor.recv(4096).decode().splitlines())
+
+    assert [any(line.startswith("EXTEND_TIMEOUT_USEC=") for line in lines) for lines in heard] == [False, True, False, False]
+
+
 @pytest.mark.parametrize(
     "environ",
     [

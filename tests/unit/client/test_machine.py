@@ -32,7 +32,7 @@ def test_it_comes_up_after_the_first_answer(life: Life) -> None:
     assert life.said == ["up: 2 forwards via 127.0.0.1:2222"]
 
 
-def test_it_beats_at_its_period_and_only_after_an_answer(life: Life) -> None:
+def test_it_beats_at_its_period(life: Life) -> None:
     life.come_up()
 
     assert life.sleep(9.9) == []
@@ -42,14 +42,25 @@ def test_it_beats_at_its_period_and_only_after_an_answer(life: Life) -> None:
     assert words.Beat() in life.sleep(10)
 
 
-def test_a_beat_without_an_answer_means_that_the_connection_hangs(life: Life) -> None:
+def test_a_beat_that_is_neither_answered_nor_delivered_means_that_the_connection_hangs(life: Life) -> None:
     life.come_up()
     assert life.sleep(10.1) == [words.Beat()]
+    life.move(sent=50)
 
     assert life.sleep(8.0)[0] == GIVE_UP
 
     assert "127.0.0.1:2222: the connection hangs: no answer to a beat" in life.said[-1]
     assert life.until_connect() <= 0.5
+
+
+def test_a_beat_that_is_delivered_is_waited_for_more_patiently(life: Life) -> None:
+    life.come_up()
+    assert life.sleep(10.1) == [words.Beat()]
+    life.move(sent=50)
+    life.move(acked=50)
+
+    assert GIVE_UP not in life.sleep(19.5)
+    assert GIVE_UP in life.sleep(1.0)
 
 
 def test_a_healthy_hour_is_one_connection(life: Life) -> None:
@@ -130,7 +141,7 @@ def test_a_claim_that_is_put_off_waits_as_long_as_it_says(life: Life) -> None:
 def test_gateways_are_tried_in_turn_and_only_then_is_there_a_wait(life: Life) -> None:
     first, second = life.machine.config.gateways
 
-    assert life.fail() == [LEAVE, words.Connect(connection=2, gateway=second)]
+    assert life.fail() == [LEAVE, words.Connect(connection=2, gateway=second, login_s=10.0)]
     assert life.fail() == [LEAVE]
     assert 0 < life.until_connect() <= 0.5
     assert life.machine.gateway == first

@@ -115,6 +115,24 @@ def test_all_shown_up_is_zero(tmp_path: Path, capsys: Captured) -> None:
     assert "attic" in capsys.readouterr().out
 
 
+def test_a_broken_file_is_a_row_and_never_well(tmp_path: Path, capsys: Captured) -> None:
+    layout = all_up(tmp_path)
+    (layout.nodes / "shed.toml").write_text("oops")
+
+    code, lines, _ = once(tmp_path, capsys)
+    main(["--home", str(tmp_path), "--json"])
+    document = json.loads(capsys.readouterr().out)
+
+    assert code == ExitCode.NOT_UP
+    assert any("shed" in line and "# broken" in line and "shed.toml" in line for line in lines)
+    assert [(one["node"], one["status"], one["file"]) for one in document["broken"]] == [
+        ("shed", "broken", str(layout.nodes / "shed.toml"))
+    ]
+    assert len(document["tunnels"]) == 2
+    assert once(tmp_path, capsys, "--filter", "status:broken")[0] == ExitCode.NOT_UP
+    assert once(tmp_path, capsys, "--filter", "attic")[0] == ExitCode.OK
+
+
 def test_a_stale_row_is_not_up_whatever_it_says(tmp_path: Path, capsys: Captured) -> None:
     demo_home(tmp_path)
 

@@ -37,6 +37,13 @@ def test_the_command_names_the_tunnels_port_and_the_nodes_own_host_key() -> None
     assert shlex.split(shown(found)) == list(found)
 
 
+def test_a_port_that_listens_on_ipv6_only_is_reached_there() -> None:
+    found = ssh_command([SSH], SSH, on_ipv6={20010})
+
+    assert "HostName=::1" in found
+    assert "HostName=127.0.0.1" in ssh_command([SSH], SSH, on_ipv6={20011})
+
+
 def test_without_a_user_ssh_decides() -> None:
     assert "-l" not in ssh_command([SSH], SSH)
 

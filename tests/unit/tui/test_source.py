@@ -167,7 +167,10 @@ def test_a_broken_file_among_good_ones_is_told_of(tmp_path: Path) -> None:
     assert len(report.health.problems) == 1
     assert "hut.toml" in report.health.problems[0]
     assert report.keys
-    assert len(report.keys) == len(FORWARDS)
+    assert len(report.keys) == len(FORWARDS) + 1
+    row = next(row for row in report.changed if row.seen.node == "hut")
+    assert row.seen.status is Status.BROKEN
+    assert "hut.toml" in row.seen.detail
     reading.close()
 
 

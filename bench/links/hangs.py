@@ -1,0 +1,151 @@
+"""A device that freezes, or a link that swallows everything: how long until the gateway and the client notice."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+from bench.links.clients import Lane
+from bench.links.transfer import Transfer, answers
+from bench.links.watch import Seen, Watch
+
+POLL_S = 0.1
+BYTES_MOVE_AT_MOST_S = 400.0
+"""After a hang: what the device's kernel and a queue of 1 MB still hold, at 64 kbit/s."""
+ASKS_FOR_S = 60.0
+SHOWN_S = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hang:
+    """Seconds after the last byte that moved, or after the hang began if that was later; None: not within the limit."""
+
+    free_s: float | None = None
+    """The gateway's port was free."""
+    noticed_s: float | None = None
+    """The client said so."""
+    moved_on_s: float = 0.0
+    """Seconds for which the kernels moved bytes of the connection after that, until the port was free."""
+    limit_s: float
+    lost_before: bool = False
+    """There was no tunnel left to hang."""
+
+    @property
+    def is_freed(self) -> bool:
+        return self.free_s is not None and not self.lost_before
+
+    def is_freed_within(self, seconds: float) -> bool:
+        """Whether the port was free so soon after the last byte of either kernel, which is all that a gateway can see."""
+        return self.is_freed and (self.free_s or 0) - self.moved_on_s <= seconds
+
+    def words(self, *, client: bool) -> str:
+        if self.lost_before:
+            return "tunnel lost before"
+        parts = [f"port free {self.seconds(self.free_s)}"]
+        parts += [f"its kernel moved bytes for {self.moved_on_s:.0f} s"] if self.moved_on_s >= SHOWN_S else []
+        return ", ".join([*parts, f"client {self.seconds(self.noticed_s)}"] if client else parts)
+
+    def seconds(self, found_s: float | None) -> str:
+        return f"> {self.limit_s:g} s" if found_s is None else f"{found_s:.0f} s"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """One hang to be made."""
+
+    frozen: bool
+    """The device is stopped; otherwise the link swallows everything."""
+    after_s: float
+    """After the transfer's first byte, or from now on if there is none."""
+    limit_s: float
+
+
+def since(moment_s: float, began_s: float, transfer: Transfer | None) -> float:
+    """Seconds from the last byte before that moment, or from the hang's beginning."""
+    last_s = transfer.last_s if transfer is not None and transfer.last_s <= moment_s else began_s
+    return moment_s - max(began_s, last_s)
+
+
+async def await_hang(seen: Seen, transfer: Transfer | None, limit_s: float, *, client: bool) -> Hang:
+    """Watch until all that can notice has, or the limit has passed since the last byte, also of the kernels."""
+    began_s = time.monotonic()
+    free_s = noticed_s = None
+    moved_on_s = 0.0
+    while True:
+        now_s = time.monotonic()
+        if free_s is None and (went := [at for at in seen.went_s if at > began_s]):
+            free_s = since(went[0], began_s, transfer)
+        if free_s is None:
+            moved_on_s = max(0.0, seen.moved_s - now_s + since(now_s, began_s, transfer))
+        if noticed_s is None and (told := [at for at, _ in seen.said if at > began_s]):
+            noticed_s = since(told[0], began_s, transfer)
+        done = free_s is not None and (noticed_s is not None or not client)
+        quiet_s = min(since(now_s, began_s, transfer), now_s - seen.moved_s)
+        if done or quiet_s > limit_s or now_s - began_s > BYTES_MOVE_AT_MOST_S + limit_s:
+            return Hang(free_s=free_s, noticed_s=noticed_s, limit_s=limit_s, moved_on_s=moved_on_s)
+        await asyncio.sleep(POLL_S)
+
+
+@contextlib.asynccontextmanager
+async def carrying(port: int, transfer: Transfer | None) -> AsyncIterator[None]:
+    """Carry the transfer during the block."""
+    if transfer is None:
+        yield
+        return
+
+    async def carry() -> None:
+        with contextlib.suppress(OSError, TimeoutError, asyncio.IncompleteReadError):
+            await transfer.carry(port)
+
+    task = asyncio.create_task(carry())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def wait_for(condition: Callable[[], bool], within_s: float) -> bool:
+    """Whether it came true in that time."""
+    end_s = time.monotonic() + within_s
+    while not condition():
+        if time.monotonic() > end_s:
+            return False
+        await asyncio.sleep(POLL_S)
+    return True
+
+
+async def come_back(lane: Lane, within_s: float) -> bool:
+    """Wait until the tunnel carries the banner; whether it did."""
+    end_s = time.monotonic() + within_s
+    while time.monotonic() < end_s:
+        if await answers(lane.port, ASKS_FOR_S):
+            return True
+        await asyncio.sleep(POLL_S * 5)
+    return False
+
+
+async def hang(lane: Lane, watch: Watch, transfer: Transfer | None, trial: Trial) -> Hang:
+    """Freeze the device or cut the link, during the transfer if there is one; mend it again. Raises DemoFailed."""
+    seen = watch.of(lane)
+    mark_s = time.monotonic()
+    async with carrying(lane.port, transfer):
+        if transfer is not None:
+            await wait_for(lambda: transfer.received > 0 or transfer.over.is_set(), ASKS_FOR_S)
+        await asyncio.sleep(trial.after_s)
+        if not seen.inode or any(at > mark_s for at in seen.went_s):
+            return Hang(limit_s=trial.limit_s, lost_before=True)
+        try:
+            if trial.frozen:
+                lane.freeze()
+            else:
+                await lane.link.cut()
+            return await await_hang(seen, transfer, trial.limit_s, client=not trial.frozen)
+        finally:
+            if trial.frozen:
+                lane.thaw()
+            else:
+                await lane.link.mend()

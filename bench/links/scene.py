@@ -1,0 +1,90 @@
+"""A gateway, a router, and one link and client for each lane; all gone afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+from bench.links.clients import LOCALHOST, PROGRAMS, BareServer, Kind, Lane, begin, start_relay
+from bench.links.network import GATEWAY, LINKS_AT_MOST, Link, Shape, lay_router
+from bench.links.transfer import SERVICE_PORT, service
+from bench.links.watch import Watch
+from bench.setting import Gateway, gateway
+from demo.processes import DemoFailed
+from demo.stage import free_ports
+
+NEXT_CLIENT_S = 0.3
+"""Clients start one by one, so that the logins do not wait for each other."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What one lane is to be."""
+
+    kind: Kind
+    shape: Shape | None = None
+    relay: tuple[str, ...] = ()
+    """Options of the relay on the device; empty: the client connects to the gateway itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """A running gateway and its lanes."""
+
+    server: Gateway
+    bare: BareServer
+    lanes: Sequence[Lane]
+    wanted: Sequence[Wanted]
+    watch: Watch
+
+    async def connect(self, lane: Lane) -> None:
+        """Start the lane's client, and its relay. Raises DemoFailed."""
+        options = self.wanted[self.lanes.index(lane)].relay
+        if options:
+            await start_relay(lane, self.server, list(options))
+        await begin(lane, self.server, self.bare, host=LOCALHOST if options else GATEWAY)
+
+
+def missing_kinds() -> dict[Kind, list[str]]:
+    """Programs that a kind of client lacks here."""
+    path = os.environ.get("PATH")
+    missing = {kind: [name for name in names if shutil.which(name, path=path) is None] for kind, names in PROGRAMS.items()}
+    return {kind: names for kind, names in missing.items() if names}
+
+
+@contextlib.asynccontextmanager
+async def scene(wanted: Sequence[Wanted], toml: str = "") -> AsyncIterator[Scene]:
+    """All links laid, and no client started yet. Raises DemoFailed."""
+    if len(wanted) > LINKS_AT_MOST:
+        raise DemoFailed(f"{len(wanted)} links are more than {LINKS_AT_MOST}")
+    async with contextlib.AsyncExitStack() as stack:
+        router = await lay_router()
+        stack.callback(router.close)
+        server = await stack.enter_async_context(gateway(toml=toml, listen=GATEWAY))
+        bare = BareServer(server)
+        ports = iter(free_ports(len(wanted)))
+        strangers = [bare.member(next(ports)) for want in wanted if not want.kind.is_watched]
+        members = await server.add(list(ports), f"{LOCALHOST}:{SERVICE_PORT}")
+        await bare.start(strangers)
+        supply = {True: iter(members), False: iter(strangers)}
+        lanes = []
+        for number, want in enumerate(wanted, 1):
+            member = next(supply[want.kind.is_watched])
+            link = Link(router, number)
+            stack.callback(link.close)
+            await link.lay(want.shape)
+            stack.callback((await service(link.device)).close)
+            lanes.append(Lane(kind=want.kind, link=link, member=member, log=server.home / "clients" / f"{member.name}.log"))
+        watch = Watch(lanes, server.layout.state)
+        watching = asyncio.create_task(watch.run(), name="watch")
+        try:
+            yield Scene(server=server, bare=bare, lanes=lanes, wanted=wanted, watch=watch)
+        finally:
+            watching.cancel()
+            await asyncio.wait([watching])
+            for lane in lanes:
+                lane.thaw()

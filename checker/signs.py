@@ -1,0 +1,65 @@
+"""What shows a connection to be alive: its beats, answers through its other forwards, and what the kernel saw move."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from checker import beats
+from checker.flow import Flow
+from checker.holdings import Held
+from checker.model import Answer, Closed, Forward, Port, ProcessId, Reply
+from checker.sockdiag import flows
+
+
+class Signs:
+    """Signs of life of all connections, as last read."""
+
+    def __init__(self, spool: Path) -> None:
+        self.spool = spool
+        self.beats: dict[ProcessId, float] = {}
+        self.answered: dict[Port, tuple[ProcessId, float]] = {}
+        self.flows: Mapping[str, Flow] = {}
+        """By the connection's other side, ADDRESS:PORT; empty where the kernel does not tell."""
+        self.flows_read_at = float("-inf")
+        self.reading = asyncio.Lock()
+
+    async def read_beats(self) -> None:
+        """Read when each connection last beat: all at once, as one by one costs more than the probe."""
+        self.beats = await asyncio.to_thread(beats.all_beats, self.spool)
+
+    async def read_flows(self) -> None:
+        """Read what moved on each connection."""
+        await self.fresh_flows(newer_than=time.monotonic())
+
+    async def fresh_flows(self, *, newer_than: float) -> Mapping[str, Flow]:
+        """What moved on each connection, as of a reading after `newer_than` (monotonic); those who ask at once share one."""
+        async with self.reading:
+            if self.flows_read_at < newer_than:
+                began = time.monotonic()
+                try:
+                    self.flows = await asyncio.to_thread(flows)
+                except OSError:
+                    self.flows = {}  # a sandbox may refuse netlink
+                self.flows_read_at = began
+        return self.flows
+
+    async def beaten_at(self, session: ProcessId) -> float | None:
+        """When the connection last beat (Unix seconds), read now; None if it never did."""
+        return await asyncio.to_thread(beats.beaten_at, self.spool, session)
+
+    def remember_answer(self, forward: Forward, reply: Reply, held: Held, began_wall: float) -> None:
+        """Note that something came through this connection; a refusal comes from the node too, if the listener outlived it."""
+        if held.session is not None and isinstance(reply, Answer | Closed):
+            self.answered[forward.port] = (held.session, began_wall)
+
+    def of_life(self, forward: Forward, session: ProcessId | None, beaten_at: float | None, since: float) -> str:
+        """What showed this very connection to be alive after `since` (Unix seconds), as a clause; empty for nothing."""
+        if beaten_at is not None and beaten_at > since:
+            return "its beats arrive"
+        for port, (other, at) in self.answered.items():
+            if port != forward.port and other == session and at > since:
+                return f"port {port} of the same connection answers"
+        return ""

@@ -1,0 +1,53 @@
+"""What the machine knows of the connection of now, and when something of it is due."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from client.pace import Pace
+from client.pulse import Pulse
+
+LOOK_S = 1.0
+"""Between looks at the connection's counters, while a beat waits for a sign of life."""
+NEVER_S = float("inf")
+
+
+@dataclass(slots=True, kw_only=True)
+class Tunnel:
+    """What is known of the connection of now."""
+
+    pulse: Pulse = field(default_factory=Pulse)
+    listening: frozenset[int] = frozenset()
+    denied: frozenset[int] = frozenset()
+    asking: bool = False
+    ask_due_s: float = 0.0
+    beat_due_s: float = 0.0
+    first_due_s: float = NEVER_S
+    """When the first answer must have come."""
+    up_since_s: float | None = None
+    """None: the gateway has not confirmed it yet."""
+
+    def limit_s(self, pace: Pace) -> float:
+        """How long nothing may happen after a beat."""
+        return pace.setup_s if self.up_since_s is None else pace.answer_s(delivered=self.pulse.is_delivered)
+
+    def hang_due_s(self, pace: Pace) -> float:
+        """When the connection is taken for dead, if nothing happens until then."""
+        quiet_s = NEVER_S if self.pulse.since_s is None else self.pulse.since_s + self.limit_s(pace)
+        return quiet_s if self.up_since_s is not None else min(quiet_s, self.first_due_s)
+
+    def due_s(self, pace: Pace, now_s: float) -> float:
+        """When to look again at the latest, while it holds."""
+        dues = [self.beat_due_s, self.hang_due_s(pace)]
+        dues += [self.ask_due_s] if self.denied else []
+        dues += [now_s + LOOK_S] if self.pulse.since_s is not None else []
+        return min(dues)
+
+
+def named(ports: frozenset[int]) -> str:
+    """`port 1` or `ports 1, 2`."""
+    return ("port " if len(ports) == 1 else "ports ") + ", ".join(map(str, sorted(ports)))
+
+
+def denial(ports: frozenset[int]) -> str:
+    return f"{named(ports)} denied by the gateway: taken there, or not this node's"
