@@ -10,6 +10,7 @@ from checker.holders import is_alive
 from checker.model import ProcessId
 
 PREFIX = "beat."
+KEY_PREFIX = "key."
 
 
 def beat_file(spool: Path, session: ProcessId) -> Path:
@@ -47,12 +48,56 @@ def session_in(name: str) -> ProcessId | None:
     return None
 
 
+def key_file(spool: Path, session: ProcessId) -> Path:
+    """The file that tells with which key this connection logged in, while its node has two."""
+    return spool / f"{KEY_PREFIX}{session.pid}.{session.start_ticks}"
+
+
+def note_key(spool: Path, session: ProcessId, fingerprint: str) -> None:
+    """Remember the key beside the beats, so that it outlives the daemon; what can not be written leaves both keys as they are."""
+    path = key_file(spool, session)
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+        try:
+            os.write(handle, fingerprint.encode())
+        finally:
+            os.close(handle)
+
+
+def noted_key(spool: Path, session: ProcessId) -> str:
+    """The fingerprint of the key with which this connection logged in; empty if it is not known."""
+    try:
+        handle = os.open(key_file(spool, session), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:
+        return ""
+    try:
+        return os.read(handle, 128).decode("ascii", "replace")
+    except OSError:
+        return ""
+    finally:
+        os.close(handle)
+
+
+def dead_keys(spool: Path) -> list[Path]:
+    """The files of keys whose connections have ended."""
+    try:
+        names = os.listdir(spool)  # noqa: PTH208 - names alone are looked at
+    except OSError:
+        return []
+    sessions = {name: session_in(PREFIX + name.removeprefix(KEY_PREFIX)) for name in names if name.startswith(KEY_PREFIX)}
+    return [spool / name for name, session in sessions.items() if session is None or not is_alive(session)]
+
+
 def remove_dead(spool: Path) -> None:
     """Remove the files of connections that ended without cleaning up."""
     for session in all_beats(spool):
         if not is_alive(session):
             with contextlib.suppress(OSError):  # what the tunnel user put there may be no file
                 beat_file(spool, session).unlink()
+    for path in dead_keys(spool):
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def uptime_s() -> int:

@@ -185,7 +185,7 @@ def aims_for(registry: Registry, word: str) -> list[Aim]:
             raise InvalidValue(f"port {word} belongs to no node; see: reversi-checker node list")
         name, port = owner.name, word
     node = registry.node(name or word)
-    found = [Aim(node=node.name, port=forward.port) for forward in node.forwards if not name or str(forward.port) == port]
+    found = [Aim(node=node.name, port=forward.port) for forward in node.forwards if not name or port in map(str, forward.ports)]
     if not found:
         raise InvalidValue(f"node {node.name} has no port {port}; see: reversi-checker node show {node.name}")
     return found

@@ -22,18 +22,50 @@ def rekeyed(node: Node, key: str, *, now: bool) -> Node:
 
 def with_new_key_alone(node: Node) -> Node:
     """After the new key was used: it is the only one."""
-    return node if node.next_key is None else replace(node, public_key=node.next_key, next_key=None)
+    return node if node.next_key is None else replace(node, public_key=node.next_key, next_key=None, next_key_at=0)
+
+
+def moved(forward: Forward, port: Port, *, now: bool) -> Forward:
+    """On another gateway port: at once, or beside the present one until its device listens there; its present port ends a move."""
+    if now or port == forward.port:
+        return replace(forward, port=port, next_port=None, next_port_at=0)
+    return replace(forward, next_port=port)
+
+
+def with_moved_alone(node: Node, port: Port) -> Node:
+    """After the device listened on this port, to which a forward moves: it is that forward's only one.
+
+    A node with one forward has its rights anew: whoever logged in before the move began may not come to listen there later. One with
+    several keeps them, as other connections of its own may be older.
+    """
+    forward = next((forward for forward in node.forwards if forward.next_port == port), None)
+    if forward is None:
+        return node
+    since = max(node.key_since, forward.next_port_at) if len(node.forwards) == 1 else node.key_since
+    return replace(with_forward(node, forward, moved(forward, port, now=True)), key_since=since)
+
+
+def with_dates(before: Node | None, after: Node, now: int) -> Node:
+    """The node after a change at `now` (Unix seconds), which remembers since when each thing waits."""
+    known = {} if before is None else {(forward.port, forward.next_port): forward.next_port_at for forward in before.forwards}
+    had_key = before is not None and before.next_key == after.next_key
+    key_at = 0 if after.next_key is None else before.next_key_at if before is not None and had_key else now
+    forwards = tuple(
+        replace(f, next_port_at=0 if f.next_port is None else known.get((f.port, f.next_port), now)) for f in after.forwards
+    )
+    return replace(after, next_key_at=key_at, forwards=forwards)
 
 
 def with_rights_since(before: Node | None, after: Node, now: int) -> Node:
     """The node after a change at `now` (Unix seconds), which remembers when its rights became others at once.
 
-    A new key that waits for its first use is none of these: until the node claims with it, its connection of now goes on.
+    A new key or a new port that waits is none of these: the connection of now goes on until the device has followed.
     """
+    after = with_dates(before, after, now)
     if before is None:
         return after
     another_key = after.public_key not in (before.public_key, before.next_key)
-    new_ports = {forward.port for forward in after.forwards} - {forward.port for forward in before.forwards}
+    new_ports = {forward.port for forward in after.forwards} - set(before.ports)
     again = after.enabled and not before.enabled
     open_before = {forward.port for forward in before.forwards if forward.public}
     closed = open_before.intersection(forward.port for forward in after.forwards if not forward.public)
@@ -42,7 +74,7 @@ def with_rights_since(before: Node | None, after: Node, now: int) -> Node:
 
 def forward_at(node: Node, port: Port | None) -> Forward:
     """The forward on that port, or the only one. Raises InvalidValue."""
-    found = [forward for forward in node.forwards if port in (None, forward.port)]
+    found = [forward for forward in node.forwards if port is None or port in forward.ports]
     if len(found) == 1:
         return found[0]
     ports = ", ".join(str(forward.port) for forward in node.forwards) or "none"
@@ -70,9 +102,9 @@ def node_clauses(before: Node, after: Node) -> Iterator[str]:
     if before.expires != after.expires:
         yield f"its key expires on {after.expires}" if after.expires else "its key never expires"
     if before.public_key != after.public_key:
-        yield "the new key was used, and is the only one now" if after.public_key == before.next_key else "its key was replaced"
+        yield "the new key is the only one now" if after.public_key == before.next_key else "its key was replaced"
     if after.next_key not in (None, before.next_key):
-        yield "a new key waits for its first use; the present one stays until then"
+        yield "a new key waits; the present one stays until a tunnel of the new one beats"
     if before.next_key not in (None, *after.public_keys):
         yield "the key that waited is withdrawn"
 
@@ -82,6 +114,8 @@ def forward_clauses(before: Node, after: Node) -> Iterator[tuple[Port, str]]:
     for old, new in zip(before.forwards, after.forwards, strict=False):
         if old.port != new.port:
             yield new.port, f"moved from port {old.port} to {new.port}"
+        elif old.next_port != new.next_port:
+            yield new.port, moving_clause(old, new)
         if old.target != new.target:
             yield new.port, f"target {old.target} -> {new.target}"
         if old.expect != new.expect:
@@ -95,6 +129,13 @@ def forward_clauses(before: Node, after: Node) -> Iterator[tuple[Port, str]]:
     common = min(len(before.forwards), len(after.forwards))
     yield from ((old.port, "forward removed") for old in before.forwards[common:])
     yield from ((new.port, f"forward to {new.target} added") for new in after.forwards[common:])
+
+
+def moving_clause(old: Forward, new: Forward) -> str:
+    """What was decided of a move."""
+    if new.next_port is None:
+        return f"stays on port {new.port}; {old.next_port} is its own no more"
+    return f"moves to port {new.next_port}; {new.port} stays its own until its device listens on {new.next_port}"
 
 
 def deadline(forward: Forward) -> str:

@@ -7,36 +7,37 @@ import logging
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from checker import __version__, wire
-from checker.aims import is_another, outcome, why_no_holder, why_unknown
+from checker.aims import outcome, why_unknown
 from checker.beats import beat_file
 from checker.config import Config, Layout
 from checker.control import Aim, Outcome, Verb
 from checker.holdings import Held
 from checker.judge import LIVES, CannotKill, Judgement, Kill, Owner, Recheck
 from checker.keys import NEW
-from checker.kill import Freed, Spared
 from checker.ledger import Ledger
 from checker.limits import HELD_AT_ONCE, NODE_WAITS_S, TRY_LATER, Limit, Limits, Over
 from checker.model import (
     EventKind,
     ExpectKind,
-    Flaps,
     Forward,
     Node,
     NodeName,
     ProcessId,
     Registration,
     Status,
+    Tunnel,
     expect_said,
     printable,
 )
+from checker.operating import Operating
 from checker.registry import Registry, gate_command, renames, with_the_same_key
 from checker.rights import Rights
 from checker.sharing.shared_door import SharedDoor
+from checker.succession import old_key_note
 from checker.table import today
 from checker.watch import Watcher
 from checker.wire import Asked, Beat, Check, Claim, Hold, Malformed, OldCheck, Reply, Request, Version, refusal
@@ -46,6 +47,16 @@ NOT_CLEAR_WAITS_S = 10
 """What a newcomer waits if by then it is not clear yet whether the port's holder lives."""
 REFUSALS = Limit(a_minute=20, saved_up=120)
 """What is refused to one node and becomes an event: a device repeats itself, and a thief shall not fill the log."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimant:
+    """Who wants to listen."""
+
+    instance: str
+    peer: str
+    has_new_key: bool
+    """It came with the key that waits."""
 
 
 class Gateway:
@@ -58,13 +69,14 @@ class Gateway:
         self.ledger = ledger
         self.watcher = Watcher(layout, config, ledger)
         self.rights = Rights(layout, ledger, self.watcher)
+        self.operating = Operating(ledger, self.watcher)
         if swept_since_s:
             self.watcher.clones.first_wait_s = config.policy.longest_wait_s  # the next claim meets another process, which counts anew
         self.registry = registry
         self.swept_since_s = swept_since_s
         self.refused = Limits(REFUSALS)
         self.shared = SharedDoor(self)
-        self.shared.follow()
+        self.follow()
 
     def use(self, registry: Registry) -> tuple[tuple[NodeName, NodeName], ...]:
         """From now on the registry is this; the nodes that have another name since, old and new."""
@@ -78,7 +90,7 @@ class Gateway:
                 self.ledger.tell(EventKind.GATEWAY, broken.sentence, node=broken.name)
         self.watcher.clones.keep_only(with_the_same_key(self.registry, registry))
         self.registry = registry
-        self.shared.follow()
+        self.follow()
         if not registry.broken:
             self.ledger.keep_only([*registry.forwards, *self.ledger.sightings.forwards])
             self.watcher.patience.keep_only(self.ledger.tunnels.keys())
@@ -100,20 +112,17 @@ class Gateway:
         barred = node.barred(today())
         if barred:
             return self.refuse(asked, f"node {node.name} may not listen: {barred}", wire.NOT_YOURS)
-        if asked.key == NEW and node.next_key is not None and node.name not in self.registry.broken:
-            node = await self.use_new_key(node, caller)
         return await self.answer_node(request, node, asked, caller)
 
-    async def use_new_key(self, node: Node, caller: ProcessId | None) -> Node:
-        """The node, which came with its new key: from now on it is the only one."""
-        if node.is_shared:
-            await self.shared.note_holders(node, caller)
-        after = await self.rights.new_key_used(node)
-        if after.public_key != node.public_key:
-            self.watcher.clones.forget(node.name)
-        self.registry = self.registry.with_node(after)
+    def take(self, node: Node) -> None:
+        """From now on the node is this."""
+        self.registry = self.registry.with_node(node)
+        self.follow()
+
+    def follow(self) -> None:
+        """Have the watcher told whose each port is, and what waits for devices."""
         self.shared.follow()
-        return after
+        self.watcher.waiting = {node.name: note for node in self.registry.nodes.values() if (note := old_key_note(node))}
 
     async def answer_node(self, request: Request, node: Node, asked: Asked, caller: ProcessId | None) -> Reply:
         """What is answered to a node that came with a key of its own."""
@@ -131,7 +140,7 @@ class Gateway:
                     return self.refuse(asked, f"this key belongs to node {node.name}, not to {printable(name)}", wire.NOT_YOURS)
                 return await self.checked(node, (port,), asked, expected)
             case Claim(instance):
-                return self.with_foreign(Reply(answer=str(await self.claim(node, instance, caller, peer_address(asked.peer)))), node, ())
+                return self.with_foreign(Reply(answer=str(await self.claim(node, instance, caller, asked))), node, ())
             case Hold():
                 return await self.hold(node, request, caller, asked)
 
@@ -162,11 +171,12 @@ class Gateway:
 
     async def checked(self, node: Node, ports: Sequence[int], asked: Asked, expected: str = "") -> Reply:
         """The longest wait over these forwards of the node, each probed now; no port means all of them."""
-        own = {int(forward.port): forward for forward in node.forwards}
+        own = {int(port): forward for forward in node.forwards for port in reversed(forward.ports)}
         strange = [port for port in ports if port not in own]
         if strange:
             return self.refuse(asked, f"port {strange[0]} is not a port of node {node.name}", wire.NOT_YOURS)
-        forwards = [with_expected(own[port], expected) for port in ports or own]
+        asked_of = dict.fromkeys(own[port] for port in ports) if ports else node.forwards
+        forwards = [with_expected(forward, expected) for forward in asked_of]
         judgements = await self.settle_all(forwards, actor=f"node {node.name}")
         self.note_contact(forwards)
         return Reply(answer=str(max((judgement.tunnel.verdict for judgement in judgements), default=0)))
@@ -176,7 +186,7 @@ class Gateway:
 
         The original's words get none: its devices may read both outputs as one, and would take no number from it.
         """
-        tunnels = [self.ledger.tunnel(forward) for forward in node.forwards if forward.port in (ports or (forward.port,))]
+        tunnels = [self.ledger.tunnel(forward) for forward in node.forwards if not ports or set(ports).intersection(forward.ports)]
         foreign = [f"{tunnel.port}: {tunnel.detail}" for tunnel in tunnels if tunnel.status is Status.FOREIGN]
         if reply.complaint or not foreign:
             return reply
@@ -200,9 +210,11 @@ class Gateway:
             return await self.rights.shut(forward, barred)
         judgement = await self.watcher.look(forward, actor=actor, until=until)
         if node and judgement.tunnel.session:
-            too_old = self.rights.why_too_old(node, judgement.tunnel.session)
+            place = await self.watcher.holdings.place(forward, newer_than=0.0)
+            too_old = self.rights.why_too_old(node, judgement.tunnel.session, place)
             if too_old:
                 return await self.rights.shut(forward, too_old)
+            await self.follow_device(node, judgement.tunnel)
         if not isinstance(judgement.action, Recheck) or time.monotonic() + judgement.action.after_s >= until:
             return judgement
         siblings = [other for other in node.forwards if other.port != forward.port] if node else []
@@ -212,12 +224,22 @@ class Gateway:
             await asyncio.sleep(judgement.action.after_s)
         return await self.watcher.settle(forward, actor=actor, until=until)
 
+    async def follow_device(self, node: Node, tunnel: Tunnel) -> None:
+        """Take the node's old key or port away if this tunnel, just probed, shows that its device needs it no more."""
+        if not node.is_waiting or node.name in self.registry.broken:
+            return
+        async with self.rights.handover.turn:  # the node's forwards are probed side by side, and each thing ends once
+            before = self.registry.nodes.get(node.name)
+            after = await self.rights.handover.followed(before, tunnel) if before else None
+            if after is not None and after is not before:
+                self.take(after)
+
     def note_contact(self, forwards: Sequence[Forward]) -> None:
         """The node asked about these now."""
         for forward in forwards:
             self.ledger.put(replace(self.ledger.tunnel(forward), checked_at=time.time()))
 
-    async def claim(self, node: Node, instance: str, caller: ProcessId | None, peer: str) -> int:
+    async def claim(self, node: Node, instance: str, caller: ProcessId | None, asked: Asked) -> int:
         """Make way for the node's next connection: 0 is go.
 
         What an earlier connection of the same instance still holds is killed at once. What another instance holds is killed if it is
@@ -226,22 +248,37 @@ class Gateway:
         waits = [0]
         foreign = 0
         spared: set[ProcessId] = {caller} if caller else set()
+        claimant = Claimant(instance=instance, peer=peer_address(asked.peer), has_new_key=asked.key == NEW and node.next_key is not None)
+        if claimant.has_new_key and node.is_shared:
+            await self.shared.note_holders(node, caller)
         for forward in node.forwards:
-            held = await self.watcher.holdings.held(forward, newer_than=time.monotonic())
-            foreign += held.owner is Owner.FOREIGN and not held.leaves_ipv4
-            if held.session is None or held.session in spared:
-                continue
-            why = self.rights.why_end(node, instance, held.session)
-            if why:
-                await self.watcher.end(forward, held.session, held.inodes, actor=f"node {node.name}", why=why)
-            else:
-                waits.append(await self.dispute(node, forward, instance, peer))
-                spared.add(held.session)
+            found = await self.watcher.holdings.all_held(forward, newer_than=time.monotonic())
+            foreign += all(held.owner is Owner.FOREIGN and not held.leaves_ipv4 for held in found)
+            for held in found:
+                if held.session is None or held.session in spared:
+                    continue
+                wait_s = await self.make_way(node, forward, held, claimant)
+                if wait_s is not None:
+                    waits.append(wait_s)
+                    spared.add(held.session)
         if foreign == len(node.forwards):
             await self.settle_all(node.forwards, actor=f"node {node.name}")
             waits.append(self.verdict(node))
         self.note_contact(node.forwards)
         return max(waits)
+
+    async def make_way(self, node: Node, forward: Forward, held: Held, claimant: Claimant) -> int | None:
+        """End a connection for the node's next one, or tell how long that is to wait; None: it was ended."""
+        assert held.session is not None
+        why = await self.rights.why_end(node, claimant.instance, held.session, held.port)
+        if not why and claimant.has_new_key and await self.rights.is_outdated(node, held.session):
+            if not self.rights.handover.may_take_over(node, time.monotonic()):
+                return self.config.policy.longest_wait_s
+            why = "claimed with the node's new key"
+        if not why:
+            return await self.dispute(node, forward, claimant.instance, claimant.peer)
+        await self.watcher.end(forward, held.session, held.inodes, actor=f"node {node.name}", why=why)
+        return None
 
     async def dispute(self, node: Node, forward: Forward, instance: str, peer: str) -> int:
         """Another connection holds the newcomer's port: is it alive?"""
@@ -271,6 +308,7 @@ class Gateway:
         self.ledger.register(
             Registration(node=node.name, instance=instance, session=caller, peer=peer, registered_at=now, inodes=inodes, client=client)
         )
+        await self.rights.handover.note_key(node, asked.key, caller)
         self.watcher.registered_at[node.name] = time.monotonic()
         for forward in node.forwards:
             self.ledger.put(replace(self.ledger.tunnel(forward), checked_at=now, verdict=0))
@@ -284,11 +322,11 @@ class Gateway:
         own: frozenset[int] = frozenset()
         others: frozenset[int] = frozenset()
         for forward in node.forwards:
-            held = await self.watcher.holdings.held(forward, newer_than=time.monotonic())
-            if held.session in (None, caller):
-                own |= held.inodes
-            else:
-                others |= held.inodes
+            for held in await self.watcher.holdings.all_held(forward, newer_than=time.monotonic()):
+                if held.session in (None, caller):
+                    own |= held.inodes
+                else:
+                    others |= held.inodes
         return own, others
 
     def verdict(self, node: Node) -> int:
@@ -307,7 +345,7 @@ class Gateway:
     async def act_on(self, verb: Verb, aim: Aim, operator: str) -> Outcome:
         node = self.registry.nodes.get(aim.node)
         known = node.forwards if node else self.ledger.sightings.forwards
-        forward = next((f for f in known if (f.node, f.port) == (aim.node, aim.port)), None)
+        forward = next((f for f in known if f.node == aim.node and aim.port in f.ports), None)
         if forward is None:
             return outcome(aim, done=False, sentence=await asyncio.to_thread(why_unknown, self.layout, aim, node))
         match verb:
@@ -316,44 +354,9 @@ class Gateway:
                 tunnel = judgement.tunnel
                 return outcome(aim, done=True, sentence=f"{tunnel.status}{': ' + tunnel.detail if tunnel.detail else ''}")
             case Verb.KILL:
-                return await self.kill(forward, aim, operator)
+                return await self.operating.kill(forward, aim, operator)
             case Verb.RESET:
-                return await self.reset(forward, aim, operator)
-
-    async def kill(self, forward: Forward, aim: Aim, operator: str) -> Outcome:
-        """End the session that holds the port, if it is the one that the operator saw."""
-        async with self.watcher.turns[forward.port].lock:
-            held = await self.watcher.holdings.held(forward, newer_than=time.monotonic())
-            if held.session is None:
-                return await self.ended_before(forward, aim, held, operator)
-            if is_another(aim, held):
-                return outcome(aim, done=False, sentence=f"port {aim.port} is held by another process now ({held.session.pid}): left alone")
-            ending = await self.watcher.end(forward, held.session, held.inodes, actor=operator, why=f"asked for by {operator}")
-        match ending:
-            case Freed():
-                return outcome(aim, done=True, sentence=f"killed process {held.session.pid}, port {aim.port} is free")
-            case Spared(reason):
-                return outcome(aim, done=False, sentence=reason)
-
-    async def ended_before(self, forward: Forward, aim: Aim, held: Held, operator: str) -> Outcome:
-        """There is nothing to kill, or all is done: the session that had the port was killed for another of its forwards."""
-        session = aim.session or self.ledger.tunnel(forward).session
-        if session is None or session not in self.watcher.ended or held.owner is not Owner.NOBODY:
-            return outcome(aim, done=False, sentence=why_no_holder(forward, held))
-        await self.watcher.end(forward, session, held.inodes, actor=operator, why=f"asked for by {operator}")
-        return outcome(aim, done=True, sentence=f"process {session.pid} was killed for another of its forwards, port {aim.port} is free")
-
-    async def reset(self, forward: Forward, aim: Aim, operator: str) -> Outcome:
-        """Kill and a clean slate: no strikes, no flaps, and the node is told to come back at once."""
-        held = await self.watcher.holdings.held(forward, newer_than=time.monotonic())
-        killed = await self.kill(forward, aim, operator)
-        if not killed.done and held.session is not None:
-            return killed  # what holds the port is still there: nothing may be forgotten of it
-        self.ledger.put_flaps(forward.node, Flaps())
-        self.watcher.patience.struck.pop(forward.port, None)
-        self.ledger.put(replace(self.ledger.tunnel(forward), strikes=0, failures=0, verdict=0))
-        self.ledger.tell(EventKind.RESET, f"reset by {operator}: {killed.sentence}", node=forward.node, port=forward.port, actor=operator)
-        return outcome(aim, done=True, sentence=f"{killed.sentence}; strikes and flaps cleared")
+                return await self.operating.reset(forward, aim, operator)
 
 
 def with_expected(forward: Forward, expected: str) -> Forward:

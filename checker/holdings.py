@@ -25,6 +25,8 @@ class Held:
     leaves_ipv4: bool = False
     """Whether the stranger listens on ::1 only, so that sshd may still get the port on 127.0.0.1."""
     inodes: frozenset[int] = frozenset()
+    port: Port | None = None
+    """Which of the forward's ports it is about."""
 
 
 class Holdings:
@@ -57,8 +59,30 @@ class Holdings:
         return loopback_of(self.by_port.get(port, ()))
 
     async def held(self, forward: Forward, *, newer_than: float) -> Held:
-        """Who holds the forward's port."""
-        found = await self.listeners(forward.port, newer_than=newer_than)
+        """Who holds the forward's port: of one that moves, the next one if a tunnel listens there."""
+        port = await self.place(forward, newer_than=newer_than)
+        return replace(await self.held_at(port, forward, newer_than=newer_than), port=port)
+
+    async def all_held(self, forward: Forward, *, newer_than: float) -> tuple[Held, ...]:
+        """Who holds each port of the forward: one, or two while it moves."""
+        found = [await self.held_at(port, forward, newer_than=newer_than) for port in forward.ports]
+        return tuple(replace(held, port=port) for held, port in zip(found, forward.ports, strict=True))
+
+    async def place(self, forward: Forward, *, newer_than: float) -> Port:
+        """The port on which the forward is now, as of a reading after `newer_than` (monotonic)."""
+        if forward.next_port is None:
+            return forward.port
+        found = await self.listeners(forward.next_port, newer_than=newer_than)
+        return forward.next_port if owner_of(found, self.uid) is Owner.OURS else forward.port
+
+    def port_of(self, forward: Forward, inodes: frozenset[int]) -> Port:
+        """Which of the forward's ports these listeners are on, as last read."""
+        on = (port for port in forward.ports if any(one.inode in inodes for one in self.by_port.get(port, ())))
+        return next(on, forward.port)
+
+    async def held_at(self, port: Port, forward: Forward, *, newer_than: float) -> Held:
+        """Who holds this port of the forward."""
+        found = await self.listeners(port, newer_than=newer_than)
         owner = owner_of(found, self.uid)
         leaves_ipv4 = all(listener.address == IPV6_LOOPBACK for listener in reached(found))
         if owner is Owner.FOREIGN:

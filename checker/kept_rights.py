@@ -106,7 +106,7 @@ def rights_in(lines: Iterable[KeyLine]) -> frozenset[Right]:
 
 def rights_of(node: Node) -> frozenset[Right]:
     """Keys and ports that a node's file asks for."""
-    return frozenset((*node.public_keys, *(forward.port for forward in node.forwards)))
+    return frozenset((*node.public_keys, *node.ports))
 
 
 def node_by_lines(lines: Sequence[KeyLine]) -> Node:

@@ -91,7 +91,8 @@ def options_of(node: Node, command: str) -> str:
 
     `*` matches every address that it may ask for (sshd(8), permitlisten), also the one of `-R *:PORT`, which is empty on the wire.
     """
-    listens = [f'permitlisten="{host}:{f.port}"' for f in node.forwards for host in ("localhost", *(["*"] if f.public else []))]
+    places = [(port, forward.public) for forward in node.forwards for port in forward.ports]
+    listens = [f'permitlisten="{host}:{port}"' for port, public in places for host in ("localhost", *(["*"] if public else []))]
     allowed = ["port-forwarding", *listens] if listens else []  # port-forwarding without permitlisten would allow every port
     expiry = [f'expiry-time="{node.expires.replace("-", "")}"'] if node.expires else []
     quoted = command.replace('"', '\\"')

@@ -222,6 +222,15 @@ class Forward:
     public: bool = False
     """Whether the node may bind it to all of the gateway's addresses, not to loopback alone."""
     published: tuple[Publication, ...] = ()
+    next_port: Port | None = None
+    """The port that it moves to; both are the node's own until its device was seen on this one."""
+    next_port_at: int = field(default=0, compare=False)
+    """Unix seconds: when that was decided."""
+
+    @property
+    def ports(self) -> tuple[Port, ...]:
+        """The gateway ports that are its own: the present one, and the one that it moves to."""
+        return (self.port,) if self.next_port is None else (self.port, self.next_port)
 
     @property
     def speaks_proxy(self) -> bool:
@@ -243,7 +252,9 @@ class Node:
     expires: str | None = None
     """YYYY-MM-DD, the first day (of the gateway's clock) on which its keys open nothing; None: never."""
     next_key: str | None = None
-    """A second key, which becomes the only one once it was used."""
+    """A second key, which becomes the only one once a tunnel that it opened holds the node's ports and beats."""
+    next_key_at: int = field(default=0, compare=False)
+    """Unix seconds: since when there are two keys."""
     key_since: int = 0
     """Unix seconds: when its key or its ports last became others at once; sshd binds a connection's ports to the key line of its login."""
 
@@ -256,6 +267,16 @@ class Node:
     def public_keys(self) -> tuple[str, ...]:
         """The keys of its own that open this node's ports."""
         return tuple(key for key in (self.public_key, self.next_key) if key is not None and key != SHARED_KEY)
+
+    @property
+    def ports(self) -> tuple[Port, ...]:
+        """All gateway ports that are its own."""
+        return tuple(port for forward in self.forwards for port in forward.ports)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it has two keys, or a forward two ports, until its device has followed."""
+        return self.next_key is not None or any(forward.next_port is not None for forward in self.forwards)
 
     @property
     def is_shared(self) -> bool:

@@ -1,6 +1,7 @@
-"""New keys that nodes came with, noted by a daemon that may not write the registry; root then takes the old ones away.
+"""New keys and ports that devices took up, noted by a daemon that may not write the registry; root then takes the old ones away.
 
-`python -m checker.newkeys` is what systemd starts as root when there is a note. A note is a file's name, and nothing else of it is read.
+`python -m checker.newkeys` is what systemd starts as root when there is a note. A note is a file's name, and nothing else of it is read:
+NODE for a key, NODE:PORT for a port.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import sys
 from pathlib import Path
 
 from checker.config import SYSTEM, ConfigError, Layout
-from checker.model import CheckerError, NodeName, parse_name
+from checker.model import CheckerError, NodeName, Port, parse_name, parse_port
+from checker.publishing.publish import tell_haproxy
 from checker.registry import gate_command, locked, use_new_key
 
 
@@ -20,12 +22,12 @@ def notes(layout: Layout) -> Path:
     return layout.state.parent / "new-keys"
 
 
-def note(layout: Layout, name: NodeName) -> None:
-    """Ask root. Raises ConfigError."""
+def note(layout: Layout, name: NodeName, port: Port | None = None) -> None:
+    """Ask root to take the old key away, or the one that this port replaces. Raises ConfigError."""
     place = notes(layout)
     try:
         place.mkdir(mode=0o755, exist_ok=True)
-        (place / name).touch()
+        (place / (name if port is None else f"{name}:{port}")).touch()
     except OSError as error:
         raise ConfigError(place, f"can not be written ({error.strerror}); run: sudo reversi-checker init") from error
 
@@ -45,13 +47,22 @@ def settle(layout: Layout) -> tuple[str, ...]:
             with contextlib.suppress(OSError):
                 os.unlink(name, dir_fd=place)
             try:
-                with locked(layout):
-                    use_new_key(layout, parse_name(name), gate_command(layout))
+                settle_one(layout, name)
             except CheckerError as error:
                 troubles.append(f"{name}: {error}")
     finally:
         os.close(place)
     return tuple(troubles)
+
+
+def settle_one(layout: Layout, noted: str) -> None:
+    """Do what one note asks for. Raises CheckerError."""
+    name, colon, port = noted.partition(":")
+    with locked(layout):
+        use_new_key(layout, parse_name(name), gate_command(layout), parse_port(port) if colon else None)
+    trouble = tell_haproxy(layout) if colon else ""
+    if trouble:
+        print(f"reversi: {trouble}", file=sys.stderr)
 
 
 def main() -> None:

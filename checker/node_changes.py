@@ -15,11 +15,11 @@ from checker.cli import ExitCode
 from checker.commands import aims_for, confirmed, registry_of
 from checker.config import Layout, load_config
 from checker.control import Verb
-from checker.edits import forward_at, rekeyed, renamed, with_forward
+from checker.edits import forward_at, moved, rekeyed, renamed, with_forward, with_new_key_alone
 from checker.keyfiles import add_key_options, key_files, wish_of
-from checker.model import InvalidValue, Node, parse_day, parse_expect, parse_name, parse_port, parse_target
+from checker.model import CheckerError, InvalidValue, Node, parse_day, parse_expect, parse_name, parse_port, parse_target
 from checker.output import say
-from checker.registrar import Edit, carry_out, disable_broken_node, planned
+from checker.registrar import Edit, carry_out, disable_broken_node, planned, warn
 
 if TYPE_CHECKING:
     from checker.commands import Verbs
@@ -27,9 +27,11 @@ if TYPE_CHECKING:
 
 def add_to(actions: Verbs) -> None:
     """Declare these verbs."""
-    rekey = declare(actions, "rekey", cmd_rekey, "give a node another key; the present one stays until the new one was used",
-                    "rekey office --client-config office-2.toml")
-    rekey.add_argument("--now", action="store_true", help="the present key opens nothing from now on, and its tunnel is ended")
+    rekey = declare(actions, "rekey", cmd_rekey, "give a node another key; the present one stays until a tunnel of the new one beats",
+                    "rekey office --client-config office-2.toml\n         reversi-checker node rekey office --now")
+    rekey.add_argument("--now", action="store_true",
+                       help="the present key opens nothing from now on, and its tunnel is ended; if a new key waits and no other is "
+                            "asked for, that one is the only one")
     add_key_options(rekey)
     declare(actions, "disable", cmd_disable, "end a node's tunnel, and let its key open nothing; all else is kept", "disable office")
     declare(actions, "enable", cmd_enable, "let a disabled node in again", "enable office")
@@ -41,11 +43,14 @@ def add_to(actions: Verbs) -> None:
     setting.add_argument("--expect", help="banner:PREFIX, http, tls, 'send:TEXT expect:TEXT' or open")
     setting.add_argument("--deadline", metavar="SECONDS|default", help="how long its target may take to answer")
     setting.add_argument("--port", metavar="PORT", help="its new gateway port, as by `node move`")
+    setting.add_argument("--now", action="store_true", help="with --port: the present port is let go at once, and its tunnel is ended")
     setting.add_argument("--public", choices=["yes", "no"], help="whether it may be bound to all of the gateway's addresses")
     expire = declare(actions, "expire", cmd_expire, "let a node's key open nothing from a day on", "expire office 2031-12-31")
     expire.add_argument("day", metavar="YYYY-MM-DD|never", help="the first day, of the gateway's clock, on which it is refused")
-    move = declare(actions, "move", cmd_move, "give a forward another gateway port", "move office 20010 20500")
-    move.add_argument("ports", nargs="+", metavar="[FROM] TO", help="gateway ports; FROM may be left out where there is one forward")
+    move = declare(actions, "move", cmd_move, "give a forward another gateway port; the present one stays until its device listens there",
+                   "move office 20010 20500\n         reversi-checker node move office 20010 20010    (stay after all)")
+    move.add_argument("ports", nargs="+", metavar="[FROM] TO", help="gateway ports; FROM may be left out if there is one forward")
+    move.add_argument("--now", action="store_true", help="the present port is let go at once, and its tunnel is ended")
 
 
 def declare(actions: Verbs, name: str, command: Callable[..., ExitCode], text: str, example: str) -> argparse.ArgumentParser:
@@ -68,6 +73,9 @@ def apply(
     if not plan.changes:
         say(f"{before.name}: that is so already")
         return False
+    warn(plan.obstacles, narrate)
+    if plan.obstacles and not (args.yes or args.dry_run):
+        raise CheckerError("nothing was changed; to do it all the same, add --yes")
     if args.dry_run or (plan.aims and not confirmed(args, Verb.KILL, plan.aims)):
         for port, text in plan.changes:
             say(f"would change {before.name}{f':{port}' if port else ''}: {text}")
@@ -86,7 +94,10 @@ def narrate(text: str) -> None:
 
 
 def cmd_rekey(args: argparse.Namespace, layout: Layout) -> ExitCode:
-    registry_of(layout).node(args.name)
+    node = registry_of(layout).node(args.name)
+    if args.now and node.next_key is not None and not asks_for_key(args):
+        apply(args, layout, with_new_key_alone)
+        return ExitCode.OK
     keys = key_files(wish_of(args), layout, load_config(layout.config))
     written: list[Path] = []
 
@@ -100,6 +111,11 @@ def cmd_rekey(args: argparse.Namespace, layout: Layout) -> ExitCode:
         for line in keys.report(written):
             say(line)
     return ExitCode.OK
+
+
+def asks_for_key(args: argparse.Namespace) -> bool:
+    """Whether any option is about another key than the one that waits."""
+    return any((args.public_key, args.key_type, args.client_config, args.keep_key, args.gateway))
 
 
 def cmd_disable(args: argparse.Namespace, layout: Layout) -> ExitCode:
@@ -140,10 +156,10 @@ def cmd_move(args: argparse.Namespace, layout: Layout) -> ExitCode:
 
     def edit(node: Node) -> Node:
         forward = forward_at(node, origin[0] if origin else None)
-        return with_forward(node, forward, replace(forward, port=to))
+        return with_forward(node, forward, moved(forward, to, now=args.now))
 
     if apply(args, layout, edit):
-        warn_of_device(args.name)
+        warn_of_device(args.name, layout)
     return ExitCode.OK
 
 
@@ -155,21 +171,21 @@ def cmd_set(args: argparse.Namespace, layout: Layout) -> ExitCode:
 
     def edit(node: Node) -> Node:
         forward = forward_at(node, which)
+        there = moved(forward, parse_port(args.port, "--port"), now=args.now) if args.port else forward
         return with_forward(
             node,
             forward,
             replace(
-                forward,
+                there,
                 target=parse_target(args.target) if args.target else forward.target,
                 expect=parse_expect(args.expect) if args.expect else forward.expect,
                 deadline_s=parse_deadline(args.deadline) if args.deadline else forward.deadline_s,
-                port=parse_port(args.port, "--port") if args.port else forward.port,
                 public=args.public == "yes" if args.public else forward.public,
             ),
         )
 
     if apply(args, layout, edit) and (args.target or args.port or args.public):
-        warn_of_device(args.name)
+        warn_of_device(args.name, layout)
     return ExitCode.OK
 
 
@@ -186,6 +202,11 @@ def parse_deadline(text: str) -> float | None:
     return seconds
 
 
-def warn_of_device(name: str) -> None:
+def warn_of_device(name: str, layout: Layout) -> None:
     """The gateway can not change what a device asks for."""
-    print(f"reversi-checker: now change the same in the device's own configuration: node show {name}", file=sys.stderr)
+    node = registry_of(layout).nodes.get(parse_name(name))
+    for port, to in [(f.port, f.next_port) for f in node.forwards if f.next_port is not None] if node else ():
+        narrate(f"reversi-checker: {name} stays reachable on port {port}: build its new bundle (reversi-client build {name}), or write "
+                f"port {to} into its client's file, bring that over through port {port}, and start it; port {port} then goes by itself")
+    if node is None or not node.is_waiting:
+        narrate(f"reversi-checker: now change the same in the device's own configuration: node show {name}")

@@ -17,7 +17,7 @@ from checker.commands import aims_for, confirmed, registry_of, registry_there, w
 from checker.config import Layout, load_config
 from checker.control import Verb
 from checker.keyfiles import KeyFiles, add_key_options, key_files, wish_of
-from checker.model import CheckerError, Node, NodeName, joined, parse_forward, parse_name
+from checker.model import CheckerError, Forward, Node, NodeName, joined, parse_forward, parse_name
 from checker.node_changes import narrate
 from checker.output import say
 from checker.registrar import Wanted, end_tunnels, register, tell
@@ -25,7 +25,8 @@ from checker.registry import gate_command, kept_key_path, locked, remove
 from checker.sharing import legacy_commands
 from checker.sharing.unregistered import unregistered_json, unregistered_rows, unregistered_seen
 from checker.store import StateError, open_reader
-from checker.table import aligned, clock, today
+from checker.succession import old_key_note
+from checker.table import aligned, clock, day, today
 
 if TYPE_CHECKING:
     from checker.commands import Verbs
@@ -94,6 +95,7 @@ def node_json(node: Node, layout: Layout) -> dict[str, Any]:
         "name": node.name,
         "public_key": node.public_key,
         "next_key": node.next_key,
+        "next_key_at": node.next_key_at or None,
         "key_kept": kept_key_path(layout, node.name).exists(),
         "added_at": node.added_at,
         "enabled": node.enabled,
@@ -101,6 +103,8 @@ def node_json(node: Node, layout: Layout) -> dict[str, Any]:
         "forwards": [
             {
                 "port": forward.port,
+                "next_port": forward.next_port,
+                "next_port_at": forward.next_port_at or None,
                 "target": str(forward.target),
                 "expect": str(forward.expect),
                 "deadline_s": forward.deadline_s,
@@ -146,11 +150,16 @@ def cmd_list(args: argparse.Namespace, layout: Layout) -> ExitCode:
     rows = [
         (node.name, *place, key_state(node))
         for node in registry.nodes.values()
-        for place in [(str(f.port), str(f.target), str(f.expect)) for f in node.forwards] or [("-", "-", "-")]
+        for place in [(port_cell(f), str(f.target), str(f.expect)) for f in node.forwards] or [("-", "-", "-")]
     ]
     rows += [(one.name, "-", "-", "-", f"broken: {one.sentence}") for one in registry.broken_files]
     say(aligned([("NODE", "PORT", "TARGET", "EXPECT", "KEY"), *rows, *unregistered_rows(strangers)]))
     return ExitCode.OK
+
+
+def port_cell(forward: Forward) -> str:
+    """Its port, and the one that it moves to."""
+    return f"{forward.port}" if forward.next_port is None else f"{forward.port}, moves to {forward.next_port}"
 
 
 def key_state(node: Node) -> str:
@@ -173,14 +182,15 @@ def cmd_show(args: argparse.Namespace, layout: Layout) -> ExitCode:
         say(f"broken    {broken.sentence}")
     say(f"node      {node.name}\nadded     {clock(node.added_at)}\nstate     {key_state(node)}\nkey       {node.public_key}")
     if node.next_key:
-        say(f"next key  {node.next_key}, the only one once it was used")
+        say(f"next key  {node.next_key}, the only one once a tunnel of it beats; {old_key_note(node)}")
     kept = kept_key_path(layout, node.name)
     if kept.exists():
         say(f"kept      the private key lies at {kept}")
     for forward in node.forwards:
         deadline = "" if forward.deadline_s is None else f", within {forward.deadline_s:g} s"
         public = ", on all addresses" if forward.public else ""
-        say(f"forward   {forward.port} -> {forward.target}, expecting {forward.expect}{deadline}{public}")
+        moves = "" if forward.next_port is None else f", moves to port {forward.next_port} since {day(forward.next_port_at)}"
+        say(f"forward   {forward.port} -> {forward.target}, expecting {forward.expect}{deadline}{public}{moves}")
         for publication in forward.published:
             say(f"published port {publication} -> {forward.port}")
     client = client_of(layout, node.name)

@@ -24,6 +24,7 @@ from checker.model import (
     parse_target,
 )
 from checker.publishing.publications import parse_sni
+from checker.waiting import waiting_path, with_waiting
 
 NODE_KEYS = ("public_key", "next_key", "added_at", "key_since", "enabled", "expires", "forward")
 FORWARD_KEYS = ("port", "target", "expect", "deadline_s", "public", "publish")
@@ -81,7 +82,7 @@ def key_in(path: Path, value: Any) -> str:
 
 
 def read_node(path: Path) -> Node:
-    """A node from its file, whose name is the node's. Raises ConfigError."""
+    """A node from its file, whose name is the node's, with what waits for its device. Raises ConfigError."""
     table = read_toml(path)
     refuse_unknown(path, "", table, NODE_KEYS)
     forwards = table.get("forward", [])
@@ -89,7 +90,7 @@ def read_node(path: Path) -> Node:
         raise ConfigError(path, "forward must be a list of tables; write [[forward]]")
     try:
         name = parse_name(path.stem)
-        return Node(
+        node = Node(
             name=name,
             public_key=key_in(path, table.get("public_key")),
             next_key=parse_public_key(text_in(path, "next_key", table["next_key"])) if "next_key" in table else None,
@@ -101,6 +102,7 @@ def read_node(path: Path) -> Node:
         )
     except InvalidValue as error:
         raise ConfigError(path, str(error)) from error
+    return with_waiting(node, path)
 
 
 def publication_table(publication: Publication) -> dict[str, Any]:
@@ -139,9 +141,12 @@ def node_toml(node: Node) -> bytes:
 
 
 def ports_named(path: Path) -> set[Port]:
-    """What looks like a port in a file that is no valid TOML, or not ours."""
-    try:
-        text = beginning(path, MOST_BYTES).decode(errors="replace")
-    except ConfigError:
-        return set()
-    return {Port(int(number)) for number in re.findall(r"\bport\s*=\s*(\d{1,5})\b", text)}
+    """What looks like a port in a file that is no valid TOML, or not ours, and in the one beside it."""
+    found: set[Port] = set()
+    for file in (path, waiting_path(path)):
+        try:
+            text = beginning(file, MOST_BYTES).decode(errors="replace")
+        except ConfigError:
+            continue
+        found |= {Port(int(number)) for number in re.findall(r"\b(?:next_)?port\s*=\s*(\d{1,5})\b", text)}
+    return found

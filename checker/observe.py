@@ -15,7 +15,7 @@ from checker.holdings import Held, Holdings
 from checker.judge import IPV4_LOOPBACK, Observation, Owner, with_silence
 from checker.lateness import Lateness
 from checker.ledger import Ledger
-from checker.model import Answer, Forward, NodeName, NoListener, ProbeFailed, ProcessId, Registration, Silent, StayedOpen, Tunnel
+from checker.model import Answer, Forward, NodeName, NoListener, Port, ProbeFailed, ProcessId, Registration, Silent, StayedOpen, Tunnel
 from checker.patience import Patience, Terms
 from checker.probe import Probed, probe
 from checker.sharing.shared import INSTANCE, SharedPorts
@@ -56,21 +56,21 @@ class Observer:
             for place in taken:
                 place.release()
 
-    async def probed(self, forward: Forward, deadline_s: float, *, newer_than: float) -> Probed:
+    async def probed(self, forward: Forward, port: Port, deadline_s: float, *, newer_than: float) -> Probed:
         """Probe the loopback address of the port's listener; if nothing listens, look for it in a listing after `newer_than`."""
-        address = self.holdings.loopback(forward.port)
-        seen = await probe(forward.port, forward.expect, deadline_s, proxy=forward.speaks_proxy, address=address)
+        address = self.holdings.loopback(port)
+        seen = await probe(port, forward.expect, deadline_s, proxy=forward.speaks_proxy, address=address)
         other = address
         if isinstance(seen.reply, NoListener):
-            await self.holdings.listeners(forward.port, newer_than=newer_than)
-            other = self.holdings.loopback(forward.port)
+            await self.holdings.listeners(port, newer_than=newer_than)
+            other = self.holdings.loopback(port)
         elif isinstance(seen.reply, ProbeFailed):
             other = IPV4_LOOPBACK  # a dual listener is reached there even if IPv6 is off
         if other != address:
-            return await probe(forward.port, forward.expect, deadline_s, proxy=forward.speaks_proxy, address=other)
+            return await probe(port, forward.expect, deadline_s, proxy=forward.speaks_proxy, address=other)
         return seen
 
-    async def probe_timed(self, forward: Forward, terms: Terms, *, newer_than: float) -> tuple[Probed, Mapping[str, Flow]]:
+    async def probe_timed(self, forward: Forward, port: Port, terms: Terms, *, newer_than: float) -> tuple[Probed, Mapping[str, Flow]]:
         """A probe, and what had moved on all connections soon after it began, if it took long enough to matter."""
         soon: list[asyncio.Task[Mapping[str, Flow]]] = []
         loop = asyncio.get_running_loop()
@@ -81,7 +81,7 @@ class Observer:
         early = loop.call_later(terms.deadline_s / EARLY_PART, look)
         try:
             async with self.slot(forward.deadline_s or self.policy.deadline_s):
-                probed = await self.probed(forward, terms.deadline_s, newer_than=newer_than)
+                probed = await self.probed(forward, port, terms.deadline_s, newer_than=newer_than)
         finally:
             early.cancel()
             flows = await soon[0] if soon else {}
@@ -96,7 +96,8 @@ class Observer:
             before, began, began_wall = self.ledger.tunnel(forward), time.monotonic(), time.time()
             terms = self.patience.terms(forward, before, self.signs.flows.get(before.peer or ""), began)
             newer_than = began if at_once else began - SNAPSHOT_FRESH_S
-            probed, earlier = await self.probe_timed(forward, terms, newer_than=newer_than)
+            place = await self.holdings.place(forward, newer_than=began)
+            probed, earlier = await self.probe_timed(forward, place, terms, newer_than=newer_than)
             answered = isinstance(probed.reply, Answer | StayedOpen)
             if isinstance(probed.reply, NoListener):
                 held = Held(owner=Owner.NOBODY)
@@ -104,7 +105,7 @@ class Observer:
                 held = await self.holdings.held(forward, newer_than=began - SNAPSHOT_FRESH_S if answered else time.monotonic())
             if answered and held.session is None:
                 held = await self.holdings.held(forward, newer_than=time.monotonic())  # the listing may be older than the listener
-            moved = isinstance(probed.reply, Silent) and self.holdings.loopback(forward.port) == IPV4_LOOPBACK != probed.address
+            moved = isinstance(probed.reply, Silent) and self.holdings.loopback(place) == IPV4_LOOPBACK != probed.address
             if self.registered_at.get(forward.node, float("-inf")) < began and not moved:
                 break
         if held.session is not None and forward.port in self.shared.held:

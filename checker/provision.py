@@ -82,7 +82,8 @@ def addresses(layout: Layout, config: Config, given: list[str] | None) -> list[s
 
 def client_forward(forward: Forward) -> dict[str, Any]:
     """A `[[forward]]` of the client's file."""
-    return {"port": forward.port, "target": str(forward.target), **({"public": True} if forward.public else {})}
+    port = forward.next_port or forward.port  # of a forward that moves, its device is told where to
+    return {"port": port, "target": str(forward.target), **({"public": True} if forward.public else {})}
 
 
 def client_config(layout: Layout, config: Config, node: Node, gateways: list[str], key: Path) -> bytes:

@@ -15,6 +15,7 @@ from checker.kept_rights import Age, BrokenFile, Contest, KeyLine, Right, contes
 from checker.model import CheckerError, Forward, Node, NodeName, Port
 from checker.nodefile import ports_named, read_node
 from checker.registry_copy import is_settled
+from checker.waiting import Sign, sign, sign_of, waiting_path
 
 
 class UnknownNode(CheckerError):
@@ -101,7 +102,7 @@ class Registry:
 
     def owner(self, port: int) -> Node | None:
         """The node that may listen on the port."""
-        return next((node for node in self.nodes.values() if any(forward.port == port for forward in node.forwards)), None)
+        return next((node for node in self.nodes.values() if port in node.ports), None)
 
     def broken_file(self, name: str) -> BrokenFile | None:
         """What is wrong with the file of that name; None if nothing is."""
@@ -125,7 +126,7 @@ class Registry:
 
 def conflict(node: Node, others: Sequence[Node]) -> CheckerError | None:
     """Why this node can not stand beside the others."""
-    ports = [forward.port for forward in node.forwards]
+    ports = node.ports
     twice = next((port for port in ports if ports.count(port) > 1), None)
     if twice is not None:
         return PortTwice(twice, node.name)
@@ -134,14 +135,14 @@ def conflict(node: Node, others: Sequence[Node]) -> CheckerError | None:
             return NameTaken(node.name)
         if set(other.public_keys).intersection(node.public_keys):
             return KeyTaken(other.name)
-        taken = {forward.port for forward in other.forwards}.intersection(ports)
+        taken = set(other.ports).intersection(ports)
         if taken:
             return PortTaken(min(taken), other.name)
     return None
 
 
-Cache = dict[Path, tuple[tuple[int, int, int], Node]]
-"""Nodes as last read, with what tells whether their file changed: its inode, the time of its last change, its size."""
+Cache = dict[Path, tuple[tuple[Sign, Sign], Node]]
+"""Nodes as last read, with what tells whether the node's file, or the one beside it, changed."""
 
 
 def read_node_cached(path: Path, cache: Cache) -> Node:
@@ -150,11 +151,11 @@ def read_node_cached(path: Path, cache: Cache) -> Node:
         found = path.stat()
     except OSError as error:
         raise ConfigError(path, f"can not be read ({error.strerror})") from error
-    token = (found.st_ino, found.st_ctime_ns, found.st_size)
+    token = (sign(found), sign_of(waiting_path(path)))
     known = cache.get(path)
     if known is None or known[0] != token:
         known = (token, read_node(path))
-        if is_settled(found.st_ctime_ns, time.time_ns()):
+        if is_settled(max(changed_ns for _, changed_ns, _ in token), time.time_ns()):
             cache[path] = known
     return known[1]
 

@@ -13,6 +13,8 @@ from checker.broken_nodes import disable_broken
 from checker.config import Config, Layout, load_config
 from checker.control import Aim, Control, Verb
 from checker.edits import describe, let_go
+from checker.holders import read_listeners
+from checker.judge import Owner, owner_of
 from checker.kept_rights import BrokenFile
 from checker.keyfiles import KeyFiles
 from checker.model import CheckerError, ForwardRequest, Node, NodeName, Port
@@ -37,6 +39,8 @@ class Plan:
     """A clause each, with the port that it is about; empty: it is so already."""
     aims: tuple[Aim, ...]
     """What will be allowed no longer, and so be ended."""
+    obstacles: tuple[str, ...] = ()
+    """Why a tunnel could not listen where it should, a sentence each."""
 
     @property
     def sentences(self) -> tuple[str, ...]:
@@ -48,7 +52,19 @@ def planned(layout: Layout, before: Node, edit: Edit) -> Plan:
     after = edit(before)
     aims = tuple(Aim(node=before.name, port=forward.port) for forward in let_go(before, after, today()))
     refuse_conflict(layout, before.name, after)
-    return Plan(before=before, after=after, changes=describe(before, after), aims=aims)
+    return Plan(before=before, after=after, changes=describe(before, after), aims=aims, obstacles=obstacles(layout, before, after))
+
+
+def obstacles(layout: Layout, before: Node, after: Node) -> tuple[str, ...]:
+    """Why no tunnel could listen on the ports that are new to the node, a sentence each."""
+    new = sorted(set(after.ports).difference(before.ports))
+    if not new:
+        return ()
+    config = load_config(layout.config)
+    listening = read_listeners()
+    held = [port for port in new if owner_of(listening.get(port, ()), config.tunnel_uid) is Owner.FOREIGN]
+    taken = (f"{after.name}: another program listens on port {port} now; no tunnel can listen there until it ends" for port in held)
+    return (*needs_root(before, after, config.tunnel_user), *taken)
 
 
 def carry_out(
@@ -61,8 +77,7 @@ def carry_out(
         if registry.nodes.get(before.name) != before:
             raise CheckerError(f"node {before.name} was changed by somebody else meanwhile; look at it, and run this again")
         change(layout, before.name, after, gate_command(layout), meanwhile=lambda: end_tunnels(layout, plan.aims, note))
-    warn(needs_root(before, after, load_config(layout.config).tunnel_user), note)
-    new_ports = {forward.port for forward in after.forwards} - {forward.port for forward in before.forwards}
+    new_ports = set(after.ports).difference(before.ports)
     warn([registry.freed[port].sentence for port in sorted(new_ports) if port in registry.freed], note)
     tell(layout, after.name, plan.changes, note, renamed=[(before.name, after.name)] if before.name != after.name else [])
 

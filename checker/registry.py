@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from checker.config import MOST_PORTS, ConfigError, Layout, SharedKey, load_config
-from checker.edits import with_new_key_alone, with_rights_since
+from checker.edits import with_moved_alone, with_new_key_alone, with_rights_since
 from checker.freed_ports import freed_after, freed_path, freed_toml, longest_freed, owners_of_vanished
 from checker.kept_rights import shared_ports_of
 from checker.keys import GateCommand, merge, shared_lines
@@ -37,6 +37,7 @@ from checker.reading import (
     read_registry,
 )
 from checker.registry_copy import signs
+from checker.waiting import waiting_path, waiting_toml
 
 __all__ = [
     "Cache", "FileBroken", "KeyTaken", "NameTaken", "PortTaken", "PortTwice", "PortsUsedUp", "Registry", "SharedKeyTaken", "UnknownNode",
@@ -139,7 +140,8 @@ def allot(
 
     Ports that were freed lately come after all others, the longest freed first. Raises PortsUsedUp.
     """
-    taken = {forward.port for forward in registry.forwards} | registry.broken_ports | {request.port for request in requests}
+    taken = registry.broken_ports | {request.port for request in requests}
+    taken |= {port for node in registry.nodes.values() for port in node.ports}
     taken |= {publication.port for forward in registry.forwards for publication in forward.published}
     untaken = [Port(port) for port in ports if port not in taken]
     free = iter([*(port for port in untaken if port not in registry.freed), *longest_freed(registry.freed, untaken)])
@@ -197,11 +199,12 @@ def change(
         raise
 
 
-def use_new_key(layout: Layout, name: NodeName, command: GateCommand) -> Node:
-    """The node's new key was used and becomes its only one, under `locked`. Raises UnknownNode, ConfigError."""
+def use_new_key(layout: Layout, name: NodeName, command: GateCommand, port: Port | None = None) -> Node:
+    """Take the node's old key away, or the port that `port` replaces, under `locked`. Raises UnknownNode, FileBroken, ConfigError."""
     registry = read_registry(layout.nodes)
     registry.refuse_broken(name)
-    after = with_new_key_alone(registry.node(name))
+    before = registry.node(name)
+    after = with_new_key_alone(before) if port is None else with_moved_alone(before, port)
     change(layout, name, after, command)
     return after
 
@@ -244,15 +247,27 @@ def write_node(layout: Layout, name: NodeName, after: Node | None) -> None:
                 path.rename(path.with_name(f".{path.name}.removed-{time.time_ns()}"))  # nothing of ours, and nothing to delete
             else:
                 path.unlink()
+            waiting_path(path).unlink(missing_ok=True)
         elif after.name != name:
             if key.exists():
                 key.replace(kept_key_path(layout, after.name))
+            write_waiting(node_path(layout, after.name), after)  # a node that is there without it would not have its next port
             path.replace(node_path(layout, after.name))
+            waiting_path(path).unlink(missing_ok=True)
         else:
             write_atomically(path, node_toml(after), mode=0o644)
+            write_waiting(path, after)
         sync_folder(path.parent)
     except OSError as error:
         raise ConfigError(path, f"can not be changed ({error.strerror}); check the permissions of {path.parent}") from error
+
+
+def write_waiting(path: Path, after: Node) -> None:
+    """What waits for the node's device, beside the node's file. Raises ConfigError, OSError."""
+    if content := waiting_toml(after):
+        write_changed(waiting_path(path), content, mode=0o644)
+    else:
+        waiting_path(path).unlink(missing_ok=True)
 
 
 def keys_as_wanted(layout: Layout, command: GateCommand) -> tuple[bytes, bytes]:
@@ -286,7 +301,7 @@ def write_keys(layout: Layout, command: GateCommand, *, without: Collection[Node
     if wanted != present or not layout.authorized_keys.exists():
         write_atomically(Path(os.path.realpath(layout.authorized_keys)), wanted, mode=0o644)
     before = owners_of_vanished(present, wanted)
-    before |= {forward.port: forward.node for name in without if name in registry.nodes for forward in registry.nodes[name].forwards}
+    before |= {port: name for name in without if name in registry.nodes for port in registry.nodes[name].ports}
     before |= {port: name for name in registry.broken.intersection(without) for port in ports_named(node_path(layout, name))}
     note_freed(layout, registry, before, without=without, also=also)
 
@@ -296,7 +311,7 @@ def note_freed(
 ) -> None:
     """Write down which of these ports are nobody's after a change; that it cannot be written stops no change."""
     nodes = [*(node for node in registry.nodes.values() if node.name not in without), *also]
-    in_use = {forward.port for node in nodes for forward in node.forwards}
+    in_use = {port for node in nodes for port in node.ports}
     in_use |= {port for name in registry.broken.difference(without) for port in ports_named(node_path(layout, name))}
     freed = freed_after(registry.freed, before, in_use, time.time())
     if registry.freed_trouble or freed == registry.freed:
@@ -316,8 +331,8 @@ def lines_of_shared(
     """
     if not key.enabled:
         return ()
-    owned = {forward.port for node in nodes for forward in node.forwards}
-    own = [forward.port for node in nodes if node.is_shared and node.enabled for forward in node.forwards]
+    owned = {port for node in nodes for port in node.ports}
+    own = [port for node in nodes if node.is_shared and node.enabled for port in node.ports]
     own += sorted(set(kept_ports) - owned)
     taken = {*broken_ports, *owned}
     ports = [*own, *(port for port in key.ports if port not in taken)]

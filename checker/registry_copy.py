@@ -14,8 +14,9 @@ from typing import Any
 
 from checker.config import Layout
 from checker.model import Expect, ExpectKind, Forward, Node, NodeName, Port, Publication, Target
+from checker.waiting import SUFFIX
 
-FORMAT = 1
+FORMAT = 2
 SETTLED_NS = 1_000_000_000
 """A file that changed more recently than this may change again without a sign: the system's file times are coarse."""
 TO_ALL = 0o005
@@ -36,7 +37,7 @@ def signs(folder: Path) -> tuple[Signs, bool]:
     public = all(place.stat().st_mode & TO_ALL == TO_ALL for place in (folder, folder.parent))
     with os.scandir(folder) as entries:
         for entry in entries:
-            if entry.name.endswith(".toml") and not entry.name.startswith("."):
+            if entry.name.endswith((".toml", SUFFIX)) and not entry.name.startswith("."):
                 stat = stat_of(entry.path)
                 found.append([entry.name, stat.st_ino, stat.st_ctime_ns, stat.st_size] if stat else [entry.name, 0, 0, 0])
                 public &= stat is not None and bool(stat.st_mode & 0o004)
@@ -98,7 +99,7 @@ def node_list(node: Node) -> list[Any]:
     """A node as the copy has it; the inverse of node_from."""
     return [
         node.name, node.public_key, node.next_key, node.added_at, node.key_since, node.enabled, node.expires,
-        [forward_list(forward) for forward in node.forwards],
+        node.next_key_at, [forward_list(forward) for forward in node.forwards],
     ]
 
 
@@ -107,23 +108,24 @@ def forward_list(forward: Forward) -> list[Any]:
     return [
         forward.port, forward.target.host, forward.target.port, forward.expect.kind.value, forward.expect.text, forward.expect.send,
         forward.deadline_s, forward.public, [[each.port, each.sni, each.send_proxy] for each in forward.published],
+        forward.next_port, forward.next_port_at,
     ]
 
 
 def node_from(row: Any) -> Node:
     """A node from the copy. Raises ValueError, TypeError for what we did not write."""
-    name, public_key, next_key, added_at, key_since, enabled, expires, forwards = row
+    name, public_key, next_key, added_at, key_since, enabled, expires, next_key_at, forwards = row
     return Node(
         name=NodeName(name), public_key=public_key, next_key=next_key, added_at=added_at, key_since=key_since, enabled=enabled,
-        expires=expires, forwards=tuple(forward_from(NodeName(name), forward) for forward in forwards),
+        expires=expires, next_key_at=next_key_at, forwards=tuple(forward_from(NodeName(name), forward) for forward in forwards),
     )
 
 
 def forward_from(node: NodeName, row: Any) -> Forward:
     """A forward from the copy. Raises ValueError, TypeError for what we did not write."""
-    port, host, target_port, kind, text, send, deadline_s, public, published = row
+    port, host, target_port, kind, text, send, deadline_s, public, published, next_port, next_port_at = row
     return Forward(
         node=node, port=Port(port), target=target_of(host, target_port), expect=expect_of(kind, text, send), deadline_s=deadline_s,
-        public=public,
+        public=public, next_port=None if next_port is None else Port(next_port), next_port_at=next_port_at,
         published=tuple(Publication(port=Port(each[0]), sni=each[1], send_proxy=each[2]) for each in published),
     )

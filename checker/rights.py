@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from dataclasses import replace
 
-from checker import newkeys
 from checker.clones import Arrival
 from checker.config import Layout
-from checker.edits import with_new_key_alone
-from checker.following import is_ours
+from checker.handover import LOGIN_TAKES_S, Handover
 from checker.holders import started_at
 from checker.judge import Judgement, Nothing
 from checker.ledger import Ledger
-from checker.model import CheckerError, EventKind, Flaps, Forward, Node, NodeName, ProcessId, Status, Tunnel
-from checker.registry import gate_command, locked, use_new_key
+from checker.model import EventKind, Flaps, Forward, Node, NodeName, Port, ProcessId, Status, Tunnel
 from checker.sharing.shared import INSTANCE
 from checker.watch import Watcher
-
-LOGIN_TAKES_S = 2.0
-"""A connection may have begun so long before a change, and have logged in after it."""
 
 
 class Rights:
@@ -30,26 +23,7 @@ class Rights:
         self.layout = layout
         self.ledger = ledger
         self.watcher = watcher
-        self.rekeyed_at: dict[NodeName, float] = {}
-
-    async def new_key_used(self, node: Node) -> Node:
-        """The node came with its new key: from now on it is the only one."""
-        try:
-            after = await asyncio.to_thread(self.forget_old_key, node)
-        except CheckerError as error:
-            self.ledger.complain(f"node {node.name} used its new key, and the old one could not be taken away: {error}")
-            return node
-        self.rekeyed_at[node.name] = time.time()
-        self.ledger.tell(EventKind.REGISTRY, "the new key was used, and is the only one now", node=node.name, actor=f"node {node.name}")
-        return after
-
-    def forget_old_key(self, node: Node) -> Node:
-        """Where the registry is root's, root does it, a moment later."""
-        if not is_ours(self.layout):
-            newkeys.note(self.layout, node.name)
-            return with_new_key_alone(node)
-        with locked(self.layout):
-            return use_new_key(self.layout, node.name, gate_command(self.layout))
+        self.handover = Handover(layout, ledger, watcher)
 
     async def shut(self, forward: Forward, why: str) -> Judgement:
         """A forward of a node that may not listen: whatever session of its own holds the port is ended, and nothing is probed."""
@@ -68,29 +42,35 @@ class Rights:
             self.ledger.put_flaps(forward.node, Flaps())
             return Judgement(tunnel=after, flaps=Flaps(), action=Nothing())
 
-    def why_too_old(self, node: Node, session: ProcessId) -> str:
+    def why_too_old(self, node: Node, session: ProcessId, port: Port | None = None) -> str:
         """Why a connection is not the node's although it holds its port, as a clause; empty where it may be.
 
         sshd fixes what a connection may bind at its login: one from before a key was revoked, or a port given away, can bind it still.
-        A clock that was set back since, or a key still shared, proves nothing.
+        A clock that was set back since, or a key still shared, proves nothing. A port that a forward moves to is its own since then.
         """
-        now, since = time.time(), node.rights_since
+        moving = (forward.next_port_at for forward in node.forwards if forward.next_port is not None and forward.next_port == port)
+        now, since = time.time(), next(moving, node.rights_since)
         began = started_at(session, now, time.clock_gettime(time.CLOCK_BOOTTIME))
         if node.is_shared or since > now or began > since - LOGIN_TAKES_S:
             return ""
         return "the connection is older than the node's right to the port"
 
-    def why_end(self, node: Node, instance: str, session: ProcessId) -> str:
+    async def why_end(self, node: Node, instance: str, session: ProcessId, port: Port | None = None) -> str:
         """Why a newcomer's claim ends this connection without a probe, as a clause; empty where it does not."""
-        too_old = self.why_too_old(node, session)
+        too_old = self.why_too_old(node, session, port)
         held_by = self.ledger.registrations.get(session)
         if too_old or held_by is None:
             return too_old
         if held_by.instance == instance:
             return "claimed by a new connection of the same instance"
-        if held_by.instance == INSTANCE:
+        if held_by.instance == INSTANCE and not node.is_shared:
             return "claimed with the node's own key, from the shared one"
-        return "claimed with the key that replaced its own" if held_by.registered_at < self.rekeyed_at.get(node.name, 0.0) else ""
+        return "claimed with the key that replaced its own" if await self.handover.is_of_lost_key(node, session) else ""
+
+    async def is_outdated(self, node: Node, session: ProcessId) -> bool:
+        """Whether it is a connection of the key that is to go, which makes way for a claim with the new one."""
+        held_by = self.ledger.registrations.get(session)
+        return (held_by is not None and held_by.instance == INSTANCE) or await self.handover.is_of_old_key(node, session)
 
     def refuse_clone(self, forward: Forward, session: ProcessId | None, instance: str, peer: str) -> int:
         """A newcomer met a healthy tunnel of another instance: the seconds that it is to wait, longer each time."""

@@ -31,3 +31,8 @@ def clock(at: float) -> str:
 def today() -> str:
     """The day of this machine's clock, YYYY-MM-DD: the one by which sshd judges expiry-time."""
     return time.strftime("%Y-%m-%d")
+
+
+def day(at: float) -> str:
+    """Local day, YYYY-MM-DD."""
+    return time.strftime("%Y-%m-%d", time.localtime(at))

@@ -34,12 +34,14 @@ from checker.model import (
     EventKind,
     Flaps,
     Forward,
+    NodeName,
     Port,
     ProcessId,
     Status,
     Tunnel,
 )
 from checker.observe import Observer
+from checker.succession import moving_note
 
 log = logging.getLogger(__name__)
 ENDED_KEPT = 256
@@ -66,6 +68,8 @@ class Watcher(Observer):
         self.turns: defaultdict[Port, Turn] = defaultdict(lambda: Turn(asyncio.Lock()))
         self.ending: WeakValueDictionary[ProcessId, asyncio.Lock] = WeakValueDictionary()
         self.ended: deque[ProcessId] = deque(maxlen=ENDED_KEPT)
+        self.waiting: dict[NodeName, str] = {}
+        """What is said of nodes that have two keys."""
 
     async def settle(self, forward: Forward, *, actor: str = "daemon", until: float = math.inf) -> Judgement:
         """Probe until it is clear: a first strike is followed by the next one soon, a last one by the kill.
@@ -104,7 +108,7 @@ class Watcher(Observer):
         """Judge, act, and write down both."""
         before = self.ledger.tunnel(forward)
         judgement = judge(seen, before, self.ledger.flaps.get(forward.node, Flaps()), self.policy, time.time())
-        after = self.with_clone(await self.with_peer(judgement.tunnel))
+        after = self.with_clone(self.with_waiting(await self.with_peer(judgement.tunnel), forward, held))
         self.patience.note(after, seen, time.time(), time.monotonic())
         self.write_down(before, after, judgement.flaps)
         match judgement.action:
@@ -123,6 +127,11 @@ class Watcher(Observer):
         peer = await self.peer_of(tunnel.session, tunnel)
         flow = self.signs.flows.get(peer)
         return replace(tunnel, peer=peer or None, bytes_total=flow.carried if flow else None)
+
+    def with_waiting(self, tunnel: Tunnel, forward: Forward, held: Held) -> Tunnel:
+        """The tunnel with what still waits for its device beside what the probe saw."""
+        notes = (self.waiting.get(forward.node, ""), moving_note(forward, held.port if held.session else None))
+        return replace(tunnel, detail="; ".join(part for part in (tunnel.detail, *notes) if part))
 
     def with_clone(self, tunnel: Tunnel) -> Tunnel:
         """The tunnel with what is known of its node's key beside what the probe saw."""
@@ -157,7 +166,7 @@ class Watcher(Observer):
         """Kill a session, and write down what came of it; the forwards of one connection hang together, and it is killed once."""
         async with self.ending.setdefault(session, asyncio.Lock()):
             again = session in self.ended
-            ending = Freed() if again else await end_session(session, forward.port, self.uid, inodes)
+            ending = Freed() if again else await end_session(session, self.holdings.port_of(forward, inodes), self.uid, inodes)
             if isinstance(ending, Freed):
                 self.ended.append(session)
         before = self.ledger.tunnel(forward)

@@ -126,11 +126,13 @@ class Changes:
                     f"or let the device make its own: {shlex.join([*command, '--key', 'device'])}"
                 )
                 return Changed(node=name, done=False, sentence=sentence)
-            from client.bundle.build import build_one, find_source
+            from client.bundle.build import build_one, find_source, moves
 
             wanted = self.build_options(name, output, key)
-            path = build_one(find_source(wanted), wanted, name, io.StringIO())
-            return Changed(node=name, done=True, sentence=f"its bundle is {path}; on the device: sh {path.name} install", files=(path,))
+            source = find_source(wanted)
+            path = build_one(source, wanted, name, io.StringIO())
+            about = (f"its bundle is {path}", f"on the device: sh {path.name} install", *moves(source.registry.node(name)))
+            return Changed(node=name, done=True, sentence="; ".join(about), files=(path,))
 
         return self.attempt(name, [*command, "--output", str(output)], work)
 

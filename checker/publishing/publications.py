@@ -42,9 +42,10 @@ class PublicPrivileged(CheckerError):
     """A tunnel can not listen on a port that takes root, for anybody."""
 
     def __init__(self, forward: Forward) -> None:
+        port = min(forward.ports)
         super().__init__(
-            f"port {forward.port} can not be public by itself: sshd binds ports under 1024 for root alone; give the forward a higher one, "
-            f"and then run: reversi-checker publish {forward.node}:PORT --port {forward.port}"
+            f"port {port} can not be public by itself: sshd binds ports under 1024 for root alone; give the forward a higher one, "
+            f"and then run: reversi-checker publish {forward.node}:PORT --port {port}"
         )
 
 
@@ -84,7 +85,7 @@ def with_publication(forward: Forward, publication: Publication) -> Forward:
 
 def clash(forwards: Sequence[Forward]) -> CheckerError | None:
     """Why these can not all be published; None where they can."""
-    listening = {forward.port: forward.node for forward in forwards}
+    listening = {port: forward.node for forward in forwards for port in forward.ports}
     holders: dict[tuple[Port, str], Forward] = {}
     for forward in forwards:
         if len({publication.send_proxy for publication in forward.published}) > 1:
@@ -100,21 +101,21 @@ def clash(forwards: Sequence[Forward]) -> CheckerError | None:
 
 def needs_root(before: Node | None, after: Node, user: str) -> tuple[str, ...]:
     """A warning for each forward that came to a port on which sshd lets the tunnel user not listen. Source: sshd's bind_permitted()."""
-    known = {forward.port for forward in before.forwards} if before else set()
+    known = set(before.ports) if before else set()
     return tuple(
-        f"{after.name}: sshd binds port {forward.port} for root alone, and not for {user}: no tunnel can listen there; "
-        f"run: reversi-checker node move {after.name} {forward.port} PORT, with one from {FIRST_UNPRIVILEGED} on, "
-        f"and to have visitors come to {forward.port}: reversi-checker publish {after.name}:PORT --port {forward.port}"
-        for forward in after.forwards
-        if forward.port < FIRST_UNPRIVILEGED and forward.port not in known and user != "root"
+        f"{after.name}: sshd binds port {port} for root alone, and not for {user}: no tunnel can listen there; "
+        f"run: reversi-checker node move {after.name} {port} PORT, with one from {FIRST_UNPRIVILEGED} on, "
+        f"and to have visitors come to {port}: reversi-checker publish {after.name}:PORT --port {port}"
+        for port in after.ports
+        if port < FIRST_UNPRIVILEGED and port not in known and user != "root"
     )
 
 
 def unbindable(node: Node, others: Iterable[Node]) -> CheckerError | None:
     """Why a tunnel of the node could not listen where it should; None where it could."""
-    wanted = {forward.port for forward in node.forwards}
+    wanted = set(node.ports)
     for forward in node.forwards:
-        if forward.public and forward.port < FIRST_UNPRIVILEGED:
+        if forward.public and min(forward.ports) < FIRST_UNPRIVILEGED:
             return PublicPrivileged(forward)
     for forward in (forward for each in (node, *others) for forward in each.forwards):
         for publication in forward.published:

@@ -56,7 +56,7 @@ def one_forward(registry: Registry, word: str) -> tuple[Node, Forward]:
         named = " or ".join(f"{aim.node}:{aim.port}" for aim in aims)
         raise InvalidValue(f"node {aims[0].node} has {len(aims)} forwards; say which: {named}")
     node = registry.node(aims[0].node)
-    return node, next(forward for forward in node.forwards if forward.port == aims[0].port)
+    return node, next(forward for forward in node.forwards if aims[0].port in forward.ports)
 
 
 def asked_publication(args: argparse.Namespace) -> Publication:

@@ -49,7 +49,8 @@ def add_to(actions: Verbs) -> None:
     importing.set_defaults(command=cmd_import)
     adopting = actions.add_parser("adopt", help="give a node of the shared key one of its own", formatter_class=raw,
                                   epilog="example: reversi-checker node adopt office --target 127.0.0.1:22 --client-config office.toml\n"
-                                         "The shared key goes on to open its ports until the new key is used.")
+                                         "The shared key goes on to open its ports until a tunnel of the new key beats;\n"
+                                         "to end that by hand: reversi-checker node rekey office --now")
     adopting.add_argument("name")
     adopting.add_argument("--target", action="append", default=[], metavar="[PORT=]HOST:PORT",
                           help="where a port leads, seen from the node; for SSH it is 127.0.0.1:22 if left out")
@@ -95,7 +96,7 @@ class Places:
 
     def __init__(self, registry: Registry) -> None:
         self.names = dict.fromkeys([*registry.nodes, *registry.broken], "is registered already")
-        self.ports = {forward.port: f"belongs to node {forward.node}" for forward in registry.forwards}
+        self.ports = {port: f"belongs to node {forward.node}" for forward in registry.forwards for port in forward.ports}
         self.ports |= dict.fromkeys(registry.broken_ports, "is named by a node's file that can not be read")
 
     def rival(self, node: Node) -> str:
@@ -217,7 +218,7 @@ def cmd_adopt(args: argparse.Namespace, layout: Layout) -> ExitCode:
             raise CheckerError(f"node {name} was changed by somebody else meanwhile; look at it, and run this again")
         with keys.handed_over(after) as written:
             change(layout, name, after, gate_command(layout))
-    text = "adopted: its own key waits for its first use, and the shared one opens its ports until then"
+    text = "adopted: its own key waits, and the shared one opens its ports until a tunnel of its own beats"
     tell(layout, name, [(forward.port, text) for forward in after.forwards], narrate)
     if args.json:
         from checker.node_commands import node_json

@@ -35,8 +35,8 @@ class SharedPorts:
 def shared_ports(registry: Registry, unregistered: Iterable[Port]) -> SharedPorts:
     """Whose each port is."""
     nodes = registry.nodes.values()
-    without = frozenset(forward.port for node in nodes if node.is_shared for forward in node.forwards)
-    owned = frozenset(forward.port for node in nodes if not node.is_shared for forward in node.forwards)
+    without = frozenset(port for node in nodes if node.is_shared for port in node.ports)
+    owned = frozenset(port for node in nodes if not node.is_shared for port in node.ports)
     return SharedPorts(held=(without | frozenset(unregistered)) - owned, owned=owned)
 
 
@@ -56,7 +56,7 @@ def forward_meant(said: OldCheck, registry: Registry, shared_key: SharedKey, tod
         raise NotForSharedKey(f"node {owner.name} has a key of its own, and only that speaks for it")
     if owner.barred(today):
         raise NotForSharedKey(f"node {owner.name} may not listen: {owner.barred(today)}")
-    return next(forward for forward in owner.forwards if forward.port == said.port)
+    return next(forward for forward in owner.forwards if said.port in forward.ports)
 
 
 def forward_believed(said: OldCheck, registry: Registry, shared_key: SharedKey) -> Forward:
@@ -94,7 +94,7 @@ def is_over(known: Unregistered, seen: Tunnel, now: float) -> bool:
 
 def still_unregistered(known: Iterable[Unregistered], registry: Registry, shared_key: SharedKey) -> tuple[Unregistered, ...]:
     """Those whose name and port the registry does not have, where the shared key still opens their port."""
-    ports = {forward.port for forward in registry.forwards}
+    ports = {port for forward in registry.forwards for port in forward.ports}
     return tuple(
         one
         for one in known

@@ -111,9 +111,8 @@ class SharedDoor:
 
     async def note_holders(self, node: Node, caller: ProcessId | None) -> None:
         """The node's own key comes into use: whoever else holds its ports now did so by the shared key, and may be taken over from."""
-        for forward in node.forwards:
-            held = await self.gateway.watcher.holdings.held(forward, newer_than=time.monotonic())
-            if held.session not in (None, caller, *self.ledger.registrations):
-                assert held.session is not None
+        found = [await self.gateway.watcher.holdings.all_held(forward, newer_than=time.monotonic()) for forward in node.forwards]
+        for held in (held for both in found for held in both):
+            if held.session is not None and held.session not in (caller, *self.ledger.registrations):
                 made = Registration(node=node.name, instance=INSTANCE, session=held.session, peer="", registered_at=time.time())
                 self.ledger.register(made)

@@ -272,8 +272,18 @@ def check_records(seen: Seen) -> Iterator[Finding]:
     )
 
 
+def check_waiting(seen: Seen) -> Iterator[Finding]:
+    """Two keys, or two ports, are a time of change; what lasts was forgotten."""
+    if seen.overdue:
+        sentences = [sentence for sentence, _ in seen.overdue]
+        others = f" (and {len(sentences) - 3} more)" if len(sentences) > 3 else ""
+        mend = f"{mends.ours(seen, seen.overdue[0][1])}    # once its device has followed; it ends the tunnel of the old one"
+        yield Finding(name="old keys and ports", ok=False, sentence=f"{'; '.join(sentences[:3])}{others}", mend=mend)
+
+
 CHECKS: Sequence[Callable[[Seen], Iterator[Finding]]] = (
-    check_account, check_sshd, check_sshrc, check_keys, check_daemon, check_places, check_ports, check_machine, check_records,
+    check_account, check_sshd, check_sshrc, check_keys, check_daemon, check_places, check_ports, check_machine, check_waiting,
+    check_records,
 )
 
 

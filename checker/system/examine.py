@@ -26,6 +26,7 @@ from checker.model import CheckerError, Tunnel
 from checker.registry import Registry, gate_command
 from checker.sshd_lines import source
 from checker.store import StateError, StateMissing, Sweep, is_sound, open_reader
+from checker.succession import overdue
 from checker.system.manifest import load_manifest
 from checker.system.openings import judged
 from checker.system.plan import DROP_INS, SERVICE, digest
@@ -83,6 +84,7 @@ def examine(layout: Layout) -> Seen:
         nodes=len(registry.nodes),
         node_keys=tuple((node.name, key) for node in registry.nodes.values() if node.enabled for key in node.public_keys),
         problems=(*registry.problems, *filter(None, [registry.freed_trouble])),
+        overdue=tuple(one for node in registry.nodes.values() for one in overdue(node, now)),
         taken=tuple(taken(registry, config, uid)),
         unreserved=unreserved(registry, config, ephemeral, reserved),
         reserved=reserved,
@@ -245,18 +247,18 @@ def strays(folder: Path) -> bool:
 def taken(registry: Registry, config: Config, uid: int) -> Iterator[Taken]:
     """Nodes' ports that processes of other users hold."""
     listening = read_listeners()
-    used = {*listening, *(forward.port for forward in registry.forwards), *registry.broken_ports, *registry.freed}
+    used = {*listening, *(port for forward in registry.forwards for port in forward.ports), *registry.broken_ports, *registry.freed}
     free = next((port for port in config.policy.ports if port not in used), None)
-    for forward in registry.forwards:
-        for listener in listening.get(forward.port, ()):
+    for port, node in ((port, forward.node) for forward in registry.forwards for port in forward.ports):
+        for listener in listening.get(port, ()):
             if listener.uid != uid:
-                yield Taken(port=forward.port, node=forward.node, uid=listener.uid, free=free)
+                yield Taken(port=port, node=node, uid=listener.uid, free=free)
                 break
 
 
 def unreserved(registry: Registry, config: Config, ephemeral: range, reserved: frozenset[int]) -> tuple[int, ...]:
     """Ports of this gateway that an outgoing connection may take."""
-    ports = {*config.policy.ports, *config.shared_key.open_ports, *(int(forward.port) for forward in registry.forwards)}
+    ports = {*config.policy.ports, *config.shared_key.open_ports, *(int(port) for forward in registry.forwards for port in forward.ports)}
     return tuple(sorted(port for port in ports if port in ephemeral and port not in reserved))
 
 

@@ -153,7 +153,7 @@ def survey(*, root: Path | None, python: str, gateways: tuple[str, ...], force: 
         is_enabled=has_systemd and all(answers("systemctl", "is-enabled", unit) for unit in ENABLED),
         is_active=has_systemd and all(answers("systemctl", "is-active", unit) for unit in ENABLED),
         keys_lag=keys_lag(SYSTEM),
-        node_ports=frozenset(forward.port for forward in read_registry(SYSTEM.nodes).forwards),
+        node_ports=frozenset(port for forward in read_registry(SYSTEM.nodes).forwards for port in forward.ports),
         is_served_by_root=is_served_by_root(),
         force=force,
     )

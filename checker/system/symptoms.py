@@ -79,6 +79,8 @@ class Seen:
     node_keys: Sequence[tuple[str, str]] = ()
     """Each public key that should open something, behind its node's name."""
     problems: Sequence[str] = ()
+    overdue: Sequence[tuple[str, str]] = ()
+    """What has waited for a device too long: a clause, and the words of the command that ends it."""
     taken: Sequence[Taken] = ()
     unreserved: Sequence[int] = ()
     reserved: frozenset[int] = frozenset()

@@ -72,7 +72,7 @@ def with_python(text: str, python: str) -> bytes:
 
 
 KEYS_UNIT = f"""{HEAD}[Unit]
-Description=reversi: takes away keys that were replaced
+Description=reversi: takes away keys and ports that were replaced
 StartLimitIntervalSec=0
 
 [Service]
@@ -84,12 +84,12 @@ ProtectSystem=strict
 ReadWritePaths=/etc/reversi /var/lib/reversi
 ProtectHome=yes
 PrivateTmp=yes
-PrivateNetwork=yes
+RestrictAddressFamilies=AF_UNIX AF_NETLINK AF_INET AF_INET6
 SystemCallFilter=@system-service
 """
-"""Root's, as root alone writes the registry."""
+"""Root's, as root alone writes the registry; it sees the machine's network, as HAProxy follows a port that was moved."""
 KEYS_PATH = f"""{HEAD}[Unit]
-Description=reversi: a node came with its new key
+Description=reversi: a node lives on its new key or port
 
 [Path]
 DirectoryNotEmpty=/var/lib/reversi/new-keys

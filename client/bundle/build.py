@@ -148,7 +148,7 @@ def bundle_for(source: Source, node: Node, wanted: Wanted) -> Bundle:
         node=node.name,
         gateways=source.gateways,
         user=source.config.tunnel_user,
-        forwards=[f"{'*:' if forward.public else ''}{forward.port}:{forward.target}" for forward in node.forwards],
+        forwards=[f"{'*:' if forward.public else ''}{forward.next_port or forward.port}:{forward.target}" for forward in node.forwards],
         host_keys=source.host_keys,
         key=None if wanted.makes_key else find_key(node, wanted.private_key, kept_key_path(source.layout, node.name)),
         node_add=node_add(source, node),
@@ -160,6 +160,15 @@ def bar(done: int, total: int, name: str) -> str:
     """One frame of the progress bar, for a terminal."""
     filled = BAR_WIDTH * done // total
     return f"\r[{'#' * filled}{'-' * (BAR_WIDTH - filled)}] {done}/{total} {name}\x1b[K"
+
+
+def moves(node: Node) -> tuple[str, ...]:
+    """What the admin should know of a bundle for a node whose forwards move, a sentence each."""
+    return tuple(
+        f"it listens on port {f.next_port}; bring it over through port {f.port}, which stays the node's own until it does"
+        for f in node.forwards
+        if f.next_port is not None
+    )
 
 
 def build_all(source: Source, wanted: Wanted, narration: TextIO) -> int:
@@ -192,6 +201,8 @@ def build_one(source: Source, wanted: Wanted, name: str, narration: TextIO) -> P
     path = wanted.output or wanted.output_dir / f"{node.name}.sh"
     write_secret(path, render(bundle_for(source, node, wanted)).encode())
     print(f"reversi-client: wrote {path}; on the device: sh {path.name} install", file=narration)
+    for sentence in moves(node):
+        print(f"reversi-client: {sentence}", file=narration)
     return path
 
 

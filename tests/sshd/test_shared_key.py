@@ -307,8 +307,11 @@ def test_a_device_moves_to_a_key_of_its_own_without_an_outage(fleet: Fleet) -> N
 
     assert new.verdict("claim", "its-own") == 0
     until(lambda: is_gone(last_shared), "the end of the shared key's session")
-    fleet.gateway.connect(new, "hold", "its-own")
+    own = fleet.gateway.connect(new, "hold", "its-own")
     fleet.gateway.await_up(new, after=last_shared)
+    assert fleet.says(old) == 0, "the shared key speaks for it until its own tunnel beats"
+    with own.beating(0.5):
+        until(lambda: old.ask("mobile", str(old.ports[0]), "HTTP").returncode == 77, "the end of the shared key's right")
 
     refused = old.ask("mobile", str(old.ports[0]), "HTTP")
     assert (refused.returncode, refused.stdout) == (77, "0\n")
@@ -333,9 +336,15 @@ def test_an_imported_node_lives_on_the_shared_key_until_it_is_adopted(fleet: Fle
     session = fleet.session(old)
     new = adopt(fleet, "branch")
     assert new.verdict("claim", "own") == 0
-    fleet.gateway.connect(new, "hold", "own")
+    own = fleet.gateway.connect(new, "hold", "own")
     fleet.gateway.await_up(new, after=session)
-    assert json.loads(fleet.gateway.ok("node", "show", "branch", "--json"))["node"]["public_key"].startswith("ssh-ed25519 ")
+
+    def key() -> str:
+        return str(json.loads(fleet.gateway.ok("node", "show", "branch", "--json"))["node"]["public_key"])
+
+    assert key() == "shared"
+    with own.beating(0.5):
+        until(lambda: key().startswith("ssh-ed25519 "), "the end of the shared key's right")
 
 
 def test_an_impostor_of_an_imported_node_is_killed_by_the_registrys_word(fleet: Fleet) -> None:

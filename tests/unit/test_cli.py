@@ -314,12 +314,14 @@ def test_nodes_are_listed_and_shown(checker: Run, office: Layout) -> None:
         "name": "office",
         "public_key": public_key(),
         "next_key": None,
+        "next_key_at": None,
         "key_kept": False,
         "added_at": 1_700_000_000,
         "enabled": True,
         "expires": None,
         "forwards": [
-            {"port": 20010, "target": "127.0.0.1:22", "expect": "open", "deadline_s": None, "public": False, "published": []}
+            {"port": 20010, "next_port": None, "next_port_at": None, "target": "127.0.0.1:22", "expect": "open", "deadline_s": None,
+             "public": False, "published": []}
         ],
     }
     assert listed == {"schema": 1, "nodes": [expected], "unregistered": [], "broken": []}

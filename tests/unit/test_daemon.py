@@ -253,17 +253,16 @@ def test_a_node_that_is_disabled_may_say_nothing(layout: Layout, daemon: subproc
     assert probed.sentence == "unknown: disabled"
 
 
-def test_the_first_word_over_a_new_key_takes_the_old_one_away(layout: Layout, daemon: subprocess.Popen[str], own: Port) -> None:
+def test_a_mere_request_over_a_new_key_takes_no_old_one_away(layout: Layout, daemon: subprocess.Popen[str], own: Port) -> None:
     with locked(layout):
         change(layout, OFFICE, replace(node(ports=(own,)), next_key=public_key(2)), COMMAND)
     Control(layout=layout).reload()
 
-    send(layout, encode_asked(Asked(node="office", peer="", command="check")))
-    assert public_key(1) in layout.authorized_keys.read_text()
-    send(layout, encode_asked(Asked(node="office", peer="", command="check", key="new")))
+    for command in ("version", "check", "claim first", "beat"):
+        send(layout, encode_asked(Asked(node="office", peer="", command=command, key="new")))
 
-    assert public_key(1) not in layout.authorized_keys.read_text()
-    assert read_registry(layout.nodes).node("office").public_keys == (public_key(2),)
+    assert public_key(1) in layout.authorized_keys.read_text()
+    assert read_registry(layout.nodes).node("office").public_keys == (public_key(1), public_key(2))
 
 
 def test_nodes_that_are_added_at_once_while_the_daemon_reloads_are_all_known(

@@ -324,3 +324,24 @@ def test_who_may_write_the_key_file_does_and_who_may_not_complains(tmp_path: Pat
 
     assert not keys_lag(layout)
     assert str(KeysLag(layout)).endswith("run: sudo reversi-checker init")
+
+
+def test_what_waits_for_a_device_too_long_is_named() -> None:
+    overdue = tuple((f"node{number}: old key still valid since 2023-11-14", f"node rekey node{number} --now") for number in range(5))
+
+    found = the(replace(WELL, overdue=overdue), "old keys and ports")
+
+    assert found.ok is False
+    assert found.sentence.startswith("node0: old key still valid since 2023-11-14; node1: ")
+    assert found.sentence.endswith("(and 2 more)")
+    assert found.mend.startswith("sudo reversi-checker node rekey node0 --now ")
+
+
+def test_a_node_that_has_had_two_keys_for_a_month_is_seen(tmp_path: Path) -> None:
+    layout = home_layout(tmp_path / "home")
+    with locked(layout):
+        add(layout, replace(node(), next_key=public_key(2)), gate_command(layout))
+    assert examine(layout).overdue == ()
+    (layout.nodes / "office.next").write_text(f'key = "{public_key(2)}"\nkey_at = 1\n')
+
+    assert [words for _, words in examine(layout).overdue] == ["node rekey office --now"]

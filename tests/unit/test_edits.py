@@ -78,7 +78,7 @@ def test_a_key_that_is_used_is_the_only_one_and_withdraws_what_waited() -> None:
     assert waiting.public_keys == (public_key(1), public_key(2))
     assert with_new_key_alone(waiting).public_keys == (public_key(2),)
     assert with_new_key_alone(node()) == node()
-    assert [text for _, text in describe(waiting, with_new_key_alone(waiting))] == ["the new key was used, and is the only one now"]
+    assert [text for _, text in describe(waiting, with_new_key_alone(waiting))] == ["the new key is the only one now"]
     assert [text for _, text in describe(waiting, rekeyed(waiting, public_key(3), now=True))] == [
         "its key was replaced",
         "the key that waited is withdrawn",

@@ -89,7 +89,7 @@ def test_a_new_key_stands_beside_the_old_one_until_it_was_used(checker: Run, lay
 
     code, out, _ = checker("rekey", "office", "--public-key", "new.pub")
 
-    assert (code, out) == (ExitCode.OK, "office: a new key waits for its first use; the present one stays until then\n")
+    assert (code, out) == (ExitCode.OK, "office: a new key waits; the present one stays until a tunnel of the new one beats\n")
     assert office(layout).public_keys == (public_key(1), public_key(2))
     old, new = lines(layout)
     assert (public_key(1) in old, "--key new" in old) == (True, False)
@@ -173,7 +173,7 @@ def test_a_renamed_node_keeps_key_ports_and_history(checker: Run, layout: Layout
 
 def test_who_moves_to_a_freed_port_is_told_whose_it_was(checker: Run, layout: Layout) -> None:
     first, _ = (forward.port for forward in office(layout).forwards)
-    checker("move", "office", str(first), str(free_port()))
+    checker("move", "office", str(first), str(free_port()), "--now")
 
     code, _, err = checker("move", "office", str(office(layout).forwards[0].port), str(first))
 
@@ -198,7 +198,7 @@ def test_a_forward_is_moved_and_set(checker: Run, layout: Layout) -> None:
     first, second = (forward.port for forward in office(layout).forwards)
     new = free_port()
 
-    code, _, err = checker("move", "office", str(first), str(new))
+    code, _, err = checker("move", "office", str(first), str(new), "--now")
     assert code == ExitCode.OK
     assert "now change the same in the device's own configuration" in err
     words = ("--target", "nas:80", "--expect", "http", "--deadline", "2", "--public", "yes")
@@ -210,6 +210,50 @@ def test_a_forward_is_moved_and_set(checker: Run, layout: Layout) -> None:
     assert f'permitlisten="localhost:{second}",permitlisten="*:{second}"' in lines(layout)[0]
     checker("set", "office", "--forward", str(second), "--deadline", "default", "--public", "no")
     assert (office(layout).forwards[1].deadline_s, office(layout).forwards[1].public) == (None, False)
+
+
+def test_a_forward_that_moves_keeps_its_port_until_its_device_has_followed(checker: Run, layout: Layout) -> None:
+    first, _ = (forward.port for forward in office(layout).forwards)
+    new = free_port()
+
+    code, out, err = checker("set", "office", "--forward", str(first), "--port", str(new))
+
+    assert code == ExitCode.OK
+    assert out == f"office:{first}: moves to port {new}; {first} stays its own until its device listens on {new}\n"
+    assert f"bring that over through port {first}" in err
+    assert office(layout).forwards[0].ports == (first, new)
+    assert f'permitlisten="localhost:{first}",permitlisten="localhost:{new}"' in lines(layout)[0]
+    assert f"{first}, moves to {new}" in checker("list")[1]
+    assert f"moves to port {new} since 20" in checker("show", "office")[1]
+    shown = json.loads(checker("show", "office", "--json")[1])["node"]["forwards"][0]
+    assert (shown["port"], shown["next_port"], shown["next_port_at"]) == (first, new, office(layout).forwards[0].next_port_at)
+    assert checker("move", "office", str(new), str(first))[0] == ExitCode.OK
+    assert office(layout).forwards[0].ports == (first,)
+
+
+def test_a_port_of_root_alone_is_told_before_and_taken_only_if_asked(checker: Run, layout: Layout) -> None:
+    layout.config.write_text('tunnel_user = "nobody"\n')
+    first = office(layout).forwards[0].port
+
+    code, _, err = checker("move", "office", str(first), "22", "--now")
+    assert (code, office(layout).forwards[0].port) == (ExitCode.USAGE, first)
+    assert err.index("sshd binds port 22 for root alone") < err.index("nothing was changed")
+    assert checker("move", "office", str(first), "22", "--dry-run")[0] == ExitCode.OK
+    assert office(layout).forwards[0].port == first
+    assert checker("move", "office", str(first), "22", "--yes")[0] == ExitCode.OK
+    assert office(layout).forwards[0].ports == (first, 22)
+
+
+def test_a_key_that_waits_is_made_the_only_one_by_hand(checker: Run, layout: Layout, tmp_path: Path) -> None:
+    (tmp_path / "new.pub").write_text(public_key(2))
+    checker("rekey", "office", "--public-key", "new.pub")
+    assert "old key still valid since 20" in checker("show", "office")[1]
+
+    code, out, _ = checker("rekey", "office", "--now")
+
+    assert (code, out) == (ExitCode.OK, "office: the new key is the only one now\n")
+    assert office(layout).public_keys == (public_key(2),)
+    assert [path.name for path in tmp_path.glob("*.key")] == []
 
 
 def test_a_day_of_expiry_is_in_the_line_and_goes_again(checker: Run, layout: Layout) -> None:

@@ -332,7 +332,7 @@ def test_what_becomes_of_a_node_becomes_of_its_ports(layout: Layout, checker: Ru
     checker("publish", "shop", "--port", str(port))
     line = f"frontend reversi-{port}"
 
-    for words, there in ((("disable", "shop"), False), (("enable", "shop"), True), (("move", "shop", "20500"), True)):
+    for words, there in ((("disable", "shop"), False), (("enable", "shop"), True), (("move", "shop", "20500", "--now"), True)):
         code, _, err = checker("node", *words)
         assert code == 0, err
         assert f"wrote {cfg(layout)}" in err

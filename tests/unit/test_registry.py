@@ -24,6 +24,7 @@ from checker.keys import GateCommand
 from checker.model import Expect, ExpectKind, Forward, ForwardRequest, InvalidValue, Node, NodeName, Port, Target
 from checker.nodefile import forward_from, node_toml, read_node
 from checker.registry import (
+    Cache,
     KeyTaken,
     NameTaken,
     PortsUsedUp,
@@ -185,7 +186,7 @@ def test_a_file_that_takes_anothers_port_or_key_is_left_out_and_told_of(layout: 
 
 def test_a_cache_reads_what_changed_and_forgets_nothing_else(layout: Layout) -> None:
     write(layout, "a", node_text(1, 20010))
-    cache: dict[Path, tuple[tuple[int, int, int], Node]] = {}
+    cache: Cache = {}
     first = read_registry(layout.nodes, cache)
 
     write(layout, "a", node_text(1, 20011, 'expect = "tls"\n'))
