@@ -13,6 +13,8 @@ from client.bundle.settings import Settings
 
 RUNTIME = ("base", "link", "life", "verbs")
 """What the installed script is made of, besides `main`."""
+BESIDE = ("signs", "trial", "screen")
+"""What lies beside the installed script, with the keys: the script stays small."""
 SETUP = ("place", "setup")
 """What only a bundle needs: it installs a copy of itself without these."""
 
@@ -65,6 +67,6 @@ def shipped(part: str) -> str:
 def render(bundle: Bundle) -> str:
     """The bundle's text; the same for the same input."""
     about = f"#!/bin/sh\n# reversi: the tunnel of {bundle.node}; sh {bundle.node}.sh help tells more. Keep it to yourself: it is a key.\n"
-    runtime, setup = ("\n".join(map(shipped, parts)) for parts in (RUNTIME, SETUP))
-    body = f"{runtime}\n# begin setup\n{setup}# end setup\n\n{shipped('main')}"
+    runtime, beside, setup = ("\n".join(map(shipped, parts)) for parts in (RUNTIME, BESIDE, SETUP))
+    body = f"{runtime}\n# begin beside\n{beside}# end beside\n\n# begin setup\n{setup}# end setup\n\n{shipped('main')}"
     return f"{about}# shellcheck disable=SC1090,SC2034\n{header(bundle)}\n{body}"

@@ -86,45 +86,11 @@ stop() {
     exit 0
 }
 
-# An upgrade leaves the bundle before it beside the new one, which has TRIAL seconds for one good verdict, however often it starts.
-begin_trial() {
-    trial_until=
-    [ "$self" = "$installed" ] && [ -e "$installed.old" ] || return 0
-    now
-    known=
-    read -r known trial_until 2>/dev/null <"$live/trial"
-    if [ -z "$trial_until" ] || [ "$known" != "${boot:-none}" ]; then
-        trial_until=$((now_s + TRIAL))
-        printf '%s\n' "${boot:-none} $trial_until" >"$live/trial"
-    fi
-    judge_trial
-    say "this bundle is new; if it gets no good verdict in $TRIAL s, the one before comes back"
-}
-
-judge_trial() {
-    [ -n "$trial_until" ] || return 0
-    now
-    [ "$now_s" -ge "$trial_until" ] || return 0
-    trial_until=
-    rm -f "$live/trial"
-    say "no good verdict in $TRIAL s: going back to the bundle before"
-    if { [ ! -e "$keys.old" ] || mv -f "$keys.old" "$keys"; } && mv -f "$installed.old" "$installed"; then
-        end_all
-        trap - TERM INT HUP
-        exec /bin/sh "$installed" run
-    fi
-    say "it can not be put back"
-}
-
-confirm() {
-    [ -n "$trial_until" ] || return 0
-    trial_until=
-    rm -f "$installed.old" "$keys.old" "$live/trial"
-    say "the new bundle is confirmed"
-}
-
 take_end() {
-    [ "$outcome" = up ] || outcome=$why
+    if [ "$outcome" != up ]; then
+        outcome=${why%slow} address='' family=
+        outcome=${outcome:-failed}
+    fi
     error="$gateway: ${said:-the connection ended}"
 }
 
@@ -144,8 +110,9 @@ live_once() {
 }
 
 hold() {
-    owed=1 silent=0 outcome=failed patience=$SETUP
+    owed=1 silent=0 outcome=failed bulky='' heard='' numbers=$skip
     start "hold $instance $called" forwards || { take_end; return; }
+    sent_s=$begun_s
     printf '\n' >&3
     while hear; do
         case $event in
@@ -158,33 +125,60 @@ hold() {
         esac
     done
     finish
+    [ "$outcome-$why" != failed-slow ] || slow_down
 }
 
 take_verdict() {
-    owed=0 silent=0 verdict=$value
+    # A login may print numbers of its own, as many as in the one before.
+    [ "$skip" -le 0 ] || { skip=$((skip - 1)); return 0; }
+    silent=0 heard=yes tail='' verdict=$value
     if [ "$value" -gt 0 ]; then
         outcome=told told_s=$value
         error="$gateway: the gateway says that the tunnel does not work, and asks to wait $value s"
         return 1
     fi
-    [ "$outcome" != up ] || return 0
-    outcome=up patience=$MISSES tried=0 error='' told_error=''
-    now
-    up_at=$now_s
+    case $outcome-$owed-$bulky in up-1-yes) ;; up-1-* | failed-*) set_patience ;; esac
+    [ "$owed" -eq 0 ] || owed=$((owed - 1))
+    if [ "$outcome" = up ]; then
+        confirm
+        return 0
+    fi
+    outcome=up tried=0 error='' told_error='' up_at=$now_s
+    learn_family
+    speed_up
     write_state up
     say "up, at $gateway"
 }
 
+beat() {
+    # A FIFO that nobody reads is never filled.
+    [ "$owed" -lt 999 ] || return 0
+    owed=$((owed + 1))
+    printf '\n' >&3
+}
+
+# A beat and its answer may wait behind data, in the queue of a slow link: what moves, lives.
 pass_tick() {
-    judge_trial
-    if [ "$owed" -eq 0 ]; then
-        [ "$outcome" != up ] || confirm
-        owed=1
-        printf '\n' >&3
+    if [ "$outcome" != up ]; then
+        judge_trial
+        silent=$((silent + 1))
+        # The one before may have been taken for a number of the login's.
+        [ "$numbers" -le 0 ] || beat
+        is_late "$silent" || return 0
+        [ "$said" != "no answer" ] || said="the connection hangs: no answer to a beat"
+        take_end
+        return 1
+    fi
+    beat
+    if [ -n "$heard" ]; then
+        now
+        set -- "$taken"
+        heard='' sent_s=$now_s queue=0 bulky=
+        count_taken
+        ! has_read "$1" || bulky=yes
         return 0
     fi
-    silent=$((silent + 1))
-    [ "$silent" -ge "$patience" ] || return 0
+    is_silent || return 0
     error="$gateway: the connection hangs: no answer to a beat"
     return 1
 }
@@ -201,7 +195,7 @@ back_off() {
 
 # The next gateway, where none of them was left alone until later.
 turn_gateways() {
-    case $circle in *' '*) circle="${circle#* } ${circle%% *}" ;; esac
+    case $circle in *' '*) circle="${circle#* } ${circle%% *}" address='' family='' ;; esac
 }
 
 bar() { # SECONDS: leave this gateway alone
@@ -262,11 +256,11 @@ verb_run() {
         say "it runs already, as process $runs_pid"
         exit 0
     fi
-    read_keys
     has logger && [ -z "${JOURNAL_STREAM:-}" ] && to_syslog=yes
     state='' written='' error='' verdict=none told_error='' circle=$GATEWAYS gateway='' barred='' tried=0 bound=1
     gateway_count=0
     for word in $(printf '%s\n' "$GATEWAYS"); do gateway_count=$((gateway_count + 1)); done
+    read_pace
     find_instance
     begin_trial
     find_client

@@ -37,7 +37,7 @@ pin() { # HOST
     printf '%s\n' "$HOST_KEYS" | while read -r line; do printf '%s %s\n' "$1" "$line"; done
 }
 
-# The installed script has these lines of the header beside it.
+# The installed script has these lines of the header beside it, and some functions.
 read_keys() {
     has verb_install || { [ -r "$keys" ] && . "$keys"; } || fail "$keys can not be read"
 }
@@ -51,6 +51,7 @@ make_files() { # DIRECTORY
             split "$word"
             pin "$host"
         done
+        [ -z "$address" ] || pin "$address"
     } >".ssh/new.$$" && mv -f ".ssh/new.$$" .ssh/known_hosts || return
     case $KEY-$kind in
     device-*) cat "$dir/$NODE.key" ;;
@@ -66,20 +67,23 @@ become_client() { # REQUEST [forwards]
     unset SSH_AUTH_SOCK DISPLAY SSH_ASKPASS
     split "$gateway"
     words=${2:+$FORWARDS}
-    set -- "$host" "$1"
+    set -- "${address:-$host}" "$1"
     for word in $(printf '%s\n' "$words"); do set -- -R "$word" "$@"; done
     set -- -T -i key -p "$port" -l "$TUNNEL_USER" "$@"
+    # Three times so long it waits for any byte. On Linux we look ourselves, and know what leaves; the answers may wait for minutes.
+    if [ -r /proc/self/stat ]; then alive=60; else alive=20; fi
     if [ "$kind" = openssh ]; then
         set -- -F /dev/null -o BatchMode=yes -o IdentitiesOnly=yes -o StrictHostKeyChecking=yes -o HostKeyAlias=reversi \
-            -o UserKnownHostsFile=.ssh/known_hosts -o GlobalKnownHostsFile=/dev/null -o CheckHostIP=no -o ConnectTimeout=10 \
-            -o ServerAliveInterval=15 -o ServerAliveCountMax=2 -o ExitOnForwardFailure=yes -o LogLevel=ERROR "$@"
+            -o UserKnownHostsFile=.ssh/known_hosts -o GlobalKnownHostsFile=/dev/null -o CheckHostIP=no -o "ConnectTimeout=$((CONNECT * pace))" \
+            -o "ServerAliveInterval=$alive" -o ServerAliveCountMax=2 -o ExitOnForwardFailure=yes -o LogLevel=ERROR "$@"
+        [ -z "$family" ] || set -- "-$family" "$@"
         # From 9.0 on the default is sntrup761, which costs a router six times as much.
         case $version in OpenSSH_9* | OpenSSH_[1-9][0-9]*) set -- -o KexAlgorithms=^curve25519-sha256 "$@" ;; esac
     else
         case $client_help in *BatchMode*) set -- -o BatchMode=yes "$@" ;; esac
         case $client_help in *ExitOnForwardFailure*) set -- -o ExitOnForwardFailure=yes "$@" ;; esac
         case $client_help in *'-W <'*) set -- -W 1048576 "$@" ;; esac
-        case $client_help in *'-K <'*) set -- -K 15 "$@" ;; esac
+        case $client_help in *'-K <'*) set -- -K "$alive" "$@" ;; esac
     fi
     exec "$client" "$@"
 }
@@ -122,6 +126,7 @@ run_client() { # REQUEST [forwards]
     awaited=$!
     [ -z "$over" ] || end_awaited
     exec 5<&-
+    printf '%s pid %s\n' "$ours" "$awaited" >&6
     wait "$awaited"
     status=$?
     if [ -z "$over" ]; then
@@ -146,8 +151,10 @@ tick() {
 } 2>/dev/null
 
 start() { # REQUEST [forwards]
-    why=failed runner='' ticker=''
+    why=failed runner='' ticker='' pid='' socket='' fd='' taken='' queue=0 window=0
     open_pipes || return
+    now
+    begun_s=$now_s
     begins=yes
     run_client "$@" &
     runner=$!
@@ -157,19 +164,22 @@ start() { # REQUEST [forwards]
     begun
 }
 
-# Waits for what comes next: event is tick, end, number or note, value what came with it.
+# Waits for what comes next: event is pid, tick, end, number or note, value what came with it.
 hear() {
     read -r line <&4 || return
+    line=${line#"$tail"}
     value=${line##* }
     case $line in
     "$ours tick") event=tick ;;
+    "$ours pid "*) event=pid pid=$value ;;
     "$ours end "*)
         event=end running=''
         # Else it was the gateway's command that said so, and the key was taken.
         case $why-$kind-$value in denied-openssh-255 | denied-dropbear-1) ;; denied*) why=failed ;; esac
         ;;
     *)
-        if is_count "$line"; then event=number; else event=note; take_note "${line%"$carriage_return"}"; fi
+        line=${line%"$carriage_return"}
+        if is_count "$line"; then event=number value=$line; else event=note; take_note "$line"; fi
         ;;
     esac
 }
@@ -186,6 +196,8 @@ take_note() { # LINE of the client's, or of the gateway's
         case $before in *'loading keyfile'*) said="this client can not use a key of this type: build with --key device" ;; esac
         ;;
     *'ost key'*) why=impostor ;;
+    *'connect to host'*) ;;
+    *' timed out' | *' timed out during '*) why=slow ;;
     esac
 }
 
@@ -199,24 +211,33 @@ finish() {
     linked=
 }
 
-# One login, one request: answer is the gateway's number or nothing, said its last other line. False: it did not work.
+# One login, one request: answer is the gateway's last number or nothing, said its last other line. False: it did not work.
+# What a login prints before any answer is the same each time: skip is how many numbers, tail a line that was not ended.
 ask() { # REQUEST
-    ticks=0 answer='' status=
+    ticks=0 answer='' status='' skip=-1 again='' tail='' last=
     start "$1" || return
     while hear; do
         case $event in
-        number) answer=$value ;;
-        tick) ticks=$((ticks + 1)) ;;
+        number) answer=$value skip=$((skip + 1)) ;;
+        note) last=$line ;;
+        tick)
+            ticks=$((ticks + 1))
+            ! is_late "$ticks" || break
+            ;;
         end)
             status=$value
             break
             ;;
         esac
-        if [ "$ticks" -ge "$SETUP" ]; then
-            said="no answer"
-            break
-        fi
     done
     finish
-    [ "$status" = 0 ]
+    if [ -n "$again" ]; then
+        ask "$1"
+        return
+    fi
+    [ "$why" != slow ] || slow_down
+    [ "$status" = 0 ] || return
+    speed_up
+    word=${last##*[!0-9]}
+    [ -n "$answer" ] || ! is_count "$word" || answer=$word tail=${last%"$word"}
 }

@@ -5,7 +5,8 @@ main() { # [VERB [OPTION]]
     case ${1:-} in '' | -h | --help) verb=help ;; *) verb=$1 ;; esac
     option=${2:-}${3:+ $3}
     case $verb in
-    run | status | check | boot | keep | watch) ;;
+    status) ;;
+    run | check | boot | keep | watch) read_keys ;;
     install | uninstall | upgrade | help) has "verb_$verb" || fail "not from here, but with a bundle of this node, maybe one built anew: sh $NODE.sh $verb" ;;
     *) fail "$verb is not known; see: sh $self help" ;;
     esac

@@ -89,11 +89,17 @@ verb_install() { # OPTION: --offline or nothing
     say "installed; see: sh $installed status"
 }
 
-# What is installed goes without what only a bundle needs, without comments and without indentation: flash is small.
-core() { sed -e '/^KEY_OPENSSH=/,/^KEY_DROPBEAR=/d' -e '/^# begin setup$/,/^# end setup$/d' -e '/^#!/b' -e '/^# shellcheck/b' -e '/^ *#/d' -e '/^$/d' -e 's/^ *//' -e 's/^\([a-z_]*() {\) #.*/\1/' "$self"; }
+# What is installed goes without comments and without indentation: flash is small.
+bare() { sed -e '/^#!/b' -e '/^# shellcheck/b' -e '/^ *#/d' -e '/^$/d' -e 's/^ *//' -e 's/^\([a-z_]*() {\) #.*/\1/'; }
 
-# The lines of the header that the script goes without; they lie beside it, as they grow with the node.
-all_keys() { sed -n '/^KEY_OPENSSH=/,/^KEY_DROPBEAR=/p' "$self"; }
+# The script goes without what only a bundle needs, and without what lies beside it.
+core() { sed -e '/^KEY_OPENSSH=/,/^KEY_DROPBEAR=/d' -e '/^# begin beside$/,/^# end setup$/d' "$self" | bare; }
+
+# Beside it lie the lines of the header that grow with the node, and what keeps the script from being small.
+all_keys() {
+    sed -n '/^KEY_OPENSSH=/,/^KEY_DROPBEAR=/p' "$self"
+    sed -n '/^# begin beside$/,/^# end beside$/p' "$self" | bare
+}
 
 put_files() {
     all_keys | put "$keys" 600 || return

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import ctypes
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import psutil
 import pytest
 
+from tests.bundles import Box, applets
 from tests.programs import require
+from tests.shell.stand_ins import CRONTAB, program
 from tests.sshd.accounts import Account, Install, Mode, me, own_install, reachable_install, temporary_account
+from tests.sshd.devices import Boxes, Kit
 from tests.sshd.harness import Gateway, gateway_at
 
 PR_SET_CHILD_SUBREAPER = 36
@@ -132,3 +137,35 @@ def own_gateway(usual: Mode) -> Iterator[Gateway]:
     """A gateway for one test alone, not yet started."""
     with gateway_at(usual) as found:
         yield found
+
+
+@pytest.fixture(scope="module")
+def busybox(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return applets(tmp_path_factory.mktemp("busybox") / "bin")
+
+
+@pytest.fixture
+def boxes(tmp_path: Path, busybox: Path) -> Iterator[Boxes]:
+    """Devices, each with a client of the kit's and no other."""
+    made: list[Box] = []
+
+    def new(kit: Kit) -> Box:
+        helper = {"ssh": "ssh-keygen", "dbclient": "dropbearkey"}[kit.client]
+        require(kit.client, helper)
+        folder = tmp_path / f"box {len(made)}"
+        programs = folder / "programs"
+        path: list[Path | str] = [programs, busybox] if kit.only_busybox else [programs, "/usr/bin", "/bin"]
+        box = Box(folder, kit.shell, path=path)
+        programs.mkdir()
+        for name in (kit.client, helper):
+            (programs / name).symlink_to(shutil.which(name) or name)
+        program(programs, "crontab", CRONTAB)
+        (programs / "crontab.txt").write_text("")
+        if not kit.only_busybox:
+            program(programs, "screen", "#!/bin/sh\nexit 1\n")
+        made.append(box)
+        return box
+
+    yield new
+    for box in made:
+        box.close()

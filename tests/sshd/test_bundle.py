@@ -9,11 +9,8 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -21,12 +18,12 @@ import pytest
 
 from checker.control import Aim, Control, Verb
 from checker.model import EventKind, NodeName, Port, ProcessId
-from tests.bundles import SHELLS, Box, applets
+from tests.bundles import Box
 from tests.programs import require
-from tests.shell.stand_ins import CRONTAB, program
 from tests.sshd.accounts import Mode
 from tests.sshd.box_server import BoxServer, ssh_config
 from tests.sshd.clients import Device
+from tests.sshd.devices import DROPBEAR, KITS, OPENSSH, Boxes, Kit, await_up, built
 from tests.sshd.harness import Gateway, gateway_at
 from tests.sshd.network import DEVICE, DEVICE_HOSTS, GATEWAY, GATEWAY_HOST, network
 from tests.sshd.seen import is_gone
@@ -34,94 +31,13 @@ from tests.sshd.services import Stranger
 from tests.sshd.waiting import until
 
 pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
-SCALED = {"BEAT": "1", "RETRY": "2"}
-"""A tenth of the times that a bundle has; the rest of them are counted in beats."""
 HOLE_S = 12.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kit:
-    """A shell, and the programs that it finds besides."""
-
-    shell: tuple[str, ...]
-    client: str
-    only_busybox: bool = False
-
-
-DROPBEAR = Kit(shell=SHELLS["ash"], client="dbclient", only_busybox=True)
-OPENSSH = Kit(shell=SHELLS["dash"], client="ssh")
-KITS = [
-    pytest.param(OPENSSH, id="dash-openssh"),
-    pytest.param(DROPBEAR, id="ash-busybox-dropbear"),
-    pytest.param(Kit(shell=SHELLS["bash"], client="ssh"), id="bash-openssh"),
-    pytest.param(Kit(shell=SHELLS["mksh"], client="ssh"), id="mksh-openssh"),
-    pytest.param(Kit(shell=SHELLS["yash"], client="dbclient"), id="yash-dropbear"),
-]
-
-
-@pytest.fixture(scope="module")
-def busybox(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return applets(tmp_path_factory.mktemp("busybox") / "bin")
-
-
-Boxes = Callable[[Kit], Box]
-
-
-@pytest.fixture
-def boxes(tmp_path: Path, busybox: Path) -> Iterator[Boxes]:
-    """Devices, each with a client of the kit's and no other."""
-    made: list[Box] = []
-
-    def new(kit: Kit) -> Box:
-        helper = {"ssh": "ssh-keygen", "dbclient": "dropbearkey"}[kit.client]
-        require(kit.client, helper)
-        folder = tmp_path / f"box {len(made)}"
-        programs = folder / "programs"
-        path: list[Path | str] = [programs, busybox] if kit.only_busybox else [programs, "/usr/bin", "/bin"]
-        box = Box(folder, kit.shell, path=path)
-        programs.mkdir()
-        for name in (kit.client, helper):
-            (programs / name).symlink_to(shutil.which(name) or name)
-        program(programs, "crontab", CRONTAB)
-        (programs / "crontab.txt").write_text("")
-        if not kit.only_busybox:
-            program(programs, "screen", "#!/bin/sh\nexit 1\n")
-        made.append(box)
-        return box
-
-    yield new
-    for box in made:
-        box.close()
-
-
-def built(gateway: Gateway, device: Device, box: Box, kit: Kit, *options: str, name: str = "bundle.sh", **settings: str) -> Path:
-    """The device's bundle as `reversi-client build` makes it, with other settings in its header."""
-    file = box.folder / name
-    words = ["build", device.node, "--home", str(gateway.home), "--output", str(file), "--client", kit.client, *options]
-    if "device" not in options:
-        words += ["--private-key", str(device.key)]
-    entry = "import sys; from client.cli import main; sys.exit(main())"
-    done = subprocess.run([sys.executable, "-c", entry, *words], capture_output=True, text=True, check=False, cwd=Path.cwd())
-    assert done.returncode == 0, done.stderr
-    text = file.read_text()
-    for setting, value in {**SCALED, "ROOT": str(box.root), "STARTED_BY": "cron", **settings}.items():
-        text, count = re.subn(rf"(?m)^{setting}=('[^']*'|.*)$", f"{setting}='{value}'", text)
-        assert count == 1
-    file.write_text(text)
-    return file
 
 
 def kill(gateway: Gateway, device: Device) -> None:
     """As an operator does, again if the device was just reconnecting."""
     aim = Aim(node=NodeName(device.node), port=Port(device.ports[0]))
     until(lambda: Control(layout=gateway.layout).act(Verb.KILL, [aim])[0].done, "it is killed")
-
-
-def await_up(gateway: Gateway, device: Device, box: Box, *, after: ProcessId | None = None) -> ProcessId:
-    try:
-        return gateway.await_up(device, after=after)
-    except AssertionError as error:
-        raise AssertionError(f"{error}\n{box.log()}\n{box.state(device.node)}") from None
 
 
 def test_a_dropbear_that_knows_no_such_key_says_so(gateway: Gateway, boxes: Boxes) -> None:
@@ -200,7 +116,7 @@ def test_a_link_that_swallows_everything_for_two_minutes_at_a_tenth_of_all_times
         cut = time.monotonic()
         for device, box, session in found:
             until(lambda box=box: "no answer to a beat" in box.log(), "the device finds out")  # type: ignore[misc]
-            until(lambda device=device, box=box: "no answer" in box.state(device.node)["error"], "it tries again")  # type: ignore[misc]
+            until(lambda device=device, box=box: "no connection" in box.state(device.node)["error"], "it tries again")  # type: ignore[misc]
             until(lambda session=session: is_gone(session), "the gateway finds out")  # type: ignore[misc]
         until(lambda: time.monotonic() - cut >= HOLE_S, "the link's return")
         assert not any("up, at" in box.log()[box.log().index("no answer to a beat") :] for _, box, _ in found)

@@ -18,12 +18,11 @@ from checker.model import EventKind
 from checker.wire import PROTOCOL
 from tests.sshd.accounts import Install, Mode, reachable_install
 from tests.sshd.clients import Device
+from tests.sshd.devices import DROPBEAR, OPENSSH, Boxes, built
 from tests.sshd.harness import Gateway, gateway_at
 from tests.sshd.seen import is_gone
-from tests.sshd.test_bundle import DROPBEAR, OPENSSH, Boxes, boxes, built, busybox
 from tests.sshd.waiting import until
 
-__all__ = ["boxes", "busybox"]
 pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
 Break = Callable[[Install], "Undo"]
 Undo = Callable[[], object]

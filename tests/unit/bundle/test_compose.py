@@ -21,7 +21,7 @@ FLASH = 16_000
 def installed(text: str) -> str:
     """What a bundle leaves on the device: its own `core` of itself."""
     require("dash")
-    (core,) = re.findall(r"^core\(\) .*$", text, re.MULTILINE)
+    core = "\n".join(re.findall(r"^(?:bare|core)\(\) .*$", text, re.MULTILINE))
     with tempfile.NamedTemporaryFile("w", suffix=".sh", encoding="ascii") as file:
         file.write(text)
         file.flush()
