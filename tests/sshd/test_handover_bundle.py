@@ -12,11 +12,11 @@ import pytest
 from checker.model import EventKind
 from tests.sshd.box_server import BoxServer, ssh_config
 from tests.sshd.clients import Device
+from tests.sshd.devices import DROPBEAR, OPENSSH, Boxes, await_up, built
 from tests.sshd.harness import Gateway
-from tests.sshd.test_bundle import DROPBEAR, OPENSSH, Boxes, await_up, boxes, built, busybox, installed_and_up, kill, through
+from tests.sshd.test_bundle import installed_and_up, kill, through
 from tests.sshd.waiting import until
 
-__all__ = ["boxes", "busybox"]
 pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
 
 
