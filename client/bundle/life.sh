@@ -175,7 +175,8 @@ pass_tick() {
         set -- "$taken"
         heard='' sent_s=$now_s queue=0 bulky=
         count_taken
-        ! has_read "$1" || bulky=yes
+        # More than a beat and its answer take.
+        ! has_read "$1" "$enough" || bulky=yes
         return 0
     fi
     is_silent || return 0

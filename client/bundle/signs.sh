@@ -3,9 +3,9 @@
 
 # What the client has read since it began, or how often it woke up where the kernel does not count that; empty where it counts neither.
 count_taken() {
-    taken='' enough=1000
+    taken='' enough=1000 few=20
     read -r word taken 2>/dev/null <"/proc/$pid/io" && return
-    enough=$((3 + BEAT / 2))
+    enough=$((3 + BEAT / 2)) few=$enough
     [ -r "/proc/$pid/status" ] || return 0
     while read -r word taken; do
         case $word in voluntary*) return ;; esac
@@ -13,9 +13,9 @@ count_taken() {
     taken=
 }
 
-# Whether that is more than a beat and its answer take.
-has_read() { # TAKEN: what it was before
-    [ -n "$1" ] && [ -n "$taken" ] && [ "$((taken - $1))" -ge "$enough" ]
+# Whether that is so much more than before.
+has_read() { # TAKEN: what it was before, and how much counts
+    [ -n "$1" ] && [ -n "$taken" ] && [ "$((taken - $1))" -ge "$2" ]
 }
 
 # The connection as the kernel sees it: tcp is its state (02: no answer yet; empty: not known), queue what the gateway has not acknowledged.
@@ -40,7 +40,8 @@ look() {
 }
 
 # Whether a byte moved since the last look. What the client reads may come from the device's side, and pile up in the queue;
-# what the gateway's kernel acknowledges may be nothing but our beats.
+# what the gateway's kernel acknowledges may be nothing but our beats. Of an upload that a proxy on the way has taken, the gateway's small
+# packets alone are left to see: they are more than the beats that the client reads from us.
 moved() {
     set -- "$taken" "$queue" "$window"
     look
@@ -49,7 +50,7 @@ moved() {
     if [ "$(($2 - queue))" -ge 1000 ] || { [ "$queue" -ge 4000 ] && [ "$2" -gt 0 ] && [ "$resent" -eq 0 ] && [ "$window" != "$3" ]; }; then
         return 0
     fi
-    has_read "$1" && { [ "$resent" -eq 0 ] || [ "$((queue - $2))" -lt 500 ]; }
+    has_read "$1" "$few" && { [ "$resent" -eq 0 ] || [ "$((queue - $2))" -lt 500 ]; }
 }
 
 # A login takes six round trips and more: it gets the more time the longer one took, or after one that was cut off.
