@@ -124,13 +124,13 @@ turn_addresses() {
     return 0
 }
 
-# Three times what answers have lately taken, 60 s at most.
+# Three times what answers have lately taken, QUIET at most: with the tick before, a dead link is left within a minute.
 set_patience() {
     now
     lag=$((lag - lag / 32))
     [ "$(((now_s - sent_s) * 32))" -le "$lag" ] || lag=$(((now_s - sent_s) * 32))
     patience=$(((lag * 3 / 32 + BEAT - 1) / BEAT))
-    [ "$patience" -le "$((60 / BEAT))" ] || patience=$((60 / BEAT))
+    [ "$patience" -le "$((QUIET / BEAT))" ] || patience=$((QUIET / BEAT))
     [ "$patience" -ge "$MISSES" ] || patience=$MISSES
 }
 
