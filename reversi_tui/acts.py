@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from checker.control import Aim, Verb
 from reversi_tui.cells import safe
-from reversi_tui.rows import Key, Moment, Row, age_text
+from reversi_tui.rows import NO_PORT, Key, Moment, Row, age_text
 
 
 class Deed(StrEnum):
@@ -37,6 +37,8 @@ EFFECTS = {
 def named(row: Row) -> str:
     if row.members:
         return f"{safe(row.seen.node)} ({len(row.members)} forwards)"
+    if row.seen.port == NO_PORT:
+        return f"{safe(row.seen.node)}'s file"
     return f"{safe(row.seen.node)} port {row.seen.port}"
 
 
@@ -49,6 +51,8 @@ def objection(deed: Deed, row: Row, pending: Deed | None) -> str:
     """Why it can not be done to this forward now, as a clause; empty where it can."""
     if pending:
         return f"{pending} is still under way"
+    if deed.verb and row.seen.port == NO_PORT:
+        return f"it is broken, and no forward, so there is nothing to {deed}; mend the file first"
     if deed is Deed.KILL and row.seen.session is None:
         return "no sshd process is known to hold the port, so there is nothing to kill; p probes it, r resets it"
     if deed.verb is None and row.unregistered:

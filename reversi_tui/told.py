@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 
 from checker.model import STATUS_MEANING, Event, EventKind, printable
+from reversi_tui.acts import named
 from reversi_tui.cells import answer_text, bytes_text, bytes_value, kills_value, safe, status_text
 from reversi_tui.rows import HOURS, Moment, Row, Share, age_text
 from reversi_tui.strip import overall, percent
@@ -25,7 +26,7 @@ EVERY_HOURS = 6
 
 
 def title(row: Row) -> str:
-    return f"{safe(row.seen.node)}: {len(row.members)} forwards" if row.members else f"{safe(row.seen.node)} port {row.seen.port}"
+    return f"{safe(row.seen.node)}: {len(row.members)} forwards" if row.members else named(row)
 
 
 def instant(at: float | None, now: float) -> str:

@@ -163,7 +163,7 @@ async def test_the_question_before_a_dangerous_key_names_the_node_as_text(tmp_pa
 
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: app.main.health.registry_read and app.main.view.rows)
-        await pilot.press("end", "k")
+        await pilot.press("end", "up", "k")
         await until(pilot, lambda: isinstance(app.screen, Confirm))
         await pilot.pause()
         assert "stray\\x1b]0;owned" in text(app)

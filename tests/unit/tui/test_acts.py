@@ -6,12 +6,14 @@ import pytest
 
 from checker.model import ProcessId, Status
 from reversi_tui.acts import Deed, Plan, aim, no_longer, plan, question, still, summed_up, title
-from reversi_tui.rows import Key, Moment, Row
+from reversi_tui.rows import NO_PORT, Key, Moment, Row
 from tests.tui.states import NOW, forward, tunnel
 
 MOMENT = Moment(now=NOW, every_s=20.0)
 ROW = Row(forward=forward("barn", 20011), seen=tunnel("barn", 20011, Status.HUNG, pid=4001))
 ATTIC = Row(forward=forward("attic", 20010), seen=tunnel("attic", 20010, Status.UP, pid=4000))
+
+BROKEN = Row(forward=None, seen=tunnel("barn", NO_PORT, Status.BROKEN))
 
 
 def held_by(session: ProcessId | None) -> Row:
@@ -34,6 +36,9 @@ def held_by(session: ProcessId | None) -> Row:
         pytest.param(Deed.ENABLE, replace(ROW, barred="expired"), None, False, "not disabled", id="expired is not disabled"),
         pytest.param(Deed.DISABLE, replace(ROW, unregistered=True), None, False, "node adopt", id="not registered"),
         pytest.param(Deed.KILL, replace(ROW, unregistered=True), None, False, None, id="a stranger's tunnel may be killed"),
+        pytest.param(Deed.KILL, BROKEN, None, False, "barn's file: it is broken", id="a broken file has no process"),
+        pytest.param(Deed.PROBE, BROKEN, None, False, "nothing to probe", id="a broken file has no forward"),
+        pytest.param(Deed.DISABLE, BROKEN, None, False, None, id="a node with a broken file is disabled"),
     ],
 )
 def test_what_can_be_done_now(deed: Deed, row: Row | None, pending: Deed | None, *, read_only: bool, words: str | None) -> None:
