@@ -145,6 +145,18 @@ class Box:
                 continue
         return found
 
+    def command_lines(self) -> list[list[str]]:
+        """The words of each; those that end meanwhile are left out."""
+        found = []
+        for process in self.processes():
+            with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+                found.append(process.cmdline())
+        return found
+
+    def naps(self) -> list[int]:
+        """How long the sleeps are that run now."""
+        return [int(words[-1]) for words in self.command_lines() if "sleep" in words]
+
     def client(self, name: str) -> psutil.Process:
         """The client that carries the tunnel."""
 

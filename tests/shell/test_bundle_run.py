@@ -52,19 +52,6 @@ def requests(box: Box) -> list[str]:
     return [f"{line[line.index('-R') + 2] if '-R' in line else ''} {' '.join(line[-3:])}".strip() for line in words]
 
 
-def naps(box: Box) -> list[int]:
-    """How long the sleeps are that run now."""
-    found = []
-    for process in box.processes():
-        try:
-            words = process.cmdline()
-        except psutil.NoSuchProcess:
-            continue
-        if "sleep" in words:
-            found.append(int(words[-1]))
-    return found
-
-
 def say(box: Box, name: str, text: str) -> None:
     """The gateway answers so from now on."""
     new = box.folder / f"programs/{name}.new"
@@ -82,7 +69,7 @@ def test_a_verdict_is_obeyed(box: Box) -> None:
     found = box.await_state("waiting")
     assert found["verdict"] == "60"
     assert "asks to wait 60 s" in found["error"]
-    until(lambda: any(60 <= nap <= 75 for nap in naps(box)), "it sleeps for a minute and a quarter at most")
+    until(lambda: any(60 <= nap <= 75 for nap in box.naps()), "it sleeps for a minute and a quarter at most")
     assert [p.name() for p in box.processes() if p.name() == "ssh"] == []
     assert box.stop() == 0
 
@@ -93,7 +80,7 @@ def test_a_claim_that_is_put_off_is_not_followed_by_a_tunnel(box: Box) -> None:
     box.start(bundle(box))
 
     assert "asks to wait 45 s" in box.await_state("waiting")["error"]
-    until(lambda: any(45 <= nap <= 57 for nap in naps(box)), "it sleeps so long")
+    until(lambda: any(45 <= nap <= 57 for nap in box.naps()), "it sleeps so long")
     assert not [line for line in requests(box) if "hold" in line]
     box.stop()
 
@@ -115,7 +102,7 @@ def test_a_refused_key_is_not_tried_again_for_five_minutes(box: Box, client: str
     box.start(bundle(box, auth_wait="300"))
 
     box.await_state("waiting")
-    until(lambda: any(295 <= nap <= 330 for nap in naps(box)), "it sleeps for five minutes")
+    until(lambda: any(295 <= nap <= 330 for nap in box.naps()), "it sleeps for five minutes")
     assert len([line for line in requests(box) if "claim" in line]) == 1
     box.stop()
 
@@ -418,7 +405,7 @@ def test_while_it_runs_there_are_shells_a_sleep_and_the_client(box: Box) -> None
     box.start(bundle(box, beat="10"))
     box.await_state("up")
 
-    kinds = sorted(" ".join(process.cmdline()[:2]) for process in box.processes())
+    kinds = sorted(" ".join(words[:2]) for words in box.command_lines())
 
     assert len([words for words in kinds if "sleep" in words]) == 1
     assert len(kinds) == 5, kinds
@@ -466,7 +453,7 @@ def test_in_screen_one_window_keeps_the_tunnel_and_another_shows_its_status(box:
 
         assert done.returncode == 0, done.stderr
         box.await_state("up")
-        until(lambda: {"keep", "watch"} <= {words[-1] for one in box.processes() if (words := one.cmdline())}, "two windows")
+        until(lambda: {"keep", "watch"} <= {words[-1] for words in box.command_lines() if words}, "two windows")
         again = box.sh(box.folder / "office bundle.sh", "run", "--screen", SCREENDIR=sockets, TERM="vt100")
         assert (again.returncode, sum("hold" in line for line in requests(box))) == (0, 1)
         quitting = {**os.environ, "SCREENDIR": sockets, "TERM": "vt100"}
