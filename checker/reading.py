@@ -211,7 +211,8 @@ def judged(
     """A registry with broken files: who keeps what two ask for, and what each broken node keeps."""
     lines, written_at = lines_beside(folder)
     held = {name: rights_in(own) for name, own in lines.items()}
-    lost = Contest(asked=asked, held=held, ages={name: age_of(paths[name]) for name in nodes}, unreadable=unreadable.keys()).settle()
+    ages = {name: () if is_revoked(node) else age_of(paths[name]) for name, node in nodes.items()}
+    lost = Contest(asked=asked, held=held, ages=ages, unreadable=unreadable.keys()).settle()
     reasons = {**unreadable, **{name: str(ConfigError(paths[name], why_lost(*lost[name]))) for name in lost}}
     kept = {name: node_by_lines(lines[name]) for name in reasons if name in lines}
     broken = tuple(
@@ -236,6 +237,11 @@ def lines_beside(folder: Path) -> tuple[dict[NodeName, tuple[KeyLine, ...]], flo
         return key_lines(path.read_bytes()), path.stat().st_mtime
     except OSError:
         return {}, 0.0
+
+
+def is_revoked(node: Node) -> bool:
+    """Whether it has a key of its own that opens nothing: a copy of its file from before shall not let that in again."""
+    return not node.enabled and not node.is_shared
 
 
 def age_of(path: Path) -> Age:

@@ -101,6 +101,19 @@ def test_the_key_file_decides_against_the_age_of_the_files(layout: Layout) -> No
     assert list(read_registry(layout.nodes).nodes) == [OFFICE]
 
 
+@pytest.mark.parametrize("keeps_time", [False, True])
+def test_a_copy_of_a_file_lets_no_disabled_node_in_again(layout: Layout, *, keeps_time: bool) -> None:
+    add(layout, node(), COMMAND)
+    os.utime(node_path(layout, OFFICE), (1_700_000_000, 1_700_000_000))
+    copied(layout, keeps_time=keeps_time)
+
+    change(layout, OFFICE, replace(node(), enabled=False), COMMAND)
+    write_keys(layout, COMMAND)
+
+    assert lines(layout) == set()
+    assert read_registry(layout.nodes).broken == {OLD}
+
+
 @pytest.mark.parametrize(
     "asked",
     [
