@@ -194,6 +194,15 @@ def test_a_disabled_node_with_a_broken_file_stays_disabled(checker: Run, layout:
     assert not office(layout).enabled
 
 
+def test_a_copied_file_that_inherits_from_a_broken_one_is_told(checker: Run, layout: Layout) -> None:
+    path = layout.nodes / "office.toml"
+    copy = path.with_name("office-old.toml")
+    copy.write_bytes(path.read_bytes())
+    path.write_bytes(path.read_bytes() + b"oops")
+
+    assert f"{copy} counts from now on, and lets a node in" in checker("disable", "office", "--yes")[2]
+
+
 def test_a_forward_is_moved_and_set(checker: Run, layout: Layout) -> None:
     first, second = (forward.port for forward in office(layout).forwards)
     new = free_port()
