@@ -11,11 +11,23 @@ from types import MappingProxyType
 
 from checker.config import ConfigError
 from checker.freed_ports import Freed, read_freed_or_none
-from checker.kept_rights import Age, BrokenFile, Contest, KeyLine, Right, contested, key_lines, node_by_lines, rights_in, rights_of
+from checker.kept_rights import (
+    Age,
+    BrokenFile,
+    Contest,
+    KeyLine,
+    Right,
+    contested,
+    key_lines,
+    node_by_lines,
+    rights_in,
+    rights_of,
+    with_moves,
+)
 from checker.model import CheckerError, Forward, Node, NodeName, Port
 from checker.nodefile import ports_named, read_node
 from checker.registry_copy import is_settled
-from checker.waiting import Sign, sign, sign_of, waiting_path
+from checker.waiting import Sign, sign, sign_of, waiting_path, with_waiting
 
 
 class UnknownNode(CheckerError):
@@ -214,7 +226,7 @@ def judged(
     ages = {name: () if is_revoked(node) else age_of(paths[name]) for name, node in nodes.items()}
     lost = Contest(asked=asked, held=held, ages=ages, unreadable=unreadable.keys()).settle()
     reasons = {**unreadable, **{name: str(ConfigError(paths[name], why_lost(*lost[name]))) for name in lost}}
-    kept = {name: node_by_lines(lines[name]) for name in reasons if name in lines}
+    kept = {name: kept_node(lines[name], paths[name]) for name in reasons if name in lines}
     broken = tuple(
         BrokenFile(name=name, path=path, reason=reasons[name], rights_of=written_at if name in kept else None)
         for name, path in paths.items()
@@ -228,6 +240,17 @@ def judged(
         broken_ports=frozenset(port for name in reasons for port in ports_named(paths[name])),
         broken_files=broken,
     )
+
+
+def kept_node(lines: Sequence[KeyLine], path: Path) -> Node:
+    """What a broken node keeps, by its key lines; which of its ports are one forward's that moves stands in the other file."""
+    kept = node_by_lines(lines)
+    if not waiting_path(path).exists():
+        return kept
+    try:
+        return with_moves(kept, with_waiting(kept, path))
+    except ConfigError:
+        return kept
 
 
 def lines_beside(folder: Path) -> tuple[dict[NodeName, tuple[KeyLine, ...]], float]:
