@@ -72,12 +72,14 @@ def key_lines(content: bytes) -> dict[NodeName, tuple[KeyLine, ...]]:
         if ours is None or ours[1] == ANY_NODE.encode():
             continue
         name = NodeName(ours[1].decode())
-        options, kind, blob, _ = line.decode("utf-8", "surrogateescape").rsplit(" ", 3)
+        options, *key, _ = line.decode("utf-8", "surrogateescape").rsplit(" ", 3)
+        if len(key) != 2:
+            continue  # cut off: sshd takes no key from it either
         public, ports = permitted(options, r"\*"), permitted(options, "localhost")
         expiry = re.search(r',expiry-time="(\d{4})(\d\d)(\d\d)', options)
         entry = KeyLine(
             name=name,
-            key=f"{kind} {blob}",
+            key=" ".join(key),
             is_new=f" --key {NEW} " in options,
             ports=ports,
             public=frozenset(public),

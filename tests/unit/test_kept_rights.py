@@ -69,6 +69,16 @@ def test_key_lines_tell_the_rights_of_a_node(one: Node) -> None:
     assert found == one
 
 
+def test_a_line_that_is_cut_off_gives_nothing_and_stops_nothing(layout: Layout) -> None:
+    add(layout, node(), COMMAND)
+    layout.authorized_keys.write_bytes(layout.authorized_keys.read_bytes() + b"restrict,port-forwarding reversi:barn\n")
+    damage(node_path(layout, OFFICE), "syntax")
+
+    write_keys(layout, COMMAND)
+
+    assert list(read_known(layout).nodes) == [OFFICE]
+
+
 @pytest.mark.parametrize("keeps_time", [False, True])
 def test_a_copied_file_takes_nothing_from_its_original(layout: Layout, *, keeps_time: bool) -> None:
     add(layout, node(), COMMAND)
