@@ -56,15 +56,18 @@ def planned(layout: Layout, before: Node, edit: Edit) -> Plan:
 
 
 def obstacles(layout: Layout, before: Node, after: Node) -> tuple[str, ...]:
-    """Why no tunnel could listen on the ports that are new to the node, a sentence each."""
+    """Why no tunnel could listen on the ports that are new to the node, or could not again where one does, a sentence each."""
     new = sorted(set(after.ports).difference(before.ports))
-    if not new:
+    left = sorted({f.next_port for f in before.forwards if f.next_port is not None and f.port in after.ports}.difference(after.ports))
+    if not new and not left:
         return ()
     config = load_config(layout.config)
     listening = read_listeners()
+    followed = [port for port in left if owner_of(listening.get(port, ()), config.tunnel_uid) is Owner.OURS]
+    lost = (f"{after.name}: its device listens on port {port} already, and would be refused there at its next login" for port in followed)
     held = [port for port in new if owner_of(listening.get(port, ()), config.tunnel_uid) is Owner.FOREIGN]
     taken = (f"{after.name}: another program listens on port {port} now; no tunnel can listen there until it ends" for port in held)
-    return (*needs_root(before, after, config.tunnel_user), *taken)
+    return (*needs_root(before, after, config.tunnel_user), *taken, *lost)
 
 
 def carry_out(
