@@ -132,9 +132,7 @@ class Gateway:
             case Check(ports):
                 return self.with_foreign(await self.checked(node, ports, asked), node, ports)
             case Beat():
-                await self.settle_all(node.forwards, actor=f"node {node.name}")
-                self.note_contact(node.forwards)
-                return Reply(answer=str(self.verdict(node)))
+                return await self.beat(node, caller)
             case OldCheck(name, port, expected):
                 if name != node.name:
                     return self.refuse(asked, f"this key belongs to node {node.name}, not to {printable(name)}", wire.NOT_YOURS)
@@ -143,6 +141,19 @@ class Gateway:
                 return self.with_foreign(Reply(answer=str(await self.claim(node, instance, caller, asked))), node, ())
             case Hold():
                 return await self.hold(node, request, caller, asked)
+
+    async def beat(self, node: Node, caller: ProcessId | None) -> Reply:
+        """What a connection that holds is to hear, each forward probed now; it lives, as it asks."""
+        asking = self.watcher.signs.asking
+        if caller is not None:
+            asking.add(caller)
+        try:
+            await self.settle_all(node.forwards, actor=f"node {node.name}")
+        finally:
+            if caller is not None:
+                asking.discard(caller)
+        self.note_contact(node.forwards)
+        return Reply(answer=str(self.verdict(node)))
 
     def refuse(self, asked: Asked, complaint: str, exit_status: int) -> Reply:
         """Refuse, and log it, if not too often."""

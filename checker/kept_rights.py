@@ -72,12 +72,14 @@ def key_lines(content: bytes) -> dict[NodeName, tuple[KeyLine, ...]]:
         if ours is None or ours[1] == ANY_NODE.encode():
             continue
         name = NodeName(ours[1].decode())
-        options, kind, blob, _ = line.decode("utf-8", "surrogateescape").rsplit(" ", 3)
+        options, *key, _ = line.decode("utf-8", "surrogateescape").rsplit(" ", 3)
+        if len(key) != 2:
+            continue  # cut off: sshd takes no key from it either
         public, ports = permitted(options, r"\*"), permitted(options, "localhost")
         expiry = re.search(r',expiry-time="(\d{4})(\d\d)(\d\d)', options)
         entry = KeyLine(
             name=name,
-            key=f"{kind} {blob}",
+            key=" ".join(key),
             is_new=f" --key {NEW} " in options,
             ports=ports,
             public=frozenset(public),
@@ -127,21 +129,40 @@ def node_by_lines(lines: Sequence[KeyLine]) -> Node:
 
 def described(kept: Node, known: Node) -> Node:
     """A node with the rights of its lines, and what else is known of it; of two that differ, the one that allows less."""
-    described_ports = {forward.port: forward for forward in known.forwards}
-    forwards = tuple(
-        replace(described_ports[forward.port], public=forward.public and described_ports[forward.port].public)
-        for forward in kept.forwards
-        if forward.port in described_ports
-    )
+    own = {port: forward for forward in kept.forwards for port in forward.ports}
+    forwards: list[Forward] = []
+    for forward in known.forwards:
+        places = [own[port] for port in forward.ports if port in own]
+        for port in {port for place in places for port in place.ports}:
+            del own[port]
+        if places:
+            forwards.append(replace(placed(forward, places), public=forward.public and all(place.public for place in places)))
     expiries = [day for day in (kept.expires, known.expires) if day is not None]
     return replace(
         kept,
-        forwards=forwards,
+        forwards=tuple(forwards),
+        next_key_at=kept.next_key_at or (known.next_key_at if known.next_key == kept.next_key else 0),
         added_at=known.added_at,
         key_since=known.key_since,
         enabled=known.enabled,
         expires=min(expiries, default=None),
     )
+
+
+def placed(forward: Forward, places: Sequence[Forward]) -> Forward:
+    """The forward on the ports that its node still has: of a move that began or ended since, what the key lines know."""
+    if len(places) > 1:
+        return forward
+    return replace(forward, port=places[0].port, next_port=places[0].next_port, next_port_at=places[0].next_port_at)
+
+
+def with_moves(kept: Node, said: Node) -> Node:
+    """A node as its lines know it, where two of its ports are one forward's that moves, as `said` has it."""
+    moves = {forward.port: forward for forward in said.forwards if forward.next_port in kept.ports}
+    ends = {forward.next_port for forward in moves.values()}
+    forwards = tuple(moves.get(forward.port, forward) for forward in kept.forwards if forward.port not in ends)
+    after = replace(kept, forwards=forwards, next_key_at=said.next_key_at)
+    return after if sorted(after.ports) == sorted(kept.ports) else kept
 
 
 @dataclass(slots=True)

@@ -45,13 +45,17 @@ def read_known(layout: Layout, cache: Cache | None = None) -> Registry:
 def with_known(registry: Registry, known: Mapping[NodeName, Known]) -> Registry:
     """The registry in which each broken node is described as it was last known, within the rights that it still has."""
     nodes = dict(registry.nodes)
-    owned = {forward.port: forward.node for node in nodes.values() for forward in node.forwards}
+    owned = {port: node.name for node in nodes.values() for port in node.ports}
     for name in registry.broken.intersection(known):
         node = known[name].node
         if name in nodes:
             nodes[name] = described(nodes[name], node)
             continue
-        forwards = tuple(forward for forward in node.forwards if owned.setdefault(forward.port, name) == name)
+        forwards = tuple(
+            forward if forward.next_port is None or owned.setdefault(forward.next_port, name) == name else replace(forward, next_port=None)
+            for forward in node.forwards
+            if owned.setdefault(forward.port, name) == name
+        )
         if node.is_shared and node.enabled:
             nodes[name] = replace(node, next_key=None, forwards=forwards)
         else:

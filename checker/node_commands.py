@@ -20,7 +20,7 @@ from checker.keyfiles import KeyFiles, add_key_options, key_files, wish_of
 from checker.model import CheckerError, Forward, Node, NodeName, joined, parse_forward, parse_name
 from checker.node_changes import narrate
 from checker.output import say
-from checker.registrar import Wanted, end_tunnels, register, tell
+from checker.registrar import Wanted, end_tunnels, register, tell, warn_of_heirs
 from checker.registry import gate_command, kept_key_path, locked, remove
 from checker.sharing import legacy_commands
 from checker.sharing.unregistered import unregistered_json, unregistered_rows, unregistered_seen
@@ -233,5 +233,6 @@ def cmd_remove(args: argparse.Namespace, layout: Layout) -> ExitCode:
     with locked(layout):
         remove(layout, name, gate_command(layout), meanwhile=lambda: end_tunnels(layout, aims, narrate))
     tell(layout, name, [(None, "removed")], narrate)
+    warn_of_heirs(layout, registry, narrate)
     say(f"removed {name}")
     return ExitCode.OK

@@ -99,12 +99,11 @@ class Observer:
             place = await self.holdings.place(forward, newer_than=began)
             probed, earlier = await self.probe_timed(forward, place, terms, newer_than=newer_than)
             answered = isinstance(probed.reply, Answer | StayedOpen)
-            if isinstance(probed.reply, NoListener):
-                held = Held(owner=Owner.NOBODY)
-            else:
-                held = await self.holdings.held(forward, newer_than=began - SNAPSHOT_FRESH_S if answered else time.monotonic())
+            held = Held(owner=Owner.NOBODY)
+            if not isinstance(probed.reply, NoListener):
+                held = await self.holder(forward, place, newer_than=began - SNAPSHOT_FRESH_S if answered else time.monotonic())
             if answered and held.session is None:
-                held = await self.holdings.held(forward, newer_than=time.monotonic())  # the listing may be older than the listener
+                held = await self.holder(forward, place, newer_than=time.monotonic())  # the listing may be older than the listener
             moved = isinstance(probed.reply, Silent) and self.holdings.loopback(place) == IPV4_LOOPBACK != probed.address
             if self.registered_at.get(forward.node, float("-inf")) < began and not moved:
                 break
@@ -135,6 +134,10 @@ class Observer:
         first_s = (probed.first_ms or probed.latency_ms) / 1000
         self.patience.learn(before, seen, first_s)
         return seen, held
+
+    async def holder(self, forward: Forward, place: Port, *, newer_than: float) -> Held:
+        """Who holds the port that was probed, wherever a forward that moves is by now."""
+        return replace(await self.holdings.held_at(place, forward, newer_than=newer_than), port=place)
 
     async def with_signs(
         self, forward: Forward, seen: Observation, session: ProcessId, before: Tunnel, earlier: Mapping[str, Flow]

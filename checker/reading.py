@@ -11,11 +11,23 @@ from types import MappingProxyType
 
 from checker.config import ConfigError
 from checker.freed_ports import Freed, read_freed_or_none
-from checker.kept_rights import Age, BrokenFile, Contest, KeyLine, Right, contested, key_lines, node_by_lines, rights_in, rights_of
+from checker.kept_rights import (
+    Age,
+    BrokenFile,
+    Contest,
+    KeyLine,
+    Right,
+    contested,
+    key_lines,
+    node_by_lines,
+    rights_in,
+    rights_of,
+    with_moves,
+)
 from checker.model import CheckerError, Forward, Node, NodeName, Port
 from checker.nodefile import ports_named, read_node
 from checker.registry_copy import is_settled
-from checker.waiting import Sign, sign, sign_of, waiting_path
+from checker.waiting import Sign, sign, sign_of, waiting_path, with_waiting
 
 
 class UnknownNode(CheckerError):
@@ -211,9 +223,10 @@ def judged(
     """A registry with broken files: who keeps what two ask for, and what each broken node keeps."""
     lines, written_at = lines_beside(folder)
     held = {name: rights_in(own) for name, own in lines.items()}
-    lost = Contest(asked=asked, held=held, ages={name: age_of(paths[name]) for name in nodes}, unreadable=unreadable.keys()).settle()
+    ages = {name: () if is_revoked(node) else age_of(paths[name]) for name, node in nodes.items()}
+    lost = Contest(asked=asked, held=held, ages=ages, unreadable=unreadable.keys()).settle()
     reasons = {**unreadable, **{name: str(ConfigError(paths[name], why_lost(*lost[name]))) for name in lost}}
-    kept = {name: node_by_lines(lines[name]) for name in reasons if name in lines}
+    kept = {name: kept_node(lines[name], paths[name]) for name in reasons if name in lines}
     broken = tuple(
         BrokenFile(name=name, path=path, reason=reasons[name], rights_of=written_at if name in kept else None)
         for name, path in paths.items()
@@ -229,6 +242,17 @@ def judged(
     )
 
 
+def kept_node(lines: Sequence[KeyLine], path: Path) -> Node:
+    """What a broken node keeps, by its key lines; which of its ports are one forward's that moves stands in the other file."""
+    kept = node_by_lines(lines)
+    if not waiting_path(path).exists():
+        return kept
+    try:
+        return with_moves(kept, with_waiting(kept, path))
+    except ConfigError:
+        return kept
+
+
 def lines_beside(folder: Path) -> tuple[dict[NodeName, tuple[KeyLine, ...]], float]:
     """Each node's lines of the key file, which lies beside the folder, and when it was written; none if it cannot be read."""
     path = folder.with_name("authorized_keys")
@@ -236,6 +260,11 @@ def lines_beside(folder: Path) -> tuple[dict[NodeName, tuple[KeyLine, ...]], flo
         return key_lines(path.read_bytes()), path.stat().st_mtime
     except OSError:
         return {}, 0.0
+
+
+def is_revoked(node: Node) -> bool:
+    """Whether it has a key of its own that opens nothing: a copy of its file from before shall not let that in again."""
+    return not node.enabled and not node.is_shared
 
 
 def age_of(path: Path) -> Age:

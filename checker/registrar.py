@@ -56,15 +56,18 @@ def planned(layout: Layout, before: Node, edit: Edit) -> Plan:
 
 
 def obstacles(layout: Layout, before: Node, after: Node) -> tuple[str, ...]:
-    """Why no tunnel could listen on the ports that are new to the node, a sentence each."""
+    """Why no tunnel could listen on the ports that are new to the node, or could not again where one does, a sentence each."""
     new = sorted(set(after.ports).difference(before.ports))
-    if not new:
+    left = sorted({f.next_port for f in before.forwards if f.next_port is not None and f.port in after.ports}.difference(after.ports))
+    if not new and not left:
         return ()
     config = load_config(layout.config)
     listening = read_listeners()
+    followed = [port for port in left if owner_of(listening.get(port, ()), config.tunnel_uid) is Owner.OURS]
+    lost = (f"{after.name}: its device listens on port {port} already, and would be refused there at its next login" for port in followed)
     held = [port for port in new if owner_of(listening.get(port, ()), config.tunnel_uid) is Owner.FOREIGN]
     taken = (f"{after.name}: another program listens on port {port} now; no tunnel can listen there until it ends" for port in held)
-    return (*needs_root(before, after, config.tunnel_user), *taken)
+    return (*needs_root(before, after, config.tunnel_user), *taken, *lost)
 
 
 def carry_out(
@@ -80,6 +83,7 @@ def carry_out(
     new_ports = set(after.ports).difference(before.ports)
     warn([registry.freed[port].sentence for port in sorted(new_ports) if port in registry.freed], note)
     tell(layout, after.name, plan.changes, note, renamed=[(before.name, after.name)] if before.name != after.name else [])
+    warn_of_heirs(layout, registry, note)
 
 
 def disable_broken_node(layout: Layout, registry: Registry, broken: BrokenFile, note: Note) -> str:
@@ -89,6 +93,7 @@ def disable_broken_node(layout: Layout, registry: Registry, broken: BrokenFile, 
     with locked(layout):
         disable_broken(layout, name, gate_command(layout), meanwhile=lambda: end_tunnels(layout, aims, note))
     tell(layout, name, [(None, "disabled, with a file that is broken")], note)
+    warn_of_heirs(layout, registry, note)
     return f"{name}: disabled: its keys open nothing, also once its file is mended; {broken.reason}"
 
 
@@ -96,6 +101,13 @@ def warn(warnings: Sequence[str], note: Note) -> None:
     """Tell of what was done all the same."""
     for text in warnings:
         note(f"reversi-checker: warning: {text}")
+
+
+def warn_of_heirs(layout: Layout, before: Registry, note: Note) -> None:
+    """Tell of each file that counts from now on, as what it asks for is nobody else's any more: it may be a forgotten copy."""
+    after = read_registry(layout.nodes)
+    come = [one.path for one in before.broken_files if one.name not in after.broken and one.name in after.nodes]
+    warn([f"{path} counts from now on, and lets a node in; if it is only a copy, remove it" for path in come], note)
 
 
 def end_tunnels(layout: Layout, aims: Sequence[Aim], note: Note) -> None:

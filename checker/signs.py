@@ -23,6 +23,8 @@ class Signs:
     def __init__(self, spool: Path) -> None:
         self.spool = spool
         self.beats: dict[ProcessId, float] = {}
+        self.asking: set[ProcessId] = set()
+        """Connections of which a beat is being answered: it came before the probe, and no other may come until then."""
         self.answered: dict[Port, tuple[ProcessId, float]] = {}
         self.flows: Mapping[str, Flow] = {}
         """By the connection's other side, ADDRESS:PORT; empty where the kernel does not tell."""
@@ -61,7 +63,7 @@ class Signs:
 
     def of_life(self, forward: Forward, session: ProcessId | None, beaten_at: float | None, since: float) -> str:
         """What showed this very connection to be alive after `since` (Unix seconds), as a clause; empty for nothing."""
-        if beaten_at is not None and beaten_at > since:
+        if session in self.asking or (beaten_at is not None and beaten_at > since):
             return "its beats arrive"
         for port, (other, at) in self.answered.items():
             if port != forward.port and other == session and at > since:

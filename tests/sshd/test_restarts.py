@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -179,6 +181,27 @@ def test_when_no_daemon_sweeps_a_beat_is_a_real_check(ordinary: Mode) -> None:
             return (gateway.tunnel(device).probed_at or 0) > stopped_at
 
         until(probed_by_a_beat, "a beat that probes")
+
+
+def test_without_a_daemon_a_tunnel_that_beats_outlives_a_target_that_takes_no_connection(apart: Gateway) -> None:
+    """The client waits for its target, and says nothing meanwhile; a bundle in the field sends no beat before the last one is answered."""
+    with contextlib.ExitStack() as stack:
+        full = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(3):
+            waits = stack.enter_context(socket.socket())
+            waits.setblocking(False)
+            waits.connect_ex(full.getsockname())
+        device = apart.add(f"127.0.0.1:{full.getsockname()[1]},banner:SSH")
+        connection = apart.connect(device)
+        session = apart.await_status(device, Status.HUNG).session
+        apart.kill_daemon()
+        (apart.layout.run / "_sweep").unlink()
+
+        for _ in range(3):
+            assert connection.beat() == 0
+
+        assert session is not None
+        assert not is_gone(session)
 
 
 def test_a_node_that_came_without_a_daemon_is_not_sent_away_by_an_older_verdict(apart: Gateway) -> None:

@@ -490,6 +490,13 @@ def test_a_node_is_removed_with_its_key_line(checker: Run, layout: Layout, own: 
     assert layout.authorized_keys.read_bytes() == b""
 
 
+def test_a_copied_file_that_inherits_from_a_removed_one_is_told(checker: Run, layout: Layout, own: Port) -> None:
+    copy = layout.nodes / "office-old.toml"
+    copy.write_bytes((layout.nodes / "office.toml").read_bytes())
+
+    assert f"{copy} counts from now on, and lets a node in" in checker("node", "remove", "office", "--yes")[2]
+
+
 def test_a_broken_node_can_be_removed(checker: Run, layout: Layout, own: Port) -> None:
     (layout.nodes / "office.toml").write_text("broken")
 

@@ -23,6 +23,7 @@ from checker.last_good import read_known, record_path
 from checker.model import OPEN, SHARED_KEY, Node, NodeName, Port
 from checker.nodefile import node_toml, read_node
 from checker.registry import FileBroken, add, change, locked, node_path, read_registry, remove, stamp, write_keys
+from checker.waiting import waiting_path
 from tests.strategies import OFFICE, names, node, ports, public_key
 
 COMMAND = GateCommand(python="/usr/bin/python3", gate="/opt/gate.py", home='/srv/a home, with "quotes"')
@@ -68,6 +69,16 @@ def test_key_lines_tell_the_rights_of_a_node(one: Node) -> None:
     assert found == one
 
 
+def test_a_line_that_is_cut_off_gives_nothing_and_stops_nothing(layout: Layout) -> None:
+    add(layout, node(), COMMAND)
+    layout.authorized_keys.write_bytes(layout.authorized_keys.read_bytes() + b"restrict,port-forwarding reversi:barn\n")
+    damage(node_path(layout, OFFICE), "syntax")
+
+    write_keys(layout, COMMAND)
+
+    assert list(read_known(layout).nodes) == [OFFICE]
+
+
 @pytest.mark.parametrize("keeps_time", [False, True])
 def test_a_copied_file_takes_nothing_from_its_original(layout: Layout, *, keeps_time: bool) -> None:
     add(layout, node(), COMMAND)
@@ -99,6 +110,19 @@ def test_the_key_file_decides_against_the_age_of_the_files(layout: Layout) -> No
     os.utime(node_path(layout, OLD), (1, 1))
 
     assert list(read_registry(layout.nodes).nodes) == [OFFICE]
+
+
+@pytest.mark.parametrize("keeps_time", [False, True])
+def test_a_copy_of_a_file_lets_no_disabled_node_in_again(layout: Layout, *, keeps_time: bool) -> None:
+    add(layout, node(), COMMAND)
+    os.utime(node_path(layout, OFFICE), (1_700_000_000, 1_700_000_000))
+    copied(layout, keeps_time=keeps_time)
+
+    change(layout, OFFICE, replace(node(), enabled=False), COMMAND)
+    write_keys(layout, COMMAND)
+
+    assert lines(layout) == set()
+    assert read_registry(layout.nodes).broken == {OLD}
 
 
 @pytest.mark.parametrize(
@@ -171,6 +195,76 @@ def test_a_node_whose_file_cannot_be_read_keeps_what_it_had(layout: Layout, how:
     assert registry.nodes[OFFICE] == node()
     assert "still has its rights of " in registry.problems[0]
     assert layout.authorized_keys.read_bytes() == before
+
+
+TO = Port(20500)
+
+
+def moving(to: Port | None = TO) -> Node:
+    """A node whose forward moves."""
+    return replace(node(), forwards=tuple(replace(forward, next_port=to, next_port_at=5) for forward in node().forwards))
+
+
+def places(one: Node) -> list[tuple[Port, Port | None]]:
+    return [(forward.port, forward.next_port) for forward in one.forwards]
+
+
+@pytest.mark.parametrize("before", [node(), moving()], ids=["recorded before the move", "recorded while it moves"])
+def test_a_node_that_moves_keeps_both_ports_as_one_forwards(layout: Layout, before: Node) -> None:
+    add(layout, before, COMMAND)
+    record(layout)
+    change(layout, OFFICE, moving(), COMMAND)
+    damage(node_path(layout, OFFICE), "syntax")
+
+    found = read_known(layout).nodes[OFFICE]
+
+    assert places(found) == [(20010, TO)]
+    assert found.forwards[0].expect == node().forwards[0].expect
+
+
+def test_a_node_that_moves_and_was_never_recorded_has_one_forward(layout: Layout) -> None:
+    add(layout, replace(moving(), next_key=public_key(2)), COMMAND)
+    damage(node_path(layout, OFFICE), "syntax")
+
+    kept = read_known(layout).nodes[OFFICE]
+
+    assert places(kept) == [(20010, TO)]
+    assert kept.next_key_at > 0
+
+
+def test_a_node_whose_other_file_is_broken_still_moves_as_it_was_recorded(layout: Layout) -> None:
+    add(layout, moving(), COMMAND)
+    record(layout)
+    waiting_path(node_path(layout, OFFICE)).write_text("move = ")
+
+    assert places(read_known(layout).nodes[OFFICE]) == [(20010, TO)]
+
+
+@pytest.mark.parametrize(
+    ("after", "left"), [pytest.param(node(), 20010, id="taken back"), pytest.param(node(ports=(TO,)), TO, id="ended")]
+)
+def test_a_broken_node_has_no_port_of_a_move_that_is_over(layout: Layout, after: Node, left: Port) -> None:
+    add(layout, moving(), COMMAND)
+    record(layout)
+    change(layout, OFFICE, after, COMMAND)
+    add(layout, node("barn", 2, (TO if left == 20010 else Port(20010),)), COMMAND)
+    damage(node_path(layout, OFFICE), "syntax")
+
+    assert places(read_known(layout).nodes[OFFICE]) == [(left, None)]
+
+
+def test_two_recorded_forwards_are_not_one_port_twice() -> None:
+    assert places(described(moving(), node(ports=(20010, TO)))) == [(20010, TO)]
+
+
+def test_a_broken_node_without_a_line_claims_no_port_of_another(layout: Layout) -> None:
+    add(layout, moving(), COMMAND)
+    record(layout)
+    change(layout, OFFICE, replace(node(), enabled=False), COMMAND)
+    add(layout, node("barn", 2, (TO,)), COMMAND)
+    damage(node_path(layout, OFFICE), "syntax")
+
+    assert places(read_known(layout).nodes[OFFICE]) == [(20010, None)]
 
 
 def test_a_node_that_was_never_recorded_keeps_its_key_and_ports_and_is_never_judged_by_its_answer(layout: Layout) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import stat
 import subprocess
 import sys
@@ -194,6 +195,15 @@ def test_a_disabled_node_with_a_broken_file_stays_disabled(checker: Run, layout:
     assert not office(layout).enabled
 
 
+def test_a_copied_file_that_inherits_from_a_broken_one_is_told(checker: Run, layout: Layout) -> None:
+    path = layout.nodes / "office.toml"
+    copy = path.with_name("office-old.toml")
+    copy.write_bytes(path.read_bytes())
+    path.write_bytes(path.read_bytes() + b"oops")
+
+    assert f"{copy} counts from now on, and lets a node in" in checker("disable", "office", "--yes")[2]
+
+
 def test_a_forward_is_moved_and_set(checker: Run, layout: Layout) -> None:
     first, second = (forward.port for forward in office(layout).forwards)
     new = free_port()
@@ -229,6 +239,20 @@ def test_a_forward_that_moves_keeps_its_port_until_its_device_has_followed(check
     assert (shown["port"], shown["next_port"], shown["next_port_at"]) == (first, new, office(layout).forwards[0].next_port_at)
     assert checker("move", "office", str(new), str(first))[0] == ExitCode.OK
     assert office(layout).forwards[0].ports == (first,)
+
+
+def test_a_move_that_its_device_has_followed_is_taken_back_only_if_asked(checker: Run, layout: Layout) -> None:
+    first, _ = (forward.port for forward in office(layout).forwards)
+    with socket.create_server(("127.0.0.1", 0)) as device:
+        new = device.getsockname()[1]
+        checker("move", "office", str(first), str(new), "--yes")
+
+        code, _, err = checker("move", "office", str(first), str(first))
+
+        assert code == ExitCode.USAGE
+        assert f"listens on port {new} already" in err
+        assert office(layout).forwards[0].ports == (first, new)
+    assert checker("move", "office", str(first), str(first))[0] == ExitCode.OK
 
 
 def test_a_port_of_root_alone_is_told_before_and_taken_only_if_asked(checker: Run, layout: Layout) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from checker.config import Config, current_user, home_layout
@@ -115,6 +115,20 @@ async def test_a_probe_that_went_to_the_loopback_that_was_left_is_made_again(tmp
 
             assert old.all == 1
             assert new.all == 1, "the silence of a listener that the port no longer has is held against nobody"
+
+
+async def test_the_silence_of_a_port_is_not_held_against_who_came_to_the_next_one_meanwhile(tmp_path: Path) -> None:
+    one = watcher(tmp_path)
+    async with silent_listener() as next_one:
+        pass
+    async with silent_listener() as old, asyncio.TaskGroup() as group:
+        probing = group.create_task(one.observe(replace(forward(old.port), next_port=Port(next_one.port))))
+        while not old.now:  # noqa: ASYNC110 - the listener tells nobody
+            await asyncio.sleep(0.01)
+        async with silent_listener(port=next_one.port):
+            _, held = await probing
+
+    assert held.port == old.port
 
 
 async def test_a_probe_of_a_slow_link_keeps_no_place_from_others(tmp_path: Path) -> None:
