@@ -29,9 +29,9 @@ from checker.store import StateError, StateMissing, Sweep, is_sound, open_reader
 from checker.succession import overdue
 from checker.system.manifest import load_manifest
 from checker.system.openings import judged
-from checker.system.plan import DROP_INS, SERVICE, digest
+from checker.system.plan import DROP_INS, SERVICE
 from checker.system.sshd_facts import MAIN, complaint, effective, version
-from checker.system.steps import Account, Entry
+from checker.system.steps import Account, Entry, digest
 from checker.system.survey import SYSTEMD, account, answers, entry, group_name, is_served_by_root, kernel_ports, sshrc_of, user_name
 from checker.system.symptoms import Seen, SshdSeen, Taken
 

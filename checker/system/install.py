@@ -17,12 +17,12 @@ from checker.kill import TERM_WITHIN_S
 from checker.model import CheckerError
 from checker.registry import gate_command, locked, write_atomically, write_keys
 from checker.system.manifest import Manifest
-from checker.system.plan import MANIFEST, digest
+from checker.system.plan import MANIFEST
 from checker.system.rehearsal import still_open
 from checker.system.sshd_facts import MAIN, complaint
-from checker.system.steps import Command, File, Folder, GoLive, KeysInLine, Plan, Step
+from checker.system.steps import Command, File, Folder, GoLive, KeysInLine, Plan, Remove, Step, digest
 from checker.system.survey import account, under
-from checker.system.undo import EndSessions, Leave, Remove, Undo, Withdraw
+from checker.system.undo import EndSessions, Leave, Undo, Withdraw
 
 Say = Callable[[str], None]
 COMMAND_WITHIN_S = 120
@@ -70,6 +70,8 @@ def note(step: Step, manifest: Manifest, act: Callable[[], None]) -> None:
         manifest.folders.append(str(step.path))
     elif isinstance(step, File | GoLive):
         manifest.files.update({str(each.path): digest(each.content) for each in (step.files if isinstance(step, GoLive) else (step,))})
+    elif isinstance(step, Remove):
+        manifest.files.pop(str(step.path), None)
     if MANIFEST.parent.is_dir():
         manifest.save()
 
@@ -93,6 +95,9 @@ def carry_out_one(step: Step, say: Say) -> None:
             with locked(SYSTEM):
                 write_keys(SYSTEM, gate_command(SYSTEM))
             say(f"brought {SYSTEM.authorized_keys} in line with the registry")
+        case Remove(path=path):
+            remove(path)
+            say(f"removed {path}")
 
 
 def folder(step: Folder) -> None:
@@ -129,6 +134,9 @@ def write_tree(plan: Plan, root: Path, say: Say) -> None:
         elif isinstance(step, File):
             file(under(root, step.path), step)
             say(f"wrote {under(root, step.path)}")
+        elif isinstance(step, Remove):
+            remove(under(root, step.path))
+            say(f"removed {under(root, step.path)}")
 
 
 def go_live(step: GoLive) -> None:

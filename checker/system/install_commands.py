@@ -17,7 +17,7 @@ from checker.control import Control
 from checker.model import parse_target
 from checker.output import say
 from checker.system.plan import CONFIG, Refused, live_drop_ins, package, plan
-from checker.system.steps import Command, File, Folder, Found, GoLive, KeysInLine, Plan, Step
+from checker.system.steps import Command, File, Folder, Found, GoLive, KeysInLine, Plan, Remove, Step
 
 if TYPE_CHECKING:
     from checker.commands import Verbs
@@ -29,9 +29,13 @@ def add_to(verbs: Verbs) -> None:
     raw = argparse.RawDescriptionHelpFormatter
     init = verbs.add_parser("init", help="make this machine a gateway; a second run mends what is missing", formatter_class=raw,
                             epilog="example: sudo reversi-checker init --dry-run\n"
-                                   "         sudo reversi-checker init --gateway gateway.example.org:22")
+                                   "         sudo reversi-checker init --gateway gateway.example.org:22\n"
+                                   "         sudo reversi-checker init --tune --dry-run")
     init.add_argument("--dry-run", action="store_true", help="print every file and command, and do nothing")
     init.add_argument("--gateway", action="append", default=[], metavar="HOST:PORT", help="how nodes reach it; may be given again")
+    init.add_argument("--tune", action=argparse.BooleanOptionalAction,
+                      help="limit unsent data in the kernel, for every program of this host, so that beats wait less behind bulk; "
+                           "stays until --no-tune or uninstall")
     init.add_argument("--force", action="store_true", help="replace files that were changed since, and keep them as NAME.bak")
     init.add_argument("--root", type=Path, metavar="DIR", help="write the files into a tree, and print what a package's postinst must do")
     init.add_argument("--python", default=sys.executable, metavar="PATH", help="the interpreter that the service runs (default: this one)")
@@ -72,7 +76,7 @@ def cmd_init(args: argparse.Namespace, layout: Layout) -> ExitCode:  # noqa: ARG
         refuse_others("init")
     gateways = tuple(str(parse_target(address)) for address in args.gateway)
     root = args.root.absolute() if args.root else None
-    found = survey(root=root, python=args.python, gateways=gateways, force=args.force)
+    found = survey(root=root, python=args.python, gateways=gateways, force=args.force, tune=args.tune)
     if root:
         return init_tree(found, root, dry_run=args.dry_run)
     return init_here(found, dry_run=args.dry_run)
@@ -167,6 +171,8 @@ def shown(step: Step) -> Iterator[str]:
                 yield f"would run: {shlex.join(reload)}"
         case KeysInLine():
             yield f"would bring {SYSTEM.authorized_keys} in line with the registry"
+        case Remove(path=path):
+            yield f"would remove: {path}"
 
 
 def cmd_uninstall(args: argparse.Namespace, layout: Layout) -> ExitCode:  # noqa: ARG001 - all commands are called alike
@@ -204,7 +210,7 @@ def agreed(args: argparse.Namespace) -> bool:
 
 
 def undo_line(step: Undo) -> str:
-    from checker.system.undo import EndSessions, Leave, Remove, Withdraw
+    from checker.system.undo import EndSessions, Leave, Withdraw
 
     match step:
         case Command(words=words):

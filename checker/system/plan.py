@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import shlex
 from collections.abc import Iterator, Sequence
@@ -13,8 +12,9 @@ from checker.config import SYSTEM
 from checker.model import CheckerError
 from checker.system.lockdown import drop_in, released_drop_in, rest_of_drop_in
 from checker.system.sshrc import guard_sshrc, sshrc_sentence
-from checker.system.steps import ROOT, Command, File, Folder, Found, GoLive, KeysInLine, Plan, Step
+from checker.system.steps import ROOT, Command, File, Folder, Found, GoLive, KeysInLine, Plan, Remove, Step, digest
 from checker.system.system_files import DAEMON_USER, KEYS_PATH, keys_unit, reversi_toml, sysctl, tmpfiles, unit
+from checker.system.tuning import TUNE, tune, tuning_notes, untune, wanted_tuning
 
 CONFIG = SYSTEM.config.parent
 STATE = SYSTEM.state.parent
@@ -33,7 +33,7 @@ UNITS = (UNIT_FILE, KEYS_SERVICE_FILE, KEYS_PATH_FILE)
 ENABLED = (SERVICE, KEYS_PATH_FILE.name)
 TMPFILES = Path("/etc/tmpfiles.d/reversi.conf")
 SYSCTL = Path("/etc/sysctl.d/99-reversi.conf")
-FILES = (SYSTEM.config, SYSTEM.authorized_keys, TMPFILES, SYSCTL, *UNITS, REST, DROP_IN)
+FILES = (SYSTEM.config, SYSTEM.authorized_keys, TMPFILES, SYSCTL, TUNE, *UNITS, REST, DROP_IN)
 NO_SHELL = re.compile(r"(nologin|false)$|^$")
 HIDDEN = ("/home/", "/root/", "/run/user/", "/tmp/", "/var/tmp/")  # noqa: S108 - named to be refused
 """What the unit's ProtectHome and PrivateTmp keep from the daemon."""
@@ -42,10 +42,6 @@ UNSTARTED = "no systemd runs here, so nothing is started: have sshd read its con
 
 class Refused(CheckerError):
     """Something on this machine must be changed by the admin first; nothing was done."""
-
-
-def digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
 
 
 def plan(found: Found) -> Plan:
@@ -57,8 +53,10 @@ def plan(found: Found) -> Plan:
     if found.keys_lag:
         steps.append(KeysInLine())
     steps.extend(go_live(found, files))
+    steps.extend(untune(found))
     steps.extend(commands(found, {file.path for file in files}))
-    return Plan(steps=tuple(steps), notes=(*notes, *not_asked(found), *sshrc_note(found), *manual(found, bool(steps))))
+    notes += [*not_asked(found), *sshrc_note(found), *tuning_notes(found), *manual(found, bool(steps))]
+    return Plan(steps=tuple(steps), notes=tuple(notes))
 
 
 def go_live(found: Found, files: Sequence[File]) -> Iterator[GoLive]:
@@ -173,6 +171,8 @@ def contents(found: Found) -> dict[Path, bytes]:
     }
     if to_reserve(found):
         files[SYSCTL] = sysctl(found.reserved | to_reserve(found))
+    if limit := wanted_tuning(found):
+        files[TUNE] = limit
     return dict(sorted(files.items(), key=lambda item: FILES.index(item[0])))
 
 
@@ -210,6 +210,7 @@ def commands(found: Found, changed: set[Path]) -> Iterator[Command]:
     """What makes the new files count."""
     if not found.reserved >= to_reserve(found):
         yield Command(words=("sysctl", "-q", "-p", str(SYSCTL)), must=False)
+    yield from tune(found)
     if not found.has_systemd:
         return
     if changed.intersection(UNITS):
@@ -238,13 +239,15 @@ def manual(found: Found, is_work: bool) -> Iterator[str]:
 def package(found: Found) -> tuple[Plan, tuple[str, ...]]:
     """For `--root`: the files alone, and the commands that are left to a package's postinst. Raises Refused."""
     whole = plan(replace(found, has_systemd=False))
-    files = [file for step in whole.steps for file in (step.files if isinstance(step, GoLive) else (step,)) if isinstance(file, File)]
+    single = [each for step in whole.steps for each in (step.files if isinstance(step, GoLive) else (step,))]
+    files = [step for step in single if isinstance(step, File | Remove)]
     places = [folder for folder in all_folders(found.choices.tunnel_user) if not folder.path.is_relative_to(RUN)]
     missing = [folder for folder in places if folder.path not in found.entries]
     after: list[tuple[str, ...]] = [command.words for command in accounts(found)]
     after += [("install", "-d", "-m", f"{f.mode:04o}", "-o", f.owner, "-g", f.group, str(f.path)) for f in places if f.owner != ROOT]
     after += [("systemd-tmpfiles", "--create", str(TMPFILES))]
     after += [("sysctl", "-q", "-p", str(SYSCTL))] if to_reserve(found) else []
+    after += [command.words for command in tune(found)]
     after += [("sshd", "-t"), ("systemctl", "daemon-reload"), ("systemctl", "enable", "--now", *ENABLED), reload_words("ssh.service")]
     notes = tuple(note for note in whole.notes if note != UNSTARTED)
     return Plan(steps=(*missing, *files), notes=notes), tuple(shlex.join(words) for words in after)

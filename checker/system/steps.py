@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,10 @@ from checker.system.lockdown import NOT_EVERYWHERE
 TUNNEL_USER = "reversi"
 OPERATORS = "reversi-operators"
 ROOT = "root"
+
+
+def digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +56,19 @@ class Choices:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NotSent:
+    """The kernel's limit on unsent data of a TCP socket, `net.ipv4.tcp_notsent_lowat`."""
+
+    value: str = ""
+    """Empty if not known, as for a tree."""
+    is_missing: bool = False
+    """The kernel has no such setting."""
+    is_read_only: bool = False
+    set_in: Path | None = None
+    """Another file than ours, which sets it at boot."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
     """What is on the machine."""
 
@@ -76,6 +94,9 @@ class Found:
     """The name of sshd's service; empty where no systemd runs."""
     sshrc: tuple[Path, ...] = ()
     """What sshd runs before a forced command of the tunnel user."""
+    not_sent: NotSent = NotSent()
+    tune: bool | None = None
+    """As typed now; None keeps what was chosen before."""
     force: bool = False
 
 
@@ -131,7 +152,14 @@ class KeysInLine:
     """The key file is written from the registry."""
 
 
-Step = Command | Folder | File | GoLive | KeysInLine
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remove:
+    """A file goes, or a directory with what is in it."""
+
+    path: Path
+
+
+Step = Command | Folder | File | GoLive | KeysInLine | Remove
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,8 +21,10 @@ from checker.system.plan import ENABLED, FILES, all_folders
 from checker.system.shadow import is_locked
 from checker.system.sshd_facts import probe_unknown
 from checker.system.sshrc import SSHRC, spares
-from checker.system.steps import Account, Choices, Entry, Found
+from checker.system.steps import Account, Choices, Entry, Found, NotSent
+from checker.system.sysctl_files import setter
 from checker.system.system_files import DAEMON_USER, ranges_in
+from checker.system.tuning import KEY, TUNE
 from checker.system.undo import Installed
 
 SYSTEMD = Path("/run/systemd/system")
@@ -127,13 +129,23 @@ def kernel_ports() -> tuple[range, frozenset[int]]:
     return range(int(low), int(high) + 1), ranges_in((KERNEL / "ip_local_reserved_ports").read_text(encoding="ascii"))
 
 
-def survey(*, root: Path | None, python: str, gateways: tuple[str, ...], force: bool) -> Found:
+def not_sent() -> NotSent:
+    """The limit on unsent data as it is now, and the file that sets it at boot."""
+    place = KERNEL / KEY.rpartition(".")[2]
+    try:
+        value = place.read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        return NotSent(is_missing=True)
+    return NotSent(value=value, is_read_only=bool(os.statvfs(place).f_flag & os.ST_RDONLY), set_in=setter(KEY, but=TUNE))
+
+
+def survey(*, root: Path | None, python: str, gateways: tuple[str, ...], force: bool, tune: bool | None = None) -> Found:
     """The machine, or the tree. Raises CheckerError."""
     chosen = choices(root, gateways)
     paths = (*(folder.path for folder in all_folders(chosen.tunnel_user)), *FILES)
     entries = {path: found for path in paths if (found := entry(under(root, path)))}
     if root:
-        return Found(python=python, choices=chosen, entries=entries, force=force)
+        return Found(python=python, choices=chosen, entries=entries, force=force, tune=tune)
     names = (chosen.tunnel_user, DAEMON_USER)
     ephemeral, reserved = kernel_ports()
     has_systemd = SYSTEMD.is_dir()
@@ -155,6 +167,8 @@ def survey(*, root: Path | None, python: str, gateways: tuple[str, ...], force: 
         keys_lag=keys_lag(SYSTEM),
         node_ports=frozenset(port for forward in read_registry(SYSTEM.nodes).forwards for port in forward.ports),
         is_served_by_root=is_served_by_root(),
+        not_sent=not_sent(),
+        tune=tune,
         force=force,
     )
 
@@ -184,4 +198,5 @@ def installed() -> Installed | None:
         has_systemd=has_systemd,
         sshd_unit=sshd_unit() if has_systemd else "",
         tunnel_user=choices(None, ()).tunnel_user,
+        not_sent=not_sent(),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from checker.config import SYSTEM
@@ -18,19 +18,12 @@ from checker.system.plan import (
     TMPFILES,
     UNIT_FILE,
     UNITS,
-    digest,
     reload_words,
 )
-from checker.system.steps import Command, Entry
+from checker.system.steps import Command, Entry, NotSent, Remove, digest
+from checker.system.tuning import TUNE, left_value, restore
 
-OURS_TO_REMOVE = (TMPFILES, SYSCTL, *UNITS)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Remove:
-    """A file, or a directory with what is in it."""
-
-    path: Path
+OURS_TO_REMOVE = (TMPFILES, SYSCTL, TUNE, *UNITS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +62,7 @@ class Installed:
     has_systemd: bool
     sshd_unit: str
     tunnel_user: str
+    not_sent: NotSent = field(default_factory=NotSent)
 
     @property
     def is_undone(self) -> bool:
@@ -87,6 +81,10 @@ def undo(there: Installed, *, purge: bool) -> tuple[tuple[Undo, ...], tuple[str,
         if fate is False and not purge:
             notes.append(f"left: {path}, which was changed since init wrote it")
         elif fate is not None:
+            if path == TUNE:
+                content = there.entries[path].content or b""
+                steps.extend(restore(content, there.not_sent))
+                notes.extend(left_value(content, there.not_sent))
             steps.append(Withdraw(path=path, reload=reload_words(there.sshd_unit)) if path in DROP_INS else Remove(path=path))
     if there.has_systemd:
         steps.append(Command(words=("systemctl", "daemon-reload")))

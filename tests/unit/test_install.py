@@ -24,9 +24,9 @@ from checker.system.install_commands import shown, undo_line
 from checker.system.manifest import Manifest, load_manifest
 from checker.system.plan import DROP_IN, REST, Refused
 from checker.system.sshd_facts import SshdSilent, effective
-from checker.system.steps import Command, File, Folder, GoLive, KeysInLine, Plan
+from checker.system.steps import Command, File, Folder, GoLive, KeysInLine, Plan, Remove
 from checker.system.survey import choices, entry, survey
-from checker.system.undo import EndSessions, Remove, Withdraw
+from checker.system.undo import EndSessions, Withdraw
 from tests.programs import require
 from tests.strategies import OFFICE, node, public_key
 

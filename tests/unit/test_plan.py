@@ -40,16 +40,15 @@ from checker.system.plan import (
     Refused,
     all_folders,
     contents,
-    digest,
     live_drop_ins,
     package,
     plan,
 )
 from checker.system.sshd_facts import effective, probe_unknown
 from checker.system.sshrc import guard, spares
-from checker.system.steps import Account, Choices, Command, Entry, File, Folder, Found, GoLive, KeysInLine, Plan, Step
+from checker.system.steps import Account, Choices, Command, Entry, File, Folder, Found, GoLive, KeysInLine, Plan, Remove, Step, digest
 from checker.system.system_files import DAEMON_USER, ranges_in, ranges_out, reversi_toml, unit
-from checker.system.undo import EndSessions, Installed, Leave, Remove, Withdraw, undo
+from checker.system.undo import EndSessions, Installed, Leave, Withdraw, undo
 from tests.programs import require
 from tests.strategies import public_key, rsa_key
 
