@@ -3,11 +3,15 @@
 Measured with OpenSSH 9.2 over 256 kbit/s with a queue of 64 kB: after SIGSTOP of `ssh -R` the device's kernel went on acknowledging for
 14 s (390 kB that sshd had written) and, of an upload, sending for 14 s (420 kB that ssh had written). So acknowledgements are no sign
 of life by themselves: they only show that a probe may still be on its way.
+
+After a loss, what follows waits for the lost segment, and that waits behind the whole queue of the link: 125 s for 1 MB at 64 kbit/s. Until
+then the kernel counts nothing as received and nothing as acknowledged. So what comes and goes out of order is counted too.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 SENDS = "its device still sends"
 """The sign of life that the kernel tells, as a clause."""
@@ -16,6 +20,8 @@ QUEUE_COUNTS = 4096
 SSHD_HOLDS = 256 << 10
 """Bytes that sshd itself may hold back beside the socket's queue, ahead of a new channel."""
 UPLOAD_COUNTS = 16 << 10
+STRAYS_COUNT = 12
+"""Segments, about as many bytes."""
 DEVICE_HOLDS = 4 << 20
 """Bytes that a device may have written ahead of its answer: the most that Linux buffers for one socket."""
 
@@ -36,6 +42,10 @@ class Flow:
     """Bytes written to the connection and not acknowledged yet."""
     rtt_s: float = 0.0
     rtt_varies_s: float = 0.0
+    strays: int = 0
+    """Segments that came out of order: data, but not received yet. 0 for ever before Linux 5.4."""
+    delivered: int = 0
+    """Segments that the other side's kernel has, also out of order. 0 for ever before Linux 4.18."""
 
     @property
     def carried(self) -> int:
@@ -78,8 +88,22 @@ def behind(earlier: Flow, later: Flow, kept_s: float = 0.0) -> str:
     `kept_s` is how long earlier probes have been excused already: an upload may hide a target that is silent by itself.
     """
     acked, received = later.acked - earlier.acked, later.received - earlier.received
-    if later.queued >= QUEUE_COUNTS and 0 < acked < earlier.queued + SSHD_HOLDS:
+    taken = acked > 0 or later.delivered > earlier.delivered
+    if later.queued >= QUEUE_COUNTS and taken and acked < earlier.queued + SSHD_HOLDS:
         return f"the probe waits behind {later.queued // 1000} kB on their way to the device"
     if UPLOAD_COUNTS <= received < DEVICE_HOLDS and kept_s < UPLOAD_EXCUSES_S:
         return f"the answer waits behind what the device sends, {received // 1000} kB so far"
+    if later.strays - earlier.strays >= STRAYS_COUNT and kept_s < UPLOAD_EXCUSES_S:
+        return "the answer waits behind what the device sends again, as the link lost a part"
     return ""
+
+
+def strayed(earlier: Mapping[str, Flow], later: Mapping[str, Flow]) -> frozenset[str]:
+    """The connections on which data came out of order between two readings: it does not count for `heard_ago_s`."""
+    return frozenset(peer for peer, flow in later.items() if peer in earlier and flow.strays > earlier[peer].strays)
+
+
+def heard(flows: Mapping[str, Flow], strayed_at: Mapping[str, float], now: float) -> dict[str, Flow]:
+    """The flows, with what came out of order counted as heard; the moments are monotonic."""
+    return {peer: replace(flow, heard_ago_s=min(flow.heard_ago_s, now - strayed_at[peer])) if peer in strayed_at else flow
+            for peer, flow in flows.items()}  # fmt: skip

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from checker import beats
-from checker.flow import Flow
+from checker.flow import Flow, heard, strayed
 from checker.holdings import Held
 from checker.model import Answer, Closed, Forward, Port, ProcessId, Reply
 from checker.sockdiag import flows
@@ -29,6 +29,8 @@ class Signs:
         self.flows: Mapping[str, Flow] = {}
         """By the connection's other side, ADDRESS:PORT; empty where the kernel does not tell."""
         self.flows_read_at = float("-inf")
+        self.strayed_at: dict[str, float] = {}
+        """When data last came out of order on a connection (monotonic): at the latest."""
         self.reading = asyncio.Lock()
 
     async def read_beats(self) -> None:
@@ -46,11 +48,17 @@ class Signs:
                 await asyncio.sleep(max(0.0, self.flows_read_at + READ_EVERY_S - time.monotonic()))
                 began = time.monotonic()
                 try:
-                    self.flows = await asyncio.to_thread(flows)
+                    self.take_flows(await asyncio.to_thread(flows), began)
                 except OSError:
                     self.flows = {}  # a sandbox may refuse netlink
                 self.flows_read_at = began
         return self.flows
+
+    def take_flows(self, found: Mapping[str, Flow], now: float) -> None:
+        """Keep a reading, and when something last came out of order."""
+        self.strayed_at = {peer: at for peer, at in self.strayed_at.items() if peer in found}
+        self.strayed_at.update(dict.fromkeys(strayed(self.flows, found), now))
+        self.flows = heard(found, self.strayed_at, now) if self.strayed_at else found
 
     async def beaten_at(self, session: ProcessId) -> float | None:
         """When the connection last beat (Unix seconds), read now; None if it never did."""

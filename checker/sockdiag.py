@@ -32,6 +32,8 @@ QUEUED = struct.Struct("=60xI")
 """Of inet_diag_msg: idiag_wqueue, bytes written and not acknowledged yet."""
 MOVED = struct.Struct("=4x52xI12xII44xQQ")
 """Of an attribute that holds tcp_info: last_data_recv, rtt, rttvar, bytes_acked, bytes_received (the last two since Linux 4.1)."""
+DELIVERED = struct.Struct("=4x192xI28xI")
+"""Of the same: delivered (since Linux 4.18) and rcv_ooopack (since 5.4)."""
 MAPPED = bytes(10) + b"\xff\xff"
 """Begins an IPv4 address as a socket of IPv6 has it."""
 
@@ -112,6 +114,7 @@ def flow_in(answer: bytes, at: int, end: int) -> Flow | None:
         if kind == INET_DIAG_INFO:
             if length < MOVED.size:
                 return None
+            delivered, strays = DELIVERED.unpack_from(answer, at) if length >= DELIVERED.size else (0, 0)
             heard_ago_ms, rtt_us, varies_us, acked, received = MOVED.unpack_from(answer, at)
             return Flow(
                 acked=acked,
@@ -120,6 +123,8 @@ def flow_in(answer: bytes, at: int, end: int) -> Flow | None:
                 queued=queued,
                 rtt_s=rtt_us / 1e6,
                 rtt_varies_s=varies_us / 1e6,
+                strays=strays,
+                delivered=delivered,
             )
         at += (max(length, 4) + 3) & ~3
     return None

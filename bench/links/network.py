@@ -16,6 +16,8 @@ GATEWAY, ROUTER = "10.77.1.1", "10.77.1.254"
 LINKS_AT_MOST = 250
 BURST = 4000
 """Bytes of the token bucket: more than one packet, less than what would show at 64 kbit/s."""
+NEAR, FAR = "02:00:00:00:00:01", "02:00:00:00:00:02"
+"""The two ends of a link. They know each other: a question would wait in the queue behind bulk, and the kernel gives up after 3 s."""
 CLONE_NEWNET = 0x40000000
 LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -95,13 +97,15 @@ class Link:
         """Cable, addresses and routes, and the shape at both ends. Raises DemoFailed."""
         way = f"10.78.{self.number}.1"
         await self.router.run(
-            f"ip link add to{self.number} type veth peer name up0 netns {self.device.path}",
+            f"ip link add to{self.number} address {NEAR} type veth peer name up0 address {FAR} netns {self.device.path}",
             f"ip addr add {way}/24 dev to{self.number}",
             f"ip link set to{self.number} up",
+            f"ip neigh replace {self.address} lladdr {FAR} dev to{self.number} nud permanent",
         )
         await self.device.run(
-            "ip link set lo up", f"ip addr add {self.address}/24 dev up0", "ip link set up0 up", f"ip route add default via {way}"
-        )
+            "ip link set lo up", f"ip addr add {self.address}/24 dev up0", "ip link set up0 up", f"ip route add default via {way}",
+            f"ip neigh replace {way} lladdr {NEAR} dev up0 nud permanent",
+        )  # fmt: skip
         if shape is not None:
             tbf = f"tbf rate {shape.kbit}kbit burst {BURST} limit {shape.queue_kb * 1000}"
             await self.router.run(f"tc qdisc add dev to{self.number} root {tbf}")

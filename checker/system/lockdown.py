@@ -25,7 +25,7 @@ REVERSE_ALONE: Mapping[str, str] = {
     "PermitTTY": "no",
     "PermitUserRC": "no",
     "ClientAliveInterval": "15",
-    "ClientAliveCountMax": "3",
+    "ClientAliveCountMax": "12",
     "SetEnv": "SHLVL=2",
     "LogLevel": "INFO",
     "LogVerbose": LOG_VERBOSE,

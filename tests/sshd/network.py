@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -44,9 +44,21 @@ class Network:
         self.ip(GATEWAY, "address", "add", f"{GATEWAY_HOST}/24", "dev", "eth0")
         for host in DEVICE_HOSTS:
             self.ip(DEVICE, "address", "add", f"{host}/24", "dev", "eth0")
+        self.introduce(GATEWAY, [GATEWAY_HOST], "10.213.1.254")
+        self.introduce(DEVICE, DEVICE_HOSTS, "10.213.2.254")
         self.ip(GATEWAY, "route", "add", "default", "via", "10.213.1.254")
         self.ip(DEVICE, "route", "add", "default", "via", "10.213.2.254")
         subprocess.run([*self.inside(ROUTER), "sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward"], check=True)
+
+    def introduce(self, place: int, hosts: Sequence[str], way: str) -> None:
+        """Tell the two ends of a cable of each other: a question would wait in a shaped queue, and the kernel gives up after 3 s."""
+        for host in hosts:
+            self.ip(ROUTER, "neigh", "replace", host, "lladdr", self.mac(place, "eth0"), "dev", f"to{place}", "nud", "permanent")
+        self.ip(place, "neigh", "replace", way, "lladdr", self.mac(ROUTER, f"to{place}"), "dev", "eth0", "nud", "permanent")
+
+    def mac(self, place: int, device: str) -> str:
+        words = [*self.inside(place), "ip", "-br", "link", "show", "dev", device]
+        return subprocess.run(words, check=True, capture_output=True, text=True).stdout.split()[2]
 
     def shape(self, place: int, *, rate: str, limit: str) -> None:
         """What leaves this place passes the router at that rate (`256kbit`), and waits there in a queue of so much (`64kb`).

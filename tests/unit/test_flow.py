@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from checker.flow import Flow, Silence, behind
+from checker.flow import Flow, Silence, behind, heard, strayed
 
 
-def flow(acked: int = 0, queued: int = 0, received: int = 0) -> Flow:
-    return Flow(acked=acked, received=received, heard_ago_s=9.0, queued=queued)
+def flow(acked: int = 0, queued: int = 0, received: int = 0, *, delivered: int = 0, strays: int = 0) -> Flow:
+    return Flow(acked=acked, received=received, heard_ago_s=9.0, queued=queued, delivered=delivered, strays=strays)
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,19 @@ def flow(acked: int = 0, queued: int = 0, received: int = 0) -> Flow:
         ),
         pytest.param(flow(received=0), flow(received=80), "", id="a keepalive"),
         pytest.param(flow(received=0), flow(received=9_000_000), "", id="so much came that the answer was in it"),
+        pytest.param(
+            flow(1000, 480_000, delivered=20),
+            flow(1000, 480_000, delivered=60),
+            "the probe waits behind 480 kB on their way to the device",
+            id="a download that waits for a lost segment",
+        ),
+        pytest.param(
+            flow(),
+            flow(strays=40),
+            "the answer waits behind what the device sends again, as the link lost a part",
+            id="an upload that waits for a lost segment",
+        ),
+        pytest.param(flow(), flow(strays=3), "", id="a beat or two out of order"),
     ],
 )
 def test_a_probe_that_waits_behind_bytes_that_move_is_excused(earlier: Flow, later: Flow, excused: str) -> None:
@@ -38,7 +51,19 @@ def test_a_probe_that_waits_behind_bytes_that_move_is_excused(earlier: Flow, lat
 
 def test_an_upload_does_not_hide_a_silent_target_for_ever() -> None:
     assert behind(flow(), flow(received=90_000), kept_s=301) == ""
+    assert behind(flow(), flow(strays=40), kept_s=301) == ""
     assert behind(flow(1000, 480_000), flow(60_000, 480_000), kept_s=3000)
+
+
+def test_data_out_of_order_counts_as_heard() -> None:
+    before = {"lossy": flow(strays=1), "idle": flow(strays=1)}
+    after = {"lossy": flow(strays=9), "idle": flow(strays=1), "new": flow(strays=5)}
+
+    strays = strayed(before, after)
+    found = heard(after, dict.fromkeys(strays, 100.0), 102.0)
+
+    assert strays == {"lossy"}
+    assert {peer: seen.heard_ago_s for peer, seen in found.items()} == {"lossy": 2.0, "idle": 9.0, "new": 9.0}
 
 
 @pytest.mark.parametrize(

@@ -426,6 +426,7 @@ def test_settings_that_differ_are_named() -> None:
     assert differences({**TIGHT, "permittty": "yes"}) == ("PermitTTY is yes, and must be no",)
     assert differences({**TIGHT, "clientaliveinterval": "5"}) == ()
     assert differences({**TIGHT, "clientaliveinterval": "0"}) != ()
+    assert differences({**TIGHT, "clientalivecountmax": "3"}) == (), "what earlier releases wrote"
     assert differences({key: value for key, value in TIGHT.items() if key != "unusedconnectiontimeout"}) == ()
     assert differences({**TIGHT, "gatewayports": "no"}) != ()
     assert differences({**TIGHT, "gatewayports": "no", "authorizedkeysfile": "/x"}, private=True) == ()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from checker.flow import Flow
 from checker.holdings import Held
 from checker.judge import Owner
 from checker.model import Answer, Port, ProcessId
@@ -47,6 +48,18 @@ async def test_those_who_ask_at_once_share_a_reading_that_is_newer_than_their_qu
     assert found[0] is found[1] is found[2]
     assert later is not found[0]
     assert signs.flows_read_at > asked_at
+
+
+def test_what_came_out_of_order_is_remembered_until_its_connection_ends(tmp_path: Path) -> None:
+    signs = Signs(tmp_path)
+
+    for now, strays in ((100.0, 1), (120.0, 50), (125.0, 50)):
+        signs.take_flows({"peer": Flow(acked=0, received=0, heard_ago_s=90.0, strays=strays)}, now)
+    ago_s = signs.flows["peer"].heard_ago_s
+    signs.take_flows({}, 130.0)
+
+    assert ago_s == 5.0
+    assert signs.strayed_at == {}
 
 
 def test_an_answer_is_remembered_for_the_connection_that_it_came_through(tmp_path: Path) -> None:
