@@ -101,7 +101,7 @@ class Watcher(Observer):
                 turn.ended_at = time.monotonic()
                 return turn.judgement
         except TimeoutError:
-            tunnel = self.ledger.tunnel(forward)
+            tunnel = replace(self.ledger.tunnel(forward), verdict=0)  # the last one may be of an earlier connection
             return Judgement(tunnel=tunnel, flaps=self.ledger.flaps.get(forward.node, Flaps()), action=Recheck(self.policy.strike_gap_s))
 
     async def conclude(self, forward: Forward, seen: Observation, held: Held, actor: str) -> Judgement:

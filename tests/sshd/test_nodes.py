@@ -149,6 +149,34 @@ def test_a_device_whose_file_cannot_be_read_is_watched_and_answered_as_before(ow
     assert not is_gone(session)
 
 
+@pytest.mark.parametrize("has_moved", [False, True], ids=["old port", "new port"])
+@pytest.mark.parametrize("daemon", ["running", "killed"])
+def test_a_device_that_moves_stays_up_where_it_is_while_its_file_is_broken(own: Gateway, daemon: str, *, has_moved: bool) -> None:
+    device = own.add(own.service().target)
+    until_recorded(own, device)
+    moved = replace(device, ports=(own.port(),))
+    own.ok("node", "move", device.node, str(moved.ports[0]))
+    file = own.layout.nodes / f"{device.node}.toml"
+    good = file.read_bytes()
+    file.write_bytes(b"public_key = ")
+    assert "still has its rights of" in own.await_event(EventKind.GATEWAY, device).text
+    record_path(own.layout).unlink(missing_ok=True)
+    connection = own.connect(moved if has_moved else device, "hold", "box")
+    own.await_status(device, Status.UP)
+    if daemon == "killed":
+        own.kill_daemon()
+        (own.layout.run / "_sweep").unlink()
+
+    assert [connection.beat() for _ in range(3)] == [0, 0, 0]
+    assert moved.verdict("check") == 0
+    if daemon == "running":
+        file.write_bytes(good)
+        with connection.beating(0.5):
+            until(lambda: broken_rows(own) == {}, "the mended file")
+            if has_moved:
+                until(lambda: own.tunnel(moved).status is Status.UP, "the row is that of the new port")
+
+
 def test_a_device_whose_file_cannot_be_read_is_disabled_and_removed(own: Gateway) -> None:
     device = own.add(own.service().target)
     connection = own.connect(device)

@@ -154,10 +154,12 @@ async def test_what_is_not_clear_in_time_is_left_to_the_sweep(tmp_path: Path) ->
 
     async with silent_listener() as visits:
         one.patience.paces[OFFICE, Port(visits.port)] = Pace(grown_s=20.0)
+        one.ledger.put(replace(one.ledger.tunnel(forward(visits.port)), verdict=1))
         async with asyncio.timeout(10):
             judgement = await one.settle(forward(visits.port), until=time.monotonic() + 0.5)
 
     assert isinstance(judgement.action, Recheck)
+    assert judgement.tunnel.verdict == 0, "nobody is sent away for what was before"
     assert judgement.tunnel.status is Status.UNKNOWN
     assert not one.turns[Port(visits.port)].lock.locked()
 
