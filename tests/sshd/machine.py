@@ -28,6 +28,7 @@ mount --bind "$2" /opt/reversi
 rm -f /etc/ssh/sshd_config.d/*.conf /etc/sysctl.d/*reversi* /etc/tmpfiles.d/*reversi*
 rm -rf /etc/reversi
 echo Port 2222 >/etc/ssh/sshd_config.d/10-port.conf
+for kind in UID GID; do printf '%s\\n' "SYS_${kind}_MIN $3" "SYS_${kind}_MAX $(($3 + 7))"; done >>/etc/login.defs
 [ -e /etc/ssh/ssh_host_ed25519_key ] || ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key
 """
 READ_ONLY = """
@@ -57,7 +58,8 @@ class Machine:
         self.daemon: subprocess.Popen[bytes] | None = None
         self.ears: socket.socket | None = None
         source = str(Path(install.python).parents[2])
-        self.must("sh", "-c", BUILD, "build", str(self.folder), source)
+        ids = 300_000 + 8 * self.sleeper.pid  # of no other machine: userdel looks at the processes of all of them
+        self.must("sh", "-c", BUILD, "build", str(self.folder), source, str(ids))
         self.must("ip", "link", "set", "lo", "up")
 
     def run(self, *words: str, **options: Any) -> subprocess.CompletedProcess[str]:
