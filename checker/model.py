@@ -532,7 +532,7 @@ class Policy:
     quiet_s: float = 600.0
     """Without a flap for this long, the count begins anew."""
     unkillable_every_s: float = 150.0
-    """Between probes of a hung port that we can not free: longer than sshd's own ClientAlive needs to free an idle one."""
+    """Between probes of a hung port that we can not free: so seldom that sshd's own ClientAlive frees it as if it were idle."""
     ports: range = field(default=range(20000, 30000))
 
 
