@@ -50,7 +50,10 @@ moved() {
     if [ "$(($2 - queue))" -ge 1000 ] || { [ "$queue" -ge 4000 ] && [ "$2" -gt 0 ] && [ "$resent" -eq 0 ] && [ "$window" != "$3" ]; }; then
         return 0
     fi
-    has_read "$1" "$few" && { [ "$resent" -eq 0 ] || [ "$((queue - $2))" -lt 500 ]; }
+    grown=$((queue - $2))
+    [ "$resent" -eq 0 ] || [ "$grown" -lt 500 ] || return 1
+    if [ "$grown" -lt 0 ] || [ "$few" -eq "$enough" ]; then grown=0; fi
+    has_read "$1" "$((few + grown))"
 }
 
 # A login takes six round trips and more: it gets the more time the longer one took, or after one that was cut off.
