@@ -9,35 +9,19 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
 from client.bundle.compose import render
-from tests.bundles import EACH_SHELL, Box, applets
+from tests.bundles import EACH_SHELL, Box
 from tests.programs import require
-from tests.shell.stand_ins import CLIENT, program, programs
+from tests.shell.stand_ins import CLIENT, program
 from tests.sshd.waiting import until
 from tests.unit.bundle.samples import changed
 
 pytestmark = [pytest.mark.shell, pytest.mark.timeout(120)]
-
-
-@pytest.fixture(scope="module")
-def busybox(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return applets(tmp_path_factory.mktemp("busybox") / "bin")
-
-
-@pytest.fixture
-def box(request: pytest.FixtureRequest, tmp_path: Path, busybox: Path) -> Iterator[Box]:
-    """A device whose client is a stand-in."""
-    folder = tmp_path / "a box"
-    made = Box(folder, getattr(request, "param", ("dash",)), path=[folder / "programs", busybox])
-    programs(folder / "programs")
-    yield made
-    made.close()
 
 
 def bundle(box: Box, *gateways: str, **settings: str) -> Path:
