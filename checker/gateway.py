@@ -224,7 +224,8 @@ class Gateway:
             place = await self.watcher.holdings.place(forward, newer_than=0.0)
             too_old = self.rights.why_too_old(node, judgement.tunnel.session, place)
             if too_old:
-                return await self.rights.shut(forward, too_old)
+                ended = await self.rights.end_old(forward, judgement.tunnel.session, too_old)
+                return ended or await self.watcher.look(forward, actor=actor, until=until)
             await self.follow_device(node, judgement.tunnel)
         if not isinstance(judgement.action, Recheck) or time.monotonic() + judgement.action.after_s >= until:
             return judgement

@@ -9,6 +9,7 @@ from checker.clones import Arrival
 from checker.config import Layout
 from checker.handover import LOGIN_TAKES_S, Handover
 from checker.holders import started_at
+from checker.holdings import Held
 from checker.judge import Judgement, Nothing
 from checker.ledger import Ledger
 from checker.model import EventKind, Flaps, Forward, Node, NodeName, Port, ProcessId, Status, Tunnel
@@ -28,19 +29,28 @@ class Rights:
     async def shut(self, forward: Forward, why: str) -> Judgement:
         """A forward of a node that may not listen: whatever session of its own holds the port is ended, and nothing is probed."""
         async with self.watcher.turns[forward.port].lock:
+            return await self.close(forward, why, await self.watcher.holdings.held(forward, newer_than=time.monotonic()))
+
+    async def end_old(self, forward: Forward, session: ProcessId, why: str) -> Judgement | None:
+        """Shut a forward whose holder, when it was probed, was older than its right; None if another connection holds it by now."""
+        async with self.watcher.turns[forward.port].lock:
             held = await self.watcher.holdings.held(forward, newer_than=time.monotonic())
-            if held.session is not None:
-                await self.watcher.end(forward, held.session, held.inodes, actor="daemon", why=f"its node may not listen: {why}")
-            before = self.ledger.tunnel(forward)
-            after = Tunnel(node=forward.node, port=forward.port, detail=why, kills=before.kills, since=before.since)
-            if (before.status, before.detail) != (Status.UNKNOWN, why):
-                after = replace(after, since=time.time())
-                text = f"{before.status} -> {after.status}: {why}"
-                self.ledger.tell(EventKind.STATUS, text, node=forward.node, port=forward.port)
-            if after != replace(before, revision=0):
-                self.ledger.put(after)
-            self.ledger.put_flaps(forward.node, Flaps())
-            return Judgement(tunnel=after, flaps=Flaps(), action=Nothing())
+            return await self.close(forward, why, held) if held.session == session else None
+
+    async def close(self, forward: Forward, why: str, held: Held) -> Judgement:
+        """End the holder, and note why nothing is probed; under the port's lock."""
+        if held.session is not None:
+            await self.watcher.end(forward, held.session, held.inodes, actor="daemon", why=f"its node may not listen: {why}")
+        before = self.ledger.tunnel(forward)
+        after = Tunnel(node=forward.node, port=forward.port, detail=why, kills=before.kills, since=before.since)
+        if (before.status, before.detail) != (Status.UNKNOWN, why):
+            after = replace(after, since=time.time())
+            text = f"{before.status} -> {after.status}: {why}"
+            self.ledger.tell(EventKind.STATUS, text, node=forward.node, port=forward.port)
+        if after != replace(before, revision=0):
+            self.ledger.put(after)
+        self.ledger.put_flaps(forward.node, Flaps())
+        return Judgement(tunnel=after, flaps=Flaps(), action=Nothing())
 
     def why_too_old(self, node: Node, session: ProcessId, port: Port | None = None) -> str:
         """Why a connection is not the node's although it holds its port, as a clause; empty where it may be.

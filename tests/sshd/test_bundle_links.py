@@ -125,7 +125,7 @@ def test_a_link_on_which_a_login_takes_longer_than_its_first_limit(usual: Mode, 
         device = gateway.add(gateway.service().target)
         with relay(gateway.ssh_port, "--up", "0.15", "--down", "0.15") as link:
             options = ("--gateway", f"127.0.0.1:{link.port}")
-            file = built(gateway, device, box, kit, *options, SETUP="1", CONNECT="1")
+            file = built(gateway, device, box, kit, *options, SETUP="1", CONNECT="1", QUIET="8")
             box.start(file)
             await_up(gateway, device, box)
             assert "no answer" in box.log()
