@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -42,22 +41,6 @@ SYSTEMD = Platform(name="systemd", unit="etc/systemd/system/reversi-office.servi
 MACOS = Platform(name="macos", unit="Library/LaunchDaemons/reversi-office.plist")
 RCLOCAL = Platform(name="rclocal", unit="etc/rc.local")
 PLATFORMS = [pytest.param(platform, id=platform.name) for platform in (OPENWRT, SYSTEMD, MACOS)]
-
-
-@pytest.fixture(scope="module")
-def busybox(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return applets(tmp_path_factory.mktemp("busybox") / "bin")
-
-
-@pytest.fixture
-def box(request: pytest.FixtureRequest, tmp_path: Path, busybox: Path) -> Iterator[Box]:
-    """A device of no particular platform; busybox's applets and the stand-ins are its only programs."""
-    folder = tmp_path / "a box"
-    shell = getattr(request, "param", ("dash",))
-    made = Box(folder, shell, path=[folder / "programs", busybox])
-    programs(folder / "programs")
-    yield made
-    made.close()
 
 
 def become(box: Box, platform: Platform) -> None:
