@@ -1,6 +1,8 @@
-"""Gateway ports that belonged to a node lately: old notes and known_hosts still lead to them, so they are allotted last.
+"""Gateway ports that belonged to a node lately: old notes and known_hosts still lead to them, so
+they are allotted last.
 
-They stand in `freed-ports.toml` beside the registry's folder. Whoever changes the registry writes it, under the registry's lock.
+They stand in `freed-ports.toml` beside the registry's folder. Whoever changes the registry writes
+it, under the registry's lock.
 """
 
 from __future__ import annotations
@@ -19,7 +21,10 @@ from checker.model import CheckerError, NodeName, Port, parse_name, parse_port
 log = logging.getLogger(__name__)
 KEPT_S = 30 * 86400.0
 """A port is free for anybody after this long."""
-HEADING = "# Gateway ports freed in the last 30 days: allotted last. To take one all the same: node add NAME --forward PORT=HOST:PORT\n"
+HEADING = (
+    "# Gateway ports freed in the last 30 days: allotted last. To take one all the same: node add"
+    " NAME --forward PORT=HOST:PORT\n"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +39,10 @@ class FreedPort:
 
     @property
     def sentence(self) -> str:
-        return f"port {self.port} belonged to node {self.node} until {datetime.fromtimestamp(self.freed_at, UTC):%Y-%m-%d}"
+        return (
+            f"port {self.port} belonged to node {self.node} until"
+            f" {datetime.fromtimestamp(self.freed_at, UTC):%Y-%m-%d}"
+        )
 
 
 Freed = Mapping[Port, FreedPort]
@@ -66,7 +74,11 @@ def freed_from(path: Path, key: str, value: Any) -> FreedPort:
     """One line of the file. Raises ConfigError."""
     at = value.get("freed_at") if isinstance(value, dict) else None
     if not isinstance(at, datetime):
-        raise ConfigError(path, f'{key[:40]} must be as in 20003 = {{ node = "barn", freed_at = 2026-11-26T08:00:00Z }}')
+        raise ConfigError(
+            path,
+            f'{key[:40]} must be as in 20003 = {{ node = "barn", freed_at ='
+            " 2026-11-26T08:00:00Z }",
+        )
     try:
         port, node = parse_port(key), parse_name(str(value.get("node", "")))
     except CheckerError as error:
@@ -77,7 +89,8 @@ def freed_from(path: Path, key: str, value: Any) -> FreedPort:
 def freed_toml(freed: Iterable[FreedPort]) -> bytes:
     """The file, a line a port."""
     lines = (
-        f'{one.port} = {{ node = "{one.node}", freed_at = {datetime.fromtimestamp(int(one.freed_at), UTC):%Y-%m-%dT%H:%M:%SZ} }}\n'
+        f'{one.port} = {{ node = "{one.node}", freed_at ='
+        f" {datetime.fromtimestamp(int(one.freed_at), UTC):%Y-%m-%dT%H:%M:%SZ} }}\n"
         for one in sorted(freed, key=lambda one: one.port)
     )
     return (HEADING + "".join(lines)).encode()
@@ -90,12 +103,18 @@ def owners_of_vanished(present: bytes, wanted: bytes) -> dict[Port, NodeName]:
     return {port: name for name, lines in vanished.items() for line in lines for port in line.ports}
 
 
-def freed_after(known: Freed, before: Mapping[Port, NodeName], in_use: Collection[Port], now: float) -> dict[Port, FreedPort]:
-    """What is freed after a change: what was, and what had an owner before it, without the ports that have one now."""
+def freed_after(
+    known: Freed, before: Mapping[Port, NodeName], in_use: Collection[Port], now: float
+) -> dict[Port, FreedPort]:
+    """What is freed after a change: what was, and what had an owner before it, without the ports
+    that have one now.
+    """
     fresh = {port: FreedPort(port=port, node=name, freed_at=now) for port, name in before.items()}
     return {port: one for port, one in {**known, **fresh}.items() if port not in in_use}
 
 
 def longest_freed(freed: Freed, ports: Iterable[Port]) -> list[Port]:
     """These of the freed ports, those that were freed first before the others."""
-    return sorted((port for port in ports if port in freed), key=lambda port: (freed[port].freed_at, port))
+    return sorted(
+        (port for port in ports if port in freed), key=lambda port: (freed[port].freed_at, port)
+    )

@@ -1,4 +1,6 @@
-"""Fixtures of the suite against the real thing: accounts, gateways, and a look for what is left behind."""
+"""Fixtures of the suite against the real thing: accounts, gateways, and a look for what is left
+behind.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,15 @@ import pytest
 from tests.bundles import Box, applets
 from tests.programs import require
 from tests.shell.stand_ins import CRONTAB, program
-from tests.sshd.accounts import Account, Install, Mode, me, own_install, reachable_install, temporary_account
+from tests.sshd.accounts import (
+    Account,
+    Install,
+    Mode,
+    me,
+    own_install,
+    reachable_install,
+    temporary_account,
+)
 from tests.sshd.devices import Boxes, Kit
 from tests.sshd.harness import Gateway, gateway_at
 
@@ -47,7 +57,11 @@ def nothing_left(sbin: None, orphans_come_to_us: None) -> Iterator[None]:
     before = set(psutil.Process().children(recursive=True))
     yield
     end = time.monotonic() + 20
-    while left := [process for process in psutil.Process().children(recursive=True) if process not in before and not reaped(process)]:
+    while left := [
+        process
+        for process in psutil.Process().children(recursive=True)
+        if process not in before and not reaped(process)
+    ]:
         if time.monotonic() > end:
             names = [f"{process.pid} {' '.join(process.cmdline())}" for process in left]
             for process in left:
@@ -99,7 +113,11 @@ def mode_of(session_stack: ExitStack, request: pytest.FixtureRequest) -> Callabl
             return Mode(runner=me(), tunnel=me(), install=own_install())
         account: Account = request.getfixturevalue("tunnel_account")
         install: Install = request.getfixturevalue("reachable")
-        return Mode(runner=me() if name == "root-for-tunnel-user" else account, tunnel=account, install=install)
+        return Mode(
+            runner=me() if name == "root-for-tunnel-user" else account,
+            tunnel=account,
+            install=install,
+        )
 
     return mode
 
@@ -125,7 +143,9 @@ def gateway(usual: Mode) -> Iterator[Gateway]:
 
 
 @pytest.fixture(scope="module", params=MODES)
-def each_gateway(request: pytest.FixtureRequest, mode_of: Callable[[str], Mode]) -> Iterator[Gateway]:
+def each_gateway(
+    request: pytest.FixtureRequest, mode_of: Callable[[str], Mode]
+) -> Iterator[Gateway]:
     """The same, once in each mode."""
     with gateway_at(mode_of(request.param)) as found:
         found.up()
@@ -154,7 +174,9 @@ def boxes(tmp_path: Path, busybox: Path) -> Iterator[Boxes]:
         require(kit.client, helper)
         folder = tmp_path / f"box {len(made)}"
         programs = folder / "programs"
-        path: list[Path | str] = [programs, busybox] if kit.only_busybox else [programs, "/usr/bin", "/bin"]
+        path: list[Path | str] = (
+            [programs, busybox] if kit.only_busybox else [programs, "/usr/bin", "/bin"]
+        )
         box = Box(folder, kit.shell, path=path)
         programs.mkdir()
         for name in (kit.client, helper):

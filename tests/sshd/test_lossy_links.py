@@ -1,4 +1,6 @@
-"""A deep queue that overflows: what follows a lost segment is in order only once that one has passed the whole queue again."""
+"""A deep queue that overflows: what follows a lost segment is in order only once that one has
+passed the whole queue again.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ BYTES = 2_500_000
 
 @pytest.fixture(scope="module")
 def net() -> Iterator[Network]:
-    """The usual network; every sender fills the queue until it overflows, as Linux does unless it is told to use BBR."""
+    """The usual network; every sender fills the queue until it overflows, as Linux does unless it
+    is told to use BBR.
+    """
     require("ip", "tc", "unshare", "nsenter")
     if os.geteuid() != 0:
         pytest.skip("a network namespace takes root")
@@ -41,16 +45,23 @@ def drops(net: Network, place: int) -> int:
     return int(words[words.index("(dropped") + 1].rstrip(","))
 
 
-@pytest.mark.parametrize(("word", "sender"), [pytest.param("get", DEVICE, id="up"), pytest.param("put", GATEWAY, id="down")])
+@pytest.mark.parametrize(
+    ("word", "sender"),
+    [pytest.param("get", DEVICE, id="up"), pytest.param("put", GATEWAY, id="down")],
+)
 def test_a_transfer_that_loses_segments_in_a_deep_queue_arrives_whole_and_its_tunnel_is_spared(
     net: Network, usual: Mode, word: str, sender: int
 ) -> None:
     with ExitStack() as stack:
-        gateway = stack.enter_context(gateway_at(usual, inside=net.inside(GATEWAY), host=GATEWAY_HOST))
+        gateway = stack.enter_context(
+            gateway_at(usual, inside=net.inside(GATEWAY), host=GATEWAY_HOST)
+        )
         gateway.up()
         target = Bulk(net.inside(DEVICE))
         stack.callback(target.close)
-        device = replace(gateway.add(f"127.0.0.1:{target.port},banner:SSH-2.0"), inside=net.inside(DEVICE))
+        device = replace(
+            gateway.add(f"127.0.0.1:{target.port},banner:SSH-2.0"), inside=net.inside(DEVICE)
+        )
         stack.callback(gateway.connect_unheard(device).close)
         session = gateway.await_up(device)
         net.shape(sender, rate="512kbit", limit="700kb")
