@@ -1,6 +1,7 @@
-"""`python -m demo.film FILE.svg`: film the demo's console while it heals a hang, as an animated SVG.
+"""`python -m demo.film FILE.svg`: film the demo's console while it heals a hang.
 
-The demo runs as always, with one freeze. Everything on the picture except the caption was written by the real console.
+The demo runs as always, with one freeze. The real console wrote everything on the picture except
+the caption. The result is an animated SVG.
 Needs pyte, a development dependency.
 """
 
@@ -53,7 +54,7 @@ class Camera:
         self.waiting = b""
 
     def take_in(self) -> None:
-        """Show what the console has written. It writes a whole picture at once, so what is there ends with one."""
+        """Read what the console has written; it writes a whole picture at once."""
         try:
             while part := os.read(self.master, 1 << 16):
                 self.waiting += part
@@ -134,7 +135,7 @@ def caption(stage: Stage, kills: int, since_s: float | None) -> tuple[Phase, str
 
 
 async def shoot(stage: Stage, seen: Camera) -> list[Frame]:
-    """Film one hang, from some seconds before the freeze until some seconds after the device is back."""
+    """Film one hang, from LEAD_S before the freeze until TAIL_S after the device is back."""
     kills = stage.tunnels()[FREEZER.name].kills
     began = time.monotonic()
     frozen_at: float | None = None

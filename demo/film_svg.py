@@ -9,9 +9,9 @@ from xml.sax.saxutils import escape
 
 COLUMNS, ROWS = 104, 13
 SPEED = 4.0
-"""The film runs so many times faster than it was."""
+"""Seconds of real time in one second of the film."""
 STEP_S = 1.0
-"""One picture for so much of the real time."""
+"""Real time from one picture to the next."""
 HOLD_S = 4.0
 """How long the last picture stays, in the film's time."""
 CELL, HEIGHT = 8.4, 17.0
@@ -20,13 +20,27 @@ CAPTION_ROW, CAPTION_X = -1.85, 8
 """Beside the window's buttons."""
 BACK, FORE = "#292929", "#c5c8c6"
 COLOURS = {
-    "black": "#4b4e55", "red": "#cc555a", "green": "#98a84b", "brown": "#d0b344", "blue": "#608ab1", "magenta": "#98729f",
-    "cyan": "#68a0b3", "white": "#c5c8c6", "brightblack": "#868887", "brightred": "#ff5f67", "brightgreen": "#b9ca4a",
-    "brightbrown": "#e7c547", "brightblue": "#7aa6da", "brightmagenta": "#c397d8", "brightcyan": "#70c0b1", "brightwhite": "#ffffff",
-}  # fmt: skip
+    "black": "#4b4e55",
+    "red": "#cc555a",
+    "green": "#98a84b",
+    "brown": "#d0b344",
+    "blue": "#608ab1",
+    "magenta": "#98729f",
+    "cyan": "#68a0b3",
+    "white": "#c5c8c6",
+    "brightblack": "#868887",
+    "brightred": "#ff5f67",
+    "brightgreen": "#b9ca4a",
+    "brightbrown": "#e7c547",
+    "brightblue": "#7aa6da",
+    "brightmagenta": "#c397d8",
+    "brightcyan": "#70c0b1",
+    "brightwhite": "#ffffff",
+}
+"""By pyte's names."""
 
 Cell = tuple[str, str, str, bool, bool]
-"""A character, its colour, the colour behind it, whether it is bold, and whether the two are swapped."""
+"""Character, colour, background, bold, and whether the two colours are swapped."""
 
 
 class Phase(Enum):
@@ -76,7 +90,7 @@ def look(cell: Cell) -> tuple[str, str, bool]:
 
 
 def runs_of(cells: Sequence[Cell]) -> Line:
-    """The line's runs. Blanks on the plain background are left out, so that a column that changes is a run of its own."""
+    """The line's runs, without blanks on the plain background: each column is a run of its own."""
     found: list[Run] = []
     start = 0
     while start < len(cells):
@@ -132,7 +146,7 @@ def intervals(frames: Sequence[Frame]) -> dict[tuple[float, Run], list[tuple[int
 
 
 def keyframes(name: str, spans: Sequence[tuple[int, int]], shares: Sequence[float]) -> str:
-    """The CSS by which something is seen in these spans alone; `shares` says when each frame begins, in percent."""
+    """CSS that shows something only in these spans; `shares`: each frame's start, in percent."""
     steps = [] if spans[0][0] == 0 else ["0%{opacity:0}"]
     for first, after in spans:
         steps.append(f"{shares[first]:.4g}%{{opacity:1}}")
@@ -146,14 +160,16 @@ def drawn(row: float, run: Run, classes: str) -> str:
     mark = f' class="{classes}"' if classes else ""
     width = f"{len(run.text) * CELL:.4g}"
     if not run.text.strip():
-        return f'<rect{mark} x="{x:.5g}" y="{y:.5g}" width="{width}" height="{HEIGHT + 0.4:g}" fill="{run.back}"/>'
+        size = f'width="{width}" height="{HEIGHT + 0.4:g}"'
+        return f'<rect{mark} x="{x:.5g}" y="{y:.5g}" {size} fill="{run.back}"/>'
     fill = "" if run.fore == FORE else f' fill="{run.fore}"'
     bold = ' font-weight="bold"' if run.bold else ""
-    return f'<text{mark} x="{x:.5g}" y="{y + 13:.5g}" textLength="{width}"{fill}{bold}>{escape(run.text)}</text>'
+    place = f'x="{x:.5g}" y="{y + 13:.5g}" textLength="{width}"'
+    return f"<text{mark} {place}{fill}{bold}>{escape(run.text)}</text>"
 
 
 def animated(frames: Sequence[Frame]) -> str:
-    """The film. A viewer without animation, or a reader who wants none, sees the picture in which the tunnel hangs."""
+    """The film. Without animation, a viewer shows the frame in which the tunnel hangs."""
     kept = thinned(frames)
     begins = [(frame.at_s - kept[0].at_s) / SPEED for frame in kept]
     length_s = begins[-1] + HOLD_S
@@ -171,25 +187,38 @@ def animated(frames: Sequence[Frame]) -> str:
         stays = " s" if any(first <= still < after for first, after in spans) else ""
         parts.append((bool(run.text.strip()), drawn(row, run, f"a {name}{stays}")))
     rules = "".join(keyframes(name, spans, shares) for spans, name in names.items())
-    body = "\n".join(
-        text for _, text in sorted(parts, key=lambda part: part[0])
-    )  # what lies behind comes first
+    backgrounds_first = sorted(parts, key=lambda part: part[0])
+    body = "\n".join(text for _, text in backgrounds_first)
     return page(body, rules, length_s, TOP + max(len(frame.lines) for frame in kept) * HEIGHT + 12)
+
+
+TITLE = (
+    "The console heals a hang: a device freezes, its status turns to hung, its sshd process is"
+    " killed, the device is back."
+)
+FONTS = '"Fira Code","DejaVu Sans Mono",Menlo,Consolas,monospace'
+BUTTONS = ("#ff5f57", "#febc2e", "#28c840")
 
 
 def page(body: str, rules: str, length_s: float, height: float) -> str:
     width = 2 * LEFT + COLUMNS * CELL
-    return f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" role="img" aria-labelledby="t">
-<title id="t">The console heals a hang: a device freezes, its status turns to hung, its sshd process is killed, the device is back.</title>
+    buttons = "".join(
+        f'<circle cx="{20 * number}" cy="18" r="6" fill="{colour}"/>'
+        for number, colour in enumerate(BUTTONS, start=1)
+    )
+    box = f"0 0 {width:g} {height:g}"
+    return f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="{box}" role="img">
+<title>{TITLE}</title>
 <style>
-svg{{fill:{FORE}}}text{{font:14px "Fira Code","DejaVu Sans Mono",Menlo,Consolas,monospace;white-space:pre}}
-.a{{opacity:0;animation-duration:{length_s:.4g}s;animation-timing-function:step-end;animation-iteration-count:infinite}}
+svg{{fill:{FORE}}}
+text{{font:14px {FONTS};white-space:pre}}
+.a{{opacity:0;animation:{length_s:.4g}s step-end infinite}}
 .s{{opacity:1}}
 {rules}
 @media (prefers-reduced-motion:reduce){{.a{{animation:none}}}}
 </style>
 <rect width="{width:g}" height="{height:g}" rx="8" fill="{BACK}"/>
-<circle cx="20" cy="18" r="6" fill="#ff5f57"/><circle cx="40" cy="18" r="6" fill="#febc2e"/><circle cx="60" cy="18" r="6" fill="#28c840"/>
+{buttons}
 {body}
 </svg>
 """

@@ -1,6 +1,7 @@
-"""Plain English: word patterns that make a native reader stumble, and everything of ours that people read.
+"""Plain English: reject wordings that make a native reader stumble, wherever people read them.
 
-A pattern is here because it came back more than once. Add the next one that you find often; do not bend a sentence around a pattern.
+A pattern is here because it came back often. When you hit one, rewrite the sentence: do not bend it
+around the pattern.
 """
 
 from __future__ import annotations
@@ -108,7 +109,8 @@ STUMBLES = (
     Stumble(r"\banew\b", "again", "It is started anew."),
     Stumble(r"\b(?:is|are|was|were) to be\b", "must be, should be", "the count is to be typed"),
     Stumble(
-        r"(?<!here )\b(?:is|are|was|were) no (?!longer|more|other|one|such|way|need|reason|point|use\b|different|worse|better)\w",
+        r"(?<!here )\b(?:is|are|was|were) no "
+        r"(?!longer|more|other|one|such|way|need|reason|point|use\b|different|worse|better)\w",
         "is not a ...",
         "A beat is no request.",
     ),
@@ -153,8 +155,9 @@ STUMBLES = (
         "The row; None where no node is.",
     ),
     Stumble(
-        r"\bof (?:sshd|tmux|systemd|dropbear|OpenSSH|HAProxy|Textual|the (?:daemon|node|console|gateway|checker|client|device"
-        r"|script|kernel|bundle))'s(?=[.,;:)]|$| (?:and|or|that|which|is|are|was|in|on|for|to|by|with|from)\b)",
+        r"\bof (?:sshd|tmux|systemd|dropbear|OpenSSH|HAProxy|Textual|the (?:daemon|node|console"
+        r"|gateway|checker|client|device|script|kernel|bundle))'s"
+        r"(?=[.,;:)]|$| (?:and|or|that|which|is|are|was|in|on|for|to|by|with|from)\b)",
         "sshd's ..., ... of sshd",
         "One line of sshd's; its words.",
     ),
@@ -179,7 +182,7 @@ def stumbles(text: str) -> list[str]:
     """What is wrong with a text, one sentence for each place."""
     flat = " ".join(text.split())
     return [
-        f"...{flat[max(0, found.start() - 30) : found.end() + 30]}...: instead of {found[0]!r} write: {one.write}"
+        f"{flat[max(0, found.start() - 30) : found.end() + 30]!r}: not {found[0]!r} but {one.write}"
         for one in STUMBLES
         for found in re.finditer(one.pattern, flat, re.IGNORECASE)
     ]
@@ -192,7 +195,7 @@ def paragraphs(page: str) -> Iterator[str]:
 
 
 def strings(tree: ast.AST) -> Iterator[str]:
-    """Docstrings and other strings with a blank in them; a `{}` for each value that is filled in."""
+    """Docstrings and other strings with a blank in them; values that are filled in become `{}`."""
     parts = {
         id(part)
         for node in ast.walk(tree)

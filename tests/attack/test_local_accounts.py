@@ -1,4 +1,4 @@
-"""Other accounts on the gateway: the kernel rule that docs/security.md prints keeps them from the nodes' ports."""
+"""Other accounts on the gateway: the rule of docs/security.md keeps them from nodes' ports."""
 
 from __future__ import annotations
 
@@ -34,7 +34,11 @@ def connects(user, family, address, port):
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
 
 subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-places = [(socket.AF_INET, "127.0.0.1", 20000), (socket.AF_INET6, "::1", 29999), (socket.AF_INET, "127.0.0.1", 30000)]
+places = [
+    (socket.AF_INET, "127.0.0.1", 20000),
+    (socket.AF_INET6, "::1", 29999),
+    (socket.AF_INET, "127.0.0.1", 30000),
+]
 kept = []
 for family, address, port in places:
     listener = socket.socket(family)

@@ -1,4 +1,4 @@
-"""The film of the README: how frames become an animated SVG, and that the one in docs is fit for a page."""
+"""The film of the README: frames become an animated SVG, and the one in docs is fit for a page."""
 
 from __future__ import annotations
 
