@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from checker.cli import build_parser as checker_parser
+from checker.cli.main import build_parser as checker_parser
 from client.cli import parser as client_parser
 from reversi_tui.__main__ import parser as console_parser
 from tests.wordings import GOOD, STUMBLES, Stumble, stumbles
