@@ -98,7 +98,7 @@ STUMBLES = (
         "sshd binds it for root alone",
     ),
     Stumble(
-        r"\bstands? (?:in|above|below|beside|there|here)\b(?! for)",
+        r"\bstands? (?:in|above|below|beside|there|here)\b(?! for| the way)",
         "is in, is shown in",
         "The reason stands above.",
     ),
