@@ -267,7 +267,7 @@ def test_each_reader_of_a_value_raises_config_error() -> None:
 
 @pytest.mark.parametrize("user", ["no-such-account-here", "nul\0inside"])
 def test_a_tunnel_user_without_account_is_invalid(user: str) -> None:
-    with pytest.raises(InvalidValue, match="is no account here; make it with useradd"):
+    with pytest.raises(InvalidValue, match="is not an account here; make it with useradd"):
         _ = Config(tunnel_user=user).tunnel_uid
 
 
