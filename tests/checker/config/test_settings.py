@@ -197,7 +197,7 @@ def test_a_file_that_is_not_text_is_refused(path: Path) -> None:
 def test_a_directory_in_the_place_of_a_file_is_refused(path: Path) -> None:
     path.mkdir()
 
-    with pytest.raises(ConfigError, match="can not be read"):
+    with pytest.raises(ConfigError, match="cannot be read"):
         read_toml(path)
 
 
@@ -306,7 +306,7 @@ def test_a_home_may_begin_with_the_users_own(isolated: Path) -> None:
 
 
 def test_a_home_of_a_user_that_is_not_known_is_invalid() -> None:
-    with pytest.raises(InvalidValue, match="write the directory in full"):
+    with pytest.raises(InvalidValue, match="write the whole path"):
         home_layout(Path("~no-such-account-here/gate"))
 
 
