@@ -61,7 +61,7 @@ def parser() -> argparse.ArgumentParser:
         ("status", "show what the running client last wrote", "reversi-client status --config office.toml --json", True),
     ):
         command = commands.add_parser(
-            name, parents=[common], help=summary, description=f"{summary.capitalize()}.", epilog=f"example: {example}"
+            name, parents=[common], help=summary, description=f"{summary[0].upper()}{summary[1:]}.", epilog=f"example: {example}"
         )
         if reads:
             command.add_argument("--json", action="store_true", dest="as_json", help="one JSON document on stdout")
