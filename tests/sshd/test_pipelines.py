@@ -14,8 +14,8 @@ import asyncssh
 import psutil
 import pytest
 
+from checker import __version__
 from checker.model import EventKind, Status
-from client import __version__
 from tests.programs import require
 from tests.sshd.clients import Device
 from tests.sshd.harness import Gateway
