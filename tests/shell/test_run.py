@@ -11,7 +11,7 @@ import pytest
 from tests.programs import require
 
 RUN = Path(__file__).parents[2] / "run"
-TOOLS = ("cat", "cksum", "dirname", "printf", "sed", "sh", "xargs")
+TOOLS = ("cat", "cksum", "dirname", "env", "printf", "sed", "sh", "xargs")
 SHELLS = [["dash"], ["busybox", "ash"], ["bash", "--posix"]]
 
 pytestmark = pytest.mark.shell
@@ -35,7 +35,9 @@ def program(folder: Path, name: str, body: str) -> None:
     path.chmod(0o755)
 
 
-def run(*arguments: str, path: str, venv: Path, shell: tuple[str, ...] = ("/bin/sh",)) -> subprocess.CompletedProcess[str]:
+def run(
+    *arguments: str, path: str, venv: Path, shell: tuple[str, ...] = ("/bin/sh",)
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*shell, str(RUN), *arguments],
         capture_output=True, text=True, check=False, timeout=30, stdin=subprocess.DEVNULL,
@@ -47,10 +49,17 @@ def run(*arguments: str, path: str, venv: Path, shell: tuple[str, ...] = ("/bin/
 def test_help_names_every_command(shell: list[str], tmp_path: Path) -> None:
     require(shell[0])
 
-    told = run("help", path="/usr/bin:/bin", venv=tmp_path / "venv", shell=(shutil.which(shell[0]) or "", *shell[1:]))
+    told = run(
+        "help",
+        path="/usr/bin:/bin",
+        venv=tmp_path / "venv",
+        shell=(shutil.which(shell[0]) or "", *shell[1:]),
+    )
 
     assert told.returncode == 0
-    assert all(f"  {command}" in told.stdout for command in ("demo", "test", "lint", "bench"))
+    assert all(
+        f"  {command}" in told.stdout for command in ("demo", "test", "pytest", "lint", "bench")
+    )
     assert not told.stderr
 
 
@@ -64,11 +73,18 @@ def test_anything_else_is_refused_with_the_help(arguments: tuple[str, ...], tmp_
 
 
 @pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: shell[0])
-def test_an_ordinary_user_is_told_each_missing_package_once(shell: list[str], bare: Path, tmp_path: Path) -> None:
+def test_an_ordinary_user_is_told_each_missing_package_once(
+    shell: list[str], bare: Path, tmp_path: Path
+) -> None:
     require(shell[0])
     program(bare, "id", "echo 1000")
 
-    told = run("test", path=str(bare), venv=tmp_path / "venv", shell=(shutil.which(shell[0]) or "", *shell[1:]))
+    told = run(
+        "test",
+        path=str(bare),
+        venv=tmp_path / "venv",
+        shell=(shutil.which(shell[0]) or "", *shell[1:]),
+    )
 
     assert told.returncode == 2
     for package in ("openssh-client", "openssl", "shellcheck", "tmux", "busybox"):
@@ -88,3 +104,70 @@ def test_root_is_told_when_apt_can_not_help(bare: Path, tmp_path: Path) -> None:
     assert "openssh-client" in told.stderr
     assert (tmp_path / "asked").read_text() == "-qq update\n"
     assert not (tmp_path / "venv").exists()
+
+
+@pytest.fixture
+def venv(bare: Path, tmp_path: Path) -> Path:
+    """A ready environment whose programs print their names and arguments, on a machine of root's with nothing else installed."""
+    made = tmp_path / "venv"
+    (made / "bin").mkdir(parents=True)
+    for name in ("pytest", "ruff", "mypy", "lint-imports"):
+        program(made / "bin", name, f'echo "{name} $*"')
+    program(made / "bin", "python", "")
+    wanted = subprocess.run(
+        "cat pyproject.toml constraints.txt tests/line_marks.pth | cksum",
+        shell=True,
+        cwd=RUN.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    (made / "reversi.stamp").write_text(f"{RUN.parent} {wanted.stdout}")
+    program(bare, "id", "echo 0")
+    program(bare, "apt-get", "echo apt-get; exit 100")
+    return made
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: shell[0])
+def test_pytest_runs_tests_at_once(shell: list[str], bare: Path, venv: Path) -> None:
+    require(shell[0])
+
+    told = run(
+        "pytest",
+        "tests/unit",
+        "-k",
+        "two words",
+        path=str(bare),
+        venv=venv,
+        shell=(shutil.which(shell[0]) or "", *shell[1:]),
+    )
+
+    assert (told.returncode, told.stdout, told.stderr) == (
+        0,
+        "pytest tests/unit -k two words\n",
+        "",
+    )
+
+
+def test_lint_runs_the_steps_that_are_named(bare: Path, venv: Path) -> None:
+    program(bare, "shellcheck", "echo shellcheck")
+
+    told = run("lint", "types", "ruff", path=str(bare), venv=venv)
+
+    assert (told.returncode, told.stdout.splitlines()) == (0, ["mypy ", "ruff check ."])
+    assert told.stderr == "run: types\nrun: ruff\n"
+
+
+def test_lint_stops_at_the_first_step_that_fails(bare: Path, venv: Path) -> None:
+    program(bare, "shellcheck", "echo shellcheck")
+    program(venv / "bin", "ruff", "exit 1")
+
+    told = run("lint", path=str(bare), venv=venv)
+
+    assert (told.returncode, told.stdout) == (1, "")
+
+
+def test_an_unknown_step_of_lint_is_refused(bare: Path, venv: Path) -> None:
+    program(bare, "shellcheck", "echo shellcheck")
+
+    assert run("lint", "tpyes", path=str(bare), venv=venv).returncode == 2
