@@ -1,1 +1,3 @@
-"""The node's side: keeps one reverse tunnel to the gateway, and builds bundles for devices without Python."""
+"""The node's side: keeps one reverse tunnel to the gateway, and builds bundles for devices without
+Python.
+"""

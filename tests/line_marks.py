@@ -1,11 +1,13 @@
 """Note which lines of the product run, in every process that the suite starts.
 
-coverage.py measures by tracing. Before Python 3.12 that makes all Python code of a process up to twice as slow, and what a process saw
-is lost if it is killed, becomes another program, or calls os._exit, as many of ours do. So `line_table` compiles each module once more,
-with a store before each statement, into a file that all processes map. A line in `.venv` runs this module at the start of every Python
-if REVERSI_MARKS names the directory.
+Tracing, as coverage.py does it, makes all Python code of a process up to twice as slow before
+Python 3.12. What a process saw is lost if it is killed, becomes another program, or calls os._exit,
+as many of ours do. So `line_table` compiles each module once more, with a store before each
+statement, into a file that all processes map. A line in `.venv` runs this module at the start of
+every Python if REVERSI_MARKS names the directory.
 
-Not measured: what runs without the site packages (the gate), and what sshd starts, as it passes no environment on.
+Not measured: what runs without the site packages (the gate), what is run as a file, and what sshd
+starts, as sshd passes no environment on.
 """
 
 from __future__ import annotations
@@ -63,7 +65,10 @@ class MarkedFinder:
 
 
 def start(folder: str) -> None:
-    """Mark what this process imports from now on. Raises OSError if the directory is out of reach, in a chroot for example."""
+    """Mark what this process imports from now on.
+
+    Raises OSError if the directory is out of reach, in a chroot for example.
+    """
     finder = MarkedFinder(folder)
     with open(f"{folder}/marks", "r+b") as file:  # noqa: PTH123 - as above
         marks = mmap.mmap(file.fileno(), 0)

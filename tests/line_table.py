@@ -1,7 +1,7 @@
-"""Prepare the measuring of lines before the first test, and print what came of it after the last. `./run test` calls both.
+"""Prepare the measuring of lines, and print the table afterwards. `./run test` calls both.
 
-coverage.py knows which lines count; `line_marks` knows which of them ran. An `except` or `case` ran if it was taken. For
-coverage.py it is enough that it was tried.
+coverage.py knows which lines count; `line_marks` knows which of them ran. An `except` or `case` ran
+if it was taken. For coverage.py it is enough that it was tried.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ import coverage
 from tests.line_marks import NAME
 
 LOW_PERCENT = 80
+RUN_AS_FILES = ("checker/gate.py", "checker/stand_in.py", "reversi_tui/terminal/leashed.py")
+"""They are programs that no process of the suite imports, so nothing is known of them."""
 
 
 def marked(tree: ast.Module, offset: int) -> ast.Module:
-    """Put a store before each statement. `offset` is the place of the module's line 0 among the marks."""
+    """Put a store before each statement; `offset` is the place of the module's line 0."""
     for node in list(ast.walk(tree)):
         for name in ("body", "orelse", "finalbody"):
             body = getattr(node, name, None)
@@ -46,7 +48,7 @@ def with_stores(body: Sequence[ast.stmt], offset: int) -> Iterator[ast.stmt]:
 
 
 def first_of(node: ast.AST, name: str, offset: int) -> Iterator[ast.stmt]:
-    """The stores of lines before which there can be none: `except`, `case` and imports from `__future__`."""
+    """The stores of `except`, `case` and imports from `__future__`: none can stand before them."""
     match node:
         case ast.ExceptHandler() if name == "body":
             yield from stores([node.lineno], offset)
@@ -86,10 +88,9 @@ def modules(root: Path, packages: Sequence[str]) -> Iterator[tuple[str, Path]]:
     """Each module and its file."""
     for package in packages:
         for path in sorted((root / package).rglob("*.py")):
-            yield (
-                ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__"),
-                path,
-            )
+            place = path.relative_to(root)
+            if str(place) not in RUN_AS_FILES:
+                yield ".".join(place.with_suffix("").parts).removesuffix(".__init__"), path
 
 
 def begin(folder: Path, root: Path, packages: Sequence[str]) -> None:
@@ -161,9 +162,7 @@ def main(words: Sequence[str]) -> None:
         case ["report", folder, root]:
             print(table(missing(Path(folder)), Path(root)))
         case _:
-            sys.exit(
-                "usage: python -m tests.line_table begin DIRECTORY ROOT PACKAGE... | report DIRECTORY ROOT"
-            )
+            sys.exit("usage: line_table begin DIRECTORY ROOT PACKAGE... | report DIRECTORY ROOT")
 
 
 if __name__ == "__main__":
