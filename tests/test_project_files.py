@@ -66,6 +66,17 @@ def test_each_step_of_lint_is_named(page: str) -> None:
     assert all(re.search(rf"\b{step}\b", text) for step in steps_of_lint())
 
 
+def test_the_table_of_layers_is_the_contract() -> None:
+    contracts = PROJECT["tool"]["importlinter"]["contracts"]
+    layers = next(one["layers"] for one in contracts if one["name"] == "the checker's layers")
+    _, _, table = read("CONTRIBUTING.md").partition("top to bottom")
+    rows = re.findall(r"^\| (`.+?) \|", table, re.MULTILINE)
+
+    assert [set(re.findall(r"`(\w+)`", row)) for row in rows] == [
+        set(layer.split(" | ")) for layer in layers[1:]
+    ]
+
+
 def test_the_changelog_begins_with_what_is_not_released_and_goes_back_in_time() -> None:
     headings = re.findall(r"^## (.+)$", read("CHANGELOG.md"), re.MULTILINE)
     released = [
@@ -78,6 +89,24 @@ def test_the_changelog_begins_with_what_is_not_released_and_goes_back_in_time() 
     versions = [tuple(int(part) for part in found.groups()[:3]) for found in released if found]
     assert versions == sorted(versions, reverse=True)
     assert versions[0] <= tuple(int(part) for part in re.findall(r"\d+", __version__)[:3])
+
+
+def test_what_git_blame_passes_over_are_commits_of_ours() -> None:
+    revisions = re.findall(r"^[^#\s].*$", read(".git-blame-ignore-revs"), re.MULTILINE)
+    deep = subprocess.run(
+        ["git", "rev-parse", "--is-shallow-repository"],
+        cwd=ROOT,
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    if deep.stdout != "false\n":
+        pytest.skip("not a git checkout with its history")
+
+    for revision in revisions:
+        subprocess.run(
+            ["git", "merge-base", "--is-ancestor", revision, "HEAD"], cwd=ROOT, check=True
+        )
 
 
 def test_addresses_of_the_project_are_public_ones() -> None:
