@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from client.cli import main, parser
+
+CHECKOUT = Path(__file__).parents[2]
 
 
 def commands() -> Iterator[tuple[str, str]]:
@@ -17,6 +20,13 @@ def commands() -> Iterator[tuple[str, str]]:
         if isinstance(action, argparse._SubParsersAction):
             for choice in action._choices_actions:
                 yield str(choice.dest), str(choice.help)
+
+
+@pytest.mark.parametrize("command", [name for name, _ in commands()])
+def test_each_command_stands_in_the_readme_or_the_docs(command: str) -> None:
+    pages = [CHECKOUT / "README.md", *(CHECKOUT / "docs").glob("*.md")]
+
+    assert any(f"reversi-client {command}" in page.read_text(encoding="utf-8") for page in pages)
 
 
 def help_of(command: str, capsys: pytest.CaptureFixture[str]) -> str:
