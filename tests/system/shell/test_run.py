@@ -4,6 +4,7 @@ missing.
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -180,3 +181,47 @@ def test_an_unknown_step_of_lint_is_refused(bare: Path, venv: Path) -> None:
     program(bare, "shellcheck", "echo shellcheck")
 
     assert run("lint", "tpyes", path=str(bare), venv=venv).returncode == 2
+
+
+@pytest.fixture
+def whole(bare: Path, venv: Path) -> Path:
+    """The environment, on a machine that has every program; its `python` says what it is told."""
+    for name in set(re.findall(r"\bneed ([a-z-]+) [a-z]", RUN.read_text())) | {"find"}:
+        program(bare, name, "")
+    for tool in ("chmod", "mkdir", "mktemp", "rm"):
+        found = shutil.which(tool)
+        assert found is not None
+        (bare / tool).symlink_to(found)
+    program(venv / "bin", "python", 'case $1 in -m) echo "python $3 $REVERSI_MARKS" ;; esac')
+    return venv
+
+
+def test_the_whole_suite_is_measured_and_ends_with_the_table(bare: Path, whole: Path) -> None:
+    program(whole / "bin", "pytest", 'cd "$REVERSI_MARKS" && echo measured')
+
+    told = run("test", path=str(bare), venv=whole)
+
+    lines = told.stdout.splitlines()
+    assert (told.returncode, told.stderr.splitlines()[-1]) == (0, "run: suite")
+    assert set(lines[-8:-1]) == {"measured"}
+    assert re.fullmatch(r"python report /\S+/marks", lines[-1])
+    assert not Path(lines[-1].split()[-1]).exists()
+
+
+def test_a_part_that_fails_fails_the_suite_and_the_table_still_comes(
+    bare: Path, whole: Path
+) -> None:
+    program(whole / "bin", "pytest", 'case "$*" in *tests/reversi_tui*) exit 1 ;; esac')
+
+    told = run("test", path=str(bare), venv=whole)
+
+    assert told.returncode == 1
+    assert told.stdout.splitlines()[-1].startswith("python report ")
+
+
+def test_single_tests_are_not_measured(bare: Path, whole: Path) -> None:
+    program(whole / "bin", "pytest", 'echo "$* marks=${REVERSI_MARKS-none}"')
+
+    told = run("test", "tests/client", path=str(bare), venv=whole)
+
+    assert (told.returncode, told.stdout.splitlines()[-1]) == (0, "tests/client marks=none")
