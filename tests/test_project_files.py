@@ -1,4 +1,4 @@
-"""The files about the project are true: versions, steps, links, layers, and layout of text."""
+"""The files about the project are true: versions, steps, layers, and layout of text."""
 
 from __future__ import annotations
 
@@ -12,9 +12,6 @@ import pytest
 from checker import __version__
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted(
-    [*ROOT.glob("*.md"), *(ROOT / ".github").rglob("*.md"), *(ROOT / "docs").rglob("*.md")]
-)
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 SPACES_COUNT = {".svg"}
 """Programs made these, and they are left as they are; see .editorconfig."""
@@ -27,23 +24,6 @@ def read(name: str) -> str:
 def steps_of_lint() -> list[str]:
     (steps,) = re.findall(r"\[ \$# -gt 0 \] \|\| set -- ([a-z ]+)\n    for step", read("run"))
     return str(steps).split()
-
-
-def anchors(page: Path) -> set[str]:
-    """As GitHub makes them of headings."""
-    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_each_link_leads_somewhere(page: Path) -> None:
-    for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
-        if re.match(r"[a-z]+:", link):
-            continue
-        name, _, anchor = link.partition("#")
-        target = page.parent / name if name else page
-        assert target.exists(), link
-        assert not anchor or anchor in anchors(target), link
 
 
 def test_each_check_before_a_commit_is_a_step_of_lint() -> None:
