@@ -147,7 +147,7 @@ def table(found: dict[str, tuple[int, list[int]]], root: Path) -> str:
         if count
     ]
     low = [
-        f"{percent:4.0f} %  {name}: {not_run} of {count} lines did not run"
+        f"{int(percent):4} %  {name}: {not_run} of {count} lines did not run"
         for percent, name, not_run, count in sorted(rows)
         if percent < LOW_PERCENT
     ]
