@@ -102,6 +102,8 @@ def test_text_is_laid_out_as_editors_are_told() -> None:
     for name in filter(None, listed.stdout.decode().split("\0")):
         path = ROOT / name
         content = path.read_bytes() if path.is_file() else b""
+        if b"\0" in content:
+            continue
         assert b"\r" not in content, name
         assert not content or path.suffix in SPACES_COUNT or content.endswith(b"\n"), name
         assert path.suffix in SPACES_COUNT or not re.search(rb"[ \t]$|\t", content, re.MULTILINE), (
