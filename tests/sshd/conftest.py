@@ -18,7 +18,8 @@ from tests.programs import require
 from tests.shell.stand_ins import CRONTAB, program
 from tests.sshd.accounts import Account, Install, Mode, me, own_install, reachable_install, temporary_account
 from tests.sshd.devices import Boxes, Kit
-from tests.sshd.harness import Gateway, gateway_at
+from tests.sshd.harness import FAST, Gateway, gateway_at
+from tests.sshd.network import GATEWAY, GATEWAY_HOST, Network, network
 
 PR_SET_CHILD_SUBREAPER = 36
 SBIN = "/usr/sbin:/sbin:/usr/local/sbin"
@@ -136,6 +137,30 @@ def each_gateway(request: pytest.FixtureRequest, mode_of: Callable[[str], Mode])
 def own_gateway(usual: Mode) -> Iterator[Gateway]:
     """A gateway for one test alone, not yet started."""
     with gateway_at(usual) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def net() -> Iterator[Network]:
+    """Gateway, router and device, each in a network namespace of its own."""
+    require("ip", "tc", "unshare", "nsenter")
+    if os.geteuid() != 0:
+        pytest.skip("a network namespace takes root")
+    with network() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def far_policy() -> str:
+    """The policy in the far gateway's configuration; a module may have another."""
+    return FAST
+
+
+@pytest.fixture(scope="module")
+def far_gateway(net: Network, usual: Mode, far_policy: str) -> Iterator[Gateway]:
+    """A gateway on the other side of the router."""
+    with gateway_at(usual, policy=far_policy, inside=net.inside(GATEWAY), host=GATEWAY_HOST) as found:
+        found.up()
         yield found
 
 

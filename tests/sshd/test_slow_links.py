@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -10,35 +9,16 @@ from dataclasses import replace
 import pytest
 
 from checker.model import EventKind, Status
-from tests.programs import require
-from tests.sshd.accounts import Mode
 from tests.sshd.bulk import Bulk, Transfer
 from tests.sshd.clients import Connection, Device
-from tests.sshd.harness import Gateway, gateway_at
-from tests.sshd.network import DEVICE, DEVICE_HOSTS, GATEWAY, GATEWAY_HOST, Network, network
+from tests.sshd.harness import Gateway
+from tests.sshd.network import DEVICE, DEVICE_HOSTS, GATEWAY, Network
 from tests.sshd.ports import accepts
 from tests.sshd.relay import relay
 from tests.sshd.waiting import until
 
 pytestmark = [pytest.mark.sshd, pytest.mark.timeout(180)]
 LINK = DEVICE_HOSTS[0]
-
-
-@pytest.fixture(scope="module")
-def net() -> Iterator[Network]:
-    require("ip", "tc", "unshare", "nsenter")
-    if os.geteuid() != 0:
-        pytest.skip("a network namespace takes root")
-    with network() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def far_gateway(net: Network, usual: Mode) -> Iterator[Gateway]:
-    """A gateway at the other end of the slow link."""
-    with gateway_at(usual, inside=net.inside(GATEWAY), host=GATEWAY_HOST) as found:
-        found.up()
-        yield found
 
 
 @pytest.fixture
