@@ -16,7 +16,11 @@ def why_unknown(layout: Layout, aim: Aim, node: Node | None) -> str:
     """Why the registry names no such forward, as a clause."""
     if node is None and not layout.nodes.is_dir():
         return f"the registry can not be read: there is no directory {layout.nodes}"
-    return f"{aim.node} has no port {aim.port}" if aim.port > 0 else f"{aim.node} has no port: its file is broken"
+    return (
+        f"{aim.node} has no port {aim.port}"
+        if aim.port > 0
+        else f"{aim.node} has no port: its file is broken"
+    )
 
 
 def is_another(aim: Aim, held: Held) -> bool:
@@ -29,5 +33,8 @@ def why_no_holder(forward: Forward, held: Held) -> str:
     if held.stranger:
         return f"port {forward.port} is held by {held.stranger}, which is not ours to kill"
     if held.inodes:
-        return f"the sshd process that holds port {forward.port} can not be found: run the daemon as root, or let the node use hold"
+        return (
+            f"the sshd process that holds port {forward.port} can not be found: run the daemon as"
+            " root, or let the node use hold"
+        )
     return f"nobody listens on port {forward.port}"

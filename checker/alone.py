@@ -1,4 +1,6 @@
-"""The use cases in this process, for when no daemon answers: a dead daemon never costs a node its tunnel."""
+"""The use cases in this process, for when no daemon answers: a dead daemon never costs a node its
+tunnel.
+"""
 
 from __future__ import annotations
 
@@ -42,16 +44,21 @@ def open_best(path: Layout) -> tuple[StateFile | None, StateFile | None]:
 
 
 async def with_gateway(layout: Layout, use: Callable[[Gateway], Awaitable[T]]) -> T:
-    """Build a gateway on what is there, use it, and write down what came of it. Raises CheckerError."""
+    """Build a gateway on what is there, use it, and write down what came of it. Raises
+    CheckerError.
+    """
     config = load_config(layout.config)
     writer, reader = await asyncio.to_thread(open_best, layout)
     ledger = Ledger(layout, writer)
     try:
         if reader is not None:
-            with contextlib.suppress(StateError):  # without its history it does its work all the same
+            # without its history it does its work all the same
+            with contextlib.suppress(StateError):
                 ledger.load(reader)
         registry = await asyncio.to_thread(read_known, layout)
-        gateway = Gateway(layout, config, ledger, registry, swept_since_s=await asyncio.to_thread(uptime_s))
+        gateway = Gateway(
+            layout, config, ledger, registry, swept_since_s=await asyncio.to_thread(uptime_s)
+        )
         async with asyncio.TaskGroup() as group:
             lateness = group.create_task(gateway.watcher.lateness.run(), name="lateness")
             try:
@@ -68,7 +75,9 @@ async def with_gateway(layout: Layout, use: Callable[[Gateway], Awaitable[T]]) -
             file.close()
 
 
-def act_alone(layout: Layout, verb: Verb, aims: Sequence[Aim], operator: str) -> tuple[Outcome, ...]:
+def act_alone(
+    layout: Layout, verb: Verb, aims: Sequence[Aim], operator: str
+) -> tuple[Outcome, ...]:
     """An operator's action without a daemon, by this process's own rights. Raises CheckerError."""
 
     async def use(gateway: Gateway) -> tuple[Outcome, ...]:
@@ -94,7 +103,8 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--key", default="")
     parser.add_argument("--node", required=True)
     arguments = parser.parse_args(words)
-    logging.getLogger().addHandler(logging.NullHandler())  # stderr is the node's; events tell the admin
+    # stderr is the node's; events tell the admin
+    logging.getLogger().addHandler(logging.NullHandler())
     asked = Asked(
         node=arguments.node,
         peer=" ".join(os.environ.get("SSH_CONNECTION", "").split(" ")[:2]),

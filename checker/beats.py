@@ -1,4 +1,6 @@
-"""The beats of live connections: each beat loop touches a file of its own, whose time shows that this very connection lives."""
+"""The beats of live connections: each beat loop touches a file of its own, whose time shows that
+this very connection lives.
+"""
 
 from __future__ import annotations
 
@@ -54,11 +56,15 @@ def key_file(spool: Path, session: ProcessId) -> Path:
 
 
 def note_key(spool: Path, session: ProcessId, fingerprint: str) -> None:
-    """Remember the key beside the beats, so that it outlives the daemon; what can not be written leaves both keys as they are."""
+    """Remember the key beside the beats, so that it outlives the daemon; what can not be written
+    leaves both keys as they are.
+    """
     path = key_file(spool, session)
     with contextlib.suppress(OSError):
         path.unlink(missing_ok=True)
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+        handle = os.open(
+            path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644
+        )
         try:
             os.write(handle, fingerprint.encode())
         finally:
@@ -68,7 +74,9 @@ def note_key(spool: Path, session: ProcessId, fingerprint: str) -> None:
 def noted_key(spool: Path, session: ProcessId) -> str:
     """The fingerprint of the key with which this connection logged in; empty if it is not known."""
     try:
-        handle = os.open(key_file(spool, session), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+        handle = os.open(
+            key_file(spool, session), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+        )
     except OSError:
         return ""
     try:
@@ -85,8 +93,16 @@ def dead_keys(spool: Path) -> list[Path]:
         names = os.listdir(spool)  # noqa: PTH208 - names alone are looked at
     except OSError:
         return []
-    sessions = {name: session_in(PREFIX + name.removeprefix(KEY_PREFIX)) for name in names if name.startswith(KEY_PREFIX)}
-    return [spool / name for name, session in sessions.items() if session is None or not is_alive(session)]
+    sessions = {
+        name: session_in(PREFIX + name.removeprefix(KEY_PREFIX))
+        for name in names
+        if name.startswith(KEY_PREFIX)
+    }
+    return [
+        spool / name
+        for name, session in sessions.items()
+        if session is None or not is_alive(session)
+    ]
 
 
 def remove_dead(spool: Path) -> None:
@@ -101,5 +117,7 @@ def remove_dead(spool: Path) -> None:
 
 
 def uptime_s() -> int:
-    """Seconds since boot, from where the beat loops read them: a container may have a clock of its own there."""
+    """Seconds since boot, from where the beat loops read them: a container may have a clock of its
+    own there.
+    """
     return int(Path("/proc/uptime").read_text(encoding="ascii").partition(".")[0])

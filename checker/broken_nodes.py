@@ -1,4 +1,6 @@
-"""What can be done to a node whose file is broken without understanding the file: take its rights away, for good."""
+"""What can be done to a node whose file is broken without understanding the file: take its rights
+away, for good.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +23,13 @@ TABLE = re.compile(rb"(?m)^[ \t]*\[")
 
 
 def with_disabled(content: bytes) -> bytes:
-    """A node's file, valid or not, that says `enabled = false` once it can be read: at its top, or where it said something else."""
+    """A node's file, valid or not, that says `enabled = false` once it can be read: at its top, or
+    where it said something else.
+    """
     tables = TABLE.search(content)
-    head, rest = (content[: tables.start()], content[tables.start() :]) if tables else (content, b"")
+    head, rest = (
+        (content[: tables.start()], content[tables.start() :]) if tables else (content, b"")
+    )
     replaced, count = SAID_SO.subn(b"enabled = false", head, count=1)
     if count:
         return replaced + rest
@@ -31,11 +37,15 @@ def with_disabled(content: bytes) -> bytes:
     return mark + b"enabled = false\n" + content.removeprefix(mark)
 
 
-def disable_broken(layout: Layout, name: NodeName, command: GateCommand, *, meanwhile: Callable[[], None]) -> None:
-    """Take a broken node's rights away, under `locked`, and note that in its file, which keeps them away when somebody mends it.
+def disable_broken(
+    layout: Layout, name: NodeName, command: GateCommand, *, meanwhile: Callable[[], None]
+) -> None:
+    """Take a broken node's rights away, under `locked`, and note that in its file, which keeps them
+    away when somebody mends it.
 
-    As in `registry.change` the key file comes first, then `meanwhile`, then the file; all of it or nothing. What is no regular file gets no
-    note: no node can come of it. Raises ConfigError, and what `meanwhile` raises.
+    As in `registry.change` the key file comes first, then `meanwhile`, then the file; all of it or
+    nothing. What is no regular file gets no note: no node can come of it. Raises ConfigError, and
+    what `meanwhile` raises.
     """
     path = node_path(layout, name)
     content = content_of(path)
@@ -65,4 +75,8 @@ def content_of(path: Path) -> bytes | None:
     except FileNotFoundError:
         return None  # a link to nowhere
     except OSError as error:
-        raise ConfigError(path, f"can not be read ({error.strerror}); to disable its node make it readable, or run node remove") from error
+        raise ConfigError(
+            path,
+            f"can not be read ({error.strerror}); to disable its node make it readable, or run node"
+            " remove",
+        ) from error

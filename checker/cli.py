@@ -1,4 +1,6 @@
-"""`reversi-checker`: the command line of the gateway. Parses, calls, prints; stdout is data, stderr is narration."""
+"""`reversi-checker`: the command line of the gateway. Parses, calls, prints; stdout is data, stderr
+is narration.
+"""
 
 from __future__ import annotations
 
@@ -61,9 +63,16 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=PROG,
         description="Tests reverse SSH tunnels end to end, and frees the ports of those that hang.",
-        epilog="Exit codes: 0 ok, 1 some tunnel is not up, 2 usage or configuration, 3 no daemon, 4 state file, 70 bug, 130 interrupted.",
+        epilog=(
+            "Exit codes: 0 ok, 1 some tunnel is not up, 2 usage or configuration, 3 no daemon, 4"
+            " state file, 70 bug, 130 interrupted."
+        ),
     )
-    parser.add_argument("--home", metavar="DIR", help="keep all of this gateway under DIR (default: REVERSI_HOME, else as installed)")
+    parser.add_argument(
+        "--home",
+        metavar="DIR",
+        help="keep all of this gateway under DIR (default: REVERSI_HOME, else as installed)",
+    )
     parser.add_argument("--debug", action="store_true", help="show tracebacks, and log each probe")
     parser.add_argument("--version", action="version", version=f"{PROG} {__version__}")
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
@@ -79,8 +88,12 @@ def build_parser() -> argparse.ArgumentParser:
 def have_understood_behind(verbs: Verbs) -> None:
     """The options of the whole may stand behind a verb too."""
     for verb in verbs.choices.values():
-        verb.add_argument("--home", metavar="DIR", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
-        verb.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+        verb.add_argument(
+            "--home", metavar="DIR", default=argparse.SUPPRESS, help=argparse.SUPPRESS
+        )
+        verb.add_argument(
+            "--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS
+        )
         for action in verb._actions:  # noqa: SLF001 - argparse has no public way to a parser's verbs
             if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - nor a name for them
                 have_understood_behind(action)
@@ -95,7 +108,12 @@ def run(arguments: Sequence[str] | None = None) -> ExitCode:
     """One command; its exit code."""
     parsed = build_parser().parse_args(arguments)
     level = logging.DEBUG if parsed.debug else logging.INFO
-    logging.basicConfig(level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s", datefmt="%Y-%m-%dT%H:%M:%S")
+    logging.basicConfig(
+        level=level,
+        stream=sys.stderr,
+        format="%(asctime)s %(levelname)s %(message)s",
+        datefmt="%Y-%m-%dT%H:%M:%S",
+    )
     command: Command = parsed.command
     try:
         return command(parsed, find_layout(parsed.home, os.environ))

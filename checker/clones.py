@@ -1,4 +1,6 @@
-"""Keys that live on two devices: which instances of a node came lately, and how long a newcomer waits. Pure."""
+"""Keys that live on two devices: which instances of a node came lately, and how long a newcomer
+waits. Pure.
+"""
 
 from __future__ import annotations
 
@@ -51,25 +53,39 @@ class Clones:
             return None
         return clone
 
-    def refuse(self, node: NodeName, holder: Arrival, newcomer: Arrival, now: float) -> tuple[int, bool]:
-        """A newcomer met a healthy tunnel of another instance: the seconds that it waits, and whether that is news."""
+    def refuse(
+        self, node: NodeName, holder: Arrival, newcomer: Arrival, now: float
+    ) -> tuple[int, bool]:
+        """A newcomer met a healthy tunnel of another instance: the seconds that it waits, and
+        whether that is news.
+        """
         before = self.of(node, now)
         refusals = before.refusals + 1 if before else 1
         wait_s = self.wait_s(refusals)
-        strange = before is None or {before.holder.instance, before.newcomer.instance} != {holder.instance, newcomer.instance}
+        strange = before is None or {before.holder.instance, before.newcomer.instance} != {
+            holder.instance,
+            newcomer.instance,
+        }
         self.clones[node] = Clone(holder=holder, newcomer=newcomer, last_at=now, refusals=refusals)
         return wait_s, strange or wait_s != self.wait_s(refusals - 1)
 
     def wait_s(self, refusals: int) -> int:
         """10, 20, 40 ... up to the longest."""
-        return min(self.policy.longest_wait_s, self.first_wait_s << max(0, min(refusals, 16) - 1)) if refusals else 0
+        return (
+            min(self.policy.longest_wait_s, self.first_wait_s << max(0, min(refusals, 16) - 1))
+            if refusals
+            else 0
+        )
 
     def arrived(self, node: NodeName, arrival: Arrival, now: float) -> bool:
         """An instance holds the node's tunnel now; whether that shows anew that two take turns.
 
-        One that follows another took its place; one that comes back after another came is a device beside it.
+        One that follows another took its place; one that comes back after another came is a device
+        beside it.
         """
-        lately = [(at, one) for at, one in self.arrivals.get(node, ()) if now - at <= self.policy.quiet_s]
+        lately = [
+            (at, one) for at, one in self.arrivals.get(node, ()) if now - at <= self.policy.quiet_s
+        ]
         lately = [*lately, (now, arrival)][-ARRIVALS_KEPT:]
         self.arrivals[node] = tuple(lately)
         order = [instance for instance, _ in groupby(one.instance for _, one in lately)]

@@ -1,4 +1,6 @@
-"""Where a gateway keeps its things, and `reversi.toml`: the numbers and names that the admin may set."""
+"""Where a gateway keeps its things, and `reversi.toml`: the numbers and names that the admin may
+set.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,10 @@ class NoGateway(CheckerError):
     """Asked about a gateway that is not there: nothing shown must not pass for all well."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(f"there is no directory {folder}, so there is no gateway to tell of; see --home and REVERSI_HOME")
+        super().__init__(
+            f"there is no directory {folder}, so there is no gateway to tell of; see --home and"
+            " REVERSI_HOME"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,9 +57,15 @@ def home_layout(home: Path) -> Layout:
     try:
         home = home.expanduser().absolute()
     except RuntimeError as error:
-        raise InvalidValue(f"the home {str(home)!r} begins with a user that is not known here; write the directory in full") from error
+        raise InvalidValue(
+            f"the home {str(home)!r} begins with a user that is not known here; write the directory"
+            " in full"
+        ) from error
     if "\n" in str(home):
-        raise InvalidValue(f"the home {str(home)!r} has a newline, which no key file can hold; choose another --home")
+        raise InvalidValue(
+            f"the home {str(home)!r} has a newline, which no key file can hold; choose another"
+            " --home"
+        )
     return Layout(
         config=home / "reversi.toml",
         nodes=home / "nodes",
@@ -99,7 +110,9 @@ def refuse_missing(layout: Layout) -> None:
 
 
 def find_layout(home: str | None, environ: Mapping[str, str]) -> Layout:
-    """`--home`, else REVERSI_HOME, else an installed gateway, else the user's own directory. Raises InvalidValue."""
+    """`--home`, else REVERSI_HOME, else an installed gateway, else the user's own directory. Raises
+    InvalidValue.
+    """
     chosen = home or environ.get("REVERSI_HOME")
     if chosen:
         return home_layout(Path(chosen))
@@ -134,7 +147,9 @@ class Config:
 
     tunnel_user: str
     gateway: tuple[str, ...] = ()
-    """HOST:PORT by which nodes reach this gateway, the first tried first; empty: as `up` was last told."""
+    """HOST:PORT by which nodes reach this gateway, the first tried first; empty: as `up` was last
+    told.
+    """
     operators_group: str = ""
     """Whose members may kill, reset and probe, besides root and the daemon's own user."""
     policy: Policy = field(default_factory=Policy)
@@ -142,7 +157,9 @@ class Config:
     requests_a_minute: int = 120
     """Of one node; beats are none."""
     haproxy_reload: str | None = None
-    """The command that has HAProxy read its files again; None: as an installed gateway does it, nothing in a home."""
+    """The command that has HAProxy read its files again; None: as an installed gateway does it,
+    nothing in a home.
+    """
     publish_on: tuple[str, ...] = ()
     """The addresses that HAProxy binds; empty: all."""
     shared_key: SharedKey = field(default_factory=SharedKey)
@@ -153,7 +170,10 @@ class Config:
         try:
             return pwd.getpwnam(self.tunnel_user).pw_uid
         except (KeyError, ValueError):
-            raise InvalidValue(f"tunnel_user {self.tunnel_user!r} is no account here; make it with useradd, or name another") from None
+            raise InvalidValue(
+                f"tunnel_user {self.tunnel_user!r} is no account here; make it with useradd, or"
+                " name another"
+            ) from None
 
 
 POLICY_KEYS = {
@@ -165,9 +185,18 @@ POLICY_KEYS = {
 }
 """What an admin may set of the policy, and from where to where."""
 KEYS = (
-    "tunnel_user", "gateway", "operators_group", "ports",
-    "probes_at_once", "requests_a_minute", "haproxy_reload", "publish_on", "shared_key", *POLICY_KEYS,
-    "console", "command",
+    "tunnel_user",
+    "gateway",
+    "operators_group",
+    "ports",
+    "probes_at_once",
+    "requests_a_minute",
+    "haproxy_reload",
+    "publish_on",
+    "shared_key",
+    *POLICY_KEYS,
+    "console",
+    "command",
 )
 """The last two are the console's, who judges them."""
 SHARED_KEY_KEYS = ("enabled", "public_key", "ports")
@@ -190,7 +219,9 @@ MOST_BYTES = 1 << 20
 
 
 def beginning(path: Path, most: int) -> bytes:
-    """What a regular file begins with. Raises ConfigError, also for a pipe, which would have us wait for a writer."""
+    """What a regular file begins with. Raises ConfigError, also for a pipe, which would have us
+    wait for a writer.
+    """
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
@@ -201,7 +232,9 @@ def beginning(path: Path, most: int) -> bytes:
         finally:
             os.close(handle)
     except OSError as error:
-        raise ConfigError(path, f"can not be read ({error.strerror}); check its permissions") from error
+        raise ConfigError(
+            path, f"can not be read ({error.strerror}); check its permissions"
+        ) from error
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -210,26 +243,37 @@ def read_toml(path: Path) -> dict[str, Any]:
 
     content = beginning(path, MOST_BYTES + 1)
     if len(content) > MOST_BYTES:
-        raise ConfigError(path, f"is larger than {MOST_BYTES >> 20} MiB, and so not ours; move it away")
+        raise ConfigError(
+            path, f"is larger than {MOST_BYTES >> 20} MiB, and so not ours; move it away"
+        )
     try:
         return tomllib.loads(content.decode())
     except UnicodeDecodeError as error:
         raise ConfigError(path, f"not UTF-8 text ({error.reason} at byte {error.start})") from error
-    except (ValueError, RecursionError) as error:  # tomllib lets both through, for a number or a nesting that is too long
+    # tomllib lets both through, for a number or a nesting that is too long
+    except (ValueError, RecursionError) as error:
         raise ConfigError(path, f"not valid TOML ({error}); mend that line") from error
 
 
 def number_in(path: Path, key: str, value: Any, lowest: float, highest: float) -> float:
     """A number within its bounds. Raises ConfigError."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not lowest <= value <= highest:
-        raise ConfigError(path, f"{key} must be a number from {lowest:g} to {highest:g}, not {value!r}")
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or not lowest <= value <= highest
+    ):
+        raise ConfigError(
+            path, f"{key} must be a number from {lowest:g} to {highest:g}, not {value!r}"
+        )
     return value
 
 
 def whole_in(path: Path, key: str, value: Any, lowest: int, highest: int) -> int:
     """A whole number within its bounds. Raises ConfigError."""
     if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
-        raise ConfigError(path, f"{key} must be a whole number from {lowest} to {highest}, not {value!r}")
+        raise ConfigError(
+            path, f"{key} must be a whole number from {lowest} to {highest}, not {value!r}"
+        )
     return value
 
 
@@ -251,11 +295,17 @@ def address_in(path: Path, value: Any) -> str:
 def addresses_in(path: Path, value: Any) -> tuple[str, ...]:
     """A list of IP addresses of this machine. Raises ConfigError."""
     try:
-        if isinstance(value, list) and value and all(isinstance(one, str) and "%" not in one for one in value):
+        if (
+            isinstance(value, list)
+            and value
+            and all(isinstance(one, str) and "%" not in one for one in value)
+        ):
             return tuple(str(ipaddress.ip_address(one)) for one in value)
     except ValueError:
         pass
-    raise ConfigError(path, f"publish_on must be a list of IP addresses, as in ['203.0.113.7'], not {value!r}")
+    raise ConfigError(
+        path, f"publish_on must be a list of IP addresses, as in ['203.0.113.7'], not {value!r}"
+    )
 
 
 def ports_in(path: Path, value: Any) -> range:
@@ -264,7 +314,9 @@ def ports_in(path: Path, value: Any) -> range:
     try:
         first, last = parse_port(low), parse_port(high)
     except InvalidValue as error:
-        raise ConfigError(path, f"ports must be LOWEST-HIGHEST, as in '20000-29999': {error}") from error
+        raise ConfigError(
+            path, f"ports must be LOWEST-HIGHEST, as in '20000-29999': {error}"
+        ) from error
     if not dash or first > last:
         raise ConfigError(path, f"ports must be LOWEST-HIGHEST, as in '20000-29999', not {value!r}")
     return range(first, last + 1)
@@ -278,7 +330,9 @@ def policy_in(path: Path, table: Mapping[str, Any]) -> Policy:
         if key in table:
             number = number_in(path, key, table[key], lowest, highest)
             whole = isinstance(getattr(defaults, key), int)
-            given[key] = whole_in(path, key, number, int(lowest), int(highest)) if whole else float(number)
+            given[key] = (
+                whole_in(path, key, number, int(lowest), int(highest)) if whole else float(number)
+            )
     if "ports" in table:
         given["ports"] = ports_in(path, table["ports"])
     return Policy(**{**{f.name: getattr(defaults, f.name) for f in fields(defaults)}, **given})
@@ -292,7 +346,9 @@ def public_keys_in(path: Path, value: Any) -> tuple[str, ...]:
         keys = [value] if isinstance(value, str) else value
         return tuple(parse_public_key(text_in(path, "shared_key: public_key", key)) for key in keys)
     except (InvalidValue, TypeError) as error:
-        raise ConfigError(path, f"shared_key: public_key must be a public key, or a list of them: {error}") from error
+        raise ConfigError(
+            path, f"shared_key: public_key must be a public key, or a list of them: {error}"
+        ) from error
 
 
 def shared_key_in(path: Path, table: Any, allotted: range) -> SharedKey:
@@ -305,12 +361,24 @@ def shared_key_in(path: Path, table: Any, allotted: range) -> SharedKey:
         raise ConfigError(path, f"shared_key: enabled must be true or false, not {enabled!r}")
     keys = public_keys_in(path, table["public_key"]) if "public_key" in table else ()
     if enabled and not keys:
-        raise ConfigError(path, "shared_key: public_key is missing; give the line of the .pub file that belongs to the devices' key")
+        raise ConfigError(
+            path,
+            "shared_key: public_key is missing; give the line of the .pub file that belongs to the"
+            " devices' key",
+        )
     ports = ports_in(path, table["ports"]) if "ports" in table else SharedKey().ports
     if len(ports) > MOST_PORTS:
-        raise ConfigError(path, f"shared_key: ports has {len(ports)} ports; sshd takes {MOST_PORTS} at most on one key line")
+        raise ConfigError(
+            path,
+            f"shared_key: ports has {len(ports)} ports; sshd takes {MOST_PORTS} at most on one key"
+            " line",
+        )
     if enabled and ports.start < allotted.stop and allotted.start < ports.stop:
-        raise ConfigError(path, "shared_key: ports and ports overlap; registered nodes need a range that the shared key can not take from")
+        raise ConfigError(
+            path,
+            "shared_key: ports and ports overlap; registered nodes need a range that the shared key"
+            " can not take from",
+        )
     return SharedKey(enabled=enabled, public_keys=keys, ports=ports)
 
 
@@ -333,13 +401,27 @@ def config_from(path: Path, table: Mapping[str, Any]) -> Config:
         raise ConfigError(path, "gateway must be a list of HOST:PORT")
     policy = policy_in(path, table)
     return Config(
-        tunnel_user=text_in(path, "tunnel_user", table["tunnel_user"]) if "tunnel_user" in table else current_user(),
+        tunnel_user=(
+            text_in(path, "tunnel_user", table["tunnel_user"])
+            if "tunnel_user" in table
+            else current_user()
+        ),
         gateway=tuple(address_in(path, address) for address in gateway),
-        operators_group=text_in(path, "operators_group", table["operators_group"]) if "operators_group" in table else "",
+        operators_group=(
+            text_in(path, "operators_group", table["operators_group"])
+            if "operators_group" in table
+            else ""
+        ),
         policy=policy,
         probes_at_once=whole_in(path, "probes_at_once", table.get("probes_at_once", 256), 1, 1024),
-        requests_a_minute=whole_in(path, "requests_a_minute", table.get("requests_a_minute", 120), 10, 1_000_000),
-        haproxy_reload=text_in(path, "haproxy_reload", table["haproxy_reload"]) if "haproxy_reload" in table else None,
+        requests_a_minute=whole_in(
+            path, "requests_a_minute", table.get("requests_a_minute", 120), 10, 1_000_000
+        ),
+        haproxy_reload=(
+            text_in(path, "haproxy_reload", table["haproxy_reload"])
+            if "haproxy_reload" in table
+            else None
+        ),
         publish_on=addresses_in(path, table["publish_on"]) if "publish_on" in table else (),
         shared_key=shared_key_in(path, table.get("shared_key", {}), policy.ports),
     )
@@ -351,4 +433,6 @@ def current_user() -> str:
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
-        raise InvalidValue(f"uid {uid} has no name on this machine; set tunnel_user in reversi.toml") from None
+        raise InvalidValue(
+            f"uid {uid} has no name on this machine; set tunnel_user in reversi.toml"
+        ) from None

@@ -1,4 +1,6 @@
-"""The operator's door, for console and command line alike: the daemon's socket, else the same use cases in this process."""
+"""The operator's door, for console and command line alike: the daemon's socket, else the same use
+cases in this process.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ class DaemonAbsent(CheckerError):
     """Nobody answers at the daemon's socket."""
 
     def __init__(self, layout: Layout) -> None:
-        super().__init__(f"no daemon answers at {layout.socket}; start it with: reversi-checker serve")
+        super().__init__(
+            f"no daemon answers at {layout.socket}; start it with: reversi-checker serve"
+        )
 
 
 class NotAllowed(CheckerError):
@@ -47,7 +51,9 @@ class Aim:
     node: NodeName
     port: Port
     session: ProcessId | None = None
-    """The process that the operator saw; another one there now is left alone. None: whichever holds the port."""
+    """The process that the operator saw; another one there now is left alone. None: whichever holds
+    the port.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +71,9 @@ def ports_on_ipv6() -> frozenset[Port]:
     from checker.holders import read_listeners
     from checker.judge import IPV6_LOOPBACK, loopback_of
 
-    return frozenset(port for port, found in read_listeners().items() if loopback_of(found) == IPV6_LOOPBACK)
+    return frozenset(
+        port for port, found in read_listeners().items() if loopback_of(found) == IPV6_LOOPBACK
+    )
 
 
 def operator_name() -> str:
@@ -91,16 +99,30 @@ def aim_json(aim: Aim) -> dict[str, Any]:
 
 def aim_from(table: Any) -> Aim:
     """The inverse of aim_json. Raises ValueError, KeyError, TypeError for anything else."""
-    session = None if table["pid"] is None else ProcessId(pid=int(table["pid"]), start_ticks=int(table["start_ticks"]))
+    session = (
+        None
+        if table["pid"] is None
+        else ProcessId(pid=int(table["pid"]), start_ticks=int(table["start_ticks"]))
+    )
     return Aim(node=NodeName(str(table["node"])), port=Port(int(table["port"])), session=session)
 
 
 def outcome_json(outcome: Outcome) -> dict[str, Any]:
-    return {"node": outcome.node, "port": outcome.port, "done": outcome.done, "sentence": outcome.sentence}
+    return {
+        "node": outcome.node,
+        "port": outcome.port,
+        "done": outcome.done,
+        "sentence": outcome.sentence,
+    }
 
 
 def outcome_from(table: Any) -> Outcome:
-    return Outcome(node=NodeName(table["node"]), port=Port(table["port"]), done=table["done"], sentence=table["sentence"])
+    return Outcome(
+        node=NodeName(table["node"]),
+        port=Port(table["port"]),
+        done=table["done"],
+        sentence=table["sentence"],
+    )
 
 
 @contextlib.contextmanager
@@ -114,7 +136,9 @@ def reachable(path: Path) -> Iterator[str]:
 
 
 def exchange(layout: Layout, message: bytes, *, within_s: float = ANSWER_WITHIN_S) -> bytes:
-    """Send a message to the daemon and read its whole answer. Raises DaemonAbsent, also where it hangs or refuses the connection."""
+    """Send a message to the daemon and read its whole answer. Raises DaemonAbsent, also where it
+    hangs or refuses the connection.
+    """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
         peer.settimeout(within_s)
         try:
@@ -132,9 +156,13 @@ def exchange(layout: Layout, message: bytes, *, within_s: float = ANSWER_WITHIN_
     return answer
 
 
-def ask(layout: Layout, request: dict[str, Any], *, within_s: float = ANSWER_WITHIN_S) -> dict[str, Any]:
+def ask(
+    layout: Layout, request: dict[str, Any], *, within_s: float = ANSWER_WITHIN_S
+) -> dict[str, Any]:
     """One operator's request to the daemon, and its answer. Raises DaemonAbsent, NotAllowed."""
-    answer = json.loads(exchange(layout, json.dumps({"schema": 1, **request}).encode(), within_s=within_s))
+    answer = json.loads(
+        exchange(layout, json.dumps({"schema": 1, **request}).encode(), within_s=within_s)
+    )
     if "error" in answer:
         raise NotAllowed(answer["error"])
     return dict(answer)
@@ -162,9 +190,12 @@ class Control:
             return  # it looks for itself within a few seconds
 
     def changed(
-        self, clauses: Sequence[tuple[NodeName, Port | None, str]], renamed: Sequence[tuple[NodeName, NodeName]] = ()
+        self,
+        clauses: Sequence[tuple[NodeName, Port | None, str]],
+        renamed: Sequence[tuple[NodeName, NodeName]] = (),
     ) -> str:
-        """Tell daemon and log what was changed in the registry; why the log could not be told, empty where it was.
+        """Tell daemon and log what was changed in the registry; why the log could not be told,
+        empty where it was.
 
         A daemon sees by itself who was renamed (old name, new name); the state file has to be told.
         """
@@ -173,16 +204,26 @@ class Control:
 
         events = events_of(clauses, operator_name())
         try:
-            ask(self.layout, {"verb": "reload", "events": [event_row(event) for event in events]}, within_s=10.0)
+            ask(
+                self.layout,
+                {"verb": "reload", "events": [event_row(event) for event in events]},
+                within_s=10.0,
+            )
         except (DaemonAbsent, NotAllowed):
             return write_down(self.layout, events, renamed)
         return ""
 
     def act(self, verb: Verb, aims: Sequence[Aim]) -> tuple[Outcome, ...]:
-        """Do it to each, in order; one that fails stops no other. Raises NotAllowed, and CheckerError where nothing could be tried."""
+        """Do it to each, in order; one that fails stops no other. Raises NotAllowed, and
+        CheckerError where nothing could be tried.
+        """
         if self.read_only:
             raise NotAllowed(f"this console is read-only: {verb} is not done")
-        request = {"verb": verb.value, "aims": [aim_json(aim) for aim in aims], "operator": operator_name()}
+        request = {
+            "verb": verb.value,
+            "aims": [aim_json(aim) for aim in aims],
+            "operator": operator_name(),
+        }
         try:
             answer = ask(self.layout, request)
         except DaemonAbsent:

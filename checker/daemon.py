@@ -1,4 +1,6 @@
-"""The process that hosts the gateway: it sweeps all forwards, follows the registry, and does the chores; others serve its socket."""
+"""The process that hosts the gateway: it sweeps all forwards, follows the registry, and does the
+chores; others serve its socket.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +51,9 @@ BACKLOG = 1024
 class Daemon:
     """The life of one gateway, from its first word to its last."""
 
-    def __init__(self, layout: Layout, config: Config, store: StateFile | None, registry: Registry) -> None:
+    def __init__(
+        self, layout: Layout, config: Config, store: StateFile | None, registry: Registry
+    ) -> None:
         self.layout = layout
         self.config = config
         self.ledger = Ledger(layout, store)
@@ -79,10 +83,13 @@ class Daemon:
         """Serve until SIGTERM or SIGINT."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # under nohup we stay
+            # under nohup we stay
+            if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
                 loop.add_signal_handler(number, self.stopping.set)
         listener = listen(self.layout.socket)
-        server = await asyncio.start_unix_server(self.reception.serve, sock=listener, limit=MAX_MESSAGE, backlog=BACKLOG)
+        server = await asyncio.start_unix_server(
+            self.reception.serve, sock=listener, limit=MAX_MESSAGE, backlog=BACKLOG
+        )
         self.follow(self.gateway.registry)
         self.ledger.tell(EventKind.GATEWAY, f"the daemon started, process {os.getpid()}")
         await self.verdicts.clear()
@@ -101,7 +108,10 @@ class Daemon:
                 (self.count_logins, LOGINS_EVERY_S),
                 (self.prune, PRUNE_EVERY_S),
             )
-            tasks = [group.create_task(repeat(chore, every_s), name=chore.__name__) for chore, every_s in chores]
+            tasks = [
+                group.create_task(repeat(chore, every_s), name=chore.__name__)
+                for chore, every_s in chores
+            ]
             tasks.append(group.create_task(self.gateway.watcher.lateness.run(), name="lateness"))
             tasks.append(group.create_task(self.sweep(), name="sweep"))
             tasks.extend(group.create_task(work()) for work in self.beside)
@@ -109,7 +119,8 @@ class Daemon:
             ready()
             await self.stopping.wait()
             tell("STOPPING=1")
-            server.close()  # without waiting: a check that is under way may take a quarter of a minute
+            # without waiting: a check that is under way may take a quarter of a minute
+            server.close()
             for task in tasks:
                 task.cancel()
         self.ledger.tell(EventKind.GATEWAY, "the daemon stopped")
@@ -122,8 +133,14 @@ class Daemon:
             while True:
                 now = time.monotonic()
                 for forward in self.schedule.ripe(now):
-                    group.create_task(self.probe(forward), name=f"probe {forward.node} {forward.port}")
-                next_at = self.schedule.due[0][0] if self.schedule.due else now + self.config.policy.probe_every_s
+                    group.create_task(
+                        self.probe(forward), name=f"probe {forward.node} {forward.port}"
+                    )
+                next_at = (
+                    self.schedule.due[0][0]
+                    if self.schedule.due
+                    else now + self.config.policy.probe_every_s
+                )
                 self.wake.clear()
                 try:
                     async with asyncio.timeout(max(0.01, next_at - now)):
@@ -138,7 +155,10 @@ class Daemon:
         try:
             judgement = await self.gateway.settle(forward)
         except* (CheckerError, OSError) as troubles:
-            self.ledger.complain(f"port {forward.port} of {forward.node} could not be looked at: {troubles.exceptions[0]}")
+            self.ledger.complain(
+                f"port {forward.port} of {forward.node} could not be looked at:"
+                f" {troubles.exceptions[0]}"
+            )
         if judgement is None:
             self.schedule.done(forward, time.monotonic(), policy.probe_every_s)
             return
@@ -164,8 +184,14 @@ class Daemon:
             self.verdicts.told.clear()
             self.copied = None
             self.run_made_again()
-        tell("WATCHDOG=1")  # of a sweep that does not keep its time there is none: systemd starts us anew
-        self.ledger.sweep = Sweep(pid=os.getpid(), swept_at=time.time(), every_s=every_s, logins_waiting=self.logins_waiting)
+        # of a sweep that does not keep its time there is none: systemd starts us anew
+        tell("WATCHDOG=1")
+        self.ledger.sweep = Sweep(
+            pid=os.getpid(),
+            swept_at=time.time(),
+            every_s=every_s,
+            logins_waiting=self.logins_waiting,
+        )
         await self.verdicts.mark_swept(every_s)
 
     async def count_logins(self) -> None:
@@ -177,13 +203,16 @@ class Daemon:
         self.logins_waiting = None if waiting is None else len(waiting)
 
     async def look_at_registry(self) -> None:
-        """Read the registry again if it changed, and see to a key file that somebody else changed or took away."""
+        """Read the registry again if it changed, and see to a key file that somebody else changed
+        or took away.
+        """
         async with self.reading:  # else what was read earlier could be followed later
             is_new = await self.read_anew()
         if not is_new and await asyncio.to_thread(key_sign, self.layout) == self.keys:
             return
         try:
-            await asyncio.to_thread(follow_registry, self.layout)  # so a file edited by hand takes effect
+            # so a file edited by hand takes effect
+            await asyncio.to_thread(follow_registry, self.layout)
         except CheckerError as error:
             self.ledger.complain(str(error))
         self.keys = await asyncio.to_thread(key_sign, self.layout)
@@ -191,11 +220,16 @@ class Daemon:
     async def read_anew(self) -> bool:
         """Follow the registry, if it is another than the last one that was read; whether it was."""
         seen = await asyncio.to_thread(stamp, self.layout.nodes)
-        keeps_other_rights = self.gateway.registry.broken and await asyncio.to_thread(key_sign, self.layout) != self.keys
+        keeps_other_rights = (
+            self.gateway.registry.broken
+            and await asyncio.to_thread(key_sign, self.layout) != self.keys
+        )
         if seen == self.stamp and not keeps_other_rights:
             return False
         if not seen and not await asyncio.to_thread(self.layout.nodes.is_dir):
-            self.ledger.complain(f"{self.layout.nodes} is gone; the registry stays as it was last read")
+            self.ledger.complain(
+                f"{self.layout.nodes} is gone; the registry stays as it was last read"
+            )
             return False
         try:
             registry = await asyncio.to_thread(read_known, self.layout, self.cache)
@@ -228,7 +262,9 @@ class Daemon:
     def watch_unregistered(self) -> None:
         """The sweep follows what the shared key brought."""
         if self.ledger.sightings.take_news():
-            self.schedule.use(self.gateway.registry, time.monotonic(), self.ledger.sightings.forwards)
+            self.schedule.use(
+                self.gateway.registry, time.monotonic(), self.ledger.sightings.forwards
+            )
             self.wake.set()
 
     async def collect_spool(self) -> None:

@@ -22,15 +22,24 @@ def operator_uids(config: Config) -> frozenset[int]:
         try:
             group = grp.getgrnam(config.operators_group)
         except KeyError:
-            raise CheckerError(f"operators_group {config.operators_group!r} is no group here; make it with groupadd") from None
-        uids |= {user.pw_uid for user in pwd.getpwall() if user.pw_gid == group.gr_gid or user.pw_name in group.gr_mem}
+            raise CheckerError(
+                f"operators_group {config.operators_group!r} is no group here; make it with"
+                " groupadd"
+            ) from None
+        uids |= {
+            user.pw_uid
+            for user in pwd.getpwall()
+            if user.pw_gid == group.gr_gid or user.pw_name in group.gr_mem
+        }
     return frozenset(uids)
 
 
 def credentials(writer: asyncio.StreamWriter) -> tuple[int, int, int]:
     """PID, uid and gid of the peer, from the kernel: unix(7), SO_PEERCRED."""
     peer = writer.get_extra_info("socket")
-    pid, uid, gid = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
+    pid, uid, gid = struct.unpack(
+        "3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    )
     return pid, uid, gid
 
 

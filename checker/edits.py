@@ -1,4 +1,6 @@
-"""What an admin may change of a node, as values: the node after it, what differs, and which ports must be let go. Pure."""
+"""What an admin may change of a node, as values: the node after it, what differs, and which ports
+must be let go. Pure.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +12,15 @@ from checker.model import Forward, InvalidValue, Node, NodeName, Port
 
 def renamed(node: Node, name: NodeName) -> Node:
     """The same under another name."""
-    return replace(node, name=name, forwards=tuple(replace(forward, node=name) for forward in node.forwards))
+    return replace(
+        node, name=name, forwards=tuple(replace(forward, node=name) for forward in node.forwards)
+    )
 
 
 def rekeyed(node: Node, key: str, *, now: bool) -> Node:
-    """With another key: at once, or beside the present one until it was used. Raises InvalidValue."""
+    """With another key: at once, or beside the present one until it was used. Raises
+    InvalidValue.
+    """
     if key == node.public_key:
         raise InvalidValue(f"node {node.name} has that key already; give it another")
     return replace(node, public_key=key, next_key=None) if now else replace(node, next_key=key)
@@ -22,21 +28,29 @@ def rekeyed(node: Node, key: str, *, now: bool) -> Node:
 
 def with_new_key_alone(node: Node) -> Node:
     """After the new key was used: it is the only one."""
-    return node if node.next_key is None else replace(node, public_key=node.next_key, next_key=None, next_key_at=0)
+    return (
+        node
+        if node.next_key is None
+        else replace(node, public_key=node.next_key, next_key=None, next_key_at=0)
+    )
 
 
 def moved(forward: Forward, port: Port, *, now: bool) -> Forward:
-    """On another gateway port: at once, or beside the present one until its device listens there; its present port ends a move."""
+    """On another gateway port: at once, or beside the present one until its device listens there;
+    its present port ends a move.
+    """
     if now or port == forward.port:
         return replace(forward, port=port, next_port=None, next_port_at=0)
     return replace(forward, next_port=port)
 
 
 def with_moved_alone(node: Node, port: Port) -> Node:
-    """After the device listened on this port, to which a forward moves: it is that forward's only one.
+    """After the device listened on this port, to which a forward moves: it is that forward's only
+    one.
 
-    A node with one forward has its rights anew: whoever logged in before the move began may not come to listen there later. One with
-    several keeps them, as other connections of its own may be older.
+    A node with one forward has its rights anew: whoever logged in before the move began may not
+    come to listen there later. One with several keeps them, as other connections of its own may be
+    older.
     """
     forward = next((forward for forward in node.forwards if forward.next_port == port), None)
     if forward is None:
@@ -46,20 +60,37 @@ def with_moved_alone(node: Node, port: Port) -> Node:
 
 
 def with_dates(before: Node | None, after: Node, now: int) -> Node:
-    """The node after a change at `now` (Unix seconds), which remembers since when each thing waits."""
-    known = {} if before is None else {(forward.port, forward.next_port): forward.next_port_at for forward in before.forwards}
+    """The node after a change at `now` (Unix seconds), which remembers since when each thing
+    waits.
+    """
+    known = (
+        {}
+        if before is None
+        else {
+            (forward.port, forward.next_port): forward.next_port_at for forward in before.forwards
+        }
+    )
     had_key = before is not None and before.next_key == after.next_key
-    key_at = 0 if after.next_key is None else before.next_key_at if before is not None and had_key else now
+    key_at = (
+        0
+        if after.next_key is None
+        else before.next_key_at
+        if before is not None and had_key
+        else now
+    )
     forwards = tuple(
-        replace(f, next_port_at=0 if f.next_port is None else known.get((f.port, f.next_port), now)) for f in after.forwards
+        replace(f, next_port_at=0 if f.next_port is None else known.get((f.port, f.next_port), now))
+        for f in after.forwards
     )
     return replace(after, next_key_at=key_at, forwards=forwards)
 
 
 def with_rights_since(before: Node | None, after: Node, now: int) -> Node:
-    """The node after a change at `now` (Unix seconds), which remembers when its rights became others at once.
+    """The node after a change at `now` (Unix seconds), which remembers when its rights became
+    others at once.
 
-    A new key or a new port that waits is none of these: the connection of now goes on until the device has followed.
+    A new key or a new port that waits is none of these: the connection of now goes on until the
+    device has followed.
     """
     after = with_dates(before, after, now)
     if before is None:
@@ -68,7 +99,9 @@ def with_rights_since(before: Node | None, after: Node, now: int) -> Node:
     new_ports = {forward.port for forward in after.forwards} - set(before.ports)
     again = after.enabled and not before.enabled
     open_before = {forward.port for forward in before.forwards if forward.public}
-    closed = open_before.intersection(forward.port for forward in after.forwards if not forward.public)
+    closed = open_before.intersection(
+        forward.port for forward in after.forwards if not forward.public
+    )
     return replace(after, key_since=now) if another_key or new_ports or again or closed else after
 
 
@@ -79,13 +112,17 @@ def forward_at(node: Node, port: Port | None) -> Forward:
         return found[0]
     ports = ", ".join(str(forward.port) for forward in node.forwards) or "none"
     if port is None:
-        raise InvalidValue(f"which forward of node {node.name}? Name its gateway port; there are: {ports}")
+        raise InvalidValue(
+            f"which forward of node {node.name}? Name its gateway port; there are: {ports}"
+        )
     raise InvalidValue(f"node {node.name} has no port {port}; there are: {ports}")
 
 
 def with_forward(node: Node, old: Forward, new: Forward) -> Node:
     """With one forward in the place of another."""
-    return replace(node, forwards=tuple(new if forward == old else forward for forward in node.forwards))
+    return replace(
+        node, forwards=tuple(new if forward == old else forward for forward in node.forwards)
+    )
 
 
 def describe(before: Node, after: Node) -> tuple[tuple[Port | None, str], ...]:
@@ -102,7 +139,11 @@ def node_clauses(before: Node, after: Node) -> Iterator[str]:
     if before.expires != after.expires:
         yield f"its key expires on {after.expires}" if after.expires else "its key never expires"
     if before.public_key != after.public_key:
-        yield "the new key is the only one now" if after.public_key == before.next_key else "its key was replaced"
+        yield (
+            "the new key is the only one now"
+            if after.public_key == before.next_key
+            else "its key was replaced"
+        )
     if after.next_key not in (None, before.next_key):
         yield "a new key waits; the present one stays until a tunnel of the new one beats"
     if before.next_key not in (None, *after.public_keys):
@@ -123,7 +164,10 @@ def forward_clauses(before: Node, after: Node) -> Iterator[tuple[Port, str]]:
         if old.deadline_s != new.deadline_s:
             yield new.port, f"deadline {deadline(old)} -> {deadline(new)}"
         if old.public != new.public:
-            yield new.port, "public: on all addresses" if new.public else "no longer public: on loopback alone"
+            yield (
+                new.port,
+                "public: on all addresses" if new.public else "no longer public: on loopback alone",
+            )
         if old.published != new.published:
             yield new.port, f"published as {', '.join(map(str, new.published)) or 'nothing'}"
     common = min(len(before.forwards), len(after.forwards))
@@ -135,7 +179,10 @@ def moving_clause(old: Forward, new: Forward) -> str:
     """What was decided of a move."""
     if new.next_port is None:
         return f"stays on port {new.port}; {old.next_port} is its own no more"
-    return f"moves to port {new.next_port}; {new.port} stays its own until its device listens on {new.next_port}"
+    return (
+        f"moves to port {new.next_port}; {new.port} stays its own until its device listens on"
+        f" {new.next_port}"
+    )
 
 
 def deadline(forward: Forward) -> str:
@@ -144,8 +191,14 @@ def deadline(forward: Forward) -> str:
 
 def let_go(before: Node, after: Node | None, today: str) -> tuple[Forward, ...]:
     """The forwards that a live tunnel of the node may carry no longer, on this day."""
-    if after is None or after.barred(today) or before.public_key not in (after.public_key, after.next_key):
+    if (
+        after is None
+        or after.barred(today)
+        or before.public_key not in (after.public_key, after.next_key)
+    ):
         return before.forwards
     kept = {(forward.port, forward.public) for forward in after.forwards}
     kept |= {(forward.port, False) for forward in after.forwards}
-    return tuple(forward for forward in before.forwards if (forward.port, forward.public) not in kept)
+    return tuple(
+        forward for forward in before.forwards if (forward.port, forward.public) not in kept
+    )

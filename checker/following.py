@@ -1,4 +1,6 @@
-"""What follows from the registry: the key file, for a daemon that may not write it as root's `node` commands do, and the copy."""
+"""What follows from the registry: the key file, for a daemon that may not write it as root's `node`
+commands do, and the copy.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,11 @@ class KeysLag(ConfigError):
     """The key file does not say what the registry says, and is not ours to write."""
 
     def __init__(self, layout: Layout) -> None:
-        super().__init__(layout.authorized_keys, "does not follow the registry, which was edited by hand; run: sudo reversi-checker init")
+        super().__init__(
+            layout.authorized_keys,
+            "does not follow the registry, which was edited by hand; run: sudo reversi-checker"
+            " init",
+        )
 
 
 def is_ours(layout: Layout) -> bool:
@@ -31,7 +37,9 @@ def is_ours(layout: Layout) -> bool:
 
 @contextlib.contextmanager
 def undisturbed(layout: Layout) -> Iterator[None]:
-    """Nobody changes the registry during the block; without the lock's file nobody has changed it yet."""
+    """Nobody changes the registry during the block; without the lock's file nobody has changed it
+    yet.
+    """
     try:
         handle = os.open(layout.nodes / ".lock", os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except OSError:
@@ -61,7 +69,9 @@ def key_sign(layout: Layout) -> tuple[int, int, int] | None:
 
 
 def follow_registry(layout: Layout) -> None:
-    """Write the key file where it is ours to write. Raises ConfigError; KeysLag where it is not, and should be written."""
+    """Write the key file where it is ours to write. Raises ConfigError; KeysLag where it is not,
+    and should be written.
+    """
     if is_ours(layout):
         with locked(layout):
             write_keys(layout, gate_command(layout))
@@ -70,11 +80,13 @@ def follow_registry(layout: Layout) -> None:
 
 
 def renew_copy(layout: Layout, cache: Cache, now_ns: int) -> bool:
-    """Bring copy and record in line with the registry; False where a file changed just before `now_ns`: try again.
+    """Bring copy and record in line with the registry; False where a file changed just before
+    `now_ns`: try again.
 
     Raises OSError, ConfigError.
 
-    A registry with a file that can not be read has no copy: each reader is to be told by the file itself.
+    A registry with a file that can not be read has no copy: each reader is to be told by the file
+    itself.
     """
     read, public = signs(layout.nodes)
     if not all(is_settled(changed_ns, now_ns) for _, _, changed_ns, _ in read):
@@ -87,5 +99,9 @@ def renew_copy(layout: Layout, cache: Cache, now_ns: int) -> bool:
     try:
         write_record(layout, registry, read, public=public)
     except OSError as error:  # it describes broken nodes, and may be missing
-        log.warning("%s can not be written (%s); check free space and permissions there", record_path(layout), error.strerror)
+        log.warning(
+            "%s can not be written (%s); check free space and permissions there",
+            record_path(layout),
+            error.strerror,
+        )
     return True

@@ -1,6 +1,8 @@
-"""Gateway ports that belonged to a node lately: old notes and known_hosts still lead to them, so they are allotted last.
+"""Gateway ports that belonged to a node lately: old notes and known_hosts still lead to them, so
+they are allotted last.
 
-They stand in `freed-ports.toml` beside the registry's folder. Whoever changes the registry writes it, under the registry's lock.
+They stand in `freed-ports.toml` beside the registry's folder. Whoever changes the registry writes
+it, under the registry's lock.
 """
 
 from __future__ import annotations
@@ -21,7 +23,10 @@ KEPT_S = 30 * 86400.0
 """A port is free for anybody after this long."""
 LATEST = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 """What a file may say with any offset and still be written down in UTC."""
-HEADING = "# Gateway ports freed in the last 30 days: allotted last. To take one all the same: node add NAME --forward PORT=HOST:PORT\n"
+HEADING = (
+    "# Gateway ports freed in the last 30 days: allotted last. To take one all the same: node add"
+    " NAME --forward PORT=HOST:PORT\n"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +41,10 @@ class FreedPort:
 
     @property
     def sentence(self) -> str:
-        return f"port {self.port} belonged to node {self.node} until {datetime.fromtimestamp(self.freed_at, UTC):%Y-%m-%d}"
+        return (
+            f"port {self.port} belonged to node {self.node} until"
+            f" {datetime.fromtimestamp(self.freed_at, UTC):%Y-%m-%d}"
+        )
 
 
 Freed = Mapping[Port, FreedPort]
@@ -68,18 +76,25 @@ def freed_from(path: Path, key: str, value: Any) -> FreedPort:
     """One line of the file. Raises ConfigError."""
     at = value.get("freed_at") if isinstance(value, dict) else None
     if not isinstance(at, datetime):
-        raise ConfigError(path, f'{key[:40]} must be as in 20003 = {{ node = "barn", freed_at = 2026-11-26T08:00:00Z }}')
+        raise ConfigError(
+            path,
+            f'{key[:40]} must be as in 20003 = {{ node = "barn", freed_at ='
+            " 2026-11-26T08:00:00Z }",
+        )
     try:
         port, node = parse_port(key), parse_name(str(value.get("node", "")))
     except CheckerError as error:
         raise ConfigError(path, str(error)) from error
-    return FreedPort(port=port, node=node, freed_at=min(at.replace(tzinfo=at.tzinfo or UTC).timestamp(), LATEST))
+    return FreedPort(
+        port=port, node=node, freed_at=min(at.replace(tzinfo=at.tzinfo or UTC).timestamp(), LATEST)
+    )
 
 
 def freed_toml(freed: Iterable[FreedPort]) -> bytes:
     """The file, a line a port."""
     lines = (
-        f'{one.port} = {{ node = "{one.node}", freed_at = {datetime.fromtimestamp(int(one.freed_at), UTC):%Y-%m-%dT%H:%M:%SZ} }}\n'
+        f'{one.port} = {{ node = "{one.node}", freed_at ='
+        f" {datetime.fromtimestamp(int(one.freed_at), UTC):%Y-%m-%dT%H:%M:%SZ} }}\n"
         for one in sorted(freed, key=lambda one: one.port)
     )
     return (HEADING + "".join(lines)).encode()
@@ -92,12 +107,18 @@ def owners_of_vanished(present: bytes, wanted: bytes) -> dict[Port, NodeName]:
     return {port: name for name, lines in vanished.items() for line in lines for port in line.ports}
 
 
-def freed_after(known: Freed, before: Mapping[Port, NodeName], in_use: Collection[Port], now: float) -> dict[Port, FreedPort]:
-    """What is freed after a change: what was, and what had an owner before it, without the ports that have one now."""
+def freed_after(
+    known: Freed, before: Mapping[Port, NodeName], in_use: Collection[Port], now: float
+) -> dict[Port, FreedPort]:
+    """What is freed after a change: what was, and what had an owner before it, without the ports
+    that have one now.
+    """
     fresh = {port: FreedPort(port=port, node=name, freed_at=now) for port, name in before.items()}
     return {port: one for port, one in {**known, **fresh}.items() if port not in in_use}
 
 
 def longest_freed(freed: Freed, ports: Iterable[Port]) -> list[Port]:
     """These of the freed ports, those that were freed first before the others."""
-    return sorted((port for port in ports if port in freed), key=lambda port: (freed[port].freed_at, port))
+    return sorted(
+        (port for port in ports if port in freed), key=lambda port: (freed[port].freed_at, port)
+    )

@@ -1,6 +1,8 @@
-"""Who listens on which port, by the kernel's own tables: sockets, the sshd sessions that own them, and their ancestry.
+"""Who listens on which port, by the kernel's own tables: sockets, the sshd sessions that own them,
+and their ancestry.
 
-The sshd child that owns a listener is not dumpable: its uid shows to everyone, its descriptors to the privileged alone (proc(5)).
+The sshd child that owns a listener is not dumpable: its uid shows to everyone, its descriptors to
+the privileged alone (proc(5)).
 """
 
 from __future__ import annotations
@@ -23,11 +25,14 @@ CAP_DAC_READ_SEARCH = 2
 CAP_SYS_PTRACE = 19
 SSHD_NAMES = frozenset({"sshd", "sshd-session"})
 SESSION_TITLE = re.compile(r"(?:sshd|sshd-session): [^\s@/\[]+(?:@notty)?\Z")
-"""`sshd: USER` or `sshd: USER@notty`; not `[priv]`, `[net]`, `[listener]`, and no terminal: that is a person's login."""
+"""`sshd: USER` or `sshd: USER@notty`; not `[priv]`, `[net]`, `[listener]`, and no terminal: that is
+a person's login.
+"""
 
 
 class ProcFormatError(CheckerError):
     """A table under /proc is not as proc(5) has it."""
+
 
 PRIVATE_LISTENER = re.compile(r"sshd: .* -f (?P<run>/.*)/_sshd_config \[listener\]")
 """The title of a listening sshd that `up` started: which home it serves."""
@@ -58,8 +63,9 @@ def address_from(text: str) -> str:
 def listeners(table: str | Iterable[str]) -> tuple[Listener, ...]:
     """Listening sockets in the text, or the lines, of /proc/net/tcp or tcp6, in file order.
 
-    Ports are host order; inode 0 is dropped. Reading ends with the first socket in another state, as the kernel lists the listening
-    ones first. Raises ProcFormatError. Source: proc(5), /proc/net/tcp.
+    Ports are host order; inode 0 is dropped. Reading ends with the first socket in another state,
+    as the kernel lists the listening ones first. Raises ProcFormatError. Source: proc(5),
+    /proc/net/tcp.
     """
     lines = table.splitlines() if isinstance(table, str) else table
     found = []
@@ -68,7 +74,9 @@ def listeners(table: str | Iterable[str]) -> tuple[Listener, ...]:
             continue
         words = line.split()
         if len(words) < 10:
-            raise ProcFormatError(f"line {number + 1} of the socket table has {len(words)} words; expected 10 or more")
+            raise ProcFormatError(
+                f"line {number + 1} of the socket table has {len(words)} words; expected 10 or more"
+            )
         if words[3] != LISTEN:
             break
         address, _, port = words[1].partition(":")
@@ -77,7 +85,11 @@ def listeners(table: str | Iterable[str]) -> tuple[Listener, ...]:
         except ValueError as error:
             raise ProcFormatError(f"line {number + 1} of the socket table: {error}") from error
         if inode:
-            found.append(Listener(address=address_from(address), port=Port(number_of_port), uid=uid, inode=inode))
+            found.append(
+                Listener(
+                    address=address_from(address), port=Port(number_of_port), uid=uid, inode=inode
+                )
+            )
     return tuple(found)
 
 
@@ -96,7 +108,11 @@ def from_tables() -> list[Listener]:
 def read_listeners() -> dict[Port, tuple[Listener, ...]]:
     """All TCP listeners of this network namespace, by port."""
     try:
-        found = [listener for family in (socket.AF_INET, socket.AF_INET6) for listener in listening(family)]
+        found = [
+            listener
+            for family in (socket.AF_INET, socket.AF_INET6)
+            for listener in listening(family)
+        ]
     except OSError:
         found = from_tables()  # a sandbox may refuse netlink
     by_port: dict[Port, tuple[Listener, ...]] = {}
@@ -122,7 +138,11 @@ def read_process(pid: int) -> Process | None:
     if uid is None:
         raise ProcFormatError(f"{folder}/status has no Uid line")
     return Process(
-        id=ProcessId(pid=pid, start_ticks=int(fields[19])), parent=int(fields[1]), name=name, uid=int(uid[1]), title=title.rstrip()
+        id=ProcessId(pid=pid, start_ticks=int(fields[19])),
+        parent=int(fields[1]),
+        name=name,
+        uid=int(uid[1]),
+        title=title.rstrip(),
     )
 
 
@@ -139,11 +159,17 @@ def is_alive(process: ProcessId) -> bool:
 
 def is_session(process: Process, uid: int) -> bool:
     """Whether this is the sshd process of a session of the tunnel user's: one that we may end."""
-    return process.name in SSHD_NAMES and process.uid == uid and SESSION_TITLE.match(process.title) is not None
+    return (
+        process.name in SSHD_NAMES
+        and process.uid == uid
+        and SESSION_TITLE.match(process.title) is not None
+    )
 
 
 def session_above(pid: int, uid: int) -> ProcessId | None:
-    """The sshd session that the process was started by, walking up; never by trusting its parent blindly."""
+    """The sshd session that the process was started by, walking up; never by trusting its parent
+    blindly.
+    """
     for _ in range(32):
         process = read_process(pid)
         if process is None or process.id.pid <= 1:
@@ -155,7 +181,8 @@ def session_above(pid: int, uid: int) -> ProcessId | None:
 
 
 def login_took_s(session: ProcessId) -> float | None:
-    """Seconds from the connection to the end of its login: sshd's monitor begins with the one, the session with the other.
+    """Seconds from the connection to the end of its login: sshd's monitor begins with the one, the
+    session with the other.
 
     None where that cannot be told: root's session has no monitor.
     """
@@ -167,7 +194,8 @@ def login_took_s(session: ProcessId) -> float | None:
 
 
 def elsewhere(session: ProcessId, run: Path) -> str:
-    """The directory of another gateway on this machine whose private sshd serves this session; empty where none does.
+    """The directory of another gateway on this machine whose private sshd serves this session;
+    empty where none does.
 
     Two homes may have one tunnel user. A session whose listening sshd has ended is no other's.
     """
@@ -227,7 +255,11 @@ def processes_of(uid: int) -> tuple[ProcessId, ...]:
 def sessions_below(pid: int) -> tuple[int, ...]:
     """PIDs of all sshd processes that a listening sshd started, at any depth."""
     processes = [read_process(int(name)) for name in os.listdir(PROC) if name.isdigit()]  # noqa: PTH208 - as above
-    parents = {process.id.pid: process.parent for process in processes if process and process.name in SSHD_NAMES}
+    parents = {
+        process.id.pid: process.parent
+        for process in processes
+        if process and process.name in SSHD_NAMES
+    }
     below = {pid}
     while more := {child for child, parent in parents.items() if parent in below} - below:
         below |= more
@@ -235,7 +267,9 @@ def sessions_below(pid: int) -> tuple[int, ...]:
 
 
 def may_look() -> bool:
-    """Whether this process may see which session owns a socket: root, or CAP_SYS_PTRACE with CAP_DAC_READ_SEARCH (capabilities(7))."""
+    """Whether this process may see which session owns a socket: root, or CAP_SYS_PTRACE with
+    CAP_DAC_READ_SEARCH (capabilities(7)).
+    """
     status = (PROC / "self" / "status").read_text(encoding="ascii", errors="replace")
     effective = re.search(r"^CapEff:\t([0-9a-f]+)$", status, re.MULTILINE)
     bits = int(effective[1], 16) if effective else 0
@@ -243,7 +277,9 @@ def may_look() -> bool:
 
 
 def stranger(inodes: frozenset[int], uid: int) -> str:
-    """Who else holds one of these sockets, as a clause; empty for nobody that we may look at, so for an sshd session at most."""
+    """Who else holds one of these sockets, as a clause; empty for nobody that we may look at, so
+    for an sshd session at most.
+    """
     for name in os.listdir(PROC):  # noqa: PTH208 - as above
         if name.isdigit() and inodes & (sockets_of(int(name)) or frozenset()):
             process = read_process(int(name))
@@ -254,11 +290,15 @@ def stranger(inodes: frozenset[int], uid: int) -> str:
 
 def scan(uid: int) -> dict[int, ProcessId]:
     """Which session owns which socket, by inode; empty where we may not look."""
-    return owners((process.id, sockets_of(process.id.pid) or frozenset()) for process in sessions(uid))
+    return owners(
+        (process.id, sockets_of(process.id.pid) or frozenset()) for process in sessions(uid)
+    )
 
 
 def owners(held: Iterable[tuple[ProcessId, frozenset[int]]]) -> dict[int, ProcessId]:
-    """The oldest process of each socket: a fork of the session, that is about to run a command, has its sockets for a moment too."""
+    """The oldest process of each socket: a fork of the session, that is about to run a command, has
+    its sockets for a moment too.
+    """
     found: dict[int, ProcessId] = {}
     for process, inodes in sorted(held, key=lambda one: (one[0].start_ticks, one[0].pid)):
         for inode in inodes:

@@ -1,4 +1,6 @@
-"""Who holds a port now, remembered for as long as it does; the tables themselves are read by `holders`."""
+"""Who holds a port now, remembered for as long as it does; the tables themselves are read by
+`holders`.
+"""
 
 from __future__ import annotations
 
@@ -23,14 +25,18 @@ class Held:
     stranger: str = ""
     """Who it is, where it is not a session of the tunnel user."""
     leaves_ipv4: bool = False
-    """Whether the stranger listens on ::1 only, so that sshd may still get the port on 127.0.0.1."""
+    """Whether the stranger listens on ::1 only, so that sshd may still get the port on
+    127.0.0.1.
+    """
     inodes: frozenset[int] = frozenset()
     port: Port | None = None
     """Which of the forward's ports it is about."""
 
 
 class Holdings:
-    """Ports and the sessions that hold them; remembers by inode, so that a port that did not change costs no scan."""
+    """Ports and the sessions that hold them; remembers by inode, so that a port that did not change
+    costs no scan.
+    """
 
     def __init__(self, uid: int, run: Path, ledger: Ledger) -> None:
         self.uid, self.run = uid, run
@@ -59,14 +65,18 @@ class Holdings:
         return loopback_of(self.by_port.get(port, ()))
 
     async def held(self, forward: Forward, *, newer_than: float) -> Held:
-        """Who holds the forward's port: of one that moves, the next one if a tunnel listens there."""
+        """Who holds the forward's port: of one that moves, the next one if a tunnel listens
+        there.
+        """
         port = await self.place(forward, newer_than=newer_than)
         return replace(await self.held_at(port, forward, newer_than=newer_than), port=port)
 
     async def all_held(self, forward: Forward, *, newer_than: float) -> tuple[Held, ...]:
         """Who holds each port of the forward: one, or two while it moves."""
         found = [await self.held_at(port, forward, newer_than=newer_than) for port in forward.ports]
-        return tuple(replace(held, port=port) for held, port in zip(found, forward.ports, strict=True))
+        return tuple(
+            replace(held, port=port) for held, port in zip(found, forward.ports, strict=True)
+        )
 
     async def place(self, forward: Forward, *, newer_than: float) -> Port:
         """The port on which the forward is now, as of a reading after `newer_than` (monotonic)."""
@@ -77,7 +87,11 @@ class Holdings:
 
     def port_of(self, forward: Forward, inodes: frozenset[int]) -> Port:
         """Which of the forward's ports these listeners are on, as last read."""
-        on = (port for port in forward.ports if any(one.inode in inodes for one in self.by_port.get(port, ())))
+        on = (
+            port
+            for port in forward.ports
+            if any(one.inode in inodes for one in self.by_port.get(port, ()))
+        )
         return next(on, forward.port)
 
     async def held_at(self, port: Port, forward: Forward, *, newer_than: float) -> Held:
@@ -88,7 +102,9 @@ class Holdings:
         if owner is Owner.FOREIGN:
             other = next(listener.uid for listener in found if listener.uid != self.uid)
             where = f" on {IPV6_LOOPBACK}" if leaves_ipv4 else ""
-            return Held(owner=owner, stranger=f"a process of uid {other}{where}", leaves_ipv4=leaves_ipv4)
+            return Held(
+                owner=owner, stranger=f"a process of uid {other}{where}", leaves_ipv4=leaves_ipv4
+            )
         if owner is Owner.NOBODY:
             return Held(owner=owner)
         inodes = frozenset(listener.inode for listener in reached(found))
@@ -98,7 +114,9 @@ class Holdings:
             if other_one:
                 return Held(owner=Owner.FOREIGN, stranger=other_one, leaves_ipv4=leaves_ipv4)
         if session is not None and (home := await self.other_home(session)):
-            return Held(owner=Owner.FOREIGN, stranger=f"a tunnel of another gateway on this machine, {home}")
+            return Held(
+                owner=Owner.FOREIGN, stranger=f"a tunnel of another gateway on this machine, {home}"
+            )
         return Held(owner=owner, session=session, inodes=inodes)
 
     async def other_home(self, session: ProcessId) -> str:
@@ -107,8 +125,11 @@ class Holdings:
             self.others[session] = await asyncio.to_thread(elsewhere, session, self.run)
         return self.others[session]
 
-    async def session_of(self, node: NodeName, inodes: frozenset[int]) -> tuple[ProcessId | None, str]:
-        """The session that owns these sockets, None where it can not be told; and who else does, as a clause.
+    async def session_of(
+        self, node: NodeName, inodes: frozenset[int]
+    ) -> tuple[ProcessId | None, str]:
+        """The session that owns these sockets, None where it can not be told; and who else does, as
+        a clause.
 
         A uid alone proves nothing: the tunnel user may run other programs.
         """
@@ -125,16 +146,24 @@ class Holdings:
         return session or self.registered_owner(registered, inodes), ""
 
     def peer_of(self, session: ProcessId) -> str:
-        """The other side of the session's one connection that came to no listener of its own; empty where that can not be told."""
+        """The other side of the session's one connection that came to no listener of its own; empty
+        where that can not be told.
+        """
         inodes = sockets_of(session.pid)
         if not inodes:
             return ""
-        own = {port for port, found in self.by_port.items() if any(listener.inode in inodes for listener in found)}
+        own = {
+            port
+            for port, found in self.by_port.items()
+            if any(listener.inode in inodes for listener in found)
+        }
         try:
             ends = connected()
         except OSError:
             return ""  # a sandbox may refuse netlink
-        peers = [peer for inode, (port, peer) in ends.items() if inode in inodes and port not in own]
+        peers = [
+            peer for inode, (port, peer) in ends.items() if inode in inodes and port not in own
+        ]
         return peers[0] if len(peers) == 1 else ""
 
     async def scanned(self, inodes: frozenset[int]) -> ProcessId | None:
@@ -150,9 +179,13 @@ class Holdings:
         """Keep no owner of a socket that listens no more, and nothing of sessions that own none."""
         if len(self.owners) > 2 * len(self.by_port) + 1024:
             open_now = {listener.inode for found in self.by_port.values() for listener in found}
-            self.owners = {inode: owner for inode, owner in self.owners.items() if inode in open_now}
+            self.owners = {
+                inode: owner for inode, owner in self.owners.items() if inode in open_now
+            }
             owners = set(self.owners.values())
-            self.others = {session: home for session, home in self.others.items() if session in owners}
+            self.others = {
+                session: home for session, home in self.others.items() if session in owners
+            }
 
     def remembered(self, inodes: frozenset[int]) -> ProcessId | None:
         return next((self.owners[inode] for inode in inodes if inode in self.owners), None)
@@ -161,8 +194,12 @@ class Holdings:
         self.owners.update(dict.fromkeys(inodes, session))
         return session
 
-    def registered_owner(self, registered: list[Registration], inodes: frozenset[int]) -> ProcessId | None:
-        """Without the right to look: the connection that registered while these very sockets were new."""
+    def registered_owner(
+        self, registered: list[Registration], inodes: frozenset[int]
+    ) -> ProcessId | None:
+        """Without the right to look: the connection that registered while these very sockets were
+        new.
+        """
         for registration in registered:
             if registration.inodes & inodes:
                 return self.remember(inodes, registration.session)

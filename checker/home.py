@@ -1,4 +1,6 @@
-"""What a daemon needs of its home before it runs: the lock, its directories, and descriptors enough."""
+"""What a daemon needs of its home before it runs: the lock, its directories, and descriptors
+enough.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,10 @@ class DaemonRuns(CheckerError):
     """A second daemon on one home."""
 
     def __init__(self, layout: Layout, pid: str) -> None:
-        super().__init__(f"a daemon (process {pid or 'unknown'}) already serves {layout.socket.parent}; stop it, or choose another --home")
+        super().__init__(
+            f"a daemon (process {pid or 'unknown'}) already serves {layout.socket.parent}; stop it,"
+            " or choose another --home"
+        )
 
 
 def lock_home(layout: Layout) -> int:
@@ -47,7 +52,9 @@ def raise_file_limit() -> None:
 
 
 def prepare_folders(layout: Layout, tunnel_uid: int) -> None:
-    """The daemon's own directories, the tunnel user's spool, and the modes that each needs. Raises CheckerError."""
+    """The daemon's own directories, the tunnel user's spool, and the modes that each needs. Raises
+    CheckerError.
+    """
     try:
         layout.run.mkdir(parents=True, exist_ok=True)
         layout.run.chmod(0o755)
@@ -55,8 +62,11 @@ def prepare_folders(layout: Layout, tunnel_uid: int) -> None:
         layout.state.parent.mkdir(parents=True, exist_ok=True)
         make_readable_folder(layout.nodes)
     except OSError as error:
-        place = error.filename or layout.spool  # of a descriptor the system tells no name, and only the spool is held by one
-        raise CheckerError(f"{place} can not be prepared ({error.strerror}); check its permissions") from error
+        # of a descriptor the system tells no name, and only the spool is held by one
+        place = error.filename or layout.spool
+        raise CheckerError(
+            f"{place} can not be prepared ({error.strerror}); check its permissions"
+        ) from error
 
 
 def make_run_again(layout: Layout) -> bool:
@@ -80,7 +90,9 @@ def may_read(found: os.stat_result, uid: int, groups: Collection[int]) -> bool:
 
 
 def open_to_tunnel_user(layout: Layout, config: Config) -> None:
-    """Let the tunnel user read what the gate needs where no daemon answers, as an admin's umask may not; told, as all that is changed."""
+    """Let the tunnel user read what the gate needs where no daemon answers, as an admin's umask may
+    not; told, as all that is changed.
+    """
     uid = config.tunnel_uid
     groups = os.getgrouplist(config.tunnel_user, pwd.getpwuid(uid).pw_gid)
     for path in (layout.config, layout.nodes, *node_files(layout.nodes)):
@@ -92,23 +104,45 @@ def open_to_tunnel_user(layout: Layout, config: Config) -> None:
         except FileNotFoundError:
             continue
         except OSError as error:
-            why = f"{error.strerror}; without a daemon its nodes would get no answer; run: sudo chmod a+rX {path}"
-            log.warning("%s can not be made readable for the tunnel user %s: %s", path, config.tunnel_user, why)
+            why = (
+                f"{error.strerror}; without a daemon its nodes would get no answer; run: sudo chmod"
+                f" a+rX {path}"
+            )
+            log.warning(
+                "%s can not be made readable for the tunnel user %s: %s",
+                path,
+                config.tunnel_user,
+                why,
+            )
         else:
-            log.warning("%s was made readable for the tunnel user %s, who answers nodes where no daemon does", path, config.tunnel_user)
+            log.warning(
+                "%s was made readable for the tunnel user %s, who answers nodes where no daemon"
+                " does",
+                path,
+                config.tunnel_user,
+            )
 
 
 def prepare_spool(spool: Path, tunnel_uid: int) -> None:
     """The tunnel user's directory, which others can not enter. Raises OSError, CheckerError.
 
-    On an installed gateway `init` made it, and its group is the daemon's, whose account is neither root nor the tunnel user.
+    On an installed gateway `init` made it, and its group is the daemon's, whose account is neither
+    root nor the tunnel user.
     """
     if os.geteuid() not in (0, tunnel_uid):
-        if not spool.is_dir() or spool.stat().st_uid != tunnel_uid or not os.access(spool, os.R_OK | os.W_OK | os.X_OK):
-            raise CheckerError(f"{spool} must belong to the tunnel user, and be ours to clear; run: sudo reversi-checker init")
+        if (
+            not spool.is_dir()
+            or spool.stat().st_uid != tunnel_uid
+            or not os.access(spool, os.R_OK | os.W_OK | os.X_OK)
+        ):
+            raise CheckerError(
+                f"{spool} must belong to the tunnel user, and be ours to clear; run: sudo"
+                " reversi-checker init"
+            )
         return
     spool.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle = os.open(spool, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)  # a link would give away what it leads to
+    # a link would give away what it leads to
+    handle = os.open(spool, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         found = os.fstat(handle)
         if found.st_mode & 0o007:

@@ -1,4 +1,6 @@
-"""Running a gateway's processes in the foreground: the daemon (`serve`), or a private sshd and the daemon (`up`)."""
+"""Running a gateway's processes in the foreground: the daemon (`serve`), or a private sshd and the
+daemon (`up`).
+"""
 
 from __future__ import annotations
 
@@ -23,14 +25,27 @@ from checker.provision import listen_note
 from checker.registry import gate_command, make_folder, write_changed
 from checker.sshd import SshdFailed, make_host_key, port_to_be_had, start_sshd, stop_sshd
 from checker.sshd_lines import follow, private_log
-from checker.store import StateError, StateFile, StateUnavailable, is_without_room, open_or_replace, open_reader
+from checker.store import (
+    StateError,
+    StateFile,
+    StateUnavailable,
+    is_without_room,
+    open_or_replace,
+    open_reader,
+)
 
 log = logging.getLogger(__name__)
-WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1", "*": "127.0.0.1"}  # noqa: S104 - names of them; `up` binds what it is told
+WILDCARDS = {
+    "0.0.0.0": "127.0.0.1",  # noqa: S104 - named, not bound
+    "::": "::1",
+    "*": "127.0.0.1",
+}
 
 
 def unreachable_part(path: Path, uid: int) -> Path | None:
-    """The first directory on the way to `path` that a user other than its owner can not pass; None where all let him."""
+    """The first directory on the way to `path` that a user other than its owner can not pass; None
+    where all let him.
+    """
     for place in reversed(path.resolve().parents):
         found = place.stat()
         passes = 0o100 if found.st_uid == uid else 0o001
@@ -49,20 +64,27 @@ def refuse_unreachable(layout: Layout, config: Config) -> None:
         blocked = unreachable_part(needed, uid)
         if blocked is not None:
             raise CheckerError(
-                f"the tunnel user {config.tunnel_user} can not reach {needed}: {blocked} lets only its owner in; "
-                "install reversi, and put the home, where every user may go"
+                f"the tunnel user {config.tunnel_user} can not reach {needed}: {blocked} lets only"
+                " its owner in; install reversi, and put the home, where every user may go"
             )
 
 
 def refuse_shell(user: str) -> None:
-    """Raises CheckerError where the tunnel user's shell runs no command, and so no gate; an empty one is sh."""
+    """Raises CheckerError where the tunnel user's shell runs no command, and so no gate; an empty
+    one is sh.
+    """
     shell = pwd.getpwnam(user).pw_shell
     if Path(shell).name in ("nologin", "false"):
-        raise CheckerError(f"the shell of {user} is {shell}, which runs no forced command; run: usermod --shell /bin/sh {user}")
+        raise CheckerError(
+            f"the shell of {user} is {shell}, which runs no forced command; run: usermod --shell"
+            f" /bin/sh {user}"
+        )
 
 
 def opened(layout: Layout) -> tuple[StateFile | None, Path | None]:
-    """The state file, and where a damaged one lies now; none where its disk is full. Raises StateError."""
+    """The state file, and where a damaged one lies now; none where its disk is full. Raises
+    StateError.
+    """
     try:
         return open_or_replace(layout.state, time.time())
     except StateUnavailable:
@@ -72,9 +94,14 @@ def opened(layout: Layout) -> tuple[StateFile | None, Path | None]:
 
 
 def begin_without_room(ledger: Ledger) -> None:
-    """A full disk costs no tunnel: what is known can still be read, and what is seen waits in memory."""
+    """A full disk costs no tunnel: what is known can still be read, and what is seen waits in
+    memory.
+    """
     ledger.awaits_store = True
-    with contextlib.suppress(StateError), contextlib.closing(open_reader(ledger.layout.state)) as reader:
+    with (
+        contextlib.suppress(StateError),
+        contextlib.closing(open_reader(ledger.layout.state)) as reader,
+    ):
         ledger.load(reader)
 
 
@@ -98,7 +125,10 @@ async def prepared(layout: Layout) -> AsyncIterator[Daemon]:
         if store is None:
             await asyncio.to_thread(begin_without_room, daemon.ledger)
         if aside is not None:
-            daemon.ledger.tell(EventKind.GATEWAY, f"the state file was damaged; it lies at {aside}, and a new one was begun")
+            daemon.ledger.tell(
+                EventKind.GATEWAY,
+                f"the state file was damaged; it lies at {aside}, and a new one was begun",
+            )
         try:
             yield daemon
         finally:
@@ -117,7 +147,9 @@ async def serve(layout: Layout, say: Callable[[str], None]) -> None:
 
 
 def note_address(layout: Layout, address: str) -> None:
-    """Leave it for `node add`, which can be told too: without room on the disk the gateway runs all the same."""
+    """Leave it for `node add`, which can be told too: without room on the disk the gateway runs all
+    the same.
+    """
     try:
         write_changed(listen_note(layout), f"{address}\n".encode(), mode=0o644)
     except ConfigError as error:
@@ -132,7 +164,9 @@ def address_unknown(listen: str, config: Config) -> bool:
 async def up(layout: Layout, *, listen: str, port: int, say: Callable[[str], None]) -> None:
     """A private sshd and the daemon, until told to stop or sshd ends. Raises CheckerError."""
     if layout.home is None:
-        raise CheckerError("up needs a home of its own: give --home DIR; an installed gateway has its sshd already")
+        raise CheckerError(
+            "up needs a home of its own: give --home DIR; an installed gateway has its sshd already"
+        )
     make_folder(layout.home)
     make_host_key(layout.host_key)
     port = port or port_to_be_had(listen, 0)
@@ -143,16 +177,28 @@ async def up(layout: Layout, *, listen: str, port: int, say: Callable[[str], Non
         note_address(layout, address)
         daemon.run_made_again = functools.partial(note_address, layout, address)
         if address_unknown(listen, daemon.config):
-            log.warning("nodes elsewhere must be told where this gateway is: set gateway in %s, or give node add --gateway", layout.config)
+            log.warning(
+                "nodes elsewhere must be told where this gateway is: set gateway in %s, or give"
+                " node add --gateway",
+                layout.config,
+            )
         with private_log(daemon.gateway) as said:
-            sshd = await start_sshd(layout, user=daemon.config.tunnel_user, listen=listen, port=port, stderr=said.theirs.fileno())
+            sshd = await start_sshd(
+                layout,
+                user=daemon.config.tunnel_user,
+                listen=listen,
+                port=port,
+                stderr=said.theirs.fileno(),
+            )
             try:
                 async with asyncio.TaskGroup() as group:
                     watching = group.create_task(stop_with(sshd, daemon), name="sshd")
                     await daemon.run(lambda: say(f"ready: sshd at {address}, home {layout.home}"))
                     watching.cancel()
                 if sshd.returncode is not None:
-                    raise SshdFailed(f"it ended with status {sshd.returncode}; its reason stands above")
+                    raise SshdFailed(
+                        f"it ended with status {sshd.returncode}; its reason stands above"
+                    )
             finally:
                 await stop_sshd(sshd)
 

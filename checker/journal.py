@@ -1,4 +1,6 @@
-"""What the admin changed, for the log: as events, and into the state file where no daemon takes them."""
+"""What the admin changed, for the log: as events, and into the state file where no daemon takes
+them.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +14,20 @@ from checker.model import Event, EventKind, NodeName, Port
 from checker.store import Batch, StateError, open_store
 
 
-def events_of(clauses: Sequence[tuple[NodeName, Port | None, str]], operator: str) -> tuple[Event, ...]:
+def events_of(
+    clauses: Sequence[tuple[NodeName, Port | None, str]], operator: str
+) -> tuple[Event, ...]:
     """An event for each change: node, port, and what was done."""
     now = time.time()
     return tuple(
-        Event(at=now, kind=EventKind.REGISTRY, text=text, node=node, port=port, actor=operator) for node, port, text in clauses
+        Event(at=now, kind=EventKind.REGISTRY, text=text, node=node, port=port, actor=operator)
+        for node, port, text in clauses
     )
 
 
-def write_down(layout: Layout, events: Sequence[Event], renamed: Sequence[tuple[NodeName, NodeName]] = ()) -> str:
+def write_down(
+    layout: Layout, events: Sequence[Event], renamed: Sequence[tuple[NodeName, NodeName]] = ()
+) -> str:
     """Put them into the state file; why that could not be done, empty where it was."""
     try:
         make_state_file(layout)
@@ -32,7 +39,9 @@ def write_down(layout: Layout, events: Sequence[Event], renamed: Sequence[tuple[
 
 
 def make_state_file(layout: Layout) -> None:
-    """Where there is none, an empty one that belongs to whom its directory does: the daemon must be able to write it. Raises OSError."""
+    """Where there is none, an empty one that belongs to whom its directory does: the daemon must be
+    able to write it. Raises OSError.
+    """
     if layout.state.exists():
         return
     layout.state.parent.mkdir(parents=True, exist_ok=True)

@@ -1,9 +1,12 @@
-"""The heart: from what a probe saw and what was before, what a forward is worth, what to do, and what to tell the node.
+"""The heart: from what a probe saw and what was before, what a forward is worth, what to do, and
+what to tell the node.
 
-A kill is only ever decided here, and only if all of this holds: nothing came in `strikes` probes in a row, for as long as this link may
-take (`checker.pace`); the gateway was not starved meanwhile; nothing showed the tunnel to be alive (a beat of its own connection, another
-forward of it that answers, bytes that its device sent); and the probe did not wait behind bytes that still move (`checker.flow`).
-One thing more ends a tunnel: another response than expected, `strikes` times in a row, on a port that the shared key may hold.
+A kill is only ever decided here, and only if all of this holds: nothing came in `strikes` probes in
+a row, for as long as this link may take (`checker.pace`); the gateway was not starved meanwhile;
+nothing showed the tunnel to be alive (a beat of its own connection, another forward of it that
+answers, bytes that its device sent); and the probe did not wait behind bytes that still move
+(`checker.flow`). One thing more ends a tunnel: another response than expected, `strikes` times in a
+row, on a port that the shared key may hold.
 """
 
 from __future__ import annotations
@@ -39,8 +42,13 @@ from checker.model import (
 LIVES = frozenset({Status.UP, Status.REFUSED, Status.WRONG})
 """Statuses that show a tunnel to be there: leaving them for `down` is a loss."""
 IPV4_LOOPBACK, IPV6_LOOPBACK = "127.0.0.1", "::1"
-REACHED_AT = {IPV4_LOOPBACK: ("127.0.0.1", "0.0.0.0", "::"), IPV6_LOOPBACK: ("::1", "::")}  # noqa: S104 - compared with, none is bound
-"""Where a listener has to be for a connection to this loopback address to reach it, the narrowest first; `::` may be dual."""
+REACHED_AT = {
+    IPV4_LOOPBACK: ("127.0.0.1", "0.0.0.0", "::"),  # noqa: S104 - named, not bound
+    IPV6_LOOPBACK: ("::1", "::"),
+}
+"""Where a listener has to be for a connection to this loopback address to reach it, the narrowest
+first; `::` may be dual.
+"""
 
 
 class Owner(Enum):
@@ -52,7 +60,9 @@ class Owner(Enum):
 
 
 def loopback_of(listeners: Sequence[Listener]) -> str:
-    """The loopback address to probe: 127.0.0.1, unless the port has listeners on IPv6 only (sshd's `AddressFamily inet6`)."""
+    """The loopback address to probe: 127.0.0.1, unless the port has listeners on IPv6 only (sshd's
+    `AddressFamily inet6`).
+    """
     found = {listener.address for listener in listeners}
     if found & {"127.0.0.1", "0.0.0.0"}:  # noqa: S104 - compared with
         return IPV4_LOOPBACK
@@ -60,17 +70,26 @@ def loopback_of(listeners: Sequence[Listener]) -> str:
 
 
 def owner_of(listeners: Sequence[Listener], uid: int) -> Owner:
-    """Whose the port is, where `uid` is the tunnel user's; one listener of another's on the probed address is enough."""
-    near = [listener for listener in listeners if listener.address in REACHED_AT[loopback_of(listeners)]]
+    """Whose the port is, where `uid` is the tunnel user's; one listener of another's on the probed
+    address is enough.
+    """
+    near = [
+        listener for listener in listeners if listener.address in REACHED_AT[loopback_of(listeners)]
+    ]
     if not near:
         return Owner.NOBODY
     return Owner.OURS if all(listener.uid == uid for listener in near) else Owner.FOREIGN
 
 
 def reached(listeners: Sequence[Listener]) -> tuple[Listener, ...]:
-    """Those that a probe leads to; where another program has the port on 127.0.0.1, sshd still gets it on ::1 alone."""
+    """Those that a probe leads to; where another program has the port on 127.0.0.1, sshd still gets
+    it on ::1 alone.
+    """
     near = REACHED_AT[loopback_of(listeners)]
-    found = {address: tuple(listener for listener in listeners if listener.address == address) for address in near}
+    found = {
+        address: tuple(listener for listener in listeners if listener.address == address)
+        for address in near
+    }
     return next((those for those in found.values() if those), ())
 
 
@@ -90,7 +109,9 @@ class Observation:
     life: str = ""
     """What showed the tunnel to be alive since the first strike, as a clause; empty for nothing."""
     behind: str = ""
-    """What the probe still waits behind, as a clause: bytes that move on the connection; empty for nothing."""
+    """What the probe still waits behind, as a clause: bytes that move on the connection; empty for
+    nothing.
+    """
     probe_s: float = 0.0
     """How long this probe took."""
     silent_s: float = 0.0
@@ -98,9 +119,13 @@ class Observation:
     came_late: bool = False
     """Whether the life that it shows may be an answer to a probe that was given up."""
     began_anew: bool = False
-    """Whether the device sent something since the first strike, but nothing during this probe: it is the first one now."""
+    """Whether the device sent something since the first strike, but nothing during this probe: it
+    is the first one now.
+    """
     quiet: bool = False
-    """Whether the device sent something during this probe, and then nothing for a whole deadline."""
+    """Whether the device sent something during this probe, and then nothing for a whole
+    deadline.
+    """
     silence_s: float = 0.0
     """How long that has to be to prove the tunnel dead."""
     flow: Flow | None = None
@@ -108,7 +133,9 @@ class Observation:
     beaten_at: float | None = None
     """When the last beat of this connection came, Unix seconds."""
     shared: bool = False
-    """Whether whoever has the shared key may hold the port: then another response than expected may be an impostor's."""
+    """Whether whoever has the shared key may hold the port: then another response than expected may
+    be an impostor's.
+    """
     expect: Expect
     deadline_s: float
 
@@ -161,8 +188,14 @@ def with_silence(seen: Observation, silence: Silence, deadline_s: float) -> Obse
     if seen.life or not silence.broken:
         return seen
     if silence.began_anew(deadline_s):
-        return replace(seen, silent_s=silence.probe_s, began_anew=True)  # what came before may be all that was asked for
-    return replace(seen, life=SENDS, quiet=silence.lasts(deadline_s), came_late=silence.is_slow(seen.deadline_s))
+        # what came before may be all that was asked for
+        return replace(seen, silent_s=silence.probe_s, began_anew=True)
+    return replace(
+        seen,
+        life=SENDS,
+        quiet=silence.lasts(deadline_s),
+        came_late=silence.is_slow(seen.deadline_s),
+    )
 
 
 def status_of(seen: Observation) -> Status:
@@ -200,21 +233,38 @@ def detail_of(status: Status, seen: Observation, strikes: int, policy: Policy) -
             return f"the port is held by {seen.stranger}"
         case Status.WRONG:
             got = seen.reply.text if isinstance(seen.reply, Answer) else b""
-            return f"expected {printable(str(seen.expect))}, got '{printable(got)}'{doubted(seen, strikes, policy)}"
+            return (
+                f"expected {printable(str(seen.expect))}, got"
+                f" '{printable(got)}'{doubted(seen, strikes, policy)}"
+            )
         case Status.HUNG if isinstance(seen.reply, Answer):
-            return f"slow: of {printable(str(seen.expect))} only '{printable(seen.reply.text)}' came{doubted(seen, strikes, policy)}"
+            return (
+                f"slow: of {printable(str(seen.expect))} only '{printable(seen.reply.text)}'"
+                f" came{doubted(seen, strikes, policy)}"
+            )
         case Status.HUNG if seen.life:
             return f"the target is silent, the tunnel lives: {seen.life}"
         case Status.HUNG:
-            return f"nothing came in {seen.deadline_s:.3g} s (strike {min(strikes, policy.strikes)} of {policy.strikes})"
+            return (
+                f"nothing came in {seen.deadline_s:.3g} s (strike {min(strikes, policy.strikes)} of"
+                f" {policy.strikes})"
+            )
         case Status.UNKNOWN | Status.BROKEN:
-            return f"could not be probed: {seen.reply.reason}" if isinstance(seen.reply, ProbeFailed) else ""
+            return (
+                f"could not be probed: {seen.reply.reason}"
+                if isinstance(seen.reply, ProbeFailed)
+                else ""
+            )
     assert_never(status)
 
 
 def doubted(seen: Observation, strikes: int, policy: Policy) -> str:
     """What is added to an answer on a port of the shared key."""
-    return f" (strike {strikes} of {policy.strikes}: the shared key may be an impostor's)" if seen.shared else ""
+    return (
+        f" (strike {strikes} of {policy.strikes}: the shared key may be an impostor's)"
+        if seen.shared
+        else ""
+    )
 
 
 def wait_for(flaps: Flaps, policy: Policy) -> int:
@@ -223,8 +273,14 @@ def wait_for(flaps: Flaps, policy: Policy) -> int:
 
 
 def lost(flaps: Flaps, session: ProcessId | None, policy: Policy, now: float) -> Flaps:
-    """The count after a tunnel was lost; the loss of one session counts once, however many forwards it carried."""
-    if flaps.count and session == flaps.session and (session is not None or now - flaps.last_at < policy.probe_every_s):
+    """The count after a tunnel was lost; the loss of one session counts once, however many forwards
+    it carried.
+    """
+    if (
+        flaps.count
+        and session == flaps.session
+        and (session is not None or now - flaps.last_at < policy.probe_every_s)
+    ):
         return flaps
     count = flaps.count if now - flaps.last_at <= policy.quiet_s else 0
     return Flaps(count=count + 1, last_at=now, session=session)
@@ -246,7 +302,9 @@ def act(status: Status, strikes: int, seen: Observation, policy: Policy) -> Acti
     """What to do about a forward; the only place that says Kill."""
     if not counts(status, seen):
         return LookAgain(policy.strike_gap_s) if seen.quiet else Nothing()
-    if strikes < policy.strikes or (not isinstance(seen.reply, Answer) and seen.silent_s < seen.silence_s):
+    if strikes < policy.strikes or (
+        not isinstance(seen.reply, Answer) and seen.silent_s < seen.silence_s
+    ):
         return Recheck(policy.strike_gap_s)
     return Kill(seen.session) if seen.session else CannotKill()
 
@@ -263,39 +321,56 @@ def verdict_of(status: Status, action: Action, flaps: Flaps, policy: Policy) -> 
 
 
 def judge(seen: Observation, before: Tunnel, flaps: Flaps, policy: Policy, now: float) -> Judgement:
-    """One observation on top of what was known. Total: every input has an outcome, and none raises."""
+    """One observation on top of what was known. Total: every input has an outcome, and none
+    raises.
+    """
     status = status_of(seen)
     if status is Status.UNKNOWN:
         kept = replace(before, detail=detail_of(status, seen, 0, policy))
         return Judgement(tunnel=kept, flaps=flaps, action=Nothing())
     if status is Status.HUNG and seen.late_s > policy.starved_s:
-        kept = replace(before, detail=f"the gateway was busy ({seen.late_s:.1f} s late): this probe does not count")
+        kept = replace(
+            before,
+            detail=f"the gateway was busy ({seen.late_s:.1f} s late): this probe does not count",
+        )
         return Judgement(tunnel=kept, flaps=flaps, action=Recheck(policy.strike_gap_s))
     if status is Status.HUNG and seen.behind:
         if before.session == seen.session and before.status in LIVES | {Status.HUNG}:
             kept = replace(before, detail=seen.behind, probed_at=now, strikes=0, verdict=0)
-            return Judgement(tunnel=kept, flaps=settled(flaps, policy, now), action=LookAgain(policy.strike_gap_s))
+            return Judgement(
+                tunnel=kept,
+                flaps=settled(flaps, policy, now),
+                action=LookAgain(policy.strike_gap_s),
+            )
         seen = replace(seen, life=seen.behind)
     same = before.session in (None, seen.session) or seen.session is None
-    earlier = before.strikes if same and not seen.began_anew else 0  # another connection's silence is not held against this one
+    # another connection's silence is not held against this one
+    earlier = before.strikes if same and not seen.began_anew else 0
     strikes = earlier + 1 if counts(status, seen) else 0
     action = act(status, strikes, seen, policy)
     if status is Status.HUNG and seen.life == SENDS and before.status is not Status.HUNG:
         action = Recheck(policy.strike_gap_s)  # one slow answer is no news yet
     flaps = settled(flaps, policy, now)
     if isinstance(action, Kill) or (status is Status.DOWN and before.status in LIVES):
-        flaps = lost(flaps, action.session if isinstance(action, Kill) else before.session, policy, now)
+        flaps = lost(
+            flaps, action.session if isinstance(action, Kill) else before.session, policy, now
+        )
     after = replace(
         before,
         status=status,
         detail=detail_of(status, seen, strikes, policy),
-        latency_ms=seen.latency_ms if status is Status.UP and isinstance(seen.reply, Answer) else None,  # of silence there is none
+        # of silence there is none
+        latency_ms=(
+            seen.latency_ms if status is Status.UP and isinstance(seen.reply, Answer) else None
+        ),
         session=seen.session,
         peer=before.peer if seen.session == before.session else None,
         bytes_total=before.bytes_total if seen.session == before.session else None,
         since=before.since if status is before.status and before.since is not None else now,
         probed_at=now,
-        checked_at=max((t for t in (before.checked_at, seen.beaten_at) if t is not None), default=None),
+        checked_at=max(
+            (t for t in (before.checked_at, seen.beaten_at) if t is not None), default=None
+        ),
         failures=0 if status is Status.UP else before.failures + 1,
         strikes=strikes,
         verdict=verdict_of(status, action, flaps, policy),
@@ -312,7 +387,11 @@ def watched(before: Tunnel, after: Tunnel, policy: Policy, day: str) -> Watched:
     if before.probed_at is None or after.probed_at is None:
         return Watched(day=day, up_s=0.0, watched_s=0.0)
     gap_s = after.probed_at - before.probed_at
-    if not 0 < gap_s <= max(3 * policy.probe_every_s, policy.unkillable_every_s + policy.deadline_s):
+    if (
+        not 0
+        < gap_s
+        <= max(3 * policy.probe_every_s, policy.unkillable_every_s + policy.deadline_s)
+    ):
         return Watched(day=day, up_s=0.0, watched_s=0.0)
     both_up = before.status is Status.UP and after.status is Status.UP
     return Watched(day=day, up_s=gap_s if both_up else 0.0, watched_s=gap_s)
@@ -327,5 +406,13 @@ def by_hour(after: Tunnel, lately: Watched) -> tuple[Hour, ...]:
     for hour in range(int(began // HOUR_S), int(ended // HOUR_S) + 1):
         within_s = min(ended, (hour + 1) * HOUR_S) - max(began, hour * HOUR_S)
         if within_s > 0:
-            told.append(Hour(node=after.node, port=after.port, hour=hour, up_s=within_s if lately.up_s else 0.0, watched_s=within_s))
+            told.append(
+                Hour(
+                    node=after.node,
+                    port=after.port,
+                    hour=hour,
+                    up_s=within_s if lately.up_s else 0.0,
+                    watched_s=within_s,
+                )
+            )
     return tuple(told)

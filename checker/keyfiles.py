@@ -1,4 +1,6 @@
-"""A node's key as a command line asks for it: made here or brought, handed over once, and kept only if asked."""
+"""A node's key as a command line asks for it: made here or brought, handed over once, and kept only
+if asked.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +22,37 @@ from checker.registry import kept_key_path
 
 def add_key_options(parser: argparse.ArgumentParser) -> None:
     """Options of the verbs that give a node a key."""
-    parser.add_argument("--key-type", choices=[kind.value for kind in KeyType],
-                        help="of the key that is made: ed25519 (the default), or rsa (3072 bits), for dropbear on small flash")
-    parser.add_argument("--public-key", type=Path, metavar="FILE", help="the node's own key (- for stdin); without it a pair is made")
-    parser.add_argument("--client-config", type=Path, metavar="FILE", help="write what reversi-client needs, the private key beside it")
-    parser.add_argument("--keep-key", action="store_true", help="keep the private key in the registry too (NAME.key, 0600)")
-    parser.add_argument("--gateway", action="append", metavar="HOST:PORT", help="how the node reaches this gateway; may be given again")
+    parser.add_argument(
+        "--key-type",
+        choices=[kind.value for kind in KeyType],
+        help=(
+            "of the key that is made: ed25519 (the default), or rsa (3072 bits), for dropbear on"
+            " small flash"
+        ),
+    )
+    parser.add_argument(
+        "--public-key",
+        type=Path,
+        metavar="FILE",
+        help="the node's own key (- for stdin); without it a pair is made",
+    )
+    parser.add_argument(
+        "--client-config",
+        type=Path,
+        metavar="FILE",
+        help="write what reversi-client needs, the private key beside it",
+    )
+    parser.add_argument(
+        "--keep-key",
+        action="store_true",
+        help="keep the private key in the registry too (NAME.key, 0600)",
+    )
+    parser.add_argument(
+        "--gateway",
+        action="append",
+        metavar="HOST:PORT",
+        help="how the node reaches this gateway; may be given again",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,10 +96,16 @@ class KeyFiles:
         if self.private is not None:
             contents[self.key] = self.private
         if self.client is not None:
-            contents[self.client] = client_config(self.layout, self.config, node, list(self.gateways), self.key)
+            contents[self.client] = client_config(
+                self.layout, self.config, node, list(self.gateways), self.key
+            )
         for path in contents:
             if path.exists():
-                raise ConfigError(path, f"is there already, and may be in use; move it away, or name another file for node {node.name}")
+                raise ConfigError(
+                    path,
+                    "is there already, and may be in use; move it away, or name another file for"
+                    f" node {node.name}",
+                )
         kept = kept_key_path(self.layout, node.name)
         before = kept.read_bytes() if kept.exists() else None
         try:
@@ -96,7 +129,16 @@ class KeyFiles:
     def report(self, written: list[Path]) -> tuple[str, ...]:
         """What became of the private key, a line each."""
         kept = ("the private key is kept at the gateway too, as asked",) if self.keep else ()
-        brought = (f"the private key of --public-key belongs beside it on the device, as {self.key.name}",) if self.private is None else ()
+        brought = (
+            (
+                (
+                    "the private key of --public-key belongs beside it on the device, as"
+                    f" {self.key.name}"
+                ),
+            )
+            if self.private is None
+            else ()
+        )
         return (*(f"wrote {path}" for path in written), *kept, *(brought if self.client else ()))
 
 
@@ -115,7 +157,9 @@ def wish_of(args: argparse.Namespace) -> KeyWish:
 def key_files(wish: KeyWish, layout: Layout, config: Config) -> KeyFiles:
     """A key and where it goes; a pair is made where no key is brought. Raises CheckerError."""
     if wish.public_key and (wish.keep or wish.kind):
-        raise InvalidValue("--public-key brings a key; --key-type and --keep-key are about one that is made here")
+        raise InvalidValue(
+            "--public-key brings a key; --key-type and --keep-key are about one that is made here"
+        )
     client = wish.client
     gateways = addresses(layout, config, list(wish.gateways)) if client else []
     if wish.public_key:
@@ -150,7 +194,9 @@ def read_public_key(path: Path) -> str:
     try:
         text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(path, "can not be read as a public key; give the .pub file that ssh-keygen made") from error
+        raise ConfigError(
+            path, "can not be read as a public key; give the .pub file that ssh-keygen made"
+        ) from error
     try:
         return parse_public_key(text)
     except InvalidValue as error:

@@ -12,7 +12,14 @@ from dataclasses import dataclass
 from checker.model import InvalidValue, Node, NodeName
 from checker.wire import ANY_NODE
 
-KEY_TYPES = ("ssh-ed25519", "ssh-rsa", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "sk-ssh-ed25519@openssh.com")
+KEY_TYPES = (
+    "ssh-ed25519",
+    "ssh-rsa",
+    "ecdsa-sha2-nistp256",
+    "ecdsa-sha2-nistp384",
+    "ecdsa-sha2-nistp521",
+    "sk-ssh-ed25519@openssh.com",
+)
 MARK = "reversi:"
 """Begins the comment of each line that is ours; other lines of the file are left as they are."""
 NEW = "new"
@@ -21,12 +28,21 @@ NEW = "new"
 
 def parse_public_key(text: str) -> str:
     """`TYPE BASE64` of the one public key, without comment. Raises InvalidValue."""
-    lines = [line.split() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    lines = [
+        line.split()
+        for line in text.splitlines()
+        if line.strip() and not line.lstrip().startswith("#")
+    ]
     words = lines[0] if lines else []
     if len(words) < 2 or words[0] not in KEY_TYPES:
-        raise InvalidValue(f"not a public key: {text[:40]!r}; give one line that begins with one of {', '.join(KEY_TYPES[:3])}")
+        raise InvalidValue(
+            f"not a public key: {text[:40]!r}; give one line that begins with one of"
+            f" {', '.join(KEY_TYPES[:3])}"
+        )
     if len(lines) > 1:
-        raise InvalidValue(f"there are {len(lines)} lines, and a node has one key; give that line alone")
+        raise InvalidValue(
+            f"there are {len(lines)} lines, and a node has one key; give that line alone"
+        )
     try:
         blob = base64.b64decode(words[1], validate=True)
         (length,) = struct.unpack_from(">I", blob)
@@ -38,7 +54,9 @@ def parse_public_key(text: str) -> str:
 
 
 def rsa_bits(key: str) -> int | None:
-    """The size of an RSA key's modulus; None for keys of other kinds. Source: RFC 4253, section 6.6."""
+    """The size of an RSA key's modulus; None for keys of other kinds. Source: RFC 4253, section
+    6.6.
+    """
     kind, _, encoded = key.partition(" ")
     if kind != "ssh-rsa":
         return None
@@ -70,18 +88,30 @@ class GateCommand:
     def render(self, node: NodeName, key: str = "") -> str:
         """The shell command for a node; `exec` so that sshd itself is the gate's parent.
 
-        An upgrade of the distribution may take the interpreter away: then `bare.sh` beside the gate answers.
+        An upgrade of the distribution may take the interpreter away: then `bare.sh` beside the gate
+        answers.
         """
-        bare = ["/bin/sh", self.gate.rpartition("/")[0] + "/bare.sh", self.python, *self.options(node, key)]
-        return f"[ -x {shlex.quote(self.python)} ] || exec {shlex.join(bare)}; exec {shlex.join(self.words(node, key))}"
+        bare = [
+            "/bin/sh",
+            self.gate.rpartition("/")[0] + "/bare.sh",
+            self.python,
+            *self.options(node, key),
+        ]
+        return (
+            f"[ -x {shlex.quote(self.python)} ] || exec {shlex.join(bare)}; exec"
+            f" {shlex.join(self.words(node, key))}"
+        )
 
 
 def render_lines(node: Node, command: GateCommand) -> tuple[str, ...]:
-    """The key lines of a node: none where it is disabled, two while a new key waits for its first use."""
+    """The key lines of a node: none where it is disabled, two while a new key waits for its first
+    use.
+    """
     if not node.enabled:
         return ()
     return tuple(
-        f"{options_of(node, command.render(node.name, NEW if key == node.next_key else ''))} {key} {MARK}{node.name}"
+        f"{options_of(node, command.render(node.name, NEW if key == node.next_key else ''))} {key}"
+        f" {MARK}{node.name}"
         for key in node.public_keys
     )
 
@@ -89,19 +119,33 @@ def render_lines(node: Node, command: GateCommand) -> tuple[str, ...]:
 def options_of(node: Node, command: str) -> str:
     """What a key of the node may: nothing but its own ports, nothing but the gate.
 
-    `*` matches every address that it may ask for (sshd(8), permitlisten), also the one of `-R *:PORT`, which is empty on the wire.
+    `*` matches every address that it may ask for (sshd(8), permitlisten), also the one of `-R
+    *:PORT`, which is empty on the wire.
     """
     places = [(port, forward.public) for forward in node.forwards for port in forward.ports]
-    listens = [f'permitlisten="{host}:{port}"' for port, public in places for host in ("localhost", *(["*"] if public else []))]
-    allowed = ["port-forwarding", *listens] if listens else []  # port-forwarding without permitlisten would allow every port
+    listens = [
+        f'permitlisten="{host}:{port}"'
+        for port, public in places
+        for host in ("localhost", *(["*"] if public else []))
+    ]
+    # port-forwarding without permitlisten would allow every port
+    allowed = ["port-forwarding", *listens] if listens else []
     expiry = [f'expiry-time="{node.expires.replace("-", "")}"'] if node.expires else []
     quoted = command.replace('"', '\\"')
     return ",".join(["restrict", *allowed, *expiry, f'command="{quoted}"'])
 
 
-def shared_lines(keys: Sequence[str], ports: Sequence[int], command: GateCommand) -> tuple[str, ...]:
-    """The lines of the shared key: nothing but these ports, each by its number (permitlisten knows no ranges), nothing but the gate."""
-    allowed = ["port-forwarding", *(f'permitlisten="localhost:{port}"' for port in ports)] if ports else []
+def shared_lines(
+    keys: Sequence[str], ports: Sequence[int], command: GateCommand
+) -> tuple[str, ...]:
+    """The lines of the shared key: nothing but these ports, each by its number (permitlisten knows
+    no ranges), nothing but the gate.
+    """
+    allowed = (
+        ["port-forwarding", *(f'permitlisten="localhost:{port}"' for port in ports)]
+        if ports
+        else []
+    )
     quoted = command.render(NodeName(ANY_NODE)).replace('"', '\\"')
     options = ",".join(["restrict", *allowed, f'command="{quoted}"'])
     return tuple(f"{options} {key} {MARK}{ANY_NODE}" for key in keys)
@@ -114,12 +158,22 @@ STARTS = re.compile(rb"""exec ('[^'"\\]*'|[^\s'"\\]+) -I -S ('[^'"\\]*'|[^\s'"\\
 
 
 def programs_in(present: bytes) -> frozenset[str]:
-    """The interpreters and gates that our lines of a key file name; paths that need more than plain quotes are left out."""
-    return frozenset(found.strip(b"'").decode("utf-8", "surrogateescape") for pair in set(STARTS.findall(present)) for found in pair)
+    """The interpreters and gates that our lines of a key file name; paths that need more than plain
+    quotes are left out.
+    """
+    return frozenset(
+        found.strip(b"'").decode("utf-8", "surrogateescape")
+        for pair in set(STARTS.findall(present))
+        for found in pair
+    )
 
 
 def merge(
-    present: bytes, nodes: Sequence[Node], command: GateCommand, keep: Collection[NodeName] = (), shared: Sequence[str] = ()
+    present: bytes,
+    nodes: Sequence[Node],
+    command: GateCommand,
+    keep: Collection[NodeName] = (),
+    shared: Sequence[str] = (),
 ) -> bytes:
     """The file with our lines for exactly these nodes, and those of the shared key.
 
@@ -133,4 +187,6 @@ def merge(
     if others and not others[-1].endswith(b"\n"):
         others[-1] += b"\n"
     lines = [*(line for node in nodes for line in render_lines(node, command)), *shared]
-    return b"".join(others) + b"".join(f"{line}\n".encode("utf-8", "surrogateescape") for line in lines)
+    return b"".join(others) + b"".join(
+        f"{line}\n".encode("utf-8", "surrogateescape") for line in lines
+    )

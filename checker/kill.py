@@ -46,9 +46,11 @@ def objection(session: ProcessId, uid: int, inodes: frozenset[int]) -> str | Non
 
 
 async def end_session(session: ProcessId, port: Port, uid: int, inodes: frozenset[int]) -> Ending:
-    """End the session that holds the port: SIGTERM, SIGKILL two seconds later, done when the listener is gone.
+    """End the session that holds the port: SIGTERM, SIGKILL two seconds later, done when the
+    listener is gone.
 
-    `inodes` are those of the listener; where this process may look at the session's descriptors, one of them must be among them.
+    `inodes` are those of the listener; where this process may look at the session's descriptors,
+    one of them must be among them.
     """
     try:
         handle = os.pidfd_open(session.pid)
@@ -57,17 +59,26 @@ async def end_session(session: ProcessId, port: Port, uid: int, inodes: frozense
     except OSError as error:
         return Spared(f"process {session.pid} can not be opened: {error.strerror}")
     try:
-        spared = None if await is_ending(handle, session) else await ended(handle, session, uid, inodes)
+        spared = (
+            None if await is_ending(handle, session) else await ended(handle, session, uid, inodes)
+        )
         if spared is not None:
             return spared
     finally:
         os.close(handle)
-    free = await until(lambda: not inodes & {listener.inode for listener in read_listeners().get(port, ())}, FREE_WITHIN_S)
-    return Freed() if free else Spared(f"process {session.pid} ended, and port {port} is still taken")
+    free = await until(
+        lambda: not inodes & {listener.inode for listener in read_listeners().get(port, ())},
+        FREE_WITHIN_S,
+    )
+    return (
+        Freed() if free else Spared(f"process {session.pid} ended, and port {port} is still taken")
+    )
 
 
 async def is_ending(handle: int, session: ProcessId) -> bool:
-    """Whether that very process ended, or does so by itself: it is a zombie, or has no command line any more."""
+    """Whether that very process ended, or does so by itself: it is a zombie, or has no command line
+    any more.
+    """
     process = await asyncio.to_thread(read_process, session.pid)
     if process is not None and (process.id != session or process.title):
         return False
@@ -83,7 +94,10 @@ async def ended(handle: int, session: ProcessId, uid: int, inodes: frozenset[int
         if not await signalled(handle, signal.SIGTERM, TERM_WITHIN_S):
             await signalled(handle, signal.SIGKILL, KILL_WITHIN_S)
     except PermissionError:
-        return Spared(f"no permission to end process {session.pid}: run the daemon as root, or as the tunnel user")
+        return Spared(
+            f"no permission to end process {session.pid}: run the daemon as root, or as the tunnel"
+            " user"
+        )
     return None
 
 

@@ -1,7 +1,9 @@
-"""The daemon's record of each node as its file was last read: what a node with a broken file is known by.
+"""The daemon's record of each node as its file was last read: what a node with a broken file is
+known by.
 
-It describes and gives no rights: what a broken node may do is what its key lines allow (`checker.kept_rights`), and nobody who changes the
-registry or the key file reads it. It lies beside the state file, so that it outlives a restart, and may be missing.
+It describes and gives no rights: what a broken node may do is what its key lines allow
+(`checker.kept_rights`), and nobody who changes the registry or the key file reads it. It lies
+beside the state file, so that it outlives a restart, and may be missing.
 """
 
 from __future__ import annotations
@@ -37,13 +39,17 @@ def record_path(layout: Layout) -> Path:
 
 
 def read_known(layout: Layout, cache: Cache | None = None) -> Registry:
-    """The registry, with what the record knows of nodes whose file is broken. Raises ConfigError as `read_registry`."""
+    """The registry, with what the record knows of nodes whose file is broken. Raises ConfigError as
+    `read_registry`.
+    """
     registry = read_registry(layout.nodes, cache)
     return with_known(registry, load(layout, registry.broken)) if registry.broken else registry
 
 
 def with_known(registry: Registry, known: Mapping[NodeName, Known]) -> Registry:
-    """The registry in which each broken node is described as it was last known, within the rights that it still has."""
+    """The registry in which each broken node is described as it was last known, within the rights
+    that it still has.
+    """
     nodes = dict(registry.nodes)
     owned = {port: node.name for node in nodes.values() for port in node.ports}
     for name in registry.broken.intersection(known):
@@ -52,16 +58,28 @@ def with_known(registry: Registry, known: Mapping[NodeName, Known]) -> Registry:
             nodes[name] = described(nodes[name], node)
             continue
         forwards = tuple(
-            forward if forward.next_port is None or owned.setdefault(forward.next_port, name) == name else replace(forward, next_port=None)
+            (
+                forward
+                if forward.next_port is None or owned.setdefault(forward.next_port, name) == name
+                else replace(forward, next_port=None)
+            )
             for forward in node.forwards
             if owned.setdefault(forward.port, name) == name
         )
         if node.is_shared and node.enabled:
             nodes[name] = replace(node, next_key=None, forwards=forwards)
         else:
-            nodes[name] = replace(node, forwards=forwards, enabled=False)  # it has no key line, and whoever holds its port is ended
+            # it has no key line, and whoever holds its port is ended
+            nodes[name] = replace(node, forwards=forwards, enabled=False)
     files = tuple(
-        replace(one, rights_of=known[one.name].changed_at if one.name in known and keeps(nodes.get(one.name)) else one.rights_of)
+        replace(
+            one,
+            rights_of=(
+                known[one.name].changed_at
+                if one.name in known and keeps(nodes.get(one.name))
+                else one.rights_of
+            ),
+        )
         for one in registry.broken_files
     )
     return replace(
@@ -83,24 +101,42 @@ def load(layout: Layout, names: Collection[NodeName]) -> dict[NodeName, Known]:
         document = json.loads(record_path(layout).read_bytes())
         if document["format"] != FORMAT:
             return {}
-        found = {row[0]: Known(node=node_from(row), changed_at=float(at)) for at, row in document["nodes"] if row[0] in names}
+        found = {
+            row[0]: Known(node=node_from(row), changed_at=float(at))
+            for at, row in document["nodes"]
+            if row[0] in names
+        }
         for known in found.values():
             for forward in known.node.forwards:
                 parse_target(str(forward.target))
                 parse_expect(str(forward.expect))
-                if not str(forward.expect).isprintable():  # it is shown to root, and another account may write it
+                # it is shown to root, and another account may write it
+                if not str(forward.expect).isprintable():
                     return {}
-    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError, CheckerError):
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        IndexError,
+        AttributeError,
+        RecursionError,
+        CheckerError,
+    ):
         return {}
     return found
 
 
 def write(layout: Layout, registry: Registry, read: Signs, *, public: bool) -> None:
-    """Record the nodes whose file is good, and those that are broken as they were recorded. Raises OSError."""
+    """Record the nodes whose file is good, and those that are broken as they were recorded. Raises
+    OSError.
+    """
     changed_ns = {entry[0]: entry[2] for entry in read}
     before = load(layout, registry.broken)
     rows = [
-        (changed_ns.get(f"{name}.toml", 0) / 1e9, node_list(node)) for name, node in registry.nodes.items() if name not in registry.broken
+        (changed_ns.get(f"{name}.toml", 0) / 1e9, node_list(node))
+        for name, node in registry.nodes.items()
+        if name not in registry.broken
     ]
     rows += [(known.changed_at, node_list(known.node)) for known in before.values()]
     path = record_path(layout)

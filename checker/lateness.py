@@ -13,7 +13,9 @@ REMEMBERED = 256
 
 
 class Lateness:
-    """How late our own loop is: a starved gateway must not take its own delay for a node's silence."""
+    """How late our own loop is: a starved gateway must not take its own delay for a node's
+    silence.
+    """
 
     def __init__(self) -> None:
         self.ticked_at = time.monotonic()
@@ -28,7 +30,9 @@ class Lateness:
             self.ticks.append((now, now - self.ticked_at - TICK_S))
 
     def worst_since(self, began: float) -> float:
-        """The worst lateness of any tick that ended after `began` (monotonic), and of the one under way, in seconds."""
+        """The worst lateness of any tick that ended after `began` (monotonic), and of the one under
+        way, in seconds.
+        """
         under_way = time.monotonic() - self.ticked_at - TICK_S
         since = itertools.takewhile(lambda tick: tick[0] >= began, reversed(self.ticks))
         return max([0.0, under_way, *(late for _, late in since)])

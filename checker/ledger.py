@@ -1,4 +1,6 @@
-"""What the running checker knows of every tunnel, and what of it still has to be written to the state file."""
+"""What the running checker knows of every tunnel, and what of it still has to be written to the
+state file.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +13,30 @@ from pathlib import Path
 
 from checker.config import Layout
 from checker.holders import is_alive
-from checker.model import Event, EventKind, Flaps, Forward, Hour, NodeName, Port, ProcessId, Registration, Tunnel, Watched
+from checker.model import (
+    Event,
+    EventKind,
+    Flaps,
+    Forward,
+    Hour,
+    NodeName,
+    Port,
+    ProcessId,
+    Registration,
+    Tunnel,
+    Watched,
+)
 from checker.sharing.sightings import Sightings
-from checker.store import Batch, StateCorrupt, StateError, StateFile, StateMissing, Sweep, open_or_replace, open_reader
+from checker.store import (
+    Batch,
+    StateCorrupt,
+    StateError,
+    StateFile,
+    StateMissing,
+    Sweep,
+    open_or_replace,
+    open_reader,
+)
 
 log = logging.getLogger(__name__)
 Place = tuple[NodeName, Port]
@@ -25,13 +48,17 @@ COMPLAINTS_AT_ONCE = 20
 
 
 class Ledger:
-    """Tunnels, flaps and registrations in memory; `flush` writes what changed. One per process, used from one loop."""
+    """Tunnels, flaps and registrations in memory; `flush` writes what changed. One per process,
+    used from one loop.
+    """
 
     def __init__(self, layout: Layout, store: StateFile | None) -> None:
         self.layout = layout
         self.store = store
         self.awaits_store = False
-        """There was no room for a state file; it is tried again, and what is to be written waits."""
+        """There was no room for a state file; it is tried again, and what is to be written
+        waits.
+        """
         self.tunnels: dict[Place, Tunnel] = {}
         self.flaps: dict[NodeName, Flaps] = {}
         self.registrations: dict[ProcessId, Registration] = {}
@@ -65,7 +92,9 @@ class Ledger:
 
     def tunnel(self, forward: Forward) -> Tunnel:
         """What is known of a forward."""
-        return self.tunnels.get((forward.node, forward.port)) or Tunnel(node=forward.node, port=forward.port)
+        return self.tunnels.get((forward.node, forward.port)) or Tunnel(
+            node=forward.node, port=forward.port
+        )
 
     def put(self, tunnel: Tunnel) -> None:
         """Keep and write."""
@@ -85,9 +114,13 @@ class Ledger:
 
     async def of_node(self, node: NodeName) -> list[Registration]:
         """The node's live connections, oldest first; those that ended are forgotten."""
-        mine = sorted((r for r in self.registrations.values() if r.node == node), key=lambda r: r.registered_at)
+        mine = sorted(
+            (r for r in self.registrations.values() if r.node == node),
+            key=lambda r: r.registered_at,
+        )
         for registration in await asyncio.to_thread(ended_of, mine):
-            if self.registrations.pop(registration.session, None) is not None:  # another caller may have met it meanwhile
+            # another caller may have met it meanwhile
+            if self.registrations.pop(registration.session, None) is not None:
                 self.ended.append(registration)
         return [registration for registration in mine if registration.session in self.registrations]
 
@@ -104,7 +137,9 @@ class Ledger:
         self.forgotten.append(place)
 
     def rename(self, old: NodeName, new: NodeName) -> None:
-        """What is known of a node goes on under its new name, and so does what waits to be written."""
+        """What is known of a node goes on under its new name, and so does what waits to be
+        written.
+        """
         for tunnel in [tunnel for tunnel in self.tunnels.values() if tunnel.node == old]:
             del self.tunnels[tunnel.node, tunnel.port]
             self.changed.discard((tunnel.node, tunnel.port))
@@ -114,20 +149,36 @@ class Ledger:
         for session, registration in self.registrations.items():
             if registration.node == old:
                 self.registrations[session] = replace(registration, node=new)
-        self.registered = [replace(one, node=new) if one.node == old else one for one in self.registered]
+        self.registered = [
+            replace(one, node=new) if one.node == old else one for one in self.registered
+        ]
         self.ended = [replace(one, node=new) if one.node == old else one for one in self.ended]
-        self.events = [replace(event, node=new) if event.node == old else event for event in self.events]
+        self.events = [
+            replace(event, node=new) if event.node == old else event for event in self.events
+        ]
         self.uptime = [(new if node == old else node, port, day) for node, port, day in self.uptime]
         self.hours = [hour._replace(node=new) if hour.node == old else hour for hour in self.hours]
         self.renamed.append((old, new))
 
     def tell(
-        self, kind: EventKind, text: str, *, node: NodeName | None = None, port: Port | None = None, actor: str = "daemon"
+        self,
+        kind: EventKind,
+        text: str,
+        *,
+        node: NodeName | None = None,
+        port: Port | None = None,
+        actor: str = "daemon",
     ) -> None:
         """An event for the log."""
-        level = logging.WARNING if kind in (EventKind.KILL, EventKind.KILL_FAILED, EventKind.REFUSED, EventKind.CLONE) else logging.INFO
+        level = (
+            logging.WARNING
+            if kind in (EventKind.KILL, EventKind.KILL_FAILED, EventKind.REFUSED, EventKind.CLONE)
+            else logging.INFO
+        )
         log.log(level, "[%s %s] %s", node or "-", port or "-", text)
-        self.events.append(Event(at=time.time(), kind=kind, text=text, node=node, port=port, actor=actor))
+        self.events.append(
+            Event(at=time.time(), kind=kind, text=text, node=node, port=port, actor=actor)
+        )
         del self.events[:-EVENTS_HELD]
 
     def take(self) -> Batch:
@@ -148,14 +199,23 @@ class Ledger:
             renamed=self.renamed,
         )
         self.changed, self.flapped = set(), set()
-        self.forgotten, self.registered, self.ended, self.events, self.uptime, self.hours = [], [], [], [], [], []
+        self.forgotten, self.registered, self.ended, self.events, self.uptime, self.hours = (
+            [],
+            [],
+            [],
+            [],
+            [],
+            [],
+        )
         self.sweep = None
         self.renamed = []
         return batch
 
     def give_back(self, batch: Batch) -> None:
         """The batch could not be written: it stays to be."""
-        self.changed |= {(t.node, t.port) for t in batch.tunnels if (t.node, t.port) in self.tunnels}
+        self.changed |= {
+            (t.node, t.port) for t in batch.tunnels if (t.node, t.port) in self.tunnels
+        }
         self.flapped |= {node for node, _ in batch.flaps}
         self.forgotten = [*batch.forgotten, *self.forgotten][-EVENTS_HELD:]
         self.registered = [*batch.registrations, *self.registered][-EVENTS_HELD:]
@@ -168,7 +228,9 @@ class Ledger:
         self.renamed = [*batch.renamed, *self.renamed]
 
     async def flush(self) -> None:
-        """Write what changed. A state file that can not be written costs its freshness, and nothing else; a damaged one is replaced."""
+        """Write what changed. A state file that can not be written costs its freshness, and nothing
+        else; a damaged one is replaced.
+        """
         async with self.flushing:  # else an older batch could be written over a newer one
             await self.flush_alone()
 
@@ -194,13 +256,17 @@ class Ledger:
     def complain(self, sentence: str) -> None:
         """Say it, and not again for a while."""
         now = time.monotonic()
-        self.complaints = {said: at for said, at in self.complaints.items() if now - at <= COMPLAIN_EVERY_S}
+        self.complaints = {
+            said: at for said, at in self.complaints.items() if now - at <= COMPLAIN_EVERY_S
+        }
         if sentence not in self.complaints and len(self.complaints) < COMPLAINTS_AT_ONCE:
             self.complaints[sentence] = now
             log.error("%s", sentence)
 
     async def see_to_store(self) -> None:
-        """Begin a new state file where ours was removed, or damaged so that others can not read it."""
+        """Begin a new state file where ours was removed, or damaged so that others can not read
+        it.
+        """
         store = self.store
         if store is None:
             if self.awaits_store:
@@ -220,7 +286,9 @@ class Ledger:
             self.complain(why)
             try:
                 await asyncio.to_thread(broken.close)
-                self.store, aside = await asyncio.to_thread(open_or_replace, self.layout.state, time.time())
+                self.store, aside = await asyncio.to_thread(
+                    open_or_replace, self.layout.state, time.time()
+                )
             except (StateError, OSError) as trouble:
                 self.complain(f"{trouble}; probing goes on, what is seen waits in memory")
             else:
@@ -229,7 +297,9 @@ class Ledger:
     async def try_store_again(self) -> None:
         """Perhaps there is room by now."""
         try:
-            self.store, aside = await asyncio.to_thread(open_or_replace, self.layout.state, time.time())
+            self.store, aside = await asyncio.to_thread(
+                open_or_replace, self.layout.state, time.time()
+            )
         except (StateError, OSError) as trouble:
             self.complain(f"{trouble}; probing goes on, what is seen waits in memory")
         else:
@@ -243,7 +313,10 @@ class Ledger:
         self.registered = list(self.registrations.values())
         self.sightings.begin_anew()
         if aside is not None:
-            self.tell(EventKind.GATEWAY, f"the state file was damaged; it lies at {aside}, and a new one was begun")
+            self.tell(
+                EventKind.GATEWAY,
+                f"the state file was damaged; it lies at {aside}, and a new one was begun",
+            )
 
 
 def ended_of(registrations: Iterable[Registration]) -> list[Registration]:

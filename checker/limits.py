@@ -1,4 +1,5 @@
-"""How much one node may ask of the daemon, and one stranger of its socket: what is over it is refused, and the others never notice.
+"""How much one node may ask of the daemon, and one stranger of its socket: what is over it is
+refused, and the others never notice.
 
 Pure: the caller says who comes, and when. A beat never comes here, and neither does an operator.
 """
@@ -16,9 +17,13 @@ TELL_EVERY_S = 60.0
 NODE_WAITS_S = 25.0
 """How long a node's question may take: clients in the field give up after 30 s, login included."""
 HELD_AT_ONCE = 8
-"""Registered connections of one node; more than one is a stale one that sshd has not given up yet, or a copied key."""
+"""Registered connections of one node; more than one is a stale one that sshd has not given up yet,
+or a copied key.
+"""
 CONNECTIONS_AT_ONCE = 64
-"""To the daemon's socket, of one user of the machine that is neither an operator nor the tunnel user."""
+"""To the daemon's socket, of one user of the machine that is neither an operator nor the tunnel
+user.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,14 +60,19 @@ class Over:
 
     why: str
     untold: int | None = None
-    """How many were refused since the last event, this one among them, where an event is due; else None."""
+    """How many were refused since the last event, this one among them, where an event is due; else
+    None.
+    """
 
 
 def enter(account: Account, limit: Limit, now: float) -> tuple[Account, Over | None]:
     """A request comes: the account after it, and why it is refused, if it is."""
     left = min(limit.burst, account.left + max(0.0, now - account.at) * limit.a_minute / 60)
     if account.under_way >= limit.at_once:
-        why = f"{account.under_way} requests of this node are under way already; wait for their answers"
+        why = (
+            f"{account.under_way} requests of this node are under way already; wait for their"
+            " answers"
+        )
     elif left < 1:
         why = f"more than {limit.a_minute} requests a minute; ask less often"
     else:
@@ -70,7 +80,9 @@ def enter(account: Account, limit: Limit, now: float) -> tuple[Account, Over | N
     refused = account.refused + 1
     if account.told_at is not None and now - account.told_at < TELL_EVERY_S:
         return replace(account, left=left, at=now, refused=refused), Over(why=why)
-    return replace(account, left=left, at=now, refused=0, told_at=now), Over(why=why, untold=refused)
+    return replace(account, left=left, at=now, refused=0, told_at=now), Over(
+        why=why, untold=refused
+    )
 
 
 class Limits:
@@ -94,11 +106,17 @@ class Limits:
     def forget(self, now: float) -> None:
         """Drop the nodes whose account is as a new one would be."""
         idle_s = max(TELL_EVERY_S, 60 * self.limit.burst / self.limit.a_minute)
-        self.accounts = {node: known for node, known in self.accounts.items() if known.under_way or now - known.at < idle_s}
+        self.accounts = {
+            node: known
+            for node, known in self.accounts.items()
+            if known.under_way or now - known.at < idle_s
+        }
 
 
 class Crowd:
-    """Connections to the socket, of each user of the machine; those of the known are not counted."""
+    """Connections to the socket, of each user of the machine; those of the known are not
+    counted.
+    """
 
     def __init__(self, known: frozenset[int], at_once: int = CONNECTIONS_AT_ONCE) -> None:
         self.known = known

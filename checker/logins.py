@@ -1,4 +1,6 @@
-"""How many connections to this machine's sshd have not logged in yet, by what each sshd process says of itself in its title."""
+"""How many connections to this machine's sshd have not logged in yet, by what each sshd process
+says of itself in its title.
+"""
 
 from __future__ import annotations
 
@@ -8,27 +10,38 @@ import re
 from checker.holders import SSHD_NAMES
 
 NAMES = SSHD_NAMES | {"sshd-auth"}
-BEGINNING = re.compile(rb"(?:sshd|sshd-session|sshd-auth): (?:\[(?:accepted|net)\]|[^ \0]+ \[net\])")
-"""A connection before its login: `[accepted]` until it names a user, with `[net]` once its keys are exchanged; then `USER [net]`."""
+BEGINNING = re.compile(
+    rb"(?:sshd|sshd-session|sshd-auth): (?:\[(?:accepted|net)\]|[^ \0]+ \[net\])"
+)
+"""A connection before its login: `[accepted]` until it names a user, with `[net]` once its keys are
+exchanged; then `USER [net]`.
+"""
 HELPER = re.compile(rb"(?:sshd|sshd-session|sshd-auth): \[net\]")
 """Stands beside an `[accepted]` that counts."""
 
 
 class Logins:
-    """Reads the title of each process twice, and no more once it is none that could wait for its login."""
+    """Reads the title of each process twice, and no more once it is none that could wait for its
+    login.
+    """
 
     def __init__(self) -> None:
         self.met: frozenset[str] = frozenset()
         self.settled: frozenset[str] = frozenset()
 
     def waiting(self) -> tuple[int, ...] | None:
-        """For each connection that waits now the PID of one process; None where the processes of others can not be seen."""
+        """For each connection that waits now the PID of one process; None where the processes of
+        others can not be seen.
+        """
         there = frozenset(name for name in os.listdir("/proc") if name.isdigit())  # noqa: PTH208 - a scan over thousands of processes
         if "1" not in there:
             return None
         titles = {name: title_of(name) for name in there - self.settled}
-        beginning = {name for name, title in titles.items() if BEGINNING.match(title) and is_sshd(name)}
-        self.settled = (self.settled & there) | ((titles.keys() & self.met) - beginning)  # a new one may still become another program
+        beginning = {
+            name for name, title in titles.items() if BEGINNING.match(title) and is_sshd(name)
+        }
+        # a new one may still become another program
+        self.settled = (self.settled & there) | ((titles.keys() & self.met) - beginning)
         self.met = there
         return tuple(int(name) for name in beginning if not HELPER.match(titles[name]))
 

@@ -43,7 +43,9 @@ class Status(StrEnum):
 
 
 STATUS_MEANING = {
-    Status.BROKEN: "the node's registry file cannot be read, or asks for what belongs to another node",
+    Status.BROKEN: (
+        "the node's registry file cannot be read, or asks for what belongs to another node"
+    ),
     Status.UP: "the expected response came",
     Status.HUNG: "the listener accepts, and nothing came before the deadline",
     Status.DOWN: "nobody listens",
@@ -68,7 +70,9 @@ ESCAPES = {b"r": b"\r", b"n": b"\n", b"t": b"\t", b"\\": b"\\"}
 
 
 def unescape(text: str) -> bytes:
-    r"""Text as it goes over the wire: UTF-8, with \r \n \t \\ and \xNN turned into the bytes that they stand for."""
+    r"""Text as it goes over the wire: UTF-8, with \r \n \t \\ and \xNN turned into the bytes that
+    they stand for.
+    """
 
     def one(match: re.Match[bytes]) -> bytes:
         code = match[1]
@@ -100,15 +104,21 @@ OPEN = Expect(kind=ExpectKind.OPEN)
 
 
 NO_RESPONSE = "NULL"
-"""What the original's devices say when connecting is enough. Source: server_port_mon.sh of the original, which compares the first word."""
+"""What the original's devices say when connecting is enough. Source: server_port_mon.sh of the
+original, which compares the first word.
+"""
 
 
 def expect_said(text: str) -> Expect:
-    """What the original's expected text asks for: a banner; `open` if its first word is NULL, or it has no letter or digit.
+    """What the original's expected text asks for: a banner; `open` if its first word is NULL, or it
+    has no letter or digit.
 
-    The original knows capitals only. No service greets with that word, so any case of it is safe to take as `open`.
+    The original knows capitals only. No service greets with that word, so any case of it is safe to
+    take as `open`.
     """
-    names_a_response = re.search(r"[A-Za-z0-9]", text) and text.split(" ", maxsplit=1)[0].upper() != NO_RESPONSE
+    names_a_response = (
+        re.search(r"[A-Za-z0-9]", text) and text.split(" ", maxsplit=1)[0].upper() != NO_RESPONSE
+    )
     return Expect(kind=ExpectKind.BANNER, text=text) if names_a_response else OPEN
 
 
@@ -126,7 +136,8 @@ def parse_expect(text: str) -> Expect:
         if separator and send and awaited:
             return Expect(kind=ExpectKind.SEND, send=send, text=awaited)
     raise InvalidValue(
-        f"expect {text[:80]!r} is not known; write banner:PREFIX (with a letter or digit), http, tls, 'send:TEXT expect:TEXT' or open"
+        f"expect {text[:80]!r} is not known; write banner:PREFIX (with a letter or digit), http,"
+        " tls, 'send:TEXT expect:TEXT' or open"
     )
 
 
@@ -150,25 +161,39 @@ def parse_port(text: str, what: str = "port") -> Port:
 
 def parse_target(text: str) -> Target:
     """`HOST:PORT`, an IPv6 host in brackets. Raises InvalidValue."""
-    match = re.fullmatch(r"(?:\[((?=[^]]*:)[0-9A-Fa-f:.%a-z]+)\]|([A-Za-z0-9._-]+)):([0-9]+)", text, re.ASCII)
+    match = re.fullmatch(
+        r"(?:\[((?=[^]]*:)[0-9A-Fa-f:.%a-z]+)\]|([A-Za-z0-9._-]+)):([0-9]+)", text, re.ASCII
+    )
     if match is None:
-        raise InvalidValue(f"target {text[:80]!r} is not HOST:PORT (an IPv6 address goes in brackets)")
+        raise InvalidValue(
+            f"target {text[:80]!r} is not HOST:PORT (an IPv6 address goes in brackets)"
+        )
     return Target(host=match[1] or match[2], port=parse_port(match[3], "target port"))
 
 
 def parse_name(text: str) -> NodeName:
-    """A node's name: 1-63 of a-z, 0-9, dot, hyphen, beginning with a letter or digit. Raises InvalidValue."""
+    """A node's name: 1-63 of a-z, 0-9, dot, hyphen, beginning with a letter or digit. Raises
+    InvalidValue.
+    """
     if text in VERBS:
-        raise InvalidValue(f"{text!r} can not name a node: it is a word of the protocol; choose another name")
+        raise InvalidValue(
+            f"{text!r} can not name a node: it is a word of the protocol; choose another name"
+        )
     if not NAME_PATTERN.match(text):
-        raise InvalidValue(f"{text[:80]!r} can not name a node; use 1 to 63 of a-z 0-9 . - and begin with a letter or digit")
+        raise InvalidValue(
+            f"{text[:80]!r} can not name a node; use 1 to 63 of a-z 0-9 . - and begin with a letter"
+            " or digit"
+        )
     return NodeName(text)
 
 
 def parse_day(text: str) -> str:
     """A day of the calendar, YYYY-MM-DD. Raises InvalidValue."""
     try:
-        if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text, re.ASCII) and date.fromisoformat(text).year >= 2000:
+        if (
+            re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text, re.ASCII)
+            and date.fromisoformat(text).year >= 2000
+        ):
             return text
     except ValueError:
         pass
@@ -201,12 +226,15 @@ class Publication:
 
     port: Port
     sni: str = ""
-    """The name that a TLS visitor asks for; empty: whoever comes, or asks for no name that is published."""
+    """The name that a TLS visitor asks for; empty: whoever comes, or asks for no name that is
+    published.
+    """
     send_proxy: bool = False
     """Whether the target is told who comes, by a PROXY line."""
 
     def __str__(self) -> str:
-        return f"{self.port}{f' for {self.sni}' if self.sni else ''}{' with a PROXY line' if self.send_proxy else ''}"
+        name = f" for {self.sni}" if self.sni else ""
+        return f"{self.port}{name}{' with a PROXY line' if self.send_proxy else ''}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,23 +278,33 @@ class Node:
     enabled: bool = True
     """False: its key opens nothing, and its ports stay its own."""
     expires: str | None = None
-    """YYYY-MM-DD, the first day (of the gateway's clock) on which its keys open nothing; None: never."""
+    """YYYY-MM-DD, the first day (of the gateway's clock) on which its keys open nothing; None:
+    never.
+    """
     next_key: str | None = None
-    """A second key, which becomes the only one once a tunnel that it opened holds the node's ports and beats."""
+    """A second key, which becomes the only one once a tunnel that it opened holds the node's ports
+    and beats.
+    """
     next_key_at: int = field(default=0, compare=False)
     """Unix seconds: since when there are two keys."""
     key_since: int = 0
-    """Unix seconds: when its key or its ports last became others at once; sshd binds a connection's ports to the key line of its login."""
+    """Unix seconds: when its key or its ports last became others at once; sshd binds a connection's
+    ports to the key line of its login.
+    """
 
     @property
     def rights_since(self) -> int:
-        """A connection that is older (Unix seconds) logged in with rights that are none any more."""
+        """A connection that is older (Unix seconds) logged in with rights that are none any
+        more.
+        """
         return max(self.added_at, self.key_since)
 
     @property
     def public_keys(self) -> tuple[str, ...]:
         """The keys of its own that open this node's ports."""
-        return tuple(key for key in (self.public_key, self.next_key) if key is not None and key != SHARED_KEY)
+        return tuple(
+            key for key in (self.public_key, self.next_key) if key is not None and key != SHARED_KEY
+        )
 
     @property
     def ports(self) -> tuple[Port, ...]:
@@ -276,18 +314,26 @@ class Node:
     @property
     def is_waiting(self) -> bool:
         """Whether it has two keys, or a forward two ports, until its device has followed."""
-        return self.next_key is not None or any(forward.next_port is not None for forward in self.forwards)
+        return self.next_key is not None or any(
+            forward.next_port is not None for forward in self.forwards
+        )
 
     @property
     def is_shared(self) -> bool:
-        """Whether the shared key still speaks for it: it has no key of its own, or has not used it yet."""
+        """Whether the shared key still speaks for it: it has no key of its own, or has not used it
+        yet.
+        """
         return self.public_key == SHARED_KEY
 
     def barred(self, today: str) -> str:
         """Why it may not listen on this day (YYYY-MM-DD), as a clause; empty where it may."""
         if not self.enabled:
             return "disabled"
-        return f"its key expired on {self.expires}" if self.expires is not None and self.expires <= today else ""
+        return (
+            f"its key expired on {self.expires}"
+            if self.expires is not None and self.expires <= today
+            else ""
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -342,7 +388,9 @@ class StayedOpen:
 
 @dataclass(frozen=True, slots=True)
 class ProbeFailed:
-    """The gateway itself could not make the connection (no descriptors, no ports): says nothing about the tunnel."""
+    """The gateway itself could not make the connection (no descriptors, no ports): says nothing
+    about the tunnel.
+    """
 
     reason: str
 
@@ -426,7 +474,9 @@ class Tunnel:
     bytes_total: int | None = None
     """Bytes that the tunnel's connection carried, both ways, since it was opened."""
     answer: str = ""
-    """What the last probe heard first, escaped, at most ANSWER_SHOWN characters; empty for nothing."""
+    """What the last probe heard first, escaped, at most ANSWER_SHOWN characters; empty for
+    nothing.
+    """
     revision: int = 0
 
 
@@ -441,7 +491,9 @@ class Watched:
 
 
 class Hour(NamedTuple):
-    """What was seen of a forward in one hour, or in a part of it; a tuple, as 120,000 of them are read at once."""
+    """What was seen of a forward in one hour, or in a part of it; a tuple, as 120,000 of them are
+    read at once.
+    """
 
     node: NodeName
     port: Port
@@ -453,7 +505,9 @@ class Hour(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unregistered:
-    """A device that the registry does not know, as it named itself over the shared key; times are Unix seconds."""
+    """A device that the registry does not know, as it named itself over the shared key; times are
+    Unix seconds.
+    """
 
     node: NodeName
     port: Port
@@ -465,7 +519,12 @@ class Unregistered:
     @property
     def forward(self) -> Forward:
         """What is watched of it; where it leads is the device's own business."""
-        return Forward(node=self.node, port=self.port, target=Target(host="unknown", port=self.port), expect=self.expect)
+        return Forward(
+            node=self.node,
+            port=self.port,
+            target=Target(host="unknown", port=self.port),
+            expect=self.expect,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -532,7 +591,9 @@ class Policy:
     quiet_s: float = 600.0
     """Without a flap for this long, the count begins anew."""
     unkillable_every_s: float = 150.0
-    """Between probes of a hung port that we can not free: so seldom that sshd's own ClientAlive frees it as if it were idle."""
+    """Between probes of a hung port that we can not free: so seldom that sshd's own ClientAlive
+    frees it as if it were idle.
+    """
     ports: range = field(default=range(20000, 30000))
 
 
@@ -541,18 +602,29 @@ STALE_SWEEPS = 3
 
 
 def is_stale(seen: Tunnel, every_s: float, now: float) -> bool:
-    """Whether the status is too old to be believed; one that was never probed is unknown, not stale."""
+    """Whether the status is too old to be believed; one that was never probed is unknown, not
+    stale.
+    """
     return seen.probed_at is not None and now - seen.probed_at > STALE_SWEEPS * every_s
 
 
-def joined(forwards: Iterable[Forward], seen: Iterable[Tunnel]) -> tuple[tuple[Forward, Tunnel], ...]:
-    """Each registered forward with what was seen of it; nothing yet is a tunnel of status unknown."""
+def joined(
+    forwards: Iterable[Forward], seen: Iterable[Tunnel]
+) -> tuple[tuple[Forward, Tunnel], ...]:
+    """Each registered forward with what was seen of it; nothing yet is a tunnel of status
+    unknown.
+    """
     by_place = {(tunnel.node, tunnel.port): tunnel for tunnel in seen}
-    return tuple((f, by_place.get((f.node, f.port)) or Tunnel(node=f.node, port=f.port)) for f in forwards)
+    return tuple(
+        (f, by_place.get((f.node, f.port)) or Tunnel(node=f.node, port=f.port)) for f in forwards
+    )
 
 
 def printable(text: str | bytes, limit: int = 64) -> str:
     """Text from a device, safe to show: escaped, and at most `limit` characters."""
     raw = text.decode("latin-1") if isinstance(text, bytes) else text
-    shown = "".join(c if " " <= c <= "~" else f"\\x{ord(c):02x}" if ord(c) < 256 else f"\\u{ord(c):04x}" for c in raw[:limit])
+    shown = "".join(
+        c if " " <= c <= "~" else f"\\x{ord(c):02x}" if ord(c) < 256 else f"\\u{ord(c):04x}"
+        for c in raw[:limit]
+    )
     return shown[:limit]

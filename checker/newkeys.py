@@ -1,7 +1,8 @@
-"""New keys and ports that devices took up, noted by a daemon that may not write the registry; root then takes the old ones away.
+"""New keys and ports that devices took up, noted by a daemon that may not write the registry; root
+then takes the old ones away.
 
-`python -m checker.newkeys` is what systemd starts as root when there is a note. A note is a file's name, and nothing else of it is read:
-NODE for a key, NODE:PORT for a port.
+`python -m checker.newkeys` is what systemd starts as root when there is a note. A note is a file's
+name, and nothing else of it is read: NODE for a key, NODE:PORT for a port.
 """
 
 from __future__ import annotations
@@ -29,13 +30,16 @@ def note(layout: Layout, name: NodeName, port: Port | None = None) -> None:
         place.mkdir(mode=0o755, exist_ok=True)
         (place / (name if port is None else f"{name}:{port}")).touch()
     except OSError as error:
-        raise ConfigError(place, f"can not be written ({error.strerror}); run: sudo reversi-checker init") from error
+        raise ConfigError(
+            place, f"can not be written ({error.strerror}); run: sudo reversi-checker init"
+        ) from error
 
 
 def settle(layout: Layout) -> tuple[str, ...]:
     """Do it for all that were noted; a sentence for each that could not be.
 
-    The directory is another account's: it is opened once, and no link is followed, so that none can lead root elsewhere.
+    The directory is another account's: it is opened once, and no link is followed, so that none can
+    lead root elsewhere.
     """
     try:
         place = os.open(notes(layout), os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -59,7 +63,9 @@ def settle_one(layout: Layout, noted: str) -> None:
     """Do what one note asks for. Raises CheckerError."""
     name, colon, port = noted.partition(":")
     with locked(layout):
-        use_new_key(layout, parse_name(name), gate_command(layout), parse_port(port) if colon else None)
+        use_new_key(
+            layout, parse_name(name), gate_command(layout), parse_port(port) if colon else None
+        )
     trouble = tell_haproxy(layout) if colon else ""
     if trouble:
         print(f"reversi: {trouble}", file=sys.stderr)

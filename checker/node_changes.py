@@ -1,4 +1,6 @@
-"""`reversi-checker node rekey|disable|enable|rename|set|expire|move`: what the admin changes of a node."""
+"""`reversi-checker node rekey|disable|enable|rename|set|expire|move`: what the admin changes of a
+node.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,16 @@ from checker.config import Layout, load_config
 from checker.control import Verb
 from checker.edits import forward_at, moved, rekeyed, renamed, with_forward, with_new_key_alone
 from checker.keyfiles import add_key_options, key_files, wish_of
-from checker.model import CheckerError, InvalidValue, Node, parse_day, parse_expect, parse_name, parse_port, parse_target
+from checker.model import (
+    CheckerError,
+    InvalidValue,
+    Node,
+    parse_day,
+    parse_expect,
+    parse_name,
+    parse_port,
+    parse_target,
+)
 from checker.output import say
 from checker.registrar import Edit, carry_out, disable_broken_node, planned, warn
 
@@ -27,47 +38,139 @@ if TYPE_CHECKING:
 
 def add_to(actions: Verbs) -> None:
     """Declare these verbs."""
-    rekey = declare(actions, "rekey", cmd_rekey, "give a node another key; the present one stays until a tunnel of the new one beats",
-                    "rekey office --client-config office-2.toml\n         reversi-checker node rekey office --now")
-    rekey.add_argument("--now", action="store_true",
-                       help="the present key opens nothing from now on, and its tunnel is ended; if a new key waits and no other is "
-                            "asked for, that one is the only one")
+    rekey = declare(
+        actions,
+        "rekey",
+        cmd_rekey,
+        "give a node another key; the present one stays until a tunnel of the new one beats",
+        "rekey office --client-config office-2.toml\n         reversi-checker node rekey office"
+        " --now",
+    )
+    rekey.add_argument(
+        "--now",
+        action="store_true",
+        help=(
+            "the present key opens nothing from now on, and its tunnel is ended; if a new key waits"
+            " and no other is asked for, that one is the only one"
+        ),
+    )
     add_key_options(rekey)
-    declare(actions, "disable", cmd_disable, "end a node's tunnel, and let its key open nothing; all else is kept", "disable office")
+    declare(
+        actions,
+        "disable",
+        cmd_disable,
+        "end a node's tunnel, and let its key open nothing; all else is kept",
+        "disable office",
+    )
     declare(actions, "enable", cmd_enable, "let a disabled node in again", "enable office")
-    rename = declare(actions, "rename", cmd_rename, "call a node otherwise; key, ports, tunnel and history stay", "rename office lobby")
+    rename = declare(
+        actions,
+        "rename",
+        cmd_rename,
+        "call a node otherwise; key, ports, tunnel and history stay",
+        "rename office lobby",
+    )
     rename.add_argument("new_name")
-    setting = declare(actions, "set", cmd_set, "change one forward of a node", "set office --target 127.0.0.1:22 --expect banner:SSH-2.0")
-    setting.add_argument("--forward", metavar="PORT", help="which one, by its gateway port (may be left out where there is one)")
-    setting.add_argument("--target", metavar="HOST:PORT", help="where it leads, seen from the node; the node must be told too")
-    setting.add_argument("--expect", help="banner:PREFIX, http, tls, 'send:TEXT expect:TEXT' or open")
-    setting.add_argument("--deadline", metavar="SECONDS|default", help="how long its target may take to answer")
+    setting = declare(
+        actions,
+        "set",
+        cmd_set,
+        "change one forward of a node",
+        "set office --target 127.0.0.1:22 --expect banner:SSH-2.0",
+    )
+    setting.add_argument(
+        "--forward",
+        metavar="PORT",
+        help="which one, by its gateway port (may be left out where there is one)",
+    )
+    setting.add_argument(
+        "--target",
+        metavar="HOST:PORT",
+        help="where it leads, seen from the node; the node must be told too",
+    )
+    setting.add_argument(
+        "--expect", help="banner:PREFIX, http, tls, 'send:TEXT expect:TEXT' or open"
+    )
+    setting.add_argument(
+        "--deadline", metavar="SECONDS|default", help="how long its target may take to answer"
+    )
     setting.add_argument("--port", metavar="PORT", help="its new gateway port, as by `node move`")
-    setting.add_argument("--now", action="store_true", help="with --port: the present port is let go at once, and its tunnel is ended")
-    setting.add_argument("--public", choices=["yes", "no"], help="whether it may be bound to all of the gateway's addresses")
-    expire = declare(actions, "expire", cmd_expire, "let a node's key open nothing from a day on", "expire office 2031-12-31")
-    expire.add_argument("day", metavar="YYYY-MM-DD|never", help="the first day, of the gateway's clock, on which it is refused")
-    move = declare(actions, "move", cmd_move, "give a forward another gateway port; the present one stays until its device listens there",
-                   "move office 20010 20500\n         reversi-checker node move office 20010 20010    (stay after all)")
-    move.add_argument("ports", nargs="+", metavar="[FROM] TO", help="gateway ports; FROM may be left out if there is one forward")
-    move.add_argument("--now", action="store_true", help="the present port is let go at once, and its tunnel is ended")
+    setting.add_argument(
+        "--now",
+        action="store_true",
+        help="with --port: the present port is let go at once, and its tunnel is ended",
+    )
+    setting.add_argument(
+        "--public",
+        choices=["yes", "no"],
+        help="whether it may be bound to all of the gateway's addresses",
+    )
+    expire = declare(
+        actions,
+        "expire",
+        cmd_expire,
+        "let a node's key open nothing from a day on",
+        "expire office 2031-12-31",
+    )
+    expire.add_argument(
+        "day",
+        metavar="YYYY-MM-DD|never",
+        help="the first day, of the gateway's clock, on which it is refused",
+    )
+    move = declare(
+        actions,
+        "move",
+        cmd_move,
+        "give a forward another gateway port; the present one stays until its device listens there",
+        "move office 20010 20500\n         reversi-checker node move office 20010 20010    (stay"
+        " after all)",
+    )
+    move.add_argument(
+        "ports",
+        nargs="+",
+        metavar="[FROM] TO",
+        help="gateway ports; FROM may be left out if there is one forward",
+    )
+    move.add_argument(
+        "--now",
+        action="store_true",
+        help="the present port is let go at once, and its tunnel is ended",
+    )
 
 
-def declare(actions: Verbs, name: str, command: Callable[..., ExitCode], text: str, example: str) -> argparse.ArgumentParser:
+def declare(
+    actions: Verbs, name: str, command: Callable[..., ExitCode], text: str, example: str
+) -> argparse.ArgumentParser:
     """A verb with what all of these have."""
-    parser = actions.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.",
-                                formatter_class=argparse.RawDescriptionHelpFormatter, epilog=f"example: reversi-checker node {example}")
+    parser = actions.add_parser(
+        name,
+        help=text,
+        description=f"{text[0].upper()}{text[1:]}.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=f"example: reversi-checker node {example}",
+    )
     parser.add_argument("name")
-    parser.add_argument("--yes", action="store_true", help="do not ask before a tunnel is ended (without a terminal it never asks)")
-    parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
+    parser.add_argument(
+        "--yes",
+        action="store_true",
+        help="do not ask before a tunnel is ended (without a terminal it never asks)",
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="say what would be done, and do nothing"
+    )
     parser.set_defaults(command=command)
     return parser
 
 
 def apply(
-    args: argparse.Namespace, layout: Layout, edit: Edit, during: Callable[[Node], AbstractContextManager[object]] | None = None
+    args: argparse.Namespace,
+    layout: Layout,
+    edit: Edit,
+    during: Callable[[Node], AbstractContextManager[object]] | None = None,
 ) -> bool:
-    """Change the node as `edit` says, within what `during` puts around it, and end what is allowed no longer; whether it was done."""
+    """Change the node as `edit` says, within what `during` puts around it, and end what is allowed
+    no longer; whether it was done.
+    """
     plan = planned(layout, registry_of(layout).node(args.name), edit)
     before = plan.before
     if not plan.changes:
@@ -122,7 +225,11 @@ def cmd_disable(args: argparse.Namespace, layout: Layout) -> ExitCode:
     registry = registry_of(layout)
     broken = registry.broken_file(args.name)
     if broken is not None:
-        aims = aims_for(registry, broken.name) if broken.name in registry.nodes and registry.nodes[broken.name].forwards else []
+        aims = (
+            aims_for(registry, broken.name)
+            if broken.name in registry.nodes and registry.nodes[broken.name].forwards
+            else []
+        )
         if args.dry_run or (aims and not confirmed(args, Verb.KILL, aims)):
             say(f"would disable {broken.name}, whose file is broken, and end its tunnel")
             return ExitCode.OK
@@ -164,14 +271,24 @@ def cmd_move(args: argparse.Namespace, layout: Layout) -> ExitCode:
 
 
 def cmd_set(args: argparse.Namespace, layout: Layout) -> ExitCode:
-    given = {"target": args.target, "expect": args.expect, "deadline": args.deadline, "port": args.port, "public": args.public}
+    given = {
+        "target": args.target,
+        "expect": args.expect,
+        "deadline": args.deadline,
+        "port": args.port,
+        "public": args.public,
+    }
     if not any(given.values()):
-        raise InvalidValue("nothing to set; give --target, --expect, --deadline, --port or --public")
+        raise InvalidValue(
+            "nothing to set; give --target, --expect, --deadline, --port or --public"
+        )
     which = parse_port(args.forward, "--forward") if args.forward else None
 
     def edit(node: Node) -> Node:
         forward = forward_at(node, which)
-        there = moved(forward, parse_port(args.port, "--port"), now=args.now) if args.port else forward
+        there = (
+            moved(forward, parse_port(args.port, "--port"), now=args.now) if args.port else forward
+        )
         return with_forward(
             node,
             forward,
@@ -198,15 +315,25 @@ def parse_deadline(text: str) -> float | None:
     except ValueError:
         seconds = 0.0
     if not 0.5 <= seconds <= 60:
-        raise InvalidValue(f"--deadline {text[:40]!r} is out of bounds; write 0.5 to 60 seconds, or default")
+        raise InvalidValue(
+            f"--deadline {text[:40]!r} is out of bounds; write 0.5 to 60 seconds, or default"
+        )
     return seconds
 
 
 def warn_of_device(name: str, layout: Layout) -> None:
     """The gateway can not change what a device asks for."""
     node = registry_of(layout).nodes.get(parse_name(name))
-    for port, to in [(f.port, f.next_port) for f in node.forwards if f.next_port is not None] if node else ():
-        narrate(f"reversi-checker: {name} stays reachable on port {port}: build its new bundle (reversi-client build {name}), or write "
-                f"port {to} into its client's file, bring that over through port {port}, and start it; port {port} then goes by itself")
+    for port, to in (
+        [(f.port, f.next_port) for f in node.forwards if f.next_port is not None] if node else ()
+    ):
+        narrate(
+            f"reversi-checker: {name} stays reachable on port {port}: build its new bundle"
+            f" (reversi-client build {name}), or write port {to} into its client's file, bring that"
+            f" over through port {port}, and start it; port {port} then goes by itself"
+        )
     if node is None or not node.is_waiting:
-        narrate(f"reversi-checker: now change the same in the device's own configuration: node show {name}")
+        narrate(
+            "reversi-checker: now change the same in the device's own configuration: node show"
+            f" {name}"
+        )

@@ -8,7 +8,16 @@ from typing import Any
 
 import tomli_w
 
-from checker.config import MOST_BYTES, ConfigError, beginning, number_in, read_toml, refuse_unknown, text_in, whole_in
+from checker.config import (
+    MOST_BYTES,
+    ConfigError,
+    beginning,
+    number_in,
+    read_toml,
+    refuse_unknown,
+    text_in,
+    whole_in,
+)
 from checker.keys import parse_public_key
 from checker.model import (
     SHARED_KEY,
@@ -39,16 +48,26 @@ def flag_in(path: Path, key: str, value: Any) -> bool:
 
 
 def publications_in(path: Path, where: str, value: Any) -> tuple[Publication, ...]:
-    """`publish = [{port = 443, sni = "...", send_proxy = true}, ...]` of a forward. Raises ConfigError, InvalidValue."""
+    """`publish = [{port = 443, sni = "...", send_proxy = true}, ...]` of a forward. Raises
+    ConfigError, InvalidValue.
+    """
     if not isinstance(value, list) or not all(isinstance(table, dict) for table in value):
-        raise ConfigError(path, f"{where}publish must be a list of tables, as in publish = [{{port = 443}}]")
+        raise ConfigError(
+            path, f"{where}publish must be a list of tables, as in publish = [{{port = 443}}]"
+        )
     found = []
     for number, table in enumerate(value, start=1):
         place = f"{where}publish {number}: "
         refuse_unknown(path, place, table, PUBLICATION_KEYS)
         port = Port(whole_in(path, f"{place}port", table.get("port"), 1, 65535))
         sni = parse_sni(text_in(path, f"{place}sni", table["sni"])) if "sni" in table else ""
-        found.append(Publication(port=port, sni=sni, send_proxy=flag_in(path, f"{place}send_proxy", table.get("send_proxy", False))))
+        found.append(
+            Publication(
+                port=port,
+                sni=sni,
+                send_proxy=flag_in(path, f"{place}send_proxy", table.get("send_proxy", False)),
+            )
+        )
     return tuple(found)
 
 
@@ -67,7 +86,11 @@ def forward_from(path: Path, node: NodeName, number: int, table: Any) -> Forward
             port=Port(whole_in(path, f"{where}port", table["port"], 1, 65535)),
             target=parse_target(text_in(path, f"{where}target", table["target"])),
             expect=parse_expect(text_in(path, f"{where}expect", table.get("expect", "open"))),
-            deadline_s=float(number_in(path, f"{where}deadline_s", table["deadline_s"], 0.5, 60)) if "deadline_s" in table else None,
+            deadline_s=(
+                float(number_in(path, f"{where}deadline_s", table["deadline_s"], 0.5, 60))
+                if "deadline_s" in table
+                else None
+            ),
             public=flag_in(path, f"{where}public", table.get("public", False)),
             published=publications_in(path, where, table.get("publish", [])),
         )
@@ -76,13 +99,17 @@ def forward_from(path: Path, node: NodeName, number: int, table: Any) -> Forward
 
 
 def key_in(path: Path, value: Any) -> str:
-    """A public key, or the word for having none but the shared one. Raises ConfigError, InvalidValue."""
+    """A public key, or the word for having none but the shared one. Raises ConfigError,
+    InvalidValue.
+    """
     text = text_in(path, "public_key", value)
     return text if text == SHARED_KEY else parse_public_key(text)
 
 
 def read_node(path: Path) -> Node:
-    """A node from its file, whose name is the node's, with what waits for its device. Raises ConfigError."""
+    """A node from its file, whose name is the node's, with what waits for its device. Raises
+    ConfigError.
+    """
     table = read_toml(path)
     refuse_unknown(path, "", table, NODE_KEYS)
     forwards = table.get("forward", [])
@@ -93,8 +120,15 @@ def read_node(path: Path) -> Node:
         node = Node(
             name=name,
             public_key=key_in(path, table.get("public_key")),
-            next_key=parse_public_key(text_in(path, "next_key", table["next_key"])) if "next_key" in table else None,
-            forwards=tuple(forward_from(path, name, number, entry) for number, entry in enumerate(forwards, start=1)),
+            next_key=(
+                parse_public_key(text_in(path, "next_key", table["next_key"]))
+                if "next_key" in table
+                else None
+            ),
+            forwards=tuple(
+                forward_from(path, name, number, entry)
+                for number, entry in enumerate(forwards, start=1)
+            ),
             added_at=whole_in(path, "added_at", table.get("added_at", 0), 0, 2**40),
             key_since=whole_in(path, "key_since", table.get("key_since", 0), 0, 2**40),
             enabled=flag_in(path, "enabled", table.get("enabled", True)),
@@ -122,7 +156,11 @@ def forward_table(forward: Forward) -> dict[str, Any]:
         "expect": str(forward.expect),
         **({} if forward.deadline_s is None else {"deadline_s": forward.deadline_s}),
         **({"public": True} if forward.public else {}),
-        **({"publish": [publication_table(publication) for publication in forward.published]} if forward.published else {}),
+        **(
+            {"publish": [publication_table(publication) for publication in forward.published]}
+            if forward.published
+            else {}
+        ),
     }
 
 
@@ -141,12 +179,16 @@ def node_toml(node: Node) -> bytes:
 
 
 def ports_named(path: Path) -> set[Port]:
-    """What looks like a port in a file that is no valid TOML, or not ours, and in the one beside it."""
+    """What looks like a port in a file that is no valid TOML, or not ours, and in the one beside
+    it.
+    """
     found: set[Port] = set()
     for file in (path, waiting_path(path)):
         try:
             text = beginning(file, MOST_BYTES).decode(errors="replace")
         except ConfigError:
             continue
-        found |= {Port(int(number)) for number in re.findall(r"\b(?:next_)?port\s*=\s*(\d{1,5})\b", text)}
+        found |= {
+            Port(int(number)) for number in re.findall(r"\b(?:next_)?port\s*=\s*(\d{1,5})\b", text)
+        }
     return found

@@ -1,4 +1,6 @@
-"""Observing one forward: its probe, who holds its port, and what shows that the connection lives."""
+"""Observing one forward: its probe, who holds its port, and what shows that the connection
+lives.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,19 @@ from checker.holdings import Held, Holdings
 from checker.judge import IPV4_LOOPBACK, Observation, Owner, with_silence
 from checker.lateness import Lateness
 from checker.ledger import Ledger
-from checker.model import Answer, Forward, NodeName, NoListener, Port, ProbeFailed, ProcessId, Registration, Silent, StayedOpen, Tunnel
+from checker.model import (
+    Answer,
+    Forward,
+    NodeName,
+    NoListener,
+    Port,
+    ProbeFailed,
+    ProcessId,
+    Registration,
+    Silent,
+    StayedOpen,
+    Tunnel,
+)
 from checker.patience import Patience, Terms
 from checker.probe import Probed, probe
 from checker.sharing.shared import INSTANCE, SharedPorts
@@ -23,7 +37,9 @@ from checker.signs import Signs
 
 SNAPSHOT_FRESH_S = 1.0
 EARLY_PART = 5
-"""A probe that takes longer than a fifth of its deadline has its connection looked at, to tell what moves on it."""
+"""A probe that takes longer than a fifth of its deadline has its connection looked at, to tell what
+moves on it.
+"""
 
 
 class Observer:
@@ -45,7 +61,9 @@ class Observer:
 
     @asynccontextmanager
     async def slot(self, ordinary_s: float) -> AsyncIterator[None]:
-        """Take one of the places for probes; who needs longer than ordinary gives it up, so that slow links delay nobody else."""
+        """Take one of the places for probes; who needs longer than ordinary gives it up, so that
+        slow links delay nobody else.
+        """
         await self.slots.acquire()
         taken = [self.slots]
         early = asyncio.get_running_loop().call_later(ordinary_s, lambda: taken.pop().release())
@@ -56,10 +74,16 @@ class Observer:
             for place in taken:
                 place.release()
 
-    async def probed(self, forward: Forward, port: Port, deadline_s: float, *, newer_than: float) -> Probed:
-        """Probe the loopback address of the port's listener; if nothing listens, look for it in a listing after `newer_than`."""
+    async def probed(
+        self, forward: Forward, port: Port, deadline_s: float, *, newer_than: float
+    ) -> Probed:
+        """Probe the loopback address of the port's listener; if nothing listens, look for it in a
+        listing after `newer_than`.
+        """
         address = self.holdings.loopback(port)
-        seen = await probe(port, forward.expect, deadline_s, proxy=forward.speaks_proxy, address=address)
+        seen = await probe(
+            port, forward.expect, deadline_s, proxy=forward.speaks_proxy, address=address
+        )
         other = address
         if isinstance(seen.reply, NoListener):
             await self.holdings.listeners(port, newer_than=newer_than)
@@ -67,16 +91,26 @@ class Observer:
         elif isinstance(seen.reply, ProbeFailed):
             other = IPV4_LOOPBACK  # a dual listener is reached there even if IPv6 is off
         if other != address:
-            return await probe(port, forward.expect, deadline_s, proxy=forward.speaks_proxy, address=other)
+            return await probe(
+                port, forward.expect, deadline_s, proxy=forward.speaks_proxy, address=other
+            )
         return seen
 
-    async def probe_timed(self, forward: Forward, port: Port, terms: Terms, *, newer_than: float) -> tuple[Probed, Mapping[str, Flow]]:
-        """A probe, and what had moved on all connections soon after it began, if it took long enough to matter."""
+    async def probe_timed(
+        self, forward: Forward, port: Port, terms: Terms, *, newer_than: float
+    ) -> tuple[Probed, Mapping[str, Flow]]:
+        """A probe, and what had moved on all connections soon after it began, if it took long
+        enough to matter.
+        """
         soon: list[asyncio.Task[Mapping[str, Flow]]] = []
         loop = asyncio.get_running_loop()
 
         def look() -> None:
-            soon.append(loop.create_task(self.signs.fresh_flows(newer_than=time.monotonic() - SNAPSHOT_FRESH_S)))
+            soon.append(
+                loop.create_task(
+                    self.signs.fresh_flows(newer_than=time.monotonic() - SNAPSHOT_FRESH_S)
+                )
+            )
 
         early = loop.call_later(terms.deadline_s / EARLY_PART, look)
         try:
@@ -88,23 +122,35 @@ class Observer:
         return probed, flows
 
     async def observe(self, forward: Forward, *, at_once: bool = False) -> tuple[Observation, Held]:
-        """What a probe sees; begun anew if the node's connection registered meanwhile, as it saw what was before.
+        """What a probe sees; begun anew if the node's connection registered meanwhile, as it saw
+        what was before.
 
-        A sweep may miss a listener on ::1 that is younger than its listing of sockets; with `at_once` none is missed.
+        A sweep may miss a listener on ::1 that is younger than its listing of sockets; with
+        `at_once` none is missed.
         """
         while True:
             before, began, began_wall = self.ledger.tunnel(forward), time.monotonic(), time.time()
-            terms = self.patience.terms(forward, before, self.signs.flows.get(before.peer or ""), began)
+            terms = self.patience.terms(
+                forward, before, self.signs.flows.get(before.peer or ""), began
+            )
             newer_than = began if at_once else began - SNAPSHOT_FRESH_S
             place = await self.holdings.place(forward, newer_than=began)
             probed, earlier = await self.probe_timed(forward, place, terms, newer_than=newer_than)
             answered = isinstance(probed.reply, Answer | StayedOpen)
             held = Held(owner=Owner.NOBODY)
             if not isinstance(probed.reply, NoListener):
-                held = await self.holder(forward, place, newer_than=began - SNAPSHOT_FRESH_S if answered else time.monotonic())
+                held = await self.holder(
+                    forward,
+                    place,
+                    newer_than=began - SNAPSHOT_FRESH_S if answered else time.monotonic(),
+                )
             if answered and held.session is None:
-                held = await self.holder(forward, place, newer_than=time.monotonic())  # the listing may be older than the listener
-            moved = isinstance(probed.reply, Silent) and self.holdings.loopback(place) == IPV4_LOOPBACK != probed.address
+                # the listing may be older than the listener
+                held = await self.holder(forward, place, newer_than=time.monotonic())
+            moved = (
+                isinstance(probed.reply, Silent)
+                and self.holdings.loopback(place) == IPV4_LOOPBACK != probed.address
+            )
             if self.registered_at.get(forward.node, float("-inf")) < began and not moved:
                 break
         if held.session is not None and forward.port in self.shared.held:
@@ -130,55 +176,106 @@ class Observer:
         if not answered and held.session:
             seen = await self.with_signs(forward, seen, held.session, before, earlier)
         if held.session is not None and not self.patience.knows(before, held.session):
-            self.patience.meet(before, held.session, await asyncio.to_thread(login_took_s, held.session))
+            self.patience.meet(
+                before, held.session, await asyncio.to_thread(login_took_s, held.session)
+            )
         first_s = (probed.first_ms or probed.latency_ms) / 1000
         self.patience.learn(before, seen, first_s)
         return seen, held
 
     async def holder(self, forward: Forward, place: Port, *, newer_than: float) -> Held:
         """Who holds the port that was probed, wherever a forward that moves is by now."""
-        return replace(await self.holdings.held_at(place, forward, newer_than=newer_than), port=place)
+        return replace(
+            await self.holdings.held_at(place, forward, newer_than=newer_than), port=place
+        )
 
     async def with_signs(
-        self, forward: Forward, seen: Observation, session: ProcessId, before: Tunnel, earlier: Mapping[str, Flow]
+        self,
+        forward: Forward,
+        seen: Observation,
+        session: ProcessId,
+        before: Tunnel,
+        earlier: Mapping[str, Flow],
     ) -> Observation:
-        """The observation of no answer, with what beats, siblings and the kernel say of this connection."""
+        """The observation of no answer, with what beats, siblings and the kernel say of this
+        connection.
+        """
         asked_at = time.monotonic()
         beaten_at = await self.signs.beaten_at(session)
         peer = await self.peer_of(session, before if before.session == session else None)
-        now = (await self.signs.fresh_flows(newer_than=asked_at)).get(peer) if isinstance(seen.reply, Silent) else None
-        struck, configured_s = self.patience.since(forward.port, session), forward.deadline_s or self.policy.deadline_s
+        now = (
+            (await self.signs.fresh_flows(newer_than=asked_at)).get(peer)
+            if isinstance(seen.reply, Silent)
+            else None
+        )
+        struck, configured_s = (
+            self.patience.since(forward.port, session),
+            forward.deadline_s or self.policy.deadline_s,
+        )
         life = self.signs.of_life(forward, session, beaten_at, time.time() - seen.silent_s)
         seen = replace(seen, beaten_at=beaten_at, life=life, flow=now)
         if now is None:
             return seen
         then = struck.flow if struck and struck.flow else earlier.get(peer)
         excuse = behind(then, now, self.patience.excused_s(forward.port, asked_at)) if then else ""
-        took_s = time.monotonic() - asked_at  # added, so that what the kernel's coarse clock leaves open is taken for life
-        silence = Silence(heard_ago_s=now.heard_ago_s, since_s=seen.silent_s + took_s, probe_s=seen.probe_s + took_s)
+        # added, so that what the kernel's coarse clock leaves open is taken for life
+        took_s = time.monotonic() - asked_at
+        silence = Silence(
+            heard_ago_s=now.heard_ago_s,
+            since_s=seen.silent_s + took_s,
+            probe_s=seen.probe_s + took_s,
+        )
         return replace(with_silence(seen, silence, configured_s), behind=excuse)
 
     def is_shared(self, forward: Forward, session: ProcessId | None) -> bool:
-        """Whether the shared key may have opened the port: not where a node holds it with a key of its own."""
+        """Whether the shared key may have opened the port: not where a node holds it with a key of
+        its own.
+        """
         known = self.ledger.registrations.get(session) if session else None
         return forward.port in self.shared.held and (known is None or known.instance == INSTANCE)
 
     async def under_shared_key(self, forward: Forward, held: Held, session: ProcessId) -> Held:
-        """Who holds a port that the shared key opens; a connection that a node made with its own key is another's, never to be ended."""
+        """Who holds a port that the shared key opens; a connection that a node made with its own
+        key is another's, never to be ended.
+        """
         known = self.ledger.registrations.get(session)
         if known is not None and known.instance != INSTANCE:
-            return held if known.node == forward.node else Held(owner=Owner.FOREIGN, stranger=f"the connection of node {known.node}")
+            return (
+                held
+                if known.node == forward.node
+                else Held(owner=Owner.FOREIGN, stranger=f"the connection of node {known.node}")
+            )
         inodes = await asyncio.to_thread(sockets_of, session.pid) or frozenset()
-        owned = sorted(port for port in self.shared.owned if any(one.inode in inodes for one in self.holdings.by_port.get(port, ())))
+        owned = sorted(
+            port
+            for port in self.shared.owned
+            if any(one.inode in inodes for one in self.holdings.by_port.get(port, ()))
+        )
         if owned:
-            return Held(owner=Owner.FOREIGN, stranger=f"the connection that also holds port {owned[0]} of a node with a key of its own")
+            return Held(
+                owner=Owner.FOREIGN,
+                stranger=(
+                    f"the connection that also holds port {owned[0]} of a node with a key of"
+                    " its own"
+                ),
+            )
         if known is None:
-            made = Registration(node=forward.node, instance=INSTANCE, session=session, peer="", registered_at=time.time())
+            made = Registration(
+                node=forward.node,
+                instance=INSTANCE,
+                session=session,
+                peer="",
+                registered_at=time.time(),
+            )
             self.ledger.register(made)
         return held
 
     async def peer_of(self, session: ProcessId, known: Tunnel | None) -> str:
-        """Where a connection comes from: its registration tells, else its sockets do; empty if neither does."""
+        """Where a connection comes from: its registration tells, else its sockets do; empty if
+        neither does.
+        """
         registration = self.ledger.registrations.get(session)
-        peer = (registration.peer if registration else "") or ((known.peer if known else None) or "")
+        peer = (registration.peer if registration else "") or (
+            (known.peer if known else None) or ""
+        )
         return peer or await asyncio.to_thread(self.holdings.peer_of, session)

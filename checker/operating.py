@@ -29,24 +29,50 @@ class Operating:
             if held.session is None:
                 return await self.ended_before(forward, aim, held, operator)
             if is_another(aim, held):
-                return outcome(aim, done=False, sentence=f"port {aim.port} is held by another process now ({held.session.pid}): left alone")
-            ending = await self.watcher.end(forward, held.session, held.inodes, actor=operator, why=f"asked for by {operator}")
+                return outcome(
+                    aim,
+                    done=False,
+                    sentence=(
+                        f"port {aim.port} is held by another process now ({held.session.pid}): left"
+                        " alone"
+                    ),
+                )
+            ending = await self.watcher.end(
+                forward, held.session, held.inodes, actor=operator, why=f"asked for by {operator}"
+            )
         match ending:
             case Freed():
-                return outcome(aim, done=True, sentence=f"killed process {held.session.pid}, port {aim.port} is free")
+                return outcome(
+                    aim,
+                    done=True,
+                    sentence=f"killed process {held.session.pid}, port {aim.port} is free",
+                )
             case Spared(reason):
                 return outcome(aim, done=False, sentence=reason)
 
     async def ended_before(self, forward: Forward, aim: Aim, held: Held, operator: str) -> Outcome:
-        """There is nothing to kill, or all is done: the session that had the port was killed for another of its forwards."""
+        """There is nothing to kill, or all is done: the session that had the port was killed for
+        another of its forwards.
+        """
         session = aim.session or self.ledger.tunnel(forward).session
         if session is None or session not in self.watcher.ended or held.owner is not Owner.NOBODY:
             return outcome(aim, done=False, sentence=why_no_holder(forward, held))
-        await self.watcher.end(forward, session, held.inodes, actor=operator, why=f"asked for by {operator}")
-        return outcome(aim, done=True, sentence=f"process {session.pid} was killed for another of its forwards, port {aim.port} is free")
+        await self.watcher.end(
+            forward, session, held.inodes, actor=operator, why=f"asked for by {operator}"
+        )
+        return outcome(
+            aim,
+            done=True,
+            sentence=(
+                f"process {session.pid} was killed for another of its forwards, port {aim.port} is"
+                " free"
+            ),
+        )
 
     async def reset(self, forward: Forward, aim: Aim, operator: str) -> Outcome:
-        """Kill and a clean slate: no strikes, no flaps, and the node is told to come back at once."""
+        """Kill and a clean slate: no strikes, no flaps, and the node is told to come back at
+        once.
+        """
         held = await self.watcher.holdings.held(forward, newer_than=time.monotonic())
         killed = await self.kill(forward, aim, operator)
         if not killed.done and held.session is not None:
@@ -54,5 +80,11 @@ class Operating:
         self.ledger.put_flaps(forward.node, Flaps())
         self.watcher.patience.struck.pop(forward.port, None)
         self.ledger.put(replace(self.ledger.tunnel(forward), strikes=0, failures=0, verdict=0))
-        self.ledger.tell(EventKind.RESET, f"reset by {operator}: {killed.sentence}", node=forward.node, port=forward.port, actor=operator)
+        self.ledger.tell(
+            EventKind.RESET,
+            f"reset by {operator}: {killed.sentence}",
+            node=forward.node,
+            port=forward.port,
+            actor=operator,
+        )
         return outcome(aim, done=True, sentence=f"{killed.sentence}; strikes and flaps cleared")

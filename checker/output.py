@@ -31,6 +31,11 @@ def sentence_of(error: Exception) -> str:
         case CheckerError():
             return str(error)
         case OSError() if error.filename is not None:
-            return f"{error.filename}: can not be used ({error.strerror}); check its permissions, and the disk's free space"
+            return (
+                f"{error.filename}: can not be used ({error.strerror}); check its permissions, and"
+                " the disk's free space"
+            )
         case _:
-            return f"a bug in reversi: {error!r}; run it again with --debug, and report what it prints"
+            return (
+                f"a bug in reversi: {error!r}; run it again with --debug, and report what it prints"
+            )

@@ -1,7 +1,9 @@
-"""How long to wait for an answer, and how much silence proves a tunnel dead: from what is known of its link. Pure.
+"""How long to wait for an answer, and how much silence proves a tunnel dead: from what is known of
+its link. Pure.
 
-A deadline only decides when a probe is given up. What ends a tunnel is silence: no byte from the device in the whole time since the
-first silent probe began. So a late answer of an abandoned probe still saves its tunnel, and makes the next deadline longer.
+A deadline only decides when a probe is given up. What ends a tunnel is silence: no byte from the
+device in the whole time since the first silent probe began. So a late answer of an abandoned probe
+still saves its tunnel, and makes the next deadline longer.
 """
 
 from __future__ import annotations
@@ -19,13 +21,19 @@ FAST_S = 1.0
 FAST_LOGIN_S = 1.0
 """A login takes ten chunks one after the other; a link that delays some of them shows it here."""
 PROVEN = 4
-"""Fast answers after a fast login, and not one slow, after which a link counts as fast: then silence of the shortest time is enough."""
+"""Fast answers after a fast login, and not one slow, after which a link counts as fast: then
+silence of the shortest time is enough.
+"""
 PROVEN_SLOWLY = 24
-"""The same after a slow login, or if its time is not known: a link that delays a third of its chunks may answer fast eight times."""
+"""The same after a slow login, or if its time is not known: a link that delays a third of its
+chunks may answer fast eight times.
+"""
 KEPT_OF_HISTORY = 4
 """Answers of an earlier connection that count for the next one: it may come over another link."""
 SHRINKS = 0.95
-"""What is left of the longest latency after each faster answer: half after five minutes of the usual sweep."""
+"""What is left of the longest latency after each faster answer: half after five minutes of the
+usual sweep.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +43,9 @@ class Pace:
     longest_s: float = 0.0
     """The longest latency, forgotten slowly."""
     grown_s: float = 0.0
-    """The deadline that a tunnel needs whose answers came too late; shrinks with each answer in time."""
+    """The deadline that a tunnel needs whose answers came too late; shrinks with each answer in
+    time.
+    """
     fast: int = 0
     """Fast answers since the last slow one."""
 
@@ -50,7 +60,9 @@ def answered(pace: Pace, latency_s: float) -> Pace:
 
 
 def came_late(pace: Pace, deadline_s: float) -> Pace:
-    """The pace after a silent probe of a tunnel that shows life: the next one may take twice as long."""
+    """The pace after a silent probe of a tunnel that shows life: the next one may take twice as
+    long.
+    """
     return replace(pace, grown_s=min(LONGEST_DEADLINE_S, max(pace.grown_s, 2 * deadline_s)), fast=0)
 
 
@@ -68,18 +80,26 @@ def deadline(configured_s: float, pace: Pace, flow: Flow | None) -> float:
 
 
 def is_proven(pace: Pace, flow: Flow | None, login_s: float | None) -> bool:
-    """Whether the link is known to be fast: by its answers, by its login, and as far as the kernel can tell."""
-    if pace.longest_s >= FAST_S or pace.grown_s >= FAST_S or (flow and flow.rtt_s + 4 * flow.rtt_varies_s >= FAST_S):
+    """Whether the link is known to be fast: by its answers, by its login, and as far as the kernel
+    can tell.
+    """
+    if (
+        pace.longest_s >= FAST_S
+        or pace.grown_s >= FAST_S
+        or (flow and flow.rtt_s + 4 * flow.rtt_varies_s >= FAST_S)
+    ):
         return False
     quick_login = login_s is not None and login_s < FAST_LOGIN_S
     return pace.fast >= (PROVEN if quick_login else PROVEN_SLOWLY)
 
 
 def silence_needed(configured_s: float, policy: Policy, pace: Pace, *, proven: bool) -> float:
-    """Seconds without a byte from the device, since the first silent probe began, that prove a tunnel dead.
+    """Seconds without a byte from the device, since the first silent probe began, that prove a
+    tunnel dead.
 
-    A link that is not known to be fast gets more: 24 s instead of 13 by default, which is longer than an answer takes that is delayed
-    by 8 s each way. A link that is known to be slow gets what its latencies ask for.
+    A link that is not known to be fast gets more: 24 s instead of 13 by default, which is longer
+    than an answer takes that is delayed by 8 s each way. A link that is known to be slow gets what
+    its latencies ask for.
     """
     shortest_s = policy.strikes * configured_s + (policy.strikes - 1) * policy.strike_gap_s
     if proven:

@@ -1,4 +1,6 @@
-"""How long each forward is waited for: what was learnt of its link, and since when it is silent. Pure."""
+"""How long each forward is waited for: what was learnt of its link, and since when it is silent.
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -61,12 +63,19 @@ class Patience:
         silence_s = pace.silence_needed(configured_s, self.policy, known, proven=proven)
         deadline_s = pace.deadline(configured_s, known, flow)
         struck = self.struck.get(forward.port)
-        if before.strikes + 1 >= self.policy.strikes:  # the last one lasts as long as the silence is to be, and no longer
-            deadline_s = max(configured_s, silence_s - (now - struck.began)) if struck else max(deadline_s, silence_s)
+        # the last one lasts as long as the silence is to be, and no longer
+        if before.strikes + 1 >= self.policy.strikes:
+            deadline_s = (
+                max(configured_s, silence_s - (now - struck.began))
+                if struck
+                else max(deadline_s, silence_s)
+            )
         return Terms(deadline_s=deadline_s, silence_s=silence_s)
 
     def meet(self, before: Tunnel, session: ProcessId, login_s: float | None) -> None:
-        """Begin anew with another connection, which may come over another link; `login_s` is how long its login took."""
+        """Begin anew with another connection, which may come over another link; `login_s` is how
+        long its login took.
+        """
         place = (before.node, before.port)
         if place in self.sessions:
             self.paces[place] = pace.reconnected(self.pace_of(before))
@@ -77,7 +86,9 @@ class Patience:
         return self.sessions.get((before.node, before.port), (None, None))[0] == session
 
     def learn(self, before: Tunnel, seen: Observation, first_s: float) -> None:
-        """Learn from a probe: when its first byte came, or that none came in time although the tunnel lives."""
+        """Learn from a probe: when its first byte came, or that none came in time although the
+        tunnel lives.
+        """
         known = self.pace_of(before)
         if isinstance(seen.reply, Answer):
             known = pace.answered(known, first_s)
@@ -91,13 +102,20 @@ class Patience:
         return struck if struck and (session is None or struck.session in (None, session)) else None
 
     def note(self, after: Tunnel, seen: Observation, now_wall: float, now: float) -> None:
-        """Remember when a first strike began and what was excused, and forget what a sign of life made void."""
+        """Remember when a first strike began and what was excused, and forget what a sign of life
+        made void.
+        """
         if seen.behind:
             self.excused.setdefault(after.port, now)
         else:
             self.excused.pop(after.port, None)
         if after.strikes == 1:
-            self.struck[after.port] = Struck(session=after.session, at=now_wall - seen.silent_s, began=now - seen.silent_s, flow=seen.flow)
+            self.struck[after.port] = Struck(
+                session=after.session,
+                at=now_wall - seen.silent_s,
+                began=now - seen.silent_s,
+                flow=seen.flow,
+            )
         elif not after.strikes:
             self.struck.pop(after.port, None)
 
@@ -109,4 +127,6 @@ class Patience:
         """Forget the forwards that are no more."""
         if len(self.paces) > 2 * len(places) + MORE_THAN_ENOUGH:
             self.paces = {place: known for place, known in self.paces.items() if place in places}
-            self.sessions = {place: known for place, known in self.sessions.items() if place in places}
+            self.sessions = {
+                place: known for place, known in self.sessions.items() if place in places
+            }

@@ -20,7 +20,8 @@ class GatewayUnknown(CheckerError):
 
     def __init__(self) -> None:
         super().__init__(
-            "the gateway's address is not known yet: give --gateway HOST:PORT, set gateway in reversi.toml, or start `up` first"
+            "the gateway's address is not known yet: give --gateway HOST:PORT, set gateway in"
+            " reversi.toml, or start `up` first"
         )
 
 
@@ -37,17 +38,42 @@ BITS: dict[KeyType, tuple[str, ...]] = {KeyType.ED25519: (), KeyType.RSA: ("-b",
 
 def make_key(path: Path, *, comment: str, kind: KeyType = KeyType.ED25519) -> None:
     """A key pair, without passphrase, at `path` and `path.pub`. Raises CheckerError."""
-    command = ["ssh-keygen", "-q", "-t", kind.value, *BITS[kind], "-N", "", "-C", comment, "-f", str(path)]
+    command = [
+        "ssh-keygen",
+        "-q",
+        "-t",
+        kind.value,
+        *BITS[kind],
+        "-N",
+        "",
+        "-C",
+        comment,
+        "-f",
+        str(path),
+    ]
     try:
-        made = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=30)
+        made = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            timeout=30,
+        )
     except FileNotFoundError as error:
-        raise CheckerError("ssh-keygen is not installed; as root, run: apt-get install openssh-client") from error
+        raise CheckerError(
+            "ssh-keygen is not installed; as root, run: apt-get install openssh-client"
+        ) from error
     if made.returncode:
-        raise CheckerError(f"the key {path} can not be made: {made.stderr.strip() or made.stdout.strip()}")
+        raise CheckerError(
+            f"the key {path} can not be made: {made.stderr.strip() or made.stdout.strip()}"
+        )
 
 
 def make_key_pair(comment: str, kind: KeyType = KeyType.ED25519) -> tuple[bytes, str]:
-    """A private key in OpenSSH's format, and its public line; neither stays on the disk. Raises CheckerError."""
+    """A private key in OpenSSH's format, and its public line; neither stays on the disk. Raises
+    CheckerError.
+    """
     with tempfile.TemporaryDirectory(prefix="reversi-") as folder:
         path = Path(folder) / "key"
         make_key(path, comment=comment, kind=kind)
@@ -60,7 +86,9 @@ def host_key_line(path: Path) -> str:
     try:
         return " ".join(public.read_text(encoding="ascii").split()[:2])
     except OSError as error:
-        raise ConfigError(public, f"can not be read ({error.strerror}); the node needs it to know its gateway") from error
+        raise ConfigError(
+            public, f"can not be read ({error.strerror}); the node needs it to know its gateway"
+        ) from error
 
 
 def listen_note(layout: Layout) -> Path:
@@ -69,7 +97,9 @@ def listen_note(layout: Layout) -> Path:
 
 
 def addresses(layout: Layout, config: Config, given: list[str] | None) -> list[str]:
-    """HOST:PORT of this gateway, as told, as configured, or as `up` last listened. Raises GatewayUnknown, InvalidValue."""
+    """HOST:PORT of this gateway, as told, as configured, or as `up` last listened. Raises
+    GatewayUnknown, InvalidValue.
+    """
     if given:
         return [str(parse_target(address)) for address in given]
     if config.gateway:
@@ -83,10 +113,16 @@ def addresses(layout: Layout, config: Config, given: list[str] | None) -> list[s
 def client_forward(forward: Forward) -> dict[str, Any]:
     """A `[[forward]]` of the client's file."""
     port = forward.next_port or forward.port  # of a forward that moves, its device is told where to
-    return {"port": port, "target": str(forward.target), **({"public": True} if forward.public else {})}
+    return {
+        "port": port,
+        "target": str(forward.target),
+        **({"public": True} if forward.public else {}),
+    }
 
 
-def client_config(layout: Layout, config: Config, node: Node, gateways: list[str], key: Path) -> bytes:
+def client_config(
+    layout: Layout, config: Config, node: Node, gateways: list[str], key: Path
+) -> bytes:
     """The TOML file of `reversi-client run`. Raises ConfigError."""
     return tomli_w.dumps(
         {

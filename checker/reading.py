@@ -41,49 +41,70 @@ class NameTaken(CheckerError):
     """A node of that name is there."""
 
     def __init__(self, name: NodeName) -> None:
-        super().__init__(f"node {name} is registered already; choose another name, or run: reversi-checker node remove {name}")
+        super().__init__(
+            f"node {name} is registered already; choose another name, or run: reversi-checker node"
+            f" remove {name}"
+        )
 
 
 class PortTaken(CheckerError):
     """Two forwards asked for one port."""
 
     def __init__(self, port: Port, holder: NodeName) -> None:
-        super().__init__(f"port {port} belongs to node {holder}; choose another, or run: reversi-checker node remove {holder}")
+        super().__init__(
+            f"port {port} belongs to node {holder}; choose another, or run: reversi-checker node"
+            f" remove {holder}"
+        )
 
 
 class PortTwice(CheckerError):
     """One node asked for a port twice."""
 
     def __init__(self, port: Port, name: NodeName) -> None:
-        super().__init__(f"node {name} asks for port {port} twice; give each forward a port of its own")
+        super().__init__(
+            f"node {name} asks for port {port} twice; give each forward a port of its own"
+        )
 
 
 class KeyTaken(CheckerError):
     """Two nodes asked for one key: the gateway could not tell them apart."""
 
     def __init__(self, holder: NodeName) -> None:
-        super().__init__(f"that public key belongs to node {holder}; each node needs a key of its own")
+        super().__init__(
+            f"that public key belongs to node {holder}; each node needs a key of its own"
+        )
 
 
 class SharedKeyTaken(CheckerError):
     """A node asked for the key of all: every device would pass for it."""
 
     def __init__(self, name: NodeName) -> None:
-        super().__init__(f"that public key is the shared one ([shared_key] in reversi.toml); node {name} needs a key of its own")
+        super().__init__(
+            f"that public key is the shared one ([shared_key] in reversi.toml); node {name} needs a"
+            " key of its own"
+        )
 
 
 class FileBroken(CheckerError):
-    """A change to a node whose file does not count: to write it anew could lose what the admin meant."""
+    """A change to a node whose file does not count: to write it anew could lose what the admin
+    meant.
+    """
 
     def __init__(self, broken: BrokenFile) -> None:
-        super().__init__(f"{broken.sentence}; mend the file first: until then only node disable and node remove work on it")
+        super().__init__(
+            f"{broken.sentence}; mend the file first: until then only node disable and node remove"
+            " work on it"
+        )
 
 
 class PortsUsedUp(CheckerError):
     """No port of the range is free."""
 
     def __init__(self, ports: range) -> None:
-        super().__init__(f"every port from {ports.start} to {ports.stop - 1} is allotted; widen ports in reversi.toml")
+        super().__init__(
+            f"every port from {ports.start} to {ports.stop - 1} is allotted; widen ports in"
+            " reversi.toml"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +116,9 @@ class Registry:
     broken_ports: frozenset[Port] = frozenset()
     """Ports that those files seem to name: they may be allotted to nobody else."""
     broken: frozenset[NodeName] = frozenset()
-    """Names whose file is there and does not count: they keep their key line and lose nothing. `nodes` has those that keep any rights."""
+    """Names whose file is there and does not count: they keep their key line and lose nothing.
+    `nodes` has those that keep any rights.
+    """
     broken_files: tuple[BrokenFile, ...] = ()
     """The same, with the reason of each."""
     freed: Freed = field(default_factory=lambda: MappingProxyType({}))
@@ -127,7 +150,9 @@ class Registry:
             raise FileBroken(broken)
 
     def node(self, name: str) -> Node:
-        """The node of that name. Raises UnknownNode, and FileBroken if its file is broken and it has no rights left."""
+        """The node of that name. Raises UnknownNode, and FileBroken if its file is broken and it
+        has no rights left.
+        """
         if name not in self.nodes:
             self.refuse_broken(name)
         try:
@@ -173,31 +198,47 @@ def read_node_cached(path: Path, cache: Cache) -> Node:
 
 
 def node_files(folder: Path) -> list[Path]:
-    """The nodes' files, by name; none where there is no folder yet. Raises ConfigError where it can not be listed."""
+    """The nodes' files, by name; none where there is no folder yet. Raises ConfigError where it can
+    not be listed.
+    """
     try:
         names = os.listdir(folder)  # noqa: PTH208 - names are sorted before they become paths
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise ConfigError(folder, f"can not be listed ({error.strerror}); it must be a directory that we may read") from error
-    return [folder / name for name in sorted(names) if name.endswith(".toml") and not name.startswith(".")]
+        raise ConfigError(
+            folder, f"can not be listed ({error.strerror}); it must be a directory that we may read"
+        ) from error
+    return [
+        folder / name
+        for name in sorted(names)
+        if name.endswith(".toml") and not name.startswith(".")
+    ]
 
 
 def read_registry(folder: Path, cache: Cache | None = None) -> Registry:
-    """Every node under the folder. A file that cannot be read, or that asks for another's port or key, is broken.
+    """Every node under the folder. A file that cannot be read, or that asks for another's port or
+    key, is broken.
 
-    The node of a broken file is as its key lines know it; without any it is left out. Who reads again and again keeps a cache: then only
-    files that changed are read. Raises ConfigError if the folder itself cannot be listed: that must not pass for an empty registry.
+    The node of a broken file is as its key lines know it; without any it is left out. Who reads
+    again and again keeps a cache: then only files that changed are read. Raises ConfigError if the
+    folder itself cannot be listed: that must not pass for an empty registry.
     """
     paths = {NodeName(path.stem): path for path in node_files(folder)}
     nodes, reasons = read_files(paths, {} if cache is None else cache)
     freed, freed_trouble = read_freed_or_none(folder, time.time())
     asked = {name: rights_of(node) for name, node in nodes.items()}
-    found = judged(folder, paths, nodes, reasons, asked) if reasons or contested(asked) else Registry(nodes=MappingProxyType(nodes))
+    found = (
+        judged(folder, paths, nodes, reasons, asked)
+        if reasons or contested(asked)
+        else Registry(nodes=MappingProxyType(nodes))
+    )
     return replace(found, freed=freed, freed_trouble=freed_trouble)
 
 
-def read_files(paths: Mapping[NodeName, Path], cache: Cache) -> tuple[dict[NodeName, Node], dict[NodeName, str]]:
+def read_files(
+    paths: Mapping[NodeName, Path], cache: Cache
+) -> tuple[dict[NodeName, Node], dict[NodeName, str]]:
     """The nodes whose file can be read, and a sentence for each of the others."""
     nodes: dict[NodeName, Node] = {}
     reasons: dict[NodeName, str] = {}
@@ -225,10 +266,18 @@ def judged(
     held = {name: rights_in(own) for name, own in lines.items()}
     ages = {name: () if is_revoked(node) else age_of(paths[name]) for name, node in nodes.items()}
     lost = Contest(asked=asked, held=held, ages=ages, unreadable=unreadable.keys()).settle()
-    reasons = {**unreadable, **{name: str(ConfigError(paths[name], why_lost(*lost[name]))) for name in lost}}
+    reasons = {
+        **unreadable,
+        **{name: str(ConfigError(paths[name], why_lost(*lost[name]))) for name in lost},
+    }
     kept = {name: kept_node(lines[name], paths[name]) for name in reasons if name in lines}
     broken = tuple(
-        BrokenFile(name=name, path=path, reason=reasons[name], rights_of=written_at if name in kept else None)
+        BrokenFile(
+            name=name,
+            path=path,
+            reason=reasons[name],
+            rights_of=written_at if name in kept else None,
+        )
         for name, path in paths.items()
         if name in reasons
     )
@@ -243,7 +292,9 @@ def judged(
 
 
 def kept_node(lines: Sequence[KeyLine], path: Path) -> Node:
-    """What a broken node keeps, by its key lines; which of its ports are one forward's that moves stands in the other file."""
+    """What a broken node keeps, by its key lines; which of its ports are one forward's that moves
+    stands in the other file.
+    """
     kept = node_by_lines(lines)
     if not waiting_path(path).exists():
         return kept
@@ -254,7 +305,9 @@ def kept_node(lines: Sequence[KeyLine], path: Path) -> Node:
 
 
 def lines_beside(folder: Path) -> tuple[dict[NodeName, tuple[KeyLine, ...]], float]:
-    """Each node's lines of the key file, which lies beside the folder, and when it was written; none if it cannot be read."""
+    """Each node's lines of the key file, which lies beside the folder, and when it was written;
+    none if it cannot be read.
+    """
     path = folder.with_name("authorized_keys")
     try:
         return key_lines(path.read_bytes()), path.stat().st_mtime
@@ -263,12 +316,15 @@ def lines_beside(folder: Path) -> tuple[dict[NodeName, tuple[KeyLine, ...]], flo
 
 
 def is_revoked(node: Node) -> bool:
-    """Whether it has a key of its own that opens nothing: a copy of its file from before shall not let that in again."""
+    """Whether it has a key of its own that opens nothing: a copy of its file from before shall not
+    let that in again.
+    """
     return not node.enabled and not node.is_shared
 
 
 def age_of(path: Path) -> Age:
-    """What tells the older of two files: when its content was written, and, if a copy kept that, since when it is there.
+    """What tells the older of two files: when its content was written, and, if a copy kept that,
+    since when it is there.
 
     No birth time: whoever writes a file whole, as we do, gives it a new one.
     """
@@ -281,5 +337,7 @@ def age_of(path: Path) -> Age:
 
 def why_lost(right: Right, owner: NodeName) -> str:
     """What is wrong with a file that asks for another's right, as a clause."""
-    what, other = ("its public key", "a key") if isinstance(right, str) else (f"port {right}", "a port")
+    what, other = (
+        ("its public key", "a key") if isinstance(right, str) else (f"port {right}", "a port")
+    )
     return f"{what} belongs to node {owner}; give it {other} of its own, or remove this file"

@@ -17,7 +17,16 @@ from checker.limits import Crowd, Limit, Limits
 from checker.model import EventKind, NodeName, printable
 from checker.spool import event_in
 from checker.verdicts import Verdicts
-from checker.wire import ANY_NODE, MALFORMED, Asked, Malformed, Reply, decode_asked, encode_reply, refusal
+from checker.wire import (
+    ANY_NODE,
+    MALFORMED,
+    Asked,
+    Malformed,
+    Reply,
+    decode_asked,
+    encode_reply,
+    refusal,
+)
 
 READ_WITHIN_S = 5.0
 MAX_MESSAGE = 1 << 16
@@ -53,7 +62,9 @@ class Reception:
         config = self.gateway.config
         self.operators = operator_uids(config)
         self.limits = Limits(Limit(a_minute=config.requests_a_minute))
-        self.shared_limits = Limits(Limit(at_once=SHARED_AT_ONCE, a_minute=SHARED_TIMES * config.requests_a_minute))
+        self.shared_limits = Limits(
+            Limit(at_once=SHARED_AT_ONCE, a_minute=SHARED_TIMES * config.requests_a_minute)
+        )
         self.crowd = Crowd(self.operators | {self.gateway.watcher.uid})
 
     def forget_idle(self) -> None:
@@ -62,7 +73,9 @@ class Reception:
         self.shared_limits.forget(time.monotonic())
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection to the socket: one message, one answer; a stranger has but a few at a time."""
+        """One connection to the socket: one message, one answer; a stranger has but a few at a
+        time.
+        """
         uid = credentials(writer)[1]
         if not self.crowd.enter(uid):
             writer.close()
@@ -111,7 +124,9 @@ class Reception:
             limits.leave(node)
 
     async def answer(self, asked: Asked, pid: int) -> Reply:
-        """What the node is answered, its verdict's file and the state file being in order by then."""
+        """What the node is answered, its verdict's file and the state file being in order by
+        then.
+        """
         caller = await asyncio.to_thread(session_above, pid, self.gateway.watcher.uid)
         reply = await self.gateway.answer(asked, caller)
         self.sweeper.watch_unregistered()
@@ -129,7 +144,9 @@ class Reception:
             if verb == "ping":
                 return {"pid": os.getpid()}
             if uid not in self.operators:
-                return {"error": f"uid {uid} may not {verb}: join the operators' group, or use sudo"}
+                return {
+                    "error": f"uid {uid} may not {verb}: join the operators' group, or use sudo"
+                }
             if verb == "reload":
                 return await self.reload(request)
             return await self.act(request)
@@ -137,18 +154,26 @@ class Reception:
             return {"error": f"a malformed request: {error!r}"}
 
     async def reload(self, request: dict[str, Any]) -> dict[str, Any]:
-        """The registry was changed, by whom stands in the events. Raises ValueError, KeyError, TypeError for what is no such request."""
+        """The registry was changed, by whom stands in the events. Raises ValueError, KeyError,
+        TypeError for what is no such request.
+        """
         told = [event_in(row) for row in request.get("events", ())]
         await self.sweeper.look_at_registry()
-        self.gateway.ledger.events.extend(event for event in told if event.kind is EventKind.REGISTRY)
+        self.gateway.ledger.events.extend(
+            event for event in told if event.kind is EventKind.REGISTRY
+        )
         self.sweeper.sweep_soon({event.node for event in told if event.node})
         await self.gateway.ledger.flush()
         return {}
 
     async def act(self, request: dict[str, Any]) -> dict[str, Any]:
-        """What an operator asked for is done. Raises ValueError, KeyError, TypeError for what is no such request."""
+        """What an operator asked for is done. Raises ValueError, KeyError, TypeError for what is no
+        such request.
+        """
         aims = [aim_from(aim) for aim in request["aims"]]
-        outcomes = await self.gateway.act(Verb(request["verb"]), aims, printable(str(request["operator"])))
+        outcomes = await self.gateway.act(
+            Verb(request["verb"]), aims, printable(str(request["operator"]))
+        )
         for node in {aim.node for aim in aims}:
             await self.sweeper.verdicts.tell(node)
         await self.gateway.ledger.flush()

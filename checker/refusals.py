@@ -1,4 +1,6 @@
-"""Whose it was that sshd refused something: the logins of the tunnel user, as far as sshd's lines told of them. Pure."""
+"""Whose it was that sshd refused something: the logins of the tunnel user, as far as sshd's lines
+told of them. Pure.
+"""
 
 from __future__ import annotations
 
@@ -38,12 +40,16 @@ class Refusal:
 class Hearing:
     """Takes in sshd's lines, and tells whose the refusals among them were.
 
-    A login is forgotten at its end. One whose end nobody tells (a process that was killed) goes when its peer or its process is met
-    again, or as the oldest where there are too many.
+    A login is forgotten at its end. One whose end nobody tells (a process that was killed) goes
+    when its peer or its process is met again, or as the oldest where there are too many.
     """
 
-    def __init__(self, user: str, uid: int, *, parent_of: Callable[[int], int | None] = lambda _: None) -> None:
-        """`parent_of`: of a process by its number, for an sshd that does not tell which process serves a login."""
+    def __init__(
+        self, user: str, uid: int, *, parent_of: Callable[[int], int | None] = lambda _: None
+    ) -> None:
+        """`parent_of`: of a process by its number, for an sshd that does not tell which process
+        serves a login.
+        """
         self.user = user
         self.uid = uid
         self.parent_of = parent_of
@@ -74,7 +80,9 @@ class Hearing:
         self.forget(self.peers.get(line.pid or 0))
         if fact.user != self.user:
             return
-        self.logins[fact.peer] = Login(peer=fact.peer, fingerprint=fact.fingerprint, pids=frozenset())
+        self.logins[fact.peer] = Login(
+            peer=fact.peer, fingerprint=fact.fingerprint, pids=frozenset()
+        )
         self.addresses[fact.peer[0]] += 1
         if line.pid is not None:
             self.serve(fact.peer, line.pid)
@@ -104,7 +112,8 @@ class Hearing:
         """Whose it was; None where it is nobody's of ours."""
         address, port = fact.peer or ("", 0)
         unheard = Refusal(what=fact.what, address=address, port=port, fingerprint="", pid=line.pid)
-        if address and not port:  # before any key: everybody tries that; it counts where our nodes come from
+        # before any key: everybody tries that; it counts where our nodes come from
+        if address and not port:
             return replace(unheard, pid=None) if address in self.addresses else None
         peer = self.peer_of(fact.peer, line)
         login = self.logins.get(peer) if peer else None
@@ -112,11 +121,19 @@ class Hearing:
             return unheard if line.uid == self.uid else None
         if fact.is_last:
             self.forget(login.peer)
-        return replace(unheard, address=login.peer[0], port=login.peer[1], fingerprint=login.fingerprint)
+        return replace(
+            unheard, address=login.peer[0], port=login.peer[1], fingerprint=login.fingerprint
+        )
 
     def peer_of(self, stated: Peer | None, line: Line) -> Peer | None:
-        """Of whose connection the line is: its writer tells more surely than its words, where the kernel told who that was."""
-        writer = None if line.pid is None else self.peers.get(line.pid) or self.peers.get(self.parent_of(line.pid) or 0)
+        """Of whose connection the line is: its writer tells more surely than its words, where the
+        kernel told who that was.
+        """
+        writer = (
+            None
+            if line.pid is None
+            else self.peers.get(line.pid) or self.peers.get(self.parent_of(line.pid) or 0)
+        )
         return stated if stated and (writer is None or line.uid is None) else writer
 
 

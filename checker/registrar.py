@@ -1,4 +1,6 @@
-"""What command line and console do to nodes alike: planned, carried out under the registry's lock, and told to whom it concerns."""
+"""What command line and console do to nodes alike: planned, carried out under the registry's lock,
+and told to whom it concerns.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,17 @@ from checker.keyfiles import KeyFiles
 from checker.model import CheckerError, ForwardRequest, Node, NodeName, Port
 from checker.publishing.publications import needs_root
 from checker.publishing.publish import tell_haproxy
-from checker.registry import Registry, add, allot, change, conflict, gate_command, locked, read_registry, refuse_conflict
+from checker.registry import (
+    Registry,
+    add,
+    allot,
+    change,
+    conflict,
+    gate_command,
+    locked,
+    read_registry,
+    refuse_conflict,
+)
 from checker.sshd import make_host_key
 from checker.table import today
 
@@ -44,54 +56,121 @@ class Plan:
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        return tuple(f"{self.after.name}{f':{port}' if port else ''}: {text}" for port, text in self.changes)
+        return tuple(
+            f"{self.after.name}{f':{port}' if port else ''}: {text}" for port, text in self.changes
+        )
 
 
 def planned(layout: Layout, before: Node, edit: Edit) -> Plan:
-    """What the edit would do to the node. Raises what the edit does, and what `refuse_conflict` finds."""
+    """What the edit would do to the node. Raises what the edit does, and what `refuse_conflict`
+    finds.
+    """
     after = edit(before)
-    aims = tuple(Aim(node=before.name, port=forward.port) for forward in let_go(before, after, today()))
+    aims = tuple(
+        Aim(node=before.name, port=forward.port) for forward in let_go(before, after, today())
+    )
     refuse_conflict(layout, before.name, after)
-    return Plan(before=before, after=after, changes=describe(before, after), aims=aims, obstacles=obstacles(layout, before, after))
+    return Plan(
+        before=before,
+        after=after,
+        changes=describe(before, after),
+        aims=aims,
+        obstacles=obstacles(layout, before, after),
+    )
 
 
 def obstacles(layout: Layout, before: Node, after: Node) -> tuple[str, ...]:
-    """Why no tunnel could listen on the ports that are new to the node, or could not again where one does, a sentence each."""
+    """Why no tunnel could listen on the ports that are new to the node, or could not again where
+    one does, a sentence each.
+    """
     new = sorted(set(after.ports).difference(before.ports))
-    left = sorted({f.next_port for f in before.forwards if f.next_port is not None and f.port in after.ports}.difference(after.ports))
+    left = sorted(
+        {
+            f.next_port
+            for f in before.forwards
+            if f.next_port is not None and f.port in after.ports
+        }.difference(after.ports)
+    )
     if not new and not left:
         return ()
     config = load_config(layout.config)
     listening = read_listeners()
-    followed = [port for port in left if owner_of(listening.get(port, ()), config.tunnel_uid) is Owner.OURS]
-    lost = (f"{after.name}: its device listens on port {port} already, and would be refused there at its next login" for port in followed)
-    held = [port for port in new if owner_of(listening.get(port, ()), config.tunnel_uid) is Owner.FOREIGN]
-    taken = (f"{after.name}: another program listens on port {port} now; no tunnel can listen there until it ends" for port in held)
+    followed = [
+        port for port in left if owner_of(listening.get(port, ()), config.tunnel_uid) is Owner.OURS
+    ]
+    lost = (
+        f"{after.name}: its device listens on port {port} already, and would be refused there at"
+        " its next login"
+        for port in followed
+    )
+    held = [
+        port
+        for port in new
+        if owner_of(listening.get(port, ()), config.tunnel_uid) is Owner.FOREIGN
+    ]
+    taken = (
+        f"{after.name}: another program listens on port {port} now; no tunnel can listen there"
+        " until it ends"
+        for port in held
+    )
     return (*needs_root(before, after, config.tunnel_user), *taken, *lost)
 
 
 def carry_out(
-    layout: Layout, plan: Plan, note: Note, *, during: Callable[[Node], AbstractContextManager[object]] | None = None
+    layout: Layout,
+    plan: Plan,
+    note: Note,
+    *,
+    during: Callable[[Node], AbstractContextManager[object]] | None = None,
 ) -> None:
-    """Do what was planned, within what `during` puts around it, and end what is allowed no longer. Raises CheckerError."""
+    """Do what was planned, within what `during` puts around it, and end what is allowed no longer.
+    Raises CheckerError.
+    """
     before, after = plan.before, plan.after
     with locked(layout), during(after) if during else contextlib.nullcontext():
         registry = read_registry(layout.nodes)
         if registry.nodes.get(before.name) != before:
-            raise CheckerError(f"node {before.name} was changed by somebody else meanwhile; look at it, and run this again")
-        change(layout, before.name, after, gate_command(layout), meanwhile=lambda: end_tunnels(layout, plan.aims, note))
+            raise CheckerError(
+                f"node {before.name} was changed by somebody else meanwhile; look at it, and run"
+                " this again"
+            )
+        change(
+            layout,
+            before.name,
+            after,
+            gate_command(layout),
+            meanwhile=lambda: end_tunnels(layout, plan.aims, note),
+        )
     new_ports = set(after.ports).difference(before.ports)
-    warn([registry.freed[port].sentence for port in sorted(new_ports) if port in registry.freed], note)
-    tell(layout, after.name, plan.changes, note, renamed=[(before.name, after.name)] if before.name != after.name else [])
+    warn(
+        [registry.freed[port].sentence for port in sorted(new_ports) if port in registry.freed],
+        note,
+    )
+    tell(
+        layout,
+        after.name,
+        plan.changes,
+        note,
+        renamed=[(before.name, after.name)] if before.name != after.name else [],
+    )
     warn_of_heirs(layout, registry, note)
 
 
 def disable_broken_node(layout: Layout, registry: Registry, broken: BrokenFile, note: Note) -> str:
-    """Take a broken node's rights away, end its tunnels, and note it in the file; a sentence of what was done. Raises CheckerError."""
+    """Take a broken node's rights away, end its tunnels, and note it in the file; a sentence of
+    what was done. Raises CheckerError.
+    """
     name = broken.name
-    aims = tuple(Aim(node=name, port=forward.port) for node in (registry.nodes.get(name),) if node for forward in node.forwards)
+    aims = tuple(
+        Aim(node=name, port=forward.port)
+        for node in (registry.nodes.get(name),)
+        if node
+        for forward in node.forwards
+    )
     with locked(layout):
-        disable_broken(layout, name, gate_command(layout), meanwhile=lambda: end_tunnels(layout, aims, note))
+        disable_broken(
+            layout, name, gate_command(layout), meanwhile=lambda: end_tunnels(layout, aims, note)
+        )
     tell(layout, name, [(None, "disabled, with a file that is broken")], note)
     warn_of_heirs(layout, registry, note)
     return f"{name}: disabled: its keys open nothing, also once its file is mended; {broken.reason}"
@@ -104,10 +183,22 @@ def warn(warnings: Sequence[str], note: Note) -> None:
 
 
 def warn_of_heirs(layout: Layout, before: Registry, note: Note) -> None:
-    """Tell of each file that counts from now on, as what it asks for is nobody else's any more: it may be a forgotten copy."""
+    """Tell of each file that counts from now on, as what it asks for is nobody else's any more: it
+    may be a forgotten copy.
+    """
     after = read_registry(layout.nodes)
-    come = [one.path for one in before.broken_files if one.name not in after.broken and one.name in after.nodes]
-    warn([f"{path} counts from now on, and lets a node in; if it is only a copy, remove it" for path in come], note)
+    come = [
+        one.path
+        for one in before.broken_files
+        if one.name not in after.broken and one.name in after.nodes
+    ]
+    warn(
+        [
+            f"{path} counts from now on, and lets a node in; if it is only a copy, remove it"
+            for path in come
+        ],
+        note,
+    )
 
 
 def end_tunnels(layout: Layout, aims: Sequence[Aim], note: Note) -> None:
@@ -125,7 +216,9 @@ def tell(
     renamed: Sequence[tuple[NodeName, NodeName]] = (),
 ) -> None:
     """Have daemon, log and HAProxy told; a log that can not be written undoes nothing."""
-    trouble = Control(layout=layout).changed([(name, port, text) for port, text in changes], renamed)
+    trouble = Control(layout=layout).changed(
+        [(name, port, text) for port, text in changes], renamed
+    )
     if trouble:
         note(f"reversi-checker: warning: it is done, and the log could not be told: {trouble}")
     about_proxy = tell_haproxy(layout)
@@ -144,15 +237,28 @@ class Wanted:
     deadline_s: float | None = None
 
 
-def register(layout: Layout, config: Config, wanted: Wanted, keys: KeyFiles, note: Note) -> tuple[Node, list[Path]]:
+def register(
+    layout: Layout, config: Config, wanted: Wanted, keys: KeyFiles, note: Note
+) -> tuple[Node, list[Path]]:
     """Register a node and hand its files over; the node, and the files. Raises CheckerError."""
     with locked(layout):
         if layout.home is not None:
             make_host_key(layout.host_key)
         registry = read_registry(layout.nodes)
-        forwards = allot(registry, wanted.name, wanted.requests, config.policy.ports, deadline_s=wanted.deadline_s)
-        forwards = tuple(replace(forward, public=number in wanted.public) for number, forward in enumerate(forwards))
-        node = Node(name=wanted.name, public_key=keys.public, forwards=forwards, added_at=int(time.time()))
+        forwards = allot(
+            registry,
+            wanted.name,
+            wanted.requests,
+            config.policy.ports,
+            deadline_s=wanted.deadline_s,
+        )
+        forwards = tuple(
+            replace(forward, public=number in wanted.public)
+            for number, forward in enumerate(forwards)
+        )
+        node = Node(
+            name=wanted.name, public_key=keys.public, forwards=forwards, added_at=int(time.time())
+        )
         trouble = conflict(node, list(registry.nodes.values()))
         if trouble is not None:
             raise trouble
@@ -164,6 +270,9 @@ def register(layout: Layout, config: Config, wanted: Wanted, keys: KeyFiles, not
         if forward.port in registry.freed:
             why = "" if forward.port in asked_for else "no other port is left: "
             note(f"reversi-checker: warning: {why}{registry.freed[forward.port].sentence}")
-    changes = [(forward.port, f"added: to {forward.target}, expecting {forward.expect}") for forward in node.forwards]
+    changes = [
+        (forward.port, f"added: to {forward.target}, expecting {forward.expect}")
+        for forward in node.forwards
+    ]
     tell(layout, node.name, changes, note)
     return node, written

@@ -1,6 +1,8 @@
-"""A copy of the registry in one file, for those who read it often: the daemon writes it, and nobody believes one that is out of date.
+"""A copy of the registry in one file, for those who read it often: the daemon writes it, and nobody
+believes one that is out of date.
 
-With it stands what each file of the registry was like when it was read. Whoever reads the copy looks whether the files are still so.
+With it stands what each file of the registry was like when it was read. Whoever reads the copy
+looks whether the files are still so.
 """
 
 from __future__ import annotations
@@ -18,7 +20,9 @@ from checker.waiting import SUFFIX
 
 FORMAT = 2
 SETTLED_NS = 1_000_000_000
-"""A file that changed more recently than this may change again without a sign: the system's file times are coarse."""
+"""A file that changed more recently than this may change again without a sign: the system's file
+times are coarse.
+"""
 TO_ALL = 0o005
 """A folder that everyone may list and enter."""
 
@@ -32,14 +36,20 @@ def copy_path(layout: Layout) -> Path:
 
 
 def signs(folder: Path) -> tuple[Signs, bool]:
-    """What changes when any file of the registry does, and whether everyone may read all of them. Raises OSError."""
+    """What changes when any file of the registry does, and whether everyone may read all of them.
+    Raises OSError.
+    """
     found: Signs = []
     public = all(place.stat().st_mode & TO_ALL == TO_ALL for place in (folder, folder.parent))
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.endswith((".toml", SUFFIX)) and not entry.name.startswith("."):
                 stat = stat_of(entry.path)
-                found.append([entry.name, stat.st_ino, stat.st_ctime_ns, stat.st_size] if stat else [entry.name, 0, 0, 0])
+                found.append(
+                    [entry.name, stat.st_ino, stat.st_ctime_ns, stat.st_size]
+                    if stat
+                    else [entry.name, 0, 0, 0]
+                )
                 public &= stat is not None and bool(stat.st_mode & 0o004)
     found.sort()
     return found, public
@@ -54,7 +64,9 @@ def stat_of(path: str) -> os.stat_result | None:
 
 
 def copied_nodes(layout: Layout) -> dict[NodeName, Node] | None:
-    """The registry's nodes from the copy; None where there is none, or the registry is not as it was then."""
+    """The registry's nodes from the copy; None where there is none, or the registry is not as it
+    was then.
+    """
     try:
         document = json.loads(copy_path(layout).read_bytes())
         if document["format"] != FORMAT or document["signs"] != signs(layout.nodes)[0]:
@@ -64,12 +76,17 @@ def copied_nodes(layout: Layout) -> dict[NodeName, Node] | None:
         return None
 
 
-def write_copy(layout: Layout, nodes: Mapping[NodeName, Node], read: Signs, *, public: bool) -> None:
-    """What was read, with the signs from before it was read; for all to read if they may read the files themselves. Raises OSError."""
+def write_copy(
+    layout: Layout, nodes: Mapping[NodeName, Node], read: Signs, *, public: bool
+) -> None:
+    """What was read, with the signs from before it was read; for all to read if they may read the
+    files themselves. Raises OSError.
+    """
     path = copy_path(layout)
     temporary = path.with_name(f".{path.name}.new")
     temporary.unlink(missing_ok=True)
-    nodes_json = ",".join(json.dumps(node_list(node)) for node in nodes.values())  # one by one: the daemon has more to do meanwhile
+    # one by one: the daemon has more to do meanwhile
+    nodes_json = ",".join(json.dumps(node_list(node)) for node in nodes.values())
     text = f'{{"format":{FORMAT},"signs":{json.dumps(read)},"nodes":[{nodes_json}]}}'
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(handle, "w", encoding="ascii") as file:
@@ -98,17 +115,32 @@ def expect_of(kind: str, text: str, send: str) -> Expect:
 def node_list(node: Node) -> list[Any]:
     """A node as the copy has it; the inverse of node_from."""
     return [
-        node.name, node.public_key, node.next_key, node.added_at, node.key_since, node.enabled, node.expires,
-        node.next_key_at, [forward_list(forward) for forward in node.forwards],
+        node.name,
+        node.public_key,
+        node.next_key,
+        node.added_at,
+        node.key_since,
+        node.enabled,
+        node.expires,
+        node.next_key_at,
+        [forward_list(forward) for forward in node.forwards],
     ]
 
 
 def forward_list(forward: Forward) -> list[Any]:
     """A forward as the copy has it, without its node's name."""
     return [
-        forward.port, forward.target.host, forward.target.port, forward.expect.kind.value, forward.expect.text, forward.expect.send,
-        forward.deadline_s, forward.public, [[each.port, each.sni, each.send_proxy] for each in forward.published],
-        forward.next_port, forward.next_port_at,
+        forward.port,
+        forward.target.host,
+        forward.target.port,
+        forward.expect.kind.value,
+        forward.expect.text,
+        forward.expect.send,
+        forward.deadline_s,
+        forward.public,
+        [[each.port, each.sni, each.send_proxy] for each in forward.published],
+        forward.next_port,
+        forward.next_port_at,
     ]
 
 
@@ -116,16 +148,43 @@ def node_from(row: Any) -> Node:
     """A node from the copy. Raises ValueError, TypeError for what we did not write."""
     name, public_key, next_key, added_at, key_since, enabled, expires, next_key_at, forwards = row
     return Node(
-        name=NodeName(name), public_key=public_key, next_key=next_key, added_at=added_at, key_since=key_since, enabled=enabled,
-        expires=expires, next_key_at=next_key_at, forwards=tuple(forward_from(NodeName(name), forward) for forward in forwards),
+        name=NodeName(name),
+        public_key=public_key,
+        next_key=next_key,
+        added_at=added_at,
+        key_since=key_since,
+        enabled=enabled,
+        expires=expires,
+        next_key_at=next_key_at,
+        forwards=tuple(forward_from(NodeName(name), forward) for forward in forwards),
     )
 
 
 def forward_from(node: NodeName, row: Any) -> Forward:
     """A forward from the copy. Raises ValueError, TypeError for what we did not write."""
-    port, host, target_port, kind, text, send, deadline_s, public, published, next_port, next_port_at = row
+    (
+        port,
+        host,
+        target_port,
+        kind,
+        text,
+        send,
+        deadline_s,
+        public,
+        published,
+        next_port,
+        next_port_at,
+    ) = row
     return Forward(
-        node=node, port=Port(port), target=target_of(host, target_port), expect=expect_of(kind, text, send), deadline_s=deadline_s,
-        public=public, next_port=None if next_port is None else Port(next_port), next_port_at=next_port_at,
-        published=tuple(Publication(port=Port(each[0]), sni=each[1], send_proxy=each[2]) for each in published),
+        node=node,
+        port=Port(port),
+        target=target_of(host, target_port),
+        expect=expect_of(kind, text, send),
+        deadline_s=deadline_s,
+        public=public,
+        next_port=None if next_port is None else Port(next_port),
+        next_port_at=next_port_at,
+        published=tuple(
+            Publication(port=Port(each[0]), sni=each[1], send_proxy=each[2]) for each in published
+        ),
     )

@@ -1,4 +1,6 @@
-"""`reversi-checker report`: how much of the watched time each forward was up, by the daily roll-ups of the state file."""
+"""`reversi-checker report`: how much of the watched time each forward was up, by the daily roll-ups
+of the state file.
+"""
 
 from __future__ import annotations
 
@@ -28,37 +30,65 @@ Reported = tuple[Forward, tuple[Watched, ...]]
 
 def add_to(verbs: Verbs) -> None:
     """Declare the verb."""
-    epilog = "example: reversi-checker report --days 7 office\ndays are those of UTC; time that nobody watched counts for nothing"
+    epilog = (
+        "example: reversi-checker report --days 7 office\ndays are those of UTC; time that nobody"
+        " watched counts for nothing"
+    )
     raw = argparse.RawDescriptionHelpFormatter
-    report = verbs.add_parser("report", help="how much of the time each forward was up", formatter_class=raw, epilog=epilog)
+    report = verbs.add_parser(
+        "report",
+        help="how much of the time each forward was up",
+        formatter_class=raw,
+        epilog=epilog,
+    )
     report.add_argument("node", nargs="*", help="only these nodes")
-    report.add_argument("--days", type=int, default=30, metavar="N", help=f"the last N days (default 30, at most {MOST_DAYS})")
+    report.add_argument(
+        "--days",
+        type=int,
+        default=30,
+        metavar="N",
+        help=f"the last N days (default 30, at most {MOST_DAYS})",
+    )
     report.add_argument("--json", action="store_true", help="one JSON document, day by day")
     report.set_defaults(command=cmd_report)
 
 
 def cmd_report(args: argparse.Namespace, layout: Layout) -> ExitCode:
     if not 1 <= args.days <= MOST_DAYS:
-        raise InvalidValue(f"--days {args.days} is out of range; write a number from 1 to {MOST_DAYS}")
+        raise InvalidValue(
+            f"--days {args.days} is out of range; write a number from 1 to {MOST_DAYS}"
+        )
     registry = registry_there(layout)
     names = [registry.node(name).name for name in args.node] or list(registry.nodes)
     since = time.strftime("%Y-%m-%d", time.gmtime(time.time() - (args.days - 1) * 86400))
-    reported = uptimes(layout, [forward for forward in registry.forwards if forward.node in names], since)
+    reported = uptimes(
+        layout, [forward for forward in registry.forwards if forward.node in names], since
+    )
     if args.json:
-        say(json.dumps({"schema": 1, "since": since, "forwards": [uptime_json(*one) for one in reported]}, indent=2))
+        say(
+            json.dumps(
+                {"schema": 1, "since": since, "forwards": [uptime_json(*one) for one in reported]},
+                indent=2,
+            )
+        )
     else:
         say(aligned([HEADINGS, *(uptime_row(*one) for one in reported)]))
     return ExitCode.OK
 
 
 def uptimes(layout: Layout, forwards: Iterable[Forward], since: str) -> list[Reported]:
-    """The forwards with their days from `since` on; without a state file nobody has watched yet. Raises StateError."""
+    """The forwards with their days from `since` on; without a state file nobody has watched yet.
+    Raises StateError.
+    """
     try:
         state = open_reader(layout.state)
     except StateMissing:
         return [(forward, ()) for forward in forwards]
     with closing(state):
-        return [(forward, state.uptime(forward.node, forward.port, since_day=since)) for forward in forwards]
+        return [
+            (forward, state.uptime(forward.node, forward.port, since_day=since))
+            for forward in forwards
+        ]
 
 
 def share(days: Iterable[Watched]) -> float | None:
@@ -94,5 +124,8 @@ def uptime_json(forward: Forward, days: Sequence[Watched]) -> dict[str, Any]:
         "target": str(forward.target),
         "up_s": round(sum(day.up_s for day in days), 1),
         "watched_s": round(sum(day.watched_s for day in days), 1),
-        "days": [{"day": day.day, "up_s": round(day.up_s, 1), "watched_s": round(day.watched_s, 1)} for day in days],
+        "days": [
+            {"day": day.day, "up_s": round(day.up_s, 1), "watched_s": round(day.watched_s, 1)}
+            for day in days
+        ],
     }

@@ -1,4 +1,6 @@
-"""When each forward is probed: a place of its own in the interval, kept over the daemon's lives. Pure."""
+"""When each forward is probed: a place of its own in the interval, kept over the daemon's lives.
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ class Schedule:
         self.running: set[Port] = set()
 
     def use(self, registry: Registry, now: float, unregistered: Iterable[Forward] = ()) -> None:
-        """Follow the registry, and what is watched besides; what is new comes within the next interval, or sooner where there is little."""
+        """Follow the registry, and what is watched besides; what is new comes within the next
+        interval, or sooner where there is little.
+        """
         wanted = {forward.port: forward for forward in (*unregistered, *registry.forwards)}
         for port in [port for port in self.at if port not in wanted]:
             del self.at[port]
@@ -53,13 +57,18 @@ class Schedule:
         return found
 
     def done(self, forward: Forward, now: float, after_s: float) -> None:
-        """Probed: the next time keeps the forward's place in the interval, unless it was asked for meanwhile."""
+        """Probed: the next time keeps the forward's place in the interval, unless it was asked for
+        meanwhile.
+        """
         self.running.discard(forward.port)
         at = self.at.get(forward.port)
         if at is None:
             return
         following = at + after_s
-        self.put(forward.port, at if at > now else following if following > now else now + after_s * phase(forward))
+        self.put(
+            forward.port,
+            at if at > now else following if following > now else now + after_s * phase(forward),
+        )
 
     def overdue_s(self, now: float) -> float:
         """How long the forward that waits longest has been due."""

@@ -1,7 +1,8 @@
-"""TCP sockets straight from the kernel, by netlink: who listens, who is connected, and what moves on each connection.
+"""TCP sockets straight from the kernel, by netlink: who listens, who is connected, and what moves
+on each connection.
 
-Some seventy times cheaper than /proc/net/tcp, whose last page walks the table of established connections.
-Source: sock_diag(7), linux/inet_diag.h, linux/netlink.h, linux/tcp.h.
+Some seventy times cheaper than /proc/net/tcp, whose last page walks the table of established
+connections. Source: sock_diag(7), linux/inet_diag.h, linux/netlink.h, linux/tcp.h.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ TCP_LISTEN_STATE = 1 << 10
 INET_DIAG_INFO = 2
 HEADER = struct.Struct("=IHHII")
 REQUEST = struct.Struct("=BBBBI48x")
-"""inet_diag_req_v2: family, protocol, extensions, padding, states; the socket id is not used in a dump."""
+"""inet_diag_req_v2: family, protocol, extensions, padding, states; the socket id is not used in a
+dump.
+"""
 MESSAGE = struct.Struct("=4x2s2x16s16x4x8x4x4x4xII")
 """Of inet_diag_msg: source port and address in network order, uid, inode."""
 PEER = struct.Struct("=4x2x2s16x16s")
@@ -31,7 +34,9 @@ MESSAGE_BYTES = 72
 QUEUED = struct.Struct("=60xI")
 """Of inet_diag_msg: idiag_wqueue, bytes written and not acknowledged yet."""
 MOVED = struct.Struct("=4x52xI12xII44xQQ")
-"""Of an attribute that holds tcp_info: last_data_recv, rtt, rttvar, bytes_acked, bytes_received (the last two since Linux 4.1)."""
+"""Of an attribute that holds tcp_info: last_data_recv, rtt, rttvar, bytes_acked, bytes_received
+(the last two since Linux 4.1).
+"""
 DELIVERED = struct.Struct("=4x192xI28xI")
 """Of the same: delivered (since Linux 4.18) and rcv_ooopack (since 5.4)."""
 MAPPED = bytes(10) + b"\xff\xff"
@@ -39,7 +44,9 @@ MAPPED = bytes(10) + b"\xff\xff"
 
 
 def listening(family: int) -> Iterator[Listener]:
-    """The listening TCP sockets of one address family in this network namespace. Raises OSError where the kernel refuses."""
+    """The listening TCP sockets of one address family in this network namespace. Raises OSError
+    where the kernel refuses.
+    """
     for answer, at, _ in dump(family, TCP_LISTEN_STATE, 0):
         yield listener_in(family, answer, at)
 
@@ -59,7 +66,9 @@ def flows() -> dict[str, Flow]:
 
 
 def connected() -> dict[int, tuple[Port, str]]:
-    """Our port and the other side (ADDRESS:PORT) of each established connection, by inode. Raises OSError."""
+    """Our port and the other side (ADDRESS:PORT) of each established connection, by inode. Raises
+    OSError.
+    """
     found = {}
     for family in (socket.AF_INET, socket.AF_INET6):
         for answer, at, _ in dump(family, TCP_ESTABLISHED_STATE, 0):
@@ -69,10 +78,17 @@ def connected() -> dict[int, tuple[Port, str]]:
 
 
 def dump(family: int, states: int, extensions: int) -> Iterator[tuple[bytes, int, int]]:
-    """For each socket an answer of the kernel's, and where in it the inet_diag_msg begins, and its attributes end. Raises OSError."""
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_SOCK_DIAG) as kernel:
+    """For each socket an answer of the kernel's, and where in it the inet_diag_msg begins, and its
+    attributes end. Raises OSError.
+    """
+    with socket.socket(
+        socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_SOCK_DIAG
+    ) as kernel:
         request = REQUEST.pack(family, socket.IPPROTO_TCP, extensions, 0, states)
-        kernel.send(HEADER.pack(HEADER.size + len(request), SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST_DUMP, 1, 0) + request)
+        kernel.send(
+            HEADER.pack(HEADER.size + len(request), SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST_DUMP, 1, 0)
+            + request
+        )
         while True:
             answer = kernel.recv(1 << 16)
             at = 0
@@ -114,7 +130,9 @@ def flow_in(answer: bytes, at: int, end: int) -> Flow | None:
         if kind == INET_DIAG_INFO:
             if length < MOVED.size:
                 return None
-            delivered, strays = DELIVERED.unpack_from(answer, at) if length >= DELIVERED.size else (0, 0)
+            delivered, strays = (
+                DELIVERED.unpack_from(answer, at) if length >= DELIVERED.size else (0, 0)
+            )
             heard_ago_ms, rtt_us, varies_us, acked, received = MOVED.unpack_from(answer, at)
             return Flow(
                 acked=acked,

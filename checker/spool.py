@@ -1,4 +1,6 @@
-"""What a session of the tunnel user leaves for the daemon where it may not write the state file itself: one JSON line an entry."""
+"""What a session of the tunnel user leaves for the daemon where it may not write the state file
+itself: one JSON line an entry.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +20,22 @@ LAST_INSTANT = 2.0**33
 
 
 def leave(folder: Path, batch: Batch) -> None:
-    """Append the batch's events and registrations. What can not be written is lost: a node's tunnel does not wait for it."""
+    """Append the batch's events and registrations. What can not be written is lost: a node's tunnel
+    does not wait for it.
+    """
     lines = [json.dumps({"event": event_row(event)}) for event in batch.events]
-    lines += [json.dumps({"registration": registration_row(registration)}) for registration in batch.registrations]
+    lines += [
+        json.dumps({"registration": registration_row(registration)})
+        for registration in batch.registrations
+    ]
     if not lines:
         return
     try:
-        handle = os.open(folder / FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        handle = os.open(
+            folder / FILE,
+            os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC,
+            0o600,
+        )
     except OSError:
         return
     try:
@@ -37,7 +48,9 @@ def leave(folder: Path, batch: Batch) -> None:
 
 
 def collect(folder: Path, uid: int) -> Batch:
-    """Take what was left, by the tunnel user alone; entries that are not as we write them are dropped."""
+    """Take what was left, by the tunnel user alone; entries that are not as we write them are
+    dropped.
+    """
     path = folder / f"{FILE}.taken"
     try:
         (folder / FILE).rename(path)  # what is left from now on goes to a new file
@@ -99,7 +112,9 @@ def registration_in(row: Any) -> Registration:
     return Registration(
         node=NodeName(printable(str(row["node"]))),
         instance=printable(str(row["instance"])),
-        session=ProcessId(pid=whole(row["pid"], 2**31), start_ticks=whole(row["start_ticks"], 2**62)),
+        session=ProcessId(
+            pid=whole(row["pid"], 2**31), start_ticks=whole(row["start_ticks"], 2**62)
+        ),
         peer=printable(str(row["peer"])),
         registered_at=instant(row["registered_at"]),
         inodes=frozenset(whole(inode, 2**63) for inode in str(row["inodes"]).split()),

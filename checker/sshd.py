@@ -54,7 +54,9 @@ def find_sshd() -> str:
 
 
 def rsa_beside(host_key: Path) -> Path:
-    """Where the RSA host key is, for a dropbear that was built for small flash and knows no other."""
+    """Where the RSA host key is, for a dropbear that was built for small flash and knows no
+    other.
+    """
     return host_key.with_name("ssh_host_rsa_key")
 
 
@@ -69,27 +71,40 @@ def make_host_key(path: Path) -> None:
 
 
 def is_strict(path: Path) -> bool:
-    """Whether sshd's StrictModes would accept the file: nobody else may write to it, nor to a directory above it."""
-    return all(not place.stat().st_mode & 0o022 for place in (path, *path.parents) if place.exists())
+    """Whether sshd's StrictModes would accept the file: nobody else may write to it, nor to a
+    directory above it.
+    """
+    return all(
+        not place.stat().st_mode & 0o022 for place in (path, *path.parents) if place.exists()
+    )
 
 
 def quoted(path: Path) -> str:
     """A path in sshd_config. Raises ConfigError."""
     if re.search(r'["\\\n]', str(path)):
-        raise ConfigError(path, "sshd can not be told of a path with a quote, backslash or newline; choose another --home")
+        raise ConfigError(
+            path,
+            "sshd can not be told of a path with a quote, backslash or newline; choose another"
+            " --home",
+        )
     return f'"{path}"'
 
 
-def sshd_config(layout: Layout, *, user: str, listen: str, port: int, here: Mapping[str, str] = UNCHANGED) -> str:
-    """The whole configuration: one user, keys alone, reverse forwards alone; `here`: what differs on this machine, empty to leave it out.
+def sshd_config(
+    layout: Layout, *, user: str, listen: str, port: int, here: Mapping[str, str] = UNCHANGED
+) -> str:
+    """The whole configuration: one user, keys alone, reverse forwards alone; `here`: what differs
+    on this machine, empty to leave it out.
 
-    UnusedConnectionTimeout stays unset: it would end idle tunnels. An absolute AuthorizedKeysFile is the same for every user.
+    UnusedConnectionTimeout stays unset: it would end idle tunnels. An absolute AuthorizedKeysFile
+    is the same for every user.
     """
     options = {
         "Port": str(port),
         "ListenAddress": listen,
         "HostKey": quoted(layout.host_key),
-        "AuthorizedKeysFile": quoted(layout.authorized_keys).replace("%", "%%"),  # there, and not above, % begins a token
+        # there, and not above, % begins a token
+        "AuthorizedKeysFile": quoted(layout.authorized_keys).replace("%", "%%"),
         "StrictModes": "yes" if is_strict(layout.authorized_keys) else "no",
         "PidFile": "none",
         "UsePAM": "no",
@@ -111,14 +126,20 @@ def sshd_config(layout: Layout, *, user: str, listen: str, port: int, here: Mapp
 
 
 def differing(sshd: str, user: str) -> dict[str, str]:
-    """Options that this sshd does not know, and PAM where it would take the account for locked: root has a `!` on some systems."""
-    return {**({"LogVerbose": ""} if lacks_log_verbose(sshd) else {}), **({"UsePAM": "yes"} if is_locked(user) else {})}
+    """Options that this sshd does not know, and PAM where it would take the account for locked:
+    root has a `!` on some systems.
+    """
+    return {
+        **({"LogVerbose": ""} if lacks_log_verbose(sshd) else {}),
+        **({"UsePAM": "yes"} if is_locked(user) else {}),
+    }
 
 
 def port_to_be_had(listen: str, port: int) -> int:
     """The port, or for 0 one that nobody has now.
 
-    Raises CheckerError where something listens there already: a client must not take that for our sshd.
+    Raises CheckerError where something listens there already: a client must not take that for our
+    sshd.
     """
     family = socket.AF_INET6 if ":" in listen else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as trial:
@@ -126,17 +147,30 @@ def port_to_be_had(listen: str, port: int) -> int:
         try:
             trial.bind((listen, port))
         except socket.gaierror as error:
-            raise CheckerError(f"--listen {listen!r} is no address ({error.strerror}); write one of this machine's") from error
+            raise CheckerError(
+                f"--listen {listen!r} is no address ({error.strerror}); write one of this machine's"
+            ) from error
         except OSError as error:
             mend = "--listen" if error.errno == errno.EADDRNOTAVAIL else "--ssh-port"
-            raise CheckerError(f"port {port} of {listen} can not be had ({error.strerror}); choose another {mend}") from error
+            raise CheckerError(
+                f"port {port} of {listen} can not be had ({error.strerror}); choose another {mend}"
+            ) from error
         return int(trial.getsockname()[1])
 
 
 def lacks_log_verbose(sshd: str) -> bool:
-    """Whether it is older than 8.5, which brought LogVerbose. One that does not tell is taken for newer."""
+    """Whether it is older than 8.5, which brought LogVerbose. One that does not tell is taken for
+    newer.
+    """
     try:
-        said = subprocess.run([sshd, "-V"], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=2).stderr
+        said = subprocess.run(
+            [sshd, "-V"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=2,
+        ).stderr
     except (OSError, subprocess.TimeoutExpired):
         return False
     return (version_in(said) or (8, 5)) < (8, 5)
@@ -145,25 +179,41 @@ def lacks_log_verbose(sshd: str) -> bool:
 async def start_sshd(
     layout: Layout, *, user: str, listen: str, port: int, stderr: int | None = None
 ) -> asyncio.subprocess.Process:
-    """Start it, and return once it answers. It ends with us, however we end. Raises CheckerError."""
+    """Start it, and return once it answers. It ends with us, however we end. Raises
+    CheckerError.
+    """
     sshd = find_sshd()
     port_to_be_had(listen, port)
     config = layout.run / "_sshd_config"
     here = await asyncio.to_thread(differing, sshd, user)
-    write_changed(config, sshd_config(layout, user=user, listen=listen, port=port, here=here).encode(), mode=0o600)
+    write_changed(
+        config,
+        sshd_config(layout, user=user, listen=listen, port=port, here=here).encode(),
+        mode=0o600,
+    )
     if os.geteuid() == 0:
         PRIVILEGE_SEPARATION.mkdir(mode=0o755, exist_ok=True)  # noqa: ASYNC240 - one call, at start; only sshd's own service makes it
     with_us = await asyncio.to_thread(ending_with_us)
     nothing = asyncio.subprocess.DEVNULL
     process = await asyncio.create_subprocess_exec(
-        *with_us, sshd, "-D", "-e", "-f", str(config), stdin=nothing, stderr=stderr, stdout=nothing,
+        *with_us,
+        sshd,
+        "-D",
+        "-e",
+        "-f",
+        str(config),
+        stdin=nothing,
+        stderr=stderr,
+        stdout=nothing,
         start_new_session=True,  # a terminal's interrupt is for us alone, who end it in order
     )
     try:
         async with asyncio.timeout(ANSWERS_WITHIN_S):
             while not await answers(listen, port):
                 if process.returncode is not None:
-                    raise SshdFailed(f"it ended with status {process.returncode}; its reason stands above")
+                    raise SshdFailed(
+                        f"it ended with status {process.returncode}; its reason stands above"
+                    )
                 await asyncio.sleep(POLL_S)
     except TimeoutError:
         await stop_sshd(process)

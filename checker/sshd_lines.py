@@ -1,6 +1,8 @@
-"""Reading sshd's lines, and what becomes of them: of a private sshd through a socket, of the machine's from the journal or its log file.
+"""Reading sshd's lines, and what becomes of them: of a private sshd through a socket, of the
+machine's from the journal or its log file.
 
-The daemon never waits for a line, never fails for want of one, and holds no more of them than one read brings.
+The daemon never waits for a line, never fails for want of one, and holds no more of them than one
+read brings.
 """
 
 from __future__ import annotations
@@ -25,7 +27,13 @@ from checker.refusals import Hearing, Refusal, fingerprint
 from checker.sshd_log import Line, from_journal, from_syslog, is_routine
 
 log = logging.getLogger(__name__)
-JOURNALCTL = ("journalctl", "--system", "--quiet", "--output=json", "--output-fields=MESSAGE,_PID,_UID")
+JOURNALCTL = (
+    "journalctl",
+    "--system",
+    "--quiet",
+    "--output=json",
+    "--output-fields=MESSAGE,_PID,_UID",
+)
 SSHD = ("SYSLOG_IDENTIFIER=sshd", "SYSLOG_IDENTIFIER=sshd-session", "SYSLOG_IDENTIFIER=sshd-auth")
 LOG_FILES = (Path("/var/log/auth.log"), Path("/var/log/secure"))
 AT_ONCE = 64
@@ -55,14 +63,30 @@ class Attempts:
         node = self.node_of(refusal)
         place = f"[{refusal.address}]" if ":" in refusal.address else refusal.address
         peer = f"{place}:{refusal.port}" if refusal.port else place or "an unknown peer"
-        actor = f"node {node}" if node else f"address {refusal.address}" if refusal.address else "an unknown peer"
-        self.gateway.tell_refused(node or NodeName(actor), f"sshd refused {refusal.what}, asked for by {peer}", actor=actor)
+        actor = (
+            f"node {node}"
+            if node
+            else f"address {refusal.address}"
+            if refusal.address
+            else "an unknown peer"
+        )
+        self.gateway.tell_refused(
+            node or NodeName(actor),
+            f"sshd refused {refusal.what}, asked for by {peer}",
+            actor=actor,
+        )
 
     def node_of(self, refusal: Refusal) -> NodeName | None:
-        """Whose key it was, or whose registered connection it is; None for the shared key, and for one that is nobody's."""
+        """Whose key it was, or whose registered connection it is; None for the shared key, and for
+        one that is nobody's.
+        """
         registry = self.gateway.registry
         if self.registry is not registry:
-            self.nodes = {fingerprint(key): node.name for node in registry.nodes.values() for key in node.public_keys}
+            self.nodes = {
+                fingerprint(key): node.name
+                for node in registry.nodes.values()
+                for key in node.public_keys
+            }
             self.registry = registry
         if refusal.fingerprint:
             return self.nodes.get(refusal.fingerprint)
@@ -77,10 +101,12 @@ def parent_of(pid: int) -> int | None:
 
 
 class PrivateLog:
-    """The stderr of an sshd of ours: a socket that keeps its messages apart, and tells which process wrote each.
+    """The stderr of an sshd of ours: a socket that keeps its messages apart, and tells which
+    process wrote each.
 
-    A pipe would do neither: sshd lets a newline in a client's words through, and so anyone with a key could write lines of his own. It
-    does not block the writer either: what comes too fast is lost.
+    A pipe would do neither: sshd lets a newline in a client's words through, and so anyone with a
+    key could write lines of his own. It does not block the writer either: what comes too fast is
+    lost.
     """
 
     def __init__(self, hear: Callable[[Line], None]) -> None:
@@ -95,13 +121,22 @@ class PrivateLog:
         """Take in what waits; whether there may be more."""
         for _ in range(at_most):
             try:
-                message, extra, _, _ = self.ours.recvmsg(LINE_BYTES, socket.CMSG_SPACE(CREDENTIALS.size))
+                message, extra, _, _ = self.ours.recvmsg(
+                    LINE_BYTES, socket.CMSG_SPACE(CREDENTIALS.size)
+                )
             except BlockingIOError:
                 return False
             if not message:
                 asyncio.get_running_loop().remove_reader(self.ours)  # the last of them ended
                 return False
-            pid, uid, _ = next((CREDENTIALS.unpack(value) for _, kind, value in extra if kind == socket.SCM_CREDENTIALS), (0, -1, -1))
+            pid, uid, _ = next(
+                (
+                    CREDENTIALS.unpack(value)
+                    for _, kind, value in extra
+                    if kind == socket.SCM_CREDENTIALS
+                ),
+                (0, -1, -1),
+            )
             self.take(Line(text=message.decode("latin-1").rstrip("\r\n"), pid=pid, uid=uid))
         return True
 
@@ -134,7 +169,13 @@ def journal_answers() -> bool:
     if shutil.which(JOURNALCTL[0]) is None:
         return False
     try:
-        asked = subprocess.run([*JOURNALCTL, "--lines=1"], stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=20)
+        asked = subprocess.run(
+            [*JOURNALCTL, "--lines=1"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            timeout=20,
+        )
     except (OSError, subprocess.TimeoutExpired):
         return False
     return asked.returncode == 0 and bool(asked.stdout.strip())
@@ -143,7 +184,8 @@ def journal_answers() -> bool:
 def log_file() -> Path | None:
     """Where syslog puts sshd's lines, if we may read it."""
     for path in LOG_FILES:
-        with contextlib.suppress(OSError), path.open("rb"):  # an access(2) of an older C library knows no capabilities
+        # an access(2) of an older C library knows no capabilities
+        with contextlib.suppress(OSError), path.open("rb"):
             return path
     return None
 
@@ -154,7 +196,9 @@ def source() -> str:
 
 
 async def follow(gateway: Gateway) -> None:
-    """Hear what the machine's sshd writes, for ever; where nothing is to be read, look again later."""
+    """Hear what the machine's sshd writes, for ever; where nothing is to be read, look again
+    later.
+    """
     attempts = Attempts(gateway)
     while True:
         if await asyncio.to_thread(journal_answers):
@@ -165,12 +209,24 @@ async def follow(gateway: Gateway) -> None:
 
 
 async def follow_journal(hear: Callable[[Line], None], uids: Collection[int]) -> None:
-    """Each new entry of sshd's that one of these users wrote, until journalctl ends; it ends with us."""
+    """Each new entry of sshd's that one of these users wrote, until journalctl ends; it ends with
+    us.
+    """
     with_us = await asyncio.to_thread(ending_with_us)
-    words = (*with_us, *JOURNALCTL, "--follow", "--lines=0", *SSHD, *(f"_UID={uid}" for uid in uids))
+    words = (
+        *with_us,
+        *JOURNALCTL,
+        "--follow",
+        "--lines=0",
+        *SSHD,
+        *(f"_UID={uid}" for uid in uids),
+    )
     try:
         process = await asyncio.create_subprocess_exec(
-            *words, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+            *words,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
         )
     except OSError as error:
         log.warning("journalctl does not start: %s", error.strerror)
@@ -202,7 +258,9 @@ async def end(process: asyncio.subprocess.Process) -> None:
 
 
 async def follow_file(path: Path, hear: Callable[[Line], None]) -> None:
-    """Each new line of sshd's in a log file that may be replaced or cut off, until it can not be read."""
+    """Each new line of sshd's in a log file that may be replaced or cut off, until it can not be
+    read.
+    """
     with contextlib.closing(LogFile(path)) as file:
         while True:
             try:

@@ -1,7 +1,8 @@
-"""What the gate becomes without a daemon: `checker.alone`, or `bare.sh` beside this file if that cannot run.
+"""What the gate becomes without a daemon: `checker.alone`, or `bare.sh` beside this file if that
+cannot run.
 
-It runs as a file and with the site packages. They may be missing or half installed, by an upgrade of Python or of the packages, and
-no node may lose its tunnel by that.
+It runs as a file and with the site packages. They may be missing or half installed, by an upgrade
+of Python or of the packages, and no node may lose its tunnel by that.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""The files that the beat loops read: each node's verdict, and when the sweep last kept its time."""
+"""The files that the beat loops read: each node's verdict, and when the sweep last kept its
+time.
+"""
 
 from __future__ import annotations
 
@@ -32,26 +34,37 @@ class Verdicts:
             try:
                 await asyncio.to_thread(replace_text, self.folder / name, f"{verdict}\n")
             except OSError as error:
-                self.gateway.ledger.complain(f"the verdict of {name} can not be written to {self.folder}: {error.strerror}")
+                self.gateway.ledger.complain(
+                    f"the verdict of {name} can not be written to {self.folder}: {error.strerror}"
+                )
                 return
             self.told[name] = verdict
 
     async def rename(self, old: NodeName, new: NodeName) -> None:
-        """The node has another name; the beat loop of a connection that was opened under the old one reads the same."""
+        """The node has another name; the beat loop of a connection that was opened under the old
+        one reads the same.
+        """
         self.told.pop(old, None)
         await self.tell(new)
         await asyncio.to_thread(link_verdict, self.folder, old, new)
 
     async def clear(self) -> None:
-        """Those of another life of the daemon are worth nothing: every node hears 0 until it was looked at."""
+        """Those of another life of the daemon are worth nothing: every node hears 0 until it was
+        looked at.
+        """
         await asyncio.to_thread(clear_verdicts, self.folder, self.gateway.registry)
 
     async def mark_swept(self, every_s: float) -> None:
         """The sweep keeps its time; how old that may become stands with it."""
         try:
-            await asyncio.to_thread(replace_text, self.folder / "_sweep", f"{uptime_s()} {round(3 * every_s)}\n")
+            await asyncio.to_thread(
+                replace_text, self.folder / "_sweep", f"{uptime_s()} {round(3 * every_s)}\n"
+            )
         except OSError as error:
-            why = f"can not be written ({error.strerror}); check free space and permissions of {self.folder}"
+            why = (
+                f"can not be written ({error.strerror}); check free space and permissions of"
+                f" {self.folder}"
+            )
             self.gateway.ledger.complain(f"{self.folder / '_sweep'} {why}")
 
 
@@ -76,4 +89,5 @@ def clear_verdicts(folder: Path, registry: Registry) -> None:
             try:
                 replace_text(folder / name, "0\n")
             except OSError:
-                (folder / name).unlink(missing_ok=True)  # without one the beat loops ask; to remove it takes no room
+                # without one the beat loops ask; to remove it takes no room
+                (folder / name).unlink(missing_ok=True)

@@ -1,7 +1,9 @@
-"""What of a node still waits for its device: `nodes/NAME.next`, beside the node's own file, which an older product reads without it.
+"""What of a node still waits for its device: `nodes/NAME.next`, beside the node's own file, which
+an older product reads without it.
 
-There stands since when a node has two keys, and which port each forward moves to. Until the device was seen to have followed, the node's
-own file says what was before: whoever does not know this file loses nothing.
+There stands since when a node has two keys, and which port each forward moves to. Until the device
+was seen to have followed, the node's own file says what was before: whoever does not know this file
+loses nothing.
 """
 
 from __future__ import annotations
@@ -20,10 +22,15 @@ from checker.model import Forward, Node, Port
 SUFFIX = ".next"
 KEYS = ("key", "key_at", "move")
 MOVE_KEYS = ("port", "next_port", "at")
-HEAD = "# What waits for this node's device; reversi-checker keeps it, and removes it once the device has followed.\n"
+HEAD = (
+    "# What waits for this node's device; reversi-checker keeps it, and removes it once the device"
+    " has followed.\n"
+)
 LATEST = 2**40
 Sign = tuple[int, int, int]
-"""What tells whether a file changed: its inode, the time of its last change in nanoseconds, its size."""
+"""What tells whether a file changed: its inode, the time of its last change in nanoseconds, its
+size.
+"""
 
 
 def waiting_path(node_file: Path) -> Path:
@@ -34,13 +41,19 @@ def waiting_path(node_file: Path) -> Path:
 def waiting_toml(node: Node) -> bytes:
     """The file of a node for whose device something waits; empty if nothing does."""
     key = {} if node.next_key is None else {"key": node.next_key, "key_at": node.next_key_at}
-    moves = [{"port": f.port, "next_port": f.next_port, "at": f.next_port_at} for f in node.forwards if f.next_port is not None]
+    moves = [
+        {"port": f.port, "next_port": f.next_port, "at": f.next_port_at}
+        for f in node.forwards
+        if f.next_port is not None
+    ]
     table = {**key, **({"move": moves} if moves else {})}
     return (HEAD + tomli_w.dumps(table)).encode() if table else b""
 
 
 def with_waiting(node: Node, node_file: Path) -> Node:
-    """The node with what its other file says; what does not fit the node is of another time, and is passed over. Raises ConfigError."""
+    """The node with what its other file says; what does not fit the node is of another time, and is
+    passed over. Raises ConfigError.
+    """
     path = waiting_path(node_file)
     if not path.exists():
         return node if node.next_key is None else replace(node, next_key_at=changed_at(node_file))
@@ -53,9 +66,13 @@ def with_waiting(node: Node, node_file: Path) -> Node:
     refuse_unknown(path, "", table, KEYS)
     key_at = whole_in(path, "key_at", table.get("key_at", 0), 0, LATEST)
     if node.next_key is not None:
-        node = replace(node, next_key_at=key_at if table.get("key") == node.next_key else changed_at(node_file))
+        node = replace(
+            node, next_key_at=key_at if table.get("key") == node.next_key else changed_at(node_file)
+        )
     moves = dict(moves_in(path, table.get("move", [])))
-    return replace(node, forwards=tuple(moving(forward, moves.get(forward.port)) for forward in node.forwards))
+    return replace(
+        node, forwards=tuple(moving(forward, moves.get(forward.port)) for forward in node.forwards)
+    )
 
 
 def moves_in(path: Path, value: Any) -> Iterator[tuple[Port, tuple[Port, int]]]:
@@ -65,7 +82,10 @@ def moves_in(path: Path, value: Any) -> Iterator[tuple[Port, tuple[Port, int]]]:
     for number, table in enumerate(value, start=1):
         where = f"move {number}: "
         refuse_unknown(path, where, table, MOVE_KEYS)
-        port, next_port = (Port(whole_in(path, f"{where}{key}", table.get(key), 1, 65535)) for key in ("port", "next_port"))
+        port, next_port = (
+            Port(whole_in(path, f"{where}{key}", table.get(key), 1, 65535))
+            for key in ("port", "next_port")
+        )
         yield port, (next_port, whole_in(path, f"{where}at", table.get("at", 0), 0, LATEST))
 
 

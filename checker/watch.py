@@ -47,7 +47,9 @@ log = logging.getLogger(__name__)
 ENDED_KEPT = 256
 """Sessions that were ended lately: no other forward of theirs ends them again."""
 STARVED_ROUNDS = 3
-"""Probes that may come to nothing before it is left to the next sweep: a gateway that stays starved must still answer."""
+"""Probes that may come to nothing before it is left to the next sweep: a gateway that stays starved
+must still answer.
+"""
 
 
 @dataclass(slots=True)
@@ -71,28 +73,40 @@ class Watcher(Observer):
         self.waiting: dict[NodeName, str] = {}
         """What is said of nodes that have two keys."""
 
-    async def settle(self, forward: Forward, *, actor: str = "daemon", until: float = math.inf) -> Judgement:
-        """Probe until it is clear: a first strike is followed by the next one soon, a last one by the kill.
+    async def settle(
+        self, forward: Forward, *, actor: str = "daemon", until: float = math.inf
+    ) -> Judgement:
+        """Probe until it is clear: a first strike is followed by the next one soon, a last one by
+        the kill.
 
         What is not clear by `until` (monotonic) is left to the sweep; the action is a Recheck then.
         """
         judgement = await self.look(forward, actor=actor, until=until)
         for _ in range(self.policy.strikes + STARVED_ROUNDS):
-            if not isinstance(judgement.action, Recheck) or time.monotonic() + judgement.action.after_s >= until:
+            if (
+                not isinstance(judgement.action, Recheck)
+                or time.monotonic() + judgement.action.after_s >= until
+            ):
                 break
             await asyncio.sleep(judgement.action.after_s)
             judgement = await self.look(forward, actor=actor, until=until)
         return judgement
 
-    async def look(self, forward: Forward, *, actor: str = "daemon", until: float = math.inf) -> Judgement:
-        """One probe, judged and acted on; one that was under way already serves all who wait for it.
+    async def look(
+        self, forward: Forward, *, actor: str = "daemon", until: float = math.inf
+    ) -> Judgement:
+        """One probe, judged and acted on; one that was under way already serves all who wait for
+        it.
 
         What is not known by `until` (monotonic) is left as it is, to be looked at again.
         """
         asked_at = time.monotonic()
         turn = self.turns[forward.port]
         try:
-            async with asyncio.timeout(None if until == math.inf else max(0.0, until - asked_at)) as limit, turn.lock:
+            async with (
+                asyncio.timeout(None if until == math.inf else max(0.0, until - asked_at)) as limit,
+                turn.lock,
+            ):
                 if turn.judgement is not None and turn.ended_at >= asked_at:
                     return turn.judgement
                 seen, held = await self.observe(forward, at_once=actor != "daemon")
@@ -101,19 +115,32 @@ class Watcher(Observer):
                 turn.ended_at = time.monotonic()
                 return turn.judgement
         except TimeoutError:
-            tunnel = replace(self.ledger.tunnel(forward), verdict=0)  # the last one may be of an earlier connection
-            return Judgement(tunnel=tunnel, flaps=self.ledger.flaps.get(forward.node, Flaps()), action=Recheck(self.policy.strike_gap_s))
+            # the last one may be of an earlier connection
+            tunnel = replace(self.ledger.tunnel(forward), verdict=0)
+            return Judgement(
+                tunnel=tunnel,
+                flaps=self.ledger.flaps.get(forward.node, Flaps()),
+                action=Recheck(self.policy.strike_gap_s),
+            )
 
-    async def conclude(self, forward: Forward, seen: Observation, held: Held, actor: str) -> Judgement:
+    async def conclude(
+        self, forward: Forward, seen: Observation, held: Held, actor: str
+    ) -> Judgement:
         """Judge, act, and write down both."""
         before = self.ledger.tunnel(forward)
-        judgement = judge(seen, before, self.ledger.flaps.get(forward.node, Flaps()), self.policy, time.time())
-        after = self.with_clone(self.with_waiting(await self.with_peer(judgement.tunnel), forward, held))
+        judgement = judge(
+            seen, before, self.ledger.flaps.get(forward.node, Flaps()), self.policy, time.time()
+        )
+        after = self.with_clone(
+            self.with_waiting(await self.with_peer(judgement.tunnel), forward, held)
+        )
         self.patience.note(after, seen, time.time(), time.monotonic())
         self.write_down(before, after, judgement.flaps)
         match judgement.action:
             case Kill(session):
-                await self.end(forward, session, held.inodes, actor=actor, why=why_killed(seen, after))
+                await self.end(
+                    forward, session, held.inodes, actor=actor, why=why_killed(seen, after)
+                )
             case CannotKill():
                 self.tell_once(before, after)
             case Nothing() | Recheck() | LookAgain():
@@ -130,14 +157,21 @@ class Watcher(Observer):
 
     def with_waiting(self, tunnel: Tunnel, forward: Forward, held: Held) -> Tunnel:
         """The tunnel with what still waits for its device beside what the probe saw."""
-        notes = (self.waiting.get(forward.node, ""), moving_note(forward, held.port if held.session else None))
+        notes = (
+            self.waiting.get(forward.node, ""),
+            moving_note(forward, held.port if held.session else None),
+        )
         return replace(tunnel, detail="; ".join(part for part in (tunnel.detail, *notes) if part))
 
     def with_clone(self, tunnel: Tunnel) -> Tunnel:
         """The tunnel with what is known of its node's key beside what the probe saw."""
         note = self.clones.note(tunnel.node, time.monotonic())
         seen = tunnel.detail.partition(CONDITION)[0].removesuffix("; ")
-        return replace(tunnel, detail="; ".join(part for part in (seen, note) if part)) if note else tunnel
+        return (
+            replace(tunnel, detail="; ".join(part for part in (seen, note) if part))
+            if note
+            else tunnel
+        )
 
     def write_down(self, before: Tunnel, after: Tunnel, flaps: Flaps) -> None:
         """The new state, its time in the roll-ups, and an event where the status changed."""
@@ -149,7 +183,9 @@ class Watcher(Observer):
             self.ledger.uptime.append((after.node, after.port, lately))
             self.ledger.hours.extend(by_hour(after, lately))
         if before.status is not after.status:
-            text = f"{before.status} -> {after.status}" + (f": {after.detail}" if after.detail else "")
+            text = f"{before.status} -> {after.status}" + (
+                f": {after.detail}" if after.detail else ""
+            )
             self.ledger.tell(EventKind.STATUS, text, node=after.node, port=after.port)
 
     def tell_once(self, before: Tunnel, after: Tunnel) -> None:
@@ -157,16 +193,27 @@ class Watcher(Observer):
         if before.strikes < self.policy.strikes or before.verdict != after.verdict:
             self.ledger.tell(
                 EventKind.KILL_FAILED,
-                f"{after.status}, and its sshd process can not be found: run the daemon as root, or let the node use hold",
+                f"{after.status}, and its sshd process can not be found: run the daemon as root, or"
+                " let the node use hold",
                 node=after.node,
                 port=after.port,
             )
 
-    async def end(self, forward: Forward, session: ProcessId, inodes: frozenset[int], *, actor: str, why: str) -> Ending:
-        """Kill a session, and write down what came of it; the forwards of one connection hang together, and it is killed once."""
+    async def end(
+        self, forward: Forward, session: ProcessId, inodes: frozenset[int], *, actor: str, why: str
+    ) -> Ending:
+        """Kill a session, and write down what came of it; the forwards of one connection hang
+        together, and it is killed once.
+        """
         async with self.ending.setdefault(session, asyncio.Lock()):
             again = session in self.ended
-            ending = Freed() if again else await end_session(session, self.holdings.port_of(forward, inodes), self.uid, inodes)
+            ending = (
+                Freed()
+                if again
+                else await end_session(
+                    session, self.holdings.port_of(forward, inodes), self.uid, inodes
+                )
+            )
             if isinstance(ending, Freed):
                 self.ended.append(session)
         before = self.ledger.tunnel(forward)
@@ -174,24 +221,40 @@ class Watcher(Observer):
             case Freed() if again:
                 text = f"sshd process {session.pid} was killed for another of its forwards"
                 verdict = wait_for(self.ledger.flaps.get(forward.node, Flaps()), self.policy)
-                self.ledger.put(replace(freed(before, text, verdict, time.time()), kills=before.kills))
+                self.ledger.put(
+                    replace(freed(before, text, verdict, time.time()), kills=before.kills)
+                )
                 self.patience.struck.pop(forward.port, None)
             case Freed():
                 text = f"killed sshd process {session.pid}, the port is free; {why}"
-                self.ledger.tell(EventKind.KILL, text, node=forward.node, port=forward.port, actor=actor)
-                flaps = lost(self.ledger.flaps.get(forward.node, Flaps()), session, self.policy, time.time())
+                self.ledger.tell(
+                    EventKind.KILL, text, node=forward.node, port=forward.port, actor=actor
+                )
+                flaps = lost(
+                    self.ledger.flaps.get(forward.node, Flaps()), session, self.policy, time.time()
+                )
                 self.ledger.put_flaps(forward.node, flaps)
                 self.ledger.put(freed(before, text, wait_for(flaps, self.policy), time.time()))
                 self.patience.struck.pop(forward.port, None)
             case Spared(reason):
-                self.ledger.tell(EventKind.KILL_FAILED, f"not killed: {reason}", node=forward.node, port=forward.port, actor=actor)
+                self.ledger.tell(
+                    EventKind.KILL_FAILED,
+                    f"not killed: {reason}",
+                    node=forward.node,
+                    port=forward.port,
+                    actor=actor,
+                )
         return ending
 
 
 def why_killed(seen: Observation, after: Tunnel) -> str:
     """What ends a tunnel, as a clause."""
     if isinstance(seen.reply, Answer):
-        what = "hung: only a part of the expected answer came" if seen.reply.begun else "wrong: another answer than expected came"
+        what = (
+            "hung: only a part of the expected answer came"
+            if seen.reply.begun
+            else "wrong: another answer than expected came"
+        )
         return f"{what}, {after.strikes} times in a row"
     return f"hung: nothing came in {seen.silent_s:.0f} s, {after.strikes} probes in a row"
 
@@ -212,6 +275,3 @@ def freed(before: Tunnel, text: str, verdict: int, now: float) -> Tunnel:
         strikes=0,
         verdict=verdict,
     )
-
-
-

@@ -1,4 +1,6 @@
-"""What an operator may do to rows, what is asked first, and what must still be true after "yes". Pure."""
+"""What an operator may do to rows, what is asked first, and what must still be true after "yes".
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +30,14 @@ class Deed(StrEnum):
 
 EFFECTS = {
     Deed.KILL: "The process is ended; the node reconnects.",
-    Deed.RESET: "The process is ended, strikes and flaps are forgotten, and the node is told to come back at once.",
-    Deed.DISABLE: "The node's tunnel is ended, with all its forwards, and its key opens nothing until it is enabled again (e).",
+    Deed.RESET: (
+        "The process is ended, strikes and flaps are forgotten, and the node is told to come back"
+        " at once."
+    ),
+    Deed.DISABLE: (
+        "The node's tunnel is ended, with all its forwards, and its key opens nothing until it is"
+        " enabled again (e)."
+    ),
 }
 """Of the deeds that ask first."""
 
@@ -54,9 +62,15 @@ def objection(deed: Deed, row: Row, pending: Deed | None) -> str:
     if deed.verb and row.seen.port == NO_PORT:
         return f"it is broken, and no forward, so there is nothing to {deed}; mend the file first"
     if deed is Deed.KILL and row.seen.session is None:
-        return "no sshd process is known to hold the port, so there is nothing to kill; p probes it, r resets it"
+        return (
+            "no sshd process is known to hold the port, so there is nothing to kill; p probes it, r"
+            " resets it"
+        )
     if deed.verb is None and row.unregistered:
-        return f"the node is not registered, so there is nothing to {deed}; reversi-checker node adopt registers it"
+        return (
+            f"the node is not registered, so there is nothing to {deed}; reversi-checker node adopt"
+            " registers it"
+        )
     if deed is Deed.DISABLE and row.barred == "disabled":
         return "it is disabled already"
     if deed is Deed.ENABLE and row.barred != "disabled":
@@ -66,7 +80,9 @@ def objection(deed: Deed, row: Row, pending: Deed | None) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Forwards that a deed is meant for: those that it can be done to, and a sentence for each other."""
+    """Forwards that a deed is meant for: those that it can be done to, and a sentence for each
+    other.
+    """
 
     deed: Deed
     rows: tuple[Row, ...] = ()
@@ -85,7 +101,9 @@ def plan(deed: Deed, rows: Sequence[Row], pending: Mapping[Key, Deed], *, read_o
     return Plan(
         deed=deed,
         rows=tuple(row for row in rows if not why_not[row.key]),
-        left_out=tuple(f"{subject(deed, row)}: {why_not[row.key]}" for row in rows if why_not[row.key]),
+        left_out=tuple(
+            f"{subject(deed, row)}: {why_not[row.key]}" for row in rows if why_not[row.key]
+        ),
     )
 
 
@@ -100,19 +118,36 @@ def title(planned: Plan) -> str:
     """The question in a line."""
     deed = planned.deed.capitalize()
     if planned.deed.verb is None:
-        return f"{deed} this node?" if len(planned.rows) == 1 else f"{deed} these {len(planned.rows)} nodes?"
-    return f"{deed} this forward?" if len(planned.rows) == 1 else f"{deed} these {len(planned.rows)} forwards?"
+        return (
+            f"{deed} this node?"
+            if len(planned.rows) == 1
+            else f"{deed} these {len(planned.rows)} nodes?"
+        )
+    return (
+        f"{deed} this forward?"
+        if len(planned.rows) == 1
+        else f"{deed} these {len(planned.rows)} forwards?"
+    )
 
 
 def question(planned: Plan, moment: Moment, hidden: int = 0, beside: Sequence[Row] = ()) -> str:
-    """What the operator is asked, with each target named; `hidden` of them the filter does not show, `beside` go down with them."""
-    parts = [one(planned.rows[0], moment)] if len(planned.rows) == 1 else [several(planned.rows, moment)]
+    """What the operator is asked, with each target named; `hidden` of them the filter does not
+    show, `beside` go down with them.
+    """
+    parts = (
+        [one(planned.rows[0], moment)]
+        if len(planned.rows) == 1
+        else [several(planned.rows, moment)]
+    )
     parts.append(EFFECTS.get(planned.deed, ""))
     if beside:
         names = ", ".join(f"{named(row)} ({row.seen.status})" for row in beside)
         parts.append(f"Held by the same process, and ended with it: {names}.")
     if hidden:
-        parts.append(f"{hidden} of them {'is' if hidden == 1 else 'are'} marked, and not shown by the filter.")
+        parts.append(
+            f"{hidden} of them {'is' if hidden == 1 else 'are'} marked, and not shown by the"
+            " filter."
+        )
     if planned.left_out:
         parts.append("Left out:\n" + "\n".join(planned.left_out))
     return "\n\n".join(part for part in parts if part)
@@ -122,7 +157,10 @@ def beside(planned: Plan, rows: Iterable[Row]) -> tuple[Row, ...]:
     """Those of the rows that end with the plan's, as the same process holds their ports."""
     if planned.deed not in (Deed.KILL, Deed.RESET):
         return ()
-    meant, ending = {row.key for row in planned.rows}, {row.seen.session for row in planned.rows} - {None}
+    meant, ending = (
+        {row.key for row in planned.rows},
+        {row.seen.session for row in planned.rows} - {None},
+    )
     return tuple(row for row in rows if row.seen.session in ending and row.key not in meant)
 
 
@@ -130,7 +168,11 @@ def one(row: Row, moment: Moment) -> str:
     """A forward that is asked about alone."""
     seen = row.seen
     lasted = "" if seen.since is None else f" for {age_text(moment.now - seen.since)}"
-    probed = "never probed" if seen.probed_at is None else f"probed {age_text(moment.now - seen.probed_at)} ago"
+    probed = (
+        "never probed"
+        if seen.probed_at is None
+        else f"probed {age_text(moment.now - seen.probed_at)} ago"
+    )
     stale = ", STALE" if moment.is_stale(row) else ""
     return (
         f"node     {safe(seen.node)}\nport     {seen.port}\nheld by  {holder(row)}\n"
@@ -146,11 +188,13 @@ def holder(row: Row) -> str:
 def several(rows: Iterable[Row], moment: Moment) -> str:
     """One line for each: node, port, process, status and its age."""
     cells = [
-        (safe(row.seen.node), str(row.seen.port), holder(row), lasting(row, moment))
-        for row in rows
+        (safe(row.seen.node), str(row.seen.port), holder(row), lasting(row, moment)) for row in rows
     ]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells)
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in cells
+    )
 
 
 def lasting(row: Row, moment: Moment) -> str:
@@ -161,11 +205,17 @@ def lasting(row: Row, moment: Moment) -> str:
 
 def summed_up(done: Sequence[bool], key: str) -> str:
     """How many of several targets it was done to; `key` shows the whole log."""
-    return f"done to all {len(done)}" if all(done) else f"done to {sum(done)} of {len(done)}; {key} tells why not to all"
+    return (
+        f"done to all {len(done)}"
+        if all(done)
+        else f"done to {sum(done)} of {len(done)}; {key} tells why not to all"
+    )
 
 
 def no_longer(asked: Row, row: Row | None) -> str | None:
-    """Why the row is not what the operator said yes to: its process must be the same, down to the start time. None where it is."""
+    """Why the row is not what the operator said yes to: its process must be the same, down to the
+    start time. None where it is.
+    """
     if row is None:
         return f"{named(asked)} is no longer there: not done"
     if row.seen.session == asked.seen.session:
@@ -177,12 +227,15 @@ def no_longer(asked: Row, row: Row | None) -> str | None:
 
 
 def still(asked: Plan, newest: Callable[[Key], Row | None], pending: Mapping[Key, Deed]) -> Plan:
-    """The plan after "yes": without the rows that are no longer what was asked about, each with a sentence."""
+    """The plan after "yes": without the rows that are no longer what was asked about, each with a
+    sentence.
+    """
     kept: list[Row] = []
     lost: list[str] = []
     for row in asked.rows:
         now = newest(row.key)
-        gone = no_longer(row, now) if asked.deed.verb or now is None else None  # a node is barred whoever holds its port
+        # a node is barred whoever holds its port
+        gone = no_longer(row, now) if asked.deed.verb or now is None else None
         if gone or now is None:
             lost.append(gone or "")
         else:

@@ -26,7 +26,9 @@ UNREGISTERED = "*"
 
 
 def safe(text: str | None, limit: int = 80) -> str:
-    """Text from a device or a file as text: nothing in it can reach the terminal but printable ASCII."""
+    """Text from a device or a file as text: nothing in it can reach the terminal but printable
+    ASCII.
+    """
     if not text:
         return ""
     return text[:limit] if text.isascii() and text.isprintable() else printable(text, limit)
@@ -61,7 +63,10 @@ def status_text(row: Row, _: Moment) -> str:
 
 def counted(rows: tuple[Row, ...]) -> str:
     """How many rows of each status, worst first; those that are shut come last."""
-    counts = Counter(row.word for row in sorted(rows, key=lambda row: (row.is_shut, WORST_FIRST[row.seen.status])))
+    counts = Counter(
+        row.word
+        for row in sorted(rows, key=lambda row: (row.is_shut, WORST_FIRST[row.seen.status]))
+    )
     return " ".join(f"{count} {word}" for word, count in counts.items())
 
 

@@ -1,4 +1,6 @@
-"""What the console changes of nodes: through the registry, in the operator's name, as the command line does."""
+"""What the console changes of nodes: through the registry, in the operator's name, as the command
+line does.
+"""
 
 from __future__ import annotations
 
@@ -39,17 +41,24 @@ class Changed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
-    """What an operator can change. Its methods block: call them in threads. Whatever hinders them is told in the result."""
+    """What an operator can change. Its methods block: call them in threads. Whatever hinders them
+    is told in the result.
+    """
 
     layout: Layout
     read_only: bool = False
 
     def enable(self, nodes: Sequence[NodeName]) -> tuple[Changed, ...]:
         """Let disabled nodes in again; one that fails stops no other."""
-        return tuple(self.switched(name, "enable", lambda node: replace(node, enabled=True)) for name in nodes)
+        return tuple(
+            self.switched(name, "enable", lambda node: replace(node, enabled=True))
+            for name in nodes
+        )
 
     def disable(self, nodes: Sequence[NodeName]) -> tuple[Changed, ...]:
-        """End the nodes' tunnels, and let their keys open nothing; one that fails stops no other."""
+        """End the nodes' tunnels, and let their keys open nothing; one that fails stops no
+        other.
+        """
         return tuple(self.disabled(name) for name in nodes)
 
     def disabled(self, name: NodeName) -> Changed:
@@ -61,7 +70,9 @@ class Changes:
             broken = registry.broken_file(name)
             if broken is None:
                 return self.switched(name, "disable", lambda node: replace(node, enabled=False))
-            sentence = disable_broken_node(self.layout, registry, broken, notes.append).removeprefix(f"{name}: ")
+            sentence = disable_broken_node(
+                self.layout, registry, broken, notes.append
+            ).removeprefix(f"{name}: ")
             return Changed(node=name, done=True, sentence=told([sentence], notes))
 
         return self.attempt(name, self.checker_command("node", "disable", name), work)
@@ -73,13 +84,21 @@ class Changes:
             if not plan.changes:
                 return Changed(node=name, done=False, sentence=f"it is {verb}d already")
             carry_out(self.layout, plan, notes.append)
-            return Changed(node=name, done=True, sentence=told([text for _, text in plan.changes], notes))
+            return Changed(
+                node=name, done=True, sentence=told([text for _, text in plan.changes], notes)
+            )
 
         return self.attempt(name, self.checker_command("node", verb, name), work)
 
     def form_check(self) -> Callable[[Asked], Checked]:
-        """What a form for a new node checks with, against the registry as it is now. Raises CheckerError."""
-        registry, ports, folder = read_registry(self.layout.nodes), load_config(self.layout.config).policy.ports, Path.cwd()
+        """What a form for a new node checks with, against the registry as it is now. Raises
+        CheckerError.
+        """
+        registry, ports, folder = (
+            read_registry(self.layout.nodes),
+            load_config(self.layout.config).policy.ports,
+            Path.cwd(),
+        )
         return lambda asked: checked(asked, registry, ports, folder)
 
     def add(self, wanted: NewNode) -> Changed:
@@ -92,28 +111,48 @@ class Changes:
             if is_bundle:
                 addresses(self.layout, config, None)  # refused before anything is done
             wish = KeyWish(
-                name=wanted.name, kind=wanted.key_type, client=None if is_bundle else wanted.output, folder=wanted.output.parent
+                name=wanted.name,
+                kind=wanted.key_type,
+                client=None if is_bundle else wanted.output,
+                folder=wanted.output.parent,
             )
             keys = key_files(wish, self.layout, config)
             asked = Wanted(name=wanted.name, requests=wanted.requests)
             node, files = register(self.layout, config, asked, keys, notes.append)
             ports = [f"port {forward.port} -> {forward.target}" for forward in node.forwards]
-            added = Changed(node=node.name, done=True, sentence=told(["added", *ports], notes), files=tuple(files))
+            added = Changed(
+                node=node.name,
+                done=True,
+                sentence=told(["added", *ports], notes),
+                files=tuple(files),
+            )
             return self.with_bundle(added, wanted.output) if is_bundle else added
 
-        forwards = [word for request in wanted.requests for word in ("--forward", forward_text(request))]
+        forwards = [
+            word for request in wanted.requests for word in ("--forward", forward_text(request))
+        ]
         place = () if is_bundle else ("--client-config", str(wanted.output))
-        return self.attempt(wanted.name, self.checker_command("node", "add", wanted.name, *forwards, *place), work)
+        return self.attempt(
+            wanted.name, self.checker_command("node", "add", wanted.name, *forwards, *place), work
+        )
 
     def with_bundle(self, added: Changed, output: Path) -> Changed:
         """The node stands, whatever becomes of its bundle."""
         built = self.build(added.node, output)
-        sentence = added.sentence if built.done else f"{added.sentence}; no bundle: {built.sentence}"
+        sentence = (
+            added.sentence if built.done else f"{added.sentence}; no bundle: {built.sentence}"
+        )
         return replace(added, sentence=sentence, files=(*added.files, *built.files))
 
     def build(self, name: NodeName, output: Path) -> Changed:
-        """The node's bundle, with the private key that the gateway kept, or that lies where the bundle goes."""
-        places = (kept_key_path(self.layout, name), output.parent / f"{name}.key", output.parent / f"{name}.toml.key")
+        """The node's bundle, with the private key that the gateway kept, or that lies where the
+        bundle goes.
+        """
+        places = (
+            kept_key_path(self.layout, name),
+            output.parent / f"{name}.key",
+            output.parent / f"{name}.toml.key",
+        )
         home = ["--home", str(self.layout.home)] if self.layout.home else []
         command = ["reversi-client", "build", name, *home]
 
@@ -122,8 +161,9 @@ class Changes:
             if key is None:
                 looked = " or ".join(map(str, places))
                 sentence = (
-                    f"its private key can not be read at {looked}; it was handed over once, when the node was added: put it there, "
-                    f"or let the device make its own: {shlex.join([*command, '--key', 'device'])}"
+                    f"its private key can not be read at {looked}; it was handed over once, when"
+                    " the node was added: put it there, or let the device make its own:"
+                    f" {shlex.join([*command, '--key', 'device'])}"
                 )
                 return Changed(node=name, done=False, sentence=sentence)
             from client.bundle.build import build_one, find_source, moves
@@ -131,21 +171,38 @@ class Changes:
             wanted = self.build_options(name, output, key)
             source = find_source(wanted)
             path = build_one(source, wanted, name, io.StringIO())
-            about = (f"its bundle is {path}", f"on the device: sh {path.name} install", *moves(source.registry.node(name)))
+            about = (
+                f"its bundle is {path}",
+                f"on the device: sh {path.name} install",
+                *moves(source.registry.node(name)),
+            )
             return Changed(node=name, done=True, sentence="; ".join(about), files=(path,))
 
         return self.attempt(name, [*command, "--output", str(output)], work)
 
     def build_options(self, name: NodeName, output: Path, key: Path) -> options.Wanted:
         return options.Wanted(
-            node=name, home=str(self.layout.home) if self.layout.home else None, output=output, output_dir=output.parent,
-            gateways=None, makes_key=False, private_key=key, forwards=[], settings=Settings(),
-        )  # fmt: skip
+            node=name,
+            home=str(self.layout.home) if self.layout.home else None,
+            output=output,
+            output_dir=output.parent,
+            gateways=None,
+            makes_key=False,
+            private_key=key,
+            forwards=[],
+            settings=Settings(),
+        )
 
     def checker_command(self, *words: str) -> list[str]:
-        return ["reversi-checker", *(["--home", str(self.layout.home)] if self.layout.home else []), *words]
+        return [
+            "reversi-checker",
+            *(["--home", str(self.layout.home)] if self.layout.home else []),
+            *words,
+        ]
 
-    def attempt(self, name: NodeName, command: Sequence[str], work: Callable[[], Changed]) -> Changed:
+    def attempt(
+        self, name: NodeName, command: Sequence[str], work: Callable[[], Changed]
+    ) -> Changed:
         """What the work returns, or why it could not be done and what to do about it."""
         try:
             if self.read_only:

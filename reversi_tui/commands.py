@@ -1,4 +1,6 @@
-"""An operator's own commands, run without a shell and without input: what they said, made safe to show."""
+"""An operator's own commands, run without a shell and without input: what they said, made safe to
+show.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ class Ran:
 
 
 def run(argv: Sequence[str], *, within_s: float = WITHIN_S, kept_bytes: int = KEPT_BYTES) -> Ran:
-    """Run it to its end, or to the limit; then all of its process group is gone. It blocks: call it in a thread."""
+    """Run it to its end, or to the limit; then all of its process group is gone. It blocks: call it
+    in a thread.
+    """
     trouble = missing(argv)
     if trouble:
         return Ran(status=None, sentence=printable(trouble, 400))
@@ -39,9 +43,17 @@ def run(argv: Sequence[str], *, within_s: float = WITHIN_S, kept_bytes: int = KE
     except (OSError, ValueError) as error:  # ValueError: an argument that no process can have
         return Ran(status=None, sentence=printable(f"{argv[0]} could not be started: {error}", 400))
     status = leash.process.returncode
-    sentence = how_it_ended(argv, status) if in_time else f"{argv[0]} took longer than {within_s:g} s and was ended"
+    sentence = (
+        how_it_ended(argv, status)
+        if in_time
+        else f"{argv[0]} took longer than {within_s:g} s and was ended"
+    )
     more = f"; of {total} bytes the first {kept_bytes} are shown" if total > kept_bytes else ""
-    return Ran(status=status if in_time else None, sentence=printable(sentence + more, 400), output=escaped(heard))
+    return Ran(
+        status=status if in_time else None,
+        sentence=printable(sentence + more, 400),
+        output=escaped(heard),
+    )
 
 
 def listen(leash: Leash, until: float, kept_bytes: int) -> tuple[bytes, int, bool]:
@@ -67,7 +79,9 @@ def listen(leash: Leash, until: float, kept_bytes: int) -> tuple[bytes, int, boo
 
 
 def escaped(output: bytes) -> str:
-    """Text that can do nothing to a terminal: tabs are blanks, lines stay lines, all else that is not plain is escaped."""
+    """Text that can do nothing to a terminal: tabs are blanks, lines stay lines, all else that is
+    not plain is escaped.
+    """
     text = output.decode("utf-8", "backslashreplace")
     lines = (line.removesuffix("\r").expandtabs(8) for line in text.split("\n"))
     return "\n".join(printable(line, LINE_CHARACTERS) for line in lines).rstrip("\n")

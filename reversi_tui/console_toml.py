@@ -1,4 +1,6 @@
-"""`[console]`, `[console.keys]` and `[[command]]` as the gateway's `reversi.toml` and the operator's own file have them. Pure."""
+"""`[console]`, `[console.keys]` and `[[command]]` as the gateway's `reversi.toml` and the
+operator's own file have them. Pure.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +10,38 @@ from pathlib import Path
 from typing import Any
 
 from checker.config import ConfigError, refuse_unknown, text_in, whole_in
-from reversi_tui.preferences import BRACED, WORDS, BadPreference, Command, Layer, parse_columns, parse_sort, parse_theme, parse_user
+from reversi_tui.preferences import (
+    BRACED,
+    WORDS,
+    BadPreference,
+    Command,
+    Layer,
+    parse_columns,
+    parse_sort,
+    parse_theme,
+    parse_user,
+)
 
 FILE_KEYS = ("console", "command")
 CONSOLE_KEYS = (
-    "sort", "columns", "wide", "filter", "faults_only", "grouped", "theme", "mouse", "confirm_over", "shell_user", "keys",
+    "sort",
+    "columns",
+    "wide",
+    "filter",
+    "faults_only",
+    "grouped",
+    "theme",
+    "mouse",
+    "confirm_over",
+    "shell_user",
+    "keys",
 )
 SIGNS = {
-    "solidus": "slash", "reverse_solidus": "backslash", "commercial_at": "at", "hyphen_minus": "minus", "plus_sign": "plus",
+    "solidus": "slash",
+    "reverse_solidus": "backslash",
+    "commercial_at": "at",
+    "hyphen_minus": "minus",
+    "plus_sign": "plus",
     "low_line": "underscore",
 }
 """Where Textual's name is not Unicode's."""
@@ -23,7 +49,9 @@ COMMAND_KEYS = ("name", "key", "title", "argv", "dangerous", "terminal")
 
 
 def layer_in(path: Path, table: Mapping[str, Any]) -> Layer:
-    """`[console]`, `[console.keys]` and `[[command]]` of a file; its other tables are not ours to judge. Raises ConfigError."""
+    """`[console]`, `[console.keys]` and `[[command]]` of a file; its other tables are not ours to
+    judge. Raises ConfigError.
+    """
     console = table.get("console", {})
     if not isinstance(console, dict):
         raise ConfigError(path, "console must be a table; write [console]")
@@ -41,13 +69,19 @@ def values_in(path: Path, console: Mapping[str, Any]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     try:
         if "sort" in console:
-            values["sort_by"], values["backwards"] = parse_sort(text_in(path, "console: sort", console["sort"]))
+            values["sort_by"], values["backwards"] = parse_sort(
+                text_in(path, "console: sort", console["sort"])
+            )
         if "columns" in console:
-            values["columns"] = parse_columns(texts_in(path, "console: columns", console["columns"]))
+            values["columns"] = parse_columns(
+                texts_in(path, "console: columns", console["columns"])
+            )
         if "theme" in console:
             values["theme"] = parse_theme(text_in(path, "console: theme", console["theme"]))
         if "shell_user" in console:
-            values["shell_user"] = parse_user(text_in(path, "console: shell_user", console["shell_user"]))
+            values["shell_user"] = parse_user(
+                text_in(path, "console: shell_user", console["shell_user"])
+            )
     except BadPreference as error:
         raise ConfigError(path, f"console: {error}") from error
     for key in ("wide", "faults_only", "grouped", "mouse"):
@@ -56,7 +90,9 @@ def values_in(path: Path, console: Mapping[str, Any]) -> dict[str, Any]:
     if "filter" in console:
         values["filter_text"] = text_in(path, "console: filter", console["filter"])
     if "confirm_over" in console:
-        values["confirm_over"] = whole_in(path, "console: confirm_over", console["confirm_over"], 0, 1_000_000)
+        values["confirm_over"] = whole_in(
+            path, "console: confirm_over", console["confirm_over"], 0, 1_000_000
+        )
     return values
 
 
@@ -73,17 +109,30 @@ def keys_in(path: Path, table: Any) -> dict[str, str]:
         raise ConfigError(path, "console: keys must be a table; write [console.keys]")
     found: dict[str, str] = {}
     for name, value in table.items():  # TOML makes a table of the first part of act.kill
-        within = {f"{name}.{part}": key for part, key in value.items()} if isinstance(value, dict) else {name: value}
-        found.update({action: key_in(path, f"console: keys: {action}", key) for action, key in within.items()})
+        within = (
+            {f"{name}.{part}": key for part, key in value.items()}
+            if isinstance(value, dict)
+            else {name: value}
+        )
+        found.update(
+            {
+                action: key_in(path, f"console: keys: {action}", key)
+                for action, key in within.items()
+            }
+        )
     return found
 
 
 def key_in(path: Path, where: str, value: Any) -> str:
-    """A key by the name that Textual has for it, several parted by commas; a sign may stand for itself. Raises ConfigError."""
+    """A key by the name that Textual has for it, several parted by commas; a sign may stand for
+    itself. Raises ConfigError.
+    """
     text = text_in(path, where, value)
     keys = [text] if text == "," else text.split(",")
     if not all(key == key.strip() and key for key in keys):
-        raise ConfigError(path, f"{where} must be a key, as in 'k', 'ctrl+k', 'f5' or '/', not {value!r}")
+        raise ConfigError(
+            path, f"{where} must be a key, as in 'k', 'ctrl+k', 'f5' or '/', not {value!r}"
+        )
     return ",".join(map(key_name, keys))
 
 
@@ -104,7 +153,11 @@ def commands_in(path: Path, tables: Any) -> tuple[Command, ...]:
         refuse_unknown(path, f"command {number}: ", table, COMMAND_KEYS)
         command = command_from(path, number, table)
         if command.name in found:
-            raise ConfigError(path, f"command {number}: there are two of the name {command.name!r}; give one another name")
+            raise ConfigError(
+                path,
+                f"command {number}: there are two of the name {command.name!r}; give one another"
+                " name",
+            )
         found[command.name] = command
     return tuple(found.values())
 
@@ -116,7 +169,10 @@ def trouble_in(argv: tuple[str, ...]) -> str:
             if match[1] is None and len(match[0]) == 1:
                 return f"has a lone {match[0]!r} in {template!r}; write it twice for a brace"
             if match[1] is not None and match[1] not in WORDS:
-                return f"has {match[0]!r}, which stands for nothing; known are {', '.join(f'{{{word}}}' for word in WORDS)}"
+                return (
+                    f"has {match[0]!r}, which stands for nothing; known are"
+                    f" {', '.join(f'{{{word}}}' for word in WORDS)}"
+                )
             if match[1] is not None and not place:
                 return "must name its program without a {word}"
     return "" if argv and argv[0] else "must begin with a program"
@@ -125,7 +181,11 @@ def trouble_in(argv: tuple[str, ...]) -> str:
 def argv_in(path: Path, where: str, value: Any) -> tuple[str, ...]:
     """The program and its arguments. Raises ConfigError."""
     if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-        raise ConfigError(path, f"{where}argv must be a list of texts, as in argv = ['ping', '{{node}}'], not {value!r}")
+        raise ConfigError(
+            path,
+            f"{where}argv must be a list of texts, as in argv = ['ping', '{{node}}'], not"
+            f" {value!r}",
+        )
     argv = tuple(value)
     trouble = trouble_in(argv)
     if trouble:

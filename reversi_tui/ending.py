@@ -20,7 +20,10 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
-TOLD = "exit status: 0 ok, 1 --once or --json shows something not up, 2 usage or configuration, 4 state file, 70 a bug, 130 interrupted"
+TOLD = (
+    "exit status: 0 ok, 1 --once or --json shows something not up, 2 usage or configuration, 4"
+    " state file, 70 a bug, 130 interrupted"
+)
 
 
 def told_of(error: Exception) -> tuple[ExitCode, str]:

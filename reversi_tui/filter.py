@@ -1,4 +1,6 @@
-"""What the operator types after `/`: words that a row must contain, `!word` must not, `column:word`, `column:>number`. Pure."""
+"""What the operator types after `/`: words that a row must contain, `!word` must not,
+`column:word`, `column:>number`. Pure.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +18,12 @@ TERM = re.compile(r'(!?)(?:([^\s":]+):)?((?:"[^"]*(?:"|$)|[^\s"])*)')
 COMPARISON = re.compile(r"(<=|>=|<|>|=)(.*)", re.DOTALL)
 NUMBER = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)([a-z%]*)\Z")
 OPERATORS: dict[str, Callable[[float, float], bool]] = {
-    "<": operator.lt, ">": operator.gt, "<=": operator.le, ">=": operator.ge, "=": operator.eq,
-}  # fmt: skip
+    "<": operator.lt,
+    ">": operator.gt,
+    "<=": operator.le,
+    ">=": operator.ge,
+    "=": operator.eq,
+}
 
 LOWERED: dict[Key, tuple[Row, str]] = {}
 """The texts of rows as they last were: the next keystroke looks in the same ones again."""
@@ -53,7 +59,9 @@ class Word:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """A number of one of the columns against a bound; what is not known is on neither side of it."""
+    """A number of one of the columns against a bound; what is not known is on neither side of
+    it.
+    """
 
     sign: str
     bounds: tuple[tuple[Column, float], ...]
@@ -64,7 +72,10 @@ class Comparison:
 
     def holds(self, row: Row, moment: Moment) -> bool:
         compare = OPERATORS[self.sign]
-        numbers = ((column.number(row, moment) if column.number else None, bound) for column, bound in self.bounds)
+        numbers = (
+            (column.number(row, moment) if column.number else None, bound)
+            for column, bound in self.bounds
+        )
         return any(number is not None and compare(number, bound) for number, bound in numbers)
 
 
@@ -106,7 +117,9 @@ class Filter:
 def columns_called(name: str) -> tuple[Column, ...]:
     """The columns that a name, or the beginning of one, may mean."""
     exact = tuple(column for column in COLUMNS if name in (column.id, column.title))
-    return exact or tuple(column for column in COLUMNS if column.id.startswith(name) or column.title.startswith(name))
+    return exact or tuple(
+        column for column in COLUMNS if column.id.startswith(name) or column.title.startswith(name)
+    )
 
 
 def number_in(text: str, column: Column) -> float | None:
@@ -140,7 +153,9 @@ def parse_claim(name: str, value: str) -> Word | Comparison | None:
 
 
 def parse_term(sign: str, name: str, value: str) -> Term | None:
-    """One part of a filter; the `!` may stand before a column's name or behind its colon. None for one that says nothing yet."""
+    """One part of a filter; the `!` may stand before a column's name or behind its colon. None for
+    one that says nothing yet.
+    """
     behind = bool(name and columns_called(name) and value.startswith("!"))
     claim = parse_claim(name, value[1:] if behind else value)
     return Term(claim=claim, inverted=bool(sign) is not behind) if claim else None
@@ -148,5 +163,7 @@ def parse_term(sign: str, name: str, value: str) -> Term | None:
 
 def parse_filter(text: str) -> Filter:
     """The filter; anything that can be typed is one."""
-    terms = (parse_term(match[1], match[2] or "", match[3]) for match in TERM.finditer(text.lower()))
+    terms = (
+        parse_term(match[1], match[2] or "", match[3]) for match in TERM.finditer(text.lower())
+    )
     return Filter(terms=tuple(term for term in terms if term))

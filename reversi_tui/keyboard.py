@@ -9,7 +9,9 @@ from textual.drivers import linux_driver
 
 
 def tolerant(name: str) -> partial[codecs.IncrementalDecoder]:
-    """A decoder that goes on behind bytes that it can not read: keys of a terminal with another character set."""
+    """A decoder that goes on behind bytes that it can not read: keys of a terminal with another
+    character set.
+    """
     return partial(codecs.getincrementaldecoder(name), errors="replace")
 
 
@@ -17,7 +19,9 @@ linux_driver.getincrementaldecoder = tolerant  # type: ignore[attr-defined, assi
 
 
 class Driver(linux_driver.LinuxDriver):
-    """Of what goes wrong in its thread Textual would print the traceback, and leave as if all were well."""
+    """Of what goes wrong in its thread Textual would print the traceback, and leave as if all were
+    well.
+    """
 
     def _run_input_thread(self) -> None:
         while not self.exit_event.is_set():

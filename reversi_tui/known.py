@@ -1,4 +1,6 @@
-"""What the reader knows of a forward beside its row in the state file; read now and then, as it changes slowly."""
+"""What the reader knows of a forward beside its row in the state file; read now and then, as it
+changes slowly.
+"""
 
 from __future__ import annotations
 
@@ -29,10 +31,16 @@ class Background:
     def is_due(self, now: float) -> bool:
         """Whether it is time to look again; `now` is the wall clock's."""
         clock = time.monotonic()
-        return clock >= self.next_connections or clock >= self.next_hours or int(now // HOUR_S) != self.hour
+        return (
+            clock >= self.next_connections
+            or clock >= self.next_hours
+            or int(now // HOUR_S) != self.hour
+        )
 
     def look(self, state: StateFile, now: float, keys: Iterable[Key]) -> set[Key]:
-        """Read what is due; the keys among these of which something else is known now. Raises StateError."""
+        """Read what is due; the keys among these of which something else is known now. Raises
+        StateError.
+        """
         clock = time.monotonic()
         if clock >= self.next_connections:
             self.registrations = {each.node: each for each in state.registrations()}
@@ -43,12 +51,16 @@ class Background:
             self.read_hours(state, int(now // HOUR_S))
             self.next_hours = clock + HOURS_EVERY_S
         fresh = {key: self.known_now(key) for key in keys}
-        changed = {key for key, known in fresh.items() if known != self.shown.get(key, NOTHING_MORE)}
+        changed = {
+            key for key, known in fresh.items() if known != self.shown.get(key, NOTHING_MORE)
+        }
         self.shown = fresh
         return changed
 
     def read_hours(self, state: StateFile, hour: int) -> None:
-        """At first, and when the clock was put back, all of them, then the last two: of the others nothing changes any more."""
+        """At first, and when the clock was put back, all of them, then the last two: of the others
+        nothing changes any more.
+        """
         first = hour - HOURS + 1
         since = max(first, self.hour - 1) if self.hour <= hour else first
         for each in state.hours(since_hour=since):
@@ -56,17 +68,27 @@ class Background:
             self.hours.setdefault((each.node, each.port), {})[each.hour] = share
         if hour != self.hour:
             self.hours = {
-                key: kept for key, theirs in self.hours.items() if (kept := {at: share for at, share in theirs.items() if at >= first})
+                key: kept
+                for key, theirs in self.hours.items()
+                if (kept := {at: share for at, share in theirs.items() if at >= first})
             }
         self.hour = hour
 
     def known_now(self, key: Key) -> Known:
-        registration, flaps, hours = self.registrations.get(key[0]), self.flaps.get(key[0]), self.hours.get(key, {})
+        registration, flaps, hours = (
+            self.registrations.get(key[0]),
+            self.flaps.get(key[0]),
+            self.hours.get(key, {}),
+        )
         return Known(
             instance=registration.instance if registration else "",
             client=registration.client if registration else "",
             flaps=flaps.count if flaps else 0,
-            hours=tuple(hours.get(hour) for hour in range(self.hour - HOURS + 1, self.hour + 1)) if hours else (),
+            hours=(
+                tuple(hours.get(hour) for hour in range(self.hour - HOURS + 1, self.hour + 1))
+                if hours
+                else ()
+            ),
         )
 
     def known(self, key: Key) -> Known:
@@ -81,4 +103,8 @@ class Background:
 
 def barred_words(nodes: Mapping[NodeName, Node], day: str) -> dict[NodeName, str]:
     """One word for each node that may not listen on a day (YYYY-MM-DD), why not."""
-    return {name: "expired" if node.enabled else "disabled" for name, node in nodes.items() if node.barred(day)}
+    return {
+        name: "expired" if node.enabled else "disabled"
+        for name, node in nodes.items()
+        if node.barred(day)
+    }

@@ -1,4 +1,6 @@
-"""Programs that the console starts: each in a process group of its own, which ends with it, and with the console however that ends."""
+"""Programs that the console starts: each in a process group of its own, which ends with it, and
+with the console however that ends.
+"""
 
 from __future__ import annotations
 
@@ -42,15 +44,22 @@ class Leash:
 
 
 @contextlib.contextmanager
-def leashed(argv: Sequence[str], *, output: int | IO[bytes] | None = None, no_input: bool = False) -> Iterator[Leash]:
-    """The program, running until the end of the block at most; by default it has our own streams. Raises OSError."""
+def leashed(
+    argv: Sequence[str], *, output: int | IO[bytes] | None = None, no_input: bool = False
+) -> Iterator[Leash]:
+    """The program, running until the end of the block at most; by default it has our own streams.
+    Raises OSError.
+    """
     held, pipe = os.pipe()
     try:
         process = subprocess.Popen(
             [sys.executable, "-I", "-S", str(LEASHED), str(held), *argv],
-            stdin=subprocess.DEVNULL if no_input else None, stdout=output, stderr=None if output is None else subprocess.STDOUT,
-            pass_fds=(held,), process_group=0,
-        )  # fmt: skip
+            stdin=subprocess.DEVNULL if no_input else None,
+            stdout=output,
+            stderr=None if output is None else subprocess.STDOUT,
+            pass_fds=(held,),
+            process_group=0,
+        )
         leash = Leash(process=process, pipe=pipe)
         try:
             yield leash
@@ -67,7 +76,11 @@ def missing(argv: Sequence[str]) -> str:
     """Why the program can not be started; empty where it can."""
     if not argv or not argv[0]:
         return "there is no program to run"
-    return "" if shutil.which(argv[0]) else f"there is no program {argv[0]!r}; install it, or write its whole path"
+    return (
+        ""
+        if shutil.which(argv[0])
+        else f"there is no program {argv[0]!r}; install it, or write its whole path"
+    )
 
 
 def how_it_ended(argv: Sequence[str], status: int) -> str:

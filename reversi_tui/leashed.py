@@ -1,6 +1,8 @@
-"""Runs a program in this process's group, and ends the whole group once whoever started it says so or is gone.
+"""Runs a program in this process's group, and ends the whole group once whoever started it says so
+or is gone.
 
-Started as a file, by `leash`: the first argument is the descriptor of a pipe, the others are the program.
+Started as a file, by `leash`: the first argument is the descriptor of a pipe, the others are the
+program.
 """
 
 import os
@@ -10,7 +12,14 @@ import time
 
 GRACE_S = 2.0
 LEFT_ALONE = (
-    signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGPIPE,
+    signal.SIGHUP,
+    signal.SIGINT,
+    signal.SIGQUIT,
+    signal.SIGTERM,
+    signal.SIGTSTP,
+    signal.SIGTTIN,
+    signal.SIGTTOU,
+    signal.SIGPIPE,
 )
 
 
@@ -29,7 +38,8 @@ def watch(pipe: int) -> None:
 
 def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python has it ignored, and what is ignored stays so over exec
+    # Python has it ignored, and what is ignored stays so over exec
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
     pipe = int(sys.argv[1])
     between = os.fork()

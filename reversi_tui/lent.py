@@ -24,9 +24,12 @@ READ_IT_S = 4.0
 """A program that failed leaves its last words in sight for this long, or until enter is pressed."""
 MENDED = (
     b"\x18\x1b\\"  # out of a sequence that was cut off
-    b"\x1b[?2026l\x1b[?1047l\x1b7\x1b[r\x1b[?6l\x1b8"  # no frame held back, no other screen, no margins
-    b"\x1b[?9l\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1005l\x1b[?1006l\x1b[?1015l\x1b[?1016l"  # no mouse
-    b"\x1b[?1004l\x1b[?2004l\x1b[?2048l\x1b[?1l\x1b>\x1b[<9u\x1b[>4;0m"  # no focus, paste or size reports; plain keys
+    # no frame held back, no other screen, no margins
+    b"\x1b[?2026l\x1b[?1047l\x1b7\x1b[r\x1b[?6l\x1b8"
+    # no mouse
+    b"\x1b[?9l\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1005l\x1b[?1006l\x1b[?1015l\x1b[?1016l"
+    # no focus, paste or size reports; plain keys
+    b"\x1b[?1004l\x1b[?2004l\x1b[?2048l\x1b[?1l\x1b>\x1b[<9u\x1b[>4;0m"
     b"\x1b[4l\x1b[?7h\x1b[?25h\x0f\x1b(B\x1b[m"  # overwrite, wrap, cursor, letters, no colour
 )
 
@@ -43,7 +46,9 @@ def run_on_terminal(app: App[Any], argv: Sequence[str]) -> str:
         with app.suspend():
             sentence = lend(argv)
     except SuspendNotSupported:
-        return printable(f"this terminal can not be handed over; elsewhere, run: {shown(argv)}", 800)
+        return printable(
+            f"this terminal can not be handed over; elsewhere, run: {shown(argv)}", 800
+        )
     return sentence
 
 
@@ -76,7 +81,8 @@ def output_fd() -> int:
 
 @contextlib.contextmanager
 def kept(terminal: int) -> Iterator[None]:
-    """The terminal's modes, and who is in its foreground, afterwards as before; what was typed for the other program is dropped.
+    """The terminal's modes, and who is in its foreground, afterwards as before; what was typed for
+    the other program is dropped.
 
     A terminal that is gone is left as it is: the watchdog ends the console.
     """
@@ -98,7 +104,9 @@ def kept(terminal: int) -> Iterator[None]:
 
 
 def forget_typed(terminal: int) -> None:
-    """Drop what was typed and not read. Linux's TCSAFLUSH leaves what is still on its way from the other end (tty_buffer_flush)."""
+    """Drop what was typed and not read. Linux's TCSAFLUSH leaves what is still on its way from the
+    other end (tty_buffer_flush).
+    """
     attempted(termios.tcflush, terminal, termios.TCIFLUSH)
 
 
@@ -121,7 +129,8 @@ def bring_forward(terminal: int, group: int) -> None:
 
 @contextlib.contextmanager
 def passed_on(leash: Leash) -> Iterator[list[int]]:
-    """A hang-up or SIGTERM of ours ends the program; the loop hears of it as soon as it runs again, and then ends the console.
+    """A hang-up or SIGTERM of ours ends the program; the loop hears of it as soon as it runs again,
+    and then ends the console.
 
     The signals that came are in the list.
     """
@@ -140,7 +149,9 @@ def passed_on(leash: Leash) -> Iterator[list[int]]:
 
 
 def wait(leash: Leash, terminal: int) -> None:
-    """Until the program ends. One that stops is told to go on: there is no shell here that could do it later."""
+    """Until the program ends. One that stops is told to go on: there is no shell here that could do
+    it later.
+    """
     number = leash.process.pid
     bring_forward(terminal, number)
     while True:

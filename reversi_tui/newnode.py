@@ -1,4 +1,6 @@
-"""What an operator types of a new node, checked against the registry as it was read: an error for each field, and what would be made."""
+"""What an operator types of a new node, checked against the registry as it was read: an error for
+each field, and what would be made.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,17 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from checker.model import CheckerError, Forward, ForwardRequest, InvalidValue, Node, NodeName, parse_forward, parse_name, printable
+from checker.model import (
+    CheckerError,
+    Forward,
+    ForwardRequest,
+    InvalidValue,
+    Node,
+    NodeName,
+    parse_forward,
+    parse_name,
+    printable,
+)
 from checker.provision import KeyType
 from checker.publishing.publications import unbindable
 from checker.registry import NameTaken, Registry, allot, conflict
@@ -40,7 +52,9 @@ class NewNode:
     name: NodeName
     requests: tuple[ForwardRequest, ...]
     output: Path
-    """`NAME.sh`: a bundle; any other name: the client's configuration. The private key lies beside it."""
+    """`NAME.sh`: a bundle; any other name: the client's configuration. The private key lies beside
+    it.
+    """
     key_type: KeyType = KeyType.ED25519
 
 
@@ -61,7 +75,9 @@ STAND_IN = NodeName("new")
 
 
 def checked(asked: Asked, registry: Registry, ports: range, folder: Path) -> Checked:
-    """Every field by itself, so that all errors stand at once; files go to the folder unless told otherwise."""
+    """Every field by itself, so that all errors stand at once; files go to the folder unless told
+    otherwise.
+    """
     errors: dict[Field, str] = {}
     name, output = STAND_IN, None
     requests: tuple[ForwardRequest, ...] = ()
@@ -82,7 +98,12 @@ def checked(asked: Asked, registry: Registry, ports: range, folder: Path) -> Che
     wanted = None
     if output is not None and not errors:
         wanted = NewNode(name=name, requests=requests, output=output, key_type=asked.key_type)
-    return Checked(errors=errors, forwards=forwards, output=None if Field.NAME in errors else output, wanted=wanted)
+    return Checked(
+        errors=errors,
+        forwards=forwards,
+        output=None if Field.NAME in errors else output,
+        wanted=wanted,
+    )
 
 
 def free_name(text: str, registry: Registry) -> NodeName:
@@ -103,12 +124,19 @@ def parse_lines(text: str) -> tuple[ForwardRequest, ...]:
             except InvalidValue as error:
                 raise InvalidValue(f"line {number}: {error}") from error
     if not requests:
-        raise InvalidValue("a node needs a forward; write [PORT=]HOST:PORT[,EXPECT], as in 127.0.0.1:22,banner:SSH-2.0")
+        raise InvalidValue(
+            "a node needs a forward; write [PORT=]HOST:PORT[,EXPECT], as in"
+            " 127.0.0.1:22,banner:SSH-2.0"
+        )
     return tuple(requests)
 
 
-def free_forwards(name: NodeName, requests: tuple[ForwardRequest, ...], registry: Registry, ports: range) -> tuple[Forward, ...]:
-    """With ports that nobody else has. Raises PortsUsedUp, and what `conflict` and `unbindable` find."""
+def free_forwards(
+    name: NodeName, requests: tuple[ForwardRequest, ...], registry: Registry, ports: range
+) -> tuple[Forward, ...]:
+    """With ports that nobody else has. Raises PortsUsedUp, and what `conflict` and `unbindable`
+    find.
+    """
     forwards = allot(registry, name, requests, ports)
     others = [node for node in registry.nodes.values() if node.name != name]
     node = Node(name=name, public_key="", forwards=forwards, added_at=0)
@@ -127,4 +155,6 @@ def parse_output(text: str, default: Path) -> Path:
     try:
         return default.parent / Path(text).expanduser()
     except RuntimeError as error:
-        raise InvalidValue(f"{text[:80]!r} begins with a user that is not known here; write the path in full") from error
+        raise InvalidValue(
+            f"{text[:80]!r} begins with a user that is not known here; write the path in full"
+        ) from error

@@ -1,4 +1,6 @@
-"""What an operator prefers: sources put together, the later wins, and each setting knows where it came from; commands, filled in. Pure."""
+"""What an operator prefers: sources put together, the later wins, and each setting knows where it
+came from; commands, filled in. Pure.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +63,9 @@ class Preferences:
     history: tuple[str, ...] = ()
     """Filters, the newest last."""
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
-    """Where a setting came from, by its field's name, `keys.ACTION` or `command.NAME`; what is not in it is the default."""
+    """Where a setting came from, by its field's name, `keys.ACTION` or `command.NAME`; what is not
+    in it is the default.
+    """
 
     def origin(self, name: str) -> str:
         """Where the setting came from."""
@@ -81,7 +85,9 @@ class Layer:
 
 
 def combined(layers: Iterable[Layer]) -> Preferences:
-    """The sources put together: a later one wins, setting by setting, key by key, command by command."""
+    """The sources put together: a later one wins, setting by setting, key by key, command by
+    command.
+    """
     values: dict[str, Any] = {}
     keys: dict[str, str] = {}
     commands: dict[str, Command] = {}
@@ -90,9 +96,15 @@ def combined(layers: Iterable[Layer]) -> Preferences:
         values.update(layer.values)
         keys.update(layer.keys)
         commands.update({command.name: command for command in layer.commands})
-        names = (*layer.values, *(f"keys.{action}" for action in layer.keys), *(f"command.{command.name}" for command in layer.commands))
+        names = (
+            *layer.values,
+            *(f"keys.{action}" for action in layer.keys),
+            *(f"command.{command.name}" for command in layer.commands),
+        )
         origins.update(dict.fromkeys(names, layer.origin))
-    return Preferences(**values, keys=tuple(keys.items()), commands=tuple(commands.values()), origins=origins)
+    return Preferences(
+        **values, keys=tuple(keys.items()), commands=tuple(commands.values()), origins=origins
+    )
 
 
 class UnknownAction(CheckerError):
@@ -109,11 +121,15 @@ class KeyTwice(CheckerError):
     """Two actions asked for one key."""
 
     def __init__(self, key: str, first: str, second: str, origin: str) -> None:
-        super().__init__(f"{origin}: key {key!r} belongs to {first} and to {second}; give one of them another key")
+        super().__init__(
+            f"{origin}: key {key!r} belongs to {first} and to {second}; give one of them"
+            " another key"
+        )
 
 
 def keymap(actions: Mapping[str, str], preferences: Preferences) -> dict[str, str]:
-    """The key of each action, from the actions' own (several are parted by commas). Raises UnknownAction, KeyTwice.
+    """The key of each action, from the actions' own (several are parted by commas). Raises
+    UnknownAction, KeyTwice.
 
     The keys of the operator's commands are not in it, but may not be those of an action either.
     """
@@ -123,8 +139,12 @@ def keymap(actions: Mapping[str, str], preferences: Preferences) -> dict[str, st
     chosen = {**actions, **dict(preferences.keys)}
     owners: dict[str, str] = {}
     asked = [(f"action {action}", key, f"keys.{action}") for action, key in chosen.items()]
-    asked += [(f"command {command.name}", command.key, f"command.{command.name}") for command in preferences.commands]
-    for owner, keys, name in sorted(asked, key=lambda one: one[2] in preferences.origins):  # so that who is told of is the one who chose
+    asked += [
+        (f"command {command.name}", command.key, f"command.{command.name}")
+        for command in preferences.commands
+    ]
+    # so that who is told of is the one who chose
+    for owner, keys, name in sorted(asked, key=lambda one: one[2] in preferences.origins):
         for key in filter(None, keys.split(",")):
             if key in owners:
                 raise KeyTwice(key, owners[key], owner, preferences.origin(name))
@@ -161,9 +181,13 @@ def parse_theme(text: str) -> str:
 
 
 def parse_user(text: str) -> str:
-    """Whom to log in as. Raises BadPreference for what ssh could take for an option, or a shell for more than a word."""
+    """Whom to log in as. Raises BadPreference for what ssh could take for an option, or a shell for
+    more than a word.
+    """
     if not USER.fullmatch(text):
-        raise BadPreference(f"{text[:40]!r} is no user; use letters, digits and . _ @ -, and begin with none of @ -")
+        raise BadPreference(
+            f"{text[:40]!r} is no user; use letters, digits and . _ @ -, and begin with none of @ -"
+        )
     return text
 
 
@@ -174,12 +198,20 @@ class CommandRefused(CheckerError):
         super().__init__(f"{command.name} can not be run here: {why}")
 
 
-def expanded(command: Command, *, node: str, port: int, pid: int | None, target: str | None) -> tuple[str, ...]:
-    """The program and its arguments; one argument stays one, whatever the values hold. Raises CommandRefused.
+def expanded(
+    command: Command, *, node: str, port: int, pid: int | None, target: str | None
+) -> tuple[str, ...]:
+    """The program and its arguments; one argument stays one, whatever the values hold. Raises
+    CommandRefused.
 
     None is not known: refused where the command asks for it.
     """
-    values = {"node": node, "port": str(port), "pid": None if pid is None else str(pid), "target": target}
+    values = {
+        "node": node,
+        "port": str(port),
+        "pid": None if pid is None else str(pid),
+        "target": target,
+    }
     return tuple(argument(command, template, values) for template in command.argv)
 
 

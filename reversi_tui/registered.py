@@ -1,4 +1,6 @@
-"""The registry as the reader knows it: read again where one of its files changed, from the daemon's copy where that is true."""
+"""The registry as the reader knows it: read again where one of its files changed, from the daemon's
+copy where that is true.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,9 @@ class Registered:
         self.folder_changed_at = folder
         registry = self.fresh()
         if registry is None:
-            self.next_look = time.monotonic() + max(LOOK_EVERY_S, STAMP_SHARE * (time.monotonic() - started))
+            self.next_look = time.monotonic() + max(
+                LOOK_EVERY_S, STAMP_SHARE * (time.monotonic() - started)
+            )
             return False
         self.forwards = {(forward.node, forward.port): forward for forward in registry.forwards}
         self.problems = registry.problems
@@ -58,7 +62,9 @@ class Registered:
         return True
 
     def fresh(self) -> Registry | None:
-        """The registry, where it is not the one we have. A folder that can not be read leaves the rows as they are."""
+        """The registry, where it is not the one we have. A folder that can not be read leaves the
+        rows as they are.
+        """
         try:
             fresh = stamp(self.layout.nodes)
             if fresh == self.stamp:
@@ -67,9 +73,18 @@ class Registered:
                 self.layout.nodes.stat()
             copied = copied_nodes(self.layout)
             self.stamp = fresh
-            return read_known(self.layout) if copied is None else Registry(nodes=MappingProxyType(copied))
+            return (
+                read_known(self.layout)
+                if copied is None
+                else Registry(nodes=MappingProxyType(copied))
+            )
         except OSError as error:
-            self.problems = (f"{self.layout.nodes} can not be read ({error.strerror}); the rows are as last read",)
+            self.problems = (
+                (
+                    f"{self.layout.nodes} can not be read ({error.strerror}); the rows are as last"
+                    " read"
+                ),
+            )
             self.stamp = None
             return Registry(problems=self.problems) if self.forwards is None else None
 
@@ -81,11 +96,17 @@ class Registered:
         """Judge anew who may not listen today; the nodes of which that changed."""
         before, self.day = self.barred, today()
         self.barred = barred_words(self.nodes, self.day)
-        return {name for name in before.keys() | self.barred.keys() if before.get(name) != self.barred.get(name)}
+        return {
+            name
+            for name in before.keys() | self.barred.keys()
+            if before.get(name) != self.barred.get(name)
+        }
 
 
 def changed_at(folder: Path) -> int:
-    """When a file came to the folder or left it, which tells of nearly all changes at once; 0 where it can not be seen."""
+    """When a file came to the folder or left it, which tells of nearly all changes at once; 0 where
+    it can not be seen.
+    """
     try:
         return folder.stat().st_mtime_ns
     except OSError:

@@ -1,4 +1,5 @@
-"""What the console remembers of an operator's view, from one start to the next: a JSON file under the XDG state directory.
+"""What the console remembers of an operator's view, from one start to the next: a JSON file under
+the XDG state directory.
 
 It is a comfort: nothing about it, damaged, locked or not to be written, may end a console.
 """
@@ -52,7 +53,13 @@ ACCEPTED: Mapping[str, Callable[[Any], bool]] = {
 def memory_path(environ: Mapping[str, str]) -> Path | None:
     """The file; None where the environment tells of no home."""
     state, home = environ.get("XDG_STATE_HOME", ""), environ.get("HOME", "")
-    folder = Path(state) if state.startswith("/") else Path(home) / ".local" / "state" if home.startswith("/") else None
+    folder = (
+        Path(state)
+        if state.startswith("/")
+        else Path(home) / ".local" / "state"
+        if home.startswith("/")
+        else None
+    )
     return folder and folder / "reversi" / "console.json"
 
 
@@ -61,7 +68,9 @@ class Damaged(CheckerError):
 
 
 def read_gateways(path: Path) -> dict[str, Any]:
-    """What is remembered of each gateway; nothing where there is no file. Raises Damaged, OSError."""
+    """What is remembered of each gateway; nothing where there is no file. Raises Damaged,
+    OSError.
+    """
     try:
         with path.open("rb") as file:
             text = file.read(MOST_BYTES + 1)
@@ -80,16 +89,24 @@ def believed(entry: Any) -> dict[str, Any]:
     """What of a gateway's entry is as it must be; columns that there are no more are left out."""
     if not isinstance(entry, dict):
         return {}
-    values = {name: entry[name] for name, accepts in ACCEPTED.items() if name in entry and accepts(entry[name])}
+    values = {
+        name: entry[name]
+        for name, accepts in ACCEPTED.items()
+        if name in entry and accepts(entry[name])
+    }
     if "columns" in values:
-        values["columns"] = tuple(name for name in dict.fromkeys(values["columns"]) if name in BY_ID)
+        values["columns"] = tuple(
+            name for name in dict.fromkeys(values["columns"]) if name in BY_ID
+        )
     if "history" in values:
         values["history"] = tuple(values["history"][-MOST_FILTERS:])
     return values
 
 
 class Memory:
-    """What is remembered of one gateway's view. Only what the operator changed is kept, so that the files' settings stay in force."""
+    """What is remembered of one gateway's view. Only what the operator changed is kept, so that the
+    files' settings stay in force.
+    """
 
     def __init__(self, layout: Layout, path: Path | None) -> None:
         self.gateway = str(layout.config.parent)
@@ -97,7 +114,8 @@ class Memory:
         self.base = self.last = self.newest = Preferences()
 
     def begin(self, files: Sequence[Layer], later: Sequence[Layer]) -> tuple[Preferences, str]:
-        """What the console begins with, from the files, what was remembered, and what counts more than that; and a remark, or none.
+        """What the console begins with, from the files, what was remembered, and what counts more
+        than that; and a remark, or none.
 
         What changes afterwards is what is remembered of it.
         """
@@ -106,7 +124,9 @@ class Memory:
         return self.last, remark
 
     def recall(self) -> tuple[Layer, str]:
-        """What was remembered, and a remark about what could not be read; empty where all is well."""
+        """What was remembered, and a remark about what could not be read; empty where all is
+        well.
+        """
         if self.path is None:
             return Layer(origin=ORIGIN), ""
         try:
@@ -114,20 +134,29 @@ class Memory:
         except Damaged as damage:
             return Layer(origin=ORIGIN), str(damage)
         except OSError as error:
-            return Layer(origin=ORIGIN), f"{self.path} can not be read ({error.strerror}); the view is as the settings say"
+            return (
+                Layer(origin=ORIGIN),
+                f"{self.path} can not be read ({error.strerror}); the view is as the settings say",
+            )
         return Layer(origin=ORIGIN, values=values), ""
 
     def remember(self, now: Preferences) -> str:
-        """Keep what changed since the last time; why it could not be kept, empty where it was. It blocks, for a second at most."""
+        """Keep what changed since the last time; why it could not be kept, empty where it was. It
+        blocks, for a second at most.
+        """
         self.newest = now
         if self.path is None or not self.changed(now):
             return ""
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with locked(self.path.with_name(f"{self.path.name}.lock")):
-                self.write(self.path, self.newest)  # of two calls at once the later is the one that counts
+                # of two calls at once the later is the one that counts
+                self.write(self.path, self.newest)
         except OSError as error:
-            return f"the view is not remembered: {self.path} can not be written ({error.strerror or error})"
+            return (
+                f"the view is not remembered: {self.path} can not be written"
+                f" ({error.strerror or error})"
+            )
         return ""
 
     def changed(self, now: Preferences) -> list[str]:

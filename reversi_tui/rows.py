@@ -62,7 +62,9 @@ class Row:
 
     @property
     def is_shut(self) -> bool:
-        """Whether it may not listen, and does not: the daemon probes no such port, so its status says nothing."""
+        """Whether it may not listen, and does not: the daemon probes no such port, so its status
+        says nothing.
+        """
         return bool(self.barred) and self.seen.status in (Status.DOWN, Status.UNKNOWN)
 
     @property
@@ -73,7 +75,10 @@ class Row:
 
 def broken_row(broken: BrokenFile) -> Row:
     """The row of a file that does not count."""
-    return Row(forward=None, seen=Tunnel(node=broken.name, port=NO_PORT, status=Status.BROKEN, detail=broken.sentence))
+    return Row(
+        forward=None,
+        seen=Tunnel(node=broken.name, port=NO_PORT, status=Status.BROKEN, detail=broken.sentence),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,7 +26,9 @@ class Acts(Protocol):
 
 
 def free_bytes(folder: Path) -> int | None:
-    """What is free on its disk, to two digits: a figure that seldom changes is seldom painted. None where it can not be told."""
+    """What is free on its disk, to two digits: a figure that seldom changes is seldom painted. None
+    where it can not be told.
+    """
     try:
         found = os.statvfs(folder)
     except OSError:

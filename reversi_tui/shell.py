@@ -18,10 +18,11 @@ USER_PATTERN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,63}\Z")
 def ssh_command(
     rows_of_node: Sequence[Row], row: Row, *, user: str = "", on_ipv6: Collection[int] = ()
 ) -> tuple[str, ...] | str:
-    """The program and its arguments, by the row's forward or another of its node; else a clause why there is none.
+    """The program and its arguments, by the row's forward or another of its node; else a clause why
+    there is none.
 
-    The host key is looked up under the node's name, so that each node has its own, whichever port it comes by.
-    `on_ipv6`: ports that are reached on ::1 only.
+    The host key is looked up under the node's name, so that each node has its own, whichever port
+    it comes by. `on_ipv6`: ports that are reached on ::1 only.
     """
     try:
         name = parse_name(row.seen.node)
@@ -34,16 +35,26 @@ def ssh_command(
     candidates = [one for one in unfolded([row, *others]) if leads_to_ssh(one)]
     found = next((one for one in candidates if not hindrance(one)), None)
     if found is None:
-        return hindrance(candidates[0]) if candidates else f"no forward of node {name} leads to an SSH server"
+        return (
+            hindrance(candidates[0])
+            if candidates
+            else f"no forward of node {name} leads to an SSH server"
+        )
     port = found.seen.port
     return command(name, port, user, IPV6_SIDE if port in on_ipv6 else IPV4_SIDE)
 
 
 def command(name: NodeName, port: int, user: str, host: str) -> tuple[str, ...]:
-    """What `Host NAME` in the operator's configuration says still counts, but not where to go, nor through what."""
+    """What `Host NAME` in the operator's configuration says still counts, but not where to go, nor
+    through what.
+    """
     settings = (
-        f"HostName={host}", f"HostKeyAlias={name}", "CheckHostIP=no", "StrictHostKeyChecking=ask",
-        "ProxyCommand=none", "ControlPath=none",
+        f"HostName={host}",
+        f"HostKeyAlias={name}",
+        "CheckHostIP=no",
+        "StrictHostKeyChecking=ask",
+        "ProxyCommand=none",
+        "ControlPath=none",
     )
     options = [word for setting in settings for word in ("-o", setting)]
     return ("ssh", "-p", str(port), *options, *(("-l", user) if user else ()), "--", name)

@@ -1,4 +1,5 @@
-"""The one reader of the state file and the registry: it looks for changes cheaply, and reports them one at a time.
+"""The one reader of the state file and the registry: it looks for changes cheaply, and reports them
+one at a time.
 
 It outlives the file: missing, damaged or replaced, the last rows stay and the reason is told.
 """
@@ -12,7 +13,15 @@ from pathlib import Path
 
 from checker.control import Control, ports_on_ipv6
 from checker.model import CheckerError, Tunnel
-from checker.store import StateCorrupt, StateError, StateFile, StateMissing, StateUnavailable, Sweep, open_reader
+from checker.store import (
+    StateCorrupt,
+    StateError,
+    StateFile,
+    StateMissing,
+    StateUnavailable,
+    Sweep,
+    open_reader,
+)
 from reversi_tui.known import Background
 from reversi_tui.registered import LOOK_EVERY_S, Registered
 from reversi_tui.rows import Daemon, Health, Key, Past, Report, Row
@@ -27,10 +36,17 @@ EVENTS = 20
 
 
 class Source:
-    """What is known of the rows. `step` is called by the reading thread alone; `wake`, `taken` and `stop` by anyone."""
+    """What is known of the rows. `step` is called by the reading thread alone; `wake`, `taken` and
+    `stop` by anyone.
+    """
 
     def __init__(self, setting: Setting) -> None:
-        self.layout, self.ping, self.now, self.free_bytes = setting.layout, setting.ping, setting.now, setting.free_bytes
+        self.layout, self.ping, self.now, self.free_bytes = (
+            setting.layout,
+            setting.ping,
+            setting.now,
+            setting.free_bytes,
+        )
         self.health = Health()
         self.state: StateFile | None = None
         self.identity: tuple[int, int, bool] | None = None
@@ -51,7 +67,9 @@ class Source:
         self.in_flight = False
 
     def step(self) -> Report | None:
-        """Look once. The first look is at the state file alone, so that rows stand before a large registry is read."""
+        """Look once. The first look is at the state file alone, so that rows stand before a large
+        registry is read.
+        """
         changed = self.look_at_state()
         keys = None
         if self.first and self.seen:
@@ -69,15 +87,23 @@ class Source:
                 changed = set(keys)
         self.first = False
         health = Health(
-            daemon=self.daemon, sweep=self.sweep, trouble=self.trouble, problems=self.registered.problems,
+            daemon=self.daemon,
+            sweep=self.sweep,
+            trouble=self.trouble,
+            problems=self.registered.problems,
             registry_read=self.registered.forwards is not None,
-            logins_waiting=self.sweep.logins_waiting if self.sweep else None, disk_free_bytes=self.disk_free_bytes,
+            logins_waiting=self.sweep.logins_waiting if self.sweep else None,
+            disk_free_bytes=self.disk_free_bytes,
             on_ipv6=self.on_ipv6,
         )
         if not changed and keys is None and health == self.health:
             return None
         self.health = health
-        return Report(changed=tuple(self.row(key) for key in changed if self.has(key)), keys=keys, health=health)
+        return Report(
+            changed=tuple(self.row(key) for key in changed if self.has(key)),
+            keys=keys,
+            health=health,
+        )
 
     def keys(self) -> frozenset[Key]:
         """All rows that there are."""
@@ -90,12 +116,17 @@ class Source:
         forwards = self.registered.forwards
         if forwards is None:
             return key in self.seen
-        return key in forwards or key in self.background.unregistered or key in self.registered.broken
+        return (
+            key in forwards or key in self.background.unregistered or key in self.registered.broken
+        )
 
     def row(self, key: Key) -> Row:
         if key in self.registered.broken:
             return self.registered.broken[key]
-        forward, stranger = (self.registered.forwards or {}).get(key), self.background.unregistered.get(key)
+        forward, stranger = (
+            (self.registered.forwards or {}).get(key),
+            self.background.unregistered.get(key),
+        )
         is_stranger = forward is None and stranger is not None
         return Row(
             forward=stranger.forward if is_stranger and stranger else forward,
@@ -106,7 +137,9 @@ class Source:
         )
 
     def look_at_registry(self) -> bool:
-        """Whether it is another now; then rows may be back of which the state file tells nothing new, so all of that is read again."""
+        """Whether it is another now; then rows may be back of which the state file tells nothing
+        new, so all of that is read again.
+        """
         was_read = self.registered.forwards is not None
         if not self.registered.look():
             return False
@@ -119,7 +152,11 @@ class Source:
         barred = self.registered.new_day()
         changed = {key for key in self.keys() if key[0] in barred} if barred else set()
         try:
-            if self.state is not None and self.registered.forwards is not None and self.background.is_due(self.now()):
+            if (
+                self.state is not None
+                and self.registered.forwards is not None
+                and self.background.is_due(self.now())
+            ):
                 changed |= self.background.look(self.state, self.now(), self.keys())
         except StateError as error:
             self.trouble = str(error)
@@ -162,7 +199,11 @@ class Source:
         if not self.revision:
             tunnels = self.whole(tunnels)
         self.sweep = self.state.last_sweep()
-        changed = {(tunnel.node, tunnel.port): tunnel for tunnel in tunnels if self.seen.get((tunnel.node, tunnel.port)) != tunnel}
+        changed = {
+            (tunnel.node, tunnel.port): tunnel
+            for tunnel in tunnels
+            if self.seen.get((tunnel.node, tunnel.port)) != tunnel
+        }
         self.seen.update(changed)
         self.revision = max((tunnel.revision for tunnel in tunnels), default=self.revision)
         self.token, self.trouble = token, ""
@@ -171,10 +212,14 @@ class Source:
     def whole(self, tunnels: tuple[Tunnel, ...]) -> tuple[Tunnel, ...]:
         """All tunnels of a file read from its beginning; one that is no longer in it is unknown."""
         found = {(tunnel.node, tunnel.port) for tunnel in tunnels}
-        return tunnels + tuple(Tunnel(node=node, port=port) for node, port in self.seen.keys() - found)
+        return tunnels + tuple(
+            Tunnel(node=node, port=port) for node, port in self.seen.keys() - found
+        )
 
     def look_at_daemon(self) -> None:
-        """Ask the daemon whether it lives, now and then; one that sweeps and does not answer us is not absent."""
+        """Ask the daemon whether it lives, now and then; one that sweeps and does not answer us is
+        not absent.
+        """
         if time.monotonic() >= self.next_ping:
             self.pinged = self.ping()
             self.disk_free_bytes = self.free_bytes(self.layout.state.parent)
@@ -195,17 +240,24 @@ class Source:
         self.state = None
 
     def past(self, key: Key) -> Past:
-        """What happened to a row's node, and the days of the row. Opens the file anew, so that any thread may ask. Raises StateError."""
+        """What happened to a row's node, and the days of the row. Opens the file anew, so that any
+        thread may ask. Raises StateError.
+        """
         node, port = key
         state = open_reader(self.layout.state)
         try:
             since = time.strftime("%Y-%m-%d", time.gmtime(self.now() - DAYS * 86400))
-            return Past(events=state.events(node=node, limit=EVENTS), days=state.uptime(node, port, since_day=since))
+            return Past(
+                events=state.events(node=node, limit=EVENTS),
+                days=state.uptime(node, port, since_day=since),
+            )
         finally:
             state.close()
 
     def run(self, post: Callable[[Report], object]) -> None:
-        """Report changes until stopped; never two reports at once, so a slow terminal gets fewer and larger ones."""
+        """Report changes until stopped; never two reports at once, so a slow terminal gets fewer
+        and larger ones.
+        """
         while not self.stopped:
             report = self.step()
             if report:
@@ -238,7 +290,9 @@ class Source:
 
 
 def file_identity(path: Path) -> tuple[int, int, bool]:
-    """What differs once another file stands there, or once a writer came to one that was read as it stood. Raises StateError."""
+    """What differs once another file stands there, or once a writer came to one that was read as it
+    stood. Raises StateError.
+    """
     try:
         found = path.stat()
     except FileNotFoundError:

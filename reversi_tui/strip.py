@@ -1,4 +1,6 @@
-"""Uptime as pictures of characters: the last 24 hours in one line, the last 30 days as bars. Pure."""
+"""Uptime as pictures of characters: the last 24 hours in one line, the last 30 days as bars.
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -70,7 +72,9 @@ def strip_text(hours: Sequence[Share], *, ascii_only: bool = False) -> str:
 
 
 def runs(hours: Sequence[Share]) -> list[tuple[Level, int]]:
-    """The strip as levels and how many cells each lasts, for colouring with few escape sequences."""
+    """The strip as levels and how many cells each lasts, for colouring with few escape
+    sequences.
+    """
     return [(found, len(list(cells))) for found, cells in groupby(levels(hours))]
 
 
@@ -80,7 +84,9 @@ def overall(hours: Sequence[Share]) -> float | None:
     return sum(watched) / len(watched) if watched else None
 
 
-def last_days(days: Sequence[Watched], today: str, count: int = DAYS) -> tuple[tuple[str, Share], ...]:
+def last_days(
+    days: Sequence[Watched], today: str, count: int = DAYS
+) -> tuple[tuple[str, Share], ...]:
     """The last days up to today (YYYY-MM-DD) with their shares, whether somebody watched or not."""
     by_day = {day.day: day.up_s / day.watched_s for day in days if day.watched_s > 0}
     last = date.fromisoformat(today)
@@ -98,21 +104,32 @@ def bar(share: Share, height: int) -> str:
     return (("" if part == 0 else EIGHTHS[part - 1]) + EIGHTHS[-1] * whole).rjust(height)
 
 
-def days_chart(days: Sequence[Watched], today: str, width: int, *, height: int = 3, ascii_only: bool = False) -> tuple[str, ...]:
-    """A bar a day up to today (YYYY-MM-DD), as many of the last 30 as fit; the first day and the last stand below."""
+def days_chart(
+    days: Sequence[Watched], today: str, width: int, *, height: int = 3, ascii_only: bool = False
+) -> tuple[str, ...]:
+    """A bar a day up to today (YYYY-MM-DD), as many of the last 30 as fit; the first day and the
+    last stand below.
+    """
     count = max(1, min(DAYS, width - AXIS))
     step = max(1, min(3, (width - AXIS) // count))
     shown = last_days(days, today, count)
     bars = [bar(share, height) for _, share in shown]
     scales = ["100%", *[""] * (height - 2), "0%"] if height > 1 else [""]
-    lines = [f"{scale:>{AXIS - 1}} {columns_of([cells[row] for cells in bars], step)}" for row, scale in enumerate(scales)]
+    lines = [
+        f"{scale:>{AXIS - 1}} {columns_of([cells[row] for cells in bars], step)}"
+        for row, scale in enumerate(scales)
+    ]
     first, last = shown[0][0][5:], shown[-1][0][5:]
-    lines.append(" " * AXIS + (first + last.rjust(count * step - len(first)) if count * step > 11 else last))
+    lines.append(
+        " " * AXIS + (first + last.rjust(count * step - len(first)) if count * step > 11 else last)
+    )
     return tuple(map(in_ascii, lines)) if ascii_only else tuple(lines)
 
 
 def columns_of(cells: Sequence[str], step: int) -> str:
-    """One line of the bars, each so many cells wide, with a gap between them where there is room for one."""
+    """One line of the bars, each so many cells wide, with a gap between them where there is room
+    for one.
+    """
     return "".join(cell * max(1, step - 1) + " " * (step > 1) for cell in cells).rstrip()
 
 
@@ -125,8 +142,13 @@ def days_told(days: Sequence[Watched], today: str) -> str:
     inside = [day for day in days if day.day >= shown[0][0] and day.watched_s > 0]
     whole = sum(day.up_s for day in inside) / sum(day.watched_s for day in inside)
     share, worst = min(watched)
-    missing = f"; nobody watched on {DAYS - len(watched)} of {DAYS} days" if len(watched) < DAYS else ""
-    return f"up {percent(whole)} of the time that was watched; worst day {worst} with {percent(share)}{missing}"
+    missing = (
+        f"; nobody watched on {DAYS - len(watched)} of {DAYS} days" if len(watched) < DAYS else ""
+    )
+    return (
+        f"up {percent(whole)} of the time that was watched; worst day {worst} with"
+        f" {percent(share)}{missing}"
+    )
 
 
 def percent(share: float) -> str:

@@ -23,7 +23,10 @@ class PoorTerminal(CheckerError):
     """A terminal that can not place text."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"a terminal of type {name!r} (TERM) can not place text on the screen; elsewhere, use --once")
+        super().__init__(
+            f"a terminal of type {name!r} (TERM) can not place text on the screen; elsewhere, use"
+            " --once"
+        )
 
 
 def is_remote(environ: MutableMapping[str, str]) -> bool:
@@ -36,23 +39,33 @@ def is_within_screen(environ: Mapping[str, str]) -> bool:
 
 
 def wants_mouse(environ: MutableMapping[str, str]) -> bool:
-    """Not over a link, where each move costs; nor in GNU screen, which with a mouse keeps escape back until the next key."""
+    """Not over a link, where each move costs; nor in GNU screen, which with a mouse keeps escape
+    back until the next key.
+    """
     return not is_remote(environ) and not is_within_screen(environ)
 
 
 def draws_ascii_only(environ: Mapping[str, str]) -> bool:
-    """Whether shapes beyond ASCII would be blots: the Linux console's fonts have few, and a locale may have no UTF-8."""
-    return environ.get("TERM", "") in ("linux", "vt100", "vt102", "vt220", "dumb") or not has_utf8(environ)
+    """Whether shapes beyond ASCII would be blots: the Linux console's fonts have few, and a locale
+    may have no UTF-8.
+    """
+    return environ.get("TERM", "") in ("linux", "vt100", "vt102", "vt220", "dumb") or not has_utf8(
+        environ
+    )
 
 
 def has_utf8(environ: Mapping[str, str]) -> bool:
     """Whether the locale has UTF-8; none that is named has. Python writes it in any."""
-    locale = next((environ[name] for name in ("LC_ALL", "LC_CTYPE", "LANG") if environ.get(name)), "C.UTF-8")
+    locale = next(
+        (environ[name] for name in ("LC_ALL", "LC_CTYPE", "LANG") if environ.get(name)), "C.UTF-8"
+    )
     return locale.lower().replace("-", "").endswith("utf8")
 
 
 def colour_system(environ: Mapping[str, str]) -> str:
-    """How many colours the terminal has, in Textual's word. What runs inside a terminal inherits COLORTERM: there it may be wrong."""
+    """How many colours the terminal has, in Textual's word. What runs inside a terminal inherits
+    COLORTERM: there it may be wrong.
+    """
     given, term = environ.get("TEXTUAL_COLOR_SYSTEM", ""), environ.get("TERM", "").lower()
     if given:
         return given
@@ -63,7 +76,9 @@ def colour_system(environ: Mapping[str, str]) -> str:
 
 
 def prepare(environ: MutableMapping[str, str]) -> None:
-    """Settings that Textual reads when it is imported; what the user set stands. Raises PoorTerminal."""
+    """Settings that Textual reads when it is imported; what the user set stands. Raises
+    PoorTerminal.
+    """
     term = environ.get("TERM", "").lower()
     if term in ("dumb", "unknown"):
         raise PoorTerminal(term)
@@ -72,7 +87,8 @@ def prepare(environ: MutableMapping[str, str]) -> None:
     elif not environ.get("NO_COLOR"):
         environ.pop("NO_COLOR", None)  # empty means nothing, yet Textual would take it for a yes
     environ["TEXTUAL_COLOR_SYSTEM"] = colour_system(environ)
-    environ.setdefault("TEXTUAL_FPS", "30" if is_remote(environ) else "120")  # a letter of a filter is painted in up to three frames
+    # a letter of a filter is painted in up to three frames
+    environ.setdefault("TEXTUAL_FPS", "30" if is_remote(environ) else "120")
     environ.setdefault("TEXTUAL_ANIMATIONS", "none")
     environ.setdefault("TEXTUAL_SMOOTH_SCROLL", "0")
 
@@ -83,7 +99,9 @@ def is_there(terminal: int) -> bool:
 
 
 def leave() -> None:
-    """End at once: with the terminal gone there is nobody to tell, and a write to it may block for ever."""
+    """End at once: with the terminal gone there is nobody to tell, and a write to it may block for
+    ever.
+    """
     os._exit(HUNG_UP)
 
 
@@ -95,7 +113,9 @@ def end_within(seconds: float) -> None:
 
 
 class Watchdog(threading.Thread):
-    """Ends the process when its terminal, or the process that started it, is gone: SIGHUP may be ignored or lost."""
+    """Ends the process when its terminal, or the process that started it, is gone: SIGHUP may be
+    ignored or lost.
+    """
 
     def __init__(self, terminal: int, *, every_s: float = LOOK_EVERY_S) -> None:
         super().__init__(name="terminal-watchdog", daemon=True)
@@ -103,9 +123,15 @@ class Watchdog(threading.Thread):
         self.parent = os.getppid()
 
     def run(self) -> None:
-        """It hears of a hang-up at once: until we are gone, Textual reads the end of the input again and again."""
+        """It hears of a hang-up at once: until we are gone, Textual reads the end of the input
+        again and again.
+        """
         hang_up = select.poll()
         hang_up.register(self.terminal, 0)
         while True:
-            if hang_up.poll(self.every_s * 1000) or not is_there(self.terminal) or os.getppid() != self.parent:
+            if (
+                hang_up.poll(self.every_s * 1000)
+                or not is_there(self.terminal)
+                or os.getppid() != self.parent
+            ):
                 leave()

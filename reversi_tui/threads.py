@@ -12,7 +12,9 @@ T = TypeVar("T")
 
 
 def detached(work: Callable[[], T], *, name: str) -> asyncio.Future[T]:
-    """What the work returns or raises. Unlike to_thread, leaving does not wait for it: a kill may take a minute to answer."""
+    """What the work returns or raises. Unlike to_thread, leaving does not wait for it: a kill may
+    take a minute to answer.
+    """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
 
@@ -30,7 +32,8 @@ def detached(work: Callable[[], T], *, name: str) -> asyncio.Future[T]:
             result = work()
         except BaseException as error:  # noqa: BLE001 - handed over whole, and raised where it is awaited
             failure = error
-        with contextlib.suppress(RuntimeError):  # the loop may be closed by now: nobody waits any more
+        # the loop may be closed by now: nobody waits any more
+        with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(settle, result, failure)
 
     threading.Thread(target=run, name=name, daemon=True).start()

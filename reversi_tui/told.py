@@ -17,7 +17,10 @@ BARRED_MEANING = {
     "expired": "its keys open nothing since the day on which they expired",
 }
 NOT_LISTENING = "its node may not listen"
-UNREGISTERED_MEANING = "the registry does not know it: it came by the shared key, and says itself what it is called and expects"
+UNREGISTERED_MEANING = (
+    "the registry does not know it: it came by the shared key, and says itself what it is called"
+    " and expects"
+)
 NOT_KNOWN = "not known"
 LABEL = 10
 """Cells of a field's name and the blank behind it."""
@@ -40,7 +43,11 @@ def meaning(row: Row) -> str:
     """What the status means, and whether it can be believed."""
     if row.members:
         return f"the worst of {answer_text(row, Moment(now=0.0, every_s=1.0))}"
-    return BARRED_MEANING.get(row.barred, NOT_LISTENING) if row.is_shut else STATUS_MEANING[row.seen.status]
+    return (
+        BARRED_MEANING.get(row.barred, NOT_LISTENING)
+        if row.is_shut
+        else STATUS_MEANING[row.seen.status]
+    )
 
 
 def decided(row: Row) -> list[tuple[str, str]]:
@@ -52,7 +59,10 @@ def decided(row: Row) -> list[tuple[str, str]]:
         return [("target", NOT_KNOWN), ("expect", NOT_KNOWN)]
     return [
         *(("published", f"on port {publication}") for publication in forward.published),
-        ("target", "the device's own business" if row.unregistered else safe(str(forward.target), 256)),
+        (
+            "target",
+            "the device's own business" if row.unregistered else safe(str(forward.target), 256),
+        ),
         ("expect", safe(str(forward.expect), 256)),
     ]
 
@@ -60,7 +70,10 @@ def decided(row: Row) -> list[tuple[str, str]]:
 def member_text(row: Row) -> str:
     """One of the forwards that are folded into a row."""
     target = safe(str(row.forward.target)) if row.forward else NOT_KNOWN
-    return f"{row.seen.port}  {status_text(row, Moment(now=0.0, every_s=1.0)):<9}  {target}  {safe(row.seen.detail, 60)}".rstrip()
+    return (
+        f"{row.seen.port}  {status_text(row, Moment(now=0.0, every_s=1.0)):<9}  {target} "
+        f" {safe(row.seen.detail, 60)}".rstrip()
+    )
 
 
 def fields(row: Row, moment: Moment) -> list[tuple[str, str]]:
@@ -74,17 +87,31 @@ def fields(row: Row, moment: Moment) -> list[tuple[str, str]]:
         ("port", f"{seen.port}{public}"),
     ]
     return [
-        *([(row.barred, BARRED_MEANING.get(row.barred, NOT_LISTENING))] if row.barred and not row.is_shut else []),
+        *(
+            [(row.barred, BARRED_MEANING.get(row.barred, NOT_LISTENING))]
+            if row.barred and not row.is_shut
+            else []
+        ),
         *([("stranger", UNREGISTERED_MEANING)] if row.unregistered else []),
         ("node", safe(seen.node)),
         *([] if row.members else own),
         *decided(row),
         ("latency", NOT_KNOWN if seen.latency_ms is None else f"{seen.latency_ms:.1f} ms"),
-        ("sshd", f"{seen.session.pid} (start {seen.session.start_ticks})" if seen.session else "no process is known to hold the port"),
+        (
+            "sshd",
+            (
+                f"{seen.session.pid} (start {seen.session.start_ticks})"
+                if seen.session
+                else "no process is known to hold the port"
+            ),
+        ),
         ("peer", safe(seen.peer, 128) or NOT_KNOWN),
         ("instance", safe(known.instance, 128) or NOT_KNOWN),
         ("client", safe(known.client, 128) or NOT_KNOWN),
-        ("bytes", NOT_KNOWN if through is None else f"{bytes_text(through)} through this connection"),
+        (
+            "bytes",
+            NOT_KNOWN if through is None else f"{bytes_text(through)} through this connection",
+        ),
         ("since", instant(seen.since, now)),
         ("probed", instant(seen.probed_at, now) + (", STALE" if moment.is_stale(row) else "")),
         ("asked", f"{instant(seen.checked_at, now)}, by the node"),
@@ -111,16 +138,26 @@ def event_text(event: Event) -> str:
 def hour_labels(now: float) -> str:
     """The hours of the gateway's clock below the strip's cells, every six of them."""
     at = range(HOURS - 1, 0, -EVERY_HOURS)
-    return "".join(f"{time.localtime(now - ago * 3600).tm_hour:02d}h".ljust(EVERY_HOURS) for ago in at).rstrip()
+    return "".join(
+        f"{time.localtime(now - ago * 3600).tm_hour:02d}h".ljust(EVERY_HOURS) for ago in at
+    ).rstrip()
 
 
 def hours_told(hours: Sequence[Share]) -> str:
     share = overall(hours)
-    return f"nobody watched in the last {HOURS} hours" if share is None else f"up {percent(share)} of the hours that were watched"
+    return (
+        f"nobody watched in the last {HOURS} hours"
+        if share is None
+        else f"up {percent(share)} of the hours that were watched"
+    )
 
 
 def hanging(text: str, width: int, indent: int = LABEL) -> str:
     """The text within the width, its further lines so far in as the first one begins."""
     room = max(10, width - indent)
-    lines = [part for line in text.split("\n") for part in textwrap.wrap(line, room, break_on_hyphens=False) or [""]]
+    lines = [
+        part
+        for line in text.split("\n")
+        for part in textwrap.wrap(line, room, break_on_hyphens=False) or [""]
+    ]
     return f"\n{' ' * indent}".join(lines)

@@ -1,6 +1,7 @@
 """Keys in turn: one is worked in whole before the next is looked at, however fast they come.
 
-Over a poor link several come at once, and Textual sends each to what has the focus then: what was typed behind `/` would be commands.
+Over a poor link several come at once, and Textual sends each to what has the focus then: what was
+typed behind `/` would be commands.
 """
 
 from __future__ import annotations
@@ -18,15 +19,21 @@ from textual.screen import Screen
 PATIENCE_S = 3.0
 """Something that takes longer holds the next key up no more."""
 ROUNDS = 4
-"""A key may be told of by messages, and those by others: so often do we wait until all queues were gone through."""
+"""A key may be told of by messages, and those by others: so often do we wait until all queues were
+gone through.
+"""
 
 Typed = events.Key | events.Paste
 
 
 class Turns:
-    """`deliver` hands a key to the app. One that was typed before `asks` (a screen that asks something) stood there is no answer to it."""
+    """`deliver` hands a key to the app. One that was typed before `asks` (a screen that asks
+    something) stood there is no answer to it.
+    """
 
-    def __init__(self, app: App[Any], deliver: Callable[[Typed], Awaitable[None]], asks: type[Screen[Any]]) -> None:
+    def __init__(
+        self, app: App[Any], deliver: Callable[[Typed], Awaitable[None]], asks: type[Screen[Any]]
+    ) -> None:
         self.app, self.deliver, self.asks = app, deliver, asks
         self.waiting: asyncio.Queue[tuple[Typed, Screen[Any]]] = asyncio.Queue()
 

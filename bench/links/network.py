@@ -1,6 +1,7 @@
 """Shaped links between network namespaces: one gateway, one router, and a device behind each link.
 
-This process is in the gateway's namespace. It holds the others by open files, so that they are gone when it is, however it ends.
+This process is in the gateway's namespace. It holds the others by open files, so that they are gone
+when it is, however it ends.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ LINKS_AT_MOST = 250
 BURST = 4000
 """Bytes of the token bucket: more than one packet, less than what would show at 64 kbit/s."""
 NEAR, FAR = "02:00:00:00:00:01", "02:00:00:00:00:02"
-"""The two ends of a link. They know each other: a question would wait in the queue behind bulk, and the kernel gives up after 3 s."""
+"""The two ends of a link. They know each other: a question would wait in the queue behind bulk, and
+the kernel gives up after 3 s.
+"""
 CLONE_NEWNET = 0x40000000
 LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -33,7 +36,9 @@ class Shape:
 
     def __str__(self) -> str:
         rate = f"{self.kbit // 1000} Mbit/s" if self.kbit % 1000 == 0 else f"{self.kbit} kbit/s"
-        queue = f"{self.queue_kb // 1000} MB" if self.queue_kb % 1000 == 0 else f"{self.queue_kb} kB"
+        queue = (
+            f"{self.queue_kb // 1000} MB" if self.queue_kb % 1000 == 0 else f"{self.queue_kb} kB"
+        )
         return f"{rate}, queue {queue}{', ' if self.congestion else ''}{self.congestion}"
 
     @property
@@ -88,7 +93,7 @@ class Space:
 
 
 class Link:
-    """A device's namespace, its modem's, and the link from there to the router, which may swallow all that passes."""
+    """A device, its modem, and the link from there to the router, which may swallow all."""
 
     def __init__(self, router: Space, number: int) -> None:
         self.router, self.number = router, number
@@ -98,29 +103,38 @@ class Link:
     async def lay(self, shape: Shape | None) -> None:
         """Cables, addresses and routes, and the shape at both ends. Raises DemoFailed.
 
-        What the device sends waits in the modem: a queue on the device itself would not fill, as its kernel knows it and holds back.
+        What the device sends waits in the modem: a queue on the device itself would not fill, as
+        its kernel knows it and holds back.
         """
         way, modem = f"10.78.{self.number}.1", f"10.79.{self.number}"
         control = f" congctl {shape.congestion}" if shape is not None and shape.congestion else ""
         await self.router.run(
-            f"ip link add to{self.number} address {NEAR} type veth peer name wan0 address {FAR} netns {self.modem.path}",
+            f"ip link add to{self.number} address {NEAR} type veth"
+            f" peer name wan0 address {FAR} netns {self.modem.path}",
             f"ip addr add {modem}.1/24 dev to{self.number}",
             f"ip link set to{self.number} up",
             f"ip neigh replace {modem}.2 lladdr {FAR} dev to{self.number} nud permanent",
             f"ip route add {self.address} via {modem}.2",
         )
         await self.modem.run(
-            f"ip link add lan0 address {NEAR} type veth peer name up0 address {FAR} netns {self.device.path}",
-            "ip link set lo up", f"ip addr add {modem}.2/24 dev wan0", f"ip addr add {way}/24 dev lan0",
-            "ip link set wan0 up", "ip link set lan0 up", f"ip route add default via {modem}.1",
+            f"ip link add lan0 address {NEAR} type veth"
+            f" peer name up0 address {FAR} netns {self.device.path}",
+            f"ip addr add {modem}.2/24 dev wan0",
+            f"ip addr add {way}/24 dev lan0",
+            "ip link set wan0 up",
+            "ip link set lan0 up",
+            f"ip route add default via {modem}.1",
             f"ip neigh replace {modem}.1 lladdr {NEAR} dev wan0 nud permanent",
             f"ip neigh replace {self.address} lladdr {FAR} dev lan0 nud permanent",
-        )  # fmt: skip
+        )
         await route_on(self.modem)
         await self.device.run(
-            "ip link set lo up", f"ip addr add {self.address}/24 dev up0", "ip link set up0 up",
-            f"ip route add default via {way}{control}", f"ip neigh replace {way} lladdr {NEAR} dev up0 nud permanent",
-        )  # fmt: skip
+            "ip link set lo up",
+            f"ip addr add {self.address}/24 dev up0",
+            "ip link set up0 up",
+            f"ip route add default via {way}{control}",
+            f"ip neigh replace {way} lladdr {NEAR} dev up0 nud permanent",
+        )
         if control:
             await run_quietly(*f"ip route add {self.address} via {ROUTER}{control}".split())
         if shape is not None:
@@ -148,13 +162,19 @@ async def route_on(space: Space) -> None:
 
 
 async def lay_router() -> Space:
-    """The router, with its cable to the namespace of now, which becomes the gateway's. Raises DemoFailed."""
+    """The router, with its cable to the namespace of now, which becomes the gateway's. Raises
+    DemoFailed.
+    """
     router = Space()
     await run_quietly("ip", "link", "set", "lo", "up")
-    await run_quietly("ip", "link", "add", "gw0", "type", "veth", "peer", "name", "to-gw", "netns", router.path)
+    await run_quietly(
+        "ip", "link", "add", "gw0", "type", "veth", "peer", "name", "to-gw", "netns", router.path
+    )
     await run_quietly("ip", "addr", "add", f"{GATEWAY}/24", "dev", "gw0")
     await run_quietly("ip", "link", "set", "gw0", "up")
     await run_quietly("ip", "route", "add", "default", "via", ROUTER)
-    await router.run("ip link set lo up", f"ip addr add {ROUTER}/24 dev to-gw", "ip link set to-gw up")
+    await router.run(
+        "ip link set lo up", f"ip addr add {ROUTER}/24 dev to-gw", "ip link set to-gw up"
+    )
     await route_on(router)
     return router

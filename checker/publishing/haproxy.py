@@ -1,4 +1,6 @@
-"""HAProxy's configuration as text: what is published, and nothing else. TCP mode; TLS is routed by name, and never ended here."""
+"""HAProxy's configuration as text: what is published, and nothing else. TCP mode; TLS is routed by
+name, and never ended here.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ defaults
     timeout client-fin 30s
     timeout server-fin 30s
 """
-"""Ten retries, a second apart: a visitor who comes while the tunnel reconnects waits a little. An hour: mail clients idle that long."""
+"""Ten retries, a second apart: a visitor who comes while the tunnel reconnects waits a little. An
+hour: mail clients idle that long.
+"""
 HELLO_WITHIN_S = 5
 """How long a visitor may take to name whom he wants."""
 
@@ -28,16 +32,24 @@ Published = tuple[Publication, Forward]
 
 
 def by_port(forwards: Iterable[Forward]) -> dict[Port, list[Published]]:
-    """What is published on each port, in order of port, names before the one that takes the rest."""
+    """What is published on each port, in order of port, names before the one that takes the
+    rest.
+    """
     found = [(publication, forward) for forward in forwards for publication in forward.published]
     ports: dict[Port, list[Published]] = {}
-    for publication, forward in sorted(found, key=lambda one: (one[0].port, not one[0].sni, one[0].sni)):
+    for publication, forward in sorted(
+        found, key=lambda one: (one[0].port, not one[0].sni, one[0].sni)
+    ):
         ports.setdefault(publication.port, []).append((publication, forward))
     return ports
 
 
-def render(forwards: Sequence[Forward], addresses: Sequence[str], loopback: str = "127.0.0.1") -> str:
-    """The whole file; a comment alone where nothing is published. `loopback`: where sshd listens for the tunnels."""
+def render(
+    forwards: Sequence[Forward], addresses: Sequence[str], loopback: str = "127.0.0.1"
+) -> str:
+    """The whole file; a comment alone where nothing is published. `loopback`: where sshd listens
+    for the tunnels.
+    """
     ports = by_port(forwards)
     if not ports:
         return HEAD
@@ -52,13 +64,22 @@ def backend_name(forward: Forward) -> str:
 
 def frontend(port: Port, published: Sequence[Published], addresses: Sequence[str]) -> str:
     """One port of the gateway, and whom its visitors reach."""
-    lines = [f"frontend reversi-{port}", *(f"    bind {bound(address, port)}" for address in addresses)]
+    lines = [
+        f"frontend reversi-{port}",
+        *(f"    bind {bound(address, port)}" for address in addresses),
+    ]
     named = [(publication, forward) for publication, forward in published if publication.sni]
     rest = [forward for publication, forward in published if not publication.sni]
     if named:
-        lines += [f"    tcp-request inspect-delay {HELLO_WITHIN_S}s", "    tcp-request content accept if { req.ssl_hello_type 1 }"]
+        lines += [
+            f"    tcp-request inspect-delay {HELLO_WITHIN_S}s",
+            "    tcp-request content accept if { req.ssl_hello_type 1 }",
+        ]
         lines += [] if rest else ["    tcp-request content reject"]
-    lines += [f"    use_backend {backend_name(forward)} if {{ req.ssl_sni -i {publication.sni} }}" for publication, forward in named]
+    lines += [
+        f"    use_backend {backend_name(forward)} if {{ req.ssl_sni -i {publication.sni} }}"
+        for publication, forward in named
+    ]
     lines += [f"    default_backend {backend_name(forward)}" for forward in rest]
     return "\n".join(lines) + "\n"
 

@@ -1,4 +1,6 @@
-"""HAProxy itself: its file is checked before it replaces the old one, the program reloaded, and the old file put back if that fails."""
+"""HAProxy itself: its file is checked before it replaces the old one, the program reloaded, and the
+old file put back if that fails.
+"""
 
 from __future__ import annotations
 
@@ -77,7 +79,9 @@ def proxy_of(layout: Layout, config: Config) -> Proxy:
 
 
 def tunnel_loopback() -> str:
-    """Where the machine's sshd listens for `-R localhost`: 127.0.0.1, unless it has `AddressFamily inet6`; also if it does not tell."""
+    """Where the machine's sshd listens for `-R localhost`: 127.0.0.1, unless it has `AddressFamily
+    inet6`; also if it does not tell.
+    """
     try:
         said = settings(ask_sshd("-T").stdout)
     except CheckerError:
@@ -107,13 +111,22 @@ def check(candidate: Path) -> None:
     """Raises HaproxyMissing, and FileRefused with HAProxy's own words."""
     try:
         done = subprocess.run(
-            [find_haproxy(), "-c", "-f", str(candidate)], capture_output=True, text=True, check=False, timeout=CHECK_WITHIN_S,
-            stdin=subprocess.DEVNULL, errors="replace",
+            [find_haproxy(), "-c", "-f", str(candidate)],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=CHECK_WITHIN_S,
+            stdin=subprocess.DEVNULL,
+            errors="replace",
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise FileRefused(str(error)) from error
     if done.returncode:
-        alerts = [line.partition(" : ")[2] for line in done.stderr.splitlines() if line.startswith("[ALERT]")]
+        alerts = [
+            line.partition(" : ")[2]
+            for line in done.stderr.splitlines()
+            if line.startswith("[ALERT]")
+        ]
         raise FileRefused(alerts[0] if alerts else f"exit status {done.returncode}")
 
 
@@ -121,22 +134,34 @@ def reload(command: str) -> None:
     """Have HAProxy read its files again. Raises ReloadFailed."""
     try:
         done = subprocess.run(
-            shlex.split(command), capture_output=True, text=True, check=False, timeout=RELOAD_WITHIN_S,
-            stdin=subprocess.DEVNULL, errors="replace",
+            shlex.split(command),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=RELOAD_WITHIN_S,
+            stdin=subprocess.DEVNULL,
+            errors="replace",
         )
     except (OSError, ValueError, subprocess.TimeoutExpired) as error:
         raise ReloadFailed(f"haproxy can not be reloaded with {command!r}: {error}") from error
     if done.returncode:
-        said = (done.stderr.strip() or done.stdout.strip() or f"exit status {done.returncode}").splitlines()[0]
+        said = (
+            done.stderr.strip() or done.stdout.strip() or f"exit status {done.returncode}"
+        ).splitlines()[0]
         raise ReloadFailed(f"haproxy can not be reloaded with {command!r}: {said}")
 
 
 def await_listening(ports: Collection[Port], path: Path) -> None:
-    """Until somebody listens on each port. Raises ReloadFailed: a reload itself does not tell whether HAProxy could bind."""
+    """Until somebody listens on each port. Raises ReloadFailed: a reload itself does not tell
+    whether HAProxy could bind.
+    """
     end = time.monotonic() + LISTENS_WITHIN_S
     while silent := set(ports) - set(read_listeners()):
         if time.monotonic() > end:
-            raise ReloadFailed(f"haproxy was reloaded, but does not listen on port {min(silent)}: is it told of {path}?")
+            raise ReloadFailed(
+                f"haproxy was reloaded, but does not listen on port {min(silent)}: is it told of"
+                f" {path}?"
+            )
         time.sleep(POLL_S)
 
 
@@ -172,4 +197,6 @@ def present_file(path: Path) -> bytes | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise ConfigError(path, f"can not be read ({error.strerror}); check its permissions") from error
+        raise ConfigError(
+            path, f"can not be read ({error.strerror}); check its permissions"
+        ) from error

@@ -19,8 +19,9 @@ class PublishedAlready(CheckerError):
     def __init__(self, publication: Publication, holder: Forward) -> None:
         whom = f"for {publication.sni}" if publication.sni else "without --sni"
         super().__init__(
-            f"port {publication.port} is published {whom} by node {holder.node}, for its port {holder.port}; "
-            f"first run: reversi-checker unpublish {holder.node}:{holder.port} --port {publication.port}"
+            f"port {publication.port} is published {whom} by node {holder.node}, for its port"
+            f" {holder.port}; first run: reversi-checker unpublish {holder.node}:{holder.port}"
+            f" --port {publication.port}"
         )
 
 
@@ -28,14 +29,19 @@ class PortForwarded(CheckerError):
     """A port that HAProxy should listen on is one that a node's tunnel listens on."""
 
     def __init__(self, port: Port, holder: NodeName) -> None:
-        super().__init__(f"port {port} is where the tunnel of node {holder} listens; publish on another")
+        super().__init__(
+            f"port {port} is where the tunnel of node {holder} listens; publish on another"
+        )
 
 
 class PortPublished(CheckerError):
     """A port that a tunnel should listen on is HAProxy's."""
 
     def __init__(self, port: Port, holder: NodeName) -> None:
-        super().__init__(f"port {port} is published for node {holder}, so HAProxy listens there; choose another port for the tunnel")
+        super().__init__(
+            f"port {port} is published for node {holder}, so HAProxy listens there; choose another"
+            " port for the tunnel"
+        )
 
 
 class PublicPrivileged(CheckerError):
@@ -44,8 +50,9 @@ class PublicPrivileged(CheckerError):
     def __init__(self, forward: Forward) -> None:
         port = min(forward.ports)
         super().__init__(
-            f"port {port} can not be public by itself: sshd binds ports under 1024 for root alone; give the forward a higher one, "
-            f"and then run: reversi-checker publish {forward.node}:PORT --port {port}"
+            f"port {port} can not be public by itself: sshd binds ports under 1024 for root alone;"
+            " give the forward a higher one, and then run: reversi-checker publish"
+            f" {forward.node}:PORT --port {port}"
         )
 
 
@@ -63,8 +70,16 @@ def parse_sni(text: str) -> str:
     """A host's name as TLS clients send it, in lower case. Raises InvalidValue."""
     name = text.lower()
     labels = name.split(".")
-    if len(name) > 253 or not all(map(LABEL.match, labels)) or is_address(name) or labels[-1].isdigit():
-        raise InvalidValue(f"sni {text[:80]!r} is not a host's name; write it as in a certificate: mail.example.org")
+    if (
+        len(name) > 253
+        or not all(map(LABEL.match, labels))
+        or is_address(name)
+        or labels[-1].isdigit()
+    ):
+        raise InvalidValue(
+            f"sni {text[:80]!r} is not a host's name; write it as in a certificate:"
+            " mail.example.org"
+        )
     return name
 
 
@@ -100,12 +115,15 @@ def clash(forwards: Sequence[Forward]) -> CheckerError | None:
 
 
 def needs_root(before: Node | None, after: Node, user: str) -> tuple[str, ...]:
-    """A warning for each forward that came to a port on which sshd lets the tunnel user not listen. Source: sshd's bind_permitted()."""
+    """A warning for each forward that came to a port on which sshd lets the tunnel user not listen.
+    Source: sshd's bind_permitted().
+    """
     known = set(before.ports) if before else set()
     return tuple(
-        f"{after.name}: sshd binds port {port} for root alone, and not for {user}: no tunnel can listen there; "
-        f"run: reversi-checker node move {after.name} {port} PORT, with one from {FIRST_UNPRIVILEGED} on, "
-        f"and to have visitors come to {port}: reversi-checker publish {after.name}:PORT --port {port}"
+        f"{after.name}: sshd binds port {port} for root alone, and not for {user}: no tunnel can"
+        f" listen there; run: reversi-checker node move {after.name} {port} PORT, with one from"
+        f" {FIRST_UNPRIVILEGED} on, and to have visitors come to {port}: reversi-checker publish"
+        f" {after.name}:PORT --port {port}"
         for port in after.ports
         if port < FIRST_UNPRIVILEGED and port not in known and user != "root"
     )

@@ -1,4 +1,6 @@
-"""What is published, from the registry to HAProxy: nothing that can not stand beside the rest, and no port that another service has."""
+"""What is published, from the registry to HAProxy: nothing that can not stand beside the rest, and
+no port that another service has.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,10 @@ class PortInUse(CheckerError):
     """Some other service listens where HAProxy should."""
 
     def __init__(self, port: Port, holder: str) -> None:
-        super().__init__(f"port {port} is in use by {holder}; stop it, or publish on another port or address (publish_on in reversi.toml)")
+        super().__init__(
+            f"port {port} is in use by {holder}; stop it, or publish on another port or address"
+            " (publish_on in reversi.toml)"
+        )
 
 
 class RegistryBroken(CheckerError):
@@ -33,24 +38,36 @@ class RegistryBroken(CheckerError):
 
 def in_the_way(port: Port, addresses: Collection[str], uid: int) -> str:
     """Who listens on the port of these addresses already, as a clause; empty for nobody."""
-    found = [listener for listener in read_listeners().get(port, ()) if overlaps(listener, addresses)]
+    found = [
+        listener for listener in read_listeners().get(port, ()) if overlaps(listener, addresses)
+    ]
     if not found:
         return ""
-    return stranger(frozenset(listener.inode for listener in found), uid) or f"a process of uid {found[0].uid}"
+    return (
+        stranger(frozenset(listener.inode for listener in found), uid)
+        or f"a process of uid {found[0].uid}"
+    )
 
 
 def overlaps(listener: Listener, addresses: Collection[str]) -> bool:
-    """Whether one could not bind these addresses beside it; a wildcard of IPv6 counts for both families, as it may be dual."""
+    """Whether one could not bind these addresses beside it; a wildcard of IPv6 counts for both
+    families, as it may be dual.
+    """
     family = ipaddress.ip_address(listener.address).version
     return any(
         listener.address in (address, "::")
-        or (ipaddress.ip_address(address).version == family and {address, listener.address} & WILDCARDS)
+        or (
+            ipaddress.ip_address(address).version == family
+            and {address, listener.address} & WILDCARDS
+        )
         for address in addresses
     )
 
 
 def refuse_taken(port: Port, registry: Registry, proxy: Proxy, uid: int) -> None:
-    """Raises PortInUse where somebody else listens; a port that is published already is HAProxy's."""
+    """Raises PortInUse where somebody else listens; a port that is published already is
+    HAProxy's.
+    """
     holder = "" if port in by_port(registry.forwards) else in_the_way(port, proxy.addresses, uid)
     if holder:
         raise PortInUse(port, holder)
@@ -58,7 +75,9 @@ def refuse_taken(port: Port, registry: Registry, proxy: Proxy, uid: int) -> None
 
 def published_forwards(registry: Registry) -> tuple[Forward, ...]:
     """Those of nodes that may come, with what HAProxy does for them."""
-    return tuple(forward for node in registry.nodes.values() if node.enabled for forward in node.forwards)
+    return tuple(
+        forward for node in registry.nodes.values() if node.enabled for forward in node.forwards
+    )
 
 
 def wanted_file(registry: Registry, proxy: Proxy) -> str:
@@ -72,7 +91,8 @@ def wanted_file(registry: Registry, proxy: Proxy) -> str:
 
 
 def follow(registry: Registry, proxy: Proxy) -> str:
-    """Bring HAProxy in line with the registry; what the admin should know of it, empty where nothing changed.
+    """Bring HAProxy in line with the registry; what the admin should know of it, empty where
+    nothing changed.
 
     Raises what `wanted_file` and `put_live` do.
     """
@@ -86,11 +106,16 @@ def follow(registry: Registry, proxy: Proxy) -> str:
     put_live(proxy, wanted, present, ports)
     if proxy.reload:
         return f"wrote {proxy.path}, and reloaded haproxy"
-    return f"wrote {proxy.path}; have it read with: haproxy -W -f {shlex.quote(str(proxy.path))} (or set haproxy_reload in reversi.toml)"
+    return (
+        f"wrote {proxy.path}; have it read with: haproxy -W -f {shlex.quote(str(proxy.path))} (or"
+        " set haproxy_reload in reversi.toml)"
+    )
 
 
 def begin(proxy: Proxy) -> bool:
-    """Make our file where there is none, so that HAProxy can be told of it; whether it was made. Raises ConfigError."""
+    """Make our file where there is none, so that HAProxy can be told of it; whether it was made.
+    Raises ConfigError.
+    """
     if present_file(proxy.path) is not None:
         return False
     write_atomically(proxy.path, HEAD.encode(), mode=0o644)
@@ -98,7 +123,9 @@ def begin(proxy: Proxy) -> bool:
 
 
 def change(layout: Layout, proxy: Proxy, node: Node) -> str:
-    """Under `locked`: the node as it should be from now on, in HAProxy and in the registry. Raises what `follow` does."""
+    """Under `locked`: the node as it should be from now on, in HAProxy and in the registry. Raises
+    what `follow` does.
+    """
     registry = read_registry(layout.nodes)
     said = follow(registry.with_node(node), proxy)
     try:
@@ -110,10 +137,15 @@ def change(layout: Layout, proxy: Proxy, node: Node) -> str:
 
 
 def tell_haproxy(layout: Layout) -> str:
-    """After a change to nodes: HAProxy does by it. What the admin should know; the change itself stands, whatever hinders this."""
+    """After a change to nodes: HAProxy does by it. What the admin should know; the change itself
+    stands, whatever hinders this.
+    """
     try:
         proxy = proxy_of(layout, load_config(layout.config))
         with locked(layout):
             return follow(read_registry(layout.nodes), proxy)
     except CheckerError as error:
-        return f"reversi-checker: warning: haproxy goes on as before: {error}; when that is mended, run: reversi-checker publish"
+        return (
+            f"reversi-checker: warning: haproxy goes on as before: {error}; when that is mended,"
+            " run: reversi-checker publish"
+        )

@@ -1,4 +1,6 @@
-"""`reversi-checker publish` and `unpublish`: public ports of the gateway, behind which HAProxy reaches the tunnels."""
+"""`reversi-checker publish` and `unpublish`: public ports of the gateway, behind which HAProxy
+reaches the tunnels.
+"""
 
 from __future__ import annotations
 
@@ -27,25 +29,62 @@ def add_to(verbs: Verbs) -> None:
     """Declare these verbs."""
     raw = argparse.RawDescriptionHelpFormatter
     publish = verbs.add_parser(
-        "publish", help="give a forward a public port, through HAProxy", formatter_class=raw,
-        description="Has HAProxy listen on a port of all the gateway's addresses, for a forward. Without NODE:PORT: brings HAProxy's\n"
-                    "file in line with the registry, as after an edit by hand.",
-        epilog="example: reversi-checker publish mail:20025 --port 25 --send-proxy\n"
-               "         reversi-checker publish mail:20443 --port 443 --sni mail.example.org")
-    publish.add_argument("forward", nargs="?", metavar="NODE:PORT", help="which forward; NODE will do where it has but one")
+        "publish",
+        help="give a forward a public port, through HAProxy",
+        formatter_class=raw,
+        description=(
+            "Has HAProxy listen on a port of all the gateway's addresses, for a forward. Without"
+            " NODE:PORT: brings HAProxy's\nfile in line with the registry, as after an edit by"
+            " hand."
+        ),
+        epilog=(
+            "example: reversi-checker publish mail:20025 --port 25 --send-proxy\n"
+            "         reversi-checker publish mail:20443 --port 443 --sni mail.example.org"
+        ),
+    )
+    publish.add_argument(
+        "forward",
+        nargs="?",
+        metavar="NODE:PORT",
+        help="which forward; NODE will do where it has but one",
+    )
     publish.add_argument("--port", metavar="PORT", help="where the gateway's visitors come")
-    publish.add_argument("--sni", metavar="NAME", help="only TLS visitors who ask for this name; without it, whoever no name takes")
-    publish.add_argument("--send-proxy", action="store_true", help="tell the target who comes, by a PROXY line, which it must speak")
-    publish.add_argument("--dry-run", action="store_true", help="print the file that HAProxy would get, and do nothing")
+    publish.add_argument(
+        "--sni",
+        metavar="NAME",
+        help="only TLS visitors who ask for this name; without it, whoever no name takes",
+    )
+    publish.add_argument(
+        "--send-proxy",
+        action="store_true",
+        help="tell the target who comes, by a PROXY line, which it must speak",
+    )
+    publish.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="print the file that HAProxy would get, and do nothing",
+    )
     publish.set_defaults(command=cmd_publish)
     unpublish = verbs.add_parser(
-        "unpublish", help="take public ports away again", formatter_class=raw,
-        epilog="example: reversi-checker unpublish mail:20025\n         reversi-checker unpublish mail:20443 --port 443")
-    unpublish.add_argument("forward", metavar="NODE:PORT", help="which forward; NODE will do where it has but one")
+        "unpublish",
+        help="take public ports away again",
+        formatter_class=raw,
+        epilog=(
+            "example: reversi-checker unpublish mail:20025\n         reversi-checker unpublish"
+            " mail:20443 --port 443"
+        ),
+    )
+    unpublish.add_argument(
+        "forward", metavar="NODE:PORT", help="which forward; NODE will do where it has but one"
+    )
     unpublish.add_argument("--port", metavar="PORT", help="only this public port")
     unpublish.add_argument("--sni", metavar="NAME", help="only this name")
-    unpublish.add_argument("--yes", action="store_true", help="do not ask (without a terminal it never asks)")
-    unpublish.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
+    unpublish.add_argument(
+        "--yes", action="store_true", help="do not ask (without a terminal it never asks)"
+    )
+    unpublish.add_argument(
+        "--dry-run", action="store_true", help="say what would be done, and do nothing"
+    )
     unpublish.set_defaults(command=cmd_unpublish)
 
 
@@ -62,8 +101,14 @@ def one_forward(registry: Registry, word: str) -> tuple[Node, Forward]:
 def asked_publication(args: argparse.Namespace) -> Publication:
     """What was typed. Raises InvalidValue."""
     if args.port is None:
-        raise InvalidValue("publish needs --port PORT: where the gateway's visitors come, as 25 or 443")
-    return Publication(port=parse_port(args.port), sni=parse_sni(args.sni) if args.sni is not None else "", send_proxy=args.send_proxy)
+        raise InvalidValue(
+            "publish needs --port PORT: where the gateway's visitors come, as 25 or 443"
+        )
+    return Publication(
+        port=parse_port(args.port),
+        sni=parse_sni(args.sni) if args.sni is not None else "",
+        send_proxy=args.send_proxy,
+    )
 
 
 def cmd_publish(args: argparse.Namespace, layout: Layout) -> ExitCode:
@@ -84,7 +129,10 @@ def cmd_publish(args: argparse.Namespace, layout: Layout) -> ExitCode:
         said = change(layout, proxy, changed)
     if changed != node:
         tell(layout, node.name, [(forward.port, f"published on port {publication}")], narrate)
-    say(f"{node.name}:{forward.port} is published on port {publication}{'' if changed != node else ' already'}")
+    say(
+        f"{node.name}:{forward.port} is published on port"
+        f" {publication}{'' if changed != node else ' already'}"
+    )
     if said:
         say(said)
     return ExitCode.OK
@@ -93,7 +141,10 @@ def cmd_publish(args: argparse.Namespace, layout: Layout) -> ExitCode:
 def bring_in_line(args: argparse.Namespace, layout: Layout) -> ExitCode:
     """`publish` without a forward."""
     if args.port is not None or args.sni is not None or args.send_proxy:
-        raise InvalidValue("publish needs NODE:PORT beside --port, --sni and --send-proxy: which forward its visitors reach")
+        raise InvalidValue(
+            "publish needs NODE:PORT beside --port, --sni and --send-proxy: which forward its"
+            " visitors reach"
+        )
     proxy = proxy_of(layout, load_config(layout.config))
     with locked(layout):
         registry = registry_of(layout)
@@ -102,7 +153,14 @@ def bring_in_line(args: argparse.Namespace, layout: Layout) -> ExitCode:
             return ExitCode.OK
         made = begin(proxy)
         said = follow(registry, proxy)
-    say(said or (f"wrote {proxy.path}: nothing is published yet" if made else f"{proxy.path} says what the registry says already"))
+    say(
+        said
+        or (
+            f"wrote {proxy.path}: nothing is published yet"
+            if made
+            else f"{proxy.path} says what the registry says already"
+        )
+    )
     return ExitCode.OK
 
 
@@ -112,16 +170,26 @@ def cmd_unpublish(args: argparse.Namespace, layout: Layout) -> ExitCode:
     sni = None if args.sni is None else parse_sni(args.sni)
     with locked(layout):
         node, forward = one_forward(registry_of(layout), args.forward)
-        ends = [one for one in forward.published if port in (None, one.port) and sni in (None, one.sni)]
+        ends = [
+            one for one in forward.published if port in (None, one.port) and sni in (None, one.sni)
+        ]
         if not ends:
-            raise InvalidValue(f"{node.name}:{forward.port} is not published so; see: reversi-checker node show {node.name}")
+            raise InvalidValue(
+                f"{node.name}:{forward.port} is not published so; see: reversi-checker node show"
+                f" {node.name}"
+            )
         named = f"{node.name}:{forward.port} on port {', '.join(map(str, ends))}"
         if args.dry_run or not agreed(args, f"unpublish {named}"):
             say(f"would unpublish {named}")
             return ExitCode.OK
         kept = tuple(one for one in forward.published if one not in ends)
         said = change(layout, proxy, with_forward(node, forward, replace(forward, published=kept)))
-    tell(layout, node.name, [(forward.port, f"unpublished on port {', '.join(map(str, ends))}")], narrate)
+    tell(
+        layout,
+        node.name,
+        [(forward.port, f"unpublished on port {', '.join(map(str, ends))}")],
+        narrate,
+    )
     say(f"unpublished {named}")
     if said:
         say(said)

@@ -1,4 +1,6 @@
-"""The original's `*.rev` files, one tunnel each: `key:value` a line, read into a node that the shared key speaks for. Pure."""
+"""The original's `*.rev` files, one tunnel each: `key:value` a line, read into a node that the
+shared key speaks for. Pure.
+"""
 
 from __future__ import annotations
 
@@ -79,18 +81,34 @@ class LineRefused(InvalidValue):
 
 
 def read_rev(content: bytes, *, added_at: int) -> RevFile:
-    """The node of a file, and a remark on each line that says nothing, or nothing that is understood. Total: it never raises."""
+    """The node of a file, and a remark on each line that says nothing, or nothing that is
+    understood. Total: it never raises.
+    """
     if len(content) > MOST_BYTES:
-        return RevFile(node=None, notes=(), problems=(Remark(line=0, text="is too long to be a .rev file of the original"),))
+        return RevFile(
+            node=None,
+            notes=(),
+            problems=(Remark(line=0, text="is too long to be a .rev file of the original"),),
+        )
     values: dict[str, Value] = {}
     notes: list[Remark] = []
     problems: list[Remark] = []
     for number, key, text in pairs(content, problems):
         if key in WITHOUT_COUNTERPART:
-            notes.append(Remark(line=number, text=f"{key} has no counterpart: {WITHOUT_COUNTERPART[key]}"))
+            notes.append(
+                Remark(line=number, text=f"{key} has no counterpart: {WITHOUT_COUNTERPART[key]}")
+            )
         elif key in TAKEN:
             if key in values:
-                notes.append(Remark(line=values[key].line, text=f"{key} is said again in line {number}, which counts, as in the original"))
+                notes.append(
+                    Remark(
+                        line=values[key].line,
+                        text=(
+                            f"{key} is said again in line {number}, which counts, as in the"
+                            " original"
+                        ),
+                    )
+                )
             values[key] = Value(line=number, text=text)
         else:
             problems.append(Remark(line=number, text=unknown(key)))
@@ -103,7 +121,9 @@ def read_rev(content: bytes, *, added_at: int) -> RevFile:
 
 
 def pairs(content: bytes, problems: list[Remark]) -> Iterator[tuple[int, str, str]]:
-    """Number, key and value of each line that has them; of the others, all but blank ones and comments, a problem."""
+    """Number, key and value of each line that has them; of the others, all but blank ones and
+    comments, a problem.
+    """
     text = content.decode("utf-8-sig", "replace")
     for number, line in enumerate(re.split(r"\r\n|\n|\r", text), start=1):
         stripped = line.strip(" \t")
@@ -114,7 +134,15 @@ def pairs(content: bytes, problems: list[Remark]) -> Iterator[tuple[int, str, st
         if not colon:
             problems.append(Remark(line=number, text=f"{printable(stripped)!r} is not key:value"))
         elif not value.isprintable() or "\ufffd" in value or len(value) > 500:
-            problems.append(Remark(line=number, text=f"the value of {printable(key)!r} is too long, or holds what can not be printed"))
+            problems.append(
+                Remark(
+                    line=number,
+                    text=(
+                        f"the value of {printable(key)!r} is too long, or holds what can not be"
+                        " printed"
+                    ),
+                )
+            )
         else:
             yield number, key, value
 
@@ -141,7 +169,13 @@ def node_from(values: dict[str, Value], notes: list[Remark], added_at: int) -> N
         target = parse_target(f"[{host}]:{fwdport}" if ":" in host else f"{host}:{fwdport}")
     except InvalidValue as error:
         raise LineRefused(at, str(error)) from error
-    forward = Forward(node=name, port=port, target=target, expect=expect_from(values, notes), public=is_public(values, notes))
+    forward = Forward(
+        node=name,
+        port=port,
+        target=target,
+        expect=expect_from(values, notes),
+        public=is_public(values, notes),
+    )
     return Node(name=name, public_key=SHARED_KEY, forwards=(forward,), added_at=added_at)
 
 
@@ -150,7 +184,12 @@ def expect_from(values: dict[str, Value], notes: list[Remark]) -> Expect:
     said = values.get("fwdportstr", Value(line=0, text=""))
     expect = expect_said(said.text)
     if expect == OPEN:
-        notes.append(Remark(line=said.line, text="fwdportstr names no response: expecting open, which can not see a hang"))
+        notes.append(
+            Remark(
+                line=said.line,
+                text="fwdportstr names no response: expecting open, which can not see a hang",
+            )
+        )
     return expect
 
 
@@ -162,6 +201,9 @@ def is_public(values: dict[str, Value], notes: list[Remark]) -> bool:
     if said.text not in FLAGS:
         raise LineRefused(said.line, f"allowinternet {said.text[:40]!r} is neither 1 nor 0")
     if FLAGS[said.text]:
-        text = "allowinternet: bound to all addresses once the node has a key of its own, until then to loopback"
+        text = (
+            "allowinternet: bound to all addresses once the node has a key of its own, until then"
+            " to loopback"
+        )
         notes.append(Remark(line=said.line, text=text))
     return FLAGS[said.text]

@@ -24,7 +24,16 @@ from checker.node_changes import narrate
 from checker.nodefile import node_toml
 from checker.output import say
 from checker.registrar import tell
-from checker.registry import Registry, change, gate_command, locked, node_path, read_registry, write_atomically, write_keys
+from checker.registry import (
+    Registry,
+    change,
+    gate_command,
+    locked,
+    node_path,
+    read_registry,
+    write_atomically,
+    write_keys,
+)
 from checker.sharing.adoption import to_be_adopted
 from checker.sharing.legacy import MOST_BYTES, Remark, RevFile, read_rev
 from checker.sshd import make_host_key
@@ -40,20 +49,39 @@ TOLD_AT_ONCE = 100
 def add_to(actions: Verbs) -> None:
     """Declare these verbs."""
     raw = argparse.RawDescriptionHelpFormatter
-    importing = actions.add_parser("import", help="register what the original's .rev files describe", formatter_class=raw,
-                                   epilog="example: reversi-checker node import sources/ --dry-run\n"
-                                          "exit code 1: some line or file was not taken")
-    importing.add_argument("path", nargs="+", type=Path, metavar="PATH", help="a .rev file, or a directory of them")
+    importing = actions.add_parser(
+        "import",
+        help="register what the original's .rev files describe",
+        formatter_class=raw,
+        epilog=(
+            "example: reversi-checker node import sources/ --dry-run\n"
+            "exit code 1: some line or file was not taken"
+        ),
+    )
+    importing.add_argument(
+        "path", nargs="+", type=Path, metavar="PATH", help="a .rev file, or a directory of them"
+    )
     importing.add_argument("--dry-run", action="store_true", help="report, and register nothing")
     importing.add_argument("--json", action="store_true", help="one JSON document")
     importing.set_defaults(command=cmd_import)
-    adopting = actions.add_parser("adopt", help="give a node of the shared key one of its own", formatter_class=raw,
-                                  epilog="example: reversi-checker node adopt office --target 127.0.0.1:22 --client-config office.toml\n"
-                                         "The shared key goes on to open its ports until a tunnel of the new key beats;\n"
-                                         "to end that by hand: reversi-checker node rekey office --now")
+    adopting = actions.add_parser(
+        "adopt",
+        help="give a node of the shared key one of its own",
+        formatter_class=raw,
+        epilog=(
+            "example: reversi-checker node adopt office --target 127.0.0.1:22 --client-config"
+            " office.toml\nThe shared key goes on to open its ports until a tunnel of the new key"
+            " beats;\nto end that by hand: reversi-checker node rekey office --now"
+        ),
+    )
     adopting.add_argument("name")
-    adopting.add_argument("--target", action="append", default=[], metavar="[PORT=]HOST:PORT",
-                          help="where a port leads, seen from the node; for SSH it is 127.0.0.1:22 if left out")
+    adopting.add_argument(
+        "--target",
+        action="append",
+        default=[],
+        metavar="[PORT=]HOST:PORT",
+        help="where a port leads, seen from the node; for SSH it is 127.0.0.1:22 if left out",
+    )
     add_key_options(adopting)
     adopting.add_argument("--json", action="store_true", help="one JSON document")
     adopting.set_defaults(command=cmd_adopt)
@@ -67,7 +95,9 @@ class Said:
     remark: Remark
 
     def __str__(self) -> str:
-        return f"{self.path}{f':{self.remark.line}' if self.remark.line else ''}: {self.remark.text}"
+        return (
+            f"{self.path}{f':{self.remark.line}' if self.remark.line else ''}: {self.remark.text}"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,22 +126,35 @@ class Places:
 
     def __init__(self, registry: Registry) -> None:
         self.names = dict.fromkeys([*registry.nodes, *registry.broken], "is registered already")
-        self.ports = {port: f"belongs to node {forward.node}" for forward in registry.forwards for port in forward.ports}
-        self.ports |= dict.fromkeys(registry.broken_ports, "is named by a node's file that can not be read")
+        self.ports = {
+            port: f"belongs to node {forward.node}"
+            for forward in registry.forwards
+            for port in forward.ports
+        }
+        self.ports |= dict.fromkeys(
+            registry.broken_ports, "is named by a node's file that can not be read"
+        )
 
     def rival(self, node: Node) -> str:
         """Why this node can not be taken, as a clause; empty where it can."""
         if node.name in self.names:
             return f"node {node.name} {self.names[node.name]}"
-        return next((f"port {f.port} {self.ports[f.port]}" for f in node.forwards if f.port in self.ports), "")
+        return next(
+            (f"port {f.port} {self.ports[f.port]}" for f in node.forwards if f.port in self.ports),
+            "",
+        )
 
     def take(self, node: Node, path: Path) -> None:
         self.names[node.name] = f"is described by {path} too"
-        self.ports |= {forward.port: f"belongs to node {node.name}, by {path}" for forward in node.forwards}
+        self.ports |= {
+            forward.port: f"belongs to node {node.name}, by {path}" for forward in node.forwards
+        }
 
 
 def look_at_files(paths: Iterable[Path], registry: Registry, *, now: int) -> Import:
-    """What the files describe, and what of it can stand beside the registry and the files before."""
+    """What the files describe, and what of it can stand beside the registry and the files
+    before.
+    """
     files, problems = rev_files(paths)
     notes: list[Said] = []
     taken: list[tuple[Path, Node]] = []
@@ -124,7 +167,9 @@ def look_at_files(paths: Iterable[Path], registry: Registry, *, now: int) -> Imp
             continue
         rival = places.rival(found.node)
         if rival:
-            problems.append(Said(path=path, remark=Remark(line=0, text=f"{rival}; the node is not taken")))
+            problems.append(
+                Said(path=path, remark=Remark(line=0, text=f"{rival}; the node is not taken"))
+            )
             continue
         taken.append((path, found.node))
         places.take(found.node, path)
@@ -132,9 +177,13 @@ def look_at_files(paths: Iterable[Path], registry: Registry, *, now: int) -> Imp
 
 
 def look_at_file(path: Path, *, now: int) -> RevFile:
-    """What one file came to, also where it can not be read. A pipe or a device is none: who reads it may wait for ever."""
+    """What one file came to, also where it can not be read. A pipe or a device is none: who reads
+    it may wait for ever.
+    """
     try:
-        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+        with open(
+            path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)
+        ) as file:
             if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 return read_rev(file.read(MOST_BYTES + 1), added_at=now)
             why = "is no file"
@@ -153,19 +202,31 @@ def cmd_import(args: argparse.Namespace, layout: Layout) -> ExitCode:
             registry = registry_of(layout)
             found, freed = look_at_files(args.path, registry, now=int(time.time())), registry.freed
             register(layout, [node for _, node in found.nodes])
-        clauses = [(node.name, forward.port, f"imported from {path.name}") for path, node in found.nodes for forward in node.forwards]
+        clauses = [
+            (node.name, forward.port, f"imported from {path.name}")
+            for path, node in found.nodes
+            for forward in node.forwards
+        ]
         for at in range(0, len(clauses), TOLD_AT_ONCE):
             trouble = Control(layout=layout).changed(clauses[at : at + TOLD_AT_ONCE])
             if trouble:
-                print(f"reversi-checker: warning: it is done, and the log could not be told: {trouble}", file=sys.stderr)
+                print(
+                    "reversi-checker: warning: it is done, and the log could not be told:"
+                    f" {trouble}",
+                    file=sys.stderr,
+                )
     report_import(args, found)
     for _, node in found.nodes:
         for forward in node.forwards:
             if forward.port in freed:
                 print(f"reversi-checker: warning: {freed[forward.port].sentence}", file=sys.stderr)
     if found.nodes and not shared_key.enabled:
-        print("reversi-checker: warning: the shared key is off, and these nodes have no other: set [shared_key] in reversi.toml, "
-              "or give each its own with: reversi-checker node adopt NAME", file=sys.stderr)
+        print(
+            "reversi-checker: warning: the shared key is off, and these nodes have no other: set"
+            " [shared_key] in reversi.toml, or give each its own with: reversi-checker node adopt"
+            " NAME",
+            file=sys.stderr,
+        )
     return ExitCode.NOT_UP if found.problems else ExitCode.OK
 
 
@@ -189,17 +250,34 @@ def said_json(said: Said) -> dict[str, Any]:
 def report_import(args: argparse.Namespace, found: Import) -> None:
     if args.json:
         nodes = [
-            {"name": node.name, "file": str(path), "forwards": [
-                {"port": f.port, "target": str(f.target), "expect": str(f.expect), "public": f.public} for f in node.forwards]}
+            {
+                "name": node.name,
+                "file": str(path),
+                "forwards": [
+                    {
+                        "port": f.port,
+                        "target": str(f.target),
+                        "expect": str(f.expect),
+                        "public": f.public,
+                    }
+                    for f in node.forwards
+                ],
+            }
             for path, node in found.nodes
         ]
-        remarks = {"notes": [said_json(one) for one in found.notes], "problems": [said_json(one) for one in found.problems]}
+        remarks = {
+            "notes": [said_json(one) for one in found.notes],
+            "problems": [said_json(one) for one in found.problems],
+        }
         say(json.dumps({"schema": 1, "dry_run": args.dry_run, "nodes": nodes, **remarks}, indent=2))
         return
     for _, node in found.nodes:
         for forward in node.forwards:
             verb = "would register" if args.dry_run else "registered"
-            say(f"{verb} {node.name}: port {forward.port} -> {forward.target}, expecting {forward.expect}")
+            say(
+                f"{verb} {node.name}: port {forward.port} -> {forward.target}, expecting"
+                f" {forward.expect}"
+            )
     for note in found.notes:
         print(f"note: {note}", file=sys.stderr)
     for problem in found.problems:
@@ -215,15 +293,30 @@ def cmd_adopt(args: argparse.Namespace, layout: Layout) -> ExitCode:
     after = rekeyed(present, keys.public, now=False)
     with locked(layout):
         if read_registry(layout.nodes).nodes.get(name) not in (None, present):
-            raise CheckerError(f"node {name} was changed by somebody else meanwhile; look at it, and run this again")
+            raise CheckerError(
+                f"node {name} was changed by somebody else meanwhile; look at it, and run this"
+                " again"
+            )
         with keys.handed_over(after) as written:
             change(layout, name, after, gate_command(layout))
-    text = "adopted: its own key waits, and the shared one opens its ports until a tunnel of its own beats"
+    text = (
+        "adopted: its own key waits, and the shared one opens its ports until a tunnel of its own"
+        " beats"
+    )
     tell(layout, name, [(forward.port, text) for forward in after.forwards], narrate)
     if args.json:
         from checker.node_commands import node_json
 
-        say(json.dumps({"schema": 1, "node": node_json(after, layout), "files": [str(path) for path in written]}, indent=2))
+        say(
+            json.dumps(
+                {
+                    "schema": 1,
+                    "node": node_json(after, layout),
+                    "files": [str(path) for path in written],
+                },
+                indent=2,
+            )
+        )
         return ExitCode.OK
     for forward in after.forwards:
         say(f"{name}: port {forward.port} -> {forward.target}, expecting {forward.expect}")

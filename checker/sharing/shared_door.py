@@ -1,4 +1,6 @@
-"""What is done for a device that asks with the shared key: believed as said, within what `checker.sharing.shared` lets it speak of."""
+"""What is done for a device that asks with the shared key: believed as said, within what
+`checker.sharing.shared` lets it speak of.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,15 @@ from checker import __version__, wire
 from checker.judge import Judgement, Owner
 from checker.limits import NODE_WAITS_S
 from checker.model import EventKind, Forward, Node, ProcessId, Registration, Unregistered
-from checker.sharing.shared import INSTANCE, NotForSharedKey, forward_meant, is_over, shared_ports, sighted, still_unregistered
+from checker.sharing.shared import (
+    INSTANCE,
+    NotForSharedKey,
+    forward_meant,
+    is_over,
+    shared_ports,
+    sighted,
+    still_unregistered,
+)
 from checker.table import today
 from checker.wire import Asked, OldCheck, Reply, Request, Version
 
@@ -33,19 +43,27 @@ class SharedDoor:
         self.told_at: tuple[float, ...] = ()
 
     def follow(self) -> None:
-        """Forget who is registered now, or gone for good, and tell the watcher whose each port is."""
+        """Forget who is registered now, or gone for good, and tell the watcher whose each port
+        is.
+        """
         sightings, registry, now = self.ledger.sightings, self.gateway.registry, time.time()
         kept = still_unregistered(sightings.by_port.values(), registry, self.settings)
-        sightings.keep_only(one for one in kept if not is_over(one, self.ledger.tunnel(one.forward), now))
+        sightings.keep_only(
+            one for one in kept if not is_over(one, self.ledger.tunnel(one.forward), now)
+        )
         self.gateway.watcher.shared = shared_ports(registry, sightings.by_port)
 
     async def forget_ended(self) -> None:
         """Connections that ended are forgotten, under whatever name they were noted."""
-        for name in {one.node for one in self.ledger.registrations.values() if one.instance == INSTANCE}:
+        for name in {
+            one.node for one in self.ledger.registrations.values() if one.instance == INSTANCE
+        }:
             await self.ledger.of_node(name)
 
     async def answer(self, request: Request, asked: Asked) -> Reply:
-        """What is answered; of all words the original's alone are served, as only they say who asks."""
+        """What is answered; of all words the original's alone are served, as only they say who
+        asks.
+        """
         match request:
             case Version():
                 return Reply(answer=f"{wire.PROTOCOL} {__version__}")
@@ -56,7 +74,9 @@ class SharedDoor:
                     return self.gateway.refuse(asked, str(error), wire.NOT_YOURS)
                 return Reply(answer=str(await self.checked(forward, asked)))
             case _:
-                return self.gateway.refuse(asked, "the shared key can only say NODE PORT [EXPECTED...]", wire.NOT_YOURS)
+                return self.gateway.refuse(
+                    asked, "the shared key can only say NODE PORT [EXPECTED...]", wire.NOT_YOURS
+                )
 
     async def checked(self, forward: Forward, asked: Asked) -> int:
         """The wait, after a probe now; what nobody was seen to listen for is not even noted."""
@@ -65,9 +85,15 @@ class SharedDoor:
         if forward.node not in self.gateway.registry.nodes:
             known = self.ledger.sightings.by_port.get(forward.port)
             if known is None:
-                held = await self.gateway.watcher.holdings.held(forward, newer_than=time.monotonic())
+                held = await self.gateway.watcher.holdings.held(
+                    forward, newer_than=time.monotonic()
+                )
                 if held.owner is not Owner.OURS:
-                    return NOBODY_WAITS_S if held.owner is Owner.NOBODY or held.leaves_ipv4 else self.gateway.config.policy.longest_wait_s
+                    return (
+                        NOBODY_WAITS_S
+                        if held.owner is Owner.NOBODY or held.leaves_ipv4
+                        else self.gateway.config.policy.longest_wait_s
+                    )
             said, forward = forward, self.note(forward).forward
             if said.node != forward.node:
                 return (await self.gateway.settle(forward, actor=actor, until=until)).tunnel.verdict
@@ -83,14 +109,21 @@ class SharedDoor:
         seen = self.ledger.tunnel(known.forward if known else said)
         listed = sighted(known, seen, said, time.time())
         if listed is known:
-            self.tell(f"{said.node} speaks of port {said.port}, which {known.node} has: do two devices have one port?", known)
+            self.tell(
+                f"{said.node} speaks of port {said.port}, which {known.node} has: do two devices"
+                " have one port?",
+                known,
+            )
             return known
         sightings.put(listed)
         if known is None or known.node != listed.node:
             if known is not None:
                 self.ledger.forget((known.node, known.port))
             self.gateway.watcher.shared = shared_ports(self.gateway.registry, sightings.by_port)
-            text = f"unregistered node {listed.node} appeared on port {listed.port}, expecting {listed.expect}"
+            text = (
+                f"unregistered node {listed.node} appeared on port {listed.port}, expecting"
+                f" {listed.expect}"
+            )
             self.tell(f"{text}; to register it: reversi-checker node adopt {listed.node}", listed)
         return listed
 
@@ -100,19 +133,43 @@ class SharedDoor:
         self.told_at = tuple(at for at in self.told_at if now - at < 60)
         if len(self.told_at) < TOLD_A_MINUTE:
             self.told_at = (*self.told_at, now)
-            self.ledger.tell(EventKind.REGISTRY, text, node=about.node, port=about.port, actor="shared key")
+            self.ledger.tell(
+                EventKind.REGISTRY, text, node=about.node, port=about.port, actor="shared key"
+            )
 
     def note_peer(self, judgement: Judgement, asked: Asked) -> None:
         """The tunnel comes from where its device asks from: the original says no more of it."""
-        registration = self.ledger.registrations.get(judgement.tunnel.session) if judgement.tunnel.session else None
+        registration = (
+            self.ledger.registrations.get(judgement.tunnel.session)
+            if judgement.tunnel.session
+            else None
+        )
         address = asked.peer.partition(" ")[0]
-        if registration is not None and registration.instance == INSTANCE and registration.peer != address:
+        if (
+            registration is not None
+            and registration.instance == INSTANCE
+            and registration.peer != address
+        ):
             self.ledger.register(replace(registration, peer=address))
 
     async def note_holders(self, node: Node, caller: ProcessId | None) -> None:
-        """The node's own key comes into use: whoever else holds its ports now did so by the shared key, and may be taken over from."""
-        found = [await self.gateway.watcher.holdings.all_held(forward, newer_than=time.monotonic()) for forward in node.forwards]
+        """The node's own key comes into use: whoever else holds its ports now did so by the shared
+        key, and may be taken over from.
+        """
+        found = [
+            await self.gateway.watcher.holdings.all_held(forward, newer_than=time.monotonic())
+            for forward in node.forwards
+        ]
         for held in (held for both in found for held in both):
-            if held.session is not None and held.session not in (caller, *self.ledger.registrations):
-                made = Registration(node=node.name, instance=INSTANCE, session=held.session, peer="", registered_at=time.time())
+            if held.session is not None and held.session not in (
+                caller,
+                *self.ledger.registrations,
+            ):
+                made = Registration(
+                    node=node.name,
+                    instance=INSTANCE,
+                    session=held.session,
+                    peer="",
+                    registered_at=time.time(),
+                )
                 self.ledger.register(made)

@@ -1,4 +1,6 @@
-"""The devices that the registry does not know, by port, and what of them is still to be written to the state file."""
+"""The devices that the registry does not know, by port, and what of them is still to be written to
+the state file.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Which connections to ask sshd about, so that every outcome of its `Match` lines is seen. Pure.
 
-The values of one criterion fall into classes, in each of which all patterns of the configuration say the same; one value of each class is
-enough. All combinations of these classes are tried here, and sshd is asked once for each distinct set of blocks that hold.
+The values of one criterion fall into classes, in each of which all patterns of the configuration
+say the same; one value of each class is enough. All combinations of these classes are tried here,
+and sshd is asked once for each distinct set of blocks that hold.
 """
 
 from __future__ import annotations
@@ -11,7 +12,15 @@ import itertools
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import TypeVar
 
-from checker.system.match_lines import Connection, MatchLine, holds, in_addresses, in_patterns, items, network_of
+from checker.system.match_lines import (
+    Connection,
+    MatchLine,
+    holds,
+    in_addresses,
+    in_patterns,
+    items,
+    network_of,
+)
 
 Value = TypeVar("Value")
 MOST = 300
@@ -23,33 +32,55 @@ FILLINGS = ("1", "2", "77", "200", "1.1", "1.1.1", "77.2", "2.77.1", "::1", "1:2
 """What a `*` in a pattern may stand for."""
 
 
-def connections(lines: Sequence[MatchLine], user: str, groups: Collection[str], *, use_dns: bool) -> tuple[tuple[Connection, ...], bool]:
+def connections(
+    lines: Sequence[MatchLine], user: str, groups: Collection[str], *, use_dns: bool
+) -> tuple[tuple[Connection, ...], bool]:
     """The connections to ask about, the plainest first; and whether they are all that matter.
 
     Each has a value for each criterion that is named anywhere: OpenSSH 9.2 does not answer without.
     """
     that_matter = [line for line in lines if line.matters]
     named = {key for line in lines for key, _ in line.criteria}
-    asked = {name: sorted({value for line in that_matter for one in line.chain for key, value in one.criteria if key == name})
-             for name in ("address", "host", "localaddress", "localport", "rdomain")}  # fmt: skip
+    asked = {
+        name: sorted(
+            {
+                value
+                for line in that_matter
+                for one in line.chain
+                for key, value in one.criteria
+                if key == name
+            }
+        )
+        for name in ("address", "host", "localaddress", "localport", "rdomain")
+    }
     peers = distinct(
         peers_of(asked, use_dns=use_dns),
-        lambda peer: (*(in_addresses(peer[0], each) for each in asked["address"]),
-                      *(in_patterns(peer[1].lower(), each.lower()) > 0 for each in asked["host"])),
-    )  # fmt: skip
+        lambda peer: (
+            *(in_addresses(peer[0], each) for each in asked["address"]),
+            *(in_patterns(peer[1].lower(), each.lower()) > 0 for each in asked["host"]),
+        ),
+    )
     here, domains = asked["localaddress"], asked["rdomain"]
     unnamed = next(port for port in ("22", "65535", "1", "9") if port not in asked["localport"][:3])
     combined = (
         Connection(address=address, host=host, localaddress=local, localport=port, rdomain=domain)
         for (address, host), local, port, domain in itertools.product(
             peers,
-            distinct(addresses(here), lambda one: tuple(in_addresses(one, each) for each in here)) if "localaddress" in named else [None],
+            (
+                distinct(
+                    addresses(here), lambda one: tuple(in_addresses(one, each) for each in here)
+                )
+                if "localaddress" in named
+                else [None]
+            ),
             [unnamed, *asked["localport"]] if "localport" in named else [None],
             words_for(domains) if "rdomain" in named else [None],
         )
     )
     first = list(itertools.islice(combined, MOST_COMBINED + 1))
-    found = distinct(first, lambda one: tuple(holds(line, one, user, groups) for line in that_matter))
+    found = distinct(
+        first, lambda one: tuple(holds(line, one, user, groups) for line in that_matter)
+    )
     return tuple(found[:MOST]), len(found) <= MOST and len(first) <= MOST_COMBINED
 
 
@@ -75,16 +106,31 @@ def addresses(patterns: Sequence[str]) -> list[str]:
     """An address of every part into which the patterns divide all addresses."""
     named = sorted({pattern for each in patterns for pattern, _ in items(each)})
     networks = [found for pattern in named if (found := network_of(whole_octets(pattern)))]
-    wild = [one for pattern in named if network_of(whole_octets(pattern)) is None for one in filled(pattern) if network_of(one)]
-    return [*USUAL, *parts([one for one in networks if one.version == 4]), *parts([one for one in networks if one.version == 6]), *wild]
+    wild = [
+        one
+        for pattern in named
+        if network_of(whole_octets(pattern)) is None
+        for one in filled(pattern)
+        if network_of(one)
+    ]
+    return [
+        *USUAL,
+        *parts([one for one in networks if one.version == 4]),
+        *parts([one for one in networks if one.version == 6]),
+        *wild,
+    ]
 
 
 def parts(networks: Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> Iterator[str]:
-    """An address from each stretch between two borders of the networks: not its very first, where it has another."""
+    """An address from each stretch between two borders of the networks: not its very first, where
+    it has another.
+    """
     if not networks:
         return
     make = type(networks[0].network_address)
-    borders = {int(one.network_address) for one in networks} | {int(one.broadcast_address) + 1 for one in networks}
+    borders = {int(one.network_address) for one in networks} | {
+        int(one.broadcast_address) + 1 for one in networks
+    }
     end = 1 << networks[0].max_prefixlen
     for border in sorted({0, *borders} - {end}):
         yield str(make(border if border + 1 in {*borders, end} else border + 1))
@@ -93,7 +139,11 @@ def parts(networks: Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> 
 def whole_octets(pattern: str) -> str:
     """`10.9.*` as a network; other patterns as they are."""
     octets = pattern.split(".")
-    if not 2 <= len(octets) <= 4 or octets[-1] != "*" or not all(octet.isdecimal() for octet in octets[:-1]):
+    if (
+        not 2 <= len(octets) <= 4
+        or octets[-1] != "*"
+        or not all(octet.isdecimal() for octet in octets[:-1])
+    ):
         return pattern
     return f"{'.'.join([*octets[:-1], *['0'] * (5 - len(octets))])}/{8 * (len(octets) - 1)}"
 
@@ -107,4 +157,11 @@ def filled(pattern: str) -> Iterator[str]:
 def words_for(patterns: Sequence[str]) -> list[str]:
     """Words that patterns of names take, and one that hardly any takes."""
     named = sorted({pattern for each in patterns for pattern, _ in items(each)})
-    return ["outside.invalid", *(pattern.replace("*", filling).replace("?", "x").lower() for pattern in named for filling in ("x", ""))]
+    return [
+        "outside.invalid",
+        *(
+            pattern.replace("*", filling).replace("?", "x").lower()
+            for pattern in named
+            for filling in ("x", "")
+        ),
+    ]

@@ -32,7 +32,17 @@ from checker.system.openings import judged
 from checker.system.plan import DROP_INS, SERVICE
 from checker.system.sshd_facts import MAIN, complaint, effective, version
 from checker.system.steps import Account, Entry, digest
-from checker.system.survey import SYSTEMD, account, answers, entry, group_name, is_served_by_root, kernel_ports, sshrc_of, user_name
+from checker.system.survey import (
+    SYSTEMD,
+    account,
+    answers,
+    entry,
+    group_name,
+    is_served_by_root,
+    kernel_ports,
+    sshrc_of,
+    user_name,
+)
 from checker.system.symptoms import Seen, SshdSeen, Taken
 
 TIME_ERROR = 5
@@ -41,7 +51,13 @@ TIME_ERROR = 5
 
 def examine(layout: Layout) -> Seen:
     """All that `doctor` wants to know; a part that can not be read is a fact too."""
-    fixed = {"home": layout.home, "key_file": layout.authorized_keys, "socket": layout.socket, "spool": layout.spool, "state": layout.state}
+    fixed = {
+        "home": layout.home,
+        "key_file": layout.authorized_keys,
+        "socket": layout.socket,
+        "spool": layout.spool,
+        "state": layout.state,
+    }
     try:
         config = load_config(layout.config)
         registry = read_known(layout)
@@ -71,18 +87,31 @@ def examine(layout: Layout) -> Seen:
         keys_lag=keys_lag(layout),
         programs_gone=programs_gone(layout.authorized_keys),
         open_secrets=tuple(open_secrets(layout)),
-        unreachable=f"the tunnel user can not reach {blocked[0]}: {blocked[1]} lets only its owner in" if blocked else "",
+        unreachable=(
+            f"the tunnel user can not reach {blocked[0]}: {blocked[1]} lets only its owner in"
+            if blocked
+            else ""
+        ),
         unreachable_at=blocked[1] if blocked else None,
         daemon_pid=daemon,
         daemon_age_s=age_s(daemon, now) if daemon else None,
         swept_s_ago=None if sweep is None else now - sweep.swept_at,
         every_s=config.policy.probe_every_s,
-        is_enabled=answers("systemctl", "is-enabled", SERVICE) if layout.home is None and SYSTEMD.is_dir() else None,
+        is_enabled=(
+            answers("systemctl", "is-enabled", SERVICE)
+            if layout.home is None and SYSTEMD.is_dir()
+            else None
+        ),
         socket_mode=stat.S_IMODE(layout.socket.stat().st_mode) if layout.socket.exists() else None,
         socket_blocked=unreachable_part(layout.socket, uid) if layout.socket.exists() else None,
         spool_seen=spool_entry(layout.spool),
         nodes=len(registry.nodes),
-        node_keys=tuple((node.name, key) for node in registry.nodes.values() if node.enabled for key in node.public_keys),
+        node_keys=tuple(
+            (node.name, key)
+            for node in registry.nodes.values()
+            if node.enabled
+            for key in node.public_keys
+        ),
         problems=(*registry.problems, *filter(None, [registry.freed_trouble])),
         overdue=tuple(one for node in registry.nodes.values() for one in overdue(node, now)),
         taken=tuple(taken(registry, config, uid)),
@@ -91,10 +120,17 @@ def examine(layout: Layout) -> Seen:
         peers=peers_of(tunnels),
         banned=banned(),
         is_synchronized=is_synchronized(),
-        ahead_s=max([sweep.swept_at - now if sweep else 0.0, *(node.added_at - now for node in registry.nodes.values())]),
+        ahead_s=max(
+            [
+                sweep.swept_at - now if sweep else 0.0,
+                *(node.added_at - now for node in registry.nodes.values()),
+            ]
+        ),
         free_bytes=free_bytes(layout),
         state_trouble=state_trouble,
-        state_strays=layout.home is None and strays(layout.state.parent) and not is_served_by_root(),
+        state_strays=layout.home is None
+        and strays(layout.state.parent)
+        and not is_served_by_root(),
     )
 
 
@@ -121,17 +157,27 @@ def is_gone(path: str) -> bool:
 def age_s(pid: int, now: float) -> float | None:
     """For how many seconds the process has been there; None where it ended."""
     process = read_process(pid)
-    return now - started_at(process.id, now, time.clock_gettime(time.CLOCK_BOOTTIME)) if process else None
+    return (
+        now - started_at(process.id, now, time.clock_gettime(time.CLOCK_BOOTTIME))
+        if process
+        else None
+    )
 
 
 def peers_of(tunnels: tuple[Tunnel, ...]) -> Counter[str]:
     """How many nodes came from each address."""
-    pairs = {(tunnel.node, tunnel.peer.rpartition(":")[0].strip("[]")) for tunnel in tunnels if tunnel.peer}
+    pairs = {
+        (tunnel.node, tunnel.peer.rpartition(":")[0].strip("[]"))
+        for tunnel in tunnels
+        if tunnel.peer
+    }
     return Counter(address for _, address in pairs)
 
 
 def recorded(layout: Layout) -> tuple[tuple[Tunnel, ...], Sweep | None, str | None]:
-    """What the state file holds, and what is wrong with it: empty for nothing, None where there is none."""
+    """What the state file holds, and what is wrong with it: empty for nothing, None where there is
+    none.
+    """
     try:
         state = open_reader(layout.state)
     except StateMissing:
@@ -160,9 +206,13 @@ def sshd_seen(layout: Layout, config: Config) -> SshdSeen | None:
         if trouble:
             return SshdSeen(file=file, version=version(), complaint=trouble)
         if layout.home is not None:  # whose sshd has no Match block
-            return SshdSeen(file=file, version=version(), effective=effective(file, config.tunnel_user))
+            return SshdSeen(
+                file=file, version=version(), effective=effective(file, config.tunnel_user)
+            )
         found = judged(file, config.tunnel_user)
-        return SshdSeen(file=file, version=version(), effective=found.effective, openings=found.openings)
+        return SshdSeen(
+            file=file, version=version(), effective=found.effective, openings=found.openings
+        )
     except CheckerError as error:
         return SshdSeen(file=file, complaint=str(error))
 
@@ -179,7 +229,9 @@ def rc_files(user: str, sshd: SshdSeen | None) -> tuple[Path, ...]:
 
 
 def closed_by(sshd: SshdSeen | None) -> Path | None:
-    """The file that keeps everyone but root out: sshd asks for one itself where PAM does not. Source: pam_nologin(8), sshd(8)."""
+    """The file that keeps everyone but root out: sshd asks for one itself where PAM does not.
+    Source: pam_nologin(8), sshd(8).
+    """
     has_pam = sshd is None or sshd.effective.get("usepam", "").lower() != "no"
     places = (Path("/run/nologin"), Path("/etc/nologin")) if has_pam else (Path("/etc/nologin"),)
     return next((place for place in places if place.exists()), None)
@@ -188,12 +240,21 @@ def closed_by(sshd: SshdSeen | None) -> Path | None:
 def is_changed(path: Path) -> bool:
     """Whether a file is not as `init` wrote it."""
     found, written = entry(path), load_manifest().files.get(str(path))
-    return found is not None and found.content is not None and written is not None and digest(found.content) != written
+    return (
+        found is not None
+        and found.content is not None
+        and written is not None
+        and digest(found.content) != written
+    )
 
 
 def within(layout: Layout, sshd: SshdSeen | None) -> Path:
-    """Below what place nobody else may write: a home's sshd that `up` told to be lax does not look above the home."""
-    is_lax = layout.home is not None and (sshd is None or sshd.effective.get("strictmodes", "").lower() != "yes")
+    """Below what place nobody else may write: a home's sshd that `up` told to be lax does not look
+    above the home.
+    """
+    is_lax = layout.home is not None and (
+        sshd is None or sshd.effective.get("strictmodes", "").lower() != "yes"
+    )
     return layout.home if is_lax and layout.home else Path("/")
 
 
@@ -207,7 +268,9 @@ def open_secrets(layout: Layout) -> Iterator[Path]:
 
 
 def loose_part(path: Path, uid: int, *, within: Path = Path("/")) -> Path | None:
-    """The first place on the way to the key file that others may write: sshd then passes it over. Source: sshd_config(5), StrictModes."""
+    """The first place on the way to the key file that others may write: sshd then passes it over.
+    Source: sshd_config(5), StrictModes.
+    """
     for place in (path, *path.parents):
         if not place.is_relative_to(within):
             break
@@ -219,7 +282,9 @@ def loose_part(path: Path, uid: int, *, within: Path = Path("/")) -> Path | None
 
 
 def unreachable(layout: Layout, who: Account | None) -> tuple[Path, Path] | None:
-    """What the tunnel user can not get to, and the directory that keeps it out; None where it gets to all."""
+    """What the tunnel user can not get to, and the directory that keeps it out; None where it gets
+    to all.
+    """
     if who is None or who.uid == os.geteuid():
         return None
     command = gate_command(layout)
@@ -235,7 +300,11 @@ def spool_entry(path: Path) -> Entry | None:
         found = path.stat()
     except OSError:
         return None
-    return Entry(mode=stat.S_IMODE(found.st_mode), owner=user_name(found.st_uid), group=group_name(found.st_gid))
+    return Entry(
+        mode=stat.S_IMODE(found.st_mode),
+        owner=user_name(found.st_uid),
+        group=group_name(found.st_gid),
+    )
 
 
 def strays(folder: Path) -> bool:
@@ -247,18 +316,31 @@ def strays(folder: Path) -> bool:
 def taken(registry: Registry, config: Config, uid: int) -> Iterator[Taken]:
     """Nodes' ports that processes of other users hold."""
     listening = read_listeners()
-    used = {*listening, *(port for forward in registry.forwards for port in forward.ports), *registry.broken_ports, *registry.freed}
+    used = {
+        *listening,
+        *(port for forward in registry.forwards for port in forward.ports),
+        *registry.broken_ports,
+        *registry.freed,
+    }
     free = next((port for port in config.policy.ports if port not in used), None)
-    for port, node in ((port, forward.node) for forward in registry.forwards for port in forward.ports):
+    for port, node in (
+        (port, forward.node) for forward in registry.forwards for port in forward.ports
+    ):
         for listener in listening.get(port, ()):
             if listener.uid != uid:
                 yield Taken(port=port, node=node, uid=listener.uid, free=free)
                 break
 
 
-def unreserved(registry: Registry, config: Config, ephemeral: range, reserved: frozenset[int]) -> tuple[int, ...]:
+def unreserved(
+    registry: Registry, config: Config, ephemeral: range, reserved: frozenset[int]
+) -> tuple[int, ...]:
     """Ports of this gateway that an outgoing connection may take."""
-    ports = {*config.policy.ports, *config.shared_key.open_ports, *(int(port) for forward in registry.forwards for port in forward.ports)}
+    ports = {
+        *config.policy.ports,
+        *config.shared_key.open_ports,
+        *(int(port) for forward in registry.forwards for port in forward.ports),
+    }
     return tuple(sorted(port for port in ports if port in ephemeral and port not in reserved))
 
 
@@ -267,7 +349,13 @@ def banned() -> frozenset[str] | None:
     if shutil.which("fail2ban-client") is None:
         return None
     with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-        asked = subprocess.run(["fail2ban-client", "status", "sshd"], capture_output=True, text=True, check=False, timeout=10)
+        asked = subprocess.run(
+            ["fail2ban-client", "status", "sshd"],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=10,
+        )
         found = re.search(r"Banned IP list:\s*(.*)", asked.stdout)
         if asked.returncode == 0 and found:
             return frozenset(found[1].split())
@@ -276,10 +364,15 @@ def banned() -> frozenset[str] | None:
 
 def is_synchronized() -> bool | None:
     """Whether the kernel is told that its clock is right; None where it does not say."""
-    answer = ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.create_string_buffer(512))  # all zero: nothing is changed
+    # all zero: nothing is changed
+    answer = ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.create_string_buffer(512))
     return None if answer < 0 else answer != TIME_ERROR
 
 
 def free_bytes(layout: Layout) -> Mapping[str, int]:
     """Room for what we write, by directory."""
-    return {str(place): shutil.disk_usage(place).free for place in (layout.state.parent, layout.run) if place.exists()}
+    return {
+        str(place): shutil.disk_usage(place).free
+        for place in (layout.state.parent, layout.run)
+        if place.exists()
+    }

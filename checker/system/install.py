@@ -20,7 +20,17 @@ from checker.system.manifest import Manifest
 from checker.system.plan import MANIFEST
 from checker.system.rehearsal import still_open
 from checker.system.sshd_facts import MAIN, complaint
-from checker.system.steps import Command, File, Folder, GoLive, KeysInLine, Plan, Remove, Step, digest
+from checker.system.steps import (
+    Command,
+    File,
+    Folder,
+    GoLive,
+    KeysInLine,
+    Plan,
+    Remove,
+    Step,
+    digest,
+)
 from checker.system.survey import account, under
 from checker.system.undo import EndSessions, Leave, Undo, Withdraw
 
@@ -35,23 +45,41 @@ class InstallFailed(CheckerError):
 
 
 def run(words: tuple[str, ...]) -> str:
-    """What a command complains of; empty where it succeeded. After `su` root's own programs are not in the PATH."""
+    """What a command complains of; empty where it succeeded. After `su` root's own programs are not
+    in the PATH.
+    """
     environment = {**os.environ, "PATH": f"{os.environ.get('PATH', os.defpath)}:{SBIN}"}
     try:
         done = subprocess.run(
-            words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=COMMAND_WITHIN_S, env=environment
+            words,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=COMMAND_WITHIN_S,
+            env=environment,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)
-    return (done.stderr.strip() or done.stdout.strip() or f"exit status {done.returncode}") if done.returncode else ""
+    return (
+        (done.stderr.strip() or done.stdout.strip() or f"exit status {done.returncode}")
+        if done.returncode
+        else ""
+    )
 
 
 def command(step: Command, say: Say) -> None:
     """Raises InstallFailed."""
     trouble = run(step.words)
     if trouble and step.must:
-        raise InstallFailed(f"{shlex.join(step.words)} failed: {trouble}; mend that, and run it again: what was done so far is known")
-    say(f"{'tried, and failed' if trouble else 'ran'}: {shlex.join(step.words)}{f' ({trouble})' if trouble else ''}")
+        raise InstallFailed(
+            f"{shlex.join(step.words)} failed: {trouble}; mend that, and run it again: what was"
+            " done so far is known"
+        )
+    say(
+        f"{'tried, and failed' if trouble else 'ran'}:"
+        f" {shlex.join(step.words)}{f' ({trouble})' if trouble else ''}"
+    )
 
 
 def carry_out(plan: Plan, manifest: Manifest, say: Say) -> None:
@@ -69,7 +97,12 @@ def note(step: Step, manifest: Manifest, act: Callable[[], None]) -> None:
     elif isinstance(step, Folder) and is_new:
         manifest.folders.append(str(step.path))
     elif isinstance(step, File | GoLive):
-        manifest.files.update({str(each.path): digest(each.content) for each in (step.files if isinstance(step, GoLive) else (step,))})
+        manifest.files.update(
+            {
+                str(each.path): digest(each.content)
+                for each in (step.files if isinstance(step, GoLive) else (step,))
+            }
+        )
     elif isinstance(step, Remove):
         manifest.files.pop(str(step.path), None)
     if MANIFEST.parent.is_dir():
@@ -90,7 +123,10 @@ def carry_out_one(step: Step, say: Say) -> None:
             go_live(step)
             for each in step.files:
                 kept = f", and kept {each.path}.bak" if each.backup else ""
-                say(f"wrote {each.path}, which sshd accepts{', and had it read' if step.reload else ''}{kept}")
+                say(
+                    f"wrote {each.path}, which sshd"
+                    f" accepts{', and had it read' if step.reload else ''}{kept}"
+                )
         case KeysInLine():
             with locked(SYSTEM):
                 write_keys(SYSTEM, gate_command(SYSTEM))
@@ -110,7 +146,9 @@ def folder(step: Folder) -> None:
             if not child.is_symlink():
                 shutil.chown(child, step.owner, step.group)
     except (OSError, LookupError) as error:
-        raise InstallFailed(f"{step.path} can not be made as it should be ({error}); mend that, and run it again") from error
+        raise InstallFailed(
+            f"{step.path} can not be made as it should be ({error}); mend that, and run it again"
+        ) from error
 
 
 def file(path: Path, step: File) -> None:
@@ -119,12 +157,16 @@ def file(path: Path, step: File) -> None:
         try:
             shutil.copy2(path, path.with_name(f"{path.name}.bak"))
         except OSError as error:
-            raise InstallFailed(f"{path}.bak can not be written ({error.strerror}); make room, and run it again") from error
+            raise InstallFailed(
+                f"{path}.bak can not be written ({error.strerror}); make room, and run it again"
+            ) from error
     write_atomically(path, step.content, mode=0o644)
 
 
 def write_tree(plan: Plan, root: Path, say: Say) -> None:
-    """The directories and files of a plan in a tree that is being packaged; owners are the package's affair. Raises ConfigError."""
+    """The directories and files of a plan in a tree that is being packaged; owners are the
+    package's affair. Raises ConfigError.
+    """
     for step in plan.steps:
         if isinstance(step, Folder):
             place = under(root, step.path)
@@ -140,11 +182,15 @@ def write_tree(plan: Plan, root: Path, say: Say) -> None:
 
 
 def go_live(step: GoLive) -> None:
-    """Write it, have sshd judge the whole, and load it; else put back what was there. Raises InstallFailed.
+    """Write it, have sshd judge the whole, and load it; else put back what was there. Raises
+    InstallFailed.
 
-    The first file is there before what an earlier release wrote in the second goes, so at no time is there less than a whole block.
+    The first file is there before what an earlier release wrote in the second goes, so at no time
+    is there less than a whole block.
     """
-    before = {each.path: each.path.read_bytes() if each.path.exists() else None for each in step.files}
+    before = {
+        each.path: each.path.read_bytes() if each.path.exists() else None for each in step.files
+    }
     for each in step.files:
         file(each.path, each)
     trouble = judgement(step.user) or (run(step.reload) if step.reload else "")
@@ -154,11 +200,15 @@ def go_live(step: GoLive) -> None:
         if step.reload:
             run(step.reload)
         paths = " and ".join(map(str, before))
-        raise InstallFailed(f"sshd did not take {paths} ({trouble}); it is as it was before, and sshd runs on")
+        raise InstallFailed(
+            f"sshd did not take {paths} ({trouble}); it is as it was before, and sshd runs on"
+        )
 
 
 def judgement(user: str) -> str:
-    """What is wrong with the configuration as it lies there: sshd does not start, or allows the user too much; empty for nothing."""
+    """What is wrong with the configuration as it lies there: sshd does not start, or allows the
+    user too much; empty for nothing.
+    """
     trouble = complaint(MAIN)
     if trouble or not user:
         return trouble
@@ -186,7 +236,10 @@ def take_back(steps: tuple[Undo, ...], say: Say) -> None:
                 say(f"removed {path}")
             case Withdraw(path=path, reload=reload):
                 withdraw(path, reload)
-                say(f"removed {path}{', and had sshd read its configuration again' if reload else ''}")
+                say(
+                    "removed"
+                    f" {path}{', and had sshd read its configuration again' if reload else ''}"
+                )
             case EndSessions(user=user):
                 ended = end_sessions(user)
                 say(f"ended {ended} sessions of {user}")
@@ -202,7 +255,9 @@ def remove(path: Path) -> None:
         else:
             path.unlink(missing_ok=True)
     except OSError as error:
-        raise InstallFailed(f"{path} can not be removed ({error.strerror}); mend that, and run it again") from error
+        raise InstallFailed(
+            f"{path} can not be removed ({error.strerror}); mend that, and run it again"
+        ) from error
 
 
 def withdraw(path: Path, reload: tuple[str, ...]) -> None:
@@ -212,13 +267,18 @@ def withdraw(path: Path, reload: tuple[str, ...]) -> None:
     trouble = complaint(MAIN)
     if trouble:
         put_back(path, before)
-        raise InstallFailed(f"without {path} sshd would not start ({trouble}); it was put back: mend {MAIN}, and run it again")
+        raise InstallFailed(
+            f"without {path} sshd would not start ({trouble}); it was put back: mend {MAIN}, and"
+            " run it again"
+        )
     if reload:
         run(reload)
 
 
 def end_sessions(user: str) -> int:
-    """End the tunnels of the user, and all else that it runs; how many tunnels there were. Raises InstallFailed."""
+    """End the tunnels of the user, and all else that it runs; how many tunnels there were. Raises
+    InstallFailed.
+    """
     found = account(user)
     if found is None or found.uid == 0:
         return 0
@@ -227,7 +287,9 @@ def end_sessions(user: str) -> int:
     while left := processes_of(found.uid):
         waited_s = time.monotonic() - started_at
         if waited_s > ENDED_WITHIN_S:
-            raise InstallFailed(f"process {left[0].pid} of {user} does not end; end it, and run it again")
+            raise InstallFailed(
+                f"process {left[0].pid} of {user} does not end; end it, and run it again"
+            )
         for process in left:
             if is_alive(process):
                 os.kill(process.pid, signal.SIGTERM if waited_s < TERM_WITHIN_S else signal.SIGKILL)

@@ -17,7 +17,17 @@ from checker.control import Control
 from checker.model import parse_target
 from checker.output import say
 from checker.system.plan import CONFIG, Refused, live_drop_ins, package, plan
-from checker.system.steps import Command, File, Folder, Found, GoLive, KeysInLine, Plan, Remove, Step
+from checker.system.steps import (
+    Command,
+    File,
+    Folder,
+    Found,
+    GoLive,
+    KeysInLine,
+    Plan,
+    Remove,
+    Step,
+)
 
 if TYPE_CHECKING:
     from checker.commands import Verbs
@@ -27,27 +37,76 @@ if TYPE_CHECKING:
 def add_to(verbs: Verbs) -> None:
     """Declare these verbs."""
     raw = argparse.RawDescriptionHelpFormatter
-    init = verbs.add_parser("init", help="make this machine a gateway; a second run mends what is missing", formatter_class=raw,
-                            epilog="example: sudo reversi-checker init --dry-run\n"
-                                   "         sudo reversi-checker init --gateway gateway.example.org:22\n"
-                                   "         sudo reversi-checker init --tune --dry-run")
-    init.add_argument("--dry-run", action="store_true", help="print every file and command, and do nothing")
-    init.add_argument("--gateway", action="append", default=[], metavar="HOST:PORT", help="how nodes reach it; may be given again")
-    init.add_argument("--tune", action=argparse.BooleanOptionalAction,
-                      help="limit unsent data in the kernel, for every program of this host, so that beats wait less behind bulk; "
-                           "stays until --no-tune or uninstall")
-    init.add_argument("--force", action="store_true", help="replace files that were changed since, and keep them as NAME.bak")
-    init.add_argument("--root", type=Path, metavar="DIR", help="write the files into a tree, and print what a package's postinst must do")
-    init.add_argument("--python", default=sys.executable, metavar="PATH", help="the interpreter that the service runs (default: this one)")
+    init = verbs.add_parser(
+        "init",
+        help="make this machine a gateway; a second run mends what is missing",
+        formatter_class=raw,
+        epilog=(
+            "example: sudo reversi-checker init --dry-run\n"
+            "         sudo reversi-checker init --gateway gateway.example.org:22\n"
+            "         sudo reversi-checker init --tune --dry-run"
+        ),
+    )
+    init.add_argument(
+        "--dry-run", action="store_true", help="print every file and command, and do nothing"
+    )
+    init.add_argument(
+        "--gateway",
+        action="append",
+        default=[],
+        metavar="HOST:PORT",
+        help="how nodes reach it; may be given again",
+    )
+    init.add_argument(
+        "--tune",
+        action=argparse.BooleanOptionalAction,
+        help=(
+            "limit unsent data in the kernel, for every program of this host, so that beats wait"
+            " less behind bulk; stays until --no-tune or uninstall"
+        ),
+    )
+    init.add_argument(
+        "--force",
+        action="store_true",
+        help="replace files that were changed since, and keep them as NAME.bak",
+    )
+    init.add_argument(
+        "--root",
+        type=Path,
+        metavar="DIR",
+        help="write the files into a tree, and print what a package's postinst must do",
+    )
+    init.add_argument(
+        "--python",
+        default=sys.executable,
+        metavar="PATH",
+        help="the interpreter that the service runs (default: this one)",
+    )
     init.set_defaults(command=cmd_init)
-    uninstall = verbs.add_parser("uninstall", help="take back all that init made", formatter_class=raw,
-                                 epilog="example: sudo reversi-checker uninstall --dry-run")
-    uninstall.add_argument("--purge", action="store_true", help="remove the registry, the settings and the key file too")
-    uninstall.add_argument("--dry-run", action="store_true", help="say what would be removed, and do nothing")
-    uninstall.add_argument("--yes", action="store_true", help="do not ask (without a terminal it never asks)")
+    uninstall = verbs.add_parser(
+        "uninstall",
+        help="take back all that init made",
+        formatter_class=raw,
+        epilog="example: sudo reversi-checker uninstall --dry-run",
+    )
+    uninstall.add_argument(
+        "--purge",
+        action="store_true",
+        help="remove the registry, the settings and the key file too",
+    )
+    uninstall.add_argument(
+        "--dry-run", action="store_true", help="say what would be removed, and do nothing"
+    )
+    uninstall.add_argument(
+        "--yes", action="store_true", help="do not ask (without a terminal it never asks)"
+    )
     uninstall.set_defaults(command=cmd_uninstall)
-    doctor = verbs.add_parser("doctor", help="each thing that must be true of a gateway, and what mends it", formatter_class=raw,
-                              epilog="example: sudo reversi-checker doctor\nexit code 1: something is wrong")
+    doctor = verbs.add_parser(
+        "doctor",
+        help="each thing that must be true of a gateway, and what mends it",
+        formatter_class=raw,
+        epilog="example: sudo reversi-checker doctor\nexit code 1: something is wrong",
+    )
     doctor.add_argument("--json", action="store_true", help="one JSON document")
     doctor.set_defaults(command=cmd_doctor)
 
@@ -59,13 +118,18 @@ def narrate(line: str) -> None:
 def refuse_home(args: argparse.Namespace, verb: str) -> None:
     """Raises Refused: these are about the machine, not about a home."""
     if args.home:
-        raise Refused(f"{verb} is about this machine's own gateway, under {SYSTEM.config.parent}; leave --home out")
+        raise Refused(
+            f"{verb} is about this machine's own gateway, under {SYSTEM.config.parent}; leave"
+            " --home out"
+        )
 
 
 def refuse_others(verb: str) -> None:
     """Raises Refused for all but root."""
     if os.geteuid() != 0:
-        raise Refused(f"{verb} changes this machine: run it with sudo, or see what it would do with --dry-run")
+        raise Refused(
+            f"{verb} changes this machine: run it with sudo, or see what it would do with --dry-run"
+        )
 
 
 def cmd_init(args: argparse.Namespace, layout: Layout) -> ExitCode:  # noqa: ARG001 - all commands are called alike
@@ -76,7 +140,9 @@ def cmd_init(args: argparse.Namespace, layout: Layout) -> ExitCode:  # noqa: ARG
         refuse_others("init")
     gateways = tuple(str(parse_target(address)) for address in args.gateway)
     root = args.root.absolute() if args.root else None
-    found = survey(root=root, python=args.python, gateways=gateways, force=args.force, tune=args.tune)
+    found = survey(
+        root=root, python=args.python, gateways=gateways, force=args.force, tune=args.tune
+    )
     if root:
         return init_tree(found, root, dry_run=args.dry_run)
     return init_here(found, dry_run=args.dry_run)
@@ -110,12 +176,20 @@ def init_here(found: Found, *, dry_run: bool) -> ExitCode:
     else:
         carry_out(planned, load_manifest(), narrate)
     tell_notes(planned)
-    say("nothing to do" if not planned.steps else "nothing was done" if dry_run else "done; see: reversi-checker doctor")
+    say(
+        "nothing to do"
+        if not planned.steps
+        else "nothing was done"
+        if dry_run
+        else "done; see: reversi-checker doctor"
+    )
     return ExitCode.OK
 
 
 def rehearse_live(found: Found, planned: Plan) -> None:
-    """The judgement of sshd on the drop-in that will be live, before anything is changed. Raises Refused, CheckerError."""
+    """The judgement of sshd on the drop-in that will be live, before anything is changed. Raises
+    Refused, CheckerError.
+    """
     from checker.system.lockdown import MAX_STARTUPS, shut_out
     from checker.system.rehearsal import rehearse
     from checker.system.sshd_facts import as_user
@@ -130,16 +204,24 @@ def rehearse_live(found: Found, planned: Plan) -> None:
         would = rehearse(drop_ins, user)
     except Refused as refusal:
         if coming is None:
-            raise Refused(f"{refusal}; or have {next(iter(drop_ins))} written anew: init --force") from None
+            raise Refused(
+                f"{refusal}; or have {next(iter(drop_ins))} written anew: init --force"
+            ) from None
         raise
     if coming is not None:
-        narrate(f"tried on sshd's configuration as it will be: sshd -t, and {shlex.join(('sshd', '-T', *as_user(user)))}, "
-                "and so for each kind of connection that a Match line names")
+        narrate(
+            "tried on sshd's configuration as it will be: sshd -t, and"
+            f" {shlex.join(('sshd', '-T', *as_user(user)))}, and so for each kind of connection"
+            " that a Match line names"
+        )
     why, startups = shut_out(would, user), would.get("maxstartups", "that is not known")
     if why:
         narrate(f"warning: sshd lets {user} in at no key: {why}")
     if startups != MAX_STARTUPS:
-        narrate(f"warning: another file of sshd's says MaxStartups {startups}, which counts: many nodes at once are refused at random")
+        narrate(
+            f"warning: another file of sshd's says MaxStartups {startups}, which counts: many nodes"
+            " at once are refused at random"
+        )
 
 
 def tell_notes(planned: Plan) -> None:
@@ -161,7 +243,10 @@ def shown(step: Step) -> Iterator[str]:
         case Folder(path=path, mode=mode, owner=owner, group=group):
             yield f"would make: {path} ({mode:04o}, {owner}:{group})"
         case File(path=path, content=content, backup=backup):
-            yield f"would write: {path} (0644, root:root){f', and keep what is there as {path.name}.bak' if backup else ''}"
+            yield (
+                f"would write: {path} (0644,"
+                f" root:root){f', and keep what is there as {path.name}.bak' if backup else ''}"
+            )
             yield from (f"    {line}" for line in content.decode().splitlines())
         case GoLive(reload=reload):
             for each in step.files:
@@ -185,7 +270,10 @@ def cmd_uninstall(args: argparse.Namespace, layout: Layout) -> ExitCode:  # noqa
         refuse_others("uninstall")
     there = installed()
     if there is None or (there.is_undone and not args.purge):
-        say(f"nothing to do: init made nothing here{f' but {CONFIG}, which --purge removes' if there else ''}")
+        say(
+            "nothing to do: init made nothing"
+            f" here{f' but {CONFIG}, which --purge removes' if there else ''}"
+        )
         return ExitCode.OK
     steps, notes = undo(there, purge=args.purge)
     if args.dry_run or not agreed(args):
@@ -194,7 +282,9 @@ def cmd_uninstall(args: argparse.Namespace, layout: Layout) -> ExitCode:  # noqa
         return ExitCode.OK
     pid = Control(layout=SYSTEM).daemon_pid() if not there.has_systemd else None
     if pid is not None:
-        raise Refused(f"the daemon (process {pid}) still serves {SYSTEM.socket.parent}; stop it first")
+        raise Refused(
+            f"the daemon (process {pid}) still serves {SYSTEM.socket.parent}; stop it first"
+        )
     take_back(steps, narrate)
     for note in notes:
         narrate(note)
@@ -205,7 +295,12 @@ def agreed(args: argparse.Namespace) -> bool:
     """Whether to go on: asked at a terminal, unless `--yes`."""
     if args.yes or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return True
-    print("end all tunnels, and remove the gateway from this machine? [y/N] ", end="", file=sys.stderr, flush=True)
+    print(
+        "end all tunnels, and remove the gateway from this machine? [y/N] ",
+        end="",
+        file=sys.stderr,
+        flush=True,
+    )
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
@@ -218,7 +313,10 @@ def undo_line(step: Undo) -> str:
         case Remove(path=path):
             return f"would remove: {path}"
         case Withdraw(path=path, reload=reload):
-            return f"would remove: {path}; then run: sshd -t{f', {shlex.join(reload)}' if reload else ''}"
+            return (
+                f"would remove: {path}; then run: sshd"
+                f" -t{f', {shlex.join(reload)}' if reload else ''}"
+            )
         case EndSessions(user=user):
             return f"would end: all tunnels of {user}"
         case Leave(path=path):

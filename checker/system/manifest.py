@@ -1,4 +1,6 @@
-"""What `init` made, so that `uninstall` removes that and nothing else: a file of root's, as no one else may say what root is to remove."""
+"""What `init` made, so that `uninstall` removes that and nothing else: a file of root's, as no one
+else may say what root is to remove.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ from checker.system.plan import MANIFEST
 
 @dataclass(slots=True, kw_only=True)
 class Manifest:
-    """Files by the digest of what was written, directories, and accounts as `user NAME` or `group NAME`."""
+    """Files by the digest of what was written, directories, and accounts as `user NAME` or `group
+    NAME`.
+    """
 
     files: dict[str, str] = field(default_factory=dict)
     folders: list[str] = field(default_factory=list)
@@ -33,11 +37,20 @@ def load_manifest(path: Path = MANIFEST) -> Manifest:
     """An empty one where there is none. Raises ConfigError."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-        return Manifest(files=dict(document["files"]), folders=list(document["folders"]), made=list(document["made"]))
+        return Manifest(
+            files=dict(document["files"]),
+            folders=list(document["folders"]),
+            made=list(document["made"]),
+        )
     except FileNotFoundError:
         return Manifest()
     except OSError as error:
-        raise ConfigError(path, f"can not be read ({error.strerror}); check its permissions") from error
+        raise ConfigError(
+            path, f"can not be read ({error.strerror}); check its permissions"
+        ) from error
     except (ValueError, KeyError, TypeError) as error:
-        why = f"is not as init wrote it ({error!r}); restore it, or remove it and undo by hand what docs/gateway.md lists"
+        why = (
+            f"is not as init wrote it ({error!r}); restore it, or remove it and undo by hand what"
+            " docs/gateway.md lists"
+        )
         raise ConfigError(path, why) from error

@@ -1,4 +1,6 @@
-"""The `Match` lines of sshd's configuration, and whether one holds for a connection. Pure. Source: sshd_config(5), servconf.c, match.c."""
+"""The `Match` lines of sshd's configuration, and whether one holds for a connection. Pure. Source:
+sshd_config(5), servconf.c, match.c.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,13 @@ from checker.system.lockdown import LOCKDOWN
 LINE = re.compile(r'\s*"?([A-Za-z][\w-]*)"?(?:\s*=\s*|\s+)(.*)')
 FIXED = frozenset({"user", "group", "all", "invalid-user", "version"})
 """Criteria that a connection of the tunnel user cannot choose."""
-CHOSEN = {"address": "from", "host": "from host", "localaddress": "to address", "localport": "to port", "rdomain": "in routing domain"}
+CHOSEN = {
+    "address": "from",
+    "host": "from host",
+    "localaddress": "to address",
+    "localport": "to port",
+    "rdomain": "in routing domain",
+}
 """Criteria that the connection decides, with the words for them."""
 
 
@@ -69,9 +77,17 @@ class Connection:
 
     def words(self, user: str) -> tuple[str, str]:
         """The words that have `sshd -T` answer for it."""
-        asked = {"user": user, "host": self.host, "addr": self.address, "laddr": self.localaddress, "lport": self.localport}
+        asked = {
+            "user": user,
+            "host": self.host,
+            "addr": self.address,
+            "laddr": self.localaddress,
+            "lport": self.localport,
+        }
         chosen = {**asked, "rdomain": self.rdomain}
-        return "-C", ",".join(f"{name}={value}" for name, value in chosen.items() if value is not None)
+        return "-C", ",".join(
+            f"{name}={value}" for name, value in chosen.items() if value is not None
+        )
 
 
 def directive(line: str) -> tuple[str, list[str]] | None:
@@ -83,7 +99,9 @@ def directive(line: str) -> tuple[str, list[str]] | None:
         words = shlex.split(found[2])
     except ValueError:
         words = found[2].split()
-    comment = next((number for number, word in enumerate(words) if word.startswith("#")), len(words))
+    comment = next(
+        (number for number, word in enumerate(words) if word.startswith("#")), len(words)
+    )
     return found[1].lower(), words[:comment]
 
 
@@ -106,10 +124,16 @@ def criteria(words: list[str]) -> tuple[tuple[str, str], ...]:
 
 def holds(line: MatchLine, connection: Connection, user: str, groups: Collection[str]) -> bool:
     """Whether sshd applies the block. A criterion that is not known here holds."""
-    return all(criterion_holds(name, value, connection, user, groups) for one in line.chain for name, value in one.criteria)
+    return all(
+        criterion_holds(name, value, connection, user, groups)
+        for one in line.chain
+        for name, value in one.criteria
+    )
 
 
-def criterion_holds(name: str, value: str, connection: Connection, user: str, groups: Collection[str]) -> bool:
+def criterion_holds(
+    name: str, value: str, connection: Connection, user: str, groups: Collection[str]
+) -> bool:
     match name:
         case "user":
             return in_patterns(user, value) > 0
@@ -137,7 +161,9 @@ def items(patterns: str) -> Iterator[tuple[str, bool]]:
 
 
 def in_patterns(word: str, patterns: str) -> int:
-    """1 where the list takes the word, -1 where it says `!`, else 0. Source: match.c, match_pattern_list."""
+    """1 where the list takes the word, -1 where it says `!`, else 0. Source: match.c,
+    match_pattern_list.
+    """
     found = 0
     for pattern, is_negated in items(patterns):
         if fnmatch.fnmatchcase(word, pattern.replace("[", "[[]")):
@@ -149,7 +175,9 @@ def in_patterns(word: str, patterns: str) -> int:
 
 @lru_cache(maxsize=4096)
 def in_addresses(address: str, patterns: str) -> bool:
-    """Whether a list of networks and wildcards takes the address. Source: addrmatch.c, addr_match_list."""
+    """Whether a list of networks and wildcards takes the address. Source: addrmatch.c,
+    addr_match_list.
+    """
     found = False
     for pattern, is_negated in items(patterns):
         network = network_of(pattern)
@@ -179,13 +207,21 @@ def is_in(address: str, network: Network) -> bool:
 
 
 def where(line: MatchLine) -> str:
-    """From where a connection comes for which the block holds, in words; empty where every connection of the user does."""
-    said = (f"{CHOSEN[name]} {value}" for one in reversed(line.chain) for name, value in one.criteria if name in CHOSEN)
+    """From where a connection comes for which the block holds, in words; empty where every
+    connection of the user does.
+    """
+    said = (
+        f"{CHOSEN[name]} {value}"
+        for one in reversed(line.chain)
+        for name, value in one.criteria
+        if name in CHOSEN
+    )
     return " ".join(said)
 
 
 def as_if_there(text: str, user: str) -> str:
-    """A configuration's text, with each Group criterion decided for a user who is yet to be made with a group of that name.
+    """A configuration's text, with each Group criterion decided for a user who is yet to be made
+    with a group of that name.
 
     sshd does not apply a `Match Group` block to a user who does not exist.
     """
@@ -194,7 +230,11 @@ def as_if_there(text: str, user: str) -> str:
 
 def decided(line: str, user: str) -> str:
     found = directive(line)
-    if found is None or found[0] != "match" or not any(name == "group" for name, _ in criteria(found[1])):
+    if (
+        found is None
+        or found[0] != "match"
+        or not any(name == "group" for name, _ in criteria(found[1]))
+    ):
         return line
     words = ["Match"]
     for name, value in criteria(found[1]):

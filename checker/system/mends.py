@@ -22,11 +22,17 @@ def start(seen: Seen) -> str:
     """What starts the daemon, anew where one is there: by systemd, or as it was started."""
     if seen.is_enabled is not None:
         return f"sudo systemctl restart {SERVICE}"
-    first = f"kill {seen.daemon_pid}; tail --pid={seen.daemon_pid} -f /dev/null; " if seen.daemon_pid is not None else ""
+    first = (
+        f"kill {seen.daemon_pid}; tail --pid={seen.daemon_pid} -f /dev/null; "
+        if seen.daemon_pid is not None
+        else ""
+    )
     if seen.home is None or seen.sshd is None:
         return first + ours(seen, "serve")
     host, _, port = seen.sshd.effective.get("listenaddress", "").rpartition(":")
-    return first + ours(seen, f"up --listen {host.strip('[]')} --ssh-port {port}" if port.isdigit() else "up")
+    return first + ours(
+        seen, f"up --listen {host.strip('[]')} --ssh-port {port}" if port.isdigit() else "up"
+    )
 
 
 def init_or(seen: Seen, of_home: str) -> str:
@@ -42,17 +48,25 @@ def lock_down(seen: Seen) -> str:
     """What gives sshd its settings for the tunnel user back."""
     if seen.home is not None:
         return start(seen)
-    return f"{INIT}{' --force' if seen.is_drop_in_changed else ''}    # if it refuses, another Match block comes before {DROP_IN}"
+    return (
+        f"{INIT}{' --force' if seen.is_drop_in_changed else ''}    # if it refuses, another Match"
+        f" block comes before {DROP_IN}"
+    )
 
 
 def tell_sshd(name: str, *lines: str) -> str:
     """Lines of sshd's configuration that come before all others, and sshd by them."""
     place = DROP_IN.with_name(f"00-reversi-{name}.conf")
-    return f"printf '%s\\n' {' '.join(map(shlex.quote, lines))} | sudo tee {place} && sudo systemctl reload ssh"
+    return (
+        f"printf '%s\\n' {' '.join(map(shlex.quote, lines))} | sudo tee {place} && sudo systemctl"
+        " reload ssh"
+    )
 
 
 def let_in(seen: Seen) -> str:
-    """What lets the tunnel user in. sshd adds up its lists of whom it allows, and has nothing that undoes a denial."""
+    """What lets the tunnel user in. sshd adds up its lists of whom it allows, and has nothing that
+    undoes a denial.
+    """
     effective = seen.sshd.effective if seen.sshd else {}
     words = {"allowusers": f"AllowUsers {seen.user}", "allowgroups": f"AllowGroups {seen.user}"}
     denied = effective.get("denyusers", "")
@@ -63,21 +77,32 @@ def let_in(seen: Seen) -> str:
 
 
 def welcome(seen: Seen, option: str, value: str) -> str:
-    """What has sshd take the tunnel user's keys, and nobody else's. Of a home, `up` writes the whole file: there the key must change."""
+    """What has sshd take the tunnel user's keys, and nobody else's. Of a home, `up` writes the
+    whole file: there the key must change.
+    """
     if seen.home is not None:
         return ours(seen, "node rekey NAME")
     return tell_sshd("keys", f"Match User {seen.user}", f"{option} {value}", "Match all")
 
 
 def raise_startups(first: int) -> str:
-    """Each line that sets it is changed: up to OpenSSH 9.2 at least the last counts, and not the first as of all else."""
+    """Each line that sets it is changed: up to OpenSSH 9.2 at least the last counts, and not the
+    first as of all else.
+    """
     line = f"s/^[[:space:]]*MaxStartups[[:space:]=].*/MaxStartups {first}:30:1000/I"
-    return f"sudo sed -i '{line}' /etc/ssh/sshd_config {DROP_IN.parent}/*.conf && sudo systemctl reload ssh"
+    return (
+        f"sudo sed -i '{line}' /etc/ssh/sshd_config {DROP_IN.parent}/*.conf && sudo systemctl"
+        " reload ssh"
+    )
 
 
 def close_to_others(seen: Seen, path: Path) -> str:
     quoted = shlex.quote(str(path))
-    return mode("go-w", path) if seen.home is not None else f"sudo chown root {quoted}; sudo {mode('go-w', path)}"
+    return (
+        mode("go-w", path)
+        if seen.home is not None
+        else f"sudo chown root {quoted}; sudo {mode('go-w', path)}"
+    )
 
 
 def mode(bits: str, *paths: Path) -> str:
@@ -98,7 +123,10 @@ def give_way(seen: Seen, taken: Taken) -> str:
     look = f"ss -ltnp 'sport = :{taken.port}'"
     if taken.free is None:
         return f"sudo {look}    # and stop that program"
-    return ours(seen, f"node move {taken.node} {taken.port} {taken.free}") + f"    # or stop what this shows: {look}"
+    return (
+        ours(seen, f"node move {taken.node} {taken.port} {taken.free}")
+        + f"    # or stop what this shows: {look}"
+    )
 
 
 def reserve(seen: Seen) -> str:

@@ -12,8 +12,28 @@ from checker.config import SYSTEM
 from checker.model import CheckerError
 from checker.system.lockdown import drop_in, released_drop_in, rest_of_drop_in
 from checker.system.sshrc import guard_sshrc, sshrc_sentence
-from checker.system.steps import ROOT, Command, File, Folder, Found, GoLive, KeysInLine, Plan, Remove, Step, digest
-from checker.system.system_files import DAEMON_USER, KEYS_PATH, keys_unit, reversi_toml, sysctl, tmpfiles, unit
+from checker.system.steps import (
+    ROOT,
+    Command,
+    File,
+    Folder,
+    Found,
+    GoLive,
+    KeysInLine,
+    Plan,
+    Remove,
+    Step,
+    digest,
+)
+from checker.system.system_files import (
+    DAEMON_USER,
+    KEYS_PATH,
+    keys_unit,
+    reversi_toml,
+    sysctl,
+    tmpfiles,
+    unit,
+)
 from checker.system.tuning import TUNE, tune, tuning_notes, untune, wanted_tuning
 
 CONFIG = SYSTEM.config.parent
@@ -35,9 +55,18 @@ TMPFILES = Path("/etc/tmpfiles.d/reversi.conf")
 SYSCTL = Path("/etc/sysctl.d/99-reversi.conf")
 FILES = (SYSTEM.config, SYSTEM.authorized_keys, TMPFILES, SYSCTL, TUNE, *UNITS, REST, DROP_IN)
 NO_SHELL = re.compile(r"(nologin|false)$|^$")
-HIDDEN = ("/home/", "/root/", "/run/user/", "/tmp/", "/var/tmp/")  # noqa: S108 - named to be refused
+HIDDEN = (
+    "/home/",
+    "/root/",
+    "/run/user/",
+    "/tmp/",  # noqa: S108 - named to be refused
+    "/var/tmp/",  # noqa: S108 - named to be refused
+)
 """What the unit's ProtectHome and PrivateTmp keep from the daemon."""
-UNSTARTED = "no systemd runs here, so nothing is started: have sshd read its configuration again, and start: reversi-checker serve"
+UNSTARTED = (
+    "no systemd runs here, so nothing is started: have sshd read its configuration again, and"
+    " start: reversi-checker serve"
+)
 
 
 class Refused(CheckerError):
@@ -55,28 +84,52 @@ def plan(found: Found) -> Plan:
     steps.extend(go_live(found, files))
     steps.extend(untune(found))
     steps.extend(commands(found, {file.path for file in files}))
-    notes += [*not_asked(found), *sshrc_note(found), *tuning_notes(found), *manual(found, bool(steps))]
+    notes += [
+        *not_asked(found),
+        *sshrc_note(found),
+        *tuning_notes(found),
+        *manual(found, bool(steps)),
+    ]
     return Plan(steps=tuple(steps), notes=tuple(notes))
 
 
 def go_live(found: Found, files: Sequence[File]) -> Iterator[GoLive]:
     """The drop-ins of sshd, if one is missing or not as it should be."""
-    ours = sorted((file for file in files if file.path in DROP_INS), key=lambda file: DROP_INS.index(file.path))
+    ours = sorted(
+        (file for file in files if file.path in DROP_INS),
+        key=lambda file: DROP_INS.index(file.path),
+    )
     if ours:
         reload = reload_words(found.sshd_unit)
-        yield GoLive(file=ours[0], rest=ours[1] if ours[1:] else None, reload=reload, user=found.choices.tunnel_user)
+        yield GoLive(
+            file=ours[0],
+            rest=ours[1] if ours[1:] else None,
+            reload=reload,
+            user=found.choices.tunnel_user,
+        )
 
 
 def is_kept(found: Found) -> bool:
-    """Whether the drop-in of an earlier release stays as the admin changed it: then it counts, and nothing is put before it."""
-    return REST in found.entries and DROP_IN not in found.entries and not found.force and not is_ours(found, REST)
+    """Whether the drop-in of an earlier release stays as the admin changed it: then it counts, and
+    nothing is put before it.
+    """
+    return (
+        REST in found.entries
+        and DROP_IN not in found.entries
+        and not found.force
+        and not is_ours(found, REST)
+    )
 
 
 def is_ours(found: Found, path: Path) -> bool:
     """Whether a drop-in is as some `init` or package wrote it. A package cannot know its sshd."""
     content = found.entries[path].content or b""
     user = found.choices.tunnel_user
-    known = (rest_of_drop_in(user), released_drop_in(user), released_drop_in(user, found.unknown_options))
+    known = (
+        rest_of_drop_in(user),
+        released_drop_in(user),
+        released_drop_in(user, found.unknown_options),
+    )
     return content in known or found.written.get(str(path)) == digest(content)
 
 
@@ -95,7 +148,9 @@ def sshrc_note(found: Found) -> Iterator[str]:
 
 
 def reload_words(sshd_unit: str) -> tuple[str, ...]:
-    """Where sshd is started by its socket alone, there is nothing to reload, and this does nothing."""
+    """Where sshd is started by its socket alone, there is nothing to reload, and this does
+    nothing.
+    """
     return ("systemctl", "try-reload-or-restart", sshd_unit) if sshd_unit else ()
 
 
@@ -103,9 +158,15 @@ def refuse(found: Found) -> None:
     """Raises Refused for what only the admin can decide."""
     for name in filter(None, (found.choices.tunnel_user, found.choices.operators)):
         if not re.fullmatch(r"[a-z_][a-z0-9_-]{0,31}", name):
-            raise Refused(f"{SYSTEM.config}: {name!r} is no name that useradd takes; choose one of a-z, 0-9, - and _")
+            raise Refused(
+                f"{SYSTEM.config}: {name!r} is no name that useradd takes; choose one of a-z, 0-9,"
+                " - and _"
+            )
     if found.choices.tunnel_user == DAEMON_USER:
-        raise Refused(f"{SYSTEM.config}: {DAEMON_USER} is the daemon's own account; choose another tunnel_user")
+        raise Refused(
+            f"{SYSTEM.config}: {DAEMON_USER} is the daemon's own account; choose another"
+            " tunnel_user"
+        )
     if found.has_systemd and f"{found.python}/".startswith(HIDDEN):
         raise Refused(f"{hidden(found)}, and run that one's init")
     tunnel = found.accounts.get(found.choices.tunnel_user)
@@ -113,11 +174,19 @@ def refuse(found: Found) -> None:
         return
     name = found.choices.tunnel_user
     if tunnel.uid == 0:
-        raise Refused(f"tunnel_user {name} has the rights of root; choose another in {SYSTEM.config}")
+        raise Refused(
+            f"tunnel_user {name} has the rights of root; choose another in {SYSTEM.config}"
+        )
     if NO_SHELL.search(tunnel.shell):
-        raise Refused(f"the shell of {name} is {tunnel.shell or 'none'}, which runs no forced command; run: usermod --shell /bin/sh {name}")
+        raise Refused(
+            f"the shell of {name} is {tunnel.shell or 'none'}, which runs no forced command; run:"
+            f" usermod --shell /bin/sh {name}"
+        )
     if tunnel.locked:
-        raise Refused(f"account {name} is locked with '!', and sshd lets it in at no key; run: usermod --password '*' {name}")
+        raise Refused(
+            f"account {name} is locked with '!', and sshd lets it in at no key; run: usermod"
+            f" --password '*' {name}"
+        )
 
 
 def hidden(found: Found) -> str:
@@ -125,19 +194,33 @@ def hidden(found: Found) -> str:
 
 
 def accounts(found: Found) -> Iterator[Command]:
-    """Users and groups that are missing. `*` is a password that nothing matches, and that sshd does not take for a lock."""
+    """Users and groups that are missing. `*` is a password that nothing matches, and that sshd does
+    not take for a lock.
+    """
     operators = found.choices.operators
     if operators and operators not in found.groups:
         yield Command(words=("groupadd", "--system", operators), makes=f"group {operators}")
     for name, shell in ((found.choices.tunnel_user, "/bin/sh"), (DAEMON_USER, "/usr/sbin/nologin")):
         if name not in found.accounts:
             group = ("--gid", name) if name in found.groups else ("--user-group",)
-            options = ("--system", *group, "--no-create-home", "--home-dir", "/", "--shell", shell, "--password", "*")
+            options = (
+                "--system",
+                *group,
+                "--no-create-home",
+                "--home-dir",
+                "/",
+                "--shell",
+                shell,
+                "--password",
+                "*",
+            )
             yield Command(words=("useradd", *options, name), makes=f"user {name}")
 
 
 def all_folders(tunnel_user: str) -> tuple[Folder, ...]:
-    """The directories of a gateway, parents first. The tunnel user's spool is the daemon's to clear: hence the group."""
+    """The directories of a gateway, parents first. The tunnel user's spool is the daemon's to
+    clear: hence the group.
+    """
     return (
         Folder(path=CONFIG),
         Folder(path=SYSTEM.nodes),
@@ -151,8 +234,16 @@ def all_folders(tunnel_user: str) -> tuple[Folder, ...]:
 def folders(found: Found) -> Iterator[Folder]:
     for folder in all_folders(found.choices.tunnel_user):
         there = found.entries.get(folder.path)
-        as_wanted = there and (there.mode, there.owner, there.group) == (folder.mode, folder.owner, folder.group)
-        if there is None or not as_wanted or (folder.deep and there.strays and not found.is_served_by_root):
+        as_wanted = there and (there.mode, there.owner, there.group) == (
+            folder.mode,
+            folder.owner,
+            folder.group,
+        )
+        if (
+            there is None
+            or not as_wanted
+            or (folder.deep and there.strays and not found.is_served_by_root)
+        ):
             yield folder
 
 
@@ -178,22 +269,32 @@ def contents(found: Found) -> dict[Path, bytes]:
 
 def to_reserve(found: Found) -> set[int]:
     """The gateway's ports that an outgoing connection could take."""
-    return ({*found.choices.ports, *found.choices.shared_ports} | found.node_ports) & set(found.ephemeral)
+    return ({*found.choices.ports, *found.choices.shared_ports} | found.node_ports) & set(
+        found.ephemeral
+    )
 
 
 def wanted_files(found: Found) -> tuple[list[File], list[str]]:
-    """Files that are missing or not as they should be; a sentence for each that is left because the admin changed it."""
+    """Files that are missing or not as they should be; a sentence for each that is left because the
+    admin changed it.
+    """
     files, notes = [], []
-    packaged = {DROP_IN: drop_in(found.choices.tunnel_user)}  # a package can not know its sshd, and this one is judged before it counts
+    # a package can not know its sshd, and this one is judged before it counts
+    packaged = {DROP_IN: drop_in(found.choices.tunnel_user)}
     for path, content in contents(found).items():
         there = found.entries.get(path)
         if path == DROP_IN and is_kept(found):
             continue
         if there is None or there.content is None:
             files.append(File(path=path, content=content))
-        elif path in (SYSTEM.config, SYSTEM.authorized_keys) or there.content in (content, packaged.get(path)):
+        elif path in (SYSTEM.config, SYSTEM.authorized_keys) or there.content in (
+            content,
+            packaged.get(path),
+        ):
             continue
-        elif found.written.get(str(path)) == digest(there.content) or (path == REST and is_ours(found, REST)):
+        elif found.written.get(str(path)) == digest(there.content) or (
+            path == REST and is_ours(found, REST)
+        ):
             files.append(File(path=path, content=content))
         elif found.force:
             files.append(File(path=path, content=content, backup=True))
@@ -203,7 +304,10 @@ def wanted_files(found: Found) -> tuple[list[File], list[str]]:
 
 
 def left(path: Path) -> str:
-    return f"left as it is: {path}, which is not as init would write it; init --force replaces it, and keeps {path.name}.bak"
+    return (
+        f"left as it is: {path}, which is not as init would write it; init --force replaces it, and"
+        f" keeps {path.name}.bak"
+    )
 
 
 def commands(found: Found, changed: set[Path]) -> Iterator[Command]:
@@ -225,7 +329,10 @@ def not_asked(found: Found) -> Iterator[str]:
     """What was asked for, and stands otherwise in a file that is the admin's."""
     asked, known = found.choices.asked_gateways, ", ".join(found.choices.gateways)
     if asked and asked != found.choices.gateways:
-        yield f"left as it is: gateway in {SYSTEM.config}, which says {known or 'nothing'}, and not {', '.join(asked)}; change it there"
+        yield (
+            f"left as it is: gateway in {SYSTEM.config}, which says {known or 'nothing'}, and not"
+            f" {', '.join(asked)}; change it there"
+        )
 
 
 def manual(found: Found, is_work: bool) -> Iterator[str]:
@@ -237,17 +344,36 @@ def manual(found: Found, is_work: bool) -> Iterator[str]:
 
 
 def package(found: Found) -> tuple[Plan, tuple[str, ...]]:
-    """For `--root`: the files alone, and the commands that are left to a package's postinst. Raises Refused."""
+    """For `--root`: the files alone, and the commands that are left to a package's postinst. Raises
+    Refused.
+    """
     whole = plan(replace(found, has_systemd=False))
-    single = [each for step in whole.steps for each in (step.files if isinstance(step, GoLive) else (step,))]
+    single = [
+        each
+        for step in whole.steps
+        for each in (step.files if isinstance(step, GoLive) else (step,))
+    ]
     files = [step for step in single if isinstance(step, File | Remove)]
-    places = [folder for folder in all_folders(found.choices.tunnel_user) if not folder.path.is_relative_to(RUN)]
+    places = [
+        folder
+        for folder in all_folders(found.choices.tunnel_user)
+        if not folder.path.is_relative_to(RUN)
+    ]
     missing = [folder for folder in places if folder.path not in found.entries]
     after: list[tuple[str, ...]] = [command.words for command in accounts(found)]
-    after += [("install", "-d", "-m", f"{f.mode:04o}", "-o", f.owner, "-g", f.group, str(f.path)) for f in places if f.owner != ROOT]
+    after += [
+        ("install", "-d", "-m", f"{f.mode:04o}", "-o", f.owner, "-g", f.group, str(f.path))
+        for f in places
+        if f.owner != ROOT
+    ]
     after += [("systemd-tmpfiles", "--create", str(TMPFILES))]
     after += [("sysctl", "-q", "-p", str(SYSCTL))] if to_reserve(found) else []
     after += [command.words for command in tune(found)]
-    after += [("sshd", "-t"), ("systemctl", "daemon-reload"), ("systemctl", "enable", "--now", *ENABLED), reload_words("ssh.service")]
+    after += [
+        ("sshd", "-t"),
+        ("systemctl", "daemon-reload"),
+        ("systemctl", "enable", "--now", *ENABLED),
+        reload_words("ssh.service"),
+    ]
     notes = tuple(note for note in whole.notes if note != UNSTARTED)
     return Plan(steps=(*missing, *files), notes=notes), tuple(shlex.join(words) for words in after)

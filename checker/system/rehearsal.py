@@ -1,4 +1,6 @@
-"""The whole configuration of sshd as it would be after `init`, judged by sshd before anything is changed."""
+"""The whole configuration of sshd as it would be after `init`, judged by sshd before anything is
+changed.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ from checker.system.sshd_facts import MAIN, complaint, version
 
 @contextmanager
 def candidate(drop_ins: Mapping[Path, bytes], user: str) -> Iterator[Path]:
-    """The whole configuration with these drop-ins, in a directory of its own. Raises Refused, CheckerError."""
+    """The whole configuration with these drop-ins, in a directory of its own. Raises Refused,
+    CheckerError.
+    """
     place = next(iter(drop_ins))
     with tempfile.TemporaryDirectory(prefix="reversi-") as folder:
         inside = Path(folder)
@@ -29,11 +33,18 @@ def candidate(drop_ins: Mapping[Path, bytes], user: str) -> Iterator[Path]:
                     shutil.copy(other, inside / other.name)
             for path, content in drop_ins.items():
                 (inside / path.name).write_bytes(content)
-            main = redirected(MAIN.read_text(encoding="utf-8", errors="surrogateescape"), place, inside)
+            main = redirected(
+                MAIN.read_text(encoding="utf-8", errors="surrogateescape"), place, inside
+            )
         except OSError as error:
-            raise CheckerError(f"{error.filename} can not be read ({error.strerror}); is openssh-server installed?") from error
+            raise CheckerError(
+                f"{error.filename} can not be read ({error.strerror}); is openssh-server installed?"
+            ) from error
         if main is None:
-            raise Refused(f"{MAIN} does not read {place.parent}; put this as its first line: Include {place.parent}/*.conf")
+            raise Refused(
+                f"{MAIN} does not read {place.parent}; put this as its first line: Include"
+                f" {place.parent}/*.conf"
+            )
         whole = inside / "main"
         whole.write_text(main, encoding="utf-8", errors="surrogateescape")
         if not is_account(user):
@@ -52,14 +63,19 @@ def is_account(user: str) -> bool:
 
 
 def rehearse(drop_ins: Mapping[Path, bytes], user: str) -> Mapping[str, str]:
-    """The settings that would hold for the user with these drop-ins. Raises Refused where sshd would not start, or they are not tight."""
+    """The settings that would hold for the user with these drop-ins. Raises Refused where sshd
+    would not start, or they are not tight.
+    """
     place = next(iter(drop_ins))
     with candidate(drop_ins, user) as whole:
         said = named(complaint(whole), whole, place)
         if said:
             raise Refused(f"with {place} sshd would not start: {said}")
         found = judged(whole, user)
-        wrong = (*differences(found.effective, unknown=unknown_to(version())), *(named(one, whole, place) for one in found.openings))
+        wrong = (
+            *differences(found.effective, unknown=unknown_to(version())),
+            *(named(one, whole, place) for one in found.openings),
+        )
     if wrong:
         raise Refused(
             f"with {place} sshd would still say for {user}: {'; '.join(wrong)}. "
@@ -74,6 +90,10 @@ def named(text: str, whole: Path, place: Path) -> str:
 
 
 def still_open(user: str) -> str:
-    """What the live configuration allows the user too much, as clauses; empty for nothing. Raises CheckerError."""
+    """What the live configuration allows the user too much, as clauses; empty for nothing. Raises
+    CheckerError.
+    """
     found = judged(MAIN, user)
-    return "; ".join((*differences(found.effective, unknown=unknown_to(version())), *found.openings))
+    return "; ".join(
+        (*differences(found.effective, unknown=unknown_to(version())), *found.openings)
+    )

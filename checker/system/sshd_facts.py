@@ -1,4 +1,6 @@
-"""What the machine's sshd says of itself: which options it knows, and what would hold for a user."""
+"""What the machine's sshd says of itself: which options it knows, and what would hold for a
+user.
+"""
 
 from __future__ import annotations
 
@@ -29,17 +31,25 @@ class SshdSilent(CheckerError):
 def ask_sshd(*words: str) -> subprocess.CompletedProcess[str]:
     """One run of sshd that only answers. Raises SshdMissing, CheckerError."""
     if os.geteuid() == 0:
-        PRIVILEGE_SEPARATION.mkdir(mode=0o755, exist_ok=True)  # only sshd's own service makes it, and sshd tests nothing without
+        # only sshd's own service makes it, and sshd tests nothing without
+        PRIVILEGE_SEPARATION.mkdir(mode=0o755, exist_ok=True)
     try:
         return subprocess.run(
-            [find_sshd(), *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=ANSWERS_WITHIN_S
+            [find_sshd(), *words],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=ANSWERS_WITHIN_S,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise CheckerError(f"sshd can not be asked for its settings: {error}") from error
 
 
 def version() -> tuple[int, int] | None:
-    """Raises SshdMissing. One older than 9.2 does not know -V, and tells its version all the same."""
+    """Raises SshdMissing. One older than 9.2 does not know -V, and tells its version all the
+    same.
+    """
     return version_in(ask_sshd("-V").stderr)
 
 
@@ -51,7 +61,11 @@ def complaint(config: Path) -> str:
 def trouble(asked: subprocess.CompletedProcess[str]) -> str:
     """What sshd said as it failed, on one line; empty where it did not."""
     said = [line.strip("@ \r") for line in asked.stderr.split("\n")]
-    return ("; ".join(filter(None, said)) or f"exit status {asked.returncode}") if asked.returncode else ""
+    return (
+        ("; ".join(filter(None, said)) or f"exit status {asked.returncode}")
+        if asked.returncode
+        else ""
+    )
 
 
 def as_user(user: str) -> tuple[str, str]:
@@ -60,7 +74,9 @@ def as_user(user: str) -> tuple[str, str]:
 
 
 def effective(config: Path, user: str, connection: Connection = PLAIN) -> dict[str, str]:
-    """The settings that hold for the user on a connection, by lower-case keyword. Raises SshdSilent."""
+    """The settings that hold for the user on a connection, by lower-case keyword. Raises
+    SshdSilent.
+    """
     asked = ask_sshd("-T", "-f", str(config), *connection.words(user))
     if asked.returncode:
         raise SshdSilent(config, trouble(asked))
@@ -68,7 +84,9 @@ def effective(config: Path, user: str, connection: Connection = PLAIN) -> dict[s
 
 
 def probe_unknown(user: str) -> frozenset[str]:
-    """Which of our options this sshd does not know. Raises Refused where it has another complaint."""
+    """Which of our options this sshd does not know. Raises Refused where it has another
+    complaint.
+    """
     unknown: frozenset[str] = frozenset()
     with tempfile.TemporaryDirectory(prefix="reversi-") as folder:
         alone = Path(folder) / "sshd_config"
@@ -79,5 +97,9 @@ def probe_unknown(user: str) -> frozenset[str]:
                 return unknown
             more = unknown_options(said) - unknown
             if not more:
-                raise Refused(f"sshd would not start: {said}" if unknown else f"sshd does not start as it is: {said}")
+                raise Refused(
+                    f"sshd would not start: {said}"
+                    if unknown
+                    else f"sshd does not start as it is: {said}"
+                )
             unknown |= more

@@ -1,4 +1,6 @@
-"""What sshd runs before every forced command, and whose output comes before our answers: /etc/ssh/sshrc. Pure. Source: sshd(8), SSHRC."""
+"""What sshd runs before every forced command, and whose output comes before our answers:
+/etc/ssh/sshrc. Pure. Source: sshd(8), SSHRC.
+"""
 
 from __future__ import annotations
 

@@ -102,7 +102,9 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """A command to run; `makes` names the user or group that is there afterwards, as the manifest has it."""
+    """A command to run; `makes` names the user or group that is there afterwards, as the manifest
+    has it.
+    """
 
     words: tuple[str, ...]
     makes: str = ""
@@ -132,7 +134,9 @@ class File:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoLive:
-    """Drop-ins of sshd: written, judged by sshd once more, loaded, and taken back where any of that fails."""
+    """Drop-ins of sshd: written, judged by sshd once more, loaded, and taken back where any of that
+    fails.
+    """
 
     file: File
     reload: tuple[str, ...]

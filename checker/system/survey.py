@@ -42,7 +42,11 @@ def choices(root: Path | None, gateways: tuple[str, ...]) -> Choices:
     if not is_there(path):
         return Choices(gateways=gateways, asked_gateways=gateways)
     if "tunnel_user" not in read_toml(path):
-        raise ConfigError(path, 'tunnel_user is missing; name the account that devices log in to, as in tunnel_user = "reversi"')
+        raise ConfigError(
+            path,
+            "tunnel_user is missing; name the account that devices log in to, as in tunnel_user ="
+            ' "reversi"',
+        )
     config = load_config(path)
     return Choices(
         tunnel_user=config.tunnel_user,
@@ -87,21 +91,29 @@ def entry(path: Path) -> Entry | None:
             owner=user_name(seen.st_uid),
             group=group_name(seen.st_gid),
             content=None if is_folder else path.read_bytes(),
-            strays=is_folder and any(child.lstat().st_uid != seen.st_uid for child in path.iterdir()),
+            strays=is_folder
+            and any(child.lstat().st_uid != seen.st_uid for child in path.iterdir()),
         )
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise ConfigError(path, f"can not be looked at ({error.strerror}); run it with sudo") from error
+        raise ConfigError(
+            path, f"can not be looked at ({error.strerror}); run it with sudo"
+        ) from error
 
 
 def answers(*words: str) -> bool:
     """Whether a command of systemd's says yes."""
-    return shutil.which(words[0]) is not None and subprocess.run(words, capture_output=True, check=False, timeout=60).returncode == 0
+    return (
+        shutil.which(words[0]) is not None
+        and subprocess.run(words, capture_output=True, check=False, timeout=60).returncode == 0
+    )
 
 
 def is_served_by_root() -> bool:
-    """Whether root itself runs the daemon, as without systemd: then its files are root's, and as they must be."""
+    """Whether root itself runs the daemon, as without systemd: then its files are root's, and as
+    they must be.
+    """
     pid = Control(layout=SYSTEM).daemon_pid()
     daemon = None if pid is None else read_process(pid)
     return daemon is not None and daemon.uid == 0
@@ -109,11 +121,15 @@ def is_served_by_root() -> bool:
 
 def sshd_unit() -> str:
     """The service of sshd on this distribution; empty where systemd knows none."""
-    return next((unit for unit in ("ssh.service", "sshd.service") if answers("systemctl", "cat", unit)), "")
+    return next(
+        (unit for unit in ("ssh.service", "sshd.service") if answers("systemctl", "cat", unit)), ""
+    )
 
 
 def sshrc_of(user: str) -> tuple[Path, ...]:
-    """The files that sshd runs before a forced command of the user's, if they do more than spare it."""
+    """The files that sshd runs before a forced command of the user's, if they do more than spare
+    it.
+    """
     try:
         text = SSHRC.read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
@@ -126,7 +142,9 @@ def sshrc_of(user: str) -> tuple[Path, ...]:
 def kernel_ports() -> tuple[range, frozenset[int]]:
     """The ephemeral range, and what is reserved of it now."""
     low, high = (KERNEL / "ip_local_port_range").read_text(encoding="ascii").split()
-    return range(int(low), int(high) + 1), ranges_in((KERNEL / "ip_local_reserved_ports").read_text(encoding="ascii"))
+    return range(int(low), int(high) + 1), ranges_in(
+        (KERNEL / "ip_local_reserved_ports").read_text(encoding="ascii")
+    )
 
 
 def not_sent() -> NotSent:
@@ -136,10 +154,21 @@ def not_sent() -> NotSent:
         value = place.read_text(encoding="ascii").strip()
     except FileNotFoundError:
         return NotSent(is_missing=True)
-    return NotSent(value=value, is_read_only=bool(os.statvfs(place).f_flag & os.ST_RDONLY), set_in=setter(KEY, but=TUNE))
+    return NotSent(
+        value=value,
+        is_read_only=bool(os.statvfs(place).f_flag & os.ST_RDONLY),
+        set_in=setter(KEY, but=TUNE),
+    )
 
 
-def survey(*, root: Path | None, python: str, gateways: tuple[str, ...], force: bool, tune: bool | None = None) -> Found:
+def survey(
+    *,
+    root: Path | None,
+    python: str,
+    gateways: tuple[str, ...],
+    force: bool,
+    tune: bool | None = None,
+) -> Found:
     """The machine, or the tree. Raises CheckerError."""
     chosen = choices(root, gateways)
     paths = (*(folder.path for folder in all_folders(chosen.tunnel_user)), *FILES)
@@ -162,10 +191,13 @@ def survey(*, root: Path | None, python: str, gateways: tuple[str, ...], force: 
         has_systemd=has_systemd,
         sshd_unit=sshd_unit() if has_systemd else "",
         sshrc=sshrc_of(chosen.tunnel_user),
-        is_enabled=has_systemd and all(answers("systemctl", "is-enabled", unit) for unit in ENABLED),
+        is_enabled=has_systemd
+        and all(answers("systemctl", "is-enabled", unit) for unit in ENABLED),
         is_active=has_systemd and all(answers("systemctl", "is-active", unit) for unit in ENABLED),
         keys_lag=keys_lag(SYSTEM),
-        node_ports=frozenset(port for forward in read_registry(SYSTEM.nodes).forwards for port in forward.ports),
+        node_ports=frozenset(
+            port for forward in read_registry(SYSTEM.nodes).forwards for port in forward.ports
+        ),
         is_served_by_root=is_served_by_root(),
         not_sent=not_sent(),
         tune=tune,
@@ -174,7 +206,9 @@ def survey(*, root: Path | None, python: str, gateways: tuple[str, ...], force: 
 
 
 def exists(made: str) -> bool:
-    """Whether there is such an account, `user NAME` or `group NAME`: an undoing that failed may have removed it."""
+    """Whether there is such an account, `user NAME` or `group NAME`: an undoing that failed may
+    have removed it.
+    """
     kind, _, name = made.partition(" ")
     try:
         _ = pwd.getpwnam(name) if kind == "user" else grp.getgrnam(name)

@@ -60,7 +60,9 @@ class Seen:
     keys_loose: Path | None = None
     keys_lag: bool = False
     programs_gone: Sequence[str] = ()
-    """Interpreters and gates that the key file names and that are not there, as after an upgrade of Python."""
+    """Interpreters and gates that the key file names and that are not there, as after an upgrade of
+    Python.
+    """
     open_secrets: Sequence[Path] = ()
     """Private keys that others may read or write."""
     unreachable: str = ""
@@ -80,7 +82,9 @@ class Seen:
     """Each public key that should open something, behind its node's name."""
     problems: Sequence[str] = ()
     overdue: Sequence[tuple[str, str]] = ()
-    """What has waited for a device too long: a clause, and the words of the command that ends it."""
+    """What has waited for a device too long: a clause, and the words of the command that ends
+    it.
+    """
     taken: Sequence[Taken] = ()
     unreserved: Sequence[int] = ()
     reserved: frozenset[int] = frozenset()

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Sequence
 DAEMON_USER = "reversi-checker"
 HEAD = "# written by: reversi-checker init\n"
 CAPABILITIES = "CAP_SYS_PTRACE CAP_DAC_READ_SEARCH CAP_KILL"
-"""To see which sshd process owns a socket takes the first two (capabilities(7)); to end a process of another user, the third."""
+"""To see which sshd process owns a socket takes the first two (capabilities(7)); to end a process
+of another user, the third.
+"""
 WATCHDOG_S = 120
 UNIT = f"""{HEAD}[Unit]
 Description=reversi: tests reverse SSH tunnels, and frees the ports of those that hang
@@ -87,7 +89,9 @@ PrivateTmp=yes
 RestrictAddressFamilies=AF_UNIX AF_NETLINK AF_INET AF_INET6
 SystemCallFilter=@system-service
 """
-"""Root's, as root alone writes the registry; it sees the machine's network, as HAProxy follows a port that was moved."""
+"""Root's, as root alone writes the registry; it sees the machine's network, as HAProxy follows a
+port that was moved.
+"""
 KEYS_PATH = f"""{HEAD}[Unit]
 Description=reversi: a node lives on its new key or port
 
@@ -100,7 +104,9 @@ WantedBy=multi-user.target
 
 
 def tmpfiles(tunnel_user: str) -> bytes:
-    """What makes the directories under /run at boot, also where the daemon never starts. Source: tmpfiles.d(5)."""
+    """What makes the directories under /run at boot, also where the daemon never starts. Source:
+    tmpfiles.d(5).
+    """
     return (
         f"{HEAD}d /run/reversi 0755 {DAEMON_USER} {DAEMON_USER}\n"
         f"d /run/reversi/verdicts 0755 {DAEMON_USER} {DAEMON_USER}\n"
@@ -111,12 +117,18 @@ def tmpfiles(tunnel_user: str) -> bytes:
 def reversi_toml(tunnel_user: str, operators: str, gateways: Sequence[str]) -> bytes:
     """The admin's file, to begin with."""
     known = ", ".join(f'"{address}"' for address in gateways)
-    gateway = f"gateway = [{known}]\n" if gateways else '# gateway = ["gateway.example.org:22"]    # how nodes reach this machine\n'
+    gateway = (
+        f"gateway = [{known}]\n"
+        if gateways
+        else '# gateway = ["gateway.example.org:22"]    # how nodes reach this machine\n'
+    )
     return f'tunnel_user = "{tunnel_user}"\noperators_group = "{operators}"\n{gateway}'.encode()
 
 
 def ranges_in(text: str) -> frozenset[int]:
-    """The ports of a list such as `8080,20000-29999`. Source: ip-sysctl.rst, ip_local_reserved_ports."""
+    """The ports of a list such as `8080,20000-29999`. Source: ip-sysctl.rst,
+    ip_local_reserved_ports.
+    """
     found: set[int] = set()
     for part in text.replace("\n", "").split(","):
         low, _, high = part.strip().partition("-")

@@ -1,4 +1,6 @@
-"""`init --tune`: a small limit on unsent data, so that answers to beats do not wait behind bulk in the gateway's own buffers. Pure."""
+"""`init --tune`: a small limit on unsent data, so that answers to beats do not wait behind bulk in
+the gateway's own buffers. Pure.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +14,16 @@ from checker.system.system_files import HEAD
 TUNE = Path("/etc/sysctl.d/99-reversi-tune.conf")
 KEY = "net.ipv4.tcp_notsent_lowat"
 LIMIT = "16384"
-"""Bytes. Of 16384, 32768 and 131072 it gave the lowest latency of a probe during bulk, at the same throughput."""
+"""Bytes. Of 16384, 32768 and 131072 it gave the lowest latency of a probe during bulk, at the same
+throughput.
+"""
 BEFORE = re.compile(rf"^# before: {re.escape(KEY)} = (-?\d+)$", re.MULTILINE)
 
 
 def tuning(before: str) -> bytes:
-    """The file. It names the earlier value itself, as an earlier release would drop that from the manifest."""
+    """The file. It names the earlier value itself, as an earlier release would drop that from the
+    manifest.
+    """
     earlier = f"# before: {KEY} = {before}\n" if before else ""
     return f"{HEAD}{earlier}{KEY} = {LIMIT}\n".encode()
 
@@ -68,7 +74,9 @@ def untune(found: Found) -> Iterator[Step]:
 
 
 def restore(content: bytes, now: NotSent) -> Iterator[Command]:
-    """The command that sets the value from before our file, if the value is ours and nobody else's."""
+    """The command that sets the value from before our file, if the value is ours and nobody
+    else's.
+    """
     before = before_in(content)
     if before and before != LIMIT and now.value == LIMIT and not now.set_in:
         yield Command(words=("sysctl", "-q", "-w", f"{KEY}={before}"), must=False)

@@ -1,4 +1,6 @@
-"""What `uninstall` is to do: from what `init` noted, and what is still there, to a list of steps. Pure."""
+"""What `uninstall` is to do: from what `init` noted, and what is still there, to a list of steps.
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,9 @@ class EndSessions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leave:
-    """The list of what `init` made is cut down to the one directory that stays, for a later --purge."""
+    """The list of what `init` made is cut down to the one directory that stays, for a later
+    --purge.
+    """
 
     path: Path
 
@@ -85,15 +89,28 @@ def undo(there: Installed, *, purge: bool) -> tuple[tuple[Undo, ...], tuple[str,
                 content = there.entries[path].content or b""
                 steps.extend(restore(content, there.not_sent))
                 notes.extend(left_value(content, there.not_sent))
-            steps.append(Withdraw(path=path, reload=reload_words(there.sshd_unit)) if path in DROP_INS else Remove(path=path))
+            steps.append(
+                Withdraw(path=path, reload=reload_words(there.sshd_unit))
+                if path in DROP_INS
+                else Remove(path=path)
+            )
     if there.has_systemd:
         steps.append(Command(words=("systemctl", "daemon-reload")))
     if f"user {there.tunnel_user}" in there.made:
         steps.append(EndSessions(user=there.tunnel_user))
-    steps.extend(Remove(path=path) for path in (RUN, STATE) if str(path) in there.folders and path in there.entries)
-    steps.extend(Command(words=(f"{kind}del", name)) for kind, _, name in (made.partition(" ") for made in reversed(there.made)))
+    steps.extend(
+        Remove(path=path)
+        for path in (RUN, STATE)
+        if str(path) in there.folders and path in there.entries
+    )
+    steps.extend(
+        Command(words=(f"{kind}del", name))
+        for kind, _, name in (made.partition(" ") for made in reversed(there.made))
+    )
     is_made = str(CONFIG) in there.folders
-    steps.append(Remove(path=CONFIG) if purge else Leave(path=CONFIG) if is_made else Remove(path=MANIFEST))
+    steps.append(
+        Remove(path=CONFIG) if purge else Leave(path=CONFIG) if is_made else Remove(path=MANIFEST)
+    )
     if not purge:
         what = f"the registry ({SYSTEM.nodes.name}/), {SYSTEM.config.name} and the key file"
         notes.append(f"left: {CONFIG}, with {what}; uninstall --purge removes them")

@@ -18,7 +18,9 @@ def busybox(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def box(request: pytest.FixtureRequest, tmp_path: Path, busybox: Path) -> Iterator[Box]:
-    """A device of no particular platform; busybox's applets and the stand-ins are its only programs."""
+    """A device of no particular platform; busybox's applets and the stand-ins are its only
+    programs.
+    """
     folder = tmp_path / "a box"
     made = Box(folder, getattr(request, "param", ("dash",)), path=[folder / "programs", busybox])
     programs(folder / "programs")

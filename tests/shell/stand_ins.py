@@ -1,4 +1,6 @@
-"""Programs that stand in for those of a device: an SSH client without a network, and service managers that only note what they are told."""
+"""Programs that stand in for those of a device: an SSH client without a network, and service
+managers that only note what they are told.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +18,10 @@ check) cat "$here/verdict" ;;
 claim*) cat "$here/claim" ;;
 hold*) while read -r _; do cat "$here/verdict"; done ;;
 esac
+"""  # noqa: E501 - one line of what runs
+"""Answers `claim` and each beat with what lies beside it; fails with `refusal` where there is one,
+and with `status`.
 """
-"""Answers `claim` and each beat with what lies beside it; fails with `refusal` where there is one, and with `status`."""
 KEYGEN = """#!/bin/sh
 here=${0%/*} shown=
 while [ $# -gt 0 ]; do
@@ -28,11 +32,13 @@ if [ -n "$shown" ]; then sed -n 's/^.*BEGIN //p' "$file"; exit; fi
 grep -q -- "$type" "$here/types" || exit 1
 printf -- '-----BEGIN %s AAAA\\n' "$(grep -- "$type" "$here/types")" >"$file"
 """
-"""Makes keys of the types that lie beside it; reads its options as both ssh-keygen and dropbearkey have them."""
+"""Makes keys of the types that lie beside it; reads its options as both ssh-keygen and dropbearkey
+have them.
+"""
 CRONTAB = """#!/bin/sh
 here=${0%/*}
 case $1 in -l) cat "$here/crontab.txt" ;; -) cat >"$here/crontab.new" && mv "$here/crontab.new" "$here/crontab.txt" ;; esac
-"""
+"""  # noqa: E501 - one line of what runs
 NOTES = """#!/bin/sh
 printf '%s\\n' "${0##*/} $*" >>"${0%/*}/told.log"
 """

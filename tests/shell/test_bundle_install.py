@@ -1,4 +1,6 @@
-"""Bundles install and uninstall themselves: on each platform, under each shell, with a stand-in for what the machine starts."""
+"""Bundles install and uninstall themselves: on each platform, under each shell, with a stand-in for
+what the machine starts.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +64,11 @@ def become(box: Box, platform: Platform) -> None:
 def told(box: Box) -> list[str]:
     """What the stand-ins of service managers were told."""
     log = box.folder / "programs/told.log"
-    return [line for line in log.read_text().splitlines() if not line.startswith("logger")] if log.exists() else []
+    return (
+        [line for line in log.read_text().splitlines() if not line.startswith("logger")]
+        if log.exists()
+        else []
+    )
 
 
 def files(box: Box) -> dict[str, bytes]:
@@ -93,7 +99,9 @@ def test_install_twice_then_uninstall_leaves_what_was_there(box: Box, platform: 
     twice = files(box)
     third = box.sh(file, "uninstall")
 
-    assert (first.returncode, second.returncode, third.returncode) == (0, 0, 0), first.stderr + second.stderr + third.stderr
+    assert (first.returncode, second.returncode, third.returncode) == (0, 0, 0), (
+        first.stderr + second.stderr + third.stderr
+    )
     assert f"platform: {platform.name}, client: ssh (openssh)" in first.stderr
     assert once == twice
     assert platform.unit in once
@@ -114,7 +122,10 @@ def test_the_installed_script_is_small_private_and_whole(box: Box) -> None:
     assert script.stat().st_size < 16_000
     assert script.with_suffix(".keys").stat().st_mode & 0o777 == 0o600
     assert "KEY_OPENSSH=" not in script.read_text()
-    assert box.sh(script, "check", HOST_KEYS="x", GATEWAYS="x:22").stdout == "office: the tunnel works, says gateway.example.org:22\n"
+    assert (
+        box.sh(script, "check", HOST_KEYS="x", GATEWAYS="x:22").stdout
+        == "office: the tunnel works, says gateway.example.org:22\n"
+    )
     assert box.sh(script, "status").stdout == "office: not running\n"
     assert "not from here" in box.sh(script, "uninstall").stderr
 
@@ -132,9 +143,22 @@ def test_openwrt_gets_an_init_script_that_survives_upgrades(box: Box) -> None:
     assert kept[:2] == ["# kept", "/etc/mine"]
     assert {str(box.installed / "office.sh"), str(unit)} <= set(kept)
     assert told(box) == [f"rc.common {unit} enable", f"rc.common {unit} restart"]
-    procd = 'procd_open_instance() { :; }; procd_close_instance() { :; }; procd_set_param() { printf "%s\\n" "$@"; }'
-    said = subprocess.run(["sh", "-c", f'{procd}; . "$1"; start_service', "sh", str(unit)], capture_output=True, text=True, check=True)
-    assert said.stdout.splitlines()[:4] == ["command", "/bin/sh", str(box.installed / "office.sh"), "run"]
+    procd = (
+        "procd_open_instance() { :; }; procd_close_instance() { :; }; procd_set_param() { printf"
+        ' "%s\\n" "$@"; }'
+    )
+    said = subprocess.run(
+        ["sh", "-c", f'{procd}; . "$1"; start_service', "sh", str(unit)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert said.stdout.splitlines()[:4] == [
+        "command",
+        "/bin/sh",
+        str(box.installed / "office.sh"),
+        "run",
+    ]
 
 
 @needs_root
@@ -144,7 +168,12 @@ def test_the_init_script_is_clean(box: Box) -> None:
 
     box.sh(bundle(box), "install")
 
-    said = subprocess.run(["shellcheck", "-s", "sh", str(box.root / OPENWRT.unit)], capture_output=True, text=True, check=False)
+    said = subprocess.run(
+        ["shellcheck", "-s", "sh", str(box.root / OPENWRT.unit)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert said.stdout == ""
 
 
@@ -155,9 +184,17 @@ def test_systemd_accepts_the_unit(box: Box) -> None:
     box.sh(bundle(box), "install")
 
     unit = box.root / SYSTEMD.unit
-    assert told(box) == ["systemctl daemon-reload", *(f"systemctl {verb} reversi-office.service" for verb in ("enable", "restart"))]
+    assert told(box) == [
+        "systemctl daemon-reload",
+        *(f"systemctl {verb} reversi-office.service" for verb in ("enable", "restart")),
+    ]
     if shutil.which("systemd-analyze"):
-        said = subprocess.run(["systemd-analyze", "verify", "--man=no", str(unit)], capture_output=True, text=True, check=False)
+        said = subprocess.run(
+            ["systemd-analyze", "verify", "--man=no", str(unit)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert said.stderr == ""
         assert said.returncode == 0
     assert f'ExecStart=/bin/sh "{box.installed}/office.sh" run' in unit.read_text()
@@ -188,7 +225,13 @@ def test_rc_local_gets_its_line_before_the_end(box: Box) -> None:
     box.sh(bundle(box), "install")
 
     lines = (box.root / RCLOCAL.unit).read_text().splitlines()
-    assert lines == ["#!/bin/sh -e", "# mine", "true 'a\\b'", f"/bin/sh '{box.installed}/office.sh' boot # reversi-office", "exit 0"]
+    assert lines == [
+        "#!/bin/sh -e",
+        "# mine",
+        "true 'a\\b'",
+        f"/bin/sh '{box.installed}/office.sh' boot # reversi-office",
+        "exit 0",
+    ]
     box.await_state("up")
     box.sh(bundle(box), "uninstall")
     assert files(box) == before
@@ -203,7 +246,10 @@ def test_where_nothing_else_is_cron_starts_it_and_a_plain_loop_keeps_it(box: Box
     first = box.sh(file, "install")
 
     assert first.returncode == 0, first.stderr
-    assert table.read_text() == f"{before}@reboot /bin/sh '{box.installed}/office.sh' boot # reversi-office\n"
+    assert (
+        table.read_text()
+        == f"{before}@reboot /bin/sh '{box.installed}/office.sh' boot # reversi-office\n"
+    )
     box.await_state("up")
     assert box.sh(file, "status").returncode == 0
     removed = box.sh(file, "uninstall")
@@ -219,8 +265,15 @@ def test_a_run_that_something_started_while_uninstall_looked_away_is_ended_too(b
     box.sh(file, "install", "--offline")
     box.await_state("up")
     started, state = box.folder / "started", box.live() / "state"
-    begin = f"/bin/sh '{box.installed}/office.sh' run >'{started}' 2>&1 & until grep -q 'state up' '{state}'; do sleep 0.1; done"
-    program(box.folder / "programs", "crontab", f"#!/bin/sh\n[ $1 != -l ] || [ -e '{started}' ] || {{ {begin}; }}\n")
+    begin = (
+        f"/bin/sh '{box.installed}/office.sh' run >'{started}' 2>&1 & until grep -q 'state up'"
+        f" '{state}'; do sleep 0.1; done"
+    )
+    program(
+        box.folder / "programs",
+        "crontab",
+        f"#!/bin/sh\n[ $1 != -l ] || [ -e '{started}' ] || {{ {begin}; }}\n",
+    )
 
     removed = box.sh(file, "uninstall")
 
@@ -231,7 +284,11 @@ def test_a_run_that_something_started_while_uninstall_looked_away_is_ended_too(b
 
 def test_a_run_whose_script_goes_while_it_begins_ends(box: Box) -> None:
     file = box.write(render(changed(settings={"root": str(box.root), "beat": "1"})))
-    program(box.folder / "programs", "date", f"#!/bin/sh\nrm -f '{file}'\nexec {shutil.which('busybox')} date \"$@\"\n")
+    program(
+        box.folder / "programs",
+        "date",
+        f"#!/bin/sh\nrm -f '{file}'\nexec {shutil.which('busybox')} date \"$@\"\n",
+    )
 
     process = box.start(file)
 
@@ -240,8 +297,13 @@ def test_a_run_whose_script_goes_while_it_begins_ends(box: Box) -> None:
     box.await_nothing_left()
 
 
-@pytest.mark.parametrize("platform", [pytest.param(p, marks=needs_root, id=p.name) for p in (OPENWRT, SYSTEMD, MACOS)] + [None])
-def test_a_second_install_leaves_a_tunnel_that_is_up_alone(box: Box, platform: Platform | None) -> None:
+@pytest.mark.parametrize(
+    "platform",
+    [pytest.param(p, marks=needs_root, id=p.name) for p in (OPENWRT, SYSTEMD, MACOS)] + [None],
+)
+def test_a_second_install_leaves_a_tunnel_that_is_up_alone(
+    box: Box, platform: Platform | None
+) -> None:
     if platform:
         become(box, platform)
     file = bundle(box)
@@ -255,9 +317,14 @@ def test_a_second_install_leaves_a_tunnel_that_is_up_alone(box: Box, platform: P
 
     assert again.returncode == 0, again.stderr
     assert "this bundle is up already, and goes on" in again.stderr
-    assert not [line for line in told(box) if "restart" in line or "unload" in line or "stop" in line]
+    assert not [
+        line for line in told(box) if "restart" in line or "unload" in line or "stop" in line
+    ]
     assert box.state() == before
-    assert sum("hold" in line for line in (box.folder / "programs/ssh.log").read_text().splitlines()) == 1
+    assert (
+        sum("hold" in line for line in (box.folder / "programs/ssh.log").read_text().splitlines())
+        == 1
+    )
     box.sh(file, "uninstall")
     box.await_nothing_left()
 
@@ -293,12 +360,21 @@ def test_a_second_install_starts_what_is_not_up_anew(box: Box) -> None:
     box.await_nothing_left()
 
 
-def test_another_bundle_that_can_not_be_written_whole_leaves_the_installed_one_as_it_was(box: Box) -> None:
+def test_another_bundle_that_can_not_be_written_whole_leaves_the_installed_one_as_it_was(
+    box: Box,
+) -> None:
     box.sh(bundle(box), "install")
     before = box.await_state("up")
     there = {path: path.read_bytes() for path in box.installed.iterdir()}
     (box.installed / "office.sh.new").mkdir()
-    newer = box.write(render(replace(OFFICE, host_keys=("ssh-ed25519 AAAAother",), settings=Settings(root=str(box.root)))), "newer.sh")
+    newer = box.write(
+        render(
+            replace(
+                OFFICE, host_keys=("ssh-ed25519 AAAAother",), settings=Settings(root=str(box.root))
+            )
+        ),
+        "newer.sh",
+    )
 
     said = [box.sh(newer, verb) for verb in ("install", "upgrade")]
 
@@ -315,7 +391,12 @@ def test_where_the_bundle_is_gone_one_without_the_key_uninstalls_it(box: Box) ->
     box.sh(file, "install")
     box.await_state("up")
     file.unlink()
-    other = box.write(render(changed(key=None, forwards=("20010:127.0.0.1:22",), settings={"root": str(box.root)})), "anew.sh")
+    other = box.write(
+        render(
+            changed(key=None, forwards=("20010:127.0.0.1:22",), settings={"root": str(box.root)})
+        ),
+        "anew.sh",
+    )
 
     said = box.sh(other, "uninstall")
 
@@ -330,15 +411,21 @@ def with_device_key(box: Box, *types: str) -> Path:
     """A bundle whose device makes its own key, of one of these types."""
     program(box.folder / "programs", "ssh-keygen", KEYGEN)
     (box.folder / "programs/types").write_text("".join(f"{name}\n" for name in types))
-    return box.write(render(changed(key=None, settings={"root": str(box.root), "beat": "1"})), "device.sh")
+    return box.write(
+        render(changed(key=None, settings={"root": str(box.root), "beat": "1"})), "device.sh"
+    )
 
 
 @pytest.mark.parametrize("verb", ["install", "upgrade"])
 @pytest.mark.parametrize("options", [(), ("--offline",)], ids=["asking", "offline"])
-def test_a_bundle_whose_new_key_the_gateway_does_not_know_replaces_no_other(box: Box, verb: str, options: tuple[str, ...]) -> None:
+def test_a_bundle_whose_new_key_the_gateway_does_not_know_replaces_no_other(
+    box: Box, verb: str, options: tuple[str, ...]
+) -> None:
     box.sh(bundle(box), "install")
     before = box.await_state("up")
-    (box.folder / "programs/refusal").write_text("reversi@gateway.example.org: Permission denied (publickey).\n")
+    (box.folder / "programs/refusal").write_text(
+        "reversi@gateway.example.org: Permission denied (publickey).\n"
+    )
     device = with_device_key(box, "ssh-ed25519")
 
     said = box.sh(device, verb, *options)
@@ -351,14 +438,19 @@ def test_a_bundle_whose_new_key_the_gateway_does_not_know_replaces_no_other(box:
     assert "KEY=embed" in (box.installed / "office.sh").read_text()
     (box.folder / "programs/refusal").unlink()
     assert box.sh(device, verb).returncode == 0
-    until(lambda: box.state()["pid"] != before["pid"] and box.state()["state"] == "up", "it is replaced")
+    until(
+        lambda: box.state()["pid"] != before["pid"] and box.state()["state"] == "up",
+        "it is replaced",
+    )
     box.sh(device, "uninstall")
     box.await_nothing_left()
 
 
 def test_one_gateway_that_does_not_know_the_key_is_enough_to_print_it(box: Box) -> None:
     file = with_device_key(box, "ssh-ed25519")
-    file.write_text(file.read_text().replace("GATEWAYS=gateway.example.org:22", "GATEWAYS='one:22 two:22'"))
+    file.write_text(
+        file.read_text().replace("GATEWAYS=gateway.example.org:22", "GATEWAYS='one:22 two:22'")
+    )
     (box.folder / "programs/refusal").write_text("reversi@one: Permission denied (publickey).\n")
     unreachable = "case $* in *' two '*) printf '%s\\n' 'no route' >&2; exit 255 ;; esac\nfor last;"
     program(box.folder / "programs", "ssh", CLIENT.replace("for last;", unreachable))
@@ -384,11 +476,15 @@ ED25519, ECDSA, RSA = "ssh-ed25519", "ecdsa-sha2-nistp256", "ssh-rsa"
     ],
 )
 @pytest.mark.parametrize("client", ["openssh", "dropbear"])
-def test_the_device_makes_the_best_key_that_it_can(box: Box, client: str, types: tuple[str, ...], best: str) -> None:
+def test_the_device_makes_the_best_key_that_it_can(
+    box: Box, client: str, types: tuple[str, ...], best: str
+) -> None:
     file = with_device_key(box, *types)
     if client == "dropbear":
         (box.folder / "programs/ssh-keygen").rename(box.folder / "programs/dropbearkey")
-        program(box.folder / "programs", "ssh", CLIENT.replace("OpenSSH_9.2p1", "Dropbear v2019.78"))
+        program(
+            box.folder / "programs", "ssh", CLIENT.replace("OpenSSH_9.2p1", "Dropbear v2019.78")
+        )
 
     said = box.sh(file, "install")
 
@@ -404,7 +500,12 @@ def test_without_root_it_runs_from_memory_where_no_other_user_can_meddle(taken: 
     with tempfile.TemporaryDirectory(prefix="reversi-") as place, temporary_account() as account:
         Path(place).chmod(0o755)
         folder = Path(place) / "a box"
-        box = Box(folder, ("dash",), path=[folder / "programs", applets(Path(place) / "bin")], account=account)
+        box = Box(
+            folder,
+            ("dash",),
+            path=[folder / "programs", applets(Path(place) / "bin")],
+            account=account,
+        )
         programs(folder / "programs")
         box.live().parent.mkdir(parents=True)
         file = bundle(box)
@@ -416,7 +517,10 @@ def test_without_root_it_runs_from_memory_where_no_other_user_can_meddle(taken: 
         said = box.sh(file, "install")
 
         assert said.returncode == 0, said.stderr
-        until(lambda: (live / "state").exists() and "state up" in (live / "state").read_text(), "it is up")
+        until(
+            lambda: (live / "state").exists() and "state up" in (live / "state").read_text(),
+            "it is up",
+        )
         assert (live.stat().st_uid, live.stat().st_mode & 0o777) == (account.uid, 0o700)
         assert (live / "key").stat().st_mode & 0o777 == 0o600
         assert (box.installed / "run-office").exists() == taken
@@ -437,7 +541,9 @@ def test_where_nothing_starts_anything_at_boot_rc_local_is_made_and_goes_again(b
     said = box.sh(bundle(box), "install")
 
     assert said.returncode == 0, said.stderr
-    assert (box.root / RCLOCAL.unit).read_text().splitlines()[2:] == [f"/bin/sh '{box.installed}/office.sh' boot # reversi-office"]
+    assert (box.root / RCLOCAL.unit).read_text().splitlines()[2:] == [
+        f"/bin/sh '{box.installed}/office.sh' boot # reversi-office"
+    ]
     assert os.access(box.root / RCLOCAL.unit, os.X_OK)
     box.await_state("up")
     assert "is there already" in box.sh(bundle(box), "install").stderr
@@ -478,24 +584,35 @@ def test_a_process_that_was_killed_is_started_again_by_the_loop(box: Box) -> Non
 
     os.kill(int(first.split()[0]), 9)
 
-    until(lambda: box.state()["pid"] != first and box.state()["state"] == "up", "another process is up")
+    until(
+        lambda: box.state()["pid"] != first and box.state()["state"] == "up",
+        "another process is up",
+    )
     box.sh(file, "uninstall")
     box.await_nothing_left()
 
 
 def brief_naps(box: Box) -> None:
     """The loop that keeps it waits a second, not ten."""
-    program(box.folder / "programs", "sleep", f'#!/bin/sh\n[ "$1" != 10 ] || set -- 1\nexec {shutil.which("busybox")} sleep "$@"\n')
+    program(
+        box.folder / "programs",
+        "sleep",
+        f'#!/bin/sh\n[ "$1" != 10 ] || set -- 1\nexec {shutil.which("busybox")} sleep "$@"\n',
+    )
 
 
 def upgraded(box: Box) -> str:
-    """Installs a bundle that is up, and has another take its place which finds no gateway; the script that was there before."""
+    """Installs a bundle that is up, and has another take its place which finds no gateway; the
+    script that was there before.
+    """
     older = bundle(box)
     box.sh(older, "install")
     box.await_state("up")
     before = (box.installed / "office.sh").read_text()
     (box.folder / "programs/refusal").write_text("no route\n")
-    newer = box.write(render(changed(settings={"root": str(box.root), "beat": "1", "trial": "6"})), "newer.sh")
+    newer = box.write(
+        render(changed(settings={"root": str(box.root), "beat": "1", "trial": "6"})), "newer.sh"
+    )
     assert box.sh(newer, "upgrade", "--offline").returncode == 0
     until((box.live() / "trial").exists, "the newer one begins")
     return before
@@ -536,13 +653,23 @@ def test_an_upgrade_that_can_not_be_taken_back_goes_on_trying(box: Box) -> None:
 @pytest.mark.parametrize(
     ("refusal", "heard", "why"),
     [
-        pytest.param("ssh: connect to host gateway.example.org port 22: Network is unreachable\r\n", "Network is unreachable\n",
-                     "no gateway answers", id="no route"),
-        pytest.param("reversi@gw: Permission denied (publickey).\n", "Permission denied (publickey).\n",
-                     "no gateway lets it in", id="refused"),
+        pytest.param(
+            "ssh: connect to host gateway.example.org port 22: Network is unreachable\r\n",
+            "Network is unreachable\n",
+            "no gateway answers",
+            id="no route",
+        ),
+        pytest.param(
+            "reversi@gw: Permission denied (publickey).\n",
+            "Permission denied (publickey).\n",
+            "no gateway lets it in",
+            id="refused",
+        ),
     ],
-)  # fmt: skip
-def test_without_an_answer_nothing_is_installed(box: Box, refusal: str, heard: str, why: str) -> None:
+)
+def test_without_an_answer_nothing_is_installed(
+    box: Box, refusal: str, heard: str, why: str
+) -> None:
     (box.folder / "programs/refusal").write_text(refusal)
     before = files(box)
 
@@ -577,12 +704,17 @@ def test_a_half_finished_install_is_mended_by_the_next(box: Box) -> None:
     said = box.sh(file, "install")
 
     assert said.returncode == 0, said.stderr
-    assert sorted(path.name for path in box.installed.iterdir() if path.is_file()) == ["office.keys", "office.sh"]
+    assert sorted(path.name for path in box.installed.iterdir() if path.is_file()) == [
+        "office.keys",
+        "office.sh",
+    ]
     box.await_state("up")
     box.sh(file, "uninstall")
 
 
-def test_a_place_that_can_not_be_written_ends_the_install_before_anything_is_started(box: Box) -> None:
+def test_a_place_that_can_not_be_written_ends_the_install_before_anything_is_started(
+    box: Box,
+) -> None:
     table = box.folder / "programs/crontab.txt"
     before = table.read_text()
     box.installed.mkdir(parents=True)
@@ -610,7 +742,9 @@ def test_a_word_that_is_no_verb_is_refused(box: Box, words: tuple[str, ...]) -> 
     assert box.sh(bundle(box), *words).returncode == 2
 
 
-@pytest.mark.parametrize("words", ["install --ofline", "upgrade --offline now", "run --offline", "status all"])
+@pytest.mark.parametrize(
+    "words", ["install --ofline", "upgrade --offline now", "run --offline", "status all"]
+)
 def test_an_option_that_the_verb_does_not_have_is_refused(box: Box, words: str) -> None:
     verb, _, option = words.partition(" ")
 
@@ -621,11 +755,15 @@ def test_an_option_that_the_verb_does_not_have_is_refused(box: Box, words: str) 
     assert not box.installed.exists()
 
 
-@pytest.mark.parametrize("words", [("help",), ("--help",), ("-h",), ()], ids=lambda words: " ".join(words) or "nothing")
+@pytest.mark.parametrize(
+    "words", [("help",), ("--help",), ("-h",), ()], ids=lambda words: " ".join(words) or "nothing"
+)
 def test_help_names_every_verb(box: Box, words: tuple[str, ...]) -> None:
     said = box.sh(bundle(box), *words).stdout
 
-    assert all(verb in said for verb in ("install", "uninstall", "run", "status", "check", "upgrade"))
+    assert all(
+        verb in said for verb in ("install", "uninstall", "run", "status", "check", "upgrade")
+    )
 
 
 @pytest.mark.parametrize("box", EACH_SHELL, indirect=True)
@@ -645,12 +783,20 @@ def test_check_asks_the_gateway(box: Box) -> None:
 
 
 @pytest.mark.parametrize("words", [("check",), ("upgrade",), ("install",)], ids=" ".join)
-def test_another_bundle_that_asks_leaves_the_files_of_the_running_one_alone(box: Box, words: tuple[str, ...]) -> None:
+def test_another_bundle_that_asks_leaves_the_files_of_the_running_one_alone(
+    box: Box, words: tuple[str, ...]
+) -> None:
     box.sh(bundle(box), "install")
     box.await_state("up")
-    before = {path: path.read_bytes() for path in (box.live() / "key", box.live() / ".ssh/known_hosts")}
+    before = {
+        path: path.read_bytes() for path in (box.live() / "key", box.live() / ".ssh/known_hosts")
+    }
     (box.folder / "programs/refusal").write_text("Host key verification failed.\n")
-    other = replace(OFFICE, key=KeyForms(openssh="another", dropbear=b"another", public=""), host_keys=("ssh-ed25519 AAAAother",))
+    other = replace(
+        OFFICE,
+        key=KeyForms(openssh="another", dropbear=b"another", public=""),
+        host_keys=("ssh-ed25519 AAAAother",),
+    )
     newer = box.write(render(replace(other, settings=Settings(root=str(box.root)))), "newer.sh")
 
     said = box.sh(newer, *words)
@@ -663,9 +809,15 @@ def test_another_bundle_that_asks_leaves_the_files_of_the_running_one_alone(box:
 
 
 def test_nothing_that_is_said_holds_the_key(box: Box) -> None:
-    file = box.write(render(changed(settings={"root": str(box.root), "beat": "1"})).replace("an OpenSSH key", "SECRET"))
+    file = box.write(
+        render(changed(settings={"root": str(box.root), "beat": "1"})).replace(
+            "an OpenSSH key", "SECRET"
+        )
+    )
 
     said = [box.sh(file, verb) for verb in ("install", "status", "check", "uninstall")]
 
-    notes = (box.folder / "programs/told.log").read_text() + (box.folder / "programs/ssh.log").read_text()
+    notes = (box.folder / "programs/told.log").read_text() + (
+        box.folder / "programs/ssh.log"
+    ).read_text()
     assert "SECRET" not in notes + "".join(one.stdout + one.stderr for one in said)

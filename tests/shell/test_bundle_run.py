@@ -1,4 +1,6 @@
-"""What a running bundle does about a gateway that answers this or that, and about the device that it runs on. No network."""
+"""What a running bundle does about a gateway that answers this or that, and about the device that
+it runs on. No network.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,12 @@ pytestmark = [pytest.mark.shell, pytest.mark.timeout(120)]
 
 
 def bundle(box: Box, *gateways: str, **settings: str) -> Path:
-    text = render(changed(gateways=gateways or ("gw:22",), settings={"root": str(box.root), "beat": "1", "retry": "1", **settings}))
+    text = render(
+        changed(
+            gateways=gateways or ("gw:22",),
+            settings={"root": str(box.root), "beat": "1", "retry": "1", **settings},
+        )
+    )
     return box.write(text)
 
 
@@ -33,7 +40,10 @@ def requests(box: Box) -> list[str]:
     """What the client was asked for, each with its gateway."""
     log = box.folder / "programs/ssh.log"
     words = [line.split() for line in log.read_text().splitlines()] if log.exists() else []
-    return [f"{line[line.index('-R') + 2] if '-R' in line else ''} {' '.join(line[-3:])}".strip() for line in words]
+    return [
+        f"{line[line.index('-R') + 2] if '-R' in line else ''} {' '.join(line[-3:])}".strip()
+        for line in words
+    ]
 
 
 def say(box: Box, name: str, text: str) -> None:
@@ -53,7 +63,10 @@ def test_a_verdict_is_obeyed(box: Box) -> None:
     found = box.await_state("waiting")
     assert found["verdict"] == "60"
     assert "asks to wait 60 s" in found["error"]
-    until(lambda: any(60 <= nap <= 75 for nap in box.naps()), "it sleeps for a minute and a quarter at most")
+    until(
+        lambda: any(60 <= nap <= 75 for nap in box.naps()),
+        "it sleeps for a minute and a quarter at most",
+    )
     assert [p.name() for p in box.processes() if p.name() == "ssh"] == []
     assert box.stop() == 0
 
@@ -70,15 +83,22 @@ def test_a_claim_that_is_put_off_is_not_followed_by_a_tunnel(box: Box) -> None:
 
 
 OPENSSH_REFUSES = "root@gw: Permission denied (publickey).\r"
-DROPBEAR_REFUSES = "/usr/bin/dbclient: Connection to root@gw:22 exited: No auth methods could be used."
+DROPBEAR_REFUSES = (
+    "/usr/bin/dbclient: Connection to root@gw:22 exited: No auth methods could be used."
+)
 DROPBEAR = CLIENT.replace("OpenSSH_9.2p1", "Dropbear v2022.83")
 
 
 @pytest.mark.parametrize(
     ("client", "line", "status"),
-    [pytest.param(CLIENT, OPENSSH_REFUSES, "255", id="openssh"), pytest.param(DROPBEAR, DROPBEAR_REFUSES, "1", id="dropbear")],
+    [
+        pytest.param(CLIENT, OPENSSH_REFUSES, "255", id="openssh"),
+        pytest.param(DROPBEAR, DROPBEAR_REFUSES, "1", id="dropbear"),
+    ],
 )
-def test_a_refused_key_is_not_tried_again_for_five_minutes(box: Box, client: str, line: str, status: str) -> None:
+def test_a_refused_key_is_not_tried_again_for_five_minutes(
+    box: Box, client: str, line: str, status: str
+) -> None:
     program(box.folder / "programs", "ssh", client)
     say(box, "status", status)
     say(box, "refusal", f"{line}\n")
@@ -92,8 +112,12 @@ def test_a_refused_key_is_not_tried_again_for_five_minutes(box: Box, client: str
 
 
 @pytest.mark.parametrize("client", [CLIENT, DROPBEAR], ids=["openssh", "dropbear"])
-@pytest.mark.parametrize("line", ["sh: 1: exec: /usr/bin/python3: Permission denied", OPENSSH_REFUSES, DROPBEAR_REFUSES])
-def test_a_gateway_whose_command_may_not_run_has_refused_no_key(box: Box, client: str, line: str) -> None:
+@pytest.mark.parametrize(
+    "line", ["sh: 1: exec: /usr/bin/python3: Permission denied", OPENSSH_REFUSES, DROPBEAR_REFUSES]
+)
+def test_a_gateway_whose_command_may_not_run_has_refused_no_key(
+    box: Box, client: str, line: str
+) -> None:
     program(box.folder / "programs", "ssh", client)
     say(box, "status", "126")
     say(box, "refusal", f"{line}\n")
@@ -139,7 +163,10 @@ def test_a_client_that_hangs_is_killed_and_replaced(box: Box) -> None:
 
     first.send_signal(signal.SIGSTOP)
 
-    until(lambda: not first.is_running() or first.status() == psutil.STATUS_ZOMBIE, "the frozen one is killed")
+    until(
+        lambda: not first.is_running() or first.status() == psutil.STATUS_ZOMBIE,
+        "the frozen one is killed",
+    )
     until(lambda: sum("hold" in line for line in requests(box)) == 2, "another one")
     box.await_state("up")
     assert "no answer to a beat" in box.log()
@@ -153,7 +180,10 @@ def test_what_ended_a_tunnel_is_told_each_time(box: Box) -> None:
         box.await_state("up")
         until(lambda times=times: box.log().count("up, at") == times, "it is up")  # type: ignore[misc]
         box.client("ssh").kill()
-        until(lambda times=times: box.log().count("the connection ended") == times, "the log tells why it is no more")  # type: ignore[misc]
+        until(
+            lambda times=times: box.log().count("the connection ended") == times,  # type: ignore[misc]
+            "the log tells why it is no more",
+        )
 
     box.stop()
 
@@ -172,7 +202,11 @@ def test_garbage_is_no_verdict(box: Box) -> None:
 def test_a_gateway_that_speaks_as_we_do_among_ourselves_has_nobody_killed(box: Box) -> None:
     decoy = subprocess.Popen(["sleep", "60"])
     try:
-        forged = "".join(f"@{word} {turn} {decoy.pid}\n" for word in ("pid", "nap", "tick", "end") for turn in range(5))
+        forged = "".join(
+            f"@{word} {turn} {decoy.pid}\n"
+            for word in ("pid", "nap", "tick", "end")
+            for turn in range(5)
+        )
         say(box, "verdict", f"{forged}0\n")
         box.start(bundle(box))
         box.await_state("up")
@@ -206,14 +240,36 @@ def test_a_read_only_root_file_system_is_no_obstacle(box: Box) -> None:
     memory.mkdir(parents=True)
     (box.folder / "programs/ssh.log").symlink_to(memory / "ssh.log")
     mount = shutil.which("mount")
-    script = f"""{mount} --bind "$1" "$1" && {mount} -o remount,ro,bind "$1" && {mount} -t tmpfs none "$2" && shift 2 && exec "$@" """
+    script = f"""{mount} --bind "$1" "$1" && {mount} -o remount,ro,bind "$1" && {mount} -t tmpfs none "$2" && shift 2 && exec "$@" """  # noqa: E501 - one line of what runs
     file = bundle(box)
-    inside = [shutil.which("unshare") or "", "-m", "--propagation", "private", shutil.which("sh") or "", "-c", script, "sh"]
+    inside = [
+        shutil.which("unshare") or "",
+        "-m",
+        "--propagation",
+        "private",
+        shutil.which("sh") or "",
+        "-c",
+        script,
+        "sh",
+    ]
 
     process = box.start(file, inside=[*inside, str(box.folder), str(memory)])
 
-    status = [shutil.which("nsenter") or "", "-t", str(process.pid), "-m", *box.shell, str(file), "status"]
-    said = until(lambda: is_up(subprocess.run(status, env=box.environment, capture_output=True, text=True, check=False)), "it is up")
+    status = [
+        shutil.which("nsenter") or "",
+        "-t",
+        str(process.pid),
+        "-m",
+        *box.shell,
+        str(file),
+        "status",
+    ]
+    said = until(
+        lambda: is_up(
+            subprocess.run(status, env=box.environment, capture_output=True, text=True, check=False)
+        ),
+        "it is up",
+    )
     assert "up for" in said
     box.stop()
 
@@ -256,7 +312,9 @@ def test_status_tells_how_it_ended(box: Box) -> None:
     said = box.sh(file, "status")
 
     assert said.returncode == 1
-    assert re.match(r"office: not running; it was stopped since \d{4}-\d\d-\d\d \d\d:\d\d\n", said.stdout)
+    assert re.match(
+        r"office: not running; it was stopped since \d{4}-\d\d-\d\d \d\d:\d\d\n", said.stdout
+    )
     assert "\nlast verdict: 0\nlast error: none\n" in said.stdout
 
 
@@ -268,7 +326,9 @@ def test_status_tells_how_it_ended(box: Box) -> None:
     ],
 )
 @pytest.mark.parametrize("box", EACH_SHELL, indirect=True)
-def test_a_key_that_the_device_made_stays_with_the_client_that_reads_it(box: Box, key: bytes, used: str) -> None:
+def test_a_key_that_the_device_made_stays_with_the_client_that_reads_it(
+    box: Box, key: bytes, used: str
+) -> None:
     program(box.folder / "programs", "dbclient", DROPBEAR)
     box.installed.mkdir(parents=True)
     (box.installed / "office.key").write_bytes(key)
@@ -353,12 +413,17 @@ def test_a_signal_to_all_of_it_at_once_ends_it_in_order(box: Box) -> None:
 
 
 @pytest.mark.parametrize(("verdict", "state"), [("0\n", "up"), ("60\n", "waiting")])
-def test_a_signal_ends_it_where_nothing_can_be_read_after_one(box: Box, verdict: str, state: str) -> None:
+def test_a_signal_ends_it_where_nothing_can_be_read_after_one(
+    box: Box, verdict: str, state: str
+) -> None:
     """As in busybox 1.38, whose `read` waits forever once a signal was trapped."""
     file = bundle(box)
     text = file.read_text()
     for line, lines in {
-        "set -u": "set -u\ncaught=''\nread() { while [ -n \"$caught\" ]; do sleep 1; done; command read \"$@\"; }",
+        "set -u": (
+            "set -u\ncaught=''\nread() { while [ -n \"$caught\" ]; do sleep 1; done; command read"
+            ' "$@"; }'
+        ),
         "end_all() {": "end_all() {\n    caught=yes",
     }.items():
         assert text.count(f"\n{line}\n") == 1
@@ -411,13 +476,27 @@ def test_the_key_is_gone_from_memory_when_it_has_stopped(box: Box) -> None:
 @pytest.mark.parametrize(
     "refusal",
     [
-        pytest.param("ssh: Could not resolve hostname gw: Temporary failure in name resolution\n", id="no DNS, OpenSSH"),
-        pytest.param("connect to host gw port 22: Network is unreachable\n", id="no route, OpenSSH"),
-        pytest.param("dbclient: Exited: Error resolving 'gw' port '22'. Temporary failure in name resolution\n", id="no DNS, dropbear"),
-        pytest.param("dbclient: Connection to root@gw:22 exited: Connect failed: Network is unreachable\n", id="no route, dropbear"),
+        pytest.param(
+            "ssh: Could not resolve hostname gw: Temporary failure in name resolution\n",
+            id="no DNS, OpenSSH",
+        ),
+        pytest.param(
+            "connect to host gw port 22: Network is unreachable\n", id="no route, OpenSSH"
+        ),
+        pytest.param(
+            "dbclient: Exited: Error resolving 'gw' port '22'. Temporary failure in name"
+            " resolution\n",
+            id="no DNS, dropbear",
+        ),
+        pytest.param(
+            "dbclient: Connection to root@gw:22 exited: Connect failed: Network is unreachable\n",
+            id="no route, dropbear",
+        ),
     ],
 )
-def test_a_device_that_starts_before_its_network_comes_up_when_it_is_there(box: Box, refusal: str) -> None:
+def test_a_device_that_starts_before_its_network_comes_up_when_it_is_there(
+    box: Box, refusal: str
+) -> None:
     say(box, "refusal", refusal)
 
     box.start(bundle(box))
@@ -437,9 +516,19 @@ def test_in_screen_one_window_keeps_the_tunnel_and_another_shows_its_status(box:
 
         assert done.returncode == 0, done.stderr
         box.await_state("up")
-        until(lambda: {"keep", "watch"} <= {words[-1] for words in box.command_lines() if words}, "two windows")
-        again = box.sh(box.folder / "office bundle.sh", "run", "--screen", SCREENDIR=sockets, TERM="vt100")
+        until(
+            lambda: {"keep", "watch"} <= {words[-1] for words in box.command_lines() if words},
+            "two windows",
+        )
+        again = box.sh(
+            box.folder / "office bundle.sh", "run", "--screen", SCREENDIR=sockets, TERM="vt100"
+        )
         assert (again.returncode, sum("hold" in line for line in requests(box))) == (0, 1)
         quitting = {**os.environ, "SCREENDIR": sockets, "TERM": "vt100"}
-        subprocess.run(["screen", "-S", "reversi-office", "-X", "quit"], env=quitting, check=True, capture_output=True)
+        subprocess.run(
+            ["screen", "-S", "reversi-office", "-X", "quit"],
+            env=quitting,
+            check=True,
+            capture_output=True,
+        )
         box.await_nothing_left()

@@ -16,15 +16,32 @@ pytestmark = [pytest.mark.shell, pytest.mark.timeout(120)]
 
 
 def bundle(box: Box, **settings: str) -> Path:
-    return box.write(render(changed(gateways=("gw:22",), settings={"root": str(box.root), "beat": "1", "retry": "1", **settings})))
+    return box.write(
+        render(
+            changed(
+                gateways=("gw:22",),
+                settings={"root": str(box.root), "beat": "1", "retry": "1", **settings},
+            )
+        )
+    )
 
 
 def greet(box: Box, text: str) -> None:
     """Each login prints this before anything else, as /etc/ssh/sshrc can."""
-    program(box.folder / "programs", "ssh", CLIENT.replace("case $last in\n", f"printf '{text}'\ncase $last in\n"))
+    program(
+        box.folder / "programs",
+        "ssh",
+        CLIENT.replace("case $last in\n", f"printf '{text}'\ncase $last in\n"),
+    )
 
 
-TEXTS = {"line": "hello\\n", "number": "42\\n", "numbers": "7\\nhello\\n600\\n", "tail": "hello ", "digits": "hello 5 "}
+TEXTS = {
+    "line": "hello\\n",
+    "number": "42\\n",
+    "numbers": "7\\nhello\\n600\\n",
+    "tail": "hello ",
+    "digits": "hello 5 ",
+}
 
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
@@ -55,7 +72,11 @@ def test_a_wait_that_the_gateway_asks_for_is_heard_behind_other_numbers(box: Box
 
 def test_an_answer_that_is_lost_ends_no_tunnel(box: Box) -> None:
     once = 'hold*) [ -e "$here/once" ] || { touch "$here/once"; read -r _; }; '
-    program(box.folder / "programs", "ssh", CLIENT.replace("hold*) ", once).replace("claim*) ", "claim*) printf '7\\n'; "))
+    program(
+        box.folder / "programs",
+        "ssh",
+        CLIENT.replace("hold*) ", once).replace("claim*) ", "claim*) printf '7\\n'; "),
+    )
 
     box.start(bundle(box, setup="20"))
 
@@ -75,7 +96,11 @@ def test_a_login_that_takes_longer_than_its_limit_gets_more_time_the_next_time(b
     box.await_state("up")
     assert "no answer" in box.log()
     assert int((box.live() / "pace").read_text()) > 1
-    logins = [line for line in (box.folder / "programs/ssh.log").read_text().splitlines() if "claim" in line]
+    logins = [
+        line
+        for line in (box.folder / "programs/ssh.log").read_text().splitlines()
+        if "claim" in line
+    ]
     assert "ConnectTimeout=10 " in logins[0]
     assert "ConnectTimeout=20 " in logins[1]
     box.stop()

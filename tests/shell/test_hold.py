@@ -49,7 +49,9 @@ class Home:
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     """A sweep just now, and a verdict of 7."""
-    made = Home(verdicts=tmp_path / "ver dicts", beat=tmp_path / "beat.1.2", asked=tmp_path / "asked")
+    made = Home(
+        verdicts=tmp_path / "ver dicts", beat=tmp_path / "beat.1.2", asked=tmp_path / "asked"
+    )
     made.verdicts.mkdir()
     made.sweep(f"{uptime_s()} 60\n")
     made.verdict("7\n")
@@ -57,12 +59,33 @@ def home(tmp_path: Path) -> Home:
 
 
 @contextmanager
-def holding(shell: tuple[str, ...], home: Home, answer: str = "42", since: int = 0) -> Iterator[subprocess.Popen[bytes]]:
+def holding(
+    shell: tuple[str, ...], home: Home, answer: str = "42", since: int = 0
+) -> Iterator[subprocess.Popen[bytes]]:
     """A running beat loop; its real check answers so."""
     require(shell[0])
-    check = f'printf "%s\\n" "$SSH_ORIGINAL_COMMAND" >>{shlex.quote(str(home.asked))}; printf "%s\\n" {shlex.quote(answer)}'
-    command = [*shell, str(HOLD), str(home.verdicts), "office", str(home.beat), str(since), "/bin/sh", "-c", check]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True) as loop:
+    check = (
+        f'printf "%s\\n" "$SSH_ORIGINAL_COMMAND" >>{shlex.quote(str(home.asked))}; printf "%s\\n"'
+        f" {shlex.quote(answer)}"
+    )
+    command = [
+        *shell,
+        str(HOLD),
+        str(home.verdicts),
+        "office",
+        str(home.beat),
+        str(since),
+        "/bin/sh",
+        "-c",
+        check,
+    ]
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    ) as loop:
         try:
             yield loop
         finally:
@@ -105,7 +128,9 @@ def test_the_script_is_clean() -> None:
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_each_beat_is_answered_with_the_verdict_of_the_last_sweep(shell: tuple[str, ...], home: Home) -> None:
+def test_each_beat_is_answered_with_the_verdict_of_the_last_sweep(
+    shell: tuple[str, ...], home: Home
+) -> None:
     with holding(shell, home) as loop:
         first = beat(loop)
         home.verdict("0\n")
@@ -132,7 +157,9 @@ def test_each_beat_is_answered_with_the_verdict_of_the_last_sweep(shell: tuple[s
         pytest.param("9999999999 60\n", id="of a longer uptime, before a reboot"),
     ],
 )
-def test_without_a_fresh_sweep_a_real_check_runs(shell: tuple[str, ...], home: Home, sweep: str | None) -> None:
+def test_without_a_fresh_sweep_a_real_check_runs(
+    shell: tuple[str, ...], home: Home, sweep: str | None
+) -> None:
     (home.verdicts / "_sweep").unlink()
     if sweep is not None:
         home.sweep(sweep)
@@ -145,7 +172,9 @@ def test_without_a_fresh_sweep_a_real_check_runs(shell: tuple[str, ...], home: H
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_what_was_swept_before_the_connection_tells_nothing_of_it(shell: tuple[str, ...], home: Home) -> None:
+def test_what_was_swept_before_the_connection_tells_nothing_of_it(
+    shell: tuple[str, ...], home: Home
+) -> None:
     began = uptime_s()
     home.sweep(f"{began} 60\n")
 
@@ -160,7 +189,9 @@ def test_what_was_swept_before_the_connection_tells_nothing_of_it(shell: tuple[s
 
 @pytest.mark.parametrize("shell", SHELLS)
 @pytest.mark.parametrize("verdict", [None, "", "up\n", "-1\n", "1.5\n", "1 2\n"])
-def test_a_verdict_that_is_no_number_runs_a_real_check(shell: tuple[str, ...], home: Home, verdict: str | None) -> None:
+def test_a_verdict_that_is_no_number_runs_a_real_check(
+    shell: tuple[str, ...], home: Home, verdict: str | None
+) -> None:
     (home.verdicts / "office").unlink()
     if verdict is not None:
         home.verdict(verdict)
@@ -173,7 +204,9 @@ def test_a_verdict_that_is_no_number_runs_a_real_check(shell: tuple[str, ...], h
 
 @pytest.mark.parametrize("shell", SHELLS)
 @pytest.mark.parametrize("said", ["", "error", "-1", "1 2"])
-def test_a_real_check_that_says_no_number_means_do_nothing(shell: tuple[str, ...], home: Home, said: str) -> None:
+def test_a_real_check_that_says_no_number_means_do_nothing(
+    shell: tuple[str, ...], home: Home, said: str
+) -> None:
     (home.verdicts / "_sweep").unlink()
 
     with holding(shell, home, answer=said) as loop:
@@ -183,7 +216,9 @@ def test_a_real_check_that_says_no_number_means_do_nothing(shell: tuple[str, ...
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_each_beat_touches_the_beat_file_and_its_end_removes_it(shell: tuple[str, ...], home: Home) -> None:
+def test_each_beat_touches_the_beat_file_and_its_end_removes_it(
+    shell: tuple[str, ...], home: Home
+) -> None:
     with holding(shell, home) as loop:
         beat(loop)
         first = home.beat.stat()
@@ -203,7 +238,9 @@ def test_each_beat_touches_the_beat_file_and_its_end_removes_it(shell: tuple[str
 
 @pytest.mark.parametrize("shell", SHELLS)
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_and_leaves_nothing(shell: tuple[str, ...], home: Home, number: signal.Signals) -> None:
+def test_a_signal_ends_it_and_leaves_nothing(
+    shell: tuple[str, ...], home: Home, number: signal.Signals
+) -> None:
     with holding(shell, home) as loop:
         beat(loop)
         loop.send_signal(number)
@@ -228,11 +265,15 @@ def test_a_client_that_hears_no_more_ends_it(shell: tuple[str, ...], home: Home)
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_a_real_check_that_hangs_ends_with_the_loop_when_its_session_is_hung_up(shell: tuple[str, ...], home: Home) -> None:
+def test_a_real_check_that_hangs_ends_with_the_loop_when_its_session_is_hung_up(
+    shell: tuple[str, ...], home: Home
+) -> None:
     (home.verdicts / "_sweep").unlink()
     require(shell[0])
     command = [*shell, str(HOLD), str(home.verdicts), "office", str(home.beat), "0", "sleep", "60"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True) as loop:
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+    ) as loop:
         assert loop.stdin is not None
         loop.stdin.write(b"\n")
         loop.stdin.flush()

@@ -1,4 +1,6 @@
-"""`./run` before it has anything: help, what it refuses, and what it names where a program is missing."""
+"""`./run` before it has anything: help, what it refuses, and what it names where a program is
+missing.
+"""
 
 from __future__ import annotations
 
@@ -35,19 +37,30 @@ def program(folder: Path, name: str, body: str) -> None:
     path.chmod(0o755)
 
 
-def run(*arguments: str, path: str, venv: Path, shell: tuple[str, ...] = ("/bin/sh",)) -> subprocess.CompletedProcess[str]:
+def run(
+    *arguments: str, path: str, venv: Path, shell: tuple[str, ...] = ("/bin/sh",)
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*shell, str(RUN), *arguments],
-        capture_output=True, text=True, check=False, timeout=30, stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+        stdin=subprocess.DEVNULL,
         env={"PATH": path, "REVERSI_VENV": str(venv)},
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: shell[0])
 def test_help_names_every_command(shell: list[str], tmp_path: Path) -> None:
     require(shell[0])
 
-    told = run("help", path="/usr/bin:/bin", venv=tmp_path / "venv", shell=(shutil.which(shell[0]) or "", *shell[1:]))
+    told = run(
+        "help",
+        path="/usr/bin:/bin",
+        venv=tmp_path / "venv",
+        shell=(shutil.which(shell[0]) or "", *shell[1:]),
+    )
 
     assert told.returncode == 0
     assert all(f"  {command}" in told.stdout for command in ("demo", "test", "lint", "bench"))
@@ -64,11 +77,18 @@ def test_anything_else_is_refused_with_the_help(arguments: tuple[str, ...], tmp_
 
 
 @pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: shell[0])
-def test_an_ordinary_user_is_told_each_missing_package_once(shell: list[str], bare: Path, tmp_path: Path) -> None:
+def test_an_ordinary_user_is_told_each_missing_package_once(
+    shell: list[str], bare: Path, tmp_path: Path
+) -> None:
     require(shell[0])
     program(bare, "id", "echo 1000")
 
-    told = run("test", path=str(bare), venv=tmp_path / "venv", shell=(shutil.which(shell[0]) or "", *shell[1:]))
+    told = run(
+        "test",
+        path=str(bare),
+        venv=tmp_path / "venv",
+        shell=(shutil.which(shell[0]) or "", *shell[1:]),
+    )
 
     assert told.returncode == 2
     for package in ("openssh-client", "openssl", "shellcheck", "tmux", "busybox"):

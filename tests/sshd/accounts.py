@@ -1,4 +1,6 @@
-"""Who runs the gateway, who its tunnel user is, and a checker that an ordinary account of the machine can reach."""
+"""Who runs the gateway, who its tunnel user is, and a checker that an ordinary account of the
+machine can reach.
+"""
 
 from __future__ import annotations
 
@@ -69,7 +71,9 @@ def me() -> Account:
 
 def own_install() -> Install:
     """The one that the tests run from."""
-    return Install(words=(str(Path(sys.executable).with_name("reversi-checker")),), python=sys.executable)
+    return Install(
+        words=(str(Path(sys.executable).with_name("reversi-checker")),), python=sys.executable
+    )
 
 
 @contextmanager
@@ -79,7 +83,10 @@ def temporary_account() -> Iterator[Account]:
     name = f"reversi-t{os.getpid()}-{secrets.token_hex(2)}"
     home = tempfile.mkdtemp(prefix="reversi-user-")
     Path(home).chmod(0o755)
-    subprocess.run(["useradd", "--no-create-home", "--home-dir", home, "-s", "/bin/sh", "-p", "*", name], check=True)
+    subprocess.run(
+        ["useradd", "--no-create-home", "--home-dir", home, "-s", "/bin/sh", "-p", "*", name],
+        check=True,
+    )
     try:
         found = pwd.getpwnam(name)
         yield Account(name=name, uid=found.pw_uid, gid=found.pw_gid)
@@ -101,10 +108,19 @@ def delete_account(name: str) -> None:
 
 @contextmanager
 def reachable_install() -> Iterator[Install]:
-    """A copy of the checker under a directory that everybody may enter, with an interpreter that everybody may run."""
-    base = next((p for p in (sys.executable, "/usr/bin/python3") if is_reachable(Path(p)) and is_recent(p)), None)
+    """A copy of the checker under a directory that everybody may enter, with an interpreter that
+    everybody may run.
+    """
+    base = next(
+        (p for p in (sys.executable, "/usr/bin/python3") if is_reachable(Path(p)) and is_recent(p)),
+        None,
+    )
     if base is None:
-        pytest.fail("no python3 of 3.11 or newer that another user may run; install python3 from the distribution", pytrace=False)
+        pytest.fail(
+            "no python3 of 3.11 or newer that another user may run; install python3 from the"
+            " distribution",
+            pytrace=False,
+        )
     folder = Path(tempfile.mkdtemp(prefix="reversi-install-"))
     try:
         folder.chmod(0o755)
@@ -114,10 +130,15 @@ def reachable_install() -> Iterator[Install]:
             spec = find_spec(package)
             assert spec is not None
             assert spec.origin is not None
-            shutil.copytree(Path(spec.origin).parent, site / package, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(
+                Path(spec.origin).parent,
+                site / package,
+                ignore=shutil.ignore_patterns("__pycache__"),
+            )
         subprocess.run([base, "-m", "compileall", "-q", str(site)], check=True)
         (library,) = (folder / "venv" / "lib").glob("python3*")
-        (library / "site-packages" / "reversi.pth").write_text("../../../../site\n")  # wherever the folder is mounted
+        # wherever the folder is mounted
+        (library / "site-packages" / "reversi.pth").write_text("../../../../site\n")
         subprocess.run(["chmod", "-R", "a+rX", str(folder)], check=True)
         python = str(folder / "venv" / "bin" / "python")
         yield Install(words=(python, "-c", ENTRY), python=python)
@@ -126,10 +147,18 @@ def reachable_install() -> Iterator[Install]:
 
 
 def is_reachable(program: Path) -> bool:
-    """Whether every user may pass each directory to the program and, through its links, to the real one."""
-    return all(place.stat().st_mode & 0o001 for found in (program, program.resolve()) for place in found.parents)
+    """Whether every user may pass each directory to the program and, through its links, to the real
+    one.
+    """
+    return all(
+        place.stat().st_mode & 0o001
+        for found in (program, program.resolve())
+        for place in found.parents
+    )
 
 
 def is_recent(python: str) -> bool:
     check = "import sys; sys.exit(sys.version_info < (3, 11))"
-    return Path(python).exists() and subprocess.run([python, "-c", check], check=False).returncode == 0
+    return (
+        Path(python).exists() and subprocess.run([python, "-c", check], check=False).returncode == 0
+    )

@@ -1,4 +1,6 @@
-"""An SSH server of a test's own: a device's, which runs what it is asked for on that device, or a gateway's for its admins."""
+"""An SSH server of a test's own: a device's, which runs what it is asked for on that device, or a
+gateway's for its admins.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,10 @@ class BoxServer:
         self.user = me().name
         self.port = free_port()
         for name in ("host", "key"):
-            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)], check=True)
+            subprocess.run(
+                ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)],
+                check=True,
+            )
         if os.geteuid() == 0:
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
         words = [shutil.which("sshd") or "sshd", "-D", "-e", "-f", str(self.configure(box))]
@@ -40,15 +45,27 @@ class BoxServer:
         until(lambda: accepts(self.port), "the SSH server listens")
 
     def configure(self, box: Box | None) -> Path:
-        """Its configuration; on a device a session has the device's directory, programs and mark, and nothing of ours."""
+        """Its configuration; on a device a session has the device's directory, programs and mark,
+        and nothing of ours.
+        """
         lines = [
-            f"Port {self.port}", "ListenAddress 127.0.0.1", f'HostKey "{self.folder}/host"', f'AuthorizedKeysFile "{self.folder}/key.pub"',
-            "StrictModes no", "PidFile none", "UsePAM no", "PasswordAuthentication no", "PermitRootLogin prohibit-password",
-        ]  # fmt: skip
+            f"Port {self.port}",
+            "ListenAddress 127.0.0.1",
+            f'HostKey "{self.folder}/host"',
+            f'AuthorizedKeysFile "{self.folder}/key.pub"',
+            "StrictModes no",
+            "PidFile none",
+            "UsePAM no",
+            "PasswordAuthentication no",
+            "PermitRootLogin prohibit-password",
+        ]
         if box is not None:
             session = self.folder / "session"
             variables = shlex.join(f"{name}={value}" for name, value in box.environment.items())
-            session.write_text(SESSION.format(folder=shlex.quote(str(box.folder)), variables=variables), encoding="utf-8")
+            session.write_text(
+                SESSION.format(folder=shlex.quote(str(box.folder)), variables=variables),
+                encoding="utf-8",
+            )
             lines.append(f"ForceCommand /bin/sh {shlex.quote(str(session))}")
         config = self.folder / "sshd_config"
         config.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -57,10 +74,14 @@ class BoxServer:
     def entry(self, host: str, *, port: int | None = None) -> str:
         """Lines of ssh_config that lead to it under a name, at its own port or at another."""
         known = self.folder / "known_hosts"
-        known.write_text(f"{self.folder.name} {(self.folder / 'host.pub').read_text(encoding='ascii')}", encoding="ascii")
+        known.write_text(
+            f"{self.folder.name} {(self.folder / 'host.pub').read_text(encoding='ascii')}",
+            encoding="ascii",
+        )
         return (
-            f'Host {host}\n  HostName 127.0.0.1\n  Port {port or self.port}\n  IdentityFile "{self.folder}/key"\n'
-            f'  HostKeyAlias {self.folder.name}\n  UserKnownHostsFile "{known}"\n  GlobalKnownHostsFile none\n'
+            f"Host {host}\n  HostName 127.0.0.1\n  Port {port or self.port}\n  IdentityFile"
+            f' "{self.folder}/key"\n  HostKeyAlias {self.folder.name}\n  UserKnownHostsFile'
+            f' "{known}"\n  GlobalKnownHostsFile none\n'
         )
 
     def close(self) -> None:
@@ -70,5 +91,8 @@ class BoxServer:
 
 def ssh_config(path: Path, entries: Sequence[str]) -> Path:
     """What stands for an admin's ~/.ssh/config."""
-    path.write_text("".join(entries) + "Host *\n  BatchMode yes\n  IdentitiesOnly yes\n  LogLevel ERROR\n", encoding="utf-8")
+    path.write_text(
+        "".join(entries) + "Host *\n  BatchMode yes\n  IdentitiesOnly yes\n  LogLevel ERROR\n",
+        encoding="utf-8",
+    )
     return path

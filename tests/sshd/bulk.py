@@ -1,5 +1,5 @@
-"""Bulk through a tunnel: a target on the device's side that greets, then sends or takes as much as it is asked to; and its visitor.
-The bytes are random, as dropbear compresses.
+"""Bulk through a tunnel: a target on the device's side that greets, then sends or takes as much as
+it is asked to; and its visitor. The bytes are random, as dropbear compresses.
 
 python bulk.py serve                     prints its port; each visitor says `get N` or `put N`
 python bulk.py get|put PORT BYTES        greets back, moves so many bytes, prints how many came
@@ -49,7 +49,9 @@ class Bulk:
     """The target, in a process of its own."""
 
     def __init__(self, inside: tuple[str, ...] = ()) -> None:
-        self.process = subprocess.Popen(words(inside, "serve"), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(
+            words(inside, "serve"), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+        )
         assert self.process.stdout is not None
         self.port = int(self.process.stdout.readline())
 
@@ -63,7 +65,13 @@ class Transfer:
     def __init__(self, word: str, port: int, count: int, inside: tuple[str, ...] = ()) -> None:
         self.count = count
         told = words(inside, word, str(port), str(count))
-        self.process = subprocess.Popen(told, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.process = subprocess.Popen(
+            told,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
 
     @property
     def under_way(self) -> bool:

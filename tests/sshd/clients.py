@@ -39,30 +39,63 @@ class Device:
 
     def forwards(self) -> list[str]:
         """-R options for all forwards."""
-        return [word for port, target in zip(self.ports, self.targets, strict=True) for word in ("-R", f"{port}:{target}")]
+        return [
+            word
+            for port, target in zip(self.ports, self.targets, strict=True)
+            for word in ("-R", f"{port}:{target}")
+        ]
 
     def ssh(self, *options: str) -> list[str]:
         """OpenSSH's client, up to and with the gateway's name."""
         known = self.key.with_name(f"{self.node}.known")
         known.write_text(f"[{self.host}]:{self.ssh_port} {self.host_key}\n", encoding="ascii")
-        settings = ["BatchMode=yes", "IdentitiesOnly=yes", "StrictHostKeyChecking=yes", f"UserKnownHostsFile={known}",
-                    "ExitOnForwardFailure=yes", "LogLevel=ERROR"]
+        settings = [
+            "BatchMode=yes",
+            "IdentitiesOnly=yes",
+            "StrictHostKeyChecking=yes",
+            f"UserKnownHostsFile={known}",
+            "ExitOnForwardFailure=yes",
+            "LogLevel=ERROR",
+        ]
         given = [word for setting in settings for word in ("-o", setting)]
         place = ["-p", str(self.ssh_port), f"{self.user}@{self.host}"]
         return [*self.inside, "ssh", "-F", "none", "-i", str(self.key), *given, *options, *place]
 
     def dbclient(self, *options: str) -> list[str]:
-        """dropbear's client, with its own form of the key; made with -y -y, as it knows hosts by a file in the home directory alone."""
+        """dropbear's client, with its own form of the key; made with -y -y, as it knows hosts by a
+        file in the home directory alone.
+        """
         key = self.key.with_name(f"{self.node}.dropbear")
         if not key.exists():
-            subprocess.run(["dropbearconvert", "openssh", "dropbear", str(self.key), str(key)], check=True, capture_output=True)
+            subprocess.run(
+                ["dropbearconvert", "openssh", "dropbear", str(self.key), str(key)],
+                check=True,
+                capture_output=True,
+            )
         place = ["-p", str(self.ssh_port), f"{self.user}@{self.host}"]
-        return [*self.inside, "dbclient", "-y", "-y", "-i", str(key), "-o", "ExitOnForwardFailure=yes", "-K", "15", *options, *place]
+        return [
+            *self.inside,
+            "dbclient",
+            "-y",
+            "-y",
+            "-i",
+            str(key),
+            "-o",
+            "ExitOnForwardFailure=yes",
+            "-K",
+            "15",
+            *options,
+            *place,
+        ]
 
-    def ask(self, *request: str, options: Sequence[str] = ("-T",)) -> subprocess.CompletedProcess[str]:
+    def ask(
+        self, *request: str, options: Sequence[str] = ("-T",)
+    ) -> subprocess.CompletedProcess[str]:
         """One login, one request."""
         words = [*self.ssh(*options), *request]
-        return subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=60)
+        return subprocess.run(
+            words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=60
+        )
 
     def verdict(self, *request: str) -> int:
         """The one integer that a request is answered."""
@@ -72,7 +105,9 @@ class Device:
 
     def connect(self, *request: str, options: Sequence[str] = ()) -> Connection:
         """A connection that carries the forwards; by default it registers with `hold`."""
-        return Connection([*self.ssh("-T", *self.forwards(), *options), *(request or ("hold", "first"))])
+        return Connection(
+            [*self.ssh("-T", *self.forwards(), *options), *(request or ("hold", "first"))]
+        )
 
     def connect_unheard(self) -> Connection:
         """A tunnel as the field has it: forwards, and no word to the checker."""
@@ -83,7 +118,9 @@ class Connection:
     """A running client; its lines are ours to write and read."""
 
     def __init__(self, words: Sequence[str]) -> None:
-        self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.process = subprocess.Popen(
+            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
 
     @property
     def lives(self) -> bool:
@@ -98,7 +135,9 @@ class Connection:
         end = time.monotonic() + within_s
         heard = b""
         while not heard.endswith(b"\n"):
-            ready, _, _ = select.select([self.process.stdout], [], [], max(0.0, end - time.monotonic()))
+            ready, _, _ = select.select(
+                [self.process.stdout], [], [], max(0.0, end - time.monotonic())
+            )
             assert ready, f"no answer to a beat within {within_s:g} s"
             part = os.read(self.process.stdout.fileno(), 1)
             assert part, f"the connection ended: {self.complaint()}"

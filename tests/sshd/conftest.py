@@ -1,4 +1,6 @@
-"""Fixtures of the suite against the real thing: accounts, gateways, and a look for what is left behind."""
+"""Fixtures of the suite against the real thing: accounts, gateways, and a look for what is left
+behind.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,15 @@ import pytest
 from tests.bundles import Box, applets
 from tests.programs import require
 from tests.shell.stand_ins import CRONTAB, program
-from tests.sshd.accounts import Account, Install, Mode, me, own_install, reachable_install, temporary_account
+from tests.sshd.accounts import (
+    Account,
+    Install,
+    Mode,
+    me,
+    own_install,
+    reachable_install,
+    temporary_account,
+)
 from tests.sshd.devices import Boxes, Kit
 from tests.sshd.harness import FAST, Gateway, gateway_at
 from tests.sshd.network import GATEWAY, GATEWAY_HOST, Network, network
@@ -48,7 +58,11 @@ def nothing_left(sbin: None, orphans_come_to_us: None) -> Iterator[None]:
     before = set(psutil.Process().children(recursive=True))
     yield
     end = time.monotonic() + 20
-    while left := [process for process in psutil.Process().children(recursive=True) if process not in before and not reaped(process)]:
+    while left := [
+        process
+        for process in psutil.Process().children(recursive=True)
+        if process not in before and not reaped(process)
+    ]:
         if time.monotonic() > end:
             names = [f"{process.pid} {' '.join(process.cmdline())}" for process in left]
             for process in left:
@@ -100,7 +114,11 @@ def mode_of(session_stack: ExitStack, request: pytest.FixtureRequest) -> Callabl
             return Mode(runner=me(), tunnel=me(), install=own_install())
         account: Account = request.getfixturevalue("tunnel_account")
         install: Install = request.getfixturevalue("reachable")
-        return Mode(runner=me() if name == "root-for-tunnel-user" else account, tunnel=account, install=install)
+        return Mode(
+            runner=me() if name == "root-for-tunnel-user" else account,
+            tunnel=account,
+            install=install,
+        )
 
     return mode
 
@@ -126,7 +144,9 @@ def gateway(usual: Mode) -> Iterator[Gateway]:
 
 
 @pytest.fixture(scope="module", params=MODES)
-def each_gateway(request: pytest.FixtureRequest, mode_of: Callable[[str], Mode]) -> Iterator[Gateway]:
+def each_gateway(
+    request: pytest.FixtureRequest, mode_of: Callable[[str], Mode]
+) -> Iterator[Gateway]:
     """The same, once in each mode."""
     with gateway_at(mode_of(request.param)) as found:
         found.up()
@@ -159,7 +179,9 @@ def far_policy() -> str:
 @pytest.fixture(scope="module")
 def far_gateway(net: Network, usual: Mode, far_policy: str) -> Iterator[Gateway]:
     """A gateway on the other side of the router."""
-    with gateway_at(usual, policy=far_policy, inside=net.inside(GATEWAY), host=GATEWAY_HOST) as found:
+    with gateway_at(
+        usual, policy=far_policy, inside=net.inside(GATEWAY), host=GATEWAY_HOST
+    ) as found:
         found.up()
         yield found
 
@@ -179,7 +201,9 @@ def boxes(tmp_path: Path, busybox: Path) -> Iterator[Boxes]:
         require(kit.client, helper)
         folder = tmp_path / f"box {len(made)}"
         programs = folder / "programs"
-        path: list[Path | str] = [programs, busybox] if kit.only_busybox else [programs, "/usr/bin", "/bin"]
+        path: list[Path | str] = (
+            [programs, busybox] if kit.only_busybox else [programs, "/usr/bin", "/bin"]
+        )
         box = Box(folder, kit.shell, path=path)
         programs.mkdir()
         for name in (kit.client, helper):

@@ -1,4 +1,6 @@
-"""A whole gateway under a temporary home: the real sshd, the real daemon, and nodes that are registered with it."""
+"""A whole gateway under a temporary home: the real sshd, the real daemon, and nodes that are
+registered with it.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,14 @@ FAST = "probe_every_s = 5\ndeadline_s = 1\nstrike_gap_s = 0.5\n"
 class Gateway(Seen):
     """One gateway; all that it starts ends with `close`, which fails if anything is left."""
 
-    def __init__(self, mode: Mode, *, policy: str = FAST, inside: tuple[str, ...] = (), host: str = "127.0.0.1") -> None:
+    def __init__(
+        self,
+        mode: Mode,
+        *,
+        policy: str = FAST,
+        inside: tuple[str, ...] = (),
+        host: str = "127.0.0.1",
+    ) -> None:
         self.mode = mode
         self.inside = inside
         self.host = host
@@ -46,7 +55,10 @@ class Gateway(Seen):
         self.ssh_port = free_port()
         address = f"[{host}]" if ":" in host else host
         ports = f"{block.start}-{block.stop - 1}"
-        self.policy = f'tunnel_user = "{mode.tunnel.name}"\ngateway = ["{address}:{self.ssh_port}"]\nports = "{ports}"\n{policy}'
+        self.policy = (
+            f'tunnel_user = "{mode.tunnel.name}"\ngateway = ["{address}:{self.ssh_port}"]\nports ='
+            f' "{ports}"\n{policy}'
+        )
         self.write_policy(self.policy)
         self.daemon: subprocess.Popen[str] | None = None
         self.sshd: subprocess.Popen[bytes] | None = None
@@ -65,12 +77,25 @@ class Gateway(Seen):
 
     def spawn_options(self) -> dict[str, Any]:
         environment = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
-        return {"env": {**environment, "HOME": str(self.folder)}, "cwd": self.folder, **self.mode.runner.spawn_options()}
+        return {
+            "env": {**environment, "HOME": str(self.folder)},
+            "cwd": self.folder,
+            **self.mode.runner.spawn_options(),
+        }
 
-    def run(self, *arguments: str, within_s: float = 60.0, **options: Any) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *arguments: str, within_s: float = 60.0, **options: Any
+    ) -> subprocess.CompletedProcess[str]:
         """One command of `reversi-checker`, as the user who runs the gateway."""
         settings = {**self.spawn_options(), "stdin": subprocess.DEVNULL, **options}
-        return subprocess.run(self.words(*arguments), capture_output=True, text=True, check=False, timeout=within_s, **settings)
+        return subprocess.run(
+            self.words(*arguments),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=within_s,
+            **settings,
+        )
 
     def ok(self, *arguments: str) -> str:
         """The same, where it must succeed; what it printed."""
@@ -91,7 +116,12 @@ class Gateway(Seen):
         log = (self.folder / "daemon.log").open("ab")
         with log:
             self.daemon = subprocess.Popen(
-                self.words(*arguments), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True, **self.spawn_options()
+                self.words(*arguments),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                **self.spawn_options(),
             )
         assert self.daemon.stdout is not None
         os.set_blocking(self.daemon.stdout.fileno(), False)
@@ -102,7 +132,9 @@ class Gateway(Seen):
             assert self.daemon is not None
             assert self.daemon.stdout is not None
             heard += self.daemon.stdout.readline() or ""
-            assert self.daemon.poll() is None or heard, f"it ended with {self.daemon.returncode}: {self.log()}"
+            assert self.daemon.poll() is None or heard, (
+                f"it ended with {self.daemon.returncode}: {self.log()}"
+            )
             return heard if heard.endswith("\n") else ""
 
         ready = until(line, "the ready line")
@@ -113,24 +145,36 @@ class Gateway(Seen):
         """What the daemons and sshd wrote to stderr."""
         return (self.folder / "daemon.log").read_text(encoding="utf-8", errors="replace")
 
-    def start_sshd(self, *, program: str = "sshd", log_level: str = "ERROR", more: str = "") -> None:
-        """The sshd that `up` would start, for a daemon that comes and goes beside it; `more`: what stands first in its configuration."""
+    def start_sshd(
+        self, *, program: str = "sshd", log_level: str = "ERROR", more: str = ""
+    ) -> None:
+        """The sshd that `up` would start, for a daemon that comes and goes beside it; `more`: what
+        stands first in its configuration.
+        """
         if not self.layout.host_key.exists():
             words = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.layout.host_key)]
             subprocess.run(words, check=True, **self.spawn_options())
         config = self.folder / "sshd_config"
-        text = sshd_config(self.layout, user=self.mode.tunnel.name, listen=self.host, port=self.ssh_port)
-        config.write_text(more + text.replace("LogLevel INFO", f"LogLevel {log_level}"), encoding="utf-8")
+        text = sshd_config(
+            self.layout, user=self.mode.tunnel.name, listen=self.host, port=self.ssh_port
+        )
+        config.write_text(
+            more + text.replace("LogLevel INFO", f"LogLevel {log_level}"), encoding="utf-8"
+        )
         config.chmod(0o644)
         if self.mode.is_privileged:
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
         with (self.folder / "daemon.log").open("ab") as log:
             words = [shutil.which(program) or program, "-D", "-e", "-f", str(config)]
-            self.sshd = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **self.spawn_options())
+            self.sshd = subprocess.Popen(
+                words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **self.spawn_options()
+            )
         until(lambda: accepts(self.ssh_port, self.host), "sshd listens")
 
     def stop_sshd(self) -> None:
-        """The listening sshd and all its sessions, as a restart of the machine's would with KillMode=control-group."""
+        """The listening sshd and all its sessions, as a restart of the machine's would with
+        KillMode=control-group.
+        """
         assert self.sshd is not None
         self.remember()
         sessions = psutil.Process(self.sshd.pid).children(recursive=True)
@@ -168,11 +212,17 @@ class Gateway(Seen):
         return next(port for port in self.ports if not accepts(port))
 
     def add(self, *forwards: str, name: str = "", options: Sequence[str] = ()) -> Device:
-        """Register a node with forwards `TARGET[,EXPECT]`, and make the files that its client needs."""
+        """Register a node with forwards `TARGET[,EXPECT]`, and make the files that its client
+        needs.
+        """
         self.names += 1
         name = name or f"node{self.names}"
         ports = tuple(self.port() for _ in forwards)
-        asked = [word for port, forward in zip(ports, forwards, strict=True) for word in ("--forward", f"{port}={forward}")]
+        asked = [
+            word
+            for port, forward in zip(ports, forwards, strict=True)
+            for word in ("--forward", f"{port}={forward}")
+        ]
         config = self.folder / f"{name}.toml"
         self.ok("node", "add", name, *asked, "--client-config", str(config), *options)
         return Device(
@@ -198,20 +248,36 @@ class Gateway(Seen):
 
     def spawn(self, *arguments: str) -> subprocess.Popen[str]:
         """A command of `reversi-checker` that goes on; ends with the gateway."""
-        options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "text": True, **self.spawn_options()}
+        options = {
+            "stdin": subprocess.DEVNULL,
+            "stdout": subprocess.PIPE,
+            "text": True,
+            **self.spawn_options(),
+        }
         self.others.append(subprocess.Popen(self.words(*arguments), **options))
         return self.others[-1]
 
     def python_as(self, account: Account, script: str, *arguments: str) -> subprocess.Popen[str]:
         """A Python program of some user of the machine; ends with the gateway."""
         words = [self.mode.install.python, "-c", script, *arguments]
-        options: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "text": True, "cwd": "/"}
+        options: dict[str, Any] = {
+            "stdin": subprocess.DEVNULL,
+            "stdout": subprocess.PIPE,
+            "text": True,
+            "cwd": "/",
+        }
         self.others.append(subprocess.Popen(words, **options, **account.spawn_options()))
         return self.others[-1]
 
     def remember(self) -> None:
-        """Note all processes that belong to this gateway now, so that `close` can tell whether they are gone."""
-        for started in (self.daemon, self.sshd, *(connection.process for connection in self.connections)):
+        """Note all processes that belong to this gateway now, so that `close` can tell whether they
+        are gone.
+        """
+        for started in (
+            self.daemon,
+            self.sshd,
+            *(connection.process for connection in self.connections),
+        ):
             if started is not None:
                 self.seen |= with_descendants(started.pid)
         for process in psutil.process_iter(["cmdline"]):
@@ -234,7 +300,9 @@ class Gateway(Seen):
         for service in self.services:
             service.close()
         self.close_output()
-        _, left = psutil.wait_procs([process for process in self.seen if still_there(process)], timeout=15)
+        _, left = psutil.wait_procs(
+            [process for process in self.seen if still_there(process)], timeout=15
+        )
         names = [f"{process.pid} {process.name()}" for process in left]
         end_all(left)
         shutil.rmtree(self.folder)

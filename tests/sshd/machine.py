@@ -1,4 +1,6 @@
-"""A stock server to try `init` on: this machine's own programs, with /etc, /run, /var/lib, /opt and a network that are its own."""
+"""A stock server to try `init` on: this machine's own programs, with /etc, /run, /var/lib, /opt and
+a network that are its own.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,7 @@ rm -rf /etc/reversi
 echo Port 2222 >/etc/ssh/sshd_config.d/10-port.conf
 for kind in UID GID; do printf '%s\\n' "SYS_${kind}_MIN $3" "SYS_${kind}_MAX $(($3 + 7))"; done >>/etc/login.defs
 [ -e /etc/ssh/ssh_host_ed25519_key ] || ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key
-"""
+"""  # noqa: E501 - one line of what runs
 READ_ONLY = """
 set -e
 mount --make-rprivate /
@@ -38,7 +40,9 @@ for place in /run/reversi /var/lib/reversi; do mount --bind "$place" "$place"; d
 for place in /etc /run /var/lib /opt /; do mount -o remount,bind,ro "$place"; done
 exec "$@"
 """
-"""What ProtectSystem=strict makes of the file system, with what StateDirectory and RuntimeDirectory leave out of it."""
+"""What ProtectSystem=strict makes of the file system, with what StateDirectory and RuntimeDirectory
+leave out of it.
+"""
 PYTHON = "/opt/reversi/venv/bin/python"
 SSH_PORT = 2222
 
@@ -49,22 +53,37 @@ class Machine:
     def __init__(self, install: Install) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="reversi-machine-"))
         self.folder.chmod(0o755)
-        self.sleeper = subprocess.Popen(["unshare", "--mount", "--net", "sleep", "3600"], stdin=subprocess.DEVNULL)
+        self.sleeper = subprocess.Popen(
+            ["unshare", "--mount", "--net", "sleep", "3600"], stdin=subprocess.DEVNULL
+        )
         own = Path("/proc/self/ns/net").readlink()
         until(lambda: Path(f"/proc/{self.sleeper.pid}/ns/net").readlink() != own, "a namespace")
         spaces = f"/proc/{self.sleeper.pid}/ns"
-        self.inside: tuple[str, ...] = ("nsenter", f"--mount={spaces}/mnt", f"--net={spaces}/net", "--")
+        self.inside: tuple[str, ...] = (
+            "nsenter",
+            f"--mount={spaces}/mnt",
+            f"--net={spaces}/net",
+            "--",
+        )
         self.sshd: subprocess.Popen[bytes] | None = None
         self.daemon: subprocess.Popen[bytes] | None = None
         self.ears: socket.socket | None = None
         source = str(Path(install.python).parents[2])
-        ids = 300_000 + 8 * self.sleeper.pid  # of no other machine: userdel looks at the processes of all of them
+        # of no other machine: userdel looks at the processes of all of them
+        ids = 300_000 + 8 * self.sleeper.pid
         self.must("sh", "-c", BUILD, "build", str(self.folder), source, str(ids))
         self.must("ip", "link", "set", "lo", "up")
 
     def run(self, *words: str, **options: Any) -> subprocess.CompletedProcess[str]:
         settings = {"stdin": subprocess.DEVNULL, "cwd": "/", **options}
-        return subprocess.run([*self.inside, *words], capture_output=True, text=True, check=False, timeout=60, **settings)
+        return subprocess.run(
+            [*self.inside, *words],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+            **settings,
+        )
 
     def must(self, *words: str) -> str:
         done = self.run(*words)
@@ -92,7 +111,11 @@ class Machine:
     def etc(self) -> dict[str, bytes]:
         """Every file under /etc."""
         place = self.folder / "etc"
-        return {str(path.relative_to(place)): path.read_bytes() for path in place.rglob("*") if path.is_file() and not path.is_symlink()}
+        return {
+            str(path.relative_to(place)): path.read_bytes()
+            for path in place.rglob("*")
+            if path.is_file() and not path.is_symlink()
+        }
 
     def start_sshd(self) -> None:
         """The server, from the machine's own configuration."""
@@ -110,9 +133,15 @@ class Machine:
         return dict(line.split("=", 1) for line in lines if "=" in line)
 
     def start_daemon(self, *, without: str = "") -> None:
-        """The daemon, with the unit's command, user and capabilities, on a file system as the unit's."""
+        """The daemon, with the unit's command, user and capabilities, on a file system as the
+        unit's.
+        """
         unit = self.unit()
-        names = [name.removeprefix("CAP_").lower() for name in unit["AmbientCapabilities"].split() if name != without]
+        names = [
+            name.removeprefix("CAP_").lower()
+            for name in unit["AmbientCapabilities"].split()
+            if name != without
+        ]
         wanted = ",".join(["-all", *(f"+{name}" for name in names)])
         self.ears = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         heard = self.folder / "notify"
@@ -120,11 +149,29 @@ class Machine:
         self.ears.bind(str(heard))
         heard.chmod(0o777)
         self.ears.settimeout(40)
-        words = ["unshare", "--mount", "sh", "-c", READ_ONLY, "read-only", "setpriv", f"--reuid={unit['User']}", f"--regid={unit['Group']}",
-                 "--clear-groups", f"--inh-caps={wanted}", f"--ambient-caps={wanted}", f"--bounding-set={wanted}", "--no-new-privs",
-                 "env", f"NOTIFY_SOCKET={heard}", *unit["ExecStart"].split()]
+        words = [
+            "unshare",
+            "--mount",
+            "sh",
+            "-c",
+            READ_ONLY,
+            "read-only",
+            "setpriv",
+            f"--reuid={unit['User']}",
+            f"--regid={unit['Group']}",
+            "--clear-groups",
+            f"--inh-caps={wanted}",
+            f"--ambient-caps={wanted}",
+            f"--bounding-set={wanted}",
+            "--no-new-privs",
+            "env",
+            f"NOTIFY_SOCKET={heard}",
+            *unit["ExecStart"].split(),
+        ]
         with (self.folder / "daemon.log").open("ab") as log:
-            self.daemon = subprocess.Popen([*self.inside, *words], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.daemon = subprocess.Popen(
+                [*self.inside, *words], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
         self.hear("READY=1")
 
     def hear(self, wanted: str) -> None:
@@ -135,7 +182,9 @@ class Machine:
             while self.ears.recv(4096).decode() != wanted:
                 continue
         except TimeoutError:
-            raise AssertionError(f"not heard: {wanted}\n{(self.folder / 'daemon.log').read_text()}") from None
+            raise AssertionError(
+                f"not heard: {wanted}\n{(self.folder / 'daemon.log').read_text()}"
+            ) from None
 
     def stop_daemon(self) -> None:
         assert self.daemon is not None
@@ -154,10 +203,25 @@ class Machine:
     def add(self, name: str, port: int, target: int) -> Device:
         """A node, and the files of its client."""
         config = self.folder / f"{name}.toml"
-        self.ok("node", "add", name, "--forward", f"{port}=127.0.0.1:{target},banner:SSH-2.0", "--client-config", str(config))
+        self.ok(
+            "node",
+            "add",
+            name,
+            "--forward",
+            f"{port}=127.0.0.1:{target},banner:SSH-2.0",
+            "--client-config",
+            str(config),
+        )
         return Device(
-            node=name, ports=(port,), targets=(f"127.0.0.1:{target}",), user="reversi", host="127.0.0.1", ssh_port=SSH_PORT,
-            host_key=self.read("/etc/ssh/ssh_host_ed25519_key.pub").rstrip(), config=config, inside=self.inside,
+            node=name,
+            ports=(port,),
+            targets=(f"127.0.0.1:{target}",),
+            user="reversi",
+            host="127.0.0.1",
+            ssh_port=SSH_PORT,
+            host_key=self.read("/etc/ssh/ssh_host_ed25519_key.pub").rstrip(),
+            config=config,
+            inside=self.inside,
         )
 
     def close(self) -> None:
@@ -187,7 +251,10 @@ def wrong(machine: Machine) -> set[str]:
 
 
 def statuses(machine: Machine) -> list[str]:
-    return [tunnel["status"] for tunnel in json.loads(machine.checker("status", "--json").stdout)["tunnels"]]
+    return [
+        tunnel["status"]
+        for tunnel in json.loads(machine.checker("status", "--json").stdout)["tunnels"]
+    ]
 
 
 def status(machine: Machine) -> str:

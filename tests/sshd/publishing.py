@@ -1,4 +1,6 @@
-"""The gateway's visitors, and what they come to: a real HAProxy, TLS services, a mail server that speaks the PROXY protocol."""
+"""The gateway's visitors, and what they come to: a real HAProxy, TLS services, a mail server that
+speaks the PROXY protocol.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ defaults
     timeout client 5s
     timeout server 5s
 """
-"""What the machine's own configuration stands for: other defaults than ours, and no listener on a port."""
+"""What the machine's own configuration stands for: other defaults than ours, and no listener on a
+port.
+"""
 
 
 class HaProxy:
@@ -91,8 +95,24 @@ class Greeter:
 def make_certificate(folder: Path) -> Path:
     """A key and a certificate of its own, in one file."""
     made = folder / "certificate.pem"
-    words = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-             "-subj", "/CN=test", "-keyout", str(made), "-out", str(folder / "certificate.crt")]
+    words = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=test",
+        "-keyout",
+        str(made),
+        "-out",
+        str(folder / "certificate.crt"),
+    ]
     subprocess.run(words, check=True, capture_output=True, timeout=60)
     made.write_bytes(made.read_bytes() + (folder / "certificate.crt").read_bytes())
     return made
@@ -112,7 +132,9 @@ def tls_greeter(certificate: Path, greeting: bytes) -> Greeter:
 
 
 def mail_greeter(heard: list[bytes]) -> Greeter:
-    """A mail server behind a proxy: greets once it was told by a PROXY line who comes, and not before."""
+    """A mail server behind a proxy: greets once it was told by a PROXY line who comes, and not
+    before.
+    """
 
     def meet(peer: socket.socket) -> None:
         line = b""
@@ -130,7 +152,9 @@ def mail_greeter(heard: list[bytes]) -> Greeter:
 
 
 def said_by(port: int, host: str = "127.0.0.1") -> bytes:
-    """What comes by itself on a port; nothing where the connection is closed, or none can be made."""
+    """What comes by itself on a port; nothing where the connection is closed, or none can be
+    made.
+    """
     try:
         with socket.create_connection((host, port), timeout=ANSWER_WITHIN_S) as channel:
             return channel.recv(100)
@@ -144,9 +168,10 @@ def tls_said_by(port: int, name: str | None) -> bytes:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=ANSWER_WITHIN_S) as plain, context.wrap_socket(
-            plain, server_hostname=name
-        ) as channel:
+        with (
+            socket.create_connection(("127.0.0.1", port), timeout=ANSWER_WITHIN_S) as plain,
+            context.wrap_socket(plain, server_hostname=name) as channel,
+        ):
             return channel.recv(100)
     except (ConnectionError, ssl.SSLError):
         return b""

@@ -1,15 +1,18 @@
-"""A TCP relay that makes a link slow: it holds each chunk back, in order, for a time of its own in each direction.
+"""A TCP relay that makes a link slow: it holds each chunk back, in order, for a time of its own in
+each direction.
 
     python relay.py LISTEN TARGET [--up DELAY] [--down DELAY] [--seed N] [--in-flight BYTES]
 
-LISTEN and TARGET are `[HOST:]PORT`; LISTEN may be 0, and the port is printed. Up is from whoever connects (the device) to the target
-(the gateway), down is back. A DELAY is one of
+LISTEN and TARGET are `[HOST:]PORT`; LISTEN may be 0, and the port is printed. Up is from whoever
+connects (the device) to the target (the gateway), down is back. A DELAY is one of
 
     3            each chunk is held back for 3 s
-    0.3:1-8      a share of 0.3 of the chunks is held back for 1 to 8 s, drawn at random; the others pass at once
-    60/0.02,2    for 60 s chunks are held back for 0.02 s, for the next 60 s for 2 s, and again
+    0.3:1-8      a share of 0.3 of the chunks is held back for 1 to 8 s, drawn at random; the others
+      pass at once 60/0.02,2    for 60 s chunks are held back for 0.02 s, for the next 60 s for 2 s,
+      and again
 
-A direction takes no more than BYTES (1 MB by default) that it has not passed on, as a link's own queue would.
+A direction takes no more than BYTES (1 MB by default) that it has not passed on, as a link's own
+queue would.
 """
 
 from __future__ import annotations
@@ -68,7 +71,9 @@ class Way:
             group.create_task(self.take(source, waiting))
             group.create_task(self.give(waiting, sink))
 
-    async def take(self, source: asyncio.StreamReader, waiting: asyncio.Queue[tuple[float, bytes]]) -> None:
+    async def take(
+        self, source: asyncio.StreamReader, waiting: asyncio.Queue[tuple[float, bytes]]
+    ) -> None:
         loop, due = asyncio.get_running_loop(), 0.0
         part = b"-"
         while part:
@@ -80,7 +85,9 @@ class Way:
             due = max(due, now + self.delay(now - self.began))
             await waiting.put((due, part))
 
-    async def give(self, waiting: asyncio.Queue[tuple[float, bytes]], sink: asyncio.StreamWriter) -> None:
+    async def give(
+        self, waiting: asyncio.Queue[tuple[float, bytes]], sink: asyncio.StreamWriter
+    ) -> None:
         loop = asyncio.get_running_loop()
         with contextlib.suppress(OSError):
             while True:
@@ -100,7 +107,8 @@ async def serve(arguments: argparse.Namespace) -> None:
     loop = asyncio.get_running_loop()
     dice = random.Random(arguments.seed)
     up, down = (
-        Way(delay=delay_of(text, dice), began=loop.time(), in_flight=arguments.in_flight) for text in (arguments.up, arguments.down)
+        Way(delay=delay_of(text, dice), began=loop.time(), in_flight=arguments.in_flight)
+        for text in (arguments.up, arguments.down)
     )
 
     async def meet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -123,15 +131,21 @@ async def serve(arguments: argparse.Namespace) -> None:
 class Relay:
     """A running relay; `port` is where a device connects to."""
 
-    def __init__(self, target: int | str, *options: str, inside: tuple[str, ...] = (), listen: str = "0") -> None:
+    def __init__(
+        self, target: int | str, *options: str, inside: tuple[str, ...] = (), listen: str = "0"
+    ) -> None:
         words = [*inside, sys.executable, str(Path(__file__)), listen, str(target), *options]
-        self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(
+            words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+        )
         assert self.process.stdout is not None
         self.began = time.monotonic()
         self.port = int(self.process.stdout.readline())
 
     def freeze(self) -> None:
-        """From now on nothing passes, and neither end is told; the kernel takes what its buffers hold."""
+        """From now on nothing passes, and neither end is told; the kernel takes what its buffers
+        hold.
+        """
         self.process.send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
@@ -145,8 +159,12 @@ class Relay:
 
 
 @contextlib.contextmanager
-def relay(target: int | str, *options: str, inside: tuple[str, ...] = (), listen: str = "0") -> Iterator[Relay]:
-    """A slow link to the target for the block: `with relay(gateway.ssh_port, "--up", "3", "--down", "3") as link`."""
+def relay(
+    target: int | str, *options: str, inside: tuple[str, ...] = (), listen: str = "0"
+) -> Iterator[Relay]:
+    """A slow link to the target for the block: `with relay(gateway.ssh_port, "--up", "3", "--down",
+    "3") as link`.
+    """
     found = Relay(target, *options, inside=inside, listen=listen)
     try:
         yield found
@@ -155,7 +173,9 @@ def relay(target: int | str, *options: str, inside: tuple[str, ...] = (), listen
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("listen")
     parser.add_argument("target")
     parser.add_argument("--up", default="0")

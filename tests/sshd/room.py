@@ -1,4 +1,6 @@
-"""Namespaces of a test's own for files that belong to the machine, such as /etc/ssh/sshrc and /etc/hosts, and for a loopback."""
+"""Namespaces of a test's own for files that belong to the machine, such as /etc/ssh/sshrc and
+/etc/hosts, and for a loopback.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +16,17 @@ class Room:
     """A mount and a network namespace; they live as long as a process that sleeps in them."""
 
     def __init__(self) -> None:
-        self.sleeper = subprocess.Popen(["unshare", "--net", "--mount", "sleep", "3600"], stdin=subprocess.DEVNULL)
+        self.sleeper = subprocess.Popen(
+            ["unshare", "--net", "--mount", "sleep", "3600"], stdin=subprocess.DEVNULL
+        )
         space = f"/proc/{self.sleeper.pid}"
-        self.inside = ("nsenter", f"--net={space}/ns/net", f"--mount={space}/ns/mnt", f"--wd={Path.cwd()}", "--")
+        self.inside = (
+            "nsenter",
+            f"--net={space}/ns/net",
+            f"--mount={space}/ns/mnt",
+            f"--wd={Path.cwd()}",
+            "--",
+        )
         """The words before a command that is to run there."""
 
     def build(self) -> None:

@@ -39,7 +39,9 @@ class Seen:
                 time.sleep(0.05)
                 continue
             try:
-                return next((t for t in state.tunnels() if t.port == port), None) or Tunnel(node=NodeName(""), port=port)
+                return next((t for t in state.tunnels() if t.port == port), None) or Tunnel(
+                    node=NodeName(""), port=port
+                )
             finally:
                 state.close()
         raise AssertionError("the state file can not be read")
@@ -51,7 +53,10 @@ class Seen:
     def client(self, device: Device) -> str:
         """What the device's newest connection calls itself."""
         with closing(self.state()) as state:
-            return next((one.client for one in reversed(state.registrations()) if one.node == device.node), "")
+            return next(
+                (one.client for one in reversed(state.registrations()) if one.node == device.node),
+                "",
+            )
 
     def logins_waiting(self) -> int | None:
         """What the last sweep tells of the machine's sshd."""
@@ -59,20 +64,30 @@ class Seen:
             swept = state.last_sweep()
         return swept.logins_waiting if swept else None
 
-    def events(self, device: Device | None = None, kind: EventKind | None = None) -> tuple[Event, ...]:
+    def events(
+        self, device: Device | None = None, kind: EventKind | None = None
+    ) -> tuple[Event, ...]:
         """The log, oldest first."""
         state = open_reader(self.layout.state)
         try:
             found = state.events(limit=10_000)
         finally:
             state.close()
-        return tuple(e for e in found if (device is None or e.node == device.node) and (kind is None or e.kind is kind))
+        return tuple(
+            e
+            for e in found
+            if (device is None or e.node == device.node) and (kind is None or e.kind is kind)
+        )
 
-    def await_event(self, kind: EventKind, device: Device | None = None, *, within_s: float = 40.0) -> Event:
+    def await_event(
+        self, kind: EventKind, device: Device | None = None, *, within_s: float = 40.0
+    ) -> Event:
         """The newest event of that kind, once there is one."""
         return until(lambda: self.events(device, kind), f"an event {kind}", within_s=within_s)[-1]
 
-    def await_status(self, device: Device, status: Status, number: int = 0, *, within_s: float = 40.0) -> Tunnel:
+    def await_status(
+        self, device: Device, status: Status, number: int = 0, *, within_s: float = 40.0
+    ) -> Tunnel:
         """The tunnel, once it has this status."""
 
         def fact() -> Tunnel | None:
@@ -82,10 +97,15 @@ class Seen:
         try:
             return until(fact, f"{device.node} is {status}", within_s=within_s)
         except AssertionError as error:
-            raise AssertionError(f"{error}: {self.tunnel(device, number)}\n{self.log()[-3000:]}") from None
+            raise AssertionError(
+                f"{error}: {self.tunnel(device, number)}\n{self.log()[-3000:]}"
+            ) from None
 
-    def await_up(self, device: Device, number: int = 0, *, after: ProcessId | None = None) -> ProcessId:
-        """The session that carries the forward, once it is up; `after`: one that is another than this.
+    def await_up(
+        self, device: Device, number: int = 0, *, after: ProcessId | None = None
+    ) -> ProcessId:
+        """The session that carries the forward, once it is up; `after`: one that is another than
+        this.
 
         Does not wait for the sweep's turn: what listens is probed.
         """
@@ -101,7 +121,9 @@ class Seen:
         try:
             return until(fact, f"{device.node} is up")
         except AssertionError as error:
-            raise AssertionError(f"{error}: {self.tunnel(device, number)}\n{self.log()[-3000:]}") from None
+            raise AssertionError(
+                f"{error}: {self.tunnel(device, number)}\n{self.log()[-3000:]}"
+            ) from None
 
     def probe(self, device: Device, number: int = 0) -> str:
         """Have the daemon probe it now, until it is clear; the sentence."""

@@ -1,4 +1,6 @@
-"""What stands behind a forward on the node's side: a real TCP service whose manners a test can change."""
+"""What stands behind a forward on the node's side: a real TCP service whose manners a test can
+change.
+"""
 
 from __future__ import annotations
 
@@ -25,8 +27,10 @@ while True:
         peer.sendall(banner)
     except OSError:
         pass
+"""  # noqa: E501 - one line of what runs
+"""A program that listens, greets with the banner given (or with nothing), and keeps every
+connection.
 """
-"""A program that listens, greets with the banner given (or with nothing), and keeps every connection."""
 
 
 class Manner(Enum):
@@ -88,9 +92,13 @@ class Service:
 class Stranger:
     """A process of its own that listens on a port."""
 
-    def __init__(self, port: int, *, banner: str = "", host: str = "127.0.0.1", inside: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, port: int, *, banner: str = "", host: str = "127.0.0.1", inside: tuple[str, ...] = ()
+    ) -> None:
         words = [*inside, sys.executable, "-c", LISTENER, host, str(port), banner]
-        self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(
+            words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+        )
         assert self.process.stdout is not None
         self.port = int(self.process.stdout.readline())
 
@@ -106,7 +114,9 @@ class Stranger:
 
 
 class Traffic:
-    """Somebody who connects to a port every so often, whatever comes back: a port that is scanned, or in use."""
+    """Somebody who connects to a port every so often, whatever comes back: a port that is scanned,
+    or in use.
+    """
 
     def __init__(self, port: int, every_s: float) -> None:
         self.port = port

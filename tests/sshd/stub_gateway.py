@@ -1,4 +1,6 @@
-"""A real sshd on a free loopback port, with a small script in the checker's place that gives the answers a test wants."""
+"""A real sshd on a free loopback port, with a small script in the checker's place that gives the
+answers a test wants.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +66,11 @@ def free_port() -> int:
 
 def make_key(path: Path) -> str:
     """A new key pair; returns the public half."""
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", path], check=True, timeout=20)
+    subprocess.run(
+        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", path],
+        check=True,
+        timeout=20,
+    )
     return Path(f"{path}.pub").read_text().strip()
 
 
@@ -80,7 +86,14 @@ def answers(port: int) -> bool:
 class StubGateway:
     """sshd, the node's key, and the files that hold the answers."""
 
-    def __init__(self, home: Path, permitted: tuple[int, ...], *, inside: tuple[str, ...] = (), host: str = "127.0.0.1") -> None:
+    def __init__(
+        self,
+        home: Path,
+        permitted: tuple[int, ...],
+        *,
+        inside: tuple[str, ...] = (),
+        host: str = "127.0.0.1",
+    ) -> None:
         self.home, self.port, self.inside = home, free_port(), inside
         self.user = pwd.getpwuid(os.getuid()).pw_name
         home.mkdir()
@@ -95,7 +108,10 @@ class StubGateway:
     def permit(self, ports: tuple[int, ...]) -> None:
         """Rewrites authorized_keys."""
         listens = ",".join(f'permitlisten="localhost:{port}"' for port in ports)
-        line = f'restrict,port-forwarding,{listens},command="exec /bin/sh {self.home}/stub {self.home}" {self.node_key}\n'
+        line = (
+            f'restrict,port-forwarding,{listens},command="exec /bin/sh {self.home}/stub'
+            f' {self.home}" {self.node_key}\n'
+        )
         (self.home / "authorized_keys").write_text(line)
 
     def answer(self, **numbers: int) -> None:
@@ -120,10 +136,16 @@ class StubGateway:
     def start(self) -> None:
         log = self.home / "sshd.log"
         if os.getuid() == 0:
-            PRIVSEP.mkdir(exist_ok=True)  # sshd as root refuses to start without it, and only its service makes it
-        self.sshd = subprocess.Popen([*self.inside, SSHD, "-D", "-f", self.home / "sshd_config", "-E", log])
+            # sshd as root refuses to start without it, and only its service makes it
+            PRIVSEP.mkdir(exist_ok=True)
+        self.sshd = subprocess.Popen(
+            [*self.inside, SSHD, "-D", "-f", self.home / "sshd_config", "-E", log]
+        )
         if self.inside:
-            eventually(lambda: log.exists() and "Server listening" in log.read_text(), f"sshd listens ({log})")
+            eventually(
+                lambda: log.exists() and "Server listening" in log.read_text(),
+                f"sshd listens ({log})",
+            )
         else:
             eventually(lambda: answers(self.port), f"sshd answers ({log})")
 
@@ -144,7 +166,9 @@ class StubGateway:
 def stub_gateway(
     home: Path, permitted: tuple[int, ...], *, inside: tuple[str, ...] = (), host: str = "127.0.0.1"
 ) -> Iterator[StubGateway]:
-    """`inside` are the words before a command that is to run in the gateway's namespaces, and `host` is where it listens there."""
+    """`inside` are the words before a command that is to run in the gateway's namespaces, and
+    `host` is where it listens there.
+    """
     gateway = StubGateway(home, permitted, inside=inside, host=host)
     try:
         gateway.start()

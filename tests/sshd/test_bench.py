@@ -1,4 +1,6 @@
-"""The benchmark runs, and prints what README quotes; what the figures are is no matter of a test."""
+"""The benchmark runs, and prints what README quotes; what the figures are is no matter of a
+test.
+"""
 
 from __future__ import annotations
 
@@ -23,13 +25,40 @@ def test_a_quick_run_prints_every_figure_beside_its_target(tmp_path: Path) -> No
     require("sshd", "ssh", "ssh-keygen")
 
     done = subprocess.run(
-        [sys.executable, "-m", "bench", "--quick", "--only", "checks", "gate", "takeover", "throughput"],
-        cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=55, stdin=subprocess.DEVNULL,
-        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "TMPDIR": str(tmp_path), "HOME": str(tmp_path)},
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "bench",
+            "--quick",
+            "--only",
+            "checks",
+            "gate",
+            "takeover",
+            "throughput",
+        ],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=55,
+        stdin=subprocess.DEVNULL,
+        env={
+            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+            "TMPDIR": str(tmp_path),
+            "HOME": str(tmp_path),
+        },
+    )
 
     assert done.returncode == 0, done.stderr
-    for what in ("beat", "check, kept", "check, new login", "gate", "own stale port", "throughput, device", "throughput, gateway"):
+    for what in (
+        "beat",
+        "check, kept",
+        "check, new login",
+        "gate",
+        "own stale port",
+        "throughput, device",
+        "throughput, gateway",
+    ):
         assert f"\n| {what}" in done.stdout
     assert not list(tmp_path.rglob("*"))
 
@@ -40,9 +69,18 @@ def test_a_quick_run_compares_bundles_with_autossh(tmp_path: Path) -> None:
 
     done = subprocess.run(
         [sys.executable, "-m", "bench", "--quick", "--only", "bundles"],
-        cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=55, stdin=subprocess.DEVNULL,
-        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "TMPDIR": str(tmp_path), "HOME": str(tmp_path)},
-    )  # fmt: skip
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=55,
+        stdin=subprocess.DEVNULL,
+        env={
+            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+            "TMPDIR": str(tmp_path),
+            "HOME": str(tmp_path),
+        },
+    )
 
     assert done.returncode == 0, done.stderr
     for what in ("memory", "client CPU in ten minutes", "logins an hour"):
@@ -62,9 +100,18 @@ def test_a_quick_run_tries_every_client_on_a_shaped_link(tmp_path: Path) -> None
 
     done = subprocess.run(
         [sys.executable, "-m", "bench", "--quick", "--only", "links"],
-        cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=55, stdin=subprocess.DEVNULL,
-        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "TMPDIR": str(tmp_path), "HOME": str(tmp_path)},
-    )  # fmt: skip
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=55,
+        stdin=subprocess.DEVNULL,
+        env={
+            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+            "TMPDIR": str(tmp_path),
+            "HOME": str(tmp_path),
+        },
+    )
 
     assert done.returncode == 0, done.stderr
     for kind in Kind:
@@ -75,11 +122,20 @@ def test_a_quick_run_tries_every_client_on_a_shaped_link(tmp_path: Path) -> None
 
 
 def test_the_help_names_every_benchmark() -> None:
-    told = subprocess.run([sys.executable, "-m", "bench", "--help"], cwd=CHECKOUT, capture_output=True, text=True, check=True, timeout=20)
+    told = subprocess.run(
+        [sys.executable, "-m", "bench", "--help"],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=20,
+    )
 
     assert all(name in told.stdout for name in BENCHMARKS)
 
 
-@pytest.mark.parametrize(("met", "word"), [(None, "|  |"), (True, "| met |"), (False, "| MISSED |")])
+@pytest.mark.parametrize(
+    ("met", "word"), [(None, "|  |"), (True, "| met |"), (False, "| MISSED |")]
+)
 def test_a_row_says_whether_its_target_is_met(met: bool | None, word: str) -> None:
     assert row(Figure(what="beat", measured="1 ms", target="<= 2 ms", met=met)).endswith(word)

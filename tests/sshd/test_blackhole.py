@@ -1,4 +1,6 @@
-"""The device's network swallows every packet, and neither end is told: the stale port is freed, and the device comes back."""
+"""The device's network swallows every packet, and neither end is told: the stale port is freed, and
+the device comes back.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ OLD_LINK, NEW_LINK = DEVICE_HOSTS
 
 @pytest.fixture
 def device(net: Network, far_gateway: Gateway) -> Iterator[Device]:
-    """A registered device in the third namespace, its target running there, its old link open again afterwards."""
+    """A registered device in the third namespace, its target running there, its old link open again
+    afterwards.
+    """
     target = Stranger(0, banner="SSH-2.0-far\r\n", inside=net.inside(DEVICE))
     try:
         found = far_gateway.add(f"127.0.0.1:{target.port},banner:SSH-2.0")
@@ -32,7 +36,9 @@ def device(net: Network, far_gateway: Gateway) -> Iterator[Device]:
         target.close()
 
 
-def test_a_stale_port_is_taken_over_at_once_by_the_same_instance(net: Network, far_gateway: Gateway, device: Device) -> None:
+def test_a_stale_port_is_taken_over_at_once_by_the_same_instance(
+    net: Network, far_gateway: Gateway, device: Device
+) -> None:
     far_gateway.connect(device, "hold", "box", options=("-b", OLD_LINK))
     stale = far_gateway.await_up(device)
     net.swallow(OLD_LINK)

@@ -1,4 +1,6 @@
-"""Bundles against the real gateway: under each shell and client they come back from whatever happens, and leave nothing behind."""
+"""Bundles against the real gateway: under each shell and client they come back from whatever
+happens, and leave nothing behind.
+"""
 
 from __future__ import annotations
 
@@ -57,14 +59,21 @@ def test_a_dropbear_that_knows_no_such_key_says_so(gateway: Gateway, boxes: Boxe
 
 
 @pytest.mark.parametrize("kit", KITS)
-def test_it_comes_back_from_a_kill_and_from_a_hang_and_leaves_nothing(gateway: Gateway, boxes: Boxes, kit: Kit) -> None:
+def test_it_comes_back_from_a_kill_and_from_a_hang_and_leaves_nothing(
+    gateway: Gateway, boxes: Boxes, kit: Kit
+) -> None:
     box = boxes(kit)
     device = gateway.add(gateway.service().target)
     file = built(gateway, device, box, kit)
     box.start(file)
     first = await_up(gateway, device, box)
-    assert re.fullmatch({"ssh": r"bundle-[0-9.]+/openssh-[0-9.]+p[0-9]+", "dbclient": r"bundle-[0-9.]+/dropbear-20[0-9.]+"}[kit.client],
-                        gateway.client(device))
+    assert re.fullmatch(
+        {
+            "ssh": r"bundle-[0-9.]+/openssh-[0-9.]+p[0-9]+",
+            "dbclient": r"bundle-[0-9.]+/dropbear-20[0-9.]+",
+        }[kit.client],
+        gateway.client(device),
+    )
 
     kill(gateway, device)
     second = await_up(gateway, device, box, after=first)
@@ -98,16 +107,26 @@ def test_a_gateway_that_restarts_gets_its_devices_back(own_gateway: Gateway, box
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="a network namespace takes root")
-def test_a_link_that_swallows_everything_for_two_minutes_at_a_tenth_of_all_times(usual: Mode, boxes: Boxes) -> None:
+def test_a_link_that_swallows_everything_for_two_minutes_at_a_tenth_of_all_times(
+    usual: Mode, boxes: Boxes
+) -> None:
     require("ip", "unshare", "nsenter")
-    with network() as net, gateway_at(usual, inside=net.inside(GATEWAY), host=GATEWAY_HOST) as far, ExitStack() as stack:
+    with (
+        network() as net,
+        gateway_at(usual, inside=net.inside(GATEWAY), host=GATEWAY_HOST) as far,
+        ExitStack() as stack,
+    ):
         far.up()
-        target = stack.enter_context(closing(Stranger(0, banner="SSH-2.0-far\r\n", inside=net.inside(DEVICE))))
+        target = stack.enter_context(
+            closing(Stranger(0, banner="SSH-2.0-far\r\n", inside=net.inside(DEVICE)))
+        )
         _, *words = net.inside(DEVICE)
         found = []
         for kit in (OPENSSH, DROPBEAR):
             device, box = far.add(f"127.0.0.1:{target.port},banner:SSH-2.0"), boxes(kit)
-            box.start(built(far, device, box, kit), inside=[shutil.which("nsenter") or "nsenter", *words])
+            box.start(
+                built(far, device, box, kit), inside=[shutil.which("nsenter") or "nsenter", *words]
+            )
             box.await_state("up", device.node)
             far.probe(device)
             found.append((device, box, far.await_up(device)))
@@ -116,10 +135,15 @@ def test_a_link_that_swallows_everything_for_two_minutes_at_a_tenth_of_all_times
         cut = time.monotonic()
         for device, box, session in found:
             until(lambda box=box: "no answer to a beat" in box.log(), "the device finds out")  # type: ignore[misc]
-            until(lambda device=device, box=box: "no connection" in box.state(device.node)["error"], "it tries again")  # type: ignore[misc]
+            until(
+                lambda device=device, box=box: "no connection" in box.state(device.node)["error"],  # type: ignore[misc]
+                "it tries again",
+            )
             until(lambda session=session: is_gone(session), "the gateway finds out")  # type: ignore[misc]
         until(lambda: time.monotonic() - cut >= HOLE_S, "the link's return")
-        assert not any("up, at" in box.log()[box.log().index("no answer to a beat") :] for _, box, _ in found)
+        assert not any(
+            "up, at" in box.log()[box.log().index("no answer to a beat") :] for _, box, _ in found
+        )
         net.pass_again(DEVICE_HOSTS[0])
 
         for device, box, session in found:
@@ -129,7 +153,9 @@ def test_a_link_that_swallows_everything_for_two_minutes_at_a_tenth_of_all_times
             assert box.stop() == 0
 
 
-def test_a_process_killed_without_a_word_is_taken_over_by_the_next(gateway: Gateway, boxes: Boxes) -> None:
+def test_a_process_killed_without_a_word_is_taken_over_by_the_next(
+    gateway: Gateway, boxes: Boxes
+) -> None:
     box = boxes(DROPBEAR)
     device = gateway.add(gateway.service().target)
     file = built(gateway, device, box, DROPBEAR)
@@ -148,11 +174,15 @@ def test_a_process_killed_without_a_word_is_taken_over_by_the_next(gateway: Gate
 
 
 @pytest.mark.parametrize("kit", [OPENSSH, DROPBEAR], ids=["openssh", "dropbear"])
-def test_two_forwards_one_of_them_to_another_machine(gateway: Gateway, boxes: Boxes, kit: Kit) -> None:
+def test_two_forwards_one_of_them_to_another_machine(
+    gateway: Gateway, boxes: Boxes, kit: Kit
+) -> None:
     box = boxes(kit)
     neighbour = Stranger(0, banner="SSH-2.0-neighbour\r\n", host="127.0.0.2")
     try:
-        device = gateway.add(gateway.service().target, f"127.0.0.2:{neighbour.port},banner:SSH-2.0-neighbour")
+        device = gateway.add(
+            gateway.service().target, f"127.0.0.2:{neighbour.port},banner:SSH-2.0-neighbour"
+        )
         box.start(built(gateway, device, box, kit))
 
         await_up(gateway, device, box)
@@ -195,10 +225,14 @@ def test_a_second_device_with_the_same_key_is_told_to_wait(gateway: Gateway, box
 
 
 @pytest.mark.parametrize("kit", [OPENSSH, DROPBEAR], ids=["openssh", "dropbear"])
-def test_another_host_key_than_the_pinned_one_is_never_trusted(gateway: Gateway, boxes: Boxes, tmp_path: Path, kit: Kit) -> None:
+def test_another_host_key_than_the_pinned_one_is_never_trusted(
+    gateway: Gateway, boxes: Boxes, tmp_path: Path, kit: Kit
+) -> None:
     box = boxes(kit)
     device = gateway.add(gateway.service().target)
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / "other")], check=True)
+    subprocess.run(
+        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / "other")], check=True
+    )
     other = " ".join((tmp_path / "other.pub").read_text().split()[:2])
 
     box.start(built(gateway, device, box, kit, HOST_KEYS=other))
@@ -208,7 +242,9 @@ def test_another_host_key_than_the_pinned_one_is_never_trusted(gateway: Gateway,
     box.stop()
 
 
-def test_a_key_that_the_gateway_does_not_know_waits_five_minutes(gateway: Gateway, boxes: Boxes) -> None:
+def test_a_key_that_the_gateway_does_not_know_waits_five_minutes(
+    gateway: Gateway, boxes: Boxes
+) -> None:
     box = boxes(DROPBEAR)
     device = gateway.add(gateway.service().target)
     file = built(gateway, device, box, DROPBEAR)
@@ -221,19 +257,30 @@ def test_a_key_that_the_gateway_does_not_know_waits_five_minutes(gateway: Gatewa
     box.stop()
 
 
-def test_a_device_makes_its_own_key_and_the_line_that_it_prints_registers_it(gateway: Gateway, boxes: Boxes) -> None:
+def test_a_device_makes_its_own_key_and_the_line_that_it_prints_registers_it(
+    gateway: Gateway, boxes: Boxes
+) -> None:
     kit = DROPBEAR
     box = boxes(kit)
     device = gateway.add(gateway.service().target)
     file = built(gateway, device, box, kit, "--key", "device")
 
     installed = box.sh(file, "install", "--offline")
-    line = next(line for line in installed.stderr.splitlines() if "does not know" in line).partition("run: ")[2]
-    checker = f"reversi-checker() {{ {' '.join(gateway.mode.install.words[:1])} -c 'from checker.cli import main; main()' \"$@\"; }}"
+    line = next(
+        line for line in installed.stderr.splitlines() if "does not know" in line
+    ).partition("run: ")[2]
+    checker = (
+        f"reversi-checker() {{ {' '.join(gateway.mode.install.words[:1])} -c 'from checker.cli"
+        ' import main; main()\' "$@"; }'
+    )
     if len(gateway.mode.install.words) == 1:
         checker = f'reversi-checker() {{ {gateway.mode.install.words[0]} "$@"; }}'
     registered = subprocess.run(
-        ["bash", "-c", f"{checker}\n{line}"], capture_output=True, text=True, check=False, **gateway.spawn_options()
+        ["bash", "-c", f"{checker}\n{line}"],
+        capture_output=True,
+        text=True,
+        check=False,
+        **gateway.spawn_options(),
     )
 
     assert installed.returncode == 0, installed.stderr
@@ -274,7 +321,9 @@ def test_an_upgrade_comes_through_the_tunnel_that_it_replaces_and_is_confirmed_b
         await_up(gateway, device, box, after=first)
         until(lambda: not (box.installed / f"{device.node}.sh.old").exists(), "it is confirmed")
         assert "VERSION='9'" in (box.installed / f"{device.node}.sh").read_text()
-        assert through(config, f"{' '.join(box.shell)} brought.sh status").stdout.startswith(f"{device.node}: up for")
+        assert through(config, f"{' '.join(box.shell)} brought.sh status").stdout.startswith(
+            f"{device.node}: up for"
+        )
         assert box.sh(newer, "upgrade").stderr.endswith("is this one\n")
         assert box.sh(newer, "uninstall").returncode == 0
         box.await_nothing_left()
@@ -283,7 +332,9 @@ def test_an_upgrade_comes_through_the_tunnel_that_it_replaces_and_is_confirmed_b
 def through(config: Path, command: str, said: str = "") -> subprocess.CompletedProcess[str]:
     """A command for the device, by ssh through its own tunnel."""
     words = ["ssh", "-F", str(config), "box", command]
-    return subprocess.run(words, input=said, capture_output=True, text=True, check=False, timeout=30)
+    return subprocess.run(
+        words, input=said, capture_output=True, text=True, check=False, timeout=30
+    )
 
 
 @pytest.mark.parametrize("terminal", ["-tt", "-T"])
@@ -299,23 +350,47 @@ def test_an_install_through_the_tunnel_that_it_ends_is_finished(
         config = ssh_config(tmp_path / "ssh_config", [machine.entry("box", port=device.ports[0])])
         command = f"{' '.join(box.shell)} {shlex.quote(file.name)}"
 
-        subprocess.run(["ssh", "-F", str(config), terminal, "box", f"{command} install"], check=False, timeout=30, capture_output=True)
+        subprocess.run(
+            ["ssh", "-F", str(config), terminal, "box", f"{command} install"],
+            check=False,
+            timeout=30,
+            capture_output=True,
+        )
         await_up(gateway, device, box, after=first)
-        subprocess.run(["ssh", "-F", str(config), terminal, "box", f"{command} uninstall"], check=False, timeout=30, capture_output=True)
+        subprocess.run(
+            ["ssh", "-F", str(config), terminal, "box", f"{command} uninstall"],
+            check=False,
+            timeout=30,
+            capture_output=True,
+        )
 
         until(lambda: not (box.installed / f"{device.node}.sh").exists(), "it is uninstalled")
         box.await_nothing_left()
 
 
-@pytest.mark.parametrize(("verb", "stays"), [("upgrade", "the installed one stays"), ("install", "nothing was installed")])
-def test_another_bundle_without_a_tunnel_is_taken_back(gateway: Gateway, boxes: Boxes, verb: str, stays: str) -> None:
+@pytest.mark.parametrize(
+    ("verb", "stays"),
+    [("upgrade", "the installed one stays"), ("install", "nothing was installed")],
+)
+def test_another_bundle_without_a_tunnel_is_taken_back(
+    gateway: Gateway, boxes: Boxes, verb: str, stays: str
+) -> None:
     box = boxes(DROPBEAR)
     device = gateway.add(gateway.service().target)
     older = built(gateway, device, box, DROPBEAR)
     first = installed_and_up(gateway, device, box, older)
     before = (box.installed / f"{device.node}.sh").read_text()
     key = (box.installed / f"{device.node}.keys").read_text()
-    newer = built(gateway, device, box, DROPBEAR, name="newer.sh", GATEWAYS="127.0.0.1:1", TRIAL="3", KEY_DROPBEAR="another")
+    newer = built(
+        gateway,
+        device,
+        box,
+        DROPBEAR,
+        name="newer.sh",
+        GATEWAYS="127.0.0.1:1",
+        TRIAL="3",
+        KEY_DROPBEAR="another",
+    )
 
     refused = box.sh(newer, verb)
     done = box.sh(newer, verb, "--offline")
@@ -323,9 +398,14 @@ def test_another_bundle_without_a_tunnel_is_taken_back(gateway: Gateway, boxes: 
     assert refused.returncode == 2
     assert stays in refused.stderr
     assert done.returncode == 0, done.stderr
-    until(lambda: (box.installed / f"{device.node}.sh").read_text() != before, "the newer one is there")
+    until(
+        lambda: (box.installed / f"{device.node}.sh").read_text() != before,
+        "the newer one is there",
+    )
     assert "another" in (box.installed / f"{device.node}.keys").read_text()
-    until(lambda: (box.installed / f"{device.node}.sh").read_text() == before, "the older one is back")
+    until(
+        lambda: (box.installed / f"{device.node}.sh").read_text() == before, "the older one is back"
+    )
     assert (box.installed / f"{device.node}.keys").read_text() == key
     await_up(gateway, device, box, after=first)
     assert box.sh(older, "uninstall").returncode == 0

@@ -1,4 +1,6 @@
-"""The Python client on links that are slow or full, with addresses that vanish, and behind logins that print text."""
+"""The Python client on links that are slow or full, with addresses that vanish, and behind logins
+that print text.
+"""
 
 from __future__ import annotations
 
@@ -68,8 +70,12 @@ def own_room() -> Iterator[Room]:
 
 @pytest.fixture
 def full_link(net: Network) -> Iterator[Network]:
-    """256 kbit/s each way, in front of a queue that holds two seconds of it; the target runs in the device's namespace."""
-    target = subprocess.Popen([*net.inside(DEVICE), sys.executable, "-c", SERVICE], stdout=subprocess.PIPE)
+    """256 kbit/s each way, in front of a queue that holds two seconds of it; the target runs in the
+    device's namespace.
+    """
+    target = subprocess.Popen(
+        [*net.inside(DEVICE), sys.executable, "-c", SERVICE], stdout=subprocess.PIPE
+    )
     assert target.stdout is not None
     target.stdout.readline()
     for place in (GATEWAY, DEVICE):
@@ -85,20 +91,32 @@ def full_link(net: Network) -> Iterator[Network]:
 
 
 def far_client(tmp_path: Path, net: Network, stack: ExitStack) -> tuple[StubGateway, Client]:
-    gateway = stack.enter_context(stub_gateway(tmp_path / "gateway", (PORT,), inside=net.inside(GATEWAY), host=GATEWAY_HOST))
-    client = Client(tmp_path / "node", gateway, {PORT: 9999}, gateway=[f"{GATEWAY_HOST}:{gateway.port}"], answer_deadline_s=0.5)
+    gateway = stack.enter_context(
+        stub_gateway(tmp_path / "gateway", (PORT,), inside=net.inside(GATEWAY), host=GATEWAY_HOST)
+    )
+    client = Client(
+        tmp_path / "node",
+        gateway,
+        {PORT: 9999},
+        gateway=[f"{GATEWAY_HOST}:{gateway.port}"],
+        answer_deadline_s=0.5,
+    )
     client.inside = net.inside(DEVICE)
     return gateway, stack.enter_context(running(client))
 
 
 @pytest.mark.parametrize("way", ["up", "down"])
-def test_bulk_on_a_slow_link_does_not_end_its_tunnel(tmp_path: Path, full_link: Network, way: str) -> None:
+def test_bulk_on_a_slow_link_does_not_end_its_tunnel(
+    tmp_path: Path, full_link: Network, way: str
+) -> None:
     with ExitStack() as stack:
         gateway, client = far_client(tmp_path, full_link, stack)
         client.says("up:")
 
         command = [*full_link.inside(GATEWAY), sys.executable, "-c", USER, way]
-        moved = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+        moved = subprocess.run(
+            command, capture_output=True, text=True, timeout=60, check=True
+        ).stdout
 
         assert int(moved) == BULK_BYTES
         assert not client.lines("hangs")
@@ -109,7 +127,10 @@ def test_a_black_hole_during_bulk_is_noticed(tmp_path: Path, full_link: Network)
     with ExitStack() as stack:
         gateway, client = far_client(tmp_path, full_link, stack)
         client.says("up:")
-        user = subprocess.Popen([*full_link.inside(GATEWAY), sys.executable, "-c", USER, "up"], stdout=subprocess.DEVNULL)
+        user = subprocess.Popen(
+            [*full_link.inside(GATEWAY), sys.executable, "-c", USER, "up"],
+            stdout=subprocess.DEVNULL,
+        )
         before = gateway.beats()
         try:
             eventually(lambda: gateway.beats() > before + 2, "beats behind the data")
@@ -126,10 +147,19 @@ def test_a_black_hole_during_bulk_is_noticed(tmp_path: Path, full_link: Network)
 def test_a_login_that_takes_longer_than_its_limit_gets_more_time(tmp_path: Path) -> None:
     echo, port = Echo(), free_port()
     try:
-        with stub_gateway(tmp_path / "gateway", (port,)) as gateway, relay(gateway.port, "--up", "0.15", "--down", "0.15") as link:
+        with (
+            stub_gateway(tmp_path / "gateway", (port,)) as gateway,
+            relay(gateway.port, "--up", "0.15", "--down", "0.15") as link,
+        ):
             address = f"127.0.0.1:{link.port}"
-            settings: dict[str, object] = {"gateway": [address], "connect_timeout_s": 0.7, "answer_deadline_s": 0.25}
-            with running(Client(tmp_path / "node", gateway, {port: echo.port}, **settings)) as client:
+            settings: dict[str, object] = {
+                "gateway": [address],
+                "connect_timeout_s": 0.7,
+                "answer_deadline_s": 0.25,
+            }
+            with running(
+                Client(tmp_path / "node", gateway, {port: echo.port}, **settings)
+            ) as client:
                 client.says("no login in 0.7 s")
                 client.says("up:")
                 eventually(lambda: gateway.beats() > 9, "ten beats")
@@ -141,29 +171,54 @@ def test_a_login_that_takes_longer_than_its_limit_gets_more_time(tmp_path: Path)
         echo.close()
 
 
-@pytest.mark.parametrize("silent", [pytest.param(False, id="vanishes"), pytest.param(True, id="takes the connection")])
-def test_an_address_that_leads_nowhere_is_passed_by(tmp_path: Path, own_room: Room, silent: bool) -> None:
+@pytest.mark.parametrize(
+    "silent", [pytest.param(False, id="vanishes"), pytest.param(True, id="takes the connection")]
+)
+def test_an_address_that_leads_nowhere_is_passed_by(
+    tmp_path: Path, own_room: Room, silent: bool
+) -> None:
     """The name has an IPv6 address, which comes first, and 127.0.0.1."""
     own_room.run("ip", "link", "add", "far", "type", "veth", "peer", "name", "end")
     for link in ("far", "end"):
         own_room.run("ip", "link", "set", link, "up")
     own_room.run("ip", "address", "add", "fd00:213::2/64", "dev", "far", "nodad")
-    own_room.run("ip", "neighbor", "add", "fd00:213::1", "lladdr", "02:00:00:00:00:01", "dev", "far", "nud", "permanent")
+    own_room.run(
+        "ip",
+        "neighbor",
+        "add",
+        "fd00:213::1",
+        "lladdr",
+        "02:00:00:00:00:01",
+        "dev",
+        "far",
+        "nud",
+        "permanent",
+    )
     (tmp_path / "hosts").write_text("fd00:213::1 gateway.test\n127.0.0.1 gateway.test localhost\n")
     own_room.replace("/etc/hosts", tmp_path / "hosts")
     with ExitStack() as stack:
-        gateway = stack.enter_context(stub_gateway(tmp_path / "gateway", (PORT,), inside=own_room.inside))
+        gateway = stack.enter_context(
+            stub_gateway(tmp_path / "gateway", (PORT,), inside=own_room.inside)
+        )
         if silent:
             own_room.run("ip", "address", "add", "fd00:213::1/128", "dev", "lo", "nodad")
             listener = subprocess.Popen(
-                [*own_room.inside, sys.executable, "-c", LISTEN, str(gateway.port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+                [*own_room.inside, sys.executable, "-c", LISTEN, str(gateway.port)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
             )
             stack.enter_context(listener)
             stack.callback(listener.kill)
             assert listener.stdout is not None
             listener.stdout.readline()
         limit_s = 2 if silent else 25
-        client = Client(tmp_path / "node", gateway, {PORT: 9}, gateway=[f"gateway.test:{gateway.port}"], connect_timeout_s=limit_s)
+        client = Client(
+            tmp_path / "node",
+            gateway,
+            {PORT: 9},
+            gateway=[f"gateway.test:{gateway.port}"],
+            connect_timeout_s=limit_s,
+        )
         client.inside = own_room.inside
         stack.enter_context(running(client))
 
@@ -188,7 +243,9 @@ def test_what_a_login_prints_is_no_answer(tmp_path: Path, own_room: Room, text: 
     (tmp_path / "ssh" / "sshrc").write_text(f"{text}\n")
     own_room.replace("/etc/ssh", tmp_path / "ssh")
     with stub_gateway(tmp_path / "gateway", (PORT,), inside=own_room.inside) as gateway:
-        client = Client(tmp_path / "node", gateway, {PORT: 9}, answer_deadline_s=8, check_every_s=0.3)
+        client = Client(
+            tmp_path / "node", gateway, {PORT: 9}, answer_deadline_s=8, check_every_s=0.3
+        )
         client.inside = own_room.inside
         gateway.answer(check=5)
 

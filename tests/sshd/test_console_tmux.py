@@ -1,4 +1,6 @@
-"""The console in a real terminal against a real gateway: a hung tunnel is killed by keys, and a node is logged in to through its own."""
+"""The console in a real terminal against a real gateway: a hung tunnel is killed by keys, and a
+node is logged in to through its own.
+"""
 
 from __future__ import annotations
 
@@ -47,9 +49,20 @@ def client(device: Device) -> Iterator[subprocess.Popen[bytes]]:
     """The node's own client, which reconnects by itself."""
     config = device.config
     text = config.read_text(encoding="utf-8")
-    config.write_text(EAGER + "\n".join(line for line in text.splitlines() if not line.startswith(("check_every_s", "answer_deadline_s"))))
+    config.write_text(
+        EAGER
+        + "\n".join(
+            line
+            for line in text.splitlines()
+            if not line.startswith(("check_every_s", "answer_deadline_s"))
+        )
+    )
     with config.with_suffix(".log").open("wb") as log:
-        process = subprocess.Popen([sys.executable, "-m", "client", "run", "--config", str(config)], stdin=subprocess.DEVNULL, stderr=log)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "client", "run", "--config", str(config)],
+            stdin=subprocess.DEVNULL,
+            stderr=log,
+        )
     try:
         yield process
     finally:
@@ -59,7 +72,9 @@ def client(device: Device) -> Iterator[subprocess.Popen[bytes]]:
 
 def row_of(lines: list[str], device: Device) -> str:
     """The node's row on the screen; empty where it is not shown."""
-    return next((line for line in lines if re.match(rf"[ *]{device.node} +{device.ports[0]} ", line)), "")
+    return next(
+        (line for line in lines if re.match(rf"[ *]{device.node} +{device.ports[0]} ", line)), ""
+    )
 
 
 def shown_pid(lines: list[str], device: Device, status: str) -> int | None:
@@ -76,11 +91,16 @@ def leave(terminal: Tmux) -> None:
     assert terminal.switches() == SWITCHES
 
 
-def test_a_hung_tunnel_is_found_and_killed_by_keys_and_comes_back(gateway: Gateway, tmp_path: Path) -> None:
+def test_a_hung_tunnel_is_found_and_killed_by_keys_and_comes_back(
+    gateway: Gateway, tmp_path: Path
+) -> None:
     device, other = (gateway.add(gateway.service().target) for _ in range(2))
     gateway.connect(other)
     other_session = gateway.await_up(other)
-    with client(device) as process, tmux(tmp_path, console_words(gateway.home), size=(100, 24)) as terminal:
+    with (
+        client(device) as process,
+        tmux(tmp_path, console_words(gateway.home), size=(100, 24)) as terminal,
+    ):
         session = gateway.await_up(device)
         terminal.until(lambda lines: shown_pid(lines, device, "up") == session.pid, "the row is up")
         process.send_signal(signal.SIGSTOP)
@@ -89,7 +109,12 @@ def test_a_hung_tunnel_is_found_and_killed_by_keys_and_comes_back(gateway: Gatew
         terminal.press("/")
         terminal.type("status:hung")
         terminal.press("Enter")
-        terminal.until(lambda lines: shown_pid(lines, device, "hung") == session.pid and not row_of(lines, other), "the hung row alone")
+        terminal.until(
+            lambda lines: (
+                shown_pid(lines, device, "hung") == session.pid and not row_of(lines, other)
+            ),
+            "the hung row alone",
+        )
         terminal.press("k")
         terminal.shows("Cancel (n)", f"sshd {session.pid}")
         terminal.press("y")
@@ -104,12 +129,17 @@ def test_a_hung_tunnel_is_found_and_killed_by_keys_and_comes_back(gateway: Gatew
         process.send_signal(signal.SIGCONT)
         again = gateway.await_up(device, after=session)
         terminal.press("Escape", "Escape")
-        terminal.until(lambda lines: shown_pid(lines, device, "up") == again.pid and row_of(lines, other), "the node is back")
+        terminal.until(
+            lambda lines: shown_pid(lines, device, "up") == again.pid and row_of(lines, other),
+            "the node is back",
+        )
         assert gateway.tunnel(other).session == other_session
         leave(terminal)
 
 
-def test_a_tunnel_that_came_anew_under_an_open_question_is_left_alone(own_gateway: Gateway, tmp_path: Path) -> None:
+def test_a_tunnel_that_came_anew_under_an_open_question_is_left_alone(
+    own_gateway: Gateway, tmp_path: Path
+) -> None:
     gateway = own_gateway
     gateway.up()
     devices = [gateway.add(gateway.service().target) for _ in range(2)]
@@ -126,10 +156,14 @@ def test_a_tunnel_that_came_anew_under_an_open_question_is_left_alone(own_gatewa
     def is_refused(lines: list[str], device: Device) -> bool:
         """By the console, or by the daemon where the console does not know yet."""
         told = " ".join(" ".join(lines).split())
-        return f"{device.node} port" in told and ("and is now held by" in told or "is held by another process now" in told)
+        return f"{device.node} port" in told and (
+            "and is now held by" in told or "is held by another process now" in told
+        )
 
     with tmux(tmp_path, console_words(gateway.home), size=(100, 24)) as terminal:
-        terminal.until(lambda lines: all(shown_pid(lines, each, "up") for each in devices), "both rows")
+        terminal.until(
+            lambda lines: all(shown_pid(lines, each, "up") for each in devices), "both rows"
+        )
         terminal.press("/")
         terminal.type(f"port:{first.ports[0]}")
         terminal.press("Enter", "k")
@@ -140,13 +174,20 @@ def test_a_tunnel_that_came_anew_under_an_open_question_is_left_alone(own_gatewa
         assert not is_gone(sessions[first.node])
 
         terminal.press("Escape", "Escape")
-        terminal.until(lambda lines: all(shown_pid(lines, each, "up") == sessions[each.node].pid for each in devices), "both are up")
+        terminal.until(
+            lambda lines: all(
+                shown_pid(lines, each, "up") == sessions[each.node].pid for each in devices
+            ),
+            "both are up",
+        )
         terminal.press("a", "l", "k")
         terminal.shows(*(f"sshd {session.pid}" for session in sessions.values()))
         come_anew(second)
         terminal.press("y")
         terminal.shows(f"{first.node} port {first.ports[0]}: kill done")
-        terminal.until(lambda lines: is_refused(lines, second), "the one that came anew is left alone")
+        terminal.until(
+            lambda lines: is_refused(lines, second), "the one that came anew is left alone"
+        )
         assert is_gone(sessions[first.node])
         assert not is_gone(sessions[second.node])
         leave(terminal)
@@ -155,8 +196,12 @@ def test_a_tunnel_that_came_anew_under_an_open_question_is_left_alone(own_gatewa
 
 
 @contextmanager
-def node_with_a_shell(gateway: Gateway, folder: Path) -> Iterator[tuple[Device, BoxServer, dict[str, str]]]:
-    """A node whose tunnel leads to an SSH server with shells; and what makes the operator's ssh know no more than a key."""
+def node_with_a_shell(
+    gateway: Gateway, folder: Path
+) -> Iterator[tuple[Device, BoxServer, dict[str, str]]]:
+    """A node whose tunnel leads to an SSH server with shells; and what makes the operator's ssh
+    know no more than a key.
+    """
     server = BoxServer(folder / "node")
     try:
         device = gateway.add(f"127.0.0.1:{server.port},banner:SSH-2.0")
@@ -164,8 +209,8 @@ def node_with_a_shell(gateway: Gateway, folder: Path) -> Iterator[tuple[Device, 
         gateway.await_up(device)
         config = folder / "ssh_config"
         config.write_text(
-            f'Host *\n  User {server.user}\n  IdentityFile "{server.folder}/key"\n  IdentitiesOnly yes\n'
-            f'  UserKnownHostsFile "{folder}/known_hosts"\n  GlobalKnownHostsFile none\n',
+            f'Host *\n  User {server.user}\n  IdentityFile "{server.folder}/key"\n  IdentitiesOnly'
+            f' yes\n  UserKnownHostsFile "{folder}/known_hosts"\n  GlobalKnownHostsFile none\n',
             encoding="ascii",
         )
         programs = folder / "bin"
@@ -178,12 +223,22 @@ def node_with_a_shell(gateway: Gateway, folder: Path) -> Iterator[tuple[Device, 
         server.close()
 
 
-def test_a_shell_on_the_node_and_the_console_is_back_whole(gateway: Gateway, tmp_path: Path) -> None:
+def test_a_shell_on_the_node_and_the_console_is_back_whole(
+    gateway: Gateway, tmp_path: Path
+) -> None:
     with (
         node_with_a_shell(gateway, tmp_path) as (device, server, environ),
-        tmux(tmp_path, console_words(gateway.home, "--filter", f"node:{device.node}"), size=(100, 24), environ=environ) as terminal,
+        tmux(
+            tmp_path,
+            console_words(gateway.home, "--filter", f"node:{device.node}"),
+            size=(100, 24),
+            environ=environ,
+        ) as terminal,
     ):
-        terminal.until(lambda lines: shown_pid(lines, device, "up") and "..." not in row_of(lines, device), "up, its target known")
+        terminal.until(
+            lambda lines: shown_pid(lines, device, "up") and "..." not in row_of(lines, device),
+            "up, its target known",
+        )
         before = row_of(terminal.lines(), device)
 
         terminal.press("s")
@@ -213,12 +268,21 @@ def test_a_shell_on_the_node_and_the_console_is_back_whole(gateway: Gateway, tmp
 
 def changed_key(known: Path, folder: Path) -> None:
     """The node is known by another key than the one that it shows."""
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / "other")], check=True, timeout=20)
-    (name, *_), other = known.read_text(encoding="ascii").split(), (folder / "other.pub").read_text(encoding="ascii")
+    subprocess.run(
+        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / "other")],
+        check=True,
+        timeout=20,
+    )
+    (name, *_), other = (
+        known.read_text(encoding="ascii").split(),
+        (folder / "other.pub").read_text(encoding="ascii"),
+    )
     known.write_text(f"{name} {other}", encoding="ascii")
 
 
-def test_the_daemon_and_the_whole_directory_go_and_come_back_while_it_runs(own_gateway: Gateway, tmp_path: Path) -> None:
+def test_the_daemon_and_the_whole_directory_go_and_come_back_while_it_runs(
+    own_gateway: Gateway, tmp_path: Path
+) -> None:
     require("tmux")
     own_gateway.start_sshd()
     own_gateway.serve()
@@ -235,7 +299,9 @@ def test_the_daemon_and_the_whole_directory_go_and_come_back_while_it_runs(own_g
         assert shown_pid(terminal.lines(), device, "up") == session.pid
         terminal.shows("daemon: not running", "stale <1m")
         elsewhere.rename(own_gateway.home)
-        terminal.until(lambda lines: not any("as last read" in line for line in lines), "no trouble any more")
+        terminal.until(
+            lambda lines: not any("as last read" in line for line in lines), "no trouble any more"
+        )
         state = own_gateway.layout.state
         for file in state.parent.glob(f"{state.name}*"):
             file.unlink()
@@ -244,5 +310,11 @@ def test_the_daemon_and_the_whole_directory_go_and_come_back_while_it_runs(own_g
         own_gateway.serve()
 
         terminal.shows("daemon: running", "last sweep <1m ago")
-        terminal.until(lambda lines: shown_pid(lines, device, "up") == session.pid and "stale" not in row_of(lines, device), "up again")
+        terminal.until(
+            lambda lines: (
+                shown_pid(lines, device, "up") == session.pid
+                and "stale" not in row_of(lines, device)
+            ),
+            "up again",
+        )
         leave(terminal)

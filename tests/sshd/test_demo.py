@@ -28,9 +28,16 @@ class Demo:
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "demo", *arguments],
-                cwd=CHECKOUT, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "TMPDIR": str(self.home), "HOME": str(folder)},
-            )  # fmt: skip
+                cwd=CHECKOUT,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={
+                    "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+                    "TMPDIR": str(self.home),
+                    "HOME": str(folder),
+                },
+            )
         self.seen: set[psutil.Process] = set()
 
     def follow(self, until: str = "", within_s: float = DEADLINE_S) -> int | None:
@@ -72,8 +79,12 @@ def test_the_headless_demo_sees_every_status_and_leaves_nothing(folder: Path) ->
 
 
 @pytest.mark.sshd
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=lambda number: number.name)
-def test_a_signal_while_a_node_is_frozen_leaves_nothing(folder: Path, number: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=lambda number: number.name
+)
+def test_a_signal_while_a_node_is_frozen_leaves_nothing(
+    folder: Path, number: signal.Signals
+) -> None:
     demo = Demo(folder, "--headless", "120")
     try:
         demo.follow(until="freezes now")

@@ -1,4 +1,6 @@
-"""A new key or port takes the place of the old one only once its device lives on it; until then the old one opens what it opened."""
+"""A new key or port takes the place of the old one only once its device lives on it; until then the
+old one opens what it opened.
+"""
 
 from __future__ import annotations
 
@@ -81,7 +83,9 @@ def test_a_tunnel_of_the_new_key_that_goes_on_beating_ends_the_old_key(gateway: 
     device, connection = up(gateway)
     renewed = rekeyed(gateway, device)
 
-    assert renewed.verdict("claim", "another") == 0, "what the old key opened makes way for the new one"
+    assert renewed.verdict("claim", "another") == 0, (
+        "what the old key opened makes way for the new one"
+    )
     connection.ended()
     again = gateway.connect(renewed, "hold", "another")
     gateway.await_up(device)
@@ -92,10 +96,14 @@ def test_a_tunnel_of_the_new_key_that_goes_on_beating_ends_the_old_key(gateway: 
     assert again.beat() == 0
     assert keys_of(gateway, device) == 1
     until(lambda: gateway.probe(device) == "up", "the row says no more of it")
-    assert "the new key was used, and is the only one now" in [event.text for event in gateway.events(device, EventKind.REGISTRY)]
+    assert "the new key was used, and is the only one now" in [
+        event.text for event in gateway.events(device, EventKind.REGISTRY)
+    ]
 
 
-def test_a_new_key_that_claims_and_never_holds_ends_the_old_tunnel_but_once(gateway: Gateway) -> None:
+def test_a_new_key_that_claims_and_never_holds_ends_the_old_tunnel_but_once(
+    gateway: Gateway,
+) -> None:
     device, connection = up(gateway)
     before = gateway.await_up(device)
     renewed = rekeyed(gateway, device)
@@ -138,7 +146,9 @@ def test_a_device_that_never_holds_keeps_both_keys_until_it_is_told(gateway: Gat
     until(lambda: accepts(device.ports[0]), "the new key opens the port")
 
 
-def test_a_daemon_that_starts_knows_which_key_a_tunnel_came_with_before(own_gateway: Gateway) -> None:
+def test_a_daemon_that_starts_knows_which_key_a_tunnel_came_with_before(
+    own_gateway: Gateway,
+) -> None:
     own_gateway.start_sshd()
     own_gateway.serve()
     device = own_gateway.add(own_gateway.service().target)
@@ -154,7 +164,9 @@ def test_a_daemon_that_starts_knows_which_key_a_tunnel_came_with_before(own_gate
         until(lambda: refused(device), "the old key opens nothing")
 
 
-def test_a_forward_that_moves_is_reached_on_its_old_port_until_its_device_is_on_the_new_one(gateway: Gateway) -> None:
+def test_a_forward_that_moves_is_reached_on_its_old_port_until_its_device_is_on_the_new_one(
+    gateway: Gateway,
+) -> None:
     device, connection = up(gateway)
     session = gateway.await_up(device)
     new = moved(gateway, device)
@@ -173,7 +185,10 @@ def test_a_forward_that_moves_is_reached_on_its_old_port_until_its_device_is_on_
     connection.ended()
     again = gateway.connect(new)
     with again.beating(0.5):
-        until(lambda: place_of(gateway, device) == (new.ports[0], None), "the new port is the only one")
+        until(
+            lambda: place_of(gateway, device) == (new.ports[0], None),
+            "the new port is the only one",
+        )
     assert again.beat() == 0
     gateway.await_up(new)
     assert gateway.connect(device).ended() == 255, "the old port is not its own any more"
@@ -217,14 +232,20 @@ def test_a_move_that_is_taken_back_leaves_the_tunnel_alone(gateway: Gateway) -> 
     assert place_of(gateway, device) == (device.ports[0], None)
     assert connection.beat() == 0
     assert gateway.connect(new).ended() == 255
-    assert not list(gateway.layout.nodes.glob("*.next")) or device.node not in {p.stem for p in gateway.layout.nodes.glob("*.next")}
+    assert not list(gateway.layout.nodes.glob("*.next")) or device.node not in {
+        p.stem for p in gateway.layout.nodes.glob("*.next")
+    }
 
 
 def test_a_port_that_no_tunnel_can_have_is_told_before_anything_is_done(gateway: Gateway) -> None:
     device, connection = up(gateway)
     taken = Stranger(gateway.port(), banner="220 mail\r\n") if gateway.mode.is_privileged else None
     try:
-        wanted = [("22", "sshd binds port 22 for root alone")] if gateway.mode.tunnel.name != "root" else []
+        wanted = (
+            [("22", "sshd binds port 22 for root alone")]
+            if gateway.mode.tunnel.name != "root"
+            else []
+        )
         if taken is not None:
             wanted.append((str(taken.port), f"another program listens on port {taken.port} now"))
         for port, why in wanted:

@@ -1,4 +1,6 @@
-"""Two homes on one machine, with one tunnel user and one port: neither touches what is the other's."""
+"""Two homes on one machine, with one tunnel user and one port: neither touches what is the
+other's.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
 
 
 @pytest.mark.parametrize("name", MODES)
-def test_another_gateways_tunnel_is_foreign_whatever_is_asked_of_it(mode_of: Callable[[str], Mode], name: str) -> None:
+def test_another_gateways_tunnel_is_foreign_whatever_is_asked_of_it(
+    mode_of: Callable[[str], Mode], name: str
+) -> None:
     mode = mode_of(name)
     with gateway_at(mode) as theirs, gateway_at(mode) as ours:
         theirs.up()

@@ -1,4 +1,6 @@
-"""A hung tunnel is found and killed, in each of the ways to run a gateway; a healthy one beside it never is."""
+"""A hung tunnel is found and killed, in each of the ways to run a gateway; a healthy one beside it
+never is.
+"""
 
 from __future__ import annotations
 
@@ -47,18 +49,27 @@ def tunnelled(gateway: Gateway) -> Tunnelled:
     device = gateway.add(gateway.service().target)
     connection = gateway.connect(device)
     session = gateway.await_up(device)
-    return Tunnelled(device=device, connection=connection, session=session, seen_at=gateway.tunnel(device).probed_at or 0)
+    return Tunnelled(
+        device=device,
+        connection=connection,
+        session=session,
+        seen_at=gateway.tunnel(device).probed_at or 0,
+    )
 
 
 @pytest.fixture(scope="module")
 def scenes(mode_of: Callable[[str], Mode]) -> Iterator[dict[str, Scene]]:
-    """One in each mode that we may run, all at once, so that their sweeps are waited for together."""
+    """One in each mode that we may run, all at once, so that their sweeps are waited for
+    together.
+    """
     with ExitStack() as stack:
         found = {}
         for name in MODES if os.geteuid() == 0 else ("ordinary",):
             gateway = stack.enter_context(gateway_at(mode_of(name)))
             gateway.up()
-            found[name] = Scene(gateway=gateway, healthy=tunnelled(gateway), frozen=tunnelled(gateway))
+            found[name] = Scene(
+                gateway=gateway, healthy=tunnelled(gateway), frozen=tunnelled(gateway)
+            )
             found[name].frozen.connection.freeze()
         yield found
 
@@ -84,7 +95,10 @@ def test_a_hung_tunnel_is_killed_and_comes_back(scene: Scene) -> None:
     until(lambda: is_gone(hung.session), "the session ended")
     until(lambda: not accepts(hung.device.ports[0]), "the port is free")
 
-    expected = rf"killed sshd process {hung.session.pid}, the port is free; hung: nothing came in \d+ s, [23] probes in a row"
+    expected = (
+        rf"killed sshd process {hung.session.pid}, the port is free; hung: nothing came in \d+ s,"
+        r" [23] probes in a row"
+    )
     assert re.fullmatch(expected, event.text)
     assert (event.actor, event.port) == ("daemon", hung.device.ports[0])
     down = gateway.await_status(hung.device, Status.DOWN)
@@ -118,14 +132,19 @@ def test_a_busy_port_is_freed_although_it_never_is_idle(gateway: Gateway) -> Non
     assert traffic.connected > 1
 
 
-def test_a_tunnel_without_hold_and_where_it_comes_from_are_found_by_its_sockets(gateway: Gateway) -> None:
+def test_a_tunnel_without_hold_and_where_it_comes_from_are_found_by_its_sockets(
+    gateway: Gateway,
+) -> None:
     if not gateway.mode.is_privileged:
         pytest.skip("to see the sockets of an sshd session takes root")
     device = gateway.add(gateway.service().target)
     connection = gateway.connect_unheard(device)
     until(lambda: gateway.probe(device) == "up", "it is up")
     peer = until(lambda: gateway.tunnel(device).peer, "where it comes from")
-    ends = {f"{end.laddr.ip}:{end.laddr.port}" for end in psutil.Process(connection.process.pid).net_connections()}
+    ends = {
+        f"{end.laddr.ip}:{end.laddr.port}"
+        for end in psutil.Process(connection.process.pid).net_connections()
+    }
 
     connection.freeze()
     sentence = gateway.probe(device)
@@ -153,9 +172,17 @@ def test_each_forward_of_a_hung_connection_is_free_after_one_kill(gateway: Gatew
 def test_a_healthy_tunnel_is_never_killed(scene: Scene) -> None:
     gateway, healthy = scene.gateway, scene.healthy
 
-    until(lambda: (gateway.tunnel(healthy.device).probed_at or 0) > healthy.seen_at + 15, "three sweeps more")
+    until(
+        lambda: (gateway.tunnel(healthy.device).probed_at or 0) > healthy.seen_at + 15,
+        "three sweeps more",
+    )
 
     tunnel = gateway.tunnel(healthy.device)
-    assert (tunnel.status, tunnel.session, tunnel.kills, tunnel.failures) == (Status.UP, healthy.session, 0, 0)
+    assert (tunnel.status, tunnel.session, tunnel.kills, tunnel.failures) == (
+        Status.UP,
+        healthy.session,
+        0,
+        0,
+    )
     assert not gateway.events(healthy.device, EventKind.KILL)
     assert healthy.connection.beat() == 0

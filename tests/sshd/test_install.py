@@ -1,4 +1,6 @@
-"""`init`, `doctor` and `uninstall` on a stock server: a real sshd on the files that `init` wrote, the daemon as its unit runs it."""
+"""`init`, `doctor` and `uninstall` on a stock server: a real sshd on the files that `init` wrote,
+the daemon as its unit runs it.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,12 @@ def machine(reachable_by_all: Install) -> Iterator[Machine]:
 def booted(machine: Machine) -> Machine:
     """The same, where a systemd seems to run: what it is asked is written to /run/systemctl.log."""
     machine.write("/run/systemctl", SYSTEMCTL)
-    machine.must("sh", "-c", "chmod 755 /run/systemctl; mount --bind /run/systemctl /usr/bin/systemctl; mkdir -p /run/systemd/system")
+    machine.must(
+        "sh",
+        "-c",
+        "chmod 755 /run/systemctl; mount --bind /run/systemctl /usr/bin/systemctl; mkdir -p"
+        " /run/systemd/system",
+    )
     return machine
 
 
@@ -60,7 +67,18 @@ def refused(machine: Machine, *words: str) -> str:
 def reachable_by_all(request: pytest.FixtureRequest) -> Install:
     if os.geteuid() != 0:
         pytest.skip("a namespace of one's own takes root")
-    require("sshd", "ssh", "unshare", "nsenter", "setpriv", "useradd", "sysctl", "systemd-tmpfiles", "ss", "ip")
+    require(
+        "sshd",
+        "ssh",
+        "unshare",
+        "nsenter",
+        "setpriv",
+        "useradd",
+        "sysctl",
+        "systemd-tmpfiles",
+        "ss",
+        "ip",
+    )
     found: Install = request.getfixturevalue("reachable")
     return found
 
@@ -71,7 +89,13 @@ def test_a_stock_server_becomes_a_gateway_and_one_again(machine: Machine) -> Non
     said = machine.ok("init", "--dry-run")
 
     assert machine.etc() == before
-    for part in ("would run: useradd", "Match User reversi", "AllowTcpForwarding remote", "CapabilityBoundingSet", "would run: sshd -t"):
+    for part in (
+        "would run: useradd",
+        "Match User reversi",
+        "AllowTcpForwarding remote",
+        "CapabilityBoundingSet",
+        "would run: sshd -t",
+    ):
         assert part in said
     done = machine.checker("init", "--gateway", "127.0.0.1:2222")
     assert done.returncode == 0, done.stderr
@@ -82,20 +106,33 @@ def test_a_stock_server_becomes_a_gateway_and_one_again(machine: Machine) -> Non
     assert machine.etc() == after
     assert "reversi:x:" in machine.read("/etc/passwd")
     assert machine.must("sh", "-c", "grep ^reversi: /etc/shadow | cut -d: -f2") == "*\n"
-    assert machine.must("stat", "-c", "%a %U:%G", "/run/reversi/spool", "/var/lib/reversi", "/etc/reversi") == (
-        "770 reversi:reversi-checker\n755 reversi-checker:reversi-checker\n755 root:root\n"
+    assert (
+        machine.must(
+            "stat", "-c", "%a %U:%G", "/run/reversi/spool", "/var/lib/reversi", "/etc/reversi"
+        )
+        == "770 reversi:reversi-checker\n755 reversi-checker:reversi-checker\n755 root:root\n"
     )
 
     live(machine)
 
     left = {path for path in set(machine.etc()) - set(before) if not path.endswith("-")}
-    settings = {"reversi/reversi.toml", "reversi/authorized_keys", "reversi/nodes/office.toml", "reversi/nodes/.lock"}
+    settings = {
+        "reversi/reversi.toml",
+        "reversi/authorized_keys",
+        "reversi/nodes/office.toml",
+        "reversi/nodes/.lock",
+    }
     assert left == {*settings, "reversi/.installed.json"}
     for name in ("reversi", "reversi-checker", "reversi-operators"):
-        assert not re.search(rf"^{name}:", machine.read("/etc/passwd") + machine.read("/etc/group"), re.MULTILINE)
+        assert not re.search(
+            rf"^{name}:", machine.read("/etc/passwd") + machine.read("/etc/group"), re.MULTILINE
+        )
     assert not machine.has("/run/reversi")
     assert not machine.has("/var/lib/reversi")
-    assert machine.ok("uninstall", "--yes") == "nothing to do: init made nothing here but /etc/reversi, which --purge removes\n"
+    assert (
+        machine.ok("uninstall", "--yes")
+        == "nothing to do: init made nothing here but /etc/reversi, which --purge removes\n"
+    )
     assert machine.ok("uninstall", "--purge", "--dry-run") == "would remove: /etc/reversi\n"
     machine.ok("uninstall", "--purge", "--yes")
     assert not machine.has("/etc/reversi")
@@ -118,12 +155,20 @@ def test_an_uninstall_that_failed_halfway_goes_on(machine: Machine) -> None:
 
 
 def heard_of_sshd(machine: Machine, device: Device) -> bool:
-    """Whether what sshd alone refused the device is an event, once sshd's lines are where syslog puts them, as syslog does."""
+    """Whether what sshd alone refused the device is an event, once sshd's lines are where syslog
+    puts them, as syslog does.
+    """
     lines = (machine.folder / "sshd.log").read_text(encoding="utf-8").splitlines()
     logged = "".join(f"Nov 22 11:37:28 gateway sshd[1]: {line}\n" for line in lines)
     machine.run("sh", "-c", "cat >>/var/log/auth.log", stdin=None, input=logged)
-    texts = [event["text"] for event in json.loads(machine.ok("log", "--json"))["events"] if event["node"] == device.node]
-    return any("sshd refused listening on localhost port 22, asked for by" in text for text in texts)
+    texts = [
+        event["text"]
+        for event in json.loads(machine.ok("log", "--json"))["events"]
+        if event["node"] == device.node
+    ]
+    return any(
+        "sshd refused listening on localhost port 22, asked for by" in text for text in texts
+    )
 
 
 def live(machine: Machine) -> None:
@@ -141,7 +186,15 @@ def live(machine: Machine) -> None:
         with closing(device.connect()) as first:
             until(lambda: status(machine) == "up", "the tunnel is up")
             until(lambda: not wrong(machine), "the doctor finds nothing")
-            assert subprocess.run(device.ssh("-N", "-R", "22:127.0.0.1:9"), capture_output=True, check=False, timeout=60).returncode == 255
+            assert (
+                subprocess.run(
+                    device.ssh("-N", "-R", "22:127.0.0.1:9"),
+                    capture_output=True,
+                    check=False,
+                    timeout=60,
+                ).returncode
+                == 255
+            )
             until(lambda: heard_of_sshd(machine, device), "an event of what sshd refused")
             first.freeze()
             until(lambda: "kill" in events(machine), "the hung tunnel is killed")
@@ -166,7 +219,10 @@ def test_the_doctor_of_a_home_asks_its_own_sshd(gateway: Gateway) -> None:
     said = gateway.run("doctor", "--json")
 
     checks = {check["name"]: check for check in json.loads(said.stdout)["checks"]}
-    assert {name for name, check in checks.items() if check["ok"] is False} - {"clock", "disk"} == set(), checks
+    assert {name for name, check in checks.items() if check["ok"] is False} - {
+        "clock",
+        "disk",
+    } == set(), checks
     assert checks["sshd"]["sentence"].endswith("do nothing but open reverse tunnels")
 
 
@@ -192,7 +248,9 @@ def rekeyed(machine: Machine, device: Device) -> Device:
 
 def taken_back(machine: Machine) -> None:
     """All that `init` made goes, and a live tunnel with it; what the admin decided stays."""
-    assert machine.checker("uninstall", "--dry-run").stdout.startswith("would remove: /etc/ssh/sshd_config.d/00-reversi.conf")
+    assert machine.checker("uninstall", "--dry-run").stdout.startswith(
+        "would remove: /etc/ssh/sshd_config.d/00-reversi.conf"
+    )
     gone = machine.checker("uninstall", "--yes")
     assert gone.returncode == 0, gone.stderr
     assert re.search(r"^ended [1-9] sessions of reversi$", gone.stderr, re.MULTILINE), gone.stderr
@@ -203,7 +261,11 @@ def test_systemd_is_told_and_a_second_run_tells_it_nothing(booted: Machine) -> N
     booted.ok("init")
 
     asked = booted.read("/run/systemctl.log").splitlines()
-    order = ("try-reload-or-restart ssh.service", "daemon-reload", "enable --now reversi-checker.service reversi-keys.path")
+    order = (
+        "try-reload-or-restart ssh.service",
+        "daemon-reload",
+        "enable --now reversi-checker.service reversi-keys.path",
+    )
     assert [line for line in asked if line in order] == list(order)
     assert booted.ok("init") == "nothing to do\n"
     booted.write("/etc/systemd/system/reversi-checker.service", "[Service]\n# mine\n")
@@ -232,17 +294,32 @@ def test_what_sshd_does_not_load_is_taken_back(booted: Machine) -> None:
     assert booted.has("/etc/ssh/sshd_config.d/00-reversi.conf")
 
 
-def test_what_only_the_admin_can_decide_is_refused_before_anything_is_done(machine: Machine) -> None:
+def test_what_only_the_admin_can_decide_is_refused_before_anything_is_done(
+    machine: Machine,
+) -> None:
     main = machine.read("/etc/ssh/sshd_config")
 
-    machine.write("/etc/ssh/sshd_config.d/00-mine.conf", "Match User *\n    AllowTcpForwarding yes\n")
-    assert "AllowTcpForwarding is yes, and must be remote. Another Match block comes first" in refused(machine, "init")
+    machine.write(
+        "/etc/ssh/sshd_config.d/00-mine.conf", "Match User *\n    AllowTcpForwarding yes\n"
+    )
+    assert (
+        "AllowTcpForwarding is yes, and must be remote. Another Match block comes first"
+        in refused(machine, "init")
+    )
     machine.write("/etc/ssh/sshd_config.d/00-mine.conf", "Nonsense yes\n")
-    assert "sshd would not start: /etc/ssh/sshd_config.d/00-mine.conf: line 1: Bad configuration option" in refused(machine, "init")
+    assert (
+        "sshd would not start: /etc/ssh/sshd_config.d/00-mine.conf: line 1: Bad configuration"
+        " option" in refused(machine, "init")
+    )
     machine.write("/etc/ssh/sshd_config.d/00-mine.conf", "AllowUsers root\n")
-    assert "AllowUsers names only root: add reversi to it" in machine.checker("init", "--dry-run").stderr
+    assert (
+        "AllowUsers names only root: add reversi to it"
+        in machine.checker("init", "--dry-run").stderr
+    )
     machine.write("/etc/ssh/sshd_config", main.replace("Include", "#Include"))
-    assert "put this as its first line: Include /etc/ssh/sshd_config.d/*.conf" in refused(machine, "init")
+    assert "put this as its first line: Include /etc/ssh/sshd_config.d/*.conf" in refused(
+        machine, "init"
+    )
     machine.write("/etc/ssh/sshd_config", main)
     machine.must("useradd", "--shell", "/usr/sbin/nologin", "--home-dir", "/", "reversi")
     assert "usermod --shell /bin/sh reversi" in refused(machine, "init")
@@ -251,7 +328,17 @@ def test_what_only_the_admin_can_decide_is_refused_before_anything_is_done(machi
     assert "leave --home out" in refused(machine, "--home", "/srv/x", "init")
     machine.must("usermod", "--password", "*", "reversi")
     machine.must("rm", "/etc/ssh/sshd_config.d/00-mine.conf")
-    nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", PYTHON, "-I", "-m", "checker", "init")
+    nobody = (
+        "setpriv",
+        "--reuid=65534",
+        "--regid=65534",
+        "--clear-groups",
+        PYTHON,
+        "-I",
+        "-m",
+        "checker",
+        "init",
+    )
     assert "run it with sudo, or see what it would do with --dry-run" in machine.run(*nobody).stderr
     looked = machine.run(*nobody, "--dry-run")
     assert looked.returncode == 0, looked.stderr
@@ -261,13 +348,30 @@ def test_what_only_the_admin_can_decide_is_refused_before_anything_is_done(machi
 
 def test_a_gateway_made_by_hand_is_taken_over(machine: Machine) -> None:
     """With a daemon that ran as root, ports in the ephemeral range, and others' reserved ports."""
-    machine.must("useradd", "--system", "--shell", "/bin/sh", "--home-dir", "/", "--no-create-home", "--password", "*", "reversi")
-    machine.write("/etc/reversi/reversi.toml", f'tunnel_user = "reversi"\nports = "50000-50099"\n{FAST}')
+    machine.must(
+        "useradd",
+        "--system",
+        "--shell",
+        "/bin/sh",
+        "--home-dir",
+        "/",
+        "--no-create-home",
+        "--password",
+        "*",
+        "reversi",
+    )
+    machine.write(
+        "/etc/reversi/reversi.toml", f'tunnel_user = "reversi"\nports = "50000-50099"\n{FAST}'
+    )
     machine.must("mkdir", "-p", "/var/lib/reversi", "/run/reversi/verdicts", "/run/reversi/spool")
     machine.must("touch", "/run/reversi/verdicts/_lock")
     machine.must("sysctl", "-q", "-w", "net.ipv4.ip_local_reserved_ports=40000,50090-50200")
-    machine.write("/etc/ssh/sshd_config.d/reversi.conf", "Match User reversi\n    AllowTcpForwarding remote\n")
-    assert "or have /etc/ssh/sshd_config.d/reversi.conf written anew: init --force" in refused(machine, "init")
+    machine.write(
+        "/etc/ssh/sshd_config.d/reversi.conf", "Match User reversi\n    AllowTcpForwarding remote\n"
+    )
+    assert "or have /etc/ssh/sshd_config.d/reversi.conf written anew: init --force" in refused(
+        machine, "init"
+    )
 
     machine.ok("init", "--force")
 
@@ -290,13 +394,22 @@ SHIMS = {
     "systemctl": ":",
 }
 BREAKS = {
-    "account": ("usermod --shell /usr/sbin/nologin reversi", "usermod --lock reversi", "touch /run/nologin"),
+    "account": (
+        "usermod --shell /usr/sbin/nologin reversi",
+        "usermod --lock reversi",
+        "touch /run/nologin",
+    ),
     "sshd": (
         "rm /etc/ssh/sshd_config.d/00-reversi.conf",
-        "sed -i 's/AllowTcpForwarding remote/AllowTcpForwarding yes/' /etc/ssh/sshd_config.d/00-reversi.conf",
+        (
+            "sed -i 's/AllowTcpForwarding remote/AllowTcpForwarding yes/'"
+            " /etc/ssh/sshd_config.d/00-reversi.conf"
+        ),
         "echo 'AllowUsers root' >/etc/ssh/sshd_config.d/90-mine.conf",
     ),
-    "logins at once": ("sed -i 's/^MaxStartups .*/MaxStartups 1:30:60/' /etc/ssh/sshd_config.d/*reversi.conf",),
+    "logins at once": (
+        "sed -i 's/^MaxStartups .*/MaxStartups 1:30:60/' /etc/ssh/sshd_config.d/*reversi.conf",
+    ),
     "key file": (
         "rm /etc/reversi/authorized_keys",
         "chmod 0666 /etc/reversi/authorized_keys",
@@ -304,16 +417,25 @@ BREAKS = {
         "sed -i s/20010/20011/ /etc/reversi/authorized_keys",
         "chown nobody /etc/reversi",
     ),
-    "private keys": ("touch /etc/reversi/nodes/cabin.key", "chmod 0640 /etc/ssh/ssh_host_ed25519_key"),
+    "private keys": (
+        "touch /etc/reversi/nodes/cabin.key",
+        "chmod 0640 /etc/ssh/ssh_host_ed25519_key",
+    ),
     "way in": ("chmod 0700 /etc/reversi/nodes",),
     "socket": ("chmod 0600 /run/reversi/checker.sock", "chmod 0700 /run/reversi"),
-    "spool": ("rmdir /run/reversi/spool", "chown root /run/reversi/spool", "chmod 0777 /run/reversi/spool"),
+    "spool": (
+        "rmdir /run/reversi/spool",
+        "chown root /run/reversi/spool",
+        "chmod 0777 /run/reversi/spool",
+    ),
     "reserved ports": ("sysctl -q -w net.ipv4.ip_local_port_range='20500 60999'",),
     "state file": ("chown root /var/lib/reversi/state.db",),
 }
 
 
-def test_each_thing_that_the_doctor_finds_is_mended_by_the_command_that_it_prints(machine: Machine) -> None:
+def test_each_thing_that_the_doctor_finds_is_mended_by_the_command_that_it_prints(
+    machine: Machine,
+) -> None:
     for name, body in SHIMS.items():
         machine.write(f"/run/shims/{name}", f"#!/bin/sh\n{body}\n")
     machine.must("chmod", "-R", "a+rx", "/run/shims")
@@ -335,7 +457,9 @@ def test_each_thing_that_the_doctor_finds_is_mended_by_the_command_that_it_print
 
 def test_a_daemon_that_root_runs_where_no_systemd_does_is_well(machine: Machine) -> None:
     machine.ok("init", "--gateway", "127.0.0.1:2222")
-    daemon = subprocess.Popen([*machine.inside, PYTHON, "-I", "-m", "checker", "serve"], stdin=subprocess.DEVNULL)
+    daemon = subprocess.Popen(
+        [*machine.inside, PYTHON, "-I", "-m", "checker", "serve"], stdin=subprocess.DEVNULL
+    )
     try:
         until(lambda: not wrong(machine), "the doctor finds nothing")
         assert machine.ok("init") == "nothing to do\n"
@@ -351,7 +475,9 @@ def test_a_tree_for_a_package_becomes_a_gateway_by_its_postinst(machine: Machine
 
     assert done.returncode == 0, done.stderr
     assert machine.etc() == before
-    assert machine.checker("init", "--root", tree, "--gateway", "127.0.0.1:2222").stdout.startswith("nothing to do\n")
+    assert machine.checker("init", "--root", tree, "--gateway", "127.0.0.1:2222").stdout.startswith(
+        "nothing to do\n"
+    )
     machine.must("cp", "-a", f"{tree}/.", "/")
     for line in done.stdout.splitlines():
         if not line.startswith("systemctl"):
@@ -366,5 +492,6 @@ def test_a_tree_for_a_package_becomes_a_gateway_by_its_postinst(machine: Machine
         for number, name in enumerate(("cabin", "office", "roof-1")):
             stack.enter_context(closing(machine.add(name, 20010 + number, target.port).connect()))
         until(lambda: statuses(machine) == ["up"] * 3, "three nodes are up")
-        assert wrong(machine) <= {"penalties"}  # of OpenSSH 9.8 and newer, as the three share an address
+        # of OpenSSH 9.8 and newer, as the three share an address
+        assert wrong(machine) <= {"penalties"}
         machine.stop_daemon()

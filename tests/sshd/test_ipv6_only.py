@@ -1,4 +1,6 @@
-"""A gateway whose sshd has `AddressFamily inet6`: `-R` listens on ::1 only, and there it is probed, judged, and freed."""
+"""A gateway whose sshd has `AddressFamily inet6`: `-R` listens on ::1 only, and there it is probed,
+judged, and freed.
+"""
 
 from __future__ import annotations
 
@@ -58,9 +60,13 @@ def test_a_hung_tunnel_is_killed_and_comes_back(gateway: Gateway) -> None:
     connection.freeze()
 
     until(lambda: is_gone(session), "the session ended", within_s=60)
-    assert gateway.await_event(EventKind.KILL, device).text.startswith(f"killed sshd process {session.pid}, the port is free; hung")
+    assert gateway.await_event(EventKind.KILL, device).text.startswith(
+        f"killed sshd process {session.pid}, the port is free; hung"
+    )
     gateway.connect(device)
-    until(lambda: accepts(device.ports[0], "::1") and gateway.probe(device) == "up", "it is up again")
+    until(
+        lambda: accepts(device.ports[0], "::1") and gateway.probe(device) == "up", "it is up again"
+    )
 
 
 def test_another_program_on_that_address_is_foreign_and_never_touched(gateway: Gateway) -> None:
@@ -71,7 +77,9 @@ def test_another_program_on_that_address_is_foreign_and_never_touched(gateway: G
     try:
         assert gateway.probe(device) == "foreign: the port is held by a process of uid 0 on ::1"
         assert gateway.await_status(device, Status.FOREIGN).verdict == 60
-        assert device.verdict("claim", "first") == 0, "a usual sshd would still listen on 127.0.0.1: the node may try"
+        assert device.verdict("claim", "first") == 0, (
+            "a usual sshd would still listen on 127.0.0.1: the node may try"
+        )
         assert gateway.run("kill", device.node).returncode == 1
         assert stranger.lives
     finally:
@@ -83,7 +91,9 @@ def test_a_program_of_the_tunnel_user_on_that_address_is_foreign(gateway: Gatewa
     stranger = gateway.python_as(gateway.mode.tunnel, LISTENER, "::1", str(device.ports[0]), "")
     until(lambda: accepts(device.ports[0], "::1"), "it listens")
 
-    assert gateway.probe(device).startswith(f"foreign: the port is held by process {stranger.pid} (python")
+    assert gateway.probe(device).startswith(
+        f"foreign: the port is held by process {stranger.pid} (python"
+    )
     assert stranger.poll() is None
 
 

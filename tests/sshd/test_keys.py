@@ -1,4 +1,6 @@
-"""Keys and nodes as the admin changes them while tunnels live: what the real sshd takes, and what it refuses from then on."""
+"""Keys and nodes as the admin changes them while tunnels live: what the real sshd takes, and what
+it refuses from then on.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,9 @@ def up(gateway: Gateway) -> tuple[Device, Connection]:
     return device, connection
 
 
-def test_a_key_that_is_replaced_at_once_opens_nothing_and_its_tunnel_is_ended(gateway: Gateway) -> None:
+def test_a_key_that_is_replaced_at_once_opens_nothing_and_its_tunnel_is_ended(
+    gateway: Gateway,
+) -> None:
     device, connection = up(gateway)
     session = gateway.await_up(device)
 
@@ -63,7 +67,9 @@ def test_a_disabled_node_is_out_until_it_is_enabled(gateway: Gateway) -> None:
     assert connection.ended() != 0
     assert refused(device)
     assert gateway.await_status(device, Status.UNKNOWN).detail == "disabled"
-    assert gateway.run("status", device.node).returncode == 0, "what is out on purpose is no trouble"
+    assert gateway.run("status", device.node).returncode == 0, (
+        "what is out on purpose is no trouble"
+    )
     gateway.ok("node", "enable", device.node)
     gateway.connect(device)
     assert gateway.await_status(device, Status.UP).detail == ""
@@ -104,16 +110,23 @@ def test_a_renamed_node_keeps_port_key_tunnel_and_history(gateway: Gateway) -> N
     assert connection.beat() == 0
     assert lobby.verdict("check") == 0
     assert gateway.await_status(lobby, Status.UP).session == session
-    texts = [event["text"] for event in json.loads(gateway.ok("log", "--json", "--node", lobby.node))["events"]]
+    texts = [
+        event["text"]
+        for event in json.loads(gateway.ok("log", "--json", "--node", lobby.node))["events"]
+    ]
     assert any(text.startswith("instance first connected") for text in texts)
     assert f"renamed from {device.node} to {lobby.node}" in texts
-    assert lobby.verdict("claim", "first") == 0, "its next connection is known to be of the same instance"
+    assert lobby.verdict("claim", "first") == 0, (
+        "its next connection is known to be of the same instance"
+    )
     connection.ended()
     gateway.connect(lobby)
     gateway.await_up(lobby)
 
 
-def test_a_forward_that_is_moved_at_once_is_let_go_and_the_new_port_is_its_own(gateway: Gateway) -> None:
+def test_a_forward_that_is_moved_at_once_is_let_go_and_the_new_port_is_its_own(
+    gateway: Gateway,
+) -> None:
     device, connection = up(gateway)
     moved = replace(device, ports=(gateway.port(),))
 
@@ -129,14 +142,19 @@ def test_what_is_set_is_what_is_probed(gateway: Gateway) -> None:
     device, connection = up(gateway)
 
     gateway.ok("node", "set", device.node, "--expect", "banner:220", "--deadline", "0.5")
-    until(lambda: gateway.probe(device).startswith("wrong: expected banner:220"), "the new expectation is probed")
+    until(
+        lambda: gateway.probe(device).startswith("wrong: expected banner:220"),
+        "the new expectation is probed",
+    )
     gateway.ok("node", "set", device.node, "--expect", "banner:SSH-2.0", "--deadline", "default")
 
     until(lambda: gateway.probe(device) == "up", "the old expectation is probed")
     assert connection.beat() == 0
 
 
-def test_a_newcomer_with_a_cloned_key_waits_longer_each_time(gateway: Gateway, tmp_path: Path) -> None:
+def test_a_newcomer_with_a_cloned_key_waits_longer_each_time(
+    gateway: Gateway, tmp_path: Path
+) -> None:
     device, connection = up(gateway)
 
     assert [device.verdict("claim", "second") for _ in range(5)] == [10, 20, 40, 60, 60]
@@ -147,7 +165,10 @@ def test_a_newcomer_with_a_cloned_key_waits_longer_each_time(gateway: Gateway, t
     assert gateway.tunnel(device).detail == detail
     assert gateway.tunnel(device).status is Status.UP
     gateway.ok("node", "rekey", device.node, "--now", "--client-config", str(tmp_path / "new.toml"))
-    until(lambda: gateway.tunnel(device).detail == "nobody listens", "the condition of the old key is gone")
+    until(
+        lambda: gateway.tunnel(device).detail == "nobody listens",
+        "the condition of the old key is gone",
+    )
 
 
 def test_two_devices_that_take_turns_are_told_of(gateway: Gateway) -> None:
@@ -174,7 +195,9 @@ def test_without_a_daemon_a_change_ends_the_tunnel_and_is_in_the_log(own_gateway
 
     assert connection.ended() != 0
     assert refused(device)
-    assert [event.text for event in own_gateway.events(device, EventKind.REGISTRY)][-1] == "disabled"
+    assert [event.text for event in own_gateway.events(device, EventKind.REGISTRY)][
+        -1
+    ] == "disabled"
     own_gateway.ok("node", "enable", device.node)
     renewed = rekeyed(own_gateway, device)
     assert renewed.ask("version").returncode == 0

@@ -1,4 +1,6 @@
-"""Connections that hang before their login are counted, each once, and those that logged in are not."""
+"""Connections that hang before their login are counted, each once, and those that logged in are
+not.
+"""
 
 from __future__ import annotations
 
@@ -41,12 +43,20 @@ def silent(gateway: Gateway, stack: ExitStack, first: bytes = b"") -> None:
 
 async def undecided(gateway: Gateway, user: str) -> None:
     await asyncssh.connect(
-        gateway.host, gateway.ssh_port, username=user, known_hosts=None, config=None, agent_path=None, client_keys=(),
+        gateway.host,
+        gateway.ssh_port,
+        username=user,
+        known_hosts=None,
+        config=None,
+        agent_path=None,
+        client_keys=(),
         client_factory=Undecided,
     )
 
 
-async def test_each_connection_that_hangs_before_its_login_counts_once(gateway: Gateway, stack: ExitStack) -> None:
+async def test_each_connection_that_hangs_before_its_login_counts_once(
+    gateway: Gateway, stack: ExitStack
+) -> None:
     device = gateway.add(gateway.service().target)
     gateway.connect(device)
     await asyncio.to_thread(gateway.await_up, device)
@@ -57,7 +67,9 @@ async def test_each_connection_that_hangs_before_its_login_counts_once(gateway: 
         found = logins.waiting()
         assert found is not None
         assert gateway.daemon is not None
-        return len({process.pid for process in with_descendants(gateway.daemon.pid)}.intersection(found))
+        return len(
+            {process.pid for process in with_descendants(gateway.daemon.pid)}.intersection(found)
+        )
 
     async def count(waiting: int) -> None:
         await asyncio.to_thread(until, lambda: ours() == waiting, f"{waiting} wait")
@@ -66,9 +78,14 @@ async def test_each_connection_that_hangs_before_its_login_counts_once(gateway: 
     silent(gateway, stack)
     silent(gateway, stack, b"SSH-2.0-no-key-exchange\r\n")
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(undecided(gateway, user)) for user in (device.user, "nobody-of-that-name")]
+        tasks = [
+            group.create_task(undecided(gateway, user))
+            for user in (device.user, "nobody-of-that-name")
+        ]
         await count(HANGING)
-        await asyncio.to_thread(until, lambda: (gateway.logins_waiting() or 0) >= HANGING, "the last sweep tells it")
+        await asyncio.to_thread(
+            until, lambda: (gateway.logins_waiting() or 0) >= HANGING, "the last sweep tells it"
+        )
         for task in tasks:
             task.cancel()
     stack.close()
@@ -76,7 +93,9 @@ async def test_each_connection_that_hangs_before_its_login_counts_once(gateway: 
     await count(0)
 
 
-def test_a_tunnel_user_with_a_lock_for_a_password_is_let_in_by_a_private_sshd(own_gateway: Gateway) -> None:
+def test_a_tunnel_user_with_a_lock_for_a_password_is_let_in_by_a_private_sshd(
+    own_gateway: Gateway,
+) -> None:
     if not own_gateway.mode.is_privileged:
         pytest.skip("only root's sshd can read the passwords")
     name = own_gateway.mode.tunnel.name

@@ -1,4 +1,4 @@
-"""A deep queue that overflows: what follows a lost segment is in order only once that one has passed the whole queue again."""
+"""A deep queue that overflows: what follows a lost segment waits for it to pass the queue again."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.sshd, pytest.mark.timeout(240)]
 WAYS = {GATEWAY: "10.213.1.254", DEVICE: "10.213.2.254"}
 BYTES = 2_500_000
 PATIENT = "4"
-"""A third of what a segment waits in the queue, in seconds; the default is a third of what it waits in 1 MB at 64 kbit/s."""
+"""A third of what a segment waits in the queue; so is the default for 1 MB at 64 kbit/s."""
 CLIENTS = (None, OPENSSH, DROPBEAR)
 """None: a plain `ssh -R`."""
 Lane = tuple[Network, Gateway]
@@ -31,7 +31,10 @@ Lane = tuple[Network, Gateway]
 
 @pytest.fixture(scope="module")
 def lanes(usual: Mode) -> Iterator[list[Lane]]:
-    """A link and a gateway for each client; every sender fills the queue until it overflows, as Linux does unless it is told to use BBR."""
+    """A link and a gateway for each client.
+
+    Every sender fills the queue until it overflows, as Linux does unless it is told to use BBR.
+    """
     require("ip", "tc", "unshare", "nsenter")
     if os.geteuid() != 0:
         pytest.skip("a network namespace takes root")
@@ -41,7 +44,9 @@ def lanes(usual: Mode) -> Iterator[list[Lane]]:
             net = stack.enter_context(network())
             for place, way in WAYS.items():
                 net.ip(place, "route", "replace", "default", "via", way, "congctl", "reno")
-            gateway = stack.enter_context(gateway_at(usual, inside=net.inside(GATEWAY), host=GATEWAY_HOST))
+            gateway = stack.enter_context(
+                gateway_at(usual, inside=net.inside(GATEWAY), host=GATEWAY_HOST)
+            )
             gateway.up()
             found.append((net, gateway))
         yield found
@@ -62,28 +67,46 @@ def connected(lane: Lane, kit: Kit | None, boxes: Boxes, stack: ExitStack) -> De
         box = boxes(kit)
         stack.callback(box.stop)
         return start_far(net, gateway, box, kit, target.port, QUIET=PATIENT)
-    device = replace(gateway.add(f"127.0.0.1:{target.port},banner:SSH-2.0"), inside=net.inside(DEVICE))
+    device = replace(
+        gateway.add(f"127.0.0.1:{target.port},banner:SSH-2.0"), inside=net.inside(DEVICE)
+    )
     stack.enter_context(closing(gateway.connect_unheard(device)))
     return device
 
 
-@pytest.mark.parametrize(("word", "sender"), [pytest.param("get", DEVICE, id="up"), pytest.param("put", GATEWAY, id="down")])
+@pytest.mark.parametrize(
+    ("word", "sender"),
+    [pytest.param("get", DEVICE, id="up"), pytest.param("put", GATEWAY, id="down")],
+)
 def test_a_transfer_that_loses_segments_in_a_deep_queue_arrives_whole_and_its_tunnel_is_spared(
     lanes: list[Lane], boxes: Boxes, word: str, sender: int
 ) -> None:
     with ExitStack() as stack:
-        devices = [connected(lane, kit, boxes, stack) for lane, kit in zip(lanes, CLIENTS, strict=True)]
-        sessions = [gateway.await_up(device) for (_, gateway), device in zip(lanes, devices, strict=True)]
+        devices = [
+            connected(lane, kit, boxes, stack) for lane, kit in zip(lanes, CLIENTS, strict=True)
+        ]
+        sessions = [
+            gateway.await_up(device) for (_, gateway), device in zip(lanes, devices, strict=True)
+        ]
         for net, _ in lanes:
             net.shape(sender, rate="512kbit", limit="700kb")
             stack.callback(net.unshape, sender)
 
-        transfers = [Transfer(word, device.ports[0], BYTES, net.inside(GATEWAY)) for (net, _), device in zip(lanes, devices, strict=True)]
+        transfers = [
+            Transfer(word, device.ports[0], BYTES, net.inside(GATEWAY))
+            for (net, _), device in zip(lanes, devices, strict=True)
+        ]
         for transfer in transfers:
             stack.callback(transfer.close)
         moved = [transfer.moved(within_s=180) for transfer in transfers]
 
         assert all(drops(net, sender) for net, _ in lanes), "nothing was lost"
         assert moved == [BYTES] * len(lanes)
-        assert [gateway.await_up(device) for (_, gateway), device in zip(lanes, devices, strict=True)] == sessions
-        assert not [event for (_, gateway), device in zip(lanes, devices, strict=True) for event in gateway.events(device, EventKind.KILL)]
+        assert [
+            gateway.await_up(device) for (_, gateway), device in zip(lanes, devices, strict=True)
+        ] == sessions
+        assert not [
+            event
+            for (_, gateway), device in zip(lanes, devices, strict=True)
+            for event in gateway.events(device, EventKind.KILL)
+        ]

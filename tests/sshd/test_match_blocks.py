@@ -1,4 +1,6 @@
-"""`Match` blocks of other files beside ours: what `init` and `doctor` say, and what a node's key can do from an address of the block."""
+"""`Match` blocks of other files beside ours: what `init` and `doctor` say, and what a node's key
+can do from an address of the block.
+"""
 
 from __future__ import annotations
 
@@ -37,9 +39,17 @@ def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
 
 
 def reached(device: Device, target: int, *, source: str) -> bytes:
-    """What a node's key gets of a port of the gateway's own, by a forward in the direction that it must not have."""
-    words = ["timeout", "30", *device.ssh("-W", f"127.0.0.1:{target}", "-o", f"BindAddress={source}")]
-    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as client:
+    """What a node's key gets of a port of the gateway's own, by a forward in the direction that it
+    must not have.
+    """
+    words = [
+        "timeout",
+        "30",
+        *device.ssh("-W", f"127.0.0.1:{target}", "-o", f"BindAddress={source}"),
+    ]
+    with subprocess.Popen(
+        words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as client:
         assert client.stdout is not None
         heard = client.stdout.read(len(b"SSH-2.0"))
         client.terminate()
@@ -79,9 +89,14 @@ def test_our_block_comes_before_a_drop_in_that_opens_the_gateway_to_some(machine
         assert reached(device, target.port, source="10.9.9.9") == b"SSH-2.0"
 
 
-def test_a_drop_in_before_ours_is_refused_and_one_that_comes_later_is_found(machine: Machine) -> None:
+def test_a_drop_in_before_ours_is_refused_and_one_that_comes_later_is_found(
+    machine: Machine,
+) -> None:
     machine.write(f"{DROP_INS}/00-a-vpn.conf", OPEN)
-    said = f"from 10.0.0.0/8 ({DROP_INS}/00-a-vpn.conf line 2) a node's key could open -L: AllowTcpForwarding is yes, and must be remote"
+    said = (
+        f"from 10.0.0.0/8 ({DROP_INS}/00-a-vpn.conf line 2) a node's key could open -L:"
+        " AllowTcpForwarding is yes, and must be remote"
+    )
 
     assert said in refused(machine)
     machine.must("rm", f"{DROP_INS}/00-a-vpn.conf")
@@ -101,7 +116,10 @@ def test_a_drop_in_before_ours_is_refused_and_one_that_comes_later_is_found(mach
 
 BLOCKS = (
     ("Match Address 10.0.0.0/8,!10.1.0.0/16\nPermitTTY yes", "from 10.0.0.0/8,!10.1.0.0/16"),
-    ("Match LocalPort 2222\nMatch LocalPort 22 Address fd00::/8\nPermitOpen any", "to port 22 from fd00::/8"),
+    (
+        "Match LocalPort 2222\nMatch LocalPort 22 Address fd00::/8\nPermitOpen any",
+        "to port 22 from fd00::/8",
+    ),
     ("Match LocalAddress 192.0.2.7\nGatewayPorts yes", "to address 192.0.2.7"),
     ("UseDNS yes\nMatch Host *.example.org\nX11Forwarding yes", "from host *.example.org"),
     ("Match Group reversi Address 10.*\nForceCommand internal-sftp", "from 10.*"),
@@ -115,16 +133,22 @@ def test_every_condition_is_asked_about_before_anything_is_changed(machine: Mach
     for block, told in BLOCKS:
         machine.write(f"{DROP_INS}/00-a.conf", f"{block}\n")
 
-        assert re.search(rf"{re.escape(told)} \(/etc/ssh/(more|sshd_config.d/00-a.conf) line \d\)", refused(machine)), block
+        assert re.search(
+            rf"{re.escape(told)} \(/etc/ssh/(more|sshd_config.d/00-a.conf) line \d\)",
+            refused(machine),
+        ), block
 
     machine.write(f"{DROP_INS}/00-a.conf", (CASES / "match-group.conf").read_text(encoding="ascii"))
-    assert "ForceCommand is internal-sftp, and must be none" in refused(machine)  # before the account is there
+    # before the account is there
+    assert "ForceCommand is internal-sftp, and must be none" in refused(machine)
     machine.must("mv", f"{DROP_INS}/00-a.conf", f"{DROP_INS}/20-sftp.conf")
     machine.ok("init")
     assert sshd_finding(machine)[0] is True
 
 
-def test_the_drop_in_of_an_earlier_release_moves_to_the_front_and_back_and_is_undone(machine: Machine) -> None:
+def test_the_drop_in_of_an_earlier_release_moves_to_the_front_and_back_and_is_undone(
+    machine: Machine,
+) -> None:
     machine.ok("init")
     first, second = machine.read(OURS), machine.read(REST)
     whole = released_drop_in("reversi", unknown_to(version())).decode()
@@ -140,7 +164,10 @@ def test_the_drop_in_of_an_earlier_release_moves_to_the_front_and_back_and_is_un
     assert sshd_finding(machine)[0] is True
     assert machine.ok("init") == "nothing to do\n"
     machine.write(REST, whole)  # as the earlier release writes it after a rollback
-    assert "acceptenv REVERSI_ACCEPTS_NONE\n" * 2 not in machine.must("sshd", "-T", "-C", "user=reversi,host=x,addr=::1").lower()
+    assert (
+        "acceptenv REVERSI_ACCEPTS_NONE\n" * 2
+        not in machine.must("sshd", "-T", "-C", "user=reversi,host=x,addr=::1").lower()
+    )
     assert sshd_finding(machine)[0] is True
     machine.ok("init")
     machine.ok("uninstall", "--yes", "--purge")
@@ -148,10 +175,17 @@ def test_the_drop_in_of_an_earlier_release_moves_to_the_front_and_back_and_is_un
     assert not machine.has(REST)
 
 
-def test_a_drop_in_of_an_earlier_release_that_the_admin_changed_counts_until_force(machine: Machine) -> None:
+def test_a_drop_in_of_an_earlier_release_that_the_admin_changed_counts_until_force(
+    machine: Machine,
+) -> None:
     machine.ok("init")
     machine.must("rm", OURS)
-    machine.write(REST, released_drop_in("reversi", unknown_to(version())).decode().replace("Interval 15", "Interval 5"))
+    machine.write(
+        REST,
+        released_drop_in("reversi", unknown_to(version()))
+        .decode()
+        .replace("Interval 15", "Interval 5"),
+    )
 
     kept = machine.checker("init")
 
@@ -167,14 +201,17 @@ def test_sshrc_is_named_with_what_spares_the_nodes(machine: Machine) -> None:
     machine.write("/etc/ssh/sshrc", "#!/bin/sh\necho 7\n")
 
     for words in (("init", "--dry-run"), ("init", "--gateway", "127.0.0.1:2222")):
-        assert "warning: sshd runs /etc/ssh/sshrc at each login of a node" in machine.checker(*words).stderr
+        assert (
+            "warning: sshd runs /etc/ssh/sshrc at each login of a node"
+            in machine.checker(*words).stderr
+        )
     found = verdicts(machine)["sshrc"]
     assert found["ok"] is False
     machine.start_sshd()
     device = machine.add("office", 20010, 9)
     assert device.ask("version").stdout.startswith("7\n")
 
-    machine.must("sh", "-c", f"sudo() {{ \"$@\"; }}; {found['mend']}")
+    machine.must("sh", "-c", f'sudo() {{ "$@"; }}; {found["mend"]}')
 
     assert verdicts(machine)["sshrc"]["ok"] is True
     assert not device.ask("version").stdout.startswith("7")
@@ -186,9 +223,19 @@ def test_a_drop_in_that_is_beaten_only_when_it_is_live_is_taken_back(machine: Ma
     machine.must("groupadd", "--system", "reversi")
     machine.must("groupadd", "--system", "others")
     machine.write(f"{DROP_INS}/00-a.conf", "Match Group others\n    PermitTTY yes\n")
-    machine.must("sh", "-c", "printf '#!/bin/sh\\n/usr/sbin/useradd.real \"$@\" --groups others\\n' >/run/useradd; chmod 755 /run/useradd")
+    machine.must(
+        "sh",
+        "-c",
+        "printf '#!/bin/sh\\n/usr/sbin/useradd.real \"$@\" --groups others\\n' >/run/useradd; chmod"
+        " 755 /run/useradd",
+    )
     machine.must("sh", "-c", "cp /usr/sbin/useradd /run/useradd.real")
-    machine.must("sh", "-c", "sed -i s,/usr/sbin/useradd.real,/run/useradd.real, /run/useradd; mount --bind /run/useradd /usr/sbin/useradd")
+    machine.must(
+        "sh",
+        "-c",
+        "sed -i s,/usr/sbin/useradd.real,/run/useradd.real, /run/useradd; mount --bind /run/useradd"
+        " /usr/sbin/useradd",
+    )
 
     done = machine.checker("init")
 

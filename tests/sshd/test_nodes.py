@@ -50,9 +50,20 @@ def test_a_removed_node_loses_its_tunnel_and_its_key(gateway: Gateway) -> None:
 def test_a_key_made_on_the_device_is_taken(gateway: Gateway) -> None:
     own = gateway.add(gateway.service().target)
     public = gateway.folder / "device.pub"
-    public.write_text("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8g device\n", encoding="ascii")
+    public.write_text(
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8g device\n",
+        encoding="ascii",
+    )
 
-    gateway.ok("node", "add", "bring-your-own", "--forward", f"{gateway.port()}=127.0.0.1:9", "--public-key", str(public))
+    gateway.ok(
+        "node",
+        "add",
+        "bring-your-own",
+        "--forward",
+        f"{gateway.port()}=127.0.0.1:9",
+        "--public-key",
+        str(public),
+    )
 
     assert "reversi:bring-your-own" in gateway.layout.authorized_keys.read_text(encoding="ascii")
     assert own.verdict("check") in (0, 1)
@@ -64,7 +75,9 @@ def test_a_hand_edited_node_is_noticed(gateway: Gateway) -> None:
     gateway.await_up(device)
     path = gateway.layout.nodes / f"{device.node}.toml"
 
-    path.write_text(path.read_text(encoding="utf-8").replace("banner:SSH-2.0", "banner:220"), encoding="utf-8")
+    path.write_text(
+        path.read_text(encoding="utf-8").replace("banner:SSH-2.0", "banner:220"), encoding="utf-8"
+    )
 
     assert gateway.await_status(device, Status.WRONG).detail.startswith("expected banner:220")
 
@@ -76,12 +89,19 @@ def test_a_port_that_was_added_by_hand_may_be_used(gateway: Gateway) -> None:
     service = gateway.service()
 
     table = tomllib.loads(path.read_text(encoding="utf-8"))
-    table["forward"].append({"port": port, "target": f"127.0.0.1:{service.port}", "expect": "banner:SSH-2.0"})
+    table["forward"].append(
+        {"port": port, "target": f"127.0.0.1:{service.port}", "expect": "banner:SSH-2.0"}
+    )
     path.write_text(tomli_w.dumps(table), encoding="utf-8")
     keys = gateway.layout.authorized_keys
-    until(lambda: f"localhost:{port}" in keys.read_text(encoding="ascii"), "the key line names the port")
+    until(
+        lambda: f"localhost:{port}" in keys.read_text(encoding="ascii"),
+        "the key line names the port",
+    )
 
-    both = replace(device, ports=(*device.ports, port), targets=(*device.targets, f"127.0.0.1:{service.port}"))
+    both = replace(
+        device, ports=(*device.ports, port), targets=(*device.targets, f"127.0.0.1:{service.port}")
+    )
     gateway.connect(both)
     gateway.await_up(both, 1)
 
@@ -106,7 +126,10 @@ def broken_rows(gateway: Gateway) -> dict[str, str]:
 def until_recorded(gateway: Gateway, device: Device) -> None:
     """The daemon has recorded the node as its file is now."""
     path = record_path(gateway.layout)
-    until(lambda: path.exists() and f'"{device.node}"' in path.read_text(encoding="ascii"), "the daemon's record of the node")
+    until(
+        lambda: path.exists() and f'"{device.node}"' in path.read_text(encoding="ascii"),
+        "the daemon's record of the node",
+    )
 
 
 def test_a_copy_of_a_nodes_file_takes_nothing_from_the_device(own: Gateway) -> None:
@@ -128,7 +151,9 @@ def test_a_copy_of_a_nodes_file_takes_nothing_from_the_device(own: Gateway) -> N
 
 
 @pytest.mark.parametrize("daemon", ["running", "restarted", "killed"])
-def test_a_device_whose_file_cannot_be_read_is_watched_and_answered_as_before(own: Gateway, daemon: str) -> None:
+def test_a_device_whose_file_cannot_be_read_is_watched_and_answered_as_before(
+    own: Gateway, daemon: str
+) -> None:
     device = own.add(own.service().target)
     own.connect(device, "hold", "box")
     session = own.await_up(device)
@@ -145,13 +170,18 @@ def test_a_device_whose_file_cannot_be_read_is_watched_and_answered_as_before(ow
 
     assert device.verdict("check") == 0
     assert device.ask("check", "1").returncode == 77
-    assert "still has its rights of" in json.loads(own.run("status", "--json", device.node).stdout)["broken"][0]["detail"]
+    assert (
+        "still has its rights of"
+        in json.loads(own.run("status", "--json", device.node).stdout)["broken"][0]["detail"]
+    )
     assert not is_gone(session)
 
 
 @pytest.mark.parametrize("has_moved", [False, True], ids=["old port", "new port"])
 @pytest.mark.parametrize("daemon", ["running", "killed"])
-def test_a_device_that_moves_stays_up_where_it_is_while_its_file_is_broken(own: Gateway, daemon: str, *, has_moved: bool) -> None:
+def test_a_device_that_moves_stays_up_where_it_is_while_its_file_is_broken(
+    own: Gateway, daemon: str, *, has_moved: bool
+) -> None:
     device = own.add(own.service().target)
     until_recorded(own, device)
     moved = replace(device, ports=(own.port(),))
@@ -174,7 +204,9 @@ def test_a_device_that_moves_stays_up_where_it_is_while_its_file_is_broken(own: 
         with connection.beating(0.5):
             until(lambda: broken_rows(own) == {}, "the mended file")
             if has_moved:
-                until(lambda: own.tunnel(moved).status is Status.UP, "the row is that of the new port")
+                until(
+                    lambda: own.tunnel(moved).status is Status.UP, "the row is that of the new port"
+                )
 
 
 def test_a_device_whose_file_cannot_be_read_is_disabled_and_removed(own: Gateway) -> None:

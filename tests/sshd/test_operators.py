@@ -35,8 +35,14 @@ def test_an_operator_ends_a_tunnel(gateway: Gateway, verb: str) -> None:
     assert said["schema"] == 1
     assert said["verb"] == verb
     (outcome,) = said["outcomes"]
-    assert (outcome["node"], outcome["port"], outcome["done"]) == (device.node, device.ports[0], True)
-    assert outcome["sentence"].startswith(f"killed process {session.pid}, port {device.ports[0]} is free")
+    assert (outcome["node"], outcome["port"], outcome["done"]) == (
+        device.node,
+        device.ports[0],
+        True,
+    )
+    assert outcome["sentence"].startswith(
+        f"killed process {session.pid}, port {device.ports[0]} is free"
+    )
     assert is_gone(session)
     event = gateway.await_event(EventKind.KILL, device)
     assert event.actor == gateway.mode.runner.name
@@ -71,14 +77,22 @@ def test_probe_tells_what_it_sees(gateway: Gateway) -> None:
 
 
 @pytest.mark.parametrize(
-    "other", [pytest.param({"start_ticks": 1}, id="pid-reused"), pytest.param({"pid": 1}, id="another-process")]
+    "other",
+    [
+        pytest.param({"start_ticks": 1}, id="pid-reused"),
+        pytest.param({"pid": 1}, id="another-process"),
+    ],
 )
-def test_a_process_that_is_not_the_one_that_was_seen_is_left_alone(gateway: Gateway, other: dict[str, int]) -> None:
+def test_a_process_that_is_not_the_one_that_was_seen_is_left_alone(
+    gateway: Gateway, other: dict[str, int]
+) -> None:
     device = gateway.add(gateway.service().target)
     connection = gateway.connect(device)
     session = gateway.await_up(device)
 
-    (outcome,) = Control(layout=gateway.layout).act(Verb.KILL, [aim_at(device, replace(session, **other))])
+    (outcome,) = Control(layout=gateway.layout).act(
+        Verb.KILL, [aim_at(device, replace(session, **other))]
+    )
 
     assert not outcome.done
     assert "held by another process now" in outcome.sentence
@@ -93,7 +107,9 @@ async def test_a_reused_process_number_is_never_signalled(gateway: Gateway) -> N
     port = Port(device.ports[0])
     inodes = frozenset(listener.inode for listener in read_listeners()[port])
 
-    ending = await end_session(replace(session, start_ticks=session.start_ticks - 1), port, gateway.mode.tunnel.uid, inodes)
+    ending = await end_session(
+        replace(session, start_ticks=session.start_ticks - 1), port, gateway.mode.tunnel.uid, inodes
+    )
 
     assert ending == Spared(f"process {session.pid} is not the one that was seen: it has ended")
     assert not is_gone(session)
@@ -126,9 +142,28 @@ def test_status_is_one_document(gateway: Gateway) -> None:
     assert document["schema"] == 1
     assert abs(document["now"] - time.time()) < 60
     (tunnel,) = document["tunnels"]
-    assert set(tunnel) == {"node", "port", "target", "expect", "status", "detail", "latency_ms", "pid", "peer", "since", "probed_at",
-                           "checked_at", "failures", "kills"}
-    assert (tunnel["node"], tunnel["port"], tunnel["status"], tunnel["pid"]) == (device.node, device.ports[0], "up", session.pid)
+    assert set(tunnel) == {
+        "node",
+        "port",
+        "target",
+        "expect",
+        "status",
+        "detail",
+        "latency_ms",
+        "pid",
+        "peer",
+        "since",
+        "probed_at",
+        "checked_at",
+        "failures",
+        "kills",
+    }
+    assert (tunnel["node"], tunnel["port"], tunnel["status"], tunnel["pid"]) == (
+        device.node,
+        device.ports[0],
+        "up",
+        session.pid,
+    )
     assert tunnel["target"] == device.targets[0]
 
 

@@ -1,4 +1,6 @@
-"""Clients as devices run them hold a tunnel at this gateway: OpenSSH and dropbear in a plain pipeline, and our own."""
+"""Clients as devices run them hold a tunnel at this gateway: OpenSSH and dropbear in a plain
+pipeline, and our own.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,10 @@ from tests.sshd.seen import is_gone
 from tests.sshd.waiting import until
 
 pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
-PIPELINE = 'while sleep 0.3; do echo; done | {client} hold pipe | while read -r verdict; do echo "$verdict" >>{heard}; done'
+PIPELINE = (
+    "while sleep 0.3; do echo; done | {client} hold pipe | while read -r verdict; do echo"
+    ' "$verdict" >>{heard}; done'
+)
 
 
 class Running:
@@ -34,7 +39,9 @@ class Running:
         self.heard = folder / "heard"
         environment = {"PATH": os.environ["PATH"], "HOME": str(folder)}
         with (folder / "client.log").open("ab") as log:
-            self.process = subprocess.Popen(words, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.process = subprocess.Popen(
+                words, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
 
     def all(self) -> list[psutil.Process]:
         """The processes, the first one first."""
@@ -43,7 +50,10 @@ class Running:
 
     def client(self, name: str) -> psutil.Process:
         """The one of that name."""
-        return until(lambda: next((process for process in self.all() if process.name() == name), None), f"{name} runs")
+        return until(
+            lambda: next((process for process in self.all() if process.name() == name), None),
+            f"{name} runs",
+        )
 
     def verdicts(self) -> list[str]:
         return self.heard.read_text(encoding="ascii").split() if self.heard.exists() else []
@@ -74,13 +84,17 @@ def words_of(name: str, device: Device) -> list[str]:
     return device.ssh("-T", *device.forwards())
 
 
-@pytest.mark.parametrize(("name", "shell"), [("ssh", "dash"), ("dbclient", "busybox"), ("ssh", "bash")])
+@pytest.mark.parametrize(
+    ("name", "shell"), [("ssh", "dash"), ("dbclient", "busybox"), ("ssh", "bash")]
+)
 def test_a_plain_pipeline_holds_a_tunnel_and_is_killed_when_it_hangs(
     gateway: Gateway, running: list[Running], tmp_path: Path, name: str, shell: str
 ) -> None:
     require(shell)
     device = gateway.add(gateway.service().target)
-    script = PIPELINE.format(client=shlex.join(words_of(name, device)), heard=shlex.quote(str(tmp_path / "heard")))
+    script = PIPELINE.format(
+        client=shlex.join(words_of(name, device)), heard=shlex.quote(str(tmp_path / "heard"))
+    )
     pipeline = Running([shell, *(["ash"] if shell == "busybox" else []), "-c", script], tmp_path)
     running.append(pipeline)
     session = gateway.await_up(device)
@@ -93,12 +107,19 @@ def test_a_plain_pipeline_holds_a_tunnel_and_is_killed_when_it_hangs(
 
     until(lambda: is_gone(session), "the session ended")
     client.send_signal(signal.SIGCONT)
-    until(lambda: not client.is_running() or client.status() == psutil.STATUS_ZOMBIE, "the client ended")
+    until(
+        lambda: not client.is_running() or client.status() == psutil.STATUS_ZOMBIE,
+        "the client ended",
+    )
 
 
-def test_our_client_holds_a_tunnel_and_comes_back_after_it_hung(gateway: Gateway, running: list[Running], tmp_path: Path) -> None:
+def test_our_client_holds_a_tunnel_and_comes_back_after_it_hung(
+    gateway: Gateway, running: list[Running], tmp_path: Path
+) -> None:
     device = gateway.add(gateway.service().target)
-    client = Running([sys.executable, "-m", "client", "run", "--config", str(device.config)], tmp_path)
+    client = Running(
+        [sys.executable, "-m", "client", "run", "--config", str(device.config)], tmp_path
+    )
     running.append(client)
     session = gateway.await_up(device)
     assert gateway.client(device) == f"reversi-{__version__}/asyncssh-{asyncssh.__version__}"
@@ -114,14 +135,20 @@ def test_our_client_holds_a_tunnel_and_comes_back_after_it_hung(gateway: Gateway
     assert client.process.wait(10) == 0
 
 
-def test_our_client_takes_its_own_stale_port_over(gateway: Gateway, running: list[Running], tmp_path: Path) -> None:
+def test_our_client_takes_its_own_stale_port_over(
+    gateway: Gateway, running: list[Running], tmp_path: Path
+) -> None:
     device = gateway.add(gateway.service().target)
-    stale = Running([sys.executable, "-m", "client", "run", "--config", str(device.config)], tmp_path)
+    stale = Running(
+        [sys.executable, "-m", "client", "run", "--config", str(device.config)], tmp_path
+    )
     running.append(stale)
     session = gateway.await_up(device)
     stale.process.send_signal(signal.SIGSTOP)
 
-    fresh = Running([sys.executable, "-m", "client", "run", "--config", str(device.config)], tmp_path)
+    fresh = Running(
+        [sys.executable, "-m", "client", "run", "--config", str(device.config)], tmp_path
+    )
     running.append(fresh)
 
     gateway.await_up(device, after=session)
@@ -133,9 +160,13 @@ def test_our_clients_check_asks_once(gateway: Gateway, tmp_path: Path) -> None:
     device = gateway.add(gateway.service().target)
     words = [sys.executable, "-m", "client", "check", "--config", str(device.config)]
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
-    before = subprocess.run(words, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    before = subprocess.run(
+        words, env=environment, capture_output=True, text=True, check=False, timeout=60
+    )
     gateway.connect(device)
     gateway.await_up(device)
-    after = subprocess.run(words, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    after = subprocess.run(
+        words, env=environment, capture_output=True, text=True, check=False, timeout=60
+    )
 
     assert (before.returncode, after.returncode) == (1, 0), before.stderr + after.stderr

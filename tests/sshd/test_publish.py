@@ -1,4 +1,6 @@
-"""Public ports, against the real thing: HAProxy before tunnels of a real sshd, TLS by name, and whom sshd lets listen for all."""
+"""Public ports, against the real thing: HAProxy before tunnels of a real sshd, TLS by name, and
+whom sshd lets listen for all.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,15 @@ from tests.sshd.accounts import Mode
 from tests.sshd.clients import Connection, Device
 from tests.sshd.harness import Gateway, gateway_at
 from tests.sshd.ports import accepts, free_port
-from tests.sshd.publishing import Greeter, HaProxy, mail_greeter, make_certificate, said_by, tls_greeter, tls_said_by
+from tests.sshd.publishing import (
+    Greeter,
+    HaProxy,
+    mail_greeter,
+    make_certificate,
+    said_by,
+    tls_greeter,
+    tls_said_by,
+)
 from tests.sshd.refused import assert_refused
 from tests.sshd.services import Stranger
 from tests.sshd.waiting import until
@@ -62,18 +72,24 @@ def connected(gateway: Gateway, *forwards: str, name: str = "") -> Device:
 
 
 def await_tls(port: int, name: str | None, greeting: bytes) -> None:
-    """Until a visitor who asks for that name is greeted so: a reload is over later than its command, and may reset who comes meanwhile."""
+    """Until a visitor who asks for that name is greeted so: a reload is over later than its
+    command, and may reset who comes meanwhile.
+    """
     until(lambda: tls_said_by(port, name) == greeting, f"{name} says {greeting!r}")
 
 
-def test_two_nodes_share_one_port_by_name(public_gateway: tuple[Gateway, HaProxy], keep: Keep, tmp_path: Path) -> None:
+def test_two_nodes_share_one_port_by_name(
+    public_gateway: tuple[Gateway, HaProxy], keep: Keep, tmp_path: Path
+) -> None:
     gateway, _ = public_gateway
     certificate = make_certificate(tmp_path)
     mail = connected(gateway, f"127.0.0.1:{keep(tls_greeter(certificate, b'mail')).port},tls")
     shop = connected(gateway, f"127.0.0.1:{keep(tls_greeter(certificate, b'shop')).port},tls")
     port = free_port()
 
-    gateway.ok("publish", f"{mail.node}:{mail.ports[0]}", "--port", str(port), "--sni", "mail.example.org")
+    gateway.ok(
+        "publish", f"{mail.node}:{mail.ports[0]}", "--port", str(port), "--sni", "mail.example.org"
+    )
     gateway.ok("publish", shop.node, "--port", str(port), "--sni", "Shop.example.org")
 
     await_tls(port, "shop.example.org", b"shop")
@@ -94,7 +110,9 @@ def test_two_nodes_share_one_port_by_name(public_gateway: tuple[Gateway, HaProxy
 
     until(lambda: tls_said_by(port, "shop.example.org") == b"", "the name is nobody's")
     await_tls(port, "mail.example.org", b"mail")
-    assert f"published port {port} for mail.example.org -> {mail.ports[0]}\n" in gateway.ok("node", "show", mail.node)
+    assert f"published port {port} for mail.example.org -> {mail.ports[0]}\n" in gateway.ok(
+        "node", "show", mail.node
+    )
     assert "published" not in gateway.ok("node", "show", shop.node)
 
     gateway.ok("unpublish", mail.node)
@@ -102,26 +120,34 @@ def test_two_nodes_share_one_port_by_name(public_gateway: tuple[Gateway, HaProxy
     until(lambda: not accepts(port), "nobody listens on the public port")
 
 
-def test_a_mail_server_hears_who_comes_and_is_probed_in_its_own_language(public_gateway: tuple[Gateway, HaProxy], keep: Keep) -> None:
+def test_a_mail_server_hears_who_comes_and_is_probed_in_its_own_language(
+    public_gateway: tuple[Gateway, HaProxy], keep: Keep
+) -> None:
     gateway, _ = public_gateway
     heard: list[bytes] = []
     device = gateway.add(f"127.0.0.1:{keep(mail_greeter(heard)).port},banner:220")
     port = free_port()
 
     gateway.ok("publish", device.node, "--port", str(port), "--send-proxy")
-    gateway.connect(device)  # a server that waits for a PROXY line says nothing to a probe without one
+    # a server that waits for a PROXY line says nothing to a probe without one
+    gateway.connect(device)
 
     gateway.await_status(device, Status.UP)
     heard.clear()
     until(lambda: said_by(port) == b"220 mail.example.org ESMTP\r\n", "a visitor is greeted")
-    assert any(line.startswith(b"PROXY TCP4 127.0.0.1 127.0.0.1 ") and line.endswith(b" %d\r\n" % port) for line in heard)
+    assert any(
+        line.startswith(b"PROXY TCP4 127.0.0.1 127.0.0.1 ") and line.endswith(b" %d\r\n" % port)
+        for line in heard
+    )
 
     gateway.ok("node", "remove", device.node, "--yes")
 
     until(lambda: not accepts(port), "nobody listens on the public port")
 
 
-def test_a_visitor_waits_while_the_tunnel_reconnects(public_gateway: tuple[Gateway, HaProxy]) -> None:
+def test_a_visitor_waits_while_the_tunnel_reconnects(
+    public_gateway: tuple[Gateway, HaProxy],
+) -> None:
     gateway, _ = public_gateway
     device = gateway.add(gateway.service(b"220 late\r\n").target)
     port = free_port()
@@ -154,12 +180,16 @@ def test_what_haproxy_refuses_is_not_made_live(public_gateway: tuple[Gateway, Ha
 @pytest.mark.parametrize(
     ("command", "says"),
     [
-        pytest.param("sh -c 'echo no unit >&2; exit 5'", "can not be reloaded with", id="the reload fails"),
+        pytest.param(
+            "sh -c 'echo no unit >&2; exit 5'", "can not be reloaded with", id="the reload fails"
+        ),
         pytest.param("true", "does not listen on port", id="haproxy knows nothing of it"),
         pytest.param("not-a-program", "can not be reloaded with", id="no such program"),
     ],
 )
-def test_a_reload_that_fails_brings_the_old_file_back(public_gateway: tuple[Gateway, HaProxy], command: str, says: str) -> None:
+def test_a_reload_that_fails_brings_the_old_file_back(
+    public_gateway: tuple[Gateway, HaProxy], command: str, says: str
+) -> None:
     gateway, haproxy = public_gateway
     device = gateway.add(gateway.service().target)
     live = haproxy.path.read_bytes()
@@ -183,13 +213,22 @@ def test_another_services_port_is_left_to_it(public_gateway: tuple[Gateway, HaPr
         assert_refused(refused, 2, f"port {other.port} is in use by process {other.process.pid}")
 
 
-def test_a_public_forward_is_reached_from_anywhere_and_no_other_key_can_have_one(public_gateway: tuple[Gateway, HaProxy]) -> None:
+def test_a_public_forward_is_reached_from_anywhere_and_no_other_key_can_have_one(
+    public_gateway: tuple[Gateway, HaProxy],
+) -> None:
     gateway, _ = public_gateway
     target = gateway.service(b"SSH-2.0-public\r\n").target
     device, other = gateway.add(target, options=("--public",)), gateway.add(target)
 
     port, own = device.ports[0], other.ports[0]
-    for asked in (f"*:{own}", f"0.0.0.0:{own}", f"[::]:{own}", f"127.0.0.2:{own}", f"*:{port}", f"127.0.0.2:{port}"):
+    for asked in (
+        f"*:{own}",
+        f"0.0.0.0:{own}",
+        f"[::]:{own}",
+        f"127.0.0.2:{own}",
+        f"*:{port}",
+        f"127.0.0.2:{port}",
+    ):
         refused = other.ask("check", options=("-T", "-R", f"{asked}:{other.targets[0]}"))
         assert refused.returncode == 255, asked
         assert "remote port forwarding failed" in refused.stderr
@@ -197,7 +236,8 @@ def test_a_public_forward_is_reached_from_anywhere_and_no_other_key_can_have_one
 
     require("dbclient", "dropbearconvert")
     session = None
-    for client in (device.dbclient, device.ssh):  # each as its bundle has it; the second takes the port over
+    # each as its bundle has it; the second takes the port over
+    for client in (device.dbclient, device.ssh):
         words = client("-T", "-R", f"*:{port}:{device.targets[0]}")
         assert device.verdict("claim", "first") == 0
         gateway.connections.append(Connection([*words, "hold", "first"]))
@@ -207,11 +247,15 @@ def test_a_public_forward_is_reached_from_anywhere_and_no_other_key_can_have_one
     assert said_by(port, "127.0.0.2") == b"SSH-2.0-public\r\n"
 
 
-def test_the_python_client_asks_for_all_addresses_where_its_file_says_so(public_gateway: tuple[Gateway, HaProxy]) -> None:
+def test_the_python_client_asks_for_all_addresses_where_its_file_says_so(
+    public_gateway: tuple[Gateway, HaProxy],
+) -> None:
     gateway, _ = public_gateway
     device = gateway.add(gateway.service().target, options=("--public",))
 
-    gateway.connections.append(Connection([sys.executable, "-m", "client", "run", "--config", str(device.config)]))
+    gateway.connections.append(
+        Connection([sys.executable, "-m", "client", "run", "--config", str(device.config)])
+    )
     gateway.await_up(device)
 
     assert "0.0.0.0" in {listener.address for listener in read_listeners()[Port(device.ports[0])]}
@@ -219,18 +263,35 @@ def test_the_python_client_asks_for_all_addresses_where_its_file_says_so(public_
 
 def third_example() -> list[str]:
     """The commands of the README's third example, each as it is typed."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8").partition("**3. A mail server's 25 and 443")[2].partition("\n## ")[0]
-    lines = [line.partition("#")[0].strip() for line in text.splitlines() if line.startswith("    ")]
+    text = (
+        (ROOT / "README.md")
+        .read_text(encoding="utf-8")
+        .partition("**3. A mail server's 25 and 443")[2]
+        .partition("\n## ")[0]
+    )
+    lines = [
+        line.partition("#")[0].strip() for line in text.splitlines() if line.startswith("    ")
+    ]
     return [line.removeprefix("sudo ") for line in lines]
 
 
-def test_the_readmes_mail_server_comes_back(public_gateway: tuple[Gateway, HaProxy], keep: Keep, tmp_path: Path) -> None:
+def test_the_readmes_mail_server_comes_back(
+    public_gateway: tuple[Gateway, HaProxy], keep: Keep, tmp_path: Path
+) -> None:
     gateway, _ = public_gateway
     heard: list[bytes] = []
     mail, web = keep(mail_greeter(heard)), keep(tls_greeter(make_certificate(tmp_path), b"webmail"))
-    first, second, smtp, https = (str(port) for port in (gateway.port(), gateway.port(), free_port(), free_port()))
-    here = {"20025": first, "20443": second, "--port 25": f"--port {smtp}", "--port 443": f"--port {https}",
-            "10.0.0.5:10025": f"127.0.0.1:{mail.port}", "10.0.0.5:443": f"127.0.0.1:{web.port}"}
+    first, second, smtp, https = (
+        str(port) for port in (gateway.port(), gateway.port(), free_port(), free_port())
+    )
+    here = {
+        "20025": first,
+        "20443": second,
+        "--port 25": f"--port {smtp}",
+        "--port 443": f"--port {https}",
+        "10.0.0.5:10025": f"127.0.0.1:{mail.port}",
+        "10.0.0.5:443": f"127.0.0.1:{web.port}",
+    }
     guide = (ROOT / "docs" / "publishing.md").read_text(encoding="utf-8")
 
     with closing(Box(tmp_path / "router", SHELLS["dash"], path=["/usr/bin", "/bin"])) as router:
@@ -244,12 +305,25 @@ def test_the_readmes_mail_server_comes_back(public_gateway: tuple[Gateway, HaPro
                 continue
             assert program == "reversi-client"
             run = [sys.executable, "-m", "client", *words, "--home", str(gateway.home)]
-            subprocess.run(run, check=True, capture_output=True, cwd=gateway.folder, env={**os.environ, "PYTHONPATH": str(ROOT)})
-            text = re.sub(r"(?m)^ROOT=.*$", f"ROOT='{router.root}'", (gateway.folder / "mail.sh").read_text(encoding="ascii"))
+            subprocess.run(
+                run,
+                check=True,
+                capture_output=True,
+                cwd=gateway.folder,
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+            )
+            text = re.sub(
+                r"(?m)^ROOT=.*$",
+                f"ROOT='{router.root}'",
+                (gateway.folder / "mail.sh").read_text(encoding="ascii"),
+            )
             router.start(router.write(text, "mail.sh"))
 
         until(lambda: said_by(int(smtp)) == b"220 mail.example.org ESMTP\r\n", "mail is taken")
-        until(lambda: tls_said_by(int(https), "mail.example.org") == b"webmail", "the web mail is there")
+        until(
+            lambda: tls_said_by(int(https), "mail.example.org") == b"webmail",
+            "the web mail is there",
+        )
         assert any(line.endswith(f" {smtp}\r\n".encode()) for line in heard)
         until(lambda: gateway.run("status", "mail").returncode == 0, "both are up")
         assert router.stop() == 0

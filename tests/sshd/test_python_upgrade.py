@@ -1,4 +1,6 @@
-"""Python's own upgrade: its packages lie under another version's directory, or it is gone. No tunnel is lost, and every node gets in."""
+"""Python's own upgrade: its packages lie under another version's directory, or it is gone. No
+tunnel is lost, and every node gets in.
+"""
 
 from __future__ import annotations
 
@@ -26,12 +28,17 @@ from tests.sshd.waiting import until
 pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
 Break = Callable[[Install], "Undo"]
 Undo = Callable[[], object]
-WHAT_TO_DO = "tunnels stay up, but nothing is checked: install reversi again into its environment, then run: reversi-checker init"
+WHAT_TO_DO = (
+    "tunnels stay up, but nothing is checked: install reversi again into its environment, then run:"
+    " reversi-checker init"
+)
 
 
 @pytest.fixture(scope="module")
 def mode(usual: Mode) -> Iterator[Mode]:
-    """With an environment that no other test uses; its packages are where only one file tells the interpreter of them."""
+    """With an environment that no other test uses; its packages are where only one file tells the
+    interpreter of them.
+    """
     with reachable_install() as install:
         yield Mode(runner=usual.runner, tunnel=usual.tunnel, install=install)
 
@@ -45,7 +52,9 @@ def gateway(mode: Mode) -> Iterator[Gateway]:
 
 
 def without_packages(install: Install) -> Undo:
-    """As after Debian 12 to 13: the interpreter looks into the directory of its own version, which is empty."""
+    """As after Debian 12 to 13: the interpreter looks into the directory of its own version, which
+    is empty.
+    """
     (told,) = Path(install.python).parents[1].glob("lib/python3*/site-packages/reversi.pth")
     aside = told.rename(told.with_suffix(".aside"))
     return lambda: aside.rename(told)
@@ -80,24 +89,35 @@ def broken(gateway: Gateway, breaks: Break) -> Iterator[None]:
 
 
 BREAKS = [
-    pytest.param(without_packages, "cannot be imported by {python} (No module named 'checker')", id="packages of another version"),
+    pytest.param(
+        without_packages,
+        "cannot be imported by {python} (No module named 'checker')",
+        id="packages of another version",
+    ),
     pytest.param(half_installed, "cannot be imported by {python} (", id="half installed"),
     pytest.param(without_interpreter, "{python} cannot be run", id="no interpreter"),
 ]
 
 
 @pytest.mark.parametrize(("breaks", "why"), [BREAKS[0], BREAKS[2]])
-def test_every_request_is_answered_and_says_what_to_do(gateway: Gateway, breaks: Break, why: str) -> None:
+def test_every_request_is_answered_and_says_what_to_do(
+    gateway: Gateway, breaks: Break, why: str
+) -> None:
     device = gateway.add(gateway.service().target)
     port = str(device.ports[0])
     healthy = gateway.connect(device, "hold", "box")
     session = gateway.await_up(device)
 
     with broken(gateway, breaks):
-        said = [device.ask(*request) for request in (("check",), ("check", port), ("claim", "another"))]
+        said = [
+            device.ask(*request) for request in (("check",), ("check", port), ("claim", "another"))
+        ]
         version = device.ask("version")
         original = device.ask(device.node, port, "SSH-2.0")
-        refused = [device.ask(*request) for request in ((), ("nonsense",), ("check", "x"), ("claim",), ("hold", "a", "b", "c"))]
+        refused = [
+            device.ask(*request)
+            for request in ((), ("nonsense",), ("check", "x"), ("claim",), ("hold", "a", "b", "c"))
+        ]
         not_ours = device.ask("other", port)
         beat = healthy.beat()
 
@@ -140,8 +160,12 @@ def answers(device: Device) -> bool:
         return False
 
 
-@pytest.mark.parametrize("breaks", [pytest.param(one.values[0], id=one.id) for one in (BREAKS[0], BREAKS[2])])
-def test_all_clients_stay_up_and_come_up_again(gateway: Gateway, boxes: Boxes, tmp_path: Path, breaks: Break) -> None:
+@pytest.mark.parametrize(
+    "breaks", [pytest.param(one.values[0], id=one.id) for one in (BREAKS[0], BREAKS[2])]
+)
+def test_all_clients_stay_up_and_come_up_again(
+    gateway: Gateway, boxes: Boxes, tmp_path: Path, breaks: Break
+) -> None:
     devices = [gateway.add(gateway.service().target) for _ in range(3)]
     for device, kit in zip(devices, (OPENSSH, DROPBEAR), strict=False):
         box = boxes(kit)
@@ -163,7 +187,11 @@ def test_all_clients_stay_up_and_come_up_again(gateway: Gateway, boxes: Boxes, t
         for device, session in zip(devices, sessions, strict=True):
             gateway.await_up(device, after=session)
         assert not gateway.events(kind=EventKind.CLONE)
-        assert not [event for event in gateway.events(kind=EventKind.KILL) if event.node in {device.node for device in devices}]
+        assert not [
+            event
+            for event in gateway.events(kind=EventKind.KILL)
+            if event.node in {device.node for device in devices}
+        ]
     finally:
         client.terminate()
         client.wait()
@@ -174,7 +202,11 @@ def test_key_lines_of_the_released_version_have_the_fallback_too(gateway: Gatewa
     keys = gateway.layout.authorized_keys
     present = keys.read_text()
     without_test = "".join(
-        f'{line.partition("[ -x ")[0]}{line.partition("; ")[2]}' if f"reversi:{device.node}\n" in line else line
+        (
+            f"{line.partition('[ -x ')[0]}{line.partition('; ')[2]}"
+            if f"reversi:{device.node}\n" in line
+            else line
+        )
         for line in present.splitlines(keepends=True)
     )
     assert without_test != present

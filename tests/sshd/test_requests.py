@@ -94,7 +94,9 @@ def test_a_beat_makes_the_node_seen(gateway: Gateway) -> None:
         pytest.param("sch\u00f6n \x1b[31m", id="unprintable"),
     ],
 )
-def test_a_malformed_request_is_refused_with_64(gateway: Gateway, device: Device, words: str) -> None:
+def test_a_malformed_request_is_refused_with_64(
+    gateway: Gateway, device: Device, words: str
+) -> None:
     done = device.ask(*([words] if words else []))
 
     assert (done.returncode, done.stdout) == (64, "0\n")
@@ -110,17 +112,26 @@ def test_a_malformed_request_is_refused_with_64(gateway: Gateway, device: Device
         pytest.param("check 1", "port 1 is not a port of node office", id="port"),
         pytest.param("check {other}", "is not a port of node office", id="port-of-another"),
         pytest.param("office {other} SSH", "is not a port of node office", id="original-port"),
-        pytest.param("neighbour {other} SSH", "this key belongs to node office, not to neighbour", id="original-name"),
+        pytest.param(
+            "neighbour {other} SSH",
+            "this key belongs to node office, not to neighbour",
+            id="original-name",
+        ),
     ],
 )
-def test_what_is_not_the_nodes_is_refused_with_77(gateway: Gateway, device: Device, words: str, says: str) -> None:
+def test_what_is_not_the_nodes_is_refused_with_77(
+    gateway: Gateway, device: Device, words: str, says: str
+) -> None:
     other = gateway.add("127.0.0.1:9", name=f"neighbour{gateway.names}").ports[0]
 
     done = device.ask(words.format(other=other))
 
     assert (done.returncode, done.stdout) == (77, "0\n")
     assert says in done.stderr
-    event = until(lambda: [e for e in gateway.events(device, EventKind.REFUSED) if says in e.text], "the event")[-1]
+    event = until(
+        lambda: [e for e in gateway.events(device, EventKind.REFUSED) if says in e.text],
+        "the event",
+    )[-1]
     assert event.actor == "node office"
 
 
@@ -141,7 +152,9 @@ def test_another_nodes_port_can_not_be_listened_on(gateway: Gateway, device: Dev
         pytest.param("-R0:127.0.0.1:9", id="any-port"),
     ],
 )
-def test_nothing_but_its_own_port_on_the_loopback_can_be_listened_on(gateway: Gateway, option: str) -> None:
+def test_nothing_but_its_own_port_on_the_loopback_can_be_listened_on(
+    gateway: Gateway, option: str
+) -> None:
     device = gateway.add(gateway.service().target)
 
     done = device.ask("hold", "thief", options=(option.format(port=device.ports[0]),))
@@ -185,10 +198,15 @@ def test_the_same_instance_takes_its_stale_port_over_at_once(each_gateway: Gatew
     fresh = each_gateway.connect(device, "hold", "box-1")
     assert fresh.beat() == 0
     each_gateway.await_up(device, after=session)
-    assert "claimed by a new connection of the same instance" in each_gateway.await_event(EventKind.KILL, device).text
+    assert (
+        "claimed by a new connection of the same instance"
+        in each_gateway.await_event(EventKind.KILL, device).text
+    )
 
 
-def test_a_second_device_with_the_same_key_waits_and_the_first_stays_up(each_gateway: Gateway) -> None:
+def test_a_second_device_with_the_same_key_waits_and_the_first_stays_up(
+    each_gateway: Gateway,
+) -> None:
     device = each_gateway.add(each_gateway.service().target)
     first = each_gateway.connect(device, "hold", "first")
     session = each_gateway.await_up(device)

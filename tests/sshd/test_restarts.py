@@ -68,11 +68,14 @@ def test_a_new_daemon_knows_the_tunnels_of_the_last_one_and_kills_those_that_han
         assert gateway.probe(device) == "up"
 
         assert gateway.await_up(device) == session
-        total = until(lambda: gateway.tunnel(device).bytes_total, "what the connection carried is known")
+        total = until(
+            lambda: gateway.tunnel(device).bytes_total, "what the connection carried is known"
+        )
         assert total > LEAST_OF_A_LOGIN
         connection.freeze()
         gateway.probe(device)
         assert is_gone(session)
+
 
 def test_without_a_daemon_checks_claims_and_beats_are_answered(apart: Gateway) -> None:
     device = apart.add(apart.service().target)
@@ -100,13 +103,18 @@ def test_without_a_daemon_all_forwards_of_one_session_are_killed_with_it(apart: 
     first, second = device.ports
     assert killed.stdout.splitlines() == [
         f"{device.node}:{first}: killed process {session.pid}, port {first} is free",
-        f"{device.node}:{second}: process {session.pid} was killed for another of its forwards, port {second} is free",
+        (
+            f"{device.node}:{second}: process {session.pid} was killed for another of its forwards,"
+            f" port {second} is free"
+        ),
     ]
     assert killed.returncode == 0
     assert [apart.tunnel(device, number).status for number in (0, 1)] == [Status.DOWN] * 2
 
 
-def test_without_a_daemon_a_beat_leaves_out_the_port_that_another_program_holds_too(apart: Gateway) -> None:
+def test_without_a_daemon_a_beat_leaves_out_the_port_that_another_program_holds_too(
+    apart: Gateway,
+) -> None:
     device = apart.add("127.0.0.1:9,banner:SSH-2.0", apart.service().target)
     apart.python_as(apart.mode.tunnel, LISTENER, "127.0.0.1", str(device.ports[0]), "")
     until(lambda: accepts(device.ports[0]), "it listens")
@@ -183,8 +191,12 @@ def test_when_no_daemon_sweeps_a_beat_is_a_real_check(ordinary: Mode) -> None:
         until(probed_by_a_beat, "a beat that probes")
 
 
-def test_without_a_daemon_a_tunnel_that_beats_outlives_a_target_that_takes_no_connection(apart: Gateway) -> None:
-    """The client waits for its target, and says nothing meanwhile; a bundle in the field sends no beat before the last one is answered."""
+def test_without_a_daemon_a_tunnel_that_beats_outlives_a_target_that_takes_no_connection(
+    apart: Gateway,
+) -> None:
+    """The client waits for its target, and says nothing meanwhile; a bundle in the field sends no
+    beat before the last one is answered.
+    """
     with contextlib.ExitStack() as stack:
         full = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
         for _ in range(3):
@@ -204,10 +216,15 @@ def test_without_a_daemon_a_tunnel_that_beats_outlives_a_target_that_takes_no_co
         assert not is_gone(session)
 
 
-def test_a_node_that_came_without_a_daemon_is_not_sent_away_by_an_older_verdict(apart: Gateway) -> None:
+def test_a_node_that_came_without_a_daemon_is_not_sent_away_by_an_older_verdict(
+    apart: Gateway,
+) -> None:
     device = apart.add(apart.service().target)
     apart.await_status(device, Status.DOWN)
-    until(lambda: (apart.layout.run / device.node).read_text(encoding="ascii") == "1\n", "the verdict is told")
+    until(
+        lambda: (apart.layout.run / device.node).read_text(encoding="ascii") == "1\n",
+        "the verdict is told",
+    )
     apart.kill_daemon()
 
     connection = apart.connect(device)
@@ -249,7 +266,11 @@ def test_up_ends_its_tunnels_and_nodes_come_back_to_the_next_one(own_gateway: Ga
 def test_up_ends_when_its_sshd_does(own_gateway: Gateway) -> None:
     own_gateway.up()
     assert own_gateway.daemon is not None
-    (sshd,) = [child for child in psutil.Process(own_gateway.daemon.pid).children() if child.name() == "sshd"]
+    (sshd,) = [
+        child
+        for child in psutil.Process(own_gateway.daemon.pid).children()
+        if child.name() == "sshd"
+    ]
 
     sshd.terminate()
 
@@ -258,10 +279,14 @@ def test_up_ends_when_its_sshd_does(own_gateway: Gateway) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_that_all_processes_of_a_terminal_get_ends_up_in_order(own_gateway: Gateway, number: signal.Signals) -> None:
+def test_a_signal_that_all_processes_of_a_terminal_get_ends_up_in_order(
+    own_gateway: Gateway, number: signal.Signals
+) -> None:
     words = own_gateway.words("up", "--ssh-port", str(own_gateway.ssh_port))
     options = own_gateway.spawn_options()
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0, **options) as process:
+    with subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0, **options
+    ) as process:
         assert process.stdout is not None
         assert process.stdout.readline().startswith("ready: ")
 

@@ -1,4 +1,6 @@
-"""The shared key of the original's fleets against the real sshd: believed, never against a registered node, and left node by node."""
+"""The shared key of the original's fleets against the real sshd: believed, never against a
+registered node, and left node by node.
+"""
 
 from __future__ import annotations
 
@@ -32,9 +34,16 @@ class Fleet:
         self.range = next(block for block in iter(free_block, None) if block.start != own)
         self.free = iter(self.range)
         self.key = gateway.folder / "fleet.toml.key"
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.key)], check=True, timeout=30)
+        subprocess.run(
+            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.key)],
+            check=True,
+            timeout=30,
+        )
         public = self.key.with_name(f"{self.key.name}.pub").read_text(encoding="ascii").strip()
-        table = f'[shared_key]\nenabled = true\npublic_key = "{public}"\nports = "{self.range.start}-{self.range.stop - 1}"\n'
+        table = (
+            f'[shared_key]\nenabled = true\npublic_key = "{public}"\nports ='
+            f' "{self.range.start}-{self.range.stop - 1}"\n'
+        )
         gateway.write_policy(f"{gateway.policy}{table}")
 
     def device(self, name: str, service: Service, *, port: int = 0) -> Device:
@@ -47,7 +56,9 @@ class Fleet:
             user=gateway.mode.tunnel.name,
             host=gateway.host,
             ssh_port=gateway.ssh_port,
-            host_key=gateway.layout.host_key.with_suffix(".pub").read_text(encoding="ascii").rstrip(),
+            host_key=gateway.layout.host_key.with_suffix(".pub")
+            .read_text(encoding="ascii")
+            .rstrip(),
             config=gateway.folder / "fleet.toml",
         )
 
@@ -67,7 +78,13 @@ class Fleet:
     def imports(self, name: str, port: int, service: Service) -> None:
         """Register a node as one of the original's files has it."""
         rev = self.gateway.folder / f"{name}.rev"
-        lines = (f"nodename:{name}", f"reversiport:{port}", "fwdhost:127.0.0.1", f"fwdport:{service.port}", "fwdportstr:SSH-2.0")
+        lines = (
+            f"nodename:{name}",
+            f"reversiport:{port}",
+            "fwdhost:127.0.0.1",
+            f"fwdport:{service.port}",
+            "fwdportstr:SSH-2.0",
+        )
         rev.write_text("".join(f"{line}\n" for line in lines), encoding="ascii")
         self.gateway.ok("node", "import", str(rev))
 
@@ -94,23 +111,39 @@ def fleet(usual: Mode) -> Iterator[Fleet]:
 def test_a_device_that_names_itself_is_listed_as_unregistered(fleet: Fleet) -> None:
     device = fleet.up("stranger")
 
-    listed = until(lambda: [one for one in fleet.status()["unregistered"] if one["node"] == "stranger"], "the device in the list")[0]
+    listed = until(
+        lambda: [one for one in fleet.status()["unregistered"] if one["node"] == "stranger"],
+        "the device in the list",
+    )[0]
 
-    assert (listed["port"], listed["target"], listed["expect"]) == (device.ports[0], None, "banner:SSH-2.0")
+    assert (listed["port"], listed["target"], listed["expect"]) == (
+        device.ports[0],
+        None,
+        "banner:SSH-2.0",
+    )
     assert listed["status"] == "up"
     assert listed["first_at"] <= listed["last_at"]
     event = fleet.gateway.await_event(EventKind.REGISTRY, device)
     assert "unregistered node stranger appeared" in event.text
     listing = fleet.gateway.ok("node", "list")
-    assert "unregistered" in next(line for line in listing.splitlines() if line.startswith("stranger "))
-    assert "stranger" in {one["node"] for one in json.loads(fleet.gateway.ok("node", "list", "--json"))["unregistered"]}
+    assert "unregistered" in next(
+        line for line in listing.splitlines() if line.startswith("stranger ")
+    )
+    assert "stranger" in {
+        one["node"]
+        for one in json.loads(fleet.gateway.ok("node", "list", "--json"))["unregistered"]
+    }
 
 
 def test_invented_names_for_ports_that_nobody_holds_leave_nothing(fleet: Fleet) -> None:
     idle = fleet.device("ghost", fleet.gateway.service())
 
-    answers = {fleet.device(f"ghost{number}", fleet.gateway.service(), port=idle.ports[0]).verdict(
-        f"ghost{number}", str(idle.ports[0])) for number in range(3)}
+    answers = {
+        fleet.device(f"ghost{number}", fleet.gateway.service(), port=idle.ports[0]).verdict(
+            f"ghost{number}", str(idle.ports[0])
+        )
+        for number in range(3)
+    }
 
     assert answers == {1}
     assert not {name for name in fleet.unregistered() if name.startswith("ghost")}
@@ -126,7 +159,9 @@ def test_invented_names_for_ports_that_nobody_holds_leave_nothing(fleet: Fleet) 
         pytest.param("UPPER {port} SSH", 64, id="no-name"),
     ],
 )
-def test_only_the_originals_words_about_its_own_ports_are_answered(fleet: Fleet, words: str, status: int) -> None:
+def test_only_the_originals_words_about_its_own_ports_are_answered(
+    fleet: Fleet, words: str, status: int
+) -> None:
     device = fleet.device("words", fleet.gateway.service())
 
     done = device.ask(words.format(port=device.ports[0]))
@@ -175,7 +210,8 @@ def test_another_answer_than_expected_is_an_impostors_and_is_killed(fleet: Fleet
 
 
 def test_a_healthy_tunnel_whose_device_says_null_is_never_killed(fleet: Fleet) -> None:
-    device = fleet.device("nulldev", fleet.gateway.service(b""))  # as a web server, it says nothing first
+    # as a web server, it says nothing first
+    device = fleet.device("nulldev", fleet.gateway.service(b""))
     fleet.gateway.connect_unheard(device)
     until(lambda: accepts(device.ports[0]), "the tunnel")
 
@@ -201,7 +237,12 @@ def test_a_second_name_for_a_port_does_not_take_the_firsts_place(fleet: Fleet) -
 
     assert device.verdict("second", str(device.ports[0]), "HTTP/1.1") == 0
 
-    until(lambda: [e for e in fleet.gateway.events(device) if "do two devices have one port?" in e.text], "the event")
+    until(
+        lambda: [
+            e for e in fleet.gateway.events(device) if "do two devices have one port?" in e.text
+        ],
+        "the event",
+    )
     assert fleet.session(device) == session
     assert "second" not in fleet.unregistered()
 
@@ -221,7 +262,9 @@ def test_a_process_that_is_no_session_is_left_alone(fleet: Fleet) -> None:
 def test_the_shared_key_can_not_listen_on_a_registered_nodes_port(fleet: Fleet) -> None:
     port = next(fleet.free)
     config = fleet.gateway.folder / "owner.toml"
-    fleet.gateway.ok("node", "add", "owner", "--forward", f"{port}=127.0.0.1:9", "--client-config", str(config))
+    fleet.gateway.ok(
+        "node", "add", "owner", "--forward", f"{port}=127.0.0.1:9", "--client-config", str(config)
+    )
     thief = fleet.device("thief", fleet.gateway.service(), port=port)
 
     done = thief.ask("thief", str(port), options=("-R", f"{port}:127.0.0.1:9"))
@@ -230,7 +273,9 @@ def test_the_shared_key_can_not_listen_on_a_registered_nodes_port(fleet: Fleet) 
 
 
 @pytest.mark.parametrize("name", ["victim", "thief"])
-def test_the_shared_key_can_not_have_a_registered_nodes_tunnel_killed(fleet: Fleet, name: str) -> None:
+def test_the_shared_key_can_not_have_a_registered_nodes_tunnel_killed(
+    fleet: Fleet, name: str
+) -> None:
     service = fleet.gateway.service()
     victim = fleet.gateway.add(service.target, name=f"victim{fleet.gateway.names}")
     fleet.gateway.connect(victim)
@@ -248,16 +293,35 @@ def test_the_shared_key_can_not_have_a_registered_nodes_tunnel_killed(fleet: Fle
 
 
 def test_a_session_that_also_holds_a_registered_nodes_port_is_spared(fleet: Fleet) -> None:
-    """The node moved a forward away; its old listener is in the shared key's range, and its connection carries another forward."""
+    """The node moved a forward away; its old listener is in the shared key's range, and its
+    connection carries another forward.
+    """
     service = fleet.gateway.service()
     port = next(fleet.free)
     config = fleet.gateway.folder / "mover.toml"
     kept = fleet.gateway.port()
-    fleet.gateway.ok("node", "add", "mover", "--forward", f"{kept}={service.target}", "--forward", f"{port}={service.target}",
-                     "--client-config", str(config))
+    fleet.gateway.ok(
+        "node",
+        "add",
+        "mover",
+        "--forward",
+        f"{kept}={service.target}",
+        "--forward",
+        f"{port}={service.target}",
+        "--client-config",
+        str(config),
+    )
     both = fleet.device("mover", service, port=kept)
-    mover = Device(node="mover", ports=(kept, port), targets=(both.targets[0],) * 2, user=both.user, host=both.host,
-                   ssh_port=both.ssh_port, host_key=both.host_key, config=config)
+    mover = Device(
+        node="mover",
+        ports=(kept, port),
+        targets=(both.targets[0],) * 2,
+        user=both.user,
+        host=both.host,
+        ssh_port=both.ssh_port,
+        host_key=both.host_key,
+        config=config,
+    )
     fleet.gateway.connect_unheard(mover)
     session = fleet.gateway.await_up(mover)
     file = fleet.gateway.layout.nodes / "mover.toml"
@@ -280,12 +344,27 @@ def moved(fleet: Fleet, name: str) -> Device:
     node = json.loads(fleet.gateway.ok("node", "show", name, "--json"))["node"]
     old = fleet.device(name, fleet.gateway.service(), port=node["forwards"][0]["port"])
     target = node["forwards"][0]["target"]
-    return Device(node=name, ports=old.ports, targets=(target,), user=old.user, host=old.host, ssh_port=old.ssh_port,
-                  host_key=old.host_key, config=config)
+    return Device(
+        node=name,
+        ports=old.ports,
+        targets=(target,),
+        user=old.user,
+        host=old.host,
+        ssh_port=old.ssh_port,
+        host_key=old.host_key,
+        config=config,
+    )
 
 
 def adopt(fleet: Fleet, name: str, *options: str) -> Device:
-    fleet.gateway.ok("node", "adopt", name, "--client-config", str(fleet.gateway.folder / f"{name}.toml"), *options)
+    fleet.gateway.ok(
+        "node",
+        "adopt",
+        name,
+        "--client-config",
+        str(fleet.gateway.folder / f"{name}.toml"),
+        *options,
+    )
     return moved(fleet, name)
 
 
@@ -311,11 +390,19 @@ def test_a_device_moves_to_a_key_of_its_own_without_an_outage(fleet: Fleet) -> N
     fleet.gateway.await_up(new, after=last_shared)
     assert fleet.says(old) == 0, "the shared key speaks for it until its own tunnel beats"
     with own.beating(0.5):
-        until(lambda: old.ask("mobile", str(old.ports[0]), "HTTP").returncode == 77, "the end of the shared key's right")
+        until(
+            lambda: old.ask("mobile", str(old.ports[0]), "HTTP").returncode == 77,
+            "the end of the shared key's right",
+        )
 
     refused = old.ask("mobile", str(old.ports[0]), "HTTP")
     assert (refused.returncode, refused.stdout) == (77, "0\n")
-    assert old.ask("mobile", str(old.ports[0]), options=("-R", f"{old.ports[0]}:127.0.0.1:9")).returncode == 255
+    assert (
+        old.ask(
+            "mobile", str(old.ports[0]), options=("-R", f"{old.ports[0]}:127.0.0.1:9")
+        ).returncode
+        == 255
+    )
     assert fleet.says(neighbour) == 0
     assert fleet.session(neighbour) == sessions["neighbour"]
     assert not fleet.gateway.events(neighbour, EventKind.KILL)
@@ -331,7 +418,9 @@ def test_an_imported_node_lives_on_the_shared_key_until_it_is_adopted(fleet: Fle
     fleet.gateway.connect_unheard(old)
     fleet.gateway.await_up(old)
     assert fleet.says(old, "HTTP") == 0
-    assert fleet.device("other", service, port=port).ask("other", str(port), "HTTP").returncode == 77
+    assert (
+        fleet.device("other", service, port=port).ask("other", str(port), "HTTP").returncode == 77
+    )
 
     session = fleet.session(old)
     new = adopt(fleet, "branch")
@@ -340,7 +429,9 @@ def test_an_imported_node_lives_on_the_shared_key_until_it_is_adopted(fleet: Fle
     fleet.gateway.await_up(new, after=session)
 
     def key() -> str:
-        return str(json.loads(fleet.gateway.ok("node", "show", "branch", "--json"))["node"]["public_key"])
+        return str(
+            json.loads(fleet.gateway.ok("node", "show", "branch", "--json"))["node"]["public_key"]
+        )
 
     assert key() == "shared"
     with own.beating(0.5):

@@ -1,4 +1,6 @@
-"""Slow links: a plain `ssh -R` that carries bulk, or answers late, is spared; one that dies meanwhile is killed and its port freed."""
+"""Slow links: a plain `ssh -R` that carries bulk, or answers late, is spared; one that dies
+meanwhile is killed and its port freed.
+"""
 
 from __future__ import annotations
 
@@ -28,13 +30,17 @@ def stack() -> Iterator[ExitStack]:
 
 
 @pytest.fixture
-def slow(net: Network, far_gateway: Gateway, stack: ExitStack) -> Callable[[str], tuple[Device, Connection]]:
+def slow(
+    net: Network, far_gateway: Gateway, stack: ExitStack
+) -> Callable[[str], tuple[Device, Connection]]:
     """A device with a plain `ssh -R`, up, over a link of that rate from now on."""
 
     def connected(rate: str) -> tuple[Device, Connection]:
         target = Bulk(net.inside(DEVICE))
         stack.callback(target.close)
-        device = replace(far_gateway.add(f"127.0.0.1:{target.port},banner:SSH-2.0"), inside=net.inside(DEVICE))
+        device = replace(
+            far_gateway.add(f"127.0.0.1:{target.port},banner:SSH-2.0"), inside=net.inside(DEVICE)
+        )
         connection = far_gateway.connect_unheard(device)
         stack.callback(connection.close)
         far_gateway.await_up(device)
@@ -47,17 +53,24 @@ def slow(net: Network, far_gateway: Gateway, stack: ExitStack) -> Callable[[str]
 
 
 def waits(gateway: Gateway, device: Device, transfer: Transfer) -> bool:
-    """Whether a probe now waits behind the transfer, and is excused; fails if the transfer ends first."""
+    """Whether a probe now waits behind the transfer, and is excused; fails if the transfer ends
+    first.
+    """
     assert transfer.under_way
     return "waits behind" in gateway.probe(device)
 
 
 def test_bulk_both_ways_arrives_whole_and_its_tunnel_is_spared(
-    net: Network, far_gateway: Gateway, slow: Callable[[str], tuple[Device, Connection]], stack: ExitStack
+    net: Network,
+    far_gateway: Gateway,
+    slow: Callable[[str], tuple[Device, Connection]],
+    stack: ExitStack,
 ) -> None:
     device, _ = slow("256kbit")
     session = far_gateway.tunnel(device).session
-    transfers = [Transfer(word, device.ports[0], 250_000, net.inside(GATEWAY)) for word in ("get", "put")]
+    transfers = [
+        Transfer(word, device.ports[0], 250_000, net.inside(GATEWAY)) for word in ("get", "put")
+    ]
     for transfer in transfers:
         stack.callback(transfer.close)
 
@@ -71,9 +84,16 @@ def test_bulk_both_ways_arrives_whole_and_its_tunnel_is_spared(
     assert not far_gateway.events(device, EventKind.KILL)
 
 
-@pytest.mark.parametrize(("word", "how"), [("put", "its client is stopped"), ("get", "the network swallows it")])
+@pytest.mark.parametrize(
+    ("word", "how"), [("put", "its client is stopped"), ("get", "the network swallows it")]
+)
 def test_a_device_that_dies_during_bulk_is_killed_and_its_port_freed(
-    net: Network, far_gateway: Gateway, slow: Callable[[str], tuple[Device, Connection]], stack: ExitStack, word: str, how: str
+    net: Network,
+    far_gateway: Gateway,
+    slow: Callable[[str], tuple[Device, Connection]],
+    stack: ExitStack,
+    word: str,
+    how: str,
 ) -> None:
     device, connection = slow("1mbit")
     transfer = Transfer(word, device.ports[0], 20_000_000, net.inside(GATEWAY))
@@ -90,7 +110,9 @@ def test_a_device_that_dies_during_bulk_is_killed_and_its_port_freed(
     assert far_gateway.await_status(device, Status.DOWN).kills == 1
 
 
-def test_a_slow_answer_is_waited_for_and_a_dead_one_is_not(gateway: Gateway, stack: ExitStack) -> None:
+def test_a_slow_answer_is_waited_for_and_a_dead_one_is_not(
+    gateway: Gateway, stack: ExitStack
+) -> None:
     link = stack.enter_context(relay(gateway.ssh_port, "--up", "0.3", "--down", "1.2"))
     device = replace(gateway.add(gateway.service().target), ssh_port=link.port)
     gateway.connect_unheard(device)
@@ -98,7 +120,10 @@ def test_a_slow_answer_is_waited_for_and_a_dead_one_is_not(gateway: Gateway, sta
 
     session = gateway.await_up(device)
     came_up = gateway.tunnel(device)
-    until(lambda: (gateway.tunnel(device).probed_at or 0) > (came_up.probed_at or 0) + 6, "a sweep or two more")
+    until(
+        lambda: (gateway.tunnel(device).probed_at or 0) > (came_up.probed_at or 0) + 6,
+        "a sweep or two more",
+    )
     later = gateway.tunnel(device)
     link.freeze()
     gateway.await_event(EventKind.KILL, device, within_s=60)

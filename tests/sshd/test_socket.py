@@ -36,17 +36,24 @@ def test_the_tunnel_user_may_not_kill(gateway: Gateway) -> None:
     aim = Aim(node=NodeName(device.node), port=Port(device.ports[0]))
     request = {"schema": 1, "verb": "kill", "aims": [aim_json(aim)], "operator": "root"}
 
-    speaker = gateway.python_as(gateway.mode.tunnel, SPEAK, str(gateway.layout.socket), json.dumps(request))
+    speaker = gateway.python_as(
+        gateway.mode.tunnel, SPEAK, str(gateway.layout.socket), json.dumps(request)
+    )
     answer, _ = speaker.communicate(timeout=30)
 
-    assert json.loads(answer)["error"] == f"uid {gateway.mode.tunnel.uid} may not kill: join the operators' group, or use sudo"
+    assert (
+        json.loads(answer)["error"]
+        == f"uid {gateway.mode.tunnel.uid} may not kill: join the operators' group, or use sudo"
+    )
     assert not is_gone(session)
 
 
 @pytest.mark.parametrize(
     ("message", "answer"),
     [
-        pytest.param("gate|office|127.0.0.1 1|check", "only the tunnel user may speak for a node", id="gate"),
+        pytest.param(
+            "gate|office|127.0.0.1 1|check", "only the tunnel user may speak for a node", id="gate"
+        ),
         pytest.param('{"schema": 1, "verb": "reload"}', "uid 65534 may not reload", id="operator"),
     ],
 )
@@ -61,7 +68,16 @@ def test_anybody_else_may_nothing(gateway: Gateway, message: str, answer: str) -
 
 
 @pytest.mark.parametrize(
-    "message", ["", "{", "[]", '{"verb": "kill"}', '{"verb": "dance", "aims": [], "operator": ""}', "gate|x", "x" * 70000]
+    "message",
+    [
+        "",
+        "{",
+        "[]",
+        '{"verb": "kill"}',
+        '{"verb": "dance", "aims": [], "operator": ""}',
+        "gate|x",
+        "x" * 70000,
+    ],
 )
 def test_a_malformed_message_harms_nobody(gateway: Gateway, message: str) -> None:
     speaker = gateway.python_as(gateway.mode.runner, SPEAK, str(gateway.layout.socket), message)

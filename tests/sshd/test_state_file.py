@@ -1,4 +1,6 @@
-"""A damaged, lost or unwritable state file, and a full disk: told in one sentence, and no tunnel is lost by it."""
+"""A damaged, lost or unwritable state file, and a full disk: told in one sentence, and no tunnel is
+lost by it.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
 
 
 def test_a_damaged_state_file_is_moved_aside_at_the_start(own_gateway: Gateway) -> None:
-    own_gateway.layout.state.write_bytes(b"this is no database, and it is longer than a header of one would be. " * 20)
+    own_gateway.layout.state.write_bytes(
+        b"this is no database, and it is longer than a header of one would be. " * 20
+    )
     own_gateway.layout.nodes.mkdir()
     for path in (own_gateway.layout.state, own_gateway.layout.nodes):
         os.chown(path, own_gateway.mode.runner.uid, -1)
@@ -58,7 +62,9 @@ def removed(path: Path) -> None:
         removed,
     ],
 )
-def test_a_state_file_that_is_lost_while_the_daemon_runs_is_rebuilt(own_gateway: Gateway, damage: Callable[[Path], None]) -> None:
+def test_a_state_file_that_is_lost_while_the_daemon_runs_is_rebuilt(
+    own_gateway: Gateway, damage: Callable[[Path], None]
+) -> None:
     own_gateway.up()
     device = own_gateway.add(own_gateway.service().target)
     connection = own_gateway.connect(device)
@@ -130,7 +136,10 @@ def tiny(own_gateway: Gateway) -> Iterator[Gateway]:
     if os.geteuid() != 0:
         pytest.skip("to mount a file system takes root")
     policy = own_gateway.layout.config.read_text(encoding="utf-8")
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m,mode=755", "reversi-test", str(own_gateway.home)], check=True)
+    subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=3m,mode=755", "reversi-test", str(own_gateway.home)],
+        check=True,
+    )
     try:
         own_gateway.write_policy(policy)
         yield own_gateway
@@ -142,7 +151,9 @@ def tiny(own_gateway: Gateway) -> Iterator[Gateway]:
 
 
 def survive(gateway: Gateway, trouble: Callable[[Gateway], AbstractContextManager[None]]) -> None:
-    """Through this trouble, beats are answered and a hung tunnel is killed; after it, the log tells."""
+    """Through this trouble, beats are answered and a hung tunnel is killed; after it, the log
+    tells.
+    """
     gateway.up()
     healthy, frozen = gateway.add(gateway.service().target), gateway.add(gateway.service().target)
     beating, freezing = connected(gateway, healthy), connected(gateway, frozen)
@@ -169,7 +180,9 @@ def test_the_daemon_survives_a_full_disk(tiny: Gateway) -> None:
     survive(tiny, full_tmpfs)
 
 
-def test_a_gateway_starts_on_a_full_disk_and_writes_down_what_it_saw_once_there_is_room(tiny: Gateway) -> None:
+def test_a_gateway_starts_on_a_full_disk_and_writes_down_what_it_saw_once_there_is_room(
+    tiny: Gateway,
+) -> None:
     tiny.up()
     device = tiny.add(tiny.service().target)
     connected(tiny, device)
@@ -195,7 +208,9 @@ def test_with_a_full_disk_a_node_is_not_added_half(tiny: Gateway) -> None:
     before = tiny.layout.authorized_keys.read_bytes()
 
     with full_tmpfs(tiny):
-        done = tiny.run("node", "add", "late", "--forward", "127.0.0.1:9", "--public-key", str(own_key(tiny)))
+        done = tiny.run(
+            "node", "add", "late", "--forward", "127.0.0.1:9", "--public-key", str(own_key(tiny))
+        )
 
     assert_refused(done, 2, "authorized_keys", "free space")
     assert tiny.layout.authorized_keys.read_bytes() == before

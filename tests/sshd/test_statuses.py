@@ -67,13 +67,27 @@ def test_a_foreign_listener_is_told_and_never_touched(gateway: Gateway) -> None:
     stranger = Stranger(device.ports[0])
     try:
         assert gateway.probe(device).startswith("foreign")
-        assert gateway.await_status(device, Status.FOREIGN).detail == "the port is held by a process of uid 0"
-        held = "the port is held by a process of uid 0; the checker does not touch it: its admin must free the port"
+        assert (
+            gateway.await_status(device, Status.FOREIGN).detail
+            == "the port is held by a process of uid 0"
+        )
+        held = (
+            "the port is held by a process of uid 0; the checker does not touch it: its admin must"
+            " free the port"
+        )
         told = f"reversi: port {device.ports[0]}: {held}"
         port = str(device.ports[0])
-        answers = [device.ask(*request) for request in (("check",), ("check", port), ("claim", "first"), (device.node, port))]
+        answers = [
+            device.ask(*request)
+            for request in (("check",), ("check", port), ("claim", "first"), (device.node, port))
+        ]
         assert [(answer.returncode, answer.stdout) for answer in answers] == [(0, "60\n")] * 4
-        assert [answer.stderr.strip() for answer in answers] == [told, told, told, ""], "an old device may read both outputs as one"
+        assert [answer.stderr.strip() for answer in answers] == [
+            told,
+            told,
+            told,
+            "",
+        ], "an old device may read both outputs as one"
         killed = gateway.run("kill", device.node)
 
         assert killed.returncode == 1
@@ -84,9 +98,13 @@ def test_a_foreign_listener_is_told_and_never_touched(gateway: Gateway) -> None:
         stranger.close()
 
 
-def test_a_silent_service_of_the_tunnel_user_itself_is_foreign_and_never_touched(each_gateway: Gateway) -> None:
+def test_a_silent_service_of_the_tunnel_user_itself_is_foreign_and_never_touched(
+    each_gateway: Gateway,
+) -> None:
     device = each_gateway.add("127.0.0.1:9,banner:SSH-2.0")
-    stranger = each_gateway.python_as(each_gateway.mode.tunnel, LISTENER, "127.0.0.1", str(device.ports[0]), "")
+    stranger = each_gateway.python_as(
+        each_gateway.mode.tunnel, LISTENER, "127.0.0.1", str(device.ports[0]), ""
+    )
     until(lambda: accepts(device.ports[0]), "it listens")
 
     sentence = each_gateway.probe(device)
@@ -98,22 +116,30 @@ def test_a_silent_service_of_the_tunnel_user_itself_is_foreign_and_never_touched
     assert stranger.poll() is None
 
 
-def test_a_port_that_another_program_has_where_probes_go_is_foreign_though_the_node_got_it_on_ipv6(each_gateway: Gateway) -> None:
+def test_a_port_that_another_program_has_where_probes_go_is_foreign_though_the_node_got_it_on_ipv6(
+    each_gateway: Gateway,
+) -> None:
     device = each_gateway.add("127.0.0.1:9,banner:SSH-2.0", each_gateway.service().target)
-    stranger = each_gateway.python_as(each_gateway.mode.tunnel, LISTENER, "127.0.0.1", str(device.ports[0]), "")
+    stranger = each_gateway.python_as(
+        each_gateway.mode.tunnel, LISTENER, "127.0.0.1", str(device.ports[0]), ""
+    )
     until(lambda: accepts(device.ports[0]), "it listens")
 
     connection = each_gateway.connect(device)
     until(lambda: each_gateway.probe(device, 1) == "up", "its other forward works")
 
-    assert each_gateway.probe(device).startswith(f"foreign: the port is held by process {stranger.pid} (python")
+    assert each_gateway.probe(device).startswith(
+        f"foreign: the port is held by process {stranger.pid} (python"
+    )
     assert device.verdict("check") == 60
     assert connection.beat() == 0, "leaving would cost the forward that works, and free nothing"
     assert not each_gateway.events(device, EventKind.KILL)
     assert stranger.poll() is None
 
 
-def test_without_privilege_a_hung_tunnel_that_never_said_hold_is_told_and_not_guessed(ordinary: Mode) -> None:
+def test_without_privilege_a_hung_tunnel_that_never_said_hold_is_told_and_not_guessed(
+    ordinary: Mode,
+) -> None:
     with gateway_at(ordinary) as gateway:
         gateway.up()
         device = gateway.add(gateway.service().target)
@@ -168,13 +194,19 @@ def test_a_silent_target_is_not_killed_while_a_sibling_answers(gateway: Gateway)
     silent.manner = Manner.SILENT
     sentences = [gateway.probe(device) for _ in range(2)]
 
-    assert sentences[0] == f"hung: the target is silent, the tunnel lives: port {device.ports[1]} of the same connection answers"
+    assert (
+        sentences[0]
+        == f"hung: the target is silent, the tunnel lives: port {device.ports[1]} of the same"
+        " connection answers"
+    )
     assert sentences[1].startswith("hung: the target is silent, the tunnel lives: ")
     assert gateway.tunnel(device).kills == 0
     assert gateway.await_up(device, 1) == session
 
 
-def test_a_silent_target_is_not_killed_while_its_device_accepts_each_probe(gateway: Gateway) -> None:
+def test_a_silent_target_is_not_killed_while_its_device_accepts_each_probe(
+    gateway: Gateway,
+) -> None:
     service = gateway.service()
     device = gateway.add(service.target)
     gateway.connect(device)
@@ -207,7 +239,12 @@ def test_every_kind_of_expectation_is_met_through_a_real_tunnel(gateway: Gateway
         "open": b"",
         "banner:SSH-2.0-dropbear": b"SSH-2.0-dropbear_2022.83\r\n",
     }
-    device = gateway.add(*(f"127.0.0.1:{gateway.service(banner).port},{expect}" for expect, banner in speakers.items()))
+    device = gateway.add(
+        *(
+            f"127.0.0.1:{gateway.service(banner).port},{expect}"
+            for expect, banner in speakers.items()
+        )
+    )
     gateway.connect(device)
 
     for number in range(len(speakers)):

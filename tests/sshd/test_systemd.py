@@ -1,4 +1,6 @@
-"""Gateway and device under a systemd that runs: what only its confinement, its journal and its restarts can show."""
+"""Gateway and device under a systemd that runs: what only its confinement, its journal and its
+restarts can show.
+"""
 
 from __future__ import annotations
 
@@ -58,32 +60,57 @@ def test_the_service_that_init_starts_is_whole(gateway: Booted) -> None:
         device = gateway.add("office", 20010, target.port)
         with closing(device.connect()) as client:
             until(lambda: statuses(gateway) == ["up"], "the tunnel is up")
-            gateway.must("systemctl", "restart", "ssh.service")  # as every upgrade of sshd does; it leaves the sessions
+            # as every upgrade of sshd does; it leaves the sessions
+            gateway.must("systemctl", "restart", "ssh.service")
             until(lambda: gateway.listens(SSH_PORT), "sshd listens again")
 
-            refused = subprocess.run(device.ssh("-N", "-R", "22:127.0.0.1:9"), capture_output=True, check=False, timeout=60)
+            refused = subprocess.run(
+                device.ssh("-N", "-R", "22:127.0.0.1:9"),
+                capture_output=True,
+                check=False,
+                timeout=60,
+            )
             assert refused.returncode == 255
             assert client.lives
             client.freeze()
 
-            until(lambda: any("sshd refused listening on localhost port 22" in one for one in texts(gateway)), "an event from the journal")
+            until(
+                lambda: any(
+                    "sshd refused listening on localhost port 22" in one for one in texts(gateway)
+                ),
+                "an event from the journal",
+            )
             until(lambda: not gateway.listens(20010), "the hung tunnel is killed")
     first = gateway.main_pid("reversi-checker.service")
     gateway.must("kill", "-9", str(first))
-    until(lambda: gateway.main_pid("reversi-checker.service") not in {0, first}, "systemd starts it again")
+    until(
+        lambda: gateway.main_pid("reversi-checker.service") not in {0, first},
+        "systemd starts it again",
+    )
     until(lambda: not faults(gateway), "the doctor finds nothing again")
     log = gateway.journal("reversi-checker.service")
-    assert not [word for word in ("Traceback", "Unknown child process", "status=1/FAILURE") if word in log], log
+    assert not [
+        word for word in ("Traceback", "Unknown child process", "status=1/FAILURE") if word in log
+    ], log
 
     gateway.ok("uninstall", "--yes")
 
-    assert "reversi-" not in gateway.must("systemctl", "list-units", "--all", "--no-pager", "--plain")
+    assert "reversi-" not in gateway.must(
+        "systemctl", "list-units", "--all", "--no-pager", "--plain"
+    )
 
 
 def builder(gateway: Booted) -> tuple[str, ...]:
     """The command that builds a new node's bundle, up to the name of its file."""
     device = gateway.add("office", 20010, SSH_PORT)
-    return (str(Path(sys.executable).with_name("reversi-client")), "build", "office", "--private-key", f"{device.config}.key", "--output")
+    return (
+        str(Path(sys.executable).with_name("reversi-client")),
+        "build",
+        "office",
+        "--private-key",
+        f"{device.config}.key",
+        "--output",
+    )
 
 
 def test_a_bundle_lives_as_a_confined_service(gateway: Booted) -> None:
@@ -104,16 +131,32 @@ def test_a_bundle_lives_as_a_confined_service(gateway: Booted) -> None:
     until(lambda: gateway.run("sh", first, "status").returncode == 0, "it is up again")
 
     gateway.must("sh", newer, "upgrade")
-    until(lambda: "the new bundle is confirmed" in gateway.journal(service), "the upgrade is confirmed")
+    until(
+        lambda: "the new bundle is confirmed" in gateway.journal(service),
+        "the upgrade is confirmed",
+    )
 
     gateway.must("sh", bad, "upgrade", "--offline")
-    until(lambda: "going back to the bundle before" in gateway.journal(service), "what does not work is taken back")
+    until(
+        lambda: "going back to the bundle before" in gateway.journal(service),
+        "what does not work is taken back",
+    )
     until(lambda: gateway.run("sh", newer, "status").returncode == 0, "the bundle before is up")
-    assert sorted(gateway.must("ls", "/etc/reversi").split()) == ["authorized_keys", "nodes", "office.keys", "office.sh", "reversi.toml"]
+    assert sorted(gateway.must("ls", "/etc/reversi").split()) == [
+        "authorized_keys",
+        "nodes",
+        "office.keys",
+        "office.sh",
+        "reversi.toml",
+    ]
 
     gateway.must("sh", newer, "uninstall")
     assert gateway.run("systemctl", "cat", service).returncode != 0
-    assert gateway.must("ls", "/etc/reversi").split() == ["authorized_keys", "nodes", "reversi.toml"]
+    assert gateway.must("ls", "/etc/reversi").split() == [
+        "authorized_keys",
+        "nodes",
+        "reversi.toml",
+    ]
     assert not gateway.has("/run/reversi-office")
     assert gateway.run("pgrep", "-f", "office.sh").stdout == ""
 
@@ -124,17 +167,40 @@ def test_a_user_who_is_not_root_has_a_service_of_his_own(gateway: Booted) -> Non
     gateway.must(*builder(gateway), file, "--beat", "1")
     gateway.must("chown", "anna", file)
     places = (f"HOME={home}", f"XDG_RUNTIME_DIR={live}")
-    manager = ("--unit=anna", "--uid=anna", "--property=Type=notify", "--property=Delegate=yes", "--property=RuntimeDirectory=anna",
-               *(f"--setenv={place}" for place in places))  # fmt: skip
+    manager = (
+        "--unit=anna",
+        "--uid=anna",
+        "--property=Type=notify",
+        "--property=Delegate=yes",
+        "--property=RuntimeDirectory=anna",
+        *(f"--setenv={place}" for place in places),
+    )
     gateway.must("systemd-run", *manager, "/lib/systemd/systemd", "--user")
-    anna = ("setpriv", "--reuid=anna", "--regid=anna", "--init-groups", "env", "-i", "PATH=/usr/bin:/bin", *places)
+    anna = (
+        "setpriv",
+        "--reuid=anna",
+        "--regid=anna",
+        "--init-groups",
+        "env",
+        "-i",
+        "PATH=/usr/bin:/bin",
+        *places,
+    )
 
     done = gateway.run(*anna, "sh", file, "install")
 
     assert done.returncode == 0, done.stderr
     assert "loginctl enable-linger" in done.stderr
     until(lambda: statuses(gateway) == ["up"], "the tunnel is up")
-    show = (*anna, "systemctl", "--user", "show", "--property=MainPID", "--value", "reversi-office.service")
+    show = (
+        *anna,
+        "systemctl",
+        "--user",
+        "show",
+        "--property=MainPID",
+        "--value",
+        "reversi-office.service",
+    )
     process = gateway.must(*show)
     gateway.must("kill", "-9", process.strip())
     until(lambda: gateway.must(*show) not in {"0\n", process}, "the user's systemd starts it again")
@@ -143,4 +209,7 @@ def test_a_user_who_is_not_root_has_a_service_of_his_own(gateway: Booted) -> Non
     gateway.must(*anna, "sh", file, "uninstall")
 
     assert gateway.run("pgrep", "-f", "office.sh").stdout == ""
-    assert gateway.must("find", home, "/dev/shm", "-name", "*office*", "-o", "-name", ".reversi") == f"{file}\n"
+    assert (
+        gateway.must("find", home, "/dev/shm", "-name", "*office*", "-o", "-name", ".reversi")
+        == f"{file}\n"
+    )

@@ -1,4 +1,6 @@
-"""`init --tune` on a stock server: the kernel's limit on unsent data, in a network namespace of the server's own."""
+"""`init --tune` on a stock server: the kernel's limit on unsent data, in a network namespace of the
+server's own.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,9 @@ def warning(machine: Machine) -> str:
     return found
 
 
-def test_a_tuned_gateway_stays_so_until_it_is_taken_back_and_the_earlier_value_returns(machine: Machine) -> None:
+def test_a_tuned_gateway_stays_so_until_it_is_taken_back_and_the_earlier_value_returns(
+    machine: Machine,
+) -> None:
     machine.must("sysctl", "-q", "-w", f"{KEY}=1000000")
 
     shown = machine.ok("init", "--tune", "--dry-run")

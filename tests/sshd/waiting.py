@@ -13,7 +13,9 @@ POLL_S = 0.05
 
 
 def until(fact: Callable[[], T | None], what: str, *, within_s: float = LONG_S) -> T:
-    """The first true value of the fact; fails, naming what was awaited and what was there instead, when the deadline passes."""
+    """The first true value of the fact; fails, naming what was awaited and what was there instead,
+    when the deadline passes.
+    """
     end = time.monotonic() + within_s
     while not (value := fact()):
         assert time.monotonic() < end, f"not within {within_s:g} s: {what} (last seen: {value!r})"

@@ -1,4 +1,6 @@
-"""The state file: what is written comes back, what is damaged is moved aside, and what can not be used says so."""
+"""The state file: what is written comes back, what is damaged is moved aside, and what can not be
+used says so.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from checker.model import HOUR_S, Event, EventKind, Flaps, Hour, NodeName, Port, Registration, Status, Tunnel, Watched
+from checker.model import (
+    HOUR_S,
+    Event,
+    EventKind,
+    Flaps,
+    Hour,
+    NodeName,
+    Port,
+    Registration,
+    Status,
+    Tunnel,
+    Watched,
+)
 from checker.store import (
     BUSY_MS,
     KEEP_DAYS,
@@ -38,9 +52,22 @@ from checker.store import (
     open_reader,
     open_store,
 )
-from tests.strategies import NOW, OFFICE, PORT, SESSION, events, flaps, names, registrations, sweeps, tunnels
+from tests.strategies import (
+    NOW,
+    OFFICE,
+    PORT,
+    SESSION,
+    events,
+    flaps,
+    names,
+    registrations,
+    sweeps,
+    tunnels,
+)
 
-NO_FIXTURE_CHECK = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+NO_FIXTURE_CHECK = settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60
+)
 UP = Tunnel(node=OFFICE, port=PORT, status=Status.UP, session=SESSION)
 
 
@@ -92,7 +119,9 @@ def test_events_come_back_in_their_order(store: StateFile, written: list[Event])
 
 @given(st.lists(registrations, max_size=5, unique_by=lambda one: (one.node, one.session)))
 @NO_FIXTURE_CHECK
-def test_registrations_come_back_oldest_first_until_they_ended(store: StateFile, written: list[Registration]) -> None:
+def test_registrations_come_back_oldest_first_until_they_ended(
+    store: StateFile, written: list[Registration]
+) -> None:
     empty(store)
 
     store.write(Batch(registrations=written))
@@ -124,7 +153,12 @@ def test_the_last_sweep_comes_back(store: StateFile, first: Sweep, last: Sweep) 
 
 
 def test_a_new_file_knows_nothing(store: StateFile) -> None:
-    assert (store.tunnels(), store.registrations(), store.flaps(), store.events()) == ((), (), {}, ())
+    assert (store.tunnels(), store.registrations(), store.flaps(), store.events()) == (
+        (),
+        (),
+        {},
+        (),
+    )
     assert store.last_sweep() is None
 
 
@@ -134,7 +168,10 @@ def test_an_empty_batch_is_nothing_to_write() -> None:
     assert Batch(sweep=Sweep(pid=2, swept_at=NOW, every_s=20.0))
 
 
-@pytest.mark.parametrize(("pragma", "value"), [("journal_mode", "wal"), ("synchronous", 1), ("foreign_keys", 1), ("busy_timeout", BUSY_MS)])
+@pytest.mark.parametrize(
+    ("pragma", "value"),
+    [("journal_mode", "wal"), ("synchronous", 1), ("foreign_keys", 1), ("busy_timeout", BUSY_MS)],
+)
 def test_how_the_file_is_opened(store: StateFile, pragma: str, value: object) -> None:
     with store.using() as db:
         assert db.execute(f"PRAGMA {pragma}").fetchone()[0] == value
@@ -142,7 +179,9 @@ def test_how_the_file_is_opened(store: StateFile, pragma: str, value: object) ->
 
 def test_migrations_are_numbered_from_one_and_make_the_version(store: StateFile) -> None:
     folder = Path(__file__).parents[2] / "checker" / "migrations"
-    numbers = sorted(int(found[1]) for script in folder.iterdir() if (found := re.match(r"(\d+)", script.name)))
+    numbers = sorted(
+        int(found[1]) for script in folder.iterdir() if (found := re.match(r"(\d+)", script.name))
+    )
 
     with store.using() as db:
         version = db.execute("PRAGMA user_version").fetchone()[0]
@@ -151,10 +190,16 @@ def test_migrations_are_numbered_from_one_and_make_the_version(store: StateFile)
     assert version == len(migrations()) == len(numbers)
 
 
-@pytest.mark.parametrize(("table", "column", "enum"), [("tunnel", "status", Status), ("event", "kind", EventKind)])
-def test_the_tables_take_exactly_the_words_of_the_enums(store: StateFile, table: str, column: str, enum: type[Status | EventKind]) -> None:
+@pytest.mark.parametrize(
+    ("table", "column", "enum"), [("tunnel", "status", Status), ("event", "kind", EventKind)]
+)
+def test_the_tables_take_exactly_the_words_of_the_enums(
+    store: StateFile, table: str, column: str, enum: type[Status | EventKind]
+) -> None:
     with store.using() as db:
-        sql = db.execute("SELECT sql FROM sqlite_schema WHERE name = :table", {"table": table}).fetchone()[0]
+        sql = db.execute(
+            "SELECT sql FROM sqlite_schema WHERE name = :table", {"table": table}
+        ).fetchone()[0]
     allowed = re.search(rf"CHECK \({column} IN \(([^)]*)\)\)", sql)
 
     assert allowed is not None
@@ -164,9 +209,21 @@ def test_the_tables_take_exactly_the_words_of_the_enums(store: StateFile, table:
 
 def test_every_table_is_strict(store: StateFile) -> None:
     with store.using() as db:
-        tables = db.execute("SELECT name, strict FROM pragma_table_list WHERE schema = 'main' AND name NOT LIKE 'sqlite_%'").fetchall()
+        tables = db.execute(
+            "SELECT name, strict FROM pragma_table_list WHERE schema = 'main' AND name NOT LIKE"
+            " 'sqlite_%'"
+        ).fetchall()
 
-    assert {row["name"] for row in tables} == {"tunnel", "registration", "flaps", "event", "uptime", "hour", "sweep", "unregistered"}
+    assert {row["name"] for row in tables} == {
+        "tunnel",
+        "registration",
+        "flaps",
+        "event",
+        "uptime",
+        "hour",
+        "sweep",
+        "unregistered",
+    }
     assert all(row["strict"] for row in tables)
 
 
@@ -224,8 +281,15 @@ def test_the_newest_events_after_an_id_come_oldest_first(store: StateFile) -> No
 
 def test_pruning_forgets_what_is_too_old_and_no_id_comes_twice(store: StateFile) -> None:
     old_day, new_day = "2022-01-01", "2023-11-01"
-    watched = [(OFFICE, PORT, Watched(day=day, up_s=1.0, watched_s=2.0)) for day in (old_day, new_day)]
-    store.write(Batch(events=[told(1, at=NOW - KEEP_EVENTS_S - 1), told(2, at=NOW - KEEP_EVENTS_S + 1)], uptime=watched))
+    watched = [
+        (OFFICE, PORT, Watched(day=day, up_s=1.0, watched_s=2.0)) for day in (old_day, new_day)
+    ]
+    store.write(
+        Batch(
+            events=[told(1, at=NOW - KEEP_EVENTS_S - 1), told(2, at=NOW - KEEP_EVENTS_S + 1)],
+            uptime=watched,
+        )
+    )
 
     store.prune(NOW)
     store.write(Batch(events=[told(3)]))
@@ -243,7 +307,9 @@ def test_time_watched_on_a_day_adds_up(store: StateFile) -> None:
     store.write(Batch(uptime=[(OFFICE, PORT, day), (OFFICE, PORT, day), (OFFICE, PORT, nothing)]))
     store.write(Batch(uptime=[(OFFICE, PORT, replace(day, up_s=0.0))]))
 
-    assert store.uptime(OFFICE, PORT, since_day="2023-11-14") == (Watched(day="2023-11-14", up_s=20.0, watched_s=60.0),)
+    assert store.uptime(OFFICE, PORT, since_day="2023-11-14") == (
+        Watched(day="2023-11-14", up_s=20.0, watched_s=60.0),
+    )
     assert store.uptime(OFFICE, PORT, since_day="2023-11-15") == ()
 
 
@@ -261,7 +327,9 @@ def an_hour(hour: int, *, up_s: float = 10.0, watched_s: float = 20.0) -> Hour:
     return Hour(node=OFFICE, port=PORT, hour=hour, up_s=up_s, watched_s=watched_s)
 
 
-def test_time_watched_in_an_hour_adds_up_and_comes_from_the_hour_asked_for(store: StateFile) -> None:
+def test_time_watched_in_an_hour_adds_up_and_comes_from_the_hour_asked_for(
+    store: StateFile,
+) -> None:
     store.write(Batch(hours=[an_hour(7), an_hour(8), an_hour(8)]))
     store.write(Batch(hours=[an_hour(8, up_s=0.0), an_hour(8)._replace(port=Port(20011))]))
 
@@ -282,7 +350,9 @@ def test_the_last_48_hours_are_kept(store: StateFile) -> None:
     store.prune(NOW)
 
     assert KEEP_HOURS == 48
-    assert sorted(one.hour for one in store.hours(since_hour=0)) == list(range(present - 47, present + 1))
+    assert sorted(one.hour for one in store.hours(since_hour=0)) == list(
+        range(present - 47, present + 1)
+    )
 
 
 def test_hours_go_by_the_new_name_of_their_node(store: StateFile) -> None:
@@ -296,27 +366,46 @@ def test_hours_go_by_the_new_name_of_their_node(store: StateFile) -> None:
 
 @pytest.fixture
 def old(path: Path) -> Path:
-    """A state file as version 2 of the schema has it, with a row of each kind that has more columns now."""
+    """A state file as version 2 of the schema has it, with a row of each kind that has more columns
+    now.
+    """
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("PRAGMA journal_mode = WAL")
         for script in migrations()[:2]:
             db.executescript(script)
         db.execute("PRAGMA user_version = 2")
         db.execute(
-            "INSERT INTO tunnel VALUES ('office', 20010, 'up', '', 1.5, 4242, 99, '192.0.2.1:5', 1.0, 2.0, 3.0, 0, 4, 0, 0, 1)"
+            "INSERT INTO tunnel VALUES ('office', 20010, 'up', '', 1.5, 4242, 99, '192.0.2.1:5',"
+            " 1.0, 2.0, 3.0, 0, 4, 0, 0, 1)"
         )
-        db.execute("INSERT INTO registration VALUES ('office', 'i', 4242, 99, '192.0.2.1:5', 1.0, '7')")
+        db.execute(
+            "INSERT INTO registration VALUES ('office', 'i', 4242, 99, '192.0.2.1:5', 1.0, '7')"
+        )
         db.execute("INSERT INTO sweep VALUES (1, 2, 3.0, 20.0, 1)")
         db.execute("INSERT INTO uptime VALUES ('office', 20010, '2023-11-14', 1.0, 2.0)")
     return path
 
 
 OLD_TUNNEL = Tunnel(
-    node=OFFICE, port=PORT, status=Status.UP, latency_ms=1.5, session=SESSION, peer="192.0.2.1:5", since=1.0, probed_at=2.0, checked_at=3.0,
-    kills=4, revision=1,
+    node=OFFICE,
+    port=PORT,
+    status=Status.UP,
+    latency_ms=1.5,
+    session=SESSION,
+    peer="192.0.2.1:5",
+    since=1.0,
+    probed_at=2.0,
+    checked_at=3.0,
+    kills=4,
+    revision=1,
 )
 OLD_REGISTRATION = Registration(
-    node=OFFICE, instance="i", session=SESSION, peer="192.0.2.1:5", registered_at=1.0, inodes=frozenset({7})
+    node=OFFICE,
+    instance="i",
+    session=SESSION,
+    peer="192.0.2.1:5",
+    registered_at=1.0,
+    inodes=frozenset({7}),
 )
 
 
@@ -328,14 +417,22 @@ def test_a_file_of_the_product_before_is_read_as_it_is(old: Path) -> None:
         assert reader.hours(since_hour=0) == ()
 
 
-def test_a_file_of_the_product_before_is_brought_up_to_date_with_all_that_it_knew(old: Path) -> None:
+def test_a_file_of_the_product_before_is_brought_up_to_date_with_all_that_it_knew(
+    old: Path,
+) -> None:
     with closing(open_reader(old)) as reader, closing(open_store(old)) as store:
-        store.write(Batch(hours=[an_hour(7)], registrations=[replace(OLD_REGISTRATION, client="c/1")]))
+        store.write(
+            Batch(hours=[an_hour(7)], registrations=[replace(OLD_REGISTRATION, client="c/1")])
+        )
 
         assert store.tunnels() == (OLD_TUNNEL,)
         assert store.last_sweep() == Sweep(pid=2, swept_at=3.0, every_s=20.0)
-        assert [day.watched_s for day in store.uptime(OFFICE, PORT, since_day="2023-11-14")] == [2.0]
-        assert [one.client for one in reader.registrations()] == ["c/1"], "who reads it meanwhile sees what is new"
+        assert [day.watched_s for day in store.uptime(OFFICE, PORT, since_day="2023-11-14")] == [
+            2.0
+        ]
+        assert [one.client for one in reader.registrations()] == ["c/1"], (
+            "who reads it meanwhile sees what is new"
+        )
         assert reader.hours(since_hour=0) == (an_hour(7),)
 
 
@@ -415,7 +512,9 @@ def test_any_bytes_in_the_place_of_the_file_are_replaced_or_told_of(content: byt
 def test_a_damaged_file_is_corrupt_to_those_who_do_not_replace_it(path: Path) -> None:
     damage_none(path)
 
-    with pytest.raises(StateCorrupt, match=r"is damaged .*; the daemon moves it aside when it starts"):
+    with pytest.raises(
+        StateCorrupt, match=r"is damaged .*; the daemon moves it aside when it starts"
+    ):
         open_store(path)
     with pytest.raises(StateCorrupt):
         open_reader(path)
@@ -482,7 +581,9 @@ def limit_files() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
 
 
-def test_a_file_that_may_not_grow_is_told_each_time_and_works_again_for_what_fits(path: Path) -> None:
+def test_a_file_that_may_not_grow_is_told_each_time_and_works_again_for_what_fits(
+    path: Path,
+) -> None:
     said = subprocess.run(
         [sys.executable, "-c", WRITE_UNDER_LIMIT, str(path)],
         capture_output=True,
@@ -535,7 +636,11 @@ def test_who_may_not_write_reads_the_file_as_it_stands() -> None:
         Path(folder).chmod(0o555)
         try:
             said = subprocess.run(
-                [sys.executable, "-c", READ_AS_ANOTHER, str(path)], capture_output=True, text=True, timeout=20, check=False
+                [sys.executable, "-c", READ_AS_ANOTHER, str(path)],
+                capture_output=True,
+                text=True,
+                timeout=20,
+                check=False,
             )
         finally:
             Path(folder).chmod(0o755)

@@ -1,4 +1,6 @@
-"""What a terminal would show of the bytes that were written to it, and which modes it would be left in."""
+"""What a terminal would show of the bytes that were written to it, and which modes it would be left
+in.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +8,13 @@ import re
 
 import pyte
 
-PRIVATE = re.compile(rb"\x1b\[[<=>][0-9;]*[ -/]*[@-~]|\x1b\[\?[0-9;]*\$p|\x1bP.*?\x1b\\|\x1b\].*?(?:\x07|\x1b\\)", re.DOTALL)
-"""What terminals understand or swallow, and the emulator does neither: key protocols, questions, titles."""
+PRIVATE = re.compile(
+    rb"\x1b\[[<=>][0-9;]*[ -/]*[@-~]|\x1b\[\?[0-9;]*\$p|\x1bP.*?\x1b\\|\x1b\].*?(?:\x07|\x1b\\)",
+    re.DOTALL,
+)
+"""What terminals understand or swallow, and the emulator does neither: key protocols, questions,
+titles.
+"""
 MODE = re.compile(rb"\x1b\[\?([0-9;]+)([hl])")
 COLOUR_OR_STYLE = re.compile(rb"\x1b\[([0-9;:]*)m")
 ON_AT_FIRST = {7, 25}
@@ -37,7 +44,9 @@ def keys_pushed(written: bytes) -> int:
 
 
 def renditions(written: bytes) -> set[bytes]:
-    """Each colour or style that was asked for, by its numbers; colours of many as `38;5` and `38;2`."""
+    """Each colour or style that was asked for, by its numbers; colours of many as `38;5` and
+    `38;2`.
+    """
     found = set()
     for numbers in COLOUR_OR_STYLE.findall(written):
         codes = re.split(b"[;:]", numbers)

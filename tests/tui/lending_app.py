@@ -1,4 +1,6 @@
-"""A small console: `s` lends the terminal to the program of the command line, any other key is shown, `q` leaves. Run by test_lent."""
+"""A small console: `s` lends the terminal to the program of the command line, any other key is
+shown, `q` leaves. Run by test_lent.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Rows that change all the time, written by a process of its own: `python -m tests.tui.load HOME SECONDS`."""
+"""Rows that change all the time, written by a process of its own: `python -m tests.tui.load HOME
+SECONDS`.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,11 @@ def change(layout: Layout, for_s: float) -> None:
                 assert session is not None
                 status = choice.choice((Status.UP, Status.HUNG, Status.WRONG))
                 tunnels[place] = replace(
-                    tunnels[place], status=status, session=replace(session, pid=choice.randrange(2, 99999)), probed_at=now, since=now
+                    tunnels[place],
+                    status=status,
+                    session=replace(session, pid=choice.randrange(2, 99999)),
+                    probed_at=now,
+                    since=now,
                 )
                 batch.append(tunnels[place])
             store.write(Batch(tunnels=batch, sweep=Sweep(pid=1, swept_at=now, every_s=3600)))

@@ -29,7 +29,9 @@ async def until(pilot: Pilot[None], claim: Callable[[], object]) -> None:
     while not claim():
         app = pilot.app
         assert isinstance(app, Console)
-        assert time.monotonic() < deadline, f"not within {WITHIN_S} s; the screen shows:\n{text(app)}"
+        assert time.monotonic() < deadline, (
+            f"not within {WITHIN_S} s; the screen shows:\n{text(app)}"
+        )
         await asyncio.sleep(0.02)
         await pilot.pause()
 

@@ -45,11 +45,16 @@ async def until(pilot: Pilot[Any], claim: Callable[[], object]) -> None:
     """Wait until the claim is true. Fails with what the screen shows."""
     deadline = time.monotonic() + WITHIN_S
     while not claim():
-        assert time.monotonic() < deadline, f"not within {WITHIN_S} s; the screen shows:\n{screen_text(pilot.app)}"
+        assert time.monotonic() < deadline, (
+            f"not within {WITHIN_S} s; the screen shows:\n{screen_text(pilot.app)}"
+        )
         await asyncio.sleep(0.02)
         await pilot.pause()
 
 
 async def shows(pilot: Pilot[Any], words: str) -> None:
     """Wait until the words are on the screen, wherever its edge breaks them."""
-    await until(pilot, lambda: "".join(words.split()) in "".join(screen_text(pilot.app).replace("│", "").split()))
+    await until(
+        pilot,
+        lambda: "".join(words.split()) in "".join(screen_text(pilot.app).replace("│", "").split()),
+    )

@@ -1,4 +1,6 @@
-"""Homes for the console's tests: real registry files, a real state file, and doors that do nothing real."""
+"""Homes for the console's tests: real registry files, a real state file, and doors that do nothing
+real.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,19 @@ from typing import Any
 
 from checker.config import Layout, home_layout
 from checker.control import Aim, Outcome, Verb
-from checker.model import Event, EventKind, Forward, Node, NodeName, Port, ProcessId, Status, Tunnel, parse_expect, parse_target
+from checker.model import (
+    Event,
+    EventKind,
+    Forward,
+    Node,
+    NodeName,
+    Port,
+    ProcessId,
+    Status,
+    Tunnel,
+    parse_expect,
+    parse_target,
+)
 from checker.nodefile import node_toml
 from checker.store import Batch, Sweep, open_store
 from reversi_tui.app import Console
@@ -39,7 +53,12 @@ def register(layout: Layout, forwards: Iterable[Forward]) -> None:
     for forward in forwards:
         by_node.setdefault(forward.node, []).append(forward)
     for name, theirs in by_node.items():
-        node = Node(name=name, public_key=public_key(theirs[0].port), forwards=tuple(theirs), added_at=int(NOW))
+        node = Node(
+            name=name,
+            public_key=public_key(theirs[0].port),
+            forwards=tuple(theirs),
+            added_at=int(NOW),
+        )
         (layout.nodes / f"{name}.toml").write_bytes(node_toml(node))
 
 
@@ -50,15 +69,36 @@ def write(layout: Layout, batch: Batch) -> None:
     store.close()
 
 
-def forward(node: str, port: int, *, target: str = "127.0.0.1:22", expect: str = "banner:SSH-2.0") -> Forward:
-    return Forward(node=NodeName(node), port=Port(port), target=parse_target(target), expect=parse_expect(expect))
+def forward(
+    node: str, port: int, *, target: str = "127.0.0.1:22", expect: str = "banner:SSH-2.0"
+) -> Forward:
+    return Forward(
+        node=NodeName(node),
+        port=Port(port),
+        target=parse_target(target),
+        expect=parse_expect(expect),
+    )
 
 
-def tunnel(node: str, port: int, status: Status = Status.UP, *, pid: int | None = 4000, detail: str = "SSH-2.0-dropbear") -> Tunnel:
+def tunnel(
+    node: str,
+    port: int,
+    status: Status = Status.UP,
+    *,
+    pid: int | None = 4000,
+    detail: str = "SSH-2.0-dropbear",
+) -> Tunnel:
     return Tunnel(
-        node=NodeName(node), port=Port(port), status=status, detail=detail, latency_ms=42.0 if status is Status.UP else None,
+        node=NodeName(node),
+        port=Port(port),
+        status=status,
+        detail=detail,
+        latency_ms=42.0 if status is Status.UP else None,
         peer=None if pid is None else "203.0.113.7:40022",
-        session=None if pid is None else ProcessId(pid=pid, start_ticks=777), since=NOW - 7200, probed_at=NOW - 5, checked_at=NOW - 9,
+        session=None if pid is None else ProcessId(pid=pid, start_ticks=777),
+        since=NOW - 7200,
+        probed_at=NOW - 5,
+        checked_at=NOW - 9,
     )
 
 
@@ -79,8 +119,20 @@ FORWARDS = (
     forward("garage", 20016, target="192.168.7.20:443", expect="tls"),
 )
 EVENTS = (
-    Event(at=NOW - 900, kind=EventKind.STATUS, text="up -> hung", node=NodeName("barn"), port=Port(20011)),
-    Event(at=NOW - 890, kind=EventKind.KILL, text="killed sshd 3999", node=NodeName("barn"), port=Port(20011)),
+    Event(
+        at=NOW - 900,
+        kind=EventKind.STATUS,
+        text="up -> hung",
+        node=NodeName("barn"),
+        port=Port(20011),
+    ),
+    Event(
+        at=NOW - 890,
+        kind=EventKind.KILL,
+        text="killed sshd 3999",
+        node=NodeName("barn"),
+        port=Port(20011),
+    ),
 )
 
 
@@ -94,7 +146,9 @@ def demo_home(home: Path) -> Layout:
 
 def many(layout: Layout, count: int) -> tuple[Tunnel, ...]:
     """So many nodes, all up."""
-    seen = tuple(tunnel(f"node-{number:05d}", 21000 + number, pid=1000 + number) for number in range(count))
+    seen = tuple(
+        tunnel(f"node-{number:05d}", 21000 + number, pid=1000 + number) for number in range(count)
+    )
     register(layout, (forward(t.node, t.port) for t in seen))
     write(layout, Batch(tunnels=seen, sweep=sweep()))
     return seen
@@ -115,7 +169,9 @@ class FakeActs:
         self.gate.wait(20)
         if self.failure:
             raise self.failure
-        return tuple(Outcome(node=aim.node, port=aim.port, done=True, sentence=self.sentence) for aim in aims)
+        return tuple(
+            Outcome(node=aim.node, port=aim.port, done=True, sentence=self.sentence) for aim in aims
+        )
 
 
 def open_acts(*, read_only: bool = False) -> FakeActs:
@@ -125,15 +181,33 @@ def open_acts(*, read_only: bool = False) -> FakeActs:
     return acts
 
 
-def setting(layout: Layout, acts: FakeActs | None = None, *, daemon: Daemon = Daemon.RUNNING, **preferences: Any) -> Setting:
+def setting(
+    layout: Layout,
+    acts: FakeActs | None = None,
+    *,
+    daemon: Daemon = Daemon.RUNNING,
+    **preferences: Any,
+) -> Setting:
     """That home, its clock and its disk held."""
     acts = acts or open_acts()
     return Setting(
-        layout=layout, acts=acts, changes=Changes(layout=layout, read_only=acts.read_only), ping=lambda: daemon, every_s=EVERY_S,
-        now=lambda: NOW, free_bytes=lambda _: 12_000_000_000, preferences=Preferences(**preferences),
-    )  # fmt: skip
+        layout=layout,
+        acts=acts,
+        changes=Changes(layout=layout, read_only=acts.read_only),
+        ping=lambda: daemon,
+        every_s=EVERY_S,
+        now=lambda: NOW,
+        free_bytes=lambda _: 12_000_000_000,
+        preferences=Preferences(**preferences),
+    )
 
 
-def console(layout: Layout, acts: FakeActs | None = None, *, daemon: Daemon = Daemon.RUNNING, **preferences: Any) -> Console:
+def console(
+    layout: Layout,
+    acts: FakeActs | None = None,
+    *,
+    daemon: Daemon = Daemon.RUNNING,
+    **preferences: Any,
+) -> Console:
     """The app over that home."""
     return Console(setting(layout, acts, daemon=daemon, **preferences))

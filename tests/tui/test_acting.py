@@ -1,4 +1,6 @@
-"""Acting on several rows, on nodes, and with the operator's own commands: what is asked, what is done, what is logged."""
+"""Acting on several rows, on nodes, and with the operator's own commands: what is asked, what is
+done, what is logged.
+"""
 
 from __future__ import annotations
 
@@ -40,10 +42,14 @@ from tests.tui.states import (
 
 
 @asynccontextmanager
-async def running(app: Console, size: tuple[int, int] = (100, 30), count: int = len(FORWARDS)) -> AsyncIterator[Pilot[None]]:
+async def running(
+    app: Console, size: tuple[int, int] = (100, 30), count: int = len(FORWARDS)
+) -> AsyncIterator[Pilot[None]]:
     """The console with all its rows read."""
     async with app.run_test(size=size) as pilot:
-        await until(pilot, lambda: app.main.health.registry_read and len(app.main.view.rows) == count)
+        await until(
+            pilot, lambda: app.main.health.registry_read and len(app.main.view.rows) == count
+        )
         await pilot.pause()
         yield pilot
 
@@ -52,14 +58,20 @@ def log(app: Console) -> str:
     return "\n".join(app.main.log_pane.lines)
 
 
-async def test_marked_rows_are_all_killed_after_one_question_that_names_each(tmp_path: Path) -> None:
+async def test_marked_rows_are_all_killed_after_one_question_that_names_each(
+    tmp_path: Path,
+) -> None:
     acts = open_acts()
     app = console(demo_home(tmp_path), acts)
 
     async with running(app) as pilot:
         await pilot.press("space", "space", "down", "space", "k")
         await shows(pilot, "Kill these 3 forwards?")
-        for words in ("attic 20010 sshd 4000 up 2h", "barn 20011 sshd 4001 hung 2h", "dock 20013 sshd 4003 refused 2h"):
+        for words in (
+            "attic 20010 sshd 4000 up 2h",
+            "barn 20011 sshd 4001 hung 2h",
+            "dock 20013 sshd 4003 refused 2h",
+        ):
             assert words in " ".join(text(app).split())
         await pilot.press("y")
         await until(pilot, lambda: len(acts.done) == 3 and not app.main.pending)
@@ -147,12 +159,16 @@ async def test_after_yes_only_what_is_still_the_same_is_killed(tmp_path: Path) -
         await until(pilot, lambda: isinstance(app.screen, Confirm))
         other = ProcessId(pid=5000, start_ticks=5)
         write(layout, Batch(tunnels=(replace(SEEN[1], session=other),)))
-        await until(pilot, lambda: app.main.view.rows[(NodeName("barn"), Port(20011))].seen.session == other)
+        await until(
+            pilot, lambda: app.main.view.rows[(NodeName("barn"), Port(20011))].seen.session == other
+        )
         await pilot.press("y")
         await until(pilot, lambda: acts.done and not app.main.pending)
 
     assert [aim.node for _, aim in acts.done] == ["attic"]
-    assert "barn port 20011 was held by sshd 4001 and is now held by sshd 5000: not done" in log(app)
+    assert "barn port 20011 was held by sshd 4001 and is now held by sshd 5000: not done" in log(
+        app
+    )
 
 
 async def test_marks_go_with_their_rows(tmp_path: Path) -> None:
@@ -182,7 +198,11 @@ async def test_a_folded_row_stands_for_all_its_forwards(tmp_path: Path) -> None:
         await until(pilot, lambda: not app.main.pending)
         await pilot.press("right")
         await shows(pilot, "-attic 2 ports")
-        assert [key for key in app.main.view.order if key[0] == "attic"] == [("attic", 0), ("attic", 20010), ("attic", 20110)]
+        assert [key for key in app.main.view.order if key[0] == "attic"] == [
+            ("attic", 0),
+            ("attic", 20010),
+            ("attic", 20110),
+        ]
         await pilot.press("down", "left")
         await shows(pilot, "+attic 2 ports")
         assert app.main.table.cursor == ("attic", 0)
@@ -203,7 +223,9 @@ async def test_the_log_pane_tells_each_act_and_its_outcome_with_the_time(tmp_pat
         await until(pilot, lambda: not app.main.log_pane.display)
 
 
-async def test_a_node_is_disabled_after_a_question_and_enabled_without_in_the_operators_name(tmp_path: Path) -> None:
+async def test_a_node_is_disabled_after_a_question_and_enabled_without_in_the_operators_name(
+    tmp_path: Path,
+) -> None:
     layout = demo_home(tmp_path)
     app = console(layout)
 
@@ -211,7 +233,9 @@ async def test_a_node_is_disabled_after_a_question_and_enabled_without_in_the_op
         await pilot.press("down", "down", "d")
         await shows(pilot, "Disable this node?")
         await pilot.press("y")
-        await until(pilot, lambda: not read_registry(layout.nodes).nodes[NodeName("cellar")].enabled)
+        await until(
+            pilot, lambda: not read_registry(layout.nodes).nodes[NodeName("cellar")].enabled
+        )
         await shows(pilot, "- disabled")
         await shows(pilot, "- 1 disabled")
         await until(pilot, lambda: not app.main.pending)
@@ -220,9 +244,14 @@ async def test_a_node_is_disabled_after_a_question_and_enabled_without_in_the_op
         await until(pilot, lambda: not app.main.pending)
 
     state = open_reader(layout.state)
-    told = [(event.kind, event.text, event.actor) for event in state.events(node=NodeName("cellar"))]
+    told = [
+        (event.kind, event.text, event.actor) for event in state.events(node=NodeName("cellar"))
+    ]
     state.close()
-    assert [(kind, words) for kind, words, _ in told] == [(EventKind.REGISTRY, "disabled"), (EventKind.REGISTRY, "enabled")]
+    assert [(kind, words) for kind, words, _ in told] == [
+        (EventKind.REGISTRY, "disabled"),
+        (EventKind.REGISTRY, "enabled"),
+    ]
     assert all(actor not in ("", "daemon") for _, _, actor in told)
 
 
@@ -240,10 +269,14 @@ async def test_a_read_only_console_changes_nothing_by_any_key(tmp_path: Path, ke
     assert {file.name: file.read_bytes() for file in layout.nodes.iterdir()} == before
 
 
-async def test_a_node_is_added_by_the_form_and_appears(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_node_is_added_by_the_form_and_appears(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     layout = demo_home(tmp_path / "gateway")
-    (layout.home or tmp_path).joinpath("reversi.toml").write_text('gateway = ["gw.example.org:22"]\n')
+    (layout.home or tmp_path).joinpath("reversi.toml").write_text(
+        'gateway = ["gw.example.org:22"]\n'
+    )
     app = console(layout)
 
     async with running(app, (100, 40)) as pilot:
@@ -252,7 +285,14 @@ async def test_a_node_is_added_by_the_form_and_appears(tmp_path: Path, monkeypat
         await pilot.press(*"attic", "tab")
         await shows(pilot, "attic")
         assert "already" in text(app) or "taken" in text(app) or "registered" in text(app)
-        await pilot.press("shift+tab", *("backspace",) * 5, *"zoo", "tab", *"127.0.0.1:22,banner:SSH-2.0", "ctrl+s")
+        await pilot.press(
+            "shift+tab",
+            *("backspace",) * 5,
+            *"zoo",
+            "tab",
+            *"127.0.0.1:22,banner:SSH-2.0",
+            "ctrl+s",
+        )
         await until(pilot, lambda: NodeName("zoo") in read_registry(layout.nodes).nodes)
         await shows(pilot, "zoo: add done")
         await until(pilot, lambda: any(key[0] == "zoo" for key in app.main.view.rows))
@@ -279,9 +319,16 @@ def command(*argv: str, dangerous: bool = False) -> Command:
     return Command(name="show", key="f5", title="Show it", argv=argv, dangerous=dangerous)
 
 
-async def test_a_command_of_ones_own_gets_its_words_as_arguments_and_its_output_is_shown_as_text(tmp_path: Path) -> None:
+async def test_a_command_of_ones_own_gets_its_words_as_arguments_and_its_output_is_shown_as_text(
+    tmp_path: Path,
+) -> None:
     program = "import json, sys; print(json.dumps(sys.argv[1:])); print('\\x1b[31m[bold]red[/]')"
-    app = console(demo_home(tmp_path), commands=(command(sys.executable, "-c", program, "{node}", "at {target}; rm -rf {port}", "{pid}"),))
+    app = console(
+        demo_home(tmp_path),
+        commands=(
+            command(sys.executable, "-c", program, "{node}", "at {target}; rm -rf {port}", "{pid}"),
+        ),
+    )
 
     async with running(app) as pilot:
         await pilot.press("f5")
@@ -291,9 +338,14 @@ async def test_a_command_of_ones_own_gets_its_words_as_arguments_and_its_output_
         await shows(pilot, "ended with status 0")
 
 
-async def test_a_dangerous_command_asks_first_and_one_without_a_known_process_is_refused(tmp_path: Path) -> None:
+async def test_a_dangerous_command_asks_first_and_one_without_a_known_process_is_refused(
+    tmp_path: Path,
+) -> None:
     mark = tmp_path / "ran"
-    app = console(demo_home(tmp_path / "gateway"), commands=(command("touch", f"{mark}-{{pid}}", dangerous=True),))
+    app = console(
+        demo_home(tmp_path / "gateway"),
+        commands=(command("touch", f"{mark}-{{pid}}", dangerous=True),),
+    )
 
     async with running(app) as pilot:
         await pilot.press("f5")
@@ -359,7 +411,9 @@ async def test_many_probes_at_once_each_have_their_outcome(tmp_path: Path) -> No
     assert log(app).count("probe done: ") == len(FORWARDS)
 
 
-async def test_the_command_that_reaches_the_node_is_told_where_no_clipboard_takes_it(tmp_path: Path) -> None:
+async def test_the_command_that_reaches_the_node_is_told_where_no_clipboard_takes_it(
+    tmp_path: Path,
+) -> None:
     app = console(demo_home(tmp_path))
 
     async with running(app, (200, 30)) as pilot:
@@ -371,8 +425,17 @@ async def test_the_command_that_reaches_the_node_is_told_where_no_clipboard_take
 
 async def test_what_came_by_the_shared_key_is_marked_as_unregistered(tmp_path: Path) -> None:
     layout = demo_home(tmp_path)
-    stranger = Unregistered(node=NodeName("kiosk"), port=Port(50001), expect=FORWARDS[0].expect, first_at=NOW - 50, last_at=NOW)
-    write(layout, Batch(tunnels=(tunnel("kiosk", 50001, pid=4050),), unregistered=(stranger,), sweep=sweep()))
+    stranger = Unregistered(
+        node=NodeName("kiosk"),
+        port=Port(50001),
+        expect=FORWARDS[0].expect,
+        first_at=NOW - 50,
+        last_at=NOW,
+    )
+    write(
+        layout,
+        Batch(tunnels=(tunnel("kiosk", 50001, pid=4050),), unregistered=(stranger,), sweep=sweep()),
+    )
     app = console(layout)
 
     async with running(app, (120, 30), count=len(FORWARDS) + 1) as pilot:
@@ -398,7 +461,9 @@ async def test_the_question_names_what_ends_with_the_same_process(tmp_path: Path
 
 
 @pytest.mark.parametrize("size", [(80, 24), (60, 15)])
-async def test_however_many_are_asked_about_the_count_and_the_buttons_are_in_sight(tmp_path: Path, size: tuple[int, int]) -> None:
+async def test_however_many_are_asked_about_the_count_and_the_buttons_are_in_sight(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
     layout = demo_home(tmp_path)
     many(layout, 60)
     app = console(layout)
@@ -436,12 +501,18 @@ async def test_a_click_on_yes_is_no_yes_and_one_on_cancel_cancels(tmp_path: Path
 @pytest.mark.parametrize(
     ("typed", "words"),
     [
-        pytest.param("~nobody-of-this-name/x.sh", "begins with a user that is not known here", id="no such user"),
+        pytest.param(
+            "~nobody-of-this-name/x.sh",
+            "begins with a user that is not known here",
+            id="no such user",
+        ),
         pytest.param("/", "names no file", id="a directory"),
         pytest.param("x" * 5000, "bundle not done", id="too long"),
     ],
 )
-async def test_a_place_where_no_bundle_can_be_is_a_sentence(tmp_path: Path, typed: str, words: str) -> None:
+async def test_a_place_where_no_bundle_can_be_is_a_sentence(
+    tmp_path: Path, typed: str, words: str
+) -> None:
     app = console(demo_home(tmp_path))
 
     async with running(app, (160, 30)) as pilot:
@@ -453,7 +524,9 @@ async def test_a_place_where_no_bundle_can_be_is_a_sentence(tmp_path: Path, type
         assert app.screen is app.main
 
 
-async def test_where_the_console_stood_may_be_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_where_the_console_stood_may_be_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     gone = tmp_path / "gone"
     gone.mkdir()
     monkeypatch.chdir(gone)
@@ -479,7 +552,9 @@ async def test_the_palette_tells_the_keys_and_does_not_come_over_a_dialog(tmp_pa
         assert isinstance(app.screen, Confirm)
 
 
-async def test_each_action_under_way_is_warned_of_before_the_console_is_left(tmp_path: Path) -> None:
+async def test_each_action_under_way_is_warned_of_before_the_console_is_left(
+    tmp_path: Path,
+) -> None:
     acts = FakeActs()
     app = console(demo_home(tmp_path), acts)
 

@@ -37,7 +37,9 @@ class Asked:
     def add(self, wanted: NewNode) -> Changed:
         self.wanted.append(wanted)
         self.gate.wait(20)
-        return self.answer or Changed(node=wanted.name, done=True, sentence="added", files=(wanted.output,))
+        return self.answer or Changed(
+            node=wanted.name, done=True, sentence="added", files=(wanted.output,)
+        )
 
 
 @pytest.fixture
@@ -50,7 +52,9 @@ def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
 
 
 @asynccontextmanager
-async def form(layout: Layout, asked: Asked, size: tuple[int, int] = (80, 24)) -> AsyncIterator[Pilot[None]]:
+async def form(
+    layout: Layout, asked: Asked, size: tuple[int, int] = (80, 24)
+) -> AsyncIterator[Pilot[None]]:
     """The form, over an app with nothing in it."""
     app = Small()
     async with app.run_test(size=size) as pilot:
@@ -69,7 +73,9 @@ def button(pilot: Pilot[None]) -> Button:
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_a_node_is_added_by_keys_alone(layout: Layout, tmp_path: Path, size: tuple[int, int]) -> None:
+async def test_a_node_is_added_by_keys_alone(
+    layout: Layout, tmp_path: Path, size: tuple[int, int]
+) -> None:
     asked = Asked()
     asked.gate.set()
 
@@ -91,7 +97,12 @@ async def test_a_node_is_added_by_keys_alone(layout: Layout, tmp_path: Path, siz
         await until(pilot, lambda: isinstance(app(pilot).answer, Changed))
 
     (wanted,) = asked.wanted
-    assert (wanted.name, len(wanted.requests), wanted.output, wanted.key_type) == ("shed", 2, tmp_path / "shed.toml", KeyType.RSA)
+    assert (wanted.name, len(wanted.requests), wanted.output, wanted.key_type) == (
+        "shed",
+        2,
+        tmp_path / "shed.toml",
+        KeyType.RSA,
+    )
 
 
 def app(pilot: Pilot[None]) -> Small:
@@ -107,7 +118,9 @@ async def test_what_is_wrong_stands_below_its_field_while_it_is_typed(layout: La
         await type_in(pilot, "attic")
         await shows(pilot, "node attic is registered already")
         lines = screen_text(pilot.app).split("\n")
-        typed = next(number for number, line in enumerate(lines) if line.strip(" │").strip() == "attic")
+        typed = next(
+            number for number, line in enumerate(lines) if line.strip(" │").strip() == "attic"
+        )
         assert "node attic is registered" in lines[typed + 1]
         await type_in(pilot, "2")
         await until(pilot, lambda: "registered already" not in screen_text(pilot.app))
@@ -174,7 +187,11 @@ async def test_a_failure_leaves_what_was_typed(layout: Layout, tmp_path: Path) -
 
 
 def is_in_sight(widget: Widget | None) -> bool:
-    return widget is not None and widget.region.height > 0 and widget.screen.region.contains_region(widget.region)
+    return (
+        widget is not None
+        and widget.region.height > 0
+        and widget.screen.region.contains_region(widget.region)
+    )
 
 
 async def test_every_field_can_be_seen_in_a_small_terminal(layout: Layout) -> None:
@@ -233,7 +250,9 @@ async def test_a_long_list_fits_a_small_terminal_and_an_empty_one_can_be_left() 
     app = Small()
 
     async with app.run_test(size=(60, 15)) as pilot:
-        _ = app.push_screen(Choose("Which?", [(str(n), f"choice {n}") for n in range(40)]), app.keep)
+        _ = app.push_screen(
+            Choose("Which?", [(str(n), f"choice {n}") for n in range(40)]), app.keep
+        )
         await shows(pilot, "esc close")
         await pilot.press("end")
         await shows(pilot, "choice 39")
@@ -248,7 +267,12 @@ async def test_output_is_shown_as_text_and_scrolls() -> None:
     app = Small()
 
     async with app.run_test(size=(60, 15)) as pilot:
-        _ = app.push_screen(Output("ping office: ping ended with status 0", "\n".join(["[red]first[/x]", *map(str, range(50)), "last"])))
+        _ = app.push_screen(
+            Output(
+                "ping office: ping ended with status 0",
+                "\n".join(["[red]first[/x]", *map(str, range(50)), "last"]),
+            )
+        )
         await shows(pilot, "[red]first[/x]")
         await shows(pilot, "ping ended with status 0")
         await pilot.press("end")

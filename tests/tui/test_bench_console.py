@@ -1,4 +1,6 @@
-"""The console's figures are printed, and nothing is left behind; what they are is no matter of a test."""
+"""The console's figures are printed, and nothing is left behind; what they are is no matter of a
+test.
+"""
 
 from __future__ import annotations
 
@@ -26,20 +28,36 @@ from checker.store import open_store
 CHECKOUT = Path(__file__).parents[2]
 WITHIN_S = 30.0
 WHATS = (
-    "first rows", "key to paint, down", "key to paint, page down", "key to paint, sort", "key to paint, a letter of a filter",
-    "bytes for nothing", "bytes for one changed row", "bytes for a page scrolled", "bytes for a sort", "idle CPU",
-    "170 changes a second", "memory", "a page scrolled at 200x50",
-)  # fmt: skip
+    "first rows",
+    "key to paint, down",
+    "key to paint, page down",
+    "key to paint, sort",
+    "key to paint, a letter of a filter",
+    "bytes for nothing",
+    "bytes for one changed row",
+    "bytes for a page scrolled",
+    "bytes for a sort",
+    "idle CPU",
+    "170 changes a second",
+    "memory",
+    "a page scrolled at 200x50",
+)
 
 
 @contextmanager
 def bench(folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """A quick run whose files are all in that folder; asked to end where the test did not see to it."""
+    """A quick run whose files are all in that folder; asked to end where the test did not see to
+    it.
+    """
     with subprocess.Popen(
         [sys.executable, "-m", "bench", "--quick", "--only", "console"],
-        cwd=CHECKOUT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        cwd=CHECKOUT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
         env={"PATH": os.defpath, "TMPDIR": str(folder), "HOME": str(folder)},
-    ) as run:  # fmt: skip
+    ) as run:
         try:
             yield run
         finally:
@@ -49,7 +67,9 @@ def bench(folder: Path) -> Iterator[subprocess.Popen[str]]:
 
 def those_at(folder: Path) -> list[str]:
     """Command lines of processes that were started for that folder."""
-    lines = (" ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"]))
+    lines = (
+        " ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])
+    )
     return [line for line in lines if str(folder) in line]
 
 
@@ -94,12 +114,16 @@ def test_a_home_has_its_nodes_in_the_registry_and_in_the_state_file(tmp_path: Pa
 
     assert registry.problems == ()
     assert sorted(forward.node for forward in registry.forwards) == names(50)
-    assert {(forward.node, forward.port) for forward in registry.forwards} == {(tunnel.node, tunnel.port) for tunnel in seen}
+    assert {(forward.node, forward.port) for forward in registry.forwards} == {
+        (tunnel.node, tunnel.port) for tunnel in seen
+    }
     assert {tunnel.status for tunnel in seen} == {Status.UP, Status.HUNG, Status.DOWN}
 
 
 @pytest.mark.parametrize(("mode", "expected"), [("rest", 0), ("sweep", 10), ("change", 85)])
-def test_a_tick_writes_what_a_daemon_would_in_that_time(tmp_path: Path, mode: str, expected: int) -> None:
+def test_a_tick_writes_what_a_daemon_would_in_that_time(
+    tmp_path: Path, mode: str, expected: int
+) -> None:
     store = open_store(make_home(tmp_path / "gateway", 600, now=1000.0).state)
     writer = Writer(store)
     writer.obey(mode)
@@ -113,7 +137,9 @@ def test_a_tick_writes_what_a_daemon_would_in_that_time(tmp_path: Path, mode: st
     finally:
         store.close()
     assert len(written) == expected
-    assert any(tunnel.latency_ms != before[tunnel.node].latency_ms for tunnel in written) is (mode == "change")
+    assert any(tunnel.latency_ms != before[tunnel.node].latency_ms for tunnel in written) is (
+        mode == "change"
+    )
     assert all(tunnel.probed_at != 1000.0 for tunnel in written)
 
 

@@ -1,4 +1,6 @@
-"""What the console writes to a real terminal, counted: nothing where nothing would read differently, little where little does."""
+"""What the console writes to a real terminal, counted: nothing where nothing would read
+differently, little where little does.
+"""
 
 from __future__ import annotations
 
@@ -36,15 +38,24 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> tuple[Layout, tuple[Tunnel
     """2,000 nodes that were seen just now, each with its hours."""
     layout = home_layout(tmp_path_factory.mktemp("gateway"))
     now = time.time()
-    seen = tuple(replace(each, since=now - 9000, probed_at=now, checked_at=now) for each in many(layout, ROWS))
+    seen = tuple(
+        replace(each, since=now - 9000, probed_at=now, checked_at=now)
+        for each in many(layout, ROWS)
+    )
     this_hour = int(now // 3600)
-    hours = [Hour(each.node, each.port, this_hour - ago, 3600.0, 3600.0) for each in seen for ago in range(24)]
+    hours = [
+        Hour(each.node, each.port, this_hour - ago, 3600.0, 3600.0)
+        for each in seen
+        for ago in range(24)
+    ]
     write(layout, Batch(tunnels=seen, hours=hours, sweep=sweep_at(now)))
     return layout, seen
 
 
 @contextmanager
-def console(layout: Layout, *args: str, size: tuple[int, int] = (80, 24), keys: bytes = b"") -> Iterator[Terminal]:
+def console(
+    layout: Layout, *args: str, size: tuple[int, int] = (80, 24), keys: bytes = b""
+) -> Iterator[Terminal]:
     """A console that has painted all that there is to paint."""
     assert layout.home is not None
     with terminal(layout.home, "--no-remember", *args, size=size) as opened:
@@ -59,14 +70,22 @@ def console(layout: Layout, *args: str, size: tuple[int, int] = (80, 24), keys: 
 
 
 @contextmanager
-def swept(layout: Layout, seen: tuple[Tunnel, ...], every_s: float = 0.3) -> Iterator[Callable[[], int]]:
+def swept(
+    layout: Layout, seen: tuple[Tunnel, ...], every_s: float = 0.3
+) -> Iterator[Callable[[], int]]:
     """Sweeps go on meanwhile: all rows are seen again, as they were; how many sweeps."""
     stopping, count = threading.Event(), [0]
 
     def run() -> None:
         while not stopping.wait(every_s):
             now = time.time()
-            write(layout, Batch(tunnels=[replace(each, probed_at=now) for each in seen[:100]], sweep=sweep_at(now)))
+            write(
+                layout,
+                Batch(
+                    tunnels=[replace(each, probed_at=now) for each in seen[:100]],
+                    sweep=sweep_at(now),
+                ),
+            )
             count[0] += 1
 
     thread = threading.Thread(target=run)
@@ -120,7 +139,9 @@ def test_sweeps_that_see_nothing_new_cost_nothing_and_one_changed_row_little(
     assert 0 < back <= most
 
 
-def test_a_page_costs_what_is_on_it_and_a_paused_table_only_its_count(home: tuple[Layout, tuple[Tunnel, ...]]) -> None:
+def test_a_page_costs_what_is_on_it_and_a_paused_table_only_its_count(
+    home: tuple[Layout, tuple[Tunnel, ...]],
+) -> None:
     layout, seen = home
 
     with console(layout) as opened:

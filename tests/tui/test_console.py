@@ -24,17 +24,39 @@ from reversi_tui.screens.sheet import Sheet
 from reversi_tui.widgets.bar import Bar, FilterBar
 from reversi_tui.widgets.table import TunnelTable
 from tests.tui.screen import lines, shows, text, until
-from tests.tui.states import EVERY_S, FORWARDS, NOW, SEEN, FakeActs, console, demo_home, forward, many, open_acts, register, tunnel, write
+from tests.tui.states import (
+    EVERY_S,
+    FORWARDS,
+    NOW,
+    SEEN,
+    FakeActs,
+    console,
+    demo_home,
+    forward,
+    many,
+    open_acts,
+    register,
+    tunnel,
+    write,
+)
 
 BARN = (NodeName("barn"), Port(20011))
-SIZES = [pytest.param((80, 24), id="80x24"), pytest.param((60, 15), id="60x15"), pytest.param((200, 50), id="200x50")]
+SIZES = [
+    pytest.param((80, 24), id="80x24"),
+    pytest.param((60, 15), id="60x15"),
+    pytest.param((200, 50), id="200x50"),
+]
 
 
 @asynccontextmanager
-async def running(app: Console, size: tuple[int, int] = (80, 24), count: int = len(FORWARDS)) -> AsyncIterator[Pilot[None]]:
+async def running(
+    app: Console, size: tuple[int, int] = (80, 24), count: int = len(FORWARDS)
+) -> AsyncIterator[Pilot[None]]:
     """The console with all its rows read."""
     async with app.run_test(size=size) as pilot:
-        await until(pilot, lambda: app.main.health.registry_read and len(app.main.view.rows) == count)
+        await until(
+            pilot, lambda: app.main.health.registry_read and len(app.main.view.rows) == count
+        )
         await pilot.pause()
         yield pilot
 
@@ -53,7 +75,9 @@ def said(app: Console) -> str:
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_every_row_its_state_in_words_and_the_keys_are_seen(tmp_path: Path, size: tuple[int, int]) -> None:
+async def test_every_row_its_state_in_words_and_the_keys_are_seen(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
     app = console(demo_home(tmp_path))
 
     async with running(app, size):
@@ -61,7 +85,16 @@ async def test_every_row_its_state_in_words_and_the_keys_are_seen(tmp_path: Path
         for seen in SEEN:
             assert seen.node in shown
             assert str(seen.port) in shown
-        for word in ("• up", "! hung", "- down", "/ refused", "~ wrong", "x foreign", "? unknown", "4001"):
+        for word in (
+            "• up",
+            "! hung",
+            "- down",
+            "/ refused",
+            "~ wrong",
+            "x foreign",
+            "? unknown",
+            "4001",
+        ):
             assert word in shown
         assert "························" in shown or size[0] < 80
         assert lines(app)[-1].startswith("k kill  r reset  p probe")
@@ -73,7 +106,14 @@ async def test_a_wide_terminal_shows_all_columns(tmp_path: Path) -> None:
     app = console(demo_home(tmp_path))
 
     async with running(app, (200, 50)):
-        for words in ("127.0.0.1:22", "no answer within 5 s", "203.0.113.7:40022", "42ms", "2h", "192.168.7.20:443"):
+        for words in (
+            "127.0.0.1:22",
+            "no answer within 5 s",
+            "203.0.113.7:40022",
+            "42ms",
+            "2h",
+            "192.168.7.20:443",
+        ):
             assert words in text(app)
 
 
@@ -99,7 +139,9 @@ async def test_arrows_pages_home_and_end_move_the_cursor(tmp_path: Path) -> None
         await shows(pilot, "node-00000")
 
 
-async def test_a_filter_is_typed_kept_and_cleared_and_the_cursor_keeps_its_row(tmp_path: Path) -> None:
+async def test_a_filter_is_typed_kept_and_cleared_and_the_cursor_keeps_its_row(
+    tmp_path: Path,
+) -> None:
     app = console(demo_home(tmp_path))
 
     async with running(app) as pilot:
@@ -156,7 +198,9 @@ async def test_the_cursor_stays_on_its_row_when_rows_move_come_and_go(tmp_path: 
         write(layout, Batch(tunnels=(replace(SEEN[0], status=Status.HUNG),)))
         register(layout, (forward("aaa", 20001),))
         app.source.wake()
-        await until(pilot, lambda: len(nodes(app)) == len(FORWARDS) + 1 and nodes(app)[0] == "attic")
+        await until(
+            pilot, lambda: len(nodes(app)) == len(FORWARDS) + 1 and nodes(app)[0] == "attic"
+        )
         assert cursor(app) == "attic"
 
 
@@ -186,7 +230,13 @@ async def test_detail_tells_everything_and_the_last_events(tmp_path: Path) -> No
     async with running(app, (100, 40)) as pilot:
         await pilot.press("down", "enter")
         await shows(pilot, "killed sshd 3999")
-        for words in ("nothing came before the deadline", "no answer within 5 s", "banner:SSH-2.0", "4001 (start 777)", "up -> hung"):
+        for words in (
+            "nothing came before the deadline",
+            "no answer within 5 s",
+            "banner:SSH-2.0",
+            "4001 (start 777)",
+            "up -> hung",
+        ):
             assert words in text(app)
         await pilot.press("escape")
         await until(pilot, lambda: not isinstance(app.screen, Detail))
@@ -214,7 +264,9 @@ async def test_help_comes_from_the_table_of_actions_and_scrolls(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_the_question_fits_names_the_target_and_focuses_cancel(tmp_path: Path, size: tuple[int, int]) -> None:
+async def test_the_question_fits_names_the_target_and_focuses_cancel(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
     app = console(demo_home(tmp_path))
 
     async with running(app, size) as pilot:
@@ -237,8 +289,12 @@ async def test_anything_but_yes_does_nothing(tmp_path: Path, keys: tuple[str, ..
         assert acts.done == []
 
 
-@pytest.mark.parametrize("yes", [pytest.param(("y",), id="key"), pytest.param(("right", "enter"), id="button")])
-async def test_yes_kills_what_was_seen_and_shows_the_outcome(tmp_path: Path, yes: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    "yes", [pytest.param(("y",), id="key"), pytest.param(("right", "enter"), id="button")]
+)
+async def test_yes_kills_what_was_seen_and_shows_the_outcome(
+    tmp_path: Path, yes: tuple[str, ...]
+) -> None:
     acts = open_acts()
     app = console(demo_home(tmp_path), acts)
 
@@ -246,7 +302,7 @@ async def test_yes_kills_what_was_seen_and_shows_the_outcome(tmp_path: Path, yes
         await pilot.press("down", "k", *yes)
         await shows(pilot, "barn port 20011: kill done: the port is free")
 
-    (verb, aim) = acts.done[0]
+    verb, aim = acts.done[0]
     assert len(acts.done) == 1
     assert verb is Verb.KILL
     assert (aim.node, aim.port, aim.session) == (*BARN, ProcessId(pid=4001, start_ticks=777))
@@ -260,7 +316,10 @@ async def test_after_yes_another_process_is_left_alone(tmp_path: Path) -> None:
     async with running(app) as pilot:
         await pilot.press("down", "k")
         await until(pilot, lambda: isinstance(app.screen, Confirm))
-        write(layout, Batch(tunnels=(replace(SEEN[1], session=ProcessId(pid=4001, start_ticks=9999)),)))
+        write(
+            layout,
+            Batch(tunnels=(replace(SEEN[1], session=ProcessId(pid=4001, start_ticks=9999)),)),
+        )
         session = ProcessId(pid=4001, start_ticks=9999)
         await until(pilot, lambda: app.main.view.rows[BARN].seen.session == session)
         await pilot.press("y")
@@ -333,7 +392,9 @@ async def test_nothing_to_kill_is_said_without_a_question(tmp_path: Path) -> Non
         await shows(pilot, "nothing to kill")
 
 
-async def test_a_daemon_that_is_gone_is_told_and_rows_are_stale_with_their_age(tmp_path: Path) -> None:
+async def test_a_daemon_that_is_gone_is_told_and_rows_are_stale_with_their_age(
+    tmp_path: Path,
+) -> None:
     layout = demo_home(tmp_path)
     old = tuple(replace(seen, probed_at=NOW - 180) for seen in SEEN)
     write(layout, Batch(tunnels=old, sweep=Sweep(pid=1, swept_at=NOW - 180, every_s=EVERY_S)))
@@ -438,6 +499,12 @@ def test_every_binding_has_an_id_and_says_what_it_does(owner: type[DOMNode]) -> 
 
 
 def test_nothing_is_bound_to_what_would_stop_the_process() -> None:
-    keys = {key for owner in (Console, Main, TunnelTable) for b in owner.BINDINGS if isinstance(b, Binding) for key in b.key.split(",")}
+    keys = {
+        key
+        for owner in (Console, Main, TunnelTable)
+        for b in owner.BINDINGS
+        if isinstance(b, Binding)
+        for key in b.key.split(",")
+    }
 
     assert "ctrl+z" not in keys

@@ -21,7 +21,9 @@ TEXT = "ssh -p 20010 -o HostKeyAlias=office " + "-o X=y " * 60 + "-- office"
 
 
 def printer(folder: Path, environ: dict[str, str]) -> str:
-    """A command that writes the sequence to its terminal again and again: the first may come before anybody is attached."""
+    """A command that writes the sequence to its terminal again and again: the first may come before
+    anybody is attached.
+    """
     sequence = copy_sequence(TEXT, environ)
     assert sequence is not None
     (folder / "sequence").write_text(sequence)
@@ -48,7 +50,9 @@ def test_tmux_takes_the_text_or_passes_it_on(tmp_path: Path, settings: str) -> N
         try:
             console.until(plain.removeprefix("\x1b]52;c;").rstrip("\x07").encode())
         finally:
-            subprocess.run([*tmux, "kill-server"], check=False, capture_output=True, timeout=WITHIN_S)
+            subprocess.run(
+                [*tmux, "kill-server"], check=False, capture_output=True, timeout=WITHIN_S
+            )
 
 
 def test_screen_passes_it_on_whole(tmp_path: Path) -> None:
@@ -59,25 +63,40 @@ def test_screen_passes_it_on_whole(tmp_path: Path) -> None:
     assert plain is not None
     words = printer(tmp_path, {"TERM": "screen", "STY": "1.x"})
 
-    with on_terminal(["screen", "-c", "/dev/null", "sh", "-c", words], SCREENDIR=str(folder)) as console:
+    with on_terminal(
+        ["screen", "-c", "/dev/null", "sh", "-c", words], SCREENDIR=str(folder)
+    ) as console:
         try:
             console.until(plain.encode())
         finally:
             for session in folder.iterdir():
                 quitting = ["screen", "-S", session.name, "-X", "quit"]
-                subprocess.run(quitting, check=False, capture_output=True, timeout=WITHIN_S, env={**os.environ, "SCREENDIR": str(folder)})
+                subprocess.run(
+                    quitting,
+                    check=False,
+                    capture_output=True,
+                    timeout=WITHIN_S,
+                    env={**os.environ, "SCREENDIR": str(folder)},
+                )
 
 
 @contextmanager
 def on_terminal(argv: list[str], **environ: str) -> Iterator[Terminal]:
     """A program on a pseudo-terminal of its own, which ends with the block."""
     master, slave = pty.openpty()
-    take = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execvp(sys.argv[1], sys.argv[1:])"
+    take = (
+        "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0);"
+        " os.execvp(sys.argv[1], sys.argv[1:])"
+    )
     inherited = {name: value for name, value in os.environ.items() if name not in ("TMUX", "STY")}
     process = subprocess.Popen(
-        [sys.executable, "-c", take, *argv], stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
+        [sys.executable, "-c", take, *argv],
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        start_new_session=True,
         env={**inherited, "TERM": "xterm-256color", **environ},
-    )  # fmt: skip
+    )
     os.close(slave)
     opened = Terminal(master, process)
     try:

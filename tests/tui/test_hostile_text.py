@@ -1,4 +1,6 @@
-"""What devices, files and other programs say is shown as text: it moves no cursor, names no window, colours nothing."""
+"""What devices, files and other programs say is shown as text: it moves no cursor, names no window,
+colours nothing.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,18 @@ from pathlib import Path
 import pytest
 
 from checker.config import Layout, home_layout
-from checker.model import Event, EventKind, Hour, NodeName, Port, ProcessId, Registration, Status, Unregistered, parse_expect
+from checker.model import (
+    Event,
+    EventKind,
+    Hour,
+    NodeName,
+    Port,
+    ProcessId,
+    Registration,
+    Status,
+    Unregistered,
+    parse_expect,
+)
 from checker.store import Batch
 from reversi_tui.__main__ import main
 from reversi_tui.app import Console
@@ -24,7 +37,17 @@ from reversi_tui.screens.detail import Detail, Dossier, Paper, described
 from reversi_tui.told import title
 from tests.tui.pty_console import terminal
 from tests.tui.screen import shows, text, until
-from tests.tui.states import EVERY_S, NOW, console, forward, open_acts, register, sweep, tunnel, write
+from tests.tui.states import (
+    EVERY_S,
+    NOW,
+    console,
+    forward,
+    open_acts,
+    register,
+    sweep,
+    tunnel,
+    write,
+)
 
 MOMENT = Moment(now=NOW, every_s=EVERY_S)
 PIECES = {
@@ -57,12 +80,22 @@ LONG = "\x1b[31m" + "".join(PIECES.values()) * 40
 
 
 def hostile_row(piece: str) -> Row:
-    seen = replace(tunnel("attic", 20010, detail=piece), peer=piece, answer=piece, node=NodeName(piece))
+    seen = replace(
+        tunnel("attic", 20010, detail=piece), peer=piece, answer=piece, node=NodeName(piece)
+    )
     place = replace(forward("attic", 20010), expect=parse_expect(f"banner:a{piece}"))
-    return Row(forward=place, seen=seen, known=Known(instance=piece, client=piece), barred="disabled")
+    return Row(
+        forward=place, seen=seen, known=Known(instance=piece, client=piece), barred="disabled"
+    )
 
 
-@pytest.mark.parametrize("piece", [*(pytest.param(piece, id=name) for name, piece in PIECES.items()), pytest.param(LONG, id="long")])
+@pytest.mark.parametrize(
+    "piece",
+    [
+        *(pytest.param(piece, id=name) for name, piece in PIECES.items()),
+        pytest.param(LONG, id="long"),
+    ],
+)
 def test_what_a_device_says_becomes_text(piece: str) -> None:
     row = hostile_row(piece)
     event = Event(at=NOW, kind=EventKind.CLONE, text=piece, actor=piece, node=row.seen.node)
@@ -80,7 +113,11 @@ def test_what_a_device_says_becomes_text(piece: str) -> None:
     assert len(safe(piece, 80)) <= 80
 
 
-@pytest.mark.parametrize("column", [column for column in COLUMNS if column.id not in ("day", "status")], ids=lambda column: column.id)
+@pytest.mark.parametrize(
+    "column",
+    [column for column in COLUMNS if column.id not in ("day", "status")],
+    ids=lambda column: column.id,
+)
 def test_no_cell_is_wider_than_its_characters(column: object) -> None:
     for piece in PIECES.values():
         for found in COLUMNS:
@@ -94,47 +131,99 @@ def hostile_home(home: Path) -> Layout:
     layout = home_layout(home)
     everything = "".join(PIECES.values())
     places = [
-        replace(forward(f"node-{at:02d}", 20010 + at), expect=parse_expect(f"banner:a{piece}")) for at, piece in enumerate(PIECES.values())
+        replace(forward(f"node-{at:02d}", 20010 + at), expect=parse_expect(f"banner:a{piece}"))
+        for at, piece in enumerate(PIECES.values())
     ]
     register(layout, places)
     (layout.nodes / "bad\x1b]0;owned\x07[blink]\u202e.toml").write_text("name = \x1b[5;9;41m\n")
     (layout.nodes / "worse.toml").write_text(f"[node]\n{json.dumps(PIECES['markup'])} = 1\n")
     seen = [
-        replace(tunnel(place.node, place.port, detail=piece), peer=f"{piece}peer", answer=f"{piece}answer")
+        replace(
+            tunnel(place.node, place.port, detail=piece),
+            peer=f"{piece}peer",
+            answer=f"{piece}answer",
+        )
         for place, piece in zip(places, PIECES.values(), strict=True)
     ]
     stray = NodeName(f"stray{everything}")
-    write(layout, Batch(
-        tunnels=(*seen, tunnel("node-00", 20010, Status.HUNG, detail=everything), tunnel(stray, 20099, detail=everything)),
-        registrations=[
-            Registration(
-                node=place.node, instance=f"i{piece}", client=f"c{piece}", peer=piece, registered_at=NOW,
-                session=ProcessId(pid=4000 + at, start_ticks=1),
-            )
-            for at, (place, piece) in enumerate(zip(places, PIECES.values(), strict=True))
-        ],
-        events=[Event(at=NOW - 5, kind=EventKind.CLONE, text=everything, actor=everything, node=NodeName("node-00"), port=Port(20010))],
-        unregistered=[Unregistered(node=stray, port=Port(20099), expect=parse_expect(f"banner:a{everything}"), first_at=NOW, last_at=NOW)],
-        hours=[Hour(node=NodeName("node-00"), port=Port(20010), hour=int(NOW // 3600), up_s=1.0, watched_s=2.0)],
-        sweep=sweep(),
-    ))  # fmt: skip
+    write(
+        layout,
+        Batch(
+            tunnels=(
+                *seen,
+                tunnel("node-00", 20010, Status.HUNG, detail=everything),
+                tunnel(stray, 20099, detail=everything),
+            ),
+            registrations=[
+                Registration(
+                    node=place.node,
+                    instance=f"i{piece}",
+                    client=f"c{piece}",
+                    peer=piece,
+                    registered_at=NOW,
+                    session=ProcessId(pid=4000 + at, start_ticks=1),
+                )
+                for at, (place, piece) in enumerate(zip(places, PIECES.values(), strict=True))
+            ],
+            events=[
+                Event(
+                    at=NOW - 5,
+                    kind=EventKind.CLONE,
+                    text=everything,
+                    actor=everything,
+                    node=NodeName("node-00"),
+                    port=Port(20010),
+                )
+            ],
+            unregistered=[
+                Unregistered(
+                    node=stray,
+                    port=Port(20099),
+                    expect=parse_expect(f"banner:a{everything}"),
+                    first_at=NOW,
+                    last_at=NOW,
+                )
+            ],
+            hours=[
+                Hour(
+                    node=NodeName("node-00"),
+                    port=Port(20010),
+                    hour=int(NOW // 3600),
+                    up_s=1.0,
+                    watched_s=2.0,
+                )
+            ],
+            sweep=sweep(),
+        ),
+    )
     return layout
 
 
 def assert_harmless(app: Console) -> None:
-    """Nothing on the screen but what the console draws, each line as wide as the terminal, in no style that the console does not use."""
+    """Nothing on the screen but what the console draws, each line as wide as the terminal, in no
+    style that the console does not use.
+    """
     for strip in app.screen._compositor.render_strips():
         assert DRAWN.fullmatch(strip.text), strip.text
         assert strip.cell_length == app.size.width == len(strip.text)
         for segment in strip:
             style = segment.style
-            assert style is None or not (style.blink or style.strike or style.italic or style.link or "@click" in style.meta), segment
+            assert style is None or not (
+                style.blink or style.strike or style.italic or style.link or "@click" in style.meta
+            ), segment
 
 
 @pytest.mark.parametrize(
-    "size", [pytest.param((80, 24), id="80x24"), pytest.param((60, 15), id="60x15"), pytest.param((240, 50), id="240x50")]
+    "size",
+    [
+        pytest.param((80, 24), id="80x24"),
+        pytest.param((60, 15), id="60x15"),
+        pytest.param((240, 50), id="240x50"),
+    ],
 )
-async def test_the_console_shows_it_as_text_everywhere(tmp_path: Path, size: tuple[int, int]) -> None:
+async def test_the_console_shows_it_as_text_everywhere(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
     acts = open_acts()
     acts.sentence = "".join(PIECES.values())
     app = console(hostile_home(tmp_path), acts, wide=size[0] > 200)
@@ -181,8 +270,12 @@ async def test_what_reads_as_markup_or_sequence_is_there_to_be_read(tmp_path: Pa
         await until(pilot, lambda: "bad\\x1b]0;owned" in text(app).replace("\n", ""))
 
 
-@pytest.mark.parametrize("options", [pytest.param([], id="table"), pytest.param(["--json"], id="json")])
-def test_a_look_for_scripts_prints_it_as_text(tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str]) -> None:
+@pytest.mark.parametrize(
+    "options", [pytest.param([], id="table"), pytest.param(["--json"], id="json")]
+)
+def test_a_look_for_scripts_prints_it_as_text(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str]
+) -> None:
     hostile_home(tmp_path)
 
     main(["--home", str(tmp_path), "--once", *options])
@@ -210,7 +303,18 @@ def test_nothing_of_it_reaches_a_real_terminal(tmp_path: Path) -> None:
         console.take(0.1)
         written = console.written.replace(POINTER, b"")
 
-    for sequence in ("\x1b]", "\x1bP", "\x1bc", "\x1b(", "\x07", "\x08", "\x00", "\x7f", "\x1b[13;37H", "\x1b[5;9;41m"):
+    for sequence in (
+        "\x1b]",
+        "\x1bP",
+        "\x1bc",
+        "\x1b(",
+        "\x07",
+        "\x08",
+        "\x00",
+        "\x7f",
+        "\x1b[13;37H",
+        "\x1b[5;9;41m",
+    ):
         assert sequence.encode() not in written, sequence
     plain = re.sub(rb"\x1b(\[[0-?]*[ -/]*[@-~]|[=>78])", b"", written).decode()
     assert DRAWN.fullmatch(re.sub(r"[\r\n]", "", plain))

@@ -1,4 +1,6 @@
-"""A terminal that is lent to another program, on a real pseudo-terminal: it comes back whole, whatever the program did to it."""
+"""A terminal that is lent to another program, on a real pseudo-terminal: it comes back whole,
+whatever the program did to it.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,10 @@ from reversi_tui.terminal import HUNG_UP
 from tests.tui.pty_console import WITHIN_S, Terminal
 from tests.tui.small_app import Small
 
-TAKE = "import fcntl, os, runpy, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.tcsetpgrp(0, os.getpgrp()); "
+TAKE = (
+    "import fcntl, os, runpy, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.tcsetpgrp(0,"
+    " os.getpgrp()); "
+)
 RUN = "runpy.run_module('tests.tui.lending_app', run_name='__main__')"
 ROOT = Path(__file__).parents[2]
 WRECK = r"""
@@ -37,7 +42,7 @@ os.write(1, b"\x1b[?1049h\x1b[?1003h\x1b[?2004h\x1b[?25l\x1b[3;5r\x1b(0\x1b[31m 
 os.set_blocking(0, True)
 fcntl.fcntl(0, fcntl.F_SETFL, fcntl.fcntl(0, fcntl.F_GETFL) | os.O_NONBLOCK)
 signal.pause()
-"""
+"""  # noqa: E501 - one line of what runs
 WAITS = "import os, signal, time; print('pid=%d;' % os.getpid(), flush=True); time.sleep(60)"
 
 
@@ -48,9 +53,14 @@ def lending(*argv: str, controlling: bool = True) -> Iterator[Terminal]:
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     program = (TAKE if controlling else "import runpy; ") + RUN
     process = subprocess.Popen(
-        [sys.executable, "-c", program, *argv], stdin=slave, stdout=slave, stderr=slave, start_new_session=True, cwd=ROOT,
+        [sys.executable, "-c", program, *argv],
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        start_new_session=True,
+        cwd=ROOT,
         env={**os.environ, "TERM": "xterm-256color", "TEXTUAL_ANIMATIONS": "none"},
-    )  # fmt: skip
+    )
     os.close(slave)
     opened = Terminal(master, process)
     try:
@@ -99,7 +109,9 @@ def python(script: str) -> tuple[str, ...]:
 
 
 def back(console: Terminal, sentence: bytes) -> bytes:
-    """Wait until the console is painted again, with how the program ended; what it wrote since then."""
+    """Wait until the console is painted again, with how the program ended; what it wrote since
+    then.
+    """
     console.until(b"enter goes back")
     console.press(b"x\r")
     deadline = time.monotonic() + WITHIN_S
@@ -177,8 +189,13 @@ def test_ctrl_c_is_the_programs() -> None:
 
 
 def test_a_program_that_stops_goes_on() -> None:
-    told = "signal.signal(signal.SIGCONT, lambda *_: print('goes on', flush=True)); print('pid=%d;' % os.getpid(), flush=True)"
-    with lending(*python(f"import os, signal; {told}; signal.pause(); input(); print('read', flush=True)")) as console:
+    told = (
+        "signal.signal(signal.SIGCONT, lambda *_: print('goes on', flush=True)); print('pid=%d;' %"
+        " os.getpid(), flush=True)"
+    )
+    with lending(
+        *python(f"import os, signal; {told}; signal.pause(); input(); print('read', flush=True)")
+    ) as console:
         lent_to(console)
         console.press(b"\x1a")
         console.until(b"goes on")
@@ -187,9 +204,13 @@ def test_a_program_that_stops_goes_on() -> None:
         console.until(b"ended with status 0")
 
 
-@pytest.mark.parametrize("number", [pytest.param(signal.SIGHUP, id="SIGHUP"), pytest.param(signal.SIGTERM, id="SIGTERM")])
+@pytest.mark.parametrize(
+    "number", [pytest.param(signal.SIGHUP, id="SIGHUP"), pytest.param(signal.SIGTERM, id="SIGTERM")]
+)
 def test_a_console_that_is_to_end_takes_the_program_along(number: signal.Signals) -> None:
-    with lending(*python(f"import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN); {WAITS}")) as console:
+    with lending(
+        *python(f"import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN); {WAITS}")
+    ) as console:
         program = lent_to(console)
         console.process.send_signal(number)
         assert console.ended() == 128 + number
@@ -197,15 +218,23 @@ def test_a_console_that_is_to_end_takes_the_program_along(number: signal.Signals
 
 
 def test_a_console_that_is_killed_takes_the_program_along() -> None:
-    with lending(*python(f"import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN); {WAITS}")) as console:
+    with lending(
+        *python(f"import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN); {WAITS}")
+    ) as console:
         program = lent_to(console)
         console.process.kill()
         eventually(lambda: gone(program), "the program is ended")
 
 
-@pytest.mark.parametrize("controlling", [pytest.param(True, id="with a hang-up signal"), pytest.param(False, id="without any signal")])
+@pytest.mark.parametrize(
+    "controlling",
+    [pytest.param(True, id="with a hang-up signal"), pytest.param(False, id="without any signal")],
+)
 def test_a_terminal_that_goes_takes_both_along(*, controlling: bool) -> None:
-    script = "import signal; [signal.signal(n, signal.SIG_IGN) for n in (signal.SIGHUP, signal.SIGTERM)]; "
+    script = (
+        "import signal; [signal.signal(n, signal.SIG_IGN) for n in (signal.SIGHUP,"
+        " signal.SIGTERM)]; "
+    )
     with lending(*python(script + WAITS), controlling=controlling) as console:
         program = lent_to(console)
         console.hang_up()
@@ -217,5 +246,8 @@ async def test_where_there_is_no_terminal_a_sentence_names_the_command() -> None
     app = Small()
 
     async with app.run_test():
-        assert run_on_terminal(app, ["true", "a b"]) == "this terminal can not be handed over; elsewhere, run: true 'a b'"
+        assert (
+            run_on_terminal(app, ["true", "a b"])
+            == "this terminal can not be handed over; elsewhere, run: true 'a b'"
+        )
         assert "there is no program 'no-such-program'" in run_on_terminal(app, ["no-such-program"])

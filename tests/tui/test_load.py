@@ -1,4 +1,6 @@
-"""5,000 rows of which 170 change each second, in a real terminal: keys are answered meanwhile, and in the end nothing was lost."""
+"""5,000 rows of which 170 change each second, in a real terminal: keys are answered meanwhile, and
+in the end nothing was lost.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,11 @@ def expected(layout: Layout, wanted: Status | None = None) -> list[tuple[str, ..
     """Node, port, status and process of each row, as the state file has them."""
     with closing(open_reader(layout.state)) as state:
         seen = sorted(state.tunnels(), key=lambda tunnel: tunnel.node)
-    return [(t.node, str(t.port), t.status.value, str(t.session.pid if t.session else "")) for t in seen if wanted in (None, t.status)]
+    return [
+        (t.node, str(t.port), t.status.value, str(t.session.pid if t.session else ""))
+        for t in seen
+        if wanted in (None, t.status)
+    ]
 
 
 def shown(lines: list[str]) -> list[tuple[str, ...]]:
@@ -50,7 +56,10 @@ def walk(pane: Tmux) -> None:
         (("Home",), ("node-00000",)),
         (("NPage", "NPage"), ("node-00040",)),
         (("/",), ("earlier ones",)),
-        (("n", "o", "d", "e", ":", "0", "4", "2", "1", "Enter"), ("shows 11", "node-04210", "node-04219")),
+        (
+            ("n", "o", "d", "e", ":", "0", "4", "2", "1", "Enter"),
+            ("shows 11", "node-04210", "node-04219"),
+        ),
         (("Escape",), ("5,000 forwards", "node-00421", "node-00422")),
         (("k",), ("Cancel (n)",)),
         (("n",), ("kill cancelled",)),
@@ -63,7 +72,10 @@ def walk(pane: Tmux) -> None:
 def test_keys_are_answered_while_rows_change_and_nothing_is_lost(tmp_path: Path) -> None:
     layout = busy_home(tmp_path / "home", ROWS)
 
-    with load(tmp_path / "home", BUSY_S) as writer, tmux(tmp_path, console_words(tmp_path / "home", "--columns", COLUMNS)) as pane:
+    with (
+        load(tmp_path / "home", BUSY_S) as writer,
+        tmux(tmp_path, console_words(tmp_path / "home", "--columns", COLUMNS)) as pane,
+    ):
         pane.shows("5,000 forwards", "! ", "node-00000")
         walk(pane)
         assert writer.wait(60) == 0
@@ -71,13 +83,20 @@ def test_keys_are_answered_while_rows_change_and_nothing_is_lost(tmp_path: Path)
         pane.press("Home")
         pane.until(lambda lines: is_page(lines, rows), "the first rows as the state file has them")
         pane.press("End")
-        pane.until(lambda lines: is_last_page(lines, rows), "the last rows as the state file has them")
+        pane.until(
+            lambda lines: is_last_page(lines, rows), "the last rows as the state file has them"
+        )
         pane.press("/")
         pane.type("status:hung")
         pane.press("Enter", "Home")
         pane.shows(f"shows {len(hung):,} ")
-        pane.until(lambda lines: is_page(lines, hung), "the first that hang, as the state file has them")
+        pane.until(
+            lambda lines: is_page(lines, hung), "the first that hang, as the state file has them"
+        )
         pane.press("End")
-        pane.until(lambda lines: is_last_page(lines, hung), "the last that hang, as the state file has them")
+        pane.until(
+            lambda lines: is_last_page(lines, hung),
+            "the last that hang, as the state file has them",
+        )
 
     assert len(hung) > 100

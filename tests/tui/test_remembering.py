@@ -1,4 +1,6 @@
-"""The command line's part of the console, in a real terminal: what it begins with, and what is there the next time."""
+"""The command line's part of the console, in a real terminal: what it begins with, and what is
+there the next time.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ def written(path: Path) -> dict[str, object]:
     return dict(json.loads(path.read_bytes()))
 
 
-def test_a_changed_view_is_there_the_next_time_and_not_without_remembering(tmp_path: Path, isolated: Path) -> None:
+def test_a_changed_view_is_there_the_next_time_and_not_without_remembering(
+    tmp_path: Path, isolated: Path
+) -> None:
     demo_home(tmp_path)
     path = isolated / ".local" / "state" / "reversi" / "console.json"
 
@@ -40,12 +44,15 @@ def test_a_changed_view_is_there_the_next_time_and_not_without_remembering(tmp_p
 
     with terminal(tmp_path) as console:
         console.until(b"attic")
-        assert console.written.index(b"farm") < console.written.index(b"attic")  # both are in the state file, which is read first
+        # both are in the state file, which is read first
+        assert console.written.index(b"farm") < console.written.index(b"attic")
         console.press(b"q")
         assert console.ended() == 0
 
 
-def test_broken_preferences_are_a_sentence_before_the_console_opens(tmp_path: Path, isolated: Path) -> None:
+def test_broken_preferences_are_a_sentence_before_the_console_opens(
+    tmp_path: Path, isolated: Path
+) -> None:
     demo_home(tmp_path)
     own = isolated / ".config" / "reversi" / "console.toml"
     own.parent.mkdir(parents=True)
@@ -55,6 +62,8 @@ def test_broken_preferences_are_a_sentence_before_the_console_opens(tmp_path: Pa
         assert console.ended() == 2
         console.settle(0.1)
 
-    assert console.written.decode().strip() == (
-        f"reversi-tui: error: {own}: key 'p' belongs to action act.probe and to action act.kill; give one of them another key"
+    assert (
+        console.written.decode().strip()
+        == f"reversi-tui: error: {own}: key 'p' belongs to action act.probe and to action act.kill;"
+        " give one of them another key"
     )

@@ -1,4 +1,6 @@
-"""What is seen and found: columns, wide, sort, groups, faults, jump, filters and their history, pause, themes, and what is remembered."""
+"""What is seen and found: columns, wide, sort, groups, faults, jump, filters and their history,
+pause, themes, and what is remembered.
+"""
 
 from __future__ import annotations
 
@@ -26,17 +28,33 @@ from reversi_tui.screens.sorting import SortBy
 from reversi_tui.widgets.looks import Looks
 from reversi_tui.widgets.status import GatewayLine
 from tests.tui.screen import lines, shows, text, until
-from tests.tui.states import FORWARDS, NOW, SEEN, console, demo_home, forward, open_acts, register, sweep, tunnel, write
+from tests.tui.states import (
+    FORWARDS,
+    NOW,
+    SEEN,
+    console,
+    demo_home,
+    forward,
+    open_acts,
+    register,
+    sweep,
+    tunnel,
+    write,
+)
 
 HOUR = int(NOW // 3600)
 BARN = (NodeName("barn"), Port(20011))
 
 
 @asynccontextmanager
-async def running(app: Console, size: tuple[int, int] = (100, 30), count: int = len(FORWARDS)) -> AsyncIterator[Pilot[None]]:
+async def running(
+    app: Console, size: tuple[int, int] = (100, 30), count: int = len(FORWARDS)
+) -> AsyncIterator[Pilot[None]]:
     """The console with all its rows read."""
     async with app.run_test(size=size) as pilot:
-        await until(pilot, lambda: app.main.health.registry_read and len(app.main.view.rows) == count)
+        await until(
+            pilot, lambda: app.main.health.registry_read and len(app.main.view.rows) == count
+        )
         await pilot.pause()
         yield pilot
 
@@ -53,7 +71,9 @@ def heading(app: Console) -> str:
     return next(line for line in lines(app) if line.lstrip().startswith("node"))
 
 
-async def test_the_header_tells_of_the_daemon_the_sweep_logins_that_wait_and_the_disk(tmp_path: Path) -> None:
+async def test_the_header_tells_of_the_daemon_the_sweep_logins_that_wait_and_the_disk(
+    tmp_path: Path,
+) -> None:
     layout = demo_home(tmp_path)
     write(layout, Batch(sweep=replace(sweep(), logins_waiting=7)))
     app = console(layout)
@@ -65,13 +85,32 @@ async def test_the_header_tells_of_the_daemon_the_sweep_logins_that_wait_and_the
 @pytest.mark.parametrize(
     ("width", "read_only", "first"),
     [
-        pytest.param(60, False, "reversi  daemon running, swept <1m ago  logins 7  disk 12G", id="60"),
-        pytest.param(60, True, "reversi  READ-ONLY   daemon running, swept <1m ago  logins 7", id="60, read-only"),
-        pytest.param(80, True, "reversi  READ-ONLY   daemon running, swept <1m ago  logins 7  disk 12G", id="80, read-only"),
-        pytest.param(80, False, "reversi  daemon: running, last sweep <1m ago  logins waiting: 7  disk: 12G free", id="80"),
+        pytest.param(
+            60, False, "reversi  daemon running, swept <1m ago  logins 7  disk 12G", id="60"
+        ),
+        pytest.param(
+            60,
+            True,
+            "reversi  READ-ONLY   daemon running, swept <1m ago  logins 7",
+            id="60, read-only",
+        ),
+        pytest.param(
+            80,
+            True,
+            "reversi  READ-ONLY   daemon running, swept <1m ago  logins 7  disk 12G",
+            id="80, read-only",
+        ),
+        pytest.param(
+            80,
+            False,
+            "reversi  daemon: running, last sweep <1m ago  logins waiting: 7  disk: 12G free",
+            id="80",
+        ),
     ],
 )
-async def test_the_header_says_it_in_few_words_where_it_is_narrow(tmp_path: Path, width: int, first: str, *, read_only: bool) -> None:
+async def test_the_header_says_it_in_few_words_where_it_is_narrow(
+    tmp_path: Path, width: int, first: str, *, read_only: bool
+) -> None:
     layout = demo_home(tmp_path)
     write(layout, Batch(sweep=replace(sweep(), logins_waiting=7)))
     app = console(layout, open_acts(read_only=read_only))
@@ -81,7 +120,9 @@ async def test_the_header_says_it_in_few_words_where_it_is_narrow(tmp_path: Path
         assert "…" not in lines(app)[0]
 
 
-async def test_the_texts_of_the_rows_are_made_while_the_first_letter_of_a_filter_is_not_typed_yet(tmp_path: Path) -> None:
+async def test_the_texts_of_the_rows_are_made_while_the_first_letter_of_a_filter_is_not_typed_yet(
+    tmp_path: Path,
+) -> None:
     app = console(demo_home(tmp_path))
     LOWERED.clear()
 
@@ -94,16 +135,35 @@ async def test_the_texts_of_the_rows_are_made_while_the_first_letter_of_a_filter
 @pytest.mark.parametrize(
     ("daemon", "logins", "disk", "width", "line"),
     [
-        (Daemon.RUNNING, 7, 90e6, 60, "reversi  READ-ONLY   daemon running, swept <1m ago  disk 90M"),
+        (
+            Daemon.RUNNING,
+            7,
+            90e6,
+            60,
+            "reversi  READ-ONLY   daemon running, swept <1m ago  disk 90M",
+        ),
         (Daemon.ABSENT, 7, 90e6, 60, "reversi  READ-ONLY   daemon not running  logins 7  disk 90M"),
         (Daemon.ABSENT, 150, 90e6, 60, " READ-ONLY   daemon not running  logins 150  disk 90M"),
         (Daemon.ABSENT, 150, 90e6, 45, " READ-ONLY   daemon not running  logins 150"),
         (Daemon.RUNNING, 150, 12e9, 50, "reversi  READ-ONLY   daemon running  logins 150"),
     ],
 )
-def test_what_is_well_leaves_a_narrow_header_before_any_alarm(daemon: Daemon, logins: int, disk: int, width: int, line: str) -> None:
-    health = Health(daemon=daemon, sweep=replace(sweep(), swept_at=NOW), logins_waiting=logins, disk_free_bytes=int(disk))
-    gateway = GatewayLine(layout=home_layout(Path("/srv/gate")), health=health, now=NOW, looks=Looks("terminal"), read_only=True)
+def test_what_is_well_leaves_a_narrow_header_before_any_alarm(
+    daemon: Daemon, logins: int, disk: int, width: int, line: str
+) -> None:
+    health = Health(
+        daemon=daemon,
+        sweep=replace(sweep(), swept_at=NOW),
+        logins_waiting=logins,
+        disk_free_bytes=int(disk),
+    )
+    gateway = GatewayLine(
+        layout=home_layout(Path("/srv/gate")),
+        health=health,
+        now=NOW,
+        looks=Looks("terminal"),
+        read_only=True,
+    )
 
     assert gateway.fitted(width).plain.strip() == line.strip()
 
@@ -127,7 +187,9 @@ async def test_chosen_columns_that_have_no_room_are_named(tmp_path: Path) -> Non
 
 
 async def test_an_order_by_a_column_that_is_not_to_be_seen_is_told(tmp_path: Path) -> None:
-    app = console(demo_home(tmp_path), columns=("node", "status"), sort_by="latency", backwards=True)
+    app = console(
+        demo_home(tmp_path), columns=("node", "status"), sort_by="latency", backwards=True
+    )
 
     async with running(app, (60, 15)) as pilot:
         await shows(pilot, "by latency↓")
@@ -138,10 +200,16 @@ async def test_an_order_by_a_column_that_is_not_to_be_seen_is_told(tmp_path: Pat
 async def test_wide_brings_more_columns_and_goes_back(tmp_path: Path) -> None:
     layout = demo_home(tmp_path)
     held = Registration(
-        node=NodeName("attic"), instance="loft-7", session=SEEN[0].session or pytest.fail("no session"), peer="203.0.113.7:40022",
-        registered_at=NOW, client="reversi-0.1.0/dropbear-2022.83",
-    )  # fmt: skip
-    write(layout, Batch(registrations=(held,), tunnels=(replace(SEEN[0], bytes_total=1_234_567_890),)))
+        node=NodeName("attic"),
+        instance="loft-7",
+        session=SEEN[0].session or pytest.fail("no session"),
+        peer="203.0.113.7:40022",
+        registered_at=NOW,
+        client="reversi-0.1.0/dropbear-2022.83",
+    )
+    write(
+        layout, Batch(registrations=(held,), tunnels=(replace(SEEN[0], bytes_total=1_234_567_890),))
+    )
     app = console(layout)
 
     async with running(app, (200, 30)) as pilot:
@@ -226,7 +294,9 @@ async def test_earlier_filters_come_back_with_the_arrows(tmp_path: Path) -> None
         await until(pilot, lambda: nodes(app) == ["dock"])
 
 
-async def test_paused_the_table_stands_still_and_says_so_and_a_kill_still_looks_at_what_is_new(tmp_path: Path) -> None:
+async def test_paused_the_table_stands_still_and_says_so_and_a_kill_still_looks_at_what_is_new(
+    tmp_path: Path,
+) -> None:
     layout = demo_home(tmp_path)
     app = console(layout)
 
@@ -255,7 +325,12 @@ async def test_themes_change_colours_and_nothing_else(tmp_path: Path, theme: str
         await until(pilot, lambda: app.looks.name == theme and app.screen is app.main)
         await until(pilot, lambda: lines(app) == before)
         strips = app.screen._compositor.render_strips()
-        colours = {segment.style.color for strip in strips for segment in strip if segment.style and segment.style.color}
+        colours = {
+            segment.style.color
+            for strip in strips
+            for segment in strip
+            if segment.style and segment.style.color
+        }
         assert (theme == "mono") == all(colour.is_default for colour in colours)
 
 
@@ -275,23 +350,39 @@ async def test_the_view_is_remembered_as_it_changes(tmp_path: Path) -> None:
         await until(pilot, lambda: kept and kept[-1].filter_text == "barn")
 
     last = kept[-1]
-    assert (last.wide, last.faults_only, last.grouped, last.backwards, last.history) == (True, True, True, True, ("barn",))
+    assert (last.wide, last.faults_only, last.grouped, last.backwards, last.history) == (
+        True,
+        True,
+        True,
+        True,
+        ("barn",),
+    )
 
 
 async def test_what_can_not_be_remembered_is_said(tmp_path: Path) -> None:
     app = console(demo_home(tmp_path))
-    app.main.setting = replace(app.main.setting, remember=lambda _: "the view is not remembered: no room")
+    app.main.setting = replace(
+        app.main.setting, remember=lambda _: "the view is not remembered: no room"
+    )
 
     async with running(app) as pilot:
         await pilot.press("O")
         await shows(pilot, "the view is not remembered: no room")
 
 
-async def test_the_last_hours_stand_in_the_row_and_the_last_days_in_the_detail(tmp_path: Path) -> None:
+async def test_the_last_hours_stand_in_the_row_and_the_last_days_in_the_detail(
+    tmp_path: Path,
+) -> None:
     layout = demo_home(tmp_path)
     node, port = BARN
-    hours = tuple(Hour(node=node, port=port, hour=HOUR - ago, up_s=up, watched_s=100.0) for ago, up in ((0, 0.0), (1, 50.0), (2, 100.0)))
-    days = tuple((node, port, Watched(day=f"2025-10-0{day}", up_s=50.0 * day, watched_s=500.0)) for day in (7, 8))
+    hours = tuple(
+        Hour(node=node, port=port, hour=HOUR - ago, up_s=up, watched_s=100.0)
+        for ago, up in ((0, 0.0), (1, 50.0), (2, 100.0))
+    )
+    days = tuple(
+        (node, port, Watched(day=f"2025-10-0{day}", up_s=50.0 * day, watched_s=500.0))
+        for day in (7, 8)
+    )
     clone = Event(at=NOW - 60, kind=EventKind.CLONE, text="two instances take turns", node=node)
     write(layout, Batch(hours=hours, uptime=days, events=(clone,)))
     app = console(layout)
@@ -300,7 +391,12 @@ async def test_the_last_hours_stand_in_the_row_and_the_last_days_in_the_detail(t
         await shows(pilot, "·····················█▄×")
         await pilot.press("j", *"barn", "enter", "enter")
         await until(pilot, lambda: isinstance(app.screen, Detail))
-        for words in ("worst day 2025-10-07 with 70.0 %", "two instances take turns", "ssh -p 20011", "killed sshd 3999"):
+        for words in (
+            "worst day 2025-10-07 with 70.0 %",
+            "two instances take turns",
+            "ssh -p 20011",
+            "killed sshd 3999",
+        ):
             await shows(pilot, words)
 
 
@@ -333,18 +429,27 @@ async def test_staleness_enters_the_faults_only_view_by_the_clock_alone(tmp_path
         await shows(pilot, "stale 15m")
 
 
-async def test_in_a_terminal_with_ascii_alone_nothing_else_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_in_a_terminal_with_ascii_alone_nothing_else_is_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TERM", "linux")
     layout = demo_home(tmp_path)
-    write(layout, Batch(hours=(Hour(node=BARN[0], port=BARN[1], hour=HOUR, up_s=50.0, watched_s=100.0),)))
+    write(
+        layout,
+        Batch(hours=(Hour(node=BARN[0], port=BARN[1], hour=HOUR, up_s=50.0, watched_s=100.0),)),
+    )
     app = console(layout)
 
     async with running(app, (140, 30)) as pilot:
         await shows(pilot, ".......................-")
-        assert all(line.isascii() for line in lines(app)), [line for line in lines(app) if not line.isascii()]
+        assert all(line.isascii() for line in lines(app)), [
+            line for line in lines(app) if not line.isascii()
+        ]
         await pilot.press("k")
         await shows(pilot, "Cancel")
-        assert all(line.isascii() for line in lines(app)), [line for line in lines(app) if not line.isascii()]
+        assert all(line.isascii() for line in lines(app)), [
+            line for line in lines(app) if not line.isascii()
+        ]
 
 
 async def test_groups_are_kept_while_rows_change(tmp_path: Path) -> None:
@@ -355,10 +460,14 @@ async def test_groups_are_kept_while_rows_change(tmp_path: Path) -> None:
     async with running(app, count=len(FORWARDS) + 1) as pilot:
         await shows(pilot, "+attic 2 ports")
         write(layout, Batch(tunnels=(tunnel("attic", 20110, Status.HUNG),)))
-        await until(pilot, lambda: app.main.view.folds[NodeName("attic")].seen.status is Status.HUNG)
+        await until(
+            pilot, lambda: app.main.view.folds[NodeName("attic")].seen.status is Status.HUNG
+        )
 
 
-async def test_a_jump_that_finds_nothing_or_is_left_goes_back_to_its_row_wherever_that_is_now(tmp_path: Path) -> None:
+async def test_a_jump_that_finds_nothing_or_is_left_goes_back_to_its_row_wherever_that_is_now(
+    tmp_path: Path,
+) -> None:
     layout = demo_home(tmp_path)
     app = console(layout, sort_by="status")
 
@@ -389,8 +498,13 @@ async def test_no_key_at_the_bottom_is_cut_off(tmp_path: Path, width: int) -> No
         assert "enter detail" in keys or width < 80
 
 
-@pytest.mark.parametrize("key", ["question_mark", "enter", "k", "n", "o", "c", "t", "b", "slash", "j", "l", "L", "z", "colon"])
-async def test_no_size_of_the_terminal_ends_the_console_whatever_is_open(tmp_path: Path, key: str) -> None:
+@pytest.mark.parametrize(
+    "key",
+    ["question_mark", "enter", "k", "n", "o", "c", "t", "b", "slash", "j", "l", "L", "z", "colon"],
+)
+async def test_no_size_of_the_terminal_ends_the_console_whatever_is_open(
+    tmp_path: Path, key: str
+) -> None:
     app = console(demo_home(tmp_path))
 
     async with running(app) as pilot:
@@ -402,12 +516,19 @@ async def test_no_size_of_the_terminal_ends_the_console_whatever_is_open(tmp_pat
         assert app.is_running
 
 
-async def test_the_palette_has_no_page_to_turn_where_the_terminal_leaves_it_no_room(tmp_path: Path) -> None:
+async def test_the_palette_has_no_page_to_turn_where_the_terminal_leaves_it_no_room(
+    tmp_path: Path,
+) -> None:
     app = console(demo_home(tmp_path))
 
     async with running(app) as pilot:
         await pilot.press("colon")
-        await until(pilot, lambda: app.screen.query(CommandList) and app.screen.query_one(CommandList).option_count > 3)
+        await until(
+            pilot,
+            lambda: (
+                app.screen.query(CommandList) and app.screen.query_one(CommandList).option_count > 3
+            ),
+        )
         await pilot.press("down", "down")
         await pilot.resize_terminal(60, 1)
         await pilot.press("pagedown", "pageup")
@@ -425,7 +546,10 @@ async def test_filters_typed_in_one_console_come_back_in_the_next(tmp_path: Path
     app.main.setting = replace(app.main.setting, remember=memory.remember)
     async with running(app) as pilot:
         await pilot.press("slash", *"barn", "enter", "slash", "escape")
-        await until(pilot, lambda: path.exists() and "barn" in path.read_text() and not memory.newest.filter_text)
+        await until(
+            pilot,
+            lambda: path.exists() and "barn" in path.read_text() and not memory.newest.filter_text,
+        )
     preferences, _ = Memory(layout, path).begin((), ())
 
     following = Console(replace(console(layout).main.setting, preferences=preferences))

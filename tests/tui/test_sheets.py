@@ -27,16 +27,28 @@ from reversi_tui.themes import THEMES
 from tests.tui.states import EVERY_S, NOW, forward, tunnel
 
 WITHIN_S = 5.0
-SIZES = [pytest.param((80, 24), id="80x24"), pytest.param((60, 15), id="60x15"), pytest.param((200, 50), id="200x50")]
+SIZES = [
+    pytest.param((80, 24), id="80x24"),
+    pytest.param((60, 15), id="60x15"),
+    pytest.param((200, 50), id="200x50"),
+]
 IDS = [column.id for column in COLUMNS]
 USUAL = tuple(column.id for column in DEFAULTS)
 MOMENT = Moment(now=NOW, every_s=EVERY_S)
 ROW = Row(
-    forward=forward("attic", 20010), seen=tunnel("attic", 20010, Status.HUNG), known=Known(client="reversi-client/1.0", hours=(1.0,) * 24)
+    forward=forward("attic", 20010),
+    seen=tunnel("attic", 20010, Status.HUNG),
+    known=Known(client="reversi-client/1.0", hours=(1.0,) * 24),
 )
 DOSSIER = Dossier(
     events=tuple(
-        Event(at=NOW - ago, kind=EventKind.STATUS, text=f"event-{ago}", node=NodeName("attic"), port=Port(20010))
+        Event(
+            at=NOW - ago,
+            kind=EventKind.STATUS,
+            text=f"event-{ago}",
+            node=NodeName("attic"),
+            port=Port(20010),
+        )
         for ago in (300, 200, 100)
     ),
     days=(Watched(day="2025-10-01", up_s=9.0, watched_s=10.0),),
@@ -60,7 +72,9 @@ class Host(App[None]):
 
 
 @asynccontextmanager
-async def showing(screen: Screen[Any], size: tuple[int, int] = (80, 24)) -> AsyncIterator[tuple[Host, Pilot[None]]]:
+async def showing(
+    screen: Screen[Any], size: tuple[int, int] = (80, 24)
+) -> AsyncIterator[tuple[Host, Pilot[None]]]:
     host = Host()
     async with host.run_test(size=size) as pilot:
         await host.push_screen(screen, host.answers.append)
@@ -79,7 +93,12 @@ def text(host: Host) -> str:
 def reversed_text(host: Host) -> str:
     """What stands in reverse on the screen."""
     strips = host.screen._compositor.render_strips()
-    found = (segment.text for strip in strips for segment in strip if segment.style and segment.style.reverse and segment.style.bold)
+    found = (
+        segment.text
+        for strip in strips
+        for segment in strip
+        if segment.style and segment.style.reverse and segment.style.bold
+    )
     return "".join(found)
 
 
@@ -107,9 +126,15 @@ async def test_columns_are_shown_left_out_and_moved_by_keys(size: tuple[int, int
 
 async def test_columns_that_were_chosen_stand_first_and_default_brings_the_others_back() -> None:
     async with showing(ColumnsChooser(("status", "node", "bytes"))) as (host, pilot):
-        assert [line.split("]")[1].split()[0] for line in lines(host) if "[x]" in line] == ["status", "node", "bytes"]
+        assert [line.split("]")[1].split()[0] for line in lines(host) if "[x]" in line] == [
+            "status",
+            "node",
+            "bytes",
+        ]
         await pilot.press("d")
-        assert next(line for line in lines(host) if "[x]" in line).split("]")[1].split()[0] == "node"
+        assert (
+            next(line for line in lines(host) if "[x]" in line).split("]")[1].split()[0] == "node"
+        )
         await pilot.press("enter")
 
     assert host.answers == [()]
@@ -213,7 +238,9 @@ async def test_the_detail_shows_everything_at_every_size(size: tuple[int, int]) 
 async def test_a_detail_follows_its_row_and_outlives_it() -> None:
     detail = Detail(ROW, palette("terminal"))
     async with showing(detail) as (host, pilot):
-        detail.renew(Row(forward=ROW.forward, seen=tunnel("attic", 20010, Status.UP)), MOMENT, DOSSIER)
+        detail.renew(
+            Row(forward=ROW.forward, seen=tunnel("attic", 20010, Status.UP)), MOMENT, DOSSIER
+        )
         detail.renew(None, MOMENT)
         await pilot.pause()
         assert "• up" in text(host)
@@ -242,7 +269,10 @@ async def test_a_detail_in_ascii_has_nothing_else() -> None:
 
 @pytest.mark.parametrize("size", SIZES)
 async def test_help_has_the_keys_the_filters_and_every_sign(size: tuple[int, int]) -> None:
-    sheet = Help((("Act", (("k", "Kill the sshd process [now]"), ("page up, page down", "One page"))),), palette("terminal"))
+    sheet = Help(
+        (("Act", (("k", "Kill the sshd process [now]"), ("page up, page down", "One page"))),),
+        palette("terminal"),
+    )
     async with showing(sheet, size) as (host, pilot):
         await pilot.pause()
         assert "Kill the sshd process [now]" in text(host)

@@ -20,7 +20,9 @@ from tests.tui.pty_console import RUN, WITHIN_S, Terminal, on_terminal, terminal
 from tests.tui.states import demo_home
 
 ENDED_BY_HAND_S = 1.0
-"""Processor time that an orderly end may cost; a loop that spins until the watchdog comes takes two seconds."""
+"""Processor time that an orderly end may cost; a loop that spins until the watchdog comes takes two
+seconds.
+"""
 SHELL = """#!/bin/sh
 trap '' HUP TERM
 echo "pid=$$;"
@@ -58,11 +60,21 @@ def test_sighup_ends_it_though_the_terminal_is_there(tmp_path: Path) -> None:
 
 @contextmanager
 def dropped(home: Path, **environ: str) -> Iterator[tuple[Terminal, ...]]:
-    """Consoles for which the link drops: one hears a hang-up, one was started with that ignored, one gets no signal at all."""
+    """Consoles for which the link drops: one hears a hang-up, one was started with that ignored,
+    one gets no signal at all.
+    """
     with ExitStack() as stack:
         kinds = ((True, False), (True, True), (False, False))
         yield tuple(
-            stack.enter_context(terminal(home, "--no-remember", environ=environ, controlling=controlling, hup_ignored=hup_ignored))
+            stack.enter_context(
+                terminal(
+                    home,
+                    "--no-remember",
+                    environ=environ,
+                    controlling=controlling,
+                    hup_ignored=hup_ignored,
+                )
+            )
             for controlling, hup_ignored in kinds
         )
 
@@ -84,7 +96,9 @@ def test_a_terminal_that_goes_takes_an_idle_console_with_it(tmp_path: Path) -> N
             ends_by_itself(console)
 
 
-def test_a_terminal_that_goes_while_a_question_is_asked_does_nothing_and_ends(tmp_path: Path) -> None:
+def test_a_terminal_that_goes_while_a_question_is_asked_does_nothing_and_ends(
+    tmp_path: Path,
+) -> None:
     demo_home(tmp_path)
 
     with dropped(tmp_path) as consoles:
@@ -123,7 +137,9 @@ def test_a_terminal_that_goes_while_a_shell_has_it_leaves_neither(tmp_path: Path
         children = [child for console in consoles for child in lent_to(console)]
         for console in consoles:
             ends_by_itself(console)
-        eventually(lambda: not any(child.is_running() for child in children), "what was started is gone")
+        eventually(
+            lambda: not any(child.is_running() for child in children), "what was started is gone"
+        )
 
 
 def lent_to(console: Terminal) -> list[psutil.Process]:
@@ -171,11 +187,23 @@ def test_settings_of_the_user_stand() -> None:
     [
         pytest.param({"TERM": "xterm"}, "standard", id="plain"),
         pytest.param({"TERM": "tmux-256color"}, "256", id="tmux"),
-        pytest.param({"TERM": "xterm-256color", "COLORTERM": "truecolor"}, "truecolor", id="truecolor"),
-        pytest.param({"TERM": "screen", "COLORTERM": "truecolor"}, "standard", id="screen in a truecolor terminal"),
-        pytest.param({"TERM": "screen-256color", "COLORTERM": "truecolor", "TMUX": "x"}, "truecolor", id="tmux that calls itself screen"),
+        pytest.param(
+            {"TERM": "xterm-256color", "COLORTERM": "truecolor"}, "truecolor", id="truecolor"
+        ),
+        pytest.param(
+            {"TERM": "screen", "COLORTERM": "truecolor"},
+            "standard",
+            id="screen in a truecolor terminal",
+        ),
+        pytest.param(
+            {"TERM": "screen-256color", "COLORTERM": "truecolor", "TMUX": "x"},
+            "truecolor",
+            id="tmux that calls itself screen",
+        ),
         pytest.param({"TERM": "linux", "COLORTERM": "truecolor"}, "standard", id="Linux console"),
-        pytest.param({"TERM": "linux", "TEXTUAL_COLOR_SYSTEM": "256"}, "256", id="as the user says"),
+        pytest.param(
+            {"TERM": "linux", "TEXTUAL_COLOR_SYSTEM": "256"}, "256", id="as the user says"
+        ),
         pytest.param({}, "standard", id="nothing known"),
     ],
 )
@@ -188,7 +216,11 @@ def test_colours_are_those_of_the_terminal(environ: dict[str, str], colours: str
 
 
 def test_a_terminal_without_colours_is_one_where_none_are_wanted() -> None:
-    old, empty, wanted = {"TERM": "vt100"}, {"TERM": "xterm", "NO_COLOR": ""}, {"TERM": "xterm", "NO_COLOR": "1"}
+    old, empty, wanted = (
+        {"TERM": "vt100"},
+        {"TERM": "xterm", "NO_COLOR": ""},
+        {"TERM": "xterm", "NO_COLOR": "1"},
+    )
 
     for environ in (old, empty, wanted):
         prepare(environ)
@@ -197,7 +229,10 @@ def test_a_terminal_without_colours_is_one_where_none_are_wanted() -> None:
 
 
 def test_a_terminal_that_can_not_place_text_is_told_so() -> None:
-    with pytest.raises(PoorTerminal, match=r"'dumb' \(TERM\) can not place text on the screen; elsewhere, use --once"):
+    with pytest.raises(
+        PoorTerminal,
+        match=r"'dumb' \(TERM\) can not place text on the screen; elsewhere, use --once",
+    ):
         prepare({"TERM": "dumb"})
 
 
@@ -226,7 +261,9 @@ os.read(ready, 1)
 
 
 def test_a_console_whose_starter_is_gone_ends_too() -> None:
-    started = subprocess.Popen([sys.executable, "-c", ORPHAN], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    started = subprocess.Popen(
+        [sys.executable, "-c", ORPHAN], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
 
     begun = time.monotonic()
     output, _ = started.communicate(timeout=30)
@@ -238,18 +275,46 @@ def test_a_console_whose_starter_is_gone_ends_too() -> None:
 @pytest.mark.parametrize(
     ("broken", "words"),
     [
-        pytest.param("from reversi_tui.screens.main import Main; Main.action_pause = lambda _: 1 / 0", (), id="a key"),
-        pytest.param("from reversi_tui.screens.main import Main; Main.action_pause = lambda _: 1 / 0", ("--debug",), id="a key, --debug"),
-        pytest.param("from reversi_tui.source import Source; Source.run = lambda self, report: 1 / 0", (), id="the reader"),
-        pytest.param("from reversi_tui.keyboard import Driver; Driver.run_input_thread = lambda self: 1 / 0", (), id="the keyboard"),
-        pytest.param("from reversi_tui.app import Console; Console.get_default_screen = lambda self: 1 / 0", (), id="the first moment"),
+        pytest.param(
+            "from reversi_tui.screens.main import Main; Main.action_pause = lambda _: 1 / 0",
+            (),
+            id="a key",
+        ),
+        pytest.param(
+            "from reversi_tui.screens.main import Main; Main.action_pause = lambda _: 1 / 0",
+            ("--debug",),
+            id="a key, --debug",
+        ),
+        pytest.param(
+            "from reversi_tui.source import Source; Source.run = lambda self, report: 1 / 0",
+            (),
+            id="the reader",
+        ),
+        pytest.param(
+            "from reversi_tui.keyboard import Driver; Driver.run_input_thread = lambda self: 1 / 0",
+            (),
+            id="the keyboard",
+        ),
+        pytest.param(
+            "from reversi_tui.app import Console; Console.get_default_screen = lambda self: 1 / 0",
+            (),
+            id="the first moment",
+        ),
     ],
 )
 def test_a_bug_is_a_sentence_and_an_exit_status_of_its_own_and_leaves_the_terminal_as_it_was(
     tmp_path: Path, broken: str, words: tuple[str, ...]
 ) -> None:
     demo_home(tmp_path)
-    program = [sys.executable, "-c", f"{broken}\n{RUN}", "--home", str(tmp_path), "--no-remember", *words]
+    program = [
+        sys.executable,
+        "-c",
+        f"{broken}\n{RUN}",
+        "--home",
+        str(tmp_path),
+        "--no-remember",
+        *words,
+    ]
 
     with on_terminal(program) as console:
         console.press(b"z")
@@ -263,7 +328,13 @@ def test_a_bug_is_a_sentence_and_an_exit_status_of_its_own_and_leaves_the_termin
     assert modes(console.written) == ON_AT_FIRST
 
 
-@pytest.mark.parametrize("key", [pytest.param(b"\xe9", id="another character set"), pytest.param(b"\x1b[999999999999u", id="no character")])
+@pytest.mark.parametrize(
+    "key",
+    [
+        pytest.param(b"\xe9", id="another character set"),
+        pytest.param(b"\x1b[999999999999u", id="no character"),
+    ],
+)
 def test_a_key_that_can_not_be_read_harms_nothing(tmp_path: Path, key: bytes) -> None:
     demo_home(tmp_path)
 

@@ -1,4 +1,6 @@
-"""The console in terminals as people have them: many colours, eight, none, tmux, screen; what it asks of them, and how it leaves them."""
+"""The console in terminals as people have them: many colours, eight, none, tmux, screen; what it
+asks of them, and how it leaves them.
+"""
 
 from __future__ import annotations
 
@@ -26,8 +28,13 @@ SMALL = (60, 15)
 
 
 LOOKED_AT = (
-    (b"", "garage"), (b"k", "Cancel (n)"), (b"n", "kill cancelled"), (b"?", "Kill the sshd"), (b"\x1b", "garage"), (b" ", "1 marked"),
-)  # fmt: skip
+    (b"", "garage"),
+    (b"k", "Cancel (n)"),
+    (b"n", "kill cancelled"),
+    (b"?", "Kill the sshd"),
+    (b"\x1b", "garage"),
+    (b" ", "1 marked"),
+)
 """Keys, and what they bring to the screen."""
 
 
@@ -47,12 +54,40 @@ def look_around(console: Terminal) -> list[str]:
     ("environ", "theme", "words", "asked"),
     [
         pytest.param({"TERM": "xterm"}, "terminal", ANSI_WORDS, EIGHT, id="eight colours"),
-        pytest.param({"TERM": "xterm"}, "light", ANSI_WORDS, EIGHT, id="eight colours, light theme"),
-        pytest.param({"TERM": "linux", "COLORTERM": "truecolor"}, "dark", ASCII_WORDS, EIGHT, id="Linux console"),
-        pytest.param({"TERM": "xterm-256color"}, "light", ANSI_WORDS, MANY, id="256 colours, light theme"),
-        pytest.param({"TERM": "xterm-256color", "COLORTERM": "truecolor"}, "light", ANSI_WORDS, TRUE, id="truecolor, light theme"),
-        pytest.param({"TERM": "xterm-256color", "NO_COLOR": "1"}, "terminal", ANSI_WORDS, STYLES, id="no colour"),
-        pytest.param({"TERM": "xterm", "COLORTERM": "truecolor", "NO_COLOR": "1"}, "dark", ANSI_WORDS, STYLES, id="no colour, dark theme"),
+        pytest.param(
+            {"TERM": "xterm"}, "light", ANSI_WORDS, EIGHT, id="eight colours, light theme"
+        ),
+        pytest.param(
+            {"TERM": "linux", "COLORTERM": "truecolor"},
+            "dark",
+            ASCII_WORDS,
+            EIGHT,
+            id="Linux console",
+        ),
+        pytest.param(
+            {"TERM": "xterm-256color"}, "light", ANSI_WORDS, MANY, id="256 colours, light theme"
+        ),
+        pytest.param(
+            {"TERM": "xterm-256color", "COLORTERM": "truecolor"},
+            "light",
+            ANSI_WORDS,
+            TRUE,
+            id="truecolor, light theme",
+        ),
+        pytest.param(
+            {"TERM": "xterm-256color", "NO_COLOR": "1"},
+            "terminal",
+            ANSI_WORDS,
+            STYLES,
+            id="no colour",
+        ),
+        pytest.param(
+            {"TERM": "xterm", "COLORTERM": "truecolor", "NO_COLOR": "1"},
+            "dark",
+            ANSI_WORDS,
+            STYLES,
+            id="no colour, dark theme",
+        ),
         pytest.param({"TERM": "vt100"}, "terminal", ASCII_WORDS, STYLES, id="vt100"),
         pytest.param({"TERM": "xterm", "LC_ALL": "C"}, "mono", ASCII_WORDS, STYLES, id="no UTF-8"),
     ],
@@ -77,15 +112,22 @@ def test_a_terminal_is_asked_for_what_it_has_and_left_as_it_was(
     assert (modes(console.written), keys_pushed(console.written)) == (ON_AT_FIRST, 0)
 
 
-@pytest.mark.parametrize("size", [pytest.param((80, 24), id="80x24"), pytest.param(SMALL, id="60x15")])
-def test_a_terminal_that_can_not_place_text_gets_one_sentence(tmp_path: Path, size: tuple[int, int]) -> None:
+@pytest.mark.parametrize(
+    "size", [pytest.param((80, 24), id="80x24"), pytest.param(SMALL, id="60x15")]
+)
+def test_a_terminal_that_can_not_place_text_gets_one_sentence(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
     demo_home(tmp_path)
 
     with terminal(tmp_path, environ={"TERM": "dumb"}, size=size) as console:
         assert console.ended() == 2
         console.settle(0.1)
 
-    sentence = b"reversi-tui: error: a terminal of type 'dumb' (TERM) can not place text on the screen; elsewhere, use --once\r\n"
+    sentence = (
+        b"reversi-tui: error: a terminal of type 'dumb' (TERM) can not place text on the screen;"
+        b" elsewhere, use --once\r\n"
+    )
     assert console.written == sentence
 
 
@@ -98,7 +140,10 @@ def rows_shown(lines: list[str]) -> list[str]:
 def resized(pane: Tmux, columns: int, rows: int, *words: str) -> list[str]:
     """The screen at another size, once it shows the words; nothing is wider than it."""
     pane.resize(columns, rows)
-    pane.until(lambda lines: len(lines) <= rows and all(len(line) <= columns for line in lines), "the new size")
+    pane.until(
+        lambda lines: len(lines) <= rows and all(len(line) <= columns for line in lines),
+        "the new size",
+    )
     return pane.shows(*words)
 
 
@@ -138,9 +183,20 @@ def test_in_screen_no_colour_is_asked_for_that_screen_has_not(tmp_path: Path) ->
     require("screen")
     folder, log = tmp_path / "sessions", tmp_path / "log"
     folder.mkdir(mode=0o700)
-    (tmp_path / "rc").write_text(f"startup_message off\ndefutf8 on\nlogfile {log}\nlogfile flush 0\ndeflog on\n", encoding="utf-8")
+    (tmp_path / "rc").write_text(
+        f"startup_message off\ndefutf8 on\nlogfile {log}\nlogfile flush 0\ndeflog on\n",
+        encoding="utf-8",
+    )
     environ = {"SCREENDIR": str(folder), "COLORTERM": "truecolor"}
-    words = ["screen", "-U", "-c", str(tmp_path / "rc"), "-S", "suite", *console_words(tmp_path / "home", "--theme", "dark")]
+    words = [
+        "screen",
+        "-U",
+        "-c",
+        str(tmp_path / "rc"),
+        "-S",
+        "suite",
+        *console_words(tmp_path / "home", "--theme", "dark"),
+    ]
 
     with on_terminal(words, environ=environ) as outer:
         try:
@@ -149,11 +205,12 @@ def test_in_screen_no_colour_is_asked_for_that_screen_has_not(tmp_path: Path) ->
             assert outer.ended() == 0
         finally:
             quit_it = ["screen", "-S", "suite", "-X", "quit"]
-            subprocess.run(quit_it, env=own_environment(environ), check=False, capture_output=True, timeout=20)
+            subprocess.run(
+                quit_it, env=own_environment(environ), check=False, capture_output=True, timeout=20
+            )
     written = log.read_bytes()
 
     assert len(rows_shown(lines)) == len(SEEN) + 1
     assert any("! hung" in line for line in lines)
     assert renditions(written) <= EIGHT | MANY
     assert (modes(written), keys_pushed(written)) == (ON_AT_FIRST, 0)
-

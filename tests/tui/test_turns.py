@@ -1,4 +1,6 @@
-"""Keys that come all at once, as they do over a poor link: each is worked in before the next is looked at."""
+"""Keys that come all at once, as they do over a poor link: each is worked in before the next is
+looked at.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,11 @@ NAMES = {"/": "slash", "\r": "enter", "\x1b": "escape", "\t": "tab"}
 def at_once(app: Console, typed: str) -> None:
     """All of it in one packet."""
     for character in typed:
-        app.post_message(events.Key(NAMES.get(character, character), character if character.isprintable() else None))
+        app.post_message(
+            events.Key(
+                NAMES.get(character, character), character if character.isprintable() else None
+            )
+        )
 
 
 async def test_a_filter_typed_at_once_is_no_command(tmp_path: Path) -> None:
@@ -60,7 +66,13 @@ async def test_a_name_typed_at_once_comes_into_the_form(tmp_path: Path) -> None:
 
     async with running(app) as pilot:
         at_once(app, "nkrdb")
-        await until(pilot, lambda: isinstance(app.screen, Adding) and app.screen.query_one("#name", Input).value == "krdb")
+        await until(
+            pilot,
+            lambda: (
+                isinstance(app.screen, Adding)
+                and app.screen.query_one("#name", Input).value == "krdb"
+            ),
+        )
         at_once(app, "\x1bosince\r")
         await until(pilot, lambda: app.main.view.sort_by == "since" and app.screen is app.main)
 
@@ -84,6 +96,9 @@ async def test_leaving_a_bar_keeps_what_was_typed_and_closes_it(tmp_path: Path, 
             await pilot.press("tab")
         else:
             await pilot.click("#table", offset=(3, 0))
-        await until(pilot, lambda: not app.main.query_one(FilterBar).display and app.focused is app.main.table)
+        await until(
+            pilot,
+            lambda: not app.main.query_one(FilterBar).display and app.focused is app.main.table,
+        )
         assert app.main.view.filter_text == "barn"
         assert app.main.table.cursor == (NodeName("barn"), Port(20011))

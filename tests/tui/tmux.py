@@ -15,7 +15,13 @@ from tests.programs import require
 
 WITHIN_S = 30.0
 LEFT = "left the console with status"
-SWITCHES = {"alternate_on": "0", "cursor_flag": "1", "mouse_any_flag": "0", "keypad_cursor_flag": "0", "wrap_flag": "1"}
+SWITCHES = {
+    "alternate_on": "0",
+    "cursor_flag": "1",
+    "mouse_any_flag": "0",
+    "keypad_cursor_flag": "0",
+    "wrap_flag": "1",
+}
 """What tmux tells of a terminal that nobody has changed."""
 
 
@@ -26,22 +32,46 @@ def console_words(home: Path, *args: str) -> list[str]:
 class Tmux:
     """One pane, its keys and its screen."""
 
-    def __init__(self, folder: Path, words: Sequence[str], size: tuple[int, int], environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, folder: Path, words: Sequence[str], size: tuple[int, int], environ: Mapping[str, str]
+    ) -> None:
         self.socket = folder / "tmux"
-        self.environ = {**os.environ, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "TERM": "xterm-256color", **environ}
+        self.environ = {
+            **os.environ,
+            "LANG": "C.UTF-8",
+            "LC_ALL": "C.UTF-8",
+            "TERM": "xterm-256color",
+            **environ,
+        }
         for name in ("TMUX", "TMUX_PANE", "SSH_CONNECTION", "NO_COLOR"):
             if name not in environ:
                 self.environ.pop(name, None)
         inside = f"{shlex.join(words)}; echo {LEFT} $?; exec cat"
         place = ["-x", str(size[0]), "-y", str(size[1])]
-        settings = ["set", "-g", "default-terminal", environ.get("TERM", "tmux-256color"), ";", "set", "-s", "escape-time", "10", ";"]
+        settings = [
+            "set",
+            "-g",
+            "default-terminal",
+            environ.get("TERM", "tmux-256color"),
+            ";",
+            "set",
+            "-s",
+            "escape-time",
+            "10",
+            ";",
+        ]
         self.tell("-f", "/dev/null", *settings, "new-session", "-d", *place, "sh", "-c", inside)
         self.server = int(self.tell("display", "-p", "#{pid}"))
 
     def tell(self, *words: str) -> str:
         """One command of tmux's; what it prints."""
         done = subprocess.run(
-            ["tmux", "-u", "-S", str(self.socket), *words], env=self.environ, capture_output=True, text=True, timeout=WITHIN_S, check=False
+            ["tmux", "-u", "-S", str(self.socket), *words],
+            env=self.environ,
+            capture_output=True,
+            text=True,
+            timeout=WITHIN_S,
+            check=False,
         )
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -66,8 +96,12 @@ class Tmux:
         """The screen, once the claim is true of it."""
         deadline = time.monotonic() + WITHIN_S
         while not claim(lines := self.lines()):
-            in_time = time.monotonic() < deadline and not any(line.startswith(LEFT) for line in lines)
-            assert in_time, f"not within {WITHIN_S:g} s: {what}; the screen shows:\n" + "\n".join(lines)
+            in_time = time.monotonic() < deadline and not any(
+                line.startswith(LEFT) for line in lines
+            )
+            assert in_time, f"not within {WITHIN_S:g} s: {what}; the screen shows:\n" + "\n".join(
+                lines
+            )
             time.sleep(0.05)
         return lines
 
@@ -104,7 +138,11 @@ def is_running(pid: int) -> bool:
 
 @contextlib.contextmanager
 def tmux(
-    folder: Path, words: Sequence[str], *, size: tuple[int, int] = (80, 24), environ: Mapping[str, str] | None = None
+    folder: Path,
+    words: Sequence[str],
+    *,
+    size: tuple[int, int] = (80, 24),
+    environ: Mapping[str, str] | None = None,
 ) -> Iterator[Tmux]:
     """The program in a tmux of its own; what follows it in the pane tells its exit status."""
     require("tmux")

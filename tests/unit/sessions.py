@@ -1,4 +1,4 @@
-"""Stand-ins for sshd's sessions: a shell with the name and the title of one, which inherits a listener."""
+"""Stand-ins for sshd's sessions: shells with the name and title of one that hold a listener."""
 
 from __future__ import annotations
 
@@ -34,13 +34,17 @@ def listening(port: int = 0) -> Iterator[socket.socket]:
 
 
 @contextmanager
-def session(folder: Path, listener: socket.socket, script: str = "true") -> Iterator[subprocess.Popen[bytes]]:
-    """A shell that looks like a session of the tunnel user, inherits the listener, and has run the script."""
+def session(
+    folder: Path, listener: socket.socket, script: str = "true"
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A shell that looks like a session, holds the listener, and has run the script."""
     program = folder / "sshd"
     if not program.exists():
         shutil.copy("/bin/sh", program)
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen(["sshd: reversi"], executable=program, pass_fds=[listener.fileno()], **pipes) as process:  # type: ignore[call-overload]
+    with subprocess.Popen(
+        ["sshd: reversi"], executable=program, pass_fds=[listener.fileno()], **pipes
+    ) as process:  # type: ignore[call-overload]
         process.stdin.write(f"{script}\necho\n".encode())
         process.stdin.flush()
         process.stdout.readline()

@@ -1,4 +1,4 @@
-"""A claim that meets several connections of other instances: the client waits for its answer no longer than it does for one."""
+"""A claim that meets several connections of other instances waits no longer than for one."""
 
 from __future__ import annotations
 
@@ -28,9 +28,15 @@ def held_by_others(tmp_path: Path, stack: ExitStack, ledger: Ledger) -> Node:
         holder = stack.enter_context(session(tmp_path, listener))
         ports.append(listener.getsockname()[1])
         ledger.register(
-            Registration(node=node().name, instance=f"other{number}", session=identity(holder.pid), peer="192.0.2.1:4000",
-                         registered_at=time.time(), inodes=inodes_of(listener))
-        )  # fmt: skip
+            Registration(
+                node=node().name,
+                instance=f"other{number}",
+                session=identity(holder.pid),
+                peer="192.0.2.1:4000",
+                registered_at=time.time(),
+                inodes=inodes_of(listener),
+            )
+        )
         listener.close()
     return node(ports=tuple(ports))
 
@@ -40,11 +46,20 @@ async def test_all_who_hold_the_ports_of_a_claim_are_probed_side_by_side(tmp_pat
     ledger = Ledger(layout, None)
     with ExitStack() as stack:
         office = held_by_others(tmp_path, stack, ledger)
-        config = Config(tunnel_user=current_user(), policy=Policy(deadline_s=300.0))  # no probe ends before the test does
-        gateway = Gateway(layout, config, ledger, Registry(nodes=MappingProxyType({office.name: office})))
-        claim = asyncio.create_task(gateway.answer(Asked(node=office.name, peer="192.0.2.2 4000", command="claim mine"), None))
+        endless = Policy(deadline_s=300.0)  # no probe ends before the test does
+        config = Config(tunnel_user=current_user(), policy=endless)
+        gateway = Gateway(
+            layout, config, ledger, Registry(nodes=MappingProxyType({office.name: office}))
+        )
+        claim = asyncio.create_task(
+            gateway.answer(
+                Asked(node=office.name, peer="192.0.2.2 4000", command="claim mine"), None
+            )
+        )
         try:
-            while not all(gateway.watcher.turns[forward.port].lock.locked() for forward in office.forwards):
+            while not all(
+                gateway.watcher.turns[forward.port].lock.locked() for forward in office.forwards
+            ):
                 assert not claim.done()
                 await asyncio.sleep(0.01)
         finally:

@@ -21,7 +21,13 @@ def clones() -> Clones:
 def test_a_newcomer_waits_longer_each_time_and_each_longer_wait_is_news() -> None:
     seen = clones()
 
-    assert [seen.refuse(OFFICE, A, B, float(at)) for at in range(5)] == [(10, True), (20, True), (40, True), (60, True), (60, False)]
+    assert [seen.refuse(OFFICE, A, B, float(at)) for at in range(5)] == [
+        (10, True),
+        (20, True),
+        (40, True),
+        (60, True),
+        (60, False),
+    ]
     assert seen.note(OFFICE, 5.0) == NOTE
 
 
@@ -46,7 +52,10 @@ def test_a_third_device_is_news_and_waits_like_the_second() -> None:
 @given(st.lists(st.integers(0, 3), max_size=30))
 def test_turns_are_told_where_an_instance_comes_back_after_another(order: list[int]) -> None:
     seen = clones()
-    told = [seen.arrived(OFFICE, Arrival(instance=str(number)), float(at)) for at, number in enumerate(order)]
+    told = [
+        seen.arrived(OFFICE, Arrival(instance=str(number)), float(at))
+        for at, number in enumerate(order)
+    ]
 
     changes = [number for at, number in enumerate(order) if at == 0 or order[at - 1] != number]
     came_back = any(changes.count(number) > 1 for number in changes) and len(order) <= 8
@@ -59,7 +68,9 @@ def test_turns_are_told_where_an_instance_comes_back_after_another(order: list[i
 def test_turns_far_apart_are_no_clone() -> None:
     seen = clones()
 
-    assert not any(seen.arrived(OFFICE, one, at * (QUIET_S + 1)) for at, one in enumerate((A, B, A, B)))
+    assert not any(
+        seen.arrived(OFFICE, one, at * (QUIET_S + 1)) for at, one in enumerate((A, B, A, B))
+    )
 
 
 def test_a_client_that_names_itself_anew_each_time_is_no_clone() -> None:

@@ -86,7 +86,14 @@ quiet_s = 60.5
         requests_a_minute=600,
         haproxy_reload="service haproxy reload",
         publish_on=("203.0.113.7", "2001:db8::7"),
-        policy=Policy(probe_every_s=30.0, deadline_s=2.5, strikes=3, strike_gap_s=1.0, quiet_s=60.5, ports=range(50000, 50100)),
+        policy=Policy(
+            probe_every_s=30.0,
+            deadline_s=2.5,
+            strikes=3,
+            strike_gap_s=1.0,
+            quiet_s=60.5,
+            ports=range(50000, 50100),
+        ),
     )
     assert isinstance(config.policy.strikes, int)
     assert isinstance(config.policy.probe_every_s, float)
@@ -101,27 +108,73 @@ def test_one_gateway_may_be_a_text(path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        pytest.param("tunel_user = 'x'", "unknown key 'tunel_user'; did you mean 'tunnel_user'?", id="nearest"),
+        pytest.param(
+            "tunel_user = 'x'",
+            "unknown key 'tunel_user'; did you mean 'tunnel_user'?",
+            id="nearest",
+        ),
         pytest.param("zzz = 1", "unknown key 'zzz'; known are: tunnel_user", id="no nearest"),
-        pytest.param("probe_every_s = 1", "probe_every_s must be a number from 5 to 3600, not 1", id="too low"),
+        pytest.param(
+            "probe_every_s = 1",
+            "probe_every_s must be a number from 5 to 3600, not 1",
+            id="too low",
+        ),
         pytest.param("probe_every_s = nan", "probe_every_s must be a number", id="nan"),
         pytest.param("probe_every_s = inf", "probe_every_s must be a number", id="inf"),
-        pytest.param("probe_every_s = true", "probe_every_s must be a number", id="true is no number"),
+        pytest.param(
+            "probe_every_s = true", "probe_every_s must be a number", id="true is no number"
+        ),
         pytest.param("deadline_s = '5'", "deadline_s must be a number", id="text for a number"),
-        pytest.param("strikes = 2.5", "strikes must be a whole number from 1 to 10, not 2.5", id="half a strike"),
-        pytest.param("strikes = 0", "strikes must be a number from 1 to 10, not 0", id="no strikes"),
-        pytest.param("probes_at_once = 0", "probes_at_once must be a whole number from 1 to 1024", id="no probes"),
-        pytest.param("probes_at_once = true", "probes_at_once must be a whole number", id="true is no count"),
-        pytest.param("publish_on = '10.0.0.1'", "publish_on must be a list of IP addresses", id="no list of addresses"),
-        pytest.param("publish_on = ['eth0']", "publish_on must be a list of IP addresses", id="no address"),
-        pytest.param("publish_on = ['fe80::1%eth0']", "publish_on must be a list of IP addresses", id="address with a zone"),
-        pytest.param("publish_on = []", "publish_on must be a list of IP addresses", id="no addresses"),
-        pytest.param("haproxy_reload = ''", "haproxy_reload must be a text that is not empty", id="empty command"),
-        pytest.param("tunnel_user = ''", "tunnel_user must be a text that is not empty", id="empty text"),
-        pytest.param("operators_group = 7", "operators_group must be a text", id="number for a text"),
-        pytest.param("gateway = 7", "gateway must be a list of HOST:PORT", id="gateway is a number"),
+        pytest.param(
+            "strikes = 2.5",
+            "strikes must be a whole number from 1 to 10, not 2.5",
+            id="half a strike",
+        ),
+        pytest.param(
+            "strikes = 0", "strikes must be a number from 1 to 10, not 0", id="no strikes"
+        ),
+        pytest.param(
+            "probes_at_once = 0",
+            "probes_at_once must be a whole number from 1 to 1024",
+            id="no probes",
+        ),
+        pytest.param(
+            "probes_at_once = true", "probes_at_once must be a whole number", id="true is no count"
+        ),
+        pytest.param(
+            "publish_on = '10.0.0.1'",
+            "publish_on must be a list of IP addresses",
+            id="no list of addresses",
+        ),
+        pytest.param(
+            "publish_on = ['eth0']", "publish_on must be a list of IP addresses", id="no address"
+        ),
+        pytest.param(
+            "publish_on = ['fe80::1%eth0']",
+            "publish_on must be a list of IP addresses",
+            id="address with a zone",
+        ),
+        pytest.param(
+            "publish_on = []", "publish_on must be a list of IP addresses", id="no addresses"
+        ),
+        pytest.param(
+            "haproxy_reload = ''",
+            "haproxy_reload must be a text that is not empty",
+            id="empty command",
+        ),
+        pytest.param(
+            "tunnel_user = ''", "tunnel_user must be a text that is not empty", id="empty text"
+        ),
+        pytest.param(
+            "operators_group = 7", "operators_group must be a text", id="number for a text"
+        ),
+        pytest.param(
+            "gateway = 7", "gateway must be a list of HOST:PORT", id="gateway is a number"
+        ),
         pytest.param("gateway = [7]", "gateway must be a text", id="gateway of a number"),
-        pytest.param("gateway = ['gw']", "gateway: target 'gw' is not HOST:PORT", id="gateway without port"),
+        pytest.param(
+            "gateway = ['gw']", "gateway: target 'gw' is not HOST:PORT", id="gateway without port"
+        ),
         pytest.param("ports = '20000'", "ports must be LOWEST-HIGHEST", id="one port"),
         pytest.param("ports = '20010-20000'", "ports must be LOWEST-HIGHEST", id="upside down"),
         pytest.param("ports = '0-70000'", "ports must be LOWEST-HIGHEST", id="no ports"),
@@ -132,7 +185,9 @@ def test_one_gateway_may_be_a_text(path: Path) -> None:
         pytest.param("x = " + "9" * 5000, "not valid TOML", id="a number without end"),
     ],
 )
-def test_a_file_that_is_not_as_it_must_be_is_named_with_the_reason(path: Path, text: str, says: str) -> None:
+def test_a_file_that_is_not_as_it_must_be_is_named_with_the_reason(
+    path: Path, text: str, says: str
+) -> None:
     sentence = refusal(path, text)
 
     assert sentence.startswith(f"{path}: ")
@@ -169,13 +224,28 @@ def test_any_bytes_are_a_configuration_or_a_config_error(path: Path, content: by
     assert refused.startswith(f"{path}: ")
 
 
-values = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=12), st.lists(st.integers(), max_size=3))
+values = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=12),
+    st.lists(st.integers(), max_size=3),
+)
 
 
 @given(st.sampled_from(KEYS), values)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_value_of_a_known_key_is_taken_or_a_config_error(path: Path, key: str, value: object) -> None:
-    shown = repr(value).lower() if isinstance(value, bool | float) else f"'{value}'" if isinstance(value, str) else repr(value)
+def test_any_value_of_a_known_key_is_taken_or_a_config_error(
+    path: Path, key: str, value: object
+) -> None:
+    shown = (
+        repr(value).lower()
+        if isinstance(value, bool | float)
+        else f"'{value}'"
+        if isinstance(value, str)
+        else repr(value)
+    )
     path.write_text(f"{key} = {shown}", encoding="utf-8", errors="replace")
 
     try:
@@ -215,14 +285,25 @@ def test_the_tunnel_users_uid() -> None:
 def test_a_user_without_a_name_must_name_the_tunnel_user(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 3_999_999_999)
 
-    with pytest.raises(InvalidValue, match="uid 3999999999 has no name on this machine; set tunnel_user"):
+    with pytest.raises(
+        InvalidValue, match="uid 3999999999 has no name on this machine; set tunnel_user"
+    ):
         current_user()
 
 
 def test_a_home_holds_everything(tmp_path: Path) -> None:
     layout = home_layout(tmp_path)
 
-    places = (layout.config, layout.nodes, layout.authorized_keys, layout.state, layout.run, layout.spool, layout.socket, layout.host_key)
+    places = (
+        layout.config,
+        layout.nodes,
+        layout.authorized_keys,
+        layout.state,
+        layout.run,
+        layout.spool,
+        layout.socket,
+        layout.host_key,
+    )
     assert all(place.parent == tmp_path for place in places)
     assert layout.home == tmp_path
 
@@ -243,4 +324,6 @@ def test_where_a_gateway_is_looked_for(tmp_path: Path) -> None:
     assert find_layout(None, environ).home == tmp_path / "environ"
     if not SYSTEM.config.exists():
         assert find_layout(None, {"HOME": "/home/x"}).home == Path("/home/x/.local/state/reversi")
-        assert find_layout(None, {"HOME": "/home/x", "XDG_STATE_HOME": "/var/x"}).home == Path("/var/x/reversi")
+        assert find_layout(None, {"HOME": "/home/x", "XDG_STATE_HOME": "/var/x"}).home == Path(
+            "/var/x/reversi"
+        )

@@ -69,7 +69,9 @@ def test_a_daemon_that_says_nothing_is_as_good_as_none(tmp_path: Path) -> None:
     layout = home_layout(tmp_path / "home")
     daemon = answering(layout, b"")
 
-    with pytest.raises(DaemonAbsent, match=r"no daemon answers at .*; start it with: reversi-checker serve"):
+    with pytest.raises(
+        DaemonAbsent, match=r"no daemon answers at .*; start it with: reversi-checker serve"
+    ):
         ask(layout, {"verb": "ping"})
 
     daemon.join()
@@ -87,7 +89,9 @@ def test_what_the_daemon_refuses_is_told_in_its_words(tmp_path: Path) -> None:
 
 def test_a_read_only_console_does_nothing(tmp_path: Path) -> None:
     with pytest.raises(NotAllowed, match="this console is read-only: reset is not done"):
-        Control(layout=home_layout(tmp_path), read_only=True).act(Verb.RESET, [Aim(node=OFFICE, port=Port(20010))])
+        Control(layout=home_layout(tmp_path), read_only=True).act(
+            Verb.RESET, [Aim(node=OFFICE, port=Port(20010))]
+        )
 
 
 @pytest.mark.parametrize("session", [None, ProcessId(pid=7, start_ticks=9)])

@@ -1,4 +1,6 @@
-"""The daemon on a home without nodes' connections: its lock, its socket, who may knock, and that bad input takes nothing down."""
+"""The daemon on a home without nodes' connections: its lock, its socket, who may knock, and that
+bad input takes nothing down.
+"""
 
 from __future__ import annotations
 
@@ -111,7 +113,9 @@ def events(layout: Layout) -> list[str]:
         return [event.text for event in reader.events()]
 
 
-def test_a_daemon_answers_acts_and_ends_cleanly(layout: Layout, daemon: subprocess.Popen[str], own: Port) -> None:
+def test_a_daemon_answers_acts_and_ends_cleanly(
+    layout: Layout, daemon: subprocess.Popen[str], own: Port
+) -> None:
     assert Control(layout=layout).daemon_pid() == daemon.pid
     (probed,) = Control(layout=layout).act(Verb.PROBE, [Aim(node=OFFICE, port=own)])
     assert (probed.done, probed.sentence) == (True, "down: nobody listens")
@@ -122,17 +126,23 @@ def test_a_daemon_answers_acts_and_ends_cleanly(layout: Layout, daemon: subproce
 
     assert not layout.socket.exists()
     assert "the daemon stopped" in events(layout)
-    with pytest.raises(DaemonAbsent, match=r"no daemon answers at .*; start it with: reversi-checker serve"):
+    with pytest.raises(
+        DaemonAbsent, match=r"no daemon answers at .*; start it with: reversi-checker serve"
+    ):
         ask(layout, {"verb": "ping"})
     assert Control(layout=layout).daemon_pid() is None
 
 
-def test_a_second_daemon_on_one_home_is_refused(layout: Layout, daemon: subprocess.Popen[str]) -> None:
+def test_a_second_daemon_on_one_home_is_refused(
+    layout: Layout, daemon: subprocess.Popen[str]
+) -> None:
     with start(layout) as second:
         out, err = second.communicate(timeout=WITHIN_S)
 
     assert (second.returncode, out) == (2, "")
-    assert err.startswith(f"reversi-checker: error: a daemon (process {daemon.pid}) already serves {layout.home}")
+    assert err.startswith(
+        f"reversi-checker: error: a daemon (process {daemon.pid}) already serves {layout.home}"
+    )
     assert Control(layout=layout).daemon_pid() == daemon.pid
 
 
@@ -147,12 +157,17 @@ def test_a_second_daemon_on_one_home_is_refused(layout: Layout, daemon: subproce
         b'{"verb": "nosuch", "aims": [], "operator": "x"}',
         b'{"verb": "kill"}',
         b'{"verb": "kill", "aims": [5], "operator": "x"}',
-        b'{"verb": "kill", "aims": [{"node": "office", "port": "x", "pid": null}], "operator": "x"}',
+        (
+            b'{"verb": "kill", "aims": [{"node": "office", "port": "x", "pid": null}], "operator":'
+            b' "x"}'
+        ),
         b"\xff" * 100,
     ],
     ids=lambda message: message.decode("ascii", "replace")[:30] or "empty",
 )
-def test_a_malformed_message_is_told_and_takes_nothing_down(layout: Layout, daemon: subprocess.Popen[str], message: bytes) -> None:
+def test_a_malformed_message_is_told_and_takes_nothing_down(
+    layout: Layout, daemon: subprocess.Popen[str], message: bytes
+) -> None:
     assert "a malformed request" in json.loads(send(layout, message))["error"]
     assert Control(layout=layout).daemon_pid() == daemon.pid
 
@@ -174,23 +189,31 @@ def test_a_malformed_message_is_told_and_takes_nothing_down(layout: Layout, daem
 def test_what_a_node_says_is_answered_in_one_line(
     layout: Layout, daemon: subprocess.Popen[str], own: Port, name: str, command: str, answer: bytes
 ) -> None:
-    heard = send(layout, encode_asked(Asked(node=name, peer="", command=command.replace("OWN", str(own)))))
+    heard = send(
+        layout, encode_asked(Asked(node=name, peer="", command=command.replace("OWN", str(own))))
+    )
 
     assert heard.startswith(b".\n" + answer)
     assert heard.count(b"\n") == 4
 
 
-def test_a_gates_message_without_its_four_fields_is_refused(layout: Layout, daemon: subprocess.Popen[str]) -> None:
+def test_a_gates_message_without_its_four_fields_is_refused(
+    layout: Layout, daemon: subprocess.Popen[str]
+) -> None:
     assert send(layout, b"gate\0x").startswith(b".\n64\n0\n")
 
 
 def test_a_refused_request_is_an_event(layout: Layout, daemon: subprocess.Popen[str]) -> None:
     send(layout, encode_asked(Asked(node="office", peer="192.0.2.1 5", command="check 1")))
 
-    wait_until(lambda: any("port 1 is not a port of node office" in text for text in events(layout)))
+    wait_until(
+        lambda: any("port 1 is not a port of node office" in text for text in events(layout))
+    )
 
 
-def test_a_node_that_is_added_is_known_without_a_restart(layout: Layout, daemon: subprocess.Popen[str]) -> None:
+def test_a_node_that_is_added_is_known_without_a_restart(
+    layout: Layout, daemon: subprocess.Popen[str]
+) -> None:
     (layout.nodes / "broken.toml").write_text("broken")
     with locked(layout):
         add(layout, node("b", 2, (free_port(),)), COMMAND)
@@ -200,7 +223,9 @@ def test_a_node_that_is_added_is_known_without_a_restart(layout: Layout, daemon:
     wait_until(lambda: any("broken.toml: not valid TOML" in text for text in events(layout)))
 
 
-@pytest.mark.parametrize("harm", [lambda path: path.unlink(), lambda path: path.write_text("")], ids=["gone", "emptied"])
+@pytest.mark.parametrize(
+    "harm", [lambda path: path.unlink(), lambda path: path.write_text("")], ids=["gone", "emptied"]
+)
 def test_a_key_file_that_somebody_took_away_is_there_again(
     layout: Layout, daemon: subprocess.Popen[str], harm: Callable[[Path], object]
 ) -> None:
@@ -210,27 +235,51 @@ def test_a_key_file_that_somebody_took_away_is_there_again(
 
     harm(layout.authorized_keys)
 
-    wait_until(lambda: layout.authorized_keys.exists() and layout.authorized_keys.read_bytes() == before)
+    wait_until(
+        lambda: layout.authorized_keys.exists() and layout.authorized_keys.read_bytes() == before
+    )
 
 
-def test_what_was_changed_is_in_the_log_with_the_operators_name(layout: Layout, daemon: subprocess.Popen[str]) -> None:
+def test_what_was_changed_is_in_the_log_with_the_operators_name(
+    layout: Layout, daemon: subprocess.Popen[str]
+) -> None:
     assert Control(layout=layout).changed([(OFFICE, None, "its key was replaced")]) == ""
 
     with closing(open_reader(layout.state)) as reader:
         told = [event for event in reader.events(node=OFFICE) if event.kind is EventKind.REGISTRY]
-    assert [(event.text, event.actor) for event in told] == [("its key was replaced", operator_name())]
+    assert [(event.text, event.actor) for event in told] == [
+        ("its key was replaced", operator_name())
+    ]
 
 
-def test_an_operator_may_tell_of_changes_alone(layout: Layout, daemon: subprocess.Popen[str]) -> None:
-    row: dict[str, Any] = {"at": 1.0, "kind": "kill", "text": "not so", "node": None, "port": None, "actor": "x"}
+def test_an_operator_may_tell_of_changes_alone(
+    layout: Layout, daemon: subprocess.Popen[str]
+) -> None:
+    row: dict[str, Any] = {
+        "at": 1.0,
+        "kind": "kill",
+        "text": "not so",
+        "node": None,
+        "port": None,
+        "actor": "x",
+    }
 
-    assert json.loads(send(layout, json.dumps({"verb": "reload", "events": [row]}).encode())) == {"schema": 1}
-    assert "a malformed request" in json.loads(send(layout, json.dumps({"verb": "reload", "events": [{}]}).encode()))["error"]
+    assert json.loads(send(layout, json.dumps({"verb": "reload", "events": [row]}).encode())) == {
+        "schema": 1
+    }
+    assert (
+        "a malformed request"
+        in json.loads(send(layout, json.dumps({"verb": "reload", "events": [{}]}).encode()))[
+            "error"
+        ]
+    )
 
     assert "not so" not in events(layout)
 
 
-def test_a_node_that_is_renamed_while_the_daemon_runs_keeps_its_row(layout: Layout, daemon: subprocess.Popen[str], own: Port) -> None:
+def test_a_node_that_is_renamed_while_the_daemon_runs_keeps_its_row(
+    layout: Layout, daemon: subprocess.Popen[str], own: Port
+) -> None:
     Control(layout=layout).act(Verb.PROBE, [Aim(node=OFFICE, port=own)])
 
     with locked(layout):
@@ -238,22 +287,32 @@ def test_a_node_that_is_renamed_while_the_daemon_runs_keeps_its_row(layout: Layo
     Control(layout=layout).changed([])
 
     with closing(open_reader(layout.state)) as reader:
-        assert [(tunnel.node, tunnel.status) for tunnel in reader.tunnels()] == [("lobby", Status.DOWN)]
-    assert (layout.run / "office").readlink() == Path("lobby"), "beat loops of the old name read the new one's verdict"
+        assert [(tunnel.node, tunnel.status) for tunnel in reader.tunnels()] == [
+            ("lobby", Status.DOWN)
+        ]
+    assert (layout.run / "office").readlink() == Path("lobby"), (
+        "beat loops of the old name read the new one's verdict"
+    )
     assert (layout.run / "office").read_text() == (layout.run / "lobby").read_text()
 
 
-def test_a_node_that_is_disabled_may_say_nothing(layout: Layout, daemon: subprocess.Popen[str], own: Port) -> None:
+def test_a_node_that_is_disabled_may_say_nothing(
+    layout: Layout, daemon: subprocess.Popen[str], own: Port
+) -> None:
     with locked(layout):
         change(layout, OFFICE, replace(node(ports=(own,)), enabled=False), COMMAND)
     Control(layout=layout).reload()
 
-    assert send(layout, encode_asked(Asked(node="office", peer="", command="check"))).startswith(b".\n77\n0\n")
+    assert send(layout, encode_asked(Asked(node="office", peer="", command="check"))).startswith(
+        b".\n77\n0\n"
+    )
     (probed,) = Control(layout=layout).act(Verb.PROBE, [Aim(node=OFFICE, port=own)])
     assert probed.sentence == "unknown: disabled"
 
 
-def test_a_mere_request_over_a_new_key_takes_no_old_one_away(layout: Layout, daemon: subprocess.Popen[str], own: Port) -> None:
+def test_a_mere_request_over_a_new_key_takes_no_old_one_away(
+    layout: Layout, daemon: subprocess.Popen[str], own: Port
+) -> None:
     with locked(layout):
         change(layout, OFFICE, replace(node(ports=(own,)), next_key=public_key(2)), COMMAND)
     Control(layout=layout).reload()
@@ -273,30 +332,49 @@ def test_nodes_that_are_added_at_once_while_the_daemon_reloads_are_all_known(
     for number in range(2, 6):
         key = tmp_path / f"{number}.pub"
         key.write_text(public_key(number))
-        words = ["node", "add", f"n{number}", "--forward", f"{free_port()}=x:1", "--public-key", str(key)]
+        words = [
+            "node",
+            "add",
+            f"n{number}",
+            "--forward",
+            f"{free_port()}=x:1",
+            "--public-key",
+            str(key),
+        ]
         command = [sys.executable, "-c", program, "--home", str(layout.home), *words]
-        adding.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True))
+        adding.append(
+            subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        )
     while any(process.poll() is None for process in adding):
         Control(layout=layout).reload()
 
     assert [process.communicate(timeout=WITHIN_S)[1] for process in adding] == [""] * 4
     for number in range(2, 6):
-        assert send(layout, encode_asked(Asked(node=f"n{number}", peer="", command="check"))) == b".\n0\n1\n\n"
+        assert (
+            send(layout, encode_asked(Asked(node=f"n{number}", peer="", command="check")))
+            == b".\n0\n1\n\n"
+        )
     assert layout.authorized_keys.read_text().count(" reversi:n") == 4
     with closing(open_reader(layout.state)) as reader:
         told = [event.node for event in reader.events() if event.kind is EventKind.REGISTRY]
     assert sorted(name for name in told if name) == ["n2", "n3", "n4", "n5"]
 
 
-def test_a_registry_that_is_gone_is_not_an_empty_one(layout: Layout, daemon: subprocess.Popen[str]) -> None:
+def test_a_registry_that_is_gone_is_not_an_empty_one(
+    layout: Layout, daemon: subprocess.Popen[str]
+) -> None:
     layout.nodes.rename(layout.nodes.with_name("moved"))
     layout.nodes.write_text("a file")
     Control(layout=layout).reload()
 
-    assert send(layout, encode_asked(Asked(node="office", peer="", command="check"))) == b".\n0\n1\n\n"
+    assert (
+        send(layout, encode_asked(Asked(node="office", peer="", command="check"))) == b".\n0\n1\n\n"
+    )
 
 
-def test_a_run_directory_that_somebody_removed_is_made_again(layout: Layout, daemon: subprocess.Popen[str]) -> None:
+def test_a_run_directory_that_somebody_removed_is_made_again(
+    layout: Layout, daemon: subprocess.Popen[str]
+) -> None:
     wait_until((layout.run / OFFICE).exists)
 
     shutil.rmtree(layout.run)
@@ -308,7 +386,9 @@ def test_a_run_directory_that_somebody_removed_is_made_again(layout: Layout, dae
     wait_until(lambda: copied_nodes(layout) is not None)
 
 
-def test_verdicts_that_can_not_be_rewritten_are_removed(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_verdicts_that_can_not_be_rewritten_are_removed(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(path: Path, text: str) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -323,7 +403,9 @@ def test_verdicts_that_can_not_be_rewritten_are_removed(layout: Layout, monkeypa
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o640, 0o644])
-def test_what_the_gate_reads_is_readable_for_a_tunnel_user_who_is_another(layout: Layout, mode: int) -> None:
+def test_what_the_gate_reads_is_readable_for_a_tunnel_user_who_is_another(
+    layout: Layout, mode: int
+) -> None:
     if os.geteuid() != 0:
         pytest.skip("another user's files take root")
     with locked(layout):
@@ -335,7 +417,10 @@ def test_what_the_gate_reads_is_readable_for_a_tunnel_user_who_is_another(layout
 
     open_to_tunnel_user(layout, Config(tunnel_user="nobody"))
 
-    modes = [stat.S_IMODE(path.stat().st_mode) for path in (layout.config, layout.nodes / "office.toml", layout.nodes)]
+    modes = [
+        stat.S_IMODE(path.stat().st_mode)
+        for path in (layout.config, layout.nodes / "office.toml", layout.nodes)
+    ]
     assert modes == [0o644, 0o644, 0o755]
 
 
@@ -358,9 +443,23 @@ def test_who_may_read(mode: int, uid: int, gid: int, *, may: bool) -> None:
     assert may_read(found, uid, {gid}) is may
 
 
-def test_what_was_left_in_the_spool_is_taken_over(layout: Layout, daemon: subprocess.Popen[str]) -> None:
-    row: dict[str, Any] = {"at": 1.0, "kind": "hold", "text": "left behind", "node": None, "port": None, "actor": "x"}
-    (layout.spool / "left").write_text(json.dumps({"event": row}) + "\n" + json.dumps({"event": {**row, "at": float("nan")}}) + "\n")
+def test_what_was_left_in_the_spool_is_taken_over(
+    layout: Layout, daemon: subprocess.Popen[str]
+) -> None:
+    row: dict[str, Any] = {
+        "at": 1.0,
+        "kind": "hold",
+        "text": "left behind",
+        "node": None,
+        "port": None,
+        "actor": "x",
+    }
+    (layout.spool / "left").write_text(
+        json.dumps({"event": row})
+        + "\n"
+        + json.dumps({"event": {**row, "at": float("nan")}})
+        + "\n"
+    )
 
     wait_until(lambda: "left behind" in events(layout))
 
@@ -381,7 +480,9 @@ def test_folders_that_can_not_be_made_are_named(tmp_path: Path) -> None:
         prepare_folders(home_layout(tmp_path / "file"), os.geteuid())
 
 
-def test_the_tunnel_user_may_read_the_registry_whatever_the_umask_of_who_made_it(tmp_path: Path) -> None:
+def test_the_tunnel_user_may_read_the_registry_whatever_the_umask_of_who_made_it(
+    tmp_path: Path,
+) -> None:
     by_daemon, by_admin = home_layout(tmp_path / "daemon"), home_layout(tmp_path / "admin")
     before = os.umask(0o077)
     try:
@@ -402,7 +503,9 @@ def test_under_nohup_the_end_of_the_login_does_not_end_the_daemon(layout: Layout
         process.terminate()
         process.communicate(timeout=WITHIN_S)
 
-    ignored = next(int(line.split()[1], 16) for line in status.splitlines() if line.startswith("SigIgn:"))
+    ignored = next(
+        int(line.split()[1], 16) for line in status.splitlines() if line.startswith("SigIgn:")
+    )
     assert ignored >> signal.SIGHUP - 1 & 1
 
 
@@ -415,14 +518,21 @@ def test_under_nohup_the_end_of_the_login_does_not_end_the_daemon(layout: Layout
         pytest.param("192.0.2.1", (), False, id="one address"),
     ],
 )
-def test_who_listens_everywhere_is_asked_for_an_address(listen_on: str, gateway: tuple[str, ...], *, unknown: bool) -> None:
-    assert address_unknown(listen_on, Config(tunnel_user=current_user(), gateway=gateway)) is unknown
+def test_who_listens_everywhere_is_asked_for_an_address(
+    listen_on: str, gateway: tuple[str, ...], *, unknown: bool
+) -> None:
+    assert (
+        address_unknown(listen_on, Config(tunnel_user=current_user(), gateway=gateway)) is unknown
+    )
 
 
 def test_a_tunnel_user_whose_shell_runs_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     for shell in ("/usr/sbin/nologin", "/bin/false"):
         monkeypatch.setattr("pwd.getpwnam", lambda _, shell=shell: SimpleNamespace(pw_shell=shell))
-        with pytest.raises(CheckerError, match=f"the shell of device is {shell}.*; run: usermod --shell /bin/sh device"):
+        with pytest.raises(
+            CheckerError,
+            match=f"the shell of device is {shell}.*; run: usermod --shell /bin/sh device",
+        ):
             refuse_shell("device")
     for shell in ("/bin/sh", ""):
         monkeypatch.setattr("pwd.getpwnam", lambda _, shell=shell: SimpleNamespace(pw_shell=shell))
@@ -430,7 +540,10 @@ def test_a_tunnel_user_whose_shell_runs_nothing_is_told(monkeypatch: pytest.Monk
 
 
 def test_a_group_of_operators_that_is_none_is_told() -> None:
-    with pytest.raises(CheckerError, match="operators_group 'no-such-group' is no group here; make it with groupadd"):
+    with pytest.raises(
+        CheckerError,
+        match="operators_group 'no-such-group' is no group here; make it with groupadd",
+    ):
         operator_uids(Config(tunnel_user=current_user(), operators_group="no-such-group"))
 
 
@@ -459,7 +572,11 @@ def test_a_read_only_console_does_nothing(layout: Layout) -> None:
         Control(layout=layout, read_only=True).act(Verb.KILL, [Aim(node=OFFICE, port=PORT)])
 
 
-@pytest.mark.parametrize("aim", [Aim(node=OFFICE, port=PORT), Aim(node=OFFICE, port=PORT, session=SESSION)], ids=["any", "seen"])
+@pytest.mark.parametrize(
+    "aim",
+    [Aim(node=OFFICE, port=PORT), Aim(node=OFFICE, port=PORT, session=SESSION)],
+    ids=["any", "seen"],
+)
 def test_an_aim_arrives(aim: Aim) -> None:
     assert aim_from(json.loads(json.dumps(aim_json(aim)))) == aim
 
@@ -470,13 +587,18 @@ def test_an_outcome_arrives() -> None:
     assert outcome_from(json.loads(json.dumps(outcome_json(outcome)))) == outcome
 
 
-@pytest.mark.parametrize(("table", "error"), [(5, TypeError), ({}, KeyError), ({"node": "x", "port": "y", "pid": None}, ValueError)])
+@pytest.mark.parametrize(
+    ("table", "error"),
+    [(5, TypeError), ({}, KeyError), ({"node": "x", "port": "y", "pid": None}, ValueError)],
+)
 def test_what_is_no_aim_raises(table: object, error: type[Exception]) -> None:
     with pytest.raises(error):
         aim_from(table)
 
 
-def test_the_daemon_keeps_a_copy_of_the_registry_that_follows_each_change(layout: Layout, daemon: subprocess.Popen[str]) -> None:
+def test_the_daemon_keeps_a_copy_of_the_registry_that_follows_each_change(
+    layout: Layout, daemon: subprocess.Popen[str]
+) -> None:
     wait_until(lambda: copied_nodes(layout) is not None)
 
     path = layout.nodes / "office.toml"
@@ -484,4 +606,5 @@ def test_the_daemon_keeps_a_copy_of_the_registry_that_follows_each_change(layout
     assert copied_nodes(layout) is None
 
     wait_until(lambda: copied_nodes(layout) == dict(read_registry(layout.nodes).nodes))
-    assert (layout.run / "_registry").stat().st_mode & 0o777 == 0o600  # as the home, which is closed to others
+    # as the home, which is closed to others
+    assert (layout.run / "_registry").stat().st_mode & 0o777 == 0o600

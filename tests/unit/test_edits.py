@@ -1,4 +1,6 @@
-"""What an admin may change of a node: the node after it, what is said of it, and which ports are let go."""
+"""What an admin may change of a node: the node after it, what is said of it, and which ports are
+let go.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checker.edits import describe, forward_at, let_go, rekeyed, renamed, with_forward, with_new_key_alone, with_rights_since
+from checker.edits import (
+    describe,
+    forward_at,
+    let_go,
+    rekeyed,
+    renamed,
+    with_forward,
+    with_new_key_alone,
+    with_rights_since,
+)
 from checker.keys import GateCommand, render_lines
 from checker.model import InvalidValue, Node, NodeName, Port, Target, parse_expect
 from tests.strategies import names, node, public_key
@@ -29,7 +40,9 @@ def edited(draw: st.DrawFn, before: Node) -> Node:
         after = rekeyed(after, key, now=draw(st.booleans()))
     for forward in after.forwards:
         if draw(st.booleans()):
-            other = replace(forward, public=draw(st.booleans()), deadline_s=draw(st.none() | st.floats(0.5, 60)))
+            other = replace(
+                forward, public=draw(st.booleans()), deadline_s=draw(st.none() | st.floats(0.5, 60))
+            )
             after = with_forward(after, forward, other)
     return renamed(after, draw(names)) if draw(st.booleans()) else after
 
@@ -51,12 +64,18 @@ def test_something_is_said_of_a_change_and_nothing_of_none(change: tuple[Node, N
 @given(changes())
 def test_what_has_no_line_any_more_is_let_go_and_nothing_else(change: tuple[Node, Node]) -> None:
     before, after = change
-    lines = "\n".join(render_lines(after, COMMAND)) if not after.barred(TODAY) and before.public_key in after.public_keys else ""
+    lines = (
+        "\n".join(render_lines(after, COMMAND))
+        if not after.barred(TODAY) and before.public_key in after.public_keys
+        else ""
+    )
 
     gone = let_go(before, after, TODAY)
 
     for forward in before.forwards:
-        may_listen = f'permitlisten="{"*" if forward.public else "localhost"}:{forward.port}"' in lines
+        may_listen = (
+            f'permitlisten="{"*" if forward.public else "localhost"}:{forward.port}"' in lines
+        )
         assert (forward in gone) is not may_listen
 
 
@@ -78,7 +97,9 @@ def test_a_key_that_is_used_is_the_only_one_and_withdraws_what_waited() -> None:
     assert waiting.public_keys == (public_key(1), public_key(2))
     assert with_new_key_alone(waiting).public_keys == (public_key(2),)
     assert with_new_key_alone(node()) == node()
-    assert [text for _, text in describe(waiting, with_new_key_alone(waiting))] == ["the new key is the only one now"]
+    assert [text for _, text in describe(waiting, with_new_key_alone(waiting))] == [
+        "the new key is the only one now"
+    ]
     assert [text for _, text in describe(waiting, rekeyed(waiting, public_key(3), now=True))] == [
         "its key was replaced",
         "the key that waited is withdrawn",
@@ -92,7 +113,9 @@ def test_a_forward_is_named_by_its_port_or_by_being_the_only_one() -> None:
 
     assert forward_at(node(), None) == node().forwards[0]
     assert forward_at(two, Port(20011)) == two.forwards[1]
-    with pytest.raises(InvalidValue, match=r"which forward of node office.*there are: 20010, 20011"):
+    with pytest.raises(
+        InvalidValue, match=r"which forward of node office.*there are: 20010, 20011"
+    ):
         forward_at(two, None)
     with pytest.raises(InvalidValue, match="node office has no port 1; there are: 20010, 20011"):
         forward_at(two, Port(1))
@@ -104,7 +127,14 @@ def test_each_change_of_a_forward_is_a_clause_of_its_own() -> None:
     before = node(ports=(20010, 20011))
     first, second = before.forwards
     target = Target(host="nas", port=Port(80))
-    new = replace(first, port=Port(20020), target=target, expect=parse_expect("http"), deadline_s=2.0, public=True)
+    new = replace(
+        first,
+        port=Port(20020),
+        target=target,
+        expect=parse_expect("http"),
+        deadline_s=2.0,
+        public=True,
+    )
 
     assert [text for _, text in describe(before, with_forward(before, first, new))] == [
         "moved from port 20010 to 20020",
@@ -113,12 +143,18 @@ def test_each_change_of_a_forward_is_a_clause_of_its_own() -> None:
         "deadline default -> 2 s",
         "public: on all addresses",
     ]
-    assert describe(before, replace(before, forwards=(first,))) == ((second.port, "forward removed"),)
-    assert describe(replace(before, forwards=(first,)), before) == ((second.port, "forward to 127.0.0.1:22 added"),)
+    assert describe(before, replace(before, forwards=(first,))) == (
+        (second.port, "forward removed"),
+    )
+    assert describe(replace(before, forwards=(first,)), before) == (
+        (second.port, "forward to 127.0.0.1:22 added"),
+    )
     assert let_go(before, with_forward(before, first, new), TODAY) == (first,)
 
 
-@pytest.mark.parametrize(("expires", "why"), [(None, ""), ("2026-11-23", ""), (TODAY, f"its key expired on {TODAY}")])
+@pytest.mark.parametrize(
+    ("expires", "why"), [(None, ""), ("2026-11-23", ""), (TODAY, f"its key expired on {TODAY}")]
+)
 def test_a_key_is_barred_from_its_day_on(expires: str | None, why: str) -> None:
     assert replace(node(), expires=expires).barred(TODAY) == why
     assert replace(node(), expires=expires, enabled=False).barred(TODAY) == "disabled"
@@ -134,18 +170,24 @@ def test_a_key_is_barred_from_its_day_on(expires: str | None, why: str) -> None:
         pytest.param({}, 0, id="nothing"),
     ],
 )
-def test_rights_begin_anew_where_older_connections_had_others(change: dict[str, Any], since: int) -> None:
+def test_rights_begin_anew_where_older_connections_had_others(
+    change: dict[str, Any], since: int
+) -> None:
     before = node()
 
     assert with_rights_since(before, replace(before, **change), 9).key_since == since
 
 
-def test_rights_begin_anew_with_a_new_port_or_no_more_a_public_one_and_when_enabled_again_but_not_with_the_key_that_waited() -> None:
+def test_rights_begin_anew_with_a_port_or_when_enabled_but_not_with_the_key_that_waited() -> None:
     before = node()
     waited = replace(before, next_key="ssh-ed25519 OTHER")
-    moved = replace(before, forwards=tuple(replace(forward, port=Port(29_999)) for forward in before.forwards))
+    moved = replace(
+        before, forwards=tuple(replace(forward, port=Port(29_999)) for forward in before.forwards)
+    )
 
-    public = replace(before, forwards=tuple(replace(forward, public=True) for forward in before.forwards))
+    public = replace(
+        before, forwards=tuple(replace(forward, public=True) for forward in before.forwards)
+    )
 
     assert with_rights_since(before, moved, 9).key_since == 9
     assert with_rights_since(public, before, 9).key_since == 9

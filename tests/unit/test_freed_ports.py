@@ -1,4 +1,6 @@
-"""Freed ports: what frees one, for how long it is not allotted by itself, and that it can be had all the same."""
+"""Freed ports: what frees one, for how long it is not allotted by itself, and that it can be had
+all the same.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,18 @@ from checker.keyfiles import KeyWish, key_files
 from checker.keys import GateCommand
 from checker.model import ForwardRequest, NodeName, Port, Target
 from checker.registrar import Wanted, register
-from checker.registry import PortsUsedUp, Registry, add, allot, change, locked, node_path, read_registry, remove, write_keys
+from checker.registry import (
+    PortsUsedUp,
+    Registry,
+    add,
+    allot,
+    change,
+    locked,
+    node_path,
+    read_registry,
+    remove,
+    write_keys,
+)
 from tests.strategies import OFFICE, node
 
 COMMAND = GateCommand(python="/usr/bin/python3", gate="/opt/gate.py", home="/srv/gate")
@@ -103,7 +116,9 @@ def test_a_broken_file_that_is_removed_frees_the_ports_that_it_had(layout: Layou
 
 
 def registry_with(*ports: tuple[int, float]) -> Registry:
-    return Registry(freed={Port(port): FreedPort(port=Port(port), node=BARN, freed_at=at) for port, at in ports})
+    return Registry(
+        freed={Port(port): FreedPort(port=Port(port), node=BARN, freed_at=at) for port, at in ports}
+    )
 
 
 def test_freed_ports_are_allotted_last_and_the_longest_freed_first() -> None:
@@ -119,10 +134,15 @@ def test_freed_ports_are_allotted_last_and_the_longest_freed_first() -> None:
 def test_a_freed_port_is_given_to_who_asks_for_it(layout: Layout) -> None:
     registry = registry_with((20000, 300.0))
 
-    assert allot(registry, OFFICE, [replace(ANY, port=Port(20000))], range(20000, 20004))[0].port == 20000
+    assert (
+        allot(registry, OFFICE, [replace(ANY, port=Port(20000))], range(20000, 20004))[0].port
+        == 20000
+    )
 
 
-def test_a_port_is_forgotten_after_thirty_days_and_when_it_has_an_owner_again(layout: Layout) -> None:
+def test_a_port_is_forgotten_after_thirty_days_and_when_it_has_an_owner_again(
+    layout: Layout,
+) -> None:
     layout.nodes.mkdir(parents=True)
     now = time.time()
     old = FreedPort(port=Port(20000), node=BARN, freed_at=now - KEPT_S - 60)
@@ -136,8 +156,13 @@ def test_a_port_is_forgotten_after_thirty_days_and_when_it_has_an_owner_again(la
     assert freed(layout) == {}
 
 
-@pytest.mark.parametrize("end_of_time", ["9999-12-31T23:59:59Z", "9999-12-31T23:59:59.999999-12:00", "9999-12-31T23:59:59"])
-def test_a_moment_that_no_calendar_has_in_utc_is_read_and_written(layout: Layout, end_of_time: str) -> None:
+@pytest.mark.parametrize(
+    "end_of_time",
+    ["9999-12-31T23:59:59Z", "9999-12-31T23:59:59.999999-12:00", "9999-12-31T23:59:59"],
+)
+def test_a_moment_that_no_calendar_has_in_utc_is_read_and_written(
+    layout: Layout, end_of_time: str
+) -> None:
     add(layout, node(), COMMAND)
     freed_path(layout.nodes).write_text(f'20003 = {{ node = "barn", freed_at = {end_of_time} }}\n')
 
@@ -150,9 +175,14 @@ def test_a_moment_that_no_calendar_has_in_utc_is_read_and_written(layout: Layout
 
 @pytest.mark.parametrize(
     ("request_port", "says"),
-    [(20003, "warning: port 20003 belonged to node barn until "), (None, "warning: no other port is left: port 20003 belonged to node ")],
+    [
+        (20003, "warning: port 20003 belonged to node barn until "),
+        (None, "warning: no other port is left: port 20003 belonged to node "),
+    ],
 )
-def test_who_gets_a_freed_port_is_told_whose_it_was(layout: Layout, request_port: int | None, says: str) -> None:
+def test_who_gets_a_freed_port_is_told_whose_it_was(
+    layout: Layout, request_port: int | None, says: str
+) -> None:
     add(layout, node("barn", 2, (20003,)), COMMAND)
     remove(layout, BARN, COMMAND)
     layout.config.write_text('ports = "20003-20003"\n')
@@ -166,11 +196,18 @@ def test_who_gets_a_freed_port_is_told_whose_it_was(layout: Layout, request_port
     assert any(says in one for one in notes)
 
 
-NOT_OURS = ("20003 = 5", '20003 = {node = "barn"}', '70000 = {node = "barn", freed_at = 2026-11-26T08:00:00Z}', "<<<<")
+NOT_OURS = (
+    "20003 = 5",
+    '20003 = {node = "barn"}',
+    '70000 = {node = "barn", freed_at = 2026-11-26T08:00:00Z}',
+    "<<<<",
+)
 
 
 @pytest.mark.parametrize("text", NOT_OURS)
-def test_a_file_that_is_not_ours_is_told_of_and_never_written_over(layout: Layout, text: str) -> None:
+def test_a_file_that_is_not_ours_is_told_of_and_never_written_over(
+    layout: Layout, text: str
+) -> None:
     add(layout, node(), COMMAND)
     freed_path(layout.nodes).write_text(text)
 

@@ -38,13 +38,21 @@ from checker.holders import (
 from checker.model import Listener, Port, ProcessId
 from checker.sockdiag import listening
 
-HEADER = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode"
+HEADER = (
+    "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout"
+    " inode"
+)
 TAIL = "00000000:00000000 00:00000000 00000000"
-little_endian = pytest.mark.skipif(sys.byteorder != "little", reason="the samples are of a little-endian machine")
+little_endian = pytest.mark.skipif(
+    sys.byteorder != "little", reason="the samples are of a little-endian machine"
+)
 
 
 def row(number: int, local: str, state: str = "0A", uid: int = 1000, inode: int = 4711) -> str:
-    return f"{number:4}: {local} 00000000:0000 {state} {TAIL} {uid:5}        0 {inode} 1 0000000000000000 100 0 0 10 0"
+    return (
+        f"{number:4}: {local} 00000000:0000 {state} {TAIL} {uid:5}        0 {inode} 1"
+        " 0000000000000000 100 0 0 10 0"
+    )
 
 
 @little_endian
@@ -81,7 +89,9 @@ def test_addresses_are_words_in_host_order(text: str, address: str) -> None:
     assert address_from(text) == address
 
 
-@pytest.mark.parametrize("text", ["", "0100", "0100007G", "-100007F", "0100007F01", "0" * 24, "0" * 40])
+@pytest.mark.parametrize(
+    "text", ["", "0100", "0100007G", "-100007F", "0100007F01", "0" * 24, "0" * 40]
+)
 def test_what_is_no_address_is_a_format_error(text: str) -> None:
     with pytest.raises(ProcFormatError, match="no address of /proc/net/tcp"):
         address_from(text)
@@ -92,8 +102,14 @@ def test_what_is_no_address_is_a_format_error(text: str) -> None:
     [
         pytest.param("", "line 2 of the socket table has 0 words", id="blank"),
         pytest.param("   0: 0100007F:4E2A 0:0 0A", "has 4 words; expected 10 or more", id="cut"),
-        pytest.param(row(0, "0100007F:"), "line 2 of the socket table: invalid literal", id="no port"),
-        pytest.param(row(0, "0100007F:4E2A").replace("4711", "x"), "line 2 of the socket table: invalid literal", id="inode"),
+        pytest.param(
+            row(0, "0100007F:"), "line 2 of the socket table: invalid literal", id="no port"
+        ),
+        pytest.param(
+            row(0, "0100007F:4E2A").replace("4711", "x"),
+            "line 2 of the socket table: invalid literal",
+            id="inode",
+        ),
         pytest.param(row(0, "01007F:4E2A"), "no address", id="address"),
     ],
 )
@@ -102,7 +118,10 @@ def test_a_line_that_is_not_as_proc5_has_it_is_a_format_error(line: str, says: s
         listeners(f"{HEADER}\n{line}\n")
 
 
-@given(st.text(max_size=200) | st.lists(st.text(alphabet="0123456789ABCDEF: ", max_size=100), max_size=4).map("\n".join))
+@given(
+    st.text(max_size=200)
+    | st.lists(st.text(alphabet="0123456789ABCDEF: ", max_size=100), max_size=4).map("\n".join)
+)
 def test_any_table_has_listeners_or_a_format_error(text: str) -> None:
     try:
         listeners(f"{HEADER}\n{text}")
@@ -139,12 +158,16 @@ def bound() -> Iterator[dict[str, socket.socket]]:
         yield found
 
 
-def test_a_socket_that_listens_is_found_with_its_uid_and_inode(bound: dict[str, socket.socket]) -> None:
+def test_a_socket_that_listens_is_found_with_its_uid_and_inode(
+    bound: dict[str, socket.socket],
+) -> None:
     by_port = read_listeners()
 
     for address, listener in bound.items():
         inode = os.fstat(listener.fileno()).st_ino
-        expected = Listener(address=address, port=Port(listener.getsockname()[1]), uid=os.geteuid(), inode=inode)
+        expected = Listener(
+            address=address, port=Port(listener.getsockname()[1]), uid=os.geteuid(), inode=inode
+        )
         assert expected in by_port[expected.port]
         assert inode in (sockets_of(os.getpid()) or ())
 
@@ -182,20 +205,28 @@ def test_a_session_of_a_tunnel_is_told_by_its_title(title: str, is_one: bool) ->
     assert (SESSION_TITLE.match(title) is not None) is is_one
 
 
-SESSION = Process(id=ProcessId(pid=7, start_ticks=1), parent=6, name="sshd", uid=1000, title="sshd: reversi")
+SESSION = Process(
+    id=ProcessId(pid=7, start_ticks=1), parent=6, name="sshd", uid=1000, title="sshd: reversi"
+)
 
 
 @pytest.mark.parametrize(
     ("process", "is_one"),
     [
         pytest.param(SESSION, True, id="ours"),
-        pytest.param(replace(SESSION, name="sshd-session", title="sshd-session: reversi@notty"), True, id="of OpenSSH 9.8"),
+        pytest.param(
+            replace(SESSION, name="sshd-session", title="sshd-session: reversi@notty"),
+            True,
+            id="of OpenSSH 9.8",
+        ),
         pytest.param(replace(SESSION, uid=0), False, id="of another user"),
         pytest.param(replace(SESSION, name="python3"), False, id="another program with that title"),
         pytest.param(replace(SESSION, title="sshd: reversi@pts/3"), False, id="a person's login"),
     ],
 )
-def test_only_an_sshd_session_of_the_tunnel_user_may_be_ended(process: Process, is_one: bool) -> None:
+def test_only_an_sshd_session_of_the_tunnel_user_may_be_ended(
+    process: Process, is_one: bool
+) -> None:
     assert is_session(process, 1000) is is_one
 
 
@@ -245,7 +276,9 @@ def test_a_process_that_ended_is_not_alive_even_as_a_zombie() -> None:
     assert not is_alive(found.id)
 
 
-def test_no_session_stands_above_a_process_that_sshd_did_not_start(child: subprocess.Popen[bytes]) -> None:
+def test_no_session_stands_above_a_process_that_sshd_did_not_start(
+    child: subprocess.Popen[bytes],
+) -> None:
     assert session_above(child.pid, 4_000_000) is None
     assert session_above(2**22 - 1, os.geteuid()) is None
 
@@ -261,7 +294,9 @@ def test_root_may_look() -> None:
         assert may_look() in (True, False)
         return
     status = Path("/proc/self/status").read_text()
-    effective = int(next(line for line in status.splitlines() if line.startswith("CapEff")).split()[1], 16)
+    effective = int(
+        next(line for line in status.splitlines() if line.startswith("CapEff")).split()[1], 16
+    )
 
     assert may_look() is bool(effective >> 2 & 1 and effective >> 19 & 1)
 
@@ -274,7 +309,12 @@ def test_netlink_and_the_tables_tell_of_the_same_listeners() -> None:
         for one in (four, six):
             one.listen()
 
-        by_netlink = {one for family in (socket.AF_INET, socket.AF_INET6) for one in listening(family) if one.port in own}
+        by_netlink = {
+            one
+            for family in (socket.AF_INET, socket.AF_INET6)
+            for one in listening(family)
+            if one.port in own
+        }
         by_tables = {one for one in from_tables() if one.port in own}
 
     assert by_netlink == by_tables
@@ -296,8 +336,14 @@ def test_where_netlink_is_refused_the_tables_serve(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_socket_belongs_to_the_session_and_not_to_its_fork() -> None:
-    session, fork, another = ProcessId(pid=50, start_ticks=100), ProcessId(pid=49, start_ticks=105), ProcessId(pid=7, start_ticks=300)
+    session, fork, another = (
+        ProcessId(pid=50, start_ticks=100),
+        ProcessId(pid=49, start_ticks=105),
+        ProcessId(pid=7, start_ticks=300),
+    )
 
-    found = owners([(fork, frozenset({1, 2})), (session, frozenset({1, 2})), (another, frozenset({3}))])
+    found = owners(
+        [(fork, frozenset({1, 2})), (session, frozenset({1, 2})), (another, frozenset({3}))]
+    )
 
     assert found == {1: session, 2: session, 3: another}

@@ -1,4 +1,6 @@
-"""Who imports whom: the gate next to nothing, the pure modules no effect, and the checker nothing of its neighbours."""
+"""Who imports whom: the gate next to nothing, the pure modules no effect, and the checker nothing
+of its neighbours.
+"""
 
 from __future__ import annotations
 
@@ -13,19 +15,59 @@ import checker
 
 GATE = Path(checker.__file__).with_name("gate.py")
 PURE = (
-    "checker.model", "checker.wire", "checker.judge", "checker.keys", "checker.limits", "checker.publishing.haproxy",
-    "checker.publishing.publications", "checker.sshd_log", "checker.refusals",
+    "checker.model",
+    "checker.wire",
+    "checker.judge",
+    "checker.keys",
+    "checker.limits",
+    "checker.publishing.haproxy",
+    "checker.publishing.publications",
+    "checker.sshd_log",
+    "checker.refusals",
 )
-EFFECTS = {"sqlite3", "asyncio", "socket", "subprocess", "ssl", "select", "selectors", "threading", "tempfile", "logging", "fcntl"}
+EFFECTS = {
+    "sqlite3",
+    "asyncio",
+    "socket",
+    "subprocess",
+    "ssl",
+    "select",
+    "selectors",
+    "threading",
+    "tempfile",
+    "logging",
+    "fcntl",
+}
 OWN_EFFECTS = {
-    f"checker.{name}" for name in ("config", "registry", "store", "probe", "holders", "kill", "gateway", "daemon", "control", "cli")
+    f"checker.{name}"
+    for name in (
+        "config",
+        "registry",
+        "store",
+        "probe",
+        "holders",
+        "kill",
+        "gateway",
+        "daemon",
+        "control",
+        "cli",
+    )
 }
 
 
 def added_by(statement: str, *options: str) -> set[str]:
     """Modules that a fresh interpreter has after the statement, and had not before."""
-    program = f"import sys; before = set(sys.modules); {statement}; print(*sorted(set(sys.modules) - before))"
-    said = subprocess.run([sys.executable, *options, "-c", program], capture_output=True, text=True, check=True, timeout=30)
+    program = (
+        f"import sys; before = set(sys.modules); {statement}; print(*sorted(set(sys.modules) -"
+        " before))"
+    )
+    said = subprocess.run(
+        [sys.executable, *options, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
+    )
     return set(said.stdout.split())
 
 
@@ -40,7 +82,18 @@ def test_the_gate_imports_next_to_nothing() -> None:
 
 def test_the_gate_starts_without_os_socket_and_re() -> None:
     said = subprocess.run(
-        [sys.executable, "-I", "-S", "-X", "importtime", str(GATE), "--home", "/nowhere", "--node", "x"],
+        [
+            sys.executable,
+            "-I",
+            "-S",
+            "-X",
+            "importtime",
+            str(GATE),
+            "--home",
+            "/nowhere",
+            "--node",
+            "x",
+        ],
         capture_output=True,
         text=True,
         check=False,
@@ -62,8 +115,14 @@ def test_a_pure_module_imports_no_effect(module: str) -> None:
     assert not added & OWN_EFFECTS
 
 
-@pytest.mark.parametrize("module", sorted(f"checker.{found.name}" for found in pkgutil.iter_modules(checker.__path__)))
+@pytest.mark.parametrize(
+    "module", sorted(f"checker.{found.name}" for found in pkgutil.iter_modules(checker.__path__))
+)
 def test_no_module_of_the_checker_imports_its_neighbours(module: str) -> None:
     added = added_by(f"import {module}")
 
-    assert not {name for name in added if name.split(".")[0] in ("client", "reversi_tui", "textual", "asyncssh")}
+    assert not {
+        name
+        for name in added
+        if name.split(".")[0] in ("client", "reversi_tui", "textual", "asyncssh")
+    }

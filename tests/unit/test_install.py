@@ -1,4 +1,6 @@
-"""Parts of `init` that need no machine: the tree for a package, the manifest, what is printed, and what systemd hears."""
+"""Parts of `init` that need no machine: the tree for a package, the manifest, what is printed, and
+what systemd hears.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,16 @@ from checker.model import CheckerError
 from checker.notify import tell
 from checker.registry import add, gate_command, locked, read_registry
 from checker.sshd import SshdMissing, find_sshd
-from checker.system.install import InstallFailed, carry_out, command, file, folder, put_back, remove, take_back
+from checker.system.install import (
+    InstallFailed,
+    carry_out,
+    command,
+    file,
+    folder,
+    put_back,
+    remove,
+    take_back,
+)
 from checker.system.install_commands import shown, undo_line
 from checker.system.manifest import Manifest, load_manifest
 from checker.system.plan import DROP_IN, REST, Refused
@@ -34,12 +45,21 @@ PYTHON = "/opt/reversi/bin/python3"
 INIT = ("init", "--python", PYTHON)
 
 
-def test_a_tree_for_a_package_is_written_and_a_second_run_adds_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_tree_for_a_package_is_written_and_a_second_run_adds_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run([*INIT, "--root", str(tmp_path), "--gateway", "gate.example:22"]) == ExitCode.OK
     said = capsys.readouterr()
 
-    assert (tmp_path / "etc/reversi/reversi.toml").read_text().endswith('gateway = ["gate.example:22"]\n')
-    assert f"ExecStart={PYTHON} -I -m checker serve" in (tmp_path / "etc/systemd/system/reversi-checker.service").read_text()
+    assert (
+        (tmp_path / "etc/reversi/reversi.toml")
+        .read_text()
+        .endswith('gateway = ["gate.example:22"]\n')
+    )
+    assert (
+        f"ExecStart={PYTHON} -I -m checker serve"
+        in (tmp_path / "etc/systemd/system/reversi-checker.service").read_text()
+    )
     assert "Match User reversi" in (tmp_path / "etc/ssh/sshd_config.d/00-reversi.conf").read_text()
     assert "useradd" in said.out
     assert not (tmp_path / "run").exists()
@@ -50,11 +70,16 @@ def test_a_tree_for_a_package_is_written_and_a_second_run_adds_nothing(tmp_path:
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
 
 
-def test_a_dry_run_prints_each_file_and_writes_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_dry_run_prints_each_file_and_writes_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run([*INIT, "--root", str(tmp_path), "--dry-run"]) == ExitCode.OK
 
     said = capsys.readouterr().out
-    assert "would write: /etc/ssh/sshd_config.d/00-reversi.conf (0644, root:root)\n    # written by: reversi-checker init\n" in said
+    assert (
+        "would write: /etc/ssh/sshd_config.d/00-reversi.conf (0644, root:root)\n    # written by:"
+        " reversi-checker init\n" in said
+    )
     assert "        AllowTcpForwarding remote\n" in said
     assert list(tmp_path.iterdir()) == []
 
@@ -69,11 +94,17 @@ def test_settings_without_a_tunnel_user_are_refused(tmp_path: Path) -> None:
 
 def test_settings_of_the_admins_decide(tmp_path: Path) -> None:
     (tmp_path / "etc/reversi").mkdir(parents=True)
-    (tmp_path / "etc/reversi/reversi.toml").write_text('tunnel_user = "tunnels"\nports = "50000-50009"\n')
+    (tmp_path / "etc/reversi/reversi.toml").write_text(
+        'tunnel_user = "tunnels"\nports = "50000-50009"\n'
+    )
 
     found = survey(root=tmp_path, python=PYTHON, gateways=("ignored:22",), force=False)
 
-    assert (found.choices.tunnel_user, found.choices.operators, found.choices.ports) == ("tunnels", "", range(50000, 50010))
+    assert (found.choices.tunnel_user, found.choices.operators, found.choices.ports) == (
+        "tunnels",
+        "",
+        range(50000, 50010),
+    )
     assert found.choices.gateways == ()
 
 
@@ -85,7 +116,9 @@ def test_settings_of_the_admins_decide(tmp_path: Path) -> None:
         pytest.param(["init", "--gateway", "nowhere", "--dry-run"], "nowhere", id="gateway"),
     ],
 )
-def test_bad_input_is_one_sentence(words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bad_input_is_one_sentence(
+    words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(words) == ExitCode.USAGE
 
     said = capsys.readouterr().err
@@ -93,8 +126,12 @@ def test_bad_input_is_one_sentence(words: list[str], sentence: str, capsys: pyte
     assert said.count("\n") == 1
 
 
-def test_a_tree_can_be_written_by_a_reversi_that_no_service_could_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["init", "--root", str(tmp_path), "--python", "/root/venv/bin/python"]) == ExitCode.OK
+def test_a_tree_can_be_written_by_a_reversi_that_no_service_could_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert (
+        run(["init", "--root", str(tmp_path), "--python", "/root/venv/bin/python"]) == ExitCode.OK
+    )
 
     said = capsys.readouterr().err
     assert "reversi runs from /root/venv/bin/python, where a service may not look" in said
@@ -113,7 +150,9 @@ def test_the_manifest_is_read_as_it_was_written(tmp_path: Path) -> None:
 def test_a_command_that_fails_ends_it_unless_it_may() -> None:
     said: list[str] = []
 
-    with pytest.raises(InstallFailed, match=r"^false failed: exit status 1; mend that, and run it again"):
+    with pytest.raises(
+        InstallFailed, match=r"^false failed: exit status 1; mend that, and run it again"
+    ):
         command(Command(words=("false",)), said.append)
     with pytest.raises(InstallFailed, match="no-such-program"):
         command(Command(words=("no-such-program",)), said.append)
@@ -127,7 +166,10 @@ def test_steps_are_carried_out_and_taken_back(tmp_path: Path) -> None:
     me, group = entry_names(tmp_path)
     place = tmp_path / "a"
     said: list[str] = []
-    steps = (Folder(path=place, mode=0o750, owner=me, group=group, deep=True), File(path=place / "f", content=b"new\n"))
+    steps = (
+        Folder(path=place, mode=0o750, owner=me, group=group, deep=True),
+        File(path=place / "f", content=b"new\n"),
+    )
 
     for step in steps:
         (folder(step) if isinstance(step, Folder) else file(step.path, step))
@@ -166,15 +208,29 @@ def test_each_step_is_shown_as_one_would_type_it() -> None:
     file = File(path=DROP_IN, content=b"a\nb\n", backup=True)
 
     assert list(shown(GoLive(file=file, reload=("systemctl", "reload", "ssh")))) == [
-        f"would write: {DROP_IN} (0644, root:root), and keep what is there as 00-reversi.conf.bak", "    a", "    b", "would run: sshd -t",
+        f"would write: {DROP_IN} (0644, root:root), and keep what is there as 00-reversi.conf.bak",
+        "    a",
+        "    b",
+        "would run: sshd -t",
         "would run: systemctl reload ssh",
     ]
     both = GoLive(file=file, reload=(), rest=File(path=REST, content=b"c\n"))
-    assert list(shown(both))[3:] == [f"would write: {REST} (0644, root:root)", "    c", "would run: sshd -t"]
-    assert list(shown(Folder(path=Path("/x"), mode=0o770, owner="a", group="b"))) == ["would make: /x (0770, a:b)"]
+    assert list(shown(both))[3:] == [
+        f"would write: {REST} (0644, root:root)",
+        "    c",
+        "would run: sshd -t",
+    ]
+    assert list(shown(Folder(path=Path("/x"), mode=0o770, owner="a", group="b"))) == [
+        "would make: /x (0770, a:b)"
+    ]
     assert list(shown(Command(words=("a", "b c")))) == ["would run: a 'b c'"]
-    assert list(shown(KeysInLine())) == ["would bring /etc/reversi/authorized_keys in line with the registry"]
-    assert undo_line(Withdraw(path=DROP_IN, reload=())) == f"would remove: {DROP_IN}; then run: sshd -t"
+    assert list(shown(KeysInLine())) == [
+        "would bring /etc/reversi/authorized_keys in line with the registry"
+    ]
+    assert (
+        undo_line(Withdraw(path=DROP_IN, reload=()))
+        == f"would remove: {DROP_IN}; then run: sshd -t"
+    )
     assert undo_line(EndSessions(user="reversi")) == "would end: all tunnels of reversi"
 
 
@@ -185,11 +241,16 @@ def test_sshd_that_does_not_take_its_configuration_says_why(tmp_path: Path) -> N
         require("sshd")
     (tmp_path / "c").write_text("Nonsense yes\n")
 
-    with pytest.raises(SshdSilent, match=r"sshd does not accept .*Bad configuration option: Nonsense.*; see: sshd -t -f"):
+    with pytest.raises(
+        SshdSilent,
+        match=r"sshd does not accept .*Bad configuration option: Nonsense.*; see: sshd -t -f",
+    ):
         effective(tmp_path / "c", "reversi")
 
 
-def test_systemd_hears_what_it_is_told_and_silence_harms_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_systemd_hears_what_it_is_told_and_silence_harms_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tell("READY=1")
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "nobody"))
     tell("READY=1")
@@ -220,7 +281,10 @@ def test_the_spool_is_shut_to_others_and_a_group_of_inits_is_left(tmp_path: Path
 
 
 def test_these_errors_are_the_checkers_own() -> None:
-    assert all(issubclass(error, CheckerError) for error in (Refused, InstallFailed, SshdSilent, ConfigError))
+    assert all(
+        issubclass(error, CheckerError)
+        for error in (Refused, InstallFailed, SshdSilent, ConfigError)
+    )
 
 
 def test_a_key_that_was_used_is_noted_and_settled_without_following_links(tmp_path: Path) -> None:

@@ -46,11 +46,24 @@ from checker.model import (
     Tunnel,
     Watched,
 )
-from tests.strategies import FORWARD, NOW, OFFICE, PORT, SESSION, flaps, instants, maybe_sessions, tunnels
+from tests.strategies import (
+    FORWARD,
+    NOW,
+    OFFICE,
+    PORT,
+    SESSION,
+    flaps,
+    instants,
+    maybe_sessions,
+    tunnels,
+)
 
 POLICY = Policy()
 OTHER = ProcessId(pid=5555, start_ticks=1)
-GOOD, BAD = Answer(expected=True, text=b"SSH-2.0-dropbear\r\n"), Answer(expected=False, text=b"220 mail\r\n")
+GOOD, BAD = (
+    Answer(expected=True, text=b"SSH-2.0-dropbear\r\n"),
+    Answer(expected=False, text=b"220 mail\r\n"),
+)
 HALF = Answer(expected=False, text=b"SSH", begun=True)
 replies = st.one_of(
     st.builds(NoListener),
@@ -79,12 +92,21 @@ observations = st.builds(
     quiet=st.booleans(),
 )
 policies = st.builds(
-    Policy, strikes=st.integers(1, 10), longest_wait_s=st.integers(1, 300), starved_s=st.floats(0.1, 5), quiet_s=st.floats(1, 86400)
+    Policy,
+    strikes=st.integers(1, 10),
+    longest_wait_s=st.integers(1, 300),
+    starved_s=st.floats(0.1, 5),
+    quiet_s=st.floats(1, 86400),
 )
 
 
 def seen(
-    reply: Reply, owner: Owner = Owner.OURS, session: ProcessId | None = SESSION, *, late_s: float = 0.0, life: str = ""
+    reply: Reply,
+    owner: Owner = Owner.OURS,
+    session: ProcessId | None = SESSION,
+    *,
+    late_s: float = 0.0,
+    life: str = "",
 ) -> Observation:
     return Observation(
         reply=reply,
@@ -99,13 +121,27 @@ def seen(
     )
 
 
-def tunnel(status: Status = Status.UP, *, strikes: int = 0, session: ProcessId | None = SESSION) -> Tunnel:
+def tunnel(
+    status: Status = Status.UP, *, strikes: int = 0, session: ProcessId | None = SESSION
+) -> Tunnel:
     return Tunnel(
-        node=OFFICE, port=PORT, status=status, session=session, since=NOW - 100, probed_at=NOW - 20, strikes=strikes, peer="192.0.2.1 5"
+        node=OFFICE,
+        port=PORT,
+        status=status,
+        session=session,
+        since=NOW - 100,
+        probed_at=NOW - 20,
+        strikes=strikes,
+        peer="192.0.2.1 5",
     )
 
 
-def judged(observation: Observation, before: Tunnel | None = None, history: Flaps | None = None, now: float = NOW) -> Judgement:
+def judged(
+    observation: Observation,
+    before: Tunnel | None = None,
+    history: Flaps | None = None,
+    now: float = NOW,
+) -> Judgement:
     return judge(observation, before or tunnel(), history or Flaps(), POLICY, now)
 
 
@@ -114,10 +150,32 @@ def judged(observation: Observation, before: Tunnel | None = None, history: Flap
     [
         pytest.param(seen(GOOD), 0, Status.UP, Nothing(), 0, "", id="up"),
         pytest.param(seen(StayedOpen()), 0, Status.UP, Nothing(), 0, "", id="up: stayed open"),
-        pytest.param(seen(Silent()), 0, Status.HUNG, Recheck(3.0), 0, "nothing came in 5 s (strike 1 of 2)", id="hung: first strike"),
-        pytest.param(seen(Silent()), 1, Status.HUNG, Kill(SESSION), 1, "nothing came in 5 s (strike 2 of 2)", id="hung: killed"),
         pytest.param(
-            seen(Silent(), session=None), 1, Status.HUNG, CannotKill(), 60, "nothing came in 5 s (strike 2 of 2)", id="hung: unknown holder"
+            seen(Silent()),
+            0,
+            Status.HUNG,
+            Recheck(3.0),
+            0,
+            "nothing came in 5 s (strike 1 of 2)",
+            id="hung: first strike",
+        ),
+        pytest.param(
+            seen(Silent()),
+            1,
+            Status.HUNG,
+            Kill(SESSION),
+            1,
+            "nothing came in 5 s (strike 2 of 2)",
+            id="hung: killed",
+        ),
+        pytest.param(
+            seen(Silent(), session=None),
+            1,
+            Status.HUNG,
+            CannotKill(),
+            60,
+            "nothing came in 5 s (strike 2 of 2)",
+            id="hung: unknown holder",
         ),
         pytest.param(
             seen(Silent(), life="its beats arrive"),
@@ -173,32 +231,98 @@ def judged(observation: Observation, before: Tunnel | None = None, history: Flap
             "the target is silent, the tunnel lives: the probe waits behind 9 kB",
             id="behind bulk of a new connection",
         ),
-        pytest.param(seen(HALF), 1, Status.HUNG, Nothing(), 0, "slow: of banner:SSH-2.0 only 'SSH' came", id="slow"),
+        pytest.param(
+            seen(HALF),
+            1,
+            Status.HUNG,
+            Nothing(),
+            0,
+            "slow: of banner:SSH-2.0 only 'SSH' came",
+            id="slow",
+        ),
         pytest.param(
             replace(seen(HALF), shared=True),
             1,
             Status.HUNG,
             Kill(SESSION),
             1,
-            "slow: of banner:SSH-2.0 only 'SSH' came (strike 2 of 2: the shared key may be an impostor's)",
+            "slow: of banner:SSH-2.0 only 'SSH' came (strike 2 of 2: the shared key may be an"
+            " impostor's)",
             id="slow, on a port of the shared key",
         ),
-        pytest.param(seen(NoListener(), Owner.NOBODY, None), 0, Status.DOWN, Nothing(), 1, "nobody listens", id="down"),
-        pytest.param(seen(Silent(), Owner.NOBODY, None), 1, Status.DOWN, Nothing(), 1, "nobody listens", id="down: gone during the probe"),
         pytest.param(
-            seen(Closed(), Owner.NOBODY, None), 1, Status.DOWN, Nothing(), 1, "nobody listens", id="down: closed with the listener"
+            seen(NoListener(), Owner.NOBODY, None),
+            0,
+            Status.DOWN,
+            Nothing(),
+            1,
+            "nobody listens",
+            id="down",
         ),
-        pytest.param(seen(Closed()), 1, Status.REFUSED, Nothing(), 0, "the tunnel lives; the node's target closes at once", id="refused"),
-        pytest.param(seen(BAD), 1, Status.WRONG, Nothing(), 0, r"expected banner:SSH-2.0, got '220 mail\x0d\x0a'", id="wrong"),
         pytest.param(
-            seen(Silent(), Owner.FOREIGN), 5, Status.FOREIGN, Nothing(), 60, "the port is held by a process of uid 0", id="foreign"
+            seen(Silent(), Owner.NOBODY, None),
+            1,
+            Status.DOWN,
+            Nothing(),
+            1,
+            "nobody listens",
+            id="down: gone during the probe",
         ),
         pytest.param(
-            seen(GOOD, Owner.FOREIGN), 0, Status.FOREIGN, Nothing(), 60, "the port is held by a process of uid 0", id="foreign, answering"
+            seen(Closed(), Owner.NOBODY, None),
+            1,
+            Status.DOWN,
+            Nothing(),
+            1,
+            "nobody listens",
+            id="down: closed with the listener",
+        ),
+        pytest.param(
+            seen(Closed()),
+            1,
+            Status.REFUSED,
+            Nothing(),
+            0,
+            "the tunnel lives; the node's target closes at once",
+            id="refused",
+        ),
+        pytest.param(
+            seen(BAD),
+            1,
+            Status.WRONG,
+            Nothing(),
+            0,
+            r"expected banner:SSH-2.0, got '220 mail\x0d\x0a'",
+            id="wrong",
+        ),
+        pytest.param(
+            seen(Silent(), Owner.FOREIGN),
+            5,
+            Status.FOREIGN,
+            Nothing(),
+            60,
+            "the port is held by a process of uid 0",
+            id="foreign",
+        ),
+        pytest.param(
+            seen(GOOD, Owner.FOREIGN),
+            0,
+            Status.FOREIGN,
+            Nothing(),
+            60,
+            "the port is held by a process of uid 0",
+            id="foreign, answering",
         ),
     ],
 )
-def test_the_table_of_statuses(observation: Observation, strikes: int, status: Status, action: Action, verdict: int, detail: str) -> None:
+def test_the_table_of_statuses(
+    observation: Observation,
+    strikes: int,
+    status: Status,
+    action: Action,
+    verdict: int,
+    detail: str,
+) -> None:
     judgement = judged(observation, tunnel(strikes=strikes))
 
     assert judgement.tunnel.status is status
@@ -213,7 +337,9 @@ def test_a_probe_that_the_gateway_could_not_make_changes_nothing_but_the_detail(
     judgement = judged(seen(ProbeFailed("Too many open files")), before)
 
     assert judgement == Judgement(
-        tunnel=replace(before, detail="could not be probed: Too many open files"), flaps=Flaps(), action=Nothing()
+        tunnel=replace(before, detail="could not be probed: Too many open files"),
+        flaps=Flaps(),
+        action=Nothing(),
     )
 
 
@@ -240,7 +366,9 @@ def test_whatever_was_seen_has_an_outcome_and_only_a_hung_tunnel_of_ours_is_kill
 
 
 @given(observations, tunnels, flaps, policies, instants)
-def test_a_foreign_listener_is_never_killed(observation: Observation, before: Tunnel, history: Flaps, policy: Policy, now: float) -> None:
+def test_a_foreign_listener_is_never_killed(
+    observation: Observation, before: Tunnel, history: Flaps, policy: Policy, now: float
+) -> None:
     foreign = replace(observation, owner=Owner.FOREIGN)
 
     judgement = judge(foreign, before, history, policy, now)
@@ -298,9 +426,18 @@ def test_another_connection_is_not_killed_for_the_silence_of_the_one_before() ->
 
 
 def test_what_is_written_down_of_an_up_tunnel() -> None:
-    after = judged(replace(seen(GOOD), beaten_at=NOW - 3), replace(tunnel(Status.HUNG), failures=4, checked_at=NOW - 9)).tunnel
+    after = judged(
+        replace(seen(GOOD), beaten_at=NOW - 3),
+        replace(tunnel(Status.HUNG), failures=4, checked_at=NOW - 9),
+    ).tunnel
 
-    assert (after.since, after.probed_at, after.checked_at, after.failures, after.latency_ms) == (NOW, NOW, NOW - 3, 0, 12.5)
+    assert (after.since, after.probed_at, after.checked_at, after.failures, after.latency_ms) == (
+        NOW,
+        NOW,
+        NOW - 3,
+        0,
+        12.5,
+    )
 
 
 def test_a_row_whose_probe_waits_behind_bulk_stays_as_it_is_and_is_not_stale() -> None:
@@ -364,7 +501,9 @@ def test_losses_of_unknown_connections_count_once_a_sweep() -> None:
 
 
 def test_a_kill_counts_the_connection_that_is_killed() -> None:
-    judgement = judged(seen(Silent(), session=SESSION), tunnel(Status.HUNG, strikes=1, session=None))
+    judgement = judged(
+        seen(Silent(), session=SESSION), tunnel(Status.HUNG, strikes=1, session=None)
+    )
 
     assert judgement.action == Kill(SESSION)
     assert judgement.flaps.session == SESSION
@@ -390,9 +529,19 @@ def listener(uid: int, address: str = "127.0.0.1") -> Listener:
         pytest.param([listener(7, "::1")], Owner.OURS, id="ours on IPv6 only"),
         pytest.param([listener(7, "::")], Owner.OURS, id="ours on all addresses of IPv6"),
         pytest.param([listener(0, "::1")], Owner.FOREIGN, id="another's on IPv6 only"),
-        pytest.param([listener(7), listener(0, "::1")], Owner.OURS, id="another's where no probe goes"),
-        pytest.param([listener(0), listener(7, "::1")], Owner.FOREIGN, id="another's on the first loopback, ours on IPv6"),
-        pytest.param([listener(7, "::1"), listener(0, "::")], Owner.FOREIGN, id="ours on ::1, another's on all of IPv6"),
+        pytest.param(
+            [listener(7), listener(0, "::1")], Owner.OURS, id="another's where no probe goes"
+        ),
+        pytest.param(
+            [listener(0), listener(7, "::1")],
+            Owner.FOREIGN,
+            id="another's on the first loopback, ours on IPv6",
+        ),
+        pytest.param(
+            [listener(7, "::1"), listener(0, "::")],
+            Owner.FOREIGN,
+            id="ours on ::1, another's on all of IPv6",
+        ),
         pytest.param([listener(0, "192.0.2.1")], Owner.NOBODY, id="on another address"),
         pytest.param([listener(0, "::")], Owner.FOREIGN, id="dual stack"),
     ],
@@ -416,7 +565,9 @@ def test_whose_a_port_is(found: list[Listener], owner: Owner) -> None:
     ],
 )
 def test_which_listener_a_probe_leads_to(addresses: list[str], nearest: list[str]) -> None:
-    assert [found.address for found in reached([listener(7, address) for address in addresses])] == nearest
+    assert [
+        found.address for found in reached([listener(7, address) for address in addresses])
+    ] == nearest
 
 
 @pytest.mark.parametrize(
@@ -427,10 +578,14 @@ def test_which_listener_a_probe_leads_to(addresses: list[str], nearest: list[str
         pytest.param(Status.DOWN, Status.UP, 20.0, 0.0, 20.0, id="back"),
         pytest.param(Status.UP, Status.UP, 4000.0, 0.0, 0.0, id="nobody watched"),
         pytest.param(Status.UP, Status.UP, -5.0, 0.0, 0.0, id="the clock was set back"),
-        pytest.param(Status.HUNG, Status.HUNG, 155.0, 0.0, 155.0, id="a hung port that can not be freed"),
+        pytest.param(
+            Status.HUNG, Status.HUNG, 155.0, 0.0, 155.0, id="a hung port that can not be freed"
+        ),
     ],
 )
-def test_the_time_that_was_watched(before: Status, after: Status, gap_s: float, up_s: float, watched_s: float) -> None:
+def test_the_time_that_was_watched(
+    before: Status, after: Status, gap_s: float, up_s: float, watched_s: float
+) -> None:
     earlier, later = tunnel(before), replace(tunnel(after), probed_at=NOW - 20 + gap_s)
 
     found = watched(earlier, later, POLICY, "2024-01-02")
@@ -455,8 +610,20 @@ def hour(number: int, up_s: float, watched_s: float) -> Hour:
     [
         pytest.param(EDGE + 30, 20.0, 20.0, (hour(472222, 20.0, 20.0),), id="within an hour, up"),
         pytest.param(EDGE + 30, 20.0, 0.0, (hour(472222, 0.0, 20.0),), id="within an hour, down"),
-        pytest.param(EDGE + 5, 20.0, 20.0, (hour(472221, 15.0, 15.0), hour(472222, 5.0, 5.0)), id="across the edge, up"),
-        pytest.param(EDGE + 5, 20.0, 0.0, (hour(472221, 0.0, 15.0), hour(472222, 0.0, 5.0)), id="across the edge, down"),
+        pytest.param(
+            EDGE + 5,
+            20.0,
+            20.0,
+            (hour(472221, 15.0, 15.0), hour(472222, 5.0, 5.0)),
+            id="across the edge, up",
+        ),
+        pytest.param(
+            EDGE + 5,
+            20.0,
+            0.0,
+            (hour(472221, 0.0, 15.0), hour(472222, 0.0, 5.0)),
+            id="across the edge, down",
+        ),
         pytest.param(EDGE, 20.0, 20.0, (hour(472221, 20.0, 20.0),), id="up to the edge"),
         pytest.param(EDGE + 20, 20.0, 20.0, (hour(472222, 20.0, 20.0),), id="from the edge"),
         pytest.param(EDGE + 5, 0.0, 0.0, (), id="nobody watched"),
@@ -465,11 +632,22 @@ def hour(number: int, up_s: float, watched_s: float) -> Hour:
 def test_the_time_that_was_watched_is_told_to_the_hours_that_it_lies_in(
     ended: float, gap_s: float, up_s: float, told: tuple[Hour, ...]
 ) -> None:
-    assert by_hour(replace(tunnel(), probed_at=ended), Watched(day="2023-11-14", up_s=up_s, watched_s=gap_s)) == told
+    assert (
+        by_hour(
+            replace(tunnel(), probed_at=ended),
+            Watched(day="2023-11-14", up_s=up_s, watched_s=gap_s),
+        )
+        == told
+    )
 
 
 def test_a_forward_that_was_never_probed_was_watched_in_no_hour() -> None:
-    assert by_hour(replace(tunnel(), probed_at=None), Watched(day="2023-11-14", up_s=0.0, watched_s=0.0)) == ()
+    assert (
+        by_hour(
+            replace(tunnel(), probed_at=None), Watched(day="2023-11-14", up_s=0.0, watched_s=0.0)
+        )
+        == ()
+    )
 
 
 @pytest.mark.parametrize(
@@ -483,7 +661,9 @@ def test_a_forward_that_was_never_probed_was_watched_in_no_hour() -> None:
         pytest.param(StayedOpen(), "", id="open"),
     ],
 )
-def test_what_the_probe_heard_is_kept_in_a_form_that_can_be_shown(reply: Reply, answer: str) -> None:
+def test_what_the_probe_heard_is_kept_in_a_form_that_can_be_shown(
+    reply: Reply, answer: str
+) -> None:
     found = judged(seen(reply), replace(tunnel(), answer="of the probe before"))
 
     assert found.tunnel.answer == answer
@@ -497,4 +677,9 @@ def test_what_a_connection_carried_is_none_of_the_next_ones() -> None:
 
 
 def test_what_only_stays_open_has_no_latency() -> None:
-    assert judge(seen(StayedOpen()), Tunnel(node=OFFICE, port=PORT), Flaps(), POLICY, NOW).tunnel.latency_ms is None
+    assert (
+        judge(
+            seen(StayedOpen()), Tunnel(node=OFFICE, port=PORT), Flaps(), POLICY, NOW
+        ).tunnel.latency_ms
+        is None
+    )

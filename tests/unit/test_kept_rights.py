@@ -1,4 +1,6 @@
-"""Files of the registry that do not count: who keeps key and port, what a broken node keeps, and how its rights are taken away."""
+"""Files of the registry that do not count: who keeps key and port, what a broken node keeps, and
+how its rights are taken away.
+"""
 
 from __future__ import annotations
 
@@ -22,11 +24,23 @@ from checker.keys import GateCommand, render_lines
 from checker.last_good import read_known, record_path
 from checker.model import OPEN, SHARED_KEY, Node, NodeName, Port
 from checker.nodefile import node_toml, read_node
-from checker.registry import FileBroken, add, change, locked, node_path, read_registry, remove, stamp, write_keys
+from checker.registry import (
+    FileBroken,
+    add,
+    change,
+    locked,
+    node_path,
+    read_registry,
+    remove,
+    stamp,
+    write_keys,
+)
 from checker.waiting import waiting_path
 from tests.strategies import OFFICE, names, node, ports, public_key
 
-COMMAND = GateCommand(python="/usr/bin/python3", gate="/opt/gate.py", home='/srv/a home, with "quotes"')
+COMMAND = GateCommand(
+    python="/usr/bin/python3", gate="/opt/gate.py", home='/srv/a home, with "quotes"'
+)
 OLD = NodeName("office-old")
 
 
@@ -56,11 +70,18 @@ def lines(layout: Layout) -> set[str]:
             node(name, 1, tuple(taken)),
             next_key=public_key(2) if waits else None,
             expires=expires,
-            forwards=tuple(replace(forward, public=forward.port in public) for forward in node(name, 1, tuple(taken)).forwards),
+            forwards=tuple(
+                replace(forward, public=forward.port in public)
+                for forward in node(name, 1, tuple(taken)).forwards
+            ),
         ),
-        names, st.lists(ports, unique=True, max_size=3), st.sets(ports), st.sampled_from([None, "2031-12-31"]), st.booleans(),
+        names,
+        st.lists(ports, unique=True, max_size=3),
+        st.sets(ports),
+        st.sampled_from([None, "2031-12-31"]),
+        st.booleans(),
     )
-)  # fmt: skip
+)
 def test_key_lines_tell_the_rights_of_a_node(one: Node) -> None:
     content = "".join(f"{line}\n" for line in render_lines(one, COMMAND)).encode()
 
@@ -71,7 +92,9 @@ def test_key_lines_tell_the_rights_of_a_node(one: Node) -> None:
 
 def test_a_line_that_is_cut_off_gives_nothing_and_stops_nothing(layout: Layout) -> None:
     add(layout, node(), COMMAND)
-    layout.authorized_keys.write_bytes(layout.authorized_keys.read_bytes() + b"restrict,port-forwarding reversi:barn\n")
+    layout.authorized_keys.write_bytes(
+        layout.authorized_keys.read_bytes() + b"restrict,port-forwarding reversi:barn\n"
+    )
     damage(node_path(layout, OFFICE), "syntax")
 
     write_keys(layout, COMMAND)
@@ -95,7 +118,9 @@ def test_a_copied_file_takes_nothing_from_its_original(layout: Layout, *, keeps_
 
 
 @pytest.mark.parametrize("keeps_time", [False, True])
-def test_without_a_key_file_the_older_file_keeps_what_both_ask_for(layout: Layout, *, keeps_time: bool) -> None:
+def test_without_a_key_file_the_older_file_keeps_what_both_ask_for(
+    layout: Layout, *, keeps_time: bool
+) -> None:
     add(layout, node(), COMMAND)
     os.utime(node_path(layout, OFFICE), (1_700_000_000, 1_700_000_000))
     copied(layout, keeps_time=keeps_time)
@@ -113,7 +138,9 @@ def test_the_key_file_decides_against_the_age_of_the_files(layout: Layout) -> No
 
 
 @pytest.mark.parametrize("keeps_time", [False, True])
-def test_a_copy_of_a_file_lets_no_disabled_node_in_again(layout: Layout, *, keeps_time: bool) -> None:
+def test_a_copy_of_a_file_lets_no_disabled_node_in_again(
+    layout: Layout, *, keeps_time: bool
+) -> None:
     add(layout, node(), COMMAND)
     os.utime(node_path(layout, OFFICE), (1_700_000_000, 1_700_000_000))
     copied(layout, keeps_time=keeps_time)
@@ -131,10 +158,14 @@ def test_a_copy_of_a_file_lets_no_disabled_node_in_again(layout: Layout, *, keep
         pytest.param(node("barn", 2, (20010,)), id="port"),
         pytest.param(node("barn", 1, (20003,)), id="key"),
         pytest.param(node("barn", 5, (20003,)), id="key that waits"),
-        pytest.param(replace(node("barn", 2, (20003,)), next_key=public_key(1)), id="own key that waits"),
+        pytest.param(
+            replace(node("barn", 2, (20003,)), next_key=public_key(1)), id="own key that waits"
+        ),
     ],
 )
-def test_a_node_whose_file_asks_for_anothers_right_keeps_what_it_had(layout: Layout, asked: Node) -> None:
+def test_a_node_whose_file_asks_for_anothers_right_keeps_what_it_had(
+    layout: Layout, asked: Node
+) -> None:
     add(layout, replace(node(), next_key=public_key(5)), COMMAND)
     add(layout, node("barn", 2, (20003,)), COMMAND)
     before = layout.authorized_keys.read_bytes()
@@ -202,14 +233,21 @@ TO = Port(20500)
 
 def moving(to: Port | None = TO) -> Node:
     """A node whose forward moves."""
-    return replace(node(), forwards=tuple(replace(forward, next_port=to, next_port_at=5) for forward in node().forwards))
+    return replace(
+        node(),
+        forwards=tuple(
+            replace(forward, next_port=to, next_port_at=5) for forward in node().forwards
+        ),
+    )
 
 
 def places(one: Node) -> list[tuple[Port, Port | None]]:
     return [(forward.port, forward.next_port) for forward in one.forwards]
 
 
-@pytest.mark.parametrize("before", [node(), moving()], ids=["recorded before the move", "recorded while it moves"])
+@pytest.mark.parametrize(
+    "before", [node(), moving()], ids=["recorded before the move", "recorded while it moves"]
+)
 def test_a_node_that_moves_keeps_both_ports_as_one_forwards(layout: Layout, before: Node) -> None:
     add(layout, before, COMMAND)
     record(layout)
@@ -241,9 +279,12 @@ def test_a_node_whose_other_file_is_broken_still_moves_as_it_was_recorded(layout
 
 
 @pytest.mark.parametrize(
-    ("after", "left"), [pytest.param(node(), 20010, id="taken back"), pytest.param(node(ports=(TO,)), TO, id="ended")]
+    ("after", "left"),
+    [pytest.param(node(), 20010, id="taken back"), pytest.param(node(ports=(TO,)), TO, id="ended")],
 )
-def test_a_broken_node_has_no_port_of_a_move_that_is_over(layout: Layout, after: Node, left: Port) -> None:
+def test_a_broken_node_has_no_port_of_a_move_that_is_over(
+    layout: Layout, after: Node, left: Port
+) -> None:
     add(layout, moving(), COMMAND)
     record(layout)
     change(layout, OFFICE, after, COMMAND)
@@ -267,7 +308,9 @@ def test_a_broken_node_without_a_line_claims_no_port_of_another(layout: Layout) 
     assert places(read_known(layout).nodes[OFFICE]) == [(20010, None)]
 
 
-def test_a_node_that_was_never_recorded_keeps_its_key_and_ports_and_is_never_judged_by_its_answer(layout: Layout) -> None:
+def test_a_node_that_was_never_recorded_keeps_its_key_and_ports_and_is_never_judged_by_its_answer(
+    layout: Layout,
+) -> None:
     add(layout, node(), COMMAND)
     damage(node_path(layout, OFFICE), "syntax")
 
@@ -299,7 +342,9 @@ def test_disable_takes_the_rights_of_a_broken_file_away_for_good(layout: Layout,
         pytest.param(b"# enabled = true\n" + node_toml(node()) + b"oops", id="comment"),
     ],
 )
-def test_a_file_that_is_mended_after_disable_is_that_of_a_disabled_node(layout: Layout, content: bytes) -> None:
+def test_a_file_that_is_mended_after_disable_is_that_of_a_disabled_node(
+    layout: Layout, content: bytes
+) -> None:
     path = node_path(layout, OFFICE)
     path.parent.mkdir(parents=True)
     path.write_bytes(with_disabled(content).removesuffix(b"oops"))
@@ -352,9 +397,13 @@ def test_nothing_else_is_changed_of_a_broken_file(layout: Layout) -> None:
         change(layout, OFFICE, replace(node(), expires="2031-12-31"), COMMAND)
 
 
-def test_a_shared_nodes_port_stays_in_the_shared_line_while_its_file_is_broken(layout: Layout) -> None:
+def test_a_shared_nodes_port_stays_in_the_shared_line_while_its_file_is_broken(
+    layout: Layout,
+) -> None:
     layout.nodes.mkdir(parents=True)
-    layout.config.write_text(f'[shared_key]\nenabled = true\npublic_key = "{public_key(9)}"\nports = "50000-50001"\n')
+    layout.config.write_text(
+        f'[shared_key]\nenabled = true\npublic_key = "{public_key(9)}"\nports = "50000-50001"\n'
+    )
     add(layout, replace(node(), public_key=SHARED_KEY), COMMAND)
     before = layout.authorized_keys.read_bytes()
     record(layout)
@@ -370,7 +419,10 @@ def test_a_shared_nodes_port_stays_in_the_shared_line_while_its_file_is_broken(l
 
 FORGED = [
     pytest.param(node("office", 7, (20010, 443)), id="another key and more ports"),
-    pytest.param(replace(node(), forwards=tuple(replace(one, public=True) for one in node().forwards)), id="public"),
+    pytest.param(
+        replace(node(), forwards=tuple(replace(one, public=True) for one in node().forwards)),
+        id="public",
+    ),
     pytest.param(node("barn", 7, (20003,)), id="a node that is none"),
 ]
 
@@ -392,10 +444,19 @@ def test_who_forges_the_record_gains_no_rights(layout: Layout, forged: Node) -> 
     found = read_known(layout).nodes
     assert list(found) == [OFFICE]
     assert found[OFFICE].public_key == public_key()
-    assert {(forward.port, forward.public) for forward in found[OFFICE].forwards} <= {(Port(20010), False)}
+    assert {(forward.port, forward.public) for forward in found[OFFICE].forwards} <= {
+        (Port(20010), False)
+    }
 
 
-DAMAGED = ("", "[]", "{", '{"format":1,"nodes":[[1,["office"]]]}', '{"format":2,"nodes":[]}', '{"format":1,"nodes":5}')
+DAMAGED = (
+    "",
+    "[]",
+    "{",
+    '{"format":1,"nodes":[[1,["office"]]]}',
+    '{"format":2,"nodes":[]}',
+    '{"format":1,"nodes":5}',
+)
 
 
 @pytest.mark.parametrize("text", DAMAGED)

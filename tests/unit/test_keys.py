@@ -1,4 +1,6 @@
-"""Public keys and key lines: what sshd reads back of a line, and that foreign lines stay as they are."""
+"""Public keys and key lines: what sshd reads back of a line, and that foreign lines stay as they
+are.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +21,16 @@ from tests.strategies import node, public_key
 from tests.unit.test_registry import nodes as nodes_of_any_kind
 
 COMMAND = GateCommand(python="/usr/bin/python3", gate="/opt/reversi/gate.py", home="/srv/gate")
-places = st.text(st.characters(codec="utf-8", exclude_characters="\0\n\r"), min_size=1, max_size=30).map(lambda text: f"/{text}")
+places = st.text(
+    st.characters(codec="utf-8", exclude_characters="\0\n\r"), min_size=1, max_size=30
+).map(lambda text: f"/{text}")
 commands = st.builds(GateCommand, python=places, gate=places, home=places | st.just(""))
 
 
 def read_options(line: str) -> tuple[dict[str, list[str]], str]:
-    r"""Options and the rest of a key line, by sshd's rules: inside quotes, \" is a quote and nothing else is special (sshd(8))."""
+    r"""Options and the rest of a key line, by sshd's rules: inside quotes, \" is a quote and
+    nothing else is special (sshd(8)).
+    """
     options: dict[str, list[str]] = {}
     at = 0
     while True:
@@ -66,14 +72,26 @@ def test_a_key_line_is_read_back_as_it_was_meant(command: GateCommand) -> None:
 
 @given(commands)
 @settings(max_examples=30, deadline=None)
-def test_the_gate_command_reaches_its_program_unchanged_through_a_real_shell(command: GateCommand) -> None:
+def test_the_gate_command_reaches_its_program_unchanged_through_a_real_shell(
+    command: GateCommand,
+) -> None:
     words = command.words(NodeName("office"))
     through = shlex.join(words)
     line = command.render(NodeName("office"))
-    bare, gate = line.removeprefix(f"[ -x {shlex.quote(command.python)} ] || exec /bin/sh ").removesuffix(through), through
+    bare, gate = (
+        line.removeprefix(f"[ -x {shlex.quote(command.python)} ] || exec /bin/sh ").removesuffix(
+            through
+        ),
+        through,
+    )
 
     said = [
-        subprocess.run(["/bin/sh", "-c", rf"/usr/bin/printf '%s\0' {one}"], capture_output=True, check=True, timeout=10)
+        subprocess.run(
+            ["/bin/sh", "-c", rf"/usr/bin/printf '%s\0' {one}"],
+            capture_output=True,
+            check=True,
+            timeout=10,
+        )
         for one in (bare.removesuffix("; exec "), gate)
     ]
 
@@ -88,7 +106,9 @@ def test_a_key_line_starts_the_gate_only_if_its_interpreter_is_there(tmp_path: P
     line = command.render(NodeName("office"), "new")
 
     def said() -> str:
-        return subprocess.run(["/bin/sh", "-c", line], capture_output=True, text=True, check=False, timeout=10).stdout
+        return subprocess.run(
+            ["/bin/sh", "-c", line], capture_output=True, text=True, check=False, timeout=10
+        ).stdout
 
     Path(command.python).symlink_to(tmp_path / "gone")
     without = said()
@@ -106,18 +126,28 @@ def test_a_node_without_forwards_may_forward_nothing() -> None:
 
 
 @given(nodes_of_any_kind(), commands)
-def test_each_key_of_a_node_has_a_line_with_all_that_it_may(one: Node, command: GateCommand) -> None:
+def test_each_key_of_a_node_has_a_line_with_all_that_it_may(
+    one: Node, command: GateCommand
+) -> None:
     lines = render_lines(one, command)
 
     assert len(lines) == (len(one.public_keys) if one.enabled else 0)
-    listens = [f"{host}:{f.port}" for f in one.forwards for host in (["localhost", "*"] if f.public else ["localhost"])]
+    listens = [
+        f"{host}:{f.port}"
+        for f in one.forwards
+        for host in (["localhost", "*"] if f.public else ["localhost"])
+    ]
     for line, key in zip(lines, one.public_keys, strict=False):
         options, rest = read_options(line)
         assert rest == f"{key} reversi:{one.name}"
         assert options.get("permitlisten", []) == listens
         assert ("port-forwarding" in options) is bool(listens)
-        assert options.get("expiry-time", []) == ([one.expires.replace("-", "")] if one.expires else [])
-        assert after_exec(options["command"][0]) == command.words(one.name, "new" if key == one.next_key else "")
+        assert options.get("expiry-time", []) == (
+            [one.expires.replace("-", "")] if one.expires else []
+        )
+        assert after_exec(options["command"][0]) == command.words(
+            one.name, "new" if key == one.next_key else ""
+        )
 
 
 @given(nodes_of_any_kind(), commands)
@@ -130,33 +160,51 @@ def test_openssh_takes_a_hostile_line_for_one_key(tmp_path: Path) -> None:
     path = tmp_path / "authorized_keys"
     path.write_bytes(merge(b"", [node()], replace(COMMAND, home='/q"uo\'te\\" b')))
 
-    listed = subprocess.run(["ssh-keygen", "-l", "-f", str(path)], capture_output=True, text=True, check=True, timeout=10)
+    listed = subprocess.run(
+        ["ssh-keygen", "-l", "-f", str(path)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=10,
+    )
 
     assert listed.stdout.count("\n") == 1
     assert "reversi:office (ED25519)" in listed.stdout
 
 
 foreign = st.binary(max_size=80).filter(lambda raw: b" reversi:" not in raw)
-nodes = st.lists(st.integers(1, 9), unique=True, max_size=4).map(lambda numbers: [node(f"n{n}", n, (20000 + n,)) for n in sorted(numbers)])
+nodes = st.lists(st.integers(1, 9), unique=True, max_size=4).map(
+    lambda numbers: [node(f"n{n}", n, (20000 + n,)) for n in sorted(numbers)]
+)
 
 
 @given(foreign, nodes, commands)
-def test_foreign_lines_stay_byte_for_byte_and_merging_twice_is_merging_once(present: bytes, ours: list[Node], command: GateCommand) -> None:
+def test_foreign_lines_stay_byte_for_byte_and_merging_twice_is_merging_once(
+    present: bytes, ours: list[Node], command: GateCommand
+) -> None:
     merged = merge(present, ours, command)
 
     assert merged.startswith(present)
-    assert merged[len(present) :].lstrip(b"\n").decode() == "".join(f"{line}\n" for one in ours for line in render_lines(one, command))
+    assert merged[len(present) :].lstrip(b"\n").decode() == "".join(
+        f"{line}\n" for one in ours for line in render_lines(one, command)
+    )
     assert merge(merged, ours, command) == merged
 
 
 @given(foreign, nodes, nodes)
-def test_lines_of_nodes_that_are_no_more_go_and_nothing_else(present: bytes, before: list[Node], after: list[Node]) -> None:
+def test_lines_of_nodes_that_are_no_more_go_and_nothing_else(
+    present: bytes, before: list[Node], after: list[Node]
+) -> None:
     assert merge(merge(present, before, COMMAND), after, COMMAND) == merge(present, after, COMMAND)
 
 
 def test_a_line_that_ends_without_a_newline_is_ended() -> None:
-    assert merge(b"ssh-rsa AAAA admin", [node()], COMMAND).startswith(b"ssh-rsa AAAA admin\nrestrict,")
-    assert merge(b"ssh-rsa AAAA admin\r", [node()], COMMAND).startswith(b"ssh-rsa AAAA admin\r\nrestrict,")
+    assert merge(b"ssh-rsa AAAA admin", [node()], COMMAND).startswith(
+        b"ssh-rsa AAAA admin\nrestrict,"
+    )
+    assert merge(b"ssh-rsa AAAA admin\r", [node()], COMMAND).startswith(
+        b"ssh-rsa AAAA admin\r\nrestrict,"
+    )
 
 
 def test_the_line_of_a_node_that_is_kept_stays() -> None:

@@ -1,4 +1,6 @@
-"""Ending a process: only ever the very session that was seen. (The real sessions are ended in tests/sshd.)"""
+"""Ending a process: only ever the very session that was seen. (The real sessions are ended in
+tests/sshd.)
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,11 @@ def descriptors() -> int:
 
 @contextmanager
 def started(
-    command: list[str], *, executable: str | None = None, stdin: int | None = None, stdout: int | None = None
+    command: list[str],
+    *,
+    executable: str | None = None,
+    stdin: int | None = None,
+    stdout: int | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A process that ends with the block."""
     with subprocess.Popen(command, executable=executable, stdin=stdin, stdout=stdout) as process:
@@ -63,10 +69,14 @@ async def test_a_process_that_only_calls_itself_a_session_survives() -> None:
     assert alive
 
 
-async def test_a_process_with_the_number_of_the_one_that_was_seen_survives(child: subprocess.Popen[bytes]) -> None:
+async def test_a_process_with_the_number_of_the_one_that_was_seen_survives(
+    child: subprocess.Popen[bytes],
+) -> None:
     seen = identity(child.pid)
 
-    ending = await end_session(replace(seen, start_ticks=seen.start_ticks - 1), PORT, os.geteuid(), frozenset({1}))
+    ending = await end_session(
+        replace(seen, start_ticks=seen.start_ticks - 1), PORT, os.geteuid(), frozenset({1})
+    )
 
     assert ending == Spared(f"process {child.pid} is not the one that was seen: it has ended")
     assert child.poll() is None
@@ -139,7 +149,11 @@ def taken() -> Iterator[socket.socket]:
         yield listener
 
 
-@pytest.mark.parametrize(("script", "number"), [("true", signal.SIGTERM), ("trap '' TERM", signal.SIGKILL)], ids=["willing", "stubborn"])
+@pytest.mark.parametrize(
+    ("script", "number"),
+    [("true", signal.SIGTERM), ("trap '' TERM", signal.SIGKILL)],
+    ids=["willing", "stubborn"],
+)
 async def test_a_session_that_holds_the_port_is_ended_and_the_port_is_free(
     tmp_path: Path, taken: socket.socket, script: str, number: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -153,7 +167,9 @@ async def test_a_session_that_holds_the_port_is_ended_and_the_port_is_free(
     assert process.returncode == -number
 
 
-async def test_a_session_that_does_not_hold_the_port_survives(tmp_path: Path, taken: socket.socket) -> None:
+async def test_a_session_that_does_not_hold_the_port_survives(
+    tmp_path: Path, taken: socket.socket
+) -> None:
     with session(tmp_path, taken, "true") as process:
         ending = await end_session(identity(process.pid), PORT, os.geteuid(), frozenset({1}))
         alive = process.poll() is None
@@ -187,7 +203,9 @@ async def test_a_signal_that_ends_the_process_in_time(child: subprocess.Popen[by
 
 
 async def test_a_signal_that_is_ignored_did_not_end_it() -> None:
-    with started(["sh", "-c", "trap '' TERM; echo; read _"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as stubborn:
+    with started(
+        ["sh", "-c", "trap '' TERM; echo; read _"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as stubborn:
         assert stubborn.stdout is not None
         stubborn.stdout.readline()
         handle = os.pidfd_open(stubborn.pid)
@@ -221,13 +239,17 @@ async def main():
     except PermissionError:
         print("refused")
 asyncio.run(main())
-"""
+"""  # noqa: E501 - one line of what runs
 
 
 def uids_of(pid: str) -> set[str]:
-    """The user IDs of a process; empty where it is gone, or not ours to see. Source: proc_pid_status(5)."""
+    """The user IDs of a process; empty where it is gone, or not ours to see. Source:
+    proc_pid_status(5).
+    """
     try:
-        lines = Path("/proc", pid, "status").read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = (
+            Path("/proc", pid, "status").read_text(encoding="utf-8", errors="replace").splitlines()
+        )
     except OSError:
         return set()
     return next((set(line.split()[1:]) for line in lines if line.startswith("Uid:")), set())
@@ -235,18 +257,27 @@ def uids_of(pid: str) -> set[str]:
 
 @pytest.fixture
 def anothers(child: subprocess.Popen[bytes]) -> int:
-    """A process of another user than the one who signals it: root's own while root runs the tests, else any."""
+    """A process of another user than the one who signals it: root's own while root runs the tests,
+    else any.
+    """
     if os.geteuid() == 0:
         return child.pid
     mine = {str(uid) for uid in os.getresuid()}
-    found = [int(entry.name) for entry in Path("/proc").glob("[0-9]*") if (uids := uids_of(entry.name)) and not uids & mine]
-    return min(found, key=lambda pid: (pid == 1, pid))  # the oldest stays; init's own is the last choice
+    found = [
+        int(entry.name)
+        for entry in Path("/proc").glob("[0-9]*")
+        if (uids := uids_of(entry.name)) and not uids & mine
+    ]
+    # the oldest stays; init's own is the last choice
+    return min(found, key=lambda pid: (pid == 1, pid))
 
 
 def test_a_process_that_is_not_ours_to_signal_raises_permission_error(anothers: int) -> None:
     words = [sys.executable, "-c", SIGNAL_ANOTHERS, str(anothers)]
 
     # Linux lets anyone send SIGCONT within his own session: hence a new one
-    said = subprocess.run(words, capture_output=True, text=True, check=False, timeout=20, start_new_session=True)
+    said = subprocess.run(
+        words, capture_output=True, text=True, check=False, timeout=20, start_new_session=True
+    )
 
     assert said.stdout == "refused\n", said.stderr

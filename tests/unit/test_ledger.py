@@ -16,7 +16,18 @@ import pytest
 from checker.config import Layout, home_layout
 from checker.holders import read_process
 from checker.ledger import COMPLAINTS_AT_ONCE, EVENTS_HELD, Ledger
-from checker.model import EventKind, Flaps, Hour, NodeName, Port, ProcessId, Registration, Status, Tunnel, Watched
+from checker.model import (
+    EventKind,
+    Flaps,
+    Hour,
+    NodeName,
+    Port,
+    ProcessId,
+    Registration,
+    Status,
+    Tunnel,
+    Watched,
+)
 from checker.store import Batch, StateFile, Sweep, open_store
 from tests.strategies import FORWARD, NOW, OFFICE, PORT
 
@@ -47,7 +58,14 @@ def me() -> ProcessId:
 
 
 def registration(session: ProcessId, at: float = NOW) -> Registration:
-    return Registration(node=OFFICE, instance="i", session=session, peer="192.0.2.1 5", registered_at=at, inodes=frozenset({7}))
+    return Registration(
+        node=OFFICE,
+        instance="i",
+        session=session,
+        peer="192.0.2.1 5",
+        registered_at=at,
+        inodes=frozenset({7}),
+    )
 
 
 def fill(ledger: Ledger) -> None:
@@ -125,7 +143,10 @@ async def test_nothing_is_lost_while_the_state_file_can_not_be_written(
     with store.using() as db:
         db.execute("PRAGMA busy_timeout = 10")
     fill(ledger)
-    with closing(sqlite3.connect(layout.state, isolation_level=None)) as other, caplog.at_level(logging.ERROR):
+    with (
+        closing(sqlite3.connect(layout.state, isolation_level=None)) as other,
+        caplog.at_level(logging.ERROR),
+    ):
         other.execute("BEGIN IMMEDIATE")
         await ledger.flush()
         ledger.tell(EventKind.CLAIM, "meanwhile")
@@ -137,10 +158,14 @@ async def test_nothing_is_lost_while_the_state_file_can_not_be_written(
 
     assert [event.text for event in store.events()] == ["told", "meanwhile"]
     assert len(store.tunnels()) == 1
-    assert len([record for record in caplog.records if record.levelno == logging.ERROR]) == 1, "it is complained of once"
+    assert len([record for record in caplog.records if record.levelno == logging.ERROR]) == 1, (
+        "it is complained of once"
+    )
 
 
-def test_each_trouble_is_told_once_and_not_so_many_that_they_fill_the_log(ledger: Ledger, caplog: pytest.LogCaptureFixture) -> None:
+def test_each_trouble_is_told_once_and_not_so_many_that_they_fill_the_log(
+    ledger: Ledger, caplog: pytest.LogCaptureFixture
+) -> None:
     with caplog.at_level(logging.ERROR):
         for sentence in ("the first", "the second", "the first"):
             ledger.complain(sentence)
@@ -152,7 +177,9 @@ def test_each_trouble_is_told_once_and_not_so_many_that_they_fill_the_log(ledger
     assert len(caplog.records) == COMPLAINTS_AT_ONCE
 
 
-async def test_a_damaged_state_file_is_replaced_and_written_whole(ledger: Ledger, store: StateFile, layout: Layout) -> None:
+async def test_a_damaged_state_file_is_replaced_and_written_whole(
+    ledger: Ledger, store: StateFile, layout: Layout
+) -> None:
     ledger.put(UP)
     ledger.put_flaps(OFFICE, Flaps(count=2, last_at=NOW))
     await ledger.flush()
@@ -160,7 +187,9 @@ async def test_a_damaged_state_file_is_replaced_and_written_whole(ledger: Ledger
     for suffix in ("-wal", "-shm"):
         layout.state.with_name(layout.state.name + suffix).unlink(missing_ok=True)
     layout.state.write_bytes(b"damage" * 2000)
-    ledger.store = StateFile(layout.state, sqlite3.connect(layout.state, isolation_level=None, check_same_thread=False))
+    ledger.store = StateFile(
+        layout.state, sqlite3.connect(layout.state, isolation_level=None, check_same_thread=False)
+    )
     ledger.tell(EventKind.HOLD, "after the damage")
 
     await ledger.flush()
@@ -176,8 +205,16 @@ async def test_a_damaged_state_file_is_replaced_and_written_whole(ledger: Ledger
     assert len(list(layout.state.parent.glob("state.db.damaged-*"))) == 1
 
 
-def test_a_new_life_begins_with_what_was_seen_but_no_strikes(layout: Layout, store: StateFile) -> None:
-    store.write(Batch(tunnels=[UP], flaps=[(OFFICE, Flaps(count=2))], registrations=[registration(me()), registration(DEAD)]))
+def test_a_new_life_begins_with_what_was_seen_but_no_strikes(
+    layout: Layout, store: StateFile
+) -> None:
+    store.write(
+        Batch(
+            tunnels=[UP],
+            flaps=[(OFFICE, Flaps(count=2))],
+            registrations=[registration(me()), registration(DEAD)],
+        )
+    )
     ledger = Ledger(layout, store)
 
     ledger.load(store)
@@ -200,7 +237,9 @@ async def test_connections_that_ended_are_forgotten_when_asked_for(ledger: Ledge
     assert await ledger.of_node(NodeName("other")) == []
 
 
-async def test_a_renamed_node_keeps_what_is_known_and_what_waits_to_be_written(ledger: Ledger, store: StateFile) -> None:
+async def test_a_renamed_node_keeps_what_is_known_and_what_waits_to_be_written(
+    ledger: Ledger, store: StateFile
+) -> None:
     fill(ledger)
     await ledger.flush()
     fill(ledger)
@@ -210,10 +249,16 @@ async def test_a_renamed_node_keeps_what_is_known_and_what_waits_to_be_written(l
 
     assert ledger.tunnel(replace(FORWARD, node=lobby)) == replace(UP, node=lobby)
     assert ledger.tunnel(FORWARD) == Tunnel(node=OFFICE, port=PORT)
-    assert (ledger.flaps[lobby].count, [one.node for one in ledger.registrations.values()]) == (2, [lobby])
+    assert (ledger.flaps[lobby].count, [one.node for one in ledger.registrations.values()]) == (
+        2,
+        [lobby],
+    )
     ledger.give_back(ledger.take())
     await ledger.flush()
-    assert [[one.node for one in store.tunnels()], [one.node for one in store.registrations()]] == [[lobby], [lobby]]
+    assert [[one.node for one in store.tunnels()], [one.node for one in store.registrations()]] == [
+        [lobby],
+        [lobby],
+    ]
     assert [event.node for event in store.events()] == [lobby, lobby]
     assert set(store.flaps()) == {lobby}
     assert [day.watched_s for day in store.uptime(lobby, PORT, since_day="2023-01-01")] == [4.0]

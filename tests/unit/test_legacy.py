@@ -1,4 +1,6 @@
-"""The original's .rev files: what is read of them, what is remarked, and what registering many of them comes to."""
+"""The original's .rev files: what is read of them, what is remarked, and what registering many of
+them comes to.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +15,30 @@ from hypothesis import strategies as st
 
 from checker.cli import ExitCode, run
 from checker.config import home_layout
-from checker.model import SHARED_KEY, Expect, ExpectKind, Forward, InvalidValue, Node, NodeName, Port, Target, Unregistered
+from checker.model import (
+    SHARED_KEY,
+    Expect,
+    ExpectKind,
+    Forward,
+    InvalidValue,
+    Node,
+    NodeName,
+    Port,
+    Target,
+    Unregistered,
+)
 from checker.registry import Registry, SharedKeyTaken, add, gate_command, read_registry
 from checker.sharing.adoption import NotSeen, targets_in, to_be_adopted, usual_target
-from checker.sharing.legacy import MOST_BYTES, TAKEN, WITHOUT_COUNTERPART, LineRefused, RevFile, Value, node_from, read_rev
+from checker.sharing.legacy import (
+    MOST_BYTES,
+    TAKEN,
+    WITHOUT_COUNTERPART,
+    LineRefused,
+    RevFile,
+    Value,
+    node_from,
+    read_rev,
+)
 from checker.store import Batch, open_store
 from tests.strategies import node, public_key
 
@@ -74,7 +96,9 @@ def test_a_file_from_any_editor_reads_the_same(text: str) -> None:
 
 
 def test_a_value_may_hold_colons() -> None:
-    node = read(OFFICE.replace("SSH-2.0-dropbear", "HTTP/1.1: ok").replace("192.168.1.1", "fe80::1")).node
+    node = read(
+        OFFICE.replace("SSH-2.0-dropbear", "HTTP/1.1: ok").replace("192.168.1.1", "fe80::1")
+    ).node
 
     assert node is not None
     assert node.forwards[0].expect.text == "HTTP/1.1: ok"
@@ -92,7 +116,11 @@ def test_a_known_key_without_counterpart_is_a_note(key: str) -> None:
 
 @pytest.mark.parametrize(
     ("said", "public"),
-    [pytest.param("1", True, id="yes"), pytest.param("0", False, id="no"), pytest.param("", False, id="empty")],
+    [
+        pytest.param("1", True, id="yes"),
+        pytest.param("0", False, id="no"),
+        pytest.param("", False, id="empty"),
+    ],
 )
 def test_a_port_that_was_open_to_all_is_public(said: str, public: bool) -> None:
     node = read(f"{OFFICE}allowinternet:{said}\n").node
@@ -127,7 +155,9 @@ def test_of_a_key_said_twice_the_last_counts() -> None:
         pytest.param(OFFICE + f"x:{'y' * 501}\n", 9, "too long", id="long"),
     ],
 )
-def test_a_line_that_is_not_understood_does_not_stop_the_rest(text: str, line: int, says: str) -> None:
+def test_a_line_that_is_not_understood_does_not_stop_the_rest(
+    text: str, line: int, says: str
+) -> None:
     assert [number for number, sentence in problems(text) if says in sentence] == [line]
     assert read(text).node == read(OFFICE).node
 
@@ -135,16 +165,24 @@ def test_a_line_that_is_not_understood_does_not_stop_the_rest(text: str, line: i
 @pytest.mark.parametrize(
     ("old", "new", "line", "says"),
     [
-        pytest.param("nodename:office", "nodename:Office", 2, "'Office' can not name a node", id="name"),
+        pytest.param(
+            "nodename:office", "nodename:Office", 2, "'Office' can not name a node", id="name"
+        ),
         pytest.param("nodename:office", "nodename:check", 2, "word of the protocol", id="verb"),
-        pytest.param("reversiport:50010", "reversiport:0", 3, "reversiport '0' is not a port", id="port"),
-        pytest.param("fwdport:22", "fwdport:ssh", 6, "fwdport 'ssh' is not a port", id="target-port"),
+        pytest.param(
+            "reversiport:50010", "reversiport:0", 3, "reversiport '0' is not a port", id="port"
+        ),
+        pytest.param(
+            "fwdport:22", "fwdport:ssh", 6, "fwdport 'ssh' is not a port", id="target-port"
+        ),
         pytest.param("fwdhost:192.168.1.1", "fwdhost:a b", 4, "is not HOST:PORT", id="host"),
         pytest.param("nodename:office\n", "", 0, "nodename is missing", id="missing"),
         pytest.param("mretrysecs:60", "allowinternet:maybe", 8, "neither 1 nor 0", id="flag"),
     ],
 )
-def test_a_value_that_can_not_be_costs_the_node_and_names_its_line(old: str, new: str, line: int, says: str) -> None:
+def test_a_value_that_can_not_be_costs_the_node_and_names_its_line(
+    old: str, new: str, line: int, says: str
+) -> None:
     found = read(OFFICE.replace(old, new))
 
     assert found.node is None
@@ -169,7 +207,9 @@ def test_a_large_file_is_no_rev_file() -> None:
 keys = st.sampled_from([*TAKEN, *WITHOUT_COUNTERPART]) | st.text(max_size=12)
 values = st.text(max_size=40) | st.integers(-1, 70000).map(str) | st.just("office")
 lines = st.tuples(keys, st.sampled_from([":", "", " : "]), values).map("".join)
-files = st.lists(lines, max_size=20).map(lambda found: "\n".join(found).encode("utf-8", "surrogatepass"))
+files = st.lists(lines, max_size=20).map(
+    lambda found: "\n".join(found).encode("utf-8", "surrogatepass")
+)
 
 
 @given(st.binary(max_size=400) | files)
@@ -195,13 +235,22 @@ class Ran:
 def home(tmp_path: Path) -> Path:
     place = tmp_path / "home"
     place.mkdir()
-    (place / "reversi.toml").write_text(f'[shared_key]\nenabled = true\npublic_key = "{public_key(9)}"\n')
+    (place / "reversi.toml").write_text(
+        f'[shared_key]\nenabled = true\npublic_key = "{public_key(9)}"\n'
+    )
     return place
 
 
 def rev(folder: Path, name: str, **values: str | int) -> Path:
     """A file of the original's."""
-    said = {"nodename": name, "reversiport": 50010, "fwdhost": "127.0.0.1", "fwdport": 22, "fwdportstr": "SSH-2.0", **values}
+    said = {
+        "nodename": name,
+        "reversiport": 50010,
+        "fwdhost": "127.0.0.1",
+        "fwdport": 22,
+        "fwdportstr": "SSH-2.0",
+        **values,
+    }
     path = folder / f"{name}.rev"
     path.write_text("".join(f"{key}:{value}\n" for key, value in said.items()))
     return path
@@ -213,15 +262,20 @@ def cli(capsys: pytest.CaptureFixture[str], home: Path, *arguments: str) -> Ran:
     return Ran(code=code, out=captured.out, err=captured.err)
 
 
-def test_import_registers_and_gives_the_ports_to_the_shared_key(capsys: pytest.CaptureFixture[str], home: Path, tmp_path: Path) -> None:
+def test_import_registers_and_gives_the_ports_to_the_shared_key(
+    capsys: pytest.CaptureFixture[str], home: Path, tmp_path: Path
+) -> None:
     rev(tmp_path, "a", reversiport=50001)
     rev(tmp_path, "b", reversiport=61000)
 
     done = cli(capsys, home, "node", "import", str(tmp_path))
 
     assert done.code is ExitCode.OK, done.err
-    assert [str(f) for node in read_registry(home / "nodes").nodes.values() for f in (node.name, node.forwards[0].port)] == [
-        "a", "50001", "b", "61000"]
+    assert [
+        str(f)
+        for node in read_registry(home / "nodes").nodes.values()
+        for f in (node.name, node.forwards[0].port)
+    ] == ["a", "50001", "b", "61000"]
     (line,) = home_layout(home).authorized_keys.read_text().splitlines()
     assert line.endswith(f"{public_key(9)} reversi:*")
     assert all(f'permitlisten="localhost:{port}"' in line for port in (50000, 50001, 50999, 61000))
@@ -229,7 +283,9 @@ def test_import_registers_and_gives_the_ports_to_the_shared_key(capsys: pytest.C
     assert "--node '*'" in line
 
 
-def test_a_dry_run_reports_the_same_and_registers_nothing(capsys: pytest.CaptureFixture[str], home: Path, tmp_path: Path) -> None:
+def test_a_dry_run_reports_the_same_and_registers_nothing(
+    capsys: pytest.CaptureFixture[str], home: Path, tmp_path: Path
+) -> None:
     path = rev(tmp_path, "a", mretrysecs=60, huh=1)
 
     done = cli(capsys, home, "node", "import", "--dry-run", "--json", str(path))
@@ -281,7 +337,9 @@ def test_duplicates_within_an_import_name_the_file_that_came_first(
     assert list(read_registry(home / "nodes").nodes) == ["a"]
 
 
-def test_a_pipe_among_the_files_is_not_waited_for(capsys: pytest.CaptureFixture[str], home: Path, tmp_path: Path) -> None:
+def test_a_pipe_among_the_files_is_not_waited_for(
+    capsys: pytest.CaptureFixture[str], home: Path, tmp_path: Path
+) -> None:
     folder = tmp_path / "sources"
     folder.mkdir()
     os.mkfifo(folder / "a.rev")
@@ -295,7 +353,11 @@ def test_a_pipe_among_the_files_is_not_waited_for(capsys: pytest.CaptureFixture[
 
 
 @pytest.mark.parametrize(
-    ("make", "says"), [pytest.param(True, "has no .rev file", id="empty"), pytest.param(False, "can not be read", id="none")]
+    ("make", "says"),
+    [
+        pytest.param(True, "has no .rev file", id="empty"),
+        pytest.param(False, "can not be read", id="none"),
+    ],
 )
 def test_a_path_that_leads_to_no_file_is_told(
     capsys: pytest.CaptureFixture[str], home: Path, tmp_path: Path, make: bool, says: str
@@ -331,23 +393,43 @@ def test_adopting_gives_an_imported_node_a_key_and_leaves_the_shared_one(
     ("words", "says"),
     [
         pytest.param(("nobody",), "no device calls itself 'nobody'", id="never-seen"),
-        pytest.param(("a", "--target", "127.0.0.1:80"), "to change it run: reversi-checker node set a", id="target-of-a-registered-node"),
-        pytest.param(("a", "--public-key", "SHARED"), "that public key is the shared one", id="the-shared-key-itself"),
+        pytest.param(
+            ("a", "--target", "127.0.0.1:80"),
+            "to change it run: reversi-checker node set a",
+            id="target-of-a-registered-node",
+        ),
+        pytest.param(
+            ("a", "--public-key", "SHARED"),
+            "that public key is the shared one",
+            id="the-shared-key-itself",
+        ),
         pytest.param(("own",), "reversi-checker node rekey own", id="a-key-of-its-own"),
     ],
 )
 def test_what_can_not_be_adopted(
-    capsys: pytest.CaptureFixture[str], home: Path, tmp_path: Path, words: tuple[str, ...], says: str
+    capsys: pytest.CaptureFixture[str],
+    home: Path,
+    tmp_path: Path,
+    words: tuple[str, ...],
+    says: str,
 ) -> None:
     cli(capsys, home, "node", "import", str(rev(tmp_path, "a")))
     public = tmp_path / "own.pub"
     public.write_text(public_key(5))
-    cli(capsys, home, "node", "add", "own", "--forward", "127.0.0.1:22", "--public-key", str(public))
+    cli(
+        capsys, home, "node", "add", "own", "--forward", "127.0.0.1:22", "--public-key", str(public)
+    )
 
     shared = tmp_path / "shared.pub"
     shared.write_text(public_key(9))
 
-    done = cli(capsys, home, "node", "adopt", *(str(shared) if word == "SHARED" else word for word in words))
+    done = cli(
+        capsys,
+        home,
+        "node",
+        "adopt",
+        *(str(shared) if word == "SHARED" else word for word in words),
+    )
 
     assert done.code is ExitCode.USAGE
     assert says in done.err
@@ -362,7 +444,9 @@ def seen(home: Path, *devices: Unregistered) -> None:
 
 
 def device(port: int, expect: Expect, name: str = "office") -> Unregistered:
-    return Unregistered(node=NodeName(name), port=Port(port), expect=expect, first_at=1.0, last_at=2.0)
+    return Unregistered(
+        node=NodeName(name), port=Port(port), expect=expect, first_at=1.0, last_at=2.0
+    )
 
 
 SSH = Expect(kind=ExpectKind.BANNER, text="SSH-2.0")
@@ -374,34 +458,68 @@ def test_who_was_never_seen_can_not_be_adopted(home: Path) -> None:
         to_be_adopted([], home_layout(home), Registry(), NodeName("office"))
 
 
-def test_adopting_keeps_ports_and_expectations(capsys: pytest.CaptureFixture[str], home: Path, tmp_path: Path) -> None:
+def test_adopting_keeps_ports_and_expectations(
+    capsys: pytest.CaptureFixture[str], home: Path, tmp_path: Path
+) -> None:
     seen(home, device(50010, SSH), device(50011, WEB), device(50012, SSH, "other"))
     config = tmp_path / "office.toml"
 
-    done = cli(capsys, home, "node", "adopt", "office", "--target", "50011=10.0.0.9:80", "--client-config", str(config),
-               "--gateway", "gateway.example.org:22")
+    done = cli(
+        capsys,
+        home,
+        "node",
+        "adopt",
+        "office",
+        "--target",
+        "50011=10.0.0.9:80",
+        "--client-config",
+        str(config),
+        "--gateway",
+        "gateway.example.org:22",
+    )
 
     assert done.code is ExitCode.OK, done.err
     node = read_registry(home / "nodes").nodes[NodeName("office")]
-    assert [(f.port, str(f.target), f.expect) for f in node.forwards] == [(50010, "127.0.0.1:22", SSH), (50011, "10.0.0.9:80", WEB)]
+    assert [(f.port, str(f.target), f.expect) for f in node.forwards] == [
+        (50010, "127.0.0.1:22", SSH),
+        (50011, "10.0.0.9:80", WEB),
+    ]
     assert node.is_shared
     assert node.next_key is not None
-    assert config.with_name("office.toml.key").read_bytes().startswith(b"-----BEGIN OPENSSH PRIVATE KEY-----")
+    assert (
+        config.with_name("office.toml.key")
+        .read_bytes()
+        .startswith(b"-----BEGIN OPENSSH PRIVATE KEY-----")
+    )
     listed = json.loads(cli(capsys, home, "node", "list", "--json").out)["unregistered"]
     wanted = ("node", "port", "target", "first_at", "last_at")
-    assert [tuple(one[key] for key in wanted) for one in listed] == [("other", 50012, None, 1.0, 2.0)]
+    assert [tuple(one[key] for key in wanted) for one in listed] == [
+        ("other", 50012, None, 1.0, 2.0)
+    ]
 
 
-def test_status_shows_what_is_not_registered(capsys: pytest.CaptureFixture[str], home: Path) -> None:
+def test_status_shows_what_is_not_registered(
+    capsys: pytest.CaptureFixture[str], home: Path
+) -> None:
     seen(home, device(50010, SSH), device(50011, WEB, "other"))
 
     document = json.loads(cli(capsys, home, "status", "--json", "other").out)
     text = cli(capsys, home, "status").out
 
     assert [one["node"] for one in document["unregistered"]] == ["other"]
-    assert set(document["unregistered"][0]) >= {"status", "detail", "pid", "kills", "first_at", "last_at"}
+    assert set(document["unregistered"][0]) >= {
+        "status",
+        "detail",
+        "pid",
+        "kills",
+        "first_at",
+        "last_at",
+    }
     assert document["tunnels"] == []
-    assert [line.split()[:3] for line in text.splitlines()[1:]] == [["office", "50010", "unregistered"], ["other", "50011", "unregistered"]]
+    assert [line.split()[:3] for line in text.splitlines()[1:]] == [
+        ["office", "50010", "unregistered"],
+        ["other", "50011", "unregistered"],
+    ]
 
 
 def test_a_target_that_can_not_be_guessed_must_be_given() -> None:

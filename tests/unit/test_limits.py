@@ -85,16 +85,23 @@ def test_a_node_that_asks_no_more_is_forgotten_and_one_that_waits_is_not() -> No
 
 
 @given(st.lists(st.tuples(st.floats(0, 30), st.booleans()), max_size=80))
-def test_no_minute_sees_more_than_a_burst_and_what_comes_back(steps: list[tuple[float, bool]]) -> None:
+def test_no_minute_sees_more_than_a_burst_and_what_comes_back(
+    steps: list[tuple[float, bool]],
+) -> None:
     account, now, let_in = NEW, 0.0, []
     for wait_s, is_long in steps:
         now += wait_s if is_long else 0.0
         account, over = enter(account, SMALL, now)
         if over is None:
             let_in.append(now)
-            account = Account(left=account.left, at=account.at, refused=account.refused, told_at=account.told_at)
+            account = Account(
+                left=account.left, at=account.at, refused=account.refused, told_at=account.told_at
+            )
 
-    assert all(sum(first <= at < first + 60 for at in let_in) <= SMALL.burst + SMALL.a_minute + 1 for first in let_in)
+    assert all(
+        sum(first <= at < first + 60 for at in let_in) <= SMALL.burst + SMALL.a_minute + 1
+        for first in let_in
+    )
     assert 0 <= account.left <= SMALL.burst
 
 

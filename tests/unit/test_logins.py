@@ -1,4 +1,6 @@
-"""Who waits for a login, by stand-ins that call themselves as sshd's processes of each version do."""
+"""Who waits for a login, by stand-ins that call themselves as sshd's processes of each version
+do.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,8 @@ def process(tmp_path: Path) -> Iterator[Process]:
             program.symlink_to(sleep)
         started.append(subprocess.Popen([title, "60"], executable=program))
         end = time.monotonic() + 10
-        while not title_of(str(started[-1].pid)):  # its memory is the new program's a moment after its descriptors are
+        # its memory is the new program's a moment after its descriptors are
+        while not title_of(str(started[-1].pid)):
             assert time.monotonic() < end
         return started[-1].pid
 
@@ -51,19 +54,28 @@ def ours(logins: Logins, pids: set[int]) -> set[int]:
     ("name", "title", "counts"),
     [
         pytest.param("sshd", "sshd: [accepted]", True, id="it just came"),
-        pytest.param("sshd", "sshd: [net]", False, id="its keys are exchanged: beside an accepted one"),
+        pytest.param(
+            "sshd", "sshd: [net]", False, id="its keys are exchanged: beside an accepted one"
+        ),
         pytest.param("sshd", "sshd: root [net]", True, id="it named a user"),
         pytest.param("sshd", "sshd: unknown [net]", True, id="it named nobody"),
         pytest.param("sshd", "sshd: root [priv]", False, id="the half that stays after the login"),
         pytest.param("sshd", "sshd: reversi", False, id="a session"),
-        pytest.param("sshd", "sshd: /usr/sbin/sshd -D [listener] 3 of 10-100 startups", False, id="the listener"),
+        pytest.param(
+            "sshd",
+            "sshd: /usr/sbin/sshd -D [listener] 3 of 10-100 startups",
+            False,
+            id="the listener",
+        ),
         pytest.param("sshd-session", "sshd-session: [accepted]", True, id="of 9.8"),
         pytest.param("sshd-session", "sshd-session: root [net]", True, id="of 9.8, with a user"),
         pytest.param("sshd-auth", "sshd-auth: root [net]", True, id="of 10.0"),
         pytest.param("other", "sshd: [accepted]", False, id="another program"),
     ],
 )
-def test_a_connection_counts_by_the_title_of_one_of_its_processes(process: Process, name: str, title: str, counts: bool) -> None:
+def test_a_connection_counts_by_the_title_of_one_of_its_processes(
+    process: Process, name: str, title: str, counts: bool
+) -> None:
     pid = process(name, title)
     logins = Logins()
 
@@ -84,7 +96,9 @@ def test_one_that_ended_counts_no_more(process: Process) -> None:
         assert time.monotonic() < end
 
 
-def test_where_the_processes_of_others_are_hidden_nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_the_processes_of_others_are_hidden_nothing_is_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(os, "listdir", lambda _: [str(os.getpid()), "self", "stat"])
 
     assert Logins().waiting() is None

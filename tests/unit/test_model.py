@@ -82,30 +82,52 @@ def test_any_text_is_a_name_without_a_path_in_it_or_is_invalid(text: str) -> Non
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        pytest.param("127.0.0.1:22", ForwardRequest(port=None, target=Target(host="127.0.0.1", port=Port(22))), id="target alone"),
+        pytest.param(
+            "127.0.0.1:22",
+            ForwardRequest(port=None, target=Target(host="127.0.0.1", port=Port(22))),
+            id="target alone",
+        ),
         pytest.param(
             "20010=nas.lan:443,tls",
-            ForwardRequest(port=PORT, target=Target(host="nas.lan", port=Port(443)), expect=Expect(kind=ExpectKind.TLS)),
+            ForwardRequest(
+                port=PORT,
+                target=Target(host="nas.lan", port=Port(443)),
+                expect=Expect(kind=ExpectKind.TLS),
+            ),
             id="port and tls",
         ),
         pytest.param(
             "20010=[fe80::1%eth0]:80,http",
-            ForwardRequest(port=PORT, target=Target(host="fe80::1%eth0", port=Port(80)), expect=Expect(kind=ExpectKind.HTTP)),
+            ForwardRequest(
+                port=PORT,
+                target=Target(host="fe80::1%eth0", port=Port(80)),
+                expect=Expect(kind=ExpectKind.HTTP),
+            ),
             id="IPv6",
         ),
         pytest.param(
             "mail:25,send:a=b,c\\r\\n expect:220, x",
             ForwardRequest(
-                port=None, target=Target(host="mail", port=Port(25)), expect=Expect(kind=ExpectKind.SEND, send="a=b,c\\r\\n", text="220, x")
+                port=None,
+                target=Target(host="mail", port=Port(25)),
+                expect=Expect(kind=ExpectKind.SEND, send="a=b,c\\r\\n", text="220, x"),
             ),
             id="commas and equals in the expect",
         ),
         pytest.param(
             "x:1,banner:SSH-2.0",
-            ForwardRequest(port=None, target=Target(host="x", port=Port(1)), expect=Expect(kind=ExpectKind.BANNER, text="SSH-2.0")),
+            ForwardRequest(
+                port=None,
+                target=Target(host="x", port=Port(1)),
+                expect=Expect(kind=ExpectKind.BANNER, text="SSH-2.0"),
+            ),
             id="banner",
         ),
-        pytest.param("x:1,open", ForwardRequest(port=None, target=Target(host="x", port=Port(1)), expect=OPEN), id="open"),
+        pytest.param(
+            "x:1,open",
+            ForwardRequest(port=None, target=Target(host="x", port=Port(1)), expect=OPEN),
+            id="open",
+        ),
     ],
 )
 def test_a_forward_is_read(text: str, expected: ForwardRequest) -> None:
@@ -134,9 +156,24 @@ def test_a_forward_that_can_not_be_is_invalid(text: str) -> None:
         parse_forward(text)
 
 
-@pytest.mark.parametrize("text", ["", "banner:", "banner:--", "send:x", "send: expect:y", "send:x expect:", "HTTP", "tls ", "open:"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "banner:",
+        "banner:--",
+        "send:x",
+        "send: expect:y",
+        "send:x expect:",
+        "HTTP",
+        "tls ",
+        "open:",
+    ],
+)
 def test_an_expect_that_can_not_be_names_the_five_that_can(text: str) -> None:
-    with pytest.raises(InvalidValue, match=r"write banner:PREFIX .* http, tls, 'send:TEXT expect:TEXT' or open"):
+    with pytest.raises(
+        InvalidValue, match=r"write banner:PREFIX .* http, tls, 'send:TEXT expect:TEXT' or open"
+    ):
         parse_expect(text)
 
 
@@ -151,7 +188,10 @@ def test_a_target_that_can_not_be_is_invalid() -> None:
         parse_target("host")
 
 
-@pytest.mark.parametrize("text", ["", "Office", "-office", ".office", "of fice", "a/b", "..", "x" * 64, "büro", "office\n"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "Office", "-office", ".office", "of fice", "a/b", "..", "x" * 64, "büro", "office\n"],
+)
 def test_a_name_that_can_not_be_is_invalid(text: str) -> None:
     with pytest.raises(InvalidValue, match="1 to 63 of a-z 0-9"):
         parse_name(text)
@@ -171,7 +211,13 @@ def test_no_node_can_be_named_like_a_file_of_the_daemon(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("written", "meant"),
-    [(r"EHLO x\r\n", b"EHLO x\r\n"), (r"\x00\xfF", b"\0\xff"), (r"\\r", rb"\r"), (r"\q\x1", rb"\q\x1"), ("é", b"\xc3\xa9")],
+    [
+        (r"EHLO x\r\n", b"EHLO x\r\n"),
+        (r"\x00\xfF", b"\0\xff"),
+        (r"\\r", rb"\r"),
+        (r"\q\x1", rb"\q\x1"),
+        ("é", b"\xc3\xa9"),
+    ],
 )
 def test_escapes_stand_for_their_bytes(written: str, meant: bytes) -> None:
     assert unescape(written) == meant
@@ -216,7 +262,14 @@ def test_a_tunnel_shows_the_documented_keys_in_their_order() -> None:
 def test_what_is_not_known_of_a_tunnel_is_null() -> None:
     shown = tunnel_json(FORWARD, Tunnel(node=OFFICE, port=PORT))
 
-    assert [key for key, value in shown.items() if value is None] == ["latency_ms", "pid", "peer", "since", "probed_at", "checked_at"]
+    assert [key for key, value in shown.items() if value is None] == [
+        "latency_ms",
+        "pid",
+        "peer",
+        "since",
+        "probed_at",
+        "checked_at",
+    ]
     assert shown["status"] == "unknown"
 
 
@@ -228,7 +281,9 @@ def test_each_forward_is_joined_with_what_was_seen_of_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("probed_at", "stale"), [(None, False), (NOW - 60, False), (NOW - 60.1, True)], ids=["never", "three sweeps", "more than three"]
+    ("probed_at", "stale"),
+    [(None, False), (NOW - 60, False), (NOW - 60.1, True)],
+    ids=["never", "three sweeps", "more than three"],
 )
 def test_a_row_is_stale_after_three_sweeps(probed_at: float | None, stale: bool) -> None:
     assert is_stale(Tunnel(node=OFFICE, port=PORT, probed_at=probed_at), 20.0, NOW) is stale
@@ -240,7 +295,6 @@ def test_what_a_device_sends_is_shown_in_plain_ascii_and_cut(sent: str | bytes, 
 
     assert re.fullmatch(r"[ -~]*", shown)
     assert len(shown) <= limit
-
 
 
 def test_every_status_has_its_meaning() -> None:

@@ -15,13 +15,17 @@ from checker.output import NotPrinted, say
 
 def to_a_full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     """The output goes there from now on."""
-    monkeypatch.setattr(sys, "stdout", os.fdopen(os.open("/dev/full", os.O_WRONLY), "w", closefd=False))
+    monkeypatch.setattr(
+        sys, "stdout", os.fdopen(os.open("/dev/full", os.O_WRONLY), "w", closefd=False)
+    )
 
 
 def test_what_is_not_taken_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     to_a_full_disk(monkeypatch)
 
-    with pytest.raises(NotPrinted, match="standard output can not be written: No space left on device"):
+    with pytest.raises(
+        NotPrinted, match="standard output can not be written: No space left on device"
+    ):
         say("x")
 
 

@@ -1,4 +1,6 @@
-"""Slow links, simulated for hours without a socket: no living tunnel is killed, and a dead one is freed in time."""
+"""Slow links, simulated for hours without a socket: no living tunnel is killed, and a dead one is
+freed in time.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ def alternating(each_s: float, *turns: float) -> Callable[[random.Random], Delay
 
 @dataclass(slots=True)
 class Link:
-    """Both ways of a link, which keep the order of what they carry, and what the gateway's kernel heard of the device."""
+    """Both ways of a link, which keep the order of what they carry, and what the gateway's kernel
+    heard of the device.
+    """
 
     up: Delay
     down: Delay
@@ -52,7 +56,9 @@ class Link:
         return self.arrived[way]
 
     def answered_at(self, at: float) -> float:
-        """When the answer to a probe comes: the device confirms the channel, then passes on what its target says."""
+        """When the answer to a probe comes: the device confirms the channel, then passes on what
+        its target says.
+        """
         asked = self.passes("down", at)
         if asked >= self.dead_at:
             return float("inf")
@@ -101,7 +107,11 @@ class Gateway:
     def observe(self, terms: Terms) -> Observation:
         """One probe, as the watcher makes it."""
         began, answer_at = self.now, self.link.answered_at(self.now)
-        reply: Reply = Answer(expected=True, text=b"SSH-") if answer_at <= began + terms.deadline_s else Silent()
+        reply: Reply = (
+            Answer(expected=True, text=b"SSH-")
+            if answer_at <= began + terms.deadline_s
+            else Silent()
+        )
         self.now = min(answer_at, began + terms.deadline_s)
         struck = self.patience.since(PORT, self.session) if isinstance(reply, Silent) else None
         since_s = self.now - (struck.began if struck else began)
@@ -115,7 +125,9 @@ class Gateway:
             silent_s=since_s,
             silence_s=terms.silence_s,
         )
-        silence = Silence(heard_ago_s=self.link.heard_ago_s(self.now), since_s=since_s, probe_s=self.now - began)
+        silence = Silence(
+            heard_ago_s=self.link.heard_ago_s(self.now), since_s=since_s, probe_s=self.now - began
+        )
         return with_silence(seen, silence, POLICY.deadline_s) if isinstance(reply, Silent) else seen
 
     def look(self) -> float:
@@ -152,15 +164,25 @@ LINKS = [
     pytest.param(always(3.0), always(3.0), id="6 s round trip"),
     pytest.param(always(0.02), always(6.0), id="asymmetric"),
     pytest.param(lossy(0.3, 1.0, 8.0), lossy(0.3, 1.0, 8.0), id="30 % delayed by 1 to 8 s"),
-    pytest.param(alternating(60.0, 0.02, 2.0), alternating(60.0, 0.02, 2.0), id="alternating, 40 ms and 4 s round trip"),
-    pytest.param(alternating(60.0, 0.02, 4.0), alternating(60.0, 0.02, 4.0), id="alternating, 40 ms and 8 s round trip"),
+    pytest.param(
+        alternating(60.0, 0.02, 2.0),
+        alternating(60.0, 0.02, 2.0),
+        id="alternating, 40 ms and 4 s round trip",
+    ),
+    pytest.param(
+        alternating(60.0, 0.02, 4.0),
+        alternating(60.0, 0.02, 4.0),
+        id="alternating, 40 ms and 8 s round trip",
+    ),
 ]
 Shape = Callable[[random.Random], Delay]
 
 
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize(("up", "down"), LINKS)
-def test_a_living_tunnel_is_never_killed_over_reconnects_and_restarts(up: Shape, down: Shape, seed: int) -> None:
+def test_a_living_tunnel_is_never_killed_over_reconnects_and_restarts(
+    up: Shape, down: Shape, seed: int
+) -> None:
     dice = random.Random(seed)
     gateway = Gateway(Link(up=up(dice), down=down(dice)))
     restarts, reconnects = RESTARTS_EVERY_S, RECONNECTS_EVERY_S
@@ -179,7 +201,9 @@ def test_a_living_tunnel_is_never_killed_over_reconnects_and_restarts(up: Shape,
 
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize(("up", "down"), LINKS)
-def test_a_living_tunnel_whose_target_falls_silent_is_never_killed(up: Shape, down: Shape, seed: int) -> None:
+def test_a_living_tunnel_whose_target_falls_silent_is_never_killed(
+    up: Shape, down: Shape, seed: int
+) -> None:
     dice = random.Random(seed)
     link = Link(up=up(dice), down=down(dice))
     gateway = Gateway(link)
@@ -196,7 +220,9 @@ def test_a_living_tunnel_whose_target_falls_silent_is_never_killed(up: Shape, do
 
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize(("up", "down"), LINKS)
-def test_a_dead_tunnel_is_freed_within_a_minute_on_any_link(up: Shape, down: Shape, seed: int) -> None:
+def test_a_dead_tunnel_is_freed_within_a_minute_on_any_link(
+    up: Shape, down: Shape, seed: int
+) -> None:
     dice = random.Random(seed)
     link = Link(up=up(dice), down=down(dice))
     gateway = Gateway(link)
@@ -235,4 +261,6 @@ def test_an_ordinary_tunnel_that_hangs_is_killed_as_soon_as_ever() -> None:
         pass
 
     assert gateway.killed_at is not None
-    assert gateway.killed_at - began == pytest.approx(POLICY.strikes * POLICY.deadline_s + POLICY.strike_gap_s)
+    assert gateway.killed_at - began == pytest.approx(
+        POLICY.strikes * POLICY.deadline_s + POLICY.strike_gap_s
+    )

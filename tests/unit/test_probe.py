@@ -18,7 +18,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checker import probe as probing
-from checker.model import Answer, Closed, Expect, ExpectKind, NoListener, ProbeFailed, Reply, Silent, StayedOpen, parse_expect
+from checker.model import (
+    Answer,
+    Closed,
+    Expect,
+    ExpectKind,
+    NoListener,
+    ProbeFailed,
+    Reply,
+    Silent,
+    StayedOpen,
+    parse_expect,
+)
 from checker.probe import begins, client_hello, letters_and_digits, matches, opening, probe
 from tests.programs import require
 
@@ -31,7 +42,9 @@ PATIENT_S = 10.0
 
 
 @asynccontextmanager
-async def serving(talk: Talk, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> AsyncIterator[int]:
+async def serving(
+    talk: Talk, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1"
+) -> AsyncIterator[int]:
     """A server on a free port that talks so to each client, and hangs up when the block ends."""
     over = asyncio.Event()
 
@@ -81,7 +94,9 @@ def answers(answer: bytes) -> Talk:
 
 async def resets(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Ends the connection with an RST."""
-    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.get_extra_info("socket").setsockopt(
+        socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+    )
     writer.transport.abort()
 
 
@@ -93,21 +108,54 @@ async def reply_of(talk: Talk, expect: Expect, deadline_s: float = PATIENT_S) ->
 @pytest.mark.parametrize(
     ("talk", "expect", "reply"),
     [
-        pytest.param(says(b"SSH-2.0-dropbear\r\n"), SSH, Answer(expected=True, text=b"SSH-2.0-dropbear\r\n"), id="banner"),
-        pytest.param(says(b"SSH-", b"2.0-x"), SSH, Answer(expected=True, text=b"SSH-2.0-x"), id="banner in parts"),
         pytest.param(
-            says(b"welcome\r\n", b"SSH-2.0-x\r\n"), SSH, Answer(expected=True, text=b"welcome\r\nSSH-2.0-x\r\n"), id="second line"
+            says(b"SSH-2.0-dropbear\r\n"),
+            SSH,
+            Answer(expected=True, text=b"SSH-2.0-dropbear\r\n"),
+            id="banner",
         ),
-        pytest.param(says(b"220 mail\r\n", then_close=True), SSH, Answer(expected=False, text=b"220 mail\r\n"), id="wrong banner"),
-        pytest.param(says(b"220 mail\r\n"), SSH, Answer(expected=False, text=b"220 mail\r\n"), id="wrong banner, stays"),
         pytest.param(
-            says(b"*** SSH_2.0"), parse_expect("banner:SSH-2.0"), Answer(expected=True, text=b"*** SSH_2.0"), id="letters and digits"
+            says(b"SSH-", b"2.0-x"),
+            SSH,
+            Answer(expected=True, text=b"SSH-2.0-x"),
+            id="banner in parts",
+        ),
+        pytest.param(
+            says(b"welcome\r\n", b"SSH-2.0-x\r\n"),
+            SSH,
+            Answer(expected=True, text=b"welcome\r\nSSH-2.0-x\r\n"),
+            id="second line",
+        ),
+        pytest.param(
+            says(b"220 mail\r\n", then_close=True),
+            SSH,
+            Answer(expected=False, text=b"220 mail\r\n"),
+            id="wrong banner",
+        ),
+        pytest.param(
+            says(b"220 mail\r\n"),
+            SSH,
+            Answer(expected=False, text=b"220 mail\r\n"),
+            id="wrong banner, stays",
+        ),
+        pytest.param(
+            says(b"*** SSH_2.0"),
+            parse_expect("banner:SSH-2.0"),
+            Answer(expected=True, text=b"*** SSH_2.0"),
+            id="letters and digits",
         ),
         pytest.param(says(b"", then_close=True), SSH, Closed(), id="closed at once"),
-        pytest.param(says(b"", then_close=True), parse_expect("open"), Closed(), id="open: closed at once"),
+        pytest.param(
+            says(b"", then_close=True), parse_expect("open"), Closed(), id="open: closed at once"
+        ),
         pytest.param(resets, SSH, Closed(), id="reset"),
         pytest.param(resets, parse_expect("open"), Closed(), id="open: reset"),
-        pytest.param(says(b"hello"), parse_expect("open"), Answer(expected=True, text=b"hello"), id="open: speaks"),
+        pytest.param(
+            says(b"hello"),
+            parse_expect("open"),
+            Answer(expected=True, text=b"hello"),
+            id="open: speaks",
+        ),
         pytest.param(
             answers(b"HTTP/1.1 404 Not Found\r\n\r\n"),
             parse_expect("http"),
@@ -115,10 +163,16 @@ async def reply_of(talk: Talk, expect: Expect, deadline_s: float = PATIENT_S) ->
             id="http",
         ),
         pytest.param(
-            says(b"220 mail\r\n", then_close=True), parse_expect("http"), Answer(expected=False, text=b"220 mail\r\n"), id="no http"
+            says(b"220 mail\r\n", then_close=True),
+            parse_expect("http"),
+            Answer(expected=False, text=b"220 mail\r\n"),
+            id="no http",
         ),
         pytest.param(
-            says(b"220 mail\r\n", then_close=True), parse_expect("tls"), Answer(expected=False, text=b"220 mail\r\n"), id="no tls"
+            says(b"220 mail\r\n", then_close=True),
+            parse_expect("tls"),
+            Answer(expected=False, text=b"220 mail\r\n"),
+            id="no tls",
         ),
         pytest.param(
             answers(b"\x15\x03\x01\x00\x02\x02\x46"),
@@ -138,7 +192,9 @@ async def reply_of(talk: Talk, expect: Expect, deadline_s: float = PATIENT_S) ->
             Answer(expected=True, text=b"220 ready\n250 ok"),
             id="expect further on",
         ),
-        pytest.param(says(b"x" * 9000), SSH, Answer(expected=False, text=b"x" * 256), id="too much"),
+        pytest.param(
+            says(b"x" * 9000), SSH, Answer(expected=False, text=b"x" * 256), id="too much"
+        ),
     ],
 )
 async def test_what_a_service_does_is_the_reply(talk: Talk, expect: Expect, reply: Reply) -> None:
@@ -151,14 +207,33 @@ async def test_what_a_service_does_is_the_reply(talk: Talk, expect: Expect, repl
         pytest.param(says(), SSH, Silent(), id="silent"),
         pytest.param(says(), parse_expect("http"), Silent(), id="silent http"),
         pytest.param(says(), parse_expect("tls"), Silent(), id="silent tls"),
-        pytest.param(says(), parse_expect("send:a expect:b"), Silent(), id="silent to what is sent"),
+        pytest.param(
+            says(), parse_expect("send:a expect:b"), Silent(), id="silent to what is sent"
+        ),
         pytest.param(says(), parse_expect("open"), StayedOpen(), id="open stays"),
-        pytest.param(says(b"SSH-"), SSH, Answer(expected=False, text=b"SSH-", begun=True), id="half a banner, then silence"),
-        pytest.param(says(b"HT"), parse_expect("http"), Answer(expected=False, text=b"HT", begun=True), id="half an answer, then silence"),
-        pytest.param(says(b"SSH-", b"2.0", between_s=5.0), SSH, Answer(expected=False, text=b"SSH-", begun=True), id="too slow"),
+        pytest.param(
+            says(b"SSH-"),
+            SSH,
+            Answer(expected=False, text=b"SSH-", begun=True),
+            id="half a banner, then silence",
+        ),
+        pytest.param(
+            says(b"HT"),
+            parse_expect("http"),
+            Answer(expected=False, text=b"HT", begun=True),
+            id="half an answer, then silence",
+        ),
+        pytest.param(
+            says(b"SSH-", b"2.0", between_s=5.0),
+            SSH,
+            Answer(expected=False, text=b"SSH-", begun=True),
+            id="too slow",
+        ),
     ],
 )
-async def test_what_a_service_leaves_out_until_the_deadline_is_the_reply(talk: Talk, expect: Expect, reply: Reply) -> None:
+async def test_what_a_service_leaves_out_until_the_deadline_is_the_reply(
+    talk: Talk, expect: Expect, reply: Reply
+) -> None:
     assert await reply_of(talk, expect, DEADLINE_S) == reply
 
 
@@ -173,8 +248,14 @@ async def test_an_expected_response_that_keeps_coming_is_awaited_beyond_the_dead
 
 
 async def test_a_response_that_keeps_coming_is_not_awaited_for_ever() -> None:
-    async with serving(says(*(bytes([letter]) for letter in b"SSH-2.0-" * 9), between_s=0.1)) as port:
-        reply = (await probe(port, parse_expect("banner:" + "SSH-2.0-" * 9), DEADLINE_S, slow_s=2 * DEADLINE_S)).reply
+    async with serving(
+        says(*(bytes([letter]) for letter in b"SSH-2.0-" * 9), between_s=0.1)
+    ) as port:
+        reply = (
+            await probe(
+                port, parse_expect("banner:" + "SSH-2.0-" * 9), DEADLINE_S, slow_s=2 * DEADLINE_S
+            )
+        ).reply
 
     assert isinstance(reply, Answer)
     assert (reply.expected, reply.begun) == (False, True)
@@ -193,16 +274,22 @@ async def test_a_response_that_keeps_coming_is_not_awaited_for_ever() -> None:
         pytest.param("tls", b"\x16", True, id="tls: a byte"),
         pytest.param("tls", b"\x15\x03", True, id="tls: two bytes"),
         pytest.param("tls", b"\x16\x02", False, id="tls: another"),
-        pytest.param("send:a expect:250 ok", b"220 hello\n250", True, id="send: the end may become it"),
+        pytest.param(
+            "send:a expect:250 ok", b"220 hello\n250", True, id="send: the end may become it"
+        ),
         pytest.param("send:a expect:250 ok", b"500 no", False, id="send: another"),
         pytest.param("open", b"x", False, id="open"),
     ],
 )
-def test_a_proper_beginning_of_the_expected_response_is_told(expect: str, heard: bytes, begun: bool) -> None:
+def test_a_proper_beginning_of_the_expected_response_is_told(
+    expect: str, heard: bytes, begun: bool
+) -> None:
     assert begins(parse_expect(expect), heard) is begun
 
 
-async def test_an_open_forward_is_watched_no_longer_than_it_settles(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_open_forward_is_watched_no_longer_than_it_settles(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(probing, "OPEN_SETTLES_S", 0.1)
 
     async def closes_late(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -233,8 +320,13 @@ async def test_the_probe_says_what_the_service_waits_for() -> None:
     assert await heard.get() == client_hello()
 
 
-@pytest.mark.parametrize(("host", "family"), [pytest.param("127.0.0.1", "TCP4", id="IPv4"), pytest.param("::1", "TCP6", id="IPv6")])
-async def test_a_target_that_speaks_the_proxy_protocol_is_told_who_probes_it(host: str, family: str) -> None:
+@pytest.mark.parametrize(
+    ("host", "family"),
+    [pytest.param("127.0.0.1", "TCP4", id="IPv4"), pytest.param("::1", "TCP6", id="IPv6")],
+)
+async def test_a_target_that_speaks_the_proxy_protocol_is_told_who_probes_it(
+    host: str, family: str
+) -> None:
     heard = asyncio.Queue[bytes]()
 
     async def listens(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -246,7 +338,9 @@ async def test_a_target_that_speaks_the_proxy_protocol_is_told_who_probes_it(hos
     async with serving(listens, host=host) as port:
         reply = (await probe(port, parse_expect("http"), PATIENT_S, proxy=True, address=host)).reply
 
-    assert re.fullmatch(rf"PROXY {family} {re.escape(f'{host} {host}')} \d+ {port}\r\n".encode(), await heard.get())
+    assert re.fullmatch(
+        rf"PROXY {family} {re.escape(f'{host} {host}')} \d+ {port}\r\n".encode(), await heard.get()
+    )
     assert (await heard.get()).startswith(b"HEAD / ")
     assert reply == Answer(expected=True, text=b"HTTP/1.0 200 OK\r\n")
 
@@ -270,14 +364,20 @@ def certificate(tmp_path: Path) -> ssl.SSLContext:
         "-subj",
         "/CN=x",
     ]
-    subprocess.run([*command, "-keyout", str(key), "-out", str(crt)], check=True, capture_output=True, timeout=30)
+    subprocess.run(
+        [*command, "-keyout", str(key), "-out", str(crt)],
+        check=True,
+        capture_output=True,
+        timeout=30,
+    )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(crt, key)
     return context
 
 
 async def test_a_tls_server_is_told_from_one_that_is_none(certificate: ssl.SSLContext) -> None:
-    asyncio.get_running_loop().set_exception_handler(lambda *_: None)  # the handshake is left unfinished on purpose
+    # the handshake is left unfinished on purpose
+    asyncio.get_running_loop().set_exception_handler(lambda *_: None)
     async with serving(says(b"inside"), certificate) as port:
         tls = (await probe(port, parse_expect("tls"), PATIENT_S)).reply
         banner = (await probe(port, SSH, DEADLINE_S)).reply
@@ -345,7 +445,9 @@ def descriptors() -> set[str]:
 
 
 async def until_closed(count: int) -> None:
-    """No more descriptors are open than so many, soon; the servers close theirs in their own time."""
+    """No more descriptors are open than so many, soon; the servers close theirs in their own
+    time.
+    """
     async with asyncio.timeout(5):
         while len(descriptors()) > count:  # noqa: ASYNC110 - the kernel's table tells nobody
             await asyncio.sleep(0.01)
@@ -373,7 +475,12 @@ async def test_a_probe_that_is_cancelled_leaves_nothing() -> None:
     await until_closed(len(before))
 
 
-@given(st.sampled_from(["banner:SSH-2.0", "http", "tls", r"send:\xff\r expect:ok\n", "open"]).map(parse_expect), st.binary(max_size=60))
+@given(
+    st.sampled_from(["banner:SSH-2.0", "http", "tls", r"send:\xff\r expect:ok\n", "open"]).map(
+        parse_expect
+    ),
+    st.binary(max_size=60),
+)
 def test_any_bytes_match_or_do_not(expect: Expect, heard: bytes) -> None:
     assert matches(expect, heard) in (True, False)
     assert matches(expect, b"") is False
@@ -381,11 +488,17 @@ def test_any_bytes_match_or_do_not(expect: Expect, heard: bytes) -> None:
 
 @given(st.binary())
 def test_the_original_compared_letters_and_digits(text: bytes) -> None:
-    assert letters_and_digits(text) == bytes(byte for byte in text if chr(byte).isalnum() and byte < 128)
+    assert letters_and_digits(text) == bytes(
+        byte for byte in text if chr(byte).isalnum() and byte < 128
+    )
 
 
 def test_services_that_speak_first_are_told_nothing() -> None:
-    assert opening(Expect(kind=ExpectKind.BANNER, text="x")) == opening(Expect(kind=ExpectKind.OPEN)) == b""
+    assert (
+        opening(Expect(kind=ExpectKind.BANNER, text="x"))
+        == opening(Expect(kind=ExpectKind.OPEN))
+        == b""
+    )
 
 
 def test_the_client_hello_is_a_tls_handshake() -> None:

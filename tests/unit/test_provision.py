@@ -11,7 +11,15 @@ import pytest
 from checker.config import Config, ConfigError, Layout, home_layout
 from checker.keys import parse_public_key
 from checker.model import CheckerError
-from checker.provision import GatewayUnknown, KeyType, addresses, client_config, listen_note, make_key_pair, write_secret
+from checker.provision import (
+    GatewayUnknown,
+    KeyType,
+    addresses,
+    client_config,
+    listen_note,
+    make_key_pair,
+    write_secret,
+)
 from tests.programs import require
 from tests.strategies import node, public_key
 
@@ -23,11 +31,16 @@ def layout(tmp_path: Path) -> Layout:
     return made
 
 
-def test_the_gateways_address_is_as_told_else_as_configured_else_as_up_last_listened(layout: Layout) -> None:
+def test_the_gateways_address_is_as_told_else_as_configured_else_as_up_last_listened(
+    layout: Layout,
+) -> None:
     configured = Config(tunnel_user="x", gateway=("configured:22",))
     plain = Config(tunnel_user="x")
 
-    with pytest.raises(GatewayUnknown, match=r"give --gateway HOST:PORT, set gateway in reversi.toml, or start `up` first"):
+    with pytest.raises(
+        GatewayUnknown,
+        match=r"give --gateway HOST:PORT, set gateway in reversi.toml, or start `up` first",
+    ):
         addresses(layout, plain, None)
 
     listen_note(layout).write_text("127.0.0.1:2222\n")
@@ -55,17 +68,30 @@ def test_a_pair_for_small_flash_is_rsa() -> None:
     assert len(public.split()[1]) > 500, "3072 bits"
 
 
-def test_without_ssh_keygen_it_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_ssh_keygen_it_is_told_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
 
-    with pytest.raises(CheckerError, match="ssh-keygen is not installed; as root, run: apt-get install openssh-client"):
+    with pytest.raises(
+        CheckerError,
+        match="ssh-keygen is not installed; as root, run: apt-get install openssh-client",
+    ):
         make_key_pair("x")
 
 
 def test_the_clients_configuration_holds_all_that_it_needs(layout: Layout) -> None:
-    layout.host_key.with_name(f"{layout.host_key.name}.pub").write_text(f"{public_key(9)} comment\n")
+    layout.host_key.with_name(f"{layout.host_key.name}.pub").write_text(
+        f"{public_key(9)} comment\n"
+    )
 
-    written = client_config(layout, Config(tunnel_user="reversi"), node(ports=(20010, 20011)), ["gw:22"], Path("/x/office.key"))
+    written = client_config(
+        layout,
+        Config(tunnel_user="reversi"),
+        node(ports=(20010, 20011)),
+        ["gw:22"],
+        Path("/x/office.key"),
+    )
 
     assert tomllib.loads(written.decode()) == {
         "node": "office",
@@ -73,7 +99,10 @@ def test_the_clients_configuration_holds_all_that_it_needs(layout: Layout) -> No
         "user": "reversi",
         "host_key": [public_key(9)],
         "key": "office.key",
-        "forward": [{"port": 20010, "target": "127.0.0.1:22"}, {"port": 20011, "target": "127.0.0.1:22"}],
+        "forward": [
+            {"port": 20010, "target": "127.0.0.1:22"},
+            {"port": 20011, "target": "127.0.0.1:22"},
+        ],
     }
 
 

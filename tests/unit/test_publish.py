@@ -1,4 +1,6 @@
-"""`publish` and `unpublish` on a home: what they refuse, what they write, what they leave; HAProxy is a script that says yes or no."""
+"""`publish` and `unpublish` on a home: what they refuse, what they write, what they leave; HAProxy
+is a script that says yes or no.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +20,22 @@ from checker.keys import GateCommand
 from checker.model import Listener, NodeName, Port
 from checker.publishing import proxy as proxy_module
 from checker.publishing.haproxy import HEAD
-from checker.publishing.proxy import SYSTEM_RELOAD, HaproxyMissing, ReloadFailed, every_address, find_haproxy, proxy_of, reload
-from checker.publishing.publish import PortInUse, RegistryBroken, overlaps, refuse_taken, wanted_file
+from checker.publishing.proxy import (
+    SYSTEM_RELOAD,
+    HaproxyMissing,
+    ReloadFailed,
+    every_address,
+    find_haproxy,
+    proxy_of,
+    reload,
+)
+from checker.publishing.publish import (
+    PortInUse,
+    RegistryBroken,
+    overlaps,
+    refuse_taken,
+    wanted_file,
+)
 from checker.registry import add, locked, read_registry
 from tests.programs import require
 from tests.strategies import free_port, node
@@ -71,22 +87,37 @@ def cfg(layout: Layout) -> Path:
 
 
 def published(layout: Layout, name: str) -> list[str]:
-    return [str(one) for forward in read_registry(layout.nodes).nodes[NodeName(name)].forwards for one in forward.published]
+    return [
+        str(one)
+        for forward in read_registry(layout.nodes).nodes[NodeName(name)].forwards
+        for one in forward.published
+    ]
 
 
 @pytest.mark.usefixtures("haproxy")
-def test_a_publication_stands_in_the_registry_and_in_haproxys_file(layout: Layout, checker: Run) -> None:
+def test_a_publication_stands_in_the_registry_and_in_haproxys_file(
+    layout: Layout, checker: Run
+) -> None:
     port = free_port()
 
-    code, out, _ = checker("publish", "mail:20011", "--port", str(port), "--sni", "Mail.example.org", "--send-proxy")
+    code, out, _ = checker(
+        "publish", "mail:20011", "--port", str(port), "--sni", "Mail.example.org", "--send-proxy"
+    )
 
     assert code == 0
     assert f"mail:20011 is published on port {port} for mail.example.org with a PROXY line\n" in out
     assert f"haproxy -W -f {cfg(layout)}" in out
     assert published(layout, "mail") == [f"{port} for mail.example.org with a PROXY line"]
-    assert "use_backend reversi-mail-20011 if { req.ssl_sni -i mail.example.org }" in cfg(layout).read_text(encoding="ascii")
-    again = checker("publish", "mail:20011", "--port", str(port), "--sni", "Mail.example.org", "--send-proxy")
-    assert again[:2] == (0, f"mail:20011 is published on port {port} for mail.example.org with a PROXY line already\n")
+    assert "use_backend reversi-mail-20011 if { req.ssl_sni -i mail.example.org }" in cfg(
+        layout
+    ).read_text(encoding="ascii")
+    again = checker(
+        "publish", "mail:20011", "--port", str(port), "--sni", "Mail.example.org", "--send-proxy"
+    )
+    assert again[:2] == (
+        0,
+        f"mail:20011 is published on port {port} for mail.example.org with a PROXY line already\n",
+    )
 
     code, out, _ = checker("unpublish", "mail:20011", "--sni", "MAIL.example.org")
 
@@ -105,19 +136,39 @@ def test_a_port_alone_or_a_node_with_one_forward_names_it(layout: Layout, checke
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        pytest.param(("publish", "mail", "--port", "25"), "node mail has 2 forwards; say which: mail:20010 or mail:20011", id="which"),
-        pytest.param(("publish", "mail:9", "--port", "25"), "node mail has no port 9", id="no such port"),
-        pytest.param(("publish", "attic:9", "--port", "25"), "there is no node 'attic'", id="no such node"),
+        pytest.param(
+            ("publish", "mail", "--port", "25"),
+            "node mail has 2 forwards; say which: mail:20010 or mail:20011",
+            id="which",
+        ),
+        pytest.param(
+            ("publish", "mail:9", "--port", "25"), "node mail has no port 9", id="no such port"
+        ),
+        pytest.param(
+            ("publish", "attic:9", "--port", "25"), "there is no node 'attic'", id="no such node"
+        ),
         pytest.param(("publish", "shop"), "publish needs --port PORT", id="no port"),
         pytest.param(("publish", "shop", "--port", "0"), "port '0' is not a port", id="port 0"),
-        pytest.param(("publish", "shop", "--port", "443", "--sni", "a b"), "sni 'a b' is not a host's name", id="no name"),
-        pytest.param(("publish", "--port", "443"), "publish needs NODE:PORT beside --port", id="no forward"),
-        pytest.param(("publish", "shop", "--port", "20010"), "port 20010 is where the tunnel of node mail listens", id="a tunnel's"),
+        pytest.param(
+            ("publish", "shop", "--port", "443", "--sni", "a b"),
+            "sni 'a b' is not a host's name",
+            id="no name",
+        ),
+        pytest.param(
+            ("publish", "--port", "443"), "publish needs NODE:PORT beside --port", id="no forward"
+        ),
+        pytest.param(
+            ("publish", "shop", "--port", "20010"),
+            "port 20010 is where the tunnel of node mail listens",
+            id="a tunnel's",
+        ),
         pytest.param(("unpublish", "shop"), "shop:20012 is not published so", id="not published"),
     ],
 )
 @pytest.mark.usefixtures("haproxy")
-def test_what_can_not_be_published_is_told(layout: Layout, checker: Run, words: tuple[str, ...], complaint: str) -> None:
+def test_what_can_not_be_published_is_told(
+    layout: Layout, checker: Run, words: tuple[str, ...], complaint: str
+) -> None:
     code, _, err = checker(*words)
 
     assert code == 2
@@ -156,26 +207,41 @@ def test_a_port_in_use_is_refused_until_it_is_ours(layout: Layout, checker: Run)
         assert checker("publish", "mail:20010", "--port", port, "--sni", "a.org")[0] == 0
 
 
-def test_a_file_that_haproxy_refuses_replaces_nothing(layout: Layout, checker: Run, haproxy: Callable[[str], None]) -> None:
+def test_a_file_that_haproxy_refuses_replaces_nothing(
+    layout: Layout, checker: Run, haproxy: Callable[[str], None]
+) -> None:
     checker("publish")
-    haproxy("echo '[NOTICE] (1) : hello' >&2; echo '[ALERT] (1) : config : line 3 is bad' >&2; exit 1")
+    haproxy(
+        "echo '[NOTICE] (1) : hello' >&2; echo '[ALERT] (1) : config : line 3 is bad' >&2; exit 1"
+    )
 
     code, _, err = checker("publish", "shop", "--port", str(free_port()))
 
     assert code == 2
-    assert err == f"{ERROR}haproxy refuses the new configuration, so the old one stays: config : line 3 is bad\n"
+    assert (
+        err
+        == f"{ERROR}haproxy refuses the new configuration, so the old one stays: config : line 3 is"
+        " bad\n"
+    )
     assert cfg(layout).read_text(encoding="ascii") == HEAD
     assert published(layout, "shop") == []
     assert sorted(path.name for path in cfg(layout).parent.glob("*haproxy*")) == ["haproxy.cfg"]
 
 
 @pytest.mark.usefixtures("haproxy")
-def test_a_reload_that_fails_brings_the_old_file_back_and_is_tried_with_it(layout: Layout, checker: Run, tmp_path: Path) -> None:
+def test_a_reload_that_fails_brings_the_old_file_back_and_is_tried_with_it(
+    layout: Layout, checker: Run, tmp_path: Path
+) -> None:
     port, told = free_port(), tmp_path / "told"
     script = tmp_path / "reload"
-    script.write_text(f"#!/bin/sh\ngrep -c frontend {cfg(layout)} >>{told}\necho no unit >&2\nexit 5\n", encoding="ascii")
+    script.write_text(
+        f"#!/bin/sh\ngrep -c frontend {cfg(layout)} >>{told}\necho no unit >&2\nexit 5\n",
+        encoding="ascii",
+    )
     script.chmod(0o755)
-    layout.config.write_text(f'publish_on = ["127.0.0.1"]\nhaproxy_reload = "{script}"\n', encoding="utf-8")
+    layout.config.write_text(
+        f'publish_on = ["127.0.0.1"]\nhaproxy_reload = "{script}"\n', encoding="utf-8"
+    )
 
     code, _, err = checker("publish", "shop", "--port", str(port))
 
@@ -187,15 +253,22 @@ def test_a_reload_that_fails_brings_the_old_file_back_and_is_tried_with_it(layou
 
 
 @pytest.mark.usefixtures("haproxy")
-def test_a_reload_after_which_nobody_listens_failed(layout: Layout, checker: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reload_after_which_nobody_listens_failed(
+    layout: Layout, checker: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(proxy_module, "LISTENS_WITHIN_S", 0.1)
-    layout.config.write_text('publish_on = ["127.0.0.1"]\nhaproxy_reload = "true"\n', encoding="utf-8")
+    layout.config.write_text(
+        'publish_on = ["127.0.0.1"]\nhaproxy_reload = "true"\n', encoding="utf-8"
+    )
     port = free_port()
 
     code, _, err = checker("publish", "shop", "--port", str(port))
 
     assert code == 2
-    assert f"haproxy was reloaded, but does not listen on port {port}: is it told of {cfg(layout)}?" in err
+    assert (
+        f"haproxy was reloaded, but does not listen on port {port}: is it told of {cfg(layout)}?"
+        in err
+    )
 
 
 @pytest.mark.usefixtures("haproxy")
@@ -239,11 +312,15 @@ def test_an_edit_by_hand_is_followed_when_asked(layout: Layout, checker: Run) ->
     assert f"frontend reversi-{port}" in cfg(layout).read_text(encoding="ascii")
 
 
-def test_a_machine_without_haproxy_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_machine_without_haproxy_is_told_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(proxy_module, "PLACES", str(tmp_path))
     monkeypatch.setenv("PATH", str(tmp_path))
 
-    with pytest.raises(HaproxyMissing, match="haproxy is not installed; as root, run: apt-get install haproxy"):
+    with pytest.raises(
+        HaproxyMissing, match="haproxy is not installed; as root, run: apt-get install haproxy"
+    ):
         find_haproxy()
 
 
@@ -259,10 +336,17 @@ def test_an_installed_gateway_reloads_the_service_and_a_home_nothing(layout: Lay
     assert proxy_of(SYSTEM, config).reload == SYSTEM_RELOAD
     assert str(proxy_of(SYSTEM, config).path) == "/etc/reversi/haproxy.cfg"
     assert proxy_of(layout, config).reload == ""
-    assert proxy_of(layout, Config(tunnel_user="reversi", haproxy_reload="service haproxy reload")).reload == "service haproxy reload"
+    assert (
+        proxy_of(
+            layout, Config(tunnel_user="reversi", haproxy_reload="service haproxy reload")
+        ).reload
+        == "service haproxy reload"
+    )
 
 
-def test_all_addresses_are_of_the_families_that_there_are(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_all_addresses_are_of_the_families_that_there_are(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     table = tmp_path / "if_inet6"
     monkeypatch.setattr(proxy_module, "IPV6_ADDRESSES", table)
 
@@ -284,21 +368,43 @@ def test_all_addresses_are_of_the_families_that_there_are(monkeypatch: pytest.Mo
         pytest.param("0.0.0.0", "::", False, id="wildcards of both families"),
     ],
 )
-def test_listeners_are_in_the_way_of_the_same_addresses_alone(listening: str, wanted: str, clash: bool) -> None:
+def test_listeners_are_in_the_way_of_the_same_addresses_alone(
+    listening: str, wanted: str, clash: bool
+) -> None:
     assert overlaps(Listener(address=listening, port=Port(25), uid=0, inode=1), [wanted]) is clash
 
 
-def test_a_forward_is_public_by_the_word_behind_it(layout: Layout, checker: Run, tmp_path: Path) -> None:
+def test_a_forward_is_public_by_the_word_behind_it(
+    layout: Layout, checker: Run, tmp_path: Path
+) -> None:
     require("ssh-keygen")
     config = tmp_path / "club.toml"
-    words = ("--forward", "20020=a:1", "--forward", "20021=b:2", "--public", "--forward", "20022=c:3")
+    words = (
+        "--forward",
+        "20020=a:1",
+        "--forward",
+        "20021=b:2",
+        "--public",
+        "--forward",
+        "20022=c:3",
+    )
 
-    code, _, err = checker("node", "add", "club", *words, "--gateway", "gw:22", "--client-config", str(config))
+    code, _, err = checker(
+        "node", "add", "club", *words, "--gateway", "gw:22", "--client-config", str(config)
+    )
 
     assert code == 0, err
-    assert [forward.public for forward in read_registry(layout.nodes).nodes[NodeName("club")].forwards] == [False, True, False]
-    assert [forward.get("public") for forward in tomllib.loads(config.read_text(encoding="utf-8"))["forward"]] == [None, True, None]
-    assert "forward   20021 -> b:2, expecting open, on all addresses\n" in checker("node", "show", "club")[1]
+    assert [
+        forward.public for forward in read_registry(layout.nodes).nodes[NodeName("club")].forwards
+    ] == [False, True, False]
+    assert [
+        forward.get("public")
+        for forward in tomllib.loads(config.read_text(encoding="utf-8"))["forward"]
+    ] == [None, True, None]
+    assert (
+        "forward   20021 -> b:2, expecting open, on all addresses\n"
+        in checker("node", "show", "club")[1]
+    )
 
 
 def test_public_before_any_forward_is_refused(checker: Run) -> None:
@@ -323,7 +429,10 @@ def test_ports_of_haproxy_are_no_tunnels_and_are_shown(layout: Layout, checker: 
     assert "port 1023 can not be public by itself" in err
     assert f"published port {port} -> 20010\n" in checker("node", "show", "mail")[1]
     forwards = json.loads(checker("node", "show", "mail", "--json")[1])["node"]["forwards"]
-    assert [forward["published"] for forward in forwards] == [[{"port": port, "sni": "", "send_proxy": False}], []]
+    assert [forward["published"] for forward in forwards] == [
+        [{"port": port, "sni": "", "send_proxy": False}],
+        [],
+    ]
 
 
 @pytest.mark.usefixtures("haproxy")
@@ -332,7 +441,11 @@ def test_what_becomes_of_a_node_becomes_of_its_ports(layout: Layout, checker: Ru
     checker("publish", "shop", "--port", str(port))
     line = f"frontend reversi-{port}"
 
-    for words, there in ((("disable", "shop"), False), (("enable", "shop"), True), (("move", "shop", "20500", "--now"), True)):
+    for words, there in (
+        (("disable", "shop"), False),
+        (("enable", "shop"), True),
+        (("move", "shop", "20500", "--now"), True),
+    ):
         code, _, err = checker("node", *words)
         assert code == 0, err
         assert f"wrote {cfg(layout)}" in err
@@ -343,7 +456,9 @@ def test_what_becomes_of_a_node_becomes_of_its_ports(layout: Layout, checker: Ru
     assert cfg(layout).read_text(encoding="ascii") == HEAD
 
 
-def test_a_change_of_nodes_stands_whatever_haproxy_says(layout: Layout, checker: Run, haproxy: Callable[[str], None]) -> None:
+def test_a_change_of_nodes_stands_whatever_haproxy_says(
+    layout: Layout, checker: Run, haproxy: Callable[[str], None]
+) -> None:
     checker("publish", "shop", "--port", str(free_port()))
     checker("publish", "mail:20010", "--port", str(free_port()))
     haproxy("exit 1")

@@ -1,4 +1,6 @@
-"""The registry: files that are as they must be, files that are not, and that writing is whole or not at all."""
+"""The registry: files that are as they must be, files that are not, and that writing is whole or
+not at all.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,17 @@ from hypothesis import strategies as st
 from checker.config import ConfigError, Layout, home_layout
 from checker.edits import renamed
 from checker.keys import GateCommand
-from checker.model import Expect, ExpectKind, Forward, ForwardRequest, InvalidValue, Node, NodeName, Port, Target
+from checker.model import (
+    Expect,
+    ExpectKind,
+    Forward,
+    ForwardRequest,
+    InvalidValue,
+    Node,
+    NodeName,
+    Port,
+    Target,
+)
 from checker.nodefile import forward_from, node_toml, read_node
 from checker.registry import (
     Cache,
@@ -65,16 +77,27 @@ def write(layout: Layout, name: str, text: str | bytes) -> Path:
 
 
 def node_text(number: int = 1, port: int = 20010, more: str = "") -> str:
-    return f'public_key = "{public_key(number)}"\n[[forward]]\nport = {port}\ntarget = "127.0.0.1:22"\n{more}'
+    return (
+        f'public_key = "{public_key(number)}"\n[[forward]]\nport = {port}\ntarget ='
+        f' "127.0.0.1:22"\n{more}'
+    )
 
 
-plain = st.text(st.characters(min_codepoint=33, max_codepoint=126, exclude_characters=" "), min_size=1, max_size=12)
+plain = st.text(
+    st.characters(min_codepoint=33, max_codepoint=126, exclude_characters=" "),
+    min_size=1,
+    max_size=12,
+)
 expects = st.one_of(
-    st.sampled_from([ExpectKind.HTTP, ExpectKind.TLS, ExpectKind.OPEN]).map(lambda kind: Expect(kind=kind)),
+    st.sampled_from([ExpectKind.HTTP, ExpectKind.TLS, ExpectKind.OPEN]).map(
+        lambda kind: Expect(kind=kind)
+    ),
     plain.map(lambda text: Expect(kind=ExpectKind.BANNER, text=f"a{text}")),
     st.builds(Expect, kind=st.just(ExpectKind.SEND), send=plain, text=plain),
 )
-targets = st.builds(Target, host=st.sampled_from(["10.0.0.1", "nas.lan", "fe80::1%eth0", "::1"]), port=ports)
+targets = st.builds(
+    Target, host=st.sampled_from(["10.0.0.1", "nas.lan", "fe80::1%eth0", "::1"]), port=ports
+)
 
 
 days = st.dates(min_value=date(2000, 1, 1)).map(str)
@@ -87,7 +110,12 @@ def nodes(draw: st.DrawFn) -> Node:
     deadlines = st.none() | st.floats(0.5, 60)
     forwards = tuple(
         Forward(
-            node=name, port=port, target=draw(targets), expect=draw(expects), deadline_s=draw(deadlines), public=draw(st.booleans())
+            node=name,
+            port=port,
+            target=draw(targets),
+            expect=draw(expects),
+            deadline_s=draw(deadlines),
+            public=draw(st.booleans()),
         )
         for port in taken
     )
@@ -134,31 +162,106 @@ def test_any_bytes_are_a_node_or_a_config_error(layout: Layout, content: bytes) 
     [
         pytest.param("office", "", "public_key must be a text", id="empty"),
         pytest.param(
-            "office", node_text(more='expct = "tls"'), "forward 1: unknown key 'expct'; did you mean 'expect'?", id="nearest of a forward"
+            "office",
+            node_text(more='expct = "tls"'),
+            "forward 1: unknown key 'expct'; did you mean 'expect'?",
+            id="nearest of a forward",
         ),
-        pytest.param("office", 'public_kye = "x"', "unknown key 'public_kye'; did you mean 'public_key'?", id="nearest"),
-        pytest.param("office", node_text(more="[forwards]"), "unknown key 'forwards'; did you mean 'forward'?", id="plural"),
         pytest.param(
-            "office", f'public_key = "{public_key()}"\nforward = 1', "forward must be a list of tables; write [[forward]]", id="no list"
+            "office",
+            'public_kye = "x"',
+            "unknown key 'public_kye'; did you mean 'public_key'?",
+            id="nearest",
         ),
-        pytest.param("office", f'public_key = "{public_key()}"\nforward = [1]', "forward 1: must be a table", id="no table"),
-        pytest.param("office", f'public_key = "{public_key()}"\n[[forward]]\nport = 20010', "forward 1: target is missing", id="no target"),
-        pytest.param("office", f'public_key = "{public_key()}"\n[[forward]]\ntarget = "x:1"', "forward 1: port is missing", id="no port"),
-        pytest.param("office", node_text(port=70000), "forward 1: port must be a whole number from 1 to 65535", id="port too high"),
-        pytest.param("office", node_text(more='expect = "ftp"'), "forward 1: expect 'ftp' is not known", id="expect"),
-        pytest.param("office", node_text(more="deadline_s = 0"), "forward 1: deadline_s must be a number from 0.5 to 60", id="deadline"),
-        pytest.param("office", "added_at = -1\n" + node_text(), "added_at must be a whole number", id="added_at"),
+        pytest.param(
+            "office",
+            node_text(more="[forwards]"),
+            "unknown key 'forwards'; did you mean 'forward'?",
+            id="plural",
+        ),
+        pytest.param(
+            "office",
+            f'public_key = "{public_key()}"\nforward = 1',
+            "forward must be a list of tables; write [[forward]]",
+            id="no list",
+        ),
+        pytest.param(
+            "office",
+            f'public_key = "{public_key()}"\nforward = [1]',
+            "forward 1: must be a table",
+            id="no table",
+        ),
+        pytest.param(
+            "office",
+            f'public_key = "{public_key()}"\n[[forward]]\nport = 20010',
+            "forward 1: target is missing",
+            id="no target",
+        ),
+        pytest.param(
+            "office",
+            f'public_key = "{public_key()}"\n[[forward]]\ntarget = "x:1"',
+            "forward 1: port is missing",
+            id="no port",
+        ),
+        pytest.param(
+            "office",
+            node_text(port=70000),
+            "forward 1: port must be a whole number from 1 to 65535",
+            id="port too high",
+        ),
+        pytest.param(
+            "office",
+            node_text(more='expect = "ftp"'),
+            "forward 1: expect 'ftp' is not known",
+            id="expect",
+        ),
+        pytest.param(
+            "office",
+            node_text(more="deadline_s = 0"),
+            "forward 1: deadline_s must be a number from 0.5 to 60",
+            id="deadline",
+        ),
+        pytest.param(
+            "office",
+            "added_at = -1\n" + node_text(),
+            "added_at must be a whole number",
+            id="added_at",
+        ),
         pytest.param("office", 'public_key = "ssh-ed25519 AAAA"', "is not whole", id="key"),
-        pytest.param("office", 'enabled = "no"\n' + node_text(), "enabled must be true or false, not 'no'", id="enabled"),
-        pytest.param("office", 'expires = "2026-02-30"\n' + node_text(), "'2026-02-30' is not a day; write YYYY-MM-DD", id="no such day"),
-        pytest.param("office", "expires = 2026-02-03T04:05:06\n" + node_text(), "is not a day; write YYYY-MM-DD", id="a time of day"),
-        pytest.param("office", 'next_key = "x"\n' + node_text(), "not a public key: 'x'", id="next key"),
-        pytest.param("office", node_text(more="public = 1"), "forward 1: public must be true or false, not 1", id="public"),
+        pytest.param(
+            "office",
+            'enabled = "no"\n' + node_text(),
+            "enabled must be true or false, not 'no'",
+            id="enabled",
+        ),
+        pytest.param(
+            "office",
+            'expires = "2026-02-30"\n' + node_text(),
+            "'2026-02-30' is not a day; write YYYY-MM-DD",
+            id="no such day",
+        ),
+        pytest.param(
+            "office",
+            "expires = 2026-02-03T04:05:06\n" + node_text(),
+            "is not a day; write YYYY-MM-DD",
+            id="a time of day",
+        ),
+        pytest.param(
+            "office", 'next_key = "x"\n' + node_text(), "not a public key: 'x'", id="next key"
+        ),
+        pytest.param(
+            "office",
+            node_text(more="public = 1"),
+            "forward 1: public must be true or false, not 1",
+            id="public",
+        ),
         pytest.param("check", node_text(), "a word of the protocol", id="a word of the protocol"),
         pytest.param("Of Fice", node_text(), "can not name a node", id="name"),
     ],
 )
-def test_a_broken_file_is_named_and_leaves_the_good_ones(layout: Layout, name: str, text: str, says: str) -> None:
+def test_a_broken_file_is_named_and_leaves_the_good_ones(
+    layout: Layout, name: str, text: str, says: str
+) -> None:
     write(layout, "good", node_text(2, 20020))
     path = write(layout, name, text)
 
@@ -212,7 +315,9 @@ def test_a_folder_that_is_not_there_is_an_empty_registry(layout: Layout) -> None
     assert stamp(layout.nodes) == ()
 
 
-def test_a_folder_that_can_not_be_listed_does_not_pass_for_an_empty_registry(layout: Layout) -> None:
+def test_a_folder_that_can_not_be_listed_does_not_pass_for_an_empty_registry(
+    layout: Layout,
+) -> None:
     layout.nodes.parent.mkdir()
     layout.nodes.write_text("a file")
 
@@ -235,7 +340,13 @@ def test_a_port_is_allotted_from_the_lowest_free_one() -> None:
     registry = Registry(nodes={"a": node("a", ports=(20000, 20002))})  # type: ignore[arg-type]
     asked = ForwardRequest(port=None, target=TARGET)
 
-    forwards = allot(registry, OFFICE, [asked, replace(asked, port=Port(20001)), asked], range(20000, 20010), deadline_s=2.5)
+    forwards = allot(
+        registry,
+        OFFICE,
+        [asked, replace(asked, port=Port(20001)), asked],
+        range(20000, 20010),
+        deadline_s=2.5,
+    )
 
     assert [forward.port for forward in forwards] == [20003, 20001, 20004]
     assert {forward.deadline_s for forward in forwards} == {2.5}
@@ -244,7 +355,10 @@ def test_a_port_is_allotted_from_the_lowest_free_one() -> None:
 def test_a_range_without_a_free_port_is_told() -> None:
     registry = Registry(nodes={"a": node("a", ports=(20000,))})  # type: ignore[arg-type]
 
-    with pytest.raises(PortsUsedUp, match=r"every port from 20000 to 20000 is allotted; widen ports in reversi.toml"):
+    with pytest.raises(
+        PortsUsedUp,
+        match=r"every port from 20000 to 20000 is allotted; widen ports in reversi.toml",
+    ):
         allot(registry, OFFICE, [ForwardRequest(port=None, target=TARGET)], range(20000, 20001))
 
 
@@ -267,7 +381,10 @@ def test_what_stands_in_the_way_of_a_node_names_the_holder() -> None:
     assert isinstance(conflict(node("b", 2, (20011, 20011)), there), PortTwice)
     taken = conflict(node("b", 2, (20010,)), there)
     assert isinstance(taken, PortTaken)
-    assert str(taken) == "port 20010 belongs to node a; choose another, or run: reversi-checker node remove a"
+    assert (
+        str(taken)
+        == "port 20010 belongs to node a; choose another, or run: reversi-checker node remove a"
+    )
     key = conflict(node("b", 1, (20011,)), there)
     assert isinstance(key, KeyTaken)
     assert "belongs to node a" in str(key)
@@ -289,7 +406,9 @@ def test_a_node_that_is_added_gets_its_file_and_its_key_line(layout: Layout) -> 
         pytest.param(node("b", 2, (20011, 20011)), PortTwice, id="port twice"),
     ],
 )
-def test_a_node_that_takes_what_is_anothers_is_not_added(layout: Layout, other: Node, error: type[Exception]) -> None:
+def test_a_node_that_takes_what_is_anothers_is_not_added(
+    layout: Layout, other: Node, error: type[Exception]
+) -> None:
     add(layout, node(), COMMAND)
     before = (stamp(layout.nodes), layout.authorized_keys.read_bytes())
 
@@ -316,10 +435,17 @@ def make_dangling(path: Path) -> None:
     ("make", "says", "broken_ports"),
     [
         pytest.param(make_pipe, "x.toml: can not be read: it is no regular file", set(), id="pipe"),
-        pytest.param(Path.mkdir, "x.toml: can not be read: it is no regular file", set(), id="directory"),
+        pytest.param(
+            Path.mkdir, "x.toml: can not be read: it is no regular file", set(), id="directory"
+        ),
         pytest.param(make_dangling, "x.toml: can not be read", set(), id="dangling link"),
         pytest.param(make_huge, "x.toml: is larger than 1 MiB", {20000}, id="100 MiB"),
-        pytest.param(lambda path: path.symlink_to("/dev/zero"), "x.toml: can not be read: it is no regular file", set(), id="device"),
+        pytest.param(
+            lambda path: path.symlink_to("/dev/zero"),
+            "x.toml: can not be read: it is no regular file",
+            set(),
+            id="device",
+        ),
     ],
 )
 def test_what_is_no_file_of_a_node_is_named_and_holds_nobody_up(
@@ -406,7 +532,10 @@ def test_a_node_whose_file_breaks_keeps_its_key_line(layout: Layout) -> None:
 
 
 def test_a_day_may_be_written_as_toml_has_days(layout: Layout) -> None:
-    assert read_node(write(layout, "office", "expires = 2031-12-31\n" + node_text())).expires == "2031-12-31"
+    assert (
+        read_node(write(layout, "office", "expires = 2031-12-31\n" + node_text())).expires
+        == "2031-12-31"
+    )
 
 
 def test_a_key_that_waits_is_taken_too(layout: Layout) -> None:
@@ -463,7 +592,10 @@ def test_a_node_that_is_renamed_is_known_by_its_key() -> None:
     assert renames(before, registry(node("c", 1, (1,)), node("b", 2, (2,)))) == (("a", "c"),)
     assert renames(before, registry(node("c", 3, (1,)), node("b", 2, (2,)))) == ()
     assert renames(before, registry(node("b", 2, (2,)))) == ()
-    assert renames(before, replace(registry(node("c", 1, (1,))), broken=frozenset({NodeName("a")}))) == ()
+    assert (
+        renames(before, replace(registry(node("c", 1, (1,))), broken=frozenset({NodeName("a")})))
+        == ()
+    )
     shared = registry(replace(node("a", 1, (1,)), public_key="shared"))
     assert renames(shared, registry(replace(node("c", 1, (1,)), public_key="shared"))) == ()
 
@@ -540,7 +672,11 @@ def test_a_file_that_does_not_fit_leaves_the_one_before(tmp_path: Path) -> None:
     path.write_bytes(b"before")
 
     said = subprocess.run(
-        [sys.executable, "-c", WRITE_TOO_MUCH, str(path)], stdout=subprocess.PIPE, check=True, timeout=20, preexec_fn=limit_files
+        [sys.executable, "-c", WRITE_TOO_MUCH, str(path)],
+        stdout=subprocess.PIPE,
+        check=True,
+        timeout=20,
+        preexec_fn=limit_files,
     )
 
     assert "can not be written (File too large)" in json.loads(said.stdout)
@@ -566,10 +702,14 @@ def test_a_registry_in_the_place_of_a_file_can_not_be_locked(layout: Layout) -> 
         pass
 
 
-def test_a_broken_name_of_a_value_is_a_config_error_with_the_forwards_number(layout: Layout) -> None:
+def test_a_broken_name_of_a_value_is_a_config_error_with_the_forwards_number(
+    layout: Layout,
+) -> None:
     path = write(layout, "office", node_text().replace("127.0.0.1:22", "127.0.0.1"))
 
-    with pytest.raises(ConfigError, match=r"forward 1: target '127.0.0.1' is not HOST:PORT") as caught:
+    with pytest.raises(
+        ConfigError, match=r"forward 1: target '127.0.0.1' is not HOST:PORT"
+    ) as caught:
         read_node(path)
 
     assert isinstance(caught.value.__cause__, InvalidValue)
@@ -582,5 +722,7 @@ def test_the_ports_of_a_broken_file_are_allotted_to_nobody(layout: Layout) -> No
     registry = read_registry(layout.nodes)
 
     assert registry.broken_ports == {20000}
-    forward = allot(registry, OFFICE, [ForwardRequest(port=None, target=TARGET)], range(20000, 20002))[0]
+    forward = allot(
+        registry, OFFICE, [ForwardRequest(port=None, target=TARGET)], range(20000, 20002)
+    )[0]
     assert forward.port == 20001

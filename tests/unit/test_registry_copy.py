@@ -23,13 +23,27 @@ def node(name: str, number: int, **more: object) -> Node:
     """A node with a forward for each way to expect something."""
     forwards = tuple(
         Forward(
-            node=NodeName(name), port=Port(20000 + 10 * number + place), target=parse_target("[::1]:22" if place else "box.lan:22"),
-            expect=parse_expect(expect), deadline_s=8.0 if place else None, public=bool(place),
-            published=(Publication(port=Port(443), sni=f"{name}-{place}.example.org", send_proxy=True),) if place else (),
+            node=NodeName(name),
+            port=Port(20000 + 10 * number + place),
+            target=parse_target("[::1]:22" if place else "box.lan:22"),
+            expect=parse_expect(expect),
+            deadline_s=8.0 if place else None,
+            public=bool(place),
+            published=(
+                (Publication(port=Port(443), sni=f"{name}-{place}.example.org", send_proxy=True),)
+                if place
+                else ()
+            ),
         )
         for place, expect in enumerate(EXPECTS)
-    )  # fmt: skip
-    return Node(name=NodeName(name), public_key=public_key(number), forwards=forwards, added_at=number, **more)  # type: ignore[arg-type]
+    )
+    return Node(
+        name=NodeName(name),
+        public_key=public_key(number),
+        forwards=forwards,
+        added_at=number,
+        **more,  # type: ignore[arg-type]
+    )
 
 
 def write(layout: Layout, *nodes: Node) -> None:
@@ -59,7 +73,9 @@ def layout(tmp_path: Path) -> Layout:
     made.run.mkdir()
     write(
         made,
-        node("attic", 1, next_key=public_key(101), key_since=7, enabled=False, expires="2031-12-31"),
+        node(
+            "attic", 1, next_key=public_key(101), key_since=7, enabled=False, expires="2031-12-31"
+        ),
         node("attic-2", 2),
         Node(name=NodeName("barn"), public_key="shared", forwards=(), added_at=0),
     )
@@ -99,8 +115,12 @@ def edited(path: Path) -> None:
     [
         pytest.param(lambda nodes: (nodes / "barn.toml").unlink(), id="removed"),
         pytest.param(lambda nodes: (nodes / "new.toml").write_text(""), id="added"),
-        pytest.param(lambda nodes: (nodes / "attic.toml").rename(nodes / "other.toml"), id="renamed"),
-        pytest.param(lambda nodes: (nodes / "attic.toml").replace(nodes / "barn.toml"), id="replaced"),
+        pytest.param(
+            lambda nodes: (nodes / "attic.toml").rename(nodes / "other.toml"), id="renamed"
+        ),
+        pytest.param(
+            lambda nodes: (nodes / "attic.toml").replace(nodes / "barn.toml"), id="replaced"
+        ),
         pytest.param(lambda nodes: edited(nodes / "attic.toml"), id="edited, its time put back"),
         pytest.param(lambda nodes: (nodes / "attic.toml").chmod(0), id="closed"),
         pytest.param(lambda nodes: nodes.rename(nodes.with_name("gone")), id="all gone"),
@@ -150,10 +170,17 @@ def test_a_file_that_changed_just_now_is_not_kept_in_a_cache(layout: Layout) -> 
         pytest.param(lambda text: text[: len(text) // 2], id="half"),
         pytest.param(lambda text: "[" * 100_000, id="too deep"),
         pytest.param(lambda text: json.dumps([1]), id="a list"),
-        pytest.param(lambda text: json.dumps({**json.loads(text), "format": 0}), id="another format"),
-        pytest.param(lambda text: json.dumps({**json.loads(text), "nodes": [["attic"]]}), id="a node of another shape"),
+        pytest.param(
+            lambda text: json.dumps({**json.loads(text), "format": 0}), id="another format"
+        ),
+        pytest.param(
+            lambda text: json.dumps({**json.loads(text), "nodes": [["attic"]]}),
+            id="a node of another shape",
+        ),
         pytest.param(lambda text: json.dumps({**json.loads(text), "nodes": 3}), id="no nodes"),
-        pytest.param(lambda text: text.replace('"banner"', '"flag"'), id="a word that there is not"),
+        pytest.param(
+            lambda text: text.replace('"banner"', '"flag"'), id="a word that there is not"
+        ),
     ],
 )
 def test_a_damaged_copy_is_not_used(layout: Layout, damage: object) -> None:
@@ -184,7 +211,9 @@ def test_a_registry_with_a_broken_file_has_no_copy(layout: Layout) -> None:
         pytest.param(".", 0o700, 0o600, id="a closed home"),
     ],
 )
-def test_the_copy_shows_nobody_more_than_the_files_do(layout: Layout, closed: str, mode: int, expected: int) -> None:
+def test_the_copy_shows_nobody_more_than_the_files_do(
+    layout: Layout, closed: str, mode: int, expected: int
+) -> None:
     assert layout.home is not None
     (layout.home / closed).chmod(mode)
 
@@ -193,7 +222,9 @@ def test_the_copy_shows_nobody_more_than_the_files_do(layout: Layout, closed: st
     assert copy_path(layout).stat().st_mode & 0o777 == expected
 
 
-def test_a_file_in_the_way_of_the_new_copy_is_not_written_through(layout: Layout, tmp_path: Path) -> None:
+def test_a_file_in_the_way_of_the_new_copy_is_not_written_through(
+    layout: Layout, tmp_path: Path
+) -> None:
     other = tmp_path / "other"
     other.write_text("mine")
     copy_path(layout).with_name("._registry.new").symlink_to(other)

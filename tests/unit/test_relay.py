@@ -44,7 +44,10 @@ def test_an_alternating_delay_takes_turns() -> None:
 def test_each_direction_has_its_own_delay_and_keeps_the_order(target: socket.socket) -> None:
     with relay(target.getsockname()[1], "--up", "0.3", "--down", "0.1") as link:
         began = time.monotonic()
-        with closing(socket.create_connection(("127.0.0.1", link.port))) as device, closing(target.accept()[0]) as gateway:
+        with (
+            closing(socket.create_connection(("127.0.0.1", link.port))) as device,
+            closing(target.accept()[0]) as gateway,
+        ):
             device.sendall(b"up")
             up, up_s = gateway.recv(10), time.monotonic() - began
             for number in range(5):

@@ -1,4 +1,4 @@
-"""What a node's key allows: the connection that is older than its right is ended, and only that one."""
+"""What a key allows: the connection that is older than its right is ended, and only that one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,14 @@ def hold(one: Rights, listener: socket.socket, holder: subprocess.Popen[bytes]) 
     where, inodes = forward(listener.getsockname()[1]), inodes_of(listener)
     session = identity(holder.pid)
     one.ledger.register(
-        Registration(node=where.node, instance="box", session=session, peer="", registered_at=time.time(), inodes=inodes)
+        Registration(
+            node=where.node,
+            instance="box",
+            session=session,
+            peer="",
+            registered_at=time.time(),
+            inodes=inodes,
+        )
     )
     listener.close()
     return where

@@ -17,7 +17,14 @@ EVERY_S = 20.0
 
 
 def registry(*groups: tuple[str, tuple[int, ...]]) -> Registry:
-    return Registry(nodes=MappingProxyType({NodeName(name): node(name, number, ports) for number, (name, ports) in enumerate(groups)}))
+    return Registry(
+        nodes=MappingProxyType(
+            {
+                NodeName(name): node(name, number, ports)
+                for number, (name, ports) in enumerate(groups)
+            }
+        )
+    )
 
 
 ONE = registry(("office", (20010,)))
@@ -177,8 +184,15 @@ class Life:
                 self.schedule.use(ONE, self.now)
 
 
-@given(st.lists(st.tuples(st.sampled_from(["ripe", "done", "soon", "more", "less"]), st.floats(0, 30)), max_size=60))
-def test_no_port_is_probed_twice_at_a_time_and_none_is_forgotten(steps: list[tuple[str, float]]) -> None:
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["ripe", "done", "soon", "more", "less"]), st.floats(0, 30)),
+        max_size=60,
+    )
+)
+def test_no_port_is_probed_twice_at_a_time_and_none_is_forgotten(
+    steps: list[tuple[str, float]],
+) -> None:
     life = Life()
     for word, amount in steps:
         life.step(word, amount)

@@ -1,4 +1,6 @@
-"""The shared key: what it may speak of, what it may hold, what of it is remembered, and that no registered node suffers by it."""
+"""The shared key: what it may speak of, what it may hold, what of it is remembered, and that no
+registered node suffers by it.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from checker.config import MOST_PORTS, Config, ConfigError, SharedKey, current_user, home_layout, load_config
+from checker.config import (
+    MOST_PORTS,
+    Config,
+    ConfigError,
+    SharedKey,
+    current_user,
+    home_layout,
+    load_config,
+)
 from checker.gateway import REFUSALS, Gateway
 from checker.judge import Kill, Nothing, Observation, Owner, Recheck, judge
 from checker.keys import GateCommand, merge, shared_lines
@@ -52,7 +62,17 @@ from checker.sharing.shared import (
 from checker.sharing.sightings import Sightings
 from checker.store import Batch, open_reader, open_store
 from checker.wire import ANY_NODE, Asked, OldCheck
-from tests.strategies import FORWARD, NOW, OFFICE, SESSION, free_port, instants, names, node, public_key
+from tests.strategies import (
+    FORWARD,
+    NOW,
+    OFFICE,
+    SESSION,
+    free_port,
+    instants,
+    names,
+    node,
+    public_key,
+)
 
 ON = SharedKey(enabled=True, public_keys=(public_key(9),), ports=range(50000, 50100))
 COMMAND = GateCommand(python="/usr/bin/python3", gate="/opt/gate.py", home="/srv/gate")
@@ -75,17 +95,25 @@ unregistered = st.builds(
 
 
 def stranger(name: str = "stranger", port: int = 50010, *, last_at: float = NOW) -> Unregistered:
-    return Unregistered(node=NodeName(name), port=Port(port), expect=FORWARD.expect, first_at=NOW, last_at=last_at)
+    return Unregistered(
+        node=NodeName(name), port=Port(port), expect=FORWARD.expect, first_at=NOW, last_at=last_at
+    )
 
 
 def test_an_unknown_name_on_a_port_of_the_range_is_believed() -> None:
     forward = forward_meant(OldCheck("stranger", 50010, "SSH-2.0 x"), REGISTRY, ON, DAY)
 
-    assert (forward.node, forward.port, str(forward.expect)) == ("stranger", 50010, "banner:SSH-2.0 x")
+    assert (forward.node, forward.port, str(forward.expect)) == (
+        "stranger",
+        50010,
+        "banner:SSH-2.0 x",
+    )
 
 
 def test_of_a_node_without_another_key_the_registry_knows_what_to_expect() -> None:
-    assert forward_meant(OldCheck("legacy", 61000, "bogus"), REGISTRY, ON, DAY) is LEGACY.forwards[1]
+    assert (
+        forward_meant(OldCheck("legacy", 61000, "bogus"), REGISTRY, ON, DAY) is LEGACY.forwards[1]
+    )
 
 
 @pytest.mark.parametrize(
@@ -94,11 +122,15 @@ def test_of_a_node_without_another_key_the_registry_knows_what_to_expect() -> No
         pytest.param("owned", 50001, "has a key of its own", id="a-key-of-its-own"),
         pytest.param("stranger", 50001, "belongs to node owned", id="a-port-of-its-own"),
         pytest.param("stranger", 61000, "belongs to node legacy", id="a-legacy-port"),
-        pytest.param("legacy", 50010, "not a port of the registered node legacy", id="another-port"),
+        pytest.param(
+            "legacy", 50010, "not a port of the registered node legacy", id="another-port"
+        ),
         pytest.param("owned", 50010, "not a port of the registered node owned", id="a-free-port"),
         pytest.param("odd", 50010, "registered node odd", id="a-broken-name"),
         pytest.param("stranger", 50003, "belongs to another", id="a-broken-port"),
-        pytest.param("stranger", 50100, "not one of the shared key's, 50000-50099", id="out-of-range"),
+        pytest.param(
+            "stranger", 50100, "not one of the shared key's, 50000-50099", id="out-of-range"
+        ),
         pytest.param("hold", 50010, "word of the protocol", id="a-verb"),
     ],
 )
@@ -119,8 +151,14 @@ def test_a_disabled_node_is_not_spoken_for() -> None:
         forward_meant(OldCheck("legacy", 61000), registry, ON, DAY)
 
 
-@given(st.sampled_from(["owned", "legacy", "odd", "stranger", "x"]), st.integers(1, 65535), st.text(max_size=10))
-def test_it_never_speaks_of_a_port_that_a_node_with_its_own_key_has(name: str, port: int, expected: str) -> None:
+@given(
+    st.sampled_from(["owned", "legacy", "odd", "stranger", "x"]),
+    st.integers(1, 65535),
+    st.text(max_size=10),
+)
+def test_it_never_speaks_of_a_port_that_a_node_with_its_own_key_has(
+    name: str, port: int, expected: str
+) -> None:
     try:
         forward = forward_meant(OldCheck(name, port, expected), REGISTRY, ON, DAY)
     except NotForSharedKey:
@@ -148,7 +186,9 @@ def test_a_node_that_an_earlier_release_imported_with_null_expects_open() -> Non
 def test_a_device_that_asks_again_is_the_same_one() -> None:
     said = replace(stranger().forward, expect=parse_expect("banner:HTTP"))
 
-    after = sighted(stranger(), Tunnel(node=OFFICE, port=Port(50010), status=Status.UP), said, NOW + 5)
+    after = sighted(
+        stranger(), Tunnel(node=OFFICE, port=Port(50010), status=Status.UP), said, NOW + 5
+    )
 
     assert after == replace(stranger(), expect=said.expect, last_at=NOW + 5)
 
@@ -161,10 +201,17 @@ def test_a_device_that_asks_again_is_the_same_one() -> None:
         pytest.param(Status.DOWN, 1.0, True, id="once-it-is-down"),
     ],
 )
-def test_another_name_takes_a_port_only_when_it_is_left(status: Status, silent_s: float, taken: bool) -> None:
+def test_another_name_takes_a_port_only_when_it_is_left(
+    status: Status, silent_s: float, taken: bool
+) -> None:
     known = stranger()
 
-    after = sighted(known, Tunnel(node=known.node, port=known.port, status=status), stranger("other").forward, NOW + silent_s)
+    after = sighted(
+        known,
+        Tunnel(node=known.node, port=known.port, status=status),
+        stranger("other").forward,
+        NOW + silent_s,
+    )
 
     assert (after.node == "other") is taken
     assert taken or after is known
@@ -224,12 +271,18 @@ def test_what_could_not_be_written_is_written_again() -> None:
 
 
 @given(st.lists(unregistered, max_size=5, unique_by=lambda one: one.port))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=30)
-def test_unregistered_devices_come_back_until_they_are_gone(tmp_path: Path, written: list[Unregistered]) -> None:
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=30
+)
+def test_unregistered_devices_come_back_until_they_are_gone(
+    tmp_path: Path, written: list[Unregistered]
+) -> None:
     with closing(open_store(tmp_path / "state.db")) as store:
         store.write(Batch(gone=store.unregistered()))
 
-        store.write(Batch(unregistered=written, flaps=[(one.node, Flaps(count=1)) for one in written]))
+        store.write(
+            Batch(unregistered=written, flaps=[(one.node, Flaps(count=1)) for one in written])
+        )
 
         assert set(store.unregistered()) == set(written)
         store.write(Batch(gone=written))
@@ -249,7 +302,14 @@ def test_a_file_of_the_product_before_has_none(tmp_path: Path) -> None:
 
 def seen(*, shared: bool, owner: Owner = Owner.OURS) -> Observation:
     answer = Answer(expected=False, text=b"220 mail\r\n")
-    return Observation(reply=answer, owner=owner, session=SESSION, expect=FORWARD.expect, deadline_s=5.0, shared=shared)
+    return Observation(
+        reply=answer,
+        owner=owner,
+        session=SESSION,
+        expect=FORWARD.expect,
+        deadline_s=5.0,
+        shared=shared,
+    )
 
 
 def test_another_answer_is_a_strike_where_the_shared_key_holds_the_port() -> None:
@@ -266,7 +326,10 @@ def test_another_answer_is_a_strike_where_the_shared_key_holds_the_port() -> Non
 
 @pytest.mark.parametrize(
     "observation",
-    [pytest.param(seen(shared=False), id="own-key"), pytest.param(seen(shared=True, owner=Owner.FOREIGN), id="not-a-session")],
+    [
+        pytest.param(seen(shared=False), id="own-key"),
+        pytest.param(seen(shared=True, owner=Owner.FOREIGN), id="not-a-session"),
+    ],
 )
 def test_nothing_else_dies_of_another_answer(observation: Observation) -> None:
     before = Tunnel(node=OFFICE, port=Port(50010), strikes=9, session=SESSION)
@@ -321,7 +384,13 @@ def test_a_node_without_a_key_of_its_own_has_no_line_and_rivals_nobody(tmp_path:
     assert LEGACY.public_keys == ()
     assert merge(b"", [LEGACY], COMMAND) == b""
     assert conflict(other, [LEGACY]) is None
-    assert renames(Registry(nodes=MappingProxyType({LEGACY.name: LEGACY})), Registry(nodes=MappingProxyType({other.name: other}))) == ()
+    assert (
+        renames(
+            Registry(nodes=MappingProxyType({LEGACY.name: LEGACY})),
+            Registry(nodes=MappingProxyType({other.name: other})),
+        )
+        == ()
+    )
     path = tmp_path / "legacy.toml"
     path.write_bytes(node_toml(LEGACY))
     assert read_node(path) == LEGACY
@@ -334,14 +403,19 @@ def test_a_new_key_stands_beside_the_shared_one_until_it_was_used() -> None:
     assert adopted.public_keys == (public_key(4),)
     (line,) = lines_of_shared(ON, [adopted], (), COMMAND)
     assert 61000 in permitted(line)
-    (used,) = lines_of_shared(ON, [replace(adopted, public_key=public_key(4), next_key=None)], (), COMMAND)
+    (used,) = lines_of_shared(
+        ON, [replace(adopted, public_key=public_key(4), next_key=None)], (), COMMAND
+    )
     assert not {50002, 61000} & permitted(used)
 
 
 def test_the_key_file_follows_the_setting(tmp_path: Path) -> None:
     layout = home_layout(tmp_path)
     layout.nodes.mkdir()
-    layout.config.write_text(f'[shared_key]\nenabled = true\npublic_key = ["{public_key(8)}", "{public_key(9)} comment"]\n')
+    layout.config.write_text(
+        f'[shared_key]\nenabled = true\npublic_key = ["{public_key(8)}", "{public_key(9)}'
+        ' comment"]\n'
+    )
     write_keys(layout, gate_command(layout))
     assert layout.authorized_keys.read_bytes().count(f"--node '{ANY_NODE}'\"".encode()) == 2
 
@@ -352,7 +426,9 @@ def test_the_key_file_follows_the_setting(tmp_path: Path) -> None:
 
 
 def test_it_is_off_where_nothing_is_said(tmp_path: Path) -> None:
-    assert load_config(tmp_path / "reversi.toml").shared_key == SharedKey(enabled=False, public_keys=(), ports=range(50000, 51000))
+    assert load_config(tmp_path / "reversi.toml").shared_key == SharedKey(
+        enabled=False, public_keys=(), ports=range(50000, 51000)
+    )
 
 
 @pytest.mark.parametrize(
@@ -366,7 +442,9 @@ def test_it_is_off_where_nothing_is_said(tmp_path: Path) -> None:
         pytest.param("[shared_key]\npublic_key = 7", "must be a public key", id="number"),
         pytest.param('[shared_key]\nports = "50000-59999"', "4000 at most", id="too-many-ports"),
         pytest.param(
-            f'[shared_key]\nenabled = true\npublic_key = "{public_key()}"\nports = "29999-30010"', "overlap", id="ports-of-registered-nodes"
+            f'[shared_key]\nenabled = true\npublic_key = "{public_key()}"\nports = "29999-30010"',
+            "overlap",
+            id="ports-of-registered-nodes",
         ),
     ],
 )
@@ -390,7 +468,9 @@ def test_the_sweep_watches_what_is_not_registered_too() -> None:
 
 
 class Door:
-    """A gateway in this process, on a home of its own, and what is said to it with the shared key."""
+    """A gateway in this process, on a home of its own, and what is said to it with the shared
+    key.
+    """
 
     def __init__(self, home: Path, settings: SharedKey) -> None:
         layout = home_layout(home)
@@ -400,11 +480,15 @@ class Door:
         self.gateway = Gateway(layout, config, self.ledger, Registry())
 
     async def ask(self, command: str) -> tuple[str, int]:
-        reply = await self.gateway.answer(Asked(node=ANY_NODE, peer="192.0.2.1 5", command=command), None)
+        reply = await self.gateway.answer(
+            Asked(node=ANY_NODE, peer="192.0.2.1 5", command=command), None
+        )
         return reply.answer, reply.exit_status
 
 
-async def test_a_flood_of_invented_names_leaves_no_more_events_than_one_nodes(tmp_path: Path) -> None:
+async def test_a_flood_of_invented_names_leaves_no_more_events_than_one_nodes(
+    tmp_path: Path,
+) -> None:
     port = free_port()
     door = Door(tmp_path, replace(ON, ports=range(port, port + 1)))
 
@@ -413,7 +497,11 @@ async def test_a_flood_of_invented_names_leaves_no_more_events_than_one_nodes(tm
 
     assert answers == {("1", 0)}
     assert refused == {("0", 77)}
-    assert (door.ledger.tunnels, door.ledger.sightings.by_port, door.ledger.registrations) == ({}, {}, {})
+    assert (door.ledger.tunnels, door.ledger.sightings.by_port, door.ledger.registrations) == (
+        {},
+        {},
+        {},
+    )
     assert len(door.ledger.events) < REFUSALS.burst + REFUSALS.a_minute
 
 
@@ -433,6 +521,10 @@ async def test_without_the_setting_the_door_is_shut(tmp_path: Path) -> None:
     assert await Door(tmp_path, SharedKey()).ask("office 50010 SSH") == ("0", 77)
 
 
-@pytest.mark.parametrize(("words", "status"), [("version", 0), ("check", 77), ("claim x", 77), ("hold x", 77), ("", 64)])
-async def test_the_door_knows_the_originals_words_alone(tmp_path: Path, words: str, status: int) -> None:
+@pytest.mark.parametrize(
+    ("words", "status"), [("version", 0), ("check", 77), ("claim x", 77), ("hold x", 77), ("", 64)]
+)
+async def test_the_door_knows_the_originals_words_alone(
+    tmp_path: Path, words: str, status: int
+) -> None:
     assert (await Door(tmp_path, ON).ask(words))[1] == status

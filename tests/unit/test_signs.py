@@ -23,14 +23,24 @@ SIBLING = Port(PORT + 1)
         pytest.param(None, {}, "", id="nothing"),
         pytest.param(99.0, {}, "", id="a beat before"),
         pytest.param(101.0, {}, "its beats arrive", id="a beat since"),
-        pytest.param(None, {SIBLING: (SESSION, 101.0)}, f"port {SIBLING} of the same connection answers", id="a sibling since"),
+        pytest.param(
+            None,
+            {SIBLING: (SESSION, 101.0)},
+            f"port {SIBLING} of the same connection answers",
+            id="a sibling since",
+        ),
         pytest.param(None, {SIBLING: (SESSION, 99.0)}, "", id="a sibling before"),
-        pytest.param(None, {SIBLING: (ProcessId(pid=7, start_ticks=8), 101.0)}, "", id="another connection"),
+        pytest.param(
+            None, {SIBLING: (ProcessId(pid=7, start_ticks=8), 101.0)}, "", id="another connection"
+        ),
         pytest.param(None, {PORT: (SESSION, 101.0)}, "", id="the port itself"),
     ],
 )
 def test_only_what_came_through_this_connection_since_the_first_strike_is_a_sign_of_life(
-    tmp_path: Path, beaten_at: float | None, answered: dict[Port, tuple[ProcessId, float]], life: str
+    tmp_path: Path,
+    beaten_at: float | None,
+    answered: dict[Port, tuple[ProcessId, float]],
+    life: str,
 ) -> None:
     signs = Signs(tmp_path)
     signs.answered = answered
@@ -38,7 +48,9 @@ def test_only_what_came_through_this_connection_since_the_first_strike_is_a_sign
     assert signs.of_life(FORWARD, SESSION, beaten_at, since=100.0) == life
 
 
-async def test_those_who_ask_at_once_share_a_reading_that_is_newer_than_their_question(tmp_path: Path) -> None:
+async def test_those_who_ask_at_once_share_a_reading_that_is_newer_than_their_question(
+    tmp_path: Path,
+) -> None:
     signs = Signs(tmp_path)
     asked_at = time.monotonic()
 

@@ -21,7 +21,13 @@ SENT, SENT_BACK = 100_000, 30_000
 FAMILIES = [
     pytest.param(socket.AF_INET, "127.0.0.1", "127.0.0.1", "127.0.0.1:{}", id="IPv4"),
     pytest.param(socket.AF_INET6, "::1", "::1", "[::1]:{}", id="IPv6"),
-    pytest.param(socket.AF_INET6, "::ffff:127.0.0.1", "127.0.0.1", "127.0.0.1:{}", id="IPv4 to a socket of IPv6"),
+    pytest.param(
+        socket.AF_INET6,
+        "::ffff:127.0.0.1",
+        "127.0.0.1",
+        "127.0.0.1:{}",
+        id="IPv4 to a socket of IPv6",
+    ),
 ]
 
 
@@ -38,12 +44,18 @@ def stack() -> Iterator[ExitStack]:
         yield opened
 
 
-def talk(stack: ExitStack, family: socket.AddressFamily, bound: str, reached: str) -> tuple[int, socket.socket]:
-    """A connection that carried SENT and SENT_BACK; the port of who opened it, and the socket of who took it."""
+def talk(
+    stack: ExitStack, family: socket.AddressFamily, bound: str, reached: str
+) -> tuple[int, socket.socket]:
+    """A connection that carried SENT and SENT_BACK; the port of who opened it, and the socket of
+    who took it.
+    """
     server = stack.enter_context(closing(socket.socket(family)))
     server.bind((bound, 0))
     server.listen(1)
-    client = stack.enter_context(closing(socket.create_connection((reached, server.getsockname()[1]))))
+    client = stack.enter_context(
+        closing(socket.create_connection((reached, server.getsockname()[1])))
+    )
     taken = stack.enter_context(closing(server.accept()[0]))
     client.sendall(bytes(SENT))
     exactly(taken, SENT)
@@ -68,7 +80,9 @@ def test_a_connection_is_told_by_its_other_side_with_all_that_it_carried(
 
     total = await_total(peer.format(port))
 
-    assert SENT + SENT_BACK <= total <= SENT + SENT_BACK + 2, "the kernel may count the connection's own beginning"
+    assert SENT + SENT_BACK <= total <= SENT + SENT_BACK + 2, (
+        "the kernel may count the connection's own beginning"
+    )
 
 
 def test_a_connection_that_is_closed_is_not_told(stack: ExitStack) -> None:
@@ -105,12 +119,16 @@ def test_acknowledgements_of_a_frozen_device_are_told_from_what_it_sends(stack: 
     assert frozen.queued > 0, "and then its window is full, and is asked about"
 
 
-async def test_a_tunnel_is_told_what_the_connection_that_registered_it_carried(stack: ExitStack, tmp_path: Path) -> None:
+async def test_a_tunnel_is_told_what_the_connection_that_registered_it_carried(
+    stack: ExitStack, tmp_path: Path
+) -> None:
     port, _ = talk(stack, socket.AF_INET, "127.0.0.1", "127.0.0.1")
     ledger = Ledger(home_layout(tmp_path), None)
     session = ProcessId(pid=7, start_ticks=9)
     here, gone = (
-        Registration(node=NodeName("office"), instance="i", session=session, peer=peer, registered_at=1.0)
+        Registration(
+            node=NodeName("office"), instance="i", session=session, peer=peer, registered_at=1.0
+        )
         for peer in (f"127.0.0.1:{port}", "192.0.2.1:5")
     )
     watcher = Watcher(home_layout(tmp_path), Config(tunnel_user=current_user()), ledger)

@@ -1,4 +1,6 @@
-"""The spool: what sessions of the tunnel user leave arrives, and nothing that they may write harms the daemon."""
+"""The spool: what sessions of the tunnel user leave arrives, and nothing that they may write harms
+the daemon.
+"""
 
 from __future__ import annotations
 
@@ -16,23 +18,43 @@ from checker.spool import FILE, MAX_BYTES, collect, event_in, leave, registratio
 from checker.store import Batch, open_store
 from tests.strategies import NOW, OFFICE, PORT, SESSION, events, registrations
 
-EVENT = Event(at=NOW, kind=EventKind.HOLD, text="hello", node=OFFICE, port=PORT, actor="node office")
+EVENT = Event(
+    at=NOW, kind=EventKind.HOLD, text="hello", node=OFFICE, port=PORT, actor="node office"
+)
 ROW = {"at": NOW, "kind": "hold", "text": "x", "node": "office", "port": 20010, "actor": "a"}
-REGISTRATION = {"node": "office", "instance": "i", "pid": 4, "start_ticks": 5, "peer": "p", "registered_at": NOW, "inodes": "1 2"}
-FRESH = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+REGISTRATION = {
+    "node": "office",
+    "instance": "i",
+    "pid": 4,
+    "start_ticks": 5,
+    "peer": "p",
+    "registered_at": NOW,
+    "inodes": "1 2",
+}
+FRESH = settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60
+)
 
 
 @given(st.lists(events, max_size=3), st.lists(registrations, max_size=3))
 @FRESH
-def test_what_was_left_arrives_in_a_form_that_can_be_shown(tmp_path: Path, told: list[Event], made: list[object]) -> None:
+def test_what_was_left_arrives_in_a_form_that_can_be_shown(
+    tmp_path: Path, told: list[Event], made: list[object]
+) -> None:
     batch = Batch(events=told, registrations=made)  # type: ignore[arg-type]
 
     leave(tmp_path, batch)
     found = collect(tmp_path, os.geteuid())
 
-    assert [(event.at, event.kind, event.port) for event in found.events] == [(event.at, event.kind, event.port) for event in told]
-    assert [one.session for one in found.registrations] == [one.session for one in batch.registrations]
-    assert [one.inodes for one in found.registrations] == [one.inodes for one in batch.registrations]
+    assert [(event.at, event.kind, event.port) for event in found.events] == [
+        (event.at, event.kind, event.port) for event in told
+    ]
+    assert [one.session for one in found.registrations] == [
+        one.session for one in batch.registrations
+    ]
+    assert [one.inodes for one in found.registrations] == [
+        one.inodes for one in batch.registrations
+    ]
 
 
 def test_what_was_taken_is_not_taken_again(tmp_path: Path) -> None:
@@ -104,16 +126,30 @@ def test_a_file_of_another_user_is_not_read(tmp_path: Path) -> None:
         pytest.param(json.dumps({"event": {**ROW, "kind": "other"}}), id="kind"),
         pytest.param(json.dumps({"event": {**ROW, "at": float("nan")}}), id="NaN"),
         pytest.param(json.dumps({"event": {**ROW, "at": float("inf")}}), id="infinite"),
-        pytest.param(json.dumps({"event": {**ROW, "port": 2**70}}), id="port too big for the state file"),
-        pytest.param(json.dumps({"registration": {**REGISTRATION, "pid": 2**70}}), id="pid too big for the state file"),
-        pytest.param(json.dumps({"registration": {**REGISTRATION, "start_ticks": -1}}), id="negative ticks"),
-        pytest.param(json.dumps({"registration": {**REGISTRATION, "pid": float("inf")}}), id="infinite pid"),
-        pytest.param(json.dumps({"registration": {**REGISTRATION, "registered_at": float("nan")}}), id="NaN time"),
+        pytest.param(
+            json.dumps({"event": {**ROW, "port": 2**70}}), id="port too big for the state file"
+        ),
+        pytest.param(
+            json.dumps({"registration": {**REGISTRATION, "pid": 2**70}}),
+            id="pid too big for the state file",
+        ),
+        pytest.param(
+            json.dumps({"registration": {**REGISTRATION, "start_ticks": -1}}), id="negative ticks"
+        ),
+        pytest.param(
+            json.dumps({"registration": {**REGISTRATION, "pid": float("inf")}}), id="infinite pid"
+        ),
+        pytest.param(
+            json.dumps({"registration": {**REGISTRATION, "registered_at": float("nan")}}),
+            id="NaN time",
+        ),
         pytest.param(json.dumps({"registration": {**REGISTRATION, "inodes": "a b"}}), id="inodes"),
         pytest.param('{"event": {"at": ' + "9" * 5000 + "}}", id="a number without end"),
     ],
 )
-def test_a_line_that_is_not_as_we_write_it_is_dropped_and_the_others_kept(tmp_path: Path, line: str) -> None:
+def test_a_line_that_is_not_as_we_write_it_is_dropped_and_the_others_kept(
+    tmp_path: Path, line: str
+) -> None:
     good = json.dumps({"event": ROW})
     (tmp_path / FILE).write_text(f"{good}\n{line}\n{good}\n")
 
@@ -124,22 +160,34 @@ def test_a_line_that_is_not_as_we_write_it_is_dropped_and_the_others_kept(tmp_pa
 
 
 def test_the_word_of_the_client_arrives_and_may_be_missing(tmp_path: Path) -> None:
-    lines = [json.dumps({"registration": row}) for row in (REGISTRATION, {**REGISTRATION, "client": "bundle-1/dropbear-2\x1b"})]
+    lines = [
+        json.dumps({"registration": row})
+        for row in (REGISTRATION, {**REGISTRATION, "client": "bundle-1/dropbear-2\x1b"})
+    ]
     (tmp_path / FILE).write_text("\n".join(lines) + "\n")
 
-    assert [one.client for one in collect(tmp_path, os.geteuid()).registrations] == ["", "bundle-1/dropbear-2\\x1b"]
+    assert [one.client for one in collect(tmp_path, os.geteuid()).registrations] == [
+        "",
+        "bundle-1/dropbear-2\\x1b",
+    ]
 
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5), lambda inner: st.lists(inner, max_size=2), max_leaves=4
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=2),
+    max_leaves=4,
 )
 
 
 @given(
     st.one_of(
         st.fixed_dictionaries({"event": st.fixed_dictionaries(dict.fromkeys(ROW, json_values))}),
-        st.fixed_dictionaries({"registration": st.fixed_dictionaries(dict.fromkeys(REGISTRATION, json_values))}),
-        st.tuples(st.sampled_from(sorted(ROW)), json_values).map(lambda pair: {"event": {**ROW, pair[0]: pair[1]}}),
+        st.fixed_dictionaries(
+            {"registration": st.fixed_dictionaries(dict.fromkeys(REGISTRATION, json_values))}
+        ),
+        st.tuples(st.sampled_from(sorted(ROW)), json_values).map(
+            lambda pair: {"event": {**ROW, pair[0]: pair[1]}}
+        ),
         st.tuples(st.sampled_from(sorted(REGISTRATION)), json_values).map(
             lambda pair: {"registration": {**REGISTRATION, pair[0]: pair[1]}}
         ),

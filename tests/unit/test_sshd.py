@@ -1,4 +1,6 @@
-"""The private sshd's configuration, and what is told where there can be none. (The real one runs in tests/sshd.)"""
+"""The private sshd's configuration, and what is told where there can be none. (The real one runs in
+tests/sshd.)
+"""
 
 from __future__ import annotations
 
@@ -40,15 +42,21 @@ def layout(tmp_path: Path) -> Layout:
     return made
 
 
-def test_a_machine_without_sshd_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_machine_without_sshd_is_told_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(sshd, "SSHD_PLACES", str(tmp_path))
     monkeypatch.setenv("PATH", str(tmp_path))
 
-    with pytest.raises(SshdMissing, match="sshd is not installed; as root, run: apt-get install openssh-server"):
+    with pytest.raises(
+        SshdMissing, match="sshd is not installed; as root, run: apt-get install openssh-server"
+    ):
         find_sshd()
 
 
-async def test_an_sshd_that_ends_at_once_failed(monkeypatch: pytest.MonkeyPatch, layout: Layout, tmp_path: Path) -> None:
+async def test_an_sshd_that_ends_at_once_failed(
+    monkeypatch: pytest.MonkeyPatch, layout: Layout, tmp_path: Path
+) -> None:
     program = tmp_path / "sshd"
     program.write_text("#!/bin/sh\nexit 7\n")
     program.chmod(0o755)
@@ -58,7 +66,9 @@ async def test_an_sshd_that_ends_at_once_failed(monkeypatch: pytest.MonkeyPatch,
         await start_sshd(layout, user="x", listen="127.0.0.1", port=port_to_be_had("127.0.0.1", 0))
 
 
-async def test_an_sshd_that_never_answers_failed(monkeypatch: pytest.MonkeyPatch, layout: Layout, tmp_path: Path) -> None:
+async def test_an_sshd_that_never_answers_failed(
+    monkeypatch: pytest.MonkeyPatch, layout: Layout, tmp_path: Path
+) -> None:
     program = tmp_path / "sshd"
     program.write_text("#!/bin/sh\nexec sleep 60\n")
     program.chmod(0o755)
@@ -76,7 +86,10 @@ async def test_a_port_that_is_taken_is_told_before_sshd_starts(layout: Layout) -
         taken.listen()
         port = taken.getsockname()[1]
 
-        with pytest.raises(CheckerError, match=f"port {port} of 127.0.0.1 can not be had .*; choose another --ssh-port"):
+        with pytest.raises(
+            CheckerError,
+            match=f"port {port} of 127.0.0.1 can not be had .*; choose another --ssh-port",
+        ):
             port_to_be_had("127.0.0.1", port)
         assert not await answers("127.0.0.1", port_to_be_had("127.0.0.1", 0))
 
@@ -85,18 +98,31 @@ async def test_a_port_that_is_taken_is_told_before_sshd_starts(layout: Layout) -
 def test_where_it_can_not_listen_is_told_by_the_option(port: int) -> None:
     with pytest.raises(CheckerError, match="--listen 'no address' is no address"):
         port_to_be_had("no address", port)
-    with pytest.raises(CheckerError, match=r"of 192\.0\.2\.1 can not be had .*; choose another --listen"):
+    with pytest.raises(
+        CheckerError, match=r"of 192\.0\.2\.1 can not be had .*; choose another --listen"
+    ):
         port_to_be_had("192.0.2.1", port)
 
 
 def test_only_reverse_forwards_of_one_user_are_allowed(layout: Layout) -> None:
-    lines = dict(line.split(" ", 1) for line in sshd_config(layout, user="reversi", listen="127.0.0.1", port=2222).splitlines()[1:])
+    lines = dict(
+        line.split(" ", 1)
+        for line in sshd_config(layout, user="reversi", listen="127.0.0.1", port=2222).splitlines()[
+            1:
+        ]
+    )
 
     assert lines["AllowTcpForwarding"] == "remote"
     assert lines["PermitOpen"] == "none"
     assert lines["GatewayPorts"] == "clientspecified"
     assert lines["AllowUsers"] == "reversi"
-    for key in ("AllowStreamLocalForwarding", "AllowAgentForwarding", "X11Forwarding", "PermitTunnel", "PermitTTY"):
+    for key in (
+        "AllowStreamLocalForwarding",
+        "AllowAgentForwarding",
+        "X11Forwarding",
+        "PermitTunnel",
+        "PermitTTY",
+    ):
         assert lines[key] == "no"
     for key in ("PasswordAuthentication", "KbdInteractiveAuthentication", "UsePAM"):
         assert lines[key] == "no"
@@ -106,11 +132,18 @@ def test_only_reverse_forwards_of_one_user_are_allowed(layout: Layout) -> None:
 
 
 def test_root_as_the_tunnel_user_may_run_forced_commands_alone(layout: Layout) -> None:
-    assert "PermitRootLogin forced-commands-only\n" in sshd_config(layout, user="root", listen="127.0.0.1", port=2222)
+    assert "PermitRootLogin forced-commands-only\n" in sshd_config(
+        layout, user="root", listen="127.0.0.1", port=2222
+    )
 
 
 @pytest.mark.parametrize(
-    ("password", "pam"), [pytest.param("*", "no", id="none"), pytest.param("!", "yes", id="locked"), pytest.param("!*", "yes", id="both")]
+    ("password", "pam"),
+    [
+        pytest.param("*", "no", id="none"),
+        pytest.param("!", "yes", id="locked"),
+        pytest.param("!*", "yes", id="both"),
+    ],
 )
 def test_pam_is_asked_only_for_an_account_that_sshd_would_take_for_locked(
     layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, password: str, pam: str
@@ -119,14 +152,18 @@ def test_pam_is_asked_only_for_an_account_that_sshd_would_take_for_locked(
     accounts.write_text(f"roots:!:1::::::\nroot:{password}:1::::::\n")
     monkeypatch.setattr(shadow, "SHADOW", accounts)
 
-    text = sshd_config(layout, user="root", listen="127.0.0.1", port=2222, here=differing("/nowhere/sshd", "root"))
+    text = sshd_config(
+        layout, user="root", listen="127.0.0.1", port=2222, here=differing("/nowhere/sshd", "root")
+    )
 
     assert f"UsePAM {pam}\n" in text
     assert text.count("UsePAM") == 1
 
 
 def test_a_percent_sign_begins_a_token_in_the_key_file_s_path_alone(tmp_path: Path) -> None:
-    text = sshd_config(home_layout(tmp_path / "100%d"), user="reversi", listen="127.0.0.1", port=2222)
+    text = sshd_config(
+        home_layout(tmp_path / "100%d"), user="reversi", listen="127.0.0.1", port=2222
+    )
 
     assert f'HostKey "{tmp_path}/100%d/' in text
     assert f'AuthorizedKeysFile "{tmp_path}/100%%d/' in text
@@ -151,10 +188,15 @@ def test_real_sshd_takes_the_configuration(layout: Layout) -> None:
     if os.geteuid() == 0:
         sshd.PRIVILEGE_SEPARATION.mkdir(mode=0o755, exist_ok=True)
 
-    said = subprocess.run([program, "-t", "-f", str(config)], capture_output=True, text=True, check=False, timeout=20)
+    said = subprocess.run(
+        [program, "-t", "-f", str(config)], capture_output=True, text=True, check=False, timeout=20
+    )
 
     assert (said.returncode, said.stderr) == (0, "")
-    assert re.findall(r"(?m)^HostKey .*/(\w+)\"$", config.read_text()) == ["ssh_host_ed25519_key", "ssh_host_rsa_key"]
+    assert re.findall(r"(?m)^HostKey .*/(\w+)\"$", config.read_text()) == [
+        "ssh_host_ed25519_key",
+        "ssh_host_rsa_key",
+    ]
 
 
 def test_a_host_key_is_made_once(layout: Layout) -> None:

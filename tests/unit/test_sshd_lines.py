@@ -1,4 +1,6 @@
-"""Reading sshd's lines: through the socket of a private one, from the journal, and from a file that is rotated."""
+"""Reading sshd's lines: through the socket of a private one, from the journal, and from a file that
+is rotated.
+"""
 
 from __future__ import annotations
 
@@ -26,14 +28,31 @@ from checker.logfile import LINE_BYTES, LogFile
 from checker.model import EventKind, Node, NodeName, ProcessId, Registration
 from checker.refusals import fingerprint
 from checker.registry import Registry
-from checker.sshd_lines import Attempts, PrivateLog, follow, follow_journal, journal_answers, log_file, source
+from checker.sshd_lines import (
+    Attempts,
+    PrivateLog,
+    follow,
+    follow_journal,
+    journal_answers,
+    log_file,
+    source,
+)
 from checker.sshd_log import Line
 from tests.strategies import public_key
 
 KEY = parse_public_key(public_key(1))
-ACCEPTED = f"Accepted publickey for {current_user()} from 192.0.2.7 port 41528 ssh2: ED25519 {fingerprint(KEY)}"
-DENIED = "Received request from 192.0.2.7 port 41528 to remote forward to host localhost port 22, but the request was denied."
-TERMINAL = "debug1: session.c:session_pty_req():1905 (pid=7): Allocating a pty not permitted for this connection."
+ACCEPTED = (
+    f"Accepted publickey for {current_user()} from 192.0.2.7 port 41528 ssh2: ED25519"
+    f" {fingerprint(KEY)}"
+)
+DENIED = (
+    "Received request from 192.0.2.7 port 41528 to remote forward to host localhost port 22, but"
+    " the request was denied."
+)
+TERMINAL = (
+    "debug1: session.c:session_pty_req():1905 (pid=7): Allocating a pty not permitted for this"
+    " connection."
+)
 
 
 @pytest.fixture
@@ -47,7 +66,11 @@ def gateway(tmp_path: Path) -> Gateway:
 
 
 def told(gateway: Gateway) -> list[tuple[str | None, str, str]]:
-    return [(event.node, event.actor, event.text) for event in gateway.ledger.events if event.kind is EventKind.REFUSED]
+    return [
+        (event.node, event.actor, event.text)
+        for event in gateway.ledger.events
+        if event.kind is EventKind.REFUSED
+    ]
 
 
 @asynccontextmanager
@@ -83,12 +106,17 @@ def test_a_key_that_is_no_nodes_leaves_the_address(gateway: Gateway) -> None:
     attempts.hear(Line(text=other, pid=7, uid=0))
     attempts.hear(Line(text=TERMINAL, pid=7, uid=0))
 
-    assert told(gateway) == [(None, "address 2001:db8::7", "sshd refused a terminal, asked for by [2001:db8::7]:41528")]
+    assert told(gateway) == [
+        (None, "address 2001:db8::7", "sshd refused a terminal, asked for by [2001:db8::7]:41528")
+    ]
 
 
 @pytest.mark.parametrize(
     ("older_by", "node", "actor"),
-    [pytest.param(0, "office", "node office", id="its process"), pytest.param(1, None, "an unknown peer", id="another, of its number")],
+    [
+        pytest.param(0, "office", "node office", id="its process"),
+        pytest.param(1, None, "an unknown peer", id="another, of its number"),
+    ],
 )
 def test_a_login_from_before_the_daemon_is_known_by_its_registration(
     gateway: Gateway, older_by: int, node: str | None, actor: str
@@ -96,14 +124,20 @@ def test_a_login_from_before_the_daemon_is_known_by_its_registration(
     here = read_process(os.getpid())
     assert here is not None
     session = ProcessId(pid=here.id.pid, start_ticks=here.id.start_ticks - older_by)
-    gateway.ledger.register(Registration(node=NodeName("office"), instance="main", session=session, peer="", registered_at=0.0))
+    gateway.ledger.register(
+        Registration(
+            node=NodeName("office"), instance="main", session=session, peer="", registered_at=0.0
+        )
+    )
 
     Attempts(gateway).hear(Line(text=TERMINAL, pid=os.getpid(), uid=os.getuid()))
 
     assert told(gateway) == [(node, actor, "sshd refused a terminal, asked for by an unknown peer")]
 
 
-def test_who_was_refused_nothing_lately_is_forgotten(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_was_refused_nothing_lately_is_forgotten(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
     Attempts(gateway).hear(Line(text=TERMINAL, pid=7, uid=os.getuid()))
     gateway.forget_refused()
     assert len(gateway.refused.accounts) == 1
@@ -137,14 +171,21 @@ async def test_a_private_log_keeps_messages_apart_and_tells_who_wrote_them(
     private: tuple[PrivateLog, list[Line]], caplog: pytest.LogCaptureFixture
 ) -> None:
     opened, heard = private
-    lines = (b"refused local port forward: x\nAccepted publickey\r\n", b"Unable to load\n \x1b[2Jkey\r\n")
+    lines = (
+        b"refused local port forward: x\nAccepted publickey\r\n",
+        b"Unable to load\n \x1b[2Jkey\r\n",
+    )
     script = f"import os; [os.write(2, line) for line in {lines!r}]"
 
-    process = await asyncio.create_subprocess_exec(sys.executable, "-c", script, stderr=opened.theirs.fileno())
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", script, stderr=opened.theirs.fileno()
+    )
     await process.wait()
     await until(lambda: len(heard) == 2)
 
-    assert heard[0] == Line(text="refused local port forward: x\nAccepted publickey", pid=process.pid, uid=os.getuid())
+    assert heard[0] == Line(
+        text="refused local port forward: x\nAccepted publickey", pid=process.pid, uid=os.getuid()
+    )
     assert caplog.messages == [r"sshd: Unable to load\x0a \x1b[2Jkey"]
 
 
@@ -157,7 +198,9 @@ for _ in range(5000):
         os.write(2, b"Accepted " + b"x" * {2 * LINE_BYTES})
 """
 
-    done = subprocess.run([sys.executable, "-c", script], stderr=opened.theirs.fileno(), check=False, timeout=20)  # noqa: ASYNC221 - unread
+    done = subprocess.run(  # noqa: ASYNC221 - unread
+        [sys.executable, "-c", script], stderr=opened.theirs.fileno(), check=False, timeout=20
+    )
     opened.read(10_000)
 
     assert done.returncode == 0
@@ -187,7 +230,9 @@ def entry(text: str, pid: int, uid: int = 0) -> str:
     return json.dumps({"MESSAGE": text, "_PID": str(pid), "_UID": str(uid)}) + "\n"
 
 
-async def test_the_journal_is_followed_and_its_reader_ends_with_us(journal: Path, gateway: Gateway, tmp_path: Path) -> None:
+async def test_the_journal_is_followed_and_its_reader_ends_with_us(
+    journal: Path, gateway: Gateway, tmp_path: Path
+) -> None:
     strange = "no JSON\n[]\n" + "x" * 200_000 + "\n" + entry(TERMINAL, 7, uid=4711)
     write(journal, entry(ACCEPTED, 7), strange, entry(TERMINAL, 7))
 
@@ -196,14 +241,23 @@ async def test_the_journal_is_followed_and_its_reader_ends_with_us(journal: Path
         reader = int((tmp_path / "pid").read_text())
         assert read_process(reader) is not None
 
-    assert told(gateway) == [("office", "node office", "sshd refused a terminal, asked for by 192.0.2.7:41528")]
+    assert told(gateway) == [
+        ("office", "node office", "sshd refused a terminal, asked for by 192.0.2.7:41528")
+    ]
     assert read_process(reader) is None
-    assert f"SYSLOG_IDENTIFIER=sshd-auth _UID=0 _UID={os.getuid()}\n" in (tmp_path / "asked").read_text()
+    assert (
+        f"SYSLOG_IDENTIFIER=sshd-auth _UID=0 _UID={os.getuid()}\n"
+        in (tmp_path / "asked").read_text()
+    )
 
 
-async def test_the_journal_is_followed_where_setpriv_may_not_do_its_work(journal: Path, gateway: Gateway, tmp_path: Path) -> None:
+async def test_the_journal_is_followed_where_setpriv_may_not_do_its_work(
+    journal: Path, gateway: Gateway, tmp_path: Path
+) -> None:
     refused = tmp_path / "bin/setpriv"
-    refused.write_text("#!/bin/sh\necho 'setpriv: activate capabilities: Operation not permitted' >&2\nexit 127\n")
+    refused.write_text(
+        "#!/bin/sh\necho 'setpriv: activate capabilities: Operation not permitted' >&2\nexit 127\n"
+    )
     refused.chmod(0o755)
     write(journal, entry(ACCEPTED, 7), entry(TERMINAL, 7))
 
@@ -211,7 +265,9 @@ async def test_the_journal_is_followed_where_setpriv_may_not_do_its_work(journal
         await until(lambda: told(gateway))
 
 
-async def test_a_journal_that_ends_is_no_failure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+async def test_a_journal_that_ends_is_no_failure(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     program = tmp_path / "journalctl"
     program.write_text("#!/bin/sh\nexit 1\n")
     program.chmod(0o755)
@@ -222,7 +278,9 @@ async def test_a_journal_that_ends_is_no_failure(monkeypatch: pytest.MonkeyPatch
     assert not journal_answers()
 
 
-async def test_without_a_journal_the_log_file_is_followed(gateway: Gateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_a_journal_the_log_file_is_followed(
+    gateway: Gateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "auth.log"
     path.write_text("Nov 22 11:37:28 gw sshd[7]: before\n")
     monkeypatch.setattr(sshd_lines, "LOG_FILES", (tmp_path / "none", path))
@@ -232,7 +290,10 @@ async def test_without_a_journal_the_log_file_is_followed(gateway: Gateway, tmp_
     async with at_work(lambda: follow(gateway)):
         while not told(gateway):  # it begins at the end, whenever that is
             with path.open("a") as log:
-                log.writelines(f"Nov 22 11:37:28 gw sshd[{os.getpid()}]: {text}\n" for text in (ACCEPTED, DENIED))
+                log.writelines(
+                    f"Nov 22 11:37:28 gw sshd[{os.getpid()}]: {text}\n"
+                    for text in (ACCEPTED, DENIED)
+                )
             await asyncio.sleep(0.05)
 
     assert told(gateway)[0][:2] == ("office", "node office")

@@ -18,7 +18,19 @@ from checker.keys import GateCommand, render_lines
 from checker.model import Forward, ForwardRequest, Node, NodeName, Port, ProcessId
 from checker.nodefile import NODE_KEYS, node_toml, read_node
 from checker.publishing.haproxy import backend
-from checker.registry import PortTaken, add, allot, change, conflict, gate_command, kept_key_path, locked, node_path, read_registry, remove
+from checker.registry import (
+    PortTaken,
+    add,
+    allot,
+    change,
+    conflict,
+    gate_command,
+    kept_key_path,
+    locked,
+    node_path,
+    read_registry,
+    remove,
+)
 from checker.registry_copy import copied_nodes, signs, write_copy
 from checker.succession import OVERDUE_S, STEADY_S, has_followed, moving_note, old_key_note, overdue
 from checker.waiting import waiting_path
@@ -66,7 +78,9 @@ def test_a_device_has_followed_once_it_goes_on_after_its_first_beat(
 def test_a_move_leaves_the_nodes_own_file_as_a_released_version_reads_it(layout: Layout) -> None:
     before = node_path(layout, OFFICE).read_bytes()
 
-    after = changed(layout, replace(moving(read_registry(layout.nodes).node(OFFICE)), next_key=public_key(2)))
+    after = changed(
+        layout, replace(moving(read_registry(layout.nodes).node(OFFICE)), next_key=public_key(2))
+    )
 
     assert (after.forwards[0].port, after.forwards[0].next_port) == (20010, TO)
     assert after.next_key_at >= after.added_at
@@ -81,7 +95,9 @@ def test_what_waits_goes_along_and_leaves_nothing_behind(layout: Layout) -> None
     assert read_registry(layout.nodes).node(OFFICE).forwards[0].next_port == TO
 
     renamed = replace(read_registry(layout.nodes).node(OFFICE), name=NodeName("lobby"))
-    renamed = replace(renamed, forwards=tuple(replace(forward, node=renamed.name) for forward in renamed.forwards))
+    renamed = replace(
+        renamed, forwards=tuple(replace(forward, node=renamed.name) for forward in renamed.forwards)
+    )
     assert changed(layout, renamed).forwards[0].next_port == TO
     assert not waiting_path(node_path(layout, OFFICE)).exists()
     with locked(layout):
@@ -91,7 +107,9 @@ def test_what_waits_goes_along_and_leaves_nothing_behind(layout: Layout) -> None
     assert kept_key_path(layout, OFFICE).exists() is False
 
 
-def test_a_registry_of_a_released_version_tells_since_when_there_are_two_keys(layout: Layout) -> None:
+def test_a_registry_of_a_released_version_tells_since_when_there_are_two_keys(
+    layout: Layout,
+) -> None:
     path = node_path(layout, OFFICE)
     path.write_bytes(node_toml(replace(read_node(path), next_key=public_key(2))))
 
@@ -99,13 +117,29 @@ def test_a_registry_of_a_released_version_tells_since_when_there_are_two_keys(la
 
     waiting_path(path).write_text(f'key = "{public_key(3)}"\nkey_at = 7\n')
     assert read_node(path).next_key_at == int(path.stat().st_mtime), "it is about another key"
-    waiting_path(path).write_text(f'key = "{public_key(2)}"\nkey_at = 7\n[[move]]\nport = 1\nnext_port = 2\nat = 3\n')
+    waiting_path(path).write_text(
+        f'key = "{public_key(2)}"\nkey_at = 7\n[[move]]\nport = 1\nnext_port = 2\nat = 3\n'
+    )
     assert read_node(path).next_key_at == 7
-    assert read_node(path).ports == (20010, 20011), "what is about no port of its own is passed over"
+    assert read_node(path).ports == (
+        20010,
+        20011,
+    ), "what is about no port of its own is passed over"
 
 
-@pytest.mark.parametrize("text", ["keys = 1\n", "move = 3\n", "[[move]]\nport = 20010\n", '[[move]]\nport = 1\nnext_port = "x"\n', "x"])
-def test_a_file_that_can_not_be_read_leaves_the_node_the_line_that_it_has(layout: Layout, text: str) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        "keys = 1\n",
+        "move = 3\n",
+        "[[move]]\nport = 20010\n",
+        '[[move]]\nport = 1\nnext_port = "x"\n',
+        "x",
+    ],
+)
+def test_a_file_that_can_not_be_read_leaves_the_node_the_line_that_it_has(
+    layout: Layout, text: str
+) -> None:
     path = waiting_path(node_path(layout, OFFICE))
     path.write_text(f"{text}# next_port = 20777\n")
 
@@ -121,13 +155,19 @@ def test_both_ports_of_a_move_are_the_nodes(layout: Layout) -> None:
     registry = read_registry(layout.nodes)
 
     (line,) = render_lines(after, COMMAND)
-    assert [f'permitlisten="localhost:{port}"' in line for port in (20010, 20500, 20011)] == [True] * 3
+    assert [f'permitlisten="localhost:{port}"' in line for port in (20010, 20500, 20011)] == [
+        True
+    ] * 3
     assert registry.owner(20010) == registry.owner(20500) == after
     assert isinstance(conflict(node("b", 2, (20500,)), [after]), PortTaken)
     assert isinstance(conflict(moving(node("b", 2, (20700,))), [after]), PortTaken)
     request = ForwardRequest(port=None, target=after.forwards[0].target)
-    assert [forward.port for forward in allot(registry, OFFICE, [request], range(20500, 20502))] == [20501]
-    assert ":20010" in backend(after.forwards[0], "127.0.0.1"), "visitors come by the old port until the device is on the new one"
+    assert [
+        forward.port for forward in allot(registry, OFFICE, [request], range(20500, 20502))
+    ] == [20501]
+    assert ":20010" in backend(after.forwards[0], "127.0.0.1"), (
+        "visitors come by the old port until the device is on the new one"
+    )
     with locked(layout), pytest.raises(PortTaken):
         add(layout, node("b", 2, (20500,)), COMMAND)
 
@@ -141,18 +181,27 @@ def test_a_move_costs_no_connection_its_right(layout: Layout) -> None:
     assert (during.key_since, during.forwards[0].next_port_at) == (0, 9)
     assert let_go(before, during, "2026-01-01") == ()
     assert (after.key_since, after.ports) == (0, (TO, 20011))
-    (single,) = (with_moved_alone(with_rights_since(one, moving(one), 9), TO) for one in [node(ports=(20010,))])
+    (single,) = (
+        with_moved_alone(with_rights_since(one, moving(one), 9), TO)
+        for one in [node(ports=(20010,))]
+    )
     assert single.key_since == 9, "its one connection is not older"
     assert with_moved_alone(after, Port(1)) == after
     assert [text for _, text in describe(before, during)] == [
         "moves to port 20500; 20010 stays its own until its device listens on 20500"
     ]
-    stays = with_forward(during, during.forwards[0], moved(during.forwards[0], Port(20010), now=False))
-    assert [text for _, text in describe(during, stays)] == ["stays on port 20010; 20500 is its own no more"]
-    assert [text for _, text in describe(during, after)] == ["moved from port 20010 to 20500"]
-    assert let_go(before, with_forward(before, before.forwards[0], moved(before.forwards[0], TO, now=True)), "2026-01-01") == (
-        before.forwards[0],
+    stays = with_forward(
+        during, during.forwards[0], moved(during.forwards[0], Port(20010), now=False)
     )
+    assert [text for _, text in describe(during, stays)] == [
+        "stays on port 20010; 20500 is its own no more"
+    ]
+    assert [text for _, text in describe(during, after)] == ["moved from port 20010 to 20500"]
+    assert let_go(
+        before,
+        with_forward(before, before.forwards[0], moved(before.forwards[0], TO, now=True)),
+        "2026-01-01",
+    ) == (before.forwards[0],)
 
 
 def test_the_copy_of_the_registry_holds_what_waits(layout: Layout) -> None:
@@ -173,21 +222,36 @@ def test_a_row_says_what_waits() -> None:
     forward: Forward = moving(node()).forwards[0]
 
     assert moving_note(node().forwards[0], None) == ""
-    assert moving_note(forward, forward.port) == moving_note(forward, None) == "still on port 20010; moves to 20500"
-    assert moving_note(forward, TO) == "on port 20500; 20010 stays its own until its device is sure to stay"
+    assert (
+        moving_note(forward, forward.port)
+        == moving_note(forward, None)
+        == "still on port 20010; moves to 20500"
+    )
+    assert (
+        moving_note(forward, TO)
+        == "on port 20500; 20010 stays its own until its device is sure to stay"
+    )
     assert old_key_note(node()) == ""
-    assert old_key_note(replace(node(), next_key=public_key(2), next_key_at=1_700_000_000)) == "old key still valid since 2023-11-14"
+    assert (
+        old_key_note(replace(node(), next_key=public_key(2), next_key_at=1_700_000_000))
+        == "old key still valid since 2023-11-14"
+    )
     shared = replace(node(), public_key="shared", next_key=public_key(2), next_key_at=1_700_000_000)
     assert old_key_note(shared) == "shared key still valid since 2023-11-14"
 
 
 def test_what_waits_for_a_month_is_named_with_the_way_out() -> None:
-    waiting = with_rights_since(None, replace(moving(node()), next_key=public_key(2)), 1_700_000_000)
+    waiting = with_rights_since(
+        None, replace(moving(node()), next_key=public_key(2)), 1_700_000_000
+    )
 
     assert overdue(waiting, 1_700_000_000 + OVERDUE_S) == ()
     assert overdue(waiting, 1_700_000_001 + OVERDUE_S) == (
         ("office: old key still valid since 2023-11-14", "node rekey office --now"),
-        ("office: still on port 20010; moves to 20500 since 2023-11-14", "node move office 20010 20500 --now"),
+        (
+            "office: still on port 20010; moves to 20500 since 2023-11-14",
+            "node move office 20010 20500 --now",
+        ),
     )
 
 
@@ -220,7 +284,10 @@ def test_a_connections_key_is_remembered_and_forgotten_with_it(tmp_path: Path) -
     assert noted_key(tmp_path, process.id) == noted_key(tmp_path, gone) == "SHA256:x"
     assert not (tmp_path / "elsewhere").exists()
     remove_dead(tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {beat_file(tmp_path, process.id).name, key_file(tmp_path, process.id).name}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        beat_file(tmp_path, process.id).name,
+        key_file(tmp_path, process.id).name,
+    }
     assert noted_key(tmp_path, gone) == ""
     note_key(tmp_path / "nowhere", process.id, "x")
 
@@ -228,7 +295,10 @@ def test_a_connections_key_is_remembered_and_forgotten_with_it(tmp_path: Path) -
 def test_a_present_port_ends_a_move(layout: Layout) -> None:
     during = changed(layout, moving(read_registry(layout.nodes).node(OFFICE)))
 
-    after = changed(layout, with_forward(during, during.forwards[0], moved(during.forwards[0], Port(20010), now=False)))
+    after = changed(
+        layout,
+        with_forward(during, during.forwards[0], moved(during.forwards[0], Port(20010), now=False)),
+    )
 
     assert after.ports == (20010, 20011)
     assert not waiting_path(node_path(layout, OFFICE)).exists()

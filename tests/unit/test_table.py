@@ -11,7 +11,10 @@ from tests.strategies import NOW
 
 
 def test_columns_stand_in_line_with_nothing_behind_the_last() -> None:
-    assert aligned([("NODE", "PORT"), ("a", "20010"), ("office", "")]) == "NODE    PORT\na       20010\noffice"
+    assert (
+        aligned([("NODE", "PORT"), ("a", "20010"), ("office", "")])
+        == "NODE    PORT\na       20010\noffice"
+    )
 
 
 @pytest.mark.parametrize(

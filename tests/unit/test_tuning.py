@@ -26,12 +26,22 @@ ADMINS = Path("/etc/sysctl.d/50-mine.conf")
 ADMINS_TOO = NotSent(value=LIMIT, set_in=ADMINS)
 HINDRANCES = [
     pytest.param(NotSent(is_missing=True), f"this kernel has no {KEY}", id="missing"),
-    pytest.param(NotSent(value=DEFAULT, is_read_only=True), "set it where the container is started", id="read-only"),
-    pytest.param(NotSent(value="131072", set_in=ADMINS), f"{ADMINS} sets {KEY}, and is left as it is", id="the admin's"),
+    pytest.param(
+        NotSent(value=DEFAULT, is_read_only=True),
+        "set it where the container is started",
+        id="read-only",
+    ),
+    pytest.param(
+        NotSent(value="131072", set_in=ADMINS),
+        f"{ADMINS} sets {KEY}, and is left as it is",
+        id="the admin's",
+    ),
 ]
 
 
-def tuned(content: bytes = tuning(DEFAULT), *, noted: bytes | None = None, now: str = LIMIT) -> Found:
+def tuned(
+    content: bytes = tuning(DEFAULT), *, noted: bytes | None = None, now: str = LIMIT
+) -> Found:
     """A machine with such a file of the limit, noted with that content."""
     entry = Entry(mode=0o644, owner="root", group="root", content=content)
     written = {str(TUNE): digest(content if noted is None else noted)}
@@ -57,10 +67,20 @@ def steps(planned: Plan) -> list[str | bytes]:
 
 def undone(found: Found, *, purge: bool = False) -> tuple[list[Undo], list[str]]:
     """The same of `uninstall`, and what is left."""
-    there = Installed(files=found.written, folders=[], made=[], entries=found.entries, has_systemd=False, sshd_unit="",
-                      tunnel_user="reversi", not_sent=found.not_sent)  # fmt: skip
+    there = Installed(
+        files=found.written,
+        folders=[],
+        made=[],
+        entries=found.entries,
+        has_systemd=False,
+        sshd_unit="",
+        tunnel_user="reversi",
+        not_sent=found.not_sent,
+    )
     planned, notes = undo(there, purge=purge)
-    about: list[Undo] = [step for step in planned if step == Remove(path=TUNE) or isinstance(step, Command)]
+    about: list[Undo] = [
+        step for step in planned if step == Remove(path=TUNE) or isinstance(step, Command)
+    ]
     return about, [text for text in notes if not text.startswith("left: /etc/reversi,")]
 
 
@@ -72,7 +92,7 @@ def test_nothing_is_tuned_unless_asked_for() -> None:
 
 def test_the_limit_is_written_with_the_earlier_value_and_applied() -> None:
     assert steps(plan(ASKED)) == [
-        f"# written by: reversi-checker init\n# before: {KEY} = {DEFAULT}\n{KEY} = {LIMIT}\n".encode(),
+        f"# written by: reversi-checker init\n# before: {KEY} = {DEFAULT}\n{KEY} = {LIMIT}\n".encode(),  # noqa: E501 - one line of what runs
         APPLY,
     ]
 
@@ -106,7 +126,9 @@ def test_what_is_in_the_way_is_one_warning_and_init_goes_on(now: NotSent, why: s
 
 
 def test_a_limit_that_the_container_was_started_with_is_no_hindrance() -> None:
-    assert steps(plan(replace(ASKED, not_sent=NotSent(value=LIMIT, is_read_only=True)))) == [tuning(LIMIT)]
+    assert steps(plan(replace(ASKED, not_sent=NotSent(value=LIMIT, is_read_only=True)))) == [
+        tuning(LIMIT)
+    ]
 
 
 def test_no_tune_restores_the_earlier_value_and_removes_the_file() -> None:
@@ -116,7 +138,9 @@ def test_no_tune_restores_the_earlier_value_and_removes_the_file() -> None:
     assert f"left until the next boot: {KEY} = {LIMIT}" in packaged.notes
 
 
-def test_what_init_no_longer_wants_leaves_the_manifest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_init_no_longer_wants_leaves_the_manifest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("checker.system.install.MANIFEST", tmp_path / "none" / MANIFEST.name)
     manifest = Manifest(files={str(TUNE): "digest"})
 
@@ -126,16 +150,27 @@ def test_what_init_no_longer_wants_leaves_the_manifest(tmp_path: Path, monkeypat
 
 
 def test_uninstall_restores_the_earlier_value_and_removes_the_file() -> None:
-    assert undone(tuned()) == ([Command(words=tuple(RESTORE.split()), must=False), Remove(path=TUNE)], [])
+    assert undone(tuned()) == (
+        [Command(words=tuple(RESTORE.split()), must=False), Remove(path=TUNE)],
+        [],
+    )
 
 
 @pytest.mark.parametrize(
     ("found", "said"),
     [
         pytest.param(tuned(now=DEFAULT), [], id="as before already"),
-        pytest.param(tuned(now="131072"), [f"left: {KEY} = 131072, which was set since"], id="set since"),
-        pytest.param(tuned(tuning("")), [f"left until the next boot: {KEY} = {LIMIT}"], id="of a package"),
-        pytest.param(replace(tuned(), not_sent=ADMINS_TOO), [f"left: {KEY} = {LIMIT}; {ADMINS} sets it at boot"], id="the admin's"),
+        pytest.param(
+            tuned(now="131072"), [f"left: {KEY} = 131072, which was set since"], id="set since"
+        ),
+        pytest.param(
+            tuned(tuning("")), [f"left until the next boot: {KEY} = {LIMIT}"], id="of a package"
+        ),
+        pytest.param(
+            replace(tuned(), not_sent=ADMINS_TOO),
+            [f"left: {KEY} = {LIMIT}; {ADMINS} sets it at boot"],
+            id="the admin's",
+        ),
         pytest.param(replace(tuned(), not_sent=NotSent(is_missing=True)), [], id="another kernel"),
     ],
 )
@@ -147,7 +182,10 @@ def test_uninstall_leaves_a_file_that_was_changed_and_its_value() -> None:
     changed = tuned(tuning(DEFAULT) + b"# mine\n", noted=tuning(DEFAULT))
 
     assert undone(changed) == ([], [f"left: {TUNE}, which was changed since init wrote it"])
-    assert undone(changed, purge=True)[0] == [Command(words=tuple(RESTORE.split()), must=False), Remove(path=TUNE)]
+    assert undone(changed, purge=True)[0] == [
+        Command(words=tuple(RESTORE.split()), must=False),
+        Remove(path=TUNE),
+    ]
 
 
 def test_a_package_gets_the_file_and_its_postinst_the_command() -> None:
@@ -159,13 +197,18 @@ def test_a_package_gets_the_file_and_its_postinst_the_command() -> None:
     assert APPLY not in package(replace(STOCK, not_sent=NotSent()))[1]
 
 
-def test_a_tree_keeps_the_choice_until_no_tune(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_tree_keeps_the_choice_until_no_tune(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     init = ["init", "--python", STOCK.python, "--root", str(tmp_path)]
     place = tmp_path / TUNE.relative_to("/")
 
     assert run([*init, "--tune", "--dry-run"]) == ExitCode.OK
     shown = capsys.readouterr().out
-    assert f"would write: {TUNE} (0644, root:root)\n    # written by: reversi-checker init\n    {KEY} = {LIMIT}\n" in shown
+    assert (
+        f"would write: {TUNE} (0644, root:root)\n    # written by: reversi-checker init\n    {KEY}"
+        f" = {LIMIT}\n" in shown
+    )
     assert run([*init, "--tune"]) == ExitCode.OK
     assert place.read_bytes() == tuning("")
     assert run(init) == ExitCode.OK

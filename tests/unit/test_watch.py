@@ -1,4 +1,6 @@
-"""Watching one forward, with real listeners of this process and no sshd: turns, places and lateness."""
+"""Watching one forward, with real listeners of this process and no sshd: turns, places and
+lateness.
+"""
 
 from __future__ import annotations
 
@@ -56,11 +58,20 @@ async def silent_listener(host: str = "127.0.0.1", port: int = 0) -> AsyncIterat
 
 def watcher(tmp_path: Path) -> Watcher:
     layout = home_layout(tmp_path)
-    return Watcher(layout, Config(tunnel_user=current_user(), policy=Policy(deadline_s=0.2)), Ledger(layout, None))
+    return Watcher(
+        layout,
+        Config(tunnel_user=current_user(), policy=Policy(deadline_s=0.2)),
+        Ledger(layout, None),
+    )
 
 
 def forward(port: int) -> Forward:
-    return Forward(node=OFFICE, port=Port(port), target=Target(host="127.0.0.1", port=Port(22)), expect=parse_expect("banner:SSH"))
+    return Forward(
+        node=OFFICE,
+        port=Port(port),
+        target=Target(host="127.0.0.1", port=Port(22)),
+        expect=parse_expect("banner:SSH"),
+    )
 
 
 async def test_one_port_is_never_probed_twice_at_a_time(tmp_path: Path) -> None:
@@ -74,7 +85,9 @@ async def test_one_port_is_never_probed_twice_at_a_time(tmp_path: Path) -> None:
     assert visits.all <= 2, "a probe that was under way serves those who came while it was"
 
 
-async def test_what_another_program_holds_is_foreign_also_under_the_tunnel_user(tmp_path: Path) -> None:
+async def test_what_another_program_holds_is_foreign_also_under_the_tunnel_user(
+    tmp_path: Path,
+) -> None:
     one = watcher(tmp_path)
 
     async with silent_listener() as visits:
@@ -84,7 +97,9 @@ async def test_what_another_program_holds_is_foreign_also_under_the_tunnel_user(
     assert "(python" in judgement.tunnel.detail or "(pytest" in judgement.tunnel.detail
 
 
-async def test_a_listener_on_the_loopback_of_ipv6_only_is_found_however_young_it_is(tmp_path: Path) -> None:
+async def test_a_listener_on_the_loopback_of_ipv6_only_is_found_however_young_it_is(
+    tmp_path: Path,
+) -> None:
     one = watcher(tmp_path)
     await one.holdings.listeners(Port(1), newer_than=time.monotonic())
 
@@ -106,7 +121,9 @@ async def test_a_probe_follows_a_listener_from_one_loopback_to_the_other(tmp_pat
         assert after.all
 
 
-async def test_a_probe_that_went_to_the_loopback_that_was_left_is_made_again(tmp_path: Path) -> None:
+async def test_a_probe_that_went_to_the_loopback_that_was_left_is_made_again(
+    tmp_path: Path,
+) -> None:
     one = watcher(tmp_path)
     async with silent_listener("::1") as old:
         await one.holdings.listeners(Port(old.port), newer_than=time.monotonic())
@@ -114,15 +131,21 @@ async def test_a_probe_that_went_to_the_loopback_that_was_left_is_made_again(tmp
             await one.look(forward(new.port), actor="operator")
 
             assert old.all == 1
-            assert new.all == 1, "the silence of a listener that the port no longer has is held against nobody"
+            assert new.all == 1, (
+                "the silence of a listener that the port no longer has is held against nobody"
+            )
 
 
-async def test_the_silence_of_a_port_is_not_held_against_who_came_to_the_next_one_meanwhile(tmp_path: Path) -> None:
+async def test_the_silence_of_a_port_is_not_held_against_who_came_to_the_next_one_meanwhile(
+    tmp_path: Path,
+) -> None:
     one = watcher(tmp_path)
     async with silent_listener() as next_one:
         pass
     async with silent_listener() as old, asyncio.TaskGroup() as group:
-        probing = group.create_task(one.observe(replace(forward(old.port), next_port=Port(next_one.port))))
+        probing = group.create_task(
+            one.observe(replace(forward(old.port), next_port=Port(next_one.port)))
+        )
         while not old.now:  # noqa: ASYNC110 - the listener tells nobody
             await asyncio.sleep(0.01)
         async with silent_listener(port=next_one.port):

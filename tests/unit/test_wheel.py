@@ -21,11 +21,23 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     folder = tmp_path_factory.mktemp("wheel")
     tree = folder / "tree"
     for name in PACKAGES:
-        shutil.copytree(CHECKOUT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+        shutil.copytree(
+            CHECKOUT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__", ".*")
+        )
     shutil.copytree(CHECKOUT / "bin", tree / "bin")
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(CHECKOUT / name, tree / name)
-    command = [sys.executable, "-m", "pip", "wheel", "-q", "--disable-pip-version-check", "--no-deps", "--no-build-isolation", "--no-index"]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "-q",
+        "--disable-pip-version-check",
+        "--no-deps",
+        "--no-build-isolation",
+        "--no-index",
+    ]
     subprocess.run([*command, "--wheel-dir", str(folder), str(tree)], check=True, timeout=50)
     (built,) = folder.glob("*.whl")
     return zipfile.ZipFile(built)
@@ -41,7 +53,9 @@ def test_every_file_of_the_packages_is_in_the_wheel(wheel: zipfile.ZipFile) -> N
 
     missing = in_tree - set(wheel.namelist())
 
-    assert not missing, f"not in the wheel: {', '.join(sorted(missing))}; see package-data in pyproject.toml"
+    assert not missing, (
+        f"not in the wheel: {', '.join(sorted(missing))}; see package-data in pyproject.toml"
+    )
 
 
 def test_the_wheel_holds_nothing_but_the_packages_and_the_commands(wheel: zipfile.ZipFile) -> None:
@@ -51,10 +65,16 @@ def test_the_wheel_holds_nothing_but_the_packages_and_the_commands(wheel: zipfil
 
 
 def test_the_wheel_brings_the_three_commands(wheel: zipfile.ZipFile) -> None:
-    scripts = {name.rpartition("/")[2]: wheel.read(name) for name in wheel.namelist() if ".data/scripts/" in name}
+    scripts = {
+        name.rpartition("/")[2]: wheel.read(name)
+        for name in wheel.namelist()
+        if ".data/scripts/" in name
+    }
 
     assert set(scripts) == COMMANDS
-    assert all(text.startswith(b"#!python") for text in scripts.values()), "pip puts the environment's interpreter there"
+    assert all(text.startswith(b"#!python") for text in scripts.values()), (
+        "pip puts the environment's interpreter there"
+    )
 
 
 @pytest.mark.parametrize("command", sorted(COMMANDS))
@@ -64,6 +84,8 @@ def test_a_command_whose_python_lost_its_packages_says_so_in_one_sentence(comman
     done = subprocess.run(bare, capture_output=True, text=True, check=False, timeout=50)
 
     assert done.returncode == 2
-    assert done.stderr.startswith(f"{command}: error: reversi cannot be imported by {sys.executable}")
+    assert done.stderr.startswith(
+        f"{command}: error: reversi cannot be imported by {sys.executable}"
+    )
     assert done.stderr.count("\n") == 1
     assert done.stdout == ""

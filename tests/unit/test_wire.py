@@ -35,7 +35,9 @@ from tests.strategies import names
 ports = st.integers(1, 65535)
 instances = st.from_regex(r"[A-Za-z0-9._-]{1,64}", fullmatch=True)
 clients = st.just("") | st.from_regex(r"[A-Za-z0-9._/+-]{1,64}", fullmatch=True)
-words = st.lists(st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=9), max_size=5).map(" ".join)
+words = st.lists(
+    st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=9), max_size=5
+).map(" ".join)
 requests = st.one_of(
     st.builds(Check, st.lists(ports, max_size=8).map(tuple)),
     st.builds(OldCheck, names, ports, words),
@@ -72,10 +74,16 @@ def test_any_text_is_a_request_or_malformed(text: str) -> None:
         pytest.param("beat", Beat(), id="as a connection that holds"),
         pytest.param("  check   20010 ", Check((20010,)), id="spaces"),
         pytest.param("office 20010", OldCheck("office", 20010), id="the original's two words"),
-        pytest.param("office 20010 SSH-2.0 dropbear", OldCheck("office", 20010, "SSH-2.0 dropbear"), id="the original's expected text"),
+        pytest.param(
+            "office 20010 SSH-2.0 dropbear",
+            OldCheck("office", 20010, "SSH-2.0 dropbear"),
+            id="the original's expected text",
+        ),
         pytest.param("claim a.B_c-9", Claim("a.B_c-9"), id="claim"),
         pytest.param("hold x", Hold("x"), id="hold"),
-        pytest.param("hold x a-1.0+b/c_2", Hold("x", "a-1.0+b/c_2"), id="hold by a client with a name"),
+        pytest.param(
+            "hold x a-1.0+b/c_2", Hold("x", "a-1.0+b/c_2"), id="hold by a client with a name"
+        ),
         pytest.param("version", Version(), id="version"),
     ],
 )
@@ -148,7 +156,11 @@ def test_a_line_that_is_no_number_of_seconds_is_malformed(line: str) -> None:
         parse_verdict(line)
 
 
-fields = st.binary(max_size=40).filter(lambda raw: b"\0" not in raw).map(lambda raw: raw.decode("utf-8", "surrogateescape"))
+fields = (
+    st.binary(max_size=40)
+    .filter(lambda raw: b"\0" not in raw)
+    .map(lambda raw: raw.decode("utf-8", "surrogateescape"))
+)
 
 
 @given(st.builds(Asked, node=fields, peer=fields, command=fields, key=fields))
@@ -166,7 +178,10 @@ def test_any_message_is_asked_or_malformed(message: bytes) -> None:
     assert encode_asked(asked) == message
 
 
-@pytest.mark.parametrize("message", [b"", b"gate", b"gate\0a\0b", b"gate\0a\0b\0c\0", b"gate\0a\0b\0c\0d\0e", b"hand\0a\0b\0c"])
+@pytest.mark.parametrize(
+    "message",
+    [b"", b"gate", b"gate\0a\0b", b"gate\0a\0b\0c\0", b"gate\0a\0b\0c\0d\0e", b"hand\0a\0b\0c"],
+)
 def test_a_message_without_its_fields_is_malformed(message: bytes) -> None:
     with pytest.raises(Malformed, match="four or five fields"):
         decode_asked(message)

@@ -18,7 +18,9 @@ OFFICE = Bundle(
     user="reversi",
     forwards=("20010:127.0.0.1:22", "20011:192.168.1.20:443"),
     host_keys=("ssh-ed25519 AAAAhost", "ssh-rsa AAAArsa"),
-    key=KeyForms(openssh="an OpenSSH key", dropbear=b"\0\0\0\x0bdropbear", public="ssh-ed25519 AAAApublic"),
+    key=KeyForms(
+        openssh="an OpenSSH key", dropbear=b"\0\0\0\x0bdropbear", public="ssh-ed25519 AAAApublic"
+    ),
     node_add="reversi-checker node add office --public-key -",
 )
 
@@ -27,7 +29,9 @@ def made_key(folder: Path, kind: str = "ed25519", *options: str) -> Path:
     """A key pair by ssh-keygen."""
     require("ssh-keygen")
     path = folder / f"key-{kind}"
-    subprocess.run(["ssh-keygen", "-q", "-t", kind, *options, "-N", "", "-C", "", "-f", str(path)], check=True)
+    subprocess.run(
+        ["ssh-keygen", "-q", "-t", kind, *options, "-N", "", "-C", "", "-f", str(path)], check=True
+    )
     return path
 
 

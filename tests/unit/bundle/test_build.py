@@ -31,10 +31,35 @@ class Place:
     def add(self, name: str, *forwards: str) -> None:
         options = [word for forward in forwards for word in ("--forward", forward)]
         config = self.keys / f"{name}.toml"
-        assert run_checker(["--home", str(self.home), "node", "add", name, *options, "--client-config", str(config)]) == 0
+        assert (
+            run_checker(
+                [
+                    "--home",
+                    str(self.home),
+                    "node",
+                    "add",
+                    name,
+                    *options,
+                    "--client-config",
+                    str(config),
+                ]
+            )
+            == 0
+        )
 
     def build(self, *words: str) -> int:
-        return main(["build", *words, "--home", str(self.home), "--output-dir", str(self.out), "--private-key", str(self.keys)])
+        return main(
+            [
+                "build",
+                *words,
+                "--home",
+                str(self.home),
+                "--output-dir",
+                str(self.out),
+                "--private-key",
+                str(self.keys),
+            ]
+        )
 
     def text(self, name: str = "office") -> str:
         return (self.out / f"{name}.sh").read_text()
@@ -46,7 +71,9 @@ def place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Place:
     made = Place(home=tmp_path / "home", keys=tmp_path / "keys", out=tmp_path / "out")
     for folder in (made.home, made.keys, made.out):
         folder.mkdir()
-    (made.home / "reversi.toml").write_text('gateway = ["gw.example.org:22", "10.1.2.3:2222"]\ntunnel_user = "root"\n')
+    (made.home / "reversi.toml").write_text(
+        'gateway = ["gw.example.org:22", "10.1.2.3:2222"]\ntunnel_user = "root"\n'
+    )
     made.add("office", "20010=127.0.0.1:22,banner:SSH-2.0", "20011=192.168.1.20:443,tls")
     capsys.readouterr()
     return made
@@ -65,7 +92,22 @@ def test_the_file_says_the_node_and_is_its_owners_alone(place: Place) -> None:
 
 
 def test_a_public_forward_is_asked_for_on_all_addresses(place: Place) -> None:
-    assert run_checker(["--home", str(place.home), "node", "set", "office", "--forward", "20011", "--public", "yes"]) == 0
+    assert (
+        run_checker(
+            [
+                "--home",
+                str(place.home),
+                "node",
+                "set",
+                "office",
+                "--forward",
+                "20011",
+                "--public",
+                "yes",
+            ]
+        )
+        == 0
+    )
 
     assert place.build("office") == 0
 
@@ -105,7 +147,18 @@ def test_a_gateways_port_is_22_where_none_is_told(text: str, expected: str) -> N
 
 
 def test_gateways_and_settings_that_are_typed_win(place: Place) -> None:
-    typed = ["--gateway", "a.example.org", "--gateway", "b.example.org:443", "--beat", "20", "--retry", "60", "--first-wait", "30"]
+    typed = [
+        "--gateway",
+        "a.example.org",
+        "--gateway",
+        "b.example.org:443",
+        "--beat",
+        "20",
+        "--retry",
+        "60",
+        "--first-wait",
+        "30",
+    ]
     place.build("office", *typed)
 
     text = place.text()
@@ -115,7 +168,9 @@ def test_gateways_and_settings_that_are_typed_win(place: Place) -> None:
     assert "\nFIRST_WAIT=30\n" in text
 
 
-def test_a_key_of_another_node_is_refused(place: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_key_of_another_node_is_refused(
+    place: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (place.keys / "office.toml.key").write_bytes(made_key(tmp_path).read_bytes())
 
     assert place.build("office") == 2
@@ -133,8 +188,13 @@ def rekey(place: Place, monkeypatch: pytest.MonkeyPatch, *options: str) -> None:
     assert run_checker(["--home", str(place.home), "node", "rekey", "office", *options]) == 0
 
 
-@pytest.mark.parametrize("options", [pytest.param(("--now",), id="at once"), pytest.param((), id="while the old one is valid")])
-@pytest.mark.parametrize("names", [("office.key", "office-2.key"), ("office-2.key", "office.key")], ids=" ".join)
+@pytest.mark.parametrize(
+    "options",
+    [pytest.param(("--now",), id="at once"), pytest.param((), id="while the old one is valid")],
+)
+@pytest.mark.parametrize(
+    "names", [("office.key", "office-2.key"), ("office-2.key", "office.key")], ids=" ".join
+)
 def test_the_new_key_goes_into_the_file_whatever_it_is_called(
     place: Place, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], names: tuple[str, str]
 ) -> None:
@@ -160,7 +220,9 @@ def test_the_present_key_is_taken_where_the_new_one_was_brought(
     assert secret((place.keys / "office.toml.key").read_text()) in place.text()
 
 
-def test_a_key_that_the_gateway_keeps_is_found(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_that_the_gateway_keeps_is_found(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rekey(place, monkeypatch, "--now", "--keep-key")
     handed_over = place.keys / "office.key"
     private = handed_over.read_text()
@@ -171,7 +233,9 @@ def test_a_key_that_the_gateway_keeps_is_found(place: Place, monkeypatch: pytest
     assert secret(private) in place.text()
 
 
-def test_files_that_hold_other_keys_are_all_named(place: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_files_that_hold_other_keys_are_all_named(
+    place: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     other = made_key(tmp_path).read_bytes()
     for name in ("office.toml.key", "office-2.key"):
         (place.keys / name).write_bytes(other)
@@ -184,7 +248,9 @@ def test_files_that_hold_other_keys_are_all_named(place: Place, tmp_path: Path, 
     assert "--key device" in said
 
 
-def test_a_key_that_is_not_there_is_named_with_a_way_out(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_key_that_is_not_there_is_named_with_a_way_out(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
     (place.keys / "office.toml.key").unlink()
 
     assert place.build("office") == 2
@@ -193,7 +259,9 @@ def test_a_key_that_is_not_there_is_named_with_a_way_out(place: Place, capsys: p
     assert "--key device" in said
 
 
-def test_a_node_that_is_not_there_is_named(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_node_that_is_not_there_is_named(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert place.build("roof") == 2
     assert "there is no node 'roof'" in capsys.readouterr().err
 
@@ -207,7 +275,10 @@ def test_a_device_that_makes_its_key_is_told_how_the_node_is_registered(place: P
 
 
 def test_a_node_to_be_can_be_built_for(place: Place) -> None:
-    assert place.build("roof", "--key", "device", "--forward", "20020=127.0.0.1:22,banner:SSH-2.0") == 0
+    assert (
+        place.build("roof", "--key", "device", "--forward", "20020=127.0.0.1:22,banner:SSH-2.0")
+        == 0
+    )
 
     text = place.text("roof")
     assert "\nFORWARDS=20020:127.0.0.1:22\n" in text
@@ -219,8 +290,14 @@ def test_a_node_to_be_can_be_built_for(place: Place) -> None:
     [
         pytest.param((), "name one NODE, or give --all", id="nothing"),
         pytest.param(("office", "--all"), "name one NODE, or give --all", id="both"),
-        pytest.param(("office", "--forward", "20020=127.0.0.1:22"), "--forward is for --key device", id="forward"),
-        pytest.param(("--all", "--output", "x"), "--output and --forward are for one NODE", id="output"),
+        pytest.param(
+            ("office", "--forward", "20020=127.0.0.1:22"),
+            "--forward is for --key device",
+            id="forward",
+        ),
+        pytest.param(
+            ("--all", "--output", "x"), "--output and --forward are for one NODE", id="output"
+        ),
         pytest.param(("office", "--beat", "0"), "0 seconds would be no pause at all", id="beat"),
         pytest.param(("office", "--retry", "soon"), "is not a whole number of seconds", id="retry"),
     ],
@@ -235,12 +312,16 @@ def test_options_that_make_no_sense_are_refused(
     assert sentence in capsys.readouterr().err
 
 
-def test_forwards_of_a_registered_node_are_the_registrys(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+def test_forwards_of_a_registered_node_are_the_registrys(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert place.build("office", "--key", "device", "--forward", "20020=127.0.0.1:22") == 2
     assert "leave --forward out" in capsys.readouterr().err
 
 
-def test_a_forward_of_a_node_to_be_needs_its_port(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_forward_of_a_node_to_be_needs_its_port(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert place.build("roof", "--key", "device", "--forward", "127.0.0.1:22") == 2
     assert "PORT=HOST:PORT" in capsys.readouterr().err
 
@@ -304,11 +385,20 @@ def test_a_key_file_that_is_no_key_is_named(place: Place) -> None:
 
 
 def test_running_the_client_loads_nothing_of_the_builder() -> None:
-    program = "import sys, client.cli; print(*sorted(m for m in sys.modules if m.startswith(('client.bundle', 'checker', 'cryptography'))))"
+    program = (
+        "import sys, client.cli; print(*sorted(m for m in sys.modules if"
+        " m.startswith(('client.bundle', 'checker', 'cryptography'))))"
+    )
 
-    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    said = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
 
-    assert set(said.stdout.split()) <= {"client.bundle", "client.bundle.options", "client.bundle.settings"}
+    assert set(said.stdout.split()) <= {
+        "client.bundle",
+        "client.bundle.options",
+        "client.bundle.settings",
+    }
 
 
 def test_the_key_in_the_file_is_the_nodes(place: Place) -> None:

@@ -26,7 +26,9 @@ def installed(text: str) -> str:
         file.write(text)
         file.flush()
         script = f"self=$1\n{core}\ncore"
-        return subprocess.run(["dash", "-c", script, "dash", file.name], capture_output=True, text=True, check=True).stdout
+        return subprocess.run(
+            ["dash", "-c", script, "dash", file.name], capture_output=True, text=True, check=True
+        ).stdout
 
 
 def assignments(text: str, *names: str) -> list[str]:
@@ -48,7 +50,9 @@ def test_the_header_alone_differs_between_nodes() -> None:
 
 
 def test_the_shell_reads_what_the_builder_was_told() -> None:
-    said = assignments(header(OFFICE), "NODE", "GATEWAYS", "FORWARDS", "HOST_KEYS", "KEY", "KEY_OPENSSH", "BEAT")
+    said = assignments(
+        header(OFFICE), "NODE", "GATEWAYS", "FORWARDS", "HOST_KEYS", "KEY", "KEY_OPENSSH", "BEAT"
+    )
 
     assert said == [
         "office",
@@ -63,11 +67,16 @@ def test_the_shell_reads_what_the_builder_was_told() -> None:
 
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), max_size=40))
 def test_no_text_leaves_its_quotes(text: str) -> None:
-    assert assignments(header(changed(node=text, settings={"client": text})), "NODE", "CLIENT") == [text, text]
+    assert assignments(header(changed(node=text, settings={"client": text})), "NODE", "CLIENT") == [
+        text,
+        text,
+    ]
 
 
 def test_a_bundle_whose_device_makes_the_key_carries_none() -> None:
-    key, openssh, node_add = assignments(header(changed(key=None)), "KEY", "KEY_OPENSSH", "NODE_ADD")
+    key, openssh, node_add = assignments(
+        header(changed(key=None)), "KEY", "KEY_OPENSSH", "NODE_ADD"
+    )
 
     assert (key, openssh) == ("device", "")
     assert node_add == OFFICE.node_add
@@ -76,7 +85,10 @@ def test_a_bundle_whose_device_makes_the_key_carries_none() -> None:
 
 @pytest.mark.parametrize("kind", ["ed25519", "rsa"])
 def test_what_is_installed_is_small_enough_for_a_router(tmp_path: Path, kind: str) -> None:
-    rsa, ecdsa, ed25519 = (forms_of(made_key(tmp_path, *words)) for words in (("rsa", "-b", "3072"), ("ecdsa",), ("ed25519",)))
+    rsa, ecdsa, ed25519 = (
+        forms_of(made_key(tmp_path, *words))
+        for words in (("rsa", "-b", "3072"), ("ecdsa",), ("ed25519",))
+    )
     key = {"rsa": rsa, "ed25519": ed25519}[kind]
 
     text = installed(render(changed(key=key, host_keys=(ed25519.public, rsa.public, ecdsa.public))))
@@ -105,7 +117,11 @@ def test_shellcheck_has_nothing_to_say_about_what_ships(tmp_path: Path, cut: obj
 
 
 @pytest.mark.shell
-@pytest.mark.parametrize("shell", [("dash",), ("busybox", "ash"), ("bash", "--posix"), ("mksh",), ("yash",)], ids=lambda words: words[0])
+@pytest.mark.parametrize(
+    "shell",
+    [("dash",), ("busybox", "ash"), ("bash", "--posix"), ("mksh",), ("yash",)],
+    ids=lambda words: words[0],
+)
 def test_every_shell_can_parse_it(tmp_path: Path, shell: tuple[str, ...]) -> None:
     require(shell[0])
     path = tmp_path / "office.sh"
@@ -119,4 +135,6 @@ def test_every_shell_can_parse_it(tmp_path: Path, shell: tuple[str, ...]) -> Non
 def test_nothing_that_only_some_shells_have_is_used() -> None:
     body = re.sub(r"(?m)#.*$", "", render(OFFICE).partition("\nset -u\n")[2])
 
-    assert not re.search(r"\[\[|(?m:^\s*local )|\$RANDOM|\becho\b|\beval\b|\bfunction |<<<|\$'|\bset -e\b|&>", body)
+    assert not re.search(
+        r"\[\[|(?m:^\s*local )|\$RANDOM|\becho\b|\beval\b|\bfunction |<<<|\$'|\bset -e\b|&>", body
+    )

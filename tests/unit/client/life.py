@@ -48,24 +48,39 @@ class Life:
         before = self.counters or (0, 0, 0)
         self.counters = before[0] + received, before[1] + acked, before[2] + sent - acked
         received, acked, queued = self.counters
-        return self.tell(words.Moved(connection=self.connection, received=received, arrived=acked, acked=acked, queued=queued))
+        return self.tell(
+            words.Moved(
+                connection=self.connection,
+                received=received,
+                arrived=acked,
+                acked=acked,
+                queued=queued,
+            )
+        )
 
     def until_connect(self) -> float:
         """Seconds until the next try."""
         began_s = self.now_s
-        while not any(isinstance(action, words.Connect) for action in self.sleep(max(self.machine.due_s - self.now_s, 0.001))):
+        while not any(
+            isinstance(action, words.Connect)
+            for action in self.sleep(max(self.machine.due_s - self.now_s, 0.001))
+        ):
             assert self.now_s - began_s < 5000
         return self.now_s - began_s
 
     def start(self) -> None:
-        assert self.tell(words.Tick()) == [words.Connect(connection=1, gateway=self.machine.config.gateways[0], login_s=10.0)]
+        assert self.tell(words.Tick()) == [
+            words.Connect(connection=1, gateway=self.machine.config.gateways[0], login_s=10.0)
+        ]
 
     def claim(self) -> None:
         assert self.tell(words.Connected(connection=self.connection)) == [words.Claim()]
 
     def forward(self) -> None:
         self.claim()
-        assert self.tell(words.Claimed(connection=self.connection, wait_s=0)) == [words.Listen(ports=PORTS)]
+        assert self.tell(words.Claimed(connection=self.connection, wait_s=0)) == [
+            words.Listen(ports=PORTS)
+        ]
 
     def hold(self, denied: frozenset[int] = frozenset()) -> None:
         self.forward()

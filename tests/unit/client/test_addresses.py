@@ -23,7 +23,9 @@ def test_the_address_that_worked_last_comes_first_and_the_one_that_failed_last()
     assert memory.order(["a", "b", "c"]) == ["b", "a", "c"]
 
 
-async def test_the_first_address_that_answers_wins_and_the_next_one_follows_a_failure_at_once() -> None:
+async def test_the_first_address_that_answers_wins_and_the_next_one_follows_a_failure_at_once() -> (
+    None
+):
     with socket.create_server(("127.0.0.2", 0)) as listener:
         port = listener.getsockname()[1]
 
@@ -38,7 +40,10 @@ async def test_an_address_that_is_silent_has_a_head_start_only() -> None:
     """A listener whose queue is full lets a connection wait."""
     with socket.create_server(("127.0.0.1", 0), backlog=0) as silent:
         port = silent.getsockname()[1]
-        with socket.create_server(("127.0.0.2", port)), socket.create_connection(("127.0.0.1", port)):
+        with (
+            socket.create_server(("127.0.0.2", port)),
+            socket.create_connection(("127.0.0.1", port)),
+        ):
             async with asyncio.timeout(10):
                 number, channel = await race(["127.0.0.1", "127.0.0.2"], port, 0.1)
             channel.close()

@@ -75,7 +75,9 @@ def test_a_frozen_gateway_whose_kernel_takes_an_upload_is_noticed(life: Life) ->
 
 
 def test_a_stall_in_which_only_later_segments_arrive_is_not_cut(life: Life) -> None:
-    """Behind a full queue the lost segment comes again after a minute; until then nothing is acknowledged in order."""
+    """Behind a full queue the lost segment comes again after a minute; until then nothing is
+    acknowledged in order.
+    """
     life.move(sent=2_000_000)
     arrived = 0
     for _ in range(60):
@@ -83,7 +85,15 @@ def test_a_stall_in_which_only_later_segments_arrive_is_not_cut(life: Life) -> N
         arrived += 1400
         assert life.counters is not None
         received, acked, queued = life.counters
-        life.tell(words.Moved(connection=life.connection, received=received, arrived=arrived, acked=acked, queued=queued))
+        life.tell(
+            words.Moved(
+                connection=life.connection,
+                received=received,
+                arrived=arrived,
+                acked=acked,
+                queued=queued,
+            )
+        )
 
 
 def test_a_system_that_tells_no_acknowledgements_is_patient(life: Life) -> None:
@@ -91,13 +101,17 @@ def test_a_system_that_tells_no_acknowledgements_is_patient(life: Life) -> None:
     assert words.Beat() in life.sleep(10.1)
 
     for _ in range(19):
-        life.tell(words.Moved(connection=life.connection, received=0, arrived=0, acked=None, queued=0))
+        life.tell(
+            words.Moved(connection=life.connection, received=0, arrived=0, acked=None, queued=0)
+        )
         assert GIVE_UP not in life.sleep(1.0)
     assert GIVE_UP in life.sleep(2.0)
 
 
 def test_lost_answers_do_not_end_a_tunnel() -> None:
-    """The login printed fewer lines than at the claim, so that the first answers were taken for such lines."""
+    """The login printed fewer lines than at the claim, so that the first answers were taken for
+    such lines.
+    """
     life = Life()
     life.start()
     life.hold()
@@ -110,7 +124,9 @@ def test_lost_answers_do_not_end_a_tunnel() -> None:
 
 
 @pytest.mark.parametrize("round_trip_s", [1, 6, 12, 18])
-def test_a_slow_link_is_never_cut_and_a_dead_one_still_noticed(life: Life, round_trip_s: int) -> None:
+def test_a_slow_link_is_never_cut_and_a_dead_one_still_noticed(
+    life: Life, round_trip_s: int
+) -> None:
     """As through a relay: the kernel at the next hop takes each beat at once."""
     due: list[float] = []
     for _ in range(3600):

@@ -23,7 +23,14 @@ from client.words import State, Tick, View
 from tests.unit.client import samples
 
 TARGET = Address(host="10.0.0.9", port=80)
-DOWN = View(state=State.CONNECTING, gateway=None, listening=frozenset(), denied=frozenset(), verdict_s=None, error="away")
+DOWN = View(
+    state=State.CONNECTING,
+    gateway=None,
+    listening=frozenset(),
+    denied=frozenset(),
+    verdict_s=None,
+    error="away",
+)
 UP = replace(DOWN, state=State.UP, gateway=Address(host="gw", port=22), error="")
 
 
@@ -43,7 +50,9 @@ def test_systemd_is_told_once_that_it_is_ready(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor:
         supervisor.bind(str(tmp_path / "notify"))
         supervisor.setblocking(False)
-        notifier = Notifier({"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "30000000"}, os.getpid())
+        notifier = Notifier(
+            {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "30000000"}, os.getpid()
+        )
         heard = []
         for view in (DOWN, UP, UP, DOWN, UP, replace(DOWN, state=State.STOPPED)):
             notifier.show(view)
@@ -54,23 +63,38 @@ def test_systemd_is_told_once_that_it_is_ready(tmp_path: Path) -> None:
                 break
 
     assert heard == [
-        "STATUS=connecting: away", "READY=1\nSTATUS=up via gw:22", "STATUS=connecting: away", "STATUS=up via gw:22",
+        "STATUS=connecting: away",
+        "READY=1\nSTATUS=up via gw:22",
+        "STATUS=connecting: away",
+        "STATUS=up via gw:22",
         "STOPPING=1\nSTATUS=stopped: away",
     ]
     assert notifier.watchdog_s == 15.0
 
 
-def test_systemd_is_asked_for_more_time_while_a_slow_gateway_is_logged_in_to(tmp_path: Path) -> None:
+def test_systemd_is_asked_for_more_time_while_a_slow_gateway_is_logged_in_to(
+    tmp_path: Path,
+) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor:
         supervisor.bind(str(tmp_path / "notify"))
         supervisor.setblocking(False)
         notifier = Notifier({"NOTIFY_SOCKET": str(tmp_path / "notify")}, os.getpid())
         heard = []
-        for view in (DOWN, replace(DOWN, slow=True), replace(UP, slow=True), replace(DOWN, slow=True)):
+        for view in (
+            DOWN,
+            replace(DOWN, slow=True),
+            replace(UP, slow=True),
+            replace(DOWN, slow=True),
+        ):
             notifier.show(view)
             heard.append(supervisor.recv(4096).decode().splitlines())
 
-    assert [any(line.startswith("EXTEND_TIMEOUT_USEC=") for line in lines) for lines in heard] == [False, True, False, False]
+    assert [any(line.startswith("EXTEND_TIMEOUT_USEC=") for line in lines) for lines in heard] == [
+        False,
+        True,
+        False,
+        False,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -78,7 +102,10 @@ def test_systemd_is_asked_for_more_time_while_a_slow_gateway_is_logged_in_to(tmp
     [
         pytest.param({}, id="no systemd"),
         pytest.param({"NOTIFY_SOCKET": "/nowhere/at/all"}, id="gone"),
-        pytest.param({"NOTIFY_SOCKET": "/nowhere/at/all", "WATCHDOG_USEC": "9", "WATCHDOG_PID": "1"}, id="another process's watchdog"),
+        pytest.param(
+            {"NOTIFY_SOCKET": "/nowhere/at/all", "WATCHDOG_USEC": "9", "WATCHDOG_PID": "1"},
+            id="another process's watchdog",
+        ),
         pytest.param({"NOTIFY_SOCKET": "/nowhere/at/all", "WATCHDOG_USEC": "soon"}, id="no number"),
     ],
 )
@@ -98,8 +125,14 @@ def test_foreign_text_becomes_one_short_printable_line() -> None:
 def test_an_error_without_words_is_named() -> None:
     assert reason_of(OSError()) == "OSError"
     assert reason_of(ConnectionRefusedError(111, "Connection refused")) == "connection refused"
-    assert reason_of(ConnectionRefusedError(111, "Connect call failed ('127.0.0.1', 1)")) == "connection refused"
-    assert reason_of(socket.gaierror(socket.EAI_NONAME, "Name or service not known")) == "name or service not known"
+    assert (
+        reason_of(ConnectionRefusedError(111, "Connect call failed ('127.0.0.1', 1)"))
+        == "connection refused"
+    )
+    assert (
+        reason_of(socket.gaierror(socket.EAI_NONAME, "Name or service not known"))
+        == "name or service not known"
+    )
 
 
 def write_config(home: Path, key: str = "") -> Path:
@@ -110,7 +143,9 @@ def write_config(home: Path, key: str = "") -> Path:
     return path
 
 
-def test_a_key_that_is_none_is_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_key_that_is_none_is_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert cli.main(["check", "--config", str(write_config(tmp_path, "rubbish"))]) == 2
 
     assert "office.key is no private key" in capsys.readouterr().err
@@ -123,7 +158,9 @@ def test_a_host_key_that_is_none_is_a_sentence(tmp_path: Path) -> None:
         login_options(config)
 
 
-def test_run_refuses_what_is_wrong_before_it_starts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_run_refuses_what_is_wrong_before_it_starts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = write_config(tmp_path)
     (tmp_path / "office.key").chmod(0o644)
 
@@ -141,10 +178,15 @@ def test_without_a_configuration_the_places_are_named(
 
     assert cli.main(["status"]) == 2
 
-    assert f"no configuration in {isolated}/.config/reversi/client.toml and {isolated}/etc/client.toml" in capsys.readouterr().err
+    assert (
+        f"no configuration in {isolated}/.config/reversi/client.toml and {isolated}/etc/client.toml"
+        in capsys.readouterr().err
+    )
 
 
-def test_the_configuration_is_found_where_it_should_be(isolated: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_configuration_is_found_where_it_should_be(
+    isolated: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     place = isolated / ".config" / "reversi"
     place.mkdir(parents=True)
     (place / "client.toml").write_text(samples.TEXT)
@@ -169,7 +211,9 @@ def test_each_error_has_its_exit_code(error: BaseException, code: int) -> None:
 
 
 @pytest.mark.parametrize("command", ["run", "check", "status"])
-def test_each_command_has_help_with_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_command_has_help_with_an_example(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as caught:
         cli.main([command, "--help"])
 
@@ -179,20 +223,35 @@ def test_each_command_has_help_with_an_example(command: str, capsys: pytest.Capt
 
 def test_status_loads_no_ssh(tmp_path: Path) -> None:
     path = write_config(tmp_path)
-    code = f"import sys; from client.cli import main; main(['status', '--config', {str(path)!r}]); sys.exit('asyncssh' in sys.modules)"
+    code = (
+        f"import sys; from client.cli import main; main(['status', '--config', {str(path)!r}]);"
+        " sys.exit('asyncssh' in sys.modules)"
+    )
 
-    assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL, timeout=20, check=False).returncode == 0
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], stdout=subprocess.DEVNULL, timeout=20, check=False
+        ).returncode
+        == 0
+    )
 
 
 def test_of_the_checker_only_the_wire_is_loaded() -> None:
-    code = "import sys, client.cli, client.run, client.check, client.report; print(*sorted(m for m in sys.modules if m[:8] == 'checker.'))"
+    code = (
+        "import sys, client.cli, client.run, client.check, client.report; print(*sorted(m for m in"
+        " sys.modules if m[:8] == 'checker.'))"
+    )
 
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=20, check=True).stdout
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=20, check=True
+    ).stdout
 
     assert loaded.split() == ["checker.wire"]
 
 
-async def test_a_clock_that_jumps_is_seen_before_the_next_beat_is_due(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_clock_that_jumps_is_seen_before_the_next_beat_is_due(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     runner = Runner(samples.config())
     now = moment()
     runner.machine.handle(Tick(), now)

@@ -28,7 +28,12 @@ def test_it_comes_up_after_the_first_answer(life: Life) -> None:
     life.answer(0)
 
     view = life.machine.view()
-    assert (view.state, str(view.gateway), view.listening, view.verdict_s) == (State.UP, "127.0.0.1:2222", PORTS, 0)
+    assert (view.state, str(view.gateway), view.listening, view.verdict_s) == (
+        State.UP,
+        "127.0.0.1:2222",
+        PORTS,
+        0,
+    )
     assert life.said == ["up: 2 forwards via 127.0.0.1:2222"]
 
 
@@ -42,7 +47,9 @@ def test_it_beats_at_its_period(life: Life) -> None:
     assert words.Beat() in life.sleep(10)
 
 
-def test_a_beat_that_is_neither_answered_nor_delivered_means_that_the_connection_hangs(life: Life) -> None:
+def test_a_beat_that_is_neither_answered_nor_delivered_means_that_the_connection_hangs(
+    life: Life,
+) -> None:
     life.come_up()
     assert life.sleep(10.1) == [words.Beat()]
     life.move(sent=50)
@@ -96,7 +103,10 @@ def test_a_bad_verdict_with_a_denied_port_asks_for_it_again(life: Life) -> None:
     life.tell(words.Listened(connection=life.connection, listening=frozenset(), denied=DENIED))
     assert life.answer(1) == [words.Listen(ports=DENIED)]
 
-    assert life.tell(words.Listened(connection=life.connection, listening=DENIED, denied=frozenset())) == []
+    assert (
+        life.tell(words.Listened(connection=life.connection, listening=DENIED, denied=frozenset()))
+        == []
+    )
     assert life.said[-1] == "port 20011 listening now"
     assert life.machine.view().state is State.UP
 
@@ -104,7 +114,11 @@ def test_a_bad_verdict_with_a_denied_port_asks_for_it_again(life: Life) -> None:
 def test_a_denied_port_is_named_and_asked_for_each_minute(life: Life) -> None:
     life.come_up(DENIED)
 
-    assert life.said[0] == "port 20011 denied by the gateway: taken there, or not this node's; asked again every 60 s"
+    assert (
+        life.said[0]
+        == "port 20011 denied by the gateway: taken there, or not this node's; asked again every"
+        " 60 s"
+    )
     assert life.said[1] == "up: 1 of 2 forwards via 127.0.0.1:2222"
     assert life.machine.view().state is State.PARTIAL
     asked = 0
@@ -114,7 +128,9 @@ def test_a_denied_port_is_named_and_asked_for_each_minute(life: Life) -> None:
             life.answer(0)
         if words.Listen(ports=DENIED) in actions:
             asked += 1
-            life.tell(words.Listened(connection=life.connection, listening=frozenset(), denied=DENIED))
+            life.tell(
+                words.Listened(connection=life.connection, listening=frozenset(), denied=DENIED)
+            )
     assert asked == 5
     assert life.connection == 1
 
@@ -132,9 +148,16 @@ def test_all_ports_denied_means_to_leave_and_to_claim_again(life: Life) -> None:
 def test_a_claim_that_is_put_off_waits_as_long_as_it_says(life: Life) -> None:
     life.claim()
 
-    assert life.tell(words.Claimed(connection=1, wait_s=60, complaint="another copy of this key is up")) == [LEAVE]
+    assert life.tell(
+        words.Claimed(connection=1, wait_s=60, complaint="another copy of this key is up")
+    ) == [LEAVE]
 
-    assert life.said == ["127.0.0.1:2222: the gateway asks to wait 60 s: another copy of this key is up; next try in 67.5 s"]
+    assert life.said == [
+        (
+            "127.0.0.1:2222: the gateway asks to wait 60 s: another copy of this key is up; next"
+            " try in 67.5 s"
+        ),
+    ]
     assert 60 <= life.until_connect() <= 75.1
 
 
@@ -279,7 +302,11 @@ def test_what_an_old_connection_still_says_is_not_heard(life: Life) -> None:
     life.until_connect()
     life.come_up()
 
-    for event in (words.Lost(connection=1, reason="late"), words.Answered(connection=1, wait_s=9), words.Connected(connection=1)):
+    for event in (
+        words.Lost(connection=1, reason="late"),
+        words.Answered(connection=1, wait_s=9),
+        words.Connected(connection=1),
+    ):
         assert life.tell(event) == []
     assert life.machine.view().state is State.UP
 

@@ -35,7 +35,9 @@ class AnyLife(RuleBasedStateMachine):
         self.tell(words.Tick())
 
     def tell(self, event: words.Event) -> None:
-        for action in self.machine.handle(event, words.Moment(monotonic_s=self.now_s, wall_s=self.wall_s)):
+        for action in self.machine.handle(
+            event, words.Moment(monotonic_s=self.now_s, wall_s=self.wall_s)
+        ):
             match action:
                 case words.Connect(connection=connection):
                     assert self.open is None, "two connections at once"
@@ -113,7 +115,11 @@ class AnyLife(RuleBasedStateMachine):
     def ports_are_answered(self, listening: frozenset[int]) -> None:
         assert self.open is not None
         asked = self.machine.tunnel.denied or PORTS
-        self.tell(words.Listened(connection=self.open, listening=listening & asked, denied=asked - listening))
+        self.tell(
+            words.Listened(
+                connection=self.open, listening=listening & asked, denied=asked - listening
+            )
+        )
 
     @precondition(lambda self: self.machine.phase is Phase.HOLDING and self.unanswered > 0)
     @rule()

@@ -54,9 +54,16 @@ def test_quick_logins_bring_the_limit_back() -> None:
 
 
 @pytest.mark.parametrize(
-    ("silence_s", "limit_s"), [pytest.param(1, 8, id="usual"), pytest.param(6, 12, id="slow"), pytest.param(40, 45, id="bounded")]
+    ("silence_s", "limit_s"),
+    [
+        pytest.param(1, 8, id="usual"),
+        pytest.param(6, 12, id="slow"),
+        pytest.param(40, 45, id="bounded"),
+    ],
 )
-def test_the_limit_of_an_answer_follows_the_longest_silence(silence_s: float, limit_s: float) -> None:
+def test_the_limit_of_an_answer_follows_the_longest_silence(
+    silence_s: float, limit_s: float
+) -> None:
     pace = Pace(10.0, 8.0)
     pace.learn(silence_s)
     pace.learn(0.1)

@@ -18,9 +18,20 @@ from client.status import Record, StatusFile
 from client.words import State, View
 from tests.unit.client import samples
 
-CONNECTING = View(state=State.CONNECTING, gateway=None, listening=frozenset(), denied=frozenset(), verdict_s=None, error="")
+CONNECTING = View(
+    state=State.CONNECTING,
+    gateway=None,
+    listening=frozenset(),
+    denied=frozenset(),
+    verdict_s=None,
+    error="",
+)
 UP = replace(
-    CONNECTING, state=State.UP, gateway=Address(host="gw", port=22), listening=frozenset({20010, 20011}), verdict_s=0
+    CONNECTING,
+    state=State.UP,
+    gateway=Address(host="gw", port=22),
+    listening=frozenset({20010, 20011}),
+    verdict_s=0,
 )
 PARTIAL = replace(UP, state=State.PARTIAL, listening=frozenset({20010}), denied=frozenset({20011}))
 
@@ -63,15 +74,25 @@ def test_what_is_written_is_read(home: Home) -> None:
 
     record = home.record()
 
-    assert (record.state, record.since, record.gateway, record.verdict_s) == (State.PARTIAL, 200, "gw:22", 0)
+    assert (record.state, record.since, record.gateway, record.verdict_s) == (
+        State.PARTIAL,
+        200,
+        "gw:22",
+        0,
+    )
     assert [forward.state for forward in record.forwards] == ["listening", "denied"]
     assert record.process.pid == os.getpid()
     assert status.parse(status.render(record)) == record
     assert stat.S_IMODE(home.config.status_file.stat().st_mode) == 0o600
-    assert [path.name for path in home.config.status_file.parent.iterdir()] == ["office.toml.status"]
+    assert [path.name for path in home.config.status_file.parent.iterdir()] == [
+        "office.toml.status"
+    ]
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"schema": 2}', '{"schema": 1}', '{"schema": 1, "forwards": [{}]}'])
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", "null", '{"schema": 2}', '{"schema": 1}', '{"schema": 1, "forwards": [{}]}'],
+)
 def test_a_file_that_is_no_status_is_none(text: str) -> None:
     assert status.parse(text) is None
 
@@ -110,7 +131,11 @@ def test_a_client_after_a_dead_one_is_the_same_instance(home: Home) -> None:
     assert home.record().process.pid == os.getpid()
 
 
-@pytest.mark.parametrize("change", [{"machine": "another"}, {"path": "/elsewhere/office.toml.status"}], ids=["machine", "path"])
+@pytest.mark.parametrize(
+    "change",
+    [{"machine": "another"}, {"path": "/elsewhere/office.toml.status"}],
+    ids=["machine", "path"],
+)
 def test_a_copy_from_elsewhere_is_another_instance(home: Home, change: dict[str, str]) -> None:
     before = replace(left_by_a_dead_process(home), **change)  # type: ignore[arg-type]  # both are texts
     status.write(home.config.status_file, before)
@@ -123,7 +148,11 @@ def test_a_copy_from_elsewhere_is_another_instance(home: Home, change: dict[str,
 
 
 def test_beside_one_that_lives_it_is_another_instance_and_leaves_the_file(home: Home) -> None:
-    other = identity.Process(pid=os.getppid(), start_ticks=identity.start_ticks_of(os.getppid()), boot_id=identity.boot_id())
+    other = identity.Process(
+        pid=os.getppid(),
+        start_ticks=identity.start_ticks_of(os.getppid()),
+        boot_id=identity.boot_id(),
+    )
     before = replace(left_by_a_dead_process(home), process=other)
     status.write(home.config.status_file, before)
 
@@ -133,7 +162,12 @@ def test_beside_one_that_lives_it_is_another_instance_and_leaves_the_file(home: 
 
     assert client.instance != before.instance
     assert home.record() == before
-    assert home.said == [f"another client (PID {os.getppid()}) keeps {home.config.status_file}; this one's status is not written"]
+    assert home.said == [
+        (
+            f"another client (PID {os.getppid()}) keeps {home.config.status_file}; this one's"
+            " status is not written"
+        ),
+    ]
 
 
 def test_two_that_start_at_once_do_not_take_over_the_same_instance(home: Home) -> None:
@@ -155,7 +189,9 @@ def test_a_directory_that_is_not_there_is_said_once(home: Home) -> None:
     client.start(CONNECTING, 300.0)
     client.update(UP, 400.0)
 
-    assert home.said == ["the status file /nowhere/at/all can not be written: no such file or directory"]
+    assert home.said == [
+        "the status file /nowhere/at/all can not be written: no such file or directory"
+    ]
 
 
 def test_the_report_of_a_client_that_runs(home: Home) -> None:
@@ -169,7 +205,17 @@ def test_the_report_of_a_client_that_runs(home: Home) -> None:
     assert "office: up via gw:22 for " in report.text()
     assert "20011 -> mail.lan:25  listening" in report.text()
     assert set(report.document()) == {
-        "schema", "node", "running", "state", "since", "gateway", "verdict_s", "error", "instance", "pid", "forwards",
+        "schema",
+        "node",
+        "running",
+        "state",
+        "since",
+        "gateway",
+        "verdict_s",
+        "error",
+        "instance",
+        "pid",
+        "forwards",
     }
 
 
@@ -210,7 +256,9 @@ def test_a_process_name_with_brackets_does_not_confuse() -> None:
 
 def test_a_process_that_ended_is_not_alive_though_nobody_asked_how_it_ended() -> None:
     child = subprocess.Popen(["sleep", "60"])
-    alive = identity.Process(pid=child.pid, start_ticks=identity.start_ticks_of(child.pid), boot_id=identity.boot_id())
+    alive = identity.Process(
+        pid=child.pid, start_ticks=identity.start_ticks_of(child.pid), boot_id=identity.boot_id()
+    )
     assert identity.is_alive(alive)
 
     child.kill()

@@ -20,14 +20,27 @@ def test_every_action_has_a_key_a_title_and_a_sentence_and_no_two_share_one() ->
 
 
 def test_what_is_dangerous_changes_something() -> None:
-    assert {action.id for action in ACTIONS if action.dangerous} == {"act.kill", "act.reset", "act.disable"}
+    assert {action.id for action in ACTIONS if action.dangerous} == {
+        "act.kill",
+        "act.reset",
+        "act.disable",
+    }
     assert all(action.changes for action in ACTIONS if action.dangerous)
 
 
 def test_a_read_only_console_does_nothing_that_changes_anything() -> None:
     silent = off([*ACTIONS, of_command(COMMAND)], read_only=True)
 
-    assert {"act.kill", "act.reset", "act.probe", "act.enable", "act.add", "row.shell", "row.bundle", "command.ping"} <= silent
+    assert {
+        "act.kill",
+        "act.reset",
+        "act.probe",
+        "act.enable",
+        "act.add",
+        "row.shell",
+        "row.bundle",
+        "command.ping",
+    } <= silent
     assert "find.filter" not in silent
     assert off(ACTIONS, read_only=False) == frozenset()
 
@@ -35,8 +48,13 @@ def test_a_read_only_console_does_nothing_that_changes_anything() -> None:
 def test_the_operators_keys_are_told_in_the_help() -> None:
     actions = with_keys(ACTIONS, {"act.kill": "f9"})
 
-    sections = dict(help_sections([*actions, of_command(COMMAND)], [("up", "One row up")], read_only=True))
+    sections = dict(
+        help_sections([*actions, of_command(COMMAND)], [("up", "One row up")], read_only=True)
+    )
 
-    assert ("f9", "Kill the sshd process that holds the port; asks first (off: this console is read-only)") in sections["Act"]
+    assert (
+        "f9",
+        "Kill the sshd process that holds the port; asks first (off: this console is read-only)",
+    ) in sections["Act"]
     assert ("f5", "ping -c1 {node} (off: this console is read-only)") in sections["Your commands"]
     assert sections["Move"] == (("up", "One row up"),)

@@ -27,22 +27,72 @@ def held_by(session: ProcessId | None) -> Row:
         pytest.param(Deed.KILL, ROW, None, True, "read-only", id="read-only"),
         pytest.param(Deed.PROBE, ROW, None, True, "read-only", id="probing is off too"),
         pytest.param(Deed.KILL, None, None, False, "no row is selected", id="no row"),
-        pytest.param(Deed.RESET, ROW, Deed.KILL, False, "kill is still under way", id="one at a time"),
-        pytest.param(Deed.KILL, held_by(None), None, False, "nothing to kill", id="nobody holds the port"),
+        pytest.param(
+            Deed.RESET, ROW, Deed.KILL, False, "kill is still under way", id="one at a time"
+        ),
+        pytest.param(
+            Deed.KILL, held_by(None), None, False, "nothing to kill", id="nobody holds the port"
+        ),
         pytest.param(Deed.RESET, held_by(None), None, False, None, id="reset needs no process"),
         pytest.param(Deed.DISABLE, ROW, None, False, None, id="disable"),
-        pytest.param(Deed.DISABLE, replace(ROW, barred="disabled"), None, False, "disabled already", id="disable twice"),
+        pytest.param(
+            Deed.DISABLE,
+            replace(ROW, barred="disabled"),
+            None,
+            False,
+            "disabled already",
+            id="disable twice",
+        ),
         pytest.param(Deed.ENABLE, replace(ROW, barred="disabled"), None, False, None, id="enable"),
-        pytest.param(Deed.ENABLE, replace(ROW, barred="expired"), None, False, "not disabled", id="expired is not disabled"),
-        pytest.param(Deed.DISABLE, replace(ROW, unregistered=True), None, False, "node adopt", id="not registered"),
-        pytest.param(Deed.KILL, replace(ROW, unregistered=True), None, False, None, id="a stranger's tunnel may be killed"),
-        pytest.param(Deed.KILL, BROKEN, None, False, "barn's file: it is broken", id="a broken file has no process"),
-        pytest.param(Deed.PROBE, BROKEN, None, False, "nothing to probe", id="a broken file has no forward"),
-        pytest.param(Deed.DISABLE, BROKEN, None, False, None, id="a node with a broken file is disabled"),
+        pytest.param(
+            Deed.ENABLE,
+            replace(ROW, barred="expired"),
+            None,
+            False,
+            "not disabled",
+            id="expired is not disabled",
+        ),
+        pytest.param(
+            Deed.DISABLE,
+            replace(ROW, unregistered=True),
+            None,
+            False,
+            "node adopt",
+            id="not registered",
+        ),
+        pytest.param(
+            Deed.KILL,
+            replace(ROW, unregistered=True),
+            None,
+            False,
+            None,
+            id="a stranger's tunnel may be killed",
+        ),
+        pytest.param(
+            Deed.KILL,
+            BROKEN,
+            None,
+            False,
+            "barn's file: it is broken",
+            id="a broken file has no process",
+        ),
+        pytest.param(
+            Deed.PROBE, BROKEN, None, False, "nothing to probe", id="a broken file has no forward"
+        ),
+        pytest.param(
+            Deed.DISABLE, BROKEN, None, False, None, id="a node with a broken file is disabled"
+        ),
     ],
 )
-def test_what_can_be_done_now(deed: Deed, row: Row | None, pending: Deed | None, *, read_only: bool, words: str | None) -> None:
-    planned = plan(deed, [row] if row else [], {row.key: pending} if row and pending else {}, read_only=read_only)
+def test_what_can_be_done_now(
+    deed: Deed, row: Row | None, pending: Deed | None, *, read_only: bool, words: str | None
+) -> None:
+    planned = plan(
+        deed,
+        [row] if row else [],
+        {row.key: pending} if row and pending else {},
+        read_only=read_only,
+    )
 
     assert planned.rows == ((row,) if words is None else ())
     assert words is None or words in planned.left_out[0]
@@ -73,15 +123,29 @@ def test_a_node_with_several_forwards_is_disabled_once() -> None:
     [
         pytest.param(ROW, None, id="the same"),
         pytest.param(None, "no longer there", id="the row went"),
-        pytest.param(held_by(ProcessId(pid=5000, start_ticks=777)), "now held by sshd 5000", id="another process"),
-        pytest.param(held_by(ProcessId(pid=4001, start_ticks=999)), "another process with the number 4001", id="the number used again"),
+        pytest.param(
+            held_by(ProcessId(pid=5000, start_ticks=777)),
+            "now held by sshd 5000",
+            id="another process",
+        ),
+        pytest.param(
+            held_by(ProcessId(pid=4001, start_ticks=999)),
+            "another process with the number 4001",
+            id="the number used again",
+        ),
         pytest.param(held_by(None), "now held by no known process", id="nobody"),
     ],
 )
-def test_after_yes_the_process_must_be_the_same_down_to_its_start(now: Row | None, words: str | None) -> None:
+def test_after_yes_the_process_must_be_the_same_down_to_its_start(
+    now: Row | None, words: str | None
+) -> None:
     refused = no_longer(ROW, now)
 
-    assert refused is None if words is None else refused is not None and words in refused and refused.endswith("not done")
+    assert (
+        refused is None
+        if words is None
+        else refused is not None and words in refused and refused.endswith("not done")
+    )
 
 
 def test_after_yes_only_the_rows_that_are_still_the_same_are_acted_on() -> None:
@@ -120,12 +184,18 @@ def test_the_question_about_several_names_each_with_its_process_and_age() -> Non
     text = question(planned, MOMENT, hidden=1)
 
     assert title(planned) == "Kill these 2 forwards?"
-    for words in ("attic  20010  sshd 4000  up 2h", "barn   20011  sshd 4001  hung 2h", "1 of them is marked, and not shown"):
+    for words in (
+        "attic  20010  sshd 4000  up 2h",
+        "barn   20011  sshd 4001  hung 2h",
+        "1 of them is marked, and not shown",
+    ):
         assert words in text
 
 
 def test_the_question_says_that_the_row_is_stale() -> None:
-    assert "STALE" in question(Plan(deed=Deed.RESET, rows=(ROW,)), Moment(now=NOW + 900, every_s=20.0))
+    assert "STALE" in question(
+        Plan(deed=Deed.RESET, rows=(ROW,)), Moment(now=NOW + 900, every_s=20.0)
+    )
 
 
 def test_the_aim_carries_the_process_that_was_seen() -> None:

@@ -18,7 +18,9 @@ def test_a_terminal_is_told_the_text_in_base64() -> None:
 @pytest.mark.parametrize(
     "environ",
     [
-        pytest.param({"TERM": "screen-256color", "TMUX": "/tmp/tmux-0/default,1,0"}, id="tmux as it says"),
+        pytest.param(
+            {"TERM": "screen-256color", "TMUX": "/tmp/tmux-0/default,1,0"}, id="tmux as it says"
+        ),
         pytest.param({"TERM": "tmux-256color"}, id="tmux over ssh"),
     ],
 )

@@ -8,15 +8,32 @@ from hypothesis import strategies as st
 
 from checker.model import NodeName, Port, Status, Unregistered, parse_expect
 from reversi_tui.cells import bytes_text
-from reversi_tui.columns import BY_ID, COLUMNS, DEFAULTS, SYMBOLS, UnknownColumn, column_named, cut, fitted
+from reversi_tui.columns import (
+    BY_ID,
+    COLUMNS,
+    DEFAULTS,
+    SYMBOLS,
+    UnknownColumn,
+    column_named,
+    cut,
+    fitted,
+)
 from reversi_tui.rows import Known, Moment, Row, age_text
 from tests.tui.states import NOW, forward, tunnel
 
 MOMENT = Moment(now=NOW, every_s=20.0)
 
 
-def row(status: Status = Status.UP, *, pid: int | None = 4000, detail: str = "SSH-2.0", port: int = 20010) -> Row:
-    seen = replace(tunnel("attic", port, status, pid=pid, detail=detail), kills=3, bytes_total=1_240_000_000)
+def row(
+    status: Status = Status.UP,
+    *,
+    pid: int | None = 4000,
+    detail: str = "SSH-2.0",
+    port: int = 20010,
+) -> Row:
+    seen = replace(
+        tunnel("attic", port, status, pid=pid, detail=detail), kills=3, bytes_total=1_240_000_000
+    )
     known = Known(instance="brave-otter", client="reversi-client/1.0", flaps=2, hours=(0.0, 1.0))
     return Row(forward=forward("attic", port), seen=seen, known=known)
 
@@ -121,7 +138,13 @@ def test_a_column_is_known_by_its_id_and_by_its_title(name: str) -> None:
 
 
 def test_a_node_that_the_registry_does_not_know_is_marked() -> None:
-    found = Unregistered(node=NodeName("stray"), port=Port(20099), expect=parse_expect("http"), first_at=NOW, last_at=NOW)
+    found = Unregistered(
+        node=NodeName("stray"),
+        port=Port(20099),
+        expect=parse_expect("http"),
+        first_at=NOW,
+        last_at=NOW,
+    )
     stray = Row(forward=found.forward, seen=tunnel("stray", 20099), unregistered=True)
 
     assert BY_ID["node"].text(stray, MOMENT) == "stray*"
@@ -147,16 +170,27 @@ def test_sizes_are_short(count: float | None, text: str) -> None:
 
 def test_ages_are_numbers_of_seconds_for_a_filter() -> None:
     assert {c.id: c.number(row(), MOMENT) for c in COLUMNS if c.number} == {
-        "port": 20010, "probe": 5.0, "day": 50.0, "latency": 42.0, "pid": 4000, "since": 7200.0, "flaps": 2, "kills": 3,
+        "port": 20010,
+        "probe": 5.0,
+        "day": 50.0,
+        "latency": 42.0,
+        "pid": 4000,
+        "since": 7200.0,
+        "flaps": 2,
+        "kills": 3,
         "bytes": 1_240_000_000,
-    }  # fmt: skip
+    }
 
 
 @given(st.text(min_size=1))
 def test_no_text_of_a_device_gets_into_a_cell_as_it_is(text: str) -> None:
     seen = replace(tunnel("attic", 20010, detail=text), peer=text, node=NodeName(text))
     known = Known(instance=text, client=text)
-    hostile = Row(forward=replace(forward("attic", 20010), expect=parse_expect(f"banner:a{text}")), seen=seen, known=known)
+    hostile = Row(
+        forward=replace(forward("attic", 20010), expect=parse_expect(f"banner:a{text}")),
+        seen=seen,
+        known=known,
+    )
 
     for column in COLUMNS:
         if column.id not in ("day", "status"):
@@ -187,7 +221,9 @@ def test_columns_fit_the_width_in_their_order(width: int, *, wide: bool) -> None
 
     assert sum(place.width + 1 for place in places) - 1 <= width
     assert all(place.column.least <= place.width <= place.column.most for place in places)
-    assert [place.column.id for place in places] == [c.id for c in COLUMNS if c.id in {place.column.id for place in places}]
+    assert [place.column.id for place in places] == [
+        c.id for c in COLUMNS if c.id in {place.column.id for place in places}
+    ]
 
 
 def test_a_terminal_of_60_keeps_what_an_operator_needs_most() -> None:
@@ -221,7 +257,15 @@ def test_chosen_columns_keep_their_order_and_are_cut_off_at_the_right() -> None:
 
 
 def test_wide_ones_come_behind_the_chosen() -> None:
-    assert ids(240, chosen=("kills", "node"), wide=True) == ["kills", "node", "flaps", "bytes", "client", "instance", "expect"]
+    assert ids(240, chosen=("kills", "node"), wide=True) == [
+        "kills",
+        "node",
+        "flaps",
+        "bytes",
+        "client",
+        "instance",
+        "expect",
+    ]
 
 
 def test_short_names_leave_their_room_to_others() -> None:

@@ -51,7 +51,16 @@ def test_arguments_are_the_programs_own_and_no_shell_reads_them() -> None:
 
 
 def test_there_is_no_input_and_a_process_group_of_its_own() -> None:
-    ran = run([sys.executable, "-c", "import os, sys; print(repr(sys.stdin.read()), os.getpgrp() == os.getpid(), os.getpgrp())"])
+    ran = run(
+        [
+            sys.executable,
+            "-c",
+            (
+                "import os, sys; print(repr(sys.stdin.read()), os.getpgrp() == os.getpid(),"
+                " os.getpgrp())"
+            ),
+        ]
+    )
 
     said, own, group = ran.output.split()
     assert (said, own) == ("''", "True")
@@ -59,7 +68,16 @@ def test_there_is_no_input_and_a_process_group_of_its_own() -> None:
 
 
 def test_signals_are_as_a_shell_would_leave_them() -> None:
-    ran = run([sys.executable, "-c", "print([line for line in open('/proc/self/status') if line.startswith('SigIgn')][0].split()[1])"])
+    ran = run(
+        [
+            sys.executable,
+            "-c",
+            (
+                "print([line for line in open('/proc/self/status') if"
+                " line.startswith('SigIgn')][0].split()[1])"
+            ),
+        ]
+    )
 
     python_itself = (1 << (signal.SIGPIPE - 1)) | (1 << (signal.SIGXFSZ - 1))
     assert int(ran.output, 16) & ~python_itself == 0
@@ -77,7 +95,14 @@ def test_no_more_than_the_first_bytes_are_kept() -> None:
 def test_a_command_that_takes_too_long_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
     began = time.monotonic()
 
-    ran = run(["sh", "-c", f"sh -c 'trap \"\" TERM; echo $$ >{tmp_path}/pid; sleep 60' & echo begun; sleep 60"], within_s=1.0)
+    ran = run(
+        [
+            "sh",
+            "-c",
+            f"sh -c 'trap \"\" TERM; echo $$ >{tmp_path}/pid; sleep 60' & echo begun; sleep 60",
+        ],
+        within_s=1.0,
+    )
 
     assert ran.status is None
     assert "sh took longer than 1 s and was ended" in ran.sentence
@@ -101,7 +126,9 @@ def test_output_that_is_closed_early_is_not_the_end() -> None:
 @pytest.mark.parametrize(
     ("argv", "says"),
     [
-        pytest.param(["no-such-program-here"], "there is no program 'no-such-program-here'", id="nowhere"),
+        pytest.param(
+            ["no-such-program-here"], "there is no program 'no-such-program-here'", id="nowhere"
+        ),
         pytest.param(["/"], "there is no program '/'", id="no program"),
         pytest.param([], "there is no program to run", id="nothing"),
         pytest.param(["true", "a\0b"], "could not be started", id="a zero byte"),
@@ -133,7 +160,9 @@ STARTER = "import sys; from reversi_tui.commands import run; run(['sh', '-c', sy
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGHUP])
-def test_a_console_that_is_gone_takes_its_commands_along(tmp_path: Path, number: signal.Signals) -> None:
+def test_a_console_that_is_gone_takes_its_commands_along(
+    tmp_path: Path, number: signal.Signals
+) -> None:
     require("sh", "sleep")
     script = f"sleep 60 & echo $! >{tmp_path}/child; echo $$ >{tmp_path}/own; wait"
     console = subprocess.Popen([sys.executable, "-c", STARTER, script])

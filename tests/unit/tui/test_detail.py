@@ -16,22 +16,55 @@ from tests.tui.states import EVENTS, EVERY_S, NOW, forward, tunnel
 
 MOMENT = Moment(now=NOW, every_s=EVERY_S)
 TODAY = time.strftime("%Y-%m-%d", time.gmtime(NOW))
-DOSSIER = Dossier(events=EVENTS, days=(Watched(day=TODAY, up_s=50.0, watched_s=100.0),), ssh="ssh -p 20010 root@127.0.0.1")
+DOSSIER = Dossier(
+    events=EVENTS,
+    days=(Watched(day=TODAY, up_s=50.0, watched_s=100.0),),
+    ssh="ssh -p 20010 root@127.0.0.1",
+)
 
 
-def row(*, public: bool = False, published: tuple[Publication, ...] = (), status: Status = Status.UP, port: int = 20010) -> Row:
+def row(
+    *,
+    public: bool = False,
+    published: tuple[Publication, ...] = (),
+    status: Status = Status.UP,
+    port: int = 20010,
+) -> Row:
     known = Known(instance="brave-otter", client="reversi-client/1.0", flaps=2, hours=(1.0, 0.5))
     answer = "SSH-2.0-dropbear\\x0d\\x0a"
-    seen = replace(tunnel("attic", port, status), bytes_total=1_200_000, answer=answer, kills=4, strikes=1, failures=7)
-    return Row(forward=replace(forward("attic", port), public=public, published=published), seen=seen, known=known)
+    seen = replace(
+        tunnel("attic", port, status),
+        bytes_total=1_200_000,
+        answer=answer,
+        kills=4,
+        strikes=1,
+        failures=7,
+    )
+    return Row(
+        forward=replace(forward("attic", port), public=public, published=published),
+        seen=seen,
+        known=known,
+    )
 
 
-def sheet(shown: Row, dossier: Dossier | None = DOSSIER, *, width: int = 76, height: int = 24, moment: Moment = MOMENT) -> str:
-    return described(shown, moment, dossier, Paper(width=width, height=height, palette=palette("terminal"))).plain
+def sheet(
+    shown: Row,
+    dossier: Dossier | None = DOSSIER,
+    *,
+    width: int = 76,
+    height: int = 24,
+    moment: Moment = MOMENT,
+) -> str:
+    return described(
+        shown, moment, dossier, Paper(width=width, height=height, palette=palette("terminal"))
+    ).plain
 
 
 def test_what_is_published_is_told() -> None:
-    ports = (Publication(port=Port(25), send_proxy=True), Publication(port=Port(443), sni="mail.example.org"))
+    ports = (
+        Publication(port=Port(25), send_proxy=True),
+        Publication(port=Port(443), sni="mail.example.org"),
+    )
 
     shown = [text for name, text in fields(row(published=ports), MOMENT) if name == "published"]
 
@@ -39,7 +72,9 @@ def test_what_is_published_is_told() -> None:
 
 
 def test_a_public_port_is_told_from_one_of_the_loopback() -> None:
-    assert dict(fields(row(public=True), MOMENT))["port"] == "20010, on all addresses of the gateway"
+    assert (
+        dict(fields(row(public=True), MOMENT))["port"] == "20010, on all addresses of the gateway"
+    )
     assert dict(fields(row(), MOMENT))["port"] == "20010"
     assert "published" not in dict(fields(row(), MOMENT))
 
@@ -77,11 +112,21 @@ def test_times_are_told_with_their_age() -> None:
     assert told["since"].endswith("(2h ago)")
     assert told["probed"].endswith("(<1m ago)")
     assert told["asked"].endswith("by the node")
-    assert dict(fields(row(), Moment(now=NOW + 600, every_s=EVERY_S)))["probed"].endswith("(10m ago), STALE")
+    assert dict(fields(row(), Moment(now=NOW + 600, every_s=EVERY_S)))["probed"].endswith(
+        "(10m ago), STALE"
+    )
 
 
 def test_what_is_not_known_is_told_as_such() -> None:
-    told = dict(fields(Row(forward=None, seen=replace(tunnel("attic", 20010, Status.UNKNOWN, pid=None), probed_at=None)), MOMENT))
+    told = dict(
+        fields(
+            Row(
+                forward=None,
+                seen=replace(tunnel("attic", 20010, Status.UNKNOWN, pid=None), probed_at=None),
+            ),
+            MOMENT,
+        )
+    )
 
     for name in ("target", "expect", "latency", "peer", "instance", "client", "bytes", "probed"):
         assert told[name] == "not known"
@@ -96,7 +141,10 @@ def test_of_a_node_that_is_out_on_purpose_the_status_tells_why() -> None:
 
 
 def test_a_barred_node_and_a_stranger_are_explained() -> None:
-    assert "its ports stay its own" in dict(fields(replace(row(), barred="disabled"), MOMENT))["disabled"]
+    assert (
+        "its ports stay its own"
+        in dict(fields(replace(row(), barred="disabled"), MOMENT))["disabled"]
+    )
     assert "expired" in dict(fields(replace(row(), barred="expired"), MOMENT))
     assert "shared key" in dict(fields(replace(row(), unregistered=True), MOMENT))["stranger"]
 
@@ -105,7 +153,10 @@ def test_the_sheet_has_the_day_the_month_the_events_and_the_way_in() -> None:
     shown = sheet(row())
 
     assert "ssh       ssh -p 20010 root@127.0.0.1\n" in shown
-    assert f"last 24 hours: up 75.0 % of the hours that were watched\n{'·' * 22}█▄\n{hour_labels(NOW)}\n" in shown
+    assert (
+        "last 24 hours: up 75.0 % of the hours that were"
+        f" watched\n{'·' * 22}█▄\n{hour_labels(NOW)}\n" in shown
+    )
     assert "up 50.0 % of the time that was watched; worst day" in shown
     assert "100%" in shown
     assert shown.index("killed sshd 3999") < shown.index("up -> hung")
@@ -117,18 +168,29 @@ def test_a_low_terminal_gets_low_bars() -> None:
 
 def test_a_key_on_two_devices_is_told_from_the_last_event_of_it() -> None:
     events = tuple(
-        Event(at=NOW - ago, kind=EventKind.CLONE, text=f"{ago} s ago", node=NodeName("attic"), port=Port(20010)) for ago in (90, 60)
+        Event(
+            at=NOW - ago,
+            kind=EventKind.CLONE,
+            text=f"{ago} s ago",
+            node=NodeName("attic"),
+            port=Port(20010),
+        )
+        for ago in (90, 60)
     )
 
     shown = sheet(row(), replace(DOSSIER, events=events))
 
-    assert "(1m ago): 60 s ago" in next(line for line in shown.split("\n") if line.startswith("clones"))
+    assert "(1m ago): 60 s ago" in next(
+        line for line in shown.split("\n") if line.startswith("clones")
+    )
     assert "clones" not in sheet(row())
 
 
 def test_what_is_still_read_or_can_not_be_is_said() -> None:
     assert sheet(row(), None).endswith("reading the rest...")
-    assert sheet(row(), Dossier(trouble="the state file is gone")).endswith("the state file is gone")
+    assert sheet(row(), Dossier(trouble="the state file is gone")).endswith(
+        "the state file is gone"
+    )
     assert sheet(row(), Dossier()).endswith("none")
 
 
@@ -139,12 +201,17 @@ def test_folded_rows_are_listed_each_with_its_status() -> None:
     shown = sheet(folded)
 
     assert shown.startswith("status    ! hung: the worst of 1 hung 1 up\n")
-    assert "forwards  20010  • up       127.0.0.1:22  SSH-2.0-dropbear\n          20011  ! hung     127.0.0.1:22" in shown
+    assert (
+        "forwards  20010  • up       127.0.0.1:22  SSH-2.0-dropbear\n          20011  ! hung    "
+        " 127.0.0.1:22" in shown
+    )
 
 
 @pytest.mark.parametrize("width", [30, 55, 76, 106])
 def test_no_line_is_wider_than_the_sheet(width: int) -> None:
-    shown = sheet(replace(row(), barred="disabled"), replace(DOSSIER, ssh="ssh " + "x" * 90), width=width)
+    shown = sheet(
+        replace(row(), barred="disabled"), replace(DOSSIER, ssh="ssh " + "x" * 90), width=width
+    )
 
     assert max(map(len, shown.split("\n"))) <= width
 

@@ -16,7 +16,10 @@ MOMENT = Moment(now=NOW, every_s=20.0)
 ROW = Row(
     forward=forward("attic", 20010, target="10.0.0.5:443"),
     seen=replace(
-        tunnel("attic", 20010, Status.HUNG, pid=4711, detail="No Answer within 5 s"), latency_ms=250.0, kills=3, bytes_total=2_500_000
+        tunnel("attic", 20010, Status.HUNG, pid=4711, detail="No Answer within 5 s"),
+        latency_ms=250.0,
+        kills=3,
+        bytes_total=2_500_000,
     ),
     known=Known(instance="brave-otter", client="reversi-client/1.0", flaps=2, hours=(1.0, 0.5)),
 )
@@ -146,7 +149,22 @@ def test_a_row_that_changed_is_searched_as_it_is_now() -> None:
 
 LIKELY = st.lists(
     st.one_of(
-        st.sampled_from([*(column.id for column in COLUMNS), *'!:"<>=.% ', ">=", "<=", "1", "20", "h", "m", "ms", "G", "att", "é"]),
+        st.sampled_from(
+            [
+                *(column.id for column in COLUMNS),
+                *'!:"<>=.% ',
+                ">=",
+                "<=",
+                "1",
+                "20",
+                "h",
+                "m",
+                "ms",
+                "G",
+                "att",
+                "é",
+            ]
+        ),
         st.text(max_size=3),
     ),
     max_size=12,

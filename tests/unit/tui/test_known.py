@@ -1,4 +1,6 @@
-"""What the reader knows beside the state file's rows: hours, connections, strangers, and who may not listen."""
+"""What the reader knows beside the state file's rows: hours, connections, strangers, and who may
+not listen.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,9 @@ def reading(layout: Layout, now: list[float]) -> Source:
 
 
 def again(source: Source) -> dict[tuple[str, int], Row]:
-    source.background.next_connections = source.background.next_hours = source.registered.next_look = 0.0
+    source.background.next_connections = source.background.next_hours = (
+        source.registered.next_look
+    ) = 0.0
     return rows(source)
 
 
@@ -45,7 +49,10 @@ def hour(ago: int, up_s: float, watched_s: float = 100.0) -> Hour:
 
 def test_the_last_hours_stand_in_their_places_and_move_on_with_the_clock(tmp_path: Path) -> None:
     layout, now = demo_home(tmp_path), [NOW]
-    write(layout, Batch(hours=(hour(0, 50.0), hour(1, 100.0), hour(HOURS - 1, 0.0), hour(HOURS, 100.0))))
+    write(
+        layout,
+        Batch(hours=(hour(0, 50.0), hour(1, 100.0), hour(HOURS - 1, 0.0), hour(HOURS, 100.0))),
+    )
     source = reading(layout, now)
 
     first = rows(source)[ATTIC].known.hours
@@ -72,7 +79,9 @@ def test_hours_come_back_when_the_clock_does(tmp_path: Path) -> None:
     source.close()
 
 
-def test_the_present_hour_is_read_again_and_only_the_row_that_changed_is_reported(tmp_path: Path) -> None:
+def test_the_present_hour_is_read_again_and_only_the_row_that_changed_is_reported(
+    tmp_path: Path,
+) -> None:
     layout, now = demo_home(tmp_path), [NOW]
     write(layout, Batch(hours=(hour(0, 100.0),)))
     source = reading(layout, now)
@@ -90,7 +99,14 @@ def test_the_connection_and_the_flaps_of_a_node_are_known(tmp_path: Path) -> Non
     layout = demo_home(tmp_path)
     session = SEEN[0].session
     assert session
-    held = Registration(node=ATTIC[0], instance="loft", session=session, peer="p", registered_at=NOW, client="reversi-0.1.0/x")
+    held = Registration(
+        node=ATTIC[0],
+        instance="loft",
+        session=session,
+        peer="p",
+        registered_at=NOW,
+        client="reversi-0.1.0/x",
+    )
     write(layout, Batch(registrations=(held,), flaps=((ATTIC[0], Flaps(count=3, last_at=NOW)),)))
     source = reading(layout, [NOW])
 
@@ -102,7 +118,13 @@ def test_the_connection_and_the_flaps_of_a_node_are_known(tmp_path: Path) -> Non
 
 def test_a_stranger_is_a_row_while_it_is_there(tmp_path: Path) -> None:
     layout = demo_home(tmp_path)
-    stranger = Unregistered(node=NodeName("kiosk"), port=Port(50001), expect=FORWARDS[0].expect, first_at=NOW, last_at=NOW)
+    stranger = Unregistered(
+        node=NodeName("kiosk"),
+        port=Port(50001),
+        expect=FORWARDS[0].expect,
+        first_at=NOW,
+        last_at=NOW,
+    )
     source = reading(layout, [NOW])
     assert ("kiosk", 50001) not in rows(source)
 
@@ -117,14 +139,31 @@ def test_a_stranger_is_a_row_while_it_is_there(tmp_path: Path) -> None:
 
 def test_who_may_not_listen_has_one_word_for_it() -> None:
     def node(name: str, *, enabled: bool = True, expires: str | None = None) -> Node:
-        return Node(name=NodeName(name), public_key=public_key(1), forwards=(), added_at=0, enabled=enabled, expires=expires)
+        return Node(
+            name=NodeName(name),
+            public_key=public_key(1),
+            forwards=(),
+            added_at=0,
+            enabled=enabled,
+            expires=expires,
+        )
 
-    nodes = {n.name: n for n in (node("a"), node("b", enabled=False), node("c", expires="2030-01-01"), node("d", expires="2030-01-02"))}
+    nodes = {
+        n.name: n
+        for n in (
+            node("a"),
+            node("b", enabled=False),
+            node("c", expires="2030-01-01"),
+            node("d", expires="2030-01-02"),
+        )
+    }
 
     assert barred_words(nodes, "2030-01-01") == {"b": "disabled", "c": "expired"}
 
 
-def test_another_day_bars_a_node_whose_key_expires_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_day_bars_a_node_whose_key_expires_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     layout = demo_home(tmp_path)
     file = layout.nodes / "attic.toml"
     file.write_text(file.read_text().replace("added_at", 'expires = "2030-01-02"\nadded_at', 1))

@@ -15,7 +15,17 @@ import pytest
 
 from checker.config import Layout, home_layout
 from checker.following import renew_copy
-from checker.model import Flaps, Hour, NodeName, Port, ProcessId, Registration, Status, Unregistered, parse_expect
+from checker.model import (
+    Flaps,
+    Hour,
+    NodeName,
+    Port,
+    ProcessId,
+    Registration,
+    Status,
+    Unregistered,
+    parse_expect,
+)
 from checker.registry_copy import SETTLED_NS
 from checker.store import Batch
 from reversi_tui.__main__ import main, parse
@@ -25,9 +35,22 @@ from tests.tui.states import FORWARDS, SEEN, demo_home, forward, register, sweep
 
 Captured = pytest.CaptureFixture[str]
 KEYS = {
-    "node", "port", "target", "expect", "status", "detail", "latency_ms", "pid", "peer", "since", "probed_at", "checked_at", "failures",
-    "kills", "barred",
-}  # fmt: skip
+    "node",
+    "port",
+    "target",
+    "expect",
+    "status",
+    "detail",
+    "latency_ms",
+    "pid",
+    "peer",
+    "since",
+    "probed_at",
+    "checked_at",
+    "failures",
+    "kills",
+    "barred",
+}
 
 
 def words(line: str) -> list[str]:
@@ -47,7 +70,10 @@ def all_up(home: Path) -> Layout:
     layout = home_layout(home)
     register(layout, (forward("attic", 20010), forward("barn", 20011)))
     now = time.time()
-    seen = (replace(tunnel("attic", 20010), probed_at=now), replace(tunnel("barn", 20011), probed_at=now, latency_ms=900.0))
+    seen = (
+        replace(tunnel("attic", 20010), probed_at=now),
+        replace(tunnel("barn", 20011), probed_at=now, latency_ms=900.0),
+    )
     write(layout, Batch(tunnels=seen, sweep=sweep(now)))
     return layout
 
@@ -59,13 +85,27 @@ def test_the_table_is_aligned_and_tells_what_is_not_up(tmp_path: Path, capsys: C
 
     lines = capsys.readouterr().out.splitlines()
     assert code == ExitCode.NOT_UP
-    assert words(lines[0]) == ["node", "port", "target", "status", "probe", "24 h", "answer", "latency", "sshd", "peer", "since"]
+    assert words(lines[0]) == [
+        "node",
+        "port",
+        "target",
+        "status",
+        "probe",
+        "24 h",
+        "answer",
+        "latency",
+        "sshd",
+        "peer",
+        "since",
+    ]
     assert len(lines) == 1 + len(FORWARDS)
     place = lines[0].index("target")
     assert all(line[place - 2 : place] == "  " and line[place] != " " for line in lines)
 
 
-def test_a_directory_that_is_not_there_does_not_pass_for_all_well(tmp_path: Path, capsys: Captured) -> None:
+def test_a_directory_that_is_not_there_does_not_pass_for_all_well(
+    tmp_path: Path, capsys: Captured
+) -> None:
     for words in (("--once",), ("--json",)):
         code = main(["--home", str(tmp_path / "gone"), *words])
 
@@ -81,14 +121,23 @@ def test_a_full_disk_behind_the_output_is_told_in_a_sentence(tmp_path: Path, wor
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
             [sys.executable, "-m", "reversi_tui", "--home", str(tmp_path), words],
-            stdout=full, stderr=subprocess.PIPE, text=True, timeout=30, check=False,
-        )  # fmt: skip
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=30,
+            check=False,
+        )
 
-    assert done.stderr == "reversi-tui: error: standard output can not be written: No space left on device\n"
+    assert (
+        done.stderr
+        == "reversi-tui: error: standard output can not be written: No space left on device\n"
+    )
     assert done.returncode == ExitCode.USAGE
 
 
-def test_a_locale_without_utf_8_gets_ascii_alone(tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_locale_without_utf_8_gets_ascii_alone(
+    tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
     all_up(tmp_path)
     monkeypatch.setenv("LC_ALL", "C")
 
@@ -148,7 +197,15 @@ def test_json_is_one_document_and_implies_once(tmp_path: Path, capsys: Captured)
     document = json.loads(capsys.readouterr().out)
     assert document["schema"] == 1
     assert document["sweep"] == {"swept_at": 1_760_000_000.0, "every_s": 20.0}
-    assert [tunnel["status"] for tunnel in document["tunnels"]] == ["hung", "foreign", "down", "refused", "wrong", "unknown", "up"]
+    assert [tunnel["status"] for tunnel in document["tunnels"]] == [
+        "hung",
+        "foreign",
+        "down",
+        "refused",
+        "wrong",
+        "unknown",
+        "up",
+    ]
     assert all(set(tunnel) == KEYS for tunnel in document["tunnels"])
 
 
@@ -159,7 +216,9 @@ def test_no_state_file_yet_is_said_and_all_is_unknown(tmp_path: Path, capsys: Ca
 
     captured = capsys.readouterr()
     assert code == ExitCode.NOT_UP
-    assert {tunnel["status"] for tunnel in json.loads(captured.out)["tunnels"]} == {Status.UNKNOWN.value}
+    assert {tunnel["status"] for tunnel in json.loads(captured.out)["tunnels"]} == {
+        Status.UNKNOWN.value
+    }
     assert "the daemon was never started here" in captured.err
 
 
@@ -184,11 +243,15 @@ def test_a_damaged_state_file_is_one_sentence(tmp_path: Path, capsys: Captured) 
 @pytest.mark.parametrize(
     ("argv", "words"),
     [
-        pytest.param(["--sort", "colour", "--once"], "there is no column 'colour'", id="no such column"),
+        pytest.param(
+            ["--sort", "colour", "--once"], "there is no column 'colour'", id="no such column"
+        ),
         pytest.param([], "needs a terminal", id="no terminal"),
     ],
 )
-def test_what_can_not_be_done_is_one_sentence(argv: list[str], words: str, tmp_path: Path, capsys: Captured) -> None:
+def test_what_can_not_be_done_is_one_sentence(
+    argv: list[str], words: str, tmp_path: Path, capsys: Captured
+) -> None:
     code = main(["--home", str(tmp_path), *argv])
 
     err = capsys.readouterr().err
@@ -220,18 +283,25 @@ def test_device_text_in_the_table_is_escaped(tmp_path: Path, capsys: Captured) -
 def test_scripts_never_load_textual(tmp_path: Path, flags: list[str]) -> None:
     demo_home(tmp_path)
     program = (
-        "import sys; from reversi_tui.__main__ import main; main(sys.argv[1:]); "
-        "print(sorted({'textual', 'rich', 'asyncio', 'asyncssh', 'http', 'ssl'} & set(sys.modules)), file=sys.stderr)"
+        "import sys; from reversi_tui.__main__ import main; main(sys.argv[1:]);"
+        " print(sorted({'textual', 'rich', 'asyncio', 'asyncssh', 'http', 'ssl'} &"
+        " set(sys.modules)), file=sys.stderr)"
     )
 
     done = subprocess.run(
-        [sys.executable, "-c", program, "--home", str(tmp_path), *flags], capture_output=True, text=True, timeout=30, check=True
+        [sys.executable, "-c", program, "--home", str(tmp_path), *flags],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
     )
 
     assert done.stderr.splitlines()[-1] == "[]"
 
 
-def test_the_columns_are_those_that_were_asked_for_in_that_order(tmp_path: Path, capsys: Captured) -> None:
+def test_the_columns_are_those_that_were_asked_for_in_that_order(
+    tmp_path: Path, capsys: Captured
+) -> None:
     demo_home(tmp_path)
 
     _, lines, _ = once(tmp_path, capsys, "--columns", "status,node", "--filter", "attic")
@@ -239,14 +309,25 @@ def test_the_columns_are_those_that_were_asked_for_in_that_order(tmp_path: Path,
     assert [words(line) for line in lines] == [["status", "node"], ["• up", "attic"]]
 
 
-def test_wide_has_what_the_node_s_client_said_and_how_often_it_was_lost(tmp_path: Path, capsys: Captured) -> None:
+def test_wide_has_what_the_node_s_client_said_and_how_often_it_was_lost(
+    tmp_path: Path, capsys: Captured
+) -> None:
     layout = all_up(tmp_path)
     name = NodeName("attic")
     registration = Registration(
-        node=name, instance="i-77", session=ProcessId(pid=1, start_ticks=2), peer="x", registered_at=3.0, client="reversi-client/9"
+        node=name,
+        instance="i-77",
+        session=ProcessId(pid=1, start_ticks=2),
+        peer="x",
+        registered_at=3.0,
+        client="reversi-client/9",
     )
-    hour = Hour(node=name, port=Port(20010), hour=int(time.time() // 3600), up_s=1800.0, watched_s=3600.0)
-    write(layout, Batch(registrations=(registration,), flaps=((name, Flaps(count=3)),), hours=(hour,)))
+    hour = Hour(
+        node=name, port=Port(20010), hour=int(time.time() // 3600), up_s=1800.0, watched_s=3600.0
+    )
+    write(
+        layout, Batch(registrations=(registration,), flaps=((name, Flaps(count=3)),), hours=(hour,))
+    )
 
     _, lines, _ = once(tmp_path, capsys, "--wide", "--filter", "attic")
     _, chosen, _ = once(tmp_path, capsys, "--columns", "instance,day", "--filter", "flaps:>2")
@@ -258,7 +339,14 @@ def test_wide_has_what_the_node_s_client_said_and_how_often_it_was_lost(tmp_path
 
 
 @pytest.mark.parametrize(
-    "argv", [("--sort", "-latency"), ("--sort=-latency",), ("--sort", "latency", "--reverse"), ("--reverse", "--sort", "latency")], ids=str
+    "argv",
+    [
+        ("--sort", "-latency"),
+        ("--sort=-latency",),
+        ("--sort", "latency", "--reverse"),
+        ("--reverse", "--sort", "latency"),
+    ],
+    ids=str,
 )
 def test_the_sort_may_go_backwards(tmp_path: Path, capsys: Captured, argv: tuple[str, ...]) -> None:
     all_up(tmp_path)
@@ -268,7 +356,9 @@ def test_the_sort_may_go_backwards(tmp_path: Path, capsys: Captured, argv: tuple
     assert (code, lines) == (ExitCode.OK, ["node", "barn", "attic"])
 
 
-def test_a_filter_that_nothing_matches_is_told_of_and_is_no_fault(tmp_path: Path, capsys: Captured) -> None:
+def test_a_filter_that_nothing_matches_is_told_of_and_is_no_fault(
+    tmp_path: Path, capsys: Captured
+) -> None:
     demo_home(tmp_path)
 
     code, lines, err = once(tmp_path, capsys, "--filter", "elsewhere")
@@ -277,11 +367,22 @@ def test_a_filter_that_nothing_matches_is_told_of_and_is_no_fault(tmp_path: Path
     assert err == "reversi-tui: no row matches the filter 'elsewhere'\n"
 
 
-def test_a_device_that_the_registry_does_not_know_is_shown_and_counts(tmp_path: Path, capsys: Captured) -> None:
+def test_a_device_that_the_registry_does_not_know_is_shown_and_counts(
+    tmp_path: Path, capsys: Captured
+) -> None:
     layout = all_up(tmp_path)
-    stranger = Unregistered(node=NodeName("old-box"), port=Port(50001), expect=parse_expect("http"), first_at=1.0, last_at=2.0)
+    stranger = Unregistered(
+        node=NodeName("old-box"),
+        port=Port(50001),
+        expect=parse_expect("http"),
+        first_at=1.0,
+        last_at=2.0,
+    )
     known = replace(stranger, node=NodeName("attic"), port=Port(50002))
-    write(layout, Batch(tunnels=(tunnel("old-box", 50001, Status.HUNG),), unregistered=(stranger, known)))
+    write(
+        layout,
+        Batch(tunnels=(tunnel("old-box", 50001, Status.HUNG),), unregistered=(stranger, known)),
+    )
 
     code, lines, _ = once(tmp_path, capsys, "--columns", "node,port,target,status")
     main(["--home", str(tmp_path), "--json"])
@@ -292,7 +393,12 @@ def test_a_device_that_the_registry_does_not_know_is_shown_and_counts(tmp_path: 
     assert [each["node"] for each in document["tunnels"]] == ["attic", "barn"]
     (shown,) = document["unregistered"]
     assert set(shown) == KEYS - {"barred"} | {"first_at", "last_at"}
-    assert (shown["node"], shown["target"], shown["first_at"], shown["last_at"]) == ("old-box", None, 1.0, 2.0)
+    assert (shown["node"], shown["target"], shown["first_at"], shown["last_at"]) == (
+        "old-box",
+        None,
+        1.0,
+        2.0,
+    )
 
 
 def test_a_node_that_is_out_on_purpose_is_no_fault(tmp_path: Path, capsys: Captured) -> None:
@@ -306,10 +412,15 @@ def test_a_node_that_is_out_on_purpose_is_no_fault(tmp_path: Path, capsys: Captu
     code, lines, _ = once(tmp_path, capsys, "--columns", "status", "--filter", "barn")
     main(["--home", str(tmp_path), "--json"])
     assert (code, lines[-1]) == (ExitCode.OK, "- disabled")
-    assert [each["barred"] for each in json.loads(capsys.readouterr().out)["tunnels"]] == [None, "disabled"]
+    assert [each["barred"] for each in json.loads(capsys.readouterr().out)["tunnels"]] == [
+        None,
+        "disabled",
+    ]
 
 
-def test_the_daemon_s_copy_of_the_registry_changes_nothing_that_is_shown(tmp_path: Path, capsys: Captured) -> None:
+def test_the_daemon_s_copy_of_the_registry_changes_nothing_that_is_shown(
+    tmp_path: Path, capsys: Captured
+) -> None:
     layout = demo_home(tmp_path)
     layout.run.mkdir()
     without = once(tmp_path, capsys, "--wide")
@@ -319,14 +430,20 @@ def test_the_daemon_s_copy_of_the_registry_changes_nothing_that_is_shown(tmp_pat
     assert once(tmp_path, capsys, "--wide") == without
 
 
-def test_columns_and_sort_come_from_the_files_and_no_filter_does(tmp_path: Path, capsys: Captured) -> None:
+def test_columns_and_sort_come_from_the_files_and_no_filter_does(
+    tmp_path: Path, capsys: Captured
+) -> None:
     all_up(tmp_path)
-    (tmp_path / "reversi.toml").write_text("[console]\nsort = '-node'\ncolumns = ['node']\nfilter = 'attic'\n")
+    (tmp_path / "reversi.toml").write_text(
+        "[console]\nsort = '-node'\ncolumns = ['node']\nfilter = 'attic'\n"
+    )
 
     assert once(tmp_path, capsys)[1] == ["node", "barn", "attic"]
 
 
-def test_scripts_neither_read_nor_write_what_is_remembered(tmp_path: Path, capsys: Captured, isolated: Path) -> None:
+def test_scripts_neither_read_nor_write_what_is_remembered(
+    tmp_path: Path, capsys: Captured, isolated: Path
+) -> None:
     all_up(tmp_path)
     path = isolated / ".local" / "state" / "reversi" / "console.json"
     path.parent.mkdir(parents=True)
@@ -336,22 +453,33 @@ def test_scripts_neither_read_nor_write_what_is_remembered(tmp_path: Path, capsy
     _, lines, err = once(tmp_path, capsys, "--columns", "node")
 
     assert (lines, err) == (["node", "attic", "barn"], "")
-    assert (path.read_bytes(), [each.name for each in path.parent.iterdir()]) == (before, ["console.json"])
+    assert (path.read_bytes(), [each.name for each in path.parent.iterdir()]) == (
+        before,
+        ["console.json"],
+    )
 
 
 @pytest.mark.parametrize("argv", [["--once"], ["--json"], ["--show-config"]], ids=str)
-def test_a_broken_table_of_the_console_s_is_one_sentence(tmp_path: Path, capsys: Captured, argv: list[str]) -> None:
+def test_a_broken_table_of_the_console_s_is_one_sentence(
+    tmp_path: Path, capsys: Captured, argv: list[str]
+) -> None:
     (tmp_path / "reversi.toml").write_text("[console]\nthem = 'dark'\n")
 
     assert main(["--home", str(tmp_path), *argv]) == ExitCode.USAGE
     err = capsys.readouterr().err
-    assert err == f"reversi-tui: error: {tmp_path / 'reversi.toml'}: console: unknown key 'them'; did you mean 'theme'?\n"
+    assert (
+        err
+        == f"reversi-tui: error: {tmp_path / 'reversi.toml'}: console: unknown key 'them'; did you"
+        " mean 'theme'?\n"
+    )
 
 
 def test_show_config_tells_where_each_setting_came_from(
     tmp_path: Path, capsys: Captured, isolated: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "reversi.toml").write_text("[console]\nwide = true\n[console.keys]\nact.kill = 'f9'\n")
+    (tmp_path / "reversi.toml").write_text(
+        "[console]\nwide = true\n[console.keys]\nact.kill = 'f9'\n"
+    )
     own = isolated / ".config" / "reversi" / "console.toml"
     own.parent.mkdir(parents=True)
     own.write_text("[console]\ntheme = 'light'\ngrouped = true\n")
@@ -360,8 +488,14 @@ def test_show_config_tells_where_each_setting_came_from(
     state.write_text(json.dumps({str(tmp_path): {"sort_by": "pid"}}))
     monkeypatch.setenv("NO_COLOR", "1")
 
-    assert main(["--home", str(tmp_path), "--show-config", "--json", "--filter", "attic"]) == ExitCode.OK
-    shown = {each["name"]: (each["value"], each["origin"]) for each in json.loads(capsys.readouterr().out)["settings"]}
+    assert (
+        main(["--home", str(tmp_path), "--show-config", "--json", "--filter", "attic"])
+        == ExitCode.OK
+    )
+    shown = {
+        each["name"]: (each["value"], each["origin"])
+        for each in json.loads(capsys.readouterr().out)["settings"]
+    }
     main(["--home", str(tmp_path), "--show-config", "--no-remember"])
     lines = [words(line) for line in capsys.readouterr().out.splitlines()]
 
@@ -375,7 +509,9 @@ def test_show_config_tells_where_each_setting_came_from(
     assert ["sort", '"node"', "default"] in lines
 
 
-def test_a_key_for_no_action_is_refused_before_the_console_opens(tmp_path: Path, capsys: Captured) -> None:
+def test_a_key_for_no_action_is_refused_before_the_console_opens(
+    tmp_path: Path, capsys: Captured
+) -> None:
     (tmp_path / "reversi.toml").write_text("[console.keys]\nact.kil = 'f9'\n")
 
     assert main(["--home", str(tmp_path), "--show-config"]) == ExitCode.USAGE
@@ -387,8 +523,11 @@ def test_an_output_without_unicode_gets_plain_shapes(tmp_path: Path) -> None:
 
     done = subprocess.run(
         [sys.executable, "-m", "reversi_tui", "--home", str(tmp_path), "--once"],
-        capture_output=True, timeout=30, check=False, env={"PYTHONIOENCODING": "ascii", "PATH": "/usr/bin:/bin"},
-    )  # fmt: skip
+        capture_output=True,
+        timeout=30,
+        check=False,
+        env={"PYTHONIOENCODING": "ascii", "PATH": "/usr/bin:/bin"},
+    )
 
     assert (done.returncode, done.stderr) == (0, b"")
     assert b"o up" in done.stdout
@@ -404,11 +543,25 @@ def test_an_output_without_unicode_gets_plain_shapes(tmp_path: Path) -> None:
         pytest.param({"TERM": "xterm"}, ["--theme", "mono"], False, id="the theme without colour"),
     ],
 )
-def test_the_status_has_its_colour_on_a_terminal_alone(tmp_path: Path, environ: dict[str, str], argv: list[str], coloured: bool) -> None:
+def test_the_status_has_its_colour_on_a_terminal_alone(
+    tmp_path: Path, environ: dict[str, str], argv: list[str], coloured: bool
+) -> None:
     demo_home(tmp_path)
     master, slave = pty.openpty()
-    command = [sys.executable, "-m", "reversi_tui", "--home", str(tmp_path), "--once", "--columns", "node,status", *argv]
-    with subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, env={"PATH": "/usr/bin:/bin", **environ}) as process:
+    command = [
+        sys.executable,
+        "-m",
+        "reversi_tui",
+        "--home",
+        str(tmp_path),
+        "--once",
+        "--columns",
+        "node,status",
+        *argv,
+    ]
+    with subprocess.Popen(
+        command, stdin=slave, stdout=slave, stderr=slave, env={"PATH": "/usr/bin:/bin", **environ}
+    ) as process:
         os.close(slave)
         terminal = Terminal(master, process)
         terminal.until(b"garage")

@@ -15,7 +15,10 @@ OWN = [name for name in THEMES if PALETTES[name].background]
 
 
 def styles(found: Palette) -> Iterator[tuple[str, Style]]:
-    fields = {name: getattr(found, name) for name in ("stale", "cursor", "marked", "heading", "warning", "banner", "dim")}
+    fields = {
+        name: getattr(found, name)
+        for name in ("stale", "cursor", "marked", "heading", "warning", "banner", "dim")
+    }
     for name, words in (*found.status.items(), *found.levels.items(), *fields.items()):
         yield str(name), Style.parse(words)
 
@@ -45,7 +48,9 @@ def test_the_themes_with_a_background_are_a_dark_one_and_a_light_one() -> None:
 def test_the_terminals_own_theme_uses_its_eight_colours_alone() -> None:
     for what, style in styles(palette("terminal")):
         for color in (style.color, style.bgcolor):
-            assert color is None or (color.type is ColorType.STANDARD and color.number is not None and color.number < 8), what
+            assert color is None or (
+                color.type is ColorType.STANDARD and color.number is not None and color.number < 8
+            ), what
 
 
 def test_the_theme_without_colour_has_none() -> None:
@@ -65,5 +70,7 @@ def test_a_theme_has_a_style_for_each_status_and_level(name: str) -> None:
 
 
 def test_a_theme_that_there_is_not_is_refused_by_name() -> None:
-    with pytest.raises(UnknownTheme, match="there is no theme 'pink'; themes are: terminal, dark, light, mono"):
+    with pytest.raises(
+        UnknownTheme, match="there is no theme 'pink'; themes are: terminal, dark, light, mono"
+    ):
         palette("pink")

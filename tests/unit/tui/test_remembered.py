@@ -13,7 +13,13 @@ from checker.config import home_layout
 from reversi_tui.preferences import MOST_FILTERS, Layer, Preferences
 from reversi_tui.remembered import Memory, memory_path
 
-SOMETHING = {"sort_by": "latency", "backwards": True, "columns": ["port", "node"], "wide": True, "history": ["a", "b"]}
+SOMETHING = {
+    "sort_by": "latency",
+    "backwards": True,
+    "columns": ["port", "node"],
+    "wide": True,
+    "history": ["a", "b"],
+}
 
 
 def file_in(folder: Path) -> Path:
@@ -39,9 +45,17 @@ def write(folder: Path, content: bytes) -> None:
 def test_what_changed_is_there_the_next_time(tmp_path: Path) -> None:
     memory, preferences = begun(tmp_path)
     after = replace(
-        preferences, sort_by="pid", backwards=True, columns=("pid", "node"), wide=True, filter_text="attic", faults_only=True, grouped=True,
-        theme="dark", history=("attic",),
-    )  # fmt: skip
+        preferences,
+        sort_by="pid",
+        backwards=True,
+        columns=("pid", "node"),
+        wide=True,
+        filter_text="attic",
+        faults_only=True,
+        grouped=True,
+        theme="dark",
+        history=("attic",),
+    )
 
     assert memory.remember(after) == ""
 
@@ -57,7 +71,10 @@ def test_the_file_is_ours_alone(tmp_path: Path) -> None:
 
     assert file_in(tmp_path).stat().st_mode & 0o777 == 0o600
     assert file_in(tmp_path).parent.stat().st_mode & 0o777 == 0o700
-    assert {path.name for path in file_in(tmp_path).parent.iterdir()} == {"console.json", "console.json.lock"}
+    assert {path.name for path in file_in(tmp_path).parent.iterdir()} == {
+        "console.json",
+        "console.json.lock",
+    }
 
 
 def test_nothing_changed_writes_nothing(tmp_path: Path) -> None:
@@ -74,7 +91,9 @@ def test_each_gateway_has_a_view_of_its_own(tmp_path: Path) -> None:
         preferences, _ = memory.begin((), ())
         memory.remember(replace(preferences, sort_by=column))
 
-    assert [memory_in(tmp_path, gateway).begin((), ())[0].sort_by for gateway in ("one", "two", "three")] == ["pid", "port", "node"]
+    assert [
+        memory_in(tmp_path, gateway).begin((), ())[0].sort_by for gateway in ("one", "two", "three")
+    ] == ["pid", "port", "node"]
 
 
 def test_two_consoles_at_once_lose_nothing_of_each_other_s(tmp_path: Path) -> None:
@@ -92,7 +111,9 @@ def test_two_consoles_at_once_lose_nothing_of_each_other_s(tmp_path: Path) -> No
     for thread in threads:
         thread.join()
 
-    assert [memory_in(tmp_path, gateway).begin((), ())[0].filter_text for gateway in gateways] == [f"{gateway} 4" for gateway in gateways]
+    assert [memory_in(tmp_path, gateway).begin((), ())[0].filter_text for gateway in gateways] == [
+        f"{gateway} 4" for gateway in gateways
+    ]
 
 
 def test_what_another_console_of_the_gateway_changed_stays(tmp_path: Path) -> None:
@@ -138,7 +159,11 @@ def test_a_filter_that_the_files_set_can_be_remembered_as_cleared(tmp_path: Path
 def test_the_history_keeps_the_newest(tmp_path: Path) -> None:
     memory, preferences = begun(tmp_path)
 
-    memory.remember(replace(preferences, history=tuple(f"filter {number}" for number in range(MOST_FILTERS + 7))))
+    memory.remember(
+        replace(
+            preferences, history=tuple(f"filter {number}" for number in range(MOST_FILTERS + 7))
+        )
+    )
 
     history = begun(tmp_path)[1].history
     assert (len(history), history[-1]) == (MOST_FILTERS, f"filter {MOST_FILTERS + 6}")
@@ -170,22 +195,40 @@ def test_a_damaged_file_is_remarked_on_and_written_anew(tmp_path: Path, content:
 @pytest.mark.parametrize(
     ("entry", "expected"),
     [
-        pytest.param(SOMETHING | {"columns": ["colour", "port", "port"]}, {"columns": ("port",)}, id="unknown column"),
+        pytest.param(
+            SOMETHING | {"columns": ["colour", "port", "port"]},
+            {"columns": ("port",)},
+            id="unknown column",
+        ),
         pytest.param(SOMETHING | {"sort_by": "colour"}, {"sort_by": "node"}, id="sorted by none"),
         pytest.param(SOMETHING | {"sort_by": ["node"]}, {"sort_by": "node"}, id="sorted by a list"),
         pytest.param(SOMETHING | {"wide": "yes"}, {"wide": False}, id="no flag"),
         pytest.param(SOMETHING | {"theme": "pink"}, {"theme": "terminal"}, id="no such theme"),
         pytest.param(SOMETHING | {"history": [1]}, {"history": ()}, id="no texts"),
-        pytest.param(SOMETHING | {"confirm_over": 10_000}, {"confirm_over": 5}, id="what is never remembered"),
-        pytest.param("nothing", {"sort_by": "node", "backwards": False, "columns": (), "wide": False, "history": ()}, id="no entry"),
+        pytest.param(
+            SOMETHING | {"confirm_over": 10_000}, {"confirm_over": 5}, id="what is never remembered"
+        ),
+        pytest.param(
+            "nothing",
+            {"sort_by": "node", "backwards": False, "columns": (), "wide": False, "history": ()},
+            id="no entry",
+        ),
     ],
 )
-def test_of_an_entry_only_what_is_as_it_must_be_counts(tmp_path: Path, entry: object, expected: dict[str, object]) -> None:
+def test_of_an_entry_only_what_is_as_it_must_be_counts(
+    tmp_path: Path, entry: object, expected: dict[str, object]
+) -> None:
     write(tmp_path, json.dumps({str(tmp_path / "gateway"): entry}).encode())
 
     _, preferences = begun(tmp_path)
 
-    good = {"sort_by": "latency", "backwards": True, "columns": ("port", "node"), "wide": True, "history": ("a", "b")}
+    good = {
+        "sort_by": "latency",
+        "backwards": True,
+        "columns": ("port", "node"),
+        "wide": True,
+        "history": ("a", "b"),
+    }
     assert {name: getattr(preferences, name) for name in good | expected} == good | expected
 
 
@@ -200,7 +243,9 @@ def test_a_state_directory_that_can_not_be_made_is_a_sentence(tmp_path: Path) ->
     assert told.startswith("the view is not remembered: ")
 
 
-def test_a_lock_that_another_holds_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lock_that_another_holds_is_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("reversi_tui.remembered.LOCK_WITHIN_S", 0.05)
     memory, preferences = begun(tmp_path)
     file_in(tmp_path).parent.mkdir(parents=True)

@@ -11,7 +11,18 @@ from checker.model import NodeName, Status
 from checker.store import Batch
 from reversi_tui.rows import Daemon, Report
 from reversi_tui.source import Source
-from tests.tui.states import FORWARDS, NOW, SEEN, demo_home, forward, register, setting, sweep, tunnel, write
+from tests.tui.states import (
+    FORWARDS,
+    NOW,
+    SEEN,
+    demo_home,
+    forward,
+    register,
+    setting,
+    sweep,
+    tunnel,
+    write,
+)
 
 
 def source(layout: Layout, daemon: Daemon = Daemon.RUNNING) -> Source:
@@ -66,7 +77,9 @@ def test_only_the_row_that_changed_is_reported(tmp_path: Path) -> None:
     write(layout, Batch(tunnels=(tunnel("attic", 20010, Status.HUNG),)))
     report = step(reading)
 
-    assert [(row.key, row.seen.status) for row in report.changed] == [(("attic", 20010), Status.HUNG)]
+    assert [(row.key, row.seen.status) for row in report.changed] == [
+        (("attic", 20010), Status.HUNG)
+    ]
     assert report.keys is None
     reading.close()
 
@@ -110,7 +123,9 @@ def test_the_state_file_appears(tmp_path: Path) -> None:
     reading.close()
 
 
-def test_a_state_file_that_goes_leaves_the_rows_and_one_that_comes_back_is_read(tmp_path: Path) -> None:
+def test_a_state_file_that_goes_leaves_the_rows_and_one_that_comes_back_is_read(
+    tmp_path: Path,
+) -> None:
     layout = demo_home(tmp_path)
     reading = settled(layout)
 
@@ -190,11 +205,15 @@ def test_a_registry_that_goes_leaves_the_rows(tmp_path: Path) -> None:
     ("answer", "swept_at", "seen"),
     [
         pytest.param(Daemon.RUNNING, NOW - 900, Daemon.RUNNING, id="answers"),
-        pytest.param(Daemon.ABSENT, NOW - 10, Daemon.UNREACHABLE, id="sweeps and does not answer us"),
+        pytest.param(
+            Daemon.ABSENT, NOW - 10, Daemon.UNREACHABLE, id="sweeps and does not answer us"
+        ),
         pytest.param(Daemon.ABSENT, NOW - 900, Daemon.ABSENT, id="neither"),
     ],
 )
-def test_what_is_known_of_the_daemon(tmp_path: Path, answer: Daemon, swept_at: float, seen: Daemon) -> None:
+def test_what_is_known_of_the_daemon(
+    tmp_path: Path, answer: Daemon, swept_at: float, seen: Daemon
+) -> None:
     layout = demo_home(tmp_path)
     write(layout, Batch(sweep=sweep(swept_at)))
     reading = source(layout, answer)

@@ -8,7 +8,19 @@ from rich.cells import cell_len
 from checker.model import Watched
 from reversi_tui.columns import SYMBOLS, cut
 from reversi_tui.rows import HOURS, Share
-from reversi_tui.strip import DAYS, LEVEL_MEANING, Level, days_chart, days_told, in_ascii, level, overall, percent, runs, strip_text
+from reversi_tui.strip import (
+    DAYS,
+    LEVEL_MEANING,
+    Level,
+    days_chart,
+    days_told,
+    in_ascii,
+    level,
+    overall,
+    percent,
+    runs,
+    strip_text,
+)
 
 TODAY = "2026-11-22"
 SHARES = st.lists(st.one_of(st.none(), st.floats(0, 1)), max_size=40)
@@ -92,7 +104,9 @@ def test_a_bar_is_full_only_for_a_day_that_was() -> None:
     assert days_chart([day(22, 0.001)], TODAY, 35)[2].endswith("▁")
 
 
-@pytest.mark.parametrize("ascii_only", [pytest.param(False, id="unicode"), pytest.param(True, id="ascii")])
+@pytest.mark.parametrize(
+    "ascii_only", [pytest.param(False, id="unicode"), pytest.param(True, id="ascii")]
+)
 @pytest.mark.parametrize("width", [1, 6, 20, 34, 54, 80, 106, 200])
 def test_a_chart_keeps_to_its_width(width: int, *, ascii_only: bool) -> None:
     days = [day(number, number / 22) for number in range(1, 23)]
@@ -106,8 +120,10 @@ def test_a_chart_keeps_to_its_width(width: int, *, ascii_only: bool) -> None:
 def test_the_days_are_told_in_a_sentence() -> None:
     days = [day(22, 1.0), day(21, 0.5), Watched(day="2026-01-01", up_s=0.0, watched_s=9.0)]
 
-    assert days_told(days, TODAY) == (
-        f"up 75.0 % of the time that was watched; worst day 2026-11-21 with 50.0 %; nobody watched on {DAYS - 2} of {DAYS} days"
+    assert (
+        days_told(days, TODAY)
+        == "up 75.0 % of the time that was watched; worst day 2026-11-21 with 50.0 %; nobody"
+        f" watched on {DAYS - 2} of {DAYS} days"
     )
     assert days_told([], TODAY) == "nobody watched in the last 30 days"
 

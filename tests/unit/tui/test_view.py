@@ -13,10 +13,16 @@ HEALTH = Health()
 
 
 def row(node: str, port: int, status: Status = Status.UP, latency_ms: float | None = 1.0) -> Row:
-    return Row(forward=forward(node, port), seen=replace(tunnel(node, port, status), latency_ms=latency_ms))
+    return Row(
+        forward=forward(node, port), seen=replace(tunnel(node, port, status), latency_ms=latency_ms)
+    )
 
 
-ROWS = (row("b", 2, latency_ms=None), row("a", 3, Status.HUNG, latency_ms=30.0), row("a", 1, latency_ms=4.0))
+ROWS = (
+    row("b", 2, latency_ms=None),
+    row("a", 3, Status.HUNG, latency_ms=30.0),
+    row("a", 1, latency_ms=4.0),
+)
 
 
 def whole(rows: tuple[Row, ...]) -> Report:
@@ -82,7 +88,10 @@ def test_rows_that_are_gone_go_and_new_ones_come() -> None:
 
 
 def test_counts_are_of_all_rows_worst_first() -> None:
-    assert list(viewed(filter_text="nothing-like-it").counts().items()) == [(Status.HUNG, 1), (Status.UP, 2)]
+    assert list(viewed(filter_text="nothing-like-it").counts().items()) == [
+        (Status.HUNG, 1),
+        (Status.UP, 2),
+    ]
 
 
 def test_who_is_out_on_purpose_is_counted_apart_and_is_no_fault() -> None:
@@ -144,7 +153,9 @@ def test_folds_survive_another_sort() -> None:
 
 def test_faults_only_shows_what_is_not_up_or_can_not_be_believed() -> None:
     late = [False]
-    view = View(Preferences(faults_only=True), lambda: Moment(now=NOW + 900 * late[0], every_s=20.0))
+    view = View(
+        Preferences(faults_only=True), lambda: Moment(now=NOW + 900 * late[0], every_s=20.0)
+    )
     view.apply(whole(ROWS))
     assert view.order == [("a", 3)]
     assert view.asks_time
