@@ -18,7 +18,7 @@ from contextlib import asynccontextmanager
 
 from bench.figures import Figure
 from bench.setting import BANNER, Gateway, Member, Scale, gateway, until
-from checker.holders import read_listeners
+from checker.linux.sockets import read_listeners
 from demo.processes import start
 from demo.stage import free_ports
 

@@ -15,8 +15,8 @@ import psutil
 import pytest
 
 from tests.programs import require
-from tests.sshd.accounts import Account, me
-from tests.sshd.waiting import until
+from tests.system.accounts import Account, me
+from tests.system.waiting import until
 
 SHELLS = {
     "dash": ("dash",),
