@@ -33,12 +33,12 @@ look() {
     fi
     # shellcheck disable=SC2046
     set -- $(grep -h " ${socket:-none} " /proc/net/tcp /proc/net/tcp6 2>/dev/null)
-    tcp=${4:-} queue=0 resent=0 window=0 wound=
+    tcp=${4:-} queue=0 resent=0 window=0 timer=
     [ -n "$tcp" ] || { socket=; return; }
     [ "${#2}" -gt 20 ] && own_family=6 || own_family=4
     queue=$((0x${5%:*})) resent=$((0x$7)) window=${16}
-    # Of the time until the kernel sends again, how much has passed: each acknowledgement winds it up, also one of a part behind a lost one.
-    case $6 in 01:*) wound=$((${13} - 0x${6#01:})) ;; esac
+    # How long ago the retransmission timer was started. Each acknowledgement restarts it, also one of what came after a lost segment.
+    case $6 in 01:*) timer=$((${13} - 0x${6#01:})) ;; esac
 }
 
 # Segments that came out of order, on any connection.
@@ -56,7 +56,7 @@ moved() {
     [ "$queue" -lt 4000 ] && { [ "$queue" -eq 0 ] || [ "$resent" -gt 0 ]; } || bulky=yes
     [ "$(($2 - queue))" -lt 1000 ] || return 0
     if [ "$queue" -ge 4000 ] && [ "$2" -gt 0 ] && [ "$resent" -eq "$4" ]; then
-        [ -z "$wound" ] || [ "$wound" -gt "$((BEAT * 50))" ] || return 0
+        [ -z "$timer" ] || [ "$timer" -gt "$((BEAT * 50))" ] || return 0
         [ "$resent" -gt 0 ] || [ "$window" = "$3" ] || return 0
     fi
     grown=$((queue - $2))
@@ -146,9 +146,9 @@ set_patience() {
     [ "$patience" -ge "$MISSES" ] || patience=$MISSES
 }
 
-# Whether the link only lost a segment: what follows it arrives, and waits for it, and it waits behind the whole queue of the link.
-# Segments of other connections are counted too. So this is believed during a download only, for five minutes, and for one and a half
-# if nothing of what we send is acknowledged: acknowledgements are in those segments, and may be the same in all of a long burst.
+# Whether the link only lost a segment: what follows arrives but waits for it, and it waits behind the whole queue of the link.
+# The counter is the device's, so it is believed during a download only, for five minutes; and for 90 s if the gateway acknowledges nothing
+# of ours: each of these segments acknowledges, but all of a long burst may acknowledge the same.
 has_strayed() { # STRAYS QUEUE: what they were before
     [ -n "$bulky" ] && [ "$queue" -lt 4000 ] || return
     count_strays
