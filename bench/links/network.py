@@ -6,10 +6,13 @@ when it is, however it ends.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import socket
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from demo.processes import run_quietly
 
@@ -78,15 +81,28 @@ class Space:
         for command in commands:
             await run_quietly(*self.inside(*command.split()))
 
-    def listen(self, port: int) -> socket.socket:
-        """A listening socket on its loopback."""
+    @contextlib.contextmanager
+    def entered(self) -> Iterator[None]:
+        """This thread is in it during the block. Raises OSError."""
         home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
         try:
             enter("setns", self.file, CLONE_NEWNET)
-            return socket.create_server(("127.0.0.1", port))
+            yield
         finally:
             enter("setns", home, CLONE_NEWNET)
             os.close(home)
+
+    def listen(self, port: int) -> socket.socket:
+        """A listening socket on its loopback."""
+        with self.entered():
+            return socket.create_server(("127.0.0.1", port))
+
+    def carried(self, interface: str) -> int:
+        """Bytes that the interface received and sent. Source: proc(5), /proc/net/dev."""
+        with self.entered():
+            lines = Path("/proc/thread-self/net/dev").read_text(encoding="ascii").splitlines()
+        words = next(line.split() for line in lines if line.strip().startswith(f"{interface}:"))
+        return int(words[1]) + int(words[9])
 
     def close(self) -> None:
         os.close(self.file)
@@ -150,6 +166,10 @@ class Link:
     async def mend(self) -> None:
         for way in ("from", "to"):
             await self.router.run(f"ip rule del {way} {self.address} blackhole")
+
+    def carried(self) -> int:
+        """Bytes that reached the device or left it; those that the kernel drops or keeps too."""
+        return self.device.carried("up0")
 
     def close(self) -> None:
         self.modem.close()

@@ -121,7 +121,7 @@ class Result:
         hangs = [found for found in (self.frozen, self.hole) if found is not None]
         seen = all(found.is_freed_within(NOTICED_S) for found in hangs)
         if self.kind.beats and self.hole is not None:
-            seen = seen and self.hole.noticed_s is not None and self.hole.noticed_s <= NOTICED_S
+            seen = seen and self.hole.is_noticed_within(NOTICED_S)
         return self.bulk is not None and self.bulk.is_unharmed and len(hangs) == 2 and seen
 
     def __str__(self) -> str:

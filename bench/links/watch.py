@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.links.clients import Lane
-from checker.linux.sockets import flows, read_listeners
+from checker.linux.sockets import read_listeners
 from checker.model import EventKind, Port
 from checker.state.store import StateFile, open_reader
 
@@ -41,8 +40,8 @@ class Seen:
     """By the daemon; a client that claims its own stale port is not among them."""
     carried: int = 0
     moved_s: float = 0.0
-    """When the kernels last moved bulk on the SSH connection, by the gateway's; a stopped process's
-    kernel takes bytes too.
+    """When bulk last reached the device or left it; a stopped process's kernel moves bytes too, and
+    what waits in the link's queue still comes after it was cut.
     """
     worst_ms: float = 0.0
     """The slowest probe that was answered."""
@@ -124,12 +123,9 @@ class Watch:
                 ]
 
     def look_at_bytes(self) -> None:
-        carried: Counter[str] = Counter()
-        for peer, flow in flows().items():
-            carried[peer.rpartition(":")[0]] += flow.acked + flow.received
         now_s = time.monotonic()
         for lane in self.lanes:
-            seen, total = self.of(lane), carried[lane.link.address]
+            seen, total = self.of(lane), lane.link.carried()
             if total - seen.carried >= COUNTS_BYTES:
                 seen.moved_s = now_s
             seen.carried = total

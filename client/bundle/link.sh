@@ -151,7 +151,7 @@ tick() {
 } 2>/dev/null
 
 start() { # REQUEST [forwards]
-    why=failed runner='' ticker='' pid='' socket='' fd='' taken='' enough=0 queue=0 window=0 resent=0
+    why=failed runner='' ticker='' pid='' socket='' fd='' taken='' enough=0 queue=0 window=0 resent=0 fresh=
     open_pipes || return
     now
     begun_s=$now_s

@@ -33,12 +33,12 @@ look() {
     fi
     # shellcheck disable=SC2046
     set -- $(grep -h " ${socket:-none} " /proc/net/tcp /proc/net/tcp6 2>/dev/null)
-    tcp=${4:-} queue=0 resent=0 window=0 timer=
+    tcp=${4:-} queue=0 resent=0 window=0 fresh=
     [ -n "$tcp" ] || { socket=; return; }
     [ "${#2}" -gt 20 ] && own_family=6 || own_family=4
     queue=$((0x${5%:*})) resent=$((0x$7)) window=${16}
-    # How long ago the retransmission timer was started. Each acknowledgement restarts it, also one of what came after a lost segment.
-    case $6 in 01:*) timer=$((${13} - 0x${6#01:})) ;; esac
+    # Whether the retransmission timer began just now. Each acknowledgement restarts it, also one of what came after a lost segment.
+    case $6 in 01:*) [ "$((${13} - 0x${6#01:}))" -gt "$((BEAT * 50))" ] || fresh=yes ;; esac
 }
 
 # Segments that came out of order, on any connection.
@@ -50,13 +50,14 @@ count_strays() {
 # what the gateway's kernel acknowledges may be nothing but our beats. Of an upload that a proxy on the way has taken, the gateway's small
 # packets alone are left to see: they are more than the beats that the client reads from us.
 moved() {
-    set -- "$taken" "$queue" "$window" "$resent"
+    set -- "$taken" "$queue" "$window" "$resent" "$fresh"
     look
     # A large queue, or a beat on its way for which the kernel itself still waits: it knows how long this link takes.
     [ "$queue" -lt 4000 ] && { [ "$queue" -eq 0 ] || [ "$resent" -gt 0 ]; } || bulky=yes
     [ "$(($2 - queue))" -lt 1000 ] || return 0
     if [ "$queue" -ge 4000 ] && [ "$2" -gt 0 ] && [ "$resent" -eq "$4" ]; then
-        [ -z "$timer" ] || [ "$timer" -gt "$((BEAT * 50))" ] || return 0
+        # Once it does so by itself: a tail loss probe.
+        [ -z "$fresh" ] || [ -z "$5" ] || return 0
         [ "$resent" -gt 0 ] || [ "$window" = "$3" ] || return 0
     fi
     grown=$((queue - $2))
