@@ -118,8 +118,17 @@ class StateMissing(StateError):
 class StateUnavailable(StateError):
     """Busy, read-only, or its disk is full."""
 
-    def __init__(self, path: Path, why: str) -> None:
-        super().__init__(f"the state file {path} can not be used ({why}); check the disk's free space and the permissions of {path.parent}")
+    def __init__(self, path: Path, why: str, advice: str = "") -> None:
+        advice = advice or f"check the disk's free space and the permissions of {path.parent}"
+        super().__init__(f"the state file {path} can not be used ({why}); {advice}")
+
+
+class StateNewer(StateUnavailable):
+    """A newer release wrote it, and knows more tables than we do."""
+
+    def __init__(self, path: Path, version: int, known: int) -> None:
+        why = f"it was written by a newer reversi: schema {version}, this one knows {known}"
+        super().__init__(path, why, "install that release again, or move the file away: its history goes with it, and no tunnel")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -401,7 +410,7 @@ def migrations() -> list[str]:
 
 
 def migrate(db: sqlite3.Connection, path: Path) -> None:
-    """Bring the schema to this product's version. Raises StateUnavailable for a file of a newer product."""
+    """Bring the schema to this product's version. Raises StateNewer."""
     scripts = migrations()
     version = int(db.execute("PRAGMA user_version").fetchone()[0])
     refuse_newer(path, version, len(scripts))
@@ -416,9 +425,9 @@ def migrate(db: sqlite3.Connection, path: Path) -> None:
 
 
 def refuse_newer(path: Path, version: int, known: int) -> None:
-    """Raises StateUnavailable."""
+    """Raises StateNewer."""
     if version > known:
-        raise StateUnavailable(path, f"it was written by a newer reversi: schema {version}, this one knows {known}")
+        raise StateNewer(path, version, known)
 
 
 def connect(uri: str) -> sqlite3.Connection:

@@ -258,7 +258,7 @@ def check_records(seen: Seen) -> Iterator[Finding]:
     if seen.state_trouble is None:
         yield Finding(name="state file", ok=True, sentence=f"there is no {seen.state} yet; the daemon makes it")
     else:
-        mend = f"{mends.start(seen)}    # which moves it aside"
+        mend = mends.set_aside(seen) if seen.state_is_newer else f"{mends.start(seen)}    # which moves it aside"
         yield finding(
             "state file",
             f"{seen.state} is sound",

@@ -25,7 +25,7 @@ from checker.last_good import read_known
 from checker.model import CheckerError, Tunnel
 from checker.registry import Registry, gate_command
 from checker.sshd_lines import source
-from checker.store import StateError, StateMissing, Sweep, is_sound, open_reader
+from checker.store import StateError, StateMissing, StateNewer, Sweep, is_sound, open_reader
 from checker.succession import overdue
 from checker.system.manifest import load_manifest
 from checker.system.openings import judged
@@ -93,7 +93,8 @@ def examine(layout: Layout) -> Seen:
         is_synchronized=is_synchronized(),
         ahead_s=max([sweep.swept_at - now if sweep else 0.0, *(node.added_at - now for node in registry.nodes.values())]),
         free_bytes=free_bytes(layout),
-        state_trouble=state_trouble,
+        state_trouble=None if state_trouble is None else str(state_trouble),
+        state_is_newer=isinstance(state_trouble, StateNewer),
         state_strays=layout.home is None and strays(layout.state.parent) and not is_served_by_root(),
     )
 
@@ -130,12 +131,14 @@ def peers_of(tunnels: tuple[Tunnel, ...]) -> Counter[str]:
     return Counter(address for _, address in pairs)
 
 
-def recorded(layout: Layout) -> tuple[tuple[Tunnel, ...], Sweep | None, str | None]:
-    """What the state file holds, and what is wrong with it: empty for nothing, None where there is none."""
+def recorded(layout: Layout) -> tuple[tuple[Tunnel, ...], Sweep | None, str | StateNewer | None]:
+    """What the state file holds, and what is wrong with it: empty for nothing, None if there is no such file."""
     try:
         state = open_reader(layout.state)
     except StateMissing:
         return (), None, None
+    except StateNewer as error:
+        return (), None, error
     except StateError as error:
         return (), None, str(error)
     try:

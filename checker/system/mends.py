@@ -10,6 +10,8 @@ from checker.system.symptoms import Seen, Taken
 from checker.system.system_files import ranges_out
 
 INIT = "sudo reversi-checker init"
+NEWER = Path("/var/backups/reversi/newer")
+"""For what a newer release wrote, and this one cannot read."""
 
 
 def ours(seen: Seen, words: str) -> str:
@@ -27,6 +29,13 @@ def start(seen: Seen) -> str:
         return first + ours(seen, "serve")
     host, _, port = seen.sshd.effective.get("listenaddress", "").rpartition(":")
     return first + ours(seen, f"up --listen {host.strip('[]')} --ssh-port {port}" if port.isdigit() else "up")
+
+
+def set_aside(seen: Seen) -> str:
+    """Move the state file of a newer release to where that release finds it again, and start the daemon with a new one."""
+    place = seen.home / "newer" if seen.home is not None else NEWER
+    sudo = "" if seen.home is not None else "sudo "
+    return f"{sudo}mkdir -p {shlex.quote(str(place))}; {sudo}mv {shlex.quote(str(seen.state))}* {shlex.quote(str(place))}; {start(seen)}"
 
 
 def init_or(seen: Seen, of_home: str) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import subprocess
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from checker.following import KeysLag, follow_registry, is_ours, keys_lag
 from checker.home import prepare_folders
 from checker.registry import add, gate_command, locked
 from checker.store import open_store
-from checker.system.doctor import CHECKS, Finding, as_json, as_text, findings
+from checker.system.doctor import CHECKS, Finding, as_json, as_text, check_records, findings
 from checker.system.examine import examine, is_synchronized, loose_part
 from checker.system.lockdown import LOCKDOWN
 from checker.system.steps import Account, Entry
@@ -117,6 +119,7 @@ def test_a_gateway_that_is_well_has_nothing_to_mend() -> None:
         pytest.param("clock", {"ahead_s": 999.0}, "999 s in the future", "set-ntp", id="behind"),
         pytest.param("disk", {"free_bytes": {"/x": 1 << 20}}, "/x (1 MiB)", "make room", id="disk"),
         pytest.param("state file", {"state_trouble": "damaged"}, "damaged", "restart", id="state"),
+        pytest.param("state file", {"state_trouble": "newer", "state_is_newer": True}, "newer", "state.db* /var/b", id="newer"),
         pytest.param("state file", {"state_strays": True}, "not the daemon's to write", "init", id="strays"),
         pytest.param("registry", {"problems": ("x.toml: bad",)}, "x.toml: bad", "mend these files", id="registry"),
     ],
@@ -267,6 +270,25 @@ def test_key_lines_that_name_an_interpreter_or_a_gate_that_is_gone_are_told(tmp_
     gate.touch()
     (tmp_path / "python3.11").touch()
     assert examine(layout).programs_gone == ()
+
+
+def test_the_state_file_of_a_newer_release_is_moved_away_by_the_command_that_the_doctor_prints(tmp_path: Path) -> None:
+    layout = home_layout(tmp_path / "a home")
+    prepare_folders(layout, os.geteuid())
+    with closing(open_store(layout.state)):
+        pass
+    with closing(sqlite3.connect(layout.state)) as db:
+        db.execute("PRAGMA user_version = 99")
+
+    found = next(check_records(examine(layout)))
+
+    assert found.ok is False
+    assert "written by a newer reversi" in found.sentence
+    assert "permissions" not in found.sentence
+    moves = found.mend.rpartition("; ")[0]
+    subprocess.run(["sh", "-c", moves], check=True)
+    assert (tmp_path / "a home" / "newer" / "state.db").exists()
+    assert examine(layout).state_trouble is None
 
 
 def test_a_state_file_of_another_program_is_told(tmp_path: Path) -> None:
