@@ -436,10 +436,31 @@ def connect(uri: str) -> sqlite3.Connection:
     return db
 
 
+def make_for_daemon(path: Path) -> None:
+    """An empty state file of the directory's owner, if root finds none: else a daemon with an account of its own could not write it.
+
+    SQLite gives the files beside it the same owner. Raises StateUnavailable.
+    """
+    if os.geteuid() != 0:
+        return
+    try:
+        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)  # the daemon's account must not lead us elsewhere by a link
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise StateUnavailable(path, str(error.strerror)) from error
+    try:
+        owner = path.parent.stat()
+        os.fchown(handle, owner.st_uid, owner.st_gid)
+    finally:
+        os.close(handle)
+
+
 def open_store(path: Path) -> StateFile:
     """The state file for writing, made where there is none. Raises StateError."""
     if path.exists() and not os.access(path, os.W_OK, effective_ids=True):
         raise StateUnavailable(path, "it is not ours to write")  # SQLite would open it without a word, and fail at the first write
+    make_for_daemon(path)
     with translated(path):
         db = connect(f"{path.absolute().as_uri()}?mode=rwc")
         try:
