@@ -1,4 +1,4 @@
-"""Begin each build from nothing: pip builds in the checkout, and would install what an earlier release left in `build`."""
+"""Begin each build from nothing: pip builds in the checkout, where older builds leave files."""
 
 import shutil
 

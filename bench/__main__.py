@@ -65,11 +65,33 @@ async def until_signalled(names: Sequence[str], scale: Scale) -> int:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="./run bench", description="Measures what DESIGN.md, section 5, sets targets for.")
-    parser.add_argument("--tunnels", type=int, metavar="N", help=f"real tunnels in the sweep (default {FULL.tunnels})")
-    parser.add_argument("--only", nargs="+", choices=BENCHMARKS, metavar="NAME", help=f"some of: {', '.join(BENCHMARKS)}")
-    parser.add_argument("--quick", action="store_true", help="little of everything, to see that it runs; the figures mean little")
-    parser.add_argument("--minutes", type=float, metavar="N", help="with --only links: keep tunnels on slow links for so long instead")
+    parser = argparse.ArgumentParser(
+        prog="./run bench", description="Measures what DESIGN.md, section 5, sets targets for."
+    )
+    parser.add_argument(
+        "--tunnels",
+        type=int,
+        metavar="N",
+        help=f"real tunnels in the sweep (default {FULL.tunnels})",
+    )
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=BENCHMARKS,
+        metavar="NAME",
+        help=f"some of: {', '.join(BENCHMARKS)}",
+    )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="little of everything, to see that it runs; the figures mean little",
+    )
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        metavar="N",
+        help="with --only links: keep tunnels on slow links for so long instead",
+    )
     args = parser.parse_args()
     if args.minutes is not None and args.only != ["links"]:
         parser.error("--minutes goes with --only links")

@@ -1,4 +1,6 @@
-"""`python -m bench.banner PORT`: a service that greets like an SSH server, for a namespace of its own."""
+"""`python -m bench.banner PORT`: a service that greets like an SSH server, for a namespace of its
+own.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,10 @@
-"""A link that swallows everything for a while, as 3G does: from its return until the tunnel is usable.
+"""A link that swallows everything for a while, as 3G does: from its return until the tunnel is
+usable.
 
-Three network namespaces: the gateway's (this process is started in it, by `unshare`), a router's, and the nodes'. The router's rules
-make the black hole, silently, for both directions. Where the NAT gave a new source port, what belongs to the old connections stays
-in the hole for ever. As root alone: namespaces need it.
+Three network namespaces: the gateway's (this process is started in it, by `unshare`), a router's,
+and the nodes'. The router's rules make the black hole, silently, for both directions. Where the NAT
+gave a new source port, what belongs to the old connections stays in the hole for ever. As root
+alone: namespaces need it.
 """
 
 from __future__ import annotations
@@ -38,8 +40,22 @@ async def outages(scale: Scale) -> list[Figure]:
     missing = [name for name in ("ip", "unshare", "nsenter") if shutil.which(name) is None]
     why = "needs root" if os.geteuid() else f"needs {', '.join(missing)}" if missing else ""
     if why:
-        return [Figure(what="black hole to usable again", measured=f"left out: {why}", target=f"<= {TARGET_S:g} s median")]
-    found = await run_quietly("unshare", "--net", "--kill-child", sys.executable, "-m", "bench.blackhole", str(scale == QUICK or ""))
+        return [
+            Figure(
+                what="black hole to usable again",
+                measured=f"left out: {why}",
+                target=f"<= {TARGET_S:g} s median",
+            )
+        ]
+    found = await run_quietly(
+        "unshare",
+        "--net",
+        "--kill-child",
+        sys.executable,
+        "-m",
+        "bench.blackhole",
+        str(scale == QUICK or ""),
+    )
     return [Figure(**figure) for figure in json.loads(found)]
 
 
@@ -67,17 +83,30 @@ class Network:
         self.router, self.nodes = await self.keep(log), await self.keep(log)
         router, nodes = str(self.router.pid), str(self.nodes.pid)
         await run_quietly("ip", "link", "set", "lo", "up")
-        await run_quietly("ip", "link", "add", "gw0", "type", "veth", "peer", "name", "to-gw", "netns", router)
+        await run_quietly(
+            "ip", "link", "add", "gw0", "type", "veth", "peer", "name", "to-gw", "netns", router
+        )
         await run_quietly("ip", "addr", "add", f"{GATEWAY}/24", "dev", "gw0")
         await run_quietly("ip", "link", "set", "gw0", "up")
         await run_quietly("ip", "route", "add", "default", "via", "10.77.1.254")
         for command in (
-            "link set lo up", f"link add to-node type veth peer name node0 netns {nodes}", "addr add 10.77.1.254/24 dev to-gw",
-            "addr add 10.77.2.254/24 dev to-node", "link set to-gw up", "link set to-node up",
+            "link set lo up",
+            f"link add to-node type veth peer name node0 netns {nodes}",
+            "addr add 10.77.1.254/24 dev to-gw",
+            "addr add 10.77.2.254/24 dev to-node",
+            "link set to-gw up",
+            "link set to-node up",
         ):
             await self.ip(self.router, command)
-        await run_quietly(*self.inside(self.router, "sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward"))
-        for command in ("link set lo up", f"addr add {NODES}/24 dev node0", "link set node0 up", "route add default via 10.77.2.254"):
+        await run_quietly(
+            *self.inside(self.router, "sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward")
+        )
+        for command in (
+            "link set lo up",
+            f"addr add {NODES}/24 dev node0",
+            "link set node0 up",
+            "route add default via 10.77.2.254",
+        ):
             await self.ip(self.nodes, command)
 
     async def ip(self, keeper: Process, command: str) -> None:
@@ -92,8 +121,14 @@ class Network:
     async def mend(self, *, new_ports: bool) -> None:
         """Everything passes again; of the old connections nothing, where the NAT gave new ports."""
         for port in self.old_ports if new_ports else ():
-            await self.ip(self.router, f"rule add priority {OLD_FLOWS} from {NODES} ipproto tcp sport {port} blackhole")
-            await self.ip(self.router, f"rule add priority {OLD_FLOWS} to {NODES} ipproto tcp dport {port} blackhole")
+            await self.ip(
+                self.router,
+                f"rule add priority {OLD_FLOWS} from {NODES} ipproto tcp sport {port} blackhole",
+            )
+            await self.ip(
+                self.router,
+                f"rule add priority {OLD_FLOWS} to {NODES} ipproto tcp dport {port} blackhole",
+            )
         for _ in (NODES, GATEWAY):
             await self.ip(self.router, f"rule del priority {ALL_FLOWS}")
 
@@ -101,27 +136,41 @@ class Network:
         """Ports of the nodes' connections to the gateway, in any state but LISTEN."""
         table = Path(f"/proc/{self.nodes.pid}/net/tcp").read_text(encoding="ascii")
         local = "".join(f"{int(part):02X}" for part in reversed(NODES.split(".")))
-        return [int(port, 16) for port in re.findall(rf"^ *\d+: {local}:([0-9A-F]{{4}}) ", table, re.MULTILINE)]
+        return [
+            int(port, 16)
+            for port in re.findall(rf"^ *\d+: {local}:([0-9A-F]{{4}}) ", table, re.MULTILINE)
+        ]
 
 
 async def connect(network: Network, server: Gateway, members: Sequence[Member]) -> None:
     """The nodes' clients, and the service that they forward to, in the nodes' namespace."""
     log = server.home / "nodes.log"
     argvs = [[sys.executable, "-m", "bench.banner", str(BANNER_PORT)]]
-    argvs += [[program("reversi-client"), "run", "--config", str(member.config)] for member in members]
+    argvs += [
+        [program("reversi-client"), "run", "--config", str(member.config)] for member in members
+    ]
     for argv in argvs:
-        server.clients.append(await start(network.inside(network.nodes, *argv), log=log, env=server.env, stdout=DEVNULL))
+        server.clients.append(
+            await start(
+                network.inside(network.nodes, *argv), log=log, env=server.env, stdout=DEVNULL
+            )
+        )
     await all_usable(members)
 
 
 async def all_usable(members: Sequence[Member]) -> list[float]:
     """When each tunnel was usable (monotonic)."""
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(until_usable(member.port, USABLE_WITHIN_S), name=member.name) for member in members]
+        tasks = [
+            group.create_task(until_usable(member.port, USABLE_WITHIN_S), name=member.name)
+            for member in members
+        ]
     return [task.result() for task in tasks]
 
 
-async def outage(network: Network, members: Sequence[Member], lasts_s: float, *, new_ports: bool) -> list[float]:
+async def outage(
+    network: Network, members: Sequence[Member], lasts_s: float, *, new_ports: bool
+) -> list[float]:
     """Seconds from the link's return until each tunnel is usable."""
     await network.cut()
     await asyncio.sleep(lasts_s)
@@ -131,7 +180,9 @@ async def outage(network: Network, members: Sequence[Member], lasts_s: float, *,
 
 
 async def measure(scale: Scale) -> list[Figure]:
-    """Each length of outage, with the old source ports and with new ones; all nodes share each outage."""
+    """Each length of outage, with the old source ports and with new ones; all nodes share each
+    outage.
+    """
     figures = []
     network = Network()
     async with ended_after(network.keepers):
@@ -142,14 +193,30 @@ async def measure(scale: Scale) -> list[Figure]:
             for lasts_s in scale.outages_s:
                 for new_ports in (False, True):
                     took_s = await outage(network, members, lasts_s, new_ports=new_ports)
-                    what = f"black hole of {lasts_s:g} s to usable again{', new source ports' if new_ports else ''}"
-                    figures.append(Figure(what=what, measured=spread(took_s, "s"), target=f"<= {TARGET_S:g} s median",
-                                          met=statistics.median(took_s) <= TARGET_S))  # fmt: skip
+                    what = (
+                        f"black hole of {lasts_s:g} s to usable"
+                        f" again{', new source ports' if new_ports else ''}"
+                    )
+                    figures.append(
+                        Figure(
+                            what=what,
+                            measured=spread(took_s, "s"),
+                            target=f"<= {TARGET_S:g} s median",
+                            met=statistics.median(took_s) <= TARGET_S,
+                        )
+                    )
     return figures
 
 
 if __name__ == "__main__":
     try:
-        print(json.dumps([dataclasses.asdict(figure) for figure in asyncio.run(measure(QUICK if sys.argv[1] else FULL))]))
+        print(
+            json.dumps(
+                [
+                    dataclasses.asdict(figure)
+                    for figure in asyncio.run(measure(QUICK if sys.argv[1] else FULL))
+                ]
+            )
+        )
     except* DemoFailed as failures:
         sys.exit(str(failures.exceptions[0]))

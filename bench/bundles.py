@@ -1,4 +1,6 @@
-"""What a tunnel costs its device: a bundle with dropbear's client and with OpenSSH's, the Python client, and autossh beside them."""
+"""What a tunnel costs its device: a bundle with dropbear's client and with OpenSSH's, the Python
+client, and autossh beside them.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +19,18 @@ import psutil
 
 from bench.cpu import exact_cpu_s, memory_of, tree_of
 from bench.figures import Figure
-from bench.setting import Gateway, Member, Scale, banner_server, gateway, listening, until, until_usable
-from checker.provision import host_key_line
-from checker.sshd import find_sshd
+from bench.setting import (
+    Gateway,
+    Member,
+    Scale,
+    banner_server,
+    gateway,
+    listening,
+    until,
+    until_usable,
+)
+from checker.sshd.keygen import host_key_line
+from checker.sshd.program import find_sshd
 from client.bundle.compose import Bundle, render
 from client.bundle.keyforms import read_key
 from client.bundle.settings import Settings
@@ -28,14 +39,25 @@ from demo.stage import free_ports
 
 TEN_MINUTES_S = 600.0
 BEAT_S = 10.0
-"""As bundles and the Python client have it. Here the bundles beat every second, so that a minute has the beats of ten."""
+"""As bundles and the Python client have it. Here the bundles beat every second, so that a minute
+has the beats of ten.
+"""
 LOGINS = "logins.log"
 ORIGINALS_LOGINS = 120
 """An hour's, of the original reversi: one for each check, every half a minute."""
 SHELLS = {"dbclient": ("busybox", "ash"), "ssh": ("sh",)}
 BESIDE = "autossh + ssh"
-PROGRAMS = {"dropbear": ("dbclient", "busybox"), "OpenSSH": ("ssh",), BESIDE: ("autossh", "ssh"), "Python": ()}
-NAMES = {"dropbear": "bundle with dropbear, busybox ash", "OpenSSH": "bundle with OpenSSH, sh", "Python": "Python client"}
+PROGRAMS = {
+    "dropbear": ("dbclient", "busybox"),
+    "OpenSSH": ("ssh",),
+    BESIDE: ("autossh", "ssh"),
+    "Python": (),
+}
+NAMES = {
+    "dropbear": "bundle with dropbear, busybox ash",
+    "OpenSSH": "bundle with OpenSSH, sh",
+    "Python": "Python client",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,15 +73,26 @@ class Cost:
     logins_an_hour: float
 
 
-def bundle(server: Gateway, member: Member, settings: Settings, target: int, *, host: str = "") -> Path:
-    """Write the member's bundle, with a root directory of its own; `host` is another address at which its device finds the gateway."""
+def bundle(
+    server: Gateway, member: Member, settings: Settings, target: int, *, host: str = ""
+) -> Path:
+    """Write the member's bundle, with a root directory of its own; `host` is another address at
+    which its device finds the gateway.
+    """
     root = server.home / f"root-{member.name}"
     root.mkdir()
-    text = render(Bundle(
-        node=member.name, gateways=[f"{host or server.listen}:{server.port}"], user=psutil.Process().username(),
-        forwards=[f"{member.port}:127.0.0.1:{target}"], host_keys=[host_key_line(server.layout.host_key)],
-        key=read_key(member.key.read_bytes()), node_add="", settings=dataclasses.replace(settings, root=str(root)),
-    ))  # fmt: skip
+    text = render(
+        Bundle(
+            node=member.name,
+            gateways=[f"{host or server.listen}:{server.port}"],
+            user=psutil.Process().username(),
+            forwards=[f"{member.port}:127.0.0.1:{target}"],
+            host_keys=[host_key_line(server.layout.host_key)],
+            key=read_key(member.key.read_bytes()),
+            node_add="",
+            settings=dataclasses.replace(settings, root=str(root)),
+        )
+    )
     path = root / f"{member.name}.sh"
     path.write_text(text, encoding="ascii")
     return path
@@ -75,17 +108,32 @@ async def begin(server: Gateway, kind: str, member: Member, target: int) -> Proc
         argv = ["autossh", "-M", "0", *server.ssh(member.key, *options)[1:]]
     else:
         client = PROGRAMS[kind][0]
-        argv = [*SHELLS[client], str(bundle(server, member, Settings(beat="1", client=client), target)), "run"]
+        argv = [
+            *SHELLS[client],
+            str(bundle(server, member, Settings(beat="1", client=client), target)),
+            "run",
+        ]
     process = await start(argv, log=server.home / "bundles.log", env=env)
     server.clients.append(process)
     return process
 
 
 async def count_logins(server: Gateway) -> None:
-    """Another sshd for the gateway, with the same configuration and a log: the daemon passes on no login that its own tells it of."""
+    """Another sshd for the gateway, with the same configuration and a log: the daemon passes on no
+    login that its own tells it of.
+    """
     config = server.layout.run / "_sshd_config"
     (port,) = free_ports(1)
-    argv = [find_sshd(), "-D", "-E", str(server.home / LOGINS), "-o", f"ListenAddress={server.listen}:{port}", "-f", str(config)]
+    argv = [
+        find_sshd(),
+        "-D",
+        "-E",
+        str(server.home / LOGINS),
+        "-o",
+        f"ListenAddress={server.listen}:{port}",
+        "-f",
+        str(config),
+    ]
     server.clients.append(await start(argv, log=server.home / "bundles.log", env=server.env))
     server.port = port
     await until(lambda: bool(listening([port])))
@@ -98,7 +146,9 @@ def logins(server: Gateway, member: Member) -> int:
     return sum("Accepted publickey" in line and mark in line for line in told.splitlines())
 
 
-async def watch(server: Gateway, member: Member, process: Process, kind: str, watch_s: float) -> Cost:
+async def watch(
+    server: Gateway, member: Member, process: Process, kind: str, watch_s: float
+) -> Cost:
     """What the tunnel takes, once it is up and at rest."""
     await until_usable(member.port)
     await asyncio.sleep(3)
@@ -121,10 +171,15 @@ async def costs(kinds: Sequence[str], watch_s: float) -> dict[str, Cost]:
     """All of them side by side, at one gateway."""
     async with banner_server() as target, gateway() as server:
         await count_logins(server)
-        members = dict(zip(kinds, await server.add(free_ports(len(kinds)), f"127.0.0.1:{target}"), strict=True))
+        members = dict(
+            zip(kinds, await server.add(free_ports(len(kinds)), f"127.0.0.1:{target}"), strict=True)
+        )
         async with asyncio.TaskGroup() as group:
             tasks = {
-                kind: group.create_task(watch(server, member, await begin(server, kind, member, target), kind, watch_s), name=kind)
+                kind: group.create_task(
+                    watch(server, member, await begin(server, kind, member, target), kind, watch_s),
+                    name=kind,
+                )
                 for kind, member in members.items()
             }
         return {kind: task.result() for kind, task in tasks.items()}
@@ -133,32 +188,54 @@ async def costs(kinds: Sequence[str], watch_s: float) -> dict[str, Cost]:
 def rows(found: Mapping[str, Cost], watch_s: float) -> list[Figure]:
     """Memory, CPU and logins of each."""
     other = found.get(BESIDE)
-    beside = (f"{BESIDE}: {other.pss_mb:.1f} MB", f"{BESIDE}: {other.cpu_s:.2f} s, without a beat") if other else ("", "")
+    beside = (
+        (f"{BESIDE}: {other.pss_mb:.1f} MB", f"{BESIDE}: {other.cpu_s:.2f} s, without a beat")
+        if other
+        else ("", "")
+    )
     ours = [(name, found[kind]) for kind, name in NAMES.items() if kind in found]
     figures = [
-        Figure(what=f"memory, {name}", measured=f"PSS {cost.pss_mb:.1f} MB; processes: {cost.processes}", beside=beside[0])
+        Figure(
+            what=f"memory, {name}",
+            measured=f"PSS {cost.pss_mb:.1f} MB; processes: {cost.processes}",
+            beside=beside[0],
+        )
         for name, cost in ours
     ]
     figures += [
-        Figure(what=f"client CPU in ten minutes, {name}", measured=f"{cost.cpu_s:.2f} s (60 beats; scaled from {watch_s:g} s)",
-               beside=beside[1])
+        Figure(
+            what=f"client CPU in ten minutes, {name}",
+            measured=f"{cost.cpu_s:.2f} s (60 beats; scaled from {watch_s:g} s)",
+            beside=beside[1],
+        )
         for name, cost in ours
-    ]  # fmt: skip
+    ]
     figures += [
-        Figure(what=f"logins an hour, {name}", measured=f"{cost.logins_an_hour:g}, after {cost.first_logins} to come up",
-               beside=f"the original: {ORIGINALS_LOGINS}", target=f"< {ORIGINALS_LOGINS}", met=cost.logins_an_hour < ORIGINALS_LOGINS)
+        Figure(
+            what=f"logins an hour, {name}",
+            measured=f"{cost.logins_an_hour:g}, after {cost.first_logins} to come up",
+            beside=f"the original: {ORIGINALS_LOGINS}",
+            target=f"< {ORIGINALS_LOGINS}",
+            met=cost.logins_an_hour < ORIGINALS_LOGINS,
+        )
         for name, cost in ours
-    ]  # fmt: skip
+    ]
     return figures
 
 
 async def bundles(scale: Scale) -> list[Figure]:
     """Each kind of client whose programs are here."""
     path = os.environ.get("PATH")
-    missing = {kind: [name for name in names if shutil.which(name, path=path) is None] for kind, names in PROGRAMS.items()}
+    missing = {
+        kind: [name for name in names if shutil.which(name, path=path) is None]
+        for kind, names in PROGRAMS.items()
+    }
     found = await costs([kind for kind, names in missing.items() if not names], scale.watch_s)
     left_out = [
-        Figure(what=f"a device's tunnel, {NAMES.get(kind, kind)}", measured=f"left out: needs {', '.join(names)}")
+        Figure(
+            what=f"a device's tunnel, {NAMES.get(kind, kind)}",
+            measured=f"left out: needs {', '.join(names)}",
+        )
         for kind, names in missing.items()
         if names
     ]

@@ -1,4 +1,6 @@
-"""What it costs to ask whether a tunnel works: by a beat, on a kept connection, and by a new login; and what a gate costs to start."""
+"""What it costs to ask whether a tunnel works: by a beat, on a kept connection, and by a new login;
+and what a gate costs to start.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +18,14 @@ import asyncssh
 from bench.cpu import tree_cpu_s
 from bench.figures import Cost, Figure, times
 from bench.setting import Gateway, Member, Scale, banner_server, gateway, write_private
-from checker.registry import gate_command
+from checker.registry.authorized_keys import gate_command
 from demo.processes import DemoFailed
 from demo.stage import free_ports
 
 SELDOM = "probe_every_s = 3600\nrequests_a_minute = 1000000\n"
-"""The daemon's own sweep would be in the figures, and so would refusals of a node that asks without a pause."""
+"""The daemon's own sweep would be in the figures, and so would refusals of a node that asks without
+a pause.
+"""
 PACK = 40
 """Beats without a pause; the loop slows those who send many more within a second."""
 
@@ -51,12 +55,16 @@ def add_true(server: Gateway) -> Path:
     path = server.home / "true.key"
     write_private(path, key.export_private_key())
     line = f'restrict,command="exec true" {key.export_public_key().decode()}'
-    server.layout.authorized_keys.write_text(line + server.layout.authorized_keys.read_text(encoding="utf-8"), encoding="utf-8")
+    server.layout.authorized_keys.write_text(
+        line + server.layout.authorized_keys.read_text(encoding="utf-8"), encoding="utf-8"
+    )
     return path
 
 
 @contextlib.asynccontextmanager
-async def tunnel(server: Gateway, target_port: int) -> AsyncIterator[tuple[Member, asyncssh.SSHClientConnection]]:
+async def tunnel(
+    server: Gateway, target_port: int
+) -> AsyncIterator[tuple[Member, asyncssh.SSHClientConnection]]:
     """One healthy tunnel of asyncssh's, and its connection."""
     (member,) = await server.add(free_ports(1), f"127.0.0.1:{target_port}")
     async with await server.login(member.key) as connection:
@@ -65,7 +73,9 @@ async def tunnel(server: Gateway, target_port: int) -> AsyncIterator[tuple[Membe
 
 
 async def beat_cost(connection: asyncssh.SSHClientConnection, rounds: int, server: Gateway) -> Cost:
-    """Of beats alone: what the gateway does at rest, in the pauses between packs, is taken away again."""
+    """Of beats alone: what the gateway does at rest, in the pauses between packs, is taken away
+    again.
+    """
     process = await connection.create_process("hold benchmark")
     beats, paused = 0, Cost(wall_ms=0.0, cpu_ms=0.0)
 
@@ -75,16 +85,25 @@ async def beat_cost(connection: asyncssh.SSHClientConnection, rounds: int, serve
         if beats % PACK == 0:
             began_cpu, began = await asyncio.to_thread(tree_cpu_s, server.daemon), time.monotonic()
             await asyncio.sleep(1)
-            rest_s, cpu_s = time.monotonic() - began, await asyncio.to_thread(tree_cpu_s, server.daemon) - began_cpu
-            paused = Cost(wall_ms=paused.wall_ms + rest_s * 1000, cpu_ms=paused.cpu_ms + cpu_s * 1000)
+            rest_s, cpu_s = (
+                time.monotonic() - began,
+                await asyncio.to_thread(tree_cpu_s, server.daemon) - began_cpu,
+            )
+            paused = Cost(
+                wall_ms=paused.wall_ms + rest_s * 1000, cpu_ms=paused.cpu_ms + cpu_s * 1000
+            )
         process.stdin.write("\n")
         expect_zero(await process.stdout.readline())
 
     cost = await cost_of(one, rounds, server)
-    return Cost(wall_ms=cost.wall_ms - paused.wall_ms / rounds, cpu_ms=cost.cpu_ms - paused.cpu_ms / rounds)
+    return Cost(
+        wall_ms=cost.wall_ms - paused.wall_ms / rounds, cpu_ms=cost.cpu_ms - paused.cpu_ms / rounds
+    )
 
 
-async def session_cost(connection: asyncssh.SSHClientConnection, command: str, rounds: int, server: Gateway) -> Cost:
+async def session_cost(
+    connection: asyncssh.SSHClientConnection, command: str, rounds: int, server: Gateway
+) -> Cost:
     async def one() -> None:
         done = await connection.run(command, stdin=asyncssh.DEVNULL)
         if command == "check":
@@ -95,50 +114,80 @@ async def session_cost(connection: asyncssh.SSHClientConnection, command: str, r
 
 async def login_cost(server: Gateway, key: Path, rounds: int) -> Cost:
     async def one() -> None:
-        process = await asyncio.create_subprocess_exec(*server.ssh(key), "check", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        process = await asyncio.create_subprocess_exec(
+            *server.ssh(key), "check", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+        )
         await process.wait()
 
     return await cost_of(one, rounds, server)
 
 
 async def checks(scale: Scale) -> list[Figure]:
-    """A beat, a check and a new login, each beside what a session that runs `true` costs in the same way."""
+    """A beat, a check and a new login, each beside what a session that runs `true` costs in the
+    same way.
+    """
     async with banner_server() as target, gateway(toml=SELDOM) as server:
         true_key = add_true(server)
-        async with tunnel(server, target) as (member, connection), await server.login(true_key) as plain:
+        async with (
+            tunnel(server, target) as (member, connection),
+            await server.login(true_key) as plain,
+        ):
             beat = await beat_cost(connection, scale.rounds * 3, server)
             check = await session_cost(connection, "check", scale.rounds, server)
             true = await session_cost(plain, "true", scale.rounds, server)
             logins = max(10, scale.rounds // 5)
-            login, true_login = await login_cost(server, member.key, logins), await login_cost(server, true_key, logins)
+            login, true_login = (
+                await login_cost(server, member.key, logins),
+                await login_cost(server, true_key, logins),
+            )
     over_ms = check.wall_ms - true.wall_ms
-    cheaper = f"CPU of a check: {times(check.cpu_ms, beat.cpu_ms)} as much; of a login: {times(login.cpu_ms, beat.cpu_ms)}"
+    cheaper = (
+        f"CPU of a check: {times(check.cpu_ms, beat.cpu_ms)} as much; of a login:"
+        f" {times(login.cpu_ms, beat.cpu_ms)}"
+    )
     return [
-        Figure(what="beat", measured=str(beat), beside=cheaper, target="<= 0.2 ms CPU", met=beat.cpu_ms <= 0.2),
-        Figure(what="check, kept connection", measured=str(check), beside=f"`true`: {true}; {over_ms:+.1f} ms wall",
-               target="<= 25 ms wall over `true`", met=over_ms <= 25),
+        Figure(
+            what="beat",
+            measured=str(beat),
+            beside=cheaper,
+            target="<= 0.2 ms CPU",
+            met=beat.cpu_ms <= 0.2,
+        ),
+        Figure(
+            what="check, kept connection",
+            measured=str(check),
+            beside=f"`true`: {true}; {over_ms:+.1f} ms wall",
+            target="<= 25 ms wall over `true`",
+            met=over_ms <= 25,
+        ),
         Figure(what="check, new login", measured=str(login), beside=f"`true`: {true_login}"),
-    ]  # fmt: skip
+    ]
 
 
 def run_cost(argv: list[str], env: dict[str, str], rounds: int) -> Cost:
     """Start to end of a command, the mean of so many."""
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     for _ in range(rounds):
-        subprocess.run(argv, env=env, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            argv, env=env, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+        )
     wall_s, after = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return Cost(wall_ms=wall_s / rounds * 1000, cpu_ms=cpu_s / rounds * 1000)
 
 
 async def gate(scale: Scale) -> list[Figure]:
-    """The forced command from start to end, asked for what costs the daemon nothing, beside a shell that does nothing."""
+    """The forced command from start to end, asked for what costs the daemon nothing, beside a shell
+    that does nothing.
+    """
     async with gateway(toml=SELDOM) as server:
         (member,) = await server.add(free_ports(1), "127.0.0.1:9")
         command = gate_command(server.layout)
         argv = command.words(member.name)
         environ = {"PATH": os.environ["PATH"]}
-        asked = await asyncio.to_thread(run_cost, argv, {**environ, "SSH_ORIGINAL_COMMAND": "version"}, scale.rounds)
+        asked = await asyncio.to_thread(
+            run_cost, argv, {**environ, "SSH_ORIGINAL_COMMAND": "version"}, scale.rounds
+        )
         shell = await asyncio.to_thread(run_cost, ["sh", "-c", "true"], environ, scale.rounds)
     beside = f"`sh -c true`: {shell}; {times(asked.wall_ms, shell.wall_ms)}"
     return [Figure(what="gate, start to end", measured=str(asked), beside=beside)]

@@ -1,7 +1,8 @@
-"""The console over 100, 1,000 and 5,000 rows, side by side with the same table on Textual's own DataTable.
+"""The console over 100, 1,000 and 5,000 rows, side by side with the same table on Textual's own
+DataTable.
 
-Both read one state file, which a third process writes, in terminals of the same size. Neither is at work while the other's keys are
-timed. A key is pressed while sweeps go on, as it is on a gateway.
+Both read one state file, which a third process writes, in terminals of the same size. Neither is at
+work while the other's keys are timed. A key is pressed while sweeps go on, as it is on a gateway.
 """
 
 from __future__ import annotations
@@ -45,13 +46,21 @@ class Setting:
 
     def fresh(self) -> Mapping[str, str]:
         """The environment of a program that remembers nothing of an earlier life."""
-        return {**self.env, "XDG_STATE_HOME": tempfile.mkdtemp(prefix="state-", dir=self.home.parent)}
+        return {
+            **self.env,
+            "XDG_STATE_HOME": tempfile.mkdtemp(prefix="state-", dir=self.home.parent),
+        }
 
     @property
     def commands(self) -> tuple[list[str], list[str]]:
         """The console, and what stands beside it."""
         home = str(self.home)
-        return [program("reversi-tui"), "--home", home], [sys.executable, "-m", "bench.datatable_app", home]
+        return [program("reversi-tui"), "--home", home], [
+            sys.executable,
+            "-m",
+            "bench.datatable_app",
+            home,
+        ]
 
 
 class Writer:
@@ -72,7 +81,9 @@ class Writer:
 @contextlib.asynccontextmanager
 async def writer(setting: Setting) -> AsyncIterator[Writer]:
     argv = tied([sys.executable, "-m", "bench.console_writer", str(setting.home)], signal.SIGKILL)
-    process = await asyncio.create_subprocess_exec(*argv, stdin=PIPE, stdout=PIPE, env=setting.env, start_new_session=True)
+    process = await asyncio.create_subprocess_exec(
+        *argv, stdin=PIPE, stdout=PIPE, env=setting.env, start_new_session=True
+    )
     try:
         yield Writer(process)
     finally:
@@ -81,14 +92,22 @@ async def writer(setting: Setting) -> AsyncIterator[Writer]:
 
 @contextlib.asynccontextmanager
 async def gateway_of(rows: int) -> AsyncIterator[Setting]:
-    """A directory with so many nodes; it is gone afterwards, and with it all that the programs remember."""
+    """A directory with so many nodes; it is gone afterwards, and with it all that the programs
+    remember.
+    """
     with temporary_home() as folder:
         home = folder / "gateway"
-        kept = {name: value for name, value in environment(folder).items() if not name.startswith(("TEXTUAL_", "NO_COLOR", "COLORTERM"))}
+        kept = {
+            name: value
+            for name, value in environment(folder).items()
+            if not name.startswith(("TEXTUAL_", "NO_COLOR", "COLORTERM"))
+        }
         env = kept | {
-            "TERM": "xterm-256color", "TEXTUAL_ANIMATIONS": "none",
-            "XDG_STATE_HOME": str(folder / "state"), "XDG_CONFIG_HOME": str(folder / "config"),
-        }  # fmt: skip
+            "TERM": "xterm-256color",
+            "TEXTUAL_ANIMATIONS": "none",
+            "XDG_STATE_HOME": str(folder / "state"),
+            "XDG_CONFIG_HOME": str(folder / "config"),
+        }
         await asyncio.to_thread(make_home, home, rows, time.time())
         yield Setting(home=home, rows=rows, env=env)
 
@@ -106,7 +125,9 @@ async def starts(setting: Setting, argv: list[str], count: int) -> list[float]:
     return found
 
 
-async def changed_rows(opened: Terminal, setting: Setting, told: Writer, count: int) -> tuple[Answer, ...]:
+async def changed_rows(
+    opened: Terminal, setting: Setting, told: Writer, count: int
+) -> tuple[Answer, ...]:
     """One row in sight becomes another, and again."""
     node = names(setting.rows)[SEEN_ROW]
     answers = []
@@ -142,7 +163,9 @@ class Pressed:
     keys: Mapping[str, tuple[Answer, ...]]
 
 
-async def start(setting: Setting, argv: list[str], plan: Plan, stack: contextlib.AsyncExitStack) -> Started:
+async def start(
+    setting: Setting, argv: list[str], plan: Plan, stack: contextlib.AsyncExitStack
+) -> Started:
     """As often as planned; the last one stays."""
     earlier = await starts(setting, argv, plan.starts_at(setting.rows) - 1)
     opened = await stack.enter_async_context(terminal(argv, setting.fresh()))
@@ -150,12 +173,16 @@ async def start(setting: Setting, argv: list[str], plan: Plan, stack: contextlib
     return Started(terminal=opened, first_rows_s=found, settled_s=await opened.settled())
 
 
-async def pressed(one: Terminal, other: Terminal, setting: Setting, told: Writer, plan: Plan) -> Pressed:
+async def pressed(
+    one: Terminal, other: Terminal, setting: Setting, told: Writer, plan: Plan
+) -> Pressed:
     with other.held():
         await one.settled()
         presses = plan.presses_at(setting.rows)
         changed = await changed_rows(one, setting, told, max(2, presses // 5))
-        return Pressed(changed=changed, keys=await all_keys(one, presses, plan.letters_at(setting.rows)))
+        return Pressed(
+            changed=changed, keys=await all_keys(one, presses, plan.letters_at(setting.rows))
+        )
 
 
 async def measure(setting: Setting, plan: Plan) -> tuple[Measured, Measured]:
@@ -172,13 +199,22 @@ async def measure(setting: Setting, plan: Plan) -> tuple[Measured, Measured]:
         busy = await watch(opened, plan.watch_s if is_last else plan.watch_s / 2)
         memory = [memory_of(one.measured) for one in opened]
         await told.tell("sweep")
-        keyed = [await pressed(one, other, setting, told, plan) for one, other in (opened, opened[::-1])]
+        keyed = [
+            await pressed(one, other, setting, told, plan) for one, other in (opened, opened[::-1])
+        ]
     console, beside = (
         Measured(
-            first_rows_s=both[n].first_rows_s, settled_s=both[n].settled_s, rest=rest[n] if rest else None, swept=swept[n],
-            busy=busy[n], memory=memory[n], changed=keyed[n].changed, keys=keyed[n].keys,
-        ) for n in (0, 1)
-    )  # fmt: skip
+            first_rows_s=both[n].first_rows_s,
+            settled_s=both[n].settled_s,
+            rest=rest[n] if rest else None,
+            swept=swept[n],
+            busy=busy[n],
+            memory=memory[n],
+            changed=keyed[n].changed,
+            keys=keyed[n].keys,
+        )
+        for n in (0, 1)
+    )
     return console, beside
 
 
@@ -196,7 +232,14 @@ async def measure_wide(setting: Setting, plan: Plan) -> Wide:
 def run_ms(argv: list[str], env: Mapping[str, str]) -> float:
     """Start to end of a command. Raises DemoFailed."""
     began = time.monotonic()
-    done = subprocess.run(argv, env=env, check=False, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    done = subprocess.run(
+        argv,
+        env=env,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
     if done.returncode not in (0, 1):  # 1: something is not up, as it is here
         raise DemoFailed(f"{' '.join(argv)} failed: {done.stderr.decode(errors='replace')[-300:]}")
     return (time.monotonic() - began) * 1000
@@ -210,7 +253,9 @@ async def once(plan: Plan) -> Figure:
         argv = [*setting.commands[0], "--once", "--json"]
         for _ in range(plan.once_runs):
             shown.append(await asyncio.to_thread(run_ms, argv, setting.env))
-            nothing.append(await asyncio.to_thread(run_ms, [sys.executable, "-c", "pass"], setting.env))
+            nothing.append(
+                await asyncio.to_thread(run_ms, [sys.executable, "-c", "pass"], setting.env)
+            )
     return once_figure(plan.once_nodes, shown, nothing)
 
 

@@ -57,13 +57,19 @@ def size_of(answers: Sequence[Answer]) -> float:
 
 def first_text(one: Measured) -> str:
     found = one.first_rows_s
-    return f"median {statistics.median(found):.2f} s, worst {max(found):.2f} s of {len(found)}; settled after {one.settled_s:.1f} s"
+    return (
+        f"median {statistics.median(found):.2f} s, worst {max(found):.2f} s of {len(found)};"
+        f" settled after {one.settled_s:.1f} s"
+    )
 
 
 def key_text(answers: Sequence[Answer]) -> str:
     painted = painted_ms(answers)
     begun = statistics.median(answer.first_ms for answer in answers)
-    return f"p50 {statistics.median(painted):.0f} ms, p95 {high(painted):.0f} ms of {len(painted)}; first byte p50 {begun:.0f} ms"
+    return (
+        f"p50 {statistics.median(painted):.0f} ms, p95 {high(painted):.0f} ms of {len(painted)};"
+        f" first byte p50 {begun:.0f} ms"
+    )
 
 
 def size_text(answers: Sequence[Answer]) -> str:
@@ -82,50 +88,105 @@ def size_figures(rows: int, console: Measured, beside: Measured) -> list[Figure]
     """All of one size."""
 
     def figure(
-        what: str, text: Callable[[Measured], str], value: Callable[[Measured], float], target: str = "", *, met: bool | None = None
+        what: str,
+        text: Callable[[Measured], str],
+        value: Callable[[Measured], float],
+        target: str = "",
+        *,
+        met: bool | None = None,
     ) -> Figure:
         compared = f"DataTable: {text(beside)}; {times(value(beside), value(console))}"
-        return Figure(what=f"console, {rows:,} rows: {what}", measured=text(console), beside=compared, target=target, met=met)
+        return Figure(
+            what=f"console, {rows:,} rows: {what}",
+            measured=text(console),
+            beside=compared,
+            target=target,
+            met=met,
+        )
 
     return [
-        figure("first rows", first_text, lambda one: statistics.median(one.first_rows_s), f"<= {FIRST_ROWS_S:g} s",
-               met=statistics.median(console.first_rows_s) <= FIRST_ROWS_S),
+        figure(
+            "first rows",
+            first_text,
+            lambda one: statistics.median(one.first_rows_s),
+            f"<= {FIRST_ROWS_S:g} s",
+            met=statistics.median(console.first_rows_s) <= FIRST_ROWS_S,
+        ),
         *(
-            figure(f"key to paint, {key}", lambda one, key=key: key_text(one.keys[key]),  # type: ignore[misc]
-                   lambda one, key=key: high(painted_ms(one.keys[key])), f"p95 <= {KEY_MS:g} ms",  # type: ignore[misc]
-                   met=high(painted_ms(answers)) <= KEY_MS)
+            figure(
+                f"key to paint, {key}",
+                lambda one, key=key: key_text(one.keys[key]),  # type: ignore[misc]
+                lambda one, key=key: high(painted_ms(one.keys[key])),  # type: ignore[misc]
+                f"p95 <= {KEY_MS:g} ms",
+                met=high(painted_ms(answers)) <= KEY_MS,
+            )
             for key, answers in console.keys.items()
         ),
-        figure(f"bytes for nothing, {console.swept.seconds:.0f} s of sweeps", lambda one: f"{one.swept.size:,} bytes",
-               lambda one: one.swept.size, "0", met=console.swept.size == 0),
-        figure("bytes for one changed row", lambda one: size_text(one.changed), lambda one: size_of(one.changed),
-               f"<= {ONE_ROW_BYTES:,}", met=size_of(console.changed) <= ONE_ROW_BYTES),
-        *(
-            figure(f"bytes for {what}", lambda one, key=key: size_text(one.keys[key]),  # type: ignore[misc]
-                   lambda one, key=key: size_of(one.keys[key]))  # type: ignore[misc]
-            for what, key in (("a page scrolled", "page down"), ("a sort", "sort by the next column"))
+        figure(
+            f"bytes for nothing, {console.swept.seconds:.0f} s of sweeps",
+            lambda one: f"{one.swept.size:,} bytes",
+            lambda one: one.swept.size,
+            "0",
+            met=console.swept.size == 0,
         ),
-        figure("idle CPU" if console.rest else SWEPT, lambda one: f"{one.idle.share:.1f} % of a core", lambda one: one.idle.share,
-               f"<= {IDLE_SHARE:g} %", met=console.idle.share <= IDLE_SHARE),
+        figure(
+            "bytes for one changed row",
+            lambda one: size_text(one.changed),
+            lambda one: size_of(one.changed),
+            f"<= {ONE_ROW_BYTES:,}",
+            met=size_of(console.changed) <= ONE_ROW_BYTES,
+        ),
         *(
-            [figure(SWEPT, lambda one: f"{one.swept.share:.1f} % of a core", lambda one: one.swept.share)] if console.rest else []
+            figure(
+                f"bytes for {what}",
+                lambda one, key=key: size_text(one.keys[key]),  # type: ignore[misc]
+                lambda one, key=key: size_of(one.keys[key]),  # type: ignore[misc]
+            )
+            for what, key in (
+                ("a page scrolled", "page down"),
+                ("a sort", "sort by the next column"),
+            )
+        ),
+        figure(
+            "idle CPU" if console.rest else SWEPT,
+            lambda one: f"{one.idle.share:.1f} % of a core",
+            lambda one: one.idle.share,
+            f"<= {IDLE_SHARE:g} %",
+            met=console.idle.share <= IDLE_SHARE,
+        ),
+        *(
+            [
+                figure(
+                    SWEPT,
+                    lambda one: f"{one.swept.share:.1f} % of a core",
+                    lambda one: one.swept.share,
+                )
+            ]
+            if console.rest
+            else []
         ),
         figure(f"{CHANGES_A_SECOND} changes a second", busy_text, lambda one: one.busy.share),
         figure("memory", memory_text, lambda one: one.memory.pss_mb),
-    ]  # fmt: skip
+    ]
 
 
 def wide_figure(rows: int, size: tuple[int, int], wide: Wide) -> Figure:
     return Figure(
         what=f"console, {rows:,} rows: a page scrolled at {size[0]}x{size[1]}",
         measured=f"{size_text(wide.console)}; {key_text(wide.console)}",
-        beside=f"DataTable: {size_text(wide.beside)}; {key_text(wide.beside)}; {times(size_of(wide.beside), size_of(wide.console))}",
+        beside=(
+            f"DataTable: {size_text(wide.beside)}; {key_text(wide.beside)};"
+            f" {times(size_of(wide.beside), size_of(wide.console))}"
+        ),
     )
 
 
 def once_figure(nodes: int, shown_ms: Sequence[float], nothing_ms: Sequence[float]) -> Figure:
     shown, nothing = statistics.median(shown_ms), statistics.median(nothing_ms)
     return Figure(
-        what=f"`--once --json`, {nodes:,} nodes", measured=f"median {shown:.0f} ms, worst {max(shown_ms):.0f} ms of {len(shown_ms)}",
-        beside=f"`python3 -c pass`: {nothing:.0f} ms; {times(shown, nothing)}", target=f"<= {ONCE_MS:g} ms", met=shown <= ONCE_MS,
-    )  # fmt: skip
+        what=f"`--once --json`, {nodes:,} nodes",
+        measured=f"median {shown:.0f} ms, worst {max(shown_ms):.0f} ms of {len(shown_ms)}",
+        beside=f"`python3 -c pass`: {nothing:.0f} ms; {times(shown, nothing)}",
+        target=f"<= {ONCE_MS:g} ms",
+        met=shown <= ONCE_MS,
+    )

@@ -1,4 +1,5 @@
-"""A gateway's directory for the console to look at: what a daemon left there, and nobody behind the ports.
+"""A gateway's directory for the console to look at: what a daemon left there, and nobody behind the
+ports.
 
 Real registry files, the daemon's copy of them, and a real state file.
 """
@@ -9,11 +10,23 @@ import base64
 import struct
 from pathlib import Path
 
-from checker.config import Layout, home_layout
-from checker.model import Forward, Node, NodeName, Port, ProcessId, Status, Tunnel, parse_expect, parse_target
-from checker.nodefile import node_toml
-from checker.registry_copy import signs, write_copy
-from checker.store import Batch, Sweep, open_store
+from checker.config.layout import Layout, home_layout
+from checker.model import (
+    Forward,
+    Node,
+    NodeName,
+    Port,
+    ProcessId,
+    Status,
+    Tunnel,
+    parse_expect,
+    parse_target,
+)
+from checker.registry.file_stamps import signs
+from checker.registry.node_file import node_toml
+from checker.registry.snapshot import write_copy
+from checker.state.rows import Batch, Sweep
+from checker.state.store import open_store
 
 EVERY_S = 30.0
 """Between sweeps: 5,000 rows are then 167 probes a second."""
@@ -41,8 +54,15 @@ def public_key(number: int) -> str:
 
 def node_of(number: int, now: float) -> Node:
     target = parse_target(f"192.168.{number % 250}.{number // 250 + 1}:22")
-    forward = Forward(node=name_of(number), port=Port(FIRST_PORT + number), target=target, expect=parse_expect("banner:SSH-2.0"))
-    return Node(name=forward.node, public_key=public_key(number), forwards=(forward,), added_at=int(now))
+    forward = Forward(
+        node=name_of(number),
+        port=Port(FIRST_PORT + number),
+        target=target,
+        expect=parse_expect("banner:SSH-2.0"),
+    )
+    return Node(
+        name=forward.node, public_key=public_key(number), forwards=(forward,), added_at=int(now)
+    )
 
 
 def status_of(number: int) -> Status:
@@ -53,13 +73,27 @@ def status_of(number: int) -> Status:
 def tunnel_of(number: int, now: float) -> Tunnel:
     status = status_of(number)
     return Tunnel(
-        node=name_of(number), port=Port(FIRST_PORT + number), status=status,
-        detail="SSH-2.0-dropbear" if status is Status.UP else "no answer within 5 s" if status is Status.HUNG else "nobody listens",
+        node=name_of(number),
+        port=Port(FIRST_PORT + number),
+        status=status,
+        detail=(
+            "SSH-2.0-dropbear"
+            if status is Status.UP
+            else "no answer within 5 s"
+            if status is Status.HUNG
+            else "nobody listens"
+        ),
         latency_ms=20.0 + number * 7 % 180 if status is Status.UP else None,
         peer=None if status is Status.DOWN else f"203.0.113.{number % 250}:{40000 + number}",
-        session=None if status is Status.DOWN else ProcessId(pid=4000 + number * 13 % 20000, start_ticks=777),
-        since=now - SINCE_S, probed_at=now, checked_at=now,
-    )  # fmt: skip
+        session=(
+            None
+            if status is Status.DOWN
+            else ProcessId(pid=4000 + number * 13 % 20000, start_ticks=777)
+        ),
+        since=now - SINCE_S,
+        probed_at=now,
+        checked_at=now,
+    )
 
 
 def make_home(home: Path, count: int, now: float) -> Layout:

@@ -9,7 +9,15 @@ from bench.console_home import PLACES
 from bench.console_pty import Answer, Terminal
 from demo.processes import DemoFailed
 
-DOWN, UP, PAGE_DOWN, PAGE_UP, SORT, FILTER, ESCAPE = b"\x1b[B", b"\x1b[A", b"\x1b[6~", b"\x1b[5~", b">", b"/", b"\x1b"
+DOWN, UP, PAGE_DOWN, PAGE_UP, SORT, FILTER, ESCAPE = (
+    b"\x1b[B",
+    b"\x1b[A",
+    b"\x1b[6~",
+    b"\x1b[5~",
+    b">",
+    b"/",
+    b"\x1b",
+)
 IN_SIGHT = 10
 """Rows that the cursor goes down before it goes up again, so that nothing scrolls."""
 KEYS = ("down", "page down", "sort by the next column", "a letter of a filter")
@@ -29,7 +37,9 @@ async def each(terminal: Terminal, keys: Sequence[bytes], name: str) -> tuple[An
 
 async def paged(terminal: Terminal, presses: int) -> tuple[Answer, ...]:
     """Down a page and up again, from the first row on."""
-    return await each(terminal, list(islice(cycle((PAGE_DOWN, PAGE_UP)), presses + presses % 2)), "page down")
+    return await each(
+        terminal, list(islice(cycle((PAGE_DOWN, PAGE_UP)), presses + presses % 2)), "page down"
+    )
 
 
 async def moved(terminal: Terminal, presses: int) -> tuple[Answer, ...]:
@@ -51,7 +61,9 @@ async def filtered(terminal: Terminal, count: int) -> tuple[Answer, ...]:
     raise AssertionError
 
 
-async def all_keys(terminal: Terminal, presses: int, letters: int) -> Mapping[str, tuple[Answer, ...]]:
+async def all_keys(
+    terminal: Terminal, presses: int, letters: int
+) -> Mapping[str, tuple[Answer, ...]]:
     """By the names of KEYS; the sort comes after what needs the first page as it was."""
     down, page = await moved(terminal, presses), await paged(terminal, presses)
     sort = await each(terminal, [SORT] * presses, KEYS[2])

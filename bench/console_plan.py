@@ -34,5 +34,15 @@ class Plan:
         return self.letters if self.is_last(rows) else self.letters // 2
 
 
-FULL_PLAN = Plan(rows=(100, 1000, 5000), starts=3, presses=20, letters=12, watch_s=10.0, once_nodes=1000, once_runs=10)
-QUICK_PLAN = Plan(rows=(100,), starts=1, presses=4, letters=2, watch_s=1.0, once_nodes=100, once_runs=2)
+FULL_PLAN = Plan(
+    rows=(100, 1000, 5000),
+    starts=3,
+    presses=20,
+    letters=12,
+    watch_s=10.0,
+    once_nodes=1000,
+    once_runs=10,
+)
+QUICK_PLAN = Plan(
+    rows=(100,), starts=1, presses=4, letters=2, watch_s=1.0, once_nodes=100, once_runs=2
+)

@@ -99,7 +99,9 @@ class Terminal:
     def expect_there(self) -> None:
         """Raises DemoFailed."""
         if self.gone:
-            raise DemoFailed(f"the program in the terminal ended; the last that it wrote: {self.kept[-1000:]!r}")
+            raise DemoFailed(
+                f"the program in the terminal ended; the last that it wrote: {self.kept[-1000:]!r}"
+            )
 
     def cpu_s(self) -> float:
         """What it has used so far. Raises DemoFailed."""
@@ -111,11 +113,15 @@ class Terminal:
         end = time.monotonic() + WITHIN_S
         while words not in self.kept:
             if not await self.more(end - time.monotonic()):
-                raise DemoFailed(f"{words!r} did not come; the last that was written: {self.kept[-1000:]!r}")
+                raise DemoFailed(
+                    f"{words!r} did not come; the last that was written: {self.kept[-1000:]!r}"
+                )
         return self.last_at - self.began
 
     async def settled(self) -> float:
-        """When it last wrote, in seconds after the start; returns once it is silent and has nothing more to do."""
+        """When it last wrote, in seconds after the start; returns once it is silent and has nothing
+        more to do.
+        """
         end = time.monotonic() + WITHIN_S
         while time.monotonic() < end:
             spent, size = self.cpu_s(), self.size
@@ -125,7 +131,9 @@ class Terminal:
         return self.last_at - self.began
 
     async def goes_on(self, seconds: float) -> bool:
-        """Whether more came: it is waited for until the program was silent for so long, and did no work meanwhile."""
+        """Whether more came: it is waited for until the program was silent for so long, and did no
+        work meanwhile.
+        """
         end = time.monotonic() + WITHIN_S
         while time.monotonic() < end:
             spent = self.cpu_s()
@@ -145,8 +153,15 @@ class Terminal:
         first_at = self.first_at
         while await self.goes_on(QUIET_S):
             if time.monotonic() - began > WITHIN_S:
-                raise DemoFailed(f"{WITHIN_S:g} s after a key or a change the program had still not ended its answer")
-        return Answer(first_ms=(first_at - began) * 1000, painted_ms=(self.last_at - began) * 1000, size=self.size - size)
+                raise DemoFailed(
+                    f"{WITHIN_S:g} s after a key or a change the program had still not ended its"
+                    " answer"
+                )
+        return Answer(
+            first_ms=(first_at - began) * 1000,
+            painted_ms=(self.last_at - began) * 1000,
+            size=self.size - size,
+        )
 
     async def press(self, key: bytes) -> Answer | None:
         async def act() -> None:
@@ -165,7 +180,9 @@ class Terminal:
 
 
 @contextlib.asynccontextmanager
-async def terminal(argv: Sequence[str], env: Mapping[str, str], size: tuple[int, int] = (80, 24)) -> AsyncIterator[Terminal]:
+async def terminal(
+    argv: Sequence[str], env: Mapping[str, str], size: tuple[int, int] = (80, 24)
+) -> AsyncIterator[Terminal]:
     """The program in a terminal of so many columns and rows; it is gone afterwards."""
     master, slave = pty.openpty()
     loop = asyncio.get_running_loop()
@@ -174,7 +191,12 @@ async def terminal(argv: Sequence[str], env: Mapping[str, str], size: tuple[int,
         began = time.monotonic()
         try:
             process = await asyncio.create_subprocess_exec(
-                *tied(argv, signal.SIGKILL), stdin=slave, stdout=slave, stderr=slave, env=env, start_new_session=True
+                *tied(argv, signal.SIGKILL),
+                stdin=slave,
+                stdout=slave,
+                stderr=slave,
+                env=env,
+                start_new_session=True,
             )
         finally:
             os.close(slave)

@@ -1,7 +1,9 @@
-"""`python -m bench.console_writer HOME`: writes the state file as a daemon does, in a process of its own.
+"""`python -m bench.console_writer HOME`: writes the state file as a daemon does, in a process of
+its own.
 
-It is told on stdin what goes on: `rest` (nothing), `sweep` (each forward is probed in turn, and found as it was), `change` (probes that
-find another latency, some another status), or `one NODE STATUS`, which is written at once. It answers each line with `done`.
+It is told on stdin what goes on: `rest` (nothing), `sweep` (each forward is probed in turn, and
+found as it was), `change` (probes that find another latency, some another status), or `one NODE
+STATUS`, which is written at once. It answers each line with `done`.
 """
 
 from __future__ import annotations
@@ -16,10 +18,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.console_home import EVERY_S
-from checker.config import home_layout
-from checker.daemon import FLUSH_EVERY_S, SWEPT_EVERY_S
+from checker.config.layout import home_layout
+from checker.daemon.daemon import FLUSH_EVERY_S, SWEPT_EVERY_S
 from checker.model import Event, EventKind, Status, Tunnel, Watched
-from checker.store import Batch, StateFile, Sweep, open_store
+from checker.state.rows import Batch, Sweep
+from checker.state.store import StateFile, open_store
 
 CHANGES_A_SECOND = 170
 TURNS_EACH = 20
@@ -65,7 +68,15 @@ class Writer:
             after = probed(before, time.time()) if self.mode == "sweep" else self.changed(before)
             if after.status is not before.status:
                 text = f"{before.status} -> {after.status}"
-                events.append(Event(at=time.time(), kind=EventKind.STATUS, text=text, node=after.node, port=after.port))
+                events.append(
+                    Event(
+                        at=time.time(),
+                        kind=EventKind.STATUS,
+                        text=text,
+                        node=after.node,
+                        port=after.port,
+                    )
+                )
             self.tunnels[self.next] = after
             found.append(after)
             self.next = (self.next + 1) % len(self.tunnels)
@@ -80,7 +91,14 @@ class Writer:
     def write(self, tunnels: Sequence[Tunnel], events: Sequence[Event]) -> None:
         now = time.time()
         day = time.strftime("%Y-%m-%d", time.gmtime(now))
-        uptime = [(t.node, t.port, Watched(day=day, up_s=EVERY_S * (t.status is Status.UP), watched_s=EVERY_S)) for t in tunnels]
+        uptime = [
+            (
+                t.node,
+                t.port,
+                Watched(day=day, up_s=EVERY_S * (t.status is Status.UP), watched_s=EVERY_S),
+            )
+            for t in tunnels
+        ]
         sweep = None
         if now - self.swept_at >= SWEPT_EVERY_S:
             self.swept_at, sweep = now, Sweep(pid=1, swept_at=now, every_s=EVERY_S)

@@ -16,23 +16,33 @@ def own_cpu_s(process: psutil.Process) -> float:
 
 
 def precise_cpu_s(process: psutil.Process) -> float:
-    """The time of a process with one thread, to the nanosecond: of a thousand that each used a millisecond, ticks show nothing.
+    """The time of a process with one thread, to the nanosecond: of a thousand that each used a
+    millisecond, ticks show nothing.
 
-    Source: /proc/PID/schedstat (Documentation/scheduler/sched-stats), its first field; without it, ticks.
+    Source: /proc/PID/schedstat (Documentation/scheduler/sched-stats), its first field; without it,
+    ticks.
     """
     try:
-        return int(Path(f"/proc/{process.pid}/schedstat").read_text(encoding="ascii").split()[0]) / 1e9
+        return (
+            int(Path(f"/proc/{process.pid}/schedstat").read_text(encoding="ascii").split()[0]) / 1e9
+        )
     except OSError:
         return own_cpu_s(process)
 
 
 def tree_cpu_s(root: psutil.Process) -> float:
-    """The time of a process, of all below it (these have one thread each), and of all that they have reaped."""
+    """The time of a process, of all below it (these have one thread each), and of all that they
+    have reaped.
+    """
     total = own_cpu_s(root)
     for process in (root, *root.children(recursive=True)):
         with contextlib.suppress(psutil.NoSuchProcess):
             spent = process.cpu_times()
-            total += spent.children_user + spent.children_system + (precise_cpu_s(process) if process != root else 0.0)
+            total += (
+                spent.children_user
+                + spent.children_system
+                + (precise_cpu_s(process) if process != root else 0.0)
+            )
     return total
 
 
@@ -42,13 +52,17 @@ def tree_of(root: psutil.Process) -> list[psutil.Process]:
 
 
 def exact_cpu_s(root: psutil.Process) -> float:
-    """The time of a process and of all below it, each thread to the nanosecond; of what they have reaped, in ticks."""
+    """The time of a process and of all below it, each thread to the nanosecond; of what they have
+    reaped, in ticks.
+    """
     total = 0.0
     for process in tree_of(root):
         with contextlib.suppress(psutil.NoSuchProcess, FileNotFoundError):
             spent = process.cpu_times()
             threads = Path(f"/proc/{process.pid}/task").glob("*/schedstat")
-            total += sum(int(thread.read_text(encoding="ascii").split()[0]) for thread in threads) / 1e9
+            total += (
+                sum(int(thread.read_text(encoding="ascii").split()[0]) for thread in threads) / 1e9
+            )
             total += spent.children_user + spent.children_system
     return total
 

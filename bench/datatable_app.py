@@ -1,7 +1,9 @@
-"""`python -m bench.datatable_app HOME`: the console's table on Textual's own DataTable, to be compared with.
+"""`python -m bench.datatable_app HOME`: the console's table on Textual's own DataTable, to be
+compared with.
 
-It looks at the same files as often, shows the same columns and texts in the same widths, and uses the widget as its manual has it:
-add_row, update_cell for the cells that changed, sort, and clear for another filter.
+It looks at the same files as often, shows the same columns and texts in the same widths, and uses
+the widget as its manual has it: add_row, update_cell for the cells that changed, sort, and clear
+for another filter.
 """
 
 from __future__ import annotations
@@ -20,13 +22,13 @@ from textual.message import Message
 from textual.widgets import DataTable, Input, Static
 
 from bench.console_home import EVERY_S
-from checker.config import Layout, home_layout
+from checker.config.layout import Layout, home_layout
 from checker.model import Forward, Status, Tunnel
-from checker.registry import read_registry
-from checker.registry_copy import copied_nodes
-from checker.store import open_reader
-from reversi_tui.columns import Place, fitted
-from reversi_tui.rows import Key, Moment, Row
+from checker.registry.reading import read_registry
+from checker.registry.snapshot import copied_nodes
+from checker.state.store import open_reader
+from reversi_tui.rows.columns import Place, fitted
+from reversi_tui.rows.row import Key, Moment, Row
 
 LOOK_EVERY_S = 0.25
 AGES_EVERY_S = 10.0
@@ -55,7 +57,9 @@ class Seen(Message):
 
 
 class Reader(threading.Thread):
-    """Looks for changes; the state file first, so that rows stand before a large registry is read. One report at a time."""
+    """Looks for changes; the state file first, so that rows stand before a large registry is read.
+    One report at a time.
+    """
 
     def __init__(self, layout: Layout, post: Callable[[Seen], object]) -> None:
         super().__init__(name="reader", daemon=True)
@@ -69,26 +73,38 @@ class Reader(threading.Thread):
         token, revision = -1, 0
         while True:
             if token != (token := state.changed_token()):
-                changed = {(tunnel.node, tunnel.port): tunnel for tunnel in state.tunnels(since_revision=revision)}
+                changed = {
+                    (tunnel.node, tunnel.port): tunnel
+                    for tunnel in state.tunnels(since_revision=revision)
+                }
                 revision = max((tunnel.revision for tunnel in changed.values()), default=revision)
                 self.seen.update(changed)
                 self.tell(changed)
             if not self.forwards:
                 nodes = copied_nodes(self.layout) or read_registry(self.layout.nodes).nodes
-                self.forwards = {(name, forward.port): forward for name, node in nodes.items() for forward in node.forwards}
+                self.forwards = {
+                    (name, forward.port): forward
+                    for name, node in nodes.items()
+                    for forward in node.forwards
+                }
                 self.tell(self.seen)
             time.sleep(LOOK_EVERY_S)
 
     def tell(self, keys: Iterable[Key]) -> None:
         self.taken.clear()
-        self.post(Seen(tuple(Row(forward=self.forwards.get(key), seen=self.seen[key]) for key in keys)))
+        self.post(
+            Seen(tuple(Row(forward=self.forwards.get(key), seen=self.seen[key]) for key in keys))
+        )
         self.taken.wait()
 
 
 class DataTableApp(App[None]):
     """The rows of one gateway in a DataTable."""
 
-    CSS = "DataTable { height: 1fr; } Input { display: none; border: none; height: 1; padding: 0; } Static { height: 1; }"
+    CSS = (
+        "DataTable { height: 1fr; } Input { display: none; border: none; height: 1; padding: 0; }"
+        " Static { height: 1; }"
+    )
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("greater_than_sign", "sort", "Sort"),
@@ -122,7 +138,9 @@ class DataTableApp(App[None]):
     def on_mount(self) -> None:
         self.columns = fitted(self.size.width - PADDING)
         for place in self.columns:
-            self.table.add_column(place.column.title, width=place.width + PADDING, key=place.column.id)
+            self.table.add_column(
+                place.column.title, width=place.width + PADDING, key=place.column.id
+            )
         self.table.focus()
         self.set_interval(AGES_EVERY_S, self.renew)
         self.reader.start()
@@ -154,7 +172,13 @@ class DataTableApp(App[None]):
             return False
         self.cells[row.key] = texts
         if before is None:
-            self.table.add_row(*(self.cell(place, text, row) for place, text in zip(self.columns, texts, strict=True)), key=named(row.key))
+            self.table.add_row(
+                *(
+                    self.cell(place, text, row)
+                    for place, text in zip(self.columns, texts, strict=True)
+                ),
+                key=named(row.key),
+            )
             return True
         for place, old, new in zip(self.columns, before, texts, strict=True):
             if old != new:

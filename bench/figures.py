@@ -35,7 +35,10 @@ class Cost:
 
 def spread(values: Sequence[float], unit: str, digits: int = 1) -> str:
     """Median and worst."""
-    return f"median {statistics.median(values):.{digits}f} {unit}, worst {max(values):.{digits}f} {unit} of {len(values)}"
+    return (
+        f"median {statistics.median(values):.{digits}f} {unit}, worst {max(values):.{digits}f}"
+        f" {unit} of {len(values)}"
+    )
 
 
 def times(more: float, less: float) -> str:

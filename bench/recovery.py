@@ -1,4 +1,6 @@
-"""How long a tunnel that hangs stays so: until the gateway frees its port, and until a node that comes back has it."""
+"""How long a tunnel that hangs stays so: until the gateway frees its port, and until a node that
+comes back has it.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,16 @@ import signal
 import time
 
 from bench.figures import Figure, spread
-from bench.setting import Gateway, Member, Scale, banner_server, gateway, listening, until, until_usable
+from bench.setting import (
+    Gateway,
+    Member,
+    Scale,
+    banner_server,
+    gateway,
+    listening,
+    until,
+    until_usable,
+)
 from demo.processes import send
 from demo.stage import free_ports
 
@@ -19,7 +30,9 @@ TARGET_TAKEN_S = 1.0
 
 
 async def keep_busy(port: int) -> None:
-    """A connection to the port each half second, as scanners and mail make them; each stays two seconds."""
+    """A connection to the port each half second, as scanners and mail make them; each stays two
+    seconds.
+    """
 
     async def visit() -> None:
         with contextlib.suppress(OSError):
@@ -37,7 +50,9 @@ async def hang_one(server: Gateway, member: Member, *, busy: bool, after_s: floa
     """Stop the node's client at a moment of its own; seconds until nobody listens on its port."""
     client = await server.run_client(member)
     async with asyncio.TaskGroup() as group:
-        visiting = group.create_task(keep_busy(member.port), name=f"busy {member.port}") if busy else None
+        visiting = (
+            group.create_task(keep_busy(member.port), name=f"busy {member.port}") if busy else None
+        )
         await until_usable(member.port)
         await asyncio.sleep(after_s)
         began = time.monotonic()
@@ -49,26 +64,39 @@ async def hang_one(server: Gateway, member: Member, *, busy: bool, after_s: floa
 
 
 async def hang(scale: Scale) -> list[Figure]:
-    """Clients stopped (SIGSTOP) at random moments of the sweep, idle and busy ports side by side, with the default policy."""
+    """Clients stopped (SIGSTOP) at random moments of the sweep, idle and busy ports side by side,
+    with the default policy.
+    """
     async with banner_server() as target, gateway() as server:
         members = await server.add(free_ports(2 * scale.trials), f"127.0.0.1:{target}")
         chance = random.Random(1)
         async with asyncio.TaskGroup() as group:
             tasks = [
-                group.create_task(hang_one(server, member, busy=bool(number % 2), after_s=chance.uniform(0, 20)), name=member.name)
+                group.create_task(
+                    hang_one(server, member, busy=bool(number % 2), after_s=chance.uniform(0, 20)),
+                    name=member.name,
+                )
                 for number, member in enumerate(members)
             ]
     figures = []
     for what, trials in (("idle", tasks[0::2]), ("busy (0.5 s)", tasks[1::2])):
         took_s = [task.result() for task in trials]
         target_text = f"<= {TARGET_FREE_S:g} s worst"
-        figures.append(Figure(what=f"hang to free port, {what}", measured=spread(took_s, "s"), target=target_text,
-                              met=max(took_s) <= TARGET_FREE_S))  # fmt: skip
+        figures.append(
+            Figure(
+                what=f"hang to free port, {what}",
+                measured=spread(took_s, "s"),
+                target=target_text,
+                met=max(took_s) <= TARGET_FREE_S,
+            )
+        )
     return figures
 
 
 async def takeover(scale: Scale) -> list[Figure]:
-    """A client's own earlier connection still holds its port: from `claim` on the next one until that one listens."""
+    """A client's own earlier connection still holds its port: from `claim` on the next one until
+    that one listens.
+    """
     took_s, logins_s = [], []
     async with banner_server() as target, gateway() as server:
         for member in await server.add(free_ports(scale.trials), f"127.0.0.1:{target}"):
@@ -86,6 +114,11 @@ async def takeover(scale: Scale) -> list[Figure]:
                 logins_s.append(logged_in - began)
             stale.abort()
     return [
-        Figure(what="own stale port taken over", measured=spread([s * 1000 for s in took_s], "ms"), target="< 1 s",
-               beside=f"its login before: {spread([s * 1000 for s in logins_s], 'ms')}", met=max(took_s) < TARGET_TAKEN_S),
-    ]  # fmt: skip
+        Figure(
+            what="own stale port taken over",
+            measured=spread([s * 1000 for s in took_s], "ms"),
+            target="< 1 s",
+            beside=f"its login before: {spread([s * 1000 for s in logins_s], 'ms')}",
+            met=max(took_s) < TARGET_TAKEN_S,
+        ),
+    ]

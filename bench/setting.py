@@ -1,4 +1,6 @@
-"""What every benchmark stands on: a gateway of its own, nodes registered on it, and logins to it."""
+"""What every benchmark stands on: a gateway of its own, nodes registered on it, and logins to
+it.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +17,15 @@ import asyncssh
 import psutil
 
 from bench.console_plan import FULL_PLAN, QUICK_PLAN, Plan
-from checker.config import Config, home_layout
-from checker.control import Control
-from checker.holders import read_listeners
+from checker.config.layout import home_layout
+from checker.config.settings import Config
+from checker.control.client import Control
+from checker.control.client_files import client_config
+from checker.linux.sockets import read_listeners
 from checker.model import Forward, Node, NodeName, Port, parse_expect, parse_name, parse_target
-from checker.nodefile import node_toml
-from checker.provision import client_config, host_key_line
-from checker.registry import gate_command, write_keys
+from checker.registry.authorized_keys import gate_command, write_keys
+from checker.registry.node_file import node_toml
+from checker.sshd.keygen import host_key_line
 from demo.processes import DemoFailed, end_all, ended_after, environment, program, start, tail
 from demo.stage import temporary_home
 
@@ -48,9 +52,25 @@ class Scale:
 
 
 FULL = Scale(
-    tunnels=500, rounds=300, trials=8, registered=10_000, watch_s=60.0, outages_s=(20.0, 90.0), megabytes=512, console=FULL_PLAN
+    tunnels=500,
+    rounds=300,
+    trials=8,
+    registered=10_000,
+    watch_s=60.0,
+    outages_s=(20.0, 90.0),
+    megabytes=512,
+    console=FULL_PLAN,
 )
-QUICK = Scale(tunnels=20, rounds=20, trials=2, registered=300, watch_s=5.0, outages_s=(5.0,), megabytes=32, console=QUICK_PLAN)
+QUICK = Scale(
+    tunnels=20,
+    rounds=20,
+    trials=2,
+    registered=300,
+    watch_s=5.0,
+    outages_s=(5.0,),
+    megabytes=32,
+    console=QUICK_PLAN,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +99,12 @@ class Gateway:
     async def start(self, verb: Sequence[str]) -> None:
         """Start it, and return once it is ready. Raises DemoFailed."""
         log = self.home / "gateway.log"
-        process = await start([program("reversi-checker"), "--home", str(self.home), *verb], log=log, env=self.env, stdout=PIPE)
+        process = await start(
+            [program("reversi-checker"), "--home", str(self.home), *verb],
+            log=log,
+            env=self.env,
+            stdout=PIPE,
+        )
         self.processes.append(process)
         assert process.stdout is not None
         async with asyncio.timeout(READY_WITHIN_S):
@@ -94,20 +119,28 @@ class Gateway:
     def known_hosts(self) -> str:
         return f"[{self.listen}]:{self.port} {host_key_line(self.layout.host_key)}\n"
 
-    async def add(self, ports: Sequence[int], target: str, expect: str = "banner:SSH-2.0") -> list[Member]:
+    async def add(
+        self, ports: Sequence[int], target: str, expect: str = "banner:SSH-2.0"
+    ) -> list[Member]:
         """Register a node with one forward for each port, all in one go."""
         folder = self.home / "clients"
         folder.mkdir(exist_ok=True)
-        members = [self.register(parse_name(f"node{port}"), port, target, expect, folder) for port in ports]
+        members = [
+            self.register(parse_name(f"node{port}"), port, target, expect, folder) for port in ports
+        ]
         write_keys(self.layout, gate_command(self.layout))
         await asyncio.to_thread(Control(layout=self.layout).reload)
         return members
 
     def register(self, name: NodeName, port: int, target: str, expect: str, folder: Path) -> Member:
         key = asyncssh.generate_private_key("ssh-ed25519")
-        member = Member(name=name, port=port, key=folder / f"{name}.key", config=folder / f"{name}.toml")
+        member = Member(
+            name=name, port=port, key=folder / f"{name}.key", config=folder / f"{name}.toml"
+        )
         write_private(member.key, key.export_private_key())
-        forward = Forward(node=name, port=Port(port), target=parse_target(target), expect=parse_expect(expect))
+        forward = Forward(
+            node=name, port=Port(port), target=parse_target(target), expect=parse_expect(expect)
+        )
         public = " ".join(key.export_public_key().decode().split()[:2])
         node = Node(name=name, public_key=public, forwards=(forward,), added_at=int(time.time()))
         (self.layout.nodes / f"{name}.toml").write_bytes(node_toml(node))
@@ -119,19 +152,43 @@ class Gateway:
     async def login(self, key: Path) -> asyncssh.SSHClientConnection:
         """A connection of asyncssh's, by a key alone."""
         return await asyncssh.connect(
-            self.listen, self.port, username=psutil.Process().username(), client_keys=[str(key)], config=[], agent_path=None,
-            known_hosts=asyncssh.import_known_hosts(self.known_hosts), kex_algs="^curve25519-sha256", keepalive_interval=0,
-        )  # fmt: skip
+            self.listen,
+            self.port,
+            username=psutil.Process().username(),
+            client_keys=[str(key)],
+            config=[],
+            agent_path=None,
+            known_hosts=asyncssh.import_known_hosts(self.known_hosts),
+            kex_algs="^curve25519-sha256",
+            keepalive_interval=0,
+        )
 
     def ssh(self, key: Path, *options: str) -> list[str]:
         """The command line of OpenSSH's client, up to the remote command."""
         hosts = self.home / "known_hosts"
         hosts.write_text(self.known_hosts, encoding="ascii")
         return [
-            "ssh", "-F", "none", "-T", "-i", str(key), "-p", str(self.port), "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes",
-            "-o", f"UserKnownHostsFile={hosts}", "-o", "StrictHostKeyChecking=yes", "-o", "ExitOnForwardFailure=yes", *options,
+            "ssh",
+            "-F",
+            "none",
+            "-T",
+            "-i",
+            str(key),
+            "-p",
+            str(self.port),
+            "-o",
+            "BatchMode=yes",
+            "-o",
+            "IdentitiesOnly=yes",
+            "-o",
+            f"UserKnownHostsFile={hosts}",
+            "-o",
+            "StrictHostKeyChecking=yes",
+            "-o",
+            "ExitOnForwardFailure=yes",
+            *options,
             f"{psutil.Process().username()}@{self.listen}",
-        ]  # fmt: skip
+        ]
 
     async def run_client(self, member: Member) -> Process:
         """`reversi-client run` of a node."""
@@ -147,7 +204,9 @@ def write_private(path: Path, content: bytes) -> None:
 
 
 @contextlib.asynccontextmanager
-async def gateway(*, toml: str = "", listen: str = "127.0.0.1", verb: Sequence[str] = ()) -> AsyncIterator[Gateway]:
+async def gateway(
+    *, toml: str = "", listen: str = "127.0.0.1", verb: Sequence[str] = ()
+) -> AsyncIterator[Gateway]:
     """A gateway with this `reversi.toml`; it and its clients are gone afterwards."""
     with temporary_home() as home:
         made = Gateway(home, listen)
@@ -173,7 +232,9 @@ async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 @contextlib.asynccontextmanager
 async def banner_server() -> AsyncIterator[int]:
-    """The port of a service that greets like an SSH server: cheaper than a real one, which forks for each connection."""
+    """The port of a service that greets like an SSH server: cheaper than a real one, which forks
+    for each connection.
+    """
     server = await asyncio.start_server(greet, "127.0.0.1", 0)
     try:
         yield int(server.sockets[0].getsockname()[1])
@@ -181,7 +242,9 @@ async def banner_server() -> AsyncIterator[int]:
         server.close()
 
 
-async def until(condition: Callable[[], bool], within_s: float = 60.0, poll_s: float = POLL_S) -> float:
+async def until(
+    condition: Callable[[], bool], within_s: float = 60.0, poll_s: float = POLL_S
+) -> float:
     """Wait for it; the moment that it came true (monotonic). Raises DemoFailed."""
     end = time.monotonic() + within_s
     while not await asyncio.to_thread(condition):

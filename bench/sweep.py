@@ -1,4 +1,6 @@
-"""What it costs to watch many tunnels, and what the daemon occupies with 10,000 registered nodes."""
+"""What it costs to watch many tunnels, and what the daemon occupies with 10,000 registered
+nodes.
+"""
 
 from __future__ import annotations
 
@@ -15,21 +17,23 @@ import psutil
 from bench.cpu import memory_of, own_cpu_s, tree_cpu_s
 from bench.figures import Figure
 from bench.setting import Gateway, Member, Scale, banner_server, gateway, until
-from checker.config import load_config
-from checker.gateway import Gateway as UseCases
-from checker.home import raise_file_limit
-from checker.judge import Judgement
-from checker.ledger import Ledger
+from checker.config.settings import load_config
+from checker.daemon.startup import raise_file_limit
 from checker.model import Policy, Status
-from checker.registry import read_registry
-from checker.sshd import make_host_key
-from checker.store import open_reader
+from checker.registry.reading import read_registry
+from checker.sshd.keygen import make_host_key
+from checker.state.ledger import Ledger
+from checker.state.store import open_reader
+from checker.tunnels.gateway import Gateway as UseCases
+from checker.tunnels.judge import Judgement
 from demo.processes import DemoFailed, start, tail
 from demo.stage import free_ports
 
 EVERY_S = 30
 FEW = 200
-"""With fewer tunnels than this, what the daemon does at rest outweighs its probes, and the target says nothing."""
+"""With fewer tunnels than this, what the daemon does at rest outweighs its probes, and the target
+says nothing.
+"""
 LOGIN_WITHIN_S = 0.5
 """For each of the tunnels; a login takes 0.05 to 0.25 s."""
 
@@ -39,12 +43,21 @@ async def tunnels(server: Gateway, members: Sequence[Member], target: int) -> As
     """All members connected, by a process of its own."""
     spec, log = server.home / "tunnels.json", server.home / "tunnels.log"
     spec.write_text(
-        json.dumps({
-            "host": server.listen, "port": server.port, "user": psutil.Process().username(), "known_hosts": server.known_hosts,
-            "target": target, "members": [[str(member.key), member.port] for member in members],
-        }), encoding="utf-8",
-    )  # fmt: skip
-    process = await start([sys.executable, "-m", "bench.tunnels", str(spec)], log=log, env=server.env, stdout=PIPE)
+        json.dumps(
+            {
+                "host": server.listen,
+                "port": server.port,
+                "user": psutil.Process().username(),
+                "known_hosts": server.known_hosts,
+                "target": target,
+                "members": [[str(member.key), member.port] for member in members],
+            }
+        ),
+        encoding="utf-8",
+    )
+    process = await start(
+        [sys.executable, "-m", "bench.tunnels", str(spec)], log=log, env=server.env, stdout=PIPE
+    )
     server.clients.append(process)
     assert process.stdout is not None
     try:
@@ -58,9 +71,13 @@ async def tunnels(server: Gateway, members: Sequence[Member], target: int) -> As
 
 
 async def one_sweep(server: Gateway) -> tuple[float, Sequence[Judgement]]:
-    """Every forward probed once, as fast as the checker's own code may (64 at once), in this process: seconds, and what came of it."""
+    """Every forward probed once, as fast as the checker's own code may (64 at once), in this
+    process: seconds, and what came of it.
+    """
     registry = await asyncio.to_thread(read_registry, server.layout.nodes)
-    use_cases = UseCases(server.layout, load_config(server.layout.config), Ledger(server.layout, None), registry)
+    use_cases = UseCases(
+        server.layout, load_config(server.layout.config), Ledger(server.layout, None), registry
+    )
     began = time.monotonic()
     judgements = await use_cases.settle_all(registry.forwards, actor="benchmark")
     return time.monotonic() - began, judgements
@@ -76,19 +93,32 @@ async def sweep(scale: Scale) -> list[Figure]:
             took_s, judgements = await one_sweep(server)
             not_up = sum(judgement.tunnel.status is not Status.UP for judgement in judgements)
             await asyncio.sleep(scale.watch_s / 2)  # the logins are to be swept and forgotten
-            began, daemon, tree = time.monotonic(), own_cpu_s(server.daemon), await asyncio.to_thread(tree_cpu_s, server.daemon)
+            began, daemon, tree = (
+                time.monotonic(),
+                own_cpu_s(server.daemon),
+                await asyncio.to_thread(tree_cpu_s, server.daemon),
+            )
             await asyncio.sleep(scale.watch_s)
             watched_s = time.monotonic() - began
             daemon_share = (own_cpu_s(server.daemon) - daemon) / watched_s * 100
-            tree_share = (await asyncio.to_thread(tree_cpu_s, server.daemon) - tree) / watched_s * 100
+            tree_share = (
+                (await asyncio.to_thread(tree_cpu_s, server.daemon) - tree) / watched_s * 100
+            )
     allowed = 10 * count / 2000
     return [
-        Figure(what=f"one sweep of {count} tunnels", measured=f"{took_s:.2f} s wall, {took_s / count * 1000:.2f} ms a tunnel",
-               beside=f"{not_up} not up"),
-        Figure(what=f"{count} tunnels swept each {EVERY_S} s", measured=f"checker {daemon_share:.1f} % of a core",
-               beside=f"sshd and beat loops {tree_share - daemon_share:.1f} %",
-               target=f"<= {allowed:g} % (10 % at 2,000)", met=None if count < FEW else daemon_share <= allowed and not not_up),
-    ]  # fmt: skip
+        Figure(
+            what=f"one sweep of {count} tunnels",
+            measured=f"{took_s:.2f} s wall, {took_s / count * 1000:.2f} ms a tunnel",
+            beside=f"{not_up} not up",
+        ),
+        Figure(
+            what=f"{count} tunnels swept each {EVERY_S} s",
+            measured=f"checker {daemon_share:.1f} % of a core",
+            beside=f"sshd and beat loops {tree_share - daemon_share:.1f} %",
+            target=f"<= {allowed:g} % (10 % at 2,000)",
+            met=None if count < FEW else daemon_share <= allowed and not not_up,
+        ),
+    ]
 
 
 def probed(server: Gateway) -> int:
@@ -113,6 +143,11 @@ async def memory(scale: Scale) -> list[Figure]:
         share = (own_cpu_s(server.daemon) - spent) / (time.monotonic() - began) * 100
         found = memory_of(server.daemon)
     return [
-        Figure(what=f"daemon, {count} nodes registered, all down", measured=f"RSS {found.rss_mb:.0f} MB, PSS {found.pss_mb:.0f} MB",
-               beside=f"{share:.1f} % of a core, swept each {EVERY_S} s", target="< 150 MB at 10,000", met=found.rss_mb < 150),
-    ]  # fmt: skip
+        Figure(
+            what=f"daemon, {count} nodes registered, all down",
+            measured=f"RSS {found.rss_mb:.0f} MB, PSS {found.pss_mb:.0f} MB",
+            beside=f"{share:.1f} % of a core, swept each {EVERY_S} s",
+            target="< 150 MB at 10,000",
+            met=found.rss_mb < 150,
+        ),
+    ]

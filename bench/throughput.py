@@ -1,7 +1,9 @@
-"""How much a tunnel carries, each way, through our client and through OpenSSH's, both with aes128-gcm.
+"""How much a tunnel carries, each way, through our client and through OpenSSH's, both with
+aes128-gcm.
 
-`python -m bench.throughput` is the service at the end of the tunnel: it prints its port. The first byte of a connection says what it
-does: `s` sends what the next eight bytes say (big-endian), `r` receives that much, and answers with one byte.
+`python -m bench.throughput` is the service at the end of the tunnel: it prints its port. The first
+byte of a connection says what it does: `s` sends what the next eight bytes say (big-endian), `r`
+receives that much, and answers with one byte.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from contextlib import asynccontextmanager
 
 from bench.figures import Figure
 from bench.setting import BANNER, Gateway, Member, Scale, gateway, until
-from checker.holders import read_listeners
+from checker.linux.sockets import read_listeners
 from demo.processes import start
 from demo.stage import free_ports
 
@@ -77,16 +79,28 @@ async def transfer(port: int, megabytes: int, *, up: bool) -> float:
 async def service(server: Gateway) -> AsyncIterator[int]:
     """The service in a process of its own; its port."""
     log = server.home / "service.log"
-    process = await start([sys.executable, "-m", "bench.throughput"], log=log, env=server.env, stdout=PIPE)
+    process = await start(
+        [sys.executable, "-m", "bench.throughput"], log=log, env=server.env, stdout=PIPE
+    )
     server.clients.append(process)
     assert process.stdout is not None
     yield int(await process.stdout.readline())
 
 
 async def connect_openssh(server: Gateway, member: Member, target: int) -> None:
-    options = ("-N", "-c", CIPHER, "-o", "Compression=no", "-R", f"localhost:{member.port}:127.0.0.1:{target}")
+    options = (
+        "-N",
+        "-c",
+        CIPHER,
+        "-o",
+        "Compression=no",
+        "-R",
+        f"localhost:{member.port}:127.0.0.1:{target}",
+    )
     argv = server.ssh(member.key, *options)
-    server.clients.append(await start(argv, log=server.home / "ssh.log", env=server.env, stdout=DEVNULL))
+    server.clients.append(
+        await start(argv, log=server.home / "ssh.log", env=server.env, stdout=DEVNULL)
+    )
 
 
 async def throughput(scale: Scale) -> list[Figure]:
@@ -104,9 +118,15 @@ async def throughput(scale: Scale) -> list[Figure]:
                 for port, found in speeds.items():
                     found.append(await transfer(port, scale.megabytes, up=up))
             mine, other = (statistics.median(found) for found in speeds.values())
-            figures.append(Figure(what=f"throughput, {way}", measured=f"{mine:.0f} MB/s",
-                                  beside=f"OpenSSH's client: {other:.0f} MB/s; {mine / other:.2f} of it",
-                                  target=">= 0.5 of OpenSSH's", met=mine >= other / 2))  # fmt: skip
+            figures.append(
+                Figure(
+                    what=f"throughput, {way}",
+                    measured=f"{mine:.0f} MB/s",
+                    beside=f"OpenSSH's client: {other:.0f} MB/s; {mine / other:.2f} of it",
+                    target=">= 0.5 of OpenSSH's",
+                    met=mine >= other / 2,
+                )
+            )
     return figures
 
 

@@ -1,6 +1,8 @@
-"""Many live tunnels in one process of its own, each a login with its own key, a forward, and a held, beating connection.
+"""Many live tunnels in one process of its own, each a login with its own key, a forward, and a
+held, beating connection.
 
-`python -m bench.tunnels FILE`: FILE is JSON; prints `ready` when all are up, and goes on until it is ended.
+`python -m bench.tunnels FILE`: FILE is JSON; prints `ready` when all are up, and goes on until it
+is ended.
 """
 
 from __future__ import annotations
@@ -13,21 +15,30 @@ from typing import Any
 
 import asyncssh
 
-from checker.home import raise_file_limit
+from checker.daemon.startup import raise_file_limit
 
 LOGINS_AT_ONCE = 16
 BEATS_EVERY_S = 10.0
 """As reversi-client has it."""
 
 
-async def keep(spec: dict[str, Any], number: int, turn: asyncio.Semaphore, ready: asyncio.Queue[int]) -> None:
+async def keep(
+    spec: dict[str, Any], number: int, turn: asyncio.Semaphore, ready: asyncio.Queue[int]
+) -> None:
     """One tunnel, for ever."""
     key, port = spec["members"][number]
     async with turn:
         connection = await asyncssh.connect(
-            spec["host"], spec["port"], username=spec["user"], client_keys=[key], config=[], agent_path=None,
-            known_hosts=asyncssh.import_known_hosts(spec["known_hosts"]), kex_algs="^curve25519-sha256", login_timeout=120,
-        )  # fmt: skip
+            spec["host"],
+            spec["port"],
+            username=spec["user"],
+            client_keys=[key],
+            config=[],
+            agent_path=None,
+            known_hosts=asyncssh.import_known_hosts(spec["known_hosts"]),
+            kex_algs="^curve25519-sha256",
+            login_timeout=120,
+        )
         await connection.forward_remote_port("localhost", port, "127.0.0.1", spec["target"])
         process = await connection.create_process(f"hold bench{number}")
         process.stdin.write("\n")

@@ -1,3 +1,5 @@
-"""The gateway's side: probes tunnels, finds and kills hung sshd processes, and tells nodes how long to wait."""
+"""The gateway's side: probes tunnels, finds and kills hung sshd processes, and tells nodes how long
+to wait.
+"""
 
 __version__ = "0.1.0"

@@ -1,7 +1,8 @@
 """The forced command: hands what a node said to the daemon, and says what the daemon answers.
 
-Runs on every request, as a file and without the site packages: so it imports what is built in, and nothing of ours. Without a daemon
-it becomes `stand_in.py`, which does the same work in its own process, or what of it can be done.
+Runs on every request, as a file and without the site packages: so it imports what is built in, and
+nothing of ours. Without a daemon it becomes `stand_in.py`, which does the same work in its own
+process, or what of it can be done.
 """
 
 import _socket
@@ -18,9 +19,12 @@ MOST_OF_A_REQUEST = 8192
 def ask(path: bytes, message: bytes) -> bytes:
     """The daemon's answer. Raises OSError."""
     peer = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
-    folder = posix.open(path.rpartition(b"/")[0], posix.O_RDONLY | posix.O_DIRECTORY | posix.O_CLOEXEC)
+    folder = posix.open(
+        path.rpartition(b"/")[0], posix.O_RDONLY | posix.O_DIRECTORY | posix.O_CLOEXEC
+    )
     peer.settimeout(ACKNOWLEDGED_WITHIN_S)
-    peer.connect(b"/proc/self/fd/%d/checker.sock" % folder)  # a socket's address has room for 107 bytes, a home may be longer
+    # a socket's address has room for 107 bytes, a home may be longer
+    peer.connect(b"/proc/self/fd/%d/checker.sock" % folder)
     peer.sendall(message)
     peer.shutdown(_socket.SHUT_WR)
     answer = peer.recv(1)
@@ -47,7 +51,9 @@ def main(arguments: list[str]) -> None:
     command = posix.environ.get(b"SSH_ORIGINAL_COMMAND", b"")[:MOST_OF_A_REQUEST]
     peer = b" ".join(posix.environ.get(b"SSH_CONNECTION", b"").split(b" ")[:2])
     try:
-        answer = ask(home + b"/checker.sock", b"\0".join((b"gate", options[b"--node"], peer, command, *key)))
+        answer = ask(
+            home + b"/checker.sock", b"\0".join((b"gate", options[b"--node"], peer, command, *key))
+        )
     except OSError:
         folder, python = __file__.rpartition("/")[0], sys.executable
         try:

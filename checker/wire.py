@@ -1,17 +1,21 @@
-"""What a node may say and what it hears: the request's grammar, the reply, and their form on the daemon's socket.
+"""What a node may say and what it hears: the request's grammar, the reply, and their form on the
+daemon's socket.
 
-A login may print text before the forced command runs: `/etc/ssh/sshrc` does, whatever PermitUserRC says, and so does a shell's start file.
-No marker tells the answer from that text, and gateways in the field know none, so a client works as follows. It must not end on a line that
-is no answer.
+A login may print text before the forced command runs: `/etc/ssh/sshrc` does, whatever PermitUserRC
+says, and so does a shell's start file. No marker tells the answer from that text, and gateways in
+the field know none, so a client works as follows. It must not end on a line that is no answer.
 
-- `claim` and `check` end by themselves: their answer is the last line that is not empty. A text that was printed without its newline stands
-  before the answer on the same line: the answer is the digits at the line's end, the text before them is the tail.
-- From its `claim` the client keeps two things: how many *numbers* (lines of 1 to 6 digits) came before the answer, and the tail.
-- `hold` prints the same text, as the same files run for each session, and then one line for each beat. The client removes the tail from
-  the start of a line until the first answer came, ignores each line that is no number, then ignores as many numbers as it kept. What is
-  left are the answers.
-- Lost or surplus answers must not end the tunnel: should the text change in between, the client may ignore an answer or take a number of
-  the text for one, so it never counts beats against answers.
+- `claim` and `check` end by themselves: their answer is the last line that is not empty. A text
+  that was printed without its newline stands before the answer on the same line: the answer is the
+  digits at the line's end, the text before them is the tail.
+- From its `claim` the client keeps two things: how many *numbers* (lines of 1 to 6 digits) came
+  before the answer, and the tail.
+- `hold` prints the same text, as the same files run for each session, and then one line for each
+  beat. The client removes the tail from the start of a line until the first answer came, ignores
+  each line that is no number, then ignores as many numbers as it kept. What is left are the
+  answers.
+- Lost or surplus answers must not end the tunnel: should the text change in between, the client may
+  ignore an answer or take a number of the text for one, so it never counts beats against answers.
 """
 
 from __future__ import annotations
@@ -45,7 +49,9 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """`beat`: what a connection that holds is to hear, each forward probed now. The beat loop says it, where no daemon sweeps."""
+    """`beat`: what a connection that holds is to hear, each forward probed now. The beat loop says
+    it, where no daemon sweeps.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +119,17 @@ def client_in(words: list[str]) -> str:
     """The client that a hold names, if it does. Raises Malformed."""
     if not words or (len(words) == 1 and CLIENT.match(words[0])):
         return "".join(words)
-    raise Malformed("hold takes one instance, and one word that names the client: 1 to 64 of A-Z a-z 0-9 . _ / + -")
+    raise Malformed(
+        "hold takes one instance, and one word that names the client: 1 to 64 of A-Z a-z 0-9 . _"
+        " / + -"
+    )
 
 
 def parse_request(command: str) -> Request:
     """What SSH_ORIGINAL_COMMAND asks for. Raises Malformed.
 
-    Quoting is already lost there, so words are split at white space, and an expected text is its words joined by one space.
+    Quoting is already lost there, so words are split at white space, and an expected text is its
+    words joined by one space.
     """
     if not command.isprintable():
         raise Malformed("the request holds characters that can not be printed")
@@ -140,7 +150,10 @@ def parse_request(command: str) -> Request:
             return Version()
         case [node, port, *expected] if NAME.match(node):
             return OldCheck(node, port_in(port), " ".join(expected))
-    raise Malformed("say one of: check [PORT...], claim INSTANCE, hold INSTANCE [CLIENT], version, NODE PORT [EXPECTED...]")
+    raise Malformed(
+        "say one of: check [PORT...], claim INSTANCE, hold INSTANCE [CLIENT], version, NODE PORT"
+        " [EXPECTED...]"
+    )
 
 
 def render_request(request: Request) -> str:
@@ -173,7 +186,6 @@ def parse_verdict(line: str) -> int:
     raise Malformed(f"the gateway answered {word[:40]!a}, which is not a number of seconds")
 
 
-
 @dataclass(frozen=True, slots=True)
 class LoginText:
     """What a login prints before the forced command, as far as it could be taken for answers."""
@@ -181,14 +193,18 @@ class LoginText:
     numbers: int = 0
     """Lines that look like an answer."""
     tail: str = ""
-    """The end of the text, where it lacks a newline: it stands before the first answer, on the same line."""
+    """The end of the text, where it lacks a newline: it stands before the first answer, on the same
+    line.
+    """
 
 
 def last_answer(output: str) -> tuple[int, LoginText]:
     """The answer of a request that ended, and the login's text before it. Raises Malformed."""
     *before, last = [line.strip() for line in output.strip().split("\n")]
     tail = last.rstrip("0123456789")
-    return parse_verdict(last.removeprefix(tail) or last), LoginText(sum(is_verdict(line.removeprefix(tail)) for line in before), tail)
+    return parse_verdict(last.removeprefix(tail) or last), LoginText(
+        sum(is_verdict(line.removeprefix(tail)) for line in before), tail
+    )
 
 
 class Answers:
@@ -225,7 +241,9 @@ GATE_MARK = b"gate"
 
 
 def decode_asked(message: bytes) -> Asked:
-    """The gate's message: four fields, or five where a key is named, NUL between them. Raises Malformed."""
+    """The gate's message: four fields, or five where a key is named, NUL between them. Raises
+    Malformed.
+    """
     fields = message.split(b"\0")
     if len(fields) not in (4, 5) or fields[0] != GATE_MARK or (len(fields) == 5 and not fields[4]):
         raise Malformed("the gate's message has not its four or five fields")
@@ -241,4 +259,6 @@ def encode_asked(asked: Asked) -> bytes:
 
 def encode_reply(reply: Reply) -> bytes:
     """`EXIT_STATUS`, the answer and the complaint, a line each."""
-    return f"{reply.exit_status}\n{reply.answer}\n{reply.complaint}\n".encode("utf-8", "backslashreplace")
+    return f"{reply.exit_status}\n{reply.answer}\n{reply.complaint}\n".encode(
+        "utf-8", "backslashreplace"
+    )

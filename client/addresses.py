@@ -1,4 +1,6 @@
-"""The addresses of a name: in which order they are tried, and a connection to the first that answers."""
+"""The addresses of a name: in which order they are tried, and a connection to the first that
+answers.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ class Memory:
         self.count = 0
 
     def order(self, numbers: Iterable[str]) -> list[str]:
-        """The one that worked last comes first, the one that failed last comes last; in between the resolver's order."""
+        """The one that worked last comes first, the one that failed last comes last; in between the
+        resolver's order.
+        """
         return sorted(numbers, key=lambda number: self.ranks.get(number, 0))
 
     def worked(self, number: str) -> None:
@@ -50,7 +54,8 @@ async def connect(number: str, port: int) -> socket.socket | OSError:
 async def race(numbers: Iterable[str], port: int, head_start_s: float) -> tuple[str, socket.socket]:
     """A TCP connection to the first address that answers. Raises OSError, the last one's.
 
-    The next one is tried when the one before fails, or was silent for the head start; all of them may still win. Source: RFC 8305.
+    The next one is tried when the one before fails, or was silent for the head start; all of them
+    may still win. Source: RFC 8305.
     """
     left = list(numbers)
     racing: dict[asyncio.Task[socket.socket | OSError], str] = {}
@@ -60,8 +65,14 @@ async def race(numbers: Iterable[str], port: int, head_start_s: float) -> tuple[
             while left or racing:
                 if left:
                     number = left.pop(0)
-                    racing[group.create_task(connect(number, port), name=f"connect {number}")] = number
-                done, _ = await asyncio.wait(racing, timeout=head_start_s if left else None, return_when=asyncio.FIRST_COMPLETED)
+                    racing[group.create_task(connect(number, port), name=f"connect {number}")] = (
+                        number
+                    )
+                done, _ = await asyncio.wait(
+                    racing,
+                    timeout=head_start_s if left else None,
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
                 for task in done:
                     outcome, number = task.result(), racing.pop(task)
                     if isinstance(outcome, OSError):
@@ -71,6 +82,10 @@ async def race(numbers: Iterable[str], port: int, head_start_s: float) -> tuple[
         finally:
             for task in racing:
                 task.cancel()
-                if task.done() and not task.cancelled() and isinstance(late := task.result(), socket.socket):
+                if (
+                    task.done()
+                    and not task.cancelled()
+                    and isinstance(late := task.result(), socket.socket)
+                ):
                     late.close()
     raise failed

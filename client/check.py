@@ -32,7 +32,10 @@ class Verdict:
     def sentence(self) -> str:
         if self.wait_s == 0:
             return f"{self.node}: {self.gateway} says that the tunnel works"
-        return f"{self.node}: {self.gateway} says that the tunnel does not work; it asks to try again in {self.wait_s} s"
+        return (
+            f"{self.node}: {self.gateway} says that the tunnel does not work; it asks to try again"
+            f" in {self.wait_s} s"
+        )
 
     @property
     def document(self) -> dict[str, Any]:
@@ -44,7 +47,9 @@ async def check(config: Config) -> Verdict:
     dialer = Dialer(login_options(config), config.connect_timeout_s)
     reasons = []
     for gateway in config.gateways:
-        outcome = await check_at(gateway, dialer, Pace(config.connect_timeout_s, config.answer_deadline_s))
+        outcome = await check_at(
+            gateway, dialer, Pace(config.connect_timeout_s, config.answer_deadline_s)
+        )
         if isinstance(outcome, int):
             return Verdict(node=config.node, gateway=str(gateway), wait_s=outcome)
         reasons.append(f"{gateway}: {outcome}")
@@ -52,7 +57,9 @@ async def check(config: Config) -> Verdict:
 
 
 async def check_at(gateway: Address, dialer: Dialer, pace: Pace) -> int | str:
-    """The verdict, or why there is none. A login that is slow gets more time, until that is all there is."""
+    """The verdict, or why there is none. A login that is slow gets more time, until that is all
+    there is.
+    """
     connection = await dialer.dial(gateway, pace.login_s, asyncssh.SSHClient)
     while isinstance(connection, Refusal):
         before_s = pace.login_s

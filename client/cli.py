@@ -49,22 +49,52 @@ class Arguments:
 def parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument(
-        "--config", type=Path, metavar="FILE", help="the node's configuration (default: ~/.config/reversi/client.toml, else /etc/reversi/)"
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help=(
+            "the node's configuration (default: ~/.config/reversi/client.toml, else /etc/reversi/)"
+        ),
     )
-    common.add_argument("--debug", action="store_true", help="log what asyncssh does, and show tracebacks")
-    top = argparse.ArgumentParser(prog="reversi-client", description="Keeps a node's reverse tunnel to the gateway.")
+    common.add_argument(
+        "--debug", action="store_true", help="log what asyncssh does, and show tracebacks"
+    )
+    top = argparse.ArgumentParser(
+        prog="reversi-client", description="Keeps a node's reverse tunnel to the gateway."
+    )
     top.add_argument("--version", action="version", version=f"reversi-client {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, summary, example, reads in (
-        ("run", "hold the tunnel, in the foreground, until SIGTERM", "reversi-client run --config office.toml", False),
-        ("check", "log in once and ask the gateway whether the tunnel works", "reversi-client check --config office.toml --json", True),
-        ("status", "show what the running client last wrote", "reversi-client status --config office.toml --json", True),
+        (
+            "run",
+            "hold the tunnel, in the foreground, until SIGTERM",
+            "reversi-client run --config office.toml",
+            False,
+        ),
+        (
+            "check",
+            "log in once and ask the gateway whether the tunnel works",
+            "reversi-client check --config office.toml --json",
+            True,
+        ),
+        (
+            "status",
+            "show what the running client last wrote",
+            "reversi-client status --config office.toml --json",
+            True,
+        ),
     ):
         command = commands.add_parser(
-            name, parents=[common], help=summary, description=f"{summary.capitalize()}.", epilog=f"example: {example}"
+            name,
+            parents=[common],
+            help=summary,
+            description=f"{summary.capitalize()}.",
+            epilog=f"example: {example}",
         )
         if reads:
-            command.add_argument("--json", action="store_true", dest="as_json", help="one JSON document on stdout")
+            command.add_argument(
+                "--json", action="store_true", dest="as_json", help="one JSON document on stdout"
+            )
     add_to(commands)
     return top
 
@@ -150,7 +180,10 @@ def explain(error: BaseException) -> str:
         return str(error)
     if isinstance(error, KeyboardInterrupt):
         return "interrupted"
-    return f"a bug: {type(error).__name__}: {error}; run it again with --debug and report the traceback"
+    return (
+        f"a bug: {type(error).__name__}: {error}; run it again with --debug and report the"
+        " traceback"
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -161,7 +194,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return cmd_build(arguments.wanted)
         config = load_config(find_config(arguments.config, os.environ))
         return COMMANDS[arguments.command](config, arguments)
-    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the root: whatever it is becomes a sentence and an exit code
+    # The root: whatever it is becomes a sentence and an exit code.
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001
         if arguments.debug:
             traceback.print_exc()
         print(f"reversi-client: error: {explain(error)}", file=sys.stderr)

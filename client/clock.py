@@ -7,7 +7,9 @@ from client.words import Moment
 JUMP_S = 5.0
 LATE_S = 30.0
 QUIET_S = 60.0
-"""After a jump, others are not heeded for so long: a clock that is broken must not end the tunnel over and over."""
+"""After a jump, others are not heeded for so long: a clock that is broken must not end the tunnel
+over and over.
+"""
 
 
 def gap_s(before: Moment, now: Moment) -> float:
@@ -33,7 +35,9 @@ class Clock:
         return self.now is not None and abs(gap_s(self.now, now)) > JUMP_S
 
     def advance(self, now: Moment, due_s: float) -> str:
-        """Why the step to now counts as a jump, where a wake-up was due at due_s; empty where it does not."""
+        """Why the step to now counts as a jump, where a wake-up was due at due_s; empty where it
+        does not.
+        """
         before, self.now = self.now, now
         if before is None or now.monotonic_s - self.heeded_s < QUIET_S:
             return ""
@@ -42,4 +46,8 @@ class Clock:
         if abs(jump_s) <= JUMP_S and late_s <= LATE_S:
             return ""
         self.heeded_s = now.monotonic_s
-        return f"the clock jumped by {jump_s:.0f} s" if abs(jump_s) > JUMP_S else f"the client stood still for {late_s:.0f} s"
+        return (
+            f"the clock jumped by {jump_s:.0f} s"
+            if abs(jump_s) > JUMP_S
+            else f"the client stood still for {late_s:.0f} s"
+        )

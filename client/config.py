@@ -21,7 +21,16 @@ NODE = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}\Z")
 USER = re.compile(r"[A-Za-z0-9._][A-Za-z0-9._-]{0,31}\Z")
 HOST_KEY = re.compile(r"[a-z0-9@.-]+ [A-Za-z0-9+/]+={0,2}( .*)?\Z")
 TOP_KEYS = (
-    "node", "gateway", "user", "host_key", "key", "check_every_s", "answer_deadline_s", "connect_timeout_s", "status_file", "forward",
+    "node",
+    "gateway",
+    "user",
+    "host_key",
+    "key",
+    "check_every_s",
+    "answer_deadline_s",
+    "connect_timeout_s",
+    "status_file",
+    "forward",
 )
 FORWARD_KEYS = ("port", "target", "public")
 
@@ -69,12 +78,16 @@ class Config:
 class Table:
     """One table of the file; what is wrong in it is named by file and key."""
 
-    def __init__(self, path: Path, values: Mapping[str, Any], known: tuple[str, ...], place: str = "") -> None:
+    def __init__(
+        self, path: Path, values: Mapping[str, Any], known: tuple[str, ...], place: str = ""
+    ) -> None:
         self.path, self.values, self.place = path, values, place
         for key in values:
             if key not in known:
                 near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-                hint = f"; did you mean {near[0]}?" if near else f"; the keys are {', '.join(known)}"
+                hint = (
+                    f"; did you mean {near[0]}?" if near else f"; the keys are {', '.join(known)}"
+                )
                 raise ConfigError(path, f"unknown key {place}{key}{hint}")
 
     def required(self, key: str, read: Reader[T]) -> T:
@@ -146,7 +159,11 @@ def is_host(text: str) -> bool:
 
 def address_of(value: Any) -> Address:
     """HOST:PORT or [HOST]:PORT. Raises ValueError."""
-    found = re.fullmatch(r"(?:\[([^\[\]]+)\]|([^:\[\]]+)):([0-9]{1,5})", value, re.ASCII) if isinstance(value, str) else None
+    found = (
+        re.fullmatch(r"(?:\[([^\[\]]+)\]|([^:\[\]]+)):([0-9]{1,5})", value, re.ASCII)
+        if isinstance(value, str)
+        else None
+    )
     host = (found[1] or found[2]) if found else ""
     if found is None or not is_host(host) or not 0 < int(found[3]) < 65536:
         raise ValueError('must be an address such as "gw.example.org:22" or "[2001:db8::1]:22"')
@@ -169,7 +186,11 @@ def some(read: Reader[T]) -> Reader[tuple[T, ...]]:
 
 def forwards_in(path: Path, values: Any) -> tuple[Forward, ...]:
     """The [[forward]] tables. Raises ConfigError."""
-    if not isinstance(values, list) or not values or not all(isinstance(value, dict) for value in values):
+    if (
+        not isinstance(values, list)
+        or not values
+        or not all(isinstance(value, dict) for value in values)
+    ):
         raise ConfigError(path, "there is no forward; write a [[forward]] with port and target")
     forwards: list[Forward] = []
     for number, value in enumerate(values, 1):
@@ -186,7 +207,9 @@ def forwards_in(path: Path, values: Any) -> tuple[Forward, ...]:
 
 
 def parse_config(path: Path, text: str) -> Config:
-    """The configuration in a file's text; relative paths are relative to the file. Raises ConfigError."""
+    """The configuration in a file's text; relative paths are relative to the file. Raises
+    ConfigError.
+    """
     try:
         top = Table(path, tomllib.loads(text), TOP_KEYS)
     except tomllib.TOMLDecodeError as error:
@@ -196,7 +219,9 @@ def parse_config(path: Path, text: str) -> Config:
         node=top.required("node", matching(NODE, "a node's name: a-z 0-9 . -, at most 63")),
         gateways=top.required("gateway", some(address_of)),
         user=top.required("user", matching(USER, "a user name")),
-        host_keys=top.required("host_key", some(matching(HOST_KEY, 'a public key such as "ssh-ed25519 AAAA..."'))),
+        host_keys=top.required(
+            "host_key", some(matching(HOST_KEY, 'a public key such as "ssh-ed25519 AAAA..."'))
+        ),
         key=path.parent / top.required("key", text_of),
         forwards=forwards_in(path, top.values.get("forward")),
         check_every_s=top.optional("check_every_s", seconds(0.1, 3600), 10.0),
@@ -211,7 +236,9 @@ def load_config(path: Path) -> Config:
     try:
         return parse_config(path, path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigError(path, f"can not be read: {(error.strerror or str(error)).lower()}") from None
+        raise ConfigError(
+            path, f"can not be read: {(error.strerror or str(error)).lower()}"
+        ) from None
     except UnicodeDecodeError:
         raise ConfigError(path, "can not be read: it is not UTF-8 text") from None
 
@@ -223,8 +250,15 @@ def read_private_key(config: Config) -> bytes:
             mode = stat.S_IMODE(config.key.stat().st_mode)
             content = file.read(65536)
     except OSError as error:
-        problem = f"key: the private key {config.key} can not be read: {(error.strerror or str(error)).lower()}"
+        problem = (
+            f"key: the private key {config.key} can not be read:"
+            f" {(error.strerror or str(error)).lower()}"
+        )
         raise ConfigError(config.path, problem) from None
     if mode & 0o077:
-        raise ConfigError(config.path, f"key: others may read the private key {config.key} (mode {mode:03o}); run: chmod 600 {config.key}")
+        raise ConfigError(
+            config.path,
+            f"key: others may read the private key {config.key} (mode {mode:03o}); run: chmod 600"
+            f" {config.key}",
+        )
     return content

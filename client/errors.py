@@ -22,7 +22,10 @@ class NoConfig(ClientError):
 
     def __init__(self, looked: tuple[Path, ...]) -> None:
         places = " and ".join(map(str, looked))
-        super().__init__(f"no configuration in {places}; write one with node add --client-config on the gateway, and name it with --config")
+        super().__init__(
+            f"no configuration in {places}; write one with node add --client-config on the gateway,"
+            " and name it with --config"
+        )
 
 
 class GatewayUnreachable(ClientError):

@@ -25,7 +25,8 @@ class Process:
 def start_ticks_in(stat: str) -> int | None:
     """When a process started; None: it has ended, and only waits for its parent to ask how.
 
-    Source: proc(5), /proc/pid/stat fields 3 and 22; the name before them may hold anything, brackets too.
+    Source: proc(5), /proc/pid/stat fields 3 and 22; the name before them may hold anything,
+    brackets too.
     """
     fields = stat.rpartition(")")[2].split()
     return None if fields[0] in "ZX" else int(fields[19])
@@ -34,7 +35,9 @@ def start_ticks_in(stat: str) -> int | None:
 def start_ticks_of(pid: int) -> int | None:
     """None: no such process, it has ended, or no /proc."""
     try:
-        return start_ticks_in((PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace"))
+        return start_ticks_in(
+            (PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
+        )
     except (OSError, IndexError, ValueError):
         return None
 

@@ -1,4 +1,6 @@
-"""Carries the machine's orders out over asyncssh, one connection at a time, and reports what became of them."""
+"""Carries the machine's orders out over asyncssh, one connection at a time, and reports what became
+of them.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,9 @@ class Told:
 
 async def ask(connection: asyncssh.SSHClientConnection, request: wire.Request) -> Told:
     """The gateway's answer. Raises Ended, Malformed, asyncssh.Error, OSError."""
-    done = await connection.run(wire.render_request(request), stdin=asyncssh.DEVNULL, encoding="utf-8", errors="replace")
+    done = await connection.run(
+        wire.render_request(request), stdin=asyncssh.DEVNULL, encoding="utf-8", errors="replace"
+    )
     complaint = printable(str(done.stderr or ""))
     if done.exit_status != wire.OK:
         raise Ended(f"the gateway refuses: {complaint or f'exit status {done.exit_status}'}")
@@ -59,7 +63,9 @@ async def ask(connection: asyncssh.SSHClientConnection, request: wire.Request) -
 class Wire:
     """One connection, from the first try to its end."""
 
-    def __init__(self, config: Config, order: words.Connect, instance: str, targets: Targets, post: Post) -> None:
+    def __init__(
+        self, config: Config, order: words.Connect, instance: str, targets: Targets, post: Post
+    ) -> None:
         self.config, self.instance, self.targets, self.post = config, instance, targets, post
         self.number, self.gateway, self.login_s = order.connection, order.gateway, order.login_s
         self.orders: asyncio.Queue[Order] = asyncio.Queue()
@@ -70,9 +76,13 @@ class Wire:
 
     async def live(self, dialer: Dialer) -> None:
         """Logs in and obeys until it is cancelled."""
-        outcome = await dialer.dial(self.gateway, self.login_s, lambda: Owner(self.begin, self.lose))
+        outcome = await dialer.dial(
+            self.gateway, self.login_s, lambda: Owner(self.begin, self.lose)
+        )
         if isinstance(outcome, Refusal):
-            self.post(words.Failed(connection=self.number, failure=outcome.failure, reason=outcome.reason))
+            self.post(
+                words.Failed(connection=self.number, failure=outcome.failure, reason=outcome.reason)
+            )
             return
         self.connection = outcome
         self.post(words.Connected(connection=self.number))
@@ -84,20 +94,30 @@ class Wire:
             outcome.abort()
 
     def begin(self, traffic: Traffic) -> None:
-        """A connection stands that may be logged in; the one of another address before it was not."""
+        """A connection stands that may be logged in; the one of another address before it was
+        not.
+        """
         self.traffic = traffic
 
     def look(self) -> words.Moved | None:
         """What moved so far; None while nobody is logged in."""
-        return self.traffic.look(self.number) if self.traffic is not None and self.connection is not None else None
+        return (
+            self.traffic.look(self.number)
+            if self.traffic is not None and self.connection is not None
+            else None
+        )
 
     def lose(self, reason: str) -> None:
-        """The end of a connection that was logged in; a login that fails is reported by its dialer."""
+        """The end of a connection that was logged in; a login that fails is reported by its
+        dialer.
+        """
         if self.connection is not None:
             self.post(words.Lost(connection=self.number, reason=reason))
 
     def drop(self, *, abort: bool) -> None:
-        """Ends the connection without waiting for the other side. Source: asyncssh's close() sends and then aborts the transport."""
+        """Ends the connection without waiting for the other side. Source: asyncssh's close() sends
+        and then aborts the transport.
+        """
         connection, self.connection = self.connection, None
         if connection is None:
             return
@@ -112,7 +132,11 @@ class Wire:
                 case words.Claim():
                     told = await ask(connection, wire.Claim(self.instance))
                     self.login_text = told.before
-                    self.post(words.Claimed(connection=self.number, wait_s=told.wait_s, complaint=told.complaint))
+                    self.post(
+                        words.Claimed(
+                            connection=self.number, wait_s=told.wait_s, complaint=told.complaint
+                        )
+                    )
                 case words.Listen(ports=ports):
                     await self.listen(ports, connection)
                 case words.Hold():
@@ -124,26 +148,36 @@ class Wire:
 
     async def listen(self, ports: frozenset[int], connection: asyncssh.SSHClientConnection) -> None:
         async with asyncio.TaskGroup() as group:
-            asked = {port: group.create_task(self.is_granted(port, connection)) for port in sorted(ports)}
+            asked = {
+                port: group.create_task(self.is_granted(port, connection)) for port in sorted(ports)
+            }
         listening = frozenset(port for port, task in asked.items() if task.result())
-        self.post(words.Listened(connection=self.number, listening=listening, denied=ports - listening))
+        self.post(
+            words.Listened(connection=self.number, listening=listening, denied=ports - listening)
+        )
 
     async def is_granted(self, port: int, connection: asyncssh.SSHClientConnection) -> bool:
-        """Whether the gateway listens now; a port that is taken raises the same error as one that is denied.
+        """Whether the gateway listens now; a port that is taken raises the same error as one that
+        is denied.
 
-        `localhost` is the word that permitlisten has; no word is all addresses. Source: RFC 4254, 7.1.
+        `localhost` is the word that permitlisten has; no word is all addresses. Source: RFC 4254,
+        7.1.
         """
         assert self.traffic is not None
         forward = next(forward for forward in self.config.forwards if forward.port == port)
         host = "" if forward.public else "localhost"
         try:
-            await connection.create_server(self.targets.sessions(self.traffic, forward.target), host, port)
+            await connection.create_server(
+                self.targets.sessions(self.traffic, forward.target), host, port
+            )
         except asyncssh.ChannelListenError:
             return False
         return True
 
     async def hold(self, connection: asyncssh.SSHClientConnection) -> None:
-        """Registers the connection, and reads the answers to its beats until the gateway stops. Raises Ended."""
+        """Registers the connection, and reads the answers to its beats until the gateway stops.
+        Raises Ended.
+        """
         request = wire.render_request(wire.Hold(self.instance, CLIENT))
         held = await connection.create_process(request, encoding="utf-8", errors="replace")
         self.held = held
@@ -164,14 +198,24 @@ class Wire:
 class Link:
     """The wire of now."""
 
-    def __init__(self, config: Config, dialer: Dialer, instance: str, targets: Targets, post: Post) -> None:
-        self.config, self.dialer, self.instance, self.targets, self.post = config, dialer, instance, targets, post
+    def __init__(
+        self, config: Config, dialer: Dialer, instance: str, targets: Targets, post: Post
+    ) -> None:
+        self.config, self.dialer, self.instance, self.targets, self.post = (
+            config,
+            dialer,
+            instance,
+            targets,
+            post,
+        )
         self.wire: Wire | None = None
         self.task: asyncio.Task[None] | None = None
 
     def connect(self, order: words.Connect, group: asyncio.TaskGroup) -> None:
         self.wire = Wire(self.config, order, self.instance, self.targets, self.post)
-        self.task = group.create_task(self.wire.live(self.dialer), name=f"connection {order.connection}")
+        self.task = group.create_task(
+            self.wire.live(self.dialer), name=f"connection {order.connection}"
+        )
 
     def look(self) -> words.Moved | None:
         """What moved on the connection of now; None: there is none."""

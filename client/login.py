@@ -1,4 +1,6 @@
-"""Logging in to the gateway: names resolved anew, the pinned host key, this node's key, and nothing else of the machine's."""
+"""Logging in to the gateway: names resolved anew, the pinned host key, this node's key, and nothing
+else of the machine's.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ from client.errors import ConfigError
 from client.words import Failure
 
 HEAD_START_PART = 5
-"""Another address of the name is tried after a fifth of the login's time: 2 s on a usual link, more on a slow one."""
+"""Another address of the name is tried after a fifth of the login's time: 2 s on a usual link, more
+on a slow one.
+"""
 SAID_LENGTH = 200
 
 
@@ -38,7 +42,9 @@ def printable(text: str) -> str:
 
 
 def reason_of(error: Exception) -> str:
-    """The sentence in a foreign error; for what the system has a word, its word: asyncio's own name addresses as Python writes them."""
+    """The sentence in a foreign error; for what the system has a word, its word: asyncio's own name
+    addresses as Python writes them.
+    """
     if isinstance(error, OSError) and error.errno in errno.errorcode:
         return printable(os.strerror(error.errno or 0).lower())
     if isinstance(error, OSError) and error.strerror:
@@ -57,7 +63,8 @@ def is_number(host: str) -> bool:
 async def resolve(address: Address) -> tuple[str, ...]:
     """The address's numbers, in the resolver's order. Raises OSError.
 
-    In a thread of its own that nobody joins: a resolver that hangs must not keep the process from ending.
+    In a thread of its own that nobody joins: a resolver that hangs must not keep the process from
+    ending.
     """
     if is_number(address.host):
         return (address.host,)
@@ -94,7 +101,9 @@ def host_keys(config: Config) -> list[asyncssh.SSHKey]:
     try:
         return [asyncssh.import_public_key(text) for text in config.host_keys]
     except asyncssh.KeyImportError as error:
-        raise ConfigError(config.path, f"host_key holds an item that is no public key: {reason_of(error)}") from None
+        raise ConfigError(
+            config.path, f"host_key holds an item that is no public key: {reason_of(error)}"
+        ) from None
 
 
 def private_key(config: Config) -> asyncssh.SSHKey:
@@ -103,16 +112,21 @@ def private_key(config: Config) -> asyncssh.SSHKey:
     try:
         return asyncssh.import_private_key(content)
     except asyncssh.KeyEncryptionError:
-        raise ConfigError(config.path, f"key: {config.key} is encrypted; a node's key has no passphrase") from None
+        raise ConfigError(
+            config.path, f"key: {config.key} is encrypted; a node's key has no passphrase"
+        ) from None
     except asyncssh.KeyImportError as error:
-        raise ConfigError(config.path, f"key: {config.key} is no private key: {reason_of(error)}") from None
+        raise ConfigError(
+            config.path, f"key: {config.key} is no private key: {reason_of(error)}"
+        ) from None
 
 
 def login_options(config: Config) -> asyncssh.SSHClientConnectionOptions:
     """How to log in. Raises ConfigError.
 
-    Fast algorithms first, and the library's others after them: the gateway may be old. No keepalives: their answers wait behind bulk as
-    those of beats do, and the library would end a connection that lives. The beats replace them.
+    Fast algorithms first, and the library's others after them: the gateway may be old. No
+    keepalives: their answers wait behind bulk as those of beats do, and the library would end a
+    connection that lives. The beats replace them.
     """
     return asyncssh.SSHClientConnectionOptions(
         config=None,
@@ -132,7 +146,9 @@ def login_options(config: Config) -> asyncssh.SSHClientConnectionOptions:
 
 
 class Dialer:
-    """Opens connections to the gateways, each within its time, and remembers which addresses of a name work."""
+    """Opens connections to the gateways, each within its time, and remembers which addresses of a
+    name work.
+    """
 
     def __init__(self, options: asyncssh.SSHClientConnectionOptions, connect_s: float) -> None:
         self.options, self.connect_s = options, connect_s
@@ -146,18 +162,29 @@ class Dialer:
             async with asyncio.timeout(self.connect_s):
                 left = self.memory.order(await resolve(gateway))
         except TimeoutError:
-            return Refusal(failure=Failure.UNREACHABLE, reason=f"{gateway.host} was not resolved in {self.connect_s:g} s")
+            return Refusal(
+                failure=Failure.UNREACHABLE,
+                reason=f"{gateway.host} was not resolved in {self.connect_s:g} s",
+            )
         except OSError as error:
             return Refusal(failure=Failure.UNREACHABLE, reason=reason_of(error))
         while True:
             try:
                 async with asyncio.timeout(self.connect_s):
-                    number, channel = await race(left, gateway.port, min(login_s / HEAD_START_PART, self.connect_s / (len(left) + 1)))
+                    number, channel = await race(
+                        left,
+                        gateway.port,
+                        min(login_s / HEAD_START_PART, self.connect_s / (len(left) + 1)),
+                    )
             except TimeoutError:
-                return Refusal(failure=Failure.UNREACHABLE, reason=f"no connection in {self.connect_s:g} s")
+                return Refusal(
+                    failure=Failure.UNREACHABLE, reason=f"no connection in {self.connect_s:g} s"
+                )
             except OSError as error:
                 return Refusal(failure=Failure.UNREACHABLE, reason=reason_of(error))
-            outcome = await self.log_in(Address(host=number, port=gateway.port), channel, login_s, owner)
+            outcome = await self.log_in(
+                Address(host=number, port=gateway.port), channel, login_s, owner
+            )
             if not isinstance(outcome, Refusal):
                 self.memory.worked(number)
                 return outcome
@@ -167,20 +194,34 @@ class Dialer:
                 return outcome
 
     async def log_in(
-        self, number: Address, channel: socket.socket, login_s: float, owner: Callable[[], asyncssh.SSHClient]
+        self,
+        number: Address,
+        channel: socket.socket,
+        login_s: float,
+        owner: Callable[[], asyncssh.SSHClient],
     ) -> asyncssh.SSHClientConnection | Refusal:
         """The login on a TCP connection that stands."""
         try:
             async with asyncio.timeout(login_s):
                 return await asyncssh.connect(
-                    number.host, number.port, sock=channel, options=self.options, config=None, client_factory=owner
+                    number.host,
+                    number.port,
+                    sock=channel,
+                    options=self.options,
+                    config=None,
+                    client_factory=owner,
                 )
         except TimeoutError:
             return Refusal(failure=Failure.SLOW, reason=f"no login in {login_s:g} s")
         except asyncssh.HostKeyNotVerifiable:
-            reason = "the host key is not the pinned one; if the gateway has a new one, put it into host_key"
+            reason = (
+                "the host key is not the pinned one; if the gateway has a new one, put it into"
+                " host_key"
+            )
             return Refusal(failure=Failure.IMPOSTOR, reason=reason)
         except asyncssh.PermissionDenied:
-            return Refusal(failure=Failure.DENIED, reason="the gateway does not accept this node's key")
+            return Refusal(
+                failure=Failure.DENIED, reason="the gateway does not accept this node's key"
+            )
         except (asyncssh.Error, OSError) as error:
             return Refusal(failure=Failure.UNREACHABLE, reason=reason_of(error))

@@ -1,6 +1,8 @@
-"""The tunnel's life, decided: events in, actions out. Nothing here waits, connects or reads a clock.
+"""The tunnel's life, decided: events in, actions out. Nothing here waits, connects or reads a
+clock.
 
-There is one connection at a time, each with a number; what a connection before the last one still says is not heard.
+There is one connection at a time, each with a number; what a connection before the last one still
+says is not heard.
 """
 
 from __future__ import annotations
@@ -38,11 +40,15 @@ class Phase(enum.Enum):
 
 
 class Machine:
-    """Decides; `handle` takes one event and returns what is to be done, and `due_s` says when to come with a Tick at the latest."""
+    """Decides; `handle` takes one event and returns what is to be done, and `due_s` says when to
+    come with a Tick at the latest.
+    """
 
     def __init__(self, config: Config, uniform: Callable[[float, float], float]) -> None:
         self.config, self.uniform = config, uniform
-        paces = tuple(Pace(config.connect_timeout_s, config.answer_deadline_s) for _ in config.gateways)
+        paces = tuple(
+            Pace(config.connect_timeout_s, config.answer_deadline_s) for _ in config.gateways
+        )
         self.route = Route(config.gateways, paces, uniform)
         self.ports = frozenset(forward.port for forward in config.forwards)
         self.phase = Phase.WAITING
@@ -51,7 +57,9 @@ class Machine:
         self.clock = Clock()
         self.deadline_s = self.due_s = self.began_s = float("-inf")
         self.patient = False
-        """The wait of now was asked for by the gateway, or follows a refusal: nothing cuts it short."""
+        """The wait of now was asked for by the gateway, or follows a refusal: nothing cuts it
+        short.
+        """
         self.said: dict[str, float] = {}
         self.verdict: int | None = None
         self.error = ""
@@ -72,7 +80,12 @@ class Machine:
         gateway = self.gateway if self.tunnel.up_since_s is not None else None
         tunnel = self.tunnel
         return words.View(
-            state=state, gateway=gateway, listening=tunnel.listening, denied=tunnel.denied, verdict_s=self.verdict, error=self.error,
+            state=state,
+            gateway=gateway,
+            listening=tunnel.listening,
+            denied=tunnel.denied,
+            verdict_s=self.verdict,
+            error=self.error,
             slow=self.route.pace.doublings > 0,
         )
 
@@ -112,15 +125,22 @@ class Machine:
             case Phase.CLAIMING, words.Claimed(wait_s=0):
                 self.enter(Phase.FORWARDING, words.Listen(ports=self.ports))
             case Phase.CLAIMING, words.Claimed(wait_s=wait_s, complaint=complaint):
-                self.obey(wait_s, f"{self.gateway}: the gateway asks to wait {wait_s} s" + (f": {complaint}" if complaint else ""))
-            case (Phase.FORWARDING | Phase.HOLDING), words.Listened(listening=listening, denied=denied):
+                self.obey(
+                    wait_s,
+                    f"{self.gateway}: the gateway asks to wait {wait_s} s"
+                    + (f": {complaint}" if complaint else ""),
+                )
+            case (
+                (Phase.FORWARDING | Phase.HOLDING),
+                words.Listened(listening=listening, denied=denied),
+            ):
                 self.learn_forwards(listening, denied)
             case Phase.HOLDING, words.Answered(wait_s=wait_s):
                 self.learn(self.tunnel.pulse.answer(self.clock.now_s))
                 self.take_verdict(wait_s)
             case Phase.HOLDING, words.Moved():
                 self.learn(self.tunnel.pulse.move(event, self.clock.now_s))
-            case (Phase.CLAIMING | Phase.FORWARDING | Phase.HOLDING), words.Lost(reason=reason):
+            case ((Phase.CLAIMING | Phase.FORWARDING | Phase.HOLDING), words.Lost(reason=reason)):
                 self.lose(f"{self.gateway}: {reason}")
             case _:
                 pass
@@ -131,12 +151,16 @@ class Machine:
         self.actions.append(action)
 
     def learn(self, silence_s: float | None) -> None:
-        """A sign of life after so long; a beat that has no answer yet gets another one soon, as what follows may be a hang."""
+        """A sign of life after so long; a beat that has no answer yet gets another one soon, as
+        what follows may be a hang.
+        """
         tunnel = self.tunnel
         if silence_s is not None and tunnel.up_since_s is not None:
             self.route.pace.learn(silence_s)
         if tunnel.pulse.owed:
-            tunnel.beat_due_s = min(tunnel.beat_due_s, self.clock.now_s + tunnel.limit_s(self.route.pace))
+            tunnel.beat_due_s = min(
+                tunnel.beat_due_s, self.clock.now_s + tunnel.limit_s(self.route.pace)
+            )
 
     def learn_forwards(self, listening: frozenset[int], denied: frozenset[int]) -> None:
         tunnel, before = self.tunnel, self.tunnel.denied
@@ -159,14 +183,21 @@ class Machine:
     def take_verdict(self, wait_s: int) -> None:
         self.verdict = wait_s
         if wait_s and not self.tunnel.denied:
-            self.obey(wait_s, f"{self.gateway}: the gateway says that the tunnel does not work; it asks to wait {wait_s} s")
+            self.obey(
+                wait_s,
+                f"{self.gateway}: the gateway says that the tunnel does not work; it asks to wait"
+                f" {wait_s} s",
+            )
             return
         if self.tunnel.up_since_s is None:
             self.tunnel.up_since_s = self.clock.now_s
             self.route.worked()
             self.said.clear()
             few = f"{len(self.tunnel.listening)} of " if self.tunnel.denied else ""
-            self.say(f"up: {few}{len(self.ports)} forward{'s' if len(self.ports) > 1 else ''} via {self.gateway}")
+            self.say(
+                f"up: {few}{len(self.ports)} forward{'s' if len(self.ports) > 1 else ''} via"
+                f" {self.gateway}"
+            )
         if wait_s:
             self.ask_again()
 
@@ -176,13 +207,20 @@ class Machine:
             self.actions.append(words.Listen(ports=self.tunnel.denied))
 
     def count_beat(self) -> None:
-        """The period differs by a tenth, so that nodes which came back together do not stay in step."""
+        """The period differs by a tenth, so that nodes which came back together do not stay in
+        step.
+        """
         self.tunnel.pulse.beat(self.clock.now_s)
-        self.tunnel.beat_due_s = self.clock.now_s + self.config.check_every_s * self.uniform(0.9, 1.1)
+        self.tunnel.beat_due_s = self.clock.now_s + self.config.check_every_s * self.uniform(
+            0.9, 1.1
+        )
 
     def leave(self, reason: str, *, abort: bool = False) -> None:
         """Ends the connection of now."""
-        if self.tunnel.up_since_s is not None and self.clock.now_s - self.tunnel.up_since_s >= PROVEN_S:
+        if (
+            self.tunnel.up_since_s is not None
+            and self.clock.now_s - self.tunnel.up_since_s >= PROVEN_S
+        ):
             self.route.attempt = 0
         self.error = reason
         self.tunnel = Tunnel()
@@ -195,7 +233,9 @@ class Machine:
         self.wait(wait_s, reason, patient=wait_s > BACKOFF_CAP_S)
 
     def lose(self, reason: str, *, abort: bool = False) -> None:
-        """A tunnel that worked is asked for where it was; one that never did counts against its gateway."""
+        """A tunnel that worked is asked for where it was; one that never did counts against its
+        gateway.
+        """
         if self.tunnel.up_since_s is None:
             self.fail(reason, words.Failure.UNREACHABLE, abort=abort)
         else:
@@ -227,7 +267,9 @@ class Machine:
                 self.connection += 1
                 self.phase, self.began_s = Phase.CONNECTING, self.clock.now_s
                 login_s = self.route.pace.login_s
-                self.actions.append(words.Connect(connection=self.connection, gateway=self.gateway, login_s=login_s))
+                self.actions.append(
+                    words.Connect(connection=self.connection, gateway=self.gateway, login_s=login_s)
+                )
             case Phase.CLAIMING | Phase.FORWARDING if self.clock.now_s >= self.deadline_s:
                 self.time_out(f"no answer while {self.phase.value}")
             case Phase.HOLDING:

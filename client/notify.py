@@ -19,7 +19,11 @@ class Notifier:
         self.address = "\0" + path[1:] if path.startswith("@") else path
         period_us = environ.get("WATCHDOG_USEC", "")
         ours = environ.get("WATCHDOG_PID", str(pid)) == str(pid)
-        self.watchdog_s = int(period_us) / 2e6 if self.address and ours and period_us.isascii() and period_us.isdigit() else None
+        self.watchdog_s = (
+            int(period_us) / 2e6
+            if self.address and ours and period_us.isascii() and period_us.isdigit()
+            else None
+        )
         """How often to send a sign of life; None: nobody waits for one."""
         self.is_ready = False
         self.shown = ""
@@ -36,11 +40,17 @@ class Notifier:
                 return
 
     def show(self, view: View) -> None:
-        """READY=1 once the tunnel was up for the first time, and one line of STATUS whenever it changes.
+        """READY=1 once the tunnel was up for the first time, and one line of STATUS whenever it
+        changes.
 
-        On a slow link the start may take longer than systemd waits (TimeoutStartSec=), so more time is asked for.
+        On a slow link the start may take longer than systemd waits (TimeoutStartSec=), so more time
+        is asked for.
         """
-        status = f"{view.state.value} via {view.gateway}" if view.gateway else f"{view.state.value}{': ' if view.error else ''}{view.error}"
+        status = (
+            f"{view.state.value} via {view.gateway}"
+            if view.gateway
+            else f"{view.state.value}{': ' if view.error else ''}{view.error}"
+        )
         lines = [f"STATUS={status}"] if status != self.shown else []
         self.shown = status
         if not self.is_ready and view.state in {State.UP, State.PARTIAL}:

@@ -1,20 +1,28 @@
-"""How long to wait on the way to one gateway: limits that grow after a time-out and shrink again, learned from what the link shows."""
+"""How long to wait on the way to one gateway: limits that grow after a time-out and shrink again,
+learned from what the link shows.
+"""
 
 from __future__ import annotations
 
 LOGIN_CAP_S = 60.0
 SETUP_S = 30.0
-"""For claim, forwards and the first answer on a usual link: the gateway may have to probe and to kill before it answers."""
+"""For claim, forwards and the first answer on a usual link: the gateway may have to probe and to
+kill before it answers.
+"""
 SETUP_CAP_S = 120.0
 MOST_DOUBLINGS = 3
 PATIENT = 2.5
-"""How much longer to wait for an answer when the other side's kernel has acknowledged the beat: then the way to it works."""
+"""How much longer to wait for an answer when the other side's kernel has acknowledged the beat:
+then the way to it works.
+"""
 ANSWER_CAP_S = 45.0
 """A hang is noticed within a minute after the last byte, whatever was learned."""
 LOGIN_TRIPS = 3
 """A login takes five to six round trips; fewer are counted, to be on the safe side."""
 FORGET = 0.99
-"""What is left of the longest silence after each one that was shorter: half of it after 70 beats."""
+"""What is left of the longest silence after each one that was shorter: half of it after 70
+beats.
+"""
 
 
 class Pace:
@@ -40,7 +48,9 @@ class Pace:
         return min(base_s * 2.0**self.doublings, max(base_s, cap_s))
 
     def answer_s(self, *, delivered: bool) -> float:
-        """How long nothing may come after a beat. Delivered: the other side's kernel has it, or nobody knows."""
+        """How long nothing may come after a beat. Delivered: the other side's kernel has it, or
+        nobody knows.
+        """
         base_s = self.base_answer_s * (PATIENT if delivered else 1.0)
         return max(base_s, min(2.0 * self.silence_s, ANSWER_CAP_S))
 
@@ -49,7 +59,9 @@ class Pace:
         self.doublings = min(self.doublings + 1, MOST_DOUBLINGS)
 
     def logged_in(self, took_s: float) -> None:
-        """A login that was quick lowers the limit by one step; the next one may take half as long again as this one."""
+        """A login that was quick lowers the limit by one step; the next one may take half as long
+        again as this one.
+        """
         self.doublings = max(self.doublings - 1, 0)
         while self.login_s < 1.5 * took_s and self.doublings < MOST_DOUBLINGS:
             self.doublings += 1

@@ -1,8 +1,9 @@
 """Whether a connection lives: bytes that move are a sign of life, as much as the answer to a beat.
 
-A beat and its answer wait behind bulk, on a slow link for minutes. So what counts is how long *nothing* happened after a beat: nothing
-received, and while the beat still waits in our own queue, nothing of that queue acknowledged. Once the beat is delivered, acknowledgements
-alone show nothing: the kernel of a gateway that is frozen sends them too.
+A beat and its answer wait behind bulk, on a slow link for minutes. So what counts is how long
+*nothing* happened after a beat: nothing received, and while the beat still waits in our own queue,
+nothing of that queue acknowledged. Once the beat is delivered, acknowledgements alone show nothing:
+the kernel of a gateway that is frozen sends them too.
 """
 
 from __future__ import annotations
@@ -18,12 +19,18 @@ class Pulse:
 
     def __init__(self) -> None:
         self.owed = 0
-        """Beats without an answer. Only a bound: an answer may get lost in what the login prints."""
+        """Beats without an answer. Only a bound: an answer may get lost in what the login
+        prints.
+        """
         self.answered = False
         self.since_s: float | None = None
-        """When the first beat was sent after which nothing was received, or a later byte of our queue acknowledged; None: all is well."""
+        """When the first beat was sent after which nothing was received, or a later byte of our
+        queue acknowledged; None: all is well.
+        """
         self.mark: int | None = None
-        """Where that beat ends in what we send: when so many bytes are acknowledged, it was delivered."""
+        """Where that beat ends in what we send: when so many bytes are acknowledged, it was
+        delivered.
+        """
         self.last: Moved | None = None
 
     @property
@@ -43,7 +50,9 @@ class Pulse:
             self.since_s, self.mark = now_s, None
 
     def answer(self, now_s: float) -> float | None:
-        """Returns the seconds for which nothing happened after a beat; None: no beat waited for a sign of life."""
+        """Returns the seconds for which nothing happened after a beat; None: no beat waited for a
+        sign of life.
+        """
         self.owed = max(self.owed - 1, 0) if self.answered else 0
         self.answered = True
         return self.live(now_s)

@@ -26,7 +26,11 @@ class Report:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.record: Record | None = status.read(config.status_file)
-        self.is_running = self.record is not None and self.record.state is not State.STOPPED and identity.is_alive(self.record.process)
+        self.is_running = (
+            self.record is not None
+            and self.record.state is not State.STOPPED
+            and identity.is_alive(self.record.process)
+        )
 
     @property
     def is_up(self) -> bool:
@@ -38,7 +42,8 @@ class Report:
             return f"{self.config.node}: no client has written {self.config.status_file} yet"
         lines = [f"{record.node}: {self.headline(record)}"]
         lines += [
-            f"  {forward.port} -> {forward.target}  {forward.state if self.is_running else 'down'}" for forward in record.forwards
+            f"  {forward.port} -> {forward.target}  {forward.state if self.is_running else 'down'}"
+            for forward in record.forwards
         ]
         lines += [f"  last error: {record.error}"] if record.error else []
         return "\n".join(lines)
@@ -47,16 +52,24 @@ class Report:
         if record.state is State.STOPPED:
             return f"stopped {ago(time.time() - record.since)} ago"
         if not self.is_running:
-            return f"not running any more; {record.state.value} was the last it wrote (PID {record.process.pid})"
+            return (
+                f"not running any more; {record.state.value} was the last it wrote (PID"
+                f" {record.process.pid})"
+            )
         via = f" via {record.gateway}" if record.gateway else ""
-        return f"{record.state.value}{via} for {ago(time.time() - record.since)} (PID {record.process.pid})"
+        return (
+            f"{record.state.value}{via} for {ago(time.time() - record.since)} (PID"
+            f" {record.process.pid})"
+        )
 
     def document(self) -> dict[str, Any]:
         """What is not known is null."""
         head: dict[str, Any] = {"schema": 1, "node": self.config.node, "running": self.is_running}
         record = self.record
         if record is None:
-            nothing = dict.fromkeys(("state", "since", "gateway", "verdict_s", "error", "instance", "pid"))
+            nothing = dict.fromkeys(
+                ("state", "since", "gateway", "verdict_s", "error", "instance", "pid")
+            )
             return {**head, **nothing, "forwards": []}
         return {
             **head,

@@ -9,14 +9,24 @@ from client.pace import Pace
 from client.words import Failure
 
 BACKOFF_BASE_S, BACKOFF_CAP_S = 0.5, 30.0
-BARRED_S = {Failure.UNREACHABLE: 0.0, Failure.SLOW: 0.0, Failure.DENIED: 300.0, Failure.IMPOSTOR: 60.0}
+BARRED_S = {
+    Failure.UNREACHABLE: 0.0,
+    Failure.SLOW: 0.0,
+    Failure.DENIED: 300.0,
+    Failure.IMPOSTOR: 60.0,
+}
 """How long a gateway is left alone after a failure; sshd punishes repeated logins that fail."""
 
 
 class Route:
     """The gateways in turn: all of a round without a wait between them, then a wait."""
 
-    def __init__(self, gateways: tuple[Address, ...], paces: tuple[Pace, ...], uniform: Callable[[float, float], float]) -> None:
+    def __init__(
+        self,
+        gateways: tuple[Address, ...],
+        paces: tuple[Pace, ...],
+        uniform: Callable[[float, float], float],
+    ) -> None:
         self.gateways, self.paces, self.uniform = gateways, paces, uniform
         self.at = 0
         self.attempt = 0
@@ -50,7 +60,9 @@ class Route:
         return max(self.backoff_s(), self.barred_until_s[self.at] - now_s)
 
     def turn(self, now_s: float) -> bool:
-        """The next gateway not tried yet and not barred; where all of those are barred, the one that is free first, and False."""
+        """The next gateway not tried yet and not barred; where all of those are barred, the one
+        that is free first, and False.
+        """
         count = len(self.gateways)
         others = [(self.at + step) % count for step in range(1, count + 1)]
         left = [index for index in others if index not in self.tried]

@@ -48,7 +48,9 @@ class Runner:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop, number)
         await asyncio.to_thread(self.status.start, self.machine.view(), time.time())
-        link = Link(self.config, dialer, self.status.instance, Targets(self.say), self.events.put_nowait)
+        link = Link(
+            self.config, dialer, self.status.instance, Targets(self.say), self.events.put_nowait
+        )
         async with asyncio.TaskGroup() as group:
             event: words.Event = words.Tick()
             while True:
@@ -89,7 +91,9 @@ class Runner:
         await asyncio.to_thread(self.status.update, view, time.time())
 
     async def next_event(self) -> words.Event:
-        """What the link or a signal says, or a Tick when the machine or the watchdog is due, or the clock jumped."""
+        """What the link or a signal says, or a Tick when the machine or the watchdog is due, or the
+        clock jumped.
+        """
         due_s = self.machine.due_s
         if self.notifier.watchdog_s is not None:
             due_s = min(due_s, time.monotonic() + self.notifier.watchdog_s)

@@ -56,7 +56,10 @@ class Record:
 
 
 def render(record: Record) -> str:
-    return json.dumps({"schema": SCHEMA, **asdict(record), "state": record.state.value}, indent=1) + "\n"
+    return (
+        json.dumps({"schema": SCHEMA, **asdict(record), "state": record.state.value}, indent=1)
+        + "\n"
+    )
 
 
 def parse(text: str) -> Record | None:
@@ -94,7 +97,9 @@ def write(path: Path, record: Record) -> None:
 
 @contextlib.contextmanager
 def alone(directory: Path) -> Iterator[bool]:
-    """Whether no other client that starts looks at the directory's status files meanwhile. Raises OSError."""
+    """Whether no other client that starts looks at the directory's status files meanwhile. Raises
+    OSError.
+    """
     handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         yield take_lock(handle, time.monotonic() + LOCK_S)
@@ -103,7 +108,9 @@ def alone(directory: Path) -> Iterator[bool]:
 
 
 def take_lock(handle: int, deadline_s: float) -> bool:
-    """A process that was frozen with the lock in its hands must not lock out the next one: hence the deadline."""
+    """A process that was frozen with the lock in its hands must not lock out the next one: hence
+    the deadline.
+    """
     while True:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -121,29 +128,47 @@ class StatusFile:
     def __init__(self, config: Config, say: Callable[[str], None]) -> None:
         self.config, self.say = config, say
         self.path = config.status_file
-        self.place, self.machine, self.process = os.path.realpath(self.path), identity.machine_name(), identity.this_process()
+        self.place, self.machine, self.process = (
+            os.path.realpath(self.path),
+            identity.machine_name(),
+            identity.this_process(),
+        )
         self.instance = identity.new_instance()
         self.last: Record | None = None
         self.written_s = float("-inf")
         self.complained: set[str] = set()
 
     def start(self, view: View, now: float) -> None:
-        """Takes the file and its instance over from a process that is gone; blocks for a second at most."""
+        """Takes the file and its instance over from a process that is gone; blocks for a second at
+        most.
+        """
         try:
             with alone(self.path.parent) as locked:
                 before = read(self.path)
-                if locked and before is not None and self.is_from_here(before) and not identity.is_alive(before.process):
+                if (
+                    locked
+                    and before is not None
+                    and self.is_from_here(before)
+                    and not identity.is_alive(before.process)
+                ):
                     self.instance = before.instance
                 self.update(view, now)
         except OSError as error:
-            self.complain(f"the status file {self.path} can not be written: {(error.strerror or str(error)).lower()}")
+            self.complain(
+                f"the status file {self.path} can not be written:"
+                f" {(error.strerror or str(error)).lower()}"
+            )
 
     def is_from_here(self, record: Record) -> bool:
         return (record.machine, record.path) == (self.machine, self.place)
 
     def is_anothers(self, record: Record) -> bool:
         """Whether another client that lives keeps its status there."""
-        return record.process != self.process and self.is_from_here(record) and identity.is_alive(record.process)
+        return (
+            record.process != self.process
+            and self.is_from_here(record)
+            and identity.is_alive(record.process)
+        )
 
     def update(self, view: View, now: float) -> None:
         """Writes the view if it is news; a file that can not be written is said once."""
@@ -154,11 +179,17 @@ class StatusFile:
         try:
             owner = read(self.path)
             if owner is not None and self.is_anothers(owner):
-                self.complain(f"another client (PID {owner.process.pid}) keeps {self.path}; this one's status is not written")
+                self.complain(
+                    f"another client (PID {owner.process.pid}) keeps {self.path}; this one's status"
+                    " is not written"
+                )
                 return
             write(self.path, record)
         except OSError as error:
-            self.complain(f"the status file {self.path} can not be written: {(error.strerror or str(error)).lower()}")
+            self.complain(
+                f"the status file {self.path} can not be written:"
+                f" {(error.strerror or str(error)).lower()}"
+            )
 
     def is_news(self, record: Record, last: Record, now: float) -> bool:
         if record == replace(last, verdict_s=record.verdict_s, error=record.error):
@@ -168,7 +199,9 @@ class StatusFile:
     def record(self, view: View, now: float) -> Record:
         last = self.last
         forwards = tuple(
-            ForwardState(port=forward.port, target=str(forward.target), state=state_of(forward.port, view))
+            ForwardState(
+                port=forward.port, target=str(forward.target), state=state_of(forward.port, view)
+            )
             for forward in self.config.forwards
         )
         return Record(

@@ -14,7 +14,9 @@ from client.login import reason_of, resolve
 from client.traffic import Traffic
 
 REACH_TIMEOUT_S = 4.0
-"""Shorter than the gateway's probe (5 s), which would otherwise take a target that is switched off for a tunnel that hangs."""
+"""Shorter than the gateway's probe (5 s), which would otherwise take a target that is switched off
+for a tunnel that hangs.
+"""
 REPEAT_S = 600.0
 
 Session = asyncssh.SSHTCPSession[bytes]
@@ -35,7 +37,11 @@ class Complaints:
 
     def reached(self, target: Address) -> str:
         """What to log; empty for nothing."""
-        return f"target {target} can be reached again" if self.said_s.pop(target, None) is not None else ""
+        return (
+            f"target {target} can be reached again"
+            if self.said_s.pop(target, None) is not None
+            else ""
+        )
 
 
 class Targets:
@@ -49,7 +55,9 @@ class Targets:
         if text:
             self.say(text)
 
-    def sessions(self, traffic: Traffic, target: Address) -> Callable[[str, int], Awaitable[Session]]:
+    def sessions(
+        self, traffic: Traffic, target: Address
+    ) -> Callable[[str, int], Awaitable[Session]]:
         """What asyncssh calls for each connection to a forwarded port."""
 
         async def reach(_peer: str, _peer_port: int) -> Session:
@@ -70,7 +78,9 @@ class Targets:
 
     @staticmethod
     async def forward(traffic: Traffic, target: Address) -> Session:
-        """The library's own forwarder, to the first of the target's numbers that answers. Raises OSError."""
+        """The library's own forwarder, to the first of the target's numbers that answers. Raises
+        OSError.
+        """
         numbers = await resolve(target)
         for number in numbers[:-1]:
             try:

@@ -1,7 +1,8 @@
 """What moves on one SSH connection: its counters, and no more data to send than the link takes.
 
-asyncssh takes from the targets whatever the gateway's windows allow, megabytes, before it is sent. A beat would wait behind that. So the
-targets are read only while little waits in the process, and the kernel is asked to hold little that it has not sent.
+asyncssh takes from the targets whatever the gateway's windows allow, megabytes, before it is sent.
+A beat would wait behind that. So the targets are read only while little waits in the process, and
+the kernel is asked to hold little that it has not sent.
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ ACKED_AT, DATA_SEGMENTS_IN_AT, DELIVERED_AT = 120, 152, 192
 
 
 class TargetSide(SSHForwarder, asyncio.BufferedProtocol):
-    """The end of a forwarded connection that leads to the target: read while both its channel and the connection have room."""
+    """The end of a forwarded connection that leads to the target: read while both its channel and
+    the connection have room.
+    """
 
     def __init__(self, traffic: Traffic) -> None:
         super().__init__()
@@ -97,13 +100,19 @@ class Traffic:
         return self.buffer_is_full or self.is_rekeying
 
     def watch(self) -> None:
-        """Come between asyncssh and its transport. Source: asyncssh 2.x, whose SSHConnection does nothing when its transport is full.
+        """Come between asyncssh and its transport. Source: asyncssh 2.x, whose SSHConnection does
+        nothing when its transport is full.
 
-        The empty packet that it sends before each other one is left out. It guards against what CBC ciphers give away, of which none is
-        among ours; it costs a third of the throughput, and twice the packets of a beat. Source: SSHConnection.send_packet; RFC 4253, 9.3.1.
-        While new keys are agreed on, asyncssh collects what there is to send without a bound.
+        The empty packet that it sends before each other one is left out. It guards against what CBC
+        ciphers give away, of which none is among ours; it costs a third of the throughput, and
+        twice the packets of a beat. Source: SSHConnection.send_packet; RFC 4253, 9.3.1. While new
+        keys are agreed on, asyncssh collects what there is to send without a bound.
         """
-        connection, receive, send = self.connection, self.connection.data_received, self.connection.send_packet
+        connection, receive, send = (
+            self.connection,
+            self.connection.data_received,
+            self.connection.send_packet,
+        )
 
         def count(data: bytes, datatype: int | None = None) -> None:
             self.received_bytes += len(data)
@@ -130,25 +139,39 @@ class Traffic:
 
     async def forward(self, host: str, port: int) -> SSHForwarder:
         """A forwarded connection's way to its target. Raises OSError."""
-        _, target = await asyncio.get_running_loop().create_connection(lambda: TargetSide(self), host, port)
+        _, target = await asyncio.get_running_loop().create_connection(
+            lambda: TargetSide(self), host, port
+        )
         return SSHForwarder(target)
 
     def look(self, connection: int) -> Moved:
         """The counters of now."""
         acked, arrived, segments, queued = self.ask_kernel()
-        return Moved(connection=connection, received=self.received_bytes + segments, arrived=arrived, acked=acked, queued=queued)
+        return Moved(
+            connection=connection,
+            received=self.received_bytes + segments,
+            arrived=arrived,
+            acked=acked,
+            queued=queued,
+        )
 
     def ask_kernel(self) -> tuple[int | None, int, int, int]:
-        """Bytes acknowledged, the same and segments delivered, data segments received, bytes queued here and in the kernel."""
+        """Bytes acknowledged, the same and segments delivered, data segments received, bytes queued
+        here and in the kernel.
+        """
         if not IS_LINUX or self.socket is None or self.socket.fileno() < 0:
             return None, 0, 0, 0
         try:
             found = self.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO_BYTES)
-            unacked = struct.unpack("i", fcntl.ioctl(self.socket.fileno(), termios.TIOCOUTQ, bytes(4)))[0]
+            unacked = struct.unpack(
+                "i", fcntl.ioctl(self.socket.fileno(), termios.TIOCOUTQ, bytes(4))
+            )[0]
         except OSError:
             return None, 0, 0, 0
         if len(found) < DELIVERED_AT + 4:
             return None, 0, 0, 0
         acked: int = struct.unpack_from("Q", found, ACKED_AT)[0]
-        segments, delivered = (struct.unpack_from("I", found, at)[0] for at in (DATA_SEGMENTS_IN_AT, DELIVERED_AT))
+        segments, delivered = (
+            struct.unpack_from("I", found, at)[0] for at in (DATA_SEGMENTS_IN_AT, DELIVERED_AT)
+        )
         return acked, acked + delivered, segments, unacked + self.transport.get_write_buffer_size()

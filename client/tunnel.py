@@ -29,7 +29,11 @@ class Tunnel:
 
     def limit_s(self, pace: Pace) -> float:
         """How long nothing may happen after a beat."""
-        return pace.setup_s if self.up_since_s is None else pace.answer_s(delivered=self.pulse.is_delivered)
+        return (
+            pace.setup_s
+            if self.up_since_s is None
+            else pace.answer_s(delivered=self.pulse.is_delivered)
+        )
 
     def hang_due_s(self, pace: Pace) -> float:
         """When the connection is taken for dead, if nothing happens until then."""

@@ -1,1 +1,3 @@
-"""A gateway and eight nodes on one machine, for a first look: `./run demo`. Not part of what is installed."""
+"""A gateway and eight nodes on one machine, for a first look: `./run demo`. Not part of what is
+installed.
+"""

@@ -21,8 +21,12 @@ def say(text: str) -> None:
 
 
 async def print_status(stage: Stage) -> None:
-    """The status table, on stdout; its exit status says that not all is up, which is meant to be."""
-    process = await asyncio.create_subprocess_exec(program("reversi-checker"), "--home", str(stage.home), "status", env=stage.env)
+    """The status table, on stdout; its exit status says that not all is up, which is meant to
+    be.
+    """
+    process = await asyncio.create_subprocess_exec(
+        program("reversi-checker"), "--home", str(stage.home), "status", env=stage.env
+    )
     await process.wait()
 
 
@@ -70,8 +74,13 @@ async def freeze_for_ever(stage: Stage) -> None:
 async def console(stage: Stage) -> int:
     """The console in the foreground, until it is left; its exit status."""
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(stage.watch(), name="watch"), group.create_task(freeze_for_ever(stage), name="freeze")]
-        process = await asyncio.create_subprocess_exec(program("reversi-tui"), "--home", str(stage.home))
+        tasks = [
+            group.create_task(stage.watch(), name="watch"),
+            group.create_task(freeze_for_ever(stage), name="freeze"),
+        ]
+        process = await asyncio.create_subprocess_exec(
+            program("reversi-tui"), "--home", str(stage.home)
+        )
         try:
             return await process.wait()
         finally:
@@ -111,8 +120,16 @@ def innermost(failure: BaseException) -> BaseException:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="./run demo", description="A gateway and eight nodes on this machine; leaving removes them.")
-    parser.add_argument("--headless", type=float, metavar="SECONDS", help="no console: exit 0 once every expected status was seen")
+    parser = argparse.ArgumentParser(
+        prog="./run demo",
+        description="A gateway and eight nodes on this machine; leaving removes them.",
+    )
+    parser.add_argument(
+        "--headless",
+        type=float,
+        metavar="SECONDS",
+        help="no console: exit 0 once every expected status was seen",
+    )
     seconds = parser.parse_args().headless
     if seconds is None and not (sys.stdin.isatty() and sys.stdout.isatty()):
         say("the console needs a terminal; without one: ./run demo --headless 120")

@@ -35,7 +35,9 @@ def tied(argv: Sequence[str], number: signal.Signals) -> list[str]:
 
 
 def environment(home: Path) -> dict[str, str]:
-    """Ours, without what would lead out of the demo's home; what a library drops when it is ended early lands there too."""
+    """Ours, without what would lead out of the demo's home; what a library drops when it is ended
+    early lands there too.
+    """
     strange = ("XDG_", "REVERSI_", "SSH_", "NOTIFY_SOCKET")
     return {name: value for name, value in os.environ.items() if not name.startswith(strange)} | {
         "HOME": str(home),
@@ -44,12 +46,24 @@ def environment(home: Path) -> dict[str, str]:
 
 
 async def start(
-    argv: Sequence[str], *, log: Path, env: Mapping[str, str], stdout: int = DEVNULL, dies_by: signal.Signals = signal.SIGTERM
+    argv: Sequence[str],
+    *,
+    log: Path,
+    env: Mapping[str, str],
+    stdout: int = DEVNULL,
+    dies_by: signal.Signals = signal.SIGTERM,
 ) -> Process:
-    """Start it in a session of its own, so that the terminal's signals reach us alone; what it tells goes to `log`."""
+    """Start it in a session of its own, so that the terminal's signals reach us alone; what it
+    tells goes to `log`.
+    """
     with log.open("ab") as told:
         return await asyncio.create_subprocess_exec(
-            *tied(argv, dies_by), stdin=DEVNULL, stdout=stdout, stderr=told, env=env, start_new_session=True
+            *tied(argv, dies_by),
+            stdin=DEVNULL,
+            stdout=stdout,
+            stderr=told,
+            env=env,
+            start_new_session=True,
         )
 
 
@@ -87,7 +101,9 @@ async def ended_after(processes: list[Process]) -> AsyncIterator[None]:
 async def run_quietly(*argv: str, env: Mapping[str, str] | None = None) -> str:
     """Run a command to its end; its stdout. Raises DemoFailed."""
     try:
-        process = await asyncio.create_subprocess_exec(*argv, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, env=env)
+        process = await asyncio.create_subprocess_exec(
+            *argv, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, env=env
+        )
     except FileNotFoundError:
         raise DemoFailed(f"{argv[0]} is not installed; start the demo with: ./run demo") from None
     out, told = await process.communicate()

@@ -34,7 +34,13 @@ class Role:
 
 ROLES = (
     Role(name="attic", service=Service.SSHD, expect="banner:SSH-2.0"),
-    Role(name="barn", service=Service.SSHD, expect="banner:SSH-2.0", status=Status.DOWN, connects=False),
+    Role(
+        name="barn",
+        service=Service.SSHD,
+        expect="banner:SSH-2.0",
+        status=Status.DOWN,
+        connects=False,
+    ),
     Role(name="camera", service=Service.WEB, expect="http"),
     Role(name="freezer", service=Service.SSHD, expect="banner:SSH-2.0", freezes=True),
     Role(name="mail", service=Service.MAIL, expect="banner:220"),
@@ -76,13 +82,24 @@ class Progress:
         return not any(self.to_come.values())
 
     def faults(self) -> list[str]:
-        """A sentence for each node that was not seen as it should be, or was killed without having hung."""
+        """A sentence for each node that was not seen as it should be, or was killed without having
+        hung.
+        """
         found = []
         for role in self.roles:
             tunnel = self.last.get(role.name)
             if self.to_come[role.name]:
-                last = f"{tunnel.status} ({tunnel.detail})" if tunnel and tunnel.detail else tunnel.status if tunnel else Status.UNKNOWN
-                found.append(f"{role.name} was not seen {', then '.join(self.to_come[role.name])}; it is {last}")
+                last = (
+                    f"{tunnel.status} ({tunnel.detail})"
+                    if tunnel and tunnel.detail
+                    else tunnel.status
+                    if tunnel
+                    else Status.UNKNOWN
+                )
+                found.append(
+                    f"{role.name} was not seen {', then '.join(self.to_come[role.name])}; it is"
+                    f" {last}"
+                )
             if tunnel and tunnel.kills and not role.freezes:
                 found.append(f"{role.name} was killed, and had not hung")
         return found

@@ -14,7 +14,10 @@ from demo.scene import Service
 
 HOST = "127.0.0.1"
 PATIENCE_S = 30.0
-PAGE = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 21\r\nConnection: close\r\n\r\nThe camera sees you.\n"
+PAGE = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 21\r\nConnection:"
+    b" close\r\n\r\nThe camera sees you.\n"
+)
 GREETING = b"220 mail.example ESMTP ready\r\n"
 GOODBYE = b"221 goodbye\r\n"
 
@@ -56,8 +59,22 @@ async def certificate(folder: Path) -> ssl.SSLContext:
     """A throwaway certificate of our own. Raises DemoFailed."""
     key, cert = folder / "tls.key", folder / "tls.crt"
     await run_quietly(
-        "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-        "-subj", "/CN=nas.example", "-keyout", str(key), "-out", str(cert),
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=nas.example",
+        "-keyout",
+        str(key),
+        "-out",
+        str(cert),
     )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(cert, key)
@@ -67,7 +84,11 @@ async def certificate(folder: Path) -> ssl.SSLContext:
 @contextlib.asynccontextmanager
 async def services(folder: Path) -> AsyncIterator[dict[Service, int]]:
     """Each service's port, sshd's aside. Raises DemoFailed."""
-    talks = {Service.WEB: (serve_page, None), Service.TLS: (serve_page, await certificate(folder)), Service.MAIL: (greet, None)}
+    talks = {
+        Service.WEB: (serve_page, None),
+        Service.TLS: (serve_page, await certificate(folder)),
+        Service.MAIL: (greet, None),
+    }
     with contextlib.ExitStack() as stack:
         closed = stack.enter_context(socket.socket())
         closed.bind((HOST, 0))  # bound, and never listening: nobody else can come to listen there

@@ -14,10 +14,20 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 
-from checker.config import home_layout
+from checker.config.layout import home_layout
 from checker.model import Policy, Tunnel
-from checker.store import StateFile, open_reader
-from demo.processes import DemoFailed, end_all, ended_after, environment, program, run_quietly, send, start, tail
+from checker.state.store import StateFile, open_reader
+from demo.processes import (
+    DemoFailed,
+    end_all,
+    ended_after,
+    environment,
+    program,
+    run_quietly,
+    send,
+    start,
+    tail,
+)
 from demo.scene import FREEZER, ROLES, Role, Service
 from demo.services import HOST, services
 
@@ -30,7 +40,9 @@ FREEZES_EVERY_S = 60.0
 
 @contextlib.contextmanager
 def temporary_home() -> Iterator[Path]:
-    """A directory that is gone afterwards, also where a process that just ended left a last file in it."""
+    """A directory that is gone afterwards, also where a process that just ended left a last file in
+    it.
+    """
     home = Path(tempfile.mkdtemp(prefix="reversi-demo-"))
     try:
         yield home
@@ -88,9 +100,18 @@ class Stage:
         forward = f"{port}={HOST}:{target},{role.expect}"
         config = str(self.config_of(role))
         await run_quietly(
-            program("reversi-checker"), "--home", str(self.home), "node", "add", role.name,
-            "--forward", forward, "--client-config", config, env=self.env,
-        )  # fmt: skip
+            program("reversi-checker"),
+            "--home",
+            str(self.home),
+            "node",
+            "add",
+            role.name,
+            "--forward",
+            forward,
+            "--client-config",
+            config,
+            env=self.env,
+        )
 
     def config_of(self, role: Role) -> Path:
         return self.home / "clients" / f"{role.name}.toml"
@@ -103,7 +124,9 @@ class Stage:
             if role.connects:
                 argv = [program("reversi-client"), "run", "--config", str(self.config_of(role))]
                 log = self.home / f"{role.name}.log"
-                self.clients[role.name] = await start(argv, log=log, env=self.env, dies_by=signal.SIGKILL)
+                self.clients[role.name] = await start(
+                    argv, log=log, env=self.env, dies_by=signal.SIGKILL
+                )
                 processes.append(self.clients[role.name])
 
     def tunnels(self) -> dict[str, Tunnel]:
@@ -112,7 +135,9 @@ class Stage:
         return {tunnel.node: tunnel for tunnel in self.state.tunnels()}
 
     async def freeze(self) -> None:
-        """Stop the freezer's client until the checker has killed its session, and a little longer."""
+        """Stop the freezer's client until the checker has killed its session, and a little
+        longer.
+        """
         client = self.clients[FREEZER.name]
         kills = self.tunnels()[FREEZER.name].kills
         send(client, signal.SIGSTOP)
@@ -129,9 +154,15 @@ class Stage:
         while self.gateway.returncode is None:
             for name, client in self.clients.items():
                 if client.returncode is not None:
-                    raise DemoFailed(f"the client of {name} ended with status {client.returncode}:\n{tail(self.home / f'{name}.log')}")
+                    raise DemoFailed(
+                        f"the client of {name} ended with status"
+                        f" {client.returncode}:\n{tail(self.home / f'{name}.log')}"
+                    )
             await asyncio.sleep(POLL_S)
-        raise DemoFailed(f"the gateway ended with status {self.gateway.returncode}:\n{tail(self.home / 'up.log')}")
+        raise DemoFailed(
+            "the gateway ended with status"
+            f" {self.gateway.returncode}:\n{tail(self.home / 'up.log')}"
+        )
 
 
 @contextlib.asynccontextmanager

@@ -13,13 +13,27 @@ from dataclasses import dataclass
 from typing import Any
 
 from checker import __version__
-from checker.config import Layout, config_from, config_table, find_layout, refuse_missing
+from checker.config.layout import Layout, find_layout, refuse_missing
+from checker.config.settings import config_from, config_table
 from checker.model import CheckerError
-from reversi_tui.chosen import config_json, config_text, for_scripts, layer_of_environment, layers_of_files
-from reversi_tui.columns import BY_ID
-from reversi_tui.ending import TOLD, ExitCode, told_of
-from reversi_tui.palette import THEMES
-from reversi_tui.preferences import Layer, Preferences, keymap, parse_columns, parse_sort, parse_theme
+from reversi_tui.exit_codes import TOLD, ExitCode, told_of
+from reversi_tui.rows.columns import BY_ID
+from reversi_tui.rows.palette import THEMES
+from reversi_tui.settings.layers import (
+    config_json,
+    config_text,
+    for_scripts,
+    layer_of_environment,
+    layers_of_files,
+)
+from reversi_tui.settings.preferences import (
+    Layer,
+    Preferences,
+    keymap,
+    parse_columns,
+    parse_sort,
+    parse_theme,
+)
 
 EXAMPLES = """\
 examples:
@@ -56,25 +70,69 @@ def parser() -> argparse.ArgumentParser:
     )
     switch = argparse.BooleanOptionalAction
     made.add_argument("--version", action="version", version=f"reversi-tui {__version__}")
-    made.add_argument("--home", metavar="DIR", help="the gateway's directory (default: REVERSI_HOME, else the installed gateway)")
-    made.add_argument("--read-only", action="store_true", help="nothing that changes anything can be done")
-    made.add_argument("--filter", metavar="TEXT", help="only rows with TEXT; !TEXT: without; COLUMN:TEXT: in that column; latency:>200")
-    made.add_argument("--sort", metavar="[-]COLUMN", help=f"one of: {', '.join(BY_ID)}; with -, backwards (default: node)")
+    made.add_argument(
+        "--home",
+        metavar="DIR",
+        help="the gateway's directory (default: REVERSI_HOME, else the installed gateway)",
+    )
+    made.add_argument(
+        "--read-only", action="store_true", help="nothing that changes anything can be done"
+    )
+    made.add_argument(
+        "--filter",
+        metavar="TEXT",
+        help="only rows with TEXT; !TEXT: without; COLUMN:TEXT: in that column; latency:>200",
+    )
+    made.add_argument(
+        "--sort",
+        metavar="[-]COLUMN",
+        help=f"one of: {', '.join(BY_ID)}; with -, backwards (default: node)",
+    )
     made.add_argument("--reverse", action=switch, help="sort backwards")
-    made.add_argument("--columns", metavar="A,B,C", help="these columns, in this order (default: those that fit)")
-    made.add_argument("--wide", action=switch, help="the wide columns too: instance, client, expect, flaps and more")
-    made.add_argument("--theme", metavar="NAME", help=f"one of: {', '.join(THEMES)} (default: terminal; with NO_COLOR: mono)")
-    made.add_argument("--mouse", action=switch, help="use the mouse (default: yes, but not over SSH or in GNU screen)")
-    made.add_argument("--once", action="store_true", help="print the table and leave; exit status 1 if anything shown is not up")
+    made.add_argument(
+        "--columns", metavar="A,B,C", help="these columns, in this order (default: those that fit)"
+    )
+    made.add_argument(
+        "--wide",
+        action=switch,
+        help="the wide columns too: instance, client, expect, flaps and more",
+    )
+    made.add_argument(
+        "--theme",
+        metavar="NAME",
+        help=f"one of: {', '.join(THEMES)} (default: terminal; with NO_COLOR: mono)",
+    )
+    made.add_argument(
+        "--mouse",
+        action=switch,
+        help="use the mouse (default: yes, but not over SSH or in GNU screen)",
+    )
+    made.add_argument(
+        "--once",
+        action="store_true",
+        help="print the table and leave; exit status 1 if anything shown is not up",
+    )
     made.add_argument("--json", action="store_true", help="as --once, one JSON document")
-    made.add_argument("--show-config", action="store_true", help="print each setting, its value and where it came from; with --json too")
-    made.add_argument("--debug", action="store_true", help="of a bug in the console, the traceback too")
-    made.add_argument("--no-remember", action="store_true", help="begin without the view of the last time, and keep none for the next")
+    made.add_argument(
+        "--show-config",
+        action="store_true",
+        help="print each setting, its value and where it came from; with --json too",
+    )
+    made.add_argument(
+        "--debug", action="store_true", help="of a bug in the console, the traceback too"
+    )
+    made.add_argument(
+        "--no-remember",
+        action="store_true",
+        help="begin without the view of the last time, and keep none for the next",
+    )
     return made
 
 
 def words_of(argv: Sequence[str]) -> list[str]:
-    """The arguments with a `-COLUMN` after --sort made part of it: argparse would take it for an option."""
+    """The arguments with a `-COLUMN` after --sort made part of it: argparse would take it for an
+    option.
+    """
     words: list[str] = []
     for word in argv:
         if words and words[-1] == "--sort" and word[:1] == "-" and word[:2] != "--":
@@ -120,10 +178,14 @@ def of_files(layout: Layout) -> tuple[float, tuple[Layer, ...]]:
     return every_s, layers_of_files(layout, given, os.environ)
 
 
-def preferred(args: Args, layout: Layout, files: tuple[Layer, ...]) -> tuple[Preferences, Callable[[Preferences], str]]:
-    """What the console begins with, and what keeps its changes for the next time. Raises UnknownAction, KeyTwice."""
-    from reversi_tui.actions import ACTIONS, MOVES
-    from reversi_tui.remembered import Memory, memory_path
+def preferred(
+    args: Args, layout: Layout, files: tuple[Layer, ...]
+) -> tuple[Preferences, Callable[[Preferences], str]]:
+    """What the console begins with, and what keeps its changes for the next time. Raises
+    UnknownAction, KeyTwice.
+    """
+    from reversi_tui.actions.table import ACTIONS, MOVES
+    from reversi_tui.settings.remembered import Memory, memory_path
 
     memory = Memory(layout, memory_path(os.environ) if args.remember else None)
     preferences, remark = memory.begin(files, (layer_of_environment(os.environ), args.typed))
@@ -136,7 +198,11 @@ def preferred(args: Args, layout: Layout, files: tuple[Layer, ...]) -> tuple[Pre
 def show_config(args: Args, layout: Layout) -> ExitCode:
     """Raises ConfigError, UnknownAction, KeyTwice."""
     _, files = of_files(layout)
-    preferences = for_scripts(files, os.environ, args.typed) if args.once else preferred(args, layout, files)[0]
+    preferences = (
+        for_scripts(files, os.environ, args.typed)
+        if args.once
+        else preferred(args, layout, files)[0]
+    )
     print(config_json(preferences) if args.as_json else config_text(preferences))
     return ExitCode.OK
 
@@ -148,33 +214,44 @@ def run_once(args: Args, layout: Layout) -> ExitCode:
     refuse_missing(layout)
     every_s, files = of_files(layout)
     preferences = for_scripts(files, os.environ, args.typed)
-    gc.disable()  # thousands of rows are made and printed once: to look for garbage among them takes a fifth of the time
+    # thousands of rows are made and printed once: to look for garbage among them takes a fifth of
+    # the time
+    gc.disable()
     try:
-        all_up = print_once(layout, preferences, every_s=every_s, now=time.time(), as_json=args.as_json)
+        all_up = print_once(
+            layout, preferences, every_s=every_s, now=time.time(), as_json=args.as_json
+        )
     finally:
         gc.enable()
     return ExitCode.OK if all_up else ExitCode.NOT_UP
 
 
 def run_console(args: Args, layout: Layout) -> int:
-    """The console, until it is left. Raises NoTerminal, PoorTerminal, ConfigError, UnknownAction, KeyTwice."""
+    """The console, until it is left. Raises NoTerminal, PoorTerminal, ConfigError, UnknownAction,
+    KeyTwice.
+    """
     if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         raise NoTerminal
-    from reversi_tui.terminal import prepare, wants_mouse
+    from reversi_tui.terminal.environment import prepare, wants_mouse
 
     prepare(os.environ)
     every_s, files = of_files(layout)
     preferences, remember = preferred(args, layout, files)
-    from checker.control import Control
+    from checker.control.client import Control
+    from reversi_tui.actions.node_changes import Changes
     from reversi_tui.app import Console
-    from reversi_tui.changes import Changes
-    from reversi_tui.setting import Setting
-    from reversi_tui.source import ping
+    from reversi_tui.reader.source import ping
+    from reversi_tui.session import Setting
 
     control = Control(layout=layout, read_only=args.read_only)
     setting = Setting(
-        layout=layout, acts=control, changes=Changes(layout=layout, read_only=args.read_only), ping=lambda: ping(control),
-        every_s=every_s, preferences=preferences, remember=remember,
+        layout=layout,
+        acts=control,
+        changes=Changes(layout=layout, read_only=args.read_only),
+        ping=lambda: ping(control),
+        every_s=every_s,
+        preferences=preferences,
+        remember=remember,
     )
     console = Console(setting)
     console.run(mouse=wants_mouse(os.environ) if preferences.mouse is None else preferences.mouse)

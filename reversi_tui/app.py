@@ -16,19 +16,28 @@ from textual.screen import Screen
 from textual.scrollbar import ScrollBar, ScrollBarRender
 from textual.worker import Worker, WorkerFailed
 
-from reversi_tui.actions import Action, key_name
-from reversi_tui.keyboard import Driver
+from reversi_tui.actions.table import Action, key_name
 from reversi_tui.messages import Reported
+from reversi_tui.reader.source import Source
 from reversi_tui.screens.confirm import Confirm
 from reversi_tui.screens.main import Main
 from reversi_tui.screens.picking import Palette
-from reversi_tui.setting import Setting
-from reversi_tui.source import Source
-from reversi_tui.terminal import FEW_COLOURS, GRACE_S, HUNG_UP, Watchdog, draws_ascii_only, end_within, is_there, leave
-from reversi_tui.themes import THEMES, theme_name
-from reversi_tui.threads import detached
-from reversi_tui.turns import Turns
+from reversi_tui.session import Setting
+from reversi_tui.terminal.driver import Driver
+from reversi_tui.terminal.environment import (
+    FEW_COLOURS,
+    GRACE_S,
+    HUNG_UP,
+    Watchdog,
+    draws_ascii_only,
+    end_within,
+    is_there,
+    leave,
+)
+from reversi_tui.terminal.key_queue import Turns
+from reversi_tui.terminal.threads import detached
 from reversi_tui.widgets.looks import Looks, WholeCells
+from reversi_tui.widgets.themes import THEMES, theme_name
 
 
 class Console(App[None]):
@@ -38,7 +47,15 @@ class Console(App[None]):
     TITLE = "reversi"
     AUTO_FOCUS = None
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+c,ctrl+q", "leave", "Quit", id="app.leave", tooltip="Leave the console", show=False, priority=True),
+        Binding(
+            "ctrl+c,ctrl+q",
+            "leave",
+            "Quit",
+            id="app.leave",
+            tooltip="Leave the console",
+            show=False,
+            priority=True,
+        ),
     ]
 
     def __init__(self, setting: Setting) -> None:
@@ -50,9 +67,11 @@ class Console(App[None]):
         self.animation_level = "none"
         self.setting = setting
         self.looks = Looks(
-            setting.preferences.theme, ascii_only=draws_ascii_only(os.environ), colourless=colourless,
+            setting.preferences.theme,
+            ascii_only=draws_ascii_only(os.environ),
+            colourless=colourless,
             few_colours=os.environ.get("TEXTUAL_COLOR_SYSTEM") == FEW_COLOURS,
-        )  # fmt: skip
+        )
         ScrollBar.renderer = WholeCells if self.looks.ascii_only else ScrollBarRender
         self.source = Source(setting)
         self.main = Main(setting, self.source, self.looks)
@@ -93,8 +112,16 @@ class Console(App[None]):
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """What the palette offers: our own table of actions."""
         for action in self.main.actions:
-            if screen is self.main and action.id not in self.main.off and action.id != "app.palette":
-                yield SystemCommand(action.title, keyed(action), lambda call=action.call: self.main.run_worker(self.main.run_action(call)))
+            if (
+                screen is self.main
+                and action.id not in self.main.off
+                and action.id != "app.palette"
+            ):
+                yield SystemCommand(
+                    action.title,
+                    keyed(action),
+                    lambda call=action.call: self.main.run_worker(self.main.run_action(call)),
+                )
 
     def action_command_palette(self) -> None:
         """What it offers is for the table: over a dialog there is none."""
@@ -104,7 +131,9 @@ class Console(App[None]):
     def on_mount(self) -> None:
         for action in self.main.actions:
             if action.id.startswith("command.") and action.key:
-                self.bind(action.key, f"on_main({action.call!r})", description=action.title, show=False)
+                self.bind(
+                    action.key, f"on_main({action.call!r})", description=action.title, show=False
+                )
         self.run_worker(self.read(), name="reader")
         self.run_worker(self.turns.run(), name="keys")
         if not self.is_headless:
@@ -122,7 +151,10 @@ class Console(App[None]):
         Watchdog(sys.__stdin__.fileno() if sys.__stdin__ else 0).start()
 
     async def read(self) -> None:
-        await detached(lambda: self.source.run(lambda report: self.main.post_message(Reported(report))), name="reader")
+        await detached(
+            lambda: self.source.run(lambda report: self.main.post_message(Reported(report))),
+            name="reader",
+        )
 
     def on_unmount(self) -> None:
         self.source.stop()
@@ -138,10 +170,15 @@ class Console(App[None]):
 
     def action_leave(self) -> None:
         """Leave; where an action is under way, only when asked twice."""
-        under_way = {worker for worker in self.workers if worker.group == "acts" and not worker.is_finished}
+        under_way = {
+            worker for worker in self.workers if worker.group == "acts" and not worker.is_finished
+        }
         if under_way - self.warned_of:
             self.warned_of = under_way
-            self.main.say("an action is still under way and its outcome would not be seen; the same key again leaves")
+            self.main.say(
+                "an action is still under way and its outcome would not be seen; the same key again"
+                " leaves"
+            )
             return
         self.exit()
 

@@ -9,30 +9,46 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from checker.config import Layout
+from checker.config.layout import Layout
 from checker.model import Node, NodeName, Status, Tunnel, Unregistered, tunnel_json
-from checker.output import say
-from checker.registry_copy import copied_nodes
-from checker.store import StateFile, StateMissing, Sweep, open_reader
-from checker.table import today
-from reversi_tui.cells import safe
-from reversi_tui.columns import BY_ID, COLUMNS, DEFAULTS, Column
-from reversi_tui.known import Background, barred_words
-from reversi_tui.preferences import Preferences
-from reversi_tui.rows import NO_PORT, NOTHING_MORE, Health, Key, Known, Moment, Report, Row, broken_row
-from reversi_tui.strip import in_ascii
-from reversi_tui.terminal import has_utf8
+from checker.output import say, today
+from checker.registry.snapshot import copied_nodes
+from checker.state.rows import Sweep
+from checker.state.store import StateFile, StateMissing, open_reader
+from reversi_tui.reader.background import Background, barred_words
+from reversi_tui.rows.cells import safe
+from reversi_tui.rows.columns import BY_ID, COLUMNS, DEFAULTS, Column
+from reversi_tui.rows.row import (
+    NO_PORT,
+    NOTHING_MORE,
+    Health,
+    Key,
+    Known,
+    Moment,
+    Report,
+    Row,
+    broken_row,
+)
+from reversi_tui.rows.uptime import in_ascii
+from reversi_tui.settings.preferences import Preferences
+from reversi_tui.terminal.environment import has_utf8
 from reversi_tui.view import View
 
 if TYPE_CHECKING:
-    from checker.kept_rights import BrokenFile
+    from checker.registry.kept_rights import BrokenFile
 
 FROM_BEHIND = frozenset({"day", "flaps", "client", "instance"})
 """Columns that need more than a tunnel's own row in the state file."""
 COLOURS = {
-    Status.UP: "\x1b[32m", Status.HUNG: "\x1b[31m", Status.DOWN: "\x1b[31m", Status.REFUSED: "\x1b[33m", Status.WRONG: "\x1b[35m",
-    Status.FOREIGN: "\x1b[35m", Status.UNKNOWN: "", Status.BROKEN: "\x1b[31m",
-}  # fmt: skip
+    Status.UP: "\x1b[32m",
+    Status.HUNG: "\x1b[31m",
+    Status.DOWN: "\x1b[31m",
+    Status.REFUSED: "\x1b[33m",
+    Status.WRONG: "\x1b[35m",
+    Status.FOREIGN: "\x1b[35m",
+    Status.UNKNOWN: "",
+    Status.BROKEN: "\x1b[31m",
+}
 PLAIN = "\x1b[0m"
 
 
@@ -65,7 +81,11 @@ def look(layout: Layout, *, behind: bool, now: float) -> Look:
     """
     nodes, broken, remarks = registered(layout)
     try:
-        keys = {(name, forward.port) for name, node in nodes.items() for forward in node.forwards} if behind else set()
+        keys = (
+            {(name, forward.port) for name, node in nodes.items() for forward in node.forwards}
+            if behind
+            else set()
+        )
         seen = look_at_state(layout, keys, now)
     except StateMissing as error:
         remarks = (*remarks, f"the daemon was never started here: {error}")
@@ -74,31 +94,43 @@ def look(layout: Layout, *, behind: bool, now: float) -> Look:
     if not rows:
         remarks = (*remarks, no_nodes(layout))
     ports = {row.seen.port for row in rows}
-    strangers = {(each.node, each.port): each for each in seen.unregistered if each.node not in nodes and each.port not in ports}
+    strangers = {
+        (each.node, each.port): each
+        for each in seen.unregistered
+        if each.node not in nodes and each.port not in ports
+    }
     rows += tuple(stranger_row(each, seen) for each in strangers.values())
     return Look(rows=rows, strangers=strangers, broken=broken, sweep=seen.sweep, remarks=remarks)
 
 
-def registered(layout: Layout) -> tuple[Mapping[NodeName, Node], tuple[BrokenFile, ...], tuple[str, ...]]:
-    """The registry's nodes, from the daemon's copy where that is good; its broken files, and a sentence for each."""
+def registered(
+    layout: Layout,
+) -> tuple[Mapping[NodeName, Node], tuple[BrokenFile, ...], tuple[str, ...]]:
+    """The registry's nodes, from the daemon's copy where that is good; its broken files, and a
+    sentence for each.
+    """
     nodes = copied_nodes(layout)
     if nodes is not None:
         return nodes, (), ()
-    from checker.last_good import read_known
+    from checker.registry.last_good import read_known
 
     registry = read_known(layout)
     return registry.nodes, registry.broken_files, registry.problems
 
 
 def look_at_state(layout: Layout, keys: Collection[Key], now: float) -> Seen:
-    """The state file, with what else is known of each row; without keys of forwards, nobody asks for that. Raises StateError."""
+    """The state file, with what else is known of each row; without keys of forwards, nobody asks
+    for that. Raises StateError.
+    """
     state = open_reader(layout.state)
     try:
         tunnels = {(tunnel.node, tunnel.port): tunnel for tunnel in state.tunnels()}
         return Seen(
-            tunnels=tunnels, unregistered=state.unregistered(), sweep=state.last_sweep(),
+            tunnels=tunnels,
+            unregistered=state.unregistered(),
+            sweep=state.last_sweep(),
             known=known_behind(state, {*keys, *tunnels}, now) if keys else {},
-        )  # fmt: skip
+        )
     finally:
         state.close()
 
@@ -138,13 +170,18 @@ def stranger_row(stranger: Unregistered, seen: Seen) -> Row:
 def no_nodes(layout: Layout) -> str:
     """What to do first."""
     home = f" --home {layout.home}" if layout.home else ""
-    return f"no nodes yet; add one with: reversi-checker{home} node add NAME --forward 127.0.0.1:22,banner:SSH-2.0 --client-config FILE"
+    return (
+        f"no nodes yet; add one with: reversi-checker{home} node add NAME --forward"
+        " 127.0.0.1:22,banner:SSH-2.0 --client-config FILE"
+    )
 
 
 def arranged(rows: Sequence[Row], preferences: Preferences, moment: Moment) -> tuple[Row, ...]:
     """The rows that the filter shows, sorted."""
     view = View(preferences, lambda: moment)
-    view.apply(Report(changed=tuple(rows), keys=frozenset(row.key for row in rows), health=Health()))
+    view.apply(
+        Report(changed=tuple(rows), keys=frozenset(row.key for row in rows), health=Health())
+    )
     return tuple(view.rows[key] for key in view.order)
 
 
@@ -156,14 +193,26 @@ def columns_shown(preferences: Preferences) -> tuple[Column, ...]:
     return tuple(BY_ID[name] for name in dict.fromkeys((*preferences.columns, *more)))
 
 
-def table(rows: Sequence[Row], moment: Moment, columns: Sequence[Column] = DEFAULTS, *, colours: bool = False) -> str:
-    """The columns, aligned; nothing is cut. Each character of a cell takes one place: cells are made so."""
-    lines = [[column.title for column in columns], *([column.text(row, moment) for column in columns] for row in rows)]
+def table(
+    rows: Sequence[Row],
+    moment: Moment,
+    columns: Sequence[Column] = DEFAULTS,
+    *,
+    colours: bool = False,
+) -> str:
+    """The columns, aligned; nothing is cut. Each character of a cell takes one place: cells are
+    made so.
+    """
+    lines = [
+        [column.title for column in columns],
+        *([column.text(row, moment) for column in columns] for row in rows),
+    ]
     widths = [max(map(len, texts)) for texts in zip(*lines, strict=True)]
     paints = [{}, *({"status": COLOURS[row.seen.status]} if colours else {} for row in rows)]
     return "\n".join(
         "  ".join(
-            in_cells(text, width, column, paint.get(column.id, "")) for text, width, column in zip(texts, widths, columns, strict=True)
+            in_cells(text, width, column, paint.get(column.id, ""))
+            for text, width, column in zip(texts, widths, columns, strict=True)
         ).rstrip()
         for texts, paint in zip(lines, paints, strict=True)
     )
@@ -183,10 +232,23 @@ def document(rows: Sequence[Row], found: Look) -> str:
     strangers = [(row, found.strangers[row.key]) for row in rows if row.unregistered]
     shown = {
         "schema": 1,
-        "tunnels": [{**tunnel_json(row.forward, row.seen), "barred": row.barred or None} for row in known if row.forward],
-        "broken": [one.as_json() for one in found.broken if (one.name, NO_PORT) in {row.key for row in rows}],
+        "tunnels": [
+            {**tunnel_json(row.forward, row.seen), "barred": row.barred or None}
+            for row in known
+            if row.forward
+        ],
+        "broken": [
+            one.as_json()
+            for one in found.broken
+            if (one.name, NO_PORT) in {row.key for row in rows}
+        ],
         "unregistered": [
-            {**tunnel_json(each.forward, row.seen), "target": None, "first_at": each.first_at, "last_at": each.last_at}
+            {
+                **tunnel_json(each.forward, row.seen),
+                "target": None,
+                "first_at": each.first_at,
+                "last_at": each.last_at,
+            }
             for row, each in strangers
         ],
     }
@@ -194,7 +256,11 @@ def document(rows: Sequence[Row], found: Look) -> str:
 
 
 def is_coloured(preferences: Preferences, environ: Mapping[str, str]) -> bool:
-    return sys.stdout.isatty() and preferences.theme != "mono" and environ.get("TERM", "dumb") != "dumb"
+    return (
+        sys.stdout.isatty()
+        and preferences.theme != "mono"
+        and environ.get("TERM", "dumb") != "dumb"
+    )
 
 
 def printed(text: str) -> str:
@@ -208,16 +274,28 @@ def printed(text: str) -> str:
     return text
 
 
-def print_once(layout: Layout, preferences: Preferences, *, every_s: float, now: float, as_json: bool) -> bool:
-    """Print one look; whether all that it shows, and that is not out on purpose, is up and not stale. Raises StateError, NotPrinted."""
+def print_once(
+    layout: Layout, preferences: Preferences, *, every_s: float, now: float, as_json: bool
+) -> bool:
+    """Print one look; whether all that it shows, and that is not out on purpose, is up and not
+    stale. Raises StateError, NotPrinted.
+    """
     columns = () if as_json else columns_shown(preferences)
-    behind = bool(preferences.filter_text) or bool(FROM_BEHIND & {preferences.sort_by, *(column.id for column in columns)})
+    behind = bool(preferences.filter_text) or bool(
+        FROM_BEHIND & {preferences.sort_by, *(column.id for column in columns)}
+    )
     found = look(layout, behind=behind, now=now)
     moment = Moment(now=now, every_s=found.sweep.every_s if found.sweep else every_s)
     rows = arranged(found.rows, preferences, moment)
     for remark in found.remarks:
         print(f"reversi-tui: {safe(remark, 600)}", file=sys.stderr)
     if found.rows and not rows:
-        print(f"reversi-tui: no row matches the filter {preferences.filter_text!r}", file=sys.stderr)
-    say(document(rows, found) if as_json else printed(table(rows, moment, columns, colours=is_coloured(preferences, os.environ))))
+        print(
+            f"reversi-tui: no row matches the filter {preferences.filter_text!r}", file=sys.stderr
+        )
+    say(
+        document(rows, found)
+        if as_json
+        else printed(table(rows, moment, columns, colours=is_coloured(preferences, os.environ)))
+    )
     return not any(map(moment.is_fault, rows))

@@ -1,4 +1,6 @@
-"""Which rows are shown and in which order: by key, recomputed only where a change asks for it. Pure."""
+"""Which rows are shown and in which order: by key, recomputed only where a change asks for it.
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +9,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from checker.model import NodeName, Port, Status
-from reversi_tui.columns import BY_ID, WORST_FIRST, SortValue
-from reversi_tui.filter import parse_filter
-from reversi_tui.preferences import Preferences
-from reversi_tui.rows import Key, Moment, Report, Row
+from reversi_tui.rows.columns import BY_ID, WORST_FIRST, SortValue
+from reversi_tui.rows.filter import parse_filter
+from reversi_tui.rows.row import Key, Moment, Report, Row
+from reversi_tui.settings.preferences import Preferences
 
 FOLD = Port(0)
 """Stands for the port in the key of a node whose forwards are folded into one row."""
@@ -24,9 +26,13 @@ def fold(members: Sequence[Row]) -> Row:
 
 
 class View:
-    """All rows, what is asked to be shown of them, and how sorted; `order` is what the screen shows."""
+    """All rows, what is asked to be shown of them, and how sorted; `order` is what the screen
+    shows.
+    """
 
-    def __init__(self, wanted: Preferences, moment: Callable[[], Moment] = lambda: LONG_AGO) -> None:
+    def __init__(
+        self, wanted: Preferences, moment: Callable[[], Moment] = lambda: LONG_AGO
+    ) -> None:
         self.rows: dict[Key, Row] = {}
         self.sort_by, self.backwards = wanted.sort_by, wanted.backwards
         self.filter_text, self.filter = wanted.filter_text, parse_filter(wanted.filter_text)
@@ -39,7 +45,9 @@ class View:
         self.shown: set[Key] = set()
         """Keys of the forwards that the filter lets through, folded or not."""
         self.folds: dict[NodeName, Row] = {}
-        """The folded row of each node that has several forwards shown; empty where rows are not grouped."""
+        """The folded row of each node that has several forwards shown; empty where rows are not
+        grouped.
+        """
         self.unfolded: set[NodeName] = set()
         self.marks: set[Key] = set()
         """Of forwards, never of folded rows; only of those that there are."""
@@ -78,7 +86,9 @@ class View:
         self.shown &= self.rows.keys()
         self.marks &= self.rows.keys()
         self.unfolded &= self.by_node.keys()
-        self.fold_again(self.folds.keys() | {node for node, keys in self.by_node.items() if len(keys) > 1})
+        self.fold_again(
+            self.folds.keys() | {node for node, keys in self.by_node.items() if len(keys) > 1}
+        )
 
     def is_shown(self, row: Row, moment: Moment) -> bool:
         return (not self.faults_only or moment.is_fault(row)) and self.filter.shows(row, moment)
@@ -89,7 +99,9 @@ class View:
         return self.faults_only or self.filter.asks_time
 
     def judge(self, rows: Iterable[Row]) -> bool:
-        """Ask anew which of these rows are shown and where they belong; whether any answer changed."""
+        """Ask anew which of these rows are shown and where they belong; whether any answer
+        changed.
+        """
         value_of, moment = BY_ID[self.sort_by].sort_value, self.moment()
         changed = False
         nodes = set()
@@ -106,7 +118,11 @@ class View:
         value_of = BY_ID[self.sort_by].sort_value
         changed = False
         for node in nodes:
-            members = [self.rows[key] for key in self.by_node.get(node, ()) if key in self.shown] if self.grouped else []
+            members = (
+                [self.rows[key] for key in self.by_node.get(node, ()) if key in self.shown]
+                if self.grouped
+                else []
+            )
             key = (node, FOLD)
             if len(members) < 2:
                 changed |= self.folds.pop(node, None) is not None
@@ -119,7 +135,9 @@ class View:
         return changed
 
     def arrange(self) -> None:
-        """Sort what is shown: ties by node and port, what is not known last; unfolded forwards follow their node's row."""
+        """Sort what is shown: ties by node and port, what is not known last; unfolded forwards
+        follow their node's row.
+        """
         keys = [key for key in self.by_key if key in self.shown]
         if self.folds:
             keys = self.with_folds(keys)
@@ -177,7 +195,9 @@ class View:
         return () if row is None else row.members or (row,)
 
     def mark(self, keys: Iterable[Key], *, marked: bool) -> None:
-        """Mark these forwards, or take their marks away; those that there are not, stay unmarked."""
+        """Mark these forwards, or take their marks away; those that there are not, stay
+        unmarked.
+        """
         keys = {key for key in keys if key in self.rows}
         self.marks = self.marks | keys if marked else self.marks - keys
 
@@ -189,14 +209,22 @@ class View:
         return all(member.key in self.marks for member in row.members or (row,))
 
     def find(self, text: str) -> int | None:
-        """The place of the first row whose node begins with the text, else of the first that contains it; None for none."""
+        """The place of the first row whose node begins with the text, else of the first that
+        contains it; None for none.
+        """
         text = text.lower()
         names = [node for node, _ in self.order]
         begins = next((place for place, name in enumerate(names) if name.startswith(text)), None)
-        return begins if begins is not None else next((place for place, name in enumerate(names) if text in name), None)
+        return (
+            begins
+            if begins is not None
+            else next((place for place, name in enumerate(names) if text in name), None)
+        )
 
     def tally(self) -> tuple[dict[Status, int], dict[str, int]]:
-        """How often each status, and each word for why one is shut, is there; counted once a report, asked for at each tick."""
+        """How often each status, and each word for why one is shut, is there; counted once a
+        report, asked for at each tick.
+        """
         if self.tallied is None:
             rows = self.rows.values()
             self.tallied = (
@@ -206,7 +234,9 @@ class View:
         return self.tallied
 
     def counts(self) -> dict[Status, int]:
-        """How many forwards of each status there are, filtered out or not, worst first; without those that are shut."""
+        """How many forwards of each status there are, filtered out or not, worst first; without
+        those that are shut.
+        """
         found = self.tally()[0]
         return {status: found[status] for status in Status if status in found}
 

@@ -1,4 +1,6 @@
-"""Devices for bundles: a root directory, a PATH with chosen programs alone, and a shell that runs the file."""
+"""Devices for bundles: a root directory, a PATH with chosen programs alone, and a shell that runs
+the file.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +15,8 @@ import psutil
 import pytest
 
 from tests.programs import require
-from tests.sshd.accounts import Account, me
-from tests.sshd.waiting import until
+from tests.system.accounts import Account, me
+from tests.system.waiting import until
 
 SHELLS = {
     "dash": ("dash",),
@@ -31,7 +33,9 @@ def applets(folder: Path) -> Path:
     require("busybox")
     folder.mkdir()
     busybox = shutil.which("busybox") or "busybox"
-    for name in subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True).stdout.split():
+    for name in subprocess.run(
+        [busybox, "--list"], capture_output=True, text=True, check=True
+    ).stdout.split():
         if name != "sh":
             (folder / name).symlink_to(busybox)
     return folder
@@ -45,9 +49,18 @@ def is_over(process: psutil.Process) -> bool:
 
 
 class Box:
-    """One device. All that it runs has its root directory in its environment, and is found and ended by that."""
+    """One device. All that it runs has its root directory in its environment, and is found and
+    ended by that.
+    """
 
-    def __init__(self, folder: Path, shell: Sequence[str], *, path: Sequence[Path | str], account: Account | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        shell: Sequence[str],
+        *,
+        path: Sequence[Path | str],
+        account: Account | None = None,
+    ) -> None:
         require(shell[0])
         self.account = account or me()
         folder.mkdir()
@@ -57,7 +70,11 @@ class Box:
         self.shell = [shutil.which(shell[0]) or shell[0], *shell[1:]]
         self.user_home = folder / "a home"
         self.user_home.mkdir()
-        self.environment = {"PATH": os.pathsep.join(map(str, path)), "BOX": str(folder), "HOME": str(self.user_home)}
+        self.environment = {
+            "PATH": os.pathsep.join(map(str, path)),
+            "BOX": str(folder),
+            "HOME": str(self.user_home),
+        }
         self.started: list[subprocess.Popen[bytes]] = []
 
     @property
@@ -71,7 +88,11 @@ class Box:
 
     def live(self, node: str = "office") -> Path:
         """The directory of what it needs while it runs."""
-        return self.root / (f"var/run/reversi-{node}" if self.is_root else f"dev/shm/reversi-{self.account.uid}-{node}")
+        return self.root / (
+            f"var/run/reversi-{node}"
+            if self.is_root
+            else f"dev/shm/reversi-{self.account.uid}-{node}"
+        )
 
     def write(self, text: str, name: str = "office bundle.sh") -> Path:
         """A bundle as scp brings it; its settings say where the device's root is."""
@@ -87,7 +108,9 @@ class Box:
             for path in (self.folder, *self.folder.rglob("*")):
                 os.chown(path, self.account.uid, self.account.gid, follow_symlinks=False)
 
-    def sh(self, bundle: Path, *words: str, within_s: float = 30.0, **extra: str) -> subprocess.CompletedProcess[str]:
+    def sh(
+        self, bundle: Path, *words: str, within_s: float = 30.0, **extra: str
+    ) -> subprocess.CompletedProcess[str]:
         """One verb, to its end."""
         return subprocess.run(
             [*self.shell, str(bundle), *words],
@@ -101,18 +124,33 @@ class Box:
             **self.account.spawn_options(),
         )
 
-    def start(self, bundle: Path, *, without: Sequence[str] = (), inside: Sequence[str] = ()) -> subprocess.Popen[bytes]:
+    def start(
+        self, bundle: Path, *, without: Sequence[str] = (), inside: Sequence[str] = ()
+    ) -> subprocess.Popen[bytes]:
         """`run`, which goes on."""
-        environment: Mapping[str, str] = {name: value for name, value in self.environment.items() if name not in without}
+        environment: Mapping[str, str] = {
+            name: value for name, value in self.environment.items() if name not in without
+        }
         words = [*inside, *self.shell, str(bundle), "run"]
         with (self.folder / "log").open("ab") as log:
             self.started.append(
-                subprocess.Popen(words, env=environment, cwd="/", stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                subprocess.Popen(
+                    words,
+                    env=environment,
+                    cwd="/",
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                )
             )
         return self.started[-1]
 
     def log(self) -> str:
-        return (self.folder / "log").read_text(encoding="utf-8", errors="replace") if (self.folder / "log").exists() else ""
+        return (
+            (self.folder / "log").read_text(encoding="utf-8", errors="replace")
+            if (self.folder / "log").exists()
+            else ""
+        )
 
     def state(self, node: str = "office") -> dict[str, str]:
         """What the running one last noted."""
@@ -170,7 +208,9 @@ class Box:
         return until(fact, f"{name} runs")
 
     def stop(self) -> int:
-        """Ends the last `run` as a service manager does; its exit status. Fails if anything of it is left."""
+        """Ends the last `run` as a service manager does; its exit status. Fails if anything of it
+        is left.
+        """
         process = self.started[-1]
         process.terminate()
         status = process.wait(15)

@@ -1,4 +1,6 @@
-"""What every test gets: a home of its own, and no configuration of the machine's; and what it may ask for: no blocked loop."""
+"""What every test gets: a home of its own, and no configuration of the machine's; and what it may
+ask for: no blocked loop.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,11 @@ from pathlib import Path
 
 import pytest
 from blockbuster import blockbuster_ctx
+from hypothesis import settings
+
+# Properties are about values, not about the speed of a loaded machine.
+settings.register_profile("unhurried", parent=settings(), deadline=None)
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(autouse=True)
@@ -14,7 +21,14 @@ def isolated(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     """HOME and the XDG directories in a new place; nothing of the machine's environment."""
     home = tmp_path_factory.mktemp("user")
     monkeypatch.setenv("HOME", str(home))
-    for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR", "REVERSI_HOME", "NOTIFY_SOCKET", "SSH_ORIGINAL_COMMAND"):
+    for name in (
+        "XDG_CONFIG_HOME",
+        "XDG_STATE_HOME",
+        "XDG_RUNTIME_DIR",
+        "REVERSI_HOME",
+        "NOTIFY_SOCKET",
+        "SSH_ORIGINAL_COMMAND",
+    ):
         monkeypatch.delenv(name, raising=False)
     return home
 

@@ -9,7 +9,8 @@ EASY_TO_READ = 4.5
 
 def luminance(color: Color) -> float:
     red, green, blue = (
-        part / 255 / 12.92 if part / 255 <= 0.03928 else ((part / 255 + 0.055) / 1.055) ** 2.4 for part in color.get_truecolor()
+        part / 255 / 12.92 if part / 255 <= 0.03928 else ((part / 255 + 0.055) / 1.055) ** 2.4
+        for part in color.get_truecolor()
     )
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 

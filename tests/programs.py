@@ -7,7 +7,9 @@ import pytest
 
 
 def require(*programs: str) -> None:
-    """Skip the test when a program is missing; in CI (CI set in the environment), fail it instead."""
+    """Skip the test when a program is missing; in CI (CI set in the environment), fail it
+    instead.
+    """
     missing = [program for program in programs if shutil.which(program) is None]
     if not missing:
         return

@@ -25,12 +25,15 @@ from checker.model import (
     Target,
     Tunnel,
 )
-from checker.store import Sweep
+from checker.state.rows import Sweep
 
 OFFICE = NodeName("office")
 PORT = Port(20010)
 FORWARD = Forward(
-    node=OFFICE, port=PORT, target=Target(host="127.0.0.1", port=Port(22)), expect=Expect(kind=ExpectKind.BANNER, text="SSH-2.0")
+    node=OFFICE,
+    port=PORT,
+    target=Target(host="127.0.0.1", port=Port(22)),
+    expect=Expect(kind=ExpectKind.BANNER, text="SSH-2.0"),
 )
 SESSION = ProcessId(pid=4242, start_ticks=99)
 NOW = 1_700_000_000.0
@@ -54,17 +57,27 @@ def public_key(number: int = 1) -> str:
 def rsa_key(bits: int) -> str:
     """A public key of RSA's form whose modulus has so many bits; nobody has its private half."""
     parts = (b"ssh-rsa", b"\1\0\1", b"\0" + (1 << bits - 1).to_bytes(bits // 8, "big"))
-    return f"ssh-rsa {base64.b64encode(b''.join(struct.pack('>I', len(part)) + part for part in parts)).decode()}"
+    blob = b"".join(struct.pack(">I", len(part)) + part for part in parts)
+    return f"ssh-rsa {base64.b64encode(blob).decode()}"
 
 
 def node(name: str = "office", number: int = 1, ports: tuple[int, ...] = (20010,)) -> Node:
     """A node with a key of its own and a forward for each port."""
     target = Target(host="127.0.0.1", port=Port(22))
     forwards = tuple(Forward(node=NodeName(name), port=Port(port), target=target) for port in ports)
-    return Node(name=NodeName(name), public_key=public_key(number), forwards=forwards, added_at=1_700_000_000)
+    return Node(
+        name=NodeName(name),
+        public_key=public_key(number),
+        forwards=forwards,
+        added_at=1_700_000_000,
+    )
 
 
-names = st.from_regex(r"[a-z0-9][a-z0-9.-]{0,20}", fullmatch=True).filter(lambda name: name not in VERBS).map(NodeName)
+names = (
+    st.from_regex(r"[a-z0-9][a-z0-9.-]{0,20}", fullmatch=True)
+    .filter(lambda name: name not in VERBS)
+    .map(NodeName)
+)
 ports = st.integers(1, 65535).map(Port)
 texts = st.text(max_size=40)
 instants = st.floats(0, 4e9)
@@ -92,7 +105,13 @@ tunnels = st.builds(
     revision=st.just(1),
 )
 events = st.builds(
-    Event, at=instants, kind=st.sampled_from(EventKind), text=texts, node=st.none() | names, port=st.none() | ports, actor=texts
+    Event,
+    at=instants,
+    kind=st.sampled_from(EventKind),
+    text=texts,
+    node=st.none() | names,
+    port=st.none() | ports,
+    actor=texts,
 )
 registrations = st.builds(
     Registration,
@@ -105,4 +124,10 @@ registrations = st.builds(
     client=texts,
 )
 flaps = st.builds(Flaps, count=st.integers(0, 50), last_at=instants, session=maybe_sessions)
-sweeps = st.builds(Sweep, pid=st.integers(2, 2**22), swept_at=instants, every_s=st.floats(1, 3600), logins_waiting=st.none() | counts)
+sweeps = st.builds(
+    Sweep,
+    pid=st.integers(2, 2**22),
+    swept_at=instants,
+    every_s=st.floats(1, 3600),
+    logins_waiting=st.none() | counts,
+)

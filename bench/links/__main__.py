@@ -1,4 +1,6 @@
-"""`python -m bench.links full|quick MINUTES`, in a network namespace of its own: the figures, as JSON."""
+"""`python -m bench.links full|quick MINUTES`, in a network namespace of its own: the figures, as
+JSON.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The kinds of client, and what one is like that runs on a device: its processes, its log, its hang."""
+"""The kinds of client, and what one is like that runs on a device: its processes, its log, its
+hang.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +21,12 @@ from bench.links.network import GATEWAY, Link
 from bench.links.transfer import SERVICE_PORT
 from bench.setting import Gateway, Member, listening, until, write_private
 from checker.model import parse_name
-from checker.sshd import find_sshd
+from checker.sshd.program import find_sshd
 from client.bundle.settings import Settings
 from demo.processes import program, start
 from demo.stage import free_ports
 
-RELAY = Path(__file__).parents[2] / "tests/sshd/relay.py"
+RELAY = Path(__file__).parents[2] / "tests/system/relay.py"
 ALIVE = ("-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=3")
 AGAIN = 'trap \'kill "$!"; exit\' TERM; while :; do "$@" & wait "$!"; sleep 3 & wait "$!"; done'
 """What an admin wraps around `ssh -R`, with sh."""
@@ -44,7 +46,9 @@ class Kind(enum.Enum):
 
     @property
     def beats(self) -> bool:
-        """Whether it asks the gateway every few seconds, as ours do, and so notices a hang itself."""
+        """Whether it asks the gateway every few seconds, as ours do, and so notices a hang
+        itself.
+        """
         return self in {Kind.PYTHON, Kind.OPENSSH, Kind.DROPBEAR}
 
     @property
@@ -53,8 +57,13 @@ class Kind(enum.Enum):
         return self not in {Kind.AUTOSSH, Kind.REFERENCE}
 
 
-PROGRAMS = {Kind.OPENSSH: ("ssh",), Kind.DROPBEAR: ("dbclient", "busybox"), Kind.PLAIN: ("ssh",), Kind.AUTOSSH: ("autossh", "ssh"),
-            Kind.REFERENCE: ("ssh",)}  # fmt: skip
+PROGRAMS = {
+    Kind.OPENSSH: ("ssh",),
+    Kind.DROPBEAR: ("dbclient", "busybox"),
+    Kind.PLAIN: ("ssh",),
+    Kind.AUTOSSH: ("autossh", "ssh"),
+    Kind.REFERENCE: ("ssh",),
+}
 
 
 class BareServer:
@@ -66,7 +75,9 @@ class BareServer:
         (self.port,) = free_ports(1)
 
     def member(self, port: int) -> Member:
-        """A device that the checker knows nothing of: what is registered at the gateway is probed, and killed, also here."""
+        """A device that the checker knows nothing of: what is registered at the gateway is probed,
+        and killed, also here.
+        """
         key = asyncssh.generate_private_key("ssh-ed25519")
         path = self.server.home / f"bare{port}.key"
         write_private(path, key.export_private_key())
@@ -75,16 +86,22 @@ class BareServer:
     async def start(self, members: Sequence[Member]) -> None:
         """Start it, with the members' keys. Raises DemoFailed."""
         home = self.server.home
-        keys = [asyncssh.read_private_key(member.key).export_public_key().decode() for member in members]
+        keys = [
+            asyncssh.read_private_key(member.key).export_public_key().decode() for member in members
+        ]
         self.keys.write_text("".join(keys), encoding="ascii")
         config = home / "bare_sshd_config"
         config.write_text(
-            f"ListenAddress {GATEWAY}:{self.port}\nHostKey {self.server.layout.host_key}\nAuthorizedKeysFile {self.keys}\nPidFile none\n"
-            "StrictModes no\nUsePAM no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nMaxStartups 100\n",
+            f"ListenAddress {GATEWAY}:{self.port}\nHostKey"
+            f" {self.server.layout.host_key}\nAuthorizedKeysFile {self.keys}\nPidFile"
+            " none\nStrictModes no\nUsePAM no\nPasswordAuthentication"
+            " no\nKbdInteractiveAuthentication no\nMaxStartups 100\n",
             encoding="ascii",
         )
         argv = [find_sshd(), "-D", "-E", str(home / "bare_sshd.log"), "-f", str(config)]
-        self.server.processes.append(await start(argv, log=home / "bare_sshd.log", env=self.server.env))
+        self.server.processes.append(
+            await start(argv, log=home / "bare_sshd.log", env=self.server.env)
+        )
         await until(lambda: bool(listening([self.port])))
 
 
@@ -111,7 +128,9 @@ class Lane:
         return []
 
     def freeze(self) -> None:
-        """Stop every process of the client; parents first, and again for what was started meanwhile."""
+        """Stop every process of the client; parents first, and again for what was started
+        meanwhile.
+        """
         while fresh := [process for process in self.tree() if process not in self.stopped]:
             for process in fresh:
                 with contextlib.suppress(psutil.NoSuchProcess):
@@ -127,8 +146,19 @@ class Lane:
 
 async def start_relay(lane: Lane, server: Gateway, options: list[str]) -> None:
     """A relay on the device's loopback, at the port that the gateway has. Raises DemoFailed."""
-    argv = [sys.executable, str(RELAY), f"{LOCALHOST}:{server.port}", f"{GATEWAY}:{server.port}", *options]
-    relay = await start(lane.link.device.inside(*argv), log=lane.log.with_suffix(".relay"), env=server.env, stdout=PIPE)
+    argv = [
+        sys.executable,
+        str(RELAY),
+        f"{LOCALHOST}:{server.port}",
+        f"{GATEWAY}:{server.port}",
+        *options,
+    ]
+    relay = await start(
+        lane.link.device.inside(*argv),
+        log=lane.log.with_suffix(".relay"),
+        env=server.env,
+        stdout=PIPE,
+    )
     server.clients.append(relay)
     assert relay.stdout is not None
     await relay.stdout.readline()
@@ -139,7 +169,9 @@ def argv_of(lane: Lane, server: Gateway, bare: BareServer, host: str) -> list[st
     member = lane.member
     if lane.kind is Kind.PYTHON:
         text = member.config.read_text(encoding="utf-8")
-        member.config.write_text(text.replace(f"{GATEWAY}:{server.port}", f"{host}:{server.port}"), encoding="utf-8")
+        member.config.write_text(
+            text.replace(f"{GATEWAY}:{server.port}", f"{host}:{server.port}"), encoding="utf-8"
+        )
         return [program("reversi-client"), "run", "--config", str(member.config)]
     if lane.kind in {Kind.OPENSSH, Kind.DROPBEAR}:
         client = PROGRAMS[lane.kind][0]
@@ -157,7 +189,12 @@ def argv_of(lane: Lane, server: Gateway, bare: BareServer, host: str) -> list[st
 
 async def begin(lane: Lane, server: Gateway, bare: BareServer, *, host: str = GATEWAY) -> None:
     """Start the client on its device. Raises DemoFailed."""
-    env = {**server.env, "AUTOSSH_GATETIME": "0", "AUTOSSH_POLL": str(AUTOSSH_POLL_S), "AUTOSSH_LOGLEVEL": "6"}
+    env = {
+        **server.env,
+        "AUTOSSH_GATETIME": "0",
+        "AUTOSSH_POLL": str(AUTOSSH_POLL_S),
+        "AUTOSSH_LOGLEVEL": "6",
+    }
     argv = argv_of(lane, server, bare, host)
     lane.process = await start(lane.link.device.inside(*argv), log=lane.log, env=env)
     server.clients.append(lane.process)

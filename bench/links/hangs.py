@@ -1,4 +1,6 @@
-"""A device that freezes, or a link that swallows everything: how long until the gateway and the client notice."""
+"""A device that freezes, or a link that swallows everything: how long until the gateway and the
+client notice.
+"""
 
 from __future__ import annotations
 
@@ -21,14 +23,18 @@ SHOWN_S = 2.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hang:
-    """Seconds after the last byte that moved, or after the hang began if that was later; None: not within the limit."""
+    """Seconds after the last byte that moved, or after the hang began if that was later; None: not
+    within the limit.
+    """
 
     free_s: float | None = None
     """The gateway's port was free."""
     noticed_s: float | None = None
     """The client said so."""
     moved_on_s: float = 0.0
-    """Seconds for which the kernels moved bytes of the connection after that, until the port was free."""
+    """Seconds for which the kernels moved bytes of the connection after that, until the port was
+    free.
+    """
     limit_s: float
     lost_before: bool = False
     """There was no tunnel left to hang."""
@@ -38,14 +44,20 @@ class Hang:
         return self.free_s is not None and not self.lost_before
 
     def is_freed_within(self, seconds: float) -> bool:
-        """Whether the port was free so soon after the last byte of either kernel, which is all that a gateway can see."""
+        """Whether the port was free so soon after the last byte of either kernel, which is all that
+        a gateway can see.
+        """
         return self.is_freed and (self.free_s or 0) - self.moved_on_s <= seconds
 
     def words(self, *, client: bool) -> str:
         if self.lost_before:
             return "tunnel lost before"
         parts = [f"port free {self.seconds(self.free_s)}"]
-        parts += [f"its kernel moved bytes for {self.moved_on_s:.0f} s"] if self.moved_on_s >= SHOWN_S else []
+        parts += (
+            [f"its kernel moved bytes for {self.moved_on_s:.0f} s"]
+            if self.moved_on_s >= SHOWN_S
+            else []
+        )
         return ", ".join([*parts, f"client {self.seconds(self.noticed_s)}"] if client else parts)
 
     def seconds(self, found_s: float | None) -> str:
@@ -69,8 +81,12 @@ def since(moment_s: float, began_s: float, transfer: Transfer | None) -> float:
     return moment_s - max(began_s, last_s)
 
 
-async def await_hang(seen: Seen, transfer: Transfer | None, limit_s: float, *, client: bool) -> Hang:
-    """Watch until all that can notice has, or the limit has passed since the last byte, also of the kernels."""
+async def await_hang(
+    seen: Seen, transfer: Transfer | None, limit_s: float, *, client: bool
+) -> Hang:
+    """Watch until all that can notice has, or the limit has passed since the last byte, also of the
+    kernels.
+    """
     began_s = time.monotonic()
     free_s = noticed_s = None
     moved_on_s = 0.0
@@ -129,7 +145,9 @@ async def come_back(lane: Lane, within_s: float) -> bool:
 
 
 async def hang(lane: Lane, watch: Watch, transfer: Transfer | None, trial: Trial) -> Hang:
-    """Freeze the device or cut the link, during the transfer if there is one; mend it again. Raises DemoFailed."""
+    """Freeze the device or cut the link, during the transfer if there is one; mend it again. Raises
+    DemoFailed.
+    """
     seen = watch.of(lane)
     mark_s = time.monotonic()
     async with carrying(lane.port, transfer):

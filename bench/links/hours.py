@@ -1,4 +1,5 @@
-"""Tunnels that stay on slow, lossy, asymmetric, alternating and narrow links for a long time, with and without bulk.
+"""Tunnels that stay on slow, lossy, asymmetric, alternating and narrow links for a long time, with
+and without bulk.
 
 A link that carries bulk is shaped too, so that there is a queue to wait in.
 """
@@ -24,13 +25,15 @@ from bench.links.transfer import Transfer
 
 KINDS = (Kind.PYTHON, Kind.OPENSSH, Kind.DROPBEAR, Kind.PLAIN)
 NARROW = Shape(kbit=256, queue_kb=64)
-LINKS: Mapping[str, tuple[str, ...]] = MappingProxyType({
-    "slow (6 s round trip)": ("--up", "3", "--down", "3"),
-    "lossy (30 % held back 1-8 s)": ("--up", "0.3:1-8", "--down", "0.3:1-8"),
-    "asymmetric (up 3 s, down 0.05 s)": ("--up", "3", "--down", "0.05"),
-    "alternating (round trip 40 ms, 4 s)": ("--up", "60/0.02,2", "--down", "60/0.02,2"),
-    f"narrow ({NARROW})": (),
-})  # fmt: skip
+LINKS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "slow (6 s round trip)": ("--up", "3", "--down", "3"),
+        "lossy (30 % held back 1-8 s)": ("--up", "0.3:1-8", "--down", "0.3:1-8"),
+        "asymmetric (up 3 s, down 0.05 s)": ("--up", "3", "--down", "0.05"),
+        "alternating (round trip 40 ms, 4 s)": ("--up", "60/0.02,2", "--down", "60/0.02,2"),
+        f"narrow ({NARROW})": (),
+    }
+)
 """Options of the relay on the device's side."""
 FILE_BYTES = 2_000_000
 """A minute of the narrow link: longer than any fixed deadline."""
@@ -71,9 +74,15 @@ class Stay:
     def words(self) -> str:
         up = f"up after {self.up_s:.0f} s" if self.up_s is not None else "never up"
         causes = Counter(self.losses)
-        lost = f"lost {len(self.losses)} x" + "".join(f", {number} by {who}" for who, number in causes.items())
+        lost = f"lost {len(self.losses)} x" + "".join(
+            f", {number} by {who}" for who, number in causes.items()
+        )
         parts = [up, lost, f"slowest probe {self.worst_s:.1f} s"]
-        parts += [", ".join(f"{number} files {what}" for what, number in self.files.items())] if self.files else []
+        parts += (
+            [", ".join(f"{number} files {what}" for what, number in self.files.items())]
+            if self.files
+            else []
+        )
         parts += [f"frozen: {self.frozen.words(client=False)}"] if self.frozen else []
         parts += [f"black hole: {self.hole.words(client=True)}"] if self.hole else []
         return "; ".join(parts)
@@ -88,7 +97,15 @@ async def carry_files(stay: Stay, found: Scene) -> None:
         transfer = Transfer(size=FILE_BYTES, up=up)
         async with carrying(stay.lane.port, transfer):
             ended = await wait_for(transfer.over.is_set, FILE_WITHIN_S)
-            stay.files["whole" if transfer.is_whole else "cut" if ended else f"slower than {FILE_WITHIN_S:g} s"] += 1
+            stay.files[
+                (
+                    "whole"
+                    if transfer.is_whole
+                    else "cut"
+                    if ended
+                    else f"slower than {FILE_WITHIN_S:g} s"
+                )
+            ] += 1
         await asyncio.sleep(max(1.0, began_s + FILE_EVERY_S - time.monotonic()))
 
 
@@ -119,7 +136,12 @@ async def end(stay: Stay, found: Scene) -> None:
         if not await come_back(stay.lane, UP_WITHIN_S):
             return
         transfer = Transfer(size=8 * FILE_BYTES, up=True) if stay.has_bulk else None
-        hung = await hang(stay.lane, found.watch, transfer, Trial(frozen=frozen, after_s=HANGS_AFTER_S, limit_s=HANG_LIMIT_S))
+        hung = await hang(
+            stay.lane,
+            found.watch,
+            transfer,
+            Trial(frozen=frozen, after_s=HANGS_AFTER_S, limit_s=HANG_LIMIT_S),
+        )
         if frozen:
             stay.frozen = hung
         else:
@@ -132,9 +154,14 @@ async def tell(stays: Sequence[Stay], found: Scene, until_s: float) -> None:
     while time.monotonic() + SAYS_EVERY_S < until_s:
         await asyncio.sleep(SAYS_EVERY_S)
         up = sum(bool(found.watch.of(stay.lane).inode) for stay in stays)
-        losses = sum((Counter(found.watch.of(stay.lane).losses()) for stay in stays), Counter[str]())
+        losses = sum(
+            (Counter(found.watch.of(stay.lane).losses()) for stay in stays), Counter[str]()
+        )
         lost = ", ".join(f"{number} by {who}" for who, number in losses.items()) or "none"
-        say(f"after {(time.monotonic() - began_s) / 60:.0f} min: {up} of {len(stays)} tunnels up; lost: {lost}")
+        say(
+            f"after {(time.monotonic() - began_s) / 60:.0f} min: {up} of {len(stays)} tunnels up;"
+            f" lost: {lost}"
+        )
 
 
 async def stay_on(found: Scene, stays: Sequence[Stay], minutes: float) -> None:
@@ -168,10 +195,23 @@ async def hours(minutes: float) -> list[Figure]:
         wanted.append(Wanted(kind=kind, shape=NARROW if bulk or not relay else None, relay=relay))
         say(f"seed {seed}: {link}{', bulk' if bulk else ''}, {kind.value}")
     async with scene(wanted) as found:
-        stays = [Stay(lane=lane, link=link, has_bulk=bulk) for lane, (link, bulk, _) in zip(found.lanes, todo, strict=True)]
+        stays = [
+            Stay(lane=lane, link=link, has_bulk=bulk)
+            for lane, (link, bulk, _) in zip(found.lanes, todo, strict=True)
+        ]
         await stay_on(found, stays, minutes)
-    figures = [Figure(what=stay.name, measured=stay.words(), target=TARGET, met=stay.is_met) for stay in stays]
+    figures = [
+        Figure(what=stay.name, measured=stay.words(), target=TARGET, met=stay.is_met)
+        for stay in stays
+    ]
     losses = Counter(cause for stay in stays for cause in stay.losses)
-    figures.append(Figure(what=f"healthy tunnels lost in {minutes:g} min", measured=str(losses.total()), target="0", met=not losses,
-                          beside=", ".join(f"{number} by {who}" for who, number in losses.items())))  # fmt: skip
+    figures.append(
+        Figure(
+            what=f"healthy tunnels lost in {minutes:g} min",
+            measured=str(losses.total()),
+            target="0",
+            met=not losses,
+            beside=", ".join(f"{number} by {who}" for who, number in losses.items()),
+        )
+    )
     return figures

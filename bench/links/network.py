@@ -1,6 +1,7 @@
 """Shaped links between network namespaces: one gateway, one router, and a device behind each link.
 
-This process is in the gateway's namespace. It holds the others by open files, so that they are gone when it is, however it ends.
+This process is in the gateway's namespace. It holds the others by open files, so that they are gone
+when it is, however it ends.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ LINKS_AT_MOST = 250
 BURST = 4000
 """Bytes of the token bucket: more than one packet, less than what would show at 64 kbit/s."""
 NEAR, FAR = "02:00:00:00:00:01", "02:00:00:00:00:02"
-"""The two ends of a link. They know each other: a question would wait in the queue behind bulk, and the kernel gives up after 3 s."""
+"""The two ends of a link. They know each other: a question would wait in the queue behind bulk, and
+the kernel gives up after 3 s.
+"""
 CLONE_NEWNET = 0x40000000
 LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -31,7 +34,9 @@ class Shape:
 
     def __str__(self) -> str:
         rate = f"{self.kbit // 1000} Mbit/s" if self.kbit % 1000 == 0 else f"{self.kbit} kbit/s"
-        queue = f"{self.queue_kb // 1000} MB" if self.queue_kb % 1000 == 0 else f"{self.queue_kb} kB"
+        queue = (
+            f"{self.queue_kb // 1000} MB" if self.queue_kb % 1000 == 0 else f"{self.queue_kb} kB"
+        )
         return f"{rate}, queue {queue}"
 
     @property
@@ -97,15 +102,19 @@ class Link:
         """Cable, addresses and routes, and the shape at both ends. Raises DemoFailed."""
         way = f"10.78.{self.number}.1"
         await self.router.run(
-            f"ip link add to{self.number} address {NEAR} type veth peer name up0 address {FAR} netns {self.device.path}",
+            f"ip link add to{self.number} address {NEAR} type veth peer name up0 address {FAR}"
+            f" netns {self.device.path}",
             f"ip addr add {way}/24 dev to{self.number}",
             f"ip link set to{self.number} up",
             f"ip neigh replace {self.address} lladdr {FAR} dev to{self.number} nud permanent",
         )
         await self.device.run(
-            "ip link set lo up", f"ip addr add {self.address}/24 dev up0", "ip link set up0 up", f"ip route add default via {way}",
+            "ip link set lo up",
+            f"ip addr add {self.address}/24 dev up0",
+            "ip link set up0 up",
+            f"ip route add default via {way}",
             f"ip neigh replace {way} lladdr {NEAR} dev up0 nud permanent",
-        )  # fmt: skip
+        )
         if shape is not None:
             tbf = f"tbf rate {shape.kbit}kbit burst {BURST} limit {shape.queue_kb * 1000}"
             await self.router.run(f"tc qdisc add dev to{self.number} root {tbf}")
@@ -125,13 +134,19 @@ class Link:
 
 
 async def lay_router() -> Space:
-    """The router, with its cable to the namespace of now, which becomes the gateway's. Raises DemoFailed."""
+    """The router, with its cable to the namespace of now, which becomes the gateway's. Raises
+    DemoFailed.
+    """
     router = Space()
     await run_quietly("ip", "link", "set", "lo", "up")
-    await run_quietly("ip", "link", "add", "gw0", "type", "veth", "peer", "name", "to-gw", "netns", router.path)
+    await run_quietly(
+        "ip", "link", "add", "gw0", "type", "veth", "peer", "name", "to-gw", "netns", router.path
+    )
     await run_quietly("ip", "addr", "add", f"{GATEWAY}/24", "dev", "gw0")
     await run_quietly("ip", "link", "set", "gw0", "up")
     await run_quietly("ip", "route", "add", "default", "via", ROUTER)
-    await router.run("ip link set lo up", f"ip addr add {ROUTER}/24 dev to-gw", "ip link set to-gw up")
+    await router.run(
+        "ip link set lo up", f"ip addr add {ROUTER}/24 dev to-gw", "ip link set to-gw up"
+    )
     await run_quietly(*router.inside("sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward"))
     return router

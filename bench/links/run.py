@@ -1,4 +1,6 @@
-"""Runs the benchmark of links in a network namespace of its own, and takes over its figures. As root only: namespaces need it."""
+"""Runs the benchmark of links in a network namespace of its own, and takes over its figures. As
+root only: namespaces need it.
+"""
 
 from __future__ import annotations
 
@@ -24,9 +26,21 @@ async def links(scale: Scale) -> list[Figure]:
     if why:
         return [Figure(what="transfers and hangs on slow links", measured=f"left out: {why}")]
     quick = scale.trials == QUICK.trials
-    argv = ["unshare", "--net", sys.executable, "-m", "bench.links", "quick" if quick else "full", str(scale.link_minutes)]
+    argv = [
+        "unshare",
+        "--net",
+        sys.executable,
+        "-m",
+        "bench.links",
+        "quick" if quick else "full",
+        str(scale.link_minutes),
+    ]
     process = await asyncio.create_subprocess_exec(
-        *tied(argv, signal.SIGTERM), stdin=DEVNULL, stdout=PIPE, start_new_session=True, limit=1 << 20
+        *tied(argv, signal.SIGTERM),
+        stdin=DEVNULL,
+        stdout=PIPE,
+        start_new_session=True,
+        limit=1 << 20,
     )
     async with ended_after([process]):
         assert process.stdout is not None

@@ -52,7 +52,10 @@ class Scene:
 def missing_kinds() -> dict[Kind, list[str]]:
     """Programs that a kind of client lacks here."""
     path = os.environ.get("PATH")
-    missing = {kind: [name for name in names if shutil.which(name, path=path) is None] for kind, names in PROGRAMS.items()}
+    missing = {
+        kind: [name for name in names if shutil.which(name, path=path) is None]
+        for kind, names in PROGRAMS.items()
+    }
     return {kind: names for kind, names in missing.items() if names}
 
 
@@ -78,7 +81,14 @@ async def scene(wanted: Sequence[Wanted], toml: str = "") -> AsyncIterator[Scene
             stack.callback(link.close)
             await link.lay(want.shape)
             stack.callback((await service(link.device)).close)
-            lanes.append(Lane(kind=want.kind, link=link, member=member, log=server.home / "clients" / f"{member.name}.log"))
+            lanes.append(
+                Lane(
+                    kind=want.kind,
+                    link=link,
+                    member=member,
+                    log=server.home / "clients" / f"{member.name}.log",
+                )
+            )
         watch = Watch(lanes, server.layout.state)
         watching = asyncio.create_task(watch.run(), name="watch")
         try:

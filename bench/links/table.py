@@ -1,4 +1,6 @@
-"""The table: each link, direction and client, with a bulk transfer, and a hang of either kind during another one."""
+"""The table: each link, direction and client, with a bulk transfer, and a hang of either kind
+during another one.
+"""
 
 from __future__ import annotations
 
@@ -62,9 +64,11 @@ FULL_PLAN = Plan(
     limit_s=75.0,
 )
 QUICK_PLAN = Plan(
-    cases=(Case(shape=Shape(kbit=1000, queue_kb=32), lasts_s=2, hangs_after_s=0.5),), ways=(True,), limit_s=3.0,
+    cases=(Case(shape=Shape(kbit=1000, queue_kb=32), lasts_s=2, hangs_after_s=0.5),),
+    ways=(True,),
+    limit_s=3.0,
     toml="probe_every_s = 5\ndeadline_s = 1\nstrike_gap_s = 0.5\n",
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +86,11 @@ class Bulk:
         return self.transfer.is_whole and not self.losses
 
     def __str__(self) -> str:
-        tunnel = f"tunnel lost {len(self.losses)} x (by {', '.join(self.losses)})" if self.losses else "same tunnel"
+        tunnel = (
+            f"tunnel lost {len(self.losses)} x (by {', '.join(self.losses)})"
+            if self.losses
+            else "same tunnel"
+        )
         took_s = self.transfer.last_s - self.transfer.began_s
         if self.transfer.is_whole:
             return f"whole in {took_s:.0f} s, {tunnel}"
@@ -148,14 +156,30 @@ async def measure(lane: Lane, found: Scene, case: Case, plan: Plan, *, up: bool)
             continue
         if not await come_back(lane, UP_WITHIN_S):
             note = f"did not come back {'after its transfer' if frozen else 'after it was frozen'}"
-            return Result(case=case, up=up, kind=lane.kind, bulk=blame(first, seen), frozen=hangs[0] if hangs else None, note=note)
+            return Result(
+                case=case,
+                up=up,
+                kind=lane.kind,
+                bulk=blame(first, seen),
+                frozen=hangs[0] if hangs else None,
+                note=note,
+            )
         if not first.transfer.is_whole and frozen == lane.kind.is_watched:
-            first = dataclasses.replace(first, ended_s=time.monotonic())  # the gateway may hear of the end only when the client is back
+            # the gateway may hear of the end only when the client is back
+            first = dataclasses.replace(first, ended_s=time.monotonic())
         transfer = Transfer(size=4 * case.size, up=up)
         trial = Trial(frozen=frozen, after_s=case.hangs_after_s, limit_s=plan.limit_s)
         hangs.append(await hang(lane, found.watch, transfer, trial))
     first = blame(first, seen)
-    return Result(case=case, up=up, kind=lane.kind, bulk=first, frozen=hangs[0], hole=hangs[1], worst_probe_s=worst_s)
+    return Result(
+        case=case,
+        up=up,
+        kind=lane.kind,
+        bulk=first,
+        frozen=hangs[0],
+        hole=hangs[1],
+        worst_probe_s=worst_s,
+    )
 
 
 async def run_lane(found: Scene, number: int, case: Case, plan: Plan, *, up: bool) -> Result:
@@ -173,15 +197,40 @@ def rows(results: Sequence[Result]) -> list[Figure]:
     figures = []
     for result in results:
         if result.kind.is_watched:
-            others = [other for other in results if (other.case, other.up) == (result.case, result.up) and not other.kind.is_watched]
-            beside = " / ".join(f"{other.kind.value}: {other.bulk or other.note}" for other in others)
+            others = [
+                other
+                for other in results
+                if (other.case, other.up) == (result.case, result.up) and not other.kind.is_watched
+            ]
+            beside = " / ".join(
+                f"{other.kind.value}: {other.bulk or other.note}" for other in others
+            )
             what = f"{result.case.shape}, {WAYS[result.up]}: {result.kind.value}"
-            figures.append(Figure(what=what, measured=str(result), beside=beside, target=TARGET, met=result.is_met))
+            figures.append(
+                Figure(
+                    what=what, measured=str(result), beside=beside, target=TARGET, met=result.is_met
+                )
+            )
     ours = [result for result in results if result.kind.is_watched]
     harmed = sum(result.bulk is None or not result.bulk.is_unharmed for result in ours)
-    late = sum(not hung.is_freed_within(NOTICED_S) for result in ours for hung in (result.frozen, result.hole) if hung is not None)
-    figures.append(Figure(what="healthy tunnels harmed by a transfer", measured=f"{harmed} of {len(ours)}", target="0", met=not harmed,
-                          beside=f"hangs during a transfer not seen in {NOTICED_S:g} s, or nothing left to hang: {late}"))  # fmt: skip
+    late = sum(
+        not hung.is_freed_within(NOTICED_S)
+        for result in ours
+        for hung in (result.frozen, result.hole)
+        if hung is not None
+    )
+    figures.append(
+        Figure(
+            what="healthy tunnels harmed by a transfer",
+            measured=f"{harmed} of {len(ours)}",
+            target="0",
+            met=not harmed,
+            beside=(
+                f"hangs during a transfer not seen in {NOTICED_S:g} s, or nothing left to hang:"
+                f" {late}"
+            ),
+        )
+    )
     return figures
 
 
@@ -190,7 +239,16 @@ async def table(plan: Plan) -> list[Figure]:
     missing = missing_kinds()
     kinds = [kind for kind in Kind if kind not in missing]
     todo = [(case, up, kind) for case in plan.cases for up in plan.ways for kind in kinds]
-    async with scene([Wanted(kind=kind, shape=case.shape) for case, _, kind in todo], plan.toml) as found, asyncio.TaskGroup() as group:
-        tasks = [group.create_task(run_lane(found, number, case, plan, up=up)) for number, (case, up, _) in enumerate(todo)]
-    left_out = [Figure(what=f"links: {kind.value}", measured=f"left out: needs {', '.join(names)}") for kind, names in missing.items()]
+    async with (
+        scene([Wanted(kind=kind, shape=case.shape) for case, _, kind in todo], plan.toml) as found,
+        asyncio.TaskGroup() as group,
+    ):
+        tasks = [
+            group.create_task(run_lane(found, number, case, plan, up=up))
+            for number, (case, up, _) in enumerate(todo)
+        ]
+    left_out = [
+        Figure(what=f"links: {kind.value}", measured=f"left out: needs {', '.join(names)}")
+        for kind, names in missing.items()
+    ]
     return rows([task.result() for task in tasks]) + left_out

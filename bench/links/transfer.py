@@ -1,4 +1,6 @@
-"""Bulk through a tunnel. Both ends are in this process, so that what arrives is known at once, and so is when the last byte came."""
+"""Bulk through a tunnel. Both ends are in this process, so that what arrives is known at once, and
+so is when the last byte came.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +61,9 @@ class Transfer:
                 await writer.drain()
 
     async def carry(self, port: int) -> None:
-        """The gateway's end, from the connection to the end of the transfer. Raises OSError, TimeoutError, IncompleteReadError."""
+        """The gateway's end, from the connection to the end of the transfer. Raises OSError,
+        TimeoutError, IncompleteReadError.
+        """
         self.began_s = self.last_s = time.monotonic()
         reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=READ)
         RUNNING[self.number] = self

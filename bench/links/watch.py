@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.links.clients import Lane
-from checker.holders import read_listeners
+from checker.linux.sockets import flows, read_listeners
 from checker.model import EventKind, Port
-from checker.sockdiag import flows
-from checker.store import StateFile, open_reader
+from checker.state.store import StateFile, open_reader
 
 POLL_S = 0.1
 STATE_EVERY_S = 1.0
@@ -23,7 +22,9 @@ COUNTS_BYTES = 2000
 """In a second: a quarter of the slowest link, and more than a probe of a hung tunnel."""
 CAUSE_WITHIN_S = 5.0
 GIVEN_UP_WITHIN_S = 60.0
-"""From what a client says until the gateway hears that the connection is over: that waits behind the data."""
+"""From what a client says until the gateway hears that the connection is over: that waits behind
+the data.
+"""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -40,13 +41,15 @@ class Seen:
     """By the daemon; a client that claims its own stale port is not among them."""
     carried: int = 0
     moved_s: float = 0.0
-    """When the kernels last moved bulk on the SSH connection, by the gateway's; a stopped process's kernel takes bytes too."""
+    """When the kernels last moved bulk on the SSH connection, by the gateway's; a stopped process's
+    kernel takes bytes too.
+    """
     worst_ms: float = 0.0
     """The slowest probe that was answered."""
 
-
     def losses(self, since_s: float = 0.0, until_s: float = math.inf) -> tuple[str, ...]:
-        """Who ended each tunnel that was lost in that time: the daemon, the client, or nobody that said so.
+        """Who ended each tunnel that was lost in that time: the daemon, the client, or nobody that
+        said so.
 
         Ask some seconds later: the daemon writes its events down in its own time.
         """
@@ -55,14 +58,20 @@ class Seen:
     def cause(self, went_s: float) -> str:
         if any(abs(killed_s - went_s) < CAUSE_WITHIN_S for killed_s in self.killed_s):
             return "daemon"
-        if any(-CAUSE_WITHIN_S < went_s - said_s < GIVEN_UP_WITHIN_S and is_giving_up(line) for said_s, line in self.said):
+        if any(
+            -CAUSE_WITHIN_S < went_s - said_s < GIVEN_UP_WITHIN_S and is_giving_up(line)
+            for said_s, line in self.said
+        ):
             return "client"
         return "?"
 
 
 def is_giving_up(line: str) -> bool:
     """Whether a client says that it ends the connection itself."""
-    return any(word in line for word in ("hangs", "not responding", "no answer", "Timeout", "timeout", "port down"))
+    return any(
+        word in line
+        for word in ("hangs", "not responding", "no answer", "Timeout", "timeout", "port down")
+    )
 
 
 class Watch:
@@ -108,7 +117,11 @@ class Watch:
                     log.seek(seen.read_bytes)
                     text = log.read()
                 seen.read_bytes += len(text)
-                seen.said += [(now_s, line) for line in text.decode(errors="replace").splitlines() if line.strip()]
+                seen.said += [
+                    (now_s, line)
+                    for line in text.decode(errors="replace").splitlines()
+                    if line.strip()
+                ]
 
     def look_at_bytes(self) -> None:
         carried: Counter[str] = Counter()
@@ -129,4 +142,6 @@ class Watch:
                 self.seen[event.port].killed_s.append(now_s - (now - event.at))
         for tunnel in reader.tunnels():
             if tunnel.port in self.seen and tunnel.latency_ms is not None:
-                self.seen[tunnel.port].worst_ms = max(self.seen[tunnel.port].worst_ms, tunnel.latency_ms)
+                self.seen[tunnel.port].worst_ms = max(
+                    self.seen[tunnel.port].worst_ms, tunnel.latency_ms
+                )

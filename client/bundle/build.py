@@ -1,4 +1,6 @@
-"""`reversi-client build`: from the gateway's registry and the node's key to files for devices. Runs on the gateway."""
+"""`reversi-client build`: from the gateway's registry and the node's key to files for devices. Runs
+on the gateway.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from checker.config import Config, Layout, find_layout, load_config
+from checker.config.files import write_secret
+from checker.config.layout import Layout, find_layout
+from checker.config.settings import Config, load_config
+from checker.control.client_files import addresses
 from checker.model import CheckerError, Forward, Node, parse_forward, parse_name, parse_target
-from checker.provision import addresses, host_key_line, write_secret
-from checker.registry import Registry, kept_key_path, read_registry
+from checker.registry.changes import kept_key_path
+from checker.registry.nodes import Registry
+from checker.registry.reading import read_registry
+from checker.sshd.keygen import host_key_line
 from client.bundle.compose import Bundle, render
 from client.bundle.keyforms import KeyForms, KeyUnusable, read_key
 from client.bundle.options import Wanted
@@ -59,17 +66,24 @@ def find_source(wanted: Wanted) -> Source:
         layout=layout,
         config=config,
         registry=read_registry(layout.nodes),
-        gateways=addresses(layout, config, [address(text) for text in wanted.gateways] if wanted.gateways else None),
+        gateways=addresses(
+            layout, config, [address(text) for text in wanted.gateways] if wanted.gateways else None
+        ),
         host_keys=host_keys(layout),
     )
 
 
 def key_files(node: Node, place: Path, kept: Path) -> list[Path]:
-    """Where the node's private key may lie: the file, or whatever `node add` and `node rekey` may have called it in the directory."""
+    """Where the node's private key may lie: the file, or whatever `node add` and `node rekey` may
+    have called it in the directory.
+    """
     if not place.is_dir():
         return [place]
     usual = (place / f"{node.name}.key", place / f"{node.name}.toml.key", kept)
-    return [*(file for file in usual if os.path.lexists(file)), *sorted(place.glob(f"{node.name}-*.key"))]
+    return [
+        *(file for file in usual if os.path.lexists(file)),
+        *sorted(place.glob(f"{node.name}-*.key")),
+    ]
 
 
 def key_in(file: Path) -> KeyForms:
@@ -83,7 +97,8 @@ def key_in(file: Path) -> KeyForms:
 
 
 def find_key(node: Node, place: Path, kept: Path) -> KeyForms:
-    """The node's private key, from whichever file has it; the one that waits for its first use rather than the present one.
+    """The node's private key, from whichever file has it; the one that waits for its first use
+    rather than the present one.
 
     Raises CannotBuild.
     """
@@ -108,20 +123,32 @@ def no_key(node: Node, place: Path, files: Sequence[Path], troubles: Sequence[st
     way_out = "name it with --private-key, or let the device make its own: --key device"
     if not files:
         usual = f"{place / node.name}.key, {node.name}-2.key ... or {node.name}.toml.key"
-        return f"{node.name}: its private key is not at {usual}; node add hands it over once and keeps no copy: {way_out}"
+        return (
+            f"{node.name}: its private key is not at {usual}; node add hands it over once and keeps"
+            f" no copy: {way_out}"
+        )
     if troubles:
         return "; ".join(troubles)
     names = ", ".join(map(str, files))
     if len(files) > 1:
-        return f"none of {names} is the private key of node {node.name}: they belong to other public keys; {way_out}"
-    return f"{names} is not the private key of node {node.name}: it belongs to another public key; {way_out}"
+        return (
+            f"none of {names} is the private key of node {node.name}: they belong to other public"
+            f" keys; {way_out}"
+        )
+    return (
+        f"{names} is not the private key of node {node.name}: it belongs to another public key;"
+        f" {way_out}"
+    )
 
 
 def unregistered(name: str, texts: Sequence[str]) -> Node:
     """A node as it will be once its device has a key. Raises InvalidValue, CannotBuild."""
     requests = [parse_forward(text) for text in texts]
     if any(request.port is None for request in requests):
-        raise CannotBuild(f"{name}: each --forward of a node that is not registered yet names its gateway port: PORT=HOST:PORT")
+        raise CannotBuild(
+            f"{name}: each --forward of a node that is not registered yet names its gateway port:"
+            " PORT=HOST:PORT"
+        )
     parsed = parse_name(name)
     forwards = tuple(
         Forward(node=parsed, port=request.port, target=request.target, expect=request.expect)
@@ -132,11 +159,21 @@ def unregistered(name: str, texts: Sequence[str]) -> Node:
 
 
 def node_add(source: Source, node: Node) -> str:
-    """The command that registers the node, with its key on stdin; one that is registered with another key keeps all else."""
-    checker = ["reversi-checker", *(["--home", str(source.layout.home)] if source.layout.home else []), "node"]
+    """The command that registers the node, with its key on stdin; one that is registered with
+    another key keeps all else.
+    """
+    checker = [
+        "reversi-checker",
+        *(["--home", str(source.layout.home)] if source.layout.home else []),
+        "node",
+    ]
     if node.public_key:
         return shlex.join([*checker, "rekey", node.name, "--public-key", "-"])
-    asked = [word for forward in node.forwards for word in ("--forward", f"{forward.port}={forward.target},{forward.expect}")]
+    asked = [
+        word
+        for forward in node.forwards
+        for word in ("--forward", f"{forward.port}={forward.target},{forward.expect}")
+    ]
     return shlex.join([*checker, "add", node.name, *asked, "--public-key", "-"])
 
 
@@ -148,9 +185,16 @@ def bundle_for(source: Source, node: Node, wanted: Wanted) -> Bundle:
         node=node.name,
         gateways=source.gateways,
         user=source.config.tunnel_user,
-        forwards=[f"{'*:' if forward.public else ''}{forward.next_port or forward.port}:{forward.target}" for forward in node.forwards],
+        forwards=[
+            f"{'*:' if forward.public else ''}{forward.next_port or forward.port}:{forward.target}"
+            for forward in node.forwards
+        ],
         host_keys=source.host_keys,
-        key=None if wanted.makes_key else find_key(node, wanted.private_key, kept_key_path(source.layout, node.name)),
+        key=(
+            None
+            if wanted.makes_key
+            else find_key(node, wanted.private_key, kept_key_path(source.layout, node.name))
+        ),
         node_add=node_add(source, node),
         settings=wanted.settings,
     )
@@ -165,7 +209,8 @@ def bar(done: int, total: int, name: str) -> str:
 def moves(node: Node) -> tuple[str, ...]:
     """What the admin should know of a bundle for a node whose forwards move, a sentence each."""
     return tuple(
-        f"it listens on port {f.next_port}; bring it over through port {f.port}, which stays the node's own until it does"
+        f"it listens on port {f.next_port}; bring it over through port {f.port}, which stays the"
+        " node's own until it does"
         for f in node.forwards
         if f.next_port is not None
     )
@@ -173,11 +218,16 @@ def moves(node: Node) -> tuple[str, ...]:
 
 def build_all(source: Source, wanted: Wanted, narration: TextIO) -> int:
     """A bundle for each node; how many could not be made. Each of those is named."""
-    nodes = [node for node in source.registry.nodes.values() if node.name not in source.registry.broken]
+    nodes = [
+        node for node in source.registry.nodes.values() if node.name not in source.registry.broken
+    ]
     problems = list(source.registry.problems)
     for done, node in enumerate(nodes, start=1):
         try:
-            write_secret(wanted.output_dir / f"{node.name}.sh", render(bundle_for(source, node, wanted)).encode())
+            write_secret(
+                wanted.output_dir / f"{node.name}.sh",
+                render(bundle_for(source, node, wanted)).encode(),
+            )
         except CannotBuild as error:
             problems.append(str(error))
         if narration.isatty():
@@ -187,7 +237,11 @@ def build_all(source: Source, wanted: Wanted, narration: TextIO) -> int:
         narration.write("\n")
     for problem in problems:
         print(f"reversi-client: {problem}", file=narration)
-    print(f"reversi-client: {len(nodes) - len(problems)} of {len(nodes)} bundles are in {wanted.output_dir}", file=narration)
+    print(
+        f"reversi-client: {len(nodes) - len(problems)} of {len(nodes)} bundles are in"
+        f" {wanted.output_dir}",
+        file=narration,
+    )
     return len(problems)
 
 

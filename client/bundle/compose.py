@@ -1,4 +1,6 @@
-"""The text of a bundle: a header of quoted assignments, and the body, which is the same in all of them."""
+"""The text of a bundle: a header of quoted assignments, and the body, which is the same in all of
+them.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,8 @@ def header(bundle: Bundle) -> str:
         "NODE": bundle.node,
         "VERSION": __version__,
         "KEY": "device" if key is None else "embed",
-        # From here to KEY_DROPBEAR it is a file of its own once installed: what grows with the node.
+        # From here to KEY_DROPBEAR it is a file of its own once installed: what grows with the
+        # node.
         "KEY_OPENSSH": "" if key is None else key.openssh,
         "HOST_KEYS": "\n".join(bundle.host_keys),
         "NODE_ADD": bundle.node_add if key is None else "",
@@ -66,7 +69,13 @@ def shipped(part: str) -> str:
 
 def render(bundle: Bundle) -> str:
     """The bundle's text; the same for the same input."""
-    about = f"#!/bin/sh\n# reversi: the tunnel of {bundle.node}; sh {bundle.node}.sh help tells more. Keep it to yourself: it is a key.\n"
+    about = (
+        f"#!/bin/sh\n# reversi: the tunnel of {bundle.node}; sh {bundle.node}.sh help tells more."
+        " Keep it to yourself: it is a key.\n"
+    )
     runtime, beside, setup = ("\n".join(map(shipped, parts)) for parts in (RUNTIME, BESIDE, SETUP))
-    body = f"{runtime}\n# begin beside\n{beside}# end beside\n\n# begin setup\n{setup}# end setup\n\n{shipped('main')}"
+    body = (
+        f"{runtime}\n# begin beside\n{beside}# end beside\n\n# begin setup\n{setup}# end"
+        f" setup\n\n{shipped('main')}"
+    )
     return f"{about}# shellcheck disable=SC1090,SC2034\n{header(bundle)}\n{body}"

@@ -1,4 +1,6 @@
-"""A node's private key in the forms that SSH clients read: OpenSSH's as it is, and dropbear's own."""
+"""A node's private key in the forms that SSH clients read: OpenSSH's as it is, and dropbear's
+own.
+"""
 
 from __future__ import annotations
 
@@ -40,12 +42,16 @@ def ssh_string(content: bytes) -> bytes:
 
 
 def ssh_number(number: int) -> bytes:
-    """A positive mpint: a leading zero byte where the highest bit is set. Source: RFC 4251, section 5."""
+    """A positive mpint: a leading zero byte where the highest bit is set. Source: RFC 4251, section
+    5.
+    """
     return ssh_string(number.to_bytes(number.bit_length() // 8 + 1, "big") if number else b"")
 
 
 def dropbear_form(key: SSHPrivateKeyTypes) -> bytes:
-    """The key file that dropbear reads. Raises KeyUnusable. Source: dropbear 2022.83, signkey.c and the buf_put_*_priv_key functions."""
+    """The key file that dropbear reads. Raises KeyUnusable. Source: dropbear 2022.83, signkey.c and
+    the buf_put_*_priv_key functions.
+    """
     match key:
         case Ed25519PrivateKey():
             seed = key.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
@@ -53,15 +59,25 @@ def dropbear_form(key: SSHPrivateKeyTypes) -> bytes:
             return ssh_string(b"ssh-ed25519") + ssh_string(seed + public)
         case RSAPrivateKey():
             private = key.private_numbers()
-            numbers = (private.public_numbers.e, private.public_numbers.n, private.d, private.p, private.q)
+            numbers = (
+                private.public_numbers.e,
+                private.public_numbers.n,
+                private.d,
+                private.p,
+                private.q,
+            )
             return ssh_string(b"ssh-rsa") + b"".join(map(ssh_number, numbers))
         case EllipticCurvePrivateKey() if key.curve.name in CURVES:
             curve = CURVES[key.curve.name].encode()
             point = key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
             number = ssh_number(key.private_numbers().private_value)
-            return ssh_string(b"ecdsa-sha2-" + curve) + ssh_string(curve) + ssh_string(point) + number
+            return (
+                ssh_string(b"ecdsa-sha2-" + curve) + ssh_string(curve) + ssh_string(point) + number
+            )
         case _:
-            raise KeyUnusable("dropbear has no form for this type of key; give the node an ed25519 or RSA key")
+            raise KeyUnusable(
+                "dropbear has no form for this type of key; give the node an ed25519 or RSA key"
+            )
 
 
 def read_key(content: bytes) -> KeyForms:
@@ -69,14 +85,21 @@ def read_key(content: bytes) -> KeyForms:
     try:
         key = load_ssh_private_key(content, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise KeyUnusable("it is no private key in OpenSSH's format without a passphrase; ssh-keygen makes and converts them") from error
+        raise KeyUnusable(
+            "it is no private key in OpenSSH's format without a passphrase; ssh-keygen makes and"
+            " converts them"
+        ) from error
     public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode("ascii")
-    return KeyForms(openssh=content.decode("ascii").strip(), dropbear=dropbear_form(key), public=public)
+    return KeyForms(
+        openssh=content.decode("ascii").strip(), dropbear=dropbear_form(key), public=public
+    )
 
 
 def escaped(content: bytes) -> str:
-    r"""Text that `printf %b` turns into these bytes: plain ASCII, and \0 with three octal digits for all else. See printf(1p)."""
-    plain = set(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#%()*+,-./:;<=>?@[]^_{|}~")
+    r"""Text that `printf %b` turns into these bytes: plain ASCII, and \0 with three octal digits
+    for all else. See printf(1p).
+    """
+    plain = set(
+        b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#%()*+,-./:;<=>?@[]^_{|}~"
+    )
     return "".join(chr(byte) if byte in plain else f"\\0{byte:03o}" for byte in content)
-
-

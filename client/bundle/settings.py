@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What may differ between devices, and what it is for almost all. Each is a line of the header, in capitals."""
+    """What may differ between devices, and what it is for almost all. Each is a line of the header,
+    in capitals.
+    """
 
     beat: str = "10"
     """Seconds between two beats."""
@@ -16,7 +18,9 @@ class Settings:
     quiet: str = "40"
     """Seconds without a byte that moves, during a transfer: the connection hangs."""
     connect: str = "10"
-    """Seconds that the client may wait for each address; longer on a link that proved to be slow."""
+    """Seconds that the client may wait for each address; longer on a link that proved to be
+    slow.
+    """
     setup: str = "3"
     """Beats that a claim, or a first answer, may take; more on a link that proved to be slow."""
     retry: str = "15"

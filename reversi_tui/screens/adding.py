@@ -13,11 +13,10 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Button, Checkbox, Input, TextArea
 
-from checker.model import ExpectKind, Forward, printable
-from checker.provision import KeyType
-from reversi_tui.changes import Changed
-from reversi_tui.newnode import Asked, Checked, Field, NewNode
-from reversi_tui.threads import detached
+from checker.model import ExpectKind, Forward, KeyType, printable
+from reversi_tui.actions.new_node import Asked, Checked, Field, NewNode
+from reversi_tui.actions.node_changes import Changed
+from reversi_tui.terminal.threads import detached
 from reversi_tui.widgets.line import Banner, Line
 
 LABELS = {
@@ -41,7 +40,9 @@ class Tick(Checkbox):
 
 
 class Adding(ModalScreen[Changed | None]):
-    """What was added; None where nothing was. `check` answers at once, `add` may block: it is called in a thread."""
+    """What was added; None where nothing was. `check` answers at once, `add` may block: it is
+    called in a thread.
+    """
 
     DEFAULT_CSS = """
     Adding { align: center middle; background: transparent; }
@@ -59,11 +60,22 @@ class Adding(ModalScreen[Changed | None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s", "add", "Add", id="adding.add", tooltip="Add the node", priority=True),
         Binding("escape", "leave", "Cancel", id="adding.leave", tooltip="Add nothing"),
-        Binding("up", "app.focus_previous", "Up", id="adding.up", tooltip="The field above", show=False),
-        Binding("down", "app.focus_next", "Down", id="adding.down", tooltip="The field below", show=False),
+        Binding(
+            "up", "app.focus_previous", "Up", id="adding.up", tooltip="The field above", show=False
+        ),
+        Binding(
+            "down",
+            "app.focus_next",
+            "Down",
+            id="adding.down",
+            tooltip="The field below",
+            show=False,
+        ),
     ]
 
-    def __init__(self, check: Callable[[Asked], Checked], add: Callable[[NewNode], Changed]) -> None:
+    def __init__(
+        self, check: Callable[[Asked], Checked], add: Callable[[NewNode], Changed]
+    ) -> None:
         super().__init__()
         self.check, self.add = check, add
         self.checked = check(Asked())
@@ -79,7 +91,12 @@ class Adding(ModalScreen[Changed | None]):
                 yield Banner(id="error-name").add_class("error")
                 yield Line(id="label-forwards")
                 yield TextArea(
-                    id="forwards", compact=True, tab_behavior="focus", show_line_numbers=True, soft_wrap=False, placeholder=EXAMPLE
+                    id="forwards",
+                    compact=True,
+                    tab_behavior="focus",
+                    show_line_numbers=True,
+                    soft_wrap=False,
+                    placeholder=EXAMPLE,
                 )
                 yield Banner(id="error-forwards").add_class("error")
                 yield Banner(id="allotted").add_class("note")
@@ -115,9 +132,15 @@ class Adding(ModalScreen[Changed | None]):
         for name in Field:
             error = self.checked.errors.get(name, "") if name in self.touched else ""
             self.query_one(f"#error-{name}", Banner).show(error)
-        self.query_one("#allotted", Banner).show("\n".join(map(forward_line, self.checked.forwards)))
-        self.query_one("#files", Banner).show(printable(f"writes {self.checked.output}", 400) if self.checked.output else "")
-        self.query_one("#add", Button).set_class(self.busy or self.checked.wanted is None, "refused")
+        self.query_one("#allotted", Banner).show(
+            "\n".join(map(forward_line, self.checked.forwards))
+        )
+        self.query_one("#files", Banner).show(
+            printable(f"writes {self.checked.output}", 400) if self.checked.output else ""
+        )
+        self.query_one("#add", Button).set_class(
+            self.busy or self.checked.wanted is None, "refused"
+        )
 
     def renew_typed(self) -> None:
         """What was said of the last attempt is not true of what is typed now."""
@@ -159,7 +182,9 @@ class Adding(ModalScreen[Changed | None]):
         if self.busy:
             return
         if wanted is None:
-            self.query_one("#adding-said", Banner).show(f"not added: see what stands below {', '.join(self.checked.errors)}")
+            self.query_one("#adding-said", Banner).show(
+                f"not added: see what stands below {', '.join(self.checked.errors)}"
+            )
             return
         self.busy = True
         self.query_one("#adding-said", Banner).show(f"adding {wanted.name} ...")
@@ -172,7 +197,9 @@ class Adding(ModalScreen[Changed | None]):
         if changed.done:
             _ = self.dismiss(changed)
             return
-        self.query_one("#adding-said", Banner).show(printable(f"not added: {changed.sentence}", 800))
+        self.query_one("#adding-said", Banner).show(
+            printable(f"not added: {changed.sentence}", 800)
+        )
         self.renew()
 
     def action_leave(self) -> None:
@@ -184,4 +211,6 @@ class Adding(ModalScreen[Changed | None]):
 def forward_line(forward: Forward) -> str:
     """What would be made of one line."""
     weak = " (which can not see a hang)" if forward.expect.kind is ExpectKind.OPEN else ""
-    return printable(f"port {forward.port} -> {forward.target}, expecting {forward.expect}{weak}", 200)
+    return printable(
+        f"port {forward.port} -> {forward.target}, expecting {forward.expect}{weak}", 200
+    )

@@ -15,7 +15,7 @@ from textual.screen import ModalScreen
 from textual.strip import Strip
 from textual.widgets import OptionList
 
-from reversi_tui.columns import BY_ID, COLUMNS, DEFAULTS
+from reversi_tui.rows.columns import BY_ID, COLUMNS, DEFAULTS
 from reversi_tui.screens.picking import Options
 from reversi_tui.widgets.line import Line
 
@@ -28,10 +28,15 @@ FRAME = 4
 
 
 class Lister(Options):
-    """One line a choice, each text as text; the highlighted one is in reverse, so that it is seen without colour too."""
+    """One line a choice, each text as text; the highlighted one is in reverse, so that it is seen
+    without colour too.
+    """
 
     DEFAULT_CSS = """
-    Lister, Lister:focus { border: none; padding: 0; height: 1fr; background: transparent; background-tint: transparent; }
+    Lister, Lister:focus {
+        border: none; padding: 0; height: 1fr; background: transparent;
+        background-tint: transparent;
+    }
     Lister { scrollbar-size-vertical: 1; text-wrap: nowrap; text-overflow: ellipsis; }
     """
 
@@ -49,29 +54,64 @@ class Lister(Options):
         style = self.get_visual_style("option-list--option").rich_style
         if self.scroll_offset.y + y == self.highlighted:
             style += HIGHLIGHTED
-        return Strip([Segment(segment.text, (segment.style or Style()) + style) for segment in super().render_line(y)])
+        return Strip(
+            [
+                Segment(segment.text, (segment.style or Style()) + style)
+                for segment in super().render_line(y)
+            ]
+        )
 
 
 class ColumnsChooser(ModalScreen[tuple[str, ...] | None]):
-    """The ids that are to be shown, in their order; empty for whatever fits; None where nothing was decided."""
+    """The ids that are to be shown, in their order; empty for whatever fits; None where nothing was
+    decided.
+    """
 
     DEFAULT_CSS = """
     ColumnsChooser { align: center middle; background: transparent !important; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "pick", "Show", id="columns.toggle", tooltip="Show the column, or leave it out"),
-        Binding("shift+up,K", "move(-1)", "Up", id="columns.up", tooltip="Move the column to the left"),
-        Binding("shift+down,J", "move(1)", "Down", id="columns.down", tooltip="Move the column to the right"),
-        Binding("d", "default", "Default", id="columns.default", tooltip="Whatever fits, the most important first"),
-        Binding("enter", "keep", "Keep", id="columns.keep", tooltip="Show these columns", priority=True),
-        Binding("escape,q", "leave", "Leave", id="columns.leave", tooltip="Leave the columns as they are"),
+        Binding(
+            "space", "pick", "Show", id="columns.toggle", tooltip="Show the column, or leave it out"
+        ),
+        Binding(
+            "shift+up,K", "move(-1)", "Up", id="columns.up", tooltip="Move the column to the left"
+        ),
+        Binding(
+            "shift+down,J",
+            "move(1)",
+            "Down",
+            id="columns.down",
+            tooltip="Move the column to the right",
+        ),
+        Binding(
+            "d",
+            "default",
+            "Default",
+            id="columns.default",
+            tooltip="Whatever fits, the most important first",
+        ),
+        Binding(
+            "enter", "keep", "Keep", id="columns.keep", tooltip="Show these columns", priority=True
+        ),
+        Binding(
+            "escape,q",
+            "leave",
+            "Leave",
+            id="columns.leave",
+            tooltip="Leave the columns as they are",
+        ),
     ]
 
     def __init__(self, chosen: tuple[str, ...]) -> None:
         super().__init__()
         self.chosen = chosen
         shown = chosen or DEFAULT_IDS
-        self.ids = list(BY_ID) if not chosen else [*chosen, *(column.id for column in COLUMNS if column.id not in chosen)]
+        self.ids = (
+            list(BY_ID)
+            if not chosen
+            else [*chosen, *(column.id for column in COLUMNS if column.id not in chosen)]
+        )
         self.shown = {ALWAYS, *shown}
 
     def compose(self) -> ComposeResult:
@@ -82,8 +122,12 @@ class ColumnsChooser(ModalScreen[tuple[str, ...] | None]):
             yield Line(id="chooser-keys")
 
     def on_mount(self) -> None:
-        self.query_one("#chooser-title", Line).show(Text("Columns, from left to right", style="bold"))
-        self.query_one("#chooser-keys", Line).show(Text("space show  K J move  d default  enter keep  esc leave"))
+        self.query_one("#chooser-title", Line).show(
+            Text("Columns, from left to right", style="bold")
+        )
+        self.query_one("#chooser-keys", Line).show(
+            Text("space show  K J move  d default  enter keep  esc leave")
+        )
         self.list.highlighted = 0
         self.list.focus()
 

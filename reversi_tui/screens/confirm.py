@@ -1,4 +1,6 @@
-"""The question before a dangerous key: the targets are named, Cancel has the focus, and many of them must be counted."""
+"""The question before a dangerous key: the targets are named, Cancel has the focus, and many of
+them must be counted.
+"""
 
 from __future__ import annotations
 
@@ -34,10 +36,38 @@ class Confirm(ModalScreen[bool]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "answer(True)", "Yes", id="confirm.yes", tooltip="Do it"),
         Binding("n,escape,q", "answer(False)", "Cancel", id="confirm.no", tooltip="Leave it"),
-        Binding("left", "app.focus_previous", "Left", id="confirm.left", tooltip="The other button", show=False),
-        Binding("right", "app.focus_next", "Right", id="confirm.right", tooltip="The other button", show=False),
-        Binding("up,pageup", "scroll(-1)", "Up", id="confirm.up", tooltip="Scroll the targets", show=False),
-        Binding("down,pagedown", "scroll(1)", "Down", id="confirm.down", tooltip="Scroll the targets", show=False),
+        Binding(
+            "left",
+            "app.focus_previous",
+            "Left",
+            id="confirm.left",
+            tooltip="The other button",
+            show=False,
+        ),
+        Binding(
+            "right",
+            "app.focus_next",
+            "Right",
+            id="confirm.right",
+            tooltip="The other button",
+            show=False,
+        ),
+        Binding(
+            "up,pageup",
+            "scroll(-1)",
+            "Up",
+            id="confirm.up",
+            tooltip="Scroll the targets",
+            show=False,
+        ),
+        Binding(
+            "down,pagedown",
+            "scroll(1)",
+            "Down",
+            id="confirm.down",
+            tooltip="Scroll the targets",
+            show=False,
+        ),
     ]
 
     def __init__(self, title: str, question: str, *, yes: str, count: int | None = None) -> None:
@@ -52,11 +82,17 @@ class Confirm(ModalScreen[bool]):
                 yield Static(Text(self.question), id="confirm-text", markup=False)
             if self.count is not None:
                 yield Static(f"Type {self.count} to go on:", id="confirm-ask", markup=False)
-                yield Input(id="count", compact=True, restrict="[0-9]*", max_length=6, select_on_focus=False)
+                yield Input(
+                    id="count", compact=True, restrict="[0-9]*", max_length=6, select_on_focus=False
+                )
             with Horizontal(id="confirm-buttons"):
-                yield Button("Cancel (n)" if self.count is None else "Cancel (esc)", id="no", compact=True)
+                yield Button(
+                    "Cancel (n)" if self.count is None else "Cancel (esc)", id="no", compact=True
+                )
                 key = "" if self.count is not None else " (y)"
-                yield KeyButton(f"Yes, {self.yes}{key}", id="yes", compact=True, disabled=self.count is not None)
+                yield KeyButton(
+                    f"Yes, {self.yes}{key}", id="yes", compact=True, disabled=self.count is not None
+                )
 
     def on_mount(self) -> None:
         self.query_one("#confirm-title", Line).show(Text(self.heading, style="bold"))

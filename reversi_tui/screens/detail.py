@@ -1,4 +1,6 @@
-"""Everything known of one row: fields, the last 24 hours, the last 30 days, and the last events of its node."""
+"""Everything known of one row: fields, the last 24 hours, the last 30 days, and the last events of
+its node.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +10,22 @@ from dataclasses import dataclass
 from rich.text import Text
 
 from checker.model import Event, Watched, printable
-from reversi_tui.cells import status_text
-from reversi_tui.palette import Palette
-from reversi_tui.rows import HOURS, Moment, Row
+from reversi_tui.rows.cells import status_text
+from reversi_tui.rows.detail_text import (
+    LABEL,
+    cloned,
+    event_text,
+    fields,
+    hanging,
+    hour_labels,
+    hours_told,
+    meaning,
+    title,
+)
+from reversi_tui.rows.palette import Palette
+from reversi_tui.rows.row import HOURS, Moment, Row
+from reversi_tui.rows.uptime import DAYS, days_chart, days_told, in_ascii, runs
 from reversi_tui.screens.sheet import Sheet
-from reversi_tui.strip import DAYS, days_chart, days_told, in_ascii, runs
-from reversi_tui.told import LABEL, cloned, event_text, fields, hanging, hour_labels, hours_told, meaning, title
 from reversi_tui.widgets.line import Line
 
 LEAST_HEIGHT = 20
@@ -43,7 +55,9 @@ class Paper:
 
 
 def field(text: Text, name: str, value: str, paper: Paper, style: str = "") -> None:
-    text.append(f"{name:<{LABEL}}", style="bold").append(f"{hanging(value, paper.width)}\n", style=style)
+    text.append(f"{name:<{LABEL}}", style="bold").append(
+        f"{hanging(value, paper.width)}\n", style=style
+    )
 
 
 def described(row: Row, moment: Moment, dossier: Dossier | None, paper: Paper) -> Text:
@@ -63,7 +77,10 @@ def described(row: Row, moment: Moment, dossier: Dossier | None, paper: Paper) -
     if dossier is None:
         return text.append("\nreading the rest...")
     if dossier.trouble:
-        return text.append(f"\n{hanging(printable(dossier.trouble, 400), paper.width, 0)}", style=paper.palette.warning)
+        return text.append(
+            f"\n{hanging(printable(dossier.trouble, 400), paper.width, 0)}",
+            style=paper.palette.warning,
+        )
     add_days(text, dossier, moment, paper)
     return add_events(text, dossier, paper)
 
@@ -71,7 +88,9 @@ def described(row: Row, moment: Moment, dossier: Dossier | None, paper: Paper) -
 def headed(text: Text, heading: str, sentence: str, paper: Paper) -> None:
     """A heading and what is said right behind it."""
     told = hanging(f"{heading}: {sentence}", paper.width, 0)
-    text.append(f"\n{told[:len(heading) + 1]}", style="bold").append(f"{told[len(heading) + 1:]}\n")
+    text.append(f"\n{told[: len(heading) + 1]}", style="bold").append(
+        f"{told[len(heading) + 1 :]}\n"
+    )
 
 
 def add_hours(text: Text, row: Row, moment: Moment, paper: Paper) -> None:
@@ -121,7 +140,11 @@ class Detail(Sheet):
         """Write the sheet for its present size; the scrollbar's cell stays free."""
         if self.moment is None or not self.is_mounted:
             return
-        paper = Paper(width=max(30, self.query_one("#sheet-title", Line).size.width - 1), height=self.size.height, palette=self.palette)
+        paper = Paper(
+            width=max(30, self.query_one("#sheet-title", Line).size.width - 1),
+            height=self.size.height,
+            palette=self.palette,
+        )
         text = described(self.row, self.moment, self.dossier, paper)
         self.show(plain(text) if self.ascii_only else text)
 

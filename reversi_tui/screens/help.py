@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from checker.model import STATUS_MEANING, Status
-from reversi_tui.cells import SYMBOLS
-from reversi_tui.columns import COLUMNS
-from reversi_tui.palette import Palette
+from reversi_tui.rows.cells import SYMBOLS
+from reversi_tui.rows.columns import COLUMNS
+from reversi_tui.rows.detail_text import hanging
+from reversi_tui.rows.palette import Palette
+from reversi_tui.rows.uptime import LEVEL_MEANING, in_ascii
 from reversi_tui.screens.sheet import Sheet
-from reversi_tui.strip import LEVEL_MEANING, in_ascii
-from reversi_tui.told import hanging
 from reversi_tui.widgets.line import Line
 
 KEYS = 15
@@ -45,16 +45,24 @@ def sections() -> tuple[Section, ...]:
     return (
         ("Filter", FILTERS),
         ("Columns", tuple((column.id, column.tip) for column in COLUMNS)),
-        ("Status", tuple((f"{SYMBOLS[status]} {status}", STATUS_MEANING[status]) for status in Status)),
+        (
+            "Status",
+            tuple((f"{SYMBOLS[status]} {status}", STATUS_MEANING[status]) for status in Status),
+        ),
         ("Marks", MARKS),
-        ("24 hours, a cell each, the present one last", tuple((level.value, meaning) for level, meaning in LEVEL_MEANING.items())),
+        (
+            "24 hours, a cell each, the present one last",
+            tuple((level.value, meaning) for level, meaning in LEVEL_MEANING.items()),
+        ),
     )
 
 
 class Help(Sheet):
     """Every key and what it does; then filters, statuses and signs."""
 
-    def __init__(self, lines: Sequence[Section], palette: Palette, *, ascii_only: bool = False) -> None:
+    def __init__(
+        self, lines: Sequence[Section], palette: Palette, *, ascii_only: bool = False
+    ) -> None:
         super().__init__("Help")
         self.sections = (*lines, *sections())
         self.palette, self.ascii_only = palette, ascii_only
@@ -73,13 +81,17 @@ class Help(Sheet):
         for title, lines in self.sections:
             text.append(f"{title}\n", style=self.palette.heading)
             for keys, meaning in lines:
-                text.append(f"  {keys:<{KEYS - 3}} ", style=self.style_of(keys)).append(f"{hanging(meaning, width, KEYS)}\n")
+                text.append(f"  {keys:<{KEYS - 3}} ", style=self.style_of(keys)).append(
+                    f"{hanging(meaning, width, KEYS)}\n"
+                )
             text.append("\n")
         text.rstrip()
         self.show(Text(in_ascii(text.plain), spans=text.spans) if self.ascii_only else text)
 
     def style_of(self, keys: str) -> str:
         """A sign is shown as it looks in the table."""
-        styles = {f"{SYMBOLS[status]} {status}": style for status, style in self.palette.status.items()}
+        styles = {
+            f"{SYMBOLS[status]} {status}": style for status, style in self.palette.status.items()
+        }
         styles |= {level.value: style for level, style in self.palette.levels.items()}
         return styles.get(keys, "bold")

@@ -1,4 +1,6 @@
-"""The table of tunnels, kept live: what the reader reports comes in, and whatever would read differently is painted."""
+"""The table of tunnels, kept live: what the reader reports comes in, and whatever would read
+differently is painted.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +12,17 @@ from textual.app import ComposeResult
 from textual.screen import Screen
 
 from checker.model import printable
-from checker.store import StateError
-from reversi_tui.actions import ACTIONS, Action, key_name, of_command, off, with_keys
-from reversi_tui.acts import Deed
+from checker.state.store import StateError
+from reversi_tui.actions.plans import Deed
+from reversi_tui.actions.ssh import ssh_command
+from reversi_tui.actions.table import ACTIONS, Action, key_name, of_command, off, with_keys
 from reversi_tui.messages import PastRead, Reported
 from reversi_tui.once import no_nodes
-from reversi_tui.rows import Health, Key, Moment, Past, Report, Row, age_text
+from reversi_tui.rows.row import Health, Key, Moment, Past, Report, Row, age_text
 from reversi_tui.screens.detail import Detail, Dossier
-from reversi_tui.setting import Setting
-from reversi_tui.shell import shown, ssh_command
-from reversi_tui.threads import detached
+from reversi_tui.session import Setting
+from reversi_tui.terminal.process_group import shown
+from reversi_tui.terminal.threads import detached
 from reversi_tui.view import View
 from reversi_tui.widgets.bar import Bar, FilterBar
 from reversi_tui.widgets.footer import keys_line
@@ -45,14 +48,19 @@ class Reader(Protocol):
 
 
 class Live(Screen[None]):
-    """What it is told comes by messages; rows are known by key, never by place. Paused, it holds reports back."""
+    """What it is told comes by messages; rows are known by key, never by place. Paused, it holds
+    reports back.
+    """
 
     def __init__(self, setting: Setting, reader: Reader, looks: Looks) -> None:
         super().__init__()
         self.setting, self.reader, self.looks = setting, reader, looks
         preferences = setting.preferences
         self.view = View(preferences, self.moment)
-        self.actions = (*with_keys(ACTIONS, dict(preferences.keys)), *map(of_command, preferences.commands))
+        self.actions = (
+            *with_keys(ACTIONS, dict(preferences.keys)),
+            *map(of_command, preferences.commands),
+        )
         self.choice = Choice(columns=preferences.columns, wide=preferences.wide)
         self.health = Health()
         self.pending: dict[Key, Deed] = {}
@@ -65,7 +73,9 @@ class Live(Screen[None]):
 
     def moment(self) -> Moment:
         sweep = self.health.sweep
-        return Moment(now=self.setting.now(), every_s=sweep.every_s if sweep else self.setting.every_s)
+        return Moment(
+            now=self.setting.now(), every_s=sweep.every_s if sweep else self.setting.every_s
+        )
 
     def compose(self) -> ComposeResult:
         yield Line(id="gateway")
@@ -113,16 +123,26 @@ class Live(Screen[None]):
     @property
     def detail(self) -> Detail | None:
         """The detail sheet, where it is open."""
-        return next((screen for screen in self.app.screen_stack if isinstance(screen, Detail)), None)
+        return next(
+            (screen for screen in self.app.screen_stack if isinstance(screen, Detail)), None
+        )
 
     def renew(self) -> None:
         """Paint whatever would read differently now."""
         editing = self.query_one(FilterBar).display
         now, width, read_only = self.setting.now(), self.size.width, self.setting.acts.read_only
-        gateway = GatewayLine(layout=self.setting.layout, health=self.health, now=now, looks=self.looks, read_only=read_only)
+        gateway = GatewayLine(
+            layout=self.setting.layout,
+            health=self.health,
+            now=now,
+            looks=self.looks,
+            read_only=read_only,
+        )
         drawn = {
             "#gateway": gateway.fitted(width),
-            "#counts": counts_line(self.view, self.looks, self.table.columns, editing=editing, width=width),
+            "#counts": counts_line(
+                self.view, self.looks, self.table.columns, editing=editing, width=width
+            ),
             "#heading": heading(self.table.columns, self.view, self.looks),
             "#keys": keys_line(self.actions, self.off, width),
         }
@@ -135,7 +155,9 @@ class Live(Screen[None]):
             self.detail.renew(self.newest(self.detail.key), self.moment())
 
     def show_pause(self) -> None:
-        """One line of its own, only while it is needed; its count may change many times a second."""
+        """One line of its own, only while it is needed; its count may change many times a
+        second.
+        """
         line, told = self.query_one("#paused", Line), self.pause_told()
         line.display = bool(told)
         line.show(Text(told))
@@ -172,7 +194,9 @@ class Live(Screen[None]):
     def take_in(self, report: Report) -> None:
         before = self.table.cursor_place
         if report.health.registry_read and not self.health.registry_read:
-            gc.freeze()  # thousands of rows that stay: to look for garbage among them would hold a key up by 50 ms
+            # thousands of rows that stay: to look for garbage among them would hold a key up by 50
+            # ms
+            gc.freeze()
         self.health = report.health
         if self.view.apply(report):
             self.table.rearranged(before)
@@ -189,7 +213,9 @@ class Live(Screen[None]):
             return self.view.row(key)
         if self.held.keys is not None and key in self.view.rows and key not in self.held.keys:
             return None
-        return next((row for row in self.held.changed if row.key == key), None) or self.view.row(key)
+        return next((row for row in self.held.changed if row.key == key), None) or self.view.row(
+            key
+        )
 
     def action_pause(self) -> None:
         """Hold the table still, or let in what came meanwhile."""
@@ -207,14 +233,19 @@ class Live(Screen[None]):
         waiting = len(self.held.changed) if self.held else 0
         age = age_text(self.setting.now() - self.paused_at)
         key = self.key_of("view.pause")
-        return f"PAUSED for {age}: {waiting} changed row{'' if waiting == 1 else 's'} held back; {key} goes on"
+        return (
+            f"PAUSED for {age}: {waiting} changed row{'' if waiting == 1 else 's'} held back; {key}"
+            " goes on"
+        )
 
     def read_past(self, key: Key) -> None:
         self.run_worker(self.fetch_past(key), group="past", exclusive=True)
 
     async def fetch_past(self, key: Key) -> None:
         try:
-            self.post_message(PastRead(key, await detached(lambda: self.reader.past(key), name="past")))
+            self.post_message(
+                PastRead(key, await detached(lambda: self.reader.past(key), name="past"))
+            )
         except StateError as error:
             self.post_message(PastRead(key, str(error)))
 
@@ -224,13 +255,20 @@ class Live(Screen[None]):
             row = self.newest(detail.key)
             known = past if isinstance(past, Past) else Past()
             trouble = past if isinstance(past, str) else ""
-            dossier = Dossier(events=known.events, days=known.days, ssh=self.ssh_told(row or detail.row), trouble=trouble)
+            dossier = Dossier(
+                events=known.events,
+                days=known.days,
+                ssh=self.ssh_told(row or detail.row),
+                trouble=trouble,
+            )
             detail.renew(row, self.moment(), dossier)
 
     def ssh_of(self, row: Row) -> tuple[str, ...] | str:
         """The command that logs in to the row's node, or a clause why there is none."""
         rows = [self.view.rows[key] for key in self.view.by_node.get(row.seen.node, ())]
-        return ssh_command(rows, row, user=self.setting.preferences.shell_user, on_ipv6=self.health.on_ipv6)
+        return ssh_command(
+            rows, row, user=self.setting.preferences.shell_user, on_ipv6=self.health.on_ipv6
+        )
 
     def ssh_told(self, row: Row) -> str:
         command = self.ssh_of(row)
@@ -241,4 +279,8 @@ def merged(first: Report, then: Report) -> Report:
     """Two reports as one."""
     rows = {row.key: row for row in (*first.changed, *then.changed)}
     keys = first.keys if then.keys is None else then.keys
-    return Report(changed=tuple(row for key, row in rows.items() if keys is None or key in keys), keys=keys, health=then.health)
+    return Report(
+        changed=tuple(row for key, row in rows.items() if keys is None or key in keys),
+        keys=keys,
+        health=then.health,
+    )

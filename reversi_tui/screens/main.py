@@ -1,4 +1,6 @@
-"""The main screen: what the keys do to tunnels and nodes, each asked about where it is dangerous, each with its outcome in the log."""
+"""The main screen: what the keys do to tunnels and nodes, each asked about where it is dangerous,
+each with its outcome in the log.
+"""
 
 from __future__ import annotations
 
@@ -10,30 +12,47 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from checker.control import Outcome
-from checker.model import CheckerError
-from reversi_tui.actions import ACTIONS, Action
-from reversi_tui.acts import Deed, Plan, aim, beside, named, plan, question, still, subject, summed_up, title, told
-from reversi_tui.changes import Changed
-from reversi_tui.clipboard import copy_sequence
-from reversi_tui.lent import run_on_terminal
+from checker.model import CheckerError, Outcome
+from reversi_tui.actions.node_changes import Changed
+from reversi_tui.actions.plans import (
+    Deed,
+    Plan,
+    aim,
+    beside,
+    plan,
+    question,
+    still,
+    subject,
+    summed_up,
+    title,
+    told,
+)
+from reversi_tui.actions.table import ACTIONS, Action
 from reversi_tui.messages import Acted
-from reversi_tui.rows import Row
+from reversi_tui.rows.cells import named
+from reversi_tui.rows.row import Row
 from reversi_tui.screens.confirm import Confirm
 from reversi_tui.screens.nodes import Nodes
-from reversi_tui.shell import shown
-from reversi_tui.threads import detached
+from reversi_tui.terminal.clipboard import copy_sequence
+from reversi_tui.terminal.lending import run_on_terminal
+from reversi_tui.terminal.process_group import shown
+from reversi_tui.terminal.threads import detached
 
 AT_ONCE = 8
 """Deeds under way at the same time: a probe may take a quarter of a minute."""
 
 
 def bindings(actions: Sequence[Action]) -> list[BindingType]:
-    return [Binding(each.key, each.call, each.title, id=each.id, tooltip=each.tip, show=each.shown) for each in actions]
+    return [
+        Binding(each.key, each.call, each.title, id=each.id, tooltip=each.tip, show=each.shown)
+        for each in actions
+    ]
 
 
 class Main(Nodes):
-    """Marks and what is under way are kept by key; after "yes" each target must still be what it was."""
+    """Marks and what is under way are kept by key; after "yes" each target must still be what it
+    was.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)
 
@@ -41,7 +60,9 @@ class Main(Nodes):
         row = self.table.selected
         if row is None:
             return
-        self.view.mark([each.key for each in self.under_cursor()], marked=not self.view.is_marked(row))
+        self.view.mark(
+            [each.key for each in self.under_cursor()], marked=not self.view.is_marked(row)
+        )
         self.table.action_move(1)
         self.renew()
 
@@ -51,7 +72,9 @@ class Main(Nodes):
         self.renew()
 
     def action_act(self, name: str) -> None:
-        planned = plan(Deed(name), self.targets(), self.pending, read_only=self.setting.acts.read_only)
+        planned = plan(
+            Deed(name), self.targets(), self.pending, read_only=self.setting.acts.read_only
+        )
         if not planned.rows:
             self.say("; ".join(planned.left_out))
         elif self.action_called(f"act.{name}").dangerous:
@@ -61,10 +84,20 @@ class Main(Nodes):
 
     def ask(self, planned: Plan) -> None:
         hidden = sum(row.key not in self.view.shown for row in planned.rows)
-        count = len(planned.rows) if len(planned.rows) > self.setting.preferences.confirm_over else None
+        count = (
+            len(planned.rows) if len(planned.rows) > self.setting.preferences.confirm_over else None
+        )
         nodes = {row.seen.node for row in planned.rows}
-        others = beside(planned, (self.view.rows[key] for node in nodes for key in self.view.by_node.get(node, ())))
-        confirm = Confirm(title(planned), question(planned, self.moment(), hidden, others), yes=planned.deed, count=count)
+        others = beside(
+            planned,
+            (self.view.rows[key] for node in nodes for key in self.view.by_node.get(node, ())),
+        )
+        confirm = Confirm(
+            title(planned),
+            question(planned, self.moment(), hidden, others),
+            yes=planned.deed,
+            count=count,
+        )
         _ = self.app.push_screen(confirm, lambda yes: self.answered(planned, yes=yes))
 
     def answered(self, asked: Plan, *, yes: bool | None) -> None:
@@ -86,17 +119,24 @@ class Main(Nodes):
         self.run_worker(self.carry_out(planned), group="acts")
 
     async def carry_out(self, planned: Plan) -> None:
-        """Each on its own: one that fails stops no other, and each outcome is told as it comes; of several, at last how many were done."""
+        """Each on its own: one that fails stops no other, and each outcome is told as it comes; of
+        several, at last how many were done.
+        """
         gate = asyncio.Semaphore(AT_ONCE)
 
         async def one(row: Row) -> bool:
             async with gate:
                 done, outcome = await self.outcome(planned.deed, row)
-                self.post_message(Acted((row.key,), f"{subject(planned.deed, row)}: {planned.deed} {outcome}"))
+                self.post_message(
+                    Acted((row.key,), f"{subject(planned.deed, row)}: {planned.deed} {outcome}")
+                )
                 return done
 
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one(row), name=f"{planned.deed} {row.seen.node}") for row in planned.rows]
+            tasks = [
+                group.create_task(one(row), name=f"{planned.deed} {row.seen.node}")
+                for row in planned.rows
+            ]
         if len(tasks) > 1:
             done = summed_up([task.result() for task in tasks], self.key_of("view.log_sheet"))
             self.post_message(Acted((), f"{told(planned)}: {planned.deed} {done}"))
@@ -104,15 +144,23 @@ class Main(Nodes):
     async def outcome(self, deed: Deed, row: Row) -> tuple[bool, str]:
         """Whether it was done, and what became of it, as the end of a sentence."""
         try:
-            outcomes: Sequence[Outcome | Changed] = await detached(partial(self.do, deed, row), name=f"{deed} {row.seen.node}")
+            outcomes: Sequence[Outcome | Changed] = await detached(
+                partial(self.do, deed, row), name=f"{deed} {row.seen.node}"
+            )
         except CheckerError as error:
             return False, f"not done: {error}"
-        sentences = [f"{'done' if outcome.done else 'not done'}: {outcome.sentence}" for outcome in outcomes]
+        sentences = [
+            f"{'done' if outcome.done else 'not done'}: {outcome.sentence}" for outcome in outcomes
+        ]
         return all(outcome.done for outcome in outcomes), "; ".join(sentences)
 
     def do(self, deed: Deed, row: Row) -> Sequence[Outcome | Changed]:
         """It blocks. Raises CheckerError."""
-        return self.setting.acts.act(deed.verb, (aim(row),)) if deed.verb else self.change(deed, row.seen.node)
+        return (
+            self.setting.acts.act(deed.verb, (aim(row),))
+            if deed.verb
+            else self.change(deed, row.seen.node)
+        )
 
     def on_acted(self, message: Acted) -> None:
         for key in message.keys:

@@ -1,4 +1,6 @@
-"""What the keys do beside kill, reset and probe: nodes added, barred and built for, and the operator's own commands."""
+"""What the keys do beside kill, reset and probe: nodes added, barred and built for, and the
+operator's own commands.
+"""
 
 from __future__ import annotations
 
@@ -6,25 +8,26 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from checker.config import load_config
+from checker.config.settings import load_config
 from checker.model import CheckerError, InvalidValue, NodeName, printable
-from checker.registry import read_registry
-from reversi_tui.actions import key_name
-from reversi_tui.acts import Deed, named, no_longer, several
-from reversi_tui.changes import Changed
-from reversi_tui.commands import Ran, run
-from reversi_tui.lent import run_on_terminal
-from reversi_tui.newnode import checked, parse_output
-from reversi_tui.preferences import Command, expanded
-from reversi_tui.rows import Row
+from checker.registry.reading import read_registry
+from reversi_tui.actions.new_node import checked, parse_output
+from reversi_tui.actions.node_changes import Changed
+from reversi_tui.actions.own_commands import Ran, run
+from reversi_tui.actions.plans import Deed, no_longer, several
+from reversi_tui.actions.table import key_name
+from reversi_tui.rows.cells import named
+from reversi_tui.rows.row import Row
 from reversi_tui.screens.adding import Adding
 from reversi_tui.screens.asking import Ask
 from reversi_tui.screens.confirm import Confirm
 from reversi_tui.screens.output import Output
 from reversi_tui.screens.picking import Choose
 from reversi_tui.screens.seeing import Seeing
-from reversi_tui.shell import shown
-from reversi_tui.threads import detached
+from reversi_tui.settings.preferences import Command, expanded
+from reversi_tui.terminal.lending import run_on_terminal
+from reversi_tui.terminal.process_group import shown
+from reversi_tui.terminal.threads import detached
 
 
 class Nodes(Seeing):
@@ -42,7 +45,10 @@ class Nodes(Seeing):
         """Whether the action does nothing here; that is said."""
         called = self.action_called(action)
         if called.id in self.off:
-            self.say(f"this console is read-only: {' '.join(map(key_name, called.keys))} ({called.title.lower()}) is off")
+            self.say(
+                f"this console is read-only: {' '.join(map(key_name, called.keys))}"
+                f" ({called.title.lower()}) is off"
+            )
             return True
         return False
 
@@ -63,8 +69,12 @@ class Nodes(Seeing):
             self.say(str(error))
             return
         place = folder()
-        form = Adding(lambda asked: checked(asked, registry, ports, place), self.setting.changes.add)
-        _ = self.app.push_screen(form, lambda changed: self.tell_changed("add", changed) if changed else None)
+        form = Adding(
+            lambda asked: checked(asked, registry, ports, place), self.setting.changes.add
+        )
+        _ = self.app.push_screen(
+            form, lambda changed: self.tell_changed("add", changed) if changed else None
+        )
 
     def action_bundle(self) -> None:
         row = self.table.selected
@@ -80,9 +90,14 @@ class Nodes(Seeing):
             except InvalidValue as error:
                 self.say(f"{name}: bundle not done: {error}")
                 return
-            self.run_worker(self.changed_by(name, "bundle", lambda: self.setting.changes.build(name, place)), group="acts")
+            self.run_worker(
+                self.changed_by(name, "bundle", lambda: self.setting.changes.build(name, place)),
+                group="acts",
+            )
 
-        text = f"Where shall it be written? A path, or a name in {printable(str(default.parent), 200)}"
+        text = (
+            f"Where shall it be written? A path, or a name in {printable(str(default.parent), 200)}"
+        )
         _ = self.app.push_screen(Ask(f"The bundle of {name}", text, default.name), build)
 
     async def changed_by(self, name: NodeName, deed: str, work: Callable[[], Changed]) -> None:
@@ -91,7 +106,10 @@ class Nodes(Seeing):
 
     def tell_changed(self, deed: str, changed: Changed) -> None:
         files = f"; wrote {', '.join(map(str, changed.files))}" if changed.files else ""
-        self.tell(f"{changed.node}: {deed} {'done' if changed.done else 'not done'}: {changed.sentence}{files}")
+        self.tell(
+            f"{changed.node}: {deed} {'done' if changed.done else 'not done'}:"
+            f" {changed.sentence}{files}"
+        )
         self.reader.wake()
 
     def action_command(self, name: str = "") -> None:
@@ -107,12 +125,18 @@ class Nodes(Seeing):
                 lambda picked: self.ask_command(commands[picked]) if picked else None,
             )
         else:
-            self.say(f"you have no commands yet; they are [[command]] tables in {self.setting.layout.config}, or in your own console.toml")
+            self.say(
+                "you have no commands yet; they are [[command]] tables in"
+                f" {self.setting.layout.config}, or in your own console.toml"
+            )
 
     def ask_command(self, command: Command) -> None:
         rows = self.targets()
         if command.terminal and len(rows) > 1:
-            self.say(f"{command.title}: it takes the terminal, so it can be run on one row alone; take the marks away")
+            self.say(
+                f"{command.title}: it takes the terminal, so it can be run on one row alone; take"
+                " the marks away"
+            )
         elif not rows:
             self.say(f"no row is selected: {command.title} is not run")
         elif command.dangerous:
@@ -142,17 +166,28 @@ class Nodes(Seeing):
             self.run_worker(self.run_each(command, plans), group="acts")
 
     def filled_in(self, command: Command, asked: Row) -> tuple[str, ...]:
-        """The command for this row, which must still be what was asked about. Raises CheckerError."""
+        """The command for this row, which must still be what was asked about. Raises
+        CheckerError.
+        """
         row = self.newest(asked.key)
         changed = no_longer(asked, row)
         if changed or row is None:
             raise CheckerError(changed or "")
-        session, target = row.seen.session, row.forward.target if row.forward and not row.unregistered else None
+        session, target = (
+            row.seen.session,
+            row.forward.target if row.forward and not row.unregistered else None,
+        )
         return expanded(
-            command, node=row.seen.node, port=row.seen.port, pid=session.pid if session else None, target=str(target) if target else None
+            command,
+            node=row.seen.node,
+            port=row.seen.port,
+            pid=session.pid if session else None,
+            target=str(target) if target else None,
         )
 
-    async def run_each(self, command: Command, plans: Sequence[tuple[Row, tuple[str, ...]]]) -> None:
+    async def run_each(
+        self, command: Command, plans: Sequence[tuple[Row, tuple[str, ...]]]
+    ) -> None:
         """One after the other; of a single one the output is shown."""
         for row, argv in plans:
             self.tell(f"{named(row)}: {shown(argv)}")
@@ -162,7 +197,9 @@ class Nodes(Seeing):
                 self.show_output(command, row, ran)
 
     def show_output(self, command: Command, row: Row, ran: Ran) -> None:
-        _ = self.app.push_screen(Output(f"{command.title}: {named(row)}", f"{ran.output}\n\n{ran.sentence}".lstrip("\n")))
+        _ = self.app.push_screen(
+            Output(f"{command.title}: {named(row)}", f"{ran.output}\n\n{ran.sentence}".lstrip("\n"))
+        )
 
 
 def folder() -> Path:

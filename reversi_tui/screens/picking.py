@@ -39,11 +39,16 @@ class Palette(CommandPalette):
 
 
 class Choose(ModalScreen[str | None]):
-    """The id of what was chosen; None for nothing. A letter goes to the next title that begins with it."""
+    """The id of what was chosen; None for nothing. A letter goes to the next title that begins with
+    it.
+    """
 
     DEFAULT_CSS = """
     Choose { align: center middle; background: transparent; }
-    Choose OptionList { height: auto; max-height: 70vh; border: none; padding: 0; background: transparent; scrollbar-size-vertical: 1; }
+    Choose OptionList {
+        height: auto; max-height: 70vh; border: none; padding: 0; background: transparent;
+        scrollbar-size-vertical: 1;
+    }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Close", id="choose.leave", tooltip="Choose nothing"),
@@ -57,12 +62,16 @@ class Choose(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Line(id="choose-title")
-            yield Options(*(Option(Text(title)) for _, title in self.choices), markup=False, compact=True)
+            yield Options(
+                *(Option(Text(title)) for _, title in self.choices), markup=False, compact=True
+            )
             yield Line(id="choose-keys").add_class("quiet")
 
     def on_mount(self) -> None:
         self.query_one("#choose-title", Line).show(Text(self.heading, style="bold"))
-        self.query_one("#choose-keys", Line).show(Text("↑ ↓ or a letter   enter choose   esc close"))
+        self.query_one("#choose-keys", Line).show(
+            Text("↑ ↓ or a letter   enter choose   esc close")
+        )
         ids = [name for name, _ in self.choices]
         if ids:
             self.list.highlighted = ids.index(self.chosen) if self.chosen in ids else 0
@@ -73,7 +82,11 @@ class Choose(ModalScreen[str | None]):
         return self.query_one(Options)
 
     def on_key(self, event: events.Key) -> None:
-        if event.character and event.is_printable and (place := self.next_with(event.character)) is not None:
+        if (
+            event.character
+            and event.is_printable
+            and (place := self.next_with(event.character)) is not None
+        ):
             event.stop()
             self.list.highlighted = place
 
@@ -81,7 +94,14 @@ class Choose(ModalScreen[str | None]):
         """The next title after the cursor that begins with the letter."""
         count, at = len(self.choices), self.list.highlighted or 0
         places = ((at + step) % count for step in range(1, count + 1))
-        return next((place for place in places if self.choices[place][1].casefold().startswith(letter.casefold())), None)
+        return next(
+            (
+                place
+                for place in places
+                if self.choices[place][1].casefold().startswith(letter.casefold())
+            ),
+            None,
+        )
 
     def on_option_list_option_selected(self, selected: OptionList.OptionSelected) -> None:
         _ = self.dismiss(self.choices[selected.option_index][0])

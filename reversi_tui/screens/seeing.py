@@ -1,4 +1,6 @@
-"""What the keys do that change nothing but the view: filter, jump, sort, columns, groups, faults, theme, sheets."""
+"""What the keys do that change nothing but the view: filter, jump, sort, columns, groups, faults,
+theme, sheets.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +11,11 @@ from rich.text import Text
 from textual import events
 
 from checker.model import printable
-from reversi_tui.actions import help_sections, moves
-from reversi_tui.filter import lowered
+from reversi_tui.actions.table import help_sections, moves
 from reversi_tui.messages import Dressed, Typed
-from reversi_tui.palette import THEMES
-from reversi_tui.preferences import MOST_FILTERS, Preferences
-from reversi_tui.rows import Key
+from reversi_tui.rows.filter import lowered
+from reversi_tui.rows.palette import THEMES
+from reversi_tui.rows.row import Key
 from reversi_tui.screens.columns import ColumnsChooser
 from reversi_tui.screens.detail import Detail
 from reversi_tui.screens.help import Help
@@ -22,7 +23,8 @@ from reversi_tui.screens.live import Live
 from reversi_tui.screens.picking import Choose
 from reversi_tui.screens.sheet import Sheet
 from reversi_tui.screens.sorting import SortBy
-from reversi_tui.threads import detached
+from reversi_tui.settings.preferences import MOST_FILTERS, Preferences
+from reversi_tui.terminal.threads import detached
 from reversi_tui.view import FOLD
 from reversi_tui.widgets.bar import Bar, FilterBar
 from reversi_tui.widgets.line import Banner
@@ -41,8 +43,15 @@ class Seeing(Live):
         """How the table is looked at now."""
         view = self.view
         return replace(
-            self.setting.preferences, sort_by=view.sort_by, backwards=view.backwards, columns=self.choice.columns, wide=self.choice.wide,
-            filter_text=view.filter_text, faults_only=view.faults_only, grouped=view.grouped, theme=self.looks.name,
+            self.setting.preferences,
+            sort_by=view.sort_by,
+            backwards=view.backwards,
+            columns=self.choice.columns,
+            wide=self.choice.wide,
+            filter_text=view.filter_text,
+            faults_only=view.faults_only,
+            grouped=view.grouped,
+            theme=self.looks.name,
             history=tuple(self.query_one(FilterBar).history[-MOST_FILTERS:]),
         )
 
@@ -63,7 +72,9 @@ class Seeing(Live):
         self.run_worker(self.read_ahead(), group="filter", exclusive=True)
 
     async def read_ahead(self) -> None:
-        """Make the texts of the rows before the first letter asks for them all; a few at a time, so that no key waits."""
+        """Make the texts of the rows before the first letter asks for them all; a few at a time, so
+        that no key waits.
+        """
         rows, moment = tuple(self.view.rows.values()), self.moment()
         for begin in range(0, len(rows), READ_AHEAD):
             for row in rows[begin : begin + READ_AHEAD]:
@@ -85,14 +96,18 @@ class Seeing(Live):
         self.renew()
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        """A click or a tab that leaves a bar keeps what was typed: keys are for the table from now on."""
+        """A click or a tab that leaves a bar keeps what was typed: keys are for the table from now
+        on.
+        """
         if event.widget is self.table:
             for bar in self.query(Bar):
                 if bar.display:
                     bar.tell(bar.value, final=True)
 
     def jump(self, message: Typed) -> None:
-        """Go to the node while it is typed; where there is none, and on escape, back to where we were."""
+        """Go to the node while it is typed; where there is none, and on escape, back to where we
+        were.
+        """
         asked = message.text if message.kept else ""
         found = self.view.find(asked) if asked else None
         back = self.view.places.get(self.jumped_from) if self.jumped_from else None
@@ -161,7 +176,10 @@ class Seeing(Live):
         shown = {place.column.id for place in self.table.columns}
         cut_off = [name for name in self.choice.columns if name not in shown]
         if cut_off:
-            self.say(f"no room for {', '.join(cut_off)} in {self.size.width} cells; K and J in {self.key_of('view.columns')} move a column")
+            self.say(
+                f"no room for {', '.join(cut_off)} in {self.size.width} cells; K and J in"
+                f" {self.key_of('view.columns')} move a column"
+            )
 
     def action_wide(self) -> None:
         self.choice.wide = not self.choice.wide
@@ -181,7 +199,9 @@ class Seeing(Live):
         self.changed(before)
 
     def follow_fold(self, node: str) -> None:
-        """The cursor goes into the folded row with its forward, and out of it to the first of them."""
+        """The cursor goes into the folded row with its forward, and out of it to the first of
+        them.
+        """
         cursor = self.table.cursor
         if cursor is None or cursor in self.view.places:
             return
@@ -207,7 +227,9 @@ class Seeing(Live):
                 self.table.repaint_all()
                 self.changed()
 
-        _ = self.app.push_screen(Choose("Colours", [(name, name) for name in THEMES], chosen=self.looks.name), chosen)
+        _ = self.app.push_screen(
+            Choose("Colours", [(name, name) for name in THEMES], chosen=self.looks.name), chosen
+        )
 
     def action_log(self) -> None:
         self.log_pane.toggle()
@@ -222,12 +244,16 @@ class Seeing(Live):
     def action_help(self) -> None:
         keys = moves(dict(self.setting.preferences.keys))
         sections = help_sections(self.actions, keys, read_only=self.setting.acts.read_only)
-        _ = self.app.push_screen(Help(sections, self.looks.palette, ascii_only=self.looks.ascii_only))
+        _ = self.app.push_screen(
+            Help(sections, self.looks.palette, ascii_only=self.looks.ascii_only)
+        )
 
     def action_detail(self) -> None:
         row = self.table.selected
         if row:
-            _ = self.app.push_screen(Detail(row, self.looks.palette, ascii_only=self.looks.ascii_only))
+            _ = self.app.push_screen(
+                Detail(row, self.looks.palette, ascii_only=self.looks.ascii_only)
+            )
             self.read_past(row.key)
 
     def on_tunnel_table_opened(self) -> None:

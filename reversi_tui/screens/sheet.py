@@ -15,10 +15,18 @@ from reversi_tui.widgets.line import Line
 
 
 class Sheet(ModalScreen[None]):
-    """Scrolls with the arrows; escape closes it. Fills a small terminal, and less of a large one."""
+    """Scrolls with the arrows; escape closes it. Fills a small terminal, and less of a large
+    one.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,enter", "close", "Close", id="sheet.close", tooltip="Close this and go back to the table"),
+        Binding(
+            "escape,q,enter",
+            "close",
+            "Close",
+            id="sheet.close",
+            tooltip="Close this and go back to the table",
+        ),
     ]
 
     def __init__(self, title: str) -> None:

@@ -12,7 +12,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import OptionList
 
-from reversi_tui.columns import COLUMNS
+from reversi_tui.rows.columns import COLUMNS
 from reversi_tui.screens.columns import FRAME, Lister
 from reversi_tui.widgets.line import Line
 
@@ -28,7 +28,14 @@ class SortBy(ModalScreen[tuple[str, bool] | None]):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Leave", id="sorting.leave", tooltip="Leave the order as it is"),
-        Binding("backspace", "retype", "Retype", id="sorting.retype", tooltip="Forget the letters typed so far", show=False),
+        Binding(
+            "backspace",
+            "retype",
+            "Retype",
+            id="sorting.retype",
+            tooltip="Forget the letters typed so far",
+            show=False,
+        ),
     ]
 
     def __init__(self, sort_by: str, *, backwards: bool) -> None:
@@ -41,7 +48,10 @@ class SortBy(ModalScreen[tuple[str, bool] | None]):
         with Vertical(classes="sheet") as box:
             box.styles.max_width, box.styles.max_height = 64, len(COLUMNS) + FRAME
             yield Line(id="chooser-title")
-            yield Lister(self.text_of(name, tip) for name, tip in ((column.id, column.tip) for column in COLUMNS))
+            yield Lister(
+                self.text_of(name, tip)
+                for name, tip in ((column.id, column.tip) for column in COLUMNS)
+            )
             yield Line(id="chooser-keys")
 
     def text_of(self, name: str, tip: str) -> str:
@@ -49,7 +59,9 @@ class SortBy(ModalScreen[tuple[str, bool] | None]):
         return f"{arrow} {name:<9} {tip}"
 
     def on_mount(self) -> None:
-        self.query_one("#chooser-keys", Line).show(Text("type its name  enter sort, again reverse  esc leave"))
+        self.query_one("#chooser-keys", Line).show(
+            Text("type its name  enter sort, again reverse  esc leave")
+        )
         self.list.highlighted = self.ids.index(self.sort_by)
         self.list.focus()
         self.renew()
@@ -62,13 +74,17 @@ class SortBy(ModalScreen[tuple[str, bool] | None]):
         self.query_one("#chooser-title", Line).show(Text(f"Sort by {self.typed}", style="bold"))
 
     def on_key(self, key: events.Key) -> None:
-        """Letters go to the first column that begins with them; one that fits no more begins anew."""
+        """Letters go to the first column that begins with them; one that fits no more begins
+        anew.
+        """
         letter = (key.character or "").lower()
         if not letter.isalpha():
             return
         key.stop()
         for typed in (self.typed + letter, letter):
-            found = next((place for place, name in enumerate(self.ids) if name.startswith(typed)), None)
+            found = next(
+                (place for place, name in enumerate(self.ids) if name.startswith(typed)), None
+            )
             if found is not None:
                 self.typed, self.list.highlighted = typed, found
                 break

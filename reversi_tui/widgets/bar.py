@@ -25,7 +25,14 @@ class Bar(Input):
     ]
 
     def __init__(self, text: str = "", *, id: str, placeholder: str) -> None:  # noqa: A002 - Textual's name for it
-        super().__init__(text, id=id, compact=True, select_on_focus=False, placeholder=placeholder, max_length=MOST_CHARACTERS)
+        super().__init__(
+            text,
+            id=id,
+            compact=True,
+            select_on_focus=False,
+            placeholder=placeholder,
+            max_length=MOST_CHARACTERS,
+        )
         self.cursor_blink = False
 
     def open(self, text: str) -> None:
@@ -55,12 +62,25 @@ class FilterBar(Bar):
     """Up and down fetch the filters that were kept before."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "recall(1)", "Earlier", id="filter.earlier", tooltip="The filter before", show=False),
-        Binding("down", "recall(-1)", "Later", id="filter.later", tooltip="The filter after", show=False),
+        Binding(
+            "up",
+            "recall(1)",
+            "Earlier",
+            id="filter.earlier",
+            tooltip="The filter before",
+            show=False,
+        ),
+        Binding(
+            "down", "recall(-1)", "Later", id="filter.later", tooltip="The filter after", show=False
+        ),
     ]
 
     def __init__(self, text: str, history: Sequence[str]) -> None:
-        super().__init__(text, id="filter", placeholder="text   !text   column:text   latency:>200   ↑ earlier ones")
+        super().__init__(
+            text,
+            id="filter",
+            placeholder="text   !text   column:text   latency:>200   ↑ earlier ones",
+        )
         self.history = list(history)
         """The newest last, none twice."""
         self.back = 0

@@ -6,12 +6,16 @@ from rich.text import Text
 from textual.widget import Widget
 from textual.widgets import Static
 
-from reversi_tui.strip import in_ascii
+from reversi_tui.rows.uptime import in_ascii
 
 
 def drawn(widget: Widget, text: Text) -> Text:
     """The text as the terminal can draw it."""
-    return Text(in_ascii(text.plain), style=text.style, spans=text.spans) if widget.app.has_class("-ascii") else text
+    return (
+        Text(in_ascii(text.plain), style=text.style, spans=text.spans)
+        if widget.app.has_class("-ascii")
+        else text
+    )
 
 
 class Line(Static):
@@ -32,7 +36,9 @@ class Line(Static):
 
 
 class Banner(Static):
-    """A sentence or two, as high as they need, and not there at all where there is nothing to say."""
+    """A sentence or two, as high as they need, and not there at all where there is nothing to
+    say.
+    """
 
     DEFAULT_CSS = """
     Banner { height: auto; max-height: 4; width: 1fr; display: none; }

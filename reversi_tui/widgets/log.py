@@ -1,4 +1,6 @@
-"""What this console did, with its outcome: the last lines below the table, and all of it on a sheet."""
+"""What this console did, with its outcome: the last lines below the table, and all of it on a
+sheet.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,10 @@ class LogPane(Static):
     """The newest line is the last; hidden until asked for."""
 
     DEFAULT_CSS = f"""
-    LogPane {{ display: none; height: {LINES}; width: 1fr; text-wrap: nowrap; text-overflow: ellipsis; border-top: solid $primary; }}
+    LogPane {{
+        display: none; height: {LINES}; width: 1fr; text-wrap: nowrap; text-overflow: ellipsis;
+        border-top: solid $primary;
+    }}
     """
 
     def __init__(self, now: Callable[[], float]) -> None:
@@ -28,12 +33,17 @@ class LogPane(Static):
 
     def add(self, sentence: str) -> None:
         """Write it down, with the time of the gateway's clock."""
-        self.lines.append(f"{time.strftime('%H:%M:%S', time.localtime(self.now()))}  {printable(sentence, 1000)}")
+        self.lines.append(
+            f"{time.strftime('%H:%M:%S', time.localtime(self.now()))}  {printable(sentence, 1000)}"
+        )
         self.show()
 
     def show(self) -> None:
         if self.display:
-            self.update("\n".join(list(self.lines)[-(LINES - 1) :]) or "this console did nothing yet", layout=False)
+            self.update(
+                "\n".join(list(self.lines)[-(LINES - 1) :]) or "this console did nothing yet",
+                layout=False,
+            )
 
     def toggle(self) -> None:
         self.display = not self.display

@@ -1,4 +1,6 @@
-"""The colours in use, as the table paints with them; changed in place, so that all who hold it follow."""
+"""The colours in use, as the table paints with them; changed in place, so that all who hold it
+follow.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ from typing import ClassVar
 from rich.style import Style
 from textual.scrollbar import ScrollBarRender
 
-from reversi_tui.palette import palette
+from reversi_tui.rows.palette import palette
 
 
 class WholeCells(ScrollBarRender):
@@ -17,9 +19,18 @@ class WholeCells(ScrollBarRender):
 
 
 class Looks:
-    """One theme, and what the terminal can not do: draw more than ASCII, show many colours, or any."""
+    """One theme, and what the terminal can not do: draw more than ASCII, show many colours, or
+    any.
+    """
 
-    def __init__(self, name: str, *, ascii_only: bool = False, few_colours: bool = False, colourless: bool = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        ascii_only: bool = False,
+        few_colours: bool = False,
+        colourless: bool = False,
+    ) -> None:
         self.ascii_only, self.few_colours, self.colourless = ascii_only, few_colours, colourless
         self.use(name)
 
@@ -33,4 +44,6 @@ class Looks:
         self.stale, self.cursor = Style.parse(self.palette.stale), Style.parse(self.palette.cursor)
         self.marked = Style.parse(self.palette.marked)
         self.status = {status: Style.parse(style) for status, style in self.palette.status.items()}
-        self.levels: dict[str, Style] = {level.value: Style.parse(style) for level, style in self.palette.levels.items()}
+        self.levels: dict[str, Style] = {
+            level.value: Style.parse(style) for level, style in self.palette.levels.items()
+        }

@@ -1,4 +1,6 @@
-"""The two lines at the top: which gateway, how it does, how many forwards of which status, and what is left out of the table."""
+"""The two lines at the top: which gateway, how it does, how many forwards of which status, and what
+is left out of the table.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +9,11 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
-from checker.config import Layout
+from checker.config.layout import Layout
 from checker.model import Status, printable
-from reversi_tui.cells import SYMBOLS, bytes_text
-from reversi_tui.columns import BY_ID, Place
-from reversi_tui.rows import Daemon, Health, age_text
+from reversi_tui.rows.cells import SYMBOLS, bytes_text
+from reversi_tui.rows.columns import BY_ID, Place
+from reversi_tui.rows.row import Daemon, Health, age_text
 from reversi_tui.view import View
 from reversi_tui.widgets.looks import Looks
 
@@ -54,10 +56,14 @@ class GatewayLine:
     read_only: bool
 
     def fitted(self, width: int) -> Text:
-        """In few words where those do not fit, and without what does not fit even so: what is well goes before any alarm."""
+        """In few words where those do not fit, and without what does not fit even so: what is well
+        goes before any alarm.
+        """
         text = Text().join(part.text for part in self.parts(in_full=True))
         if text.cell_len > width:
-            text = Text().join(part.text for part in pressing(list(self.parts(in_full=False)), width))
+            text = Text().join(
+                part.text for part in pressing(list(self.parts(in_full=False)), width)
+            )
         if text.cell_len + LEAST_PLACE <= width:
             place = printable(str(self.layout.home or self.layout.config.parent), 200)
             text.append(f"  {place}", style=self.looks.palette.dim)
@@ -67,17 +73,25 @@ class GatewayLine:
         health, alarm = self.health, self.looks.palette.warning
         yield Part(Text("reversi", style="bold"), NAME)
         if self.read_only:
-            yield Part(Text("  " if in_full else " ").append(" READ-ONLY ", style="reverse bold"), MUST)
+            yield Part(
+                Text("  " if in_full else " ").append(" READ-ONLY ", style="reverse bold"), MUST
+            )
         is_absent = health.daemon is Daemon.ABSENT
         daemon = Text("  daemon: " if in_full else "  daemon ")
-        yield Part(daemon.append(health.daemon, style=alarm if is_absent else ""), ALARM if is_absent else WELL)
+        yield Part(
+            daemon.append(health.daemon, style=alarm if is_absent else ""),
+            ALARM if is_absent else WELL,
+        )
         yield Part(Text(f", {self.swept(in_full=in_full)}"), WELL)
         if health.logins_waiting is not None:
             many = health.logins_waiting >= MANY_LOGINS
             told = f"  logins {'waiting: ' if in_full else ''}{health.logins_waiting:,}"
             yield Part(Text(told, style=alarm if many else ""), ALARM if many else WELL)
         if health.disk_free_bytes is not None:
-            little, free = health.disk_free_bytes < LITTLE_DISK_BYTES, bytes_text(health.disk_free_bytes)
+            little, free = (
+                health.disk_free_bytes < LITTLE_DISK_BYTES,
+                bytes_text(health.disk_free_bytes),
+            )
             told = f"  disk: {free} free" if in_full else f"  disk {free}"
             yield Part(Text(told, style=alarm if little else ""), ALARM if little else WELL)
 
@@ -88,8 +102,11 @@ class GatewayLine:
         return f"last sweep {age} ago" if in_full else f"swept {age} ago"
 
 
-def counts_line(view: View, looks: Looks, columns: Sequence[Place], *, editing: bool, width: int) -> Text:
-    """What is shown, marked and unregistered, and how many rows of each status there are; without the words where they do not fit.
+def counts_line(
+    view: View, looks: Looks, columns: Sequence[Place], *, editing: bool, width: int
+) -> Text:
+    """What is shown, marked and unregistered, and how many rows of each status there are; without
+    the words where they do not fit.
 
     `columns` are those to be seen: an order that follows another one is told here.
     """
@@ -99,7 +116,9 @@ def counts_line(view: View, looks: Looks, columns: Sequence[Place], *, editing: 
     text.append(f"{len(view.rows):,} forward{'' if len(view.rows) == 1 else 's'}")
     with_words = text.copy()
     for status, count in view.counts().items():
-        with_words.append("  ").append(f"{SYMBOLS[status]} {count:,} {status}", style=looks.palette.status[status])
+        with_words.append("  ").append(
+            f"{SYMBOLS[status]} {count:,} {status}", style=looks.palette.status[status]
+        )
         text.append("  ").append(f"{SYMBOLS[status]}{count:,}", style=looks.palette.status[status])
     for word, count in view.shut().items():
         with_words.append(f"  {SYMBOLS[Status.DOWN]} {count:,} {word}")
@@ -121,7 +140,10 @@ def notes(view: View, *, editing: bool) -> Text:
     text = Text()
     if view.marks:
         hidden = len(view.marks - view.shown)
-        text.append(f" {len(view.marks):,} marked{f', {hidden:,} not shown' if hidden else ''} ", style="reverse bold").append("  ")
+        text.append(
+            f" {len(view.marks):,} marked{f', {hidden:,} not shown' if hidden else ''} ",
+            style="reverse bold",
+        ).append("  ")
     if view.faults_only:
         text.append(f" faults only: {len(view.shown):,} ", style="reverse").append("  ")
     if view.filter_text:

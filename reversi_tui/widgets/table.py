@@ -1,4 +1,6 @@
-"""The table of tunnels, on Textual's Line API: a row is painted only where its text, its place, its mark or the cursor on it changed."""
+"""The table of tunnels, on Textual's Line API: a row is painted only where its text, its place, its
+mark or the cursor on it changed.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +20,10 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from checker.model import Status
-from reversi_tui.acts import Deed
-from reversi_tui.columns import Place, cut, fitted
-from reversi_tui.rows import Key, Moment, Row
-from reversi_tui.strip import in_ascii
+from reversi_tui.actions.plans import Deed
+from reversi_tui.rows.columns import Place, cut, fitted
+from reversi_tui.rows.row import Key, Moment, Row
+from reversi_tui.rows.uptime import in_ascii
 from reversi_tui.view import FOLD, View
 from reversi_tui.widgets.looks import Looks
 from reversi_tui.widgets.status import arrow
@@ -53,16 +55,29 @@ class Choice:
 
 
 class TunnelTable(ScrollView, can_focus=True):
-    """Rows by key: the cursor stays on its row, wherever that goes. A row that goes takes the cursor with it until it comes back."""
+    """Rows by key: the cursor stays on its row, wherever that goes. A row that goes takes the
+    cursor with it until it comes back.
+    """
 
     DEFAULT_CSS = """
-    TunnelTable { height: 1fr; width: 1fr; overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1; }
+    TunnelTable {
+        height: 1fr; width: 1fr; overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1;
+    }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "move(-1)", "Up", id="table.up", tooltip="One row up", show=False),
         Binding("down", "move(1)", "Down", id="table.down", tooltip="One row down", show=False),
-        Binding("pageup", "page(-1)", "Page up", id="table.page_up", tooltip="One page up", show=False),
-        Binding("pagedown", "page(1)", "Page down", id="table.page_down", tooltip="One page down", show=False),
+        Binding(
+            "pageup", "page(-1)", "Page up", id="table.page_up", tooltip="One page up", show=False
+        ),
+        Binding(
+            "pagedown",
+            "page(1)",
+            "Page down",
+            id="table.page_down",
+            tooltip="One page down",
+            show=False,
+        ),
         Binding("home", "edge(-1)", "First", id="table.first", tooltip="The first row", show=False),
         Binding("end", "edge(1)", "Last", id="table.last", tooltip="The last row", show=False),
     ]
@@ -70,9 +85,22 @@ class TunnelTable(ScrollView, can_focus=True):
     class Opened(Message):
         """A row was clicked twice."""
 
-    def __init__(self, view: View, moment: Callable[[], Moment], pending: Mapping[Key, Deed], choice: Choice, looks: Looks) -> None:
+    def __init__(
+        self,
+        view: View,
+        moment: Callable[[], Moment],
+        pending: Mapping[Key, Deed],
+        choice: Choice,
+        looks: Looks,
+    ) -> None:
         super().__init__(id="table")
-        self.view, self.moment, self.pending, self.choice, self.looks = view, moment, pending, choice, looks
+        self.view, self.moment, self.pending, self.choice, self.looks = (
+            view,
+            moment,
+            pending,
+            choice,
+            looks,
+        )
         self.cursor: Key | None = None
         self.last_place = 0
         """Where the cursor last stood: where it begins once its row is gone."""
@@ -98,7 +126,10 @@ class TunnelTable(ScrollView, can_focus=True):
         if self.fitted_to != asked:
             self.fitted_to = asked
             self.columns = fitted(
-                width - GUTTER, longest_name=self.view.longest_name + 1, chosen=self.choice.columns, wide=self.choice.wide
+                width - GUTTER,
+                longest_name=self.view.longest_name + 1,
+                chosen=self.choice.columns,
+                wide=self.choice.wide,
             )
         return width
 
@@ -111,8 +142,13 @@ class TunnelTable(ScrollView, can_focus=True):
         row = self.view.row(key)
         if row is None:
             return None
-        cells = tuple(cut(self.text_of(at, row, moment), at.width, right=at.column.right) for at in self.columns)
-        return Look(self.sign(key, row), cells, row.seen.status, moment.is_stale(row), key == self.cursor)
+        cells = tuple(
+            cut(self.text_of(at, row, moment), at.width, right=at.column.right)
+            for at in self.columns
+        )
+        return Look(
+            self.sign(key, row), cells, row.seen.status, moment.is_stale(row), key == self.cursor
+        )
 
     def sign(self, key: Key, row: Row) -> str:
         if self.view.is_marked(row):
@@ -122,7 +158,10 @@ class TunnelTable(ScrollView, can_focus=True):
         return UNFOLDED if key[0] in self.view.unfolded else FOLDED
 
     def text_of(self, place: Place, row: Row, moment: Moment) -> str:
-        deed = next((self.pending[each.key] for each in row.members or (row,) if each.key in self.pending), None)
+        deed = next(
+            (self.pending[each.key] for each in row.members or (row,) if each.key in self.pending),
+            None,
+        )
         if deed and place.column.id == "status":
             return f"{deed}..."
         return place.column.text(row, moment)
@@ -142,7 +181,9 @@ class TunnelTable(ScrollView, can_focus=True):
         return Strip(joined(segments)).adjust_cell_length(width, base).apply_style(self.rich_style)
 
     def painted_cell(self, place: Place, cell: str, look: Look, base: Style) -> Iterator[Segment]:
-        """One cell and the gap behind it; state has a colour besides its word or shape, where the row can be believed."""
+        """One cell and the gap behind it; state has a colour besides its word or shape, where the
+        row can be believed.
+        """
         text = in_ascii(cell) if self.looks.ascii_only else cell
         if place.column.id == "status" and not look.is_stale:
             yield Segment(text, self.looks.status[look.status] + base)
@@ -150,7 +191,8 @@ class TunnelTable(ScrollView, can_focus=True):
             at = 0
             for level, same in groupby(cell):
                 length = len(list(same))
-                yield Segment(text[at : at + length], self.looks.levels.get(level, base))  # in reverse, shapes would be inside out
+                # in reverse, shapes would be inside out
+                yield Segment(text[at : at + length], self.looks.levels.get(level, base))
                 at += length
         else:
             yield Segment(text, base)
@@ -160,7 +202,11 @@ class TunnelTable(ScrollView, can_focus=True):
         """Paint the lines that would look different from what is on the screen."""
         moment = self.moment()
         width = self.fit()
-        lines = [y for y in range(self.size.height) if y not in self.painted or self.look(y, moment) != self.painted[y]]
+        lines = [
+            y
+            for y in range(self.size.height)
+            if y not in self.painted or self.look(y, moment) != self.painted[y]
+        ]
         if lines:
             self.refresh(*(Region(0, y, width, 1) for y in lines))
 
@@ -170,13 +216,18 @@ class TunnelTable(ScrollView, can_focus=True):
         self.refresh()
 
     def rearranged(self, before: int | None) -> None:
-        """The order is another: keep the cursor's row where it was on the screen, and paint what differs. `before` is its old place."""
+        """The order is another: keep the cursor's row where it was on the screen, and paint what
+        differs. `before` is its old place.
+        """
         rows = Size(1, len(self.view.order))
-        self.set_reactive(TunnelTable.virtual_size, rows)  # set as usual, it would have the whole screen laid out again
+        # set as usual, it would have the whole screen laid out again
+        self.set_reactive(TunnelTable.virtual_size, rows)
         self._scroll_update(rows)
         place = self.cursor_place
         if before is not None and place is not None and self.is_in_sight(before):
-            self.scroll_to(y=max(0, round(self.scroll_y) + place - before), animate=False, immediate=True)
+            self.scroll_to(
+                y=max(0, round(self.scroll_y) + place - before), animate=False, immediate=True
+            )
         if place is not None:
             self.last_place = place
         self.repaint_changed()
@@ -185,7 +236,9 @@ class TunnelTable(ScrollView, can_focus=True):
         return 0 <= place - round(self.scroll_y) < self.size.height
 
     def _scroll_update(self, virtual_size: Size) -> None:
-        """Textual comes here with every layout, so with each letter that is typed, and would paint the bar again and again."""
+        """Textual comes here with every layout, so with each letter that is typed, and would paint
+        the bar again and again.
+        """
         fits = (virtual_size, self.container_size)
         if fits != self.bar_fits:
             self.bar_fits = fits
@@ -209,7 +262,12 @@ class TunnelTable(ScrollView, can_focus=True):
     def show_place(self, place: int) -> None:
         top, height = round(self.scroll_y), max(1, self.size.height)
         if place < top or place >= top + height:
-            self.scroll_to(y=place if place < top else place - height + 1, animate=False, immediate=True, force=True)
+            self.scroll_to(
+                y=place if place < top else place - height + 1,
+                animate=False,
+                immediate=True,
+                force=True,
+            )
 
     def action_move(self, step: int) -> None:
         place = self.cursor_place
@@ -220,7 +278,12 @@ class TunnelTable(ScrollView, can_focus=True):
         height = max(1, self.size.height)
         start = self.last_place if place is None else place
         if self.is_in_sight(start) and 0 <= start + direction * height < len(self.view.order):
-            self.scroll_to(y=round(self.scroll_y) + direction * height, animate=False, immediate=True, force=True)
+            self.scroll_to(
+                y=round(self.scroll_y) + direction * height,
+                animate=False,
+                immediate=True,
+                force=True,
+            )
         self.select(start + direction * height)
 
     def action_edge(self, direction: int) -> None:

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.sshd.accounts import Mode
-from tests.sshd.conftest import (
+from tests.system.accounts import Mode
+from tests.system.conftest import (
     gateway,
     mode_of,
     nothing_left,
@@ -23,11 +23,20 @@ from tests.sshd.conftest import (
     tunnel_account,
     usual,
 )
-from tests.sshd.harness import Gateway, gateway_at
+from tests.system.harness import Gateway, gateway_at
 
 __all__ = [
-    "gateway", "mode_of", "nothing_left", "ordinary", "orphans_come_to_us", "own_gateway", "reachable", "sbin", "session_stack",
-    "tunnel_account", "usual",
+    "gateway",
+    "mode_of",
+    "nothing_left",
+    "ordinary",
+    "orphans_come_to_us",
+    "own_gateway",
+    "reachable",
+    "sbin",
+    "session_stack",
+    "tunnel_account",
+    "usual",
 ]
 SSHDS = os.environ.get("REVERSI_SSHDS", "sshd").split(":")
 """Programs to attack: other versions beside the machine's own may be named, by absolute path."""
@@ -35,12 +44,23 @@ attacked: set[str] = set()
 
 
 def version_of(program: str) -> str:
-    """What sshd calls itself; it says so when it is given an option that it has not (before 9.3 it knows no -V)."""
-    said = subprocess.run([shutil.which(program) or program, "-V"], capture_output=True, text=True, check=False).stderr
-    return next((line.partition(",")[0] for line in said.splitlines() if line.startswith("OpenSSH_")), "unknown")
+    """What sshd calls itself; it says so when it is given an option that it has not (before 9.3 it
+    knows no -V).
+    """
+    said = subprocess.run(
+        [shutil.which(program) or program, "-V"], capture_output=True, text=True, check=False
+    ).stderr
+    return next(
+        (line.partition(",")[0] for line in said.splitlines() if line.startswith("OpenSSH_")),
+        "unknown",
+    )
 
 
-@pytest.fixture(scope="module", params=[(mode, sshd) for mode in ("root-for-tunnel-user", "ordinary") for sshd in SSHDS], ids=str)
+@pytest.fixture(
+    scope="module",
+    params=[(mode, sshd) for mode in ("root-for-tunnel-user", "ordinary") for sshd in SSHDS],
+    ids=str,
+)
 def target(request: pytest.FixtureRequest, mode_of: Callable[[str], Mode]) -> Iterator[Gateway]:
     """A gateway in each mode, by `up`, with each sshd."""
     mode, sshd = request.param

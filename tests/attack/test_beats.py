@@ -14,11 +14,15 @@ import pytest
 
 import checker
 from tests.programs import require
-from tests.sshd.waiting import until
+from tests.system.waiting import until
 
 pytestmark = pytest.mark.shell
 HOLD = Path(checker.__file__).with_name("hold.sh")
-SHELLS = [pytest.param(("dash",), id="dash"), pytest.param(("busybox", "sh"), id="busybox"), pytest.param(("bash", "--posix"), id="bash")]
+SHELLS = [
+    pytest.param(("dash",), id="dash"),
+    pytest.param(("busybox", "sh"), id="busybox"),
+    pytest.param(("bash", "--posix"), id="bash"),
+]
 
 
 @contextmanager
@@ -52,7 +56,9 @@ def test_beats_without_a_pause_are_slowed(shell: tuple[str, ...], tmp_path: Path
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_a_loop_that_can_not_answer_ends_with_its_connection(shell: tuple[str, ...], tmp_path: Path) -> None:
+def test_a_loop_that_can_not_answer_ends_with_its_connection(
+    shell: tuple[str, ...], tmp_path: Path
+) -> None:
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     with contextlib.suppress(BlockingIOError):

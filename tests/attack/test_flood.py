@@ -1,6 +1,7 @@
 """Floods with a stolen key: the thief is put off, and nobody else notices.
 
-That nobody notices is a condition, not a time: the others are answered while the flood goes on, and it goes on until they were.
+That nobody notices is a condition, not a time: the others are answered while the flood goes on, and
+it goes on until they were.
 """
 
 from __future__ import annotations
@@ -14,18 +15,18 @@ from contextlib import AsyncExitStack, ExitStack, closing
 import asyncssh
 import pytest
 
-from checker.beats import beat_file
-from checker.control import Control
-from checker.gateway import REFUSALS
-from checker.limits import HELD_AT_ONCE, TRY_LATER, Limit
+from checker.control.client import Control
 from checker.model import EventKind, ProcessId
+from checker.state.beats import beat_file
+from checker.tunnels.gateway import REFUSALS
+from checker.tunnels.rate_limits import HELD_AT_ONCE, TRY_LATER, Limit
 from checker.wire import Asked, encode_asked
 from tests.attack.thief import break_in, refused_event, say, told
-from tests.sshd.accounts import Mode
-from tests.sshd.clients import Connection, Device
-from tests.sshd.harness import Gateway, gateway_at
-from tests.sshd.seen import is_gone
-from tests.sshd.waiting import until
+from tests.system.accounts import Mode
+from tests.system.clients import Connection, Device
+from tests.system.harness import Gateway, gateway_at
+from tests.system.seen import is_gone
+from tests.system.waiting import until
 
 pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
 LIMIT = Limit(a_minute=60)
@@ -71,7 +72,8 @@ async def test_a_flood_of_checks_is_put_off(gateway: Gateway, other: Other) -> N
 
     async def ask(connection: asyncssh.SSHClientConnection) -> None:
         while not (over.is_set() and len(answers) > LIMIT.burst * 2):
-            with contextlib.suppress(asyncssh.ChannelOpenError):  # sshd's own limit of sessions; those that end count for a moment
+            # sshd's own limit of sessions; those that end count for a moment
+            with contextlib.suppress(asyncssh.ChannelOpenError):
                 answers.append(await say(connection, "check"))
 
     async with break_in(device) as connection, asyncio.TaskGroup() as group:
@@ -83,16 +85,22 @@ async def test_a_flood_of_checks_is_put_off(gateway: Gateway, other: Other) -> N
     put_off = [answer for answer in answers if answer[0] == TRY_LATER]
     assert {answer[0] for answer in answers} == {0, TRY_LATER}
     assert put_off
-    assert set(put_off) == {(TRY_LATER, "0\n", "reversi: more than 60 requests a minute; ask less often\n")}
+    assert set(put_off) == {
+        (TRY_LATER, "0\n", "reversi: more than 60 requests a minute; ask less often\n")
+    }
     refused_event(gateway, device, "requests a minute")
     assert len(gateway.events(device, EventKind.REFUSED)) == 1
 
 
-async def test_malformed_requests_are_put_off_too_and_fill_no_log(gateway: Gateway, other: Other) -> None:
+async def test_malformed_requests_are_put_off_too_and_fill_no_log(
+    gateway: Gateway, other: Other
+) -> None:
     device = gateway.add("127.0.0.1:9")
 
     async with break_in(device) as connection:
-        answers = [(await say(connection, f"nonsense {number}"))[0] for number in range(LIMIT.burst + 20)]
+        answers = [
+            (await say(connection, f"nonsense {number}"))[0] for number in range(LIMIT.burst + 20)
+        ]
     other.goes_on()
 
     assert answers[0] == 64
@@ -101,7 +109,9 @@ async def test_malformed_requests_are_put_off_too_and_fill_no_log(gateway: Gatew
     assert len(gateway.events(device, EventKind.REFUSED)) < len(answers)
 
 
-async def test_a_flood_of_what_sshd_refuses_fills_no_log_and_hides_nobody_else(gateway: Gateway, other: Other) -> None:
+async def test_a_flood_of_what_sshd_refuses_fills_no_log_and_hides_nobody_else(
+    gateway: Gateway, other: Other
+) -> None:
     device = gateway.add("127.0.0.1:9")
     quiet = gateway.add("127.0.0.1:9")
     over = asyncio.Event()
@@ -125,7 +135,11 @@ async def test_a_flood_of_what_sshd_refuses_fills_no_log_and_hides_nobody_else(g
                 await connection.open_connection("10.0.0.2", 80)
 
     assert refused > 2 * REFUSALS.burst
-    assert REFUSALS.burst <= len(gateway.events(device, EventKind.REFUSED)) < REFUSALS.burst + REFUSALS.a_minute
+    assert (
+        REFUSALS.burst
+        <= len(gateway.events(device, EventKind.REFUSED))
+        < REFUSALS.burst + REFUSALS.a_minute
+    )
 
 
 def test_requests_under_way_are_bounded(gateway: Gateway, other: Other) -> None:
@@ -135,7 +149,10 @@ def test_requests_under_way_are_bounded(gateway: Gateway, other: Other) -> None:
     message = encode_asked(Asked(node=device.node, peer="", command="check"))
 
     with ExitStack() as stack:
-        peers = [stack.enter_context(closing(socket.socket(socket.AF_UNIX))) for _ in range(LIMIT.at_once + 4)]
+        peers = [
+            stack.enter_context(closing(socket.socket(socket.AF_UNIX)))
+            for _ in range(LIMIT.at_once + 4)
+        ]
         for peer in peers:
             peer.settimeout(40)
             peer.connect(str(gateway.layout.socket))
@@ -146,7 +163,10 @@ def test_requests_under_way_are_bounded(gateway: Gateway, other: Other) -> None:
 
     put_off = [answer for answer in answers if answer[1] == str(TRY_LATER)]
     assert [answer[2:4] for answer in put_off] == [
-        ["0", f"{LIMIT.at_once} requests of this node are under way already; wait for their answers"]
+        [
+            "0",
+            f"{LIMIT.at_once} requests of this node are under way already; wait for their answers",
+        ]
     ] * 4
 
 
@@ -162,7 +182,8 @@ def test_connections_that_say_nothing_keep_nobody_out(gateway: Gateway, other: O
     device = gateway.add(gateway.service().target)
 
     with ExitStack() as stack:
-        for _ in range(60):  # fewer than MaxStartups begins to drop at: those are sshd's own limit, and before any key
+        # fewer than MaxStartups begins to drop at: those are sshd's own limit, and before any key
+        for _ in range(60):
             stack.enter_context(closing(socket.create_connection((gateway.host, gateway.ssh_port))))
         other.goes_on()
         gateway.connect(device)
@@ -178,7 +199,9 @@ async def test_connections_that_only_stay_keep_nobody_out(gateway: Gateway, othe
         await asyncio.to_thread(other.goes_on)
 
 
-async def test_a_key_holds_a_few_connections_and_its_tunnel_is_still_taken(gateway: Gateway, other: Other) -> None:
+async def test_a_key_holds_a_few_connections_and_its_tunnel_is_still_taken(
+    gateway: Gateway, other: Other
+) -> None:
     device = gateway.add(gateway.service().target)
 
     async with AsyncExitStack() as stack:
@@ -186,11 +209,14 @@ async def test_a_key_holds_a_few_connections_and_its_tunnel_is_still_taken(gatew
             connection = await stack.enter_async_context(break_in(device))
             process = await connection.create_process("hold thief")
             process.stdin.write("\n")
-            assert await process.stdout.readline() in ("0\n", "1\n")  # it has no port, as a sweep may have seen
+            # it has no port, as a sweep may have seen
+            assert await process.stdout.readline() in ("0\n", "1\n")
         last = await stack.enter_async_context(break_in(device))
         assert await say(last, "hold thief") == (
-            TRY_LATER, "0\n", f"reversi: {HELD_AT_ONCE} connections of node {device.node} are held already\n"
-        )  # fmt: skip
+            TRY_LATER,
+            "0\n",
+            f"reversi: {HELD_AT_ONCE} connections of node {device.node} are held already\n",
+        )
         await asyncio.to_thread(refused_event, gateway, device, "are held already")
         tunnel = await asyncio.to_thread(gateway.connect, device, "hold", "owner")
         assert await asyncio.to_thread(tunnel.beat) == 0
@@ -226,7 +252,9 @@ def test_a_hold_that_never_beats_is_a_tunnel_as_any(gateway: Gateway, other: Oth
     other.goes_on()
 
 
-def test_a_client_that_never_reads_hurts_nobody_and_its_loop_ends_with_it(gateway: Gateway, other: Other) -> None:
+def test_a_client_that_never_reads_hurts_nobody_and_its_loop_ends_with_it(
+    gateway: Gateway, other: Other
+) -> None:
     device = gateway.add(gateway.service().target)
     connection, session = with_holder(gateway, device)
     assert connection.process.stdin is not None

@@ -13,59 +13,101 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from checker.control import Control
-from checker.spool import FILE, collect
+from checker.control.client import Control
+from checker.state.spool import FILE, collect
 from checker.wire import MALFORMED
 from tests.attack.thief import as_runner
-from tests.sshd.accounts import Mode
-from tests.sshd.harness import Gateway, gateway_at
+from tests.system.accounts import Mode
+from tests.system.harness import Gateway, gateway_at
 
 pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
 STATUSES = (0, MALFORMED, 69, 75, 77)
-REAL = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
+REAL = settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50
+)
 FEW = settings(REAL, max_examples=5)
 near_requests = st.lists(
-    st.sampled_from(["check", "claim", "hold", "version", "office", "20010", "-1", "65536", "x", "", "\n", "--node", "\x1b", "é"])
+    st.sampled_from(
+        [
+            "check",
+            "claim",
+            "hold",
+            "version",
+            "office",
+            "20010",
+            "-1",
+            "65536",
+            "x",
+            "",
+            "\n",
+            "--node",
+            "\x1b",
+            "é",
+        ]
+    )
     | st.text(st.characters(exclude_characters="\0"), max_size=8),
     max_size=6,
 ).map(lambda words: " ".join(words).encode("utf-8", "surrogatepass"))
 requests = near_requests | st.binary(max_size=300).map(lambda text: text.replace(b"\0", b" "))
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3)
+    ),
     max_leaves=8,
 )
 names = json_values | st.just("office")
-aims = st.lists(st.fixed_dictionaries({"node": names, "port": json_values, "pid": json_values}) | json_values, max_size=2)
+aims = st.lists(
+    st.fixed_dictionaries({"node": names, "port": json_values, "pid": json_values}) | json_values,
+    max_size=2,
+)
 verbs = st.sampled_from(["kill", "reset", "probe", "ping", "reload"]) | json_values
 messages = (
     st.binary(max_size=300)
-    | st.lists(st.binary(max_size=20) | st.sampled_from([b"gate", b"office", b"check"]), max_size=6).map(b"\0".join)
+    | st.lists(
+        st.binary(max_size=20) | st.sampled_from([b"gate", b"office", b"check"]), max_size=6
+    ).map(b"\0".join)
     | requests.map(lambda request: b"gate\0office\x00127.0.0.1 1\0" + request)
     | json_values.map(lambda value: json.dumps(value).encode())
-    | st.fixed_dictionaries({"verb": verbs, "aims": aims | json_values, "operator": json_values, "events": json_values}).map(
-        lambda request: json.dumps(request).encode()
-    )
+    | st.fixed_dictionaries(
+        {"verb": verbs, "aims": aims | json_values, "operator": json_values, "events": json_values}
+    ).map(lambda request: json.dumps(request).encode())
 )
 
 
 @pytest.fixture(scope="module")
 def office(usual: Mode) -> Iterator[Gateway]:
     """A daemon that refuses nobody for asking often, with the node `office`."""
-    with gateway_at(usual, policy="deadline_s = 0.5\nstrike_gap_s = 0.5\nrequests_a_minute = 1000000\n") as found:
+    with gateway_at(
+        usual, policy="deadline_s = 0.5\nstrike_gap_s = 0.5\nrequests_a_minute = 1000000\n"
+    ) as found:
         found.serve()
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(found.layout.host_key)], check=True, capture_output=True)
+        subprocess.run(
+            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(found.layout.host_key)],
+            check=True,
+            capture_output=True,
+        )
         found.add("127.0.0.1:9", name="office")
         yield found
 
 
 def through_the_gate(gateway: Gateway, request: bytes) -> tuple[int, bytes, bytes]:
-    """Exit status, stdout and stderr of the forced command as the key's line has it, as the tunnel user, and not below an sshd."""
+    """Exit status, stdout and stderr of the forced command as the key's line has it, as the tunnel
+    user, and not below an sshd.
+    """
     line = gateway.layout.authorized_keys.read_text(encoding="ascii")
     words = shlex.split(line.rpartition("; exec ")[2].partition('"')[0])
     options = {**gateway.mode.tunnel.spawn_options(), "cwd": "/"}
     environment = {b"SSH_ORIGINAL_COMMAND": request, b"PATH": os.fsencode(os.environ["PATH"])}
-    done = subprocess.run(words, capture_output=True, check=False, timeout=60, stdin=subprocess.DEVNULL, env=environment, **options)
+    done = subprocess.run(
+        words,
+        capture_output=True,
+        check=False,
+        timeout=60,
+        stdin=subprocess.DEVNULL,
+        env=environment,
+        **options,
+    )
     return done.returncode, done.stdout, done.stderr
 
 
@@ -126,7 +168,13 @@ def alone(office: Gateway) -> Gateway:
     return office
 
 
-@given(st.lists(st.binary(max_size=80) | json_values.map(lambda value: json.dumps({"event": value}).encode()), max_size=5))
+@given(
+    st.lists(
+        st.binary(max_size=80)
+        | json_values.map(lambda value: json.dumps({"event": value}).encode()),
+        max_size=5,
+    )
+)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_whatever_lies_in_the_spool_is_taken_or_dropped(tmp_path: Path, lines: list[bytes]) -> None:
     (tmp_path / FILE).write_bytes(b"\n".join(lines))

@@ -1,4 +1,6 @@
-"""A connection that logged in before its key was revoked can still bind its old ports, as sshd fixes them at login: it is ended."""
+"""A connection that logged in before its key was revoked can still bind its old ports, as sshd
+fixes them at login: it is ended.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +11,20 @@ import pytest
 
 from checker.model import EventKind, Status
 from tests.attack.thief import break_in
-from tests.sshd.harness import Gateway
-from tests.sshd.waiting import until
+from tests.system.harness import Gateway
+from tests.system.waiting import until
 
 pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
 OLDER = "older than the node's right to the port"
 LOGIN_TAKES_S = 3.0
-"""Connections may be so much older than a change and still be the node's: the thief's has to be older than that."""
+"""Connections may be so much older than a change and still be the node's: the thief's has to be
+older than that.
+"""
 
 
-async def test_a_connection_from_before_a_port_was_given_away_does_not_keep_it(own_gateway: Gateway) -> None:
+async def test_a_connection_from_before_a_port_was_given_away_does_not_keep_it(
+    own_gateway: Gateway,
+) -> None:
     own_gateway.up()
     before = own_gateway.add(own_gateway.service().target, name="before")
     async with break_in(before) as thief:
@@ -27,12 +33,23 @@ async def test_a_connection_from_before_a_port_was_given_away_does_not_keep_it(o
         until(lambda: time.monotonic() - logged_in > LOGIN_TAKES_S, "the login is long ago")
         target = own_gateway.service().target
         config = own_gateway.folder / "after.toml"
-        own_gateway.ok("node", "add", "after", "--forward", f"{before.ports[0]}={target}", "--client-config", str(config))
+        own_gateway.ok(
+            "node",
+            "add",
+            "after",
+            "--forward",
+            f"{before.ports[0]}={target}",
+            "--client-config",
+            str(config),
+        )
         host, _, port = target.partition(",")[0].partition(":")
 
         await thief.forward_remote_port("localhost", before.ports[0], host, int(port))
         try:
-            event = until(lambda: [e for e in own_gateway.events(kind=EventKind.KILL) if OLDER in e.text], "it is ended")[0]
+            event = until(
+                lambda: [e for e in own_gateway.events(kind=EventKind.KILL) if OLDER in e.text],
+                "it is ended",
+            )[0]
             await thief.wait_closed()
         except asyncssh.ConnectionLost:
             pass
@@ -40,18 +57,24 @@ async def test_a_connection_from_before_a_port_was_given_away_does_not_keep_it(o
     assert (event.node, event.port) == ("after", before.ports[0])
 
 
-def test_a_new_key_at_once_does_not_end_the_connection_that_comes_with_it(own_gateway: Gateway) -> None:
+def test_a_new_key_at_once_does_not_end_the_connection_that_comes_with_it(
+    own_gateway: Gateway,
+) -> None:
     own_gateway.up()
     device = own_gateway.add(own_gateway.service().target)
     own_gateway.connect(device, "hold", "main")
     old = own_gateway.await_up(device)
     config = own_gateway.folder / "again.toml"
     own_gateway.ok("node", "rekey", device.node, "--now", "--yes", "--client-config", str(config))
-    device.config.with_name(device.config.name + ".key").write_bytes((own_gateway.folder / "again.toml.key").read_bytes())
+    device.config.with_name(device.config.name + ".key").write_bytes(
+        (own_gateway.folder / "again.toml.key").read_bytes()
+    )
 
     own_gateway.connect(device, "hold", "main")
     session = own_gateway.await_up(device, after=old)
     own_gateway.probe(device)
 
     assert own_gateway.await_status(device, Status.UP).session == session
-    assert not [event for event in own_gateway.events(device, EventKind.KILL) if OLDER in event.text]
+    assert not [
+        event for event in own_gateway.events(device, EventKind.KILL) if OLDER in event.text
+    ]

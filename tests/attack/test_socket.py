@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from checker.control import Control
-from checker.limits import CONNECTIONS_AT_ONCE
+from checker.control.client import Control
 from checker.model import EventKind
+from checker.tunnels.rate_limits import CONNECTIONS_AT_ONCE
 from tests.attack.thief import as_runner
-from tests.sshd.accounts import Account
-from tests.sshd.harness import Gateway
-from tests.sshd.seen import is_gone
+from tests.system.accounts import Account
+from tests.system.harness import Gateway
+from tests.system.seen import is_gone
 
 pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
 NOBODY = Account(name="nobody", uid=65534, gid=65534)
@@ -82,9 +82,13 @@ def test_a_thousand_connections_that_say_nothing_are_let_go(gateway: Gateway) ->
 def test_a_stranger_has_but_a_few_connections(gateway: Gateway) -> None:
     if not gateway.mode.is_privileged:
         pytest.skip("missing: root, to be nobody")
-    count = STAY.replace(f"< {CROWD}", f"< {CONNECTIONS_AT_ONCE + 20}").replace("while waiting:", "while len(waiting) > most_may_stay:")
+    count = STAY.replace(f"< {CROWD}", f"< {CONNECTIONS_AT_ONCE + 20}").replace(
+        "while waiting:", "while len(waiting) > most_may_stay:"
+    )
 
-    crowd = gateway.python_as(NOBODY, f"most_may_stay = {CONNECTIONS_AT_ONCE}\n{count}", str(gateway.layout.socket))
+    crowd = gateway.python_as(
+        NOBODY, f"most_may_stay = {CONNECTIONS_AT_ONCE}\n{count}", str(gateway.layout.socket)
+    )
 
     assert [line_of(crowd), line_of(crowd)] == ["connected\n", "closed\n"]
     assert is_open(gateway)
@@ -98,10 +102,22 @@ AIM = {"node": "office", "port": 1, "pid": None}
     [
         pytest.param(b"[" * 60_000, id="nested without end"),
         pytest.param(b'{"a":' * 12_000, id="objects without end"),
-        pytest.param(b'{"verb": "kill", "aims": [{"node": "x", "port": 1e999, "pid": null}], "operator": "x"}', id="infinite port"),
-        pytest.param(b'{"verb": "kill", "aims": [{"node": "x", "port": 1, "pid": 1e999, "start_ticks": 1}]}', id="infinite PID"),
-        pytest.param(b'{"verb": "kill", "aims": [{"node": "x", "port": ' + b"9" * 5000 + b', "pid": null}]}', id="endless port"),
-        pytest.param(b'{"verb": "kill", "aims": {"a": 1}, "operator": "x"}', id="aims that are none"),
+        pytest.param(
+            b'{"verb": "kill", "aims": [{"node": "x", "port": 1e999, "pid": null}], "operator":'
+            b' "x"}',
+            id="infinite port",
+        ),
+        pytest.param(
+            b'{"verb": "kill", "aims": [{"node": "x", "port": 1, "pid": 1e999, "start_ticks": 1}]}',
+            id="infinite PID",
+        ),
+        pytest.param(
+            b'{"verb": "kill", "aims": [{"node": "x", "port": ' + b"9" * 5000 + b', "pid": null}]}',
+            id="endless port",
+        ),
+        pytest.param(
+            b'{"verb": "kill", "aims": {"a": 1}, "operator": "x"}', id="aims that are none"
+        ),
         pytest.param(b'{"verb": ["kill"], "aims": [], "operator": "x"}', id="verb that is none"),
         pytest.param(b"\xff\xfe" * 1000, id="no text"),
     ],
@@ -127,7 +143,8 @@ def test_a_malformed_request_is_answered_and_harms_nobody(gateway: Gateway, mess
     ],
 )
 def test_a_message_without_its_fields_harms_nobody(gateway: Gateway, message: bytes) -> None:
-    with contextlib.suppress(OSError):  # too long: the daemon ends the connection with what it did not read
+    # too long: the daemon ends the connection with what it did not read
+    with contextlib.suppress(OSError):
         as_runner(gateway, message)
 
     assert is_open(gateway)
@@ -142,8 +159,15 @@ def test_an_operators_words_are_neither_path_nor_poison(gateway: Gateway) -> Non
     victim.write_text("precious")
     request: dict[str, Any] = {"schema": 1, "verb": "kill", "operator": "\ud800\x1b[31m"}
 
-    path = as_runner(gateway, json.dumps({**request, "aims": [{**AIM, "node": "../../victim"}]}).encode())
-    kill = as_runner(gateway, json.dumps({**request, "aims": [{**AIM, "node": device.node, "port": device.ports[0]}]}).encode())
+    path = as_runner(
+        gateway, json.dumps({**request, "aims": [{**AIM, "node": "../../victim"}]}).encode()
+    )
+    kill = as_runner(
+        gateway,
+        json.dumps(
+            {**request, "aims": [{**AIM, "node": device.node, "port": device.ports[0]}]}
+        ).encode(),
+    )
 
     assert json.loads(path)["outcomes"][0]["done"] is False
     assert victim.read_text() == "precious"
@@ -155,7 +179,12 @@ def test_an_operators_words_are_neither_path_nor_poison(gateway: Gateway) -> Non
 def test_only_what_came_through_sshd_may_hold(gateway: Gateway) -> None:
     device = gateway.add(gateway.service().target)
 
-    speaker = gateway.python_as(gateway.mode.tunnel, SPEAK, str(gateway.layout.socket), f"gate|{device.node}|127.0.0.1 1|hold thief")
+    speaker = gateway.python_as(
+        gateway.mode.tunnel,
+        SPEAK,
+        str(gateway.layout.socket),
+        f"gate|{device.node}|127.0.0.1 1|hold thief",
+    )
     heard, _ = speaker.communicate(timeout=30)
 
     assert heard.splitlines()[1:4] == ["64", "0", "hold must come through sshd"]
@@ -163,11 +192,18 @@ def test_only_what_came_through_sshd_may_hold(gateway: Gateway) -> None:
 
 
 def test_a_faked_parent_is_not_believed(gateway: Gateway) -> None:
-    """A name like sshd's, but of another program; a process that says so of itself in every way has the tunnel user's rights already."""
+    """A name like sshd's, but of another program; a process that says so of itself in every way has
+    the tunnel user's rights already.
+    """
     device = gateway.add(gateway.service().target)
     fake = f"import ctypes\nctypes.CDLL(None).prctl(15, b'sshd')\n{SPEAK}"
 
-    speaker = gateway.python_as(gateway.mode.tunnel, fake, str(gateway.layout.socket), f"gate|{device.node}|127.0.0.1 1|hold thief")
+    speaker = gateway.python_as(
+        gateway.mode.tunnel,
+        fake,
+        str(gateway.layout.socket),
+        f"gate|{device.node}|127.0.0.1 1|hold thief",
+    )
     heard, _ = speaker.communicate(timeout=30)
 
     assert heard.splitlines()[1:4] == ["64", "0", "hold must come through sshd"]
@@ -176,9 +212,18 @@ def test_a_faked_parent_is_not_believed(gateway: Gateway) -> None:
 def test_the_socket_can_not_be_replaced_by_the_tunnel_user(gateway: Gateway) -> None:
     if not gateway.mode.is_privileged:
         pytest.skip("the daemon's own user may")
-    attempt = "import os, sys\ntry:\n    os.rename(sys.argv[1], sys.argv[1] + '.x')\nexcept PermissionError:\n    print('denied')"
+    attempt = (
+        "import os, sys\ntry:\n    os.rename(sys.argv[1], sys.argv[1] + '.x')\nexcept"
+        " PermissionError:\n    print('denied')"
+    )
 
-    for path in (gateway.layout.socket, gateway.layout.spool, gateway.layout.run, gateway.layout.authorized_keys, gateway.layout.nodes):
+    for path in (
+        gateway.layout.socket,
+        gateway.layout.spool,
+        gateway.layout.run,
+        gateway.layout.authorized_keys,
+        gateway.layout.nodes,
+    ):
         speaker = gateway.python_as(gateway.mode.tunnel, attempt, str(path))
         assert speaker.communicate(timeout=30)[0] == "denied\n", path
     assert gateway.layout.socket.exists()

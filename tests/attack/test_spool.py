@@ -1,4 +1,6 @@
-"""The spool, which is the tunnel user's own: whatever lies in it, root neither reads, nor writes, nor removes anything elsewhere."""
+"""The spool, which is the tunnel user's own: whatever lies in it, root neither reads, nor writes,
+nor removes anything elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from checker.beats import all_beats, remove_dead
-from checker.config import home_layout
-from checker.control import Control
-from checker.home import prepare_folders
+from checker.config.layout import home_layout
+from checker.control.client import Control
+from checker.daemon.startup import prepare_folders
 from checker.model import CheckerError, Event, EventKind, ProcessId
-from checker.spool import FILE, MAX_BYTES, collect, leave
-from checker.store import Batch
-from tests.sshd.harness import Gateway
-from tests.sshd.waiting import until
+from checker.state.beats import all_beats, remove_dead
+from checker.state.rows import Batch
+from checker.state.spool import FILE, MAX_BYTES, collect, leave
 from tests.strategies import NOW
+from tests.system.harness import Gateway
+from tests.system.waiting import until
 
 LEFT = Event(at=NOW, kind=EventKind.GATEWAY, text="left behind", actor="daemon")
 DEAD = ProcessId(pid=2**22 + 1, start_ticks=1)
@@ -44,21 +46,30 @@ TRAPS = pytest.mark.parametrize(
     "trap",
     [
         pytest.param("ln -s {secret} {spool}/left", id="link"),
-        pytest.param("ln -s {secret} {spool}/left.taken; : >{spool}/left", id="link where it is taken to"),
+        pytest.param(
+            "ln -s {secret} {spool}/left.taken; : >{spool}/left", id="link where it is taken to"
+        ),
         pytest.param("mkfifo {spool}/left", id="pipe"),
         pytest.param("mkfifo {spool}/left.taken; : >{spool}/left", id="pipe where it is taken to"),
         pytest.param("mkdir {spool}/left", id="directory"),
         pytest.param("truncate -s 1G {spool}/left", id="huge"),
-        pytest.param("ln -s {secret} {spool}/beat.1.1; ln -s / {spool}/beat.2.2", id="beats that are links"),
+        pytest.param(
+            "ln -s {secret} {spool}/beat.1.1; ln -s / {spool}/beat.2.2", id="beats that are links"
+        ),
         pytest.param("ln -s {spool} {spool}/left", id="link to itself"),
     ],
 )
 
 
 @TRAPS
-def test_whatever_lies_there_nothing_elsewhere_is_touched(spool: Path, secret: Path, trap: str) -> None:
+def test_whatever_lies_there_nothing_elsewhere_is_touched(
+    spool: Path, secret: Path, trap: str
+) -> None:
     before = secret.stat()
-    subprocess.run(["sh", "-c", trap.format(secret=shlex.quote(str(secret)), spool=shlex.quote(str(spool)))], check=True)
+    subprocess.run(
+        ["sh", "-c", trap.format(secret=shlex.quote(str(secret)), spool=shlex.quote(str(spool)))],
+        check=True,
+    )
 
     assert not collect(spool, os.geteuid())
     all_beats(spool)
@@ -77,14 +88,25 @@ def test_whatever_lies_there_nothing_elsewhere_is_touched(spool: Path, secret: P
         pytest.param("mkfifo {spool}/left; mkfifo {spool}/beat.1.1", id="pipes"),
     ],
 )
-def test_the_daemon_lives_with_whatever_lies_there(gateway: Gateway, secret: Path, trap: str) -> None:
+def test_the_daemon_lives_with_whatever_lies_there(
+    gateway: Gateway, secret: Path, trap: str
+) -> None:
     places = {"secret": shlex.quote(str(secret)), "spool": shlex.quote(str(gateway.layout.spool))}
-    script = f"import subprocess; print(subprocess.run(['sh', '-c', {trap.format(**places)!r}]).returncode)"
+    script = (
+        "import subprocess; print(subprocess.run(['sh', '-c',"
+        f" {trap.format(**places)!r}]).returncode)"
+    )
     laid = gateway.python_as(gateway.mode.tunnel, script)
     assert laid.communicate(timeout=30)[0] == "0\n"
     before = secret.stat()
 
-    until(lambda: not (gateway.layout.spool / FILE).is_symlink() and not (gateway.layout.spool / FILE).exists(), "it is taken")
+    until(
+        lambda: (
+            not (gateway.layout.spool / FILE).is_symlink()
+            and not (gateway.layout.spool / FILE).exists()
+        ),
+        "it is taken",
+    )
 
     assert Control(layout=gateway.layout).daemon_pid() is not None
     assert secret.read_text() == "precious\n"
@@ -113,7 +135,9 @@ def test_a_huge_file_is_read_to_a_bound(spool: Path) -> None:
     assert list(spool.iterdir()) == []
 
 
-def test_the_beats_of_the_dead_are_removed_and_what_they_link_to_is_not(spool: Path, secret: Path) -> None:
+def test_the_beats_of_the_dead_are_removed_and_what_they_link_to_is_not(
+    spool: Path, secret: Path
+) -> None:
     (spool / f"beat.{DEAD.pid}.{DEAD.start_ticks}").symlink_to(secret)
     (spool / "beat.99999999.7").symlink_to(spool.parent)
 

@@ -1,6 +1,7 @@
 """A stolen device key opens its own tunnel, and nothing else: each attempt against a real sshd.
 
-Each is an event as well: of the gate, where a session was asked for, or of what sshd's own log tells.
+Each is an event as well: of the gate, where a session was asked for, or of what sshd's own log
+tells.
 """
 
 from __future__ import annotations
@@ -19,17 +20,20 @@ import pytest
 from checker.model import Status
 from tests.attack.thief import Attempt, break_in, refused_event, say, told
 from tests.programs import require
-from tests.sshd.clients import Connection, Device
-from tests.sshd.harness import Gateway
-from tests.sshd.ports import accepts, free_port
-from tests.sshd.processes import end_one
-from tests.sshd.waiting import until
+from tests.system.clients import Connection, Device
+from tests.system.harness import Gateway
+from tests.system.ports import accepts, free_port
+from tests.system.processes import end_one
+from tests.system.waiting import until
 
 pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
 FORGED = "10.0.0.1\nAccepted publickey for root from 10.0.0.1 port 9 ssh2: ED25519 SHA256:x\n"
 LONG = "x" * 2000
 """More than a line of sshd's holds."""
-SAY_ONE_OF = "say one of: check [PORT...], claim INSTANCE, hold INSTANCE [CLIENT], version, NODE PORT [EXPECTED...]"
+SAY_ONE_OF = (
+    "say one of: check [PORT...], claim INSTANCE, hold INSTANCE [CLIENT], version, NODE PORT"
+    " [EXPECTED...]"
+)
 UNPRINTABLE = "the request holds characters that can not be printed"
 
 
@@ -65,7 +69,9 @@ def grabber(target: Gateway) -> Device:
 
 @pytest.fixture(scope="module")
 def asker(target: Gateway) -> Device:
-    """A device whose key asks for what is another's; fewer requests than are told of in a minute."""
+    """A device whose key asks for what is another's; fewer requests than are told of in a
+    minute.
+    """
     return target.add("127.0.0.1:9", name="asker")
 
 
@@ -84,20 +90,50 @@ def files_in(folder: Path) -> list[Path]:
 @pytest.mark.parametrize(
     ("attempt", "event"),
     [
-        pytest.param(lambda c: c.open_connection("127.0.0.1", 22), "a way to 127.0.0.1 port 22", id="-L"),
-        pytest.param(lambda c: c.open_connection("10.0.0.1", 80), "a way to 10.0.0.1 port 80", id="-L into the network"),
-        pytest.param(lambda c: c.open_connection(FORGED, 80), "a way to 10.0.0.1\\x0aAccepted publickey for", id="-L, a line of its own"),
-        pytest.param(lambda c: c.open_connection("h", 22, orig_host=LONG), "a way to a place that a long request hides", id="-L, cut off"),
-        pytest.param(lambda c: c.open_unix_connection("/run/reversi/checker.sock"), "a way to /run/reversi/checker.sock", id="-L socket"),
-        pytest.param(lambda c: c.create_tun(asyncssh.SSHTunTapSession), "a tunnel device", id="-w, layer 3"),
-        pytest.param(lambda c: c.create_tap(asyncssh.SSHTunTapSession), "a tunnel device", id="-w, layer 2"),
+        pytest.param(
+            lambda c: c.open_connection("127.0.0.1", 22), "a way to 127.0.0.1 port 22", id="-L"
+        ),
+        pytest.param(
+            lambda c: c.open_connection("10.0.0.1", 80),
+            "a way to 10.0.0.1 port 80",
+            id="-L into the network",
+        ),
+        pytest.param(
+            lambda c: c.open_connection(FORGED, 80),
+            "a way to 10.0.0.1\\x0aAccepted publickey for",
+            id="-L, a line of its own",
+        ),
+        pytest.param(
+            lambda c: c.open_connection("h", 22, orig_host=LONG),
+            "a way to a place that a long request hides",
+            id="-L, cut off",
+        ),
+        pytest.param(
+            lambda c: c.open_unix_connection("/run/reversi/checker.sock"),
+            "a way to /run/reversi/checker.sock",
+            id="-L socket",
+        ),
+        pytest.param(
+            lambda c: c.create_tun(asyncssh.SSHTunTapSession), "a tunnel device", id="-w, layer 3"
+        ),
+        pytest.param(
+            lambda c: c.create_tap(asyncssh.SSHTunTapSession), "a tunnel device", id="-w, layer 2"
+        ),
         pytest.param(lambda c: c.start_sftp_client(), "the subsystem sftp", id="sftp"),
         pytest.param(lambda c: say(c, "version", term_type="xterm"), "a terminal", id="a terminal"),
-        pytest.param(lambda c: say(c, None, term_type="xterm"), "a terminal", id="a shell with a terminal"),
-        pytest.param(lambda c: say(c, "version", x11_forwarding=True, x11_display="127.0.0.1:0"), "X11 forwarding", id="X11"),
+        pytest.param(
+            lambda c: say(c, None, term_type="xterm"), "a terminal", id="a shell with a terminal"
+        ),
+        pytest.param(
+            lambda c: say(c, "version", x11_forwarding=True, x11_display="127.0.0.1:0"),
+            "X11 forwarding",
+            id="X11",
+        ),
     ],
 )
-async def test_sshd_opens_no_other_channel(target: Gateway, opener: Device, victim: Device, attempt: Attempt, event: str) -> None:
+async def test_sshd_opens_no_other_channel(
+    target: Gateway, opener: Device, victim: Device, attempt: Attempt, event: str
+) -> None:
     with told(target, opener, f"sshd refused {event}"):
         async with break_in(opener) as connection:
             with pytest.raises((asyncssh.ChannelOpenError, asyncssh.SFTPError)):
@@ -125,8 +161,19 @@ async def test_sshd_opens_no_other_channel(target: Gateway, opener: Device, vict
 async def test_nothing_but_its_own_port_on_the_loopback_is_listened_on(
     target: Gateway, grabber: Device, victim: Device, address: str, port: str
 ) -> None:
-    number = sum(map(int_of, port.format(victim=victim.ports[0], own=grabber.ports[0], free=free_port()).split(" + ")))
-    event = f"listening on {address or 'all addresses'} port {number}," if number < 2**31 else "listening on what is no port for it"
+    number = sum(
+        map(
+            int_of,
+            port.format(victim=victim.ports[0], own=grabber.ports[0], free=free_port()).split(
+                " + "
+            ),
+        )
+    )
+    event = (
+        f"listening on {address or 'all addresses'} port {number},"
+        if number < 2**31
+        else "listening on what is no port for it"
+    )
 
     with told(target, grabber, f"sshd refused {event}"):
         async with break_in(grabber) as connection:
@@ -139,46 +186,98 @@ def int_of(text: str) -> int:
     return 2**32 - 1 if text == "2**32 - 1" else int(text)
 
 
-async def test_no_unix_socket_is_listened_on(target: Gateway, stolen: Device, victim: Device, open_folder: Path) -> None:
+async def test_no_unix_socket_is_listened_on(
+    target: Gateway, stolen: Device, victim: Device, open_folder: Path
+) -> None:
     with told(target, stolen, "sshd refused listening on a Unix socket"):
         async with break_in(stolen) as connection:
             with pytest.raises(asyncssh.ChannelListenError):
-                await connection.forward_remote_path(str(open_folder / "socket"), str(open_folder / "here"))
+                await connection.forward_remote_path(
+                    str(open_folder / "socket"), str(open_folder / "here")
+                )
 
     assert files_in(open_folder) == []
 
 
-async def test_its_own_tunnel_is_all_that_the_key_opens(target: Gateway, stolen: Device, victim: Device) -> None:
+async def test_its_own_tunnel_is_all_that_the_key_opens(
+    target: Gateway, stolen: Device, victim: Device
+) -> None:
     async with break_in(stolen) as connection:
-        listener = await connection.forward_remote_port("localhost", stolen.ports[0], "127.0.0.1", 9)
+        listener = await connection.forward_remote_port(
+            "localhost", stolen.ports[0], "127.0.0.1", 9
+        )
         assert accepts(stolen.ports[0])
         listener.close()
         assert await say(connection, "version") == (0, "1 0.1.0\n", "")
 
 
-async def test_another_user_is_not_logged_in_as(target: Gateway, stolen: Device, victim: Device) -> None:
+async def test_another_user_is_not_logged_in_as(
+    target: Gateway, stolen: Device, victim: Device
+) -> None:
     known = asyncssh.import_known_hosts(f"[{stolen.host}]:{stolen.ssh_port} {stolen.host_key}\n")
 
     for user in ("root", "nobody", "reversi", stolen.user + " "):
-        with told(target, None, f"sshd refused a login as {user}, asked for by 127.0.0.1"), pytest.raises(asyncssh.PermissionDenied):
+        with (
+            told(target, None, f"sshd refused a login as {user}, asked for by 127.0.0.1"),
+            pytest.raises(asyncssh.PermissionDenied),
+        ):
             await asyncssh.connect(
-                stolen.host, stolen.ssh_port, username=user, client_keys=[str(stolen.key)], known_hosts=known, config=None, agent_path=None
+                stolen.host,
+                stolen.ssh_port,
+                username=user,
+                client_keys=[str(stolen.key)],
+                known_hosts=known,
+                config=None,
+                agent_path=None,
             )
 
 
 SHELL = (
-    None, "", "   ", "sh", "/bin/sh -i", "check; touch {canary}", "check && touch {canary}", "check | sh", "check `touch {canary}`",
-    "check $(touch {canary})", "check ${{IFS}}touch${{IFS}}{canary}", "'; touch {canary}; '", '"; touch {canary}; "',
-    '\\"; touch {canary}; #', "check > {canary}", "check &",
-)  # fmt: skip
+    None,
+    "",
+    "   ",
+    "sh",
+    "/bin/sh -i",
+    "check; touch {canary}",
+    "check && touch {canary}",
+    "check | sh",
+    "check `touch {canary}`",
+    "check $(touch {canary})",
+    "check ${{IFS}}touch${{IFS}}{canary}",
+    "'; touch {canary}; '",
+    '"; touch {canary}; "',
+    '\\"; touch {canary}; #',
+    "check > {canary}",
+    "check &",
+)
 CONTROL = (
-    "check\ntouch {canary}", "check\r\ntouch {canary}", "\ncheck", "check\t1", "check\x1b[2J", "hold a\x85b", "check\u2028id",
-    b"\xff\xfe", b"check \xc3\x28", b"hold \xed\xa0\x80",
-)  # fmt: skip
+    "check\ntouch {canary}",
+    "check\r\ntouch {canary}",
+    "\ncheck",
+    "check\t1",
+    "check\x1b[2J",
+    "hold a\x85b",
+    "check\u2028id",
+    b"\xff\xfe",
+    b"check \xc3\x28",
+    b"hold \xed\xa0\x80",
+)
 OPTIONS = (
-    "--home /tmp", "-c 'touch {canary}'", "--node victim", "--home /tmp --node victim check", "-I -m checker.alone", "--", "-", "--help",
-    "scp -t /tmp", "sftp", "/usr/lib/openssh/sftp-server", "internal-sftp", "rsync --server . /", "git-upload-pack /",
-)  # fmt: skip
+    "--home /tmp",
+    "-c 'touch {canary}'",
+    "--node victim",
+    "--home /tmp --node victim check",
+    "-I -m checker.daemon.alone",
+    "--",
+    "-",
+    "--help",
+    "scp -t /tmp",
+    "sftp",
+    "/usr/lib/openssh/sftp-server",
+    "internal-sftp",
+    "rsync --server . /",
+    "git-upload-pack /",
+)
 
 
 @pytest.mark.parametrize(
@@ -190,7 +289,11 @@ OPTIONS = (
     ],
 )
 async def test_a_request_is_no_command(
-    target: Gateway, victim: Device, open_folder: Path, requests: tuple[str | bytes | None, ...], complaint: str
+    target: Gateway,
+    victim: Device,
+    open_folder: Path,
+    requests: tuple[str | bytes | None, ...],
+    complaint: str,
 ) -> None:
     device = target.add("127.0.0.1:9")
     canary = open_folder / "canary"
@@ -205,22 +308,51 @@ async def test_a_request_is_no_command(
             assert err.isascii(), meant
 
     assert files_in(open_folder) == []
-    until(lambda: len([e for e in target.events(device) if e.actor == f"node {device.node}"]) == len(requests), "an event for each")
+    until(
+        lambda: (
+            len([e for e in target.events(device) if e.actor == f"node {device.node}"])
+            == len(requests)
+        ),
+        "an event for each",
+    )
     refused_event(target, device, complaint)
 
 
 @pytest.mark.parametrize(
     ("request_words", "status", "complaint"),
     [
-        pytest.param("check {victim}", 77, "port {victim} is not a port of node", id="another's port"),
-        pytest.param("victim {victim}", 77, "this key belongs to node {own}, not to victim", id="another's name"),
-        pytest.param("victim {own_port} SSH-2.0", 77, "this key belongs to node {own}, not to victim", id="another's name, own port"),
-        pytest.param("{own} {victim} SSH-2.0", 77, "port {victim} is not a port of node", id="original, another's port"),
-        pytest.param("hold victim --pid {pid}", 64, "hold takes one instance", id="hold, another's PID"),
-        pytest.param("hold {pid} {pid} {pid}", 64, "hold takes one instance", id="hold, three words"),
+        pytest.param(
+            "check {victim}", 77, "port {victim} is not a port of node", id="another's port"
+        ),
+        pytest.param(
+            "victim {victim}",
+            77,
+            "this key belongs to node {own}, not to victim",
+            id="another's name",
+        ),
+        pytest.param(
+            "victim {own_port} SSH-2.0",
+            77,
+            "this key belongs to node {own}, not to victim",
+            id="another's name, own port",
+        ),
+        pytest.param(
+            "{own} {victim} SSH-2.0",
+            77,
+            "port {victim} is not a port of node",
+            id="original, another's port",
+        ),
+        pytest.param(
+            "hold victim --pid {pid}", 64, "hold takes one instance", id="hold, another's PID"
+        ),
+        pytest.param(
+            "hold {pid} {pid} {pid}", 64, "hold takes one instance", id="hold, three words"
+        ),
         pytest.param("claim main {pid}", 64, "claim takes one instance", id="claim, another's PID"),
         pytest.param("hold ../../etc/passwd", 64, "hold takes one instance", id="hold, a path"),
-        pytest.param("claim " + "a" * 65, 64, "claim takes one instance", id="claim, a long instance"),
+        pytest.param(
+            "claim " + "a" * 65, 64, "claim takes one instance", id="claim, a long instance"
+        ),
         pytest.param("check 0", 64, "'0' is not a port", id="port 0"),
         pytest.param("check -1", 64, "'-1' is not a port", id="negative port"),
         pytest.param("check -22", 64, "'-22' is not a port", id="negative privileged port"),
@@ -237,7 +369,12 @@ async def test_a_request_for_what_is_anothers_is_refused_and_told(
 ) -> None:
     (holder,) = {target.tunnel(victim).session} - {None}
     assert holder is not None
-    words = {"victim": victim.ports[0], "own": asker.node, "own_port": asker.ports[0], "pid": holder.pid}
+    words = {
+        "victim": victim.ports[0],
+        "own": asker.node,
+        "own_port": asker.ports[0],
+        "pid": holder.pid,
+    }
 
     async with break_in(asker) as connection:
         answer = await say(connection, request_words.format(**words))
@@ -247,19 +384,26 @@ async def test_a_request_for_what_is_anothers_is_refused_and_told(
     assert refused_event(target, asker, complaint.format(**words)).actor == "node asker"
 
 
-async def test_a_request_longer_than_a_packet_ends_the_connection(target: Gateway, stolen: Device, victim: Device) -> None:
+async def test_a_request_longer_than_a_packet_ends_the_connection(
+    target: Gateway, stolen: Device, victim: Device
+) -> None:
     with told(target, stolen, "sshd refused a malformed packet"):
         async with break_in(stolen) as connection:
             with pytest.raises((OSError, asyncssh.Error)):
                 await say(connection, "check " + "1" * 1_000_000)
 
 
-async def test_a_request_that_no_process_could_be_given_starts_none(target: Gateway, stolen: Device, victim: Device) -> None:
+async def test_a_request_that_no_process_could_be_given_starts_none(
+    target: Gateway, stolen: Device, victim: Device
+) -> None:
     async with break_in(stolen) as connection:
-        assert (await say(connection, "check " + "1" * 140_000))[:2] == (1, "")  # of this alone nobody tells
+        # of this alone nobody tells
+        assert (await say(connection, "check " + "1" * 140_000))[:2] == (1, "")
 
 
-async def test_a_nul_ends_the_connection_and_no_other(target: Gateway, stolen: Device, victim: Device) -> None:
+async def test_a_nul_ends_the_connection_and_no_other(
+    target: Gateway, stolen: Device, victim: Device
+) -> None:
     with told(target, stolen, "sshd refused a malformed packet (invalid format)"):
         async with break_in(stolen) as connection:
             with pytest.raises((OSError, asyncssh.Error)):
@@ -277,10 +421,22 @@ def beat_loop(device: Device) -> psutil.Process | None:
 
 async def test_the_environment_is_sshds_own(target: Gateway, victim: Device) -> None:
     device = target.add("127.0.0.1:9", name="environment")
-    given = {"LD_PRELOAD": "/tmp/evil.so", "PYTHONPATH": "/tmp", "SSH_ORIGINAL_COMMAND": "claim x", "BASH_ENV": "/tmp/x", "ENV": "/tmp/x",
-             "LC_ALL": "x", "PATH": "/tmp", "REVERSI_HOME": "/tmp"}  # fmt: skip
+    given = {
+        "LD_PRELOAD": "/tmp/evil.so",
+        "PYTHONPATH": "/tmp",
+        "SSH_ORIGINAL_COMMAND": "claim x",
+        "BASH_ENV": "/tmp/x",
+        "ENV": "/tmp/x",
+        "LC_ALL": "x",
+        "PATH": "/tmp",
+        "REVERSI_HOME": "/tmp",
+    }
 
-    with told(target, device, *(f"sshd refused the variable {name}," for name in given if name != "LC_ALL")):
+    with told(
+        target,
+        device,
+        *(f"sshd refused the variable {name}," for name in given if name != "LC_ALL"),
+    ):
         async with break_in(device) as connection:
             process = await connection.create_process("hold thief", env=given)
             process.stdin.write("\n")
@@ -290,7 +446,15 @@ async def test_the_environment_is_sshds_own(target: Gateway, victim: Device) -> 
 
     assert environment.pop("SSH_ORIGINAL_COMMAND") == "hold thief"
     assert [name for name, value in given.items() if environment.get(name) == value] == []
-    assert not set(environment) & {"LD_PRELOAD", "PYTHONPATH", "BASH_ENV", "ENV", "REVERSI_HOME", "SSH_AUTH_SOCK", "DISPLAY"}
+    assert not set(environment) & {
+        "LD_PRELOAD",
+        "PYTHONPATH",
+        "BASH_ENV",
+        "ENV",
+        "REVERSI_HOME",
+        "SSH_AUTH_SOCK",
+        "DISPLAY",
+    }
 
 
 def test_no_agent_is_forwarded(target: Gateway, victim: Device, tmp_path: Path) -> None:
@@ -301,9 +465,18 @@ def test_no_agent_is_forwarded(target: Gateway, victim: Device, tmp_path: Path) 
     try:
         until(path.exists, "the agent")
         words = device.ssh("-T", "-A", "-X", "-o", "SetEnv=LD_PRELOAD=/tmp/evil.so")
-        connection = Connection(["env", f"SSH_AUTH_SOCK={path}", "DISPLAY=127.0.0.1:0", *words, "hold", "thief"])
+        connection = Connection(
+            ["env", f"SSH_AUTH_SOCK={path}", "DISPLAY=127.0.0.1:0", *words, "hold", "thief"]
+        )
         target.connections.append(connection)
-        with told(target, device, *(f"sshd refused {what}," for what in ("agent forwarding", "X11 forwarding", "the variable LD_PRELOAD"))):
+        with told(
+            target,
+            device,
+            *(
+                f"sshd refused {what},"
+                for what in ("agent forwarding", "X11 forwarding", "the variable LD_PRELOAD")
+            ),
+        ):
             connection.beat()
         loop = until(lambda: beat_loop(device), "the beat loop")
         assert not set(loop.environ()) & {"SSH_AUTH_SOCK", "DISPLAY", "LD_PRELOAD"}
@@ -317,7 +490,10 @@ def test_a_socks_proxy_leads_nowhere(target: Gateway, stolen: Device, victim: De
     until(lambda: accepts(entry), "the proxy's own end")
 
     event = f"sshd refused a way to 127.0.0.1 port {target.ssh_port},"
-    with told(target, stolen, event), socket.create_connection(("127.0.0.1", entry), timeout=20) as peer:
+    with (
+        told(target, stolen, event),
+        socket.create_connection(("127.0.0.1", entry), timeout=20) as peer,
+    ):
         peer.sendall(b"\x05\x01\x00")
         assert peer.recv(2) == b"\x05\x00"
         peer.sendall(b"\x05\x01\x00\x01\x7f\x00\x00\x01" + target.ssh_port.to_bytes(2, "big"))
@@ -331,25 +507,59 @@ def test_a_socks_proxy_leads_nowhere(target: Gateway, stolen: Device, victim: De
     ("options", "request_words", "answer", "event"),
     [
         pytest.param(("-T",), (), (64, "0\n"), "refused '' from", id="shell"),
-        pytest.param(("-R", "{victim}:127.0.0.1:9"), ("version",), (1, ""), "listening on localhost port {victim},", id="-R of another"),
-        pytest.param(("-R", "0.0.0.0:{own}:127.0.0.1:9"), ("version",), (1, ""), "on 0.0.0.0 port {own},", id="-R of all addresses"),
-        pytest.param((), ("check", "{victim}"), (77, "0\n"), "port {victim} is not a port of", id="another's port"),
+        pytest.param(
+            ("-R", "{victim}:127.0.0.1:9"),
+            ("version",),
+            (1, ""),
+            "listening on localhost port {victim},",
+            id="-R of another",
+        ),
+        pytest.param(
+            ("-R", "0.0.0.0:{own}:127.0.0.1:9"),
+            ("version",),
+            (1, ""),
+            "on 0.0.0.0 port {own},",
+            id="-R of all addresses",
+        ),
+        pytest.param(
+            (),
+            ("check", "{victim}"),
+            (77, "0\n"),
+            "port {victim} is not a port of",
+            id="another's port",
+        ),
         pytest.param((), ("check;id",), (64, "0\n"), "refused 'check;id' from", id="injection"),
-        pytest.param(("-B", "127.0.0.1:22"), (), (0, ""), "a way to 127.0.0.1 port 22,", id="netcat mode"),
+        pytest.param(
+            ("-B", "127.0.0.1:22"), (), (0, ""), "a way to 127.0.0.1 port 22,", id="netcat mode"
+        ),
     ],
 )
 def test_dropbears_client_opens_no_more(
-    target: Gateway, stolen: Device, victim: Device, options: tuple[str, ...], request_words: tuple[str, ...], answer: tuple[int, str],
+    target: Gateway,
+    stolen: Device,
+    victim: Device,
+    options: tuple[str, ...],
+    request_words: tuple[str, ...],
+    answer: tuple[int, str],
     event: str,
 ) -> None:
     require("dbclient", "dropbearconvert")
     place = {"victim": victim.ports[0], "own": stolen.ports[0]}
-    words = [*stolen.dbclient(*(option.format(**place) for option in options)), *(word.format(**place) for word in request_words)]
+    words = [
+        *stolen.dbclient(*(option.format(**place) for option in options)),
+        *(word.format(**place) for word in request_words),
+    ]
     environment = {**os.environ, "HOME": str(target.folder)}
 
     with told(target, stolen, event.format(**place)):
         done = subprocess.run(
-            words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=60, env=environment
+            words,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+            env=environment,
         )
 
     assert (done.returncode, done.stdout) == answer, done.stderr

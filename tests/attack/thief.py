@@ -10,14 +10,20 @@ from typing import Any
 import asyncssh
 
 from checker.model import Event, EventKind
-from checker.sshd import find_sshd, lacks_log_verbose
-from tests.sshd.clients import Device
-from tests.sshd.harness import Gateway
-from tests.sshd.waiting import until
+from checker.sshd.program import find_sshd, lacks_log_verbose
+from tests.system.clients import Device
+from tests.system.harness import Gateway
+from tests.system.waiting import until
 
 FOR_LOG_VERBOSE = (
-    "a terminal", "agent forwarding", "X11 forwarding", "the variable", "a tunnel device", "a Unix socket", "what is no port for it",
-)  # fmt: skip
+    "a terminal",
+    "agent forwarding",
+    "X11 forwarding",
+    "the variable",
+    "a tunnel device",
+    "a Unix socket",
+    "what is no port for it",
+)
 """What sshd refuses and tells of where it was asked to by LogVerbose: docs/security.md."""
 Attempt = Callable[[asyncssh.SSHClientConnection], Awaitable[object]]
 
@@ -26,43 +32,67 @@ Attempt = Callable[[asyncssh.SSHClientConnection], Awaitable[object]]
 async def break_in(device: Device) -> AsyncIterator[asyncssh.SSHClientConnection]:
     """A login with the device's key."""
     known = asyncssh.import_known_hosts(f"[{device.host}]:{device.ssh_port} {device.host_key}\n")
-    settings: dict[str, Any] = {"username": device.user, "client_keys": [str(device.key)], "known_hosts": known}
-    async with asyncssh.connect(device.host, device.ssh_port, config=None, agent_path=None, **settings) as connection:
+    settings: dict[str, Any] = {
+        "username": device.user,
+        "client_keys": [str(device.key)],
+        "known_hosts": known,
+    }
+    async with asyncssh.connect(
+        device.host, device.ssh_port, config=None, agent_path=None, **settings
+    ) as connection:
         yield connection
 
 
-async def say(connection: asyncssh.SSHClientConnection, request: str | bytes | None, **options: Any) -> tuple[int | None, str, str]:
+async def say(
+    connection: asyncssh.SSHClientConnection, request: str | bytes | None, **options: Any
+) -> tuple[int | None, str, str]:
     """Exit status, stdout and stderr of one request; None asks for a shell."""
     # asyncssh sends bytes as they are, though it promises so for text alone
-    done = await connection.run(request, stdin=asyncssh.DEVNULL, encoding="utf-8", errors="replace", **options)
+    done = await connection.run(
+        request, stdin=asyncssh.DEVNULL, encoding="utf-8", errors="replace", **options
+    )
     return done.exit_status, str(done.stdout), str(done.stderr)
 
 
 def refused_event(gateway: Gateway, device: Device, says: str) -> Event:
     """The event of a refused request that says so, once it is there."""
-    return until(lambda: [e for e in gateway.events(device, EventKind.REFUSED) if says in e.text], f"an event that says {says!r}")[-1]
+    return until(
+        lambda: [e for e in gateway.events(device, EventKind.REFUSED) if says in e.text],
+        f"an event that says {says!r}",
+    )[-1]
 
 
 def is_told_of(words: str) -> bool:
-    """Whether the sshd under attack tells of such a refusal: before OpenSSH 8.5 it has no LogVerbose."""
+    """Whether the sshd under attack tells of such a refusal: before OpenSSH 8.5 it has no
+    LogVerbose.
+    """
     return not (lacks_log_verbose(find_sshd()) and any(what in words for what in FOR_LOG_VERBOSE))
 
 
 @contextmanager
 def told(gateway: Gateway, device: Device | None, *says: str) -> Iterator[None]:
-    """What is attempted in the block becomes an event of a refusal for each of these words; None: of no node."""
+    """What is attempted in the block becomes an event of a refusal for each of these words; None:
+    of no node.
+    """
     name = None if device is None else device.node
 
     def texts() -> list[str]:
-        return [event.text for event in gateway.events(kind=EventKind.REFUSED) if event.node == name]
+        return [
+            event.text for event in gateway.events(kind=EventKind.REFUSED) if event.node == name
+        ]
 
     before = {word: sum(word in text for text in texts()) for word in says if is_told_of(word)}
     yield
     for word, known in before.items():
         try:
-            until(lambda word=word, known=known: sum(word in text for text in texts()) > known, f"a new event that says {word!r}")  # type: ignore[misc]
+            until(
+                lambda word=word, known=known: sum(word in text for text in texts()) > known,  # type: ignore[misc]
+                f"a new event that says {word!r}",
+            )
         except AssertionError as error:
-            raise AssertionError(f"{error}; there are {texts()[-8:]}\n{gateway.log()[-1500:]}") from None
+            raise AssertionError(
+                f"{error}; there are {texts()[-8:]}\n{gateway.log()[-1500:]}"
+            ) from None
 
 
 def as_runner(gateway: Gateway, message: bytes) -> bytes:

@@ -1,0 +1,96 @@
+"""HAProxy's configuration as text: what is published, and nothing else. TCP mode; TLS is routed by
+name, and never ended here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from checker.model import Forward, Port, Publication
+
+HEAD = "# written by reversi-checker publish, from what the registry says; an edit here is lost\n"
+DEFAULTS = """
+defaults
+    mode tcp
+    log global
+    option tcplog
+    option dontlognull
+    retries 10
+    timeout connect 5s
+    timeout client 1h
+    timeout server 1h
+    timeout client-fin 30s
+    timeout server-fin 30s
+"""
+"""Ten retries, a second apart: a visitor who comes while the tunnel reconnects waits a little. An
+hour: mail clients idle that long.
+"""
+HELLO_WITHIN_S = 5
+"""How long a visitor may take to name whom he wants."""
+
+Published = tuple[Publication, Forward]
+
+
+def by_port(forwards: Iterable[Forward]) -> dict[Port, list[Published]]:
+    """What is published on each port, in order of port, names before the one that takes the
+    rest.
+    """
+    found = [(publication, forward) for forward in forwards for publication in forward.published]
+    ports: dict[Port, list[Published]] = {}
+    for publication, forward in sorted(
+        found, key=lambda one: (one[0].port, not one[0].sni, one[0].sni)
+    ):
+        ports.setdefault(publication.port, []).append((publication, forward))
+    return ports
+
+
+def render(
+    forwards: Sequence[Forward], addresses: Sequence[str], loopback: str = "127.0.0.1"
+) -> str:
+    """The whole file; a comment alone where nothing is published. `loopback`: where sshd listens
+    for the tunnels.
+    """
+    ports = by_port(forwards)
+    if not ports:
+        return HEAD
+    frontends = [frontend(port, published, addresses) for port, published in ports.items()]
+    backends = [backend(forward, loopback) for forward in forwards if forward.published]
+    return "\n".join([HEAD + DEFAULTS, *frontends, *backends])
+
+
+def backend_name(forward: Forward) -> str:
+    return f"reversi-{forward.node}-{forward.port}"
+
+
+def frontend(port: Port, published: Sequence[Published], addresses: Sequence[str]) -> str:
+    """One port of the gateway, and whom its visitors reach."""
+    lines = [
+        f"frontend reversi-{port}",
+        *(f"    bind {bound(address, port)}" for address in addresses),
+    ]
+    named = [(publication, forward) for publication, forward in published if publication.sni]
+    rest = [forward for publication, forward in published if not publication.sni]
+    if named:
+        lines += [
+            f"    tcp-request inspect-delay {HELLO_WITHIN_S}s",
+            "    tcp-request content accept if { req.ssl_hello_type 1 }",
+        ]
+        lines += [] if rest else ["    tcp-request content reject"]
+    lines += [
+        f"    use_backend {backend_name(forward)} if {{ req.ssl_sni -i {publication.sni} }}"
+        for publication, forward in named
+    ]
+    lines += [f"    default_backend {backend_name(forward)}" for forward in rest]
+    return "\n".join(lines) + "\n"
+
+
+def bound(address: str, port: Port) -> str:
+    """What follows `bind`; v6only, so that both families may be named beside each other."""
+    return f"[{address}]:{port} v6only" if ":" in address else f"{address}:{port}"
+
+
+def backend(forward: Forward, loopback: str) -> str:
+    """One forward: the listener of its tunnel."""
+    host = f"[{loopback}]" if ":" in loopback else loopback
+    proxy = " send-proxy" if forward.speaks_proxy else ""
+    return f"backend {backend_name(forward)}\n    server tunnel {host}:{forward.port}{proxy}\n"

@@ -1,0 +1,204 @@
+"""What an admin may change of a node, as values: the node after it, what differs, and which ports
+must be let go. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from checker.model import Forward, InvalidValue, Node, NodeName, Port
+
+
+def renamed(node: Node, name: NodeName) -> Node:
+    """The same under another name."""
+    return replace(
+        node, name=name, forwards=tuple(replace(forward, node=name) for forward in node.forwards)
+    )
+
+
+def rekeyed(node: Node, key: str, *, now: bool) -> Node:
+    """With another key: at once, or beside the present one until it was used. Raises
+    InvalidValue.
+    """
+    if key == node.public_key:
+        raise InvalidValue(f"node {node.name} has that key already; give it another")
+    return replace(node, public_key=key, next_key=None) if now else replace(node, next_key=key)
+
+
+def with_new_key_alone(node: Node) -> Node:
+    """After the new key was used: it is the only one."""
+    return (
+        node
+        if node.next_key is None
+        else replace(node, public_key=node.next_key, next_key=None, next_key_at=0)
+    )
+
+
+def moved(forward: Forward, port: Port, *, now: bool) -> Forward:
+    """On another gateway port: at once, or beside the present one until its device listens there;
+    its present port ends a move.
+    """
+    if now or port == forward.port:
+        return replace(forward, port=port, next_port=None, next_port_at=0)
+    return replace(forward, next_port=port)
+
+
+def with_moved_alone(node: Node, port: Port) -> Node:
+    """After the device listened on this port, to which a forward moves: it is that forward's only
+    one.
+
+    A node with one forward has its rights anew: whoever logged in before the move began may not
+    come to listen there later. One with several keeps them, as other connections of its own may be
+    older.
+    """
+    forward = next((forward for forward in node.forwards if forward.next_port == port), None)
+    if forward is None:
+        return node
+    since = max(node.key_since, forward.next_port_at) if len(node.forwards) == 1 else node.key_since
+    return replace(with_forward(node, forward, moved(forward, port, now=True)), key_since=since)
+
+
+def with_dates(before: Node | None, after: Node, now: int) -> Node:
+    """The node after a change at `now` (Unix seconds), which remembers since when each thing
+    waits.
+    """
+    known = (
+        {}
+        if before is None
+        else {
+            (forward.port, forward.next_port): forward.next_port_at for forward in before.forwards
+        }
+    )
+    had_key = before is not None and before.next_key == after.next_key
+    key_at = (
+        0
+        if after.next_key is None
+        else before.next_key_at
+        if before is not None and had_key
+        else now
+    )
+    forwards = tuple(
+        replace(f, next_port_at=0 if f.next_port is None else known.get((f.port, f.next_port), now))
+        for f in after.forwards
+    )
+    return replace(after, next_key_at=key_at, forwards=forwards)
+
+
+def with_rights_since(before: Node | None, after: Node, now: int) -> Node:
+    """The node after a change at `now` (Unix seconds), which remembers when its rights became
+    others at once.
+
+    A new key or a new port that waits is none of these: the connection of now goes on until the
+    device has followed.
+    """
+    after = with_dates(before, after, now)
+    if before is None:
+        return after
+    another_key = after.public_key not in (before.public_key, before.next_key)
+    new_ports = {forward.port for forward in after.forwards} - set(before.ports)
+    again = after.enabled and not before.enabled
+    open_before = {forward.port for forward in before.forwards if forward.public}
+    closed = open_before.intersection(
+        forward.port for forward in after.forwards if not forward.public
+    )
+    return replace(after, key_since=now) if another_key or new_ports or again or closed else after
+
+
+def forward_at(node: Node, port: Port | None) -> Forward:
+    """The forward on that port, or the only one. Raises InvalidValue."""
+    found = [forward for forward in node.forwards if port is None or port in forward.ports]
+    if len(found) == 1:
+        return found[0]
+    ports = ", ".join(str(forward.port) for forward in node.forwards) or "none"
+    if port is None:
+        raise InvalidValue(
+            f"which forward of node {node.name}? Name its gateway port; there are: {ports}"
+        )
+    raise InvalidValue(f"node {node.name} has no port {port}; there are: {ports}")
+
+
+def with_forward(node: Node, old: Forward, new: Forward) -> Node:
+    """With one forward in the place of another."""
+    return replace(
+        node, forwards=tuple(new if forward == old else forward for forward in node.forwards)
+    )
+
+
+def describe(before: Node, after: Node) -> tuple[tuple[Port | None, str], ...]:
+    """What differs, a clause each, with the port that it is about; nothing where nothing does."""
+    clauses = [*((None, text) for text in node_clauses(before, after))]
+    return (*clauses, *forward_clauses(before, after))
+
+
+def node_clauses(before: Node, after: Node) -> Iterator[str]:
+    if before.name != after.name:
+        yield f"renamed from {before.name} to {after.name}"
+    if before.enabled != after.enabled:
+        yield "enabled" if after.enabled else "disabled"
+    if before.expires != after.expires:
+        yield f"its key expires on {after.expires}" if after.expires else "its key never expires"
+    if before.public_key != after.public_key:
+        yield (
+            "the new key is the only one now"
+            if after.public_key == before.next_key
+            else "its key was replaced"
+        )
+    if after.next_key not in (None, before.next_key):
+        yield "a new key waits; the present one stays until a tunnel of the new one beats"
+    if before.next_key not in (None, *after.public_keys):
+        yield "the key that waited is withdrawn"
+
+
+def forward_clauses(before: Node, after: Node) -> Iterator[tuple[Port, str]]:
+    """Forwards are compared in their order; what is left over was added or removed."""
+    for old, new in zip(before.forwards, after.forwards, strict=False):
+        if old.port != new.port:
+            yield new.port, f"moved from port {old.port} to {new.port}"
+        elif old.next_port != new.next_port:
+            yield new.port, moving_clause(old, new)
+        if old.target != new.target:
+            yield new.port, f"target {old.target} -> {new.target}"
+        if old.expect != new.expect:
+            yield new.port, f"expect {old.expect} -> {new.expect}"
+        if old.deadline_s != new.deadline_s:
+            yield new.port, f"deadline {deadline(old)} -> {deadline(new)}"
+        if old.public != new.public:
+            yield (
+                new.port,
+                "public: on all addresses" if new.public else "no longer public: on loopback alone",
+            )
+        if old.published != new.published:
+            yield new.port, f"published as {', '.join(map(str, new.published)) or 'nothing'}"
+    common = min(len(before.forwards), len(after.forwards))
+    yield from ((old.port, "forward removed") for old in before.forwards[common:])
+    yield from ((new.port, f"forward to {new.target} added") for new in after.forwards[common:])
+
+
+def moving_clause(old: Forward, new: Forward) -> str:
+    """What was decided of a move."""
+    if new.next_port is None:
+        return f"stays on port {new.port}; {old.next_port} is its own no more"
+    return (
+        f"moves to port {new.next_port}; {new.port} stays its own until its device listens on"
+        f" {new.next_port}"
+    )
+
+
+def deadline(forward: Forward) -> str:
+    return "default" if forward.deadline_s is None else f"{forward.deadline_s:g} s"
+
+
+def let_go(before: Node, after: Node | None, today: str) -> tuple[Forward, ...]:
+    """The forwards that a live tunnel of the node may carry no longer, on this day."""
+    if (
+        after is None
+        or after.barred(today)
+        or before.public_key not in (after.public_key, after.next_key)
+    ):
+        return before.forwards
+    kept = {(forward.port, forward.public) for forward in after.forwards}
+    kept |= {(forward.port, False) for forward in after.forwards}
+    return tuple(
+        forward for forward in before.forwards if (forward.port, forward.public) not in kept
+    )

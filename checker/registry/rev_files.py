@@ -1,0 +1,209 @@
+"""The original's `*.rev` files, one tunnel each: `key:value` a line, read into a node that the
+shared key speaks for. Pure.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from checker.model import (
+    OPEN,
+    SHARED_KEY,
+    Expect,
+    Forward,
+    InvalidValue,
+    Node,
+    expect_said,
+    parse_name,
+    parse_port,
+    parse_target,
+    printable,
+)
+
+MOST_BYTES = 1 << 16
+"""A longer file is no `.rev` file."""
+NEEDED = ("nodename", "reversiport", "fwdhost", "fwdport")
+TAKEN = (*NEEDED, "fwdportstr", "allowinternet")
+WITHOUT_COUNTERPART = {
+    "mretrysecs": "the verdict says how long a device waits",
+    "cretrysecs": "the verdict says how long a device waits",
+    "stuffsecs": "nothing runs in screen",
+    "cscreenname": "nothing runs in screen",
+    "mscreenname": "nothing runs in screen",
+    "exetemplatename": "a bundle is one script",
+    "tuntemplatename": "a bundle is one script",
+    "montemplatename": "a bundle is one script",
+    "reversihost": "the gateway's address stands in reversi.toml",
+    "reversisshport": "the gateway's address stands in reversi.toml",
+    "reversiuser": "the tunnel user stands in reversi.toml",
+    "reversisshkey": "the shared key stands in reversi.toml, until the node is adopted",
+}
+"""Known keys that say nothing here, and why."""
+FLAGS = {"1": True, "0": False, "": False}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remark:
+    """What there is to say of a line; of the whole file where the line is 0."""
+
+    line: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevFile:
+    """What a file came to."""
+
+    node: Node | None
+    """None where it is not taken; then a problem says why."""
+    notes: tuple[Remark, ...]
+    problems: tuple[Remark, ...]
+    """What was not understood."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Value:
+    """A value, and where it stands."""
+
+    line: int
+    text: str
+
+
+class LineRefused(InvalidValue):
+    """A line whose value can not be."""
+
+    def __init__(self, line: int, why: str) -> None:
+        super().__init__(why)
+        self.line = line
+
+
+def read_rev(content: bytes, *, added_at: int) -> RevFile:
+    """The node of a file, and a remark on each line that says nothing, or nothing that is
+    understood. Total: it never raises.
+    """
+    if len(content) > MOST_BYTES:
+        return RevFile(
+            node=None,
+            notes=(),
+            problems=(Remark(line=0, text="is too long to be a .rev file of the original"),),
+        )
+    values: dict[str, Value] = {}
+    notes: list[Remark] = []
+    problems: list[Remark] = []
+    for number, key, text in pairs(content, problems):
+        if key in WITHOUT_COUNTERPART:
+            notes.append(
+                Remark(line=number, text=f"{key} has no counterpart: {WITHOUT_COUNTERPART[key]}")
+            )
+        elif key in TAKEN:
+            if key in values:
+                notes.append(
+                    Remark(
+                        line=values[key].line,
+                        text=(
+                            f"{key} is said again in line {number}, which counts, as in the"
+                            " original"
+                        ),
+                    )
+                )
+            values[key] = Value(line=number, text=text)
+        else:
+            problems.append(Remark(line=number, text=unknown(key)))
+    node = None
+    try:
+        node = node_from(values, notes, added_at)
+    except LineRefused as error:
+        problems.append(Remark(line=error.line, text=f"{error}; the node is not taken"))
+    return RevFile(node=node, notes=tuple(notes), problems=tuple(problems))
+
+
+def pairs(content: bytes, problems: list[Remark]) -> Iterator[tuple[int, str, str]]:
+    """Number, key and value of each line that has them; of the others, all but blank ones and
+    comments, a problem.
+    """
+    text = content.decode("utf-8-sig", "replace")
+    for number, line in enumerate(re.split(r"\r\n|\n|\r", text), start=1):
+        stripped = line.strip(" \t")
+        if not stripped or stripped.startswith("#"):
+            continue
+        key, colon, value = stripped.partition(":")
+        key, value = key.strip(), value.strip()
+        if not colon:
+            problems.append(Remark(line=number, text=f"{printable(stripped)!r} is not key:value"))
+        elif not value.isprintable() or "\ufffd" in value or len(value) > 500:
+            problems.append(
+                Remark(
+                    line=number,
+                    text=(
+                        f"the value of {printable(key)!r} is too long, or holds what can not be"
+                        " printed"
+                    ),
+                )
+            )
+        else:
+            yield number, key, value
+
+
+def unknown(key: str) -> str:
+    near = difflib.get_close_matches(key[:64], (*TAKEN, *WITHOUT_COUNTERPART), n=1)
+    return f"unknown key {printable(key)!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+
+
+def node_from(values: dict[str, Value], notes: list[Remark], added_at: int) -> Node:
+    """The node that the values describe. Raises LineRefused."""
+    missing = [key for key in NEEDED if not values.get(key, Value(line=0, text="")).text]
+    if missing:
+        raise LineRefused(0, f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing")
+    host = values["fwdhost"].text
+    at = values["nodename"].line
+    try:
+        name = parse_name(values["nodename"].text)
+        at = values["reversiport"].line
+        port = parse_port(values["reversiport"].text, "reversiport")
+        at = values["fwdport"].line
+        fwdport = parse_port(values["fwdport"].text, "fwdport")
+        at = values["fwdhost"].line
+        target = parse_target(f"[{host}]:{fwdport}" if ":" in host else f"{host}:{fwdport}")
+    except InvalidValue as error:
+        raise LineRefused(at, str(error)) from error
+    forward = Forward(
+        node=name,
+        port=port,
+        target=target,
+        expect=expect_from(values, notes),
+        public=is_public(values, notes),
+    )
+    return Node(name=name, public_key=SHARED_KEY, forwards=(forward,), added_at=added_at)
+
+
+def expect_from(values: dict[str, Value], notes: list[Remark]) -> Expect:
+    """What the device told the checker to expect."""
+    said = values.get("fwdportstr", Value(line=0, text=""))
+    expect = expect_said(said.text)
+    if expect == OPEN:
+        notes.append(
+            Remark(
+                line=said.line,
+                text="fwdportstr names no response: expecting open, which can not see a hang",
+            )
+        )
+    return expect
+
+
+def is_public(values: dict[str, Value], notes: list[Remark]) -> bool:
+    """Whether the port was open to all. Raises LineRefused."""
+    said = values.get("allowinternet")
+    if said is None:
+        return False
+    if said.text not in FLAGS:
+        raise LineRefused(said.line, f"allowinternet {said.text[:40]!r} is neither 1 nor 0")
+    if FLAGS[said.text]:
+        text = (
+            "allowinternet: bound to all addresses once the node has a key of its own, until then"
+            " to loopback"
+        )
+        notes.append(Remark(line=said.line, text=text))
+    return FLAGS[said.text]

@@ -1,0 +1,120 @@
+"""Keys that live on two devices: which instances of a node came lately, and how long a newcomer
+waits. Pure.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+from checker.model import NodeName, Policy
+
+FIRST_WAIT_S = 10
+ARRIVALS_KEPT = 8
+CONDITION = "its key is on two devices"
+"""Begins what is said of it in the detail of a row."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """An instance of a node that came; an empty one is a connection that never said its own."""
+
+    instance: str
+    peer: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.instance or 'unnamed'}{f' from {self.peer}' if self.peer else ''}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clone:
+    """A node's key on two devices; times are seconds of a steady clock."""
+
+    holder: Arrival
+    newcomer: Arrival
+    last_at: float
+    refusals: int = 0
+
+
+class Clones:
+    """What was seen of instances, node by node."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self.first_wait_s = FIRST_WAIT_S
+        self.clones: dict[NodeName, Clone] = {}
+        self.arrivals: dict[NodeName, tuple[tuple[float, Arrival], ...]] = {}
+
+    def of(self, node: NodeName, now: float) -> Clone | None:
+        """The node's clone, if it was met lately."""
+        clone = self.clones.get(node)
+        if clone is not None and now - clone.last_at > self.policy.quiet_s:
+            del self.clones[node]
+            return None
+        return clone
+
+    def refuse(
+        self, node: NodeName, holder: Arrival, newcomer: Arrival, now: float
+    ) -> tuple[int, bool]:
+        """A newcomer met a healthy tunnel of another instance: the seconds that it waits, and
+        whether that is news.
+        """
+        before = self.of(node, now)
+        refusals = before.refusals + 1 if before else 1
+        wait_s = self.wait_s(refusals)
+        strange = before is None or {before.holder.instance, before.newcomer.instance} != {
+            holder.instance,
+            newcomer.instance,
+        }
+        self.clones[node] = Clone(holder=holder, newcomer=newcomer, last_at=now, refusals=refusals)
+        return wait_s, strange or wait_s != self.wait_s(refusals - 1)
+
+    def wait_s(self, refusals: int) -> int:
+        """10, 20, 40 ... up to the longest."""
+        return (
+            min(self.policy.longest_wait_s, self.first_wait_s << max(0, min(refusals, 16) - 1))
+            if refusals
+            else 0
+        )
+
+    def arrived(self, node: NodeName, arrival: Arrival, now: float) -> bool:
+        """An instance holds the node's tunnel now; whether that shows anew that two take turns.
+
+        One that follows another took its place; one that comes back after another came is a device
+        beside it.
+        """
+        lately = [
+            (at, one) for at, one in self.arrivals.get(node, ()) if now - at <= self.policy.quiet_s
+        ]
+        lately = [*lately, (now, arrival)][-ARRIVALS_KEPT:]
+        self.arrivals[node] = tuple(lately)
+        order = [instance for instance, _ in groupby(one.instance for _, one in lately)]
+        if len(order) == len(set(order)) or order.count(arrival.instance) < 2:
+            return False
+        other = next(one for _, one in reversed(lately) if one.instance != arrival.instance)
+        before = self.of(node, now)
+        clone = before or Clone(holder=arrival, newcomer=other, last_at=now)
+        self.clones[node] = replace(clone, holder=arrival, newcomer=other, last_at=now)
+        return before is None
+
+    def note(self, node: NodeName, now: float) -> str:
+        """What a row of the node says of it; empty where there is nothing."""
+        clone = self.of(node, now)
+        return f"{CONDITION}: instance {clone.holder}, and {clone.newcomer}" if clone else ""
+
+    def rename(self, old: NodeName, new: NodeName) -> None:
+        """The node has another name."""
+        if old in self.clones:
+            self.clones[new] = self.clones.pop(old)
+        if old in self.arrivals:
+            self.arrivals[new] = self.arrivals.pop(old)
+
+    def forget(self, node: NodeName) -> None:
+        """The node has another key: who came with the old one tells nothing of this."""
+        self.clones.pop(node, None)
+        self.arrivals.pop(node, None)
+
+    def keep_only(self, kept: frozenset[NodeName]) -> None:
+        """What is known of others is of nodes that are no more, or of keys that were replaced."""
+        self.clones = {node: clone for node, clone in self.clones.items() if node in kept}
+        self.arrivals = {node: lately for node, lately in self.arrivals.items() if node in kept}

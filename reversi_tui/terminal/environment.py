@@ -1,0 +1,137 @@
+"""The terminal: what a poor link asks of Textual, and leaving when the terminal is gone."""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+from collections.abc import Mapping, MutableMapping
+
+from checker.model import CheckerError
+
+LOOK_EVERY_S = 2.0
+HUNG_UP = 129
+"""128 + SIGHUP, as shells count."""
+GRACE_S = 2.0
+FEW_COLOURS = "standard"
+"""As Textual calls the 16 colours of a plain terminal; there are `256` and `truecolor` besides."""
+MANY_COLOURS = ("256color", "direct", "kitty", "alacritty", "foot", "ghostty", "wezterm")
+COLOURLESS = ("vt100", "vt102", "vt220")
+
+
+class PoorTerminal(CheckerError):
+    """A terminal that can not place text."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"a terminal of type {name!r} (TERM) can not place text on the screen; elsewhere, use"
+            " --once"
+        )
+
+
+def is_remote(environ: MutableMapping[str, str]) -> bool:
+    return bool(environ.get("SSH_CONNECTION"))
+
+
+def is_within_screen(environ: Mapping[str, str]) -> bool:
+    """Whether GNU screen is the terminal; tmux may call itself so too."""
+    return environ.get("TERM", "").lower().startswith("screen") and not environ.get("TMUX")
+
+
+def wants_mouse(environ: MutableMapping[str, str]) -> bool:
+    """Not over a link, where each move costs; nor in GNU screen, which with a mouse keeps escape
+    back until the next key.
+    """
+    return not is_remote(environ) and not is_within_screen(environ)
+
+
+def draws_ascii_only(environ: Mapping[str, str]) -> bool:
+    """Whether shapes beyond ASCII would be blots: the Linux console's fonts have few, and a locale
+    may have no UTF-8.
+    """
+    return environ.get("TERM", "") in ("linux", "vt100", "vt102", "vt220", "dumb") or not has_utf8(
+        environ
+    )
+
+
+def has_utf8(environ: Mapping[str, str]) -> bool:
+    """Whether the locale has UTF-8; none that is named has. Python writes it in any."""
+    locale = next(
+        (environ[name] for name in ("LC_ALL", "LC_CTYPE", "LANG") if environ.get(name)), "C.UTF-8"
+    )
+    return locale.lower().replace("-", "").endswith("utf8")
+
+
+def colour_system(environ: Mapping[str, str]) -> str:
+    """How many colours the terminal has, in Textual's word. What runs inside a terminal inherits
+    COLORTERM: there it may be wrong.
+    """
+    given, term = environ.get("TEXTUAL_COLOR_SYSTEM", ""), environ.get("TERM", "").lower()
+    if given:
+        return given
+    is_plain = term.startswith("linux") or is_within_screen(environ)
+    if environ.get("COLORTERM", "").lower() in ("truecolor", "24bit") and not is_plain:
+        return "truecolor"
+    return "256" if any(word in term for word in MANY_COLOURS) else FEW_COLOURS
+
+
+def prepare(environ: MutableMapping[str, str]) -> None:
+    """Settings that Textual reads when it is imported; what the user set stands. Raises
+    PoorTerminal.
+    """
+    term = environ.get("TERM", "").lower()
+    if term in ("dumb", "unknown"):
+        raise PoorTerminal(term)
+    if term in COLOURLESS:
+        environ["NO_COLOR"] = "1"
+    elif not environ.get("NO_COLOR"):
+        environ.pop("NO_COLOR", None)  # empty means nothing, yet Textual would take it for a yes
+    environ["TEXTUAL_COLOR_SYSTEM"] = colour_system(environ)
+    # a letter of a filter is painted in up to three frames
+    environ.setdefault("TEXTUAL_FPS", "30" if is_remote(environ) else "120")
+    environ.setdefault("TEXTUAL_ANIMATIONS", "none")
+    environ.setdefault("TEXTUAL_SMOOTH_SCROLL", "0")
+
+
+def is_there(terminal: int) -> bool:
+    """Whether the terminal still answers: after a hang-up it is none any more."""
+    return os.isatty(terminal)
+
+
+def leave() -> None:
+    """End at once: with the terminal gone there is nobody to tell, and a write to it may block for
+    ever.
+    """
+    os._exit(HUNG_UP)
+
+
+def end_within(seconds: float) -> None:
+    """However the orderly end goes, the process is gone after this."""
+    timer = threading.Timer(seconds, leave)
+    timer.daemon = True
+    timer.start()
+
+
+class Watchdog(threading.Thread):
+    """Ends the process when its terminal, or the process that started it, is gone: SIGHUP may be
+    ignored or lost.
+    """
+
+    def __init__(self, terminal: int, *, every_s: float = LOOK_EVERY_S) -> None:
+        super().__init__(name="terminal-watchdog", daemon=True)
+        self.terminal, self.every_s = terminal, every_s
+        self.parent = os.getppid()
+
+    def run(self) -> None:
+        """It hears of a hang-up at once: until we are gone, Textual reads the end of the input
+        again and again.
+        """
+        hang_up = select.poll()
+        hang_up.register(self.terminal, 0)
+        while True:
+            if (
+                hang_up.poll(self.every_s * 1000)
+                or not is_there(self.terminal)
+                or os.getppid() != self.parent
+            ):
+                leave()

@@ -1,0 +1,196 @@
+"""The wire grammar: what it takes, what it refuses, and that nothing else comes of any text."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from checker.wire import (
+    MALFORMED,
+    MAX_REQUEST,
+    OK,
+    Asked,
+    Beat,
+    Check,
+    Claim,
+    Hold,
+    Malformed,
+    OldCheck,
+    Reply,
+    Request,
+    Version,
+    decode_asked,
+    encode_asked,
+    encode_reply,
+    instance_in,
+    parse_request,
+    parse_verdict,
+    port_in,
+    refusal,
+    render_request,
+)
+from tests.strategies import names
+
+ports = st.integers(1, 65535)
+instances = st.from_regex(r"[A-Za-z0-9._-]{1,64}", fullmatch=True)
+clients = st.just("") | st.from_regex(r"[A-Za-z0-9._/+-]{1,64}", fullmatch=True)
+words = st.lists(
+    st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=9), max_size=5
+).map(" ".join)
+requests = st.one_of(
+    st.builds(Check, st.lists(ports, max_size=8).map(tuple)),
+    st.builds(OldCheck, names, ports, words),
+    st.builds(Claim, instances),
+    st.builds(Hold, instances, clients),
+    st.builds(Version),
+)
+
+
+@given(requests)
+def test_a_request_parses_back_from_its_own_words(request_: Request) -> None:
+    assert parse_request(render_request(request_)) == request_
+
+
+@given(
+    st.text(st.characters())
+    | st.text(alphabet="check claimhold vrsion0123456789-. ")
+    | st.binary().map(lambda raw: raw.decode("utf-8", "surrogateescape"))
+)
+def test_any_text_is_a_request_or_malformed(text: str) -> None:
+    try:
+        parsed = parse_request(text)
+    except Malformed:
+        return
+
+    assert parse_request(render_request(parsed)) == parsed
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("check", Check(), id="all ports"),
+        pytest.param("check 20010 20011", Check((20010, 20011)), id="some ports"),
+        pytest.param("beat", Beat(), id="as a connection that holds"),
+        pytest.param("  check   20010 ", Check((20010,)), id="spaces"),
+        pytest.param("office 20010", OldCheck("office", 20010), id="the original's two words"),
+        pytest.param(
+            "office 20010 SSH-2.0 dropbear",
+            OldCheck("office", 20010, "SSH-2.0 dropbear"),
+            id="the original's expected text",
+        ),
+        pytest.param("claim a.B_c-9", Claim("a.B_c-9"), id="claim"),
+        pytest.param("hold x", Hold("x"), id="hold"),
+        pytest.param(
+            "hold x a-1.0+b/c_2", Hold("x", "a-1.0+b/c_2"), id="hold by a client with a name"
+        ),
+        pytest.param("version", Version(), id="version"),
+    ],
+)
+def test_each_request_is_understood(text: str, expected: Request) -> None:
+    assert parse_request(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("", id="empty"),
+        pytest.param("   ", id="blank"),
+        pytest.param("check 0", id="port 0"),
+        pytest.param("check 65536", id="port too high"),
+        pytest.param("check 2001O", id="letter in port"),
+        pytest.param("check ٢٢", id="digits of another script"),
+        pytest.param("check -1", id="negative port"),
+        pytest.param("claim", id="claim without instance"),
+        pytest.param("claim a b", id="claim with two"),
+        pytest.param("claim " + "x" * 65, id="long instance"),
+        pytest.param("hold a/b", id="slash in instance"),
+        pytest.param("hold a b c", id="hold with three words"),
+        pytest.param("hold a " + "x" * 65, id="long client"),
+        pytest.param("hold a b;c", id="client with a letter of the shell's"),
+        pytest.param("version x", id="version with more"),
+        pytest.param("Office 20010", id="capital in name"),
+        pytest.param("../etc 22", id="path in name"),
+        pytest.param("check\n20010", id="newline"),
+        pytest.param("check\x00", id="NUL"),
+        pytest.param("office 20010 \x1b[31m", id="escape sequence"),
+        pytest.param("office 20010 " + "x" * MAX_REQUEST, id="too long"),
+        pytest.param("office 20010 " + "é" * (MAX_REQUEST // 2), id="too long in bytes"),
+        pytest.param("\ud800", id="lone surrogate"),
+        pytest.param("$(reboot)", id="shell"),
+    ],
+)
+def test_what_is_outside_of_the_grammar_is_malformed(text: str) -> None:
+    with pytest.raises(Malformed):
+        parse_request(text)
+
+
+def test_port_in_raises_malformed_and_names_the_word() -> None:
+    with pytest.raises(Malformed, match="'70000' is not a port"):
+        port_in("70000")
+
+
+def test_instance_in_raises_malformed_and_names_the_verb() -> None:
+    with pytest.raises(Malformed, match="hold takes one instance"):
+        instance_in("hold", [])
+
+
+@given(st.integers(0, 999_999))
+def test_a_verdict_is_read_back(seconds: int) -> None:
+    assert parse_verdict(f"{seconds}\n") == seconds
+
+
+@given(st.text(st.characters()))
+def test_any_line_is_a_verdict_or_malformed(line: str) -> None:
+    try:
+        seconds = parse_verdict(line)
+    except Malformed:
+        return
+
+    assert 0 <= seconds < 10**6
+
+
+@pytest.mark.parametrize("line", ["", "-1", "1.5", "1 2", "1234567", "up", "٣"])
+def test_a_line_that_is_no_number_of_seconds_is_malformed(line: str) -> None:
+    with pytest.raises(Malformed, match="not a number of seconds"):
+        parse_verdict(line)
+
+
+fields = (
+    st.binary(max_size=40)
+    .filter(lambda raw: b"\0" not in raw)
+    .map(lambda raw: raw.decode("utf-8", "surrogateescape"))
+)
+
+
+@given(st.builds(Asked, node=fields, peer=fields, command=fields, key=fields))
+def test_what_the_gate_hands_over_arrives(asked: Asked) -> None:
+    assert decode_asked(encode_asked(asked)) == asked
+
+
+@given(st.binary())
+def test_any_message_is_asked_or_malformed(message: bytes) -> None:
+    try:
+        asked = decode_asked(message)
+    except Malformed:
+        return
+
+    assert encode_asked(asked) == message
+
+
+@pytest.mark.parametrize(
+    "message",
+    [b"", b"gate", b"gate\0a\0b", b"gate\0a\0b\0c\0", b"gate\0a\0b\0c\0d\0e", b"hand\0a\0b\0c"],
+)
+def test_a_message_without_its_fields_is_malformed(message: bytes) -> None:
+    with pytest.raises(Malformed, match="four or five fields"):
+        decode_asked(message)
+
+
+def test_a_reply_is_its_status_answer_and_complaint_a_line_each() -> None:
+    assert encode_reply(Reply(answer="3")) == f"{OK}\n3\n\n".encode()
+    assert encode_reply(refusal("no \udc80 here", MALFORMED)) == b"64\n0\nno \\udc80 here\n"
+
+
+def test_a_refusal_tells_an_old_client_to_do_nothing() -> None:
+    assert refusal("why", MALFORMED).answer == "0"

@@ -1,0 +1,45 @@
+"""Keys and bundles for tests."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from client.bundle.compose import Bundle
+from client.bundle.keyforms import KeyForms, read_key
+from client.bundle.settings import Settings
+from tests.programs import require
+
+OFFICE = Bundle(
+    node="office",
+    gateways=("gateway.example.org:22",),
+    user="reversi",
+    forwards=("20010:127.0.0.1:22", "20011:192.168.1.20:443"),
+    host_keys=("ssh-ed25519 AAAAhost", "ssh-rsa AAAArsa"),
+    key=KeyForms(
+        openssh="an OpenSSH key", dropbear=b"\0\0\0\x0bdropbear", public="ssh-ed25519 AAAApublic"
+    ),
+    node_add="reversi-checker node add office --public-key -",
+)
+
+
+def made_key(folder: Path, kind: str = "ed25519", *options: str) -> Path:
+    """A key pair by ssh-keygen."""
+    require("ssh-keygen")
+    path = folder / f"key-{kind}"
+    subprocess.run(
+        ["ssh-keygen", "-q", "-t", kind, *options, "-N", "", "-C", "", "-f", str(path)], check=True
+    )
+    return path
+
+
+def forms_of(path: Path) -> KeyForms:
+    return read_key(path.read_bytes())
+
+
+def changed(**fields: Any) -> Bundle:
+    """The sample with other fields; `settings` as a mapping."""
+    settings = Settings(**fields.pop("settings", {}))
+    return replace(OFFICE, settings=settings, **fields)

@@ -1,0 +1,44 @@
+"""Reading what a console shows, and waiting until it does."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from textual.pilot import Pilot
+
+from reversi_tui.app import Console
+
+WITHIN_S = 10.0
+
+
+def lines(app: Console) -> list[str]:
+    """The screen as text."""
+    strips = app.screen._compositor.render_strips()
+    return [strip.text.rstrip() for strip in strips]
+
+
+def text(app: Console) -> str:
+    return "\n".join(lines(app))
+
+
+async def until(pilot: Pilot[None], claim: Callable[[], object]) -> None:
+    """Wait until the claim is true of the app. Fails with what the screen shows."""
+    deadline = time.monotonic() + WITHIN_S
+    while not claim():
+        app = pilot.app
+        assert isinstance(app, Console)
+        assert time.monotonic() < deadline, (
+            f"not within {WITHIN_S} s; the screen shows:\n{text(app)}"
+        )
+        await asyncio.sleep(0.02)
+        await pilot.pause()
+
+
+async def shows(pilot: Pilot[None], words: str) -> None:
+    """Wait until the words are on the screen, wherever its edge breaks them."""
+    app = pilot.app
+    assert isinstance(app, Console)
+    wanted = " ".join(words.split())
+    await until(pilot, lambda: wanted in " ".join(text(app).replace("│", " ").split()))

@@ -1,0 +1,197 @@
+"""SSH clients as devices have them: OpenSSH's and dropbear's, each a process of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ANSWER_WITHIN_S = 20.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """What a device needs to know of its gateway, and its own key."""
+
+    node: str
+    ports: tuple[int, ...]
+    targets: tuple[str, ...]
+    """HOST:PORT for each port."""
+    user: str
+    host: str
+    ssh_port: int
+    host_key: str
+    config: Path
+    """What `node add --client-config` wrote; the key lies beside it."""
+    inside: tuple[str, ...] = ()
+    """Words before each command, where the device lives in a network namespace."""
+
+    @property
+    def key(self) -> Path:
+        return self.config.with_name(self.config.name + ".key")
+
+    def forwards(self) -> list[str]:
+        """-R options for all forwards."""
+        return [
+            word
+            for port, target in zip(self.ports, self.targets, strict=True)
+            for word in ("-R", f"{port}:{target}")
+        ]
+
+    def ssh(self, *options: str) -> list[str]:
+        """OpenSSH's client, up to and with the gateway's name."""
+        known = self.key.with_name(f"{self.node}.known")
+        known.write_text(f"[{self.host}]:{self.ssh_port} {self.host_key}\n", encoding="ascii")
+        settings = [
+            "BatchMode=yes",
+            "IdentitiesOnly=yes",
+            "StrictHostKeyChecking=yes",
+            f"UserKnownHostsFile={known}",
+            "ExitOnForwardFailure=yes",
+            "LogLevel=ERROR",
+        ]
+        given = [word for setting in settings for word in ("-o", setting)]
+        place = ["-p", str(self.ssh_port), f"{self.user}@{self.host}"]
+        return [*self.inside, "ssh", "-F", "none", "-i", str(self.key), *given, *options, *place]
+
+    def dbclient(self, *options: str) -> list[str]:
+        """dropbear's client, with its own form of the key; made with -y -y, as it knows hosts by a
+        file in the home directory alone.
+        """
+        key = self.key.with_name(f"{self.node}.dropbear")
+        if not key.exists():
+            subprocess.run(
+                ["dropbearconvert", "openssh", "dropbear", str(self.key), str(key)],
+                check=True,
+                capture_output=True,
+            )
+        place = ["-p", str(self.ssh_port), f"{self.user}@{self.host}"]
+        return [
+            *self.inside,
+            "dbclient",
+            "-y",
+            "-y",
+            "-i",
+            str(key),
+            "-o",
+            "ExitOnForwardFailure=yes",
+            "-K",
+            "15",
+            *options,
+            *place,
+        ]
+
+    def ask(
+        self, *request: str, options: Sequence[str] = ("-T",)
+    ) -> subprocess.CompletedProcess[str]:
+        """One login, one request."""
+        words = [*self.ssh(*options), *request]
+        return subprocess.run(
+            words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=60
+        )
+
+    def verdict(self, *request: str) -> int:
+        """The one integer that a request is answered."""
+        done = self.ask(*request)
+        assert done.returncode == 0, done.stderr
+        return int(done.stdout)
+
+    def connect(self, *request: str, options: Sequence[str] = ()) -> Connection:
+        """A connection that carries the forwards; by default it registers with `hold`."""
+        return Connection(
+            [*self.ssh("-T", *self.forwards(), *options), *(request or ("hold", "first"))]
+        )
+
+    def connect_unheard(self) -> Connection:
+        """A tunnel as the field has it: forwards, and no word to the checker."""
+        return Connection(self.ssh("-N", *self.forwards()))
+
+
+class Connection:
+    """A running client; its lines are ours to write and read."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self.process = subprocess.Popen(
+            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+
+    @property
+    def lives(self) -> bool:
+        return self.process.poll() is None
+
+    def beat(self, within_s: float = ANSWER_WITHIN_S) -> int:
+        """Send a line; the integer that comes back."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(b"\n")
+        self.process.stdin.flush()
+        end = time.monotonic() + within_s
+        heard = b""
+        while not heard.endswith(b"\n"):
+            ready, _, _ = select.select(
+                [self.process.stdout], [], [], max(0.0, end - time.monotonic())
+            )
+            assert ready, f"no answer to a beat within {within_s:g} s"
+            part = os.read(self.process.stdout.fileno(), 1)
+            assert part, f"the connection ended: {self.complaint()}"
+            heard += part
+        return int(heard)
+
+    @contextlib.contextmanager
+    def beating(self, every_s: float) -> Iterator[None]:
+        """Beats during the block, by a thread."""
+        stopping = threading.Event()
+        problems: list[BaseException] = []
+
+        def run() -> None:
+            try:
+                while not stopping.wait(every_s):
+                    self.beat()
+            except (AssertionError, OSError) as error:
+                problems.append(error)
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stopping.set()
+            thread.join()
+        assert not problems, problems
+
+    def freeze(self) -> None:
+        """The client hangs, and its TCP still acknowledges."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self.process.send_signal(signal.SIGCONT)
+
+    def vanish(self) -> None:
+        """The client dies without a word, and its kernel closes the connection."""
+        self.process.kill()
+        self.process.wait()
+
+    def complaint(self) -> str:
+        """All of stderr; waits for the client's end."""
+        assert self.process.stderr is not None
+        return self.process.stderr.read().decode()
+
+    def ended(self, within_s: float = 30.0) -> int:
+        """The exit status, once there is one."""
+        return self.process.wait(within_s)
+
+    def close(self) -> None:
+        if self.lives:
+            self.process.kill()
+        self.process.wait()
+        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
+            with contextlib.suppress(BrokenPipeError):
+                assert stream is not None
+                stream.close()

@@ -1,0 +1,68 @@
+"""Programs that stand in for those of a device: an SSH client without a network, and service
+managers that only note what they are told.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+CLIENT = """#!/bin/sh
+here=${0%/*}
+case ${1:-} in -V) printf '%s\\n' OpenSSH_9.2p1 >&2; exit ;; -h | -o\\ help) exit 1 ;; esac
+for last; do :; done
+printf '%s\\n' "$*" >>"$here/ssh.log"
+[ ! -e "$here/refusal" ] || { cat "$here/refusal" >&2; exit "$(cat "$here/status" 2>/dev/null || printf 255)"; }
+case $last in
+version) printf '%s\\n' '1 0.1.0' ;;
+check) cat "$here/verdict" ;;
+claim*) cat "$here/claim" ;;
+hold*) while read -r _; do cat "$here/verdict"; done ;;
+esac
+"""  # noqa: E501 - one line of what runs
+"""Answers `claim` and each beat with what lies beside it; fails with `refusal` where there is one,
+and with `status`.
+"""
+KEYGEN = """#!/bin/sh
+here=${0%/*} shown=
+while [ $# -gt 0 ]; do
+    case $1 in -y) shown=yes ;; -t) type=$2 ;; -f) file=$2 ;; esac
+    shift
+done
+if [ -n "$shown" ]; then sed -n 's/^.*BEGIN //p' "$file"; exit; fi
+grep -q -- "$type" "$here/types" || exit 1
+printf -- '-----BEGIN %s AAAA\\n' "$(grep -- "$type" "$here/types")" >"$file"
+"""
+"""Makes keys of the types that lie beside it; reads its options as both ssh-keygen and dropbearkey
+have them.
+"""
+CRONTAB = """#!/bin/sh
+here=${0%/*}
+case $1 in -l) cat "$here/crontab.txt" ;; -) cat >"$here/crontab.new" && mv "$here/crontab.new" "$here/crontab.txt" ;; esac
+"""  # noqa: E501 - one line of what runs
+NOTES = """#!/bin/sh
+printf '%s\\n' "${0##*/} $*" >>"${0%/*}/told.log"
+"""
+RC_COMMON = """#!/bin/sh
+printf '%s\\n' "rc.common $*" >>"$BOX/programs/told.log"
+"""
+
+
+def program(folder: Path, name: str, text: str) -> None:
+    """A program that anybody may run."""
+    path = folder / name
+    path.unlink(missing_ok=True)
+    path.write_text(text, encoding="ascii")
+    path.chmod(0o755)
+
+
+def programs(folder: Path) -> Path:
+    """A directory with the stand-ins; the gateway says yes to everything."""
+    folder.mkdir(parents=True)
+    program(folder, "ssh", CLIENT)
+    program(folder, "crontab", CRONTAB)
+    for name in ("systemctl", "launchctl", "logger"):
+        program(folder, name, NOTES)
+    (folder / "claim").write_text("0\n")
+    (folder / "verdict").write_text("0\n")
+    (folder / "crontab.txt").write_text("5 4 * * * true # a job of the admin's\n")
+    return folder

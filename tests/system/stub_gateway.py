@@ -1,0 +1,181 @@
+"""A real sshd on a free loopback port, with a small script in the checker's place that gives the
+answers a test wants.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+SSHD = Path("/usr/sbin/sshd")
+PRIVSEP = Path("/run/sshd")
+DEADLINE_S = 20.0
+
+FORCED = """#!/bin/sh
+cd "$1" || exit 1
+verb=${SSH_ORIGINAL_COMMAND%% *}
+printf '%s %s\\n' "$SSH_ORIGINAL_COMMAND" "$$" >> asked
+case $verb in
+    claim) cat claim ;;
+    check) cat check ;;
+    hold) while read -r line; do echo >> beats; cat verdict; done ;;
+    *) echo 0; echo 'not understood' >&2; exit 64 ;;
+esac
+"""
+
+SSHD_CONFIG = """
+Port {port}
+ListenAddress {host}
+HostKey {home}/host
+PidFile {home}/sshd.pid
+AuthorizedKeysFile {home}/authorized_keys
+UsePAM no
+StrictModes no
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+PermitRootLogin forced-commands-only
+AllowTcpForwarding remote
+PermitTTY no
+X11Forwarding no
+LogLevel DEBUG3
+"""
+
+
+def eventually(holds: Callable[[], bool], what: str, deadline_s: float = DEADLINE_S) -> None:
+    """Waits until it holds; fails with what was waited for."""
+    end = time.monotonic() + deadline_s
+    while not holds():
+        if time.monotonic() > end:
+            raise AssertionError(f"{what}: not within {deadline_s:g} s")
+        time.sleep(0.02)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def make_key(path: Path) -> str:
+    """A new key pair; returns the public half."""
+    subprocess.run(
+        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", path],
+        check=True,
+        timeout=20,
+    )
+    return Path(f"{path}.pub").read_text().strip()
+
+
+def answers(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), 1) as channel:
+            channel.settimeout(1)
+            return channel.recv(4) == b"SSH-"
+    except OSError:
+        return False
+
+
+class StubGateway:
+    """sshd, the node's key, and the files that hold the answers."""
+
+    def __init__(
+        self,
+        home: Path,
+        permitted: tuple[int, ...],
+        *,
+        inside: tuple[str, ...] = (),
+        host: str = "127.0.0.1",
+    ) -> None:
+        self.home, self.port, self.inside = home, free_port(), inside
+        self.user = pwd.getpwuid(os.getuid()).pw_name
+        home.mkdir()
+        self.host_key = make_key(home / "host")
+        self.node_key = make_key(home / "node")
+        (home / "stub").write_text(FORCED)
+        (home / "sshd_config").write_text(SSHD_CONFIG.format(port=self.port, home=home, host=host))
+        self.permit(permitted)
+        self.answer(claim=0, verdict=0, check=0)
+        self.sshd: subprocess.Popen[bytes] | None = None
+
+    def permit(self, ports: tuple[int, ...]) -> None:
+        """Rewrites authorized_keys."""
+        listens = ",".join(f'permitlisten="localhost:{port}"' for port in ports)
+        line = (
+            f'restrict,port-forwarding,{listens},command="exec /bin/sh {self.home}/stub'
+            f' {self.home}" {self.node_key}\n'
+        )
+        (self.home / "authorized_keys").write_text(line)
+
+    def answer(self, **numbers: int) -> None:
+        """What claim, check and the beats (verdict) are answered from now on."""
+        for verb, number in numbers.items():
+            path = self.home / f"{verb}.new"
+            path.write_text(f"{number}\n")
+            path.replace(self.home / verb)
+
+    def asked(self, verb: str) -> list[tuple[str, int]]:
+        """Requests so far with that verb, and the PID that served each."""
+        path = self.home / "asked"
+        lines = path.read_text().splitlines() if path.exists() else []
+        found = (line.rpartition(" ") for line in lines if line.startswith(verb))
+        return [(request, int(pid)) for request, _, pid in found]
+
+    def beats(self) -> int:
+        """Lines that any hold has answered."""
+        path = self.home / "beats"
+        return len(path.read_bytes()) if path.exists() else 0
+
+    def start(self) -> None:
+        log = self.home / "sshd.log"
+        if os.getuid() == 0:
+            # sshd as root refuses to start without it, and only its service makes it
+            PRIVSEP.mkdir(exist_ok=True)
+        self.sshd = subprocess.Popen(
+            [*self.inside, SSHD, "-D", "-f", self.home / "sshd_config", "-E", log]
+        )
+        if self.inside:
+            eventually(
+                lambda: log.exists() and "Server listening" in log.read_text(),
+                f"sshd listens ({log})",
+            )
+        else:
+            eventually(lambda: answers(self.port), f"sshd answers ({log})")
+
+    def stop(self) -> None:
+        """Ends sshd and the connections that it serves."""
+        if self.sshd is None:
+            return
+        children = Path(f"/proc/{self.sshd.pid}/task/{self.sshd.pid}/children").read_text().split()
+        self.sshd.terminate()
+        self.sshd.wait(10)
+        self.sshd = None
+        for child in children:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(child), signal.SIGTERM)
+
+
+@contextlib.contextmanager
+def stub_gateway(
+    home: Path, permitted: tuple[int, ...], *, inside: tuple[str, ...] = (), host: str = "127.0.0.1"
+) -> Iterator[StubGateway]:
+    """`inside` are the words before a command that is to run in the gateway's namespaces, and
+    `host` is where it listens there.
+    """
+    gateway = StubGateway(home, permitted, inside=inside, host=host)
+    try:
+        gateway.start()
+        yield gateway
+    finally:
+        for _request, pid in gateway.asked(""):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+        gateway.stop()
+        shutil.rmtree(home)

@@ -1,0 +1,167 @@
+"""The benchmark runs, and prints what README quotes; what the figures are is no matter of a
+test.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.__main__ import BENCHMARKS
+from bench.bundles import NAMES
+from bench.figures import Figure, row
+from bench.links.clients import Kind
+from tests.programs import require
+
+CHECKOUT = Path(__file__).parents[2]
+
+
+@pytest.mark.sshd
+def test_a_quick_run_prints_every_figure_beside_its_target(tmp_path: Path) -> None:
+    require("sshd", "ssh", "ssh-keygen")
+
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "bench",
+            "--quick",
+            "--only",
+            "checks",
+            "gate",
+            "takeover",
+            "throughput",
+        ],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=55,
+        stdin=subprocess.DEVNULL,
+        env={
+            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+            "TMPDIR": str(tmp_path),
+            "HOME": str(tmp_path),
+        },
+    )
+
+    assert done.returncode == 0, done.stderr
+    for what in (
+        "beat",
+        "check, kept",
+        "check, new login",
+        "gate",
+        "own stale port",
+        "throughput, device",
+        "throughput, gateway",
+    ):
+        assert f"\n| {what}" in done.stdout
+    assert not list(tmp_path.rglob("*"))
+
+
+@pytest.mark.sshd
+def test_a_quick_run_compares_bundles_with_autossh(tmp_path: Path) -> None:
+    require("sshd", "ssh", "dbclient", "busybox", "autossh")
+
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", "--quick", "--only", "bundles"],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=55,
+        stdin=subprocess.DEVNULL,
+        env={
+            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+            "TMPDIR": str(tmp_path),
+            "HOME": str(tmp_path),
+        },
+    )
+
+    assert done.returncode == 0, done.stderr
+    for what in ("memory", "client CPU in ten minutes", "logins an hour"):
+        for name in NAMES.values():
+            assert f"\n| {what}, {name} |" in done.stdout
+    assert "| autossh + ssh: " in done.stdout
+    assert "after 0 to come up" not in done.stdout
+    assert "left out" not in done.stdout
+    assert not list(tmp_path.rglob("*"))
+
+
+@pytest.mark.sshd
+def test_a_quick_run_tries_every_client_on_a_shaped_link(tmp_path: Path) -> None:
+    require("sshd", "ssh", "dbclient", "busybox", "autossh", "ip", "tc", "unshare", "nsenter")
+    if os.geteuid() != 0:
+        pytest.skip("a network namespace takes root")
+
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", "--quick", "--only", "links"],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=55,
+        stdin=subprocess.DEVNULL,
+        env={
+            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+            "TMPDIR": str(tmp_path),
+            "HOME": str(tmp_path),
+        },
+    )
+
+    assert done.returncode == 0, done.stderr
+    for kind in Kind:
+        assert f"{kind.value}: " in done.stderr
+        assert not kind.is_watched or f"up: {kind.value} | whole in " in done.stdout
+    assert "did not come up" not in done.stdout
+    assert not list(tmp_path.rglob("*"))
+
+
+@pytest.mark.sshd
+def test_a_quick_run_counts_what_each_client_sends_and_receives(tmp_path: Path) -> None:
+    require("sshd", "ssh", "dbclient", "busybox", "ss")
+
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", "--quick", "--only", "traffic"],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=55,
+        stdin=subprocess.DEVNULL,
+        env={
+            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+            "TMPDIR": str(tmp_path),
+            "HOME": str(tmp_path),
+        },
+    )
+
+    assert done.returncode == 0, done.stderr
+    for name in NAMES.values():
+        assert f"\n| idle traffic, {name} |" in done.stdout
+    assert "left out" not in done.stdout
+    assert not list(tmp_path.rglob("*"))
+
+
+def test_the_help_names_every_benchmark() -> None:
+    told = subprocess.run(
+        [sys.executable, "-m", "bench", "--help"],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=20,
+    )
+
+    assert all(name in told.stdout for name in BENCHMARKS)
+
+
+@pytest.mark.parametrize(
+    ("met", "word"), [(None, "|  |"), (True, "| met |"), (False, "| MISSED |")]
+)
+def test_a_row_says_whether_its_target_is_met(met: bool | None, word: str) -> None:
+    assert row(Figure(what="beat", measured="1 ms", target="<= 2 ms", met=met)).endswith(word)

@@ -1,0 +1,135 @@
+"""The demo, run as a newcomer runs it: all that it promises is seen, and nothing of it is left."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.programs import require
+
+CHECKOUT = Path(__file__).parents[2]
+DEADLINE_S = 30.0
+
+
+class Demo:
+    """A running demo, with every process that it was seen to have."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        self.folder = folder
+        self.log = folder / "log"
+        self.home = folder / "tmp"
+        self.home.mkdir()
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "demo", *arguments],
+                cwd=CHECKOUT,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={
+                    "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+                    "TMPDIR": str(self.home),
+                    "HOME": str(folder),
+                },
+            )
+        self.seen: set[psutil.Process] = set()
+
+    def follow(self, until: str = "", within_s: float = DEADLINE_S) -> int | None:
+        """Wait until the log says so, or the demo ends; its exit status."""
+        end = time.monotonic() + within_s
+        while self.process.poll() is None and time.monotonic() < end:
+            self.seen.update(psutil.Process(self.process.pid).children(recursive=True))
+            if until and until in self.log.read_text():
+                return None
+            time.sleep(0.3)
+        return self.process.poll()
+
+    def leftovers(self) -> list[str]:
+        """What should be gone: processes, after a moment to end, and files."""
+        _, alive = psutil.wait_procs(list(self.seen), timeout=DEADLINE_S)
+        return [str(process) for process in alive] + [str(path) for path in self.home.rglob("*")]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    require("sshd", "ssh-keygen", "openssl", "setpriv")
+    return tmp_path
+
+
+@pytest.mark.sshd
+@pytest.mark.timeout(200)
+def test_the_headless_demo_sees_every_status_and_leaves_nothing(folder: Path) -> None:
+    demo = Demo(folder, "--headless", "120")
+    try:
+        status = demo.follow(within_s=150)
+    finally:
+        demo.process.kill()
+    told = demo.log.read_text()
+
+    assert status == 0, told
+    assert all(word in told for word in ("refused", "wrong", "down", "freezer freezes now")), told
+    assert len(demo.seen) > 20
+    assert not demo.leftovers()
+
+
+@pytest.mark.sshd
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=lambda number: number.name
+)
+def test_a_signal_while_a_node_is_frozen_leaves_nothing(
+    folder: Path, number: signal.Signals
+) -> None:
+    demo = Demo(folder, "--headless", "120")
+    try:
+        demo.follow(until="freezes now")
+        demo.process.send_signal(number)
+        status = demo.follow()
+    finally:
+        demo.process.kill()
+
+    assert status == 128 + number, demo.log.read_text()
+    assert demo.seen
+    assert not demo.leftovers()
+
+
+@pytest.mark.sshd
+def test_a_demo_out_of_time_names_what_it_did_not_see(folder: Path) -> None:
+    demo = Demo(folder, "--headless", "0.1")
+    try:
+        status = demo.follow()
+    finally:
+        demo.process.kill()
+
+    assert status == 1
+    assert "freezer was not seen" in demo.log.read_text()
+    assert not demo.leftovers()
+
+
+@pytest.mark.sshd
+def test_no_process_outlives_a_demo_that_was_killed(folder: Path) -> None:
+    demo = Demo(folder, "--headless", "120")
+    try:
+        demo.follow(until="freezes now")
+    finally:
+        demo.process.kill()
+        demo.process.wait()
+
+    _, alive = psutil.wait_procs(list(demo.seen), timeout=DEADLINE_S)
+    assert not alive
+
+
+def test_without_a_terminal_the_demo_says_what_to_do(folder: Path) -> None:
+    demo = Demo(folder)
+    try:
+        status = demo.follow()
+    finally:
+        demo.process.kill()
+
+    assert status == 2
+    assert "--headless" in demo.log.read_text()
