@@ -111,12 +111,9 @@ class Fleet:
 
     def lives_on_its_new_key(self) -> None:
         """The upgrade is confirmed, and the key before it opens nothing."""
-
-        def fact() -> bool:
-            self.old.probed("office")
-            return "state     valid\n" in self.old.type("reversi-checker node show office")
-
-        until(fact, "the new key is the only one")
+        file = "/etc/reversi/nodes/office.toml"
+        until(lambda: "next_key" not in self.old.read(file), "the new key is the only one")
+        assert "state     valid\n" in self.old.type("reversi-checker node show office")
         self.old.await_up("office")
 
     def comes_by_the_new_port(self) -> None:

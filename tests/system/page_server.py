@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -23,7 +24,7 @@ ENVIRONMENT = {
     "USER": "root",
     "LOGNAME": "root",
     "LANG": "C.UTF-8",
-    "PATH": "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "PATH": "/opt/bin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "PIP_CONFIG_FILE": "/dev/null",
     "PIP_NO_INDEX": "1",
     "PIP_NO_DEPS": "1",
@@ -36,13 +37,13 @@ ENVIRONMENT = {
 """A terminal of root's. pip asks no index: what reversi needs is in `/opt/packages`."""
 PLACES = """
 set -e
-for place in /root /tmp /var/tmp /var/backups /usr/local/bin; do
+for place in /root /tmp /var/tmp /var/backups; do
     mount -t tmpfs -o mode=755 tmpfs "$place"
 done
 chmod 1777 /tmp /var/tmp
 chmod 700 /root
 umount /opt/reversi
-mkdir /opt/packages
+mkdir /opt/packages /opt/bin
 mount --bind "$1" /opt/packages
 printf '127.0.0.1 localhost %s\\n' "$2" >/etc/hosts
 echo Port 22 >/etc/ssh/sshd_config.d/10-port.conf
@@ -54,19 +55,19 @@ printf 'Host *\\n  StrictHostKeyChecking accept-new\\n  LogLevel ERROR\\n' >/roo
 "$3" -m venv --without-pip /opt/reversi
 printf '/opt/packages\\n' >"$(echo /opt/reversi/lib/python3*/site-packages)/packages.pth"
 printf '#!/bin/sh\\nexec /opt/reversi/bin/python -m pip "$@"\\n' >/opt/reversi/bin/pip
-printf '#!/bin/sh\\nexec "$@"\\n' >/usr/local/bin/sudo
-chmod 755 /opt/reversi/bin/pip /usr/local/bin/sudo
-ln -s "$(command -v busybox)" /usr/local/bin/nslookup
+printf '#!/bin/sh\\nexec "$@"\\n' >/opt/bin/sudo
+chmod 755 /opt/reversi/bin/pip /opt/bin/sudo
+ln -s "$(command -v busybox)" /opt/bin/nslookup
 """
 LINKS = """
 set -e
-ln -s /opt/reversi/bin/reversi-checker /opt/reversi/bin/reversi-tui /usr/local/bin/
-cat >/usr/local/bin/reversi-client <<'SCRIPT'
+ln -s /opt/reversi/bin/reversi-checker /opt/reversi/bin/reversi-tui /opt/bin/
+cat >/opt/bin/reversi-client <<'SCRIPT'
 #!/bin/sh
 [ "$1" != build ] || set -- "$@" --beat 1
 exec /opt/reversi/bin/reversi-client "$@"
 SCRIPT
-chmod 755 /usr/local/bin/reversi-client
+chmod 755 /opt/bin/reversi-client
 """
 """The commands as the README links them; bundles beat every second, to spare the test's time."""
 
@@ -147,23 +148,16 @@ class PageServer(Booted):
             f" && sh {node}.sh install"
         )
 
-    def status_of(self, node: str) -> str:
-        """The status of a node's first forward."""
-        lines = [
-            line.split()
-            for line in self.typed(f"reversi-checker status {node}").stdout.splitlines()[1:]
-        ]
-        return next((words[3] for words in lines if words[0] == node), "")
-
     def probed(self, node: str) -> str:
-        """The same, by a probe of now."""
+        """What the gateway says of the node, probed now."""
         return self.typed(f"reversi-checker probe {node}").stdout
 
     def await_up(self, node: str) -> None:
-        until(
-            lambda: self.probed(node).endswith(": up\n") or self.status_of(node) == "up",
-            f"{node} is up",
-        )
+        """Wait for a node with one forward; a look at the port costs less than a probe."""
+        port = re.search(r"port = (\d+)", self.read(f"/etc/reversi/nodes/{node}.toml"))
+        assert port
+        until(lambda: self.listens(int(port[1])), f"{node} listens")
+        until(lambda: ": up" in self.probed(node), f"{node} is up")
 
 
 def make_checkout(folder: Path) -> Path:

@@ -37,12 +37,7 @@ class Ward:
 
     def is_so(self, node: str, status: str) -> None:
         """The row of the node says what the section is about."""
-
-        def fact() -> bool:
-            self.server.probed(node)
-            return self.server.status_of(node) == status
-
-        until(fact, f"{node} is {status}")
+        until(lambda: f": {status}: " in self.server.probed(node), f"{node} is {status}")
 
     def freeze(self) -> None:
         """The device hangs, with all of its processes."""
@@ -56,10 +51,7 @@ class Ward:
         self.server.must("sh", "-c", f"echo {yes:d} >/sys/fs/cgroup{group}/cgroup.freeze")
 
     def is_killed(self) -> None:
-        until(
-            lambda: "killed sshd process" in self.server.type("reversi-checker log --node office"),
-            "its tunnel is killed",
-        )
+        until(lambda: not self.server.listens(20000), "its tunnel is killed")
         self.hang(yes=False)
         self.server.await_up("office")
 
@@ -193,6 +185,10 @@ TROUBLES: tuple[Step[Ward], ...] = (
         says="200:30:1000",
     ),
     Step("journalctl --unit ssh --since -1h --grep 'penalty|MaxStartups'", ends=(0, 1)),
+    Step(
+        "journalctl --unit ssh --since -1h --grep 'by authenticating user reversi'",
+        says="authenticating user reversi 127.0.0.1",
+    ),
     Step(
         "sudo reversi-checker node add roof --forward 127.0.0.1:22,banner:SSH-2.0 --key-type rsa",
         says="roof: port",
