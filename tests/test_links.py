@@ -13,10 +13,6 @@ NOT_YET: tuple[str, ...] = (
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "SECURITY.md",
-    "faq.md",
-    "operating.md",
-    "sizing.md",
-    "troubleshooting.md",
 )
 """Pages that are being written. Temporary."""
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)")
