@@ -145,6 +145,7 @@ class Fleet:
         assert self.old.must(*anna, "probe", "office") == "office:20000: up\n"
         refused = self.old.run(*anna, "node", "disable", "office")
         assert refused.returncode == 2
+        assert "run it with sudo" in refused.stderr
 
 
 UPGRADED = "sh /tmp/office.sh upgrade"
