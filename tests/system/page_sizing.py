@@ -6,6 +6,7 @@ from tests.system.page_server import PageServer
 from tests.system.page_steps import Step
 
 SIZING: tuple[Step[PageServer], ...] = (
+    Step("sudo reversi-checker doctor", says="more tunnels", ends=(0, 1)),
     Step("free -m", says="Mem:"),
     Step("ps -u reversi --no-headers -o comm | sort | uniq -c", says="sshd"),
     Step("cat /proc/sys/kernel/pid_max /proc/sys/kernel/threads-max"),
