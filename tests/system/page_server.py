@@ -77,10 +77,16 @@ class PageServer(Booted):
 
     def __init__(self, install: Install, checkout: Path) -> None:
         super().__init__(install)
+        try:
+            self.furnish(Path(install.python).resolve(), checkout)
+        except BaseException:
+            self.close()
+            raise
+
+    def furnish(self, python: Path, checkout: Path) -> None:
+        """The places that a test writes to, a checkout, and an environment without reversi."""
         packages = next(path for path in map(Path, sys.path) if (path / "textual").is_dir())
-        self.must(
-            "sh", "-c", PLACES, "places", str(packages), NAME, str(Path(install.python).resolve())
-        )
+        self.must("sh", "-c", PLACES, "places", str(packages), NAME, str(python))
         self.bring(checkout, ORIGIN)
         self.type(f"git clone --quiet {ORIGIN} reversi")
         self.type("git -C ~/reversi reset --quiet --hard v0.0.9")
