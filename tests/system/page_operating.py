@@ -175,6 +175,12 @@ OPERATING: tuple[Step[Fleet], ...] = (
         before=Fleet.add_an_own_key,
     ),
     Step("sudo sed -i '/^x-/d' /etc/reversi/nodes/*.toml", after=Fleet.has_no_own_key),
+    Step("sudo rm /etc/ssh/sshd_config.d/00-reversi.conf"),
+    Step(
+        "sudo reversi-checker init",
+        says="wrote /etc/ssh/sshd_config.d/00-reversi.conf",
+        after=Fleet.is_served,
+    ),
     Step("sudo install -d -m 0700 /var/backups/reversi"),
     Step("sudo tar -C / -czf /var/backups/reversi/gateway.tar.gz etc/reversi etc/ssh"),
     Step("sudo systemctl stop reversi-checker"),
