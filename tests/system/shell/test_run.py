@@ -125,7 +125,7 @@ def venv(bare: Path, tmp_path: Path) -> Path:
         program(made / "bin", name, f'echo "{name} $*"')
     program(made / "bin", "python", "")
     wanted = subprocess.run(
-        "cat pyproject.toml constraints.txt tests/line_marks.pth | cksum",
+        "cat pyproject.toml constraints.txt bin/* | cksum",
         shell=True,
         cwd=RUN.parent,
         capture_output=True,
