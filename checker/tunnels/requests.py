@@ -27,7 +27,8 @@ from checker.registry.key_lines import NEW
 from checker.state.beats import beat_file
 from checker.tunnels.gateway import Gateway
 from checker.tunnels.holders import Held
-from checker.tunnels.judge import CannotKill, Kill, Owner, Recheck
+from checker.tunnels.judge import CannotKill, Kill, Recheck
+from checker.tunnels.port_owner import Owner
 from checker.tunnels.rate_limits import HELD_AT_ONCE, NODE_WAITS_S, TRY_LATER, Over
 from checker.tunnels.shared_key import INSTANCE
 from checker.tunnels.shared_requests import SharedRequests
