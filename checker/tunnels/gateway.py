@@ -23,7 +23,7 @@ from checker.output import today
 from checker.registry.nodes import Registry, renames, with_the_same_key
 from checker.registry.succession import old_key_note
 from checker.state.ledger import Ledger
-from checker.tunnels.judge import LIVES, Judgement, Recheck
+from checker.tunnels.judge import LIVES, Judgement
 from checker.tunnels.rate_limits import NODE_WAITS_S, Limit, Limits
 from checker.tunnels.rights import Rights
 from checker.tunnels.shared_key import INSTANCE, is_over, shared_ports, still_unregistered
@@ -143,37 +143,26 @@ class Gateway:
     async def settle(
         self, forward: Forward, *, actor: str = "daemon", until: float = math.inf
     ) -> Judgement:
-        """Probe until it is clear; at a first strike the siblings are asked too, as their answer
-        shows the tunnel to live.
+        """Probe until it is clear whether the forward works, and act on it.
 
-        What is not clear by `until` (monotonic) is left to the sweep; the action is a Recheck then.
+        What is not clear by `until` (monotonic) is left to the sweep; the action then is a Recheck.
         """
         node = self.registry.nodes.get(forward.node)
         barred = node.barred(today()) if node else ""
         if barred:
             return await self.rights.shut(forward, barred)
-        judgement = await self.watcher.look(forward, actor=actor, until=until)
+        judgement = await self.watcher.probe_once(forward, actor=actor, until=until)
         if node and judgement.tunnel.session:
             place = await self.watcher.holdings.place(forward, newer_than=0.0)
             too_old = self.rights.why_too_old(node, judgement.tunnel.session, place)
             if too_old:
                 ended = await self.rights.end_old(forward, judgement.tunnel.session, too_old)
-                return ended or await self.watcher.look(forward, actor=actor, until=until)
+                return ended or await self.watcher.probe_once(forward, actor=actor, until=until)
             await self.follow_device(node, judgement.tunnel)
-        if (
-            not isinstance(judgement.action, Recheck)
-            or time.monotonic() + judgement.action.after_s >= until
-        ):
-            return judgement
         siblings = [other for other in node.forwards if other.port != forward.port] if node else []
-        async with asyncio.TaskGroup() as group:
-            for sibling in siblings:
-                group.create_task(
-                    self.watcher.look(sibling, actor=actor, until=until),
-                    name=f"probe {sibling.node} {sibling.port}",
-                )
-            await asyncio.sleep(judgement.action.after_s)
-        return await self.watcher.settle(forward, actor=actor, until=until)
+        return await self.watcher.probe_until_clear(
+            forward, judgement, siblings=siblings, actor=actor, until=until
+        )
 
     async def follow_device(self, node: Node, tunnel: Tunnel) -> None:
         """Take the node's old key or port away if this tunnel, just probed, shows that its device

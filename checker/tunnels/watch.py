@@ -7,6 +7,7 @@ import logging
 import math
 import time
 from collections import defaultdict, deque
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from weakref import WeakValueDictionary
 
@@ -38,8 +39,8 @@ log = logging.getLogger(__name__)
 ENDED_KEPT = 256
 """Sessions that were ended lately: no other forward of theirs ends them again."""
 STARVED_ROUNDS = 3
-"""Probes that may come to nothing before it is left to the next sweep: a gateway that stays starved
-must still answer.
+"""Probes that may be wasted before the forward is left to the next sweep: a gateway that stays
+starved must still answer.
 """
 
 
@@ -64,32 +65,44 @@ class Watcher(Observer):
         self.waiting: dict[NodeName, str] = {}
         """What is said of nodes that have two keys."""
 
-    async def settle(
-        self, forward: Forward, *, actor: str = "daemon", until: float = math.inf
+    async def probe_until_clear(
+        self,
+        forward: Forward,
+        judgement: Judgement,
+        *,
+        siblings: Sequence[Forward] = (),
+        actor: str = "daemon",
+        until: float = math.inf,
     ) -> Judgement:
-        """Probe until it is clear: a first strike is followed by the next one soon, a last one by
-        the kill.
+        """Probe again for as long as the last judgement asks for it: a first strike is followed by
+        the next one soon, a last one by the kill.
 
-        What is not clear by `until` (monotonic) is left to the sweep; the action is a Recheck then.
+        The siblings are probed in the first pause: an answer of theirs shows that the tunnel lives.
+        What is not clear by `until` (monotonic) is left to the sweep; the action then is a Recheck.
         """
-        judgement = await self.look(forward, actor=actor, until=until)
-        for _ in range(self.policy.strikes + STARVED_ROUNDS):
+        for _ in range(1 + self.policy.strikes + STARVED_ROUNDS):
             if (
                 not isinstance(judgement.action, Recheck)
                 or time.monotonic() + judgement.action.after_s >= until
             ):
                 break
-            await asyncio.sleep(judgement.action.after_s)
-            judgement = await self.look(forward, actor=actor, until=until)
+            async with asyncio.TaskGroup() as group:
+                for sibling in siblings:
+                    group.create_task(
+                        self.probe_once(sibling, actor=actor, until=until),
+                        name=f"probe {sibling.node} {sibling.port}",
+                    )
+                await asyncio.sleep(judgement.action.after_s)
+            siblings = ()
+            judgement = await self.probe_once(forward, actor=actor, until=until)
         return judgement
 
-    async def look(
+    async def probe_once(
         self, forward: Forward, *, actor: str = "daemon", until: float = math.inf
     ) -> Judgement:
-        """One probe, judged and acted on; one that was under way already serves all who wait for
-        it.
+        """Probe, judge and act; a probe that is under way already serves all who wait for it.
 
-        What is not known by `until` (monotonic) is left as it is, to be looked at again.
+        If `until` (monotonic) passes first, the row stays as it is, and the action is a Recheck.
         """
         asked_at = time.monotonic()
         turn = self.turns[forward.port]
