@@ -7,7 +7,6 @@ import logging
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 
 from checker.config.layout import Layout
 from checker.config.settings import Config
@@ -180,7 +179,7 @@ class Gateway:
     def note_contact(self, forwards: Sequence[Forward]) -> None:
         """The node asked about these now."""
         for forward in forwards:
-            self.ledger.put(replace(self.ledger.tunnel(forward), checked_at=time.time()))
+            self.watcher.record.asked(forward)
 
     def verdict(self, node: Node) -> int:
         """The longest wait over the node's forwards, as last judged: what its connection is told.

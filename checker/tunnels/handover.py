@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import replace
 
 from checker.config.layout import Layout
 from checker.haproxy.publish import tell_haproxy
@@ -175,7 +174,7 @@ class Handover:
                 f" away: {error}"
             )
             return node
-        self.ledger.put(replace(self.ledger.tunnel(forward), port=port, detail=""))
+        self.watcher.record.moved(forward, port)
         text = f"its device listens on port {port}, which took the place of {forward.port}"
         self.ledger.tell(
             EventKind.REGISTRY, text, node=node.name, port=port, actor=f"node {node.name}"

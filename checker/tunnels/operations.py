@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 
 from checker.config.layout import Layout
-from checker.model import Aim, EventKind, Flaps, Forward, Node, Outcome, Port, Verb
+from checker.model import Aim, Forward, Node, Outcome, Port, Verb
 from checker.sshd.kill import Freed, Spared
 from checker.tunnels.gateway import Gateway
 from checker.tunnels.holders import Held
@@ -56,7 +55,7 @@ class Operations:
         async with self.watcher.turns[forward.port].lock:
             held = await self.watcher.holdings.held(forward, newer_than=time.monotonic())
             if held.session is None:
-                return await self.ended_before(forward, aim, held, operator)
+                return self.ended_before(forward, aim, held)
             if is_another(aim, held):
                 return outcome(
                     aim,
@@ -67,7 +66,7 @@ class Operations:
                     ),
                 )
             ending = await self.watcher.end(
-                forward, held.session, held.inodes, actor=operator, why=f"asked for by {operator}"
+                forward, held, actor=operator, why=f"asked for by {operator}"
             )
         match ending:
             case Freed():
@@ -79,16 +78,14 @@ class Operations:
             case Spared(reason):
                 return outcome(aim, done=False, sentence=reason)
 
-    async def ended_before(self, forward: Forward, aim: Aim, held: Held, operator: str) -> Outcome:
+    def ended_before(self, forward: Forward, aim: Aim, held: Held) -> Outcome:
         """There is nothing to kill, or all is done: the session that had the port was killed for
         another of its forwards.
         """
         session = aim.session or self.ledger.tunnel(forward).session
         if session is None or session not in self.watcher.ended or held.owner is not Owner.NOBODY:
             return outcome(aim, done=False, sentence=why_no_holder(forward, held))
-        await self.watcher.end(
-            forward, session, held.inodes, actor=operator, why=f"asked for by {operator}"
-        )
+        self.watcher.note_ended(forward, session)
         return outcome(
             aim,
             done=True,
@@ -106,16 +103,8 @@ class Operations:
         killed = await self.kill(forward, aim, operator)
         if not killed.done and held.session is not None:
             return killed  # what holds the port is still there: nothing may be forgotten of it
-        self.ledger.put_flaps(forward.node, Flaps())
         self.watcher.patience.struck.pop(forward.port, None)
-        self.ledger.put(replace(self.ledger.tunnel(forward), strikes=0, failures=0, verdict=0))
-        self.ledger.tell(
-            EventKind.RESET,
-            f"reset by {operator}: {killed.sentence}",
-            node=forward.node,
-            port=forward.port,
-            actor=operator,
-        )
+        self.watcher.record.reset(forward, killed.sentence, operator=operator)
         return outcome(aim, done=True, sentence=f"{killed.sentence}; strikes and flaps cleared")
 
 

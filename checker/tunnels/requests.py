@@ -258,9 +258,7 @@ class Requests:
             why = "claimed with the node's new key"
         if not why:
             return await self.dispute(node, forward, claimant.instance, claimant.peer)
-        await self.gateway.watcher.end(
-            forward, held.session, held.inodes, actor=f"node {node.name}", why=why
-        )
+        await self.gateway.watcher.end(forward, held, actor=f"node {node.name}", why=why)
         return None
 
     async def dispute(self, node: Node, forward: Forward, instance: str, peer: str) -> int:
@@ -312,9 +310,7 @@ class Requests:
         await self.gateway.rights.handover.note_key(node, asked.key, caller)
         self.gateway.watcher.registered_at[node.name] = time.monotonic()
         for forward in node.forwards:
-            self.gateway.ledger.put(
-                replace(self.gateway.ledger.tunnel(forward), checked_at=now, verdict=0)
-            )
+            self.gateway.watcher.record.connected(forward, now)
         text = f"instance {instance} connected from {peer or 'an unknown peer'}"
         self.gateway.ledger.tell(EventKind.HOLD, text, node=node.name, actor=f"node {node.name}")
         self.gateway.rights.arrived(node, instance, peer)

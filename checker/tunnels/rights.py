@@ -5,11 +5,10 @@ no longer, keys on two devices.
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 
 from checker.config.layout import Layout
 from checker.linux.processes import started_at
-from checker.model import EventKind, Flaps, Forward, Node, NodeName, Port, ProcessId, Status, Tunnel
+from checker.model import EventKind, Flaps, Forward, Node, NodeName, Port, ProcessId
 from checker.state.ledger import Ledger
 from checker.tunnels.cloned_keys import Arrival
 from checker.tunnels.handover import LOGIN_TAKES_S, Handover
@@ -49,23 +48,9 @@ class Rights:
         """End the holder, and note why nothing is probed; under the port's lock."""
         if held.session is not None:
             await self.watcher.end(
-                forward,
-                held.session,
-                held.inodes,
-                actor="daemon",
-                why=f"its node may not listen: {why}",
+                forward, held, actor="daemon", why=f"its node may not listen: {why}"
             )
-        before = self.ledger.tunnel(forward)
-        after = Tunnel(
-            node=forward.node, port=forward.port, detail=why, kills=before.kills, since=before.since
-        )
-        if (before.status, before.detail) != (Status.UNKNOWN, why):
-            after = replace(after, since=time.time())
-            text = f"{before.status} -> {after.status}: {why}"
-            self.ledger.tell(EventKind.STATUS, text, node=forward.node, port=forward.port)
-        if after != replace(before, revision=0):
-            self.ledger.put(after)
-        self.ledger.put_flaps(forward.node, Flaps())
+        after = self.watcher.record.shut(forward, why)
         return Judgement(tunnel=after, flaps=Flaps(), action=Nothing())
 
     def why_too_old(self, node: Node, session: ProcessId, port: Port | None = None) -> str:
@@ -167,7 +152,7 @@ class Rights:
     def note_clone(self, node: Node) -> None:
         """The rows of the node say at once that its key is on two devices."""
         for forward in node.forwards:
-            self.ledger.put(self.watcher.with_clone(self.ledger.tunnel(forward)))
+            self.watcher.record.noted_clone(forward, self.watcher.clone_note(node.name))
 
 
 def host_of(peer: str) -> str:

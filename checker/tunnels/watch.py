@@ -15,25 +15,21 @@ from checker.config.layout import Layout
 from checker.config.settings import Config
 from checker.model import (
     Answer,
-    EventKind,
-    Flaps,
     Forward,
     NodeName,
     Port,
     ProcessId,
-    Status,
     Tunnel,
 )
 from checker.registry.succession import moving_note
 from checker.sshd.kill import Ending, Freed, Spared, end_session
 from checker.state.ledger import Ledger
-from checker.tunnels.cloned_keys import CONDITION, Clones
+from checker.tunnels.cloned_keys import Clones
 from checker.tunnels.holders import Held
 from checker.tunnels.judge import CannotKill, Judgement, Kill, LookAgain, Nothing, Recheck, judge
-from checker.tunnels.losses import lost, wait_for
 from checker.tunnels.observation import Observation
 from checker.tunnels.observe import Observer
-from checker.tunnels.uptime import by_hour, watched
+from checker.tunnels.record import Record, with_clone_note
 
 log = logging.getLogger(__name__)
 ENDED_KEPT = 256
@@ -58,6 +54,7 @@ class Watcher(Observer):
 
     def __init__(self, layout: Layout, config: Config, ledger: Ledger) -> None:
         super().__init__(layout, config, ledger)
+        self.record = Record(ledger, self.policy)
         self.clones = Clones(self.policy)
         self.turns: defaultdict[Port, Turn] = defaultdict(lambda: Turn(asyncio.Lock()))
         self.ending: WeakValueDictionary[ProcessId, asyncio.Lock] = WeakValueDictionary()
@@ -123,7 +120,7 @@ class Watcher(Observer):
             tunnel = replace(self.ledger.tunnel(forward), verdict=0)
             return Judgement(
                 tunnel=tunnel,
-                flaps=self.ledger.flaps.get(forward.node, Flaps()),
+                flaps=self.record.flaps(forward),
                 action=Recheck(self.policy.strike_gap_s),
             )
 
@@ -132,21 +129,16 @@ class Watcher(Observer):
     ) -> Judgement:
         """Judge, act, and write down both."""
         before = self.ledger.tunnel(forward)
-        judgement = judge(
-            seen, before, self.ledger.flaps.get(forward.node, Flaps()), self.policy, time.time()
-        )
-        after = self.with_clone(
-            self.with_waiting(await self.with_peer(judgement.tunnel), forward, held)
-        )
+        judgement = judge(seen, before, self.record.flaps(forward), self.policy, time.time())
+        after = self.with_notes(await self.with_peer(judgement.tunnel), forward, held)
         self.patience.note(after, seen, time.time(), time.monotonic())
-        self.write_down(before, after, judgement.flaps)
+        self.record.judged(before, after, judgement.flaps)
         match judgement.action:
-            case Kill(session):
-                await self.end(
-                    forward, session, held.inodes, actor=actor, why=why_killed(seen, after)
-                )
+            case Kill():
+                why = why_killed(seen, after)
+                await self.end(forward, held, actor=actor, why=why, is_counted=True)
             case CannotKill():
-                self.tell_once(before, after)
+                self.record.holder_unknown(before, after)
             case Nothing() | Recheck() | LookAgain():
                 pass
         return replace(judgement, tunnel=self.ledger.tunnel(forward))
@@ -159,96 +151,49 @@ class Watcher(Observer):
         flow = self.signs.flows.get(peer)
         return replace(tunnel, peer=peer or None, bytes_total=flow.carried if flow else None)
 
-    def with_waiting(self, tunnel: Tunnel, forward: Forward, held: Held) -> Tunnel:
-        """The tunnel with what still waits for its device beside what the probe saw."""
+    def with_notes(self, tunnel: Tunnel, forward: Forward, held: Held) -> Tunnel:
+        """The row with what the node waits for, and what is known of its key, beside what the probe
+        saw.
+        """
         notes = (
             self.waiting.get(forward.node, ""),
             moving_note(forward, held.port if held.session else None),
         )
-        return replace(tunnel, detail="; ".join(part for part in (tunnel.detail, *notes) if part))
+        detail = "; ".join(part for part in (tunnel.detail, *notes) if part)
+        return with_clone_note(replace(tunnel, detail=detail), self.clone_note(tunnel.node))
 
-    def with_clone(self, tunnel: Tunnel) -> Tunnel:
-        """The tunnel with what is known of its node's key beside what the probe saw."""
-        note = self.clones.note(tunnel.node, time.monotonic())
-        seen = tunnel.detail.partition(CONDITION)[0].removesuffix("; ")
-        return (
-            replace(tunnel, detail="; ".join(part for part in (seen, note) if part))
-            if note
-            else tunnel
-        )
-
-    def write_down(self, before: Tunnel, after: Tunnel, flaps: Flaps) -> None:
-        """The new state, its time in the roll-ups, and an event where the status changed."""
-        self.ledger.put(after)
-        self.ledger.put_flaps(after.node, flaps)
-        day = time.strftime("%Y-%m-%d", time.gmtime())
-        if before.probed_at != after.probed_at and after.port not in self.ledger.sightings.by_port:
-            lately = watched(before, after, self.policy, day)
-            self.ledger.uptime.append((after.node, after.port, lately))
-            self.ledger.hours.extend(by_hour(after, lately))
-        if before.status is not after.status:
-            text = f"{before.status} -> {after.status}" + (
-                f": {after.detail}" if after.detail else ""
-            )
-            self.ledger.tell(EventKind.STATUS, text, node=after.node, port=after.port)
-
-    def tell_once(self, before: Tunnel, after: Tunnel) -> None:
-        """That a hung port can not be freed is told when it becomes so."""
-        if before.strikes < self.policy.strikes or before.verdict != after.verdict:
-            self.ledger.tell(
-                EventKind.KILL_FAILED,
-                f"{after.status}, and its sshd process can not be found: run the daemon as root, or"
-                " let the node use hold",
-                node=after.node,
-                port=after.port,
-            )
+    def clone_note(self, node: NodeName) -> str:
+        """What is known of a second device with the node's key, as a clause; empty for none."""
+        return self.clones.note(node, time.monotonic())
 
     async def end(
-        self, forward: Forward, session: ProcessId, inodes: frozenset[int], *, actor: str, why: str
+        self, forward: Forward, held: Held, *, actor: str, why: str, is_counted: bool = False
     ) -> Ending:
-        """Kill a session, and write down what came of it; the forwards of one connection hang
-        together, and it is killed once.
+        """Kill the holder, and write down what came of it; a session that carries several forwards
+        is killed once.
         """
+        session = held.session
+        assert session is not None
         async with self.ending.setdefault(session, asyncio.Lock()):
-            again = session in self.ended
-            ending = (
-                Freed()
-                if again
-                else await end_session(
-                    session, self.holdings.port_of(forward, inodes), self.uid, inodes
-                )
-            )
+            if session in self.ended:
+                self.note_ended(forward, session)
+                return Freed()
+            port = self.holdings.port_of(forward, held.inodes)
+            ending = await end_session(session, port, self.uid, held.inodes)
             if isinstance(ending, Freed):
                 self.ended.append(session)
-        before = self.ledger.tunnel(forward)
         match ending:
-            case Freed() if again:
-                text = f"sshd process {session.pid} was killed for another of its forwards"
-                verdict = wait_for(self.ledger.flaps.get(forward.node, Flaps()), self.policy)
-                self.ledger.put(
-                    replace(freed(before, text, verdict, time.time()), kills=before.kills)
-                )
-                self.patience.struck.pop(forward.port, None)
             case Freed():
-                text = f"killed sshd process {session.pid}, the port is free; {why}"
-                self.ledger.tell(
-                    EventKind.KILL, text, node=forward.node, port=forward.port, actor=actor
-                )
-                flaps = lost(
-                    self.ledger.flaps.get(forward.node, Flaps()), session, self.policy, time.time()
-                )
-                self.ledger.put_flaps(forward.node, flaps)
-                self.ledger.put(freed(before, text, wait_for(flaps, self.policy), time.time()))
                 self.patience.struck.pop(forward.port, None)
+                self.record.killed(forward, session, why=why, actor=actor, is_counted=is_counted)
             case Spared(reason):
-                self.ledger.tell(
-                    EventKind.KILL_FAILED,
-                    f"not killed: {reason}",
-                    node=forward.node,
-                    port=forward.port,
-                    actor=actor,
-                )
+                self.record.spared(forward, reason, actor=actor)
         return ending
+
+    def note_ended(self, forward: Forward, session: ProcessId) -> None:
+        """Write down that the session was killed for another of its forwards."""
+        self.patience.struck.pop(forward.port, None)
+        self.record.killed_for_sibling(forward, session)
 
 
 def why_killed(seen: Observation, after: Tunnel) -> str:
@@ -261,21 +206,3 @@ def why_killed(seen: Observation, after: Tunnel) -> str:
         )
         return f"{what}, {after.strikes} times in a row"
     return f"hung: nothing came in {seen.silent_s:.0f} s, {after.strikes} probes in a row"
-
-
-def freed(before: Tunnel, text: str, verdict: int, now: float) -> Tunnel:
-    """A tunnel after its session was ended: nobody listens, until the node is back."""
-    since = before.since if before.status is Status.DOWN else now
-    return replace(
-        before,
-        status=Status.DOWN,
-        detail=text,
-        latency_ms=None,
-        session=None,
-        peer=None,
-        bytes_total=None,
-        since=since,
-        kills=before.kills + 1,
-        strikes=0,
-        verdict=verdict,
-    )
