@@ -31,11 +31,10 @@ from checker.state import beats
 from checker.state.ledger import Ledger
 from checker.tunnels import key_rotation
 from checker.tunnels.judge import LIVES
+from checker.tunnels.kill_reasons import began_before
 from checker.tunnels.port_owner import Owner
 from checker.tunnels.watch import Watcher
 
-LOGIN_TAKES_S = 2.0
-"""A connection may have begun so long before a change, and have logged in after it."""
 TAKEOVER_EVERY_S = 300.0
 """A new key may end a healthy tunnel of the old one so often: a client that fails to hold shall not
 cut the one that works.
@@ -59,39 +58,23 @@ class Handover:
         One from before there were two may say that its key is new, and mean another that was
         withdrawn since.
         """
-        if node.next_key is None or (key == NEW and began_before(session, node.next_key_at)):
+        if node.next_key is None or (
+            key == NEW and began_before(began_at(session), node.next_key_at, time.time())
+        ):
             return
         opened_by = node.next_key if key == NEW else node.public_key
         await asyncio.to_thread(beats.note_key, self.layout.spool, session, fingerprint(opened_by))
 
-    async def is_of_old_key(self, node: Node, session: ProcessId) -> bool:
-        """Whether this connection surely logged in with the key that is to go, or with the shared
-        one.
-        """
-        if node.next_key is None:
-            return False
-        noted = await asyncio.to_thread(beats.noted_key, self.layout.spool, session)
-        if noted:
-            return noted != fingerprint(node.next_key)
-        held_by = self.ledger.registrations.get(session)
-        # which is a whole number, rounded down
-        is_older = held_by is not None and held_by.registered_at < node.next_key_at + 1
-        return is_older or began_before(session, node.next_key_at)
-
-    async def is_of_lost_key(self, node: Node, session: ProcessId) -> bool:
-        """Whether it logged in with a key that the node has no more."""
-        noted = await asyncio.to_thread(beats.noted_key, self.layout.spool, session)
-        return bool(noted) and noted not in {fingerprint(key) for key in node.public_keys}
-
-    def may_take_over(self, node: Node, now: float) -> bool:
-        """Whether a claim with the new key may end a healthy tunnel of the old one at `now`
-        (monotonic); it is noted.
+    def took_over_lately(self, node: Node, now: float) -> bool:
+        """Whether a claim with the new key ended a connection of the old one a short while before
+        `now` (monotonic).
         """
         last = self.taken_over.get(node.name)
-        if last is not None and now - last < TAKEOVER_EVERY_S:
-            return False
+        return last is not None and now - last < TAKEOVER_EVERY_S
+
+    def note_takeover(self, node: Node, now: float) -> None:
+        """A claim with the new key ends a connection of the old one now (monotonic)."""
         self.taken_over[node.name] = now
-        return True
 
     async def followed(self, node: Node, tunnel: Tunnel) -> Node:
         """The node after a probe: without its old key or port, if the probed tunnel shows that its
@@ -201,12 +184,6 @@ class Handover:
         return after
 
 
-def began_before(session: ProcessId, at: int) -> bool:
-    """Whether a connection logged in before that moment (Unix seconds); not one of the future, as a
-    clock that was set back has.
-    """
-    now = time.time()
-    return (
-        started_at(session, now, time.clock_gettime(time.CLOCK_BOOTTIME)) < at - LOGIN_TAKES_S
-        and at <= now
-    )
+def began_at(session: ProcessId) -> float:
+    """When the session's process started, in Unix seconds by the clock as it is now set."""
+    return started_at(session, time.time(), time.clock_gettime(time.CLOCK_BOOTTIME))

@@ -11,6 +11,7 @@ from checker.model import Aim, Forward, Node, Outcome, Port, Verb
 from checker.sshd.kill import Freed, Spared
 from checker.tunnels.gateway import Gateway
 from checker.tunnels.holders import Held
+from checker.tunnels.kill_reasons import Ordered, why_kill
 from checker.tunnels.port_owner import Owner
 
 
@@ -66,7 +67,7 @@ class Operations:
                     ),
                 )
             ending = await self.watcher.end(
-                forward, held, actor=operator, why=f"asked for by {operator}"
+                forward, held, actor=operator, why=why_kill(Ordered(operator=operator))
             )
         match ending:
             case Freed():

@@ -28,6 +28,7 @@ from checker.state.beats import beat_file
 from checker.tunnels.gateway import Gateway
 from checker.tunnels.holders import Held
 from checker.tunnels.judge import CannotKill, Kill, Recheck
+from checker.tunnels.kill_reasons import TAKEN_OVER, Claimed, is_outdated, why_kill
 from checker.tunnels.port_owner import Owner
 from checker.tunnels.rate_limits import HELD_AT_ONCE, NODE_WAITS_S, TRY_LATER, Over
 from checker.tunnels.shared_key import INSTANCE
@@ -247,17 +248,24 @@ class Requests:
         ended.
         """
         assert held.session is not None
-        why = await self.gateway.rights.why_end(node, claimant.instance, held.session, held.port)
-        if (
-            not why
-            and claimant.has_new_key
-            and await self.gateway.rights.is_outdated(node, held.session)
-        ):
-            if not self.gateway.rights.handover.may_take_over(node, time.monotonic()):
-                return self.gateway.config.policy.longest_wait_s
-            why = "claimed with the node's new key"
+        rights = self.gateway.rights
+        holder = await rights.holder(held.session)
+        claim = Claimed(
+            node=node,
+            port=held.port,
+            instance=claimant.instance,
+            has_new_key=claimant.has_new_key,
+            holder=holder,
+            now=time.time(),
+            took_over_lately=rights.handover.took_over_lately(node, time.monotonic()),
+        )
+        why = why_kill(claim)
+        if not why and is_outdated(claim):
+            return self.gateway.config.policy.longest_wait_s
         if not why:
             return await self.dispute(node, forward, claimant.instance, claimant.peer)
+        if why == TAKEN_OVER:
+            rights.handover.note_takeover(node, time.monotonic())
         await self.gateway.watcher.end(forward, held, actor=f"node {node.name}", why=why)
         return None
 

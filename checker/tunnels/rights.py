@@ -4,17 +4,18 @@ no longer, keys on two devices.
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 from checker.config.layout import Layout
-from checker.linux.processes import started_at
 from checker.model import EventKind, Flaps, Forward, Node, NodeName, Port, ProcessId
+from checker.state import beats
 from checker.state.ledger import Ledger
 from checker.tunnels.cloned_keys import Arrival
-from checker.tunnels.handover import LOGIN_TAKES_S, Handover
+from checker.tunnels.handover import Handover, began_at
 from checker.tunnels.holders import Held
 from checker.tunnels.judge import Judgement, Nothing
-from checker.tunnels.shared_key import INSTANCE
+from checker.tunnels.kill_reasons import Holder, NotEntitled, why_kill, why_too_old
 from checker.tunnels.watch import Watcher
 
 
@@ -48,58 +49,25 @@ class Rights:
         """End the holder, and note why nothing is probed; under the port's lock."""
         if held.session is not None:
             await self.watcher.end(
-                forward, held, actor="daemon", why=f"its node may not listen: {why}"
+                forward, held, actor="daemon", why=why_kill(NotEntitled(why=why))
             )
         after = self.watcher.record.shut(forward, why)
         return Judgement(tunnel=after, flaps=Flaps(), action=Nothing())
 
-    def why_too_old(self, node: Node, session: ProcessId, port: Port | None = None) -> str:
-        """Why a connection is not the node's although it holds its port, as a clause; empty where
-        it may be.
-
-        sshd fixes what a connection may bind at its login: one from before a key was revoked, or a
-        port given away, can bind it still. A clock that was set back since, or a key still shared,
-        proves nothing. A port that a forward moves to is its own since then.
+    def why_too_old(self, node: Node, session: ProcessId, port: Port | None) -> str:
+        """Why a connection is not the node's although it holds the port, as a clause; empty if it
+        may be.
         """
-        moving = (
-            forward.next_port_at
-            for forward in node.forwards
-            if forward.next_port is not None and forward.next_port == port
+        return why_too_old(node, began_at(session), port, time.time())
+
+    async def holder(self, session: ProcessId) -> Holder:
+        """What is known of the connection that holds a port which its node claims."""
+        return Holder(
+            session=session,
+            began_at=began_at(session),
+            key=await asyncio.to_thread(beats.noted_key, self.layout.spool, session),
+            registration=self.ledger.registrations.get(session),
         )
-        now, since = time.time(), next(moving, node.rights_since)
-        began = started_at(session, now, time.clock_gettime(time.CLOCK_BOOTTIME))
-        if node.is_shared or since > now or began > since - LOGIN_TAKES_S:
-            return ""
-        return "the connection is older than the node's right to the port"
-
-    async def why_end(
-        self, node: Node, instance: str, session: ProcessId, port: Port | None = None
-    ) -> str:
-        """Why a newcomer's claim ends this connection without a probe, as a clause; empty where it
-        does not.
-        """
-        too_old = self.why_too_old(node, session, port)
-        held_by = self.ledger.registrations.get(session)
-        if too_old or held_by is None:
-            return too_old
-        if held_by.instance == instance:
-            return "claimed by a new connection of the same instance"
-        if held_by.instance == INSTANCE and not node.is_shared:
-            return "claimed with the node's own key, from the shared one"
-        return (
-            "claimed with the key that replaced its own"
-            if await self.handover.is_of_lost_key(node, session)
-            else ""
-        )
-
-    async def is_outdated(self, node: Node, session: ProcessId) -> bool:
-        """Whether it is a connection of the key that is to go, which makes way for a claim with the
-        new one.
-        """
-        held_by = self.ledger.registrations.get(session)
-        return (
-            held_by is not None and held_by.instance == INSTANCE
-        ) or await self.handover.is_of_old_key(node, session)
 
     def refuse_clone(
         self, forward: Forward, session: ProcessId | None, instance: str, peer: str

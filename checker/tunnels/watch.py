@@ -14,7 +14,6 @@ from weakref import WeakValueDictionary
 from checker.config.layout import Layout
 from checker.config.settings import Config
 from checker.model import (
-    Answer,
     Forward,
     NodeName,
     Port,
@@ -134,8 +133,7 @@ class Watcher(Observer):
         self.patience.note(after, seen, time.time(), time.monotonic())
         self.record.judged(before, after, judgement.flaps)
         match judgement.action:
-            case Kill():
-                why = why_killed(seen, after)
+            case Kill(why=why):
                 await self.end(forward, held, actor=actor, why=why, is_counted=True)
             case CannotKill():
                 self.record.holder_unknown(before, after)
@@ -194,15 +192,3 @@ class Watcher(Observer):
         """Write down that the session was killed for another of its forwards."""
         self.patience.struck.pop(forward.port, None)
         self.record.killed_for_sibling(forward, session)
-
-
-def why_killed(seen: Observation, after: Tunnel) -> str:
-    """What ends a tunnel, as a clause."""
-    if isinstance(seen.reply, Answer):
-        what = (
-            "hung: only a part of the expected answer came"
-            if seen.reply.begun
-            else "wrong: another answer than expected came"
-        )
-        return f"{what}, {after.strikes} times in a row"
-    return f"hung: nothing came in {seen.silent_s:.0f} s, {after.strikes} probes in a row"

@@ -55,6 +55,8 @@ GOOD, BAD = (
     Answer(expected=False, text=b"220 mail\r\n"),
 )
 HALF = Answer(expected=False, text=b"SSH", begun=True)
+SILENT = "hung: nothing came in 0 s, 2 probes in a row"
+PARTIAL = "hung: only a part of the expected answer came, 2 times in a row"
 replies = st.one_of(
     st.builds(NoListener),
     st.builds(Closed),
@@ -153,7 +155,7 @@ def judged(
             seen(Silent()),
             1,
             Status.HUNG,
-            Kill(SESSION),
+            Kill(SESSION, SILENT),
             1,
             "nothing came in 5 s (strike 2 of 2)",
             id="hung: killed",
@@ -234,7 +236,7 @@ def judged(
             replace(seen(HALF), shared=True),
             1,
             Status.HUNG,
-            Kill(SESSION),
+            Kill(SESSION, PARTIAL),
             1,
             "slow: of banner:SSH-2.0 only 'SSH' came (strike 2 of 2: the shared key may be an"
             " impostor's)",
@@ -469,7 +471,7 @@ def test_a_kill_counts_the_connection_that_is_killed() -> None:
         seen(Silent(), session=SESSION), tunnel(Status.HUNG, strikes=1, session=None)
     )
 
-    assert judgement.action == Kill(SESSION)
+    assert judgement.action == Kill(SESSION, SILENT)
     assert judgement.flaps.session == SESSION
     assert lost(judgement.flaps, SESSION, POLICY, NOW + 1) == judgement.flaps
 

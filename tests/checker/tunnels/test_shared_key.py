@@ -320,7 +320,9 @@ def test_another_answer_is_a_strike_where_the_shared_key_holds_the_port() -> Non
     second = judge(seen(shared=True), first.tunnel, Flaps(), Policy(), NOW)
 
     assert isinstance(first.action, Recheck)
-    assert second.action == Kill(SESSION)
+    assert second.action == Kill(
+        SESSION, "wrong: another answer than expected came, 2 times in a row"
+    )
     assert second.tunnel.status is Status.WRONG
     assert second.tunnel.verdict == 1
 
