@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from typing import assert_never
 
 from checker.config.layout import Layout
 from checker.model import Aim, Forward, Node, Outcome, Port, Verb
@@ -53,31 +54,24 @@ class Operations:
 
     async def kill(self, forward: Forward, aim: Aim, operator: str) -> Outcome:
         """End the session that holds the port, if it is the one that the operator saw."""
-        async with self.watcher.turns[forward.port].lock:
-            held = await self.watcher.holdings.held(forward, newer_than=time.monotonic())
-            if held.session is None:
-                return self.ended_before(forward, aim, held)
-            if is_another(aim, held):
-                return outcome(
-                    aim,
-                    done=False,
-                    sentence=(
-                        f"port {aim.port} is held by another process now ({held.session.pid}): left"
-                        " alone"
-                    ),
-                )
-            ending = await self.watcher.end(
-                forward, held, actor=operator, why=why_kill(Ordered(operator=operator))
-            )
-        match ending:
+        ended = await self.watcher.end_holder(
+            forward, why_kill(Ordered(operator=operator)), actor=operator, session=aim.session
+        )
+        session = ended.held.session
+        if session is None:
+            return self.ended_before(forward, aim, ended.held)
+        match ended.ending:
             case Freed():
-                return outcome(
-                    aim,
-                    done=True,
-                    sentence=f"killed process {held.session.pid}, port {aim.port} is free",
-                )
+                sentence = f"killed process {session.pid}, port {aim.port} is free"
+                return outcome(aim, done=True, sentence=sentence)
             case Spared(reason):
                 return outcome(aim, done=False, sentence=reason)
+            case None:
+                sentence = (
+                    f"port {aim.port} is held by another process now ({session.pid}): left alone"
+                )
+                return outcome(aim, done=False, sentence=sentence)
+        assert_never(ended.ending)
 
     def ended_before(self, forward: Forward, aim: Aim, held: Held) -> Outcome:
         """There is nothing to kill, or all is done: the session that had the port was killed for
@@ -122,11 +116,6 @@ def why_unknown(layout: Layout, aim: Aim, node: Node | None) -> str:
         if aim.port > 0
         else f"{aim.node} has no port: its file is broken"
     )
-
-
-def is_another(aim: Aim, held: Held) -> bool:
-    """Whether the operator saw another process than the one that is there now."""
-    return aim.session is not None and aim.session != held.session
 
 
 def why_no_holder(forward: Forward, held: Held) -> str:

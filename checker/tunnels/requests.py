@@ -266,7 +266,9 @@ class Requests:
             return await self.dispute(node, forward, claimant.instance, claimant.peer)
         if why == TAKEN_OVER:
             rights.handover.note_takeover(node, time.monotonic())
-        await self.gateway.watcher.end(forward, held, actor=f"node {node.name}", why=why)
+        await self.gateway.watcher.end_holder(
+            forward, why, actor=f"node {node.name}", session=held.session, port=held.port
+        )
         return None
 
     async def dispute(self, node: Node, forward: Forward, instance: str, peer: str) -> int:

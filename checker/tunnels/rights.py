@@ -8,14 +8,13 @@ import asyncio
 import time
 
 from checker.config.layout import Layout
-from checker.model import EventKind, Flaps, Forward, Node, NodeName, Port, ProcessId
+from checker.model import EventKind, Forward, Node, NodeName, Port, ProcessId
 from checker.state import beats
 from checker.state.ledger import Ledger
 from checker.tunnels.cloned_keys import Arrival
 from checker.tunnels.handover import Handover, began_at
-from checker.tunnels.holders import Held
-from checker.tunnels.judge import Judgement, Nothing
-from checker.tunnels.kill_reasons import Holder, NotEntitled, why_kill, why_too_old
+from checker.tunnels.judge import Judgement
+from checker.tunnels.kill_reasons import Holder, why_too_old
 from checker.tunnels.watch import Watcher
 
 
@@ -29,30 +28,18 @@ class Rights:
         self.handover = Handover(layout, ledger, watcher)
 
     async def shut(self, forward: Forward, why: str) -> Judgement:
-        """A forward of a node that may not listen: whatever session of its own holds the port is
-        ended, and nothing is probed.
+        """A forward of a node that may not listen: end whatever session of its own holds the port,
+        and probe nothing.
         """
-        async with self.watcher.turns[forward.port].lock:
-            return await self.close(
-                forward, why, await self.watcher.holdings.held(forward, newer_than=time.monotonic())
-            )
+        judgement = await self.watcher.shut(forward, why)
+        assert judgement is not None
+        return judgement
 
     async def end_old(self, forward: Forward, session: ProcessId, why: str) -> Judgement | None:
         """Shut a forward whose holder, when it was probed, was older than its right; None if
         another connection holds it by now.
         """
-        async with self.watcher.turns[forward.port].lock:
-            held = await self.watcher.holdings.held(forward, newer_than=time.monotonic())
-            return await self.close(forward, why, held) if held.session == session else None
-
-    async def close(self, forward: Forward, why: str, held: Held) -> Judgement:
-        """End the holder, and note why nothing is probed; under the port's lock."""
-        if held.session is not None:
-            await self.watcher.end(
-                forward, held, actor="daemon", why=why_kill(NotEntitled(why=why))
-            )
-        after = self.watcher.record.shut(forward, why)
-        return Judgement(tunnel=after, flaps=Flaps(), action=Nothing())
+        return await self.watcher.shut(forward, why, session=session)
 
     def why_too_old(self, node: Node, session: ProcessId, port: Port | None) -> str:
         """Why a connection is not the node's although it holds the port, as a clause; empty if it

@@ -7,13 +7,15 @@ import logging
 import math
 import time
 from collections import defaultdict, deque
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
 from weakref import WeakValueDictionary
 
 from checker.config.layout import Layout
 from checker.config.settings import Config
 from checker.model import (
+    Flaps,
     Forward,
     NodeName,
     Port,
@@ -26,6 +28,7 @@ from checker.state.ledger import Ledger
 from checker.tunnels.cloned_keys import Clones
 from checker.tunnels.holders import Held
 from checker.tunnels.judge import CannotKill, Judgement, Kill, LookAgain, Nothing, Recheck, judge
+from checker.tunnels.kill_reasons import NotEntitled, why_kill
 from checker.tunnels.observation import Observation
 from checker.tunnels.observe import Observer
 from checker.tunnels.record import Record, with_clone_note
@@ -41,11 +44,27 @@ starved must still answer.
 
 @dataclass(slots=True)
 class Turn:
-    """The last finished probe of one port, and the lock of the next."""
+    """Whose turn it is at one port. Who needs both locks takes `probing` first."""
 
-    lock: asyncio.Lock
+    probing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held during a probe, which may take half a minute."""
+    acting: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while a probe is judged, or the holder is killed: a few seconds at most."""
     ended_at: float = float("-inf")
+    """When the last probe ended, monotonic."""
     judgement: Judgement | None = None
+    """Of the last probe."""
+    kills: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """What became of a port's holder."""
+
+    held: Held
+    """As found just before."""
+    ending: Ending | None = None
+    """None if it was left alone: nobody of ours holds the port, or another session than asked."""
 
 
 class Watcher(Observer):
@@ -55,7 +74,7 @@ class Watcher(Observer):
         super().__init__(layout, config, ledger)
         self.record = Record(ledger, self.policy)
         self.clones = Clones(self.policy)
-        self.turns: defaultdict[Port, Turn] = defaultdict(lambda: Turn(asyncio.Lock()))
+        self.turns: defaultdict[Port, Turn] = defaultdict(Turn)
         self.ending: WeakValueDictionary[ProcessId, asyncio.Lock] = WeakValueDictionary()
         self.ended: deque[ProcessId] = deque(maxlen=ENDED_KEPT)
         self.waiting: dict[NodeName, str] = {}
@@ -105,15 +124,20 @@ class Watcher(Observer):
         try:
             async with (
                 asyncio.timeout(None if until == math.inf else max(0.0, until - asked_at)) as limit,
-                turn.lock,
+                turn.probing,
             ):
                 if turn.judgement is not None and turn.ended_at >= asked_at:
                     return turn.judgement
-                seen, held = await self.observe(forward, at_once=actor != "daemon")
-                limit.reschedule(None)  # what is to be done now is done whole
-                turn.judgement = await self.conclude(forward, seen, held, actor)
-                turn.ended_at = time.monotonic()
-                return turn.judgement
+                while True:
+                    kills = turn.kills
+                    seen, held = await self.observe(forward, at_once=actor != "daemon")
+                    async with turn.acting:
+                        if turn.kills != kills:
+                            continue  # a claim killed the holder meanwhile
+                        limit.reschedule(None)  # what is to be done now is done whole
+                        turn.judgement = await self.conclude(forward, seen, held, actor)
+                        turn.ended_at = time.monotonic()
+                        return turn.judgement
         except TimeoutError:
             # the last one may be of an earlier connection
             tunnel = replace(self.ledger.tunnel(forward), verdict=0)
@@ -127,9 +151,16 @@ class Watcher(Observer):
         self, forward: Forward, seen: Observation, held: Held, actor: str
     ) -> Judgement:
         """Judge, act, and write down both."""
+        row = self.ledger.tunnel(forward)
+        known = row if row.session == seen.session else None
+        peer = await self.peer_of(seen.session, known) if seen.session else ""
+        # no await from here to the record: the row and the node's losses must not change meanwhile
         before = self.ledger.tunnel(forward)
         judgement = judge(seen, before, self.record.flaps(forward), self.policy, time.time())
-        after = self.with_notes(await self.with_peer(judgement.tunnel), forward, held)
+        after = judgement.tunnel
+        if seen.session is not None and after.session == seen.session:
+            after = self.with_peer(after, peer)
+        after = self.with_notes(after, forward, held)
         self.patience.note(after, seen, time.time(), time.monotonic())
         self.record.judged(before, after, judgement.flaps)
         match judgement.action:
@@ -141,11 +172,8 @@ class Watcher(Observer):
                 pass
         return replace(judgement, tunnel=self.ledger.tunnel(forward))
 
-    async def with_peer(self, tunnel: Tunnel) -> Tunnel:
-        """The tunnel with where its connection comes from."""
-        if tunnel.session is None:
-            return tunnel
-        peer = await self.peer_of(tunnel.session, tunnel)
+    def with_peer(self, tunnel: Tunnel, peer: str) -> Tunnel:
+        """The row with where its connection comes from (empty: not known), and what it carried."""
         flow = self.signs.flows.get(peer)
         return replace(tunnel, peer=peer or None, bytes_total=flow.carried if flow else None)
 
@@ -164,11 +192,66 @@ class Watcher(Observer):
         """What is known of a second device with the node's key, as a clause; empty for none."""
         return self.clones.note(node, time.monotonic())
 
+    async def end_holder(
+        self,
+        forward: Forward,
+        why: str,
+        *,
+        actor: str,
+        session: ProcessId | None = None,
+        port: Port | None = None,
+    ) -> Ended:
+        """Kill the session that holds the forward's port now; if `session` is given, only that one.
+
+        Waits for the probe under way. A claim names the `port` of the forward and does not wait,
+        because its device does: the kill cuts the probe, which then begins anew.
+        """
+        async with self.undisturbed(forward, port) as held:
+            if held.session is None or session not in (None, held.session):
+                return Ended(held=held)
+            ending = await self.end(forward, held, actor=actor, why=why)
+            return Ended(held=held, ending=ending)
+
+    async def shut(
+        self, forward: Forward, why: str, *, session: ProcessId | None = None
+    ) -> Judgement | None:
+        """Kill the holder of a port to which its node has no right (`why` is a clause), and write
+        that into the row.
+
+        If `session` is given and does not hold the port any more, do nothing and return None.
+        """
+        async with self.undisturbed(forward) as held:
+            if session not in (None, held.session):
+                return None
+            if held.session is not None:
+                reason = why_kill(NotEntitled(why=why))
+                await self.end(forward, held, actor="daemon", why=reason)
+            tunnel = self.record.shut(forward, why)
+            return Judgement(tunnel=tunnel, flaps=Flaps(), action=Nothing())
+
+    @asynccontextmanager
+    async def undisturbed(self, forward: Forward, port: Port | None = None) -> AsyncIterator[Held]:
+        """Give who holds the forward's port now, and keep others from judging or killing it.
+
+        If `port` is given, look at that one, and let the probe under way go on.
+        """
+        turn = self.turns[forward.port]
+        async with AsyncExitStack() as stack:
+            if port is None:
+                await stack.enter_async_context(turn.probing)
+            await stack.enter_async_context(turn.acting)
+            now = time.monotonic()
+            if port is None:
+                yield await self.holdings.held(forward, newer_than=now)
+            else:
+                held = await self.holdings.held_at(port, forward, newer_than=now)
+                yield replace(held, port=port)
+
     async def end(
         self, forward: Forward, held: Held, *, actor: str, why: str, is_counted: bool = False
     ) -> Ending:
-        """Kill the holder, and write down what came of it; a session that carries several forwards
-        is killed once.
+        """Kill the holder, and write down what came of it, under the port's lock; a session that
+        carries several forwards is killed once.
         """
         session = held.session
         assert session is not None
@@ -182,6 +265,7 @@ class Watcher(Observer):
                 self.ended.append(session)
         match ending:
             case Freed():
+                self.turns[forward.port].kills += 1
                 self.patience.struck.pop(forward.port, None)
                 self.record.killed(forward, session, why=why, actor=actor, is_counted=is_counted)
             case Spared(reason):

@@ -195,7 +195,7 @@ async def test_what_is_not_clear_in_time_is_left_to_the_sweep(tmp_path: Path) ->
     assert isinstance(judgement.action, Recheck)
     assert judgement.tunnel.verdict == 0, "nobody is sent away for what was before"
     assert judgement.tunnel.status is Status.UNKNOWN
-    assert not one.turns[Port(visits.port)].lock.locked()
+    assert not one.turns[Port(visits.port)].probing.locked()
 
 
 async def test_siblings_are_probed_once_in_the_first_pause(tmp_path: Path) -> None:
