@@ -1,6 +1,4 @@
-"""`publish` and `unpublish` on a home: what they refuse, what they write, what they leave; HAProxy
-is a script that says yes or no.
-"""
+"""`publish` and `unpublish` on a home: what they refuse, write and keep. HAProxy is a script."""
 
 from __future__ import annotations
 
@@ -55,7 +53,7 @@ def layout(tmp_path: Path) -> Layout:
 
 @pytest.fixture
 def checker(layout: Layout, capsys: pytest.CaptureFixture[str]) -> Run:
-    """One command on the test's home: exit code, stdout, stderr."""
+    """One command on the test's home: exit status, stdout, stderr."""
 
     def one(*words: str) -> tuple[int, str, str]:
         code = int(run(["--home", str(layout.home), *words]))
@@ -67,7 +65,7 @@ def checker(layout: Layout, capsys: pytest.CaptureFixture[str]) -> Run:
 
 @pytest.fixture
 def haproxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """A program that stands in for HAProxy: what it does, in sh."""
+    """A program in place of HAProxy; call it with what it does, in sh."""
     monkeypatch.setattr(proxy_module, "PLACES", str(tmp_path))
 
     def does(body: str) -> None:
@@ -92,7 +90,7 @@ def published(layout: Layout, name: str) -> list[str]:
 
 
 @pytest.mark.usefixtures("haproxy")
-def test_a_publication_stands_in_the_registry_and_in_haproxys_file(
+def test_a_publication_is_written_to_the_registry_and_to_haproxys_file(
     layout: Layout, checker: Run
 ) -> None:
     port = free_port()
@@ -124,7 +122,9 @@ def test_a_publication_stands_in_the_registry_and_in_haproxys_file(
 
 
 @pytest.mark.usefixtures("haproxy")
-def test_a_port_alone_or_a_node_with_one_forward_names_it(layout: Layout, checker: Run) -> None:
+def test_a_port_or_a_node_with_one_forward_is_enough_to_name_it(
+    layout: Layout, checker: Run
+) -> None:
     assert checker("publish", "20010", "--port", str(free_port()))[0] == 0
     assert checker("publish", "shop", "--port", str(free_port()))[0] == 0
     assert len(published(layout, "mail")) == len(published(layout, "shop")) == 1
@@ -163,7 +163,7 @@ def test_a_port_alone_or_a_node_with_one_forward_names_it(layout: Layout, checke
     ],
 )
 @pytest.mark.usefixtures("haproxy")
-def test_what_can_not_be_published_is_told(
+def test_what_cannot_be_published_is_refused_with_a_reason(
     layout: Layout, checker: Run, words: tuple[str, ...], complaint: str
 ) -> None:
     code, _, err = checker(*words)
@@ -187,7 +187,7 @@ def test_the_holder_of_a_place_is_named(layout: Layout, checker: Run) -> None:
 
 
 @pytest.mark.usefixtures("haproxy")
-def test_a_port_in_use_is_refused_until_it_is_ours(layout: Layout, checker: Run) -> None:
+def test_a_port_in_use_is_refused_unless_haproxy_has_it(layout: Layout, checker: Run) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as other:
         port = str(other.getsockname()[1])
 
@@ -226,7 +226,7 @@ def test_a_file_that_haproxy_refuses_replaces_nothing(
 
 
 @pytest.mark.usefixtures("haproxy")
-def test_a_reload_that_fails_brings_the_old_file_back_and_is_tried_with_it(
+def test_a_reload_that_fails_restores_the_old_file_and_reloads_it(
     layout: Layout, checker: Run, tmp_path: Path
 ) -> None:
     port, told = free_port(), tmp_path / "told"
@@ -250,7 +250,7 @@ def test_a_reload_that_fails_brings_the_old_file_back_and_is_tried_with_it(
 
 
 @pytest.mark.usefixtures("haproxy")
-def test_a_reload_after_which_nobody_listens_failed(
+def test_a_reload_after_which_nobody_listens_has_failed(
     layout: Layout, checker: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(proxy_module, "LISTENS_WITHIN_S", 0.1)
@@ -263,7 +263,8 @@ def test_a_reload_after_which_nobody_listens_failed(
 
     assert code == 2
     assert (
-        f"haproxy was reloaded, but does not listen on port {port}: is it told of {cfg(layout)}?"
+        f"haproxy was reloaded, but does not listen on port {port};"
+        f" check that it reads {cfg(layout)}"
         in err
     )
 
@@ -287,7 +288,7 @@ def test_a_dry_run_shows_the_file_and_writes_nothing(layout: Layout, checker: Ru
 
 
 @pytest.mark.usefixtures("haproxy")
-def test_an_edit_by_hand_is_followed_when_asked(layout: Layout, checker: Run) -> None:
+def test_publish_takes_up_an_edit_by_hand(layout: Layout, checker: Run) -> None:
     path, port = layout.nodes / "shop.toml", free_port()
     code, out, _ = checker("publish")
     assert (code, out) == (0, f"wrote {cfg(layout)}: nothing is published yet\n")
@@ -322,12 +323,12 @@ def test_a_machine_without_haproxy_is_told_what_to_install(
 
 
 @pytest.mark.parametrize("command", ["false", "no-such-program", "'"])
-def test_a_command_that_does_not_reload_is_told(command: str) -> None:
-    with pytest.raises(ReloadFailed, match="haproxy can not be reloaded with"):
+def test_a_command_that_does_not_reload_is_named(command: str) -> None:
+    with pytest.raises(ReloadFailed, match="haproxy cannot be reloaded with"):
         reload(command)
 
 
-def test_an_installed_gateway_reloads_the_service_and_a_home_nothing(layout: Layout) -> None:
+def test_an_installed_gateway_reloads_the_service_and_a_home_does_not(layout: Layout) -> None:
     config = Config(tunnel_user="reversi")
 
     assert proxy_of(SYSTEM, config).reload == SYSTEM_RELOAD
@@ -341,7 +342,7 @@ def test_an_installed_gateway_reloads_the_service_and_a_home_nothing(layout: Lay
     )
 
 
-def test_all_addresses_are_of_the_families_that_there_are(
+def test_all_addresses_means_those_of_the_families_that_exist(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     table = tmp_path / "if_inet6"
@@ -365,13 +366,13 @@ def test_all_addresses_are_of_the_families_that_there_are(
         pytest.param("0.0.0.0", "::", False, id="wildcards of both families"),
     ],
 )
-def test_listeners_are_in_the_way_of_the_same_addresses_alone(
+def test_listeners_conflict_only_with_the_same_addresses(
     listening: str, wanted: str, clash: bool
 ) -> None:
     assert overlaps(Listener(address=listening, port=Port(25), uid=0, inode=1), [wanted]) is clash
 
 
-def test_a_forward_is_public_by_the_word_behind_it(
+def test_a_forward_is_public_if_public_follows_it(
     layout: Layout, checker: Run, tmp_path: Path
 ) -> None:
     require("ssh-keygen")
@@ -412,7 +413,7 @@ def test_public_before_any_forward_is_refused(checker: Run) -> None:
 
 
 @pytest.mark.usefixtures("haproxy")
-def test_ports_of_haproxy_are_no_tunnels_and_are_shown(layout: Layout, checker: Run) -> None:
+def test_ports_of_haproxy_are_shown_and_no_tunnel_gets_them(layout: Layout, checker: Run) -> None:
     require("ssh-keygen")
     port = free_port()
     checker("publish", "mail:20010", "--port", str(port))
@@ -433,7 +434,7 @@ def test_ports_of_haproxy_are_no_tunnels_and_are_shown(layout: Layout, checker: 
 
 
 @pytest.mark.usefixtures("haproxy")
-def test_what_becomes_of_a_node_becomes_of_its_ports(layout: Layout, checker: Run) -> None:
+def test_a_change_of_a_node_reaches_its_public_ports(layout: Layout, checker: Run) -> None:
     port = free_port()
     checker("publish", "shop", "--port", str(port))
     line = f"frontend reversi-{port}"
@@ -453,7 +454,7 @@ def test_what_becomes_of_a_node_becomes_of_its_ports(layout: Layout, checker: Ru
     assert cfg(layout).read_text(encoding="ascii") == HEAD
 
 
-def test_a_change_of_nodes_stands_whatever_haproxy_says(
+def test_a_change_of_nodes_is_kept_whatever_haproxy_says(
     layout: Layout, checker: Run, haproxy: Callable[[str], None]
 ) -> None:
     checker("publish", "shop", "--port", str(free_port()))
@@ -463,7 +464,7 @@ def test_a_change_of_nodes_stands_whatever_haproxy_says(
     code, _, err = checker("node", "remove", "shop")
 
     assert code == 0
-    assert "warning: haproxy goes on as before: haproxy refuses the new configuration" in err
+    assert "warning: haproxy was not changed: haproxy refuses the new configuration" in err
     assert list(read_registry(layout.nodes).nodes) == ["mail"]
 
 
@@ -477,7 +478,7 @@ def test_a_change_of_nodes_stands_whatever_haproxy_says(
         pytest.param("", "127.0.0.1", id="it does not tell"),
     ],
 )
-def test_visitors_are_led_to_the_loopback_where_the_machines_sshd_listens(
+def test_visitors_are_sent_to_the_loopback_on_which_the_machines_sshd_listens(
     said: str, loopback: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sshd = tmp_path / "sshd"
