@@ -1,4 +1,4 @@
-"""One gateway: its registry, what it knows of tunnels, and probing one until it is clear."""
+"""One gateway: its registry, its ledger, and probing a forward until its status is clear."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ from checker.tunnels.watch import Watcher
 
 log = logging.getLogger(__name__)
 REFUSALS = Limit(a_minute=20, saved_up=120)
-"""What is refused to one node and becomes an event: a device repeats itself, and a thief shall not
-fill the log.
+"""Rate of refusals per node that are logged: devices repeat themselves, and a thief must not fill
+the log.
 """
 
 
@@ -47,8 +47,8 @@ class Gateway:
         *,
         swept_since_s: int = 0,
     ) -> None:
-        """Who does not sweep gives the uptime of now: an earlier daemon's verdicts are older than
-        the connections registered here.
+        """A process that does not sweep gives the current uptime as `swept_since_s`: verdicts of an
+        earlier daemon are older than the connections registered here.
         """
         self.layout = layout
         self.config = config
@@ -56,7 +56,7 @@ class Gateway:
         self.watcher = Watcher(layout, config, ledger)
         self.rights = Rights(layout, ledger, self.watcher)
         if swept_since_s:
-            # the next claim meets another process, which counts anew
+            # the next claim meets another process, which starts counting again
             self.watcher.clones.first_wait_s = config.policy.longest_wait_s
         self.registry = registry
         self.swept_since_s = swept_since_s
@@ -64,7 +64,7 @@ class Gateway:
         self.follow()
 
     def use(self, registry: Registry) -> tuple[tuple[NodeName, NodeName], ...]:
-        """From now on the registry is this; the nodes that have another name since, old and new."""
+        """Use this registry from now on; return the old and new names of renamed nodes."""
         renamed = renames(self.registry, registry)
         for old, new in renamed:
             self.ledger.rename(old, new)
@@ -84,14 +84,14 @@ class Gateway:
         return renamed
 
     def take(self, node: Node) -> None:
-        """From now on the node is this."""
+        """Use this version of a node from now on."""
         self.registry = self.registry.with_node(node)
         self.follow()
 
     def follow(self) -> None:
-        """Pass on what follows from the registry: whose each port is, and what waits for devices.
+        """Pass on what the registry says: whose each port is, and which nodes have two keys.
 
-        Forget unregistered devices that are registered now, or gone for good.
+        Forget unregistered devices that are registered by now, or gone for good.
         """
         sightings, registry, now = self.ledger.sightings, self.registry, time.time()
         kept = still_unregistered(sightings.by_port.values(), registry, self.config.shared_key)
@@ -104,15 +104,15 @@ class Gateway:
         }
 
     async def forget_ended(self) -> None:
-        """Connections that ended are forgotten, under whatever name they were noted."""
+        """Forget connections of the shared key that ended."""
         for name in {
             one.node for one in self.ledger.registrations.values() if one.instance == INSTANCE
         }:
             await self.ledger.of_node(name)
 
     def tell_refused(self, name: NodeName, text: str, *, actor: str) -> None:
-        """An event of what was refused to a node, or to whoever comes under another name, if there
-        were not too many of it lately.
+        """Log a refusal to a node, or to a device under any other name, unless it had too many
+        lately.
         """
         if self.refused.enter(name, time.monotonic()) is None:
             self.refused.leave(name)
@@ -124,13 +124,11 @@ class Gateway:
             )
 
     def forget_refused(self) -> None:
-        """Drop the count of those who were refused nothing lately."""
+        """Drop the counts of those who were refused nothing lately."""
         self.refused.forget(time.monotonic())
 
     async def settle_all(self, forwards: Sequence[Forward], *, actor: str) -> list[Judgement]:
-        """Each forward probed until it is clear, side by side, for a node that waits for the
-        answer.
-        """
+        """Settle several forwards at once, for a node that waits for the answer."""
         until = time.monotonic() + NODE_WAITS_S
         async with asyncio.TaskGroup() as group:
             tasks = [
@@ -166,12 +164,12 @@ class Gateway:
         )
 
     async def follow_device(self, node: Node, tunnel: Tunnel) -> None:
-        """Take the node's old key or port away if this tunnel, just probed, shows that its device
-        needs it no more.
+        """Remove the node's old key or port if this tunnel, just probed, shows that its device uses
+        the new one.
         """
         if not node.is_waiting or node.name in self.registry.broken:
             return
-        # the node's forwards are probed side by side, and each thing ends once
+        # the node's forwards are probed side by side, but each key or port is removed once
         async with self.rights.handover.turn:
             before = self.registry.nodes.get(node.name)
             after = await self.rights.handover.followed(before, tunnel) if before else None
@@ -179,15 +177,16 @@ class Gateway:
                 self.take(after)
 
     def note_contact(self, forwards: Sequence[Forward]) -> None:
-        """The node asked about these now."""
+        """Note that the node asked about these now."""
         for forward in forwards:
             self.watcher.record.asked(forward)
 
     def verdict(self, node: Node) -> int:
-        """The longest wait over the node's forwards, as last judged: what its connection is told.
+        """Return what the node's connection hears: the longest wait over its forwards, as last
+        judged.
 
-        Of a port that another program holds not, where another forward works: leaving would cost
-        that one, and bring nothing.
+        A port that another program holds does not count if another forward works: leaving would
+        cost that one and gain nothing.
         """
         tunnels = [self.ledger.tunnel(forward) for forward in node.forwards]
         works = any(tunnel.status in LIVES for tunnel in tunnels)

@@ -1,6 +1,4 @@
-"""Ends the time in which a node has two keys, or a forward two ports: once its device was seen to
-have followed, and not before.
-"""
+"""Remove a node's old key, or a forward's old port, once its device is seen to use the new one."""
 
 from __future__ import annotations
 
@@ -36,13 +34,13 @@ from checker.tunnels.port_owner import Owner
 from checker.tunnels.watch import Watcher
 
 TAKEOVER_EVERY_S = 300.0
-"""A new key may end a healthy tunnel of the old one so often: a client that fails to hold shall not
-cut the one that works.
+"""Shortest time between two takeovers of a healthy tunnel by a node's new key: a client that claims
+but never holds must not keep cutting the tunnel that works.
 """
 
 
 class Handover:
-    """What is known of devices that are to follow to a new key or port."""
+    """What is known of devices that have a new key or port but still use the old one."""
 
     def __init__(self, layout: Layout, ledger: Ledger, watcher: Watcher) -> None:
         self.layout = layout
@@ -53,9 +51,10 @@ class Handover:
         self.turn = asyncio.Lock()
 
     async def note_key(self, node: Node, key: str, session: ProcessId) -> None:
-        """Remember which of its two keys the connection logged in with, by what its line says.
+        """Remember which of the node's two keys the connection logged in with; `key` is from its
+        key line.
 
-        One from before there were two may say that its key is new, and mean another that was
+        A connection that is older than the new key may call its own key new and mean one that was
         withdrawn since.
         """
         if node.next_key is None or (
@@ -77,8 +76,8 @@ class Handover:
         self.taken_over[node.name] = now
 
     async def followed(self, node: Node, tunnel: Tunnel) -> Node:
-        """The node after a probe: without its old key or port, if the probed tunnel shows that its
-        device needs it no more.
+        """Return the node after a probe: without its old key or port, if the probed tunnel shows
+        that its device uses the new one.
         """
         session = tunnel.session
         if session is None or not node.is_waiting:
@@ -100,7 +99,7 @@ class Handover:
         return node
 
     async def is_steady(self, session: ProcessId) -> bool:
-        """Whether the connection has beaten, and then went on."""
+        """Whether the connection sent a beat and then kept working."""
         last = await asyncio.to_thread(beats.beaten_at, self.layout.spool, session)
         if last is not None:
             self.first_beats.setdefault(session, last)
@@ -111,7 +110,7 @@ class Handover:
         return has_followed(self.first_beats.get(session), last, carried)
 
     async def holds_all(self, node: Node, session: ProcessId) -> bool:
-        """Whether every port of the node on which a tunnel listens is this connection's."""
+        """Whether this connection holds all of the node's ports that have a listener of ours."""
         found = [
             held
             for forward in node.forwards
@@ -123,8 +122,8 @@ class Handover:
     async def has_moved(
         self, forward: Forward, session: ProcessId, tunnel: Tunnel, *, steady: bool
     ) -> bool:
-        """Whether the device listens on the new port for good: it beats there, or, if it never
-        beats, a probe came through.
+        """Whether the device listens on the new port for good: it beats there or, if it never
+        beats, a probe was answered.
         """
         before, after = await self.watcher.holdings.all_held(forward, newer_than=time.monotonic())
         if after.session != session or before.owner is Owner.OURS:
@@ -132,13 +131,12 @@ class Handover:
         return steady if session in self.ledger.registrations else tunnel.status in LIVES
 
     async def end_old_key(self, node: Node) -> Node:
-        """From now on the new key is the only one."""
+        """Remove the old key; return the node after that."""
         try:
             after = await asyncio.to_thread(self.write_key, node)
         except CheckerError as error:
             self.ledger.complain(
-                f"node {node.name} used its new key, and the old one could not be taken away:"
-                f" {error}"
+                f"node {node.name} uses its new key, but the old one could not be removed: {error}"
             )
             return node
         self.first_beats.clear()
@@ -148,13 +146,13 @@ class Handover:
         return after
 
     async def end_old_port(self, node: Node, forward: Forward, port: Port) -> Node:
-        """From now on the new port is the forward's only one, and its row goes on there."""
+        """Remove the old port; return the node after that. The row goes on at the new port."""
         try:
             after = await asyncio.to_thread(self.write_port, node, port)
         except CheckerError as error:
             self.ledger.complain(
-                f"node {node.name} listens on port {port}, and {forward.port} could not be taken"
-                f" away: {error}"
+                f"node {node.name} listens on port {port}, but {forward.port} could not be removed:"
+                f" {error}"
             )
             return node
         self.watcher.record.moved(forward, port)
@@ -165,11 +163,11 @@ class Handover:
         return after
 
     def write_key(self, node: Node) -> Node:
-        """Where the registry is root's, root does it, a moment later."""
+        """Write the node without its old key; if only root may, root does it a moment later."""
         return self.write(node, with_new_key_alone(node), None)
 
     def write_port(self, node: Node, port: Port) -> Node:
-        """As write_key."""
+        """Write the forward without its old port, as `write_key` does."""
         return self.write(node, with_moved_alone(node, port), port)
 
     def write(self, node: Node, after: Node, port: Port | None) -> Node:

@@ -175,7 +175,7 @@ def judge(seen: Observation, before: Tunnel, flaps: Flaps, policy: Policy, now: 
     strikes = earlier + 1 if is_strike(seen) else 0
     action = act(strikes, seen, policy)
     if status is Status.HUNG and seen.life == SENDS and before.status is not Status.HUNG:
-        action = Recheck(policy.strike_gap_s)  # one slow answer is no news yet
+        action = Recheck(policy.strike_gap_s)  # one slow answer is not worth an event yet
     flaps = settled(flaps, policy, now)
     if isinstance(action, Kill) or (status is Status.DOWN and before.status in LIVES):
         flaps = lost(
@@ -185,7 +185,7 @@ def judge(seen: Observation, before: Tunnel, flaps: Flaps, policy: Policy, now: 
         before,
         status=status,
         detail=detail_of(status, seen, strikes, policy),
-        # of silence there is none
+        # a port that only stays open has no latency
         latency_ms=(
             seen.latency_ms if status is Status.UP and isinstance(seen.reply, Answer) else None
         ),

@@ -1,6 +1,4 @@
-"""Observing one forward: its probe, who holds its port, and what shows that the connection
-lives.
-"""
+"""Observe one forward: probe it, find who holds its port, and collect signs of life."""
 
 from __future__ import annotations
 
@@ -42,13 +40,12 @@ from checker.tunnels.signs import Signs
 
 SNAPSHOT_FRESH_S = 1.0
 EARLY_PART = 5
-"""A probe that takes longer than a fifth of its deadline has its connection looked at, to tell what
-moves on it.
+"""After a fifth of its deadline without an answer, a probe has the traffic of its connection read.
 """
 
 
 class Observer:
-    """Probes forwards, and gathers what is known of them by the end of the probe."""
+    """Probes forwards and collects what is known about each by the end of its probe."""
 
     def __init__(self, layout: Layout, config: Config, ledger: Ledger) -> None:
         self.layout = layout
@@ -66,8 +63,8 @@ class Observer:
 
     @asynccontextmanager
     async def slot(self, ordinary_s: float) -> AsyncIterator[None]:
-        """Take one of the places for probes; who needs longer than ordinary gives it up, so that
-        slow links delay nobody else.
+        """Take one of the places for probes; give it up after the ordinary time, so that slow links
+        delay nobody else.
         """
         await self.slots.acquire()
         taken = [self.slots]
@@ -82,8 +79,8 @@ class Observer:
     async def probed(
         self, forward: Forward, port: Port, deadline_s: float, *, newer_than: float
     ) -> Probed:
-        """Probe the loopback address of the port's listener; if nothing listens, look for it in a
-        listing after `newer_than`.
+        """Probe the port at its listener's loopback address; if nothing listens there, read the
+        listeners again (after `newer_than`) and try the other.
         """
         address = self.holdings.loopback(port)
         seen = await probe(
@@ -104,20 +101,20 @@ class Observer:
     async def probe_timed(
         self, forward: Forward, port: Port, terms: Terms, *, newer_than: float
     ) -> tuple[Probed, Mapping[str, Flow]]:
-        """A probe, and what had moved on all connections soon after it began, if it took long
-        enough to matter.
+        """Probe; return with it the traffic of all connections soon after the start, if the probe
+        took long enough to matter.
         """
         soon: list[asyncio.Task[Mapping[str, Flow]]] = []
         loop = asyncio.get_running_loop()
 
-        def look() -> None:
+        def read_early() -> None:
             soon.append(
                 loop.create_task(
                     self.signs.fresh_flows(newer_than=time.monotonic() - SNAPSHOT_FRESH_S)
                 )
             )
 
-        early = loop.call_later(terms.deadline_s / EARLY_PART, look)
+        early = loop.call_later(terms.deadline_s / EARLY_PART, read_early)
         try:
             async with self.slot(forward.deadline_s or self.policy.deadline_s):
                 probed = await self.probed(forward, port, terms.deadline_s, newer_than=newer_than)
@@ -127,11 +124,11 @@ class Observer:
         return probed, flows
 
     async def observe(self, forward: Forward, *, at_once: bool = False) -> tuple[Observation, Held]:
-        """What a probe sees; begun anew if the node's connection registered meanwhile, as it saw
-        what was before.
+        """Probe the forward, again if the node's connection registered meanwhile, as that probe saw
+        the time before.
 
-        A sweep may miss a listener on ::1 that is younger than its listing of sockets; with
-        `at_once` none is missed.
+        A sweep may miss a listener on ::1 that is younger than its list of sockets; with `at_once`
+        none is missed.
         """
         while True:
             before, began, began_wall = self.ledger.tunnel(forward), time.monotonic(), time.time()
@@ -189,7 +186,7 @@ class Observer:
         return seen, held
 
     async def holder(self, forward: Forward, place: Port, *, newer_than: float) -> Held:
-        """Who holds the port that was probed, wherever a forward that moves is by now."""
+        """Return who holds the port that was probed, even if the forward has moved since."""
         return replace(
             await self.holdings.held_at(place, forward, newer_than=newer_than), port=place
         )
@@ -202,7 +199,7 @@ class Observer:
         before: Tunnel,
         earlier: Mapping[str, Flow],
     ) -> Observation:
-        """The observation of no answer, with what beats, siblings and the kernel say of this
+        """Add to an observation without an answer what beats, siblings and the kernel show of this
         connection.
         """
         asked_at = time.monotonic()
@@ -223,7 +220,7 @@ class Observer:
             return seen
         then = struck.flow if struck and struck.flow else earlier.get(peer)
         excuse = behind(then, now, self.patience.excused_s(forward.port, asked_at)) if then else ""
-        # added, so that what the kernel's coarse clock leaves open is taken for life
+        # added so that the kernel's coarse clock errs towards life
         took_s = time.monotonic() - asked_at
         silence = Silence(
             heard_ago_s=now.heard_ago_s,
@@ -233,15 +230,15 @@ class Observer:
         return replace(with_silence(seen, silence, configured_s), behind=excuse)
 
     def is_shared(self, forward: Forward, session: ProcessId | None) -> bool:
-        """Whether the shared key may have opened the port: not where a node holds it with a key of
-        its own.
+        """Whether a connection of the shared key may hold the port: not if a node registered it
+        with a key of its own.
         """
         known = self.ledger.registrations.get(session) if session else None
         return forward.port in self.shared.held and (known is None or known.instance == INSTANCE)
 
     async def under_shared_key(self, forward: Forward, held: Held, session: ProcessId) -> Held:
-        """Who holds a port that the shared key opens; a connection that a node made with its own
-        key is another's, never to be ended.
+        """Return who holds a port that the shared key opens; a connection that another node made
+        with its own key is foreign and never killed.
         """
         known = self.ledger.registrations.get(session)
         if known is not None and known.instance != INSTANCE:
@@ -276,8 +273,8 @@ class Observer:
         return held
 
     async def peer_of(self, session: ProcessId, known: Tunnel | None) -> str:
-        """Where a connection comes from: its registration tells, else its sockets do; empty if
-        neither does.
+        """Return where a connection comes from, by its registration or else by its sockets; empty
+        if neither shows it.
         """
         registration = self.ledger.registrations.get(session)
         peer = (registration.peer if registration else "") or (

@@ -25,7 +25,7 @@ class Operations:
         self.watcher = gateway.watcher
 
     async def act(self, verb: Verb, aims: Sequence[Aim], operator: str) -> list[Outcome]:
-        """What an operator asked for, on each aim in turn."""
+        """Carry out the operator's verb on each aim in turn."""
         return [await self.act_on(verb, aim, operator) for aim in aims]
 
     async def act_on(self, verb: Verb, aim: Aim, operator: str) -> Outcome:
@@ -53,7 +53,7 @@ class Operations:
                 return await self.reset(forward, aim, operator)
 
     async def kill(self, forward: Forward, aim: Aim, operator: str) -> Outcome:
-        """End the session that holds the port, if it is the one that the operator saw."""
+        """Kill the session that holds the port, if it is the one that the operator saw."""
         ended = await self.watcher.end_holder(
             forward, why_kill(Ordered(operator=operator)), actor=operator, session=aim.session
         )
@@ -74,8 +74,8 @@ class Operations:
         assert_never(ended.ending)
 
     def ended_before(self, forward: Forward, aim: Aim, held: Held) -> Outcome:
-        """There is nothing to kill, or all is done: the session that had the port was killed for
-        another of its forwards.
+        """Say why there is nothing to kill: perhaps the session was killed for another of its
+        forwards.
         """
         session = aim.session or self.ledger.tunnel(forward).session
         if session is None or session not in self.watcher.ended or held.owner is not Owner.NOBODY:
@@ -91,13 +91,11 @@ class Operations:
         )
 
     async def reset(self, forward: Forward, aim: Aim, operator: str) -> Outcome:
-        """Kill and a clean slate: no strikes, no flaps, and the node is told to come back at
-        once.
-        """
+        """Kill the holder, clear strikes and flaps, and let the node come back at once."""
         held = await self.watcher.holdings.held(forward, newer_than=time.monotonic())
         killed = await self.kill(forward, aim, operator)
         if not killed.done and held.session is not None:
-            return killed  # what holds the port is still there: nothing may be forgotten of it
+            return killed  # the holder is still there: keep its history
         self.watcher.patience.struck.pop(forward.port, None)
         self.watcher.record.reset(forward, killed.sentence, operator=operator)
         return outcome(aim, done=True, sentence=f"{killed.sentence}; strikes and flaps cleared")
@@ -108,9 +106,9 @@ def outcome(aim: Aim, *, done: bool, sentence: str) -> Outcome:
 
 
 def why_unknown(layout: Layout, aim: Aim, node: Node | None) -> str:
-    """Why the registry names no such forward, as a clause."""
+    """Return why the registry has no such forward, as a clause."""
     if node is None and not layout.nodes.is_dir():
-        return f"the registry can not be read: there is no directory {layout.nodes}"
+        return f"the registry cannot be read: there is no directory {layout.nodes}"
     return (
         f"{aim.node} has no port {aim.port}"
         if aim.port > 0
@@ -119,12 +117,12 @@ def why_unknown(layout: Layout, aim: Aim, node: Node | None) -> str:
 
 
 def why_no_holder(forward: Forward, held: Held) -> str:
-    """Why there is nothing to kill, as a clause."""
+    """Return why there is nothing to kill, as a clause."""
     if held.stranger:
-        return f"port {forward.port} is held by {held.stranger}, which is not ours to kill"
+        return f"port {forward.port} is held by {held.stranger}, which we must not kill"
     if held.inodes:
         return (
-            f"the sshd process that holds port {forward.port} can not be found: run the daemon as"
+            f"the sshd process that holds port {forward.port} cannot be found: run the daemon as"
             " root, or let the node use hold"
         )
     return f"nobody listens on port {forward.port}"

@@ -69,7 +69,7 @@ class Record:
         self.ledger.put(freed(self.ledger.tunnel(forward), text, verdict, time.time()))
 
     def spared(self, forward: Forward, reason: str, *, actor: str) -> None:
-        """The holder was to be killed, and was not."""
+        """The holder was not killed, although there was a reason to."""
         self.ledger.tell(
             EventKind.KILL_FAILED,
             f"not killed: {reason}",

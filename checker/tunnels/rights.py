@@ -1,6 +1,4 @@
-"""What a node's key allows while the gateway runs: keys that were replaced, nodes that may listen
-no longer, keys on two devices.
-"""
+"""Enforce what keys allow: replaced keys, nodes that may not listen, keys on two devices."""
 
 from __future__ import annotations
 
@@ -19,7 +17,7 @@ from checker.tunnels.watch import Watcher
 
 
 class Rights:
-    """Who may go on, who must end, and who must wait."""
+    """Who may keep a port, who loses it, and who must wait."""
 
     def __init__(self, layout: Layout, ledger: Ledger, watcher: Watcher) -> None:
         self.layout = layout
@@ -28,16 +26,14 @@ class Rights:
         self.handover = Handover(layout, ledger, watcher)
 
     async def shut(self, forward: Forward, why: str) -> Judgement:
-        """A forward of a node that may not listen: end whatever session of its own holds the port,
-        and probe nothing.
-        """
+        """Kill the session that holds the port of a node that may not listen; probe nothing."""
         judgement = await self.watcher.shut(forward, why)
         assert judgement is not None
         return judgement
 
     async def end_old(self, forward: Forward, session: ProcessId, why: str) -> Judgement | None:
-        """Shut a forward whose holder, when it was probed, was older than its right; None if
-        another connection holds it by now.
+        """Shut a forward whose holder was older than its right when it was probed; return None if
+        another connection holds the port by now.
         """
         return await self.watcher.shut(forward, why, session=session)
 
@@ -48,7 +44,7 @@ class Rights:
         return why_too_old(node, began_at(session), port, time.time())
 
     async def holder(self, session: ProcessId) -> Holder:
-        """What is known of the connection that holds a port which its node claims."""
+        """Return what is known of the connection that holds a port which its node claims."""
         return Holder(
             session=session,
             began_at=began_at(session),
@@ -59,8 +55,8 @@ class Rights:
     def refuse_clone(
         self, forward: Forward, session: ProcessId | None, instance: str, peer: str
     ) -> int:
-        """A newcomer met a healthy tunnel of another instance: the seconds that it is to wait,
-        longer each time.
+        """Log that a newcomer met a healthy tunnel of another instance; return the seconds that it
+        must wait, longer each time.
         """
         registration = self.ledger.registrations.get(session) if session else None
         holder = (
@@ -79,13 +75,13 @@ class Rights:
             )
             self.tell(
                 forward.node,
-                f"{text}: is the key on two devices? It is to wait {wait_s} s",
+                f"{text}: is the key on two devices? It must wait {wait_s} s",
                 forward,
             )
         return wait_s
 
     def arrived(self, node: Node, instance: str, peer: str) -> None:
-        """An instance holds the node's tunnel; where two take turns, that is told."""
+        """Note that an instance holds the node's tunnel; log it if two take turns."""
         arrival = Arrival(instance=instance, peer=host_of(peer))
         if self.watcher.clones.arrived(node.name, arrival, time.monotonic()):
             self.tell(
@@ -105,11 +101,11 @@ class Rights:
         )
 
     def note_clone(self, node: Node) -> None:
-        """The rows of the node say at once that its key is on two devices."""
+        """Show at once in the node's rows that its key is on two devices."""
         for forward in node.forwards:
             self.watcher.record.noted_clone(forward, self.watcher.clone_note(node.name))
 
 
 def host_of(peer: str) -> str:
-    """The address of ADDRESS:PORT, which stays the same over connections."""
+    """Return the address of ADDRESS:PORT, which is the same for all connections of a device."""
     return peer.rpartition(":")[0]

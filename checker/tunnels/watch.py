@@ -1,4 +1,4 @@
-"""Watching one forward: probe it, see who holds it, judge, and carry out what was judged."""
+"""Watch one forward: probe it, find its holder, judge, and carry out the judgement."""
 
 from __future__ import annotations
 
@@ -35,7 +35,9 @@ from checker.tunnels.record import Record, with_clone_note
 
 log = logging.getLogger(__name__)
 ENDED_KEPT = 256
-"""Sessions that were ended lately: no other forward of theirs ends them again."""
+"""Number of killed sessions that are remembered, so that none is killed again for another
+forward.
+"""
 STARVED_ROUNDS = 3
 """Probes that may be wasted before the forward is left to the next sweep: a gateway that stays
 starved must still answer.
@@ -68,7 +70,7 @@ class Ended:
 
 
 class Watcher(Observer):
-    """Probes forwards, never one port twice at a time, and does what the judge says."""
+    """Probes forwards, never one port twice at a time, and carries out what the judge says."""
 
     def __init__(self, layout: Layout, config: Config, ledger: Ledger) -> None:
         super().__init__(layout, config, ledger)
@@ -78,7 +80,7 @@ class Watcher(Observer):
         self.ending: WeakValueDictionary[ProcessId, asyncio.Lock] = WeakValueDictionary()
         self.ended: deque[ProcessId] = deque(maxlen=ENDED_KEPT)
         self.waiting: dict[NodeName, str] = {}
-        """What is said of nodes that have two keys."""
+        """A note for the rows of each node that has two keys."""
 
     async def probe_until_clear(
         self,
@@ -134,7 +136,7 @@ class Watcher(Observer):
                     async with turn.acting:
                         if turn.kills != kills:
                             continue  # a claim killed the holder meanwhile
-                        limit.reschedule(None)  # what is to be done now is done whole
+                        limit.reschedule(None)  # from here on nothing is cut short
                         turn.judgement = await self.conclude(forward, seen, held, actor)
                         turn.ended_at = time.monotonic()
                         return turn.judgement
@@ -204,7 +206,7 @@ class Watcher(Observer):
         """Kill the session that holds the forward's port now; if `session` is given, only that one.
 
         Waits for the probe under way. A claim names the `port` of the forward and does not wait,
-        because its device does: the kill cuts the probe, which then begins anew.
+        because its device does: the kill cuts the probe, which then begins again.
         """
         async with self.undisturbed(forward, port) as held:
             if held.session is None or session not in (None, held.session):

@@ -264,8 +264,7 @@ def test_a_reload_after_which_nobody_listens_has_failed(
     assert code == 2
     assert (
         f"haproxy was reloaded, but does not listen on port {port};"
-        f" check that it reads {cfg(layout)}"
-        in err
+        f" check that it reads {cfg(layout)}" in err
     )
 
 
