@@ -13,6 +13,7 @@ from checker.tunnels.cloned_keys import Arrival
 from checker.tunnels.handover import Handover, began_at
 from checker.tunnels.judge import Judgement
 from checker.tunnels.kill_reasons import Holder, why_too_old
+from checker.tunnels.peers import host_of
 from checker.tunnels.watch import Watcher
 
 
@@ -104,8 +105,3 @@ class Rights:
         """Show at once in the node's rows that its key is on two devices."""
         for forward in node.forwards:
             self.watcher.record.noted_clone(forward, self.watcher.clone_note(node.name))
-
-
-def host_of(peer: str) -> str:
-    """Return the address of ADDRESS:PORT, which is the same for all connections of a device."""
-    return peer.rpartition(":")[0]
