@@ -9,7 +9,9 @@ import tomllib
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
+import psutil
 import pytest
 
 from checker.cli.main import run
@@ -342,13 +344,18 @@ def test_an_installed_gateway_reloads_the_service_and_a_home_does_not(layout: La
 
 
 def test_all_addresses_means_those_of_the_families_that_exist(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    table = tmp_path / "if_inet6"
-    monkeypatch.setattr(proxy_module, "IPV6_ADDRESSES", table)
+    here = psutil.net_if_addrs()
+    ipv4 = {
+        link: [one for one in found if one.family is not socket.AF_INET6]
+        for link, found in here.items()
+    }
+    ipv6 = SimpleNamespace(family=socket.AF_INET6)
 
+    monkeypatch.setattr(psutil, "net_if_addrs", lambda: ipv4)
     assert every_address() == ("0.0.0.0",)
-    table.write_text("00000000000000000000000000000001 01 80 10 80       lo\n", encoding="ascii")
+    monkeypatch.setattr(psutil, "net_if_addrs", lambda: {**ipv4, "lo": [ipv6]})
     assert every_address() == ("0.0.0.0", "::")
 
 
