@@ -142,7 +142,7 @@ def change(layout: Layout, proxy: Proxy, node: Node) -> str:
     return said
 
 
-def tell_haproxy(layout: Layout) -> str:
+def update_after_change(layout: Layout) -> str:
     """Bring HAProxy in line after a change to nodes; return a sentence for the admin.
 
     Never raises: the change itself is kept whatever HAProxy says.

@@ -11,7 +11,7 @@ from checker.registry.key_lines import NEW
 from checker.tunnels.gateway import Gateway
 from checker.tunnels.holders import Held
 from checker.tunnels.judge import CannotKill, Kill, Recheck
-from checker.tunnels.kill_reasons import TAKEN_OVER, Claimed, is_outdated, why_kill
+from checker.tunnels.kill_reasons import TAKEN_OVER, PortClaim, is_outdated, why_kill
 from checker.tunnels.peers import peer_address
 from checker.tunnels.port_owner import Owner
 from checker.tunnels.rate_limits import NODE_WAITS_S
@@ -63,7 +63,7 @@ class Claims:
         if claimant.has_new_key and node.is_shared:
             await self.note_holders(node, caller)
         for forward in node.forwards:
-            found = await self.watcher.holdings.all_held(forward, newer_than=time.monotonic())
+            found = await self.watcher.holders.all_held(forward, newer_than=time.monotonic())
             foreign += all(held.owner is Owner.FOREIGN and not held.leaves_ipv4 for held in found)
             for held in found:
                 if held.session is not None and held.session != caller:
@@ -89,7 +89,7 @@ class Claims:
         """
         assert held.session is not None
         holder = await self.rights.holder(held.session)
-        claim = Claimed(
+        claim = PortClaim(
             node=node,
             port=held.port,
             instance=claimant.instance,
@@ -130,7 +130,7 @@ class Claims:
         key, and the own key may take over from them.
         """
         found = [
-            await self.watcher.holdings.all_held(forward, newer_than=time.monotonic())
+            await self.watcher.holders.all_held(forward, newer_than=time.monotonic())
             for forward in node.forwards
         ]
         for held in (held for both in found for held in both):

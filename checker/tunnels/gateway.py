@@ -61,7 +61,7 @@ class Gateway:
         self.registry = registry
         self.swept_since_s = swept_since_s
         self.refused = Limits(REFUSALS)
-        self.follow()
+        self.note_registry()
 
     def use(self, registry: Registry) -> tuple[tuple[NodeName, NodeName], ...]:
         """Use this registry from now on; return the old and new names of renamed nodes."""
@@ -77,7 +77,7 @@ class Gateway:
             self.ledger.tell(EventKind.GATEWAY, registry.unknown_keys)
         self.watcher.clones.keep_only(with_the_same_key(self.registry, registry))
         self.registry = registry
-        self.follow()
+        self.note_registry()
         if not registry.broken:
             self.ledger.keep_only([*registry.forwards, *self.ledger.sightings.forwards])
             self.watcher.patience.keep_only(self.ledger.tunnels.keys())
@@ -86,9 +86,9 @@ class Gateway:
     def take(self, node: Node) -> None:
         """Use this version of a node from now on."""
         self.registry = self.registry.with_node(node)
-        self.follow()
+        self.note_registry()
 
-    def follow(self) -> None:
+    def note_registry(self) -> None:
         """Pass on what the registry says: whose each port is, and which nodes have two keys.
 
         Forget unregistered devices that are registered by now, or gone for good.
@@ -110,7 +110,7 @@ class Gateway:
         }:
             await self.ledger.of_node(name)
 
-    def tell_refused(self, name: NodeName, text: str, *, actor: str) -> None:
+    def log_refusal(self, name: NodeName, text: str, *, actor: str) -> None:
         """Log a refusal to a node, or to a device under any other name, unless it had too many
         lately.
         """
@@ -152,7 +152,7 @@ class Gateway:
             return await self.rights.shut(forward, barred)
         judgement = await self.watcher.probe_once(forward, actor=actor, until=until)
         if node and judgement.tunnel.session:
-            place = await self.watcher.holdings.place(forward, newer_than=0.0)
+            place = await self.watcher.holders.place(forward, newer_than=0.0)
             too_old = self.rights.why_too_old(node, judgement.tunnel.session, place)
             if too_old:
                 ended = await self.rights.end_old(forward, judgement.tunnel.session, too_old)

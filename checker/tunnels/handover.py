@@ -6,7 +6,7 @@ import asyncio
 import time
 
 from checker.config.layout import Layout
-from checker.haproxy.publish import tell_haproxy
+from checker.haproxy.publish import update_after_change
 from checker.linux.processes import started_at
 from checker.model import (
     CheckerError,
@@ -114,7 +114,7 @@ class Handover:
         found = [
             held
             for forward in node.forwards
-            for held in await self.watcher.holdings.all_held(forward, newer_than=time.monotonic())
+            for held in await self.watcher.holders.all_held(forward, newer_than=time.monotonic())
         ]
         ours = [held.session for held in found if held.owner is Owner.OURS]
         return bool(ours) and all(holder == session for holder in ours)
@@ -125,7 +125,7 @@ class Handover:
         """Whether the device listens on the new port for good: it beats there or, if it never
         beats, a probe was answered.
         """
-        before, after = await self.watcher.holdings.all_held(forward, newer_than=time.monotonic())
+        before, after = await self.watcher.holders.all_held(forward, newer_than=time.monotonic())
         if after.session != session or before.owner is Owner.OURS:
             return False
         return steady if session in self.ledger.registrations else tunnel.status in LIVES
@@ -176,7 +176,7 @@ class Handover:
             return after
         with locked(self.layout):
             after = use_new_key(self.layout, node.name, gate_command(self.layout), port)
-        trouble = "" if port is None else tell_haproxy(self.layout)
+        trouble = "" if port is None else update_after_change(self.layout)
         if trouble:
             self.ledger.complain(trouble)
         return after

@@ -32,7 +32,7 @@ class Held:
     """Which of the forward's ports was looked at."""
 
 
-class Holdings:
+class Holders:
     """Ports and the sessions that hold them, remembered by inode, so that an unchanged port costs
     no scan.
     """

@@ -24,7 +24,7 @@ from checker.model import (
     printable,
 )
 from checker.tunnels.flow import SENDS
-from checker.tunnels.kill_reasons import Probed, why_kill
+from checker.tunnels.kill_reasons import Strikes, why_kill
 from checker.tunnels.losses import lost, settled, wait_for
 from checker.tunnels.observation import Observation, is_strike, status_of
 
@@ -128,7 +128,7 @@ def act(strikes: int, seen: Observation, policy: Policy) -> Action:
     """Return what to do about a forward."""
     if not is_strike(seen):
         return LookAgain(policy.strike_gap_s) if seen.quiet else Nothing()
-    why = why_kill(Probed(seen=seen, strikes=strikes, policy=policy))
+    why = why_kill(Strikes(seen=seen, count=strikes, policy=policy))
     if not why:
         return Recheck(policy.strike_gap_s)
     return Kill(seen.session, why) if seen.session else CannotKill()
@@ -150,56 +150,80 @@ def judge(seen: Observation, before: Tunnel, flaps: Flaps, policy: Policy, now: 
 
     Total: every input has an outcome, and none raises.
     """
+    unproven = unproven_by(seen, before, flaps, policy, now)
+    if unproven is not None:
+        return unproven
     status = status_of(seen)
-    if status is Status.UNKNOWN:
-        kept = replace(before, detail=detail_of(status, seen, 0, policy))
-        return Judgement(tunnel=kept, flaps=flaps, action=Nothing())
-    if status is Status.HUNG and seen.late_s > policy.starved_s:
-        kept = replace(
-            before,
-            detail=f"the gateway was busy ({seen.late_s:.1f} s late): this probe does not count",
-        )
-        return Judgement(tunnel=kept, flaps=flaps, action=Recheck(policy.strike_gap_s))
     if status is Status.HUNG and seen.behind:
-        if before.session == seen.session and before.status in LIVES | {Status.HUNG}:
-            kept = replace(before, detail=seen.behind, probed_at=now, strikes=0, verdict=0)
-            return Judgement(
-                tunnel=kept,
-                flaps=settled(flaps, policy, now),
-                action=LookAgain(policy.strike_gap_s),
-            )
         seen = replace(seen, life=seen.behind)
-    same = before.session in (None, seen.session) or seen.session is None
-    # another connection's silence is not held against this one
-    earlier = before.strikes if same and not seen.began_anew else 0
-    strikes = earlier + 1 if is_strike(seen) else 0
+    strikes = strikes_after(seen, before)
     action = act(strikes, seen, policy)
     if status is Status.HUNG and seen.life == SENDS and before.status is not Status.HUNG:
         action = Recheck(policy.strike_gap_s)  # one slow answer is not worth an event yet
     flaps = settled(flaps, policy, now)
-    if isinstance(action, Kill) or (status is Status.DOWN and before.status in LIVES):
-        flaps = lost(
-            flaps, action.session if isinstance(action, Kill) else before.session, policy, now
-        )
+    if isinstance(action, Kill):
+        flaps = lost(flaps, action.session, policy, now)
+    elif status is Status.DOWN and before.status in LIVES:
+        flaps = lost(flaps, before.session, policy, now)
     after = replace(
-        before,
-        status=status,
+        seen_of(seen, before, now),
         detail=detail_of(status, seen, strikes, policy),
-        # a port that only stays open has no latency
-        latency_ms=(
-            seen.latency_ms if status is Status.UP and isinstance(seen.reply, Answer) else None
-        ),
-        session=seen.session,
-        peer=before.peer if seen.session == before.session else None,
-        bytes_total=before.bytes_total if seen.session == before.session else None,
-        since=before.since if status is before.status and before.since is not None else now,
-        probed_at=now,
-        checked_at=max(
-            (t for t in (before.checked_at, seen.beaten_at) if t is not None), default=None
-        ),
-        failures=0 if status is Status.UP else before.failures + 1,
         strikes=strikes,
         verdict=verdict_of(status, action, flaps, policy),
-        answer=printable(seen.reply.text, ANSWER_SHOWN) if isinstance(seen.reply, Answer) else "",
     )
     return Judgement(tunnel=after, flaps=flaps, action=action)
+
+
+def unproven_by(
+    seen: Observation, before: Tunnel, flaps: Flaps, policy: Policy, now: float
+) -> Judgement | None:
+    """Return the judgement of a probe that proves nothing about the tunnel; None if it does.
+
+    The gateway could not make the probe, or was starved, or the probe waits behind other bytes.
+    """
+    status = status_of(seen)
+    if status is Status.UNKNOWN:
+        kept = replace(before, detail=detail_of(status, seen, 0, policy))
+        return Judgement(tunnel=kept, flaps=flaps, action=Nothing())
+    if status is not Status.HUNG:
+        return None
+    if seen.late_s > policy.starved_s:
+        detail = f"the gateway was busy ({seen.late_s:.1f} s late): this probe does not count"
+        kept = replace(before, detail=detail)
+        return Judgement(tunnel=kept, flaps=flaps, action=Recheck(policy.strike_gap_s))
+    is_known = before.session == seen.session and before.status in LIVES | {Status.HUNG}
+    if seen.behind and is_known:
+        kept = replace(before, detail=seen.behind, probed_at=now, strikes=0, verdict=0)
+        flaps = settled(flaps, policy, now)
+        return Judgement(tunnel=kept, flaps=flaps, action=LookAgain(policy.strike_gap_s))
+    return None
+
+
+def strikes_after(seen: Observation, before: Tunnel) -> int:
+    """Return the strikes in a row; another connection's silence does not count against this one."""
+    if not is_strike(seen):
+        return 0
+    same = before.session in (None, seen.session) or seen.session is None
+    return before.strikes + 1 if same and not seen.began_anew else 1
+
+
+def seen_of(seen: Observation, before: Tunnel, now: float) -> Tunnel:
+    """Return the row with what the observation alone says."""
+    status = status_of(seen)
+    answer = seen.reply.text if isinstance(seen.reply, Answer) else None
+    is_same = seen.session == before.session
+    contacts = [at for at in (before.checked_at, seen.beaten_at) if at is not None]
+    return replace(
+        before,
+        status=status,
+        # a port that only stays open has no latency
+        latency_ms=seen.latency_ms if status is Status.UP and answer is not None else None,
+        session=seen.session,
+        peer=before.peer if is_same else None,
+        bytes_total=before.bytes_total if is_same else None,
+        since=before.since if status is before.status and before.since is not None else now,
+        probed_at=now,
+        checked_at=max(contacts, default=None),
+        failures=0 if status is Status.UP else before.failures + 1,
+        answer="" if answer is None else printable(answer, ANSWER_SHOWN),
+    )

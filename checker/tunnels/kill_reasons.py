@@ -20,17 +20,17 @@ TAKEN_OVER = "claimed with the node's new key"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Probed:
-    """A probe of the port ended."""
+class Strikes:
+    """Strikes against a tunnel: the last observation, and how many there were in a row."""
 
     seen: Observation
-    strikes: int
-    """Strikes in a row, this observation included."""
+    count: int
+    """Of strikes in a row, this observation included."""
     policy: Policy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NotEntitled:
+class NoRight:
     """The registry gives the holder no right to the port."""
 
     why: str
@@ -51,7 +51,7 @@ class Holder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Claimed:
+class PortClaim:
     """The node's next connection is about to listen on a port that another one holds."""
 
     node: Node
@@ -68,30 +68,30 @@ class Claimed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ordered:
+class Order:
     """An operator asked for it."""
 
     operator: str
 
 
-Case = Probed | NotEntitled | Claimed | Ordered
+Case = Strikes | NoRight | PortClaim | Order
 
 
 def why_kill(case: Case) -> str:
     """Return why to kill the session, as a clause; empty: leave it alone."""
     match case:
-        case Probed():
+        case Strikes():
             return why_proven_dead(case)
-        case NotEntitled(why=why):
+        case NoRight(why=why):
             return why and f"its node may not listen: {why}"
-        case Claimed():
+        case PortClaim():
             return why_make_way(case)
-        case Ordered(operator=operator):
+        case Order(operator=operator):
             return f"asked for by {operator}"
     assert_never(case)
 
 
-def why_proven_dead(case: Probed) -> str:
+def why_proven_dead(case: Strikes) -> str:
     """Why the probe proves the tunnel dead: silence in `strikes` probes in a row, for as long as
     its link may take.
 
@@ -99,7 +99,7 @@ def why_proven_dead(case: Probed) -> str:
     impostor's.
     """
     seen = case.seen
-    if not is_strike(seen) or case.strikes < case.policy.strikes:
+    if not is_strike(seen) or case.count < case.policy.strikes:
         return ""
     if isinstance(seen.reply, Answer):
         what = (
@@ -107,10 +107,10 @@ def why_proven_dead(case: Probed) -> str:
             if seen.reply.begun
             else "wrong: another answer than expected came"
         )
-        return f"{what}, {case.strikes} times in a row"
+        return f"{what}, {case.count} times in a row"
     if seen.silent_s < seen.silence_s:
         return ""
-    return f"hung: nothing came in {seen.silent_s:.0f} s, {case.strikes} probes in a row"
+    return f"hung: nothing came in {seen.silent_s:.0f} s, {case.count} probes in a row"
 
 
 def why_too_old(node: Node, began_at: float, port: Port | None, now: float) -> str:
@@ -134,7 +134,7 @@ def why_too_old(node: Node, began_at: float, port: Port | None, now: float) -> s
     return TOO_OLD
 
 
-def why_make_way(claim: Claimed) -> str:
+def why_make_way(claim: PortClaim) -> str:
     """Why the holder makes way for the claim without a probe, as a clause; empty if it must be
     probed first.
     """
@@ -152,7 +152,7 @@ def why_make_way(claim: Claimed) -> str:
     return TAKEN_OVER if is_outdated(claim) and not claim.took_over_lately else ""
 
 
-def is_outdated(claim: Claimed) -> bool:
+def is_outdated(claim: PortClaim) -> bool:
     """Whether the claim comes with the node's new key, and the holder with the old or the shared
     one.
     """

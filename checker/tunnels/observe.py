@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from checker.config.layout import Layout
 from checker.config.settings import Config
@@ -29,7 +29,7 @@ from checker.model import (
 from checker.sshd.sessions import login_took_s
 from checker.state.ledger import Ledger
 from checker.tunnels.flow import Silence, behind
-from checker.tunnels.holders import Held, Holdings
+from checker.tunnels.holders import Held, Holders
 from checker.tunnels.loop_lag import Lateness
 from checker.tunnels.observation import Observation, with_silence
 from checker.tunnels.patience import Patience, Terms
@@ -44,6 +44,25 @@ EARLY_PART = 5
 """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One probe, what was known before it, and who held the port at its end."""
+
+    before: Tunnel
+    began: float
+    """Monotonic."""
+    began_wall: float
+    """The same in Unix seconds."""
+    terms: Terms
+    place: Port
+    """Which of the forward's ports was probed."""
+    probed: Probed
+    answered: bool
+    earlier: Mapping[str, Flow]
+    """What had moved on all connections soon after the start; empty if the probe was short."""
+    held: Held
+
+
 class Observer:
     """Probes forwards and collects what is known about each by the end of its probe."""
 
@@ -54,7 +73,7 @@ class Observer:
         self.ledger = ledger
         self.lateness = Lateness()
         self.uid = config.tunnel_uid
-        self.holdings = Holdings(self.uid, layout.run, ledger)
+        self.holders = Holders(self.uid, layout.run, ledger)
         self.patience = Patience(self.policy)
         self.signs = Signs(layout.spool)
         self.slots = asyncio.Semaphore(config.probes_at_once)
@@ -82,14 +101,14 @@ class Observer:
         """Probe the port at its listener's loopback address; if nothing listens there, read the
         listeners again (after `newer_than`) and try the other.
         """
-        address = self.holdings.loopback(port)
+        address = self.holders.loopback(port)
         seen = await probe(
             port, forward.expect, deadline_s, proxy=forward.speaks_proxy, address=address
         )
         other = address
         if isinstance(seen.reply, NoListener):
-            await self.holdings.listeners(port, newer_than=newer_than)
-            other = self.holdings.loopback(port)
+            await self.holders.listeners(port, newer_than=newer_than)
+            other = self.holders.loopback(port)
         elif isinstance(seen.reply, ProbeFailed):
             other = IPV4_LOOPBACK  # a dual listener is reached there even if IPv6 is off
         if other != address:
@@ -124,101 +143,115 @@ class Observer:
         return probed, flows
 
     async def observe(self, forward: Forward, *, at_once: bool = False) -> tuple[Observation, Held]:
-        """Probe the forward, again if the node's connection registered meanwhile, as that probe saw
-        the time before.
+        """Probe the forward, and once more if the node's connection registered meanwhile, as that
+        probe saw what was before.
 
         A sweep may miss a listener on ::1 that is younger than its list of sockets; with `at_once`
         none is missed.
         """
-        while True:
-            before, began, began_wall = self.ledger.tunnel(forward), time.monotonic(), time.time()
-            terms = self.patience.terms(
-                forward, before, self.signs.flows.get(before.peer or ""), began
-            )
-            newer_than = began if at_once else began - SNAPSHOT_FRESH_S
-            place = await self.holdings.place(forward, newer_than=began)
-            probed, earlier = await self.probe_timed(forward, place, terms, newer_than=newer_than)
-            answered = isinstance(probed.reply, Answer | StayedOpen)
-            held = Held(owner=Owner.NOBODY)
-            if not isinstance(probed.reply, NoListener):
-                held = await self.holder(
-                    forward,
-                    place,
-                    newer_than=began - SNAPSHOT_FRESH_S if answered else time.monotonic(),
-                )
-            if answered and held.session is None:
-                # the listing may be older than the listener
-                held = await self.holder(forward, place, newer_than=time.monotonic())
-            moved = (
-                isinstance(probed.reply, Silent)
-                and self.holdings.loopback(place) == IPV4_LOOPBACK != probed.address
-            )
-            if self.registered_at.get(forward.node, float("-inf")) < began and not moved:
-                break
+        one = await self.attempt(forward, at_once=at_once)
+        while self.is_void(forward, one):
+            one = await self.attempt(forward, at_once=at_once)
+        held = one.held
         if held.session is not None and forward.port in self.shared.held:
             held = await self.under_shared_key(forward, held, held.session)
-        self.signs.remember_answer(forward, probed.reply, held, began_wall)
+        self.signs.remember_answer(forward, one.probed.reply, held, one.began_wall)
+        seen = self.seen_by(forward, one, held)
+        if not one.answered and held.session:
+            seen = await self.with_signs(forward, seen, held.session, one)
+        if held.session is not None and not self.patience.knows(one.before, held.session):
+            login_s = await asyncio.to_thread(login_took_s, held.session)
+            self.patience.meet(one.before, held.session, login_s)
+        first_s = (one.probed.first_ms or one.probed.latency_ms) / 1000
+        self.patience.learn(one.before, seen, first_s)
+        return seen, held
+
+    async def attempt(self, forward: Forward, *, at_once: bool) -> Attempt:
+        """Make one probe, and look up who holds the port at its end."""
+        before, began, began_wall = self.ledger.tunnel(forward), time.monotonic(), time.time()
+        flow = self.signs.flows.get(before.peer or "")
+        terms = self.patience.terms(forward, before, flow, began)
+        fresh = began - SNAPSHOT_FRESH_S
+        place = await self.holders.place(forward, newer_than=began)
+        probed, earlier = await self.probe_timed(
+            forward, place, terms, newer_than=began if at_once else fresh
+        )
+        answered = isinstance(probed.reply, Answer | StayedOpen)
+        held = Held(owner=Owner.NOBODY)
+        if not isinstance(probed.reply, NoListener):
+            newer_than = fresh if answered else time.monotonic()
+            held = await self.holder(forward, place, newer_than=newer_than)
+        if answered and held.session is None:
+            # the list may be older than the listener
+            held = await self.holder(forward, place, newer_than=time.monotonic())
+        return Attempt(
+            before=before,
+            began=began,
+            began_wall=began_wall,
+            terms=terms,
+            place=place,
+            probed=probed,
+            answered=answered,
+            earlier=earlier,
+            held=held,
+        )
+
+    def is_void(self, forward: Forward, one: Attempt) -> bool:
+        """Whether the probe says nothing about the present: the node's connection registered during
+        it, or its listener moved to the other loopback address.
+        """
+        moved = (
+            isinstance(one.probed.reply, Silent)
+            and self.holders.loopback(one.place) == IPV4_LOOPBACK != one.probed.address
+        )
+        return moved or self.registered_at.get(forward.node, float("-inf")) >= one.began
+
+    def seen_by(self, forward: Forward, one: Attempt, held: Held) -> Observation:
+        """Return what the probe saw, before any sign of life is looked for."""
         struck = self.patience.since(forward.port, held.session)
         ended = time.monotonic()
-        seen = Observation(
-            reply=probed.reply,
+        return Observation(
+            reply=one.probed.reply,
             owner=held.owner,
             session=held.session,
             stranger=held.stranger,
-            latency_ms=probed.latency_ms,
-            late_s=self.lateness.worst_since(began),
+            latency_ms=one.probed.latency_ms,
+            late_s=self.lateness.worst_since(one.began),
             expect=forward.expect,
-            deadline_s=terms.deadline_s,
-            silent_s=ended - (struck.began if struck else began),
-            probe_s=ended - began,
-            silence_s=terms.silence_s,
+            deadline_s=one.terms.deadline_s,
+            silent_s=ended - (struck.began if struck else one.began),
+            probe_s=ended - one.began,
+            silence_s=one.terms.silence_s,
             beaten_at=self.signs.beats.get(held.session) if held.session else None,
             shared=self.is_shared(forward, held.session),
         )
-        if not answered and held.session:
-            seen = await self.with_signs(forward, seen, held.session, before, earlier)
-        if held.session is not None and not self.patience.knows(before, held.session):
-            self.patience.meet(
-                before, held.session, await asyncio.to_thread(login_took_s, held.session)
-            )
-        first_s = (probed.first_ms or probed.latency_ms) / 1000
-        self.patience.learn(before, seen, first_s)
-        return seen, held
 
     async def holder(self, forward: Forward, place: Port, *, newer_than: float) -> Held:
         """Return who holds the port that was probed, even if the forward has moved since."""
         return replace(
-            await self.holdings.held_at(place, forward, newer_than=newer_than), port=place
+            await self.holders.held_at(place, forward, newer_than=newer_than), port=place
         )
 
     async def with_signs(
-        self,
-        forward: Forward,
-        seen: Observation,
-        session: ProcessId,
-        before: Tunnel,
-        earlier: Mapping[str, Flow],
+        self, forward: Forward, seen: Observation, session: ProcessId, one: Attempt
     ) -> Observation:
         """Add to an observation without an answer what beats, siblings and the kernel show of this
         connection.
         """
         asked_at = time.monotonic()
         beaten_at = await self.signs.beaten_at(session)
-        peer = await self.peer_of(session, before if before.session == session else None)
+        peer = await self.peer_of(session, one.before if one.before.session == session else None)
         now = (
             (await self.signs.fresh_flows(newer_than=asked_at)).get(peer)
             if isinstance(seen.reply, Silent)
             else None
         )
-        struck, configured_s = (
-            self.patience.since(forward.port, session),
-            forward.deadline_s or self.policy.deadline_s,
-        )
         life = self.signs.of_life(forward, session, beaten_at, time.time() - seen.silent_s)
         seen = replace(seen, beaten_at=beaten_at, life=life, flow=now)
         if now is None:
             return seen
-        then = struck.flow if struck and struck.flow else earlier.get(peer)
+        struck = self.patience.since(forward.port, session)
+        then = struck.flow if struck and struck.flow else one.earlier.get(peer)
         excuse = behind(then, now, self.patience.excused_s(forward.port, asked_at)) if then else ""
         # added so that the kernel's coarse clock errs towards life
         took_s = time.monotonic() - asked_at
@@ -227,6 +260,7 @@ class Observer:
             since_s=seen.silent_s + took_s,
             probe_s=seen.probe_s + took_s,
         )
+        configured_s = forward.deadline_s or self.policy.deadline_s
         return replace(with_silence(seen, silence, configured_s), behind=excuse)
 
     def is_shared(self, forward: Forward, session: ProcessId | None) -> bool:
@@ -251,7 +285,7 @@ class Observer:
         owned = sorted(
             port
             for port in self.shared.owned
-            if any(one.inode in inodes for one in self.holdings.by_port.get(port, ()))
+            if any(one.inode in inodes for one in self.holders.by_port.get(port, ()))
         )
         if owned:
             return Held(
@@ -280,4 +314,4 @@ class Observer:
         peer = (registration.peer if registration else "") or (
             (known.peer if known else None) or ""
         )
-        return peer or await asyncio.to_thread(self.holdings.peer_of, session)
+        return peer or await asyncio.to_thread(self.holders.peer_of, session)

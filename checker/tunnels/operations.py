@@ -12,7 +12,7 @@ from checker.model import Aim, Forward, Node, Outcome, Port, Verb
 from checker.sshd.kill import Freed, Spared
 from checker.tunnels.gateway import Gateway
 from checker.tunnels.holders import Held
-from checker.tunnels.kill_reasons import Ordered, why_kill
+from checker.tunnels.kill_reasons import Order, why_kill
 from checker.tunnels.port_owner import Owner
 
 
@@ -55,7 +55,7 @@ class Operations:
     async def kill(self, forward: Forward, aim: Aim, operator: str) -> Outcome:
         """Kill the session that holds the port, if it is the one that the operator saw."""
         ended = await self.watcher.end_holder(
-            forward, why_kill(Ordered(operator=operator)), actor=operator, session=aim.session
+            forward, why_kill(Order(operator=operator)), actor=operator, session=aim.session
         )
         session = ended.held.session
         if session is None:
@@ -92,7 +92,7 @@ class Operations:
 
     async def reset(self, forward: Forward, aim: Aim, operator: str) -> Outcome:
         """Kill the holder, clear strikes and flaps, and let the node come back at once."""
-        held = await self.watcher.holdings.held(forward, newer_than=time.monotonic())
+        held = await self.watcher.holders.held(forward, newer_than=time.monotonic())
         killed = await self.kill(forward, aim, operator)
         if not killed.done and held.session is not None:
             return killed  # the holder is still there: keep its history

@@ -15,7 +15,7 @@ from checker.tunnels.losses import lost, wait_for
 from checker.tunnels.uptime import by_hour, watched
 
 
-class Record:
+class TunnelRecord:
     """Rows, losses and events of one gateway's tunnels."""
 
     def __init__(self, ledger: Ledger, policy: Policy) -> None:

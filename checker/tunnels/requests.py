@@ -124,7 +124,7 @@ class Requests:
             f"refused {printable(asked.command)!r} from"
             f" {peer_address(asked.peer) or 'an unknown peer'}: {complaint}"
         )
-        self.gateway.tell_refused(NodeName(asked.node), text, actor=f"node {printable(asked.node)}")
+        self.gateway.log_refusal(NodeName(asked.node), text, actor=f"node {printable(asked.node)}")
         return refusal(complaint, exit_status)
 
     def put_off(self, asked: Asked, over: Over) -> Reply:
@@ -237,7 +237,7 @@ class Requests:
         own: frozenset[int] = frozenset()
         others: frozenset[int] = frozenset()
         for forward in node.forwards:
-            for held in await self.gateway.watcher.holdings.all_held(
+            for held in await self.gateway.watcher.holders.all_held(
                 forward, newer_than=time.monotonic()
             ):
                 if held.session in (None, caller):

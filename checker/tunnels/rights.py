@@ -74,7 +74,7 @@ class Rights:
                 f"instance {newcomer} claims port {forward.port}, which a healthy tunnel of another"
                 f" holds ({holder})"
             )
-            self.tell(
+            self.log_clone(
                 forward.node,
                 f"{text}: is the key on two devices? It must wait {wait_s} s",
                 forward,
@@ -85,14 +85,14 @@ class Rights:
         """Note that an instance holds the node's tunnel; log it if two take turns."""
         arrival = Arrival(instance=instance, peer=host_of(peer))
         if self.watcher.clones.arrived(node.name, arrival, time.monotonic()):
-            self.tell(
+            self.log_clone(
                 node.name,
                 f"instance {arrival} is back after another came: two devices take turns with"
                 " this key",
             )
             self.note_clone(node)
 
-    def tell(self, name: NodeName, text: str, forward: Forward | None = None) -> None:
+    def log_clone(self, name: NodeName, text: str, forward: Forward | None = None) -> None:
         self.ledger.tell(
             EventKind.CLONE,
             text,

@@ -61,9 +61,7 @@ class SharedRequests:
         if forward.node not in self.gateway.registry.nodes:
             known = self.ledger.sightings.by_port.get(forward.port)
             if known is None:
-                held = await self.gateway.watcher.holdings.held(
-                    forward, newer_than=time.monotonic()
-                )
+                held = await self.gateway.watcher.holders.held(forward, newer_than=time.monotonic())
                 if held.owner is not Owner.OURS:
                     return (
                         NOBODY_WAITS_S
@@ -85,7 +83,7 @@ class SharedRequests:
         seen = self.ledger.tunnel(known.forward if known else said)
         listed = sighted(known, seen, said, time.time())
         if listed is known:
-            self.tell(
+            self.log_once_in_a_while(
                 f"{said.node} speaks of port {said.port}, which {known.node} has: do two devices"
                 " have one port?",
                 known,
@@ -100,10 +98,12 @@ class SharedRequests:
                 f"unregistered node {listed.node} appeared on port {listed.port}, expecting"
                 f" {listed.expect}"
             )
-            self.tell(f"{text}; to register it: reversi-checker node adopt {listed.node}", listed)
+            self.log_once_in_a_while(
+                f"{text}; to register it: reversi-checker node adopt {listed.node}", listed
+            )
         return listed
 
-    def tell(self, text: str, about: Unregistered) -> None:
+    def log_once_in_a_while(self, text: str, about: Unregistered) -> None:
         """Log an event, unless there were too many."""
         now = time.monotonic()
         self.told_at = tuple(at for at in self.told_at if now - at < 60)

@@ -28,10 +28,10 @@ from checker.state.ledger import Ledger
 from checker.tunnels.cloned_keys import Clones
 from checker.tunnels.holders import Held
 from checker.tunnels.judge import CannotKill, Judgement, Kill, LookAgain, Nothing, Recheck, judge
-from checker.tunnels.kill_reasons import NotEntitled, why_kill
+from checker.tunnels.kill_reasons import NoRight, why_kill
 from checker.tunnels.observation import Observation
 from checker.tunnels.observe import Observer
-from checker.tunnels.record import Record, with_clone_note
+from checker.tunnels.record import TunnelRecord, with_clone_note
 
 log = logging.getLogger(__name__)
 ENDED_KEPT = 256
@@ -60,7 +60,7 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
+class KillOutcome:
     """What became of a port's holder."""
 
     held: Held
@@ -74,7 +74,7 @@ class Watcher(Observer):
 
     def __init__(self, layout: Layout, config: Config, ledger: Ledger) -> None:
         super().__init__(layout, config, ledger)
-        self.record = Record(ledger, self.policy)
+        self.record = TunnelRecord(ledger, self.policy)
         self.clones = Clones(self.policy)
         self.turns: defaultdict[Port, Turn] = defaultdict(Turn)
         self.ending: WeakValueDictionary[ProcessId, asyncio.Lock] = WeakValueDictionary()
@@ -202,7 +202,7 @@ class Watcher(Observer):
         actor: str,
         session: ProcessId | None = None,
         port: Port | None = None,
-    ) -> Ended:
+    ) -> KillOutcome:
         """Kill the session that holds the forward's port now; if `session` is given, only that one.
 
         Waits for the probe under way. A claim names the `port` of the forward and does not wait,
@@ -210,9 +210,9 @@ class Watcher(Observer):
         """
         async with self.undisturbed(forward, port) as held:
             if held.session is None or session not in (None, held.session):
-                return Ended(held=held)
+                return KillOutcome(held=held)
             ending = await self.end(forward, held, actor=actor, why=why)
-            return Ended(held=held, ending=ending)
+            return KillOutcome(held=held, ending=ending)
 
     async def shut(
         self, forward: Forward, why: str, *, session: ProcessId | None = None
@@ -226,7 +226,7 @@ class Watcher(Observer):
             if session not in (None, held.session):
                 return None
             if held.session is not None:
-                reason = why_kill(NotEntitled(why=why))
+                reason = why_kill(NoRight(why=why))
                 await self.end(forward, held, actor="daemon", why=reason)
             tunnel = self.record.shut(forward, why)
             return Judgement(tunnel=tunnel, flaps=Flaps(), action=Nothing())
@@ -244,9 +244,9 @@ class Watcher(Observer):
             await stack.enter_async_context(turn.acting)
             now = time.monotonic()
             if port is None:
-                yield await self.holdings.held(forward, newer_than=now)
+                yield await self.holders.held(forward, newer_than=now)
             else:
-                held = await self.holdings.held_at(port, forward, newer_than=now)
+                held = await self.holders.held_at(port, forward, newer_than=now)
                 yield replace(held, port=port)
 
     async def end(
@@ -261,7 +261,7 @@ class Watcher(Observer):
             if session in self.ended:
                 self.note_ended(forward, session)
                 return Freed()
-            port = self.holdings.port_of(forward, held.inodes)
+            port = self.holders.port_of(forward, held.inodes)
             ending = await end_session(session, port, self.uid, held.inodes)
             if isinstance(ending, Freed):
                 self.ended.append(session)

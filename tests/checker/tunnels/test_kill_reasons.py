@@ -24,11 +24,11 @@ from checker.tunnels.kill_reasons import (
     LOGIN_TAKES_S,
     TAKEN_OVER,
     TOO_OLD,
-    Claimed,
     Holder,
-    NotEntitled,
-    Ordered,
-    Probed,
+    NoRight,
+    Order,
+    PortClaim,
+    Strikes,
     is_outdated,
     why_kill,
     why_too_old,
@@ -66,8 +66,8 @@ def holder(instance: str | None = "other", *, key: str = "", began_at: float = N
 
 def claimed(
     owner: Node, found: Holder, *, has_new_key: bool = False, took_over_lately: bool = False
-) -> Claimed:
-    return Claimed(
+) -> PortClaim:
+    return PortClaim(
         node=owner,
         port=PORT,
         instance="mine",
@@ -80,7 +80,7 @@ def claimed(
 
 def probed(
     reply: Silent | Answer, *, strikes: int = 2, silent_s: float = 13.0, shared: bool = False
-) -> Probed:
+) -> Strikes:
     seen = Observation(
         reply=reply,
         owner=Owner.OURS,
@@ -91,7 +91,7 @@ def probed(
         silence_s=13.0,
         shared=shared,
     )
-    return Probed(seen=seen, strikes=strikes, policy=Policy())
+    return Strikes(seen=seen, count=strikes, policy=Policy())
 
 
 BAD = Answer(expected=False, text=b"220 mail\r\n")
@@ -118,7 +118,7 @@ HALF = Answer(expected=False, text=b"SSH", begun=True)
     ],
 )
 def test_a_probe_proves_a_tunnel_dead_only_after_all_strikes_and_the_whole_silence(
-    case: Probed, why: str
+    case: Strikes, why: str
 ) -> None:
     assert why_kill(case) == why
 
@@ -131,12 +131,12 @@ def test_a_living_tunnel_is_left_alone_however_many_strikes_it_has() -> None:
 
 
 def test_a_holder_without_a_right_is_killed_and_one_with_it_is_not() -> None:
-    assert why_kill(NotEntitled(why="disabled")) == "its node may not listen: disabled"
-    assert not why_kill(NotEntitled(why=""))
+    assert why_kill(NoRight(why="disabled")) == "its node may not listen: disabled"
+    assert not why_kill(NoRight(why=""))
 
 
 def test_an_operator_needs_no_other_reason() -> None:
-    assert why_kill(Ordered(operator="alice")) == "asked for by alice"
+    assert why_kill(Order(operator="alice")) == "asked for by alice"
 
 
 @pytest.mark.parametrize(
@@ -243,7 +243,7 @@ def test_a_connection_that_is_older_than_the_right_to_its_port_is_too_old(
         ),
     ],
 )
-def test_which_holders_make_way_for_a_claim_without_a_probe(case: Claimed, why: str) -> None:
+def test_which_holders_make_way_for_a_claim_without_a_probe(case: PortClaim, why: str) -> None:
     assert why_kill(case) == why
 
 

@@ -12,7 +12,7 @@ from checker.model import EventKind, Flaps, Policy, Port, ProcessId, Status, Tun
 from checker.state.ledger import Ledger
 from checker.tunnels.cloned_keys import CONDITION
 from checker.tunnels.losses import lost
-from checker.tunnels.record import Record, with_clone_note
+from checker.tunnels.record import TunnelRecord, with_clone_note
 from tests.strategies import FORWARD, NOW, OFFICE, PORT, SESSION
 
 POLICY = Policy()
@@ -20,9 +20,9 @@ OTHER = ProcessId(pid=5555, start_ticks=1)
 
 
 @pytest.fixture
-def record(tmp_path: Path) -> Record:
+def record(tmp_path: Path) -> TunnelRecord:
     """The record of a gateway that saw one forward up."""
-    one = Record(Ledger(home_layout(tmp_path), None), POLICY)
+    one = TunnelRecord(Ledger(home_layout(tmp_path), None), POLICY)
     one.ledger.put(row())
     return one
 
@@ -45,12 +45,12 @@ def row(status: Status = Status.UP) -> Tunnel:
     )
 
 
-def texts(record: Record, kind: EventKind) -> list[str]:
+def texts(record: TunnelRecord, kind: EventKind) -> list[str]:
     return [event.text for event in record.ledger.events if event.kind is kind]
 
 
 def test_a_judged_row_is_written_with_its_uptime_and_an_event_of_the_new_status(
-    record: Record,
+    record: TunnelRecord,
 ) -> None:
     after = replace(row(Status.DOWN), detail="nobody listens", probed_at=NOW)
 
@@ -64,7 +64,7 @@ def test_a_judged_row_is_written_with_its_uptime_and_an_event_of_the_new_status(
     assert texts(record, EventKind.STATUS) == ["up -> down: nobody listens"]
 
 
-def test_a_kill_frees_the_row_and_counts_one_loss(record: Record) -> None:
+def test_a_kill_frees_the_row_and_counts_one_loss(record: TunnelRecord) -> None:
     record.killed(FORWARD, SESSION, why="hung", actor="daemon", is_counted=False)
 
     after = record.ledger.tunnel(FORWARD)
@@ -81,7 +81,7 @@ def test_a_kill_frees_the_row_and_counts_one_loss(record: Record) -> None:
 
 
 def test_a_judged_kill_counts_one_loss_although_another_connection_was_lost_meanwhile(
-    record: Record,
+    record: TunnelRecord,
 ) -> None:
     judged = lost(Flaps(), SESSION, POLICY, NOW)
     record.judged(row(), replace(row(Status.HUNG), probed_at=NOW), judged)
@@ -93,7 +93,7 @@ def test_a_judged_kill_counts_one_loss_although_another_connection_was_lost_mean
     assert record.ledger.tunnel(FORWARD).verdict == 2
 
 
-def test_a_session_killed_for_another_forward_is_no_second_kill(record: Record) -> None:
+def test_a_session_killed_for_another_forward_is_no_second_kill(record: TunnelRecord) -> None:
     record.killed_for_sibling(FORWARD, SESSION)
 
     after = record.ledger.tunnel(FORWARD)
@@ -103,7 +103,7 @@ def test_a_session_killed_for_another_forward_is_no_second_kill(record: Record) 
     assert not texts(record, EventKind.KILL)
 
 
-def test_a_holder_that_was_not_killed_leaves_the_row_as_it_is(record: Record) -> None:
+def test_a_holder_that_was_not_killed_leaves_the_row_as_it_is(record: TunnelRecord) -> None:
     record.spared(FORWARD, "process 4242 does not hold the port", actor="root")
 
     assert record.ledger.tunnel(FORWARD) == row()
@@ -112,7 +112,7 @@ def test_a_holder_that_was_not_killed_leaves_the_row_as_it_is(record: Record) ->
     ]
 
 
-def test_a_shut_forward_keeps_its_kills_and_is_logged_once(record: Record) -> None:
+def test_a_shut_forward_keeps_its_kills_and_is_logged_once(record: TunnelRecord) -> None:
     record.ledger.put_flaps(OFFICE, Flaps(count=3, last_at=NOW))
 
     record.shut(FORWARD, "disabled")
@@ -129,7 +129,7 @@ def test_a_shut_forward_keeps_its_kills_and_is_logged_once(record: Record) -> No
     assert texts(record, EventKind.STATUS) == ["up -> unknown: disabled"]
 
 
-def test_a_reset_clears_strikes_losses_and_the_wait(record: Record) -> None:
+def test_a_reset_clears_strikes_losses_and_the_wait(record: TunnelRecord) -> None:
     record.ledger.put_flaps(OFFICE, Flaps(count=3, last_at=NOW))
 
     record.reset(FORWARD, "killed process 4242", operator="root")
@@ -140,7 +140,7 @@ def test_a_reset_clears_strikes_losses_and_the_wait(record: Record) -> None:
     assert texts(record, EventKind.RESET) == ["reset by root: killed process 4242"]
 
 
-def test_a_question_and_a_connection_of_the_node_are_noted(record: Record) -> None:
+def test_a_question_and_a_connection_of_the_node_are_noted(record: TunnelRecord) -> None:
     record.asked(FORWARD)
     asked = record.ledger.tunnel(FORWARD)
     record.connected(FORWARD, NOW)
@@ -151,7 +151,7 @@ def test_a_question_and_a_connection_of_the_node_are_noted(record: Record) -> No
     assert record.ledger.tunnel(FORWARD) == replace(row(), checked_at=NOW, verdict=0)
 
 
-def test_the_row_of_a_forward_that_moved_goes_on_at_its_new_port(record: Record) -> None:
+def test_the_row_of_a_forward_that_moved_goes_on_at_its_new_port(record: TunnelRecord) -> None:
     record.moved(FORWARD, Port(20099))
 
     moved = record.ledger.tunnel(replace(FORWARD, port=Port(20099)))
@@ -167,7 +167,7 @@ def test_the_row_of_a_forward_that_moved_goes_on_at_its_new_port(record: Record)
     ],
 )
 def test_a_hung_port_that_cannot_be_freed_is_logged_when_it_becomes_so(
-    record: Record, strikes: int, verdict: int, events: int
+    record: TunnelRecord, strikes: int, verdict: int, events: int
 ) -> None:
     before = replace(row(Status.HUNG), strikes=strikes, verdict=verdict)
 

@@ -42,7 +42,7 @@ def hold(one: Rights, listener: socket.socket, holder: subprocess.Popen[bytes]) 
 
 
 async def holder_is_ours(one: Rights, where: Forward) -> bool:
-    return (await one.watcher.holdings.held(where, newer_than=float("inf"))).owner is Owner.OURS
+    return (await one.watcher.holders.held(where, newer_than=float("inf"))).owner is Owner.OURS
 
 
 async def test_the_connection_that_is_too_old_is_ended(tmp_path: Path) -> None:

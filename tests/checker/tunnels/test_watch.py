@@ -112,7 +112,7 @@ async def test_a_listener_on_the_loopback_of_ipv6_only_is_found_however_young_it
     tmp_path: Path,
 ) -> None:
     one = watcher(tmp_path)
-    await one.holdings.listeners(Port(1), newer_than=time.monotonic())
+    await one.holders.listeners(Port(1), newer_than=time.monotonic())
 
     async with silent_listener("::1") as visits:
         judgement = await settled(one, forward(visits.port), actor="node office")
@@ -128,7 +128,7 @@ async def test_a_probe_follows_a_listener_from_one_loopback_to_the_other(tmp_pat
     async with silent_listener("127.0.0.1", before.port) as after:
         await settled(one, forward(after.port), actor="operator")
 
-        assert one.holdings.loopback(Port(after.port)) == "127.0.0.1"
+        assert one.holders.loopback(Port(after.port)) == "127.0.0.1"
         assert after.all
 
 
@@ -137,7 +137,7 @@ async def test_a_probe_that_went_to_the_loopback_that_was_left_is_made_again(
 ) -> None:
     one = watcher(tmp_path)
     async with silent_listener("::1") as old:
-        await one.holdings.listeners(Port(old.port), newer_than=time.monotonic())
+        await one.holders.listeners(Port(old.port), newer_than=time.monotonic())
         async with silent_listener("127.0.0.1", old.port) as new:
             await one.probe_once(forward(new.port), actor="operator")
 
