@@ -71,7 +71,7 @@ async def probing(one: Watcher, where: Forward) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_a_claim_does_not_wait_for_the_probe_under_way_which_begins_anew(
+async def test_a_claim_does_not_wait_for_the_probe_under_way_which_begins_again(
     one: Watcher, tmp_path: Path
 ) -> None:
     with listening() as listener, session(tmp_path, listener) as stale:

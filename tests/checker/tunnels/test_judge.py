@@ -417,7 +417,7 @@ def test_another_connection_is_not_killed_for_the_silence_of_the_one_before() ->
     assert isinstance(judgement.action, Recheck)
 
 
-def test_what_is_written_down_of_an_up_tunnel() -> None:
+def test_the_row_of_an_up_tunnel() -> None:
     after = judged(
         replace(seen(GOOD), beaten_at=NOW - 3),
         replace(tunnel(Status.HUNG), failures=4, checked_at=NOW - 9),
@@ -440,7 +440,7 @@ def test_a_row_whose_probe_waits_behind_bulk_stays_as_it_is_and_is_not_stale() -
     assert after == replace(before, detail="the probe waits behind 9 kB", probed_at=NOW, strikes=0)
 
 
-def test_a_device_that_fell_silent_again_during_a_probe_is_looked_at_soon() -> None:
+def test_a_device_that_fell_silent_again_during_a_probe_is_probed_soon() -> None:
     lives = seen(Silent(), life="its device still sends")
 
     assert judged(lives, tunnel(Status.HUNG)).action == Nothing()
@@ -451,7 +451,7 @@ def test_a_status_that_stays_keeps_since() -> None:
     assert judged(seen(GOOD), tunnel(Status.UP)).tunnel.since == NOW - 100
 
 
-def test_the_peer_is_kept_for_the_same_connection_alone() -> None:
+def test_the_peer_is_kept_only_for_the_same_connection() -> None:
     assert judged(seen(GOOD)).tunnel.peer == "192.0.2.1 5"
     assert judged(seen(GOOD, session=OTHER)).tunnel.peer is None
 
@@ -491,22 +491,20 @@ def test_a_tunnel_that_was_not_there_is_not_lost() -> None:
         pytest.param(StayedOpen(), "", id="open"),
     ],
 )
-def test_what_the_probe_heard_is_kept_in_a_form_that_can_be_shown(
-    reply: Reply, answer: str
-) -> None:
+def test_the_first_answer_is_kept_in_a_form_that_can_be_shown(reply: Reply, answer: str) -> None:
     found = judged(seen(reply), replace(tunnel(), answer="of the probe before"))
 
     assert found.tunnel.answer == answer
 
 
-def test_what_a_connection_carried_is_none_of_the_next_ones() -> None:
+def test_the_bytes_of_a_connection_do_not_count_for_the_next_one() -> None:
     before = replace(tunnel(), session=SESSION, bytes_total=1000)
 
     assert judged(seen(GOOD), before).tunnel.bytes_total == 1000
     assert judged(seen(GOOD, session=OTHER), before).tunnel.bytes_total is None
 
 
-def test_what_only_stays_open_has_no_latency() -> None:
+def test_a_port_that_only_stays_open_has_no_latency() -> None:
     assert (
         judge(
             seen(StayedOpen()), Tunnel(node=OFFICE, port=PORT), Flaps(), POLICY, NOW

@@ -247,7 +247,7 @@ def test_which_holders_make_way_for_a_claim_without_a_probe(case: PortClaim, why
     assert why_kill(case) == why
 
 
-def test_a_second_takeover_is_outdated_still_so_the_claim_waits() -> None:
+def test_a_second_takeover_meets_an_outdated_holder_so_the_claim_waits() -> None:
     again = claimed(rekeyed(), holder(key=OLD), has_new_key=True, took_over_lately=True)
 
     assert is_outdated(again)

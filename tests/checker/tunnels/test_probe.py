@@ -231,7 +231,7 @@ async def test_what_a_service_does_is_the_reply(talk: Talk, expect: Expect, repl
         ),
     ],
 )
-async def test_what_a_service_leaves_out_until_the_deadline_is_the_reply(
+async def test_the_reply_names_what_was_missing_at_the_deadline(
     talk: Talk, expect: Expect, reply: Reply
 ) -> None:
     assert await reply_of(talk, expect, DEADLINE_S) == reply
@@ -281,13 +281,13 @@ async def test_a_response_that_keeps_coming_is_not_awaited_for_ever() -> None:
         pytest.param("open", b"x", False, id="open"),
     ],
 )
-def test_a_proper_beginning_of_the_expected_response_is_told(
+def test_a_true_beginning_of_the_expected_response_is_recognized(
     expect: str, heard: bytes, begun: bool
 ) -> None:
     assert begins(parse_expect(expect), heard) is begun
 
 
-async def test_an_open_forward_is_watched_no_longer_than_it_settles(
+async def test_an_open_forward_is_watched_only_until_it_settles(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(probing, "OPEN_SETTLES_S", 0.1)
@@ -303,7 +303,7 @@ async def test_an_open_forward_is_watched_no_longer_than_it_settles(
     assert probed.latency_ms >= 90
 
 
-async def test_the_probe_says_what_the_service_waits_for() -> None:
+async def test_the_probe_sends_what_the_service_waits_for() -> None:
     heard = asyncio.Queue[bytes]()
 
     async def listens(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -324,7 +324,7 @@ async def test_the_probe_says_what_the_service_waits_for() -> None:
     ("host", "family"),
     [pytest.param("127.0.0.1", "TCP4", id="IPv4"), pytest.param("::1", "TCP6", id="IPv6")],
 )
-async def test_a_target_that_speaks_the_proxy_protocol_is_told_who_probes_it(
+async def test_a_target_that_speaks_the_proxy_protocol_gets_a_proxy_line(
     host: str, family: str
 ) -> None:
     heard = asyncio.Queue[bytes]()
@@ -375,7 +375,7 @@ def certificate(tmp_path: Path) -> ssl.SSLContext:
     return context
 
 
-async def test_a_tls_server_is_told_from_one_that_is_none(certificate: ssl.SSLContext) -> None:
+async def test_a_tls_server_is_told_apart_from_another_one(certificate: ssl.SSLContext) -> None:
     # the handshake is left unfinished on purpose
     asyncio.get_running_loop().set_exception_handler(lambda *_: None)
     async with serving(says(b"inside"), certificate) as port:
@@ -394,14 +394,14 @@ def free_port() -> int:
         return int(trial.getsockname()[1])
 
 
-async def test_where_nobody_listens_there_is_no_listener() -> None:
+async def test_a_port_without_a_listener_is_reported_as_such() -> None:
     probed = await probe(free_port(), SSH, PATIENT_S)
 
     assert probed.reply == NoListener()
     assert probed.latency_ms < PATIENT_S * 1000
 
 
-async def test_a_listener_that_accepts_no_more_is_silent() -> None:
+async def test_a_listener_that_no_longer_accepts_is_silent() -> None:
     with closing(socket.socket()) as full, closing(socket.socket()) as waiting:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
@@ -465,7 +465,7 @@ async def test_no_descriptor_is_left_whatever_came() -> None:
     await until_closed(len(before))
 
 
-async def test_a_probe_that_is_cancelled_leaves_nothing() -> None:
+async def test_a_cancelled_probe_leaves_nothing() -> None:
     async with serving(says()) as port:
         before = descriptors()
         with pytest.raises(TimeoutError):
@@ -493,7 +493,7 @@ def test_the_original_compared_letters_and_digits(text: bytes) -> None:
     )
 
 
-def test_services_that_speak_first_are_told_nothing() -> None:
+def test_services_that_speak_first_are_sent_nothing() -> None:
     assert (
         opening(Expect(kind=ExpectKind.BANNER, text="x"))
         == opening(Expect(kind=ExpectKind.OPEN))

@@ -140,7 +140,7 @@ def test_a_reset_clears_strikes_losses_and_the_wait(record: TunnelRecord) -> Non
     assert texts(record, EventKind.RESET) == ["reset by root: killed process 4242"]
 
 
-def test_a_question_and_a_connection_of_the_node_are_noted(record: TunnelRecord) -> None:
+def test_a_request_and_a_connection_of_the_node_are_noted(record: TunnelRecord) -> None:
     record.asked(FORWARD)
     asked = record.ledger.tunnel(FORWARD)
     record.connected(FORWARD, NOW)

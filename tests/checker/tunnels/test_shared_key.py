@@ -111,7 +111,7 @@ def test_an_unknown_name_on_a_port_of_the_range_is_believed() -> None:
     )
 
 
-def test_of_a_node_without_another_key_the_registry_knows_what_to_expect() -> None:
+def test_for_a_node_without_another_key_the_registry_says_what_to_expect() -> None:
     assert (
         forward_meant(OldCheck("legacy", 61000, "bogus"), REGISTRY, ON, DAY) is LEGACY.forwards[1]
     )
@@ -135,17 +135,17 @@ def test_of_a_node_without_another_key_the_registry_knows_what_to_expect() -> No
         pytest.param("hold", 50010, "word of the protocol", id="a-verb"),
     ],
 )
-def test_what_the_shared_key_may_not_speak_of(name: str, port: int, says: str) -> None:
+def test_what_the_shared_key_may_not_ask_about(name: str, port: int, says: str) -> None:
     with pytest.raises(NotForSharedKey, match=says):
         forward_meant(OldCheck(name, port), REGISTRY, ON, DAY)
 
 
-def test_while_it_is_off_it_speaks_of_nothing() -> None:
+def test_while_it_is_off_it_may_ask_nothing() -> None:
     with pytest.raises(NotForSharedKey, match="has no shared key"):
         forward_meant(OldCheck("stranger", 50010), REGISTRY, SharedKey(), DAY)
 
 
-def test_a_disabled_node_is_not_spoken_for() -> None:
+def test_it_may_not_ask_about_a_disabled_node() -> None:
     registry = Registry(nodes=MappingProxyType({LEGACY.name: replace(LEGACY, enabled=False)}))
 
     with pytest.raises(NotForSharedKey, match="disabled"):
@@ -157,7 +157,7 @@ def test_a_disabled_node_is_not_spoken_for() -> None:
     st.integers(1, 65535),
     st.text(max_size=10),
 )
-def test_it_never_speaks_of_a_port_that_a_node_with_its_own_key_has(
+def test_it_never_asks_about_a_port_of_a_node_with_its_own_key(
     name: str, port: int, expected: str
 ) -> None:
     try:
@@ -171,7 +171,7 @@ def test_it_never_speaks_of_a_port_that_a_node_with_its_own_key_has(
 
 
 @pytest.mark.parametrize("text", ["", "***", " - ", "NULL", "NULL of that", "null"])
-def test_what_has_no_letter_or_digit_and_the_originals_null_is_no_expectation(text: str) -> None:
+def test_a_banner_without_letter_or_digit_or_the_originals_null_expects_open(text: str) -> None:
     assert expect_said(text).kind is ExpectKind.OPEN
 
 
@@ -202,7 +202,7 @@ def test_a_device_that_asks_again_is_the_same_one() -> None:
         pytest.param(Status.DOWN, 1.0, True, id="once-it-is-down"),
     ],
 )
-def test_another_name_takes_a_port_only_when_it_is_left(
+def test_another_name_takes_a_port_only_once_it_is_free(
     status: Status, silent_s: float, taken: bool
 ) -> None:
     known = stranger()
@@ -226,7 +226,7 @@ def test_a_device_is_forgotten_a_week_after_it_was_last_there() -> None:
     assert not is_over(stranger(), replace(down, status=Status.HUNG), NOW + KEPT_S + 1)
 
 
-def test_who_is_registered_is_no_longer_listed() -> None:
+def test_a_registered_device_is_no_longer_listed() -> None:
     known = [stranger(), stranger("legacy", 50011), stranger("x", 50001), stranger("y", 50100)]
 
     assert still_unregistered(known, REGISTRY, ON) == (stranger(),)
@@ -234,7 +234,7 @@ def test_who_is_registered_is_no_longer_listed() -> None:
 
 
 @given(st.lists(unregistered))
-def test_whatever_names_are_invented_there_is_one_for_a_port(said: list[Unregistered]) -> None:
+def test_a_port_has_one_name_whatever_names_are_invented(said: list[Unregistered]) -> None:
     sightings = Sightings()
 
     for one in said:
@@ -246,7 +246,7 @@ def test_whatever_names_are_invented_there_is_one_for_a_port(said: list[Unregist
     assert len(gone) <= len(said)
 
 
-def test_news_is_what_the_sweep_does_not_watch_yet() -> None:
+def test_news_is_a_device_that_the_sweep_does_not_watch_yet() -> None:
     sightings = Sightings()
     sightings.put(stranger())
     assert (sightings.take_news(), sightings.take_news()) == (True, False)
@@ -259,7 +259,7 @@ def test_news_is_what_the_sweep_does_not_watch_yet() -> None:
     assert sightings.forwards == ()
 
 
-def test_what_could_not_be_written_is_written_again() -> None:
+def test_a_failed_write_is_repeated() -> None:
     sightings = Sightings()
     sightings.put(stranger("first"))
     sightings.put(stranger("second"))
@@ -291,7 +291,7 @@ def test_unregistered_devices_come_back_until_they_are_gone(
         assert not {one.node for one in written} & set(store.flaps())
 
 
-def test_a_file_of_the_product_before_has_none(tmp_path: Path) -> None:
+def test_a_state_file_of_the_version_before_has_no_unregistered_devices(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
     with closing(open_store(path)) as store, store.using() as db:
         db.execute("DROP TABLE unregistered")
@@ -313,7 +313,7 @@ def seen(*, shared: bool, owner: Owner = Owner.OURS) -> Observation:
     )
 
 
-def test_another_answer_is_a_strike_where_the_shared_key_holds_the_port() -> None:
+def test_another_answer_is_a_strike_on_a_port_of_the_shared_key() -> None:
     before = Tunnel(node=OFFICE, port=Port(50010))
 
     first = judge(seen(shared=True), before, Flaps(), Policy(), NOW)
@@ -334,7 +334,7 @@ def test_another_answer_is_a_strike_where_the_shared_key_holds_the_port() -> Non
         pytest.param(seen(shared=True, owner=Owner.FOREIGN), id="not-a-session"),
     ],
 )
-def test_nothing_else_dies_of_another_answer(observation: Observation) -> None:
+def test_another_answer_is_not_a_strike_on_any_other_port(observation: Observation) -> None:
     before = Tunnel(node=OFFICE, port=Port(50010), strikes=9, session=SESSION)
 
     assert judge(observation, before, Flaps(), Policy(), NOW).action == Nothing()
@@ -352,7 +352,7 @@ def test_its_line_opens_its_range_and_nobody_elses_port() -> None:
     assert line.endswith(f" {public_key(9)} reversi:*")
 
 
-def test_nodes_without_another_key_come_first_where_a_line_would_be_too_long() -> None:
+def test_nodes_without_another_key_come_first_if_a_line_is_too_long() -> None:
     wide = replace(ON, ports=range(40000, 40000 + MOST_PORTS))
 
     (line,) = lines_of_shared(wide, [LEGACY], (), COMMAND)
@@ -371,7 +371,7 @@ def test_without_a_port_it_may_forward_nothing() -> None:
     assert line.startswith("restrict,command=")
 
 
-def test_its_lines_are_ours_to_replace() -> None:
+def test_its_old_lines_are_replaced() -> None:
     lines = shared_lines([public_key(8), public_key(9)], [50000], COMMAND)
 
     merged = merge(b"ssh-rsa AAAA admin\n", [OWNED], COMMAND, shared=lines)
@@ -381,7 +381,7 @@ def test_its_lines_are_ours_to_replace() -> None:
     assert b"reversi:*" not in merge(merged, [OWNED], COMMAND)
 
 
-def test_a_node_without_a_key_of_its_own_has_no_line_and_rivals_nobody(tmp_path: Path) -> None:
+def test_a_node_without_its_own_key_has_no_line_and_conflicts_with_nobody(tmp_path: Path) -> None:
     other = replace(node("other", 3, (50004,)), public_key=SHARED_KEY)
 
     assert LEGACY.public_keys == ()
@@ -399,7 +399,7 @@ def test_a_node_without_a_key_of_its_own_has_no_line_and_rivals_nobody(tmp_path:
     assert read_node(path) == LEGACY
 
 
-def test_a_new_key_stands_beside_the_shared_one_until_it_was_used() -> None:
+def test_a_new_key_is_valid_beside_the_shared_one_until_it_is_used() -> None:
     adopted: Node = replace(LEGACY, next_key=public_key(4))
 
     assert adopted.is_shared
@@ -428,7 +428,7 @@ def test_the_key_file_follows_the_setting(tmp_path: Path) -> None:
     assert layout.authorized_keys.read_bytes() == b""
 
 
-def test_it_is_off_where_nothing_is_said(tmp_path: Path) -> None:
+def test_it_is_off_by_default(tmp_path: Path) -> None:
     assert load_config(tmp_path / "reversi.toml").shared_key == SharedKey(
         enabled=False, public_keys=(), ports=range(50000, 51000)
     )
@@ -451,7 +451,7 @@ def test_it_is_off_where_nothing_is_said(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_setting_that_can_not_be_is_refused(tmp_path: Path, text: str, says: str) -> None:
+def test_an_impossible_setting_is_refused(tmp_path: Path, text: str, says: str) -> None:
     path = tmp_path / "reversi.toml"
     path.write_text(text)
 
@@ -459,7 +459,7 @@ def test_a_setting_that_can_not_be_is_refused(tmp_path: Path, text: str, says: s
         load_config(path)
 
 
-def test_the_sweep_watches_what_is_not_registered_too() -> None:
+def test_the_sweep_watches_unregistered_devices_too() -> None:
     schedule = Schedule(20.0)
 
     schedule.use(REGISTRY, 0.0, [stranger().forward, stranger("x", 50001).forward])
@@ -489,7 +489,7 @@ class Door:
         return reply.answer, reply.exit_status
 
 
-async def test_a_flood_of_invented_names_leaves_no_more_events_than_one_nodes(
+async def test_a_flood_of_invented_names_is_logged_as_often_as_one_node(
     tmp_path: Path,
 ) -> None:
     port = free_port()
@@ -508,7 +508,7 @@ async def test_a_flood_of_invented_names_leaves_no_more_events_than_one_nodes(
     assert len(door.ledger.events) < REFUSALS.burst + REFUSALS.a_minute
 
 
-async def test_a_listener_of_nobodys_session_is_not_listed_and_not_ended(tmp_path: Path) -> None:
+async def test_a_listener_of_no_session_is_neither_listed_nor_killed(tmp_path: Path) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
         port = server.getsockname()[1]
         door = Door(tmp_path, replace(ON, ports=range(port, port + 1)))
@@ -520,14 +520,14 @@ async def test_a_listener_of_nobodys_session_is_not_listed_and_not_ended(tmp_pat
     assert not [event for event in door.ledger.events if event.kind is EventKind.KILL]
 
 
-async def test_without_the_setting_the_door_is_shut(tmp_path: Path) -> None:
+async def test_without_the_setting_every_request_is_refused(tmp_path: Path) -> None:
     assert await Door(tmp_path, SharedKey()).ask("office 50010 SSH") == ("0", 77)
 
 
 @pytest.mark.parametrize(
     ("words", "status"), [("version", 0), ("check", 77), ("claim x", 77), ("hold x", 77), ("", 64)]
 )
-async def test_the_door_knows_the_originals_words_alone(
+async def test_only_the_originals_words_are_answered(
     tmp_path: Path, words: str, status: int
 ) -> None:
     assert (await Door(tmp_path, ON).ask(words))[1] == status

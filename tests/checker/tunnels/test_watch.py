@@ -96,7 +96,7 @@ async def test_one_port_is_never_probed_twice_at_a_time(tmp_path: Path) -> None:
     assert visits.all <= 2, "a probe that was under way serves those who came while it was"
 
 
-async def test_what_another_program_holds_is_foreign_also_under_the_tunnel_user(
+async def test_a_port_of_another_program_is_foreign_even_under_the_tunnel_user(
     tmp_path: Path,
 ) -> None:
     one = watcher(tmp_path)
@@ -108,7 +108,7 @@ async def test_what_another_program_holds_is_foreign_also_under_the_tunnel_user(
     assert "(python" in judgement.tunnel.detail or "(pytest" in judgement.tunnel.detail
 
 
-async def test_a_listener_on_the_loopback_of_ipv6_only_is_found_however_young_it_is(
+async def test_a_new_listener_on_the_ipv6_loopback_is_found_at_once(
     tmp_path: Path,
 ) -> None:
     one = watcher(tmp_path)
@@ -132,7 +132,7 @@ async def test_a_probe_follows_a_listener_from_one_loopback_to_the_other(tmp_pat
         assert after.all
 
 
-async def test_a_probe_that_went_to_the_loopback_that_was_left_is_made_again(
+async def test_a_probe_of_a_loopback_that_the_listener_left_is_repeated(
     tmp_path: Path,
 ) -> None:
     one = watcher(tmp_path)
@@ -147,7 +147,7 @@ async def test_a_probe_that_went_to_the_loopback_that_was_left_is_made_again(
             )
 
 
-async def test_the_silence_of_a_port_is_not_held_against_who_came_to_the_next_one_meanwhile(
+async def test_the_silence_of_the_old_port_does_not_count_against_the_new_one(
     tmp_path: Path,
 ) -> None:
     one = watcher(tmp_path)
@@ -165,7 +165,7 @@ async def test_the_silence_of_a_port_is_not_held_against_who_came_to_the_next_on
     assert held.port == old.port
 
 
-async def test_a_probe_of_a_slow_link_keeps_no_place_from_others(tmp_path: Path) -> None:
+async def test_a_probe_of_a_slow_link_takes_no_place_from_others(tmp_path: Path) -> None:
     one = watcher(tmp_path)
     one.slots = asyncio.Semaphore(1)
 
@@ -183,7 +183,7 @@ async def test_a_probe_of_a_slow_link_keeps_no_place_from_others(tmp_path: Path)
     assert not one.slots.locked()
 
 
-async def test_what_is_not_clear_in_time_is_left_to_the_sweep(tmp_path: Path) -> None:
+async def test_an_unclear_forward_is_left_to_the_sweep_in_time(tmp_path: Path) -> None:
     one = watcher(tmp_path)
 
     async with silent_listener() as visits:
