@@ -9,74 +9,26 @@ import tomllib
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from types import SimpleNamespace
 
-import psutil
 import pytest
 
-from checker.cli.main import run
-from checker.config.layout import SYSTEM, Layout, home_layout
+from checker.config.layout import Layout
 from checker.config.settings import Config
 from checker.haproxy import program as proxy_module
 from checker.haproxy.config_text import HEAD
 from checker.haproxy.program import (
-    SYSTEM_RELOAD,
     HaproxyMissing,
-    ReloadFailed,
-    every_address,
     find_haproxy,
     proxy_of,
-    reload,
 )
 from checker.haproxy.publish import PortInUse, RegistryBroken, overlaps, refuse_taken, wanted_file
 from checker.model import Listener, NodeName, Port
-from checker.registry.changes import add
-from checker.registry.key_lines import GateCommand
-from checker.registry.lock import locked
 from checker.registry.reading import read_registry
+from tests.checker.haproxy.conftest import Run
 from tests.programs import require
 from tests.strategies import free_port, node
 
 ERROR = "reversi-checker: error: "
-COMMAND = GateCommand(python="/usr/bin/python3", gate="/opt/gate.py", home="/srv/gate")
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def layout(tmp_path: Path) -> Layout:
-    """A home with `mail` (two forwards) and `shop` (one), whose HAProxy is never reloaded."""
-    made = home_layout(tmp_path / "home")
-    with locked(made):
-        add(made, node("mail", 1, ports=(20010, 20011)), COMMAND)
-        add(made, node("shop", 2, ports=(20012,)), COMMAND)
-    made.config.write_text('publish_on = ["127.0.0.1"]\n', encoding="utf-8")
-    return made
-
-
-@pytest.fixture
-def checker(layout: Layout, capsys: pytest.CaptureFixture[str]) -> Run:
-    """One command on the test's home: exit status, stdout, stderr."""
-
-    def one(*words: str) -> tuple[int, str, str]:
-        code = int(run(["--home", str(layout.home), *words]))
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return one
-
-
-@pytest.fixture
-def haproxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """A program in place of HAProxy; call it with what it does, in sh."""
-    monkeypatch.setattr(proxy_module, "PLACES", str(tmp_path))
-
-    def does(body: str) -> None:
-        program = tmp_path / "haproxy"
-        program.write_text(f"#!/bin/sh\n{body}\n", encoding="ascii")
-        program.chmod(0o755)
-
-    does("exit 0")
-    return does
 
 
 def cfg(layout: Layout) -> Path:
@@ -323,42 +275,6 @@ def test_a_machine_without_haproxy_is_told_what_to_install(
         find_haproxy()
 
 
-@pytest.mark.parametrize("command", ["false", "no-such-program", "'"])
-def test_a_command_that_does_not_reload_is_named(command: str) -> None:
-    with pytest.raises(ReloadFailed, match="haproxy cannot be reloaded with"):
-        reload(command)
-
-
-def test_an_installed_gateway_reloads_the_service_and_a_home_does_not(layout: Layout) -> None:
-    config = Config(tunnel_user="reversi")
-
-    assert proxy_of(SYSTEM, config).reload == SYSTEM_RELOAD
-    assert str(proxy_of(SYSTEM, config).path) == "/etc/reversi/haproxy.cfg"
-    assert proxy_of(layout, config).reload == ""
-    assert (
-        proxy_of(
-            layout, Config(tunnel_user="reversi", haproxy_reload="service haproxy reload")
-        ).reload
-        == "service haproxy reload"
-    )
-
-
-def test_all_addresses_means_those_of_the_families_that_exist(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    here = psutil.net_if_addrs()
-    ipv4 = {
-        link: [one for one in found if one.family is not socket.AF_INET6]
-        for link, found in here.items()
-    }
-    ipv6 = SimpleNamespace(family=socket.AF_INET6)
-
-    monkeypatch.setattr(psutil, "net_if_addrs", lambda: ipv4)
-    assert every_address() == ("0.0.0.0",)
-    monkeypatch.setattr(psutil, "net_if_addrs", lambda: {**ipv4, "lo": [ipv6]})
-    assert every_address() == ("0.0.0.0", "::")
-
-
 @pytest.mark.parametrize(
     ("listening", "wanted", "clash"),
     [
@@ -472,24 +388,3 @@ def test_a_change_of_nodes_is_kept_whatever_haproxy_says(
     assert code == 0
     assert "warning: haproxy was not changed: haproxy refuses the new configuration" in err
     assert list(read_registry(layout.nodes).nodes) == ["mail"]
-
-
-@pytest.mark.parametrize(
-    ("said", "loopback"),
-    [
-        pytest.param("addressfamily inet6", "::1", id="IPv6 only"),
-        pytest.param("AddressFamily inet6", "::1", id="as OpenSSH 10.5 says it"),
-        pytest.param("addressfamily any", "127.0.0.1", id="both"),
-        pytest.param("addressfamily inet", "127.0.0.1", id="IPv4 only"),
-        pytest.param("", "127.0.0.1", id="it does not tell"),
-    ],
-)
-def test_visitors_are_sent_to_the_loopback_on_which_the_machines_sshd_listens(
-    said: str, loopback: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sshd = tmp_path / "sshd"
-    sshd.write_text(f'#!/bin/sh\necho "port 22"\necho "{said}"\n')
-    sshd.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-
-    assert proxy_of(SYSTEM, Config(tunnel_user="reversi")).loopback == loopback
