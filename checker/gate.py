@@ -11,6 +11,8 @@ import sys
 
 ACKNOWLEDGED_WITHIN_S = 3.0
 """A daemon that has not even taken the request by then is as good as none."""
+CONNECTED_WITHIN = int(ACKNOWLEDGED_WITHIN_S).to_bytes(8, sys.byteorder) + bytes(8)
+"""The same as a struct timeval of 64 bits."""
 ANSWERED_WITHIN_S = 45.0
 MOST_OF_A_REQUEST = 8192
 """Bytes; more than the daemon takes for a request, and less than it takes for a message."""
@@ -22,9 +24,14 @@ def ask(path: bytes, message: bytes) -> bytes:
     folder = posix.open(
         path.rpartition(b"/")[0], posix.O_RDONLY | posix.O_DIRECTORY | posix.O_CLOEXEC
     )
-    peer.settimeout(ACKNOWLEDGED_WITHIN_S)
+    if sys.maxsize > 2**32:  # else the size of a timeval depends on the C library
+        # while the daemon's queue is full, connect(2) waits only on a socket that blocks
+        peer.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDTIMEO, CONNECTED_WITHIN)
+    else:
+        peer.settimeout(ACKNOWLEDGED_WITHIN_S)
     # a socket's address has room for 107 bytes, a home may be longer
     peer.connect(b"/proc/self/fd/%d/checker.sock" % folder)
+    peer.settimeout(ACKNOWLEDGED_WITHIN_S)
     peer.sendall(message)
     peer.shutdown(_socket.SHUT_WR)
     answer = peer.recv(1)

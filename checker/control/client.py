@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from checker.config.layout import Layout
-from checker.linux.unix_socket import reachable
+from checker.linux.unix_socket import connect
 from checker.model import (
     Aim,
     CheckerError,
@@ -80,10 +80,8 @@ def exchange(layout: Layout, message: bytes, *, within_s: float = ANSWER_WITHIN_
     hangs or refuses the connection.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
-        peer.settimeout(within_s)
         try:
-            with reachable(layout.socket) as address:
-                peer.connect(address)
+            connect(peer, layout.socket, within_s)
             peer.sendall(message)
             peer.shutdown(socket.SHUT_WR)
             answer = b""

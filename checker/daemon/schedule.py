@@ -56,6 +56,10 @@ class Schedule:
                 found.append(self.forwards[port])
         return found
 
+    def next_at(self, now: float) -> float:
+        """When the next forward is due; an interval from now if there is none."""
+        return self.due[0][0] if self.due else now + self.every_s
+
     def done(self, forward: Forward, now: float, after_s: float) -> None:
         """Probed: the next time keeps the forward's place in the interval, unless it was asked for
         meanwhile.

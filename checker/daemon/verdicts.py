@@ -20,17 +20,17 @@ class Verdicts:
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
         self.folder = gateway.layout.run
-        self.told: dict[NodeName, int] = {}
-        self.telling = asyncio.Lock()
+        self.written: dict[NodeName, int] = {}
+        self.writing = asyncio.Lock()
 
-    async def tell(self, name: NodeName) -> None:
+    async def write(self, name: NodeName) -> None:
         """Bring the file that the node's beat loop reads up to date."""
         node = self.gateway.registry.nodes.get(name)
         if node is None:
             return  # nobody of that name beats; and what an operator calls a node may be any path
-        async with self.telling:  # else an older verdict could be written over a newer one
+        async with self.writing:  # else an older verdict could be written over a newer one
             verdict = self.gateway.verdict(node)
-            if self.told.get(name) == verdict:
+            if self.written.get(name) == verdict:
                 return
             try:
                 await asyncio.to_thread(replace_text, self.folder / name, f"{verdict}\n")
@@ -39,14 +39,14 @@ class Verdicts:
                     f"the verdict of {name} can not be written to {self.folder}: {error.strerror}"
                 )
                 return
-            self.told[name] = verdict
+            self.written[name] = verdict
 
     async def rename(self, old: NodeName, new: NodeName) -> None:
         """The node has another name; the beat loop of a connection that was opened under the old
         one reads the same.
         """
-        self.told.pop(old, None)
-        await self.tell(new)
+        self.written.pop(old, None)
+        await self.write(new)
         await asyncio.to_thread(link_verdict, self.folder, old, new)
 
     async def clear(self) -> None:

@@ -4,7 +4,7 @@ the state file.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from checker.model import Forward, Port, Unregistered
 
@@ -19,8 +19,8 @@ class Sightings:
         self.by_port: dict[Port, Unregistered] = {}
         self.changed: set[Port] = set()
         self.gone: list[Unregistered] = []
-        self.news = False
-        """Whether there are other forwards than when somebody last looked."""
+        self.on_news: Callable[[], None] = lambda: None
+        """Called when there are other forwards than before."""
 
     def load(self, found: Iterable[Unregistered]) -> None:
         """Begin with these."""
@@ -33,24 +33,22 @@ class Sightings:
     def put(self, one: Unregistered) -> None:
         """Keep and write."""
         known = self.by_port.get(one.port)
-        self.news |= known is None or known.forward != one.forward
         if known is not None and known.node != one.node:
             self.gone.append(known)
         self.by_port[one.port] = one
         self.changed.add(one.port)
+        if known is None or known.forward != one.forward:
+            self.on_news()
 
     def keep_only(self, kept: Iterable[Unregistered]) -> None:
         """Forget the others."""
         ports = {one.port for one in kept}
-        for port in [port for port in self.by_port if port not in ports]:
+        gone = [port for port in self.by_port if port not in ports]
+        for port in gone:
             self.gone.append(self.by_port.pop(port))
             self.changed.discard(port)
-            self.news = True
-
-    def take_news(self) -> bool:
-        """Whether there are other forwards than at the last call."""
-        news, self.news = self.news, False
-        return news
+        if gone:
+            self.on_news()
 
     def take(self) -> tuple[list[Unregistered], list[Unregistered]]:
         """Those to be written, and those to be forgotten."""

@@ -554,7 +554,7 @@ def test_a_tunnel_user_whose_shell_runs_nothing_is_told(monkeypatch: pytest.Monk
 def test_a_group_of_operators_that_is_none_is_told() -> None:
     with pytest.raises(
         CheckerError,
-        match="operators_group 'no-such-group' is no group here; make it with groupadd",
+        match="'no-such-group' is not a group on this machine; make it with: groupadd no-such",
     ):
         operator_uids(Config(tunnel_user=current_user(), operators_group="no-such-group"))
 

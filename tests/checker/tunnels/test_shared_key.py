@@ -28,6 +28,7 @@ from checker.model import (
     Expect,
     ExpectKind,
     Flaps,
+    Forward,
     Node,
     NodeName,
     Policy,
@@ -244,17 +245,17 @@ def test_whatever_names_are_invented_there_is_one_for_a_port(said: list[Unregist
     assert len(gone) <= len(said)
 
 
-def test_news_is_what_the_sweep_does_not_watch_yet() -> None:
+def test_the_sweep_is_told_only_of_forwards_that_it_does_not_watch_yet() -> None:
     sightings = Sightings()
+    seen: list[tuple[Forward, ...]] = []
+    sightings.on_news = lambda: seen.append(sightings.forwards)
+
     sightings.put(stranger())
-    assert (sightings.take_news(), sightings.take_news()) == (True, False)
-
     sightings.put(stranger(last_at=NOW + 9))
-    assert not sightings.take_news()
-
+    sightings.keep_only([stranger()])
     sightings.keep_only([])
-    assert sightings.take_news()
-    assert sightings.forwards == ()
+
+    assert seen == [(stranger().forward,), ()]
 
 
 def test_what_could_not_be_written_is_written_again() -> None:
