@@ -14,7 +14,16 @@ from typing import Any, Protocol
 from checker.config.settings import Config
 from checker.daemon.verdicts import Verdicts
 from checker.linux.unix_socket import credentials
-from checker.model import CheckerError, EventKind, NodeName, Verb, aim_from, outcome_json, printable
+from checker.model import (
+    OPERATOR_KINDS,
+    CheckerError,
+    EventKind,
+    NodeName,
+    Verb,
+    aim_from,
+    outcome_json,
+    printable,
+)
 from checker.sshd.sessions import session_above
 from checker.state.spool import event_in
 from checker.tunnels.gateway import Gateway
@@ -160,15 +169,16 @@ class Reception:
             return {"error": f"a malformed request: {error!r}"}
 
     async def reload(self, request: dict[str, Any]) -> dict[str, Any]:
-        """The registry was changed, by whom stands in the events. Raises ValueError, KeyError,
-        TypeError for what is no such request.
+        """Log what an operator did beside this daemon, and read the registry again, unless the
+        events say that it did not change. Raises ValueError, KeyError, TypeError for a malformed
+        request.
         """
-        told = [event_in(row) for row in request.get("events", ())]
-        await self.sweeper.look_at_registry()
-        self.gateway.ledger.events.extend(
-            event for event in told if event.kind is EventKind.REGISTRY
-        )
-        self.sweeper.sweep_soon({event.node for event in told if event.node})
+        events = [event_in(row) for row in request.get("events", ())]
+        changes = [event for event in events if event.kind is EventKind.REGISTRY]
+        if changes or not events:
+            await self.sweeper.look_at_registry()
+        self.gateway.ledger.events.extend(event for event in events if event.kind in OPERATOR_KINDS)
+        self.sweeper.sweep_soon({event.node for event in changes if event.node})
         await self.gateway.ledger.flush()
         return {}
 
