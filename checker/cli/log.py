@@ -45,7 +45,9 @@ def add_to(verbs: Verbs) -> None:
 
 def event_json(event: Event) -> dict[str, Any]:
     """The documented shape of an event; `at` is Unix seconds."""
-    return {"id": event.id, **event_row(event)}
+    row = {**event_row(event), "kind": event.kind.value}
+    del row["act"]  # a detail of how it is stored
+    return {"id": event.id, **row}
 
 
 def event_line(event: Event) -> str:

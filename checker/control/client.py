@@ -28,8 +28,9 @@ from checker.model import (
     Verb,
     aim_json,
     outcome_from,
+    printable,
 )
-from checker.state.rows import Batch
+from checker.state.rows import Batch, event_row
 from checker.state.store import StateError, open_store
 from checker.tunnels.gateway import Gateway
 from checker.tunnels.in_process import with_gateway
@@ -38,6 +39,8 @@ from checker.tunnels.operations import Operations
 ANSWER_WITHIN_S = 60.0
 """A kill needs two seconds at most, a probe that ends in a kill some fifteen."""
 MAX_MESSAGE = 1 << 20
+EVENT_CHARACTERS = 400
+"""As many as the daemon keeps of an event's text."""
 
 
 class DaemonAbsent(CheckerError):
@@ -137,16 +140,33 @@ class Control:
 
         A daemon sees by itself who was renamed (old name, new name); the state file has to be told.
         """
-        from checker.control.client import events_of, write_down
-        from checker.state.rows import event_row
+        return self.report(events_of(clauses, operator_name()), renamed)
 
-        events = events_of(clauses, operator_name())
+    def record(self, kind: EventKind, text: str, *, node: NodeName, port: Port | None) -> str:
+        """Log what an operator is about to run; why it could not be logged, empty if it was."""
+        event = Event(
+            at=time.time(),
+            kind=kind,
+            text=printable(text, EVENT_CHARACTERS),
+            node=node,
+            port=port,
+            actor=operator_name(),
+        )
+        return self.report((event,), within_s=3.0)
+
+    def report(
+        self,
+        events: Sequence[Event],
+        renamed: Sequence[tuple[NodeName, NodeName]] = (),
+        *,
+        within_s: float = 10.0,
+    ) -> str:
+        """Have the daemon log the events, or write them into the state file if it does not; why
+        neither could be done, empty if it was.
+        """
+        request = {"verb": "reload", "events": [event_row(event) for event in events]}
         try:
-            ask(
-                self.layout,
-                {"verb": "reload", "events": [event_row(event) for event in events]},
-                within_s=10.0,
-            )
+            ask(self.layout, request, within_s=within_s)
         except (DaemonAbsent, NotAllowed):
             return write_down(self.layout, events, renamed)
         return ""

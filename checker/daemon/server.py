@@ -15,7 +15,16 @@ from checker.daemon.accept import Caller
 from checker.daemon.registry_watch import RegistryWatch
 from checker.daemon.sweep import Sweeper
 from checker.daemon.verdicts import Verdicts
-from checker.model import CheckerError, EventKind, NodeName, Verb, aim_from, outcome_json, printable
+from checker.model import (
+    OPERATOR_KINDS,
+    CheckerError,
+    EventKind,
+    NodeName,
+    Verb,
+    aim_from,
+    outcome_json,
+    printable,
+)
 from checker.sshd.sessions import session_above
 from checker.state.spool import event_in
 from checker.tunnels.gateway import Gateway
@@ -123,16 +132,17 @@ class Server:
             return {"error": f"a malformed request: {error!r}"}
 
     async def reload(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Read the registry, which the operator changed, and log the operator's events.
+        """Log what an operator did beside this daemon, and read the registry again, unless the
+        events say that it did not change.
 
         Raises ValueError, KeyError, TypeError for a malformed request.
         """
-        told = [event_in(row) for row in request.get("events", ())]
-        await self.registry_watch.follow()
-        self.gateway.ledger.events.extend(
-            event for event in told if event.kind is EventKind.REGISTRY
-        )
-        self.sweeper.probe_soon({event.node for event in told if event.node})
+        events = [event_in(row) for row in request.get("events", ())]
+        changes = [event for event in events if event.kind is EventKind.REGISTRY]
+        if changes or not events:
+            await self.registry_watch.follow()
+        self.gateway.ledger.events.extend(event for event in events if event.kind in OPERATOR_KINDS)
+        self.sweeper.probe_soon({event.node for event in changes if event.node})
         await self.gateway.ledger.flush()
         return {}
 

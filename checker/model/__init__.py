@@ -2,7 +2,7 @@
 
 from checker.model.action import Aim, Outcome, Verb, aim_from, aim_json, outcome_from, outcome_json
 from checker.model.errors import CheckerError, InvalidValue
-from checker.model.event import HOUR_S, Event, EventKind, Hour, Watched
+from checker.model.event import HOUR_S, OPERATOR_KINDS, Event, EventKind, Hour, Watched
 from checker.model.flow import Flow
 from checker.model.node import (
     NAME_PATTERN,
@@ -69,6 +69,7 @@ __all__ = [
     "NAME_PATTERN",
     "NO_RESPONSE",
     "OPEN",
+    "OPERATOR_KINDS",
     "PORTS",
     "SHARED_KEY",
     "STALE_SWEEPS",

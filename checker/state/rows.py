@@ -170,10 +170,19 @@ def unregistered_from(row: sqlite3.Row) -> Unregistered:
     return Unregistered(**{**dict(row), "expect": parse_expect(row["expect"])})
 
 
+ACTS = frozenset({EventKind.SHELL, EventKind.COMMAND})
+"""Kinds that 0.1.0 does not know. They are stored and sent as `registry`, with their own name in
+`act`, which 0.1.0 ignores: after a rollback it reads and writes the same state file.
+"""
+
+
 def event_row(event: Event) -> dict[str, Any]:
+    """The event as the state file, the spool and the daemon's socket have it."""
+    is_act = event.kind in ACTS
     return {
         "at": event.at,
-        "kind": event.kind.value,
+        "kind": EventKind.REGISTRY.value if is_act else event.kind.value,
+        "act": event.kind.value if is_act else None,
         "node": event.node,
         "port": event.port,
         "actor": event.actor,
@@ -181,11 +190,19 @@ def event_row(event: Event) -> dict[str, Any]:
     }
 
 
+def kind_from(kind: str, act: str | None) -> EventKind:
+    """The inverse of what event_row does to a kind; an `act` of a later product does not count.
+    Raises ValueError for an unknown kind.
+    """
+    return EventKind(act) if act in ACTS else EventKind(kind)
+
+
 def event_from(row: sqlite3.Row) -> Event:
     return Event(
         id=row["id"],
         at=row["at"],
-        kind=EventKind(row["kind"]),
+        # only a writer of this product adds the column
+        kind=kind_from(row["kind"], row["act"] if "act" in row.keys() else None),  # noqa: SIM118 - a Row has no other way
         node=row["node"],
         port=row["port"],
         actor=row["actor"],

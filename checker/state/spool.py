@@ -10,8 +10,8 @@ import stat
 from pathlib import Path
 from typing import Any
 
-from checker.model import Event, EventKind, NodeName, Port, ProcessId, Registration, printable
-from checker.state.rows import Batch, event_row, registration_row
+from checker.model import Event, NodeName, Port, ProcessId, Registration, printable
+from checker.state.rows import Batch, event_row, kind_from, registration_row
 
 FILE = "left"
 MAX_BYTES = 1 << 20
@@ -99,7 +99,7 @@ def event_in(row: Any) -> Event:
     """An event as it was left. Raises ValueError, KeyError, TypeError, OverflowError."""
     return Event(
         at=instant(row["at"]),
-        kind=EventKind(row["kind"]),
+        kind=kind_from(row["kind"], row.get("act")),
         text=printable(str(row["text"]), 400),
         node=None if row["node"] is None else NodeName(printable(str(row["node"]))),
         port=None if row["port"] is None else Port(whole(row["port"], 65535)),

@@ -92,9 +92,14 @@ UPSERT_UNREGISTERED = (
 DELETE_UNREGISTERED = "DELETE FROM unregistered WHERE port = :port AND node = :node"
 DELETE_FLAPS = "DELETE FROM flaps WHERE node = :node"
 INSERT_EVENT = (
-    "INSERT INTO event (at, kind, node, port, actor, text) VALUES (:at, :kind, :node, :port,"
-    " :actor, :text)"
+    "INSERT INTO event (at, kind, act, node, port, actor, text) VALUES (:at, :kind, :act, :node,"
+    " :port, :actor, :text)"
 )
+COLUMNS_OF_EVENT = "SELECT name FROM pragma_table_info('event')"
+ADD_ACT = "ALTER TABLE event ADD COLUMN act TEXT"
+"""Not a numbered migration: 0.1.0 would refuse a file with a higher version, and so not start after
+a rollback. It names the columns that it writes here, and ignores this one.
+"""
 FORGET_EVENTS = "DELETE FROM event WHERE at < :before"
 FORGET_DAYS = "DELETE FROM uptime WHERE day < :before"
 FORGET_HOURS = "DELETE FROM hour WHERE hour <= :before"
@@ -380,6 +385,20 @@ def migrate(db: sqlite3.Connection, path: Path) -> None:
                 if statement.strip():
                     db.execute(statement)
             db.execute(f"PRAGMA user_version = {number:d}")
+    add_act(db)
+
+
+def add_act(db: sqlite3.Connection) -> None:
+    """Add the column `act` to the table of events, unless it is there."""
+    if has_act(db):
+        return
+    with transaction(db):
+        if not has_act(db):  # else another first starter was quicker
+            db.execute(ADD_ACT)
+
+
+def has_act(db: sqlite3.Connection) -> bool:
+    return "act" in {row["name"] for row in db.execute(COLUMNS_OF_EVENT)}
 
 
 def refuse_newer(path: Path, version: int, known: int) -> None:

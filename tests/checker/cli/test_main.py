@@ -532,8 +532,11 @@ def test_the_log_is_one_document_or_a_line_an_event(checker: Run, office: Layout
         }
         for n in (1, 2)
     ]
+    seen(office, events=[Event(at=NOW, kind=EventKind.SHELL, text="ssh", actor="ann")])
+    newest = json.loads(checker("log", "--json", "--limit", "1")[1])["events"][0]
+    assert (newest["kind"], "act" in newest) == ("shell", False)
     lines = checker("log")[1].splitlines()
-    assert len(lines) == 4
+    assert len(lines) == 5
     assert lines[0].split()[2:] == ["kill", "office:20010", "root:", "text", "0"]
     assert lines[3].split()[2:4] == ["gateway", "-"]
 

@@ -40,6 +40,7 @@ from checker.daemon.startup import (
 from checker.daemon.verdicts import clear_verdicts
 from checker.linux.unix_socket import listen
 from checker.model import (
+    OPERATOR_KINDS,
     Aim,
     CheckerError,
     EventKind,
@@ -262,6 +263,28 @@ def test_what_was_changed_is_in_the_log_with_the_operators_name(
     assert [(event.text, event.actor) for event in told] == [
         ("its key was replaced", operator_name())
     ]
+
+
+@pytest.mark.parametrize("runs_daemon", [True, False])
+def test_what_an_operator_runs_is_in_the_log_with_his_name(
+    layout: Layout, request: pytest.FixtureRequest, runs_daemon: bool
+) -> None:
+    if runs_daemon:
+        request.getfixturevalue("daemon")
+    control = Control(layout=layout)
+
+    for kind in (EventKind.SHELL, EventKind.COMMAND):
+        text = f"ssh -- office\x1b{'x' * 500}"
+        assert control.record(kind, text, node=OFFICE, port=Port(20010)) == ""
+
+    with closing(open_reader(layout.state)) as reader:
+        found = [event for event in reader.events(node=OFFICE) if event.kind in OPERATOR_KINDS]
+    assert [(event.kind, event.actor, event.port) for event in found] == [
+        (EventKind.SHELL, operator_name(), 20010),
+        (EventKind.COMMAND, operator_name(), 20010),
+    ]
+    assert all(event.text.startswith("ssh -- office\\x1bxx") for event in found)
+    assert all(len(event.text) <= 400 for event in found)
 
 
 def test_an_operator_may_tell_of_changes_alone(

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from checker.model import Event, EventKind
-from checker.state.rows import Batch
+from checker.state.rows import Batch, event_row
 from checker.state.spool import FILE, MAX_BYTES, collect, event_in, leave, registration_in
 from checker.state.store import open_store
 from tests.strategies import NOW, OFFICE, PORT, SESSION, events, registrations
@@ -202,6 +202,12 @@ def test_whatever_is_taken_over_the_state_file_can_hold(tmp_path: Path, entry: o
 
     with closing(open_store(tmp_path / "state.db")) as store:
         store.write(found)
+
+
+def test_an_event_of_a_new_kind_comes_back() -> None:
+    event = Event(at=1.0, kind=EventKind.SHELL, text="ssh office")
+
+    assert event_in(event_row(event)) == event
 
 
 def test_what_is_wrong_with_an_entry_is_raised() -> None:

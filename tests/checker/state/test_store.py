@@ -35,7 +35,7 @@ from checker.model import (
     Tunnel,
     Watched,
 )
-from checker.state.rows import Batch, Sweep
+from checker.state.rows import ACTS, Batch, Sweep
 from checker.state.store import (
     BUSY_MS,
     KEEP_DAYS,
@@ -202,7 +202,7 @@ def test_the_tables_take_exactly_the_words_of_the_enums(
     allowed = re.search(rf"CHECK \({column} IN \(([^)]*)\)\)", sql)
 
     assert allowed is not None
-    never_stored = {Status.BROKEN.value}
+    never_stored = {Status.BROKEN.value, *ACTS}
     assert set(re.findall(r"'([^']*)'", allowed[1])) == {word.value for word in enum} - never_stored
 
 
@@ -433,6 +433,79 @@ def test_a_file_of_the_product_before_is_brought_up_to_date_with_all_that_it_kne
             "who reads it meanwhile sees what is new"
         )
         assert reader.hours(since_hour=0) == (an_hour(7),)
+
+
+ACTIONS = tuple(
+    Event(at=float(at), kind=kind, text="ssh -p 20010 office", node=OFFICE, port=PORT, actor="ann")
+    for at, kind in enumerate(EventKind)
+)
+"""An event of each kind."""
+KINDS_OF_0_1_0 = [
+    "status",
+    "kill",
+    "kill-failed",
+    "claim",
+    "clone",
+    "hold",
+    "refused",
+    "reset",
+    "registry",
+    "gateway",
+]
+
+
+def test_events_of_new_kinds_survive_a_rollback_to_0_1_0(path: Path) -> None:
+    with closing(open_store(path)) as store:
+        store.write(Batch(events=ACTIONS))
+
+    with closing(sqlite3.connect(path)) as db:  # what 0.1.0 does
+        assert db.execute("PRAGMA user_version").fetchone()[0] <= 3
+        db.row_factory = sqlite3.Row
+        rows = db.execute("SELECT * FROM event ORDER BY id").fetchall()
+        db.execute(
+            "INSERT INTO event (at, kind, node, port, actor, text) VALUES (:at, :kind, :node,"
+            " :port, :actor, :text)",
+            {
+                "at": 99.0,
+                "kind": "hold",
+                "node": "office",
+                "port": None,
+                "actor": "daemon",
+                "text": "x",
+            },
+        )
+        db.commit()
+
+    assert {row["kind"] for row in rows} <= set(KINDS_OF_0_1_0)
+    assert [row["text"] for row in rows] == [event.text for event in ACTIONS]
+    with closing(open_store(path)) as store:
+        found = store.events()
+    assert [event.kind for event in found] == [*EventKind, EventKind.HOLD]
+
+
+def test_events_that_0_1_0_wrote_are_read_before_and_after_the_column_is_added(old: Path) -> None:
+    with closing(sqlite3.connect(old)) as db:
+        db.execute(
+            "INSERT INTO event (at, kind, actor, text) VALUES (1.0, 'registry', 'ann', 'added')"
+        )
+        db.commit()
+
+    with closing(open_reader(old)) as reader:
+        assert [event.text for event in reader.events()] == ["added"]
+        with closing(open_store(old)) as store:
+            store.write(Batch(events=ACTIONS))
+        assert [event.kind for event in reader.events()] == [EventKind.REGISTRY, *EventKind]
+
+
+def test_an_event_of_a_later_products_kind_is_read_as_the_kind_that_stands_for_it(
+    path: Path,
+) -> None:
+    with closing(open_store(path)) as store:
+        store.write(Batch(events=ACTIONS[:1]))
+        with store.using() as db:
+            db.execute("UPDATE event SET act = 'dance'")
+
+        assert [event.kind for event in store.events()] == [ACTIONS[0].kind]
 
 
 def test_a_file_of_a_newer_product_is_refused_and_left_as_it_is(path: Path) -> None:
