@@ -108,7 +108,7 @@ class Server:
         """The reply; the files that the node's beat loop reads are in order by then."""
         session = await asyncio.to_thread(session_above, pid, self.gateway.watcher.uid)
         reply = await self.requests.answer(asked, session)
-        if "\0" in reply.answer:  # a hold: what the last sweep saw was before it
+        if reply.becomes:  # a hold: what the last sweep saw was before it
             await self.verdicts.write(NodeName(asked.node))
             await self.gateway.ledger.flush()  # whose connection it is must outlive us
             self.sweeper.probe_soon([NodeName(asked.node)])

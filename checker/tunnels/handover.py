@@ -31,7 +31,8 @@ from checker.registry.succession import has_followed
 from checker.state import beats
 from checker.state.ledger import Ledger
 from checker.tunnels import key_rotation
-from checker.tunnels.judge import LIVES, Owner
+from checker.tunnels.judge import LIVES
+from checker.tunnels.port_owner import Owner
 from checker.tunnels.watch import Watcher
 
 LOGIN_TAKES_S = 2.0

@@ -14,7 +14,7 @@ from checker.linux.sockets import connected, read_listeners
 from checker.model import IPV6_LOOPBACK, Forward, Listener, NodeName, Port, ProcessId, Registration
 from checker.sshd.sessions import elsewhere, scan, stranger
 from checker.state.ledger import Ledger
-from checker.tunnels.judge import Owner, loopback_of, owner_of, reached
+from checker.tunnels.port_owner import Owner, loopback_of, owner_of, reached
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

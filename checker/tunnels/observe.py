@@ -32,9 +32,10 @@ from checker.sshd.sessions import login_took_s
 from checker.state.ledger import Ledger
 from checker.tunnels.flow import Silence, behind
 from checker.tunnels.holders import Held, Holdings
-from checker.tunnels.judge import Observation, Owner, with_silence
 from checker.tunnels.loop_lag import Lateness
+from checker.tunnels.observation import Observation, with_silence
 from checker.tunnels.patience import Patience, Terms
+from checker.tunnels.port_owner import Owner
 from checker.tunnels.probe import Probed, probe
 from checker.tunnels.shared_key import INSTANCE, SharedPorts
 from checker.tunnels.signs import Signs

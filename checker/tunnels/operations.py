@@ -12,7 +12,7 @@ from checker.model import Aim, EventKind, Flaps, Forward, Node, Outcome, Port, V
 from checker.sshd.kill import Freed, Spared
 from checker.tunnels.gateway import Gateway
 from checker.tunnels.holders import Held
-from checker.tunnels.judge import Owner
+from checker.tunnels.port_owner import Owner
 
 
 class Operations:

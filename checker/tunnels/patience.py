@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from checker.model import Answer, Flow, Forward, NodeName, Policy, Port, ProcessId, Tunnel
 from checker.tunnels import pace
-from checker.tunnels.judge import Observation
+from checker.tunnels.observation import Observation
 from checker.tunnels.pace import Pace
 
 MORE_THAN_ENOUGH = 1024

@@ -27,7 +27,8 @@ from checker.registry.key_lines import NEW
 from checker.state.beats import beat_file
 from checker.tunnels.gateway import Gateway
 from checker.tunnels.holders import Held
-from checker.tunnels.judge import CannotKill, Kill, Owner, Recheck
+from checker.tunnels.judge import CannotKill, Kill, Recheck
+from checker.tunnels.port_owner import Owner
 from checker.tunnels.rate_limits import HELD_AT_ONCE, NODE_WAITS_S, TRY_LATER, Over
 from checker.tunnels.shared_key import INSTANCE
 from checker.tunnels.shared_requests import SharedRequests
@@ -280,9 +281,7 @@ class Requests:
     async def hold(
         self, node: Node, request: Hold, caller: ProcessId | None, asked: Asked
     ) -> Reply:
-        """Register the connection as the node's tunnel; the answer is the command line of its beat
-        loop, NUL between the words.
-        """
+        """Register the connection as the node's tunnel; the gate becomes its beat loop."""
         if caller is None:
             return self.refuse(asked, "hold must come through sshd", wire.MALFORMED)
         now = time.time()
@@ -320,9 +319,8 @@ class Requests:
         self.gateway.ledger.tell(EventKind.HOLD, text, node=node.name, actor=f"node {node.name}")
         self.gateway.rights.arrived(node, instance, peer)
         return Reply(
-            answer="\0".join(
-                beat_loop(self.gateway.layout, node.name, caller, self.gateway.swept_since_s)
-            )
+            answer="",
+            becomes=beat_loop(self.gateway.layout, node.name, caller, self.gateway.swept_since_s),
         )
 
     async def sockets_of_node(
@@ -385,13 +383,13 @@ def peer_address(peer: str) -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}" if address else ""
 
 
-def beat_loop(layout: Layout, node: NodeName, session: ProcessId, since_s: int) -> list[str]:
+def beat_loop(layout: Layout, node: NodeName, session: ProcessId, since_s: int) -> tuple[str, ...]:
     """The command line of the beat loop of this connection, which believes what was swept after an
     uptime of `since_s`.
     """
     command = gate_command(layout)
     loop = str(Path(command.gate).with_name("hold.sh"))
-    return [
+    return (
         "/bin/sh",
         loop,
         str(layout.run),
@@ -399,4 +397,4 @@ def beat_loop(layout: Layout, node: NodeName, session: ProcessId, since_s: int) 
         str(beat_file(layout.spool, session)),
         str(since_s),
         *command.words(node),
-    ]
+    )

@@ -12,7 +12,8 @@ from checker import __version__, wire
 from checker.model import EventKind, Forward, Unregistered
 from checker.output import today
 from checker.tunnels.gateway import Gateway
-from checker.tunnels.judge import Judgement, Owner
+from checker.tunnels.judge import Judgement
+from checker.tunnels.port_owner import Owner
 from checker.tunnels.rate_limits import NODE_WAITS_S
 from checker.tunnels.shared_key import (
     INSTANCE,

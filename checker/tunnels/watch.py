@@ -28,21 +28,11 @@ from checker.sshd.kill import Ending, Freed, Spared, end_session
 from checker.state.ledger import Ledger
 from checker.tunnels.cloned_keys import CONDITION, Clones
 from checker.tunnels.holders import Held
-from checker.tunnels.judge import (
-    CannotKill,
-    Judgement,
-    Kill,
-    LookAgain,
-    Nothing,
-    Observation,
-    Recheck,
-    by_hour,
-    judge,
-    lost,
-    wait_for,
-    watched,
-)
+from checker.tunnels.judge import CannotKill, Judgement, Kill, LookAgain, Nothing, Recheck, judge
+from checker.tunnels.losses import lost, wait_for
+from checker.tunnels.observation import Observation
 from checker.tunnels.observe import Observer
+from checker.tunnels.uptime import by_hour, watched
 
 log = logging.getLogger(__name__)
 ENDED_KEPT = 256

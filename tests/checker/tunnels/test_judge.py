@@ -12,8 +12,6 @@ from checker.model import (
     Answer,
     Closed,
     Flaps,
-    Hour,
-    Listener,
     NoListener,
     Policy,
     Port,
@@ -24,7 +22,6 @@ from checker.model import (
     Status,
     StayedOpen,
     Tunnel,
-    Watched,
 )
 from checker.tunnels.judge import (
     Action,
@@ -33,19 +30,12 @@ from checker.tunnels.judge import (
     Kill,
     LookAgain,
     Nothing,
-    Observation,
-    Owner,
     Recheck,
-    by_hour,
     judge,
-    lost,
-    owner_of,
-    reached,
-    settled,
-    status_of,
-    wait_for,
-    watched,
 )
+from checker.tunnels.losses import lost
+from checker.tunnels.observation import Observation, status_of
+from checker.tunnels.port_owner import Owner
 from tests.strategies import (
     FORWARD,
     NOW,
@@ -464,25 +454,6 @@ def test_the_peer_is_kept_for_the_same_connection_alone() -> None:
     assert judged(seen(GOOD, session=OTHER)).tunnel.peer is None
 
 
-def test_the_wait_of_a_flapping_node_doubles_to_the_longest() -> None:
-    history, waits = Flaps(), []
-
-    for number in range(9):
-        history = lost(history, ProcessId(pid=number + 2, start_ticks=1), POLICY, NOW + number)
-        waits.append(wait_for(history, POLICY))
-
-    assert waits == [1, 2, 4, 8, 16, 32, 60, 60, 60]
-
-
-def test_the_count_begins_anew_after_a_quiet_time() -> None:
-    history = Flaps(count=7, last_at=NOW, session=SESSION)
-
-    assert lost(history, OTHER, POLICY, NOW + 600).count == 8
-    assert lost(history, OTHER, POLICY, NOW + 601).count == 1
-    assert settled(history, POLICY, NOW + 600) == history
-    assert settled(history, POLICY, NOW + 601) == Flaps()
-
-
 def test_one_lost_connection_counts_once_over_all_its_forwards() -> None:
     history = Flaps()
 
@@ -491,13 +462,6 @@ def test_one_lost_connection_counts_once_over_all_its_forwards() -> None:
         history = judge(seen(NoListener(), Owner.NOBODY, None), before, history, POLICY, NOW).flaps
 
     assert history == Flaps(count=1, last_at=NOW, session=SESSION)
-
-
-def test_losses_of_unknown_connections_count_once_a_sweep() -> None:
-    first = lost(Flaps(), None, POLICY, NOW)
-
-    assert lost(first, None, POLICY, NOW + 19) == first
-    assert lost(first, None, POLICY, NOW + 21).count == 2
 
 
 def test_a_kill_counts_the_connection_that_is_killed() -> None:
@@ -512,142 +476,6 @@ def test_a_kill_counts_the_connection_that_is_killed() -> None:
 
 def test_a_tunnel_that_was_not_there_is_not_lost() -> None:
     assert judged(seen(NoListener(), Owner.NOBODY, None), tunnel(Status.DOWN)).flaps == Flaps()
-
-
-def listener(uid: int, address: str = "127.0.0.1") -> Listener:
-    return Listener(address=address, port=PORT, uid=uid, inode=1)
-
-
-@pytest.mark.parametrize(
-    ("found", "owner"),
-    [
-        pytest.param([], Owner.NOBODY, id="none"),
-        pytest.param([listener(7)], Owner.OURS, id="ours"),
-        pytest.param([listener(7), listener(7, "::1")], Owner.OURS, id="ours on both families"),
-        pytest.param([listener(0)], Owner.FOREIGN, id="root's"),
-        pytest.param([listener(7), listener(0, "0.0.0.0")], Owner.FOREIGN, id="ours and another's"),
-        pytest.param([listener(7, "::1")], Owner.OURS, id="ours on IPv6 only"),
-        pytest.param([listener(7, "::")], Owner.OURS, id="ours on all addresses of IPv6"),
-        pytest.param([listener(0, "::1")], Owner.FOREIGN, id="another's on IPv6 only"),
-        pytest.param(
-            [listener(7), listener(0, "::1")], Owner.OURS, id="another's where no probe goes"
-        ),
-        pytest.param(
-            [listener(0), listener(7, "::1")],
-            Owner.FOREIGN,
-            id="another's on the first loopback, ours on IPv6",
-        ),
-        pytest.param(
-            [listener(7, "::1"), listener(0, "::")],
-            Owner.FOREIGN,
-            id="ours on ::1, another's on all of IPv6",
-        ),
-        pytest.param([listener(0, "192.0.2.1")], Owner.NOBODY, id="on another address"),
-        pytest.param([listener(0, "::")], Owner.FOREIGN, id="dual stack"),
-    ],
-)
-def test_whose_a_port_is(found: list[Listener], owner: Owner) -> None:
-    assert owner_of(found, 7) is owner
-
-
-@pytest.mark.parametrize(
-    ("addresses", "nearest"),
-    [
-        pytest.param([], [], id="none"),
-        pytest.param(["192.0.2.1", "2001:db8::1"], [], id="elsewhere"),
-        pytest.param(["::1", "192.0.2.1"], ["::1"], id="IPv6 only"),
-        pytest.param(["::1", "127.0.0.1"], ["127.0.0.1"], id="both families"),
-        pytest.param(["::", "0.0.0.0"], ["0.0.0.0"], id="all of both families"),
-        pytest.param(["0.0.0.0", "127.0.0.1"], ["127.0.0.1"], id="the narrower first"),
-        pytest.param(["::1", "::"], ["::1"], id="the narrower of IPv6 first"),
-        pytest.param(["::"], ["::"], id="all of IPv6"),
-        pytest.param(["127.0.0.1", "::"], ["127.0.0.1"], id="IPv4 first"),
-    ],
-)
-def test_which_listener_a_probe_leads_to(addresses: list[str], nearest: list[str]) -> None:
-    assert [
-        found.address for found in reached([listener(7, address) for address in addresses])
-    ] == nearest
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "gap_s", "up_s", "watched_s"),
-    [
-        pytest.param(Status.UP, Status.UP, 20.0, 20.0, 20.0, id="up at both ends"),
-        pytest.param(Status.UP, Status.DOWN, 20.0, 0.0, 20.0, id="lost"),
-        pytest.param(Status.DOWN, Status.UP, 20.0, 0.0, 20.0, id="back"),
-        pytest.param(Status.UP, Status.UP, 4000.0, 0.0, 0.0, id="nobody watched"),
-        pytest.param(Status.UP, Status.UP, -5.0, 0.0, 0.0, id="the clock was set back"),
-        pytest.param(
-            Status.HUNG, Status.HUNG, 155.0, 0.0, 155.0, id="a hung port that can not be freed"
-        ),
-    ],
-)
-def test_the_time_that_was_watched(
-    before: Status, after: Status, gap_s: float, up_s: float, watched_s: float
-) -> None:
-    earlier, later = tunnel(before), replace(tunnel(after), probed_at=NOW - 20 + gap_s)
-
-    found = watched(earlier, later, POLICY, "2024-01-02")
-
-    assert (found.up_s, found.watched_s) == (up_s, watched_s)
-
-
-def test_a_first_probe_watched_nothing() -> None:
-    assert watched(replace(tunnel(), probed_at=None), tunnel(), POLICY, "2024-01-02").watched_s == 0
-
-
-EDGE = 472222 * 3600.0
-"""Where one hour ends and the next begins, Unix seconds."""
-
-
-def hour(number: int, up_s: float, watched_s: float) -> Hour:
-    return Hour(node=OFFICE, port=PORT, hour=number, up_s=up_s, watched_s=watched_s)
-
-
-@pytest.mark.parametrize(
-    ("ended", "gap_s", "up_s", "told"),
-    [
-        pytest.param(EDGE + 30, 20.0, 20.0, (hour(472222, 20.0, 20.0),), id="within an hour, up"),
-        pytest.param(EDGE + 30, 20.0, 0.0, (hour(472222, 0.0, 20.0),), id="within an hour, down"),
-        pytest.param(
-            EDGE + 5,
-            20.0,
-            20.0,
-            (hour(472221, 15.0, 15.0), hour(472222, 5.0, 5.0)),
-            id="across the edge, up",
-        ),
-        pytest.param(
-            EDGE + 5,
-            20.0,
-            0.0,
-            (hour(472221, 0.0, 15.0), hour(472222, 0.0, 5.0)),
-            id="across the edge, down",
-        ),
-        pytest.param(EDGE, 20.0, 20.0, (hour(472221, 20.0, 20.0),), id="up to the edge"),
-        pytest.param(EDGE + 20, 20.0, 20.0, (hour(472222, 20.0, 20.0),), id="from the edge"),
-        pytest.param(EDGE + 5, 0.0, 0.0, (), id="nobody watched"),
-    ],
-)
-def test_the_time_that_was_watched_is_told_to_the_hours_that_it_lies_in(
-    ended: float, gap_s: float, up_s: float, told: tuple[Hour, ...]
-) -> None:
-    assert (
-        by_hour(
-            replace(tunnel(), probed_at=ended),
-            Watched(day="2023-11-14", up_s=up_s, watched_s=gap_s),
-        )
-        == told
-    )
-
-
-def test_a_forward_that_was_never_probed_was_watched_in_no_hour() -> None:
-    assert (
-        by_hour(
-            replace(tunnel(), probed_at=None), Watched(day="2023-11-14", up_s=0.0, watched_s=0.0)
-        )
-        == ()
-    )
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,10 @@ import pytest
 
 from checker.model import Answer, Flaps, Policy, ProcessId, Reply, Silent, Status, Tunnel
 from checker.tunnels.flow import Silence
-from checker.tunnels.judge import Kill, LookAgain, Observation, Owner, Recheck, judge, with_silence
+from checker.tunnels.judge import Kill, LookAgain, Recheck, judge
+from checker.tunnels.observation import Observation, with_silence
 from checker.tunnels.patience import Patience, Terms
+from checker.tunnels.port_owner import Owner
 from tests.strategies import FORWARD, OFFICE, PORT
 
 POLICY = Policy()

@@ -49,7 +49,9 @@ from checker.state.rows import Batch
 from checker.state.store import open_reader, open_store
 from checker.state.unregistered import Sightings
 from checker.tunnels.gateway import REFUSALS, Gateway
-from checker.tunnels.judge import Kill, Nothing, Observation, Owner, Recheck, judge
+from checker.tunnels.judge import Kill, Nothing, Recheck, judge
+from checker.tunnels.observation import Observation
+from checker.tunnels.port_owner import Owner
 from checker.tunnels.requests import Requests
 from checker.tunnels.shared_key import (
     KEPT_S,

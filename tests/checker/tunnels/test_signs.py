@@ -9,7 +9,7 @@ import pytest
 
 from checker.model import Answer, Flow, Port, ProcessId
 from checker.tunnels.holders import Held
-from checker.tunnels.judge import Owner
+from checker.tunnels.port_owner import Owner
 from checker.tunnels.signs import Signs
 from tests.strategies import FORWARD, PORT, SESSION
 
