@@ -13,8 +13,9 @@ from checker.config.layout import Layout
 from checker.model import Node, NodeName, Status, Tunnel, Unregistered, tunnel_json
 from checker.output import say, today
 from checker.registry.snapshot import copied_nodes
+from checker.state.errors import StateMissing
 from checker.state.rows import Sweep
-from checker.state.store import StateFile, StateMissing, open_reader
+from checker.state.store import StateFile, open_reader
 from reversi_tui.reader.background import Background, barred_words
 from reversi_tui.rows.cells import safe
 from reversi_tui.rows.columns import BY_ID, COLUMNS, DEFAULTS, Column

@@ -30,8 +30,9 @@ from checker.model import (
     outcome_from,
     printable,
 )
+from checker.state.errors import StateError
 from checker.state.rows import Batch, event_row
-from checker.state.store import StateError, open_store
+from checker.state.store import open_store
 from checker.tunnels.gateway import Gateway
 from checker.tunnels.in_process import with_gateway
 from checker.tunnels.operations import Operations

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from checker.config.layout import Layout
 from checker.model import Aim, Tunnel, Unregistered
 from checker.registry.nodes import Registry
-from checker.state.store import StateMissing, open_reader
+from checker.state.errors import StateMissing
+from checker.state.store import open_reader
 
 Seen = tuple[Unregistered, Tunnel]
 

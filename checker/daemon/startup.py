@@ -21,15 +21,9 @@ from checker.config.settings import Config
 from checker.model import CheckerError
 from checker.registry.authorized_keys import gate_command
 from checker.registry.reading import node_files
+from checker.state.errors import StateError, StateUnavailable
 from checker.state.ledger import Ledger
-from checker.state.store import (
-    StateError,
-    StateFile,
-    StateUnavailable,
-    is_without_room,
-    open_or_replace,
-    open_reader,
-)
+from checker.state.store import StateFile, is_without_room, open_or_replace, open_reader
 
 log = logging.getLogger(__name__)
 

@@ -26,15 +26,9 @@ from checker.model import (
     Tunnel,
     Watched,
 )
+from checker.state.errors import StateCorrupt, StateError, StateMissing
 from checker.state.rows import Batch, Sweep
-from checker.state.store import (
-    StateCorrupt,
-    StateError,
-    StateFile,
-    StateMissing,
-    open_or_replace,
-    open_reader,
-)
+from checker.state.store import StateFile, open_or_replace, open_reader
 from checker.state.unregistered import Sightings
 
 log = logging.getLogger(__name__)

@@ -13,15 +13,9 @@ from pathlib import Path
 
 from checker.control.client import Control, ports_on_ipv6
 from checker.model import CheckerError, Tunnel
+from checker.state.errors import StateCorrupt, StateError, StateMissing, StateUnavailable
 from checker.state.rows import Sweep
-from checker.state.store import (
-    StateCorrupt,
-    StateError,
-    StateFile,
-    StateMissing,
-    StateUnavailable,
-    open_reader,
-)
+from checker.state.store import StateFile, open_reader
 from reversi_tui.reader.background import Background
 from reversi_tui.reader.registry import LOOK_EVERY_S, Registered
 from reversi_tui.rows.row import Daemon, Health, Key, Past, Report, Row

@@ -47,8 +47,9 @@ from checker.registry.key_lines import GateCommand
 from checker.registry.lock import locked
 from checker.registry.nodes import UnknownNode
 from checker.registry.reading import read_registry
+from checker.state.errors import StateMissing
 from checker.state.rows import Batch, Sweep
-from checker.state.store import StateMissing, open_reader, open_store
+from checker.state.store import open_reader, open_store
 from tests.programs import require
 from tests.strategies import NOW, OFFICE, PORT, free_port, node, public_key
 
