@@ -145,7 +145,7 @@ class Daemon:
             self.run_made_again()
         tell("WATCHDOG=1")
         every_s = self.config.policy.probe_every_s
-        self.ledger.sweep = Sweep(
+        self.ledger.pending.sweep = Sweep(
             pid=os.getpid(),
             swept_at=time.time(),
             every_s=every_s,
@@ -164,7 +164,7 @@ class Daemon:
     async def collect_spool(self) -> None:
         """Take over what sessions did while no daemon answered."""
         batch = await asyncio.to_thread(spool.collect, self.layout.spool, self.gateway.watcher.uid)
-        self.ledger.events.extend(batch.events)
+        self.ledger.pending.add_events(batch.events)
         for registration in batch.registrations:
             self.ledger.register(registration)
 

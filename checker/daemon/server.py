@@ -141,7 +141,9 @@ class Server:
         changes = [event for event in events if event.kind is EventKind.REGISTRY]
         if changes or not events:
             await self.registry_watch.follow()
-        self.gateway.ledger.events.extend(event for event in events if event.kind in OPERATOR_KINDS)
+        self.gateway.ledger.pending.add_events(
+            event for event in events if event.kind in OPERATOR_KINDS
+        )
         self.sweeper.probe_soon({event.node for event in changes if event.node})
         await self.gateway.ledger.flush()
         return {}

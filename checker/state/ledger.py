@@ -18,23 +18,18 @@ from checker.model import (
     EventKind,
     Flaps,
     Forward,
-    Hour,
     NodeName,
     Port,
     ProcessId,
     Registration,
     Tunnel,
-    Watched,
 )
 from checker.state.errors import StateCorrupt, StateError, StateMissing
-from checker.state.rows import Batch, Sweep
+from checker.state.pending import Pending, Place
 from checker.state.store import StateFile, open_or_replace, open_reader
 from checker.state.unregistered import Sightings
 
 log = logging.getLogger(__name__)
-Place = tuple[NodeName, Port]
-EVENTS_HELD = 10_000
-"""Events that wait for a state file that can not be written; older ones are dropped first."""
 COMPLAIN_EVERY_S = 600.0
 COMPLAINTS_AT_ONCE = 20
 """Different ones in that time; a trouble that all nodes have shall not fill the log."""
@@ -55,17 +50,8 @@ class Ledger:
         self.tunnels: dict[Place, Tunnel] = {}
         self.flaps: dict[NodeName, Flaps] = {}
         self.registrations: dict[ProcessId, Registration] = {}
-        self.changed: set[Place] = set()
-        self.forgotten: list[Place] = []
-        self.flapped: set[NodeName] = set()
-        self.registered: list[Registration] = []
-        self.ended: list[Registration] = []
-        self.events: list[Event] = []
-        self.uptime: list[tuple[NodeName, Port, Watched]] = []
-        self.hours: list[Hour] = []
-        self.sweep: Sweep | None = None
-        self.renamed: list[tuple[NodeName, NodeName]] = []
-        self.sightings = Sightings()
+        self.pending = Pending()
+        self.sightings = Sightings(self.pending)
         self.complaints: dict[str, float] = {}
         self.store_trouble = ""
         self.replacing = asyncio.Lock()
@@ -81,7 +67,7 @@ class Ledger:
             if is_alive(registration.session):
                 self.registrations[registration.session] = registration
             else:
-                self.ended.append(registration)
+                self.pending.ended.append(registration)
 
     def tunnel(self, forward: Forward) -> Tunnel:
         """What is known of a forward."""
@@ -91,19 +77,18 @@ class Ledger:
 
     def put(self, tunnel: Tunnel) -> None:
         """Keep and write."""
-        self.tunnels[tunnel.node, tunnel.port] = tunnel
-        self.changed.add((tunnel.node, tunnel.port))
+        place = tunnel.node, tunnel.port
+        self.tunnels[place] = self.pending.tunnels[place] = tunnel
 
     def put_flaps(self, node: NodeName, flaps: Flaps) -> None:
         """Keep and write, where it differs."""
         if flaps != self.flaps.get(node, Flaps()):
-            self.flaps[node] = flaps
-            self.flapped.add(node)
+            self.flaps[node] = self.pending.flaps[node] = flaps
 
     def register(self, registration: Registration) -> None:
         """Keep and write."""
         self.registrations[registration.session] = registration
-        self.registered.append(registration)
+        self.pending.registrations.append(registration)
 
     async def of_node(self, node: NodeName) -> list[Registration]:
         """The node's live connections, oldest first; those that ended are forgotten."""
@@ -114,7 +99,7 @@ class Ledger:
         for registration in await asyncio.to_thread(ended_of, mine):
             # another caller may have met it meanwhile
             if self.registrations.pop(registration.session, None) is not None:
-                self.ended.append(registration)
+                self.pending.ended.append(registration)
         return [registration for registration in mine if registration.session in self.registrations]
 
     def keep_only(self, forwards: Iterable[Forward]) -> None:
@@ -126,32 +111,18 @@ class Ledger:
     def forget(self, place: Place) -> None:
         """Forget one tunnel."""
         self.tunnels.pop(place, None)
-        self.changed.discard(place)
-        self.forgotten.append(place)
+        self.pending.forget(place)
 
     def rename(self, old: NodeName, new: NodeName) -> None:
-        """What is known of a node goes on under its new name, and so does what waits to be
-        written.
-        """
+        """Keep what is known of a node, and what waits to be written, under its new name."""
+        self.pending.rename(old, new)
         for tunnel in [tunnel for tunnel in self.tunnels.values() if tunnel.node == old]:
             del self.tunnels[tunnel.node, tunnel.port]
-            self.changed.discard((tunnel.node, tunnel.port))
             self.put(replace(tunnel, node=new))
         self.put_flaps(new, self.flaps.pop(old, Flaps()))
-        self.flapped.discard(old)
         for session, registration in self.registrations.items():
             if registration.node == old:
                 self.registrations[session] = replace(registration, node=new)
-        self.registered = [
-            replace(one, node=new) if one.node == old else one for one in self.registered
-        ]
-        self.ended = [replace(one, node=new) if one.node == old else one for one in self.ended]
-        self.events = [
-            replace(event, node=new) if event.node == old else event for event in self.events
-        ]
-        self.uptime = [(new if node == old else node, port, day) for node, port, day in self.uptime]
-        self.hours = [hour._replace(node=new) if hour.node == old else hour for hour in self.hours]
-        self.renamed.append((old, new))
 
     def tell(
         self,
@@ -169,56 +140,9 @@ class Ledger:
             else logging.INFO
         )
         log.log(level, "[%s %s] %s", node or "-", port or "-", text)
-        self.events.append(
-            Event(at=time.time(), kind=kind, text=text, node=node, port=port, actor=actor)
+        self.pending.add_events(
+            [Event(at=time.time(), kind=kind, text=text, node=node, port=port, actor=actor)]
         )
-        del self.events[:-EVENTS_HELD]
-
-    def take(self) -> Batch:
-        """All that is to be written, taken out of the ledger."""
-        unregistered, gone = self.sightings.take()
-        batch = Batch(
-            unregistered=unregistered,
-            gone=gone,
-            tunnels=[self.tunnels[place] for place in sorted(self.changed)],
-            forgotten=self.forgotten,
-            flaps=[(node, self.flaps[node]) for node in sorted(self.flapped)],
-            registrations=self.registered,
-            ended=self.ended,
-            events=self.events,
-            uptime=self.uptime,
-            hours=self.hours,
-            sweep=self.sweep,
-            renamed=self.renamed,
-        )
-        self.changed, self.flapped = set(), set()
-        self.forgotten, self.registered, self.ended, self.events, self.uptime, self.hours = (
-            [],
-            [],
-            [],
-            [],
-            [],
-            [],
-        )
-        self.sweep = None
-        self.renamed = []
-        return batch
-
-    def give_back(self, batch: Batch) -> None:
-        """The batch could not be written: it stays to be."""
-        self.changed |= {
-            (t.node, t.port) for t in batch.tunnels if (t.node, t.port) in self.tunnels
-        }
-        self.flapped |= {node for node, _ in batch.flaps}
-        self.forgotten = [*batch.forgotten, *self.forgotten][-EVENTS_HELD:]
-        self.registered = [*batch.registrations, *self.registered][-EVENTS_HELD:]
-        self.ended = [*batch.ended, *self.ended][-EVENTS_HELD:]
-        self.events = [*batch.events, *self.events][-EVENTS_HELD:]
-        self.uptime = [*batch.uptime, *self.uptime][-EVENTS_HELD:]
-        self.hours = [*batch.hours, *self.hours][-EVENTS_HELD:]
-        self.sightings.give_back(batch.unregistered, batch.gone)
-        self.sweep = self.sweep or batch.sweep
-        self.renamed = [*batch.renamed, *self.renamed]
 
     async def flush(self) -> None:
         """Write what changed. A state file that can not be written costs its freshness, and nothing
@@ -228,21 +152,20 @@ class Ledger:
             await self.flush_alone()
 
     async def flush_alone(self) -> None:
-        batch, store = self.take(), self.store
-        if not batch:
+        store = self.store
+        if not self.pending or (store is None and self.awaits_store):
             return
+        taken = self.pending.take()
         if store is None:
-            if self.awaits_store:
-                self.give_back(batch)
             return
         try:
-            await asyncio.to_thread(store.write, batch)
+            await asyncio.to_thread(store.write, taken.batch())
             self.complaints.pop(self.store_trouble, None)  # the next one is news
         except StateCorrupt as error:
-            self.give_back(batch)
+            self.pending.merge(taken)
             await self.begin_new_store(store, str(error))
         except StateError as error:
-            self.give_back(batch)
+            self.pending.merge(taken)
             self.store_trouble = f"{error}; probing goes on, what is seen waits in memory"
             self.complain(self.store_trouble)
 
@@ -301,10 +224,10 @@ class Ledger:
 
     def begin_anew(self, aside: object) -> None:
         """All that is known is to be written again."""
-        self.changed = set(self.tunnels)
-        self.flapped = set(self.flaps)
-        self.registered = list(self.registrations.values())
-        self.sightings.begin_anew()
+        self.pending.tunnels = dict(self.tunnels)
+        self.pending.flaps = dict(self.flaps)
+        self.pending.registrations = list(self.registrations.values())
+        self.pending.unregistered = dict(self.sightings.by_port)
         if aside is not None:
             self.tell(
                 EventKind.GATEWAY,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from checker.model import (
@@ -55,19 +55,7 @@ class Batch:
     """Nodes' old and new names; told before all else that the batch holds."""
 
     def __bool__(self) -> bool:
-        parts = (
-            self.tunnels,
-            self.forgotten,
-            self.flaps,
-            self.registrations,
-            self.ended,
-            self.events,
-            self.uptime,
-            self.renamed,
-        )
-        return (
-            any(parts) or any((self.hours, self.unregistered, self.gone)) or self.sweep is not None
-        )
+        return any(getattr(self, kind.name) for kind in fields(self))
 
 
 def process_from(row: sqlite3.Row) -> ProcessId | None:

@@ -58,7 +58,7 @@ async def with_gateway(layout: Layout, use: Callable[[Gateway], Awaitable[T]]) -
                 lateness.cancel()
     finally:
         if writer is None:
-            spool.leave(layout.spool, ledger.take())
+            spool.leave(layout.spool, ledger.pending.batch())
         else:
             await ledger.flush()
         for file in {writer, reader} - {None}:

@@ -75,7 +75,7 @@ def gateway(tmp_path: Path) -> Gateway:
 def told(gateway: Gateway) -> list[tuple[str | None, str, str]]:
     return [
         (event.node, event.actor, event.text)
-        for event in gateway.ledger.events
+        for event in gateway.ledger.pending.events
         if event.kind is EventKind.REFUSED
     ]
 

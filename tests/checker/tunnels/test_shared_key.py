@@ -45,6 +45,7 @@ from checker.registry.key_lines import GateCommand, merge, shared_lines
 from checker.registry.node_file import node_toml, read_node
 from checker.registry.nodes import Registry, conflict, renames
 from checker.state.ledger import Ledger
+from checker.state.pending import Pending
 from checker.state.rows import Batch
 from checker.state.store import open_reader, open_store
 from checker.state.unregistered import Sightings
@@ -236,19 +237,19 @@ def test_who_is_registered_is_no_longer_listed() -> None:
 
 @given(st.lists(unregistered))
 def test_whatever_names_are_invented_there_is_one_for_a_port(said: list[Unregistered]) -> None:
-    sightings = Sightings()
+    pending = Pending()
+    sightings = Sightings(pending)
 
     for one in said:
         sightings.put(one)
 
     assert len(sightings.by_port) <= len(ON.ports)
-    written, gone = sightings.take()
-    assert {one.port: one for one in written} == sightings.by_port
-    assert len(gone) <= len(said)
+    assert pending.unregistered == sightings.by_port
+    assert len(pending.gone) <= len(said)
 
 
 def test_the_sweep_is_told_only_of_forwards_that_it_does_not_watch_yet() -> None:
-    sightings = Sightings()
+    sightings = Sightings(Pending())
     seen: list[tuple[Forward, ...]] = []
     sightings.on_news = lambda: seen.append(sightings.forwards)
 
@@ -260,16 +261,17 @@ def test_the_sweep_is_told_only_of_forwards_that_it_does_not_watch_yet() -> None
     assert seen == [(stranger().forward,), ()]
 
 
-def test_what_could_not_be_written_is_written_again() -> None:
-    sightings = Sightings()
+def test_a_device_that_could_not_be_written_is_written_again() -> None:
+    pending = Pending()
+    sightings = Sightings(pending)
     sightings.put(stranger("first"))
     sightings.put(stranger("second"))
-    taken = sightings.take()
-    assert taken == ([stranger("second")], [stranger("first")])
+    taken = pending.take()
+    assert (taken.batch().unregistered, taken.gone) == ([stranger("second")], [stranger("first")])
 
-    sightings.give_back(*taken)
+    pending.merge(replace(taken))
 
-    assert sightings.take() == taken
+    assert pending == taken
 
 
 @given(st.lists(unregistered, max_size=5, unique_by=lambda one: one.port))
@@ -504,7 +506,7 @@ async def test_a_flood_of_invented_names_leaves_no_more_events_than_one_nodes(
         {},
         {},
     )
-    assert len(door.ledger.events) < REFUSALS.burst + REFUSALS.a_minute
+    assert len(door.ledger.pending.events) < REFUSALS.burst + REFUSALS.a_minute
 
 
 async def test_a_listener_of_nobodys_session_is_not_listed_and_not_ended(tmp_path: Path) -> None:
@@ -516,7 +518,7 @@ async def test_a_listener_of_nobodys_session_is_not_listed_and_not_ended(tmp_pat
 
     assert answers == [("60", 0)] * 2
     assert not door.ledger.sightings.by_port
-    assert not [event for event in door.ledger.events if event.kind is EventKind.KILL]
+    assert not [event for event in door.ledger.pending.events if event.kind is EventKind.KILL]
 
 
 async def test_without_the_setting_the_door_is_shut(tmp_path: Path) -> None:
