@@ -44,6 +44,7 @@ from checker.model.tunnel import (
     Flaps,
     Listener,
     NoListener,
+    Place,
     ProbeFailed,
     ProcessId,
     Registration,
@@ -53,8 +54,10 @@ from checker.model.tunnel import (
     StayedOpen,
     Tunnel,
     TunnelJson,
+    by_place,
     is_stale,
     joined,
+    seen_at,
     tunnel_json,
 )
 
@@ -96,6 +99,7 @@ __all__ = [
     "Node",
     "NodeName",
     "Outcome",
+    "Place",
     "Policy",
     "Port",
     "ProbeFailed",
@@ -115,6 +119,7 @@ __all__ = [
     "Watched",
     "aim_from",
     "aim_json",
+    "by_place",
     "expect_said",
     "fingerprint",
     "is_stale",
@@ -130,6 +135,7 @@ __all__ = [
     "parse_target",
     "printable",
     "rsa_bits",
+    "seen_at",
     "tunnel_json",
     "unescape",
 ]

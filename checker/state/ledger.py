@@ -19,13 +19,15 @@ from checker.model import (
     Flaps,
     Forward,
     NodeName,
+    Place,
     Port,
     ProcessId,
     Registration,
     Tunnel,
+    seen_at,
 )
 from checker.state.errors import StateCorrupt, StateError, StateMissing
-from checker.state.pending import Pending, Place
+from checker.state.pending import Pending
 from checker.state.store import StateFile, open_or_replace, open_reader
 from checker.state.unregistered import Sightings
 
@@ -71,9 +73,7 @@ class Ledger:
 
     def tunnel(self, forward: Forward) -> Tunnel:
         """What is known of a forward."""
-        return self.tunnels.get((forward.node, forward.port)) or Tunnel(
-            node=forward.node, port=forward.port
-        )
+        return seen_at((forward.node, forward.port), self.tunnels)
 
     def put(self, tunnel: Tunnel) -> None:
         """Keep and write."""

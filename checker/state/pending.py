@@ -11,6 +11,7 @@ from checker.model import (
     Flaps,
     Hour,
     NodeName,
+    Place,
     Port,
     Registration,
     Tunnel,
@@ -20,7 +21,6 @@ from checker.model import (
 from checker.state.rows import Batch, Sweep
 
 T = TypeVar("T")
-Place = tuple[NodeName, Port]
 MOST_HELD = 10_000
 """Of each list, while the state file cannot be written; the oldest are dropped first."""
 
