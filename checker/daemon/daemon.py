@@ -102,6 +102,8 @@ class Daemon:
         await self.verdicts.clear()
         for broken in self.gateway.registry.broken_files:
             self.ledger.tell(EventKind.GATEWAY, broken.sentence, node=broken.name)
+        if self.gateway.registry.unknown_keys:
+            self.ledger.tell(EventKind.GATEWAY, self.gateway.registry.unknown_keys)
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(repeat(chore, every_s), name=chore.__qualname__)
