@@ -81,6 +81,10 @@ def test_the_service_that_init_starts_is_whole(gateway: Booted) -> None:
                 "an event from the journal",
             )
             until(lambda: not gateway.listens(20010), "the hung tunnel is killed")
+    logged = gateway.logged("reversi-checker.service")
+    assert {priority for priority, text in logged if "the daemon started" in text} == {6}
+    assert {priority for priority, text in logged if "killed" in text} == {4}
+    assert not [text for _, text in logged if text.startswith(("<", "20"))], "one time is enough"
     first = gateway.main_pid("reversi-checker.service")
     gateway.must("kill", "-9", str(first))
     until(
@@ -98,6 +102,27 @@ def test_the_service_that_init_starts_is_whole(gateway: Booted) -> None:
     assert "reversi-" not in gateway.must(
         "systemctl", "list-units", "--all", "--no-pager", "--plain"
     )
+
+
+@pytest.mark.parametrize(
+    ("program", "missing"),
+    [
+        pytest.param(("checker", "--debug", "status"), ("--home", "/none"), id="gateway"),
+        pytest.param(("client", "--debug", "check"), ("--config", "/none"), id="client"),
+    ],
+)
+def test_an_error_and_its_traceback_have_their_priority_in_the_journal(
+    machine: Booted, program: tuple[str, ...], missing: tuple[str, ...]
+) -> None:
+    unit = ("systemd-run", "--quiet", "--wait", "--unit=failing")
+
+    ended = machine.run(*unit, sys.executable, "-I", "-m", *program, *missing)
+
+    assert ended.returncode != 0
+    logged = machine.logged("failing.service")
+    assert "Traceback (most recent call last):" in [text for _, text in logged]
+    assert "error: " in logged[-1][1]
+    assert {priority for priority, _ in logged} == {3}, logged
 
 
 def builder(gateway: Booted) -> tuple[str, ...]:
