@@ -78,7 +78,7 @@ class Daemon:
         signs = self.gateway.watcher.signs
         return (
             (self.ledger.flush, FLUSH_EVERY_S),
-            (self.ledger.see_to_store, STORE_EVERY_S),
+            (self.ledger.check_store, STORE_EVERY_S),
             (self.registry_watch.follow, REGISTRY_EVERY_S),
             (self.registry_watch.copy, REGISTRY_EVERY_S),
             (self.mark_swept, SWEPT_EVERY_S),

@@ -27,7 +27,7 @@ from checker.daemon.startup import (
     refuse_shell,
     refuse_unreachable,
 )
-from checker.model import CheckerError, EventKind
+from checker.model import CheckerError
 from checker.registry.authorized_keys import KeysLag, follow_registry
 from checker.registry.last_good import read_known
 from checker.sshd.keygen import make_host_key
@@ -61,10 +61,7 @@ async def prepared(layout: Layout) -> AsyncIterator[Daemon]:
         if store is None:
             await asyncio.to_thread(begin_without_room, daemon.ledger)
         if aside is not None:
-            daemon.ledger.tell(
-                EventKind.GATEWAY,
-                f"the state file was damaged; it lies at {aside}, and a new one was begun",
-            )
+            daemon.ledger.tell_damaged(aside)
         try:
             yield daemon
         finally:

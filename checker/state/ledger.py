@@ -1,6 +1,4 @@
-"""What the running checker knows of every tunnel, and what of it still has to be written to the
-state file.
-"""
+"""What the running checker knows of every tunnel, and when that is written to the state file."""
 
 from __future__ import annotations
 
@@ -32,23 +30,23 @@ from checker.state.store import StateFile, open_or_replace, open_reader
 from checker.state.unregistered import Sightings
 
 log = logging.getLogger(__name__)
+WAITING = "{}; probing goes on, and what is seen waits in memory"
 COMPLAIN_EVERY_S = 600.0
 COMPLAINTS_AT_ONCE = 20
-"""Different ones in that time; a trouble that all nodes have shall not fill the log."""
+"""Different ones in that time: a trouble that all nodes share must not fill the log."""
 
 
 class Ledger:
-    """Tunnels, flaps and registrations in memory; `flush` writes what changed. One per process,
-    used from one loop.
+    """Tunnels, flaps and registrations in memory; `flush` writes what changed.
+
+    One per process, used from one event loop.
     """
 
     def __init__(self, layout: Layout, store: StateFile | None) -> None:
         self.layout = layout
         self.store = store
         self.awaits_store = False
-        """There was no room for a state file; it is tried again, and what is to be written
-        waits.
-        """
+        """There was no room for a state file. We try again; until then facts wait in memory."""
         self.tunnels: dict[Place, Tunnel] = {}
         self.flaps: dict[NodeName, Flaps] = {}
         self.registrations: dict[ProcessId, Registration] = {}
@@ -60,7 +58,7 @@ class Ledger:
         self.flushing = asyncio.Lock()
 
     def load(self, store: StateFile) -> None:
-        """Begin with what the state file tells; strikes of another life do not count."""
+        """Start with what is in the state file; strikes from before a restart do not count."""
         for tunnel in store.tunnels():
             self.tunnels[tunnel.node, tunnel.port] = replace(tunnel, strikes=0)
         self.flaps = store.flaps()
@@ -81,7 +79,7 @@ class Ledger:
         self.tunnels[place] = self.pending.tunnels[place] = tunnel
 
     def put_flaps(self, node: NodeName, flaps: Flaps) -> None:
-        """Keep and write, where it differs."""
+        """Keep and write, if it changed."""
         if flaps != self.flaps.get(node, Flaps()):
             self.flaps[node] = self.pending.flaps[node] = flaps
 
@@ -91,19 +89,19 @@ class Ledger:
         self.pending.registrations.append(registration)
 
     async def of_node(self, node: NodeName) -> list[Registration]:
-        """The node's live connections, oldest first; those that ended are forgotten."""
+        """Return the node's live connections, oldest first; forget those that ended."""
         mine = sorted(
             (r for r in self.registrations.values() if r.node == node),
             key=lambda r: r.registered_at,
         )
         for registration in await asyncio.to_thread(ended_of, mine):
-            # another caller may have met it meanwhile
+            # another caller may have removed it meanwhile
             if self.registrations.pop(registration.session, None) is not None:
                 self.pending.ended.append(registration)
         return [registration for registration in mine if registration.session in self.registrations]
 
     def keep_only(self, forwards: Iterable[Forward]) -> None:
-        """Forget tunnels that the registry has no more."""
+        """Forget the tunnels of all other forwards."""
         kept = {(forward.node, forward.port) for forward in forwards}
         for place in [place for place in self.tunnels if place not in kept]:
             self.forget(place)
@@ -133,7 +131,7 @@ class Ledger:
         port: Port | None = None,
         actor: str = "daemon",
     ) -> None:
-        """An event for the log."""
+        """Log an event."""
         level = (
             logging.WARNING
             if kind in (EventKind.KILL, EventKind.KILL_FAILED, EventKind.REFUSED, EventKind.CLONE)
@@ -145,13 +143,14 @@ class Ledger:
         )
 
     async def flush(self) -> None:
-        """Write what changed. A state file that can not be written costs its freshness, and nothing
-        else; a damaged one is replaced.
+        """Write what changed; replace a damaged state file.
+
+        While the file cannot be written, it is only out of date: the facts wait in memory.
         """
         async with self.flushing:  # else an older batch could be written over a newer one
-            await self.flush_alone()
+            await self.write_pending()
 
-    async def flush_alone(self) -> None:
+    async def write_pending(self) -> None:
         store = self.store
         if not self.pending or (store is None and self.awaits_store):
             return
@@ -163,14 +162,14 @@ class Ledger:
             self.complaints.pop(self.store_trouble, None)  # the next one is news
         except StateCorrupt as error:
             self.pending.merge(taken)
-            await self.begin_new_store(store, str(error))
+            await self.replace_store(store, str(error))
         except StateError as error:
             self.pending.merge(taken)
-            self.store_trouble = f"{error}; probing goes on, what is seen waits in memory"
+            self.store_trouble = WAITING.format(error)
             self.complain(self.store_trouble)
 
     def complain(self, sentence: str) -> None:
-        """Say it, and not again for a while."""
+        """Log an error, but not the same one again for a while."""
         now = time.monotonic()
         self.complaints = {
             said: at for said, at in self.complaints.items() if now - at <= COMPLAIN_EVERY_S
@@ -179,68 +178,59 @@ class Ledger:
             self.complaints[sentence] = now
             log.error("%s", sentence)
 
-    async def see_to_store(self) -> None:
-        """Begin a new state file where ours was removed, or damaged so that others can not read
-        it.
-        """
+    async def check_store(self) -> None:
+        """Begin a new state file if ours was removed, or damaged so that others cannot read it."""
         store = self.store
         if store is None:
             if self.awaits_store:
-                await self.try_store_again()
+                await self.reopen()
             return
         try:
-            await asyncio.to_thread(look_at, self.layout.state)
+            await asyncio.to_thread(check_readable, self.layout.state)
         except (StateCorrupt, StateMissing) as error:
-            await self.begin_new_store(store, str(error))
+            await self.replace_store(store, str(error))
         except StateError as error:
             self.complain(str(error))
 
-    async def begin_new_store(self, broken: StateFile, why: str) -> None:
+    async def replace_store(self, broken: StateFile, why: str) -> None:
         async with self.replacing:
             if self.store is not broken:
-                return  # the other chore that met it was quicker
+                return  # the other chore that found it was quicker
             self.complain(why)
-            try:
-                await asyncio.to_thread(broken.close)
-                self.store, aside = await asyncio.to_thread(
-                    open_or_replace, self.layout.state, time.time()
-                )
-            except (StateError, OSError) as trouble:
-                self.complain(f"{trouble}; probing goes on, what is seen waits in memory")
-            else:
-                self.begin_anew(aside)
+            await asyncio.to_thread(broken.close)
+            await self.reopen()
 
-    async def try_store_again(self) -> None:
-        """Perhaps there is room by now."""
+    async def reopen(self) -> None:
+        """Open the state file, or begin a new one, if that is possible by now."""
         try:
             self.store, aside = await asyncio.to_thread(
                 open_or_replace, self.layout.state, time.time()
             )
         except (StateError, OSError) as trouble:
-            self.complain(f"{trouble}; probing goes on, what is seen waits in memory")
-        else:
-            self.awaits_store = False
-            self.begin_anew(aside)
-
-    def begin_anew(self, aside: object) -> None:
-        """All that is known is to be written again."""
+            self.complain(WAITING.format(trouble))
+            return
+        self.awaits_store = False
         self.pending.tunnels = dict(self.tunnels)
         self.pending.flaps = dict(self.flaps)
         self.pending.registrations = list(self.registrations.values())
         self.pending.unregistered = dict(self.sightings.by_port)
         if aside is not None:
-            self.tell(
-                EventKind.GATEWAY,
-                f"the state file was damaged; it lies at {aside}, and a new one was begun",
-            )
+            self.tell_damaged(aside)
+
+    def tell_damaged(self, aside: Path) -> None:
+        """Log that the state file was damaged, and where it is now."""
+        self.tell(
+            EventKind.GATEWAY,
+            f"the state file was damaged; it was moved to {aside}, and a new one was begun",
+        )
 
 
 def ended_of(registrations: Iterable[Registration]) -> list[Registration]:
-    """Those of these connections that are no more."""
+    """The connections that have ended."""
     return [registration for registration in registrations if not is_alive(registration.session)]
 
 
-def look_at(path: Path) -> None:
+def check_readable(path: Path) -> None:
     """Read the state file as another process would. Raises StateError."""
     reader = open_reader(path)
     try:
