@@ -79,7 +79,7 @@ class Door:
             except (BlockingIOError, ConnectionAbortedError):
                 return
             except OSError as error:
-                log.error("cannot accept connections: %s", error.strerror)  # noqa: TRY400 - the sentence is all
+                log.error("cannot accept connections: %s", error.strerror)  # noqa: TRY400 - the sentence is enough
                 self.pause()
                 self.resumption = asyncio.get_running_loop().call_later(
                     AGAIN_AFTER_S, self.watch, group

@@ -92,30 +92,18 @@ class Daemon:
     async def run(self, ready: Callable[[], None]) -> None:
         """Serve until SIGTERM or SIGINT."""
         self.stop_on_signals()
-        door = Door(
-            listen(self.layout.socket),
-            Crowd(operators=self.operators, tunnel_uid=self.gateway.watcher.uid),
-            self.server.answer,
+        crowd: Crowd[asyncio.Task[None]] = Crowd(
+            operators=self.operators, tunnel_uid=self.gateway.watcher.uid
         )
-        self.sweeper.follow(self.gateway.registry)
-        self.ledger.tell(EventKind.GATEWAY, f"the daemon started, process {os.getpid()}")
-        await self.verdicts.clear()
-        for broken in self.gateway.registry.broken_files:
-            self.ledger.tell(EventKind.GATEWAY, broken.sentence, node=broken.name)
-        if self.gateway.registry.unknown_keys:
-            self.ledger.tell(EventKind.GATEWAY, self.gateway.registry.unknown_keys)
+        door = Door(listen(self.layout.socket), crowd, self.server.answer)
+        await self.begin()
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(repeat(chore, every_s), name=chore.__qualname__)
                 for chore, every_s in self.chores
             ]
-            works: tuple[Work, ...] = (
-                door.serve,
-                self.sweeper.run,
-                self.gateway.watcher.lateness.run,
-                *self.beside,
-            )
-            tasks.extend(group.create_task(work()) for work in works)
+            works = (door.serve, self.sweeper.run, self.gateway.watcher.lateness.run)
+            tasks.extend(group.create_task(work()) for work in (*works, *self.beside))
             tell("READY=1")
             ready()
             await self.stopping.wait()
@@ -126,6 +114,17 @@ class Daemon:
         self.ledger.tell(EventKind.GATEWAY, "the daemon stopped")
         await self.ledger.flush()
         self.layout.socket.unlink(missing_ok=True)
+
+    async def begin(self) -> None:
+        """Do what comes before the first probe."""
+        registry = self.gateway.registry
+        self.sweeper.follow(registry)
+        self.ledger.tell(EventKind.GATEWAY, f"the daemon started, process {os.getpid()}")
+        await self.verdicts.clear()
+        for broken in registry.broken_files:
+            self.ledger.tell(EventKind.GATEWAY, broken.sentence, node=broken.name)
+        if registry.unknown_keys:
+            self.ledger.tell(EventKind.GATEWAY, registry.unknown_keys)
 
     def stop_on_signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -164,14 +163,14 @@ class Daemon:
         self.logins_waiting = None if waiting is None else len(waiting)
 
     async def collect_spool(self) -> None:
-        """Take over what sessions did while no daemon answered."""
+        """Take over what sessions left while no daemon answered."""
         batch = await asyncio.to_thread(spool.collect, self.layout.spool, self.gateway.watcher.uid)
         self.ledger.pending.add_events(batch.events)
         for registration in batch.registrations:
             self.ledger.register(registration)
 
     async def prune(self) -> None:
-        """Forget what is too old, and the beats of connections that ended without cleaning up."""
+        """Delete what is too old, and the beat files of connections that have ended."""
         self.server.forget_idle()
         self.gateway.forget_refused()
         self.gateway.follow()
@@ -182,11 +181,11 @@ class Daemon:
         try:
             await asyncio.to_thread(self.ledger.store.prune, time.time())
         except CheckerError as error:
-            log.error("%s", error)  # noqa: TRY400 - the sentence is all
+            log.error("%s", error)  # noqa: TRY400 - the sentence is enough
 
 
 async def repeat(chore: Work, every_s: float) -> None:
-    """Do it now, and again every so often, until cancelled."""
+    """Do it now, and again every `every_s` seconds, until cancelled."""
     while True:
         await chore()
         await asyncio.sleep(every_s)

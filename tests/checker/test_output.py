@@ -38,7 +38,7 @@ def test_a_reader_that_is_gone_is_another_matter(monkeypatch: pytest.MonkeyPatch
         say("x")
 
 
-def test_a_gateway_that_can_not_say_that_it_is_ready_lives_on(
+def test_a_gateway_that_cannot_print_that_it_is_ready_lives_on(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     to_a_full_disk(monkeypatch)

@@ -151,7 +151,7 @@ def test_any_line_is_a_verdict_or_malformed(line: str) -> None:
 
 
 @pytest.mark.parametrize("line", ["", "-1", "1.5", "1 2", "1234567", "up", "٣"])
-def test_a_line_that_is_no_number_of_seconds_is_malformed(line: str) -> None:
+def test_a_line_that_is_not_a_number_of_seconds_is_malformed(line: str) -> None:
     with pytest.raises(Malformed, match="not a number of seconds"):
         parse_verdict(line)
 

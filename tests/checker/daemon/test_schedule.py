@@ -129,7 +129,7 @@ def test_asking_never_makes_it_later() -> None:
     assert schedule.at == at
 
 
-def test_a_forward_that_is_gone_is_probed_no_more() -> None:
+def test_a_forward_that_is_gone_is_no_longer_probed() -> None:
     schedule = planned(ONE)
     forward = first_of(schedule)
 

@@ -116,7 +116,7 @@ async def test_a_flush_writes_everything(ledger: Ledger, store: StateFile) -> No
     assert not ledger.pending
 
 
-async def test_nothing_is_lost_while_the_state_file_can_not_be_written(
+async def test_nothing_is_lost_while_the_state_file_cannot_be_written(
     ledger: Ledger, store: StateFile, layout: Layout, caplog: pytest.LogCaptureFixture
 ) -> None:
     with store.using() as db:
@@ -142,7 +142,7 @@ async def test_nothing_is_lost_while_the_state_file_can_not_be_written(
     )
 
 
-def test_each_trouble_is_told_once_and_not_so_many_that_they_fill_the_log(
+def test_each_error_is_logged_once_and_different_ones_are_bounded(
     ledger: Ledger, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.ERROR):
@@ -255,7 +255,7 @@ def test_flaps_that_are_the_same_are_not_written(ledger: Ledger) -> None:
     assert not ledger.pending
 
 
-async def test_without_a_state_file_a_flush_is_no_error(layout: Layout) -> None:
+async def test_a_flush_without_a_state_file_does_nothing(layout: Layout) -> None:
     ledger = Ledger(layout, None)
     ledger.put(UP)
 

@@ -99,7 +99,7 @@ def test_a_link_is_neither_written_nor_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["fifo", "directory"])
-def test_what_is_no_file_is_not_read(tmp_path: Path, kind: str) -> None:
+def test_only_a_regular_file_is_read(tmp_path: Path, kind: str) -> None:
     os.mkfifo(tmp_path / FILE) if kind == "fifo" else (tmp_path / FILE).mkdir()
 
     assert not collect(tmp_path, os.geteuid())

@@ -80,7 +80,7 @@ def test_a_sound_file_stays(path: Path) -> None:
 
 @given(st.binary(max_size=400))
 @settings(max_examples=25, deadline=None)
-def test_any_bytes_in_the_place_of_the_file_are_replaced_or_told_of(content: bytes) -> None:
+def test_any_bytes_in_place_of_the_file_are_replaced(content: bytes) -> None:
     with tempfile.TemporaryDirectory(prefix="reversi-test-") as folder:
         path = Path(folder) / "state.db"
         path.write_bytes(content)
@@ -115,7 +115,7 @@ def test_a_file_that_the_daemon_has_just_made_is_missing_still(path: Path) -> No
 
 
 @pytest.mark.parametrize("place", ["file/state.db", "missing/state.db", "."])
-def test_a_place_that_can_not_be_written_is_told(tmp_path: Path, place: str) -> None:
+def test_a_place_that_cannot_be_written_is_an_error(tmp_path: Path, place: str) -> None:
     (tmp_path / "file").write_text("x")
 
     with pytest.raises(StateUnavailable, match="check the disk's free space and the permissions"):
@@ -124,7 +124,7 @@ def test_a_place_that_can_not_be_written_is_told(tmp_path: Path, place: str) -> 
         open_or_replace(tmp_path / place, NOW)
 
 
-def test_a_full_disk_costs_what_was_to_be_written_and_nothing_else(store: StateFile) -> None:
+def test_a_full_disk_costs_only_the_batch_that_does_not_fit(store: StateFile) -> None:
     store.write(Batch(tunnels=[UP]))
     with store.using() as db:
         pages = db.execute("PRAGMA page_count").fetchone()[0]
@@ -165,7 +165,7 @@ def limit_files() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
 
 
-def test_a_file_that_may_not_grow_is_told_each_time_and_works_again_for_what_fits(
+def test_a_file_that_may_not_grow_raises_each_time_and_takes_what_fits(
     path: Path,
 ) -> None:
     said = subprocess.run(
@@ -180,7 +180,7 @@ def test_a_file_that_may_not_grow_is_told_each_time_and_works_again_for_what_fit
     assert said.stdout.split() == ["told", "told", "1"], said.stderr
 
 
-def test_a_file_that_another_writes_is_busy_and_says_so(store: StateFile, path: Path) -> None:
+def test_a_file_that_another_process_writes_is_busy(store: StateFile, path: Path) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with store.using() as db:
@@ -235,7 +235,7 @@ def test_who_may_not_write_reads_the_file_as_it_stands() -> None:
     assert "cannot be used" in said.stdout
 
 
-def test_a_reader_can_not_write(store: StateFile, path: Path) -> None:
+def test_a_reader_cannot_write(store: StateFile, path: Path) -> None:
     store.write(Batch(tunnels=[UP]))
 
     with closing(open_reader(path)) as reader, pytest.raises(StateUnavailable, match="readonly"):

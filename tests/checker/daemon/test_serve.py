@@ -1,0 +1,25 @@
+"""How `serve` and `up` start a gateway."""
+
+from __future__ import annotations
+
+import pytest
+
+from checker.config.settings import Config, current_user
+from checker.daemon.serve import address_unknown
+
+
+@pytest.mark.parametrize(
+    ("listen_on", "gateway", "unknown"),
+    [
+        pytest.param("0.0.0.0", (), True, id="all addresses"),
+        pytest.param("::", (), True, id="all, IPv6 too"),
+        pytest.param("0.0.0.0", ("gw.example.org:2222",), False, id="configured"),
+        pytest.param("192.0.2.1", (), False, id="one address"),
+    ],
+)
+def test_who_listens_everywhere_is_asked_for_an_address(
+    listen_on: str, gateway: tuple[str, ...], *, unknown: bool
+) -> None:
+    assert (
+        address_unknown(listen_on, Config(tunnel_user=current_user(), gateway=gateway)) is unknown
+    )
