@@ -24,7 +24,7 @@ def test_what_is_not_taken_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     to_a_full_disk(monkeypatch)
 
     with pytest.raises(
-        NotPrinted, match="standard output can not be written: No space left on device"
+        NotPrinted, match="cannot write to standard output: No space left on device"
     ):
         say("x")
 

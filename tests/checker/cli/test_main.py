@@ -809,7 +809,9 @@ def test_the_home_may_stand_behind_the_verb_too(
     assert capsys.readouterr().out.count("office") == 2
 
 
-def test_a_file_that_the_system_refuses_is_named_and_no_bug(checker: Run, office: Layout) -> None:
+def test_a_file_that_the_system_refuses_is_named_and_not_our_bug(
+    checker: Run, office: Layout
+) -> None:
     (office.nodes.parent / "run").mkdir()
     (office.nodes.parent / "run" / "_lock").mkdir()
 
@@ -817,8 +819,8 @@ def test_a_file_that_the_system_refuses_is_named_and_no_bug(checker: Run, office
 
     assert code == ExitCode.USAGE
     assert (
-        err == f"{ERROR}{office.run / '_lock'}: can not be used (Is a directory); check its"
-        " permissions, and the disk's free space\n"
+        err == f"{ERROR}cannot use {office.run / '_lock'} (Is a directory); check its permissions"
+        " and the disk's free space\n"
     )
 
 
@@ -859,7 +861,7 @@ def test_an_output_that_takes_nothing_is_told_and_no_bug(
             command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=20
         )
 
-    assert done.stderr == f"{ERROR}standard output can not be written: No space left on device\n"
+    assert done.stderr == f"{ERROR}cannot write to standard output: No space left on device\n"
     assert done.returncode == ExitCode.USAGE
 
 

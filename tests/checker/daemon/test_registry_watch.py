@@ -28,8 +28,9 @@ from checker.registry.lock import locked
 from checker.registry.reading import read_registry
 from checker.registry.snapshot import copied_nodes
 from checker.state.store import open_reader
-from checker.wire import Asked, encode_asked
+from checker.wire import Asked
 from tests.checker.daemon.running import COMMAND, WITHIN_S, events, send, wait_until
+from tests.gate_message import gate_message
 from tests.strategies import OFFICE, free_port, node, public_key
 
 pytestmark = pytest.mark.usefixtures("no_blocked_loop")
@@ -43,7 +44,7 @@ def test_a_node_that_is_added_is_known_without_a_restart(
         add(layout, node("b", 2, (free_port(),)), COMMAND)
     Control(layout=layout).reload()
 
-    assert send(layout, encode_asked(Asked(node="b", peer="", command="check"))) == b".\n0\n1\n\n"
+    assert send(layout, gate_message(Asked(node="b", peer="", command="check"))) == b".\n0\n1\n\n"
     wait_until(lambda: any("broken.toml: not valid TOML" in text for text in events(layout)))
 
 
@@ -105,7 +106,7 @@ def test_a_request_over_a_new_key_does_not_remove_the_old_one(
     Control(layout=layout).reload()
 
     for command in ("version", "check", "claim first", "beat"):
-        send(layout, encode_asked(Asked(node="office", peer="", command=command, key="new")))
+        send(layout, gate_message(Asked(node="office", peer="", command=command, key="new")))
 
     assert public_key(1) in layout.authorized_keys.read_text()
     assert read_registry(layout.nodes).node("office").public_keys == (public_key(1), public_key(2))
@@ -138,7 +139,7 @@ def test_nodes_that_are_added_at_once_while_the_daemon_reloads_are_all_known(
     assert [process.communicate(timeout=WITHIN_S)[1] for process in adding] == [""] * 4
     for number in range(2, 6):
         assert (
-            send(layout, encode_asked(Asked(node=f"n{number}", peer="", command="check")))
+            send(layout, gate_message(Asked(node=f"n{number}", peer="", command="check")))
             == b".\n0\n1\n\n"
         )
     assert layout.authorized_keys.read_text().count(" reversi:n") == 4
@@ -155,7 +156,7 @@ def test_a_registry_that_is_gone_is_not_an_empty_one(
     Control(layout=layout).reload()
 
     assert (
-        send(layout, encode_asked(Asked(node="office", peer="", command="check"))) == b".\n0\n1\n\n"
+        send(layout, gate_message(Asked(node="office", peer="", command="check"))) == b".\n0\n1\n\n"
     )
 
 

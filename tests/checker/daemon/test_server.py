@@ -26,8 +26,9 @@ from checker.model import (
 from checker.registry.changes import change
 from checker.registry.lock import locked
 from checker.state.store import open_reader
-from checker.wire import Asked, encode_asked
+from checker.wire import Asked
 from tests.checker.daemon.running import COMMAND, events, send, wait_until
+from tests.gate_message import gate_message
 from tests.strategies import OFFICE, node
 
 pytestmark = pytest.mark.usefixtures("no_blocked_loop")
@@ -77,7 +78,7 @@ def test_what_a_node_says_is_answered_in_one_line(
     layout: Layout, daemon: subprocess.Popen[str], own: Port, name: str, command: str, answer: bytes
 ) -> None:
     heard = send(
-        layout, encode_asked(Asked(node=name, peer="", command=command.replace("OWN", str(own))))
+        layout, gate_message(Asked(node=name, peer="", command=command.replace("OWN", str(own))))
     )
 
     assert heard.startswith(b".\n" + answer)
@@ -91,7 +92,7 @@ def test_a_gates_message_without_its_four_fields_is_refused(
 
 
 def test_a_refused_request_is_an_event(layout: Layout, daemon: subprocess.Popen[str]) -> None:
-    send(layout, encode_asked(Asked(node="office", peer="192.0.2.1 5", command="check 1")))
+    send(layout, gate_message(Asked(node="office", peer="192.0.2.1 5", command="check 1")))
 
     wait_until(
         lambda: any("port 1 is not a port of node office" in text for text in events(layout))
@@ -164,7 +165,7 @@ def test_a_node_that_is_disabled_may_say_nothing(
         change(layout, OFFICE, replace(node(ports=(own,)), enabled=False), COMMAND)
     Control(layout=layout).reload()
 
-    assert send(layout, encode_asked(Asked(node="office", peer="", command="check"))).startswith(
+    assert send(layout, gate_message(Asked(node="office", peer="", command="check"))).startswith(
         b".\n77\n0\n"
     )
     (probed,) = Control(layout=layout).act(Verb.PROBE, [Aim(node=OFFICE, port=own)])
