@@ -118,9 +118,11 @@ def test_it_waits_for_room_in_the_queue_of_a_busy_daemon(tmp_path: Path) -> None
 
 def waits_in(process: subprocess.Popen[str], home: Path) -> bool:
     """Whether it sleeps, and has opened the directory of the socket to which it connects."""
-    facts = psutil.Process(process.pid)
-    folders = [os.readlink(path) for path in Path(f"/proc/{process.pid}/fd").iterdir()]
-    return str(home) in folders and facts.status() == psutil.STATUS_SLEEPING
+    try:
+        opened = [path.readlink() for path in Path(f"/proc/{process.pid}/fd").iterdir()]
+    except FileNotFoundError:
+        return False  # it closed one meanwhile
+    return home in opened and psutil.Process(process.pid).status() == psutil.STATUS_SLEEPING
 
 
 @pytest.mark.parametrize("options", [(), ("--node",), ("--key", "new")])
