@@ -173,7 +173,7 @@ class Daemon:
         """Delete what is too old, and the beat files of connections that have ended."""
         self.server.forget_idle()
         self.gateway.forget_refused()
-        self.gateway.follow()
+        self.gateway.note_registry()
         await self.gateway.forget_ended()
         await asyncio.to_thread(remove_dead, self.layout.spool)
         if self.ledger.store is None:

@@ -1,12 +1,10 @@
-"""The heart: from what a probe saw and what was before, what a forward is worth, what to do, and
-what to tell the node.
+"""Judge one probe: the forward's status, what to do about it, and what to tell its node. Pure.
 
-A kill is only ever decided here, and only if all of this holds: nothing came in `strikes` probes in
-a row, for as long as this link may take (`checker.tunnels.pace`); the gateway was not starved
-meanwhile; nothing showed the tunnel to be alive (a beat of its own connection, another forward of
-it that answers, bytes that its device sent); and the probe did not wait behind bytes that still
-move (`checker.tunnels.flow`). One thing more ends a tunnel: another response than expected,
-`strikes` times in a row, on a port that the shared key may hold.
+A probe leads to a kill only if `checker.tunnels.kill_reasons`, which decides every kill, gives a
+reason for it: nothing came in `strikes` probes in a row, for as long as this link may take
+(`checker.tunnels.pace`). No strike counts while the gateway is starved, while something shows that
+the tunnel lives (a beat of its own connection, an answer through another forward of it, bytes that
+its device sent), or while the probe waits behind bytes that still move (`checker.tunnels.flow`).
 """
 
 from __future__ import annotations
@@ -26,42 +24,45 @@ from checker.model import (
     printable,
 )
 from checker.tunnels.flow import SENDS
+from checker.tunnels.kill_reasons import Strikes, why_kill
 from checker.tunnels.losses import lost, settled, wait_for
 from checker.tunnels.observation import Observation, is_strike, status_of
 
 LIVES = frozenset({Status.UP, Status.REFUSED, Status.WRONG})
-"""Statuses that show a tunnel to be there: leaving them for `down` is a loss."""
+"""Statuses of a tunnel that is there: a change from one of them to `down` is a loss."""
 
 
 @dataclass(frozen=True, slots=True)
 class Nothing:
-    """Nothing is to be done."""
+    """Leave it alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recheck:
-    """Probe again, so many seconds from now."""
+    """Probe again after this time; the judgement is not final yet."""
 
     after_s: float
 
 
 @dataclass(frozen=True, slots=True)
 class LookAgain:
-    """Nothing is wrong, and the sweep looks again so many seconds from now; nobody waits for it."""
+    """Nothing is wrong: have the sweep probe again after this time; nobody waits for it."""
 
     after_s: float
 
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """End this session, which holds the hung listener."""
+    """Kill this session, which holds the hung listener."""
 
     session: ProcessId
+    why: str
+    """A clause."""
 
 
 @dataclass(frozen=True, slots=True)
 class CannotKill:
-    """The listener is hung and its holder is not known."""
+    """The listener is hung, but its holder is not known."""
 
 
 Action = Nothing | Recheck | LookAgain | Kill | CannotKill
@@ -69,7 +70,7 @@ Action = Nothing | Recheck | LookAgain | Kill | CannotKill
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """What comes of an observation."""
+    """What follows from an observation."""
 
     tunnel: Tunnel
     flaps: Flaps
@@ -77,7 +78,7 @@ class Judgement:
 
 
 def detail_of(status: Status, seen: Observation, strikes: int, policy: Policy) -> str:
-    """The sentence beside the status; empty for up."""
+    """Return the text beside the status; empty for up."""
     match status:
         case Status.UP:
             return ""
@@ -115,7 +116,7 @@ def detail_of(status: Status, seen: Observation, strikes: int, policy: Policy) -
 
 
 def doubted(seen: Observation, strikes: int, policy: Policy) -> str:
-    """What is added to an answer on a port of the shared key."""
+    """Return what to add about an answer on a port of the shared key."""
     return (
         f" (strike {strikes} of {policy.strikes}: the shared key may be an impostor's)"
         if seen.shared
@@ -124,18 +125,17 @@ def doubted(seen: Observation, strikes: int, policy: Policy) -> str:
 
 
 def act(strikes: int, seen: Observation, policy: Policy) -> Action:
-    """What to do about a forward; the only place that says Kill."""
+    """Return what to do about a forward."""
     if not is_strike(seen):
         return LookAgain(policy.strike_gap_s) if seen.quiet else Nothing()
-    if strikes < policy.strikes or (
-        not isinstance(seen.reply, Answer) and seen.silent_s < seen.silence_s
-    ):
+    why = why_kill(Strikes(seen=seen, count=strikes, policy=policy))
+    if not why:
         return Recheck(policy.strike_gap_s)
-    return Kill(seen.session) if seen.session else CannotKill()
+    return Kill(seen.session, why) if seen.session else CannotKill()
 
 
 def verdict_of(status: Status, action: Action, flaps: Flaps, policy: Policy) -> int:
-    """Seconds that the node is told to wait; 0: all is well."""
+    """Return the seconds that the node is to wait; 0 if all is well."""
     match status, action:
         case (Status.DOWN, _) | (_, Kill()):
             return wait_for(flaps, policy)
@@ -146,59 +146,84 @@ def verdict_of(status: Status, action: Action, flaps: Flaps, policy: Policy) -> 
 
 
 def judge(seen: Observation, before: Tunnel, flaps: Flaps, policy: Policy, now: float) -> Judgement:
-    """One observation on top of what was known. Total: every input has an outcome, and none
-    raises.
+    """Judge one observation, given what was known before; `now` is in Unix seconds.
+
+    Total: every input has an outcome, and none raises.
+    """
+    unproven = unproven_by(seen, before, flaps, policy, now)
+    if unproven is not None:
+        return unproven
+    status = status_of(seen)
+    if status is Status.HUNG and seen.behind:
+        seen = replace(seen, life=seen.behind)
+    strikes = strikes_after(seen, before)
+    action = act(strikes, seen, policy)
+    if status is Status.HUNG and seen.life == SENDS and before.status is not Status.HUNG:
+        action = Recheck(policy.strike_gap_s)  # one slow answer is not worth an event yet
+    flaps = settled(flaps, policy, now)
+    if isinstance(action, Kill):
+        flaps = lost(flaps, action.session, policy, now)
+    elif status is Status.DOWN and before.status in LIVES:
+        flaps = lost(flaps, before.session, policy, now)
+    after = replace(
+        seen_of(seen, before, now),
+        detail=detail_of(status, seen, strikes, policy),
+        strikes=strikes,
+        verdict=verdict_of(status, action, flaps, policy),
+    )
+    return Judgement(tunnel=after, flaps=flaps, action=action)
+
+
+def unproven_by(
+    seen: Observation, before: Tunnel, flaps: Flaps, policy: Policy, now: float
+) -> Judgement | None:
+    """Return the judgement of a probe that proves nothing about the tunnel; None if it does.
+
+    The gateway could not make the probe, or was starved, or the probe waits behind other bytes.
     """
     status = status_of(seen)
     if status is Status.UNKNOWN:
         kept = replace(before, detail=detail_of(status, seen, 0, policy))
         return Judgement(tunnel=kept, flaps=flaps, action=Nothing())
-    if status is Status.HUNG and seen.late_s > policy.starved_s:
-        kept = replace(
-            before,
-            detail=f"the gateway was busy ({seen.late_s:.1f} s late): this probe does not count",
-        )
+    if status is not Status.HUNG:
+        return None
+    if seen.late_s > policy.starved_s:
+        detail = f"the gateway was busy ({seen.late_s:.1f} s late): this probe does not count"
+        kept = replace(before, detail=detail)
         return Judgement(tunnel=kept, flaps=flaps, action=Recheck(policy.strike_gap_s))
-    if status is Status.HUNG and seen.behind:
-        if before.session == seen.session and before.status in LIVES | {Status.HUNG}:
-            kept = replace(before, detail=seen.behind, probed_at=now, strikes=0, verdict=0)
-            return Judgement(
-                tunnel=kept,
-                flaps=settled(flaps, policy, now),
-                action=LookAgain(policy.strike_gap_s),
-            )
-        seen = replace(seen, life=seen.behind)
+    is_known = before.session == seen.session and before.status in LIVES | {Status.HUNG}
+    if seen.behind and is_known:
+        kept = replace(before, detail=seen.behind, probed_at=now, strikes=0, verdict=0)
+        flaps = settled(flaps, policy, now)
+        return Judgement(tunnel=kept, flaps=flaps, action=LookAgain(policy.strike_gap_s))
+    return None
+
+
+def strikes_after(seen: Observation, before: Tunnel) -> int:
+    """Return the strikes in a row; another connection's silence does not count against this one."""
+    if not is_strike(seen):
+        return 0
     same = before.session in (None, seen.session) or seen.session is None
-    # another connection's silence is not held against this one
-    earlier = before.strikes if same and not seen.began_anew else 0
-    strikes = earlier + 1 if is_strike(seen) else 0
-    action = act(strikes, seen, policy)
-    if status is Status.HUNG and seen.life == SENDS and before.status is not Status.HUNG:
-        action = Recheck(policy.strike_gap_s)  # one slow answer is no news yet
-    flaps = settled(flaps, policy, now)
-    if isinstance(action, Kill) or (status is Status.DOWN and before.status in LIVES):
-        flaps = lost(
-            flaps, action.session if isinstance(action, Kill) else before.session, policy, now
-        )
-    after = replace(
+    return before.strikes + 1 if same and not seen.began_anew else 1
+
+
+def seen_of(seen: Observation, before: Tunnel, now: float) -> Tunnel:
+    """Return the row with what the observation alone says."""
+    status = status_of(seen)
+    answer = seen.reply.text if isinstance(seen.reply, Answer) else None
+    is_same = seen.session == before.session
+    contacts = [at for at in (before.checked_at, seen.beaten_at) if at is not None]
+    return replace(
         before,
         status=status,
-        detail=detail_of(status, seen, strikes, policy),
-        # of silence there is none
-        latency_ms=(
-            seen.latency_ms if status is Status.UP and isinstance(seen.reply, Answer) else None
-        ),
+        # a port that only stays open has no latency
+        latency_ms=seen.latency_ms if status is Status.UP and answer is not None else None,
         session=seen.session,
-        peer=before.peer if seen.session == before.session else None,
-        bytes_total=before.bytes_total if seen.session == before.session else None,
+        peer=before.peer if is_same else None,
+        bytes_total=before.bytes_total if is_same else None,
         since=before.since if status is before.status and before.since is not None else now,
         probed_at=now,
-        checked_at=max(
-            (t for t in (before.checked_at, seen.beaten_at) if t is not None), default=None
-        ),
+        checked_at=max(contacts, default=None),
         failures=0 if status is Status.UP else before.failures + 1,
-        strikes=strikes,
-        verdict=verdict_of(status, action, flaps, policy),
-        answer=printable(seen.reply.text, ANSWER_SHOWN) if isinstance(seen.reply, Answer) else "",
+        answer="" if answer is None else printable(answer, ANSWER_SHOWN),
     )
-    return Judgement(tunnel=after, flaps=flaps, action=action)

@@ -91,7 +91,7 @@ def test_a_foreign_listener_is_told_and_never_touched(gateway: Gateway) -> None:
         killed = gateway.run("kill", device.node)
 
         assert killed.returncode == 1
-        assert "which is not ours to kill" in killed.stdout
+        assert "which we must not kill" in killed.stdout
         assert stranger.lives
         assert not gateway.events(device, EventKind.KILL)
     finally:

@@ -14,10 +14,7 @@ from checker.model import (
     Flaps,
     NoListener,
     Policy,
-    Port,
     ProbeFailed,
-    ProcessId,
-    Reply,
     Silent,
     Status,
     StayedOpen,
@@ -33,14 +30,11 @@ from checker.tunnels.judge import (
     Recheck,
     judge,
 )
-from checker.tunnels.losses import lost
 from checker.tunnels.observation import Observation, status_of
 from checker.tunnels.port_owner import Owner
+from tests.checker.tunnels.judged import BAD, GOOD, HALF, OTHER, judged, seen, tunnel
 from tests.strategies import (
     FORWARD,
-    NOW,
-    OFFICE,
-    PORT,
     SESSION,
     flaps,
     instants,
@@ -48,13 +42,12 @@ from tests.strategies import (
     tunnels,
 )
 
-POLICY = Policy()
-OTHER = ProcessId(pid=5555, start_ticks=1)
-GOOD, BAD = (
-    Answer(expected=True, text=b"SSH-2.0-dropbear\r\n"),
-    Answer(expected=False, text=b"220 mail\r\n"),
-)
-HALF = Answer(expected=False, text=b"SSH", begun=True)
+SILENT = "hung: nothing came in 0 s, 2 probes in a row"
+
+
+PARTIAL = "hung: only a part of the expected answer came, 2 times in a row"
+
+
 replies = st.one_of(
     st.builds(NoListener),
     st.builds(Closed),
@@ -63,6 +56,8 @@ replies = st.one_of(
     st.builds(StayedOpen),
     st.builds(ProbeFailed, reason=st.text(max_size=20)),
 )
+
+
 observations = st.builds(
     Observation,
     reply=replies,
@@ -81,6 +76,8 @@ observations = st.builds(
     began_anew=st.booleans(),
     quiet=st.booleans(),
 )
+
+
 policies = st.builds(
     Policy,
     strikes=st.integers(1, 10),
@@ -88,51 +85,6 @@ policies = st.builds(
     starved_s=st.floats(0.1, 5),
     quiet_s=st.floats(1, 86400),
 )
-
-
-def seen(
-    reply: Reply,
-    owner: Owner = Owner.OURS,
-    session: ProcessId | None = SESSION,
-    *,
-    late_s: float = 0.0,
-    life: str = "",
-) -> Observation:
-    return Observation(
-        reply=reply,
-        owner=owner,
-        session=session,
-        stranger="a process of uid 0" if owner is Owner.FOREIGN else "",
-        latency_ms=12.5,
-        late_s=late_s,
-        life=life,
-        expect=FORWARD.expect,
-        deadline_s=5.0,
-    )
-
-
-def tunnel(
-    status: Status = Status.UP, *, strikes: int = 0, session: ProcessId | None = SESSION
-) -> Tunnel:
-    return Tunnel(
-        node=OFFICE,
-        port=PORT,
-        status=status,
-        session=session,
-        since=NOW - 100,
-        probed_at=NOW - 20,
-        strikes=strikes,
-        peer="192.0.2.1 5",
-    )
-
-
-def judged(
-    observation: Observation,
-    before: Tunnel | None = None,
-    history: Flaps | None = None,
-    now: float = NOW,
-) -> Judgement:
-    return judge(observation, before or tunnel(), history or Flaps(), POLICY, now)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +105,7 @@ def judged(
             seen(Silent()),
             1,
             Status.HUNG,
-            Kill(SESSION),
+            Kill(SESSION, SILENT),
             1,
             "nothing came in 5 s (strike 2 of 2)",
             id="hung: killed",
@@ -234,7 +186,7 @@ def judged(
             replace(seen(HALF), shared=True),
             1,
             Status.HUNG,
-            Kill(SESSION),
+            Kill(SESSION, PARTIAL),
             1,
             "slow: of banner:SSH-2.0 only 'SSH' came (strike 2 of 2: the shared key may be an"
             " impostor's)",
@@ -394,120 +346,3 @@ def test_a_starved_probe_is_repeated_soon_and_says_why_it_does_not_count() -> No
 
     assert judgement.action == Recheck(3.0)
     assert judgement.tunnel.detail == "the gateway was busy (2.5 s late): this probe does not count"
-
-
-def test_an_answer_between_two_silences_clears_the_strike() -> None:
-    once = judged(seen(Silent())).tunnel
-
-    answered = judged(seen(GOOD), once).tunnel
-    again = judged(seen(Silent()), answered)
-
-    assert (once.strikes, answered.strikes, again.tunnel.strikes) == (1, 0, 1)
-    assert isinstance(again.action, Recheck)
-
-
-def test_another_connection_is_not_killed_for_the_silence_of_the_one_before() -> None:
-    struck = judged(seen(Silent(), session=OTHER), tunnel(session=OTHER)).tunnel
-
-    judgement = judged(seen(Silent(), session=SESSION), struck)
-
-    assert judgement.tunnel.strikes == 1
-    assert isinstance(judgement.action, Recheck)
-
-
-def test_what_is_written_down_of_an_up_tunnel() -> None:
-    after = judged(
-        replace(seen(GOOD), beaten_at=NOW - 3),
-        replace(tunnel(Status.HUNG), failures=4, checked_at=NOW - 9),
-    ).tunnel
-
-    assert (after.since, after.probed_at, after.checked_at, after.failures, after.latency_ms) == (
-        NOW,
-        NOW,
-        NOW - 3,
-        0,
-        12.5,
-    )
-
-
-def test_a_row_whose_probe_waits_behind_bulk_stays_as_it_is_and_is_not_stale() -> None:
-    before = replace(tunnel(Status.UP, strikes=1), latency_ms=40.0, verdict=0)
-
-    after = judged(replace(seen(Silent()), behind="the probe waits behind 9 kB"), before).tunnel
-
-    assert after == replace(before, detail="the probe waits behind 9 kB", probed_at=NOW, strikes=0)
-
-
-def test_a_device_that_fell_silent_again_during_a_probe_is_looked_at_soon() -> None:
-    lives = seen(Silent(), life="its device still sends")
-
-    assert judged(lives, tunnel(Status.HUNG)).action == Nothing()
-    assert judged(replace(lives, quiet=True), tunnel(Status.HUNG)).action == LookAgain(3.0)
-
-
-def test_a_status_that_stays_keeps_since() -> None:
-    assert judged(seen(GOOD), tunnel(Status.UP)).tunnel.since == NOW - 100
-
-
-def test_the_peer_is_kept_for_the_same_connection_alone() -> None:
-    assert judged(seen(GOOD)).tunnel.peer == "192.0.2.1 5"
-    assert judged(seen(GOOD, session=OTHER)).tunnel.peer is None
-
-
-def test_one_lost_connection_counts_once_over_all_its_forwards() -> None:
-    history = Flaps()
-
-    for port in (20010, 20011, 20012):
-        before = replace(tunnel(), port=Port(port))
-        history = judge(seen(NoListener(), Owner.NOBODY, None), before, history, POLICY, NOW).flaps
-
-    assert history == Flaps(count=1, last_at=NOW, session=SESSION)
-
-
-def test_a_kill_counts_the_connection_that_is_killed() -> None:
-    judgement = judged(
-        seen(Silent(), session=SESSION), tunnel(Status.HUNG, strikes=1, session=None)
-    )
-
-    assert judgement.action == Kill(SESSION)
-    assert judgement.flaps.session == SESSION
-    assert lost(judgement.flaps, SESSION, POLICY, NOW + 1) == judgement.flaps
-
-
-def test_a_tunnel_that_was_not_there_is_not_lost() -> None:
-    assert judged(seen(NoListener(), Owner.NOBODY, None), tunnel(Status.DOWN)).flaps == Flaps()
-
-
-@pytest.mark.parametrize(
-    ("reply", "answer"),
-    [
-        pytest.param(GOOD, "SSH-2.0-dropbear\\x0d\\x0a", id="up"),
-        pytest.param(BAD, "220 mail\\x0d\\x0a", id="wrong"),
-        pytest.param(Answer(expected=False, text=b"a" * 300), "a" * 256, id="long"),
-        pytest.param(Answer(expected=False, text=b"\x1b" * 256), "\\x1b" * 64, id="escaped"),
-        pytest.param(Silent(), "", id="silent"),
-        pytest.param(StayedOpen(), "", id="open"),
-    ],
-)
-def test_what_the_probe_heard_is_kept_in_a_form_that_can_be_shown(
-    reply: Reply, answer: str
-) -> None:
-    found = judged(seen(reply), replace(tunnel(), answer="of the probe before"))
-
-    assert found.tunnel.answer == answer
-
-
-def test_what_a_connection_carried_is_none_of_the_next_ones() -> None:
-    before = replace(tunnel(), session=SESSION, bytes_total=1000)
-
-    assert judged(seen(GOOD), before).tunnel.bytes_total == 1000
-    assert judged(seen(GOOD, session=OTHER), before).tunnel.bytes_total is None
-
-
-def test_what_only_stays_open_has_no_latency() -> None:
-    assert (
-        judge(
-            seen(StayedOpen()), Tunnel(node=OFFICE, port=PORT), Flaps(), POLICY, NOW
-        ).tunnel.latency_ms
-        is None
-    )

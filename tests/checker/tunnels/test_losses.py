@@ -20,7 +20,7 @@ def test_the_wait_of_a_flapping_node_doubles_to_the_longest() -> None:
     assert waits == [1, 2, 4, 8, 16, 32, 60, 60, 60]
 
 
-def test_the_count_begins_anew_after_a_quiet_time() -> None:
+def test_the_count_starts_over_after_a_quiet_time() -> None:
     history = Flaps(count=7, last_at=NOW, session=SESSION)
 
     assert lost(history, OTHER, POLICY, NOW + 600).count == 8

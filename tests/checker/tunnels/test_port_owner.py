@@ -41,7 +41,7 @@ def listener(uid: int, address: str = "127.0.0.1") -> Listener:
         pytest.param([listener(0, "::")], Owner.FOREIGN, id="dual stack"),
     ],
 )
-def test_whose_a_port_is(found: list[Listener], owner: Owner) -> None:
+def test_who_owns_a_port(found: list[Listener], owner: Owner) -> None:
     assert owner_of(found, 7) is owner
 
 
@@ -59,7 +59,7 @@ def test_whose_a_port_is(found: list[Listener], owner: Owner) -> None:
         pytest.param(["127.0.0.1", "::"], ["127.0.0.1"], id="IPv4 first"),
     ],
 )
-def test_which_listener_a_probe_leads_to(addresses: list[str], nearest: list[str]) -> None:
+def test_which_listener_a_probe_reaches(addresses: list[str], nearest: list[str]) -> None:
     assert [
         found.address for found in reached([listener(7, address) for address in addresses])
     ] == nearest

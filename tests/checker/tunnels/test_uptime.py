@@ -30,7 +30,7 @@ def tunnel(status: Status = Status.UP) -> Tunnel:
         ),
     ],
 )
-def test_the_time_that_was_watched(
+def test_the_watched_time(
     before: Status, after: Status, gap_s: float, up_s: float, watched_s: float
 ) -> None:
     earlier, later = tunnel(before), replace(tunnel(after), probed_at=NOW - 20 + gap_s)
@@ -40,7 +40,7 @@ def test_the_time_that_was_watched(
     assert (found.up_s, found.watched_s) == (up_s, watched_s)
 
 
-def test_a_first_probe_watched_nothing() -> None:
+def test_a_first_probe_counts_no_watched_time() -> None:
     assert watched(replace(tunnel(), probed_at=None), tunnel(), POLICY, "2024-01-02").watched_s == 0
 
 
@@ -76,7 +76,7 @@ def hour(number: int, up_s: float, watched_s: float) -> Hour:
         pytest.param(EDGE + 5, 0.0, 0.0, (), id="nobody watched"),
     ],
 )
-def test_the_time_that_was_watched_is_told_to_the_hours_that_it_lies_in(
+def test_the_watched_time_is_split_at_the_full_hours(
     ended: float, gap_s: float, up_s: float, told: tuple[Hour, ...]
 ) -> None:
     assert (
@@ -88,7 +88,7 @@ def test_the_time_that_was_watched_is_told_to_the_hours_that_it_lies_in(
     )
 
 
-def test_a_forward_that_was_never_probed_was_watched_in_no_hour() -> None:
+def test_a_forward_that_was_never_probed_has_no_watched_hours() -> None:
     assert (
         by_hour(
             replace(tunnel(), probed_at=None), Watched(day="2023-11-14", up_s=0.0, watched_s=0.0)
