@@ -35,7 +35,7 @@ def test_an_age_is_one_number_and_its_unit(passed: float, shown: str) -> None:
     assert age(NOW - passed, NOW) == shown
 
 
-def test_an_age_that_is_not_known_is_a_dash() -> None:
+def test_an_unknown_age_is_a_dash() -> None:
     assert age(None, NOW) == "-"
 
 

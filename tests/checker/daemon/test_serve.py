@@ -17,7 +17,7 @@ from checker.daemon.serve import address_unknown
         pytest.param("192.0.2.1", (), False, id="one address"),
     ],
 )
-def test_who_listens_everywhere_is_asked_for_an_address(
+def test_a_gateway_that_listens_on_all_addresses_is_asked_for_one(
     listen_on: str, gateway: tuple[str, ...], *, unknown: bool
 ) -> None:
     assert (

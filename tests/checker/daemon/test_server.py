@@ -158,7 +158,7 @@ def test_operators_may_log_only_events_of_their_own_kinds(
     assert "not so" not in events(layout)
 
 
-def test_a_node_that_is_disabled_may_say_nothing(
+def test_a_disabled_node_is_refused(
     layout: Layout, daemon: subprocess.Popen[str], own: Port
 ) -> None:
     with locked(layout):

@@ -21,7 +21,7 @@ from tests.strategies import node
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o640, 0o644])
-def test_what_the_gate_reads_is_readable_for_a_tunnel_user_who_is_another(
+def test_what_the_gate_reads_is_made_readable_for_the_tunnel_user(
     layout: Layout, mode: int
 ) -> None:
     if os.geteuid() != 0:

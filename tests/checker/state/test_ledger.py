@@ -184,9 +184,7 @@ async def test_a_damaged_state_file_is_replaced_and_written_whole(
     assert len(list(layout.state.parent.glob("state.db.damaged-*"))) == 1
 
 
-def test_a_new_life_begins_with_what_was_seen_but_no_strikes(
-    layout: Layout, store: StateFile
-) -> None:
+def test_a_restart_keeps_what_was_seen_but_no_strikes(layout: Layout, store: StateFile) -> None:
     store.write(
         Batch(
             tunnels=[UP],

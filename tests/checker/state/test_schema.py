@@ -130,7 +130,7 @@ OLD_REGISTRATION = Registration(
 )
 
 
-def test_a_file_of_the_product_before_is_read_as_it_is(old: Path) -> None:
+def test_a_file_of_an_older_product_is_read_as_it_is(old: Path) -> None:
     with closing(open_reader(old)) as reader:
         assert reader.tunnels() == (OLD_TUNNEL,)
         assert reader.registrations() == (OLD_REGISTRATION,)
@@ -138,7 +138,7 @@ def test_a_file_of_the_product_before_is_read_as_it_is(old: Path) -> None:
         assert reader.hours(since_hour=0) == ()
 
 
-def test_a_file_of_the_product_before_is_brought_up_to_date_with_all_that_it_knew(
+def test_a_file_of_an_older_product_is_migrated_without_loss(
     old: Path,
 ) -> None:
     with closing(open_reader(old)) as reader, closing(open_store(old)) as store:

@@ -131,7 +131,9 @@ def test_an_empty_batch_is_nothing_to_write() -> None:
     ("pragma", "value"),
     [("journal_mode", "wal"), ("synchronous", 1), ("foreign_keys", 1), ("busy_timeout", BUSY_MS)],
 )
-def test_how_the_file_is_opened(store: StateFile, pragma: str, value: object) -> None:
+def test_the_file_is_opened_with_these_settings(
+    store: StateFile, pragma: str, value: object
+) -> None:
     with store.using() as db:
         assert db.execute(f"PRAGMA {pragma}").fetchone()[0] == value
 

@@ -107,7 +107,7 @@ def test_a_file_that_is_not_there_is_missing(path: Path) -> None:
         open_reader(path)
 
 
-def test_a_file_that_the_daemon_has_just_made_is_missing_still(path: Path) -> None:
+def test_a_file_without_tables_yet_counts_as_missing(path: Path) -> None:
     path.touch()
 
     with pytest.raises(StateMissing):
@@ -213,7 +213,7 @@ except StateUnavailable as error:
 """
 
 
-def test_who_may_not_write_reads_the_file_as_it_stands() -> None:
+def test_a_user_who_may_not_write_reads_the_file_as_it_is() -> None:
     with tempfile.TemporaryDirectory(prefix="reversi-test-") as folder:
         path = Path(folder) / "state.db"
         with closing(open_store(path)) as store:
