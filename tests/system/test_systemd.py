@@ -85,6 +85,9 @@ def test_the_service_that_init_starts_is_whole(gateway: Booted) -> None:
     assert {priority for priority, text in logged if "the daemon started" in text} == {6}
     assert {priority for priority, text in logged if "killed" in text} == {4}
     assert not [text for _, text in logged if text.startswith(("<", "20"))], "one time is enough"
+    warnings = gateway.must("journalctl", "--no-pager", "-u", "reversi-checker", "-p", "warning")
+    assert "killed" in warnings
+    assert "the daemon started" not in warnings
     first = gateway.main_pid("reversi-checker.service")
     gateway.must("kill", "-9", str(first))
     until(
