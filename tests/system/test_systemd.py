@@ -121,9 +121,7 @@ def test_an_error_and_its_traceback_have_their_priority_in_the_journal(
 
     machine.must("systemd-run", f"--unit={unit}", sys.executable, "-I", "-m", *program, *missing)
 
-    until(
-        lambda: any("error: " in text for _, text in machine.logged(unit)), "the error is logged"
-    )
+    until(lambda: any("error: " in text for _, text in machine.logged(unit)), "the error is logged")
     logged = machine.logged(unit)
     assert "Traceback (most recent call last):" in [text for _, text in logged]
     assert {priority for priority, _ in logged} == {3}, logged
