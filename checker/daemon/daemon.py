@@ -79,7 +79,7 @@ class Daemon:
         return (
             (self.ledger.flush, FLUSH_EVERY_S),
             (self.ledger.check_store, STORE_EVERY_S),
-            (self.registry_watch.follow, REGISTRY_EVERY_S),
+            (self.registry_watch.update, REGISTRY_EVERY_S),
             (self.registry_watch.copy, REGISTRY_EVERY_S),
             (self.mark_swept, SWEPT_EVERY_S),
             (self.collect_spool, SPOOL_EVERY_S),
@@ -118,7 +118,7 @@ class Daemon:
     async def begin(self) -> None:
         """Do what comes before the first probe."""
         registry = self.gateway.registry
-        self.sweeper.follow(registry)
+        self.sweeper.use(registry)
         self.ledger.tell(EventKind.GATEWAY, f"the daemon started, process {os.getpid()}")
         await self.verdicts.clear()
         for broken in registry.broken_files:

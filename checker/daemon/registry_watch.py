@@ -35,7 +35,7 @@ class RegistryWatch:
         """The registry's stamp, when it was last copied."""
         self.cache: Cache = {}
 
-    async def follow(self) -> None:
+    async def update(self) -> None:
         """Read the registry if it changed, and mend a key file that differs from it."""
         async with self.reading:  # else what was read earlier could be followed later
             is_new = await self.read_changed()
@@ -69,7 +69,7 @@ class RegistryWatch:
             return False
         self.stamp = seen
         renamed = self.gateway.use(registry)
-        self.sweeper.follow(registry)
+        self.sweeper.use(registry)
         for old, new in renamed:
             await self.verdicts.rename(old, new)
         return True

@@ -14,7 +14,7 @@ from checker.config.layout import Layout, listen_note
 from checker.config.settings import Config, load_config
 from checker.config.toml_file import ConfigError
 from checker.daemon.daemon import Daemon
-from checker.daemon.sshd_events import follow, private_log
+from checker.daemon.sshd_events import log_refusals, private_log
 from checker.daemon.startup import (
     begin_without_room,
     lock_home,
@@ -77,7 +77,7 @@ async def serve(layout: Layout, say: Callable[[str], None]) -> None:
     """Run the daemon until a signal stops it. Raises CheckerError."""
     async with prepared(layout) as daemon:
         if layout.home is None:
-            daemon.beside = (functools.partial(follow, daemon.gateway),)
+            daemon.beside = (functools.partial(log_refusals, daemon.gateway),)
         await daemon.run(lambda: say(f"ready: the daemon serves {layout.socket}"))
 
 

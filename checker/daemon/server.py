@@ -140,7 +140,7 @@ class Server:
         events = [event_in(row) for row in request.get("events", ())]
         changes = [event for event in events if event.kind is EventKind.REGISTRY]
         if changes or not events:
-            await self.registry_watch.follow()
+            await self.registry_watch.update()
         self.gateway.ledger.pending.add_events(
             event for event in events if event.kind in OPERATOR_KINDS
         )

@@ -78,7 +78,7 @@ def private_log(gateway: Gateway) -> Iterator[PrivateLog]:
         opened.close()
 
 
-async def follow(gateway: Gateway) -> None:
+async def log_refusals(gateway: Gateway) -> None:
     """Read what the machine's sshd logs, until cancelled; if there is no log, look again later."""
     attempts = Attempts(gateway)
     while True:

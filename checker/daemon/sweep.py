@@ -26,7 +26,7 @@ class Sweeper:
         self.policy = gateway.config.policy
         self.schedule = Schedule(self.policy.probe_every_s)
         self.wake = asyncio.Event()
-        gateway.ledger.sightings.on_news = self.follow_unregistered
+        gateway.ledger.sightings.on_news = self.use_unregistered
 
     async def run(self) -> None:
         """Probe until cancelled."""
@@ -70,14 +70,14 @@ class Sweeper:
             self.schedule.soon(node, time.monotonic() + SOON_S)
         self.wake.set()
 
-    def follow(self, registry: Registry) -> None:
+    def use(self, registry: Registry) -> None:
         """Probe the forwards of this registry from now on."""
         self.schedule.use(registry, time.monotonic(), self.gateway.ledger.sightings.forwards)
         self.wake.set()
 
-    def follow_unregistered(self) -> None:
+    def use_unregistered(self) -> None:
         """Probe what the shared key's devices listen on now."""
-        self.follow(self.gateway.registry)
+        self.use(self.gateway.registry)
 
     @property
     def keeps_time(self) -> bool:

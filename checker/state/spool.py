@@ -55,7 +55,7 @@ def collect(folder: Path, uid: int) -> Batch:
     """Take what the tunnel user left; drop entries that are malformed."""
     events: list[Event] = []
     registrations: list[Registration] = []
-    for line in take(folder, uid).splitlines():
+    for line in take_text(folder, uid).splitlines():
         try:
             entry = json.loads(line)
             if "event" in entry:
@@ -67,7 +67,7 @@ def collect(folder: Path, uid: int) -> Batch:
     return Batch(events=events, registrations=registrations)
 
 
-def take(folder: Path, uid: int) -> str:
+def take_text(folder: Path, uid: int) -> str:
     """Read and remove the file; empty if it is not a regular file of this user or of ours."""
     path = folder / f"{FILE}.taken"
     try:

@@ -53,7 +53,7 @@ def test_each_action_says_when_the_forward_is_probed_again(action: Action, after
 
 
 def test_it_probes_the_forwards_of_the_registry_and_wakes(sweeper: Sweeper) -> None:
-    sweeper.follow(sweeper.gateway.registry)
+    sweeper.use(sweeper.gateway.registry)
 
     assert set(sweeper.schedule.forwards) == {20010}
     assert sweeper.wake.is_set()
@@ -70,7 +70,7 @@ def test_it_probes_an_unregistered_device_as_soon_as_it_is_seen(sweeper: Sweeper
 
 
 def test_a_node_that_is_asked_for_is_probed_before_its_turn(sweeper: Sweeper) -> None:
-    sweeper.follow(sweeper.gateway.registry)
+    sweeper.use(sweeper.gateway.registry)
     now = time.monotonic()
     sweeper.schedule.put(Port(20010), now + 3600)
 
@@ -82,7 +82,7 @@ def test_a_node_that_is_asked_for_is_probed_before_its_turn(sweeper: Sweeper) ->
 def test_it_is_late_when_a_forward_has_been_due_for_more_than_an_interval(
     sweeper: Sweeper,
 ) -> None:
-    sweeper.follow(sweeper.gateway.registry)
+    sweeper.use(sweeper.gateway.registry)
     assert sweeper.keeps_time
 
     sweeper.schedule.put(Port(20010), time.monotonic() - 2 * sweeper.policy.probe_every_s)
