@@ -89,6 +89,12 @@ def note_address(layout: Layout, address: str) -> None:
         log.warning("%s", error)
 
 
+def local_address(listen: str, port: int) -> str:
+    """HOST:PORT by which this machine reaches the listener."""
+    host = WILDCARDS.get(listen, listen)
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def address_unknown(listen: str, config: Config) -> bool:
     """Whether `node add` would give nodes an address that works only on this machine."""
     return listen in WILDCARDS and not config.gateway
@@ -108,8 +114,7 @@ async def up(layout: Layout, *, listen: str, port: int, say: Callable[[str], Non
     port = port or port_to_be_had(listen, 0)
     async with prepared(layout) as daemon:
         refuse_shell(daemon.config.tunnel_user)
-        host = WILDCARDS.get(listen, listen)
-        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        address = local_address(listen, port)
         note_address(layout, address)
         daemon.run_made_again = functools.partial(note_address, layout, address)
         if address_unknown(listen, daemon.config):

@@ -17,6 +17,11 @@ from checker.registry.authorized_keys import gate_command
 from checker.registry.reading import node_files
 
 log = logging.getLogger(__name__)
+UNREADABLE = (
+    "cannot make %s readable for the tunnel user %s: %s; without a daemon its nodes would get no"
+    " answer; run: sudo chmod a+rX %s"
+)
+MADE_READABLE = "made %s readable for the tunnel user %s, who answers nodes if no daemon does"
 
 
 def may_read(found: os.stat_result, uid: int, groups: Collection[int]) -> bool:
@@ -41,21 +46,10 @@ def open_to_tunnel_user(layout: Layout, config: Config) -> None:
         except FileNotFoundError:
             continue
         except OSError as error:
-            log.warning(
-                "cannot make %s readable for the tunnel user %s: %s; without a daemon its nodes"
-                " would get no answer; run: sudo chmod a+rX %s",
-                path,
-                config.tunnel_user,
-                error.strerror,
-                path,
-            )
+            log.warning(UNREADABLE, path, config.tunnel_user, error.strerror, path)
         else:
             if was_closed:
-                log.warning(
-                    "made %s readable for the tunnel user %s, who answers nodes if no daemon does",
-                    path,
-                    config.tunnel_user,
-                )
+                log.warning(MADE_READABLE, path, config.tunnel_user)
 
 
 def open_to_all(path: Path, uid: int, groups: Collection[int]) -> bool:
