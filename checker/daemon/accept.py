@@ -38,16 +38,16 @@ class Caller:
             await asyncio.get_running_loop().sock_sendall(self.peer, answer)
 
 
-Answer = Callable[[bytes, Caller], Awaitable[None]]
-"""Sends the caller what its message asks for."""
-
-
 class Door:
     """The daemon's socket: one message and one answer a connection."""
 
     def __init__(
-        self, listener: socket.socket, crowd: Crowd[asyncio.Task[None]], answer: Answer
+        self,
+        listener: socket.socket,
+        crowd: Crowd[asyncio.Task[None]],
+        answer: Callable[[bytes, Caller], Awaitable[None]],
     ) -> None:
+        """`answer` sends the caller what its message asks for."""
         self.listener = listener
         self.crowd = crowd
         self.answer = answer
@@ -98,7 +98,7 @@ class Door:
             message = await self.message(caller)
             if message is not None:
                 await self.answer(message, caller)
-        except (TimeoutError, OSError):
+        except (TimeoutError, ConnectionError):
             return
         except Exception:  # one caller's bug must not end the daemon for all
             log.exception("a bug in reversi: a message of uid %d got no answer", caller.uid)

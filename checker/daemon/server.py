@@ -46,7 +46,7 @@ ACKNOWLEDGED = b".\n"
 SHARED_AT_ONCE = 64
 """Requests with the shared key under way from one address: a whole mesh may be behind it."""
 SHARED_TIMES = 10
-"""How many times what one node may ask a minute comes from one such address."""
+"""One such address may ask this many times what one node may ask."""
 
 
 class Server:

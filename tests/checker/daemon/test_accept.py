@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -24,6 +25,8 @@ WITHIN_S = 10.0
 async def echo(message: bytes, caller: Caller) -> None:
     if message == b"bug":
         raise ValueError(message)
+    if message == b"no room":
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     await caller.send(message + b" from %d" % caller.pid)
 
 
@@ -76,14 +79,22 @@ async def test_whoever_asks_is_answered(tmp_path: Path, as_uid: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "message", [pytest.param(b"bug", id="a bug"), pytest.param(b"x" * 2 * MAX_MESSAGE, id="long")]
+    ("message", "logged"),
+    [
+        pytest.param(b"bug", "ValueError", id="a bug"),
+        pytest.param(b"no room", "No space left on device", id="a full disk"),
+        pytest.param(b"x" * 2 * MAX_MESSAGE, "", id="too long"),
+    ],
 )
-async def test_a_message_that_cannot_be_answered_harms_no_other(
-    tmp_path: Path, message: bytes
+async def test_a_message_that_cannot_be_answered_is_logged_and_harms_no_other(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, message: bytes, logged: str
 ) -> None:
     async with serving(tmp_path, as_uid="operator") as path:
         assert await asyncio.to_thread(ask, path, message) == b""
         assert await asyncio.to_thread(ask, path, b"hello")
+
+    assert logged in caplog.text
+    assert bool(caplog.text) is bool(logged)
 
 
 @pytest.mark.parametrize(
