@@ -14,7 +14,7 @@ from checker.config.layout import Layout
 from checker.config.settings import load_config
 from checker.control.node_changes import tell
 from checker.haproxy.program import proxy_of
-from checker.haproxy.publish import begin, change, refuse_taken, update, wanted_file
+from checker.haproxy.publish import begin, change, follow, refuse_taken, wanted_file
 from checker.model import Forward, InvalidValue, Node, Publication, parse_port
 from checker.output import say
 from checker.registry.edits import with_forward
@@ -153,7 +153,7 @@ def bring_in_line(args: argparse.Namespace, layout: Layout) -> ExitCode:
             say(wanted_file(registry, proxy), end="")
             return ExitCode.OK
         made = begin(proxy)
-        said = update(registry, proxy)
+        said = follow(registry, proxy)
     say(
         said
         or (

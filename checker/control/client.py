@@ -223,22 +223,9 @@ def write_down(
 ) -> str:
     """Put them into the state file; why that could not be done, empty where it was."""
     try:
-        make_state_file(layout)
+        layout.state.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.closing(open_store(layout.state)) as store:
             store.write(Batch(events=events, renamed=renamed))
     except (StateError, OSError) as error:
         return str(error)
     return ""
-
-
-def make_state_file(layout: Layout) -> None:
-    """Where there is none, an empty one that belongs to whom its directory does: the daemon must be
-    able to write it. Raises OSError.
-    """
-    if layout.state.exists():
-        return
-    layout.state.parent.mkdir(parents=True, exist_ok=True)
-    os.close(os.open(layout.state, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644))
-    owner = layout.state.parent.stat()
-    if os.geteuid() == 0 and owner.st_uid != 0:
-        os.chown(layout.state, owner.st_uid, owner.st_gid, follow_symlinks=False)

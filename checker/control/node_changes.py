@@ -15,7 +15,7 @@ from checker.config.layout import Layout
 from checker.config.settings import Config, load_config
 from checker.control.client import Control
 from checker.control.client_files import KeyFiles
-from checker.haproxy.publish import update_after_change
+from checker.haproxy.publish import tell_haproxy
 from checker.linux.sockets import read_listeners
 from checker.model import Aim, CheckerError, ForwardRequest, Node, NodeName, Port, Verb
 from checker.output import today
@@ -216,7 +216,7 @@ def tell(
     )
     if trouble:
         note(f"reversi-checker: warning: it is done, and the log could not be told: {trouble}")
-    about_proxy = update_after_change(layout)
+    about_proxy = tell_haproxy(layout)
     if about_proxy:
         note(about_proxy)
 

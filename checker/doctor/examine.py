@@ -45,7 +45,7 @@ from checker.registry.succession import overdue
 from checker.sshd.log_reader import source
 from checker.sshd.openings import judged
 from checker.sshd.program import MAIN, complaint, effective, version
-from checker.state.errors import StateError, StateMissing
+from checker.state.errors import StateError, StateMissing, StateNewer
 from checker.state.rows import Sweep
 from checker.state.store import is_sound, open_reader
 
@@ -133,7 +133,8 @@ def examine(layout: Layout) -> Seen:
         free_bytes=free_bytes(layout),
         machine=read_machine(),
         daemon_usage=usage_of(daemon) if daemon else None,
-        state_trouble=state_trouble,
+        state_trouble=None if state_trouble is None else str(state_trouble),
+        state_is_newer=isinstance(state_trouble, StateNewer),
         state_strays=layout.home is None
         and strays(layout.state.parent)
         and not is_served_by_root(),
@@ -180,14 +181,16 @@ def peers_of(tunnels: tuple[Tunnel, ...]) -> Counter[str]:
     return Counter(address for _, address in pairs)
 
 
-def recorded(layout: Layout) -> tuple[tuple[Tunnel, ...], Sweep | None, str | None]:
-    """What the state file holds, and what is wrong with it: empty for nothing, None where there is
-    none.
+def recorded(layout: Layout) -> tuple[tuple[Tunnel, ...], Sweep | None, str | StateNewer | None]:
+    """What the state file holds, and what is wrong with it: empty for nothing, None if there is
+    no such file.
     """
     try:
         state = open_reader(layout.state)
     except StateMissing:
         return (), None, None
+    except StateNewer as error:
+        return (), None, error
     except StateError as error:
         return (), None, str(error)
     try:

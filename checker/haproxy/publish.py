@@ -94,7 +94,7 @@ def wanted_file(registry: Registry, proxy: Proxy) -> str:
     return render(published_forwards(registry), proxy.addresses, proxy.loopback)
 
 
-def update(registry: Registry, proxy: Proxy) -> str:
+def follow(registry: Registry, proxy: Proxy) -> str:
     """Bring HAProxy in line with the registry; return a sentence for the admin, empty if nothing
     changed.
 
@@ -130,19 +130,19 @@ def begin(proxy: Proxy) -> bool:
 def change(layout: Layout, proxy: Proxy, node: Node) -> str:
     """Write the changed node to HAProxy and to the registry; call it under `locked`.
 
-    Raises what `update` does.
+    Raises what `follow` does.
     """
     registry = read_registry(layout.nodes)
-    said = update(registry.with_node(node), proxy)
+    said = follow(registry.with_node(node), proxy)
     try:
         write_node(layout, node.name, node)
     except ConfigError:
-        update(registry, proxy)
+        follow(registry, proxy)
         raise
     return said
 
 
-def update_after_change(layout: Layout) -> str:
+def tell_haproxy(layout: Layout) -> str:
     """Bring HAProxy in line after a change to nodes; return a sentence for the admin.
 
     Never raises: the change itself is kept whatever HAProxy says.
@@ -150,9 +150,9 @@ def update_after_change(layout: Layout) -> str:
     try:
         proxy = proxy_of(layout, load_config(layout.config))
         with locked(layout):
-            return update(read_registry(layout.nodes), proxy)
+            return follow(read_registry(layout.nodes), proxy)
     except CheckerError as error:
         return (
-            f"reversi-checker: warning: haproxy was not changed: {error}; fix that, then run:"
-            " reversi-checker publish"
+            f"reversi-checker: warning: haproxy keeps its old configuration: {error}; after fixing"
+            " that, run: reversi-checker publish"
         )

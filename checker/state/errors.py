@@ -34,10 +34,20 @@ class StateMissing(StateError):
 class StateUnavailable(StateError):
     """Busy, read-only, or its disk is full."""
 
-    def __init__(self, path: Path, why: str) -> None:
+    def __init__(self, path: Path, why: str, advice: str = "") -> None:
+        usual = f"check the disk's free space and the permissions of {path.parent}"
+        super().__init__(f"the state file {path} cannot be used ({why}); {advice or usual}")
+
+
+class StateNewer(StateUnavailable):
+    """A newer release wrote it, and knows more tables than we do."""
+
+    def __init__(self, path: Path, version: int, known: int) -> None:
         super().__init__(
-            f"the state file {path} cannot be used ({why}); check the disk's free space and the"
-            f" permissions of {path.parent}"
+            path,
+            f"it was written by a newer reversi: schema {version}, this one knows {known}",
+            "install that release again, or move the file away: that loses its history, but no"
+            " tunnel",
         )
 
 

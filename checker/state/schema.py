@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from checker.state.errors import StateUnavailable
+from checker.state.errors import StateNewer
 
 UNREGISTERED_SINCE = 2
 """The version that brought the table `unregistered`."""
@@ -49,7 +49,7 @@ def migrations() -> list[str]:
 def migrate(db: sqlite3.Connection, path: Path) -> None:
     """Bring the schema to this product's version.
 
-    Raises StateUnavailable for a file of a newer product.
+    Raises StateNewer.
     """
     scripts = migrations()
     version = version_of(db)
@@ -79,9 +79,6 @@ def has_act(db: sqlite3.Connection) -> bool:
 
 
 def refuse_newer(path: Path, version: int, known: int) -> None:
-    """Raises StateUnavailable."""
+    """Raises StateNewer."""
     if version > known:
-        raise StateUnavailable(
-            path,
-            f"a newer reversi wrote it, with schema {version}; this one knows schema {known}",
-        )
+        raise StateNewer(path, version, known)

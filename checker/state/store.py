@@ -195,11 +195,34 @@ def connect(uri: str) -> sqlite3.Connection:
     return db
 
 
+def make_for_daemon(path: Path) -> None:
+    """Give an empty state file to the directory's owner, if we are root and there is none.
+
+    Otherwise a daemon with an account of its own could not write it. SQLite gives the files beside
+    it the same owner. Raises StateUnavailable.
+    """
+    if os.geteuid() != 0:
+        return
+    try:
+        # O_EXCL: the daemon's account must not lead us elsewhere by a link
+        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise StateUnavailable(path, str(error.strerror)) from error
+    try:
+        owner = path.parent.stat()
+        os.fchown(handle, owner.st_uid, owner.st_gid)
+    finally:
+        os.close(handle)
+
+
 def open_store(path: Path) -> StateFile:
     """Open the state file for writing; make it if it is missing. Raises StateError."""
     if path.exists() and not os.access(path, os.W_OK, effective_ids=True):
         # SQLite would open it, and fail only at the first write
         raise StateUnavailable(path, "it belongs to another user")
+    make_for_daemon(path)
     with translated(path):
         db = connect(f"{path.absolute().as_uri()}?mode=rwc")
         try:

@@ -88,7 +88,7 @@ def behind(earlier: Flow, later: Flow, kept_s: float = 0.0) -> str:
     if UPLOAD_COUNTS <= received < DEVICE_HOLDS and kept_s < UPLOAD_EXCUSES_S:
         return f"the answer waits behind what the device sends, {received // 1000} kB so far"
     if later.strays - earlier.strays >= STRAYS_COUNT and kept_s < UPLOAD_EXCUSES_S:
-        return "the answer waits behind what the device sends again, as the link lost a part"
+        return "the answer waits behind data that the device sends again, as the link lost some"
     return ""
 
 

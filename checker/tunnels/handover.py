@@ -6,7 +6,7 @@ import asyncio
 import time
 
 from checker.config.layout import Layout
-from checker.haproxy.publish import update_after_change
+from checker.haproxy.publish import tell_haproxy
 from checker.linux.processes import started_at
 from checker.model import (
     CheckerError,
@@ -176,7 +176,7 @@ class Handover:
             return after
         with locked(self.layout):
             after = use_new_key(self.layout, node.name, gate_command(self.layout), port)
-        trouble = "" if port is None else update_after_change(self.layout)
+        trouble = "" if port is None else tell_haproxy(self.layout)
         if trouble:
             self.ledger.complain(trouble)
         return after

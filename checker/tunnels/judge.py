@@ -96,8 +96,8 @@ def detail_of(status: Status, seen: Observation, strikes: int, policy: Policy) -
             )
         case Status.HUNG if isinstance(seen.reply, Answer):
             return (
-                f"slow: of {printable(str(seen.expect))} only '{printable(seen.reply.text)}'"
-                f" came{doubted(seen, strikes, policy)}"
+                f"slow: only '{printable(seen.reply.text)}' of {printable(str(seen.expect))} came"
+                f"{doubted(seen, strikes, policy)}"
             )
         case Status.HUNG if seen.life:
             return f"the target is silent, the tunnel lives: {seen.life}"

@@ -15,7 +15,7 @@ from pathlib import Path
 from checker import journal
 from checker.config.layout import SYSTEM, Layout
 from checker.config.toml_file import ConfigError
-from checker.haproxy.publish import update_after_change
+from checker.haproxy.publish import tell_haproxy
 from checker.model import CheckerError, NodeName, Port, parse_name, parse_port
 from checker.registry.authorized_keys import gate_command
 from checker.registry.changes import use_new_key
@@ -70,7 +70,7 @@ def settle_one(layout: Layout, noted: str) -> None:
         use_new_key(
             layout, parse_name(name), gate_command(layout), parse_port(port) if colon else None
         )
-    trouble = update_after_change(layout) if colon else ""
+    trouble = tell_haproxy(layout) if colon else ""
     if trouble:
         journal.write(f"reversi: {trouble}", logging.WARNING)
 

@@ -103,7 +103,7 @@ def why_proven_dead(case: Strikes) -> str:
         return ""
     if isinstance(seen.reply, Answer):
         what = (
-            "hung: only a part of the expected answer came"
+            "hung: only part of the expected answer came"
             if seen.reply.begun
             else "wrong: another answer than expected came"
         )
@@ -146,9 +146,9 @@ def why_make_way(claim: PortClaim) -> str:
         if holder.registration.instance == claim.instance:
             return "claimed by a new connection of the same instance"
         if holder.registration.instance == INSTANCE and not node.is_shared:
-            return "claimed with the node's own key, from the shared one"
+            return "claimed with the node's own key, which replaces the shared one"
         if is_of_lost_key(node, holder.key):
-            return "claimed with the key that replaced its own"
+            return "claimed with the key that replaced this connection's key"
     return TAKEN_OVER if is_outdated(claim) and not claim.took_over_lately else ""
 
 

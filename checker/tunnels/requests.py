@@ -63,22 +63,18 @@ class Requests:
         if asked.node == wire.ANY_NODE:
             return await self.shared.answer(request, asked)
         node = self.gateway.registry.nodes.get(NodeName(asked.node))
-        if node is None and asked.node in self.gateway.registry.broken:
-            return self.refuse(
-                asked,
-                f"node {asked.node} may not listen: its file at the gateway cannot be read",
-                wire.NOT_YOURS,
-            )
         if node is None:
-            return self.refuse(
-                asked,
-                f"node {printable(asked.node)} is not registered at this gateway",
-                wire.NOT_YOURS,
-            )
+            return self.refuse(asked, self.why_unknown(asked), wire.NOT_YOURS)
         barred = node.barred(today())
         if barred:
             return self.refuse(asked, f"node {node.name} may not listen: {barred}", wire.NOT_YOURS)
         return await self.answer_node(request, node, asked, caller)
+
+    def why_unknown(self, asked: Asked) -> str:
+        """Return why the registry has no such node, as a sentence for the node."""
+        if asked.node in self.gateway.registry.broken:
+            return f"node {asked.node} may not listen: its file at the gateway cannot be read"
+        return f"node {printable(asked.node)} is not registered at this gateway"
 
     async def answer_node(
         self, request: Request, node: Node, asked: Asked, caller: ProcessId | None
@@ -191,8 +187,6 @@ class Requests:
         """Register the connection as the node's tunnel; the gate becomes its beat loop."""
         if caller is None:
             return self.refuse(asked, "hold must come through sshd", wire.MALFORMED)
-        now = time.time()
-        peer = peer_address(asked.peer)
         inodes, others = await self.sockets_of_node(node, caller)
         if others and not inodes:
             return self.refuse(
@@ -204,29 +198,31 @@ class Requests:
             return self.refuse(
                 asked, f"{HELD_AT_ONCE} connections of node {node.name} are held already", TRY_LATER
             )
-        instance, client = request.instance, request.client
-        self.gateway.ledger.register(
-            Registration(
-                node=node.name,
-                instance=instance,
-                session=caller,
-                peer=peer,
-                registered_at=now,
-                inodes=inodes,
-                client=client,
-            )
+        made = Registration(
+            node=node.name,
+            instance=request.instance,
+            session=caller,
+            peer=peer_address(asked.peer),
+            registered_at=time.time(),
+            inodes=inodes,
+            client=request.client,
         )
-        await self.gateway.rights.handover.note_key(node, asked.key, caller)
-        self.gateway.watcher.registered_at[node.name] = time.monotonic()
-        for forward in node.forwards:
-            self.gateway.watcher.record.connected(forward, now)
-        text = f"instance {instance} connected from {peer or 'an unknown peer'}"
-        self.gateway.ledger.tell(EventKind.HOLD, text, node=node.name, actor=f"node {node.name}")
-        self.gateway.rights.arrived(node, instance, peer)
+        await self.register(node, made, asked.key)
         return Reply(
             answer="",
             becomes=beat_loop(self.gateway.layout, node.name, caller, self.gateway.swept_since_s),
         )
+
+    async def register(self, node: Node, made: Registration, key: str) -> None:
+        """Register a connection of the node, which came with `key`; older verdicts are void."""
+        self.gateway.ledger.register(made)
+        await self.gateway.rights.handover.note_key(node, key, made.session)
+        self.gateway.watcher.registered_at[node.name] = time.monotonic()
+        for forward in node.forwards:
+            self.gateway.watcher.record.connected(forward, made.registered_at)
+        text = f"instance {made.instance} connected from {made.peer or 'an unknown peer'}"
+        self.gateway.ledger.tell(EventKind.HOLD, text, node=node.name, actor=f"node {node.name}")
+        self.gateway.rights.arrived(node, made.instance, made.peer)
 
     async def sockets_of_node(
         self, node: Node, caller: ProcessId

@@ -72,7 +72,7 @@ class Rights:
         if is_news:
             text = (
                 f"instance {newcomer} claims port {forward.port}, which a healthy tunnel of another"
-                f" holds ({holder})"
+                f" instance holds ({holder})"
             )
             self.log_clone(
                 forward.node,

@@ -58,7 +58,7 @@ def forward_meant(said: OldCheck, registry: Registry, shared_key: SharedKey, tod
     """
     if not shared_key.enabled:
         raise NotForSharedKey(
-            "this gateway has no shared key; ask its admin for a key of this device's own"
+            "this gateway has no shared key; ask its admin for a key for this device"
         )
     owner = registry.owner(said.port)
     if owner is None:
@@ -67,7 +67,7 @@ def forward_meant(said: OldCheck, registry: Registry, shared_key: SharedKey, tod
         raise NotForSharedKey(f"port {said.port} belongs to node {owner.name}, not to {said.node}")
     if not owner.is_shared:
         raise NotForSharedKey(
-            f"node {owner.name} has a key of its own, and only that speaks for it"
+            f"node {owner.name} has a key of its own, and only that key may ask about it"
         )
     if owner.barred(today):
         raise NotForSharedKey(f"node {owner.name} may not listen: {owner.barred(today)}")

@@ -84,8 +84,8 @@ class SharedRequests:
         listed = sighted(known, seen, said, time.time())
         if listed is known:
             self.log_once_in_a_while(
-                f"{said.node} speaks of port {said.port}, which {known.node} has: do two devices"
-                " have one port?",
+                f"{said.node} asks about port {said.port}, which {known.node} has: do two devices"
+                " use one port?",
                 known,
             )
             return known

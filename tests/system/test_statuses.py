@@ -227,7 +227,7 @@ def test_a_banner_that_drips_is_slow_and_not_wrong(gateway: Gateway) -> None:
 
     tunnel = gateway.await_status(device, Status.HUNG)
 
-    assert tunnel.detail == "slow: of banner:SSH-2.0 only 'SSH-' came"
+    assert tunnel.detail == "slow: only 'SSH-' of banner:SSH-2.0 came"
     assert (tunnel.kills, tunnel.strikes, tunnel.verdict) == (0, 0, 0)
 
 

@@ -386,5 +386,5 @@ def test_a_change_of_nodes_is_kept_whatever_haproxy_says(
     code, _, err = checker("node", "remove", "shop")
 
     assert code == 0
-    assert "warning: haproxy was not changed: haproxy refuses the new configuration" in err
+    assert "warning: haproxy keeps its old configuration: haproxy refuses" in err
     assert list(read_registry(layout.nodes).nodes) == ["mail"]

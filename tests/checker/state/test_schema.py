@@ -17,7 +17,7 @@ from checker.model import (
     Status,
     Tunnel,
 )
-from checker.state.errors import StateUnavailable
+from checker.state.errors import StateNewer, StateUnavailable
 from checker.state.rows import ACTS, Batch, Sweep
 from checker.state.schema import migrations
 from checker.state.store import (
@@ -235,7 +235,7 @@ def test_a_file_of_a_newer_product_is_refused_and_left_as_it_is(path: Path) -> N
         db.execute("PRAGMA user_version = 999")
 
     for opens in (open_store, open_reader):
-        with pytest.raises(StateUnavailable, match="a newer reversi wrote it, with schema 999"):
+        with pytest.raises(StateNewer, match="written by a newer reversi: schema 999"):
             opens(path)
     with pytest.raises(StateUnavailable):
         open_or_replace(path, NOW)

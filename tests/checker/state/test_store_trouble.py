@@ -240,3 +240,18 @@ def test_a_reader_cannot_write(store: StateFile, path: Path) -> None:
 
     with closing(open_reader(path)) as reader, pytest.raises(StateUnavailable, match="readonly"):
         reader.write(Batch(tunnels=[UP]))
+
+
+def test_a_file_that_root_makes_belongs_to_the_daemon(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root gives files away")
+    folder = tmp_path / "state"
+    folder.mkdir()
+    os.chown(folder, 4711, 4711)
+
+    with closing(open_store(folder / "state.db")) as store:
+        store.write(Batch(events=numbered(1)))
+
+        assert {(file.name, file.stat().st_uid) for file in folder.iterdir()} == {
+            ("state.db", 4711), ("state.db-wal", 4711), ("state.db-shm", 4711)
+        }  # fmt: skip

@@ -74,7 +74,7 @@ def flow(
         pytest.param(
             flow(),
             flow(strays=40),
-            "the answer waits behind what the device sends again, as the link lost a part",
+            "the answer waits behind data that the device sends again, as the link lost some",
             id="an upload that waits for a lost segment",
         ),
         pytest.param(flow(), flow(strays=3), "", id="a beat or two out of order"),

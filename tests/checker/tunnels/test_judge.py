@@ -45,7 +45,7 @@ from tests.strategies import (
 SILENT = "hung: nothing came in 0 s, 2 probes in a row"
 
 
-PARTIAL = "hung: only a part of the expected answer came, 2 times in a row"
+PARTIAL = "hung: only part of the expected answer came, 2 times in a row"
 
 
 replies = st.one_of(
@@ -179,7 +179,7 @@ policies = st.builds(
             Status.HUNG,
             Nothing(),
             0,
-            "slow: of banner:SSH-2.0 only 'SSH' came",
+            "slow: only 'SSH' of banner:SSH-2.0 came",
             id="slow",
         ),
         pytest.param(
@@ -188,7 +188,7 @@ policies = st.builds(
             Status.HUNG,
             Kill(SESSION, PARTIAL),
             1,
-            "slow: of banner:SSH-2.0 only 'SSH' came (strike 2 of 2: the shared key may be an"
+            "slow: only 'SSH' of banner:SSH-2.0 came (strike 2 of 2: the shared key may be an"
             " impostor's)",
             id="slow, on a port of the shared key",
         ),

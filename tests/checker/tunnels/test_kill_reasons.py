@@ -112,7 +112,7 @@ HALF = Answer(expected=False, text=b"SSH", begun=True)
         ),
         pytest.param(
             probed(HALF, shared=True),
-            "hung: only a part of the expected answer came, 2 times in a row",
+            "hung: only part of the expected answer came, 2 times in a row",
             id="slow on a port of the shared key",
         ),
     ],
@@ -201,7 +201,7 @@ def test_a_connection_that_is_older_than_the_right_to_its_port_is_too_old(
         pytest.param(claimed(node(), holder(None)), "", id="an instance that is not known"),
         pytest.param(
             claimed(node(), holder(INSTANCE)),
-            "claimed with the node's own key, from the shared one",
+            "claimed with the node's own key, which replaces the shared one",
             id="of the shared key",
         ),
         pytest.param(
@@ -211,7 +211,7 @@ def test_a_connection_that_is_older_than_the_right_to_its_port_is_too_old(
         ),
         pytest.param(
             claimed(node(), holder(key=FOREIGN)),
-            "claimed with the key that replaced its own",
+            "claimed with the key that replaced this connection's key",
             id="of a key that was replaced",
         ),
         pytest.param(claimed(node(), holder(key=OLD)), "", id="of the same key"),

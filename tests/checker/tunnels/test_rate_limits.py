@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checker.model import NodeName
-from checker.tunnels.rate_limits import TELL_EVERY_S, Account, Limit, Limits, Over, enter
+from checker.tunnels.rate_limits import TELL_EVERY_S, Allowance, Limit, Limits, Over, enter
 from tests.strategies import OFFICE
 
 SMALL = Limit(at_once=3, a_minute=12)
-NEW = Account(left=SMALL.burst, at=0.0)
+NEW = Allowance(left=SMALL.burst, at=0.0)
 
 
 def asked(limits: Limits, times: int, now: float) -> list[Over]:
@@ -78,10 +78,10 @@ def test_an_idle_node_is_forgotten_and_one_that_waits_is_not() -> None:
     limits.enter(NodeName("waiting"), 0.0)
 
     limits.forget(29.0)
-    assert set(limits.accounts) == {OFFICE, "waiting"}
+    assert set(limits.allowances) == {OFFICE, "waiting"}
     limits.forget(TELL_EVERY_S)
 
-    assert set(limits.accounts) == {"waiting"}
+    assert set(limits.allowances) == {"waiting"}
 
 
 @given(st.lists(st.tuples(st.floats(0, 30), st.booleans()), max_size=80))
@@ -94,7 +94,7 @@ def test_no_minute_has_more_than_a_burst_and_the_steady_rate(
         account, over = enter(account, SMALL, now)
         if over is None:
             let_in.append(now)
-            account = Account(
+            account = Allowance(
                 left=account.left, at=account.at, refused=account.refused, told_at=account.told_at
             )
 

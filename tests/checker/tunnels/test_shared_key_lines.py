@@ -133,7 +133,7 @@ def test_it_is_off_by_default(tmp_path: Path) -> None:
         pytest.param("[shared_key]\nenabled = true", "public_key is missing", id="no-key"),
         pytest.param('[shared_key]\npublic_key = "x"', "must be a public key", id="bad-key"),
         pytest.param("[shared_key]\npublic_key = 7", "must be a public key", id="number"),
-        pytest.param('[shared_key]\nports = "50000-59999"', "4000 at most", id="too-many-ports"),
+        pytest.param('[shared_key]\nports = "50000-59999"', "at most 4000", id="too-many-ports"),
         pytest.param(
             f'[shared_key]\nenabled = true\npublic_key = "{public_key()}"\nports = "29999-30010"',
             "overlap",

@@ -1,6 +1,4 @@
-"""Watching one forward, with real listeners of this process and no sshd: turns, places and
-lateness.
-"""
+"""Watching one forward, with real listeners of this process and no sshd: turns and places."""
 
 from __future__ import annotations
 
@@ -17,7 +15,6 @@ from checker.config.settings import Config, current_user
 from checker.model import Flaps, Forward, NodeName, Policy, Port, Status, Target, parse_expect
 from checker.state.ledger import Ledger
 from checker.tunnels.judge import Judgement, Recheck
-from checker.tunnels.loop_lag import Lateness
 from checker.tunnels.pace import Pace
 from checker.tunnels.watch import Watcher
 from tests.strategies import free_port
@@ -208,17 +205,3 @@ async def test_siblings_are_probed_once_in_the_first_pause(tmp_path: Path) -> No
 
     assert visits.all == 1
     assert judgement.tunnel.status is Status.DOWN
-
-
-async def test_a_loop_that_was_blocked_knows_how_late_it_was() -> None:
-    lateness = Lateness()
-    async with asyncio.TaskGroup() as group:
-        ticking = group.create_task(lateness.run())
-        await asyncio.sleep(0)
-        began = time.monotonic()
-        time.sleep(0.6)  # noqa: ASYNC251 - the loop is to be starved
-        late_s = lateness.worst_since(began)
-        ticking.cancel()
-
-    assert 0.2 < late_s < 30
-    assert Lateness().worst_since(time.monotonic()) < 0.2
