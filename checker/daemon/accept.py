@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -16,8 +17,10 @@ from checker.daemon.crowd import Crowd
 from checker.linux.unix_socket import credentials
 
 log = logging.getLogger(__name__)
-AT_A_TIME = 64
-"""Connections accepted before the loop's other work has its turn."""
+MOST_WAITING = 1024
+"""Connections that were accepted and are not read yet."""
+AT_A_TIME = 16
+"""Of these, how many are read before the loop's other work has its turn."""
 AGAIN_AFTER_S = 0.5
 """After an accept that failed: the process, or the machine, has no descriptor left."""
 READ_WITHIN_S = 5.0
@@ -51,17 +54,30 @@ class Door:
         self.listener = listener
         self.crowd = crowd
         self.answer = answer
+        self.waiting: deque[Caller] = deque()
+        """Accepted, but behind operators."""
         self.resumption: asyncio.TimerHandle | None = None
 
     async def serve(self) -> None:
         """Accept and answer until cancelled; what is under way then is cancelled too."""
-        try:
-            async with asyncio.TaskGroup() as group:
-                self.watch(group)
+        async with asyncio.TaskGroup() as group:
+            self.watch(group)
+            try:
                 await asyncio.get_running_loop().create_future()
-        finally:
-            self.pause()
-            self.listener.close()
+            finally:
+                self.close()
+
+    def close(self) -> None:
+        """Accept nobody any more, and close what was accepted and not read yet."""
+        self.pause()
+        self.listener.close()
+        for caller in self.waiting:
+            self.end(caller)
+        self.waiting.clear()
+
+    def end(self, caller: Caller) -> None:
+        self.crowd.leave(caller.uid)
+        caller.peer.close()
 
     def watch(self, group: asyncio.TaskGroup) -> None:
         asyncio.get_running_loop().add_reader(self.listener, self.accept, group)
@@ -72,8 +88,13 @@ class Door:
             self.resumption.cancel()
 
     def accept(self, group: asyncio.TaskGroup) -> None:
-        """Take what waits in the queue; close at once what is over its user's share."""
-        for _ in range(AT_A_TIME):
+        """Take what waits in the queue; close at once what is over its user's share.
+
+        Accepting costs a fifth of reading. So we accept all at once, and read operators first.
+        """
+        if not self.waiting:
+            asyncio.get_running_loop().call_soon(self.admit, group)
+        for _ in range(MOST_WAITING - len(self.waiting)):
             try:
                 peer, _ = self.listener.accept()
             except (BlockingIOError, ConnectionAbortedError):
@@ -90,7 +111,18 @@ class Door:
                 peer.close()
                 continue
             peer.setblocking(False)
-            group.create_task(self.converse(Caller(pid=pid, uid=uid, peer=peer)))
+            caller = Caller(pid=pid, uid=uid, peer=peer)
+            if uid in self.crowd.operators:
+                group.create_task(self.converse(caller))
+            else:
+                self.waiting.append(caller)
+
+    def admit(self, group: asyncio.TaskGroup) -> None:
+        """Let the next ones of those that wait be read."""
+        for _ in range(min(AT_A_TIME, len(self.waiting))):
+            group.create_task(self.converse(self.waiting.popleft()))
+        if self.waiting:
+            asyncio.get_running_loop().call_soon(self.admit, group)
 
     async def converse(self, caller: Caller) -> None:
         """Read one message and answer it; who sends too much, or too slowly, gets no answer."""
@@ -103,8 +135,7 @@ class Door:
         except Exception:  # one caller's bug must not end the daemon for all
             log.exception("a bug in reversi: a message of uid %d got no answer", caller.uid)
         finally:
-            self.crowd.leave(caller.uid)
-            caller.peer.close()
+            self.end(caller)
 
     async def message(self, caller: Caller) -> bytes | None:
         """All that the caller sends; None if that is too much. Raises OSError, TimeoutError."""

@@ -175,3 +175,49 @@ async def test_without_a_descriptor_left_it_accepts_again_once_there_is_one(
     monkeypatch.setattr(socket.socket, "accept", exhausted)
     async with serving(tmp_path, as_uid="operator") as path:
         assert await asyncio.to_thread(ask, path, b"hello")
+
+
+async def test_an_operator_is_read_before_a_crowd_that_came_earlier(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "checker.sock"
+    listener = await asyncio.to_thread(listen, path)
+    uids = iter([OTHER_UID] * 40 + [os.geteuid()])
+    monkeypatch.setattr("checker.daemon.accept.credentials", lambda _: (1, next(uids), 1))
+    answered: list[int] = []
+
+    async def answer(message: bytes, caller: Caller) -> None:
+        answered.append(caller.uid)
+
+    peers = await asyncio.to_thread(connected, path, 41)
+    for peer in peers:
+        peer.shutdown(socket.SHUT_WR)
+    crowd: Crowd[asyncio.Task[None]] = Crowd(
+        operators=frozenset({os.geteuid()}), tunnel_uid=OTHER_UID
+    )
+    serve = asyncio.create_task(Door(listener, crowd, answer).serve())
+    for peer in peers:
+        assert await asyncio.to_thread(is_closed, peer)
+
+    serve.cancel()
+    await asyncio.wait([serve])
+    assert answered == [os.geteuid()] + [OTHER_UID] * 40
+    for peer in peers:
+        peer.close()
+
+
+async def test_what_was_accepted_and_not_read_is_closed_at_the_end(tmp_path: Path) -> None:
+    uid = os.geteuid()
+    crowd: Crowd[asyncio.Task[None]] = Crowd(operators=frozenset({OTHER_UID}), tunnel_uid=uid)
+    path = tmp_path / "checker.sock"
+    door = Door(await asyncio.to_thread(listen, path), crowd, echo)
+    peers = await asyncio.to_thread(connected, path, 40)
+
+    async with asyncio.TaskGroup() as group:
+        door.accept(group)
+    assert len(door.waiting) == 40
+    door.close()
+
+    for peer in peers:
+        assert await asyncio.to_thread(is_closed, peer)
+        peer.close()
