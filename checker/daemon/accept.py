@@ -101,21 +101,27 @@ class Door:
                 return
             except OSError as error:
                 log.error("cannot accept connections: %s", error.strerror)  # noqa: TRY400 - the sentence is enough
-                self.pause()
-                self.resumption = asyncio.get_running_loop().call_later(
-                    AGAIN_AFTER_S, self.watch, group
-                )
+                self.resume_later(group)
                 return
-            pid, uid, _ = credentials(peer)
-            if not self.crowd.enter(uid):
-                peer.close()
-                continue
-            peer.setblocking(False)
-            caller = Caller(pid=pid, uid=uid, peer=peer)
-            if uid in self.crowd.operators:
-                group.create_task(self.converse(caller))
-            else:
-                self.waiting.append(caller)
+            self.let_in(peer, group)
+
+    def resume_later(self, group: asyncio.TaskGroup) -> None:
+        self.pause()
+        loop = asyncio.get_running_loop()
+        self.resumption = loop.call_later(AGAIN_AFTER_S, self.watch, group)
+
+    def let_in(self, peer: socket.socket, group: asyncio.TaskGroup) -> None:
+        """Read an operator at once, let others wait, or close the connection."""
+        pid, uid, _ = credentials(peer)
+        if not self.crowd.enter(uid):
+            peer.close()
+            return
+        peer.setblocking(False)
+        caller = Caller(pid=pid, uid=uid, peer=peer)
+        if uid in self.crowd.operators:
+            group.create_task(self.converse(caller))
+        else:
+            self.waiting.append(caller)
 
     def admit(self, group: asyncio.TaskGroup) -> None:
         """Let the next ones of those that wait be read."""
