@@ -146,7 +146,7 @@ serve_original() {
 
 main() {
     case $request in
-    *[[:cntrl:]]*) malformed "the request holds characters that can not be printed" ;;
+    *[[:cntrl:]]*) malformed "the request holds characters that cannot be printed" ;;
     esac
     [ ${#request} -le 4096 ] || malformed "the request is longer than 4096 bytes"
     IFS=' '

@@ -1,4 +1,4 @@
-"""Which process on which machine this is, and whether another one still lives."""
+"""Identify this process and this machine, and tell whether another process is still alive."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ PROC = Path("/proc")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
-    """A process that can be told from a later one with its number."""
+    """A process, distinct from a later one that has the same PID."""
 
     pid: int
     start_ticks: int | None
     """None: the system has no /proc."""
     boot_id: str
-    """Empty: the system does not say."""
+    """Empty: the system has no boot ID."""
 
 
 def start_ticks_in(stat: str) -> int | None:
-    """When a process started; None: it has ended, and only waits for its parent to ask how.
+    """Return when a process started; None: it is a zombie.
 
-    Source: proc(5), /proc/pid/stat fields 3 and 22; the name before them may hold anything,
-    brackets too.
+    Source: proc(5), /proc/pid/stat fields 3 and 22. The name before them may contain anything,
+    even brackets.
     """
     fields = stat.rpartition(")")[2].split()
     return None if fields[0] in "ZX" else int(fields[19])
 
 
 def start_ticks_of(pid: int) -> int | None:
-    """None: no such process, it has ended, or no /proc."""
+    """Return when a process started; None: it does not exist, is a zombie, or there is no /proc."""
     try:
         return start_ticks_in(
             (PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
@@ -55,7 +55,7 @@ def this_process() -> Process:
 
 
 def is_alive(process: Process) -> bool:
-    """Whether that very process still runs; without /proc, whether one with its number does."""
+    """Return whether that process still runs; without /proc, whether any with its PID does."""
     if process.boot_id != boot_id():
         return False
     if process.start_ticks is not None:
@@ -70,7 +70,7 @@ def is_alive(process: Process) -> bool:
 
 
 def machine_name() -> str:
-    """What tells this machine from another one that was given a copy of its files."""
+    """Return a name that differs on another machine with a copy of our files."""
     try:
         found = Path("/etc/machine-id").read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError):

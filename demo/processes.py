@@ -17,7 +17,7 @@ ENDED_WITHIN_S = 8.0
 
 
 class DemoFailed(Exception):
-    """The demo can not go on; its text is a whole sentence."""
+    """The demo cannot go on; its text is a whole sentence."""
 
 
 def program(name: str) -> str:

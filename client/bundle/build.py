@@ -86,7 +86,7 @@ def key_in(file: Path) -> KeyForms:
     try:
         return read_key(file.read_bytes())
     except OSError as error:
-        raise CannotBuild(f"{file} can not be read ({error.strerror})") from error
+        raise CannotBuild(f"{file} cannot be read ({error.strerror})") from error
     except KeyUnusable as error:
         raise CannotBuild(f"{file}: {error}") from error
 

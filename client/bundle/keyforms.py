@@ -23,7 +23,7 @@ CURVES = {"secp256r1": "nistp256", "secp384r1": "nistp384", "secp521r1": "nistp5
 
 
 class KeyUnusable(ValueError):
-    """A private key that can not go into a bundle; the text says why."""
+    """A private key that cannot go into a bundle; the text says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -267,7 +267,7 @@ verb_run() {
     find_client
     name_client
     trap stop TERM INT HUP
-    make_files "$live" || fail "the key can not be made ready in $live"
+    make_files "$live" || fail "the key cannot be made ready in $live"
     write_state starting
     # Uninstalled in this very moment.
     [ -r "$self" ] || stop

@@ -39,7 +39,7 @@ pin() { # HOST
 
 # The installed script has these lines of the header beside it, and some functions.
 read_keys() {
-    has verb_install || { [ -r "$keys" ] && . "$keys"; } || fail "$keys can not be read"
+    has verb_install || { [ -r "$keys" ] && . "$keys"; } || fail "$keys cannot be read"
 }
 
 # The private key and the pinned host keys, as files that this client reads; a client that starts meanwhile sees them whole.
@@ -90,7 +90,7 @@ become_client() { # REQUEST [forwards]
 
 # 3: write a beat; 4: hear; 5, 6: the far ends, as the client gets them. Each other process holds 5 and 6 alone, so that it
 # finds them closed when this one is killed. The files are gone at once. What the gateway says comes by the same way, so that our own
-# lines begin with a word that it can not know. False: the directory was tidied away. `command`, as a shell that can not do an `exec` ends.
+# lines begin with a word that it cannot know. False: the directory was tidied away. `command`, as a shell that cannot do an `exec` ends.
 open_pipes() {
     new_word
     ours=@$word
@@ -193,7 +193,7 @@ take_note() { # LINE of the client's, or of the gateway's
     *': Permission denied ('* | *': No auth methods '*)
         why=denied
         # Of dropbear for small flash, which knows RSA alone.
-        case $before in *'loading keyfile'*) said="this client can not use a key of this type: build with --key device" ;; esac
+        case $before in *'loading keyfile'*) said="this client cannot use a key of this type: build with --key device" ;; esac
         ;;
     *'ost key'*) why=impostor ;;
     *'connect to host'*) ;;

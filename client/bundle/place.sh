@@ -77,7 +77,7 @@ is_same() { # FILE FILE
 put() { # FILE MODE: stdin becomes the file, whole or not at all
     if ! { mkdir -p "${1%/*}" && cat >"$1.new" && chmod "$2" "$1.new"; }; then
         rm -f "$1.new"
-        fail "$1 can not be written"
+        fail "$1 cannot be written"
     fi
     if is_same "$1.new" "$1"; then
         rm -f "$1.new"
@@ -85,7 +85,7 @@ put() { # FILE MODE: stdin becomes the file, whole or not at all
         say "$1 is there already"
         return 0
     fi
-    mv -f "$1.new" "$1" || fail "$1 can not be written"
+    mv -f "$1.new" "$1" || fail "$1 cannot be written"
     say "wrote $1"
 }
 

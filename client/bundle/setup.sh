@@ -45,7 +45,7 @@ reach() { # OPTION CONSEQUENCE: --offline or nothing, and how the sentence ends 
     known=perhaps
     if [ "$KEY" = device ]; then
         [ -s "$dir/$NODE.key" ] || known=no
-        make_key || fail "$dir can not be written"
+        make_key || fail "$dir cannot be written"
     fi
     [ "$1" != --offline ] || return 0
     prepare_to_ask
@@ -62,7 +62,7 @@ reach() { # OPTION CONSEQUENCE: --offline or nothing, and how the sentence ends 
 }
 
 verb_install() { # OPTION: --offline or nothing
-    [ -r "$self" ] || fail "$self can not be read; give the file itself to sh, not its content"
+    [ -r "$self" ] || fail "$self cannot be read; give the file itself to sh, not its content"
     find_platform
     find_unit
     find_client

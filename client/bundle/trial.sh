@@ -28,7 +28,7 @@ judge_trial() {
         trap - TERM INT HUP
         exec /bin/sh "$installed" run
     fi
-    say "it can not be put back"
+    say "it cannot be put back"
 }
 
 confirm() {

@@ -25,7 +25,7 @@ prepare_to_ask() {
     asking=$live/ask.$$
     trap stop TERM INT HUP
     trap 'rm -rf "$asking"' EXIT
-    make_files "$asking" || fail "the key can not be made ready in $asking"
+    make_files "$asking" || fail "the key cannot be made ready in $asking"
 }
 
 verb_check() {

@@ -360,7 +360,7 @@ def test_a_second_install_starts_what_is_not_up_anew(box: Box) -> None:
     box.await_nothing_left()
 
 
-def test_another_bundle_that_can_not_be_written_whole_leaves_the_installed_one_as_it_was(
+def test_another_bundle_that_cannot_be_written_whole_leaves_the_installed_one_as_it_was(
     box: Box,
 ) -> None:
     box.sh(bundle(box), "install")
@@ -635,7 +635,7 @@ def test_an_upgrade_whose_process_ends_again_and_again_is_taken_back_too(box: Bo
     box.await_nothing_left()
 
 
-def test_an_upgrade_that_can_not_be_taken_back_goes_on_trying(box: Box) -> None:
+def test_an_upgrade_that_cannot_be_taken_back_goes_on_trying(box: Box) -> None:
     upgraded(box)
     old = box.installed / "office.sh.old"
     old.unlink()
@@ -712,7 +712,7 @@ def test_a_half_finished_install_is_mended_by_the_next(box: Box) -> None:
     box.sh(file, "uninstall")
 
 
-def test_a_place_that_can_not_be_written_ends_the_install_before_anything_is_started(
+def test_a_place_that_cannot_be_written_ends_the_install_before_anything_is_started(
     box: Box,
 ) -> None:
     table = box.folder / "programs/crontab.txt"
@@ -723,7 +723,7 @@ def test_a_place_that_can_not_be_written_ends_the_install_before_anything_is_sta
     said = box.sh(bundle(box), "install")
 
     assert said.returncode == 2
-    assert "office.sh can not be written" in said.stderr
+    assert "office.sh cannot be written" in said.stderr
     assert table.read_text() == before
     box.await_nothing_left()
 

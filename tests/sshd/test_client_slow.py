@@ -169,7 +169,7 @@ def test_a_login_that_takes_longer_than_its_limit_gets_more_time(tmp_path: Path)
             with running(
                 Client(tmp_path / "node", gateway, {port: echo.port}, **settings)
             ) as client:
-                client.says("no login in 0.7 s")
+                client.says("no login within 0.7 s")
                 client.says("up:")
                 eventually(lambda: gateway.beats() > 9, "ten beats")
                 asked = client.ask("check")

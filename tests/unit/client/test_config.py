@@ -58,7 +58,7 @@ def test_an_address_is_written_as_it_is_read() -> None:
         pytest.param(
             'node = "office"', 'node = "Office 1"', "node must be a node's name", id="node"
         ),
-        pytest.param('node = "office"', 'node = "office', "this is not TOML: ", id="not TOML"),
+        pytest.param('node = "office"', 'node = "office', "not valid TOML: ", id="not TOML"),
         pytest.param(
             '["127.0.0.1:2222", "[::1]:2222"]',
             '"127.0.0.1:2222"',
@@ -74,14 +74,14 @@ def test_an_address_is_written_as_it_is_read() -> None:
         pytest.param(
             '"[::1]:2222"',
             '"::1"',
-            "gateway holds an item that is wrong: each must be an address",
+            "gateway has an invalid item: each must be an address",
             id="address",
         ),
         pytest.param(
-            '"[::1]:2222"', '"gw.example.org:70000"', "gateway holds an item", id="port too high"
+            '"[::1]:2222"', '"gw.example.org:70000"', "gateway has an invalid item", id="port too high"
         ),
         pytest.param(
-            '"[::1]:2222"', '"10.0.0.999:22"', "gateway holds an item", id="no IP address"
+            '"[::1]:2222"', '"10.0.0.999:22"', "gateway has an invalid item", id="no IP address"
         ),
         pytest.param(
             "mail.lan:25", "mail..lan:25", "forward 2: target must be an address", id="target"
@@ -96,13 +96,13 @@ def test_an_address_is_written_as_it_is_read() -> None:
             id="public",
         ),
         pytest.param(
-            "port = 20011", "port = 20010", "forward 2: port 20010 is written twice", id="twice"
+            "port = 20011", "port = 20010", "forward 2: port 20010 is used twice", id="twice"
         ),
         pytest.param(
-            "ssh-ed25519 AAAAC3", "AAAAC3", "host_key holds an item that is wrong", id="host key"
+            "ssh-ed25519 AAAAC3", "AAAAC3", "host_key has an invalid item", id="host key"
         ),
-        pytest.param('key = "office.key"', 'key = ""', "key must be a text", id="empty text"),
-        pytest.param("[[forward]]", "[forward]", "this is not TOML", id="one table twice"),
+        pytest.param('key = "office.key"', 'key = ""', "key must be text", id="empty text"),
+        pytest.param("[[forward]]", "[forward]", "not valid TOML", id="one table twice"),
         pytest.param(
             'key = "office.key"',
             'key = "k"\ncheck_every_s = nan',
@@ -135,12 +135,12 @@ def test_what_is_wrong_is_named_with_its_file(old: str, new: str, sentence: str)
 
 
 def test_a_file_without_forwards_is_refused() -> None:
-    with pytest.raises(ConfigError, match="there is no forward"):
+    with pytest.raises(ConfigError, match="no forward is configured"):
         samples.config(text=samples.TEXT.partition("[[forward]]")[0])
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="can not be read: no such file"):
+    with pytest.raises(ConfigError, match="cannot be read: no such file"):
         load_config(tmp_path / "none.toml")
 
 
@@ -153,7 +153,7 @@ def test_a_file_that_is_not_text_is_named(tmp_path: Path) -> None:
 
 def test_a_private_key_that_is_missing_is_named(tmp_path: Path) -> None:
     with pytest.raises(
-        ConfigError, match=r"key: the private key .*office\.key can not be read: no such file"
+        ConfigError, match=r"key: the private key .*office\.key cannot be read: no such file"
     ):
         read_private_key(samples.config(tmp_path / "office.toml"))
 
@@ -163,7 +163,7 @@ def test_a_private_key_that_others_may_read_is_refused(tmp_path: Path, mode: int
     (tmp_path / "office.key").write_text("secret")
     (tmp_path / "office.key").chmod(mode)
 
-    with pytest.raises(ConfigError, match=r"others may read the private key .* chmod 600"):
+    with pytest.raises(ConfigError, match=r"other users can read the private key .* chmod 600"):
         read_private_key(samples.config(tmp_path / "office.toml"))
 
 

@@ -40,7 +40,7 @@ def test_a_target_is_complained_of_each_ten_minutes_and_praised_once() -> None:
     said = [complaints.failed(TARGET, "refused", float(second)) for second in range(0, 1300, 10)]
 
     assert [second * 10 for second, text in enumerate(said) if text] == [0, 600, 1200]
-    assert said[0] == "target 10.0.0.9:80 can not be reached: refused; the tunnel stays"
+    assert said[0] == "target 10.0.0.9:80 cannot be reached: refused; the tunnel stays up"
     assert complaints.reached(TARGET) == "target 10.0.0.9:80 can be reached again"
     assert complaints.reached(TARGET) == ""
     assert complaints.failed(TARGET, "refused", 1301.0)
@@ -148,13 +148,13 @@ def test_a_key_that_is_none_is_a_sentence(
 ) -> None:
     assert cli.main(["check", "--config", str(write_config(tmp_path, "rubbish"))]) == 2
 
-    assert "office.key is no private key" in capsys.readouterr().err
+    assert "office.key is not a private key" in capsys.readouterr().err
 
 
 def test_a_host_key_that_is_none_is_a_sentence(tmp_path: Path) -> None:
     config = replace(samples.config(write_config(tmp_path)), host_keys=("ssh-ed25519 AAAA",))
 
-    with pytest.raises(Exception, match="host_key holds an item that is no public key"):
+    with pytest.raises(Exception, match="host_key has an item that is not a public key"):
         login_options(config)
 
 
@@ -179,7 +179,7 @@ def test_without_a_configuration_the_places_are_named(
     assert cli.main(["status"]) == 2
 
     assert (
-        f"no configuration in {isolated}/.config/reversi/client.toml and {isolated}/etc/client.toml"
+        f"no configuration at {isolated}/.config/reversi/client.toml or {isolated}/etc/client.toml"
         in capsys.readouterr().err
     )
 
@@ -257,7 +257,7 @@ async def test_a_clock_that_jumps_is_seen_before_the_next_beat_is_due(
     runner.machine.handle(Tick(), now)
     assert runner.machine.due_s > now.monotonic_s + 1.0
 
-    monkeypatch.setattr("client.run.LOOK_S", 0.01)
+    monkeypatch.setattr("client.run.CLOCK_EVERY_S", 0.01)
     monkeypatch.setattr("client.run.moment", lambda: replace(moment(), wall_s=now.wall_s + 3600.0))
     async with asyncio.timeout(1.0):
         event = await runner.next_event()

@@ -107,7 +107,7 @@ def test_a_bad_verdict_with_a_denied_port_asks_for_it_again(life: Life) -> None:
         life.tell(words.Listened(connection=life.connection, listening=DENIED, denied=frozenset()))
         == []
     )
-    assert life.said[-1] == "port 20011 listening now"
+    assert life.said[-1] == "the gateway listens on port 20011 now"
     assert life.machine.view().state is State.UP
 
 
@@ -116,7 +116,7 @@ def test_a_denied_port_is_named_and_asked_for_each_minute(life: Life) -> None:
 
     assert (
         life.said[0]
-        == "port 20011 denied by the gateway: taken there, or not this node's; asked again every"
+        == "the gateway denies port 20011: in use there, or not this node's; asking again every"
         " 60 s"
     )
     assert life.said[1] == "up: 1 of 2 forwards via 127.0.0.1:2222"
@@ -140,7 +140,7 @@ def test_all_ports_denied_means_to_leave_and_to_claim_again(life: Life) -> None:
 
     assert life.tell(life.listened(PORTS)) == [LEAVE]
 
-    assert "ports 20010, 20011 denied by the gateway" in life.said[-1]
+    assert "the gateway denies ports 20010, 20011" in life.said[-1]
     assert life.until_connect() <= 0.5
     life.claim()
 

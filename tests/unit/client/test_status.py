@@ -164,8 +164,8 @@ def test_beside_one_that_lives_it_is_another_instance_and_leaves_the_file(home: 
     assert home.record() == before
     assert home.said == [
         (
-            f"another client (PID {os.getppid()}) keeps {home.config.status_file}; this one's"
-            " status is not written"
+            f"another client (PID {os.getppid()}) uses {home.config.status_file}; this client"
+            " does not write its status"
         ),
     ]
 
@@ -190,7 +190,7 @@ def test_a_directory_that_is_not_there_is_said_once(home: Home) -> None:
     client.update(UP, 400.0)
 
     assert home.said == [
-        "the status file /nowhere/at/all can not be written: no such file or directory"
+        "the status file /nowhere/at/all cannot be written: no such file or directory"
     ]
 
 
@@ -225,7 +225,7 @@ def test_the_report_of_a_client_that_died(home: Home) -> None:
     report = Report(home.config)
 
     assert not report.is_up
-    assert "not running any more; up was the last it wrote" in report.text()
+    assert "not running; its last state was up" in report.text()
     assert report.document()["running"] is False
 
 
