@@ -89,7 +89,7 @@ def parser() -> argparse.ArgumentParser:
             name,
             parents=[common],
             help=summary,
-            description=f"{summary.capitalize()}.",
+            description=f"{summary[0].upper()}{summary[1:]}.",
             epilog=f"example: {example}",
         )
         if reads:

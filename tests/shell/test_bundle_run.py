@@ -298,7 +298,7 @@ def test_a_second_one_on_the_same_device_leaves_the_first_alone(box: Box) -> Non
     said = box.sh(file, "run")
 
     assert said.returncode == 0
-    assert "it runs already" in said.stderr
+    assert "already running, as process" in said.stderr
     assert box.sh(file, "status").returncode == 0
     box.stop()
 
@@ -313,7 +313,7 @@ def test_status_tells_how_it_ended(box: Box) -> None:
 
     assert said.returncode == 1
     assert re.match(
-        r"office: not running; it was stopped since \d{4}-\d\d-\d\d \d\d:\d\d\n", said.stdout
+        r"office: not running; last state: stopped since \d{4}-\d\d-\d\d \d\d:\d\d\n", said.stdout
     )
     assert "\nlast verdict: 0\nlast error: none\n" in said.stdout
 
@@ -364,7 +364,7 @@ def test_a_directory_that_is_tidied_away_between_claim_and_hold_comes_back(box: 
 
     box.await_state("up")
     assert (box.folder / "programs/tidied").exists()
-    assert "no FIFO can be made" in box.log()
+    assert "cannot make a FIFO" in box.log()
     box.stop()
 
 

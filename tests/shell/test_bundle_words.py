@@ -54,7 +54,7 @@ def test_what_a_login_prints_before_the_answer_is_not_the_answer(box: Box, text:
 
     assert box.await_state("up")["verdict"] == "0"
     checked = box.sh(file, "check")
-    assert (checked.returncode, checked.stdout) == (0, "office: the tunnel works, says gw:22\n")
+    assert (checked.returncode, checked.stdout) == (0, "office: gw:22 says that the tunnel works\n")
     (box.folder / "programs/verdict").write_text("60\n")
     assert "asks to wait 60 s" in box.await_state("waiting")["error"]
     box.stop()

@@ -411,7 +411,7 @@ def test_a_target_that_is_gone_is_said_once_and_the_tunnel_stays(
         service.close()
         client.says(f"target 127.0.0.1:{target} can be reached again")
 
-        assert len(client.lines("can not be reached")) == 1
+        assert len(client.lines("cannot be reached")) == 1
         assert len(gateway.asked("hold")) == 1
 
 
@@ -537,4 +537,4 @@ def test_a_status_file_that_can_not_be_written_is_said_once(
     with running(client):
         client.says("up:")
 
-    assert len(client.lines("can not be written")) == 1
+    assert len(client.lines("cannot be written")) == 1

@@ -264,7 +264,7 @@ def test_what_a_login_prints_is_no_answer(tmp_path: Path, own_room: Room, text: 
             asked = client.ask("check", "--json")
 
             gateway.answer(verdict=13)
-            client.says("it asks to wait 13 s")
+            client.says("and asks to wait 13 s")
 
         assert '"wait_s": 5' in asked.stdout
         assert len(gateway.asked("hold")) == 1
