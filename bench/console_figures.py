@@ -1,4 +1,4 @@
-"""The console's figures as lines of the table, each beside the DataTable's and its target."""
+"""The console's figures, each with the DataTable's and its target."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ SWEPT = "idle CPU, sweeps go on"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """One program at one size of the table, at 80x24."""
+    """What was measured of one program with one size of the table, at 80x24."""
 
     first_rows_s: Sequence[float]
     settled_s: float
     rest: Spell | None
-    """Nothing is written to the state file; None: it was not waited for."""
+    """While nothing is written to the state file; None: not measured."""
     swept: Spell
-    """Sweeps go on and find everything as it was."""
+    """While sweeps find no change."""
     busy: Spell
     memory: Memory
     changed: Sequence[Answer]
@@ -41,7 +41,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wide:
-    """A page scrolled in a larger terminal."""
+    """What was measured of a scrolled page in a larger terminal."""
 
     console: Sequence[Answer]
     beside: Sequence[Answer]
@@ -85,7 +85,7 @@ def memory_text(one: Measured) -> str:
 
 
 def size_figures(rows: int, console: Measured, beside: Measured) -> list[Figure]:
-    """All of one size."""
+    """Return all figures for one size of the table."""
 
     def figure(
         what: str,

@@ -1,4 +1,4 @@
-"""How much of the console is measured."""
+"""How much the console benchmark measures."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How much of each thing."""
+    """How often and how long each thing is measured."""
 
     rows: tuple[int, ...]
-    """Sizes of the table; the last one is measured at more length."""
+    """The sizes of the table; the last one is measured for longer."""
     starts: int
     presses: int
-    """Of each key at the last size; half as many at the others."""
+    """For each key at the last size; half as many at the others."""
     letters: int
-    """Of filters, as the presses; each may cost what stands beside the console a second."""
+    """Typed into filters at the last size; half as many at the others."""
     watch_s: float
-    """Of each steady state."""
+    """For each steady state."""
     once_nodes: int
     once_runs: int
 

@@ -1,1 +1,1 @@
-"""Tests: shell."""
+"""Tests under real shells."""

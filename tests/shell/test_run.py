@@ -1,6 +1,4 @@
-"""`./run` before it has anything: help, what it refuses, and what it names where a program is
-missing.
-"""
+"""`./run` before it is set up: help, usage errors, and missing programs."""
 
 from __future__ import annotations
 
@@ -21,7 +19,7 @@ pytestmark = pytest.mark.shell
 
 @pytest.fixture
 def bare(tmp_path: Path) -> Path:
-    """A PATH with hardly anything on it, and an `id` of our choice."""
+    """A directory for PATH with few programs; a test adds its own `id`."""
     folder = tmp_path / "bin"
     folder.mkdir()
     for tool in TOOLS:
@@ -68,7 +66,9 @@ def test_help_names_every_command(shell: list[str], tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("arguments", [(), ("tset",)], ids=["none", "unknown"])
-def test_anything_else_is_refused_with_the_help(arguments: tuple[str, ...], tmp_path: Path) -> None:
+def test_other_commands_are_refused_with_the_help(
+    arguments: tuple[str, ...], tmp_path: Path
+) -> None:
     told = run(*arguments, path="/usr/bin:/bin", venv=tmp_path / "venv")
 
     assert told.returncode == 2

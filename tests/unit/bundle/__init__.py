@@ -1,1 +1,1 @@
-"""Tests: the builder of bundles."""
+"""Unit tests of the bundle builder."""

@@ -1,1 +1,1 @@
-"""Tests: the client, without a socket."""
+"""Unit tests of the client."""
