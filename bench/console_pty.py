@@ -131,7 +131,7 @@ class Terminal:
                 break
         return self.last_at - self.began
 
-    async def goes_on(self, seconds: float) -> bool:
+    async def writes_more(self, seconds: float) -> bool:
         """Return whether more is written before the program is silent and idle for so long.
 
         Raises DemoFailed.
@@ -150,10 +150,10 @@ class Terminal:
         self.arrived.clear()
         size, began = self.size, time.monotonic()
         await act()
-        if not await self.goes_on(ANSWER_WITHIN_S):
+        if not await self.writes_more(ANSWER_WITHIN_S):
             return None
         first_at = self.first_at
-        while await self.goes_on(QUIET_S):
+        while await self.writes_more(QUIET_S):
             if time.monotonic() - began > WITHIN_S:
                 raise DemoFailed(
                     f"the program was still painting {WITHIN_S:g} s after a key or a change"

@@ -35,9 +35,9 @@ class Clock:
         return self.now is not None and abs(gap_s(self.now, now)) > JUMP_S
 
     def advance(self, now: Moment, due_s: float) -> str:
-        """Move on to now. If that step is a jump, return its description, else an empty string.
+        """Advance to a new moment; return why the step to it is a jump, or an empty string.
 
-        A step is also a jump if it ends long after due_s, when a wake-up was due.
+        A step that ends long after due_s, when a wake-up was due, is a jump, too.
         """
         before, self.now = self.now, now
         if before is None or now.monotonic_s - self.jumped_s < QUIET_S:

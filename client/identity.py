@@ -13,7 +13,7 @@ PROC = Path("/proc")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
-    """A process, distinct from a later one that has the same PID."""
+    """A process; its start time distinguishes it from a later one with the same PID."""
 
     pid: int
     start_ticks: int | None
@@ -70,7 +70,7 @@ def is_alive(process: Process) -> bool:
 
 
 def machine_name() -> str:
-    """Return a name that differs on another machine with a copy of our files."""
+    """Return a name of this machine, to notice a copy of our files on another one."""
     try:
         found = Path("/etc/machine-id").read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError):

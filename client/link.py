@@ -92,7 +92,7 @@ class Wire:
             outcome.abort()
 
     def start(self, traffic: Traffic) -> None:
-        """Use this connection from now on: the login at an earlier address of the name failed."""
+        """Use this connection from now on; a login to an earlier address may have failed."""
         self.traffic = traffic
 
     def counters(self) -> words.Moved | None:
@@ -154,7 +154,7 @@ class Wire:
         )
 
     async def is_granted(self, port: int, connection: asyncssh.SSHClientConnection) -> bool:
-        """Return whether the gateway listens now. asyncssh raises one error for taken and denied.
+        """Ask for one port; return whether the gateway listens. It denies a taken port, too.
 
         `localhost` is what permitlisten names; an empty host means all addresses. Source: RFC
         4254, section 7.1.

@@ -46,8 +46,7 @@ def printable(text: str) -> str:
 def reason_of(error: Exception) -> str:
     """Return the message of a foreign error, on one line.
 
-    For an error of the system return the system's message: asyncio's has an address in Python's
-    notation.
+    Prefer the system's message: asyncio's contains an address in Python's notation.
     """
     if isinstance(error, OSError) and error.errno in errno.errorcode:
         return printable(os.strerror(error.errno or 0).lower())

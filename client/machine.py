@@ -19,7 +19,7 @@ PROVEN_S = 60.0
 """After a tunnel was up for this long, the back-off starts again from its shortest wait."""
 ASK_AGAIN_S = 60.0
 FIRST_ANSWER_S = 300.0
-"""Give up a tunnel that had no answer for this long since `hold`, even if data moves."""
+"""Give up a connection if its first answer takes longer than this, even if data moves."""
 LONGEST_WAIT_S = 3600.0
 TICK_S = 10.0
 REPEAT_S = 600.0
@@ -148,7 +148,7 @@ class Machine:
         self.actions.append(action)
 
     def learn(self, silence_s: float | None) -> None:
-        """Take a sign of life that came after silence_s.
+        """Learn from a sign of life that came after so many seconds; None: nothing to learn.
 
         If a beat is still unanswered, send the next one soon: a hang may follow.
         """

@@ -1,4 +1,4 @@
-"""The time limits for one gateway: they follow the speed of the link that was measured.
+"""The time limits for one gateway, which follow the measured speed of the link.
 
 A limit grows after a time-out, and shrinks again after quick logins.
 """
@@ -13,15 +13,13 @@ before it answers.
 SETUP_CAP_S = 120.0
 MOST_DOUBLINGS = 3
 PATIENT = 2.5
-"""How many times longer to wait for an answer after the other side's kernel acknowledged the beat:
-the link to it works.
+"""Wait this many times longer for an answer once the other side's kernel has acknowledged the beat:
+then the link to it works.
 """
 ANSWER_CAP_S = 45.0
 """Notice a hang within a minute of the last byte, however slow the link."""
 LOGIN_TRIPS = 3
-"""Count fewer round trips for a login than the five or six that it takes, to err on the safe
-side.
-"""
+"""A login takes five or six round trips; count fewer, to be on the safe side."""
 FORGET = 0.99
 """Each shorter silence reduces the longest one by this factor: to a half after 70 beats."""
 
@@ -61,12 +59,12 @@ class Pace:
         self.doublings = min(self.doublings + 1, MOST_DOUBLINGS)
 
     def logged_in(self, took_s: float) -> None:
-        """Lower the limits by one step, but leave the next login half as much time again."""
+        """Lower the limits by one step, but allow the next login 1.5 times as long as this one."""
         self.doublings = max(self.doublings - 1, 0)
         while self.login_s < 1.5 * took_s and self.doublings < MOST_DOUBLINGS:
             self.doublings += 1
         self.learn(took_s / LOGIN_TRIPS)
 
     def learn(self, silence_s: float) -> None:
-        """Take how long a live connection was silent after a beat."""
+        """Note how long a live connection was silent after a beat."""
         self.silence_s = max(silence_s, self.silence_s * FORGET)

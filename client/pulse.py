@@ -19,15 +19,15 @@ class Pulse:
 
     def __init__(self) -> None:
         self.owed = 0
-        """Unanswered beats, at most: an answer may have been taken for text of the login."""
+        """Unanswered beats; too many if an answer was taken for text that the login printed."""
         self.answered = False
         self.since_s: float | None = None
         """Since when the connection has been silent; None: no beat waits for a sign of life.
 
-        This is when the beat was sent, or when a byte ahead of it was acknowledged since.
+        This is when the beat was sent or, later, when a byte ahead of it was acknowledged.
         """
         self.mark: int | None = None
-        """The beat is delivered when this many bytes are acknowledged; None: not known yet."""
+        """How many bytes must be acknowledged to deliver that beat; None: not known yet."""
         self.last: Moved | None = None
 
     @property
@@ -47,7 +47,7 @@ class Pulse:
             self.since_s, self.mark = now_s, None
 
     def answer(self, now_s: float) -> float | None:
-        """Take an answer. Return for how many seconds the connection was silent after a beat.
+        """Note an answer. Return for how many seconds the connection was silent after a beat.
 
         None: no beat waited for a sign of life.
         """
@@ -56,12 +56,12 @@ class Pulse:
         return self.live(now_s)
 
     def live(self, now_s: float) -> float | None:
-        """Take that something was received; return as `answer` does."""
+        """Note that something was received; return as `answer` does."""
         since_s, self.since_s = self.since_s, None
         return None if since_s is None else now_s - since_s
 
     def move(self, moved: Moved, now_s: float) -> float | None:
-        """Take the current counters; return as `answer` does."""
+        """Note the current counters; return as `answer` does."""
         last, self.last = self.last, moved
         if last is None:
             return None

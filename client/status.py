@@ -140,7 +140,7 @@ class StatusFile:
     def start(self, view: View, now: float) -> None:
         """Write the first state, and take the instance over from a process that has ended.
 
-        Block for a second at most.
+        Block for at most a second.
         """
         try:
             with locked_start(self.path.parent) as locked:

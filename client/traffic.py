@@ -29,7 +29,7 @@ CHUNK = 1 << 16
 IS_LINUX = sys.platform == "linux"
 TCP_INFO_BYTES = 200
 ACKED_AT, DATA_SEGMENTS_IN_AT, DELIVERED_AT = 120, 152, 192
-"""Offsets in `struct tcp_info`. Source: linux/tcp.h. Kernels before 4.18 return a shorter one."""
+"""Offsets in `struct tcp_info`. Source: linux/tcp.h. Kernels before 4.18 return less."""
 
 
 class TargetSide(SSHForwarder, asyncio.BufferedProtocol):

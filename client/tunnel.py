@@ -1,4 +1,4 @@
-"""The machine's state of the current connection, and when its next step is due."""
+"""The state of the current connection, and when its next step is due."""
 
 from __future__ import annotations
 

@@ -10,8 +10,8 @@ import sys
 
 from bench.figures import Figure
 from bench.links.hours import hours
+from bench.links.progress import say
 from bench.links.table import FULL_PLAN, QUICK_PLAN, table
-from bench.links.tell import say
 from demo.processes import DemoFailed
 
 

@@ -12,8 +12,8 @@ from bench.figures import Figure
 from bench.links.clients import Kind, Lane
 from bench.links.hangs import Hang, Trial, carrying, come_back, hang, wait_for
 from bench.links.network import Shape
+from bench.links.progress import say
 from bench.links.scene import NEXT_CLIENT_S, Scene, Wanted, missing_kinds, scene
-from bench.links.tell import say
 from bench.links.transfer import Transfer
 from bench.links.watch import Seen
 

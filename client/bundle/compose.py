@@ -67,9 +67,10 @@ def shipped(part: str) -> str:
 
 def render(bundle: Bundle) -> str:
     """Return the bundle's text; the same input gives the same text."""
+    secret = " Keep this file secret: it contains a private key." if bundle.key else ""
     about = (
         f"#!/bin/sh\n# reversi: the tunnel of {bundle.node}; for help: sh {bundle.node}.sh help."
-        " Keep this file secret: it contains a private key.\n"
+        f"{secret}\n"
     )
     runtime, beside, setup = ("\n".join(map(shipped, parts)) for parts in (RUNTIME, BESIDE, SETUP))
     body = (

@@ -1,5 +1,5 @@
 # shellcheck shell=sh disable=SC1090,SC2034,SC2153,SC2154 # the parts become one file, and share their variables
-# The SSH client and its options, and one run of it: its output, its exit and the ticks of a timer arrive as lines of one FIFO.
+# The SSH client, its options, and one run of it. Its output, its exit and the ticks of a timer arrive as lines of one FIFO.
 
 find_client() {
     client='' wish=openssh
@@ -184,7 +184,7 @@ next_event() {
     esac
 }
 
-take_note() { # LINE from the client or from the gateway
+take_note() { # LINE: keep a line of the client or the gateway in said, and set why if it explains a failure
     [ -n "$1" ] || return 0
     before=$said said=$1
     # The line will be shown on terminals.

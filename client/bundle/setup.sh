@@ -84,7 +84,7 @@ verb_install() { # OPTION: --offline or nothing
     fi
     register || exit 2
     outlive_session
-    "$begin" || fail "the service did not start; mend that, and run install again"
+    "$begin" || fail "the service did not start; fix that and run install again"
     [ "$begin" = restart_service ] || say "this bundle is up already; nothing was restarted"
     say "installed; see: sh $installed status"
 }

@@ -324,7 +324,7 @@ def test_an_upgrade_comes_through_the_tunnel_that_it_replaces_and_is_confirmed_b
         assert through(config, f"{' '.join(box.shell)} brought.sh status").stdout.startswith(
             f"{device.node}: up for"
         )
-        assert box.sh(newer, "upgrade").stderr.endswith("is this one\n")
+        assert box.sh(newer, "upgrade").stderr.endswith("this bundle is installed already\n")
         assert box.sh(newer, "uninstall").returncode == 0
         box.await_nothing_left()
 
