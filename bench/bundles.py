@@ -27,8 +27,8 @@ from bench.setting import (
     until,
     until_usable,
 )
-from checker.provision import host_key_line
-from checker.sshd import find_sshd
+from checker.sshd.keygen import host_key_line
+from checker.sshd.program import find_sshd
 from client.bundle.compose import Bundle, render
 from client.bundle.keyforms import read_key
 from client.bundle.settings import Settings

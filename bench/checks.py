@@ -16,7 +16,7 @@ import asyncssh
 from bench.cpu import tree_cpu_s
 from bench.figures import Cost, Figure, times
 from bench.setting import Gateway, Member, Scale, banner_server, gateway, write_private
-from checker.registry import gate_command
+from checker.registry.authorized_keys import gate_command
 from demo.processes import DemoFailed
 from demo.stage import free_ports
 

@@ -9,7 +9,7 @@ import base64
 import struct
 from pathlib import Path
 
-from checker.config import Layout, home_layout
+from checker.config.layout import Layout, home_layout
 from checker.model import (
     Forward,
     Node,
@@ -21,9 +21,11 @@ from checker.model import (
     parse_expect,
     parse_target,
 )
-from checker.nodefile import node_toml
-from checker.registry_copy import signs, write_copy
-from checker.store import Batch, Sweep, open_store
+from checker.registry.file_stamps import signs
+from checker.registry.node_file import node_toml
+from checker.registry.snapshot import write_copy
+from checker.state.rows import Batch, Sweep
+from checker.state.store import open_store
 
 EVERY_S = 30.0
 """The time between sweeps: for 5,000 rows that is 167 probes a second."""

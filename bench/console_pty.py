@@ -132,7 +132,7 @@ class Terminal:
         return self.last_at - self.began
 
     async def writes_more(self, seconds: float) -> bool:
-        """Return whether more is written before the program is silent and idle for so long.
+        """Return whether more is written before the program has been silent and idle that long.
 
         Raises DemoFailed.
         """
@@ -229,6 +229,6 @@ def middle(values: Sequence[float]) -> float:
 
 
 def high(values: Sequence[float]) -> float:
-    """Return the 95th percentile: 95 % of the values are no higher."""
+    """Return the 95th percentile: at most 5 % of the values are higher."""
     ordered = sorted(values)
     return ordered[-(-95 * len(ordered) // 100) - 1]

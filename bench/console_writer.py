@@ -17,10 +17,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.console_home import EVERY_S
-from checker.config import home_layout
-from checker.daemon import FLUSH_EVERY_S, SWEPT_EVERY_S
+from checker.config.layout import home_layout
+from checker.daemon.daemon import FLUSH_EVERY_S, SWEPT_EVERY_S
 from checker.model import Event, EventKind, Status, Tunnel, Watched
-from checker.store import Batch, StateFile, Sweep, open_store
+from checker.state.rows import Batch, Sweep
+from checker.state.store import StateFile, open_store
 
 CHANGES_A_SECOND = 170
 TURNS_EACH = 20

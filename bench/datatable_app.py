@@ -20,13 +20,13 @@ from textual.message import Message
 from textual.widgets import DataTable, Input, Static
 
 from bench.console_home import EVERY_S
-from checker.config import Layout, home_layout
+from checker.config.layout import Layout, home_layout
 from checker.model import Forward, Status, Tunnel
-from checker.registry import read_registry
-from checker.registry_copy import copied_nodes
-from checker.store import open_reader
-from reversi_tui.columns import Place, fitted
-from reversi_tui.rows import Key, Moment, Row
+from checker.registry.reading import read_registry
+from checker.registry.snapshot import copied_nodes
+from checker.state.store import open_reader
+from reversi_tui.rows.columns import Place, fitted
+from reversi_tui.rows.row import Key, Moment, Row
 
 READ_EVERY_S = 0.25
 AGES_EVERY_S = 10.0

@@ -43,7 +43,7 @@ async def keep_busy(port: int) -> None:
 
 
 async def hang_one(server: Gateway, member: Member, *, busy: bool, after_s: float) -> float:
-    """Stop the node's client after so long; return the seconds until nobody listens on its port."""
+    """Stop the node's client after a while; return the seconds until nobody listens on its port."""
     client = await server.run_client(member)
     async with asyncio.TaskGroup() as group:
         visiting = (

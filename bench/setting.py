@@ -15,13 +15,15 @@ import asyncssh
 import psutil
 
 from bench.console_plan import FULL_PLAN, QUICK_PLAN, Plan
-from checker.config import Config, home_layout
-from checker.control import Control
-from checker.holders import read_listeners
+from checker.config.layout import home_layout
+from checker.config.settings import Config
+from checker.control.client import Control
+from checker.control.client_files import client_config
+from checker.linux.sockets import read_listeners
 from checker.model import Forward, Node, NodeName, Port, parse_expect, parse_name, parse_target
-from checker.nodefile import node_toml
-from checker.provision import client_config, host_key_line
-from checker.registry import gate_command, write_keys
+from checker.registry.authorized_keys import gate_command, write_keys
+from checker.registry.node_file import node_toml
+from checker.sshd.keygen import host_key_line
 from demo.processes import DemoFailed, end_all, ended_after, environment, program, start, tail
 from demo.stage import temporary_home
 

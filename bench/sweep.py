@@ -15,15 +15,15 @@ import psutil
 from bench.cpu import memory_of, own_cpu_s, tree_cpu_s
 from bench.figures import Figure
 from bench.setting import Gateway, Member, Scale, banner_server, gateway, until
-from checker.config import load_config
-from checker.gateway import Gateway as UseCases
-from checker.home import raise_file_limit
-from checker.judge import Judgement
-from checker.ledger import Ledger
+from checker.config.settings import load_config
+from checker.daemon.startup import raise_file_limit
 from checker.model import Policy, Status
-from checker.registry import read_registry
-from checker.sshd import make_host_key
-from checker.store import open_reader
+from checker.registry.reading import read_registry
+from checker.sshd.keygen import make_host_key
+from checker.state.ledger import Ledger
+from checker.state.store import open_reader
+from checker.tunnels.gateway import Gateway as UseCases
+from checker.tunnels.judge import Judgement
 from demo.processes import DemoFailed, start, tail
 from demo.stage import free_ports
 

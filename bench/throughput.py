@@ -17,7 +17,7 @@ from contextlib import asynccontextmanager
 
 from bench.figures import Figure
 from bench.setting import BANNER, Gateway, Member, Scale, gateway, until
-from checker.holders import read_listeners
+from checker.linux.sockets import read_listeners
 from demo.processes import start
 from demo.stage import free_ports
 
@@ -122,7 +122,7 @@ async def throughput(scale: Scale) -> list[Figure]:
                     what=f"throughput, {way}",
                     measured=f"{mine:.0f} MB/s",
                     beside=f"OpenSSH's client: {other:.0f} MB/s; {mine / other:.2f} of it",
-                    target=">= 0.5 of OpenSSH's",
+                    target=">= 0.5 of OpenSSH's client",
                     met=mine >= other / 2,
                 )
             )

@@ -14,7 +14,7 @@ from typing import Any
 
 import asyncssh
 
-from checker.home import raise_file_limit
+from checker.daemon.startup import raise_file_limit
 
 LOGINS_AT_ONCE = 16
 BEATS_EVERY_S = 10.0

@@ -1,5 +1,5 @@
-"""What the gate becomes without a daemon: `checker.alone`, or `bare.sh` beside this file if that
-cannot run.
+"""What the gate becomes without a daemon: `checker.daemon.alone`, or `bare.sh` beside this file if
+that cannot run.
 
 It runs as a file and with the site packages. They may be missing or half installed, by an upgrade
 of Python or of the packages, and no node may lose its tunnel by that.
@@ -15,7 +15,7 @@ from pathlib import Path
 def alone(arguments: list[str]) -> str:
     """Answer by the checker's own code, and end; if that cannot be had, why, as a clause."""
     try:
-        from checker.alone import main as answer
+        from checker.daemon.alone import main as answer
     except Exception as error:  # noqa: BLE001 - a broken package may raise anything
         return f"the checker's Python packages cannot be imported by {sys.executable} ({error})"
     try:

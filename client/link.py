@@ -59,7 +59,7 @@ async def ask(connection: asyncssh.SSHClientConnection, request: wire.Request) -
 
 
 class Wire:
-    """One connection, from the login to its end."""
+    """One connection: its login, its requests and its tunnel."""
 
     def __init__(
         self, config: Config, order: words.Connect, instance: str, targets: Targets, post: Post

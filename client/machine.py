@@ -148,7 +148,7 @@ class Machine:
         self.actions.append(action)
 
     def learn(self, silence_s: float | None) -> None:
-        """Learn from a sign of life that came after so many seconds; None: nothing to learn.
+        """Learn from a sign of life, and from the silence before it; None: there was no silence.
 
         If a beat is still unanswered, send the next one soon: a hang may follow.
         """

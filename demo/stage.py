@@ -14,9 +14,9 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 
-from checker.config import home_layout
+from checker.config.layout import home_layout
 from checker.model import Policy, Tunnel
-from checker.store import StateFile, open_reader
+from checker.state.store import StateFile, open_reader
 from demo.processes import (
     DemoFailed,
     end_all,

@@ -13,19 +13,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from checker import __version__
-from checker.config import Layout, config_from, config_table, find_layout, refuse_missing
+from checker.config.layout import Layout, find_layout, refuse_missing
+from checker.config.settings import config_from, config_table
 from checker.model import CheckerError
-from reversi_tui.chosen import (
+from reversi_tui.exit_codes import TOLD, ExitCode, told_of
+from reversi_tui.rows.columns import BY_ID
+from reversi_tui.rows.palette import THEMES
+from reversi_tui.settings.layers import (
     config_json,
     config_text,
     for_scripts,
     layer_of_environment,
     layers_of_files,
 )
-from reversi_tui.columns import BY_ID
-from reversi_tui.ending import TOLD, ExitCode, told_of
-from reversi_tui.palette import THEMES
-from reversi_tui.preferences import (
+from reversi_tui.settings.preferences import (
     Layer,
     Preferences,
     keymap,
@@ -183,8 +184,8 @@ def preferred(
     """What the console begins with, and what keeps its changes for the next time. Raises
     UnknownAction, KeyTwice.
     """
-    from reversi_tui.actions import ACTIONS, MOVES
-    from reversi_tui.remembered import Memory, memory_path
+    from reversi_tui.actions.table import ACTIONS, MOVES
+    from reversi_tui.settings.remembered import Memory, memory_path
 
     memory = Memory(layout, memory_path(os.environ) if args.remember else None)
     preferences, remark = memory.begin(files, (layer_of_environment(os.environ), args.typed))
@@ -231,16 +232,16 @@ def run_console(args: Args, layout: Layout) -> int:
     """
     if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         raise NoTerminal
-    from reversi_tui.terminal import prepare, wants_mouse
+    from reversi_tui.terminal.environment import prepare, wants_mouse
 
     prepare(os.environ)
     every_s, files = of_files(layout)
     preferences, remember = preferred(args, layout, files)
-    from checker.control import Control
+    from checker.control.client import Control
+    from reversi_tui.actions.node_changes import Changes
     from reversi_tui.app import Console
-    from reversi_tui.changes import Changes
-    from reversi_tui.setting import Setting
-    from reversi_tui.source import ping
+    from reversi_tui.reader.source import ping
+    from reversi_tui.session import Setting
 
     control = Control(layout=layout, read_only=args.read_only)
     setting = Setting(

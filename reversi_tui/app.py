@@ -16,15 +16,15 @@ from textual.screen import Screen
 from textual.scrollbar import ScrollBar, ScrollBarRender
 from textual.worker import Worker, WorkerFailed
 
-from reversi_tui.actions import Action, key_name
-from reversi_tui.keyboard import Driver
+from reversi_tui.actions.table import Action, key_name
 from reversi_tui.messages import Reported
+from reversi_tui.reader.source import Source
 from reversi_tui.screens.confirm import Confirm
 from reversi_tui.screens.main import Main
 from reversi_tui.screens.picking import Palette
-from reversi_tui.setting import Setting
-from reversi_tui.source import Source
-from reversi_tui.terminal import (
+from reversi_tui.session import Setting
+from reversi_tui.terminal.driver import Driver
+from reversi_tui.terminal.environment import (
     FEW_COLOURS,
     GRACE_S,
     HUNG_UP,
@@ -34,10 +34,10 @@ from reversi_tui.terminal import (
     is_there,
     leave,
 )
-from reversi_tui.themes import THEMES, theme_name
-from reversi_tui.threads import detached
-from reversi_tui.turns import Turns
+from reversi_tui.terminal.key_queue import Turns
+from reversi_tui.terminal.threads import detached
 from reversi_tui.widgets.looks import Looks, WholeCells
+from reversi_tui.widgets.themes import THEMES, theme_name
 
 
 class Console(App[None]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.message import Message
 
-from reversi_tui.rows import Key, Past, Report
+from reversi_tui.rows.row import Key, Past, Report
 
 
 class Reported(Message):

@@ -9,17 +9,16 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from checker.config import Layout
+from checker.config.layout import Layout
 from checker.model import Node, NodeName, Status, Tunnel, Unregistered, tunnel_json
-from checker.output import say
-from checker.registry_copy import copied_nodes
-from checker.store import StateFile, StateMissing, Sweep, open_reader
-from checker.table import today
-from reversi_tui.cells import safe
-from reversi_tui.columns import BY_ID, COLUMNS, DEFAULTS, Column
-from reversi_tui.known import Background, barred_words
-from reversi_tui.preferences import Preferences
-from reversi_tui.rows import (
+from checker.output import say, today
+from checker.registry.snapshot import copied_nodes
+from checker.state.rows import Sweep
+from checker.state.store import StateFile, StateMissing, open_reader
+from reversi_tui.reader.background import Background, barred_words
+from reversi_tui.rows.cells import safe
+from reversi_tui.rows.columns import BY_ID, COLUMNS, DEFAULTS, Column
+from reversi_tui.rows.row import (
     NO_PORT,
     NOTHING_MORE,
     Health,
@@ -30,12 +29,13 @@ from reversi_tui.rows import (
     Row,
     broken_row,
 )
-from reversi_tui.strip import in_ascii
-from reversi_tui.terminal import has_utf8
+from reversi_tui.rows.uptime import in_ascii
+from reversi_tui.settings.preferences import Preferences
+from reversi_tui.terminal.environment import has_utf8
 from reversi_tui.view import View
 
 if TYPE_CHECKING:
-    from checker.kept_rights import BrokenFile
+    from checker.registry.kept_rights import BrokenFile
 
 FROM_BEHIND = frozenset({"day", "flaps", "client", "instance"})
 """Columns that need more than a tunnel's own row in the state file."""
@@ -112,7 +112,7 @@ def registered(
     nodes = copied_nodes(layout)
     if nodes is not None:
         return nodes, (), ()
-    from checker.last_good import read_known
+    from checker.registry.last_good import read_known
 
     registry = read_known(layout)
     return registry.nodes, registry.broken_files, registry.problems

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from checker.model import NodeName, Port, Status
-from reversi_tui.columns import BY_ID, WORST_FIRST, SortValue
-from reversi_tui.filter import parse_filter
-from reversi_tui.preferences import Preferences
-from reversi_tui.rows import Key, Moment, Report, Row
+from reversi_tui.rows.columns import BY_ID, WORST_FIRST, SortValue
+from reversi_tui.rows.filter import parse_filter
+from reversi_tui.rows.row import Key, Moment, Report, Row
+from reversi_tui.settings.preferences import Preferences
 
 FOLD = Port(0)
 """Stands for the port in the key of a node whose forwards are folded into one row."""

@@ -25,7 +25,7 @@ from checker.model import (
     Target,
     Tunnel,
 )
-from checker.store import Sweep
+from checker.state.rows import Sweep
 
 OFFICE = NodeName("office")
 PORT = Port(20010)

@@ -19,12 +19,12 @@ from bench.links.network import GATEWAY, Link
 from bench.links.transfer import SERVICE_PORT
 from bench.setting import Gateway, Member, listening, until, write_private
 from checker.model import parse_name
-from checker.sshd import find_sshd
+from checker.sshd.program import find_sshd
 from client.bundle.settings import Settings
 from demo.processes import program, start
 from demo.stage import free_ports
 
-RELAY = Path(__file__).parents[2] / "tests/sshd/relay.py"
+RELAY = Path(__file__).parents[2] / "tests/system/relay.py"
 ALIVE = ("-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=3")
 AGAIN = 'trap \'kill "$!"; exit\' TERM; while :; do "$@" & wait "$!"; sleep 3 & wait "$!"; done'
 """The loop in sh that an admin may put around `ssh -R`."""

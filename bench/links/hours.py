@@ -164,7 +164,7 @@ async def report(stays: Sequence[Stay], found: Scene, until_s: float) -> None:
 
 
 async def stay_on(found: Scene, stays: Sequence[Stay], minutes: float) -> None:
-    """Keep all lanes for so long, and then make their hangs. Raises DemoFailed."""
+    """Keep all lanes for those minutes, and then make their hangs. Raises DemoFailed."""
     until_s = time.monotonic() + minutes * 60
 
     async def one(stay: Stay, turn: int) -> None:

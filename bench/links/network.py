@@ -1,7 +1,7 @@
 """Shaped links between network namespaces: one gateway, one router, and a device behind each link.
 
-This process is in the gateway's namespace. It keeps the others by open files, so that they
-disappear with it, however it ends.
+This process is in the gateway's namespace. It keeps the others by open files, so that the kernel
+removes them when it ends, even if it is killed.
 """
 
 from __future__ import annotations

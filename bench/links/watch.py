@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.links.clients import Lane
-from checker.holders import read_listeners
+from checker.linux.sockets import flows, read_listeners
 from checker.model import EventKind, Port
-from checker.sockdiag import flows
-from checker.store import StateFile, open_reader
+from checker.state.store import StateFile, open_reader
 
 POLL_S = 0.1
 STATE_EVERY_S = 1.0

@@ -13,10 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from checker.config import Config, Layout, find_layout, load_config
+from checker.config.files import write_secret
+from checker.config.layout import Layout, find_layout
+from checker.config.settings import Config, load_config
+from checker.control.client_files import addresses
 from checker.model import CheckerError, Forward, Node, parse_forward, parse_name, parse_target
-from checker.provision import addresses, host_key_line, write_secret
-from checker.registry import Registry, kept_key_path, read_registry
+from checker.registry.changes import kept_key_path
+from checker.registry.nodes import Registry
+from checker.registry.reading import read_registry
+from checker.sshd.keygen import host_key_line
 from client.bundle.compose import Bundle, render
 from client.bundle.keyforms import KeyForms, KeyUnusable, read_key
 from client.bundle.options import Wanted

@@ -94,7 +94,7 @@ take_end() {
     error="$gateway: ${said:-the connection ended}"
 }
 
-# Run one tunnel at $gateway, from the claim to its end. Set outcome: up (it was), wait (the gateway asks to), failed, denied or impostor.
+# Claim, and keep one tunnel at $gateway until it ends. Set outcome: up (it was), wait (the gateway asks to), failed, denied or impostor.
 live_once() {
     outcome=failed asked_s=0
     # Somebody may have cleaned up the directory.
@@ -198,7 +198,7 @@ next_gateway() {
     case $circle in *' '*) circle="${circle#* } ${circle%% *}" address='' family='' ;; esac
 }
 
-bar() { # SECONDS: avoid this gateway for so long
+bar() { # SECONDS: avoid this gateway for that long
     draw "$(($1 / 10))"
     now
     barred="$barred $gateway=$((now_s + $1 + drawn))"

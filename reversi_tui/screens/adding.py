@@ -13,11 +13,10 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Button, Checkbox, Input, TextArea
 
-from checker.model import ExpectKind, Forward, printable
-from checker.provision import KeyType
-from reversi_tui.changes import Changed
-from reversi_tui.newnode import Asked, Checked, Field, NewNode
-from reversi_tui.threads import detached
+from checker.model import ExpectKind, Forward, KeyType, printable
+from reversi_tui.actions.new_node import Asked, Checked, Field, NewNode
+from reversi_tui.actions.node_changes import Changed
+from reversi_tui.terminal.threads import detached
 from reversi_tui.widgets.line import Banner, Line
 
 LABELS = {

@@ -15,7 +15,7 @@ from textual.screen import ModalScreen
 from textual.strip import Strip
 from textual.widgets import OptionList
 
-from reversi_tui.columns import BY_ID, COLUMNS, DEFAULTS
+from reversi_tui.rows.columns import BY_ID, COLUMNS, DEFAULTS
 from reversi_tui.screens.picking import Options
 from reversi_tui.widgets.line import Line
 

@@ -10,12 +10,8 @@ from dataclasses import dataclass
 from rich.text import Text
 
 from checker.model import Event, Watched, printable
-from reversi_tui.cells import status_text
-from reversi_tui.palette import Palette
-from reversi_tui.rows import HOURS, Moment, Row
-from reversi_tui.screens.sheet import Sheet
-from reversi_tui.strip import DAYS, days_chart, days_told, in_ascii, runs
-from reversi_tui.told import (
+from reversi_tui.rows.cells import status_text
+from reversi_tui.rows.detail_text import (
     LABEL,
     cloned,
     event_text,
@@ -26,6 +22,10 @@ from reversi_tui.told import (
     meaning,
     title,
 )
+from reversi_tui.rows.palette import Palette
+from reversi_tui.rows.row import HOURS, Moment, Row
+from reversi_tui.rows.uptime import DAYS, days_chart, days_told, in_ascii, runs
+from reversi_tui.screens.sheet import Sheet
 from reversi_tui.widgets.line import Line
 
 LEAST_HEIGHT = 20

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from checker.model import STATUS_MEANING, Status
-from reversi_tui.cells import SYMBOLS
-from reversi_tui.columns import COLUMNS
-from reversi_tui.palette import Palette
+from reversi_tui.rows.cells import SYMBOLS
+from reversi_tui.rows.columns import COLUMNS
+from reversi_tui.rows.detail_text import hanging
+from reversi_tui.rows.palette import Palette
+from reversi_tui.rows.uptime import LEVEL_MEANING, in_ascii
 from reversi_tui.screens.sheet import Sheet
-from reversi_tui.strip import LEVEL_MEANING, in_ascii
-from reversi_tui.told import hanging
 from reversi_tui.widgets.line import Line
 
 KEYS = 15

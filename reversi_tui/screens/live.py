@@ -12,16 +12,17 @@ from textual.app import ComposeResult
 from textual.screen import Screen
 
 from checker.model import printable
-from checker.store import StateError
-from reversi_tui.actions import ACTIONS, Action, key_name, of_command, off, with_keys
-from reversi_tui.acts import Deed
+from checker.state.store import StateError
+from reversi_tui.actions.plans import Deed
+from reversi_tui.actions.ssh import ssh_command
+from reversi_tui.actions.table import ACTIONS, Action, key_name, of_command, off, with_keys
 from reversi_tui.messages import PastRead, Reported
 from reversi_tui.once import no_nodes
-from reversi_tui.rows import Health, Key, Moment, Past, Report, Row, age_text
+from reversi_tui.rows.row import Health, Key, Moment, Past, Report, Row, age_text
 from reversi_tui.screens.detail import Detail, Dossier
-from reversi_tui.setting import Setting
-from reversi_tui.shell import shown, ssh_command
-from reversi_tui.threads import detached
+from reversi_tui.session import Setting
+from reversi_tui.terminal.process_group import shown
+from reversi_tui.terminal.threads import detached
 from reversi_tui.view import View
 from reversi_tui.widgets.bar import Bar, FilterBar
 from reversi_tui.widgets.footer import keys_line

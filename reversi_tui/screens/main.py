@@ -12,15 +12,13 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from checker.control import Outcome
-from checker.model import CheckerError
-from reversi_tui.actions import ACTIONS, Action
-from reversi_tui.acts import (
+from checker.model import CheckerError, Outcome
+from reversi_tui.actions.node_changes import Changed
+from reversi_tui.actions.plans import (
     Deed,
     Plan,
     aim,
     beside,
-    named,
     plan,
     question,
     still,
@@ -29,15 +27,16 @@ from reversi_tui.acts import (
     title,
     told,
 )
-from reversi_tui.changes import Changed
-from reversi_tui.clipboard import copy_sequence
-from reversi_tui.lent import run_on_terminal
+from reversi_tui.actions.table import ACTIONS, Action
 from reversi_tui.messages import Acted
-from reversi_tui.rows import Row
+from reversi_tui.rows.cells import named
+from reversi_tui.rows.row import Row
 from reversi_tui.screens.confirm import Confirm
 from reversi_tui.screens.nodes import Nodes
-from reversi_tui.shell import shown
-from reversi_tui.threads import detached
+from reversi_tui.terminal.clipboard import copy_sequence
+from reversi_tui.terminal.lending import run_on_terminal
+from reversi_tui.terminal.process_group import shown
+from reversi_tui.terminal.threads import detached
 
 AT_ONCE = 8
 """Deeds under way at the same time: a probe may take a quarter of a minute."""

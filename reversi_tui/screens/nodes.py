@@ -8,25 +8,26 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from checker.config import load_config
+from checker.config.settings import load_config
 from checker.model import CheckerError, InvalidValue, NodeName, printable
-from checker.registry import read_registry
-from reversi_tui.actions import key_name
-from reversi_tui.acts import Deed, named, no_longer, several
-from reversi_tui.changes import Changed
-from reversi_tui.commands import Ran, run
-from reversi_tui.lent import run_on_terminal
-from reversi_tui.newnode import checked, parse_output
-from reversi_tui.preferences import Command, expanded
-from reversi_tui.rows import Row
+from checker.registry.reading import read_registry
+from reversi_tui.actions.new_node import checked, parse_output
+from reversi_tui.actions.node_changes import Changed
+from reversi_tui.actions.own_commands import Ran, run
+from reversi_tui.actions.plans import Deed, no_longer, several
+from reversi_tui.actions.table import key_name
+from reversi_tui.rows.cells import named
+from reversi_tui.rows.row import Row
 from reversi_tui.screens.adding import Adding
 from reversi_tui.screens.asking import Ask
 from reversi_tui.screens.confirm import Confirm
 from reversi_tui.screens.output import Output
 from reversi_tui.screens.picking import Choose
 from reversi_tui.screens.seeing import Seeing
-from reversi_tui.shell import shown
-from reversi_tui.threads import detached
+from reversi_tui.settings.preferences import Command, expanded
+from reversi_tui.terminal.lending import run_on_terminal
+from reversi_tui.terminal.process_group import shown
+from reversi_tui.terminal.threads import detached
 
 
 class Nodes(Seeing):

@@ -11,12 +11,11 @@ from rich.text import Text
 from textual import events
 
 from checker.model import printable
-from reversi_tui.actions import help_sections, moves
-from reversi_tui.filter import lowered
+from reversi_tui.actions.table import help_sections, moves
 from reversi_tui.messages import Dressed, Typed
-from reversi_tui.palette import THEMES
-from reversi_tui.preferences import MOST_FILTERS, Preferences
-from reversi_tui.rows import Key
+from reversi_tui.rows.filter import lowered
+from reversi_tui.rows.palette import THEMES
+from reversi_tui.rows.row import Key
 from reversi_tui.screens.columns import ColumnsChooser
 from reversi_tui.screens.detail import Detail
 from reversi_tui.screens.help import Help
@@ -24,7 +23,8 @@ from reversi_tui.screens.live import Live
 from reversi_tui.screens.picking import Choose
 from reversi_tui.screens.sheet import Sheet
 from reversi_tui.screens.sorting import SortBy
-from reversi_tui.threads import detached
+from reversi_tui.settings.preferences import MOST_FILTERS, Preferences
+from reversi_tui.terminal.threads import detached
 from reversi_tui.view import FOLD
 from reversi_tui.widgets.bar import Bar, FilterBar
 from reversi_tui.widgets.line import Banner

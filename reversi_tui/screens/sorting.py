@@ -12,7 +12,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import OptionList
 
-from reversi_tui.columns import COLUMNS
+from reversi_tui.rows.columns import COLUMNS
 from reversi_tui.screens.columns import FRAME, Lister
 from reversi_tui.widgets.line import Line
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from rich.text import Text
 
-from reversi_tui.actions import Action, key_name
+from reversi_tui.actions.table import Action, key_name
 
 
 def keys_line(actions: Iterable[Action], off: frozenset[str], width: int) -> Text:

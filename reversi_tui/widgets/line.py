@@ -6,7 +6,7 @@ from rich.text import Text
 from textual.widget import Widget
 from textual.widgets import Static
 
-from reversi_tui.strip import in_ascii
+from reversi_tui.rows.uptime import in_ascii
 
 
 def drawn(widget: Widget, text: Text) -> Text:

@@ -9,7 +9,7 @@ from typing import ClassVar
 from rich.style import Style
 from textual.scrollbar import ScrollBarRender
 
-from reversi_tui.palette import palette
+from reversi_tui.rows.palette import palette
 
 
 class WholeCells(ScrollBarRender):

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
-from checker.config import Layout
+from checker.config.layout import Layout
 from checker.model import Status, printable
-from reversi_tui.cells import SYMBOLS, bytes_text
-from reversi_tui.columns import BY_ID, Place
-from reversi_tui.rows import Daemon, Health, age_text
+from reversi_tui.rows.cells import SYMBOLS, bytes_text
+from reversi_tui.rows.columns import BY_ID, Place
+from reversi_tui.rows.row import Daemon, Health, age_text
 from reversi_tui.view import View
 from reversi_tui.widgets.looks import Looks
 

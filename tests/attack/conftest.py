@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.sshd.accounts import Mode
-from tests.sshd.conftest import (
+from tests.system.accounts import Mode
+from tests.system.conftest import (
     gateway,
     mode_of,
     nothing_left,
@@ -23,7 +23,7 @@ from tests.sshd.conftest import (
     tunnel_account,
     usual,
 )
-from tests.sshd.harness import Gateway, gateway_at
+from tests.system.harness import Gateway, gateway_at
 
 __all__ = [
     "gateway",

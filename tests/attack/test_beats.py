@@ -14,7 +14,7 @@ import pytest
 
 import checker
 from tests.programs import require
-from tests.sshd.waiting import until
+from tests.system.waiting import until
 
 pytestmark = pytest.mark.shell
 HOLD = Path(checker.__file__).with_name("hold.sh")

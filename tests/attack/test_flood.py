@@ -15,18 +15,18 @@ from contextlib import AsyncExitStack, ExitStack, closing
 import asyncssh
 import pytest
 
-from checker.beats import beat_file
-from checker.control import Control
-from checker.gateway import REFUSALS
-from checker.limits import HELD_AT_ONCE, TRY_LATER, Limit
+from checker.control.client import Control
 from checker.model import EventKind, ProcessId
+from checker.state.beats import beat_file
+from checker.tunnels.gateway import REFUSALS
+from checker.tunnels.rate_limits import HELD_AT_ONCE, TRY_LATER, Limit
 from checker.wire import Asked, encode_asked
 from tests.attack.thief import break_in, refused_event, say, told
-from tests.sshd.accounts import Mode
-from tests.sshd.clients import Connection, Device
-from tests.sshd.harness import Gateway, gateway_at
-from tests.sshd.seen import is_gone
-from tests.sshd.waiting import until
+from tests.system.accounts import Mode
+from tests.system.clients import Connection, Device
+from tests.system.harness import Gateway, gateway_at
+from tests.system.seen import is_gone
+from tests.system.waiting import until
 
 pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
 LIMIT = Limit(a_minute=60)

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from checker.control import Control
-from checker.spool import FILE, collect
+from checker.control.client import Control
+from checker.state.spool import FILE, collect
 from checker.wire import MALFORMED
 from tests.attack.thief import as_runner
-from tests.sshd.accounts import Mode
-from tests.sshd.harness import Gateway, gateway_at
+from tests.system.accounts import Mode
+from tests.system.harness import Gateway, gateway_at
 
 pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
 STATUSES = (0, MALFORMED, 69, 75, 77)

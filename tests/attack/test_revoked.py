@@ -11,8 +11,8 @@ import pytest
 
 from checker.model import EventKind, Status
 from tests.attack.thief import break_in
-from tests.sshd.harness import Gateway
-from tests.sshd.waiting import until
+from tests.system.harness import Gateway
+from tests.system.waiting import until
 
 pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
 OLDER = "older than the node's right to the port"

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from checker.control import Control
-from checker.limits import CONNECTIONS_AT_ONCE
+from checker.control.client import Control
 from checker.model import EventKind
+from checker.tunnels.rate_limits import CONNECTIONS_AT_ONCE
 from tests.attack.thief import as_runner
-from tests.sshd.accounts import Account
-from tests.sshd.harness import Gateway
-from tests.sshd.seen import is_gone
+from tests.system.accounts import Account
+from tests.system.harness import Gateway
+from tests.system.seen import is_gone
 
 pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
 NOBODY = Account(name="nobody", uid=65534, gid=65534)

@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from checker.beats import all_beats, remove_dead
-from checker.config import home_layout
-from checker.control import Control
-from checker.home import prepare_folders
+from checker.config.layout import home_layout
+from checker.control.client import Control
+from checker.daemon.startup import prepare_folders
 from checker.model import CheckerError, Event, EventKind, ProcessId
-from checker.spool import FILE, MAX_BYTES, collect, leave
-from checker.store import Batch
-from tests.sshd.harness import Gateway
-from tests.sshd.waiting import until
+from checker.state.beats import all_beats, remove_dead
+from checker.state.rows import Batch
+from checker.state.spool import FILE, MAX_BYTES, collect, leave
 from tests.strategies import NOW
+from tests.system.harness import Gateway
+from tests.system.waiting import until
 
 LEFT = Event(at=NOW, kind=EventKind.GATEWAY, text="left behind", actor="daemon")
 DEAD = ProcessId(pid=2**22 + 1, start_ticks=1)

@@ -20,11 +20,11 @@ import pytest
 from checker.model import Status
 from tests.attack.thief import Attempt, break_in, refused_event, say, told
 from tests.programs import require
-from tests.sshd.clients import Connection, Device
-from tests.sshd.harness import Gateway
-from tests.sshd.ports import accepts, free_port
-from tests.sshd.processes import end_one
-from tests.sshd.waiting import until
+from tests.system.clients import Connection, Device
+from tests.system.harness import Gateway
+from tests.system.ports import accepts, free_port
+from tests.system.processes import end_one
+from tests.system.waiting import until
 
 pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
 FORGED = "10.0.0.1\nAccepted publickey for root from 10.0.0.1 port 9 ssh2: ED25519 SHA256:x\n"
@@ -267,7 +267,7 @@ OPTIONS = (
     "-c 'touch {canary}'",
     "--node victim",
     "--home /tmp --node victim check",
-    "-I -m checker.alone",
+    "-I -m checker.daemon.alone",
     "--",
     "-",
     "--help",

@@ -10,10 +10,10 @@ from typing import Any
 import asyncssh
 
 from checker.model import Event, EventKind
-from checker.sshd import find_sshd, lacks_log_verbose
-from tests.sshd.clients import Device
-from tests.sshd.harness import Gateway
-from tests.sshd.waiting import until
+from checker.sshd.program import find_sshd, lacks_log_verbose
+from tests.system.clients import Device
+from tests.system.harness import Gateway
+from tests.system.waiting import until
 
 FOR_LOG_VERBOSE = (
     "a terminal",

@@ -1,0 +1,1 @@
+"""`reversi-checker`: parse the command line, call, print."""

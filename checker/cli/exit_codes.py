@@ -1,0 +1,38 @@
+"""Exit statuses of `reversi-checker`, and which error has which."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from checker.control.client import DaemonAbsent
+from checker.model import CheckerError
+from checker.state.store import StateError
+
+PROG = "reversi-checker"
+
+
+class ExitCode(IntEnum):
+    """What a run means to a script."""
+
+    OK = 0
+    NOT_UP = 1
+    USAGE = 2
+    UNREACHABLE = 3
+    STATE = 4
+    BUG = 70
+    INTERRUPTED = 130
+
+
+def exit_code_of(error: Exception) -> ExitCode:
+    """The exit code of an error, in one place."""
+    match error:
+        case StateError():
+            return ExitCode.STATE
+        case DaemonAbsent():
+            return ExitCode.UNREACHABLE
+        case CheckerError():
+            return ExitCode.USAGE
+        case OSError() if error.filename is not None:
+            return ExitCode.USAGE
+        case _:
+            return ExitCode.BUG

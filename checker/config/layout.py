@@ -1,0 +1,112 @@
+"""Where a gateway's files are: in /etc and /var/lib, or under a home directory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from checker.model import CheckerError, InvalidValue
+
+
+class NoGateway(CheckerError):
+    """Asked about a gateway that is not there: nothing shown must not pass for all well."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            f"there is no directory {folder}, so there is no gateway to tell of; see --home and"
+            " REVERSI_HOME"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """The places of one gateway."""
+
+    config: Path
+    nodes: Path
+    authorized_keys: Path
+    state: Path
+    run: Path
+    """Verdicts for the beat loops, written by the daemon alone."""
+    spool: Path
+    """What sessions of the tunnel user leave for the daemon; theirs to write."""
+    socket: Path
+    host_key: Path
+    home: Path | None
+    """The one directory that holds it all, where there is one."""
+
+
+SYSTEM = Layout(
+    config=Path("/etc/reversi/reversi.toml"),
+    nodes=Path("/etc/reversi/nodes"),
+    authorized_keys=Path("/etc/reversi/authorized_keys"),
+    state=Path("/var/lib/reversi/state.db"),
+    run=Path("/run/reversi/verdicts"),
+    spool=Path("/run/reversi/spool"),
+    socket=Path("/run/reversi/checker.sock"),
+    host_key=Path("/etc/ssh/ssh_host_ed25519_key"),
+    home=None,
+)
+
+
+def home_layout(home: Path) -> Layout:
+    """Everything under one directory. Raises InvalidValue."""
+    try:
+        home = home.expanduser().absolute()
+    except RuntimeError as error:
+        raise InvalidValue(
+            f"the home {str(home)!r} begins with a user that is not known here; write the directory"
+            " in full"
+        ) from error
+    if "\n" in str(home):
+        raise InvalidValue(
+            f"the home {str(home)!r} has a newline, which no key file can hold; choose another"
+            " --home"
+        )
+    return Layout(
+        config=home / "reversi.toml",
+        nodes=home / "nodes",
+        authorized_keys=home / "authorized_keys",
+        state=home / "state.db",
+        run=home / "run",
+        spool=home / "spool",
+        socket=home / "checker.sock",
+        host_key=home / "ssh_host_ed25519_key",
+        home=home,
+    )
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is such a file, also where we may not look: then reading it tells why."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def refuse_missing(layout: Layout) -> None:
+    """Raises NoGateway where the directory of this gateway's configuration is not there."""
+    if not layout.config.parent.is_dir():
+        raise NoGateway(layout.config.parent)
+
+
+def find_layout(home: str | None, environ: Mapping[str, str]) -> Layout:
+    """`--home`, else REVERSI_HOME, else an installed gateway, else the user's own directory. Raises
+    InvalidValue.
+    """
+    chosen = home or environ.get("REVERSI_HOME")
+    if chosen:
+        return home_layout(Path(chosen))
+    if is_there(SYSTEM.config):
+        return SYSTEM
+    state = environ.get("XDG_STATE_HOME") or f"{environ.get('HOME', '/')}/.local/state"
+    return home_layout(Path(state) / "reversi")
+
+
+def listen_note(layout: Layout) -> Path:
+    """Where `up` notes the address that it was told to listen on."""
+    return layout.run / "_gateway"

@@ -1,0 +1,239 @@
+"""Where a gateway keeps its things, and `reversi.toml`: the numbers and names that the admin may
+set.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import pwd
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from checker.config.layout import is_there
+from checker.config.toml_file import (
+    ConfigError,
+    number_in,
+    read_toml,
+    refuse_unknown,
+    text_in,
+    whole_in,
+)
+from checker.model import MOST_PORTS, InvalidValue, Policy, SharedKey, parse_port, parse_target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """`reversi.toml`, with what it leaves out filled in."""
+
+    tunnel_user: str
+    gateway: tuple[str, ...] = ()
+    """HOST:PORT by which nodes reach this gateway, the first tried first; empty: as `up` was last
+    told.
+    """
+    operators_group: str = ""
+    """Whose members may kill, reset and probe, besides root and the daemon's own user."""
+    policy: Policy = field(default_factory=Policy)
+    probes_at_once: int = 256
+    requests_a_minute: int = 120
+    """Of one node; beats are none."""
+    haproxy_reload: str | None = None
+    """The command that has HAProxy read its files again; None: as an installed gateway does it,
+    nothing in a home.
+    """
+    publish_on: tuple[str, ...] = ()
+    """The addresses that HAProxy binds; empty: all."""
+    shared_key: SharedKey = field(default_factory=SharedKey)
+
+    @property
+    def tunnel_uid(self) -> int:
+        """The tunnel user's uid. Raises InvalidValue."""
+        try:
+            return pwd.getpwnam(self.tunnel_user).pw_uid
+        except (KeyError, ValueError):
+            raise InvalidValue(
+                f"tunnel_user {self.tunnel_user!r} is no account here; make it with useradd, or"
+                " name another"
+            ) from None
+
+
+POLICY_KEYS = {
+    "probe_every_s": (5.0, 3600.0),
+    "deadline_s": (0.5, 60.0),
+    "strikes": (1, 10),
+    "strike_gap_s": (0.5, 60.0),
+    "quiet_s": (1.0, 86400.0),
+}
+"""What an admin may set of the policy, and from where to where."""
+KEYS = (
+    "tunnel_user",
+    "gateway",
+    "operators_group",
+    "ports",
+    "probes_at_once",
+    "requests_a_minute",
+    "haproxy_reload",
+    "publish_on",
+    "shared_key",
+    *POLICY_KEYS,
+    "console",
+    "command",
+)
+"""The last two are the console's, who judges them."""
+SHARED_KEY_KEYS = ("enabled", "public_key", "ports")
+
+
+def address_in(path: Path, value: Any) -> str:
+    """`HOST:PORT`. Raises ConfigError."""
+    try:
+        return str(parse_target(text_in(path, "gateway", value)))
+    except InvalidValue as error:
+        raise ConfigError(path, f"gateway: {error}") from error
+
+
+def addresses_in(path: Path, value: Any) -> tuple[str, ...]:
+    """A list of IP addresses of this machine. Raises ConfigError."""
+    try:
+        if (
+            isinstance(value, list)
+            and value
+            and all(isinstance(one, str) and "%" not in one for one in value)
+        ):
+            return tuple(str(ipaddress.ip_address(one)) for one in value)
+    except ValueError:
+        pass
+    raise ConfigError(
+        path, f"publish_on must be a list of IP addresses, as in ['203.0.113.7'], not {value!r}"
+    )
+
+
+def ports_in(path: Path, value: Any) -> range:
+    """`LOWEST-HIGHEST`. Raises ConfigError."""
+    low, dash, high = text_in(path, "ports", value).partition("-")
+    try:
+        first, last = parse_port(low), parse_port(high)
+    except InvalidValue as error:
+        raise ConfigError(
+            path, f"ports must be LOWEST-HIGHEST, as in '20000-29999': {error}"
+        ) from error
+    if not dash or first > last:
+        raise ConfigError(path, f"ports must be LOWEST-HIGHEST, as in '20000-29999', not {value!r}")
+    return range(first, last + 1)
+
+
+def policy_in(path: Path, table: Mapping[str, Any]) -> Policy:
+    """The policy, with the file's numbers in place of the defaults. Raises ConfigError."""
+    defaults = Policy()
+    given: dict[str, Any] = {}
+    for key, (lowest, highest) in POLICY_KEYS.items():
+        if key in table:
+            number = number_in(path, key, table[key], lowest, highest)
+            whole = isinstance(getattr(defaults, key), int)
+            given[key] = (
+                whole_in(path, key, number, int(lowest), int(highest)) if whole else float(number)
+            )
+    if "ports" in table:
+        given["ports"] = ports_in(path, table["ports"])
+    return Policy(**{**{f.name: getattr(defaults, f.name) for f in fields(defaults)}, **given})
+
+
+def public_keys_in(path: Path, value: Any) -> tuple[str, ...]:
+    """One public key or a list of them. Raises ConfigError."""
+    from checker.model import parse_public_key
+
+    try:
+        keys = [value] if isinstance(value, str) else value
+        return tuple(parse_public_key(text_in(path, "shared_key: public_key", key)) for key in keys)
+    except (InvalidValue, TypeError) as error:
+        raise ConfigError(
+            path, f"shared_key: public_key must be a public key, or a list of them: {error}"
+        ) from error
+
+
+def shared_key_in(path: Path, table: Any, allotted: range) -> SharedKey:
+    """The `[shared_key]` table. Raises ConfigError."""
+    if not isinstance(table, dict):
+        raise ConfigError(path, "shared_key must be a table; write [shared_key]")
+    refuse_unknown(path, "shared_key: ", table, SHARED_KEY_KEYS)
+    enabled = table.get("enabled", False)
+    if not isinstance(enabled, bool):
+        raise ConfigError(path, f"shared_key: enabled must be true or false, not {enabled!r}")
+    keys = public_keys_in(path, table["public_key"]) if "public_key" in table else ()
+    if enabled and not keys:
+        raise ConfigError(
+            path,
+            "shared_key: public_key is missing; give the line of the .pub file that belongs to the"
+            " devices' key",
+        )
+    ports = ports_in(path, table["ports"]) if "ports" in table else SharedKey().ports
+    if len(ports) > MOST_PORTS:
+        raise ConfigError(
+            path,
+            f"shared_key: ports has {len(ports)} ports; sshd takes {MOST_PORTS} at most on one key"
+            " line",
+        )
+    if enabled and ports.start < allotted.stop and allotted.start < ports.stop:
+        raise ConfigError(
+            path,
+            "shared_key: ports and ports overlap; registered nodes need a range that the shared key"
+            " can not take from",
+        )
+    return SharedKey(enabled=enabled, public_keys=keys, ports=ports)
+
+
+def load_config(path: Path) -> Config:
+    """`reversi.toml`; where there is none, the defaults. Raises ConfigError."""
+    return config_from(path, config_table(path))
+
+
+def config_table(path: Path) -> dict[str, Any]:
+    """What stands in `reversi.toml`; nothing where there is none. Raises ConfigError."""
+    return read_toml(path) if is_there(path) else {}
+
+
+def config_from(path: Path, table: Mapping[str, Any]) -> Config:
+    """The table of that file, judged. Raises ConfigError."""
+    refuse_unknown(path, "", table, KEYS)
+    gateway = table.get("gateway", [])
+    gateway = [gateway] if isinstance(gateway, str) else gateway
+    if not isinstance(gateway, list):
+        raise ConfigError(path, "gateway must be a list of HOST:PORT")
+    policy = policy_in(path, table)
+    return Config(
+        tunnel_user=(
+            text_in(path, "tunnel_user", table["tunnel_user"])
+            if "tunnel_user" in table
+            else current_user()
+        ),
+        gateway=tuple(address_in(path, address) for address in gateway),
+        operators_group=(
+            text_in(path, "operators_group", table["operators_group"])
+            if "operators_group" in table
+            else ""
+        ),
+        policy=policy,
+        probes_at_once=whole_in(path, "probes_at_once", table.get("probes_at_once", 256), 1, 1024),
+        requests_a_minute=whole_in(
+            path, "requests_a_minute", table.get("requests_a_minute", 120), 10, 1_000_000
+        ),
+        haproxy_reload=(
+            text_in(path, "haproxy_reload", table["haproxy_reload"])
+            if "haproxy_reload" in table
+            else None
+        ),
+        publish_on=addresses_in(path, table["publish_on"]) if "publish_on" in table else (),
+        shared_key=shared_key_in(path, table.get("shared_key", {}), policy.ports),
+    )
+
+
+def current_user() -> str:
+    """The name of whoever runs this."""
+    uid = os.geteuid()
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        raise InvalidValue(
+            f"uid {uid} has no name on this machine; set tunnel_user in reversi.toml"
+        ) from None

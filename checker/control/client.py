@@ -1,0 +1,225 @@
+"""The operator's door, for console and command line alike: the daemon's socket, else the same use
+cases in this process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import pwd
+import socket
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from checker.config.layout import Layout
+from checker.linux.unix_socket import reachable
+from checker.model import (
+    Aim,
+    CheckerError,
+    Event,
+    EventKind,
+    NodeName,
+    Outcome,
+    Port,
+    Verb,
+    aim_json,
+    outcome_from,
+)
+from checker.state.rows import Batch
+from checker.state.store import StateError, open_store
+from checker.tunnels.gateway import Gateway
+from checker.tunnels.in_process import with_gateway
+from checker.tunnels.operations import Operations
+
+ANSWER_WITHIN_S = 60.0
+"""A kill needs two seconds at most, a probe that ends in a kill some fifteen."""
+MAX_MESSAGE = 1 << 20
+
+
+class DaemonAbsent(CheckerError):
+    """Nobody answers at the daemon's socket."""
+
+    def __init__(self, layout: Layout) -> None:
+        super().__init__(
+            f"no daemon answers at {layout.socket}; start it with: reversi-checker serve"
+        )
+
+
+class NotAllowed(CheckerError):
+    """The daemon, or the read-only mode, refused."""
+
+
+def ports_on_ipv6() -> frozenset[Port]:
+    """Ports of this machine that a connection reaches on ::1 and not on 127.0.0.1."""
+    from checker.linux.sockets import read_listeners
+    from checker.model import IPV6_LOOPBACK
+    from checker.tunnels.judge import loopback_of
+
+    return frozenset(
+        port for port, found in read_listeners().items() if loopback_of(found) == IPV6_LOOPBACK
+    )
+
+
+def operator_name() -> str:
+    """Who is at the keyboard, also behind sudo."""
+    name = os.environ.get("SUDO_USER")
+    if name and os.geteuid() == 0:
+        return name
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
+
+
+def exchange(layout: Layout, message: bytes, *, within_s: float = ANSWER_WITHIN_S) -> bytes:
+    """Send a message to the daemon and read its whole answer. Raises DaemonAbsent, also where it
+    hangs or refuses the connection.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
+        peer.settimeout(within_s)
+        try:
+            with reachable(layout.socket) as address:
+                peer.connect(address)
+            peer.sendall(message)
+            peer.shutdown(socket.SHUT_WR)
+            answer = b""
+            while part := peer.recv(65536):
+                answer += part
+        except OSError as error:
+            raise DaemonAbsent(layout) from error
+    if not answer:
+        raise DaemonAbsent(layout)
+    return answer
+
+
+def ask(
+    layout: Layout, request: dict[str, Any], *, within_s: float = ANSWER_WITHIN_S
+) -> dict[str, Any]:
+    """One operator's request to the daemon, and its answer. Raises DaemonAbsent, NotAllowed."""
+    answer = json.loads(
+        exchange(layout, json.dumps({"schema": 1, **request}).encode(), within_s=within_s)
+    )
+    if "error" in answer:
+        raise NotAllowed(answer["error"])
+    return dict(answer)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Control:
+    """What an operator can do. Its methods block: call them from a thread where a loop runs."""
+
+    layout: Layout
+    read_only: bool = False
+
+    def daemon_pid(self) -> int | None:
+        """The daemon that answers now; None for nobody."""
+        try:
+            return int(ask(self.layout, {"verb": "ping"}, within_s=2.0)["pid"])
+        except DaemonAbsent:
+            return None
+
+    def reload(self) -> None:
+        """Tell the daemon, if there is one, that the registry changed."""
+        try:
+            ask(self.layout, {"verb": "reload"}, within_s=5.0)
+        except (DaemonAbsent, NotAllowed):
+            return  # it looks for itself within a few seconds
+
+    def changed(
+        self,
+        clauses: Sequence[tuple[NodeName, Port | None, str]],
+        renamed: Sequence[tuple[NodeName, NodeName]] = (),
+    ) -> str:
+        """Tell daemon and log what was changed in the registry; why the log could not be told,
+        empty where it was.
+
+        A daemon sees by itself who was renamed (old name, new name); the state file has to be told.
+        """
+        from checker.control.client import events_of, write_down
+        from checker.state.rows import event_row
+
+        events = events_of(clauses, operator_name())
+        try:
+            ask(
+                self.layout,
+                {"verb": "reload", "events": [event_row(event) for event in events]},
+                within_s=10.0,
+            )
+        except (DaemonAbsent, NotAllowed):
+            return write_down(self.layout, events, renamed)
+        return ""
+
+    def act(self, verb: Verb, aims: Sequence[Aim]) -> tuple[Outcome, ...]:
+        """Do it to each, in order; one that fails stops no other. Raises NotAllowed, and
+        CheckerError where nothing could be tried.
+        """
+        if self.read_only:
+            raise NotAllowed(f"this console is read-only: {verb} is not done")
+        request = {
+            "verb": verb.value,
+            "aims": [aim_json(aim) for aim in aims],
+            "operator": operator_name(),
+        }
+        try:
+            answer = ask(self.layout, request)
+        except DaemonAbsent:
+            return self.act_here(verb, aims)
+        return tuple(outcome_from(outcome) for outcome in answer["outcomes"])
+
+    def act_here(self, verb: Verb, aims: Sequence[Aim]) -> tuple[Outcome, ...]:
+        """The same without a daemon, by this process's own rights."""
+        from checker.control.client import act_alone
+
+        return act_alone(self.layout, verb, aims, operator_name())
+
+
+def act_alone(
+    layout: Layout, verb: Verb, aims: Sequence[Aim], operator: str
+) -> tuple[Outcome, ...]:
+    """An operator's action without a daemon, by this process's own rights. Raises CheckerError."""
+
+    async def use(gateway: Gateway) -> tuple[Outcome, ...]:
+        return tuple(await Operations(gateway).act(verb, aims, operator))
+
+    return asyncio.run(with_gateway(layout, use))
+
+
+def events_of(
+    clauses: Sequence[tuple[NodeName, Port | None, str]], operator: str
+) -> tuple[Event, ...]:
+    """An event for each change: node, port, and what was done."""
+    now = time.time()
+    return tuple(
+        Event(at=now, kind=EventKind.REGISTRY, text=text, node=node, port=port, actor=operator)
+        for node, port, text in clauses
+    )
+
+
+def write_down(
+    layout: Layout, events: Sequence[Event], renamed: Sequence[tuple[NodeName, NodeName]] = ()
+) -> str:
+    """Put them into the state file; why that could not be done, empty where it was."""
+    try:
+        make_state_file(layout)
+        with contextlib.closing(open_store(layout.state)) as store:
+            store.write(Batch(events=events, renamed=renamed))
+    except (StateError, OSError) as error:
+        return str(error)
+    return ""
+
+
+def make_state_file(layout: Layout) -> None:
+    """Where there is none, an empty one that belongs to whom its directory does: the daemon must be
+    able to write it. Raises OSError.
+    """
+    if layout.state.exists():
+        return
+    layout.state.parent.mkdir(parents=True, exist_ok=True)
+    os.close(os.open(layout.state, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644))
+    owner = layout.state.parent.stat()
+    if os.geteuid() == 0 and owner.st_uid != 0:
+        os.chown(layout.state, owner.st_uid, owner.st_gid, follow_symlinks=False)

@@ -1,0 +1,66 @@
+"""The use cases in this process, for when no daemon answers: a dead daemon never costs a node its
+tunnel.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+from checker.config.layout import Layout, find_layout
+from checker.model import CheckerError
+from checker.sshd.sessions import session_above
+from checker.tunnels.gateway import Gateway
+from checker.tunnels.in_process import with_gateway
+from checker.tunnels.requests import Requests
+from checker.wire import Asked, Reply
+
+UNAVAILABLE = 69
+
+
+def answer_alone(layout: Layout, asked: Asked) -> Reply:
+    """A node's request without a daemon. Raises CheckerError."""
+    caller = session_above(os.getppid(), os.geteuid())
+
+    async def use(gateway: Gateway) -> Reply:
+        return await Requests(gateway).answer(asked, caller)
+
+    return asyncio.run(with_gateway(layout, use))
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """The gate's other half: `python -m checker.daemon.alone [--home DIR] [--key WHICH] --node
+    NAME`.
+    """
+    parser = argparse.ArgumentParser(prog="checker.daemon.alone")
+    parser.add_argument("--home")
+    parser.add_argument("--key", default="")
+    parser.add_argument("--node", required=True)
+    arguments = parser.parse_args(words)
+    # stderr is the node's; events tell the admin
+    logging.getLogger().addHandler(logging.NullHandler())
+    asked = Asked(
+        node=arguments.node,
+        peer=" ".join(os.environ.get("SSH_CONNECTION", "").split(" ")[:2]),
+        command=os.environ.get("SSH_ORIGINAL_COMMAND", ""),
+        key=arguments.key,
+    )
+    try:
+        reply = answer_alone(find_layout(arguments.home, {}), asked)
+    except CheckerError as error:
+        reply = Reply(answer="0", complaint=str(error), exit_status=UNAVAILABLE)
+    if reply.complaint:
+        print(f"reversi: {reply.complaint}", file=sys.stderr)
+    if "\0" in reply.answer:
+        words = reply.answer.split("\0")
+        os.execv(words[0], words)  # noqa: S606 - the beat loop, whose words we made
+    print(reply.answer, flush=True)
+    sys.exit(reply.exit_status)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""Turn sshd's log lines into events of this gateway: refused keys and forwards."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+
+from checker.linux.processes import parent_of, read_process
+from checker.model import NodeName, fingerprint
+from checker.sshd.log_lines import Line
+from checker.sshd.log_reader import (
+    AGAIN_AFTER_S,
+    PrivateLog,
+    follow_file,
+    follow_journal,
+    journal_answers,
+    log_file,
+)
+from checker.sshd.refusals import Hearing, Refusal
+from checker.tunnels.gateway import Gateway
+
+
+class Attempts:
+    """What sshd's lines mean at one gateway."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self.gateway = gateway
+        self.hearing = Hearing(gateway.config.tunnel_user, gateway.watcher.uid, parent_of=parent_of)
+        self.nodes: dict[str, NodeName] = {}
+        self.registry: object = None
+
+    def hear(self, line: Line) -> None:
+        """A refusal becomes an event."""
+        refusal = self.hearing.hear(line)
+        if refusal is None:
+            return
+        node = self.node_of(refusal)
+        place = f"[{refusal.address}]" if ":" in refusal.address else refusal.address
+        peer = f"{place}:{refusal.port}" if refusal.port else place or "an unknown peer"
+        actor = (
+            f"node {node}"
+            if node
+            else f"address {refusal.address}"
+            if refusal.address
+            else "an unknown peer"
+        )
+        self.gateway.tell_refused(
+            node or NodeName(actor),
+            f"sshd refused {refusal.what}, asked for by {peer}",
+            actor=actor,
+        )
+
+    def node_of(self, refusal: Refusal) -> NodeName | None:
+        """Whose key it was, or whose registered connection it is; None for the shared key, and for
+        one that is nobody's.
+        """
+        registry = self.gateway.registry
+        if self.registry is not registry:
+            self.nodes = {
+                fingerprint(key): node.name
+                for node in registry.nodes.values()
+                for key in node.public_keys
+            }
+            self.registry = registry
+        if refusal.fingerprint:
+            return self.nodes.get(refusal.fingerprint)
+        process = read_process(refusal.pid) if refusal.pid is not None else None
+        registration = self.gateway.ledger.registrations.get(process.id) if process else None
+        return registration.node if registration else None
+
+
+@contextlib.contextmanager
+def private_log(gateway: Gateway) -> Iterator[PrivateLog]:
+    """An open one for the block."""
+    opened = PrivateLog(Attempts(gateway).hear)
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+async def follow(gateway: Gateway) -> None:
+    """Hear what the machine's sshd writes, for ever; where nothing is to be read, look again
+    later.
+    """
+    attempts = Attempts(gateway)
+    while True:
+        if await asyncio.to_thread(journal_answers):
+            await follow_journal(attempts.hear, (0, gateway.watcher.uid))
+        elif path := await asyncio.to_thread(log_file):
+            await follow_file(path, attempts.hear)
+        await asyncio.sleep(AGAIN_AFTER_S)

@@ -1,0 +1,1 @@
+"""Public ports through HAProxy: its configuration, and putting that into force."""

@@ -1,0 +1,158 @@
+"""What is published, from the registry to HAProxy: nothing that can not stand beside the rest, and
+no port that another service has.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import shlex
+from collections.abc import Collection
+
+from checker.config.files import write_atomically
+from checker.config.layout import Layout
+from checker.config.settings import load_config
+from checker.config.toml_file import ConfigError
+from checker.haproxy.config_text import HEAD, by_port, render
+from checker.haproxy.program import Proxy, present_file, proxy_of, put_live
+from checker.linux.sockets import read_listeners
+from checker.model import CheckerError, Forward, Listener, Node, Port
+from checker.registry.changes import write_node
+from checker.registry.lock import locked
+from checker.registry.nodes import Registry
+from checker.registry.publications import clash
+from checker.registry.reading import read_registry
+from checker.sshd.sessions import stranger
+
+WILDCARDS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - names of them; HAProxy binds what the admin says
+
+
+class PortInUse(CheckerError):
+    """Some other service listens where HAProxy should."""
+
+    def __init__(self, port: Port, holder: str) -> None:
+        super().__init__(
+            f"port {port} is in use by {holder}; stop it, or publish on another port or address"
+            " (publish_on in reversi.toml)"
+        )
+
+
+class RegistryBroken(CheckerError):
+    """A file of the registry can not be read: what it publishes would be lost."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"HAProxy is left as it is, because a node's file is broken: {problem}")
+
+
+def in_the_way(port: Port, addresses: Collection[str], uid: int) -> str:
+    """Who listens on the port of these addresses already, as a clause; empty for nobody."""
+    found = [
+        listener for listener in read_listeners().get(port, ()) if overlaps(listener, addresses)
+    ]
+    if not found:
+        return ""
+    return (
+        stranger(frozenset(listener.inode for listener in found), uid)
+        or f"a process of uid {found[0].uid}"
+    )
+
+
+def overlaps(listener: Listener, addresses: Collection[str]) -> bool:
+    """Whether one could not bind these addresses beside it; a wildcard of IPv6 counts for both
+    families, as it may be dual.
+    """
+    family = ipaddress.ip_address(listener.address).version
+    return any(
+        listener.address in (address, "::")
+        or (
+            ipaddress.ip_address(address).version == family
+            and {address, listener.address} & WILDCARDS
+        )
+        for address in addresses
+    )
+
+
+def refuse_taken(port: Port, registry: Registry, proxy: Proxy, uid: int) -> None:
+    """Raises PortInUse where somebody else listens; a port that is published already is
+    HAProxy's.
+    """
+    holder = "" if port in by_port(registry.forwards) else in_the_way(port, proxy.addresses, uid)
+    if holder:
+        raise PortInUse(port, holder)
+
+
+def published_forwards(registry: Registry) -> tuple[Forward, ...]:
+    """Those of nodes that may come, with what HAProxy does for them."""
+    return tuple(
+        forward for node in registry.nodes.values() if node.enabled for forward in node.forwards
+    )
+
+
+def wanted_file(registry: Registry, proxy: Proxy) -> str:
+    """What HAProxy should be told. Raises RegistryBroken, and what `clash` finds."""
+    if registry.problems:
+        raise RegistryBroken(registry.problems[0])
+    trouble = clash(registry.forwards)
+    if trouble is not None:
+        raise trouble
+    return render(published_forwards(registry), proxy.addresses, proxy.loopback)
+
+
+def follow(registry: Registry, proxy: Proxy) -> str:
+    """Bring HAProxy in line with the registry; what the admin should know of it, empty where
+    nothing changed.
+
+    Raises what `wanted_file` and `put_live` do.
+    """
+    present = present_file(proxy.path)
+    ports = by_port(published_forwards(registry)).keys()
+    if not ports and present in (None, HEAD.encode()):
+        return ""
+    wanted = wanted_file(registry, proxy).encode()
+    if wanted == present:
+        return ""
+    put_live(proxy, wanted, present, ports)
+    if proxy.reload:
+        return f"wrote {proxy.path}, and reloaded haproxy"
+    return (
+        f"wrote {proxy.path}; have it read with: haproxy -W -f {shlex.quote(str(proxy.path))} (or"
+        " set haproxy_reload in reversi.toml)"
+    )
+
+
+def begin(proxy: Proxy) -> bool:
+    """Make our file where there is none, so that HAProxy can be told of it; whether it was made.
+    Raises ConfigError.
+    """
+    if present_file(proxy.path) is not None:
+        return False
+    write_atomically(proxy.path, HEAD.encode(), mode=0o644)
+    return True
+
+
+def change(layout: Layout, proxy: Proxy, node: Node) -> str:
+    """Under `locked`: the node as it should be from now on, in HAProxy and in the registry. Raises
+    what `follow` does.
+    """
+    registry = read_registry(layout.nodes)
+    said = follow(registry.with_node(node), proxy)
+    try:
+        write_node(layout, node.name, node)
+    except ConfigError:
+        follow(registry, proxy)
+        raise
+    return said
+
+
+def tell_haproxy(layout: Layout) -> str:
+    """After a change to nodes: HAProxy does by it. What the admin should know; the change itself
+    stands, whatever hinders this.
+    """
+    try:
+        proxy = proxy_of(layout, load_config(layout.config))
+        with locked(layout):
+            return follow(read_registry(layout.nodes), proxy)
+    except CheckerError as error:
+        return (
+            f"reversi-checker: warning: haproxy goes on as before: {error}; when that is mended,"
+            " run: reversi-checker publish"
+        )

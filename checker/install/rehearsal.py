@@ -1,0 +1,121 @@
+"""The whole configuration of sshd as it would be after `init`, judged by sshd before anything is
+changed.
+"""
+
+from __future__ import annotations
+
+import pwd
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from checker.install.plan import Refused
+from checker.model import CheckerError
+from checker.sshd.lockdown import differences, drop_in, redirected, unknown_options, unknown_to
+from checker.sshd.match_lines import as_if_there
+from checker.sshd.openings import judged
+from checker.sshd.program import MAIN, complaint, version
+
+
+@contextmanager
+def candidate(drop_ins: Mapping[Path, bytes], user: str) -> Iterator[Path]:
+    """The whole configuration with these drop-ins, in a directory of its own. Raises Refused,
+    CheckerError.
+    """
+    place = next(iter(drop_ins))
+    with tempfile.TemporaryDirectory(prefix="reversi-") as folder:
+        inside = Path(folder)
+        try:
+            for other in place.parent.glob("*"):
+                if other.is_file() and other not in drop_ins:
+                    shutil.copy(other, inside / other.name)
+            for path, content in drop_ins.items():
+                (inside / path.name).write_bytes(content)
+            main = redirected(
+                MAIN.read_text(encoding="utf-8", errors="surrogateescape"), place, inside
+            )
+        except OSError as error:
+            raise CheckerError(
+                f"{error.filename} can not be read ({error.strerror}); is openssh-server installed?"
+            ) from error
+        if main is None:
+            raise Refused(
+                f"{MAIN} does not read {place.parent}; put this as its first line: Include"
+                f" {place.parent}/*.conf"
+            )
+        whole = inside / "main"
+        whole.write_text(main, encoding="utf-8", errors="surrogateescape")
+        if not is_account(user):
+            for file in inside.iterdir():
+                text = file.read_text(encoding="utf-8", errors="surrogateescape")
+                file.write_text(as_if_there(text, user), encoding="utf-8", errors="surrogateescape")
+        yield whole
+
+
+def is_account(user: str) -> bool:
+    try:
+        pwd.getpwnam(user)
+    except KeyError:
+        return False
+    return True
+
+
+def rehearse(drop_ins: Mapping[Path, bytes], user: str) -> Mapping[str, str]:
+    """The settings that would hold for the user with these drop-ins. Raises Refused where sshd
+    would not start, or they are not tight.
+    """
+    place = next(iter(drop_ins))
+    with candidate(drop_ins, user) as whole:
+        said = named(complaint(whole), whole, place)
+        if said:
+            raise Refused(f"with {place} sshd would not start: {said}")
+        found = judged(whole, user)
+        wrong = (
+            *differences(found.effective, unknown=unknown_to(version())),
+            *(named(one, whole, place) for one in found.openings),
+        )
+    if wrong:
+        raise Refused(
+            f"with {place} sshd would still say for {user}: {'; '.join(wrong)}. "
+            f"Another Match block comes first: look through {MAIN} and {place.parent}"
+        )
+    return found.effective
+
+
+def named(text: str, whole: Path, place: Path) -> str:
+    """The text with the places of the live configuration."""
+    return text.replace(str(whole), str(MAIN)).replace(str(whole.parent), str(place.parent))
+
+
+def still_open(user: str) -> str:
+    """What the live configuration allows the user too much, as clauses; empty for nothing. Raises
+    CheckerError.
+    """
+    found = judged(MAIN, user)
+    return "; ".join(
+        (*differences(found.effective, unknown=unknown_to(version())), *found.openings)
+    )
+
+
+def probe_unknown(user: str) -> frozenset[str]:
+    """Which of our options this sshd does not know. Raises Refused where it has another
+    complaint.
+    """
+    unknown: frozenset[str] = frozenset()
+    with tempfile.TemporaryDirectory(prefix="reversi-") as folder:
+        alone = Path(folder) / "sshd_config"
+        while True:  # an older one stops at the first option of a Match block that it does not know
+            alone.write_bytes(drop_in(user, unknown))
+            said = complaint(alone)
+            if not said:
+                return unknown
+            more = unknown_options(said) - unknown
+            if not more:
+                raise Refused(
+                    f"sshd would not start: {said}"
+                    if unknown
+                    else f"sshd does not start as it is: {said}"
+                )
+            unknown |= more

@@ -1,0 +1,153 @@
+"""The files that `init` writes, as texts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+DAEMON_USER = "reversi-checker"
+HEAD = "# written by: reversi-checker init\n"
+CAPABILITIES = "CAP_SYS_PTRACE CAP_DAC_READ_SEARCH CAP_KILL"
+"""To see which sshd process owns a socket takes the first two (capabilities(7)); to end a process
+of another user, the third.
+"""
+WATCHDOG_S = 120
+UNIT = f"""{HEAD}[Unit]
+Description=reversi: tests reverse SSH tunnels, and frees the ports of those that hang
+After=network.target
+StartLimitIntervalSec=0
+
+[Service]
+Type=notify
+ExecStart=@PYTHON@ -I -m checker serve
+Restart=always
+RestartSec=2
+WatchdogSec={WATCHDOG_S}
+User={DAEMON_USER}
+Group={DAEMON_USER}
+UMask=0022
+RuntimeDirectory=reversi
+RuntimeDirectoryPreserve=yes
+StateDirectory=reversi
+AmbientCapabilities={CAPABILITIES}
+CapabilityBoundingSet={CAPABILITIES}
+NoNewPrivileges=yes
+ProtectSystem=strict
+ProtectHome=yes
+PrivateTmp=yes
+PrivateDevices=yes
+ProtectKernelTunables=yes
+ProtectKernelModules=yes
+ProtectKernelLogs=yes
+ProtectControlGroups=yes
+ProtectClock=yes
+ProtectHostname=yes
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+MemoryDenyWriteExecute=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service pidfd_open pidfd_send_signal
+SystemCallFilter=~@privileged ptrace process_vm_readv process_vm_writev pidfd_getfd
+SystemCallErrorNumber=EPERM
+IPAddressDeny=any
+IPAddressAllow=localhost
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def unit(python: str) -> bytes:
+    """The daemon's systemd unit. Sources: systemd.exec(5), systemd.service(5)."""
+    return with_python(UNIT, python)
+
+
+def keys_unit(python: str) -> bytes:
+    """What takes replaced keys away when the daemon asks for it."""
+    return with_python(KEYS_UNIT, python)
+
+
+def with_python(text: str, python: str) -> bytes:
+    return text.replace("@PYTHON@", python.replace("%", "%%")).encode()
+
+
+KEYS_UNIT = f"""{HEAD}[Unit]
+Description=reversi: takes away keys and ports that were replaced
+StartLimitIntervalSec=0
+
+[Service]
+Type=oneshot
+ExecStart=@PYTHON@ -I -m checker.tunnels.key_rotation
+CapabilityBoundingSet=CAP_DAC_OVERRIDE
+NoNewPrivileges=yes
+ProtectSystem=strict
+ReadWritePaths=/etc/reversi /var/lib/reversi
+ProtectHome=yes
+PrivateTmp=yes
+RestrictAddressFamilies=AF_UNIX AF_NETLINK AF_INET AF_INET6
+SystemCallFilter=@system-service
+"""
+"""Root's, as root alone writes the registry; it sees the machine's network, as HAProxy follows a
+port that was moved.
+"""
+KEYS_PATH = f"""{HEAD}[Unit]
+Description=reversi: a node lives on its new key or port
+
+[Path]
+DirectoryNotEmpty=/var/lib/reversi/new-keys
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def tmpfiles(tunnel_user: str) -> bytes:
+    """What makes the directories under /run at boot, also where the daemon never starts. Source:
+    tmpfiles.d(5).
+    """
+    return (
+        f"{HEAD}d /run/reversi 0755 {DAEMON_USER} {DAEMON_USER}\n"
+        f"d /run/reversi/verdicts 0755 {DAEMON_USER} {DAEMON_USER}\n"
+        f"d /run/reversi/spool 0770 {tunnel_user} {DAEMON_USER}\n"
+    ).encode()
+
+
+def reversi_toml(tunnel_user: str, operators: str, gateways: Sequence[str]) -> bytes:
+    """The admin's file, to begin with."""
+    known = ", ".join(f'"{address}"' for address in gateways)
+    gateway = (
+        f"gateway = [{known}]\n"
+        if gateways
+        else '# gateway = ["gateway.example.org:22"]    # how nodes reach this machine\n'
+    )
+    return f'tunnel_user = "{tunnel_user}"\noperators_group = "{operators}"\n{gateway}'.encode()
+
+
+def ranges_in(text: str) -> frozenset[int]:
+    """The ports of a list such as `8080,20000-29999`. Source: ip-sysctl.rst,
+    ip_local_reserved_ports.
+    """
+    found: set[int] = set()
+    for part in text.replace("\n", "").split(","):
+        low, _, high = part.strip().partition("-")
+        if low:
+            found.update(range(int(low), int(high or low) + 1))
+    return frozenset(found)
+
+
+def ranges_out(ports: Iterable[int]) -> str:
+    """The inverse of ranges_in, shortest form."""
+    runs: list[list[int]] = []
+    for port in sorted(ports):
+        if runs and port == runs[-1][1] + 1:
+            runs[-1][1] = port
+        else:
+            runs.append([port, port])
+    return ",".join(str(low) if low == high else f"{low}-{high}" for low, high in runs)
+
+
+def sysctl(reserved: Iterable[int]) -> bytes:
+    """Ports that outgoing connections must leave alone."""
+    return f"{HEAD}net.ipv4.ip_local_reserved_ports = {ranges_out(reserved)}\n".encode()

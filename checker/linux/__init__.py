@@ -1,0 +1,1 @@
+"""What the kernel and systemd report: sockets, processes, clocks, accounts."""

@@ -1,0 +1,222 @@
+"""TCP sockets straight from the kernel, by netlink: who listens, who is connected, and what moves
+on each connection.
+
+Some seventy times cheaper than /proc/net/tcp, whose last page walks the table of established
+connections. Source: sock_diag(7), linux/inet_diag.h, linux/netlink.h, linux/tcp.h.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import struct
+from collections.abc import Iterable, Iterator
+
+from checker.linux.processes import PROC, ProcFormatError
+from checker.model import Flow, Listener, Port
+
+LISTEN = "0A"
+NETLINK_SOCK_DIAG = 4
+SOCK_DIAG_BY_FAMILY = 20
+NLMSG_ERROR, NLMSG_DONE = 2, 3
+NLM_F_REQUEST_DUMP = 0x301
+TCP_ESTABLISHED_STATE = 1 << 1
+TCP_LISTEN_STATE = 1 << 10
+INET_DIAG_INFO = 2
+HEADER = struct.Struct("=IHHII")
+REQUEST = struct.Struct("=BBBBI48x")
+"""inet_diag_req_v2: family, protocol, extensions, padding, states; the socket id is not used in a
+dump.
+"""
+MESSAGE = struct.Struct("=4x2s2x16s16x4x8x4x4x4xII")
+"""Of inet_diag_msg: source port and address in network order, uid, inode."""
+PEER = struct.Struct("=4x2x2s16x16s")
+"""Of inet_diag_msg: the other side's port and address in network order."""
+MESSAGE_BYTES = 72
+QUEUED = struct.Struct("=60xI")
+"""Of inet_diag_msg: idiag_wqueue, bytes written and not acknowledged yet."""
+MOVED = struct.Struct("=4x52xI12xII44xQQ")
+"""Of an attribute that holds tcp_info: last_data_recv, rtt, rttvar, bytes_acked, bytes_received
+(the last two since Linux 4.1).
+"""
+DELIVERED = struct.Struct("=4x192xI28xI")
+"""Of the same: delivered (since Linux 4.18) and rcv_ooopack (since 5.4)."""
+MAPPED = bytes(10) + b"\xff\xff"
+"""Begins an IPv4 address as a socket of IPv6 has it."""
+
+
+def listening(family: int) -> Iterator[Listener]:
+    """The listening TCP sockets of one address family in this network namespace. Raises OSError
+    where the kernel refuses.
+    """
+    for answer, at, _ in dump(family, TCP_LISTEN_STATE, 0):
+        yield listener_in(family, answer, at)
+
+
+def flows() -> dict[str, Flow]:
+    """Each established connection by its other side (ADDRESS:PORT). Raises OSError.
+
+    2,000 connections take 10 ms, of which the kernel takes 2.
+    """
+    found = {}
+    for family in (socket.AF_INET, socket.AF_INET6):
+        for answer, at, end in dump(family, TCP_ESTABLISHED_STATE, 1 << (INET_DIAG_INFO - 1)):
+            flow = flow_in(answer, at, end)
+            if flow is not None:
+                found[peer_in(family, answer, at)] = flow
+    return found
+
+
+def connected() -> dict[int, tuple[Port, str]]:
+    """Our port and the other side (ADDRESS:PORT) of each established connection, by inode. Raises
+    OSError.
+    """
+    found = {}
+    for family in (socket.AF_INET, socket.AF_INET6):
+        for answer, at, _ in dump(family, TCP_ESTABLISHED_STATE, 0):
+            port, _address, _uid, inode = MESSAGE.unpack_from(answer, at)
+            found[inode] = (Port(int.from_bytes(port, "big")), peer_in(family, answer, at))
+    return found
+
+
+def dump(family: int, states: int, extensions: int) -> Iterator[tuple[bytes, int, int]]:
+    """For each socket an answer of the kernel's, and where in it the inet_diag_msg begins, and its
+    attributes end. Raises OSError.
+    """
+    with socket.socket(
+        socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_SOCK_DIAG
+    ) as kernel:
+        request = REQUEST.pack(family, socket.IPPROTO_TCP, extensions, 0, states)
+        kernel.send(
+            HEADER.pack(HEADER.size + len(request), SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST_DUMP, 1, 0)
+            + request
+        )
+        while True:
+            answer = kernel.recv(1 << 16)
+            at = 0
+            while at < len(answer):
+                length, kind = struct.unpack_from("=IH", answer, at)
+                if kind == NLMSG_DONE:
+                    return
+                if kind == NLMSG_ERROR:
+                    (number,) = struct.unpack_from("=i", answer, at + HEADER.size)
+                    raise OSError(-number, "sock_diag was refused")
+                yield answer, at + HEADER.size, at + length
+                at += (length + 3) & ~3
+
+
+def listener_in(family: int, answer: bytes, at: int) -> Listener:
+    """One inet_diag_msg."""
+    port, address, uid, inode = MESSAGE.unpack_from(answer, at)
+    text = socket.inet_ntop(family, address[: 4 if family == socket.AF_INET else 16])
+    return Listener(address=text, port=Port(int.from_bytes(port, "big")), uid=uid, inode=inode)
+
+
+def peer_in(family: int, answer: bytes, at: int) -> str:
+    """The other side of one inet_diag_msg, as SSH_CONNECTION and our rows have it."""
+    port, address = PEER.unpack_from(answer, at)
+    number = int.from_bytes(port, "big")
+    if family == socket.AF_INET:
+        return f"{socket.inet_ntop(family, address[:4])}:{number}"
+    if address.startswith(MAPPED):
+        return f"{socket.inet_ntop(socket.AF_INET, address[12:])}:{number}"
+    return f"[{socket.inet_ntop(family, address)}]:{number}"
+
+
+def flow_in(answer: bytes, at: int, end: int) -> Flow | None:
+    """One inet_diag_msg with its attributes; None if they do not tell."""
+    (queued,) = QUEUED.unpack_from(answer, at)
+    at += MESSAGE_BYTES
+    while at + 4 <= end:
+        length, kind = struct.unpack_from("=HH", answer, at)
+        if kind == INET_DIAG_INFO:
+            if length < MOVED.size:
+                return None
+            delivered, strays = (
+                DELIVERED.unpack_from(answer, at) if length >= DELIVERED.size else (0, 0)
+            )
+            heard_ago_ms, rtt_us, varies_us, acked, received = MOVED.unpack_from(answer, at)
+            return Flow(
+                acked=acked,
+                received=received,
+                heard_ago_s=heard_ago_ms / 1e3,
+                queued=queued,
+                rtt_s=rtt_us / 1e6,
+                rtt_varies_s=varies_us / 1e6,
+                strays=strays,
+                delivered=delivered,
+            )
+        at += (max(length, 4) + 3) & ~3
+    return None
+
+
+def address_from(text: str) -> str:
+    """An address of /proc/net/tcp or tcp6: 32-bit words in host order. Raises ProcFormatError."""
+    if len(text) not in (8, 32):
+        raise ProcFormatError(f"{text!r} is no address of /proc/net/tcp")
+    try:
+        words = [int(text[at : at + 8], 16) for at in range(0, len(text), 8)]
+        return str(ipaddress.ip_address(struct.pack(f"={len(words)}I", *words)))
+    except (ValueError, struct.error) as error:
+        raise ProcFormatError(f"{text!r} is no address of /proc/net/tcp") from error
+
+
+def listeners(table: str | Iterable[str]) -> tuple[Listener, ...]:
+    """Listening sockets in the text, or the lines, of /proc/net/tcp or tcp6, in file order.
+
+    Ports are host order; inode 0 is dropped. Reading ends with the first socket in another state,
+    as the kernel lists the listening ones first. Raises ProcFormatError. Source: proc(5),
+    /proc/net/tcp.
+    """
+    lines = table.splitlines() if isinstance(table, str) else table
+    found = []
+    for number, line in enumerate(lines):
+        if number == 0:
+            continue
+        words = line.split()
+        if len(words) < 10:
+            raise ProcFormatError(
+                f"line {number + 1} of the socket table has {len(words)} words; expected 10 or more"
+            )
+        if words[3] != LISTEN:
+            break
+        address, _, port = words[1].partition(":")
+        try:
+            uid, inode, number_of_port = int(words[7]), int(words[9]), int(port, 16)
+        except ValueError as error:
+            raise ProcFormatError(f"line {number + 1} of the socket table: {error}") from error
+        if inode:
+            found.append(
+                Listener(
+                    address=address_from(address), port=Port(number_of_port), uid=uid, inode=inode
+                )
+            )
+    return tuple(found)
+
+
+def from_tables() -> list[Listener]:
+    """All TCP listeners of this network namespace, from the text that every kernel has."""
+    found: list[Listener] = []
+    for name in ("tcp", "tcp6"):
+        try:
+            with (PROC / "net" / name).open(encoding="ascii") as table:
+                found += listeners(table)
+        except FileNotFoundError:
+            continue  # a kernel without IPv6
+    return found
+
+
+def read_listeners() -> dict[Port, tuple[Listener, ...]]:
+    """All TCP listeners of this network namespace, by port."""
+    try:
+        found = [
+            listener
+            for family in (socket.AF_INET, socket.AF_INET6)
+            for listener in listening(family)
+        ]
+    except OSError:
+        found = from_tables()  # a sandbox may refuse netlink
+    by_port: dict[Port, tuple[Listener, ...]] = {}
+    for listener in found:
+        by_port[listener.port] = (*by_port.get(listener.port, ()), listener)
+    return by_port

@@ -1,0 +1,78 @@
+"""What an operator asks for, its outcome, and the JSON of both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from checker.model.node import NodeName, Port
+from checker.model.tunnel import ProcessId
+
+
+class Verb(StrEnum):
+    """What an operator can have done to a forward."""
+
+    KILL = "kill"
+    RESET = "reset"
+    PROBE = "probe"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aim:
+    """A forward that an operator acts on."""
+
+    node: NodeName
+    port: Port
+    session: ProcessId | None = None
+    """The process that the operator saw; another one there now is left alone. None: whichever holds
+    the port.
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of an action on one forward."""
+
+    node: NodeName
+    port: Port
+    done: bool
+    sentence: str
+
+
+def aim_json(aim: Aim) -> dict[str, Any]:
+    session = aim.session
+    return {
+        "node": aim.node,
+        "port": aim.port,
+        "pid": session.pid if session else None,
+        "start_ticks": session.start_ticks if session else None,
+    }
+
+
+def aim_from(table: Any) -> Aim:
+    """The inverse of aim_json. Raises ValueError, KeyError, TypeError for anything else."""
+    session = (
+        None
+        if table["pid"] is None
+        else ProcessId(pid=int(table["pid"]), start_ticks=int(table["start_ticks"]))
+    )
+    return Aim(node=NodeName(str(table["node"])), port=Port(int(table["port"])), session=session)
+
+
+def outcome_json(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "node": outcome.node,
+        "port": outcome.port,
+        "done": outcome.done,
+        "sentence": outcome.sentence,
+    }
+
+
+def outcome_from(table: Any) -> Outcome:
+    return Outcome(
+        node=NodeName(table["node"]),
+        port=Port(table["port"]),
+        done=table["done"],
+        sentence=table["sentence"],
+    )

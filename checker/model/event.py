@@ -1,0 +1,64 @@
+"""Events of the log, and how long a forward was up and watched, by the hour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+from checker.model.node import NodeName, Port
+
+
+class EventKind(StrEnum):
+    """What the log tells."""
+
+    STATUS = "status"
+    KILL = "kill"
+    KILL_FAILED = "kill-failed"
+    CLAIM = "claim"
+    CLONE = "clone"
+    HOLD = "hold"
+    REFUSED = "refused"
+    RESET = "reset"
+    REGISTRY = "registry"
+    GATEWAY = "gateway"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One line of the log: who did what to whom, and why."""
+
+    at: float
+    kind: EventKind
+    text: str
+    node: NodeName | None = None
+    port: Port | None = None
+    actor: str = "daemon"
+    id: int = 0
+    """Given by the state file; 0 before."""
+
+
+HOUR_S = 3600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """Time to add to a forward's daily roll-up."""
+
+    day: str
+    """YYYY-MM-DD, UTC."""
+    up_s: float
+    watched_s: float
+
+
+class Hour(NamedTuple):
+    """What was seen of a forward in one hour, or in a part of it; a tuple, as 120,000 of them are
+    read at once.
+    """
+
+    node: NodeName
+    port: Port
+    hour: int
+    """Unix seconds // 3600."""
+    up_s: float
+    watched_s: float

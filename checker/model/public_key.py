@@ -1,0 +1,75 @@
+"""A public key: its types, its parser, its fingerprint."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import struct
+from enum import StrEnum
+
+from checker.model.errors import InvalidValue
+
+
+class KeyType(StrEnum):
+    """What `ssh-keygen -t` is told."""
+
+    ED25519 = "ed25519"
+    RSA = "rsa"
+    """For dropbear as built for small flash."""
+
+
+KEY_TYPES = (
+    "ssh-ed25519",
+    "ssh-rsa",
+    "ecdsa-sha2-nistp256",
+    "ecdsa-sha2-nistp384",
+    "ecdsa-sha2-nistp521",
+    "sk-ssh-ed25519@openssh.com",
+)
+
+
+def parse_public_key(text: str) -> str:
+    """`TYPE BASE64` of the one public key, without comment. Raises InvalidValue."""
+    lines = [
+        line.split()
+        for line in text.splitlines()
+        if line.strip() and not line.lstrip().startswith("#")
+    ]
+    words = lines[0] if lines else []
+    if len(words) < 2 or words[0] not in KEY_TYPES:
+        raise InvalidValue(
+            f"not a public key: {text[:40]!r}; give one line that begins with one of"
+            f" {', '.join(KEY_TYPES[:3])}"
+        )
+    if len(lines) > 1:
+        raise InvalidValue(
+            f"there are {len(lines)} lines, and a node has one key; give that line alone"
+        )
+    try:
+        blob = base64.b64decode(words[1], validate=True)
+        (length,) = struct.unpack_from(">I", blob)
+    except (ValueError, struct.error) as error:
+        raise InvalidValue(f"the public key {words[1][:20]}... is not whole: {error}") from error
+    if blob[4 : 4 + length] != words[0].encode() or len(blob) < 4 + length + 16:
+        raise InvalidValue(f"the public key {words[1][:20]}... is cut off, or is no {words[0]} key")
+    return f"{words[0]} {base64.b64encode(blob).decode()}"
+
+
+def rsa_bits(key: str) -> int | None:
+    """The size of an RSA key's modulus; None for keys of other kinds. Source: RFC 4253, section
+    6.6.
+    """
+    kind, _, encoded = key.partition(" ")
+    if kind != "ssh-rsa":
+        return None
+    blob = base64.b64decode(encoded)
+    at = 0
+    for _ in ("type", "exponent"):
+        at += 4 + int.from_bytes(blob[at : at + 4], "big")
+    return int.from_bytes(blob[at + 4 :], "big").bit_length()
+
+
+def fingerprint(public_key: str) -> str:
+    """As sshd writes it, of `TYPE BASE64`."""
+    digest = hashlib.sha256(base64.b64decode(public_key.split()[1])).digest()
+    return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")

@@ -1,0 +1,29 @@
+"""Text that is safe to show: control characters escaped."""
+
+from __future__ import annotations
+
+import re
+
+ESCAPES = {b"r": b"\r", b"n": b"\n", b"t": b"\t", b"\\": b"\\"}
+
+
+def unescape(text: str) -> bytes:
+    r"""Text as it goes over the wire: UTF-8, with \r \n \t \\ and \xNN turned into the bytes that
+    they stand for.
+    """
+
+    def one(match: re.Match[bytes]) -> bytes:
+        code = match[1]
+        return bytes([int(code[1:], 16)]) if len(code) == 3 else ESCAPES[code]
+
+    return re.sub(rb"\\(x[0-9a-fA-F]{2}|[rnt\\])", one, text.encode("utf-8", "surrogateescape"))
+
+
+def printable(text: str | bytes, limit: int = 64) -> str:
+    """Text from a device, safe to show: escaped, and at most `limit` characters."""
+    raw = text.decode("latin-1") if isinstance(text, bytes) else text
+    shown = "".join(
+        c if " " <= c <= "~" else f"\\x{ord(c):02x}" if ord(c) < 256 else f"\\u{ord(c):04x}"
+        for c in raw[:limit]
+    )
+    return shown[:limit]

@@ -1,0 +1,227 @@
+"""The words of the product as types: nodes, forwards, what a probe saw, and what it means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypedDict
+
+from checker.model.node import Forward, NodeName, Port
+
+IPV4_LOOPBACK, IPV6_LOOPBACK = "127.0.0.1", "::1"
+
+
+class Status(StrEnum):
+    """Our judgement of a forward; the order is that of the console, worst first."""
+
+    BROKEN = "broken"
+    """Of a row that stands for a broken file; no forward is ever judged so, and none is stored."""
+    HUNG = "hung"
+    FOREIGN = "foreign"
+    DOWN = "down"
+    REFUSED = "refused"
+    WRONG = "wrong"
+    UNKNOWN = "unknown"
+    UP = "up"
+
+
+STATUS_MEANING = {
+    Status.BROKEN: (
+        "the node's registry file cannot be read, or asks for what belongs to another node"
+    ),
+    Status.UP: "the expected response came",
+    Status.HUNG: "the listener accepts, and nothing came before the deadline",
+    Status.DOWN: "nobody listens",
+    Status.REFUSED: "accepted, then closed at once: the tunnel lives, the node's target does not",
+    Status.WRONG: "another response than expected",
+    Status.FOREIGN: "the port is held by a process that is not a session of the tunnel user",
+    Status.UNKNOWN: "not probed yet",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class ProcessId:
+    """A process that can not be mistaken for a later one with the same number."""
+
+    pid: int
+    start_ticks: int
+    """Field 22 of /proc/PID/stat: clock ticks since boot."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listener:
+    """A bound port in LISTEN state."""
+
+    address: str
+    port: Port
+    uid: int
+    inode: int
+
+
+@dataclass(frozen=True, slots=True)
+class NoListener:
+    """The connection was refused: nobody listens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """The connection was accepted, then closed before anything came."""
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """The connection was accepted, and nothing came before the deadline."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Something came."""
+
+    expected: bool
+    text: bytes
+    """The first bytes, at most 256."""
+    begun: bool = False
+    """Whether it is a part of the expected response, of which the rest did not come in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class StayedOpen:
+    """The connection was accepted and neither spoke nor closed: all that `open` asks."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeFailed:
+    """The gateway itself could not make the connection (no descriptors, no ports): says nothing
+    about the tunnel.
+    """
+
+    reason: str
+
+
+Reply = NoListener | Closed | Silent | Answer | StayedOpen | ProbeFailed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registration:
+    """What `hold` told of a node's live connection."""
+
+    node: NodeName
+    instance: str
+    session: ProcessId
+    peer: str
+    registered_at: float
+    """Unix seconds."""
+    inodes: frozenset[int] = frozenset()
+    """Listeners that this session was found to own when it registered."""
+    client: str = ""
+    """Program and version, as the client named itself; empty: it did not."""
+
+
+ANSWER_SHOWN = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tunnel:
+    """What was last seen of one forward; times are Unix seconds, None is not known."""
+
+    node: NodeName
+    port: Port
+    status: Status = Status.UNKNOWN
+    detail: str = ""
+    latency_ms: float | None = None
+    session: ProcessId | None = None
+    """The sshd process that holds the listener."""
+    peer: str | None = None
+    since: float | None = None
+    """When the status became what it is."""
+    probed_at: float | None = None
+    checked_at: float | None = None
+    """When the node last asked (check) or registered (hold)."""
+    failures: int = 0
+    """Probes in a row that did not find the forward up."""
+    kills: int = 0
+    strikes: int = 0
+    """Silent probes in a row that count towards a kill."""
+    verdict: int = 0
+    """Seconds that the node is told to wait."""
+    bytes_total: int | None = None
+    """Bytes that the tunnel's connection carried, both ways, since it was opened."""
+    answer: str = ""
+    """What the last probe heard first, escaped, at most ANSWER_SHOWN characters; empty for
+    nothing.
+    """
+    revision: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flaps:
+    """How often a node's tunnel was lost lately."""
+
+    count: int = 0
+    last_at: float = 0.0
+    """Unix seconds; 0.0 where it never was."""
+    session: ProcessId | None = None
+    """The one lost last; None where it was not known."""
+
+
+class TunnelJson(TypedDict):
+    """A tunnel as `--json` shows it."""
+
+    node: str
+    port: int
+    target: str
+    expect: str
+    status: str
+    detail: str
+    latency_ms: float | None
+    pid: int | None
+    peer: str | None
+    since: float | None
+    probed_at: float | None
+    checked_at: float | None
+    failures: int
+    kills: int
+
+
+def tunnel_json(forward: Forward, seen: Tunnel) -> TunnelJson:
+    """The documented shape of one forward: what the registry decided and what was seen."""
+    return {
+        "node": forward.node,
+        "port": forward.port,
+        "target": str(forward.target),
+        "expect": str(forward.expect),
+        "status": seen.status.value,
+        "detail": seen.detail,
+        "latency_ms": seen.latency_ms,
+        "pid": seen.session.pid if seen.session else None,
+        "peer": seen.peer,
+        "since": seen.since,
+        "probed_at": seen.probed_at,
+        "checked_at": seen.checked_at,
+        "failures": seen.failures,
+        "kills": seen.kills,
+    }
+
+
+STALE_SWEEPS = 3
+"""A row that no probe has touched for so many sweeps is stale, whatever its status says."""
+
+
+def is_stale(seen: Tunnel, every_s: float, now: float) -> bool:
+    """Whether the status is too old to be believed; one that was never probed is unknown, not
+    stale.
+    """
+    return seen.probed_at is not None and now - seen.probed_at > STALE_SWEEPS * every_s
+
+
+def joined(
+    forwards: Iterable[Forward], seen: Iterable[Tunnel]
+) -> tuple[tuple[Forward, Tunnel], ...]:
+    """Each registered forward with what was seen of it; nothing yet is a tunnel of status
+    unknown.
+    """
+    by_place = {(tunnel.node, tunnel.port): tunnel for tunnel in seen}
+    return tuple(
+        (f, by_place.get((f.node, f.port)) or Tunnel(node=f.node, port=f.port)) for f in forwards
+    )

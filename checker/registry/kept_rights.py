@@ -1,0 +1,271 @@
+"""What the key file still allows each node, and which files of the registry contest another's
+rights. Pure.
+
+A node whose file cannot be read keeps what its own key lines allow. They are the last good copy of
+its rights: whoever may write them may write the registry too. What else is known of it (targets,
+expected responses) comes from the daemon's record, which gives no rights.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from checker.model import SHARED_KEY, Forward, Node, NodeName, Port, Target
+from checker.registry.key_lines import NEW, OURS
+from checker.wire import ANY_NODE
+
+Right = Port | str
+"""A gateway port or a public key: only one node may have it."""
+Age = tuple[float, ...]
+"""Orders files, the oldest first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokenFile:
+    """A file of the registry that does not count as it stands."""
+
+    name: NodeName
+    path: Path
+    reason: str
+    """A sentence that begins with the path."""
+    rights_of: float | None = None
+    """Since when the node has had the rights that it keeps, in Unix seconds; None: it has none."""
+
+    def as_json(self) -> dict[str, str | float | None]:
+        """The documented shape."""
+        return {
+            "node": self.name,
+            "status": "broken",
+            "file": str(self.path),
+            "detail": self.sentence,
+            "rights_of": self.rights_of,
+        }
+
+    @property
+    def sentence(self) -> str:
+        """The reason, and what the node keeps."""
+        return (
+            self.reason
+            if self.rights_of is None
+            else f"{self.reason}; node {self.name} {self.kept}"
+        )
+
+    @property
+    def kept(self) -> str:
+        """What the node keeps, as a clause."""
+        if self.rights_of is None:
+            return "has no rights"
+        from checker.output import clock
+
+        return f"still has its rights of {clock(self.rights_of)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyLine:
+    """One line of the key file that is a node's."""
+
+    name: NodeName
+    key: str
+    is_new: bool
+    """The key waits for its first use."""
+    ports: tuple[Port, ...]
+    public: frozenset[Port]
+    expires: str | None
+
+
+def key_lines(content: bytes) -> dict[NodeName, tuple[KeyLine, ...]]:
+    """The lines of each node, in the order of the file; those of others and of the shared key are
+    left out.
+    """
+    found: dict[NodeName, tuple[KeyLine, ...]] = {}
+    for line in content.split(b"\n"):
+        ours = OURS.match(line.rstrip(b"\r"))
+        if ours is None or ours[1] == ANY_NODE.encode():
+            continue
+        name = NodeName(ours[1].decode())
+        options, *key, _ = line.decode("utf-8", "surrogateescape").rsplit(" ", 3)
+        if len(key) != 2:
+            continue  # cut off: sshd takes no key from it either
+        public, ports = permitted(options, r"\*"), permitted(options, "localhost")
+        expiry = re.search(r',expiry-time="(\d{4})(\d\d)(\d\d)', options)
+        entry = KeyLine(
+            name=name,
+            key=" ".join(key),
+            is_new=f" --key {NEW} " in options,
+            ports=ports,
+            public=frozenset(public),
+            expires="-".join(expiry.groups()) if expiry else None,
+        )
+        found[name] = (*found.get(name, ()), entry)
+    return found
+
+
+def permitted(options: str, host: str) -> tuple[Port, ...]:
+    """The ports that a line lets its key listen on at this host."""
+    return tuple(
+        Port(int(port)) for port in re.findall(rf',permitlisten="{host}:(\d{{1,5}})"', options)
+    )
+
+
+def shared_ports_of(content: bytes) -> frozenset[Port]:
+    """The ports that the shared key's lines permit."""
+    lines = [
+        line
+        for line in content.split(b"\n")
+        if (ours := OURS.match(line.rstrip(b"\r"))) and ours[1] == ANY_NODE.encode()
+    ]
+    return frozenset(
+        port
+        for line in lines
+        for port in permitted(line.decode("utf-8", "surrogateescape"), "localhost")
+    )
+
+
+def rights_in(lines: Iterable[KeyLine]) -> frozenset[Right]:
+    """Keys and ports of these lines."""
+    lines = tuple(lines)
+    return frozenset[Right](line.key for line in lines) | frozenset(
+        port for line in lines for port in line.ports
+    )
+
+
+def rights_of(node: Node) -> frozenset[Right]:
+    """Keys and ports that a node's file asks for."""
+    return frozenset((*node.public_keys, *node.ports))
+
+
+def node_by_lines(lines: Sequence[KeyLine]) -> Node:
+    """A node as its own lines know it. They do not name its targets, nor what to expect: `open`
+    gets no tunnel killed.
+    """
+    name = lines[0].name
+    ports = dict.fromkeys(port for line in lines for port in line.ports)
+    public = frozenset[Port]().union(*(line.public for line in lines))
+    forwards = tuple(
+        Forward(
+            node=name, port=port, target=Target(host="unknown", port=port), public=port in public
+        )
+        for port in ports
+    )
+    return Node(
+        name=name,
+        public_key=next((line.key for line in lines if not line.is_new), SHARED_KEY),
+        next_key=next((line.key for line in lines if line.is_new), None),
+        forwards=forwards,
+        added_at=0,
+        expires=min((line.expires for line in lines if line.expires), default=None),
+    )
+
+
+def described(kept: Node, known: Node) -> Node:
+    """A node with the rights of its lines, and what else is known of it; of two that differ, the
+    one that allows less.
+    """
+    own = {port: forward for forward in kept.forwards for port in forward.ports}
+    forwards: list[Forward] = []
+    for forward in known.forwards:
+        places = [own[port] for port in forward.ports if port in own]
+        for port in {port for place in places for port in place.ports}:
+            del own[port]
+        if places:
+            forwards.append(
+                replace(
+                    placed(forward, places),
+                    public=forward.public and all(place.public for place in places),
+                )
+            )
+    expiries = [day for day in (kept.expires, known.expires) if day is not None]
+    return replace(
+        kept,
+        forwards=tuple(forwards),
+        next_key_at=kept.next_key_at
+        or (known.next_key_at if known.next_key == kept.next_key else 0),
+        added_at=known.added_at,
+        key_since=known.key_since,
+        enabled=known.enabled,
+        expires=min(expiries, default=None),
+    )
+
+
+def placed(forward: Forward, places: Sequence[Forward]) -> Forward:
+    """The forward on the ports that its node still has: of a move that began or ended since, what
+    the key lines know.
+    """
+    if len(places) > 1:
+        return forward
+    return replace(
+        forward,
+        port=places[0].port,
+        next_port=places[0].next_port,
+        next_port_at=places[0].next_port_at,
+    )
+
+
+def with_moves(kept: Node, said: Node) -> Node:
+    """A node as its lines know it, where two of its ports are one forward's that moves, as `said`
+    has it.
+    """
+    moves = {forward.port: forward for forward in said.forwards if forward.next_port in kept.ports}
+    ends = {forward.next_port for forward in moves.values()}
+    forwards = tuple(
+        moves.get(forward.port, forward) for forward in kept.forwards if forward.port not in ends
+    )
+    after = replace(kept, forwards=forwards, next_key_at=said.next_key_at)
+    return after if sorted(after.ports) == sorted(kept.ports) else kept
+
+
+@dataclass(slots=True)
+class Contest:
+    """Files that were read, and whose each right is."""
+
+    asked: Mapping[NodeName, frozenset[Right]]
+    """What each readable file asks for."""
+    held: Mapping[NodeName, frozenset[Right]]
+    """What each node's key lines allow now."""
+    ages: Mapping[NodeName, Age]
+    unreadable: Collection[NodeName] = ()
+    lost: dict[NodeName, tuple[Right, NodeName]] = field(default_factory=dict)
+    """Nodes whose file asks for another's right: one such right, and whose it is."""
+
+    def settle(self) -> Mapping[NodeName, tuple[Right, NodeName]]:
+        """Find all of them. A right stays with the node whose key line has it; failing that, with
+        the older file.
+
+        A node that loses keeps what its lines allow, which another file may ask for in turn.
+        """
+        while fresh := self.losers():
+            self.lost.update(fresh)
+        return self.lost
+
+    def losers(self) -> dict[NodeName, tuple[Right, NodeName]]:
+        claims: dict[Right, list[NodeName]] = {}
+        for name, rights in self.asked.items():
+            for right in self.held.get(name, ()) if name in self.lost else rights:
+                claims.setdefault(right, []).append(name)
+        for name in self.unreadable:
+            for right in self.held.get(name, ()):
+                claims.setdefault(right, []).append(name)
+        found: dict[NodeName, tuple[Right, NodeName]] = {}
+        for right, names in claims.items():
+            if len(names) < 2:
+                continue
+            owner = min(
+                names,
+                key=lambda name: (
+                    right not in self.held.get(name, ()),
+                    self.ages.get(name, ()),
+                    name,
+                ),
+            )
+            for name in names:
+                if name != owner and name not in self.lost and name not in self.unreadable:
+                    found.setdefault(name, (right, owner))
+        return found
+
+
+def contested(asked: Mapping[NodeName, frozenset[Right]]) -> bool:
+    """Whether two files ask for one right."""
+    return sum(map(len, asked.values())) > len(frozenset[Right]().union(*asked.values()))

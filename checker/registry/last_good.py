@@ -1,0 +1,186 @@
+"""The daemon's record of each node as its file was last read: what a node with a broken file is
+known by.
+
+It describes and gives no rights: what a broken node may do is what its key lines allow
+(`checker.registry.kept_rights`), and nobody who changes the registry or the key file reads it. It
+lies beside the state file, so that it outlives a restart, and may be missing.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+
+from checker.config.layout import Layout
+from checker.model import CheckerError, Node, NodeName, parse_expect, parse_target
+from checker.registry.file_stamps import Signs, is_settled, signs
+from checker.registry.kept_rights import described
+from checker.registry.nodes import Registry
+from checker.registry.reading import Cache, read_registry
+from checker.registry.snapshot import copy_path, node_from, node_list, write_copy
+
+log = logging.getLogger(__name__)
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """A node as its file last said."""
+
+    node: Node
+    changed_at: float
+    """When that file was last changed, in Unix seconds."""
+
+
+def record_path(layout: Layout) -> Path:
+    """Where the record lies."""
+    return layout.state.with_name("last-good.json")
+
+
+def read_known(layout: Layout, cache: Cache | None = None) -> Registry:
+    """The registry, with what the record knows of nodes whose file is broken. Raises ConfigError as
+    `read_registry`.
+    """
+    registry = read_registry(layout.nodes, cache)
+    return with_known(registry, load(layout, registry.broken)) if registry.broken else registry
+
+
+def with_known(registry: Registry, known: Mapping[NodeName, Known]) -> Registry:
+    """The registry in which each broken node is described as it was last known, within the rights
+    that it still has.
+    """
+    nodes = dict(registry.nodes)
+    owned = {port: node.name for node in nodes.values() for port in node.ports}
+    for name in registry.broken.intersection(known):
+        node = known[name].node
+        if name in nodes:
+            nodes[name] = described(nodes[name], node)
+            continue
+        forwards = tuple(
+            (
+                forward
+                if forward.next_port is None or owned.setdefault(forward.next_port, name) == name
+                else replace(forward, next_port=None)
+            )
+            for forward in node.forwards
+            if owned.setdefault(forward.port, name) == name
+        )
+        if node.is_shared and node.enabled:
+            nodes[name] = replace(node, next_key=None, forwards=forwards)
+        else:
+            # it has no key line, and whoever holds its port is ended
+            nodes[name] = replace(node, forwards=forwards, enabled=False)
+    files = tuple(
+        replace(
+            one,
+            rights_of=(
+                known[one.name].changed_at
+                if one.name in known and keeps(nodes.get(one.name))
+                else one.rights_of
+            ),
+        )
+        for one in registry.broken_files
+    )
+    return replace(
+        registry,
+        nodes=MappingProxyType(dict(sorted(nodes.items(), key=lambda pair: f"{pair[0]}.toml"))),
+        broken_files=files,
+        problems=tuple(one.sentence for one in files),
+    )
+
+
+def keeps(node: Node | None) -> bool:
+    """Whether the node has any rights."""
+    return node is not None and node.enabled
+
+
+def load(layout: Layout, names: Collection[NodeName]) -> dict[NodeName, Known]:
+    """These nodes as the record has them; none if it cannot be read, or is not as we write it."""
+    try:
+        document = json.loads(record_path(layout).read_bytes())
+        if document["format"] != FORMAT:
+            return {}
+        found = {
+            row[0]: Known(node=node_from(row), changed_at=float(at))
+            for at, row in document["nodes"]
+            if row[0] in names
+        }
+        for known in found.values():
+            for forward in known.node.forwards:
+                parse_target(str(forward.target))
+                parse_expect(str(forward.expect))
+                # it is shown to root, and another account may write it
+                if not str(forward.expect).isprintable():
+                    return {}
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        IndexError,
+        AttributeError,
+        RecursionError,
+        CheckerError,
+    ):
+        return {}
+    return found
+
+
+def write(layout: Layout, registry: Registry, read: Signs, *, public: bool) -> None:
+    """Record the nodes whose file is good, and those that are broken as they were recorded. Raises
+    OSError.
+    """
+    changed_ns = {entry[0]: entry[2] for entry in read}
+    before = load(layout, registry.broken)
+    rows = [
+        (changed_ns.get(f"{name}.toml", 0) / 1e9, node_list(node))
+        for name, node in registry.nodes.items()
+        if name not in registry.broken
+    ]
+    rows += [(known.changed_at, node_list(known.node)) for known in before.values()]
+    path = record_path(layout)
+    temporary = path.with_name(f".{path.name}.new")
+    temporary.unlink(missing_ok=True)
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        file.write(f'{{"format":{FORMAT},"nodes":[')
+        for place, row in enumerate(rows):  # one by one: the daemon has more to do meanwhile
+            file.write(f"{',' if place else ''}\n{json.dumps(row)}")
+        file.write("\n]}\n")
+        file.flush()
+        os.fchmod(file.fileno(), 0o644 if public else 0o600)
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def renew_copy(layout: Layout, cache: Cache, now_ns: int) -> bool:
+    """Bring copy and record in line with the registry; False where a file changed just before
+    `now_ns`: try again.
+
+    Raises OSError, ConfigError.
+
+    A registry with a file that can not be read has no copy: each reader is to be told by the file
+    itself.
+    """
+    read, public = signs(layout.nodes)
+    if not all(is_settled(changed_ns, now_ns) for _, _, changed_ns, _ in read):
+        return False
+    registry = read_registry(layout.nodes, cache)
+    if registry.problems:
+        copy_path(layout).unlink(missing_ok=True)
+    else:
+        write_copy(layout, registry.nodes, read, public=public)
+    try:
+        write(layout, registry, read, public=public)
+    except OSError as error:  # it describes broken nodes, and may be missing
+        log.warning(
+            "%s can not be written (%s); check free space and permissions there",
+            record_path(layout),
+            error.strerror,
+        )
+    return True

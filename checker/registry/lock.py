@@ -1,0 +1,52 @@
+"""The lock under which the registry is changed."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+
+from checker.config.files import make_readable_folder
+from checker.config.layout import Layout
+from checker.config.toml_file import ConfigError
+
+
+def is_ours(layout: Layout) -> bool:
+    """Whether this process may change the registry; on an installed gateway its daemon may not."""
+    return os.access(layout.nodes, os.W_OK, effective_ids=True)
+
+
+@contextlib.contextmanager
+def undisturbed(layout: Layout) -> Iterator[None]:
+    """Nobody changes the registry during the block; without the lock's file nobody has changed it
+    yet.
+    """
+    try:
+        handle = os.open(layout.nodes / ".lock", os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        yield
+        return
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def locked(layout: Layout) -> Iterator[None]:
+    """The registry is ours to change, until the end of the block. Raises ConfigError."""
+    path = layout.nodes / ".lock"
+    try:
+        make_readable_folder(layout.nodes)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise ConfigError(
+            path, f"can not be opened ({error.strerror}); check the permissions of {path.parent}"
+        ) from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

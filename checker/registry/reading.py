@@ -1,0 +1,201 @@
+"""Reading the registry: every node as its file says, and of a broken file what the node keeps."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+
+from checker.config.layout import Layout
+from checker.config.toml_file import ConfigError
+from checker.model import Node, NodeName
+from checker.registry.file_stamps import is_settled
+from checker.registry.freed_ports import read_freed_or_none
+from checker.registry.kept_rights import (
+    Age,
+    BrokenFile,
+    Contest,
+    KeyLine,
+    Right,
+    contested,
+    key_lines,
+    node_by_lines,
+    rights_in,
+    rights_of,
+    with_moves,
+)
+from checker.registry.node_file import ports_named, read_node
+from checker.registry.nodes import Registry, conflict
+from checker.registry.waiting import Sign, sign, sign_of, waiting_path, with_waiting
+
+Cache = dict[Path, tuple[tuple[Sign, Sign], Node]]
+"""Nodes as last read, with what tells whether the node's file, or the one beside it, changed."""
+
+
+def read_node_cached(path: Path, cache: Cache) -> Node:
+    """A node, from the cache where its file is the same. Raises ConfigError."""
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise ConfigError(path, f"can not be read ({error.strerror})") from error
+    token = (sign(found), sign_of(waiting_path(path)))
+    known = cache.get(path)
+    if known is None or known[0] != token:
+        known = (token, read_node(path))
+        if is_settled(max(changed_ns for _, changed_ns, _ in token), time.time_ns()):
+            cache[path] = known
+    return known[1]
+
+
+def node_files(folder: Path) -> list[Path]:
+    """The nodes' files, by name; none where there is no folder yet. Raises ConfigError where it can
+    not be listed.
+    """
+    try:
+        names = os.listdir(folder)  # noqa: PTH208 - names are sorted before they become paths
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise ConfigError(
+            folder, f"can not be listed ({error.strerror}); it must be a directory that we may read"
+        ) from error
+    return [
+        folder / name
+        for name in sorted(names)
+        if name.endswith(".toml") and not name.startswith(".")
+    ]
+
+
+def read_registry(folder: Path, cache: Cache | None = None) -> Registry:
+    """Every node under the folder. A file that cannot be read, or that asks for another's port or
+    key, is broken.
+
+    The node of a broken file is as its key lines know it; without any it is left out. Who reads
+    again and again keeps a cache: then only files that changed are read. Raises ConfigError if the
+    folder itself cannot be listed: that must not pass for an empty registry.
+    """
+    paths = {NodeName(path.stem): path for path in node_files(folder)}
+    nodes, reasons = read_files(paths, {} if cache is None else cache)
+    freed, freed_trouble = read_freed_or_none(folder, time.time())
+    asked = {name: rights_of(node) for name, node in nodes.items()}
+    found = (
+        judged(folder, paths, nodes, reasons, asked)
+        if reasons or contested(asked)
+        else Registry(nodes=MappingProxyType(nodes))
+    )
+    return replace(found, freed=freed, freed_trouble=freed_trouble)
+
+
+def read_files(
+    paths: Mapping[NodeName, Path], cache: Cache
+) -> tuple[dict[NodeName, Node], dict[NodeName, str]]:
+    """The nodes whose file can be read, and a sentence for each of the others."""
+    nodes: dict[NodeName, Node] = {}
+    reasons: dict[NodeName, str] = {}
+    for name, path in paths.items():
+        try:
+            node = read_node_cached(path, cache)
+            if trouble := conflict(node, ()):
+                raise ConfigError(path, str(trouble))
+            nodes[name] = node
+        except ConfigError as error:
+            if os.path.lexists(path):  # else it was removed just now
+                reasons[name] = str(error)
+    return nodes, reasons
+
+
+def judged(
+    folder: Path,
+    paths: Mapping[NodeName, Path],
+    nodes: Mapping[NodeName, Node],
+    unreadable: Mapping[NodeName, str],
+    asked: Mapping[NodeName, frozenset[Right]],
+) -> Registry:
+    """A registry with broken files: who keeps what two ask for, and what each broken node keeps."""
+    lines, written_at = lines_beside(folder)
+    held = {name: rights_in(own) for name, own in lines.items()}
+    ages = {name: () if is_revoked(node) else age_of(paths[name]) for name, node in nodes.items()}
+    lost = Contest(asked=asked, held=held, ages=ages, unreadable=unreadable.keys()).settle()
+    reasons = {
+        **unreadable,
+        **{name: str(ConfigError(paths[name], why_lost(*lost[name]))) for name in lost},
+    }
+    kept = {name: kept_node(lines[name], paths[name]) for name in reasons if name in lines}
+    broken = tuple(
+        BrokenFile(
+            name=name,
+            path=path,
+            reason=reasons[name],
+            rights_of=written_at if name in kept else None,
+        )
+        for name, path in paths.items()
+        if name in reasons
+    )
+    there = {**{name: node for name, node in nodes.items() if name not in reasons}, **kept}
+    return Registry(
+        nodes=MappingProxyType({name: there[name] for name in paths if name in there}),
+        problems=tuple(one.sentence for one in broken),
+        broken=frozenset(reasons),
+        broken_ports=frozenset(port for name in reasons for port in ports_named(paths[name])),
+        broken_files=broken,
+    )
+
+
+def kept_node(lines: Sequence[KeyLine], path: Path) -> Node:
+    """What a broken node keeps, by its key lines; which of its ports are one forward's that moves
+    stands in the other file.
+    """
+    kept = node_by_lines(lines)
+    if not waiting_path(path).exists():
+        return kept
+    try:
+        return with_moves(kept, with_waiting(kept, path))
+    except ConfigError:
+        return kept
+
+
+def lines_beside(folder: Path) -> tuple[dict[NodeName, tuple[KeyLine, ...]], float]:
+    """Each node's lines of the key file, which lies beside the folder, and when it was written;
+    none if it cannot be read.
+    """
+    path = folder.with_name("authorized_keys")
+    try:
+        return key_lines(path.read_bytes()), path.stat().st_mtime
+    except OSError:
+        return {}, 0.0
+
+
+def is_revoked(node: Node) -> bool:
+    """Whether it has a key of its own that opens nothing: a copy of its file from before shall not
+    let that in again.
+    """
+    return not node.enabled and not node.is_shared
+
+
+def age_of(path: Path) -> Age:
+    """What tells the older of two files: when its content was written, and, if a copy kept that,
+    since when it is there.
+
+    No birth time: whoever writes a file whole, as we do, gives it a new one.
+    """
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
+    return (found.st_mtime_ns, found.st_ctime_ns, len(path.name))
+
+
+def why_lost(right: Right, owner: NodeName) -> str:
+    """What is wrong with a file that asks for another's right, as a clause."""
+    what, other = (
+        ("its public key", "a key") if isinstance(right, str) else (f"port {right}", "a port")
+    )
+    return f"{what} belongs to node {owner}; give it {other} of its own, or remove this file"
+
+
+def node_path(layout: Layout, name: NodeName) -> Path:
+    """A node's file."""
+    return layout.nodes / f"{name}.toml"

@@ -1,0 +1,157 @@
+"""A copy of the registry in one file, for those who read it often: the daemon writes it, and nobody
+believes one that is out of date.
+
+With it stands what each file of the registry was like when it was read. Whoever reads the copy
+looks whether the files are still so.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from checker.config.layout import Layout
+from checker.model import (
+    Expect,
+    ExpectKind,
+    Forward,
+    Node,
+    NodeName,
+    Port,
+    Publication,
+    Target,
+)
+from checker.registry.file_stamps import Signs, signs
+
+FORMAT = 2
+
+
+def copy_path(layout: Layout) -> Path:
+    """Where the copy lies; no node can be called so."""
+    return layout.run / "_registry"
+
+
+def copied_nodes(layout: Layout) -> dict[NodeName, Node] | None:
+    """The registry's nodes from the copy; None where there is none, or the registry is not as it
+    was then.
+    """
+    try:
+        document = json.loads(copy_path(layout).read_bytes())
+        if document["format"] != FORMAT or document["signs"] != signs(layout.nodes)[0]:
+            return None
+        return {node.name: node for node in map(node_from, document["nodes"])}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def write_copy(
+    layout: Layout, nodes: Mapping[NodeName, Node], read: Signs, *, public: bool
+) -> None:
+    """What was read, with the signs from before it was read; for all to read if they may read the
+    files themselves. Raises OSError.
+    """
+    path = copy_path(layout)
+    temporary = path.with_name(f".{path.name}.new")
+    temporary.unlink(missing_ok=True)
+    # one by one: the daemon has more to do meanwhile
+    nodes_json = ",".join(json.dumps(node_list(node)) for node in nodes.values())
+    text = f'{{"format":{FORMAT},"signs":{json.dumps(read)},"nodes":[{nodes_json}]}}'
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        file.write(text)
+        os.fchmod(file.fileno(), 0o644 if public else 0o600)
+    temporary.replace(path)
+
+
+@lru_cache(4096)
+def target_of(host: str, port: int) -> Target:
+    """One object for all forwards that have it in common, as most do."""
+    return Target(host=host, port=Port(port))
+
+
+@lru_cache(4096)
+def expect_of(kind: str, text: str, send: str) -> Expect:
+    """As target_of."""
+    return Expect(kind=ExpectKind(kind), text=text, send=send)
+
+
+def node_list(node: Node) -> list[Any]:
+    """A node as the copy has it; the inverse of node_from."""
+    return [
+        node.name,
+        node.public_key,
+        node.next_key,
+        node.added_at,
+        node.key_since,
+        node.enabled,
+        node.expires,
+        node.next_key_at,
+        [forward_list(forward) for forward in node.forwards],
+    ]
+
+
+def forward_list(forward: Forward) -> list[Any]:
+    """A forward as the copy has it, without its node's name."""
+    return [
+        forward.port,
+        forward.target.host,
+        forward.target.port,
+        forward.expect.kind.value,
+        forward.expect.text,
+        forward.expect.send,
+        forward.deadline_s,
+        forward.public,
+        [[each.port, each.sni, each.send_proxy] for each in forward.published],
+        forward.next_port,
+        forward.next_port_at,
+    ]
+
+
+def node_from(row: Any) -> Node:
+    """A node from the copy. Raises ValueError, TypeError for what we did not write."""
+    name, public_key, next_key, added_at, key_since, enabled, expires, next_key_at, forwards = row
+    return Node(
+        name=NodeName(name),
+        public_key=public_key,
+        next_key=next_key,
+        added_at=added_at,
+        key_since=key_since,
+        enabled=enabled,
+        expires=expires,
+        next_key_at=next_key_at,
+        forwards=tuple(forward_from(NodeName(name), forward) for forward in forwards),
+    )
+
+
+def forward_from(node: NodeName, row: Any) -> Forward:
+    """A forward from the copy. Raises ValueError, TypeError for what we did not write."""
+    (
+        port,
+        host,
+        target_port,
+        kind,
+        text,
+        send,
+        deadline_s,
+        public,
+        published,
+        next_port,
+        next_port_at,
+    ) = row
+    return Forward(
+        node=node,
+        port=Port(port),
+        target=target_of(host, target_port),
+        expect=expect_of(kind, text, send),
+        deadline_s=deadline_s,
+        public=public,
+        next_port=None if next_port is None else Port(next_port),
+        next_port_at=next_port_at,
+        published=tuple(
+            Publication(port=Port(each[0]), sni=each[1], send_proxy=each[2]) for each in published
+        ),
+    )

@@ -1,0 +1,109 @@
+"""What of a node still waits for its device: `nodes/NAME.next`, beside the node's own file, which
+an older product reads without it.
+
+There stands since when a node has two keys, and which port each forward moves to. Until the device
+was seen to have followed, the node's own file says what was before: whoever does not know this file
+loses nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from checker.config.toml_file import ConfigError, read_toml, whole_in
+from checker.model import Forward, Node, Port
+
+SUFFIX = ".next"
+HEAD = (
+    "# What waits for this node's device; reversi-checker keeps it, and removes it once the device"
+    " has followed.\n"
+)
+LATEST = 2**40
+Sign = tuple[int, int, int]
+"""What tells whether a file changed: its inode, the time of its last change in nanoseconds, its
+size.
+"""
+
+
+def waiting_path(node_file: Path) -> Path:
+    """Where it lies, beside the node's own file."""
+    return node_file.with_suffix(SUFFIX)
+
+
+def waiting_toml(node: Node) -> bytes:
+    """The file of a node for whose device something waits; empty if nothing does."""
+    key = {} if node.next_key is None else {"key": node.next_key, "key_at": node.next_key_at}
+    moves = [
+        {"port": f.port, "next_port": f.next_port, "at": f.next_port_at}
+        for f in node.forwards
+        if f.next_port is not None
+    ]
+    table = {**key, **({"move": moves} if moves else {})}
+    return (HEAD + tomli_w.dumps(table)).encode() if table else b""
+
+
+def with_waiting(node: Node, node_file: Path) -> Node:
+    """The node with what its other file says; what does not fit the node is of another time, and is
+    passed over. Raises ConfigError.
+    """
+    path = waiting_path(node_file)
+    if not path.exists():
+        return node if node.next_key is None else replace(node, next_key_at=changed_at(node_file))
+    try:
+        table = read_toml(path)
+    except ConfigError:
+        if path.exists():
+            raise
+        table = {}  # the device has followed in this very moment
+    key_at = whole_in(path, "key_at", table.get("key_at", 0), 0, LATEST)
+    if node.next_key is not None:
+        node = replace(
+            node, next_key_at=key_at if table.get("key") == node.next_key else changed_at(node_file)
+        )
+    moves = dict(moves_in(path, table.get("move", [])))
+    return replace(
+        node, forwards=tuple(moving(forward, moves.get(forward.port)) for forward in node.forwards)
+    )
+
+
+def moves_in(path: Path, value: Any) -> Iterator[tuple[Port, tuple[Port, int]]]:
+    """By present port: the next one, and since when. Raises ConfigError."""
+    if not isinstance(value, list) or not all(isinstance(table, dict) for table in value):
+        raise ConfigError(path, "move must be a list of tables; write [[move]]")
+    for number, table in enumerate(value, start=1):
+        where = f"move {number}: "
+        port, next_port = (
+            Port(whole_in(path, f"{where}{key}", table.get(key), 1, 65535))
+            for key in ("port", "next_port")
+        )
+        yield port, (next_port, whole_in(path, f"{where}at", table.get("at", 0), 0, LATEST))
+
+
+def moving(forward: Forward, move: tuple[Port, int] | None) -> Forward:
+    return forward if move is None else replace(forward, next_port=move[0], next_port_at=move[1])
+
+
+def sign(found: os.stat_result) -> Sign:
+    return found.st_ino, found.st_ctime_ns, found.st_size
+
+
+def sign_of(path: Path) -> Sign:
+    """What tells whether the file changed; zeros if there is none."""
+    try:
+        return sign(path.stat())
+    except OSError:
+        return 0, 0, 0
+
+
+def changed_at(path: Path) -> int:
+    """When the file was last changed, in Unix seconds; 0 if it is gone."""
+    try:
+        return int(path.stat().st_mtime)
+    except OSError:
+        return 0

@@ -1,0 +1,85 @@
+"""Make SSH keys: for a node, and host keys for a private sshd."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from pathlib import Path
+
+from checker.config.files import make_folder
+from checker.config.toml_file import ConfigError
+from checker.model import CheckerError, KeyType
+
+BITS: dict[KeyType, tuple[str, ...]] = {KeyType.ED25519: (), KeyType.RSA: ("-b", "3072")}
+
+
+def make_key(path: Path, *, comment: str, kind: KeyType = KeyType.ED25519) -> None:
+    """A key pair, without passphrase, at `path` and `path.pub`. Raises CheckerError."""
+    command = [
+        "ssh-keygen",
+        "-q",
+        "-t",
+        kind.value,
+        *BITS[kind],
+        "-N",
+        "",
+        "-C",
+        comment,
+        "-f",
+        str(path),
+    ]
+    try:
+        made = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            timeout=30,
+        )
+    except FileNotFoundError as error:
+        raise CheckerError(
+            "ssh-keygen is not installed; as root, run: apt-get install openssh-client"
+        ) from error
+    if made.returncode:
+        raise CheckerError(
+            f"the key {path} can not be made: {made.stderr.strip() or made.stdout.strip()}"
+        )
+
+
+def make_key_pair(comment: str, kind: KeyType = KeyType.ED25519) -> tuple[bytes, str]:
+    """A private key in OpenSSH's format, and its public line; neither stays on the disk. Raises
+    CheckerError.
+    """
+    with tempfile.TemporaryDirectory(prefix="reversi-") as folder:
+        path = Path(folder) / "key"
+        make_key(path, comment=comment, kind=kind)
+        return path.read_bytes(), path.with_suffix(".pub").read_text(encoding="ascii")
+
+
+def host_key_line(path: Path) -> str:
+    """The public host key, `TYPE BASE64`. Raises ConfigError."""
+    public = path.with_name(path.name + ".pub")
+    try:
+        return " ".join(public.read_text(encoding="ascii").split()[:2])
+    except OSError as error:
+        raise ConfigError(
+            public, f"can not be read ({error.strerror}); the node needs it to know its gateway"
+        ) from error
+
+
+def rsa_beside(host_key: Path) -> Path:
+    """Where the RSA host key is, for a dropbear that was built for small flash and knows no
+    other.
+    """
+    return host_key.with_name("ssh_host_rsa_key")
+
+
+def make_host_key(path: Path) -> None:
+    """An ed25519 host key, and an RSA one beside it, where there is none. Raises CheckerError."""
+    if path.exists():
+        return
+    make_folder(path.parent)
+    if not rsa_beside(path).exists():
+        make_key(rsa_beside(path), comment="reversi", kind=KeyType.RSA)
+    make_key(path, comment="reversi")

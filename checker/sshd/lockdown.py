@@ -1,0 +1,257 @@
+"""What sshd is told of the tunnel user, and what its own words say of how far that holds."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from checker.config.layout import SYSTEM
+from checker.model import rsa_bits
+from checker.sshd.log_lines import LOG_VERBOSE
+
+MAX_STARTUPS = "200:30:1000"
+REVERSE_ALONE: Mapping[str, str] = {
+    "PasswordAuthentication": "no",
+    "AuthenticationMethods": "publickey",
+    "AllowTcpForwarding": "remote",
+    "GatewayPorts": "clientspecified",
+    "PermitOpen": "none",
+    "AllowStreamLocalForwarding": "no",
+    "AllowAgentForwarding": "no",
+    "X11Forwarding": "no",
+    "PermitTunnel": "no",
+    "PermitTTY": "no",
+    "PermitUserRC": "no",
+    "ClientAliveInterval": "15",
+    "ClientAliveCountMax": "12",
+    "SetEnv": "SHLVL=2",
+    "LogLevel": "INFO",
+    "LogVerbose": LOG_VERBOSE,
+}
+"""What a tunnel user is left with, of any sshd. `clientspecified` opens nothing by itself: each key
+line names the addresses that its node may ask for. bash as a login shell would read ~/.bashrc for
+each forced command, if SHLVL did not tell it better: bash(1), "run by sshd". What is logged is what
+checker.sshd.log_lines reads.
+"""
+LOCKDOWN: Mapping[str, str] = {
+    "AuthorizedKeysFile": str(SYSTEM.authorized_keys),
+    "AuthorizedKeysCommand": "none",
+    "TrustedUserCAKeys": "none",
+    "PubkeyAuthentication": "yes",
+    "ForceCommand": "none",
+    "ChrootDirectory": "none",
+    "DisableForwarding": "no",
+    "PermitListen": "any",
+    "MaxSessions": "10",
+    **REVERSE_ALONE,
+    "AcceptEnv": "REVERSI_ACCEPTS_NONE",
+    "UnusedConnectionTimeout": "none",
+}
+"""For the tunnel user alone. What the admin set for all users is overridden, so that a
+ForceCommand, a DisableForwarding, a PermitListen or a MaxSessions of the machine's ends no tunnel
+(each key line names its ports), and no certificate authority or key command opens a second door. A
+name that nobody sends takes the place of what the machine's AcceptEnv lets in, as there is no word
+for nothing. Which kinds of keys are good enough is the admin's to say: the doctor tells whom that
+shuts out. ChannelTimeout is not among them: OpenSSH 9.2 takes `none` for it, and then ends every
+login (process_channel_timeouts: bad timeout none).
+"""
+SINCE: Mapping[str, tuple[int, int]] = {"UnusedConnectionTimeout": (9, 2), "LogVerbose": (8, 5)}
+"""The OpenSSH version that brought an option: left out where sshd does not know it. All others are
+known from OpenSSH 8.4 on.
+"""
+NOT_EVERYWHERE = frozenset(SINCE)
+NUMBERS = frozenset({"clientaliveinterval", "clientalivecountmax"})
+ADDED_UP = ("AcceptEnv",)
+"""Of these sshd does not take the first line that it finds, but adds them up. Source: servconf.c,
+sAcceptEnv.
+"""
+EXACT = frozenset({"AuthorizedKeysFile", "SetEnv", "AcceptEnv", "LogVerbose"})
+"""Options whose value is case-sensitive."""
+FEWEST_SESSIONS = 3
+"""What a client needs at once: claim or check beside its hold."""
+RSA_ALGORITHMS = ("rsa-sha2-512", "rsa-sha2-256", "ssh-rsa")
+ACCEPTED = ("PubkeyAcceptedAlgorithms", "PubkeyAcceptedKeyTypes")
+"""One option, by its name of now and the one before OpenSSH 8.5."""
+NOT_JUDGED = frozenset({"SetEnv", "AuthorizedKeysFile", *NOT_EVERYWHERE})
+"""Of a private sshd: these differ there, or are its own affair."""
+UNSET_IS_TIGHT = frozenset({"AcceptEnv"})
+"""sshd does not print this one while nothing is set, which is the tightest that it can be."""
+UNSET_IS_WELL = frozenset({"LogVerbose"})
+"""sshd does not print this one while nothing is set: it allows nothing, and only the log then tells
+less, as with a package's drop-in.
+"""
+UNKNOWN = re.compile(
+    r"Bad configuration option: (\w+)|Directive '(\w+)' is not allowed within a Match block"
+)
+INCLUDE = re.compile(r"^(\s*include[\s=]+)(.+)$", re.IGNORECASE)
+
+
+def drop_in(user: str, unknown: Collection[str] = NOT_EVERYWHERE) -> bytes:
+    """The file for sshd_config.d that is read first, without the options that this sshd does not
+    know.
+    """
+    return text_of(
+        user, {key: value for key, value in LOCKDOWN.items() if key not in ADDED_UP}, unknown
+    )
+
+
+def rest_of_drop_in(user: str) -> bytes:
+    """The file that is read last: lists to which sshd adds each line that it finds, and MaxStartups
+    again.
+
+    An earlier release that comes back writes its whole block in its place: no list may then have an
+    item twice, which it takes for wrong.
+    """
+    return text_of(user, {key: LOCKDOWN[key] for key in ADDED_UP}, ())
+
+
+def released_drop_in(user: str, unknown: Collection[str] = NOT_EVERYWHERE) -> bytes:
+    """The one file of earlier releases."""
+    return text_of(user, LOCKDOWN, unknown)
+
+
+def text_of(user: str, options: Mapping[str, str], unknown: Collection[str]) -> bytes:
+    """`Match all` ends the block, so that what is read after the file is not taken for a part of
+    it.
+    """
+    without = {name.lower() for name in unknown}
+    block = "".join(
+        f"    {key} {value}\n" for key, value in options.items() if key.lower() not in without
+    )
+    return (
+        f"# written by: reversi-checker init\nMaxStartups {MAX_STARTUPS}\nMatch User"
+        f" {user}\n{block}Match all\n".encode()
+    )
+
+
+def unknown_options(complaint: str) -> frozenset[str]:
+    """The options that `sshd -t` did not know, as it wrote them."""
+    return frozenset(first or second for first, second in UNKNOWN.findall(complaint))
+
+
+def version_in(text: str) -> tuple[int, int] | None:
+    """OpenSSH's version, from what `sshd -V` or an older one's usage says."""
+    found = re.search(r"OpenSSH_(?:for_\w+_)?(\d+)\.(\d+)", text)
+    return (int(found[1]), int(found[2])) if found else None
+
+
+def settings(text: str) -> dict[str, str]:
+    """What `sshd -T` printed, by lower-case keyword; what it prints more than once is joined by
+    spaces.
+
+    OpenSSH prints keywords in lower case up to 10.4, and in mixed case from 10.5 on.
+    """
+    found: dict[str, str] = {}
+    for line in text.splitlines():
+        word, _, value = line.strip().partition(" ")
+        key = word.lower()
+        found[key] = f"{found[key]} {value}" if key in found else value
+    return found
+
+
+def unknown_to(version: tuple[int, int] | None) -> frozenset[str]:
+    """The options that an sshd of this version does not know; none of them where the version is not
+    known.
+    """
+    return frozenset(
+        name for name, since in SINCE.items() if version is not None and version < since
+    )
+
+
+def differences(
+    effective: Mapping[str, str],
+    *,
+    private: bool = False,
+    unknown: Collection[str] = NOT_EVERYWHERE,
+) -> tuple[str, ...]:
+    """A clause for each setting that does not hold for the tunnel user, or that sshd does not name.
+
+    `unknown`: options that this sshd does not know, and therefore does not print.
+    """
+    judged = {key: value for key, value in LOCKDOWN.items() if not (private and key in NOT_JUDGED)}
+    clauses = (
+        difference(key, value, effective.get(key.lower()), private=private, unknown=unknown)
+        for key, value in judged.items()
+    )
+    return tuple(filter(None, clauses))
+
+
+def difference(
+    key: str, value: str, is_so: str | None, *, private: bool, unknown: Collection[str]
+) -> str:
+    """What is wrong with one setting, as a clause; empty where nothing is."""
+    if is_so is None:
+        is_well = key in unknown or key in UNSET_IS_WELL or (private and key in UNSET_IS_TIGHT)
+        return "" if is_well else f"{key} could not be checked, as sshd does not name it"
+    # a block that stands twice adds to a list
+    same = set(is_so.split()) == {value} if key in EXACT else is_so.lower() == value.lower()
+    enough = (
+        (key.lower() in NUMBERS and is_so.isdecimal() and 0 < int(is_so) <= int(value))
+        or (key == "GatewayPorts" and is_so.lower() == "no" and private)
+        or (key == "MaxSessions" and is_so.isdecimal() and int(is_so) >= FEWEST_SESSIONS)
+    )
+    return "" if same or enough else f"{key} is {is_so}, and must be {value}"
+
+
+def shut_out(effective: Mapping[str, str], user: str) -> str:
+    """Why sshd lets the user in at no key, as a clause; empty where it does. Of groups, only one of
+    the user's own name is known.
+    """
+    allowed, denied, groups = (
+        effective.get(key, "") for key in ("allowusers", "denyusers", "allowgroups")
+    )
+    if allowed and not any(
+        fnmatch.fnmatchcase(user, pattern.partition("@")[0]) for pattern in allowed.split()
+    ):
+        return f"AllowUsers names only {allowed}: add {user} to it"
+    if any(fnmatch.fnmatchcase(user, pattern.partition("@")[0]) for pattern in denied.split()):
+        return f"DenyUsers names {user}: take it out"
+    if groups and user not in groups.split():
+        return f"AllowGroups names only {groups}: add the group {user} to it"
+    return ""
+
+
+def unwelcome(effective: Mapping[str, str], key: str) -> tuple[str, str] | None:
+    """The option by which sshd refuses this public key whosever it is, and a value with which it
+    would not; None where it takes it.
+    """
+    kind = key.partition(" ")[0]
+    wanted = RSA_ALGORITHMS if kind == "ssh-rsa" else (kind,)
+    option = next((name for name in ACCEPTED if name.lower() in effective), None)
+    if option and not set(wanted).intersection(effective[option.lower()].split(",")):
+        return option, f"+{','.join(wanted[:2])}"
+    bits = rsa_bits(key)
+    if bits is not None and bits < number(effective.get("requiredrsasize", "")):
+        return "RequiredRSASize", str(bits)
+    return None
+
+
+def number(text: str) -> int:
+    """A number that sshd printed; 0 where it is none."""
+    return int(text) if text.isdecimal() else 0
+
+
+def redirected(main: str, place: Path, folder: Path) -> str | None:
+    """sshd_config with the Include that reads `place` pointed at `folder`; None where none reads
+    it. Source: sshd_config(5), Include.
+    """
+    lines = main.splitlines()
+    found = False
+    for number, line in enumerate(lines):
+        include = INCLUDE.match(line)
+        if include is None:
+            continue
+        words = include[2].partition("#")[0].split()
+        changed = [aimed(word.strip('"'), place, folder) for word in words]
+        found = found or changed != [word.strip('"') for word in words]
+        lines[number] = include[1] + " ".join(changed)
+    return "\n".join(lines) + "\n" if found else None
+
+
+def aimed(pattern: str, place: Path, folder: Path) -> str:
+    absolute = Path("/etc/ssh") / pattern
+    return (
+        str(folder / absolute.name) if fnmatch.fnmatchcase(str(place), str(absolute)) else pattern
+    )

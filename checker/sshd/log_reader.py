@@ -1,0 +1,245 @@
+"""Reading sshd's lines, and what becomes of them: of a private sshd through a socket, of the
+machine's from the journal or its log file.
+
+The daemon never waits for a line, never fails for want of one, and holds no more of them than one
+read brings.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import shutil
+import socket
+import struct
+import subprocess
+from collections.abc import Callable, Collection
+from io import BufferedReader
+from pathlib import Path
+
+from checker.linux.pdeathsig import ending_with_us
+from checker.model import printable
+from checker.sshd.log_lines import Line, from_journal, from_syslog, is_routine
+
+LINE_BYTES = 4096
+"""Of a longer line the rest is dropped; sshd cuts its own at 1024."""
+READ_BYTES = 1 << 18
+
+
+class LogFile:
+    """A file that grows, from its end on; what replaces it is read from its beginning."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.file: BufferedReader | None = None
+        self.is_first = True
+        self.begun = b""
+
+    def take(self) -> list[str]:
+        """The whole lines that came since, as far as one read brings them. Raises OSError."""
+        if self.file is None:
+            self.file = self.path.open("rb")
+            self.file.seek(0, os.SEEK_END if self.is_first else os.SEEK_SET)
+            self.is_first = False
+        if os.fstat(self.file.fileno()).st_size < self.file.tell():
+            self.file.seek(0)
+            self.begun = b""
+        came = self.file.read(READ_BYTES)
+        if not came and self.is_replaced():
+            self.close()
+            self.begun = b""
+        *whole, rest = (self.begun + came).split(b"\n")
+        self.begun = rest[:LINE_BYTES]
+        return [line[:LINE_BYTES].decode("utf-8", "replace") for line in whole]
+
+    def is_replaced(self) -> bool:
+        """Whether another file has its name; none has for a moment, while it is rotated."""
+        assert self.file is not None
+        try:
+            found = self.path.stat()
+        except FileNotFoundError:
+            return False
+        opened = os.fstat(self.file.fileno())
+        return (found.st_dev, found.st_ino) != (opened.st_dev, opened.st_ino)
+
+    def close(self) -> None:
+        if self.file is not None:
+            self.file.close()
+            self.file = None
+
+
+log = logging.getLogger(__name__)
+JOURNALCTL = (
+    "journalctl",
+    "--system",
+    "--quiet",
+    "--output=json",
+    "--output-fields=MESSAGE,_PID,_UID",
+)
+SSHD = ("SYSLOG_IDENTIFIER=sshd", "SYSLOG_IDENTIFIER=sshd-session", "SYSLOG_IDENTIFIER=sshd-auth")
+LOG_FILES = (Path("/var/log/auth.log"), Path("/var/log/secure"))
+AT_ONCE = 64
+"""Lines that are taken in before others have their turn."""
+AT_END = 4096
+"""More than there is room for in a socket; what outlives its sshd may write for ever."""
+LOOK_EVERY_S = 1.0
+AGAIN_AFTER_S = 30.0
+ENDS_WITHIN_S = 3.0
+CREDENTIALS = struct.Struct("3i")
+
+
+class PrivateLog:
+    """The stderr of an sshd of ours: a socket that keeps its messages apart, and tells which
+    process wrote each.
+
+    A pipe would do neither: sshd lets a newline in a client's words through, and so anyone with a
+    key could write lines of his own. It does not block the writer either: what comes too fast is
+    lost.
+    """
+
+    def __init__(self, hear: Callable[[Line], None]) -> None:
+        self.hear = hear
+        self.ours, self.theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        self.ours.setblocking(False)
+        self.theirs.setblocking(False)
+        asyncio.get_running_loop().add_reader(self.ours, self.read, AT_ONCE)
+
+    def read(self, at_most: int) -> bool:
+        """Take in what waits; whether there may be more."""
+        for _ in range(at_most):
+            try:
+                message, extra, _, _ = self.ours.recvmsg(
+                    LINE_BYTES, socket.CMSG_SPACE(CREDENTIALS.size)
+                )
+            except BlockingIOError:
+                return False
+            if not message:
+                asyncio.get_running_loop().remove_reader(self.ours)  # the last of them ended
+                return False
+            pid, uid, _ = next(
+                (
+                    CREDENTIALS.unpack(value)
+                    for _, kind, value in extra
+                    if kind == socket.SCM_CREDENTIALS
+                ),
+                (0, -1, -1),
+            )
+            self.take(Line(text=message.decode("latin-1").rstrip("\r\n"), pid=pid, uid=uid))
+        return True
+
+    def take(self, line: Line) -> None:
+        """Hear it, and show what tells of a fault."""
+        self.hear(line)
+        if not is_routine(line.text):
+            log.warning("sshd: %s", printable(line.text, LINE_BYTES))
+
+    def close(self) -> None:
+        """What was written until now is still taken in."""
+        self.theirs.close()
+        self.read(AT_END)
+        asyncio.get_running_loop().remove_reader(self.ours)
+        self.ours.close()
+
+
+def journal_answers() -> bool:
+    """Whether there is a journal here, and we may read it."""
+    if shutil.which(JOURNALCTL[0]) is None:
+        return False
+    try:
+        asked = subprocess.run(
+            [*JOURNALCTL, "--lines=1"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            timeout=20,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return asked.returncode == 0 and bool(asked.stdout.strip())
+
+
+def log_file() -> Path | None:
+    """Where syslog puts sshd's lines, if we may read it."""
+    for path in LOG_FILES:
+        # an access(2) of an older C library knows no capabilities
+        with contextlib.suppress(OSError), path.open("rb"):
+            return path
+    return None
+
+
+def source() -> str:
+    """Where the daemon reads sshd's lines, as a clause; empty for nowhere."""
+    return "the journal" if journal_answers() else str(log_file() or "")
+
+
+async def follow_journal(hear: Callable[[Line], None], uids: Collection[int]) -> None:
+    """Each new entry of sshd's that one of these users wrote, until journalctl ends; it ends with
+    us.
+    """
+    with_us = await asyncio.to_thread(ending_with_us)
+    words = (
+        *with_us,
+        *JOURNALCTL,
+        "--follow",
+        "--lines=0",
+        *SSHD,
+        *(f"_UID={uid}" for uid in uids),
+    )
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *words,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+    except OSError as error:
+        log.warning("journalctl does not start: %s", error.strerror)
+        return
+    try:
+        assert process.stdout is not None
+        while True:
+            with contextlib.suppress(ValueError):  # longer than a line of sshd's can be, or no JSON
+                entry = await process.stdout.readline()
+                if not entry:
+                    return
+                line = from_journal(json.loads(entry))
+                if line is not None:
+                    hear(line)
+    finally:
+        await end(process)
+
+
+async def end(process: asyncio.subprocess.Process) -> None:
+    """Not without its end."""
+    with contextlib.suppress(ProcessLookupError):
+        process.terminate()
+    try:
+        async with asyncio.timeout(ENDS_WITHIN_S):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+
+
+async def follow_file(path: Path, hear: Callable[[Line], None]) -> None:
+    """Each new line of sshd's in a log file that may be replaced or cut off, until it can not be
+    read.
+    """
+    with contextlib.closing(LogFile(path)) as file:
+        while True:
+            try:
+                lines = await asyncio.to_thread(file.take)
+            except OSError as error:
+                log.warning("%s can not be read: %s", path, error.strerror)
+                return
+            for number, text in enumerate(lines, start=1):
+                line = from_syslog(text)
+                if line is not None:
+                    hear(line)
+                if number % AT_ONCE == 0:
+                    await asyncio.sleep(0)
+            await asyncio.sleep(LOOK_EVERY_S)

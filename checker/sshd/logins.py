@@ -1,0 +1,64 @@
+"""How many connections to this machine's sshd have not logged in yet, by what each sshd process
+says of itself in its title.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+from checker.sshd.sessions import SSHD_NAMES
+
+NAMES = SSHD_NAMES | {"sshd-auth"}
+BEGINNING = re.compile(
+    rb"(?:sshd|sshd-session|sshd-auth): (?:\[(?:accepted|net)\]|[^ \0]+ \[net\])"
+)
+"""A connection before its login: `[accepted]` until it names a user, with `[net]` once its keys are
+exchanged; then `USER [net]`.
+"""
+HELPER = re.compile(rb"(?:sshd|sshd-session|sshd-auth): \[net\]")
+"""Stands beside an `[accepted]` that counts."""
+
+
+class Logins:
+    """Reads the title of each process twice, and no more once it is none that could wait for its
+    login.
+    """
+
+    def __init__(self) -> None:
+        self.met: frozenset[str] = frozenset()
+        self.settled: frozenset[str] = frozenset()
+
+    def waiting(self) -> tuple[int, ...] | None:
+        """For each connection that waits now the PID of one process; None where the processes of
+        others can not be seen.
+        """
+        there = frozenset(name for name in os.listdir("/proc") if name.isdigit())  # noqa: PTH208 - a scan over thousands of processes
+        if "1" not in there:
+            return None
+        titles = {name: title_of(name) for name in there - self.settled}
+        beginning = {
+            name for name, title in titles.items() if BEGINNING.match(title) and is_sshd(name)
+        }
+        # a new one may still become another program
+        self.settled = (self.settled & there) | ((titles.keys() & self.met) - beginning)
+        self.met = there
+        return tuple(int(name) for name in beginning if not HELPER.match(titles[name]))
+
+
+def title_of(name: str) -> bytes:
+    """What a process calls itself; nothing for one that is gone."""
+    try:
+        with open(f"/proc/{name}/cmdline", "rb") as title:  # noqa: PTH123 - as above
+            return title.read(256)
+    except OSError:
+        return b""
+
+
+def is_sshd(name: str) -> bool:
+    """Whether it is a process of sshd's."""
+    try:
+        with open(f"/proc/{name}/comm", encoding="utf-8", errors="replace") as comm:  # noqa: PTH123 - as above
+            return comm.read().rstrip("\n") in NAMES
+    except OSError:
+        return False

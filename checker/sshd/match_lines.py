@@ -1,0 +1,245 @@
+"""The `Match` lines of sshd's configuration, and whether one holds for a connection. Pure. Source:
+sshd_config(5), servconf.c, match.c.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import ipaddress
+import itertools
+import re
+import shlex
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from checker.sshd.lockdown import LOCKDOWN
+
+LINE = re.compile(r'\s*"?([A-Za-z][\w-]*)"?(?:\s*=\s*|\s+)(.*)')
+FIXED = frozenset({"user", "group", "all", "invalid-user", "version"})
+"""Criteria that a connection of the tunnel user cannot choose."""
+CHOSEN = {
+    "address": "from",
+    "host": "from host",
+    "localaddress": "to address",
+    "localport": "to port",
+    "rdomain": "in routing domain",
+}
+"""Criteria that the connection decides, with the words for them."""
+
+
+JUDGED = frozenset({"include", *(key.lower() for key in LOCKDOWN)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatchLine:
+    """One `Match` line, or what of it is understood."""
+
+    file: Path
+    number: int
+    criteria: tuple[tuple[str, str], ...]
+    """Lower-case names with their patterns."""
+    inside: MatchLine | None = None
+    """The block whose Include reads this file."""
+    keywords: frozenset[str] = JUDGED
+    """What the block says something about, in lower case."""
+
+    @property
+    def text(self) -> str:
+        return " ".join(["Match", *(f"{name} {value}".rstrip() for name, value in self.criteria)])
+
+    @property
+    def chain(self) -> tuple[MatchLine, ...]:
+        """The line, and those around it."""
+        return (self, *(self.inside.chain if self.inside else ()))
+
+    @property
+    def matters(self) -> bool:
+        """Whether the block says anything that is judged, or includes what may."""
+        return not JUDGED.isdisjoint(self.keywords)
+
+    @property
+    def unclear(self) -> tuple[str, ...]:
+        """Criteria that are not known here."""
+        return tuple(name for name, _ in self.criteria if name not in FIXED and name not in CHOSEN)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """What decides which `Match` blocks hold; None where no block asks for it."""
+
+    address: str = "127.0.0.1"
+    host: str = "localhost"
+    localaddress: str | None = None
+    localport: str | None = None
+    rdomain: str | None = None
+
+    def words(self, user: str) -> tuple[str, str]:
+        """The words that have `sshd -T` answer for it."""
+        asked = {
+            "user": user,
+            "host": self.host,
+            "addr": self.address,
+            "laddr": self.localaddress,
+            "lport": self.localport,
+        }
+        chosen = {**asked, "rdomain": self.rdomain}
+        return "-C", ",".join(
+            f"{name}={value}" for name, value in chosen.items() if value is not None
+        )
+
+
+def directive(line: str) -> tuple[str, list[str]] | None:
+    """The lower-case keyword of a line, and its words; None for none."""
+    found = LINE.match(line)
+    if found is None:
+        return None
+    try:
+        words = shlex.split(found[2])
+    except ValueError:
+        words = found[2].split()
+    comment = next(
+        (number for number, word in enumerate(words) if word.startswith("#")), len(words)
+    )
+    return found[1].lower(), words[:comment]
+
+
+def keywords(lines: Iterable[str]) -> frozenset[str]:
+    """What a block says something about: `lines` are those behind its `Match`."""
+    found = (one[0] for line in lines if (one := directive(line)))
+    return frozenset(itertools.takewhile(lambda keyword: keyword != "match", found))
+
+
+def criteria(words: list[str]) -> tuple[tuple[str, str], ...]:
+    """The criteria of a `Match` line: `name pattern` or, in newer versions, `name=pattern`."""
+    found: list[tuple[str, str]] = []
+    left = iter(words)
+    for word in left:
+        name, equals, value = word.partition("=")
+        alone = name.lower() in ("all", "invalid-user")
+        found.append((name.lower(), value if equals else "" if alone else next(left, "")))
+    return tuple(found)
+
+
+def holds(line: MatchLine, connection: Connection, user: str, groups: Collection[str]) -> bool:
+    """Whether sshd applies the block. A criterion that is not known here holds."""
+    return all(
+        criterion_holds(name, value, connection, user, groups)
+        for one in line.chain
+        for name, value in one.criteria
+    )
+
+
+def criterion_holds(
+    name: str, value: str, connection: Connection, user: str, groups: Collection[str]
+) -> bool:
+    match name:
+        case "user":
+            return in_patterns(user, value) > 0
+        case "group":
+            found = [in_patterns(group, value) for group in groups]
+            return min(found, default=0) >= 0 and 1 in found
+        case "invalid-user":
+            return False
+        case "address" | "localaddress":
+            return in_addresses(getattr(connection, name) or "", value)
+        case "host":
+            return in_patterns(connection.host.lower(), value.lower()) > 0
+        case "localport":
+            return connection.localport == value
+        case "rdomain":
+            return in_patterns(connection.rdomain or "", value) > 0
+        case _:
+            return True
+
+
+def items(patterns: str) -> Iterator[tuple[str, bool]]:
+    """Each pattern of a list, and whether it is negated."""
+    for item in patterns.split(","):
+        yield item.removeprefix("!"), item.startswith("!")
+
+
+def in_patterns(word: str, patterns: str) -> int:
+    """1 where the list takes the word, -1 where it says `!`, else 0. Source: match.c,
+    match_pattern_list.
+    """
+    found = 0
+    for pattern, is_negated in items(patterns):
+        if fnmatch.fnmatchcase(word, pattern.replace("[", "[[]")):
+            if is_negated:
+                return -1
+            found = 1
+    return found
+
+
+@lru_cache(maxsize=4096)
+def in_addresses(address: str, patterns: str) -> bool:
+    """Whether a list of networks and wildcards takes the address. Source: addrmatch.c,
+    addr_match_list.
+    """
+    found = False
+    for pattern, is_negated in items(patterns):
+        network = network_of(pattern)
+        if is_in(address, network) if network else in_patterns(address, pattern) > 0:
+            if is_negated:
+                return False
+            found = True
+    return found
+
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def network_of(pattern: str) -> Network | None:
+    """The network that a pattern names; None for wildcards."""
+    try:
+        return ipaddress.ip_network(pattern, strict=False)
+    except ValueError:
+        return None
+
+
+def is_in(address: str, network: Network) -> bool:
+    try:
+        return ipaddress.ip_address(address) in network
+    except ValueError:
+        return False
+
+
+def where(line: MatchLine) -> str:
+    """From where a connection comes for which the block holds, in words; empty where every
+    connection of the user does.
+    """
+    said = (
+        f"{CHOSEN[name]} {value}"
+        for one in reversed(line.chain)
+        for name, value in one.criteria
+        if name in CHOSEN
+    )
+    return " ".join(said)
+
+
+def as_if_there(text: str, user: str) -> str:
+    """A configuration's text, with each Group criterion decided for a user who is yet to be made
+    with a group of that name.
+
+    sshd does not apply a `Match Group` block to a user who does not exist.
+    """
+    return "\n".join(decided(line, user) for line in text.split("\n"))
+
+
+def decided(line: str, user: str) -> str:
+    found = directive(line)
+    if (
+        found is None
+        or found[0] != "match"
+        or not any(name == "group" for name, _ in criteria(found[1]))
+    ):
+        return line
+    words = ["Match"]
+    for name, value in criteria(found[1]):
+        if name == "group":
+            words += ["User", user if in_patterns(user, value) > 0 else f"!{user}"]
+        else:
+            words += [name, f'"{value}"'] if value else [name]
+    return " ".join(words)

@@ -1,0 +1,169 @@
+"""What sshd would allow a node by a `Match` block that holds for some connections and not for
+others: asked of sshd itself.
+"""
+
+from __future__ import annotations
+
+import glob
+import grp
+import itertools
+import os
+import pwd
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from checker.sshd.connections import connections
+from checker.sshd.lockdown import differences, unknown_to
+from checker.sshd.match_lines import Connection, MatchLine, criteria, directive, keywords, where
+from checker.sshd.program import MAIN, ask_sshd, effective, version
+
+DEEPEST = 16
+"""Includes in each other that sshd reads. Source: servconf.c, SERVCONF_MAX_DEPTH."""
+REPROCESSED = "reprocess config"
+"""What sshd calls its main file as it decides `Match` lines."""
+SETTING = re.compile(r"^debug3: (.*):(\d+) setting (\S+) ", re.MULTILINE)
+ALLOWS: Mapping[str, str] = {
+    "AllowTcpForwarding": "open -L",
+    "PermitOpen": "open -L",
+    "AllowStreamLocalForwarding": "forward Unix sockets",
+    "AllowAgentForwarding": "forward an agent",
+    "X11Forwarding": "forward X11",
+    "PermitTunnel": "open a tunnel device",
+    "PermitTTY": "get a terminal",
+    "PermitUserRC": "run ~/.ssh/rc",
+    "AcceptEnv": "set variables",
+    "GatewayPorts": "listen on other addresses",
+}
+"""What a setting other than ours may let a node's key do."""
+
+
+def match_lines(config: Path) -> Iterator[MatchLine]:
+    """Every `Match` line that sshd reads, with those of included files."""
+    yield from lines_below(config, None, 0)
+
+
+def lines_below(file: Path, inside: MatchLine | None, depth: int) -> Iterator[MatchLine]:
+    try:
+        text = file.read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError:
+        # sshd passes over an included file that is not there, and says itself what it cannot read
+        return
+    block = inside
+    lines = text.split("\n")
+    for number, line in enumerate(lines, 1):
+        match directive(line):
+            case ("match", words):
+                said = keywords(itertools.islice(lines, number, None))
+                block = MatchLine(
+                    file=file, number=number, criteria=criteria(words), inside=inside, keywords=said
+                )
+                yield block
+            case ("include", patterns) if depth < DEEPEST:
+                for pattern in patterns:
+                    for found in sorted(glob.glob(str(MAIN.parent / pattern))):  # noqa: PTH207 - a pattern of an absolute path
+                        yield from lines_below(Path(found), block, depth + 1)
+
+
+def groups_of(user: str) -> frozenset[str]:
+    """The user's groups; of one who is yet to be made, the group that will be."""
+    try:
+        numbers = os.getgrouplist(user, pwd.getpwnam(user).pw_gid)
+    except KeyError:
+        return frozenset({user})
+    return frozenset(group.gr_name for group in grp.getgrall() if group.gr_gid in numbers)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What sshd says of the tunnel user."""
+
+    effective: Mapping[str, str]
+    """The settings for a plain connection."""
+    openings: tuple[str, ...]
+    """A clause for each setting that does not hold for another connection, and for what could not
+    be checked.
+    """
+
+
+def judged(config: Path, user: str) -> Judged:
+    """Ask sshd about each kind of connection that its configuration tells apart. Raises
+    CheckerError.
+    """
+    lines = tuple(match_lines(config))
+    groups = groups_of(user)
+    asked, is_all = connections(lines, user, groups, use_dns=False)
+    usual = effective(config, user, asked[0])
+    if usual.get("usedns", "").lower() == "yes":
+        asked, is_all = connections(lines, user, groups, use_dns=True)
+    unknown = unknown_to(version())
+    known = differences(usual, unknown=unknown)
+    found: dict[str, None] = {}
+    for connection in asked[1:]:
+        wrong = [
+            one
+            for one in differences(effective(config, user, connection), unknown=unknown)
+            if one not in known
+        ]
+        if wrong:
+            places = places_of(config, user, connection)
+            found.update(
+                dict.fromkeys(clause(one, places, lines, config, connection) for one in wrong)
+            )
+    unclear = [line for line in lines if line.unclear and line.matters]
+    found.update(
+        dict.fromkeys(
+            f"{line.text!r} could not be checked ({line.file} line {line.number})"
+            for line in unclear
+        )
+    )
+    if not is_all:
+        found["the Match blocks combine in too many ways to check them all"] = None
+    return Judged(effective=usual, openings=tuple(found))
+
+
+def places_of(config: Path, user: str, connection: Connection) -> dict[str, tuple[Path, int]]:
+    """The file and line that decided each keyword for the connection, of those in `Match`
+    blocks.
+    """
+    said = ask_sshd("-T", "-ddd", "-f", str(config), *connection.words(user)).stderr.replace(
+        "\r", ""
+    )
+    decided = said[said.find("debug3: checking match for ") :]
+    found: dict[str, tuple[Path, int]] = {}
+    for file, number, keyword in SETTING.findall(decided):
+        found.setdefault(
+            keyword.lower(), (config if file == REPROCESSED else Path(file), int(number))
+        )
+    return found
+
+
+def clause(
+    wrong: str,
+    places: Mapping[str, tuple[Path, int]],
+    lines: tuple[MatchLine, ...],
+    config: Path,
+    connection: Connection,
+) -> str:
+    """Which connection meets the wrong setting, by which line of which file, and what a node's key
+    could do there.
+    """
+    keyword = wrong.partition(" ")[0]
+    place = places.get(keyword.lower())
+    before = [line for line in lines if place and line.file == place[0] and line.number < place[1]]
+    said = where(before[-1]) if before else ""
+    origin = said or " ".join(connection.words("")[1].split(",")[1:])
+    by = (
+        f" ({place[0]} line {place[1]})"
+        if place and place[0] != config
+        else f" ({MAIN} line {place[1]})"
+        if place
+        else ""
+    )
+    allows = (
+        f"a node's key could {ALLOWS[keyword]}: "
+        if keyword in ALLOWS and "could not be" not in wrong
+        else ""
+    )
+    return f"{origin}{by} {allows}{wrong}"

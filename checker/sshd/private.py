@@ -1,0 +1,200 @@
+"""A private sshd for one home: its configuration, locked down to reverse tunnels, and its life."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import os
+import re
+import signal
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from checker.config.files import write_changed
+from checker.config.layout import Layout
+from checker.config.toml_file import ConfigError
+from checker.linux.accounts import is_locked
+from checker.linux.pdeathsig import ending_with_us
+from checker.model import CheckerError
+from checker.sshd.keygen import rsa_beside
+from checker.sshd.lockdown import MAX_STARTUPS, REVERSE_ALONE
+from checker.sshd.program import PRIVILEGE_SEPARATION, find_sshd, lacks_log_verbose
+from checker.sshd.sessions import sessions_below
+
+ANSWERS_WITHIN_S = 15.0
+POLL_S = 0.02
+UNCHANGED: Mapping[str, str] = MappingProxyType({})
+
+
+class SshdFailed(CheckerError):
+    """sshd did not start, or ended."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"sshd does not run: {why}")
+
+
+def is_strict(path: Path) -> bool:
+    """Whether sshd's StrictModes would accept the file: nobody else may write to it, nor to a
+    directory above it.
+    """
+    return all(
+        not place.stat().st_mode & 0o022 for place in (path, *path.parents) if place.exists()
+    )
+
+
+def quoted(path: Path) -> str:
+    """A path in sshd_config. Raises ConfigError."""
+    if re.search(r'["\\\n]', str(path)):
+        raise ConfigError(
+            path,
+            "sshd can not be told of a path with a quote, backslash or newline; choose another"
+            " --home",
+        )
+    return f'"{path}"'
+
+
+def sshd_config(
+    layout: Layout, *, user: str, listen: str, port: int, here: Mapping[str, str] = UNCHANGED
+) -> str:
+    """The whole configuration: one user, keys alone, reverse forwards alone; `here`: what differs
+    on this machine, empty to leave it out.
+
+    UnusedConnectionTimeout stays unset: it would end idle tunnels. An absolute AuthorizedKeysFile
+    is the same for every user.
+    """
+    options = {
+        "Port": str(port),
+        "ListenAddress": listen,
+        "HostKey": quoted(layout.host_key),
+        # there, and not above, % begins a token
+        "AuthorizedKeysFile": quoted(layout.authorized_keys).replace("%", "%%"),
+        "StrictModes": "yes" if is_strict(layout.authorized_keys) else "no",
+        "PidFile": "none",
+        "UsePAM": "no",
+        "UseDNS": "no",
+        "AllowUsers": user,
+        "PermitRootLogin": "forced-commands-only" if user == "root" else "no",
+        "KbdInteractiveAuthentication": "no",
+        "PermitUserEnvironment": "no",
+        "PrintMotd": "no",
+        "LoginGraceTime": "120",
+        "MaxStartups": MAX_STARTUPS,
+        **REVERSE_ALONE,
+        **here,
+    }
+    lines = [f"{key} {value}\n" for key, value in options.items() if value]
+    if rsa_beside(layout.host_key).exists():
+        lines.append(f"HostKey {quoted(rsa_beside(layout.host_key))}\n")
+    return "# written by reversi-checker up\n" + "".join(lines)
+
+
+def differing(sshd: str, user: str) -> dict[str, str]:
+    """Options that this sshd does not know, and PAM where it would take the account for locked:
+    root has a `!` on some systems.
+    """
+    return {
+        **({"LogVerbose": ""} if lacks_log_verbose(sshd) else {}),
+        **({"UsePAM": "yes"} if is_locked(user) else {}),
+    }
+
+
+def port_to_be_had(listen: str, port: int) -> int:
+    """The port, or for 0 one that nobody has now.
+
+    Raises CheckerError where something listens there already: a client must not take that for our
+    sshd.
+    """
+    family = socket.AF_INET6 if ":" in listen else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((listen, port))
+        except socket.gaierror as error:
+            raise CheckerError(
+                f"--listen {listen!r} is no address ({error.strerror}); write one of this machine's"
+            ) from error
+        except OSError as error:
+            mend = "--listen" if error.errno == errno.EADDRNOTAVAIL else "--ssh-port"
+            raise CheckerError(
+                f"port {port} of {listen} can not be had ({error.strerror}); choose another {mend}"
+            ) from error
+        return int(trial.getsockname()[1])
+
+
+async def start_sshd(
+    layout: Layout, *, user: str, listen: str, port: int, stderr: int | None = None
+) -> asyncio.subprocess.Process:
+    """Start it, and return once it answers. It ends with us, however we end. Raises
+    CheckerError.
+    """
+    sshd = find_sshd()
+    port_to_be_had(listen, port)
+    config = layout.run / "_sshd_config"
+    here = await asyncio.to_thread(differing, sshd, user)
+    write_changed(
+        config,
+        sshd_config(layout, user=user, listen=listen, port=port, here=here).encode(),
+        mode=0o600,
+    )
+    if os.geteuid() == 0:
+        PRIVILEGE_SEPARATION.mkdir(mode=0o755, exist_ok=True)
+    with_us = await asyncio.to_thread(ending_with_us)
+    nothing = asyncio.subprocess.DEVNULL
+    process = await asyncio.create_subprocess_exec(
+        *with_us,
+        sshd,
+        "-D",
+        "-e",
+        "-f",
+        str(config),
+        stdin=nothing,
+        stderr=stderr,
+        stdout=nothing,
+        start_new_session=True,  # a terminal's interrupt is for us alone, who end it in order
+    )
+    try:
+        async with asyncio.timeout(ANSWERS_WITHIN_S):
+            while not await answers(listen, port):
+                if process.returncode is not None:
+                    raise SshdFailed(
+                        f"it ended with status {process.returncode}; its reason stands above"
+                    )
+                await asyncio.sleep(POLL_S)
+    except TimeoutError:
+        await stop_sshd(process)
+        raise SshdFailed(f"it does not answer on port {port} of {listen}") from None
+    return process
+
+
+async def answers(listen: str, port: int) -> bool:
+    """Whether an SSH server speaks there."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listen, listen)  # noqa: S104 - compared, not bound
+    try:
+        async with asyncio.timeout(2.0):
+            reader, writer = await asyncio.open_connection(host, port)
+            try:
+                writer.write(b"SSH-2.0-reversi\r\n")  # else it complains in the log
+                return (await reader.read(4)).startswith(b"SSH-")
+            finally:
+                writer.close()
+    except (OSError, TimeoutError):
+        return False
+
+
+async def stop_sshd(process: asyncio.subprocess.Process) -> None:
+    """End it and the sessions that it started, and wait until it is gone."""
+    if process.returncode is None:
+        for session in await asyncio.to_thread(sessions_below, process.pid):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(session, signal.SIGTERM)
+        with contextlib.suppress(ProcessLookupError):  # it ended meanwhile
+            process.terminate()
+        try:
+            async with asyncio.timeout(3.0):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()

@@ -1,0 +1,135 @@
+"""Whose it was that sshd refused something: the logins of the tunnel user, as far as sshd's lines
+told of them. Pure.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from checker.sshd.log_lines import Ended, Line, LoggedIn, Peer, Refused, Served, parse
+
+LOGINS_HELD = 20_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Login:
+    """A connection of the tunnel user's, from its login to its end."""
+
+    peer: Peer
+    fingerprint: str
+    pids: frozenset[int]
+    """Of the processes that write of it, as far as they are known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Something that sshd refused to a connection of the tunnel user."""
+
+    what: str
+    address: str
+    port: int
+    fingerprint: str
+    """Of the key that it logged in with; empty where the login was not heard of."""
+    pid: int | None
+
+
+class Hearing:
+    """Takes in sshd's lines, and tells whose the refusals among them were.
+
+    A login is forgotten at its end. One whose end nobody tells (a process that was killed) goes
+    when its peer or its process is met again, or as the oldest where there are too many.
+    """
+
+    def __init__(
+        self, user: str, uid: int, *, parent_of: Callable[[int], int | None] = lambda _: None
+    ) -> None:
+        """`parent_of`: of a process by its number, for an sshd that does not tell which process
+        serves a login.
+        """
+        self.user = user
+        self.uid = uid
+        self.parent_of = parent_of
+        self.logins: dict[Peer, Login] = {}
+        self.peers: dict[int, Peer] = {}
+        self.addresses: Counter[str] = Counter()
+
+    def hear(self, line: Line) -> Refusal | None:
+        """Take in a line; what it tells of a refusal to the tunnel user, if it does."""
+        if line.uid not in (None, 0, self.uid):
+            return None  # anybody may write to the machine's log under sshd's name
+        match parse(line.text):
+            case LoggedIn() as login:
+                self.enter(login, line)
+            case Served(pid=pid) if line.pid in self.peers:
+                self.serve(self.peers[line.pid], pid)
+            case Ended(peer=peer):
+                self.forget(self.peer_of(peer, line))
+            case Refused() as fact:
+                return self.refusal(fact, line)
+            case _:
+                pass
+        return None
+
+    def enter(self, fact: LoggedIn, line: Line) -> None:
+        """Somebody logged in: whoever came from there, or was that process, before, is gone."""
+        self.forget(fact.peer)
+        self.forget(self.peers.get(line.pid or 0))
+        if fact.user != self.user:
+            return
+        self.logins[fact.peer] = Login(
+            peer=fact.peer, fingerprint=fact.fingerprint, pids=frozenset()
+        )
+        self.addresses[fact.peer[0]] += 1
+        if line.pid is not None:
+            self.serve(fact.peer, line.pid)
+        if len(self.logins) > LOGINS_HELD:
+            self.forget(next(iter(self.logins)))
+
+    def serve(self, peer: Peer, pid: int) -> None:
+        """Lines of this process are of that login from now on."""
+        if self.peers.get(pid) != peer:
+            self.forget(self.peers.get(pid))
+        login = self.logins[peer]
+        self.logins[peer] = replace(login, pids=login.pids | {pid})
+        self.peers[pid] = peer
+
+    def forget(self, peer: Peer | None) -> None:
+        """Its login, if there was one, is over."""
+        login = self.logins.pop(peer, None) if peer else None
+        if login is None:
+            return
+        for pid in login.pids:
+            del self.peers[pid]
+        self.addresses[login.peer[0]] -= 1
+        if not self.addresses[login.peer[0]]:
+            del self.addresses[login.peer[0]]
+
+    def refusal(self, fact: Refused, line: Line) -> Refusal | None:
+        """Whose it was; None where it is nobody's of ours."""
+        address, port = fact.peer or ("", 0)
+        unheard = Refusal(what=fact.what, address=address, port=port, fingerprint="", pid=line.pid)
+        # before any key: everybody tries that; it counts where our nodes come from
+        if address and not port:
+            return replace(unheard, pid=None) if address in self.addresses else None
+        peer = self.peer_of(fact.peer, line)
+        login = self.logins.get(peer) if peer else None
+        if login is None:
+            return unheard if line.uid == self.uid else None
+        if fact.is_last:
+            self.forget(login.peer)
+        return replace(
+            unheard, address=login.peer[0], port=login.peer[1], fingerprint=login.fingerprint
+        )
+
+    def peer_of(self, stated: Peer | None, line: Line) -> Peer | None:
+        """Of whose connection the line is: its writer tells more surely than its words, where the
+        kernel told who that was.
+        """
+        writer = (
+            None
+            if line.pid is None
+            else self.peers.get(line.pid) or self.peers.get(self.parent_of(line.pid) or 0)
+        )
+        return stated if stated and (writer is None or line.uid is None) else writer

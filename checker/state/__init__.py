@@ -1,0 +1,1 @@
+"""What was seen: state.db, the spool, and the beats of live connections."""

@@ -1,0 +1,116 @@
+"""The beats of live connections: each beat loop touches a file of its own, whose time shows that
+this very connection lives.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+from checker.linux.processes import is_alive
+from checker.model import ProcessId
+
+PREFIX = "beat."
+KEY_PREFIX = "key."
+
+
+def beat_file(spool: Path, session: ProcessId) -> Path:
+    """The file that the beat loop of this connection touches."""
+    return spool / f"{PREFIX}{session.pid}.{session.start_ticks}"
+
+
+def beaten_at(spool: Path, session: ProcessId) -> float | None:
+    """When the connection's last beat came, in Unix seconds; None where none did."""
+    try:
+        return beat_file(spool, session).lstat().st_mtime
+    except OSError:
+        return None
+
+
+def all_beats(spool: Path) -> dict[ProcessId, float]:
+    """When each connection last beat, in Unix seconds."""
+    found: dict[ProcessId, float] = {}
+    try:
+        with os.scandir(spool) as entries:
+            for entry in entries:
+                session = session_in(entry.name)
+                if session is not None:
+                    found[session] = entry.stat(follow_symlinks=False).st_mtime
+    except OSError:
+        return found  # the directory, or a file of it, went meanwhile: the next look tells
+    return found
+
+
+def session_in(name: str) -> ProcessId | None:
+    """Whose beat file it is, by its name; None for another file."""
+    pid, _, start_ticks = name.removeprefix(PREFIX).partition(".")
+    if name.startswith(PREFIX) and pid.isdecimal() and start_ticks.isdecimal():
+        return ProcessId(pid=int(pid), start_ticks=int(start_ticks))
+    return None
+
+
+def key_file(spool: Path, session: ProcessId) -> Path:
+    """The file that tells with which key this connection logged in, while its node has two."""
+    return spool / f"{KEY_PREFIX}{session.pid}.{session.start_ticks}"
+
+
+def note_key(spool: Path, session: ProcessId, fingerprint: str) -> None:
+    """Remember the key beside the beats, so that it outlives the daemon; what can not be written
+    leaves both keys as they are.
+    """
+    path = key_file(spool, session)
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
+        handle = os.open(
+            path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644
+        )
+        try:
+            os.write(handle, fingerprint.encode())
+        finally:
+            os.close(handle)
+
+
+def noted_key(spool: Path, session: ProcessId) -> str:
+    """The fingerprint of the key with which this connection logged in; empty if it is not known."""
+    try:
+        handle = os.open(
+            key_file(spool, session), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+        )
+    except OSError:
+        return ""
+    try:
+        return os.read(handle, 128).decode("ascii", "replace")
+    except OSError:
+        return ""
+    finally:
+        os.close(handle)
+
+
+def dead_keys(spool: Path) -> list[Path]:
+    """The files of keys whose connections have ended."""
+    try:
+        names = os.listdir(spool)  # noqa: PTH208 - names alone are looked at
+    except OSError:
+        return []
+    sessions = {
+        name: session_in(PREFIX + name.removeprefix(KEY_PREFIX))
+        for name in names
+        if name.startswith(KEY_PREFIX)
+    }
+    return [
+        spool / name
+        for name, session in sessions.items()
+        if session is None or not is_alive(session)
+    ]
+
+
+def remove_dead(spool: Path) -> None:
+    """Remove the files of connections that ended without cleaning up."""
+    for session in all_beats(spool):
+        if not is_alive(session):
+            with contextlib.suppress(OSError):  # what the tunnel user put there may be no file
+                beat_file(spool, session).unlink()
+    for path in dead_keys(spool):
+        with contextlib.suppress(OSError):
+            path.unlink()

@@ -1,0 +1,193 @@
+"""Rows of the state file, to and from values."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from checker.model import (
+    Event,
+    EventKind,
+    Flaps,
+    Hour,
+    NodeName,
+    Port,
+    ProcessId,
+    Registration,
+    Status,
+    Tunnel,
+    Unregistered,
+    Watched,
+    parse_expect,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sweep:
+    """The last sweep of the last daemon."""
+
+    pid: int
+    swept_at: float
+    every_s: float
+    logins_waiting: int | None = None
+    """Connections to the machine's sshd that have not logged in yet; None: not known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """What one transaction writes."""
+
+    tunnels: Sequence[Tunnel] = ()
+    forgotten: Sequence[tuple[NodeName, Port]] = ()
+    flaps: Sequence[tuple[NodeName, Flaps]] = ()
+    registrations: Sequence[Registration] = ()
+    ended: Sequence[Registration] = ()
+    events: Sequence[Event] = ()
+    uptime: Sequence[tuple[NodeName, Port, Watched]] = ()
+    hours: Sequence[Hour] = ()
+    unregistered: Sequence[Unregistered] = ()
+    gone: Sequence[Unregistered] = ()
+    """Unregistered ones that are no more."""
+    sweep: Sweep | None = None
+    renamed: Sequence[tuple[NodeName, NodeName]] = ()
+    """Nodes' old and new names; told before all else that the batch holds."""
+
+    def __bool__(self) -> bool:
+        parts = (
+            self.tunnels,
+            self.forgotten,
+            self.flaps,
+            self.registrations,
+            self.ended,
+            self.events,
+            self.uptime,
+            self.renamed,
+        )
+        return (
+            any(parts) or any((self.hours, self.unregistered, self.gone)) or self.sweep is not None
+        )
+
+
+def process_from(row: sqlite3.Row) -> ProcessId | None:
+    return None if row["pid"] is None else ProcessId(pid=row["pid"], start_ticks=row["start_ticks"])
+
+
+def tunnel_from(row: sqlite3.Row) -> Tunnel:
+    """A tunnel as its row has it."""
+    fields: dict[str, Any] = dict(zip(row.keys(), row, strict=True))
+    pid, start_ticks = fields.pop("pid"), fields.pop("start_ticks")
+    fields["status"] = Status(fields["status"])
+    return Tunnel(
+        **fields, session=None if pid is None else ProcessId(pid=pid, start_ticks=start_ticks)
+    )
+
+
+def tunnel_row(tunnel: Tunnel, revision: int) -> dict[str, Any]:
+    """The inverse of tunnel_from."""
+    return {
+        "node": tunnel.node,
+        "port": tunnel.port,
+        "status": tunnel.status.value,
+        "detail": tunnel.detail,
+        "latency_ms": tunnel.latency_ms,
+        **session_columns(tunnel.session),
+        "peer": tunnel.peer,
+        "since": tunnel.since,
+        "probed_at": tunnel.probed_at,
+        "checked_at": tunnel.checked_at,
+        "failures": tunnel.failures,
+        "kills": tunnel.kills,
+        "strikes": tunnel.strikes,
+        "verdict": tunnel.verdict,
+        "revision": revision,
+        "bytes_total": tunnel.bytes_total,
+        "answer": tunnel.answer,
+    }
+
+
+def session_columns(session: ProcessId | None) -> dict[str, int | None]:
+    return {
+        "pid": session.pid if session else None,
+        "start_ticks": session.start_ticks if session else None,
+    }
+
+
+def registration_row(registration: Registration) -> dict[str, Any]:
+    return {
+        "node": registration.node,
+        "instance": registration.instance,
+        **session_columns(registration.session),
+        "peer": registration.peer,
+        "registered_at": registration.registered_at,
+        "inodes": " ".join(map(str, sorted(registration.inodes))),
+        "client": registration.client,
+    }
+
+
+def registration_from(row: sqlite3.Row) -> Registration:
+    return Registration(
+        node=NodeName(row["node"]),
+        instance=row["instance"],
+        session=ProcessId(pid=row["pid"], start_ticks=row["start_ticks"]),
+        peer=row["peer"],
+        registered_at=row["registered_at"],
+        inodes=frozenset(map(int, row["inodes"].split())),
+        client=row["client"] if "client" in row.keys() else "",  # noqa: SIM118 - as above
+    )
+
+
+def sweep_from(row: sqlite3.Row) -> Sweep:
+    """The last sweep as its row has it; an older product's has less."""
+    fields = {key: row[key] for key in row.keys() if key not in ("id", "revision")}  # noqa: SIM118 - as above
+    return Sweep(**fields)
+
+
+def sweep_row(sweep: Sweep, revision: int) -> dict[str, Any]:
+    """The inverse of sweep_from."""
+    return {
+        "pid": sweep.pid,
+        "swept_at": sweep.swept_at,
+        "every_s": sweep.every_s,
+        "logins_waiting": sweep.logins_waiting,
+        "revision": revision,
+    }
+
+
+def unregistered_row(one: Unregistered) -> dict[str, Any]:
+    return {
+        "port": one.port,
+        "node": one.node,
+        "expect": str(one.expect),
+        "first_at": one.first_at,
+        "last_at": one.last_at,
+    }
+
+
+def unregistered_from(row: sqlite3.Row) -> Unregistered:
+    """The inverse of unregistered_row."""
+    return Unregistered(**{**dict(row), "expect": parse_expect(row["expect"])})
+
+
+def event_row(event: Event) -> dict[str, Any]:
+    return {
+        "at": event.at,
+        "kind": event.kind.value,
+        "node": event.node,
+        "port": event.port,
+        "actor": event.actor,
+        "text": event.text,
+    }
+
+
+def event_from(row: sqlite3.Row) -> Event:
+    return Event(
+        id=row["id"],
+        at=row["at"],
+        kind=EventKind(row["kind"]),
+        node=row["node"],
+        port=row["port"],
+        actor=row["actor"],
+        text=row["text"],
+    )

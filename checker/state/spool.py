@@ -1,0 +1,122 @@
+"""What a session of the tunnel user leaves for the daemon where it may not write the state file
+itself: one JSON line an entry.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+from checker.model import Event, EventKind, NodeName, Port, ProcessId, Registration, printable
+from checker.state.rows import Batch, event_row, registration_row
+
+FILE = "left"
+MAX_BYTES = 1 << 20
+"""A spool that nobody reads stops growing here."""
+LAST_INSTANT = 2.0**33
+
+
+def leave(folder: Path, batch: Batch) -> None:
+    """Append the batch's events and registrations. What can not be written is lost: a node's tunnel
+    does not wait for it.
+    """
+    lines = [json.dumps({"event": event_row(event)}) for event in batch.events]
+    lines += [
+        json.dumps({"registration": registration_row(registration)})
+        for registration in batch.registrations
+    ]
+    if not lines:
+        return
+    try:
+        handle = os.open(
+            folder / FILE,
+            os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC,
+            0o600,
+        )
+    except OSError:
+        return
+    try:
+        if os.fstat(handle).st_size < MAX_BYTES:
+            os.write(handle, ("\n".join(lines) + "\n").encode())
+    except OSError:
+        return
+    finally:
+        os.close(handle)
+
+
+def collect(folder: Path, uid: int) -> Batch:
+    """Take what was left, by the tunnel user alone; entries that are not as we write them are
+    dropped.
+    """
+    path = folder / f"{FILE}.taken"
+    try:
+        (folder / FILE).rename(path)  # what is left from now on goes to a new file
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:
+        return Batch()
+    try:
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode) or found.st_uid not in (uid, os.geteuid()):
+            return Batch()
+        text = os.read(handle, 2 * MAX_BYTES).decode("utf-8", "replace")
+        path.unlink()
+    except OSError:
+        return Batch()
+    finally:
+        os.close(handle)
+    events: list[Event] = []
+    registrations: list[Registration] = []
+    for line in text.splitlines():
+        try:
+            entry = json.loads(line)
+            if "event" in entry:
+                events.append(event_in(entry["event"]))
+            else:
+                registrations.append(registration_in(entry["registration"]))
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+            continue
+    return Batch(events=events, registrations=registrations)
+
+
+def whole(value: Any, highest: int) -> int:
+    """A number that the state file can hold. Raises ValueError, TypeError, OverflowError."""
+    if 0 <= int(value) <= highest:
+        return int(value)
+    raise ValueError(value)
+
+
+def instant(value: Any) -> float:
+    """Unix seconds that a calendar can show. Raises ValueError, TypeError."""
+    if 0 <= float(value) <= LAST_INSTANT:
+        return float(value)
+    raise ValueError(value)
+
+
+def event_in(row: Any) -> Event:
+    """An event as it was left. Raises ValueError, KeyError, TypeError, OverflowError."""
+    return Event(
+        at=instant(row["at"]),
+        kind=EventKind(row["kind"]),
+        text=printable(str(row["text"]), 400),
+        node=None if row["node"] is None else NodeName(printable(str(row["node"]))),
+        port=None if row["port"] is None else Port(whole(row["port"], 65535)),
+        actor=printable(str(row["actor"]), 80),
+    )
+
+
+def registration_in(row: Any) -> Registration:
+    """A registration as it was left. Raises ValueError, KeyError, TypeError, OverflowError."""
+    return Registration(
+        node=NodeName(printable(str(row["node"]))),
+        instance=printable(str(row["instance"])),
+        session=ProcessId(
+            pid=whole(row["pid"], 2**31), start_ticks=whole(row["start_ticks"], 2**62)
+        ),
+        peer=printable(str(row["peer"])),
+        registered_at=instant(row["registered_at"]),
+        inodes=frozenset(whole(inode, 2**63) for inode in str(row["inodes"]).split()),
+        client=printable(str(row.get("client", ""))),
+    )

@@ -1,1 +1,0 @@
-"""Turning a server into a gateway: what init, uninstall and doctor find, decide and do."""

@@ -1,0 +1,1 @@
+"""Probe, judge, claim, hold, kill: what happens to tunnels."""

@@ -1,0 +1,84 @@
+"""New keys and ports that devices took up, noted by a daemon that may not write the registry; root
+then takes the old ones away.
+
+`python -m checker.tunnels.key_rotation` is what systemd starts as root when there is a note. A note
+is a file's name, and nothing else of it is read: NODE for a key, NODE:PORT for a port.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from pathlib import Path
+
+from checker.config.layout import SYSTEM, Layout
+from checker.config.toml_file import ConfigError
+from checker.haproxy.publish import tell_haproxy
+from checker.model import CheckerError, NodeName, Port, parse_name, parse_port
+from checker.registry.authorized_keys import gate_command
+from checker.registry.changes import use_new_key
+from checker.registry.lock import locked
+
+
+def notes(layout: Layout) -> Path:
+    """Where the daemon leaves them."""
+    return layout.state.parent / "new-keys"
+
+
+def note(layout: Layout, name: NodeName, port: Port | None = None) -> None:
+    """Ask root to take the old key away, or the one that this port replaces. Raises ConfigError."""
+    place = notes(layout)
+    try:
+        place.mkdir(mode=0o755, exist_ok=True)
+        (place / (name if port is None else f"{name}:{port}")).touch()
+    except OSError as error:
+        raise ConfigError(
+            place, f"can not be written ({error.strerror}); run: sudo reversi-checker init"
+        ) from error
+
+
+def settle(layout: Layout) -> tuple[str, ...]:
+    """Do it for all that were noted; a sentence for each that could not be.
+
+    The directory is another account's: it is opened once, and no link is followed, so that none can
+    lead root elsewhere.
+    """
+    try:
+        place = os.open(notes(layout), os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return ()
+    troubles = []
+    try:
+        for name in sorted(os.listdir(place)):  # noqa: PTH208 - of a descriptor
+            with contextlib.suppress(OSError):
+                os.unlink(name, dir_fd=place)
+            try:
+                settle_one(layout, name)
+            except CheckerError as error:
+                troubles.append(f"{name}: {error}")
+    finally:
+        os.close(place)
+    return tuple(troubles)
+
+
+def settle_one(layout: Layout, noted: str) -> None:
+    """Do what one note asks for. Raises CheckerError."""
+    name, colon, port = noted.partition(":")
+    with locked(layout):
+        use_new_key(
+            layout, parse_name(name), gate_command(layout), parse_port(port) if colon else None
+        )
+    trouble = tell_haproxy(layout) if colon else ""
+    if trouble:
+        print(f"reversi: {trouble}", file=sys.stderr)
+
+
+def main() -> None:
+    """For this machine's gateway."""
+    for trouble in settle(SYSTEM):
+        print(f"reversi: {trouble}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+"""What is done for a device that asks with the shared key: believed as said, within what
+`checker.tunnels.shared_key` lets it speak of.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from checker import __version__, wire
+from checker.model import EventKind, Forward, Unregistered
+from checker.output import today
+from checker.tunnels.gateway import Gateway
+from checker.tunnels.judge import Judgement, Owner
+from checker.tunnels.rate_limits import NODE_WAITS_S
+from checker.tunnels.shared_key import (
+    INSTANCE,
+    NotForSharedKey,
+    forward_meant,
+    shared_ports,
+    sighted,
+)
+from checker.wire import Asked, OldCheck, Reply, Request, Version
+
+NOBODY_WAITS_S = 1
+"""Told where nobody listens and nothing is known: connect."""
+TOLD_A_MINUTE = 20
+"""Events that a device has appeared; whoever invents names shall not fill the log."""
+
+
+class SharedRequests:
+    """The requests of devices that log in with the shared key."""
+
+    def __init__(self, gateway: Gateway, refuse: Callable[[Asked, str, int], Reply]) -> None:
+        self.gateway = gateway
+        self.refuse = refuse
+        self.ledger = gateway.ledger
+        self.settings = gateway.config.shared_key
+        self.told_at: tuple[float, ...] = ()
+
+    async def answer(self, request: Request, asked: Asked) -> Reply:
+        """What is answered; of all words the original's alone are served, as only they say who
+        asks.
+        """
+        match request:
+            case Version():
+                return Reply(answer=f"{wire.PROTOCOL} {__version__}")
+            case OldCheck():
+                try:
+                    forward = forward_meant(request, self.gateway.registry, self.settings, today())
+                except NotForSharedKey as error:
+                    return self.refuse(asked, str(error), wire.NOT_YOURS)
+                return Reply(answer=str(await self.checked(forward, asked)))
+            case _:
+                return self.refuse(
+                    asked, "the shared key can only say NODE PORT [EXPECTED...]", wire.NOT_YOURS
+                )
+
+    async def checked(self, forward: Forward, asked: Asked) -> int:
+        """The wait, after a probe now; what nobody was seen to listen for is not even noted."""
+        until = time.monotonic() + NODE_WAITS_S
+        actor = f"shared key, {asked.peer.partition(' ')[0] or 'an unknown peer'}"
+        if forward.node not in self.gateway.registry.nodes:
+            known = self.ledger.sightings.by_port.get(forward.port)
+            if known is None:
+                held = await self.gateway.watcher.holdings.held(
+                    forward, newer_than=time.monotonic()
+                )
+                if held.owner is not Owner.OURS:
+                    return (
+                        NOBODY_WAITS_S
+                        if held.owner is Owner.NOBODY or held.leaves_ipv4
+                        else self.gateway.config.policy.longest_wait_s
+                    )
+            said, forward = forward, self.note(forward).forward
+            if said.node != forward.node:
+                return (await self.gateway.settle(forward, actor=actor, until=until)).tunnel.verdict
+        judgement = await self.gateway.settle(forward, actor=actor, until=until)
+        self.gateway.note_contact([forward])
+        self.note_peer(judgement, asked)
+        return judgement.tunnel.verdict
+
+    def note(self, said: Forward) -> Unregistered:
+        """List the device, or note that it asked again."""
+        sightings = self.ledger.sightings
+        known = sightings.by_port.get(said.port)
+        seen = self.ledger.tunnel(known.forward if known else said)
+        listed = sighted(known, seen, said, time.time())
+        if listed is known:
+            self.tell(
+                f"{said.node} speaks of port {said.port}, which {known.node} has: do two devices"
+                " have one port?",
+                known,
+            )
+            return known
+        sightings.put(listed)
+        if known is None or known.node != listed.node:
+            if known is not None:
+                self.ledger.forget((known.node, known.port))
+            self.gateway.watcher.shared = shared_ports(self.gateway.registry, sightings.by_port)
+            text = (
+                f"unregistered node {listed.node} appeared on port {listed.port}, expecting"
+                f" {listed.expect}"
+            )
+            self.tell(f"{text}; to register it: reversi-checker node adopt {listed.node}", listed)
+        return listed
+
+    def tell(self, text: str, about: Unregistered) -> None:
+        """An event, if there were not too many."""
+        now = time.monotonic()
+        self.told_at = tuple(at for at in self.told_at if now - at < 60)
+        if len(self.told_at) < TOLD_A_MINUTE:
+            self.told_at = (*self.told_at, now)
+            self.ledger.tell(
+                EventKind.REGISTRY, text, node=about.node, port=about.port, actor="shared key"
+            )
+
+    def note_peer(self, judgement: Judgement, asked: Asked) -> None:
+        """The tunnel comes from where its device asks from: the original says no more of it."""
+        registration = (
+            self.ledger.registrations.get(judgement.tunnel.session)
+            if judgement.tunnel.session
+            else None
+        )
+        address = asked.peer.partition(" ")[0]
+        if (
+            registration is not None
+            and registration.instance == INSTANCE
+            and registration.peer != address
+        ):
+            self.ledger.register(replace(registration, peer=address))

@@ -1,0 +1,97 @@
+"""What shows a connection to be alive: its beats, answers through its other forwards, and what the
+kernel saw move.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from checker.linux.sockets import flows
+from checker.model import Answer, Closed, Flow, Forward, Port, ProcessId, Reply
+from checker.state import beats
+from checker.tunnels.flow import heard, strayed
+from checker.tunnels.holders import Held
+
+READ_EVERY_S = 0.2
+"""At most so often, however many tunnels fall silent at once: a reading of 2,000 connections takes
+10 ms.
+"""
+
+
+class Signs:
+    """Signs of life of all connections, as last read."""
+
+    def __init__(self, spool: Path) -> None:
+        self.spool = spool
+        self.beats: dict[ProcessId, float] = {}
+        self.asking: set[ProcessId] = set()
+        """Connections of which a beat is being answered: it came before the probe, and no other may
+        come until then.
+        """
+        self.answered: dict[Port, tuple[ProcessId, float]] = {}
+        self.flows: Mapping[str, Flow] = {}
+        """By the connection's other side, ADDRESS:PORT; empty where the kernel does not tell."""
+        self.flows_read_at = float("-inf")
+        self.strayed_at: dict[str, float] = {}
+        """When data last came out of order on a connection (monotonic): at the latest."""
+        self.reading = asyncio.Lock()
+
+    async def read_beats(self) -> None:
+        """Read when each connection last beat: all at once, as one by one costs more than the
+        probe.
+        """
+        self.beats = await asyncio.to_thread(beats.all_beats, self.spool)
+
+    async def read_flows(self) -> None:
+        """Read what moved on each connection."""
+        await self.fresh_flows(newer_than=time.monotonic())
+
+    async def fresh_flows(self, *, newer_than: float) -> Mapping[str, Flow]:
+        """What moved on each connection, as of a reading after `newer_than` (monotonic); those who
+        ask at once share one.
+        """
+        async with self.reading:
+            if self.flows_read_at < newer_than:
+                await asyncio.sleep(max(0.0, self.flows_read_at + READ_EVERY_S - time.monotonic()))
+                began = time.monotonic()
+                try:
+                    self.take_flows(await asyncio.to_thread(flows), began)
+                except OSError:
+                    self.flows = {}  # a sandbox may refuse netlink
+                self.flows_read_at = began
+        return self.flows
+
+    def take_flows(self, found: Mapping[str, Flow], now: float) -> None:
+        """Keep a reading, and when something last came out of order."""
+        self.strayed_at = {peer: at for peer, at in self.strayed_at.items() if peer in found}
+        self.strayed_at.update(dict.fromkeys(strayed(self.flows, found), now))
+        self.flows = heard(found, self.strayed_at, now) if self.strayed_at else found
+
+    async def beaten_at(self, session: ProcessId) -> float | None:
+        """When the connection last beat (Unix seconds), read now; None if it never did."""
+        return await asyncio.to_thread(beats.beaten_at, self.spool, session)
+
+    def remember_answer(
+        self, forward: Forward, reply: Reply, held: Held, began_wall: float
+    ) -> None:
+        """Note that something came through this connection; a refusal comes from the node too, if
+        the listener outlived it.
+        """
+        if held.session is not None and isinstance(reply, Answer | Closed):
+            self.answered[forward.port] = (held.session, began_wall)
+
+    def of_life(
+        self, forward: Forward, session: ProcessId | None, beaten_at: float | None, since: float
+    ) -> str:
+        """What showed this very connection to be alive after `since` (Unix seconds), as a clause;
+        empty for nothing.
+        """
+        if session in self.asking or (beaten_at is not None and beaten_at > since):
+            return "its beats arrive"
+        for port, (other, at) in self.answered.items():
+            if port != forward.port and other == session and at > since:
+                return f"port {port} of the same connection answers"
+        return ""

@@ -1,0 +1,160 @@
+"""What an operator types of a new node, checked against the registry as it was read: an error for
+each field, and what would be made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from checker.model import (
+    CheckerError,
+    Forward,
+    ForwardRequest,
+    InvalidValue,
+    KeyType,
+    Node,
+    NodeName,
+    parse_forward,
+    parse_name,
+    printable,
+)
+from checker.registry.nodes import NameTaken, Registry, allot, conflict
+from checker.registry.publications import unbindable
+
+
+class Field(StrEnum):
+    """What the form asks for."""
+
+    NAME = "name"
+    FORWARDS = "forwards"
+    OUTPUT = "output"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """The form's texts, as they stand."""
+
+    name: str = ""
+    forwards: str = ""
+    """One a line: [PORT=]HOST:PORT[,EXPECT]."""
+    output: str = ""
+    """Empty: the default."""
+    key_type: KeyType = KeyType.ED25519
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewNode:
+    """A node that an operator wants, and where what its device needs should go."""
+
+    name: NodeName
+    requests: tuple[ForwardRequest, ...]
+    output: Path
+    """`NAME.sh`: a bundle; any other name: the client's configuration. The private key lies beside
+    it.
+    """
+    key_type: KeyType = KeyType.ED25519
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """What they come to."""
+
+    errors: Mapping[Field, str] = field(default_factory=dict)
+    forwards: tuple[Forward, ...] = ()
+    """With the ports that would be allotted, where the lines are right."""
+    output: Path | None = None
+    wanted: NewNode | None = None
+    """None where an error stands."""
+
+
+STAND_IN = NodeName("new")
+"""Names the node while its own name is not right yet."""
+
+
+def checked(asked: Asked, registry: Registry, ports: range, folder: Path) -> Checked:
+    """Every field by itself, so that all errors stand at once; files go to the folder unless told
+    otherwise.
+    """
+    errors: dict[Field, str] = {}
+    name, output = STAND_IN, None
+    requests: tuple[ForwardRequest, ...] = ()
+    forwards: tuple[Forward, ...] = ()
+    try:
+        name = free_name(asked.name.strip(), registry)
+    except CheckerError as error:
+        errors[Field.NAME] = printable(str(error), 400)
+    try:
+        requests = parse_lines(asked.forwards)
+        forwards = free_forwards(name, requests, registry, ports)
+    except CheckerError as error:
+        errors[Field.FORWARDS] = printable(str(error), 400)
+    try:
+        output = parse_output(asked.output.strip(), folder / f"{name}.toml")
+    except CheckerError as error:
+        errors[Field.OUTPUT] = printable(str(error), 400)
+    wanted = None
+    if output is not None and not errors:
+        wanted = NewNode(name=name, requests=requests, output=output, key_type=asked.key_type)
+    return Checked(
+        errors=errors,
+        forwards=forwards,
+        output=None if Field.NAME in errors else output,
+        wanted=wanted,
+    )
+
+
+def free_name(text: str, registry: Registry) -> NodeName:
+    """A name that no node has. Raises InvalidValue, NameTaken."""
+    name = parse_name(text)
+    if name in registry.nodes or name in registry.broken:
+        raise NameTaken(name)
+    return name
+
+
+def parse_lines(text: str) -> tuple[ForwardRequest, ...]:
+    """A forward a line; empty lines are none. Raises InvalidValue, which names the line."""
+    requests = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip():
+            try:
+                requests.append(parse_forward(line.strip()))
+            except InvalidValue as error:
+                raise InvalidValue(f"line {number}: {error}") from error
+    if not requests:
+        raise InvalidValue(
+            "a node needs a forward; write [PORT=]HOST:PORT[,EXPECT], as in"
+            " 127.0.0.1:22,banner:SSH-2.0"
+        )
+    return tuple(requests)
+
+
+def free_forwards(
+    name: NodeName, requests: tuple[ForwardRequest, ...], registry: Registry, ports: range
+) -> tuple[Forward, ...]:
+    """With ports that nobody else has. Raises PortsUsedUp, and what `conflict` and `unbindable`
+    find.
+    """
+    forwards = allot(registry, name, requests, ports)
+    others = [node for node in registry.nodes.values() if node.name != name]
+    node = Node(name=name, public_key="", forwards=forwards, added_at=0)
+    trouble = conflict(node, others) or unbindable(node, others)
+    if trouble is not None:
+        raise trouble
+    return forwards
+
+
+def parse_output(text: str, default: Path) -> Path:
+    """A file's whole path; a relative one begins where the default lies. Raises InvalidValue."""
+    if not text:
+        return default
+    if text.endswith("/") or not text.isprintable():
+        raise InvalidValue(f"{text[:80]!r} names no file; write a path, as in {default}")
+    try:
+        return default.parent / Path(text).expanduser()
+    except RuntimeError as error:
+        raise InvalidValue(
+            f"{text[:80]!r} begins with a user that is not known here; write the path in full"
+        ) from error

@@ -1,0 +1,240 @@
+"""What the console changes of nodes: through the registry, in the operator's name, as the command
+line does.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from checker.config.layout import Layout
+from checker.config.settings import load_config
+from checker.control.client import NotAllowed
+from checker.control.client_files import KeyWish, addresses, key_files
+from checker.control.node_changes import (
+    Edit,
+    Wanted,
+    carry_out,
+    disable_broken_node,
+    planned,
+    register,
+)
+from checker.model import CheckerError, ForwardRequest, NodeName
+from checker.registry.changes import kept_key_path
+from checker.registry.last_good import read_known
+from checker.registry.reading import read_registry
+from client.bundle import options
+from client.bundle.settings import Settings
+from client.errors import ClientError
+from reversi_tui.actions.new_node import Asked, Checked, NewNode, checked
+
+BUNDLE_SUFFIX = ".sh"
+WARNING = "reversi-checker: warning: "
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """What became of a change to one node."""
+
+    node: NodeName
+    done: bool
+    sentence: str
+    files: tuple[Path, ...] = ()
+    """That were written."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """What an operator can change. Its methods block: call them in threads. Whatever hinders them
+    is told in the result.
+    """
+
+    layout: Layout
+    read_only: bool = False
+
+    def enable(self, nodes: Sequence[NodeName]) -> tuple[Changed, ...]:
+        """Let disabled nodes in again; one that fails stops no other."""
+        return tuple(
+            self.switched(name, "enable", lambda node: replace(node, enabled=True))
+            for name in nodes
+        )
+
+    def disable(self, nodes: Sequence[NodeName]) -> tuple[Changed, ...]:
+        """End the nodes' tunnels, and let their keys open nothing; one that fails stops no
+        other.
+        """
+        return tuple(self.disabled(name) for name in nodes)
+
+    def disabled(self, name: NodeName) -> Changed:
+        """Also of a node whose file is broken, which no edit can be written to."""
+
+        def work() -> Changed:
+            notes: list[str] = []
+            registry = read_known(self.layout)
+            broken = registry.broken_file(name)
+            if broken is None:
+                return self.switched(name, "disable", lambda node: replace(node, enabled=False))
+            sentence = disable_broken_node(
+                self.layout, registry, broken, notes.append
+            ).removeprefix(f"{name}: ")
+            return Changed(node=name, done=True, sentence=told([sentence], notes))
+
+        return self.attempt(name, self.checker_command("node", "disable", name), work)
+
+    def switched(self, name: NodeName, verb: str, edit: Edit) -> Changed:
+        def work() -> Changed:
+            notes: list[str] = []
+            plan = planned(self.layout, read_registry(self.layout.nodes).node(name), edit)
+            if not plan.changes:
+                return Changed(node=name, done=False, sentence=f"it is {verb}d already")
+            carry_out(self.layout, plan, notes.append)
+            return Changed(
+                node=name, done=True, sentence=told([text for _, text in plan.changes], notes)
+            )
+
+        return self.attempt(name, self.checker_command("node", verb, name), work)
+
+    def form_check(self) -> Callable[[Asked], Checked]:
+        """What a form for a new node checks with, against the registry as it is now. Raises
+        CheckerError.
+        """
+        registry, ports, folder = (
+            read_registry(self.layout.nodes),
+            load_config(self.layout.config).policy.ports,
+            Path.cwd(),
+        )
+        return lambda asked: checked(asked, registry, ports, folder)
+
+    def add(self, wanted: NewNode) -> Changed:
+        """Register a node with a key pair made here, and write what its device needs."""
+        is_bundle = wanted.output.suffix == BUNDLE_SUFFIX
+
+        def work() -> Changed:
+            notes: list[str] = []
+            config = load_config(self.layout.config)
+            if is_bundle:
+                addresses(self.layout, config, None)  # refused before anything is done
+            wish = KeyWish(
+                name=wanted.name,
+                kind=wanted.key_type,
+                client=None if is_bundle else wanted.output,
+                folder=wanted.output.parent,
+            )
+            keys = key_files(wish, self.layout, config)
+            asked = Wanted(name=wanted.name, requests=wanted.requests)
+            node, files = register(self.layout, config, asked, keys, notes.append)
+            ports = [f"port {forward.port} -> {forward.target}" for forward in node.forwards]
+            added = Changed(
+                node=node.name,
+                done=True,
+                sentence=told(["added", *ports], notes),
+                files=tuple(files),
+            )
+            return self.with_bundle(added, wanted.output) if is_bundle else added
+
+        forwards = [
+            word for request in wanted.requests for word in ("--forward", forward_text(request))
+        ]
+        place = () if is_bundle else ("--client-config", str(wanted.output))
+        return self.attempt(
+            wanted.name, self.checker_command("node", "add", wanted.name, *forwards, *place), work
+        )
+
+    def with_bundle(self, added: Changed, output: Path) -> Changed:
+        """The node stands, whatever becomes of its bundle."""
+        built = self.build(added.node, output)
+        sentence = (
+            added.sentence if built.done else f"{added.sentence}; no bundle: {built.sentence}"
+        )
+        return replace(added, sentence=sentence, files=(*added.files, *built.files))
+
+    def build(self, name: NodeName, output: Path) -> Changed:
+        """The node's bundle, with the private key that the gateway kept, or that lies where the
+        bundle goes.
+        """
+        places = (
+            kept_key_path(self.layout, name),
+            output.parent / f"{name}.key",
+            output.parent / f"{name}.toml.key",
+        )
+        home = ["--home", str(self.layout.home)] if self.layout.home else []
+        command = ["reversi-client", "build", name, *home]
+
+        def work() -> Changed:
+            key = next((place for place in places if os.access(place, os.R_OK)), None)
+            if key is None:
+                looked = " or ".join(map(str, places))
+                sentence = (
+                    f"its private key can not be read at {looked}; it was handed over once, when"
+                    " the node was added: put it there, or let the device make its own:"
+                    f" {shlex.join([*command, '--key', 'device'])}"
+                )
+                return Changed(node=name, done=False, sentence=sentence)
+            from client.bundle.build import build_one, find_source, moves
+
+            wanted = self.build_options(name, output, key)
+            source = find_source(wanted)
+            path = build_one(source, wanted, name, io.StringIO())
+            about = (
+                f"its bundle is {path}",
+                f"on the device: sh {path.name} install",
+                *moves(source.registry.node(name)),
+            )
+            return Changed(node=name, done=True, sentence="; ".join(about), files=(path,))
+
+        return self.attempt(name, [*command, "--output", str(output)], work)
+
+    def build_options(self, name: NodeName, output: Path, key: Path) -> options.Wanted:
+        return options.Wanted(
+            node=name,
+            home=str(self.layout.home) if self.layout.home else None,
+            output=output,
+            output_dir=output.parent,
+            gateways=None,
+            makes_key=False,
+            private_key=key,
+            forwards=[],
+            settings=Settings(),
+        )
+
+    def checker_command(self, *words: str) -> list[str]:
+        return [
+            "reversi-checker",
+            *(["--home", str(self.layout.home)] if self.layout.home else []),
+            *words,
+        ]
+
+    def attempt(
+        self, name: NodeName, command: Sequence[str], work: Callable[[], Changed]
+    ) -> Changed:
+        """What the work returns, or why it could not be done and what to do about it."""
+        try:
+            if self.read_only:
+                raise NotAllowed("this console is read-only: nothing is changed")
+            return work()
+        except (CheckerError, ClientError) as error:
+            return Changed(node=name, done=False, sentence=f"{error}{remedy(error, command)}")
+
+
+def remedy(error: BaseException, command: Sequence[str]) -> str:
+    """Who may do it, where we may not."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, PermissionError):
+            return f"; as root, run: sudo {shlex.join(command)}"
+        cause = cause.__cause__
+    return ""
+
+
+def told(clauses: Sequence[str], notes: Sequence[str]) -> str:
+    return "; ".join([*clauses, *(note.removeprefix(WARNING) for note in notes)])
+
+
+def forward_text(request: ForwardRequest) -> str:
+    """The request as the command line takes it."""
+    port = "" if request.port is None else f"{request.port}="
+    return f"{port}{request.target},{request.expect}"

@@ -1,0 +1,407 @@
+"""The one table of what can be done from the main screen; bindings, footer, help, palette and
+keymap follow from it. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from reversi_tui.settings.preferences import Command
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """Something that a key does."""
+
+    id: str
+    key: str
+    """As Textual calls it; several are separated by commas, none is empty."""
+    call: str
+    """The screen's method, as Textual's actions are written."""
+    title: str
+    tip: str
+    dangerous: bool = False
+    """It ends a process, or more: it asks first."""
+    changes: bool = False
+    """It changes something: a read-only console does not do it."""
+    shown: bool = False
+    """It is worth a place in the footer."""
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return tuple(key for key in self.key.split(",") if key)
+
+
+SECTIONS = {
+    "act": "Act",
+    "row": "On the row",
+    "view": "See",
+    "find": "Find",
+    "command": "Your commands",
+    "app": "Console",
+}
+"""What the first part of an action's id stands for; the order is that of the help."""
+
+ACTIONS = (
+    Action(
+        id="act.kill",
+        key="k",
+        call="act('kill')",
+        title="Kill",
+        dangerous=True,
+        changes=True,
+        shown=True,
+        tip="Kill the sshd process that holds the port; asks first",
+    ),
+    Action(
+        id="act.reset",
+        key="r",
+        call="act('reset')",
+        title="Reset",
+        dangerous=True,
+        changes=True,
+        shown=True,
+        tip="Kill, forget strikes and flaps, call the node back; asks first",
+    ),
+    Action(
+        id="act.probe",
+        key="p",
+        call="act('probe')",
+        title="Probe",
+        changes=True,
+        shown=True,
+        tip="Probe the forward now",
+    ),
+    Action(
+        id="find.filter",
+        key="slash",
+        call="filter",
+        title="Filter",
+        shown=True,
+        tip="Filter the rows; enter keeps, escape clears",
+    ),
+    Action(
+        id="view.faults",
+        key="f",
+        call="faults",
+        title="Faults",
+        shown=True,
+        tip="Only what is not up, or all again",
+    ),
+    Action(
+        id="app.help",
+        key="question_mark",
+        call="help",
+        title="Help",
+        shown=True,
+        tip="This help",
+    ),
+    Action(
+        id="app.quit",
+        key="q",
+        call="app.leave",
+        title="Quit",
+        shown=True,
+        tip="Leave the console; no tunnel is touched",
+    ),
+    Action(
+        id="row.detail",
+        key="enter",
+        call="detail",
+        title="Detail",
+        shown=True,
+        tip="Everything known of the row, and its node's last events",
+    ),
+    Action(
+        id="row.shell",
+        key="s",
+        call="shell",
+        title="Shell",
+        changes=True,
+        shown=True,
+        tip="Log in to the node through its tunnel; the console comes back afterwards",
+    ),
+    Action(
+        id="act.mark",
+        key="space",
+        call="mark",
+        title="Mark",
+        shown=True,
+        tip="Mark the row, or take its mark away; keys then act on all marked",
+    ),
+    Action(
+        id="act.mark_all",
+        key="a",
+        call="mark_all",
+        title="All",
+        shown=True,
+        tip="Mark all rows that are shown; again, or escape, takes all marks away",
+    ),
+    Action(
+        id="view.sort",
+        key="o",
+        call="sort_by",
+        title="Sort",
+        shown=True,
+        tip="Choose the column to sort by",
+    ),
+    Action(
+        id="view.groups",
+        key="g",
+        call="groups",
+        title="Groups",
+        shown=True,
+        tip="Fold each node's forwards into one row, or unfold them",
+    ),
+    Action(
+        id="view.unfold",
+        key="right",
+        call="unfold(True)",
+        title="Unfold",
+        tip="Unfold the node's forwards",
+    ),
+    Action(
+        id="view.fold",
+        key="left",
+        call="unfold(False)",
+        title="Fold",
+        tip="Fold the node's forwards",
+    ),
+    Action(
+        id="view.columns",
+        key="c",
+        call="columns",
+        title="Columns",
+        shown=True,
+        tip="Choose the columns and their order",
+    ),
+    Action(
+        id="view.wide",
+        key="w",
+        call="wide",
+        title="Wide",
+        shown=True,
+        tip="More columns: instance, client, expect, flaps, bytes",
+    ),
+    Action(
+        id="view.pause",
+        key="z",
+        call="pause",
+        title="Pause",
+        shown=True,
+        tip="Hold the table still; again goes on",
+    ),
+    Action(
+        id="view.log",
+        key="l",
+        call="log",
+        title="Log",
+        shown=True,
+        tip="Show or hide what this console did",
+    ),
+    Action(
+        id="view.log_sheet",
+        key="L",
+        call="log_sheet",
+        title="Whole log",
+        tip="All that this console did, to scroll in",
+    ),
+    Action(
+        id="view.theme",
+        key="t",
+        call="theme",
+        title="Theme",
+        tip="Choose the colours: the terminal's, dark, light, none",
+    ),
+    Action(
+        id="view.sort_next",
+        key="greater_than_sign",
+        call="sort(1)",
+        title="Sort by next",
+        tip="Sort by the next column",
+    ),
+    Action(
+        id="view.sort_back",
+        key="less_than_sign",
+        call="sort(-1)",
+        title="Sort by previous",
+        tip="Sort by the column before",
+    ),
+    Action(
+        id="view.reverse",
+        key="O",
+        call="reverse",
+        title="Reverse",
+        tip="Sort the other way round",
+    ),
+    Action(
+        id="find.jump",
+        key="j",
+        call="jump",
+        title="Jump",
+        shown=True,
+        tip="Jump to a node by typing its name",
+    ),
+    Action(
+        id="act.disable",
+        key="d",
+        call="act('disable')",
+        title="Disable",
+        dangerous=True,
+        changes=True,
+        shown=True,
+        tip="End the node's tunnel and let its key open nothing; asks first",
+    ),
+    Action(
+        id="act.enable",
+        key="e",
+        call="act('enable')",
+        title="Enable",
+        changes=True,
+        shown=True,
+        tip="Let a disabled node in again",
+    ),
+    Action(
+        id="row.copy",
+        key="y",
+        call="copy",
+        title="Copy",
+        shown=True,
+        tip="Copy the command that logs in to the node",
+    ),
+    Action(
+        id="row.bundle",
+        key="b",
+        call="bundle",
+        title="Bundle",
+        changes=True,
+        shown=True,
+        tip="Build the script that installs the node's tunnel",
+    ),
+    Action(
+        id="act.add",
+        key="n",
+        call="add",
+        title="New",
+        changes=True,
+        shown=True,
+        tip="Add a node",
+    ),
+    Action(
+        id="row.command",
+        key="x",
+        call="command",
+        title="Commands",
+        changes=True,
+        shown=True,
+        tip="Run one of your own commands on the row",
+    ),
+    Action(
+        id="app.palette",
+        key="ctrl+p,colon",
+        call="app.command_palette",
+        title="Palette",
+        tip="Find an action by its name",
+    ),
+    Action(
+        id="app.clear",
+        key="escape",
+        call="clear",
+        title="Clear",
+        tip="Clear the last message, the marks, then the filter",
+    ),
+)
+
+MOVES = {
+    "table.up": "up",
+    "table.down": "down",
+    "table.page_up": "pageup",
+    "table.page_down": "pagedown",
+    "table.first": "home",
+    "table.last": "end",
+    "app.leave": "ctrl+c,ctrl+q",
+}
+"""Ids and keys of what is bound elsewhere: by the table, and everywhere. They may be given other
+keys too.
+"""
+
+
+def moves(keys: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """The table's own keys, and what they do."""
+    mine = {**MOVES, **keys}
+
+    def told(*ids: str) -> str:
+        return ", ".join(key_name(key) for name in ids for key in mine[name].split(","))
+
+    return (
+        (told("table.up", "table.down"), "One row up or down"),
+        (told("table.page_up", "table.page_down"), "One page up or down"),
+        (told("table.first", "table.last"), "The first row, the last row"),
+        (told("app.leave"), "Leave the console, from wherever you are"),
+    )
+
+
+def of_command(command: Command) -> Action:
+    """The action that runs an operator's own command."""
+    return Action(
+        id=f"command.{command.name}",
+        key=command.key,
+        call=f"command({command.name!r})",
+        title=command.title or command.name,
+        dangerous=command.dangerous,
+        changes=True,
+        tip=" ".join(command.argv),
+    )
+
+
+def with_keys(actions: Iterable[Action], keys: Mapping[str, str]) -> tuple[Action, ...]:
+    """The actions with the keys that the operator gave, by action id."""
+    return tuple(replace(action, key=keys.get(action.id, action.key)) for action in actions)
+
+
+def off(actions: Iterable[Action], *, read_only: bool) -> frozenset[str]:
+    """Ids of those that do nothing here."""
+    return frozenset(action.id for action in actions if read_only and action.changes)
+
+
+OFF = " (off: this console is read-only)"
+KEY_NAMES = {
+    "question_mark": "?",
+    "slash": "/",
+    "less_than_sign": "<",
+    "greater_than_sign": ">",
+    "colon": ":",
+    "pageup": "page up",
+    "pagedown": "page down",
+    "up": "↑",
+    "down": "↓",
+    "left": "←",
+    "right": "→",
+    "escape": "esc",
+}
+
+
+def key_name(key: str) -> str:
+    """A key as it is printed on a keyboard."""
+    return KEY_NAMES.get(key, key)
+
+
+Section = tuple[str, tuple[tuple[str, str], ...]]
+"""A title, and under it keys with what they do."""
+
+
+def help_sections(
+    actions: Iterable[Action], moves: Iterable[tuple[str, str]], *, read_only: bool
+) -> tuple[Section, ...]:
+    """Each action in its section; `moves` are the keys of the table itself."""
+    by_part: dict[str, list[tuple[str, str]]] = {part: [] for part in SECTIONS}
+    for action in actions:
+        keys = " ".join(key_name(key) for key in action.keys) or "palette"
+        by_part[action.id.partition(".")[0]].append(
+            (keys, f"{action.tip}{OFF if read_only and action.changes else ''}")
+        )
+    return (
+        *((SECTIONS[part], tuple(lines)) for part, lines in by_part.items() if lines),
+        ("Move", tuple(moves)),
+    )

@@ -1,0 +1,40 @@
+"""How the program ends: its exit statuses, and what is said of an error. Pure."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from checker.model import CheckerError
+from checker.output import sentence_of
+from checker.state.store import StateError
+
+
+class ExitCode(IntEnum):
+    """How it ended."""
+
+    OK = 0
+    NOT_UP = 1
+    USAGE = 2
+    STATE = 4
+    BUG = 70
+    INTERRUPTED = 130
+
+
+TOLD = (
+    "exit status: 0 ok, 1 --once or --json shows something not up, 2 usage or configuration, 4"
+    " state file, 70 a bug, 130 interrupted"
+)
+
+
+def told_of(error: Exception) -> tuple[ExitCode, str]:
+    """The exit status of an error, and what is said of it."""
+    match error:
+        case StateError():
+            code = ExitCode.STATE
+        case CheckerError():
+            code = ExitCode.USAGE
+        case OSError() if error.filename is not None:
+            code = ExitCode.USAGE
+        case _:
+            code = ExitCode.BUG
+    return code, sentence_of(error)

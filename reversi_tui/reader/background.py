@@ -1,0 +1,110 @@
+"""What the reader knows of a forward beside its row in the state file; read now and then, as it
+changes slowly.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+
+from checker.model import HOUR_S, Flaps, Node, NodeName, Registration, Unregistered
+from checker.state.store import StateFile
+from reversi_tui.rows.row import HOURS, NOTHING_MORE, Key, Known, Share
+
+CONNECTIONS_EVERY_S = 10.0
+HOURS_EVERY_S = 20.0
+
+
+class Background:
+    """Hours, connections and the unregistered. Belongs to the reading thread."""
+
+    def __init__(self) -> None:
+        self.hours: dict[Key, dict[int, Share]] = {}
+        self.registrations: dict[NodeName, Registration] = {}
+        self.flaps: dict[NodeName, Flaps] = {}
+        self.unregistered: dict[Key, Unregistered] = {}
+        self.hour = 0
+        """The last one that was looked at: Unix seconds // 3600."""
+        self.next_connections = self.next_hours = 0.0
+        self.shown: dict[Key, Known] = {}
+
+    def is_due(self, now: float) -> bool:
+        """Whether it is time to look again; `now` is the wall clock's."""
+        clock = time.monotonic()
+        return (
+            clock >= self.next_connections
+            or clock >= self.next_hours
+            or int(now // HOUR_S) != self.hour
+        )
+
+    def look(self, state: StateFile, now: float, keys: Iterable[Key]) -> set[Key]:
+        """Read what is due; the keys among these of which something else is known now. Raises
+        StateError.
+        """
+        clock = time.monotonic()
+        if clock >= self.next_connections:
+            self.registrations = {each.node: each for each in state.registrations()}
+            self.flaps = state.flaps()
+            self.unregistered = {(each.node, each.port): each for each in state.unregistered()}
+            self.next_connections = clock + CONNECTIONS_EVERY_S
+        if clock >= self.next_hours or int(now // HOUR_S) != self.hour:
+            self.read_hours(state, int(now // HOUR_S))
+            self.next_hours = clock + HOURS_EVERY_S
+        fresh = {key: self.known_now(key) for key in keys}
+        changed = {
+            key for key, known in fresh.items() if known != self.shown.get(key, NOTHING_MORE)
+        }
+        self.shown = fresh
+        return changed
+
+    def read_hours(self, state: StateFile, hour: int) -> None:
+        """At first, and when the clock was put back, all of them, then the last two: of the others
+        nothing changes any more.
+        """
+        first = hour - HOURS + 1
+        since = max(first, self.hour - 1) if self.hour <= hour else first
+        for each in state.hours(since_hour=since):
+            share = round(each.up_s / each.watched_s, 3) if each.watched_s else None
+            self.hours.setdefault((each.node, each.port), {})[each.hour] = share
+        if hour != self.hour:
+            self.hours = {
+                key: kept
+                for key, theirs in self.hours.items()
+                if (kept := {at: share for at, share in theirs.items() if at >= first})
+            }
+        self.hour = hour
+
+    def known_now(self, key: Key) -> Known:
+        registration, flaps, hours = (
+            self.registrations.get(key[0]),
+            self.flaps.get(key[0]),
+            self.hours.get(key, {}),
+        )
+        return Known(
+            instance=registration.instance if registration else "",
+            client=registration.client if registration else "",
+            flaps=flaps.count if flaps else 0,
+            hours=(
+                tuple(hours.get(hour) for hour in range(self.hour - HOURS + 1, self.hour + 1))
+                if hours
+                else ()
+            ),
+        )
+
+    def known(self, key: Key) -> Known:
+        return self.shown.get(key, NOTHING_MORE)
+
+    def start_again(self) -> None:
+        """Another state file stands there: read all of it."""
+        self.hours.clear()
+        self.hour = 0
+        self.next_connections = self.next_hours = 0.0
+
+
+def barred_words(nodes: Mapping[NodeName, Node], day: str) -> dict[NodeName, str]:
+    """One word for each node that may not listen on a day (YYYY-MM-DD), why not."""
+    return {
+        name: "expired" if node.enabled else "disabled"
+        for name, node in nodes.items()
+        if node.barred(day)
+    }

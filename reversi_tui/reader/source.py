@@ -1,0 +1,310 @@
+"""The one reader of the state file and the registry: it looks for changes cheaply, and reports them
+one at a time.
+
+It outlives the file: missing, damaged or replaced, the last rows stay and the reason is told.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from checker.control.client import Control, ports_on_ipv6
+from checker.model import CheckerError, Tunnel
+from checker.state.rows import Sweep
+from checker.state.store import (
+    StateCorrupt,
+    StateError,
+    StateFile,
+    StateMissing,
+    StateUnavailable,
+    open_reader,
+)
+from reversi_tui.reader.background import Background
+from reversi_tui.reader.registry import LOOK_EVERY_S, Registered
+from reversi_tui.rows.row import Daemon, Health, Key, Past, Report, Row
+from reversi_tui.rows.uptime import DAYS
+from reversi_tui.session import Setting
+
+PING_EVERY_S = 5.0
+LISTENERS_EVERY_S = 15.0
+RETRY_EVERY_S = 1.0
+EVENTS = 20
+"""The last ones of a row's node, that it is told with."""
+
+
+class Source:
+    """What is known of the rows. `step` is called by the reading thread alone; `wake`, `taken` and
+    `stop` by anyone.
+    """
+
+    def __init__(self, setting: Setting) -> None:
+        self.layout, self.ping, self.now, self.free_bytes = (
+            setting.layout,
+            setting.ping,
+            setting.now,
+            setting.free_bytes,
+        )
+        self.health = Health()
+        self.state: StateFile | None = None
+        self.identity: tuple[int, int, bool] | None = None
+        self.token = -1
+        self.revision = 0
+        self.seen: dict[Key, Tunnel] = {}
+        self.registered = Registered(self.layout)
+        self.background = Background()
+        self.disk_free_bytes: int | None = None
+        self.on_ipv6: frozenset[int] = frozenset()
+        self.next_ping = self.next_open = self.next_listing = 0.0
+        self.daemon = self.pinged = Daemon.UNASKED
+        self.first = True
+        self.trouble = ""
+        self.sweep: Sweep | None = None
+        self.stopped = self.asked = False
+        self.bell = threading.Condition()
+        self.in_flight = False
+
+    def step(self) -> Report | None:
+        """Look once. The first look is at the state file alone, so that rows stand before a large
+        registry is read.
+        """
+        changed = self.look_at_state()
+        keys = None
+        if self.first and self.seen:
+            keys = frozenset(self.seen)
+        elif self.look_at_registry():
+            keys = self.keys()
+            changed = set(keys)
+        if not self.first:
+            self.look_at_daemon()
+            self.look_at_listeners()
+            before = self.background.unregistered.keys()
+            changed |= self.look_behind()
+            if self.background.unregistered.keys() != before:
+                keys = self.keys()
+                changed = set(keys)
+        self.first = False
+        health = Health(
+            daemon=self.daemon,
+            sweep=self.sweep,
+            trouble=self.trouble,
+            problems=self.registered.problems,
+            registry_read=self.registered.forwards is not None,
+            logins_waiting=self.sweep.logins_waiting if self.sweep else None,
+            disk_free_bytes=self.disk_free_bytes,
+            on_ipv6=self.on_ipv6,
+        )
+        if not changed and keys is None and health == self.health:
+            return None
+        self.health = health
+        return Report(
+            changed=tuple(self.row(key) for key in changed if self.has(key)),
+            keys=keys,
+            health=health,
+        )
+
+    def keys(self) -> frozenset[Key]:
+        """All rows that there are."""
+        forwards = self.registered.forwards
+        if forwards is None:
+            return frozenset(self.seen)
+        return frozenset((*forwards, *self.background.unregistered, *self.registered.broken))
+
+    def has(self, key: Key) -> bool:
+        forwards = self.registered.forwards
+        if forwards is None:
+            return key in self.seen
+        return (
+            key in forwards or key in self.background.unregistered or key in self.registered.broken
+        )
+
+    def row(self, key: Key) -> Row:
+        if key in self.registered.broken:
+            return self.registered.broken[key]
+        forward, stranger = (
+            (self.registered.forwards or {}).get(key),
+            self.background.unregistered.get(key),
+        )
+        is_stranger = forward is None and stranger is not None
+        return Row(
+            forward=stranger.forward if is_stranger and stranger else forward,
+            seen=self.seen.get(key) or Tunnel(node=key[0], port=key[1]),
+            known=self.background.known(key),
+            barred=self.registered.barred.get(key[0], ""),
+            unregistered=is_stranger,
+        )
+
+    def look_at_registry(self) -> bool:
+        """Whether it is another now; then rows may be back of which the state file tells nothing
+        new, so all of that is read again.
+        """
+        was_read = self.registered.forwards is not None
+        if not self.registered.look():
+            return False
+        if was_read:
+            self.token, self.revision = -1, 0
+        return True
+
+    def look_behind(self) -> set[Key]:
+        """Keys of the rows of which something else is known beside the state file's row."""
+        barred = self.registered.new_day()
+        changed = {key for key in self.keys() if key[0] in barred} if barred else set()
+        try:
+            if (
+                self.state is not None
+                and self.registered.forwards is not None
+                and self.background.is_due(self.now())
+            ):
+                changed |= self.background.look(self.state, self.now(), self.keys())
+        except StateError as error:
+            self.trouble = str(error)
+        return changed
+
+    def look_at_state(self) -> set[Key]:
+        """Keys of the tunnels that changed; what went wrong is in `trouble`."""
+        try:
+            return self.read_state()
+        except StateError as error:
+            self.trouble = self.told(error)
+            if isinstance(error, StateMissing | StateCorrupt):
+                self.close()
+            self.next_open = time.monotonic() + RETRY_EVERY_S
+            return set()
+
+    def told(self, error: StateError) -> str:
+        """What hinders us, as the operator may mend it."""
+        folder = self.layout.state.parent
+        if not isinstance(error, StateMissing):
+            return str(error)
+        if not self.seen:
+            return f"the daemon was never started here: {error}"
+        return str(error) if folder.is_dir() else f"the directory {folder} is not there"
+
+    def read_state(self) -> set[Key]:
+        """Raises StateError."""
+        if self.state is None and time.monotonic() < self.next_open:
+            return set()
+        identity = file_identity(self.layout.state)
+        if self.state is None or identity != self.identity:
+            self.close()
+            self.state = open_reader(self.layout.state)
+            self.identity, self.token, self.revision = identity, -1, 0
+            self.background.start_again()
+        token = self.state.changed_token()
+        if token == self.token and not self.trouble:
+            return set()
+        tunnels = self.state.tunnels(since_revision=self.revision)
+        if not self.revision:
+            tunnels = self.whole(tunnels)
+        self.sweep = self.state.last_sweep()
+        changed = {
+            (tunnel.node, tunnel.port): tunnel
+            for tunnel in tunnels
+            if self.seen.get((tunnel.node, tunnel.port)) != tunnel
+        }
+        self.seen.update(changed)
+        self.revision = max((tunnel.revision for tunnel in tunnels), default=self.revision)
+        self.token, self.trouble = token, ""
+        return set(changed)
+
+    def whole(self, tunnels: tuple[Tunnel, ...]) -> tuple[Tunnel, ...]:
+        """All tunnels of a file read from its beginning; one that is no longer in it is unknown."""
+        found = {(tunnel.node, tunnel.port) for tunnel in tunnels}
+        return tunnels + tuple(
+            Tunnel(node=node, port=port) for node, port in self.seen.keys() - found
+        )
+
+    def look_at_daemon(self) -> None:
+        """Ask the daemon whether it lives, now and then; one that sweeps and does not answer us is
+        not absent.
+        """
+        if time.monotonic() >= self.next_ping:
+            self.pinged = self.ping()
+            self.disk_free_bytes = self.free_bytes(self.layout.state.parent)
+            self.next_ping = time.monotonic() + PING_EVERY_S
+        sweep = self.sweep
+        sweeps = sweep is not None and self.now() - sweep.swept_at <= 2 * sweep.every_s
+        self.daemon = Daemon.UNREACHABLE if self.pinged is Daemon.ABSENT and sweeps else self.pinged
+
+    def look_at_listeners(self) -> None:
+        """Which rows' ports sshd listens for on ::1 only, as with `AddressFamily inet6`."""
+        if time.monotonic() >= self.next_listing:
+            self.on_ipv6 = ports_on_ipv6() & {port for _, port in self.keys()}
+            self.next_listing = time.monotonic() + LISTENERS_EVERY_S
+
+    def close(self) -> None:
+        if self.state:
+            self.state.close()
+        self.state = None
+
+    def past(self, key: Key) -> Past:
+        """What happened to a row's node, and the days of the row. Opens the file anew, so that any
+        thread may ask. Raises StateError.
+        """
+        node, port = key
+        state = open_reader(self.layout.state)
+        try:
+            since = time.strftime("%Y-%m-%d", time.gmtime(self.now() - DAYS * 86400))
+            return Past(
+                events=state.events(node=node, limit=EVENTS),
+                days=state.uptime(node, port, since_day=since),
+            )
+        finally:
+            state.close()
+
+    def run(self, post: Callable[[Report], object]) -> None:
+        """Report changes until stopped; never two reports at once, so a slow terminal gets fewer
+        and larger ones.
+        """
+        while not self.stopped:
+            report = self.step()
+            if report:
+                self.in_flight = True
+                post(report)
+            with self.bell:
+                self.bell.wait_for(lambda: self.stopped or not self.in_flight)
+                if report is None or self.health.registry_read:
+                    self.bell.wait_for(lambda: self.stopped or self.asked, LOOK_EVERY_S)
+                self.asked = False
+        self.close()
+
+    def taken(self) -> None:
+        """The report was worked in: the next may come."""
+        with self.bell:
+            self.in_flight = False
+            self.bell.notify_all()
+
+    def wake(self) -> None:
+        """Look now."""
+        with self.bell:
+            self.asked = True
+            self.next_ping = self.registered.next_look = 0.0
+            self.bell.notify_all()
+
+    def stop(self) -> None:
+        with self.bell:
+            self.stopped = True
+            self.bell.notify_all()
+
+
+def file_identity(path: Path) -> tuple[int, int, bool]:
+    """What differs once another file stands there, or once a writer came to one that was read as it
+    stood. Raises StateError.
+    """
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        raise StateMissing(path) from None
+    except OSError as error:
+        raise StateUnavailable(path, str(error.strerror)) from error
+    return found.st_dev, found.st_ino, path.with_name(f"{path.name}-wal").exists()
+
+
+def ping(control: Control) -> Daemon:
+    """Whether the daemon answers; one that refuses us lives."""
+    try:
+        return Daemon.ABSENT if control.daemon_pid() is None else Daemon.RUNNING
+    except CheckerError:
+        return Daemon.RUNNING

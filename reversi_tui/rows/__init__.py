@@ -1,0 +1,1 @@
+"""Table rows as values: their cells, columns, filter, uptime strip and colours; pure."""

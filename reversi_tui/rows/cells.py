@@ -1,0 +1,161 @@
+"""What stands in the cells of the table: texts, numbers and sort values of a row. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from checker.model import Status, printable
+from reversi_tui.rows.row import NO_PORT, Moment, Row, age_text
+
+SortValue = tuple[str | float, ...] | None
+"""None is not known, and sorts last either way."""
+
+SYMBOLS = {
+    Status.BROKEN: "#",
+    Status.UP: "•",
+    Status.HUNG: "!",
+    Status.DOWN: "-",
+    Status.REFUSED: "/",
+    Status.WRONG: "~",
+    Status.FOREIGN: "x",
+    Status.UNKNOWN: "?",
+}
+WORST_FIRST = {status: place for place, status in enumerate(Status)}
+UNREGISTERED = "*"
+"""Follows the name of a node that the registry does not know."""
+
+
+def safe(text: str | None, limit: int = 80) -> str:
+    """Text from a device or a file as text: nothing in it can reach the terminal but printable
+    ASCII.
+    """
+    if not text:
+        return ""
+    return text[:limit] if text.isascii() and text.isprintable() else printable(text, limit)
+
+
+def known(value: float | None) -> SortValue:
+    return None if value is None else (value,)
+
+
+def worded(text: str | None) -> SortValue:
+    return (text,) if text else None
+
+
+def node_text(row: Row, _: Moment) -> str:
+    return safe(row.seen.node) + (UNREGISTERED if row.unregistered else "")
+
+
+def port_text(row: Row, _: Moment) -> str:
+    if row.members:
+        return f"{len(row.members)} port{'' if len(row.members) == 1 else 's'}"
+    return "" if row.seen.port == NO_PORT else str(row.seen.port)
+
+
+def port_value(row: Row) -> float | None:
+    return None if row.seen.port == NO_PORT else row.seen.port
+
+
+def status_text(row: Row, _: Moment) -> str:
+    """The status; of a node that may not listen, why nobody does."""
+    return f"{SYMBOLS[Status.DOWN if row.is_shut else row.seen.status]} {row.word}"
+
+
+def counted(rows: tuple[Row, ...]) -> str:
+    """How many rows of each status, worst first; those that are shut come last."""
+    counts = Counter(
+        row.word
+        for row in sorted(rows, key=lambda row: (row.is_shut, WORST_FIRST[row.seen.status]))
+    )
+    return " ".join(f"{count} {word}" for word, count in counts.items())
+
+
+def answer_text(row: Row, _: Moment) -> str:
+    return counted(row.members) if row.members else safe(row.seen.detail, 160)
+
+
+def target_text(row: Row) -> str:
+    if row.unregistered:
+        return "unregistered"
+    if row.seen.status is Status.BROKEN and not row.members:
+        return ""
+    return safe(str(row.forward.target)) if row.forward and not row.members else "..."
+
+
+def target_value(row: Row) -> SortValue:
+    return None if row.forward is None or row.unregistered or row.members else (target_text(row),)
+
+
+def expect_text(row: Row, _: Moment) -> str:
+    return safe(str(row.forward.expect), 160) if row.forward and not row.members else ""
+
+
+def latency_text(row: Row, _: Moment) -> str:
+    latency_ms = row.seen.latency_ms
+    if latency_ms is None:
+        return ""
+    return "<1ms" if latency_ms < 1 else f"{latency_ms:.0f}ms"
+
+
+def probe_text(row: Row, moment: Moment) -> str:
+    if row.seen.probed_at is None:
+        return "" if row.seen.port == NO_PORT else "never"
+    age = age_text(moment.now - row.seen.probed_at)
+    return f"stale {age}" if moment.is_stale(row) else age
+
+
+def since_text(row: Row, moment: Moment) -> str:
+    return "" if row.seen.since is None else age_text(moment.now - row.seen.since)
+
+
+def pid_text(row: Row, _: Moment) -> str:
+    return str(row.seen.session.pid) if row.seen.session else ""
+
+
+def pid_value(row: Row) -> float | None:
+    return row.seen.session.pid if row.seen.session else None
+
+
+def kills_value(row: Row) -> float:
+    return sum(member.seen.kills for member in row.members) if row.members else row.seen.kills
+
+
+def count_text(count: float) -> str:
+    """A count; none is blank, so that the others stand out."""
+    return f"{count:.0f}" if count else ""
+
+
+def bytes_value(row: Row) -> float | None:
+    """Bytes through the connection, of folded rows through each of theirs once; None: not known."""
+    if not row.members:
+        return row.seen.bytes_total
+    found = {member.seen.session or member.key: member.seen.bytes_total for member in row.members}
+    known_ones = [count for count in found.values() if count is not None]
+    return sum(known_ones) if known_ones else None
+
+
+def bytes_text(count: float | None) -> str:
+    """A size in at most four cells and a letter, in powers of 1000."""
+    if count is None:
+        return ""
+    for unit in ("", "k", "M", "G", "T"):
+        if count < 999.5:
+            return f"{count:.1f}{unit}" if unit and count < 9.95 else f"{count:.0f}{unit}"
+        count /= 1000
+    return f"{count:.0f}P"
+
+
+def age_s(at: float | None, moment: Moment) -> float | None:
+    return None if at is None else moment.now - at
+
+
+def percentage(share: float | None) -> float | None:
+    return None if share is None else 100 * share
+
+
+def named(row: Row) -> str:
+    if row.members:
+        return f"{safe(row.seen.node)} ({len(row.members)} forwards)"
+    if row.seen.port == NO_PORT:
+        return f"{safe(row.seen.node)}'s file"
+    return f"{safe(row.seen.node)} port {row.seen.port}"

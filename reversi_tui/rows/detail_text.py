@@ -1,0 +1,170 @@
+"""What the detail sheet tells of a row, as names and texts. Pure."""
+
+from __future__ import annotations
+
+import textwrap
+import time
+from collections.abc import Sequence
+
+from checker.model import STATUS_MEANING, Event, EventKind, printable
+from reversi_tui.rows.cells import (
+    answer_text,
+    bytes_text,
+    bytes_value,
+    kills_value,
+    named,
+    safe,
+    status_text,
+)
+from reversi_tui.rows.row import HOURS, Moment, Row, Share, age_text
+from reversi_tui.rows.uptime import overall, percent
+
+BARRED_MEANING = {
+    "disabled": "its keys open nothing until it is enabled; its ports stay its own",
+    "expired": "its keys open nothing since the day on which they expired",
+}
+NOT_LISTENING = "its node may not listen"
+UNREGISTERED_MEANING = (
+    "the registry does not know it: it came by the shared key, and says itself what it is called"
+    " and expects"
+)
+NOT_KNOWN = "not known"
+LABEL = 10
+"""Cells of a field's name and the blank behind it."""
+EVERY_HOURS = 6
+"""Between the hours that are named below the strip."""
+
+
+def title(row: Row) -> str:
+    return f"{safe(row.seen.node)}: {len(row.members)} forwards" if row.members else named(row)
+
+
+def instant(at: float | None, now: float) -> str:
+    """A time of the gateway's clock, and how long ago."""
+    if at is None:
+        return NOT_KNOWN
+    return f"{time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(at))}  ({age_text(now - at)} ago)"
+
+
+def meaning(row: Row) -> str:
+    """What the status means, and whether it can be believed."""
+    if row.members:
+        return f"the worst of {answer_text(row, Moment(now=0.0, every_s=1.0))}"
+    return (
+        BARRED_MEANING.get(row.barred, NOT_LISTENING)
+        if row.is_shut
+        else STATUS_MEANING[row.seen.status]
+    )
+
+
+def decided(row: Row) -> list[tuple[str, str]]:
+    """What the admin decided about the row."""
+    forward = row.forward
+    if row.members:
+        return [("forwards", "\n".join(member_text(member) for member in row.members))]
+    if forward is None:
+        return [("target", NOT_KNOWN), ("expect", NOT_KNOWN)]
+    return [
+        *(("published", f"on port {publication}") for publication in forward.published),
+        (
+            "target",
+            "the device's own business" if row.unregistered else safe(str(forward.target), 256),
+        ),
+        ("expect", safe(str(forward.expect), 256)),
+    ]
+
+
+def member_text(row: Row) -> str:
+    """One of the forwards that are folded into a row."""
+    target = safe(str(row.forward.target)) if row.forward else NOT_KNOWN
+    return (
+        f"{row.seen.port}  {status_text(row, Moment(now=0.0, every_s=1.0)):<9}  {target} "
+        f" {safe(row.seen.detail, 60)}".rstrip()
+    )
+
+
+def fields(row: Row, moment: Moment) -> list[tuple[str, str]]:
+    """Names and texts, in the order of the sheet; the status is not among them."""
+    seen, known, now = row.seen, row.known, moment.now
+    public = ", on all addresses of the gateway" if row.forward and row.forward.public else ""
+    through = bytes_value(row)
+    own = [
+        *([("found", safe(seen.detail, 256))] if seen.detail else []),
+        ("answer", safe(seen.answer, 512) or "nothing came"),
+        ("port", f"{seen.port}{public}"),
+    ]
+    return [
+        *(
+            [(row.barred, BARRED_MEANING.get(row.barred, NOT_LISTENING))]
+            if row.barred and not row.is_shut
+            else []
+        ),
+        *([("stranger", UNREGISTERED_MEANING)] if row.unregistered else []),
+        ("node", safe(seen.node)),
+        *([] if row.members else own),
+        *decided(row),
+        ("latency", NOT_KNOWN if seen.latency_ms is None else f"{seen.latency_ms:.1f} ms"),
+        (
+            "sshd",
+            (
+                f"{seen.session.pid} (start {seen.session.start_ticks})"
+                if seen.session
+                else "no process is known to hold the port"
+            ),
+        ),
+        ("peer", safe(seen.peer, 128) or NOT_KNOWN),
+        ("instance", safe(known.instance, 128) or NOT_KNOWN),
+        ("client", safe(known.client, 128) or NOT_KNOWN),
+        (
+            "bytes",
+            NOT_KNOWN if through is None else f"{bytes_text(through)} through this connection",
+        ),
+        ("since", instant(seen.since, now)),
+        ("probed", instant(seen.probed_at, now) + (", STALE" if moment.is_stale(row) else "")),
+        ("asked", f"{instant(seen.checked_at, now)}, by the node"),
+        ("failures", f"{seen.failures} in a row, {seen.strikes} towards a kill"),
+        ("kills", f"{kills_value(row):.0f}"),
+        ("flaps", f"{known.flaps} lately"),
+        ("verdict", f"{seen.verdict} s"),
+    ]
+
+
+def cloned(events: Sequence[Event], now: float) -> str:
+    """The last that was told of a key on two devices; empty where nothing was."""
+    told = next((event for event in reversed(events) if event.kind is EventKind.CLONE), None)
+    return f"{instant(told.at, now)}: {safe(told.text, 256)}" if told else ""
+
+
+def event_text(event: Event) -> str:
+    """One line of the log."""
+    port = f" {event.port}" if event.port else ""
+    when = time.strftime("%m-%d %H:%M:%S", time.localtime(event.at))
+    return f"{when} {event.kind}{port} by {printable(event.actor)}: {safe(event.text, 256)}"
+
+
+def hour_labels(now: float) -> str:
+    """The hours of the gateway's clock below the strip's cells, every six of them."""
+    at = range(HOURS - 1, 0, -EVERY_HOURS)
+    return "".join(
+        f"{time.localtime(now - ago * 3600).tm_hour:02d}h".ljust(EVERY_HOURS) for ago in at
+    ).rstrip()
+
+
+def hours_told(hours: Sequence[Share]) -> str:
+    share = overall(hours)
+    return (
+        f"nobody watched in the last {HOURS} hours"
+        if share is None
+        else f"up {percent(share)} of the hours that were watched"
+    )
+
+
+def hanging(text: str, width: int, indent: int = LABEL) -> str:
+    """The text within the width, its further lines so far in as the first one begins."""
+    room = max(10, width - indent)
+    lines = [
+        part
+        for line in text.split("\n")
+        for part in textwrap.wrap(line, room, break_on_hyphens=False) or [""]
+    ]
+    return f"\n{' ' * indent}".join(lines)

@@ -1,0 +1,169 @@
+"""What the operator types after `/`: words that a row must contain, `!word` must not,
+`column:word`, `column:>number`. Pure.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from reversi_tui.rows.columns import COLUMNS, Column
+from reversi_tui.rows.row import Key, Moment, Row
+
+SEARCHED = tuple(column for column in COLUMNS if not column.ages)
+"""Where a word without a column is looked for."""
+TERM = re.compile(r'(!?)(?:([^\s":]+):)?((?:"[^"]*(?:"|$)|[^\s"])*)')
+COMPARISON = re.compile(r"(<=|>=|<|>|=)(.*)", re.DOTALL)
+NUMBER = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)([a-z%]*)\Z")
+OPERATORS: dict[str, Callable[[float, float], bool]] = {
+    "<": operator.lt,
+    ">": operator.gt,
+    "<=": operator.le,
+    ">=": operator.ge,
+    "=": operator.eq,
+}
+
+LOWERED: dict[Key, tuple[Row, str]] = {}
+"""The texts of rows as they last were: the next keystroke looks in the same ones again."""
+
+
+def lowered(row: Row, moment: Moment) -> str:
+    """All that a word without a column is looked for in."""
+    kept = LOWERED.get(row.key)
+    if kept is not None and kept[0] is row:
+        return kept[1]
+    text = "\n".join(column.text(row, moment) for column in SEARCHED).lower()
+    LOWERED[row.key] = row, text
+    return text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Word:
+    """A text that stands in one of the columns."""
+
+    text: str
+    columns: tuple[Column, ...] = ()
+    """None: in any of those that are searched."""
+
+    @property
+    def asks_time(self) -> bool:
+        return any(column.ages for column in self.columns)
+
+    def holds(self, row: Row, moment: Moment) -> bool:
+        if not self.columns:
+            return self.text in lowered(row, moment)
+        return any(self.text in column.text(row, moment).lower() for column in self.columns)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """A number of one of the columns against a bound; what is not known is on neither side of
+    it.
+    """
+
+    sign: str
+    bounds: tuple[tuple[Column, float], ...]
+
+    @property
+    def asks_time(self) -> bool:
+        return any(column.ages for column, _ in self.bounds)
+
+    def holds(self, row: Row, moment: Moment) -> bool:
+        compare = OPERATORS[self.sign]
+        numbers = (
+            (column.number(row, moment) if column.number else None, bound)
+            for column, bound in self.bounds
+        )
+        return any(number is not None and compare(number, bound) for number, bound in numbers)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Term:
+    """One part of a filter."""
+
+    claim: Word | Comparison
+    inverted: bool
+
+    def holds(self, row: Row, moment: Moment) -> bool:
+        return self.claim.holds(row, moment) is not self.inverted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """All of its terms must hold; without any, every row is shown."""
+
+    terms: tuple[Term, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.terms)
+
+    @property
+    def asks_time(self) -> bool:
+        """Whether a row may come or go as time passes."""
+        return any(term.claim.asks_time for term in self.terms)
+
+    def shows(self, row: Row, moment: Moment) -> bool:
+        """Whether the row is shown; a folded one with any of its members."""
+        if row.members:
+            return any(self.shows(member, moment) for member in row.members)
+        for term in self.terms:  # noqa: SIM110 - thousands of times for each letter that is typed
+            if not term.holds(row, moment):
+                return False
+        return True
+
+
+def columns_called(name: str) -> tuple[Column, ...]:
+    """The columns that a name, or the beginning of one, may mean."""
+    exact = tuple(column for column in COLUMNS if name in (column.id, column.title))
+    return exact or tuple(
+        column for column in COLUMNS if column.id.startswith(name) or column.title.startswith(name)
+    )
+
+
+def number_in(text: str, column: Column) -> float | None:
+    """The number, in the column's own unit; None for what is none."""
+    match = NUMBER.match(text)
+    unit = column.units.get(match[2]) if match and column.number else None
+    return None if match is None or unit is None else float(match[1]) * unit
+
+
+def parse_comparison(value: str, columns: tuple[Column, ...]) -> Comparison | None:
+    """`>200` and the like; None where it compares nothing."""
+    match = COMPARISON.match(value)
+    if match is None:
+        return None
+    numbers = ((column, number_in(match[2], column)) for column in columns)
+    bounds = tuple((column, number) for column, number in numbers if number is not None)
+    return Comparison(sign=match[1], bounds=bounds) if bounds else None
+
+
+def parse_claim(name: str, value: str) -> Word | Comparison | None:
+    """What a term says, without its `!`; None for one that says nothing yet."""
+    columns = columns_called(name) if name else ()
+    if columns and value in OPERATORS and any(column.number for column in columns):
+        return None
+    text = value.replace('"', "")
+    if not columns and name:
+        text = f"{name}:{text}"
+    if not text:
+        return None
+    return parse_comparison(value, columns) or Word(text=text, columns=columns)
+
+
+def parse_term(sign: str, name: str, value: str) -> Term | None:
+    """One part of a filter; the `!` may stand before a column's name or behind its colon. None for
+    one that says nothing yet.
+    """
+    behind = bool(name and columns_called(name) and value.startswith("!"))
+    claim = parse_claim(name, value[1:] if behind else value)
+    return Term(claim=claim, inverted=bool(sign) is not behind) if claim else None
+
+
+def parse_filter(text: str) -> Filter:
+    """The filter; anything that can be typed is one."""
+    terms = (
+        parse_term(match[1], match[2] or "", match[3]) for match in TERM.finditer(text.lower())
+    )
+    return Filter(terms=tuple(term for term in terms if term))

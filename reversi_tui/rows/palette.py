@@ -1,0 +1,132 @@
+"""The four themes: which style says what. Styles are words of Rich's; a state is never told by its
+colour alone. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from checker.model import CheckerError, Status
+from reversi_tui.rows.uptime import Level
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Palette:
+    """The styles of one theme; an empty one is the terminal's own."""
+
+    name: str
+    status: Mapping[Status, str]
+    levels: Mapping[Level, str]
+    stale: str
+    cursor: str
+    marked: str
+    heading: str
+    warning: str
+    banner: str
+    dim: str
+    background: str = ""
+    """As CSS writes colours; empty: the terminal's own."""
+    foreground: str = ""
+
+
+def statuses(good: str, warn: str, bad: str, odd: str) -> dict[Status, str]:
+    """Four colours for eight statuses; the worse of two with one colour is bold."""
+    return {
+        Status.UP: good,
+        Status.HUNG: f"bold {bad}",
+        Status.DOWN: bad,
+        Status.REFUSED: warn,
+        Status.WRONG: odd,
+        Status.FOREIGN: f"bold {odd}",
+        Status.UNKNOWN: "",
+        Status.BROKEN: f"bold {bad}",
+    }
+
+
+def hours(good: str, warn: str, bad: str, nobody: str) -> dict[Level, str]:
+    return {
+        Level.FULL: good,
+        Level.MOSTLY: warn,
+        Level.HALF: warn,
+        Level.LITTLE: bad,
+        Level.NONE: f"bold {bad}",
+        Level.UNWATCHED: nobody,
+    }
+
+
+TERMINAL = Palette(
+    name="terminal",
+    status=statuses("green", "yellow", "red", "magenta"),
+    levels=hours("green", "yellow", "red", "dim"),
+    stale="dim",
+    cursor="reverse bold",
+    marked="bold cyan",
+    heading="bold underline",
+    warning="bold red",
+    banner="bold",
+    dim="dim",
+)
+DARK = Palette(
+    name="dark",
+    status=statuses("#7fd88f", "#e3b341", "#ff7b72", "#d2a8ff"),
+    levels=hours("#7fd88f", "#e3b341", "#ff7b72", "#8b949e"),
+    stale="#8b949e",
+    cursor="bold #ffffff on #1f4f8f",
+    marked="bold #79c0ff",
+    heading="bold underline #e6edf3",
+    warning="bold #ff7b72",
+    banner="bold #e6edf3",
+    dim="#8b949e",
+    background="#0d1117",
+    foreground="#d8dee4",
+)
+LIGHT = Palette(
+    name="light",
+    status=statuses("#116329", "#7d4e00", "#a40e26", "#6639ba"),
+    levels=hours("#116329", "#7d4e00", "#a40e26", "#57606a"),
+    stale="#57606a",
+    cursor="bold #ffffff on #0a4a9c",
+    marked="bold #0a4a9c",
+    heading="bold underline #1f2328",
+    warning="bold #a40e26",
+    banner="bold #1f2328",
+    dim="#57606a",
+    background="#ffffff",
+    foreground="#1f2328",
+)
+MONO = Palette(
+    name="mono",
+    status={status: "" if status in (Status.UP, Status.UNKNOWN) else "bold" for status in Status}
+    | {Status.HUNG: "bold reverse", Status.FOREIGN: "bold reverse", Status.BROKEN: "bold reverse"},
+    levels=dict.fromkeys(Level, "")
+    | {
+        Level.LITTLE: "bold",
+        Level.NONE: "bold",
+        Level.UNWATCHED: "dim",
+    },
+    stale="dim",
+    cursor="reverse bold",
+    marked="bold underline",
+    heading="bold underline",
+    warning="bold reverse",
+    banner="bold",
+    dim="dim",
+)
+PALETTES = {each.name: each for each in (TERMINAL, DARK, LIGHT, MONO)}
+THEMES = tuple(PALETTES)
+
+
+class UnknownTheme(CheckerError):
+    """A theme that there is not."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"there is no theme {name[:40]!r}; themes are: {', '.join(THEMES)}")
+
+
+def palette(name: str) -> Palette:
+    """The theme of that name. Raises UnknownTheme."""
+    try:
+        return PALETTES[name]
+    except KeyError:
+        raise UnknownTheme(name) from None

@@ -1,0 +1,1 @@
+"""The terminal: keyboard driver, clipboard, lending it to another program, process groups."""

@@ -1,0 +1,102 @@
+"""The operator's door: a daemon that answers, one that does not, one that refuses."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+
+from checker.config.layout import Layout, home_layout
+from checker.control.client import Control, DaemonAbsent, NotAllowed, ask
+from checker.linux.unix_socket import reachable
+from checker.model import (
+    Aim,
+    NodeName,
+    Outcome,
+    Port,
+    ProcessId,
+    Verb,
+    aim_from,
+    aim_json,
+    outcome_from,
+    outcome_json,
+)
+
+OFFICE = NodeName("office")
+
+
+def answering(layout: Layout, answer: bytes) -> threading.Thread:
+    """A daemon that gives one answer, whatever it is asked."""
+    layout.socket.parent.mkdir(parents=True, exist_ok=True)
+    listener = socket.socket(socket.AF_UNIX)
+    with reachable(layout.socket) as address:
+        listener.bind(address)
+    listener.listen(1)
+
+    def serve() -> None:
+        with listener:
+            peer, _ = listener.accept()
+            with peer:
+                while peer.recv(65536):
+                    pass
+                peer.sendall(answer)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    return thread
+
+
+@pytest.mark.parametrize("folder", ["short", "long/" + "x" * 120])
+def test_a_daemon_is_reached_at_a_path_of_any_length(tmp_path: Path, folder: str) -> None:
+    layout = home_layout(tmp_path / folder)
+    daemon = answering(layout, json.dumps({"schema": 1, "pid": 7}).encode())
+
+    pid = Control(layout=layout).daemon_pid()
+
+    daemon.join()
+    assert pid == 7
+
+
+def test_without_a_daemon_there_is_no_pid(tmp_path: Path) -> None:
+    assert Control(layout=home_layout(tmp_path)).daemon_pid() is None
+
+
+def test_a_daemon_that_says_nothing_is_as_good_as_none(tmp_path: Path) -> None:
+    layout = home_layout(tmp_path / "home")
+    daemon = answering(layout, b"")
+
+    with pytest.raises(
+        DaemonAbsent, match=r"no daemon answers at .*; start it with: reversi-checker serve"
+    ):
+        ask(layout, {"verb": "ping"})
+
+    daemon.join()
+
+
+def test_what_the_daemon_refuses_is_told_in_its_words(tmp_path: Path) -> None:
+    layout = home_layout(tmp_path / "home")
+    daemon = answering(layout, b'{"schema": 1, "error": "uid 7 may not kill"}')
+
+    with pytest.raises(NotAllowed, match="uid 7 may not kill"):
+        Control(layout=layout).act(Verb.KILL, [Aim(node=OFFICE, port=Port(20010))])
+
+    daemon.join()
+
+
+def test_a_read_only_console_does_nothing(tmp_path: Path) -> None:
+    with pytest.raises(NotAllowed, match="this console is read-only: reset is not done"):
+        Control(layout=home_layout(tmp_path), read_only=True).act(
+            Verb.RESET, [Aim(node=OFFICE, port=Port(20010))]
+        )
+
+
+@pytest.mark.parametrize("session", [None, ProcessId(pid=7, start_ticks=9)])
+def test_an_aim_and_an_outcome_come_back_from_json(session: ProcessId | None) -> None:
+    aim = Aim(node=OFFICE, port=Port(20010), session=session)
+    outcome = Outcome(node=OFFICE, port=Port(20010), done=True, sentence="done")
+
+    assert aim_from(json.loads(json.dumps(aim_json(aim)))) == aim
+    assert outcome_from(json.loads(json.dumps(outcome_json(outcome)))) == outcome

@@ -1,0 +1,117 @@
+"""What a node's client is given."""
+
+from __future__ import annotations
+
+import stat
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from checker.config.files import write_secret
+from checker.config.layout import Layout, home_layout, listen_note
+from checker.config.settings import Config
+from checker.config.toml_file import ConfigError
+from checker.control.client_files import GatewayUnknown, addresses, client_config
+from checker.model import CheckerError, KeyType, parse_public_key
+from checker.sshd.keygen import make_key_pair
+from tests.programs import require
+from tests.strategies import node, public_key
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    made = home_layout(tmp_path)
+    made.run.mkdir()
+    return made
+
+
+def test_the_gateways_address_is_as_told_else_as_configured_else_as_up_last_listened(
+    layout: Layout,
+) -> None:
+    configured = Config(tunnel_user="x", gateway=("configured:22",))
+    plain = Config(tunnel_user="x")
+
+    with pytest.raises(
+        GatewayUnknown,
+        match=r"give --gateway HOST:PORT, set gateway in reversi.toml, or start `up` first",
+    ):
+        addresses(layout, plain, None)
+
+    listen_note(layout).write_text("127.0.0.1:2222\n")
+    assert addresses(layout, plain, None) == ["127.0.0.1:2222"]
+    assert addresses(layout, configured, None) == ["configured:22"]
+    assert addresses(layout, configured, ["told:22"]) == ["told:22"]
+
+
+def test_a_key_pair_is_a_private_and_a_public_key() -> None:
+    require("ssh-keygen")
+
+    private, public = make_key_pair("reversi:office")
+
+    assert private.startswith(b"-----BEGIN OPENSSH PRIVATE KEY-----\n")
+    assert parse_public_key(public)
+    assert public.endswith("reversi:office\n")
+
+
+def test_a_pair_for_small_flash_is_rsa() -> None:
+    require("ssh-keygen")
+
+    _, public = make_key_pair("reversi:office", KeyType.RSA)
+
+    assert parse_public_key(public).startswith("ssh-rsa ")
+    assert len(public.split()[1]) > 500, "3072 bits"
+
+
+def test_without_ssh_keygen_it_is_told_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with pytest.raises(
+        CheckerError,
+        match="ssh-keygen is not installed; as root, run: apt-get install openssh-client",
+    ):
+        make_key_pair("x")
+
+
+def test_the_clients_configuration_holds_all_that_it_needs(layout: Layout) -> None:
+    layout.host_key.with_name(f"{layout.host_key.name}.pub").write_text(
+        f"{public_key(9)} comment\n"
+    )
+
+    written = client_config(
+        layout,
+        Config(tunnel_user="reversi"),
+        node(ports=(20010, 20011)),
+        ["gw:22"],
+        Path("/x/office.key"),
+    )
+
+    assert tomllib.loads(written.decode()) == {
+        "node": "office",
+        "gateway": ["gw:22"],
+        "user": "reversi",
+        "host_key": [public_key(9)],
+        "key": "office.key",
+        "forward": [
+            {"port": 20010, "target": "127.0.0.1:22"},
+            {"port": 20011, "target": "127.0.0.1:22"},
+        ],
+    }
+
+
+def test_a_gateway_without_a_host_key_can_tell_no_client(layout: Layout) -> None:
+    with pytest.raises(ConfigError, match="can not be read"):
+        client_config(layout, Config(tunnel_user="reversi"), node(), ["gw:22"], Path("office.key"))
+
+
+def test_a_secret_is_for_its_owner_alone_even_over_an_open_file(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    path.touch(mode=0o644)
+
+    write_secret(path, b"secret")
+
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    with pytest.raises(ConfigError):
+        write_secret(tmp_path / "key" / "below", b"x")

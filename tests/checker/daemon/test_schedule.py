@@ -1,0 +1,203 @@
+"""When forwards are probed: each at its place, never twice at a time, and sooner when asked."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from checker.daemon.schedule import Schedule, phase
+from checker.model import Forward, NodeName
+from checker.registry.nodes import Registry
+from tests.strategies import OFFICE, node
+
+EVERY_S = 20.0
+
+
+def registry(*groups: tuple[str, tuple[int, ...]]) -> Registry:
+    return Registry(
+        nodes=MappingProxyType(
+            {
+                NodeName(name): node(name, number, ports)
+                for number, (name, ports) in enumerate(groups)
+            }
+        )
+    )
+
+
+ONE = registry(("office", (20010,)))
+
+
+def planned(found: Registry, now: float = 0.0) -> Schedule:
+    schedule = Schedule(EVERY_S)
+    schedule.use(found, now)
+    return schedule
+
+
+def first_of(schedule: Schedule) -> Forward:
+    (forward,) = schedule.ripe(EVERY_S)
+    return forward
+
+
+@given(st.integers(1, 400))
+def test_every_forward_is_due_within_an_interval_and_once(count: int) -> None:
+    schedule = planned(registry(("office", tuple(range(20000, 20000 + count)))))
+
+    due = schedule.ripe(EVERY_S)
+
+    assert sorted(forward.port for forward in due) == list(range(20000, 20000 + count))
+    assert schedule.ripe(EVERY_S) == []
+
+
+def test_a_place_in_the_interval_is_the_same_in_every_life() -> None:
+    (forward,) = ONE.forwards
+
+    assert phase(forward) == phase(forward)
+    assert phase(forward) == pytest.approx(0.0, abs=1.0)
+    assert 0 <= phase(forward) < 1
+
+
+def test_many_forwards_are_spread_over_the_interval() -> None:
+    schedule = planned(registry(("office", tuple(range(20000, 21000)))))
+
+    quarters = [len(schedule.ripe(EVERY_S * part / 4)) for part in range(1, 5)]
+
+    assert all(150 < count < 350 for count in quarters)
+
+
+def test_few_forwards_are_probed_soon() -> None:
+    assert len(planned(ONE).ripe(0.05)) == 1
+
+
+def test_a_forward_under_way_is_not_begun_again() -> None:
+    schedule = planned(ONE)
+    first_of(schedule)
+
+    schedule.soon(OFFICE, EVERY_S)
+
+    assert schedule.ripe(EVERY_S + 1) == []
+
+
+def test_the_next_probe_keeps_the_place_in_the_interval() -> None:
+    schedule = planned(ONE)
+    at = schedule.at[ONE.forwards[0].port]
+    forward = first_of(schedule)
+
+    schedule.done(forward, at + 5.0, EVERY_S)
+
+    assert schedule.at[forward.port] == at + EVERY_S
+
+
+def test_a_forward_whose_place_is_past_gets_one_within_the_next_interval() -> None:
+    schedule = planned(ONE)
+    forward = first_of(schedule)
+
+    schedule.done(forward, 1000.0, EVERY_S)
+
+    assert 1000.0 <= schedule.at[forward.port] < 1000.0 + EVERY_S
+
+
+def test_what_was_asked_for_meanwhile_is_done_then() -> None:
+    schedule = planned(ONE)
+    forward = first_of(schedule)
+    at = schedule.at[forward.port]
+    schedule.put(forward.port, at + 7.0)
+
+    schedule.done(forward, at + 5.0, EVERY_S)
+
+    assert schedule.at[forward.port] == at + 7.0
+
+
+def test_a_nodes_forwards_are_probed_sooner_when_asked_and_no_others() -> None:
+    schedule = planned(registry(("office", (20010, 20011)), ("b", (20012,))))
+    for forward in schedule.ripe(EVERY_S):
+        schedule.done(forward, EVERY_S, EVERY_S)
+
+    schedule.soon(OFFICE, EVERY_S + 0.1)
+
+    assert {forward.port for forward in schedule.ripe(EVERY_S + 0.1)} >= {20010, 20011}
+
+
+def test_asking_never_makes_it_later() -> None:
+    schedule = planned(ONE)
+    at = dict(schedule.at)
+
+    schedule.soon(OFFICE, 1000.0)
+
+    assert schedule.at == at
+
+
+def test_a_forward_that_is_gone_is_probed_no_more() -> None:
+    schedule = planned(ONE)
+    forward = first_of(schedule)
+
+    schedule.use(Registry(), 1.0)
+    schedule.done(forward, 2.0, EVERY_S)
+
+    assert schedule.ripe(1e6) == []
+    assert schedule.overdue_s(1e6) == 0
+
+
+def test_a_port_that_goes_to_another_node_is_probed_as_that_nodes() -> None:
+    schedule = planned(ONE)
+
+    schedule.use(registry(("b", (20010,))), 1.0)
+
+    assert [forward.node for forward in schedule.ripe(EVERY_S)] == ["b"]
+
+
+def test_how_long_the_longest_has_waited() -> None:
+    schedule = planned(ONE)
+    at = schedule.at[ONE.forwards[0].port]
+
+    assert schedule.overdue_s(at + 3.0) == pytest.approx(3.0)
+    assert schedule.overdue_s(at - 1.0) == 0
+    first_of(schedule)
+    assert schedule.overdue_s(at + 3.0) == 0
+
+
+class Life:
+    """A random walk of the schedule's calls, with what must always hold."""
+
+    def __init__(self) -> None:
+        self.schedule = planned(ONE)
+        self.now = 0.0
+        self.running: dict[int, Forward] = {}
+
+    def step(self, word: str, amount: float) -> None:
+        self.now += amount
+        match word:
+            case "ripe":
+                for forward in self.schedule.ripe(self.now):
+                    assert forward.port not in self.running, "two probes of one port at a time"
+                    self.running[forward.port] = forward
+            case "done":
+                for port in list(self.running):
+                    self.schedule.done(self.running.pop(port), self.now, EVERY_S)
+            case "soon":
+                self.schedule.soon(OFFICE, self.now + amount)
+            case "more":
+                self.schedule.use(registry(("office", (20010, 20011)), ("b", (20012,))), self.now)
+            case _:
+                self.schedule.use(ONE, self.now)
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["ripe", "done", "soon", "more", "less"]), st.floats(0, 30)),
+        max_size=60,
+    )
+)
+def test_no_port_is_probed_twice_at_a_time_and_none_is_forgotten(
+    steps: list[tuple[str, float]],
+) -> None:
+    life = Life()
+    for word, amount in steps:
+        life.step(word, amount)
+    life.step("done", 0.0)
+
+    due = life.schedule.ripe(life.now + 3 * EVERY_S)
+
+    assert {forward.port for forward in due} == set(life.schedule.forwards)

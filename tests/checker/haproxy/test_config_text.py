@@ -1,0 +1,326 @@
+"""HAProxy's file as text, what may be published beside what, and how it stands in a node's file."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from checker.config.toml_file import ConfigError
+from checker.haproxy.config_text import HEAD, render
+from checker.model import Forward, InvalidValue, NodeName, Port, Publication, Target
+from checker.registry.node_file import node_toml, read_node
+from checker.registry.publications import (
+    PortForwarded,
+    PortPublished,
+    ProxyMixed,
+    PublicPrivileged,
+    PublishedAlready,
+    clash,
+    needs_root,
+    parse_sni,
+    unbindable,
+    with_publication,
+)
+from tests.programs import require
+from tests.strategies import node, public_key
+
+LOOPBACK = ("127.0.0.1",)
+snis = st.sampled_from(["", "mail.example.org", "xn--bcher-kva.example", "a-1.b"])
+publications = st.builds(
+    Publication,
+    port=st.sampled_from([Port(25), Port(443), Port(8443)]),
+    sni=snis,
+    send_proxy=st.booleans(),
+)
+
+
+def forward(name: str = "mail", port: int = 20000, *published: Publication) -> Forward:
+    return Forward(
+        node=NodeName(name),
+        port=Port(port),
+        target=Target(host="10.0.0.5", port=Port(25)),
+        published=published,
+    )
+
+
+def on(port: int, sni: str = "", *, send_proxy: bool = False) -> Publication:
+    return Publication(port=Port(port), sni=sni, send_proxy=send_proxy)
+
+
+def section(text: str, name: str) -> list[str]:
+    """The lines below a heading."""
+    lines = text.split(f"\n{name}\n", 1)[1].split("\n\n", 1)[0]
+    return [line.strip() for line in lines.splitlines()]
+
+
+def sections(text: str) -> set[str]:
+    return {part.strip() for part in text.split("\n\n")}
+
+
+def test_nothing_published_is_a_comment_alone() -> None:
+    assert render([forward()], LOOPBACK) == HEAD
+
+
+def test_a_port_of_one_forward_leads_all_its_visitors_there_at_once() -> None:
+    text = render([forward("mail", 20000, on(25, send_proxy=True))], ("0.0.0.0", "::"))
+
+    assert section(text, "frontend reversi-25") == [
+        "bind 0.0.0.0:25",
+        "bind [::]:25 v6only",
+        "default_backend reversi-mail-20000",
+    ]
+    assert section(text, "backend reversi-mail-20000") == [
+        "server tunnel 127.0.0.1:20000 send-proxy"
+    ]
+
+
+def test_names_behind_one_port_are_told_apart_and_others_are_turned_away() -> None:
+    text = render(
+        [
+            forward("mail", 20000, on(443, "mail.example.org")),
+            forward("shop", 20001, on(443, "shop.example.org")),
+        ],
+        LOOPBACK,
+    )
+
+    assert section(text, "frontend reversi-443") == [
+        "bind 127.0.0.1:443",
+        "tcp-request inspect-delay 5s",
+        "tcp-request content accept if { req.ssl_hello_type 1 }",
+        "tcp-request content reject",
+        "use_backend reversi-mail-20000 if { req.ssl_sni -i mail.example.org }",
+        "use_backend reversi-shop-20001 if { req.ssl_sni -i shop.example.org }",
+    ]
+
+
+def test_whom_no_name_takes_goes_to_the_one_without() -> None:
+    text = render(
+        [forward("rest", 20000, on(443)), forward("shop", 20001, on(443, "shop.example.org"))],
+        LOOPBACK,
+    )
+    lines = section(text, "frontend reversi-443")
+
+    assert lines[-1] == "default_backend reversi-rest-20000"
+    assert "tcp-request content reject" not in lines
+
+
+def test_a_forward_published_twice_is_one_backend() -> None:
+    text = render([forward("mail", 20000, on(25), on(587))], LOOPBACK)
+
+    assert text.count("\nbackend ") == 1
+    assert text.count("\nfrontend ") == 2
+
+
+@given(st.lists(publications, max_size=6), st.lists(publications, max_size=6))
+def test_the_order_of_nodes_changes_no_frontend(
+    first: list[Publication], second: list[Publication]
+) -> None:
+    one, other = forward("mail", 20000, *first), forward("shop", 20001, *second)
+    if clash([one, other]) is None:
+        assert sections(render([one, other], LOOPBACK)) == sections(render([other, one], LOOPBACK))
+
+
+@pytest.mark.parametrize(
+    ("loopback", "server"), [("127.0.0.1", "127.0.0.1:20000"), ("::1", "[::1]:20000")]
+)
+def test_a_visitor_is_led_to_the_loopback_where_sshd_listens(loopback: str, server: str) -> None:
+    text = render([forward("mail", 20000, on(25))], LOOPBACK, loopback)
+
+    assert f"    server tunnel {server}\n" in text
+
+
+@pytest.mark.parametrize(
+    "addresses",
+    [pytest.param(LOOPBACK, id="one"), pytest.param(("0.0.0.0", "::"), id="all of both families")],
+)
+def test_haproxy_itself_accepts_every_kind_of_file(
+    tmp_path: Path, addresses: tuple[str, ...]
+) -> None:
+    require("haproxy")
+    path = tmp_path / "haproxy.cfg"
+    mail = forward(
+        "mail", 20000, on(25, send_proxy=True), on(443, "mail.example.org", send_proxy=True)
+    )
+    forwards = [
+        mail,
+        forward("a.b-c", 20001, on(443)),
+        forward("d", 20002, on(8443, "d.example.org")),
+    ]
+    path.write_text(render(forwards, addresses), encoding="ascii")
+
+    done = subprocess.run(
+        [shutil.which("haproxy") or "", "-c", "-f", path],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "mail.example.org",
+        "MAIL.Example.ORG",
+        "localhost",
+        "xn--bcher-kva.example",
+        "_dmarc.example.org",
+    ],
+)
+def test_a_hosts_name_is_taken_in_lower_case(text: str) -> None:
+    assert parse_sni(text) == text.lower()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "*.example.org",
+        "a b",
+        "a }",
+        "a\n",
+        "-a.org",
+        "a..b",
+        "127.0.0.1",
+        "::1",
+        "10",
+        "a." + "b" * 64,
+        "é.org",
+        "a." * 127 + "bb",
+    ],
+)
+def test_what_is_no_hosts_name_is_refused(text: str) -> None:
+    with pytest.raises(InvalidValue, match=r"write it as in a certificate"):
+        parse_sni(text)
+
+
+def test_two_forwards_can_not_have_the_same_visitors() -> None:
+    trouble = clash([forward("mail", 20000, on(25)), forward("shop", 20001, on(25))])
+
+    assert isinstance(trouble, PublishedAlready)
+    assert (
+        str(trouble)
+        == "port 25 is published without --sni by node mail, for its port 20000; first run:"
+        " reversi-checker unpublish mail:20000 --port 25"
+    )
+
+
+def test_a_name_can_not_lead_to_two_forwards() -> None:
+    trouble = clash(
+        [
+            forward("mail", 20000, on(443, "a.org")),
+            forward("shop", 20001, on(443, "b.org"), on(443, "a.org")),
+        ]
+    )
+
+    assert isinstance(trouble, PublishedAlready)
+    assert "port 443 is published for a.org by node mail" in str(trouble)
+
+
+def test_haproxy_and_a_tunnel_can_not_listen_on_one_port() -> None:
+    assert isinstance(
+        clash([forward("mail", 20000, on(20001)), forward("shop", 20001)]), PortForwarded
+    )
+    mail = replace(node("mail", ports=(20000,)), forwards=(forward("mail", 20000, on(20025)),))
+    assert isinstance(unbindable(node("shop", ports=(20025,)), [mail]), PortPublished)
+    assert isinstance(
+        unbindable(replace(mail, forwards=(forward("mail", 20025, on(20025)),)), []), PortPublished
+    )
+    assert unbindable(node("shop", ports=(20026,)), [mail]) is None
+
+
+def test_a_tunnel_can_not_listen_for_all_on_a_port_that_takes_root() -> None:
+    trouble = unbindable(
+        replace(node("mail"), forwards=(replace(forward("mail", 25), public=True),)), []
+    )
+
+    assert isinstance(trouble, PublicPrivileged)
+    assert str(trouble).endswith("run: reversi-checker publish mail:PORT --port 25")
+
+
+def test_a_port_that_takes_root_is_warned_of_when_a_forward_comes_to_it() -> None:
+    (warning,) = needs_root(None, node("mail", ports=(25, 20000)), "reversi")
+
+    assert "sshd binds port 25 for root alone, and not for reversi" in warning
+    assert warning.endswith("reversi-checker publish mail:PORT --port 25")
+    assert needs_root(node("mail", ports=(25,)), node("mail", ports=(25, 20000)), "reversi") == ()
+    assert needs_root(None, node("mail", ports=(25,)), "root") == ()
+
+
+def test_a_target_hears_a_proxy_line_always_or_never() -> None:
+    assert isinstance(clash([forward("mail", 20000, on(25), on(587, send_proxy=True))]), ProxyMixed)
+
+
+def test_names_and_one_without_stand_beside_each_other() -> None:
+    assert (
+        clash(
+            [
+                forward("mail", 20000, on(443)),
+                forward("shop", 20001, on(443, "a.org")),
+                forward("mill", 20002, on(25)),
+            ]
+        )
+        is None
+    )
+
+
+def test_the_same_place_again_replaces_what_was_said_of_it() -> None:
+    once = with_publication(
+        forward("mail", 20000, on(25), on(443, "a.org")), on(25, send_proxy=True)
+    )
+
+    assert once.published == (on(443, "a.org"), on(25, send_proxy=True))
+
+
+@given(st.lists(publications, max_size=4).map(tuple))
+def test_a_node_file_tells_what_is_published(
+    tmp_path_factory: pytest.TempPathFactory, published: tuple[Publication, ...]
+) -> None:
+    path = tmp_path_factory.mktemp("nodes") / "office.toml"
+    before = node()
+    before = replace(
+        before, forwards=tuple(replace(one, published=published) for one in before.forwards)
+    )
+
+    path.write_bytes(node_toml(before))
+
+    assert read_node(path) == before
+
+
+@pytest.mark.parametrize(
+    ("value", "complaint"),
+    [
+        pytest.param("25", "publish must be a list of tables", id="no list"),
+        pytest.param("[25]", "publish must be a list of tables", id="no table"),
+        pytest.param(
+            "[{}]", "publish 1: port must be a whole number from 1 to 65535", id="no port"
+        ),
+        pytest.param("[{port = 25}, {port = 0}]", "publish 2: port must be", id="port 0"),
+        pytest.param("[{port = 443, sni = 'a b'}]", "sni 'a b' is not a host's name", id="no name"),
+        pytest.param(
+            "[{port = 443, send_proxy = 1}]",
+            "publish 1: send_proxy must be true or false",
+            id="no truth",
+        ),
+    ],
+)
+def test_what_a_node_file_can_not_publish_is_told(
+    tmp_path: Path, value: str, complaint: str
+) -> None:
+    path = tmp_path / "office.toml"
+    forward = f'[[forward]]\nport = 20010\ntarget = "127.0.0.1:22"\npublish = {value}\n'
+    path.write_text(f'public_key = "{public_key()}"\n{forward}', encoding="utf-8")
+
+    with pytest.raises(ConfigError) as caught:
+        read_node(path)
+
+    assert "forward 1: " in str(caught.value)
+    assert complaint in str(caught.value)

@@ -1,0 +1,315 @@
+"""Ending a process: only ever the very session that was seen. (The real sessions are ended in
+tests/system.)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from checker.linux.processes import read_process
+from checker.model import Port, ProcessId
+from checker.sshd import kill
+from checker.sshd.kill import Freed, Spared, end_session, objection, signalled, until
+
+PORT = Port(20010)
+
+
+def descriptors() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+def identity(pid: int) -> ProcessId:
+    found = read_process(pid)
+    assert found is not None
+    return found.id
+
+
+@contextmanager
+def started(
+    command: list[str],
+    *,
+    executable: str | None = None,
+    stdin: int | None = None,
+    stdout: int | None = None,
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that ends with the block."""
+    with subprocess.Popen(command, executable=executable, stdin=stdin, stdout=stdout) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.fixture
+def child() -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen(["sleep", "60"]) as process:
+        yield process
+        process.kill()
+
+
+async def test_a_process_that_is_no_session_survives(child: subprocess.Popen[bytes]) -> None:
+    ending = await end_session(identity(child.pid), PORT, os.geteuid(), frozenset({1}))
+
+    assert ending == Spared(f"process {child.pid} is no sshd session of the tunnel user")
+    assert child.poll() is None
+
+
+async def test_a_process_that_only_calls_itself_a_session_survives() -> None:
+    with started(["sshd: reversi", "60"], executable="/bin/sleep") as child:
+        ending = await end_session(identity(child.pid), PORT, os.geteuid(), frozenset({1}))
+        alive = child.poll() is None
+        child.kill()
+
+    assert ending == Spared(f"process {child.pid} is no sshd session of the tunnel user")
+    assert alive
+
+
+async def test_a_process_with_the_number_of_the_one_that_was_seen_survives(
+    child: subprocess.Popen[bytes],
+) -> None:
+    seen = identity(child.pid)
+
+    ending = await end_session(
+        replace(seen, start_ticks=seen.start_ticks - 1), PORT, os.geteuid(), frozenset({1})
+    )
+
+    assert ending == Spared(f"process {child.pid} is not the one that was seen: it has ended")
+    assert child.poll() is None
+
+
+async def test_a_process_that_is_gone_is_told() -> None:
+    with started(["sleep", "60"]) as child:
+        seen = identity(child.pid)
+        child.kill()
+
+    ending = await end_session(seen, PORT, os.geteuid(), frozenset({1}))
+
+    assert ending == Spared(f"process {child.pid} has ended already")
+
+
+async def test_a_process_that_ended_and_waits_for_its_parent_is_over() -> None:
+    with started(["sleep", "60"]) as child:
+        seen = identity(child.pid)
+        child.kill()
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # noqa: ASYNC222 - it was killed: there is no wait
+
+        assert await end_session(seen, PORT, os.geteuid(), frozenset({1})) == Freed()
+
+
+async def test_what_is_no_process_number_is_told() -> None:
+    ending = await end_session(ProcessId(pid=-1, start_ticks=0), PORT, os.geteuid(), frozenset())
+
+    assert isinstance(ending, Spared)
+    assert "can not be opened" in ending.reason
+
+
+async def test_no_descriptor_is_left(child: subprocess.Popen[bytes]) -> None:
+    await end_session(identity(child.pid), PORT, os.geteuid(), frozenset())
+    before = descriptors()
+
+    for _ in range(5):
+        await end_session(identity(child.pid), PORT, os.geteuid(), frozenset())
+
+    assert descriptors() == before
+
+
+POSES = """
+import ctypes, socket, sys, time
+ctypes.CDLL(None).prctl(15, b"sshd", 0, 0, 0)
+print(flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.fixture
+def pose() -> Iterator[subprocess.Popen[bytes]]:
+    """A process of ours that has the name of a session, and not its title."""
+    with subprocess.Popen([sys.executable, "-c", POSES], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        yield process
+        process.kill()
+
+
+async def test_the_name_alone_makes_no_session(pose: subprocess.Popen[bytes]) -> None:
+    ending = await end_session(identity(pose.pid), PORT, os.geteuid(), frozenset({1}))
+
+    assert ending == Spared(f"process {pose.pid} is no sshd session of the tunnel user")
+    assert pose.poll() is None
+
+
+@pytest.fixture
+def taken() -> Iterator[socket.socket]:
+    """A listener on the loopback."""
+    with closing(socket.socket()) as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield listener
+
+
+@contextmanager
+def session(
+    folder: Path, listener: socket.socket, script: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A shell that looks like a session of the tunnel user, inherits the listener, and has run the
+    script.
+    """
+    program = folder / "sshd"
+    shutil.copy("/bin/sh", program)
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(  # type: ignore[call-overload]
+        ["sshd: reversi"], executable=program, pass_fds=[listener.fileno()], **pipes
+    ) as process:
+        process.stdin.write(f"{script}\necho\n".encode())
+        process.stdin.flush()
+        process.stdout.readline()
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize(
+    ("script", "number"),
+    [("true", signal.SIGTERM), ("trap '' TERM", signal.SIGKILL)],
+    ids=["willing", "stubborn"],
+)
+async def test_a_session_that_holds_the_port_is_ended_and_the_port_is_free(
+    tmp_path: Path, taken: socket.socket, script: str, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kill, "TERM_WITHIN_S", 0.3)
+    port, inodes = Port(taken.getsockname()[1]), frozenset({os.fstat(taken.fileno()).st_ino})
+    with session(tmp_path, taken, script) as process:
+        taken.close()
+        ending = await end_session(identity(process.pid), port, os.geteuid(), inodes)
+
+    assert ending == Freed()
+    assert process.returncode == -number
+
+
+async def test_a_session_that_does_not_hold_the_port_survives(
+    tmp_path: Path, taken: socket.socket
+) -> None:
+    with session(tmp_path, taken, "true") as process:
+        ending = await end_session(identity(process.pid), PORT, os.geteuid(), frozenset({1}))
+        alive = process.poll() is None
+
+    assert ending == Spared(f"process {process.pid} does not hold the port")
+    assert alive
+
+
+async def test_a_port_that_another_holds_as_well_is_still_taken(
+    tmp_path: Path, taken: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kill, "FREE_WITHIN_S", 0.1)
+    port, inodes = Port(taken.getsockname()[1]), frozenset({os.fstat(taken.fileno()).st_ino})
+    with session(tmp_path, taken, "true") as process:
+        ending = await end_session(identity(process.pid), port, os.geteuid(), inodes)
+
+    assert ending == Spared(f"process {process.pid} ended, and port {port} is still taken")
+
+
+def test_a_session_of_another_user_is_not_ended(child: subprocess.Popen[bytes]) -> None:
+    assert objection(identity(child.pid), os.geteuid() + 1, frozenset()) is not None
+
+
+async def test_a_signal_that_ends_the_process_in_time(child: subprocess.Popen[bytes]) -> None:
+    handle = os.pidfd_open(child.pid)
+    try:
+        assert await signalled(handle, signal.SIGTERM, 5.0)
+        assert await signalled(handle, signal.SIGTERM, 5.0), "one that has ended"
+    finally:
+        os.close(handle)
+
+
+async def test_a_signal_that_is_ignored_did_not_end_it() -> None:
+    with started(
+        ["sh", "-c", "trap '' TERM; echo; read _"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as stubborn:
+        assert stubborn.stdout is not None
+        stubborn.stdout.readline()
+        handle = os.pidfd_open(stubborn.pid)
+        try:
+            assert not await signalled(handle, signal.SIGTERM, 0.1)
+            assert await signalled(handle, signal.SIGKILL, 5.0)
+        finally:
+            os.close(handle)
+
+
+async def test_a_condition_is_awaited_no_longer_than_it_takes() -> None:
+    loop = asyncio.get_running_loop()
+    soon = loop.time() + 0.05
+
+    assert await until(lambda: loop.time() > soon, 5.0)
+    assert not await until(lambda: False, 0.05)
+
+
+SIGNAL_ANOTHERS = """
+import asyncio, ctypes, os, signal, struct, sys
+from checker.sshd.kill import signalled
+if os.geteuid() == 0:
+    os.setgroups([])
+    os.setresgid(65534, 65534, 65534)
+    os.setresuid(65533, 65533, 65533)
+NO_CAPABILITIES = struct.pack("Ii", 0x20080522, 0), bytes(24)
+assert ctypes.CDLL(None).capset(*NO_CAPABILITIES) == 0
+async def main():
+    try:
+        print("ended" if await signalled(os.pidfd_open(int(sys.argv[1])), signal.SIGCONT, 0.1) else "allowed")
+    except PermissionError:
+        print("refused")
+asyncio.run(main())
+"""  # noqa: E501 - one line of what runs
+
+
+def uids_of(pid: str) -> set[str]:
+    """The user IDs of a process; empty where it is gone, or not ours to see. Source:
+    proc_pid_status(5).
+    """
+    try:
+        lines = (
+            Path("/proc", pid, "status").read_text(encoding="utf-8", errors="replace").splitlines()
+        )
+    except OSError:
+        return set()
+    return next((set(line.split()[1:]) for line in lines if line.startswith("Uid:")), set())
+
+
+@pytest.fixture
+def anothers(child: subprocess.Popen[bytes]) -> int:
+    """A process of another user than the one who signals it: root's own while root runs the tests,
+    else any.
+    """
+    if os.geteuid() == 0:
+        return child.pid
+    mine = {str(uid) for uid in os.getresuid()}
+    found = [
+        int(entry.name)
+        for entry in Path("/proc").glob("[0-9]*")
+        if (uids := uids_of(entry.name)) and not uids & mine
+    ]
+    # the oldest stays; init's own is the last choice
+    return min(found, key=lambda pid: (pid == 1, pid))
+
+
+def test_a_process_that_is_not_ours_to_signal_raises_permission_error(anothers: int) -> None:
+    words = [sys.executable, "-c", SIGNAL_ANOTHERS, str(anothers)]
+
+    # Linux lets anyone send SIGCONT within his own session: hence a new one
+    said = subprocess.run(
+        words, capture_output=True, text=True, check=False, timeout=20, start_new_session=True
+    )
+
+    assert said.stdout == "refused\n", said.stderr

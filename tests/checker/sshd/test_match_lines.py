@@ -1,0 +1,261 @@
+"""`Match` lines of sshd's configuration: which are found, for which connections they hold, and
+which connections to ask about.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from checker.sshd.connections import MOST, addresses, connections
+from checker.sshd.match_lines import (
+    Connection,
+    MatchLine,
+    as_if_there,
+    criteria,
+    directive,
+    holds,
+    in_addresses,
+    in_patterns,
+    keywords,
+    where,
+)
+from checker.sshd.openings import match_lines
+
+MAIN = Path("/etc/ssh/sshd_config")
+
+
+def line(text: str, inside: MatchLine | None = None) -> MatchLine:
+    found = directive(text)
+    assert found is not None
+    return MatchLine(file=MAIN, number=1, criteria=criteria(found[1]), inside=inside)
+
+
+def asked(*lines: MatchLine, use_dns: bool = False) -> tuple[Connection, ...]:
+    found, is_all = connections(lines, "reversi", {"reversi"}, use_dns=use_dns)
+    assert is_all
+    return found
+
+
+def outcomes(*lines: MatchLine, use_dns: bool = False) -> set[tuple[bool, ...]]:
+    """Which of the lines hold, for each connection that sshd is asked about."""
+    return {
+        tuple(holds(one, each, "reversi", {"reversi"}) for one in lines)
+        for each in asked(*lines, use_dns=use_dns)
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        pytest.param("Match Address 10.0.0.0/8", ("match", ["Address", "10.0.0.0/8"]), id="plain"),
+        pytest.param("\tmatch  user=a # why", ("match", ["user=a"]), id="lower case and a comment"),
+        pytest.param('Match Group "a b",!c', ("match", ["Group", "a b,!c"]), id="quoted"),
+        pytest.param("Include=/etc/x/*.conf", ("include", ["/etc/x/*.conf"]), id="equals sign"),
+        pytest.param('"Match" all', ("match", ["all"]), id="quoted keyword"),
+        pytest.param('Banner "unended', ("banner", ['"unended']), id="unended"),
+        pytest.param("# Match all", None, id="comment"),
+        pytest.param("", None, id="empty"),
+    ],
+)
+def test_a_line_is_read_as_sshd_reads_it(text: str, found: tuple[str, list[str]] | None) -> None:
+    assert directive(text) == found
+
+
+@pytest.mark.parametrize(
+    ("word", "patterns", "result"),
+    [
+        pytest.param("reversi", "*", 1, id="all"),
+        pytest.param("reversi", "root,rev?rsi", 1, id="one of them"),
+        pytest.param("reversi", "*,!reversi", -1, id="negated"),
+        pytest.param("reversi", "!root", 0, id="a negation takes nobody in"),
+        pytest.param("re[v]", "re[v]", 1, id="no character classes"),
+    ],
+)
+def test_a_list_of_patterns_is_matched_as_sshd_does(word: str, patterns: str, result: int) -> None:
+    assert in_patterns(word, patterns) == result
+
+
+@pytest.mark.parametrize(
+    ("text", "taken", "left"),
+    [
+        pytest.param("Match Address 10.0.0.0/8", "10.9.9.9", "11.0.0.1", id="network"),
+        pytest.param("Match Address *,!10.0.0.0/8", "192.0.2.1", "10.0.0.5", id="negated"),
+        pytest.param("Match Address 10.1.*", "10.1.200.3", "10.2.1.1", id="wildcard"),
+        pytest.param("Match Address 2001:db8::/32", "2001:db8::9", "10.0.0.1", id="IPv6"),
+        pytest.param(
+            "Match Group *,!root Address 10.0.0.0/8", "10.0.0.1", "127.0.0.1", id="with a group"
+        ),
+        pytest.param(
+            "Match User re* Address 10.0.0.0/8", "10.0.0.1", "127.0.0.1", id="with a user"
+        ),
+    ],
+)
+def test_a_block_holds_for_some_addresses(text: str, taken: str, left: str) -> None:
+    assert holds(line(text), Connection(address=taken, host=taken), "reversi", {"reversi"})
+    assert not holds(line(text), Connection(address=left, host=left), "reversi", {"reversi"})
+    assert outcomes(line(text)) == {(True,), (False,)}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Match User root",
+        "Match Group root",
+        "Match Group *,!reversi",
+        "Match invalid-user",
+        "Match User !reversi Address 10.0.0.0/8",
+    ],
+)
+def test_what_never_holds_for_the_tunnel_user_is_not_asked_about(text: str) -> None:
+    assert len(asked(line(text))) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        pytest.param("Match LocalPort 2222", "lport=2222", id="port"),
+        pytest.param("Match LocalAddress 192.0.2.0/24", "laddr=192.0.2.1", id="local address"),
+        pytest.param("Match RDomain vrf*", "rdomain=vrfx", id="routing domain"),
+        pytest.param(
+            "Match Host 10.9.*",
+            "host=10.9.0.1,addr=10.9.0.1",
+            id="host, which is the address without UseDNS",
+        ),
+    ],
+)
+def test_every_criterion_is_asked_about_inside_and_outside(text: str, words: str) -> None:
+    assert any(words in each.words("reversi")[1] for each in asked(line(text)))
+    assert outcomes(line(text)) == {(True,), (False,)}
+
+
+def test_names_of_hosts_count_only_with_use_dns() -> None:
+    named = line("Match Host *.example.org,!vpn.example.org")
+
+    assert outcomes(named) == {(False,)}
+    assert outcomes(named, use_dns=True) == {(True,), (False,)}
+
+
+def test_lines_that_hold_together_and_alone_are_all_asked_about() -> None:
+    wide, narrow, port = (
+        line("Match Address 10.0.0.0/8"),
+        line("Match Address 10.1.0.0/16,!10.1.2.3"),
+        line("Match LocalPort 2222"),
+    )
+
+    assert outcomes(wide, narrow, port) == {
+        (first, second, third)
+        for first in (True, False)
+        for second in (True, False)
+        for third in (True, False)
+        if first or not second
+    }
+
+
+def test_a_block_inside_a_block_needs_both() -> None:
+    outer = line("Match LocalPort 2222")
+    inner = line("Match Address 10.0.0.0/8", outer)
+
+    assert (True, True) in outcomes(outer, inner)
+    assert (False, True) not in outcomes(outer, inner)
+    assert where(inner) == "to port 2222 from 10.0.0.0/8"
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 255), st.integers(0, 255), st.integers(4, 32), st.booleans()),
+        min_size=1,
+        max_size=5,
+    )
+)
+def test_an_address_of_every_part_is_found(networks: list[tuple[int, int, int, bool]]) -> None:
+    texts = [
+        str(ipaddress.ip_network(f"{high}.{low}.77.1/{bits}", strict=False))
+        for high, low, bits, _ in networks
+    ]
+    patterns = [",".join(["*", *(f"!{text}" for text in texts)]), *texts]
+    borders = [ipaddress.ip_network(text) for text in texts]
+    everywhere = [str(each) for one in borders for each in (one[0], one[-1])]
+
+    found = {
+        tuple(in_addresses(address, each) for each in patterns) for address in addresses(patterns)
+    }
+
+    assert {
+        tuple(in_addresses(address, each) for each in patterns) for address in everywhere
+    } <= found
+
+
+def test_too_many_combinations_are_said_and_not_passed_over() -> None:
+    lines = [
+        line(f"Match Address 10.{number % 256}.{number // 256}.0/24") for number in range(MOST + 1)
+    ]
+
+    found, is_all = connections(lines, "reversi", {"reversi"}, use_dns=False)
+
+    assert (len(found), is_all) == (MOST, False)
+
+
+def test_blocks_that_say_nothing_of_what_is_judged_need_no_questions_of_their_own() -> None:
+    lines = [
+        replace(line(f"Match LocalPort {port}"), keywords=frozenset({"banner"}))
+        for port in range(1, MOST + 9)
+    ]
+
+    found, is_all = connections(lines, "reversi", {"reversi"}, use_dns=False)
+
+    assert (len(found), is_all) == (1, True)
+    assert found[0].localport is not None  # OpenSSH 9.2 does not answer without
+
+
+def test_what_a_block_says_something_about_ends_with_the_next_match() -> None:
+    text = "\tPermitTTY yes # x\n\nBanner none\nMATCH all\nX11Forwarding yes\n"
+
+    assert keywords(text.split("\n")) == {"permittty", "banner"}
+
+
+def test_a_group_is_decided_for_a_user_who_is_yet_to_be_made() -> None:
+    text = (
+        'Match Group *,!root\n    X11Forwarding yes\nMatch Group root Address "10.0.0.0/8"\nMatch'
+        " all\n"
+    )
+
+    assert (
+        as_if_there(text, "reversi")
+        == "Match User reversi\n    X11Forwarding yes\nMatch User !reversi address"
+        ' "10.0.0.0/8"\nMatch all\n'
+    )
+
+
+def test_lines_of_included_files_are_found_with_the_block_around_them(tmp_path: Path) -> None:
+    (tmp_path / "d").mkdir()
+    main = tmp_path / "main"
+    main.write_text(
+        f"Include {tmp_path}/d/*.conf {tmp_path}/none\nMatch LocalPort 1\n    Include"
+        f" {tmp_path}/more\nMatch all\n"
+    )
+    (tmp_path / "d" / "20.conf").write_text("Port 22\nMatch Address 10.0.0.0/8\n")
+    (tmp_path / "d" / "10.conf").write_text("Match User a\n")
+    (tmp_path / "more").write_text(f"Match Host b\nInclude {tmp_path}/more\n")
+
+    found = list(match_lines(main))
+
+    assert [(one.file.name, one.number, one.text) for one in found[:5]] == [
+        ("10.conf", 1, "Match user a"),
+        ("20.conf", 2, "Match address 10.0.0.0/8"),
+        ("main", 2, "Match localport 1"),
+        ("more", 1, "Match host b"),
+        ("more", 1, "Match host b"),
+    ]
+    assert found[3].inside is found[2]
+    assert len(found) < 30
+
+
+def test_a_criterion_that_is_not_known_is_said() -> None:
+    assert line("Match Weather fair").unclear == ("weather",)
+    assert line("Match Version OpenSSH* Address ::1").unclear == ()

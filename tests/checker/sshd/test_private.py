@@ -1,0 +1,221 @@
+"""The private sshd's configuration, and what is told where there can be none. (The real one runs in
+tests/private.)
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from checker.config.layout import Layout, home_layout
+from checker.config.toml_file import ConfigError
+from checker.model import CheckerError
+from checker.sshd import private
+from checker.sshd.keygen import host_key_line, make_host_key, rsa_beside
+from checker.sshd.private import (
+    SshdFailed,
+    answers,
+    differing,
+    is_strict,
+    port_to_be_had,
+    quoted,
+    sshd_config,
+    start_sshd,
+)
+from checker.sshd.program import PRIVILEGE_SEPARATION, SshdMissing, find_sshd
+from tests.programs import require
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    made = home_layout(tmp_path / "a home")
+    made.run.mkdir(parents=True)
+    return made
+
+
+def test_a_machine_without_sshd_is_told_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("checker.sshd.program.SSHD_PLACES", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with pytest.raises(
+        SshdMissing, match="sshd is not installed; as root, run: apt-get install openssh-server"
+    ):
+        find_sshd()
+
+
+async def test_an_sshd_that_ends_at_once_failed(
+    monkeypatch: pytest.MonkeyPatch, layout: Layout, tmp_path: Path
+) -> None:
+    program = tmp_path / "sshd"
+    program.write_text("#!/bin/sh\nexit 7\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+
+    with pytest.raises(SshdFailed, match="sshd does not run: it ended with status 7"):
+        await start_sshd(layout, user="x", listen="127.0.0.1", port=port_to_be_had("127.0.0.1", 0))
+
+
+async def test_an_sshd_that_never_answers_failed(
+    monkeypatch: pytest.MonkeyPatch, layout: Layout, tmp_path: Path
+) -> None:
+    program = tmp_path / "sshd"
+    program.write_text("#!/bin/sh\nexec sleep 60\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(private, "ANSWERS_WITHIN_S", 0.3)
+    port = port_to_be_had("127.0.0.1", 0)
+
+    with pytest.raises(SshdFailed, match=f"it does not answer on port {port} of 127.0.0.1"):
+        await start_sshd(layout, user="x", listen="127.0.0.1", port=port)
+
+
+async def test_a_port_that_is_taken_is_told_before_sshd_starts(layout: Layout) -> None:
+    with closing(socket.socket()) as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+
+        with pytest.raises(
+            CheckerError,
+            match=f"port {port} of 127.0.0.1 can not be had .*; choose another --ssh-port",
+        ):
+            port_to_be_had("127.0.0.1", port)
+        assert not await answers("127.0.0.1", port_to_be_had("127.0.0.1", 0))
+
+
+@pytest.mark.parametrize("port", [0, 2222])
+def test_where_it_can_not_listen_is_told_by_the_option(port: int) -> None:
+    with pytest.raises(CheckerError, match="--listen 'no address' is no address"):
+        port_to_be_had("no address", port)
+    with pytest.raises(
+        CheckerError, match=r"of 192\.0\.2\.1 can not be had .*; choose another --listen"
+    ):
+        port_to_be_had("192.0.2.1", port)
+
+
+def test_only_reverse_forwards_of_one_user_are_allowed(layout: Layout) -> None:
+    lines = dict(
+        line.split(" ", 1)
+        for line in sshd_config(layout, user="reversi", listen="127.0.0.1", port=2222).splitlines()[
+            1:
+        ]
+    )
+
+    assert lines["AllowTcpForwarding"] == "remote"
+    assert lines["PermitOpen"] == "none"
+    assert lines["GatewayPorts"] == "clientspecified"
+    assert lines["AllowUsers"] == "reversi"
+    for key in (
+        "AllowStreamLocalForwarding",
+        "AllowAgentForwarding",
+        "X11Forwarding",
+        "PermitTunnel",
+        "PermitTTY",
+    ):
+        assert lines[key] == "no"
+    for key in ("PasswordAuthentication", "KbdInteractiveAuthentication", "UsePAM"):
+        assert lines[key] == "no"
+    assert lines["AuthorizedKeysFile"] == f'"{layout.authorized_keys}"'
+    assert "UnusedConnectionTimeout" not in lines
+    assert lines["PermitRootLogin"] == "no"
+
+
+def test_root_as_the_tunnel_user_may_run_forced_commands_alone(layout: Layout) -> None:
+    assert "PermitRootLogin forced-commands-only\n" in sshd_config(
+        layout, user="root", listen="127.0.0.1", port=2222
+    )
+
+
+@pytest.mark.parametrize(
+    ("password", "pam"),
+    [
+        pytest.param("*", "no", id="none"),
+        pytest.param("!", "yes", id="locked"),
+        pytest.param("!*", "yes", id="both"),
+    ],
+)
+def test_pam_is_asked_only_for_an_account_that_sshd_would_take_for_locked(
+    layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, password: str, pam: str
+) -> None:
+    shadow = tmp_path / "shadow"
+    shadow.write_text(f"roots:!:1::::::\nroot:{password}:1::::::\n")
+    monkeypatch.setattr("checker.linux.accounts.SHADOW", shadow)
+
+    text = sshd_config(
+        layout, user="root", listen="127.0.0.1", port=2222, here=differing("/nowhere/sshd", "root")
+    )
+
+    assert f"UsePAM {pam}\n" in text
+    assert text.count("UsePAM") == 1
+
+
+def test_a_percent_sign_begins_a_token_in_the_key_file_s_path_alone(tmp_path: Path) -> None:
+    text = sshd_config(
+        home_layout(tmp_path / "100%d"), user="reversi", listen="127.0.0.1", port=2222
+    )
+
+    assert f'HostKey "{tmp_path}/100%d/' in text
+    assert f'AuthorizedKeysFile "{tmp_path}/100%%d/' in text
+
+
+@pytest.mark.parametrize("place", ['/a"b', "/a\\b", "/a\nb"])
+def test_a_path_that_sshd_can_not_be_told_of_is_refused(place: str) -> None:
+    with pytest.raises(ConfigError, match="choose another --home"):
+        quoted(Path(place))
+
+
+def test_real_sshd_takes_the_configuration(layout: Layout) -> None:
+    require("ssh-keygen")
+    make_host_key(layout.host_key)
+    try:
+        program = find_sshd()
+    except SshdMissing:
+        require("sshd")
+        raise
+    config = layout.run / "_sshd_config"
+    config.write_text(sshd_config(layout, user="root", listen="127.0.0.1", port=2222))
+    if os.geteuid() == 0:
+        PRIVILEGE_SEPARATION.mkdir(mode=0o755, exist_ok=True)
+
+    said = subprocess.run(
+        [program, "-t", "-f", str(config)], capture_output=True, text=True, check=False, timeout=20
+    )
+
+    assert (said.returncode, said.stderr) == (0, "")
+    assert re.findall(r"(?m)^HostKey .*/(\w+)\"$", config.read_text()) == [
+        "ssh_host_ed25519_key",
+        "ssh_host_rsa_key",
+    ]
+
+
+def test_a_host_key_is_made_once(layout: Layout) -> None:
+    require("ssh-keygen")
+    make_host_key(layout.host_key)
+    first = host_key_line(layout.host_key)
+
+    make_host_key(layout.host_key)
+
+    assert first.startswith("ssh-ed25519 ")
+    assert host_key_line(rsa_beside(layout.host_key)).startswith("ssh-rsa ")
+    assert host_key_line(layout.host_key) == first
+
+
+def test_a_host_key_without_its_public_half_is_told(layout: Layout) -> None:
+    with pytest.raises(ConfigError, match="the node needs it to know its gateway"):
+        host_key_line(layout.host_key)
+
+
+def test_a_place_where_others_write_is_not_strict(tmp_path: Path) -> None:
+    path = tmp_path / "authorized_keys"
+    path.touch()
+    path.chmod(0o666)
+
+    assert not is_strict(path)

@@ -1,0 +1,54 @@
+"""Standard output: all of it is taken, or it is told."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from checker.cli.run import announce
+from checker.config.layout import NoGateway, home_layout, refuse_missing
+from checker.output import NotPrinted, say
+
+
+def to_a_full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The output goes there from now on."""
+    monkeypatch.setattr(
+        sys, "stdout", os.fdopen(os.open("/dev/full", os.O_WRONLY), "w", closefd=False)
+    )
+
+
+def test_what_is_not_taken_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    to_a_full_disk(monkeypatch)
+
+    with pytest.raises(
+        NotPrinted, match="standard output can not be written: No space left on device"
+    ):
+        say("x")
+
+
+def test_a_reader_that_is_gone_is_another_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    monkeypatch.setattr(sys, "stdout", os.fdopen(writer, "w", closefd=False))
+
+    with pytest.raises(BrokenPipeError):
+        say("x")
+
+
+def test_a_gateway_that_can_not_say_that_it_is_ready_lives_on(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    to_a_full_disk(monkeypatch)
+
+    announce("ready")
+
+    assert "No space left on device; not said: ready" in caplog.text
+
+
+def test_a_directory_that_is_not_there_is_no_gateway(tmp_path: Path) -> None:
+    refuse_missing(home_layout(tmp_path))
+    with pytest.raises(NoGateway, match="there is no directory"):
+        refuse_missing(home_layout(tmp_path / "mistyped"))

@@ -1,0 +1,202 @@
+"""Watching one forward, with real listeners of this process and no sshd: turns, places and
+lateness.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from checker.config.layout import home_layout
+from checker.config.settings import Config, current_user
+from checker.model import Forward, NodeName, Policy, Port, Status, Target, parse_expect
+from checker.state.ledger import Ledger
+from checker.tunnels.judge import Recheck
+from checker.tunnels.loop_lag import Lateness
+from checker.tunnels.pace import Pace
+from checker.tunnels.watch import Watcher
+
+OFFICE = NodeName("office")
+
+
+@dataclass(slots=True)
+class Visits:
+    """How many connections a listener has, and had at most."""
+
+    port: int
+    now: int = 0
+    most: int = 0
+    all: int = 0
+
+
+@asynccontextmanager
+async def silent_listener(host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[Visits]:
+    """Accepts, and says nothing until the visitor leaves."""
+    visits = Visits(port=0)
+
+    async def meet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        visits.now, visits.all = visits.now + 1, visits.all + 1
+        visits.most = max(visits.most, visits.now)
+        await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        visits.now -= 1
+
+    server = await asyncio.start_server(meet, host, port)
+    visits.port = server.sockets[0].getsockname()[1]
+    try:
+        yield visits
+    finally:
+        server.close()
+        async with asyncio.timeout(10):
+            while visits.now:  # noqa: ASYNC110 - the last visitor tells nobody
+                await asyncio.sleep(0.01)
+
+
+def watcher(tmp_path: Path) -> Watcher:
+    layout = home_layout(tmp_path)
+    return Watcher(
+        layout,
+        Config(tunnel_user=current_user(), policy=Policy(deadline_s=0.2)),
+        Ledger(layout, None),
+    )
+
+
+def forward(port: int) -> Forward:
+    return Forward(
+        node=OFFICE,
+        port=Port(port),
+        target=Target(host="127.0.0.1", port=Port(22)),
+        expect=parse_expect("banner:SSH"),
+    )
+
+
+async def test_one_port_is_never_probed_twice_at_a_time(tmp_path: Path) -> None:
+    one = watcher(tmp_path)
+
+    async with silent_listener() as visits, asyncio.TaskGroup() as group:
+        for _ in range(5):
+            group.create_task(one.look(forward(visits.port)))
+
+    assert visits.most == 1
+    assert visits.all <= 2, "a probe that was under way serves those who came while it was"
+
+
+async def test_what_another_program_holds_is_foreign_also_under_the_tunnel_user(
+    tmp_path: Path,
+) -> None:
+    one = watcher(tmp_path)
+
+    async with silent_listener() as visits:
+        judgement = await one.settle(forward(visits.port))
+
+    assert judgement.tunnel.status is Status.FOREIGN
+    assert "(python" in judgement.tunnel.detail or "(pytest" in judgement.tunnel.detail
+
+
+async def test_a_listener_on_the_loopback_of_ipv6_only_is_found_however_young_it_is(
+    tmp_path: Path,
+) -> None:
+    one = watcher(tmp_path)
+    await one.holdings.listeners(Port(1), newer_than=time.monotonic())
+
+    async with silent_listener("::1") as visits:
+        judgement = await one.settle(forward(visits.port), actor="node office")
+
+    assert visits.all
+    assert judgement.tunnel.status is Status.FOREIGN
+
+
+async def test_a_probe_follows_a_listener_from_one_loopback_to_the_other(tmp_path: Path) -> None:
+    one = watcher(tmp_path)
+    async with silent_listener("::1") as before:
+        await one.settle(forward(before.port), actor="operator")
+    async with silent_listener("127.0.0.1", before.port) as after:
+        await one.settle(forward(after.port), actor="operator")
+
+        assert one.holdings.loopback(Port(after.port)) == "127.0.0.1"
+        assert after.all
+
+
+async def test_a_probe_that_went_to_the_loopback_that_was_left_is_made_again(
+    tmp_path: Path,
+) -> None:
+    one = watcher(tmp_path)
+    async with silent_listener("::1") as old:
+        await one.holdings.listeners(Port(old.port), newer_than=time.monotonic())
+        async with silent_listener("127.0.0.1", old.port) as new:
+            await one.look(forward(new.port), actor="operator")
+
+            assert old.all == 1
+            assert new.all == 1, (
+                "the silence of a listener that the port no longer has is held against nobody"
+            )
+
+
+async def test_the_silence_of_a_port_is_not_held_against_who_came_to_the_next_one_meanwhile(
+    tmp_path: Path,
+) -> None:
+    one = watcher(tmp_path)
+    async with silent_listener() as next_one:
+        pass
+    async with silent_listener() as old, asyncio.TaskGroup() as group:
+        probing = group.create_task(
+            one.observe(replace(forward(old.port), next_port=Port(next_one.port)))
+        )
+        while not old.now:  # noqa: ASYNC110 - the listener tells nobody
+            await asyncio.sleep(0.01)
+        async with silent_listener(port=next_one.port):
+            _, held = await probing
+
+    assert held.port == old.port
+
+
+async def test_a_probe_of_a_slow_link_keeps_no_place_from_others(tmp_path: Path) -> None:
+    one = watcher(tmp_path)
+    one.slots = asyncio.Semaphore(1)
+
+    async with silent_listener() as slow, silent_listener() as fast, asyncio.TaskGroup() as group:
+        one.patience.paces[OFFICE, Port(slow.port)] = Pace(grown_s=20.0)
+        waiting = group.create_task(one.look(forward(slow.port)))
+        while not slow.now:  # noqa: ASYNC110 - the listener tells nobody
+            await asyncio.sleep(0.01)
+        async with asyncio.timeout(10):
+            await one.look(forward(fast.port))
+        under_way = not waiting.done()
+        waiting.cancel()
+
+    assert under_way
+    assert not one.slots.locked()
+
+
+async def test_what_is_not_clear_in_time_is_left_to_the_sweep(tmp_path: Path) -> None:
+    one = watcher(tmp_path)
+
+    async with silent_listener() as visits:
+        one.patience.paces[OFFICE, Port(visits.port)] = Pace(grown_s=20.0)
+        one.ledger.put(replace(one.ledger.tunnel(forward(visits.port)), verdict=1))
+        async with asyncio.timeout(10):
+            judgement = await one.settle(forward(visits.port), until=time.monotonic() + 0.5)
+
+    assert isinstance(judgement.action, Recheck)
+    assert judgement.tunnel.verdict == 0, "nobody is sent away for what was before"
+    assert judgement.tunnel.status is Status.UNKNOWN
+    assert not one.turns[Port(visits.port)].lock.locked()
+
+
+async def test_a_loop_that_was_blocked_knows_how_late_it_was() -> None:
+    lateness = Lateness()
+    async with asyncio.TaskGroup() as group:
+        ticking = group.create_task(lateness.run())
+        await asyncio.sleep(0)
+        began = time.monotonic()
+        time.sleep(0.6)  # noqa: ASYNC251 - the loop is to be starved
+        late_s = lateness.worst_since(began)
+        ticking.cancel()
+
+    assert 0.2 < late_s < 30
+    assert Lateness().worst_since(time.monotonic()) < 0.2

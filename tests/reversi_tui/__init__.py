@@ -1,0 +1,1 @@
+"""Tests of reversi_tui, package by package."""

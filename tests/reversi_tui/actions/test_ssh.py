@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+
+import pytest
+
+from checker.model import Forward, NodeName, Port, Publication, Status, Target, Tunnel, parse_expect
+from reversi_tui.actions.ssh import ssh_command
+from reversi_tui.rows.row import Row
+from reversi_tui.terminal.process_group import shown
+
+
+def row(
+    port: int,
+    expect: str = "banner:SSH-2.0",
+    *,
+    target: int = 22,
+    node: str = "office",
+    status: Status = Status.UP,
+    answer: str = "",
+) -> Row:
+    name = NodeName(node)
+    forward = Forward(
+        node=name,
+        port=Port(port),
+        target=Target(host="127.0.0.1", port=Port(target)),
+        expect=parse_expect(expect),
+    )
+    return Row(
+        forward=forward, seen=Tunnel(node=name, port=Port(port), status=status, answer=answer)
+    )
+
+
+SSH, WEB = row(20010), row(20011, "http", target=80)
+
+
+def port_of(found: tuple[str, ...] | str) -> str:
+    assert isinstance(found, tuple), found
+    return found[found.index("-p") + 1]
+
+
+def test_the_command_names_the_tunnels_port_and_the_nodes_own_host_key() -> None:
+    found = ssh_command([SSH], SSH, user="root")
+
+    assert isinstance(found, tuple)
+    assert found[:3] == ("ssh", "-p", "20010")
+    options = {found[place + 1] for place, word in enumerate(found) if word == "-o"}
+    assert {
+        "HostName=127.0.0.1",
+        "HostKeyAlias=office",
+        "StrictHostKeyChecking=ask",
+        "CheckHostIP=no",
+    } <= options
+    assert found[-4:] == ("-l", "root", "--", "office")
+    assert shlex.split(shown(found)) == list(found)
+
+
+def test_a_port_that_listens_on_ipv6_only_is_reached_there() -> None:
+    found = ssh_command([SSH], SSH, on_ipv6={20010})
+
+    assert "HostName=::1" in found
+    assert "HostName=127.0.0.1" in ssh_command([SSH], SSH, on_ipv6={20011})
+
+
+def test_without_a_user_ssh_decides() -> None:
+    assert "-l" not in ssh_command([SSH], SSH)
+
+
+@pytest.mark.parametrize(
+    "there",
+    [
+        pytest.param(row(1, "banner:SSH-2.0-dropbear", target=2222), id="expected"),
+        pytest.param(row(1, "open"), id="by the port of its target"),
+        pytest.param(
+            row(1, "banner:220", status=Status.WRONG, answer="SSH-2.0-OpenSSH_9.2"), id="heard"
+        ),
+        pytest.param(
+            replace(row(1, answer="SSH-2.0-x"), forward=None),
+            id="heard before the registry is read",
+        ),
+    ],
+)
+def test_a_forward_that_leads_to_an_ssh_server_is_taken(there: Row) -> None:
+    assert port_of(ssh_command([WEB, there], there)) == "1"
+
+
+def test_a_row_that_leads_elsewhere_takes_another_forward_of_the_node_first_one_that_is_up() -> (
+    None
+):
+    down, up = row(20012, status=Status.DOWN), row(20013)
+
+    assert port_of(ssh_command([WEB, down, up], WEB)) == "20013"
+    assert port_of(ssh_command([WEB, down], WEB)) == "20012"
+    assert port_of(ssh_command([WEB, down, up], down)) == "20012"
+
+
+def test_a_folded_row_stands_for_its_forwards() -> None:
+    folded = replace(row(0), forward=None, members=(WEB, SSH))
+
+    assert port_of(ssh_command([], folded)) == "20010"
+
+
+def test_another_nodes_forward_is_never_taken() -> None:
+    assert (
+        ssh_command([WEB, row(20099, node="attic")], WEB)
+        == "no forward of node office leads to an SSH server"
+    )
+
+
+@pytest.mark.parametrize(
+    ("there", "user", "says"),
+    [
+        pytest.param(WEB, "", "no forward of node office leads to an SSH server", id="no SSH"),
+        pytest.param(
+            row(1, "open", target=80), "", "leads to an SSH server", id="open and some port"
+        ),
+        pytest.param(
+            row(1, status=Status.FOREIGN),
+            "",
+            "port 1 is held by a process that is not the node's tunnel",
+            id="foreign",
+        ),
+        pytest.param(
+            replace(
+                SSH,
+                forward=(
+                    replace(SSH.forward, published=(Publication(port=Port(2200), send_proxy=True),))
+                    if SSH.forward
+                    else None
+                ),
+            ),
+            "",
+            "waits for a PROXY line",
+            id="PROXY",
+        ),
+        pytest.param(
+            row(1, node="-oProxyCommand=x"),
+            "",
+            "can not name a node",
+            id="a name that is an option",
+        ),
+        pytest.param(
+            row(1, node="%h"), "", "can not name a node", id="a name that ssh would fill in"
+        ),
+        pytest.param(
+            SSH, "-oProxyCommand=x", "can not be a user's name", id="a user that is an option"
+        ),
+        pytest.param(SSH, "a b", "can not be a user's name", id="a user of two words"),
+    ],
+)
+def test_where_nobody_should_log_in_a_clause_says_why(there: Row, user: str, says: str) -> None:
+    found = ssh_command([there], there, user=user)
+
+    assert isinstance(found, str)
+    assert says in found

@@ -1,0 +1,1 @@
+"""Tests of the whole console, headless and in real terminals."""

@@ -1,0 +1,150 @@
+"""The two-minute tour of the keys: the steps pressed in the real console for docs/tour.md."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """Keys, and what they show."""
+
+    name: str
+    title: str
+    keys: tuple[str, ...]
+    text: str
+    awaited: str = ""
+    size: tuple[int, int] = (110, 18)
+
+
+STEPS = (
+    Step(
+        name="1-table",
+        title="Look",
+        keys=("down", "down"),
+        text=(
+            "Every forward has a row, and every status a sign and a word. The lines at the top"
+            " show the state of the gateway, and how many rows have each status. `w` shows more"
+            " columns, `c` lets you choose them, `g` folds a node's forwards into one row."
+        ),
+    ),
+    Step(
+        name="2-faults",
+        title="Only what is wrong",
+        keys=("f", "o"),
+        awaited="Sort by",
+        text=(
+            "`f` shows only rows that are not up, or whose last probe is too old; `f` again, or"
+            " escape, shows all. `o` chooses the column to sort by (`>` and `<` choose the next"
+            " and the previous one, `O` reverses the order)."
+        ),
+    ),
+    Step(
+        name="3-filter",
+        title="Find",
+        keys=("slash", *"!status:up port:<20014"),
+        text=(
+            '`/` filters while you type: `text`, `!text`, `column:text`, `"two words"`, and'
+            " numbers, as in `latency:>200`, `flaps:>0`, `since:<1h`. Enter keeps the filter,"
+            " escape clears it, the up arrow brings back earlier ones. `j` jumps to a node by"
+            " its name."
+        ),
+    ),
+    Step(
+        name="4-detail",
+        title="Know",
+        keys=("down", "down", "enter"),
+        awaited="worst day",
+        size=(110, 46),
+        text=(
+            "Enter shows everything known about a row: what the last probe found, who holds the"
+            " port, the last 24 hours, the last 30 days, the command that logs in to the node,"
+            " and the last events."
+        ),
+    ),
+    Step(
+        name="5-kill",
+        title="Kill one",
+        keys=("down", "down", "k"),
+        awaited="Cancel",
+        text=(
+            "`k` kills the sshd process that holds the port. `r` resets: it also forgets"
+            " strikes and flaps, and calls the node back at once. Both name the target and ask;"
+            " Cancel has the focus. After yes, the process must still be the one that you saw,"
+            " with the same start time, or nothing is done. `p` probes at once, without asking."
+        ),
+    ),
+    Step(
+        name="6-many",
+        title="Act on many",
+        keys=("slash", *"status:", "enter", "a", "r"),
+        awaited="to go on",
+        size=(110, 24),
+        text=(
+            "Space marks a row, `a` marks all rows that the filter shows; then keys act on all"
+            " marked rows. For more than five targets, type the count. `d` disables a node (ends"
+            " its tunnel; its key opens nothing), `e` enables it again."
+        ),
+    ),
+    Step(
+        name="7-log",
+        title="See what you did",
+        keys=("p", "l"),
+        awaited="probe done",
+        text=(
+            "`l` shows what this console did, each action with its outcome; `L` shows all of"
+            " it. The gateway's own events have the same, with your name: `reversi-checker log`."
+        ),
+    ),
+    Step(
+        name="8-new",
+        title="Add a node",
+        keys=("n", *"shed", "tab", *"127.0.0.1:22,banner"),
+        awaited="is not known",
+        size=(110, 24),
+        text=(
+            "`n` opens the form for a new node; errors appear below their field. `b` builds the"
+            " script that installs a node's tunnel on its device."
+        ),
+    ),
+    Step(
+        name="9-pause",
+        title="Freeze the display",
+        keys=("z",),
+        awaited="PAUSED",
+        text=(
+            "`z` freezes the table while you read, and says how much has changed meanwhile. `s`"
+            " opens a shell on the node through its tunnel and comes back afterwards; `y` copies"
+            " that command. `x` runs one of your own commands, `t` changes the colours, `:`"
+            " finds any action by its name, `?` lists all keys, `q` quits; it touches no tunnel."
+        ),
+    ),
+)
+
+
+def tour_text() -> str:
+    """The page that shows the steps."""
+    parts = [
+        "# The console in two minutes\n",
+        "Each picture shows the console itself after the keys below it were pressed.\n",
+    ]
+    for step in STEPS:
+        keys = " ".join(f"`{key}`" for key in told(step.keys))
+        picture = f"![{step.title}](tour/{step.name}.svg)"
+        parts.append(f"## {step.title}\n\n{picture}\n\nPressed: {keys}\n\n{step.text}\n")
+    return "\n".join(parts)
+
+
+def told(keys: tuple[str, ...]) -> list[str]:
+    """Keys as words, those of a text together."""
+    words: list[str] = []
+    typing = False
+    for key in keys:
+        if typing and len(key) == 1:
+            words[-1] += key
+            continue
+        words.append({"slash": "/"}.get(key, key))
+        typing = key in ("slash", "tab", "n")
+        if typing:
+            words.append("")
+    return [word for word in words if word]

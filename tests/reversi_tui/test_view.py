@@ -1,0 +1,206 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from checker.model import NodeName, Status
+from reversi_tui.rows.row import Health, Moment, Report, Row
+from reversi_tui.settings.preferences import Preferences
+from reversi_tui.view import FOLD, View
+from tests.reversi_tui.console.states import NOW, forward, tunnel
+
+HEALTH = Health()
+
+
+def row(node: str, port: int, status: Status = Status.UP, latency_ms: float | None = 1.0) -> Row:
+    return Row(
+        forward=forward(node, port), seen=replace(tunnel(node, port, status), latency_ms=latency_ms)
+    )
+
+
+ROWS = (
+    row("b", 2, latency_ms=None),
+    row("a", 3, Status.HUNG, latency_ms=30.0),
+    row("a", 1, latency_ms=4.0),
+)
+
+
+def whole(rows: tuple[Row, ...]) -> Report:
+    return Report(changed=rows, keys=frozenset(r.key for r in rows), health=HEALTH)
+
+
+def viewed(**options: Any) -> View:
+    view = View(Preferences(**options))
+    view.apply(whole(ROWS))
+    return view
+
+
+def test_rows_stand_by_node_and_port() -> None:
+    assert viewed().order == [("a", 1), ("a", 3), ("b", 2)]
+
+
+def test_what_is_not_known_sorts_last_either_way() -> None:
+    view = viewed(sort_by="latency")
+    assert view.order == [("a", 1), ("a", 3), ("b", 2)]
+
+    view.set_sort("latency", backwards=True)
+
+    assert view.order == [("a", 3), ("a", 1), ("b", 2)]
+
+
+def test_ties_stay_in_order_of_node_and_port_backwards_too() -> None:
+    view = viewed()
+
+    view.set_sort("status", backwards=True)
+
+    assert view.order == [("a", 1), ("b", 2), ("a", 3)]
+
+
+def test_a_change_that_moves_nothing_leaves_the_order_alone() -> None:
+    view = viewed()
+
+    assert not view.apply(Report(changed=(row("b", 2, Status.DOWN),), health=HEALTH))
+    assert view.rows["b", 2].seen.status is Status.DOWN  # type: ignore[index]
+
+
+def test_a_change_of_the_sorted_value_moves_the_row() -> None:
+    view = viewed(sort_by="status")
+
+    assert view.apply(Report(changed=(row("b", 2, Status.HUNG), row("a", 3)), health=HEALTH))
+    assert view.order[0] == ("b", 2)
+
+
+def test_a_row_enters_and_leaves_the_filter_as_it_changes() -> None:
+    view = viewed(filter_text="status:hung")
+    assert view.order == [("a", 3)]
+
+    assert view.apply(Report(changed=(row("b", 2, Status.HUNG), row("a", 3)), health=HEALTH))
+    assert view.order == [("b", 2)]
+
+
+def test_rows_that_are_gone_go_and_new_ones_come() -> None:
+    view = viewed()
+
+    view.apply(whole((row("a", 1), row("c", 9))))
+
+    assert view.order == [("a", 1), ("c", 9)]
+    assert view.places == {("a", 1): 0, ("c", 9): 1}
+
+
+def test_counts_are_of_all_rows_worst_first() -> None:
+    assert list(viewed(filter_text="nothing-like-it").counts().items()) == [
+        (Status.HUNG, 1),
+        (Status.UP, 2),
+    ]
+
+
+def test_who_is_out_on_purpose_is_counted_apart_and_is_no_fault() -> None:
+    shut = replace(row("a", 3, Status.UNKNOWN), barred="disabled")
+    view = viewed(faults_only=True)
+
+    view.apply(Report(changed=(shut, row("b", 2, Status.DOWN)), health=HEALTH))
+
+    assert (view.counts(), view.shut()) == ({Status.DOWN: 1, Status.UP: 1}, {"disabled": 1})
+    assert ("a", 3) not in view.order
+    assert ("b", 2) in view.order
+
+
+def test_a_node_with_several_forwards_folds_into_one_row_that_tells_the_worst() -> None:
+    view = viewed(grouped=True)
+
+    assert view.order == [("a", FOLD), ("b", 2)]
+    folded = view.row(("a", FOLD))  # type: ignore[arg-type]
+    assert folded
+    assert folded.seen.status is Status.HUNG
+    assert [member.key for member in folded.members] == [("a", 1), ("a", 3)]
+
+
+def test_an_unfolded_node_has_its_forwards_below_it() -> None:
+    view = viewed(grouped=True, sort_by="status")
+
+    view.set_unfolded(NodeName("a"), True)
+
+    assert view.order == [("a", FOLD), ("a", 1), ("a", 3), ("b", 2)]
+
+
+def test_a_folded_row_changes_with_its_forwards_and_goes_with_them() -> None:
+    view = viewed(grouped=True, sort_by="status")
+    assert view.order == [("a", FOLD), ("b", 2)]
+
+    assert view.apply(Report(changed=(row("a", 3), row("b", 2, Status.DOWN)), health=HEALTH))
+    assert view.order == [("b", 2), ("a", FOLD)]
+    view.apply(whole((row("a", 1), row("b", 2))))
+
+    assert view.order == [("a", 1), ("b", 2)]
+    assert view.row(("a", FOLD)) is None  # type: ignore[arg-type]
+
+
+def test_a_folded_row_stands_for_the_forwards_that_the_filter_shows() -> None:
+    view = viewed(grouped=True)
+
+    view.set_filter("status:hung")
+
+    assert view.order == [("a", 3)]
+
+
+def test_folds_survive_another_sort() -> None:
+    view = viewed(grouped=True)
+
+    view.set_sort("latency", backwards=True)
+
+    assert set(view.order) == {("a", FOLD), ("b", 2)}
+
+
+def test_faults_only_shows_what_is_not_up_or_can_not_be_believed() -> None:
+    late = [False]
+    view = View(
+        Preferences(faults_only=True), lambda: Moment(now=NOW + 900 * late[0], every_s=20.0)
+    )
+    view.apply(whole(ROWS))
+    assert view.order == [("a", 3)]
+    assert view.asks_time
+
+    late[0] = True
+    view.judge_all()
+
+    assert view.order == [("a", 1), ("a", 3), ("b", 2)]
+
+
+def test_marks_are_of_forwards_that_there_are() -> None:
+    view = viewed()
+    view.mark([("a", 1), ("b", 2), ("zoo", 9)], marked=True)  # type: ignore[list-item]
+    assert [row.key for row in view.marked()] == [("a", 1), ("b", 2)]
+
+    view.apply(whole((row("a", 1),)))
+
+    assert [row.key for row in view.marked()] == [("a", 1)]
+
+
+def test_marks_outlive_a_filter_that_hides_them() -> None:
+    view = viewed()
+    view.mark([("b", 2)], marked=True)  # type: ignore[list-item]
+
+    view.set_filter("status:hung")
+
+    assert [row.key for row in view.marked()] == [("b", 2)]
+
+
+def test_a_folded_row_is_marked_once_all_of_it_is() -> None:
+    view = viewed(grouped=True)
+    folded = view.folds[NodeName("a")]
+    view.mark([("a", 1)], marked=True)  # type: ignore[list-item]
+    assert not view.is_marked(folded)
+
+    view.mark([("a", 3)], marked=True)  # type: ignore[list-item]
+
+    assert view.is_marked(folded)
+
+
+def test_a_name_is_found_by_its_beginning_before_its_middle() -> None:
+    view = View(Preferences())
+    view.apply(whole((row("attic", 1), row("mat", 2), row("tin", 3))))
+
+    assert view.find("t") == 2
+    assert view.find("at") == 0
+    assert view.find("MA") == 1
+    assert view.find("zz") is None

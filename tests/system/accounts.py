@@ -1,0 +1,164 @@
+"""Who runs the gateway, who its tunnel user is, and a checker that an ordinary account of the
+machine can reach.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.programs import require
+
+ENTRY = "from checker.cli.main import main; main()"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """A user of the machine."""
+
+    name: str
+    uid: int
+    gid: int
+
+    @property
+    def is_me(self) -> bool:
+        return self.uid == os.geteuid()
+
+    def spawn_options(self) -> dict[str, Any]:
+        """Arguments with which subprocess runs a program as this user."""
+        return {} if self.is_me else {"user": self.uid, "group": self.gid, "extra_groups": []}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Install:
+    """A checker on disk: the words that start its command line, and its interpreter."""
+
+    words: tuple[str, ...]
+    python: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mode:
+    """One way to run a gateway."""
+
+    runner: Account
+    tunnel: Account
+    install: Install
+
+    @property
+    def is_privileged(self) -> bool:
+        return self.runner.uid == 0
+
+
+def me() -> Account:
+    found = pwd.getpwuid(os.geteuid())
+    return Account(name=found.pw_name, uid=found.pw_uid, gid=found.pw_gid)
+
+
+def own_install() -> Install:
+    """The one that the tests run from."""
+    return Install(
+        words=(str(Path(sys.executable).with_name("reversi-checker")),), python=sys.executable
+    )
+
+
+@contextmanager
+def temporary_account() -> Iterator[Account]:
+    """An account that lasts as long as the block. Needs root."""
+    require("useradd", "userdel")
+    name = f"reversi-t{os.getpid()}-{secrets.token_hex(2)}"
+    home = tempfile.mkdtemp(prefix="reversi-user-")
+    Path(home).chmod(0o755)
+    subprocess.run(
+        ["useradd", "--no-create-home", "--home-dir", home, "-s", "/bin/sh", "-p", "*", name],
+        check=True,
+    )
+    try:
+        found = pwd.getpwnam(name)
+        yield Account(name=name, uid=found.pw_uid, gid=found.pw_gid)
+    finally:
+        delete_account(name)
+        shutil.rmtree(home)
+
+
+def delete_account(name: str) -> None:
+    """userdel, which refuses as long as a process of the account is still ending."""
+    end = time.monotonic() + 20
+    while True:
+        done = subprocess.run(["userdel", name], capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            return
+        assert time.monotonic() < end, f"account {name} can not be removed: {done.stderr}"
+        time.sleep(0.1)
+
+
+@contextmanager
+def reachable_install() -> Iterator[Install]:
+    """A copy of the checker under a directory that everybody may enter, with an interpreter that
+    everybody may run.
+    """
+    base = next(
+        (p for p in (sys.executable, "/usr/bin/python3") if is_reachable(Path(p)) and is_recent(p)),
+        None,
+    )
+    if base is None:
+        pytest.fail(
+            "no python3 of 3.11 or newer that another user may run; install python3 from the"
+            " distribution",
+            pytrace=False,
+        )
+    folder = Path(tempfile.mkdtemp(prefix="reversi-install-"))
+    try:
+        folder.chmod(0o755)
+        subprocess.run([base, "-m", "venv", "--without-pip", str(folder / "venv")], check=True)
+        site = folder / "site"
+        for package in ("checker", "tomli_w"):
+            spec = find_spec(package)
+            assert spec is not None
+            assert spec.origin is not None
+            shutil.copytree(
+                Path(spec.origin).parent,
+                site / package,
+                ignore=shutil.ignore_patterns("__pycache__"),
+            )
+        subprocess.run([base, "-m", "compileall", "-q", str(site)], check=True)
+        (library,) = (folder / "venv" / "lib").glob("python3*")
+        # wherever the folder is mounted
+        (library / "site-packages" / "reversi.pth").write_text("../../../../site\n")
+        subprocess.run(["chmod", "-R", "a+rX", str(folder)], check=True)
+        python = str(folder / "venv" / "bin" / "python")
+        yield Install(words=(python, "-c", ENTRY), python=python)
+    finally:
+        shutil.rmtree(folder)
+
+
+def is_reachable(program: Path) -> bool:
+    """Whether every user may pass each directory to the program and, through its links, to the real
+    one.
+    """
+    return all(
+        place.stat().st_mode & 0o001
+        for found in (program, program.resolve())
+        for place in found.parents
+    )
+
+
+def is_recent(python: str) -> bool:
+    check = "import sys; sys.exit(sys.version_info < (3, 11))"
+    return (
+        Path(python).exists() and subprocess.run([python, "-c", check], check=False).returncode == 0
+    )

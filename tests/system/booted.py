@@ -1,0 +1,158 @@
+"""The stock server with a real systemd as its first process: a machine that boots as far as its
+services need.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+from tests.system.accounts import Install
+from tests.system.clients import Device
+from tests.system.machine import SSH_PORT, Machine
+from tests.system.waiting import until
+
+TARGET = """[Unit]
+Description=what the services of a test need
+DefaultDependencies=no
+Requires=systemd-journald.service
+After=systemd-journald.service
+"""
+PREPARE = """
+set -e
+rm -rf /etc/fstab /etc/systemd/system/*.wants /etc/systemd/system/*.requires
+for unit in /lib/systemd/system/*.target.wants/*; do
+    name=${unit##*/}
+    case $name in systemd-journald*) ;; *) ln -sf /dev/null "/etc/systemd/system/$name" ;; esac
+done
+"""
+"""No service of this machine's own is started, and nothing that would set up the kernel, which is
+not its own.
+"""
+BOOT = """
+set -e
+mount --make-rprivate /
+groups=$(mktemp -d)
+mount -t cgroup2 cgroup2 "$groups"
+mkdir "$groups/$1"
+echo $$ >"$groups/$1/cgroup.procs"
+exec unshare --cgroup --pid --uts --ipc --fork --kill-child sh -c "$2" boot "$groups"
+"""
+FIRST = """
+set -e
+umount "$1"
+rmdir "$1"
+mount -t proc proc /proc
+mount --bind /sys /sys
+mount -t cgroup2 cgroup2 /sys/fs/cgroup
+dev=$(mktemp -d)
+mount -t tmpfs -o mode=755 tmpfs "$dev"
+for name in null zero full random urandom tty; do touch "$dev/$name" && mount --bind "/dev/$name" "$dev/$name"; done
+mkdir "$dev/shm" "$dev/pts"
+mount -t tmpfs tmpfs "$dev/shm"
+mount -t devpts -o newinstance,ptmxmode=666,mode=620 devpts "$dev/pts"
+ln -s pts/ptmx "$dev/ptmx"
+ln -s /proc/self/fd "$dev/fd"
+mount --move "$dev" /dev
+rmdir "$dev"
+exec env -i container=reversi-tests PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/systemd/systemd --system --unit=tests.target \
+    --log-target=console --log-level=notice --show-status=0
+"""  # noqa: E501 - one line of what runs
+FORGET = """
+mount -t cgroup2 cgroup2 /mnt
+find "/mnt/$1" -depth -type d -exec rmdir {} +
+"""
+SPACES = {
+    "mount": "mnt",
+    "net": "net",
+    "pid": "pid",
+    "cgroup": "cgroup",
+    "uts": "uts",
+    "ipc": "ipc",
+}
+
+
+def private_places() -> set[Path]:
+    """What PrivateTmp of our services made; all of this machine's, as /tmp is not the namespace's
+    own.
+    """
+    return {
+        path
+        for place in ("/tmp", "/var/tmp")
+        for path in Path(place).glob("systemd-private-*-reversi-*")
+    }
+
+
+class Booted(Machine):
+    """The machine, seen from within; all of it ends with its first process."""
+
+    def __init__(self, install: Install) -> None:
+        super().__init__(install)
+        self.others = private_places()
+        self.write("/etc/systemd/system/tests.target", TARGET)
+        self.must("sh", "-c", PREPARE)
+        with (self.folder / "systemd.log").open("wb") as log:
+            words = [
+                *self.inside,
+                "unshare",
+                "--mount",
+                "sh",
+                "-c",
+                BOOT,
+                "boot",
+                self.folder.name,
+                FIRST,
+            ]
+            self.boot = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        pid = until(self.first, "a first process")
+        self.beside = self.inside
+        self.inside = (
+            "nsenter",
+            *(f"--{name}=/proc/{pid}/ns/{file}" for name, file in SPACES.items()),
+            "--",
+        )
+        until(
+            lambda: self.run("systemctl", "is-active", "tests.target").stdout == "active\n",
+            "systemd runs",
+        )
+
+    def first(self) -> int | None:
+        """The PID of systemd, as the test sees it."""
+        assert self.boot.poll() is None, (self.folder / "systemd.log").read_text()
+        for child in (
+            Path(f"/proc/{self.boot.pid}/task/{self.boot.pid}/children").read_text().split()
+        ):
+            if Path(f"/proc/{child}/comm").read_text() == "systemd\n":
+                return int(child)
+        return None
+
+    def start_sshd(self) -> None:
+        self.must("systemctl", "start", "ssh.service")
+        until(lambda: self.listens(SSH_PORT), "sshd listens")
+
+    def add(self, name: str, port: int, target: int) -> Device:
+        """A node; its client is no process of the machine's, so that it can be frozen by its
+        PID.
+        """
+        return replace(super().add(name, port, target), inside=self.beside)
+
+    def journal(self, unit: str) -> str:
+        return self.must("journalctl", "--no-pager", "--unit", unit)
+
+    def main_pid(self, unit: str) -> int:
+        """The service's first process, as systemd sees it."""
+        return int(self.must("systemctl", "show", "--property=MainPID", "--value", unit))
+
+    def close(self) -> None:
+        # it takes back the directories of PrivateTmp, and does not wait for that
+        self.run("systemctl", "stop", "reversi-*.service")
+        until(lambda: private_places() <= self.others, "no directory of PrivateTmp is left")
+        self.boot.kill()  # --kill-child ends systemd, and with it all of its namespace
+        self.boot.wait()
+        forget = ["unshare", "--mount", "sh", "-c", FORGET, "forget", self.folder.name]
+        until(
+            lambda: subprocess.run(forget, capture_output=True, check=False).returncode == 0,
+            "its groups are gone",
+        )
+        super().close()

@@ -1,0 +1,193 @@
+"""Fixtures of the suite against the real thing: accounts, gateways, and a look for what is left
+behind.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.bundles import Box, applets
+from tests.programs import require
+from tests.system.accounts import (
+    Account,
+    Install,
+    Mode,
+    me,
+    own_install,
+    reachable_install,
+    temporary_account,
+)
+from tests.system.devices import Boxes, Kit
+from tests.system.harness import Gateway, gateway_at
+from tests.system.shell.stand_ins import CRONTAB, program
+
+PR_SET_CHILD_SUBREAPER = 36
+SBIN = "/usr/sbin:/sbin:/usr/local/sbin"
+MODES = ("root", "root-for-tunnel-user", "ordinary")
+"""Who runs the gateway, and for whom: finding the holder differs."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def sbin() -> Iterator[None]:
+    """The administrator's programs are found, whoever runs the tests."""
+    before = os.environ.get("PATH", "")
+    os.environ["PATH"] = f"{before}:{SBIN}"
+    yield
+    os.environ["PATH"] = before
+
+
+@pytest.fixture(scope="session", autouse=True)
+def orphans_come_to_us() -> None:
+    """A process whose parent dies becomes ours, so that none can hide from `nothing_left`."""
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_left(sbin: None, orphans_come_to_us: None) -> Iterator[None]:
+    """After a module none of its processes is there."""
+    before = set(psutil.Process().children(recursive=True))
+    yield
+    end = time.monotonic() + 20
+    while left := [
+        process
+        for process in psutil.Process().children(recursive=True)
+        if process not in before and not reaped(process)
+    ]:
+        if time.monotonic() > end:
+            names = [f"{process.pid} {' '.join(process.cmdline())}" for process in left]
+            for process in left:
+                process.kill()
+            pytest.fail(f"left behind: {names}")
+        time.sleep(0.05)
+
+
+def reaped(process: psutil.Process) -> bool:
+    """Whether it is over; a zombie that came to us is collected."""
+    try:
+        if process.status() != psutil.STATUS_ZOMBIE:
+            return False
+        if process.ppid() == os.getpid():
+            os.waitpid(process.pid, os.WNOHANG)
+    except (psutil.NoSuchProcess, ChildProcessError):
+        return True
+    return True
+
+
+@pytest.fixture(scope="session")
+def session_stack() -> Iterator[ExitStack]:
+    """What lasts until the end of the run."""
+    with ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def tunnel_account(session_stack: ExitStack) -> Account:
+    """An ordinary user: a temporary one for root, else whoever runs the tests."""
+    return session_stack.enter_context(temporary_account()) if os.geteuid() == 0 else me()
+
+
+@pytest.fixture(scope="session")
+def reachable(session_stack: ExitStack) -> Install:
+    """A checker that the ordinary user can run."""
+    return session_stack.enter_context(reachable_install()) if os.geteuid() == 0 else own_install()
+
+
+@pytest.fixture(scope="session")
+def mode_of(session_stack: ExitStack, request: pytest.FixtureRequest) -> Callable[[str], Mode]:
+    """A mode by its name; asks for root where it takes root."""
+
+    def mode(name: str) -> Mode:
+        require("sshd", "ssh", "ssh-keygen")
+        if name != "ordinary" and os.geteuid() != 0:
+            pytest.skip(f"mode {name} takes root")
+        if name == "root":
+            return Mode(runner=me(), tunnel=me(), install=own_install())
+        account: Account = request.getfixturevalue("tunnel_account")
+        install: Install = request.getfixturevalue("reachable")
+        return Mode(
+            runner=me() if name == "root-for-tunnel-user" else account,
+            tunnel=account,
+            install=install,
+        )
+
+    return mode
+
+
+@pytest.fixture(scope="session")
+def usual(mode_of: Callable[[str], Mode]) -> Mode:
+    """The mode of tests that are not about modes: as a gateway is installed, where we may."""
+    return mode_of("root-for-tunnel-user" if os.geteuid() == 0 else "ordinary")
+
+
+@pytest.fixture(scope="session")
+def ordinary(mode_of: Callable[[str], Mode]) -> Mode:
+    """Nobody has any privilege."""
+    return mode_of("ordinary")
+
+
+@pytest.fixture(scope="module")
+def gateway(usual: Mode) -> Iterator[Gateway]:
+    """A gateway that the tests of a module share, each with nodes of its own."""
+    with gateway_at(usual) as found:
+        found.up()
+        yield found
+
+
+@pytest.fixture(scope="module", params=MODES)
+def each_gateway(
+    request: pytest.FixtureRequest, mode_of: Callable[[str], Mode]
+) -> Iterator[Gateway]:
+    """The same, once in each mode."""
+    with gateway_at(mode_of(request.param)) as found:
+        found.up()
+        yield found
+
+
+@pytest.fixture
+def own_gateway(usual: Mode) -> Iterator[Gateway]:
+    """A gateway for one test alone, not yet started."""
+    with gateway_at(usual) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def busybox(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return applets(tmp_path_factory.mktemp("busybox") / "bin")
+
+
+@pytest.fixture
+def boxes(tmp_path: Path, busybox: Path) -> Iterator[Boxes]:
+    """Devices, each with a client of the kit's and no other."""
+    made: list[Box] = []
+
+    def new(kit: Kit) -> Box:
+        helper = {"ssh": "ssh-keygen", "dbclient": "dropbearkey"}[kit.client]
+        require(kit.client, helper)
+        folder = tmp_path / f"box {len(made)}"
+        programs = folder / "programs"
+        path: list[Path | str] = (
+            [programs, busybox] if kit.only_busybox else [programs, "/usr/bin", "/bin"]
+        )
+        box = Box(folder, kit.shell, path=path)
+        programs.mkdir()
+        for name in (kit.client, helper):
+            (programs / name).symlink_to(shutil.which(name) or name)
+        program(programs, "crontab", CRONTAB)
+        (programs / "crontab.txt").write_text("")
+        if not kit.only_busybox:
+            program(programs, "screen", "#!/bin/sh\nexit 1\n")
+        made.append(box)
+        return box
+
+    yield new
+    for box in made:
+        box.close()

@@ -1,0 +1,319 @@
+"""A whole gateway under a temporary home: the real sshd, the real daemon, and nodes that are
+registered with it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from checker.config.layout import home_layout
+from checker.model import parse_forward
+from checker.sshd.private import sshd_config
+from tests.system.accounts import Account, Mode
+from tests.system.clients import Connection, Device
+from tests.system.ports import accepts, free_block, free_port
+from tests.system.processes import end_all, end_one, still_there, with_descendants
+from tests.system.seen import Seen
+from tests.system.services import Service
+from tests.system.waiting import until
+
+FAST = "probe_every_s = 5\ndeadline_s = 1\nstrike_gap_s = 0.5\n"
+
+
+class Gateway(Seen):
+    """One gateway; all that it starts ends with `close`, which fails if anything is left."""
+
+    def __init__(
+        self,
+        mode: Mode,
+        *,
+        policy: str = FAST,
+        inside: tuple[str, ...] = (),
+        host: str = "127.0.0.1",
+    ) -> None:
+        self.mode = mode
+        self.inside = inside
+        self.host = host
+        self.folder = Path(tempfile.mkdtemp(prefix="reversi-gateway-"))
+        self.folder.chmod(0o755)
+        self.home = self.folder / "home"
+        self.home.mkdir(mode=0o755)
+        if not mode.runner.is_me:
+            os.chown(self.folder, mode.runner.uid, mode.runner.gid)
+            os.chown(self.home, mode.runner.uid, mode.runner.gid)
+        self.layout = home_layout(self.home)
+        self.ports = iter(block := free_block())
+        self.ssh_port = free_port()
+        address = f"[{host}]" if ":" in host else host
+        ports = f"{block.start}-{block.stop - 1}"
+        self.policy = (
+            f'tunnel_user = "{mode.tunnel.name}"\ngateway = ["{address}:{self.ssh_port}"]\nports ='
+            f' "{ports}"\n{policy}'
+        )
+        self.write_policy(self.policy)
+        self.daemon: subprocess.Popen[str] | None = None
+        self.sshd: subprocess.Popen[bytes] | None = None
+        self.connections: list[Connection] = []
+        self.services: list[Service] = []
+        self.others: list[subprocess.Popen[str]] = []
+        self.names = 0
+        self.seen: set[psutil.Process] = set()
+
+    def write_policy(self, text: str) -> None:
+        """`reversi.toml`, which the next start reads."""
+        self.layout.config.write_text(text, encoding="utf-8")
+
+    def words(self, *arguments: str) -> list[str]:
+        return [*self.inside, *self.mode.install.words, "--home", str(self.home), *arguments]
+
+    def spawn_options(self) -> dict[str, Any]:
+        environment = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+        return {
+            "env": {**environment, "HOME": str(self.folder)},
+            "cwd": self.folder,
+            **self.mode.runner.spawn_options(),
+        }
+
+    def run(
+        self, *arguments: str, within_s: float = 60.0, **options: Any
+    ) -> subprocess.CompletedProcess[str]:
+        """One command of `reversi-checker`, as the user who runs the gateway."""
+        settings = {**self.spawn_options(), "stdin": subprocess.DEVNULL, **options}
+        return subprocess.run(
+            self.words(*arguments),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=within_s,
+            **settings,
+        )
+
+    def ok(self, *arguments: str) -> str:
+        """The same, where it must succeed; what it printed."""
+        done = self.run(*arguments)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def up(self) -> str:
+        """sshd and daemon by `up`; its ready line."""
+        return self.start("up", "--ssh-port", str(self.ssh_port), "--listen", self.host)
+
+    def serve(self) -> str:
+        """The daemon alone."""
+        return self.start("serve")
+
+    def start(self, *arguments: str) -> str:
+        """Start a daemon, and wait for its ready line."""
+        log = (self.folder / "daemon.log").open("ab")
+        with log:
+            self.daemon = subprocess.Popen(
+                self.words(*arguments),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                **self.spawn_options(),
+            )
+        assert self.daemon.stdout is not None
+        os.set_blocking(self.daemon.stdout.fileno(), False)
+        heard = ""
+
+        def line() -> str:
+            nonlocal heard
+            assert self.daemon is not None
+            assert self.daemon.stdout is not None
+            heard += self.daemon.stdout.readline() or ""
+            assert self.daemon.poll() is None or heard, (
+                f"it ended with {self.daemon.returncode}: {self.log()}"
+            )
+            return heard if heard.endswith("\n") else ""
+
+        ready = until(line, "the ready line")
+        assert ready.startswith("ready"), ready
+        return ready
+
+    def log(self) -> str:
+        """What the daemons and sshd wrote to stderr."""
+        return (self.folder / "daemon.log").read_text(encoding="utf-8", errors="replace")
+
+    def start_sshd(
+        self, *, program: str = "sshd", log_level: str = "ERROR", more: str = ""
+    ) -> None:
+        """The sshd that `up` would start, for a daemon that comes and goes beside it; `more`: what
+        stands first in its configuration.
+        """
+        if not self.layout.host_key.exists():
+            words = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.layout.host_key)]
+            subprocess.run(words, check=True, **self.spawn_options())
+        config = self.folder / "sshd_config"
+        text = sshd_config(
+            self.layout, user=self.mode.tunnel.name, listen=self.host, port=self.ssh_port
+        )
+        config.write_text(
+            more + text.replace("LogLevel INFO", f"LogLevel {log_level}"), encoding="utf-8"
+        )
+        config.chmod(0o644)
+        if self.mode.is_privileged:
+            Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
+        with (self.folder / "daemon.log").open("ab") as log:
+            words = [shutil.which(program) or program, "-D", "-e", "-f", str(config)]
+            self.sshd = subprocess.Popen(
+                words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **self.spawn_options()
+            )
+        until(lambda: accepts(self.ssh_port, self.host), "sshd listens")
+
+    def stop_sshd(self) -> None:
+        """The listening sshd and all its sessions, as a restart of the machine's would with
+        KillMode=control-group.
+        """
+        assert self.sshd is not None
+        self.remember()
+        sessions = psutil.Process(self.sshd.pid).children(recursive=True)
+        self.sshd.terminate()
+        self.sshd.wait()
+        end_all(sessions)
+
+    def stop(self) -> None:
+        """End the daemon as an admin does."""
+        assert self.daemon is not None
+        self.remember()
+        self.daemon.terminate()
+        assert self.daemon.wait(20) == 0, self.log()
+        self.close_output()
+
+    def kill_daemon(self) -> None:
+        """End the daemon without a word."""
+        assert self.daemon is not None
+        self.remember()
+        self.daemon.kill()
+        self.daemon.wait()
+        self.close_output()
+
+    def close_output(self) -> None:
+        if self.daemon is not None and self.daemon.stdout is not None:
+            self.daemon.stdout.close()
+
+    def service(self, banner: bytes = b"SSH-2.0-target\r\n") -> Service:
+        """A target for a forward; closed with the gateway."""
+        self.services.append(Service(banner))
+        return self.services[-1]
+
+    def port(self) -> int:
+        """A gateway port of this gateway's own that is free."""
+        return next(port for port in self.ports if not accepts(port))
+
+    def add(self, *forwards: str, name: str = "", options: Sequence[str] = ()) -> Device:
+        """Register a node with forwards `TARGET[,EXPECT]`, and make the files that its client
+        needs.
+        """
+        self.names += 1
+        name = name or f"node{self.names}"
+        ports = tuple(self.port() for _ in forwards)
+        asked = [
+            word
+            for port, forward in zip(ports, forwards, strict=True)
+            for word in ("--forward", f"{port}={forward}")
+        ]
+        config = self.folder / f"{name}.toml"
+        self.ok("node", "add", name, *asked, "--client-config", str(config), *options)
+        return Device(
+            node=name,
+            ports=ports,
+            targets=tuple(str(parse_forward(forward).target) for forward in forwards),
+            user=self.mode.tunnel.name,
+            host=self.host,
+            ssh_port=self.ssh_port,
+            host_key=self.layout.host_key.with_suffix(".pub").read_text(encoding="ascii").rstrip(),
+            config=config,
+        )
+
+    def connect(self, device: Device, *request: str, options: Sequence[str] = ()) -> Connection:
+        """The device's tunnel; by default it registers by `hold`."""
+        self.connections.append(device.connect(*request, options=options))
+        return self.connections[-1]
+
+    def connect_unheard(self, device: Device) -> Connection:
+        """The device's tunnel, without a word to the checker."""
+        self.connections.append(device.connect_unheard())
+        return self.connections[-1]
+
+    def spawn(self, *arguments: str) -> subprocess.Popen[str]:
+        """A command of `reversi-checker` that goes on; ends with the gateway."""
+        options = {
+            "stdin": subprocess.DEVNULL,
+            "stdout": subprocess.PIPE,
+            "text": True,
+            **self.spawn_options(),
+        }
+        self.others.append(subprocess.Popen(self.words(*arguments), **options))
+        return self.others[-1]
+
+    def python_as(self, account: Account, script: str, *arguments: str) -> subprocess.Popen[str]:
+        """A Python program of some user of the machine; ends with the gateway."""
+        words = [self.mode.install.python, "-c", script, *arguments]
+        options: dict[str, Any] = {
+            "stdin": subprocess.DEVNULL,
+            "stdout": subprocess.PIPE,
+            "text": True,
+            "cwd": "/",
+        }
+        self.others.append(subprocess.Popen(words, **options, **account.spawn_options()))
+        return self.others[-1]
+
+    def remember(self) -> None:
+        """Note all processes that belong to this gateway now, so that `close` can tell whether they
+        are gone.
+        """
+        for started in (
+            self.daemon,
+            self.sshd,
+            *(connection.process for connection in self.connections),
+        ):
+            if started is not None:
+                self.seen |= with_descendants(started.pid)
+        for process in psutil.process_iter(["cmdline"]):
+            if str(self.home) in " ".join(process.info["cmdline"] or ()):
+                self.seen.add(process)
+
+    def close(self) -> None:
+        """End everything, remove everything, and fail if a process outlived it."""
+        self.remember()
+        for connection in self.connections:
+            connection.close()
+        for started in (self.daemon, self.sshd):
+            if started is not None:
+                end_one(started)
+        for other in self.others:
+            other.kill()
+            other.wait()
+            assert other.stdout is not None
+            other.stdout.close()
+        for service in self.services:
+            service.close()
+        self.close_output()
+        _, left = psutil.wait_procs(
+            [process for process in self.seen if still_there(process)], timeout=15
+        )
+        names = [f"{process.pid} {process.name()}" for process in left]
+        end_all(left)
+        shutil.rmtree(self.folder)
+        assert not names, f"left behind: {names}"
+
+
+@contextmanager
+def gateway_at(mode: Mode, **options: Any) -> Iterator[Gateway]:
+    """A gateway for the block, not yet started."""
+    gateway = Gateway(mode, **options)
+    try:
+        yield gateway
+    finally:
+        gateway.close()

@@ -1,0 +1,58 @@
+"""Namespaces of a test's own for files that belong to the machine, such as /etc/ssh/sshrc and
+/etc/hosts, and for a loopback.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.system.waiting import until
+
+
+class Room:
+    """A mount and a network namespace; they live as long as a process that sleeps in them."""
+
+    def __init__(self) -> None:
+        self.sleeper = subprocess.Popen(
+            ["unshare", "--net", "--mount", "sleep", "3600"], stdin=subprocess.DEVNULL
+        )
+        space = f"/proc/{self.sleeper.pid}"
+        self.inside = (
+            "nsenter",
+            f"--net={space}/ns/net",
+            f"--mount={space}/ns/mnt",
+            f"--wd={Path.cwd()}",
+            "--",
+        )
+        """The words before a command that is to run there."""
+
+    def build(self) -> None:
+        for kind in ("net", "mnt"):
+            own = Path(f"/proc/self/ns/{kind}").readlink()
+            space = Path(f"/proc/{self.sleeper.pid}/ns/{kind}")
+            until(lambda own=own, space=space: space.readlink() != own, "a namespace")  # type: ignore[misc]
+        self.run("ip", "link", "set", "lo", "up")
+
+    def run(self, *words: str | Path) -> None:
+        subprocess.run([*self.inside, *words], check=True)
+
+    def replace(self, path: str, by: Path) -> None:
+        """In the room, this file or directory is another one."""
+        self.run("mount", "--bind", by, path)
+
+    def close(self) -> None:
+        self.sleeper.kill()
+        self.sleeper.wait()
+
+
+@contextmanager
+def room() -> Iterator[Room]:
+    found = Room()
+    try:
+        found.build()
+        yield found
+    finally:
+        found.close()

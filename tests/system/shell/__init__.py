@@ -1,0 +1,1 @@
+"""Tests of shell scripts under real shells."""

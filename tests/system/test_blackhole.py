@@ -1,0 +1,89 @@
+"""The device's network swallows every packet, and neither end is told: the stale port is freed, and
+the device comes back.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from checker.model import EventKind, Status
+from tests.programs import require
+from tests.system.accounts import Mode
+from tests.system.clients import Device
+from tests.system.harness import Gateway, gateway_at
+from tests.system.network import DEVICE, DEVICE_HOSTS, GATEWAY, GATEWAY_HOST, Network, network
+from tests.system.seen import is_gone
+from tests.system.services import Stranger
+from tests.system.waiting import until
+
+pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
+OLD_LINK, NEW_LINK = DEVICE_HOSTS
+
+
+@pytest.fixture(scope="module")
+def net() -> Iterator[Network]:
+    require("ip", "unshare", "nsenter")
+    if os.geteuid() != 0:
+        pytest.skip("a network namespace takes root")
+    with network() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def far_gateway(net: Network, usual: Mode) -> Iterator[Gateway]:
+    """A gateway on the other side of the router."""
+    with gateway_at(usual, inside=net.inside(GATEWAY), host=GATEWAY_HOST) as found:
+        found.up()
+        yield found
+
+
+@pytest.fixture
+def device(net: Network, far_gateway: Gateway) -> Iterator[Device]:
+    """A registered device in the third namespace, its target running there, its old link open again
+    afterwards.
+    """
+    target = Stranger(0, banner="SSH-2.0-far\r\n", inside=net.inside(DEVICE))
+    try:
+        found = far_gateway.add(f"127.0.0.1:{target.port},banner:SSH-2.0")
+        yield replace(found, inside=net.inside(DEVICE))
+    finally:
+        net.pass_again(OLD_LINK)
+        target.close()
+
+
+def test_a_stale_port_is_taken_over_at_once_by_the_same_instance(
+    net: Network, far_gateway: Gateway, device: Device
+) -> None:
+    far_gateway.connect(device, "hold", "box", options=("-b", OLD_LINK))
+    stale = far_gateway.await_up(device)
+    net.swallow(OLD_LINK)
+
+    began = time.monotonic()
+    claimed = device.ask("claim", "box", options=("-T", "-b", NEW_LINK))
+    took_s = time.monotonic() - began
+    fresh = far_gateway.connect(device, "hold", "box", options=("-b", NEW_LINK))
+
+    assert (claimed.returncode, claimed.stdout) == (0, "0\n")
+    assert took_s < 5
+    assert is_gone(stale)
+    assert fresh.beat() == 0
+    far_gateway.await_up(device, after=stale)
+    assert (far_gateway.tunnel(device).peer or "").startswith(NEW_LINK)
+
+
+def test_a_swallowed_tunnel_is_found_and_its_port_freed_without_a_word_from_the_device(
+    net: Network, far_gateway: Gateway, device: Device
+) -> None:
+    far_gateway.connect(device, options=("-b", OLD_LINK))
+    stale = far_gateway.await_up(device)
+
+    net.swallow(OLD_LINK)
+
+    far_gateway.await_event(EventKind.KILL, device)
+    until(lambda: is_gone(stale), "the session ended")
+    assert far_gateway.await_status(device, Status.DOWN).kills == 1

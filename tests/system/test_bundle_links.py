@@ -1,0 +1,247 @@
+"""Bundles on links that are slow, that swallow packets, or whose IPv6 leads nowhere: no living
+tunnel is cut, and a dead one is noticed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import pytest
+
+from tests.bundles import Box
+from tests.programs import require
+from tests.system.accounts import Mode
+from tests.system.bulk import Bulk, Transfer
+from tests.system.clients import Device
+from tests.system.devices import DROPBEAR, OPENSSH, Boxes, Kit, await_up, built
+from tests.system.harness import Gateway, gateway_at
+from tests.system.network import DEVICE, DEVICE_HOSTS, GATEWAY, GATEWAY_HOST, Network, network
+from tests.system.relay import relay
+from tests.system.waiting import until
+
+pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
+BOTH = pytest.mark.parametrize("kit", [OPENSSH, DROPBEAR], ids=["openssh", "dropbear"])
+PATIENT = "strikes = 10\nprobe_every_s = 3600\n"
+"""The gateway kills nobody here: it is about what the device does."""
+NAME = "gateway.test"
+
+
+@pytest.fixture(scope="module")
+def net() -> Iterator[Network]:
+    require("ip", "tc", "unshare", "nsenter")
+    if os.geteuid() != 0:
+        pytest.skip("a network namespace takes root")
+    with network() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def far(net: Network, usual: Mode) -> Iterator[Gateway]:
+    """A gateway on the other side of the router."""
+    with gateway_at(usual, policy=PATIENT, inside=net.inside(GATEWAY), host=GATEWAY_HOST) as found:
+        found.up()
+        yield found
+
+
+def shape(net: Network) -> None:
+    """A queue of 64 kB before 256 kbit/s, each way."""
+    for place in (GATEWAY, DEVICE):
+        net.shape(place, rate="256kbit", limit="64kb")
+
+
+def widen(net: Network) -> None:
+    for place in (GATEWAY, DEVICE):
+        net.unshape(place)
+
+
+def start_far(
+    net: Network, far: Gateway, box: Box, kit: Kit, target: int, **settings: str
+) -> Device:
+    """The device's bundle, up, in the third namespace."""
+    device = far.add(f"127.0.0.1:{target},open")
+    _, *words = net.inside(DEVICE)
+    box.start(
+        built(far, device, box, kit, **settings),
+        inside=[shutil.which("nsenter") or "nsenter", *words],
+    )
+    box.await_state("up", device.node)
+    return device
+
+
+def is_cut(box: Box) -> bool:
+    return "hangs" in box.log() or "ended" in box.log() or "imed out" in box.log()
+
+
+def test_a_transfer_over_a_slow_link_is_whole_and_cuts_no_tunnel(
+    net: Network, far: Gateway, boxes: Boxes
+) -> None:
+    with ExitStack() as stack:
+        target = stack.enter_context(closing(Bulk(net.inside(DEVICE))))
+        found = [
+            (box := boxes(kit), start_far(net, far, box, kit, target.port, BEAT="2", QUIET="20"))
+            for kit in (OPENSSH, DROPBEAR)
+        ]
+        shape(net)
+        stack.callback(widen, net)
+
+        for verb in ("get", "put"):
+            moves = [
+                Transfer(verb, device.ports[0], 200_000, net.inside(GATEWAY)) for _, device in found
+            ]
+            for move in moves:
+                stack.callback(move.close)
+            assert [move.moved() for move in moves] == [200_000, 200_000], [
+                box.log() for box, _ in found
+            ]
+
+        assert [box.log() for box, _ in found if is_cut(box)] == []
+        for box, _ in found:
+            box.stop()
+
+
+@pytest.mark.parametrize("verb", ["get", "put"])
+def test_a_link_that_dies_during_a_transfer_is_noticed(
+    net: Network, far: Gateway, boxes: Boxes, verb: str
+) -> None:
+    with ExitStack() as stack:
+        target = stack.enter_context(closing(Bulk(net.inside(DEVICE))))
+        found = [
+            (box := boxes(kit), start_far(net, far, box, kit, target.port, QUIET="4"))
+            for kit in (OPENSSH, DROPBEAR)
+        ]
+        shape(net)
+        stack.callback(widen, net)
+        for _, device in found:
+            move = Transfer(verb, device.ports[0], 4_000_000, net.inside(GATEWAY))
+            stack.callback(move.close)
+        owed = [
+            box.client(kit.client).pid
+            for kit, (box, _) in zip((OPENSSH, DROPBEAR), found, strict=True)
+        ]
+        until(lambda: all(in_transfer(pid, verb) for pid in owed), "the transfers are under way")
+
+        net.swallow(DEVICE_HOSTS[0])
+        stack.callback(net.pass_again, DEVICE_HOSTS[0])
+
+        for box, _ in found:
+            until(
+                lambda box=box: "the connection hangs: no answer to a beat" in box.log(),  # type: ignore[misc]
+                "it notices",
+            )
+            box.stop()
+
+
+def in_transfer(pid: int, verb: str) -> bool:
+    """Whether the client's connection has a lot to send, or it has read a lot."""
+    if verb == "put":
+        return int(Path(f"/proc/{pid}/io").read_text(encoding="ascii").split()[1]) > 50_000
+    rows = [
+        line.split()
+        for line in Path(f"/proc/{pid}/net/tcp").read_text(encoding="ascii").splitlines()[1:]
+    ]
+    return sum(int(row[4].partition(":")[0], 16) > 50_000 for row in rows) >= 2
+
+
+@BOTH
+def test_a_link_on_which_a_login_takes_longer_than_its_first_limit(
+    usual: Mode, boxes: Boxes, kit: Kit
+) -> None:
+    with gateway_at(usual, policy=PATIENT) as gateway:
+        gateway.up()
+        box = boxes(kit)
+        device = gateway.add(gateway.service().target)
+        with relay(gateway.ssh_port, "--up", "0.15", "--down", "0.15") as link:
+            options = ("--gateway", f"127.0.0.1:{link.port}")
+            file = built(gateway, device, box, kit, *options, SETUP="1", CONNECT="1", QUIET="8")
+            box.start(file)
+            await_up(gateway, device, box)
+            assert "no answer" in box.log()
+            assert int((box.live(device.node) / "pace").read_text()) > 1
+            assert box.sh(file, "check").returncode == 0
+
+            link.freeze()
+
+            until(
+                lambda: "the connection hangs: no answer to a beat" in box.log(),
+                "a dead one is noticed",
+            )
+            link.thaw()
+            box.stop()
+
+
+@BOTH
+def test_an_install_over_a_slow_link_waits_longer_each_time(
+    gateway: Gateway, boxes: Boxes, kit: Kit
+) -> None:
+    box = boxes(kit)
+    device = gateway.add(gateway.service().target)
+    with relay(gateway.ssh_port, "--up", "0.15", "--down", "0.15") as link:
+        file = built(
+            gateway, device, box, kit, "--gateway", f"127.0.0.1:{link.port}", SETUP="1", CONNECT="1"
+        )
+
+        done = box.sh(file, "install")
+
+        assert done.returncode == 0, done.stderr
+        assert "answers" in done.stderr
+        await_up(gateway, device, box)
+        box.sh(file, "uninstall")
+        box.await_nothing_left()
+
+
+@pytest.fixture
+def lost_ipv6(net: Network, tmp_path: Path) -> tuple[str, ...]:
+    """Words before a command: there the gateway's name has an IPv6 address too, and what is sent to
+    it disappears.
+    """
+    require("mount")
+    hosts = tmp_path / "hosts"
+    hosts.write_text(f"127.0.0.1 localhost\nfd00:9::1 {NAME}\n{GATEWAY_HOST} {NAME}\n")
+    for words in (
+        "address add fd00:9::2/64 dev eth0 nodad",
+        "neighbor add fd00:9::1 lladdr 02:00:00:00:00:99 dev eth0",
+    ):
+        subprocess.run(
+            [*net.inside(DEVICE), "ip", "-6", *words.split()], check=False, capture_output=True
+        )
+    nsenter, unshare, mount, shell = (
+        shutil.which(name) or name for name in ("nsenter", "unshare", "mount", "sh")
+    )
+    _, *place = net.inside(DEVICE)
+    script = f'{mount} --bind "$1" /etc/hosts && shift && exec "$@"'
+    return (
+        nsenter,
+        *place,
+        unshare,
+        "-m",
+        "--propagation",
+        "private",
+        shell,
+        "-c",
+        script,
+        "sh",
+        str(hosts),
+    )
+
+
+@BOTH
+def test_a_name_whose_ipv6_leads_nowhere_is_reached_by_its_other_address(
+    net: Network, far: Gateway, boxes: Boxes, lost_ipv6: tuple[str, ...], kit: Kit
+) -> None:
+    box = boxes(kit)
+    device = far.add("127.0.0.1:1,open")
+    file = built(far, device, box, kit, "--gateway", f"{NAME}:{far.ssh_port}", CONNECT="2")
+
+    box.start(file, inside=lost_ipv6)
+
+    box.await_state("up", device.node)
+    box.client(kit.client).kill()
+    until(lambda: box.log().count("up, at") == 2, "it comes back")
+    words = box.client(kit.client).cmdline()
+    assert {"ssh": "-4", "dbclient": GATEWAY_HOST}[kit.client] in words
+    box.stop()

@@ -1,0 +1,97 @@
+"""The console's way to a node: the SSH command through a real tunnel, and whose host key it
+takes.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from checker.model import Port, Tunnel
+from checker.registry.reading import read_registry
+from reversi_tui.actions.ssh import ssh_command
+from reversi_tui.rows.row import Row
+from tests.system.clients import Device
+from tests.system.harness import Gateway
+
+pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
+
+
+@pytest.fixture(scope="module")
+def device(gateway: Gateway) -> Device:
+    """A node whose tunnel is up, and leads to an sshd that takes the node's key: the gateway's
+    own.
+    """
+    found = gateway.add(f"127.0.0.1:{gateway.ssh_port},banner:SSH-2.0")
+    gateway.connect(found)
+    gateway.await_up(found)
+    return found
+
+
+def login(
+    gateway: Gateway, device: Device, folder: Path, known: str
+) -> subprocess.CompletedProcess[str]:
+    """What the operator's ssh says, with these known hosts and the node's key."""
+    (forward,) = read_registry(gateway.layout.nodes).node(device.node).forwards
+    row = Row(forward=forward, seen=Tunnel(node=forward.node, port=Port(device.ports[0])))
+    (folder / "known_hosts").write_text(known, encoding="ascii")
+    config = folder / "config"
+    config.write_text(
+        f"Host {device.node}\n User {device.user}\n IdentityFile {device.key}\n IdentitiesOnly"
+        f" yes\nHost *\n UserKnownHostsFile {folder}/known_hosts\n GlobalKnownHostsFile none\n Port"
+        " 1\n ProxyJump nowhere\n",
+        encoding="ascii",
+    )
+    argv = ssh_command([row], row)
+    assert isinstance(argv, tuple), argv
+    words = [argv[0], "-F", str(config), *argv[1:], "version"]
+    return subprocess.run(
+        words,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+        start_new_session=True,
+    )
+
+
+def test_the_nodes_own_host_key_opens_and_the_operators_configuration_says_who(
+    gateway: Gateway, device: Device, tmp_path: Path
+) -> None:
+    done = login(gateway, device, tmp_path, f"{device.node} {device.host_key}\n")
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("1 ")
+
+
+def test_another_host_key_than_the_nodes_is_refused(
+    gateway: Gateway, device: Device, tmp_path: Path
+) -> None:
+    subprocess.run(
+        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / "other")],
+        check=True,
+        timeout=20,
+    )
+    other = (tmp_path / "other.pub").read_text(encoding="ascii").rstrip()
+
+    done = login(gateway, device, tmp_path, f"{device.node} {other}\n")
+
+    assert (done.returncode, done.stdout) == (255, "")
+    assert "REMOTE HOST IDENTIFICATION HAS CHANGED" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "known",
+    ["", "[127.0.0.1]:{port} {key}\n", "another {key}\n"],
+    ids=["no key", "the ports key", "anothers key"],
+)
+def test_a_key_that_is_not_known_as_the_nodes_is_asked_about(
+    gateway: Gateway, device: Device, tmp_path: Path, known: str
+) -> None:
+    done = login(gateway, device, tmp_path, known.format(port=device.ports[0], key=device.host_key))
+
+    assert (done.returncode, done.stdout) == (255, "")
+    assert "Host key verification failed" in done.stderr

@@ -1,0 +1,320 @@
+"""The console in a real terminal against a real gateway: a hung tunnel is killed by keys, and a
+node is logged in to through its own.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from checker.control.client import operator_name
+from checker.model import EventKind, Status
+from tests.programs import require
+from tests.reversi_tui.console.tmux import LEFT, SWITCHES, Tmux, console_words, tmux
+from tests.system.accounts import Mode
+from tests.system.box_server import BoxServer
+from tests.system.clients import Device
+from tests.system.harness import Gateway, gateway_at
+from tests.system.ports import accepts
+from tests.system.processes import end_one
+from tests.system.seen import is_gone
+
+pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
+PATIENT = "probe_every_s = 5\ndeadline_s = 1\nstrikes = 10\nstrike_gap_s = 12\n"
+"""The operator comes before the tenth strike."""
+EAGER = "check_every_s = 2\nanswer_deadline_s = 3\n"
+"""What the node's client is told besides what the gateway wrote for it."""
+
+
+@pytest.fixture(scope="module")
+def gateway(usual: Mode) -> Iterator[Gateway]:
+    require("tmux", "ssh", "ssh-keygen")
+    with gateway_at(usual, policy=PATIENT) as found:
+        found.up()
+        yield found
+
+
+@contextmanager
+def client(device: Device) -> Iterator[subprocess.Popen[bytes]]:
+    """The node's own client, which reconnects by itself."""
+    config = device.config
+    text = config.read_text(encoding="utf-8")
+    config.write_text(
+        EAGER
+        + "\n".join(
+            line
+            for line in text.splitlines()
+            if not line.startswith(("check_every_s", "answer_deadline_s"))
+        )
+    )
+    with config.with_suffix(".log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "client", "run", "--config", str(config)],
+            stdin=subprocess.DEVNULL,
+            stderr=log,
+        )
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGCONT)
+        end_one(process)
+
+
+def row_of(lines: list[str], device: Device) -> str:
+    """The node's row on the screen; empty where it is not shown."""
+    return next(
+        (line for line in lines if re.match(rf"[ *]{device.node} +{device.ports[0]} ", line)), ""
+    )
+
+
+def shown_pid(lines: list[str], device: Device, status: str) -> int | None:
+    """The process that the row names, once it shows that status."""
+    row = row_of(lines, device)
+    found = re.search(r" (\d+)(?: +[0-9.]+:\d+)? +\S+$", row)
+    return int(found[1]) if found and f" {status} " in row else None
+
+
+def leave(terminal: Tmux) -> None:
+    """The console leaves the terminal as it found it."""
+    terminal.press("q")
+    terminal.shows(f"{LEFT} 0")
+    assert terminal.switches() == SWITCHES
+
+
+def test_a_hung_tunnel_is_found_and_killed_by_keys_and_comes_back(
+    gateway: Gateway, tmp_path: Path
+) -> None:
+    device, other = (gateway.add(gateway.service().target) for _ in range(2))
+    gateway.connect(other)
+    other_session = gateway.await_up(other)
+    with (
+        client(device) as process,
+        tmux(tmp_path, console_words(gateway.home), size=(100, 24)) as terminal,
+    ):
+        session = gateway.await_up(device)
+        terminal.until(lambda lines: shown_pid(lines, device, "up") == session.pid, "the row is up")
+        process.send_signal(signal.SIGSTOP)
+        gateway.await_status(device, Status.HUNG)
+
+        terminal.press("/")
+        terminal.type("status:hung")
+        terminal.press("Enter")
+        terminal.until(
+            lambda lines: (
+                shown_pid(lines, device, "hung") == session.pid and not row_of(lines, other)
+            ),
+            "the hung row alone",
+        )
+        terminal.press("k")
+        terminal.shows("Cancel (n)", f"sshd {session.pid}")
+        terminal.press("y")
+        terminal.shows(f"{device.node} port {device.ports[0]}: kill done")
+
+        assert is_gone(session)
+        assert not accepts(device.ports[0])
+        assert gateway.tunnel(device).kills == 1
+        (killed,) = gateway.events(device, EventKind.KILL)
+        assert operator_name() in killed.actor
+        assert str(session.pid) in killed.text
+        process.send_signal(signal.SIGCONT)
+        again = gateway.await_up(device, after=session)
+        terminal.press("Escape", "Escape")
+        terminal.until(
+            lambda lines: shown_pid(lines, device, "up") == again.pid and row_of(lines, other),
+            "the node is back",
+        )
+        assert gateway.tunnel(other).session == other_session
+        leave(terminal)
+
+
+def test_a_tunnel_that_came_anew_under_an_open_question_is_left_alone(
+    own_gateway: Gateway, tmp_path: Path
+) -> None:
+    gateway = own_gateway
+    gateway.up()
+    devices = [gateway.add(gateway.service().target) for _ in range(2)]
+    first, second = devices
+    connections = {device.node: gateway.connect(device) for device in devices}
+    sessions = {device.node: gateway.await_up(device) for device in devices}
+
+    def come_anew(device: Device) -> None:
+        """The node's connection ends, and its next one takes the port."""
+        connections[device.node].close()
+        connections[device.node] = gateway.connect(device)
+        sessions[device.node] = gateway.await_up(device, after=sessions[device.node])
+
+    def is_refused(lines: list[str], device: Device) -> bool:
+        """By the console, or by the daemon where the console does not know yet."""
+        told = " ".join(" ".join(lines).split())
+        return f"{device.node} port" in told and (
+            "and is now held by" in told or "is held by another process now" in told
+        )
+
+    with tmux(tmp_path, console_words(gateway.home), size=(100, 24)) as terminal:
+        terminal.until(
+            lambda lines: all(shown_pid(lines, each, "up") for each in devices), "both rows"
+        )
+        terminal.press("/")
+        terminal.type(f"port:{first.ports[0]}")
+        terminal.press("Enter", "k")
+        terminal.shows("Kill this forward?", f"sshd {sessions[first.node].pid}")
+        come_anew(first)
+        terminal.press("y")
+        terminal.until(lambda lines: is_refused(lines, first), "it is left alone")
+        assert not is_gone(sessions[first.node])
+
+        terminal.press("Escape", "Escape")
+        terminal.until(
+            lambda lines: all(
+                shown_pid(lines, each, "up") == sessions[each.node].pid for each in devices
+            ),
+            "both are up",
+        )
+        terminal.press("a", "l", "k")
+        terminal.shows(*(f"sshd {session.pid}" for session in sessions.values()))
+        come_anew(second)
+        terminal.press("y")
+        terminal.shows(f"{first.node} port {first.ports[0]}: kill done")
+        terminal.until(
+            lambda lines: is_refused(lines, second), "the one that came anew is left alone"
+        )
+        assert is_gone(sessions[first.node])
+        assert not is_gone(sessions[second.node])
+        leave(terminal)
+
+    assert gateway.events(second, EventKind.KILL) == ()
+
+
+@contextmanager
+def node_with_a_shell(
+    gateway: Gateway, folder: Path
+) -> Iterator[tuple[Device, BoxServer, dict[str, str]]]:
+    """A node whose tunnel leads to an SSH server with shells; and what makes the operator's ssh
+    know no more than a key.
+    """
+    server = BoxServer(folder / "node")
+    try:
+        device = gateway.add(f"127.0.0.1:{server.port},banner:SSH-2.0")
+        gateway.connect(device)
+        gateway.await_up(device)
+        config = folder / "ssh_config"
+        config.write_text(
+            f'Host *\n  User {server.user}\n  IdentityFile "{server.folder}/key"\n  IdentitiesOnly'
+            f' yes\n  UserKnownHostsFile "{folder}/known_hosts"\n  GlobalKnownHostsFile none\n',
+            encoding="ascii",
+        )
+        programs = folder / "bin"
+        programs.mkdir()
+        words = shlex.join([shutil.which("ssh") or "ssh", "-F", str(config)])
+        (programs / "ssh").write_text(f'#!/bin/sh\nexec {words} "$@"\n', encoding="ascii")
+        (programs / "ssh").chmod(0o755)
+        yield device, server, {"PATH": f"{programs}:{os.environ['PATH']}"}
+    finally:
+        server.close()
+
+
+def test_a_shell_on_the_node_and_the_console_is_back_whole(
+    gateway: Gateway, tmp_path: Path
+) -> None:
+    with (
+        node_with_a_shell(gateway, tmp_path) as (device, server, environ),
+        tmux(
+            tmp_path,
+            console_words(gateway.home, "--filter", f"node:{device.node}"),
+            size=(100, 24),
+            environ=environ,
+        ) as terminal,
+    ):
+        terminal.until(
+            lambda lines: shown_pid(lines, device, "up") and "..." not in row_of(lines, device),
+            "up, its target known",
+        )
+        before = row_of(terminal.lines(), device)
+
+        terminal.press("s")
+        terminal.shows("authenticity of host", "(yes/no")
+        terminal.type("yes\n")
+        terminal.shows("Permanently added")
+        terminal.type("stty -echo; echo the sum is $((40 + 2)) $SSH_CONNECTION.\n")
+        terminal.shows("the sum is 42", f" {server.port}.")
+        terminal.type("exit\n")
+        terminal.shows("ssh ended with status 0")
+
+        lines = terminal.until(lambda lines: row_of(lines, device), "the row again")
+        assert row_of(lines, device)[:60] == before[:60]
+        assert lines[0].startswith("reversi  daemon: running")
+        terminal.press("?")
+        terminal.shows("Kill the sshd process")
+        terminal.press("Escape")
+        terminal.until(lambda lines: row_of(lines, device), "no help any more")
+        changed_key(tmp_path / "known_hosts", tmp_path)
+        terminal.press("s")
+        terminal.shows("Host key verification failed", "enter goes back to the console")
+        terminal.press("Enter")
+        lines = terminal.shows("ssh ended with status 255", "reversi daemon: running")
+        assert row_of(lines, device)[:60] == before[:60]
+        leave(terminal)
+
+
+def changed_key(known: Path, folder: Path) -> None:
+    """The node is known by another key than the one that it shows."""
+    subprocess.run(
+        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / "other")],
+        check=True,
+        timeout=20,
+    )
+    (name, *_), other = (
+        known.read_text(encoding="ascii").split(),
+        (folder / "other.pub").read_text(encoding="ascii"),
+    )
+    known.write_text(f"{name} {other}", encoding="ascii")
+
+
+def test_the_daemon_and_the_whole_directory_go_and_come_back_while_it_runs(
+    own_gateway: Gateway, tmp_path: Path
+) -> None:
+    require("tmux")
+    own_gateway.start_sshd()
+    own_gateway.serve()
+    device = own_gateway.add(own_gateway.service().target)
+    own_gateway.connect(device)
+    session = own_gateway.await_up(device)
+    with tmux(tmp_path, console_words(own_gateway.home), size=(100, 24)) as terminal:
+        terminal.until(lambda lines: shown_pid(lines, device, "up") == session.pid, "the row is up")
+        terminal.shows("daemon: running")
+
+        own_gateway.kill_daemon()
+        elsewhere = own_gateway.home.rename(own_gateway.home.with_name("elsewhere"))
+        terminal.shows("the rows are as last read", "daemon: no answer")
+        assert shown_pid(terminal.lines(), device, "up") == session.pid
+        terminal.shows("daemon: not running", "stale <1m")
+        elsewhere.rename(own_gateway.home)
+        terminal.until(
+            lambda lines: not any("as last read" in line for line in lines), "no trouble any more"
+        )
+        state = own_gateway.layout.state
+        for file in state.parent.glob(f"{state.name}*"):
+            file.unlink()
+        terminal.shows("there is no state file", "start reversi-checker serve")
+        assert row_of(terminal.lines(), device)
+        own_gateway.serve()
+
+        terminal.shows("daemon: running", "last sweep <1m ago")
+        terminal.until(
+            lambda lines: (
+                shown_pid(lines, device, "up") == session.pid
+                and "stale" not in row_of(lines, device)
+            ),
+            "up again",
+        )
+        leave(terminal)

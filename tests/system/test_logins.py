@@ -1,0 +1,108 @@
+"""Connections that hang before their login are counted, each once, and those that logged in are
+not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+
+import asyncssh
+import pytest
+
+from checker.sshd.logins import Logins
+from tests.system.harness import Gateway
+from tests.system.processes import with_descendants
+from tests.system.waiting import until
+
+pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
+HANGING = 4
+
+
+class Undecided(asyncssh.SSHClient):
+    """Names a user, and then no key."""
+
+    async def public_key_auth_requested(self) -> None:
+        await asyncio.Event().wait()
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as opened:
+        yield opened
+
+
+def silent(gateway: Gateway, stack: ExitStack, first: bytes = b"") -> None:
+    """A connection to sshd that says this much, until the test ends it."""
+    made = stack.enter_context(closing(socket.create_connection((gateway.host, gateway.ssh_port))))
+    made.sendall(first)
+
+
+async def undecided(gateway: Gateway, user: str) -> None:
+    await asyncssh.connect(
+        gateway.host,
+        gateway.ssh_port,
+        username=user,
+        known_hosts=None,
+        config=None,
+        agent_path=None,
+        client_keys=(),
+        client_factory=Undecided,
+    )
+
+
+async def test_each_connection_that_hangs_before_its_login_counts_once(
+    gateway: Gateway, stack: ExitStack
+) -> None:
+    device = gateway.add(gateway.service().target)
+    gateway.connect(device)
+    await asyncio.to_thread(gateway.await_up, device)
+    logins = Logins()
+
+    def ours() -> int:
+        """Of those of the whole machine, where other tests log in too."""
+        found = logins.waiting()
+        assert found is not None
+        assert gateway.daemon is not None
+        return len(
+            {process.pid for process in with_descendants(gateway.daemon.pid)}.intersection(found)
+        )
+
+    async def count(waiting: int) -> None:
+        await asyncio.to_thread(until, lambda: ours() == waiting, f"{waiting} wait")
+
+    await count(0)
+    silent(gateway, stack)
+    silent(gateway, stack, b"SSH-2.0-no-key-exchange\r\n")
+    async with asyncio.TaskGroup() as group:
+        tasks = [
+            group.create_task(undecided(gateway, user))
+            for user in (device.user, "nobody-of-that-name")
+        ]
+        await count(HANGING)
+        await asyncio.to_thread(
+            until, lambda: (gateway.logins_waiting() or 0) >= HANGING, "the last sweep tells it"
+        )
+        for task in tasks:
+            task.cancel()
+    stack.close()
+
+    await count(0)
+
+
+def test_a_tunnel_user_with_a_lock_for_a_password_is_let_in_by_a_private_sshd(
+    own_gateway: Gateway,
+) -> None:
+    if not own_gateway.mode.is_privileged:
+        pytest.skip("only root's sshd can read the passwords")
+    name = own_gateway.mode.tunnel.name
+    subprocess.run(["usermod", "--password", "!", name], check=True)
+    try:
+        own_gateway.up()
+
+        assert own_gateway.add("127.0.0.1:9").ask("version").stdout.startswith("1 ")
+    finally:
+        subprocess.run(["usermod", "--password", "*", name], check=True)

@@ -1,0 +1,215 @@
+"""Gateway and device under a systemd that runs: what only its confinement, its journal and its
+restarts can show.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.programs import require
+from tests.system.accounts import Install
+from tests.system.booted import Booted
+from tests.system.harness import FAST
+from tests.system.machine import SSH_PORT, statuses, wrong
+from tests.system.waiting import until
+
+pytestmark = [pytest.mark.sshd, pytest.mark.timeout(180)]
+
+
+@pytest.fixture
+def machine(request: pytest.FixtureRequest) -> Iterator[Booted]:
+    if os.geteuid() != 0:
+        pytest.skip("a namespace of one's own takes root")
+    require("sshd", "ssh", "unshare", "nsenter", "useradd", "systemctl", "journalctl", "ss", "ip")
+    install: Install = request.getfixturevalue("reachable")
+    with closing(Booted(install)) as found:
+        yield found
+
+
+def faults(machine: Booted) -> set[str]:
+    """What the doctor finds wrong, but for the clock and the disk, which are not the test's."""
+    return wrong(machine) - {"clock", "disk"}
+
+
+def texts(machine: Booted) -> list[str]:
+    return [event["text"] for event in json.loads(machine.ok("log", "--json"))["events"]]
+
+
+@pytest.fixture
+def gateway(machine: Booted) -> Booted:
+    """`init` and what it started."""
+    machine.start_sshd()
+    done = machine.checker("init", "--gateway", f"127.0.0.1:{SSH_PORT}")
+    assert done.returncode == 0, done.stderr + machine.journal("reversi-checker.service")
+    machine.write("/etc/reversi/reversi.toml", machine.read("/etc/reversi/reversi.toml") + FAST)
+    machine.must("systemctl", "restart", "reversi-checker.service")
+    return machine
+
+
+def test_the_service_that_init_starts_is_whole(gateway: Booted) -> None:
+    until(lambda: not faults(gateway), "the doctor finds nothing")
+    with closing(gateway.service()) as target:
+        device = gateway.add("office", 20010, target.port)
+        with closing(device.connect()) as client:
+            until(lambda: statuses(gateway) == ["up"], "the tunnel is up")
+            # as every upgrade of sshd does; it leaves the sessions
+            gateway.must("systemctl", "restart", "ssh.service")
+            until(lambda: gateway.listens(SSH_PORT), "sshd listens again")
+
+            refused = subprocess.run(
+                device.ssh("-N", "-R", "22:127.0.0.1:9"),
+                capture_output=True,
+                check=False,
+                timeout=60,
+            )
+            assert refused.returncode == 255
+            assert client.lives
+            client.freeze()
+
+            until(
+                lambda: any(
+                    "sshd refused listening on localhost port 22" in one for one in texts(gateway)
+                ),
+                "an event from the journal",
+            )
+            until(lambda: not gateway.listens(20010), "the hung tunnel is killed")
+    first = gateway.main_pid("reversi-checker.service")
+    gateway.must("kill", "-9", str(first))
+    until(
+        lambda: gateway.main_pid("reversi-checker.service") not in {0, first},
+        "systemd starts it again",
+    )
+    until(lambda: not faults(gateway), "the doctor finds nothing again")
+    log = gateway.journal("reversi-checker.service")
+    assert not [
+        word for word in ("Traceback", "Unknown child process", "status=1/FAILURE") if word in log
+    ], log
+
+    gateway.ok("uninstall", "--yes")
+
+    assert "reversi-" not in gateway.must(
+        "systemctl", "list-units", "--all", "--no-pager", "--plain"
+    )
+
+
+def builder(gateway: Booted) -> tuple[str, ...]:
+    """The command that builds a new node's bundle, up to the name of its file."""
+    device = gateway.add("office", 20010, SSH_PORT)
+    return (
+        str(Path(sys.executable).with_name("reversi-client")),
+        "build",
+        "office",
+        "--private-key",
+        f"{device.config}.key",
+        "--output",
+    )
+
+
+def test_a_bundle_lives_as_a_confined_service(gateway: Booted) -> None:
+    service = "reversi-office.service"
+    build = builder(gateway)
+    first, newer, bad = (str(gateway.folder / f"{name}.sh") for name in ("first", "newer", "bad"))
+    gateway.must(*build, first, "--beat", "1")
+    gateway.must(*build, newer, "--beat", "2")
+    gateway.must(*build, bad, "--beat", "1", "--gateway", "127.0.0.1:1")
+    gateway.must("sed", "-i", "s/^TRIAL=.*/TRIAL='3'/", bad)
+
+    gateway.must("sh", first, "install")
+    until(lambda: statuses(gateway) == ["up"], "the tunnel is up")
+
+    process = gateway.main_pid(service)
+    gateway.must("kill", "-9", str(process))
+    until(lambda: gateway.main_pid(service) not in {0, process}, "systemd starts it again")
+    until(lambda: gateway.run("sh", first, "status").returncode == 0, "it is up again")
+
+    gateway.must("sh", newer, "upgrade")
+    until(
+        lambda: "the new bundle is confirmed" in gateway.journal(service),
+        "the upgrade is confirmed",
+    )
+
+    gateway.must("sh", bad, "upgrade", "--offline")
+    until(
+        lambda: "going back to the old bundle" in gateway.journal(service),
+        "what does not work is taken back",
+    )
+    until(lambda: gateway.run("sh", newer, "status").returncode == 0, "the old bundle is up")
+    assert sorted(gateway.must("ls", "/etc/reversi").split()) == [
+        "authorized_keys",
+        "nodes",
+        "office.keys",
+        "office.sh",
+        "reversi.toml",
+    ]
+
+    gateway.must("sh", newer, "uninstall")
+    assert gateway.run("systemctl", "cat", service).returncode != 0
+    assert gateway.must("ls", "/etc/reversi").split() == [
+        "authorized_keys",
+        "nodes",
+        "reversi.toml",
+    ]
+    assert not gateway.has("/run/reversi-office")
+    assert gateway.run("pgrep", "-f", "office.sh").stdout == ""
+
+
+def test_a_user_who_is_not_root_has_a_service_of_his_own(gateway: Booted) -> None:
+    home, live, file = "/var/lib/anna", "/run/anna", "/var/lib/anna/office.sh"
+    gateway.must("useradd", "--create-home", "--home-dir", home, "--shell", "/bin/sh", "anna")
+    gateway.must(*builder(gateway), file, "--beat", "1")
+    gateway.must("chown", "anna", file)
+    places = (f"HOME={home}", f"XDG_RUNTIME_DIR={live}")
+    manager = (
+        "--unit=anna",
+        "--uid=anna",
+        "--property=Type=notify",
+        "--property=Delegate=yes",
+        "--property=RuntimeDirectory=anna",
+        *(f"--setenv={place}" for place in places),
+    )
+    gateway.must("systemd-run", *manager, "/lib/systemd/systemd", "--user")
+    anna = (
+        "setpriv",
+        "--reuid=anna",
+        "--regid=anna",
+        "--init-groups",
+        "env",
+        "-i",
+        "PATH=/usr/bin:/bin",
+        *places,
+    )
+
+    done = gateway.run(*anna, "sh", file, "install")
+
+    assert done.returncode == 0, done.stderr
+    assert "loginctl enable-linger" in done.stderr
+    until(lambda: statuses(gateway) == ["up"], "the tunnel is up")
+    show = (
+        *anna,
+        "systemctl",
+        "--user",
+        "show",
+        "--property=MainPID",
+        "--value",
+        "reversi-office.service",
+    )
+    process = gateway.must(*show)
+    gateway.must("kill", "-9", process.strip())
+    until(lambda: gateway.must(*show) not in {"0\n", process}, "the user's systemd starts it again")
+    until(lambda: gateway.run(*anna, "sh", file, "status").returncode == 0, "it is up again")
+
+    gateway.must(*anna, "sh", file, "uninstall")
+
+    assert gateway.run("pgrep", "-f", "office.sh").stdout == ""
+    assert (
+        gateway.must("find", home, "/dev/shm", "-name", "*office*", "-o", "-name", ".reversi")
+        == f"{file}\n"
+    )

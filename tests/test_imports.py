@@ -1,0 +1,109 @@
+"""Who imports whom: the gate next to nothing, the pure modules no effect, and the checker nothing
+of its neighbours.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import checker
+
+GATE = Path(checker.__file__).with_name("gate.py")
+CONTRACTS = tomllib.loads(
+    (Path(checker.__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8")
+)["tool"]["importlinter"]["contracts"]
+PURITY = next(one for one in CONTRACTS if one["name"] == "pure modules have no effects")
+PURE = tuple(PURITY["source_modules"])
+EFFECTS = {
+    "sqlite3",
+    "asyncio",
+    "socket",
+    "subprocess",
+    "ssl",
+    "select",
+    "selectors",
+    "threading",
+    "tempfile",
+    "logging",
+    "fcntl",
+}
+OWN_EFFECTS = frozenset(PURITY["forbidden_modules"])
+
+
+def added_by(statement: str, *options: str) -> set[str]:
+    """Modules that a fresh interpreter has after the statement, and had not before."""
+    program = (
+        f"import sys; before = set(sys.modules); {statement}; print(*sorted(set(sys.modules) -"
+        " before))"
+    )
+    said = subprocess.run(
+        [sys.executable, *options, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
+    )
+    return set(said.stdout.split())
+
+
+def test_the_gate_imports_next_to_nothing() -> None:
+    read = f"exec(compile(open({str(GATE)!r}).read(), 'gate', 'exec'), {{'__name__': 'gate'}})"
+
+    added = added_by(read, "-I", "-S")
+
+    assert added <= {"_socket", "posix"}
+    assert not added & {"os", "socket", "re"}
+
+
+def test_the_gate_starts_without_os_socket_and_re() -> None:
+    said = subprocess.run(
+        [
+            sys.executable,
+            "-I",
+            "-S",
+            "-X",
+            "importtime",
+            str(GATE),
+            "--home",
+            "/nowhere",
+            "--node",
+            "x",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+        env={"PATH": "/usr/bin:/bin"},
+    )
+    before_the_fallback = said.stderr.split("_socket")[0]
+    imported = {line.rpartition("|")[2].strip() for line in before_the_fallback.splitlines()}
+
+    assert "_socket" in said.stderr
+    assert not imported & {"os", "socket", "re", "enum", "pathlib"}
+
+
+@pytest.mark.parametrize("module", PURE)
+def test_a_pure_module_imports_no_effect(module: str) -> None:
+    added = added_by(f"import {module}")
+
+    assert not added & EFFECTS
+    assert not added & OWN_EFFECTS
+
+
+@pytest.mark.parametrize(
+    "module", sorted(found.name for found in pkgutil.walk_packages(checker.__path__, "checker."))
+)
+def test_no_module_of_the_checker_imports_its_neighbours(module: str) -> None:
+    added = added_by(f"import {module}")
+
+    assert not {
+        name
+        for name in added
+        if name.split(".")[0] in ("client", "reversi_tui", "textual", "asyncssh")
+    }

@@ -1,0 +1,91 @@
+"""What `pip install .` installs: every file of the packages, and the three commands."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).parents[1]
+PACKAGES = ("checker", "client", "reversi_tui")
+COMMANDS = {"reversi-checker", "reversi-client", "reversi-tui"}
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    """The wheel of a copy of the tree: building leaves files beside what it builds."""
+    folder = tmp_path_factory.mktemp("wheel")
+    tree = folder / "tree"
+    for name in PACKAGES:
+        shutil.copytree(
+            CHECKOUT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__", ".*")
+        )
+    shutil.copytree(CHECKOUT / "bin", tree / "bin")
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(CHECKOUT / name, tree / name)
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "-q",
+        "--disable-pip-version-check",
+        "--no-deps",
+        "--no-build-isolation",
+        "--no-index",
+    ]
+    subprocess.run([*command, "--wheel-dir", str(folder), str(tree)], check=True, timeout=50)
+    (built,) = folder.glob("*.whl")
+    return zipfile.ZipFile(built)
+
+
+def test_every_file_of_the_packages_is_in_the_wheel(wheel: zipfile.ZipFile) -> None:
+    in_tree = {
+        str(path.relative_to(CHECKOUT))
+        for package in PACKAGES
+        for path in (CHECKOUT / package).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts and not path.name.startswith(".")
+    }
+
+    missing = in_tree - set(wheel.namelist())
+
+    assert not missing, (
+        f"not in the wheel: {', '.join(sorted(missing))}; see package-data in pyproject.toml"
+    )
+
+
+def test_the_wheel_holds_nothing_but_the_packages_and_the_commands(wheel: zipfile.ZipFile) -> None:
+    tops = {name.partition("/")[0] for name in wheel.namelist()}
+
+    assert {top for top in tops if not top.endswith((".dist-info", ".data"))} == set(PACKAGES)
+
+
+def test_the_wheel_brings_the_three_commands(wheel: zipfile.ZipFile) -> None:
+    scripts = {
+        name.rpartition("/")[2]: wheel.read(name)
+        for name in wheel.namelist()
+        if ".data/scripts/" in name
+    }
+
+    assert set(scripts) == COMMANDS
+    assert all(text.startswith(b"#!python") for text in scripts.values()), (
+        "pip puts the environment's interpreter there"
+    )
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_a_command_whose_python_lost_its_packages_says_so_in_one_sentence(command: str) -> None:
+    bare = [sys.executable, "-I", "-S", str(CHECKOUT / "bin" / command), "--version"]
+
+    done = subprocess.run(bare, capture_output=True, text=True, check=False, timeout=50)
+
+    assert done.returncode == 2
+    assert done.stderr.startswith(
+        f"{command}: error: reversi cannot be imported by {sys.executable}"
+    )
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
