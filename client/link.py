@@ -58,7 +58,7 @@ async def ask(connection: asyncssh.SSHClientConnection, request: wire.Request) -
     return Answer(wait_s=wait_s, complaint=complaint, login_text=login_text)
 
 
-class Wire:
+class Connection:
     """One connection: its login, its requests and its tunnel."""
 
     def __init__(
@@ -205,25 +205,25 @@ class Link:
             targets,
             post,
         )
-        self.wire: Wire | None = None
+        self.current: Connection | None = None
         self.task: asyncio.Task[None] | None = None
 
     def connect(self, order: words.Connect, group: asyncio.TaskGroup) -> None:
-        self.wire = Wire(self.config, order, self.instance, self.targets, self.post)
+        self.current = Connection(self.config, order, self.instance, self.targets, self.post)
         self.task = group.create_task(
-            self.wire.live(self.dialer), name=f"connection {order.connection}"
+            self.current.live(self.dialer), name=f"connection {order.connection}"
         )
 
     def counters(self) -> words.Moved | None:
         """Return the counters of the current connection; None before the login."""
-        return self.wire.counters() if self.wire is not None else None
+        return self.current.counters() if self.current is not None else None
 
     def order(self, order: Order) -> None:
-        if self.wire is not None:
-            self.wire.orders.put_nowait(order)
+        if self.current is not None:
+            self.current.orders.put_nowait(order)
 
     def drop(self, *, abort: bool) -> None:
-        if self.wire is not None and self.task is not None:
-            self.wire.drop(abort=abort)
+        if self.current is not None and self.task is not None:
+            self.current.drop(abort=abort)
             self.task.cancel()
-        self.wire = self.task = None
+        self.current = self.task = None

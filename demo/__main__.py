@@ -126,7 +126,7 @@ def main() -> int:
         "--headless",
         type=float,
         metavar="SECONDS",
-        help="show no console; exit with 0 once every expected status was seen",
+        help="show no console; exit with 0 when every expected status was seen, 1 after SECONDS",
     )
     seconds = parser.parse_args().headless
     if seconds is None and not (sys.stdin.isatty() and sys.stdout.isatty()):

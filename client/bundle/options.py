@@ -54,7 +54,12 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         ),
         epilog="example: reversi-client build office && scp -O office.sh root@192.168.1.1:/tmp/",
     )
-    build.add_argument("node", nargs="?", metavar="NODE", help="a registered node")
+    build.add_argument(
+        "node",
+        nargs="?",
+        metavar="NODE",
+        help="the node; it must be registered, except with --forward",
+    )
     build.add_argument("--all", action="store_true", help="build for every registered node")
     build.add_argument(
         "--home", metavar="DIR", help="the gateway's directory, as for reversi-checker"
