@@ -22,8 +22,8 @@ from pathlib import Path
 from bench.console_figures import Measured, Wide, once_figure, size_figures, wide_figure
 from bench.console_home import make_home, names
 from bench.console_keys import all_keys, answered, paged
-from bench.console_plan import Plan
-from bench.console_pty import Answer, Spell, Terminal, terminal, watch
+from bench.console_plan import ConsolePlan
+from bench.console_pty import Paint, Spell, Terminal, terminal, watch
 from bench.cpu import memory_of
 from bench.figures import Figure
 from bench.setting import Scale
@@ -125,7 +125,7 @@ async def starts(setting: Setting, argv: list[str], count: int) -> list[float]:
 
 async def changed_rows(
     opened: Terminal, setting: Setting, state: Writer, count: int
-) -> tuple[Answer, ...]:
+) -> tuple[Paint, ...]:
     """Change a visible row again and again; return what was painted each time."""
     node = names(setting.rows)[SEEN_ROW]
     answers = []
@@ -158,12 +158,12 @@ class Started:
 class Pressed:
     """What a program painted for each key, and for a changed row."""
 
-    changed: tuple[Answer, ...]
-    keys: Mapping[str, tuple[Answer, ...]]
+    changed: tuple[Paint, ...]
+    keys: Mapping[str, tuple[Paint, ...]]
 
 
 async def start(
-    setting: Setting, argv: list[str], plan: Plan, stack: contextlib.AsyncExitStack
+    setting: Setting, argv: list[str], plan: ConsolePlan, stack: contextlib.AsyncExitStack
 ) -> Started:
     """Start the program as often as planned, and keep the last one."""
     earlier = await starts(setting, argv, plan.starts_at(setting.rows) - 1)
@@ -173,7 +173,7 @@ async def start(
 
 
 async def pressed(
-    one: Terminal, other: Terminal, setting: Setting, state: Writer, plan: Plan
+    one: Terminal, other: Terminal, setting: Setting, state: Writer, plan: ConsolePlan
 ) -> Pressed:
     with other.held():
         await one.settled()
@@ -184,7 +184,7 @@ async def pressed(
         )
 
 
-async def measure(setting: Setting, plan: Plan) -> tuple[Measured, Measured]:
+async def measure(setting: Setting, plan: ConsolePlan) -> tuple[Measured, Measured]:
     """Measure the console and the DataTable."""
     is_last = plan.is_last(setting.rows)
     async with contextlib.AsyncExitStack() as stack:
@@ -217,7 +217,7 @@ async def measure(setting: Setting, plan: Plan) -> tuple[Measured, Measured]:
     return console, beside
 
 
-async def measure_wide(setting: Setting, plan: Plan) -> Wide:
+async def measure_wide(setting: Setting, plan: ConsolePlan) -> Wide:
     """Measure a scrolled page in a large terminal."""
     found = []
     for argv in setting.commands:
@@ -244,7 +244,7 @@ def run_ms(argv: list[str], env: Mapping[str, str]) -> float:
     return (time.monotonic() - began) * 1000
 
 
-async def once(plan: Plan) -> Figure:
+async def once(plan: ConsolePlan) -> Figure:
     """Measure `--once --json`, alternating with a Python that does nothing."""
     shown: list[float] = []
     nothing: list[float] = []

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.console_pty import Answer, Spell, high
+from bench.console_pty import Paint, Spell, high
 from bench.console_writer import CHANGES_A_SECOND
 from bench.cpu import Memory
 from bench.figures import Figure, times
@@ -31,8 +31,8 @@ class Measured:
     """While sweeps find no change."""
     busy: Spell
     memory: Memory
-    changed: Sequence[Answer]
-    keys: Mapping[str, Sequence[Answer]]
+    changed: Sequence[Paint]
+    keys: Mapping[str, Sequence[Paint]]
 
     @property
     def idle(self) -> Spell:
@@ -43,15 +43,15 @@ class Measured:
 class Wide:
     """What was measured of a scrolled page in a larger terminal."""
 
-    console: Sequence[Answer]
-    beside: Sequence[Answer]
+    console: Sequence[Paint]
+    beside: Sequence[Paint]
 
 
-def painted_ms(answers: Sequence[Answer]) -> list[float]:
+def painted_ms(answers: Sequence[Paint]) -> list[float]:
     return [answer.painted_ms for answer in answers]
 
 
-def size_of(answers: Sequence[Answer]) -> float:
+def size_of(answers: Sequence[Paint]) -> float:
     return statistics.median(answer.size for answer in answers)
 
 
@@ -63,7 +63,7 @@ def first_text(one: Measured) -> str:
     )
 
 
-def key_text(answers: Sequence[Answer]) -> str:
+def key_text(answers: Sequence[Paint]) -> str:
     painted = painted_ms(answers)
     begun = statistics.median(answer.first_ms for answer in answers)
     return (
@@ -72,7 +72,7 @@ def key_text(answers: Sequence[Answer]) -> str:
     )
 
 
-def size_text(answers: Sequence[Answer]) -> str:
+def size_text(answers: Sequence[Paint]) -> str:
     return f"{size_of(answers):,.0f} bytes"
 
 

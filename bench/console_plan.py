@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class ConsolePlan:
     """How often and how long each thing is measured."""
 
     rows: tuple[int, ...]
@@ -34,7 +34,7 @@ class Plan:
         return self.letters if self.is_last(rows) else self.letters // 2
 
 
-FULL_PLAN = Plan(
+FULL_PLAN = ConsolePlan(
     rows=(100, 1000, 5000),
     starts=3,
     presses=20,
@@ -43,6 +43,6 @@ FULL_PLAN = Plan(
     once_nodes=1000,
     once_runs=10,
 )
-QUICK_PLAN = Plan(
+QUICK_PLAN = ConsolePlan(
     rows=(100,), starts=1, presses=4, letters=2, watch_s=1.0, once_nodes=100, once_runs=2
 )

@@ -32,7 +32,7 @@ KEPT = 1 << 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Paint:
     """What a program painted for one key or one change."""
 
     first_ms: float
@@ -145,7 +145,7 @@ class Terminal:
                 return False
         raise DemoFailed(f"the program was busy for {WITHIN_S:g} s and wrote nothing")
 
-    async def answer(self, act: Callable[[], Awaitable[None]]) -> Answer | None:
+    async def answer(self, act: Callable[[], Awaitable[None]]) -> Paint | None:
         """Act, and return what was painted; None if nothing was."""
         self.arrived.clear()
         size, began = self.size, time.monotonic()
@@ -158,13 +158,13 @@ class Terminal:
                 raise DemoFailed(
                     f"the program was still painting {WITHIN_S:g} s after a key or a change"
                 )
-        return Answer(
+        return Paint(
             first_ms=(first_at - began) * 1000,
             painted_ms=(self.last_at - began) * 1000,
             size=self.size - size,
         )
 
-    async def press(self, key: bytes) -> Answer | None:
+    async def press(self, key: bytes) -> Paint | None:
         async def act() -> None:
             os.write(self.master, key)
 

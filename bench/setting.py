@@ -14,7 +14,7 @@ from pathlib import Path
 import asyncssh
 import psutil
 
-from bench.console_plan import FULL_PLAN, QUICK_PLAN, Plan
+from bench.console_plan import FULL_PLAN, QUICK_PLAN, ConsolePlan
 from checker.config.layout import home_layout
 from checker.config.settings import Config
 from checker.control.client import Control
@@ -44,7 +44,7 @@ class Scale:
     watch_s: float
     outages_s: tuple[float, ...]
     megabytes: int
-    console: Plan
+    console: ConsolePlan
     link_minutes: float = 0.0
     """How long to keep tunnels on slow links; 0: measure transfers instead."""
 

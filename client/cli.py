@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from client import __version__
-from client.bundle.options import Wanted, add_to, wanted_from
+from client.bundle.options import BuildOptions, add_to, wanted_from
 from client.config import Config, load_config, read_private_key
 from client.errors import ClientError, GatewayUnreachable, NoConfig
 
@@ -42,7 +42,7 @@ class Arguments:
     config: Path | None
     as_json: bool
     debug: bool
-    wanted: Wanted | None
+    wanted: BuildOptions | None
     """Only for `build`."""
 
 
@@ -155,7 +155,7 @@ def cmd_status(config: Config, arguments: Arguments) -> ExitCode:
     return ExitCode.OK if report.is_up else ExitCode.NOT_UP
 
 
-def cmd_build(wanted: Wanted) -> ExitCode:
+def cmd_build(wanted: BuildOptions) -> ExitCode:
     from client.bundle.build import build
 
     return ExitCode.OK if build(wanted) else ExitCode.USAGE

@@ -17,7 +17,7 @@ class Process:
 
     pid: int
     start_ticks: int | None
-    """None: the system has no /proc."""
+    """Clock ticks since boot; without /proc (macOS), hundredths of a second since 1970."""
     boot_id: str
     """Empty: the system has no boot ID."""
 
@@ -33,12 +33,27 @@ def start_ticks_in(stat: str) -> int | None:
 
 
 def start_ticks_of(pid: int) -> int | None:
-    """Return when a process started; None: it does not exist, is a zombie, or there is no /proc."""
+    """Return when a process started; None: it does not exist or is a zombie."""
+    if not PROC.is_dir():
+        return created_at(pid)
     try:
         return start_ticks_in(
             (PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
         )
     except (OSError, IndexError, ValueError):
+        return None
+
+
+def created_at(pid: int) -> int | None:
+    """Return when a process started, as macOS knows it; None as `start_ticks_of`."""
+    import psutil  # only here: Linux does not need it, and it slows the start
+
+    try:
+        process = psutil.Process(pid)
+        return (
+            None if process.status() == psutil.STATUS_ZOMBIE else int(process.create_time() * 100)
+        )
+    except psutil.Error:
         return None
 
 
@@ -55,18 +70,14 @@ def this_process() -> Process:
 
 
 def is_alive(process: Process) -> bool:
-    """Return whether that process still runs; without /proc, whether any with its PID does."""
+    """Return whether that process still runs.
+
+    Version 0.1.0 wrote no start time on macOS: then any process with the PID counts.
+    """
     if process.boot_id != boot_id():
         return False
-    if process.start_ticks is not None:
-        return start_ticks_of(process.pid) == process.start_ticks
-    try:
-        os.kill(process.pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    now = start_ticks_of(process.pid)
+    return now is not None and process.start_ticks in (None, now)
 
 
 def machine_name() -> str:

@@ -36,7 +36,7 @@ class Owner(asyncssh.SSHClient):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class RequestResult:
     """The gateway's answer to a request that has only one."""
 
     wait_s: int
@@ -46,7 +46,7 @@ class Answer:
     """What the login printed before the answer."""
 
 
-async def ask(connection: asyncssh.SSHClientConnection, request: wire.Request) -> Answer:
+async def ask(connection: asyncssh.SSHClientConnection, request: wire.Request) -> RequestResult:
     """Send a request and return the answer. Raises Ended, Malformed, asyncssh.Error, OSError."""
     done = await connection.run(
         wire.render_request(request), stdin=asyncssh.DEVNULL, encoding="utf-8", errors="replace"
@@ -55,10 +55,10 @@ async def ask(connection: asyncssh.SSHClientConnection, request: wire.Request) -
     if done.exit_status != wire.OK:
         raise Ended(f"the gateway refuses: {complaint or f'exit status {done.exit_status}'}")
     wait_s, login_text = wire.last_answer(str(done.stdout or ""))
-    return Answer(wait_s=wait_s, complaint=complaint, login_text=login_text)
+    return RequestResult(wait_s=wait_s, complaint=complaint, login_text=login_text)
 
 
-class Connection:
+class GatewayConnection:
     """One connection: its login, its requests and its tunnel."""
 
     def __init__(
@@ -205,11 +205,11 @@ class Link:
             targets,
             post,
         )
-        self.current: Connection | None = None
+        self.current: GatewayConnection | None = None
         self.task: asyncio.Task[None] | None = None
 
     def connect(self, order: words.Connect, group: asyncio.TaskGroup) -> None:
-        self.current = Connection(self.config, order, self.instance, self.targets, self.post)
+        self.current = GatewayConnection(self.config, order, self.instance, self.targets, self.post)
         self.task = group.create_task(
             self.current.live(self.dialer), name=f"connection {order.connection}"
         )

@@ -19,7 +19,7 @@ from bench.links.clients import Kind, Lane
 from bench.links.hangs import Hang, Trial, carrying, come_back, hang, wait_for
 from bench.links.network import Shape
 from bench.links.progress import say
-from bench.links.scene import NEXT_CLIENT_S, Scene, Wanted, missing_kinds, scene
+from bench.links.scene import NEXT_CLIENT_S, LaneSpec, Scene, missing_kinds, scene
 from bench.links.transfer import Transfer
 
 KINDS = (Kind.PYTHON, Kind.OPENSSH, Kind.DROPBEAR, Kind.PLAIN)
@@ -191,7 +191,7 @@ async def hours(minutes: float) -> list[Figure]:
     wanted = []
     for seed, (link, bulk, kind) in enumerate(todo, 1):
         relay = (*LINKS[link], "--seed", str(seed)) if LINKS[link] else ()
-        wanted.append(Wanted(kind=kind, shape=NARROW if bulk or not relay else None, relay=relay))
+        wanted.append(LaneSpec(kind=kind, shape=NARROW if bulk or not relay else None, relay=relay))
         say(f"seed {seed}: {link}{', bulk' if bulk else ''}, {kind.value}")
     async with scene(wanted) as found:
         stays = [

@@ -22,7 +22,7 @@ NEXT_CLIENT_S = 0.3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class LaneSpec:
     """The plan of one lane."""
 
     kind: Kind
@@ -38,7 +38,7 @@ class Scene:
     server: Gateway
     bare: BareServer
     lanes: Sequence[Lane]
-    wanted: Sequence[Wanted]
+    wanted: Sequence[LaneSpec]
     watch: Watch
 
     async def connect(self, lane: Lane) -> None:
@@ -60,7 +60,7 @@ def missing_kinds() -> dict[Kind, list[str]]:
 
 
 @contextlib.asynccontextmanager
-async def scene(wanted: Sequence[Wanted], toml: str = "") -> AsyncIterator[Scene]:
+async def scene(wanted: Sequence[LaneSpec], toml: str = "") -> AsyncIterator[Scene]:
     """Set up all links, but start no client yet. Raises DemoFailed."""
     if len(wanted) > LINKS_AT_MOST:
         raise DemoFailed(f"{len(wanted)} links are more than {LINKS_AT_MOST}")

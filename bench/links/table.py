@@ -13,7 +13,7 @@ from bench.links.clients import Kind, Lane
 from bench.links.hangs import Hang, Trial, carrying, come_back, hang, wait_for
 from bench.links.network import Shape
 from bench.links.progress import say
-from bench.links.scene import NEXT_CLIENT_S, Scene, Wanted, missing_kinds, scene
+from bench.links.scene import NEXT_CLIENT_S, LaneSpec, Scene, missing_kinds, scene
 from bench.links.transfer import Transfer
 from bench.links.watch import Seen
 
@@ -38,7 +38,7 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class TablePlan:
     """What to measure."""
 
     cases: tuple[Case, ...]
@@ -49,7 +49,7 @@ class Plan:
     toml: str = ""
 
 
-FULL_PLAN = Plan(
+FULL_PLAN = TablePlan(
     cases=(
         Case(shape=Shape(kbit=64, queue_kb=32), lasts_s=75),
         Case(shape=Shape(kbit=64, queue_kb=1000), lasts_s=180, hangs_after_s=40),
@@ -61,7 +61,7 @@ FULL_PLAN = Plan(
     ways=(True, False),
     limit_s=75.0,
 )
-QUICK_PLAN = Plan(
+QUICK_PLAN = TablePlan(
     cases=(Case(shape=Shape(kbit=1000, queue_kb=32), lasts_s=2, hangs_after_s=0.5),),
     ways=(True,),
     limit_s=3.0,
@@ -140,7 +140,7 @@ def blame(first: Bulk, seen: Seen) -> Bulk:
     return dataclasses.replace(first, losses=seen.losses(first.transfer.began_s, first.ended_s))
 
 
-async def measure(lane: Lane, found: Scene, case: Case, plan: Plan, *, up: bool) -> Result:
+async def measure(lane: Lane, found: Scene, case: Case, plan: TablePlan, *, up: bool) -> Result:
     """Measure a transfer, then each kind of hang during another. Raises DemoFailed."""
     seen = found.watch.of(lane)
     if not await come_back(lane, UP_WITHIN_S):
@@ -180,7 +180,7 @@ async def measure(lane: Lane, found: Scene, case: Case, plan: Plan, *, up: bool)
     )
 
 
-async def run_lane(found: Scene, number: int, case: Case, plan: Plan, *, up: bool) -> Result:
+async def run_lane(found: Scene, number: int, case: Case, plan: TablePlan, *, up: bool) -> Result:
     """Start the lane in its turn, and measure it."""
     await asyncio.sleep(number * NEXT_CLIENT_S)
     lane = found.lanes[number]
@@ -232,13 +232,15 @@ def rows(results: Sequence[Result]) -> list[Figure]:
     return figures
 
 
-async def table(plan: Plan) -> list[Figure]:
+async def table(plan: TablePlan) -> list[Figure]:
     """Measure all lanes side by side. Raises DemoFailed."""
     missing = missing_kinds()
     kinds = [kind for kind in Kind if kind not in missing]
     todo = [(case, up, kind) for case in plan.cases for up in plan.ways for kind in kinds]
     async with (
-        scene([Wanted(kind=kind, shape=case.shape) for case, _, kind in todo], plan.toml) as found,
+        scene(
+            [LaneSpec(kind=kind, shape=case.shape) for case, _, kind in todo], plan.toml
+        ) as found,
         asyncio.TaskGroup() as group,
     ):
         tasks = [

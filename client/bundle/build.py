@@ -24,7 +24,7 @@ from checker.registry.reading import read_registry
 from checker.sshd.keygen import host_key_line
 from client.bundle.compose import Bundle, render
 from client.bundle.keyforms import KeyForms, KeyUnusable, read_key
-from client.bundle.options import Wanted
+from client.bundle.options import BuildOptions
 from client.errors import ClientError
 
 HOST_KEY_TYPES = ("ed25519", "rsa", "ecdsa")
@@ -59,7 +59,7 @@ def host_keys(layout: Layout) -> list[str]:
     return [host_key_line(place) for place in found or [layout.host_key]]
 
 
-def find_source(wanted: Wanted) -> Source:
+def find_source(wanted: BuildOptions) -> Source:
     """Read the gateway's configuration and registry. Raises CheckerError."""
     layout = find_layout(wanted.home, os.environ)
     config = load_config(layout.config)
@@ -182,7 +182,7 @@ def node_add(source: Source, node: Node) -> str:
     return shlex.join([*checker, "add", node.name, *asked, "--public-key", "-"])
 
 
-def bundle_for(source: Source, node: Node, wanted: Wanted) -> Bundle:
+def bundle_for(source: Source, node: Node, wanted: BuildOptions) -> Bundle:
     """Collect the content of the node's bundle. Raises CannotBuild."""
     if not node.forwards:
         raise CannotBuild(f"{node.name} has no forward, so it needs no tunnel")
@@ -221,7 +221,7 @@ def moves(node: Node) -> tuple[str, ...]:
     )
 
 
-def build_all(source: Source, wanted: Wanted, narration: TextIO) -> int:
+def build_all(source: Source, wanted: BuildOptions, narration: TextIO) -> int:
     """Build a bundle for each node. Report the failures, and return how many there were."""
     nodes = [
         node for node in source.registry.nodes.values() if node.name not in source.registry.broken
@@ -250,7 +250,7 @@ def build_all(source: Source, wanted: Wanted, narration: TextIO) -> int:
     return len(problems)
 
 
-def build_one(source: Source, wanted: Wanted, name: str, narration: TextIO) -> Path:
+def build_one(source: Source, wanted: BuildOptions, name: str, narration: TextIO) -> Path:
     """Build the node's bundle, and return its path. Raises CheckerError, CannotBuild."""
     if wanted.forwards and name in source.registry.nodes:
         raise CannotBuild(f"{name} is registered with its own forwards: leave out --forward")
@@ -265,7 +265,7 @@ def build_one(source: Source, wanted: Wanted, name: str, narration: TextIO) -> P
     return path
 
 
-def build(wanted: Wanted) -> bool:
+def build(wanted: BuildOptions) -> bool:
     """Carry out `build`, and return whether every bundle was made. Raises CannotBuild."""
     try:
         source = find_source(wanted)

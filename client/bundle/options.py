@@ -10,7 +10,7 @@ from client.bundle.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class BuildOptions:
     """The options of `build`, parsed."""
 
     node: str | None
@@ -150,10 +150,10 @@ def complaint(parser: argparse.ArgumentParser, typed: argparse.Namespace) -> Non
         )
 
 
-def wanted_from(typed: argparse.Namespace) -> Wanted:
+def wanted_from(typed: argparse.Namespace) -> BuildOptions:
     """Check the options, and return them. Exit with a usage error if they do not fit."""
     typed.check(typed)
-    return Wanted(
+    return BuildOptions(
         node=typed.node,
         home=typed.home,
         output=typed.output,

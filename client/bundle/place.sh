@@ -37,7 +37,7 @@ openwrt_unit() {
         '    procd_set_param respawn 3600 5 0' '    procd_set_param term_timeout 10' '    procd_close_instance' '}'
 }
 
-# The tunnel needs no capability, and writes only to its RuntimeDirectory.
+# The tunnel needs no capability. It writes to its RuntimeDirectory and, to put an old bundle back, to the bundle's directory.
 systemd_unit() {
     path=$(printf '%s\n' "$installed" | sed 's/[\\"]/\\&/g; s/%/%%/g; s/\$/$$/g')
     printf '%s\n' '[Unit]' "Description=reversi: the tunnel of $NODE" 'Wants=network-online.target' 'After=network-online.target' \

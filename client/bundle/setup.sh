@@ -115,8 +115,8 @@ keep_old() {
     put "$installed.old" 600 <"$installed"
 }
 
-# Keep the old bundle, then put the new one in its place; on a full disk, leave all as it was. During an upgrade keep the files that were
-# kept then: that bundle is known to work.
+# Keep the old bundle, then put the new one in its place; on a full disk, leave all as it was. If an upgrade is already under way, the
+# bundle that it kept stays the old one: that bundle is known to work.
 put_beside_old() {
     rm -f "$live/trial"
     if [ -e "$installed.old" ]; then

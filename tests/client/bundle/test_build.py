@@ -13,7 +13,7 @@ import pytest
 
 from checker.cli.main import run as run_checker
 from client.bundle.build import CannotBuild, address, build, build_all, find_source
-from client.bundle.options import Wanted
+from client.bundle.options import BuildOptions
 from client.bundle.settings import Settings
 from client.cli import main
 from tests.client.bundle.samples import forms_of, made_key
@@ -335,7 +335,7 @@ def test_all_shows_a_bar_and_names_the_nodes_left_out(place: Place) -> None:
     place.add("roof", "20012=127.0.0.1:22")
     place.add("cellar", "20013=127.0.0.1:22")
     (place.keys / "roof.toml.key").unlink()
-    wanted = Wanted(
+    wanted = BuildOptions(
         node=None,
         home=str(place.home),
         output=None,
@@ -366,7 +366,7 @@ def test_all_exits_with_2_if_a_bundle_is_missing(place: Place) -> None:
 
 def test_a_key_file_without_a_key_is_named(place: Place) -> None:
     (place.keys / "office.toml.key").write_text("nothing")
-    wanted = Wanted(
+    wanted = BuildOptions(
         node="office",
         home=str(place.home),
         output=None,

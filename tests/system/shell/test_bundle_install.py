@@ -393,7 +393,7 @@ def test_a_new_bundle_without_a_key_can_uninstall(box: Box) -> None:
         render(
             changed(key=None, forwards=("20010:127.0.0.1:22",), settings={"root": str(box.root)})
         ),
-        "anew.sh",
+        "new.sh",
     )
 
     said = box.sh(other, "uninstall")

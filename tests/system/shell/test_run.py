@@ -53,27 +53,27 @@ def run(
 def test_help_names_every_command(shell: list[str], tmp_path: Path) -> None:
     require(shell[0])
 
-    told = run(
+    done = run(
         "help",
         path="/usr/bin:/bin",
         venv=tmp_path / "venv",
         shell=(shutil.which(shell[0]) or "", *shell[1:]),
     )
 
-    assert told.returncode == 0
-    assert all(f"  {command}" in told.stdout for command in ("demo", "test", "lint", "bench"))
-    assert not told.stderr
+    assert done.returncode == 0
+    assert all(f"  {command}" in done.stdout for command in ("demo", "test", "lint", "bench"))
+    assert not done.stderr
 
 
 @pytest.mark.parametrize("arguments", [(), ("tset",)], ids=["none", "unknown"])
 def test_other_commands_are_refused_with_the_help(
     arguments: tuple[str, ...], tmp_path: Path
 ) -> None:
-    told = run(*arguments, path="/usr/bin:/bin", venv=tmp_path / "venv")
+    done = run(*arguments, path="/usr/bin:/bin", venv=tmp_path / "venv")
 
-    assert told.returncode == 2
-    assert "usage: ./run" in told.stderr
-    assert not told.stdout
+    assert done.returncode == 2
+    assert "usage: ./run" in done.stderr
+    assert not done.stdout
 
 
 @pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: shell[0])
@@ -83,17 +83,17 @@ def test_an_ordinary_user_is_told_each_missing_package_once(
     require(shell[0])
     program(bare, "id", "echo 1000")
 
-    told = run(
+    done = run(
         "test",
         path=str(bare),
         venv=tmp_path / "venv",
         shell=(shutil.which(shell[0]) or "", *shell[1:]),
     )
 
-    assert told.returncode == 2
+    assert done.returncode == 2
     for package in ("openssh-client", "openssl", "shellcheck", "tmux", "busybox"):
         line = f"run: {package} is missing; install it with: sudo apt-get install {package}"
-        assert told.stderr.splitlines().count(line) == 1, told.stderr
+        assert done.stderr.splitlines().count(line) == 1, done.stderr
     assert not (tmp_path / "venv").exists()
 
 
@@ -101,10 +101,10 @@ def test_root_is_told_if_apt_fails(bare: Path, tmp_path: Path) -> None:
     program(bare, "id", "echo 0")
     program(bare, "apt-get", f'echo "$*" >>{tmp_path}/asked; exit 100')
 
-    told = run("demo", path=str(bare), venv=tmp_path / "venv")
+    done = run("demo", path=str(bare), venv=tmp_path / "venv")
 
-    assert told.returncode == 2
-    assert "apt-get could not install:" in told.stderr
-    assert "openssh-client" in told.stderr
+    assert done.returncode == 2
+    assert "apt-get could not install:" in done.stderr
+    assert "openssh-client" in done.stderr
     assert (tmp_path / "asked").read_text() == "-qq update\n"
     assert not (tmp_path / "venv").exists()
