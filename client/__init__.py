@@ -1,3 +1,1 @@
 """The node's side: keep one reverse tunnel to the gateway, and build bundles for other devices."""
-
-__version__ = "0.1.0"

@@ -150,15 +150,17 @@ class Machine:
     def learn(self, silence_s: float | None) -> None:
         """Learn from a sign of life, and from the silence before it; None: there was no silence.
 
-        If a beat is still unanswered, send the next one soon: a hang may follow.
+        If a beat is still unanswered, send the next one soon: a hang may follow. Once it is
+        answered, the next one is due as usual.
         """
         tunnel = self.tunnel
         if silence_s is not None and tunnel.up_since_s is not None:
             self.route.pace.learn(silence_s)
-        if tunnel.pulse.owed:
-            tunnel.beat_due_s = min(
-                tunnel.beat_due_s, self.clock.now_s + tunnel.limit_s(self.route.pace)
-            )
+        if not tunnel.pulse.owed:
+            tunnel.beat_due_s = tunnel.regular_due_s
+            return
+        soon_s = self.clock.now_s + tunnel.limit_s(self.route.pace)
+        tunnel.beat_due_s = min(tunnel.beat_due_s, soon_s)
 
     def learn_forwards(self, listening: frozenset[int], denied: frozenset[int]) -> None:
         tunnel, before = self.tunnel, self.tunnel.denied
@@ -206,10 +208,9 @@ class Machine:
 
     def count_beat(self) -> None:
         """Count a beat and schedule the next. Jitter keeps nodes that came back together apart."""
-        self.tunnel.pulse.beat(self.clock.now_s)
-        self.tunnel.beat_due_s = self.clock.now_s + self.config.check_every_s * self.uniform(
-            0.9, 1.1
-        )
+        tunnel, period_s = self.tunnel, self.config.check_every_s * self.uniform(0.9, 1.1)
+        tunnel.pulse.beat(self.clock.now_s)
+        tunnel.beat_due_s = tunnel.regular_due_s = self.clock.now_s + period_s
 
     def leave(self, reason: str, *, abort: bool = False) -> None:
         """End the current connection."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import email
+import re
 import shutil
 import subprocess
 import sys
@@ -9,6 +11,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
+from checker import __version__
 
 CHECKOUT = Path(__file__).parents[1]
 PACKAGES = ("checker", "client", "reversi_tui")
@@ -25,8 +29,11 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
             CHECKOUT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__", ".*")
         )
     shutil.copytree(CHECKOUT / "bin", tree / "bin")
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
         shutil.copy(CHECKOUT / name, tree / name)
+    left = tree / "build" / "lib" / "checker" / "of_a_newer_release.py"
+    left.parent.mkdir(parents=True)
+    left.touch()
     command = [
         sys.executable,
         "-m",
@@ -56,6 +63,10 @@ def test_every_file_of_the_packages_is_in_the_wheel(wheel: zipfile.ZipFile) -> N
     assert not missing, (
         f"not in the wheel: {', '.join(sorted(missing))}; see package-data in pyproject.toml"
     )
+
+
+def test_what_an_earlier_build_left_is_not_in_the_wheel(wheel: zipfile.ZipFile) -> None:
+    assert "checker/of_a_newer_release.py" not in wheel.namelist()
 
 
 def test_the_wheel_holds_nothing_but_the_packages_and_the_commands(wheel: zipfile.ZipFile) -> None:
@@ -89,3 +100,34 @@ def test_a_command_whose_python_lost_its_packages_says_so_in_one_sentence(comman
     )
     assert done.stderr.count("\n") == 1
     assert done.stdout == ""
+
+
+def test_the_wheel_says_whose_it_is_and_has_the_version_of_the_checker(
+    wheel: zipfile.ZipFile,
+) -> None:
+    (metadata,) = (name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
+
+    said = email.message_from_bytes(wheel.read(metadata))
+
+    assert said["Version"] == __version__
+    assert said["License-Expression"] == "GPL-3.0-or-later"
+    assert said["Author"] == "The reversi developers"
+    assert "openssh" in said["Keywords"].split(",")
+    assert "Typing :: Typed" in said.get_all("Classifier", [])
+
+
+def test_the_version_stands_in_one_place() -> None:
+    places = [
+        str(path.relative_to(CHECKOUT))
+        for path in [
+            CHECKOUT / "pyproject.toml",
+            *(path for package in PACKAGES for path in (CHECKOUT / package).rglob("*.py")),
+        ]
+        if re.search(
+            r"""^(__)?version(__)?\s*=\s*["']""",
+            path.read_text(encoding="utf-8"),
+            re.MULTILINE | re.IGNORECASE,
+        )
+    ]
+
+    assert places == ["checker/__init__.py"]

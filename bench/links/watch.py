@@ -20,6 +20,7 @@ STATE_EVERY_S = 1.0
 EVENTS_AT_ONCE = 1000
 COUNTS_BYTES = 2000
 """Bytes a second that count: a quarter of the slowest link, and more than a probe's."""
+SEGMENT_BYTES = 1448
 CAUSE_WITHIN_S = 5.0
 GIVEN_UP_WITHIN_S = 60.0
 """From a client's log line until the gateway sees the end of the connection, which is queued behind
@@ -41,7 +42,10 @@ class Seen:
     """When the daemon killed it; a client that claims its own stale port does not count."""
     carried: int = 0
     moved_s: float = 0.0
-    """When the kernels last moved bulk on the SSH connection, even for a stopped process."""
+    """When bulk last reached the device, left it, or reached the gateway out of order.
+
+    The kernel of a stopped process moves bytes, too, and what is in the link's queue still arrives.
+    """
     worst_ms: float = 0.0
     """The slowest probe that was answered."""
 
@@ -121,12 +125,12 @@ class Watch:
                 ]
 
     def read_counters(self) -> None:
-        carried: Counter[str] = Counter()
+        strays: Counter[str] = Counter()
         for peer, flow in flows().items():
-            carried[peer.rpartition(":")[0]] += flow.acked + flow.received
+            strays[peer.rpartition(":")[0]] += flow.strays * SEGMENT_BYTES
         now_s = time.monotonic()
         for lane in self.lanes:
-            seen, total = self.of(lane), carried[lane.link.address]
+            seen, total = self.of(lane), lane.link.carried() + strays[lane.link.address]
             if total - seen.carried >= COUNTS_BYTES:
                 seen.moved_s = now_s
             seen.carried = total

@@ -32,22 +32,32 @@ read_socket() {
     fi
     # shellcheck disable=SC2046
     set -- $(grep -h " ${socket:-none} " /proc/net/tcp /proc/net/tcp6 2>/dev/null)
-    tcp=${4:-} queue=0 resent=0 window=0
+    tcp=${4:-} queue=0 resent=0 window=0 fresh=
     [ -n "$tcp" ] || { socket=; return; }
     [ "${#2}" -gt 20 ] && own_family=6 || own_family=4
     queue=$((0x${5%:*})) resent=$((0x$7)) window=${16}
+    # fresh: the retransmission timer was just restarted, as by each acknowledgement, even of a segment that came after a lost one.
+    case $6 in 01:*) [ "$((${13} - 0x${6#01:}))" -gt "$((BEAT * 50))" ] || fresh=yes ;; esac
+}
+
+# Set strays to the count of segments that came out of order, on any connection.
+count_strays() {
+    strays=$(awk '/^TcpExt:/ { if (n) print $n; else for (n = NF; n && $n != "TCPOFOQueue"; n--); }' /proc/net/netstat 2>/dev/null)
 }
 
 # Return whether data moved since the last call. Not every number proves that: the client may have read from the device's side, which
 # fills the queue; and the gateway's kernel may have acknowledged only our beats. If a proxy on the way took a whole upload, only the
 # gateway's small packets remain as a sign: they are more than the beats that the client reads from us.
 moved() {
-    set -- "$taken" "$queue" "$window"
+    set -- "$taken" "$queue" "$window" "$resent" "$fresh"
     read_socket
     # Be patient with a large queue, and with a beat for which the kernel itself still waits: it has measured this link.
     [ "$queue" -lt 4000 ] && { [ "$queue" -eq 0 ] || [ "$resent" -gt 0 ]; } || bulky=yes
-    if [ "$(($2 - queue))" -ge 1000 ] || { [ "$queue" -ge 4000 ] && [ "$2" -gt 0 ] && [ "$resent" -eq 0 ] && [ "$window" != "$3" ]; }; then
-        return 0
+    [ "$(($2 - queue))" -lt 1000 ] || return 0
+    if [ "$queue" -ge 4000 ] && [ "$2" -gt 0 ] && [ "$resent" -eq "$4" ]; then
+        # The timer also restarts once by itself, for a tail loss probe.
+        [ -z "$fresh" ] || [ -z "$5" ] || return 0
+        [ "$resent" -gt 0 ] || [ "$window" = "$3" ] || return 0
     fi
     grown=$((queue - $2))
     [ "$resent" -eq 0 ] || [ "$grown" -lt 500 ] || return 1
@@ -136,11 +146,31 @@ set_patience() {
     [ "$patience" -ge "$MISSES" ] || patience=$MISSES
 }
 
+# Return whether the link only lost a segment: later segments arrive, but wait for it, and its repetition waits behind the link's queue.
+# The counter is the whole device's. So believe it only during a download, for at most five minutes, and for 90 s if the gateway does not
+# acknowledge our data: each of these segments acknowledges, but all of a long burst may acknowledge the same.
+has_strayed() { # STRAYS QUEUE: their values before
+    [ -n "$bulky" ] && [ "$queue" -lt 4000 ] || return
+    count_strays
+    if [ "$queue" -gt "$2" ]; then stuck=$((stuck + BEAT)); else stuck=0; fi
+    [ -n "$1" ] && [ -n "$strays" ] && [ "$((strays - $1))" -gt "$((BEAT / 2))" ] || return
+    strayed=$((strayed + BEAT))
+    [ "$strayed" -le 300 ] && [ "$stuck" -le 90 ]
+}
+
+forget_strays() { strays='' strayed=0 stuck=0; }
+
 # Return whether the connection has been silent for too long. Allow QUIET seconds if data moved lately or is queued. If the kernel gives no
 # counters (macOS), wait long enough for the client's own keepalive to end a dead connection.
 is_silent() {
+    set -- "$strays" "$queue"
     if moved; then
         silent=0 bulky=yes
+        forget_strays
+        return 1
+    fi
+    if has_strayed "$@"; then
+        silent=0
         return 1
     fi
     silent=$((silent + 1)) rest=$patience

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from tests.programs import require
 
 RUN = Path(__file__).parents[3] / "run"
-TOOLS = ("cat", "cksum", "dirname", "printf", "sed", "sh", "xargs")
+TOOLS = ("cat", "cksum", "dirname", "env", "printf", "sed", "sh", "xargs")
 SHELLS = [["dash"], ["busybox", "ash"], ["bash", "--posix"]]
 
 pytestmark = pytest.mark.shell
@@ -61,7 +62,9 @@ def test_help_names_every_command(shell: list[str], tmp_path: Path) -> None:
     )
 
     assert done.returncode == 0
-    assert all(f"  {command}" in done.stdout for command in ("demo", "test", "lint", "bench"))
+    assert all(
+        f"  {command}" in done.stdout for command in ("demo", "test", "pytest", "lint", "bench")
+    )
     assert not done.stderr
 
 
@@ -108,3 +111,125 @@ def test_root_is_told_if_apt_fails(bare: Path, tmp_path: Path) -> None:
     assert "openssh-client" in done.stderr
     assert (tmp_path / "asked").read_text() == "-qq update\n"
     assert not (tmp_path / "venv").exists()
+
+
+@pytest.fixture
+def venv(bare: Path, tmp_path: Path) -> Path:
+    """A ready environment whose programs print their names and arguments.
+
+    The machine has nothing else, and the user is root.
+    """
+    made = tmp_path / "venv"
+    (made / "bin").mkdir(parents=True)
+    for name in ("pytest", "ruff", "mypy", "lint-imports"):
+        program(made / "bin", name, f'echo "{name} $*"')
+    program(made / "bin", "python", "")
+    wanted = subprocess.run(
+        "cat pyproject.toml constraints.txt bin/* | cksum",
+        shell=True,
+        cwd=RUN.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    (made / "reversi.stamp").write_text(f"{RUN.parent} {wanted.stdout}")
+    program(bare, "id", "echo 0")
+    program(bare, "apt-get", "echo apt-get; exit 100")
+    return made
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: shell[0])
+def test_pytest_runs_tests_at_once(shell: list[str], bare: Path, venv: Path) -> None:
+    require(shell[0])
+
+    done = run(
+        "pytest",
+        "tests/client",
+        "-k",
+        "two words",
+        path=str(bare),
+        venv=venv,
+        shell=(shutil.which(shell[0]) or "", *shell[1:]),
+    )
+
+    assert (done.returncode, done.stdout, done.stderr) == (
+        0,
+        "pytest tests/client -k two words\n",
+        "",
+    )
+
+
+def test_lint_runs_the_steps_that_are_named(bare: Path, venv: Path) -> None:
+    program(bare, "shellcheck", "echo shellcheck")
+
+    done = run("lint", "types", "ruff", path=str(bare), venv=venv)
+
+    assert (done.returncode, done.stdout.splitlines()) == (0, ["mypy ", "ruff check ."])
+    assert done.stderr == "run: types\nrun: ruff\n"
+
+
+def test_lint_stops_at_the_first_step_that_fails(bare: Path, venv: Path) -> None:
+    program(bare, "shellcheck", "echo shellcheck")
+    program(venv / "bin", "ruff", '[ "$1" = format ]')
+
+    done = run("lint", path=str(bare), venv=venv)
+
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "run: format\nrun: ruff\n")
+
+
+def test_an_unknown_step_of_lint_is_refused(bare: Path, venv: Path) -> None:
+    program(bare, "shellcheck", "echo shellcheck")
+
+    assert run("lint", "tpyes", path=str(bare), venv=venv).returncode == 2
+
+
+@pytest.fixture
+def whole(bare: Path, venv: Path) -> Path:
+    """The environment, on a machine that has every program."""
+    for name in set(re.findall(r"\bneed ([a-z-]+) [a-z]", RUN.read_text())) | {"find"}:
+        program(bare, name, "")
+    for tool in ("awk", "chmod", "mkdir", "mktemp", "rm"):
+        found = shutil.which(tool)
+        assert found is not None
+        (bare / tool).symlink_to(found)
+    program(
+        venv / "bin",
+        "coverage",
+        """case $1 in
+run) shift 2 && exec "$@" ;;
+report) printf '%s\\n' 'a.py 10 9 10%' 'b.py 10 1 90%' "TOTAL 20 10 50% $COVERAGE_FILE" ;;
+esac""",
+    )
+    return venv
+
+
+def test_the_whole_suite_is_measured_and_ends_with_the_table(bare: Path, whole: Path) -> None:
+    program(whole / "bin", "pytest", 'cd "${COVERAGE_FILE%/*}" && echo measured')
+
+    done = run("test", path=str(bare), venv=whole)
+
+    lines = done.stdout.splitlines()
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (0, "run: suite")
+    assert set(lines[-9:-2]) == {"measured"}
+    assert lines[-2] == "a.py 10 9 10%"
+    assert re.fullmatch(r"TOTAL 20 10 50% /\S+/data", lines[-1])
+    assert not Path(lines[-1].split()[-1]).parent.exists()
+
+
+def test_a_part_that_fails_fails_the_suite_and_the_table_still_comes(
+    bare: Path, whole: Path
+) -> None:
+    program(whole / "bin", "pytest", 'case "$*" in *tests/reversi_tui*) exit 1 ;; esac')
+
+    done = run("test", path=str(bare), venv=whole)
+
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[-1].startswith("TOTAL ")
+
+
+def test_single_tests_are_not_measured(bare: Path, whole: Path) -> None:
+    program(whole / "bin", "pytest", 'echo "$* data=${COVERAGE_FILE-none}"')
+
+    done = run("test", "tests/client", path=str(bare), venv=whole)
+
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "tests/client data=none")
