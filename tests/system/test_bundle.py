@@ -69,8 +69,8 @@ def test_it_comes_back_from_a_kill_and_from_a_hang_and_leaves_nothing(
     first = await_up(gateway, device, box)
     assert re.fullmatch(
         {
-            "ssh": r"bundle-[0-9.]+/openssh-[0-9.]+p[0-9]+",
-            "dbclient": r"bundle-[0-9.]+/dropbear-20[0-9.]+",
+            "ssh": r"bundle-[0-9a-z.]+/openssh-[0-9.]+p[0-9]+",
+            "dbclient": r"bundle-[0-9a-z.]+/dropbear-20[0-9.]+",
         }[kit.client],
         gateway.client(device),
     )
