@@ -13,7 +13,11 @@ from checker.cli.common import Verbs
 from checker.cli.exit_codes import ExitCode
 from checker.config.layout import SYSTEM, Layout
 from checker.control.client import Control
-from checker.install.plan import CONFIG, Refused, live_drop_ins, package, plan
+from checker.install.package import package
+from checker.install.places import CONFIG
+from checker.install.plan import plan
+from checker.install.refusals import Refused
+from checker.install.sshd_drop_ins import live_drop_ins
 from checker.install.steps import (
     Command,
     File,
@@ -193,7 +197,7 @@ def rehearse_live(found: Found, planned: Plan) -> None:
     except Refused as refusal:
         if coming is None:
             raise Refused(
-                f"{refusal}; or have {next(iter(drop_ins))} written anew: init --force"
+                f"{refusal}; or have {next(iter(drop_ins))} written again: init --force"
             ) from None
         raise
     if coming is not None:
@@ -215,6 +219,8 @@ def rehearse_live(found: Found, planned: Plan) -> None:
 def tell_notes(planned: Plan) -> None:
     for note in planned.notes:
         narrate(note)
+    for warning in planned.warnings:
+        narrate(f"warning: {warning}")
 
 
 def show(planned: Plan) -> None:
@@ -249,8 +255,8 @@ def shown(step: Step) -> Iterator[str]:
 
 
 def cmd_uninstall(args: argparse.Namespace, layout: Layout) -> ExitCode:  # noqa: ARG001 - all commands are called alike
-    from checker.install.carry_out import take_back
     from checker.install.survey import installed
+    from checker.install.take_back import take_back
     from checker.install.undo import undo
 
     refuse_home(args, "uninstall")

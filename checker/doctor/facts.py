@@ -1,4 +1,4 @@
-"""What `doctor` looks at: the facts of a gateway, without a judgement."""
+"""The facts of a gateway that `doctor` judges. Pure."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from checker.install.steps import Account, Entry
+from checker.config.layout import Layout
+from checker.install.steps import Entry, UserAccount
 from checker.model import Machine, Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SshdSeen:
-    """sshd's own words."""
+class SshdFacts:
+    """What sshd says about its configuration."""
 
     file: Path = Path("/etc/ssh/sshd_config")
     version: tuple[int, int] | None = None
@@ -25,85 +26,153 @@ class SshdSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
-    """A node's port that another process listens on."""
+class LoginFacts:
+    """What affects a login besides sshd's settings."""
+
+    closed_by: Path | None = None
+    """A file that lets only root log in."""
+    is_drop_in_changed: bool = False
+    """Whether a drop-in of sshd was changed since `init` wrote it."""
+    sshrc: Sequence[Path] = ()
+    """What sshd runs before a forced command."""
+    log: str | None = None
+    """Where the daemon reads sshd's log; empty if nowhere."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyFacts:
+    """The key file, private keys, and the way from a key line to the gate."""
+
+    file: Entry | None = None
+    loose: Path | None = None
+    """A part of the key file's path that others may write."""
+    lag: bool = False
+    """Whether the key file does not match the registry."""
+    programs_gone: Sequence[str] = ()
+    """Interpreters and gates that the key file names but that are gone, as after an upgrade of
+    Python.
+    """
+    open_secrets: Sequence[Path] = ()
+    """Private keys that others may read or write."""
+    unreachable: Path | None = None
+    """What the tunnel user needs but cannot reach."""
+    unreachable_at: Path | None = None
+    """The directory that keeps the tunnel user out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DaemonFacts:
+    """The daemon and its service."""
+
+    pid: int | None = None
+    age_s: float | None = None
+    swept_s_ago: float | None = None
+    """None if it never swept."""
+    every_s: float = 20.0
+    """How often it should sweep."""
+    is_enabled: bool | None = None
+    """Whether systemd starts it at boot; None without systemd."""
+    usage: Usage | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceFacts:
+    """The daemon's socket and the spool."""
+
+    socket_mode: int | None = None
+    socket_blocked: Path | None = None
+    """The directory that keeps the tunnel user from the socket."""
+    spool: Entry | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistryFacts:
+    """The registered nodes."""
+
+    nodes: int = 0
+    node_keys: Sequence[tuple[str, str]] = ()
+    """Each node's name with a public key that sshd should accept."""
+    problems: Sequence[str] = ()
+    overdue: Sequence[tuple[str, str]] = ()
+    """An old key or port that is still valid, as a clause, and the words of the command that ends
+    it.
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenPort:
+    """A node's port on which a process of another user listens."""
 
     port: int
     node: str
     uid: int
     free: int | None = None
-    """Another that the node could have."""
+    """Another port that the node could have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """What was seen of a gateway; None is what does not apply, or could not be told."""
+class PortFacts:
+    """Who else uses the gateway's ports, or could."""
 
-    trouble: str = ""
-    """Why the settings can not be read."""
-    home: Path | None
-    user: str
-    account: Account | None
-    is_own: bool
-    """The tunnel user is whoever runs the gateway."""
-    has_systemd: bool = True
-    sshd: SshdSeen | None = None
-    closed_by: Path | None = None
-    """The file by which the machine lets nobody but root in."""
-    is_drop_in_changed: bool = False
-    """What `init` told sshd was changed since."""
-    sshrc: Sequence[Path] = ()
-    """What sshd runs before a forced command."""
-    key_file: Path
-    sshd_log: str | None = None
-    """Where the daemon reads what sshd writes; empty for nowhere."""
-    keys: Entry | None = None
-    keys_loose: Path | None = None
-    keys_lag: bool = False
-    programs_gone: Sequence[str] = ()
-    """Interpreters and gates that the key file names and that are not there, as after an upgrade of
-    Python.
-    """
-    open_secrets: Sequence[Path] = ()
-    """Private keys that others may read or write."""
-    unreachable: str = ""
-    unreachable_at: Path | None = None
-    daemon_pid: int | None = None
-    daemon_age_s: float | None = None
-    swept_s_ago: float | None = None
-    every_s: float = 20.0
-    is_enabled: bool | None = None
-    socket: Path
-    socket_mode: int | None = None
-    socket_blocked: Path | None = None
-    spool: Path
-    spool_seen: Entry | None = None
-    nodes: int = 0
-    node_keys: Sequence[tuple[str, str]] = ()
-    """Each public key that should open something, behind its node's name."""
-    problems: Sequence[str] = ()
-    overdue: Sequence[tuple[str, str]] = ()
-    """What has waited for a device too long: a clause, and the words of the command that ends
-    it.
-    """
-    taken: Sequence[Taken] = ()
+    taken: Sequence[TakenPort] = ()
     unreserved: Sequence[int] = ()
+    """Ports that an outgoing connection may take."""
     reserved: frozenset[int] = frozenset()
-    """What the kernel reserves now."""
-    peers: Mapping[str, int] = field(default_factory=dict)
-    """Nodes by the address that they came from."""
+    """Ports that the kernel reserves now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineFacts:
+    """The machine: fail2ban, the clock, disk space, capacity."""
+
+    has_systemd: bool = True
     banned: frozenset[str] | None = None
-    """Addresses that fail2ban keeps out; None where it has no jail for sshd."""
+    """Addresses that fail2ban bans; None if it has no jail for sshd."""
+    peers: Mapping[str, int] = field(default_factory=dict)
+    """How many nodes connect from each address."""
     is_synchronized: bool | None = None
+    """None if the kernel does not say."""
     ahead_s: float = 0.0
-    """How far what was recorded lies in the future."""
+    """How far recorded times lie in the future."""
     free_bytes: Mapping[str, int] = field(default_factory=dict)
-    machine: Machine | None = None
-    daemon_usage: Usage | None = None
-    state: Path
-    state_trouble: str | None = None
-    """Empty: sound. None: there is none yet."""
-    state_is_newer: bool = False
+    capacity: Machine | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateFacts:
+    """The state file."""
+
+    trouble: str | None = None
+    """What is wrong with it; empty if nothing is, None if there is no file yet."""
+    is_newer: bool = False
     """Whether a newer release wrote it."""
-    state_strays: bool = False
-    """Something of the state file is not the daemon's to write."""
+    has_strays: bool = False
+    """Whether a file beside it does not belong to the daemon."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """A gateway. None means that a fact does not apply, or is unknown."""
+
+    layout: Layout
+    trouble: str = ""
+    """Why the settings cannot be read."""
+    user: str = ""
+    """The tunnel user."""
+    account: UserAccount | None = None
+    is_own: bool = False
+    """Whether the gateway runs as the tunnel user."""
+    sshd: SshdFacts | None = None
+    login: LoginFacts = LoginFacts()
+    keys: KeyFacts = KeyFacts()
+    daemon: DaemonFacts = DaemonFacts()
+    places: PlaceFacts = PlaceFacts()
+    registry: RegistryFacts = RegistryFacts()
+    ports: PortFacts = PortFacts()
+    machine: MachineFacts = field(default_factory=MachineFacts)
+    state: StateFacts = StateFacts()
+
+    @property
+    def home(self) -> Path | None:
+        """None for the gateway that `init` installs."""
+        return self.layout.home

@@ -1,71 +1,66 @@
-"""The commands that mend what `doctor` finds wrong: each can be typed as it stands. Pure."""
+"""The commands that fix what `doctor` finds wrong, ready to paste. Pure."""
 
 from __future__ import annotations
 
 import shlex
 from pathlib import Path
 
-from checker.doctor.facts import Seen, Taken
-from checker.install.plan import DROP_IN, SERVICE
+from checker.doctor.facts import Facts, TakenPort
+from checker.install.places import DROP_IN, SERVICE
 from checker.install.unit_files import ranges_out
 
 INIT = "sudo reversi-checker init"
 NEWER = Path("/var/backups/reversi/newer")
-"""For what a newer release wrote, and this one cannot read."""
+"""Where files go that a newer release wrote and this one cannot read."""
 
 
-def ours(seen: Seen, words: str) -> str:
-    """A command of this gateway's."""
-    home = f"--home {shlex.quote(str(seen.home))} " if seen.home else ""
-    return f"{'' if seen.home else 'sudo '}reversi-checker {home}{words}"
+def ours(facts: Facts, words: str) -> str:
+    """Return a `reversi-checker` command for this gateway."""
+    home = f"--home {shlex.quote(str(facts.home))} " if facts.home else ""
+    return f"{'' if facts.home else 'sudo '}reversi-checker {home}{words}"
 
 
-def start(seen: Seen) -> str:
-    """What starts the daemon, anew where one is there: by systemd, or as it was started."""
-    if seen.is_enabled is not None:
+def start(facts: Facts) -> str:
+    """Return the command that starts or restarts the daemon: by systemd, or as it was started."""
+    if facts.daemon.is_enabled is not None:
         return f"sudo systemctl restart {SERVICE}"
-    first = (
-        f"kill {seen.daemon_pid}; tail --pid={seen.daemon_pid} -f /dev/null; "
-        if seen.daemon_pid is not None
-        else ""
-    )
-    if seen.home is None or seen.sshd is None:
-        return first + ours(seen, "serve")
-    host, _, port = seen.sshd.effective.get("listenaddress", "").rpartition(":")
+    pid = facts.daemon.pid
+    first = "" if pid is None else f"kill {pid}; tail --pid={pid} -f /dev/null; "
+    if facts.home is None or facts.sshd is None:
+        return first + ours(facts, "serve")
+    host, _, port = facts.sshd.effective.get("listenaddress", "").rpartition(":")
     return first + ours(
-        seen, f"up --listen {host.strip('[]')} --ssh-port {port}" if port.isdigit() else "up"
+        facts, f"up --listen {host.strip('[]')} --ssh-port {port}" if port.isdigit() else "up"
     )
 
 
-def set_aside(seen: Seen) -> str:
-    """Move the state file of a newer release away, and start the daemon with a new one."""
-    place = shlex.quote(str(seen.home / "newer" if seen.home is not None else NEWER))
-    sudo = "" if seen.home is not None else "sudo "
-    move = f"{sudo}mv {shlex.quote(str(seen.state))}* {place}"
-    return f"{sudo}mkdir -p {place}; {move}; {start(seen)}"
+def set_aside(facts: Facts) -> str:
+    """Move the state file of a newer release aside, and start the daemon with a new one."""
+    place = shlex.quote(str(facts.home / "newer" if facts.home is not None else NEWER))
+    sudo = "" if facts.home is not None else "sudo "
+    move = f"{sudo}mv {shlex.quote(str(facts.layout.state))}* {place}"
+    return f"{sudo}mkdir -p {place}; {move}; {start(facts)}"
 
 
-def init_or(seen: Seen, of_home: str) -> str:
-    """`init` where it made the gateway, else what a home needs."""
-    return INIT if seen.home is None else of_home
+def init_or(facts: Facts, of_home: str) -> str:
+    """Return `init` for an installed gateway, else what a home needs."""
+    return INIT if facts.home is None else of_home
 
 
-def try_out(config: Path) -> str:
-    return f"sudo sshd -t -f {shlex.quote(str(config))}    # and mend what it names"
+def test_config(config: Path) -> str:
+    return f"sudo sshd -t -f {shlex.quote(str(config))}    # and fix what it names"
 
 
-def lock_down(seen: Seen) -> str:
-    """What gives sshd its settings for the tunnel user back."""
-    if seen.home is not None:
-        return start(seen)
-    return (
-        f"{INIT}{' --force' if seen.is_drop_in_changed else ''}    # if it refuses, another Match"
-        f" block comes before {DROP_IN}"
-    )
+def lock_down(facts: Facts) -> str:
+    """Restore sshd's settings for the tunnel user."""
+    if facts.home is not None:
+        return start(facts)
+    force = " --force" if facts.login.is_drop_in_changed else ""
+    return f"{INIT}{force}    # if it refuses, another Match block comes before {DROP_IN}"
 
 
-def tell_sshd(name: str, *lines: str) -> str:
-    """Lines of sshd's configuration that come before all others, and sshd by them."""
+def configure_sshd(name: str, *lines: str) -> str:
+    """Put lines before the rest of sshd's configuration, and reload sshd."""
     place = DROP_IN.with_name(f"00-reversi-{name}.conf")
     return (
         f"printf '%s\\n' {' '.join(map(shlex.quote, lines))} | sudo tee {place} && sudo systemctl"
@@ -73,31 +68,31 @@ def tell_sshd(name: str, *lines: str) -> str:
     )
 
 
-def let_in(seen: Seen) -> str:
-    """What lets the tunnel user in. sshd adds up its lists of whom it allows, and has nothing that
-    undoes a denial.
+def let_in(facts: Facts) -> str:
+    """Let the tunnel user in. sshd adds up its lists of whom it allows, but nothing undoes a
+    denial.
     """
-    effective = seen.sshd.effective if seen.sshd else {}
-    words = {"allowusers": f"AllowUsers {seen.user}", "allowgroups": f"AllowGroups {seen.user}"}
+    effective = facts.sshd.effective if facts.sshd else {}
+    words = {"allowusers": f"AllowUsers {facts.user}", "allowgroups": f"AllowGroups {facts.user}"}
     denied = effective.get("denyusers", "")
     lines = [line for key, line in words.items() if effective.get(key)]
     if denied or not lines:
-        return "grep -ri '^ *Deny' /etc/ssh    # and take it out there"
-    return tell_sshd("allow", *lines)
+        return "grep -ri '^ *Deny' /etc/ssh    # and remove the entry there"
+    return configure_sshd("allow", *lines)
 
 
-def welcome(seen: Seen, option: str, value: str) -> str:
-    """What has sshd take the tunnel user's keys, and nobody else's. Of a home, `up` writes the
-    whole file: there the key must change.
+def accept_keys(facts: Facts, option: str, value: str) -> str:
+    """Make sshd accept the nodes' keys, only for the tunnel user. In a home the key must change,
+    because `up` writes the whole configuration.
     """
-    if seen.home is not None:
-        return ours(seen, "node rekey NAME")
-    return tell_sshd("keys", f"Match User {seen.user}", f"{option} {value}", "Match all")
+    if facts.home is not None:
+        return ours(facts, "node rekey NAME")
+    return configure_sshd("keys", f"Match User {facts.user}", f"{option} {value}", "Match all")
 
 
 def raise_startups(first: int) -> str:
-    """Each line that sets it is changed: up to OpenSSH 9.2 at least the last counts, and not the
-    first as of all else.
+    """Change each line that sets it: unlike all other options, the last one counts, up to OpenSSH
+    9.2 at least.
     """
     line = f"s/^[[:space:]]*MaxStartups[[:space:]=].*/MaxStartups {first}:30:1000/I"
     return (
@@ -106,11 +101,11 @@ def raise_startups(first: int) -> str:
     )
 
 
-def close_to_others(seen: Seen, path: Path) -> str:
+def close_to_others(facts: Facts, path: Path) -> str:
     quoted = shlex.quote(str(path))
     return (
         mode("go-w", path)
-        if seen.home is not None
+        if facts.home is not None
         else f"sudo chown root {quoted}; sudo {mode('go-w', path)}"
     )
 
@@ -119,27 +114,28 @@ def mode(bits: str, *paths: Path) -> str:
     return f"chmod {bits} {' '.join(shlex.quote(str(path)) for path in paths)}"
 
 
-def owner(seen: Seen, path: Path) -> str:
-    return f"chown {seen.user} {shlex.quote(str(path))}; {mode('0700', path)}"
+def owner(facts: Facts, path: Path) -> str:
+    return f"chown {facts.user} {shlex.quote(str(path))}; {mode('0700', path)}"
 
 
-def bring_keys_in_line(seen: Seen) -> str:
-    """A home's daemon sees to it within seconds; where it does not, its log says why."""
-    return init_or(seen, start(seen) if seen.daemon_pid is None else ours(seen, "log --limit 5"))
+def update_keys(facts: Facts) -> str:
+    """A home's daemon updates the key file within seconds; if it does not, its log says why."""
+    log = ours(facts, "log --limit 5")
+    return init_or(facts, start(facts) if facts.daemon.pid is None else log)
 
 
-def give_way(seen: Seen, taken: Taken) -> str:
-    """What gives a node's port that another program holds back to the node, or the node another."""
+def give_way(facts: Facts, taken: TakenPort) -> str:
+    """Give the node another port, or find the program that holds its port."""
     look = f"ss -ltnp 'sport = :{taken.port}'"
     if taken.free is None:
         return f"sudo {look}    # and stop that program"
     return (
-        ours(seen, f"node move {taken.node} {taken.port} {taken.free}")
-        + f"    # or stop what this shows: {look}"
+        ours(facts, f"node move {taken.node} {taken.port} {taken.free}")
+        + f"    # or stop the program that this shows: {look}"
     )
 
 
-def reserve(seen: Seen) -> str:
-    """What keeps outgoing connections off the nodes' ports."""
-    ports = ranges_out({*seen.reserved, *seen.unreserved})
-    return init_or(seen, f"sudo sysctl -w net.ipv4.ip_local_reserved_ports={ports}")
+def reserve(facts: Facts) -> str:
+    """Keep outgoing connections off the nodes' ports."""
+    ports = ranges_out({*facts.ports.reserved, *facts.ports.unreserved})
+    return init_or(facts, f"sudo sysctl -w net.ipv4.ip_local_reserved_ports={ports}")

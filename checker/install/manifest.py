@@ -1,5 +1,6 @@
-"""What `init` made, so that `uninstall` removes that and nothing else: a file of root's, as no one
-else may say what root is to remove.
+"""The list of what `init` made, so that `uninstall` removes exactly that.
+
+Only root may write it, because root removes what it lists.
 """
 
 from __future__ import annotations
@@ -10,18 +11,18 @@ from pathlib import Path
 
 from checker.config.files import write_atomically
 from checker.config.toml_file import ConfigError
-from checker.install.plan import MANIFEST
+from checker.install.places import MANIFEST
 
 
 @dataclass(slots=True, kw_only=True)
 class Manifest:
-    """Files by the digest of what was written, directories, and accounts as `user NAME` or `group
-    NAME`.
-    """
+    """What `init` made."""
 
     files: dict[str, str] = field(default_factory=dict)
+    """The digest of each file's content, by path."""
     folders: list[str] = field(default_factory=list)
     made: list[str] = field(default_factory=list)
+    """Accounts, as `user NAME` or `group NAME`."""
 
     @property
     def is_empty(self) -> bool:
@@ -34,7 +35,7 @@ class Manifest:
 
 
 def load_manifest(path: Path = MANIFEST) -> Manifest:
-    """An empty one where there is none. Raises ConfigError."""
+    """Read the list; empty if there is none. Raises ConfigError."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         return Manifest(
@@ -46,11 +47,11 @@ def load_manifest(path: Path = MANIFEST) -> Manifest:
         return Manifest()
     except OSError as error:
         raise ConfigError(
-            path, f"can not be read ({error.strerror}); check its permissions"
+            path, f"cannot be read ({error.strerror}); check its permissions"
         ) from error
     except (ValueError, KeyError, TypeError) as error:
         why = (
-            f"is not as init wrote it ({error!r}); restore it, or remove it and undo by hand what"
-            " docs/gateway.md lists"
+            f"was changed since init wrote it ({error!r}); restore it, or remove it, and then"
+            " remove by hand what docs/gateway.md lists"
         )
         raise ConfigError(path, why) from error

@@ -1,6 +1,4 @@
-"""The whole configuration of sshd as it would be after `init`, judged by sshd before anything is
-changed.
-"""
+"""Test sshd's whole configuration as `init` would change it, before anything is changed."""
 
 from __future__ import annotations
 
@@ -11,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from checker.install.plan import Refused
+from checker.install.refusals import Refused
 from checker.model import CheckerError
 from checker.sshd.lockdown import differences, drop_in, redirected, unknown_options, unknown_to
 from checker.sshd.match_lines import as_if_there
@@ -21,8 +19,8 @@ from checker.sshd.program import MAIN, complaint, version
 
 @contextmanager
 def candidate(drop_ins: Mapping[Path, bytes], user: str) -> Iterator[Path]:
-    """The whole configuration with these drop-ins, in a directory of its own. Raises Refused,
-    CheckerError.
+    """Copy the whole configuration, with these drop-ins, to a directory of its own; yield the copy
+    of its main file. Raises Refused, CheckerError.
     """
     place = next(iter(drop_ins))
     with tempfile.TemporaryDirectory(prefix="reversi-") as folder:
@@ -38,11 +36,11 @@ def candidate(drop_ins: Mapping[Path, bytes], user: str) -> Iterator[Path]:
             )
         except OSError as error:
             raise CheckerError(
-                f"{error.filename} can not be read ({error.strerror}); is openssh-server installed?"
+                f"{error.filename} cannot be read ({error.strerror}); is openssh-server installed?"
             ) from error
         if main is None:
             raise Refused(
-                f"{MAIN} does not read {place.parent}; put this as its first line: Include"
+                f"{MAIN} does not read {place.parent}; insert this as its first line: Include"
                 f" {place.parent}/*.conf"
             )
         whole = inside / "main"
@@ -63,14 +61,14 @@ def is_account(user: str) -> bool:
 
 
 def rehearse(drop_ins: Mapping[Path, bytes], user: str) -> Mapping[str, str]:
-    """The settings that would hold for the user with these drop-ins. Raises Refused where sshd
-    would not start, or they are not tight.
+    """Return the settings that would hold for the user with these drop-ins. Raises Refused if sshd
+    would not start, or would allow the user too much.
     """
     place = next(iter(drop_ins))
     with candidate(drop_ins, user) as whole:
         said = named(complaint(whole), whole, place)
         if said:
-            raise Refused(f"with {place} sshd would not start: {said}")
+            raise Refused(f"with {place}, sshd would not start: {said}")
         found = judged(whole, user)
         wrong = (
             *differences(found.effective, unknown=unknown_to(version())),
@@ -78,20 +76,20 @@ def rehearse(drop_ins: Mapping[Path, bytes], user: str) -> Mapping[str, str]:
         )
     if wrong:
         raise Refused(
-            f"with {place} sshd would still say for {user}: {'; '.join(wrong)}. "
-            f"Another Match block comes first: look through {MAIN} and {place.parent}"
+            f"even with {place}, sshd would not lock down {user}: {'; '.join(wrong)}. "
+            f"Another Match block comes first: search {MAIN} and {place.parent}"
         )
     return found.effective
 
 
 def named(text: str, whole: Path, place: Path) -> str:
-    """The text with the places of the live configuration."""
+    """Name the files of the live configuration instead of their copies."""
     return text.replace(str(whole), str(MAIN)).replace(str(whole.parent), str(place.parent))
 
 
 def still_open(user: str) -> str:
-    """What the live configuration allows the user too much, as clauses; empty for nothing. Raises
-    CheckerError.
+    """Say what the live configuration allows the user beyond our limits, as clauses; empty if
+    nothing. Raises CheckerError.
     """
     found = judged(MAIN, user)
     return "; ".join(
@@ -100,15 +98,13 @@ def still_open(user: str) -> str:
 
 
 def probe_unknown(user: str) -> frozenset[str]:
-    """Which of our options this sshd does not know. Raises Refused where it has another
-    complaint.
-    """
+    """Return our options that this sshd does not know. Raises Refused if it rejects more."""
     unknown: frozenset[str] = frozenset()
     with tempfile.TemporaryDirectory(prefix="reversi-") as folder:
-        alone = Path(folder) / "sshd_config"
-        while True:  # an older one stops at the first option of a Match block that it does not know
-            alone.write_bytes(drop_in(user, unknown))
-            said = complaint(alone)
+        config = Path(folder) / "sshd_config"
+        while True:  # an old sshd stops at the first unknown option of a Match block
+            config.write_bytes(drop_in(user, unknown))
+            said = complaint(config)
             if not said:
                 return unknown
             more = unknown_options(said) - unknown
@@ -116,6 +112,6 @@ def probe_unknown(user: str) -> frozenset[str]:
                 raise Refused(
                     f"sshd would not start: {said}"
                     if unknown
-                    else f"sshd does not start as it is: {said}"
+                    else f"sshd does not start with its present configuration: {said}"
                 )
             unknown |= more

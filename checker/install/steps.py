@@ -1,4 +1,4 @@
-"""What `init` finds on a machine, and the steps that it takes."""
+"""What `init` finds on a machine, and the steps that it plans. Pure."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ def digest(content: bytes) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
+class UserAccount:
     """A user of the machine."""
 
     uid: int
     shell: str
-    locked: bool
-    """By a `!`, with which sshd refuses the account where `UsePAM no`."""
+    is_locked: bool
+    """Its password begins with `!`: with `UsePAM no`, sshd then refuses the account."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A file or directory as it is."""
+    """A file or directory on the machine."""
 
     mode: int
     owner: str
@@ -38,21 +38,21 @@ class Entry:
     content: bytes | None = None
     """None for a directory."""
     strays: bool = False
-    """Whether a file right below it has another owner."""
+    """Whether a file directly in it has another owner."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choices:
-    """What `reversi.toml` says, or will say."""
+    """The settings that `reversi.toml` has, or will have."""
 
     tunnel_user: str = TUNNEL_USER
     operators: str = OPERATORS
     ports: range = range(20000, 30000)
     shared_ports: range = range(0)
-    """The shared key's, where it is enabled."""
+    """The ports of the shared key; empty if it is not enabled."""
     gateways: tuple[str, ...] = ()
     asked_gateways: tuple[str, ...] = ()
-    """As typed now."""
+    """As given on the command line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,12 +60,12 @@ class NotSent:
     """The kernel's limit on unsent data of a TCP socket, `net.ipv4.tcp_notsent_lowat`."""
 
     value: str = ""
-    """Empty if not known, as for a tree."""
+    """Empty if unknown, as for the tree of a package."""
     is_missing: bool = False
     """The kernel has no such setting."""
     is_read_only: bool = False
     set_in: Path | None = None
-    """Another file than ours, which sets it at boot."""
+    """A file other than ours that sets it at boot."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +74,7 @@ class Found:
 
     python: str
     choices: Choices
-    accounts: Mapping[str, Account] = field(default_factory=dict)
+    accounts: Mapping[str, UserAccount] = field(default_factory=dict)
     groups: frozenset[str] = frozenset()
     entries: Mapping[Path, Entry] = field(default_factory=dict)
     written: Mapping[str, str] = field(default_factory=dict)
@@ -86,65 +86,66 @@ class Found:
     is_enabled: bool = False
     is_active: bool = False
     keys_lag: bool = False
-    """The key file does not follow the registry."""
+    """The key file does not match the registry."""
     node_ports: frozenset[int] = frozenset()
     is_served_by_root: bool = False
-    """Root runs the daemon that is there, and its files are root's."""
+    """Root runs the daemon, and owns its files."""
     sshd_unit: str = ""
-    """The name of sshd's service; empty where no systemd runs."""
+    """The name of sshd's service; empty if systemd does not run."""
     sshrc: tuple[Path, ...] = ()
     """What sshd runs before a forced command of the tunnel user."""
     not_sent: NotSent = NotSent()
     tune: bool | None = None
-    """As typed now; None keeps what was chosen before."""
+    """As given on the command line; None keeps the earlier choice."""
     force: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """A command to run; `makes` names the user or group that is there afterwards, as the manifest
-    has it.
-    """
+    """A command to run."""
 
     words: tuple[str, ...]
     makes: str = ""
+    """The account that it makes, as the manifest names it: `user NAME` or `group NAME`."""
     must: bool = True
-    """Whether its failure ends it all: a container may keep its kernel's settings to itself."""
+    """Whether its failure stops `init`. A container may not let us change kernel settings."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Folder:
-    """A directory with its mode and owner; `deep`: the files right below it too."""
+    """A directory with its mode and owner."""
 
     path: Path
     mode: int = 0o755
     owner: str = ROOT
     group: str = ROOT
     deep: bool = False
+    """Whether the files directly in it get the same owner."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class File:
-    """A file of root's; `backup`: what is there is the admin's, and is kept beside it."""
+    """A file that root owns."""
 
     path: Path
     content: bytes
     backup: bool = False
+    """Whether to keep the present file, which the admin changed, as `NAME.bak`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoLive:
-    """Drop-ins of sshd: written, judged by sshd once more, loaded, and taken back where any of that
+    """Write the drop-ins of sshd, have sshd test and load them; restore the old ones if that
     fails.
     """
 
     file: File
     reload: tuple[str, ...]
-    """Empty where no systemd runs."""
+    """Empty if systemd does not run."""
     user: str = ""
-    """For whom sshd is asked about every connection, before it loads the drop-in."""
+    """The user for whom sshd is asked about each kind of connection before it loads them."""
     rest: File | None = None
-    """A second file, which counts together with the first."""
+    """The second file, which takes effect together with the first."""
 
     @property
     def files(self) -> tuple[File, ...]:
@@ -153,12 +154,12 @@ class GoLive:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeysInLine:
-    """The key file is written from the registry."""
+    """Write the key file from the registry."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remove:
-    """A file goes, or a directory with what is in it."""
+    """Remove a file, or a directory with its contents."""
 
     path: Path
 
@@ -172,3 +173,4 @@ class Plan:
 
     steps: tuple[Step, ...]
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Reading what is on the machine, for `init` and `uninstall`."""
+"""Read what is on the machine, for `init` and `uninstall`."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from checker.config.settings import load_config
 from checker.config.toml_file import ConfigError, read_toml
 from checker.control.client import Control
 from checker.install.manifest import load_manifest
-from checker.install.plan import ENABLED, FILES, all_folders
+from checker.install.places import ENABLED, FILES
+from checker.install.plan import all_folders
 from checker.install.rehearsal import probe_unknown
-from checker.install.steps import Account, Choices, Entry, Found, NotSent
+from checker.install.steps import Choices, Entry, Found, NotSent, UserAccount
 from checker.install.sysctl_files import setter
 from checker.install.tuning import KEY, TUNE
 from checker.install.undo import Installed
@@ -34,19 +35,19 @@ KERNEL = Path("/proc/sys/net/ipv4")
 
 
 def under(root: Path | None, path: Path) -> Path:
-    """The path in a tree that is being packaged; itself on this machine."""
+    """Return the path below the tree of a package; the path itself on this machine."""
     return root / path.relative_to("/") if root else path
 
 
 def choices(root: Path | None, gateways: tuple[str, ...]) -> Choices:
-    """What `reversi.toml` says; where there is none, what it will say. Raises ConfigError."""
+    """Read `reversi.toml`; without one, return what it will say. Raises ConfigError."""
     path = under(root, SYSTEM.config)
     if not is_there(path):
         return Choices(gateways=gateways, asked_gateways=gateways)
     if "tunnel_user" not in read_toml(path):
         raise ConfigError(
             path,
-            "tunnel_user is missing; name the account that devices log in to, as in tunnel_user ="
+            "tunnel_user is missing; name the account that devices log in to, as in: tunnel_user ="
             ' "reversi"',
         )
     config = load_config(path)
@@ -60,17 +61,19 @@ def choices(root: Path | None, gateways: tuple[str, ...]) -> Choices:
     )
 
 
-def account(name: str) -> Account | None:
-    """Raises OSError where the passwords may not be read."""
+def user_account(name: str) -> UserAccount | None:
+    """Return the account of that name; None if there is none."""
     try:
         found = pwd.getpwnam(name)
     except KeyError:
         return None
-    return Account(uid=found.pw_uid, shell=found.pw_shell, locked=is_locked(name))
+    return UserAccount(uid=found.pw_uid, shell=found.pw_shell, is_locked=is_locked(name))
 
 
 def entry(path: Path) -> Entry | None:
-    """What lies there. Raises ConfigError where it can not be looked at."""
+    """Return the file or directory; None if nothing is there. Raises ConfigError if it cannot be
+    read.
+    """
     try:
         seen = path.stat()
         is_folder = stat.S_ISDIR(seen.st_mode)
@@ -85,13 +88,11 @@ def entry(path: Path) -> Entry | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise ConfigError(
-            path, f"can not be looked at ({error.strerror}); run it with sudo"
-        ) from error
+        raise ConfigError(path, f"cannot be read ({error.strerror}); run this with sudo") from error
 
 
-def answers(*words: str) -> bool:
-    """Whether a command of systemd's says yes."""
+def succeeds(*words: str) -> bool:
+    """Return whether the command exists and succeeds."""
     return (
         shutil.which(words[0]) is not None
         and subprocess.run(words, capture_output=True, check=False, timeout=60).returncode == 0
@@ -99,24 +100,22 @@ def answers(*words: str) -> bool:
 
 
 def is_served_by_root() -> bool:
-    """Whether root itself runs the daemon, as without systemd: then its files are root's, and as
-    they must be.
-    """
+    """Return whether root runs the daemon, as without systemd: then root must own its files."""
     pid = Control(layout=SYSTEM).daemon_pid()
     daemon = None if pid is None else read_process(pid)
     return daemon is not None and daemon.uid == 0
 
 
 def sshd_unit() -> str:
-    """The service of sshd on this distribution; empty where systemd knows none."""
+    """Return the name of sshd's service on this distribution; empty if systemd knows none."""
     return next(
-        (unit for unit in ("ssh.service", "sshd.service") if answers("systemctl", "cat", unit)), ""
+        (unit for unit in ("ssh.service", "sshd.service") if succeeds("systemctl", "cat", unit)), ""
     )
 
 
 def sshrc_of(user: str) -> tuple[Path, ...]:
-    """The files that sshd runs before a forced command of the user's, if they do more than spare
-    it.
+    """Return the files that sshd runs before a forced command of the user, unless they exempt that
+    user.
     """
     try:
         text = SSHRC.read_text(encoding="utf-8", errors="replace")
@@ -128,7 +127,7 @@ def sshrc_of(user: str) -> tuple[Path, ...]:
 
 
 def kernel_ports() -> tuple[range, frozenset[int]]:
-    """The ephemeral range, and what is reserved of it now."""
+    """Return the ephemeral range, and the ports that the kernel now reserves."""
     low, high = (KERNEL / "ip_local_port_range").read_text(encoding="ascii").split()
     return range(int(low), int(high) + 1), ranges_in(
         (KERNEL / "ip_local_reserved_ports").read_text(encoding="ascii")
@@ -136,7 +135,7 @@ def kernel_ports() -> tuple[range, frozenset[int]]:
 
 
 def not_sent() -> NotSent:
-    """The limit on unsent data as it is now, and the file that sets it at boot."""
+    """Read the present limit on unsent data, and find the file that sets it at boot."""
     place = KERNEL / KEY.rpartition(".")[2]
     try:
         value = place.read_text(encoding="ascii").strip()
@@ -157,19 +156,18 @@ def survey(
     force: bool,
     tune: bool | None = None,
 ) -> Found:
-    """The machine, or the tree. Raises CheckerError."""
+    """Look at this machine, or at the tree of a package. Raises CheckerError."""
     chosen = choices(root, gateways)
     paths = (*(folder.path for folder in all_folders(chosen.tunnel_user)), *FILES)
     entries = {path: found for path in paths if (found := entry(under(root, path)))}
     if root:
         return Found(python=python, choices=chosen, entries=entries, force=force, tune=tune)
-    names = (chosen.tunnel_user, DAEMON_USER)
     ephemeral, reserved = kernel_ports()
     has_systemd = SYSTEMD.is_dir()
     return Found(
         python=python,
         choices=chosen,
-        accounts={name: who for name in names if (who := account(name))},
+        accounts=accounts_of(chosen.tunnel_user, DAEMON_USER),
         groups=frozenset(group.gr_name for group in grp.getgrall()),
         entries=entries,
         written=load_manifest().files,
@@ -179,9 +177,8 @@ def survey(
         has_systemd=has_systemd,
         sshd_unit=sshd_unit() if has_systemd else "",
         sshrc=sshrc_of(chosen.tunnel_user),
-        is_enabled=has_systemd
-        and all(answers("systemctl", "is-enabled", unit) for unit in ENABLED),
-        is_active=has_systemd and all(answers("systemctl", "is-active", unit) for unit in ENABLED),
+        is_enabled=has_systemd and are_all("is-enabled"),
+        is_active=has_systemd and are_all("is-active"),
         keys_lag=keys_lag(SYSTEM),
         node_ports=frozenset(
             port for forward in read_registry(SYSTEM.nodes).forwards for port in forward.ports
@@ -193,9 +190,19 @@ def survey(
     )
 
 
+def accounts_of(*names: str) -> dict[str, UserAccount]:
+    return {name: account for name in names if (account := user_account(name))}
+
+
+def are_all(state: str) -> bool:
+    """Ask systemd whether all our units are in a state, `is-enabled` or `is-active`."""
+    return all(succeeds("systemctl", state, unit) for unit in ENABLED)
+
+
 def exists(made: str) -> bool:
-    """Whether there is such an account, `user NAME` or `group NAME`: an undoing that failed may
-    have removed it.
+    """Return whether there is such an account, `user NAME` or `group NAME`.
+
+    An `uninstall` that failed may have removed it.
     """
     kind, _, name = made.partition(" ")
     try:
@@ -206,7 +213,7 @@ def exists(made: str) -> bool:
 
 
 def installed() -> Installed | None:
-    """What there is to undo; None where `init` made nothing. Raises CheckerError."""
+    """Return what there is to undo; None if `init` made nothing. Raises CheckerError."""
     manifest = load_manifest()
     if manifest.is_empty:
         return None

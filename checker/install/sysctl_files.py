@@ -1,4 +1,4 @@
-"""The files that say what `sysctl` sets at boot. Sources: sysctl.d(5), sysctl(8)."""
+"""Find the file that sets a kernel setting at boot. Sources: sysctl.d(5), sysctl(8)."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ FOLDERS = (
     "usr/lib/sysctl.d",
     "lib/sysctl.d",
 )
-"""In order of precedence: of files with one name, only the first counts."""
+"""In order of precedence: of files with the same name, only the first counts."""
 LAST = "etc/sysctl.conf"
 
 
 def sets(text: str, key: str) -> bool:
-    """Whether a file of settings sets this one, by name or by a pattern."""
+    """Return whether the text of a settings file sets this key, by name or by pattern."""
     for line in text.splitlines():
         name, equals, _ = line.strip().partition("=")
         if (
@@ -30,7 +30,7 @@ def sets(text: str, key: str) -> bool:
 
 
 def setter(key: str, *, but: Path, root: Path = Path("/")) -> Path | None:
-    """The file that sets it at boot, the last of several; None if no file but ours does."""
+    """Return the last file except `but` that sets the key at boot; None if there is none."""
     by_name = {
         path.name: path for folder in reversed(FOLDERS) for path in (root / folder).glob("*.conf")
     }

@@ -1,6 +1,4 @@
-"""What `uninstall` is to do: from what `init` noted, and what is still there, to a list of steps.
-Pure.
-"""
+"""What `uninstall` does: from the manifest, and what is still there, to a list of steps. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from checker.config.layout import SYSTEM
-from checker.install.plan import (
+from checker.install.places import (
     CONFIG,
     DROP_INS,
     ENABLED,
@@ -20,8 +18,8 @@ from checker.install.plan import (
     TMPFILES,
     UNIT_FILE,
     UNITS,
-    reload_words,
 )
+from checker.install.sshd_drop_ins import reload_words
 from checker.install.steps import Command, Entry, NotSent, Remove, digest
 from checker.install.tuning import TUNE, left_value, restore
 
@@ -30,7 +28,7 @@ OURS_TO_REMOVE = (TMPFILES, SYSCTL, TUNE, *UNITS)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Withdraw:
-    """sshd's drop-in goes, and sshd reads its configuration again."""
+    """Remove a drop-in of sshd, and have sshd read its configuration again."""
 
     path: Path
     reload: tuple[str, ...]
@@ -38,16 +36,14 @@ class Withdraw:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndSessions:
-    """All tunnels end: an account in use can not be removed."""
+    """End all tunnels: an account in use cannot be removed."""
 
     user: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leave:
-    """The list of what `init` made is cut down to the one directory that stays, for a later
-    --purge.
-    """
+    """Reduce the manifest to the one directory that stays, for a later --purge."""
 
     path: Path
 
@@ -57,7 +53,7 @@ Undo = Command | Remove | Withdraw | EndSessions | Leave
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Installed:
-    """What there is to undo."""
+    """What `init` made, and what is still there."""
 
     files: Mapping[str, str]
     folders: Sequence[str]
@@ -70,30 +66,17 @@ class Installed:
 
     @property
     def is_undone(self) -> bool:
-        """Whether nothing but what an earlier `uninstall` left is there."""
+        """Whether only what an earlier `uninstall` left is there."""
         return not (self.files or self.made) and list(self.folders) == [str(CONFIG)]
 
 
 def undo(there: Installed, *, purge: bool) -> tuple[tuple[Undo, ...], tuple[str, ...]]:
-    """The steps, in order, and what is left, as sentences."""
+    """Plan the steps, in order, and say what stays."""
+    files, notes = file_steps(there, purge=purge)
     steps: list[Undo] = []
-    notes: list[str] = []
     if there.has_systemd and UNIT_FILE in there.entries and str(UNIT_FILE) in there.files:
         steps.append(Command(words=("systemctl", "disable", "--now", *ENABLED), must=False))
-    for path in (*DROP_INS, *OURS_TO_REMOVE):
-        fate = is_as_written(there, path)
-        if fate is False and not purge:
-            notes.append(f"left: {path}, which was changed since init wrote it")
-        elif fate is not None:
-            if path == TUNE:
-                content = there.entries[path].content or b""
-                steps.extend(restore(content, there.not_sent))
-                notes.extend(left_value(content, there.not_sent))
-            steps.append(
-                Withdraw(path=path, reload=reload_words(there.sshd_unit))
-                if path in DROP_INS
-                else Remove(path=path)
-            )
+    steps.extend(files)
     if there.has_systemd:
         steps.append(Command(words=("systemctl", "daemon-reload")))
     if f"user {there.tunnel_user}" in there.made:
@@ -107,10 +90,7 @@ def undo(there: Installed, *, purge: bool) -> tuple[tuple[Undo, ...], tuple[str,
         Command(words=(f"{kind}del", name))
         for kind, _, name in (made.partition(" ") for made in reversed(there.made))
     )
-    is_made = str(CONFIG) in there.folders
-    steps.append(
-        Remove(path=CONFIG) if purge else Leave(path=CONFIG) if is_made else Remove(path=MANIFEST)
-    )
+    steps.append(last_step(there, purge=purge))
     if not purge:
         what = f"the registry ({SYSTEM.nodes.name}/), {SYSTEM.config.name} and the key file"
         notes.append(f"left: {CONFIG}, with {what}; uninstall --purge removes them")
@@ -119,9 +99,35 @@ def undo(there: Installed, *, purge: bool) -> tuple[tuple[Undo, ...], tuple[str,
     return tuple(steps), tuple(notes)
 
 
-def is_as_written(there: Installed, path: Path) -> bool | None:
-    """Whether a file of ours is as we wrote it; None where it is gone, or never was ours."""
-    written, found = there.files.get(str(path)), there.entries.get(path)
-    if written is None or found is None or found.content is None:
-        return None
-    return digest(found.content) == written
+def file_steps(there: Installed, *, purge: bool) -> tuple[list[Undo], list[str]]:
+    """Remove the files of `init`; without `purge`, leave and name those that were changed."""
+    steps: list[Undo] = []
+    notes: list[str] = []
+    for path in (*DROP_INS, *OURS_TO_REMOVE):
+        content = content_of_ours(there, path)
+        if content is None:
+            continue
+        if not purge and digest(content) != there.files[str(path)]:
+            notes.append(f"left: {path}, which was changed since init wrote it")
+            continue
+        if path == TUNE:
+            steps.extend(restore(content, there.not_sent))
+            notes.extend(left_value(content, there.not_sent))
+        if path in DROP_INS:
+            steps.append(Withdraw(path=path, reload=reload_words(there.sshd_unit)))
+        else:
+            steps.append(Remove(path=path))
+    return steps, notes
+
+
+def content_of_ours(there: Installed, path: Path) -> bytes | None:
+    """Return the present content of a file that `init` wrote; None if it is gone or not ours."""
+    entry = there.entries.get(path)
+    return entry.content if entry is not None and str(path) in there.files else None
+
+
+def last_step(there: Installed, *, purge: bool) -> Undo:
+    """Remove the manifest; without `purge`, keep the directory that it is in."""
+    if purge:
+        return Remove(path=CONFIG)
+    return Leave(path=CONFIG) if str(CONFIG) in there.folders else Remove(path=MANIFEST)

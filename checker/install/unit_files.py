@@ -1,4 +1,4 @@
-"""The files that `init` writes, as texts."""
+"""The contents of the files that `init` writes. Pure."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 DAEMON_USER = "reversi-checker"
 HEAD = "# written by: reversi-checker init\n"
 CAPABILITIES = "CAP_SYS_PTRACE CAP_DAC_READ_SEARCH CAP_KILL"
-"""To see which sshd process owns a socket takes the first two (capabilities(7)); to end a process
-of another user, the third.
+"""The first two show which sshd process owns a socket (capabilities(7)); the third lets the daemon
+kill a process of another user.
 """
 WATCHDOG_S = 120
 UNIT = f"""{HEAD}[Unit]
@@ -60,12 +60,12 @@ WantedBy=multi-user.target
 
 
 def unit(python: str) -> bytes:
-    """The daemon's systemd unit. Sources: systemd.exec(5), systemd.service(5)."""
+    """Return the daemon's systemd unit. Sources: systemd.exec(5), systemd.service(5)."""
     return with_python(UNIT, python)
 
 
 def keys_unit(python: str) -> bytes:
-    """What takes replaced keys away when the daemon asks for it."""
+    """Return the unit that removes replaced keys and ports when the daemon leaves a note."""
     return with_python(KEYS_UNIT, python)
 
 
@@ -74,7 +74,7 @@ def with_python(text: str, python: str) -> bytes:
 
 
 KEYS_UNIT = f"""{HEAD}[Unit]
-Description=reversi: takes away keys and ports that were replaced
+Description=reversi: removes keys and ports that were replaced
 StartLimitIntervalSec=0
 
 [Service]
@@ -89,11 +89,13 @@ PrivateTmp=yes
 RestrictAddressFamilies=AF_UNIX AF_NETLINK AF_INET AF_INET6
 SystemCallFilter=@system-service
 """
-"""Root's, as root alone writes the registry; it sees the machine's network, as HAProxy follows a
-port that was moved.
+"""Runs as root, because only root writes the registry: a daemon that could write it could give any
+key any port. Without this unit the key that `node rekey` replaced, which may be stolen, would stay
+valid until the admin removes it. The service sees the machine's network, because HAProxy must
+follow a port that was moved.
 """
 KEYS_PATH = f"""{HEAD}[Unit]
-Description=reversi: a node lives on its new key or port
+Description=reversi: waits until a node uses its new key or port
 
 [Path]
 DirectoryNotEmpty=/var/lib/reversi/new-keys
@@ -104,8 +106,8 @@ WantedBy=multi-user.target
 
 
 def tmpfiles(tunnel_user: str) -> bytes:
-    """What makes the directories under /run at boot, also where the daemon never starts. Source:
-    tmpfiles.d(5).
+    """Return the file that makes the directories under /run at boot, even if the daemon never
+    starts. Source: tmpfiles.d(5).
     """
     return (
         f"{HEAD}d /run/reversi 0755 {DAEMON_USER} {DAEMON_USER}\n"
@@ -115,7 +117,7 @@ def tmpfiles(tunnel_user: str) -> bytes:
 
 
 def reversi_toml(tunnel_user: str, operators: str, gateways: Sequence[str]) -> bytes:
-    """The admin's file, to begin with."""
+    """Return the admin's settings file as it is first written."""
     known = ", ".join(f'"{address}"' for address in gateways)
     gateway = (
         f"gateway = [{known}]\n"
@@ -126,7 +128,7 @@ def reversi_toml(tunnel_user: str, operators: str, gateways: Sequence[str]) -> b
 
 
 def ranges_in(text: str) -> frozenset[int]:
-    """The ports of a list such as `8080,20000-29999`. Source: ip-sysctl.rst,
+    """Parse a list of ports such as `8080,20000-29999`. Source: ip-sysctl.rst,
     ip_local_reserved_ports.
     """
     found: set[int] = set()
@@ -138,7 +140,7 @@ def ranges_in(text: str) -> frozenset[int]:
 
 
 def ranges_out(ports: Iterable[int]) -> str:
-    """The inverse of ranges_in, shortest form."""
+    """Write ports as a list that ranges_in parses, in its shortest form."""
     runs: list[list[int]] = []
     for port in sorted(ports):
         if runs and port == runs[-1][1] + 1:
@@ -149,5 +151,5 @@ def ranges_out(ports: Iterable[int]) -> str:
 
 
 def sysctl(reserved: Iterable[int]) -> bytes:
-    """Ports that outgoing connections must leave alone."""
+    """Return the file that keeps outgoing connections off these ports."""
     return f"{HEAD}net.ipv4.ip_local_reserved_ports = {ranges_out(reserved)}\n".encode()

@@ -9,7 +9,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import psutil
@@ -28,6 +28,7 @@ from tests.system.accounts import (
 )
 from tests.system.devices import Boxes, Kit
 from tests.system.harness import FAST, Gateway, gateway_at
+from tests.system.machine import Machine
 from tests.system.network import GATEWAY, GATEWAY_HOST, Network, network
 from tests.system.shell.stand_ins import CRONTAB, program
 
@@ -100,6 +101,18 @@ def tunnel_account(session_stack: ExitStack) -> Account:
 def reachable(session_stack: ExitStack) -> Install:
     """A checker that the ordinary user can run."""
     return session_stack.enter_context(reachable_install()) if os.geteuid() == 0 else own_install()
+
+
+@pytest.fixture
+def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
+    """A stock server in namespaces of its own."""
+    if os.geteuid() != 0:
+        pytest.skip("a namespace of one's own takes root")
+    require("sshd", "ssh", "unshare", "nsenter", "setpriv", "useradd", "sysctl", "ss", "ip")
+    require("systemd-tmpfiles")
+    install: Install = request.getfixturevalue("reachable")
+    with closing(Machine(install)) as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,9 @@
-"""`Match` blocks of other files beside ours: what `init` and `doctor` say, and what a node's key
-can do from an address of the block.
-"""
+"""Other files' `Match` blocks: what `init` and `doctor` say, and what a node's key can do there."""
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -15,8 +11,6 @@ import pytest
 
 from checker.sshd.lockdown import released_drop_in, unknown_to
 from checker.sshd.program import version
-from tests.programs import require
-from tests.system.accounts import Install
 from tests.system.clients import Device
 from tests.system.machine import Machine, verdicts
 from tests.system.processes import end_one
@@ -28,20 +22,8 @@ DROP_INS = "/etc/ssh/sshd_config.d"
 OURS, REST = f"{DROP_INS}/00-reversi.conf", f"{DROP_INS}/reversi.conf"
 
 
-@pytest.fixture
-def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
-    if os.geteuid() != 0:
-        pytest.skip("a namespace of one's own takes root")
-    require("sshd", "ssh", "unshare", "nsenter", "setpriv", "useradd", "ss", "ip")
-    install: Install = request.getfixturevalue("reachable")
-    with closing(Machine(install)) as found:
-        yield found
-
-
 def reached(device: Device, target: int, *, source: str) -> bytes:
-    """What a node's key gets of a port of the gateway's own, by a forward in the direction that it
-    must not have.
-    """
+    """What a node's key reads from a port of the gateway, by a forward that it must not have."""
     words = [
         "timeout",
         "30",
@@ -69,7 +51,7 @@ def refused(machine: Machine) -> str:
     return done.stderr
 
 
-def test_our_block_comes_before_a_drop_in_that_opens_the_gateway_to_some(machine: Machine) -> None:
+def test_our_block_precedes_a_drop_in_that_opens_the_gateway_to_some(machine: Machine) -> None:
     machine.write(f"{DROP_INS}/20-vpn.conf", f"{OPEN}    PermitOpen any\n")
     machine.must("ip", "address", "add", "10.9.9.9/32", "dev", "lo")
 
@@ -89,7 +71,7 @@ def test_our_block_comes_before_a_drop_in_that_opens_the_gateway_to_some(machine
         assert reached(device, target.port, source="10.9.9.9") == b"SSH-2.0"
 
 
-def test_a_drop_in_before_ours_is_refused_and_one_that_comes_later_is_found(
+def test_init_refuses_a_drop_in_before_ours_and_doctor_finds_a_later_one(
     machine: Machine,
 ) -> None:
     machine.write(f"{DROP_INS}/00-a-vpn.conf", OPEN)
@@ -128,7 +110,7 @@ BLOCKS = (
 )
 
 
-def test_every_condition_is_asked_about_before_anything_is_changed(machine: Machine) -> None:
+def test_init_asks_sshd_about_every_condition_before_it_changes_anything(machine: Machine) -> None:
     machine.write("/etc/ssh/more", "Match Address 10.0.0.0/8\n    AllowTcpForwarding yes\n")
     for block, told in BLOCKS:
         machine.write(f"{DROP_INS}/00-a.conf", f"{block}\n")
@@ -139,14 +121,14 @@ def test_every_condition_is_asked_about_before_anything_is_changed(machine: Mach
         ), block
 
     machine.write(f"{DROP_INS}/00-a.conf", (CASES / "match-group.conf").read_text(encoding="ascii"))
-    # before the account is there
+    # before the account exists
     assert "ForceCommand is internal-sftp, and must be none" in refused(machine)
     machine.must("mv", f"{DROP_INS}/00-a.conf", f"{DROP_INS}/20-sftp.conf")
     machine.ok("init")
     assert sshd_finding(machine)[0] is True
 
 
-def test_the_drop_in_of_an_earlier_release_moves_to_the_front_and_back_and_is_undone(
+def test_the_drop_in_of_an_earlier_release_moves_to_the_front_and_back_and_is_removed(
     machine: Machine,
 ) -> None:
     machine.ok("init")
@@ -197,7 +179,7 @@ def test_a_drop_in_of_an_earlier_release_that_the_admin_changed_counts_until_for
     assert "ClientAliveInterval 5" in machine.read(f"{REST}.bak")
 
 
-def test_sshrc_is_named_with_what_spares_the_nodes(machine: Machine) -> None:
+def test_sshrc_is_reported_with_the_command_that_exempts_the_nodes(machine: Machine) -> None:
     machine.write("/etc/ssh/sshrc", "#!/bin/sh\necho 7\n")
 
     for words in (("init", "--dry-run"), ("init", "--gateway", "127.0.0.1:2222")):
@@ -218,8 +200,8 @@ def test_sshrc_is_named_with_what_spares_the_nodes(machine: Machine) -> None:
     assert machine.must("sh", "/etc/ssh/sshrc") == "7\n"
 
 
-def test_a_drop_in_that_is_beaten_only_when_it_is_live_is_taken_back(machine: Machine) -> None:
-    """The account is in a group that sshd can tell only once it is there."""
+def test_a_drop_in_that_turns_out_too_weak_once_it_is_live_is_removed(machine: Machine) -> None:
+    """The account is in a group, which sshd knows only once the account exists."""
     machine.must("groupadd", "--system", "reversi")
     machine.must("groupadd", "--system", "others")
     machine.write(f"{DROP_INS}/00-a.conf", "Match Group others\n    PermitTTY yes\n")
@@ -240,6 +222,6 @@ def test_a_drop_in_that_is_beaten_only_when_it_is_live_is_taken_back(machine: Ma
     done = machine.checker("init")
 
     assert done.returncode == 2
-    assert "sshd did not take" in done.stderr
+    assert "sshd did not accept" in done.stderr
     assert "PermitTTY is yes, and must be no" in done.stderr
     assert not machine.has(OURS)

@@ -1,31 +1,13 @@
-"""`init --tune` on a stock server: the kernel's limit on unsent data, in a network namespace of the
-server's own.
-"""
+"""`init --tune` on a stock server: the limit on unsent data, in its own network namespace."""
 
 from __future__ import annotations
-
-import os
-from collections.abc import Iterator
-from contextlib import closing
 
 import pytest
 
 from checker.install.tuning import KEY, LIMIT, TUNE
-from tests.programs import require
-from tests.system.accounts import Install
 from tests.system.machine import Machine
 
 pytestmark = [pytest.mark.sshd, pytest.mark.timeout(180)]
-
-
-@pytest.fixture
-def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
-    if os.geteuid() != 0:
-        pytest.skip("a namespace of one's own takes root")
-    require("sshd", "unshare", "nsenter", "useradd", "sysctl", "ip")
-    install: Install = request.getfixturevalue("reachable")
-    with closing(Machine(install)) as found:
-        yield found
 
 
 def limit(machine: Machine) -> tuple[str, bool]:
@@ -41,7 +23,7 @@ def warning(machine: Machine) -> str:
     return found
 
 
-def test_a_tuned_gateway_stays_so_until_it_is_taken_back_and_the_earlier_value_returns(
+def test_a_gateway_stays_tuned_until_no_tune_or_uninstall_restores_the_earlier_value(
     machine: Machine,
 ) -> None:
     machine.must("sysctl", "-q", "-w", f"{KEY}=1000000")
@@ -62,7 +44,7 @@ def test_a_tuned_gateway_stays_so_until_it_is_taken_back_and_the_earlier_value_r
     assert limit(machine) == ("1000000", False)
 
 
-def test_a_limit_of_the_admins_or_of_a_container_is_left(machine: Machine) -> None:
+def test_a_limit_that_the_admin_or_a_container_sets_is_left_alone(machine: Machine) -> None:
     before = limit(machine)
     machine.write("/etc/sysctl.d/50-mine.conf", f"{KEY} = 131072\n")
     assert f"/etc/sysctl.d/50-mine.conf sets {KEY}, and is left as it is" in warning(machine)
@@ -70,5 +52,5 @@ def test_a_limit_of_the_admins_or_of_a_container_is_left(machine: Machine) -> No
 
     machine.must("sh", "-c", "mount --bind /proc/sys /proc/sys; mount -o remount,bind,ro /proc/sys")
 
-    assert "set it where the container is started" in warning(machine)
+    assert "set it when you start the container" in warning(machine)
     assert limit(machine) == before

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from checker.config.layout import Layout
 from checker.config.settings import Config
-from checker.daemon.tunnel_user import may_read, open_to_tunnel_user, refuse_shell
+from checker.daemon.tunnel_user import may_read, open_to_tunnel_user, prepare_spool, refuse_shell
 from checker.model import (
     CheckerError,
 )
@@ -72,3 +73,18 @@ def test_a_tunnel_user_whose_shell_runs_nothing_is_refused(monkeypatch: pytest.M
     for shell in ("/bin/sh", ""):
         monkeypatch.setattr("pwd.getpwnam", lambda _, shell=shell: SimpleNamespace(pw_shell=shell))
         refuse_shell("device")
+
+
+def test_the_spool_is_closed_to_others_but_keeps_the_group_that_init_gave_it(
+    tmp_path: Path,
+) -> None:
+    spool = tmp_path / "spool"
+
+    prepare_spool(spool, os.geteuid())
+    assert stat.S_IMODE(spool.stat().st_mode) == 0o700
+    spool.chmod(0o770)
+    prepare_spool(spool, os.geteuid())
+    assert stat.S_IMODE(spool.stat().st_mode) == 0o770
+    spool.chmod(0o777)
+    prepare_spool(spool, os.geteuid())
+    assert stat.S_IMODE(spool.stat().st_mode) == 0o700

@@ -10,9 +10,11 @@ import pytest
 
 from checker.cli.exit_codes import ExitCode
 from checker.cli.main import run
-from checker.install.carry_out import note
+from checker.install.carry_out import record
 from checker.install.manifest import Manifest
-from checker.install.plan import MANIFEST, contents, package, plan
+from checker.install.package import package
+from checker.install.places import MANIFEST
+from checker.install.plan import contents, plan
 from checker.install.steps import (
     Choices,
     Command,
@@ -39,7 +41,7 @@ HINDRANCES = [
     pytest.param(NotSent(is_missing=True), f"this kernel has no {KEY}", id="missing"),
     pytest.param(
         NotSent(value=DEFAULT, is_read_only=True),
-        "set it where the container is started",
+        "set it when you start the container",
         id="read-only",
     ),
     pytest.param(
@@ -132,11 +134,11 @@ def test_what_is_in_the_way_is_one_warning_and_init_goes_on(now: NotSent, why: s
 
     assert steps(planned) == []
     assert len(planned.steps) == len(plan(STOCK).steps)
-    (warning,) = [text for text in planned.notes if "warning" in text]
+    (warning,) = planned.warnings
     assert why in warning
 
 
-def test_a_limit_that_the_container_was_started_with_is_no_hindrance() -> None:
+def test_a_limit_that_the_container_was_started_with_needs_no_warning() -> None:
     assert steps(plan(replace(ASKED, not_sent=NotSent(value=LIMIT, is_read_only=True)))) == [
         tuning(LIMIT)
     ]
@@ -155,7 +157,7 @@ def test_what_init_no_longer_wants_leaves_the_manifest(
     monkeypatch.setattr("checker.install.carry_out.MANIFEST", tmp_path / "none" / MANIFEST.name)
     manifest = Manifest(files={str(TUNE): "digest"})
 
-    note(Remove(path=TUNE), manifest, lambda: None)
+    record(Remove(path=TUNE), manifest, lambda: None)
 
     assert manifest.files == {}
 
@@ -172,7 +174,7 @@ def test_uninstall_restores_the_earlier_value_and_removes_the_file() -> None:
     [
         pytest.param(tuned(now=DEFAULT), [], id="as before already"),
         pytest.param(
-            tuned(now="131072"), [f"left: {KEY} = 131072, which was set since"], id="set since"
+            tuned(now="131072"), [f"left: {KEY} = 131072, which was set after init"], id="set later"
         ),
         pytest.param(
             tuned(tuning("")), [f"left until the next boot: {KEY} = {LIMIT}"], id="of a package"
@@ -244,7 +246,7 @@ def test_a_tree_keeps_the_choice_until_no_tune(
         (f"-{KEY}\n", False),
     ],
 )
-def test_a_line_of_sysctl_is_known_however_it_is_written(text: str, is_set: bool) -> None:
+def test_a_line_of_sysctl_is_known_in_every_notation(text: str, is_set: bool) -> None:
     assert sets(text, KEY) == is_set
 
 

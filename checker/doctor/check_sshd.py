@@ -1,0 +1,186 @@
+"""Judge the tunnel user's account, and how sshd treats that user. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from checker.doctor import remedies
+from checker.doctor.facts import Facts, SshdFacts
+from checker.doctor.finding import Finding, finding, first_of
+from checker.install.refusals import NO_SHELL
+from checker.sshd.lockdown import differences, shut_out, unknown_to, unwelcome
+from checker.sshd.sshrc import guard_sshrc, sshrc_sentence
+
+FLEET = 200
+"""A fleet of at least this many nodes reconnects spread out, by the nodes' own jitter."""
+
+
+def check_sshd(facts: Facts) -> Iterator[Finding]:
+    yield check_account(facts)
+    sshd = facts.sshd
+    if sshd is not None and not sshd.is_asked:
+        yield Finding(
+            name="sshd",
+            ok=None,
+            sentence="only root can ask sshd for its settings",
+            mend="sudo reversi-checker doctor",
+        )
+    elif sshd is not None:
+        yield check_lockdown(facts, sshd)
+        yield check_kinds_of_keys(facts, sshd)
+        yield from check_startups(facts, sshd)
+        yield from check_penalties(facts, sshd)
+        yield from check_log(facts)
+    yield check_sshrc(facts)
+
+
+def check_account(facts: Facts) -> Finding:
+    user, account, closed_by = facts.user, facts.account, facts.login.closed_by
+    return finding(
+        "account",
+        f"{user} can run a forced command",
+        (account is None, f"the tunnel user {user} does not exist", remedies.INIT),
+        (
+            account is not None and account.uid == 0 and not facts.is_own,
+            f"the tunnel user {user} has the rights of root",
+            "name another in reversi.toml",
+        ),
+        (
+            account is not None and bool(NO_SHELL.search(account.shell)),
+            f"the shell of {user} cannot run a forced command",
+            f"sudo usermod --shell /bin/sh {user}",
+        ),
+        (
+            account is not None and account.is_locked and not facts.is_own,
+            f"{user} is locked with '!', so sshd rejects every key",
+            f"sudo usermod --password '*' {user}",
+        ),
+        (
+            closed_by is not None,
+            f"only root can log in while the file {closed_by} exists",
+            f"sudo rm {closed_by}",
+        ),
+    )
+
+
+def check_lockdown(facts: Facts, sshd: SshdFacts) -> Finding:
+    settings: tuple[str, ...] = ()
+    if not sshd.complaint:
+        is_private = facts.home is not None
+        settings = differences(sshd.effective, private=is_private, unknown=unknown_to(sshd.version))
+    wrong = (*settings, *sshd.openings)
+    why = shut_out(sshd.effective, facts.user)
+    name = "OpenSSH {}.{}".format(*sshd.version) if sshd.version else "sshd"
+    return finding(
+        "sshd",
+        f"{name} lets {facts.user} only open reverse tunnels",
+        (
+            bool(sshd.complaint),
+            f"sshd would not start: {sshd.complaint}",
+            remedies.test_config(sshd.file),
+        ),
+        (
+            bool(wrong),
+            f"sshd does not lock down {facts.user}: {'; '.join(wrong)}",
+            remedies.lock_down(facts),
+        ),
+        (bool(why), f"sshd rejects every key of {facts.user}: {why}", remedies.let_in(facts)),
+    )
+
+
+def check_kinds_of_keys(facts: Facts, sshd: SshdFacts) -> Finding:
+    """Report the first option that rejects a node's key, with the value that accepts all keys."""
+    rejected = [
+        (name, *why)
+        for name, key in facts.registry.node_keys
+        if (why := unwelcome(sshd.effective, key))
+    ]
+    option = rejected[0][1] if rejected else ""
+    names = sorted({name for name, by, _ in rejected if by == option})
+    present = sshd.effective.get(option.lower(), "")[:80]
+    wanted = min(
+        (value for _, by, value in rejected if by == option),
+        key=lambda value: (len(value), value),
+        default="",
+    )
+    return finding(
+        "kinds of keys",
+        "sshd accepts the kinds of keys that the nodes have",
+        (
+            bool(rejected),
+            f"sshd rejects the keys of {first_of(names, 3, ', ')}: {option} is {present}",
+            remedies.accept_keys(facts, option, wanted),
+        ),
+    )
+
+
+def check_startups(facts: Facts, sshd: SshdFacts) -> Iterator[Finding]:
+    text, nodes = sshd.effective.get("maxstartups", ""), facts.registry.nodes
+    first = text.split(":")[0]
+    if not first.isdigit():
+        return
+    wanted = min(nodes, FLEET)
+    yield finding(
+        "logins at once",
+        f"MaxStartups {text} is enough for {nodes} nodes",
+        (
+            int(first) < wanted,
+            f"MaxStartups {text} drops logins at random when {nodes} nodes reconnect at once",
+            remedies.raise_startups(max(wanted, FLEET)),
+        ),
+    )
+
+
+def check_penalties(facts: Facts, sshd: SshdFacts) -> Iterator[Finding]:
+    if sshd.version is None or sshd.version < (9, 8):
+        return
+    penalties = sshd.effective.get("persourcepenalties", "").lower()
+    exempt = sshd.effective.get("persourcepenaltyexemptlist", "none").lower()
+    shared = sorted(address for address, nodes in facts.machine.peers.items() if nodes > 1)
+    is_on = penalties not in ("", "no")
+    yield finding(
+        "penalties",
+        "a node with a rejected key locks out no other node"
+        if is_on
+        else "PerSourcePenalties is off",
+        (
+            is_on and exempt == "none" and bool(shared),
+            (
+                f"several nodes connect from {', '.join(shared)}: if sshd rejects the key of one,"
+                " it locks all of them out for minutes (PerSourcePenalties)"
+            ),
+            remedies.configure_sshd("exempt", f"PerSourcePenaltyExemptList {','.join(shared)}"),
+        ),
+    )
+
+
+def check_log(facts: Facts) -> Iterator[Finding]:
+    """Say from where sshd's refusals are read. Without a log, sshd refuses all the same."""
+    log = facts.login.log
+    if log:
+        yield Finding(
+            name="sshd's log",
+            ok=True,
+            sentence=f"what sshd refuses a node becomes an event, read from {log}",
+        )
+    elif log is not None:
+        sentence = (
+            "what sshd refuses a node does not become an event: there is neither a journal nor an"
+            " auth.log to read"
+        )
+        yield Finding(
+            name="sshd's log", ok=None, sentence=sentence, mend="sudo apt-get install rsyslog"
+        )
+
+
+def check_sshrc(facts: Facts) -> Finding:
+    first = next(iter(facts.login.sshrc), None)
+    return finding(
+        "sshrc",
+        "sshd runs no script whose output would precede our answers",
+        (
+            first is not None,
+            sshrc_sentence(first) if first else "",
+            guard_sshrc(first, facts.user) if first else "",
+        ),
+    )

@@ -1,0 +1,118 @@
+"""The key file, private keys, the socket and the spool, and who can reach or write them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from checker.config.files import unreachable_part
+from checker.config.layout import Layout
+from checker.doctor.facts import KeyFacts, PlaceFacts, SshdFacts
+from checker.install.steps import Entry, UserAccount
+from checker.install.survey import entry
+from checker.linux.accounts import group_name, user_name
+from checker.registry.authorized_keys import gate_command, keys_lag
+from checker.registry.key_lines import programs_in
+
+
+def key_facts(layout: Layout, account: UserAccount | None, sshd: SshdFacts | None) -> KeyFacts:
+    path = layout.authorized_keys
+    needed, blocked = unreachable(layout, account) or (None, None)
+    uid = account.uid if account else 0
+    return KeyFacts(
+        file=entry(path),
+        loose=loose_part(path, uid, within=strict_from(layout, sshd)),
+        lag=keys_lag(layout),
+        programs_gone=programs_gone(path),
+        open_secrets=tuple(open_secrets(layout)),
+        unreachable=needed,
+        unreachable_at=blocked,
+    )
+
+
+def place_facts(layout: Layout, uid: int) -> PlaceFacts:
+    there = layout.socket.exists()
+    return PlaceFacts(
+        socket_mode=stat.S_IMODE(layout.socket.stat().st_mode) if there else None,
+        socket_blocked=unreachable_part(layout.socket, uid) if there else None,
+        spool=spool_entry(layout.spool),
+    )
+
+
+def programs_gone(key_file: Path) -> tuple[str, ...]:
+    """Return the programs that key lines start but that are gone."""
+    try:
+        content = key_file.read_bytes()
+    except OSError:
+        return ()
+    return tuple(sorted(path for path in programs_in(content) if is_gone(path)))
+
+
+def is_gone(path: str) -> bool:
+    """Return whether the path, or the target of its links, is missing; False if unknown."""
+    try:
+        os.stat(path)  # noqa: PTH116 - Path.exists raises where we may not look
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def strict_from(layout: Layout, sshd: SshdFacts | None) -> Path:
+    """Return the directory from which on down sshd requires that others cannot write.
+
+    If the sshd of a home runs without StrictModes, nothing above the home matters.
+    """
+    is_lax = sshd is None or sshd.effective.get("strictmodes", "").lower() != "yes"
+    return layout.home if layout.home is not None and is_lax else Path("/")
+
+
+def loose_part(path: Path, uid: int, *, within: Path = Path("/")) -> Path | None:
+    """Return the first part of the path that others can write: sshd then ignores the key file.
+    Source: sshd_config(5), StrictModes.
+    """
+    for place in (path, *path.parents):
+        if not place.is_relative_to(within):
+            break
+        with contextlib.suppress(OSError):
+            found = place.stat()
+            if found.st_mode & 0o022 or found.st_uid not in (0, uid):
+                return place
+    return None
+
+
+def open_secrets(layout: Layout) -> Iterator[Path]:
+    """Yield the private keys that others than their owner can read or write."""
+    kept = sorted(layout.nodes.glob("*.key")) if os.access(layout.nodes, os.R_OK | os.X_OK) else []
+    for path in (layout.host_key, *kept):
+        with contextlib.suppress(OSError):
+            if path.stat().st_mode & 0o077:
+                yield path
+
+
+def unreachable(layout: Layout, account: UserAccount | None) -> tuple[Path, Path] | None:
+    """Return what the tunnel user needs but cannot reach, and the directory that keeps it out."""
+    if account is None or account.uid == os.geteuid():
+        return None
+    command = gate_command(layout)
+    for needed in (Path(command.python), Path(command.gate), layout.nodes / "x", layout.run / "x"):
+        if needed.parent.exists() and (blocked := unreachable_part(needed, account.uid)):
+            return needed, blocked
+    return None
+
+
+def spool_entry(path: Path) -> Entry | None:
+    """Return the spool's owner and mode, without its contents, which we may not read."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return Entry(
+        mode=stat.S_IMODE(found.st_mode),
+        owner=user_name(found.st_uid),
+        group=group_name(found.st_gid),
+    )

@@ -1,0 +1,28 @@
+"""The files and directories of an installed gateway, and the units that systemd runs. Pure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from checker.config.layout import SYSTEM
+from checker.install.tuning import TUNE
+
+CONFIG = SYSTEM.config.parent
+STATE = SYSTEM.state.parent
+RUN = SYSTEM.socket.parent
+MANIFEST = CONFIG / ".installed.json"
+DROP_IN = Path("/etc/ssh/sshd_config.d/00-reversi.conf")
+"""sshd uses the first value that it finds, so the name sorts before others."""
+REST = DROP_IN.with_name("reversi.conf")
+"""The settings that must be read last. Earlier releases wrote all settings here."""
+DROP_INS = (DROP_IN, REST)
+UNIT_FILE = Path("/etc/systemd/system/reversi-checker.service")
+SERVICE = UNIT_FILE.name
+KEYS_SERVICE_FILE = UNIT_FILE.with_name("reversi-keys.service")
+KEYS_PATH_FILE = UNIT_FILE.with_name("reversi-keys.path")
+UNITS = (UNIT_FILE, KEYS_SERVICE_FILE, KEYS_PATH_FILE)
+ENABLED = (SERVICE, KEYS_PATH_FILE.name)
+TMPFILES = Path("/etc/tmpfiles.d/reversi.conf")
+SYSCTL = Path("/etc/sysctl.d/99-reversi.conf")
+FILES = (SYSTEM.config, SYSTEM.authorized_keys, TMPFILES, SYSCTL, TUNE, *UNITS, REST, DROP_IN)
+"""All files that `init` may write, in the order in which it writes them."""

@@ -1,0 +1,78 @@
+"""What `init` refuses because only the admin can decide it. Pure."""
+
+from __future__ import annotations
+
+import re
+
+from checker.config.layout import SYSTEM
+from checker.install.steps import Found, UserAccount
+from checker.install.unit_files import DAEMON_USER
+from checker.model import CheckerError
+
+NO_SHELL = re.compile(r"(nologin|false)$|^$")
+"""Shells that run no forced command."""
+USER_NAME = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
+HIDDEN = (
+    "/home/",
+    "/root/",
+    "/run/user/",
+    "/tmp/",  # noqa: S108 - named to be refused
+    "/var/tmp/",  # noqa: S108 - named to be refused
+)
+"""Directories that ProtectHome and PrivateTmp of the unit hide from the daemon."""
+
+
+class Refused(CheckerError):
+    """The admin must change something on this machine first; nothing was done."""
+
+
+def refuse(found: Found) -> None:
+    """Raises Refused."""
+    refuse_names(found)
+    if found.has_systemd and is_hidden(found):
+        raise Refused(f"{hidden_sentence(found)}, and run init from there")
+    user = found.choices.tunnel_user
+    account = found.accounts.get(user)
+    if account is not None:
+        refuse_account(user, account)
+
+
+def refuse_names(found: Found) -> None:
+    """Raises Refused."""
+    for name in filter(None, (found.choices.tunnel_user, found.choices.operators)):
+        if not USER_NAME.fullmatch(name):
+            raise Refused(
+                f"{SYSTEM.config}: useradd does not accept the name {name!r}; use a-z, 0-9, - and _"
+            )
+    if found.choices.tunnel_user == DAEMON_USER:
+        raise Refused(
+            f"{SYSTEM.config}: {DAEMON_USER} is the daemon's own account; choose another"
+            " tunnel_user"
+        )
+
+
+def refuse_account(user: str, account: UserAccount) -> None:
+    """Raises Refused."""
+    if account.uid == 0:
+        raise Refused(
+            f"tunnel_user {user} has the rights of root; choose another in {SYSTEM.config}"
+        )
+    if NO_SHELL.search(account.shell):
+        raise Refused(
+            f"the shell of {user} is {account.shell or 'not set'}, so no forced command can run;"
+            f" run: usermod --shell /bin/sh {user}"
+        )
+    if account.is_locked:
+        raise Refused(
+            f"account {user} is locked with '!', so sshd rejects every key; run: usermod"
+            f" --password '*' {user}"
+        )
+
+
+def is_hidden(found: Found) -> bool:
+    """Return whether a systemd service could not see the interpreter."""
+    return f"{found.python}/".startswith(HIDDEN)
+
+
+def hidden_sentence(found: Found) -> str:
+    return f"reversi runs from {found.python}, which a service cannot see; install it under /opt"

@@ -1,0 +1,151 @@
+"""What `doctor` finds about the tunnel user's account and sshd."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from checker.doctor.facts import (
+    SshdFacts,
+)
+from checker.doctor.findings import findings
+from checker.install.steps import UserAccount
+from tests.checker.doctor.gateways import TIGHT, WELL, changed, sshd, the
+from tests.strategies import public_key, rsa_key
+
+KEYS = (
+    ("e", public_key()),
+    ("d", rsa_key(3072)),
+    ("c", rsa_key(2048)),
+    ("b", rsa_key(1024)),
+    ("a", rsa_key(2048)),
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "sentence", "mend"),
+    [
+        pytest.param("account", {"account": None}, "does not exist", "init", id="no account"),
+        pytest.param(
+            "account",
+            {"account": UserAccount(uid=0, shell="/bin/sh", is_locked=False)},
+            "rights of root",
+            "reversi.toml",
+            id="root",
+        ),
+        pytest.param(
+            "account",
+            {"account": UserAccount(uid=9, shell="/sbin/nologin", is_locked=False)},
+            "shell",
+            "--shell /bin/sh",
+            id="shell",
+        ),
+        pytest.param(
+            "account",
+            {"account": UserAccount(uid=9, shell="/bin/sh", is_locked=True)},
+            "locked",
+            "usermod --password '*'",
+            id="locked",
+        ),
+        pytest.param(
+            "account",
+            {"login.closed_by": Path("/run/nologin")},
+            "only root can log in while",
+            "sudo rm /run/nologin",
+            id="closed",
+        ),
+        pytest.param(
+            "sshd",
+            {"sshd": SshdFacts(complaint="line 3: x")},
+            "would not start: line 3: x",
+            "sshd -t",
+            id="complaint",
+        ),
+        pytest.param(
+            "sshd", sshd(permittty="yes"), "PermitTTY is yes, and must be no", "init", id="settings"
+        ),
+        pytest.param(
+            "sshd",
+            {"sshd": SshdFacts(version=(9, 8), effective=TIGHT, openings=("from 10.0.0.0/8 x",))},
+            "from 10.0.0.0/8 x",
+            "init",
+            id="from elsewhere",
+        ),
+        pytest.param(
+            "sshrc",
+            {"login.sshrc": (Path("/etc/ssh/sshrc"),)},
+            "sshd runs /etc/ssh/sshrc",
+            "sudo sed -i '1i [",
+            id="sshrc",
+        ),
+        pytest.param(
+            "sshd",
+            {"sshd": SshdFacts(version=(10, 5))},
+            "PermitTTY could not be checked",
+            "init",
+            id="unnamed",
+        ),
+        pytest.param(
+            "sshd",
+            {**sshd(permittty="yes"), "login.is_drop_in_changed": True},
+            "PermitTTY",
+            "init --force",
+            id="changed",
+        ),
+        pytest.param(
+            "sshd",
+            sshd(allowusers="root"),
+            "AllowUsers names only root",
+            "printf '%s\\n' 'AllowUsers reversi' |",
+            id="allowed",
+        ),
+        pytest.param(
+            "sshd", sshd(denyusers="reversi"), "DenyUsers names reversi", "grep -ri", id="denied"
+        ),
+        pytest.param(
+            "kinds of keys",
+            {**sshd(requiredrsasize="4096"), "registry.node_keys": KEYS},
+            "rejects the keys of a, b, c (and 1 more): RequiredRSASize is 4096",
+            "'Match User reversi' 'RequiredRSASize 1024' 'Match all'",
+            id="RSA size",
+        ),
+        pytest.param(
+            "kinds of keys",
+            {**sshd(pubkeyacceptedalgorithms="ssh-ed25519"), "registry.node_keys": KEYS},
+            "is ssh-ed25519",
+            "'PubkeyAcceptedAlgorithms +rsa-sha2-512,rsa-sha2-256'",
+            id="algorithms",
+        ),
+        pytest.param(
+            "logins at once",
+            sshd(maxstartups="10:30:100"),
+            "drops logins",
+            "MaxStartups 200:30:1000",
+            id="startups",
+        ),
+        pytest.param(
+            "penalties",
+            {"machine.peers": {"192.0.2.1": 2}},
+            "locks all of them out",
+            "ExemptList 192.0.2.1",
+            id="penalties",
+        ),
+    ],
+)
+def test_what_is_wrong_with_sshd_is_reported_with_its_fix(
+    name: str, change: dict[str, object], sentence: str, mend: str
+) -> None:
+    found = the(changed(WELL, change), name)
+
+    assert found.ok is False
+    assert sentence in found.sentence
+    assert mend in found.mend
+
+
+@pytest.mark.parametrize("version", [(9, 7), (8, 4), None])
+def test_older_servers_have_no_penalties(version: tuple[int, int] | None) -> None:
+    assert WELL.sshd is not None
+    facts = changed(WELL, {"sshd.version": version, "machine.peers": {"192.0.2.1": 2}})
+
+    assert "penalties" not in {one.name for one in findings(facts)}

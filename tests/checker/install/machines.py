@@ -1,0 +1,62 @@
+"""Machines on which `init` plans, and what it planned."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+from pathlib import Path
+
+from checker.install.plan import all_folders, contents
+from checker.install.steps import (
+    Choices,
+    Command,
+    Entry,
+    File,
+    Folder,
+    Found,
+    GoLive,
+    Plan,
+    Step,
+    UserAccount,
+    digest,
+)
+from checker.install.unit_files import DAEMON_USER
+
+PYTHON = "/opt/reversi/bin/python3"
+STOCK = Found(python=PYTHON, choices=Choices(), has_systemd=True, sshd_unit="ssh.service")
+
+
+def done(found: Found) -> Found:
+    """The machine after the whole plan was carried out."""
+    entries = {folder.path: entry_of(folder) for folder in all_folders(found.choices.tunnel_user)}
+    files = {
+        path: Entry(mode=0o644, owner="root", group="root", content=content)
+        for path, content in contents(found).items()
+    }
+    account = UserAccount(uid=990, shell="/bin/sh", is_locked=False)
+    return replace(
+        found,
+        accounts={found.choices.tunnel_user: account, DAEMON_USER: account},
+        groups=frozenset({found.choices.operators}),
+        entries={**entries, **files},
+        written={str(path): digest(content) for path, content in contents(found).items()},
+        reserved=found.reserved | (set(found.choices.ports) & set(found.ephemeral)),
+        is_enabled=True,
+        is_active=True,
+    )
+
+
+def entry_of(folder: Folder) -> Entry:
+    return Entry(mode=folder.mode, owner=folder.owner, group=folder.group)
+
+
+def words(planned: Plan) -> list[str]:
+    return [shlex.join(step.words) for step in planned.steps if isinstance(step, Command)]
+
+
+def files_of(step: Step) -> tuple[File, ...]:
+    return step.files if isinstance(step, GoLive) else (step,) if isinstance(step, File) else ()
+
+
+def written(planned: Plan) -> dict[Path, File]:
+    return {file.path: file for step in planned.steps for file in files_of(step)}

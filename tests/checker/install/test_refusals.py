@@ -1,0 +1,59 @@
+"""What `init` refuses."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from checker.install.plan import plan
+from checker.install.refusals import Refused
+from checker.install.steps import (
+    Choices,
+    UserAccount,
+)
+from checker.install.unit_files import DAEMON_USER
+from tests.checker.install.machines import STOCK
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        pytest.param(
+            {"choices": Choices(tunnel_user="a b")},
+            "useradd does not accept the name 'a b'",
+            id="name",
+        ),
+        pytest.param(
+            {"choices": Choices(tunnel_user=DAEMON_USER)},
+            "the daemon's own account",
+            id="the daemon's",
+        ),
+        pytest.param({"python": "/home/me/venv/bin/python"}, "install it under /opt", id="home"),
+        pytest.param(
+            {"accounts": {"reversi": UserAccount(uid=0, shell="/bin/sh", is_locked=False)}},
+            "the rights of root",
+            id="root",
+        ),
+        pytest.param(
+            {"accounts": {"reversi": UserAccount(uid=9, shell="/bin/false", is_locked=False)}},
+            "usermod --shell /bin/sh",
+            id="shell",
+        ),
+        pytest.param(
+            {"accounts": {"reversi": UserAccount(uid=9, shell="", is_locked=False)}},
+            "usermod --shell",
+            id="no shell",
+        ),
+        pytest.param(
+            {"accounts": {"reversi": UserAccount(uid=9, shell="/bin/sh", is_locked=True)}},
+            "locked with '!'",
+            id="locked",
+        ),
+    ],
+)
+def test_init_refuses_what_only_the_admin_can_change(
+    change: dict[str, object], sentence: str
+) -> None:
+    with pytest.raises(Refused, match=sentence.replace("(", r"\(")):
+        plan(replace(STOCK, **change))  # type: ignore[arg-type]
