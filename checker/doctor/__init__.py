@@ -1,1 +1,1 @@
-"""What must be true on a gateway, what is not, and how to mend it."""
+"""What must be true on a gateway, what is not, and how to fix it."""

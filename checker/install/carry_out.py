@@ -38,15 +38,17 @@ from checker.sshd.program import MAIN, complaint
 
 
 def carry_out(plan: Plan, manifest: Manifest, say: Say) -> None:
-    """Take all steps on this machine, and record each before the next. Raises InstallFailed,
+    """Take all steps on this machine, and save the manifest after each. Raises InstallFailed,
     ConfigError.
     """
     for step in plan.steps:
         record(step, manifest, lambda step=step: carry_out_one(step, say))  # type: ignore[misc]
+        if MANIFEST.parent.is_dir():
+            manifest.save()
 
 
 def record(step: Step, manifest: Manifest, act: Callable[[], None]) -> None:
-    """Take a step, and record what it made that was not there before."""
+    """Take a step, and note what it made that was not there before, without saving the manifest."""
     is_new = isinstance(step, Folder) and not step.path.exists()
     act()
     match step:
@@ -62,8 +64,6 @@ def record(step: Step, manifest: Manifest, act: Callable[[], None]) -> None:
             manifest.files.pop(str(path), None)
         case _:
             pass
-    if MANIFEST.parent.is_dir():
-        manifest.save()
 
 
 def carry_out_one(step: Step, say: Say) -> None:

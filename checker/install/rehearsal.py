@@ -109,9 +109,5 @@ def probe_unknown(user: str) -> frozenset[str]:
                 return unknown
             more = unknown_options(said) - unknown
             if not more:
-                raise Refused(
-                    f"sshd would not start: {said}"
-                    if unknown
-                    else f"sshd does not start with its present configuration: {said}"
-                )
+                raise Refused(f"sshd would not start with our settings: {said}")
             unknown |= more

@@ -72,11 +72,11 @@ def tune(found: Found) -> Iterator[Command]:
 def untune(found: Found) -> Iterator[Step]:
     """For `--no-tune`: restore the earlier value, and remove the file."""
     if is_to_remove(found):
-        yield from restore(found.entries[TUNE].content or b"", found.not_sent)
+        yield from restore_value(found.entries[TUNE].content or b"", found.not_sent)
         yield Remove(path=TUNE)
 
 
-def restore(content: bytes, now: NotSent) -> Iterator[Command]:
+def restore_value(content: bytes, now: NotSent) -> Iterator[Command]:
     """Yield the command that restores the earlier value, if the present value is only ours."""
     before = before_in(content)
     if before and before != LIMIT and now.value == LIMIT and not now.set_in:

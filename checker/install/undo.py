@@ -21,7 +21,7 @@ from checker.install.places import (
 )
 from checker.install.sshd_drop_ins import reload_words
 from checker.install.steps import Command, Entry, NotSent, Remove, digest
-from checker.install.tuning import TUNE, left_value, restore
+from checker.install.tuning import TUNE, left_value, restore_value
 
 OURS_TO_REMOVE = (TMPFILES, SYSCTL, TUNE, *UNITS)
 
@@ -111,7 +111,7 @@ def file_steps(there: Installed, *, purge: bool) -> tuple[list[Undo], list[str]]
             notes.append(f"left: {path}, which was changed since init wrote it")
             continue
         if path == TUNE:
-            steps.extend(restore(content, there.not_sent))
+            steps.extend(restore_value(content, there.not_sent))
             notes.extend(left_value(content, there.not_sent))
         if path in DROP_INS:
             steps.append(Withdraw(path=path, reload=reload_words(there.sshd_unit)))

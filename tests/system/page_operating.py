@@ -196,7 +196,7 @@ OPERATING: tuple[Step[Fleet], ...] = (
     Step("sudo reversi-checker init", at=lambda fleet: fleet.new),
     Step(
         "sudo reversi-checker doctor",
-        says="each file of which is understood",
+        says="nodes are valid",
         ends=(0, 1),
         at=lambda fleet: fleet.new,
     ),

@@ -152,7 +152,7 @@ TROUBLES: tuple[Step[Ward], ...] = (
     Step("sudo ss -ltnp 'sport = :20001'", says="python3", before=Ward.take_the_port),
     Step(
         "sudo reversi-checker doctor",
-        says="port 20001 of shop is held",
+        says="holds port 20001 of shop",
         ends=(1,),
         after=Ward.give_it_back,
     ),

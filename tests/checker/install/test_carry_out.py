@@ -5,14 +5,14 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
-from checker.install.carry_out import carry_out
+from checker.install.carry_out import carry_out, record
 from checker.install.effects import (
     make_folder,
     restore,
     write_file,
 )
 from checker.install.manifest import Manifest
-from checker.install.steps import Command, File, Folder, Plan, Remove
+from checker.install.steps import Command, File, Folder, Plan, Remove, digest
 from checker.install.survey import entry
 from checker.install.take_back import take_back
 
@@ -40,6 +40,27 @@ def test_steps_are_carried_out_and_undone(tmp_path: Path) -> None:
     assert not place.exists()
     assert said == [f"removed {place}", "ran: true"]
     carry_out(Plan(steps=()), Manifest(), said.append)
+
+
+def test_the_manifest_lists_only_what_a_step_made(tmp_path: Path) -> None:
+    manifest = Manifest()
+    new, old = tmp_path / "new", tmp_path
+    steps = (
+        Command(words=("useradd", "reversi"), makes="user reversi"),
+        Command(words=("sysctl",)),
+        Folder(path=old),
+        Folder(path=new),
+        File(path=new / "a", content=b"a"),
+        File(path=new / "b", content=b"b"),
+        Remove(path=new / "b"),
+    )
+
+    for step in steps:
+        record(step, manifest, lambda: None)
+
+    assert manifest.made == ["user reversi"]
+    assert manifest.folders == [str(new)]
+    assert manifest.files == {str(new / "a"): digest(b"a")}
 
 
 def entry_names(path: Path) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""`init --tune`, `init --no-tune` and `uninstall`: the limit on unsent data."""
+"""`--tune`, `--no-tune` and `uninstall`: the limit on unsent data; also sysctl_files.py."""
 
 from __future__ import annotations
 
