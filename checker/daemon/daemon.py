@@ -18,7 +18,7 @@ from checker.daemon.schedule import Schedule
 from checker.daemon.server import MAX_MESSAGE, Reception
 from checker.daemon.startup import make_run_again
 from checker.daemon.verdicts import Verdicts
-from checker.linux.systemd import tell
+from checker.linux.systemd import notify
 from checker.linux.unix_socket import listen
 from checker.model import CheckerError, EventKind, Forward, NodeName, Policy
 from checker.registry.authorized_keys import follow_registry, key_sign
@@ -121,10 +121,10 @@ class Daemon:
             tasks.append(group.create_task(self.gateway.watcher.lateness.run(), name="lateness"))
             tasks.append(group.create_task(self.sweep(), name="sweep"))
             tasks.extend(group.create_task(work()) for work in self.beside)
-            tell("READY=1")
+            notify("READY=1")
             ready()
             await self.stopping.wait()
-            tell("STOPPING=1")
+            notify("STOPPING=1")
             # without waiting: a check that is under way may take a quarter of a minute
             server.close()
             for task in tasks:
@@ -191,7 +191,7 @@ class Daemon:
             self.copied = None
             self.run_made_again()
         # of a sweep that does not keep its time there is none: systemd starts us anew
-        tell("WATCHDOG=1")
+        notify("WATCHDOG=1")
         self.ledger.sweep = Sweep(
             pid=os.getpid(),
             swept_at=time.time(),

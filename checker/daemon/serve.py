@@ -31,7 +31,7 @@ from checker.model import CheckerError, EventKind
 from checker.registry.authorized_keys import KeysLag, follow_registry
 from checker.registry.last_good import read_known
 from checker.sshd.keygen import make_host_key
-from checker.sshd.private import SshdFailed, port_to_be_had, start_sshd, stop_sshd
+from checker.sshd.private import SshdFailed, free_port, start_sshd, stop_sshd
 
 log = logging.getLogger(__name__)
 WILDCARDS = {
@@ -105,7 +105,7 @@ async def up(layout: Layout, *, listen: str, port: int, say: Callable[[str], Non
         )
     make_folder(layout.home)
     make_host_key(layout.host_key)
-    port = port or port_to_be_had(listen, 0)
+    port = port or free_port(listen, 0)
     async with prepared(layout) as daemon:
         refuse_shell(daemon.config.tunnel_user)
         host = WILDCARDS.get(listen, listen)

@@ -1,4 +1,4 @@
-"""Programs that run as long as we do."""
+"""Command prefix that makes a child die with us."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ TRIED_WITHIN_S = 5.0
 
 
 def ending_with_us() -> tuple[str, ...]:
-    """The words before a command by which it ends when we do, however that is; none where they do
-    not work.
+    """Return the prefix; empty if it does not work here.
 
-    In systemd's service they do not, as setpriv sets its capabilities anew, which our filter of
-    system calls forbids; there the end of the service ends all of it. Nor does busybox's setpriv
-    know them.
+    In systemd's service it does not work: setpriv sets its capabilities again, which our system
+    call filter forbids. There, all processes end with the service. Busybox's setpriv lacks the
+    option.
     """
     try:
         tried = subprocess.run(

@@ -1,9 +1,8 @@
-"""The daemon's record of each node as its file was last read: what a node with a broken file is
-known by.
+"""The daemon's record of each node as last read: it describes nodes whose file is broken.
 
-It describes and gives no rights: what a broken node may do is what its key lines allow
-(`checker.registry.kept_rights`), and nobody who changes the registry or the key file reads it. It
-lies beside the state file, so that it outlives a restart, and may be missing.
+It grants no rights: what a broken node may do is what its key lines allow
+(`checker.registry.kept_rights`). No code that changes the registry or the key file reads it. It is
+kept beside the state file, so it survives a restart, and it may be missing.
 """
 
 from __future__ import annotations
@@ -34,26 +33,24 @@ class Known:
 
     node: Node
     changed_at: float
-    """When that file was last changed, in Unix seconds."""
+    """When that file last changed, in Unix seconds."""
 
 
 def record_path(layout: Layout) -> Path:
-    """Where the record lies."""
+    """Return the record's path."""
     return layout.state.with_name("last-good.json")
 
 
 def read_known(layout: Layout, cache: Cache | None = None) -> Registry:
-    """The registry, with what the record knows of nodes whose file is broken. Raises ConfigError as
-    `read_registry`.
+    """Read the registry, and describe nodes with a broken file from the record. Raises ConfigError,
+    as `read_registry` does.
     """
     registry = read_registry(layout.nodes, cache)
     return with_known(registry, load(layout, registry.broken)) if registry.broken else registry
 
 
 def with_known(registry: Registry, known: Mapping[NodeName, Known]) -> Registry:
-    """The registry in which each broken node is described as it was last known, within the rights
-    that it still has.
-    """
+    """Describe each broken node as it was last known, within the rights that it still has."""
     nodes = dict(registry.nodes)
     owned = {port: node.name for node in nodes.values() for port in node.ports}
     for name in registry.broken.intersection(known):
@@ -73,7 +70,7 @@ def with_known(registry: Registry, known: Mapping[NodeName, Known]) -> Registry:
         if node.is_shared and node.enabled:
             nodes[name] = replace(node, next_key=None, forwards=forwards)
         else:
-            # it has no key line, and whoever holds its port is ended
+            # without a key line, so whoever holds its port must end
             nodes[name] = replace(node, forwards=forwards, enabled=False)
     files = tuple(
         replace(
@@ -95,12 +92,12 @@ def with_known(registry: Registry, known: Mapping[NodeName, Known]) -> Registry:
 
 
 def keeps(node: Node | None) -> bool:
-    """Whether the node has any rights."""
+    """Return whether the node has any rights."""
     return node is not None and node.enabled
 
 
 def load(layout: Layout, names: Collection[NodeName]) -> dict[NodeName, Known]:
-    """These nodes as the record has them; none if it cannot be read, or is not as we write it."""
+    """Load these nodes from the record; none if it cannot be read, or is not as we write it."""
     try:
         document = json.loads(record_path(layout).read_bytes())
         if document["format"] != FORMAT:
@@ -114,7 +111,7 @@ def load(layout: Layout, names: Collection[NodeName]) -> dict[NodeName, Known]:
             for forward in known.node.forwards:
                 parse_target(str(forward.target))
                 parse_expect(str(forward.expect))
-                # it is shown to root, and another account may write it
+                # another account may write the record, and root sees what it says
                 if not str(forward.expect).isprintable():
                     return {}
     except (
@@ -132,7 +129,7 @@ def load(layout: Layout, names: Collection[NodeName]) -> dict[NodeName, Known]:
 
 
 def write(layout: Layout, registry: Registry, read: Signs, *, public: bool) -> None:
-    """Record the nodes whose file is good, and those that are broken as they were recorded. Raises
+    """Record the nodes whose file is good, and keep the record of the broken ones. Raises
     OSError.
     """
     changed_ns = {entry[0]: entry[2] for entry in read}
@@ -149,7 +146,7 @@ def write(layout: Layout, registry: Registry, read: Signs, *, public: bool) -> N
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(handle, "w", encoding="ascii") as file:
         file.write(f'{{"format":{FORMAT},"nodes":[')
-        for place, row in enumerate(rows):  # one by one: the daemon has more to do meanwhile
+        for place, row in enumerate(rows):  # row by row, so that the daemon's other threads run
             file.write(f"{',' if place else ''}\n{json.dumps(row)}")
         file.write("\n]}\n")
         file.flush()
@@ -159,13 +156,11 @@ def write(layout: Layout, registry: Registry, read: Signs, *, public: bool) -> N
 
 
 def renew_copy(layout: Layout, cache: Cache, now_ns: int) -> bool:
-    """Bring copy and record in line with the registry; False where a file changed just before
-    `now_ns`: try again.
+    """Update copy and record from the registry. Return False if a file changed just before
+    `now_ns`: the caller must try again.
 
-    Raises OSError, ConfigError.
-
-    A registry with a file that can not be read has no copy: each reader is to be told by the file
-    itself.
+    A registry with an unreadable file has no copy, so that each reader learns it from the file
+    itself. Raises OSError, ConfigError.
     """
     read, public = signs(layout.nodes)
     if not all(is_settled(changed_ns, now_ns) for _, _, changed_ns, _ in read):
@@ -177,9 +172,9 @@ def renew_copy(layout: Layout, cache: Cache, now_ns: int) -> bool:
         write_copy(layout, registry.nodes, read, public=public)
     try:
         write(layout, registry, read, public=public)
-    except OSError as error:  # it describes broken nodes, and may be missing
+    except OSError as error:  # it may be missing: it only describes broken nodes
         log.warning(
-            "%s can not be written (%s); check free space and permissions there",
+            "%s cannot be written (%s); check free space and permissions there",
             record_path(layout),
             error.strerror,
         )

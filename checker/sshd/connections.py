@@ -1,8 +1,8 @@
-"""Which connections to ask sshd about, so that every outcome of its `Match` lines is seen. Pure.
+"""Choose connections to ask sshd about, so that each outcome of its `Match` lines shows. Pure.
 
-The values of one criterion fall into classes, in each of which all patterns of the configuration
-say the same; one value of each class is enough. All combinations of these classes are tried here,
-and sshd is asked once for each distinct set of blocks that hold.
+The values of one criterion fall into classes. All patterns of the configuration give the same
+result for each value of a class, so one value per class is enough. All combinations of classes are
+tried here, and sshd is asked once for each distinct set of blocks that hold.
 """
 
 from __future__ import annotations
@@ -24,20 +24,22 @@ from checker.sshd.match_lines import (
 
 Value = TypeVar("Value")
 MOST = 300
-"""Questions to one sshd: 16 ms each."""
+"""Most questions to one sshd; each takes 16 ms."""
 MOST_COMBINED = 20_000
 USUAL = ("127.0.0.1", "192.0.2.1", "2001:db8::1")
 """Addresses that hardly any configuration names."""
 FILLINGS = ("1", "2", "77", "200", "1.1", "1.1.1", "77.2", "2.77.1", "::1", "1:2:3:4:5:6:7")
-"""What a `*` in a pattern may stand for."""
+"""What a `*` in a pattern may match."""
 
 
 def connections(
     lines: Sequence[MatchLine], user: str, groups: Collection[str], *, use_dns: bool
 ) -> tuple[tuple[Connection, ...], bool]:
-    """The connections to ask about, the plainest first; and whether they are all that matter.
+    """Return the connections to ask about, the plainest first, and whether they are all that
+    matter.
 
-    Each has a value for each criterion that is named anywhere: OpenSSH 9.2 does not answer without.
+    Each has a value for every criterion that is named anywhere: OpenSSH 9.2 does not answer without
+    it.
     """
     that_matter = [line for line in lines if line.matters]
     named = {key for line in lines for key, _ in line.criteria}
@@ -85,7 +87,7 @@ def connections(
 
 
 def distinct(values: Iterable[Value], kind: Callable[[Value], object]) -> list[Value]:
-    """The first of each kind, in their order."""
+    """Return the first value of each kind, in order."""
     found: dict[object, Value] = {}
     for value in values:
         found.setdefault(kind(value), value)
@@ -93,7 +95,7 @@ def distinct(values: Iterable[Value], kind: Callable[[Value], object]) -> list[V
 
 
 def peers_of(asked: dict[str, list[str]], *, use_dns: bool) -> Iterator[tuple[str, str]]:
-    """Addresses with their names: without UseDNS a peer's name is its address."""
+    """Yield addresses with their names. Without UseDNS, a peer's name is its address."""
     yield "127.0.0.1", "localhost"
     names = words_for(asked["host"]) if use_dns else []
     for address in addresses([*asked["address"], *asked["host"]]):
@@ -103,7 +105,7 @@ def peers_of(asked: dict[str, list[str]], *, use_dns: bool) -> Iterator[tuple[st
 
 
 def addresses(patterns: Sequence[str]) -> list[str]:
-    """An address of every part into which the patterns divide all addresses."""
+    """Return one address from each part into which the patterns divide all addresses."""
     named = sorted({pattern for each in patterns for pattern, _ in items(each)})
     networks = [found for pattern in named if (found := network_of(whole_octets(pattern)))]
     wild = [
@@ -122,8 +124,8 @@ def addresses(patterns: Sequence[str]) -> list[str]:
 
 
 def parts(networks: Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> Iterator[str]:
-    """An address from each stretch between two borders of the networks: not its very first, where
-    it has another.
+    """Yield one address between each two borders of the networks; not the very first, if there is
+    another.
     """
     if not networks:
         return
@@ -137,7 +139,7 @@ def parts(networks: Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> 
 
 
 def whole_octets(pattern: str) -> str:
-    """`10.9.*` as a network; other patterns as they are."""
+    """Return `10.9.*` as a network, and other patterns as they are."""
     octets = pattern.split(".")
     if (
         not 2 <= len(octets) <= 4
@@ -149,13 +151,13 @@ def whole_octets(pattern: str) -> str:
 
 
 def filled(pattern: str) -> Iterator[str]:
-    """Some words that the pattern takes."""
+    """Yield some words that match the pattern."""
     for filling in FILLINGS:
         yield pattern.replace("*", filling).replace("?", filling[0] if filling[0] != ":" else "1")
 
 
 def words_for(patterns: Sequence[str]) -> list[str]:
-    """Words that patterns of names take, and one that hardly any takes."""
+    """Return words that match patterns of names, and one that hardly any pattern matches."""
     named = sorted({pattern for each in patterns for pattern, _ in items(each)})
     return [
         "outside.invalid",

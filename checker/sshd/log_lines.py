@@ -1,9 +1,8 @@
-"""What a line of sshd's own log tells: who logged in with which key, whose connection ended, and
-what sshd refused. Pure.
+"""Parse sshd's own log: logins and their keys, ended connections, and what sshd refused. Pure.
 
 Hostnames, socket paths and names in these lines are the client's words: they are matched last and
-whole, and escaped. sshd cuts a line off at 1024 bytes, so a client may choose where one ends: no
-address is believed that stands behind its words.
+whole, and escaped. sshd truncates a line at 1024 bytes, so a client may choose where one ends: an
+address after the client's words is never believed.
 """
 
 from __future__ import annotations
@@ -24,22 +23,22 @@ LOG_VERBOSE = ",".join(
         "*:privsep_postauth()",
     )
 )
-"""The functions of sshd that refuse without a word at LogLevel INFO, and the one that tells which
-process serves a login: for LogVerbose, which OpenSSH has since 8.5. Three lines a login; keepalives
-and beats make none.
+"""For LogVerbose, which OpenSSH has since 8.5: the functions of sshd that refuse without a word at
+LogLevel INFO, and the one that logs which process serves a login. It costs three lines per login;
+keepalives and beats log none.
 """
 SHOWN = 100
-"""Characters of a client's word that are shown."""
+"""Most characters of a client's word that we show."""
 LOCALE = re.compile(r"(LANG|LANGUAGE|LC_\w+|COLORTERM|NO_COLOR|TERM|TZ)$")
-"""Variables that OpenSSH's client offers everywhere, by the configuration of its distribution."""
+"""Variables that OpenSSH's client sends everywhere, as its distribution configures it."""
 
 Peer = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One line of sshd's; pid and uid of the process that wrote it where they are known, and not
-    its own claim.
+    """One line of sshd's log; pid and uid of its writer if the system reports them, never as the
+    line claims.
     """
 
     text: str
@@ -52,33 +51,35 @@ class LoggedIn:
     user: str
     peer: Peer
     fingerprint: str
-    """Of the key; empty where it was another thing than a plain key."""
+    """The key's fingerprint; empty for a login without a plain key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
-    """Its writer serves its login by this process."""
+    """The writer of the line serves its login by this process."""
 
     pid: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """A connection is no more: that of `peer`, or, where the line tells none, its writer's."""
+    """A connection ended: that of `peer`, or of the line's writer if the line does not name a
+    peer.
+    """
 
     peer: Peer | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """`what` was refused; `peer` where the line tells it, with port 0 where it tells the address
-    alone.
+    """sshd refused `what`. `peer`: if the line names it; the port is 0 if it names only the
+    address.
     """
 
     what: str
     peer: Peer | None = None
     is_last: bool = False
-    """sshd ended the connection with it."""
+    """Whether sshd ended the connection with it."""
 
 
 Fact = LoggedIn | Served | Ended | Refused
@@ -103,10 +104,10 @@ def environment(found: re.Match[str]) -> Refused | None:
 
 PEER = r"(?P<address>[0-9A-Fa-f.:%\w]+) port (?P<port>\d{1,5})"
 FATAL = r"\w+: (?:parse packet: )?Connection from user \S+"
-"""Begins with the name of a function of sshd's. Before a login no user is named."""
+"""The line begins with the name of a function of sshd. Before a login it names no user."""
 PREFIX = re.compile(r"(debug\d: )?(error: |fatal: )?([\w.-]+\.c:\w+\(\):\d+( \([^)]*\))?: )?")
-"""Of a line that a level or LogVerbose made; OpenSSH 8.5 tells file, function and line, later ones
-the process too.
+"""What a level or LogVerbose puts before a line. OpenSSH 8.5 names file, function and line; later
+releases also name the process.
 """
 GRAMMAR: tuple[tuple[str, Make], ...] = (
     (
@@ -129,22 +130,22 @@ GRAMMAR: tuple[tuple[str, Make], ...] = (
     (r"Exiting on signal \d+$", lambda _: Ended()),
     (
         r"refused local port forward: originator .*?, target (?P<host>.*) port (?P<to>\d+)$",
-        lambda m: Refused(what=f"a way to {shown(m['host'])} port {m['to']}"),
+        lambda m: Refused(what=f"a connection to {shown(m['host'])} port {m['to']}"),
     ),
     (
         r"refused (?:local|streamlocal) port forward: originator .*?, target (?P<host>.*)$",
-        lambda m: Refused(what=f"a way to {shown(m['host'])}"),
+        lambda m: Refused(what=f"a connection to {shown(m['host'])}"),
     ),
     (
         r"refused (?:local|streamlocal) port forward: originator ",
-        lambda _: Refused(what="a way to a place that a long request hides"),
+        lambda _: Refused(what="a connection to a place that a long request hides"),
     ),
     (
         (
             rf"Received request from {PEER} to connect to (?:host|path) (?P<host>.*), but the"
             r" request was denied\.$"
         ),
-        lambda m: Refused(what=f"a way to {shown(m['host'])}", peer=peer_in(m)),
+        lambda m: Refused(what=f"a connection to {shown(m['host'])}", peer=peer_in(m)),
     ),
     (
         (
@@ -187,7 +188,7 @@ GRAMMAR: tuple[tuple[str, Make], ...] = (
     ),
     (
         r"sending debug message: Server has disabled port forwarding",
-        lambda _: Refused(what="listening on what is no port for it"),
+        lambda _: Refused(what="listening on a port that is not its own"),
     ),
     (
         (
@@ -221,18 +222,18 @@ ROUTINE = re.compile(
     r" negotiate|Bad packet length |"
     r"[\w: ]+: Connection from ",
 )
-"""Lines of no error: what sshd does not write at LogLevel ERROR. Source: sshd(8) at each level,
+"""Lines about no error: sshd does not write them at LogLevel ERROR. Source: sshd(8) at each level,
 OpenSSH 8.4 to 10.0.
 """
 
 
 def bare(text: str) -> str:
-    """The line without what a level or LogVerbose puts before it."""
+    """Return the line without what a level or LogVerbose puts before it."""
     return PREFIX.sub("", text.rstrip("\r\n"), count=1)
 
 
 def parse(text: str) -> Fact | None:
-    """What a line tells; None for nothing that we want."""
+    """Parse a line; None if it says nothing that we need."""
     line = bare(text)
     for pattern, make in WHOLE:
         found = pattern.match(line)
@@ -242,7 +243,7 @@ def parse(text: str) -> Fact | None:
 
 
 def is_routine(text: str) -> bool:
-    """Whether the line is none that tells an admin of a fault."""
+    """Return whether the line is not about a fault that an admin must see."""
     return text.startswith("debug") or ROUTINE.match(bare(text)) is not None
 
 
@@ -254,16 +255,16 @@ SYSLOG = re.compile(
 
 
 def from_syslog(text: str) -> Line | None:
-    """A line of /var/log/auth.log; None where sshd did not write it. Sources: RFC 3164, rsyslog's
-    RSYSLOG_FileFormat.
+    """Parse a line of /var/log/auth.log; None if sshd did not write it. Sources: RFC 3164,
+    rsyslog's RSYSLOG_FileFormat.
     """
     found = SYSLOG.match(text)
     return Line(text=found[2], pid=int(found[1])) if found else None
 
 
 def from_journal(fields: object) -> Line | None:
-    """An entry of `journalctl --output=json`; what is not text there stands as an array of bytes.
-    Source: systemd.journal-fields(7).
+    """Parse an entry of `journalctl --output=json`, which has an array of bytes for what is not
+    text. Source: systemd.journal-fields(7).
     """
     match fields:
         case {"MESSAGE": str(text), "_PID": str(pid), "_UID": str(uid)} if (

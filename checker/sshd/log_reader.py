@@ -1,8 +1,7 @@
-"""Reading sshd's lines, and what becomes of them: of a private sshd through a socket, of the
-machine's from the journal or its log file.
+"""Read sshd's log: a private sshd's from a socket, the machine's from the journal or a log file.
 
-The daemon never waits for a line, never fails for want of one, and holds no more of them than one
-read brings.
+The daemon never waits for a line, works without any, and keeps no more of them than one read
+returns.
 """
 
 from __future__ import annotations
@@ -25,12 +24,12 @@ from checker.model import printable
 from checker.sshd.log_lines import Line, from_journal, from_syslog, is_routine
 
 LINE_BYTES = 4096
-"""Of a longer line the rest is dropped; sshd cuts its own at 1024."""
+"""The rest of a longer line is dropped; sshd truncates its own at 1024."""
 READ_BYTES = 1 << 18
 
 
 class LogFile:
-    """A file that grows, from its end on; what replaces it is read from its beginning."""
+    """Follow a growing file from its end on; read a file that replaces it from its beginning."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -39,7 +38,7 @@ class LogFile:
         self.begun = b""
 
     def take(self) -> list[str]:
-        """The whole lines that came since, as far as one read brings them. Raises OSError."""
+        """Return the new whole lines, as far as one read returns them. Raises OSError."""
         if self.file is None:
             self.file = self.path.open("rb")
             self.file.seek(0, os.SEEK_END if self.is_first else os.SEEK_SET)
@@ -56,7 +55,7 @@ class LogFile:
         return [line[:LINE_BYTES].decode("utf-8", "replace") for line in whole]
 
     def is_replaced(self) -> bool:
-        """Whether another file has its name; none has for a moment, while it is rotated."""
+        """Return whether another file has its name; for a moment of a rotation, none has."""
         assert self.file is not None
         try:
             found = self.path.stat()
@@ -82,9 +81,9 @@ JOURNALCTL = (
 SSHD = ("SYSLOG_IDENTIFIER=sshd", "SYSLOG_IDENTIFIER=sshd-session", "SYSLOG_IDENTIFIER=sshd-auth")
 LOG_FILES = (Path("/var/log/auth.log"), Path("/var/log/secure"))
 AT_ONCE = 64
-"""Lines that are taken in before others have their turn."""
+"""Lines that are handled before other tasks get their turn."""
 AT_END = 4096
-"""More than there is room for in a socket; what outlives its sshd may write for ever."""
+"""More than a socket has room for. A process that outlives its sshd may write for ever."""
 LOOK_EVERY_S = 1.0
 AGAIN_AFTER_S = 30.0
 ENDS_WITHIN_S = 3.0
@@ -92,12 +91,11 @@ CREDENTIALS = struct.Struct("3i")
 
 
 class PrivateLog:
-    """The stderr of an sshd of ours: a socket that keeps its messages apart, and tells which
+    """The stderr of our private sshd: a socket that keeps its messages apart, and reports which
     process wrote each.
 
-    A pipe would do neither: sshd lets a newline in a client's words through, and so anyone with a
-    key could write lines of his own. It does not block the writer either: what comes too fast is
-    lost.
+    A pipe would do neither: sshd passes on a newline in a client's words, so anyone with a key
+    could forge lines. The socket does not block the writer either: what comes too fast is lost.
     """
 
     def __init__(self, hear: Callable[[Line], None]) -> None:
@@ -109,7 +107,7 @@ class PrivateLog:
         asyncio.get_running_loop().add_reader(self.ours, self.read, AT_ONCE)
 
     def read(self, at_most: int) -> bool:
-        """Take in what waits; whether there may be more."""
+        """Handle what waits; return whether there may be more."""
         for _ in range(at_most):
             try:
                 message, extra, _, _ = self.ours.recvmsg(
@@ -118,7 +116,7 @@ class PrivateLog:
             except BlockingIOError:
                 return False
             if not message:
-                asyncio.get_running_loop().remove_reader(self.ours)  # the last of them ended
+                asyncio.get_running_loop().remove_reader(self.ours)  # the last writer ended
                 return False
             pid, uid, _ = next(
                 (
@@ -132,13 +130,13 @@ class PrivateLog:
         return True
 
     def take(self, line: Line) -> None:
-        """Hear it, and show what tells of a fault."""
+        """Handle the line, and log it if it reports a fault."""
         self.hear(line)
         if not is_routine(line.text):
             log.warning("sshd: %s", printable(line.text, LINE_BYTES))
 
     def close(self) -> None:
-        """What was written until now is still taken in."""
+        """Handle what was written until now, and close the socket."""
         self.theirs.close()
         self.read(AT_END)
         asyncio.get_running_loop().remove_reader(self.ours)
@@ -146,7 +144,7 @@ class PrivateLog:
 
 
 def journal_answers() -> bool:
-    """Whether there is a journal here, and we may read it."""
+    """Return whether there is a journal here that we may read."""
     if shutil.which(JOURNALCTL[0]) is None:
         return False
     try:
@@ -163,22 +161,22 @@ def journal_answers() -> bool:
 
 
 def log_file() -> Path | None:
-    """Where syslog puts sshd's lines, if we may read it."""
+    """Return the file to which syslog writes sshd's lines, if we may read it."""
     for path in LOG_FILES:
-        # an access(2) of an older C library knows no capabilities
+        # access(2) of an older C library ignores capabilities
         with contextlib.suppress(OSError), path.open("rb"):
             return path
     return None
 
 
 def source() -> str:
-    """Where the daemon reads sshd's lines, as a clause; empty for nowhere."""
+    """Say from where the daemon reads sshd's lines; empty if from nowhere."""
     return "the journal" if journal_answers() else str(log_file() or "")
 
 
 async def follow_journal(hear: Callable[[Line], None], uids: Collection[int]) -> None:
-    """Each new entry of sshd's that one of these users wrote, until journalctl ends; it ends with
-    us.
+    """Pass on each new entry of sshd that one of these users wrote, until journalctl ends. It dies
+    with us.
     """
     with_us = await asyncio.to_thread(ending_with_us)
     words = (
@@ -197,12 +195,12 @@ async def follow_journal(hear: Callable[[Line], None], uids: Collection[int]) ->
             stderr=asyncio.subprocess.DEVNULL,
         )
     except OSError as error:
-        log.warning("journalctl does not start: %s", error.strerror)
+        log.warning("journalctl cannot be started: %s", error.strerror)
         return
     try:
         assert process.stdout is not None
         while True:
-            with contextlib.suppress(ValueError):  # longer than a line of sshd's can be, or no JSON
+            with contextlib.suppress(ValueError):  # longer than any line of sshd, or not JSON
                 entry = await process.stdout.readline()
                 if not entry:
                     return
@@ -214,7 +212,7 @@ async def follow_journal(hear: Callable[[Line], None], uids: Collection[int]) ->
 
 
 async def end(process: asyncio.subprocess.Process) -> None:
-    """Not without its end."""
+    """Terminate it and wait."""
     with contextlib.suppress(ProcessLookupError):
         process.terminate()
     try:
@@ -226,15 +224,15 @@ async def end(process: asyncio.subprocess.Process) -> None:
 
 
 async def follow_file(path: Path, hear: Callable[[Line], None]) -> None:
-    """Each new line of sshd's in a log file that may be replaced or cut off, until it can not be
-    read.
+    """Pass on each new line of sshd in a log file that may be replaced or truncated, until it
+    cannot be read.
     """
     with contextlib.closing(LogFile(path)) as file:
         while True:
             try:
                 lines = await asyncio.to_thread(file.take)
             except OSError as error:
-                log.warning("%s can not be read: %s", path, error.strerror)
+                log.warning("%s cannot be read: %s", path, error.strerror)
                 return
             for number, text in enumerate(lines, start=1):
                 line = from_syslog(text)

@@ -1,6 +1,4 @@
-"""What sshd would allow a node by a `Match` block that holds for some connections and not for
-others: asked of sshd itself.
-"""
+"""Ask sshd what a `Match` block that holds only for some connections would allow a node."""
 
 from __future__ import annotations
 
@@ -20,9 +18,9 @@ from checker.sshd.match_lines import Connection, MatchLine, criteria, directive,
 from checker.sshd.program import MAIN, ask_sshd, effective, version
 
 DEEPEST = 16
-"""Includes in each other that sshd reads. Source: servconf.c, SERVCONF_MAX_DEPTH."""
+"""How many nested Includes sshd follows. Source: servconf.c, SERVCONF_MAX_DEPTH."""
 REPROCESSED = "reprocess config"
-"""What sshd calls its main file as it decides `Match` lines."""
+"""How sshd calls its main file while it decides `Match` lines."""
 SETTING = re.compile(r"^debug3: (.*):(\d+) setting (\S+) ", re.MULTILINE)
 ALLOWS: Mapping[str, str] = {
     "AllowTcpForwarding": "open -L",
@@ -36,11 +34,11 @@ ALLOWS: Mapping[str, str] = {
     "AcceptEnv": "set variables",
     "GatewayPorts": "listen on other addresses",
 }
-"""What a setting other than ours may let a node's key do."""
+"""What a node's key may do if a setting is not ours."""
 
 
 def match_lines(config: Path) -> Iterator[MatchLine]:
-    """Every `Match` line that sshd reads, with those of included files."""
+    """Yield every `Match` line that sshd reads, also those of included files."""
     yield from lines_below(config, None, 0)
 
 
@@ -48,7 +46,7 @@ def lines_below(file: Path, inside: MatchLine | None, depth: int) -> Iterator[Ma
     try:
         text = file.read_text(encoding="utf-8", errors="surrogateescape")
     except OSError:
-        # sshd passes over an included file that is not there, and says itself what it cannot read
+        # sshd ignores an included file that is missing, and reports one that it cannot read
         return
     block = inside
     lines = text.split("\n")
@@ -67,7 +65,7 @@ def lines_below(file: Path, inside: MatchLine | None, depth: int) -> Iterator[Ma
 
 
 def groups_of(user: str) -> frozenset[str]:
-    """The user's groups; of one who is yet to be made, the group that will be."""
+    """Return the user's groups; for a user who does not exist yet, the group that will be made."""
     try:
         numbers = os.getgrouplist(user, pwd.getpwnam(user).pw_gid)
     except KeyError:
@@ -77,7 +75,7 @@ def groups_of(user: str) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """What sshd says of the tunnel user."""
+    """What sshd says about the tunnel user."""
 
     effective: Mapping[str, str]
     """The settings for a plain connection."""
@@ -88,7 +86,7 @@ class Judged:
 
 
 def judged(config: Path, user: str) -> Judged:
-    """Ask sshd about each kind of connection that its configuration tells apart. Raises
+    """Ask sshd about each kind of connection that its configuration distinguishes. Raises
     CheckerError.
     """
     lines = tuple(match_lines(config))
@@ -124,8 +122,8 @@ def judged(config: Path, user: str) -> Judged:
 
 
 def places_of(config: Path, user: str, connection: Connection) -> dict[str, tuple[Path, int]]:
-    """The file and line that decided each keyword for the connection, of those in `Match`
-    blocks.
+    """Return the file and line inside a `Match` block that decided each keyword for the
+    connection.
     """
     said = ask_sshd("-T", "-ddd", "-f", str(config), *connection.words(user)).stderr.replace(
         "\r", ""
@@ -146,8 +144,8 @@ def clause(
     config: Path,
     connection: Connection,
 ) -> str:
-    """Which connection meets the wrong setting, by which line of which file, and what a node's key
-    could do there.
+    """Say which connection gets the wrong setting, from which line of which file, and what a node's
+    key could do there.
     """
     keyword = wrong.partition(" ")[0]
     place = places.get(keyword.lower())

@@ -22,7 +22,7 @@ FOR_LOG_VERBOSE = (
     "the variable",
     "a tunnel device",
     "a Unix socket",
-    "what is no port for it",
+    "a port that is not its own",
 )
 """What sshd refuses and tells of where it was asked to by LogVerbose: docs/security.md."""
 Attempt = Callable[[asyncssh.SSHClientConnection], Awaitable[object]]

@@ -311,7 +311,7 @@ def test_a_folder_that_can_not_be_listed_does_not_pass_for_an_empty_registry(
     layout.nodes.parent.mkdir()
     layout.nodes.write_text("a file")
 
-    with pytest.raises(ConfigError, match="can not be listed"):
+    with pytest.raises(ConfigError, match="cannot be listed"):
         read_registry(layout.nodes)
     assert stamp(layout.nodes) == ()
 
@@ -430,7 +430,7 @@ def make_dangling(path: Path) -> None:
         pytest.param(
             Path.mkdir, "x.toml: cannot be read: it is not a regular file", set(), id="directory"
         ),
-        pytest.param(make_dangling, "x.toml: can not be read", set(), id="dangling link"),
+        pytest.param(make_dangling, "x.toml: cannot be read", set(), id="dangling link"),
         pytest.param(make_huge, "x.toml: is larger than 1 MiB", {20000}, id="100 MiB"),
         pytest.param(
             lambda path: path.symlink_to("/dev/zero"),
@@ -553,7 +553,7 @@ def test_what_stops_a_change_undoes_it(layout: Layout) -> None:
     with pytest.raises(InvalidValue, match="not allowed"):
         change(layout, OFFICE, replace(node(), enabled=False), COMMAND, meanwhile=fails)
 
-    assert meanwhile == [b""], "what is ended meanwhile can not come back"
+    assert meanwhile == [b""], "what is ended meanwhile cannot come back"
     assert (stamp(layout.nodes), layout.authorized_keys.read_bytes()) == before
 
 
@@ -680,7 +680,7 @@ def test_a_lock_that_is_a_link_is_refused(layout: Layout, tmp_path: Path) -> Non
     layout.nodes.mkdir(parents=True)
     (layout.nodes / ".lock").symlink_to(tmp_path / "elsewhere")
 
-    with pytest.raises(ConfigError, match="can not be opened"), locked(layout):
+    with pytest.raises(ConfigError, match="cannot be opened"), locked(layout):
         pass
 
     assert not (tmp_path / "elsewhere").exists()

@@ -16,12 +16,12 @@ from checker.model import InvalidValue, Node, NodeName, Port, Target, parse_expe
 from checker.registry.edits import (
     describe,
     forward_at,
-    let_go,
     rekeyed,
     renamed,
+    revoked,
     with_forward,
-    with_new_key_alone,
     with_rights_since,
+    without_old_key,
 )
 from checker.registry.key_lines import GateCommand, render_lines
 from tests.checker.registry.test_changes import nodes
@@ -70,7 +70,7 @@ def test_what_has_no_line_any_more_is_let_go_and_nothing_else(change: tuple[Node
         else ""
     )
 
-    gone = let_go(before, after, TODAY)
+    gone = revoked(before, after, TODAY)
 
     for forward in before.forwards:
         may_listen = (
@@ -88,16 +88,16 @@ def test_a_renamed_node_is_the_same_but_for_its_name(one: Node, name: NodeName) 
 
 
 def test_a_removed_node_lets_all_go() -> None:
-    assert let_go(node(ports=(1, 2)), None, TODAY) == node(ports=(1, 2)).forwards
+    assert revoked(node(ports=(1, 2)), None, TODAY) == node(ports=(1, 2)).forwards
 
 
 def test_a_key_that_is_used_is_the_only_one_and_withdraws_what_waited() -> None:
     waiting = rekeyed(node(), public_key(2), now=False)
 
     assert waiting.public_keys == (public_key(1), public_key(2))
-    assert with_new_key_alone(waiting).public_keys == (public_key(2),)
-    assert with_new_key_alone(node()) == node()
-    assert [text for _, text in describe(waiting, with_new_key_alone(waiting))] == [
+    assert without_old_key(waiting).public_keys == (public_key(2),)
+    assert without_old_key(node()) == node()
+    assert [text for _, text in describe(waiting, without_old_key(waiting))] == [
         "the new key is the only one now"
     ]
     assert [text for _, text in describe(waiting, rekeyed(waiting, public_key(3), now=True))] == [
@@ -149,7 +149,7 @@ def test_each_change_of_a_forward_is_a_clause_of_its_own() -> None:
     assert describe(replace(before, forwards=(first,)), before) == (
         (second.port, "forward to 127.0.0.1:22 added"),
     )
-    assert let_go(before, with_forward(before, first, new), TODAY) == (first,)
+    assert revoked(before, with_forward(before, first, new), TODAY) == (first,)
 
 
 @pytest.mark.parametrize(
@@ -193,5 +193,5 @@ def test_rights_begin_anew_with_a_port_or_when_enabled_but_not_with_the_key_that
     assert with_rights_since(public, before, 9).key_since == 9
     assert with_rights_since(before, public, 9).key_since == 0
     assert with_rights_since(replace(before, enabled=False), before, 9).key_since == 9
-    assert with_rights_since(waited, with_new_key_alone(waited), 9).key_since == 0
+    assert with_rights_since(waited, without_old_key(waited), 9).key_since == 0
     assert with_rights_since(None, before, 9) == before

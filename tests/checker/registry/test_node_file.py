@@ -99,7 +99,7 @@ def test_there_is_one_sentence_about_all_unknown_keys(layout: Layout) -> None:
 
     assert said.startswith("node office: unknown key 'tags'; ")
     assert said.endswith(
-        "unknown key 'alpn', and so in 1 other nodes' files; such keys are kept and have no effect"
+        "unknown key 'alpn', and in another file; such keys are kept and have no effect"
     )
 
 

@@ -140,7 +140,7 @@ def test_without_a_response_to_expect_it_is_open_and_said_so(line: str) -> None:
 
     assert found.node is not None
     assert found.node.forwards[0].expect.kind is ExpectKind.OPEN
-    assert "can not see a hang" in found.notes[-1].text
+    assert "cannot see a hang" in found.notes[-1].text
 
 
 def test_of_a_key_said_twice_the_last_counts() -> None:
@@ -156,7 +156,7 @@ def test_of_a_key_said_twice_the_last_counts() -> None:
     [
         pytest.param(OFFICE + "hello\n", 9, "is not key:value", id="no-colon"),
         pytest.param(OFFICE + "fwdprot:22\n", 9, "did you mean 'fwdport'?", id="misspelt"),
-        pytest.param(OFFICE + "x:\x1b[31m\n", 9, "can not be printed", id="control"),
+        pytest.param(OFFICE + "x:\x1b[31m\n", 9, "cannot be printed", id="control"),
         pytest.param(OFFICE + f"x:{'y' * 501}\n", 9, "too long", id="long"),
     ],
 )

@@ -18,11 +18,11 @@ from checker.registry.authorized_keys import gate_command
 from checker.registry.changes import add, change, kept_key_path, remove
 from checker.registry.edits import (
     describe,
-    let_go,
     moved,
+    revoked,
     with_forward,
-    with_moved_alone,
     with_rights_since,
+    without_old_port,
 )
 from checker.registry.file_stamps import signs
 from checker.registry.key_lines import GateCommand, render_lines
@@ -183,28 +183,28 @@ def test_a_move_costs_no_connection_its_right(layout: Layout) -> None:
     before = read_registry(layout.nodes).node(OFFICE)
 
     during = with_rights_since(before, moving(before), 9)
-    after = with_rights_since(during, with_moved_alone(during, TO), 20)
+    after = with_rights_since(during, without_old_port(during, TO), 20)
 
     assert (during.key_since, during.forwards[0].next_port_at) == (0, 9)
-    assert let_go(before, during, "2026-01-01") == ()
+    assert revoked(before, during, "2026-01-01") == ()
     assert (after.key_since, after.ports) == (0, (TO, 20011))
     (single,) = (
-        with_moved_alone(with_rights_since(one, moving(one), 9), TO)
+        without_old_port(with_rights_since(one, moving(one), 9), TO)
         for one in [node(ports=(20010,))]
     )
     assert single.key_since == 9, "its one connection is not older"
-    assert with_moved_alone(after, Port(1)) == after
+    assert without_old_port(after, Port(1)) == after
     assert [text for _, text in describe(before, during)] == [
-        "moves to port 20500; 20010 stays its own until its device listens on 20500"
+        "moves to port 20500; it keeps 20010 until its device listens on 20500"
     ]
     stays = with_forward(
         during, during.forwards[0], moved(during.forwards[0], Port(20010), now=False)
     )
     assert [text for _, text in describe(during, stays)] == [
-        "stays on port 20010; 20500 is its own no more"
+        "stays on port 20010; the move to 20500 is cancelled"
     ]
     assert [text for _, text in describe(during, after)] == ["moved from port 20010 to 20500"]
-    assert let_go(
+    assert revoked(
         before,
         with_forward(before, before.forwards[0], moved(before.forwards[0], TO, now=True)),
         "2026-01-01",
@@ -235,8 +235,7 @@ def test_a_row_says_what_waits() -> None:
         == "still on port 20010; moves to 20500"
     )
     assert (
-        moving_note(forward, TO)
-        == "on port 20500; 20010 stays its own until its device is sure to stay"
+        moving_note(forward, TO) == "on port 20500; it keeps 20010 until its device is sure to stay"
     )
     assert old_key_note(node()) == ""
     assert (

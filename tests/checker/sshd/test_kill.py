@@ -62,7 +62,7 @@ def child() -> Iterator[subprocess.Popen[bytes]]:
 async def test_a_process_that_is_no_session_survives(child: subprocess.Popen[bytes]) -> None:
     ending = await end_session(identity(child.pid), PORT, os.geteuid(), frozenset({1}))
 
-    assert ending == Spared(f"process {child.pid} is no sshd session of the tunnel user")
+    assert ending == Spared(f"process {child.pid} is not an sshd session of the tunnel user")
     assert child.poll() is None
 
 
@@ -72,7 +72,7 @@ async def test_a_process_that_only_calls_itself_a_session_survives() -> None:
         alive = child.poll() is None
         child.kill()
 
-    assert ending == Spared(f"process {child.pid} is no sshd session of the tunnel user")
+    assert ending == Spared(f"process {child.pid} is not an sshd session of the tunnel user")
     assert alive
 
 
@@ -112,7 +112,7 @@ async def test_what_is_no_process_number_is_told() -> None:
     ending = await end_session(ProcessId(pid=-1, start_ticks=0), PORT, os.geteuid(), frozenset())
 
     assert isinstance(ending, Spared)
-    assert "can not be opened" in ending.reason
+    assert "cannot be opened" in ending.reason
 
 
 async def test_no_descriptor_is_left(child: subprocess.Popen[bytes]) -> None:
@@ -146,7 +146,7 @@ def pose() -> Iterator[subprocess.Popen[bytes]]:
 async def test_the_name_alone_makes_no_session(pose: subprocess.Popen[bytes]) -> None:
     ending = await end_session(identity(pose.pid), PORT, os.geteuid(), frozenset({1}))
 
-    assert ending == Spared(f"process {pose.pid} is no sshd session of the tunnel user")
+    assert ending == Spared(f"process {pose.pid} is not an sshd session of the tunnel user")
     assert pose.poll() is None
 
 

@@ -77,19 +77,21 @@ TUNNEL_UID = 990
         pytest.param("Exiting on signal 15\r\n", Ended(), id="killed"),
         pytest.param("Received signal 15; terminating.", None, id="sshd itself killed"),
         pytest.param(
-            LOCAL + "10.0.0.1 port 22", Refused(what="a way to 10.0.0.1 port 22"), id="-L"
+            LOCAL + "10.0.0.1 port 22", Refused(what="a connection to 10.0.0.1 port 22"), id="-L"
         ),
         pytest.param(
             "refused streamlocal port forward: originator  port 0, target /run/x",
-            Refused(what="a way to /run/x"),
+            Refused(what="a connection to /run/x"),
             id="-L sock",
         ),
         pytest.param(
-            LOCAL + "h" * 400, Refused(what="a way to " + "h" * 100), id="-L, cut off by syslog"
+            LOCAL + "h" * 400,
+            Refused(what="a connection to " + "h" * 100),
+            id="-L, cut off by syslog",
         ),
         pytest.param(
             f"Received request from 192.0.2.7 port 41528 to connect to host h port 22, {DENIED}",
-            Refused(what="a way to h port 22", peer=PEER),
+            Refused(what="a connection to h port 22", peer=PEER),
             id="-L by permitopen",
         ),
         pytest.param(
@@ -171,7 +173,7 @@ TUNNEL_UID = 990
         ),
         pytest.param(
             TAG + "Server has disabled port forwarding.",
-            Refused(what="listening on what is no port for it"),
+            Refused(what="listening on a port that is not its own"),
             id="-R of no port",
         ),
         pytest.param(TAG + "port forwarding refused", None, id="-R is told by another line"),
@@ -222,15 +224,17 @@ def test_a_line_tells(text: str, fact: Fact | None) -> None:
     [
         pytest.param(
             f"{LOCAL}x port 1\n{ACCEPTED} port 22",
-            f"a way to x port 1\\x0a{ACCEPTED}"[:107],
+            f"a connection to x port 1\\x0a{ACCEPTED}"[:114],
             id="a line of his own",
         ),
         pytest.param(
-            f"{LOCAL}\x1b[2J\x07\xff port 22", "a way to \\x1b[2J\\x07\\xff port 22", id="escapes"
+            f"{LOCAL}\x1b[2J\x07\xff port 22",
+            "a connection to \\x1b[2J\\x07\\xff port 22",
+            id="escapes",
         ),
         pytest.param(
             f"{LOCAL}x, target y port 3 port 22",
-            "a way to x, target y port 3 port 22",
+            "a connection to x, target y port 3 port 22",
             id="words of sshd's",
         ),
         pytest.param(
@@ -264,7 +268,7 @@ CLAIMED = "Connection from user reversi 192.0.2.7 port 41528: invalid format"
     [
         pytest.param(
             f"refused local port forward: originator {'a' * 900}: {CLAIMED}",
-            Refused(what="a way to a place that a long request hides"),
+            Refused(what="a connection to a place that a long request hides"),
             id="a long originator",
         ),
         pytest.param(f"subsystem request for a: {CLAIMED} by user reversi", None, id="a subsystem"),

@@ -22,8 +22,8 @@ from checker.sshd.private import (
     SshdFailed,
     answers,
     differing,
+    free_port,
     is_strict,
-    port_to_be_had,
     quoted,
     sshd_config,
     start_sshd,
@@ -60,7 +60,7 @@ async def test_an_sshd_that_ends_at_once_failed(
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
 
     with pytest.raises(SshdFailed, match="sshd does not run: it ended with status 7"):
-        await start_sshd(layout, user="x", listen="127.0.0.1", port=port_to_be_had("127.0.0.1", 0))
+        await start_sshd(layout, user="x", listen="127.0.0.1", port=free_port("127.0.0.1", 0))
 
 
 async def test_an_sshd_that_never_answers_failed(
@@ -71,7 +71,7 @@ async def test_an_sshd_that_never_answers_failed(
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     monkeypatch.setattr(private, "ANSWERS_WITHIN_S", 0.3)
-    port = port_to_be_had("127.0.0.1", 0)
+    port = free_port("127.0.0.1", 0)
 
     with pytest.raises(SshdFailed, match=f"it does not answer on port {port} of 127.0.0.1"):
         await start_sshd(layout, user="x", listen="127.0.0.1", port=port)
@@ -85,20 +85,20 @@ async def test_a_port_that_is_taken_is_told_before_sshd_starts(layout: Layout) -
 
         with pytest.raises(
             CheckerError,
-            match=f"port {port} of 127.0.0.1 can not be had .*; choose another --ssh-port",
+            match=f"port {port} of 127.0.0.1 cannot be used .*; choose another --ssh-port",
         ):
-            port_to_be_had("127.0.0.1", port)
-        assert not await answers("127.0.0.1", port_to_be_had("127.0.0.1", 0))
+            free_port("127.0.0.1", port)
+        assert not await answers("127.0.0.1", free_port("127.0.0.1", 0))
 
 
 @pytest.mark.parametrize("port", [0, 2222])
 def test_where_it_can_not_listen_is_told_by_the_option(port: int) -> None:
-    with pytest.raises(CheckerError, match="--listen 'no address' is no address"):
-        port_to_be_had("no address", port)
+    with pytest.raises(CheckerError, match="--listen 'no address' is not an address"):
+        free_port("no address", port)
     with pytest.raises(
-        CheckerError, match=r"of 192\.0\.2\.1 can not be had .*; choose another --listen"
+        CheckerError, match=r"of 192\.0\.2\.1 cannot be used .*; choose another --listen"
     ):
-        port_to_be_had("192.0.2.1", port)
+        free_port("192.0.2.1", port)
 
 
 def test_only_reverse_forwards_of_one_user_are_allowed(layout: Layout) -> None:
