@@ -20,6 +20,8 @@ from checker.registry.nodes import FreedPorts
 log = logging.getLogger(__name__)
 KEPT_S = 30 * 86400.0
 """After this many seconds, a freed port is like any other."""
+LATEST = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
+"""The latest time that can be written in UTC, whatever offset the file gives."""
 HEADING = (
     "# Gateway ports freed in the last 30 days: allotted last. To take one all the same: node add"
     " NAME --forward PORT=HOST:PORT\n"
@@ -61,7 +63,9 @@ def freed_from(path: Path, key: str, value: Any) -> FreedPort:
         port, node = parse_port(key), parse_name(str(value.get("node", "")))
     except CheckerError as error:
         raise ConfigError(path, str(error)) from error
-    return FreedPort(port=port, node=node, freed_at=at.replace(tzinfo=at.tzinfo or UTC).timestamp())
+    return FreedPort(
+        port=port, node=node, freed_at=min(at.replace(tzinfo=at.tzinfo or UTC).timestamp(), LATEST)
+    )
 
 
 def freed_toml(freed: Iterable[FreedPort]) -> bytes:

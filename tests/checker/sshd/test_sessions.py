@@ -90,7 +90,7 @@ def test_addresses_are_words_in_host_order(text: str, address: str) -> None:
     "text", ["", "0100", "0100007G", "-100007F", "0100007F01", "0" * 24, "0" * 40]
 )
 def test_what_is_no_address_is_a_format_error(text: str) -> None:
-    with pytest.raises(ProcFormatError, match="no address of /proc/net/tcp"):
+    with pytest.raises(ProcFormatError, match="is not an address of /proc/net/tcp"):
         address_from(text)
 
 
@@ -107,7 +107,7 @@ def test_what_is_no_address_is_a_format_error(text: str) -> None:
             "line 2 of the socket table: invalid literal",
             id="inode",
         ),
-        pytest.param(row(0, "01007F:4E2A"), "no address", id="address"),
+        pytest.param(row(0, "01007F:4E2A"), "not an address", id="address"),
     ],
 )
 def test_a_line_that_is_not_as_proc5_has_it_is_a_format_error(line: str, says: str) -> None:
