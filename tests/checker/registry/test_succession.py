@@ -1,4 +1,7 @@
-"""When a new key or port takes the old one's place, and the file that remembers what waits."""
+"""When a new key or port replaces the old one, and the file that remembers what waits.
+
+Also tests checker.registry.waiting.
+"""
 
 from __future__ import annotations
 
@@ -77,7 +80,7 @@ def changed(layout: Layout, after: Node) -> Node:
         pytest.param(10.0, 20.0, None, True, id="two beats"),
     ],
 )
-def test_a_device_has_followed_once_it_goes_on_after_its_first_beat(
+def test_a_device_has_followed_if_it_goes_on_after_its_first_beat(
     first: float | None, last: float | None, carried: float | None, expected: bool
 ) -> None:
     assert has_followed(first, last, carried) is expected
@@ -98,7 +101,7 @@ def test_a_move_leaves_the_nodes_own_file_as_a_released_version_reads_it(layout:
     assert table == tomllib.loads(before.decode())
 
 
-def test_what_waits_goes_along_and_leaves_nothing_behind(layout: Layout) -> None:
+def test_a_rename_takes_along_what_waits(layout: Layout) -> None:
     changed(layout, moving(read_registry(layout.nodes).node(OFFICE)))
     assert read_registry(layout.nodes).node(OFFICE).forwards[0].next_port == TO
 
@@ -115,7 +118,7 @@ def test_what_waits_goes_along_and_leaves_nothing_behind(layout: Layout) -> None
     assert kept_key_path(layout, OFFICE).exists() is False
 
 
-def test_a_registry_of_a_released_version_tells_since_when_there_are_two_keys(
+def test_a_released_versions_registry_shows_since_when_a_key_waits(
     layout: Layout,
 ) -> None:
     path = node_path(layout, OFFICE)
@@ -144,9 +147,7 @@ def test_a_registry_of_a_released_version_tells_since_when_there_are_two_keys(
         "x",
     ],
 )
-def test_a_file_that_can_not_be_read_leaves_the_node_the_line_that_it_has(
-    layout: Layout, text: str
-) -> None:
+def test_an_unreadable_waiting_file_leaves_the_node_its_lines(layout: Layout, text: str) -> None:
     path = waiting_path(node_path(layout, OFFICE))
     path.write_text(f"{text}# next_port = 20777\n")
 
@@ -157,7 +158,7 @@ def test_a_file_that_can_not_be_read_leaves_the_node_the_line_that_it_has(
     assert {20010, 20011, 20777} <= registry.broken_ports
 
 
-def test_both_ports_of_a_move_are_the_nodes(layout: Layout) -> None:
+def test_both_ports_of_a_move_belong_to_the_node(layout: Layout) -> None:
     after = changed(layout, moving(read_registry(layout.nodes).node(OFFICE)))
     registry = read_registry(layout.nodes)
 
@@ -179,7 +180,7 @@ def test_both_ports_of_a_move_are_the_nodes(layout: Layout) -> None:
         add(layout, node("b", 2, (20500,)), COMMAND)
 
 
-def test_a_move_costs_no_connection_its_right(layout: Layout) -> None:
+def test_a_move_takes_no_connections_rights_away(layout: Layout) -> None:
     before = read_registry(layout.nodes).node(OFFICE)
 
     during = with_rights_since(before, moving(before), 9)
@@ -246,7 +247,7 @@ def test_a_row_says_what_waits() -> None:
     assert old_key_note(shared) == "shared key still valid since 2023-11-14"
 
 
-def test_what_waits_for_a_month_is_named_with_the_way_out() -> None:
+def test_a_wait_of_a_month_is_reported_with_the_command_that_ends_it() -> None:
     waiting = with_rights_since(
         None, replace(moving(node()), next_key=public_key(2)), 1_700_000_000
     )
@@ -261,7 +262,7 @@ def test_what_waits_for_a_month_is_named_with_the_way_out() -> None:
     )
 
 
-def test_root_ends_a_port_that_was_noted(layout: Layout) -> None:
+def test_root_drops_the_old_port_that_the_daemon_noted(layout: Layout) -> None:
     changed(layout, moving(read_registry(layout.nodes).node(OFFICE)))
     key_rotation.notes(layout).parent.mkdir(parents=True, exist_ok=True)
     key_rotation.note(layout, OFFICE, TO)
@@ -276,7 +277,7 @@ def test_root_ends_a_port_that_was_noted(layout: Layout) -> None:
     assert gate_command(layout).home
 
 
-def test_a_connections_key_is_remembered_and_forgotten_with_it(tmp_path: Path) -> None:
+def test_a_connections_key_is_forgotten_when_it_ends(tmp_path: Path) -> None:
     process = read_process(os.getpid())
     assert process is not None
     gone = ProcessId(pid=process.id.pid, start_ticks=process.id.start_ticks + 1)
@@ -298,7 +299,7 @@ def test_a_connections_key_is_remembered_and_forgotten_with_it(tmp_path: Path) -
     note_key(tmp_path / "nowhere", process.id, "x")
 
 
-def test_a_present_port_ends_a_move(layout: Layout) -> None:
+def test_moving_to_the_present_port_cancels_a_move(layout: Layout) -> None:
     during = changed(layout, moving(read_registry(layout.nodes).node(OFFICE)))
 
     after = changed(

@@ -1,6 +1,4 @@
-"""What sshd's lines tell: as OpenSSH 9.2p1 wrote them, in the wording of 8.4 and of 10.0, and as a
-thief would have them.
-"""
+"""Lines of sshd's log, as OpenSSH 8.4, 9.2p1 and 10.0 write them, and as a thief may forge them."""
 
 from __future__ import annotations
 
@@ -211,11 +209,11 @@ TUNNEL_UID = 990
             Refused(what="a login as root", peer=("192.0.2.7", 0)),
             id="another user, many keys",
         ),
-        pytest.param("Server listening on 0.0.0.0 port 22.", None, id="none of ours"),
+        pytest.param("Server listening on 0.0.0.0 port 22.", None, id="not of interest"),
         pytest.param("", None, id="empty"),
     ],
 )
-def test_a_line_tells(text: str, fact: Fact | None) -> None:
+def test_a_line_is_parsed(text: str, fact: Fact | None) -> None:
     assert parse(text) == fact
 
 
@@ -251,7 +249,7 @@ def test_a_line_tells(text: str, fact: Fact | None) -> None:
         ),
     ],
 )
-def test_a_clients_words_stay_its_words(text: str, what: str) -> None:
+def test_a_clients_words_are_never_taken_for_sshds(text: str, what: str) -> None:
     fact = parse(text)
 
     assert isinstance(fact, Refused)
@@ -295,9 +293,7 @@ CLAIMED = "Connection from user reversi 192.0.2.7 port 41528: invalid format"
         ),
     ],
 )
-def test_a_line_that_a_client_cuts_off_is_pinned_on_nobody_else(
-    text: str, fact: Fact | None
-) -> None:
+def test_a_line_that_a_client_truncates_blames_nobody_else(text: str, fact: Fact | None) -> None:
     assert parse(text) == fact
 
 
@@ -307,7 +303,7 @@ def test_a_line_that_a_client_cuts_off_is_pinned_on_nobody_else(
         lambda head: st.text(max_size=200).map(head.__add__)
     )
 )
-def test_any_line_is_taken(text: str) -> None:
+def test_any_line_can_be_parsed(text: str) -> None:
     fact = parse(text)
 
     assert not isinstance(fact, Refused) or len(fact.what) < 300
@@ -340,7 +336,7 @@ def test_a_fault_is_not_routine(text: str) -> None:
         "Bad packet length 1.",
     ],
 )
-def test_what_happens_every_day_is_routine(text: str) -> None:
+def test_everyday_lines_are_routine(text: str) -> None:
     assert is_routine(text)
 
 
@@ -369,7 +365,7 @@ def test_what_happens_every_day_is_routine(text: str) -> None:
         pytest.param(ACCEPTED, None, id="no header"),
     ],
 )
-def test_a_line_of_the_log_file(text: str, line: Line | None) -> None:
+def test_a_line_of_the_log_file_is_parsed(text: str, line: Line | None) -> None:
     assert from_syslog(text) == line
 
 
@@ -394,5 +390,5 @@ def test_a_line_of_the_log_file(text: str, line: Line | None) -> None:
         pytest.param(["x"], None, id="no entry"),
     ],
 )
-def test_an_entry_of_the_journal(fields: object, line: Line | None) -> None:
+def test_an_entry_of_the_journal_is_parsed(fields: object, line: Line | None) -> None:
     assert from_journal(fields) == line

@@ -1,6 +1,4 @@
-"""Reading sshd's lines: through the socket of a private one, from the journal, and from a file that
-is rotated.
-"""
+"""Reading sshd's log: a private sshd's socket, the journal, and a file that is rotated."""
 
 from __future__ import annotations
 
@@ -82,7 +80,7 @@ def told(gateway: Gateway) -> list[tuple[str | None, str, str]]:
 
 @asynccontextmanager
 async def at_work(work: Callable[[], Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
-    """It goes on during the block."""
+    """Run the work during the block."""
     async with asyncio.TaskGroup() as group:
         task = group.create_task(work())
         yield
@@ -96,7 +94,7 @@ async def until(fact: Callable[[], object], within_s: float = 20.0) -> None:
         await asyncio.sleep(0.01)
 
 
-def test_a_refusal_is_an_event_of_the_node_whose_key_it_was(gateway: Gateway) -> None:
+def test_a_refusal_is_an_event_of_the_node_whose_key_logged_in(gateway: Gateway) -> None:
     attempts = Attempts(gateway)
 
     attempts.hear(Line(text=ACCEPTED, pid=7, uid=0))
@@ -106,7 +104,7 @@ def test_a_refusal_is_an_event_of_the_node_whose_key_it_was(gateway: Gateway) ->
     assert told(gateway) == [("office", "node office", sentence)]
 
 
-def test_a_key_that_is_no_nodes_leaves_the_address(gateway: Gateway) -> None:
+def test_a_refusal_to_an_unknown_key_names_the_address(gateway: Gateway) -> None:
     attempts = Attempts(gateway)
     other = ACCEPTED.replace(fingerprint(KEY), "SHA256:shared").replace("192.0.2.7", "2001:db8::7")
 
@@ -125,7 +123,7 @@ def test_a_key_that_is_no_nodes_leaves_the_address(gateway: Gateway) -> None:
         pytest.param(1, None, "an unknown peer", id="another, of its number"),
     ],
 )
-def test_a_login_from_before_the_daemon_is_known_by_its_registration(
+def test_a_login_before_the_daemon_started_is_known_by_its_registration(
     gateway: Gateway, older_by: int, node: str | None, actor: str
 ) -> None:
     here = read_process(os.getpid())
@@ -142,7 +140,7 @@ def test_a_login_from_before_the_daemon_is_known_by_its_registration(
     assert told(gateway) == [(node, actor, "sshd refused a terminal, asked for by an unknown peer")]
 
 
-def test_who_was_refused_nothing_lately_is_forgotten(
+def test_a_node_without_recent_refusals_is_forgotten(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Attempts(gateway).hear(Line(text=TERMINAL, pid=7, uid=os.getuid()))
@@ -174,7 +172,7 @@ async def private() -> AsyncIterator[tuple[PrivateLog, list[Line]]]:
     opened.close()
 
 
-async def test_a_private_log_keeps_messages_apart_and_tells_who_wrote_them(
+async def test_a_private_log_keeps_messages_apart_and_knows_their_writers(
     private: tuple[PrivateLog, list[Line]], caplog: pytest.LogCaptureFixture
 ) -> None:
     opened, heard = private
@@ -237,7 +235,7 @@ def entry(text: str, pid: int, uid: int = 0) -> str:
     return json.dumps({"MESSAGE": text, "_PID": str(pid), "_UID": str(uid)}) + "\n"
 
 
-async def test_the_journal_is_followed_and_its_reader_ends_with_us(
+async def test_the_journal_is_followed_and_its_reader_dies_with_us(
     journal: Path, gateway: Gateway, tmp_path: Path
 ) -> None:
     strange = "no JSON\n[]\n" + "x" * 200_000 + "\n" + entry(TERMINAL, 7, uid=4711)
@@ -258,7 +256,7 @@ async def test_the_journal_is_followed_and_its_reader_ends_with_us(
     )
 
 
-async def test_the_journal_is_followed_where_setpriv_may_not_do_its_work(
+async def test_the_journal_is_followed_where_setpriv_is_not_allowed(
     journal: Path, gateway: Gateway, tmp_path: Path
 ) -> None:
     refused = tmp_path / "bin/setpriv"
@@ -272,7 +270,7 @@ async def test_the_journal_is_followed_where_setpriv_may_not_do_its_work(
         await until(lambda: told(gateway))
 
 
-async def test_a_journal_that_ends_is_no_failure(
+async def test_a_journal_that_ends_is_not_a_failure(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     program = tmp_path / "journalctl"
@@ -307,7 +305,7 @@ async def test_without_a_journal_the_log_file_is_followed(
     assert (log_file(), source()) == (path, str(path))
 
 
-async def test_where_nothing_is_to_be_read_it_is_looked_for_again(
+async def test_without_a_log_to_read_the_daemon_looks_again(
     gateway: Gateway, journal: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = tmp_path / "bin" / "journalctl"
@@ -361,7 +359,7 @@ def test_a_file_that_was_emptied_is_read_from_its_beginning(tmp_path: Path) -> N
     assert taken == ["one"]
 
 
-def test_a_line_without_an_end_does_not_grow(tmp_path: Path) -> None:
+def test_an_endless_line_does_not_grow_in_memory(tmp_path: Path) -> None:
     path = tmp_path / "auth.log"
     path.touch()
     file = LogFile(path)

@@ -1,5 +1,6 @@
-"""`Match` lines of sshd's configuration: which are found, for which connections they hold, and
-which connections to ask about.
+"""`Match` lines of sshd's configuration, and the connections to ask sshd about.
+
+Also tests checker.sshd.connections and checker.sshd.openings.
 """
 
 from __future__ import annotations
@@ -96,7 +97,7 @@ def test_a_list_of_patterns_is_matched_as_sshd_does(word: str, patterns: str, re
         ),
     ],
 )
-def test_a_block_holds_for_some_addresses(text: str, taken: str, left: str) -> None:
+def test_a_block_holds_only_for_its_addresses(text: str, taken: str, left: str) -> None:
     assert holds(line(text), Connection(address=taken, host=taken), "reversi", {"reversi"})
     assert not holds(line(text), Connection(address=left, host=left), "reversi", {"reversi"})
     assert outcomes(line(text)) == {(True,), (False,)}
@@ -112,7 +113,7 @@ def test_a_block_holds_for_some_addresses(text: str, taken: str, left: str) -> N
         "Match User !reversi Address 10.0.0.0/8",
     ],
 )
-def test_what_never_holds_for_the_tunnel_user_is_not_asked_about(text: str) -> None:
+def test_a_block_that_never_holds_for_the_tunnel_user_is_not_asked_about(text: str) -> None:
     assert len(asked(line(text))) == 1
 
 
@@ -134,14 +135,14 @@ def test_every_criterion_is_asked_about_inside_and_outside(text: str, words: str
     assert outcomes(line(text)) == {(True,), (False,)}
 
 
-def test_names_of_hosts_count_only_with_use_dns() -> None:
+def test_host_names_count_only_with_use_dns() -> None:
     named = line("Match Host *.example.org,!vpn.example.org")
 
     assert outcomes(named) == {(False,)}
     assert outcomes(named, use_dns=True) == {(True,), (False,)}
 
 
-def test_lines_that_hold_together_and_alone_are_all_asked_about() -> None:
+def test_lines_are_asked_about_both_together_and_separately() -> None:
     wide, narrow, port = (
         line("Match Address 10.0.0.0/8"),
         line("Match Address 10.1.0.0/16,!10.1.2.3"),
@@ -173,7 +174,9 @@ def test_a_block_inside_a_block_needs_both() -> None:
         max_size=5,
     )
 )
-def test_an_address_of_every_part_is_found(networks: list[tuple[int, int, int, bool]]) -> None:
+def test_an_address_of_every_part_is_asked_about(
+    networks: list[tuple[int, int, int, bool]],
+) -> None:
     texts = [
         str(ipaddress.ip_network(f"{high}.{low}.77.1/{bits}", strict=False))
         for high, low, bits, _ in networks
@@ -191,7 +194,7 @@ def test_an_address_of_every_part_is_found(networks: list[tuple[int, int, int, b
     } <= found
 
 
-def test_too_many_combinations_are_said_and_not_passed_over() -> None:
+def test_too_many_combinations_are_reported() -> None:
     lines = [
         line(f"Match Address 10.{number % 256}.{number // 256}.0/24") for number in range(MOST + 1)
     ]
@@ -201,7 +204,7 @@ def test_too_many_combinations_are_said_and_not_passed_over() -> None:
     assert (len(found), is_all) == (MOST, False)
 
 
-def test_blocks_that_say_nothing_of_what_is_judged_need_no_questions_of_their_own() -> None:
+def test_blocks_without_a_judged_setting_need_no_question() -> None:
     lines = [
         replace(line(f"Match LocalPort {port}"), keywords=frozenset({"banner"}))
         for port in range(1, MOST + 9)
@@ -213,13 +216,13 @@ def test_blocks_that_say_nothing_of_what_is_judged_need_no_questions_of_their_ow
     assert found[0].localport is not None  # OpenSSH 9.2 does not answer without
 
 
-def test_what_a_block_says_something_about_ends_with_the_next_match() -> None:
+def test_a_block_ends_at_the_next_match_line() -> None:
     text = "\tPermitTTY yes # x\n\nBanner none\nMATCH all\nX11Forwarding yes\n"
 
     assert keywords(text.split("\n")) == {"permittty", "banner"}
 
 
-def test_a_group_is_decided_for_a_user_who_is_yet_to_be_made() -> None:
+def test_a_group_is_decided_for_a_user_who_does_not_exist_yet() -> None:
     text = (
         'Match Group *,!root\n    X11Forwarding yes\nMatch Group root Address "10.0.0.0/8"\nMatch'
         " all\n"
@@ -256,6 +259,6 @@ def test_lines_of_included_files_are_found_with_the_block_around_them(tmp_path: 
     assert len(found) < 30
 
 
-def test_a_criterion_that_is_not_known_is_said() -> None:
+def test_an_unknown_criterion_is_reported() -> None:
     assert line("Match Weather fair").unclear == ("weather",)
     assert line("Match Version OpenSSH* Address ::1").unclear == ()

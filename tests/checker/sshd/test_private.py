@@ -1,5 +1,6 @@
-"""The private sshd's configuration, and what is told where there can be none. (The real one runs in
-tests/private.)
+"""The private sshd's configuration, and the errors if it cannot start.
+
+Also tests checker.sshd.keygen and checker.sshd.program. Tests of `up` start the real one.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def layout(tmp_path: Path) -> Layout:
     return made
 
 
-def test_a_machine_without_sshd_is_told_what_to_install(
+def test_without_sshd_the_message_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("checker.sshd.program.SSHD_PLACES", str(tmp_path))
@@ -51,7 +52,7 @@ def test_a_machine_without_sshd_is_told_what_to_install(
         find_sshd()
 
 
-async def test_an_sshd_that_ends_at_once_failed(
+async def test_an_sshd_that_ends_at_once_is_an_error(
     monkeypatch: pytest.MonkeyPatch, layout: Layout, tmp_path: Path
 ) -> None:
     program = tmp_path / "sshd"
@@ -63,7 +64,7 @@ async def test_an_sshd_that_ends_at_once_failed(
         await start_sshd(layout, user="x", listen="127.0.0.1", port=free_port("127.0.0.1", 0))
 
 
-async def test_an_sshd_that_never_answers_failed(
+async def test_an_sshd_that_never_answers_is_an_error(
     monkeypatch: pytest.MonkeyPatch, layout: Layout, tmp_path: Path
 ) -> None:
     program = tmp_path / "sshd"
@@ -77,7 +78,7 @@ async def test_an_sshd_that_never_answers_failed(
         await start_sshd(layout, user="x", listen="127.0.0.1", port=port)
 
 
-async def test_a_port_that_is_taken_is_told_before_sshd_starts(layout: Layout) -> None:
+async def test_a_taken_port_is_reported_before_sshd_starts(layout: Layout) -> None:
     with closing(socket.socket()) as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -92,7 +93,7 @@ async def test_a_port_that_is_taken_is_told_before_sshd_starts(layout: Layout) -
 
 
 @pytest.mark.parametrize("port", [0, 2222])
-def test_where_it_can_not_listen_is_told_by_the_option(port: int) -> None:
+def test_an_address_that_cannot_be_bound_names_its_option(port: int) -> None:
     with pytest.raises(CheckerError, match="--listen 'no address' is not an address"):
         free_port("no address", port)
     with pytest.raises(
@@ -128,7 +129,7 @@ def test_only_reverse_forwards_of_one_user_are_allowed(layout: Layout) -> None:
     assert lines["PermitRootLogin"] == "no"
 
 
-def test_root_as_the_tunnel_user_may_run_forced_commands_alone(layout: Layout) -> None:
+def test_root_as_the_tunnel_user_may_run_only_forced_commands(layout: Layout) -> None:
     assert "PermitRootLogin forced-commands-only\n" in sshd_config(
         layout, user="root", listen="127.0.0.1", port=2222
     )
@@ -157,7 +158,7 @@ def test_pam_is_asked_only_for_an_account_that_sshd_would_take_for_locked(
     assert text.count("UsePAM") == 1
 
 
-def test_a_percent_sign_begins_a_token_in_the_key_file_s_path_alone(tmp_path: Path) -> None:
+def test_a_percent_sign_is_escaped_only_in_the_key_files_path(tmp_path: Path) -> None:
     text = sshd_config(
         home_layout(tmp_path / "100%d"), user="reversi", listen="127.0.0.1", port=2222
     )
@@ -167,7 +168,7 @@ def test_a_percent_sign_begins_a_token_in_the_key_file_s_path_alone(tmp_path: Pa
 
 
 @pytest.mark.parametrize("place", ['/a"b', "/a\\b", "/a\nb"])
-def test_a_path_that_sshd_can_not_be_told_of_is_refused(place: str) -> None:
+def test_a_path_that_cannot_be_quoted_is_refused(place: str) -> None:
     with pytest.raises(ConfigError, match="choose another --home"):
         quoted(Path(place))
 
@@ -208,7 +209,7 @@ def test_a_host_key_is_made_once(layout: Layout) -> None:
     assert host_key_line(layout.host_key) == first
 
 
-def test_a_host_key_without_its_public_half_is_told(layout: Layout) -> None:
+def test_a_host_key_without_its_public_half_is_reported(layout: Layout) -> None:
     with pytest.raises(ConfigError, match="the node needs it to know its gateway"):
         host_key_line(layout.host_key)
 

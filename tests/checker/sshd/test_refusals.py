@@ -1,4 +1,4 @@
-"""Whose a refusal was: logins as sshd's lines tell of them, in their order and out of it."""
+"""Attributing refusals to logins, with sshd's lines in order and out of order."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ def hearing() -> Hearing:
     return Hearing("reversi", TUNNEL_UID)
 
 
-def test_a_refusal_is_the_logins_whose_process_sshd_named(hearing: Hearing) -> None:
+def test_a_refusal_belongs_to_the_login_whose_process_sshd_named(hearing: Hearing) -> None:
     hearing.hear(Line(text=ACCEPTED, pid=11, uid=0))
     hearing.hear(Line(text="User child is on pid 12", pid=11, uid=0))
 
     assert hearing.hear(Line(text=PTY, pid=12, uid=TUNNEL_UID)) == refusal()
 
 
-def test_a_refusal_is_the_logins_whose_child_wrote_it() -> None:
+def test_a_refusal_belongs_to_the_login_whose_child_wrote_it() -> None:
     hearing = Hearing("reversi", TUNNEL_UID, parent_of={12: 11}.get)
     hearing.hear(Line(text=ACCEPTED, pid=11))
 
@@ -85,12 +85,12 @@ def test_a_refusal_with_an_address_needs_no_process(hearing: Hearing) -> None:
     ("uid", "told"),
     [
         pytest.param(
-            TUNNEL_UID, ("192.0.2.9", 5, "SHA256:other"), id="the kernel tells who wrote it"
+            TUNNEL_UID, ("192.0.2.9", 5, "SHA256:other"), id="the kernel knows the writer"
         ),
-        pytest.param(None, (*PEER, KEY), id="a log file tells what was written"),
+        pytest.param(None, (*PEER, KEY), id="a log file has only the words"),
     ],
 )
-def test_a_process_tells_more_surely_than_the_words_of_a_line(
+def test_the_writers_process_counts_more_than_the_words_of_a_line(
     hearing: Hearing, uid: int | None, told: tuple[str, int, str]
 ) -> None:
     other = "Accepted publickey for reversi from 192.0.2.9 port 5 ssh2: ED25519 SHA256:other"
@@ -111,7 +111,7 @@ def test_a_process_tells_more_surely_than_the_words_of_a_line(
     assert (heard.address, heard.port, heard.fingerprint) == told
 
 
-def test_what_an_admin_is_refused_is_no_event(hearing: Hearing) -> None:
+def test_a_refusal_to_an_admin_is_not_an_event(hearing: Hearing) -> None:
     hearing.hear(Line(text=ACCEPTED.replace("reversi", "admin"), pid=11, uid=0))
 
     assert hearing.hear(Line(text=PTY, pid=11, uid=1000)) is None
@@ -127,7 +127,7 @@ def test_what_another_user_of_the_machine_writes_is_not_believed(
     assert hearing.hear(Line(text=PTY, pid=11, uid=1000 if what == PTY else 0)) is None
 
 
-def test_a_refusal_to_a_login_that_was_not_heard_of_has_no_key(hearing: Hearing) -> None:
+def test_a_refusal_to_an_unseen_login_has_no_key(hearing: Hearing) -> None:
     heard = hearing.hear(Line(text=PTY, pid=12, uid=TUNNEL_UID))
 
     assert heard == Refusal(what="a terminal", address="", port=0, fingerprint="", pid=12)
@@ -172,7 +172,7 @@ def test_a_refusal_to_a_login_that_was_not_heard_of_has_no_key(hearing: Hearing)
         ),
     ],
 )
-def test_a_login_is_over_with_its_connection(
+def test_a_login_is_forgotten_when_its_connection_ends(
     hearing: Hearing, text: str, pid: int, refused: str | None
 ) -> None:
     hearing.hear(Line(text=ACCEPTED, pid=11, uid=0))
@@ -185,7 +185,7 @@ def test_a_login_is_over_with_its_connection(
     assert (hearing.logins, hearing.peers, hearing.addresses) == ({}, {}, {})
 
 
-def test_an_end_of_another_process_ends_nothing(hearing: Hearing) -> None:
+def test_the_end_of_another_process_ends_nothing(hearing: Hearing) -> None:
     hearing.hear(Line(text=ACCEPTED, pid=11, uid=0))
 
     hearing.hear(Line(text="Exiting on signal 15", pid=10, uid=0))
@@ -194,7 +194,7 @@ def test_an_end_of_another_process_ends_nothing(hearing: Hearing) -> None:
     assert list(hearing.logins) == [PEER]
 
 
-def test_a_process_that_serves_another_login_now_is_no_more_the_first_ones(
+def test_a_process_that_serves_another_login_no_longer_belongs_to_the_first(
     hearing: Hearing,
 ) -> None:
     other = ACCEPTED.replace("41528", "5").replace(KEY, "SHA256:other")
@@ -228,7 +228,7 @@ def test_a_long_login_is_remembered_however_many_come_and_go(
     assert hearing.hear(Line(text=PTY, pid=11, uid=0)) == refusal(pid=11)
 
 
-def test_another_user_is_told_of_where_nodes_come_from(hearing: Hearing) -> None:
+def test_a_login_as_another_user_counts_from_a_nodes_address(hearing: Hearing) -> None:
     attempt = Line(
         text="Connection closed by invalid user root 192.0.2.7 port 9 [preauth]", pid=3, uid=0
     )
@@ -242,7 +242,7 @@ def test_another_user_is_told_of_where_nodes_come_from(hearing: Hearing) -> None
     assert hearing.hear(attempt) is None
 
 
-def test_no_more_logins_are_held_than_there_is_room_for(
+def test_the_oldest_login_is_dropped_when_there_is_no_room(
     hearing: Hearing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(refusals, "LOGINS_HELD", 3)

@@ -1,4 +1,7 @@
-"""The kernel's tables, as text and as they are on this machine."""
+"""The kernel's tables of sockets and processes: as text, and as they are on this machine.
+
+Also tests checker.linux.sockets and checker.linux.processes.
+"""
 
 from __future__ import annotations
 
@@ -82,14 +85,14 @@ def test_listeners_of_a_table_come_in_file_order_until_the_first_other_socket() 
         pytest.param("0" * 32, "::", id="IPv6 any"),
     ],
 )
-def test_addresses_are_words_in_host_order(text: str, address: str) -> None:
+def test_addresses_are_parsed_as_words_in_host_order(text: str, address: str) -> None:
     assert address_from(text) == address
 
 
 @pytest.mark.parametrize(
     "text", ["", "0100", "0100007G", "-100007F", "0100007F01", "0" * 24, "0" * 40]
 )
-def test_what_is_no_address_is_a_format_error(text: str) -> None:
+def test_an_invalid_address_is_a_format_error(text: str) -> None:
     with pytest.raises(ProcFormatError, match="is not an address of /proc/net/tcp"):
         address_from(text)
 
@@ -110,7 +113,7 @@ def test_what_is_no_address_is_a_format_error(text: str) -> None:
         pytest.param(row(0, "01007F:4E2A"), "not an address", id="address"),
     ],
 )
-def test_a_line_that_is_not_as_proc5_has_it_is_a_format_error(line: str, says: str) -> None:
+def test_a_malformed_table_line_is_a_format_error(line: str, says: str) -> None:
     with pytest.raises(ProcFormatError, match=says):
         listeners(f"{HEADER}\n{line}\n")
 
@@ -126,7 +129,7 @@ def test_any_table_has_listeners_or_a_format_error(text: str) -> None:
         return
 
 
-def test_an_empty_table_has_none() -> None:
+def test_an_empty_table_has_no_listeners() -> None:
     assert listeners("") == listeners(HEADER) == ()
 
 
@@ -198,7 +201,7 @@ TITLES = [
 
 
 @pytest.mark.parametrize(("title", "is_one"), TITLES)
-def test_a_session_of_a_tunnel_is_told_by_its_title(title: str, is_one: bool) -> None:
+def test_a_tunnels_session_is_recognized_by_its_title(title: str, is_one: bool) -> None:
     assert (SESSION_TITLE.match(title) is not None) is is_one
 
 
@@ -253,7 +256,7 @@ def test_a_process_with_brackets_and_spaces_in_its_name_is_read(tmp_path: Path) 
     assert (found.name, found.parent) == ("a) S (b", os.getpid())
 
 
-def test_a_number_that_was_reused_is_another_process(child: subprocess.Popen[bytes]) -> None:
+def test_a_reused_pid_is_another_process(child: subprocess.Popen[bytes]) -> None:
     found = read_process(child.pid)
     assert found is not None
 
@@ -273,7 +276,7 @@ def test_a_process_that_ended_is_not_alive_even_as_a_zombie() -> None:
     assert not is_alive(found.id)
 
 
-def test_no_session_stands_above_a_process_that_sshd_did_not_start(
+def test_a_process_that_sshd_did_not_start_has_no_session_above_it(
     child: subprocess.Popen[bytes],
 ) -> None:
     assert session_above(child.pid, 4_000_000) is None
@@ -298,7 +301,7 @@ def test_root_may_look() -> None:
     assert may_look() is bool(effective >> 2 & 1 and effective >> 19 & 1)
 
 
-def test_netlink_and_the_tables_tell_of_the_same_listeners() -> None:
+def test_netlink_and_the_tables_have_the_same_listeners() -> None:
     with socket.socket() as four, socket.socket(socket.AF_INET6) as six:
         four.bind(("127.0.0.1", 0))
         six.bind(("::1", 0))
@@ -318,7 +321,7 @@ def test_netlink_and_the_tables_tell_of_the_same_listeners() -> None:
     assert {one.address for one in by_netlink} == {"127.0.0.1", "::1"}
 
 
-def test_where_netlink_is_refused_the_tables_serve(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_tables_are_read_where_netlink_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(_family: int) -> Iterator[Listener]:
         raise PermissionError(1, "refused")
 
