@@ -8,9 +8,10 @@ tunnels; this takes 2.4. Source: sock_diag(7), linux/inet_diag.h, linux/netlink.
 from __future__ import annotations
 
 import ipaddress
+import itertools
 import socket
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from checker.linux.processes import PROC, ProcFormatError
 from checker.model import Flow, Listener, Port
@@ -173,28 +174,28 @@ def listeners(table: str | Iterable[str]) -> tuple[Listener, ...]:
     """
     lines = table.splitlines() if isinstance(table, str) else table
     found = []
-    for number, line in enumerate(lines):
-        if number == 0:
-            continue
+    for number, line in enumerate(itertools.islice(lines, 1, None), start=2):
         words = line.split()
         if len(words) < 10:
             raise ProcFormatError(
-                f"line {number + 1} of the socket table has {len(words)} words; expected 10 or more"
+                f"line {number} of the socket table has {len(words)} words; expected 10 or more"
             )
         if words[3] != LISTEN:
             break
-        address, _, port = words[1].partition(":")
         try:
-            uid, inode, number_of_port = int(words[7]), int(words[9]), int(port, 16)
+            listener = listener_from(words)
         except ValueError as error:
-            raise ProcFormatError(f"line {number + 1} of the socket table: {error}") from error
-        if inode:
-            found.append(
-                Listener(
-                    address=address_from(address), port=Port(number_of_port), uid=uid, inode=inode
-                )
-            )
+            raise ProcFormatError(f"line {number} of the socket table: {error}") from error
+        if listener.inode:
+            found.append(listener)
     return tuple(found)
+
+
+def listener_from(words: Sequence[str]) -> Listener:
+    """Parse the words of one line. Raises ProcFormatError, ValueError."""
+    address, _, port = words[1].partition(":")
+    uid, inode, port_number = int(words[7]), int(words[9]), Port(int(port, 16))
+    return Listener(address=address_from(address), port=port_number, uid=uid, inode=inode)
 
 
 def from_tables() -> list[Listener]:

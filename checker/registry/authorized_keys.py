@@ -10,7 +10,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from checker.config.files import write_atomically
@@ -95,28 +95,37 @@ def keys_after(
     """Return the key file as it is, and as the registry wants it once the nodes `also` have
     replaced those named in `without`. Raises ConfigError.
     """
-    try:
-        present = layout.authorized_keys.read_bytes()
-    except FileNotFoundError:
-        present = b""
-    except OSError as error:
-        raise ConfigError(
-            layout.authorized_keys, f"cannot be read ({error.strerror}); check its permissions"
-        ) from error
-    nodes = [*(node for node in registry.nodes.values() if node.name not in without), *also]
-    nodes.sort(key=lambda node: f"{node.name}.toml")  # the order of read_registry
+    present = present_keys(layout)
+    nodes = sorted(nodes_after(registry, without, also), key=lambda node: f"{node.name}.toml")
     broken = registry.broken.difference(without)
-    # those of nodes without a key of their own
-    kept_ports = registry.broken_ports & shared_ports_of(present)
     shared = lines_of_shared(
         load_config(layout.config).shared_key,
         nodes,
         registry.broken_ports,
         command,
-        kept_ports=kept_ports,
+        kept_ports=registry.broken_ports & shared_ports_of(present),
     )
     whole = [node for node in nodes if node.name not in broken]
     return present, merge(present, whole, command, keep=broken, shared=shared)
+
+
+def nodes_after(
+    registry: Registry, without: Collection[NodeName], also: Sequence[Node]
+) -> list[Node]:
+    """Return the registry's nodes with `also` in place of those named in `without`."""
+    return [*(node for node in registry.nodes.values() if node.name not in without), *also]
+
+
+def present_keys(layout: Layout) -> bytes:
+    """Read the key file; empty if there is none. Raises ConfigError."""
+    try:
+        return layout.authorized_keys.read_bytes()
+    except FileNotFoundError:
+        return b""
+    except OSError as error:
+        raise ConfigError(
+            layout.authorized_keys, f"cannot be read ({error.strerror}); check its permissions"
+        ) from error
 
 
 def write_keys(
@@ -134,18 +143,15 @@ def write_keys(
     if wanted != present or not layout.authorized_keys.exists():
         write_atomically(Path(os.path.realpath(layout.authorized_keys)), wanted, mode=0o644)
     before = owners_of_vanished(present, wanted)
-    before |= {
-        port: name
-        for name in without
-        if name in registry.nodes
-        for port in registry.nodes[name].ports
-    }
-    before |= {
-        port: name
-        for name in registry.broken.intersection(without)
-        for port in ports_named(node_path(layout, name))
-    }
+    gone = [registry.nodes[name] for name in without if name in registry.nodes]
+    before |= {port: node.name for node in gone for port in node.ports}
+    before |= ports_in_files(layout, registry.broken.intersection(without))
     note_freed(layout, registry, before, without=without, also=also)
+
+
+def ports_in_files(layout: Layout, broken: Iterable[NodeName]) -> dict[Port, NodeName]:
+    """Return the ports that these broken files seem to name, and whose each is."""
+    return {port: name for name in broken for port in ports_named(node_path(layout, name))}
 
 
 def note_freed(
@@ -159,13 +165,8 @@ def note_freed(
     """Record which of these ports belong to nobody after a change. If that fails, log it, and go on
     with the change.
     """
-    nodes = [*(node for node in registry.nodes.values() if node.name not in without), *also]
-    in_use = {port for node in nodes for port in node.ports}
-    in_use |= {
-        port
-        for name in registry.broken.difference(without)
-        for port in ports_named(node_path(layout, name))
-    }
+    in_use = {port for node in nodes_after(registry, without, also) for port in node.ports}
+    in_use |= ports_in_files(layout, registry.broken.difference(without)).keys()
     freed = freed_after(registry.freed, before, in_use, time.time())
     if registry.freed_trouble or freed == registry.freed:
         return

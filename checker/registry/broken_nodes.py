@@ -13,7 +13,7 @@ from checker.config.files import write_atomically
 from checker.config.layout import Layout
 from checker.config.toml_file import ConfigError
 from checker.model import NodeName
-from checker.registry.authorized_keys import write_keys
+from checker.registry.authorized_keys import present_keys, write_keys
 from checker.registry.key_lines import GateCommand
 from checker.registry.reading import node_path
 
@@ -50,7 +50,7 @@ def disable_broken(
     """
     path = node_path(layout, name)
     content = content_of(path)
-    before = layout.authorized_keys.read_bytes() if layout.authorized_keys.exists() else b""
+    before = present_keys(layout)
     write_keys(layout, command, without={name})
     try:
         meanwhile()

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from checker.config.layout import Layout
-from checker.model import CheckerError, Node, NodeName, parse_expect, parse_target
+from checker.model import CheckerError, Node, NodeName, Port, parse_expect, parse_target
 from checker.registry.file_stamps import Signs, is_settled, signs
 from checker.registry.kept_rights import described
 from checker.registry.nodes import Registry
@@ -55,32 +55,13 @@ def with_known(registry: Registry, known: Mapping[NodeName, Known]) -> Registry:
     owned = {port: node.name for node in nodes.values() for port in node.ports}
     for name in registry.broken.intersection(known):
         node = known[name].node
-        if name in nodes:
-            nodes[name] = described(nodes[name], node)
-            continue
-        forwards = tuple(
-            (
-                forward
-                if forward.next_port is None or owned.setdefault(forward.next_port, name) == name
-                else replace(forward, next_port=None)
-            )
-            for forward in node.forwards
-            if owned.setdefault(forward.port, name) == name
+        nodes[name] = (
+            described(nodes[name], node) if name in nodes else without_key_line(node, owned)
         )
-        if node.is_shared and node.enabled:
-            nodes[name] = replace(node, next_key=None, forwards=forwards)
-        else:
-            # without a key line, so whoever holds its port must end
-            nodes[name] = replace(node, forwards=forwards, enabled=False)
     files = tuple(
-        replace(
-            one,
-            rights_of=(
-                known[one.name].changed_at
-                if one.name in known and keeps(nodes.get(one.name))
-                else one.rights_of
-            ),
-        )
+        replace(one, rights_of=known[one.name].changed_at)
+        if one.name in known and keeps(nodes.get(one.name))
+        else one
         for one in registry.broken_files
     )
     return replace(
@@ -89,6 +70,24 @@ def with_known(registry: Registry, known: Mapping[NodeName, Known]) -> Registry:
         broken_files=files,
         problems=tuple(one.sentence for one in files),
     )
+
+
+def without_key_line(node: Node, owned: dict[Port, NodeName]) -> Node:
+    """Return a recorded node without a key line, on the ports that no other node has.
+
+    Enters its ports into `owned`. Unless its device uses the shared key, it is disabled, so that
+    whoever holds its ports must end.
+    """
+    forwards = tuple(
+        forward
+        if forward.next_port is None or owned.setdefault(forward.next_port, node.name) == node.name
+        else replace(forward, next_port=None)
+        for forward in node.forwards
+        if owned.setdefault(forward.port, node.name) == node.name
+    )
+    if node.is_shared and node.enabled:
+        return replace(node, next_key=None, forwards=forwards)
+    return replace(node, forwards=forwards, enabled=False)
 
 
 def keeps(node: Node | None) -> bool:

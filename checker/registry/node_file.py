@@ -130,19 +130,23 @@ def read_node(path: Path) -> Node:
     for key in ("public_key", "forward"):
         if key not in table and any(nearest(other, (key,)) for other in table):
             raise ConfigError(path, f"{key} is missing: {'; '.join(unknown)}")
+    return with_waiting(node_from(path, table, unknown), path)
+
+
+def node_from(path: Path, table: Mapping[str, Any], unknown: tuple[str, ...]) -> Node:
+    """Parse the table of a node's file; `unknown`: clauses about its unknown keys. Raises
+    ConfigError.
+    """
     forwards = table.get("forward", [])
     if not isinstance(forwards, list):
         raise ConfigError(path, "forward must be a list of tables; write [[forward]]")
     try:
         name = parse_name(path.stem)
-        node = Node(
+        next_key = text_in(path, "next_key", table["next_key"]) if "next_key" in table else None
+        return Node(
             name=name,
             public_key=key_in(path, table.get("public_key")),
-            next_key=(
-                parse_public_key(text_in(path, "next_key", table["next_key"]))
-                if "next_key" in table
-                else None
-            ),
+            next_key=None if next_key is None else parse_public_key(next_key),
             forwards=tuple(
                 forward_from(path, name, number, entry)
                 for number, entry in enumerate(forwards, start=1)
@@ -155,7 +159,6 @@ def read_node(path: Path) -> Node:
         )
     except InvalidValue as error:
         raise ConfigError(path, str(error)) from error
-    return with_waiting(node, path)
 
 
 def publication_table(publication: Publication) -> dict[str, Any]:

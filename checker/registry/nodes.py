@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -186,18 +186,7 @@ def allot(
 
     Ports that were freed lately come last, the longest freed first. Raises PortsUsedUp.
     """
-    taken = registry.broken_ports | {request.port for request in requests}
-    taken |= {port for node in registry.nodes.values() for port in node.ports}
-    taken |= {
-        publication.port for forward in registry.forwards for publication in forward.published
-    }
-    untaken = [Port(port) for port in ports if port not in taken]
-    free = iter(
-        [
-            *(port for port in untaken if port not in registry.freed),
-            *longest_freed(registry.freed, untaken),
-        ]
-    )
+    free = iter(free_ports(registry, {request.port for request in requests}, ports))
     forwards = []
     for request in requests:
         port = request.port or next(free, None)
@@ -213,6 +202,18 @@ def allot(
             )
         )
     return tuple(forwards)
+
+
+def free_ports(registry: Registry, asked: Collection[Port | None], ports: range) -> list[Port]:
+    """Return the ports of the range that nobody has or asks for, those freed lately last."""
+    taken = registry.broken_ports.union(asked)
+    taken |= {port for node in registry.nodes.values() for port in node.ports}
+    taken |= {
+        publication.port for forward in registry.forwards for publication in forward.published
+    }
+    free = [Port(port) for port in ports if port not in taken]
+    never = [port for port in free if port not in registry.freed]
+    return [*never, *longest_freed(registry.freed, free)]
 
 
 def renames(before: Registry, after: Registry) -> tuple[tuple[NodeName, NodeName], ...]:

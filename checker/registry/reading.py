@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -118,9 +118,7 @@ def with_broken(
     node keeps.
     """
     lines, written_at = lines_beside(folder)
-    held = {name: rights_in(own) for name, own in lines.items()}
-    ages = {name: () if is_revoked(node) else age_of(paths[name]) for name, node in nodes.items()}
-    lost = Contest(asked=asked, held=held, ages=ages, unreadable=unreadable.keys()).settle()
+    lost = contest(paths, nodes, unreadable.keys(), asked, lines).settle()
     reasons = {
         **unreadable,
         **{name: str(ConfigError(paths[name], why_lost(*lost[name]))) for name in lost},
@@ -143,6 +141,24 @@ def with_broken(
         broken=frozenset(reasons),
         broken_ports=frozenset(port for name in reasons for port in ports_named(paths[name])),
         broken_files=broken,
+    )
+
+
+def contest(
+    paths: Mapping[NodeName, Path],
+    nodes: Mapping[NodeName, Node],
+    unreadable: Collection[NodeName],
+    asked: Mapping[NodeName, frozenset[Right]],
+    lines: Mapping[NodeName, Sequence[KeyLine]],
+) -> Contest:
+    """Return what the files ask for, what the key lines allow, and how old each file is."""
+    return Contest(
+        asked=asked,
+        held={name: rights_in(own) for name, own in lines.items()},
+        ages={
+            name: () if is_revoked(node) else age_of(paths[name]) for name, node in nodes.items()
+        },
+        unreadable=unreadable,
     )
 
 

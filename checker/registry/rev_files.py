@@ -86,38 +86,34 @@ def read_rev(content: bytes, *, added_at: int) -> RevFile:
     raises.
     """
     if len(content) > MOST_BYTES:
-        return RevFile(
-            node=None,
-            notes=(),
-            problems=(Remark(line=0, text="is too long to be a .rev file of the original"),),
-        )
-    values: dict[str, Value] = {}
+        too_long = Remark(line=0, text="is too long to be a .rev file of the original")
+        return RevFile(node=None, notes=(), problems=(too_long,))
     notes: list[Remark] = []
     problems: list[Remark] = []
-    for number, key, text in pairs(content, problems):
-        if key in WITHOUT_COUNTERPART:
-            notes.append(
-                Remark(line=number, text=f"{key} has no counterpart: {WITHOUT_COUNTERPART[key]}")
-            )
-        elif key in TAKEN:
-            if key in values:
-                notes.append(
-                    Remark(
-                        line=values[key].line,
-                        text=(
-                            f"{key} is set again in line {number}, which counts, as in the original"
-                        ),
-                    )
-                )
-            values[key] = Value(line=number, text=text)
-        else:
-            problems.append(Remark(line=number, text=unknown(key)))
+    values = values_in(content, notes, problems)
     node = None
     try:
         node = node_from(values, notes, added_at)
     except LineRefused as error:
         problems.append(Remark(line=error.line, text=f"{error}; the node is not imported"))
     return RevFile(node=node, notes=tuple(notes), problems=tuple(problems))
+
+
+def values_in(content: bytes, notes: list[Remark], problems: list[Remark]) -> dict[str, Value]:
+    """Return the values of the keys that count here; add a remark on every other line."""
+    values: dict[str, Value] = {}
+    for number, key, text in pairs(content, problems):
+        if key in WITHOUT_COUNTERPART:
+            why = f"{key} has no counterpart: {WITHOUT_COUNTERPART[key]}"
+            notes.append(Remark(line=number, text=why))
+        elif key in TAKEN:
+            if key in values:
+                again = f"{key} is set again in line {number}, which counts, as in the original"
+                notes.append(Remark(line=values[key].line, text=again))
+            values[key] = Value(line=number, text=text)
+        else:
+            problems.append(Remark(line=number, text=unknown(key)))
+    return values
 
 
 def pairs(content: bytes, problems: list[Remark]) -> Iterator[tuple[int, str, str]]:

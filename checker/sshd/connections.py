@@ -43,47 +43,54 @@ def connections(
     """
     that_matter = [line for line in lines if line.matters]
     named = {key for line in lines for key, _ in line.criteria}
-    asked = {
-        name: sorted(
-            {
-                value
-                for line in that_matter
-                for one in line.chain
-                for key, value in one.criteria
-                if key == name
-            }
-        )
+    every = combinations(patterns_in(that_matter), named, use_dns=use_dns)
+    first = list(itertools.islice(every, MOST_COMBINED + 1))
+    found = distinct(
+        first, lambda one: tuple(holds(line, one, user, groups) for line in that_matter)
+    )
+    return tuple(found[:MOST]), len(found) <= MOST and len(first) <= MOST_COMBINED
+
+
+def patterns_in(lines: Iterable[MatchLine]) -> dict[str, list[str]]:
+    """Return the patterns for each criterion that depends on the connection."""
+    criteria = {one for line in lines for each in line.chain for one in each.criteria}
+    return {
+        name: sorted(value for key, value in criteria if key == name)
         for name in ("address", "host", "localaddress", "localport", "rdomain")
     }
-    peers = distinct(
+
+
+def combinations(
+    asked: dict[str, list[str]], named: Collection[str], *, use_dns: bool
+) -> Iterator[Connection]:
+    """Yield all combinations of one value per class; None for a criterion that nobody names."""
+    here, ports = asked["localaddress"], asked["localport"]
+    unnamed = next(port for port in ("22", "65535", "1", "9") if port not in ports[:3])
+    local = distinct(addresses(here), lambda one: tuple(in_addresses(one, each) for each in here))
+    for (address, host), localaddress, localport, rdomain in itertools.product(
+        distinct_peers(asked, use_dns=use_dns),
+        local if "localaddress" in named else [None],
+        [unnamed, *ports] if "localport" in named else [None],
+        words_for(asked["rdomain"]) if "rdomain" in named else [None],
+    ):
+        yield Connection(
+            address=address,
+            host=host,
+            localaddress=localaddress,
+            localport=localport,
+            rdomain=rdomain,
+        )
+
+
+def distinct_peers(asked: dict[str, list[str]], *, use_dns: bool) -> list[tuple[str, str]]:
+    """Return one address and name for each set of address and host patterns that match."""
+    return distinct(
         peers_of(asked, use_dns=use_dns),
         lambda peer: (
             *(in_addresses(peer[0], each) for each in asked["address"]),
             *(in_patterns(peer[1].lower(), each.lower()) > 0 for each in asked["host"]),
         ),
     )
-    here, domains = asked["localaddress"], asked["rdomain"]
-    unnamed = next(port for port in ("22", "65535", "1", "9") if port not in asked["localport"][:3])
-    combined = (
-        Connection(address=address, host=host, localaddress=local, localport=port, rdomain=domain)
-        for (address, host), local, port, domain in itertools.product(
-            peers,
-            (
-                distinct(
-                    addresses(here), lambda one: tuple(in_addresses(one, each) for each in here)
-                )
-                if "localaddress" in named
-                else [None]
-            ),
-            [unnamed, *asked["localport"]] if "localport" in named else [None],
-            words_for(domains) if "rdomain" in named else [None],
-        )
-    )
-    first = list(itertools.islice(combined, MOST_COMBINED + 1))
-    found = distinct(
-        first, lambda one: tuple(holds(line, one, user, groups) for line in that_matter)
-    )
-    return tuple(found[:MOST]), len(found) <= MOST and len(first) <= MOST_COMBINED
 
 
 def distinct(values: Iterable[Value], kind: Callable[[Value], object]) -> list[Value]:

@@ -15,22 +15,10 @@ BITS: dict[KeyType, tuple[str, ...]] = {KeyType.ED25519: (), KeyType.RSA: ("-b",
 
 def make_key(path: Path, *, comment: str, kind: KeyType = KeyType.ED25519) -> None:
     """Make a key pair, without passphrase, at `path` and `path.pub`. Raises CheckerError."""
-    command = [
-        "ssh-keygen",
-        "-q",
-        "-t",
-        kind.value,
-        *BITS[kind],
-        "-N",
-        "",
-        "-C",
-        comment,
-        "-f",
-        str(path),
-    ]
+    words = ("-q", "-t", kind.value, *BITS[kind], "-N", "", "-C", comment, "-f", str(path))
     try:
         made = subprocess.run(
-            command,
+            ("ssh-keygen", *words),
             capture_output=True,
             text=True,
             check=False,

@@ -19,7 +19,7 @@ from collections.abc import Callable, Collection
 from io import BufferedReader
 from pathlib import Path
 
-from checker.linux.pdeathsig import ending_with_us
+from checker.linux.children import end_child, ending_with_us
 from checker.model import printable
 from checker.sshd.log_lines import Line, from_journal, from_syslog, is_routine
 
@@ -86,7 +86,6 @@ AT_END = 4096
 """More than a socket has room for. A process that outlives its sshd may write for ever."""
 LOOK_EVERY_S = 1.0
 AGAIN_AFTER_S = 30.0
-ENDS_WITHIN_S = 3.0
 CREDENTIALS = struct.Struct("3i")
 
 
@@ -179,17 +178,14 @@ async def follow_journal(hear: Callable[[Line], None], uids: Collection[int]) ->
     with us.
     """
     with_us = await asyncio.to_thread(ending_with_us)
-    words = (
-        *with_us,
-        *JOURNALCTL,
-        "--follow",
-        "--lines=0",
-        *SSHD,
-        *(f"_UID={uid}" for uid in uids),
-    )
+    wanted = (*SSHD, *(f"_UID={uid}" for uid in uids))
     try:
         process = await asyncio.create_subprocess_exec(
-            *words,
+            *with_us,
+            *JOURNALCTL,
+            "--follow",
+            "--lines=0",
+            *wanted,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
@@ -208,19 +204,7 @@ async def follow_journal(hear: Callable[[Line], None], uids: Collection[int]) ->
                 if line is not None:
                     hear(line)
     finally:
-        await end(process)
-
-
-async def end(process: asyncio.subprocess.Process) -> None:
-    """Terminate it and wait."""
-    with contextlib.suppress(ProcessLookupError):
-        process.terminate()
-    try:
-        async with asyncio.timeout(ENDS_WITHIN_S):
-            await process.wait()
-    except TimeoutError:
-        process.kill()
-        await process.wait()
+        await end_child(process)
 
 
 async def follow_file(path: Path, hear: Callable[[Line], None]) -> None:

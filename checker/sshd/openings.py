@@ -8,7 +8,7 @@ import itertools
 import os
 import pwd
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,26 +99,24 @@ def judged(config: Path, user: str) -> Judged:
     known = differences(usual, unknown=unknown)
     found: dict[str, None] = {}
     for connection in asked[1:]:
-        wrong = [
-            one
-            for one in differences(effective(config, user, connection), unknown=unknown)
-            if one not in known
-        ]
+        here = differences(effective(config, user, connection), unknown=unknown)
+        wrong = [one for one in here if one not in known]
         if wrong:
             places = places_of(config, user, connection)
-            found.update(
-                dict.fromkeys(clause(one, places, lines, config, connection) for one in wrong)
-            )
-    unclear = [line for line in lines if line.unclear and line.matters]
-    found.update(
-        dict.fromkeys(
-            f"{line.text!r} could not be checked ({line.file} line {line.number})"
-            for line in unclear
-        )
-    )
-    if not is_all:
-        found["the Match blocks combine in too many ways to check them all"] = None
+            found |= dict.fromkeys(clause(one, places, lines, config, connection) for one in wrong)
+    found |= dict.fromkeys(not_checked(lines, is_all=is_all))
     return Judged(effective=usual, openings=tuple(found))
+
+
+def not_checked(lines: Iterable[MatchLine], *, is_all: bool) -> Iterator[str]:
+    """Yield a clause for each thing that could not be checked. `is_all`: no connection was left
+    out.
+    """
+    for line in lines:
+        if line.unclear and line.matters:
+            yield f"{line.text!r} could not be checked ({line.file} line {line.number})"
+    if not is_all:
+        yield "the Match blocks combine in too many ways to check them all"
 
 
 def places_of(config: Path, user: str, connection: Connection) -> dict[str, tuple[Path, int]]:
@@ -152,13 +150,9 @@ def clause(
     before = [line for line in lines if place and line.file == place[0] and line.number < place[1]]
     said = where(before[-1]) if before else ""
     origin = said or " ".join(connection.words("")[1].split(",")[1:])
-    by = (
-        f" ({place[0]} line {place[1]})"
-        if place and place[0] != config
-        else f" ({MAIN} line {place[1]})"
-        if place
-        else ""
-    )
+    by = ""
+    if place:
+        by = f" ({MAIN if place[0] == config else place[0]} line {place[1]})"
     allows = (
         f"a node's key could {ALLOWS[keyword]}: "
         if keyword in ALLOWS and "could not be" not in wrong

@@ -9,7 +9,7 @@ import os
 import re
 import signal
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -17,7 +17,7 @@ from checker.config.files import write_changed
 from checker.config.layout import Layout
 from checker.config.toml_file import ConfigError
 from checker.linux.accounts import is_locked
-from checker.linux.pdeathsig import ending_with_us
+from checker.linux.children import end_child, ending_with_us
 from checker.model import CheckerError
 from checker.sshd.keygen import rsa_beside
 from checker.sshd.lockdown import MAX_STARTUPS, REVERSE_ONLY
@@ -132,39 +132,39 @@ async def start_sshd(
     free_port(listen, port)
     config = layout.run / "_sshd_config"
     here = await asyncio.to_thread(differing, sshd, user)
-    write_changed(
-        config,
-        sshd_config(layout, user=user, listen=listen, port=port, here=here).encode(),
-        mode=0o600,
-    )
-    if os.geteuid() == 0:
-        PRIVILEGE_SEPARATION.mkdir(mode=0o755, exist_ok=True)
-    with_us = await asyncio.to_thread(ending_with_us)
-    nothing = asyncio.subprocess.DEVNULL
-    process = await asyncio.create_subprocess_exec(
-        *with_us,
-        sshd,
-        "-D",
-        "-e",
-        "-f",
-        str(config),
-        stdin=nothing,
-        stderr=stderr,
-        stdout=nothing,
-        start_new_session=True,  # a terminal's interrupt must reach only us
-    )
+    text = sshd_config(layout, user=user, listen=listen, port=port, here=here)
+    write_changed(config, text.encode(), mode=0o600)
+    process = await launched((sshd, "-D", "-e", "-f", str(config)), stderr)
     try:
         async with asyncio.timeout(ANSWERS_WITHIN_S):
-            while not await answers(listen, port):
-                if process.returncode is not None:
-                    raise SshdFailed(
-                        f"it ended with status {process.returncode}; see its messages above"
-                    )
-                await asyncio.sleep(POLL_S)
+            await answering(process, listen, port)
     except TimeoutError:
         await stop_sshd(process)
         raise SshdFailed(f"it does not answer on port {port} of {listen}") from None
     return process
+
+
+async def launched(command: Sequence[str], stderr: int | None) -> asyncio.subprocess.Process:
+    """Start sshd so that it dies with us."""
+    if os.geteuid() == 0:
+        PRIVILEGE_SEPARATION.mkdir(mode=0o755, exist_ok=True)
+    with_us = await asyncio.to_thread(ending_with_us)
+    return await asyncio.create_subprocess_exec(
+        *with_us,
+        *command,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=stderr,
+        start_new_session=True,  # a terminal's interrupt must reach only us
+    )
+
+
+async def answering(process: asyncio.subprocess.Process, listen: str, port: int) -> None:
+    """Wait until sshd answers. Raises SshdFailed if it ends."""
+    while not await answers(listen, port):
+        if process.returncode is not None:
+            raise SshdFailed(f"it ended with status {process.returncode}; see its messages above")
+        await asyncio.sleep(POLL_S)
 
 
 async def answers(listen: str, port: int) -> bool:
@@ -188,11 +188,4 @@ async def stop_sshd(process: asyncio.subprocess.Process) -> None:
         for session in await asyncio.to_thread(sessions_below, process.pid):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(session, signal.SIGTERM)
-        with contextlib.suppress(ProcessLookupError):  # it ended meanwhile
-            process.terminate()
-        try:
-            async with asyncio.timeout(3.0):
-                await process.wait()
-        except TimeoutError:
-            process.kill()
-            await process.wait()
+        await end_child(process)

@@ -34,4 +34,4 @@ def sshrc_sentence(path: Path) -> str:
 
 def guard_sshrc(path: Path, user: str) -> str:
     """Return the command that inserts the guard as the first line."""
-    return f"sudo sed -i '1i {guard(user)}' {shlex.quote(str(path))}"
+    return f"sudo sed -i {shlex.quote(f'1i {guard(user)}')} {shlex.quote(str(path))}"
