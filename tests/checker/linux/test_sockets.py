@@ -1,6 +1,6 @@
 """What the kernel reports about connections, read from this process's own.
 
-Listeners are in tests/checker/sshd/test_sessions.py.
+Listeners are in test_listeners.py.
 """
 
 from __future__ import annotations

@@ -233,7 +233,7 @@ def test_a_line_is_parsed(text: str, fact: Fact | None) -> None:
         pytest.param(
             f"{LOCAL}x, target y port 3 port 22",
             "a connection to x, target y port 3 port 22",
-            id="words of sshd's",
+            id="what sshd would say",
         ),
         pytest.param(
             "Received request from 192.0.2.7 port 41528 to remote forward to host a port 1,"

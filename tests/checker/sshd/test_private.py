@@ -1,6 +1,6 @@
 """The private sshd's configuration, and the errors if it cannot start.
 
-Also tests checker.sshd.keygen and checker.sshd.program. Tests of `up` start the real one.
+Tests of `up` start the real one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from checker.config.layout import Layout, home_layout
 from checker.config.toml_file import ConfigError
 from checker.model import CheckerError
 from checker.sshd import private
-from checker.sshd.keygen import host_key_line, make_host_key, rsa_beside
+from checker.sshd.keygen import make_host_key
 from checker.sshd.private import (
     SshdFailed,
     answers,
@@ -195,23 +195,6 @@ def test_real_sshd_takes_the_configuration(layout: Layout) -> None:
         "ssh_host_ed25519_key",
         "ssh_host_rsa_key",
     ]
-
-
-def test_a_host_key_is_made_once(layout: Layout) -> None:
-    require("ssh-keygen")
-    make_host_key(layout.host_key)
-    first = host_key_line(layout.host_key)
-
-    make_host_key(layout.host_key)
-
-    assert first.startswith("ssh-ed25519 ")
-    assert host_key_line(rsa_beside(layout.host_key)).startswith("ssh-rsa ")
-    assert host_key_line(layout.host_key) == first
-
-
-def test_a_host_key_without_its_public_half_is_reported(layout: Layout) -> None:
-    with pytest.raises(ConfigError, match="the node needs it to know its gateway"):
-        host_key_line(layout.host_key)
 
 
 def test_a_place_where_others_write_is_not_strict(tmp_path: Path) -> None:
