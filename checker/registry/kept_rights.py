@@ -1,4 +1,4 @@
-"""Rights that the key file still grants, and files that claim another node's rights. Pure.
+"""Rights that the key file still grants to each node. Pure.
 
 A node whose file cannot be read keeps what its own key lines allow. They are the last good copy of
 its rights: whoever may write them may write the registry too. Everything else about it (targets,
@@ -8,18 +8,14 @@ expected responses) comes from the daemon's record, which grants no rights.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from checker.model import SHARED_KEY, Forward, Node, NodeName, Port, Target
+from checker.registry.contests import Right
 from checker.registry.key_lines import NEW, OURS
 from checker.wire import ANY_NODE
-
-Right = Port | str
-"""A gateway port or a public key: only one node may have it."""
-Age = tuple[float, ...]
-"""Orders files, oldest first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,57 +208,3 @@ def with_moves(kept: Node, said: Node) -> Node:
     )
     after = replace(kept, forwards=forwards, next_key_at=said.next_key_at)
     return after if sorted(after.ports) == sorted(kept.ports) else kept
-
-
-@dataclass(slots=True)
-class Contest:
-    """The files that were read, and which node owns each right."""
-
-    asked: Mapping[NodeName, frozenset[Right]]
-    """What each readable file asks for."""
-    held: Mapping[NodeName, frozenset[Right]]
-    """What each node's key lines allow now."""
-    ages: Mapping[NodeName, Age]
-    unreadable: Collection[NodeName] = ()
-    lost: dict[NodeName, tuple[Right, NodeName]] = field(default_factory=dict)
-    """Nodes whose file asks for another's right: one such right, and its owner."""
-
-    def settle(self) -> Mapping[NodeName, tuple[Right, NodeName]]:
-        """Find every node that loses. A right stays with the node whose key line has it, else with
-        the older file.
-
-        A node that loses keeps what its lines allow, which another file may ask for in turn.
-        """
-        while fresh := self.losers():
-            self.lost.update(fresh)
-        return self.lost
-
-    def losers(self) -> dict[NodeName, tuple[Right, NodeName]]:
-        claims: dict[Right, list[NodeName]] = {}
-        for name, rights in self.asked.items():
-            for right in self.held.get(name, ()) if name in self.lost else rights:
-                claims.setdefault(right, []).append(name)
-        for name in self.unreadable:
-            for right in self.held.get(name, ()):
-                claims.setdefault(right, []).append(name)
-        found: dict[NodeName, tuple[Right, NodeName]] = {}
-        for right, names in claims.items():
-            if len(names) < 2:
-                continue
-            owner = min(
-                names,
-                key=lambda name: (
-                    right not in self.held.get(name, ()),
-                    self.ages.get(name, ()),
-                    name,
-                ),
-            )
-            for name in names:
-                if name != owner and name not in self.lost and name not in self.unreadable:
-                    found.setdefault(name, (right, owner))
-        return found
-
-
-def contested(asked: Mapping[NodeName, frozenset[Right]]) -> bool:
-    """Return whether two files ask for one right."""
-    return sum(map(len, asked.values())) > len(frozenset[Right]().union(*asked.values()))

@@ -12,15 +12,12 @@ from types import MappingProxyType
 from checker.config.layout import Layout
 from checker.config.toml_file import ConfigError
 from checker.model import Node, NodeName
+from checker.registry.contests import Age, Contest, Right, contested
 from checker.registry.file_stamps import is_settled
 from checker.registry.freed_ports import read_freed_or_none
 from checker.registry.kept_rights import (
-    Age,
     BrokenFile,
-    Contest,
     KeyLine,
-    Right,
-    contested,
     key_lines,
     node_by_lines,
     rights_in,

@@ -31,7 +31,6 @@ SHOWN = 100
 """Most characters of a client's word that we show."""
 LOCALE = re.compile(r"(LANG|LANGUAGE|LC_\w+|COLORTERM|NO_COLOR|TERM|TZ)$")
 """Variables that OpenSSH's client sends everywhere, as its distribution configures it."""
-
 Peer = tuple[str, int]
 
 
@@ -245,35 +244,3 @@ def parse(text: str) -> Fact | None:
 def is_routine(text: str) -> bool:
     """Return whether the line is not about a fault that an admin must see."""
     return text.startswith("debug") or ROUTINE.match(bare(text)) is not None
-
-
-SYSLOG = re.compile(
-    r"(?:[A-Z][a-z]{2} [ \d]\d [\d:]{8}|\d{4}-\S+) \S+"
-    r" (?:\S*/)?sshd(?:-session|-auth)?\[(\d{1,10})\]: (.*)",
-    re.DOTALL,
-)
-
-
-def from_syslog(text: str) -> Line | None:
-    """Parse a line of /var/log/auth.log; None if sshd did not write it. Sources: RFC 3164,
-    rsyslog's RSYSLOG_FileFormat.
-    """
-    found = SYSLOG.match(text)
-    return Line(text=found[2], pid=int(found[1])) if found else None
-
-
-def from_journal(fields: object) -> Line | None:
-    """Parse an entry of `journalctl --output=json`, which has an array of bytes for what is not
-    text. Source: systemd.journal-fields(7).
-    """
-    match fields:
-        case {"MESSAGE": str(text), "_PID": str(pid), "_UID": str(uid)} if (
-            pid.isdecimal() and uid.isdecimal()
-        ):
-            return Line(text=text, pid=int(pid), uid=int(uid))
-        case {"MESSAGE": list(octets), "_PID": str(pid), "_UID": str(uid)} if (
-            pid.isdecimal() and uid.isdecimal()
-        ):
-            text = "".join(chr(octet & 0xFF) for octet in octets if isinstance(octet, int))
-            return Line(text=text, pid=int(pid), uid=int(uid))
-    return None

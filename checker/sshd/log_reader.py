@@ -21,7 +21,8 @@ from pathlib import Path
 
 from checker.linux.children import end_child, ending_with_us
 from checker.model import printable
-from checker.sshd.log_lines import Line, from_journal, from_syslog, is_routine
+from checker.sshd.log_formats import from_journal, from_syslog
+from checker.sshd.log_lines import Line, is_routine
 
 LINE_BYTES = 4096
 """The rest of a longer line is dropped; sshd truncates its own at 1024."""

@@ -113,8 +113,6 @@ def device(port: int, expect: Expect, name: str = "office") -> Unregistered:
 
 
 SSH = Expect(kind=ExpectKind.BANNER, text="SSH-2.0")
-
-
 WEB = Expect(kind=ExpectKind.BANNER, text="HTTP/1.1")
 
 

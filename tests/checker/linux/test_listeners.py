@@ -27,11 +27,7 @@ HEADER = (
     "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout"
     " inode"
 )
-
-
 TAIL = "00000000:00000000 00:00000000 00000000"
-
-
 little_endian = pytest.mark.skipif(
     sys.byteorder != "little", reason="the samples are of a little-endian machine"
 )

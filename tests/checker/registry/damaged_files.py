@@ -27,8 +27,6 @@ def lines(layout: Layout) -> set[str]:
 
 
 How = Literal["syntax", "value", "bytes", "size", "link", "directory"]
-
-
 HOWS = get_args(How)
 
 

@@ -20,8 +20,6 @@ plain = st.text(
     min_size=1,
     max_size=12,
 )
-
-
 expects = st.one_of(
     st.sampled_from([ExpectKind.HTTP, ExpectKind.TLS, ExpectKind.OPEN]).map(
         lambda kind: Expect(kind=kind)
@@ -29,13 +27,9 @@ expects = st.one_of(
     plain.map(lambda text: Expect(kind=ExpectKind.BANNER, text=f"a{text}")),
     st.builds(Expect, kind=st.just(ExpectKind.SEND), send=plain, text=plain),
 )
-
-
 targets = st.builds(
     Target, host=st.sampled_from(["10.0.0.1", "nas.lan", "fe80::1%eth0", "::1"]), port=ports
 )
-
-
 days = st.dates(min_value=date(2000, 1, 1)).map(str)
 
 

@@ -180,14 +180,8 @@ def test_a_large_file_is_refused() -> None:
 
 
 keys = st.sampled_from([*TAKEN, *WITHOUT_COUNTERPART]) | st.text(max_size=12)
-
-
 values = st.text(max_size=40) | st.integers(-1, 70000).map(str) | st.just("office")
-
-
 lines = st.tuples(keys, st.sampled_from([":", "", " : "]), values).map("".join)
-
-
 files = st.lists(lines, max_size=20).map(
     lambda found: "\n".join(found).encode("utf-8", "surrogatepass")
 )
