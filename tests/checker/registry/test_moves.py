@@ -11,46 +11,26 @@ from pathlib import Path
 
 import pytest
 
-from checker.config.layout import Layout, home_layout
+from checker.config.layout import Layout
 from checker.config.toml_file import ConfigError
 from checker.haproxy.config_text import backend
-from checker.model import ForwardRequest, Node, NodeName, Port
-from checker.registry.changes import add, change, kept_key_path, remove
-from checker.registry.edits import (
-    moved,
-    with_forward,
-)
+from checker.model import ForwardRequest, NodeName
+from checker.registry.changes import add, kept_key_path, remove
 from checker.registry.file_stamps import signs
-from checker.registry.key_lines import GateCommand, render_lines
+from checker.registry.key_lines import render_lines
 from checker.registry.lock import locked
 from checker.registry.node_file import NODE_KEYS, node_toml, read_node
 from checker.registry.nodes import PortTaken, allot, conflict
 from checker.registry.reading import node_path, read_registry
 from checker.registry.snapshot import copied_nodes, write_copy
 from checker.registry.waiting import waiting_path
+from tests.checker.registry.moving_nodes import COMMAND, TO, changed, moving, moving_home
 from tests.strategies import OFFICE, node, public_key
-
-COMMAND = GateCommand(python="/usr/bin/python3", gate="/opt/gate.py", home="")
-TO = Port(20500)
-
-
-def moving(before: Node, to: Port = TO) -> Node:
-    """The node with its first forward on the move."""
-    return with_forward(before, before.forwards[0], moved(before.forwards[0], to, now=False))
 
 
 @pytest.fixture
 def layout(tmp_path: Path) -> Layout:
-    made = home_layout(tmp_path / "home")
-    with locked(made):
-        add(made, node(ports=(20010, 20011)), COMMAND)
-    return made
-
-
-def changed(layout: Layout, after: Node) -> Node:
-    with locked(layout):
-        change(layout, OFFICE, after, COMMAND)
-    return read_registry(layout.nodes).node(after.name)
+    return moving_home(tmp_path)
 
 
 def test_a_move_leaves_the_nodes_own_file_as_a_released_version_reads_it(layout: Layout) -> None:

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from checker.config.layout import Layout, home_layout
+from checker.config.layout import Layout
 from checker.linux.processes import read_process
-from checker.model import Forward, Node, Port, ProcessId
+from checker.model import Forward, Port, ProcessId
 from checker.registry.authorized_keys import gate_command
-from checker.registry.changes import add, change
 from checker.registry.edits import (
     describe,
     moved,
@@ -21,8 +20,6 @@ from checker.registry.edits import (
     with_rights_since,
     without_old_port,
 )
-from checker.registry.key_lines import GateCommand
-from checker.registry.lock import locked
 from checker.registry.reading import node_path, read_registry
 from checker.registry.succession import (
     OVERDUE_S,
@@ -35,29 +32,13 @@ from checker.registry.succession import (
 from checker.registry.waiting import waiting_path
 from checker.state.beats import beat_file, key_file, note_key, noted_key, remove_dead
 from checker.tunnels import key_rotation
+from tests.checker.registry.moving_nodes import TO, changed, moving, moving_home
 from tests.strategies import OFFICE, node, public_key
-
-COMMAND = GateCommand(python="/usr/bin/python3", gate="/opt/gate.py", home="")
-TO = Port(20500)
-
-
-def moving(before: Node, to: Port = TO) -> Node:
-    """The node with its first forward on the move."""
-    return with_forward(before, before.forwards[0], moved(before.forwards[0], to, now=False))
 
 
 @pytest.fixture
 def layout(tmp_path: Path) -> Layout:
-    made = home_layout(tmp_path / "home")
-    with locked(made):
-        add(made, node(ports=(20010, 20011)), COMMAND)
-    return made
-
-
-def changed(layout: Layout, after: Node) -> Node:
-    with locked(layout):
-        change(layout, OFFICE, after, COMMAND)
-    return read_registry(layout.nodes).node(after.name)
+    return moving_home(tmp_path)
 
 
 @pytest.mark.parametrize(

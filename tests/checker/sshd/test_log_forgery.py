@@ -12,11 +12,7 @@ from checker.sshd.log_lines import (
     Refused,
     parse,
 )
-
-KEY = "SHA256:xukPbJmz2xyQq0XGGZcfjkPgSwGTtMI2YFy+oTPXtbk"
-ACCEPTED = f"Accepted publickey for reversi from 192.0.2.7 port 41528 ssh2: ED25519 {KEY}"
-DENIED = "but the request was denied."
-LOCAL = "refused local port forward: originator 127.0.0.1 port 65535, target "
+from tests.checker.sshd.samples import ACCEPTED, DENIED, LOCAL
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,7 @@ from checker.sshd.log_formats import from_journal, from_syslog
 from checker.sshd.log_lines import (
     Line,
 )
-
-KEY = "SHA256:xukPbJmz2xyQq0XGGZcfjkPgSwGTtMI2YFy+oTPXtbk"
-ACCEPTED = f"Accepted publickey for reversi from 192.0.2.7 port 41528 ssh2: ED25519 {KEY}"
+from tests.checker.sshd.samples import ACCEPTED
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,7 @@ import pytest
 from checker.sshd.log_lines import (
     is_routine,
 )
-
-KEY = "SHA256:xukPbJmz2xyQq0XGGZcfjkPgSwGTtMI2YFy+oTPXtbk"
-ACCEPTED = f"Accepted publickey for reversi from 192.0.2.7 port 41528 ssh2: ED25519 {KEY}"
-TAG = "debug3: packet.c:ssh_packet_send_debug():1875 (pid=29666): sending debug message: "
-LOCAL = "refused local port forward: originator 127.0.0.1 port 65535, target "
+from tests.checker.sshd.samples import ACCEPTED, LOCAL, TAG
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from checker.sshd.connections import connections
 from checker.sshd.match_lines import (
     Connection,
-    MatchLine,
     as_if_there,
-    criteria,
     directive,
     holds,
     in_patterns,
@@ -22,28 +19,7 @@ from checker.sshd.match_lines import (
     where,
 )
 from checker.sshd.openings import match_lines
-
-MAIN = Path("/etc/ssh/sshd_config")
-
-
-def line(text: str, inside: MatchLine | None = None) -> MatchLine:
-    found = directive(text)
-    assert found is not None
-    return MatchLine(file=MAIN, number=1, criteria=criteria(found[1]), inside=inside)
-
-
-def asked(*lines: MatchLine, use_dns: bool = False) -> tuple[Connection, ...]:
-    found, is_all = connections(lines, "reversi", {"reversi"}, use_dns=use_dns)
-    assert is_all
-    return found
-
-
-def outcomes(*lines: MatchLine, use_dns: bool = False) -> set[tuple[bool, ...]]:
-    """Which of the lines hold, for each connection that sshd is asked about."""
-    return {
-        tuple(holds(one, each, "reversi", {"reversi"}) for one in lines)
-        for each in asked(*lines, use_dns=use_dns)
-    }
+from tests.checker.sshd.blocks import line, outcomes
 
 
 @pytest.mark.parametrize(
