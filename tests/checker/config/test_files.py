@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from checker.config.files import write_atomically
+from checker.config.files import replace_text, write_atomically
 from checker.config.toml_file import ConfigError
 
 
@@ -77,3 +77,11 @@ def test_a_file_that_does_not_fit_leaves_the_old_one(tmp_path: Path) -> None:
     assert "can not be written (File too large)" in json.loads(said.stdout)
     assert path.read_bytes() == b"before"
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_text_is_replaced_whole(tmp_path: Path) -> None:
+    replace_text(tmp_path / "office", "1\n")
+    replace_text(tmp_path / "office", "60\n")
+
+    assert (tmp_path / "office").read_text() == "60\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["office"]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from checker.daemon.sshd_events import Attempts, follow
+from checker.daemon.sshd_events import Attempts, log_refusals
 from checker.linux.processes import read_process
 from checker.model import (
     NodeName,
@@ -132,7 +132,7 @@ async def test_without_a_journal_the_log_file_is_followed(
     monkeypatch.setattr(log_reader, "LOOK_EVERY_S", 0.01)
     monkeypatch.setenv("PATH", str(tmp_path))
 
-    async with at_work(lambda: follow(gateway)):
+    async with at_work(lambda: log_refusals(gateway)):
         while not told(gateway):  # it begins at the end, whenever that is
             with path.open("a") as log:
                 log.writelines(
@@ -156,7 +156,7 @@ async def test_without_a_log_to_read_the_daemon_looks_again(
     write(journal, entry(ACCEPTED, 7), entry(TERMINAL, 7))
     assert source() == ""
 
-    async with at_work(lambda: follow(gateway)):
+    async with at_work(lambda: log_refusals(gateway)):
         (tmp_path / "bin" / "later").rename(program)
         await until(lambda: told(gateway))
 

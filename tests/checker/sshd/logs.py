@@ -42,7 +42,7 @@ TERMINAL = (
 def told(gateway: Gateway) -> list[tuple[str | None, str, str]]:
     return [
         (event.node, event.actor, event.text)
-        for event in gateway.ledger.events
+        for event in gateway.ledger.pending.events
         if event.kind is EventKind.REFUSED
     ]
 
@@ -81,7 +81,7 @@ def gateway_in(tmp_path: Path) -> Gateway:
 
 
 def journal_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Put a stand-in for journalctl on PATH, which writes its PID to `pid`; return what it prints."""
+    """Put a stand-in for journalctl on PATH, which writes its PID. Return the file that it prints."""
     folder = tmp_path / "bin"
     folder.mkdir()
     entries = tmp_path / "entries"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from checker.daemon.sshd_events import follow
+from checker.daemon.sshd_events import log_refusals
 from checker.linux.processes import read_process
 from checker.sshd.log_lines import Line
 from checker.sshd.log_reader import (
@@ -100,7 +100,7 @@ async def test_the_journal_is_followed_and_its_reader_dies_with_us(
     strange = "no JSON\n[]\n" + "x" * 200_000 + "\n" + entry(TERMINAL, 7, uid=4711)
     write(journal, entry(ACCEPTED, 7), strange, entry(TERMINAL, 7))
 
-    async with at_work(lambda: follow(gateway)):
+    async with at_work(lambda: log_refusals(gateway)):
         await until(lambda: told(gateway))
         reader = int((tmp_path / "pid").read_text())
         assert read_process(reader) is not None
@@ -125,7 +125,7 @@ async def test_the_journal_is_followed_where_setpriv_is_not_allowed(
     refused.chmod(0o755)
     write(journal, entry(ACCEPTED, 7), entry(TERMINAL, 7))
 
-    async with at_work(lambda: follow(gateway)):
+    async with at_work(lambda: log_refusals(gateway)):
         await until(lambda: told(gateway))
 
 
