@@ -118,23 +118,12 @@ def write_node(layout: Layout, name: NodeName, after: Node | None) -> None:
     """Write the node's file, and those beside it, as they must be after a change. Raises
     ConfigError.
     """
-    path, key = node_path(layout, name), kept_key_path(layout, name)
+    path = node_path(layout, name)
     try:
         if after is None:
-            key.unlink(missing_ok=True)
-            if path.is_dir() and not path.is_symlink():
-                # not made by us: do not delete it
-                path.rename(path.with_name(f".{path.name}.removed-{time.time_ns()}"))
-            else:
-                path.unlink()
-            waiting_path(path).unlink(missing_ok=True)
+            delete_node(path, kept_key_path(layout, name))
         elif after.name != name:
-            if key.exists():
-                key.replace(kept_key_path(layout, after.name))
-            # first: without it, the renamed node would not have its next port
-            write_waiting(node_path(layout, after.name), after)
-            path.replace(node_path(layout, after.name))
-            waiting_path(path).unlink(missing_ok=True)
+            rename_node(layout, name, after)
         else:
             write_atomically(path, node_toml(after, present(path)), mode=0o644)
             write_waiting(path, after)
@@ -143,6 +132,31 @@ def write_node(layout: Layout, name: NodeName, after: Node | None) -> None:
         raise ConfigError(
             path, f"cannot be changed ({error.strerror}); check the permissions of {path.parent}"
         ) from error
+
+
+def delete_node(path: Path, key: Path) -> None:
+    """Delete a node's file and those beside it; move a directory in its place aside. Raises
+    OSError.
+    """
+    key.unlink(missing_ok=True)
+    if path.is_dir() and not path.is_symlink():
+        # not made by us: do not delete it
+        path.rename(path.with_name(f".{path.name}.removed-{time.time_ns()}"))
+    else:
+        path.unlink()
+    waiting_path(path).unlink(missing_ok=True)
+
+
+def rename_node(layout: Layout, name: NodeName, after: Node) -> None:
+    """Rename a node's file and those beside it. Raises ConfigError, OSError."""
+    old, new = node_path(layout, name), node_path(layout, after.name)
+    key = kept_key_path(layout, name)
+    if key.exists():
+        key.replace(kept_key_path(layout, after.name))
+    # first: without it, the renamed node would not have its next port
+    write_waiting(new, after)
+    old.replace(new)
+    waiting_path(old).unlink(missing_ok=True)
 
 
 def present(path: Path) -> bytes:

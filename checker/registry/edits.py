@@ -111,9 +111,9 @@ def forward_at(node: Node, port: Port | None) -> Forward:
     ports = ", ".join(str(forward.port) for forward in node.forwards) or "none"
     if port is None:
         raise InvalidValue(
-            f"which forward of node {node.name}? Name its gateway port; there are: {ports}"
+            f"which forward of node {node.name}? Name its gateway port; it has: {ports}"
         )
-    raise InvalidValue(f"node {node.name} has no port {port}; there are: {ports}")
+    raise InvalidValue(f"node {node.name} has no port {port}; it has: {ports}")
 
 
 def with_forward(node: Node, old: Forward, new: Forward) -> Node:

@@ -57,7 +57,7 @@ class BrokenFile:
             return "has no rights"
         from checker.output import clock
 
-        return f"still has its rights of {clock(self.rights_of)}"
+        return f"still has its rights as of {clock(self.rights_of)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

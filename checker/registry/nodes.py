@@ -73,8 +73,8 @@ class FileBroken(CheckerError):
 
     def __init__(self, broken: BrokenFile) -> None:
         super().__init__(
-            f"{broken.sentence}; mend the file first: until then only node disable and node remove"
-            " work on it"
+            f"{broken.sentence}; repair the file first; until then, only node disable and node"
+            " remove work on it"
         )
 
 

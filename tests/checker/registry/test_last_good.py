@@ -32,7 +32,7 @@ def test_a_node_whose_file_cannot_be_read_keeps_what_it_had(layout: Layout, how:
 
     registry = read_known(layout)
     assert registry.nodes[OFFICE] == node()
-    assert "still has its rights of " in registry.problems[0]
+    assert "still has its rights as of " in registry.problems[0]
     assert layout.authorized_keys.read_bytes() == before
 
 

@@ -81,7 +81,7 @@ def gateway_in(tmp_path: Path) -> Gateway:
 
 
 def journal_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Put a stand-in for journalctl on PATH, which writes its PID. Return the file that it prints."""
+    """Put a stand-in for journalctl on PATH; return the file that it prints. It writes its PID."""
     folder = tmp_path / "bin"
     folder.mkdir()
     entries = tmp_path / "entries"
