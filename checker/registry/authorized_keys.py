@@ -58,7 +58,7 @@ def key_sign(layout: Layout) -> tuple[int, int, int] | None:
     return found.st_ino, found.st_mtime_ns, found.st_size
 
 
-def follow_registry(layout: Layout) -> None:
+def update_keys(layout: Layout) -> None:
     """Write the key file if it is ours to write. Raises ConfigError; KeysLag if it is not ours and
     is out of date.
     """

@@ -125,7 +125,7 @@ def write_node(layout: Layout, name: NodeName, after: Node | None) -> None:
         elif after.name != name:
             rename_node(layout, name, after)
         else:
-            write_atomically(path, node_toml(after, present(path)), mode=0o644)
+            write_atomically(path, node_toml(after, present_text(path)), mode=0o644)
             write_waiting(path, after)
         sync_folder(path.parent)
     except OSError as error:
@@ -159,7 +159,7 @@ def rename_node(layout: Layout, name: NodeName, after: Node) -> None:
     waiting_path(old).unlink(missing_ok=True)
 
 
-def present(path: Path) -> bytes:
+def present_text(path: Path) -> bytes:
     """Read what a node's file says now; empty if there is no file, or we cannot read it."""
     try:
         return beginning(path, MOST_BYTES)

@@ -21,14 +21,14 @@ from checker.registry.file_stamps import Signs, is_settled, signs
 from checker.registry.kept_rights import described
 from checker.registry.nodes import Registry
 from checker.registry.reading import Cache, read_registry
-from checker.registry.snapshot import copy_path, node_from, node_list, write_copy
+from checker.registry.snapshot import copy_path, node_from_row, node_list, write_copy
 
 log = logging.getLogger(__name__)
 FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class Recorded:
     """A node as its file last said."""
 
     node: Node
@@ -46,10 +46,12 @@ def read_known(layout: Layout, cache: Cache | None = None) -> Registry:
     as `read_registry` does.
     """
     registry = read_registry(layout.nodes, cache)
-    return with_known(registry, load(layout, registry.broken)) if registry.broken else registry
+    return (
+        with_known(registry, load_record(layout, registry.broken)) if registry.broken else registry
+    )
 
 
-def with_known(registry: Registry, known: Mapping[NodeName, Known]) -> Registry:
+def with_known(registry: Registry, known: Mapping[NodeName, Recorded]) -> Registry:
     """Describe each broken node as it was last known, within the rights that it still has."""
     nodes = dict(registry.nodes)
     owned = {port: node.name for node in nodes.values() for port in node.ports}
@@ -95,14 +97,14 @@ def keeps(node: Node | None) -> bool:
     return node is not None and node.enabled
 
 
-def load(layout: Layout, names: Collection[NodeName]) -> dict[NodeName, Known]:
+def load_record(layout: Layout, names: Collection[NodeName]) -> dict[NodeName, Recorded]:
     """Load these nodes from the record; none if it cannot be read, or is not as we write it."""
     try:
         document = json.loads(record_path(layout).read_bytes())
         if document["format"] != FORMAT:
             return {}
         found = {
-            row[0]: Known(node=node_from(row), changed_at=float(at))
+            row[0]: Recorded(node=node_from_row(row), changed_at=float(at))
             for at, row in document["nodes"]
             if row[0] in names
         }
@@ -127,12 +129,12 @@ def load(layout: Layout, names: Collection[NodeName]) -> dict[NodeName, Known]:
     return found
 
 
-def write(layout: Layout, registry: Registry, read: Signs, *, public: bool) -> None:
+def write_record(layout: Layout, registry: Registry, read: Signs, *, public: bool) -> None:
     """Record the nodes whose file is good, and keep the record of the broken ones. Raises
     OSError.
     """
     changed_ns = {entry[0]: entry[2] for entry in read}
-    before = load(layout, registry.broken)
+    before = load_record(layout, registry.broken)
     rows = [
         (changed_ns.get(f"{name}.toml", 0) / 1e9, node_list(node))
         for name, node in registry.nodes.items()
@@ -170,7 +172,7 @@ def renew_copy(layout: Layout, cache: Cache, now_ns: int) -> bool:
     else:
         write_copy(layout, registry.nodes, read, public=public)
     try:
-        write(layout, registry, read, public=public)
+        write_record(layout, registry, read, public=public)
     except OSError as error:  # it may be missing: it only describes broken nodes
         log.warning(
             "%s cannot be written (%s); check free space and permissions there",

@@ -93,7 +93,7 @@ def read_rev(content: bytes, *, added_at: int) -> RevFile:
     values = values_in(content, notes, problems)
     node = None
     try:
-        node = node_from(values, notes, added_at)
+        node = node_of_values(values, notes, added_at)
     except LineRefused as error:
         problems.append(Remark(line=error.line, text=f"{error}; the node is not imported"))
     return RevFile(node=node, notes=tuple(notes), problems=tuple(problems))
@@ -148,7 +148,7 @@ def unknown(key: str) -> str:
     return f"unknown key {printable(key)!r}" + (f"; did you mean {near[0]!r}?" if near else "")
 
 
-def node_from(values: dict[str, Value], notes: list[Remark], added_at: int) -> Node:
+def node_of_values(values: dict[str, Value], notes: list[Remark], added_at: int) -> Node:
     """Return the node that the values describe. Raises LineRefused."""
     missing = [key for key in NEEDED if not values.get(key, Value(line=0, text="")).text]
     if missing:

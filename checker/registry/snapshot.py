@@ -42,7 +42,7 @@ def copied_nodes(layout: Layout) -> dict[NodeName, Node] | None:
         document = json.loads(copy_path(layout).read_bytes())
         if document["format"] != FORMAT or document["signs"] != signs(layout.nodes)[0]:
             return None
-        return {node.name: node for node in map(node_from, document["nodes"])}
+        return {node.name: node for node in map(node_from_row, document["nodes"])}
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
@@ -79,7 +79,7 @@ def expect_of(kind: str, text: str, send: str) -> Expect:
 
 
 def node_list(node: Node) -> list[Any]:
-    """Return a node as the copy stores it; the inverse of node_from."""
+    """Return a node as the copy stores it; the inverse of node_from_row."""
     return [
         node.name,
         node.public_key,
@@ -110,7 +110,7 @@ def forward_list(forward: Forward) -> list[Any]:
     ]
 
 
-def node_from(row: Any) -> Node:
+def node_from_row(row: Any) -> Node:
     """Return a node from the copy. Raises ValueError, TypeError if we did not write it."""
     name, public_key, next_key, added_at, key_since, enabled, expires, next_key_at, forwards = row
     return Node(
@@ -122,11 +122,11 @@ def node_from(row: Any) -> Node:
         enabled=enabled,
         expires=expires,
         next_key_at=next_key_at,
-        forwards=tuple(forward_from(NodeName(name), forward) for forward in forwards),
+        forwards=tuple(forward_from_row(NodeName(name), forward) for forward in forwards),
     )
 
 
-def forward_from(node: NodeName, row: Any) -> Forward:
+def forward_from_row(node: NodeName, row: Any) -> Forward:
     """Return a forward from the copy. Raises ValueError, TypeError if we did not write it."""
     (
         port,

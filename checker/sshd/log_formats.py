@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from checker.sshd.log_lines import Line
+from checker.sshd.log_lines import LogLine
 
 SYSLOG = re.compile(
     r"(?:[A-Z][a-z]{2} [ \d]\d [\d:]{8}|\d{4}-\S+) \S+"
@@ -13,15 +13,15 @@ SYSLOG = re.compile(
 )
 
 
-def from_syslog(text: str) -> Line | None:
+def from_syslog(text: str) -> LogLine | None:
     """Parse a line of /var/log/auth.log; None if sshd did not write it. Sources: RFC 3164,
     rsyslog's RSYSLOG_FileFormat.
     """
     found = SYSLOG.match(text)
-    return Line(text=found[2], pid=int(found[1])) if found else None
+    return LogLine(text=found[2], pid=int(found[1])) if found else None
 
 
-def from_journal(fields: object) -> Line | None:
+def from_journal(fields: object) -> LogLine | None:
     """Parse an entry of `journalctl --output=json`, which has an array of bytes for what is not
     text. Source: systemd.journal-fields(7).
     """
@@ -29,10 +29,10 @@ def from_journal(fields: object) -> Line | None:
         case {"MESSAGE": str(text), "_PID": str(pid), "_UID": str(uid)} if (
             pid.isdecimal() and uid.isdecimal()
         ):
-            return Line(text=text, pid=int(pid), uid=int(uid))
+            return LogLine(text=text, pid=int(pid), uid=int(uid))
         case {"MESSAGE": list(octets), "_PID": str(pid), "_UID": str(uid)} if (
             pid.isdecimal() and uid.isdecimal()
         ):
             text = "".join(chr(octet & 0xFF) for octet in octets if isinstance(octet, int))
-            return Line(text=text, pid=int(pid), uid=int(uid))
+            return LogLine(text=text, pid=int(pid), uid=int(uid))
     return None

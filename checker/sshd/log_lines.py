@@ -35,7 +35,7 @@ Peer = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class LogLine:
     """One line of sshd's log; pid and uid of its writer if the system reports them, never as the
     line claims.
     """
@@ -61,7 +61,7 @@ class Served:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
+class Disconnected:
     """A connection ended: that of `peer`, or of the line's writer if the line does not name a
     peer.
     """
@@ -70,7 +70,7 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
+class Denied:
     """sshd refused `what`. `peer`: if the line names it; the port is 0 if it names only the
     address.
     """
@@ -81,7 +81,7 @@ class Refused:
     """Whether sshd ended the connection with it."""
 
 
-Fact = LoggedIn | Served | Ended | Refused
+Fact = LoggedIn | Served | Disconnected | Denied
 Make = Callable[[re.Match[str]], Fact | None]
 
 
@@ -93,11 +93,9 @@ def shown(word: str) -> str:
     return printable(word, SHOWN)
 
 
-def environment(found: re.Match[str]) -> Refused | None:
+def environment(found: re.Match[str]) -> Denied | None:
     return (
-        None
-        if LOCALE.match(found["name"])
-        else Refused(what=f"the variable {shown(found['name'])}")
+        None if LOCALE.match(found["name"]) else Denied(what=f"the variable {shown(found['name'])}")
     )
 
 
@@ -123,35 +121,35 @@ GRAMMAR: tuple[tuple[str, Make], ...] = (
             r"(?:Disconnected from|Connection closed by|Connection reset by|Timeout, client not"
             rf" responding from)(?: user \S+)? {PEER}$"
         ),
-        lambda m: Ended(peer=peer_in(m)),
+        lambda m: Disconnected(peer=peer_in(m)),
     ),
-    (rf"Read error from remote host {PEER}: .*$", lambda m: Ended(peer=peer_in(m))),
-    (r"Exiting on signal \d+$", lambda _: Ended()),
+    (rf"Read error from remote host {PEER}: .*$", lambda m: Disconnected(peer=peer_in(m))),
+    (r"Exiting on signal \d+$", lambda _: Disconnected()),
     (
         r"refused local port forward: originator .*?, target (?P<host>.*) port (?P<to>\d+)$",
-        lambda m: Refused(what=f"a connection to {shown(m['host'])} port {m['to']}"),
+        lambda m: Denied(what=f"a connection to {shown(m['host'])} port {m['to']}"),
     ),
     (
         r"refused (?:local|streamlocal) port forward: originator .*?, target (?P<host>.*)$",
-        lambda m: Refused(what=f"a connection to {shown(m['host'])}"),
+        lambda m: Denied(what=f"a connection to {shown(m['host'])}"),
     ),
     (
         r"refused (?:local|streamlocal) port forward: originator ",
-        lambda _: Refused(what="a connection to a place that a long request hides"),
+        lambda _: Denied(what="a connection to a place that a long request hides"),
     ),
     (
         (
             rf"Received request from {PEER} to connect to (?:host|path) (?P<host>.*), but the"
             r" request was denied\.$"
         ),
-        lambda m: Refused(what=f"a connection to {shown(m['host'])}", peer=peer_in(m)),
+        lambda m: Denied(what=f"a connection to {shown(m['host'])}", peer=peer_in(m)),
     ),
     (
         (
             rf"Received request from {PEER} to remote forward to host (?P<host>.*) port"
             r" (?P<to>\d+), but the request was denied\.$"
         ),
-        lambda m: Refused(
+        lambda m: Denied(
             what=f"listening on {shown(m['host']) or 'all addresses'} port {m['to']}",
             peer=peer_in(m),
         ),
@@ -161,48 +159,48 @@ GRAMMAR: tuple[tuple[str, Make], ...] = (
             rf"Received request from {PEER} to remote forward to path (?P<host>.*), but the request"
             r" was denied\.$"
         ),
-        lambda m: Refused(what=f"listening on {shown(m['host'])}", peer=peer_in(m)),
+        lambda m: Denied(what=f"listening on {shown(m['host'])}", peer=peer_in(m)),
     ),
     (
         r"subsystem request for (?P<name>.*) by user \S+ failed, subsystem not found$",
-        lambda m: Refused(what=f"the subsystem {shown(m['name'])}"),
+        lambda m: Denied(what=f"the subsystem {shown(m['name'])}"),
     ),
     (
         r"Allocating a pty not permitted for this connection\.$",
-        lambda _: Refused(what="a terminal"),
+        lambda _: Denied(what="a terminal"),
     ),
-    (r"agent forwarding disabled$", lambda _: Refused(what="agent forwarding")),
+    (r"agent forwarding disabled$", lambda _: Denied(what="agent forwarding")),
     (r"Ignoring env request (?P<name>.*?)(?:: \w[\w ]*)?$", environment),
     (
         r"sending debug message: Server has rejected tunnel device forwarding",
-        lambda _: Refused(what="a tunnel device"),
+        lambda _: Denied(what="a tunnel device"),
     ),
     (
         r"sending debug message: X11 forwarding (?:disabled|not permitted)",
-        lambda _: Refused(what="X11 forwarding"),
+        lambda _: Denied(what="X11 forwarding"),
     ),
     (
         r"sending debug message: Server has disabled streamlocal forwarding",
-        lambda _: Refused(what="listening on a Unix socket"),
+        lambda _: Denied(what="listening on a Unix socket"),
     ),
     (
         r"sending debug message: Server has disabled port forwarding",
-        lambda _: Refused(what="listening on a port that is not its own"),
+        lambda _: Denied(what="listening on a port that is not its own"),
     ),
     (
         (
             rf"{FATAL} {PEER}: (?P<why>invalid format|Connection corrupted|incomplete"
             r" message|string is too large)$"
         ),
-        lambda m: Refused(what=f"a malformed packet ({m['why']})", peer=peer_in(m), is_last=True),
+        lambda m: Denied(what=f"a malformed packet ({m['why']})", peer=peer_in(m), is_last=True),
     ),
-    (rf"{FATAL} {PEER}: .*$", lambda m: Ended(peer=peer_in(m))),
+    (rf"{FATAL} {PEER}: .*$", lambda m: Disconnected(peer=peer_in(m))),
     (
         (
             r"(?:Connection (?:closed|reset) by|Disconnected from|Disconnecting) invalid user"
             rf" (?P<user>.*) {PEER}(?:: [\w ]+)?(?: \[preauth\])?$"
         ),
-        lambda m: Refused(what=f"a login as {shown(m['user'])}", peer=(m["address"], 0)),
+        lambda m: Denied(what=f"a login as {shown(m['user'])}", peer=(m["address"], 0)),
     ),
 )
 WHOLE: tuple[tuple[re.Pattern[str], Make], ...] = tuple(

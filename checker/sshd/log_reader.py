@@ -22,7 +22,7 @@ from pathlib import Path
 from checker.linux.children import end_child, ending_with_us
 from checker.model import printable
 from checker.sshd.log_formats import from_journal, from_syslog
-from checker.sshd.log_lines import Line, is_routine
+from checker.sshd.log_lines import LogLine, is_routine
 
 LINE_BYTES = 4096
 """The rest of a longer line is dropped; sshd truncates its own at 1024."""
@@ -98,7 +98,7 @@ class PrivateLog:
     could forge lines. The socket does not block the writer either: what comes too fast is lost.
     """
 
-    def __init__(self, hear: Callable[[Line], None]) -> None:
+    def __init__(self, hear: Callable[[LogLine], None]) -> None:
         self.hear = hear
         self.ours, self.theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
@@ -126,10 +126,10 @@ class PrivateLog:
                 ),
                 (0, -1, -1),
             )
-            self.take(Line(text=message.decode("latin-1").rstrip("\r\n"), pid=pid, uid=uid))
+            self.take(LogLine(text=message.decode("latin-1").rstrip("\r\n"), pid=pid, uid=uid))
         return True
 
-    def take(self, line: Line) -> None:
+    def take(self, line: LogLine) -> None:
         """Handle the line, and log it if it reports a fault."""
         self.hear(line)
         if not is_routine(line.text):
@@ -174,7 +174,7 @@ def source() -> str:
     return "the journal" if journal_answers() else str(log_file() or "")
 
 
-async def follow_journal(hear: Callable[[Line], None], uids: Collection[int]) -> None:
+async def follow_journal(hear: Callable[[LogLine], None], uids: Collection[int]) -> None:
     """Pass on each new entry of sshd that one of these users wrote, until journalctl ends. It dies
     with us.
     """
@@ -208,7 +208,7 @@ async def follow_journal(hear: Callable[[Line], None], uids: Collection[int]) ->
         await end_child(process)
 
 
-async def follow_file(path: Path, hear: Callable[[Line], None]) -> None:
+async def follow_file(path: Path, hear: Callable[[LogLine], None]) -> None:
     """Pass on each new line of sshd in a log file that may be replaced or truncated, until it
     cannot be read.
     """

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from checker.sshd.log_lines import Ended, Line, LoggedIn, Peer, Refused, Served, parse
+from checker.sshd.log_lines import Denied, Disconnected, LoggedIn, LogLine, Peer, Served, parse
 
 LOGINS_HELD = 20_000
 
@@ -53,7 +53,7 @@ class Hearing:
         self.peers: dict[int, Peer] = {}
         self.addresses: Counter[str] = Counter()
 
-    def hear(self, line: Line) -> Refusal | None:
+    def hear(self, line: LogLine) -> Refusal | None:
         """Take in a line; return the refusal that it reports, if it was to the tunnel user."""
         if line.uid not in (None, 0, self.uid):
             return None  # anyone may write to the machine's log under sshd's name
@@ -62,15 +62,15 @@ class Hearing:
                 self.enter(login, line)
             case Served(pid=pid) if line.pid in self.peers:
                 self.serve(self.peers[line.pid], pid)
-            case Ended(peer=peer):
+            case Disconnected(peer=peer):
                 self.forget(self.peer_of(peer, line))
-            case Refused() as fact:
+            case Denied() as fact:
                 return self.refusal(fact, line)
             case _:
                 pass
         return None
 
-    def enter(self, fact: LoggedIn, line: Line) -> None:
+    def enter(self, fact: LoggedIn, line: LogLine) -> None:
         """Record a login. An earlier one with the same peer or process is gone."""
         self.forget(fact.peer)
         self.forget(self.peers.get(line.pid or 0))
@@ -104,7 +104,7 @@ class Hearing:
         if not self.addresses[login.peer[0]]:
             del self.addresses[login.peer[0]]
 
-    def refusal(self, fact: Refused, line: Line) -> Refusal | None:
+    def refusal(self, fact: Denied, line: LogLine) -> Refusal | None:
         """Return the refusal with its login; None if it was not to one of ours."""
         address, port = fact.peer or ("", 0)
         unheard = Refusal(what=fact.what, address=address, port=port, fingerprint="", pid=line.pid)
@@ -121,7 +121,7 @@ class Hearing:
             unheard, address=login.peer[0], port=login.peer[1], fingerprint=login.fingerprint
         )
 
-    def peer_of(self, stated: Peer | None, line: Line) -> Peer | None:
+    def peer_of(self, stated: Peer | None, line: LogLine) -> Peer | None:
         """Return the peer of the connection that the line is about: by its writer, if the kernel
         named it, rather than by its words.
         """

@@ -18,7 +18,7 @@ from checker.model import (
     fingerprint,
 )
 from checker.sshd import log_reader
-from checker.sshd.log_lines import Line
+from checker.sshd.log_lines import LogLine
 from checker.sshd.log_reader import (
     log_file,
     source,
@@ -51,8 +51,8 @@ def gateway(tmp_path: Path) -> Gateway:
 def test_a_refusal_is_an_event_of_the_node_whose_key_logged_in(gateway: Gateway) -> None:
     attempts = Attempts(gateway)
 
-    attempts.hear(Line(text=ACCEPTED, pid=7, uid=0))
-    attempts.hear(Line(text=DENIED, pid=7, uid=0))
+    attempts.hear(LogLine(text=ACCEPTED, pid=7, uid=0))
+    attempts.hear(LogLine(text=DENIED, pid=7, uid=0))
 
     sentence = "sshd refused listening on localhost port 22, asked for by 192.0.2.7:41528"
     assert told(gateway) == [("office", "node office", sentence)]
@@ -62,8 +62,8 @@ def test_a_refusal_to_an_unknown_key_names_the_address(gateway: Gateway) -> None
     attempts = Attempts(gateway)
     other = ACCEPTED.replace(fingerprint(KEY), "SHA256:shared").replace("192.0.2.7", "2001:db8::7")
 
-    attempts.hear(Line(text=other, pid=7, uid=0))
-    attempts.hear(Line(text=TERMINAL, pid=7, uid=0))
+    attempts.hear(LogLine(text=other, pid=7, uid=0))
+    attempts.hear(LogLine(text=TERMINAL, pid=7, uid=0))
 
     assert told(gateway) == [
         (None, "address 2001:db8::7", "sshd refused a terminal, asked for by [2001:db8::7]:41528")
@@ -89,7 +89,7 @@ def test_a_login_before_the_daemon_started_is_known_by_its_registration(
         )
     )
 
-    Attempts(gateway).hear(Line(text=TERMINAL, pid=os.getpid(), uid=os.getuid()))
+    Attempts(gateway).hear(LogLine(text=TERMINAL, pid=os.getpid(), uid=os.getuid()))
 
     assert told(gateway) == [(node, actor, "sshd refused a terminal, asked for by an unknown peer")]
 
@@ -97,7 +97,7 @@ def test_a_login_before_the_daemon_started_is_known_by_its_registration(
 def test_a_node_without_recent_refusals_is_forgotten(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Attempts(gateway).hear(Line(text=TERMINAL, pid=7, uid=os.getuid()))
+    Attempts(gateway).hear(LogLine(text=TERMINAL, pid=7, uid=os.getuid()))
     gateway.forget_refused()
     assert len(gateway.refused.allowances) == 1
 
@@ -110,10 +110,10 @@ def test_a_node_without_recent_refusals_is_forgotten(
 
 def test_a_thief_does_not_fill_the_log(gateway: Gateway) -> None:
     attempts = Attempts(gateway)
-    attempts.hear(Line(text=ACCEPTED, pid=7, uid=0))
+    attempts.hear(LogLine(text=ACCEPTED, pid=7, uid=0))
 
     for _ in range(3 * REFUSALS.burst):
-        attempts.hear(Line(text=TERMINAL, pid=7, uid=0))
+        attempts.hear(LogLine(text=TERMINAL, pid=7, uid=0))
 
     assert REFUSALS.burst <= len(told(gateway)) < REFUSALS.burst + REFUSALS.a_minute
 

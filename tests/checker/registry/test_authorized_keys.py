@@ -12,11 +12,11 @@ from checker.config.layout import Layout
 from checker.config.toml_file import ConfigError
 from checker.model import SHARED_KEY, Node, Port, SharedKey
 from checker.registry.authorized_keys import (
-    follow_registry,
     gate_command,
     key_sign,
     keys_lag,
     lines_of_shared,
+    update_keys,
     write_keys,
 )
 from checker.registry.changes import add
@@ -76,7 +76,7 @@ def test_an_edit_by_hand_makes_the_key_file_lag_until_it_is_written(layout: Layo
 
     write(layout, "office", node_text(port=20011))
     assert keys_lag(layout)
-    follow_registry(layout)
+    update_keys(layout)
 
     assert not keys_lag(layout)
     assert key_sign(layout) != before

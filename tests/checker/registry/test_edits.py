@@ -111,9 +111,7 @@ def test_a_forward_is_named_by_its_port_or_by_being_the_only_one() -> None:
 
     assert forward_at(node(), None) == node().forwards[0]
     assert forward_at(two, Port(20011)) == two.forwards[1]
-    with pytest.raises(
-        InvalidValue, match=r"which forward of node office.*it has: 20010, 20011"
-    ):
+    with pytest.raises(InvalidValue, match=r"which forward of node office.*it has: 20010, 20011"):
         forward_at(two, None)
     with pytest.raises(InvalidValue, match="node office has no port 1; it has: 20010, 20011"):
         forward_at(two, Port(1))

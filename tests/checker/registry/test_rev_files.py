@@ -23,7 +23,7 @@ from checker.registry.rev_files import (
     LineRefused,
     RevFile,
     Value,
-    node_from,
+    node_of_values,
     read_rev,
 )
 from tests.checker.registry.rev_homes import OFFICE
@@ -167,7 +167,7 @@ def test_an_invalid_value_refuses_the_node_and_names_its_line(
 
 def test_a_missing_value_has_no_line() -> None:
     with pytest.raises(LineRefused) as caught:
-        node_from({key: Value(line=3, text="") for key in TAKEN}, [], 0)
+        node_of_values({key: Value(line=3, text="") for key in TAKEN}, [], 0)
 
     assert caught.value.line == 0
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import pytest
 
 from checker.sshd.log_lines import (
+    Denied,
     Fact,
-    Refused,
     parse,
 )
 from tests.checker.sshd.samples import ACCEPTED, DENIED, LOCAL
@@ -50,7 +50,7 @@ from tests.checker.sshd.samples import ACCEPTED, DENIED, LOCAL
 def test_a_clients_words_are_never_taken_for_sshds(text: str, what: str) -> None:
     fact = parse(text)
 
-    assert isinstance(fact, Refused)
+    assert isinstance(fact, Denied)
     assert fact.what.startswith(what)
     assert fact.what.isascii()
     assert fact.what.isprintable()
@@ -64,7 +64,7 @@ CLAIMED = "Connection from user reversi 192.0.2.7 port 41528: invalid format"
     [
         pytest.param(
             f"refused local port forward: originator {'a' * 900}: {CLAIMED}",
-            Refused(what="a connection to a place that a long request hides"),
+            Denied(what="a connection to a place that a long request hides"),
             id="a long originator",
         ),
         pytest.param(f"subsystem request for a: {CLAIMED} by user reversi", None, id="a subsystem"),
@@ -81,12 +81,12 @@ CLAIMED = "Connection from user reversi 192.0.2.7 port 41528: invalid format"
         pytest.param(
             f"debug2: session.c:session_env_req():2107: Ignoring env request {'E' * 900}:"
             f" {CLAIMED}",
-            Refused(what=f"the variable {'E' * 100}"),
+            Denied(what=f"the variable {'E' * 100}"),
             id="a variable",
         ),
         pytest.param(
             f"debug2: session.c:session_env_req():2107: Ignoring env request {'E' * 900}",
-            Refused(what=f"the variable {'E' * 100}"),
+            Denied(what=f"the variable {'E' * 100}"),
             id="a long variable",
         ),
     ],

@@ -6,7 +6,7 @@ import pytest
 
 from checker.sshd.log_formats import from_journal, from_syslog
 from checker.sshd.log_lines import (
-    Line,
+    LogLine,
 )
 from tests.checker.sshd.samples import ACCEPTED
 
@@ -16,17 +16,17 @@ from tests.checker.sshd.samples import ACCEPTED
     [
         pytest.param(
             f"Nov 22 11:37:28 gw sshd[29666]: {ACCEPTED}",
-            Line(text=ACCEPTED, pid=29666),
+            LogLine(text=ACCEPTED, pid=29666),
             id="classic",
         ),
         pytest.param(
             f"Nov  2 11:37:28 gw sshd[2]: {ACCEPTED}",
-            Line(text=ACCEPTED, pid=2),
+            LogLine(text=ACCEPTED, pid=2),
             id="second of the month",
         ),
         pytest.param(
             f"2026-11-22T11:37:28.123456+01:00 gw sshd-session[7]: {ACCEPTED}",
-            Line(text=ACCEPTED, pid=7),
+            LogLine(text=ACCEPTED, pid=7),
             id="Debian 12, 9.8",
         ),
         pytest.param(
@@ -36,7 +36,7 @@ from tests.checker.sshd.samples import ACCEPTED
         pytest.param(ACCEPTED, None, id="no header"),
     ],
 )
-def test_a_line_of_the_log_file_is_parsed(text: str, line: Line | None) -> None:
+def test_a_line_of_the_log_file_is_parsed(text: str, line: LogLine | None) -> None:
     assert from_syslog(text) == line
 
 
@@ -45,12 +45,12 @@ def test_a_line_of_the_log_file_is_parsed(text: str, line: Line | None) -> None:
     [
         pytest.param(
             {"MESSAGE": "x", "_PID": "7", "_UID": "0", "__CURSOR": "c"},
-            Line(text="x", pid=7, uid=0),
+            LogLine(text="x", pid=7, uid=0),
             id="text",
         ),
         pytest.param(
             {"MESSAGE": [120, 10, 255], "_PID": "7", "_UID": "990"},
-            Line(text="x\n\xff", pid=7, uid=990),
+            LogLine(text="x\n\xff", pid=7, uid=990),
             id="bytes",
         ),
         pytest.param(
@@ -61,5 +61,5 @@ def test_a_line_of_the_log_file_is_parsed(text: str, line: Line | None) -> None:
         pytest.param(["x"], None, id="no entry"),
     ],
 )
-def test_an_entry_of_the_journal_is_parsed(fields: object, line: Line | None) -> None:
+def test_an_entry_of_the_journal_is_parsed(fields: object, line: LogLine | None) -> None:
     assert from_journal(fields) == line

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checker.sshd.log_lines import (
-    Ended,
+    Denied,
+    Disconnected,
     Fact,
     LoggedIn,
-    Refused,
     Served,
     is_routine,
     parse,
@@ -52,82 +52,86 @@ from tests.checker.sshd.samples import ACCEPTED, DENIED, KEY, LOCAL, PEER, TAG
             id="child, 10.0",
         ),
         pytest.param(
-            "Disconnected from user reversi 192.0.2.7 port 41528", Ended(peer=PEER), id="left"
+            "Disconnected from user reversi 192.0.2.7 port 41528",
+            Disconnected(peer=PEER),
+            id="left",
         ),
-        pytest.param("Connection closed by 192.0.2.7 port 41528", Ended(peer=PEER), id="closed"),
+        pytest.param(
+            "Connection closed by 192.0.2.7 port 41528", Disconnected(peer=PEER), id="closed"
+        ),
         pytest.param(
             "Timeout, client not responding from user reversi 192.0.2.7 port 41528",
-            Ended(peer=PEER),
+            Disconnected(peer=PEER),
             id="lost",
         ),
         pytest.param(
             "Read error from remote host 192.0.2.7 port 41528: Connection timed out",
-            Ended(peer=PEER),
+            Disconnected(peer=PEER),
             id="timed out",
         ),
-        pytest.param("Exiting on signal 15\r\n", Ended(), id="killed"),
+        pytest.param("Exiting on signal 15\r\n", Disconnected(), id="killed"),
         pytest.param("Received signal 15; terminating.", None, id="sshd itself killed"),
         pytest.param(
-            LOCAL + "10.0.0.1 port 22", Refused(what="a connection to 10.0.0.1 port 22"), id="-L"
+            LOCAL + "10.0.0.1 port 22", Denied(what="a connection to 10.0.0.1 port 22"), id="-L"
         ),
         pytest.param(
             "refused streamlocal port forward: originator  port 0, target /run/x",
-            Refused(what="a connection to /run/x"),
+            Denied(what="a connection to /run/x"),
             id="-L sock",
         ),
         pytest.param(
             LOCAL + "h" * 400,
-            Refused(what="a connection to " + "h" * 100),
+            Denied(what="a connection to " + "h" * 100),
             id="-L, cut off by syslog",
         ),
         pytest.param(
             f"Received request from 192.0.2.7 port 41528 to connect to host h port 22, {DENIED}",
-            Refused(what="a connection to h port 22", peer=PEER),
+            Denied(what="a connection to h port 22", peer=PEER),
             id="-L by permitopen",
         ),
         pytest.param(
             "Received request from 192.0.2.7 port 41528 to remote forward to host localhost port"
             f" 22, {DENIED}",
-            Refused(what="listening on localhost port 22", peer=PEER),
+            Denied(what="listening on localhost port 22", peer=PEER),
             id="-R",
         ),
         pytest.param(
             "Received request from 192.0.2.7 port 41528 to remote forward to host  port 22,"
             f" {DENIED}",
-            Refused(what="listening on all addresses port 22", peer=PEER),
+            Denied(what="listening on all addresses port 22", peer=PEER),
             id="-R of all addresses",
         ),
         pytest.param(
             "Received request from 192.0.2.7 port 41528 to remote forward to path /tmp/x,"
             f" {DENIED}",
-            Refused(what="listening on /tmp/x", peer=PEER),
+            Denied(what="listening on /tmp/x", peer=PEER),
             id="-R socket by permission",
         ),
         pytest.param(
             "subsystem request for sftp by user reversi failed, subsystem not found",
-            Refused(what="the subsystem sftp"),
+            Denied(what="the subsystem sftp"),
             id="sftp",
         ),
         pytest.param(
             "error: subsystem request for sftp by user reversi failed, subsystem not found",
-            Refused(what="the subsystem sftp"),
+            Denied(what="the subsystem sftp"),
             id="sftp, syslog",
         ),
         pytest.param(
             "debug1: session.c:session_pty_req():1905 (pid=7): Allocating a pty not permitted for"
             " this connection.",
-            Refused(what="a terminal"),
+            Denied(what="a terminal"),
             id="terminal",
         ),
         pytest.param(
             "debug1: session.c:session_auth_agent_req():2150 (pid=7): agent forwarding disabled",
-            Refused(what="agent forwarding"),
+            Denied(what="agent forwarding"),
             id="agent",
         ),
         pytest.param(
             "debug2: session.c:session_env_req():2107 (pid=7): Ignoring env request LD_PRELOAD:"
             " disallowed name",
-            Refused(what="the variable LD_PRELOAD"),
+            Denied(what="the variable LD_PRELOAD"),
             id="environment",
         ),
         pytest.param(
@@ -138,33 +142,33 @@ from tests.checker.sshd.samples import ACCEPTED, DENIED, KEY, LOCAL, PEER, TAG
         ),
         pytest.param(
             TAG + "Server has rejected tunnel device forwarding",
-            Refused(what="a tunnel device"),
+            Denied(what="a tunnel device"),
             id="-w",
         ),
         pytest.param(
             "debug3: packet.c:ssh_packet_send_debug():1875: sending debug message: Server has"
             " rejected tunnel device forwarding",
-            Refused(what="a tunnel device"),
+            Denied(what="a tunnel device"),
             id="-w, 8.5",
         ),
         pytest.param(
             TAG + "X11 forwarding disabled by key options.",
-            Refused(what="X11 forwarding"),
+            Denied(what="X11 forwarding"),
             id="X11",
         ),
         pytest.param(
             TAG + "X11 forwarding disabled in server configuration file.",
-            Refused(what="X11 forwarding"),
+            Denied(what="X11 forwarding"),
             id="X11, server",
         ),
         pytest.param(
             TAG + "Server has disabled streamlocal forwarding.",
-            Refused(what="listening on a Unix socket"),
+            Denied(what="listening on a Unix socket"),
             id="-R socket",
         ),
         pytest.param(
             TAG + "Server has disabled port forwarding.",
-            Refused(what="listening on a port that is not its own"),
+            Denied(what="listening on a port that is not its own"),
             id="-R of no port",
         ),
         pytest.param(TAG + "port forwarding refused", None, id="-R is told by another line"),
@@ -176,30 +180,30 @@ from tests.checker.sshd.samples import ACCEPTED, DENIED, KEY, LOCAL, PEER, TAG
         pytest.param(
             "session_exec_req: parse packet: Connection from user reversi 192.0.2.7 port 41528:"
             " invalid format",
-            Refused(what="a malformed packet (invalid format)", peer=PEER, is_last=True),
+            Denied(what="a malformed packet (invalid format)", peer=PEER, is_last=True),
             id="NUL",
         ),
         pytest.param(
             "fatal: ssh_dispatch_run_fatal: Connection from user reversi 192.0.2.7 port 41528:"
             " Connection corrupted",
-            Refused(what="a malformed packet (Connection corrupted)", peer=PEER, is_last=True),
+            Denied(what="a malformed packet (Connection corrupted)", peer=PEER, is_last=True),
             id="megabyte",
         ),
         pytest.param(
             "ssh_dispatch_run_fatal: Connection from user reversi 192.0.2.7 port 41528: Broken"
             " pipe",
-            Ended(peer=PEER),
+            Disconnected(peer=PEER),
             id="lost, no attempt",
         ),
         pytest.param(
             "Connection closed by invalid user root 192.0.2.7 port 41528 [preauth]",
-            Refused(what="a login as root", peer=("192.0.2.7", 0)),
+            Denied(what="a login as root", peer=("192.0.2.7", 0)),
             id="another user",
         ),
         pytest.param(
             "Disconnecting invalid user root 192.0.2.7 port 41528: Too many authentication failures"
             " [preauth]",
-            Refused(what="a login as root", peer=("192.0.2.7", 0)),
+            Denied(what="a login as root", peer=("192.0.2.7", 0)),
             id="another user, many keys",
         ),
         pytest.param("Server listening on 0.0.0.0 port 22.", None, id="not of interest"),
@@ -219,5 +223,5 @@ def test_a_line_is_parsed(text: str, fact: Fact | None) -> None:
 def test_any_line_can_be_parsed(text: str) -> None:
     fact = parse(text)
 
-    assert not isinstance(fact, Refused) or len(fact.what) < 300
+    assert not isinstance(fact, Denied) or len(fact.what) < 300
     assert is_routine(text) in (True, False)

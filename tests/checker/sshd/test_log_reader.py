@@ -13,7 +13,7 @@ import pytest
 
 from checker.daemon.sshd_events import log_refusals
 from checker.linux.processes import read_process
-from checker.sshd.log_lines import Line
+from checker.sshd.log_lines import LogLine
 from checker.sshd.log_reader import (
     LINE_BYTES,
     LogFile,
@@ -41,15 +41,15 @@ def gateway(tmp_path: Path) -> Gateway:
 
 
 @pytest.fixture
-async def private() -> AsyncIterator[tuple[PrivateLog, list[Line]]]:
-    heard: list[Line] = []
+async def private() -> AsyncIterator[tuple[PrivateLog, list[LogLine]]]:
+    heard: list[LogLine] = []
     opened = PrivateLog(heard.append)
     yield opened, heard
     opened.close()
 
 
 async def test_a_private_log_keeps_messages_apart_and_knows_their_writers(
-    private: tuple[PrivateLog, list[Line]], caplog: pytest.LogCaptureFixture
+    private: tuple[PrivateLog, list[LogLine]], caplog: pytest.LogCaptureFixture
 ) -> None:
     opened, heard = private
     lines = (
@@ -64,13 +64,13 @@ async def test_a_private_log_keeps_messages_apart_and_knows_their_writers(
     await process.wait()
     await until(lambda: len(heard) == 2)
 
-    assert heard[0] == Line(
+    assert heard[0] == LogLine(
         text="refused local port forward: x\nAccepted publickey", pid=process.pid, uid=os.getuid()
     )
     assert caplog.messages == [r"sshd: Unable to load\x0a \x1b[2Jkey"]
 
 
-async def test_a_flood_blocks_nobody_and_is_cut(private: tuple[PrivateLog, list[Line]]) -> None:
+async def test_a_flood_blocks_nobody_and_is_cut(private: tuple[PrivateLog, list[LogLine]]) -> None:
     opened, heard = private
     script = f"""
 import contextlib, os
