@@ -157,7 +157,7 @@ def node_by_lines(lines: Sequence[KeyLine]) -> Node:
 
 def described(kept: Node, known: Node) -> Node:
     """Add to a node with the rights of its lines what else is known of it. If the two differ, take
-    what allows less.
+    what allows less; a port that only the lines have stays as they describe it.
     """
     own = {port: forward for forward in kept.forwards for port in forward.ports}
     forwards: list[Forward] = []
@@ -172,6 +172,7 @@ def described(kept: Node, known: Node) -> Node:
                     public=forward.public and all(place.public for place in places),
                 )
             )
+    forwards += dict.fromkeys(own.values())
     expiries = [day for day in (kept.expires, known.expires) if day is not None]
     return replace(
         kept,

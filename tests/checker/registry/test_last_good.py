@@ -106,6 +106,18 @@ def test_two_recorded_forwards_are_not_one_port_twice() -> None:
     assert places(described(moving(), node(ports=(20010, TO)))) == [(20010, TO)]
 
 
+def test_a_broken_node_keeps_a_port_that_it_got_after_it_was_recorded(layout: Layout) -> None:
+    add(layout, node(), COMMAND)
+    record(layout)
+    change(layout, OFFICE, node(ports=(20010, TO)), COMMAND)
+    damage(node_path(layout, OFFICE), "syntax")
+
+    kept = read_known(layout).nodes[OFFICE]
+
+    assert places(kept) == [(20010, None), (TO, None)]
+    assert [forward.expect for forward in kept.forwards] == [node().forwards[0].expect, OPEN]
+
+
 def test_a_broken_node_without_a_line_claims_no_port_of_another(layout: Layout) -> None:
     add(layout, moving(), COMMAND)
     record(layout)
