@@ -141,6 +141,9 @@ async def start_sshd(
     except TimeoutError:
         await stop_sshd(process)
         raise SshdFailed(f"it does not answer on port {port} of {listen}") from None
+    except asyncio.CancelledError:
+        await stop_sshd(process)
+        raise
     return process
 
 

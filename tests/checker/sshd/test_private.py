@@ -5,6 +5,7 @@ Tests of `up` start the real one.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import socket
@@ -16,9 +17,11 @@ import pytest
 
 from checker.config.layout import Layout, home_layout
 from checker.config.toml_file import ConfigError
+from checker.linux.processes import read_process
 from checker.model import CheckerError
 from checker.sshd import private
 from checker.sshd.keygen import make_host_key
+from checker.sshd.kill import until
 from checker.sshd.private import (
     SshdFailed,
     answers,
@@ -76,6 +79,26 @@ async def test_an_sshd_that_never_answers_is_an_error(
 
     with pytest.raises(SshdFailed, match=f"it does not answer on port {port} of 127.0.0.1"):
         await start_sshd(layout, user="x", listen="127.0.0.1", port=port)
+
+
+async def test_an_interrupted_start_leaves_no_sshd(
+    monkeypatch: pytest.MonkeyPatch, layout: Layout, tmp_path: Path
+) -> None:
+    program = tmp_path / "sshd"
+    serves = f"cd {tmp_path} && echo $$ >new && mv new pid; exec sleep 60"
+    program.write_text(f'#!/bin/sh\ncase "$1" in -D) {serves};; esac\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    port = free_port("127.0.0.1", 0)
+
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(
+            start_sshd(layout, user="x", listen="127.0.0.1", port=port), name="start"
+        )
+        await until((tmp_path / "pid").exists, 10.0)
+        task.cancel()
+
+    assert read_process(int((tmp_path / "pid").read_text())) is None
 
 
 async def test_a_taken_port_is_reported_before_sshd_starts(layout: Layout) -> None:
