@@ -110,7 +110,7 @@ def test_a_port_or_a_node_with_one_forward_is_enough_to_name_it(
         ),
         pytest.param(
             ("publish", "shop", "--port", "20010"),
-            "port 20010 is where the tunnel of node mail listens",
+            "the tunnel of node mail listens on port 20010",
             id="a tunnel's",
         ),
         pytest.param(("unpublish", "shop"), "shop:20012 is not published so", id="not published"),
