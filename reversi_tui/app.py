@@ -111,10 +111,10 @@ class Console(App[None]):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """What the palette offers: our own table of actions."""
-        for action in self.main.actions:
+        for action in self.main.desk.actions:
             if (
                 screen is self.main
-                and action.id not in self.main.off
+                and action.id not in self.main.desk.off
                 and action.id != "app.palette"
             ):
                 yield SystemCommand(
@@ -129,7 +129,7 @@ class Console(App[None]):
             _ = self.push_screen(Palette(id="--command-palette"))
 
     def on_mount(self) -> None:
-        for action in self.main.actions:
+        for action in self.main.desk.actions:
             if action.id.startswith("command.") and action.key:
                 self.bind(
                     action.key, f"on_main({action.call!r})", description=action.title, show=False

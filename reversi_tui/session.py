@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from checker.config.layout import Layout
-from checker.model import Aim, Outcome, Verb
+from checker.model import Aim, EventKind, NodeName, Outcome, Port, Verb
 from reversi_tui.actions.node_changes import Changes
 from reversi_tui.rows.row import Daemon
 from reversi_tui.settings.preferences import Preferences
@@ -23,6 +23,8 @@ class Acts(Protocol):
     def read_only(self) -> bool: ...
 
     def act(self, verb: Verb, aims: Sequence[Aim]) -> tuple[Outcome, ...]: ...
+
+    def record(self, kind: EventKind, text: str, *, node: NodeName, port: Port | None) -> str: ...
 
 
 def free_bytes(folder: Path) -> int | None:

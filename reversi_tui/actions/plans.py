@@ -99,7 +99,7 @@ def plan(deed: Deed, rows: Sequence[Row], pending: Mapping[Key, Deed], *, read_o
     )
 
 
-def told(planned: Plan) -> str:
+def subjects(planned: Plan) -> str:
     """What it is meant for, in a word or two."""
     if len(planned.rows) == 1:
         return subject(planned.deed, planned.rows[0])

@@ -17,10 +17,10 @@ class Action:
     id: str
     key: str
     """As Textual calls it; several are separated by commas, none is empty."""
-    call: str
-    """The screen's method, as Textual's actions are written."""
     title: str
     tip: str
+    of_app: str = ""
+    """The app's own method for it; empty: the main screen does it, by the action's id."""
     dangerous: bool = False
     """It ends a process, or more: it asks first."""
     changes: bool = False
@@ -31,6 +31,11 @@ class Action:
     @property
     def keys(self) -> tuple[str, ...]:
         return tuple(key for key in self.key.split(",") if key)
+
+    @property
+    def call(self) -> str:
+        """What a binding of Textual's calls."""
+        return f"app.{self.of_app}" if self.of_app else f"call({self.id!r})"
 
 
 SECTIONS = {
@@ -47,7 +52,6 @@ ACTIONS = (
     Action(
         id="act.kill",
         key="k",
-        call="act('kill')",
         title="Kill",
         dangerous=True,
         changes=True,
@@ -57,7 +61,6 @@ ACTIONS = (
     Action(
         id="act.reset",
         key="r",
-        call="act('reset')",
         title="Reset",
         dangerous=True,
         changes=True,
@@ -67,7 +70,6 @@ ACTIONS = (
     Action(
         id="act.probe",
         key="p",
-        call="act('probe')",
         title="Probe",
         changes=True,
         shown=True,
@@ -76,7 +78,6 @@ ACTIONS = (
     Action(
         id="find.filter",
         key="slash",
-        call="filter",
         title="Filter",
         shown=True,
         tip="Filter the rows; enter keeps, escape clears",
@@ -84,7 +85,6 @@ ACTIONS = (
     Action(
         id="view.faults",
         key="f",
-        call="faults",
         title="Faults",
         shown=True,
         tip="Only what is not up, or all again",
@@ -92,7 +92,6 @@ ACTIONS = (
     Action(
         id="app.help",
         key="question_mark",
-        call="help",
         title="Help",
         shown=True,
         tip="This help",
@@ -100,7 +99,7 @@ ACTIONS = (
     Action(
         id="app.quit",
         key="q",
-        call="app.leave",
+        of_app="leave",
         title="Quit",
         shown=True,
         tip="Leave the console; no tunnel is touched",
@@ -108,7 +107,6 @@ ACTIONS = (
     Action(
         id="row.detail",
         key="enter",
-        call="detail",
         title="Detail",
         shown=True,
         tip="Everything known of the row, and its node's last events",
@@ -116,7 +114,6 @@ ACTIONS = (
     Action(
         id="row.shell",
         key="s",
-        call="shell",
         title="Shell",
         changes=True,
         shown=True,
@@ -125,7 +122,6 @@ ACTIONS = (
     Action(
         id="act.mark",
         key="space",
-        call="mark",
         title="Mark",
         shown=True,
         tip="Mark the row, or take its mark away; keys then act on all marked",
@@ -133,7 +129,6 @@ ACTIONS = (
     Action(
         id="act.mark_all",
         key="a",
-        call="mark_all",
         title="All",
         shown=True,
         tip="Mark all rows that are shown; again, or escape, takes all marks away",
@@ -141,7 +136,6 @@ ACTIONS = (
     Action(
         id="view.sort",
         key="o",
-        call="sort_by",
         title="Sort",
         shown=True,
         tip="Choose the column to sort by",
@@ -149,7 +143,6 @@ ACTIONS = (
     Action(
         id="view.groups",
         key="g",
-        call="groups",
         title="Groups",
         shown=True,
         tip="Fold each node's forwards into one row, or unfold them",
@@ -157,21 +150,18 @@ ACTIONS = (
     Action(
         id="view.unfold",
         key="right",
-        call="unfold(True)",
         title="Unfold",
         tip="Unfold the node's forwards",
     ),
     Action(
         id="view.fold",
         key="left",
-        call="unfold(False)",
         title="Fold",
         tip="Fold the node's forwards",
     ),
     Action(
         id="view.columns",
         key="c",
-        call="columns",
         title="Columns",
         shown=True,
         tip="Choose the columns and their order",
@@ -179,7 +169,6 @@ ACTIONS = (
     Action(
         id="view.wide",
         key="w",
-        call="wide",
         title="Wide",
         shown=True,
         tip="More columns: instance, client, expect, flaps, bytes",
@@ -187,7 +176,6 @@ ACTIONS = (
     Action(
         id="view.pause",
         key="z",
-        call="pause",
         title="Pause",
         shown=True,
         tip="Hold the table still; again goes on",
@@ -195,7 +183,6 @@ ACTIONS = (
     Action(
         id="view.log",
         key="l",
-        call="log",
         title="Log",
         shown=True,
         tip="Show or hide what this console did",
@@ -203,42 +190,36 @@ ACTIONS = (
     Action(
         id="view.log_sheet",
         key="L",
-        call="log_sheet",
         title="Whole log",
         tip="All that this console did, to scroll in",
     ),
     Action(
         id="view.theme",
         key="t",
-        call="theme",
         title="Theme",
         tip="Choose the colours: the terminal's, dark, light, none",
     ),
     Action(
         id="view.sort_next",
         key="greater_than_sign",
-        call="sort(1)",
         title="Sort by next",
         tip="Sort by the next column",
     ),
     Action(
         id="view.sort_back",
         key="less_than_sign",
-        call="sort(-1)",
         title="Sort by previous",
         tip="Sort by the column before",
     ),
     Action(
         id="view.reverse",
         key="O",
-        call="reverse",
         title="Reverse",
         tip="Sort the other way round",
     ),
     Action(
         id="find.jump",
         key="j",
-        call="jump",
         title="Jump",
         shown=True,
         tip="Jump to a node by typing its name",
@@ -246,7 +227,6 @@ ACTIONS = (
     Action(
         id="act.disable",
         key="d",
-        call="act('disable')",
         title="Disable",
         dangerous=True,
         changes=True,
@@ -256,7 +236,6 @@ ACTIONS = (
     Action(
         id="act.enable",
         key="e",
-        call="act('enable')",
         title="Enable",
         changes=True,
         shown=True,
@@ -265,7 +244,6 @@ ACTIONS = (
     Action(
         id="row.copy",
         key="y",
-        call="copy",
         title="Copy",
         shown=True,
         tip="Copy the command that logs in to the node",
@@ -273,7 +251,6 @@ ACTIONS = (
     Action(
         id="row.bundle",
         key="b",
-        call="bundle",
         title="Bundle",
         changes=True,
         shown=True,
@@ -282,7 +259,6 @@ ACTIONS = (
     Action(
         id="act.add",
         key="n",
-        call="add",
         title="New",
         changes=True,
         shown=True,
@@ -291,7 +267,6 @@ ACTIONS = (
     Action(
         id="row.command",
         key="x",
-        call="command",
         title="Commands",
         changes=True,
         shown=True,
@@ -300,14 +275,13 @@ ACTIONS = (
     Action(
         id="app.palette",
         key="ctrl+p,colon",
-        call="app.command_palette",
+        of_app="command_palette",
         title="Palette",
         tip="Find an action by its name",
     ),
     Action(
         id="app.clear",
         key="escape",
-        call="clear",
         title="Clear",
         tip="Clear the last message, the marks, then the filter",
     ),
@@ -347,7 +321,6 @@ def of_command(command: Command) -> Action:
     return Action(
         id=f"command.{command.name}",
         key=command.key,
-        call=f"command({command.name!r})",
         title=command.title or command.name,
         dangerous=command.dangerous,
         changes=True,

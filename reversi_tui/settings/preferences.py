@@ -199,7 +199,7 @@ class CommandRefused(CheckerError):
 
 
 def expanded(
-    command: Command, *, node: str, port: int, pid: int | None, target: str | None
+    command: Command, *, node: str, port: int | None, pid: int | None, target: str | None
 ) -> tuple[str, ...]:
     """The program and its arguments; one argument stays one, whatever the values hold. Raises
     CommandRefused.
@@ -208,7 +208,7 @@ def expanded(
     """
     values = {
         "node": node,
-        "port": str(port),
+        "port": None if port is None else str(port),
         "pid": None if pid is None else str(pid),
         "target": target,
     }

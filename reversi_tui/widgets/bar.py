@@ -45,17 +45,17 @@ class Bar(Input):
     def on_input_changed(self, changed: Input.Changed) -> None:
         changed.stop()
         if self.display:
-            self.tell(changed.value, final=False)
+            self.report(changed.value, final=False)
 
     def on_input_submitted(self, submitted: Input.Submitted) -> None:
         submitted.stop()
-        self.tell(submitted.value, final=True)
+        self.report(submitted.value, final=True)
 
-    def tell(self, text: str, *, final: bool, kept: bool = True) -> None:
+    def report(self, text: str, *, final: bool, kept: bool = True) -> None:
         self.post_message(Typed(self.id or "", text, final=final, kept=kept))
 
     def action_leave(self) -> None:
-        self.tell(self.value, final=True, kept=False)
+        self.report(self.value, final=True, kept=False)
 
 
 class FilterBar(Bar):

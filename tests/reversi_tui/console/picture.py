@@ -176,7 +176,11 @@ async def picture(
                 await pilot.pause()
             await shows(pilot, awaited)
             await until(
-                pilot, lambda: app.main.detail is None or app.main.detail.dossier is not None
+                pilot,
+                lambda: (
+                    app.main.row_detail.sheet is None
+                    or app.main.row_detail.sheet.dossier is not None
+                ),
             )
             await pilot.pause()
             return plain(app.export_screenshot(title="reversi-tui"))

@@ -166,6 +166,9 @@ class FakeActs:
     failure: Exception | None = None
     done: list[tuple[Verb, Aim]] = field(default_factory=list)
     gate: threading.Event = field(default_factory=threading.Event)
+    recorded: list[tuple[EventKind, NodeName, Port | None, str]] = field(default_factory=list)
+    unlogged: str = ""
+    """Why nothing can be logged."""
 
     def act(self, verb: Verb, aims: Sequence[Aim]) -> tuple[Outcome, ...]:
         self.done += [(verb, aim) for aim in aims]
@@ -175,6 +178,10 @@ class FakeActs:
         return tuple(
             Outcome(node=aim.node, port=aim.port, done=True, sentence=self.sentence) for aim in aims
         )
+
+    def record(self, kind: EventKind, text: str, *, node: NodeName, port: Port | None) -> str:
+        self.recorded.append((kind, node, port, text))
+        return self.unlogged
 
 
 def open_acts(*, read_only: bool = False) -> FakeActs:

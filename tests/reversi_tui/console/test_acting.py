@@ -48,7 +48,7 @@ async def running(
     """The console with all its rows read."""
     async with app.run_test(size=size) as pilot:
         await until(
-            pilot, lambda: app.main.health.registry_read and len(app.main.view.rows) == count
+            pilot, lambda: app.main.feed.health.registry_read and len(app.main.view.rows) == count
         )
         await pilot.pause()
         yield pilot
@@ -74,7 +74,7 @@ async def test_marked_rows_are_all_killed_after_one_question_that_names_each(
         ):
             assert words in " ".join(text(app).split())
         await pilot.press("y")
-        await until(pilot, lambda: len(acts.done) == 3 and not app.main.pending)
+        await until(pilot, lambda: len(acts.done) == 3 and not app.main.desk.pending)
         assert app.main.view.marks == set()
 
     assert {aim.node for _, aim in acts.done} == {"attic", "barn", "dock"}
@@ -91,7 +91,7 @@ async def test_rows_that_can_not_be_killed_are_left_out_and_told(tmp_path: Path)
         await shows(pilot, "Left out:")
         await shows(pilot, "cellar port 20012: no sshd process")
         await pilot.press("y")
-        await until(pilot, lambda: acts.done and not app.main.pending)
+        await until(pilot, lambda: acts.done and not app.main.desk.pending)
 
     assert [aim.node for _, aim in acts.done] == ["barn"]
 
@@ -163,7 +163,7 @@ async def test_after_yes_only_what_is_still_the_same_is_killed(tmp_path: Path) -
             pilot, lambda: app.main.view.rows[(NodeName("barn"), Port(20011))].seen.session == other
         )
         await pilot.press("y")
-        await until(pilot, lambda: acts.done and not app.main.pending)
+        await until(pilot, lambda: acts.done and not app.main.desk.pending)
 
     assert [aim.node for _, aim in acts.done] == ["attic"]
     assert "barn port 20011 was held by sshd 4001 and is now held by sshd 5000: not done" in log(
@@ -195,7 +195,7 @@ async def test_a_folded_row_stands_for_all_its_forwards(tmp_path: Path) -> None:
         await shows(pilot, "Reset these 2 forwards?")
         await pilot.press("y")
         await until(pilot, lambda: len(acts.done) == 2)
-        await until(pilot, lambda: not app.main.pending)
+        await until(pilot, lambda: not app.main.desk.pending)
         await pilot.press("right")
         await shows(pilot, "-attic 2 ports")
         assert [key for key in app.main.view.order if key[0] == "attic"] == [
@@ -238,10 +238,10 @@ async def test_a_node_is_disabled_after_a_question_and_enabled_without_in_the_op
         )
         await shows(pilot, "- disabled")
         await shows(pilot, "- 1 disabled")
-        await until(pilot, lambda: not app.main.pending)
+        await until(pilot, lambda: not app.main.desk.pending)
         await pilot.press("e")
         await until(pilot, lambda: read_registry(layout.nodes).nodes[NodeName("cellar")].enabled)
-        await until(pilot, lambda: not app.main.pending)
+        await until(pilot, lambda: not app.main.desk.pending)
 
     state = open_reader(layout.state)
     told = [
@@ -405,7 +405,7 @@ async def test_many_probes_at_once_each_have_their_outcome(tmp_path: Path) -> No
         await pilot.press("a", "p")
         await until(pilot, lambda: text(app).count("probe...") == len(FORWARDS))
         acts.gate.set()
-        await until(pilot, lambda: not app.main.pending)
+        await until(pilot, lambda: not app.main.desk.pending)
 
     assert len(acts.done) == len(FORWARDS)
     assert log(app).count("probe done: ") == len(FORWARDS)
@@ -564,7 +564,7 @@ async def test_each_action_under_way_is_warned_of_before_the_console_is_left(
         await pilot.press("q")
         await shows(pilot, "the same key again leaves")
         acts.gate.set()
-        await until(pilot, lambda: not app.main.pending)
+        await until(pilot, lambda: not app.main.desk.pending)
         acts.gate.clear()
         await pilot.press("down", "p")
         await until(pilot, lambda: len(acts.done) == 2)
@@ -579,7 +579,7 @@ async def test_the_whole_log_opens_at_its_end_and_keeps_long_sentences(tmp_path:
 
     async with running(app, (80, 24)) as pilot:
         for number in range(200):
-            app.main.tell(f"sentence {number}: {'long ' * 100}end-{number}")
+            app.main.note(f"sentence {number}: {'long ' * 100}end-{number}")
         await pilot.press("L")
         await shows(pilot, "end-199")
 

@@ -55,7 +55,7 @@ async def running(
     """The console with all its rows read."""
     async with app.run_test(size=size) as pilot:
         await until(
-            pilot, lambda: app.main.health.registry_read and len(app.main.view.rows) == count
+            pilot, lambda: app.main.feed.health.registry_read and len(app.main.view.rows) == count
         )
         await pilot.pause()
         yield pilot

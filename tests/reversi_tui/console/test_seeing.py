@@ -53,7 +53,7 @@ async def running(
     """The console with all its rows read."""
     async with app.run_test(size=size) as pilot:
         await until(
-            pilot, lambda: app.main.health.registry_read and len(app.main.view.rows) == count
+            pilot, lambda: app.main.feed.health.registry_read and len(app.main.view.rows) == count
         )
         await pilot.pause()
         yield pilot
@@ -230,7 +230,7 @@ async def test_columns_are_chosen_and_ordered(tmp_path: Path) -> None:
         await until(pilot, lambda: isinstance(app.screen, ColumnsChooser))
         await pilot.press("d", "enter")
         await until(pilot, lambda: "port" in columns(app))
-        assert app.main.choice.columns == ()
+        assert app.main.table.choice.columns == ()
 
 
 async def test_sort_by_any_column_from_a_list_and_again_for_the_other_way(tmp_path: Path) -> None:

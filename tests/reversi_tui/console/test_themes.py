@@ -65,7 +65,7 @@ async def seen(home: Path, theme: str) -> list[tuple[str, Style]]:
     async with app.run_test(size=(100, 40)) as pilot:
         await until(
             pilot,
-            lambda: app.main.health.registry_read and len(app.main.view.rows) == len(FORWARDS),
+            lambda: app.main.feed.health.registry_read and len(app.main.view.rows) == len(FORWARDS),
         )
         for key, screen in PLACES.items():
             await pilot.press(*([key] if key else []))
