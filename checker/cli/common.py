@@ -27,7 +27,8 @@ Verbs: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa
 def registry_of(layout: Layout) -> Registry:
     """The registry; what of it can not be read is told on stderr. Raises ConfigError."""
     registry = read_known(layout)
-    for problem in (*registry.problems, *filter(None, [registry.freed_trouble])):
+    others = filter(None, (registry.freed_trouble, registry.unknown_keys))
+    for problem in (*registry.problems, *others):
         print(f"reversi-checker: warning: {problem}", file=sys.stderr)
     return registry
 

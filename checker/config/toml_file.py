@@ -28,11 +28,16 @@ def refuse_unknown(path: Path, where: str, given: Iterable[str], known: Iterable
     known = tuple(known)
     for key in given:
         if key not in known:
-            import difflib
-
-            near = difflib.get_close_matches(key, known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known are: {', '.join(known)}"
+            near = nearest(key, known)
+            hint = f"did you mean {near!r}?" if near else f"known are: {', '.join(known)}"
             raise ConfigError(path, f"{where}unknown key {key!r}; {hint}")
+
+
+def nearest(key: str, known: Iterable[str]) -> str:
+    """The known key that is most like this one; empty if none is."""
+    import difflib
+
+    return next(iter(difflib.get_close_matches(key, tuple(known), n=1)), "")
 
 
 def beginning(path: Path, most: int) -> bytes:

@@ -99,6 +99,8 @@ class Daemon:
         await self.verdicts.clear()
         for broken in self.gateway.registry.broken_files:
             self.ledger.tell(EventKind.GATEWAY, broken.sentence, node=broken.name)
+        if self.gateway.registry.unknown_keys:
+            self.ledger.tell(EventKind.GATEWAY, self.gateway.registry.unknown_keys)
         async with asyncio.TaskGroup() as group:
             chores: tuple[tuple[Callable[[], Awaitable[None]], float], ...] = (
                 (self.ledger.flush, FLUSH_EVERY_S),

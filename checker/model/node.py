@@ -147,6 +147,10 @@ class Node:
     """Unix seconds: when its key or its ports last became others at once; sshd binds a connection's
     ports to the key line of its login.
     """
+    unknown_keys: tuple[str, ...] = field(default=(), compare=False)
+    """Keys of its file that this version does not know, with the nearest that it does: kept, and
+    without effect.
+    """
 
     @property
     def rights_since(self) -> int:

@@ -14,7 +14,7 @@ from pathlib import Path
 from checker.config.files import sync_folder, write_atomically, write_changed
 from checker.config.layout import Layout
 from checker.config.settings import load_config
-from checker.config.toml_file import ConfigError
+from checker.config.toml_file import MOST_BYTES, ConfigError, beginning
 from checker.model import Node, NodeName, Port
 from checker.registry.authorized_keys import write_keys
 from checker.registry.edits import with_moved_alone, with_new_key_alone, with_rights_since
@@ -136,13 +136,21 @@ def write_node(layout: Layout, name: NodeName, after: Node | None) -> None:
             path.replace(node_path(layout, after.name))
             waiting_path(path).unlink(missing_ok=True)
         else:
-            write_atomically(path, node_toml(after), mode=0o644)
+            write_atomically(path, node_toml(after, present(path)), mode=0o644)
             write_waiting(path, after)
         sync_folder(path.parent)
     except OSError as error:
         raise ConfigError(
             path, f"can not be changed ({error.strerror}); check the permissions of {path.parent}"
         ) from error
+
+
+def present(path: Path) -> bytes:
+    """What a node's file says now; nothing if there is none, or it is not ours to read."""
+    try:
+        return beginning(path, MOST_BYTES)
+    except ConfigError:
+        return b""
 
 
 def write_waiting(path: Path, after: Node) -> None:

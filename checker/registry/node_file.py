@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,9 @@ from checker.config.toml_file import (
     ConfigError,
     beginning,
     flag_in,
+    nearest,
     number_in,
     read_toml,
-    refuse_unknown,
     text_in,
     whole_in,
 )
@@ -39,6 +40,8 @@ from checker.registry.waiting import waiting_path, with_waiting
 NODE_KEYS = ("public_key", "next_key", "added_at", "key_since", "enabled", "expires", "forward")
 FORWARD_KEYS = ("port", "target", "expect", "deadline_s", "public", "publish")
 PUBLICATION_KEYS = ("port", "sni", "send_proxy")
+OWN_PREFIX = "x-"
+"""Keys that begin so are the admin's own."""
 
 
 def publications_in(path: Path, where: str, value: Any) -> tuple[Publication, ...]:
@@ -52,7 +55,6 @@ def publications_in(path: Path, where: str, value: Any) -> tuple[Publication, ..
     found = []
     for number, table in enumerate(value, start=1):
         place = f"{where}publish {number}: "
-        refuse_unknown(path, place, table, PUBLICATION_KEYS)
         port = Port(whole_in(path, f"{place}port", table.get("port"), 1, 65535))
         sni = parse_sni(text_in(path, f"{place}sni", table["sni"])) if "sni" in table else ""
         found.append(
@@ -70,7 +72,6 @@ def forward_from(path: Path, node: NodeName, number: int, table: Any) -> Forward
     where = f"forward {number}: "
     if not isinstance(table, dict):
         raise ConfigError(path, f"{where}must be a table; write [[forward]]")
-    refuse_unknown(path, where, table, FORWARD_KEYS)
     for key in ("port", "target"):
         if key not in table:
             raise ConfigError(path, f"{where}{key} is missing")
@@ -100,12 +101,39 @@ def key_in(path: Path, value: Any) -> str:
     return text if text == SHARED_KEY else parse_public_key(text)
 
 
+def unknown_in(table: Mapping[str, Any]) -> Iterator[str]:
+    """A clause for each key of a node's file that has no meaning here and is not the admin's
+    own.
+    """
+    yield from strange(table, NODE_KEYS, "")
+    for number, forward in enumerate(tables(table.get("forward")), start=1):
+        yield from strange(forward, FORWARD_KEYS, f"forward {number}: ")
+        for place, publication in enumerate(tables(forward.get("publish")), start=1):
+            where = f"forward {number}: publish {place}: "
+            yield from strange(publication, PUBLICATION_KEYS, where)
+
+
+def tables(value: Any) -> list[Mapping[str, Any]]:
+    """The tables of a list; none of what is another thing, which is refused elsewhere."""
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def strange(given: Iterable[str], known: tuple[str, ...], where: str) -> Iterator[str]:
+    for key in given:
+        if key not in known and not key.startswith(OWN_PREFIX):
+            near = nearest(key, known)
+            yield f"{where}unknown key {key!r}{f' (did you mean {near!r}?)' if near else ''}"
+
+
 def read_node(path: Path) -> Node:
     """A node from its file, whose name is the node's, with what waits for its device. Raises
     ConfigError.
     """
     table = read_toml(path)
-    refuse_unknown(path, "", table, NODE_KEYS)
+    unknown = tuple(unknown_in(table))
+    for key in ("public_key", "forward"):
+        if key not in table and any(nearest(other, (key,)) for other in table):
+            raise ConfigError(path, f"{key} is missing: {'; '.join(unknown)}")
     forwards = table.get("forward", [])
     if not isinstance(forwards, list):
         raise ConfigError(path, "forward must be a list of tables; write [[forward]]")
@@ -127,6 +155,7 @@ def read_node(path: Path) -> Node:
             key_since=whole_in(path, "key_since", table.get("key_since", 0), 0, 2**40),
             enabled=flag_in(path, "enabled", table.get("enabled", True)),
             expires=parse_day(str(table["expires"])) if "expires" in table else None,
+            unknown_keys=unknown,
         )
     except InvalidValue as error:
         raise ConfigError(path, str(error)) from error
@@ -158,9 +187,43 @@ def forward_table(forward: Forward) -> dict[str, Any]:
     }
 
 
-def node_toml(node: Node) -> bytes:
-    """A node's file."""
-    table = {
+def node_toml(node: Node, before: bytes = b"") -> bytes:
+    """A node's file. `before` is what the file says now: its comments, its order, and keys that are
+    not ours stay.
+    """
+    table = node_table(node)
+    return edited_toml(table, before) or tomli_w.dumps(table).encode()
+
+
+def edited_toml(table: Mapping[str, Any], before: bytes) -> bytes | None:
+    """The file `before`, edited to say `table`; None if it cannot be edited to say just that."""
+    # both cost their time only when a file changes
+    import tomllib
+
+    from checker.registry.toml_edits import edited
+
+    try:
+        text = edited(before.decode(), table, NODE_KEYS, FORWARD_KEYS)
+        said = tomllib.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    ours = {key: said[key] for key in NODE_KEYS if key in said and key != "forward"}
+    forwards = [
+        {key: forward[key] for key in FORWARD_KEYS if key in forward}
+        for forward in tables(said.get("forward"))
+    ]
+    for forward in forwards:
+        if "publish" in forward:
+            forward["publish"] = [
+                {key: one[key] for key in PUBLICATION_KEYS if key in one}
+                for one in tables(forward["publish"])
+            ]
+    return text.encode() if {**ours, "forward": forwards} == table else None
+
+
+def node_table(node: Node) -> dict[str, Any]:
+    """What a node's file says; what is as it would be by itself is left out."""
+    return {
         "public_key": node.public_key,
         **({} if node.next_key is None else {"next_key": node.next_key}),
         "added_at": node.added_at,
@@ -169,7 +232,6 @@ def node_toml(node: Node) -> bytes:
         **({} if node.expires is None else {"expires": node.expires}),
         "forward": [forward_table(forward) for forward in node.forwards],
     }
-    return tomli_w.dumps(table).encode()
 
 
 def ports_named(path: Path) -> set[Port]:

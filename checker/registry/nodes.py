@@ -110,6 +110,19 @@ class Registry:
     """Why they cannot be read, as a sentence."""
 
     @property
+    def unknown_keys(self) -> str:
+        """A sentence about keys of nodes' files that this version does not know; empty if there
+        are none.
+        """
+        having = [node for node in self.nodes.values() if node.unknown_keys]
+        if not having:
+            return ""
+        first = having[0]
+        clause = f"node {first.name}: {'; '.join(first.unknown_keys)}"
+        others = f", and so in {len(having) - 1} other nodes' files" if len(having) > 1 else ""
+        return f"{clause}{others}; such keys are kept and have no effect"
+
+    @property
     def forwards(self) -> tuple[Forward, ...]:
         """Every forward, in order of node and as the admin gave them."""
         return tuple(forward for node in self.nodes.values() for forward in node.forwards)

@@ -16,12 +16,10 @@ from typing import Any
 
 import tomli_w
 
-from checker.config.toml_file import ConfigError, read_toml, refuse_unknown, whole_in
+from checker.config.toml_file import ConfigError, read_toml, whole_in
 from checker.model import Forward, Node, Port
 
 SUFFIX = ".next"
-KEYS = ("key", "key_at", "move")
-MOVE_KEYS = ("port", "next_port", "at")
 HEAD = (
     "# What waits for this node's device; reversi-checker keeps it, and removes it once the device"
     " has followed.\n"
@@ -63,7 +61,6 @@ def with_waiting(node: Node, node_file: Path) -> Node:
         if path.exists():
             raise
         table = {}  # the device has followed in this very moment
-    refuse_unknown(path, "", table, KEYS)
     key_at = whole_in(path, "key_at", table.get("key_at", 0), 0, LATEST)
     if node.next_key is not None:
         node = replace(
@@ -81,7 +78,6 @@ def moves_in(path: Path, value: Any) -> Iterator[tuple[Port, tuple[Port, int]]]:
         raise ConfigError(path, "move must be a list of tables; write [[move]]")
     for number, table in enumerate(value, start=1):
         where = f"move {number}: "
-        refuse_unknown(path, where, table, MOVE_KEYS)
         port, next_port = (
             Port(whole_in(path, f"{where}{key}", table.get(key), 1, 65535))
             for key in ("port", "next_port")

@@ -74,6 +74,8 @@ class Gateway:
         for broken in registry.broken_files:
             if broken.reason not in told:
                 self.ledger.tell(EventKind.GATEWAY, broken.sentence, node=broken.name)
+        if registry.unknown_keys not in ("", self.registry.unknown_keys):
+            self.ledger.tell(EventKind.GATEWAY, registry.unknown_keys)
         self.watcher.clones.keep_only(with_the_same_key(self.registry, registry))
         self.registry = registry
         self.follow()

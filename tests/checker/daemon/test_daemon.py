@@ -253,6 +253,20 @@ def test_a_key_file_that_somebody_took_away_is_there_again(
     )
 
 
+def test_an_unknown_key_is_an_event_once(layout: Layout, daemon: subprocess.Popen[str]) -> None:
+    with locked(layout):
+        add(layout, node("b", 2, (free_port(),)), COMMAND)
+    path = layout.nodes / "b.toml"
+
+    path.write_text('tags = ["attic"]\n' + path.read_text())
+    wait_until(lambda: any("unknown key 'tags'" in text for text in events(layout)))
+    path.write_text("# touched\n" + path.read_text())
+    path.with_name("broken.toml").write_text("x")
+    wait_until(lambda: any("broken.toml" in text for text in events(layout)))
+
+    assert sum("unknown key 'tags'" in text for text in events(layout)) == 1
+
+
 def test_what_was_changed_is_in_the_log_with_the_operators_name(
     layout: Layout, daemon: subprocess.Popen[str]
 ) -> None:

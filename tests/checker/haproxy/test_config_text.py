@@ -306,9 +306,6 @@ def test_a_node_file_tells_what_is_published(
         pytest.param("[{port = 25}, {port = 0}]", "publish 2: port must be", id="port 0"),
         pytest.param("[{port = 443, sni = 'a b'}]", "sni 'a b' is not a host's name", id="no name"),
         pytest.param(
-            "[{port = 443, name = 'a.org'}]", "publish 1: unknown key 'name'", id="unknown key"
-        ),
-        pytest.param(
             "[{port = 443, send_proxy = 1}]",
             "publish 1: send_proxy must be true or false",
             id="no truth",

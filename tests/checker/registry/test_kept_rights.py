@@ -183,7 +183,7 @@ def test_what_a_broken_node_keeps_is_nobody_elses(layout: Layout) -> None:
     assert read_registry(layout.nodes).broken == {"barn", "shed"}
 
 
-How = Literal["syntax", "unknown key", "value", "bytes", "size", "link", "directory"]
+How = Literal["syntax", "value", "bytes", "size", "link", "directory"]
 HOWS = get_args(How)
 
 
@@ -191,8 +191,6 @@ def damage(path: Path, how: How) -> None:
     match how:
         case "syntax":
             path.write_text("public_key = ")
-        case "unknown key":
-            path.write_bytes(b"colour = 'red'\n" + path.read_bytes())
         case "value":
             path.write_bytes(path.read_bytes().replace(b"20010", b"99999"))
         case "bytes":

@@ -138,7 +138,6 @@ def test_a_registry_of_a_released_version_tells_since_when_there_are_two_keys(
 @pytest.mark.parametrize(
     "text",
     [
-        "keys = 1\n",
         "move = 3\n",
         "[[move]]\nport = 20010\n",
         '[[move]]\nport = 1\nnext_port = "x"\n',

@@ -82,7 +82,7 @@ async def test_no_picture_depends_on_where_we_stand(
     assert "here" not in found
 
 
-async def test_the_picture_of_the_readme_is_the_console_as_it_is(tmp_path: Path) -> None:
+async def test_the_picture_of_the_console_page_is_the_console_as_it_is(tmp_path: Path) -> None:
     compare(DOCS / "console.svg", await picture(tmp_path, "down", "down"))
 
 

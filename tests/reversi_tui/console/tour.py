@@ -1,6 +1,4 @@
-"""The two-minute tour of the keys: each step is pressed in the real console, and its picture stands
-in docs/tour.md.
-"""
+"""The two-minute tour of the keys: the steps pressed in the real console for docs/tour.md."""
 
 from __future__ import annotations
 
@@ -25,9 +23,9 @@ STEPS = (
         title="Look",
         keys=("down", "down"),
         text=(
-            "Every forward has a row, every status a sign and a word. The lines at the top tell how"
-            " the gateway does, and how many rows of each status there are. `w` shows more columns,"
-            " `c` lets you choose them, `g` folds a node's forwards into one row."
+            "Every forward has a row, and every status a sign and a word. The lines at the top"
+            " show the state of the gateway, and how many rows have each status. `w` shows more"
+            " columns, `c` lets you choose them, `g` folds a node's forwards into one row."
         ),
     ),
     Step(
@@ -36,9 +34,9 @@ STEPS = (
         keys=("f", "o"),
         awaited="Sort by",
         text=(
-            "`f` leaves only what is not up, or what is too old to be believed; `f` again, or"
-            " escape, shows all. `o` chooses the column to sort by (`>` and `<` take the next and"
-            " the one before, `O` turns the order round)."
+            "`f` shows only rows that are not up, or whose last probe is too old; `f` again, or"
+            " escape, shows all. `o` chooses the column to sort by (`>` and `<` choose the next"
+            " and the previous one, `O` reverses the order)."
         ),
     ),
     Step(
@@ -48,8 +46,8 @@ STEPS = (
         text=(
             '`/` filters while you type: `text`, `!text`, `column:text`, `"two words"`, and'
             " numbers, as in `latency:>200`, `flaps:>0`, `since:<1h`. Enter keeps the filter,"
-            " escape clears it, the up arrow brings earlier ones back. `j` jumps to a node by its"
-            " name."
+            " escape clears it, the up arrow brings back earlier ones. `j` jumps to a node by"
+            " its name."
         ),
     ),
     Step(
@@ -59,9 +57,9 @@ STEPS = (
         awaited="worst day",
         size=(110, 46),
         text=(
-            "Enter opens everything that is known of a row: what the last probe met, who holds the"
-            " port, the last 24 hours, the last 30 days, the command that logs in to the node, and"
-            " the last events."
+            "Enter shows everything known about a row: what the last probe found, who holds the"
+            " port, the last 24 hours, the last 30 days, the command that logs in to the node,"
+            " and the last events."
         ),
     ),
     Step(
@@ -70,10 +68,10 @@ STEPS = (
         keys=("down", "down", "k"),
         awaited="Cancel",
         text=(
-            "`k` kills the sshd process that holds the port, `r` resets: it also forgets strikes"
-            " and flaps, and calls the node back at once. Both name the target and ask; Cancel has"
-            " the focus. After yes, the process must still be the one that you saw, down to its"
-            " start time, or nothing is done. `p` probes at once, and asks nothing."
+            "`k` kills the sshd process that holds the port. `r` resets: it also forgets"
+            " strikes and flaps, and calls the node back at once. Both name the target and ask;"
+            " Cancel has the focus. After yes, the process must still be the one that you saw,"
+            " with the same start time, or nothing is done. `p` probes at once, without asking."
         ),
     ),
     Step(
@@ -83,9 +81,9 @@ STEPS = (
         awaited="to go on",
         size=(110, 24),
         text=(
-            "Space marks a row, `a` marks all that the filter shows; then keys act on all that is"
-            " marked. Of more than five targets the count must be typed. `d` disables a node (its"
-            " tunnel is ended, its key opens nothing), `e` enables it again."
+            "Space marks a row, `a` marks all rows that the filter shows; then keys act on all"
+            " marked rows. For more than five targets, type the count. `d` disables a node (ends"
+            " its tunnel; its key opens nothing), `e` enables it again."
         ),
     ),
     Step(
@@ -94,8 +92,8 @@ STEPS = (
         keys=("p", "l"),
         awaited="probe done",
         text=(
-            "`l` shows what this console did, each act with its outcome; `L` shows all of it. The"
-            " same stands in the gateway's own events, with your name: `reversi-checker log`."
+            "`l` shows what this console did, each action with its outcome; `L` shows all of"
+            " it. The gateway's own events have the same, with your name: `reversi-checker log`."
         ),
     ),
     Step(
@@ -105,20 +103,20 @@ STEPS = (
         awaited="is not known",
         size=(110, 24),
         text=(
-            "`n` opens the form for a new node; what is wrong stands below its field. `b` builds"
-            " the script that installs a node's tunnel on its device."
+            "`n` opens the form for a new node; errors appear below their field. `b` builds the"
+            " script that installs a node's tunnel on its device."
         ),
     ),
     Step(
         name="9-pause",
-        title="Hold still",
+        title="Freeze the display",
         keys=("z",),
         awaited="PAUSED",
         text=(
-            "`z` holds the table still while you read, and says what waits. `s` opens a shell on"
-            " the node through its tunnel and comes back afterwards; `y` copies that command. `x`"
-            " runs one of your own commands, `t` changes the colours, `:` finds any action by its"
-            " name, `?` tells all keys, `q` leaves; no tunnel is touched."
+            "`z` freezes the table while you read, and says how much has changed meanwhile. `s`"
+            " opens a shell on the node through its tunnel and comes back afterwards; `y` copies"
+            " that command. `x` runs one of your own commands, `t` changes the colours, `:`"
+            " finds any action by its name, `?` lists all keys, `q` quits; it touches no tunnel."
         ),
     ),
 )
@@ -127,17 +125,13 @@ STEPS = (
 def tour_text() -> str:
     """The page that shows the steps."""
     parts = [
-        (
-            "# The console in two minutes\n\nEach picture is the console itself, after the keys"
-            " below it were pressed.\n"
-        ),
+        "# The console in two minutes\n",
+        "Each picture shows the console itself after the keys below it were pressed.\n",
     ]
     for step in STEPS:
         keys = " ".join(f"`{key}`" for key in told(step.keys))
-        parts.append(
-            f"## {step.title}\n\n![{step.title}](tour/{step.name}.svg)\n\nPressed:"
-            f" {keys}\n\n{step.text}\n"
-        )
+        picture = f"![{step.title}](tour/{step.name}.svg)"
+        parts.append(f"## {step.title}\n\n{picture}\n\nPressed: {keys}\n\n{step.text}\n")
     return "\n".join(parts)
 
 
