@@ -60,7 +60,7 @@ class NodeEditor:
             work = self.change(name, "bundle", lambda: desk.setting.changes.build(name, place))
             desk.start(work, group="acts")
 
-        text = f"Write it to: a path, or a name in {printable(str(default.parent), 200)}"
+        text = f"Where to write it: a path, or a name in {printable(str(default.parent), 200)}"
         desk.push(Ask(f"The bundle of {name}", text, default.name), answered)
 
     async def change(self, name: NodeName, deed: str, work: Callable[[], Changed]) -> None:

@@ -30,13 +30,13 @@ from checker.registry.last_good import renew_copy
 from checker.state.rows import Batch
 from reversi_tui.__main__ import main, parse
 from reversi_tui.exit_codes import ExitCode
+from tests.registry_samples import register
 from tests.reversi_tui.console.pty_console import Terminal
 from tests.reversi_tui.console.states import (
     FORWARDS,
     SEEN,
     demo_home,
     forward,
-    register,
     sweep,
     tunnel,
     write,

@@ -27,6 +27,7 @@ from checker.model import (
     Watched,
 )
 from checker.state.rows import Batch
+from tests.registry_samples import register
 from tests.reversi_tui.console.screen import shows, until
 from tests.reversi_tui.console.states import (
     FORWARDS,
@@ -35,7 +36,6 @@ from tests.reversi_tui.console.states import (
     console,
     demo_home,
     forward,
-    register,
     sweep,
     tunnel,
     write,

@@ -4,10 +4,8 @@ real.
 
 from __future__ import annotations
 
-import base64
-import struct
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,6 @@ from checker.model import (
     Event,
     EventKind,
     Forward,
-    Node,
     NodeName,
     Outcome,
     Port,
@@ -29,7 +26,6 @@ from checker.model import (
     parse_expect,
     parse_target,
 )
-from checker.registry.node_file import node_toml
 from checker.state.rows import Batch, Sweep
 from checker.state.store import open_store
 from reversi_tui.actions.node_changes import Changes
@@ -37,32 +33,10 @@ from reversi_tui.app import Console
 from reversi_tui.rows.row import Daemon
 from reversi_tui.session import Setting
 from reversi_tui.settings.preferences import Preferences
+from tests.registry_samples import ADDED_AT, register
 
-NOW = 1_760_000_000.0
+NOW = float(ADDED_AT)
 EVERY_S = 20.0
-
-
-def public_key(number: int) -> str:
-    """A well-formed key that nobody has the other half of."""
-    kind = b"ssh-ed25519"
-    blob = struct.pack(">I", len(kind)) + kind + struct.pack(">I", 32) + number.to_bytes(32, "big")
-    return f"ssh-ed25519 {base64.b64encode(blob).decode()}"
-
-
-def register(layout: Layout, forwards: Iterable[Forward]) -> None:
-    """Write the registry's files for these forwards."""
-    layout.nodes.mkdir(parents=True, exist_ok=True)
-    by_node: dict[NodeName, list[Forward]] = {}
-    for forward in forwards:
-        by_node.setdefault(forward.node, []).append(forward)
-    for name, theirs in by_node.items():
-        node = Node(
-            name=name,
-            public_key=public_key(theirs[0].port),
-            forwards=tuple(theirs),
-            added_at=int(NOW),
-        )
-        (layout.nodes / f"{name}.toml").write_bytes(node_toml(node))
 
 
 def write(layout: Layout, batch: Batch) -> None:

@@ -23,6 +23,7 @@ from reversi_tui.app import Console
 from reversi_tui.screens.confirm import Confirm
 from reversi_tui.screens.output import Output
 from reversi_tui.settings.preferences import Command
+from tests.registry_samples import register
 from tests.reversi_tui.console.screen import shows, text, until
 from tests.reversi_tui.console.states import (
     FORWARDS,
@@ -34,7 +35,6 @@ from tests.reversi_tui.console.states import (
     forward,
     many,
     open_acts,
-    register,
     sweep,
     tunnel,
     write,
@@ -306,7 +306,7 @@ async def test_the_bundle_asks_where_to_and_says_what_is_missing(tmp_path: Path)
 
     async with running(app, (160, 30)) as pilot:
         await pilot.press("b")
-        await shows(pilot, "Where shall it be written?")
+        await shows(pilot, "Where to write it: a path")
         await pilot.press("enter")
         await shows(pilot, "attic: bundle not done: its private key can not be read")
 
@@ -517,7 +517,7 @@ async def test_a_place_where_no_bundle_can_be_is_a_sentence(
 
     async with running(app, (160, 30)) as pilot:
         await pilot.press("b")
-        await shows(pilot, "Where shall it be written?")
+        await shows(pilot, "Where to write it: a path")
         app.screen.query_one(Input).value = typed
         await pilot.press("enter")
         await shows(pilot, words)
@@ -537,7 +537,7 @@ async def test_where_the_console_stood_may_be_gone(
         await pilot.press("n")
         await shows(pilot, "New node")
         await pilot.press("escape", "b")
-        await shows(pilot, "A path, or a name in /")
+        await shows(pilot, "a path, or a name in /")
 
 
 async def test_the_palette_tells_the_keys_and_does_not_come_over_a_dialog(tmp_path: Path) -> None:

@@ -19,8 +19,9 @@ from reversi_tui.actions.node_changes import Changed, Changes
 from reversi_tui.screens.adding import Adding
 from reversi_tui.screens.output import Output
 from reversi_tui.screens.picking import Choose
+from tests.registry_samples import register
 from tests.reversi_tui.console.small_app import Small, screen_text, shows, until
-from tests.reversi_tui.console.states import forward, register
+from tests.reversi_tui.console.states import forward
 
 SIZES = [pytest.param((80, 24), id="80x24"), pytest.param((60, 15), id="60x15")]
 

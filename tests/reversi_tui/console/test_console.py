@@ -23,6 +23,7 @@ from reversi_tui.screens.main import Main
 from reversi_tui.screens.sheet import Sheet
 from reversi_tui.widgets.bar import Bar, FilterBar
 from reversi_tui.widgets.table import TunnelTable
+from tests.registry_samples import register
 from tests.reversi_tui.console.screen import lines, shows, text, until
 from tests.reversi_tui.console.states import (
     EVERY_S,
@@ -35,7 +36,6 @@ from tests.reversi_tui.console.states import (
     forward,
     many,
     open_acts,
-    register,
     tunnel,
     write,
 )

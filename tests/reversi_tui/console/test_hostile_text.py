@@ -35,6 +35,7 @@ from reversi_tui.rows.palette import palette
 from reversi_tui.rows.row import Known, Moment, Row
 from reversi_tui.screens.confirm import Confirm
 from reversi_tui.screens.detail import Detail, Dossier, Paper, described
+from tests.registry_samples import register
 from tests.reversi_tui.console.pty_console import terminal
 from tests.reversi_tui.console.screen import shows, text, until
 from tests.reversi_tui.console.states import (
@@ -43,7 +44,6 @@ from tests.reversi_tui.console.states import (
     console,
     forward,
     open_acts,
-    register,
     sweep,
     tunnel,
     write,

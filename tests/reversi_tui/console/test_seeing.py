@@ -27,6 +27,7 @@ from reversi_tui.settings.preferences import Preferences
 from reversi_tui.settings.remembered import Memory
 from reversi_tui.widgets.looks import Looks
 from reversi_tui.widgets.status import GatewayLine
+from tests.registry_samples import register
 from tests.reversi_tui.console.screen import lines, shows, text, until
 from tests.reversi_tui.console.states import (
     FORWARDS,
@@ -36,7 +37,6 @@ from tests.reversi_tui.console.states import (
     demo_home,
     forward,
     open_acts,
-    register,
     sweep,
     tunnel,
     write,
@@ -269,7 +269,7 @@ async def test_jumping_goes_to_the_name_as_it_is_typed_and_escape_goes_back(tmp_
         await pilot.press("j", *"arn", "enter")
         await until(pilot, lambda: app.main.table.cursor == BARN and app.focused is app.main.table)
         await pilot.press("j", *"nowhere", "enter")
-        await shows(pilot, "no node that is shown is called nowhere")
+        await shows(pilot, "no node shown is called nowhere")
 
 
 async def test_numbers_and_columns_filter(tmp_path: Path) -> None:
@@ -302,7 +302,7 @@ async def test_paused_the_table_stands_still_and_says_so_and_a_kill_still_looks_
 
     async with running(app) as pilot:
         await pilot.press("down", "z")
-        await shows(pilot, "PAUSED for <1m: 0 changed rows held back; z goes on")
+        await shows(pilot, "PAUSED for <1m: 0 changed rows held back; z resumes")
         write(layout, Batch(tunnels=(replace(SEEN[1], status=Status.UP, session=None),)))
         await shows(pilot, "PAUSED for <1m: 1 changed row held back")
         assert "! hung" in text(app)
@@ -475,7 +475,7 @@ async def test_a_jump_that_finds_nothing_or_is_left_goes_back_to_its_row_whereve
         await pilot.press("j", *"barn", "enter")
         await until(pilot, lambda: app.main.table.cursor == BARN and app.focused is app.main.table)
         await pilot.press("j", *"gax", "enter")
-        await shows(pilot, "no node that is shown is called gax")
+        await shows(pilot, "no node shown is called gax")
         assert app.main.table.cursor == BARN
         await pilot.press("j", *"ga")
         await until(pilot, lambda: app.main.table.cursor == ("garage", 20016))

@@ -19,15 +19,8 @@ from reversi_tui.reader.background import barred_words
 from reversi_tui.reader.registry import Registered
 from reversi_tui.reader.source import Source
 from reversi_tui.rows.row import HOURS, Row
-from tests.reversi_tui.console.states import (
-    FORWARDS,
-    NOW,
-    SEEN,
-    demo_home,
-    public_key,
-    setting,
-    write,
-)
+from tests.reversi_tui.console.states import FORWARDS, NOW, SEEN, demo_home, setting, write
+from tests.strategies import public_key
 
 HOUR = int(NOW // 3600)
 ATTIC = (NodeName("attic"), Port(20010))

@@ -11,13 +11,13 @@ from checker.model import NodeName, Status
 from checker.state.rows import Batch
 from reversi_tui.reader.source import Source
 from reversi_tui.rows.row import Daemon, Report
+from tests.registry_samples import register
 from tests.reversi_tui.console.states import (
     FORWARDS,
     NOW,
     SEEN,
     demo_home,
     forward,
-    register,
     setting,
     sweep,
     tunnel,
