@@ -4,6 +4,7 @@ from checker.model.action import Aim, Outcome, Verb, aim_from, aim_json, outcome
 from checker.model.errors import CheckerError, InvalidValue
 from checker.model.event import HOUR_S, OPERATOR_KINDS, Event, EventKind, Hour, Watched
 from checker.model.flow import Flow
+from checker.model.machine import Machine, Usage, room_for, why_too_small
 from checker.model.node import (
     NAME_PATTERN,
     NO_RESPONSE,
@@ -92,6 +93,7 @@ __all__ = [
     "InvalidValue",
     "KeyType",
     "Listener",
+    "Machine",
     "NoListener",
     "Node",
     "NodeName",
@@ -111,6 +113,7 @@ __all__ = [
     "Tunnel",
     "TunnelJson",
     "Unregistered",
+    "Usage",
     "Verb",
     "Watched",
     "aim_from",
@@ -129,7 +132,9 @@ __all__ = [
     "parse_public_key",
     "parse_target",
     "printable",
+    "room_for",
     "rsa_bits",
     "tunnel_json",
     "unescape",
+    "why_too_small",
 ]
