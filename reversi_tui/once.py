@@ -1,4 +1,4 @@
-"""The table and the JSON document for scripts: one look, without Textual."""
+"""`--once` and `--json`: print the table or a document for scripts, without Textual."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ PLAIN = "\x1b[0m"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """What the state file tells."""
+class FromState:
+    """What the state file has."""
 
     tunnels: Mapping[Key, Tunnel]
     unregistered: tuple[Unregistered, ...] = ()
@@ -63,21 +63,21 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
-    """What one look found."""
+class Found:
+    """What the registry and the state file have."""
 
     rows: tuple[Row, ...]
-    strangers: Mapping[Key, Unregistered]
+    unregistered: Mapping[Key, Unregistered]
     broken: tuple[BrokenFile, ...]
     sweep: Sweep | None
     remarks: tuple[str, ...]
     """Sentences for standard error."""
 
 
-def look(layout: Layout, *, behind: bool, now: float) -> Look:
-    """The registry and the state file as they stand; `behind`: with all that is known of each row.
+def read_all(layout: Layout, *, behind: bool, now: float) -> Found:
+    """Read the registry and the state file; `behind`: with all that is known about each row.
 
-    Raises StateError for a state file that can not be read; a missing one is a remark.
+    Raises StateError if the state file cannot be read; a missing one is a remark.
     """
     nodes, broken, remarks = registered(layout)
     try:
@@ -86,27 +86,29 @@ def look(layout: Layout, *, behind: bool, now: float) -> Look:
             if behind
             else set()
         )
-        seen = look_at_state(layout, keys, now)
+        seen = read_state(layout, keys, now)
     except StateMissing as error:
         remarks = (*remarks, f"the daemon was never started here: {error}")
-        seen = Seen(tunnels={}, known={})
+        seen = FromState(tunnels={}, known={})
     rows = (*registered_rows(nodes, seen), *map(broken_row, broken))
     if not rows:
         remarks = (*remarks, no_nodes(layout))
     ports = {row.seen.port for row in rows}
-    strangers = {
+    unregistered = {
         (each.node, each.port): each
         for each in seen.unregistered
         if each.node not in nodes and each.port not in ports
     }
-    rows += tuple(stranger_row(each, seen) for each in strangers.values())
-    return Look(rows=rows, strangers=strangers, broken=broken, sweep=seen.sweep, remarks=remarks)
+    rows += tuple(unregistered_row(each, seen) for each in unregistered.values())
+    return Found(
+        rows=rows, unregistered=unregistered, broken=broken, sweep=seen.sweep, remarks=remarks
+    )
 
 
 def registered(
     layout: Layout,
 ) -> tuple[Mapping[NodeName, Node], tuple[BrokenFile, ...], tuple[str, ...]]:
-    """The registry's nodes, from the daemon's copy where that is good; its broken files, and a
+    """The registry's nodes, from the daemon's copy if that is good; its broken files, and a
     sentence for each.
     """
     nodes = copied_nodes(layout)
@@ -118,14 +120,12 @@ def registered(
     return registry.nodes, registry.broken_files, registry.problems
 
 
-def look_at_state(layout: Layout, keys: Collection[Key], now: float) -> Seen:
-    """The state file, with what else is known of each row; without keys of forwards, nobody asks
-    for that. Raises StateError.
-    """
+def read_state(layout: Layout, keys: Collection[Key], now: float) -> FromState:
+    """The state file; if `keys` has any, with what else is known about rows. Raises StateError."""
     state = open_reader(layout.state)
     try:
         tunnels = {(tunnel.node, tunnel.port): tunnel for tunnel in state.tunnels()}
-        return Seen(
+        return FromState(
             tunnels=tunnels,
             unregistered=state.unregistered(),
             sweep=state.last_sweep(),
@@ -136,13 +136,13 @@ def look_at_state(layout: Layout, keys: Collection[Key], now: float) -> Seen:
 
 
 def known_behind(state: StateFile, keys: Collection[Key], now: float) -> Mapping[Key, Known]:
-    """What else is known of each. Raises StateError."""
+    """What else is known about each row. Raises StateError."""
     background = Background()
-    background.look(state, now, keys)
+    background.poll(state, now, keys)
     return {key: background.known(key) for key in keys}
 
 
-def registered_rows(nodes: Mapping[NodeName, Node], seen: Seen) -> tuple[Row, ...]:
+def registered_rows(nodes: Mapping[NodeName, Node], seen: FromState) -> tuple[Row, ...]:
     barred = barred_words(nodes, today())
     return tuple(
         Row(
@@ -156,19 +156,19 @@ def registered_rows(nodes: Mapping[NodeName, Node], seen: Seen) -> tuple[Row, ..
     )
 
 
-def stranger_row(stranger: Unregistered, seen: Seen) -> Row:
-    """A device that the registry does not know."""
-    key = (stranger.node, stranger.port)
+def unregistered_row(device: Unregistered, seen: FromState) -> Row:
+    """The row of a device that is not in the registry."""
+    key = (device.node, device.port)
     return Row(
-        forward=stranger.forward,
-        seen=seen.tunnels.get(key) or Tunnel(node=stranger.node, port=stranger.port),
+        forward=device.forward,
+        seen=seen.tunnels.get(key) or Tunnel(node=device.node, port=device.port),
         known=seen.known.get(key, NOTHING_MORE),
         unregistered=True,
     )
 
 
 def no_nodes(layout: Layout) -> str:
-    """What to do first."""
+    """What to do if there are no nodes."""
     home = f" --home {layout.home}" if layout.home else ""
     return (
         f"no nodes yet; add one with: reversi-checker{home} node add NAME --forward"
@@ -186,7 +186,7 @@ def arranged(rows: Sequence[Row], preferences: Preferences, moment: Moment) -> t
 
 
 def columns_shown(preferences: Preferences) -> tuple[Column, ...]:
-    """The chosen columns, else the usual ones; wide ones behind them."""
+    """The chosen columns, else the default ones; then the wide ones."""
     if not preferences.columns:
         return COLUMNS if preferences.wide else DEFAULTS
     more = tuple(column.id for column in COLUMNS if column.wide and preferences.wide)
@@ -200,9 +200,7 @@ def table(
     *,
     colours: bool = False,
 ) -> str:
-    """The columns, aligned; nothing is cut. Each character of a cell takes one place: cells are
-    made so.
-    """
+    """The columns, aligned and uncut; each character of a cell takes one place."""
     lines = [
         [column.title for column in columns],
         *([column.text(row, moment) for column in columns] for row in rows),
@@ -225,11 +223,11 @@ def in_cells(text: str, width: int, column: Column, colour: str) -> str:
     return room + shown if column.right else shown + room
 
 
-def document(rows: Sequence[Row], found: Look) -> str:
-    """The rows as `--json` has them."""
+def document(rows: Sequence[Row], found: Found) -> str:
+    """The rows as the document of `--json`."""
     sweep = found.sweep and {"swept_at": found.sweep.swept_at, "every_s": found.sweep.every_s}
     known = [row for row in rows if row.forward and not row.unregistered]
-    strangers = [(row, found.strangers[row.key]) for row in rows if row.unregistered]
+    unregistered = [(row, found.unregistered[row.key]) for row in rows if row.unregistered]
     shown = {
         "schema": 1,
         "tunnels": [
@@ -249,7 +247,7 @@ def document(rows: Sequence[Row], found: Look) -> str:
                 "first_at": each.first_at,
                 "last_at": each.last_at,
             }
-            for row, each in strangers
+            for row, each in unregistered
         ],
     }
     return json.dumps({**shown, "sweep": sweep, "problems": list(found.remarks)})
@@ -264,7 +262,7 @@ def is_coloured(preferences: Preferences, environ: Mapping[str, str]) -> bool:
 
 
 def printed(text: str) -> str:
-    """The text, drawn with less where the output's encoding, or the locale, has not all of it."""
+    """The text, in ASCII if the output's encoding or the locale cannot show all of it."""
     if not has_utf8(os.environ):
         return in_ascii(text)
     try:
@@ -277,14 +275,14 @@ def printed(text: str) -> str:
 def print_once(
     layout: Layout, preferences: Preferences, *, every_s: float, now: float, as_json: bool
 ) -> bool:
-    """Print one look; whether all that it shows, and that is not out on purpose, is up and not
-    stale. Raises StateError, NotPrinted.
+    """Print the table or the document; whether no row shown is a fault. Raises StateError,
+    NotPrinted.
     """
     columns = () if as_json else columns_shown(preferences)
     behind = bool(preferences.filter_text) or bool(
         FROM_BEHIND & {preferences.sort_by, *(column.id for column in columns)}
     )
-    found = look(layout, behind=behind, now=now)
+    found = read_all(layout, behind=behind, now=now)
     moment = Moment(now=now, every_s=found.sweep.every_s if found.sweep else every_s)
     rows = arranged(found.rows, preferences, moment)
     for remark in found.remarks:

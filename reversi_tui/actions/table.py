@@ -1,6 +1,4 @@
-"""The one table of what can be done from the main screen; bindings, footer, help, palette and
-keymap follow from it. Pure.
-"""
+"""The table of actions: bindings, footer, help, palette and keymap are made from it. Pure."""
 
 from __future__ import annotations
 
@@ -16,17 +14,17 @@ class Action:
 
     id: str
     key: str
-    """As Textual calls it; several are separated by commas, none is empty."""
+    """Textual's name for it; several are separated by commas; empty: no key."""
     title: str
     tip: str
     of_app: str = ""
     """The app's own method for it; empty: the main screen does it, by the action's id."""
     dangerous: bool = False
-    """It ends a process, or more: it asks first."""
+    """It ends a process, or does worse: it asks first."""
     changes: bool = False
-    """It changes something: a read-only console does not do it."""
+    """It changes something: off in a read-only console."""
     shown: bool = False
-    """It is worth a place in the footer."""
+    """Shown in the footer."""
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -46,7 +44,7 @@ SECTIONS = {
     "command": "Your commands",
     "app": "Console",
 }
-"""What the first part of an action's id stands for; the order is that of the help."""
+"""Titles by the first part of an action's id, in the order of the help."""
 
 ACTIONS = (
     Action(
@@ -87,14 +85,14 @@ ACTIONS = (
         key="f",
         title="Faults",
         shown=True,
-        tip="Only what is not up, or all again",
+        tip="Show only what is not up, or all again",
     ),
     Action(
         id="app.help",
         key="question_mark",
         title="Help",
         shown=True,
-        tip="This help",
+        tip="Show this help",
     ),
     Action(
         id="app.quit",
@@ -102,14 +100,14 @@ ACTIONS = (
         of_app="leave",
         title="Quit",
         shown=True,
-        tip="Leave the console; no tunnel is touched",
+        tip="Quit the console; no tunnel is touched",
     ),
     Action(
         id="row.detail",
         key="enter",
         title="Detail",
         shown=True,
-        tip="Everything known of the row, and its node's last events",
+        tip="Show everything known about the row, and its node's last events",
     ),
     Action(
         id="row.shell",
@@ -117,21 +115,21 @@ ACTIONS = (
         title="Shell",
         changes=True,
         shown=True,
-        tip="Log in to the node through its tunnel; the console comes back afterwards",
+        tip="Log in to the node through its tunnel; then the console comes back",
     ),
     Action(
         id="act.mark",
         key="space",
         title="Mark",
         shown=True,
-        tip="Mark the row, or take its mark away; keys then act on all marked",
+        tip="Mark the row, or unmark it; keys then act on all marked rows",
     ),
     Action(
         id="act.mark_all",
         key="a",
         title="All",
         shown=True,
-        tip="Mark all rows that are shown; again, or escape, takes all marks away",
+        tip="Mark all rows shown; again, or escape, unmarks all",
     ),
     Action(
         id="view.sort",
@@ -171,14 +169,14 @@ ACTIONS = (
         key="w",
         title="Wide",
         shown=True,
-        tip="More columns: instance, client, expect, flaps, bytes",
+        tip="Show more columns: instance, client, expect, flaps, bytes",
     ),
     Action(
         id="view.pause",
         key="z",
         title="Pause",
         shown=True,
-        tip="Hold the table still; again goes on",
+        tip="Freeze the table, or let it go on",
     ),
     Action(
         id="view.log",
@@ -191,13 +189,13 @@ ACTIONS = (
         id="view.log_sheet",
         key="L",
         title="Whole log",
-        tip="All that this console did, to scroll in",
+        tip="Show all that this console did",
     ),
     Action(
         id="view.theme",
         key="t",
         title="Theme",
-        tip="Choose the colours: the terminal's, dark, light, none",
+        tip="Choose the colours: the terminal's own, dark, light, none",
     ),
     Action(
         id="view.sort_next",
@@ -209,13 +207,13 @@ ACTIONS = (
         id="view.sort_back",
         key="less_than_sign",
         title="Sort by previous",
-        tip="Sort by the column before",
+        tip="Sort by the previous column",
     ),
     Action(
         id="view.reverse",
         key="O",
         title="Reverse",
-        tip="Sort the other way round",
+        tip="Reverse the order",
     ),
     Action(
         id="find.jump",
@@ -231,7 +229,7 @@ ACTIONS = (
         dangerous=True,
         changes=True,
         shown=True,
-        tip="End the node's tunnel and let its key open nothing; asks first",
+        tip="End the node's tunnel and reject its key; asks first",
     ),
     Action(
         id="act.enable",
@@ -296,23 +294,21 @@ MOVES = {
     "table.last": "end",
     "app.leave": "ctrl+c,ctrl+q",
 }
-"""Ids and keys of what is bound elsewhere: by the table, and everywhere. They may be given other
-keys too.
-"""
+"""Ids and keys of actions that are bound elsewhere; the operator may change these keys too."""
 
 
 def moves(keys: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     """The table's own keys, and what they do."""
     mine = {**MOVES, **keys}
 
-    def told(*ids: str) -> str:
+    def keys_of(*ids: str) -> str:
         return ", ".join(key_name(key) for name in ids for key in mine[name].split(","))
 
     return (
-        (told("table.up", "table.down"), "One row up or down"),
-        (told("table.page_up", "table.page_down"), "One page up or down"),
-        (told("table.first", "table.last"), "The first row, the last row"),
-        (told("app.leave"), "Leave the console, from wherever you are"),
+        (keys_of("table.up", "table.down"), "One row up or down"),
+        (keys_of("table.page_up", "table.page_down"), "One page up or down"),
+        (keys_of("table.first", "table.last"), "The first row, the last row"),
+        (keys_of("app.leave"), "Quit the console, from any screen"),
     )
 
 
@@ -334,7 +330,7 @@ def with_keys(actions: Iterable[Action], keys: Mapping[str, str]) -> tuple[Actio
 
 
 def off(actions: Iterable[Action], *, read_only: bool) -> frozenset[str]:
-    """Ids of those that do nothing here."""
+    """Ids of the actions that are off."""
     return frozenset(action.id for action in actions if read_only and action.changes)
 
 
@@ -356,12 +352,12 @@ KEY_NAMES = {
 
 
 def key_name(key: str) -> str:
-    """A key as it is printed on a keyboard."""
+    """A key's name, as keyboards print it."""
     return KEY_NAMES.get(key, key)
 
 
 Section = tuple[str, tuple[tuple[str, str], ...]]
-"""A title, and under it keys with what they do."""
+"""A title, and keys with what they do."""
 
 
 def help_sections(

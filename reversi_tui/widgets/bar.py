@@ -1,4 +1,4 @@
-"""The lines at the bottom where something is typed: a filter, or a name to jump to."""
+"""The input lines at the bottom: for a filter, and for a name to jump to."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from textual.widgets import Input
 from reversi_tui.messages import Typed
 
 MOST_CHARACTERS = 500
-"""Whatever is pasted: a filter is remembered."""
+"""The most that a bar takes, also pasted: filters are remembered."""
 
 
 class Bar(Input):
-    """Every keystroke is told; enter keeps what was typed, escape goes back on it."""
+    """Reports every keystroke; enter keeps what was typed, escape does not."""
 
     DEFAULT_CSS = """
     Bar { display: none; height: 1; width: 1fr; }
@@ -36,7 +36,7 @@ class Bar(Input):
         self.cursor_blink = False
 
     def open(self, text: str) -> None:
-        """Show it, with this text."""
+        """Show it with this text."""
         self.value = text
         self.cursor_position = len(text)
         self.display = True
@@ -59,7 +59,7 @@ class Bar(Input):
 
 
 class FilterBar(Bar):
-    """Up and down fetch the filters that were kept before."""
+    """Up and down recall the filters that were kept before."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
@@ -67,11 +67,11 @@ class FilterBar(Bar):
             "recall(1)",
             "Earlier",
             id="filter.earlier",
-            tooltip="The filter before",
+            tooltip="The previous filter",
             show=False,
         ),
         Binding(
-            "down", "recall(-1)", "Later", id="filter.later", tooltip="The filter after", show=False
+            "down", "recall(-1)", "Later", id="filter.later", tooltip="The next filter", show=False
         ),
     ]
 
@@ -82,9 +82,9 @@ class FilterBar(Bar):
             placeholder="text   !text   column:text   latency:>200   ↑ earlier ones",
         )
         self.history = list(history)
-        """The newest last, none twice."""
+        """Without duplicates, the newest last."""
         self.back = 0
-        """How far back we are; 0 is what was being typed."""
+        """How many filters back we are; 0: at the draft."""
         self.draft = ""
 
     def open(self, text: str) -> None:

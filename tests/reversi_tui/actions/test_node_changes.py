@@ -68,7 +68,7 @@ def test_nodes_are_disabled_and_enabled_in_the_operators_name(
     assert off[0].sentence.startswith("disabled; office:")
     assert "there is no node 'nosuch'" in off[1].sentence
     assert layout.authorized_keys.read_bytes() == b""
-    assert changes.disable([OFFICE])[0].sentence == "it is disabled already"
+    assert changes.disable([OFFICE])[0].sentence == "already disabled"
 
     (on,) = changes.enable([OFFICE])
     assert (on.done, on.sentence) == (True, "enabled")
@@ -339,13 +339,13 @@ def test_a_form_that_is_right_comes_to_a_node(layout: Layout, tmp_path: Path) ->
         pytest.param(
             Asked(name="shed", forwards="x:1", output="there/"),
             Field.OUTPUT,
-            "names no file",
+            "is not a file name",
             id="a folder",
         ),
         pytest.param(
             Asked(name="shed", forwards="x:1", output="~nosuchuser/x"),
             Field.OUTPUT,
-            "begins with a user",
+            "begins with an unknown user",
             id="nobodys home",
         ),
         pytest.param(

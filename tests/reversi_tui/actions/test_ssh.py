@@ -131,7 +131,7 @@ def test_another_nodes_forward_is_never_taken() -> None:
                 ),
             ),
             "",
-            "waits for a PROXY line",
+            "expects a PROXY line",
             id="PROXY",
         ),
         pytest.param(
@@ -144,9 +144,9 @@ def test_another_nodes_forward_is_never_taken() -> None:
             row(1, node="%h"), "", "can not name a node", id="a name that ssh would fill in"
         ),
         pytest.param(
-            SSH, "-oProxyCommand=x", "can not be a user's name", id="a user that is an option"
+            SSH, "-oProxyCommand=x", "cannot be a user's name", id="a user that is an option"
         ),
-        pytest.param(SSH, "a b", "can not be a user's name", id="a user of two words"),
+        pytest.param(SSH, "a b", "cannot be a user's name", id="a user of two words"),
     ],
 )
 def test_where_nobody_should_log_in_a_clause_says_why(there: Row, user: str, says: str) -> None:

@@ -86,7 +86,7 @@ async def test_a_node_is_added_by_keys_alone(
         await pilot.press("enter")
         await type_in(pilot, "30001=nas:80")
         await shows(pilot, "port 20001 -> x:22, expecting http")
-        await shows(pilot, "port 30001 -> nas:80, expecting open (which can not see a hang)")
+        await shows(pilot, "port 30001 -> nas:80, expecting open (cannot detect a hang)")
         await pilot.press("tab", "tab")
         await shows(pilot, "[ ] RSA key")
         await pilot.press("space")
@@ -269,12 +269,12 @@ async def test_output_is_shown_as_text_and_scrolls() -> None:
     async with app.run_test(size=(60, 15)) as pilot:
         _ = app.push_screen(
             Output(
-                "ping office: ping ended with status 0",
+                "ping office: ping ended with exit status 0",
                 "\n".join(["[red]first[/x]", *map(str, range(50)), "last"]),
             )
         )
         await shows(pilot, "[red]first[/x]")
-        await shows(pilot, "ping ended with status 0")
+        await shows(pilot, "ping ended with exit status 0")
         await pilot.press("end")
         await shows(pilot, "last")
         await pilot.press("escape")

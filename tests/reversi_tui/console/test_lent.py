@@ -24,7 +24,7 @@ import psutil
 import pytest
 
 from reversi_tui.terminal.environment import HUNG_UP
-from reversi_tui.terminal.lending import MENDED, kept, run_on_terminal
+from reversi_tui.terminal.lending import RESTORED, restored, run_on_terminal
 from tests.reversi_tui.console.pty_console import WITHIN_S, Terminal
 from tests.reversi_tui.console.small_app import Small
 
@@ -127,8 +127,8 @@ def test_a_program_that_is_killed_in_raw_mode_leaves_the_terminal_whole() -> Non
         program = lent_to(console)
         eventually(lambda: modes(console) != in_console and flags_of(console) != flags, "raw mode")
         program.kill()
-        since = back(console, b"was ended by SIGKILL")
-        assert MENDED in console.written
+        since = back(console, b"was killed by SIGKILL")
+        assert RESTORED in console.written
         assert b"keys:x" not in since, "the key that was for the pause reached the console"
         assert (modes(console), flags_of(console)) == (in_console, flags)
         console.press(b"z")
@@ -149,7 +149,7 @@ def test_what_was_typed_for_the_program_presses_no_key_of_the_console() -> None:
         program = lent_to(console)
         console.press(b"kkkk\rq")
         program.kill()
-        back(console, b"was ended by SIGKILL")
+        back(console, b"was killed by SIGKILL")
         console.press(b"z")
         console.until(b"keys:z")
         assert console.process.poll() is None
@@ -159,7 +159,7 @@ def test_what_is_still_on_its_way_when_the_program_ends_is_dropped_too() -> None
     master, slave = pty.openpty()
     try:
         for _ in range(200):  # without it, every fourth or so is read
-            with kept(slave):
+            with restored(slave):
                 tty.setraw(slave)
                 os.write(master, b"kkkk\rq")
             assert not select.select([slave], [], [], 0.002)[0]
@@ -174,7 +174,7 @@ def test_a_program_that_ends_well_gives_the_terminal_back_at_once() -> None:
     with lending("sh", "-c", "echo pid=1; test -t 0 && echo has-a-terminal") as console:
         console.press(b"s")
         console.until(b"has-a-terminal")
-        console.until(b"sh ended with status 0")
+        console.until(b"sh ended with exit status 0")
         assert b"enter goes back" not in console.written
 
 
@@ -201,7 +201,7 @@ def test_a_program_that_stops_goes_on() -> None:
         console.until(b"goes on")
         console.press(b"\r")
         console.until(b"read")
-        console.until(b"ended with status 0")
+        console.until(b"ended with exit status 0")
 
 
 @pytest.mark.parametrize(
@@ -248,6 +248,6 @@ async def test_where_there_is_no_terminal_a_sentence_names_the_command() -> None
     async with app.run_test():
         assert (
             run_on_terminal(app, ["true", "a b"])
-            == "this terminal can not be handed over; elsewhere, run: true 'a b'"
+            == "this terminal cannot be handed over; elsewhere, run: true 'a b'"
         )
-        assert "there is no program 'no-such-program'" in run_on_terminal(app, ["no-such-program"])
+        assert "program 'no-such-program' not found" in run_on_terminal(app, ["no-such-program"])

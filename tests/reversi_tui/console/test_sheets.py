@@ -277,7 +277,7 @@ async def test_help_has_the_keys_the_filters_and_every_sign(size: tuple[int, int
         await pilot.pause()
         assert "Kill the sshd process [now]" in text(host)
         await pilot.press("end")
-        await seen(host, pilot, "nobody watched")
+        await seen(host, pilot, "no daemon watched")
         shown = sheet.shown.plain
         for words in ("latency:>200", "! hung", "node*", "stale 5m", "flaps"):
             assert words in shown

@@ -231,7 +231,7 @@ def test_a_terminal_without_colours_is_one_where_none_are_wanted() -> None:
 def test_a_terminal_that_can_not_place_text_is_told_so() -> None:
     with pytest.raises(
         PoorTerminal,
-        match=r"'dumb' \(TERM\) can not place text on the screen; elsewhere, use --once",
+        match=r"'dumb' \(TERM\) cannot position text .*; use another terminal, or --once",
     ):
         prepare({"TERM": "dumb"})
 

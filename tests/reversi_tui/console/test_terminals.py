@@ -131,8 +131,8 @@ def test_a_terminal_that_can_not_place_text_gets_one_sentence(
         console.settle(0.1)
 
     sentence = (
-        b"reversi-tui: error: a terminal of type 'dumb' (TERM) can not place text on the screen;"
-        b" elsewhere, use --once\r\n"
+        b"reversi-tui: error: a terminal of type 'dumb' (TERM) cannot position text on the screen;"
+        b" use another terminal, or --once\r\n"
     )
     assert console.written == sentence
 

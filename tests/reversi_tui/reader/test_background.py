@@ -40,7 +40,7 @@ def reading(layout: Layout, now: list[float]) -> Source:
 
 def again(source: Source) -> dict[tuple[str, int], Row]:
     source.background.next_connections = source.background.next_hours = (
-        source.registered.next_look
+        source.registered.next_poll
     ) = 0.0
     return rows(source)
 
@@ -186,9 +186,9 @@ def test_the_daemons_copy_is_read_in_place_of_the_files_where_it_is_true(tmp_pat
     write_copy(layout, MappingProxyType({other.name: other}), signs(layout.nodes)[0], public=False)
     registered = Registered(layout)
 
-    assert registered.look()
+    assert registered.poll()
     assert set(registered.nodes) == {"copied"}
 
     (layout.nodes / "attic.toml").unlink()
-    assert registered.look()
+    assert registered.poll()
     assert "barn" in registered.nodes

@@ -31,7 +31,7 @@ def source(layout: Layout, daemon: Daemon = Daemon.RUNNING) -> Source:
 
 def impatient(made: Source) -> Source:
     """The next step looks at everything."""
-    made.registered.next_look = made.next_ping = made.next_open = 0.0
+    made.registered.next_poll = made.next_ping = made.next_open = 0.0
     return made
 
 
@@ -154,7 +154,7 @@ def test_a_directory_that_goes_is_called_gone_and_comes_back(tmp_path: Path) -> 
     (tmp_path / "aside").rename(tmp_path / "home")
     back = step(reading)
 
-    assert gone.health.trouble == f"the directory {tmp_path / 'home'} is not there"
+    assert gone.health.trouble == f"the directory {tmp_path / 'home'} does not exist"
     assert back.health.trouble == ""
     reading.close()
 

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from textual.pilot import Pilot
-
 from checker.model import EventKind, NodeName, Port, Status
 from checker.state.rows import Batch
-from reversi_tui.app import Console
 from reversi_tui.screens.output import Output
 from reversi_tui.settings.preferences import Command
-from tests.reversi_tui.console.screen import shows, until
+from tests.reversi_tui.console.screen import log, running, shows, until
 from tests.reversi_tui.console.states import (
-    FORWARDS,
     FakeActs,
     console,
     demo_home,
@@ -30,20 +24,9 @@ ATTIC, BARN = NodeName("attic"), NodeName("barn")
 UNLOGGED = "the state file cannot be written"
 
 
-@asynccontextmanager
-async def running(app: Console) -> AsyncIterator[Pilot[None]]:
-    """The console with all its rows read."""
-    async with app.run_test(size=(120, 30)) as pilot:
-        await until(
-            pilot,
-            lambda: app.main.feed.health.registry_read and len(app.main.view.rows) == len(FORWARDS),
-        )
-        await pilot.pause()
-        yield pilot
-
-
-def log(app: Console) -> str:
-    return "\n".join(app.main.log_pane.lines)
+def marks(folder: Path) -> list[str]:
+    """What `touching` left."""
+    return [path.name for path in folder.glob("ran-*")]
 
 
 def touching(mark: Path, *, terminal: bool = False) -> Command:
@@ -101,7 +84,7 @@ async def test_a_command_is_logged_for_each_row_before_it_starts(tmp_path: Path)
 
     async with running(app) as pilot:
         await pilot.press("space", "space", "f5")
-        await until(pilot, lambda: log(app).count("ended with status 0") == 2)
+        await until(pilot, lambda: log(app).count("ended with exit status 0") == 2)
 
     assert [(kind, node) for kind, node, _, _ in acts.recorded] == [
         (EventKind.COMMAND, ATTIC),
@@ -135,10 +118,10 @@ async def test_what_cannot_be_logged_runs_all_the_same_and_is_said_once(tmp_path
         for _ in range(2):
             await pilot.press("f5")
             await pilot.pause()
-        await until(pilot, lambda: log(app).count("ended with status 0") == 2)
+        await until(pilot, lambda: log(app).count("ended with exit status 0") == 2)
         assert not isinstance(app.screen, Output)
 
-    assert [path.name for path in tmp_path.glob("ran-*")] == ["ran-attic"]
+    assert marks(tmp_path) == ["ran-attic"]
     assert log(app).count(UNLOGGED) == 1
 
 
@@ -153,6 +136,6 @@ async def test_a_port_that_is_not_known_is_not_filled_in(tmp_path: Path) -> None
 
     async with running(app) as pilot:
         await pilot.press("home", "f5")
-        await until(pilot, lambda: "the port is not known" in log(app))
+        await until(pilot, lambda: "the port is unknown" in log(app))
 
     assert not acts.recorded

@@ -186,7 +186,7 @@ def test_a_damaged_file_is_remarked_on_and_written_anew(tmp_path: Path, content:
     preferences, remark = memory.begin((), ())
 
     assert preferences == Preferences()
-    assert remark.startswith(str(file_in(tmp_path)))
+    assert str(file_in(tmp_path)) in remark
     assert "damaged" in remark
     assert memory.remember(replace(preferences, wide=True)) == ""
     assert begun(tmp_path)[1].wide
@@ -239,7 +239,7 @@ def test_a_state_directory_that_can_not_be_made_is_a_sentence(tmp_path: Path) ->
 
     told = memory.remember(replace(preferences, wide=True))
 
-    assert "can not be read" in remark
+    assert "cannot be read" in remark
     assert told.startswith("the view is not remembered: ")
 
 
@@ -253,7 +253,7 @@ def test_a_lock_that_another_holds_is_a_sentence(
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
 
-        assert "another console holds it" in memory.remember(replace(preferences, wide=True))
+        assert "another console has locked it" in memory.remember(replace(preferences, wide=True))
     finally:
         os.close(handle)
     assert memory.remember(replace(preferences, wide=True)) == ""
