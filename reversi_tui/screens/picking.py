@@ -21,7 +21,8 @@ from reversi_tui.widgets.line import Line
 class Options(OptionList):
     """Ignores page up and down if the terminal leaves the list no room: Textual fails then.
 
-    tests/reversi_tui/screens/test_picking.py fails once Textual no longer does.
+    tests/reversi_tui/test_textual.py fails once Textual no longer does. Source:
+    textual/widgets/_option_list.py, OptionList._move_page.
     """
 
     def action_page_up(self) -> None:

@@ -10,7 +10,7 @@ from textual.drivers import linux_driver
 
 def tolerant(name: str) -> partial[codecs.IncrementalDecoder]:
     """A decoder that replaces invalid bytes, such as keys of a terminal with another character
-    set.
+    set. Source: https://github.com/Textualize/textual/issues/6456.
     """
     return partial(codecs.getincrementaldecoder(name), errors="replace")
 
@@ -22,7 +22,7 @@ class Driver(linux_driver.LinuxDriver):
     """If its input thread fails, Textual prints a traceback and exits with status 0; this one ends
     the app with the error.
 
-    Overrides private parts of Textual 8.2: tests/reversi_tui/terminal/test_driver.py fails if they
+    It overrides private parts of Textual 8.2; tests/reversi_tui/test_textual.py fails if they
     change. Source: textual/drivers/linux_driver.py, LinuxDriver._run_input_thread.
     """
 

@@ -276,12 +276,12 @@ def test_a_console_whose_starter_is_gone_ends_too() -> None:
     ("broken", "words"),
     [
         pytest.param(
-            "from reversi_tui.screens.main import Main; Main.action_pause = lambda _: 1 / 0",
+            "from reversi_tui.screens.main import Main; Main.pause = lambda _: 1 / 0",
             (),
             id="a key",
         ),
         pytest.param(
-            "from reversi_tui.screens.main import Main; Main.action_pause = lambda _: 1 / 0",
+            "from reversi_tui.screens.main import Main; Main.pause = lambda _: 1 / 0",
             ("--debug",),
             id="a key, --debug",
         ),
