@@ -66,7 +66,7 @@ class Main(Screen[None]):
         self.desk = self.make_desk()
         self.table = self.desk.table
         self.log_pane = LogPane(setting.now)
-        self.filter_bar = FilterBar(self.view.filter_text, setting.preferences.history)
+        self.filter_bar = FilterBar(setting.preferences.history)
         self.jump_bar = Bar(id="jump", placeholder="the name of a node, or a part of it")
         self.table_view = TableView(self.desk, self.filter_bar, self.jump_bar)
         self.row_detail = RowDetail(self.desk)

@@ -24,9 +24,8 @@ class Bar(Input):
         Binding("escape", "leave", "Leave", id="bar.leave", tooltip="Go back to the table"),
     ]
 
-    def __init__(self, text: str = "", *, id: str, placeholder: str) -> None:  # noqa: A002 - Textual's name for it
+    def __init__(self, *, id: str, placeholder: str) -> None:  # noqa: A002 - Textual's name for it
         super().__init__(
-            text,
             id=id,
             compact=True,
             select_on_focus=False,
@@ -75,9 +74,8 @@ class FilterBar(Bar):
         ),
     ]
 
-    def __init__(self, text: str, history: Sequence[str]) -> None:
+    def __init__(self, history: Sequence[str]) -> None:
         super().__init__(
-            text,
             id="filter",
             placeholder="text   !text   column:text   latency:>200   ↑ earlier ones",
         )

@@ -92,7 +92,7 @@ async def test_the_question_tells_of_marks_that_the_filter_hides(tmp_path: Path)
         await pilot.press("space", "space", "slash", *"barn", "enter")
         await shows(pilot, "2 marked, 1 not shown")
         await pilot.press("r")
-        await shows(pilot, "hides 1 of these marked rows by the filter")
+        await shows(pilot, "The filter hides 1 of these marked rows.")
 
 
 async def test_more_than_a_few_must_be_counted(tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ async def test_more_than_a_few_must_be_counted(tmp_path: Path) -> None:
 
     async with running(app) as pilot:
         await pilot.press("a", "r")
-        await shows(pilot, f"Type {len(FORWARDS)} to go on")
+        await shows(pilot, f"Type {len(FORWARDS)} to continue")
         await shows(pilot, "Cancel (esc)")
         yes = app.screen.query_one("#yes", Button)
         assert isinstance(app.focused, Input)
@@ -121,7 +121,7 @@ async def test_the_count_asked_for_is_the_operators_choice(tmp_path: Path) -> No
 
     async with running(app) as pilot:
         await pilot.press("space", "space", "r")
-        await shows(pilot, "Type 2 to go on")
+        await shows(pilot, "Type 2 to continue")
 
 
 async def test_after_yes_only_what_is_still_the_same_is_killed(tmp_path: Path) -> None:
@@ -187,7 +187,7 @@ async def test_the_log_pane_tells_each_act_and_its_outcome_with_the_time(tmp_pat
 
     async with running(app) as pilot:
         await pilot.press("l")
-        await shows(pilot, "this console did nothing yet")
+        await shows(pilot, "this console has done nothing yet")
         await pilot.press("p")
         await shows(pilot, "attic port 20010: probe is under way")
         await shows(pilot, "attic port 20010: probe done: the port is free")
@@ -259,7 +259,9 @@ async def test_the_question_names_what_ends_with_the_same_process(tmp_path: Path
     async with running(app, count=len(FORWARDS) + 1) as pilot:
         await pilot.press("down", "k")
         await shows(pilot, "Kill this forward?")
-        await shows(pilot, "Held by the same process, and ended with it: attic port 20010 (up).")
+        await shows(
+            pilot, "The same process holds these, which end with it: attic port 20010 (up)."
+        )
         await pilot.press("n", "space", "up", "up", "space", "k")
         await shows(pilot, "Kill these 2 forwards?")
         assert "ended with it" not in text(app)
@@ -278,7 +280,7 @@ async def test_however_many_are_asked_about_the_count_and_the_buttons_are_in_sig
         await shows(pilot, "Kill these 64 forwards?")
         await pilot.resize_terminal(*size)
         await until(pilot, lambda: app.size == size)
-        await shows(pilot, "Type 64 to go on:")
+        await shows(pilot, "Type 64 to continue:")
         await shows(pilot, "Cancel (esc)")
         await shows(pilot, "Yes, kill")
         await pilot.press(*("pagedown",) * 60)
@@ -313,14 +315,14 @@ async def test_each_action_under_way_is_warned_of_before_the_console_is_left(
         await pilot.press("p")
         await until(pilot, lambda: len(acts.done) == 1)
         await pilot.press("q")
-        await shows(pilot, "the same key again leaves")
+        await shows(pilot, "press the key again to quit")
         acts.gate.set()
         await until(pilot, lambda: not app.main.desk.pending)
         acts.gate.clear()
         await pilot.press("down", "p")
         await until(pilot, lambda: len(acts.done) == 2)
         await pilot.press("q")
-        await shows(pilot, "the same key again leaves")
+        await shows(pilot, "press the key again to quit")
         assert app.is_running
         acts.gate.set()
 

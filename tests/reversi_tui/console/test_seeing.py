@@ -173,8 +173,7 @@ async def test_the_view_is_remembered_as_it_changes(tmp_path: Path) -> None:
         kept.append(seen)
         return ""
 
-    app = console(layout)
-    app.main.setting = replace(app.main.setting, remember=remember)
+    app = Console(replace(setting(layout), remember=remember))
 
     async with running(app) as pilot:
         await pilot.press("w", "f", "g", "O", "slash", *"barn", "enter")
@@ -191,14 +190,12 @@ async def test_the_view_is_remembered_as_it_changes(tmp_path: Path) -> None:
 
 
 async def test_what_can_not_be_remembered_is_said(tmp_path: Path) -> None:
-    app = console(demo_home(tmp_path))
-    app.main.setting = replace(
-        app.main.setting, remember=lambda _: "the view is not remembered: no room"
-    )
+    trouble = "the view is not remembered: no room"
+    app = Console(replace(setting(demo_home(tmp_path)), remember=lambda _: trouble))
 
     async with running(app) as pilot:
         await pilot.press("O")
-        await shows(pilot, "the view is not remembered: no room")
+        await shows(pilot, trouble)
 
 
 async def test_the_last_hours_stand_in_the_row_and_the_last_days_in_the_detail(
@@ -250,8 +247,7 @@ async def test_a_gateway_that_goes_away_and_comes_back_is_followed(tmp_path: Pat
 async def test_staleness_enters_the_faults_only_view_by_the_clock_alone(tmp_path: Path) -> None:
     layout = demo_home(tmp_path)
     late = [0.0]
-    app = console(layout, faults_only=True)
-    app.main.setting = replace(app.main.setting, now=lambda: NOW + late[0])
+    app = Console(replace(setting(layout, faults_only=True), now=lambda: NOW + late[0]))
 
     async with running(app) as pilot:
         assert "attic" not in nodes(app)
