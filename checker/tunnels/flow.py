@@ -35,6 +35,10 @@ socket.
 """
 UPLOAD_EXCUSES_S = 300.0
 """Longer than 1 MB at 64 kbit/s takes."""
+DOWNLOAD_EXCUSES_S = 600.0
+"""Since the device last sent anything. The kernel of a frozen device goes on taking what is sent to
+it until its buffer is full: 6 MB by default, 13 minutes at 64 kbit/s. A living device answers what
+arrives; with 1 MB queued at that rate, what was lost twice arrives after 250 s."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,11 +77,13 @@ def behind(earlier: Flow, later: Flow, kept_s: float = 0.0) -> str:
     been answered.
 
     `kept_s` is how long earlier probes have been excused already: an upload may hide a target that
-    is silent by itself.
+    is silent by itself. A download is no excuse once the device has been silent for long: its
+    kernel may be all that takes it.
     """
     acked, received = later.acked - earlier.acked, later.received - earlier.received
     taken = acked > 0 or later.delivered > earlier.delivered
-    if later.queued >= QUEUE_COUNTS and taken and acked < earlier.queued + SSHD_HOLDS:
+    lives = later.heard_ago_s < DOWNLOAD_EXCUSES_S
+    if later.queued >= QUEUE_COUNTS and taken and lives and acked < earlier.queued + SSHD_HOLDS:
         return f"the probe waits behind {later.queued // 1000} kB on their way to the device"
     if UPLOAD_COUNTS <= received < DEVICE_HOLDS and kept_s < UPLOAD_EXCUSES_S:
         return f"the answer waits behind what the device sends, {received // 1000} kB so far"

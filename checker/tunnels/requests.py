@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -209,11 +210,12 @@ class Requests:
 
         What an earlier connection of the same instance still holds is killed at once. What another
         instance holds is killed if it is hung; if it is healthy, the key was cloned, and the
-        newcomer is to wait. Where other programs hold all of its ports, it waits too.
+        newcomer is to wait. Where other programs hold all of its ports, it waits too. All of these
+        are looked at side by side: the client waits as long for many as for one.
         """
-        waits = [0]
+        until = time.monotonic() + NODE_WAITS_S
         foreign = 0
-        spared: set[ProcessId] = {caller} if caller else set()
+        disputed: dict[ProcessId, tuple[Forward, Held]] = {}
         claimant = Claimant(
             instance=instance,
             peer=peer_address(asked.peer),
@@ -227,12 +229,14 @@ class Requests:
             )
             foreign += all(held.owner is Owner.FOREIGN and not held.leaves_ipv4 for held in found)
             for held in found:
-                if held.session is None or held.session in spared:
-                    continue
-                wait_s = await self.make_way(node, forward, held, claimant)
-                if wait_s is not None:
-                    waits.append(wait_s)
-                    spared.add(held.session)
+                if held.session is not None and held.session != caller:
+                    disputed.setdefault(held.session, (forward, held))
+        async with asyncio.TaskGroup() as group:
+            making = [
+                group.create_task(self.make_way(node, *found, claimant, until))
+                for found in disputed.values()
+            ]
+        waits = [0, *(task.result() for task in making)]
         if foreign == len(node.forwards):
             await self.gateway.settle_all(node.forwards, actor=f"node {node.name}")
             waits.append(self.gateway.verdict(node))
@@ -240,10 +244,11 @@ class Requests:
         return max(waits)
 
     async def make_way(
-        self, node: Node, forward: Forward, held: Held, claimant: Claimant
-    ) -> int | None:
-        """End a connection for the node's next one, or tell how long that is to wait; None: it was
-        ended.
+        self, node: Node, forward: Forward, held: Held, claimant: Claimant, until: float
+    ) -> int:
+        """End a connection for the node's next one, or return how long that is to wait.
+
+        `until` is monotonic.
         """
         assert held.session is not None
         why = await self.gateway.rights.why_end(node, claimant.instance, held.session, held.port)
@@ -256,24 +261,24 @@ class Requests:
                 return self.gateway.config.policy.longest_wait_s
             why = "claimed with the node's new key"
         if not why:
-            return await self.dispute(node, forward, claimant.instance, claimant.peer)
+            return await self.dispute(node, forward, claimant, until)
         await self.gateway.watcher.end(
             forward, held.session, held.inodes, actor=f"node {node.name}", why=why
         )
-        return None
+        return 0
 
-    async def dispute(self, node: Node, forward: Forward, instance: str, peer: str) -> int:
+    async def dispute(self, node: Node, forward: Forward, claimant: Claimant, until: float) -> int:
         """Another connection holds the newcomer's port: is it alive?"""
-        judgement = await self.gateway.settle(
-            forward, actor=f"node {node.name}", until=time.monotonic() + NODE_WAITS_S
-        )
+        judgement = await self.gateway.settle(forward, actor=f"node {node.name}", until=until)
         if isinstance(judgement.action, Recheck):
             return min(NOT_CLEAR_WAITS_S, self.gateway.config.policy.longest_wait_s)
         if isinstance(judgement.action, Kill) or judgement.tunnel.status is Status.DOWN:
             return 0
         if isinstance(judgement.action, CannotKill) or judgement.tunnel.status is Status.FOREIGN:
             return judgement.tunnel.verdict
-        wait_s = self.gateway.rights.refuse_clone(forward, judgement.tunnel.session, instance, peer)
+        wait_s = self.gateway.rights.refuse_clone(
+            forward, judgement.tunnel.session, claimant.instance, claimant.peer
+        )
         self.gateway.rights.note_clone(node)
         return wait_s
 

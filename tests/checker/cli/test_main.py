@@ -839,8 +839,8 @@ def test_a_gateway_that_is_not_there_is_told_by_all_who_read(
         ExitCode.USAGE,
         "",
         (
-            f"{ERROR}there is no directory {layout.home}, so there is no gateway to tell of; see"
-            " --home and REVERSI_HOME\n"
+            f"{ERROR}there is no directory {layout.home}, so there is no gateway; see --home"
+            " and REVERSI_HOME\n"
         ),
     )
 

@@ -138,7 +138,7 @@ async def test_what_was_said_of_an_attempt_goes_with_the_next_key(layout: Layout
         await shows(pilot, "127.0.0.1:22,banner:SSH-2.0")
         await type_in(pilot, "shed")
         await pilot.press("ctrl+s")
-        await shows(pilot, "not added: see what stands below forwards")
+        await shows(pilot, "not added: see the errors below forwards")
         await pilot.press("tab", "x")
         await until(pilot, lambda: "not added" not in screen_text(pilot.app))
 
@@ -151,7 +151,7 @@ async def test_nothing_is_added_while_an_error_stands(layout: Layout) -> None:
         await pilot.press("ctrl+s")
         await shows(pilot, "a node needs a forward")
         await pilot.click("#add")
-        await shows(pilot, "not added: see what stands below forwards")
+        await shows(pilot, "not added: see the errors below forwards")
 
     assert asked.wanted == []
 

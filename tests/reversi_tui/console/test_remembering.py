@@ -64,6 +64,6 @@ def test_broken_preferences_are_a_sentence_before_the_console_opens(
 
     assert (
         console.written.decode().strip()
-        == f"reversi-tui: error: {own}: key 'p' belongs to action act.probe and to action act.kill;"
+        == f"reversi-tui: error: {own}: key 'p' is for both action act.probe and action act.kill;"
         " give one of them another key"
     )

@@ -27,6 +27,7 @@ from tests.reversi_tui.console.states import (
     console,
     demo_home,
     forward,
+    setting,
     tunnel,
     write,
 )
