@@ -68,7 +68,6 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    switch = argparse.BooleanOptionalAction
     made.add_argument("--version", action="version", version=f"reversi-tui {__version__}")
     made.add_argument(
         "--home",
@@ -78,6 +77,32 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--read-only", action="store_true", help="turn off all keys that change anything"
     )
+    add_view_options(made)
+    made.add_argument(
+        "--once",
+        action="store_true",
+        help="print the table and exit; exit status 1 if anything shown is not up",
+    )
+    made.add_argument("--json", action="store_true", help="like --once, as one JSON document")
+    made.add_argument(
+        "--show-config",
+        action="store_true",
+        help="print each setting, its value and where it comes from; also with --json",
+    )
+    made.add_argument(
+        "--debug", action="store_true", help="show a traceback if the console has a bug"
+    )
+    made.add_argument(
+        "--no-remember",
+        action="store_true",
+        help="neither restore the view of the last run, nor save it for the next",
+    )
+    return made
+
+
+def add_view_options(made: argparse.ArgumentParser) -> None:
+    """The options for how the rows are shown."""
+    switch = argparse.BooleanOptionalAction
     made.add_argument(
         "--filter",
         metavar="TEXT",
@@ -109,26 +134,6 @@ def parser() -> argparse.ArgumentParser:
         action=switch,
         help="use the mouse (default: yes, but not over SSH or in GNU screen)",
     )
-    made.add_argument(
-        "--once",
-        action="store_true",
-        help="print the table and exit; exit status 1 if anything shown is not up",
-    )
-    made.add_argument("--json", action="store_true", help="like --once, as one JSON document")
-    made.add_argument(
-        "--show-config",
-        action="store_true",
-        help="print each setting, its value and where it comes from; also with --json",
-    )
-    made.add_argument(
-        "--debug", action="store_true", help="show a traceback if the console has a bug"
-    )
-    made.add_argument(
-        "--no-remember",
-        action="store_true",
-        help="neither restore the view of the last run, nor save it for the next",
-    )
-    return made
 
 
 def words_of(argv: Sequence[str]) -> list[str]:

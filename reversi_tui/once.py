@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from checker.config.layout import Layout
 from checker.model import Node, NodeName, Status, Tunnel, Unregistered, tunnel_json
@@ -21,6 +20,7 @@ from reversi_tui.rows.columns import BY_ID, COLUMNS, DEFAULTS, Column
 from reversi_tui.rows.row import (
     NO_PORT,
     NOTHING_MORE,
+    Broken,
     Health,
     Key,
     Known,
@@ -33,9 +33,6 @@ from reversi_tui.rows.uptime import in_ascii
 from reversi_tui.settings.preferences import Preferences
 from reversi_tui.terminal.environment import has_utf8
 from reversi_tui.view import View
-
-if TYPE_CHECKING:
-    from checker.registry.kept_rights import BrokenFile
 
 FROM_BEHIND = frozenset({"day", "flaps", "client", "instance"})
 """Columns that need more than a tunnel's own row in the state file."""
@@ -68,7 +65,7 @@ class Found:
 
     rows: tuple[Row, ...]
     unregistered: Mapping[Key, Unregistered]
-    broken: tuple[BrokenFile, ...]
+    broken: tuple[Broken, ...]
     sweep: Sweep | None
     remarks: tuple[str, ...]
     """Sentences for standard error."""
@@ -107,7 +104,7 @@ def read_all(layout: Layout, *, behind: bool, now: float) -> Found:
 
 def registered(
     layout: Layout,
-) -> tuple[Mapping[NodeName, Node], tuple[BrokenFile, ...], tuple[str, ...]]:
+) -> tuple[Mapping[NodeName, Node], tuple[Broken, ...], tuple[str, ...]]:
     """The registry's nodes, from the daemon's copy if that is good; its broken files, and a
     sentence for each.
     """

@@ -29,8 +29,9 @@ class Ran:
 
 
 def run(argv: Sequence[str], *, within_s: float = WITHIN_S, kept_bytes: int = KEPT_BYTES) -> Ran:
-    """Run it to its end or the time limit; then its whole process group is gone. It blocks: call it
-    in a thread.
+    """Run it until it exits or the time is up; then its whole process group is gone.
+
+    It blocks: call it in a thread.
     """
     trouble = missing(argv)
     if trouble:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 from checker.model import Event, Forward, NodeName, Port, Status, Tunnel, Watched, is_stale
 from checker.state.rows import Sweep
-
-if TYPE_CHECKING:
-    from checker.registry.kept_rights import BrokenFile
 
 Key = tuple[NodeName, Port]
 """Identifies a row, wherever it is on the screen."""
@@ -73,7 +70,21 @@ class Row:
         return self.barred if self.is_shut else self.seen.status.value
 
 
-def broken_row(broken: BrokenFile) -> Row:
+class Broken(Protocol):
+    """A broken file of the registry. Its class, checker.registry.kept_rights.BrokenFile, takes 5 ms
+    to import, so `--once` does so only if there is one.
+    """
+
+    @property
+    def name(self) -> NodeName: ...
+
+    @property
+    def sentence(self) -> str: ...
+
+    def as_json(self) -> dict[str, Any]: ...
+
+
+def broken_row(broken: Broken) -> Row:
     """The row of a broken file."""
     return Row(
         forward=None,
@@ -94,7 +105,7 @@ class Moment:
         return is_stale(row.seen, self.every_s, self.now)
 
     def is_fault(self, row: Row) -> bool:
-        """Whether it is not up, or stale; a node that is barred on purpose is no fault."""
+        """Whether it is not up, or stale; not a node that is barred on purpose."""
         return not row.barred and (row.seen.status is not Status.UP or self.is_stale(row))
 
 

@@ -43,7 +43,7 @@ class NodeEditor:
         desk.push(form, lambda changed: self.report("add", changed) if changed else None)
 
     def build(self) -> None:
-        """Ask where the bundle shall go, and build it."""
+        """Ask for the file of the bundle, and build it."""
         desk, row = self.desk, self.desk.table.selected
         if row is None or desk.is_off("row.bundle"):
             return

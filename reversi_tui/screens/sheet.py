@@ -45,7 +45,7 @@ class Sheet(ModalScreen[None]):
         self.query_one("#sheet-scroll").focus()
 
     def show(self, text: Text, *, at_end: bool = False) -> None:
-        """Show this text, if it is new; `at_end` scrolls to its end."""
+        """Show this text, if it is new; `at_end` shows its last lines."""
         if text != self.shown or text.spans != self.shown.spans:
             self.shown = text
             self.query_one("#sheet-text", Static).update(text)

@@ -86,7 +86,7 @@ def all_up(home: Path) -> Layout:
     return layout
 
 
-def test_the_table_is_aligned_and_tells_what_is_not_up(tmp_path: Path, capsys: Captured) -> None:
+def test_the_table_is_aligned_and_shows_what_is_not_up(tmp_path: Path, capsys: Captured) -> None:
     demo_home(tmp_path)
 
     code = main(["--home", str(tmp_path), "--once"])
@@ -288,7 +288,7 @@ def test_the_sort_may_go_backwards(tmp_path: Path, capsys: Captured, argv: tuple
     assert (code, lines) == (ExitCode.OK, ["node", "barn", "attic"])
 
 
-def test_a_filter_that_nothing_matches_is_told_of_and_is_no_fault(
+def test_a_filter_that_nothing_matches_is_mentioned_and_not_a_fault(
     tmp_path: Path, capsys: Captured
 ) -> None:
     demo_home(tmp_path)
@@ -333,7 +333,7 @@ def test_a_device_that_the_registry_does_not_know_is_shown_and_counts(
     )
 
 
-def test_a_node_that_is_out_on_purpose_is_no_fault(tmp_path: Path, capsys: Captured) -> None:
+def test_a_node_that_is_out_on_purpose_is_not_a_fault(tmp_path: Path, capsys: Captured) -> None:
     layout = all_up(tmp_path)
     write(layout, Batch(tunnels=(tunnel("barn", 20011, Status.DOWN, pid=None),)))
     assert once(tmp_path, capsys)[0] == ExitCode.NOT_UP

@@ -135,7 +135,7 @@ def test_output_that_is_closed_early_is_not_the_end() -> None:
         pytest.param(["\x1b[31m"], r"program '\x1b[31m' not found", id="escaped"),
     ],
 )
-def test_what_can_not_be_started_is_a_sentence(argv: list[str], says: str) -> None:
+def test_what_cannot_be_started_is_a_sentence(argv: list[str], says: str) -> None:
     ran = run(argv)
 
     assert ran.status is None

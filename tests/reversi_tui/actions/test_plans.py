@@ -113,7 +113,7 @@ def test_what_can_be_done_now(
     assert words is None or words in planned.left_out[0]
 
 
-def test_of_several_rows_those_that_can_not_be_are_left_out_by_name() -> None:
+def test_of_several_rows_those_that_cannot_be_are_left_out_by_name() -> None:
     planned = plan(Deed.KILL, [ATTIC, held_by(None)], {}, read_only=False)
 
     assert planned.rows == (ATTIC,)

@@ -137,12 +137,10 @@ def test_another_nodes_forward_is_never_taken() -> None:
         pytest.param(
             row(1, node="-oProxyCommand=x"),
             "",
-            "can not name a node",
+            "name a node",
             id="a name that is an option",
         ),
-        pytest.param(
-            row(1, node="%h"), "", "can not name a node", id="a name that ssh would fill in"
-        ),
+        pytest.param(row(1, node="%h"), "", "name a node", id="a name that ssh would fill in"),
         pytest.param(
             SSH, "-oProxyCommand=x", "cannot be a user's name", id="a user that is an option"
         ),

@@ -56,7 +56,7 @@ async def test_marked_rows_are_all_killed_after_one_question_that_names_each(
     assert log(app).count("kill done: the port is free") == 3
 
 
-async def test_rows_that_can_not_be_killed_are_left_out_and_told(tmp_path: Path) -> None:
+async def test_rows_that_cannot_be_killed_are_left_out_and_told(tmp_path: Path) -> None:
     acts = open_acts()
     app = console(demo_home(tmp_path), acts)
 
@@ -85,7 +85,7 @@ async def test_all_that_the_filter_shows_is_marked_and_unmarked(tmp_path: Path) 
         assert not app.main.view.marks
 
 
-async def test_the_question_tells_of_marks_that_the_filter_hides(tmp_path: Path) -> None:
+async def test_the_question_names_marks_that_the_filter_hides(tmp_path: Path) -> None:
     app = console(demo_home(tmp_path))
 
     async with running(app) as pilot:
@@ -289,7 +289,7 @@ async def test_however_many_are_asked_about_the_count_and_the_buttons_are_in_sig
         await until(pilot, lambda: app.focused is app.screen.query_one("#yes"))
 
 
-async def test_a_click_on_yes_is_no_yes_and_one_on_cancel_cancels(tmp_path: Path) -> None:
+async def test_a_click_on_yes_does_not_count_and_one_on_cancel_cancels(tmp_path: Path) -> None:
     acts = open_acts()
     app = console(demo_home(tmp_path), acts)
 

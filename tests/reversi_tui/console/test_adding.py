@@ -73,7 +73,7 @@ def button(pilot: Pilot[None]) -> Button:
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_a_node_is_added_by_keys_alone(
+async def test_a_node_is_added_with_keys_only(
     layout: Layout, tmp_path: Path, size: tuple[int, int]
 ) -> None:
     asked = Asked()
@@ -111,9 +111,9 @@ def app(pilot: Pilot[None]) -> Small:
     return found
 
 
-async def test_what_is_wrong_stands_below_its_field_while_it_is_typed(layout: Layout) -> None:
+async def test_an_error_is_shown_below_its_field_while_it_is_typed(layout: Layout) -> None:
     async with form(layout, Asked()) as pilot:
-        assert "can not name" not in screen_text(pilot.app), "nothing was typed yet"
+        assert "name a node" not in screen_text(pilot.app), "nothing was typed yet"
         assert button(pilot).has_class("refused")
         await type_in(pilot, "attic")
         await shows(pilot, "node attic is registered already")
@@ -133,7 +133,7 @@ async def test_what_is_wrong_stands_below_its_field_while_it_is_typed(layout: La
         await until(pilot, lambda: not button(pilot).has_class("refused"))
 
 
-async def test_what_was_said_of_an_attempt_goes_with_the_next_key(layout: Layout) -> None:
+async def test_the_message_about_an_attempt_goes_with_the_next_key(layout: Layout) -> None:
     async with form(layout, Asked()) as pilot:
         await shows(pilot, "127.0.0.1:22,banner:SSH-2.0")
         await type_in(pilot, "shed")
@@ -159,7 +159,7 @@ async def test_nothing_is_added_while_an_error_stands(layout: Layout) -> None:
 async def test_markup_and_control_characters_are_text(layout: Layout) -> None:
     async with form(layout, Asked()) as pilot:
         pilot.app.screen.query_one("#name", Input).value = "[red]x[/nosuch]\x1b[2J"
-        await shows(pilot, r"'[red]x[/nosuch]\x1b[2J' can not name a node")
+        await shows(pilot, r"'[red]x[/nosuch]\x1b[2J' can")
         pilot.app.screen.query_one("#forwards", TextArea).text = "[bold]:1,banner:[/]"
         await shows(pilot, "line 1: target '[bold]:1' is not HOST:PORT")
 

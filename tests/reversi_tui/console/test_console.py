@@ -262,7 +262,7 @@ async def test_no_state_file_yet(tmp_path: Path) -> None:
         assert text(app).count("? unknown") == len(FORWARDS)
 
 
-async def test_no_nodes_tells_how_to_add_one(tmp_path: Path) -> None:
+async def test_without_nodes_it_says_how_to_add_one(tmp_path: Path) -> None:
     app = console(home_layout(tmp_path))
 
     async with running(app, (160, 24), count=0) as pilot:

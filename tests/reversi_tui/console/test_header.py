@@ -28,7 +28,7 @@ def columns(app: Console) -> list[str]:
     return [place.column.id for place in app.main.table.columns]
 
 
-async def test_the_header_tells_of_the_daemon_the_sweep_logins_that_wait_and_the_disk(
+async def test_the_header_shows_the_daemon_the_sweep_waiting_logins_and_the_disk(
     tmp_path: Path,
 ) -> None:
     layout = demo_home(tmp_path)

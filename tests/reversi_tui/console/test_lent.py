@@ -242,7 +242,7 @@ def test_a_terminal_that_goes_takes_both_along(*, controlling: bool) -> None:
         eventually(lambda: gone(program), "what ignores signals is killed")
 
 
-async def test_where_there_is_no_terminal_a_sentence_names_the_command() -> None:
+async def test_without_a_terminal_a_sentence_names_the_command() -> None:
     app = Small()
 
     async with app.run_test():

@@ -115,7 +115,7 @@ async def test_the_palette_tells_the_keys_and_does_not_come_over_a_dialog(tmp_pa
         assert isinstance(app.screen, Confirm)
 
 
-async def test_keys_of_the_table_can_be_given_too_and_stand_in_the_help(tmp_path: Path) -> None:
+async def test_keys_of_the_table_can_be_changed_too_and_are_in_the_help(tmp_path: Path) -> None:
     app = console(demo_home(tmp_path), keys=(("table.down", "f7"), ("view.theme", "down")))
 
     async with running(app) as pilot:

@@ -123,7 +123,7 @@ async def test_quitting_during_an_action_asks_for_the_key_again(tmp_path: Path) 
     acts.gate.set()
 
 
-async def test_an_action_that_can_not_be_tried_says_why(tmp_path: Path) -> None:
+async def test_an_action_that_cannot_be_tried_says_why(tmp_path: Path) -> None:
     layout = demo_home(tmp_path)
     acts = open_acts()
     acts.failure = DaemonAbsent(layout)

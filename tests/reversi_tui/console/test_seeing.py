@@ -190,7 +190,7 @@ async def test_the_view_is_remembered_as_it_changes(tmp_path: Path) -> None:
     )
 
 
-async def test_what_can_not_be_remembered_is_said(tmp_path: Path) -> None:
+async def test_what_cannot_be_remembered_is_said(tmp_path: Path) -> None:
     trouble = "the view is not remembered: no room"
     app = Console(replace(setting(demo_home(tmp_path)), remember=lambda _: trouble))
 
@@ -199,7 +199,7 @@ async def test_what_can_not_be_remembered_is_said(tmp_path: Path) -> None:
         await shows(pilot, trouble)
 
 
-async def test_the_last_hours_stand_in_the_row_and_the_last_days_in_the_detail(
+async def test_the_row_shows_the_last_hours_and_the_detail_the_last_days(
     tmp_path: Path,
 ) -> None:
     layout = demo_home(tmp_path)
@@ -245,7 +245,7 @@ async def test_a_gateway_that_goes_away_and_comes_back_is_followed(tmp_path: Pat
         await until(pilot, lambda: "does not exist" not in text(app) and "! hung" not in text(app))
 
 
-async def test_staleness_enters_the_faults_only_view_by_the_clock_alone(tmp_path: Path) -> None:
+async def test_staleness_enters_the_faults_only_view_as_time_passes(tmp_path: Path) -> None:
     layout = demo_home(tmp_path)
     late = [0.0]
     app = Console(replace(setting(layout, faults_only=True), now=lambda: NOW + late[0]))
@@ -257,7 +257,7 @@ async def test_staleness_enters_the_faults_only_view_by_the_clock_alone(tmp_path
         await shows(pilot, "stale 15m")
 
 
-async def test_in_a_terminal_with_ascii_alone_nothing_else_is_drawn(
+async def test_an_ascii_terminal_gets_only_ascii(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TERM", "linux")
@@ -344,7 +344,7 @@ async def test_the_palette_has_no_page_to_turn_where_the_terminal_leaves_it_no_r
         await shows(pilot, "Bundle")
 
 
-async def test_columns_stand_in_the_order_that_was_chosen(tmp_path: Path) -> None:
+async def test_columns_are_in_the_chosen_order(tmp_path: Path) -> None:
     app = console(demo_home(tmp_path), columns=("node", "status", "port"))
 
     async with running(app) as pilot:

@@ -91,7 +91,7 @@ def text(host: Host) -> str:
 
 
 def reversed_text(host: Host) -> str:
-    """What stands in reverse on the screen."""
+    """What is in reverse on the screen."""
     strips = host.screen._compositor.render_strips()
     found = (
         segment.text
@@ -247,7 +247,7 @@ async def test_a_detail_follows_its_row_and_outlives_it() -> None:
         assert DOSSIER.ssh in detail.shown.plain
 
 
-async def test_a_detail_is_written_anew_for_another_size() -> None:
+async def test_a_detail_is_written_again_for_another_size() -> None:
     detail = Detail(ROW, palette("terminal"))
     async with showing(detail, (120, 40)) as (host, pilot):
         detail.renew(ROW, MOMENT, DOSSIER)

@@ -228,7 +228,7 @@ def test_a_terminal_without_colours_is_one_where_none_are_wanted() -> None:
     assert (old.get("NO_COLOR"), empty.get("NO_COLOR"), wanted.get("NO_COLOR")) == ("1", None, "1")
 
 
-def test_a_terminal_that_can_not_place_text_is_told_so() -> None:
+def test_a_terminal_that_cannot_position_text_is_refused() -> None:
     with pytest.raises(
         PoorTerminal,
         match=r"'dumb' \(TERM\) cannot position text .*; use another terminal, or --once",
@@ -336,7 +336,7 @@ def test_a_bug_is_a_sentence_and_an_exit_status_of_its_own_and_leaves_the_termin
         pytest.param(b"\x1b[999999999999u", id="no character"),
     ],
 )
-def test_a_key_that_can_not_be_read_harms_nothing(tmp_path: Path, key: bytes) -> None:
+def test_a_key_that_cannot_be_read_harms_nothing(tmp_path: Path, key: bytes) -> None:
     demo_home(tmp_path)
 
     with terminal(tmp_path, "--no-remember") as console:

@@ -121,7 +121,7 @@ def test_a_terminal_is_asked_for_what_it_has_and_left_as_it_was(
 @pytest.mark.parametrize(
     "size", [pytest.param((80, 24), id="80x24"), pytest.param(SMALL, id="60x15")]
 )
-def test_a_terminal_that_can_not_place_text_gets_one_sentence(
+def test_a_terminal_that_cannot_position_text_gets_one_sentence(
     tmp_path: Path, size: tuple[int, int]
 ) -> None:
     demo_home(tmp_path)

@@ -31,7 +31,7 @@ def at_once(app: Console, typed: str) -> None:
         )
 
 
-async def test_a_filter_typed_at_once_is_no_command(tmp_path: Path) -> None:
+async def test_a_filter_typed_at_once_runs_no_command(tmp_path: Path) -> None:
     acts = open_acts()
     app = console(demo_home(tmp_path), acts)
 

@@ -49,7 +49,7 @@ def hour(ago: int, up_s: float, watched_s: float = 100.0) -> Hour:
     return Hour(node=ATTIC[0], port=ATTIC[1], hour=HOUR - ago, up_s=up_s, watched_s=watched_s)
 
 
-def test_the_last_hours_stand_in_their_places_and_move_on_with_the_clock(tmp_path: Path) -> None:
+def test_the_last_hours_have_their_places_and_move_on_with_the_clock(tmp_path: Path) -> None:
     layout, now = demo_home(tmp_path), [NOW]
     write(
         layout,

@@ -63,7 +63,7 @@ def test_the_first_report_needs_no_registry(tmp_path: Path) -> None:
     reading.close()
 
 
-def test_nothing_new_is_no_report(tmp_path: Path) -> None:
+def test_nothing_new_makes_no_report(tmp_path: Path) -> None:
     reading = settled(demo_home(tmp_path))
 
     assert impatient(reading).step() is None
@@ -159,7 +159,7 @@ def test_a_directory_that_goes_is_called_gone_and_comes_back(tmp_path: Path) -> 
     reading.close()
 
 
-def test_a_damaged_state_file_is_told_of_and_takes_nothing_down(tmp_path: Path) -> None:
+def test_a_damaged_state_file_is_reported_and_takes_nothing_down(tmp_path: Path) -> None:
     layout = demo_home(tmp_path)
     layout.state.write_bytes(b"not a database at all, and long enough to be looked at" * 100)
     reading = source(layout)
@@ -171,7 +171,7 @@ def test_a_damaged_state_file_is_told_of_and_takes_nothing_down(tmp_path: Path) 
     reading.close()
 
 
-def test_a_broken_file_among_good_ones_is_told_of(tmp_path: Path) -> None:
+def test_a_broken_file_among_good_ones_is_reported(tmp_path: Path) -> None:
     layout = demo_home(tmp_path)
     (layout.nodes / "hut.toml").write_text("public_key = 7")
     reading = source(layout)

@@ -39,7 +39,7 @@ def day(number: int, share: float, *, watched_s: float = 86400.0) -> Watched:
         pytest.param(0.5, Level.HALF, id="half"),
         pytest.param(0.75, Level.MOSTLY, id="mostly"),
         pytest.param(0.994, Level.MOSTLY, id="not quite"),
-        pytest.param(0.995, Level.FULL, id="but for a reconnect"),
+        pytest.param(0.995, Level.FULL, id="except for a reconnect"),
         pytest.param(1.0, Level.FULL, id="full"),
     ],
 )

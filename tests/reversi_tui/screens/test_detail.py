@@ -132,7 +132,7 @@ def test_what_is_not_known_is_told_as_such() -> None:
         assert told[name] == "unknown"
 
 
-def test_of_a_node_that_is_out_on_purpose_the_status_tells_why() -> None:
+def test_of_a_node_that_is_out_on_purpose_the_status_says_why() -> None:
     told = tunnel("attic", 20010, Status.UNKNOWN, pid=None)
 
     shown = sheet(replace(row(), seen=told, barred="disabled"))
@@ -184,7 +184,7 @@ def test_a_key_on_two_devices_is_told_from_the_last_event_of_it() -> None:
     assert "clones" not in sheet(row())
 
 
-def test_what_is_still_read_or_can_not_be_is_said() -> None:
+def test_what_is_still_read_or_cannot_be_is_said() -> None:
     assert sheet(row(), None).endswith("reading the rest...")
     assert sheet(row(), Dossier(trouble="the state file is gone")).endswith(
         "the state file is gone"
@@ -218,7 +218,7 @@ def test_further_lines_stand_under_the_first() -> None:
     assert hanging("aaa bbb ccc ddd", 20, 10) == "aaa bbb\n          ccc ddd"
 
 
-def test_the_hours_of_the_clock_stand_below_the_strip() -> None:
+def test_the_hours_of_the_clock_are_below_the_strip() -> None:
     hour = time.localtime(NOW - 5 * 3600).tm_hour
 
     assert hour_labels(NOW).endswith(f"{hour:02d}h")

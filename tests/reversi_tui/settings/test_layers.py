@@ -73,7 +73,7 @@ def test_without_a_home_there_is_no_own_file(tmp_path: Path, environ: dict[str, 
         pytest.param("", 0o666, "everyone may write to it", id="open to all"),
     ],
 )
-def test_an_own_file_that_can_not_be_used_is_one_sentence(
+def test_an_own_file_that_cannot_be_used_is_one_sentence(
     tmp_path: Path, text: str, mode: int, words: str
 ) -> None:
     own = tmp_path / ".config" / "reversi" / "console.toml"

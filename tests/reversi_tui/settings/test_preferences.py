@@ -237,7 +237,7 @@ def test_an_argument_stays_one_and_keeps_its_place_whatever_a_device_calls_itsel
         pytest.param("x{node}", {"node": "a\0b"}, "NUL byte", id="NUL byte"),
     ],
 )
-def test_a_command_that_can_not_be_meant_so_is_refused(
+def test_a_command_that_cannot_be_meant_is_refused(
     argv: str, values: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(CommandRefused, match=words):
@@ -282,7 +282,7 @@ def test_a_key_for_no_action_names_the_nearest_and_the_file() -> None:
         ),
     ],
 )
-def test_a_key_used_twice_is_told_of_the_source_that_chose_it(layer: Layer) -> None:
+def test_a_key_used_twice_names_the_source_that_chose_it(layer: Layer) -> None:
     with pytest.raises(KeyTwice, match=r"^mine: key 'f2' is for both action reset and "):
         keymap({"kill": "k", "reset": "r,f2"}, combined((layer,)))
 

@@ -179,7 +179,7 @@ def test_the_history_keeps_the_newest(tmp_path: Path) -> None:
         pytest.param(b"[" * 100_000, id="too deep"),
     ],
 )
-def test_a_damaged_file_is_remarked_on_and_written_anew(tmp_path: Path, content: bytes) -> None:
+def test_a_damaged_file_is_remarked_on_and_written_again(tmp_path: Path, content: bytes) -> None:
     write(tmp_path, content)
     memory = memory_in(tmp_path)
 
@@ -232,7 +232,7 @@ def test_of_an_entry_only_what_is_as_it_must_be_counts(
     assert {name: getattr(preferences, name) for name in good | expected} == good | expected
 
 
-def test_a_state_directory_that_can_not_be_made_is_a_sentence(tmp_path: Path) -> None:
+def test_a_state_directory_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file in the way")
     memory = memory_in(tmp_path)
     preferences, remark = memory.begin((), ())
