@@ -60,7 +60,7 @@ def ports_on_ipv6() -> frozenset[Port]:
     """Ports of this machine that a connection reaches on ::1 and not on 127.0.0.1."""
     from checker.linux.sockets import read_listeners
     from checker.model import IPV6_LOOPBACK
-    from checker.tunnels.judge import loopback_of
+    from checker.tunnels.port_owner import loopback_of
 
     return frozenset(
         port for port, found in read_listeners().items() if loopback_of(found) == IPV6_LOOPBACK

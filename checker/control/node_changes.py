@@ -29,7 +29,7 @@ from checker.registry.nodes import Registry, allot, conflict
 from checker.registry.publications import needs_root
 from checker.registry.reading import read_registry
 from checker.sshd.keygen import make_host_key
-from checker.tunnels.judge import Owner, owner_of
+from checker.tunnels.port_owner import Owner, owner_of
 
 Edit = Callable[[Node], Node]
 Note = Callable[[str], object]

@@ -6,7 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -35,16 +35,18 @@ def listening(port: int = 0) -> Iterator[socket.socket]:
 
 @contextmanager
 def session(
-    folder: Path, listener: socket.socket, script: str = "true"
+    folder: Path,
+    listener: socket.socket,
+    script: str = "true",
+    others: Sequence[socket.socket] = (),
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A shell that looks like a session, holds the listener, and has run the script."""
+    """A shell that looks like a session, holds the listeners, and has run the script."""
+    held = [one.fileno() for one in (listener, *others)]
     program = folder / "sshd"
     if not program.exists():
         shutil.copy("/bin/sh", program)
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen(
-        ["sshd: reversi"], executable=program, pass_fds=[listener.fileno()], **pipes
-    ) as process:  # type: ignore[call-overload]
+    with subprocess.Popen(["sshd: reversi"], executable=program, pass_fds=held, **pipes) as process:  # type: ignore[call-overload]
         process.stdin.write(f"{script}\necho\n".encode())
         process.stdin.flush()
         process.stdout.readline()

@@ -74,7 +74,7 @@ def flow(
         pytest.param(
             flow(),
             flow(strays=40),
-            "the answer waits behind what the device sends again, as the link lost a part",
+            "the answer waits behind data that the device sends again, as the link lost some",
             id="an upload that waits for a lost segment",
         ),
         pytest.param(flow(), flow(strays=3), "", id="a beat or two out of order"),
@@ -104,7 +104,7 @@ def test_a_download_hides_a_frozen_device_for_ten_minutes_at_most() -> None:
     assert excused == [*range(10, 600, 10)]
 
 
-def test_a_download_excuses_a_device_that_answers_for_as_long_as_it_lasts() -> None:
+def test_a_download_excuses_an_answering_device_until_it_ends() -> None:
     """It is heard each time that a lost segment arrives at last."""
     lives = [
         replace(flow(80_000 * second // 10, 480_000), heard_ago_s=second % 250)

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from checker.model import EventKind, Forward, Registration, Status
-from checker.tunnels.judge import Owner
+from checker.tunnels.port_owner import Owner
 from checker.tunnels.rights import Rights
 from tests.checker.sshd.sessions import identity, inodes_of, listening, session
 from tests.checker.tunnels.test_watch import forward, watcher
@@ -42,10 +42,10 @@ def hold(one: Rights, listener: socket.socket, holder: subprocess.Popen[bytes]) 
 
 
 async def holder_is_ours(one: Rights, where: Forward) -> bool:
-    return (await one.watcher.holdings.held(where, newer_than=float("inf"))).owner is Owner.OURS
+    return (await one.watcher.holders.held(where, newer_than=float("inf"))).owner is Owner.OURS
 
 
-async def test_the_connection_that_is_too_old_is_ended(tmp_path: Path) -> None:
+async def test_a_connection_that_is_too_old_is_killed(tmp_path: Path) -> None:
     one = rights(tmp_path)
     with listening() as listener, session(tmp_path, listener) as old:
         where = hold(one, listener, old)
@@ -60,7 +60,7 @@ async def test_the_connection_that_is_too_old_is_ended(tmp_path: Path) -> None:
         assert [(kill.port, WHY in kill.text) for kill in kills] == [(where.port, True)]
 
 
-async def test_the_connection_that_took_the_port_since_is_left_alone(tmp_path: Path) -> None:
+async def test_a_connection_that_took_the_port_since_is_left_alone(tmp_path: Path) -> None:
     one = rights(tmp_path)
     with ExitStack() as stack:
         before = stack.enter_context(listening())
@@ -80,7 +80,7 @@ async def test_the_connection_that_took_the_port_since_is_left_alone(tmp_path: P
         assert not list(one.ledger.events)
 
 
-async def test_a_port_that_nobody_holds_any_more_is_left_to_the_next_probe(tmp_path: Path) -> None:
+async def test_a_port_that_nobody_holds_now_is_left_to_the_next_probe(tmp_path: Path) -> None:
     one = rights(tmp_path)
     with listening() as listener, session(tmp_path, listener) as old:
         where, probed = hold(one, listener, old), identity(old.pid)

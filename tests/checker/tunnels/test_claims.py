@@ -60,7 +60,7 @@ async def test_all_who_hold_the_ports_of_a_claim_are_probed_side_by_side(tmp_pat
         )
         try:
             while not all(
-                gateway.watcher.turns[forward.port].lock.locked() for forward in office.forwards
+                gateway.watcher.turns[forward.port].probing.locked() for forward in office.forwards
             ):
                 assert not claim.done()
                 await asyncio.sleep(0.01)
