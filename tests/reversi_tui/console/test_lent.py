@@ -112,7 +112,7 @@ def back(console: Terminal, sentence: bytes) -> bytes:
     """Wait until the console is painted again, with how the program ended; what it wrote since
     then.
     """
-    console.until(b"enter goes back")
+    console.until(b"press enter to go back")
     console.press(b"x\r")
     deadline = time.monotonic() + WITHIN_S
     while sentence not in (since := console.written.rpartition(b"enter goes back")[2]):
@@ -183,7 +183,7 @@ def test_ctrl_c_is_the_programs() -> None:
         program = lent_to(console)
         console.press(b"\x03")
         console.until(b"KeyboardInterrupt")
-        back(console, b"ended")
+        back(console, b"SIGINT")
         assert gone(program)
         assert console.process.poll() is None
 

@@ -249,7 +249,7 @@ def test_leaving_twice_leaves_nothing_behind(tmp_path: Path) -> None:
 
 ORPHAN = """
 import os, pty, signal, sys
-from reversi_tui.terminal import Watchdog
+from reversi_tui.terminal.environment import Watchdog
 ready, told = os.pipe()
 if os.fork() == 0:
     Watchdog(pty.openpty()[1], every_s=0.02).start()
