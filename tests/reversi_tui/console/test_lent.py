@@ -115,7 +115,7 @@ def back(console: Terminal, sentence: bytes) -> bytes:
     console.until(b"press enter to go back")
     console.press(b"x\r")
     deadline = time.monotonic() + WITHIN_S
-    while sentence not in (since := console.written.rpartition(b"enter goes back")[2]):
+    while sentence not in (since := console.written.rpartition(b"press enter to go back")[2]):
         assert time.monotonic() < deadline, console.written[-2000:]
         console.take(0.05)
     return since
@@ -175,7 +175,7 @@ def test_a_program_that_ends_well_gives_the_terminal_back_at_once() -> None:
         console.press(b"s")
         console.until(b"has-a-terminal")
         console.until(b"sh ended with exit status 0")
-        assert b"enter goes back" not in console.written
+        assert b"press enter to go back" not in console.written
 
 
 def test_ctrl_c_is_the_programs() -> None:
