@@ -9,13 +9,12 @@ import json
 import logging
 import os
 import signal
-import sys
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from checker import __version__
+from checker import __version__, journal
 from client.bundle.options import Wanted, add_to, wanted_from
 from client.config import Config, load_config, read_private_key
 from client.errors import ClientError, GatewayUnreachable, NoConfig
@@ -123,7 +122,7 @@ def find_config(typed: Path | None, environ: Mapping[str, str]) -> Path:
 
 
 def start_logging(*, debug: bool) -> None:
-    logging.basicConfig(stream=sys.stderr, format="reversi-client: %(message)s", level=logging.INFO)
+    journal.start_logging(logging.INFO, "reversi-client: %(message)s")
     logging.getLogger("asyncssh").setLevel(logging.DEBUG if debug else logging.CRITICAL)
     logging.getLogger("asyncio").setLevel(logging.DEBUG if debug else logging.CRITICAL)
 
@@ -197,6 +196,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     # The root: whatever it is becomes a sentence and an exit code.
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001
         if arguments.debug:
-            traceback.print_exc()
-        print(f"reversi-client: error: {explain(error)}", file=sys.stderr)
+            journal.write(traceback.format_exc().rstrip(), logging.ERROR)
+        journal.write(f"reversi-client: error: {explain(error)}", logging.ERROR)
         return exit_code(error)

@@ -9,11 +9,21 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from checker.config.layout import Layout
-from checker.model import Node, NodeName, Status, Tunnel, Unregistered, tunnel_json
+from checker.model import (
+    Node,
+    NodeName,
+    Status,
+    Tunnel,
+    Unregistered,
+    by_place,
+    seen_at,
+    tunnel_json,
+)
 from checker.output import say, today
 from checker.registry.snapshot import copied_nodes
+from checker.state.errors import StateMissing
 from checker.state.rows import Sweep
-from checker.state.store import StateFile, StateMissing, open_reader
+from checker.state.store import StateFile, open_reader
 from reversi_tui.reader.background import Background, barred_words
 from reversi_tui.rows.cells import safe
 from reversi_tui.rows.columns import BY_ID, COLUMNS, DEFAULTS, Column
@@ -121,7 +131,7 @@ def read_state(layout: Layout, keys: Collection[Key], now: float) -> FromState:
     """The state file; if `keys` has any, with what else is known about rows. Raises StateError."""
     state = open_reader(layout.state)
     try:
-        tunnels = {(tunnel.node, tunnel.port): tunnel for tunnel in state.tunnels()}
+        tunnels = by_place(state.tunnels())
         return FromState(
             tunnels=tunnels,
             unregistered=state.unregistered(),
@@ -144,7 +154,7 @@ def registered_rows(nodes: Mapping[NodeName, Node], seen: FromState) -> tuple[Ro
     return tuple(
         Row(
             forward=forward,
-            seen=seen.tunnels.get((name, forward.port)) or Tunnel(node=name, port=forward.port),
+            seen=seen_at((name, forward.port), seen.tunnels),
             known=seen.known.get((name, forward.port), NOTHING_MORE),
             barred=barred.get(name, ""),
         )
@@ -158,7 +168,7 @@ def unregistered_row(device: Unregistered, seen: FromState) -> Row:
     key = (device.node, device.port)
     return Row(
         forward=device.forward,
-        seen=seen.tunnels.get(key) or Tunnel(node=device.node, port=device.port),
+        seen=seen_at(key, seen.tunnels),
         known=seen.known.get(key, NOTHING_MORE),
         unregistered=True,
     )

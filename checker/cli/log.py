@@ -15,8 +15,9 @@ from checker.cli.exit_codes import ExitCode
 from checker.config.layout import Layout, refuse_missing
 from checker.model import Event, InvalidValue, NodeName
 from checker.output import clock, say
+from checker.state.errors import StateMissing
 from checker.state.rows import event_row
-from checker.state.store import StateFile, StateMissing, open_reader
+from checker.state.store import StateFile, open_reader
 
 FOLLOW_EVERY_S = 0.3
 

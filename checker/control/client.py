@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from checker.config.layout import Layout
-from checker.linux.unix_socket import reachable
+from checker.linux.unix_socket import connect
 from checker.model import (
     Aim,
     CheckerError,
@@ -30,8 +30,9 @@ from checker.model import (
     outcome_from,
     printable,
 )
+from checker.state.errors import StateError
 from checker.state.rows import Batch, event_row
-from checker.state.store import StateError, open_store
+from checker.state.store import open_store
 from checker.tunnels.gateway import Gateway
 from checker.tunnels.in_process import with_gateway
 from checker.tunnels.operations import Operations
@@ -83,10 +84,8 @@ def exchange(layout: Layout, message: bytes, *, within_s: float = ANSWER_WITHIN_
     hangs or refuses the connection.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
-        peer.settimeout(within_s)
         try:
-            with reachable(layout.socket) as address:
-                peer.connect(address)
+            connect(peer, layout.socket, within_s)
             peer.sendall(message)
             peer.shutdown(socket.SHUT_WR)
             answer = b""
@@ -224,22 +223,9 @@ def write_down(
 ) -> str:
     """Put them into the state file; why that could not be done, empty where it was."""
     try:
-        make_state_file(layout)
+        layout.state.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.closing(open_store(layout.state)) as store:
             store.write(Batch(events=events, renamed=renamed))
     except (StateError, OSError) as error:
         return str(error)
     return ""
-
-
-def make_state_file(layout: Layout) -> None:
-    """Where there is none, an empty one that belongs to whom its directory does: the daemon must be
-    able to write it. Raises OSError.
-    """
-    if layout.state.exists():
-        return
-    layout.state.parent.mkdir(parents=True, exist_ok=True)
-    os.close(os.open(layout.state, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644))
-    owner = layout.state.parent.stat()
-    if os.geteuid() == 0 and owner.st_uid != 0:
-        os.chown(layout.state, owner.st_uid, owner.st_gid, follow_symlinks=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from checker.state.store import StateError
+from checker.state.errors import StateError
 from reversi_tui.messages import PastRead
 from reversi_tui.rows.row import Key, Past, Report, Row
 from reversi_tui.screens.desk import Desk

@@ -236,7 +236,7 @@ def test_status_loads_no_ssh(tmp_path: Path) -> None:
     )
 
 
-def test_of_the_checker_only_the_wire_is_loaded() -> None:
+def test_of_the_checker_only_the_wire_and_the_journal_are_loaded() -> None:
     code = (
         "import sys, client.cli, client.run, client.check, client.report; print(*sorted(m for m in"
         " sys.modules if m[:8] == 'checker.'))"
@@ -246,7 +246,7 @@ def test_of_the_checker_only_the_wire_is_loaded() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=20, check=True
     ).stdout
 
-    assert loaded.split() == ["checker.wire"]
+    assert loaded.split() == ["checker.journal", "checker.wire"]
 
 
 async def test_a_clock_that_jumps_is_seen_before_the_next_beat_is_due(
