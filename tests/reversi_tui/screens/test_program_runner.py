@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from checker.control.client import Control, operator_name
 from checker.model import EventKind, NodeName, Port, Status
 from checker.state.rows import Batch
+from checker.state.store import open_reader
+from reversi_tui.app import Console
 from reversi_tui.screens.output import Output
 from reversi_tui.settings.preferences import Command
 from tests.reversi_tui.console.screen import log, running, shows, until
@@ -16,6 +20,7 @@ from tests.reversi_tui.console.states import (
     console,
     demo_home,
     open_acts,
+    setting,
     tunnel,
     write,
 )
@@ -63,6 +68,20 @@ async def test_a_shell_is_logged_with_its_command_line(tmp_path: Path) -> None:
     assert (kind, node, port) == (EventKind.SHELL, ATTIC, 20010)
     assert text.startswith("ssh -p 20010 ")
     assert text.endswith("-- attic")
+
+
+async def test_without_a_daemon_the_event_goes_to_the_state_file(tmp_path: Path) -> None:
+    layout = demo_home(tmp_path)
+    app = Console(replace(setting(layout), acts=Control(layout=layout)))
+
+    async with running(app) as pilot:
+        await pilot.press("s")
+        await until(pilot, lambda: "elsewhere, run: ssh" in log(app))
+
+    with closing(open_reader(layout.state)) as reader:
+        event = reader.events(node=ATTIC)[-1]
+    assert (event.kind, event.port, event.actor) == (EventKind.SHELL, 20010, operator_name())
+    assert "in the gateway's log" not in log(app)
 
 
 async def test_a_shell_that_is_refused_is_not_logged(tmp_path: Path) -> None:
