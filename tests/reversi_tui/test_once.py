@@ -1,3 +1,5 @@
+"""`--once` and `--json`: rows, columns, filters, remarks and exit statuses."""
+
 from __future__ import annotations
 
 import json
@@ -12,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from checker.config.layout import Layout, home_layout
+from checker.config.layout import home_layout
 from checker.model import (
     Flaps,
     Hour,
@@ -40,8 +42,8 @@ from tests.reversi_tui.console.states import (
     tunnel,
     write,
 )
+from tests.reversi_tui.scripted import Captured, all_up, once, words
 
-Captured = pytest.CaptureFixture[str]
 KEYS = {
     "node",
     "port",
@@ -59,31 +61,6 @@ KEYS = {
     "kills",
     "barred",
 }
-
-
-def words(line: str) -> list[str]:
-    """The cells of a line of the table."""
-    return re.split(r" {2,}", line.strip())
-
-
-def once(home: Path, capsys: Captured, *argv: str) -> tuple[int, list[str], str]:
-    """The exit status, the table's lines, and what was said beside."""
-    code = main(["--home", str(home), "--once", *argv])
-    said = capsys.readouterr()
-    return code, said.out.splitlines(), said.err
-
-
-def all_up(home: Path) -> Layout:
-    """A gateway where all is well now."""
-    layout = home_layout(home)
-    register(layout, (forward("attic", 20010), forward("barn", 20011)))
-    now = time.time()
-    seen = (
-        replace(tunnel("attic", 20010), probed_at=now),
-        replace(tunnel("barn", 20011), probed_at=now, latency_ms=900.0),
-    )
-    write(layout, Batch(tunnels=seen, sweep=sweep(now)))
-    return layout
 
 
 def test_the_table_is_aligned_and_shows_what_is_not_up(tmp_path: Path, capsys: Captured) -> None:
@@ -114,8 +91,8 @@ def test_the_table_is_aligned_and_shows_what_is_not_up(tmp_path: Path, capsys: C
 def test_a_directory_that_is_not_there_does_not_pass_for_all_well(
     tmp_path: Path, capsys: Captured
 ) -> None:
-    for words in (("--once",), ("--json",)):
-        code = main(["--home", str(tmp_path / "gone"), *words])
+    for option in ("--once", "--json"):
+        code = main(["--home", str(tmp_path / "gone"), option])
 
         said = capsys.readouterr()
         assert (code, said.out) == (ExitCode.USAGE, "")

@@ -1,3 +1,5 @@
+"""The rows shown: order, filter, folds, marks and counts."""
+
 from __future__ import annotations
 
 from dataclasses import replace

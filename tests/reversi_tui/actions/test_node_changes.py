@@ -1,3 +1,5 @@
+"""Nodes added, disabled, enabled and built for, against a real registry."""
+
 from __future__ import annotations
 
 import os

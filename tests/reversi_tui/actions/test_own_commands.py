@@ -1,3 +1,5 @@
+"""Running an operator's own command: limits, output, and how it ended."""
+
 from __future__ import annotations
 
 import os

@@ -1,3 +1,5 @@
+"""What may be done to rows, the questions, and the checks after yes."""
+
 from __future__ import annotations
 
 from dataclasses import replace

@@ -1,3 +1,5 @@
+"""The SSH command for a node, and when there is none."""
+
 from __future__ import annotations
 
 import shlex

@@ -1,6 +1,4 @@
-"""Pictures of the console: headless, over a fixed state, clock and time zone; the same bytes every
-time.
-"""
+"""Pictures of the console over a fixed state, clock and time zone: always the same bytes."""
 
 from __future__ import annotations
 

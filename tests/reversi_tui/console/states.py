@@ -1,6 +1,4 @@
-"""Homes for the console's tests: real registry files, a real state file, and doors that do nothing
-real.
-"""
+"""Homes for the console's tests: a real registry and state file, and actions that do nothing."""
 
 from __future__ import annotations
 

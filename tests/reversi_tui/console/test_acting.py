@@ -1,6 +1,4 @@
-"""Acting on several rows, on nodes, and with the operator's own commands: what is asked, what is
-done, what is logged.
-"""
+"""Acting on several rows: marks, questions, counts, outcomes in the log."""
 
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+"""The form for a new node, and other dialogs, by their keys."""
+
 from __future__ import annotations
 
 import threading

@@ -1,3 +1,5 @@
+"""The console at each size: rows, cursor, filter, sort, sheets, troubles."""
+
 from __future__ import annotations
 
 from dataclasses import replace

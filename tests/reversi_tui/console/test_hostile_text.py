@@ -1,6 +1,4 @@
-"""What devices, files and other programs say is shown as text: it moves no cursor, names no window,
-colours nothing.
-"""
+"""Text from devices, files and programs is shown as text: it cannot steer the terminal."""
 
 from __future__ import annotations
 

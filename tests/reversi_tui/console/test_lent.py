@@ -1,6 +1,4 @@
-"""A terminal that is lent to another program, on a real pseudo-terminal: it comes back whole,
-whatever the program did to it.
-"""
+"""The terminal, lent to a program on a real pseudo-terminal, comes back whole."""
 
 from __future__ import annotations
 

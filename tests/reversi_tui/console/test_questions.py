@@ -1,3 +1,5 @@
+"""Kill and reset: what is asked first, and what must still be true after yes."""
+
 from __future__ import annotations
 
 from dataclasses import replace

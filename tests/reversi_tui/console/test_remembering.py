@@ -1,6 +1,4 @@
-"""The command line's part of the console, in a real terminal: what it begins with, and what is
-there the next time.
-"""
+"""The start of the console in a real terminal: settings, and the remembered view."""
 
 from __future__ import annotations
 

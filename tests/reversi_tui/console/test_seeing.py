@@ -1,6 +1,4 @@
-"""What is seen and found: columns, wide, sort, groups, faults, jump, filters and their history,
-pause, themes, and what is remembered.
-"""
+"""What the keys show: columns, groups, faults, pause, themes, details, sizes."""
 
 from __future__ import annotations
 

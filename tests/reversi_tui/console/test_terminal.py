@@ -1,3 +1,5 @@
+"""The terminal that goes away, errors, and what a terminal may send."""
+
 from __future__ import annotations
 
 import os

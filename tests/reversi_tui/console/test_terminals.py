@@ -1,6 +1,4 @@
-"""The console in terminals as people have them: many colours, eight, none, tmux, screen; what it
-asks of them, and how it leaves them.
-"""
+"""The console in different terminals: many colours, eight, none; tmux and screen."""
 
 from __future__ import annotations
 

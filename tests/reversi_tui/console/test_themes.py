@@ -1,6 +1,4 @@
-"""The themes on the real screens: what has a background of its own is easy to read on it, and one
-theme has no colour at all.
-"""
+"""The themes on real screens: readable on their background, and one without any colour."""
 
 from __future__ import annotations
 

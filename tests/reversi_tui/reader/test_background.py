@@ -1,6 +1,4 @@
-"""What the reader knows beside the state file's rows: hours, connections, strangers, and who may
-not listen.
-"""
+"""What the reader knows beside the rows: hours, connections, unregistered, barred."""
 
 from __future__ import annotations
 

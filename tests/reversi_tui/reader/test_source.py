@@ -1,3 +1,5 @@
+"""The reader: what it reports when the state file and the registry change."""
+
 from __future__ import annotations
 
 import threading

@@ -1,3 +1,5 @@
+"""The columns: texts, sort values, and which of them fit."""
+
 from __future__ import annotations
 
 from dataclasses import replace

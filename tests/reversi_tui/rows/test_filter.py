@@ -1,3 +1,5 @@
+"""Filters: words, columns, numbers, and what is half typed."""
+
 from __future__ import annotations
 
 from dataclasses import replace

@@ -1,3 +1,5 @@
+"""The themes: contrast, and that no state is shown by colour only."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator

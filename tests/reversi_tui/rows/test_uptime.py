@@ -1,3 +1,5 @@
+"""Uptime in characters: hours, days, percentages."""
+
 from __future__ import annotations
 
 import pytest

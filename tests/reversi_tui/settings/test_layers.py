@@ -1,3 +1,5 @@
+"""The sources of the preferences: which files count, and what scripts see."""
+
 from __future__ import annotations
 
 import subprocess

@@ -1,3 +1,5 @@
+"""Preferences: merged sources, settings files, own commands, the keymap."""
+
 from __future__ import annotations
 
 import tomllib

@@ -1,3 +1,5 @@
+"""The remembered view: what is kept, and files that are damaged or locked."""
+
 from __future__ import annotations
 
 import fcntl

@@ -1,6 +1,4 @@
-"""Keys that come all at once, as they do over a poor link: each is worked in before the next is
-looked at.
-"""
+"""Keys that come all at once, as over a poor link: each takes effect before the next."""
 
 from __future__ import annotations
 
