@@ -17,7 +17,7 @@ from checker.registry.last_good import read_known
 from checker.registry.lock import locked
 from checker.registry.node_file import node_toml, read_node
 from checker.registry.reading import node_path, read_registry
-from tests.reversi_tui.console.states import public_key
+from tests.strategies import public_key
 
 OFFICE = NodeName("office")
 COMMAND = GateCommand(python="/usr/bin/python3", gate="/opt/gate.py", home="")

@@ -24,7 +24,7 @@ from checker.registry.last_good import renew_copy
 from checker.registry.node_file import node_toml
 from checker.registry.reading import Cache, read_node_cached, read_registry
 from checker.registry.snapshot import copied_nodes, copy_path
-from tests.reversi_tui.console.states import public_key
+from tests.strategies import public_key
 
 EXPECTS = ("banner:SSH-2.0", "http", "tls", r"send:QUIT\r\n expect:221", "open")
 
