@@ -631,7 +631,7 @@ def test_an_act_while_the_registry_is_away_says_so(layout: Layout) -> None:
     outcomes = Control(layout=layout).act(Verb.RESET, aims)
 
     assert [one.sentence for one in outcomes] == [
-        f"the registry can not be read: there is no directory {layout.nodes}"
+        f"the registry cannot be read: there is no directory {layout.nodes}"
     ]
 
 

@@ -93,7 +93,9 @@ def test_a_judged_kill_counts_one_loss_although_another_connection_was_lost_mean
     assert record.ledger.tunnel(FORWARD).verdict == 2
 
 
-def test_a_session_killed_for_another_forward_is_no_second_kill(record: TunnelRecord) -> None:
+def test_a_session_killed_for_another_forward_does_not_count_as_another_kill(
+    record: TunnelRecord,
+) -> None:
     record.killed_for_sibling(FORWARD, SESSION)
 
     after = record.ledger.tunnel(FORWARD)
