@@ -165,10 +165,10 @@ def test_a_bundle_lives_as_a_confined_service(gateway: Booted) -> None:
 
     gateway.must("sh", bad, "upgrade", "--offline")
     until(
-        lambda: "going back to the bundle before" in gateway.journal(service),
+        lambda: "going back to the old bundle" in gateway.journal(service),
         "what does not work is taken back",
     )
-    until(lambda: gateway.run("sh", newer, "status").returncode == 0, "the bundle before is up")
+    until(lambda: gateway.run("sh", newer, "status").returncode == 0, "the old bundle is up")
     assert sorted(gateway.must("ls", "/etc/reversi").split()) == [
         "authorized_keys",
         "nodes",
