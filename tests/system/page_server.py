@@ -76,18 +76,17 @@ class PageServer(Booted):
     """The box as its owner has it before the pages begin; `~/reversi` is cloned from `checkout`."""
 
     def __init__(self, install: Install, checkout: Path) -> None:
+        self.checkout = checkout
         super().__init__(install)
-        try:
-            self.furnish(Path(install.python).resolve(), checkout)
-        except BaseException:
-            self.close()
-            raise
 
-    def furnish(self, python: Path, checkout: Path) -> None:
-        """The places that a test writes to, a checkout, and an environment without reversi."""
+    def build(self, install: Install) -> None:
+        """Add the places that a test writes to, a checkout, and a venv without reversi."""
+        super().build(install)
         packages = next(path for path in map(Path, sys.path) if (path / "textual").is_dir())
-        self.must("sh", "-c", PLACES, "places", str(packages), NAME, str(python))
-        self.bring(checkout, ORIGIN)
+        self.must(
+            "sh", "-c", PLACES, "places", str(packages), NAME, str(Path(install.python).resolve())
+        )
+        self.bring(self.checkout, ORIGIN)
         self.type(f"git clone --quiet {ORIGIN} reversi")
         self.type("git -C ~/reversi reset --quiet --hard v0.0.9")
         self.type(
