@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.system.accounts import Mode
+from tests.system.clients import Device
 from tests.system.conftest import (
     gateway,
     mode_of,
@@ -73,6 +76,32 @@ def target(request: pytest.FixtureRequest, mode_of: Callable[[str], Mode]) -> It
             patch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
         found.up()
         yield found
+
+
+@pytest.fixture(scope="module")
+def stolen(target: Gateway) -> Device:
+    """The device whose key the thief has."""
+    return target.add("127.0.0.1:9", name="stolen")
+
+
+@pytest.fixture(scope="module")
+def victim(target: Gateway) -> Iterator[Device]:
+    """Another node, whose tunnel is up and stays it."""
+    device = target.add(target.service().target, name="victim")
+    connection = target.connect(device, "hold", "main")
+    session = target.await_up(device)
+    yield device
+    assert connection.beat() == 0
+    assert target.await_up(device) == session
+    assert target.tunnel(device).kills == 0
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """Where everybody may write, and nobody should."""
+    with tempfile.TemporaryDirectory(prefix="reversi-open-") as folder:
+        Path(folder).chmod(0o777)
+        yield Path(folder)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

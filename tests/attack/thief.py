@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 import asyncssh
@@ -93,6 +94,10 @@ def told(gateway: Gateway, device: Device | None, *says: str) -> Iterator[None]:
             raise AssertionError(
                 f"{error}; there are {texts()[-8:]}\n{gateway.log()[-1500:]}"
             ) from None
+
+
+def files_in(folder: Path) -> list[Path]:
+    return list(folder.iterdir())
 
 
 def as_runner(gateway: Gateway, message: bytes) -> bytes:

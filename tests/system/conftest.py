@@ -1,6 +1,4 @@
-"""Fixtures of the suite against the real thing: accounts, gateways, and a look for what is left
-behind.
-"""
+"""Fixtures of the tests with real programs: accounts, gateways, and a check for leftovers."""
 
 from __future__ import annotations
 
@@ -27,8 +25,11 @@ from tests.system.accounts import (
     temporary_account,
 )
 from tests.system.devices import Boxes, Kit
+from tests.system.fleet import Fleet
 from tests.system.harness import FAST, Gateway, gateway_at
 from tests.system.network import GATEWAY, GATEWAY_HOST, Network, network
+from tests.system.ports import free_port
+from tests.system.python_client import Echo
 from tests.system.shell.stand_ins import CRONTAB, program
 
 PR_SET_CHILD_SUBREAPER = 36
@@ -184,6 +185,29 @@ def far_gateway(net: Network, usual: Mode, far_policy: str) -> Iterator[Gateway]
     ) as found:
         found.up()
         yield found
+
+
+@pytest.fixture(scope="module")
+def fleet(usual: Mode) -> Iterator[Fleet]:
+    """A gateway with a shared key, and devices that have it."""
+    with gateway_at(usual, policy=FAST) as gateway:
+        found = Fleet(gateway)
+        gateway.up()
+        yield found
+
+
+@pytest.fixture
+def port() -> int:
+    """A free port of the loopback."""
+    return free_port()
+
+
+@pytest.fixture
+def echo() -> Iterator[Echo]:
+    """A service on the node's side."""
+    service = Echo()
+    yield service
+    service.close()
 
 
 @pytest.fixture(scope="module")

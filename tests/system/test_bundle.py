@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import shutil
 import signal
 import socket
@@ -18,14 +17,19 @@ from pathlib import Path
 import psutil
 import pytest
 
-from checker.control.client import Control
-from checker.model import Aim, EventKind, NodeName, Port, ProcessId, Verb
-from tests.bundles import Box
+from checker.model import EventKind
 from tests.programs import require
 from tests.system.accounts import Mode
-from tests.system.box_server import BoxServer, ssh_config
-from tests.system.clients import Device
-from tests.system.devices import DROPBEAR, KITS, OPENSSH, Boxes, Kit, await_up, built
+from tests.system.devices import (
+    DROPBEAR,
+    KITS,
+    OPENSSH,
+    Boxes,
+    Kit,
+    await_up,
+    built,
+    kill,
+)
 from tests.system.harness import Gateway, gateway_at
 from tests.system.network import DEVICE, DEVICE_HOSTS, GATEWAY, GATEWAY_HOST, network
 from tests.system.seen import is_gone
@@ -34,12 +38,6 @@ from tests.system.waiting import until
 
 pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
 HOLE_S = 12.0
-
-
-def kill(gateway: Gateway, device: Device) -> None:
-    """As an operator does, again if the device was just reconnecting."""
-    aim = Aim(node=NodeName(device.node), port=Port(device.ports[0]))
-    until(lambda: Control(layout=gateway.layout).act(Verb.KILL, [aim])[0].done, "it is killed")
 
 
 def test_a_dropbear_that_knows_no_such_key_says_so(gateway: Gateway, boxes: Boxes) -> None:
@@ -293,120 +291,3 @@ def test_a_device_makes_its_own_key_and_the_line_that_it_prints_registers_it(
     box.await_nothing_left()
     assert [path for path in box.root.rglob("*") if not path.is_dir()] == []
     assert list(box.user_home.iterdir()) == []
-
-
-def installed_and_up(gateway: Gateway, device: Device, box: Box, file: Path) -> ProcessId:
-    done = box.sh(file, "install")
-    assert done.returncode == 0, done.stderr
-    return await_up(gateway, device, box)
-
-
-@pytest.mark.parametrize("kit", [OPENSSH, DROPBEAR], ids=["openssh", "dropbear"])
-def test_an_upgrade_comes_through_the_tunnel_that_it_replaces_and_is_confirmed_by_a_good_verdict(
-    gateway: Gateway, boxes: Boxes, tmp_path: Path, kit: Kit
-) -> None:
-    box = boxes(kit)
-    with closing(BoxServer(tmp_path / "machine", box)) as machine:
-        device = gateway.add(f"127.0.0.1:{machine.port},banner:SSH-2.0")
-        first = installed_and_up(gateway, device, box, built(gateway, device, box, kit))
-        newer = built(gateway, device, box, kit, name="newer.sh", VERSION="9", TRIAL="30")
-        config = ssh_config(tmp_path / "ssh_config", [machine.entry("box", port=device.ports[0])])
-
-        brought = through(config, "cat >brought.sh", newer.read_text())
-        done = through(config, f"{' '.join(box.shell)} brought.sh upgrade")
-
-        assert brought.returncode == 0, brought.stderr
-        assert done.returncode == 0, done.stderr
-        assert "the tunnel is about to be replaced" in done.stderr
-        await_up(gateway, device, box, after=first)
-        until(lambda: not (box.installed / f"{device.node}.sh.old").exists(), "it is confirmed")
-        assert "VERSION='9'" in (box.installed / f"{device.node}.sh").read_text()
-        assert through(config, f"{' '.join(box.shell)} brought.sh status").stdout.startswith(
-            f"{device.node}: up for"
-        )
-        assert box.sh(newer, "upgrade").stderr.endswith("is this one\n")
-        assert box.sh(newer, "uninstall").returncode == 0
-        box.await_nothing_left()
-
-
-def through(config: Path, command: str, said: str = "") -> subprocess.CompletedProcess[str]:
-    """A command for the device, by ssh through its own tunnel."""
-    words = ["ssh", "-F", str(config), "box", command]
-    return subprocess.run(
-        words, input=said, capture_output=True, text=True, check=False, timeout=30
-    )
-
-
-@pytest.mark.parametrize("terminal", ["-tt", "-T"])
-def test_an_install_through_the_tunnel_that_it_ends_is_finished(
-    gateway: Gateway, boxes: Boxes, tmp_path: Path, terminal: str
-) -> None:
-    kit = OPENSSH
-    box = boxes(kit)
-    with closing(BoxServer(tmp_path / "machine", box)) as machine:
-        device = gateway.add(f"127.0.0.1:{machine.port},banner:SSH-2.0")
-        first = installed_and_up(gateway, device, box, built(gateway, device, box, kit))
-        file = built(gateway, device, box, kit, name="newer.sh", VERSION="9")
-        config = ssh_config(tmp_path / "ssh_config", [machine.entry("box", port=device.ports[0])])
-        command = f"{' '.join(box.shell)} {shlex.quote(file.name)}"
-
-        subprocess.run(
-            ["ssh", "-F", str(config), terminal, "box", f"{command} install"],
-            check=False,
-            timeout=30,
-            capture_output=True,
-        )
-        await_up(gateway, device, box, after=first)
-        subprocess.run(
-            ["ssh", "-F", str(config), terminal, "box", f"{command} uninstall"],
-            check=False,
-            timeout=30,
-            capture_output=True,
-        )
-
-        until(lambda: not (box.installed / f"{device.node}.sh").exists(), "it is uninstalled")
-        box.await_nothing_left()
-
-
-@pytest.mark.parametrize(
-    ("verb", "stays"),
-    [("upgrade", "the installed one stays"), ("install", "nothing was installed")],
-)
-def test_another_bundle_without_a_tunnel_is_taken_back(
-    gateway: Gateway, boxes: Boxes, verb: str, stays: str
-) -> None:
-    box = boxes(DROPBEAR)
-    device = gateway.add(gateway.service().target)
-    older = built(gateway, device, box, DROPBEAR)
-    first = installed_and_up(gateway, device, box, older)
-    before = (box.installed / f"{device.node}.sh").read_text()
-    key = (box.installed / f"{device.node}.keys").read_text()
-    newer = built(
-        gateway,
-        device,
-        box,
-        DROPBEAR,
-        name="newer.sh",
-        GATEWAYS="127.0.0.1:1",
-        TRIAL="3",
-        KEY_DROPBEAR="another",
-    )
-
-    refused = box.sh(newer, verb)
-    done = box.sh(newer, verb, "--offline")
-
-    assert refused.returncode == 2
-    assert stays in refused.stderr
-    assert done.returncode == 0, done.stderr
-    until(
-        lambda: (box.installed / f"{device.node}.sh").read_text() != before,
-        "the newer one is there",
-    )
-    assert "another" in (box.installed / f"{device.node}.keys").read_text()
-    until(
-        lambda: (box.installed / f"{device.node}.sh").read_text() == before, "the older one is back"
-    )
-    assert (box.installed / f"{device.node}.keys").read_text() == key
-    await_up(gateway, device, box, after=first)
-    assert box.sh(older, "uninstall").returncode == 0
-    box.await_nothing_left()

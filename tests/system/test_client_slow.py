@@ -15,10 +15,10 @@ import pytest
 
 from tests.programs import require
 from tests.system.network import DEVICE, DEVICE_HOSTS, GATEWAY, GATEWAY_HOST, Network
+from tests.system.python_client import Client, Echo, running
 from tests.system.relay import relay
 from tests.system.room import Room, room
 from tests.system.stub_gateway import StubGateway, eventually, free_port, stub_gateway
-from tests.system.test_client_link import Client, Echo, running
 
 pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
 PORT = 20500

@@ -14,9 +14,17 @@ import pytest
 from checker.model import EventKind
 from tests.system.box_server import BoxServer, ssh_config
 from tests.system.clients import Device
-from tests.system.devices import DROPBEAR, OPENSSH, Boxes, await_up, built
+from tests.system.devices import (
+    DROPBEAR,
+    OPENSSH,
+    Boxes,
+    await_up,
+    built,
+    installed_and_up,
+    kill,
+    through,
+)
 from tests.system.harness import Gateway
-from tests.system.test_bundle import installed_and_up, kill, through
 from tests.system.waiting import until
 
 pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
