@@ -1,7 +1,6 @@
-"""A stolen device key opens its own tunnel, and nothing else: each attempt against a real sshd.
+"""A stolen device key opens its own tunnel and nothing else.
 
-Each is an event as well: of the gate, where a session was asked for, or of what sshd's own log
-tells.
+Each attempt makes an event: from the gate for a session, from sshd's log for the rest.
 """
 
 from __future__ import annotations
@@ -27,18 +26,18 @@ from tests.system.waiting import until
 pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
 FORGED = "10.0.0.1\nAccepted publickey for root from 10.0.0.1 port 9 ssh2: ED25519 SHA256:x\n"
 LONG = "x" * 2000
-"""More than a line of sshd's holds."""
+"""Longer than a line of sshd's log."""
 
 
 @pytest.fixture(scope="module")
 def opener(target: Gateway) -> Device:
-    """A device whose key opens channels; fewer than are told of in a minute."""
+    """A device whose key opens channels; its attempts stay below the limit of the log."""
     return target.add("127.0.0.1:9", name="opener")
 
 
 @pytest.fixture(scope="module")
 def grabber(target: Gateway) -> Device:
-    """A device whose key asks for other ports; fewer than are told of in a minute."""
+    """A device whose key asks for other ports; its attempts stay below that limit too."""
     return target.add("127.0.0.1:9", name="grabber")
 
 
@@ -56,12 +55,12 @@ def grabber(target: Gateway) -> Device:
         pytest.param(
             lambda c: c.open_connection(FORGED, 80),
             "a way to 10.0.0.1\\x0aAccepted publickey for",
-            id="-L, a line of its own",
+            id="-L with a forged log line",
         ),
         pytest.param(
             lambda c: c.open_connection("h", 22, orig_host=LONG),
             "a way to a place that a long request hides",
-            id="-L, cut off",
+            id="-L, too long for the log",
         ),
         pytest.param(
             lambda c: c.open_unix_connection("/run/reversi/checker.sock"),
@@ -86,7 +85,7 @@ def grabber(target: Gateway) -> Device:
         ),
     ],
 )
-async def test_sshd_opens_no_other_channel(
+async def test_sshd_opens_no_channel_except_sessions(
     target: Gateway, opener: Device, victim: Device, attempt: Attempt, event: str
 ) -> None:
     with told(target, opener, f"sshd refused {event}"):
@@ -107,13 +106,13 @@ async def test_sshd_opens_no_other_channel(
         pytest.param("localhost.", "{own}", id="almost localhost"),
         pytest.param("localhost", "0", id="any port"),
         pytest.param("localhost", "22", id="privileged"),
-        pytest.param("localhost", "{free}", id="nobody's"),
-        pytest.param("localhost", "{own} + 65536", id="its own, with a bit too many"),
-        pytest.param("localhost", "{victim} + 65536", id="another's, with a bit too many"),
+        pytest.param("localhost", "{free}", id="an unregistered port"),
+        pytest.param("localhost", "{own} + 65536", id="its own + 65536"),
+        pytest.param("localhost", "{victim} + 65536", id="another's + 65536"),
         pytest.param("localhost", "2**32 - 1", id="huge, or negative"),
     ],
 )
-async def test_nothing_but_its_own_port_on_the_loopback_is_listened_on(
+async def test_the_key_listens_only_on_its_own_port_of_the_loopback(
     target: Gateway, grabber: Device, victim: Device, address: str, port: str
 ) -> None:
     number = sum(
@@ -141,7 +140,7 @@ def int_of(text: str) -> int:
     return 2**32 - 1 if text == "2**32 - 1" else int(text)
 
 
-async def test_no_unix_socket_is_listened_on(
+async def test_the_key_cannot_listen_on_a_unix_socket(
     target: Gateway, stolen: Device, victim: Device, open_folder: Path
 ) -> None:
     with told(target, stolen, "sshd refused listening on a Unix socket"):
@@ -154,7 +153,7 @@ async def test_no_unix_socket_is_listened_on(
     assert files_in(open_folder) == []
 
 
-async def test_its_own_tunnel_is_all_that_the_key_opens(
+async def test_the_key_opens_its_own_tunnel(
     target: Gateway, stolen: Device, victim: Device
 ) -> None:
     async with break_in(stolen) as connection:
@@ -166,7 +165,7 @@ async def test_its_own_tunnel_is_all_that_the_key_opens(
         assert await say(connection, "version") == (0, f"{PROTOCOL} {__version__}\n", "")
 
 
-async def test_another_user_is_not_logged_in_as(
+async def test_the_key_logs_in_as_no_other_user(
     target: Gateway, stolen: Device, victim: Device
 ) -> None:
     known = asyncssh.import_known_hosts(f"[{stolen.host}]:{stolen.ssh_port} {stolen.host_key}\n")
@@ -190,7 +189,7 @@ async def test_another_user_is_not_logged_in_as(
 def test_a_socks_proxy_leads_nowhere(target: Gateway, stolen: Device, victim: Device) -> None:
     entry = free_port()
     target.connections.append(Connection(stolen.ssh("-N", "-D", f"127.0.0.1:{entry}")))
-    until(lambda: accepts(entry), "the proxy's own end")
+    until(lambda: accepts(entry), "the proxy listens")
 
     event = f"sshd refused a way to 127.0.0.1 port {target.ssh_port},"
     with (
@@ -237,7 +236,7 @@ def test_a_socks_proxy_leads_nowhere(target: Gateway, stolen: Device, victim: De
         ),
     ],
 )
-def test_dropbears_client_opens_no_more(
+def test_dropbears_client_gets_no_more_than_the_key_allows(
     target: Gateway,
     stolen: Device,
     victim: Device,

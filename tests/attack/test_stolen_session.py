@@ -1,4 +1,4 @@
-"""A session with a stolen device key gets nothing but its own answers: requests and environment."""
+"""A session with a stolen device key: neither its requests nor its environment get it more."""
 
 from __future__ import annotations
 
@@ -26,9 +26,7 @@ UNPRINTABLE = "the request holds characters that can not be printed"
 
 @pytest.fixture(scope="module")
 def asker(target: Gateway) -> Device:
-    """A device whose key asks for what is another's; fewer requests than are told of in a
-    minute.
-    """
+    """A device whose key asks for another's; its requests stay below the limit of the log."""
     return target.add("127.0.0.1:9", name="asker")
 
 
@@ -88,7 +86,7 @@ OPTIONS = (
         pytest.param(OPTIONS, SAY_ONE_OF, id="options and programs"),
     ],
 )
-async def test_a_request_is_no_command(
+async def test_a_request_never_runs_as_a_command(
     target: Gateway,
     victim: Device,
     open_folder: Path,
@@ -113,7 +111,7 @@ async def test_a_request_is_no_command(
             len([e for e in target.events(device) if e.actor == f"node {device.node}"])
             == len(requests)
         ),
-        "an event for each",
+        "an event for each request",
     )
     refused_event(target, device, complaint)
 
@@ -164,7 +162,7 @@ async def test_a_request_is_no_command(
         pytest.param("check " + "1" * 100_000, 64, "longer than 4096 bytes", id="100 kB"),
     ],
 )
-async def test_a_request_for_what_is_anothers_is_refused_and_told(
+async def test_a_request_for_another_nodes_things_is_refused_and_logged(
     target: Gateway, asker: Device, victim: Device, request_words: str, status: int, complaint: str
 ) -> None:
     (holder,) = {target.tunnel(victim).session} - {None}
@@ -193,15 +191,15 @@ async def test_a_request_longer_than_a_packet_ends_the_connection(
                 await say(connection, "check " + "1" * 1_000_000)
 
 
-async def test_a_request_that_no_process_could_be_given_starts_none(
+async def test_a_request_too_long_for_a_process_starts_nothing(
     target: Gateway, stolen: Device, victim: Device
 ) -> None:
     async with break_in(stolen) as connection:
-        # of this alone nobody tells
+        # neither sshd nor the checker logs this attempt
         assert (await say(connection, "check " + "1" * 140_000))[:2] == (1, "")
 
 
-async def test_a_nul_ends_the_connection_and_no_other(
+async def test_a_nul_ends_only_its_own_connection(
     target: Gateway, stolen: Device, victim: Device
 ) -> None:
     with told(target, stolen, "sshd refused a malformed packet (invalid format)"):
@@ -219,7 +217,7 @@ def beat_loop(device: Device) -> psutil.Process | None:
     return None
 
 
-async def test_the_environment_is_sshds_own(target: Gateway, victim: Device) -> None:
+async def test_a_client_cannot_set_its_environment(target: Gateway, victim: Device) -> None:
     device = target.add("127.0.0.1:9", name="environment")
     given = {
         "LD_PRELOAD": "/tmp/evil.so",
