@@ -21,12 +21,12 @@ from tests.system.network import DEVICE, Network
 from tests.system.waiting import until
 
 SCALED = {"BEAT": "1", "RETRY": "2"}
-"""A tenth of the times that a bundle has; the rest of them are counted in beats."""
+"""A tenth of a bundle's real times; its other times are counted in beats."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kit:
-    """A shell, and the programs that it finds besides."""
+    """A shell, and the programs on its PATH."""
 
     shell: tuple[str, ...]
     client: str
@@ -53,7 +53,7 @@ def built(
     name: str = "bundle.sh",
     **settings: str,
 ) -> Path:
-    """The device's bundle as `reversi-client build` makes it, with other settings in its header."""
+    """Build the device's bundle with `reversi-client build`, and change settings in its header."""
     file = box.folder / name
     words = [
         "build",
@@ -93,7 +93,7 @@ def built(
 def start_far(
     net: Network, far_gateway: Gateway, box: Box, kit: Kit, target: int, **settings: str
 ) -> Device:
-    """The device's bundle, up, in the third namespace."""
+    """Start the device's bundle in the third namespace, and wait until it is up."""
     device = far_gateway.add(f"127.0.0.1:{target},open")
     _, *words = net.inside(DEVICE)
     box.start(

@@ -15,7 +15,7 @@ from tests.system.waiting import until
 
 
 class Fleet:
-    """Devices that have one key between them, at one gateway."""
+    """Devices that share one key, at one gateway."""
 
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
@@ -36,7 +36,7 @@ class Fleet:
         gateway.write_policy(f"{gateway.policy}{table}")
 
     def device(self, name: str, service: Service, *, port: int = 0) -> Device:
-        """A device of the original's: the shared key, a name and a port that it was told."""
+        """A device of the original: the shared key, a name, and the port that it was given."""
         gateway = self.gateway
         return Device(
             node=name,
@@ -52,11 +52,11 @@ class Fleet:
         )
 
     def says(self, device: Device, expected: str = "SSH-2.0") -> int:
-        """The original's check, a login of its own."""
+        """The answer to the original's check, in a login of its own."""
         return device.verdict(device.node, str(device.ports[0]), expected)
 
     def up(self, name: str) -> Device:
-        """A device whose tunnel is up, and which has said so."""
+        """A device whose tunnel is up, and which has asked once."""
         device = self.device(name, self.gateway.service())
         self.gateway.connect_unheard(device)
         until(lambda: accepts(device.ports[0]), "the tunnel")
@@ -65,7 +65,7 @@ class Fleet:
         return device
 
     def imports(self, name: str, port: int, service: Service) -> None:
-        """Register a node as one of the original's files has it."""
+        """Import a node from one of the original's files."""
         rev = self.gateway.folder / f"{name}.rev"
         lines = (
             f"nodename:{name}",
@@ -90,7 +90,7 @@ class Fleet:
 
 
 def moved(fleet: Fleet, name: str) -> Device:
-    """The device's own client, of the files that `adopt` wrote."""
+    """The device with the client files that `adopt` wrote."""
     config = fleet.gateway.folder / f"{name}.toml"
     node = json.loads(fleet.gateway.ok("node", "show", name, "--json"))["node"]
     old = fleet.device(name, fleet.gateway.service(), port=node["forwards"][0]["port"])

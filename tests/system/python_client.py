@@ -31,7 +31,7 @@ needs_programs = pytest.mark.skipif(
 
 
 class Echo:
-    """A service on the node's side: greets, then gives back what it gets."""
+    """A service on the node's side: it greets, then returns what it receives."""
 
     def __init__(self, port: int = 0) -> None:
         self.listener = socket.create_server(("127.0.0.1", port))
@@ -59,7 +59,7 @@ class Echo:
 
 
 class Client:
-    """A `reversi-client run` in a process of its own."""
+    """`reversi-client run` in a process of its own."""
 
     def __init__(
         self, home: Path, gateway: StubGateway, forwards: dict[int, int], /, **settings: object
@@ -147,7 +147,7 @@ CLOSED = frozenset({errno.ECONNRESET, errno.EPIPE, errno.ENOTCONN})
 
 
 def talk(port: int, text: bytes) -> bytes:
-    """What comes back through the tunnel; empty for a closed connection."""
+    """Send a text through the tunnel; return what comes back, empty if the connection is closed."""
     with socket.create_connection(("127.0.0.1", port), 5) as channel:
         channel.settimeout(5)
         received = b""

@@ -1,6 +1,4 @@
-"""Bundles against the real gateway: under each shell and client they come back from whatever
-happens, and leave nothing behind.
-"""
+"""Bundles with each shell and client: they survive kills, hangs and restarts, and leave nothing."""
 
 from __future__ import annotations
 
@@ -40,8 +38,8 @@ pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
 HOLE_S = 12.0
 
 
-def test_a_dropbear_that_knows_no_such_key_says_so(gateway: Gateway, boxes: Boxes) -> None:
-    """As OpenWRT's for small flash, which knows RSA alone."""
+def test_a_dropbear_that_does_not_know_the_key_type_says_so(gateway: Gateway, boxes: Boxes) -> None:
+    """OpenWRT's builds for small flash know only RSA."""
     box = boxes(DROPBEAR)
     device = gateway.add(gateway.service().target)
     file = built(gateway, device, box, DROPBEAR)
@@ -57,7 +55,7 @@ def test_a_dropbear_that_knows_no_such_key_says_so(gateway: Gateway, boxes: Boxe
 
 
 @pytest.mark.parametrize("kit", KITS)
-def test_it_comes_back_from_a_kill_and_from_a_hang_and_leaves_nothing(
+def test_a_bundle_comes_back_after_a_kill_and_a_hang_and_leaves_nothing(
     gateway: Gateway, boxes: Boxes, kit: Kit
 ) -> None:
     box = boxes(kit)
@@ -104,10 +102,8 @@ def test_a_gateway_that_restarts_gets_its_devices_back(own_gateway: Gateway, box
     box.stop()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="a network namespace takes root")
-def test_a_link_that_swallows_everything_for_two_minutes_at_a_tenth_of_all_times(
-    usual: Mode, boxes: Boxes
-) -> None:
+@pytest.mark.skipif(os.geteuid() != 0, reason="a network namespace needs root")
+def test_a_bundle_comes_back_after_two_minutes_in_a_black_hole(usual: Mode, boxes: Boxes) -> None:
     require("ip", "unshare", "nsenter")
     with (
         network() as net,
@@ -132,13 +128,13 @@ def test_a_link_that_swallows_everything_for_two_minutes_at_a_tenth_of_all_times
         net.swallow(DEVICE_HOSTS[0])
         cut = time.monotonic()
         for device, box, session in found:
-            until(lambda box=box: "no answer to a beat" in box.log(), "the device finds out")  # type: ignore[misc]
+            until(lambda box=box: "no answer to a beat" in box.log(), "the device notices")  # type: ignore[misc]
             until(
                 lambda device=device, box=box: "no connection" in box.state(device.node)["error"],  # type: ignore[misc]
-                "it tries again",
+                "the device tries again",
             )
-            until(lambda session=session: is_gone(session), "the gateway finds out")  # type: ignore[misc]
-        until(lambda: time.monotonic() - cut >= HOLE_S, "the link's return")
+            until(lambda session=session: is_gone(session), "the gateway notices")  # type: ignore[misc]
+        until(lambda: time.monotonic() - cut >= HOLE_S, "the link returns")
         assert not any(
             "up, at" in box.log()[box.log().index("no answer to a beat") :] for _, box, _ in found
         )
@@ -151,9 +147,7 @@ def test_a_link_that_swallows_everything_for_two_minutes_at_a_tenth_of_all_times
             assert box.stop() == 0
 
 
-def test_a_process_killed_without_a_word_is_taken_over_by_the_next(
-    gateway: Gateway, boxes: Boxes
-) -> None:
+def test_a_new_bundle_takes_over_from_one_that_was_killed(gateway: Gateway, boxes: Boxes) -> None:
     box = boxes(DROPBEAR)
     device = gateway.add(gateway.service().target)
     file = built(gateway, device, box, DROPBEAR)
@@ -172,7 +166,7 @@ def test_a_process_killed_without_a_word_is_taken_over_by_the_next(
 
 
 @pytest.mark.parametrize("kit", [OPENSSH, DROPBEAR], ids=["openssh", "dropbear"])
-def test_two_forwards_one_of_them_to_another_machine(
+def test_a_bundle_carries_two_forwards_one_to_another_machine(
     gateway: Gateway, boxes: Boxes, kit: Kit
 ) -> None:
     box = boxes(kit)
@@ -191,14 +185,14 @@ def test_two_forwards_one_of_them_to_another_machine(
         neighbour.close()
 
 
-def test_a_public_forward_listens_for_everybody(gateway: Gateway, boxes: Boxes) -> None:
+def test_a_public_forward_listens_on_all_addresses(gateway: Gateway, boxes: Boxes) -> None:
     box = boxes(DROPBEAR)
     device = gateway.add(gateway.service().target, options=("--public",))
 
     box.start(built(gateway, device, box, DROPBEAR))
 
     await_up(gateway, device, box)
-    until(lambda: listens(device.ports[0], "127.0.0.2"), "it listens elsewhere too")
+    until(lambda: listens(device.ports[0], "127.0.0.2"), "it listens on another address too")
     box.stop()
 
 
@@ -236,13 +230,11 @@ def test_another_host_key_than_the_pinned_one_is_never_trusted(
     box.start(built(gateway, device, box, kit, HOST_KEYS=other))
 
     box.await_state("waiting", device.node)
-    until(lambda: any(50 <= nap <= 66 for nap in box.naps()), "it waits a minute")
+    until(lambda: any(50 <= nap <= 66 for nap in box.naps()), "the bundle waits a minute")
     box.stop()
 
 
-def test_a_key_that_the_gateway_does_not_know_waits_five_minutes(
-    gateway: Gateway, boxes: Boxes
-) -> None:
+def test_a_bundle_with_an_unknown_key_waits_five_minutes(gateway: Gateway, boxes: Boxes) -> None:
     box = boxes(DROPBEAR)
     device = gateway.add(gateway.service().target)
     file = built(gateway, device, box, DROPBEAR)
@@ -251,11 +243,11 @@ def test_a_key_that_the_gateway_does_not_know_waits_five_minutes(
     box.start(file)
 
     box.await_state("waiting", device.node)
-    until(lambda: any(295 <= nap <= 330 for nap in box.naps()), "it waits five minutes")
+    until(lambda: any(295 <= nap <= 330 for nap in box.naps()), "the bundle waits five minutes")
     box.stop()
 
 
-def test_a_device_makes_its_own_key_and_the_line_that_it_prints_registers_it(
+def test_a_device_makes_its_key_and_prints_the_command_that_registers_it(
     gateway: Gateway, boxes: Boxes
 ) -> None:
     kit = DROPBEAR

@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
 
 
 @pytest.mark.parametrize("kit", [OPENSSH, DROPBEAR], ids=["openssh", "dropbear"])
-def test_an_upgrade_comes_through_the_tunnel_that_it_replaces_and_is_confirmed_by_a_good_verdict(
+def test_an_upgrade_through_the_tunnel_that_it_replaces_is_confirmed_by_a_good_verdict(
     gateway: Gateway, boxes: Boxes, tmp_path: Path, kit: Kit
 ) -> None:
     box = boxes(kit)
@@ -44,7 +44,10 @@ def test_an_upgrade_comes_through_the_tunnel_that_it_replaces_and_is_confirmed_b
         assert done.returncode == 0, done.stderr
         assert "the tunnel is about to be replaced" in done.stderr
         await_up(gateway, device, box, after=first)
-        until(lambda: not (box.installed / f"{device.node}.sh.old").exists(), "it is confirmed")
+        until(
+            lambda: not (box.installed / f"{device.node}.sh.old").exists(),
+            "the upgrade is confirmed",
+        )
         assert "VERSION='9'" in (box.installed / f"{device.node}.sh").read_text()
         assert through(config, f"{' '.join(box.shell)} brought.sh status").stdout.startswith(
             f"{device.node}: up for"
@@ -55,7 +58,7 @@ def test_an_upgrade_comes_through_the_tunnel_that_it_replaces_and_is_confirmed_b
 
 
 @pytest.mark.parametrize("terminal", ["-tt", "-T"])
-def test_an_install_through_the_tunnel_that_it_ends_is_finished(
+def test_an_install_through_the_tunnel_that_it_ends_completes(
     gateway: Gateway, boxes: Boxes, tmp_path: Path, terminal: str
 ) -> None:
     kit = OPENSSH
@@ -81,7 +84,9 @@ def test_an_install_through_the_tunnel_that_it_ends_is_finished(
             capture_output=True,
         )
 
-        until(lambda: not (box.installed / f"{device.node}.sh").exists(), "it is uninstalled")
+        until(
+            lambda: not (box.installed / f"{device.node}.sh").exists(), "the bundle is uninstalled"
+        )
         box.await_nothing_left()
 
 
@@ -89,7 +94,7 @@ def test_an_install_through_the_tunnel_that_it_ends_is_finished(
     ("verb", "stays"),
     [("upgrade", "the installed one stays"), ("install", "nothing was installed")],
 )
-def test_another_bundle_without_a_tunnel_is_taken_back(
+def test_a_new_bundle_without_a_tunnel_is_rolled_back(
     gateway: Gateway, boxes: Boxes, verb: str, stays: str
 ) -> None:
     box = boxes(DROPBEAR)
@@ -117,11 +122,12 @@ def test_another_bundle_without_a_tunnel_is_taken_back(
     assert done.returncode == 0, done.stderr
     until(
         lambda: (box.installed / f"{device.node}.sh").read_text() != before,
-        "the newer one is there",
+        "the newer bundle is installed",
     )
     assert "another" in (box.installed / f"{device.node}.keys").read_text()
     until(
-        lambda: (box.installed / f"{device.node}.sh").read_text() == before, "the older one is back"
+        lambda: (box.installed / f"{device.node}.sh").read_text() == before,
+        "the older bundle is back",
     )
     assert (box.installed / f"{device.node}.keys").read_text() == key
     await_up(gateway, device, box, after=first)

@@ -1,4 +1,4 @@
-"""The Python client against a real sshd: what it connects, what it drops, what it says."""
+"""The Python client against a real sshd: how it connects, reconnects, and chooses a gateway."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def gateway(tmp_path: Path, port: int) -> Iterator[StubGateway]:
         yield found
 
 
-def test_it_comes_up_and_carries_both_directions(
+def test_the_client_comes_up_and_carries_both_directions(
     tmp_path: Path, gateway: StubGateway, port: int, echo: Echo
 ) -> None:
     body = os.urandom(300_000)
@@ -44,7 +44,7 @@ def test_it_comes_up_and_carries_both_directions(
     assert client.lines("stopped")
 
 
-def test_no_packet_is_sent_that_says_nothing(
+def test_the_client_sends_no_ignore_packets(
     tmp_path: Path, gateway: StubGateway, port: int, echo: Echo
 ) -> None:
     with running(Client(tmp_path / "node", gateway, {port: echo.port})) as client:
@@ -57,7 +57,7 @@ def test_no_packet_is_sent_that_says_nothing(
     assert "SSH2_MSG_IGNORE" not in log
 
 
-def test_it_stays_on_one_connection_while_all_is_well(
+def test_a_healthy_client_stays_on_one_connection(
     tmp_path: Path, gateway: StubGateway, port: int, echo: Echo
 ) -> None:
     with running(Client(tmp_path / "node", gateway, {port: echo.port})) as client:
@@ -67,7 +67,7 @@ def test_it_stays_on_one_connection_while_all_is_well(
     assert len(gateway.asked("claim")) == len(gateway.asked("hold")) == 1
 
 
-def test_a_denied_port_is_named_and_the_other_one_stays(
+def test_a_denied_port_is_reported_and_the_other_stays_up(
     tmp_path: Path, gateway: StubGateway, port: int, echo: Echo
 ) -> None:
     denied = free_port()
@@ -86,12 +86,10 @@ def test_a_denied_port_is_named_and_the_other_one_stays(
         assert status.returncode == 1
 
 
-def test_a_port_that_becomes_free_is_taken_at_the_next_verdict(
+def test_a_denied_port_that_becomes_free_is_taken_at_the_next_verdict(
     tmp_path: Path, port: int, echo: Echo
 ) -> None:
-    """sshd listens on each address of localhost that it can get: only a port taken on all of them
-    is denied.
-    """
+    """sshd binds every address of localhost that it can, and denies a port only if none is free."""
     taken = free_port()
     with (
         contextlib.ExitStack() as blockers,
@@ -113,7 +111,7 @@ def test_a_port_that_becomes_free_is_taken_at_the_next_verdict(
             assert talk(taken, b"x") == b"hello\nx"
 
 
-def test_all_ports_denied_means_to_claim_again(
+def test_a_client_with_all_ports_denied_claims_again(
     tmp_path: Path, gateway: StubGateway, echo: Echo
 ) -> None:
     denied = free_port()
@@ -125,7 +123,7 @@ def test_all_ports_denied_means_to_claim_again(
         assert not gateway.asked("hold")
 
 
-def test_a_hold_that_hangs_is_left_and_taken_up_anew(
+def test_a_client_whose_hold_hangs_reconnects(
     tmp_path: Path, gateway: StubGateway, port: int, echo: Echo
 ) -> None:
     with running(Client(tmp_path / "node", gateway, {port: echo.port})) as client:
@@ -137,7 +135,7 @@ def test_a_hold_that_hangs_is_left_and_taken_up_anew(
         assert talk(port, b"x") == b"hello\nx"
 
 
-def test_a_bad_verdict_brings_a_new_connection(
+def test_a_bad_verdict_makes_the_client_reconnect(
     tmp_path: Path, gateway: StubGateway, port: int, echo: Echo
 ) -> None:
     with running(Client(tmp_path / "node", gateway, {port: echo.port})) as client:
@@ -149,7 +147,7 @@ def test_a_bad_verdict_brings_a_new_connection(
         client.says("up:", times=2)
 
 
-def test_a_claim_that_is_put_off_is_made_again(
+def test_a_claim_that_is_put_off_is_repeated(
     tmp_path: Path, gateway: StubGateway, port: int, echo: Echo
 ) -> None:
     gateway.answer(claim=1)
@@ -160,7 +158,7 @@ def test_a_claim_that_is_put_off_is_made_again(
         client.says("up:")
 
 
-def test_a_gateway_that_restarts_gets_its_node_back(
+def test_the_client_reconnects_when_its_gateway_is_back(
     tmp_path: Path, gateway: StubGateway, port: int, echo: Echo
 ) -> None:
     with running(Client(tmp_path / "node", gateway, {port: echo.port})) as client:
@@ -172,7 +170,7 @@ def test_a_gateway_that_restarts_gets_its_node_back(
         client.says("up:", times=2)
 
 
-def test_another_host_key_is_refused(tmp_path: Path, gateway: StubGateway, port: int) -> None:
+def test_a_wrong_host_key_is_refused(tmp_path: Path, gateway: StubGateway, port: int) -> None:
     other = make_key(tmp_path / "other")
 
     with running(Client(tmp_path / "node", gateway, {port: 9}, host_key=[other])) as client:
@@ -181,9 +179,7 @@ def test_another_host_key_is_refused(tmp_path: Path, gateway: StubGateway, port:
     assert not gateway.asked("claim")
 
 
-def test_any_of_the_pinned_host_keys_will_do(
-    tmp_path: Path, gateway: StubGateway, port: int
-) -> None:
+def test_each_pinned_host_key_is_accepted(tmp_path: Path, gateway: StubGateway, port: int) -> None:
     other = make_key(tmp_path / "other")
 
     with running(
@@ -192,7 +188,7 @@ def test_any_of_the_pinned_host_keys_will_do(
         client.says("up:")
 
 
-def test_a_key_that_is_not_accepted_is_said_and_not_tried_over_and_over(
+def test_a_rejected_key_is_reported_and_retried_only_minutes_later(
     tmp_path: Path, gateway: StubGateway, port: int
 ) -> None:
     client = Client(tmp_path / "node", gateway, {port: 9})
@@ -217,7 +213,9 @@ def test_the_second_gateway_is_tried_when_the_first_is_away(
         client.says(f"up: 1 forward via {here}")
 
 
-def test_a_name_is_resolved(tmp_path: Path, gateway: StubGateway, port: int, echo: Echo) -> None:
+def test_a_gateways_name_is_resolved(
+    tmp_path: Path, gateway: StubGateway, port: int, echo: Echo
+) -> None:
     with running(
         Client(tmp_path / "node", gateway, {port: echo.port}, gateway=[f"localhost:{gateway.port}"])
     ) as client:

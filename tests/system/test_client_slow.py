@@ -1,6 +1,4 @@
-"""The Python client on links that are slow or full, with addresses that vanish, and behind logins
-that print text.
-"""
+"""The Python client on slow and full links, with dead addresses, and with text printed at login."""
 
 from __future__ import annotations
 
@@ -63,16 +61,14 @@ sys.stdin.read()
 def own_room() -> Iterator[Room]:
     require("ip", "unshare", "nsenter", "mount")
     if os.geteuid() != 0:
-        pytest.skip("a namespace takes root")
+        pytest.skip("a namespace needs root")
     with room() as found:
         yield found
 
 
 @pytest.fixture
 def full_link(net: Network) -> Iterator[Network]:
-    """256 kbit/s each way, in front of a queue that holds two seconds of it; the target runs in the
-    device's namespace.
-    """
+    """Limit each way to 256 kbit/s, with a queue of two seconds; the target runs on the device."""
     target = subprocess.Popen(
         [*net.inside(DEVICE), sys.executable, "-c", SERVICE], stdout=subprocess.PIPE
     )
@@ -172,9 +168,10 @@ def test_a_login_that_takes_longer_than_its_limit_gets_more_time(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    "silent", [pytest.param(False, id="vanishes"), pytest.param(True, id="takes the connection")]
+    "silent",
+    [pytest.param(False, id="drops packets"), pytest.param(True, id="accepts and stays silent")],
 )
-def test_an_address_that_leads_nowhere_is_passed_by(
+def test_a_dead_address_of_the_gateway_is_skipped(
     tmp_path: Path, own_room: Room, silent: bool
 ) -> None:
     """The name has an IPv6 address, which comes first, and 127.0.0.1."""
@@ -238,7 +235,9 @@ def test_an_address_that_leads_nowhere_is_passed_by(
         pytest.param("sleep 1; echo 7", id="a late number"),
     ],
 )
-def test_what_a_login_prints_is_no_answer(tmp_path: Path, own_room: Room, text: str) -> None:
+def test_text_printed_at_login_is_not_taken_for_an_answer(
+    tmp_path: Path, own_room: Room, text: str
+) -> None:
     (tmp_path / "ssh").mkdir()
     (tmp_path / "ssh" / "sshrc").write_text(f"{text}\n")
     own_room.replace("/etc/ssh", tmp_path / "ssh")

@@ -1,4 +1,4 @@
-"""What the Python client reports: its status file, its exit status, its supervisor, and `check`."""
+"""The Python client's reports: its log, its status file, its exit status, and `check`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def gateway(tmp_path: Path, port: int) -> Iterator[StubGateway]:
     ("number", "code"),
     [pytest.param(signal.SIGTERM, 0, id="TERM"), pytest.param(signal.SIGINT, 130, id="INT")],
 )
-def test_a_signal_ends_it_within_two_seconds(
+def test_a_signal_ends_the_client_within_two_seconds(
     tmp_path: Path, gateway: StubGateway, port: int, echo: Echo, number: signal.Signals, code: int
 ) -> None:
     with running(Client(tmp_path / "node", gateway, {port: echo.port})) as client:
@@ -49,7 +49,7 @@ def test_a_signal_ends_it_within_two_seconds(
     assert "stopped" in report.stdout
 
 
-def test_a_signal_ends_it_while_the_gateway_hangs(
+def test_a_signal_ends_the_client_while_the_gateway_hangs(
     tmp_path: Path, port: int, gateway: StubGateway
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -64,7 +64,7 @@ def test_a_signal_ends_it_while_the_gateway_hangs(
             channel.close()
 
 
-def test_a_target_that_is_gone_is_said_once_and_the_tunnel_stays(
+def test_a_dead_target_is_reported_once_and_the_tunnel_stays(
     tmp_path: Path, gateway: StubGateway, port: int
 ) -> None:
     target = free_port()
@@ -99,7 +99,7 @@ def test_a_killed_client_comes_back_as_the_same_instance(
     assert len({request for request, _pid in gateway.asked("claim")}) == 1
 
 
-def test_a_second_client_is_another_instance_and_leaves_the_status_file(
+def test_a_second_client_is_another_instance_and_does_not_touch_the_status_file(
     tmp_path: Path, gateway: StubGateway, port: int, echo: Echo
 ) -> None:
     first = Client(tmp_path / "node", gateway, {port: echo.port})
@@ -117,17 +117,17 @@ def test_a_second_client_is_another_instance_and_leaves_the_status_file(
     assert len({request for request, _pid in gateway.asked("claim")}) == 2
 
 
-def test_the_status_file_is_for_its_owner_alone(
+def test_only_its_owner_can_read_the_status_file(
     tmp_path: Path, gateway: StubGateway, port: int, echo: Echo
 ) -> None:
     with running(Client(tmp_path / "node", gateway, {port: echo.port})) as client:
         client.says("up:")
-        eventually(lambda: client.ask("status").returncode == 0, "status says up")
+        eventually(lambda: client.ask("status").returncode == 0, "the status is up")
 
         assert stat.S_IMODE((client.home / "office.toml.status").stat().st_mode) == 0o600
 
 
-def test_systemd_hears_when_it_is_ready(
+def test_systemd_is_notified_when_the_client_is_ready(
     tmp_path: Path, gateway: StubGateway, port: int, echo: Echo
 ) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor:
@@ -147,7 +147,7 @@ def test_systemd_hears_when_it_is_ready(
 @pytest.mark.parametrize(
     ("wait_s", "code"), [pytest.param(0, 0, id="well"), pytest.param(7, 1, id="ill")]
 )
-def test_check_asks_once(
+def test_check_asks_the_gateway_once(
     tmp_path: Path, gateway: StubGateway, port: int, wait_s: int, code: int
 ) -> None:
     gateway.answer(check=wait_s)
@@ -166,7 +166,7 @@ def test_check_asks_once(
     assert json.loads(asked.stdout) == document
 
 
-def test_check_says_that_the_gateway_is_away(
+def test_check_reports_an_unreachable_gateway(
     tmp_path: Path, gateway: StubGateway, port: int
 ) -> None:
     away = f"127.0.0.1:{free_port()}"
@@ -178,7 +178,7 @@ def test_check_says_that_the_gateway_is_away(
     assert asked.stderr.startswith(f"reversi-client: error: office: {away}: ")
 
 
-def test_a_status_file_that_can_not_be_written_is_said_once(
+def test_a_status_file_that_cannot_be_written_is_reported_once(
     tmp_path: Path, gateway: StubGateway, port: int, echo: Echo
 ) -> None:
     client = Client(tmp_path / "node", gateway, {port: echo.port}, status_file="nowhere/at/all")

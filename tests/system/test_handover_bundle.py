@@ -1,6 +1,4 @@
-"""Bundles with a new key or port: whatever becomes of an upgrade, the device gets back in, and a
-good one ends what was before.
-"""
+"""Bundles with a new key or port: the device gets back in after every kind of upgrade."""
 
 from __future__ import annotations
 
@@ -31,26 +29,24 @@ pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
 
 
 def refused(device: Device) -> bool:
-    """Whether sshd takes the key no longer."""
+    """Whether sshd rejects the key."""
     return "Permission denied" in device.ask("version").stderr
 
 
 def place_of(gateway: Gateway, device: Device) -> tuple[int, int | None]:
-    """The port of the node's forward, and the one that it moves to."""
+    """The port of the node's forward, and the port that it moves to."""
     (forward,) = json.loads(gateway.ok("node", "show", device.node, "--json"))["node"]["forwards"]
     return forward["port"], forward["next_port"]
 
 
 def rekeyed(gateway: Gateway, device: Device) -> Device:
-    """The device with the key that waits."""
+    """The device with its new key, which is not in use yet."""
     config = gateway.folder / f"{device.node}-again.toml"
     gateway.ok("node", "rekey", device.node, "--client-config", str(config))
     return replace(device, config=config)
 
 
-def test_a_new_key_is_the_only_one_after_a_good_upgrade_alone(
-    gateway: Gateway, boxes: Boxes
-) -> None:
+def test_only_a_good_upgrade_makes_the_new_key_the_only_one(gateway: Gateway, boxes: Boxes) -> None:
     kit = DROPBEAR
     box = boxes(kit)
     device = gateway.add(gateway.service().target)
@@ -72,9 +68,7 @@ def test_a_new_key_is_the_only_one_after_a_good_upgrade_alone(
     for step in ("keys.old", "sh.old", "keys", "sh"):
         blocked = box.installed / f"{device.node}.{step}.new"
         blocked.mkdir()
-        assert box.sh(newer, "upgrade").returncode != 0, (
-            f"a flash that is full when {step} is written"
-        )
+        assert box.sh(newer, "upgrade").returncode != 0, f"the flash is full when {step} is written"
         blocked.rmdir()
     kill(gateway, device)
     second = await_up(gateway, device, box, after=first)
@@ -86,10 +80,10 @@ def test_a_new_key_is_the_only_one_after_a_good_upgrade_alone(
             "going back to the bundle before" in box.log()
             or not lost_is_there(box.installed, device)
         ),
-        "it is taken back",
+        "the upgrade is rolled back",
     )
     third = await_up(gateway, device, box, after=second)
-    assert not refused(device), "the old key brought it back once more"
+    assert not refused(device), "the old key brought it back again"
 
     assert box.sh(newer, "upgrade").returncode == 0
     await_up(gateway, device, box, after=third)
@@ -106,7 +100,7 @@ def lost_is_there(folder: Path, device: Device) -> bool:
     return "VERSION='8'" in (folder / f"{device.node}.sh").read_text()
 
 
-def test_a_device_is_moved_through_the_port_that_it_leaves(
+def test_an_upgrade_through_the_old_port_moves_a_device_to_its_new_port(
     gateway: Gateway, boxes: Boxes, tmp_path: Path
 ) -> None:
     kit = OPENSSH
@@ -120,11 +114,9 @@ def test_a_device_is_moved_through_the_port_that_it_leaves(
         config = ssh_config(tmp_path / "ssh_config", [machine.entry("box", port=device.ports[0])])
         assert f"FORWARDS={moved.ports[0]}:" in newer.read_text().replace("'", "")
 
-        for _ in range(3):  # beats go on meanwhile, one a second
+        for _ in range(3):  # the tunnel keeps beating, once a second
             gateway.probe(device)
-        assert gateway.await_up(device) == first, (
-            "nobody on the new port is no reason to leave the old one"
-        )
+        assert gateway.await_up(device) == first, "a free new port must not end the tunnel"
         assert through(config, "cat >brought.sh", newer.read_text()).returncode == 0
         done = through(config, f"{' '.join(box.shell)} brought.sh upgrade")
 

@@ -1,6 +1,4 @@
-"""The shared key of the original's fleets against the real sshd: believed, never against a
-registered node, and left node by node.
-"""
+"""The shared key of the original's fleets: its devices are served, registered nodes protected."""
 
 from __future__ import annotations
 
@@ -28,7 +26,7 @@ def test_a_device_that_names_itself_is_listed_as_unregistered(fleet: Fleet) -> N
 
     listed = until(
         lambda: [one for one in fleet.status()["unregistered"] if one["node"] == "stranger"],
-        "the device in the list",
+        "the device is listed",
     )[0]
 
     assert (listed["port"], listed["target"], listed["expect"]) == (
@@ -50,7 +48,7 @@ def test_a_device_that_names_itself_is_listed_as_unregistered(fleet: Fleet) -> N
     }
 
 
-def test_invented_names_for_ports_that_nobody_holds_leave_nothing(fleet: Fleet) -> None:
+def test_invented_names_for_free_ports_leave_nothing(fleet: Fleet) -> None:
     idle = fleet.device("ghost", fleet.gateway.service())
 
     answers = {
@@ -70,11 +68,11 @@ def test_invented_names_for_ports_that_nobody_holds_leave_nothing(fleet: Fleet) 
         pytest.param("check", 77, id="check"),
         pytest.param("claim x", 77, id="claim"),
         pytest.param("hold x", 77, id="hold"),
-        pytest.param("office 22 SSH", 77, id="a-port-out-of-its-range"),
-        pytest.param("UPPER {port} SSH", 64, id="no-name"),
+        pytest.param("office 22 SSH", 77, id="port-out-of-range"),
+        pytest.param("UPPER {port} SSH", 64, id="bad-name"),
     ],
 )
-def test_only_the_originals_words_about_its_own_ports_are_answered(
+def test_only_the_originals_request_for_ports_of_the_range_is_answered(
     fleet: Fleet, words: str, status: int
 ) -> None:
     device = fleet.device("words", fleet.gateway.service())
@@ -88,7 +86,7 @@ def test_only_the_originals_words_about_its_own_ports_are_answered(
 def test_a_hung_tunnel_is_killed_when_its_device_asks(fleet: Fleet) -> None:
     device = fleet.device("hanging", fleet.gateway.service())
     connection = fleet.gateway.connect_unheard(device)
-    until(lambda: accepts(device.ports[0]), "the tunnel")
+    until(lambda: accepts(device.ports[0]), "the tunnel is open")
     assert fleet.says(device) == 0
     session = fleet.session(device)
     connection.freeze()
@@ -96,27 +94,27 @@ def test_a_hung_tunnel_is_killed_when_its_device_asks(fleet: Fleet) -> None:
     verdict = fleet.says(device)
 
     assert 1 <= verdict <= 2
-    until(lambda: is_gone(session), "the end of the session")
+    until(lambda: is_gone(session), "the session ends")
     assert not accepts(device.ports[0])
 
 
 def test_the_sweep_frees_an_unregistered_port_that_nobody_asks_about(fleet: Fleet) -> None:
     device = fleet.device("silent", fleet.gateway.service())
     connection = fleet.gateway.connect_unheard(device)
-    until(lambda: accepts(device.ports[0]), "the tunnel")
+    until(lambda: accepts(device.ports[0]), "the tunnel is open")
     assert fleet.says(device) == 0
     session = fleet.session(device)
 
     connection.freeze()
 
-    until(lambda: is_gone(session), "the end of the session")
+    until(lambda: is_gone(session), "the session ends")
     assert fleet.gateway.await_event(EventKind.KILL, device).actor == "daemon"
 
 
-def test_another_answer_than_expected_is_an_impostors_and_is_killed(fleet: Fleet) -> None:
+def test_an_unexpected_response_counts_as_an_impostor_and_is_killed(fleet: Fleet) -> None:
     device = fleet.device("impostor", fleet.gateway.service(b"220 mail\r\n"))
     fleet.gateway.connect_unheard(device)
-    until(lambda: accepts(device.ports[0]), "the tunnel")
+    until(lambda: accepts(device.ports[0]), "the tunnel is open")
 
     verdict = fleet.says(device)
 
@@ -124,11 +122,11 @@ def test_another_answer_than_expected_is_an_impostors_and_is_killed(fleet: Fleet
     assert "wrong" in fleet.gateway.await_event(EventKind.KILL, device).text
 
 
-def test_a_healthy_tunnel_whose_device_says_null_is_never_killed(fleet: Fleet) -> None:
-    # as a web server, it says nothing first
+def test_a_healthy_tunnel_that_expects_null_is_never_killed(fleet: Fleet) -> None:
+    # like a web server, it does not speak first
     device = fleet.device("nulldev", fleet.gateway.service(b""))
     fleet.gateway.connect_unheard(device)
-    until(lambda: accepts(device.ports[0]), "the tunnel")
+    until(lambda: accepts(device.ports[0]), "the tunnel is open")
 
     verdicts = [fleet.says(device, "NULL") for _ in range(3)]
 
@@ -136,17 +134,17 @@ def test_a_healthy_tunnel_whose_device_says_null_is_never_killed(fleet: Fleet) -
     assert fleet.gateway.await_status(device, Status.UP).kills == 0
 
 
-def test_an_operator_ends_what_is_not_registered_too(fleet: Fleet) -> None:
+def test_an_operator_kills_an_unregistered_tunnel_too(fleet: Fleet) -> None:
     device = fleet.up("unwanted")
     session = fleet.session(device)
-    until(lambda: "unwanted" in fleet.unregistered(), "the device in the list")
+    until(lambda: "unwanted" in fleet.unregistered(), "the device is listed")
 
     fleet.gateway.ok("kill", "--yes", str(device.ports[0]))
 
     assert is_gone(session)
 
 
-def test_a_second_name_for_a_port_does_not_take_the_firsts_place(fleet: Fleet) -> None:
+def test_a_second_name_for_a_port_does_not_replace_the_first(fleet: Fleet) -> None:
     device = fleet.up("first")
     session = fleet.session(device)
 
@@ -156,13 +154,13 @@ def test_a_second_name_for_a_port_does_not_take_the_firsts_place(fleet: Fleet) -
         lambda: [
             e for e in fleet.gateway.events(device) if "do two devices use one port?" in e.text
         ],
-        "the event",
+        "the event is logged",
     )
     assert fleet.session(device) == session
     assert "second" not in fleet.unregistered()
 
 
-def test_a_process_that_is_no_session_is_left_alone(fleet: Fleet) -> None:
+def test_a_foreign_process_on_the_port_is_left_alone(fleet: Fleet) -> None:
     device = fleet.device("foreign", fleet.gateway.service())
     stranger = Stranger(device.ports[0], banner="220 not SSH")
     try:
@@ -174,7 +172,7 @@ def test_a_process_that_is_no_session_is_left_alone(fleet: Fleet) -> None:
         stranger.close()
 
 
-def test_the_shared_key_can_not_listen_on_a_registered_nodes_port(fleet: Fleet) -> None:
+def test_the_shared_key_cannot_listen_on_a_registered_nodes_port(fleet: Fleet) -> None:
     port = next(fleet.free)
     config = fleet.gateway.folder / "owner.toml"
     fleet.gateway.ok(
@@ -188,7 +186,7 @@ def test_the_shared_key_can_not_listen_on_a_registered_nodes_port(fleet: Fleet) 
 
 
 @pytest.mark.parametrize("name", ["victim", "thief"])
-def test_the_shared_key_can_not_have_a_registered_nodes_tunnel_killed(
+def test_the_shared_key_cannot_get_a_registered_nodes_tunnel_killed(
     fleet: Fleet, name: str
 ) -> None:
     service = fleet.gateway.service()
@@ -208,9 +206,7 @@ def test_the_shared_key_can_not_have_a_registered_nodes_tunnel_killed(
 
 
 def test_a_session_that_also_holds_a_registered_nodes_port_is_spared(fleet: Fleet) -> None:
-    """The node moved a forward away; its old listener is in the shared key's range, and its
-    connection carries another forward.
-    """
+    """The node moved a forward off a port of the shared key's range, and still listens there."""
     service = fleet.gateway.service()
     port = next(fleet.free)
     config = fleet.gateway.folder / "mover.toml"
@@ -247,19 +243,19 @@ def test_a_session_that_also_holds_a_registered_nodes_port_is_spared(fleet: Flee
     def refused_as_registered() -> bool:
         return thief.ask(thief.node, str(port), "HTTP").returncode == 77
 
-    until(lambda: not refused_as_registered(), "the port out of the registry")
+    until(lambda: not refused_as_registered(), "the port leaves the registry")
     assert thief.verdict(thief.node, str(port), "HTTP") == 60
 
     assert fleet.gateway.await_up(mover) == session
 
 
-def test_what_was_seen_outlives_the_daemon(usual: Mode) -> None:
+def test_unregistered_devices_survive_a_restart_of_the_daemon(usual: Mode) -> None:
     with gateway_at(usual, policy=FAST) as gateway:
         fleet = Fleet(gateway)
         gateway.start_sshd()
         gateway.serve()
         device = fleet.up("lasting")
-        until(lambda: "lasting" in fleet.unregistered(), "the device in the list")
+        until(lambda: "lasting" in fleet.unregistered(), "the device is listed")
         gateway.stop()
         assert fleet.says(device) == 0
 
@@ -269,7 +265,7 @@ def test_what_was_seen_outlives_the_daemon(usual: Mode) -> None:
         gateway.await_event(EventKind.KILL, device)
 
 
-def test_without_the_setting_there_is_no_shared_key(usual: Mode) -> None:
+def test_without_the_setting_no_shared_key_is_written(usual: Mode) -> None:
     with gateway_at(usual, policy=FAST) as gateway:
         gateway.up()
 

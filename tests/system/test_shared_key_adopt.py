@@ -1,4 +1,4 @@
-"""A device moves from the shared key to a key of its own: before, meanwhile, after."""
+"""Devices move from the shared key to a key of their own without losing their tunnel."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.system.waiting import until
 pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
 
 
-def test_a_device_moves_to_a_key_of_its_own_without_an_outage(fleet: Fleet) -> None:
+def test_a_device_moves_to_its_own_key_without_an_outage(fleet: Fleet) -> None:
     neighbour = fleet.up("neighbour")
     old = fleet.up("mobile")
     sessions = {device.node: fleet.session(device) for device in (neighbour, old)}
@@ -25,21 +25,21 @@ def test_a_device_moves_to_a_key_of_its_own_without_an_outage(fleet: Fleet) -> N
     assert "mobile" not in fleet.unregistered()
     assert fleet.session(old) == sessions["mobile"]
     fleet.gateway.connections[-1].vanish()
-    until(lambda: not accepts(old.ports[0]), "the end of the tunnel")
+    until(lambda: not accepts(old.ports[0]), "the tunnel ends")
     fleet.gateway.connect_unheard(old)
-    until(lambda: accepts(old.ports[0]), "the shared key opens the port still")
+    until(lambda: accepts(old.ports[0]), "the shared key still opens the port")
     assert fleet.says(old) == 0
     last_shared = fleet.session(old)
 
     assert new.verdict("claim", "its-own") == 0
-    until(lambda: is_gone(last_shared), "the end of the shared key's session")
+    until(lambda: is_gone(last_shared), "the shared key's session ends")
     own = fleet.gateway.connect(new, "hold", "its-own")
     fleet.gateway.await_up(new, after=last_shared)
-    assert fleet.says(old) == 0, "the shared key speaks for it until its own tunnel beats"
+    assert fleet.says(old) == 0, "the shared key stays valid until the device's own tunnel beats"
     with own.beating(0.5):
         until(
             lambda: old.ask("mobile", str(old.ports[0]), "HTTP").returncode == 77,
-            "the end of the shared key's right",
+            "the shared key loses its right",
         )
 
     refused = old.ask("mobile", str(old.ports[0]), "HTTP")
@@ -82,10 +82,12 @@ def test_an_imported_node_lives_on_the_shared_key_until_it_is_adopted(fleet: Fle
 
     assert key() == "shared"
     with own.beating(0.5):
-        until(lambda: key().startswith("ssh-ed25519 "), "the end of the shared key's right")
+        until(lambda: key().startswith("ssh-ed25519 "), "the shared key loses its right")
 
 
-def test_an_impostor_of_an_imported_node_is_killed_by_the_registrys_word(fleet: Fleet) -> None:
+def test_an_impostor_of_an_imported_node_is_killed_by_the_registrys_expectation(
+    fleet: Fleet,
+) -> None:
     service = fleet.gateway.service(b"220 mail\r\n")
     port = fleet.gateway.port()
     fleet.imports("bank", port, service)

@@ -102,7 +102,7 @@ def test_the_service_that_init_starts_works_heals_and_is_uninstalled(gateway: Bo
                 lambda: any(
                     "sshd refused listening on localhost port 22" in one for one in texts(gateway)
                 ),
-                "an event from the journal",
+                "an event comes from the journal",
             )
             until(lambda: not gateway.listens(20010), "the hung tunnel is killed")
     first = gateway.main_pid("reversi-checker.service")
