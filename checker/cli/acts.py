@@ -16,7 +16,7 @@ from checker.control.unregistered import aims_at, unregistered_seen
 from checker.model import Outcome, Status, Verb, outcome_json
 from checker.output import say
 from checker.registry.nodes import Registry
-from checker.state.store import StateError
+from checker.state.errors import StateError
 
 
 def add_to(verbs: Verbs) -> None:

@@ -17,8 +17,9 @@ from checker.output import age
 from checker.registry.changes import kept_key_path
 from checker.registry.last_good import read_known
 from checker.registry.nodes import Registry
+from checker.state.errors import StateMissing
 from checker.state.rows import Sweep
-from checker.state.store import StateMissing, open_reader
+from checker.state.store import open_reader
 
 Verbs: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - it has no public name
 """What verbs are added to."""

@@ -11,7 +11,7 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 
-from checker import __version__
+from checker import __version__, journal
 from checker.cli.common import Verbs
 from checker.cli.exit_codes import PROG, ExitCode, exit_code_of
 from checker.config.layout import Layout, find_layout
@@ -75,13 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def run(arguments: Sequence[str] | None = None) -> ExitCode:
     """One command; its exit code."""
     parsed = build_parser().parse_args(arguments)
-    level = logging.DEBUG if parsed.debug else logging.INFO
-    logging.basicConfig(
-        level=level,
-        stream=sys.stderr,
-        format="%(asctime)s %(levelname)s %(message)s",
-        datefmt="%Y-%m-%dT%H:%M:%S",
-    )
+    journal.start_logging(logging.DEBUG if parsed.debug else logging.INFO)
     command: Command = parsed.command
     try:
         return command(parsed, find_layout(parsed.home, os.environ))
@@ -92,6 +86,6 @@ def run(arguments: Sequence[str] | None = None) -> ExitCode:
         return ExitCode.OK
     except Exception as error:  # noqa: BLE001 - the root: whatever it is becomes a sentence and an exit code
         if parsed.debug:
-            traceback.print_exc()
-        print(f"{PROG}: error: {sentence_of(error)}", file=sys.stderr)
+            journal.write(traceback.format_exc().rstrip(), logging.ERROR)
+        journal.write(f"{PROG}: error: {sentence_of(error)}", logging.ERROR)
         return exit_code_of(error)

@@ -45,7 +45,8 @@ from checker.registry.authorized_keys import gate_command
 from checker.registry.changes import kept_key_path, remove
 from checker.registry.lock import locked
 from checker.registry.succession import old_key_note
-from checker.state.store import StateError, open_reader
+from checker.state.errors import StateError
+from checker.state.store import open_reader
 
 
 class Public(argparse.Action):

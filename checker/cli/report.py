@@ -16,7 +16,8 @@ from checker.cli.exit_codes import ExitCode
 from checker.config.layout import Layout
 from checker.model import Forward, InvalidValue, Watched
 from checker.output import aligned, say
-from checker.state.store import StateMissing, open_reader
+from checker.state.errors import StateMissing
+from checker.state.store import open_reader
 
 if TYPE_CHECKING:
     from checker.cli.common import Verbs

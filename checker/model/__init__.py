@@ -2,7 +2,7 @@
 
 from checker.model.action import Aim, Outcome, Verb, aim_from, aim_json, outcome_from, outcome_json
 from checker.model.errors import CheckerError, InvalidValue
-from checker.model.event import HOUR_S, Event, EventKind, Hour, Watched
+from checker.model.event import HOUR_S, OPERATOR_KINDS, Event, EventKind, Hour, Watched
 from checker.model.flow import Flow
 from checker.model.machine import Machine, Usage, room_for, why_too_small
 from checker.model.node import (
@@ -45,6 +45,7 @@ from checker.model.tunnel import (
     Flaps,
     Listener,
     NoListener,
+    Place,
     ProbeFailed,
     ProcessId,
     Registration,
@@ -54,8 +55,10 @@ from checker.model.tunnel import (
     StayedOpen,
     Tunnel,
     TunnelJson,
+    by_place,
     is_stale,
     joined,
+    seen_at,
     tunnel_json,
 )
 
@@ -70,6 +73,7 @@ __all__ = [
     "NAME_PATTERN",
     "NO_RESPONSE",
     "OPEN",
+    "OPERATOR_KINDS",
     "PORTS",
     "SHARED_KEY",
     "STALE_SWEEPS",
@@ -97,6 +101,7 @@ __all__ = [
     "Node",
     "NodeName",
     "Outcome",
+    "Place",
     "Policy",
     "Port",
     "ProbeFailed",
@@ -117,6 +122,7 @@ __all__ = [
     "Watched",
     "aim_from",
     "aim_json",
+    "by_place",
     "expect_said",
     "fingerprint",
     "is_stale",
@@ -133,6 +139,7 @@ __all__ = [
     "printable",
     "room_for",
     "rsa_bits",
+    "seen_at",
     "tunnel_json",
     "unescape",
     "why_too_small",

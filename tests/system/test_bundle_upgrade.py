@@ -42,7 +42,7 @@ def test_an_upgrade_through_the_tunnel_that_it_replaces_is_confirmed_by_a_good_v
 
         assert brought.returncode == 0, brought.stderr
         assert done.returncode == 0, done.stderr
-        assert "the tunnel is about to be replaced" in done.stderr
+        assert "replacing the tunnel; the old bundle comes back" in done.stderr
         await_up(gateway, device, box, after=first)
         until(
             lambda: not (box.installed / f"{device.node}.sh.old").exists(),
@@ -52,7 +52,7 @@ def test_an_upgrade_through_the_tunnel_that_it_replaces_is_confirmed_by_a_good_v
         assert through(config, f"{' '.join(box.shell)} brought.sh status").stdout.startswith(
             f"{device.node}: up for"
         )
-        assert box.sh(newer, "upgrade").stderr.endswith("is this one\n")
+        assert box.sh(newer, "upgrade").stderr.endswith("this bundle is installed already\n")
         assert box.sh(newer, "uninstall").returncode == 0
         box.await_nothing_left()
 
@@ -92,7 +92,7 @@ def test_an_install_through_the_tunnel_that_it_ends_completes(
 
 @pytest.mark.parametrize(
     ("verb", "stays"),
-    [("upgrade", "the installed one stays"), ("install", "nothing was installed")],
+    [("upgrade", "the installed bundle stays"), ("install", "nothing was installed")],
 )
 def test_a_new_bundle_without_a_tunnel_is_rolled_back(
     gateway: Gateway, boxes: Boxes, verb: str, stays: str

@@ -75,7 +75,7 @@ def test_a_denied_port_is_reported_and_the_other_stays_up(
     with running(
         Client(tmp_path / "node", gateway, {port: echo.port, denied: echo.port})
     ) as client:
-        client.says(f"port {denied} denied by the gateway")
+        client.says(f"the gateway denies port {denied}")
         client.says("up: 1 of 2 forwards")
 
         assert talk(port, b"x") == b"hello\nx"
@@ -101,12 +101,12 @@ def test_a_denied_port_that_becomes_free_is_taken_at_the_next_verdict(
         with running(
             Client(tmp_path / "node", gateway, {port: echo.port, taken: echo.port})
         ) as client:
-            client.says(f"port {taken} denied by the gateway")
+            client.says(f"the gateway denies port {taken}")
             client.says("up: 1 of 2")
             blockers.close()
             gateway.answer(verdict=1)
 
-            client.says(f"port {taken} listening now")
+            client.says(f"the gateway listens on port {taken} now")
             gateway.answer(verdict=0)
             assert talk(taken, b"x") == b"hello\nx"
 
@@ -119,7 +119,7 @@ def test_a_client_with_all_ports_denied_claims_again(
     with running(Client(tmp_path / "node", gateway, {denied: echo.port})) as client:
         eventually(lambda: len(gateway.asked("claim")) > 1, "a second claim")
 
-        assert client.lines(f"port {denied} denied by the gateway")
+        assert client.lines(f"the gateway denies port {denied}")
         assert not gateway.asked("hold")
 
 
@@ -141,7 +141,7 @@ def test_a_bad_verdict_makes_the_client_reconnect(
     with running(Client(tmp_path / "node", gateway, {port: echo.port})) as client:
         client.says("up:")
         gateway.answer(verdict=1)
-        client.says("the tunnel does not work; it asks to wait 1 s")
+        client.says("the tunnel does not work and asks to wait 1 s")
         gateway.answer(verdict=0)
 
         client.says("up:", times=2)
@@ -174,7 +174,7 @@ def test_a_wrong_host_key_is_refused(tmp_path: Path, gateway: StubGateway, port:
     other = make_key(tmp_path / "other")
 
     with running(Client(tmp_path / "node", gateway, {port: 9}, host_key=[other])) as client:
-        client.says("the host key is not the pinned one")
+        client.says("the host key does not match the pinned one")
 
     assert not gateway.asked("claim")
 

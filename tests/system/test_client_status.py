@@ -73,14 +73,14 @@ def test_a_dead_target_is_reported_once_and_the_tunnel_stays(
         client.says("up:")
         assert [talk(port, b"x") for _ in range(3)] == [b"", b"", b""]
         client.says(
-            f"target 127.0.0.1:{target} can not be reached: connection refused; the tunnel stays"
+            f"target 127.0.0.1:{target} cannot be reached: connection refused; the tunnel stays up"
         )
         service = Echo(target)
         assert talk(port, b"x") == b"hello\nx"
         service.close()
         client.says(f"target 127.0.0.1:{target} can be reached again")
 
-        assert len(client.lines("can not be reached")) == 1
+        assert len(client.lines("cannot be reached")) == 1
         assert len(gateway.asked("hold")) == 1
 
 
@@ -95,7 +95,7 @@ def test_a_killed_client_comes_back_as_the_same_instance(
     with running(client):
         client.says("up:", times=2)
 
-    assert "not running any more" in report.stdout
+    assert "not running; its last state was" in report.stdout
     assert len({request for request, _pid in gateway.asked("claim")}) == 1
 
 
@@ -110,7 +110,7 @@ def test_a_second_client_is_another_instance_and_does_not_touch_the_status_file(
         second.log = tmp_path / "second.log"
         with running(second):
             second.says("another client (PID")
-            second.says("denied by the gateway")
+            second.says("the gateway denies")
 
         status = json.loads(first.ask("status", "--json").stdout)
         assert (status["pid"], status["state"], status["running"]) == (pid, "up", True)
@@ -186,4 +186,4 @@ def test_a_status_file_that_cannot_be_written_is_reported_once(
     with running(client):
         client.says("up:")
 
-    assert len(client.lines("can not be written")) == 1
+    assert len(client.lines("cannot be written")) == 1

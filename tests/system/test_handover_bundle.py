@@ -77,8 +77,7 @@ def test_only_a_good_upgrade_makes_the_new_key_the_only_one(gateway: Gateway, bo
     assert box.sh(lost, "upgrade").returncode == 0
     until(
         lambda: (
-            "going back to the bundle before" in box.log()
-            or not lost_is_there(box.installed, device)
+            "going back to the old bundle" in box.log() or not lost_is_there(box.installed, device)
         ),
         "the upgrade is rolled back",
     )

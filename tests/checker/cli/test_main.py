@@ -47,8 +47,9 @@ from checker.registry.key_lines import GateCommand
 from checker.registry.lock import locked
 from checker.registry.nodes import UnknownNode
 from checker.registry.reading import read_registry
+from checker.state.errors import StateMissing
 from checker.state.rows import Batch, Sweep
-from checker.state.store import StateMissing, open_reader, open_store
+from checker.state.store import open_reader, open_store
 from tests.programs import require
 from tests.strategies import NOW, OFFICE, PORT, free_port, node, public_key
 
@@ -532,8 +533,11 @@ def test_the_log_is_one_document_or_a_line_an_event(checker: Run, office: Layout
         }
         for n in (1, 2)
     ]
+    seen(office, events=[Event(at=NOW, kind=EventKind.SHELL, text="ssh", actor="ann")])
+    newest = json.loads(checker("log", "--json", "--limit", "1")[1])["events"][0]
+    assert (newest["kind"], "act" in newest) == ("shell", False)
     lines = checker("log")[1].splitlines()
-    assert len(lines) == 4
+    assert len(lines) == 5
     assert lines[0].split()[2:] == ["kill", "office:20010", "root:", "text", "0"]
     assert lines[3].split()[2:4] == ["gateway", "-"]
 
@@ -627,7 +631,7 @@ def test_an_act_while_the_registry_is_away_says_so(layout: Layout) -> None:
     outcomes = Control(layout=layout).act(Verb.RESET, aims)
 
     assert [one.sentence for one in outcomes] == [
-        f"the registry can not be read: there is no directory {layout.nodes}"
+        f"the registry cannot be read: there is no directory {layout.nodes}"
     ]
 
 
@@ -742,8 +746,8 @@ def test_up_needs_a_home(
     assert run(["up"]) == ExitCode.USAGE
     assert (
         capsys.readouterr().err
-        == f"{ERROR}up needs a home of its own: give --home DIR; an installed gateway has its sshd"
-        " already\n"
+        == f"{ERROR}up needs a home of its own: give --home DIR; an installed gateway"
+        " already has an sshd\n"
     )
 
 
@@ -805,7 +809,9 @@ def test_the_home_may_stand_behind_the_verb_too(
     assert capsys.readouterr().out.count("office") == 2
 
 
-def test_a_file_that_the_system_refuses_is_named_and_no_bug(checker: Run, office: Layout) -> None:
+def test_a_file_that_the_system_refuses_is_named_and_not_our_bug(
+    checker: Run, office: Layout
+) -> None:
     (office.nodes.parent / "run").mkdir()
     (office.nodes.parent / "run" / "_lock").mkdir()
 
@@ -813,8 +819,8 @@ def test_a_file_that_the_system_refuses_is_named_and_no_bug(checker: Run, office
 
     assert code == ExitCode.USAGE
     assert (
-        err == f"{ERROR}{office.run / '_lock'}: can not be used (Is a directory); check its"
-        " permissions, and the disk's free space\n"
+        err == f"{ERROR}cannot use {office.run / '_lock'} (Is a directory); check its permissions"
+        " and the disk's free space\n"
     )
 
 
@@ -855,7 +861,7 @@ def test_an_output_that_takes_nothing_is_told_and_no_bug(
             command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=20
         )
 
-    assert done.stderr == f"{ERROR}standard output can not be written: No space left on device\n"
+    assert done.stderr == f"{ERROR}cannot write to standard output: No space left on device\n"
     assert done.returncode == ExitCode.USAGE
 
 

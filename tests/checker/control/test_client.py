@@ -14,6 +14,7 @@ from checker.control.client import Control, DaemonAbsent, NotAllowed, ask
 from checker.linux.unix_socket import reachable
 from checker.model import (
     Aim,
+    EventKind,
     NodeName,
     Outcome,
     Port,
@@ -91,6 +92,15 @@ def test_a_read_only_console_does_nothing(tmp_path: Path) -> None:
         Control(layout=home_layout(tmp_path), read_only=True).act(
             Verb.RESET, [Aim(node=OFFICE, port=Port(20010))]
         )
+
+
+def test_what_can_not_be_logged_says_why(tmp_path: Path) -> None:
+    layout = home_layout(tmp_path / "home")
+    layout.state.mkdir(parents=True)
+
+    why = Control(layout=layout).record(EventKind.SHELL, "ssh office", node=OFFICE, port=None)
+
+    assert str(layout.state) in why
 
 
 @pytest.mark.parametrize("session", [None, ProcessId(pid=7, start_ticks=9)])

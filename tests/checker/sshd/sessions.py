@@ -46,9 +46,7 @@ def session(
     if not program.exists():
         shutil.copy("/bin/sh", program)
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen(
-        ["sshd: reversi"], executable=program, pass_fds=held, **pipes
-    ) as process:  # type: ignore[call-overload]
+    with subprocess.Popen(["sshd: reversi"], executable=program, pass_fds=held, **pipes) as process:  # type: ignore[call-overload]
         process.stdin.write(f"{script}\necho\n".encode())
         process.stdin.flush()
         process.stdout.readline()
