@@ -167,19 +167,13 @@ def test_a_login_that_takes_longer_than_its_limit_gets_more_time(tmp_path: Path)
         echo.close()
 
 
-@pytest.mark.parametrize(
-    "silent",
-    [pytest.param(False, id="drops packets"), pytest.param(True, id="accepts and stays silent")],
-)
-def test_a_dead_address_of_the_gateway_is_skipped(
-    tmp_path: Path, own_room: Room, silent: bool
-) -> None:
-    """The name has an IPv6 address, which comes first, and 127.0.0.1."""
-    own_room.run("ip", "link", "add", "far", "type", "veth", "peer", "name", "end")
+def lead_nowhere(room: Room, hosts: Path) -> None:
+    """Give the gateway's name a dead IPv6 address, which comes first, and 127.0.0.1."""
+    room.run("ip", "link", "add", "far", "type", "veth", "peer", "name", "end")
     for link in ("far", "end"):
-        own_room.run("ip", "link", "set", link, "up")
-    own_room.run("ip", "address", "add", "fd00:213::2/64", "dev", "far", "nodad")
-    own_room.run(
+        room.run("ip", "link", "set", link, "up")
+    room.run("ip", "address", "add", "fd00:213::2/64", "dev", "far", "nodad")
+    room.run(
         "ip",
         "neighbor",
         "add",
@@ -191,8 +185,18 @@ def test_a_dead_address_of_the_gateway_is_skipped(
         "nud",
         "permanent",
     )
-    (tmp_path / "hosts").write_text("fd00:213::1 gateway.test\n127.0.0.1 gateway.test localhost\n")
-    own_room.replace("/etc/hosts", tmp_path / "hosts")
+    hosts.write_text("fd00:213::1 gateway.test\n127.0.0.1 gateway.test localhost\n")
+    room.replace("/etc/hosts", hosts)
+
+
+@pytest.mark.parametrize(
+    "silent",
+    [pytest.param(False, id="drops packets"), pytest.param(True, id="accepts and stays silent")],
+)
+def test_a_dead_address_of_the_gateway_is_skipped(
+    tmp_path: Path, own_room: Room, silent: bool
+) -> None:
+    lead_nowhere(own_room, tmp_path / "hosts")
     with ExitStack() as stack:
         gateway = stack.enter_context(
             stub_gateway(tmp_path / "gateway", (PORT,), inside=own_room.inside)

@@ -11,17 +11,18 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from checker.control.client import operator_name
-from checker.model import EventKind, Status
+from checker.model import EventKind, ProcessId, Status
 from tests.programs import require
 from tests.reversi_tui.console.tmux import LEFT, SWITCHES, Tmux, console_words, tmux
 from tests.system.accounts import Mode
 from tests.system.box_server import BoxServer
-from tests.system.clients import Device
+from tests.system.clients import Connection, Device
 from tests.system.harness import Gateway, gateway_at
 from tests.system.ports import accepts
 from tests.system.processes import end_one
@@ -135,60 +136,73 @@ def test_a_hung_tunnel_is_found_and_killed_by_keys_and_comes_back(
         leave(terminal)
 
 
+@dataclass
+class Reconnecting:
+    """A device whose connection a test replaces."""
+
+    gateway: Gateway
+    device: Device
+    connection: Connection
+    session: ProcessId
+
+    def reconnect(self) -> None:
+        """End the connection, and open another."""
+        self.connection.close()
+        self.connection = self.gateway.connect(self.device)
+        self.session = self.gateway.await_up(self.device, after=self.session)
+
+    def is_refused(self, lines: list[str]) -> bool:
+        """Whether the console refuses, or the daemon if the console does not know yet."""
+        told = " ".join(" ".join(lines).split())
+        return f"{self.device.node} port" in told and (
+            "and is now held by" in told or "is held by another process now" in told
+        )
+
+
+def reconnecting(gateway: Gateway) -> Reconnecting:
+    device = gateway.add(gateway.service().target)
+    connection = gateway.connect(device)
+    return Reconnecting(gateway, device, connection, gateway.await_up(device))
+
+
 def test_a_tunnel_replaced_while_the_console_asks_is_not_killed(
     own_gateway: Gateway, tmp_path: Path
 ) -> None:
     gateway = own_gateway
     gateway.up()
-    devices = [gateway.add(gateway.service().target) for _ in range(2)]
-    first, second = devices
-    connections = {device.node: gateway.connect(device) for device in devices}
-    sessions = {device.node: gateway.await_up(device) for device in devices}
-
-    def reconnect(device: Device) -> None:
-        """End the node's connection, and open another."""
-        connections[device.node].close()
-        connections[device.node] = gateway.connect(device)
-        sessions[device.node] = gateway.await_up(device, after=sessions[device.node])
-
-    def is_refused(lines: list[str], device: Device) -> bool:
-        """Whether the console refuses, or the daemon if the console does not know yet."""
-        told = " ".join(" ".join(lines).split())
-        return f"{device.node} port" in told and (
-            "and is now held by" in told or "is held by another process now" in told
-        )
+    both = first, second = reconnecting(gateway), reconnecting(gateway)
 
     with tmux(tmp_path, console_words(gateway.home), size=(100, 24)) as terminal:
         terminal.until(
-            lambda lines: all(shown_pid(lines, each, "up") for each in devices), "both rows"
+            lambda lines: all(shown_pid(lines, each.device, "up") for each in both), "both rows"
         )
         terminal.press("/")
-        terminal.type(f"port:{first.ports[0]}")
+        terminal.type(f"port:{first.device.ports[0]}")
         terminal.press("Enter", "k")
-        terminal.shows("Kill this forward?", f"sshd {sessions[first.node].pid}")
-        reconnect(first)
+        terminal.shows("Kill this forward?", f"sshd {first.session.pid}")
+        first.reconnect()
         terminal.press("y")
-        terminal.until(lambda lines: is_refused(lines, first), "the new tunnel is left alone")
-        assert not is_gone(sessions[first.node])
+        terminal.until(first.is_refused, "the new tunnel is left alone")
+        assert not is_gone(first.session)
 
         terminal.press("Escape", "Escape")
         terminal.until(
             lambda lines: all(
-                shown_pid(lines, each, "up") == sessions[each.node].pid for each in devices
+                shown_pid(lines, each.device, "up") == each.session.pid for each in both
             ),
             "both are up",
         )
         terminal.press("a", "l", "k")
-        terminal.shows(*(f"sshd {session.pid}" for session in sessions.values()))
-        reconnect(second)
+        terminal.shows(*(f"sshd {each.session.pid}" for each in both))
+        second.reconnect()
         terminal.press("y")
-        terminal.shows(f"{first.node} port {first.ports[0]}: kill done")
-        terminal.until(lambda lines: is_refused(lines, second), "the replaced tunnel is left alone")
-        assert is_gone(sessions[first.node])
-        assert not is_gone(sessions[second.node])
+        terminal.shows(f"{first.device.node} port {first.device.ports[0]}: kill done")
+        terminal.until(second.is_refused, "the replaced tunnel is left alone")
+        assert is_gone(first.session)
+        assert not is_gone(second.session)
         leave(terminal)
 
-    assert gateway.events(second, EventKind.KILL) == ()
+    assert gateway.events(second.device, EventKind.KILL) == ()
 
 
 @contextmanager

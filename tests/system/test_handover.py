@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from checker.model import EventKind, Status
-from tests.system.clients import Connection, Device
+from tests.system.changes import key_is_rejected, node_up, ports_of, rekeyed
+from tests.system.clients import Device
 from tests.system.harness import Gateway
 from tests.system.ports import accepts
 from tests.system.seen import is_gone
@@ -18,48 +19,21 @@ from tests.system.waiting import until
 pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
 
 
-def up(gateway: Gateway) -> tuple[Device, Connection]:
-    """A node whose tunnel is up."""
-    device = gateway.add(gateway.service().target)
-    connection = gateway.connect(device)
-    gateway.await_up(device)
-    return device, connection
-
-
-def rekeyed(gateway: Gateway, device: Device) -> Device:
-    """The device with its new key, which is not in use yet."""
-    config = gateway.folder / f"{device.node}-again.toml"
-    gateway.ok("node", "rekey", device.node, "--client-config", str(config))
-    return replace(device, config=config)
-
-
-def refused(device: Device) -> bool:
-    """Whether sshd rejects the key."""
-    done = device.ask("version")
-    return done.returncode == 255 and "Permission denied" in done.stderr
-
-
 def keys_of(gateway: Gateway, device: Device) -> int:
     """The number of the node's key lines."""
     node = json.loads(gateway.ok("node", "show", device.node, "--json"))["node"]
     return 1 + (node["next_key"] is not None)
 
 
-def place_of(gateway: Gateway, device: Device) -> tuple[int, int | None]:
-    """The port of the node's forward, and the port that it moves to."""
-    (forward,) = json.loads(gateway.ok("node", "show", device.node, "--json"))["node"]["forwards"]
-    return forward["port"], forward["next_port"]
-
-
 def moved(gateway: Gateway, device: Device) -> Device:
-    """The device with its new client files."""
+    """Move the node's forward; return the device with its new port."""
     new = replace(device, ports=(gateway.port(),))
     gateway.ok("node", "move", device.node, str(new.ports[0]))
     return new
 
 
 def test_requests_with_a_new_key_do_not_remove_the_old_one(gateway: Gateway) -> None:
-    device, connection = up(gateway)
+    device, connection = node_up(gateway)
     renewed = rekeyed(gateway, device)
 
     for request in ("version", "check", f"{device.node} {device.ports[0]} SSH-2.0"):
@@ -78,7 +52,7 @@ def test_requests_with_a_new_key_do_not_remove_the_old_one(gateway: Gateway) -> 
 
 
 def test_a_tunnel_with_the_new_key_that_keeps_beating_removes_the_old_key(gateway: Gateway) -> None:
-    device, connection = up(gateway)
+    device, connection = node_up(gateway)
     renewed = rekeyed(gateway, device)
 
     assert renewed.verdict("claim", "another") == 0, "the old key's tunnel gives way to the new key"
@@ -87,7 +61,7 @@ def test_a_tunnel_with_the_new_key_that_keeps_beating_removes_the_old_key(gatewa
     gateway.await_up(device)
     assert keys_of(gateway, device) == 2
     with again.beating(0.5):
-        until(lambda: refused(device), "the old key opens nothing")
+        until(lambda: key_is_rejected(device), "the old key opens nothing")
 
     assert again.beat() == 0
     assert keys_of(gateway, device) == 1
@@ -100,7 +74,7 @@ def test_a_tunnel_with_the_new_key_that_keeps_beating_removes_the_old_key(gatewa
 def test_a_new_key_that_claims_without_a_hold_ends_the_old_tunnel_only_once(
     gateway: Gateway,
 ) -> None:
-    device, connection = up(gateway)
+    device, connection = node_up(gateway)
     before = gateway.await_up(device)
     renewed = rekeyed(gateway, device)
 
@@ -116,7 +90,7 @@ def test_a_new_key_that_claims_without_a_hold_ends_the_old_tunnel_only_once(
 
 
 def test_a_second_device_with_the_old_key_is_still_a_clone(gateway: Gateway) -> None:
-    device, connection = up(gateway)
+    device, connection = node_up(gateway)
     rekeyed(gateway, device)
 
     assert device.verdict("claim", "second") > 0
@@ -138,7 +112,7 @@ def test_a_device_that_never_holds_keeps_both_keys_until_an_admin_ends_the_old_o
 
     gateway.ok("node", "rekey", device.node, "--now")
 
-    assert refused(device)
+    assert key_is_rejected(device)
     assert keys_of(gateway, device) == 1
     gateway.connect_unheard(renewed)
     until(lambda: accepts(device.ports[0]), "the new key opens the port")
@@ -159,13 +133,13 @@ def test_a_new_daemon_learns_which_key_an_older_tunnel_used(
     own_gateway.serve()
 
     with connection.beating(0.5):
-        until(lambda: refused(device), "the old key opens nothing")
+        until(lambda: key_is_rejected(device), "the old key opens nothing")
 
 
 def test_a_moving_forward_keeps_its_old_port_until_its_device_uses_the_new_one(
     gateway: Gateway,
 ) -> None:
-    device, connection = up(gateway)
+    device, connection = node_up(gateway)
     session = gateway.await_up(device)
     new = moved(gateway, device)
 
@@ -184,7 +158,7 @@ def test_a_moving_forward_keeps_its_old_port_until_its_device_uses_the_new_one(
     again = gateway.connect(new)
     with again.beating(0.5):
         until(
-            lambda: place_of(gateway, device) == (new.ports[0], None),
+            lambda: ports_of(gateway, device) == (new.ports[0], None),
             "the new port is the only one",
         )
     assert again.beat() == 0
@@ -204,12 +178,12 @@ def test_a_device_without_hold_has_moved_once_its_new_port_answers(gateway: Gate
 
     gateway.connect_unheard(new)
 
-    until(lambda: place_of(gateway, device) == (new.ports[0], None), "the new port is the only one")
+    until(lambda: ports_of(gateway, device) == (new.ports[0], None), "the new port is the only one")
     gateway.await_up(new)
 
 
 def test_kill_and_reset_find_a_moving_forward_by_either_port(gateway: Gateway) -> None:
-    device, connection = up(gateway)
+    device, connection = node_up(gateway)
     new = moved(gateway, device)
 
     gateway.ok("kill", "--yes", str(new.ports[0]))
@@ -222,12 +196,12 @@ def test_kill_and_reset_find_a_moving_forward_by_either_port(gateway: Gateway) -
 
 
 def test_undoing_a_move_spares_the_tunnel(gateway: Gateway) -> None:
-    device, connection = up(gateway)
+    device, connection = node_up(gateway)
     new = moved(gateway, device)
 
     gateway.ok("node", "move", device.node, str(device.ports[0]))
 
-    assert place_of(gateway, device) == (device.ports[0], None)
+    assert ports_of(gateway, device) == (device.ports[0], None)
     assert connection.beat() == 0
     assert gateway.connect(new).ended() == 255
     assert not list(gateway.layout.nodes.glob("*.next")) or device.node not in {
@@ -236,7 +210,7 @@ def test_undoing_a_move_spares_the_tunnel(gateway: Gateway) -> None:
 
 
 def test_a_port_that_no_tunnel_can_have_is_refused_before_any_change(gateway: Gateway) -> None:
-    device, connection = up(gateway)
+    device, connection = node_up(gateway)
     taken = Stranger(gateway.port(), banner="220 mail\r\n") if gateway.mode.is_privileged else None
     try:
         wanted = (
@@ -253,7 +227,7 @@ def test_a_port_that_no_tunnel_can_have_is_refused_before_any_change(gateway: Ga
             assert "nothing was changed" in done.stderr
         assert connection.beat() == 0
         assert gateway.await_status(device, Status.UP).kills == 0
-        assert place_of(gateway, device) == (device.ports[0], None)
+        assert ports_of(gateway, device) == (device.ports[0], None)
     finally:
         if taken is not None:
             taken.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from checker.model import EventKind
+from tests.bundles import Box
 from tests.system.box_server import BoxServer, ssh_config
+from tests.system.changes import key_is_rejected, ports_of, rekeyed
 from tests.system.clients import Device
 from tests.system.devices import (
     DROPBEAR,
@@ -28,22 +29,13 @@ from tests.system.waiting import until
 pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
 
 
-def refused(device: Device) -> bool:
-    """Whether sshd rejects the key."""
-    return "Permission denied" in device.ask("version").stderr
-
-
-def place_of(gateway: Gateway, device: Device) -> tuple[int, int | None]:
-    """The port of the node's forward, and the port that it moves to."""
-    (forward,) = json.loads(gateway.ok("node", "show", device.node, "--json"))["node"]["forwards"]
-    return forward["port"], forward["next_port"]
-
-
-def rekeyed(gateway: Gateway, device: Device) -> Device:
-    """The device with its new key, which is not in use yet."""
-    config = gateway.folder / f"{device.node}-again.toml"
-    gateway.ok("node", "rekey", device.node, "--client-config", str(config))
-    return replace(device, config=config)
+def fail_on_a_full_flash(box: Box, device: Device, file: Path) -> None:
+    """Check that the upgrade fails if the flash is full at any of its steps."""
+    for step in ("keys.old", "sh.old", "keys", "sh"):
+        blocked = box.installed / f"{device.node}.{step}.new"
+        blocked.mkdir()
+        assert box.sh(file, "upgrade").returncode != 0, f"the flash is full when {step} is written"
+        blocked.rmdir()
 
 
 def test_only_a_good_upgrade_makes_the_new_key_the_only_one(gateway: Gateway, boxes: Boxes) -> None:
@@ -65,14 +57,10 @@ def test_only_a_good_upgrade_makes_the_new_key_the_only_one(gateway: Gateway, bo
     )
 
     assert box.sh(newer, "check").returncode == 0
-    for step in ("keys.old", "sh.old", "keys", "sh"):
-        blocked = box.installed / f"{device.node}.{step}.new"
-        blocked.mkdir()
-        assert box.sh(newer, "upgrade").returncode != 0, f"the flash is full when {step} is written"
-        blocked.rmdir()
+    fail_on_a_full_flash(box, device, newer)
     kill(gateway, device)
     second = await_up(gateway, device, box, after=first)
-    assert not refused(device), "the old key brought it back"
+    assert not key_is_rejected(device), "the old key brought it back"
 
     assert box.sh(lost, "upgrade").returncode == 0
     until(
@@ -82,11 +70,11 @@ def test_only_a_good_upgrade_makes_the_new_key_the_only_one(gateway: Gateway, bo
         "the upgrade is rolled back",
     )
     third = await_up(gateway, device, box, after=second)
-    assert not refused(device), "the old key brought it back again"
+    assert not key_is_rejected(device), "the old key brought it back again"
 
     assert box.sh(newer, "upgrade").returncode == 0
     await_up(gateway, device, box, after=third)
-    until(lambda: refused(device), "the old key opens nothing")
+    until(lambda: key_is_rejected(device), "the old key opens nothing")
     until(
         lambda: not (box.installed / f"{device.node}.sh.old").exists(),
         "the new bundle is confirmed",
@@ -121,7 +109,7 @@ def test_an_upgrade_through_the_old_port_moves_a_device_to_its_new_port(
 
         assert done.returncode == 0, done.stderr
         until(
-            lambda: place_of(gateway, device) == (moved.ports[0], None),
+            lambda: ports_of(gateway, device) == (moved.ports[0], None),
             "the new port is the only one",
         )
         await_up(gateway, moved, box)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from checker.model import EventKind, Status
-from tests.system.clients import Connection, Device
+from tests.system.changes import key_is_rejected, node_up, rekeyed
 from tests.system.harness import Gateway
 from tests.system.ports import accepts
 from tests.system.seen import is_gone
@@ -18,38 +18,17 @@ from tests.system.waiting import until
 pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
 
 
-def refused(device: Device) -> bool:
-    """Whether sshd rejects the key."""
-    done = device.ask("check")
-    return done.returncode == 255 and "Permission denied" in done.stderr
-
-
-def rekeyed(gateway: Gateway, device: Device, *options: str) -> Device:
-    """The device with a new key."""
-    config = gateway.folder / f"{device.node}-again.toml"
-    gateway.ok("node", "rekey", device.node, "--client-config", str(config), *options)
-    return replace(device, config=config)
-
-
-def up(gateway: Gateway) -> tuple[Device, Connection]:
-    """A node whose tunnel is up."""
-    device = gateway.add(gateway.service().target)
-    connection = gateway.connect(device)
-    gateway.await_up(device)
-    return device, connection
-
-
 def test_a_key_replaced_at_once_opens_nothing_and_its_tunnel_is_ended(
     gateway: Gateway,
 ) -> None:
-    device, connection = up(gateway)
+    device, connection = node_up(gateway)
     session = gateway.await_up(device)
 
     renewed = rekeyed(gateway, device, "--now", "--key-type", "rsa", "--keep-key")
 
     assert connection.ended() != 0
     assert is_gone(session)
-    assert refused(device)
+    assert key_is_rejected(device)
     gateway.connect(renewed)
     gateway.await_up(device)
     kept = gateway.layout.nodes / f"{device.node}.key"
@@ -58,12 +37,12 @@ def test_a_key_replaced_at_once_opens_nothing_and_its_tunnel_is_ended(
 
 
 def test_a_disabled_node_is_out_until_it_is_enabled(gateway: Gateway) -> None:
-    device, connection = up(gateway)
+    device, connection = node_up(gateway)
 
     gateway.ok("node", "disable", device.node)
 
     assert connection.ended() != 0
-    assert refused(device)
+    assert key_is_rejected(device)
     assert gateway.await_status(device, Status.UNKNOWN).detail == "disabled"
     assert gateway.run("status", device.node).returncode == 0, "a disabled node is not a failure"
     gateway.ok("node", "enable", device.node)
@@ -72,22 +51,22 @@ def test_a_disabled_node_is_out_until_it_is_enabled(gateway: Gateway) -> None:
 
 
 def test_a_node_disabled_by_hand_loses_its_tunnel(gateway: Gateway) -> None:
-    device, connection = up(gateway)
+    device, connection = node_up(gateway)
     path = gateway.layout.nodes / f"{device.node}.toml"
 
     path.write_text(f"enabled = false\n{path.read_text(encoding='utf-8')}", encoding="utf-8")
 
     assert connection.ended() != 0
-    until(lambda: refused(device), "its key line is gone")
+    until(lambda: key_is_rejected(device), "its key line is gone")
 
 
 def test_an_expired_key_is_refused_by_sshd(gateway: Gateway) -> None:
-    device, connection = up(gateway)
+    device, connection = node_up(gateway)
 
     gateway.ok("node", "expire", device.node, "2001-01-01")
 
     assert connection.ended() != 0
-    assert refused(device)
+    assert key_is_rejected(device)
     assert 'expiry-time="20010101"' in gateway.layout.authorized_keys.read_text(encoding="ascii")
     gateway.ok("node", "expire", device.node, "2099-01-01")
     assert device.verdict("check") in (0, 1)
@@ -96,7 +75,7 @@ def test_an_expired_key_is_refused_by_sshd(gateway: Gateway) -> None:
 
 
 def test_a_renamed_node_keeps_its_port_key_tunnel_and_history(gateway: Gateway) -> None:
-    device, connection = up(gateway)
+    device, connection = node_up(gateway)
     session = gateway.await_up(device)
     lobby = replace(device, node=f"{device.node}-lobby")
 
@@ -121,7 +100,7 @@ def test_a_renamed_node_keeps_its_port_key_tunnel_and_history(gateway: Gateway) 
 def test_a_forward_moved_at_once_loses_its_old_port_and_gets_the_new_one(
     gateway: Gateway,
 ) -> None:
-    device, connection = up(gateway)
+    device, connection = node_up(gateway)
     moved = replace(device, ports=(gateway.port(),))
 
     gateway.ok("node", "move", device.node, str(moved.ports[0]), "--now")
@@ -133,7 +112,7 @@ def test_a_forward_moved_at_once_loses_its_old_port_and_gets_the_new_one(
 
 
 def test_a_changed_expectation_is_probed(gateway: Gateway) -> None:
-    device, connection = up(gateway)
+    device, connection = node_up(gateway)
 
     gateway.ok("node", "set", device.node, "--expect", "banner:220", "--deadline", "0.5")
     until(
@@ -149,7 +128,7 @@ def test_a_changed_expectation_is_probed(gateway: Gateway) -> None:
 def test_a_newcomer_with_a_cloned_key_waits_longer_each_time(
     gateway: Gateway, tmp_path: Path
 ) -> None:
-    device, connection = up(gateway)
+    device, connection = node_up(gateway)
 
     assert [device.verdict("claim", "second") for _ in range(5)] == [10, 20, 40, 60, 60]
 
@@ -188,7 +167,7 @@ def test_without_a_daemon_a_change_ends_the_tunnel_and_is_logged(own_gateway: Ga
     own_gateway.ok("node", "disable", device.node)
 
     assert connection.ended() != 0
-    assert refused(device)
+    assert key_is_rejected(device)
     assert [event.text for event in own_gateway.events(device, EventKind.REGISTRY)][
         -1
     ] == "disabled"
@@ -197,4 +176,4 @@ def test_without_a_daemon_a_change_ends_the_tunnel_and_is_logged(own_gateway: Ga
     assert renewed.ask("version").returncode == 0
     own_gateway.serve()
     with own_gateway.connect(renewed).beating(0.5):
-        until(lambda: refused(device), "a daemon removes the old key")
+        until(lambda: key_is_rejected(device), "a daemon removes the old key")

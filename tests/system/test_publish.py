@@ -278,6 +278,17 @@ def third_example() -> list[str]:
     return [line.removeprefix("sudo ") for line in lines]
 
 
+def build(gateway: Gateway, *words: str) -> None:
+    """Run `reversi-client` in the gateway's folder."""
+    subprocess.run(
+        [sys.executable, "-m", "client", *words, "--home", str(gateway.home)],
+        check=True,
+        capture_output=True,
+        cwd=gateway.folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+
+
 def test_the_readmes_mail_server_comes_back(
     public_gateway: tuple[Gateway, HaProxy], keep: Keep, tmp_path: Path
 ) -> None:
@@ -307,14 +318,7 @@ def test_the_readmes_mail_server_comes_back(
                 gateway.ok(*words)
                 continue
             assert program == "reversi-client"
-            run = [sys.executable, "-m", "client", *words, "--home", str(gateway.home)]
-            subprocess.run(
-                run,
-                check=True,
-                capture_output=True,
-                cwd=gateway.folder,
-                env={**os.environ, "PYTHONPATH": str(ROOT)},
-            )
+            build(gateway, *words)
             text = re.sub(
                 r"(?m)^ROOT=.*$",
                 f"ROOT='{router.root}'",

@@ -1,6 +1,4 @@
-"""The system's Python is upgraded, and our packages are gone: no tunnel is lost, every node gets
-in.
-"""
+"""An upgrade of Python hides our packages: no tunnel is lost, and every node still gets in."""
 
 from __future__ import annotations
 

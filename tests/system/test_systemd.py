@@ -78,6 +78,17 @@ def test_a_server_that_does_not_boot_leaves_nothing(install: Install) -> None:
     assert not machine.folder.exists()
 
 
+def check_journal(gateway: Booted) -> None:
+    """Check that each line has its priority, and only the journal's own time."""
+    logged = gateway.logged("reversi-checker.service")
+    assert {priority for priority, text in logged if "the daemon started" in text} == {6}
+    assert {priority for priority, text in logged if "killed" in text} == {4}
+    assert not [text for _, text in logged if text.startswith(("<", "20"))], "one time is enough"
+    warnings = gateway.must("journalctl", "--no-pager", "-u", "reversi-checker", "-p", "warning")
+    assert "killed" in warnings
+    assert "the daemon started" not in warnings
+
+
 def test_the_service_that_init_starts_works_heals_and_is_uninstalled(gateway: Booted) -> None:
     until(lambda: not faults(gateway), "the doctor finds nothing")
     with closing(gateway.service()) as target:
@@ -105,13 +116,7 @@ def test_the_service_that_init_starts_works_heals_and_is_uninstalled(gateway: Bo
                 "an event comes from the journal",
             )
             until(lambda: not gateway.listens(20010), "the hung tunnel is killed")
-    logged = gateway.logged("reversi-checker.service")
-    assert {priority for priority, text in logged if "the daemon started" in text} == {6}
-    assert {priority for priority, text in logged if "killed" in text} == {4}
-    assert not [text for _, text in logged if text.startswith(("<", "20"))], "one time is enough"
-    warnings = gateway.must("journalctl", "--no-pager", "-u", "reversi-checker", "-p", "warning")
-    assert "killed" in warnings
-    assert "the daemon started" not in warnings
+    check_journal(gateway)
     first = gateway.main_pid("reversi-checker.service")
     gateway.must("kill", "-9", str(first))
     until(
@@ -212,11 +217,8 @@ def test_a_bundle_runs_as_a_confined_service(gateway: Booted) -> None:
     assert gateway.run("pgrep", "-f", "office.sh").stdout == ""
 
 
-def test_a_user_who_is_not_root_installs_a_user_service(gateway: Booted) -> None:
-    home, live, file = "/var/lib/anna", "/run/anna", "/var/lib/anna/office.sh"
-    gateway.must("useradd", "--create-home", "--home-dir", home, "--shell", "/bin/sh", "anna")
-    gateway.must(*builder(gateway), file, "--beat", "1")
-    gateway.must("chown", "anna", file)
+def user_manager(gateway: Booted, home: str, live: str) -> tuple[str, ...]:
+    """Start the systemd of user anna; return the prefix of a command in her session."""
     places = (f"HOME={home}", f"XDG_RUNTIME_DIR={live}")
     manager = (
         "--unit=anna",
@@ -227,7 +229,7 @@ def test_a_user_who_is_not_root_installs_a_user_service(gateway: Booted) -> None
         *(f"--setenv={place}" for place in places),
     )
     gateway.must("systemd-run", *manager, "/lib/systemd/systemd", "--user")
-    anna = (
+    return (
         "setpriv",
         "--reuid=anna",
         "--regid=anna",
@@ -237,6 +239,14 @@ def test_a_user_who_is_not_root_installs_a_user_service(gateway: Booted) -> None
         "PATH=/usr/bin:/bin",
         *places,
     )
+
+
+def test_a_user_who_is_not_root_installs_a_user_service(gateway: Booted) -> None:
+    home, live, file = "/var/lib/anna", "/run/anna", "/var/lib/anna/office.sh"
+    gateway.must("useradd", "--create-home", "--home-dir", home, "--shell", "/bin/sh", "anna")
+    gateway.must(*builder(gateway), file, "--beat", "1")
+    gateway.must("chown", "anna", file)
+    anna = user_manager(gateway, home, live)
 
     done = gateway.run(*anna, "sh", file, "install")
 
