@@ -1,4 +1,4 @@
-"""The gate imports almost nothing, pure modules no effects, the checker no other package of ours."""
+"""The gate imports almost nothing, pure modules no effects, the checker no package beside it."""
 
 from __future__ import annotations
 
