@@ -17,12 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.stub_gateway import (
-    DEADLINE_S,
-    SSHD,
-    StubGateway,
-    eventually,
-)
+from tests.system.stub_gateway import DEADLINE_S, SSHD, StubGateway
+from tests.system.waiting import until
 
 MISSING = [program for program in (str(SSHD), "ssh-keygen") if not shutil.which(program)]
 needs_programs = pytest.mark.skipif(
@@ -117,9 +113,7 @@ class Client:
 
     def says(self, text: str, times: int = 1) -> None:
         try:
-            eventually(
-                lambda: len(self.lines(text)) >= times, f"the log has {text!r} {times} times"
-            )
+            until(lambda: len(self.lines(text)) >= times, f"the log has {text!r} {times} times")
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.log.read_text()}") from None
 

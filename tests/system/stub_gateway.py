@@ -9,9 +9,11 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+
+from tests.system.ports import free_port
+from tests.system.waiting import until
 
 SSHD = Path("/usr/sbin/sshd")
 PRIVSEP = Path("/run/sshd")
@@ -45,21 +47,6 @@ PermitTTY no
 X11Forwarding no
 LogLevel DEBUG3
 """
-
-
-def eventually(holds: Callable[[], bool], what: str, deadline_s: float = DEADLINE_S) -> None:
-    """Wait until it holds, or fail with what we waited for."""
-    end = time.monotonic() + deadline_s
-    while not holds():
-        if time.monotonic() > end:
-            raise AssertionError(f"{what}: not within {deadline_s:g} s")
-        time.sleep(0.02)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def make_key(path: Path) -> str:
@@ -140,12 +127,12 @@ class StubGateway:
             [*self.inside, SSHD, "-D", "-f", self.home / "sshd_config", "-E", log]
         )
         if self.inside:
-            eventually(
+            until(
                 lambda: log.exists() and "Server listening" in log.read_text(),
                 f"sshd listens ({log})",
             )
         else:
-            eventually(lambda: answers(self.port), f"sshd answers ({log})")
+            until(lambda: answers(self.port), f"sshd answers ({log})")
 
     def stop(self) -> None:
         """End sshd and the connections that it serves."""

@@ -12,16 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.system.ports import free_port
 from tests.system.python_client import Client, Echo, needs_programs, running, talk
-from tests.system.stub_gateway import (
-    StubGateway,
-    eventually,
-    free_port,
-    make_key,
-    stub_gateway,
-)
+from tests.system.stub_gateway import StubGateway, make_key, stub_gateway
+from tests.system.waiting import until
 
-pytestmark = [pytest.mark.sshd, needs_programs]
+pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120), needs_programs]
 
 
 @pytest.fixture
@@ -50,7 +46,7 @@ def test_the_client_sends_no_ignore_packets(
     with running(Client(tmp_path / "node", gateway, {port: echo.port})) as client:
         client.says("up:")
         talk(port, b"x" * 100_000)
-        eventually(lambda: gateway.beats() > 1, "beats")
+        until(lambda: gateway.beats() > 1, "beats")
     log = (gateway.home / "sshd.log").read_text()
 
     assert "receive packet: type 98" in log
@@ -62,7 +58,7 @@ def test_a_healthy_client_stays_on_one_connection(
 ) -> None:
     with running(Client(tmp_path / "node", gateway, {port: echo.port})) as client:
         client.says("up:")
-        eventually(lambda: gateway.beats() > 4, "five beats")
+        until(lambda: gateway.beats() > 4, "five beats")
 
     assert len(gateway.asked("claim")) == len(gateway.asked("hold")) == 1
 
@@ -117,7 +113,7 @@ def test_a_client_with_all_ports_denied_claims_again(
     denied = free_port()
 
     with running(Client(tmp_path / "node", gateway, {denied: echo.port})) as client:
-        eventually(lambda: len(gateway.asked("claim")) > 1, "a second claim")
+        until(lambda: len(gateway.asked("claim")) > 1, "a second claim")
 
         assert client.lines(f"the gateway denies port {denied}")
         assert not gateway.asked("hold")

@@ -13,10 +13,12 @@ import pytest
 
 from tests.programs import require
 from tests.system.network import DEVICE, DEVICE_HOSTS, GATEWAY, GATEWAY_HOST, Network
+from tests.system.ports import free_port
 from tests.system.python_client import Client, Echo, running
 from tests.system.relay import relay
 from tests.system.room import Room, room
-from tests.system.stub_gateway import StubGateway, eventually, free_port, stub_gateway
+from tests.system.stub_gateway import StubGateway, stub_gateway
+from tests.system.waiting import until
 
 pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
 PORT = 20500
@@ -129,7 +131,7 @@ def test_a_black_hole_during_bulk_is_noticed(tmp_path: Path, full_link: Network)
         )
         before = gateway.beats()
         try:
-            eventually(lambda: gateway.beats() > before + 2, "beats behind the data")
+            until(lambda: gateway.beats() > before + 2, "beats behind the data")
             full_link.swallow(DEVICE_HOSTS[0])
 
             client.says("the connection hangs: no answer to a beat")
@@ -158,7 +160,7 @@ def test_a_login_that_takes_longer_than_its_limit_gets_more_time(tmp_path: Path)
             ) as client:
                 client.says("no login within 0.7 s")
                 client.says("up:")
-                eventually(lambda: gateway.beats() > 9, "ten beats")
+                until(lambda: gateway.beats() > 9, "ten beats")
                 asked = client.ask("check")
 
             assert asked.returncode == 0, asked.stderr
@@ -254,7 +256,7 @@ def test_text_printed_at_login_is_not_taken_for_an_answer(
 
         with running(client):
             client.says("up:")
-            eventually(lambda: gateway.beats() > 4, "five beats")
+            until(lambda: gateway.beats() > 4, "five beats")
             asked = client.ask("check", "--json")
 
             gateway.answer(verdict=13)

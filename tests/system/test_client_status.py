@@ -12,16 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.system.ports import free_port
 from tests.system.python_client import Client, Echo, needs_programs, running, talk
-from tests.system.stub_gateway import (
-    DEADLINE_S,
-    StubGateway,
-    eventually,
-    free_port,
-    stub_gateway,
-)
+from tests.system.stub_gateway import DEADLINE_S, StubGateway, stub_gateway
+from tests.system.waiting import until
 
-pytestmark = [pytest.mark.sshd, needs_programs]
+pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120), needs_programs]
 
 
 @pytest.fixture
@@ -122,7 +118,7 @@ def test_only_its_owner_can_read_the_status_file(
 ) -> None:
     with running(Client(tmp_path / "node", gateway, {port: echo.port})) as client:
         client.says("up:")
-        eventually(lambda: client.ask("status").returncode == 0, "the status is up")
+        until(lambda: client.ask("status").returncode == 0, "the status is up")
 
         assert stat.S_IMODE((client.home / "office.toml.status").stat().st_mode) == 0o600
 

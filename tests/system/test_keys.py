@@ -36,7 +36,7 @@ def test_a_key_replaced_at_once_opens_nothing_and_its_tunnel_is_ended(
     assert f"lies at {kept}" in gateway.ok("node", "show", device.node)
 
 
-def test_a_disabled_node_is_out_until_it_is_enabled(gateway: Gateway) -> None:
+def test_a_disabled_node_is_locked_out_until_it_is_enabled(gateway: Gateway) -> None:
     device, connection = node_up(gateway)
 
     gateway.ok("node", "disable", device.node)

@@ -52,7 +52,7 @@ def test_after_a_restart_of_sshd_the_node_comes_back(apart: Gateway) -> None:
 
 
 @pytest.mark.parametrize("ends", [Gateway.stop, Gateway.kill_daemon])
-def test_a_new_daemon_knows_the_tunnels_of_the_last_one_and_kills_those_that_hang(
+def test_a_new_daemon_knows_the_old_ones_tunnels_and_kills_those_that_hang(
     ordinary: Mode, ends: Callable[[Gateway], None]
 ) -> None:
     with gateway_at(ordinary) as gateway:
@@ -157,7 +157,7 @@ def test_without_a_daemon_the_same_instance_takes_its_port_over(apart: Gateway) 
     assert is_gone(session)
 
 
-def test_a_tunnel_that_came_without_a_daemon_is_known_to_the_next_one(apart: Gateway) -> None:
+def test_a_tunnel_opened_without_a_daemon_is_known_to_the_next_daemon(apart: Gateway) -> None:
     device = apart.add(apart.service().target)
     apart.kill_daemon()
     connection = apart.connect(device)
