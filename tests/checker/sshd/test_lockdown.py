@@ -92,7 +92,7 @@ def test_a_setting_that_sshd_does_not_print_never_counts_as_right() -> None:
         without = {name: value for name, value in TIGHT.items() if name != key.lower()}
 
         assert differences(without, unknown=()) == (
-            f"{key} could not be checked, as sshd does not name it",
+            f"{key} could not be checked, as sshd does not print it",
         )
     assert differences(TIGHT, unknown=unknown_to((10, 5))) == ()
     assert unknown_to((9, 1)) == {"UnusedConnectionTimeout"}
@@ -132,7 +132,7 @@ def test_keywords_in_mixed_case_as_openssh_10_5_prints_them_are_read() -> None:
     assert settings(mixed) == settings(lower)
     wrong = differences(settings(mixed), unknown=unknown_to((10, 5)))
     assert "PermitTTY is yes, and must be no" in wrong
-    assert "SetEnv could not be checked, as sshd does not name it" in wrong
+    assert "SetEnv could not be checked, as sshd does not print it" in wrong
     assert not [
         clause for clause in wrong if clause.startswith(("AllowTcpForwarding ", "PermitOpen "))
     ]

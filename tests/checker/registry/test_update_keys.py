@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from checker.config.layout import home_layout
-from checker.registry.authorized_keys import KeysLag, follow_registry, gate_command, keys_lag
+from checker.registry.authorized_keys import KeysLag, gate_command, keys_lag, update_keys
 from checker.registry.changes import add
 from checker.registry.lock import is_ours, locked
 from tests.strategies import node
@@ -19,7 +19,7 @@ def test_the_key_file_is_updated_if_we_may_write_it(tmp_path: Path) -> None:
     layout.authorized_keys.write_text("")
     assert keys_lag(layout)
 
-    follow_registry(layout)
+    update_keys(layout)
 
     assert not keys_lag(layout)
     assert str(KeysLag(layout)).endswith("run: sudo reversi-checker init")
