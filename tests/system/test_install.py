@@ -50,7 +50,13 @@ def test_a_stock_server_becomes_a_gateway_and_a_stock_server_again(machine: Mach
 
     live(machine)
 
-    left = {path for path in set(machine.etc()) - set(before) if not path.endswith("-")}
+    only_decisions_are_left(machine, set(before))
+    nothing_is_left_after_a_purge(machine)
+
+
+def only_decisions_are_left(machine: Machine, before: set[str]) -> None:
+    """After `uninstall` only the registry, the settings, the key file and the manifest stay."""
+    left = {path for path in set(machine.etc()) - before if not path.endswith("-")}
     settings = {
         "reversi/reversi.toml",
         "reversi/authorized_keys",
@@ -64,6 +70,9 @@ def test_a_stock_server_becomes_a_gateway_and_a_stock_server_again(machine: Mach
         )
     assert not machine.has("/run/reversi")
     assert not machine.has("/var/lib/reversi")
+
+
+def nothing_is_left_after_a_purge(machine: Machine) -> None:
     assert (
         machine.ok("uninstall", "--yes")
         == "nothing to do: init made nothing here but /etc/reversi, which --purge removes\n"

@@ -74,7 +74,7 @@ SMALL = Machine(
         ),
     ],
 )
-def test_what_is_wrong_with_machine_is_reported_with_its_fix(
+def test_what_is_wrong_with_the_machine_is_reported_with_its_fix(
     name: str, change: dict[str, object], sentence: str, mend: str
 ) -> None:
     found = the(changed(WELL, change), name)

@@ -34,7 +34,7 @@ from tests.checker.doctor.gateways import WELL, changed, the
         ),
     ],
 )
-def test_what_is_wrong_with_records_is_reported_with_its_fix(
+def test_what_is_wrong_with_the_records_is_reported_with_its_fix(
     name: str, change: dict[str, object], sentence: str, mend: str
 ) -> None:
     found = the(changed(WELL, change), name)
