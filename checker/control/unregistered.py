@@ -1,4 +1,4 @@
-"""The devices that the registry does not know, as commands show them."""
+"""Devices that came with the shared key and that the registry does not know."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from checker.model import Aim, Tunnel, Unregistered
 from checker.registry.nodes import Registry
 from checker.state.store import StateMissing, open_reader
 
-Seen = tuple[Unregistered, Tunnel]
+UnregisteredTunnel = tuple[Unregistered, Tunnel]
 
 
-def unregistered_seen(layout: Layout, registry: Registry) -> tuple[Seen, ...]:
-    """Each with what was last seen of it, by port; none where no daemon ran yet. Raises
+def unregistered_tunnels(layout: Layout, registry: Registry) -> tuple[UnregisteredTunnel, ...]:
+    """Each device with what was last seen of its port, by port; none if no daemon ran yet. Raises
     StateError.
     """
     try:
@@ -27,19 +27,17 @@ def unregistered_seen(layout: Layout, registry: Registry) -> tuple[Seen, ...]:
         )
     finally:
         state.close()
-    strangers = [
-        one for one in found if one.node not in registry.nodes and registry.owner(one.port) is None
-    ]
     return tuple(
         (one, tunnels.get((one.node, one.port)) or Tunnel(node=one.node, port=one.port))
-        for one in strangers
+        for one in found
+        if one.node not in registry.nodes and registry.owner(one.port) is None
     )
 
 
-def aims_at(seen: Sequence[Seen], word: str) -> list[Aim]:
-    """Those of them that NODE, NODE:PORT or PORT names."""
+def aims_at(found: Sequence[UnregisteredTunnel], word: str) -> list[Aim]:
+    """The forwards among these that NODE, NODE:PORT or PORT names."""
     return [
         Aim(node=one.node, port=one.port)
-        for one, _ in seen
+        for one, _ in found
         if word in (one.node, f"{one.node}:{one.port}", str(one.port))
     ]

@@ -1,6 +1,15 @@
 """Words of the product as frozen types, with their parsers; pure, imports nothing of ours."""
 
-from checker.model.action import Aim, Outcome, Verb, aim_from, aim_json, outcome_from, outcome_json
+from checker.model.action import (
+    Aim,
+    Note,
+    Outcome,
+    Verb,
+    aim_from,
+    aim_json,
+    outcome_from,
+    outcome_json,
+)
 from checker.model.errors import CheckerError, InvalidValue
 from checker.model.event import HOUR_S, Event, EventKind, Hour, Watched
 from checker.model.flow import Flow
@@ -94,6 +103,7 @@ __all__ = [
     "NoListener",
     "Node",
     "NodeName",
+    "Note",
     "Outcome",
     "Policy",
     "Port",

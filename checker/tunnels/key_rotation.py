@@ -69,9 +69,9 @@ def settle_one(layout: Layout, noted: str) -> None:
         use_new_key(
             layout, parse_name(name), gate_command(layout), parse_port(port) if colon else None
         )
-    trouble = tell_haproxy(layout) if colon else ""
-    if trouble:
-        print(f"reversi: {trouble}", file=sys.stderr)
+    about_proxy = tell_haproxy(layout) if colon else None
+    if about_proxy is not None:
+        print(f"reversi: {about_proxy.text}", file=sys.stderr)
 
 
 def main() -> None:

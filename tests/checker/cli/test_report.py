@@ -1,4 +1,4 @@
-"""How much of the time each forward was up."""
+"""The verb `report`."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_one_day_is_today(gateway: Layout, capsys: pytest.CaptureFixture[str]) -
 
 
 @pytest.mark.parametrize("words", [("--days", "0"), ("--days", "401"), ("cellar",)])
-def test_what_can_not_be_reported_is_told(
+def test_an_invalid_request_is_refused(
     gateway: Layout, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
 ) -> None:
     assert report(gateway, *words) is ExitCode.USAGE

@@ -1,16 +1,26 @@
-"""The operator's door: a daemon that answers, one that does not, one that refuses."""
+"""Asking a daemon that answers, one that does not, and one that refuses; logging without one."""
 
 from __future__ import annotations
 
 import json
+import os
 import socket
 import threading
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from checker.config.layout import Layout, home_layout
-from checker.control.client import Control, DaemonAbsent, NotAllowed, ask
+from checker.control.client import (
+    Control,
+    DaemonAbsent,
+    NotAllowed,
+    ask,
+    events_of,
+    write_down,
+)
 from checker.linux.unix_socket import reachable
 from checker.model import (
     Aim,
@@ -24,6 +34,7 @@ from checker.model import (
     outcome_from,
     outcome_json,
 )
+from checker.state.store import open_reader
 
 OFFICE = NodeName("office")
 
@@ -100,3 +111,17 @@ def test_an_aim_and_an_outcome_come_back_from_json(session: ProcessId | None) ->
 
     assert aim_from(json.loads(json.dumps(aim_json(aim)))) == aim
     assert outcome_from(json.loads(json.dumps(outcome_json(outcome)))) == outcome
+
+
+def test_a_new_state_file_belongs_to_the_owner_of_its_directory(tmp_path: Path) -> None:
+    daemon = 65534 if os.geteuid() == 0 else os.geteuid()
+    folder = tmp_path / "var"
+    folder.mkdir()
+    os.chown(folder, daemon, -1)
+    apart = replace(home_layout(tmp_path), state=folder / "state.db")
+
+    assert write_down(apart, events_of([(OFFICE, None, "disabled")], "alice")) == ""
+
+    assert {path.stat().st_uid for path in folder.iterdir()} == {daemon}
+    with closing(open_reader(apart.state)) as state:
+        assert [event.text for event in state.events()] == ["disabled"]

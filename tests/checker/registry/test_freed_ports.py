@@ -14,8 +14,8 @@ from checker.config.layout import Layout, home_layout
 from checker.config.settings import Config, load_config
 from checker.config.toml_file import ConfigError
 from checker.control.client_files import KeyWish, key_files
-from checker.control.node_changes import Wanted, register
-from checker.model import ForwardRequest, FreedPort, NodeName, Port, Target
+from checker.control.registering import Wanted, register
+from checker.model import ForwardRequest, FreedPort, NodeName, Note, Port, Target
 from checker.registry.authorized_keys import write_keys
 from checker.registry.changes import add, change, remove
 from checker.registry.freed_ports import KEPT_S, freed_path, freed_toml, read_freed
@@ -154,8 +154,8 @@ def test_a_port_is_forgotten_after_thirty_days_and_when_it_has_an_owner_again(
 @pytest.mark.parametrize(
     ("request_port", "says"),
     [
-        (20003, "warning: port 20003 belonged to node barn until "),
-        (None, "warning: no other port is left: port 20003 belonged to node "),
+        (20003, "port 20003 belonged to node barn until "),
+        (None, "no other port is left: port 20003 belonged to node "),
     ],
 )
 def test_who_gets_a_freed_port_is_told_whose_it_was(
@@ -166,12 +166,12 @@ def test_who_gets_a_freed_port_is_told_whose_it_was(
     layout.config.write_text('ports = "20003-20003"\n')
     config: Config = load_config(layout.config)
     keys = key_files(KeyWish(name="office", folder=layout.nodes.parent), layout, config)
-    notes: list[str] = []
+    notes: list[Note] = []
 
     request = replace(ANY, port=Port(request_port) if request_port else None)
     register(layout, config, Wanted(name=OFFICE, requests=(request,)), keys, notes.append)
 
-    assert any(says in one for one in notes)
+    assert [note.is_warning for note in notes if note.text.startswith(says)] == [True]
 
 
 NOT_OURS = (

@@ -338,7 +338,7 @@ def test_duplicates_within_an_import_name_the_file_that_came_first(
 
     assert done.code is ExitCode.NOT_UP
     assert f"port 50010 belongs to node a, by {tmp_path / 'a.rev'}" in done.err
-    assert f"node a is described by {tmp_path / 'a.rev'} too" in done.err
+    assert f"node a is in {tmp_path / 'a.rev'} too" in done.err
     assert list(read_registry(home / "nodes").nodes) == ["a"]
 
 
@@ -353,7 +353,7 @@ def test_a_pipe_among_the_files_is_not_waited_for(
     assert run(["--home", str(home), "node", "import", str(folder)]) == ExitCode.NOT_UP
 
     said = capsys.readouterr()
-    assert f"not taken: {folder / 'a.rev'}: is no file" in said.err
+    assert f"not taken: {folder / 'a.rev'}: is not a regular file" in said.err
     assert "registered office" in said.out
 
 
@@ -361,7 +361,7 @@ def test_a_pipe_among_the_files_is_not_waited_for(
     ("make", "says"),
     [
         pytest.param(True, "has no .rev file", id="empty"),
-        pytest.param(False, "can not be read", id="none"),
+        pytest.param(False, "cannot be read", id="none"),
     ],
 )
 def test_a_path_that_leads_to_no_file_is_told(
@@ -400,7 +400,7 @@ def test_adopting_gives_an_imported_node_a_key_and_leaves_the_shared_one(
         pytest.param(("nobody",), "no device calls itself 'nobody'", id="never-seen"),
         pytest.param(
             ("a", "--target", "127.0.0.1:80"),
-            "to change it run: reversi-checker node set a",
+            "to change that, run: reversi-checker node set a",
             id="target-of-a-registered-node",
         ),
         pytest.param(
