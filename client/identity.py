@@ -17,7 +17,7 @@ class Process:
 
     pid: int
     start_ticks: int | None
-    """None: the system has no /proc."""
+    """Clock ticks since boot; without /proc (macOS) hundredths of a Unix second."""
     boot_id: str
     """Empty: the system does not say."""
 
@@ -33,12 +33,27 @@ def start_ticks_in(stat: str) -> int | None:
 
 
 def start_ticks_of(pid: int) -> int | None:
-    """None: no such process, it has ended, or no /proc."""
+    """None: no such process, or it has ended."""
+    if not PROC.is_dir():
+        return begun_at(pid)
     try:
         return start_ticks_in(
             (PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
         )
     except (OSError, IndexError, ValueError):
+        return None
+
+
+def begun_at(pid: int) -> int | None:
+    """When a process started, in hundredths of a Unix second: what macOS has. None as above."""
+    import psutil  # a start on Linux does not pay for it
+
+    try:
+        process = psutil.Process(pid)
+        return (
+            None if process.status() == psutil.STATUS_ZOMBIE else int(process.create_time() * 100)
+        )
+    except psutil.Error:
         return None
 
 
@@ -55,18 +70,13 @@ def this_process() -> Process:
 
 
 def is_alive(process: Process) -> bool:
-    """Whether that very process still runs; without /proc, whether one with its number does."""
+    """Whether that very process still runs. One of unknown start is one of an earlier version on
+    macOS: then any process of its number counts.
+    """
     if process.boot_id != boot_id():
         return False
-    if process.start_ticks is not None:
-        return start_ticks_of(process.pid) == process.start_ticks
-    try:
-        os.kill(process.pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    now = start_ticks_of(process.pid)
+    return now is not None and process.start_ticks in (None, now)
 
 
 def machine_name() -> str:

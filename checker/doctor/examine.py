@@ -33,6 +33,7 @@ from checker.install.survey import (
     sshrc_of,
 )
 from checker.linux.accounts import group_name, user_name
+from checker.linux.machine import read_machine, usage_of
 from checker.linux.processes import read_process, started_at
 from checker.linux.sockets import read_listeners
 from checker.model import CheckerError, Tunnel
@@ -129,6 +130,8 @@ def examine(layout: Layout) -> Seen:
             ]
         ),
         free_bytes=free_bytes(layout),
+        machine=read_machine(),
+        daemon_usage=usage_of(daemon) if daemon else None,
         state_trouble=state_trouble,
         state_strays=layout.home is None
         and strays(layout.state.parent)

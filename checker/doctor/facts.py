@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from checker.install.steps import Account, Entry
+from checker.model import Machine, Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +98,8 @@ class Seen:
     ahead_s: float = 0.0
     """How far what was recorded lies in the future."""
     free_bytes: Mapping[str, int] = field(default_factory=dict)
+    machine: Machine | None = None
+    daemon_usage: Usage | None = None
     state: Path
     state_trouble: str | None = None
     """Empty: sound. None: there is none yet."""

@@ -12,6 +12,7 @@ from checker.doctor import remedies
 from checker.doctor.facts import Seen, SshdSeen
 from checker.doctor.remedies import INIT
 from checker.install.plan import NO_SHELL, SERVICE
+from checker.model import room_for, why_too_small
 from checker.output import aligned
 from checker.sshd.lockdown import differences, shut_out, unknown_to, unwelcome
 from checker.sshd.sshrc import guard_sshrc, sshrc_sentence
@@ -389,6 +390,26 @@ def check_machine(seen: Seen) -> Iterator[Finding]:
     ]
     little = (bool(full), f"little room is left at {', '.join(full)}", "make room there")
     yield finding("disk", "there is room for the state file and the log", little)
+    yield from check_capacity(seen)
+
+
+def check_capacity(seen: Seen) -> Iterator[Finding]:
+    if seen.machine is None:
+        return
+    small = why_too_small(seen.machine, seen.nodes)
+    used = seen.daemon_usage
+    descriptors, limit = (used.descriptors, used.most_descriptors) if used else (None, None)
+    is_short = descriptors is not None and limit is not None and descriptors > limit * 0.8
+    yield finding(
+        "capacity",
+        f"there is room for about {room_for(seen.machine):,} more tunnels",
+        (bool(small), small, "add memory, or raise the limit: docs/sizing.md has the figures"),
+        (
+            is_short,
+            f"the daemon has {descriptors} of at most {limit} descriptors open",
+            remedies.start(seen),
+        ),
+    )
 
 
 def check_records(seen: Seen) -> Iterator[Finding]:

@@ -8,11 +8,14 @@ import contextlib
 import os
 import shlex
 import shutil
+import socket
 import subprocess
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 from checker.config.files import write_atomically
 from checker.config.layout import Layout
@@ -30,7 +33,6 @@ CHECK_WITHIN_S = 30.0
 RELOAD_WITHIN_S = 60.0
 LISTENS_WITHIN_S = 5.0
 POLL_S = 0.05
-IPV6_ADDRESSES = Path("/proc/net/if_inet6")
 
 
 class HaproxyMissing(CheckerError):
@@ -93,10 +95,8 @@ def tunnel_loopback() -> str:
 
 def every_address() -> tuple[str, ...]:
     """The wildcards of the families that this machine has."""
-    try:
-        has_ipv6 = bool(IPV6_ADDRESSES.read_text(encoding="ascii"))
-    except OSError:
-        has_ipv6 = False
+    addresses = [one for link in psutil.net_if_addrs().values() for one in link]
+    has_ipv6 = any(one.family is socket.AF_INET6 for one in addresses)
     return ("0.0.0.0", "::") if has_ipv6 else ("0.0.0.0",)  # noqa: S104 - to publish is to bind them all
 
 

@@ -1,4 +1,8 @@
-"""Facts about processes, from /proc."""
+"""Facts about processes, by psutil; by hand only what psutil does not have, or has too slowly.
+
+By hand is the start time in ticks since boot, which identifies a process: psutil gives it as a wall
+clock time, which moves when that clock is set. So is `sockets_of`: psutil has no inodes.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,8 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 from checker.model import CheckerError, ProcessId
 
@@ -26,30 +32,47 @@ class Process:
     parent: int
     name: str
     uid: int
+    """The effective one."""
     title: str
+    """The command line, its words joined by spaces; sshd writes its own text there."""
+
+
+def start_ticks(pid: int) -> int | None:
+    """When a process started, in clock ticks since boot; None if there is none, or it has ended and
+    waits for its parent. Source: proc(5), /proc/pid/stat, fields 3 and 22.
+    """
+    try:
+        stat = (PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return None
+    fields = stat.rpartition(")")[2].split()
+    return None if fields[0] in "ZX" else int(fields[19])
+
+
+def is_alive(process: ProcessId) -> bool:
+    """Whether that very process still runs."""
+    return start_ticks(process.pid) == process.start_ticks
 
 
 def read_process(pid: int) -> Process | None:
-    """The facts of a process; None where there is none."""
-    folder = PROC / str(pid)
+    """The facts of a process; None if there is none, or it has ended."""
+    before = start_ticks(pid)
+    if before is None:
+        return None
     try:
-        stat = (folder / "stat").read_text(encoding="utf-8", errors="replace")
-        status = (folder / "status").read_text(encoding="utf-8", errors="replace")
-        title = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
-    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        found = psutil.Process(pid)
+        with found.oneshot():
+            parent, name = found.ppid(), found.name()
+            uid, title = found.uids().effective, " ".join(found.cmdline())
+    except psutil.Error:
         return None
-    name, _, rest = stat.partition("(")[2].rpartition(")")
-    fields = rest.split()
-    if fields[0] in "ZX":
+    if start_ticks(pid) != before:  # it ended meanwhile, and its number may be another's
         return None
-    uid = re.search(r"^Uid:\t\d+\t(\d+)", status, re.MULTILINE)
-    if uid is None:
-        raise ProcFormatError(f"{folder}/status has no Uid line")
     return Process(
-        id=ProcessId(pid=pid, start_ticks=int(fields[19])),
-        parent=int(fields[1]),
+        id=ProcessId(pid=pid, start_ticks=before),
+        parent=parent,
         name=name,
-        uid=int(uid[1]),
+        uid=uid,
         title=title.rstrip(),
     )
 
@@ -57,12 +80,6 @@ def read_process(pid: int) -> Process | None:
 def started_at(process: ProcessId, now: float, uptime_s: float) -> float:
     """When a process began, in Unix seconds, at a moment of which both clocks are given."""
     return now - uptime_s + process.start_ticks / os.sysconf("SC_CLK_TCK")
-
-
-def is_alive(process: ProcessId) -> bool:
-    """Whether that very process still runs."""
-    found = read_process(process.pid)
-    return found is not None and found.id == process
 
 
 def sockets_of(pid: int) -> frozenset[int] | None:
@@ -85,7 +102,7 @@ def sockets_of(pid: int) -> frozenset[int] | None:
 
 def processes_of(uid: int) -> tuple[ProcessId, ...]:
     """All that runs as the user."""
-    processes = [read_process(int(name)) for name in os.listdir(PROC) if name.isdigit()]  # noqa: PTH208 - as above
+    processes = map(read_process, psutil.pids())
     return tuple(process.id for process in processes if process and process.uid == uid)
 
 
@@ -100,5 +117,8 @@ def may_look() -> bool:
 
 
 def parent_of(pid: int) -> int | None:
-    process = read_process(pid)
-    return process.parent if process else None
+    """The parent's PID; None if there is no such process."""
+    try:
+        return int(psutil.Process(pid).ppid())
+    except psutil.Error:
+        return None

@@ -13,6 +13,7 @@ from checker.model.action import (
 from checker.model.errors import CheckerError, InvalidValue
 from checker.model.event import HOUR_S, Event, EventKind, Hour, Watched
 from checker.model.flow import Flow
+from checker.model.machine import Machine, Usage, room_for, why_too_small
 from checker.model.node import (
     NAME_PATTERN,
     NO_RESPONSE,
@@ -100,6 +101,7 @@ __all__ = [
     "InvalidValue",
     "KeyType",
     "Listener",
+    "Machine",
     "NoListener",
     "Node",
     "NodeName",
@@ -120,6 +122,7 @@ __all__ = [
     "Tunnel",
     "TunnelJson",
     "Unregistered",
+    "Usage",
     "Verb",
     "Watched",
     "aim_from",
@@ -138,7 +141,9 @@ __all__ = [
     "parse_public_key",
     "parse_target",
     "printable",
+    "room_for",
     "rsa_bits",
     "tunnel_json",
     "unescape",
+    "why_too_small",
 ]

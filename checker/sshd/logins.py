@@ -1,5 +1,8 @@
 """How many connections to this machine's sshd have not logged in yet, by what each sshd process
 says of itself in its title.
+
+By hand: with what is known of each process it costs 1 ms for 600 processes; psutil's process_iter
+costs 82 ms.
 """
 
 from __future__ import annotations

@@ -12,7 +12,9 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from checker.linux.processes import PROC, Process, read_process, sockets_of
+import psutil
+
+from checker.linux.processes import Process, read_process, sockets_of
 from checker.model import ProcessId
 
 SSHD_NAMES = frozenset({"sshd", "sshd-session"})
@@ -34,16 +36,20 @@ def is_session(process: Process, uid: int) -> bool:
 
 
 def session_above(pid: int, uid: int) -> ProcessId | None:
-    """The sshd session that the process was started by, walking up; never by trusting its parent
-    blindly.
+    """The sshd session that started the process, at any distance; None if there is none.
+
+    psutil goes up only from a child to a parent that is older.
     """
-    for _ in range(32):
-        process = read_process(pid)
-        if process is None or process.id.pid <= 1:
-            return None
-        if is_session(process, uid):
-            return process.id
-        pid = process.parent
+    try:
+        process: psutil.Process | None = psutil.Process(pid)
+        while process is not None and process.pid > 1:
+            if process.name() in SSHD_NAMES:
+                found = read_process(process.pid)
+                if found is not None and is_session(found, uid):
+                    return found.id
+            process = process.parent()
+    except psutil.Error:
+        return None
     return None
 
 
@@ -80,44 +86,40 @@ def elsewhere(session: ProcessId, run: Path) -> str:
 
 def sessions(uid: int) -> tuple[Process, ...]:
     """All sshd sessions of the tunnel user."""
-    found = []
-    for name in os.listdir(PROC):  # noqa: PTH208 - as above
-        if name.isdigit():
-            try:
-                with open(f"/proc/{name}/comm", encoding="utf-8", errors="replace") as comm:  # noqa: PTH123 - as above
-                    if comm.read().rstrip("\n") not in SSHD_NAMES:
-                        continue
-            except OSError:
-                continue
-            process = read_process(int(name))
-            if process is not None and is_session(process, uid):
-                found.append(process)
-    return tuple(found)
+    found = (
+        read_process(process.pid)
+        for process in psutil.process_iter(["name"])
+        if process.info["name"] in SSHD_NAMES
+    )
+    return tuple(process for process in found if process is not None and is_session(process, uid))
 
 
 def sessions_below(pid: int) -> tuple[int, ...]:
     """PIDs of all sshd processes that a listening sshd started, at any depth."""
-    processes = [read_process(int(name)) for name in os.listdir(PROC) if name.isdigit()]  # noqa: PTH208 - as above
-    parents = {
-        process.id.pid: process.parent
-        for process in processes
-        if process and process.name in SSHD_NAMES
-    }
-    below = {pid}
-    while more := {child for child, parent in parents.items() if parent in below} - below:
-        below |= more
-    return tuple(sorted(below - {pid}))
+    try:
+        children = psutil.Process(pid).children(recursive=True)
+    except psutil.Error:
+        return ()
+    return tuple(sorted(child.pid for child in children if name_of(child) in SSHD_NAMES))
+
+
+def name_of(process: psutil.Process) -> str:
+    """Its name; empty if it has ended."""
+    try:
+        return process.name()
+    except psutil.Error:
+        return ""
 
 
 def stranger(inodes: frozenset[int], uid: int) -> str:
     """Who else holds one of these sockets, as a clause; empty for nobody that we may look at, so
     for an sshd session at most.
     """
-    for name in os.listdir(PROC):  # noqa: PTH208 - as above
-        if name.isdigit() and inodes & (sockets_of(int(name)) or frozenset()):
-            process = read_process(int(name))
+    for pid in psutil.pids():
+        if inodes & (sockets_of(pid) or frozenset()):
+            process = read_process(pid)
             if process is not None and not is_session(process, uid):
-                return f"process {name} ({process.name}) of uid {process.uid}"
+                return f"process {pid} ({process.name}) of uid {process.uid}"
     return ""
 
 

@@ -266,3 +266,16 @@ def test_a_process_that_ended_is_not_alive_though_nobody_asked_how_it_ended() ->
 
     assert not identity.is_alive(alive)
     child.wait()
+
+
+def test_a_system_without_proc_knows_a_process_by_its_start(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(identity, "PROC", tmp_path / "none")
+    process = identity.this_process()
+
+    assert process.start_ticks is not None
+    assert identity.is_alive(process)
+    assert identity.is_alive(replace(process, start_ticks=None))
+    assert not identity.is_alive(replace(process, start_ticks=process.start_ticks - 1))
+    assert not identity.is_alive(replace(process, pid=2**30))

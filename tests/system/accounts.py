@@ -126,7 +126,7 @@ def reachable_install() -> Iterator[Install]:
         folder.chmod(0o755)
         subprocess.run([base, "-m", "venv", "--without-pip", str(folder / "venv")], check=True)
         site = folder / "site"
-        for package in ("checker", "tomli_w"):
+        for package in ("checker", "psutil", "tomli_w", "tomlkit"):
             spec = find_spec(package)
             assert spec is not None
             assert spec.origin is not None

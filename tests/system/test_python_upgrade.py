@@ -62,7 +62,7 @@ def without_packages(install: Install) -> Undo:
 
 def half_installed(install: Install) -> Undo:
     """As while pip works: some modules are there, and others are not."""
-    module = Path(install.python).parents[2] / "site" / "checker" / "judge.py"
+    module = Path(install.python).parents[2] / "site" / "checker" / "tunnels" / "judge.py"
     text = module.read_text()
     module.write_text(text[: len(text) // 2] + "\n(")
     return lambda: module.write_text(text)

@@ -18,6 +18,7 @@ from checker.doctor.examine import examine, is_synchronized, loose_part
 from checker.doctor.facts import Seen, SshdSeen, Taken
 from checker.doctor.findings import CHECKS, Finding, as_json, as_text, findings
 from checker.install.steps import Account, Entry
+from checker.model import Machine, Usage
 from checker.registry.authorized_keys import KeysLag, follow_registry, gate_command, keys_lag
 from checker.registry.changes import add
 from checker.registry.lock import is_ours, locked
@@ -59,6 +60,10 @@ WELL = Seen(
     free_bytes={"/var/lib/reversi": 1 << 40},
     state=SYSTEM.state,
     state_trouble="",
+)
+
+SMALL = Machine(
+    cores=1, load=0.1, memory=1 << 30, memory_left=1 << 29, processes=90, most_processes=32768
 )
 
 
@@ -296,6 +301,23 @@ def test_a_gateway_that_is_well_has_nothing_to_mend() -> None:
         ),
         pytest.param("clock", {"ahead_s": 999.0}, "999 s in the future", "set-ntp", id="behind"),
         pytest.param("disk", {"free_bytes": {"/x": 1 << 20}}, "/x (1 MiB)", "make room", id="disk"),
+        pytest.param(
+            "capacity",
+            {"nodes": 1000, "machine": SMALL},
+            "1000 nodes need about 2.9 GiB",
+            "add memory",
+            id="memory",
+        ),
+        pytest.param(
+            "capacity",
+            {
+                "machine": SMALL,
+                "daemon_usage": Usage(cpu_s=1.0, memory=1, descriptors=900, most_descriptors=1024),
+            },
+            "900 of at most 1024 descriptors open",
+            "restart",
+            id="descriptors",
+        ),
         pytest.param("state file", {"state_trouble": "damaged"}, "damaged", "restart", id="state"),
         pytest.param(
             "state file", {"state_strays": True}, "not the daemon's to write", "init", id="strays"

@@ -11,7 +11,9 @@ import tomllib
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
+import psutil
 import pytest
 
 from checker.cli.main import run
@@ -341,14 +343,17 @@ def test_an_installed_gateway_reloads_the_service_and_a_home_nothing(layout: Lay
     )
 
 
-def test_all_addresses_are_of_the_families_that_there_are(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    table = tmp_path / "if_inet6"
-    monkeypatch.setattr(proxy_module, "IPV6_ADDRESSES", table)
+def test_all_addresses_are_of_the_families_that_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = psutil.net_if_addrs()
+    ipv4 = {
+        link: [one for one in found if one.family is not socket.AF_INET6]
+        for link, found in here.items()
+    }
+    ipv6 = SimpleNamespace(family=socket.AF_INET6)
 
+    monkeypatch.setattr(psutil, "net_if_addrs", lambda: ipv4)
     assert every_address() == ("0.0.0.0",)
-    table.write_text("00000000000000000000000000000001 01 80 10 80       lo\n", encoding="ascii")
+    monkeypatch.setattr(psutil, "net_if_addrs", lambda: {**ipv4, "lo": [ipv6]})
     assert every_address() == ("0.0.0.0", "::")
 
 

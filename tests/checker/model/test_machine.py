@@ -1,0 +1,51 @@
+"""How many tunnels fit on a machine: what memory allows, and what the kernel allows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from checker.model import Machine, room_for, why_too_small
+
+GIB = 1 << 30
+MACHINE = Machine(
+    cores=2,
+    load=0.5,
+    memory=2 * GIB,
+    memory_left=GIB,
+    processes=200,
+    most_processes=32768,
+)
+
+
+@pytest.mark.parametrize(
+    ("machine", "room"),
+    [
+        pytest.param(MACHINE, 298, id="memory ends first"),
+        pytest.param(replace(MACHINE, most_processes=700), 100, id="processes end first"),
+        pytest.param(replace(MACHINE, memory_left=1 << 20), 0, id="no memory"),
+        pytest.param(replace(MACHINE, processes=40000), 0, id="no processes"),
+    ],
+)
+def test_there_is_room_for_what_memory_and_the_kernel_allow(machine: Machine, room: int) -> None:
+    assert room_for(machine) == room
+
+
+@pytest.mark.parametrize(
+    ("machine", "nodes", "says"),
+    [
+        pytest.param(MACHINE, 600, "", id="enough"),
+        pytest.param(MACHINE, 1000, "2.9 GiB of memory when all are up", id="memory"),
+        pytest.param(
+            replace(MACHINE, memory=64 * GIB), 15000, "need 45000 processes", id="processes"
+        ),
+    ],
+)
+def test_a_machine_too_small_for_its_nodes_is_named(
+    machine: Machine, nodes: int, says: str
+) -> None:
+    found = why_too_small(machine, nodes)
+
+    assert says in found
+    assert bool(says) == bool(found)
