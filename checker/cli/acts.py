@@ -19,7 +19,7 @@ from checker.registry.nodes import Registry
 from checker.state.store import StateError
 
 HELP = {
-    Verb.PROBE: "probe now, and do what the result calls for",
+    Verb.PROBE: "probe now, and act on the result",
     Verb.KILL: "end the sshd process that holds the port",
     Verb.RESET: "kill, and forget earlier failures and flaps",
 }

@@ -71,7 +71,7 @@ def add_move(actions: Verbs) -> None:
         actions,
         "move",
         cmd_move,
-        "give a forward a new gateway port; the old one stays until its device listens on the new",
+        "give a forward a new gateway port; the old one stays until its device uses the new one",
         "move office 20010 20500",
         "move office 20010 20010    (cancel the move)",
     )

@@ -23,7 +23,7 @@ def add_key_options(parser: argparse.ArgumentParser) -> None:
         "--public-key",
         type=Path,
         metavar="FILE",
-        help="a public key of the node (- for stdin); without it a key pair is made here",
+        help="read the node's public key from FILE (- for stdin) instead of making a key pair",
     )
     parser.add_argument(
         "--client-config",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import replace
 
 from checker.cli.common import aims_for, registry_of
@@ -89,20 +90,31 @@ def cmd_publish(args: argparse.Namespace, layout: Layout) -> ExitCode:
     proxy = proxy_of(layout, config)
     if args.forward is None:
         update_file(args, layout, proxy)
-        return ExitCode.OK
+    else:
+        publish(args, layout, proxy, config.tunnel_uid)
+    return ExitCode.OK
+
+
+def publish(args: argparse.Namespace, layout: Layout, proxy: Proxy, uid: int) -> None:
+    """Publish a forward; `uid` is the tunnel user's. Raises CheckerError."""
     publication = asked_publication(args)
     with locked(layout):
         registry = registry_of(layout)
         node, forward = one_forward(registry, args.forward)
         after = with_forward(node, forward, with_publication(forward, publication))
         file = wanted_file(registry.with_node(after), proxy)
-        refuse_taken(publication.port, registry, proxy, config.tunnel_uid)
-        text = file if args.dry_run else change(layout, proxy, after)
-    if args.dry_run:
-        say(text, end="")
-    else:
-        report_published(layout, after, forward, publication, text, is_new=after != node)
-    return ExitCode.OK
+        refuse_taken(publication.port, registry, proxy, uid)
+        if args.dry_run:
+            say(file, end="")
+            return
+        about_proxy = change(layout, proxy, after)
+    if after != node:
+        clauses = [(forward.port, f"published on port {publication}")]
+        notify(layout, node.name, clauses, show_note)
+    already = "" if after != node else " already"
+    say(f"{node.name}:{forward.port} is published on port {publication}{already}")
+    if about_proxy:
+        say(about_proxy)
 
 
 def asked_publication(args: argparse.Namespace) -> Publication:
@@ -114,25 +126,6 @@ def asked_publication(args: argparse.Namespace) -> Publication:
         sni=parse_sni(args.sni) if args.sni is not None else "",
         send_proxy=args.send_proxy,
     )
-
-
-def report_published(  # noqa: PLR0913 - one fact each
-    layout: Layout,
-    node: Node,
-    forward: Forward,
-    publication: Publication,
-    about_proxy: str,
-    *,
-    is_new: bool,
-) -> None:
-    """Log a publication that is done, and print it."""
-    if is_new:
-        clauses = [(forward.port, f"published on port {publication}")]
-        notify(layout, node.name, clauses, show_note)
-    already = "" if is_new else " already"
-    say(f"{node.name}:{forward.port} is published on port {publication}{already}")
-    if about_proxy:
-        say(about_proxy)
 
 
 def update_file(args: argparse.Namespace, layout: Layout, proxy: Proxy) -> None:
@@ -167,9 +160,7 @@ def cmd_unpublish(args: argparse.Namespace, layout: Layout) -> ExitCode:
         if args.dry_run or not agreed(args, f"unpublish {named}"):
             say(f"would unpublish {named}")
             return ExitCode.OK
-        kept = tuple(one for one in forward.published if one not in ends)
-        after = with_forward(node, forward, replace(forward, published=kept))
-        about_proxy = change(layout, proxy, after)
+        about_proxy = change(layout, proxy, without(node, forward, ends))
     notify(layout, node.name, [(forward.port, f"unpublished on port {ports}")], show_note)
     say(f"unpublished {named}")
     if about_proxy:
@@ -190,3 +181,9 @@ def chosen_publications(args: argparse.Namespace, forward: Forward) -> list[Publ
             f" {forward.node}"
         )
     return found
+
+
+def without(node: Node, forward: Forward, ends: Sequence[Publication]) -> Node:
+    """The node without these publications of its forward."""
+    kept = tuple(one for one in forward.published if one not in ends)
+    return with_forward(node, forward, replace(forward, published=kept))
