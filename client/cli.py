@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from client import __version__
+from checker import __version__
 from client.bundle.options import Wanted, add_to, wanted_from
 from client.config import Config, load_config, read_private_key
 from client.errors import ClientError, GatewayUnreachable, NoConfig
@@ -88,7 +88,7 @@ def parser() -> argparse.ArgumentParser:
             name,
             parents=[common],
             help=summary,
-            description=f"{summary.capitalize()}.",
+            description=f"{summary[0].upper()}{summary[1:]}.",
             epilog=f"example: {example}",
         )
         if reads:

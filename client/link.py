@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import asyncssh
 
-from checker import wire
-from client import __version__, words
+from checker import __version__, wire
+from client import words
 from client.config import Config
 from client.errors import Ended
 from client.login import Dialer, Refusal, printable, reason_of

@@ -10,9 +10,6 @@ import pytest
 from tests.test_plain_english import PAGES, ROOT
 
 NOT_YET: tuple[str, ...] = (
-    "CHANGELOG.md",
-    "CONTRIBUTING.md",
-    "SECURITY.md",
     "faq.md",
     "operating.md",
     "sizing.md",

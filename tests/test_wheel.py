@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import email
+import re
 import shutil
 import subprocess
 import sys
@@ -9,6 +11,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
+from checker import __version__
 
 CHECKOUT = Path(__file__).parents[1]
 PACKAGES = ("checker", "client", "reversi_tui")
@@ -89,3 +93,34 @@ def test_a_command_whose_python_lost_its_packages_says_so_in_one_sentence(comman
     )
     assert done.stderr.count("\n") == 1
     assert done.stdout == ""
+
+
+def test_the_wheel_says_whose_it_is_and_has_the_version_of_the_checker(
+    wheel: zipfile.ZipFile,
+) -> None:
+    (metadata,) = (name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
+
+    said = email.message_from_bytes(wheel.read(metadata))
+
+    assert said["Version"] == __version__
+    assert said["License-Expression"] == "GPL-3.0-or-later"
+    assert said["Author"] == "The reversi developers"
+    assert "openssh" in said["Keywords"].split(",")
+    assert "Typing :: Typed" in said.get_all("Classifier", [])
+
+
+def test_the_version_stands_in_one_place() -> None:
+    places = [
+        str(path.relative_to(CHECKOUT))
+        for path in [
+            CHECKOUT / "pyproject.toml",
+            *(path for package in PACKAGES for path in (CHECKOUT / package).rglob("*.py")),
+        ]
+        if re.search(
+            r"""^(__)?version(__)?\s*=\s*["']""",
+            path.read_text(encoding="utf-8"),
+            re.MULTILINE | re.IGNORECASE,
+        )
+    ]
+
+    assert places == ["checker/__init__.py"]

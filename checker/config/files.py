@@ -1,4 +1,4 @@
-"""Directories and files that others read meanwhile: written whole or not at all."""
+"""Write files whole or not at all, and make directories, while others read them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from checker.config.toml_file import ConfigError
 
 
 def unreachable_part(path: Path, uid: int) -> Path | None:
-    """The first directory on the way to `path` that a user other than its owner can not pass; None
-    where all let him.
+    """The first directory on the way to `path` that the user `uid` cannot enter; None if there is
+    none.
     """
     for place in reversed(path.resolve().parents):
         found = place.stat()
@@ -22,13 +22,13 @@ def unreachable_part(path: Path, uid: int) -> Path | None:
 
 
 def write_secret(path: Path, content: bytes) -> None:
-    """A file for its owner's eyes alone. Raises ConfigError."""
+    """Write a file that only its owner can read. Raises ConfigError."""
     write_atomically(path, content, mode=0o600)
     path.chmod(0o600)
 
 
 def make_folder(path: Path) -> None:
-    """The directory, with those above it. Raises ConfigError."""
+    """Make the directory, with its parents. Raises ConfigError."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -38,8 +38,8 @@ def make_folder(path: Path) -> None:
 
 
 def make_readable_folder(path: Path) -> None:
-    """The directory, which the tunnel user may read whatever our umask says; one that is there
-    stays as it is. Raises OSError.
+    """Make the directory readable for all, whatever our umask is; leave an existing one alone.
+    Raises OSError.
     """
     if not path.is_dir():
         path.mkdir(parents=True, exist_ok=True)
@@ -47,7 +47,7 @@ def make_readable_folder(path: Path) -> None:
 
 
 def write_atomically(path: Path, content: bytes, *, mode: int) -> None:
-    """The file whole or not at all; permissions and owner of a present one are kept. Raises
+    """Write the file whole or not at all. An existing one keeps its mode and owner. Raises
     ConfigError.
     """
     try:
@@ -76,19 +76,19 @@ def write_atomically(path: Path, content: bytes, *, mode: int) -> None:
 
 
 def write_changed(path: Path, content: bytes, *, mode: int) -> None:
-    """The same, where it says another thing: a full disk is no trouble for what stands there
-    already. Raises ConfigError.
+    """Write the file only if its content changes, so that a full disk harms nothing otherwise.
+    Raises ConfigError.
     """
     try:
         if path.read_bytes() == content:
             return
     except OSError:
-        pass  # whatever it is, writing tells
+        pass  # if it matters, writing fails too
     write_atomically(path, content, mode=mode)
 
 
 def sync_folder(path: Path) -> None:
-    """That its entries outlive a loss of power. Raises OSError."""
+    """Flush the directory to disk (fsync). Raises OSError."""
     handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(handle)
@@ -97,7 +97,7 @@ def sync_folder(path: Path) -> None:
 
 
 def replace_text(path: Path, text: str) -> None:
-    """The file whole or not at all."""
+    """Write a small file whole or not at all, without fsync: after a reboot nobody reads it."""
     temporary = path.with_name(f".{path.name}.new")
     temporary.write_text(text, encoding="ascii")
     temporary.replace(path)

@@ -10,31 +10,30 @@ from checker.model import CheckerError, InvalidValue
 
 
 class NoGateway(CheckerError):
-    """Asked about a gateway that is not there: nothing shown must not pass for all well."""
+    """There is no gateway. To show nothing would look as if all were well."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(
-            f"there is no directory {folder}, so there is no gateway to tell of; see --home and"
-            " REVERSI_HOME"
+            f"there is no directory {folder}, so there is no gateway; see --home and REVERSI_HOME"
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """The places of one gateway."""
+    """The paths of one gateway."""
 
     config: Path
     nodes: Path
     authorized_keys: Path
     state: Path
     run: Path
-    """Verdicts for the beat loops, written by the daemon alone."""
+    """Verdicts for the beat loops; only the daemon writes here."""
     spool: Path
-    """What sessions of the tunnel user leave for the daemon; theirs to write."""
+    """What sessions of the tunnel user leave for the daemon; the tunnel user writes here."""
     socket: Path
     host_key: Path
     home: Path | None
-    """The one directory that holds it all, where there is one."""
+    """The one directory that holds everything; None for an installed gateway."""
 
 
 SYSTEM = Layout(
@@ -51,17 +50,17 @@ SYSTEM = Layout(
 
 
 def home_layout(home: Path) -> Layout:
-    """Everything under one directory. Raises InvalidValue."""
+    """The layout of a gateway under one directory. Raises InvalidValue."""
     try:
         home = home.expanduser().absolute()
     except RuntimeError as error:
         raise InvalidValue(
-            f"the home {str(home)!r} begins with a user that is not known here; write the directory"
-            " in full"
+            f"the home {str(home)!r} begins with a user who does not exist here; write the whole"
+            " path"
         ) from error
     if "\n" in str(home):
         raise InvalidValue(
-            f"the home {str(home)!r} has a newline, which no key file can hold; choose another"
+            f"the home {str(home)!r} has a newline, which a key file cannot hold; choose another"
             " --home"
         )
     return Layout(
@@ -78,7 +77,7 @@ def home_layout(home: Path) -> Layout:
 
 
 def is_there(path: Path) -> bool:
-    """Whether there is such a file, also where we may not look: then reading it tells why."""
+    """Whether the file exists. True if we may not look: then reading it reports why."""
     try:
         path.stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -89,14 +88,14 @@ def is_there(path: Path) -> bool:
 
 
 def refuse_missing(layout: Layout) -> None:
-    """Raises NoGateway where the directory of this gateway's configuration is not there."""
+    """Raise NoGateway if the directory of its configuration does not exist."""
     if not layout.config.parent.is_dir():
         raise NoGateway(layout.config.parent)
 
 
 def find_layout(home: str | None, environ: Mapping[str, str]) -> Layout:
-    """`--home`, else REVERSI_HOME, else an installed gateway, else the user's own directory. Raises
-    InvalidValue.
+    """Use `--home`, else REVERSI_HOME, else an installed gateway, else a directory under
+    XDG_STATE_HOME. Raises InvalidValue.
     """
     chosen = home or environ.get("REVERSI_HOME")
     if chosen:
@@ -108,5 +107,5 @@ def find_layout(home: str | None, environ: Mapping[str, str]) -> Layout:
 
 
 def listen_note(layout: Layout) -> Path:
-    """Where `up` notes the address that it was told to listen on."""
+    """Where `up` records the address on which its sshd listens."""
     return layout.run / "_gateway"

@@ -1,6 +1,4 @@
-"""Where a gateway keeps its things, and `reversi.toml`: the numbers and names that the admin may
-set.
-"""
+"""`reversi.toml`: the numbers and names that the admin may set."""
 
 from __future__ import annotations
 
@@ -26,22 +24,22 @@ from checker.model import MOST_PORTS, InvalidValue, Policy, SharedKey, parse_por
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """`reversi.toml`, with what it leaves out filled in."""
+    """`reversi.toml` with the defaults filled in."""
 
     tunnel_user: str
     gateway: tuple[str, ...] = ()
-    """HOST:PORT by which nodes reach this gateway, the first tried first; empty: as `up` was last
-    told.
+    """HOST:PORT at which nodes reach this gateway, in the order to try; empty: where `up` last
+    listened.
     """
     operators_group: str = ""
-    """Whose members may kill, reset and probe, besides root and the daemon's own user."""
+    """Its members may kill, reset and probe, as may root and the daemon's own user."""
     policy: Policy = field(default_factory=Policy)
     probes_at_once: int = 256
     requests_a_minute: int = 120
-    """Of one node; beats are none."""
+    """Most requests of one node; beats do not count."""
     haproxy_reload: str | None = None
-    """The command that has HAProxy read its files again; None: as an installed gateway does it,
-    nothing in a home.
+    """The command that makes HAProxy reload; None: the one of an installed gateway, and none under
+    a home.
     """
     publish_on: tuple[str, ...] = ()
     """The addresses that HAProxy binds; empty: all."""
@@ -54,8 +52,8 @@ class Config:
             return pwd.getpwnam(self.tunnel_user).pw_uid
         except (KeyError, ValueError):
             raise InvalidValue(
-                f"tunnel_user {self.tunnel_user!r} is no account here; make it with useradd, or"
-                " name another"
+                f"tunnel_user {self.tunnel_user!r} is not an account here; make it with useradd,"
+                " or name another"
             ) from None
 
 
@@ -66,7 +64,7 @@ POLICY_KEYS = {
     "strike_gap_s": (0.5, 60.0),
     "quiet_s": (1.0, 86400.0),
 }
-"""What an admin may set of the policy, and from where to where."""
+"""The numbers of the policy that an admin may set, with their bounds."""
 KEYS = (
     "tunnel_user",
     "gateway",
@@ -81,12 +79,12 @@ KEYS = (
     "console",
     "command",
 )
-"""The last two are the console's, who judges them."""
+"""The console parses the last two."""
 SHARED_KEY_KEYS = ("enabled", "public_key", "ports")
 
 
 def address_in(path: Path, value: Any) -> str:
-    """`HOST:PORT`. Raises ConfigError."""
+    """Parse `HOST:PORT`. Raises ConfigError."""
     try:
         return str(parse_target(text_in(path, "gateway", value)))
     except InvalidValue as error:
@@ -94,7 +92,7 @@ def address_in(path: Path, value: Any) -> str:
 
 
 def addresses_in(path: Path, value: Any) -> tuple[str, ...]:
-    """A list of IP addresses of this machine. Raises ConfigError."""
+    """Parse a list of IP addresses. Raises ConfigError."""
     try:
         if (
             isinstance(value, list)
@@ -110,7 +108,7 @@ def addresses_in(path: Path, value: Any) -> tuple[str, ...]:
 
 
 def ports_in(path: Path, value: Any) -> range:
-    """`LOWEST-HIGHEST`. Raises ConfigError."""
+    """Parse `LOWEST-HIGHEST`. Raises ConfigError."""
     low, dash, high = text_in(path, "ports", value).partition("-")
     try:
         first, last = parse_port(low), parse_port(high)
@@ -124,7 +122,7 @@ def ports_in(path: Path, value: Any) -> range:
 
 
 def policy_in(path: Path, table: Mapping[str, Any]) -> Policy:
-    """The policy, with the file's numbers in place of the defaults. Raises ConfigError."""
+    """Parse the policy; numbers that are missing get their defaults. Raises ConfigError."""
     defaults = Policy()
     given: dict[str, Any] = {}
     for key, (lowest, highest) in POLICY_KEYS.items():
@@ -140,7 +138,7 @@ def policy_in(path: Path, table: Mapping[str, Any]) -> Policy:
 
 
 def public_keys_in(path: Path, value: Any) -> tuple[str, ...]:
-    """One public key or a list of them. Raises ConfigError."""
+    """Parse a public key or a list of them. Raises ConfigError."""
     from checker.model import parse_public_key
 
     try:
@@ -153,7 +151,7 @@ def public_keys_in(path: Path, value: Any) -> tuple[str, ...]:
 
 
 def shared_key_in(path: Path, table: Any, allotted: range) -> SharedKey:
-    """The `[shared_key]` table. Raises ConfigError."""
+    """Parse the `[shared_key]` table. Raises ConfigError."""
     if not isinstance(table, dict):
         raise ConfigError(path, "shared_key must be a table; write [shared_key]")
     refuse_unknown(path, "shared_key: ", table, SHARED_KEY_KEYS)
@@ -164,37 +162,36 @@ def shared_key_in(path: Path, table: Any, allotted: range) -> SharedKey:
     if enabled and not keys:
         raise ConfigError(
             path,
-            "shared_key: public_key is missing; give the line of the .pub file that belongs to the"
-            " devices' key",
+            "shared_key: public_key is missing; give the line of the .pub file of the devices' key",
         )
     ports = ports_in(path, table["ports"]) if "ports" in table else SharedKey().ports
     if len(ports) > MOST_PORTS:
         raise ConfigError(
             path,
-            f"shared_key: ports has {len(ports)} ports; sshd takes {MOST_PORTS} at most on one key"
-            " line",
+            f"shared_key: ports has {len(ports)} ports; sshd accepts at most {MOST_PORTS} on one"
+            " key line",
         )
     if enabled and ports.start < allotted.stop and allotted.start < ports.stop:
         raise ConfigError(
             path,
             "shared_key: ports and ports overlap; registered nodes need a range that the shared key"
-            " can not take from",
+            " cannot use",
         )
     return SharedKey(enabled=enabled, public_keys=keys, ports=ports)
 
 
 def load_config(path: Path) -> Config:
-    """`reversi.toml`; where there is none, the defaults. Raises ConfigError."""
+    """Read `reversi.toml`; without one, return the defaults. Raises ConfigError."""
     return config_from(path, config_table(path))
 
 
 def config_table(path: Path) -> dict[str, Any]:
-    """What stands in `reversi.toml`; nothing where there is none. Raises ConfigError."""
+    """Read the table of `reversi.toml`; without one, an empty table. Raises ConfigError."""
     return read_toml(path) if is_there(path) else {}
 
 
 def config_from(path: Path, table: Mapping[str, Any]) -> Config:
-    """The table of that file, judged. Raises ConfigError."""
+    """Parse the table of `reversi.toml`. Raises ConfigError."""
     refuse_unknown(path, "", table, KEYS)
     gateway = table.get("gateway", [])
     gateway = [gateway] if isinstance(gateway, str) else gateway
@@ -229,7 +226,7 @@ def config_from(path: Path, table: Mapping[str, Any]) -> Config:
 
 
 def current_user() -> str:
-    """The name of whoever runs this."""
+    """The name of the user who runs this process. Raises InvalidValue."""
     uid = os.geteuid()
     try:
         return pwd.getpwuid(uid).pw_name

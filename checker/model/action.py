@@ -11,7 +11,7 @@ from checker.model.tunnel import ProcessId
 
 
 class Verb(StrEnum):
-    """What an operator can have done to a forward."""
+    """What an operator can do to a forward."""
 
     KILL = "kill"
     RESET = "reset"
@@ -25,14 +25,14 @@ class Aim:
     node: NodeName
     port: Port
     session: ProcessId | None = None
-    """The process that the operator saw; another one there now is left alone. None: whichever holds
-    the port.
+    """The process that the operator saw; if another one holds the port now, it is left alone. None:
+    whichever holds the port.
     """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of an action on one forward."""
+    """The result of an action on one forward."""
 
     node: NodeName
     port: Port
@@ -59,7 +59,7 @@ def aim_json(aim: Aim) -> dict[str, Any]:
 
 
 def aim_from(table: Any) -> Aim:
-    """The inverse of aim_json. Raises ValueError, KeyError, TypeError for anything else."""
+    """Read what `aim_json` wrote. Raises ValueError, KeyError, TypeError for anything else."""
     session = (
         None
         if table["pid"] is None

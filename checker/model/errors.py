@@ -1,11 +1,11 @@
-"""The root of all errors, and the error of a value that cannot be parsed."""
+"""The root of all errors of the checker, and the error for an invalid value."""
 
 from __future__ import annotations
 
 
 class CheckerError(Exception):
-    """Root of all that the checker could not do; its text is a whole sentence."""
+    """Something that the checker could not do. The text is a whole sentence."""
 
 
 class InvalidValue(CheckerError):
-    """A value that an admin or a file gave, and that can not be."""
+    """A value that an admin typed, or a file has, is not valid."""

@@ -10,7 +10,7 @@ from checker.model.node import NodeName, Port
 
 
 class EventKind(StrEnum):
-    """What the log tells."""
+    """Kinds of events in the log."""
 
     STATUS = "status"
     KILL = "kill"
@@ -26,7 +26,7 @@ class EventKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One line of the log: who did what to whom, and why."""
+    """One event of the log: what happened to which node, and who did it."""
 
     at: float
     kind: EventKind
@@ -35,7 +35,7 @@ class Event:
     port: Port | None = None
     actor: str = "daemon"
     id: int = 0
-    """Given by the state file; 0 before."""
+    """Assigned by the state file; 0 before."""
 
 
 HOUR_S = 3600
@@ -43,7 +43,7 @@ HOUR_S = 3600
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
-    """Time to add to a forward's daily roll-up."""
+    """Time to add to the daily totals of a forward."""
 
     day: str
     """YYYY-MM-DD, UTC."""
@@ -52,9 +52,7 @@ class Watched:
 
 
 class Hour(NamedTuple):
-    """What was seen of a forward in one hour, or in a part of it; a tuple, as 120,000 of them are
-    read at once.
-    """
+    """How long a forward was up and watched in one hour. A tuple, as 120,000 are read at once."""
 
     node: NodeName
     port: Port

@@ -1,4 +1,4 @@
-"""Nodes and their forwards, as an admin registers them, and the parsers of what he types."""
+"""Nodes and their forwards as an admin registers them, and parsers of what the admin types."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ Port = NewType("Port", int)
 NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}\Z")
 PORTS = range(1, 65536)
 SHARED_KEY = "shared"
-"""Stands for the public key of a node that has none of its own yet."""
+"""In place of a public key: the node has no key of its own yet."""
 VERBS = frozenset({"check", "claim", "hold", "version"})
-"""First words of the wire grammar; no node may be called so."""
+"""First words of the wire grammar; no node may have one of these names."""
 
 
 class ExpectKind(StrEnum):
-    """Ways to tell that a target answered."""
+    """How to recognize that a target answered."""
 
     BANNER = "banner"
     HTTP = "http"
@@ -32,11 +32,11 @@ class ExpectKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expect:
-    """The response that shows a forward to be up."""
+    """The response that shows that a forward is up."""
 
     kind: ExpectKind
     text: str = ""
-    """The banner's prefix, or what must come after `send`; escapes as written."""
+    """The prefix of the banner, or the answer to `send`; escapes are not decoded."""
     send: str = ""
 
     def __str__(self) -> str:
@@ -51,8 +51,8 @@ class Expect:
 
 OPEN = Expect(kind=ExpectKind.OPEN)
 NO_RESPONSE = "NULL"
-"""What the original's devices say when connecting is enough. Source: server_port_mon.sh of the
-original, which compares the first word.
+"""What devices of the original send if connecting is enough. Source: the original's
+server_port_mon.sh, which compares the first word.
 """
 
 
@@ -86,15 +86,15 @@ class ForwardRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publication:
-    """A port of all the gateway's addresses, behind which HAProxy reaches a forward."""
+    """A port that HAProxy opens on all addresses of the gateway and passes to a forward."""
 
     port: Port
     sni: str = ""
-    """The name that a TLS visitor asks for; empty: whoever comes, or asks for no name that is
-    published.
+    """The name that a TLS visitor must ask for; empty: every visitor whose name is not published
+    by another forward.
     """
     send_proxy: bool = False
-    """Whether the target is told who comes, by a PROXY line."""
+    """Whether HAProxy sends the visitor's address to the target in a PROXY line."""
 
     def __str__(self) -> str:
         name = f" for {self.sni}" if self.sni else ""
@@ -103,36 +103,38 @@ class Publication:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forward:
-    """One mapping that a node may have: a gateway port to a target on the node's side."""
+    """One mapping of a node: from a gateway port to a target on the node's side."""
 
     node: NodeName
     port: Port
     target: Target
     expect: Expect = OPEN
     deadline_s: float | None = None
-    """None: the gateway's default."""
+    """Seconds until a probe without an answer counts as silent; None: the gateway's default."""
     public: bool = False
-    """Whether the node may bind it to all of the gateway's addresses, not to loopback alone."""
+    """Whether the node may bind the port on all addresses of the gateway, not only on loopback."""
     published: tuple[Publication, ...] = ()
     next_port: Port | None = None
-    """The port that it moves to; both are the node's own until its device was seen on this one."""
+    """The port that the forward moves to. Both belong to the node until its device uses this
+    one.
+    """
     next_port_at: int = field(default=0, compare=False)
-    """Unix seconds: when that was decided."""
+    """Unix seconds: when the move was decided."""
 
     @property
     def ports(self) -> tuple[Port, ...]:
-        """The gateway ports that are its own: the present one, and the one that it moves to."""
+        """The gateway ports of this forward: the present one, and the one that it moves to."""
         return (self.port,) if self.next_port is None else (self.port, self.next_port)
 
     @property
     def speaks_proxy(self) -> bool:
-        """Whether its target waits for a PROXY line first, from whoever connects."""
+        """Whether the target expects a PROXY line first on every connection."""
         return any(publication.send_proxy for publication in self.published)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """A device: its name, its key, its forwards in the order that the admin gave."""
+    """A device: its name, its key, and its forwards in the order that the admin chose."""
 
     name: NodeName
     public_key: str
@@ -140,61 +142,59 @@ class Node:
     added_at: int
     """Unix seconds."""
     enabled: bool = True
-    """False: its key opens nothing, and its ports stay its own."""
+    """False: its keys open nothing, but its ports stay reserved for it."""
     expires: str | None = None
-    """YYYY-MM-DD, the first day (of the gateway's clock) on which its keys open nothing; None:
-    never.
+    """YYYY-MM-DD: the first day, by the gateway's clock, on which its keys open nothing; None: they
+    do not expire.
     """
     next_key: str | None = None
-    """A second key, which becomes the only one once a tunnel that it opened holds the node's ports
-    and beats.
+    """A second key. It becomes the only one once a tunnel that it opened holds the node's ports and
+    beats.
     """
     next_key_at: int = field(default=0, compare=False)
-    """Unix seconds: since when there are two keys."""
+    """Unix seconds: when the second key was added."""
     key_since: int = 0
-    """Unix seconds: when its key or its ports last became others at once; sshd binds a connection's
-    ports to the key line of its login.
+    """Unix seconds: when its key or its ports were last replaced at once. sshd fixes the ports of a
+    connection when it logs in.
     """
     unknown_keys: tuple[str, ...] = field(default=(), compare=False)
-    """Keys of its file that this version does not know, with the nearest that it does: kept, and
-    without effect.
+    """A clause for each key of its file that this version does not know. Such keys are kept and
+    have no effect.
     """
 
     @property
     def rights_since(self) -> int:
-        """A connection that is older (Unix seconds) logged in with rights that are none any
-        more.
-        """
+        """Unix seconds: a connection older than this logged in with rights since revoked."""
         return max(self.added_at, self.key_since)
 
     @property
     def public_keys(self) -> tuple[str, ...]:
-        """The keys of its own that open this node's ports."""
+        """The node's own keys; the shared key is not among them."""
         return tuple(
             key for key in (self.public_key, self.next_key) if key is not None and key != SHARED_KEY
         )
 
     @property
     def ports(self) -> tuple[Port, ...]:
-        """All gateway ports that are its own."""
+        """All gateway ports of the node."""
         return tuple(port for forward in self.forwards for port in forward.ports)
 
     @property
     def is_waiting(self) -> bool:
-        """Whether it has two keys, or a forward two ports, until its device has followed."""
+        """Whether it has two keys, or a forward with two ports, until its device uses the new
+        one.
+        """
         return self.next_key is not None or any(
             forward.next_port is not None for forward in self.forwards
         )
 
     @property
     def is_shared(self) -> bool:
-        """Whether the shared key still speaks for it: it has no key of its own, or has not used it
-        yet.
-        """
+        """Whether the shared key still speaks for it, as it has not used a key of its own yet."""
         return self.public_key == SHARED_KEY
 
     def barred(self, today: str) -> str:
-        """Why it may not listen on this day (YYYY-MM-DD), as a clause; empty where it may."""
+        """Why the node may not listen on this day (YYYY-MM-DD), as a clause; empty if it may."""
         if not self.enabled:
             return "disabled"
         return (
@@ -206,20 +206,20 @@ class Node:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unregistered:
-    """A device that the registry does not know, as it named itself over the shared key; times are
+    """A device that is not in the registry, by the name that it gave over the shared key. Times are
     Unix seconds.
     """
 
     node: NodeName
     port: Port
     expect: Expect
-    """What it last said to expect."""
+    """The response that the device last named."""
     first_at: float
     last_at: float
 
     @property
     def forward(self) -> Forward:
-        """What is watched of it; where it leads is the device's own business."""
+        """The forward to watch; only the device knows its target."""
         return Forward(
             node=self.node,
             port=self.port,
@@ -229,11 +229,11 @@ class Unregistered:
 
 
 def expect_said(text: str) -> Expect:
-    """What the original's expected text asks for: a banner; `open` if its first word is NULL, or it
-    has no letter or digit.
+    """Parse the expected text of a device of the original: a banner, or `open` if the first word is
+    NULL or there is no letter or digit.
 
-    The original knows capitals only. No service greets with that word, so any case of it is safe to
-    take as `open`.
+    The original knows NULL only in capitals. No service greets with that word, so any case of it
+    safely means `open`.
     """
     names_a_response = (
         re.search(r"[A-Za-z0-9]", text) and text.split(" ", maxsplit=1)[0].upper() != NO_RESPONSE
@@ -242,9 +242,9 @@ def expect_said(text: str) -> Expect:
 
 
 def parse_expect(text: str) -> Expect:
-    """One of `banner:PREFIX`, `http`, `tls`, `send:TEXT expect:TEXT`, `open`. Raises InvalidValue.
+    """Parse `banner:PREFIX`, `http`, `tls`, `send:TEXT expect:TEXT` or `open`. Raises InvalidValue.
 
-    `banner:NULL` is `open`: earlier releases imported the original's NULL so.
+    `banner:NULL` means `open`: earlier releases imported the original's NULL that way.
     """
     if text in ("http", "tls", "open"):
         return Expect(kind=ExpectKind(text))
@@ -261,14 +261,14 @@ def parse_expect(text: str) -> Expect:
 
 
 def parse_port(text: str, what: str = "port") -> Port:
-    """A TCP port in decimal. Raises InvalidValue."""
+    """Parse a TCP port in decimal. Raises InvalidValue."""
     if re.fullmatch(r"[0-9]{1,5}", text, re.ASCII) and int(text) in PORTS:
         return Port(int(text))
     raise InvalidValue(f"{what} {text[:40]!r} is not a port; write a number from 1 to 65535")
 
 
 def parse_target(text: str) -> Target:
-    """`HOST:PORT`, an IPv6 host in brackets. Raises InvalidValue."""
+    """Parse `HOST:PORT`, with an IPv6 host in brackets. Raises InvalidValue."""
     match = re.fullmatch(
         r"(?:\[((?=[^]]*:)[0-9A-Fa-f:.%a-z]+)\]|([A-Za-z0-9._-]+)):([0-9]+)", text, re.ASCII
     )
@@ -280,7 +280,7 @@ def parse_target(text: str) -> Target:
 
 
 def parse_name(text: str) -> NodeName:
-    """A node's name: 1-63 of a-z, 0-9, dot, hyphen, beginning with a letter or digit. Raises
+    """Parse a node's name: 1 to 63 of a-z, 0-9, dot and hyphen, and first a letter or digit. Raises
     InvalidValue.
     """
     if text in VERBS:
@@ -296,7 +296,7 @@ def parse_name(text: str) -> NodeName:
 
 
 def parse_day(text: str) -> str:
-    """A day of the calendar, YYYY-MM-DD. Raises InvalidValue."""
+    """Parse a day, YYYY-MM-DD. Raises InvalidValue."""
     try:
         if (
             re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text, re.ASCII)
@@ -309,7 +309,7 @@ def parse_day(text: str) -> str:
 
 
 def parse_forward(text: str) -> ForwardRequest:
-    """`[PORT=]HOST:PORT[,public][,EXPECT]`. Raises InvalidValue."""
+    """Parse `[PORT=]HOST:PORT[,public][,EXPECT]`. Raises InvalidValue."""
     place, _, rest = text.partition(",")
     port, equals, target = place.rpartition("=")
     first, _, others = rest.partition(",")
@@ -325,11 +325,11 @@ def parse_forward(text: str) -> ForwardRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FreedPort:
-    """A port that was freed."""
+    """A port that no node has any more."""
 
     port: Port
     node: NodeName
-    """Whose it was."""
+    """The node that had it last."""
     freed_at: float
     """Unix seconds."""
 

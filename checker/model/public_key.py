@@ -11,11 +11,11 @@ from checker.model.errors import InvalidValue
 
 
 class KeyType(StrEnum):
-    """What `ssh-keygen -t` is told."""
+    """Types of keys that we make; the argument of `ssh-keygen -t`."""
 
     ED25519 = "ed25519"
     RSA = "rsa"
-    """For dropbear as built for small flash."""
+    """For builds of dropbear for small flash."""
 
 
 KEY_TYPES = (
@@ -29,7 +29,9 @@ KEY_TYPES = (
 
 
 def parse_public_key(text: str) -> str:
-    """`TYPE BASE64` of the one public key, without comment. Raises InvalidValue."""
+    """Parse a .pub file with one key into `TYPE BASE64`, without the comment. Raises
+    InvalidValue.
+    """
     lines = [
         line.split()
         for line in text.splitlines()
@@ -43,7 +45,7 @@ def parse_public_key(text: str) -> str:
         )
     if len(lines) > 1:
         raise InvalidValue(
-            f"there are {len(lines)} lines, and a node has one key; give that line alone"
+            f"there are {len(lines)} lines, and a node has one key; give only that line"
         )
     try:
         blob = base64.b64decode(words[1], validate=True)
@@ -51,14 +53,14 @@ def parse_public_key(text: str) -> str:
     except (ValueError, struct.error) as error:
         raise InvalidValue(f"the public key {words[1][:20]}... is not whole: {error}") from error
     if blob[4 : 4 + length] != words[0].encode() or len(blob) < 4 + length + 16:
-        raise InvalidValue(f"the public key {words[1][:20]}... is cut off, or is no {words[0]} key")
+        raise InvalidValue(
+            f"the public key {words[1][:20]}... is cut off, or is not a {words[0]} key"
+        )
     return f"{words[0]} {base64.b64encode(blob).decode()}"
 
 
 def rsa_bits(key: str) -> int | None:
-    """The size of an RSA key's modulus; None for keys of other kinds. Source: RFC 4253, section
-    6.6.
-    """
+    """The bits of an RSA key's modulus; None for other types. Source: RFC 4253, section 6.6."""
     kind, _, encoded = key.partition(" ")
     if kind != "ssh-rsa":
         return None
@@ -70,6 +72,6 @@ def rsa_bits(key: str) -> int | None:
 
 
 def fingerprint(public_key: str) -> str:
-    """As sshd writes it, of `TYPE BASE64`."""
+    """The fingerprint of `TYPE BASE64` as sshd writes it: SHA256:..."""
     digest = hashlib.sha256(base64.b64decode(public_key.split()[1])).digest()
     return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")

@@ -8,9 +8,7 @@ ESCAPES = {b"r": b"\r", b"n": b"\n", b"t": b"\t", b"\\": b"\\"}
 
 
 def unescape(text: str) -> bytes:
-    r"""Text as it goes over the wire: UTF-8, with \r \n \t \\ and \xNN turned into the bytes that
-    they stand for.
-    """
+    r"""Encode text for the wire: UTF-8, with \r \n \t \\ and \xNN replaced by their bytes."""
 
     def one(match: re.Match[bytes]) -> bytes:
         code = match[1]
@@ -20,7 +18,7 @@ def unescape(text: str) -> bytes:
 
 
 def printable(text: str | bytes, limit: int = 64) -> str:
-    """Text from a device, safe to show: escaped, and at most `limit` characters."""
+    """Make text from a device safe to show: escape it, and cut it to `limit` characters."""
     raw = text.decode("latin-1") if isinstance(text, bytes) else text
     shown = "".join(
         c if " " <= c <= "~" else f"\\x{ord(c):02x}" if ord(c) < 256 else f"\\u{ord(c):04x}"

@@ -1,4 +1,4 @@
-"""The words of the product as types: nodes, forwards, what a probe saw, and what it means."""
+"""Tunnels as they were seen: statuses, listeners, replies to a probe, registrations."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ IPV4_LOOPBACK, IPV6_LOOPBACK = "127.0.0.1", "::1"
 
 
 class Status(StrEnum):
-    """Our judgement of a forward; the order is that of the console, worst first."""
+    """The verdict on a forward, worst first, as the console sorts."""
 
     BROKEN = "broken"
-    """Of a row that stands for a broken file; no forward is ever judged so, and none is stored."""
+    """Only of a row that stands for a broken file; never the status of a forward, and never
+    stored.
+    """
     HUNG = "hung"
     FOREIGN = "foreign"
     DOWN = "down"
@@ -42,7 +44,7 @@ STATUS_MEANING = {
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class ProcessId:
-    """A process that can not be mistaken for a later one with the same number."""
+    """A process, told apart from a later one with the same PID."""
 
     pid: int
     start_ticks: int
@@ -51,7 +53,7 @@ class ProcessId:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listener:
-    """A bound port in LISTEN state."""
+    """A listening socket."""
 
     address: str
     port: Port
@@ -76,24 +78,24 @@ class Silent:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Something came."""
+    """The target sent something."""
 
     expected: bool
     text: bytes
     """The first bytes, at most 256."""
     begun: bool = False
-    """Whether it is a part of the expected response, of which the rest did not come in time."""
+    """Whether this is the beginning of the expected response, and the rest did not come in time."""
 
 
 @dataclass(frozen=True, slots=True)
 class StayedOpen:
-    """The connection was accepted and neither spoke nor closed: all that `open` asks."""
+    """The connection was accepted and stayed open in silence, which is all that `open` asks."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeFailed:
-    """The gateway itself could not make the connection (no descriptors, no ports): says nothing
-    about the tunnel.
+    """The gateway itself could not connect (no descriptors, no ports). This says nothing about the
+    tunnel.
     """
 
     reason: str
@@ -104,7 +106,7 @@ Reply = NoListener | Closed | Silent | Answer | StayedOpen | ProbeFailed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registration:
-    """What `hold` told of a node's live connection."""
+    """A live connection that a node registered with `hold`."""
 
     node: NodeName
     instance: str
@@ -113,9 +115,9 @@ class Registration:
     registered_at: float
     """Unix seconds."""
     inodes: frozenset[int] = frozenset()
-    """Listeners that this session was found to own when it registered."""
+    """The listeners that the session had when it registered."""
     client: str = ""
-    """Program and version, as the client named itself; empty: it did not."""
+    """Program and version of the client; empty if it did not say."""
 
 
 ANSWER_SHOWN = 256
@@ -123,7 +125,7 @@ ANSWER_SHOWN = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tunnel:
-    """What was last seen of one forward; times are Unix seconds, None is not known."""
+    """What was last seen of one forward. Times are Unix seconds; None means not known."""
 
     node: NodeName
     port: Port
@@ -134,7 +136,7 @@ class Tunnel:
     """The sshd process that holds the listener."""
     peer: str | None = None
     since: float | None = None
-    """When the status became what it is."""
+    """When the status last changed."""
     probed_at: float | None = None
     checked_at: float | None = None
     """When the node last asked (check) or registered (hold)."""
@@ -144,29 +146,29 @@ class Tunnel:
     strikes: int = 0
     """Silent probes in a row that count towards a kill."""
     verdict: int = 0
-    """Seconds that the node is told to wait."""
+    """Seconds that the node is told to wait before it reconnects; 0: all is well."""
     bytes_total: int | None = None
-    """Bytes that the tunnel's connection carried, both ways, since it was opened."""
+    """Bytes in both directions since the connection was opened."""
     answer: str = ""
-    """What the last probe heard first, escaped, at most ANSWER_SHOWN characters; empty for
-    nothing.
+    """The beginning of what the last probe received, escaped, at most ANSWER_SHOWN characters;
+    empty if nothing came.
     """
     revision: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flaps:
-    """How often a node's tunnel was lost lately."""
+    """How often a node lost its tunnel lately."""
 
     count: int = 0
     last_at: float = 0.0
-    """Unix seconds; 0.0 where it never was."""
+    """Unix seconds; 0.0: never."""
     session: ProcessId | None = None
-    """The one lost last; None where it was not known."""
+    """The session lost last; None if it was not known."""
 
 
 class TunnelJson(TypedDict):
-    """A tunnel as `--json` shows it."""
+    """A tunnel in `--json`."""
 
     node: str
     port: int
@@ -185,7 +187,7 @@ class TunnelJson(TypedDict):
 
 
 def tunnel_json(forward: Forward, seen: Tunnel) -> TunnelJson:
-    """The documented shape of one forward: what the registry decided and what was seen."""
+    """One forward for `--json`: what the registry says and what was seen."""
     return {
         "node": forward.node,
         "port": forward.port,
@@ -205,11 +207,11 @@ def tunnel_json(forward: Forward, seen: Tunnel) -> TunnelJson:
 
 
 STALE_SWEEPS = 3
-"""A row that no probe has touched for so many sweeps is stale, whatever its status says."""
+"""A row is stale if no probe updated it for this many sweeps, whatever its status says."""
 
 
 def is_stale(seen: Tunnel, every_s: float, now: float) -> bool:
-    """Whether the status is too old to be believed; one that was never probed is unknown, not
+    """Whether the status is too old to be trusted. A forward that was never probed is unknown, not
     stale.
     """
     return seen.probed_at is not None and now - seen.probed_at > STALE_SWEEPS * every_s
@@ -218,7 +220,7 @@ def is_stale(seen: Tunnel, every_s: float, now: float) -> bool:
 def joined(
     forwards: Iterable[Forward], seen: Iterable[Tunnel]
 ) -> tuple[tuple[Forward, Tunnel], ...]:
-    """Each registered forward with what was seen of it; nothing yet is a tunnel of status
+    """Pair each forward with what was seen of it; if nothing was, with a tunnel of status
     unknown.
     """
     by_place = {(tunnel.node, tunnel.port): tunnel for tunnel in seen}

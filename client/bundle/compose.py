@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from importlib.resources import files
 
-from client import __version__
+from checker import __version__
 from client.bundle.keyforms import KeyForms, escaped
 from client.bundle.settings import Settings
 

@@ -52,7 +52,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
             "Makes NODE.sh: one POSIX sh file that keeps the node's tunnel with the device's own"
             " ssh, and installs itself."
         ),
-        epilog="example: reversi-client build office && scp office.sh root@192.168.1.1:",
+        epilog="example: reversi-client build office && scp -O office.sh root@192.168.1.1:/tmp/",
     )
     build.add_argument("node", nargs="?", metavar="NODE", help="a registered node")
     build.add_argument("--all", action="store_true", help="every registered node")

@@ -17,7 +17,9 @@ import asyncssh
 import psutil
 import pytest
 
+from checker import __version__
 from checker.model import Status
+from checker.wire import PROTOCOL
 from tests.attack.thief import Attempt, break_in, refused_event, say, told
 from tests.programs import require
 from tests.system.clients import Connection, Device
@@ -208,7 +210,7 @@ async def test_its_own_tunnel_is_all_that_the_key_opens(
         )
         assert accepts(stolen.ports[0])
         listener.close()
-        assert await say(connection, "version") == (0, "1 0.1.0\n", "")
+        assert await say(connection, "version") == (0, f"{PROTOCOL} {__version__}\n", "")
 
 
 async def test_another_user_is_not_logged_in_as(

@@ -16,8 +16,8 @@ import asyncssh
 import psutil
 import pytest
 
+from checker import __version__
 from checker.model import EventKind, Status
-from client import __version__
 from tests.programs import require
 from tests.system.clients import Device
 from tests.system.harness import Gateway

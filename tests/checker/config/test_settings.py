@@ -197,7 +197,7 @@ def test_a_file_that_is_not_text_is_refused(path: Path) -> None:
 def test_a_directory_in_the_place_of_a_file_is_refused(path: Path) -> None:
     path.mkdir()
 
-    with pytest.raises(ConfigError, match="can not be read"):
+    with pytest.raises(ConfigError, match="cannot be read"):
         read_toml(path)
 
 
@@ -267,7 +267,7 @@ def test_each_reader_of_a_value_raises_config_error() -> None:
 
 @pytest.mark.parametrize("user", ["no-such-account-here", "nul\0inside"])
 def test_a_tunnel_user_without_account_is_invalid(user: str) -> None:
-    with pytest.raises(InvalidValue, match="is no account here; make it with useradd"):
+    with pytest.raises(InvalidValue, match="is not an account here; make it with useradd"):
         _ = Config(tunnel_user=user).tunnel_uid
 
 
@@ -306,7 +306,7 @@ def test_a_home_may_begin_with_the_users_own(isolated: Path) -> None:
 
 
 def test_a_home_of_a_user_that_is_not_known_is_invalid() -> None:
-    with pytest.raises(InvalidValue, match="write the directory in full"):
+    with pytest.raises(InvalidValue, match="write the whole path"):
         home_layout(Path("~no-such-account-here/gate"))
 
 

@@ -424,15 +424,17 @@ def make_dangling(path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "says", "broken_ports"),
     [
-        pytest.param(make_pipe, "x.toml: can not be read: it is no regular file", set(), id="pipe"),
         pytest.param(
-            Path.mkdir, "x.toml: can not be read: it is no regular file", set(), id="directory"
+            make_pipe, "x.toml: cannot be read: it is not a regular file", set(), id="pipe"
+        ),
+        pytest.param(
+            Path.mkdir, "x.toml: cannot be read: it is not a regular file", set(), id="directory"
         ),
         pytest.param(make_dangling, "x.toml: can not be read", set(), id="dangling link"),
         pytest.param(make_huge, "x.toml: is larger than 1 MiB", {20000}, id="100 MiB"),
         pytest.param(
             lambda path: path.symlink_to("/dev/zero"),
-            "x.toml: can not be read: it is no regular file",
+            "x.toml: cannot be read: it is not a regular file",
             set(),
             id="device",
         ),

@@ -395,6 +395,7 @@ def test_running_the_client_loads_nothing_of_the_builder() -> None:
     )
 
     assert set(said.stdout.split()) <= {
+        "checker",
         "client.bundle",
         "client.bundle.options",
         "client.bundle.settings",

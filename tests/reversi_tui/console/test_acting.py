@@ -503,7 +503,7 @@ async def test_a_click_on_yes_is_no_yes_and_one_on_cancel_cancels(tmp_path: Path
     [
         pytest.param(
             "~nobody-of-this-name/x.sh",
-            "begins with a user that is not known here",
+            "begins with a user who does not exist here",
             id="no such user",
         ),
         pytest.param("/", "names no file", id="a directory"),

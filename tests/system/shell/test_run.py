@@ -4,6 +4,7 @@ missing.
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from tests.programs import require
 
 RUN = Path(__file__).parents[3] / "run"
-TOOLS = ("cat", "cksum", "dirname", "printf", "sed", "sh", "xargs")
+TOOLS = ("cat", "cksum", "dirname", "env", "printf", "sed", "sh", "xargs")
 SHELLS = [["dash"], ["busybox", "ash"], ["bash", "--posix"]]
 
 pytestmark = pytest.mark.shell
@@ -63,7 +64,9 @@ def test_help_names_every_command(shell: list[str], tmp_path: Path) -> None:
     )
 
     assert told.returncode == 0
-    assert all(f"  {command}" in told.stdout for command in ("demo", "test", "lint", "bench"))
+    assert all(
+        f"  {command}" in told.stdout for command in ("demo", "test", "pytest", "lint", "bench")
+    )
     assert not told.stderr
 
 
@@ -108,3 +111,117 @@ def test_root_is_told_when_apt_can_not_help(bare: Path, tmp_path: Path) -> None:
     assert "openssh-client" in told.stderr
     assert (tmp_path / "asked").read_text() == "-qq update\n"
     assert not (tmp_path / "venv").exists()
+
+
+@pytest.fixture
+def venv(bare: Path, tmp_path: Path) -> Path:
+    """A ready environment whose programs print their names and arguments.
+
+    The machine has nothing else, and the user is root.
+    """
+    made = tmp_path / "venv"
+    (made / "bin").mkdir(parents=True)
+    for name in ("pytest", "ruff", "mypy", "lint-imports"):
+        program(made / "bin", name, f'echo "{name} $*"')
+    program(made / "bin", "python", "")
+    wanted = subprocess.run(
+        "cat pyproject.toml constraints.txt tests/line_marks.pth | cksum",
+        shell=True,
+        cwd=RUN.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    (made / "reversi.stamp").write_text(f"{RUN.parent} {wanted.stdout}")
+    program(bare, "id", "echo 0")
+    program(bare, "apt-get", "echo apt-get; exit 100")
+    return made
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: shell[0])
+def test_pytest_runs_tests_at_once(shell: list[str], bare: Path, venv: Path) -> None:
+    require(shell[0])
+
+    told = run(
+        "pytest",
+        "tests/client",
+        "-k",
+        "two words",
+        path=str(bare),
+        venv=venv,
+        shell=(shutil.which(shell[0]) or "", *shell[1:]),
+    )
+
+    assert (told.returncode, told.stdout, told.stderr) == (
+        0,
+        "pytest tests/client -k two words\n",
+        "",
+    )
+
+
+def test_lint_runs_the_steps_that_are_named(bare: Path, venv: Path) -> None:
+    program(bare, "shellcheck", "echo shellcheck")
+
+    told = run("lint", "types", "ruff", path=str(bare), venv=venv)
+
+    assert (told.returncode, told.stdout.splitlines()) == (0, ["mypy ", "ruff check ."])
+    assert told.stderr == "run: types\nrun: ruff\n"
+
+
+def test_lint_stops_at_the_first_step_that_fails(bare: Path, venv: Path) -> None:
+    program(bare, "shellcheck", "echo shellcheck")
+    program(venv / "bin", "ruff", '[ "$1" = format ]')
+
+    told = run("lint", path=str(bare), venv=venv)
+
+    assert (told.returncode, told.stdout, told.stderr) == (1, "", "run: format\nrun: ruff\n")
+
+
+def test_an_unknown_step_of_lint_is_refused(bare: Path, venv: Path) -> None:
+    program(bare, "shellcheck", "echo shellcheck")
+
+    assert run("lint", "tpyes", path=str(bare), venv=venv).returncode == 2
+
+
+@pytest.fixture
+def whole(bare: Path, venv: Path) -> Path:
+    """The environment, on a machine that has every program; its `python` says what it is told."""
+    for name in set(re.findall(r"\bneed ([a-z-]+) [a-z]", RUN.read_text())) | {"find"}:
+        program(bare, name, "")
+    for tool in ("chmod", "mkdir", "mktemp", "rm"):
+        found = shutil.which(tool)
+        assert found is not None
+        (bare / tool).symlink_to(found)
+    program(venv / "bin", "python", 'case $1 in -m) echo "python $3 $REVERSI_MARKS" ;; esac')
+    return venv
+
+
+def test_the_whole_suite_is_measured_and_ends_with_the_table(bare: Path, whole: Path) -> None:
+    program(whole / "bin", "pytest", 'cd "$REVERSI_MARKS" && echo measured')
+
+    told = run("test", path=str(bare), venv=whole)
+
+    lines = told.stdout.splitlines()
+    assert (told.returncode, told.stderr.splitlines()[-1]) == (0, "run: suite")
+    assert set(lines[-8:-1]) == {"measured"}
+    assert re.fullmatch(r"python report /\S+/marks", lines[-1])
+    assert not Path(lines[-1].split()[-1]).exists()
+
+
+def test_a_part_that_fails_fails_the_suite_and_the_table_still_comes(
+    bare: Path, whole: Path
+) -> None:
+    program(whole / "bin", "pytest", 'case "$*" in *tests/reversi_tui*) exit 1 ;; esac')
+
+    told = run("test", path=str(bare), venv=whole)
+
+    assert told.returncode == 1
+    assert told.stdout.splitlines()[-1].startswith("python report ")
+
+
+def test_single_tests_are_not_measured(bare: Path, whole: Path) -> None:
+    program(whole / "bin", "pytest", 'echo "$* marks=${REVERSI_MARKS-none}"')
+
+    told = run("test", "tests/client", path=str(bare), venv=whole)
+
+    assert (told.returncode, told.stdout.splitlines()[-1]) == (0, "tests/client marks=none")

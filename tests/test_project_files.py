@@ -1,0 +1,111 @@
+"""The files about the project are true: versions, steps, layers, and layout of text."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from checker import __version__
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+SPACES_COUNT = {".svg"}
+"""Programs made these, and they are left as they are; see .editorconfig."""
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def steps_of_lint() -> list[str]:
+    (steps,) = re.findall(r"\[ \$# -gt 0 \] \|\| set -- ([a-z ]+)\n    for step", read("run"))
+    return str(steps).split()
+
+
+def test_each_check_before_a_commit_is_a_step_of_lint() -> None:
+    hooks = re.findall(r"entry: \./run lint (\w+)$", read(".pre-commit-config.yaml"), re.MULTILINE)
+
+    assert sorted(hooks) == sorted(steps_of_lint())
+
+
+def test_hooks_are_local_and_of_this_machine() -> None:
+    text = read(".pre-commit-config.yaml")
+
+    assert re.findall(r"repo: (\S+)", text) == ["local"]
+    assert set(re.findall(r"language: (\S+)", text)) == {"system"}
+
+
+@pytest.mark.parametrize("page", ["run", "CONTRIBUTING.md"])
+def test_each_step_of_lint_is_named(page: str) -> None:
+    text = read(page)
+
+    assert all(re.search(rf"\b{step}\b", text) for step in steps_of_lint())
+
+
+def test_the_table_of_layers_is_the_contract() -> None:
+    contracts = PROJECT["tool"]["importlinter"]["contracts"]
+    layers = next(one["layers"] for one in contracts if one["name"] == "the checker's layers")
+    _, _, table = read("CONTRIBUTING.md").partition("top to bottom")
+    rows = re.findall(r"^\| (`.+?) \|", table, re.MULTILINE)
+
+    assert [set(re.findall(r"`(\w+)`", row)) for row in rows] == [
+        set(layer.split(" | ")) for layer in layers[1:]
+    ]
+
+
+def test_the_changelog_begins_with_what_is_not_released_and_goes_back_in_time() -> None:
+    headings = re.findall(r"^## (.+)$", read("CHANGELOG.md"), re.MULTILINE)
+    released = [
+        re.fullmatch(r"(\d+)\.(\d+)\.(\d+) \((\d{4}-\d\d-\d\d)\)", heading)
+        for heading in headings[1:]
+    ]
+
+    assert headings[0] == "Unreleased"
+    assert all(released)
+    versions = [tuple(int(part) for part in found.groups()[:3]) for found in released if found]
+    assert versions == sorted(versions, reverse=True)
+    assert versions[0] <= tuple(int(part) for part in re.findall(r"\d+", __version__)[:3])
+
+
+def test_what_git_blame_passes_over_are_commits_of_ours() -> None:
+    revisions = re.findall(r"^[^#\s].*$", read(".git-blame-ignore-revs"), re.MULTILINE)
+    deep = subprocess.run(
+        ["git", "rev-parse", "--is-shallow-repository"],
+        cwd=ROOT,
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    if deep.stdout != "false\n":
+        pytest.skip("not a git checkout with its history")
+
+    for revision in revisions:
+        subprocess.run(
+            ["git", "merge-base", "--is-ancestor", revision, "HEAD"], cwd=ROOT, check=True
+        )
+
+
+def test_addresses_of_the_project_are_public_ones() -> None:
+    for name, address in PROJECT["project"].get("urls", {}).items():
+        assert re.match(r"https://[\w.-]+\.\w+/", address), name
+        assert "example" not in address, name
+
+
+def test_text_is_laid_out_as_editors_are_told() -> None:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)
+    if listed.returncode != 0:
+        pytest.skip("not a git checkout")
+    for name in filter(None, listed.stdout.decode().split("\0")):
+        path = ROOT / name
+        content = path.read_bytes() if path.is_file() else b""
+        if b"\0" in content:
+            continue
+        assert b"\r" not in content, name
+        assert not content or path.suffix in SPACES_COUNT or content.endswith(b"\n"), name
+        assert path.suffix in SPACES_COUNT or not re.search(rb"[ \t]$|\t", content, re.MULTILINE), (
+            name
+        )
