@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from checker.config.layout import Layout
+from checker.linux.sockets import read_listeners
 from checker.linux.unix_socket import reachable
 from checker.model import (
+    IPV6_LOOPBACK,
     Aim,
     CheckerError,
     Event,
@@ -31,11 +33,11 @@ from checker.state.rows import Batch, event_row
 from checker.state.store import StateError, open_store
 from checker.tunnels.gateway import Gateway
 from checker.tunnels.in_process import with_gateway
+from checker.tunnels.judge import loopback_of
 from checker.tunnels.operations import Operations
 
 ANSWER_WITHIN_S = 60.0
 """A kill takes at most two seconds, a probe that ends in a kill about fifteen."""
-MAX_MESSAGE = 1 << 20
 
 
 class DaemonAbsent(CheckerError):
@@ -53,10 +55,6 @@ class NotAllowed(CheckerError):
 
 def ports_on_ipv6() -> frozenset[Port]:
     """Ports of this machine that are open on ::1 but not on 127.0.0.1."""
-    from checker.linux.sockets import read_listeners
-    from checker.model import IPV6_LOOPBACK
-    from checker.tunnels.judge import loopback_of
-
     return frozenset(
         port for port, found in read_listeners().items() if loopback_of(found) == IPV6_LOOPBACK
     )

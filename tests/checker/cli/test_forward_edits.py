@@ -47,9 +47,7 @@ def test_a_forward_is_moved_and_set(edit: Run, home: Layout) -> None:
     )
 
 
-def test_a_forward_that_moves_keeps_its_port_until_its_device_has_followed(
-    edit: Run, home: Layout
-) -> None:
+def test_a_moving_forward_keeps_its_port_until_its_device_follows(edit: Run, home: Layout) -> None:
     first, _ = (forward.port for forward in registered(home).forwards)
     new = free_port()
 
@@ -76,7 +74,7 @@ def test_a_forward_that_moves_keeps_its_port_until_its_device_has_followed(
     assert registered(home).forwards[0].ports == (first,)
 
 
-def test_a_move_that_the_device_has_followed_is_cancelled_only_if_asked(
+def test_a_move_that_the_device_followed_is_cancelled_only_with_yes(
     edit: Run, home: Layout
 ) -> None:
     first, _ = (forward.port for forward in registered(home).forwards)
@@ -92,7 +90,7 @@ def test_a_move_that_the_device_has_followed_is_cancelled_only_if_asked(
     assert edit("move", "office", str(first), str(first))[0] == ExitCode.OK
 
 
-def test_a_port_that_only_root_can_bind_is_taken_only_if_asked(edit: Run, home: Layout) -> None:
+def test_a_port_that_only_root_can_bind_is_taken_only_with_yes(edit: Run, home: Layout) -> None:
     home.config.write_text('tunnel_user = "nobody"\n')
     first = registered(home).forwards[0].port
 

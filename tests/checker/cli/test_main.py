@@ -250,7 +250,7 @@ def test_a_missing_gateway_is_reported_by_each_reading_verb(
 
 
 @pytest.mark.parametrize("words", [*READING, ("doctor",)], ids=" ".join)
-def test_a_full_output_is_reported_and_is_not_a_bug(office: Layout, words: tuple[str, ...]) -> None:
+def test_a_full_output_is_an_error_but_not_a_bug(office: Layout, words: tuple[str, ...]) -> None:
     write_state(office, events=[LONG] * 90)
 
     with Path("/dev/full").open("wb") as full:

@@ -178,7 +178,7 @@ def test_a_disabled_node_with_a_broken_file_stays_disabled(edit: Run, home: Layo
     assert not registered(home).enabled
 
 
-def test_a_copied_file_that_becomes_valid_by_a_disable_is_reported(edit: Run, home: Layout) -> None:
+def test_disabling_a_broken_node_reports_a_copy_that_becomes_valid(edit: Run, home: Layout) -> None:
     path = home.nodes / "office.toml"
     copy = path.with_name("office-old.toml")
     copy.write_bytes(path.read_bytes())

@@ -87,7 +87,7 @@ def test_a_node_is_removed_with_its_key_line(checker: Run, layout: Layout, own: 
     assert layout.authorized_keys.read_bytes() == b""
 
 
-def test_a_copied_file_that_becomes_valid_by_a_removal_is_reported(
+def test_removing_a_node_warns_about_a_copy_that_becomes_valid(
     checker: Run, layout: Layout, own: Port
 ) -> None:
     copy = layout.nodes / "office-old.toml"

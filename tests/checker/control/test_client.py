@@ -75,7 +75,7 @@ def test_without_a_daemon_there_is_no_pid(tmp_path: Path) -> None:
     assert Control(layout=home_layout(tmp_path)).daemon_pid() is None
 
 
-def test_a_daemon_that_says_nothing_is_as_good_as_none(tmp_path: Path) -> None:
+def test_a_daemon_that_says_nothing_counts_as_absent(tmp_path: Path) -> None:
     layout = home_layout(tmp_path / "home")
     daemon = answering(layout, b"")
 
@@ -87,7 +87,7 @@ def test_a_daemon_that_says_nothing_is_as_good_as_none(tmp_path: Path) -> None:
     daemon.join()
 
 
-def test_what_the_daemon_refuses_is_told_in_its_words(tmp_path: Path) -> None:
+def test_a_refusal_is_reported_in_the_daemons_words(tmp_path: Path) -> None:
     layout = home_layout(tmp_path / "home")
     daemon = answering(layout, b'{"schema": 1, "error": "uid 7 may not kill"}')
 
@@ -97,7 +97,7 @@ def test_what_the_daemon_refuses_is_told_in_its_words(tmp_path: Path) -> None:
     daemon.join()
 
 
-def test_a_read_only_console_does_nothing(tmp_path: Path) -> None:
+def test_a_read_only_console_refuses_to_act(tmp_path: Path) -> None:
     with pytest.raises(NotAllowed, match="this console is read-only: reset is not done"):
         Control(layout=home_layout(tmp_path), read_only=True).act(
             Verb.RESET, [Aim(node=OFFICE, port=Port(20010))]
@@ -105,7 +105,7 @@ def test_a_read_only_console_does_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("session", [None, ProcessId(pid=7, start_ticks=9)])
-def test_an_aim_and_an_outcome_come_back_from_json(session: ProcessId | None) -> None:
+def test_aims_and_outcomes_survive_json(session: ProcessId | None) -> None:
     aim = Aim(node=OFFICE, port=Port(20010), session=session)
     outcome = Outcome(node=OFFICE, port=Port(20010), done=True, sentence="done")
 
