@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from bench import blackhole, bundles, checks, console, recovery, sweep, throughput
+from bench import blackhole, bundles, checks, console, recovery, sweep, throughput, traffic
 from bench.figures import heading, row
 from bench.links.run import links
 from bench.setting import FULL, QUICK, Scale
@@ -29,6 +29,7 @@ BENCHMARKS = {
     "memory": sweep.memory,
     "throughput": throughput.throughput,
     "bundles": bundles.bundles,
+    "traffic": traffic.traffic,
     "console": console.console,
 }
 

@@ -94,6 +94,8 @@ class Reply:
     answer: str
     complaint: str = ""
     exit_status: int = OK
+    becomes: tuple[str, ...] = ()
+    """Command line that the gate executes in its own place; if any, it prints no answer."""
 
 
 def refusal(complaint: str, exit_status: int) -> Reply:
@@ -258,7 +260,10 @@ def encode_asked(asked: Asked) -> bytes:
 
 
 def encode_reply(reply: Reply) -> bytes:
-    """`EXIT_STATUS`, the answer and the complaint, a line each."""
-    return f"{reply.exit_status}\n{reply.answer}\n{reply.complaint}\n".encode(
-        "utf-8", "backslashreplace"
-    )
+    """Three lines: the exit status, the answer, the complaint.
+
+    If the gate is to become another program, its command line replaces the answer, with a NUL
+    between the words: gates of all versions recognise it by the NULs.
+    """
+    answer = "\0".join(reply.becomes) or reply.answer
+    return f"{reply.exit_status}\n{answer}\n{reply.complaint}\n".encode("utf-8", "backslashreplace")

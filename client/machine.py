@@ -151,16 +151,17 @@ class Machine:
         self.actions.append(action)
 
     def learn(self, silence_s: float | None) -> None:
-        """A sign of life after so long; a beat that has no answer yet gets another one soon, as
-        what follows may be a hang.
+        """A sign of life after so long. A beat that has no answer yet gets another one soon, as
+        what follows may be a hang; once it is answered, the next one is due as usual.
         """
         tunnel = self.tunnel
         if silence_s is not None and tunnel.up_since_s is not None:
             self.route.pace.learn(silence_s)
-        if tunnel.pulse.owed:
-            tunnel.beat_due_s = min(
-                tunnel.beat_due_s, self.clock.now_s + tunnel.limit_s(self.route.pace)
-            )
+        if not tunnel.pulse.owed:
+            tunnel.beat_due_s = tunnel.regular_due_s
+            return
+        soon_s = self.clock.now_s + tunnel.limit_s(self.route.pace)
+        tunnel.beat_due_s = min(tunnel.beat_due_s, soon_s)
 
     def learn_forwards(self, listening: frozenset[int], denied: frozenset[int]) -> None:
         tunnel, before = self.tunnel, self.tunnel.denied
@@ -210,10 +211,9 @@ class Machine:
         """The period differs by a tenth, so that nodes which came back together do not stay in
         step.
         """
-        self.tunnel.pulse.beat(self.clock.now_s)
-        self.tunnel.beat_due_s = self.clock.now_s + self.config.check_every_s * self.uniform(
-            0.9, 1.1
-        )
+        tunnel, period_s = self.tunnel, self.config.check_every_s * self.uniform(0.9, 1.1)
+        tunnel.pulse.beat(self.clock.now_s)
+        tunnel.beat_due_s = tunnel.regular_due_s = self.clock.now_s + period_s
 
     def leave(self, reason: str, *, abort: bool = False) -> None:
         """Ends the connection of now."""

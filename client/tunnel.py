@@ -22,6 +22,8 @@ class Tunnel:
     asking: bool = False
     ask_due_s: float = 0.0
     beat_due_s: float = 0.0
+    regular_due_s: float = 0.0
+    """When the next beat is due if the last one is answered."""
     first_due_s: float = NEVER_S
     """When the first answer must have come."""
     up_since_s: float | None = None

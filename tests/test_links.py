@@ -9,13 +9,6 @@ import pytest
 
 from tests.test_plain_english import PAGES, ROOT
 
-NOT_YET: tuple[str, ...] = (
-    "faq.md",
-    "operating.md",
-    "sizing.md",
-    "troubleshooting.md",
-)
-"""Pages that are being written. Temporary."""
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)")
 
 
@@ -29,8 +22,6 @@ def anchors(page: str) -> set[str]:
 def test_each_link_of_a_page_leads_somewhere(page: Path) -> None:
     for name, anchor in LINK.findall(page.read_text(encoding="utf-8")):
         target = (page.parent / name).resolve() if name else page
-        if target.name in NOT_YET and not target.exists():
-            continue
 
         assert target.exists(), f"{name} does not exist"
         if anchor:

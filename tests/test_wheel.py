@@ -29,8 +29,11 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
             CHECKOUT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__", ".*")
         )
     shutil.copytree(CHECKOUT / "bin", tree / "bin")
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
         shutil.copy(CHECKOUT / name, tree / name)
+    left = tree / "build" / "lib" / "checker" / "of_a_newer_release.py"
+    left.parent.mkdir(parents=True)
+    left.touch()
     command = [
         sys.executable,
         "-m",
@@ -60,6 +63,10 @@ def test_every_file_of_the_packages_is_in_the_wheel(wheel: zipfile.ZipFile) -> N
     assert not missing, (
         f"not in the wheel: {', '.join(sorted(missing))}; see package-data in pyproject.toml"
     )
+
+
+def test_what_an_earlier_build_left_is_not_in_the_wheel(wheel: zipfile.ZipFile) -> None:
+    assert "checker/of_a_newer_release.py" not in wheel.namelist()
 
 
 def test_the_wheel_holds_nothing_but_the_packages_and_the_commands(wheel: zipfile.ZipFile) -> None:

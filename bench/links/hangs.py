@@ -32,9 +32,9 @@ class Hang:
     noticed_s: float | None = None
     """The client said so."""
     moved_on_s: float = 0.0
-    """Seconds for which the kernels moved bytes of the connection after that, until the port was
-    free.
-    """
+    """Seconds for which bytes still passed the device's interface, until the port was free."""
+    client_moved_on_s: float = 0.0
+    """The same until the client said so."""
     limit_s: float
     lost_before: bool = False
     """There was no tunnel left to hang."""
@@ -44,24 +44,28 @@ class Hang:
         return self.free_s is not None and not self.lost_before
 
     def is_freed_within(self, seconds: float) -> bool:
-        """Whether the port was free so soon after the last byte of either kernel, which is all that
-        a gateway can see.
-        """
+        """Whether the port was free so soon after the last byte of the device's kernel."""
         return self.is_freed and (self.free_s or 0) - self.moved_on_s <= seconds
+
+    def is_noticed_within(self, seconds: float) -> bool:
+        """Whether the client said so as soon."""
+        return self.noticed_s is not None and self.noticed_s - self.client_moved_on_s <= seconds
 
     def words(self, *, client: bool) -> str:
         if self.lost_before:
             return "tunnel lost before"
-        parts = [f"port free {self.seconds(self.free_s)}"]
-        parts += (
-            [f"its kernel moved bytes for {self.moved_on_s:.0f} s"]
-            if self.moved_on_s >= SHOWN_S
-            else []
-        )
-        return ", ".join([*parts, f"client {self.seconds(self.noticed_s)}"] if client else parts)
+        parts = [f"port free {self.seconds(self.free_s)}{moved_on(self.moved_on_s)}"]
+        if client:
+            parts.append(f"client {self.seconds(self.noticed_s)}{moved_on(self.client_moved_on_s)}")
+        return ", ".join(parts)
 
     def seconds(self, found_s: float | None) -> str:
         return f"> {self.limit_s:g} s" if found_s is None else f"{found_s:.0f} s"
+
+
+def moved_on(seconds: float) -> str:
+    """For how long bytes still moved, if that is worth a word."""
+    return f" (bytes moved for {seconds:.0f} s)" if seconds >= SHOWN_S else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,19 +93,26 @@ async def await_hang(
     """
     began_s = time.monotonic()
     free_s = noticed_s = None
-    moved_on_s = 0.0
+    moved_on_s = client_moved_on_s = 0.0
     while True:
         now_s = time.monotonic()
         if free_s is None and (went := [at for at in seen.went_s if at > began_s]):
             free_s = since(went[0], began_s, transfer)
-        if free_s is None:
-            moved_on_s = max(0.0, seen.moved_s - now_s + since(now_s, began_s, transfer))
+        still_s = max(0.0, seen.moved_s - now_s + since(now_s, began_s, transfer))
+        moved_on_s = still_s if free_s is None else moved_on_s
         if noticed_s is None and (told := [at for at, _ in seen.said if at > began_s]):
             noticed_s = since(told[0], began_s, transfer)
+        client_moved_on_s = still_s if noticed_s is None else client_moved_on_s
         done = free_s is not None and (noticed_s is not None or not client)
         quiet_s = min(since(now_s, began_s, transfer), now_s - seen.moved_s)
         if done or quiet_s > limit_s or now_s - began_s > BYTES_MOVE_AT_MOST_S + limit_s:
-            return Hang(free_s=free_s, noticed_s=noticed_s, limit_s=limit_s, moved_on_s=moved_on_s)
+            return Hang(
+                free_s=free_s,
+                noticed_s=noticed_s,
+                limit_s=limit_s,
+                moved_on_s=moved_on_s,
+                client_moved_on_s=client_moved_on_s,
+            )
         await asyncio.sleep(POLL_S)
 
 

@@ -6,10 +6,13 @@ when it is, however it ends.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import socket
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from demo.processes import run_quietly
 
@@ -27,17 +30,19 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """A rate and a queue, each way."""
+    """A rate and a queue, each way, and how TCP at both ends fills it."""
 
     kbit: int
     queue_kb: int
+    congestion: str = ""
+    """The algorithm of congestion control; empty for the kernel's default."""
 
     def __str__(self) -> str:
         rate = f"{self.kbit // 1000} Mbit/s" if self.kbit % 1000 == 0 else f"{self.kbit} kbit/s"
         queue = (
             f"{self.queue_kb // 1000} MB" if self.queue_kb % 1000 == 0 else f"{self.queue_kb} kB"
         )
-        return f"{rate}, queue {queue}"
+        return f"{rate}, queue {queue}{', ' if self.congestion else ''}{self.congestion}"
 
     @property
     def bytes_a_second(self) -> float:
@@ -76,49 +81,82 @@ class Space:
         for command in commands:
             await run_quietly(*self.inside(*command.split()))
 
-    def listen(self, port: int) -> socket.socket:
-        """A listening socket on its loopback."""
+    @contextlib.contextmanager
+    def entered(self) -> Iterator[None]:
+        """This thread is in it during the block. Raises OSError."""
         home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
         try:
             enter("setns", self.file, CLONE_NEWNET)
-            return socket.create_server(("127.0.0.1", port))
+            yield
         finally:
             enter("setns", home, CLONE_NEWNET)
             os.close(home)
+
+    def listen(self, port: int) -> socket.socket:
+        """A listening socket on its loopback."""
+        with self.entered():
+            return socket.create_server(("127.0.0.1", port))
+
+    def carried(self, interface: str) -> int:
+        """Bytes that the interface received and sent. Source: proc(5), /proc/net/dev."""
+        with self.entered():
+            lines = Path("/proc/thread-self/net/dev").read_text(encoding="ascii").splitlines()
+        words = next(line.split() for line in lines if line.strip().startswith(f"{interface}:"))
+        return int(words[1]) + int(words[9])
 
     def close(self) -> None:
         os.close(self.file)
 
 
 class Link:
-    """A device's namespace and the link to it; the router may swallow all that passes."""
+    """A device, its modem, and the link from there to the router, which may swallow all."""
 
     def __init__(self, router: Space, number: int) -> None:
         self.router, self.number = router, number
-        self.device = Space()
+        self.modem, self.device = Space(), Space()
         self.address = f"10.78.{number}.2"
 
     async def lay(self, shape: Shape | None) -> None:
-        """Cable, addresses and routes, and the shape at both ends. Raises DemoFailed."""
-        way = f"10.78.{self.number}.1"
+        """Cables, addresses and routes, and the shape at both ends. Raises DemoFailed.
+
+        What the device sends waits in the modem: a queue on the device itself would not fill, as
+        its kernel knows it and holds back.
+        """
+        way, modem = f"10.78.{self.number}.1", f"10.79.{self.number}"
+        control = f" congctl {shape.congestion}" if shape is not None and shape.congestion else ""
         await self.router.run(
-            f"ip link add to{self.number} address {NEAR} type veth peer name up0 address {FAR}"
-            f" netns {self.device.path}",
-            f"ip addr add {way}/24 dev to{self.number}",
+            f"ip link add to{self.number} address {NEAR} type veth"
+            f" peer name wan0 address {FAR} netns {self.modem.path}",
+            f"ip addr add {modem}.1/24 dev to{self.number}",
             f"ip link set to{self.number} up",
-            f"ip neigh replace {self.address} lladdr {FAR} dev to{self.number} nud permanent",
+            f"ip neigh replace {modem}.2 lladdr {FAR} dev to{self.number} nud permanent",
+            f"ip route add {self.address} via {modem}.2",
         )
+        await self.modem.run(
+            f"ip link add lan0 address {NEAR} type veth"
+            f" peer name up0 address {FAR} netns {self.device.path}",
+            f"ip addr add {modem}.2/24 dev wan0",
+            f"ip addr add {way}/24 dev lan0",
+            "ip link set wan0 up",
+            "ip link set lan0 up",
+            f"ip route add default via {modem}.1",
+            f"ip neigh replace {modem}.1 lladdr {NEAR} dev wan0 nud permanent",
+            f"ip neigh replace {self.address} lladdr {FAR} dev lan0 nud permanent",
+        )
+        await route_on(self.modem)
         await self.device.run(
             "ip link set lo up",
             f"ip addr add {self.address}/24 dev up0",
             "ip link set up0 up",
-            f"ip route add default via {way}",
+            f"ip route add default via {way}{control}",
             f"ip neigh replace {way} lladdr {NEAR} dev up0 nud permanent",
         )
+        if control:
+            await run_quietly(*f"ip route add {self.address} via {ROUTER}{control}".split())
         if shape is not None:
             tbf = f"tbf rate {shape.kbit}kbit burst {BURST} limit {shape.queue_kb * 1000}"
             await self.router.run(f"tc qdisc add dev to{self.number} root {tbf}")
-            await self.device.run(f"tc qdisc add dev up0 root {tbf}")
+            await self.modem.run(f"tc qdisc add dev wan0 root {tbf}")
 
     async def cut(self) -> None:
         """Nothing passes the router any more, and nobody is told."""
@@ -129,8 +167,18 @@ class Link:
         for way in ("from", "to"):
             await self.router.run(f"ip rule del {way} {self.address} blackhole")
 
+    def carried(self) -> int:
+        """Bytes that reached the device or left it; those that the kernel drops or keeps too."""
+        return self.device.carried("up0")
+
     def close(self) -> None:
+        self.modem.close()
         self.device.close()
+
+
+async def route_on(space: Space) -> None:
+    """Have it pass on what is not its own. Raises DemoFailed."""
+    await run_quietly(*space.inside("sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward"))
 
 
 async def lay_router() -> Space:
@@ -148,5 +196,5 @@ async def lay_router() -> Space:
     await router.run(
         "ip link set lo up", f"ip addr add {ROUTER}/24 dev to-gw", "ip link set to-gw up"
     )
-    await run_quietly(*router.inside("sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward"))
+    await route_on(router)
     return router

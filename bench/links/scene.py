@@ -67,6 +67,7 @@ async def scene(wanted: Sequence[Wanted], toml: str = "") -> AsyncIterator[Scene
     async with contextlib.AsyncExitStack() as stack:
         router = await lay_router()
         stack.callback(router.close)
+        links = stack.enter_context(contextlib.ExitStack())  # sshd is to hear its clients end
         server = await stack.enter_async_context(gateway(toml=toml, listen=GATEWAY))
         bare = BareServer(server)
         ports = iter(free_ports(len(wanted)))
@@ -78,7 +79,7 @@ async def scene(wanted: Sequence[Wanted], toml: str = "") -> AsyncIterator[Scene
         for number, want in enumerate(wanted, 1):
             member = next(supply[want.kind.is_watched])
             link = Link(router, number)
-            stack.callback(link.close)
+            links.callback(link.close)
             await link.lay(want.shape)
             stack.callback((await service(link.device)).close)
             lanes.append(

@@ -20,6 +20,7 @@ STATE_EVERY_S = 1.0
 EVENTS_AT_ONCE = 1000
 COUNTS_BYTES = 2000
 """In a second: a quarter of the slowest link, and more than a probe of a hung tunnel."""
+SEGMENT_BYTES = 1448
 CAUSE_WITHIN_S = 5.0
 GIVEN_UP_WITHIN_S = 60.0
 """From what a client says until the gateway hears that the connection is over: that waits behind
@@ -41,8 +42,8 @@ class Seen:
     """By the daemon; a client that claims its own stale port is not among them."""
     carried: int = 0
     moved_s: float = 0.0
-    """When the kernels last moved bulk on the SSH connection, by the gateway's; a stopped process's
-    kernel takes bytes too.
+    """When bulk last reached the device, left it, or reached the gateway out of order. A stopped
+    process's kernel moves bytes too, and what waits in the link's queue still comes.
     """
     worst_ms: float = 0.0
     """The slowest probe that was answered."""
@@ -124,12 +125,12 @@ class Watch:
                 ]
 
     def look_at_bytes(self) -> None:
-        carried: Counter[str] = Counter()
+        strays: Counter[str] = Counter()
         for peer, flow in flows().items():
-            carried[peer.rpartition(":")[0]] += flow.acked + flow.received
+            strays[peer.rpartition(":")[0]] += flow.strays * SEGMENT_BYTES
         now_s = time.monotonic()
         for lane in self.lanes:
-            seen, total = self.of(lane), carried[lane.link.address]
+            seen, total = self.of(lane), lane.link.carried() + strays[lane.link.address]
             if total - seen.carried >= COUNTS_BYTES:
                 seen.moved_s = now_s
             seen.carried = total

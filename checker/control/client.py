@@ -33,8 +33,8 @@ from checker.state.rows import Batch, event_row
 from checker.state.store import StateError, open_store
 from checker.tunnels.gateway import Gateway
 from checker.tunnels.in_process import with_gateway
-from checker.tunnels.judge import loopback_of
 from checker.tunnels.operations import Operations
+from checker.tunnels.port_owner import loopback_of
 
 ANSWER_WITHIN_S = 60.0
 """A kill takes at most two seconds, a probe that ends in a kill about fifteen."""

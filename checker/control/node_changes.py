@@ -22,7 +22,7 @@ from checker.registry.lock import locked
 from checker.registry.nodes import Registry
 from checker.registry.publications import needs_root
 from checker.registry.reading import read_registry
-from checker.tunnels.judge import Owner, owner_of
+from checker.tunnels.port_owner import Owner, owner_of
 
 Edit = Callable[[Node], Node]
 

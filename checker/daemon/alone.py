@@ -55,9 +55,8 @@ def main(words: Sequence[str] | None = None) -> None:
         reply = Reply(answer="0", complaint=str(error), exit_status=UNAVAILABLE)
     if reply.complaint:
         print(f"reversi: {reply.complaint}", file=sys.stderr)
-    if "\0" in reply.answer:
-        words = reply.answer.split("\0")
-        os.execv(words[0], words)  # noqa: S606 - the beat loop, whose words we made
+    if reply.becomes:
+        os.execv(reply.becomes[0], reply.becomes)  # noqa: S606 - the beat loop, whose words we made
     print(reply.answer, flush=True)
     sys.exit(reply.exit_status)
 

@@ -284,7 +284,7 @@ class Daemon:
         """Forget what is too old, and the beats of connections that ended without cleaning up."""
         self.reception.forget_idle()
         self.gateway.forget_refused()
-        self.gateway.follow()
+        self.gateway.note_registry()
         await self.gateway.forget_ended()
         await asyncio.to_thread(remove_dead, self.layout.spool)
         if self.ledger.store is None:

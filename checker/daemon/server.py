@@ -136,7 +136,7 @@ class Reception:
         caller = await asyncio.to_thread(session_above, pid, self.gateway.watcher.uid)
         reply = await self.requests.answer(asked, caller)
         self.sweeper.watch_unregistered()
-        if "\0" in reply.answer:  # a hold: what the last sweep saw was before it
+        if reply.becomes:  # a hold: what the last sweep saw was before it
             await self.sweeper.verdicts.tell(NodeName(asked.node))
             await self.gateway.ledger.flush()  # whose connection it is must outlive us
             self.sweeper.sweep_soon([NodeName(asked.node)])

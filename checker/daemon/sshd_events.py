@@ -45,7 +45,7 @@ class Attempts:
             if refusal.address
             else "an unknown peer"
         )
-        self.gateway.tell_refused(
+        self.gateway.log_refusal(
             node or NodeName(actor),
             f"sshd refused {refusal.what}, asked for by {peer}",
             actor=actor,

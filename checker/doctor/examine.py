@@ -46,7 +46,7 @@ from checker.sshd.log_reader import source
 from checker.sshd.openings import judged
 from checker.sshd.program import MAIN, complaint, effective, version
 from checker.state.rows import Sweep
-from checker.state.store import StateError, StateMissing, is_sound, open_reader
+from checker.state.store import StateError, StateMissing, StateNewer, is_sound, open_reader
 
 TIME_ERROR = 5
 """What adjtimex answers while nothing keeps the clock right. Source: adjtimex(2)."""
@@ -132,7 +132,8 @@ def examine(layout: Layout) -> Seen:
         free_bytes=free_bytes(layout),
         machine=read_machine(),
         daemon_usage=usage_of(daemon) if daemon else None,
-        state_trouble=state_trouble,
+        state_trouble=None if state_trouble is None else str(state_trouble),
+        state_is_newer=isinstance(state_trouble, StateNewer),
         state_strays=layout.home is None
         and strays(layout.state.parent)
         and not is_served_by_root(),
@@ -179,14 +180,16 @@ def peers_of(tunnels: tuple[Tunnel, ...]) -> Counter[str]:
     return Counter(address for _, address in pairs)
 
 
-def recorded(layout: Layout) -> tuple[tuple[Tunnel, ...], Sweep | None, str | None]:
-    """What the state file holds, and what is wrong with it: empty for nothing, None where there is
-    none.
+def recorded(layout: Layout) -> tuple[tuple[Tunnel, ...], Sweep | None, str | StateNewer | None]:
+    """What the state file holds, and what is wrong with it: empty for nothing, None if there is
+    no such file.
     """
     try:
         state = open_reader(layout.state)
     except StateMissing:
         return (), None, None
+    except StateNewer as error:
+        return (), None, error
     except StateError as error:
         return (), None, str(error)
     try:

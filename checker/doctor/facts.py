@@ -103,5 +103,7 @@ class Seen:
     state: Path
     state_trouble: str | None = None
     """Empty: sound. None: there is none yet."""
+    state_is_newer: bool = False
+    """Whether a newer release wrote it."""
     state_strays: bool = False
     """Something of the state file is not the daemon's to write."""

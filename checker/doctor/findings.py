@@ -421,6 +421,8 @@ def check_records(seen: Seen) -> Iterator[Finding]:
         )
     else:
         mend = f"{remedies.start(seen)}    # which moves it aside"
+        if seen.state_is_newer:
+            mend = remedies.set_aside(seen)
         yield finding(
             "state file",
             f"{seen.state} is sound",

@@ -10,6 +10,8 @@ from checker.install.plan import DROP_IN, SERVICE
 from checker.install.unit_files import ranges_out
 
 INIT = "sudo reversi-checker init"
+NEWER = Path("/var/backups/reversi/newer")
+"""For what a newer release wrote, and this one cannot read."""
 
 
 def ours(seen: Seen, words: str) -> str:
@@ -33,6 +35,14 @@ def start(seen: Seen) -> str:
     return first + ours(
         seen, f"up --listen {host.strip('[]')} --ssh-port {port}" if port.isdigit() else "up"
     )
+
+
+def set_aside(seen: Seen) -> str:
+    """Move the state file of a newer release away, and start the daemon with a new one."""
+    place = shlex.quote(str(seen.home / "newer" if seen.home is not None else NEWER))
+    sudo = "" if seen.home is not None else "sudo "
+    move = f"{sudo}mv {shlex.quote(str(seen.state))}* {place}"
+    return f"{sudo}mkdir -p {place}; {move}; {start(seen)}"
 
 
 def init_or(seen: Seen, of_home: str) -> str:

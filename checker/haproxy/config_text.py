@@ -1,5 +1,6 @@
-"""HAProxy's configuration as text: what is published, and nothing else. TCP mode; TLS is routed by
-name, and never ended here.
+"""HAProxy's configuration as text. Pure.
+
+It holds only what is published, in TCP mode: TLS is routed by name and never terminated here.
 """
 
 from __future__ import annotations
@@ -22,19 +23,17 @@ defaults
     timeout client-fin 30s
     timeout server-fin 30s
 """
-"""Ten retries, a second apart: a visitor who comes while the tunnel reconnects waits a little. An
-hour: mail clients idle that long.
+"""Ten retries, a second apart: a visitor waits while the tunnel reconnects. An hour: mail clients
+idle that long.
 """
 HELLO_WITHIN_S = 5
-"""How long a visitor may take to name whom he wants."""
+"""How long a visitor may take to send the TLS server name."""
 
 Published = tuple[Publication, Forward]
 
 
 def by_port(forwards: Iterable[Forward]) -> dict[Port, list[Published]]:
-    """What is published on each port, in order of port, names before the one that takes the
-    rest.
-    """
+    """Return what is published on each port; names first, then the one that takes the rest."""
     found = [(publication, forward) for forward in forwards for publication in forward.published]
     ports: dict[Port, list[Published]] = {}
     for publication, forward in sorted(
@@ -47,8 +46,9 @@ def by_port(forwards: Iterable[Forward]) -> dict[Port, list[Published]]:
 def render(
     forwards: Sequence[Forward], addresses: Sequence[str], loopback: str = "127.0.0.1"
 ) -> str:
-    """The whole file; a comment alone where nothing is published. `loopback`: where sshd listens
-    for the tunnels.
+    """Return the whole file; only a comment if nothing is published.
+
+    `loopback` is the address on which sshd listens for the tunnels.
     """
     ports = by_port(forwards)
     if not ports:
@@ -63,7 +63,7 @@ def backend_name(forward: Forward) -> str:
 
 
 def frontend(port: Port, published: Sequence[Published], addresses: Sequence[str]) -> str:
-    """One port of the gateway, and whom its visitors reach."""
+    """Return the section of one public port: which visitors go to which forward."""
     lines = [
         f"frontend reversi-{port}",
         *(f"    bind {bound(address, port)}" for address in addresses),
@@ -85,12 +85,12 @@ def frontend(port: Port, published: Sequence[Published], addresses: Sequence[str
 
 
 def bound(address: str, port: Port) -> str:
-    """What follows `bind`; v6only, so that both families may be named beside each other."""
+    """Return the argument of `bind`; v6only, so that both families can be bound together."""
     return f"[{address}]:{port} v6only" if ":" in address else f"{address}:{port}"
 
 
 def backend(forward: Forward, loopback: str) -> str:
-    """One forward: the listener of its tunnel."""
+    """Return the section of one forward: the listener of its tunnel."""
     host = f"[{loopback}]" if ":" in loopback else loopback
     proxy = " send-proxy" if forward.speaks_proxy else ""
     return f"backend {backend_name(forward)}\n    server tunnel {host}:{forward.port}{proxy}\n"

@@ -1,6 +1,4 @@
-"""HAProxy itself: its file is checked before it replaces the old one, the program reloaded, and the
-old file put back if that fails.
-"""
+"""HAProxy itself: check a new file, put it in place, reload, and roll back if that fails."""
 
 from __future__ import annotations
 
@@ -43,14 +41,14 @@ class HaproxyMissing(CheckerError):
 
 
 class FileRefused(CheckerError):
-    """HAProxy does not accept what we would have it do."""
+    """HAProxy rejects the configuration that we made."""
 
     def __init__(self, why: str) -> None:
         super().__init__(f"haproxy refuses the new configuration, so the old one stays: {why}")
 
 
 class ReloadFailed(CheckerError):
-    """HAProxy was not brought to use the new file."""
+    """HAProxy did not take up the new file."""
 
     def __init__(self, why: str) -> None:
         super().__init__(f"{why}; the old configuration is back; see docs/publishing.md")
@@ -58,20 +56,20 @@ class ReloadFailed(CheckerError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proxy:
-    """HAProxy as this gateway uses it."""
+    """How this gateway uses HAProxy."""
 
     path: Path
-    """Our file; another may stand beside it."""
+    """Our file; the admin may have another beside it."""
     addresses: tuple[str, ...]
-    """Where it binds each published port."""
+    """Addresses on which it binds each published port."""
     reload: str
-    """The command that makes it read the file again; empty: the admin's to do."""
+    """Command that makes it read the file again; empty: the admin reloads it."""
     loopback: str = IPV4_LOOPBACK
-    """Where sshd listens for the tunnels."""
+    """Address on which sshd listens for the tunnels."""
 
 
 def proxy_of(layout: Layout, config: Config) -> Proxy:
-    """Our file, and the settings of reversi.toml with what they leave out filled in."""
+    """Return our file and the settings of reversi.toml, with defaults for what they leave out."""
     default = SYSTEM_RELOAD if layout.home is None else ""
     return Proxy(
         path=layout.config.with_name("haproxy.cfg"),
@@ -82,8 +80,8 @@ def proxy_of(layout: Layout, config: Config) -> Proxy:
 
 
 def tunnel_loopback() -> str:
-    """Where the machine's sshd listens for `-R localhost`: 127.0.0.1, unless it has `AddressFamily
-    inet6`; also if it does not tell.
+    """Return where the machine's sshd listens for `-R localhost`: 127.0.0.1, or ::1 with
+    `AddressFamily inet6`; 127.0.0.1 too if sshd cannot be asked.
     """
     try:
         said = settings(ask_sshd("-T").stdout)
@@ -94,14 +92,14 @@ def tunnel_loopback() -> str:
 
 
 def every_address() -> tuple[str, ...]:
-    """The wildcards of the families that this machine has."""
+    """Return the wildcard addresses of the address families that this machine has."""
     addresses = [one for link in psutil.net_if_addrs().values() for one in link]
     has_ipv6 = any(one.family is socket.AF_INET6 for one in addresses)
     return ("0.0.0.0", "::") if has_ipv6 else ("0.0.0.0",)  # noqa: S104 - to publish is to bind them all
 
 
 def find_haproxy() -> str:
-    """Its path. Raises HaproxyMissing."""
+    """Return its path. Raises HaproxyMissing."""
     found = shutil.which("haproxy", path=f"{PLACES}:{os.environ.get('PATH', '')}")
     if found is None:
         raise HaproxyMissing
@@ -109,7 +107,7 @@ def find_haproxy() -> str:
 
 
 def check(candidate: Path) -> None:
-    """Raises HaproxyMissing, and FileRefused with HAProxy's own words."""
+    """Have HAProxy check a file. Raises HaproxyMissing, and FileRefused with HAProxy's message."""
     try:
         done = subprocess.run(
             [find_haproxy(), "-c", "-f", str(candidate)],
@@ -132,7 +130,7 @@ def check(candidate: Path) -> None:
 
 
 def reload(command: str) -> None:
-    """Have HAProxy read its files again. Raises ReloadFailed."""
+    """Run the command that makes HAProxy read its files again. Raises ReloadFailed."""
     try:
         done = subprocess.run(
             shlex.split(command),
@@ -144,30 +142,31 @@ def reload(command: str) -> None:
             errors="replace",
         )
     except (OSError, ValueError, subprocess.TimeoutExpired) as error:
-        raise ReloadFailed(f"haproxy can not be reloaded with {command!r}: {error}") from error
+        raise ReloadFailed(f"haproxy cannot be reloaded with {command!r}: {error}") from error
     if done.returncode:
         said = (
             done.stderr.strip() or done.stdout.strip() or f"exit status {done.returncode}"
         ).splitlines()[0]
-        raise ReloadFailed(f"haproxy can not be reloaded with {command!r}: {said}")
+        raise ReloadFailed(f"haproxy cannot be reloaded with {command!r}: {said}")
 
 
 def await_listening(ports: Collection[Port], path: Path) -> None:
-    """Until somebody listens on each port. Raises ReloadFailed: a reload itself does not tell
-    whether HAProxy could bind.
+    """Wait until each port has a listener, as a reload does not report whether HAProxy could bind.
+
+    Raises ReloadFailed.
     """
     end = time.monotonic() + LISTENS_WITHIN_S
     while silent := set(ports) - set(read_listeners()):
         if time.monotonic() > end:
             raise ReloadFailed(
-                f"haproxy was reloaded, but does not listen on port {min(silent)}: is it told of"
-                f" {path}?"
+                f"haproxy was reloaded, but does not listen on port {min(silent)}; check that it"
+                f" reads {path}"
             )
         time.sleep(POLL_S)
 
 
 def put_live(proxy: Proxy, wanted: bytes, present: bytes | None, ports: Collection[Port]) -> None:
-    """The file in place of the present one, and HAProxy by it; all of it or nothing.
+    """Put the wanted file in place of the present one and reload HAProxy; undo all if one fails.
 
     Raises HaproxyMissing, FileRefused, ReloadFailed, ConfigError.
     """
@@ -192,12 +191,12 @@ def put_live(proxy: Proxy, wanted: bytes, present: bytes | None, ports: Collecti
 
 
 def present_file(path: Path) -> bytes | None:
-    """What HAProxy is told now; None for no file. Raises ConfigError."""
+    """Return our file as it is now; None if there is no file. Raises ConfigError."""
     try:
         return path.read_bytes()
     except FileNotFoundError:
         return None
     except OSError as error:
         raise ConfigError(
-            path, f"can not be read ({error.strerror}); check its permissions"
+            path, f"cannot be read ({error.strerror}); check its permissions"
         ) from error

@@ -1,6 +1,4 @@
-"""What is published, from the registry to HAProxy: nothing that can not stand beside the rest, and
-no port that another service has.
-"""
+"""Publish what the registry says through HAProxy; refuse conflicts and ports of other services."""
 
 from __future__ import annotations
 
@@ -27,7 +25,7 @@ WILDCARDS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - names of them; HAProxy 
 
 
 class PortInUse(CheckerError):
-    """Some other service listens where HAProxy should."""
+    """Another service listens where HAProxy should."""
 
     def __init__(self, port: Port, holder: str) -> None:
         super().__init__(
@@ -37,14 +35,14 @@ class PortInUse(CheckerError):
 
 
 class RegistryBroken(CheckerError):
-    """A file of the registry can not be read: what it publishes would be lost."""
+    """A node's file cannot be read, so what it publishes would be lost."""
 
     def __init__(self, problem: str) -> None:
         super().__init__(f"HAProxy is left as it is, because a node's file is broken: {problem}")
 
 
 def in_the_way(port: Port, addresses: Collection[str], uid: int) -> str:
-    """Who listens on the port of these addresses already, as a clause; empty for nobody."""
+    """Return who already listens on the port at these addresses, as a clause; empty for nobody."""
     found = [
         listener for listener in read_listeners().get(port, ()) if overlaps(listener, addresses)
     ]
@@ -57,8 +55,9 @@ def in_the_way(port: Port, addresses: Collection[str], uid: int) -> str:
 
 
 def overlaps(listener: Listener, addresses: Collection[str]) -> bool:
-    """Whether one could not bind these addresses beside it; a wildcard of IPv6 counts for both
-    families, as it may be dual.
+    """Whether the listener keeps others from binding any of these addresses.
+
+    The IPv6 wildcard counts for both families, as it may be dual.
     """
     family = ipaddress.ip_address(listener.address).version
     return any(
@@ -72,23 +71,21 @@ def overlaps(listener: Listener, addresses: Collection[str]) -> bool:
 
 
 def refuse_taken(port: Port, registry: Registry, proxy: Proxy, uid: int) -> None:
-    """Raises PortInUse where somebody else listens; a port that is published already is
-    HAProxy's.
-    """
+    """Raises PortInUse if another service listens there; a published port is HAProxy's own."""
     holder = "" if port in by_port(registry.forwards) else in_the_way(port, proxy.addresses, uid)
     if holder:
         raise PortInUse(port, holder)
 
 
 def published_forwards(registry: Registry) -> tuple[Forward, ...]:
-    """Those of nodes that may come, with what HAProxy does for them."""
+    """Return the forwards of the nodes that are enabled."""
     return tuple(
         forward for node in registry.nodes.values() if node.enabled for forward in node.forwards
     )
 
 
 def wanted_file(registry: Registry, proxy: Proxy) -> str:
-    """What HAProxy should be told. Raises RegistryBroken, and what `clash` finds."""
+    """Return the file as the registry wants it. Raises RegistryBroken, and what `clash` finds."""
     if registry.problems:
         raise RegistryBroken(registry.problems[0])
     trouble = clash(registry.forwards)
@@ -98,8 +95,8 @@ def wanted_file(registry: Registry, proxy: Proxy) -> str:
 
 
 def follow(registry: Registry, proxy: Proxy) -> str:
-    """Bring HAProxy in line with the registry; what the admin should know of it, empty where
-    nothing changed.
+    """Bring HAProxy in line with the registry; return a sentence for the admin, empty if nothing
+    changed.
 
     Raises what `wanted_file` and `put_live` do.
     """
@@ -112,7 +109,7 @@ def follow(registry: Registry, proxy: Proxy) -> str:
         return ""
     put_live(proxy, wanted, present, ports)
     if proxy.reload:
-        return f"wrote {proxy.path}, and reloaded haproxy"
+        return f"wrote {proxy.path} and reloaded haproxy"
     return (
         f"wrote {proxy.path}; have it read with: haproxy -W -f {shlex.quote(str(proxy.path))} (or"
         " set haproxy_reload in reversi.toml)"
@@ -120,7 +117,8 @@ def follow(registry: Registry, proxy: Proxy) -> str:
 
 
 def begin(proxy: Proxy) -> bool:
-    """Make our file where there is none, so that HAProxy can be told of it; whether it was made.
+    """Create our file if it is missing, so that HAProxy can be pointed at it; whether it was.
+
     Raises ConfigError.
     """
     if present_file(proxy.path) is not None:
@@ -130,8 +128,9 @@ def begin(proxy: Proxy) -> bool:
 
 
 def change(layout: Layout, proxy: Proxy, node: Node) -> str:
-    """Under `locked`: the node as it should be from now on, in HAProxy and in the registry. Raises
-    what `follow` does.
+    """Write the changed node to HAProxy and to the registry; call it under `locked`.
+
+    Raises what `follow` does.
     """
     registry = read_registry(layout.nodes)
     said = follow(registry.with_node(node), proxy)
@@ -144,9 +143,9 @@ def change(layout: Layout, proxy: Proxy, node: Node) -> str:
 
 
 def tell_haproxy(layout: Layout) -> Note | None:
-    """Bring HAProxy in line after a change to nodes; what the admin should know about it.
+    """Bring HAProxy in line after a change to nodes; return a note for the admin.
 
-    A failure does not undo the change: it is a warning.
+    Never raises: the change itself is kept whatever HAProxy says.
     """
     try:
         proxy = proxy_of(layout, load_config(layout.config))

@@ -21,6 +21,8 @@ from checker.registry.nodes import Freed
 log = logging.getLogger(__name__)
 KEPT_S = 30 * 86400.0
 """A port is free for anybody after this long."""
+LATEST = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
+"""What a file may say with any offset and still be written down in UTC."""
 HEADING = (
     "# Gateway ports freed in the last 30 days: allotted last. To take one all the same: node add"
     " NAME --forward PORT=HOST:PORT\n"
@@ -62,7 +64,9 @@ def freed_from(path: Path, key: str, value: Any) -> FreedPort:
         port, node = parse_port(key), parse_name(str(value.get("node", "")))
     except CheckerError as error:
         raise ConfigError(path, str(error)) from error
-    return FreedPort(port=port, node=node, freed_at=at.replace(tzinfo=at.tzinfo or UTC).timestamp())
+    return FreedPort(
+        port=port, node=node, freed_at=min(at.replace(tzinfo=at.tzinfo or UTC).timestamp(), LATEST)
+    )
 
 
 def freed_toml(freed: Iterable[FreedPort]) -> bytes:

@@ -42,9 +42,10 @@ def locked(layout: Layout) -> Iterator[None]:
         make_readable_folder(layout.nodes)
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
-        raise ConfigError(
-            path, f"can not be opened ({error.strerror}); check the permissions of {path.parent}"
-        ) from error
+        advice = f"check the permissions of {path.parent}"
+        if isinstance(error, PermissionError) and layout.home is None:
+            advice = "only root may change nodes here: run it with sudo"
+        raise ConfigError(path, f"can not be opened ({error.strerror}); {advice}") from error
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield

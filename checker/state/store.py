@@ -157,10 +157,20 @@ class StateMissing(StateError):
 class StateUnavailable(StateError):
     """Busy, read-only, or its disk is full."""
 
-    def __init__(self, path: Path, why: str) -> None:
+    def __init__(self, path: Path, why: str, advice: str = "") -> None:
+        usual = f"check the disk's free space and the permissions of {path.parent}"
+        super().__init__(f"the state file {path} can not be used ({why}); {advice or usual}")
+
+
+class StateNewer(StateUnavailable):
+    """A newer release wrote it, and knows more tables than we do."""
+
+    def __init__(self, path: Path, version: int, known: int) -> None:
         super().__init__(
-            f"the state file {path} can not be used ({why}); check the disk's free space and the"
-            f" permissions of {path.parent}"
+            path,
+            f"it was written by a newer reversi: schema {version}, this one knows {known}",
+            "install that release again, or move the file away: its history goes with it, and no"
+            " tunnel",
         )
 
 
@@ -383,11 +393,9 @@ def migrate(db: sqlite3.Connection, path: Path) -> None:
 
 
 def refuse_newer(path: Path, version: int, known: int) -> None:
-    """Raises StateUnavailable."""
+    """Raises StateNewer."""
     if version > known:
-        raise StateUnavailable(
-            path, f"it was written by a newer reversi: schema {version}, this one knows {known}"
-        )
+        raise StateNewer(path, version, known)
 
 
 def connect(uri: str) -> sqlite3.Connection:
@@ -398,11 +406,34 @@ def connect(uri: str) -> sqlite3.Connection:
     return db
 
 
+def make_for_daemon(path: Path) -> None:
+    """An empty state file of the directory's owner, if root finds none: else a daemon with an
+    account of its own could not write it.
+
+    SQLite gives the files beside it the same owner. Raises StateUnavailable.
+    """
+    if os.geteuid() != 0:
+        return
+    try:
+        # O_EXCL: the daemon's account must not lead us elsewhere by a link
+        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise StateUnavailable(path, str(error.strerror)) from error
+    try:
+        owner = path.parent.stat()
+        os.fchown(handle, owner.st_uid, owner.st_gid)
+    finally:
+        os.close(handle)
+
+
 def open_store(path: Path) -> StateFile:
     """The state file for writing, made where there is none. Raises StateError."""
     if path.exists() and not os.access(path, os.W_OK, effective_ids=True):
         # SQLite would open it without a word, and fail at the first write
         raise StateUnavailable(path, "it is not ours to write")
+    make_for_daemon(path)
     with translated(path):
         db = connect(f"{path.absolute().as_uri()}?mode=rwc")
         try:

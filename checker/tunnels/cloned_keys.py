@@ -1,6 +1,4 @@
-"""Keys that live on two devices: which instances of a node came lately, and how long a newcomer
-waits. Pure.
-"""
+"""Detect a node's key on two devices, and say how long a newcomer waits. Pure."""
 
 from __future__ import annotations
 
@@ -12,12 +10,12 @@ from checker.model import NodeName, Policy
 FIRST_WAIT_S = 10
 ARRIVALS_KEPT = 8
 CONDITION = "its key is on two devices"
-"""Begins what is said of it in the detail of a row."""
+"""Start of the note in a row's detail."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
-    """An instance of a node that came; an empty one is a connection that never said its own."""
+    """An instance of a node's client that connected; empty if the connection named none."""
 
     instance: str
     peer: str = ""
@@ -28,7 +26,7 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clone:
-    """A node's key on two devices; times are seconds of a steady clock."""
+    """A node's key on two devices; times are monotonic."""
 
     holder: Arrival
     newcomer: Arrival
@@ -37,7 +35,7 @@ class Clone:
 
 
 class Clones:
-    """What was seen of instances, node by node."""
+    """Instances and copied keys that were seen, by node."""
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
@@ -46,7 +44,7 @@ class Clones:
         self.arrivals: dict[NodeName, tuple[tuple[float, Arrival], ...]] = {}
 
     def of(self, node: NodeName, now: float) -> Clone | None:
-        """The node's clone, if it was met lately."""
+        """Return the node's clone, if it showed itself lately."""
         clone = self.clones.get(node)
         if clone is not None and now - clone.last_at > self.policy.quiet_s:
             del self.clones[node]
@@ -56,8 +54,9 @@ class Clones:
     def refuse(
         self, node: NodeName, holder: Arrival, newcomer: Arrival, now: float
     ) -> tuple[int, bool]:
-        """A newcomer met a healthy tunnel of another instance: the seconds that it waits, and
-        whether that is news.
+        """Note that a newcomer met a healthy tunnel of another instance.
+
+        Return the seconds that it waits, and whether that is worth an event.
         """
         before = self.of(node, now)
         refusals = before.refusals + 1 if before else 1
@@ -70,7 +69,7 @@ class Clones:
         return wait_s, strange or wait_s != self.wait_s(refusals - 1)
 
     def wait_s(self, refusals: int) -> int:
-        """10, 20, 40 ... up to the longest."""
+        """Return 10, 20, 40 ... seconds, up to the longest."""
         return (
             min(self.policy.longest_wait_s, self.first_wait_s << max(0, min(refusals, 16) - 1))
             if refusals
@@ -78,10 +77,11 @@ class Clones:
         )
 
     def arrived(self, node: NodeName, arrival: Arrival, now: float) -> bool:
-        """An instance holds the node's tunnel now; whether that shows anew that two take turns.
+        """Note that an instance holds the node's tunnel now; return whether two now prove to take
+        turns.
 
-        One that follows another took its place; one that comes back after another came is a device
-        beside it.
+        An instance that follows another took its place. One that comes back after the other is a
+        second device.
         """
         lately = [
             (at, one) for at, one in self.arrivals.get(node, ()) if now - at <= self.policy.quiet_s
@@ -98,23 +98,23 @@ class Clones:
         return before is None
 
     def note(self, node: NodeName, now: float) -> str:
-        """What a row of the node says of it; empty where there is nothing."""
+        """Return the note for the node's rows; empty if there is no clone."""
         clone = self.of(node, now)
         return f"{CONDITION}: instance {clone.holder}, and {clone.newcomer}" if clone else ""
 
     def rename(self, old: NodeName, new: NodeName) -> None:
-        """The node has another name."""
+        """Keep what is known under the node's new name."""
         if old in self.clones:
             self.clones[new] = self.clones.pop(old)
         if old in self.arrivals:
             self.arrivals[new] = self.arrivals.pop(old)
 
     def forget(self, node: NodeName) -> None:
-        """The node has another key: who came with the old one tells nothing of this."""
+        """Forget who came with the node's old key."""
         self.clones.pop(node, None)
         self.arrivals.pop(node, None)
 
     def keep_only(self, kept: frozenset[NodeName]) -> None:
-        """What is known of others is of nodes that are no more, or of keys that were replaced."""
+        """Forget all other nodes: they were removed, or their keys were replaced."""
         self.clones = {node: clone for node, clone in self.clones.items() if node in kept}
         self.arrivals = {node: lately for node, lately in self.arrivals.items() if node in kept}

@@ -1,12 +1,9 @@
-"""Ends the time in which a node has two keys, or a forward two ports: once its device was seen to
-have followed, and not before.
-"""
+"""Remove a node's old key, or a forward's old port, once its device is seen to use the new one."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import replace
 
 from checker.config.layout import Layout
 from checker.haproxy.publish import tell_haproxy
@@ -31,19 +28,19 @@ from checker.registry.succession import has_followed
 from checker.state import beats
 from checker.state.ledger import Ledger
 from checker.tunnels import key_rotation
-from checker.tunnels.judge import LIVES, Owner
+from checker.tunnels.judge import LIVES
+from checker.tunnels.kill_reasons import began_before
+from checker.tunnels.port_owner import Owner
 from checker.tunnels.watch import Watcher
 
-LOGIN_TAKES_S = 2.0
-"""A connection may have begun so long before a change, and have logged in after it."""
 TAKEOVER_EVERY_S = 300.0
-"""A new key may end a healthy tunnel of the old one so often: a client that fails to hold shall not
-cut the one that works.
+"""Shortest time between two takeovers of a healthy tunnel by a node's new key: a client that claims
+but never holds must not keep cutting the tunnel that works.
 """
 
 
 class Handover:
-    """What is known of devices that are to follow to a new key or port."""
+    """What is known of devices that have a new key or port but still use the old one."""
 
     def __init__(self, layout: Layout, ledger: Ledger, watcher: Watcher) -> None:
         self.layout = layout
@@ -54,48 +51,33 @@ class Handover:
         self.turn = asyncio.Lock()
 
     async def note_key(self, node: Node, key: str, session: ProcessId) -> None:
-        """Remember which of its two keys the connection logged in with, by what its line says.
+        """Remember which of the node's two keys the connection logged in with; `key` is from its
+        key line.
 
-        One from before there were two may say that its key is new, and mean another that was
+        A connection that is older than the new key may call its own key new and mean one that was
         withdrawn since.
         """
-        if node.next_key is None or (key == NEW and began_before(session, node.next_key_at)):
+        if node.next_key is None or (
+            key == NEW and began_before(began_at(session), node.next_key_at, time.time())
+        ):
             return
         opened_by = node.next_key if key == NEW else node.public_key
         await asyncio.to_thread(beats.note_key, self.layout.spool, session, fingerprint(opened_by))
 
-    async def is_of_old_key(self, node: Node, session: ProcessId) -> bool:
-        """Whether this connection surely logged in with the key that is to go, or with the shared
-        one.
-        """
-        if node.next_key is None:
-            return False
-        noted = await asyncio.to_thread(beats.noted_key, self.layout.spool, session)
-        if noted:
-            return noted != fingerprint(node.next_key)
-        held_by = self.ledger.registrations.get(session)
-        # which is a whole number, rounded down
-        is_older = held_by is not None and held_by.registered_at < node.next_key_at + 1
-        return is_older or began_before(session, node.next_key_at)
-
-    async def is_of_lost_key(self, node: Node, session: ProcessId) -> bool:
-        """Whether it logged in with a key that the node has no more."""
-        noted = await asyncio.to_thread(beats.noted_key, self.layout.spool, session)
-        return bool(noted) and noted not in {fingerprint(key) for key in node.public_keys}
-
-    def may_take_over(self, node: Node, now: float) -> bool:
-        """Whether a claim with the new key may end a healthy tunnel of the old one at `now`
-        (monotonic); it is noted.
+    def took_over_lately(self, node: Node, now: float) -> bool:
+        """Whether a claim with the new key ended a connection of the old one a short while before
+        `now` (monotonic).
         """
         last = self.taken_over.get(node.name)
-        if last is not None and now - last < TAKEOVER_EVERY_S:
-            return False
+        return last is not None and now - last < TAKEOVER_EVERY_S
+
+    def note_takeover(self, node: Node, now: float) -> None:
+        """A claim with the new key ends a connection of the old one now (monotonic)."""
         self.taken_over[node.name] = now
-        return True
 
     async def followed(self, node: Node, tunnel: Tunnel) -> Node:
-        """The node after a probe: without its old key or port, if the probed tunnel shows that its
-        device needs it no more.
+        """Return the node after a probe: without its old key or port, if the probed tunnel shows
+        that its device uses the new one.
         """
         session = tunnel.session
         if session is None or not node.is_waiting:
@@ -117,7 +99,7 @@ class Handover:
         return node
 
     async def is_steady(self, session: ProcessId) -> bool:
-        """Whether the connection has beaten, and then went on."""
+        """Whether the connection sent a beat and then kept working."""
         last = await asyncio.to_thread(beats.beaten_at, self.layout.spool, session)
         if last is not None:
             self.first_beats.setdefault(session, last)
@@ -128,11 +110,11 @@ class Handover:
         return has_followed(self.first_beats.get(session), last, carried)
 
     async def holds_all(self, node: Node, session: ProcessId) -> bool:
-        """Whether every port of the node on which a tunnel listens is this connection's."""
+        """Whether this connection holds all of the node's ports that have a listener of ours."""
         found = [
             held
             for forward in node.forwards
-            for held in await self.watcher.holdings.all_held(forward, newer_than=time.monotonic())
+            for held in await self.watcher.holders.all_held(forward, newer_than=time.monotonic())
         ]
         ours = [held.session for held in found if held.owner is Owner.OURS]
         return bool(ours) and all(holder == session for holder in ours)
@@ -140,22 +122,21 @@ class Handover:
     async def has_moved(
         self, forward: Forward, session: ProcessId, tunnel: Tunnel, *, steady: bool
     ) -> bool:
-        """Whether the device listens on the new port for good: it beats there, or, if it never
-        beats, a probe came through.
+        """Whether the device listens on the new port for good: it beats there or, if it never
+        beats, a probe was answered.
         """
-        before, after = await self.watcher.holdings.all_held(forward, newer_than=time.monotonic())
+        before, after = await self.watcher.holders.all_held(forward, newer_than=time.monotonic())
         if after.session != session or before.owner is Owner.OURS:
             return False
         return steady if session in self.ledger.registrations else tunnel.status in LIVES
 
     async def end_old_key(self, node: Node) -> Node:
-        """From now on the new key is the only one."""
+        """Remove the old key; return the node after that."""
         try:
             after = await asyncio.to_thread(self.write_key, node)
         except CheckerError as error:
             self.ledger.complain(
-                f"node {node.name} used its new key, and the old one could not be taken away:"
-                f" {error}"
+                f"node {node.name} uses its new key, but the old one could not be removed: {error}"
             )
             return node
         self.first_beats.clear()
@@ -165,16 +146,16 @@ class Handover:
         return after
 
     async def end_old_port(self, node: Node, forward: Forward, port: Port) -> Node:
-        """From now on the new port is the forward's only one, and its row goes on there."""
+        """Remove the old port; return the node after that. The row goes on at the new port."""
         try:
             after = await asyncio.to_thread(self.write_port, node, port)
         except CheckerError as error:
             self.ledger.complain(
-                f"node {node.name} listens on port {port}, and {forward.port} could not be taken"
-                f" away: {error}"
+                f"node {node.name} listens on port {port}, but {forward.port} could not be removed:"
+                f" {error}"
             )
             return node
-        self.ledger.put(replace(self.ledger.tunnel(forward), port=port, detail=""))
+        self.watcher.record.moved(forward, port)
         text = f"its device listens on port {port}, which took the place of {forward.port}"
         self.ledger.tell(
             EventKind.REGISTRY, text, node=node.name, port=port, actor=f"node {node.name}"
@@ -182,11 +163,11 @@ class Handover:
         return after
 
     def write_key(self, node: Node) -> Node:
-        """Where the registry is root's, root does it, a moment later."""
+        """Write the node without its old key; if only root may, root does it a moment later."""
         return self.write(node, with_new_key_alone(node), None)
 
     def write_port(self, node: Node, port: Port) -> Node:
-        """As write_key."""
+        """Write the forward without its old port, as `write_key` does."""
         return self.write(node, with_moved_alone(node, port), port)
 
     def write(self, node: Node, after: Node, port: Port | None) -> Node:
@@ -201,12 +182,6 @@ class Handover:
         return after
 
 
-def began_before(session: ProcessId, at: int) -> bool:
-    """Whether a connection logged in before that moment (Unix seconds); not one of the future, as a
-    clock that was set back has.
-    """
-    now = time.time()
-    return (
-        started_at(session, now, time.clock_gettime(time.CLOCK_BOOTTIME)) < at - LOGIN_TAKES_S
-        and at <= now
-    )
+def began_at(session: ProcessId) -> float:
+    """When the session's process started, in Unix seconds by the clock as it is now set."""
+    return started_at(session, time.time(), time.clock_gettime(time.CLOCK_BOOTTIME))

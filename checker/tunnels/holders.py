@@ -1,6 +1,4 @@
-"""Who holds a port now, remembered for as long as it does; the tables themselves are read by
-`holders`.
-"""
+"""Find the session that holds a port, and remember it for as long as the listener exists."""
 
 from __future__ import annotations
 
@@ -14,7 +12,7 @@ from checker.linux.sockets import connected, read_listeners
 from checker.model import IPV6_LOOPBACK, Forward, Listener, NodeName, Port, ProcessId, Registration
 from checker.sshd.sessions import elsewhere, scan, stranger
 from checker.state.ledger import Ledger
-from checker.tunnels.judge import Owner, loopback_of, owner_of, reached
+from checker.tunnels.port_owner import Owner, loopback_of, owner_of, reached
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,26 +22,28 @@ class Held:
     owner: Owner
     session: ProcessId | None = None
     stranger: str = ""
-    """Who it is, where it is not a session of the tunnel user."""
+    """If no session of the tunnel user holds it: who does, as a clause."""
     leaves_ipv4: bool = False
-    """Whether the stranger listens on ::1 only, so that sshd may still get the port on
+    """Whether the stranger listens on ::1 only, so that sshd can still bind the port on
     127.0.0.1.
     """
     inodes: frozenset[int] = frozenset()
     port: Port | None = None
-    """Which of the forward's ports it is about."""
+    """Which of the forward's ports was looked at."""
 
 
-class Holdings:
-    """Ports and the sessions that hold them; remembers by inode, so that a port that did not change
-    costs no scan.
+class Holders:
+    """Ports and the sessions that hold them, remembered by inode, so that an unchanged port costs
+    no scan.
     """
 
     def __init__(self, uid: int, run: Path, ledger: Ledger) -> None:
         self.uid, self.run = uid, run
         self.ledger = ledger
         self.others: dict[ProcessId, str] = {}
-        """Which other gateway each session that was met is of; empty for ours."""
+        """Home directory of the other gateway that a session belongs to; empty for a session of
+        ours.
+        """
         self.by_port: dict[Port, tuple[Listener, ...]] = {}
         self.read_at = float("-inf")
         self.owners: dict[int, ProcessId] = {}
@@ -52,7 +52,7 @@ class Holdings:
         self.may_look = may_look()
 
     async def listeners(self, port: Port, *, newer_than: float) -> tuple[Listener, ...]:
-        """The port's listeners as of a reading after `newer_than` (monotonic)."""
+        """Return the port's listeners, read after `newer_than` (monotonic)."""
         async with self.reading:
             if self.read_at < newer_than:
                 began = time.monotonic()
@@ -62,32 +62,32 @@ class Holdings:
         return self.by_port.get(port, ())
 
     def loopback(self, port: Port) -> str:
-        """The loopback address of the port's listener, by the last reading."""
+        """Return the loopback address of the port's listener, by the last reading."""
         return loopback_of(self.by_port.get(port, ()))
 
     async def held(self, forward: Forward, *, newer_than: float) -> Held:
-        """Who holds the forward's port: of one that moves, the next one if a tunnel listens
-        there.
+        """Return who holds the forward's port; if it moves and a tunnel listens on the next port,
+        who holds that.
         """
         port = await self.place(forward, newer_than=newer_than)
         return replace(await self.held_at(port, forward, newer_than=newer_than), port=port)
 
     async def all_held(self, forward: Forward, *, newer_than: float) -> tuple[Held, ...]:
-        """Who holds each port of the forward: one, or two while it moves."""
+        """Return who holds each port of the forward: one, or two while it moves."""
         found = [await self.held_at(port, forward, newer_than=newer_than) for port in forward.ports]
         return tuple(
             replace(held, port=port) for held, port in zip(found, forward.ports, strict=True)
         )
 
     async def place(self, forward: Forward, *, newer_than: float) -> Port:
-        """The port on which the forward is now, as of a reading after `newer_than` (monotonic)."""
+        """Return the port on which the forward is now, read after `newer_than` (monotonic)."""
         if forward.next_port is None:
             return forward.port
         found = await self.listeners(forward.next_port, newer_than=newer_than)
         return forward.next_port if owner_of(found, self.uid) is Owner.OURS else forward.port
 
     def port_of(self, forward: Forward, inodes: frozenset[int]) -> Port:
-        """Which of the forward's ports these listeners are on, as last read."""
+        """Return which of the forward's ports these listeners are on, by the last reading."""
         on = (
             port
             for port in forward.ports
@@ -96,7 +96,7 @@ class Holdings:
         return next(on, forward.port)
 
     async def held_at(self, port: Port, forward: Forward, *, newer_than: float) -> Held:
-        """Who holds this port of the forward."""
+        """Return who holds this port of the forward."""
         found = await self.listeners(port, newer_than=newer_than)
         owner = owner_of(found, self.uid)
         leaves_ipv4 = all(listener.address == IPV6_LOOPBACK for listener in reached(found))
@@ -121,7 +121,7 @@ class Holdings:
         return Held(owner=owner, session=session, inodes=inodes)
 
     async def other_home(self, session: ProcessId) -> str:
-        """The directory of another gateway that the session is of; empty for ours."""
+        """Return the home of the other gateway that the session belongs to; empty for ours."""
         if session not in self.others:
             self.others[session] = await asyncio.to_thread(elsewhere, session, self.run)
         return self.others[session]
@@ -129,10 +129,10 @@ class Holdings:
     async def session_of(
         self, node: NodeName, inodes: frozenset[int]
     ) -> tuple[ProcessId | None, str]:
-        """The session that owns these sockets, None where it can not be told; and who else does, as
-        a clause.
+        """Return the session that owns these sockets, None if not found; and who else does, as a
+        clause.
 
-        A uid alone proves nothing: the tunnel user may run other programs.
+        A uid proves nothing: the tunnel user may run other programs.
         """
         registered = await self.ledger.of_node(node)
         for registration in reversed(registered if self.may_look else []):
@@ -147,8 +147,9 @@ class Holdings:
         return session or self.registered_owner(registered, inodes), ""
 
     def peer_of(self, session: ProcessId) -> str:
-        """The other side of the session's one connection that came to no listener of its own; empty
-        where that can not be told.
+        """Return where the session's SSH connection comes from, ADDRESS:PORT; empty if not known.
+
+        It is the session's only connection that came to none of its own listeners.
         """
         inodes = sockets_of(session.pid)
         if not inodes:
@@ -168,7 +169,7 @@ class Holdings:
         return peers[0] if len(peers) == 1 else ""
 
     async def scanned(self, inodes: frozenset[int]) -> ProcessId | None:
-        """By looking at the sockets of all sessions; those who wait for one scan share it."""
+        """Find the owner by a scan of all sessions' sockets; all who wait share one scan."""
         async with self.scanning:
             known = self.remembered(inodes)
             if known is None:
@@ -177,7 +178,7 @@ class Holdings:
         return known
 
     def forget_closed(self) -> None:
-        """Keep no owner of a socket that listens no more, and nothing of sessions that own none."""
+        """Forget the owners of closed sockets, and sessions that own no socket."""
         if len(self.owners) > 2 * len(self.by_port) + 1024:
             open_now = {listener.inode for found in self.by_port.values() for listener in found}
             self.owners = {
@@ -198,8 +199,8 @@ class Holdings:
     def registered_owner(
         self, registered: list[Registration], inodes: frozenset[int]
     ) -> ProcessId | None:
-        """Without the right to look: the connection that registered while these very sockets were
-        new.
+        """Return the connection that registered when these sockets were new; for a process that may
+        not look at sessions.
         """
         for registration in registered:
             if registration.inodes & inodes:

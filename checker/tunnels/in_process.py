@@ -1,4 +1,4 @@
-"""Build a gateway in this process, on the state that is there, and write back what it did."""
+"""Run a gateway in this process, without a daemon, on the state file that it finds."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 def open_best(path: Layout) -> tuple[StateFile | None, StateFile | None]:
-    """The state file for writing, and for reading: what of both can be had."""
+    """Open the state file for writing and reading; None for what is not possible."""
     try:
         store = open_store(path.state)
     except StateError:
@@ -34,15 +34,16 @@ def open_best(path: Layout) -> tuple[StateFile | None, StateFile | None]:
 
 
 async def with_gateway(layout: Layout, use: Callable[[Gateway], Awaitable[T]]) -> T:
-    """Build a gateway on what is there, use it, and write down what came of it. Raises
-    CheckerError.
+    """Build a gateway, use it, and write what it saw to the state file or the spool.
+
+    Raises CheckerError.
     """
     config = load_config(layout.config)
     writer, reader = await asyncio.to_thread(open_best, layout)
     ledger = Ledger(layout, writer)
     try:
         if reader is not None:
-            # without its history it does its work all the same
+            # it works without its history too
             with contextlib.suppress(StateError):
                 ledger.load(reader)
         registry = await asyncio.to_thread(read_known, layout)

@@ -1,8 +1,8 @@
-"""New keys and ports that devices took up, noted by a daemon that may not write the registry; root
-then takes the old ones away.
+"""Remove old keys and ports as root, once the daemon has noted that their devices use the new ones.
 
-`python -m checker.tunnels.key_rotation` is what systemd starts as root when there is a note. A note
-is a file's name, and nothing else of it is read: NODE for a key, NODE:PORT for a port.
+The daemon may not write the registry. When it leaves a note, systemd runs `python -m
+checker.tunnels.key_rotation` as root. A note is only a file's name: NODE for a key, NODE:PORT for a
+port.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ from checker.registry.lock import locked
 
 
 def notes(layout: Layout) -> Path:
-    """Where the daemon leaves them."""
+    """Return the directory of the notes."""
     return layout.state.parent / "new-keys"
 
 
 def note(layout: Layout, name: NodeName, port: Port | None = None) -> None:
-    """Ask root to take the old key away, or the one that this port replaces. Raises ConfigError."""
+    """Ask root to remove the old key, or the port that this one replaces. Raises ConfigError."""
     place = notes(layout)
     try:
         place.mkdir(mode=0o755, exist_ok=True)
         (place / (name if port is None else f"{name}:{port}")).touch()
     except OSError as error:
         raise ConfigError(
-            place, f"can not be written ({error.strerror}); run: sudo reversi-checker init"
+            place, f"cannot be written ({error.strerror}); run: sudo reversi-checker init"
         ) from error
 
 
 def settle(layout: Layout) -> tuple[str, ...]:
-    """Do it for all that were noted; a sentence for each that could not be.
+    """Carry out and remove all notes; return a sentence for each that failed.
 
-    The directory is another account's: it is opened once, and no link is followed, so that none can
+    The directory belongs to another account, so it is opened once and no link is followed: none can
     lead root elsewhere.
     """
     try:
@@ -63,7 +63,7 @@ def settle(layout: Layout) -> tuple[str, ...]:
 
 
 def settle_one(layout: Layout, noted: str) -> None:
-    """Do what one note asks for. Raises CheckerError."""
+    """Carry out one note. Raises CheckerError."""
     name, colon, port = noted.partition(":")
     with locked(layout):
         use_new_key(
@@ -75,7 +75,7 @@ def settle_one(layout: Layout, noted: str) -> None:
 
 
 def main() -> None:
-    """For this machine's gateway."""
+    """Carry out the notes of this machine's gateway."""
     for trouble in settle(SYSTEM):
         print(f"reversi: {trouble}", file=sys.stderr)
 

@@ -1,4 +1,4 @@
-"""How late this process itself is."""
+"""Measure how late this process runs its own timers."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from collections import deque
 
 TICK_S = 0.25
 REMEMBERED = 256
-"""Ticks that are kept: a minute's, longer than any probe."""
+"""Number of ticks kept: those of a minute, longer than any probe."""
 
 
 class Lateness:
-    """How late our own loop is: a starved gateway must not take its own delay for a node's
+    """How late our own loop is, so that a starved gateway does not take its delay for a node's
     silence.
     """
 
@@ -30,8 +30,8 @@ class Lateness:
             self.ticks.append((now, now - self.ticked_at - TICK_S))
 
     def worst_since(self, began: float) -> float:
-        """The worst lateness of any tick that ended after `began` (monotonic), and of the one under
-        way, in seconds.
+        """Return the worst lateness in seconds since `began` (monotonic), the tick under way
+        included.
         """
         under_way = time.monotonic() - self.ticked_at - TICK_S
         since = itertools.takewhile(lambda tick: tick[0] >= began, reversed(self.ticks))

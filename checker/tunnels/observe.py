@@ -1,6 +1,4 @@
-"""Observing one forward: its probe, who holds its port, and what shows that the connection
-lives.
-"""
+"""Observe one forward: probe it, find who holds its port, and collect signs of life."""
 
 from __future__ import annotations
 
@@ -8,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from checker.config.layout import Layout
 from checker.config.settings import Config
@@ -31,23 +29,42 @@ from checker.model import (
 from checker.sshd.sessions import login_took_s
 from checker.state.ledger import Ledger
 from checker.tunnels.flow import Silence, behind
-from checker.tunnels.holders import Held, Holdings
-from checker.tunnels.judge import Observation, Owner, with_silence
+from checker.tunnels.holders import Held, Holders
 from checker.tunnels.loop_lag import Lateness
+from checker.tunnels.observation import Observation, with_silence
 from checker.tunnels.patience import Patience, Terms
+from checker.tunnels.port_owner import Owner
 from checker.tunnels.probe import Probed, probe
 from checker.tunnels.shared_key import INSTANCE, SharedPorts
 from checker.tunnels.signs import Signs
 
 SNAPSHOT_FRESH_S = 1.0
 EARLY_PART = 5
-"""A probe that takes longer than a fifth of its deadline has its connection looked at, to tell what
-moves on it.
+"""After a fifth of its deadline without an answer, a probe has the traffic of its connection read.
 """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One probe, what was known before it, and who held the port at its end."""
+
+    before: Tunnel
+    began: float
+    """Monotonic."""
+    began_wall: float
+    """The same in Unix seconds."""
+    terms: Terms
+    place: Port
+    """Which of the forward's ports was probed."""
+    probed: Probed
+    answered: bool
+    earlier: Mapping[str, Flow]
+    """What had moved on all connections soon after the start; empty if the probe was short."""
+    held: Held
+
+
 class Observer:
-    """Probes forwards, and gathers what is known of them by the end of the probe."""
+    """Probes forwards and collects what is known about each by the end of its probe."""
 
     def __init__(self, layout: Layout, config: Config, ledger: Ledger) -> None:
         self.layout = layout
@@ -56,7 +73,7 @@ class Observer:
         self.ledger = ledger
         self.lateness = Lateness()
         self.uid = config.tunnel_uid
-        self.holdings = Holdings(self.uid, layout.run, ledger)
+        self.holders = Holders(self.uid, layout.run, ledger)
         self.patience = Patience(self.policy)
         self.signs = Signs(layout.spool)
         self.slots = asyncio.Semaphore(config.probes_at_once)
@@ -65,8 +82,8 @@ class Observer:
 
     @asynccontextmanager
     async def slot(self, ordinary_s: float) -> AsyncIterator[None]:
-        """Take one of the places for probes; who needs longer than ordinary gives it up, so that
-        slow links delay nobody else.
+        """Take one of the places for probes; give it up after the ordinary time, so that slow links
+        delay nobody else.
         """
         await self.slots.acquire()
         taken = [self.slots]
@@ -81,17 +98,17 @@ class Observer:
     async def probed(
         self, forward: Forward, port: Port, deadline_s: float, *, newer_than: float
     ) -> Probed:
-        """Probe the loopback address of the port's listener; if nothing listens, look for it in a
-        listing after `newer_than`.
+        """Probe the port at its listener's loopback address; if nothing listens there, read the
+        listeners again (after `newer_than`) and try the other.
         """
-        address = self.holdings.loopback(port)
+        address = self.holders.loopback(port)
         seen = await probe(
             port, forward.expect, deadline_s, proxy=forward.speaks_proxy, address=address
         )
         other = address
         if isinstance(seen.reply, NoListener):
-            await self.holdings.listeners(port, newer_than=newer_than)
-            other = self.holdings.loopback(port)
+            await self.holders.listeners(port, newer_than=newer_than)
+            other = self.holders.loopback(port)
         elif isinstance(seen.reply, ProbeFailed):
             other = IPV4_LOOPBACK  # a dual listener is reached there even if IPv6 is off
         if other != address:
@@ -103,20 +120,20 @@ class Observer:
     async def probe_timed(
         self, forward: Forward, port: Port, terms: Terms, *, newer_than: float
     ) -> tuple[Probed, Mapping[str, Flow]]:
-        """A probe, and what had moved on all connections soon after it began, if it took long
-        enough to matter.
+        """Probe; return with it the traffic of all connections soon after the start, if the probe
+        took long enough to matter.
         """
         soon: list[asyncio.Task[Mapping[str, Flow]]] = []
         loop = asyncio.get_running_loop()
 
-        def look() -> None:
+        def read_early() -> None:
             soon.append(
                 loop.create_task(
                     self.signs.fresh_flows(newer_than=time.monotonic() - SNAPSHOT_FRESH_S)
                 )
             )
 
-        early = loop.call_later(terms.deadline_s / EARLY_PART, look)
+        early = loop.call_later(terms.deadline_s / EARLY_PART, read_early)
         try:
             async with self.slot(forward.deadline_s or self.policy.deadline_s):
                 probed = await self.probed(forward, port, terms.deadline_s, newer_than=newer_than)
@@ -126,121 +143,136 @@ class Observer:
         return probed, flows
 
     async def observe(self, forward: Forward, *, at_once: bool = False) -> tuple[Observation, Held]:
-        """What a probe sees; begun anew if the node's connection registered meanwhile, as it saw
-        what was before.
+        """Probe the forward, and once more if the node's connection registered meanwhile, as that
+        probe saw what was before.
 
-        A sweep may miss a listener on ::1 that is younger than its listing of sockets; with
-        `at_once` none is missed.
+        A sweep may miss a listener on ::1 that is younger than its list of sockets; with `at_once`
+        none is missed.
         """
-        while True:
-            before, began, began_wall = self.ledger.tunnel(forward), time.monotonic(), time.time()
-            terms = self.patience.terms(
-                forward, before, self.signs.flows.get(before.peer or ""), began
-            )
-            newer_than = began if at_once else began - SNAPSHOT_FRESH_S
-            place = await self.holdings.place(forward, newer_than=began)
-            probed, earlier = await self.probe_timed(forward, place, terms, newer_than=newer_than)
-            answered = isinstance(probed.reply, Answer | StayedOpen)
-            held = Held(owner=Owner.NOBODY)
-            if not isinstance(probed.reply, NoListener):
-                held = await self.holder(
-                    forward,
-                    place,
-                    newer_than=began - SNAPSHOT_FRESH_S if answered else time.monotonic(),
-                )
-            if answered and held.session is None:
-                # the listing may be older than the listener
-                held = await self.holder(forward, place, newer_than=time.monotonic())
-            moved = (
-                isinstance(probed.reply, Silent)
-                and self.holdings.loopback(place) == IPV4_LOOPBACK != probed.address
-            )
-            if self.registered_at.get(forward.node, float("-inf")) < began and not moved:
-                break
+        one = await self.attempt(forward, at_once=at_once)
+        while self.is_void(forward, one):
+            one = await self.attempt(forward, at_once=at_once)
+        held = one.held
         if held.session is not None and forward.port in self.shared.held:
             held = await self.under_shared_key(forward, held, held.session)
-        self.signs.remember_answer(forward, probed.reply, held, began_wall)
+        self.signs.remember_answer(forward, one.probed.reply, held, one.began_wall)
+        seen = self.seen_by(forward, one, held)
+        if not one.answered and held.session:
+            seen = await self.with_signs(forward, seen, held.session, one)
+        if held.session is not None and not self.patience.knows(one.before, held.session):
+            login_s = await asyncio.to_thread(login_took_s, held.session)
+            self.patience.meet(one.before, held.session, login_s)
+        first_s = (one.probed.first_ms or one.probed.latency_ms) / 1000
+        self.patience.learn(one.before, seen, first_s)
+        return seen, held
+
+    async def attempt(self, forward: Forward, *, at_once: bool) -> Attempt:
+        """Make one probe, and look up who holds the port at its end."""
+        before, began, began_wall = self.ledger.tunnel(forward), time.monotonic(), time.time()
+        flow = self.signs.flows.get(before.peer or "")
+        terms = self.patience.terms(forward, before, flow, began)
+        fresh = began - SNAPSHOT_FRESH_S
+        place = await self.holders.place(forward, newer_than=began)
+        probed, earlier = await self.probe_timed(
+            forward, place, terms, newer_than=began if at_once else fresh
+        )
+        answered = isinstance(probed.reply, Answer | StayedOpen)
+        held = Held(owner=Owner.NOBODY)
+        if not isinstance(probed.reply, NoListener):
+            newer_than = fresh if answered else time.monotonic()
+            held = await self.holder(forward, place, newer_than=newer_than)
+        if answered and held.session is None:
+            # the list may be older than the listener
+            held = await self.holder(forward, place, newer_than=time.monotonic())
+        return Attempt(
+            before=before,
+            began=began,
+            began_wall=began_wall,
+            terms=terms,
+            place=place,
+            probed=probed,
+            answered=answered,
+            earlier=earlier,
+            held=held,
+        )
+
+    def is_void(self, forward: Forward, one: Attempt) -> bool:
+        """Whether the probe says nothing about the present: the node's connection registered during
+        it, or its listener moved to the other loopback address.
+        """
+        moved = (
+            isinstance(one.probed.reply, Silent)
+            and self.holders.loopback(one.place) == IPV4_LOOPBACK != one.probed.address
+        )
+        return moved or self.registered_at.get(forward.node, float("-inf")) >= one.began
+
+    def seen_by(self, forward: Forward, one: Attempt, held: Held) -> Observation:
+        """Return what the probe saw, before any sign of life is looked for."""
         struck = self.patience.since(forward.port, held.session)
         ended = time.monotonic()
-        seen = Observation(
-            reply=probed.reply,
+        return Observation(
+            reply=one.probed.reply,
             owner=held.owner,
             session=held.session,
             stranger=held.stranger,
-            latency_ms=probed.latency_ms,
-            late_s=self.lateness.worst_since(began),
+            latency_ms=one.probed.latency_ms,
+            late_s=self.lateness.worst_since(one.began),
             expect=forward.expect,
-            deadline_s=terms.deadline_s,
-            silent_s=ended - (struck.began if struck else began),
-            probe_s=ended - began,
-            silence_s=terms.silence_s,
+            deadline_s=one.terms.deadline_s,
+            silent_s=ended - (struck.began if struck else one.began),
+            probe_s=ended - one.began,
+            silence_s=one.terms.silence_s,
             beaten_at=self.signs.beats.get(held.session) if held.session else None,
             shared=self.is_shared(forward, held.session),
         )
-        if not answered and held.session:
-            seen = await self.with_signs(forward, seen, held.session, before, earlier)
-        if held.session is not None and not self.patience.knows(before, held.session):
-            self.patience.meet(
-                before, held.session, await asyncio.to_thread(login_took_s, held.session)
-            )
-        first_s = (probed.first_ms or probed.latency_ms) / 1000
-        self.patience.learn(before, seen, first_s)
-        return seen, held
 
     async def holder(self, forward: Forward, place: Port, *, newer_than: float) -> Held:
-        """Who holds the port that was probed, wherever a forward that moves is by now."""
+        """Return who holds the port that was probed, even if the forward has moved since."""
         return replace(
-            await self.holdings.held_at(place, forward, newer_than=newer_than), port=place
+            await self.holders.held_at(place, forward, newer_than=newer_than), port=place
         )
 
     async def with_signs(
-        self,
-        forward: Forward,
-        seen: Observation,
-        session: ProcessId,
-        before: Tunnel,
-        earlier: Mapping[str, Flow],
+        self, forward: Forward, seen: Observation, session: ProcessId, one: Attempt
     ) -> Observation:
-        """The observation of no answer, with what beats, siblings and the kernel say of this
+        """Add to an observation without an answer what beats, siblings and the kernel show of this
         connection.
         """
         asked_at = time.monotonic()
         beaten_at = await self.signs.beaten_at(session)
-        peer = await self.peer_of(session, before if before.session == session else None)
+        peer = await self.peer_of(session, one.before if one.before.session == session else None)
         now = (
             (await self.signs.fresh_flows(newer_than=asked_at)).get(peer)
             if isinstance(seen.reply, Silent)
             else None
         )
-        struck, configured_s = (
-            self.patience.since(forward.port, session),
-            forward.deadline_s or self.policy.deadline_s,
-        )
         life = self.signs.of_life(forward, session, beaten_at, time.time() - seen.silent_s)
         seen = replace(seen, beaten_at=beaten_at, life=life, flow=now)
         if now is None:
             return seen
-        then = struck.flow if struck and struck.flow else earlier.get(peer)
+        struck = self.patience.since(forward.port, session)
+        then = struck.flow if struck and struck.flow else one.earlier.get(peer)
         excuse = behind(then, now, self.patience.excused_s(forward.port, asked_at)) if then else ""
-        # added, so that what the kernel's coarse clock leaves open is taken for life
+        # added so that the kernel's coarse clock errs towards life
         took_s = time.monotonic() - asked_at
         silence = Silence(
             heard_ago_s=now.heard_ago_s,
             since_s=seen.silent_s + took_s,
             probe_s=seen.probe_s + took_s,
         )
+        configured_s = forward.deadline_s or self.policy.deadline_s
         return replace(with_silence(seen, silence, configured_s), behind=excuse)
 
     def is_shared(self, forward: Forward, session: ProcessId | None) -> bool:
-        """Whether the shared key may have opened the port: not where a node holds it with a key of
-        its own.
+        """Whether a connection of the shared key may hold the port: not if a node registered it
+        with a key of its own.
         """
         known = self.ledger.registrations.get(session) if session else None
         return forward.port in self.shared.held and (known is None or known.instance == INSTANCE)
 
     async def under_shared_key(self, forward: Forward, held: Held, session: ProcessId) -> Held:
-        """Who holds a port that the shared key opens; a connection that a node made with its own
-        key is another's, never to be ended.
+        """Return who holds a port that the shared key opens; a connection that another node made
+        with its own key is foreign and never killed.
         """
         known = self.ledger.registrations.get(session)
         if known is not None and known.instance != INSTANCE:
@@ -253,7 +285,7 @@ class Observer:
         owned = sorted(
             port
             for port in self.shared.owned
-            if any(one.inode in inodes for one in self.holdings.by_port.get(port, ()))
+            if any(one.inode in inodes for one in self.holders.by_port.get(port, ()))
         )
         if owned:
             return Held(
@@ -275,11 +307,11 @@ class Observer:
         return held
 
     async def peer_of(self, session: ProcessId, known: Tunnel | None) -> str:
-        """Where a connection comes from: its registration tells, else its sockets do; empty if
-        neither does.
+        """Return where a connection comes from, by its registration or else by its sockets; empty
+        if neither shows it.
         """
         registration = self.ledger.registrations.get(session)
         peer = (registration.peer if registration else "") or (
             (known.peer if known else None) or ""
         )
-        return peer or await asyncio.to_thread(self.holdings.peer_of, session)
+        return peer or await asyncio.to_thread(self.holders.peer_of, session)

@@ -1,9 +1,8 @@
-"""How long to wait for an answer, and how much silence proves a tunnel dead: from what is known of
-its link. Pure.
+"""How long to wait for an answer, and how much silence proves a tunnel dead, on a given link. Pure.
 
-A deadline only decides when a probe is given up. What ends a tunnel is silence: no byte from the
-device in the whole time since the first silent probe began. So a late answer of an abandoned probe
-still saves its tunnel, and makes the next deadline longer.
+A deadline only decides when a probe is given up. A tunnel is killed for silence: no byte from the
+device since the first silent probe began. So a late answer to an abandoned probe still saves its
+tunnel, and makes the next deadline longer.
 """
 
 from __future__ import annotations
@@ -16,33 +15,33 @@ LONGEST_DEADLINE_S = 20.0
 LONGEST_SILENCE_S = 35.0
 """With these a dead device is found within a minute of its last byte, on any link."""
 FAST_S = 1.0
-"""An answer that took longer comes from a slow link, or from a slow target."""
+"""A slower answer comes from a slow link or from a slow target."""
 FAST_LOGIN_S = 1.0
-"""A login takes ten chunks one after the other; a link that delays some of them shows it here."""
+"""A login takes ten chunks one after the other, so a link that delays some of them shows here."""
 PROVEN = 4
-"""Fast answers after a fast login, and not one slow, after which a link counts as fast: then
-silence of the shortest time is enough.
+"""A link counts as fast after this many fast answers in a row after a fast login; then the shortest
+silence is enough.
 """
 PROVEN_SLOWLY = 24
-"""The same after a slow login, or if its time is not known: a link that delays a third of its
-chunks may answer fast eight times.
+"""The same after a slow login, or one of unknown length: a link that delays a third of its chunks
+may answer fast eight times in a row.
 """
 KEPT_OF_HISTORY = 4
-"""Answers of an earlier connection that count for the next one: it may come over another link."""
+"""Fast answers of the last connection that count for the next one, whose link may be another."""
 SHRINKS = 0.95
-"""What is left of the longest latency after each faster answer: half after five minutes of the
-usual sweep.
+"""Factor by which each faster answer shrinks the longest latency: half is left after five minutes
+of the usual sweep.
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """What is known of how fast one forward answers."""
+    """How fast one forward answers."""
 
     longest_s: float = 0.0
     """The longest latency, forgotten slowly."""
     grown_s: float = 0.0
-    """The deadline that a tunnel needs whose answers came too late; shrinks with each answer in
+    """Deadline that the tunnel needs because answers came too late; shrinks with each answer in
     time.
     """
     fast: int = 0
@@ -50,7 +49,7 @@ class Pace:
 
 
 def answered(pace: Pace, latency_s: float) -> Pace:
-    """The pace after an answer in time."""
+    """Return the pace after an answer in time."""
     return Pace(
         longest_s=max(latency_s, pace.longest_s * SHRINKS),
         grown_s=pace.grown_s * SHRINKS,
@@ -59,19 +58,17 @@ def answered(pace: Pace, latency_s: float) -> Pace:
 
 
 def came_late(pace: Pace, deadline_s: float) -> Pace:
-    """The pace after a silent probe of a tunnel that shows life: the next one may take twice as
-    long.
-    """
+    """Return the pace after a silent probe of a living tunnel: the next may take twice as long."""
     return replace(pace, grown_s=min(LONGEST_DEADLINE_S, max(pace.grown_s, 2 * deadline_s)), fast=0)
 
 
 def reconnected(pace: Pace) -> Pace:
-    """The pace that a new connection begins with."""
+    """Return the pace with which a new connection begins."""
     return replace(pace, fast=min(pace.fast, KEPT_OF_HISTORY))
 
 
 def deadline(configured_s: float, pace: Pace, flow: Flow | None) -> float:
-    """Seconds for one probe; never less than configured."""
+    """Return the seconds for one probe; never less than configured."""
     spare_s = configured_s / 2
     kernel_s = 2 * flow.rtt_s + 4 * flow.rtt_varies_s + spare_s if flow else 0.0
     wanted_s = max(configured_s, 1.5 * pace.longest_s + spare_s, pace.grown_s, kernel_s)
@@ -79,9 +76,7 @@ def deadline(configured_s: float, pace: Pace, flow: Flow | None) -> float:
 
 
 def is_proven(pace: Pace, flow: Flow | None, login_s: float | None) -> bool:
-    """Whether the link is known to be fast: by its answers, by its login, and as far as the kernel
-    can tell.
-    """
+    """Whether its answers, its login and the kernel's round-trip time prove the link to be fast."""
     if (
         pace.longest_s >= FAST_S
         or pace.grown_s >= FAST_S
@@ -93,12 +88,11 @@ def is_proven(pace: Pace, flow: Flow | None, login_s: float | None) -> bool:
 
 
 def silence_needed(configured_s: float, policy: Policy, pace: Pace, *, proven: bool) -> float:
-    """Seconds without a byte from the device, since the first silent probe began, that prove a
-    tunnel dead.
+    """Return the seconds without a byte from the device, since the first silent probe began, that
+    prove a tunnel dead.
 
-    A link that is not known to be fast gets more: 24 s instead of 13 by default, which is longer
-    than an answer takes that is delayed by 8 s each way. A link that is known to be slow gets what
-    its latencies ask for.
+    A link that is not proven fast gets more: 24 s instead of 13 by default, enough for an answer
+    that is delayed by 8 s each way. A link that is known to be slow gets what its latencies need.
     """
     shortest_s = policy.strikes * configured_s + (policy.strikes - 1) * policy.strike_gap_s
     if proven:

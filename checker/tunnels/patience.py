@@ -1,6 +1,4 @@
-"""How long each forward is waited for: what was learnt of its link, and since when it is silent.
-Pure.
-"""
+"""How long to wait for each forward: the pace of its link, and its silence so far. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +7,7 @@ from dataclasses import dataclass
 
 from checker.model import Answer, Flow, Forward, NodeName, Policy, Port, ProcessId, Tunnel
 from checker.tunnels import pace
-from checker.tunnels.judge import Observation
+from checker.tunnels.observation import Observation
 from checker.tunnels.pace import Pace
 
 MORE_THAN_ENOUGH = 1024
@@ -17,20 +15,20 @@ MORE_THAN_ENOUGH = 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Struck:
-    """The first of the silent probes that count."""
+    """The first silent probe that counts."""
 
     session: ProcessId | None
     at: float
     """When it began, Unix seconds."""
     began: float
-    """The same by the monotonic clock."""
+    """The same, monotonic."""
     flow: Flow | None
-    """What had moved on the connection by its end."""
+    """What had moved on the connection by the end of that probe."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What holds for one probe."""
+    """Time limits of one probe."""
 
     deadline_s: float
     silence_s: float
@@ -38,31 +36,31 @@ class Terms:
 
 
 class Patience:
-    """The pace of each forward, kept over its reconnects, and the silence under way."""
+    """The pace of each forward, kept across reconnects, and the silence under way."""
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
         self.paces: dict[tuple[NodeName, Port], Pace] = {}
         self.sessions: dict[tuple[NodeName, Port], tuple[ProcessId, float | None]] = {}
-        """The connection that each pace was last seen with, and how long its login took."""
+        """The last connection of each forward, and the seconds that its login took."""
         self.struck: dict[Port, Struck] = {}
         self.excused: dict[Port, float] = {}
-        """Since when (monotonic) probes wait behind other bytes."""
+        """Since when (monotonic) probes of each port wait behind other bytes."""
 
     def pace_of(self, before: Tunnel) -> Pace:
-        """What is known of the forward, from the state file if from nothing else."""
+        """Return what is known of the forward; after a restart, only the latency in its row."""
         known = self.paces.get((before.node, before.port))
         return known or Pace(longest_s=(before.latency_ms or 0.0) / 1000)
 
     def terms(self, forward: Forward, before: Tunnel, flow: Flow | None, now: float) -> Terms:
-        """Deadline and silence for a probe that begins now (monotonic)."""
+        """Return the limits of a probe that begins now (monotonic)."""
         configured_s, known = forward.deadline_s or self.policy.deadline_s, self.pace_of(before)
         session, login_s = self.sessions.get((forward.node, forward.port), (None, None))
         proven = pace.is_proven(known, flow, login_s if session == before.session else None)
         silence_s = pace.silence_needed(configured_s, self.policy, known, proven=proven)
         deadline_s = pace.deadline(configured_s, known, flow)
         struck = self.struck.get(forward.port)
-        # the last one lasts as long as the silence is to be, and no longer
+        # the last probe ends when the silence is long enough
         if before.strikes + 1 >= self.policy.strikes:
             deadline_s = (
                 max(configured_s, silence_s - (now - struck.began))
@@ -72,20 +70,18 @@ class Patience:
         return Terms(deadline_s=deadline_s, silence_s=silence_s)
 
     def meet(self, before: Tunnel, session: ProcessId, login_s: float | None) -> None:
-        """Begin anew with another connection, which may come over another link; `login_s` is how
-        long its login took.
-        """
+        """Start over with a new connection, perhaps over another link; its login took `login_s`."""
         place = (before.node, before.port)
         if place in self.sessions:
             self.paces[place] = pace.reconnected(self.pace_of(before))
         self.sessions[place] = session, login_s
 
     def knows(self, before: Tunnel, session: ProcessId) -> bool:
-        """Whether this connection was met already."""
+        """Whether `meet` was called for this connection."""
         return self.sessions.get((before.node, before.port), (None, None))[0] == session
 
     def learn(self, before: Tunnel, seen: Observation, first_s: float) -> None:
-        """Learn from a probe: when its first byte came, or that none came in time although the
+        """Learn from a probe: its first byte came after `first_s`, or came too late although the
         tunnel lives.
         """
         known = self.pace_of(before)
@@ -96,13 +92,13 @@ class Patience:
         self.paces[before.node, before.port] = known
 
     def since(self, port: Port, session: ProcessId | None) -> Struck | None:
-        """The beginning of the silence under way, if it is this connection's."""
+        """Return the start of the silence under way, if it is this connection's."""
         struck = self.struck.get(port)
         return struck if struck and (session is None or struck.session in (None, session)) else None
 
     def note(self, after: Tunnel, seen: Observation, now_wall: float, now: float) -> None:
-        """Remember when a first strike began and what was excused, and forget what a sign of life
-        made void.
+        """Remember when a first strike began and since when probes are excused; forget both after a
+        sign of life.
         """
         if seen.behind:
             self.excused.setdefault(after.port, now)
@@ -119,11 +115,11 @@ class Patience:
             self.struck.pop(after.port, None)
 
     def excused_s(self, port: Port, now: float) -> float:
-        """How long the port's silent probes have waited behind other bytes."""
+        """Return how long the port's silent probes have waited behind other bytes."""
         return now - self.excused.get(port, now)
 
     def keep_only(self, places: Collection[tuple[NodeName, Port]]) -> None:
-        """Forget the forwards that are no more."""
+        """Forget forwards that were removed, once there are many."""
         if len(self.paces) > 2 * len(places) + MORE_THAN_ENOUGH:
             self.paces = {place: known for place, known in self.paces.items() if place in places}
             self.sessions = {

@@ -1,4 +1,4 @@
-"""One connection to a listener, and what came of it. Knows nothing of history or holders."""
+"""Make one connection to a listener and report what came; knows neither history nor holders."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from checker.model import (
 READ_AT_MOST = 4096
 TEXT_KEPT = 256
 SLOW_S = 30.0
-"""A response of which a part came is awaited this long, if more of it keeps coming."""
+"""Longest wait for a response that has begun, as long as more of it keeps coming."""
 OPEN_SETTLES_S = 2.0
-"""How long `open` watches whether the connection is closed again: a refusal takes one round trip to
-the node.
+"""How long `open` watches whether the connection is closed: a refusal takes one round trip to the
+node.
 """
 MORE_LINES_S = 0.5
-"""After a first line that does not match, wait this long for another: servers may speak before
-their banner (RFC 4253, 4.2).
+"""Wait for another line after one that does not match: servers may send lines before their banner
+(RFC 4253, 4.2).
 """
 OURS_ALONE = frozenset(
     {
@@ -48,7 +48,7 @@ OURS_ALONE = frozenset(
         errno.EACCES,
     }
 )
-"""Errors of connect that are the gateway's own trouble."""
+"""Errors of connect whose cause is the gateway itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +65,7 @@ class Probed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """How long a target is waited for, and whether it is told who comes."""
+    """How long to wait for a target, and whether it gets a PROXY line."""
 
     deadline_s: float
     slow_s: float
@@ -80,7 +80,7 @@ class Until:
     waiting: Waiting
 
     def for_more(self, now: float) -> float:
-        """When it ends after a part of the expected response came now."""
+        """Return when the probe ends, now that a part of the expected response came."""
         began = self.at - self.waiting.deadline_s
         return max(self.at, min(began + self.waiting.slow_s, now + self.waiting.deadline_s))
 
@@ -91,7 +91,7 @@ class Heard:
 
     text: bytes = b""
     first_at: float | None = None
-    """When the first of it came, monotonic."""
+    """When the first byte came, monotonic."""
 
     def add(self, part: bytes) -> None:
         if part and self.first_at is None:
@@ -108,12 +108,12 @@ async def probe(  # noqa: PLR0913 - what is asked, where, and how long
     slow_s: float = SLOW_S,
     address: str = IPV4_LOOPBACK,
 ) -> Probed:
-    """Connect to the listener on the gateway's loopback and wait for the expected response, until
+    """Connect to the listener on the gateway's loopback and wait for the expected response until
     the deadline.
 
-    With `proxy` the target is told who comes, before anything else. A response that began is
-    awaited for `slow_s`, while more of it comes within the deadline each time. Every outcome is a
-    Reply; nothing is raised but CancelledError.
+    With `proxy`, send a PROXY line first. Wait up to `slow_s` for a response that has begun, as
+    long as each next part comes within the deadline. Every outcome is a Reply; only CancelledError
+    is raised.
     """
     began, heard = time.monotonic(), Heard()
     try:
@@ -152,7 +152,7 @@ async def connected(
         async with asyncio.timeout_at(until):
             await loop.sock_connect(sock, listener)
     except TimeoutError:
-        return Silent()  # the holder does not even accept any more
+        return Silent()  # the holder does not even accept
     except ConnectionRefusedError:
         return NoListener()
     if sock.getsockname() == sock.getpeername():
@@ -172,7 +172,7 @@ async def connected(
 async def converse(
     sock: socket.socket, first: bytes, expect: Expect, until: Until, heard: Heard
 ) -> Reply:
-    """Say what the expected service waits for, and read until the answer can be judged."""
+    """Send what the expected service waits for, and read until the answer can be judged."""
     loop = asyncio.get_running_loop()
     begun = False
     try:
@@ -200,7 +200,7 @@ async def converse(
 
 
 def proxy_line(sock: socket.socket) -> bytes:
-    """The header of the PROXY protocol, version 1, for our own connection; not UNKNOWN, which
+    """Return the PROXY protocol header, version 1, of our own connection; not UNKNOWN, which
     Postfix refuses.
     """
     (host, port), (to_host, to_port) = sock.getsockname()[:2], sock.getpeername()[:2]
@@ -209,7 +209,7 @@ def proxy_line(sock: socket.socket) -> bytes:
 
 
 def opening(expect: Expect) -> bytes:
-    """What is sent first; nothing where the service speaks first."""
+    """Return what to send first; nothing if the service speaks first."""
     match expect.kind:
         case ExpectKind.HTTP:
             return (
@@ -242,9 +242,7 @@ def matches(expect: Expect, heard: bytes) -> bool:
 
 
 def begins(expect: Expect, heard: bytes) -> bool:
-    """Whether these first bytes may still become the expected response: its beginning came, and
-    nothing else.
-    """
+    """Whether these first bytes are the beginning of the expected response, and nothing else."""
     match expect.kind:
         case ExpectKind.BANNER:
             last = letters_and_digits(heard.rpartition(b"\n")[2])
@@ -263,14 +261,14 @@ def begins(expect: Expect, heard: bytes) -> bool:
 
 
 def letters_and_digits(text: bytes) -> bytes:
-    """What the original compared of a banner."""
+    """Return the part of a banner that the original product compared."""
     return re.sub(rb"[^A-Za-z0-9]", b"", text)
 
 
 @functools.cache
 def client_hello() -> bytes:
-    """The first message of a TLS client, made by the TLS library; the same for all probes, as none
-    goes further.
+    """Return a TLS client's first message, made by the TLS library; the same for all probes, as
+    none goes further.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False

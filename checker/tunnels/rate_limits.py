@@ -13,12 +13,12 @@ from checker.model import NodeName
 TRY_LATER = 75
 """Exit status of a request over the limit: EX_TEMPFAIL of sysexits.h."""
 TELL_EVERY_S = 60.0
-"""Between two events about one node that is over its limit."""
+"""Shortest time between two events about one node that is over its limit."""
 NODE_WAITS_S = 25.0
-"""How long a node's question may take: clients in the field give up after 30 s, login included."""
+"""Longest time for a node's request: clients in the field give up after 30 s, login included."""
 HELD_AT_ONCE = 8
-"""Registered connections of one node; more than one is a stale one that sshd has not given up yet,
-or a copied key.
+"""Most registered connections of one node. A second one is stale and sshd has not given it up yet,
+or the key was copied.
 """
 CONNECTIONS_AT_ONCE = 64
 """To the daemon's socket, of one user of the machine that is neither an operator nor the tunnel
@@ -28,13 +28,13 @@ user.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limit:
-    """What one node may ask."""
+    """How much one node may ask."""
 
     at_once: int = 16
-    """Requests under way; a check of a silent target takes a quarter of a minute."""
+    """Most requests under way; a check of a silent target takes a quarter of a minute."""
     a_minute: int = 120
     saved_up: int = 0
-    """Requests that may come at once, after a quiet time; 0: half of a minute's."""
+    """Most requests at once after a quiet time; 0: half of `a_minute`."""
 
     @property
     def burst(self) -> int:
@@ -42,12 +42,13 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
-    """One node's requests, as of an instant of the monotonic clock."""
+class Allowance:
+    """What one node may still ask at one moment."""
 
     left: float
-    """Requests that it may make at once, a burst at most; they come back as time goes by."""
+    """Requests that it may make at once, at most a burst; grows with time."""
     at: float
+    """That moment, monotonic."""
     under_way: int = 0
     refused: int = 0
     """Since the last event."""
@@ -56,59 +57,57 @@ class Account:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Over:
-    """The request is refused."""
+    """A refusal of a request over the limit."""
 
     why: str
     untold: int | None = None
-    """How many were refused since the last event, this one among them, where an event is due; else
-    None.
-    """
+    """If an event is due: how many were refused since the last one, this one too; else None."""
 
 
-def enter(account: Account, limit: Limit, now: float) -> tuple[Account, Over | None]:
-    """A request comes: the account after it, and why it is refused, if it is."""
-    left = min(limit.burst, account.left + max(0.0, now - account.at) * limit.a_minute / 60)
-    if account.under_way >= limit.at_once:
+def enter(allowance: Allowance, limit: Limit, now: float) -> tuple[Allowance, Over | None]:
+    """Count a request that comes now; return the new allowance, and the refusal, if any."""
+    left = min(limit.burst, allowance.left + max(0.0, now - allowance.at) * limit.a_minute / 60)
+    if allowance.under_way >= limit.at_once:
         why = (
-            f"{account.under_way} requests of this node are under way already; wait for their"
+            f"{allowance.under_way} requests of this node are under way already; wait for their"
             " answers"
         )
     elif left < 1:
         why = f"more than {limit.a_minute} requests a minute; ask less often"
     else:
-        return replace(account, left=left - 1, at=now, under_way=account.under_way + 1), None
-    refused = account.refused + 1
-    if account.told_at is not None and now - account.told_at < TELL_EVERY_S:
-        return replace(account, left=left, at=now, refused=refused), Over(why=why)
-    return replace(account, left=left, at=now, refused=0, told_at=now), Over(
+        return replace(allowance, left=left - 1, at=now, under_way=allowance.under_way + 1), None
+    refused = allowance.refused + 1
+    if allowance.told_at is not None and now - allowance.told_at < TELL_EVERY_S:
+        return replace(allowance, left=left, at=now, refused=refused), Over(why=why)
+    return replace(allowance, left=left, at=now, refused=0, told_at=now), Over(
         why=why, untold=refused
     )
 
 
 class Limits:
-    """What each node asks now; nodes that ask nothing are forgotten."""
+    """The allowances of all nodes that asked lately."""
 
     def __init__(self, limit: Limit) -> None:
         self.limit = limit
-        self.accounts: dict[NodeName, Account] = {}
+        self.allowances: dict[NodeName, Allowance] = {}
 
     def enter(self, node: NodeName, now: float) -> Over | None:
-        """A request of the node comes; why it is refused, or None, and then `leave` follows."""
-        known = self.accounts.get(node) or Account(left=self.limit.burst, at=now)
-        self.accounts[node], over = enter(known, self.limit, now)
+        """Count a request of the node; return its refusal, or None: then call `leave` later."""
+        known = self.allowances.get(node) or Allowance(left=self.limit.burst, at=now)
+        self.allowances[node], over = enter(known, self.limit, now)
         return over
 
     def leave(self, node: NodeName) -> None:
-        """A request that was let in has been answered."""
-        known = self.accounts[node]
-        self.accounts[node] = replace(known, under_way=known.under_way - 1)
+        """A request that was not refused has been answered."""
+        known = self.allowances[node]
+        self.allowances[node] = replace(known, under_way=known.under_way - 1)
 
     def forget(self, now: float) -> None:
-        """Drop the nodes whose account is as a new one would be."""
+        """Drop the nodes whose allowance is full again."""
         idle_s = max(TELL_EVERY_S, 60 * self.limit.burst / self.limit.a_minute)
-        self.accounts = {
+        self.allowances = {
             node: known
-            for node, known in self.accounts.items()
+            for node, known in self.allowances.items()
             if known.under_way or now - known.at < idle_s
         }
 

@@ -1,4 +1,4 @@
-"""What the shared key may do: of whom its requests may speak, and which ports it may hold. Pure."""
+"""What the shared key may do: ask about which forwards, and hold which ports. Pure."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from checker.registry.nodes import Registry
 from checker.wire import OldCheck
 
 INSTANCE = ""
-"""Of a connection that was made with the shared key; no node can call its own so."""
+"""Instance of a connection made with the shared key; no node can choose this one."""
 SPEAKS_FOR_S = 600.0
-"""A device that asked within this time keeps its port's name, whatever others call themselves."""
+"""A device that asked within this time keeps its port, whatever name others claim for it."""
 KEPT_S = 7 * 86400.0
-"""An unregistered device that does not listen is forgotten after this long without a word."""
+"""An unregistered device that does not listen is forgotten after this long without a request."""
 
 
 class NotForSharedKey(InvalidValue):
-    """The shared key may not speak of this; the text is a sentence for the device."""
+    """The shared key may not ask about this; the text is a sentence for the device."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,13 +37,13 @@ class SharedPorts:
     """Ports by who may hold them."""
 
     held: frozenset[Port] = frozenset()
-    """By whoever has the shared key."""
+    """Anyone with the shared key may hold these."""
     owned: frozenset[Port] = frozenset()
-    """By a node with a key of its own alone."""
+    """Only a node with its own key may hold these."""
 
 
 def shared_ports(registry: Registry, unregistered: Iterable[Port]) -> SharedPorts:
-    """Whose each port is."""
+    """Return who may hold each port."""
     nodes = registry.nodes.values()
     without = frozenset(port for node in nodes if node.is_shared for port in node.ports)
     owned = frozenset(port for node in nodes if not node.is_shared for port in node.ports)
@@ -51,14 +51,14 @@ def shared_ports(registry: Registry, unregistered: Iterable[Port]) -> SharedPort
 
 
 def forward_meant(said: OldCheck, registry: Registry, shared_key: SharedKey, today: str) -> Forward:
-    """The forward that a request with the shared key may speak of. Raises NotForSharedKey.
+    """Return the forward that a request with the shared key is about. Raises NotForSharedKey.
 
-    Of a registered node that has no other key, it is the one that the registry knows: nothing that
-    is said changes what it expects.
+    For a registered node without another key, it is the forward in the registry: the request cannot
+    change what it expects.
     """
     if not shared_key.enabled:
         raise NotForSharedKey(
-            "this gateway has no shared key; ask its admin for a key of this device's own"
+            "this gateway has no shared key; ask its admin for a key for this device"
         )
     owner = registry.owner(said.port)
     if owner is None:
@@ -67,7 +67,7 @@ def forward_meant(said: OldCheck, registry: Registry, shared_key: SharedKey, tod
         raise NotForSharedKey(f"port {said.port} belongs to node {owner.name}, not to {said.node}")
     if not owner.is_shared:
         raise NotForSharedKey(
-            f"node {owner.name} has a key of its own, and only that speaks for it"
+            f"node {owner.name} has a key of its own, and only that key may ask about it"
         )
     if owner.barred(today):
         raise NotForSharedKey(f"node {owner.name} may not listen: {owner.barred(today)}")
@@ -75,7 +75,10 @@ def forward_meant(said: OldCheck, registry: Registry, shared_key: SharedKey, tod
 
 
 def forward_believed(said: OldCheck, registry: Registry, shared_key: SharedKey) -> Forward:
-    """A forward that no registered node has, as it was said. Raises NotForSharedKey."""
+    """Return a forward that no registered node has, as the request describes it.
+
+    Raises NotForSharedKey.
+    """
     try:
         name = parse_name(said.node)
     except InvalidValue as error:
@@ -99,8 +102,8 @@ def forward_believed(said: OldCheck, registry: Registry, shared_key: SharedKey) 
 
 
 def sighted(known: Unregistered | None, seen: Tunnel, said: Forward, now: float) -> Unregistered:
-    """What is listed of the port after a device spoke of it: as it said, unless another's tunnel is
-    there and its device still asks.
+    """Return the listed device of a port after a request about it: the one that asked, unless
+    another has a tunnel there and still asks.
     """
     if known is None or (known.node != said.node and may_be_replaced(known, seen, now)):
         return Unregistered(
@@ -112,7 +115,7 @@ def sighted(known: Unregistered | None, seen: Tunnel, said: Forward, now: float)
 
 
 def may_be_replaced(known: Unregistered, seen: Tunnel, now: float) -> bool:
-    """Whether another name may take the place of this one."""
+    """Whether another device may take the port."""
     return seen.status is Status.DOWN or now - known.last_at > SPEAKS_FOR_S
 
 
@@ -124,8 +127,8 @@ def is_over(known: Unregistered, seen: Tunnel, now: float) -> bool:
 def still_unregistered(
     known: Iterable[Unregistered], registry: Registry, shared_key: SharedKey
 ) -> tuple[Unregistered, ...]:
-    """Those whose name and port the registry does not have, where the shared key still opens their
-    port.
+    """Return the devices whose name and port are not in the registry, and whose port the shared key
+    still opens.
     """
     ports = {port for forward in registry.forwards for port in forward.ports}
     return tuple(

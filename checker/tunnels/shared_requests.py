@@ -1,6 +1,4 @@
-"""What is done for a device that asks with the shared key: believed as said, within what
-`checker.tunnels.shared_key` lets it speak of.
-"""
+"""Answer devices that ask with the shared key, within what `checker.tunnels.shared_key` allows."""
 
 from __future__ import annotations
 
@@ -12,7 +10,8 @@ from checker import __version__, wire
 from checker.model import EventKind, Forward, Unregistered
 from checker.output import today
 from checker.tunnels.gateway import Gateway
-from checker.tunnels.judge import Judgement, Owner
+from checker.tunnels.judge import Judgement
+from checker.tunnels.port_owner import Owner
 from checker.tunnels.rate_limits import NODE_WAITS_S
 from checker.tunnels.shared_key import (
     INSTANCE,
@@ -24,9 +23,9 @@ from checker.tunnels.shared_key import (
 from checker.wire import Asked, OldCheck, Reply, Request, Version
 
 NOBODY_WAITS_S = 1
-"""Told where nobody listens and nothing is known: connect."""
+"""Answer if nobody listens and nothing is known: connect."""
 TOLD_A_MINUTE = 20
-"""Events that a device has appeared; whoever invents names shall not fill the log."""
+"""Rate of events about new devices: whoever invents names must not fill the log."""
 
 
 class SharedRequests:
@@ -40,9 +39,7 @@ class SharedRequests:
         self.told_at: tuple[float, ...] = ()
 
     async def answer(self, request: Request, asked: Asked) -> Reply:
-        """What is answered; of all words the original's alone are served, as only they say who
-        asks.
-        """
+        """Answer a request: only the original's words and `version`, as no others say who asks."""
         match request:
             case Version():
                 return Reply(answer=f"{wire.PROTOCOL} {__version__}")
@@ -58,15 +55,13 @@ class SharedRequests:
                 )
 
     async def checked(self, forward: Forward, asked: Asked) -> int:
-        """The wait, after a probe now; what nobody was seen to listen for is not even noted."""
+        """Probe now and return the wait; do not even note a device whose port has no listener."""
         until = time.monotonic() + NODE_WAITS_S
         actor = f"shared key, {asked.peer.partition(' ')[0] or 'an unknown peer'}"
         if forward.node not in self.gateway.registry.nodes:
             known = self.ledger.sightings.by_port.get(forward.port)
             if known is None:
-                held = await self.gateway.watcher.holdings.held(
-                    forward, newer_than=time.monotonic()
-                )
+                held = await self.gateway.watcher.holders.held(forward, newer_than=time.monotonic())
                 if held.owner is not Owner.OURS:
                     return (
                         NOBODY_WAITS_S
@@ -88,9 +83,9 @@ class SharedRequests:
         seen = self.ledger.tunnel(known.forward if known else said)
         listed = sighted(known, seen, said, time.time())
         if listed is known:
-            self.tell(
-                f"{said.node} speaks of port {said.port}, which {known.node} has: do two devices"
-                " have one port?",
+            self.log_once_in_a_while(
+                f"{said.node} asks about port {said.port}, which {known.node} has: do two devices"
+                " use one port?",
                 known,
             )
             return known
@@ -103,11 +98,13 @@ class SharedRequests:
                 f"unregistered node {listed.node} appeared on port {listed.port}, expecting"
                 f" {listed.expect}"
             )
-            self.tell(f"{text}; to register it: reversi-checker node adopt {listed.node}", listed)
+            self.log_once_in_a_while(
+                f"{text}; to register it: reversi-checker node adopt {listed.node}", listed
+            )
         return listed
 
-    def tell(self, text: str, about: Unregistered) -> None:
-        """An event, if there were not too many."""
+    def log_once_in_a_while(self, text: str, about: Unregistered) -> None:
+        """Log an event, unless there were too many."""
         now = time.monotonic()
         self.told_at = tuple(at for at in self.told_at if now - at < 60)
         if len(self.told_at) < TOLD_A_MINUTE:
@@ -117,7 +114,9 @@ class SharedRequests:
             )
 
     def note_peer(self, judgement: Judgement, asked: Asked) -> None:
-        """The tunnel comes from where its device asks from: the original says no more of it."""
+        """Note that the tunnel comes from the address that its device asks from: the original's
+        words say nothing else about it.
+        """
         registration = (
             self.ledger.registrations.get(judgement.tunnel.session)
             if judgement.tunnel.session

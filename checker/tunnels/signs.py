@@ -1,6 +1,4 @@
-"""What shows a connection to be alive: its beats, answers through its other forwards, and what the
-kernel saw move.
-"""
+"""Signs that a connection lives: its beats, answers through its other forwards, traffic."""
 
 from __future__ import annotations
 
@@ -16,8 +14,8 @@ from checker.tunnels.flow import heard, strayed
 from checker.tunnels.holders import Held
 
 READ_EVERY_S = 0.2
-"""At most so often, however many tunnels fall silent at once: a reading of 2,000 connections takes
-10 ms.
+"""Shortest time between readings, however many tunnels fall silent at once: one of 2,000
+connections takes 10 ms.
 """
 
 
@@ -28,21 +26,19 @@ class Signs:
         self.spool = spool
         self.beats: dict[ProcessId, float] = {}
         self.asking: set[ProcessId] = set()
-        """Connections of which a beat is being answered: it came before the probe, and no other may
-        come until then.
+        """Connections whose beat is being answered: it came before the probe, and no other can come
+        until then.
         """
         self.answered: dict[Port, tuple[ProcessId, float]] = {}
         self.flows: Mapping[str, Flow] = {}
-        """By the connection's other side, ADDRESS:PORT; empty where the kernel does not tell."""
+        """By the connection's other side, ADDRESS:PORT; empty if the kernel does not say."""
         self.flows_read_at = float("-inf")
         self.strayed_at: dict[str, float] = {}
-        """When data last came out of order on a connection (monotonic): at the latest."""
+        """Latest moment (monotonic) at which data came out of order on a connection."""
         self.reading = asyncio.Lock()
 
     async def read_beats(self) -> None:
-        """Read when each connection last beat: all at once, as one by one costs more than the
-        probe.
-        """
+        """Read when each connection last beat: all at once, which costs less than one by one."""
         self.beats = await asyncio.to_thread(beats.all_beats, self.spool)
 
     async def read_flows(self) -> None:
@@ -50,8 +46,8 @@ class Signs:
         await self.fresh_flows(newer_than=time.monotonic())
 
     async def fresh_flows(self, *, newer_than: float) -> Mapping[str, Flow]:
-        """What moved on each connection, as of a reading after `newer_than` (monotonic); those who
-        ask at once share one.
+        """Return what moved on each connection, read after `newer_than` (monotonic); concurrent
+        calls share one reading.
         """
         async with self.reading:
             if self.flows_read_at < newer_than:
@@ -65,20 +61,20 @@ class Signs:
         return self.flows
 
     def take_flows(self, found: Mapping[str, Flow], now: float) -> None:
-        """Keep a reading, and when something last came out of order."""
+        """Keep a reading, and note on which connections something came out of order."""
         self.strayed_at = {peer: at for peer, at in self.strayed_at.items() if peer in found}
         self.strayed_at.update(dict.fromkeys(strayed(self.flows, found), now))
         self.flows = heard(found, self.strayed_at, now) if self.strayed_at else found
 
     async def beaten_at(self, session: ProcessId) -> float | None:
-        """When the connection last beat (Unix seconds), read now; None if it never did."""
+        """Read when the connection last beat (Unix seconds); None if it never did."""
         return await asyncio.to_thread(beats.beaten_at, self.spool, session)
 
     def remember_answer(
         self, forward: Forward, reply: Reply, held: Held, began_wall: float
     ) -> None:
         """Note that something came through this connection; a refusal comes from the node too, if
-        the listener outlived it.
+        the listener is still there.
         """
         if held.session is not None and isinstance(reply, Answer | Closed):
             self.answered[forward.port] = (held.session, began_wall)
@@ -86,8 +82,8 @@ class Signs:
     def of_life(
         self, forward: Forward, session: ProcessId | None, beaten_at: float | None, since: float
     ) -> str:
-        """What showed this very connection to be alive after `since` (Unix seconds), as a clause;
-        empty for nothing.
+        """Return a sign that this very connection was alive after `since` (Unix seconds), as a
+        clause; empty if there is none.
         """
         if session in self.asking or (beaten_at is not None and beaten_at > since):
             return "its beats arrive"

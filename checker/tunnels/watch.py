@@ -1,4 +1,4 @@
-"""Watching one forward: probe it, see who holds it, judge, and carry out what was judged."""
+"""Watch one forward: probe it, find its holder, judge, and carry out the judgement."""
 
 from __future__ import annotations
 
@@ -7,120 +7,145 @@ import logging
 import math
 import time
 from collections import defaultdict, deque
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
 from weakref import WeakValueDictionary
 
 from checker.config.layout import Layout
 from checker.config.settings import Config
 from checker.model import (
-    Answer,
-    EventKind,
     Flaps,
     Forward,
     NodeName,
     Port,
     ProcessId,
-    Status,
     Tunnel,
 )
 from checker.registry.succession import moving_note
 from checker.sshd.kill import Ending, Freed, Spared, end_session
 from checker.state.ledger import Ledger
-from checker.tunnels.cloned_keys import CONDITION, Clones
+from checker.tunnels.cloned_keys import Clones
 from checker.tunnels.holders import Held
-from checker.tunnels.judge import (
-    CannotKill,
-    Judgement,
-    Kill,
-    LookAgain,
-    Nothing,
-    Observation,
-    Recheck,
-    by_hour,
-    judge,
-    lost,
-    wait_for,
-    watched,
-)
+from checker.tunnels.judge import CannotKill, Judgement, Kill, LookAgain, Nothing, Recheck, judge
+from checker.tunnels.kill_reasons import NoRight, why_kill
+from checker.tunnels.observation import Observation
 from checker.tunnels.observe import Observer
+from checker.tunnels.record import TunnelRecord, with_clone_note
 
 log = logging.getLogger(__name__)
 ENDED_KEPT = 256
-"""Sessions that were ended lately: no other forward of theirs ends them again."""
+"""Number of killed sessions that are remembered, so that none is killed again for another
+forward.
+"""
 STARVED_ROUNDS = 3
-"""Probes that may come to nothing before it is left to the next sweep: a gateway that stays starved
-must still answer.
+"""Probes that may be wasted before the forward is left to the next sweep: a gateway that stays
+starved must still answer.
 """
 
 
 @dataclass(slots=True)
 class Turn:
-    """The last finished probe of one port, and the lock of the next."""
+    """Whose turn it is at one port. Who needs both locks takes `probing` first."""
 
-    lock: asyncio.Lock
+    probing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held during a probe, which may take half a minute."""
+    acting: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while a probe is judged, or the holder is killed: a few seconds at most."""
     ended_at: float = float("-inf")
+    """When the last probe ended, monotonic."""
     judgement: Judgement | None = None
+    """Of the last probe."""
+    kills: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KillOutcome:
+    """What became of a port's holder."""
+
+    held: Held
+    """As found just before."""
+    ending: Ending | None = None
+    """None if it was left alone: nobody of ours holds the port, or another session than asked."""
 
 
 class Watcher(Observer):
-    """Probes forwards, never one port twice at a time, and does what the judge says."""
+    """Probes forwards, never one port twice at a time, and carries out what the judge says."""
 
     def __init__(self, layout: Layout, config: Config, ledger: Ledger) -> None:
         super().__init__(layout, config, ledger)
+        self.record = TunnelRecord(ledger, self.policy)
         self.clones = Clones(self.policy)
-        self.turns: defaultdict[Port, Turn] = defaultdict(lambda: Turn(asyncio.Lock()))
+        self.turns: defaultdict[Port, Turn] = defaultdict(Turn)
         self.ending: WeakValueDictionary[ProcessId, asyncio.Lock] = WeakValueDictionary()
         self.ended: deque[ProcessId] = deque(maxlen=ENDED_KEPT)
         self.waiting: dict[NodeName, str] = {}
-        """What is said of nodes that have two keys."""
+        """A note for the rows of each node that has two keys."""
 
-    async def settle(
-        self, forward: Forward, *, actor: str = "daemon", until: float = math.inf
+    async def probe_until_clear(
+        self,
+        forward: Forward,
+        judgement: Judgement,
+        *,
+        siblings: Sequence[Forward] = (),
+        actor: str = "daemon",
+        until: float = math.inf,
     ) -> Judgement:
-        """Probe until it is clear: a first strike is followed by the next one soon, a last one by
-        the kill.
+        """Probe again for as long as the last judgement asks for it: a first strike is followed by
+        the next one soon, a last one by the kill.
 
-        What is not clear by `until` (monotonic) is left to the sweep; the action is a Recheck then.
+        The siblings are probed in the first pause: an answer of theirs shows that the tunnel lives.
+        What is not clear by `until` (monotonic) is left to the sweep; the action then is a Recheck.
         """
-        judgement = await self.look(forward, actor=actor, until=until)
-        for _ in range(self.policy.strikes + STARVED_ROUNDS):
+        for _ in range(1 + self.policy.strikes + STARVED_ROUNDS):
             if (
                 not isinstance(judgement.action, Recheck)
                 or time.monotonic() + judgement.action.after_s >= until
             ):
                 break
-            await asyncio.sleep(judgement.action.after_s)
-            judgement = await self.look(forward, actor=actor, until=until)
+            async with asyncio.TaskGroup() as group:
+                for sibling in siblings:
+                    group.create_task(
+                        self.probe_once(sibling, actor=actor, until=until),
+                        name=f"probe {sibling.node} {sibling.port}",
+                    )
+                await asyncio.sleep(judgement.action.after_s)
+            siblings = ()
+            judgement = await self.probe_once(forward, actor=actor, until=until)
         return judgement
 
-    async def look(
+    async def probe_once(
         self, forward: Forward, *, actor: str = "daemon", until: float = math.inf
     ) -> Judgement:
-        """One probe, judged and acted on; one that was under way already serves all who wait for
-        it.
+        """Probe, judge and act; a probe that is under way already serves all who wait for it.
 
-        What is not known by `until` (monotonic) is left as it is, to be looked at again.
+        If `until` (monotonic) passes first, the row stays as it is, and the action is a Recheck.
         """
         asked_at = time.monotonic()
         turn = self.turns[forward.port]
         try:
             async with (
                 asyncio.timeout(None if until == math.inf else max(0.0, until - asked_at)) as limit,
-                turn.lock,
+                turn.probing,
             ):
                 if turn.judgement is not None and turn.ended_at >= asked_at:
                     return turn.judgement
-                seen, held = await self.observe(forward, at_once=actor != "daemon")
-                limit.reschedule(None)  # what is to be done now is done whole
-                turn.judgement = await self.conclude(forward, seen, held, actor)
-                turn.ended_at = time.monotonic()
-                return turn.judgement
+                while True:
+                    kills = turn.kills
+                    seen, held = await self.observe(forward, at_once=actor != "daemon")
+                    async with turn.acting:
+                        if turn.kills != kills:
+                            continue  # a claim killed the holder meanwhile
+                        limit.reschedule(None)  # from here on nothing is cut short
+                        turn.judgement = await self.conclude(forward, seen, held, actor)
+                        turn.ended_at = time.monotonic()
+                        return turn.judgement
         except TimeoutError:
             # the last one may be of an earlier connection
             tunnel = replace(self.ledger.tunnel(forward), verdict=0)
             return Judgement(
                 tunnel=tunnel,
-                flaps=self.ledger.flaps.get(forward.node, Flaps()),
+                flaps=self.record.flaps(forward),
                 action=Recheck(self.policy.strike_gap_s),
             )
 
@@ -128,151 +153,128 @@ class Watcher(Observer):
         self, forward: Forward, seen: Observation, held: Held, actor: str
     ) -> Judgement:
         """Judge, act, and write down both."""
+        row = self.ledger.tunnel(forward)
+        known = row if row.session == seen.session else None
+        peer = await self.peer_of(seen.session, known) if seen.session else ""
+        # no await from here to the record: the row and the node's losses must not change meanwhile
         before = self.ledger.tunnel(forward)
-        judgement = judge(
-            seen, before, self.ledger.flaps.get(forward.node, Flaps()), self.policy, time.time()
-        )
-        after = self.with_clone(
-            self.with_waiting(await self.with_peer(judgement.tunnel), forward, held)
-        )
+        judgement = judge(seen, before, self.record.flaps(forward), self.policy, time.time())
+        after = judgement.tunnel
+        if seen.session is not None and after.session == seen.session:
+            after = self.with_peer(after, peer)
+        after = self.with_notes(after, forward, held)
         self.patience.note(after, seen, time.time(), time.monotonic())
-        self.write_down(before, after, judgement.flaps)
+        self.record.judged(before, after, judgement.flaps)
         match judgement.action:
-            case Kill(session):
-                await self.end(
-                    forward, session, held.inodes, actor=actor, why=why_killed(seen, after)
-                )
+            case Kill(why=why):
+                await self.end(forward, held, actor=actor, why=why, is_counted=True)
             case CannotKill():
-                self.tell_once(before, after)
+                self.record.holder_unknown(before, after)
             case Nothing() | Recheck() | LookAgain():
                 pass
         return replace(judgement, tunnel=self.ledger.tunnel(forward))
 
-    async def with_peer(self, tunnel: Tunnel) -> Tunnel:
-        """The tunnel with where its connection comes from."""
-        if tunnel.session is None:
-            return tunnel
-        peer = await self.peer_of(tunnel.session, tunnel)
+    def with_peer(self, tunnel: Tunnel, peer: str) -> Tunnel:
+        """The row with where its connection comes from (empty: not known), and what it carried."""
         flow = self.signs.flows.get(peer)
         return replace(tunnel, peer=peer or None, bytes_total=flow.carried if flow else None)
 
-    def with_waiting(self, tunnel: Tunnel, forward: Forward, held: Held) -> Tunnel:
-        """The tunnel with what still waits for its device beside what the probe saw."""
+    def with_notes(self, tunnel: Tunnel, forward: Forward, held: Held) -> Tunnel:
+        """The row with what the node waits for, and what is known of its key, beside what the probe
+        saw.
+        """
         notes = (
             self.waiting.get(forward.node, ""),
             moving_note(forward, held.port if held.session else None),
         )
-        return replace(tunnel, detail="; ".join(part for part in (tunnel.detail, *notes) if part))
+        detail = "; ".join(part for part in (tunnel.detail, *notes) if part)
+        return with_clone_note(replace(tunnel, detail=detail), self.clone_note(tunnel.node))
 
-    def with_clone(self, tunnel: Tunnel) -> Tunnel:
-        """The tunnel with what is known of its node's key beside what the probe saw."""
-        note = self.clones.note(tunnel.node, time.monotonic())
-        seen = tunnel.detail.partition(CONDITION)[0].removesuffix("; ")
-        return (
-            replace(tunnel, detail="; ".join(part for part in (seen, note) if part))
-            if note
-            else tunnel
-        )
+    def clone_note(self, node: NodeName) -> str:
+        """What is known of a second device with the node's key, as a clause; empty for none."""
+        return self.clones.note(node, time.monotonic())
 
-    def write_down(self, before: Tunnel, after: Tunnel, flaps: Flaps) -> None:
-        """The new state, its time in the roll-ups, and an event where the status changed."""
-        self.ledger.put(after)
-        self.ledger.put_flaps(after.node, flaps)
-        day = time.strftime("%Y-%m-%d", time.gmtime())
-        if before.probed_at != after.probed_at and after.port not in self.ledger.sightings.by_port:
-            lately = watched(before, after, self.policy, day)
-            self.ledger.uptime.append((after.node, after.port, lately))
-            self.ledger.hours.extend(by_hour(after, lately))
-        if before.status is not after.status:
-            text = f"{before.status} -> {after.status}" + (
-                f": {after.detail}" if after.detail else ""
-            )
-            self.ledger.tell(EventKind.STATUS, text, node=after.node, port=after.port)
+    async def end_holder(
+        self,
+        forward: Forward,
+        why: str,
+        *,
+        actor: str,
+        session: ProcessId | None = None,
+        port: Port | None = None,
+    ) -> KillOutcome:
+        """Kill the session that holds the forward's port now; if `session` is given, only that one.
 
-    def tell_once(self, before: Tunnel, after: Tunnel) -> None:
-        """That a hung port can not be freed is told when it becomes so."""
-        if before.strikes < self.policy.strikes or before.verdict != after.verdict:
-            self.ledger.tell(
-                EventKind.KILL_FAILED,
-                f"{after.status}, and its sshd process can not be found: run the daemon as root, or"
-                " let the node use hold",
-                node=after.node,
-                port=after.port,
-            )
+        Waits for the probe under way. A claim names the `port` of the forward and does not wait,
+        because its device does: the kill cuts the probe, which then begins again.
+        """
+        async with self.undisturbed(forward, port) as held:
+            if held.session is None or session not in (None, held.session):
+                return KillOutcome(held=held)
+            ending = await self.end(forward, held, actor=actor, why=why)
+            return KillOutcome(held=held, ending=ending)
+
+    async def shut(
+        self, forward: Forward, why: str, *, session: ProcessId | None = None
+    ) -> Judgement | None:
+        """Kill the holder of a port to which its node has no right (`why` is a clause), and write
+        that into the row.
+
+        If `session` is given and does not hold the port any more, do nothing and return None.
+        """
+        async with self.undisturbed(forward) as held:
+            if session not in (None, held.session):
+                return None
+            if held.session is not None:
+                reason = why_kill(NoRight(why=why))
+                await self.end(forward, held, actor="daemon", why=reason)
+            tunnel = self.record.shut(forward, why)
+            return Judgement(tunnel=tunnel, flaps=Flaps(), action=Nothing())
+
+    @asynccontextmanager
+    async def undisturbed(self, forward: Forward, port: Port | None = None) -> AsyncIterator[Held]:
+        """Give who holds the forward's port now, and keep others from judging or killing it.
+
+        If `port` is given, look at that one, and let the probe under way go on.
+        """
+        turn = self.turns[forward.port]
+        async with AsyncExitStack() as stack:
+            if port is None:
+                await stack.enter_async_context(turn.probing)
+            await stack.enter_async_context(turn.acting)
+            now = time.monotonic()
+            if port is None:
+                yield await self.holders.held(forward, newer_than=now)
+            else:
+                held = await self.holders.held_at(port, forward, newer_than=now)
+                yield replace(held, port=port)
 
     async def end(
-        self, forward: Forward, session: ProcessId, inodes: frozenset[int], *, actor: str, why: str
+        self, forward: Forward, held: Held, *, actor: str, why: str, is_counted: bool = False
     ) -> Ending:
-        """Kill a session, and write down what came of it; the forwards of one connection hang
-        together, and it is killed once.
+        """Kill the holder, and write down what came of it, under the port's lock; a session that
+        carries several forwards is killed once.
         """
+        session = held.session
+        assert session is not None
         async with self.ending.setdefault(session, asyncio.Lock()):
-            again = session in self.ended
-            ending = (
-                Freed()
-                if again
-                else await end_session(
-                    session, self.holdings.port_of(forward, inodes), self.uid, inodes
-                )
-            )
+            if session in self.ended:
+                self.note_ended(forward, session)
+                return Freed()
+            port = self.holders.port_of(forward, held.inodes)
+            ending = await end_session(session, port, self.uid, held.inodes)
             if isinstance(ending, Freed):
                 self.ended.append(session)
-        before = self.ledger.tunnel(forward)
         match ending:
-            case Freed() if again:
-                text = f"sshd process {session.pid} was killed for another of its forwards"
-                verdict = wait_for(self.ledger.flaps.get(forward.node, Flaps()), self.policy)
-                self.ledger.put(
-                    replace(freed(before, text, verdict, time.time()), kills=before.kills)
-                )
-                self.patience.struck.pop(forward.port, None)
             case Freed():
-                text = f"killed sshd process {session.pid}, the port is free; {why}"
-                self.ledger.tell(
-                    EventKind.KILL, text, node=forward.node, port=forward.port, actor=actor
-                )
-                flaps = lost(
-                    self.ledger.flaps.get(forward.node, Flaps()), session, self.policy, time.time()
-                )
-                self.ledger.put_flaps(forward.node, flaps)
-                self.ledger.put(freed(before, text, wait_for(flaps, self.policy), time.time()))
+                self.turns[forward.port].kills += 1
                 self.patience.struck.pop(forward.port, None)
+                self.record.killed(forward, session, why=why, actor=actor, is_counted=is_counted)
             case Spared(reason):
-                self.ledger.tell(
-                    EventKind.KILL_FAILED,
-                    f"not killed: {reason}",
-                    node=forward.node,
-                    port=forward.port,
-                    actor=actor,
-                )
+                self.record.spared(forward, reason, actor=actor)
         return ending
 
-
-def why_killed(seen: Observation, after: Tunnel) -> str:
-    """What ends a tunnel, as a clause."""
-    if isinstance(seen.reply, Answer):
-        what = (
-            "hung: only a part of the expected answer came"
-            if seen.reply.begun
-            else "wrong: another answer than expected came"
-        )
-        return f"{what}, {after.strikes} times in a row"
-    return f"hung: nothing came in {seen.silent_s:.0f} s, {after.strikes} probes in a row"
-
-
-def freed(before: Tunnel, text: str, verdict: int, now: float) -> Tunnel:
-    """A tunnel after its session was ended: nobody listens, until the node is back."""
-    since = before.since if before.status is Status.DOWN else now
-    return replace(
-        before,
-        status=Status.DOWN,
-        detail=text,
-        latency_ms=None,
-        session=None,
-        peer=None,
-        bytes_total=None,
-        since=since,
-        kills=before.kills + 1,
-        strikes=0,
-        verdict=verdict,
-    )
+    def note_ended(self, forward: Forward, session: ProcessId) -> None:
+        """Write down that the session was killed for another of its forwards."""
+        self.patience.struck.pop(forward.port, None)
+        self.record.killed_for_sibling(forward, session)

@@ -111,6 +111,7 @@ live_once() {
 
 hold() {
     owed=1 silent=0 outcome=failed bulky='' heard='' numbers=$skip
+    forget_strays
     start "hold $instance $called" forwards || { take_end; return; }
     sent_s=$begun_s
     printf '\n' >&3
@@ -174,6 +175,7 @@ pass_tick() {
         now
         set -- "$taken"
         heard='' sent_s=$now_s queue=0 bulky=
+        forget_strays
         count_taken
         # More than a beat and its answer take.
         ! has_read "$1" "$enough" || bulky=yes

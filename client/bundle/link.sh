@@ -71,7 +71,7 @@ become_client() { # REQUEST [forwards]
     for word in $(printf '%s\n' "$words"); do set -- -R "$word" "$@"; done
     set -- -T -i key -p "$port" -l "$TUNNEL_USER" "$@"
     # Three times so long it waits for any byte. On Linux we look ourselves, and know what leaves; the answers may wait for minutes.
-    if [ -r /proc/self/stat ]; then alive=60; else alive=20; fi
+    if [ -r /proc/self/stat ]; then alive=120; else alive=20; fi
     if [ "$kind" = openssh ]; then
         set -- -F /dev/null -o BatchMode=yes -o IdentitiesOnly=yes -o StrictHostKeyChecking=yes -o HostKeyAlias=reversi \
             -o UserKnownHostsFile=.ssh/known_hosts -o GlobalKnownHostsFile=/dev/null -o CheckHostIP=no -o "ConnectTimeout=$((CONNECT * pace))" \
@@ -151,7 +151,7 @@ tick() {
 } 2>/dev/null
 
 start() { # REQUEST [forwards]
-    why=failed runner='' ticker='' pid='' socket='' fd='' taken='' enough=0 queue=0 window=0
+    why=failed runner='' ticker='' pid='' socket='' fd='' taken='' enough=0 queue=0 window=0 resent=0 fresh=
     open_pipes || return
     now
     begun_s=$now_s

@@ -33,22 +33,32 @@ look() {
     fi
     # shellcheck disable=SC2046
     set -- $(grep -h " ${socket:-none} " /proc/net/tcp /proc/net/tcp6 2>/dev/null)
-    tcp=${4:-} queue=0 resent=0 window=0
+    tcp=${4:-} queue=0 resent=0 window=0 fresh=
     [ -n "$tcp" ] || { socket=; return; }
     [ "${#2}" -gt 20 ] && own_family=6 || own_family=4
     queue=$((0x${5%:*})) resent=$((0x$7)) window=${16}
+    # Whether the retransmission timer began just now. Each acknowledgement restarts it, also one of what came after a lost segment.
+    case $6 in 01:*) [ "$((${13} - 0x${6#01:}))" -gt "$((BEAT * 50))" ] || fresh=yes ;; esac
+}
+
+# Segments that came out of order, on any connection.
+count_strays() {
+    strays=$(awk '/^TcpExt:/ { if (n) print $n; else for (n = NF; n && $n != "TCPOFOQueue"; n--); }' /proc/net/netstat 2>/dev/null)
 }
 
 # Whether a byte moved since the last look. What the client reads may come from the device's side, and pile up in the queue;
 # what the gateway's kernel acknowledges may be nothing but our beats. Of an upload that a proxy on the way has taken, the gateway's small
 # packets alone are left to see: they are more than the beats that the client reads from us.
 moved() {
-    set -- "$taken" "$queue" "$window"
+    set -- "$taken" "$queue" "$window" "$resent" "$fresh"
     look
     # A large queue, or a beat on its way for which the kernel itself still waits: it knows how long this link takes.
     [ "$queue" -lt 4000 ] && { [ "$queue" -eq 0 ] || [ "$resent" -gt 0 ]; } || bulky=yes
-    if [ "$(($2 - queue))" -ge 1000 ] || { [ "$queue" -ge 4000 ] && [ "$2" -gt 0 ] && [ "$resent" -eq 0 ] && [ "$window" != "$3" ]; }; then
-        return 0
+    [ "$(($2 - queue))" -lt 1000 ] || return 0
+    if [ "$queue" -ge 4000 ] && [ "$2" -gt 0 ] && [ "$resent" -eq "$4" ]; then
+        # Once it does so by itself: a tail loss probe.
+        [ -z "$fresh" ] || [ -z "$5" ] || return 0
+        [ "$resent" -gt 0 ] || [ "$window" = "$3" ] || return 0
     fi
     grown=$((queue - $2))
     [ "$resent" -eq 0 ] || [ "$grown" -lt 500 ] || return 1
@@ -137,11 +147,31 @@ set_patience() {
     [ "$patience" -ge "$MISSES" ] || patience=$MISSES
 }
 
+# Whether the link only lost a segment: what follows arrives but waits for it, and it waits behind the whole queue of the link.
+# The counter is the device's, so it is believed during a download only, for five minutes; and for 90 s if the gateway acknowledges nothing
+# of ours: each of these segments acknowledges, but all of a long burst may acknowledge the same.
+has_strayed() { # STRAYS QUEUE: what they were before
+    [ -n "$bulky" ] && [ "$queue" -lt 4000 ] || return
+    count_strays
+    if [ "$queue" -gt "$2" ]; then stuck=$((stuck + BEAT)); else stuck=0; fi
+    [ -n "$1" ] && [ -n "$strays" ] && [ "$((strays - $1))" -gt "$((BEAT / 2))" ] || return
+    strayed=$((strayed + BEAT))
+    [ "$strayed" -le 300 ] && [ "$stuck" -le 90 ]
+}
+
+forget_strays() { strays='' strayed=0 stuck=0; }
+
 # Whether nothing has come for too long. What moved lately, and a queue that is not empty, is given QUIET seconds. Where the kernel tells nothing
 # (macOS), the client's own keepalive ends a dead connection, as it knows what it receives.
 is_silent() {
+    set -- "$strays" "$queue"
     if moved; then
         silent=0 bulky=yes
+        forget_strays
+        return 1
+    fi
+    if has_strayed "$@"; then
+        silent=0
         return 1
     fi
     silent=$((silent + 1)) rest=$patience

@@ -37,9 +37,19 @@ def test_a_hang_that_nobody_noticed_says_how_long_it_was_waited_for() -> None:
     )
     assert (
         Hang(limit_s=75, free_s=70, moved_on_s=40).words(client=False)
-        == "port free 70 s, its kernel moved bytes for 40 s"
+        == "port free 70 s (bytes moved for 40 s)"
+    )
+    assert (
+        Hang(limit_s=75, free_s=1, noticed_s=70, client_moved_on_s=40).words(client=True)
+        == "port free 1 s, client 70 s (bytes moved for 40 s)"
     )
     assert Hang(limit_s=75, lost_before=True).words(client=True) == "tunnel lost before"
+
+
+def test_what_a_cut_link_still_held_does_not_count_against_the_client() -> None:
+    assert Hang(limit_s=75, noticed_s=70, client_moved_on_s=40).is_noticed_within(60)
+    assert not Hang(limit_s=75, noticed_s=70).is_noticed_within(60)
+    assert not Hang(limit_s=75).is_noticed_within(60)
 
 
 def test_what_a_stopped_devices_kernel_still_moves_does_not_count_against_the_gateway() -> None:

@@ -192,5 +192,11 @@ def test_a_reply_is_its_status_answer_and_complaint_a_line_each() -> None:
     assert encode_reply(refusal("no \udc80 here", MALFORMED)) == b"64\n0\nno \\udc80 here\n"
 
 
+def test_a_command_line_replaces_the_answer_with_a_nul_between_its_words() -> None:
+    reply = Reply(answer="", becomes=("/bin/sh", "/usr/lib/hold.sh", "office", "0"))
+
+    assert encode_reply(reply) == b"0\n/bin/sh\0/usr/lib/hold.sh\0office\x000\n\n"
+
+
 def test_a_refusal_tells_an_old_client_to_do_nothing() -> None:
     assert refusal("why", MALFORMED).answer == "0"

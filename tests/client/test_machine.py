@@ -47,6 +47,18 @@ def test_it_beats_at_its_period(life: Life) -> None:
     assert words.Beat() in life.sleep(10)
 
 
+def test_the_bytes_of_an_answer_do_not_hasten_the_next_beat(life: Life) -> None:
+    life.come_up()
+    assert life.sleep(10.1) == [words.Beat()]
+    life.move(sent=50)
+    life.move(acked=50)
+    life.move(received=50)  # a runner looks at the counters first, and then hears the answer
+    assert life.answer(0) == []
+
+    assert life.sleep(9.8) == []
+    assert life.sleep(0.2) == [words.Beat()]
+
+
 def test_a_beat_that_is_neither_answered_nor_delivered_means_that_the_connection_hangs(
     life: Life,
 ) -> None:

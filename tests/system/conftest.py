@@ -27,7 +27,8 @@ from tests.system.accounts import (
     temporary_account,
 )
 from tests.system.devices import Boxes, Kit
-from tests.system.harness import Gateway, gateway_at
+from tests.system.harness import FAST, Gateway, gateway_at
+from tests.system.network import GATEWAY, GATEWAY_HOST, Network, network
 from tests.system.shell.stand_ins import CRONTAB, program
 
 PR_SET_CHILD_SUBREAPER = 36
@@ -156,6 +157,32 @@ def each_gateway(
 def own_gateway(usual: Mode) -> Iterator[Gateway]:
     """A gateway for one test alone, not yet started."""
     with gateway_at(usual) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def net() -> Iterator[Network]:
+    """Gateway, router and device, each in a network namespace of its own."""
+    require("ip", "tc", "unshare", "nsenter")
+    if os.geteuid() != 0:
+        pytest.skip("a network namespace takes root")
+    with network() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def far_policy() -> str:
+    """The policy in the far gateway's configuration; a module may have another."""
+    return FAST
+
+
+@pytest.fixture(scope="module")
+def far_gateway(net: Network, usual: Mode, far_policy: str) -> Iterator[Gateway]:
+    """A gateway on the other side of the router."""
+    with gateway_at(
+        usual, policy=far_policy, inside=net.inside(GATEWAY), host=GATEWAY_HOST
+    ) as found:
+        found.up()
         yield found
 
 

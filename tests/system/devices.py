@@ -5,6 +5,7 @@ as `reversi-client build` makes it.
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from checker.model import ProcessId
 from tests.bundles import SHELLS, Box
 from tests.system.clients import Device
 from tests.system.harness import Gateway
+from tests.system.network import DEVICE, Network
 
 SCALED = {"BEAT": "1", "RETRY": "2"}
 """A tenth of the times that a bundle has; the rest of them are counted in beats."""
@@ -86,6 +88,20 @@ def built(
         assert count == 1
     file.write_text(text)
     return file
+
+
+def start_far(
+    net: Network, far_gateway: Gateway, box: Box, kit: Kit, target: int, **settings: str
+) -> Device:
+    """The device's bundle, up, in the third namespace."""
+    device = far_gateway.add(f"127.0.0.1:{target},open")
+    _, *words = net.inside(DEVICE)
+    box.start(
+        built(far_gateway, device, box, kit, **settings),
+        inside=[shutil.which("nsenter") or "nsenter", *words],
+    )
+    box.await_state("up", device.node)
+    return device
 
 
 def await_up(

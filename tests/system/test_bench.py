@@ -121,6 +121,32 @@ def test_a_quick_run_tries_every_client_on_a_shaped_link(tmp_path: Path) -> None
     assert not list(tmp_path.rglob("*"))
 
 
+@pytest.mark.sshd
+def test_a_quick_run_counts_what_each_client_sends_and_receives(tmp_path: Path) -> None:
+    require("sshd", "ssh", "dbclient", "busybox", "ss")
+
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", "--quick", "--only", "traffic"],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=55,
+        stdin=subprocess.DEVNULL,
+        env={
+            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+            "TMPDIR": str(tmp_path),
+            "HOME": str(tmp_path),
+        },
+    )
+
+    assert done.returncode == 0, done.stderr
+    for name in NAMES.values():
+        assert f"\n| idle traffic, {name} |" in done.stdout
+    assert "left out" not in done.stdout
+    assert not list(tmp_path.rglob("*"))
+
+
 def test_the_help_names_every_benchmark() -> None:
     told = subprocess.run(
         [sys.executable, "-m", "bench", "--help"],

@@ -4,7 +4,6 @@ the device comes back.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,34 +11,15 @@ from dataclasses import replace
 import pytest
 
 from checker.model import EventKind, Status
-from tests.programs import require
-from tests.system.accounts import Mode
 from tests.system.clients import Device
-from tests.system.harness import Gateway, gateway_at
-from tests.system.network import DEVICE, DEVICE_HOSTS, GATEWAY, GATEWAY_HOST, Network, network
+from tests.system.harness import Gateway
+from tests.system.network import DEVICE, DEVICE_HOSTS, Network
 from tests.system.seen import is_gone
 from tests.system.services import Stranger
 from tests.system.waiting import until
 
 pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
 OLD_LINK, NEW_LINK = DEVICE_HOSTS
-
-
-@pytest.fixture(scope="module")
-def net() -> Iterator[Network]:
-    require("ip", "unshare", "nsenter")
-    if os.geteuid() != 0:
-        pytest.skip("a network namespace takes root")
-    with network() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def far_gateway(net: Network, usual: Mode) -> Iterator[Gateway]:
-    """A gateway on the other side of the router."""
-    with gateway_at(usual, inside=net.inside(GATEWAY), host=GATEWAY_HOST) as found:
-        found.up()
-        yield found
 
 
 @pytest.fixture

@@ -4,10 +4,8 @@ tunnel is cut, and a dead one is noticed.
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
-from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -17,10 +15,9 @@ from tests.bundles import Box
 from tests.programs import require
 from tests.system.accounts import Mode
 from tests.system.bulk import Bulk, Transfer
-from tests.system.clients import Device
-from tests.system.devices import DROPBEAR, OPENSSH, Boxes, Kit, await_up, built
+from tests.system.devices import DROPBEAR, OPENSSH, Boxes, Kit, await_up, built, start_far
 from tests.system.harness import Gateway, gateway_at
-from tests.system.network import DEVICE, DEVICE_HOSTS, GATEWAY, GATEWAY_HOST, Network, network
+from tests.system.network import DEVICE, DEVICE_HOSTS, GATEWAY, GATEWAY_HOST, Network
 from tests.system.relay import relay
 from tests.system.waiting import until
 
@@ -32,20 +29,8 @@ NAME = "gateway.test"
 
 
 @pytest.fixture(scope="module")
-def net() -> Iterator[Network]:
-    require("ip", "tc", "unshare", "nsenter")
-    if os.geteuid() != 0:
-        pytest.skip("a network namespace takes root")
-    with network() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def far(net: Network, usual: Mode) -> Iterator[Gateway]:
-    """A gateway on the other side of the router."""
-    with gateway_at(usual, policy=PATIENT, inside=net.inside(GATEWAY), host=GATEWAY_HOST) as found:
-        found.up()
-        yield found
+def far_policy() -> str:
+    return PATIENT
 
 
 def shape(net: Network) -> None:
@@ -59,31 +44,18 @@ def widen(net: Network) -> None:
         net.unshape(place)
 
 
-def start_far(
-    net: Network, far: Gateway, box: Box, kit: Kit, target: int, **settings: str
-) -> Device:
-    """The device's bundle, up, in the third namespace."""
-    device = far.add(f"127.0.0.1:{target},open")
-    _, *words = net.inside(DEVICE)
-    box.start(
-        built(far, device, box, kit, **settings),
-        inside=[shutil.which("nsenter") or "nsenter", *words],
-    )
-    box.await_state("up", device.node)
-    return device
-
-
 def is_cut(box: Box) -> bool:
     return "hangs" in box.log() or "ended" in box.log() or "imed out" in box.log()
 
 
 def test_a_transfer_over_a_slow_link_is_whole_and_cuts_no_tunnel(
-    net: Network, far: Gateway, boxes: Boxes
+    net: Network, far_gateway: Gateway, boxes: Boxes
 ) -> None:
     with ExitStack() as stack:
         target = stack.enter_context(closing(Bulk(net.inside(DEVICE))))
+        patient = {"BEAT": "2", "QUIET": "20"}
         found = [
-            (box := boxes(kit), start_far(net, far, box, kit, target.port, BEAT="2", QUIET="20"))
+            (box := boxes(kit), start_far(net, far_gateway, box, kit, target.port, **patient))
             for kit in (OPENSSH, DROPBEAR)
         ]
         shape(net)
@@ -106,12 +78,12 @@ def test_a_transfer_over_a_slow_link_is_whole_and_cuts_no_tunnel(
 
 @pytest.mark.parametrize("verb", ["get", "put"])
 def test_a_link_that_dies_during_a_transfer_is_noticed(
-    net: Network, far: Gateway, boxes: Boxes, verb: str
+    net: Network, far_gateway: Gateway, boxes: Boxes, verb: str
 ) -> None:
     with ExitStack() as stack:
         target = stack.enter_context(closing(Bulk(net.inside(DEVICE))))
         found = [
-            (box := boxes(kit), start_far(net, far, box, kit, target.port, QUIET="4"))
+            (box := boxes(kit), start_far(net, far_gateway, box, kit, target.port, QUIET="4"))
             for kit in (OPENSSH, DROPBEAR)
         ]
         shape(net)
@@ -231,11 +203,13 @@ def lost_ipv6(net: Network, tmp_path: Path) -> tuple[str, ...]:
 
 @BOTH
 def test_a_name_whose_ipv6_leads_nowhere_is_reached_by_its_other_address(
-    net: Network, far: Gateway, boxes: Boxes, lost_ipv6: tuple[str, ...], kit: Kit
+    net: Network, far_gateway: Gateway, boxes: Boxes, lost_ipv6: tuple[str, ...], kit: Kit
 ) -> None:
     box = boxes(kit)
-    device = far.add("127.0.0.1:1,open")
-    file = built(far, device, box, kit, "--gateway", f"{NAME}:{far.ssh_port}", CONNECT="2")
+    device = far_gateway.add("127.0.0.1:1,open")
+    file = built(
+        far_gateway, device, box, kit, "--gateway", f"{NAME}:{far_gateway.ssh_port}", CONNECT="2"
+    )
 
     box.start(file, inside=lost_ipv6)
 

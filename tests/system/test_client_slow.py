@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.programs import require
-from tests.system.network import DEVICE, DEVICE_HOSTS, GATEWAY, GATEWAY_HOST, Network, network
+from tests.system.network import DEVICE, DEVICE_HOSTS, GATEWAY, GATEWAY_HOST, Network
 from tests.system.relay import relay
 from tests.system.room import Room, room
 from tests.system.stub_gateway import StubGateway, eventually, free_port, stub_gateway
@@ -65,15 +65,6 @@ def own_room() -> Iterator[Room]:
     if os.geteuid() != 0:
         pytest.skip("a namespace takes root")
     with room() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def net() -> Iterator[Network]:
-    require("ip", "tc", "unshare", "nsenter")
-    if os.geteuid() != 0:
-        pytest.skip("a network namespace takes root")
-    with network() as found:
         yield found
 
 

@@ -1,13 +1,11 @@
-"""A deep queue that overflows: what follows a lost segment is in order only once that one has
-passed the whole queue again.
-"""
+"""A deep queue that overflows: what follows a lost segment waits for it to pass the queue again."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import replace
 
 import pytest
@@ -16,25 +14,41 @@ from checker.model import EventKind
 from tests.programs import require
 from tests.system.accounts import Mode
 from tests.system.bulk import Bulk, Transfer
-from tests.system.harness import gateway_at
+from tests.system.clients import Device
+from tests.system.devices import DROPBEAR, OPENSSH, Boxes, Kit, start_far
+from tests.system.harness import Gateway, gateway_at
 from tests.system.network import DEVICE, GATEWAY, GATEWAY_HOST, Network, network
 
 pytestmark = [pytest.mark.sshd, pytest.mark.timeout(240)]
 WAYS = {GATEWAY: "10.213.1.254", DEVICE: "10.213.2.254"}
 BYTES = 2_500_000
+PATIENT = "4"
+"""A third of what a segment waits in the queue; so is the default for 1 MB at 64 kbit/s."""
+CLIENTS = (None, OPENSSH, DROPBEAR)
+"""None: a plain `ssh -R`."""
+Lane = tuple[Network, Gateway]
 
 
 @pytest.fixture(scope="module")
-def net() -> Iterator[Network]:
-    """The usual network; every sender fills the queue until it overflows, as Linux does unless it
-    is told to use BBR.
+def lanes(usual: Mode) -> Iterator[list[Lane]]:
+    """A link and a gateway for each client.
+
+    Every sender fills the queue until it overflows, as Linux does unless it is told to use BBR.
     """
     require("ip", "tc", "unshare", "nsenter")
     if os.geteuid() != 0:
         pytest.skip("a network namespace takes root")
-    with network() as found:
-        for place, way in WAYS.items():
-            found.ip(place, "route", "replace", "default", "via", way, "congctl", "reno")
+    with ExitStack() as stack:
+        found = []
+        for _ in CLIENTS:
+            net = stack.enter_context(network())
+            for place, way in WAYS.items():
+                net.ip(place, "route", "replace", "default", "via", way, "congctl", "reno")
+            gateway = stack.enter_context(
+                gateway_at(usual, inside=net.inside(GATEWAY), host=GATEWAY_HOST)
+            )
+            gateway.up()
+            found.append((net, gateway))
         yield found
 
 
@@ -45,33 +59,54 @@ def drops(net: Network, place: int) -> int:
     return int(words[words.index("(dropped") + 1].rstrip(","))
 
 
+def connected(lane: Lane, kit: Kit | None, boxes: Boxes, stack: ExitStack) -> Device:
+    """A device of that kind, which connects to the lane's gateway until the stack is closed."""
+    net, gateway = lane
+    target = stack.enter_context(closing(Bulk(net.inside(DEVICE))))
+    if kit is not None:
+        box = boxes(kit)
+        stack.callback(box.stop)
+        return start_far(net, gateway, box, kit, target.port, QUIET=PATIENT)
+    device = replace(
+        gateway.add(f"127.0.0.1:{target.port},banner:SSH-2.0"), inside=net.inside(DEVICE)
+    )
+    stack.enter_context(closing(gateway.connect_unheard(device)))
+    return device
+
+
 @pytest.mark.parametrize(
     ("word", "sender"),
     [pytest.param("get", DEVICE, id="up"), pytest.param("put", GATEWAY, id="down")],
 )
 def test_a_transfer_that_loses_segments_in_a_deep_queue_arrives_whole_and_its_tunnel_is_spared(
-    net: Network, usual: Mode, word: str, sender: int
+    lanes: list[Lane], boxes: Boxes, word: str, sender: int
 ) -> None:
     with ExitStack() as stack:
-        gateway = stack.enter_context(
-            gateway_at(usual, inside=net.inside(GATEWAY), host=GATEWAY_HOST)
-        )
-        gateway.up()
-        target = Bulk(net.inside(DEVICE))
-        stack.callback(target.close)
-        device = replace(
-            gateway.add(f"127.0.0.1:{target.port},banner:SSH-2.0"), inside=net.inside(DEVICE)
-        )
-        stack.callback(gateway.connect_unheard(device).close)
-        session = gateway.await_up(device)
-        net.shape(sender, rate="512kbit", limit="700kb")
-        stack.callback(net.unshape, sender)
-        transfer = Transfer(word, device.ports[0], BYTES, net.inside(GATEWAY))
-        stack.callback(transfer.close)
+        devices = [
+            connected(lane, kit, boxes, stack) for lane, kit in zip(lanes, CLIENTS, strict=True)
+        ]
+        sessions = [
+            gateway.await_up(device) for (_, gateway), device in zip(lanes, devices, strict=True)
+        ]
+        for net, _ in lanes:
+            net.shape(sender, rate="512kbit", limit="700kb")
+            stack.callback(net.unshape, sender)
 
-        moved = transfer.moved(within_s=180)
+        transfers = [
+            Transfer(word, device.ports[0], BYTES, net.inside(GATEWAY))
+            for (net, _), device in zip(lanes, devices, strict=True)
+        ]
+        for transfer in transfers:
+            stack.callback(transfer.close)
+        moved = [transfer.moved(within_s=180) for transfer in transfers]
 
-        assert drops(net, sender), "nothing was lost"
-        assert moved == BYTES
-        assert gateway.await_up(device) == session
-        assert not gateway.events(device, EventKind.KILL)
+        assert all(drops(net, sender) for net, _ in lanes), "nothing was lost"
+        assert moved == [BYTES] * len(lanes)
+        assert [
+            gateway.await_up(device) for (_, gateway), device in zip(lanes, devices, strict=True)
+        ] == sessions
+        assert not [
+            event
+            for (_, gateway), device in zip(lanes, devices, strict=True)
+            for event in gateway.events(device, EventKind.KILL)
+        ]

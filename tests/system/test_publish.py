@@ -181,10 +181,10 @@ def test_what_haproxy_refuses_is_not_made_live(public_gateway: tuple[Gateway, Ha
     ("command", "says"),
     [
         pytest.param(
-            "sh -c 'echo no unit >&2; exit 5'", "can not be reloaded with", id="the reload fails"
+            "sh -c 'echo no unit >&2; exit 5'", "cannot be reloaded with", id="the reload fails"
         ),
         pytest.param("true", "does not listen on port", id="haproxy knows nothing of it"),
-        pytest.param("not-a-program", "can not be reloaded with", id="no such program"),
+        pytest.param("not-a-program", "cannot be reloaded with", id="no such program"),
     ],
 )
 def test_a_reload_that_fails_brings_the_old_file_back(

@@ -239,7 +239,7 @@ def test_a_second_name_for_a_port_does_not_take_the_firsts_place(fleet: Fleet) -
 
     until(
         lambda: [
-            e for e in fleet.gateway.events(device) if "do two devices have one port?" in e.text
+            e for e in fleet.gateway.events(device) if "do two devices use one port?" in e.text
         ],
         "the event",
     )

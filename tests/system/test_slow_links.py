@@ -4,7 +4,6 @@ meanwhile is killed and its port freed.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -12,35 +11,16 @@ from dataclasses import replace
 import pytest
 
 from checker.model import EventKind, Status
-from tests.programs import require
-from tests.system.accounts import Mode
 from tests.system.bulk import Bulk, Transfer
 from tests.system.clients import Connection, Device
-from tests.system.harness import Gateway, gateway_at
-from tests.system.network import DEVICE, DEVICE_HOSTS, GATEWAY, GATEWAY_HOST, Network, network
+from tests.system.harness import Gateway
+from tests.system.network import DEVICE, DEVICE_HOSTS, GATEWAY, Network
 from tests.system.ports import accepts
 from tests.system.relay import relay
 from tests.system.waiting import until
 
 pytestmark = [pytest.mark.sshd, pytest.mark.timeout(180)]
 LINK = DEVICE_HOSTS[0]
-
-
-@pytest.fixture(scope="module")
-def net() -> Iterator[Network]:
-    require("ip", "tc", "unshare", "nsenter")
-    if os.geteuid() != 0:
-        pytest.skip("a network namespace takes root")
-    with network() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def far_gateway(net: Network, usual: Mode) -> Iterator[Gateway]:
-    """A gateway at the other end of the slow link."""
-    with gateway_at(usual, inside=net.inside(GATEWAY), host=GATEWAY_HOST) as found:
-        found.up()
-        yield found
 
 
 @pytest.fixture

@@ -91,7 +91,7 @@ def test_a_foreign_listener_is_told_and_never_touched(gateway: Gateway) -> None:
         killed = gateway.run("kill", device.node)
 
         assert killed.returncode == 1
-        assert "which is not ours to kill" in killed.stdout
+        assert "which we must not kill" in killed.stdout
         assert stranger.lives
         assert not gateway.events(device, EventKind.KILL)
     finally:
@@ -227,7 +227,7 @@ def test_a_banner_that_drips_is_slow_and_not_wrong(gateway: Gateway) -> None:
 
     tunnel = gateway.await_status(device, Status.HUNG)
 
-    assert tunnel.detail == "slow: of banner:SSH-2.0 only 'SSH-' came"
+    assert tunnel.detail == "slow: only 'SSH-' of banner:SSH-2.0 came"
     assert (tunnel.kills, tunnel.strikes, tunnel.verdict) == (0, 0, 0)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import subprocess
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from checker.config.layout import SYSTEM, home_layout
 from checker.daemon.startup import prepare_folders
 from checker.doctor.examine import examine, is_synchronized, loose_part
 from checker.doctor.facts import Seen, SshdSeen, Taken
-from checker.doctor.findings import CHECKS, Finding, as_json, as_text, findings
+from checker.doctor.findings import CHECKS, Finding, as_json, as_text, check_records, findings
 from checker.install.steps import Account, Entry
 from checker.model import Machine, Usage
 from checker.registry.authorized_keys import KeysLag, follow_registry, gate_command, keys_lag
@@ -320,6 +322,13 @@ def test_a_gateway_that_is_well_has_nothing_to_mend() -> None:
         ),
         pytest.param("state file", {"state_trouble": "damaged"}, "damaged", "restart", id="state"),
         pytest.param(
+            "state file",
+            {"state_trouble": "newer", "state_is_newer": True},
+            "newer",
+            "mv /var/lib/reversi/state.db* /var/backups/reversi/newer",
+            id="newer",
+        ),
+        pytest.param(
             "state file", {"state_strays": True}, "not the daemon's to write", "init", id="strays"
         ),
         pytest.param(
@@ -517,6 +526,27 @@ def test_key_lines_that_name_an_interpreter_or_a_gate_that_is_gone_are_told(tmp_
     gate.touch()
     (tmp_path / "python3.11").touch()
     assert examine(layout).programs_gone == ()
+
+
+def test_the_command_that_the_doctor_prints_moves_the_state_file_of_a_newer_release_away(
+    tmp_path: Path,
+) -> None:
+    layout = home_layout(tmp_path / "a home")
+    prepare_folders(layout, os.geteuid())
+    with closing(open_store(layout.state)):
+        pass
+    with closing(sqlite3.connect(layout.state)) as db:
+        db.execute("PRAGMA user_version = 99")
+
+    found = next(check_records(examine(layout)))
+
+    assert found.ok is False
+    assert "written by a newer reversi" in found.sentence
+    assert "permissions" not in found.sentence
+    moves = found.mend.rpartition("; ")[0]
+    subprocess.run(["sh", "-c", moves], check=True)
+    assert (tmp_path / "a home" / "newer" / "state.db").exists()
+    assert examine(layout).state_trouble is None
 
 
 def test_a_state_file_of_another_program_is_told(tmp_path: Path) -> None:

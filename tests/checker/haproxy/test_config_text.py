@@ -1,4 +1,4 @@
-"""HAProxy's file as text, what may be published beside what, and how it stands in a node's file."""
+"""HAProxy's file as text, which publications conflict, and their form in a node's file."""
 
 from __future__ import annotations
 
@@ -63,11 +63,11 @@ def sections(text: str) -> set[str]:
     return {part.strip() for part in text.split("\n\n")}
 
 
-def test_nothing_published_is_a_comment_alone() -> None:
+def test_nothing_published_is_only_a_comment() -> None:
     assert render([forward()], LOOPBACK) == HEAD
 
 
-def test_a_port_of_one_forward_leads_all_its_visitors_there_at_once() -> None:
+def test_a_port_of_one_forward_sends_all_its_visitors_there() -> None:
     text = render([forward("mail", 20000, on(25, send_proxy=True))], ("0.0.0.0", "::"))
 
     assert section(text, "frontend reversi-25") == [
@@ -80,7 +80,7 @@ def test_a_port_of_one_forward_leads_all_its_visitors_there_at_once() -> None:
     ]
 
 
-def test_names_behind_one_port_are_told_apart_and_others_are_turned_away() -> None:
+def test_visitors_of_one_port_are_routed_by_name_and_others_are_rejected() -> None:
     text = render(
         [
             forward("mail", 20000, on(443, "mail.example.org")),
@@ -99,7 +99,7 @@ def test_names_behind_one_port_are_told_apart_and_others_are_turned_away() -> No
     ]
 
 
-def test_whom_no_name_takes_goes_to_the_one_without() -> None:
+def test_visitors_without_a_known_name_go_to_the_forward_without_one() -> None:
     text = render(
         [forward("rest", 20000, on(443)), forward("shop", 20001, on(443, "shop.example.org"))],
         LOOPBACK,
@@ -118,7 +118,7 @@ def test_a_forward_published_twice_is_one_backend() -> None:
 
 
 @given(st.lists(publications, max_size=6), st.lists(publications, max_size=6))
-def test_the_order_of_nodes_changes_no_frontend(
+def test_the_order_of_nodes_does_not_change_the_frontends(
     first: list[Publication], second: list[Publication]
 ) -> None:
     one, other = forward("mail", 20000, *first), forward("shop", 20001, *second)
@@ -129,7 +129,9 @@ def test_the_order_of_nodes_changes_no_frontend(
 @pytest.mark.parametrize(
     ("loopback", "server"), [("127.0.0.1", "127.0.0.1:20000"), ("::1", "[::1]:20000")]
 )
-def test_a_visitor_is_led_to_the_loopback_where_sshd_listens(loopback: str, server: str) -> None:
+def test_a_visitor_is_sent_to_the_loopback_on_which_sshd_listens(
+    loopback: str, server: str
+) -> None:
     text = render([forward("mail", 20000, on(25))], LOOPBACK, loopback)
 
     assert f"    server tunnel {server}\n" in text
@@ -175,7 +177,7 @@ def test_haproxy_itself_accepts_every_kind_of_file(
         "_dmarc.example.org",
     ],
 )
-def test_a_hosts_name_is_taken_in_lower_case(text: str) -> None:
+def test_a_host_name_is_kept_in_lower_case(text: str) -> None:
     assert parse_sni(text) == text.lower()
 
 
@@ -197,12 +199,12 @@ def test_a_hosts_name_is_taken_in_lower_case(text: str) -> None:
         "a." * 127 + "bb",
     ],
 )
-def test_what_is_no_hosts_name_is_refused(text: str) -> None:
+def test_what_is_not_a_host_name_is_refused(text: str) -> None:
     with pytest.raises(InvalidValue, match=r"write it as in a certificate"):
         parse_sni(text)
 
 
-def test_two_forwards_can_not_have_the_same_visitors() -> None:
+def test_two_forwards_cannot_have_the_same_visitors() -> None:
     trouble = clash([forward("mail", 20000, on(25)), forward("shop", 20001, on(25))])
 
     assert isinstance(trouble, PublishedAlready)
@@ -213,7 +215,7 @@ def test_two_forwards_can_not_have_the_same_visitors() -> None:
     )
 
 
-def test_a_name_can_not_lead_to_two_forwards() -> None:
+def test_a_name_cannot_lead_to_two_forwards() -> None:
     trouble = clash(
         [
             forward("mail", 20000, on(443, "a.org")),
@@ -225,7 +227,7 @@ def test_a_name_can_not_lead_to_two_forwards() -> None:
     assert "port 443 is published for a.org by node mail" in str(trouble)
 
 
-def test_haproxy_and_a_tunnel_can_not_listen_on_one_port() -> None:
+def test_haproxy_and_a_tunnel_cannot_listen_on_one_port() -> None:
     assert isinstance(
         clash([forward("mail", 20000, on(20001)), forward("shop", 20001)]), PortForwarded
     )
@@ -237,7 +239,7 @@ def test_haproxy_and_a_tunnel_can_not_listen_on_one_port() -> None:
     assert unbindable(node("shop", ports=(20026,)), [mail]) is None
 
 
-def test_a_tunnel_can_not_listen_for_all_on_a_port_that_takes_root() -> None:
+def test_a_tunnel_cannot_be_public_on_a_port_that_needs_root() -> None:
     trouble = unbindable(
         replace(node("mail"), forwards=(replace(forward("mail", 25), public=True),)), []
     )
@@ -246,7 +248,7 @@ def test_a_tunnel_can_not_listen_for_all_on_a_port_that_takes_root() -> None:
     assert str(trouble).endswith("run: reversi-checker publish mail:PORT --port 25")
 
 
-def test_a_port_that_takes_root_is_warned_of_when_a_forward_comes_to_it() -> None:
+def test_a_new_forward_on_a_port_that_needs_root_brings_a_warning() -> None:
     (warning,) = needs_root(None, node("mail", ports=(25, 20000)), "reversi")
 
     assert "sshd binds port 25 for root alone, and not for reversi" in warning
@@ -255,11 +257,11 @@ def test_a_port_that_takes_root_is_warned_of_when_a_forward_comes_to_it() -> Non
     assert needs_root(None, node("mail", ports=(25,)), "root") == ()
 
 
-def test_a_target_hears_a_proxy_line_always_or_never() -> None:
+def test_a_target_gets_a_proxy_line_always_or_never() -> None:
     assert isinstance(clash([forward("mail", 20000, on(25), on(587, send_proxy=True))]), ProxyMixed)
 
 
-def test_names_and_one_without_stand_beside_each_other() -> None:
+def test_a_port_can_have_several_names_and_one_forward_without() -> None:
     assert (
         clash(
             [
@@ -272,7 +274,7 @@ def test_names_and_one_without_stand_beside_each_other() -> None:
     )
 
 
-def test_the_same_place_again_replaces_what_was_said_of_it() -> None:
+def test_publishing_the_same_place_again_replaces_it() -> None:
     once = with_publication(
         forward("mail", 20000, on(25), on(443, "a.org")), on(25, send_proxy=True)
     )
@@ -281,7 +283,7 @@ def test_the_same_place_again_replaces_what_was_said_of_it() -> None:
 
 
 @given(st.lists(publications, max_size=4).map(tuple))
-def test_a_node_file_tells_what_is_published(
+def test_a_node_file_keeps_what_is_published(
     tmp_path_factory: pytest.TempPathFactory, published: tuple[Publication, ...]
 ) -> None:
     path = tmp_path_factory.mktemp("nodes") / "office.toml"
@@ -312,7 +314,7 @@ def test_a_node_file_tells_what_is_published(
         ),
     ],
 )
-def test_what_a_node_file_can_not_publish_is_told(
+def test_a_bad_publication_in_a_node_file_is_named(
     tmp_path: Path, value: str, complaint: str
 ) -> None:
     path = tmp_path / "office.toml"

@@ -1,6 +1,4 @@
-"""`publish` and `unpublish` on a home: what they refuse, what they write, what they leave; HAProxy
-is a script that says yes or no.
-"""
+"""`publish` and `unpublish` on a home: what they refuse, write and keep. HAProxy is a script."""
 
 from __future__ import annotations
 
@@ -11,74 +9,26 @@ import tomllib
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from types import SimpleNamespace
 
-import psutil
 import pytest
 
-from checker.cli.main import run
-from checker.config.layout import SYSTEM, Layout, home_layout
+from checker.config.layout import Layout
 from checker.config.settings import Config
 from checker.haproxy import program as proxy_module
 from checker.haproxy.config_text import HEAD
 from checker.haproxy.program import (
-    SYSTEM_RELOAD,
     HaproxyMissing,
-    ReloadFailed,
-    every_address,
     find_haproxy,
     proxy_of,
-    reload,
 )
 from checker.haproxy.publish import PortInUse, RegistryBroken, overlaps, refuse_taken, wanted_file
 from checker.model import Listener, NodeName, Port
-from checker.registry.changes import add
-from checker.registry.key_lines import GateCommand
-from checker.registry.lock import locked
 from checker.registry.reading import read_registry
+from tests.checker.haproxy.conftest import Run
 from tests.programs import require
 from tests.strategies import free_port, node
 
 ERROR = "reversi-checker: error: "
-COMMAND = GateCommand(python="/usr/bin/python3", gate="/opt/gate.py", home="/srv/gate")
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def layout(tmp_path: Path) -> Layout:
-    """A home with `mail` (two forwards) and `shop` (one), whose HAProxy is never reloaded."""
-    made = home_layout(tmp_path / "home")
-    with locked(made):
-        add(made, node("mail", 1, ports=(20010, 20011)), COMMAND)
-        add(made, node("shop", 2, ports=(20012,)), COMMAND)
-    made.config.write_text('publish_on = ["127.0.0.1"]\n', encoding="utf-8")
-    return made
-
-
-@pytest.fixture
-def checker(layout: Layout, capsys: pytest.CaptureFixture[str]) -> Run:
-    """One command on the test's home: exit code, stdout, stderr."""
-
-    def one(*words: str) -> tuple[int, str, str]:
-        code = int(run(["--home", str(layout.home), *words]))
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return one
-
-
-@pytest.fixture
-def haproxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """A program that stands in for HAProxy: what it does, in sh."""
-    monkeypatch.setattr(proxy_module, "PLACES", str(tmp_path))
-
-    def does(body: str) -> None:
-        program = tmp_path / "haproxy"
-        program.write_text(f"#!/bin/sh\n{body}\n", encoding="ascii")
-        program.chmod(0o755)
-
-    does("exit 0")
-    return does
 
 
 def cfg(layout: Layout) -> Path:
@@ -94,7 +44,7 @@ def published(layout: Layout, name: str) -> list[str]:
 
 
 @pytest.mark.usefixtures("haproxy")
-def test_a_publication_stands_in_the_registry_and_in_haproxys_file(
+def test_a_publication_is_written_to_the_registry_and_to_haproxys_file(
     layout: Layout, checker: Run
 ) -> None:
     port = free_port()
@@ -126,7 +76,9 @@ def test_a_publication_stands_in_the_registry_and_in_haproxys_file(
 
 
 @pytest.mark.usefixtures("haproxy")
-def test_a_port_alone_or_a_node_with_one_forward_names_it(layout: Layout, checker: Run) -> None:
+def test_a_port_or_a_node_with_one_forward_is_enough_to_name_it(
+    layout: Layout, checker: Run
+) -> None:
     assert checker("publish", "20010", "--port", str(free_port()))[0] == 0
     assert checker("publish", "shop", "--port", str(free_port()))[0] == 0
     assert len(published(layout, "mail")) == len(published(layout, "shop")) == 1
@@ -165,7 +117,7 @@ def test_a_port_alone_or_a_node_with_one_forward_names_it(layout: Layout, checke
     ],
 )
 @pytest.mark.usefixtures("haproxy")
-def test_what_can_not_be_published_is_told(
+def test_what_cannot_be_published_is_refused_with_a_reason(
     layout: Layout, checker: Run, words: tuple[str, ...], complaint: str
 ) -> None:
     code, _, err = checker(*words)
@@ -189,7 +141,7 @@ def test_the_holder_of_a_place_is_named(layout: Layout, checker: Run) -> None:
 
 
 @pytest.mark.usefixtures("haproxy")
-def test_a_port_in_use_is_refused_until_it_is_ours(layout: Layout, checker: Run) -> None:
+def test_a_port_in_use_is_refused_unless_haproxy_has_it(layout: Layout, checker: Run) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as other:
         port = str(other.getsockname()[1])
 
@@ -228,7 +180,7 @@ def test_a_file_that_haproxy_refuses_replaces_nothing(
 
 
 @pytest.mark.usefixtures("haproxy")
-def test_a_reload_that_fails_brings_the_old_file_back_and_is_tried_with_it(
+def test_a_reload_that_fails_restores_the_old_file_and_reloads_it(
     layout: Layout, checker: Run, tmp_path: Path
 ) -> None:
     port, told = free_port(), tmp_path / "told"
@@ -252,7 +204,7 @@ def test_a_reload_that_fails_brings_the_old_file_back_and_is_tried_with_it(
 
 
 @pytest.mark.usefixtures("haproxy")
-def test_a_reload_after_which_nobody_listens_failed(
+def test_a_reload_after_which_nobody_listens_has_failed(
     layout: Layout, checker: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(proxy_module, "LISTENS_WITHIN_S", 0.1)
@@ -265,8 +217,8 @@ def test_a_reload_after_which_nobody_listens_failed(
 
     assert code == 2
     assert (
-        f"haproxy was reloaded, but does not listen on port {port}: is it told of {cfg(layout)}?"
-        in err
+        f"haproxy was reloaded, but does not listen on port {port};"
+        f" check that it reads {cfg(layout)}" in err
     )
 
 
@@ -289,7 +241,7 @@ def test_a_dry_run_shows_the_file_and_writes_nothing(layout: Layout, checker: Ru
 
 
 @pytest.mark.usefixtures("haproxy")
-def test_an_edit_by_hand_is_followed_when_asked(layout: Layout, checker: Run) -> None:
+def test_publish_takes_up_an_edit_by_hand(layout: Layout, checker: Run) -> None:
     path, port = layout.nodes / "shop.toml", free_port()
     code, out, _ = checker("publish")
     assert (code, out) == (0, f"wrote {cfg(layout)}: nothing is published yet\n")
@@ -323,40 +275,6 @@ def test_a_machine_without_haproxy_is_told_what_to_install(
         find_haproxy()
 
 
-@pytest.mark.parametrize("command", ["false", "no-such-program", "'"])
-def test_a_command_that_does_not_reload_is_told(command: str) -> None:
-    with pytest.raises(ReloadFailed, match="haproxy can not be reloaded with"):
-        reload(command)
-
-
-def test_an_installed_gateway_reloads_the_service_and_a_home_nothing(layout: Layout) -> None:
-    config = Config(tunnel_user="reversi")
-
-    assert proxy_of(SYSTEM, config).reload == SYSTEM_RELOAD
-    assert str(proxy_of(SYSTEM, config).path) == "/etc/reversi/haproxy.cfg"
-    assert proxy_of(layout, config).reload == ""
-    assert (
-        proxy_of(
-            layout, Config(tunnel_user="reversi", haproxy_reload="service haproxy reload")
-        ).reload
-        == "service haproxy reload"
-    )
-
-
-def test_all_addresses_are_of_the_families_that_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    here = psutil.net_if_addrs()
-    ipv4 = {
-        link: [one for one in found if one.family is not socket.AF_INET6]
-        for link, found in here.items()
-    }
-    ipv6 = SimpleNamespace(family=socket.AF_INET6)
-
-    monkeypatch.setattr(psutil, "net_if_addrs", lambda: ipv4)
-    assert every_address() == ("0.0.0.0",)
-    monkeypatch.setattr(psutil, "net_if_addrs", lambda: {**ipv4, "lo": [ipv6]})
-    assert every_address() == ("0.0.0.0", "::")
-
-
 @pytest.mark.parametrize(
     ("listening", "wanted", "clash"),
     [
@@ -370,7 +288,7 @@ def test_all_addresses_are_of_the_families_that_there_are(monkeypatch: pytest.Mo
         pytest.param("0.0.0.0", "::", False, id="wildcards of both families"),
     ],
 )
-def test_listeners_are_in_the_way_of_the_same_addresses_alone(
+def test_listeners_conflict_only_with_the_same_addresses(
     listening: str, wanted: str, clash: bool
 ) -> None:
     assert overlaps(Listener(address=listening, port=Port(25), uid=0, inode=1), [wanted]) is clash
@@ -416,7 +334,7 @@ def test_public_before_any_forward_is_refused(checker: Run) -> None:
 
 
 @pytest.mark.usefixtures("haproxy")
-def test_ports_of_haproxy_are_no_tunnels_and_are_shown(layout: Layout, checker: Run) -> None:
+def test_ports_of_haproxy_are_shown_and_no_tunnel_gets_them(layout: Layout, checker: Run) -> None:
     require("ssh-keygen")
     port = free_port()
     checker("publish", "mail:20010", "--port", str(port))
@@ -437,7 +355,7 @@ def test_ports_of_haproxy_are_no_tunnels_and_are_shown(layout: Layout, checker: 
 
 
 @pytest.mark.usefixtures("haproxy")
-def test_what_becomes_of_a_node_becomes_of_its_ports(layout: Layout, checker: Run) -> None:
+def test_a_change_of_a_node_reaches_its_public_ports(layout: Layout, checker: Run) -> None:
     port = free_port()
     checker("publish", "shop", "--port", str(port))
     line = f"frontend reversi-{port}"
@@ -457,7 +375,7 @@ def test_what_becomes_of_a_node_becomes_of_its_ports(layout: Layout, checker: Ru
     assert cfg(layout).read_text(encoding="ascii") == HEAD
 
 
-def test_a_change_of_nodes_stands_whatever_haproxy_says(
+def test_a_change_of_nodes_is_kept_whatever_haproxy_says(
     layout: Layout, checker: Run, haproxy: Callable[[str], None]
 ) -> None:
     checker("publish", "shop", "--port", str(free_port()))
@@ -469,24 +387,3 @@ def test_a_change_of_nodes_stands_whatever_haproxy_says(
     assert code == 0
     assert "reversi-checker: warning: haproxy keeps its old configuration: haproxy refuses " in err
     assert list(read_registry(layout.nodes).nodes) == ["mail"]
-
-
-@pytest.mark.parametrize(
-    ("said", "loopback"),
-    [
-        pytest.param("addressfamily inet6", "::1", id="IPv6 only"),
-        pytest.param("AddressFamily inet6", "::1", id="as OpenSSH 10.5 says it"),
-        pytest.param("addressfamily any", "127.0.0.1", id="both"),
-        pytest.param("addressfamily inet", "127.0.0.1", id="IPv4 only"),
-        pytest.param("", "127.0.0.1", id="it does not tell"),
-    ],
-)
-def test_visitors_are_led_to_the_loopback_where_the_machines_sshd_listens(
-    said: str, loopback: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sshd = tmp_path / "sshd"
-    sshd.write_text(f'#!/bin/sh\necho "port 22"\necho "{said}"\n')
-    sshd.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-
-    assert proxy_of(SYSTEM, Config(tunnel_user="reversi")).loopback == loopback

@@ -136,9 +136,9 @@ async def test_a_tunnel_is_told_what_the_connection_that_registered_it_carried(
     await watcher.signs.read_flows()
 
     ledger.register(here)
-    told = await watcher.with_peer(seen)
+    told = watcher.with_peer(seen, await watcher.peer_of(session, seen))
     ledger.register(gone)
-    unknown = await watcher.with_peer(told)
+    unknown = watcher.with_peer(told, await watcher.peer_of(session, told))
 
     assert told.bytes_total is not None
     assert told.bytes_total >= SENT

@@ -152,6 +152,23 @@ def test_a_port_is_forgotten_after_thirty_days_and_when_it_has_an_owner_again(
 
 
 @pytest.mark.parametrize(
+    "end_of_time",
+    ["9999-12-31T23:59:59Z", "9999-12-31T23:59:59.999999-12:00", "9999-12-31T23:59:59"],
+)
+def test_a_moment_that_no_calendar_has_in_utc_is_read_and_written(
+    layout: Layout, end_of_time: str
+) -> None:
+    add(layout, node(), COMMAND)
+    freed_path(layout.nodes).write_text(f'20003 = {{ node = "barn", freed_at = {end_of_time} }}\n')
+
+    found = read_freed(layout.nodes, time.time())
+    remove(layout, OFFICE, COMMAND)
+
+    assert found[Port(20003)].sentence == "port 20003 belonged to node barn until 9999-12-31"
+    assert freed(layout) == {20003: "barn", 20010: "office"}
+
+
+@pytest.mark.parametrize(
     ("request_port", "says"),
     [
         (20003, "port 20003 belonged to node barn until "),

@@ -6,34 +6,27 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from checker.linux.processes import read_process
 from checker.model import Port, ProcessId
 from checker.sshd import kill
 from checker.sshd.kill import Freed, Spared, end_session, objection, signalled, until
+from tests.checker.sshd.sessions import identity, inodes_of, listening, session
 
 PORT = Port(20010)
 
 
 def descriptors() -> int:
     return sum(1 for _ in Path("/proc/self/fd").iterdir())
-
-
-def identity(pid: int) -> ProcessId:
-    found = read_process(pid)
-    assert found is not None
-    return found.id
 
 
 @contextmanager
@@ -152,33 +145,8 @@ async def test_the_name_alone_makes_no_session(pose: subprocess.Popen[bytes]) ->
 
 @pytest.fixture
 def taken() -> Iterator[socket.socket]:
-    """A listener on the loopback."""
-    with closing(socket.socket()) as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
+    with listening() as listener:
         yield listener
-
-
-@contextmanager
-def session(
-    folder: Path, listener: socket.socket, script: str
-) -> Iterator[subprocess.Popen[bytes]]:
-    """A shell that looks like a session of the tunnel user, inherits the listener, and has run the
-    script.
-    """
-    program = folder / "sshd"
-    shutil.copy("/bin/sh", program)
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen(  # type: ignore[call-overload]
-        ["sshd: reversi"], executable=program, pass_fds=[listener.fileno()], **pipes
-    ) as process:
-        process.stdin.write(f"{script}\necho\n".encode())
-        process.stdin.flush()
-        process.stdout.readline()
-        try:
-            yield process
-        finally:
-            process.kill()
 
 
 @pytest.mark.parametrize(
@@ -190,7 +158,7 @@ async def test_a_session_that_holds_the_port_is_ended_and_the_port_is_free(
     tmp_path: Path, taken: socket.socket, script: str, number: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kill, "TERM_WITHIN_S", 0.3)
-    port, inodes = Port(taken.getsockname()[1]), frozenset({os.fstat(taken.fileno()).st_ino})
+    port, inodes = Port(taken.getsockname()[1]), inodes_of(taken)
     with session(tmp_path, taken, script) as process:
         taken.close()
         ending = await end_session(identity(process.pid), port, os.geteuid(), inodes)
@@ -214,7 +182,7 @@ async def test_a_port_that_another_holds_as_well_is_still_taken(
     tmp_path: Path, taken: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kill, "FREE_WITHIN_S", 0.1)
-    port, inodes = Port(taken.getsockname()[1]), frozenset({os.fstat(taken.fileno()).st_ino})
+    port, inodes = Port(taken.getsockname()[1]), inodes_of(taken)
     with session(tmp_path, taken, "true") as process:
         ending = await end_session(identity(process.pid), port, os.geteuid(), inodes)
 

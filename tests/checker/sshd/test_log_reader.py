@@ -147,13 +147,13 @@ def test_who_was_refused_nothing_lately_is_forgotten(
 ) -> None:
     Attempts(gateway).hear(Line(text=TERMINAL, pid=7, uid=os.getuid()))
     gateway.forget_refused()
-    assert len(gateway.refused.accounts) == 1
+    assert len(gateway.refused.allowances) == 1
 
     later = time.monotonic() + 361
     monkeypatch.setattr(time, "monotonic", lambda: later)
     gateway.forget_refused()
 
-    assert gateway.refused.accounts == {}
+    assert gateway.refused.allowances == {}
 
 
 def test_a_thief_does_not_fill_the_log(gateway: Gateway) -> None:

@@ -45,6 +45,7 @@ from checker.state.store import (
     StateError,
     StateFile,
     StateMissing,
+    StateNewer,
     StateUnavailable,
     migrations,
     open_or_replace,
@@ -435,12 +436,27 @@ def test_a_file_of_the_product_before_is_brought_up_to_date_with_all_that_it_kne
         assert reader.hours(since_hour=0) == (an_hour(7),)
 
 
+def test_a_file_that_root_makes_belongs_to_the_daemon(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root gives files away")
+    folder = tmp_path / "state"
+    folder.mkdir()
+    os.chown(folder, 4711, 4711)
+
+    with closing(open_store(folder / "state.db")) as store:
+        store.write(Batch(events=[Event(at=NOW, kind=EventKind.STATUS, text="first")]))
+
+        assert {(file.name, file.stat().st_uid) for file in folder.iterdir()} == {
+            ("state.db", 4711), ("state.db-wal", 4711), ("state.db-shm", 4711)
+        }  # fmt: skip
+
+
 def test_a_file_of_a_newer_product_is_refused_and_left_as_it_is(path: Path) -> None:
     with closing(sqlite3.connect(path)) as db:
         db.execute("PRAGMA user_version = 999")
 
     for opens in (open_store, open_reader):
-        with pytest.raises(StateUnavailable, match="written by a newer reversi: schema 999"):
+        with pytest.raises(StateNewer, match="written by a newer reversi: schema 999"):
             opens(path)
     with pytest.raises(StateUnavailable):
         open_or_replace(path, NOW)

@@ -18,7 +18,7 @@ def clones() -> Clones:
     return Clones(Policy())
 
 
-def test_a_newcomer_waits_longer_each_time_and_each_longer_wait_is_news() -> None:
+def test_a_newcomer_waits_longer_each_time_and_each_longer_wait_is_logged() -> None:
     seen = clones()
 
     assert [seen.refuse(OFFICE, A, B, float(at)) for at in range(5)] == [
@@ -31,7 +31,7 @@ def test_a_newcomer_waits_longer_each_time_and_each_longer_wait_is_news() -> Non
     assert seen.note(OFFICE, 5.0) == NOTE
 
 
-def test_after_a_quiet_time_it_begins_anew() -> None:
+def test_after_a_quiet_time_the_waits_start_over() -> None:
     seen = clones()
     seen.refuse(OFFICE, A, B, 0.0)
 
@@ -40,7 +40,7 @@ def test_after_a_quiet_time_it_begins_anew() -> None:
     assert seen.refuse(OFFICE, A, B, QUIET_S + 1) == (10, True)
 
 
-def test_a_third_device_is_news_and_waits_like_the_second() -> None:
+def test_a_third_device_is_logged_and_waits_like_the_second() -> None:
     seen = clones()
     for _ in range(4):
         seen.refuse(OFFICE, A, B, 0.0)
@@ -50,7 +50,7 @@ def test_a_third_device_is_news_and_waits_like_the_second() -> None:
 
 
 @given(st.lists(st.integers(0, 3), max_size=30))
-def test_turns_are_told_where_an_instance_comes_back_after_another(order: list[int]) -> None:
+def test_two_instances_take_turns_if_one_comes_back_after_the_other(order: list[int]) -> None:
     seen = clones()
     told = [
         seen.arrived(OFFICE, Arrival(instance=str(number)), float(at))
@@ -65,7 +65,7 @@ def test_turns_are_told_where_an_instance_comes_back_after_another(order: list[i
         assert bool(seen.note(OFFICE, float(len(order)))) is came_back
 
 
-def test_turns_far_apart_are_no_clone() -> None:
+def test_turns_far_apart_do_not_prove_a_clone() -> None:
     seen = clones()
 
     assert not any(
@@ -73,14 +73,14 @@ def test_turns_far_apart_are_no_clone() -> None:
     )
 
 
-def test_a_client_that_names_itself_anew_each_time_is_no_clone() -> None:
+def test_a_client_with_a_new_name_each_time_is_not_a_clone() -> None:
     seen = clones()
 
     assert not any(seen.arrived(OFFICE, Arrival(instance=str(at)), float(at)) for at in range(20))
     assert len(seen.arrivals[OFFICE]) == 8
 
 
-def test_what_is_known_follows_a_new_name_and_goes_with_the_node() -> None:
+def test_a_clone_is_kept_when_its_node_is_renamed_and_forgotten_with_it() -> None:
     seen = clones()
     seen.refuse(OFFICE, A, B, 0.0)
     seen.arrived(OFFICE, A, 0.0)
@@ -93,7 +93,7 @@ def test_what_is_known_follows_a_new_name_and_goes_with_the_node() -> None:
     assert (seen.clones, seen.arrivals) == ({}, {})
 
 
-def test_what_is_known_goes_with_the_key() -> None:
+def test_a_clone_is_forgotten_with_the_key() -> None:
     seen = clones()
     seen.refuse(OFFICE, A, B, 0.0)
     seen.arrived(OFFICE, A, 0.0)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import pairwise
+
 import pytest
 
 from checker.model import Flow
@@ -71,7 +74,7 @@ def flow(
         pytest.param(
             flow(),
             flow(strays=40),
-            "the answer waits behind what the device sends again, as the link lost a part",
+            "the answer waits behind data that the device sends again, as the link lost some",
             id="an upload that waits for a lost segment",
         ),
         pytest.param(flow(), flow(strays=3), "", id="a beat or two out of order"),
@@ -87,6 +90,30 @@ def test_an_upload_does_not_hide_a_silent_target_for_ever() -> None:
     assert behind(flow(), flow(received=90_000), kept_s=301) == ""
     assert behind(flow(), flow(strays=40), kept_s=301) == ""
     assert behind(flow(1000, 480_000), flow(60_000, 480_000), kept_s=3000)
+
+
+def test_a_download_hides_a_frozen_device_for_ten_minutes_at_most() -> None:
+    """At 64 kbit/s its kernel takes 80 kB in ten seconds, until its buffer of 6 MB is full."""
+    frozen = [
+        replace(flow(80_000 * second // 10, 480_000), heard_ago_s=second)
+        for second in range(0, 6_000_000 // 8000, 10)
+    ]
+
+    excused = [later.heard_ago_s for earlier, later in pairwise(frozen) if behind(earlier, later)]
+
+    assert excused == [*range(10, 600, 10)]
+
+
+def test_a_download_excuses_an_answering_device_until_it_ends() -> None:
+    """It is heard each time that a lost segment arrives at last."""
+    lives = [
+        replace(flow(80_000 * second // 10, 480_000), heard_ago_s=second % 250)
+        for second in range(0, 36_000, 10)
+    ]
+
+    assert all(
+        behind(earlier, later, kept_s=later.acked / 8000) for earlier, later in pairwise(lives)
+    )
 
 
 def test_data_out_of_order_counts_as_heard() -> None:

@@ -100,7 +100,7 @@ def test_a_late_answer_doubles_the_deadline_and_answers_in_time_shrink_it_again(
         ),
     ],
 )
-def test_a_link_is_fast_if_all_that_is_known_says_so(
+def test_a_link_is_fast_only_if_every_sign_says_so(
     pace: Pace, flow: Flow | None, login_s: float | None, proven: bool
 ) -> None:
     assert is_proven(pace, flow, login_s) is proven

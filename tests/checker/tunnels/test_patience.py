@@ -12,8 +12,10 @@ import pytest
 
 from checker.model import Answer, Flaps, Policy, ProcessId, Reply, Silent, Status, Tunnel
 from checker.tunnels.flow import Silence
-from checker.tunnels.judge import Kill, LookAgain, Observation, Owner, Recheck, judge, with_silence
+from checker.tunnels.judge import Kill, LookAgain, Recheck, judge
+from checker.tunnels.observation import Observation, with_silence
 from checker.tunnels.patience import Patience, Terms
+from checker.tunnels.port_owner import Owner
 from tests.strategies import FORWARD, OFFICE, PORT
 
 POLICY = Policy()
@@ -249,7 +251,7 @@ def test_a_slow_tunnel_becomes_up_and_stays_so(up: Shape, down: Shape) -> None:
     assert gateway.tunnel.latency_ms is not None
 
 
-def test_an_ordinary_tunnel_that_hangs_is_killed_as_soon_as_ever() -> None:
+def test_an_ordinary_tunnel_that_hangs_is_killed_without_extra_delay() -> None:
     link = Link(up=lambda _: 0.02, down=lambda _: 0.02)
     gateway = Gateway(link)
     gateway.log_in()

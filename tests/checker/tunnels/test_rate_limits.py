@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checker.model import NodeName
-from checker.tunnels.rate_limits import TELL_EVERY_S, Account, Crowd, Limit, Limits, Over, enter
+from checker.tunnels.rate_limits import TELL_EVERY_S, Allowance, Crowd, Limit, Limits, Over, enter
 from tests.strategies import OFFICE
 
 SMALL = Limit(at_once=3, a_minute=12)
-NEW = Account(left=SMALL.burst, at=0.0)
+NEW = Allowance(left=SMALL.burst, at=0.0)
 
 
 def asked(limits: Limits, times: int, now: float) -> list[Over]:
@@ -25,7 +25,7 @@ def asked(limits: Limits, times: int, now: float) -> list[Over]:
     return refused
 
 
-def test_a_burst_is_answered_and_no_more() -> None:
+def test_a_burst_is_answered_and_the_next_request_refused() -> None:
     limits = Limits(SMALL)
 
     refused = asked(limits, 10, now=0.0)
@@ -34,7 +34,7 @@ def test_a_burst_is_answered_and_no_more() -> None:
     assert refused[0].why == "more than 12 requests a minute; ask less often"
 
 
-def test_requests_come_back_with_time() -> None:
+def test_more_requests_are_allowed_as_time_passes() -> None:
     limits = Limits(SMALL)
     asked(limits, 10, now=0.0)
 
@@ -55,14 +55,14 @@ def test_requests_under_way_are_bounded_until_one_is_answered() -> None:
     assert limits.enter(OFFICE, 0.0) is None
 
 
-def test_another_node_is_not_concerned() -> None:
+def test_another_node_is_not_affected() -> None:
     limits = Limits(SMALL)
     asked(limits, 10, now=0.0)
 
     assert limits.enter(NodeName("neighbour"), 0.0) is None
 
 
-def test_an_event_is_due_once_a_minute_and_tells_how_many() -> None:
+def test_an_event_is_due_once_a_minute_with_the_number_of_refusals() -> None:
     limits = Limits(SMALL)
 
     first = asked(limits, 20, now=0.0)
@@ -72,20 +72,20 @@ def test_an_event_is_due_once_a_minute_and_tells_how_many() -> None:
     assert [over.untold for over in later] == [14] + [None] * 13
 
 
-def test_a_node_that_asks_no_more_is_forgotten_and_one_that_waits_is_not() -> None:
+def test_an_idle_node_is_forgotten_and_one_that_waits_is_not() -> None:
     limits = Limits(SMALL)
     asked(limits, 1, now=0.0)
     limits.enter(NodeName("waiting"), 0.0)
 
     limits.forget(29.0)
-    assert set(limits.accounts) == {OFFICE, "waiting"}
+    assert set(limits.allowances) == {OFFICE, "waiting"}
     limits.forget(TELL_EVERY_S)
 
-    assert set(limits.accounts) == {"waiting"}
+    assert set(limits.allowances) == {"waiting"}
 
 
 @given(st.lists(st.tuples(st.floats(0, 30), st.booleans()), max_size=80))
-def test_no_minute_sees_more_than_a_burst_and_what_comes_back(
+def test_no_minute_has_more_than_a_burst_and_the_steady_rate(
     steps: list[tuple[float, bool]],
 ) -> None:
     account, now, let_in = NEW, 0.0, []
@@ -94,7 +94,7 @@ def test_no_minute_sees_more_than_a_burst_and_what_comes_back(
         account, over = enter(account, SMALL, now)
         if over is None:
             let_in.append(now)
-            account = Account(
+            account = Allowance(
                 left=account.left, at=account.at, refused=account.refused, told_at=account.told_at
             )
 

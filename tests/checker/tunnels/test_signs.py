@@ -9,7 +9,7 @@ import pytest
 
 from checker.model import Answer, Flow, Port, ProcessId
 from checker.tunnels.holders import Held
-from checker.tunnels.judge import Owner
+from checker.tunnels.port_owner import Owner
 from checker.tunnels.signs import Signs
 from tests.strategies import FORWARD, PORT, SESSION
 
@@ -47,7 +47,7 @@ def test_only_what_came_through_this_connection_since_the_first_strike_is_a_sign
     assert signs.of_life(FORWARD, SESSION, beaten_at, since=100.0) == life
 
 
-async def test_those_who_ask_at_once_share_a_reading_that_is_newer_than_their_question(
+async def test_concurrent_calls_share_a_reading_that_is_newer_than_each(
     tmp_path: Path,
 ) -> None:
     signs = Signs(tmp_path)
@@ -61,7 +61,7 @@ async def test_those_who_ask_at_once_share_a_reading_that_is_newer_than_their_qu
     assert signs.flows_read_at > asked_at
 
 
-def test_what_came_out_of_order_is_remembered_until_its_connection_ends(tmp_path: Path) -> None:
+def test_data_out_of_order_is_remembered_until_its_connection_ends(tmp_path: Path) -> None:
     signs = Signs(tmp_path)
 
     for now, strays in ((100.0, 1), (120.0, 50), (125.0, 50)):
@@ -73,7 +73,7 @@ def test_what_came_out_of_order_is_remembered_until_its_connection_ends(tmp_path
     assert signs.strayed_at == {}
 
 
-def test_an_answer_is_remembered_for_the_connection_that_it_came_through(tmp_path: Path) -> None:
+def test_an_answer_is_remembered_for_its_connection(tmp_path: Path) -> None:
     signs = Signs(tmp_path)
     answer = Answer(expected=False, text=b"x")
 

@@ -1,10 +1,9 @@
-"""Watching one forward, with real listeners of this process and no sshd: turns, places and
-lateness.
-"""
+"""Watching one forward, with real listeners of this process and no sshd: turns and places."""
 
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,12 +12,12 @@ from pathlib import Path
 
 from checker.config.layout import home_layout
 from checker.config.settings import Config, current_user
-from checker.model import Forward, NodeName, Policy, Port, Status, Target, parse_expect
+from checker.model import Flaps, Forward, NodeName, Policy, Port, Status, Target, parse_expect
 from checker.state.ledger import Ledger
-from checker.tunnels.judge import Recheck
-from checker.tunnels.loop_lag import Lateness
+from checker.tunnels.judge import Judgement, Recheck
 from checker.tunnels.pace import Pace
 from checker.tunnels.watch import Watcher
+from tests.strategies import free_port
 
 OFFICE = NodeName("office")
 
@@ -75,37 +74,45 @@ def forward(port: int) -> Forward:
     )
 
 
+async def settled(
+    one: Watcher, where: Forward, *, actor: str = "daemon", until: float = math.inf
+) -> Judgement:
+    """The judgement once it is clear, or at `until` (monotonic)."""
+    first = await one.probe_once(where, actor=actor, until=until)
+    return await one.probe_until_clear(where, first, actor=actor, until=until)
+
+
 async def test_one_port_is_never_probed_twice_at_a_time(tmp_path: Path) -> None:
     one = watcher(tmp_path)
 
     async with silent_listener() as visits, asyncio.TaskGroup() as group:
         for _ in range(5):
-            group.create_task(one.look(forward(visits.port)))
+            group.create_task(one.probe_once(forward(visits.port)))
 
     assert visits.most == 1
     assert visits.all <= 2, "a probe that was under way serves those who came while it was"
 
 
-async def test_what_another_program_holds_is_foreign_also_under_the_tunnel_user(
+async def test_a_port_of_another_program_is_foreign_even_under_the_tunnel_user(
     tmp_path: Path,
 ) -> None:
     one = watcher(tmp_path)
 
     async with silent_listener() as visits:
-        judgement = await one.settle(forward(visits.port))
+        judgement = await settled(one, forward(visits.port))
 
     assert judgement.tunnel.status is Status.FOREIGN
     assert "(python" in judgement.tunnel.detail or "(pytest" in judgement.tunnel.detail
 
 
-async def test_a_listener_on_the_loopback_of_ipv6_only_is_found_however_young_it_is(
+async def test_a_new_listener_on_the_ipv6_loopback_is_found_at_once(
     tmp_path: Path,
 ) -> None:
     one = watcher(tmp_path)
-    await one.holdings.listeners(Port(1), newer_than=time.monotonic())
+    await one.holders.listeners(Port(1), newer_than=time.monotonic())
 
     async with silent_listener("::1") as visits:
-        judgement = await one.settle(forward(visits.port), actor="node office")
+        judgement = await settled(one, forward(visits.port), actor="node office")
 
     assert visits.all
     assert judgement.tunnel.status is Status.FOREIGN
@@ -114,22 +121,22 @@ async def test_a_listener_on_the_loopback_of_ipv6_only_is_found_however_young_it
 async def test_a_probe_follows_a_listener_from_one_loopback_to_the_other(tmp_path: Path) -> None:
     one = watcher(tmp_path)
     async with silent_listener("::1") as before:
-        await one.settle(forward(before.port), actor="operator")
+        await settled(one, forward(before.port), actor="operator")
     async with silent_listener("127.0.0.1", before.port) as after:
-        await one.settle(forward(after.port), actor="operator")
+        await settled(one, forward(after.port), actor="operator")
 
-        assert one.holdings.loopback(Port(after.port)) == "127.0.0.1"
+        assert one.holders.loopback(Port(after.port)) == "127.0.0.1"
         assert after.all
 
 
-async def test_a_probe_that_went_to_the_loopback_that_was_left_is_made_again(
+async def test_a_probe_of_a_loopback_that_the_listener_left_is_repeated(
     tmp_path: Path,
 ) -> None:
     one = watcher(tmp_path)
     async with silent_listener("::1") as old:
-        await one.holdings.listeners(Port(old.port), newer_than=time.monotonic())
+        await one.holders.listeners(Port(old.port), newer_than=time.monotonic())
         async with silent_listener("127.0.0.1", old.port) as new:
-            await one.look(forward(new.port), actor="operator")
+            await one.probe_once(forward(new.port), actor="operator")
 
             assert old.all == 1
             assert new.all == 1, (
@@ -137,7 +144,7 @@ async def test_a_probe_that_went_to_the_loopback_that_was_left_is_made_again(
             )
 
 
-async def test_the_silence_of_a_port_is_not_held_against_who_came_to_the_next_one_meanwhile(
+async def test_the_silence_of_the_old_port_does_not_count_against_the_new_one(
     tmp_path: Path,
 ) -> None:
     one = watcher(tmp_path)
@@ -155,17 +162,17 @@ async def test_the_silence_of_a_port_is_not_held_against_who_came_to_the_next_on
     assert held.port == old.port
 
 
-async def test_a_probe_of_a_slow_link_keeps_no_place_from_others(tmp_path: Path) -> None:
+async def test_a_probe_of_a_slow_link_takes_no_place_from_others(tmp_path: Path) -> None:
     one = watcher(tmp_path)
     one.slots = asyncio.Semaphore(1)
 
     async with silent_listener() as slow, silent_listener() as fast, asyncio.TaskGroup() as group:
         one.patience.paces[OFFICE, Port(slow.port)] = Pace(grown_s=20.0)
-        waiting = group.create_task(one.look(forward(slow.port)))
+        waiting = group.create_task(one.probe_once(forward(slow.port)))
         while not slow.now:  # noqa: ASYNC110 - the listener tells nobody
             await asyncio.sleep(0.01)
         async with asyncio.timeout(10):
-            await one.look(forward(fast.port))
+            await one.probe_once(forward(fast.port))
         under_way = not waiting.done()
         waiting.cancel()
 
@@ -173,30 +180,28 @@ async def test_a_probe_of_a_slow_link_keeps_no_place_from_others(tmp_path: Path)
     assert not one.slots.locked()
 
 
-async def test_what_is_not_clear_in_time_is_left_to_the_sweep(tmp_path: Path) -> None:
+async def test_an_unclear_forward_is_left_to_the_sweep_in_time(tmp_path: Path) -> None:
     one = watcher(tmp_path)
 
     async with silent_listener() as visits:
         one.patience.paces[OFFICE, Port(visits.port)] = Pace(grown_s=20.0)
         one.ledger.put(replace(one.ledger.tunnel(forward(visits.port)), verdict=1))
         async with asyncio.timeout(10):
-            judgement = await one.settle(forward(visits.port), until=time.monotonic() + 0.5)
+            judgement = await settled(one, forward(visits.port), until=time.monotonic() + 0.5)
 
     assert isinstance(judgement.action, Recheck)
     assert judgement.tunnel.verdict == 0, "nobody is sent away for what was before"
     assert judgement.tunnel.status is Status.UNKNOWN
-    assert not one.turns[Port(visits.port)].lock.locked()
+    assert not one.turns[Port(visits.port)].probing.locked()
 
 
-async def test_a_loop_that_was_blocked_knows_how_late_it_was() -> None:
-    lateness = Lateness()
-    async with asyncio.TaskGroup() as group:
-        ticking = group.create_task(lateness.run())
-        await asyncio.sleep(0)
-        began = time.monotonic()
-        time.sleep(0.6)  # noqa: ASYNC251 - the loop is to be starved
-        late_s = lateness.worst_since(began)
-        ticking.cancel()
+async def test_siblings_are_probed_once_in_the_first_pause(tmp_path: Path) -> None:
+    one = watcher(tmp_path)
 
-    assert 0.2 < late_s < 30
-    assert Lateness().worst_since(time.monotonic()) < 0.2
+    async with silent_listener() as visits:
+        where = forward(visits.port)
+        asked = Judgement(tunnel=one.ledger.tunnel(where), flaps=Flaps(), action=Recheck(0.1))
+        judgement = await one.probe_until_clear(forward(free_port()), asked, siblings=[where])
+
+    assert visits.all == 1
+    assert judgement.tunnel.status is Status.DOWN

@@ -125,7 +125,7 @@ def venv(bare: Path, tmp_path: Path) -> Path:
         program(made / "bin", name, f'echo "{name} $*"')
     program(made / "bin", "python", "")
     wanted = subprocess.run(
-        "cat pyproject.toml constraints.txt tests/line_marks.pth | cksum",
+        "cat pyproject.toml constraints.txt bin/* | cksum",
         shell=True,
         cwd=RUN.parent,
         capture_output=True,
@@ -185,27 +185,35 @@ def test_an_unknown_step_of_lint_is_refused(bare: Path, venv: Path) -> None:
 
 @pytest.fixture
 def whole(bare: Path, venv: Path) -> Path:
-    """The environment, on a machine that has every program; its `python` says what it is told."""
+    """The environment, on a machine that has every program."""
     for name in set(re.findall(r"\bneed ([a-z-]+) [a-z]", RUN.read_text())) | {"find"}:
         program(bare, name, "")
-    for tool in ("chmod", "mkdir", "mktemp", "rm"):
+    for tool in ("awk", "chmod", "mkdir", "mktemp", "rm"):
         found = shutil.which(tool)
         assert found is not None
         (bare / tool).symlink_to(found)
-    program(venv / "bin", "python", 'case $1 in -m) echo "python $3 $REVERSI_MARKS" ;; esac')
+    program(
+        venv / "bin",
+        "coverage",
+        """case $1 in
+run) shift 2 && exec "$@" ;;
+report) printf '%s\\n' 'a.py 10 9 10%' 'b.py 10 1 90%' "TOTAL 20 10 50% $COVERAGE_FILE" ;;
+esac""",
+    )
     return venv
 
 
 def test_the_whole_suite_is_measured_and_ends_with_the_table(bare: Path, whole: Path) -> None:
-    program(whole / "bin", "pytest", 'cd "$REVERSI_MARKS" && echo measured')
+    program(whole / "bin", "pytest", 'cd "${COVERAGE_FILE%/*}" && echo measured')
 
     told = run("test", path=str(bare), venv=whole)
 
     lines = told.stdout.splitlines()
     assert (told.returncode, told.stderr.splitlines()[-1]) == (0, "run: suite")
-    assert set(lines[-8:-1]) == {"measured"}
-    assert re.fullmatch(r"python report /\S+/marks", lines[-1])
-    assert not Path(lines[-1].split()[-1]).exists()
+    assert set(lines[-9:-2]) == {"measured"}
+    assert lines[-2] == "a.py 10 9 10%"
+    assert re.fullmatch(r"TOTAL 20 10 50% /\S+/data", lines[-1])
+    assert not Path(lines[-1].split()[-1]).parent.exists()
 
 
 def test_a_part_that_fails_fails_the_suite_and_the_table_still_comes(
@@ -216,12 +224,12 @@ def test_a_part_that_fails_fails_the_suite_and_the_table_still_comes(
     told = run("test", path=str(bare), venv=whole)
 
     assert told.returncode == 1
-    assert told.stdout.splitlines()[-1].startswith("python report ")
+    assert told.stdout.splitlines()[-1].startswith("TOTAL ")
 
 
 def test_single_tests_are_not_measured(bare: Path, whole: Path) -> None:
-    program(whole / "bin", "pytest", 'echo "$* marks=${REVERSI_MARKS-none}"')
+    program(whole / "bin", "pytest", 'echo "$* data=${COVERAGE_FILE-none}"')
 
     told = run("test", "tests/client", path=str(bare), venv=whole)
 
-    assert (told.returncode, told.stdout.splitlines()[-1]) == (0, "tests/client marks=none")
+    assert (told.returncode, told.stdout.splitlines()[-1]) == (0, "tests/client data=none")

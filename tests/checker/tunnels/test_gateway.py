@@ -1,0 +1,101 @@
+"""One gateway: what it does before and after a probe, and what a node's connection hears."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from checker.model import EventKind, NodeName, Status, parse_expect
+from checker.registry.nodes import Registry
+from checker.tunnels.gateway import REFUSALS
+from checker.tunnels.judge import Kill, Nothing
+from tests.checker.tunnels.gateways import gateway_of, held
+from tests.strategies import node
+
+
+async def test_a_disabled_node_loses_its_connection_and_is_not_probed(tmp_path: Path) -> None:
+    with held(tmp_path) as one:
+        one.gateway.take(replace(one.node, enabled=False))
+
+        judgement = await one.gateway.settle(one.node.forwards[0])
+
+        assert one.holder.wait(10) == -signal.SIGTERM
+    assert judgement.action == Nothing()
+    assert (judgement.tunnel.status, judgement.tunnel.detail) == (Status.UNKNOWN, "disabled")
+    (killed,) = one.events(EventKind.KILL)
+    assert killed.endswith("; its node may not listen: disabled")
+
+
+async def test_a_right_that_begins_in_the_future_proves_nothing(tmp_path: Path) -> None:
+    with held(tmp_path) as one:
+        now = one.gateway.ledger.registrations[one.session].registered_at
+        one.gateway.take(replace(one.node, key_since=int(now) + 3600))
+
+        judgement = await one.gateway.settle(one.node.forwards[0])
+
+        assert one.holder.poll() is None
+        assert judgement.tunnel.session == one.session
+
+
+async def test_a_silent_connection_is_killed_after_its_siblings_were_probed(
+    tmp_path: Path,
+) -> None:
+    with held(tmp_path) as one:
+        silent = [replace(f, expect=parse_expect("banner:SSH")) for f in one.node.forwards]
+        one.gateway.take(replace(one.node, forwards=tuple(silent)))
+
+        judgement = await one.gateway.settle(silent[0])
+
+        assert one.holder.wait(10) == -signal.SIGTERM
+    assert isinstance(judgement.action, Kill)
+    assert judgement.tunnel.status is Status.DOWN
+    sibling = one.gateway.ledger.tunnel(silent[1])
+    assert (sibling.status, sibling.strikes) == (Status.HUNG, 1)
+    assert one.gateway.ledger.flaps[one.node.name].count == 1
+
+
+@pytest.mark.parametrize(
+    ("statuses", "verdicts", "heard"),
+    [
+        pytest.param((Status.UP, Status.UP), (0, 0), 0, id="all is well"),
+        pytest.param((Status.UP, Status.DOWN), (0, 4), 4, id="the longest wait"),
+        pytest.param((Status.UP, Status.FOREIGN), (0, 60), 0, id="a foreign port beside a tunnel"),
+        pytest.param((Status.DOWN, Status.FOREIGN), (1, 60), 60, id="a foreign port by itself"),
+    ],
+)
+def test_a_node_hears_the_longest_wait_over_its_forwards(
+    statuses: tuple[Status, ...], verdicts: tuple[int, ...], heard: int, tmp_path: Path
+) -> None:
+    office = node(ports=(20010, 20011))
+    gateway = gateway_of(tmp_path, office)
+    for forward, status, verdict in zip(office.forwards, statuses, verdicts, strict=True):
+        row = gateway.ledger.tunnel(forward)
+        gateway.ledger.put(replace(row, status=status, verdict=verdict))
+
+    assert gateway.verdict(office) == heard
+
+
+def test_what_is_known_of_a_node_goes_on_under_its_new_name(tmp_path: Path) -> None:
+    office = node()
+    gateway = gateway_of(tmp_path, office)
+    gateway.ledger.put(replace(gateway.ledger.tunnel(office.forwards[0]), kills=3))
+    club = replace(node("club"), public_key=office.public_key)
+
+    renamed = gateway.use(Registry().with_node(club))
+
+    assert renamed == ((office.name, NodeName("club")),)
+    assert gateway.ledger.tunnel(club.forwards[0]).kills == 3
+
+
+def test_refusals_of_one_name_are_logged_up_to_a_rate(tmp_path: Path) -> None:
+    gateway = gateway_of(tmp_path, node())
+
+    for _ in range(2 * REFUSALS.burst):
+        gateway.log_refusal(NodeName("thief"), "refused", actor="node thief")
+
+    logged = [event for event in gateway.ledger.events if event.kind is EventKind.REFUSED]
+    assert REFUSALS.burst <= len(logged) < 2 * REFUSALS.burst
+    assert {event.node for event in logged} == {None}, "only registered nodes have rows"

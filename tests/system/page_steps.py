@@ -1,0 +1,55 @@
+"""One command of a page as the test knows it: what it says, how it ends, what comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from tests.system.page_server import PageServer
+
+W = TypeVar("W")
+
+
+@dataclass(frozen=True, slots=True)
+class Step(Generic[W]):
+    """A command, word for word as it stands in the page."""
+
+    line: str
+    says: str = ""
+    """What must be in its output, on either stream."""
+    ends: tuple[int, ...] = (0,)
+    """Exit statuses with which it may end."""
+    before: Callable[[W], object] | None = None
+    after: Callable[[W], object] | None = None
+    at: Callable[[W], PageServer] | None = None
+    """The server at which it is typed; the first one by default."""
+
+
+def unknown(typed: Sequence[str], known: Sequence[str]) -> str:
+    """Where the page and the test part, as a sentence; empty where they do not."""
+    for number in range(max(len(typed), len(known))):
+        in_page, in_test = (
+            lines[number] if number < len(lines) else "the end" for lines in (typed, known)
+        )
+        if in_page != in_test:
+            return f"command {number + 1} of the page is {in_page!r}; the test knows {in_test!r}"
+    return ""
+
+
+def type_all(
+    world: W, steps: Sequence[Step[W]], server: PageServer, placeholders: dict[str, str]
+) -> None:
+    """Type each command, and see to what it says and does."""
+    for step in steps:
+        if step.before:
+            step.before(world)
+        line = step.line
+        for there, here in placeholders.items():
+            line = line.replace(there, here)
+        done = (step.at(world) if step.at else server).typed(line)
+        told = f"{step.line}\n{done.stdout}{done.stderr}"
+        assert done.returncode in step.ends, f"ended with {done.returncode}: {told}"
+        assert step.says in done.stdout + done.stderr, f"does not say {step.says!r}: {told}"
+        if step.after:
+            step.after(world)

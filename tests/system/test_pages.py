@@ -1,0 +1,116 @@
+"""Type every command of the pages for admins, in order, on a server with devices well and ill.
+
+A command that is in a page and unknown here fails the test, and so does one that is known here
+and in no page.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.programs import require
+from tests.system.accounts import Install
+from tests.system.page_blocks import blocks, commands
+from tests.system.page_operating import OPERATING, Fleet
+from tests.system.page_server import PageServer, make_checkout
+from tests.system.page_sizing import SIZING
+from tests.system.page_steps import Step, type_all, unknown
+from tests.system.page_troubles import TROUBLES, Ward
+
+pytestmark = [pytest.mark.sshd, pytest.mark.timeout(400)]
+DOCS = Path(__file__).parents[2] / "docs"
+KNOWN: dict[str, Sequence[Step[Any]]] = {
+    "operating": OPERATING,
+    "sizing": SIZING,
+    "troubleshooting": TROUBLES,
+    "faq": (),
+}
+NOT_TYPED = {
+    "logread -e reversi": "of OpenWRT; on the server of the test the log is the journal",
+}
+"""Commands in blocks that are not `sh`, each with the reason."""
+PLACEHOLDERS = {"OLD": "v0.0.9"}
+"""What the reader puts in its place."""
+
+
+def page(name: str) -> str:
+    return (DOCS / f"{name}.md").read_text(encoding="utf-8")
+
+
+class Servers:
+    """The gateway, and a second machine that is made ready meanwhile."""
+
+    def __init__(self, install: Install, folder: Path, stack: ExitStack) -> None:
+        self.stack = stack
+        checkout = make_checkout(folder / "checkout")
+        pool = stack.enter_context(ThreadPoolExecutor(1))
+        self.gateway = self.boot(install, checkout)
+        self.second: Future[PageServer] = pool.submit(self.ready, self.boot(install, checkout))
+        self.ready(self.gateway).init()
+
+    def boot(self, install: Install, checkout: Path) -> PageServer:
+        server = PageServer(install, checkout)
+        self.stack.callback(server.close)
+        return server
+
+    @staticmethod
+    def ready(server: PageServer) -> PageServer:
+        server.install_reversi()
+        return server
+
+
+@pytest.fixture(scope="module")
+def servers(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Servers]:
+    if os.geteuid() != 0:
+        pytest.skip("a namespace of one's own takes root")
+    require(
+        "sshd",
+        "ssh",
+        "unshare",
+        "nsenter",
+        "useradd",
+        "systemctl",
+        "journalctl",
+        "ss",
+        "ip",
+        "git",
+        "busybox",
+        "tar",
+    )
+    with ExitStack() as stack:
+        yield Servers(request.getfixturevalue("reachable"), tmp_path_factory.mktemp("pages"), stack)
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_each_command_of_a_page_is_known(name: str) -> None:
+    others = [line for block in blocks(page(name)) if block.kind != "sh" for line in block.lines]
+
+    assert [line for line in others if line not in NOT_TYPED] == []
+    assert unknown(commands(page(name)), [step.line for step in KNOWN[name]]) == ""
+
+
+def test_each_command_for_a_trouble_shows_it_or_mends_it(servers: Servers) -> None:
+    ward = Ward(servers.gateway)
+    ward.prepare()
+
+    type_all(ward, TROUBLES, servers.gateway, PLACEHOLDERS)
+
+
+def test_each_command_about_a_gateways_size_works(servers: Servers) -> None:
+    type_all(servers.gateway, SIZING, servers.gateway, PLACEHOLDERS)
+
+
+def test_each_command_for_a_gateways_years_does_what_the_page_says(servers: Servers) -> None:
+    fleet = Fleet(servers.gateway, servers.second.result())
+    fleet.prepare()
+
+    type_all(fleet, OPERATING, servers.gateway, PLACEHOLDERS)
