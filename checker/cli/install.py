@@ -197,8 +197,13 @@ def sshd_warnings(effective: Mapping[str, str], user: str) -> list[str]:
     why = shut_out(effective, user)
     if why:
         found.append(f"sshd rejects every key of {user}: {why}")
-    startups = effective.get("maxstartups", "an unknown value")
-    if startups != MAX_STARTUPS:
+    startups = effective.get("maxstartups", "")
+    if not startups:
+        found.append(
+            "sshd does not say its MaxStartups; if it is low, sshd drops logins at random when many"
+            " nodes connect at once"
+        )
+    elif startups != MAX_STARTUPS:
         found.append(
             f"another file sets sshd's MaxStartups to {startups}, which takes precedence: sshd will"
             " drop logins at random when many nodes connect at once"
