@@ -1,4 +1,4 @@
-"""`./run bench`: the figures, as a markdown table."""
+"""`./run bench`: print the figures as a markdown table."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def say(text: str) -> None:
 
 
 async def measure(names: Sequence[str], scale: Scale) -> int:
-    """Print each figure as it comes; 1 where one could not be had."""
+    """Print each figure when it is ready; return 1 if one could not be measured."""
     failed = 0
     print(heading(), flush=True)
     for name in names:
@@ -55,7 +55,7 @@ async def measure(names: Sequence[str], scale: Scale) -> int:
 
 
 async def until_signalled(names: Sequence[str], scale: Scale) -> int:
-    """Measure, and end every process at the first signal."""
+    """Measure, but end all processes at the first signal."""
     loop = asyncio.get_running_loop()
     async with asyncio.TaskGroup() as group:
         measuring = group.create_task(measure(names, scale), name="bench")
@@ -66,35 +66,35 @@ async def until_signalled(names: Sequence[str], scale: Scale) -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(
-        prog="./run bench", description="Measures what DESIGN.md, section 5, sets targets for."
+        prog="./run bench", description="Measure the figures for which there are targets."
     )
     parser.add_argument(
         "--tunnels",
         type=int,
         metavar="N",
-        help=f"real tunnels in the sweep (default {FULL.tunnels})",
+        help=f"number of real tunnels in the sweep (default: {FULL.tunnels})",
     )
     parser.add_argument(
         "--only",
         nargs="+",
         choices=BENCHMARKS,
         metavar="NAME",
-        help=f"some of: {', '.join(BENCHMARKS)}",
+        help=f"run only these: {', '.join(BENCHMARKS)}",
     )
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="little of everything, to see that it runs; the figures mean little",
+        help="do only a little of everything, to see that it runs; the figures mean little",
     )
     parser.add_argument(
         "--minutes",
         type=float,
         metavar="N",
-        help="with --only links: keep tunnels on slow links for so long instead",
+        help="with --only links: instead, keep tunnels on slow links for N minutes",
     )
     args = parser.parse_args()
     if args.minutes is not None and args.only != ["links"]:
-        parser.error("--minutes goes with --only links")
+        parser.error("--minutes needs --only links")
     scale = QUICK if args.quick else FULL
     if args.minutes is not None:
         scale = dataclasses.replace(scale, link_minutes=args.minutes)

@@ -1,6 +1,4 @@
-"""`python -m bench.banner PORT`: a service that greets like an SSH server, for a namespace of its
-own.
-"""
+"""`python -m bench.banner PORT`: greet like an SSH server, for use in a namespace."""
 
 from __future__ import annotations
 

@@ -1,10 +1,8 @@
-"""A link that swallows everything for a while, as 3G does: from its return until the tunnel is
-usable.
+"""Measure the time from the end of a black hole, as on a 3G link, until the tunnel is usable.
 
-Three network namespaces: the gateway's (this process is started in it, by `unshare`), a router's,
-and the nodes'. The router's rules make the black hole, silently, for both directions. Where the NAT
-gave a new source port, what belongs to the old connections stays in the hole for ever. As root
-alone: namespaces need it.
+There are three network namespaces: the gateway's (`unshare` starts this process in it), a router's,
+and the nodes'. Rules of the router drop all packets silently, in both directions. To imitate a NAT
+that gives new source ports, the old connections' packets are dropped for ever. This needs root.
 """
 
 from __future__ import annotations
@@ -32,11 +30,11 @@ BANNER_PORT = 2022
 TARGET_S = 10.0
 USABLE_WITHIN_S = 180.0
 OLD_FLOWS, ALL_FLOWS = "100", "200"
-"""Priorities of the router's rules."""
+"""The priorities of the router's rules."""
 
 
 async def outages(scale: Scale) -> list[Figure]:
-    """Run this module in a network of its own, and take over its figures."""
+    """Run this module in a new network namespace, and return its figures."""
     missing = [name for name in ("ip", "unshare", "nsenter") if shutil.which(name) is None]
     why = "needs root" if os.geteuid() else f"needs {', '.join(missing)}" if missing else ""
     if why:
@@ -60,18 +58,18 @@ async def outages(scale: Scale) -> list[Figure]:
 
 
 class Network:
-    """The router's and the nodes' namespaces, each kept by a process that sleeps."""
+    """The router's and the nodes' namespaces, each kept open by a sleeping process."""
 
     def __init__(self) -> None:
         self.keepers: list[Process] = []
         self.old_ports: list[int] = []
-        """The nodes' ends of the connections that there were before the cut."""
+        """The nodes' source ports of the connections before the cut."""
 
     async def keep(self, log: Path) -> Process:
         keeper = await start(["unshare", "--net", "sleep", "infinity"], log=log, env=os.environ)
         self.keepers.append(keeper)
-        own = Path("/proc/self/ns/net").readlink()  # noqa: ASYNC240 - no disk is behind it
-        while Path(f"/proc/{keeper.pid}/ns/net").readlink() == own:  # noqa: ASYNC110, ASYNC240 - another process's doing
+        own = Path("/proc/self/ns/net").readlink()  # noqa: ASYNC240 - /proc does not block
+        while Path(f"/proc/{keeper.pid}/ns/net").readlink() == own:  # noqa: ASYNC110, ASYNC240 - another process does it
             await asyncio.sleep(0.01)
         return keeper
 
@@ -79,7 +77,7 @@ class Network:
         return ["nsenter", f"--net=/proc/{keeper.pid}/ns/net", *argv]
 
     async def lay(self, log: Path) -> None:
-        """The cables, addresses and routes."""
+        """Make the links, addresses and routes."""
         self.router, self.nodes = await self.keep(log), await self.keep(log)
         router, nodes = str(self.router.pid), str(self.nodes.pid)
         await run_quietly("ip", "link", "set", "lo", "up")
@@ -113,13 +111,13 @@ class Network:
         await run_quietly(*self.inside(keeper, "ip", *command.split()))
 
     async def cut(self) -> None:
-        """Nothing passes the router any more, and nobody is told."""
+        """Drop everything at the router, silently."""
         self.old_ports = self.local_ports()
         for end in (NODES, GATEWAY):
             await self.ip(self.router, f"rule add priority {ALL_FLOWS} from {end} blackhole")
 
     async def mend(self, *, new_ports: bool) -> None:
-        """Everything passes again; of the old connections nothing, where the NAT gave new ports."""
+        """Let everything pass again; with new ports, all but the old connections."""
         for port in self.old_ports if new_ports else ():
             await self.ip(
                 self.router,
@@ -133,7 +131,7 @@ class Network:
             await self.ip(self.router, f"rule del priority {ALL_FLOWS}")
 
     def local_ports(self) -> list[int]:
-        """Ports of the nodes' connections to the gateway, in any state but LISTEN."""
+        """Return the nodes' source ports of their connections to the gateway, in any state."""
         table = Path(f"/proc/{self.nodes.pid}/net/tcp").read_text(encoding="ascii")
         local = "".join(f"{int(part):02X}" for part in reversed(NODES.split(".")))
         return [
@@ -143,7 +141,7 @@ class Network:
 
 
 async def connect(network: Network, server: Gateway, members: Sequence[Member]) -> None:
-    """The nodes' clients, and the service that they forward to, in the nodes' namespace."""
+    """Start the nodes' clients and their target service in the nodes' namespace."""
     log = server.home / "nodes.log"
     argvs = [[sys.executable, "-m", "bench.banner", str(BANNER_PORT)]]
     argvs += [
@@ -159,7 +157,7 @@ async def connect(network: Network, server: Gateway, members: Sequence[Member]) 
 
 
 async def all_usable(members: Sequence[Member]) -> list[float]:
-    """When each tunnel was usable (monotonic)."""
+    """Return when each tunnel became usable (monotonic)."""
     async with asyncio.TaskGroup() as group:
         tasks = [
             group.create_task(until_usable(member.port, USABLE_WITHIN_S), name=member.name)
@@ -171,7 +169,7 @@ async def all_usable(members: Sequence[Member]) -> list[float]:
 async def outage(
     network: Network, members: Sequence[Member], lasts_s: float, *, new_ports: bool
 ) -> list[float]:
-    """Seconds from the link's return until each tunnel is usable."""
+    """Make an outage; return the seconds from its end until each tunnel is usable."""
     await network.cut()
     await asyncio.sleep(lasts_s)
     await network.mend(new_ports=new_ports)
@@ -180,8 +178,9 @@ async def outage(
 
 
 async def measure(scale: Scale) -> list[Figure]:
-    """Each length of outage, with the old source ports and with new ones; all nodes share each
-    outage.
+    """Measure each length of outage, with the old source ports and with new ones.
+
+    All nodes share each outage.
     """
     figures = []
     network = Network()

@@ -1,6 +1,4 @@
-"""What a tunnel costs its device: a bundle with dropbear's client and with OpenSSH's, the Python
-client, and autossh beside them.
-"""
+"""Measure what a tunnel costs its device, with bundles, the Python client and autossh."""
 
 from __future__ import annotations
 
@@ -39,12 +37,12 @@ from demo.stage import free_ports
 
 TEN_MINUTES_S = 600.0
 BEAT_S = 10.0
-"""As bundles and the Python client have it. Here the bundles beat every second, so that a minute
-has the beats of ten.
+"""The default of bundles and of the Python client. Here the bundles beat every second, so that one
+minute has as many beats as ten.
 """
 LOGINS = "logins.log"
 ORIGINALS_LOGINS = 120
-"""An hour's, of the original reversi: one for each check, every half a minute."""
+"""Logins an hour of the original reversi: one for each check, every half minute."""
 SHELLS = {"dbclient": ("busybox", "ash"), "ssh": ("sh",)}
 BESIDE = "autossh + ssh"
 PROGRAMS = {
@@ -62,22 +60,23 @@ NAMES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """What one tunnel was seen to take."""
+    """The measured cost of one tunnel."""
 
     pss_mb: float
     processes: int
     cpu_s: float
-    """In ten minutes."""
+    """For ten minutes."""
     first_logins: int
-    """Until it was up, and a bit after."""
+    """Until the tunnel was up, and three seconds more."""
     logins_an_hour: float
 
 
 def bundle(
     server: Gateway, member: Member, settings: Settings, target: int, *, host: str = ""
 ) -> Path:
-    """Write the member's bundle, with a root directory of its own; `host` is another address at
-    which its device finds the gateway.
+    """Write the member's bundle, with a root directory of its own.
+
+    `host` is where its device reaches the gateway, if that is another address.
     """
     root = server.home / f"root-{member.name}"
     root.mkdir()
@@ -99,7 +98,7 @@ def bundle(
 
 
 async def begin(server: Gateway, kind: str, member: Member, target: int) -> Process:
-    """The tunnel of that kind."""
+    """Start a tunnel of that kind."""
     if kind == "Python":
         return await server.run_client(member)
     env = {**server.env, "AUTOSSH_GATETIME": "0"}
@@ -119,9 +118,7 @@ async def begin(server: Gateway, kind: str, member: Member, target: int) -> Proc
 
 
 async def count_logins(server: Gateway) -> None:
-    """Another sshd for the gateway, with the same configuration and a log: the daemon passes on no
-    login that its own tells it of.
-    """
+    """Start another sshd with the same configuration and a log: the daemon's own sshd has none."""
     config = server.layout.run / "_sshd_config"
     (port,) = free_ports(1)
     argv = [
@@ -140,16 +137,16 @@ async def count_logins(server: Gateway) -> None:
 
 
 def logins(server: Gateway, member: Member) -> int:
-    """How often the member's key was accepted."""
+    """Return how often the member's key was accepted."""
     mark = asyncssh.read_private_key(member.key).get_fingerprint()
-    told = (server.home / LOGINS).read_text(encoding="utf-8", errors="replace")
-    return sum("Accepted publickey" in line and mark in line for line in told.splitlines())
+    log = (server.home / LOGINS).read_text(encoding="utf-8", errors="replace")
+    return sum("Accepted publickey" in line and mark in line for line in log.splitlines())
 
 
 async def watch(
     server: Gateway, member: Member, process: Process, kind: str, watch_s: float
 ) -> Cost:
-    """What the tunnel takes, once it is up and at rest."""
+    """Measure the tunnel's cost, once it is up and idle."""
     await until_usable(member.port)
     await asyncio.sleep(3)
     root, first = psutil.Process(process.pid), logins(server, member)
@@ -168,7 +165,7 @@ async def watch(
 
 
 async def costs(kinds: Sequence[str], watch_s: float) -> dict[str, Cost]:
-    """All of them side by side, at one gateway."""
+    """Measure all kinds side by side, at one gateway."""
     async with banner_server() as target, gateway() as server:
         await count_logins(server)
         members = dict(
@@ -186,7 +183,7 @@ async def costs(kinds: Sequence[str], watch_s: float) -> dict[str, Cost]:
 
 
 def rows(found: Mapping[str, Cost], watch_s: float) -> list[Figure]:
-    """Memory, CPU and logins of each."""
+    """Return the figures for memory, CPU and logins of each kind."""
     other = found.get(BESIDE)
     beside = (
         (f"{BESIDE}: {other.pss_mb:.1f} MB", f"{BESIDE}: {other.cpu_s:.2f} s, without a beat")
@@ -224,7 +221,7 @@ def rows(found: Mapping[str, Cost], watch_s: float) -> list[Figure]:
 
 
 async def bundles(scale: Scale) -> list[Figure]:
-    """Each kind of client whose programs are here."""
+    """Measure each kind of client whose programs are installed."""
     path = os.environ.get("PATH")
     missing = {
         kind: [name for name in names if shutil.which(name, path=path) is None]

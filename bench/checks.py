@@ -1,6 +1,4 @@
-"""What it costs to ask whether a tunnel works: by a beat, on a kept connection, and by a new login;
-and what a gate costs to start.
-"""
+"""Measure the cost of a beat, of a check on a kept connection and by a login, and of the gate."""
 
 from __future__ import annotations
 
@@ -23,17 +21,15 @@ from demo.processes import DemoFailed
 from demo.stage import free_ports
 
 SELDOM = "probe_every_s = 3600\nrequests_a_minute = 1000000\n"
-"""The daemon's own sweep would be in the figures, and so would refusals of a node that asks without
-a pause.
-"""
+"""Keep the daemon's sweeps, and refusals of a node that asks too often, out of the figures."""
 PACK = 40
-"""Beats without a pause; the loop slows those who send many more within a second."""
+"""Beats without a pause: the loop slows down nodes that send many more within a second."""
 
 
 async def cost_of(one: Callable[[], Awaitable[None]], rounds: int, server: Gateway) -> Cost:
-    """The mean of so many, one after the other."""
+    """Return the mean cost of so many rounds, one after the other."""
     await one()
-    await asyncio.sleep(0.5)  # what the last one left behind is to be reaped first
+    await asyncio.sleep(0.5)  # let the processes of the first one be reaped
     began_cpu, began = await asyncio.to_thread(tree_cpu_s, server.daemon), time.monotonic()
     for _ in range(rounds):
         await one()
@@ -44,13 +40,13 @@ async def cost_of(one: Callable[[], Awaitable[None]], rounds: int, server: Gatew
 
 
 def expect_zero(answer: str | bytes | None) -> None:
-    """Raises DemoFailed for any other verdict: then something else was measured."""
+    """Raise DemoFailed for any other verdict: it would be the cost of something else."""
     if str(answer).strip() != "0":
         raise DemoFailed(f"a healthy tunnel was answered {answer!r}")
 
 
 def add_true(server: Gateway) -> Path:
-    """A key whose forced command is `true`: what any session costs, whatever it runs."""
+    """Add a key whose forced command is `true`, to measure the cost of any session."""
     key = asyncssh.generate_private_key("ssh-ed25519")
     path = server.home / "true.key"
     write_private(path, key.export_private_key())
@@ -65,7 +61,7 @@ def add_true(server: Gateway) -> Path:
 async def tunnel(
     server: Gateway, target_port: int
 ) -> AsyncIterator[tuple[Member, asyncssh.SSHClientConnection]]:
-    """One healthy tunnel of asyncssh's, and its connection."""
+    """Keep a healthy tunnel with asyncssh; yield its node and its connection."""
     (member,) = await server.add(free_ports(1), f"127.0.0.1:{target_port}")
     async with await server.login(member.key) as connection:
         await connection.forward_remote_port("localhost", member.port, "127.0.0.1", target_port)
@@ -73,9 +69,7 @@ async def tunnel(
 
 
 async def beat_cost(connection: asyncssh.SSHClientConnection, rounds: int, server: Gateway) -> Cost:
-    """Of beats alone: what the gateway does at rest, in the pauses between packs, is taken away
-    again.
-    """
+    """Measure only the beats: subtract what the gateway costs in the pauses between packs."""
     process = await connection.create_process("hold benchmark")
     beats, paused = 0, Cost(wall_ms=0.0, cpu_ms=0.0)
 
@@ -123,9 +117,7 @@ async def login_cost(server: Gateway, key: Path, rounds: int) -> Cost:
 
 
 async def checks(scale: Scale) -> list[Figure]:
-    """A beat, a check and a new login, each beside what a session that runs `true` costs in the
-    same way.
-    """
+    """Measure a beat, a check and a new login, and compare with a session that runs `true`."""
     async with banner_server() as target, gateway(toml=SELDOM) as server:
         true_key = add_true(server)
         async with (
@@ -165,7 +157,7 @@ async def checks(scale: Scale) -> list[Figure]:
 
 
 def run_cost(argv: list[str], env: dict[str, str], rounds: int) -> Cost:
-    """Start to end of a command, the mean of so many."""
+    """Return the mean cost of so many runs of a command."""
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     for _ in range(rounds):
         subprocess.run(
@@ -177,9 +169,7 @@ def run_cost(argv: list[str], env: dict[str, str], rounds: int) -> Cost:
 
 
 async def gate(scale: Scale) -> list[Figure]:
-    """The forced command from start to end, asked for what costs the daemon nothing, beside a shell
-    that does nothing.
-    """
+    """Measure one run of the forced command with `version`, and compare with an idle shell."""
     async with gateway(toml=SELDOM) as server:
         (member,) = await server.add(free_ports(1), "127.0.0.1:9")
         command = gate_command(server.layout)

@@ -1,14 +1,14 @@
-"""The console over 100, 1,000 and 5,000 rows, side by side with the same table on Textual's own
-DataTable.
+"""Measure the console with up to 5,000 rows, side by side with Textual's own DataTable.
 
-Both read one state file, which a third process writes, in terminals of the same size. Neither is at
-work while the other's keys are timed. A key is pressed while sweeps go on, as it is on a gateway.
+Both read one state file, which a third process writes, in terminals of the same size. While one's
+keys are timed, the other is stopped. Sweeps go on meanwhile, as on a real gateway.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import signal
 import subprocess
 import sys
@@ -22,8 +22,8 @@ from pathlib import Path
 from bench.console_figures import Measured, Wide, once_figure, size_figures, wide_figure
 from bench.console_home import make_home, names
 from bench.console_keys import all_keys, answered, paged
-from bench.console_plan import Plan
-from bench.console_pty import Answer, Spell, Terminal, terminal, watch
+from bench.console_plan import ConsolePlan
+from bench.console_pty import Paint, Spell, Terminal, terminal, watch
 from bench.cpu import memory_of
 from bench.figures import Figure
 from bench.setting import Scale
@@ -33,7 +33,7 @@ from demo.stage import temporary_home
 
 WIDE = (200, 50)
 SEEN_ROW = 3
-"""The row that changes: one that is on the first page of any terminal."""
+"""The row that changes: it is on the first page of any terminal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +45,7 @@ class Setting:
     env: Mapping[str, str]
 
     def fresh(self) -> Mapping[str, str]:
-        """The environment of a program that remembers nothing of an earlier life."""
+        """Return an environment for a program, with an empty state directory."""
         return {
             **self.env,
             "XDG_STATE_HOME": tempfile.mkdtemp(prefix="state-", dir=self.home.parent),
@@ -53,7 +53,7 @@ class Setting:
 
     @property
     def commands(self) -> tuple[list[str], list[str]]:
-        """The console, and what stands beside it."""
+        """The command lines of the console and of the DataTable."""
         home = str(self.home)
         return [program("reversi-tui"), "--home", home], [
             sys.executable,
@@ -69,8 +69,8 @@ class Writer:
     def __init__(self, process: Process) -> None:
         self.process = process
 
-    async def tell(self, line: str) -> None:
-        """Raises DemoFailed."""
+    async def send(self, line: str) -> None:
+        """Send an order, and wait until it is carried out. Raises DemoFailed."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.write(f"{line}\n".encode())
@@ -92,9 +92,7 @@ async def writer(setting: Setting) -> AsyncIterator[Writer]:
 
 @contextlib.asynccontextmanager
 async def gateway_of(rows: int) -> AsyncIterator[Setting]:
-    """A directory with so many nodes; it is gone afterwards, and with it all that the programs
-    remember.
-    """
+    """Make a gateway's directory with so many nodes; later, remove it and the programs' state."""
     with temporary_home() as folder:
         home = folder / "gateway"
         kept = {
@@ -117,7 +115,7 @@ async def first_rows(opened: Terminal, setting: Setting) -> float:
 
 
 async def starts(setting: Setting, argv: list[str], count: int) -> list[float]:
-    """Seconds to the first row, each time anew."""
+    """Start the program so many times; return the seconds to the first row of each."""
     found = []
     for _ in range(count):
         async with terminal(argv, setting.fresh()) as opened:
@@ -126,20 +124,21 @@ async def starts(setting: Setting, argv: list[str], count: int) -> list[float]:
 
 
 async def changed_rows(
-    opened: Terminal, setting: Setting, told: Writer, count: int
-) -> tuple[Answer, ...]:
-    """One row in sight becomes another, and again."""
+    opened: Terminal, setting: Setting, state: Writer, count: int
+) -> tuple[Paint, ...]:
+    """Change a visible row again and again; return what was painted each time."""
     node = names(setting.rows)[SEEN_ROW]
     answers = []
     for number in range(count):
         status = Status.REFUSED if number % 2 else Status.WRONG
-        answers.append(await opened.answer(lambda status=status: told.tell(f"one {node} {status}")))  # type: ignore[misc]
+        order = functools.partial(state.send, f"one {node} {status}")
+        answers.append(await opened.answer(order))
     return answered(answers, "a row changed")
 
 
-async def steady(opened: list[Terminal], told: Writer, mode: str, seconds: float) -> list[Spell]:
-    """What both do while this goes on."""
-    await told.tell(mode)
+async def steady(opened: list[Terminal], state: Writer, mode: str, seconds: float) -> list[Spell]:
+    """Measure what both do in one mode of the writer."""
+    await state.send(mode)
     async with asyncio.TaskGroup() as group:
         for one in opened:
             group.create_task(one.settled(), name="settle")
@@ -148,7 +147,7 @@ async def steady(opened: list[Terminal], told: Writer, mode: str, seconds: float
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started:
-    """A program that shows all of the table."""
+    """A program that shows the whole table."""
 
     terminal: Terminal
     first_rows_s: list[float]
@@ -157,16 +156,16 @@ class Started:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pressed:
-    """What came of each key, and of a row that changed."""
+    """What a program painted for each key, and for a changed row."""
 
-    changed: tuple[Answer, ...]
-    keys: Mapping[str, tuple[Answer, ...]]
+    changed: tuple[Paint, ...]
+    keys: Mapping[str, tuple[Paint, ...]]
 
 
 async def start(
-    setting: Setting, argv: list[str], plan: Plan, stack: contextlib.AsyncExitStack
+    setting: Setting, argv: list[str], plan: ConsolePlan, stack: contextlib.AsyncExitStack
 ) -> Started:
-    """As often as planned; the last one stays."""
+    """Start the program as often as planned, and keep the last one."""
     earlier = await starts(setting, argv, plan.starts_at(setting.rows) - 1)
     opened = await stack.enter_async_context(terminal(argv, setting.fresh()))
     found = [*earlier, await first_rows(opened, setting)]
@@ -174,33 +173,33 @@ async def start(
 
 
 async def pressed(
-    one: Terminal, other: Terminal, setting: Setting, told: Writer, plan: Plan
+    one: Terminal, other: Terminal, setting: Setting, state: Writer, plan: ConsolePlan
 ) -> Pressed:
     with other.held():
         await one.settled()
         presses = plan.presses_at(setting.rows)
-        changed = await changed_rows(one, setting, told, max(2, presses // 5))
+        changed = await changed_rows(one, setting, state, max(2, presses // 5))
         return Pressed(
             changed=changed, keys=await all_keys(one, presses, plan.letters_at(setting.rows))
         )
 
 
-async def measure(setting: Setting, plan: Plan) -> tuple[Measured, Measured]:
-    """The console, and what stands beside it."""
+async def measure(setting: Setting, plan: ConsolePlan) -> tuple[Measured, Measured]:
+    """Measure the console and the DataTable."""
     is_last = plan.is_last(setting.rows)
     async with contextlib.AsyncExitStack() as stack:
-        told = await stack.enter_async_context(writer(setting))
-        await told.tell("sweep")
+        state = await stack.enter_async_context(writer(setting))
+        await state.send("sweep")
         both = [await start(setting, argv, plan, stack) for argv in setting.commands]
         opened = [one.terminal for one in both]
-        rest = await steady(opened, told, "rest", plan.watch_s) if is_last else None
-        swept = await steady(opened, told, "sweep", plan.watch_s)
-        await told.tell("change")
+        rest = await steady(opened, state, "rest", plan.watch_s) if is_last else None
+        swept = await steady(opened, state, "sweep", plan.watch_s)
+        await state.send("change")
         busy = await watch(opened, plan.watch_s if is_last else plan.watch_s / 2)
         memory = [memory_of(one.measured) for one in opened]
-        await told.tell("sweep")
+        await state.send("sweep")
         keyed = [
-            await pressed(one, other, setting, told, plan) for one, other in (opened, opened[::-1])
+            await pressed(one, other, setting, state, plan) for one, other in (opened, opened[::-1])
         ]
     console, beside = (
         Measured(
@@ -218,8 +217,8 @@ async def measure(setting: Setting, plan: Plan) -> tuple[Measured, Measured]:
     return console, beside
 
 
-async def measure_wide(setting: Setting, plan: Plan) -> Wide:
-    """A page scrolled in a large terminal."""
+async def measure_wide(setting: Setting, plan: ConsolePlan) -> Wide:
+    """Measure a scrolled page in a large terminal."""
     found = []
     for argv in setting.commands:
         async with terminal(argv, setting.fresh(), WIDE) as opened:
@@ -230,7 +229,7 @@ async def measure_wide(setting: Setting, plan: Plan) -> Wide:
 
 
 def run_ms(argv: list[str], env: Mapping[str, str]) -> float:
-    """Start to end of a command. Raises DemoFailed."""
+    """Return how long a command runs. Raises DemoFailed."""
     began = time.monotonic()
     done = subprocess.run(
         argv,
@@ -245,8 +244,8 @@ def run_ms(argv: list[str], env: Mapping[str, str]) -> float:
     return (time.monotonic() - began) * 1000
 
 
-async def once(plan: Plan) -> Figure:
-    """`--once --json`, by turns with a Python that does nothing."""
+async def once(plan: ConsolePlan) -> Figure:
+    """Measure `--once --json`, alternating with a Python that does nothing."""
     shown: list[float] = []
     nothing: list[float] = []
     async with gateway_of(plan.once_nodes) as setting:
@@ -260,7 +259,7 @@ async def once(plan: Plan) -> Figure:
 
 
 async def console(scale: Scale) -> list[Figure]:
-    """Every figure of the console."""
+    """Measure every figure of the console."""
     plan = scale.console
     figures = []
     for rows in plan.rows:

@@ -1,4 +1,4 @@
-"""The console's figures as lines of the table, each beside the DataTable's and its target."""
+"""The console's figures, each with the DataTable's and its target."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.console_pty import Answer, Spell, high
+from bench.console_pty import Paint, Spell, high
 from bench.console_writer import CHANGES_A_SECOND
 from bench.cpu import Memory
 from bench.figures import Figure, times
@@ -21,18 +21,18 @@ SWEPT = "idle CPU, sweeps go on"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """One program at one size of the table, at 80x24."""
+    """What was measured of one program with one size of the table, at 80x24."""
 
     first_rows_s: Sequence[float]
     settled_s: float
     rest: Spell | None
-    """Nothing is written to the state file; None: it was not waited for."""
+    """While nothing is written to the state file; None: not measured."""
     swept: Spell
-    """Sweeps go on and find everything as it was."""
+    """While sweeps find no change."""
     busy: Spell
     memory: Memory
-    changed: Sequence[Answer]
-    keys: Mapping[str, Sequence[Answer]]
+    changed: Sequence[Paint]
+    keys: Mapping[str, Sequence[Paint]]
 
     @property
     def idle(self) -> Spell:
@@ -41,17 +41,17 @@ class Measured:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wide:
-    """A page scrolled in a larger terminal."""
+    """What was measured of a scrolled page in a larger terminal."""
 
-    console: Sequence[Answer]
-    beside: Sequence[Answer]
+    console: Sequence[Paint]
+    beside: Sequence[Paint]
 
 
-def painted_ms(answers: Sequence[Answer]) -> list[float]:
+def painted_ms(answers: Sequence[Paint]) -> list[float]:
     return [answer.painted_ms for answer in answers]
 
 
-def size_of(answers: Sequence[Answer]) -> float:
+def size_of(answers: Sequence[Paint]) -> float:
     return statistics.median(answer.size for answer in answers)
 
 
@@ -63,7 +63,7 @@ def first_text(one: Measured) -> str:
     )
 
 
-def key_text(answers: Sequence[Answer]) -> str:
+def key_text(answers: Sequence[Paint]) -> str:
     painted = painted_ms(answers)
     begun = statistics.median(answer.first_ms for answer in answers)
     return (
@@ -72,7 +72,7 @@ def key_text(answers: Sequence[Answer]) -> str:
     )
 
 
-def size_text(answers: Sequence[Answer]) -> str:
+def size_text(answers: Sequence[Paint]) -> str:
     return f"{size_of(answers):,.0f} bytes"
 
 
@@ -85,7 +85,7 @@ def memory_text(one: Measured) -> str:
 
 
 def size_figures(rows: int, console: Measured, beside: Measured) -> list[Figure]:
-    """All of one size."""
+    """Return all figures for one size of the table."""
 
     def figure(
         what: str,

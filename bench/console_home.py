@@ -1,7 +1,6 @@
-"""A gateway's directory for the console to look at: what a daemon left there, and nobody behind the
-ports.
+"""Make a gateway's directory for the console, as a daemon leaves it, without any tunnel.
 
-Real registry files, the daemon's copy of them, and a real state file.
+It has real registry files, the daemon's copy of them, and a real state file.
 """
 
 from __future__ import annotations
@@ -29,11 +28,11 @@ from checker.state.rows import Batch, Sweep
 from checker.state.store import open_store
 
 EVERY_S = 30.0
-"""Between sweeps: 5,000 rows are then 167 probes a second."""
+"""The time between sweeps: for 5,000 rows that is 167 probes a second."""
 FIRST_PORT = 20000
 PLACES = ("attic", "barn", "dock", "east", "farm", "hall", "mill", "yard")
 SINCE_S = 3.5 * 3600
-"""For so long each status has stood: an age whose text is the same for the next half hour."""
+"""The age of each status, whose text does not change for the next half hour."""
 
 
 def name_of(number: int) -> NodeName:
@@ -41,12 +40,12 @@ def name_of(number: int) -> NodeName:
 
 
 def names(count: int) -> list[NodeName]:
-    """All of them, as the table has them at first."""
+    """Return all node names, in the table's first order."""
     return sorted(map(name_of, range(count)))
 
 
 def public_key(number: int) -> str:
-    """A well-formed key that nobody has the other half of."""
+    """Return a well-formed public key without a private key."""
     kind = b"ssh-ed25519"
     blob = struct.pack(">I", len(kind)) + kind + struct.pack(">I", 32) + number.to_bytes(32, "big")
     return f"ssh-ed25519 {base64.b64encode(blob).decode()}"
@@ -66,7 +65,7 @@ def node_of(number: int, now: float) -> Node:
 
 
 def status_of(number: int) -> Status:
-    """A fleet with some trouble."""
+    """Return a status, so that some of the fleet is not up."""
     return Status.HUNG if number % 20 == 7 else Status.DOWN if number % 25 == 11 else Status.UP
 
 
@@ -97,7 +96,7 @@ def tunnel_of(number: int, now: float) -> Tunnel:
 
 
 def make_home(home: Path, count: int, now: float) -> Layout:
-    """So many nodes with a forward each, all probed now."""
+    """Make a directory with so many nodes, each with one forward that was probed now."""
     layout = home_layout(home)
     layout.nodes.mkdir(parents=True)
     layout.config.write_text(f"probe_every_s = {EVERY_S:g}\n", encoding="utf-8")

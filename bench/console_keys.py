@@ -1,4 +1,4 @@
-"""The keys that are pressed in the console and in what stands beside it, and what came of each."""
+"""Press keys in the console and in the DataTable, and measure what each paints."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import cycle, islice
 
 from bench.console_home import PLACES
-from bench.console_pty import Answer, Terminal
+from bench.console_pty import Paint, Terminal
 from demo.processes import DemoFailed
 
 DOWN, UP, PAGE_DOWN, PAGE_UP, SORT, FILTER, ESCAPE = (
@@ -19,38 +19,38 @@ DOWN, UP, PAGE_DOWN, PAGE_UP, SORT, FILTER, ESCAPE = (
     b"\x1b",
 )
 IN_SIGHT = 10
-"""Rows that the cursor goes down before it goes up again, so that nothing scrolls."""
+"""How many rows the cursor goes down before it goes up again, so that nothing scrolls."""
 KEYS = ("down", "page down", "sort by the next column", "a letter of a filter")
 
 
-def answered(answers: Sequence[Answer | None], key: str) -> tuple[Answer, ...]:
-    """Those that brought anything. Raises DemoFailed where none did."""
+def answered(answers: Sequence[Paint | None], key: str) -> tuple[Paint, ...]:
+    """Drop the answers that painted nothing. Raises DemoFailed if none is left."""
     found = tuple(answer for answer in answers if answer)
     if not found:
-        raise DemoFailed(f"{len(answers)} times {key} was pressed, and nothing was written")
+        raise DemoFailed(f"nothing was painted for {key}, {len(answers)} times")
     return found
 
 
-async def each(terminal: Terminal, keys: Sequence[bytes], name: str) -> tuple[Answer, ...]:
+async def each(terminal: Terminal, keys: Sequence[bytes], name: str) -> tuple[Paint, ...]:
     return answered([await terminal.press(key) for key in keys], name)
 
 
-async def paged(terminal: Terminal, presses: int) -> tuple[Answer, ...]:
-    """Down a page and up again, from the first row on."""
+async def paged(terminal: Terminal, presses: int) -> tuple[Paint, ...]:
+    """Press page down and page up in turn, starting at the first row."""
     return await each(
         terminal, list(islice(cycle((PAGE_DOWN, PAGE_UP)), presses + presses % 2)), "page down"
     )
 
 
-async def moved(terminal: Terminal, presses: int) -> tuple[Answer, ...]:
-    """Down a few rows and up again; nothing scrolls."""
+async def moved(terminal: Terminal, presses: int) -> tuple[Paint, ...]:
+    """Move the cursor a few rows down and up again, so that nothing scrolls."""
     turn = min(IN_SIGHT, presses // 2)
     return await each(terminal, list(islice(cycle([DOWN] * turn + [UP] * turn), presses)), "down")
 
 
-async def filtered(terminal: Terminal, count: int) -> tuple[Answer, ...]:
-    """Words typed letter by letter, each in a filter of its own."""
-    answers: list[Answer | None] = []
+async def filtered(terminal: Terminal, count: int) -> tuple[Paint, ...]:
+    """Type words letter by letter, each into a new filter."""
+    answers: list[Paint | None] = []
     for word in cycle(PLACES):
         letters = [bytes([letter]) for letter in word.encode()][: count - len(answers)]
         if not letters:
@@ -63,8 +63,8 @@ async def filtered(terminal: Terminal, count: int) -> tuple[Answer, ...]:
 
 async def all_keys(
     terminal: Terminal, presses: int, letters: int
-) -> Mapping[str, tuple[Answer, ...]]:
-    """By the names of KEYS; the sort comes after what needs the first page as it was."""
+) -> Mapping[str, tuple[Paint, ...]]:
+    """Press all KEYS; return the answers by name. Sort only after the keys that need the order."""
     down, page = await moved(terminal, presses), await paged(terminal, presses)
     sort = await each(terminal, [SORT] * presses, KEYS[2])
     return dict(zip(KEYS, (down, page, sort, await filtered(terminal, letters)), strict=True))

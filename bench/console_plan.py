@@ -1,4 +1,4 @@
-"""How much of the console is measured."""
+"""How much the console benchmark measures."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """How much of each thing."""
+class ConsolePlan:
+    """How often and how long each thing is measured."""
 
     rows: tuple[int, ...]
-    """Sizes of the table; the last one is measured at more length."""
+    """The sizes of the table; the last one is measured for longer."""
     starts: int
     presses: int
-    """Of each key at the last size; half as many at the others."""
+    """For each key at the last size; half as many at the others."""
     letters: int
-    """Of filters, as the presses; each may cost what stands beside the console a second."""
+    """Typed into filters at the last size; half as many at the others."""
     watch_s: float
-    """Of each steady state."""
+    """For each steady state."""
     once_nodes: int
     once_runs: int
 
@@ -34,7 +34,7 @@ class Plan:
         return self.letters if self.is_last(rows) else self.letters // 2
 
 
-FULL_PLAN = Plan(
+FULL_PLAN = ConsolePlan(
     rows=(100, 1000, 5000),
     starts=3,
     presses=20,
@@ -43,6 +43,6 @@ FULL_PLAN = Plan(
     once_nodes=1000,
     once_runs=10,
 )
-QUICK_PLAN = Plan(
+QUICK_PLAN = ConsolePlan(
     rows=(100,), starts=1, presses=4, letters=2, watch_s=1.0, once_nodes=100, once_runs=2
 )

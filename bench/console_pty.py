@@ -1,4 +1,4 @@
-"""A program in a pseudo-terminal: what it writes is counted and timed, and keys are pressed."""
+"""Run a program in a pseudo-terminal, press keys, and count and time what it writes."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ from demo.processes import DemoFailed, end_all, send, tied
 WITHIN_S = 30.0
 ANSWER_WITHIN_S = 1.5
 QUIET_S = 0.08
-"""A paint has ended once nothing more came for so long."""
+"""A paint has ended when nothing more was written for this long."""
 SETTLED_S = 0.7
 AT_WORK = 0.4
-"""The share of a core above which a silent program is still busy with what it will show."""
+"""A silent program that uses more than this share of a core is still preparing output."""
 KEPT = 1 << 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What one key, or one change, brought to the screen."""
+class Paint:
+    """What a program painted for one key or one change."""
 
     first_ms: float
     painted_ms: float
     size: int
-    """In bytes."""
+    """Bytes written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +69,7 @@ class Terminal:
         self.gone = False
 
     def take(self) -> None:
-        """Called whenever something came."""
+        """Read from the terminal; called when it is readable."""
         now = time.monotonic()
         try:
             part = os.read(self.master, 1 << 16)
@@ -86,7 +86,7 @@ class Terminal:
         self.arrived.set()
 
     async def more(self, seconds: float) -> bool:
-        """Whether more came within that time. Raises DemoFailed."""
+        """Return whether more was written within that time. Raises DemoFailed."""
         try:
             async with asyncio.timeout(seconds):
                 await self.arrived.wait()
@@ -97,31 +97,32 @@ class Terminal:
         return True
 
     def expect_there(self) -> None:
-        """Raises DemoFailed."""
+        """Raise DemoFailed if the program has ended."""
         if self.gone:
             raise DemoFailed(
-                f"the program in the terminal ended; the last that it wrote: {self.kept[-1000:]!r}"
+                f"the program in the terminal ended; its last output: {self.kept[-1000:]!r}"
             )
 
     def cpu_s(self) -> float:
-        """What it has used so far. Raises DemoFailed."""
+        """Return the program's CPU time so far. Raises DemoFailed."""
         self.expect_there()
         return own_cpu_s(self.measured)
 
     async def until(self, words: bytes) -> float:
-        """When the words were written, in seconds after the start. Raises DemoFailed."""
+        """Wait until the words are written; return the seconds since the start.
+
+        Raises DemoFailed.
+        """
         end = time.monotonic() + WITHIN_S
         while words not in self.kept:
             if not await self.more(end - time.monotonic()):
                 raise DemoFailed(
-                    f"{words!r} did not come; the last that was written: {self.kept[-1000:]!r}"
+                    f"{words!r} was not written; the last output: {self.kept[-1000:]!r}"
                 )
         return self.last_at - self.began
 
     async def settled(self) -> float:
-        """When it last wrote, in seconds after the start; returns once it is silent and has nothing
-        more to do.
-        """
+        """Wait until the program is silent and idle; return when it last wrote, since the start."""
         end = time.monotonic() + WITHIN_S
         while time.monotonic() < end:
             spent, size = self.cpu_s(), self.size
@@ -130,9 +131,10 @@ class Terminal:
                 break
         return self.last_at - self.began
 
-    async def goes_on(self, seconds: float) -> bool:
-        """Whether more came: it is waited for until the program was silent for so long, and did no
-        work meanwhile.
+    async def writes_more(self, seconds: float) -> bool:
+        """Return whether more is written before the program has been silent and idle that long.
+
+        Raises DemoFailed.
         """
         end = time.monotonic() + WITHIN_S
         while time.monotonic() < end:
@@ -141,29 +143,28 @@ class Terminal:
                 return True
             if self.cpu_s() - spent < AT_WORK * seconds:
                 return False
-        raise DemoFailed(f"the program was at work for {WITHIN_S:g} s and wrote nothing")
+        raise DemoFailed(f"the program was busy for {WITHIN_S:g} s and wrote nothing")
 
-    async def answer(self, act: Callable[[], Awaitable[None]]) -> Answer | None:
-        """What came of it; None where nothing did."""
+    async def answer(self, act: Callable[[], Awaitable[None]]) -> Paint | None:
+        """Act, and return what was painted; None if nothing was."""
         self.arrived.clear()
         size, began = self.size, time.monotonic()
         await act()
-        if not await self.goes_on(ANSWER_WITHIN_S):
+        if not await self.writes_more(ANSWER_WITHIN_S):
             return None
         first_at = self.first_at
-        while await self.goes_on(QUIET_S):
+        while await self.writes_more(QUIET_S):
             if time.monotonic() - began > WITHIN_S:
                 raise DemoFailed(
-                    f"{WITHIN_S:g} s after a key or a change the program had still not ended its"
-                    " answer"
+                    f"the program was still painting {WITHIN_S:g} s after a key or a change"
                 )
-        return Answer(
+        return Paint(
             first_ms=(first_at - began) * 1000,
             painted_ms=(self.last_at - began) * 1000,
             size=self.size - size,
         )
 
-    async def press(self, key: bytes) -> Answer | None:
+    async def press(self, key: bytes) -> Paint | None:
         async def act() -> None:
             os.write(self.master, key)
 
@@ -171,7 +172,7 @@ class Terminal:
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """It does nothing meanwhile, so that another can be measured alone."""
+        """Stop the program during the block, so that only another one is measured."""
         send(self.process, signal.SIGSTOP)
         try:
             yield
@@ -183,7 +184,7 @@ class Terminal:
 async def terminal(
     argv: Sequence[str], env: Mapping[str, str], size: tuple[int, int] = (80, 24)
 ) -> AsyncIterator[Terminal]:
-    """The program in a terminal of so many columns and rows; it is gone afterwards."""
+    """Run the program in a terminal of so many columns and rows, and end it after the block."""
     master, slave = pty.openpty()
     loop = asyncio.get_running_loop()
     try:
@@ -212,7 +213,7 @@ async def terminal(
 
 
 async def watch(terminals: Sequence[Terminal], seconds: float) -> list[Spell]:
-    """All of them, side by side."""
+    """Measure all terminals side by side."""
     before = [(one.cpu_s(), one.size) for one in terminals]
     began = time.monotonic()
     await asyncio.sleep(seconds)
@@ -228,6 +229,6 @@ def middle(values: Sequence[float]) -> float:
 
 
 def high(values: Sequence[float]) -> float:
-    """The 95th percentile: the least value that so many do not exceed."""
+    """Return the 95th percentile: at most 5 % of the values are higher."""
     ordered = sorted(values)
     return ordered[-(-95 * len(ordered) // 100) - 1]

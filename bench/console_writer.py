@@ -1,9 +1,8 @@
-"""`python -m bench.console_writer HOME`: writes the state file as a daemon does, in a process of
-its own.
+"""`python -m bench.console_writer HOME`: write the state file as a daemon does.
 
-It is told on stdin what goes on: `rest` (nothing), `sweep` (each forward is probed in turn, and
-found as it was), `change` (probes that find another latency, some another status), or `one NODE
-STATUS`, which is written at once. It answers each line with `done`.
+It reads orders from stdin: `rest` (write nothing), `sweep` (probes that find no change), `change`
+(probes that find another latency, and some another status), and `one NODE STATUS`, which it writes
+at once. It answers each line with `done`.
 """
 
 from __future__ import annotations
@@ -26,11 +25,11 @@ from checker.state.store import StateFile, open_store
 
 CHANGES_A_SECOND = 170
 TURNS_EACH = 20
-"""One change in so many is of the status."""
+"""One change in this many is a change of status."""
 
 
 class Writer:
-    """The state file, and what goes on in it."""
+    """Writes the state file in one of the modes."""
 
     def __init__(self, store: StateFile) -> None:
         self.store = store
@@ -43,20 +42,20 @@ class Writer:
         self.swept_at = 0.0
 
     def begin(self, mode: str) -> None:
-        """Every forward has just been probed, so that none grows stale before its turn."""
+        """Enter a mode. First probe every forward, so that none is stale before its turn."""
         self.mode, self.owed = mode, 0.0
         if mode != "rest":
             self.tunnels = [probed(tunnel, time.time()) for tunnel in self.tunnels]
             self.write(self.tunnels, ())
 
     def one(self, node: str, status: Status) -> None:
-        """A forward that is found in another status."""
+        """Write another status for one forward."""
         place = next(place for place, tunnel in enumerate(self.tunnels) if tunnel.node == node)
         self.tunnels[place] = replace(self.tunnels[place], status=status)
         self.write([self.tunnels[place]], ())
 
     def tick(self) -> None:
-        """What a daemon finds between one flush and the next."""
+        """Write what a daemon finds between two flushes."""
         if self.mode == "rest":
             return
         rate = len(self.tunnels) / EVERY_S if self.mode == "sweep" else CHANGES_A_SECOND
@@ -113,12 +112,12 @@ class Writer:
 
 
 def probed(tunnel: Tunnel, now: float) -> Tunnel:
-    """Found as it was."""
+    """Return the tunnel after a probe that found no change."""
     return replace(tunnel, probed_at=now, checked_at=now)
 
 
 def serve(writer: Writer) -> None:
-    """Until stdin ends."""
+    """Carry out orders until stdin ends."""
     due = time.monotonic()
     while True:
         if select.select([0], [], [], max(0.0, due - time.monotonic()))[0]:

@@ -1,4 +1,4 @@
-"""CPU time and memory of processes, from /proc."""
+"""Read the CPU time and memory of processes from /proc."""
 
 from __future__ import annotations
 
@@ -10,17 +10,16 @@ import psutil
 
 
 def own_cpu_s(process: psutil.Process) -> float:
-    """User and system time of one process."""
+    """Return the user and system time of one process."""
     spent = process.cpu_times()
     return float(spent.user + spent.system)
 
 
 def precise_cpu_s(process: psutil.Process) -> float:
-    """The time of a process with one thread, to the nanosecond: of a thousand that each used a
-    millisecond, ticks show nothing.
+    """Return the time of a process with one thread, to the nanosecond.
 
-    Source: /proc/PID/schedstat (Documentation/scheduler/sched-stats), its first field; without it,
-    ticks.
+    Ticks would miss a thousand processes that each use a millisecond. Source: /proc/PID/schedstat,
+    first field (Documentation/scheduler/sched-stats); if it is missing, ticks.
     """
     try:
         return (
@@ -31,8 +30,9 @@ def precise_cpu_s(process: psutil.Process) -> float:
 
 
 def tree_cpu_s(root: psutil.Process) -> float:
-    """The time of a process, of all below it (these have one thread each), and of all that they
-    have reaped.
+    """Return the time of a process, of its descendants, and of all children that they reaped.
+
+    The descendants must have one thread each.
     """
     total = own_cpu_s(root)
     for process in (root, *root.children(recursive=True)):
@@ -47,13 +47,14 @@ def tree_cpu_s(root: psutil.Process) -> float:
 
 
 def tree_of(root: psutil.Process) -> list[psutil.Process]:
-    """A process and all below it."""
+    """Return a process and its descendants."""
     return [root, *root.children(recursive=True)]
 
 
 def exact_cpu_s(root: psutil.Process) -> float:
-    """The time of a process and of all below it, each thread to the nanosecond; of what they have
-    reaped, in ticks.
+    """Return the time of a process and its descendants, for each thread to the nanosecond.
+
+    The time of reaped children is added in ticks.
     """
     total = 0.0
     for process in tree_of(root):
@@ -69,13 +70,13 @@ def exact_cpu_s(root: psutil.Process) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """What a process occupies, in MB."""
+    """The memory of a process, in MB."""
 
     rss_mb: float
     pss_mb: float
 
 
 def memory_of(process: psutil.Process) -> Memory:
-    """Its resident and its proportional set."""
+    """Return the resident and the proportional set size of a process."""
     found = process.memory_full_info()
     return Memory(rss_mb=found.rss / 1e6, pss_mb=found.pss / 1e6)

@@ -1,9 +1,7 @@
-"""`python -m bench.datatable_app HOME`: the console's table on Textual's own DataTable, to be
-compared with.
+"""`python -m bench.datatable_app HOME`: the console's table as a Textual DataTable, to compare.
 
-It looks at the same files as often, shows the same columns and texts in the same widths, and uses
-the widget as its manual has it: add_row, update_cell for the cells that changed, sort, and clear
-for another filter.
+It reads the same files as often, shows the same columns and texts in the same widths, and uses the
+widget as its manual says: add_row, update_cell for changed cells, sort, and clear for a new filter.
 """
 
 from __future__ import annotations
@@ -30,11 +28,11 @@ from checker.state.store import open_reader
 from reversi_tui.rows.columns import Place, fitted
 from reversi_tui.rows.row import Key, Moment, Row
 
-LOOK_EVERY_S = 0.25
+READ_EVERY_S = 0.25
 AGES_EVERY_S = 10.0
-"""The whole table is gone through for it."""
+"""How often to go through the whole table to update the ages."""
 PADDING = 1
-"""DataTable's, on each side of a cell; the console has one blank between two."""
+"""Between two cells, as in the console."""
 
 STYLES = {
     Status.UP: "green",
@@ -57,8 +55,9 @@ class Seen(Message):
 
 
 class Reader(threading.Thread):
-    """Looks for changes; the state file first, so that rows stand before a large registry is read.
-    One report at a time.
+    """Reads changes, and posts one report at a time.
+
+    It reads the state file first, to show rows before a large registry is read.
     """
 
     def __init__(self, layout: Layout, post: Callable[[Seen], object]) -> None:
@@ -79,7 +78,7 @@ class Reader(threading.Thread):
                 }
                 revision = max((tunnel.revision for tunnel in changed.values()), default=revision)
                 self.seen.update(changed)
-                self.tell(changed)
+                self.report(changed)
             if not self.forwards:
                 nodes = copied_nodes(self.layout) or read_registry(self.layout.nodes).nodes
                 self.forwards = {
@@ -87,10 +86,10 @@ class Reader(threading.Thread):
                     for name, node in nodes.items()
                     for forward in node.forwards
                 }
-                self.tell(self.seen)
-            time.sleep(LOOK_EVERY_S)
+                self.report(self.seen)
+            time.sleep(READ_EVERY_S)
 
-    def tell(self, keys: Iterable[Key]) -> None:
+    def report(self, keys: Iterable[Key]) -> None:
         self.taken.clear()
         self.post(
             Seen(tuple(Row(forward=self.forwards.get(key), seen=self.seen[key]) for key in keys))
@@ -154,7 +153,7 @@ class DataTableApp(App[None]):
         self.reader.taken.set()
 
     def renew(self) -> None:
-        """Whatever would read differently by now."""
+        """Update the texts that change with time."""
         self.show(self.rows.values())
 
     def show(self, rows: Iterable[Row]) -> None:
@@ -164,7 +163,7 @@ class DataTableApp(App[None]):
             self.sort()
 
     def show_row(self, row: Row, moment: Moment) -> bool:
-        """Whether it may stand elsewhere now."""
+        """Show a row; return whether the order of rows may have changed."""
         before = self.cells.get(row.key)
         texts = tuple(place.column.text(row, moment) for place in self.columns)
         if not any(self.filter_text in text for text in texts):

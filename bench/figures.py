@@ -1,4 +1,4 @@
-"""One line of the table, and the table."""
+"""The figures, and the markdown table that shows them."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ HEADINGS = ("what", "measured", "beside it", "target", "")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """One figure, as it is printed."""
+    """One line of the table."""
 
     what: str
     measured: str
     beside: str = ""
-    """What it is to be compared with, measured in the same run."""
+    """What to compare it with, measured in the same run."""
     target: str = ""
     met: bool | None = None
-    """None: there is no target for it."""
+    """None: there is no target."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """What one of something costs."""
+    """The cost of one operation."""
 
     wall_ms: float
     cpu_ms: float
@@ -34,7 +34,7 @@ class Cost:
 
 
 def spread(values: Sequence[float], unit: str, digits: int = 1) -> str:
-    """Median and worst."""
+    """Return the median and the worst value, as text."""
     return (
         f"median {statistics.median(values):.{digits}f} {unit}, worst {max(values):.{digits}f}"
         f" {unit} of {len(values)}"
@@ -42,7 +42,7 @@ def spread(values: Sequence[float], unit: str, digits: int = 1) -> str:
 
 
 def times(more: float, less: float) -> str:
-    """How many times more one is than the other."""
+    """Return how many times more one is than the other, as text."""
     return f"{more / less:.1f} x" if less > 0 else "-"
 
 
@@ -56,10 +56,10 @@ def line(words: Iterable[str]) -> str:
 
 
 def heading() -> str:
-    """The first two lines of the markdown table."""
+    """Return the first two lines of the table."""
     return f"{line(HEADINGS)}\n{line('---' for _ in HEADINGS)}"
 
 
 def row(figure: Figure) -> str:
-    """One line of it."""
+    """Return one line of the table."""
     return line(cells(figure))

@@ -1,6 +1,4 @@
-"""How long a tunnel that hangs stays so: until the gateway frees its port, and until a node that
-comes back has it.
-"""
+"""Measure how long a hung tunnel keeps its port, and how fast its own node takes it over."""
 
 from __future__ import annotations
 
@@ -30,9 +28,7 @@ TARGET_TAKEN_S = 1.0
 
 
 async def keep_busy(port: int) -> None:
-    """A connection to the port each half second, as scanners and mail make them; each stays two
-    seconds.
-    """
+    """Connect to the port every half second, as scanners and mail do; stay for two seconds."""
 
     async def visit() -> None:
         with contextlib.suppress(OSError):
@@ -47,7 +43,7 @@ async def keep_busy(port: int) -> None:
 
 
 async def hang_one(server: Gateway, member: Member, *, busy: bool, after_s: float) -> float:
-    """Stop the node's client at a moment of its own; seconds until nobody listens on its port."""
+    """Stop the node's client after a while; return the seconds until nobody listens on its port."""
     client = await server.run_client(member)
     async with asyncio.TaskGroup() as group:
         visiting = (
@@ -64,9 +60,7 @@ async def hang_one(server: Gateway, member: Member, *, busy: bool, after_s: floa
 
 
 async def hang(scale: Scale) -> list[Figure]:
-    """Clients stopped (SIGSTOP) at random moments of the sweep, idle and busy ports side by side,
-    with the default policy.
-    """
+    """Stop clients (SIGSTOP) at random moments of the sweep, with idle and with busy ports."""
     async with banner_server() as target, gateway() as server:
         members = await server.add(free_ports(2 * scale.trials), f"127.0.0.1:{target}")
         chance = random.Random(1)
@@ -94,9 +88,7 @@ async def hang(scale: Scale) -> list[Figure]:
 
 
 async def takeover(scale: Scale) -> list[Figure]:
-    """A client's own earlier connection still holds its port: from `claim` on the next one until
-    that one listens.
-    """
+    """Measure the time from `claim` to listening while the node's stale connection has the port."""
     took_s, logins_s = [], []
     async with banner_server() as target, gateway() as server:
         for member in await server.add(free_ports(scale.trials), f"127.0.0.1:{target}"):

@@ -1,6 +1,4 @@
-"""What every benchmark stands on: a gateway of its own, nodes registered on it, and logins to
-it.
-"""
+"""The common setting of the benchmarks: a private gateway, its registered nodes, and logins."""
 
 from __future__ import annotations
 
@@ -16,7 +14,7 @@ from pathlib import Path
 import asyncssh
 import psutil
 
-from bench.console_plan import FULL_PLAN, QUICK_PLAN, Plan
+from bench.console_plan import FULL_PLAN, QUICK_PLAN, ConsolePlan
 from checker.config.layout import home_layout
 from checker.config.settings import Config
 from checker.control.client import Control
@@ -36,19 +34,19 @@ BANNER = b"SSH-2.0-bench\r\n"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scale:
-    """How much of each thing."""
+    """How much each benchmark does."""
 
     tunnels: int
     rounds: int
-    """Of what is repeated to get one figure."""
+    """How often to repeat what gives one figure."""
     trials: int
     registered: int
     watch_s: float
     outages_s: tuple[float, ...]
     megabytes: int
-    console: Plan
+    console: ConsolePlan
     link_minutes: float = 0.0
-    """How long tunnels stay on slow links; 0 for the table of transfers."""
+    """How long to keep tunnels on slow links; 0: measure transfers instead."""
 
 
 FULL = Scale(
@@ -97,7 +95,7 @@ class Gateway:
         self.daemon: psutil.Process
 
     async def start(self, verb: Sequence[str]) -> None:
-        """Start it, and return once it is ready. Raises DemoFailed."""
+        """Start the gateway, and wait until it is ready. Raises DemoFailed."""
         log = self.home / "gateway.log"
         process = await start(
             [program("reversi-checker"), "--home", str(self.home), *verb],
@@ -122,7 +120,7 @@ class Gateway:
     async def add(
         self, ports: Sequence[int], target: str, expect: str = "banner:SSH-2.0"
     ) -> list[Member]:
-        """Register a node with one forward for each port, all in one go."""
+        """Register a node with one forward for each port, all at once."""
         folder = self.home / "clients"
         folder.mkdir(exist_ok=True)
         members = [
@@ -150,7 +148,7 @@ class Gateway:
         return member
 
     async def login(self, key: Path) -> asyncssh.SSHClientConnection:
-        """A connection of asyncssh's, by a key alone."""
+        """Log in with asyncssh, with only this key."""
         return await asyncssh.connect(
             self.listen,
             self.port,
@@ -164,7 +162,7 @@ class Gateway:
         )
 
     def ssh(self, key: Path, *options: str) -> list[str]:
-        """The command line of OpenSSH's client, up to the remote command."""
+        """Return the command line of OpenSSH's client, without a remote command."""
         hosts = self.home / "known_hosts"
         hosts.write_text(self.known_hosts, encoding="ascii")
         return [
@@ -191,7 +189,7 @@ class Gateway:
         ]
 
     async def run_client(self, member: Member) -> Process:
-        """`reversi-client run` of a node."""
+        """Start `reversi-client run` for a node."""
         argv = [program("reversi-client"), "run", "--config", str(member.config)]
         client = await start(argv, log=self.home / "clients" / f"{member.name}.log", env=self.env)
         self.clients.append(client)
@@ -207,7 +205,7 @@ def write_private(path: Path, content: bytes) -> None:
 async def gateway(
     *, toml: str = "", listen: str = "127.0.0.1", verb: Sequence[str] = ()
 ) -> AsyncIterator[Gateway]:
-    """A gateway with this `reversi.toml`; it and its clients are gone afterwards."""
+    """Run a gateway with this `reversi.toml`; end it and its clients after the block."""
     with temporary_home() as home:
         made = Gateway(home, listen)
         made.layout.config.write_text(toml, encoding="utf-8")
@@ -220,7 +218,7 @@ async def gateway(
 
 
 async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Say the banner, and wait until the other side leaves."""
+    """Send the banner, and wait until the other side closes."""
     try:
         writer.write(BANNER)
         await reader.read()
@@ -232,9 +230,7 @@ async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 @contextlib.asynccontextmanager
 async def banner_server() -> AsyncIterator[int]:
-    """The port of a service that greets like an SSH server: cheaper than a real one, which forks
-    for each connection.
-    """
+    """Run a service that greets like an SSH server, but does not fork; yield its port."""
     server = await asyncio.start_server(greet, "127.0.0.1", 0)
     try:
         yield int(server.sockets[0].getsockname()[1])
@@ -245,24 +241,27 @@ async def banner_server() -> AsyncIterator[int]:
 async def until(
     condition: Callable[[], bool], within_s: float = 60.0, poll_s: float = POLL_S
 ) -> float:
-    """Wait for it; the moment that it came true (monotonic). Raises DemoFailed."""
+    """Wait until the condition is true; return that moment (monotonic). Raises DemoFailed."""
     end = time.monotonic() + within_s
     while not await asyncio.to_thread(condition):
         if time.monotonic() > end:
-            raise DemoFailed(f"{condition.__qualname__} did not come true within {within_s:g} s")
+            raise DemoFailed(f"{condition.__qualname__} was not true within {within_s:g} s")
         await asyncio.sleep(poll_s)
     return time.monotonic()
 
 
 def listening(ports: Sequence[int]) -> set[int]:
-    """Which of these ports somebody listens on."""
+    """Return those of the ports on which somebody listens."""
     return set(ports) & set(read_listeners())
 
 
 async def until_usable(port: int, within_s: float = 60.0) -> float:
-    """Wait until the tunnel carries the banner; that moment (monotonic). Raises DemoFailed."""
+    """Wait until the tunnel carries the banner; return that moment (monotonic).
+
+    Raises DemoFailed.
+    """
     end = time.monotonic() + within_s
-    while not await is_usable(port):  # what makes it so is another process
+    while not await is_usable(port):
         if time.monotonic() > end:
             raise DemoFailed(f"the tunnel at port {port} was not usable within {within_s:g} s")
         await asyncio.sleep(POLL_S)
@@ -270,7 +269,7 @@ async def until_usable(port: int, within_s: float = 60.0) -> float:
 
 
 async def is_usable(port: int) -> bool:
-    """Whether the tunnel behind the port carries the banner now."""
+    """Return whether the tunnel behind the port carries the banner now."""
     try:
         async with asyncio.timeout(2.0):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)

@@ -1,6 +1,4 @@
-"""What it costs to watch many tunnels, and what the daemon occupies with 10,000 registered
-nodes.
-"""
+"""Measure the cost of sweeping many tunnels, and the daemon's memory with 10,000 nodes."""
 
 from __future__ import annotations
 
@@ -31,16 +29,14 @@ from demo.stage import free_ports
 
 EVERY_S = 30
 FEW = 200
-"""With fewer tunnels than this, what the daemon does at rest outweighs its probes, and the target
-says nothing.
-"""
+"""With fewer tunnels the daemon's idle cost outweighs its probes, and the target means nothing."""
 LOGIN_WITHIN_S = 0.5
-"""For each of the tunnels; a login takes 0.05 to 0.25 s."""
+"""For each tunnel; a login takes 0.05 to 0.25 s."""
 
 
 @contextlib.asynccontextmanager
 async def tunnels(server: Gateway, members: Sequence[Member], target: int) -> AsyncIterator[None]:
-    """All members connected, by a process of its own."""
+    """Connect all members, from another process."""
     spec, log = server.home / "tunnels.json", server.home / "tunnels.log"
     spec.write_text(
         json.dumps(
@@ -71,8 +67,9 @@ async def tunnels(server: Gateway, members: Sequence[Member], target: int) -> As
 
 
 async def one_sweep(server: Gateway) -> tuple[float, Sequence[Judgement]]:
-    """Every forward probed once, as fast as the checker's own code may (64 at once), in this
-    process: seconds, and what came of it.
+    """Probe every forward once in this process, as fast as the checker does (64 at once).
+
+    Return the seconds and the judgements.
     """
     registry = await asyncio.to_thread(read_registry, server.layout.nodes)
     use_cases = UseCases(
@@ -84,7 +81,7 @@ async def one_sweep(server: Gateway) -> tuple[float, Sequence[Judgement]]:
 
 
 async def sweep(scale: Scale) -> list[Figure]:
-    """Real tunnels, each held and beating every 10 s, swept every 30 s."""
+    """Measure real tunnels that beat every 10 s and are swept every 30 s."""
     raise_file_limit()
     count = scale.tunnels
     async with banner_server() as target, gateway(toml=f"probe_every_s = {EVERY_S}\n") as server:
@@ -92,7 +89,7 @@ async def sweep(scale: Scale) -> list[Figure]:
         async with tunnels(server, members, target):
             took_s, judgements = await one_sweep(server)
             not_up = sum(judgement.tunnel.status is not Status.UP for judgement in judgements)
-            await asyncio.sleep(scale.watch_s / 2)  # the logins are to be swept and forgotten
+            await asyncio.sleep(scale.watch_s / 2)  # until the logins no longer count
             began, daemon, tree = (
                 time.monotonic(),
                 own_cpu_s(server.daemon),
@@ -112,7 +109,7 @@ async def sweep(scale: Scale) -> list[Figure]:
             beside=f"{not_up} not up",
         ),
         Figure(
-            what=f"{count} tunnels swept each {EVERY_S} s",
+            what=f"{count} tunnels swept every {EVERY_S} s",
             measured=f"checker {daemon_share:.1f} % of a core",
             beside=f"sshd and beat loops {tree_share - daemon_share:.1f} %",
             target=f"<= {allowed:g} % (10 % at 2,000)",
@@ -122,7 +119,7 @@ async def sweep(scale: Scale) -> list[Figure]:
 
 
 def probed(server: Gateway) -> int:
-    """How many forwards the state file has a result for."""
+    """Return how many forwards have a result in the state file."""
     reader = open_reader(server.layout.state)
     try:
         return sum(tunnel.probed_at is not None for tunnel in reader.tunnels())
@@ -131,7 +128,7 @@ def probed(server: Gateway) -> int:
 
 
 async def memory(scale: Scale) -> list[Figure]:
-    """A daemon with many nodes in the registry and in its state file, all of them down."""
+    """Measure a daemon with many nodes in its registry and state file, all of them down."""
     count = scale.registered
     async with gateway(toml=f"probe_every_s = {EVERY_S}\n", verb=["serve"]) as server:
         await asyncio.to_thread(make_host_key, server.layout.host_key)
@@ -146,7 +143,7 @@ async def memory(scale: Scale) -> list[Figure]:
         Figure(
             what=f"daemon, {count} nodes registered, all down",
             measured=f"RSS {found.rss_mb:.0f} MB, PSS {found.pss_mb:.0f} MB",
-            beside=f"{share:.1f} % of a core, swept each {EVERY_S} s",
+            beside=f"{share:.1f} % of a core, swept every {EVERY_S} s",
             target="< 150 MB at 10,000",
             met=found.rss_mb < 150,
         ),

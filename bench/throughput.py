@@ -1,9 +1,8 @@
-"""How much a tunnel carries, each way, through our client and through OpenSSH's, both with
-aes128-gcm.
+"""Measure a tunnel's throughput each way, with our client and OpenSSH's, both with aes128-gcm.
 
-`python -m bench.throughput` is the service at the end of the tunnel: it prints its port. The first
-byte of a connection says what it does: `s` sends what the next eight bytes say (big-endian), `r`
-receives that much, and answers with one byte.
+`python -m bench.throughput` is the service at the end of the tunnel; it prints its port. Each
+connection begins with an order of nine bytes: `s` (send) or `r` (receive), and a big-endian size.
+After `r` the service confirms with one byte.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ SETTLES_S = 0.5
 
 
 async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """One request of the service."""
+    """Carry out one order."""
     try:
         order = await reader.readexactly(9)
         size = int.from_bytes(order[1:], "big")
@@ -48,7 +47,7 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 async def receive(reader: asyncio.StreamReader, size: int) -> None:
-    """Read that much. Raises ConnectionResetError for less."""
+    """Read that many bytes. Raises ConnectionResetError if fewer come."""
     while size > 0:
         part = await reader.read(1 << 20)
         if not part:
@@ -57,7 +56,7 @@ async def receive(reader: asyncio.StreamReader, size: int) -> None:
 
 
 async def transfer(port: int, megabytes: int, *, up: bool) -> float:
-    """MB/s through the tunnel; up is from the device to the gateway."""
+    """Return MB/s through the tunnel; up is from the device to the gateway."""
     size = megabytes * 1_000_000 // len(CHUNK) * len(CHUNK)
     reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 20)
     try:
@@ -77,7 +76,7 @@ async def transfer(port: int, megabytes: int, *, up: bool) -> float:
 
 @asynccontextmanager
 async def service(server: Gateway) -> AsyncIterator[int]:
-    """The service in a process of its own; its port."""
+    """Run the service in another process; yield its port."""
     log = server.home / "service.log"
     process = await start(
         [sys.executable, "-m", "bench.throughput"], log=log, env=server.env, stdout=PIPE
@@ -104,7 +103,7 @@ async def connect_openssh(server: Gateway, member: Member, target: int) -> None:
 
 
 async def throughput(scale: Scale) -> list[Figure]:
-    """Ours and OpenSSH's by turns, on one gateway; the median of three."""
+    """Measure our client and OpenSSH's in turn, at one gateway; take the median of three."""
     async with gateway() as server, service(server) as target:
         ours, theirs = await server.add(free_ports(2), f"127.0.0.1:{target}", "open")
         await server.run_client(ours)
@@ -123,7 +122,7 @@ async def throughput(scale: Scale) -> list[Figure]:
                     what=f"throughput, {way}",
                     measured=f"{mine:.0f} MB/s",
                     beside=f"OpenSSH's client: {other:.0f} MB/s; {mine / other:.2f} of it",
-                    target=">= 0.5 of OpenSSH's",
+                    target=">= 0.5 of OpenSSH's client",
                     met=mine >= other / 2,
                 )
             )

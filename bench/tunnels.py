@@ -1,8 +1,7 @@
-"""Many live tunnels in one process of its own, each a login with its own key, a forward, and a
-held, beating connection.
+"""`python -m bench.tunnels FILE`: keep many live tunnels in one process.
 
-`python -m bench.tunnels FILE`: FILE is JSON; prints `ready` when all are up, and goes on until it
-is ended.
+Each has its own login with its own key, a forward, and a `hold` with beats. FILE is JSON. The
+process prints `ready` when all tunnels are up, and runs until it is killed.
 """
 
 from __future__ import annotations
@@ -19,13 +18,13 @@ from checker.daemon.startup import raise_file_limit
 
 LOGINS_AT_ONCE = 16
 BEATS_EVERY_S = 10.0
-"""As reversi-client has it."""
+"""The default of reversi-client."""
 
 
 async def keep(
     spec: dict[str, Any], number: int, turn: asyncio.Semaphore, ready: asyncio.Queue[int]
 ) -> None:
-    """One tunnel, for ever."""
+    """Keep one tunnel for ever."""
     key, port = spec["members"][number]
     async with turn:
         connection = await asyncssh.connect(

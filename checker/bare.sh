@@ -1,12 +1,12 @@
 #!/bin/sh
-# Answers a node while the checker cannot run: its Python packages or their interpreter are gone, say by an upgrade of the distribution.
+# Answer a node while the checker cannot run: its Python packages or its interpreter are missing, say after an upgrade of the distribution.
 # Usage: bare.sh WHY [--home DIR] [--key WHICH] --node NAME, with the request in SSH_ORIGINAL_COMMAND.
-# WHY is a clause, or the path of an interpreter that cannot be run. Nothing is probed and nobody is killed: every tunnel stays.
+# WHY is a clause, or the path of an interpreter that cannot be run. Probe nothing and kill nothing: every tunnel stays up.
 set -uf
 umask 077
 LC_ALL=C
 export LC_ALL
-TOLD_EVERY_S=60
+LOG_EVERY_S=60
 folder=${0%/*} why=$1 home='' node=''
 shift
 while [ $# -ge 2 ]; do
@@ -27,20 +27,20 @@ uptime=0
 read -r uptime _ </proc/uptime
 uptime=${uptime%.*}
 
-# The daemon may be gone, so the log is told here; a log that does not answer keeps nobody waiting.
-tell_log() {
-    told=''
-    { read -r told <"$spool/_told"; } 2>/dev/null
-    case $told in
+# Log the reason, as the daemon may be gone. Run logger in the background: one that hangs must not delay the node.
+log_why() {
+    logged=''
+    { read -r logged <"$spool/_logged"; } 2>/dev/null
+    case $logged in
     '' | *[!0-9]* | 0?* | ???????????*) ;;
-    *) [ "$told" -gt "$uptime" ] || [ $((uptime - told)) -ge "$TOLD_EVERY_S" ] || return 0 ;;
+    *) [ "$logged" -gt "$uptime" ] || [ $((uptime - logged)) -ge "$LOG_EVERY_S" ] || return 0 ;;
     esac
-    { printf '%s\n' "$uptime" >"$spool/_told"; } 2>/dev/null
+    { printf '%s\n' "$uptime" >"$spool/_logged"; } 2>/dev/null
     logger -t reversi -p user.err -- "$why" </dev/null >/dev/null 2>&1 &
 }
 
 answer() {
-    tell_log
+    log_why
     [ -z "${2-}" ] || printf 'reversi: %s\n' "$2" >&2
     printf '%s\n' "$1"
     exit
@@ -81,7 +81,7 @@ need_port() {
     malformed "'$(printf '%.40s' "$1")' is not a port; write a number from 1 to 65535"
 }
 
-# PID.START of the sshd process above us, as the beat files are named.
+# Set session to PID.START of the sshd process above us, which is also in the name of its beat file.
 find_session() {
     pid=$PPID
     for _ in 1 2 3 4 5 6 7 8; do
@@ -103,9 +103,9 @@ find_session() {
 
 hold() {
     find_session || malformed "hold must come through sshd"
-    tell_log
+    log_why
     printf 'reversi: %s\n' "$why" >&2
-    # Once a daemon sweeps again its verdict counts; until then each beat is answered by this script.
+    # Once a daemon sweeps again, its verdict counts; until then hold.sh runs this script for each beat.
     [ ! -r "$folder/hold.sh" ] ||
         exec /bin/sh "$folder/hold.sh" "$verdicts" "$node" "$spool/beat.$session" "$uptime" /bin/sh "$0" "$why" --node "$node"
     while read -r _; do
@@ -135,7 +135,7 @@ serve() {
     esac
 }
 
-# `NODE PORT [EXPECTED...]`; nothing on stderr, as an old device may read both outputs as one.
+# Answer `NODE PORT [EXPECTED...]`. Write nothing to stderr: an old device may read both outputs as one.
 serve_original() {
     { [ $# -ge 2 ] && is_node "$1"; } ||
         malformed "say one of: check [PORT...], claim INSTANCE, hold INSTANCE [CLIENT], version, NODE PORT [EXPECTED...]"
@@ -146,11 +146,11 @@ serve_original() {
 
 main() {
     case $request in
-    *[[:cntrl:]]*) malformed "the request holds characters that can not be printed" ;;
+    *[[:cntrl:]]*) malformed "the request contains characters that cannot be printed" ;;
     esac
     [ ${#request} -le 4096 ] || malformed "the request is longer than 4096 bytes"
     IFS=' '
-    # shellcheck disable=SC2086 # to be split into words; set -f keeps them as they are
+    # shellcheck disable=SC2086 # split into words; set -f prevents globbing
     set -- $request
     unset IFS
     case $#.${1-} in

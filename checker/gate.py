@@ -1,8 +1,8 @@
-"""The forced command: hands what a node said to the daemon, and says what the daemon answers.
+"""The forced command: hand a node's request to the daemon, and print the answer.
 
-Runs on every request, as a file and without the site packages: so it imports what is built in, and
-nothing of ours. Without a daemon it becomes `stand_in.py`, which does the same work in its own
-process, or what of it can be done.
+It runs on every request, as a file and without the site packages, so it imports only built-in
+modules and nothing of ours. Without a daemon it becomes `stand_in.py`, which does the same work, as
+far as it can, in its own process.
 """
 
 import _socket
@@ -10,21 +10,17 @@ import posix
 import sys
 
 ACKNOWLEDGED_WITHIN_S = 3.0
-"""A daemon that has not even taken the request by then is as good as none."""
+"""If the daemon has not taken the request by then, do without it."""
+CONNECTED_WITHIN = int(ACKNOWLEDGED_WITHIN_S).to_bytes(8, sys.byteorder) + bytes(8)
+"""The same as a struct timeval of 64 bits."""
 ANSWERED_WITHIN_S = 45.0
 MOST_OF_A_REQUEST = 8192
-"""Bytes; more than the daemon takes for a request, and less than it takes for a message."""
+"""Bytes: more than the daemon allows for a request, fewer than for a message."""
 
 
 def ask(path: bytes, message: bytes) -> bytes:
-    """The daemon's answer. Raises OSError."""
-    peer = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
-    folder = posix.open(
-        path.rpartition(b"/")[0], posix.O_RDONLY | posix.O_DIRECTORY | posix.O_CLOEXEC
-    )
-    peer.settimeout(ACKNOWLEDGED_WITHIN_S)
-    # a socket's address has room for 107 bytes, a home may be longer
-    peer.connect(b"/proc/self/fd/%d/checker.sock" % folder)
+    """Return the daemon's answer. Raises OSError."""
+    peer = connected(path)
     peer.sendall(message)
     peer.shutdown(_socket.SHUT_WR)
     answer = peer.recv(1)
@@ -39,13 +35,39 @@ def ask(path: bytes, message: bytes) -> bytes:
     return answer
 
 
+def connected(path: bytes) -> _socket.socket:
+    """Connect to the daemon, and wait while its queue is full. Raises OSError."""
+    peer = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    folder = posix.open(
+        path.rpartition(b"/")[0], posix.O_RDONLY | posix.O_DIRECTORY | posix.O_CLOEXEC
+    )
+    if sys.maxsize > 2**32:  # else the size of a timeval depends on the C library
+        # while the daemon's queue is full, connect(2) waits only on a socket that blocks
+        peer.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDTIMEO, CONNECTED_WITHIN)
+    else:
+        peer.settimeout(ACKNOWLEDGED_WITHIN_S)
+    # a socket's address has room for 107 bytes, and a home's path may be longer
+    peer.connect(b"/proc/self/fd/%d/checker.sock" % folder)
+    peer.settimeout(ACKNOWLEDGED_WITHIN_S)
+    return peer
+
+
+def become_stand_in(arguments: list[str]) -> None:
+    """Run the program that works without a daemon, in this process."""
+    folder, python = __file__.rpartition("/")[0], sys.executable
+    try:
+        posix.execv(python, [python, "-I", folder + "/stand_in.py", *arguments])
+    except OSError:  # the interpreter was removed meanwhile
+        posix.execv("/bin/sh", ["/bin/sh", folder + "/bare.sh", python, *arguments])
+
+
 def main(arguments: list[str]) -> None:
-    """Answer one request; `--home DIR` and `--key WHICH` may stand before `--node NAME`."""
+    """Answer one request; `--home DIR` and `--key WHICH` may come before `--node NAME`."""
     words = [word.encode(sys.getfilesystemencoding(), "surrogateescape") for word in arguments]
     options = dict(zip(words[::2], words[1::2], strict=False))
     if len(words) % 2 or b"--node" not in options:
         posix.write(2, b"usage: gate.py [--home DIR] [--key WHICH] --node NAME\n")
-        posix._exit(64)  # noqa: SLF001 - it has no other name where `os` is not imported
+        posix._exit(64)  # noqa: SLF001 - without `os` it has no other name
     home = options.get(b"--home", b"/run/reversi")
     key = (options[b"--key"],) if b"--key" in options else ()
     command = posix.environ.get(b"SSH_ORIGINAL_COMMAND", b"")[:MOST_OF_A_REQUEST]
@@ -55,11 +77,7 @@ def main(arguments: list[str]) -> None:
             home + b"/checker.sock", b"\0".join((b"gate", options[b"--node"], peer, command, *key))
         )
     except OSError:
-        folder, python = __file__.rpartition("/")[0], sys.executable
-        try:
-            posix.execv(python, [python, "-I", folder + "/stand_in.py", *arguments])
-        except OSError:  # the interpreter went meanwhile
-            posix.execv("/bin/sh", ["/bin/sh", folder + "/bare.sh", python, *arguments])
+        become_stand_in(arguments)
     _, status, text, complaint = answer.split(b"\n")[:4]
     if complaint:
         posix.write(2, b"reversi: " + complaint + b"\n")

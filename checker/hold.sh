@@ -1,10 +1,11 @@
 #!/bin/sh
-# The beat loop of `hold`: for each line that the node sends, one integer, the node's verdict.
+# The beat loop of `hold`: answer each line that the node sends with one integer, the node's verdict.
 # Usage: hold.sh VERDICTS NODE BEAT SINCE CHECK...
-# VERDICTS is the daemon's directory: NODE holds the verdict, _sweep the uptime of the last sweep and how old that may be (seconds).
-# BEAT is truncated at each beat: its time shows the daemon that this very connection lives.
-# SINCE is the uptime after which a sweep can know of this connection: 0 where a daemon registered it.
-# CHECK... is the command that runs a real check, for when no daemon sweeps.
+# VERDICTS is the daemon's directory. Its file NODE has the verdict; _sweep has the uptime of the last sweep, and how many seconds
+# old that may be.
+# BEAT is a file that is truncated at each beat: its mtime shows the daemon that this connection is alive.
+# SINCE is an uptime: only later sweeps know this connection. 0: a daemon registered it.
+# CHECK... is the command that runs a real check if no daemon sweeps.
 set -u
 umask 077
 verdicts=$1 node=$2 beat=$3 since=$4
@@ -14,10 +15,10 @@ uptime=0 second='' beats=0
 
 is_count() { case $1 in '' | *[!0-9]*) return 1 ;; esac; }
 
-# Also what every shell can reckon with: no leading zero (octal), ten digits at most.
+# Also a number that every shell can calculate with: no leading zero (octal), at most ten digits.
 is_number() { is_count "$1" && case $1 in 0?* | ???????????*) return 1 ;; esac; }
 
-# A device beats every few seconds; who beats without a pause shall not have our processor for it.
+# A device beats every few seconds. Slow down one that beats without a pause, to save our CPU.
 pace() {
     read -r uptime _ </proc/uptime || return
     case $uptime in

@@ -1,4 +1,4 @@
-"""What a command says: its answer, down to the last byte, and the sentence for an error."""
+"""Text for people: print it, align it, and say an error in a sentence."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ UNITS = ((86400.0, "d"), (3600.0, "h"), (60.0, "m"), (1.0, "s"))
 
 
 class NotPrinted(CheckerError):
-    """Standard output took not all of it."""
+    """Standard output did not take everything."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(f"standard output can not be written: {reason}")
+        super().__init__(f"cannot write to standard output: {reason}")
 
 
 def say(text: str, *, end: str = "\n") -> None:
@@ -30,23 +30,23 @@ def say(text: str, *, end: str = "\n") -> None:
 
 
 def sentence_of(error: Exception) -> str:
-    """What is told of an error; a file that the system does not let us have is no bug of ours."""
+    """What to print for an error; an OSError that names a file is not our bug."""
     match error:
         case CheckerError():
             return str(error)
         case OSError() if error.filename is not None:
             return (
-                f"{error.filename}: can not be used ({error.strerror}); check its permissions, and"
-                " the disk's free space"
+                f"cannot use {error.filename} ({error.strerror}); check its permissions and the"
+                " disk's free space"
             )
         case _:
             return (
-                f"a bug in reversi: {error!r}; run it again with --debug, and report what it prints"
+                f"a bug in reversi: {error!r}; run it again with --debug and report what it prints"
             )
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:
-    """Rows with their columns in line, two spaces between, nothing behind the last."""
+    """Align the columns, with two spaces in between and no blanks at the end of a line."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -55,7 +55,7 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
 
 
 def age(at: float | None, now: float) -> str:
-    """How long ago, in one unit; `-` where it is not known."""
+    """How long ago, in one unit; `-` if unknown."""
     if at is None:
         return "-"
     passed = max(0.0, now - at)
@@ -74,5 +74,5 @@ def day(at: float) -> str:
 
 
 def today() -> str:
-    """The day of this machine's clock, YYYY-MM-DD: the one by which sshd judges expiry-time."""
+    """Today by this machine's clock, YYYY-MM-DD; sshd compares expiry-time with it."""
     return time.strftime("%Y-%m-%d")

@@ -1,21 +1,19 @@
-"""What a node may say and what it hears: the request's grammar, the reply, and their form on the
-daemon's socket.
+"""What a node may ask and what it is answered: the grammar, and its form on the daemon's socket.
 
-A login may print text before the forced command runs: `/etc/ssh/sshrc` does, whatever PermitUserRC
-says, and so does a shell's start file. No marker tells the answer from that text, and gateways in
-the field know none, so a client works as follows. It must not end on a line that is no answer.
+A login may print text before the forced command runs: `/etc/ssh/sshrc` does, even with PermitUserRC
+off, and so does a shell's start file. Nothing marks the answer, and gateways in the field cannot
+add a mark, so a client finds it as follows. Text that is not an answer must not end the client.
 
-- `claim` and `check` end by themselves: their answer is the last line that is not empty. A text
-  that was printed without its newline stands before the answer on the same line: the answer is the
-  digits at the line's end, the text before them is the tail.
+- `claim` and `check` end by themselves, so their answer is the last line that is not empty. If the
+  text has no newline at its end, the answer follows it on the same line: the answer is then the
+  digits at the end of the line, and what comes before them is the *tail*.
 - From its `claim` the client keeps two things: how many *numbers* (lines of 1 to 6 digits) came
   before the answer, and the tail.
-- `hold` prints the same text, as the same files run for each session, and then one line for each
-  beat. The client removes the tail from the start of a line until the first answer came, ignores
-  each line that is no number, then ignores as many numbers as it kept. What is left are the
-  answers.
-- Lost or surplus answers must not end the tunnel: should the text change in between, the client may
-  ignore an answer or take a number of the text for one, so it never counts beats against answers.
+- `hold` prints the same text, because the same files run for each session, and then a line for
+  each beat. Until the first answer, the client removes the tail from the start of each line. It
+  skips lines that are not numbers, then as many numbers as it kept. The rest are answers.
+- Lost or surplus answers must not end the tunnel. If the text changes in between, the client may
+  skip an answer or take a number of the text for one, so it never counts beats against answers.
 """
 
 from __future__ import annotations
@@ -30,33 +28,32 @@ OK, MALFORMED, NOT_YOURS = 0, 64, 77
 INSTANCE = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 CLIENT = re.compile(r"[A-Za-z0-9._/+-]{1,64}\Z")
 NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}\Z")
-
-
 ANY_NODE = "*"
-"""Stands for the node's name where the shared key asks: who it is, the request says."""
+"""The node's name in the shared key's line: the request itself says which node asks."""
 
 
 class Malformed(ValueError):
-    """A request outside of the grammar; the text is a sentence for the node."""
+    """A request that the grammar does not allow; the text is a sentence for the node."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """`check [PORT...]`; no port means all of the node's."""
+    """`check [PORT...]`; without a port, all ports of the node."""
 
     ports: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """`beat`: what a connection that holds is to hear, each forward probed now. The beat loop says
-    it, where no daemon sweeps.
+    """`beat`: probe each forward now, and answer what the beat loop should print.
+
+    The beat loop asks this if no daemon sweeps.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class OldCheck:
-    """`NODE PORT [EXPECTED...]`, the original's words."""
+    """`NODE PORT [EXPECTED...]`, the request of the original."""
 
     node: str
     port: int
@@ -76,7 +73,7 @@ class Hold:
 
     instance: str
     client: str = ""
-    """Program and version, as it names itself; empty: it does not."""
+    """Program and version, as the client names itself; empty if it does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,46 +96,49 @@ class Reply:
 
 
 def refusal(complaint: str, exit_status: int) -> Reply:
-    """A reply that an old client reads as: do nothing."""
+    """A reply that makes an old client do nothing."""
     return Reply(answer="0", complaint=complaint, exit_status=exit_status)
 
 
 def port_in(word: str) -> int:
-    """A port of the request. Raises Malformed."""
+    """Parse a port. Raises Malformed."""
     if re.fullmatch(r"[0-9]{1,5}", word, re.ASCII) and 0 < int(word) < 65536:
         return int(word)
     raise Malformed(f"{word[:40]!a} is not a port; write a number from 1 to 65535")
 
 
 def instance_in(verb: str, words: list[str]) -> str:
-    """The instance of a claim or hold. Raises Malformed."""
+    """Parse the instance of a claim or hold. Raises Malformed."""
     if len(words) == 1 and INSTANCE.match(words[0]):
         return words[0]
     raise Malformed(f"{verb} takes one instance: 1 to 64 of A-Z a-z 0-9 . _ -")
 
 
 def client_in(words: list[str]) -> str:
-    """The client that a hold names, if it does. Raises Malformed."""
+    """Parse the client that a hold names; empty if it names none. Raises Malformed."""
     if not words or (len(words) == 1 and CLIENT.match(words[0])):
         return "".join(words)
     raise Malformed(
-        "hold takes one instance, and one word that names the client: 1 to 64 of A-Z a-z 0-9 . _"
-        " / + -"
+        "hold takes one instance, and at most one word that names the client: 1 to 64 of A-Z a-z"
+        " 0-9 . _ / + -"
     )
 
 
 def parse_request(command: str) -> Request:
-    """What SSH_ORIGINAL_COMMAND asks for. Raises Malformed.
+    """Parse SSH_ORIGINAL_COMMAND. Raises Malformed.
 
     Quoting is already lost there, so words are split at white space, and an expected text is its
     words joined by one space.
     """
     if not command.isprintable():
-        raise Malformed("the request holds characters that can not be printed")
+        raise Malformed("the request contains characters that cannot be printed")
     if len(command.encode()) > MAX_REQUEST:
         raise Malformed(f"the request is longer than {MAX_REQUEST} bytes")
-    words = command.split(" ")
-    words = [word for word in words if word]
+    return request_in([word for word in command.split(" ") if word])
+
+
+def request_in(words: list[str]) -> Request:
+    """The request that these words make. Raises Malformed."""
     match words:
         case ["check", *ports]:
             return Check(tuple(port_in(word) for word in ports))
@@ -176,12 +176,12 @@ def render_request(request: Request) -> str:
 
 
 def is_verdict(word: str) -> bool:
-    """Whether this is a number of seconds, as an answer is."""
+    """Whether this could be an answer: a number of seconds."""
     return re.fullmatch(r"[0-9]{1,6}", word, re.ASCII) is not None
 
 
 def parse_verdict(line: str) -> int:
-    """Seconds to wait, from one line of the gateway's. Raises Malformed."""
+    """Parse a line of the gateway: the seconds to wait. Raises Malformed."""
     word = line.strip()
     if is_verdict(word):
         return int(word)
@@ -190,18 +190,16 @@ def parse_verdict(line: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class LoginText:
-    """What a login prints before the forced command, as far as it could be taken for answers."""
+    """What a login prints before the forced command, if it could be taken for answers."""
 
     numbers: int = 0
     """Lines that look like an answer."""
     tail: str = ""
-    """The end of the text, where it lacks a newline: it stands before the first answer, on the same
-    line.
-    """
+    """The end of a text without a newline: it comes before the first answer, on the same line."""
 
 
 def last_answer(output: str) -> tuple[int, LoginText]:
-    """The answer of a request that ended, and the login's text before it. Raises Malformed."""
+    """Return the answer in this output, and the login's text before it. Raises Malformed."""
     *before, last = [line.strip() for line in output.strip().split("\n")]
     tail = last.rstrip("0123456789")
     return parse_verdict(last.removeprefix(tail) or last), LoginText(
@@ -210,13 +208,13 @@ def last_answer(output: str) -> tuple[int, LoginText]:
 
 
 class Answers:
-    """The lines of one `hold`, and which of them are answers."""
+    """Finds the answers among the lines of one `hold`."""
 
     def __init__(self, text: LoginText) -> None:
         self.tail, self.surplus = text.tail, text.numbers
 
     def take(self, line: str) -> int | None:
-        """The seconds to wait; None for a line that is no answer."""
+        """Return the seconds to wait; None if the line is not an answer."""
         word = line.strip().removeprefix(self.tail)
         if not is_verdict(word):
             return None
@@ -233,30 +231,25 @@ class Asked:
 
     node: str
     peer: str
-    """ADDRESS PORT of the node's side, from SSH_CONNECTION; empty where unknown."""
+    """ADDRESS PORT of the node's side, from SSH_CONNECTION; empty if unknown."""
     command: str
     key: str = ""
-    """Which of the node's keys, as its line says; empty for the one that it always has."""
+    """Which of the node's keys was used, as the key's line says; empty for its usual one."""
 
 
 GATE_MARK = b"gate"
 
 
 def decode_asked(message: bytes) -> Asked:
-    """The gate's message: four fields, or five where a key is named, NUL between them. Raises
-    Malformed.
+    """Parse the gate's message: four fields, or five if it names a key, with NULs between them.
+
+    Raises Malformed. `gate.py` writes it.
     """
     fields = message.split(b"\0")
     if len(fields) not in (4, 5) or fields[0] != GATE_MARK or (len(fields) == 5 and not fields[4]):
-        raise Malformed("the gate's message has not its four or five fields")
+        raise Malformed("the gate's message does not have four or five fields")
     node, peer, command, *key = (field.decode("utf-8", "surrogateescape") for field in fields[1:])
     return Asked(node=node, peer=peer, command=command, key="".join(key))
-
-
-def encode_asked(asked: Asked) -> bytes:
-    """The inverse of decode_asked; the gate writes the same without importing this."""
-    fields = (asked.node, asked.peer, asked.command, *([asked.key] if asked.key else []))
-    return b"\0".join([GATE_MARK, *(field.encode("utf-8", "surrogateescape") for field in fields)])
 
 
 def encode_reply(reply: Reply) -> bytes:

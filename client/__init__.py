@@ -1,3 +1,1 @@
-"""The node's side: keeps one reverse tunnel to the gateway, and builds bundles for devices without
-Python.
-"""
+"""The node's side: keep one reverse tunnel to the gateway, and build bundles for other devices."""

@@ -1,6 +1,4 @@
-"""The addresses of a name: in which order they are tried, and a connection to the first that
-answers.
-"""
+"""Try the addresses of a host name in order, and connect to the first that answers."""
 
 from __future__ import annotations
 
@@ -10,15 +8,16 @@ from collections.abc import Iterable
 
 
 class Memory:
-    """Which addresses let us in, and which never did."""
+    """Which addresses accepted a login, and which did not."""
 
     def __init__(self) -> None:
         self.ranks: dict[str, int] = {}
         self.count = 0
 
     def order(self, numbers: Iterable[str]) -> list[str]:
-        """The one that worked last comes first, the one that failed last comes last; in between the
-        resolver's order.
+        """Sort the address that worked last first, and the one that failed last last.
+
+        The others keep the resolver's order.
         """
         return sorted(numbers, key=lambda number: self.ranks.get(number, 0))
 
@@ -27,13 +26,13 @@ class Memory:
         self.ranks[number] = -self.count
 
     def failed(self, number: str) -> None:
-        """It took a TCP connection, and no login came of it."""
+        """Remember that this address accepted a TCP connection but no login."""
         self.count += 1
         self.ranks[number] = self.count
 
 
 async def connect(number: str, port: int) -> socket.socket | OSError:
-    """A TCP connection, or why there is none."""
+    """Return a TCP connection, or the error that prevented it."""
     family = socket.AF_INET6 if ":" in number else socket.AF_INET
     try:
         channel = socket.socket(family, socket.SOCK_STREAM)
@@ -52,9 +51,9 @@ async def connect(number: str, port: int) -> socket.socket | OSError:
 
 
 async def race(numbers: Iterable[str], port: int, head_start_s: float) -> tuple[str, socket.socket]:
-    """A TCP connection to the first address that answers. Raises OSError, the last one's.
+    """Connect to the first address that answers. Raises OSError, the last one that occurred.
 
-    The next one is tried when the one before fails, or was silent for the head start; all of them
+    Try the next address when the one before fails, or when its head start is over; any of them
     may still win. Source: RFC 8305.
     """
     left = list(numbers)

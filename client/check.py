@@ -1,4 +1,4 @@
-"""`reversi-client check`: one login, one question, one answer."""
+"""`reversi-client check`: log in once and ask the gateway whether the tunnel works."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from client.pace import Pace
 from client.words import Failure
 
 CHECK_DEADLINE_S = 30.0
-"""The gateway probes all of the node's ports before it answers."""
+"""The gateway probes all ports of the node before it answers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +33,8 @@ class Verdict:
         if self.wait_s == 0:
             return f"{self.node}: {self.gateway} says that the tunnel works"
         return (
-            f"{self.node}: {self.gateway} says that the tunnel does not work; it asks to try again"
-            f" in {self.wait_s} s"
+            f"{self.node}: {self.gateway} says that the tunnel does not work and asks to wait"
+            f" {self.wait_s} s"
         )
 
     @property
@@ -43,7 +43,7 @@ class Verdict:
 
 
 async def check(config: Config) -> Verdict:
-    """Asks the first gateway that lets us in. Raises ConfigError, GatewayUnreachable."""
+    """Ask the first gateway that accepts a login. Raises ConfigError, GatewayUnreachable."""
     dialer = Dialer(login_options(config), config.connect_timeout_s)
     reasons = []
     for gateway in config.gateways:
@@ -57,8 +57,9 @@ async def check(config: Config) -> Verdict:
 
 
 async def check_at(gateway: Address, dialer: Dialer, pace: Pace) -> int | str:
-    """The verdict, or why there is none. A login that is slow gets more time, until that is all
-    there is.
+    """Return the verdict, or why there is none.
+
+    After a login that timed out, try again with a longer limit, up to the longest.
     """
     connection = await dialer.dial(gateway, pace.login_s, asyncssh.SSHClient)
     while isinstance(connection, Refusal):
@@ -70,12 +71,12 @@ async def check_at(gateway: Address, dialer: Dialer, pace: Pace) -> int | str:
     limit_s = max(CHECK_DEADLINE_S, pace.login_s)
     try:
         async with asyncio.timeout(limit_s):
-            told = await ask(connection, wire.Check())
+            answer = await ask(connection, wire.Check())
     except TimeoutError:
-        return f"no answer in {limit_s:g} s"
+        return f"no answer within {limit_s:g} s"
     except (Ended, wire.Malformed, asyncssh.Error, OSError) as error:
         return reason_of(error)
     else:
-        return told.wait_s
+        return answer.wait_s
     finally:
         connection.abort()

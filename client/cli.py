@@ -9,14 +9,13 @@ import json
 import logging
 import os
 import signal
-import sys
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from checker import __version__
-from client.bundle.options import Wanted, add_to, wanted_from
+from checker import __version__, journal
+from client.bundle.options import BuildOptions, add_to, wanted_from
 from client.config import Config, load_config, read_private_key
 from client.errors import ClientError, GatewayUnreachable, NoConfig
 
@@ -24,7 +23,7 @@ SYSTEM_CONFIG = Path("/etc/reversi/client.toml")
 
 
 class ExitCode(enum.IntEnum):
-    """What the caller is told."""
+    """The exit status of a command."""
 
     OK = 0
     NOT_UP = 1
@@ -36,14 +35,14 @@ class ExitCode(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arguments:
-    """What was typed."""
+    """The command line, parsed."""
 
     command: str
     config: Path | None
     as_json: bool
     debug: bool
-    wanted: Wanted | None
-    """For `build` alone."""
+    wanted: BuildOptions | None
+    """Only for `build`."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -53,21 +52,22 @@ def parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="FILE",
         help=(
-            "the node's configuration (default: ~/.config/reversi/client.toml, else /etc/reversi/)"
+            "the node's configuration (default: ~/.config/reversi/client.toml, else"
+            " /etc/reversi/client.toml)"
         ),
     )
     common.add_argument(
-        "--debug", action="store_true", help="log what asyncssh does, and show tracebacks"
+        "--debug", action="store_true", help="log asyncssh's messages, and show tracebacks"
     )
     top = argparse.ArgumentParser(
-        prog="reversi-client", description="Keeps a node's reverse tunnel to the gateway."
+        prog="reversi-client", description="Keep a node's reverse tunnel to the gateway alive."
     )
     top.add_argument("--version", action="version", version=f"reversi-client {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, summary, example, reads in (
         (
             "run",
-            "hold the tunnel, in the foreground, until SIGTERM",
+            "keep the tunnel in the foreground, until SIGTERM",
             "reversi-client run --config office.toml",
             False,
         ),
@@ -79,7 +79,7 @@ def parser() -> argparse.ArgumentParser:
         ),
         (
             "status",
-            "show what the running client last wrote",
+            "show the tunnel's state, as the running client last wrote it",
             "reversi-client status --config office.toml --json",
             True,
         ),
@@ -93,7 +93,7 @@ def parser() -> argparse.ArgumentParser:
         )
         if reads:
             command.add_argument(
-                "--json", action="store_true", dest="as_json", help="one JSON document on stdout"
+                "--json", action="store_true", dest="as_json", help="print one JSON document"
             )
     add_to(commands)
     return top
@@ -111,19 +111,19 @@ def parse_arguments(argv: Sequence[str] | None) -> Arguments:
 
 
 def find_config(typed: Path | None, environ: Mapping[str, str]) -> Path:
-    """The file typed, else the first default that exists. Raises NoConfig."""
+    """Return the file that was typed, else the first default that exists. Raises NoConfig."""
     if typed is not None:
         return typed
     base = Path(environ.get("XDG_CONFIG_HOME") or Path(environ.get("HOME", "/")) / ".config")
-    looked = (base / "reversi" / "client.toml", SYSTEM_CONFIG)
-    for path in looked:
+    defaults = (base / "reversi" / "client.toml", SYSTEM_CONFIG)
+    for path in defaults:
         if path.exists():
             return path
-    raise NoConfig(looked)
+    raise NoConfig(defaults)
 
 
 def start_logging(*, debug: bool) -> None:
-    logging.basicConfig(stream=sys.stderr, format="reversi-client: %(message)s", level=logging.INFO)
+    journal.start_logging(logging.INFO, "reversi-client: %(message)s")
     logging.getLogger("asyncssh").setLevel(logging.DEBUG if debug else logging.CRITICAL)
     logging.getLogger("asyncio").setLevel(logging.DEBUG if debug else logging.CRITICAL)
 
@@ -154,7 +154,7 @@ def cmd_status(config: Config, arguments: Arguments) -> ExitCode:
     return ExitCode.OK if report.is_up else ExitCode.NOT_UP
 
 
-def cmd_build(wanted: Wanted) -> ExitCode:
+def cmd_build(wanted: BuildOptions) -> ExitCode:
     from client.bundle.build import build
 
     return ExitCode.OK if build(wanted) else ExitCode.USAGE
@@ -181,22 +181,22 @@ def explain(error: BaseException) -> str:
     if isinstance(error, KeyboardInterrupt):
         return "interrupted"
     return (
-        f"a bug: {type(error).__name__}: {error}; run it again with --debug and report the"
-        " traceback"
+        f"a bug: {type(error).__name__}: {error}; run the command again with --debug and report"
+        " the traceback"
     )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command's exit code."""
+    """Run the command and return its exit status."""
     arguments = parse_arguments(argv)
     try:
         if arguments.wanted is not None:
             return cmd_build(arguments.wanted)
         config = load_config(find_config(arguments.config, os.environ))
         return COMMANDS[arguments.command](config, arguments)
-    # The root: whatever it is becomes a sentence and an exit code.
+    # The root: every error becomes a sentence and an exit status.
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001
         if arguments.debug:
-            traceback.print_exc()
-        print(f"reversi-client: error: {explain(error)}", file=sys.stderr)
+            journal.write(traceback.format_exc().rstrip(), logging.ERROR)
+        journal.write(f"reversi-client: error: {explain(error)}", logging.ERROR)
         return exit_code(error)

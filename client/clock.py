@@ -1,4 +1,4 @@
-"""Whether the time between two events was lived through, or slept."""
+"""Notice that the wall clock jumped, or that this process was suspended, between two events."""
 
 from __future__ import annotations
 
@@ -7,47 +7,48 @@ from client.words import Moment
 JUMP_S = 5.0
 LATE_S = 30.0
 QUIET_S = 60.0
-"""After a jump, others are not heeded for so long: a clock that is broken must not end the tunnel
-over and over.
+"""Ignore further jumps for this long after one: a broken clock must not end the tunnel again and
+again.
 """
 
 
 def gap_s(before: Moment, now: Moment) -> float:
-    """How much further the wall clock went than time did."""
+    """Return how much further the wall clock advanced than the monotonic clock."""
     return now.wall_s - before.wall_s - (now.monotonic_s - before.monotonic_s)
 
 
 class Clock:
-    """The last moment seen, and the jump that led to it."""
+    """The moment of the last event, and when a jump last counted."""
 
     def __init__(self) -> None:
         self.now: Moment | None = None
-        self.heeded_s = float("-inf")
+        self.jumped_s = float("-inf")
 
     @property
     def now_s(self) -> float:
-        """Monotonic seconds, as of the last event."""
+        """The monotonic time of the last event."""
         assert self.now is not None
         return self.now.monotonic_s
 
     def has_jumped(self, now: Moment) -> bool:
-        """Whether the wall clock went another way than time did, since the last event."""
+        """Return whether the wall clock has jumped since the last event."""
         return self.now is not None and abs(gap_s(self.now, now)) > JUMP_S
 
     def advance(self, now: Moment, due_s: float) -> str:
-        """Why the step to now counts as a jump, where a wake-up was due at due_s; empty where it
-        does not.
+        """Advance to a new moment; return why the step to it is a jump, or an empty string.
+
+        A step that ends long after due_s, when a wake-up was due, is a jump, too.
         """
         before, self.now = self.now, now
-        if before is None or now.monotonic_s - self.heeded_s < QUIET_S:
+        if before is None or now.monotonic_s - self.jumped_s < QUIET_S:
             return ""
         jump_s = gap_s(before, now)
         late_s = now.monotonic_s - due_s
         if abs(jump_s) <= JUMP_S and late_s <= LATE_S:
             return ""
-        self.heeded_s = now.monotonic_s
+        self.jumped_s = now.monotonic_s
         return (
             f"the clock jumped by {jump_s:.0f} s"
             if abs(jump_s) > JUMP_S
-            else f"the client stood still for {late_s:.0f} s"
+            else f"the client was suspended for {late_s:.0f} s"
         )

@@ -1,4 +1,4 @@
-"""The node's configuration: one TOML file, checked whole when it is read."""
+"""The node's configuration: one TOML file, fully checked when it is read."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ FORWARD_KEYS = ("port", "target", "public")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """A host, by name or number, and a port."""
+    """A host, as a name or an IP address, and a port."""
 
     host: str
     port: int
@@ -48,17 +48,17 @@ class Address:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forward:
-    """A port of the gateway, and where its connections go on this side."""
+    """A port of the gateway, and the target on this side for its connections."""
 
     port: int
     target: Address
     public: bool = False
-    """Whether all of the gateway's addresses lead to it, or its loopback alone."""
+    """Listen on all addresses of the gateway, not only on its loopback."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """All that a node needs to hold its tunnel."""
+    """All that a node needs to keep its tunnel."""
 
     path: Path
     node: str
@@ -66,7 +66,7 @@ class Config:
     """Tried in turn."""
     user: str
     host_keys: tuple[str, ...]
-    """Any of them is the gateway's."""
+    """The pinned keys; the gateway has one of them."""
     key: Path
     forwards: tuple[Forward, ...]
     check_every_s: float = 10.0
@@ -76,7 +76,7 @@ class Config:
 
 
 class Table:
-    """One table of the file; what is wrong in it is named by file and key."""
+    """One table of the file; its errors name the file and the key."""
 
     def __init__(
         self, path: Path, values: Mapping[str, Any], known: tuple[str, ...], place: str = ""
@@ -91,7 +91,7 @@ class Table:
                 raise ConfigError(path, f"unknown key {place}{key}{hint}")
 
     def required(self, key: str, read: Reader[T]) -> T:
-        """The key's value. Raises ConfigError."""
+        """Return the key's value. Raises ConfigError."""
         if key not in self.values:
             raise ConfigError(self.path, f"{self.place}{key} is missing")
         try:
@@ -100,33 +100,33 @@ class Table:
             raise ConfigError(self.path, f"{self.place}{key} {error}") from None
 
     def optional(self, key: str, read: Reader[T], default: T) -> T:
-        """The key's value, or the default where it is not written. Raises ConfigError."""
+        """Return the key's value, or the default if the key is missing. Raises ConfigError."""
         return self.required(key, read) if key in self.values else default
 
 
 def port_of(value: Any) -> int:
-    """A port number. Raises ValueError."""
+    """Return a port number. Raises ValueError."""
     if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 65536:
         return value
-    raise ValueError("must be a port, 1 to 65535")
+    raise ValueError("must be a port from 1 to 65535")
 
 
 def truth_of(value: Any) -> bool:
-    """A truth value. Raises ValueError."""
+    """Return a boolean. Raises ValueError."""
     if isinstance(value, bool):
         return value
     raise ValueError("must be true or false")
 
 
 def text_of(value: Any) -> str:
-    """A text that is not empty. Raises ValueError."""
+    """Return a string that is not empty. Raises ValueError."""
     if isinstance(value, str) and value.strip() and value.isprintable():
         return value
-    raise ValueError("must be a text in quotes, on one line")
+    raise ValueError("must be text in quotes, on one line")
 
 
 def matching(pattern: re.Pattern[str], what: str) -> Reader[str]:
-    """A reader of texts of one form."""
+    """Return a reader that accepts only strings that match the pattern."""
 
     def read(value: Any) -> str:
         if isinstance(value, str) and pattern.match(value):
@@ -137,7 +137,7 @@ def matching(pattern: re.Pattern[str], what: str) -> Reader[str]:
 
 
 def seconds(low: float, high: float) -> Reader[float]:
-    """A reader of durations within bounds."""
+    """Return a reader that accepts only durations from low to high."""
 
     def read(value: Any) -> float:
         if isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high:
@@ -148,7 +148,7 @@ def seconds(low: float, high: float) -> Reader[float]:
 
 
 def is_host(text: str) -> bool:
-    """Whether the text is an IP address or could be a name."""
+    """Return whether the text is an IP address or a valid host name."""
     try:
         ipaddress.ip_address(text)
     except ValueError:
@@ -158,7 +158,7 @@ def is_host(text: str) -> bool:
 
 
 def address_of(value: Any) -> Address:
-    """HOST:PORT or [HOST]:PORT. Raises ValueError."""
+    """Parse HOST:PORT or [HOST]:PORT. Raises ValueError."""
     found = (
         re.fullmatch(r"(?:\[([^\[\]]+)\]|([^:\[\]]+)):([0-9]{1,5})", value, re.ASCII)
         if isinstance(value, str)
@@ -171,7 +171,7 @@ def address_of(value: Any) -> Address:
 
 
 def some(read: Reader[T]) -> Reader[tuple[T, ...]]:
-    """A reader of lists with at least one item."""
+    """Return a reader that accepts only lists with at least one item."""
 
     def read_all(value: Any) -> tuple[T, ...]:
         if not isinstance(value, list) or not value:
@@ -179,19 +179,21 @@ def some(read: Reader[T]) -> Reader[tuple[T, ...]]:
         try:
             return tuple(map(read, value))
         except ValueError as error:
-            raise ValueError(f"holds an item that is wrong: each {error}") from None
+            raise ValueError(f"has an invalid item: each {error}") from None
 
     return read_all
 
 
 def forwards_in(path: Path, values: Any) -> tuple[Forward, ...]:
-    """The [[forward]] tables. Raises ConfigError."""
+    """Parse the [[forward]] tables. Raises ConfigError."""
     if (
         not isinstance(values, list)
         or not values
         or not all(isinstance(value, dict) for value in values)
     ):
-        raise ConfigError(path, "there is no forward; write a [[forward]] with port and target")
+        raise ConfigError(
+            path, "no forward is configured; write a [[forward]] with port and target"
+        )
     forwards: list[Forward] = []
     for number, value in enumerate(values, 1):
         table = Table(path, value, FORWARD_KEYS, f"forward {number}: ")
@@ -201,22 +203,23 @@ def forwards_in(path: Path, values: Any) -> tuple[Forward, ...]:
             public=table.optional("public", truth_of, default=False),
         )
         if forward.port in {other.port for other in forwards}:
-            raise ConfigError(path, f"forward {number}: port {forward.port} is written twice")
+            raise ConfigError(path, f"forward {number}: port {forward.port} is used twice")
         forwards.append(forward)
     return tuple(forwards)
 
 
 def parse_config(path: Path, text: str) -> Config:
-    """The configuration in a file's text; relative paths are relative to the file. Raises
-    ConfigError.
+    """Parse the text of a configuration file. Raises ConfigError.
+
+    Relative paths are relative to the file's directory.
     """
     try:
         top = Table(path, tomllib.loads(text), TOP_KEYS)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(path, f"this is not TOML: {error}") from None
+        raise ConfigError(path, f"not valid TOML: {error}") from None
     return Config(
         path=path,
-        node=top.required("node", matching(NODE, "a node's name: a-z 0-9 . -, at most 63")),
+        node=top.required("node", matching(NODE, "a node's name: at most 63 of a-z 0-9 . -")),
         gateways=top.required("gateway", some(address_of)),
         user=top.required("user", matching(USER, "a user name")),
         host_keys=top.required(
@@ -232,33 +235,33 @@ def parse_config(path: Path, text: str) -> Config:
 
 
 def load_config(path: Path) -> Config:
-    """Reads the file, not yet the private key. Raises ConfigError."""
+    """Read the configuration file, but not yet the private key. Raises ConfigError."""
     try:
         return parse_config(path, path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(
-            path, f"can not be read: {(error.strerror or str(error)).lower()}"
+            path, f"cannot be read: {(error.strerror or str(error)).lower()}"
         ) from None
     except UnicodeDecodeError:
-        raise ConfigError(path, "can not be read: it is not UTF-8 text") from None
+        raise ConfigError(path, "cannot be read: it is not UTF-8 text") from None
 
 
 def read_private_key(config: Config) -> bytes:
-    """The private key's file, which nobody but its owner may read. Raises ConfigError."""
+    """Read the private key's file, which only its owner may read. Raises ConfigError."""
     try:
         with config.key.open("rb") as file:
             mode = stat.S_IMODE(config.key.stat().st_mode)
             content = file.read(65536)
     except OSError as error:
         problem = (
-            f"key: the private key {config.key} can not be read:"
+            f"key: the private key {config.key} cannot be read:"
             f" {(error.strerror or str(error)).lower()}"
         )
         raise ConfigError(config.path, problem) from None
     if mode & 0o077:
         raise ConfigError(
             config.path,
-            f"key: others may read the private key {config.key} (mode {mode:03o}); run: chmod 600"
-            f" {config.key}",
+            f"key: other users can read the private key {config.key} (mode {mode:03o}); run: chmod"
+            f" 600 {config.key}",
         )
     return content

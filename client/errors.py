@@ -1,4 +1,4 @@
-"""What the client can not do, each with its sentence."""
+"""The client's errors, each with its message."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from pathlib import Path
 
 
 class ClientError(Exception):
-    """The root of the client's errors; the text is a sentence for the admin."""
+    """The root of the client's errors; its text is a message for the admin."""
 
 
 class ConfigError(ClientError):
-    """The configuration, or a file that it names, can not be used."""
+    """The configuration, or a file that it names, cannot be used."""
 
     def __init__(self, path: Path, problem: str) -> None:
         super().__init__(f"{path}: {problem}")
@@ -18,18 +18,18 @@ class ConfigError(ClientError):
 
 
 class NoConfig(ClientError):
-    """No configuration was named, and none is where one would be."""
+    """No configuration was named, and none of the default files exists."""
 
-    def __init__(self, looked: tuple[Path, ...]) -> None:
-        places = " and ".join(map(str, looked))
+    def __init__(self, defaults: tuple[Path, ...]) -> None:
+        places = " or ".join(map(str, defaults))
         super().__init__(
-            f"no configuration in {places}; write one with node add --client-config on the gateway,"
-            " and name it with --config"
+            f"no configuration at {places}; make one on the gateway with reversi-checker node add"
+            " --client-config, and name it here with --config"
         )
 
 
 class GatewayUnreachable(ClientError):
-    """No address of the gateway let this node in."""
+    """No gateway accepted a login of this node."""
 
     def __init__(self, node: str, reasons: tuple[str, ...]) -> None:
         super().__init__(f"{node}: " + "; ".join(reasons))
@@ -37,4 +37,4 @@ class GatewayUnreachable(ClientError):
 
 
 class Ended(ClientError):
-    """The gateway refused a request, or ended one that was to last."""
+    """The gateway refused a request, or ended `hold`."""

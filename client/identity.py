@@ -1,4 +1,4 @@
-"""Which process on which machine this is, and whether another one still lives."""
+"""Identify this process and this machine, and tell whether another process is still alive."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ PROC = Path("/proc")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
-    """A process that can be told from a later one with its number."""
+    """A process; its start time distinguishes it from a later one with the same PID."""
 
     pid: int
     start_ticks: int | None
-    """Clock ticks since boot; without /proc (macOS) hundredths of a Unix second."""
+    """Clock ticks since boot; without /proc (macOS), hundredths of a second since 1970."""
     boot_id: str
-    """Empty: the system does not say."""
+    """Empty: the system has no boot ID."""
 
 
 def start_ticks_in(stat: str) -> int | None:
-    """When a process started; None: it has ended, and only waits for its parent to ask how.
+    """Return when a process started; None: it is a zombie.
 
-    Source: proc(5), /proc/pid/stat fields 3 and 22; the name before them may hold anything,
-    brackets too.
+    Source: proc(5), /proc/pid/stat fields 3 and 22. The name before them may contain anything,
+    even brackets.
     """
     fields = stat.rpartition(")")[2].split()
     return None if fields[0] in "ZX" else int(fields[19])
 
 
 def start_ticks_of(pid: int) -> int | None:
-    """None: no such process, or it has ended."""
+    """Return when a process started; None: it does not exist or is a zombie."""
     if not PROC.is_dir():
-        return begun_at(pid)
+        return created_at(pid)
     try:
         return start_ticks_in(
             (PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
@@ -44,9 +44,9 @@ def start_ticks_of(pid: int) -> int | None:
         return None
 
 
-def begun_at(pid: int) -> int | None:
-    """When a process started, in hundredths of a Unix second: what macOS has. None as above."""
-    import psutil  # a start on Linux does not pay for it
+def created_at(pid: int) -> int | None:
+    """Return when a process started, as macOS knows it; None as `start_ticks_of`."""
+    import psutil  # only here: Linux does not need it, and it slows the start
 
     try:
         process = psutil.Process(pid)
@@ -70,8 +70,9 @@ def this_process() -> Process:
 
 
 def is_alive(process: Process) -> bool:
-    """Whether that very process still runs. One of unknown start is one of an earlier version on
-    macOS: then any process of its number counts.
+    """Return whether that process still runs.
+
+    Version 0.1.0 wrote no start time on macOS: then any process with the PID counts.
     """
     if process.boot_id != boot_id():
         return False
@@ -80,7 +81,7 @@ def is_alive(process: Process) -> bool:
 
 
 def machine_name() -> str:
-    """What tells this machine from another one that was given a copy of its files."""
+    """Return a name of this machine, to notice a copy of our files on another one."""
     try:
         found = Path("/etc/machine-id").read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError):

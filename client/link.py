@@ -1,6 +1,4 @@
-"""Carries the machine's orders out over asyncssh, one connection at a time, and reports what became
-of them.
-"""
+"""Carry out the machine's actions over asyncssh, one connection at a time, and post the results."""
 
 from __future__ import annotations
 
@@ -21,47 +19,47 @@ from client.traffic import Traffic
 Order = words.Claim | words.Listen | words.Hold | words.Beat
 Post = Callable[[words.Event], None]
 CLIENT = f"reversi-{__version__}/asyncssh-{asyncssh.__version__}"
-"""How it names itself to the gateway."""
+"""How this client names itself to the gateway."""
 
 
 class Owner(asyncssh.SSHClient):
-    """Hears from asyncssh of a connection's beginning, and why it ended."""
+    """asyncssh's callbacks: a connection was made, and why it was lost."""
 
-    def __init__(self, begun: Callable[[Traffic], None], lost: Callable[[str], None]) -> None:
-        self.begun, self.lost = begun, lost
+    def __init__(self, made: Callable[[Traffic], None], lost: Callable[[str], None]) -> None:
+        self.made, self.lost = made, lost
 
     def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
-        self.begun(Traffic(conn))
+        self.made(Traffic(conn))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.lost(reason_of(exc) if exc else "the connection was closed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """What came of a request that is answered once."""
+class RequestResult:
+    """The gateway's answer to a request that has only one."""
 
     wait_s: int
     complaint: str
-    """From standard error, for people; mostly empty."""
-    before: wire.LoginText
+    """A sentence for people, from standard error; mostly empty."""
+    login_text: wire.LoginText
     """What the login printed before the answer."""
 
 
-async def ask(connection: asyncssh.SSHClientConnection, request: wire.Request) -> Told:
-    """The gateway's answer. Raises Ended, Malformed, asyncssh.Error, OSError."""
+async def ask(connection: asyncssh.SSHClientConnection, request: wire.Request) -> RequestResult:
+    """Send a request and return the answer. Raises Ended, Malformed, asyncssh.Error, OSError."""
     done = await connection.run(
         wire.render_request(request), stdin=asyncssh.DEVNULL, encoding="utf-8", errors="replace"
     )
     complaint = printable(str(done.stderr or ""))
     if done.exit_status != wire.OK:
         raise Ended(f"the gateway refuses: {complaint or f'exit status {done.exit_status}'}")
-    wait_s, before = wire.last_answer(str(done.stdout or ""))
-    return Told(wait_s=wait_s, complaint=complaint, before=before)
+    wait_s, login_text = wire.last_answer(str(done.stdout or ""))
+    return RequestResult(wait_s=wait_s, complaint=complaint, login_text=login_text)
 
 
-class Wire:
-    """One connection, from the first try to its end."""
+class GatewayConnection:
+    """One connection: its login, its requests and its tunnel."""
 
     def __init__(
         self, config: Config, order: words.Connect, instance: str, targets: Targets, post: Post
@@ -75,9 +73,9 @@ class Wire:
         self.login_text = wire.LoginText()
 
     async def live(self, dialer: Dialer) -> None:
-        """Logs in and obeys until it is cancelled."""
+        """Log in, and carry out orders until cancelled."""
         outcome = await dialer.dial(
-            self.gateway, self.login_s, lambda: Owner(self.begin, self.lose)
+            self.gateway, self.login_s, lambda: Owner(self.start, self.lose)
         )
         if isinstance(outcome, Refusal):
             self.post(
@@ -89,34 +87,31 @@ class Wire:
         try:
             async with asyncio.TaskGroup() as group:
                 while True:
-                    group.create_task(self.obey(await self.orders.get(), outcome))
+                    group.create_task(self.carry_out(await self.orders.get(), outcome))
         finally:
             outcome.abort()
 
-    def begin(self, traffic: Traffic) -> None:
-        """A connection stands that may be logged in; the one of another address before it was
-        not.
-        """
+    def start(self, traffic: Traffic) -> None:
+        """Use this connection from now on; a login to an earlier address may have failed."""
         self.traffic = traffic
 
-    def look(self) -> words.Moved | None:
-        """What moved so far; None while nobody is logged in."""
+    def counters(self) -> words.Moved | None:
+        """Return the connection's counters; None before the login."""
         return (
-            self.traffic.look(self.number)
+            self.traffic.counters(self.number)
             if self.traffic is not None and self.connection is not None
             else None
         )
 
     def lose(self, reason: str) -> None:
-        """The end of a connection that was logged in; a login that fails is reported by its
-        dialer.
-        """
+        """Post that the connection ended. Before the login do nothing: the dialer reports that."""
         if self.connection is not None:
             self.post(words.Lost(connection=self.number, reason=reason))
 
     def drop(self, *, abort: bool) -> None:
-        """Ends the connection without waiting for the other side. Source: asyncssh's close() sends
-        and then aborts the transport.
+        """End the connection without waiting for the other side.
+
+        Source: asyncssh's close() sends a disconnect and then aborts the transport.
         """
         connection, self.connection = self.connection, None
         if connection is None:
@@ -126,15 +121,17 @@ class Wire:
         else:
             connection.close()
 
-    async def obey(self, order: Order, connection: asyncssh.SSHClientConnection) -> None:
+    async def carry_out(self, order: Order, connection: asyncssh.SSHClientConnection) -> None:
         try:
             match order:
                 case words.Claim():
-                    told = await ask(connection, wire.Claim(self.instance))
-                    self.login_text = told.before
+                    answer = await ask(connection, wire.Claim(self.instance))
+                    self.login_text = answer.login_text
                     self.post(
                         words.Claimed(
-                            connection=self.number, wait_s=told.wait_s, complaint=told.complaint
+                            connection=self.number,
+                            wait_s=answer.wait_s,
+                            complaint=answer.complaint,
                         )
                     )
                 case words.Listen(ports=ports):
@@ -157,11 +154,10 @@ class Wire:
         )
 
     async def is_granted(self, port: int, connection: asyncssh.SSHClientConnection) -> bool:
-        """Whether the gateway listens now; a port that is taken raises the same error as one that
-        is denied.
+        """Ask for one port; return whether the gateway listens. It denies a taken port, too.
 
-        `localhost` is the word that permitlisten has; no word is all addresses. Source: RFC 4254,
-        7.1.
+        `localhost` is what permitlisten names; an empty host means all addresses. Source: RFC
+        4254, section 7.1.
         """
         assert self.traffic is not None
         forward = next(forward for forward in self.config.forwards if forward.port == port)
@@ -175,7 +171,8 @@ class Wire:
         return True
 
     async def hold(self, connection: asyncssh.SSHClientConnection) -> None:
-        """Registers the connection, and reads the answers to its beats until the gateway stops.
+        """Register the connection, and read the answers to its beats until the gateway stops.
+
         Raises Ended.
         """
         request = wire.render_request(wire.Hold(self.instance, CLIENT))
@@ -196,7 +193,7 @@ class Wire:
 
 
 class Link:
-    """The wire of now."""
+    """The current connection, if there is one."""
 
     def __init__(
         self, config: Config, dialer: Dialer, instance: str, targets: Targets, post: Post
@@ -208,25 +205,25 @@ class Link:
             targets,
             post,
         )
-        self.wire: Wire | None = None
+        self.current: GatewayConnection | None = None
         self.task: asyncio.Task[None] | None = None
 
     def connect(self, order: words.Connect, group: asyncio.TaskGroup) -> None:
-        self.wire = Wire(self.config, order, self.instance, self.targets, self.post)
+        self.current = GatewayConnection(self.config, order, self.instance, self.targets, self.post)
         self.task = group.create_task(
-            self.wire.live(self.dialer), name=f"connection {order.connection}"
+            self.current.live(self.dialer), name=f"connection {order.connection}"
         )
 
-    def look(self) -> words.Moved | None:
-        """What moved on the connection of now; None: there is none."""
-        return self.wire.look() if self.wire is not None else None
+    def counters(self) -> words.Moved | None:
+        """Return the counters of the current connection; None before the login."""
+        return self.current.counters() if self.current is not None else None
 
     def order(self, order: Order) -> None:
-        if self.wire is not None:
-            self.wire.orders.put_nowait(order)
+        if self.current is not None:
+            self.current.orders.put_nowait(order)
 
     def drop(self, *, abort: bool) -> None:
-        if self.wire is not None and self.task is not None:
-            self.wire.drop(abort=abort)
+        if self.current is not None and self.task is not None:
+            self.current.drop(abort=abort)
             self.task.cancel()
-        self.wire = self.task = None
+        self.current = self.task = None

@@ -1,5 +1,7 @@
-"""Logging in to the gateway: names resolved anew, the pinned host key, this node's key, and nothing
-else of the machine's.
+"""Log in to the gateway with the node's key, and accept only the pinned host keys.
+
+The machine's own SSH configuration, agent and known hosts are not used, and the gateway's name is
+resolved for each login.
 """
 
 from __future__ import annotations
@@ -21,10 +23,10 @@ from client.errors import ConfigError
 from client.words import Failure
 
 HEAD_START_PART = 5
-"""Another address of the name is tried after a fifth of the login's time: 2 s on a usual link, more
-on a slow one.
+"""Try the next address of the name after a fifth of the login's time limit: 2 s on a usual link,
+more on a slow one.
 """
-SAID_LENGTH = 200
+FOREIGN_LENGTH = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,14 +38,15 @@ class Refusal:
 
 
 def printable(text: str) -> str:
-    """Foreign text, fit for one line of the log."""
-    line = " ".join(text.split())[:SAID_LENGTH]
+    """Return foreign text as one short printable line for the log."""
+    line = " ".join(text.split())[:FOREIGN_LENGTH]
     return "".join(char if char.isprintable() else "?" for char in line)
 
 
 def reason_of(error: Exception) -> str:
-    """The sentence in a foreign error; for what the system has a word, its word: asyncio's own name
-    addresses as Python writes them.
+    """Return the message of a foreign error, on one line.
+
+    Prefer the system's message: asyncio's contains an address in Python's notation.
     """
     if isinstance(error, OSError) and error.errno in errno.errorcode:
         return printable(os.strerror(error.errno or 0).lower())
@@ -61,10 +64,10 @@ def is_number(host: str) -> bool:
 
 
 async def resolve(address: Address) -> tuple[str, ...]:
-    """The address's numbers, in the resolver's order. Raises OSError.
+    """Return the host's IP addresses, in the resolver's order. Raises OSError.
 
-    In a thread of its own that nobody joins: a resolver that hangs must not keep the process from
-    ending.
+    Resolve in a thread that nobody joins: a hanging resolver must not keep the process from
+    exiting.
     """
     if is_number(address.host):
         return (address.host,)
@@ -86,47 +89,47 @@ async def resolve(address: Address) -> tuple[str, ...]:
             entries = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
             numbers = tuple(dict.fromkeys(str(entry[4][0]) for entry in entries))
         except (OSError, UnicodeError) as error:
-            failed = OSError(f"{address.host} can not be resolved: {reason_of(error)}")
+            failed = OSError(f"{address.host} cannot be resolved: {reason_of(error)}")
         try:
             loop.call_soon_threadsafe(settle, numbers, failed)
         except RuntimeError:
-            return  # the loop has ended, and nobody asks any more
+            return  # the loop has ended
 
     threading.Thread(target=look_up, name=f"resolve {address.host}", daemon=True).start()
     return await found
 
 
 def host_keys(config: Config) -> list[asyncssh.SSHKey]:
-    """The pinned keys. Raises ConfigError."""
+    """Return the pinned host keys. Raises ConfigError."""
     try:
         return [asyncssh.import_public_key(text) for text in config.host_keys]
     except asyncssh.KeyImportError as error:
         raise ConfigError(
-            config.path, f"host_key holds an item that is no public key: {reason_of(error)}"
+            config.path, f"host_key has an item that is not a public key: {reason_of(error)}"
         ) from None
 
 
 def private_key(config: Config) -> asyncssh.SSHKey:
-    """The node's key. Raises ConfigError."""
+    """Return the node's private key. Raises ConfigError."""
     content = read_private_key(config)
     try:
         return asyncssh.import_private_key(content)
     except asyncssh.KeyEncryptionError:
         raise ConfigError(
-            config.path, f"key: {config.key} is encrypted; a node's key has no passphrase"
+            config.path, f"key: {config.key} is encrypted; a node's key must not have a passphrase"
         ) from None
     except asyncssh.KeyImportError as error:
         raise ConfigError(
-            config.path, f"key: {config.key} is no private key: {reason_of(error)}"
+            config.path, f"key: {config.key} is not a private key: {reason_of(error)}"
         ) from None
 
 
 def login_options(config: Config) -> asyncssh.SSHClientConnectionOptions:
-    """How to log in. Raises ConfigError.
+    """Return asyncssh's options for a login. Raises ConfigError.
 
-    Fast algorithms first, and the library's others after them: the gateway may be old. No
-    keepalives: their answers wait behind bulk as those of beats do, and the library would end a
-    connection that lives. The beats replace them.
+    Offer fast algorithms first, and then asyncssh's others, as the gateway may be old. Send no
+    keepalives: during a transfer their answers are late, and asyncssh would end a healthy
+    connection. The beats replace them.
     """
     return asyncssh.SSHClientConnectionOptions(
         config=None,
@@ -146,9 +149,7 @@ def login_options(config: Config) -> asyncssh.SSHClientConnectionOptions:
 
 
 class Dialer:
-    """Opens connections to the gateways, each within its time, and remembers which addresses of a
-    name work.
-    """
+    """Open connections to the gateways, with time limits, and remember which addresses work."""
 
     def __init__(self, options: asyncssh.SSHClientConnectionOptions, connect_s: float) -> None:
         self.options, self.connect_s = options, connect_s
@@ -157,14 +158,14 @@ class Dialer:
     async def dial(
         self, gateway: Address, login_s: float, owner: Callable[[], asyncssh.SSHClient]
     ) -> asyncssh.SSHClientConnection | Refusal:
-        """A connection to one of the gateway's numbers, or why there is none."""
+        """Return a connection to one of the gateway's addresses, or why there is none."""
         try:
             async with asyncio.timeout(self.connect_s):
                 left = self.memory.order(await resolve(gateway))
         except TimeoutError:
             return Refusal(
                 failure=Failure.UNREACHABLE,
-                reason=f"{gateway.host} was not resolved in {self.connect_s:g} s",
+                reason=f"{gateway.host} was not resolved within {self.connect_s:g} s",
             )
         except OSError as error:
             return Refusal(failure=Failure.UNREACHABLE, reason=reason_of(error))
@@ -178,7 +179,7 @@ class Dialer:
                     )
             except TimeoutError:
                 return Refusal(
-                    failure=Failure.UNREACHABLE, reason=f"no connection in {self.connect_s:g} s"
+                    failure=Failure.UNREACHABLE, reason=f"no connection within {self.connect_s:g} s"
                 )
             except OSError as error:
                 return Refusal(failure=Failure.UNREACHABLE, reason=reason_of(error))
@@ -200,7 +201,7 @@ class Dialer:
         login_s: float,
         owner: Callable[[], asyncssh.SSHClient],
     ) -> asyncssh.SSHClientConnection | Refusal:
-        """The login on a TCP connection that stands."""
+        """Log in over an open TCP connection."""
         try:
             async with asyncio.timeout(login_s):
                 return await asyncssh.connect(
@@ -212,11 +213,11 @@ class Dialer:
                     client_factory=owner,
                 )
         except TimeoutError:
-            return Refusal(failure=Failure.SLOW, reason=f"no login in {login_s:g} s")
+            return Refusal(failure=Failure.SLOW, reason=f"no login within {login_s:g} s")
         except asyncssh.HostKeyNotVerifiable:
             reason = (
-                "the host key is not the pinned one; if the gateway has a new one, put it into"
-                " host_key"
+                "the host key does not match the pinned one; if the gateway's key was replaced, put"
+                " the new one into host_key"
             )
             return Refusal(failure=Failure.IMPOSTOR, reason=reason)
         except asyncssh.PermissionDenied:

@@ -1,8 +1,6 @@
-"""The tunnel's life, decided: events in, actions out. Nothing here waits, connects or reads a
-clock.
+"""Decide what the tunnel does next: events in, actions out. Never wait, connect or read a clock.
 
-There is one connection at a time, each with a number; what a connection before the last one still
-says is not heard.
+There is one connection at a time, and each has a number: events of an earlier one are ignored.
 """
 
 from __future__ import annotations
@@ -18,18 +16,18 @@ from client.route import BACKOFF_CAP_S, Route
 from client.tunnel import Tunnel, denial, named
 
 PROVEN_S = 60.0
-"""A tunnel that was up for so long starts the back-off anew."""
+"""After a tunnel was up for this long, the back-off starts again from its shortest wait."""
 ASK_AGAIN_S = 60.0
 FIRST_ANSWER_S = 300.0
-"""A tunnel that never had an answer is given up after so long, whatever moves."""
+"""Give up a connection if its first answer takes longer than this, even if data moves."""
 LONGEST_WAIT_S = 3600.0
 TICK_S = 10.0
 REPEAT_S = 600.0
-"""The same failure is said again after so long."""
+"""Log the same failure again only after this long."""
 
 
 class Phase(enum.Enum):
-    """Where in its life the tunnel is."""
+    """The steps of a tunnel's life."""
 
     WAITING = "waiting"
     CONNECTING = "connecting"
@@ -40,8 +38,9 @@ class Phase(enum.Enum):
 
 
 class Machine:
-    """Decides; `handle` takes one event and returns what is to be done, and `due_s` says when to
-    come with a Tick at the latest.
+    """The state of the tunnel. `handle` takes an event and returns the actions that follow.
+
+    Call it with a Tick at `due_s` at the latest.
     """
 
     def __init__(self, config: Config, uniform: Callable[[float, float], float]) -> None:
@@ -57,10 +56,8 @@ class Machine:
         self.clock = Clock()
         self.deadline_s = self.due_s = self.began_s = float("-inf")
         self.patient = False
-        """The wait of now was asked for by the gateway, or follows a refusal: nothing cuts it
-        short.
-        """
-        self.said: dict[str, float] = {}
+        """The gateway asked for the current wait, or refused the login: nothing shortens it."""
+        self.logged_s: dict[str, float] = {}
         self.verdict: int | None = None
         self.error = ""
         self.actions: list[words.Action] = []
@@ -70,7 +67,7 @@ class Machine:
         return self.route.gateway
 
     def view(self) -> words.View:
-        """What the status file and the supervisor are told."""
+        """Return the state for the status file and the service manager."""
         if self.phase is Phase.ENDED:
             state = words.State.STOPPED
         elif self.tunnel.up_since_s is None:
@@ -90,7 +87,7 @@ class Machine:
         )
 
     def handle(self, event: words.Event, now: words.Moment) -> tuple[words.Action, ...]:
-        """What is to be done about an event, in this order."""
+        """Return the actions that an event calls for, in order."""
         self.actions = []
         if self.phase is Phase.ENDED:
             return ()
@@ -100,20 +97,20 @@ class Machine:
         elif jump:
             self.start_over(jump)
         elif isinstance(event, words.Tick) or event.connection == self.connection:
-            self.hear(event)
+            self.apply(event)
         self.pass_time()
         self.due_s = self.next_due_s()
         return tuple(self.actions)
 
     def start_over(self, reason: str) -> None:
-        """A suspended machine comes back elsewhere: the old connection is worth nothing."""
+        """Reconnect: a machine that was suspended may wake up on another network."""
         if self.phase is not Phase.WAITING:
             self.leave(reason, abort=True)
             self.wait(0.0, reason)
         elif not self.patient:
             self.deadline_s = self.clock.now_s
 
-    def hear(self, event: words.Event) -> None:
+    def apply(self, event: words.Event) -> None:
         match self.phase, event:
             case Phase.CONNECTING, words.Connected():
                 self.route.pace.logged_in(self.clock.now_s - self.began_s)
@@ -151,8 +148,10 @@ class Machine:
         self.actions.append(action)
 
     def learn(self, silence_s: float | None) -> None:
-        """A sign of life after so long. A beat that has no answer yet gets another one soon, as
-        what follows may be a hang; once it is answered, the next one is due as usual.
+        """Learn from a sign of life, and from the silence before it; None: there was no silence.
+
+        If a beat is still unanswered, send the next one soon: a hang may follow. Once it is
+        answered, the next one is due as usual.
         """
         tunnel = self.tunnel
         if silence_s is not None and tunnel.up_since_s is not None:
@@ -174,26 +173,26 @@ class Machine:
             self.wait(self.route.backoff_s(), reason)
         elif self.phase is Phase.FORWARDING:
             if tunnel.denied:
-                self.say(f"{denial(denied)}; asked again every {ASK_AGAIN_S:.0f} s")
+                self.say(f"{denial(denied)}; asking again every {ASK_AGAIN_S:.0f} s")
             self.enter(Phase.HOLDING, words.Hold())
             tunnel.first_due_s = self.clock.now_s + FIRST_ANSWER_S
             self.count_beat()
         elif before & listening:
-            self.say(f"{named(before & listening)} listening now")
+            self.say(f"the gateway listens on {named(before & listening)} now")
 
     def take_verdict(self, wait_s: int) -> None:
         self.verdict = wait_s
         if wait_s and not self.tunnel.denied:
             self.obey(
                 wait_s,
-                f"{self.gateway}: the gateway says that the tunnel does not work; it asks to wait"
+                f"{self.gateway}: the gateway says that the tunnel does not work and asks to wait"
                 f" {wait_s} s",
             )
             return
         if self.tunnel.up_since_s is None:
             self.tunnel.up_since_s = self.clock.now_s
             self.route.worked()
-            self.said.clear()
+            self.logged_s.clear()
             few = f"{len(self.tunnel.listening)} of " if self.tunnel.denied else ""
             self.say(
                 f"up: {few}{len(self.ports)} forward{'s' if len(self.ports) > 1 else ''} via"
@@ -208,15 +207,13 @@ class Machine:
             self.actions.append(words.Listen(ports=self.tunnel.denied))
 
     def count_beat(self) -> None:
-        """The period differs by a tenth, so that nodes which came back together do not stay in
-        step.
-        """
+        """Count a beat and schedule the next. Jitter keeps nodes that came back together apart."""
         tunnel, period_s = self.tunnel, self.config.check_every_s * self.uniform(0.9, 1.1)
         tunnel.pulse.beat(self.clock.now_s)
         tunnel.beat_due_s = tunnel.regular_due_s = self.clock.now_s + period_s
 
     def leave(self, reason: str, *, abort: bool = False) -> None:
-        """Ends the connection of now."""
+        """End the current connection."""
         if (
             self.tunnel.up_since_s is not None
             and self.clock.now_s - self.tunnel.up_since_s >= PROVEN_S
@@ -227,15 +224,13 @@ class Machine:
         self.actions.append(words.Drop(abort=abort))
 
     def fail(self, reason: str, failure: words.Failure, *, abort: bool = False) -> None:
-        """On to the next gateway: the one of now does not serve."""
+        """End the current connection, and go on to the next gateway."""
         self.leave(reason, abort=abort)
         wait_s = self.route.fail(failure, self.clock.now_s)
         self.wait(wait_s, reason, patient=wait_s > BACKOFF_CAP_S)
 
     def lose(self, reason: str, *, abort: bool = False) -> None:
-        """A tunnel that worked is asked for where it was; one that never did counts against its
-        gateway.
-        """
+        """Reconnect to the same gateway if the tunnel was up; else go on to the next gateway."""
         if self.tunnel.up_since_s is None:
             self.fail(reason, words.Failure.UNREACHABLE, abort=abort)
         else:
@@ -249,8 +244,8 @@ class Machine:
     def wait(self, wait_s: float, reason: str, *, patient: bool = False) -> None:
         self.phase, self.patient = Phase.WAITING, patient
         self.deadline_s = self.clock.now_s + wait_s
-        if self.clock.now_s - self.said.get(reason, float("-inf")) >= REPEAT_S:
-            self.said[reason] = self.clock.now_s
+        if self.clock.now_s - self.logged_s.get(reason, float("-inf")) >= REPEAT_S:
+            self.logged_s[reason] = self.clock.now_s
             self.say(f"{reason}; next try {f'in {wait_s:.1f} s' if wait_s else 'now'}")
 
     def say(self, text: str) -> None:
@@ -278,7 +273,7 @@ class Machine:
                 pass
 
     def time_out(self, reason: str) -> None:
-        """Nothing comes any more. Before the tunnel is up, the next try gets more time."""
+        """Give up the connection. If the tunnel was not up yet, the next try gets more time."""
         if self.tunnel.up_since_s is None:
             self.route.pace.timed_out()
         self.lose(f"{self.gateway}: {reason}", abort=True)

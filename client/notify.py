@@ -1,4 +1,4 @@
-"""What systemd is told, where it runs us. Source: sd_notify(3)."""
+"""Notify systemd of the tunnel's state, if systemd started us. Source: sd_notify(3)."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from client.words import State, View
 
 MORE_TIME_S = 150
-"""More than any step to a tunnel may take."""
+"""Longer than any step on the way to a tunnel may take."""
 
 
 class Notifier:
-    """Writes to NOTIFY_SOCKET; without one it does nothing."""
+    """Write to NOTIFY_SOCKET; do nothing if it is not set."""
 
     def __init__(self, environ: Mapping[str, str], pid: int) -> None:
         path = environ.get("NOTIFY_SOCKET", "")
@@ -24,12 +24,12 @@ class Notifier:
             if self.address and ours and period_us.isascii() and period_us.isdigit()
             else None
         )
-        """How often to send a sign of life; None: nobody waits for one."""
+        """How often to send a sign of life; None: systemd's watchdog is off."""
         self.is_ready = False
-        self.shown = ""
+        self.status = ""
 
     def send(self, *lines: str) -> None:
-        """A supervisor that is gone is not our trouble."""
+        """Send the lines, and ignore a failure: systemd may be restarting."""
         if not self.address:
             return
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
@@ -40,19 +40,17 @@ class Notifier:
                 return
 
     def show(self, view: View) -> None:
-        """READY=1 once the tunnel was up for the first time, and one line of STATUS whenever it
-        changes.
+        """Send READY=1 when the tunnel comes up for the first time, and STATUS when it changes.
 
-        On a slow link the start may take longer than systemd waits (TimeoutStartSec=), so more time
-        is asked for.
+        On a slow link the start may take longer than TimeoutStartSec=, so ask for more time.
         """
         status = (
             f"{view.state.value} via {view.gateway}"
             if view.gateway
             else f"{view.state.value}{': ' if view.error else ''}{view.error}"
         )
-        lines = [f"STATUS={status}"] if status != self.shown else []
-        self.shown = status
+        lines = [f"STATUS={status}"] if status != self.status else []
+        self.status = status
         if not self.is_ready and view.state in {State.UP, State.PARTIAL}:
             self.is_ready = True
             lines.insert(0, "READY=1")

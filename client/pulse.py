@@ -1,9 +1,9 @@
-"""Whether a connection lives: bytes that move are a sign of life, as much as the answer to a beat.
+"""Tell whether a connection is alive: moving bytes are a sign of life, and so is an answer.
 
-A beat and its answer wait behind bulk, on a slow link for minutes. So what counts is how long
-*nothing* happened after a beat: nothing received, and while the beat still waits in our own queue,
-nothing of that queue acknowledged. Once the beat is delivered, acknowledgements alone show nothing:
-the kernel of a gateway that is frozen sends them too.
+During a transfer over a slow link, a beat and its answer may be queued for minutes. So what counts
+is how long *nothing* happened after a beat: no byte was received, and while the beat is still in
+our own queue, no byte of that queue was acknowledged. Once the beat is delivered, acknowledgements
+prove nothing: the kernel of a frozen gateway sends them too.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from client.words import Moved
 
 MOST_OWED = 64
-"""Beats without an answer, after which no more are sent."""
+"""Send no more beats while this many are unanswered."""
 
 
 class Pulse:
@@ -19,18 +19,15 @@ class Pulse:
 
     def __init__(self) -> None:
         self.owed = 0
-        """Beats without an answer. Only a bound: an answer may get lost in what the login
-        prints.
-        """
+        """Unanswered beats; too many if an answer was taken for text that the login printed."""
         self.answered = False
         self.since_s: float | None = None
-        """When the first beat was sent after which nothing was received, or a later byte of our
-        queue acknowledged; None: all is well.
+        """Since when the connection has been silent; None: no beat waits for a sign of life.
+
+        This is when the beat was sent or, later, when a byte ahead of it was acknowledged.
         """
         self.mark: int | None = None
-        """Where that beat ends in what we send: when so many bytes are acknowledged, it was
-        delivered.
-        """
+        """How many bytes must be acknowledged to deliver that beat; None: not known yet."""
         self.last: Moved | None = None
 
     @property
@@ -39,7 +36,7 @@ class Pulse:
 
     @property
     def is_delivered(self) -> bool:
-        """Whether the other side's kernel has the beat; true if nobody can tell."""
+        """Whether the other side's kernel has the beat; true if this system cannot tell."""
         if self.last is None or self.last.acked is None:
             return True
         return self.mark is not None and self.last.acked >= self.mark
@@ -50,20 +47,21 @@ class Pulse:
             self.since_s, self.mark = now_s, None
 
     def answer(self, now_s: float) -> float | None:
-        """Returns the seconds for which nothing happened after a beat; None: no beat waited for a
-        sign of life.
+        """Note an answer. Return for how many seconds the connection was silent after a beat.
+
+        None: no beat waited for a sign of life.
         """
         self.owed = max(self.owed - 1, 0) if self.answered else 0
         self.answered = True
         return self.live(now_s)
 
     def live(self, now_s: float) -> float | None:
-        """Something was received; returns as `answer` does."""
+        """Note that something was received; return as `answer` does."""
         since_s, self.since_s = self.since_s, None
         return None if since_s is None else now_s - since_s
 
     def move(self, moved: Moved, now_s: float) -> float | None:
-        """Takes the counters of now; returns as `answer` does."""
+        """Note the current counters; return as `answer` does."""
         last, self.last = self.last, moved
         if last is None:
             return None

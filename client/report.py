@@ -1,4 +1,4 @@
-"""`reversi-client status`: what the status file says, for people and as JSON."""
+"""`reversi-client status`: show the content of the status file, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from client.words import State
 
 
 def ago(seconds: float) -> str:
-    """A duration in its largest whole unit."""
+    """Format a duration in the largest unit of which it has two or more."""
     for unit, size in (("days", 86400), ("h", 3600), ("min", 60)):
         if seconds >= 2 * size:
             return f"{seconds // size:.0f} {unit}"
@@ -53,8 +53,7 @@ class Report:
             return f"stopped {ago(time.time() - record.since)} ago"
         if not self.is_running:
             return (
-                f"not running any more; {record.state.value} was the last it wrote (PID"
-                f" {record.process.pid})"
+                f"not running; its last state was {record.state.value} (PID {record.process.pid})"
             )
         via = f" via {record.gateway}" if record.gateway else ""
         return (
@@ -63,7 +62,7 @@ class Report:
         )
 
     def document(self) -> dict[str, Any]:
-        """What is not known is null."""
+        """Return the report as a JSON document; unknown values are null."""
         head: dict[str, Any] = {"schema": 1, "node": self.config.node, "running": self.is_running}
         record = self.record
         if record is None:

@@ -1,4 +1,4 @@
-"""Which gateway is next, and how long to wait before it is tried."""
+"""Choose the next gateway, and how long to wait before trying it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ BARRED_S = {
     Failure.DENIED: 300.0,
     Failure.IMPOSTOR: 60.0,
 }
-"""How long a gateway is left alone after a failure; sshd punishes repeated logins that fail."""
+"""How long to avoid a gateway after a failure: sshd penalizes repeated failed logins."""
 
 
 class Route:
-    """The gateways in turn: all of a round without a wait between them, then a wait."""
+    """The gateways, tried in rounds: no wait within a round, and a wait after it."""
 
     def __init__(
         self,
@@ -39,17 +39,17 @@ class Route:
 
     @property
     def pace(self) -> Pace:
-        """How slow the way to the gateway of now is."""
+        """The time limits for the current gateway."""
         return self.paces[self.at]
 
     def backoff_s(self) -> float:
-        """Full jitter: anything from nothing to a bound that doubles."""
+        """Return the next wait, with full jitter: from 0 to a bound that doubles each time."""
         bound_s = min(BACKOFF_CAP_S, BACKOFF_BASE_S * 2.0 ** min(self.attempt, 16))
         self.attempt += 1
         return self.uniform(0.0, bound_s)
 
     def fail(self, failure: Failure, now_s: float) -> float:
-        """Goes on to another gateway; returns the seconds to wait before it."""
+        """Go on to the next gateway; return the seconds to wait before trying it."""
         self.tried.add(self.at)
         if BARRED_S[failure]:
             self.barred_until_s[self.at] = now_s + BARRED_S[failure] * self.uniform(1.0, 1.1)
@@ -60,8 +60,10 @@ class Route:
         return max(self.backoff_s(), self.barred_until_s[self.at] - now_s)
 
     def turn(self, now_s: float) -> bool:
-        """The next gateway not tried yet and not barred; where all of those are barred, the one
-        that is free first, and False.
+        """Select the next gateway that is neither tried nor barred, and return True.
+
+        If the gateways that are left are all barred, select the one whose bar ends first, and
+        return False. If none is left, only return False.
         """
         count = len(self.gateways)
         others = [(self.at + step) % count for step in range(1, count + 1)]
@@ -72,5 +74,5 @@ class Route:
         return bool(free)
 
     def worked(self) -> None:
-        """A tunnel is up: all gateways may be tried again."""
+        """Start a new round: a tunnel is up."""
         self.tried.clear()

@@ -1,4 +1,4 @@
-"""`reversi-client run`: the loop between the machine and what carries its orders out."""
+"""`reversi-client run`: feed events to the machine, and carry out its actions."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from client.status import StatusFile
 from client.targets import Targets
 
 log = logging.getLogger(__name__)
-LOOK_S = 2.0
-"""Between looks at the clocks: who wakes from sleep shall not wait for the next beat."""
+CLOCK_EVERY_S = 2.0
+"""How often to compare the clocks, to notice at once that the machine woke from sleep."""
 
 
 def moment() -> words.Moment:
@@ -42,7 +42,7 @@ class Runner:
         log.info("%s: %s", self.config.node, text)
 
     async def run(self) -> signal.Signals | None:
-        """Returns the signal that ended it. Raises ConfigError."""
+        """Run until a signal, and return that signal. Raises ConfigError."""
         dialer = Dialer(login_options(self.config), self.config.connect_timeout_s)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -54,7 +54,7 @@ class Runner:
         async with asyncio.TaskGroup() as group:
             event: words.Event = words.Tick()
             while True:
-                for happened in self.with_traffic(event, link):
+                for happened in self.with_counters(event, link):
                     for action in self.machine.handle(happened, moment()):
                         self.carry_out(action, link, group)
                 await self.show()
@@ -64,9 +64,9 @@ class Runner:
         return self.signal
 
     @staticmethod
-    def with_traffic(event: words.Event, link: Link) -> tuple[words.Event, ...]:
-        """The event, after what moved until then."""
-        moved = link.look()
+    def with_counters(event: words.Event, link: Link) -> tuple[words.Event, ...]:
+        """Put the connection's counters before the event."""
+        moved = link.counters()
         return (event,) if moved is None else (moved, event)
 
     def stop(self, number: signal.Signals) -> None:
@@ -91,8 +91,9 @@ class Runner:
         await asyncio.to_thread(self.status.update, view, time.time())
 
     async def next_event(self) -> words.Event:
-        """What the link or a signal says, or a Tick when the machine or the watchdog is due, or the
-        clock jumped.
+        """Wait for an event of the link or a signal.
+
+        Return a Tick if the machine or the watchdog is due first, or if the clock jumps.
         """
         due_s = self.machine.due_s
         if self.notifier.watchdog_s is not None:
@@ -100,8 +101,8 @@ class Runner:
         while True:
             left_s = max(0.0, due_s - time.monotonic())
             try:
-                async with asyncio.timeout(min(left_s, LOOK_S)):
+                async with asyncio.timeout(min(left_s, CLOCK_EVERY_S)):
                     return await self.events.get()
             except TimeoutError:
-                if left_s <= LOOK_S or self.machine.clock.has_jumped(moment()):
+                if left_s <= CLOCK_EVERY_S or self.machine.clock.has_jumped(moment()):
                     return words.Tick()

@@ -1,6 +1,6 @@
-"""The status file: what a running client last wrote, for `status` and for the next client to start.
+"""The status file: the client's last state, for `status` and for the next client that starts.
 
-It is written when the state changes and not for each beat: it may lie on flash memory.
+It is written when the state changes and not for each beat: it may be on flash memory.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from client.words import State, View
 
 SCHEMA = 1
 ERRORS_EVERY_S = 600.0
-"""A new error alone is worth a write only so often."""
+"""Write at most this often if only the error changed."""
 LOCK_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForwardState:
-    """One forward; state is `listening`, `denied`, or `down` while there is no tunnel."""
+    """One forward. Its state is `listening`, `denied`, or `down` while there is no tunnel."""
 
     port: int
     target: str
@@ -43,7 +43,7 @@ class Record:
     node: str
     state: State
     since: int
-    """Unix seconds, as is every instant here."""
+    """Unix seconds, like every time in this file."""
     gateway: str | None
     verdict_s: int | None
     error: str
@@ -52,7 +52,7 @@ class Record:
     process: Process
     machine: str
     path: str
-    """Where it was written: a copy elsewhere is not this client's."""
+    """Where the file was written: a copy elsewhere belongs to another client."""
 
 
 def render(record: Record) -> str:
@@ -63,7 +63,7 @@ def render(record: Record) -> str:
 
 
 def parse(text: str) -> Record | None:
-    """None: not a status file of this schema."""
+    """Parse a status file; return None if it is not one of this schema."""
     try:
         content: dict[str, Any] = json.loads(text)
         if content.pop("schema") != SCHEMA:
@@ -76,7 +76,7 @@ def parse(text: str) -> Record | None:
 
 
 def read(path: Path) -> Record | None:
-    """None where there is none that can be read."""
+    """Read a status file; return None if it is missing or invalid."""
     try:
         return parse(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError):
@@ -84,7 +84,7 @@ def read(path: Path) -> Record | None:
 
 
 def write(path: Path, record: Record) -> None:
-    """Replaces the file in one step; nobody else may read it. Raises OSError."""
+    """Replace the file atomically; only its owner may read it. Raises OSError."""
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -96,9 +96,10 @@ def write(path: Path, record: Record) -> None:
 
 
 @contextlib.contextmanager
-def alone(directory: Path) -> Iterator[bool]:
-    """Whether no other client that starts looks at the directory's status files meanwhile. Raises
-    OSError.
+def locked_start(directory: Path) -> Iterator[bool]:
+    """Lock the directory, so that only one client starts there at a time. Raises OSError.
+
+    Yield whether the lock was taken.
     """
     handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -108,9 +109,7 @@ def alone(directory: Path) -> Iterator[bool]:
 
 
 def take_lock(handle: int, deadline_s: float) -> bool:
-    """A process that was frozen with the lock in its hands must not lock out the next one: hence
-    the deadline.
-    """
+    """Return whether the lock was taken before the deadline: its holder may be frozen."""
     while True:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -123,7 +122,7 @@ def take_lock(handle: int, deadline_s: float) -> bool:
 
 
 class StatusFile:
-    """The status file, as this process keeps it."""
+    """The status file of this process."""
 
     def __init__(self, config: Config, say: Callable[[str], None]) -> None:
         self.config, self.say = config, say
@@ -139,11 +138,12 @@ class StatusFile:
         self.complained: set[str] = set()
 
     def start(self, view: View, now: float) -> None:
-        """Takes the file and its instance over from a process that is gone; blocks for a second at
-        most.
+        """Write the first state, and take the instance over from a process that has ended.
+
+        Block for at most a second.
         """
         try:
-            with alone(self.path.parent) as locked:
+            with locked_start(self.path.parent) as locked:
                 before = read(self.path)
                 if (
                     locked
@@ -155,15 +155,15 @@ class StatusFile:
                 self.update(view, now)
         except OSError as error:
             self.complain(
-                f"the status file {self.path} can not be written:"
+                f"the status file {self.path} cannot be written:"
                 f" {(error.strerror or str(error)).lower()}"
             )
 
     def is_from_here(self, record: Record) -> bool:
         return (record.machine, record.path) == (self.machine, self.place)
 
-    def is_anothers(self, record: Record) -> bool:
-        """Whether another client that lives keeps its status there."""
+    def is_of_other_client(self, record: Record) -> bool:
+        """Return whether another client, which is alive, wrote the file."""
         return (
             record.process != self.process
             and self.is_from_here(record)
@@ -171,23 +171,23 @@ class StatusFile:
         )
 
     def update(self, view: View, now: float) -> None:
-        """Writes the view if it is news; a file that can not be written is said once."""
+        """Write the view if it changed; log only once that the file cannot be written."""
         record = self.record(view, now)
         if self.last is not None and not self.is_news(record, self.last, now):
             return
         self.last, self.written_s = record, now
         try:
             owner = read(self.path)
-            if owner is not None and self.is_anothers(owner):
+            if owner is not None and self.is_of_other_client(owner):
                 self.complain(
-                    f"another client (PID {owner.process.pid}) keeps {self.path}; this one's status"
-                    " is not written"
+                    f"another client (PID {owner.process.pid}) uses {self.path}; this client does"
+                    " not write its status"
                 )
                 return
             write(self.path, record)
         except OSError as error:
             self.complain(
-                f"the status file {self.path} can not be written:"
+                f"the status file {self.path} cannot be written:"
                 f" {(error.strerror or str(error)).lower()}"
             )
 

@@ -1,8 +1,8 @@
-"""What moves on one SSH connection: its counters, and no more data to send than the link takes.
+"""Count what moves on one SSH connection, and keep its send queue short.
 
-asyncssh takes from the targets whatever the gateway's windows allow, megabytes, before it is sent.
-A beat would wait behind that. So the targets are read only while little waits in the process, and
-the kernel is asked to hold little that it has not sent.
+asyncssh would read as much from the targets as the gateway's windows allow: megabytes, which a beat
+would have to wait for. So read the targets only while little data is queued in this process, and
+have the kernel queue little unsent data.
 """
 
 from __future__ import annotations
@@ -24,17 +24,18 @@ from asyncssh.packet import SSHPacketLogger
 from client.words import Moved
 
 UNSENT_BYTES = 1 << 16
-"""In the process, and again in the kernel."""
+"""The limit for this process, and again for the kernel."""
 CHUNK = 1 << 16
 IS_LINUX = sys.platform == "linux"
 TCP_INFO_BYTES = 200
 ACKED_AT, DATA_SEGMENTS_IN_AT, DELIVERED_AT = 120, 152, 192
-"""Offsets in `struct tcp_info`. Source: linux/tcp.h; a kernel before 4.18 returns less of it."""
+"""Offsets in `struct tcp_info`. Source: linux/tcp.h. Kernels before 4.18 return less."""
 
 
 class TargetSide(SSHForwarder, asyncio.BufferedProtocol):
-    """The end of a forwarded connection that leads to the target: read while both its channel and
-    the connection have room.
+    """The target's end of a forwarded connection.
+
+    It is read only while both its channel and the SSH connection have room.
     """
 
     def __init__(self, traffic: Traffic) -> None:
@@ -79,7 +80,7 @@ class TargetSide(SSHForwarder, asyncio.BufferedProtocol):
 
 
 class Traffic:
-    """One connection's, from its beginning."""
+    """The counters and the flow control of one SSH connection."""
 
     def __init__(self, connection: asyncssh.SSHClientConnection) -> None:
         self.connection = connection
@@ -87,26 +88,25 @@ class Traffic:
         self.received_bytes = 0
         self.buffer_is_full = self.is_rekeying = False
         self.targets: set[TargetSide] = set()
-        self.transport = cast(asyncio.WriteTransport, connection._transport)  # noqa: SLF001 - asyncssh 2.x gives it out nowhere
+        self.transport = cast(asyncio.WriteTransport, connection._transport)  # noqa: SLF001 - asyncssh 2.x has no public access to it
         self.transport.set_write_buffer_limits(high=UNSENT_BYTES)
         if self.socket is not None and hasattr(socket, "TCP_NOTSENT_LOWAT"):
-            with contextlib.suppress(OSError):  # a system that knows the word and not the option
+            with contextlib.suppress(OSError):  # the system has the constant but not the option
                 self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
         self.watch()
 
     @property
     def is_full(self) -> bool:
-        """Whether enough waits to be sent."""
+        """Whether the send queue is full."""
         return self.buffer_is_full or self.is_rekeying
 
     def watch(self) -> None:
-        """Come between asyncssh and its transport. Source: asyncssh 2.x, whose SSHConnection does
-        nothing when its transport is full.
+        """Come between asyncssh and its transport: asyncssh 2.x ignores that its transport is full.
 
-        The empty packet that it sends before each other one is left out. It guards against what CBC
-        ciphers give away, of which none is among ours; it costs a third of the throughput, and
-        twice the packets of a beat. Source: SSHConnection.send_packet; RFC 4253, 9.3.1. While new
-        keys are agreed on, asyncssh collects what there is to send without a bound.
+        Drop the empty packet that asyncssh sends before each packet. It protects only CBC ciphers,
+        which we do not offer, and costs a third of the throughput and twice the packets of a beat.
+        Source: SSHConnection.send_packet; RFC 4253, section 9.3.1. Stop reading during a rekey:
+        asyncssh then queues without a bound.
         """
         connection, receive, send = (
             self.connection,
@@ -123,29 +123,29 @@ class Traffic:
                 return
             send(pkttype, *args, handler=handler)
             if pkttype in {MSG_KEXINIT, MSG_NEWKEYS}:
-                self.shut(rekeying=pkttype == MSG_KEXINIT)
+                self.set_state(rekeying=pkttype == MSG_KEXINIT)
 
         connection.data_received = count  # type: ignore[method-assign]
         connection.send_packet = send_others  # type: ignore[method-assign]
-        connection.pause_writing = lambda: self.shut(full=True)  # type: ignore[method-assign]
-        connection.resume_writing = lambda: self.shut(full=False)  # type: ignore[method-assign]
+        connection.pause_writing = lambda: self.set_state(full=True)  # type: ignore[method-assign]
+        connection.resume_writing = lambda: self.set_state(full=False)  # type: ignore[method-assign]
 
-    def shut(self, *, full: bool | None = None, rekeying: bool | None = None) -> None:
-        """Stop or go on reading the targets."""
+    def set_state(self, *, full: bool | None = None, rekeying: bool | None = None) -> None:
+        """Stop or resume reading the targets."""
         self.buffer_is_full = self.buffer_is_full if full is None else full
         self.is_rekeying = self.is_rekeying if rekeying is None else rekeying
         for target in tuple(self.targets):
             target.apply()
 
     async def forward(self, host: str, port: int) -> SSHForwarder:
-        """A forwarded connection's way to its target. Raises OSError."""
+        """Connect to a target; return the end that asyncssh forwards to. Raises OSError."""
         _, target = await asyncio.get_running_loop().create_connection(
             lambda: TargetSide(self), host, port
         )
         return SSHForwarder(target)
 
-    def look(self, connection: int) -> Moved:
-        """The counters of now."""
+    def counters(self, connection: int) -> Moved:
+        """Return the current counters."""
         acked, arrived, segments, queued = self.ask_kernel()
         return Moved(
             connection=connection,
@@ -156,8 +156,10 @@ class Traffic:
         )
 
     def ask_kernel(self) -> tuple[int | None, int, int, int]:
-        """Bytes acknowledged, the same and segments delivered, data segments received, bytes queued
-        here and in the kernel.
+        """Return four counters: acked, arrived, data segments received, and queued.
+
+        `acked`, `arrived` and `queued` are those of `Moved`. On error, or if the system does not
+        count, return None and zeros.
         """
         if not IS_LINUX or self.socket is None or self.socket.fileno() < 0:
             return None, 0, 0, 0

@@ -1,4 +1,4 @@
-"""What the machine knows of the connection of now, and when something of it is due."""
+"""The state of the current connection, and when its next step is due."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from client.pace import Pace
 from client.pulse import Pulse
 
-LOOK_S = 1.0
-"""Between looks at the connection's counters, while a beat waits for a sign of life."""
+COUNTERS_EVERY_S = 1.0
+"""How often to read the connection's counters while a beat waits for a sign of life."""
 NEVER_S = float("inf")
 
 
 @dataclass(slots=True, kw_only=True)
 class Tunnel:
-    """What is known of the connection of now."""
+    """The state of the current connection."""
 
     pulse: Pulse = field(default_factory=Pulse)
     listening: frozenset[int] = frozenset()
@@ -25,12 +25,12 @@ class Tunnel:
     regular_due_s: float = 0.0
     """When the next beat is due if the last one is answered."""
     first_due_s: float = NEVER_S
-    """When the first answer must have come."""
+    """The deadline for the first answer."""
     up_since_s: float | None = None
-    """None: the gateway has not confirmed it yet."""
+    """None: no beat was answered yet."""
 
     def limit_s(self, pace: Pace) -> float:
-        """How long nothing may happen after a beat."""
+        """Return how long the connection may be silent after a beat."""
         return (
             pace.setup_s
             if self.up_since_s is None
@@ -38,15 +38,15 @@ class Tunnel:
         )
 
     def hang_due_s(self, pace: Pace) -> float:
-        """When the connection is taken for dead, if nothing happens until then."""
+        """Return when the connection counts as hung, if nothing happens until then."""
         quiet_s = NEVER_S if self.pulse.since_s is None else self.pulse.since_s + self.limit_s(pace)
         return quiet_s if self.up_since_s is not None else min(quiet_s, self.first_due_s)
 
     def due_s(self, pace: Pace, now_s: float) -> float:
-        """When to look again at the latest, while it holds."""
+        """Return when something is due next, while `hold` runs."""
         dues = [self.beat_due_s, self.hang_due_s(pace)]
         dues += [self.ask_due_s] if self.denied else []
-        dues += [now_s + LOOK_S] if self.pulse.since_s is not None else []
+        dues += [now_s + COUNTERS_EVERY_S] if self.pulse.since_s is not None else []
         return min(dues)
 
 
@@ -56,4 +56,4 @@ def named(ports: frozenset[int]) -> str:
 
 
 def denial(ports: frozenset[int]) -> str:
-    return f"{named(ports)} denied by the gateway: taken there, or not this node's"
+    return f"the gateway denies {named(ports)}: in use there, or not this node's"

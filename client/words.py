@@ -1,4 +1,4 @@
-"""What the machine hears (events), orders (actions) and shows (its view)."""
+"""The machine's vocabulary: its events, its actions, and its view for the outside."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from client.config import Address
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """One instant on both clocks: they part when the machine is suspended."""
+    """One instant on both clocks, which drift apart while the computer is suspended."""
 
     monotonic_s: float
     wall_s: float
 
 
 class Failure(enum.Enum):
-    """Why there was no login."""
+    """Why a login failed."""
 
     UNREACHABLE = "unreachable"
     DENIED = "denied"
     """The gateway does not accept this node's key."""
     SLOW = "slow"
-    """The gateway took the TCP connection, and the login did not end in time."""
+    """The gateway accepted the TCP connection, but the login timed out."""
     IMPOSTOR = "impostor"
-    """The host key is not the pinned one."""
+    """The host key does not match a pinned one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,19 +35,19 @@ class Tick:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stop:
-    """The process is asked to end."""
+    """A signal asks the process to stop."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connected:
-    """Logged in, with the pinned host key."""
+    """The login succeeded."""
 
     connection: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
-    """No login; the connection is gone."""
+    """The login failed; the connection is closed."""
 
     connection: int
     failure: Failure
@@ -60,13 +60,13 @@ class Claimed:
 
     connection: int
     wait_s: int
-    """0 is go."""
+    """0: go on."""
     complaint: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listened:
-    """What became of the ports of one Listen."""
+    """The gateway's answer to a Listen."""
 
     connection: int
     listening: frozenset[int]
@@ -87,13 +87,13 @@ class Moved:
 
     connection: int
     received: int
-    """Grows with all that comes, out of order too."""
+    """Grows with all that is received, even out of order."""
     arrived: int
-    """Grows with all that the other side's kernel says it has, out of order too."""
+    """Grows with all that the other side's kernel reports as received, even out of order."""
     acked: int | None
-    """Bytes that the other side's kernel has; None: this system does not tell."""
+    """Bytes that the other side's kernel acknowledged; None: this system cannot tell."""
     queued: int
-    """Bytes sent, and not yet acknowledged."""
+    """Bytes not yet acknowledged, here and in the kernel."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +114,7 @@ class Connect:
     connection: int
     gateway: Address
     login_s: float
-    """The time limit of the login."""
+    """The time limit of the login, without name resolution and TCP connect."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +131,7 @@ class Listen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """Run `hold`, and beat once."""
+    """Run `hold`, and send the first beat."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,15 +141,15 @@ class Beat:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drop:
-    """End the connection, whatever it is doing."""
+    """End the connection."""
 
     abort: bool
-    """It hangs: do not even say goodbye."""
+    """The connection hangs: do not send a disconnect."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Say:
-    """One line for the log."""
+    """Write one line to the log."""
 
     text: str
 
@@ -158,18 +158,18 @@ Action = Connect | Claim | Listen | Hold | Beat | Drop | Say
 
 
 class State(enum.Enum):
-    """The tunnel as the status file shows it."""
+    """The state of the tunnel, as in the status file."""
 
     CONNECTING = "connecting"
     UP = "up"
     PARTIAL = "partial"
-    """Up, without the ports that the gateway denied."""
+    """Up, but the gateway denies some ports."""
     STOPPED = "stopped"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """The machine, seen from outside."""
+    """What the machine shows to the status file and to systemd."""
 
     state: State
     gateway: Address | None
@@ -177,8 +177,8 @@ class View:
     listening: frozenset[int]
     denied: frozenset[int]
     verdict_s: int | None
-    """The gateway's last verdict; None: none yet."""
+    """The gateway's last verdict; None: no verdict yet."""
     error: str
-    """Why the last connection ended; empty: none did."""
+    """Why the last connection ended; empty: none has ended yet."""
     slow: bool = False
-    """The gateway is there and needs more time than usual."""
+    """The gateway can be reached, but needs more time than usual."""

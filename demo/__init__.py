@@ -1,3 +1,1 @@
-"""A gateway and eight nodes on one machine, for a first look: `./run demo`. Not part of what is
-installed.
-"""
+"""`./run demo`: a gateway and eight nodes on one machine, for a first look. It is not installed."""

@@ -1,4 +1,4 @@
-"""`python -m demo`: the console on a gateway of its own, or, headless, a proof that all works."""
+"""`python -m demo`: show the console on a private gateway, or, headless, prove that all works."""
 
 from __future__ import annotations
 
@@ -21,9 +21,7 @@ def say(text: str) -> None:
 
 
 async def print_status(stage: Stage) -> None:
-    """The status table, on stdout; its exit status says that not all is up, which is meant to
-    be.
-    """
+    """Print the status table. Ignore its exit status: some nodes are down on purpose."""
     process = await asyncio.create_subprocess_exec(
         program("reversi-checker"), "--home", str(stage.home), "status", env=stage.env
     )
@@ -31,27 +29,27 @@ async def print_status(stage: Stage) -> None:
 
 
 async def until_seen(stage: Stage, progress: Progress) -> None:
-    """Follow the state file, and freeze a node once all are settled, until everything was seen."""
+    """Read the state file, and freeze a node once all are settled, until everything was seen."""
     async with asyncio.TaskGroup() as group:
         watching = group.create_task(stage.watch(), name="watch")
         freezing: asyncio.Task[None] | None = None
         while not progress.is_complete:
-            progress.look(stage.tunnels())
+            progress.update(stage.tunnels())
             if freezing is None and progress.is_settled:
-                say(f"all is as expected; {FREEZER.name} freezes now")
+                say(f"every node has its expected status; freezing {FREEZER.name} now")
                 freezing = group.create_task(stage.freeze(), name="freeze")
             await asyncio.sleep(POLL_S)
         watching.cancel()
 
 
 async def headless(stage: Stage, end_at: float) -> int:
-    """0 once all was seen; 1, and what was not, at the deadline."""
+    """Return 0 once everything was seen; at the deadline, print what was not, and return 1."""
     progress = Progress(ROLES)
     try:
         async with asyncio.timeout_at(end_at):
             await until_seen(stage, progress)
     except TimeoutError:
-        say("the time is over")
+        say("time is up")
     faults = progress.faults()
     for fault in faults:
         say(fault)
@@ -60,7 +58,7 @@ async def headless(stage: Stage, end_at: float) -> int:
 
 
 async def freeze_for_ever(stage: Stage) -> None:
-    """Freeze one node every minute, when it is up."""
+    """Freeze one node every minute if it is up."""
     while True:
         began = time.monotonic()
         tunnel = stage.tunnels().get(FREEZER.name)
@@ -72,7 +70,7 @@ async def freeze_for_ever(stage: Stage) -> None:
 
 
 async def console(stage: Stage) -> int:
-    """The console in the foreground, until it is left; its exit status."""
+    """Run the console in the foreground until the user leaves it; return its exit status."""
     async with asyncio.TaskGroup() as group:
         tasks = [
             group.create_task(stage.watch(), name="watch"),
@@ -90,7 +88,7 @@ async def console(stage: Stage) -> int:
 
 
 async def play(seconds: float | None) -> int:
-    """The demo from beginning to end; its exit status. Raises DemoFailed."""
+    """Run the demo from start to end; return its exit status. Raises DemoFailed."""
     end_at = asyncio.get_running_loop().time() + (seconds or 0.0)
     say("starting a gateway and its nodes")
     async with staged() as stage:
@@ -98,41 +96,41 @@ async def play(seconds: float | None) -> int:
 
 
 async def until_signalled(seconds: float | None) -> int:
-    """Play, and come to an orderly end at the first signal; further ones change nothing."""
-    told: list[signal.Signals] = []
+    """Run the demo, but end it in order at the first signal; ignore further ones."""
+    received: list[signal.Signals] = []
     loop = asyncio.get_running_loop()
     async with asyncio.TaskGroup() as group:
         playing = group.create_task(play(seconds), name="demo")
 
         def stop(number: signal.Signals) -> None:
-            if not told:
-                told.append(number)
+            if not received:
+                received.append(number)
                 playing.cancel()
 
         for number in SIGNALS:
             loop.add_signal_handler(number, stop, number)
-    return 128 + told[0] if playing.cancelled() else playing.result()
+    return 128 + received[0] if playing.cancelled() else playing.result()
 
 
 def innermost(failure: BaseException) -> BaseException:
-    """The first failure of all that the task groups passed up."""
+    """Return the first failure in nested exception groups."""
     return innermost(failure.exceptions[0]) if isinstance(failure, BaseExceptionGroup) else failure
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(
         prog="./run demo",
-        description="A gateway and eight nodes on this machine; leaving removes them.",
+        description="Run a gateway and eight nodes on this machine, and remove them at the end.",
     )
     parser.add_argument(
         "--headless",
         type=float,
         metavar="SECONDS",
-        help="no console: exit 0 once every expected status was seen",
+        help="show no console; exit with 0 when every expected status was seen, 1 after SECONDS",
     )
     seconds = parser.parse_args().headless
     if seconds is None and not (sys.stdin.isatty() and sys.stdout.isatty()):
-        say("the console needs a terminal; without one: ./run demo --headless 120")
+        say("the console needs a terminal; without one, run: ./run demo --headless 120")
         return 2
     try:
         return asyncio.run(until_signalled(seconds))

@@ -41,7 +41,7 @@ UNKNOWN_TO_PYTE = re.compile(
     rb"\x1b\[[<=>][0-9;]*[ -/]*[@-~]|\x1b\[\?[0-9;]*\$p|\x1bP.*?\x1b\\|\x1b\].*?(?:\x07|\x1b\\)",
     re.DOTALL,
 )
-"""Key protocols, questions to the terminal, titles."""
+"""Key protocols, queries of the terminal, and titles."""
 
 
 class Camera:
@@ -64,7 +64,7 @@ class Camera:
         self.waiting = b""
 
     async def roll(self, seconds: float) -> None:
-        """Wait, and keep reading: a console whose terminal is full would stand still."""
+        """Wait, and keep reading: a console with a full terminal would block."""
         end_at = time.monotonic() + seconds
         while time.monotonic() < end_at:
             self.take_in()
@@ -83,7 +83,7 @@ class Camera:
 
 @asynccontextmanager
 async def camera(stage: Stage) -> AsyncIterator[Camera]:
-    """The console of this stage, ended with the block."""
+    """Run the console of this stage, and end it after the block."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
     os.set_blocking(master, False)
@@ -112,12 +112,12 @@ async def until_settled(stage: Stage) -> None:
     progress = Progress(ROLES)
     async with asyncio.timeout(SETTLED_WITHIN_S):
         while not progress.is_settled:
-            progress.look(stage.tunnels())
+            progress.update(stage.tunnels())
             await asyncio.sleep(POLL_S)
 
 
 def caption(stage: Stage, kills: int, since_s: float | None) -> tuple[Phase, str]:
-    """How far the story is, and the sentence that tells it."""
+    """Return the step of the story, and its caption."""
     tunnel = stage.tunnels()[FREEZER.name]
     if since_s is None:
         return Phase.BEFORE, "Eight devices, each with a reverse SSH tunnel to this gateway."
@@ -159,7 +159,7 @@ async def shoot(stage: Stage, seen: Camera) -> list[Frame]:
 
 
 async def film() -> list[Frame]:
-    """The frames of one hang. Raises DemoFailed."""
+    """Run the demo, and return the frames of one hang. Raises DemoFailed."""
     async with staged() as stage:
         await until_settled(stage)
         async with camera(stage) as seen:

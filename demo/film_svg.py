@@ -1,4 +1,4 @@
-"""An animated SVG of a terminal: pure CSS, no script, no font from elsewhere."""
+"""Draw an animated SVG of a terminal: pure CSS, no script, no external font."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from xml.sax.saxutils import escape
 
 COLUMNS, ROWS = 104, 13
 SPEED = 4.0
-"""Seconds of real time in one second of the film."""
+"""How many seconds of real time pass in one second of the film."""
 STEP_S = 1.0
-"""Real time from one picture to the next."""
+"""The real time between two pictures."""
 HOLD_S = 4.0
 """How long the last picture stays, in the film's time."""
 CELL, HEIGHT = 8.4, 17.0
 TOP, LEFT = 42.0, 14.0
 CAPTION_ROW, CAPTION_X = -1.85, 8
-"""Beside the window's buttons."""
+"""The text beside the window's buttons."""
 BACK, FORE = "#292929", "#c5c8c6"
 COLOURS = {
     "black": "#4b4e55",
@@ -37,14 +37,14 @@ COLOURS = {
     "brightcyan": "#70c0b1",
     "brightwhite": "#ffffff",
 }
-"""By pyte's names."""
+"""The colours by pyte's names."""
 
 Cell = tuple[str, str, str, bool, bool]
 """Character, colour, background, bold, and whether the two colours are swapped."""
 
 
 class Phase(Enum):
-    """How far the story is."""
+    """The steps of the story."""
 
     BEFORE = 0
     FROZEN = 1
@@ -55,7 +55,7 @@ class Phase(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """Characters of one look."""
+    """Consecutive characters with the same style."""
 
     x: int
     text: str
@@ -69,7 +69,7 @@ Line = tuple[Run, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
-    """What the screen showed at a time."""
+    """What the screen showed at one moment."""
 
     at_s: float
     phase: Phase
@@ -90,7 +90,7 @@ def look(cell: Cell) -> tuple[str, str, bool]:
 
 
 def runs_of(cells: Sequence[Cell]) -> Line:
-    """The line's runs, without blanks on the plain background: each column is a run of its own."""
+    """Split the line into runs, one for each column, without blanks on the plain background."""
     found: list[Run] = []
     start = 0
     while start < len(cells):
@@ -107,7 +107,7 @@ def runs_of(cells: Sequence[Cell]) -> Line:
 
 
 def words(text: str) -> Iterator[tuple[int, str]]:
-    """The parts of a text between two blanks or more, and where each begins."""
+    """Return the parts of a text between two or more blanks, and where each begins."""
     at = 0
     for part in text.split("  "):
         if part.strip():
@@ -116,7 +116,7 @@ def words(text: str) -> Iterator[tuple[int, str]]:
 
 
 def thinned(frames: Sequence[Frame]) -> list[Frame]:
-    """One frame for each STEP_S, and each at which the story goes on."""
+    """Keep one frame for each STEP_S, and each frame with the next step of the story."""
     kept: list[Frame] = []
     for frame in frames:
         if not kept or frame.phase != kept[-1].phase or frame.at_s >= kept[-1].at_s + STEP_S:
@@ -125,7 +125,7 @@ def thinned(frames: Sequence[Frame]) -> list[Frame]:
 
 
 def rows(frame: Frame) -> Iterator[tuple[float, Run]]:
-    """The runs of a frame, each with its row."""
+    """Return the runs of a frame, each with its row."""
     yield CAPTION_ROW, Run(x=CAPTION_X, text=frame.caption, fore=COLOURS["brightwhite"], bold=True)
     for row, line in enumerate(frame.lines):
         for run in line:
@@ -133,7 +133,7 @@ def rows(frame: Frame) -> Iterator[tuple[float, Run]]:
 
 
 def intervals(frames: Sequence[Frame]) -> dict[tuple[float, Run], list[tuple[int, int]]]:
-    """For each run, the spans of frames that show it: the first, and the one after the last."""
+    """Return the spans of frames that show each run: the first, and the one after the last."""
     found: dict[tuple[float, Run], list[tuple[int, int]]] = {}
     for number, frame in enumerate(frames):
         for placed in rows(frame):
@@ -146,7 +146,10 @@ def intervals(frames: Sequence[Frame]) -> dict[tuple[float, Run], list[tuple[int
 
 
 def keyframes(name: str, spans: Sequence[tuple[int, int]], shares: Sequence[float]) -> str:
-    """CSS that shows something only in these spans; `shares`: each frame's start, in percent."""
+    """Return CSS that shows something only in these spans.
+
+    `shares` has the start of each frame, in percent.
+    """
     steps = [] if spans[0][0] == 0 else ["0%{opacity:0}"]
     for first, after in spans:
         steps.append(f"{shares[first]:.4g}%{{opacity:1}}")
@@ -169,7 +172,7 @@ def drawn(row: float, run: Run, classes: str) -> str:
 
 
 def animated(frames: Sequence[Frame]) -> str:
-    """The film. Without animation, a viewer shows the frame in which the tunnel hangs."""
+    """Return the film. A viewer without animation shows the frame in which the tunnel hangs."""
     kept = thinned(frames)
     begins = [(frame.at_s - kept[0].at_s) / SPEED for frame in kept]
     length_s = begins[-1] + HOLD_S

@@ -1,4 +1,4 @@
-"""The demo's processes: each ends when we end it, and also if we are killed."""
+"""Start and end the demo's processes; they end with us even if we are killed."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ ENDED_WITHIN_S = 8.0
 
 
 class DemoFailed(Exception):
-    """The demo can not go on; its text is a whole sentence."""
+    """The demo cannot go on; the text says why."""
 
 
 def program(name: str) -> str:
-    """A command of this installation. Raises DemoFailed."""
+    """Return the path of a command of this installation. Raises DemoFailed."""
     path = Path(sys.executable).with_name(name)
     if not path.exists():
         raise DemoFailed(f"{path} is not installed; start the demo with: ./run demo")
@@ -29,14 +29,15 @@ def program(name: str) -> str:
 
 
 def tied(argv: Sequence[str], number: signal.Signals) -> list[str]:
-    """The command that also ends when this process does, however that ends; see setpriv(1)."""
+    """Return a command line whose process dies with this one; see setpriv(1)."""
     name = number.name.removeprefix("SIG")
     return [*(["setpriv", "--pdeathsig", name] if shutil.which("setpriv") else []), *argv]
 
 
 def environment(home: Path) -> dict[str, str]:
-    """Ours, without what would lead out of the demo's home; what a library drops when it is ended
-    early lands there too.
+    """Return our environment without variables that lead out of the demo's home.
+
+    HOME and TMPDIR are that home, so that files of killed processes are removed with it.
     """
     strange = ("XDG_", "REVERSI_", "SSH_", "NOTIFY_SOCKET")
     return {name: value for name, value in os.environ.items() if not name.startswith(strange)} | {
@@ -53,22 +54,23 @@ async def start(
     stdout: int = DEVNULL,
     dies_by: signal.Signals = signal.SIGTERM,
 ) -> Process:
-    """Start it in a session of its own, so that the terminal's signals reach us alone; what it
-    tells goes to `log`.
+    """Start a process in a new session, so that the terminal's signals reach only us.
+
+    Its stderr goes to `log`.
     """
-    with log.open("ab") as told:
+    with log.open("ab") as stderr:
         return await asyncio.create_subprocess_exec(
             *tied(argv, dies_by),
             stdin=DEVNULL,
             stdout=stdout,
-            stderr=told,
+            stderr=stderr,
             env=env,
             start_new_session=True,
         )
 
 
 async def end_all(processes: Sequence[Process]) -> None:
-    """End them, also those that are stopped, and wait until they are gone."""
+    """Terminate the processes, even if they are stopped, and wait for them."""
     running = [process for process in processes if process.returncode is None]
     for process in running:
         send(process, signal.SIGTERM)
@@ -84,14 +86,14 @@ async def end_all(processes: Sequence[Process]) -> None:
 
 
 def send(process: Process, number: signal.Signals) -> None:
-    """Signal it, if it is still there."""
+    """Send a signal, if the process still exists."""
     with contextlib.suppress(ProcessLookupError):
         process.send_signal(number)
 
 
 @contextlib.asynccontextmanager
 async def ended_after(processes: list[Process]) -> AsyncIterator[None]:
-    """Whatever is in the list by then is ended after the block."""
+    """After the block, end all processes that are in the list by then."""
     try:
         yield
     finally:
@@ -99,19 +101,19 @@ async def ended_after(processes: list[Process]) -> AsyncIterator[None]:
 
 
 async def run_quietly(*argv: str, env: Mapping[str, str] | None = None) -> str:
-    """Run a command to its end; its stdout. Raises DemoFailed."""
+    """Run a command, and return its stdout. Raises DemoFailed."""
     try:
         process = await asyncio.create_subprocess_exec(
             *argv, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, env=env
         )
     except FileNotFoundError:
         raise DemoFailed(f"{argv[0]} is not installed; start the demo with: ./run demo") from None
-    out, told = await process.communicate()
+    out, errors = await process.communicate()
     if process.returncode:
-        raise DemoFailed(f"{' '.join(argv[:4])} failed: {told.decode(errors='replace').strip()}")
+        raise DemoFailed(f"{' '.join(argv[:4])} failed: {errors.decode(errors='replace').strip()}")
     return out.decode()
 
 
 def tail(log: Path, lines: int = 5) -> str:
-    """The last lines of a log."""
+    """Return the last lines of a log."""
     return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])

@@ -1,4 +1,4 @@
-"""Who is in the demo, and what must be seen of each."""
+"""The nodes of the demo, and what must be seen of each."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from checker.model import Status, Tunnel
 
 
 class Service(Enum):
-    """What a node forwards to."""
+    """The targets of the demo's forwards."""
 
     SSHD = "this demo's own sshd"
     WEB = "an HTTP server"
@@ -27,7 +27,7 @@ class Role:
     service: Service
     expect: str
     status: Status = Status.UP
-    """What the console shows of it, once it is settled."""
+    """What the console shows once the node is settled."""
     connects: bool = True
     freezes: bool = False
 
@@ -53,20 +53,20 @@ KILLED = "killed"
 
 
 def milestones(role: Role) -> list[str]:
-    """What must be seen of a node, in this order."""
+    """Return what must be seen of a node, in order."""
     return [Status.UP, Status.HUNG, KILLED, Status.UP] if role.freezes else [role.status]
 
 
 class Progress:
-    """What of the expected was seen so far."""
+    """Which expected things were seen so far."""
 
     def __init__(self, roles: Sequence[Role]) -> None:
         self.roles = roles
         self.to_come = {role.name: milestones(role) for role in roles}
         self.last: Mapping[str, Tunnel] = {}
 
-    def look(self, tunnels: Mapping[str, Tunnel]) -> None:
-        """Take in what the state file says now."""
+    def update(self, tunnels: Mapping[str, Tunnel]) -> None:
+        """Take the current content of the state file."""
         self.last = tunnels
         for name, expected in self.to_come.items():
             if name in tunnels and expected and is_seen(expected[0], tunnels[name]):
@@ -74,7 +74,7 @@ class Progress:
 
     @property
     def is_settled(self) -> bool:
-        """Whether every node was once what it should be: the time to freeze one."""
+        """Whether every node has had its expected status, so that one can be frozen."""
         return all(len(self.to_come[role.name]) < len(milestones(role)) for role in self.roles)
 
     @property
@@ -82,9 +82,7 @@ class Progress:
         return not any(self.to_come.values())
 
     def faults(self) -> list[str]:
-        """A sentence for each node that was not seen as it should be, or was killed without having
-        hung.
-        """
+        """Return a sentence for each unmet expectation, and for each kill of a healthy node."""
         found = []
         for role in self.roles:
             tunnel = self.last.get(role.name)
@@ -101,7 +99,7 @@ class Progress:
                     f" {last}"
                 )
             if tunnel and tunnel.kills and not role.freezes:
-                found.append(f"{role.name} was killed, and had not hung")
+                found.append(f"{role.name} was killed, but had not hung")
         return found
 
 

@@ -1,4 +1,4 @@
-"""The services that the demo's nodes forward to: real ones, on free loopback ports."""
+"""Run the target services of the demo's forwards, on free loopback ports."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 async def serve_page(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """One request, one page."""
+    """Answer one request with a page."""
     await reader.readuntil(b"\r\n\r\n")
     writer.write(PAGE)
     await writer.drain()
 
 
 async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Speak first, as mail servers do."""
+    """Speak first, like a mail server."""
     writer.write(GREETING)
     await writer.drain()
     await reader.readline()
@@ -41,7 +41,7 @@ async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 def patiently(talk: Talk) -> Talk:
-    """The same talk with an end: whoever says nothing, or leaves, costs nothing."""
+    """Return the talk with a time limit, and with errors of the other side ignored."""
 
     async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -56,7 +56,7 @@ def patiently(talk: Talk) -> Talk:
 
 
 async def certificate(folder: Path) -> ssl.SSLContext:
-    """A throwaway certificate of our own. Raises DemoFailed."""
+    """Make a throwaway certificate. Raises DemoFailed."""
     key, cert = folder / "tls.key", folder / "tls.crt"
     await run_quietly(
         "openssl",
@@ -83,7 +83,7 @@ async def certificate(folder: Path) -> ssl.SSLContext:
 
 @contextlib.asynccontextmanager
 async def services(folder: Path) -> AsyncIterator[dict[Service, int]]:
-    """Each service's port, sshd's aside. Raises DemoFailed."""
+    """Run the services; yield the port of each except sshd. Raises DemoFailed."""
     talks = {
         Service.WEB: (serve_page, None),
         Service.TLS: (serve_page, await certificate(folder)),
@@ -91,7 +91,7 @@ async def services(folder: Path) -> AsyncIterator[dict[Service, int]]:
     }
     with contextlib.ExitStack() as stack:
         closed = stack.enter_context(socket.socket())
-        closed.bind((HOST, 0))  # bound, and never listening: nobody else can come to listen there
+        closed.bind((HOST, 0))  # bound, but not listening: so nobody else can listen there
         ports = {Service.NOBODY: int(closed.getsockname()[1])}
         for service, (talk, context) in talks.items():
             server = await asyncio.start_server(patiently(talk), HOST, 0, ssl=context)

@@ -1,4 +1,4 @@
-"""The demo's gateway and nodes, from their start to their end."""
+"""Start and end the demo's gateway and its nodes."""
 
 from __future__ import annotations
 
@@ -34,15 +34,13 @@ from demo.services import HOST, services
 READY_WITHIN_S = 40.0
 POLL_S = 0.2
 THAWS_AFTER_S = 5.0
-"""From the kill until the frozen node may go on: time to see that the port is free."""
+"""From the kill until the frozen node is resumed: time to see that the port is free."""
 FREEZES_EVERY_S = 60.0
 
 
 @contextlib.contextmanager
 def temporary_home() -> Iterator[Path]:
-    """A directory that is gone afterwards, also where a process that just ended left a last file in
-    it.
-    """
+    """Make a directory, and remove it after the block, even if an ending process writes to it."""
     home = Path(tempfile.mkdtemp(prefix="reversi-demo-"))
     try:
         yield home
@@ -54,7 +52,7 @@ def temporary_home() -> Iterator[Path]:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of the gateway's range that nobody has, so that two demos can run at once."""
+    """Return free ports of the gateway's range, so that two demos can run at once."""
     found: list[int] = []
     ports = list(Policy().ports)
     random.shuffle(ports)
@@ -64,11 +62,11 @@ def free_ports(count: int) -> list[int]:
             found.append(port)
         if len(found) == count:
             return found
-    raise DemoFailed(f"fewer than {count} ports are free from {ports[0]} on")
+    raise DemoFailed(f"fewer than {count} ports are free from {min(ports)} to {max(ports)}")
 
 
 class Stage:
-    """A gateway that is ready, with its nodes' clients."""
+    """A running gateway, with its nodes' clients."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
@@ -78,7 +76,7 @@ class Stage:
         self.clients: dict[str, Process] = {}
 
     async def open(self, processes: list[Process]) -> int:
-        """Start the gateway; its sshd's port. Raises DemoFailed."""
+        """Start the gateway; return its sshd's port. Raises DemoFailed."""
         log = self.home / "up.log"
         argv = [program("reversi-checker"), "--home", str(self.home), "up", "--ssh-port", "0"]
         self.gateway = await start(argv, log=log, env=self.env, stdout=PIPE)
@@ -130,26 +128,24 @@ class Stage:
                 processes.append(self.clients[role.name])
 
     def tunnels(self) -> dict[str, Tunnel]:
-        """What the checker last saw, by node."""
+        """Return what the checker last saw, by node."""
         assert self.state is not None
         return {tunnel.node: tunnel for tunnel in self.state.tunnels()}
 
     async def freeze(self) -> None:
-        """Stop the freezer's client until the checker has killed its session, and a little
-        longer.
-        """
+        """Stop the freezer's client until the checker has killed its session, and 5 s longer."""
         client = self.clients[FREEZER.name]
         kills = self.tunnels()[FREEZER.name].kills
         send(client, signal.SIGSTOP)
         try:
-            while self.tunnels()[FREEZER.name].kills == kills:  # noqa: ASYNC110 - another process writes that down
+            while self.tunnels()[FREEZER.name].kills == kills:  # noqa: ASYNC110 - another process writes the state file
                 await asyncio.sleep(POLL_S)
             await asyncio.sleep(THAWS_AFTER_S)
         finally:
             send(client, signal.SIGCONT)
 
     async def watch(self) -> None:
-        """Raises DemoFailed when the gateway or a client ends, as none should."""
+        """Raise DemoFailed if the gateway or a client ends."""
         assert self.gateway is not None
         while self.gateway.returncode is None:
             for name, client in self.clients.items():
@@ -167,7 +163,7 @@ class Stage:
 
 @contextlib.asynccontextmanager
 async def staged() -> AsyncIterator[Stage]:
-    """The whole demo, ready; afterwards no process and no file of it is left. Raises DemoFailed."""
+    """Start the whole demo; after the block, leave no process and no file. Raises DemoFailed."""
     gateway: list[Process] = []
     clients: list[Process] = []
     with temporary_home() as home:
@@ -178,6 +174,6 @@ async def staged() -> AsyncIterator[Stage]:
                 await stage.populate(ports, clients)
                 yield stage
             finally:
-                await end_all(clients)  # first, while there is a gateway to say goodbye to
+                await end_all(clients)  # while the gateway still runs, so that they can log out
                 if stage.state is not None:
                     stage.state.close()

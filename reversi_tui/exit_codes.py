@@ -6,7 +6,7 @@ from enum import IntEnum
 
 from checker.model import CheckerError
 from checker.output import sentence_of
-from checker.state.store import StateError
+from checker.state.errors import StateError
 
 
 class ExitCode(IntEnum):

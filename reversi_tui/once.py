@@ -10,11 +10,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from checker.config.layout import Layout
-from checker.model import Node, NodeName, Status, Tunnel, Unregistered, tunnel_json
+from checker.model import (
+    Node,
+    NodeName,
+    Status,
+    Tunnel,
+    Unregistered,
+    by_place,
+    seen_at,
+    tunnel_json,
+)
 from checker.output import say, today
 from checker.registry.snapshot import copied_nodes
+from checker.state.errors import StateMissing
 from checker.state.rows import Sweep
-from checker.state.store import StateFile, StateMissing, open_reader
+from checker.state.store import StateFile, open_reader
 from reversi_tui.reader.background import Background, barred_words
 from reversi_tui.rows.cells import safe
 from reversi_tui.rows.columns import BY_ID, COLUMNS, DEFAULTS, Column
@@ -124,7 +134,7 @@ def look_at_state(layout: Layout, keys: Collection[Key], now: float) -> Seen:
     """
     state = open_reader(layout.state)
     try:
-        tunnels = {(tunnel.node, tunnel.port): tunnel for tunnel in state.tunnels()}
+        tunnels = by_place(state.tunnels())
         return Seen(
             tunnels=tunnels,
             unregistered=state.unregistered(),
@@ -147,7 +157,7 @@ def registered_rows(nodes: Mapping[NodeName, Node], seen: Seen) -> tuple[Row, ..
     return tuple(
         Row(
             forward=forward,
-            seen=seen.tunnels.get((name, forward.port)) or Tunnel(node=name, port=forward.port),
+            seen=seen_at((name, forward.port), seen.tunnels),
             known=seen.known.get((name, forward.port), NOTHING_MORE),
             barred=barred.get(name, ""),
         )
@@ -161,7 +171,7 @@ def stranger_row(stranger: Unregistered, seen: Seen) -> Row:
     key = (stranger.node, stranger.port)
     return Row(
         forward=stranger.forward,
-        seen=seen.tunnels.get(key) or Tunnel(node=stranger.node, port=stranger.port),
+        seen=seen_at(key, seen.tunnels),
         known=seen.known.get(key, NOTHING_MORE),
         unregistered=True,
     )

@@ -1,6 +1,4 @@
-"""Devices for bundles: a root directory, a PATH with chosen programs alone, and a shell that runs
-the file.
-"""
+"""Devices for bundles: a root directory, a PATH with only the chosen programs, and a shell."""
 
 from __future__ import annotations
 
@@ -29,7 +27,7 @@ EACH_SHELL = [pytest.param(words, id=name) for name, words in SHELLS.items()]
 
 
 def applets(folder: Path) -> Path:
-    """A directory with busybox's applets and nothing else."""
+    """Make a directory with busybox's applets and nothing else."""
     require("busybox")
     folder.mkdir()
     busybox = shutil.which("busybox") or "busybox"
@@ -49,9 +47,7 @@ def is_over(process: psutil.Process) -> bool:
 
 
 class Box:
-    """One device. All that it runs has its root directory in its environment, and is found and
-    ended by that.
-    """
+    """One device. All of its processes have its directory in their environment, to find them."""
 
     def __init__(
         self,
@@ -83,11 +79,11 @@ class Box:
 
     @property
     def installed(self) -> Path:
-        """The directory of what is installed."""
+        """The directory of the installed files."""
         return self.root / "etc/reversi" if self.is_root else self.user_home / ".reversi"
 
     def live(self, node: str = "office") -> Path:
-        """The directory of what it needs while it runs."""
+        """The directory of the files that a running bundle needs."""
         return self.root / (
             f"var/run/reversi-{node}"
             if self.is_root
@@ -95,7 +91,7 @@ class Box:
         )
 
     def write(self, text: str, name: str = "office bundle.sh") -> Path:
-        """A bundle as scp brings it; its settings say where the device's root is."""
+        """Write a bundle, as scp does."""
         path = self.folder / name
         path.write_text(text, encoding="ascii")
         path.chmod(0o600)
@@ -103,7 +99,7 @@ class Box:
         return path
 
     def hand_over(self) -> None:
-        """All of the device belongs to whoever runs the bundle."""
+        """Give the device's files to the user who runs the bundle."""
         if not self.account.is_me:
             for path in (self.folder, *self.folder.rglob("*")):
                 os.chown(path, self.account.uid, self.account.gid, follow_symlinks=False)
@@ -111,7 +107,7 @@ class Box:
     def sh(
         self, bundle: Path, *words: str, within_s: float = 30.0, **extra: str
     ) -> subprocess.CompletedProcess[str]:
-        """One verb, to its end."""
+        """Run one verb of a bundle, and wait for it."""
         return subprocess.run(
             [*self.shell, str(bundle), *words],
             env={**self.environment, **extra},
@@ -127,7 +123,7 @@ class Box:
     def start(
         self, bundle: Path, *, without: Sequence[str] = (), inside: Sequence[str] = ()
     ) -> subprocess.Popen[bytes]:
-        """`run`, which goes on."""
+        """Start `run` in the background."""
         environment: Mapping[str, str] = {
             name: value for name, value in self.environment.items() if name not in without
         }
@@ -153,7 +149,7 @@ class Box:
         )
 
     def state(self, node: str = "office") -> dict[str, str]:
-        """What the running one last noted."""
+        """Return the state file of the running bundle."""
         try:
             lines = (self.live(node) / "state").read_text(encoding="utf-8").splitlines()
         except OSError:
@@ -161,7 +157,7 @@ class Box:
         return {word: rest for word, _, rest in (line.partition(" ") for line in lines)}
 
     def await_state(self, state: str, node: str = "office") -> dict[str, str]:
-        """The notes, once they say so."""
+        """Wait until the state file has this state; return its content."""
 
         def fact() -> dict[str, str] | None:
             found = self.state(node)
@@ -173,7 +169,7 @@ class Box:
             raise AssertionError(f"{error}: {self.state(node)}\n{self.log()}") from None
 
     def processes(self) -> list[psutil.Process]:
-        """Everything of this device that runs."""
+        """Return all processes of this device."""
         found = []
         for process in psutil.process_iter():
             try:
@@ -184,7 +180,7 @@ class Box:
         return found
 
     def command_lines(self) -> list[list[str]]:
-        """The words of each; those that end meanwhile are left out."""
+        """Return their command lines, without those that end meanwhile."""
         found = []
         for process in self.processes():
             with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
@@ -192,11 +188,11 @@ class Box:
         return found
 
     def naps(self) -> list[int]:
-        """How long the sleeps are that run now."""
+        """Return the seconds of each sleep that runs now."""
         return [int(words[-1]) for words in self.command_lines() if "sleep" in words]
 
     def client(self, name: str) -> psutil.Process:
-        """The client that carries the tunnel."""
+        """Wait for the client that carries the tunnel, and return it."""
 
         def fact() -> psutil.Process | None:
             for process in self.processes():
@@ -208,8 +204,9 @@ class Box:
         return until(fact, f"{name} runs")
 
     def stop(self) -> int:
-        """Ends the last `run` as a service manager does; its exit status. Fails if anything of it
-        is left.
+        """End the last `run` as a service manager does; return its exit status.
+
+        Fail if a process or a FIFO is left.
         """
         process = self.started[-1]
         process.terminate()
@@ -218,8 +215,8 @@ class Box:
         return status
 
     def await_nothing_left(self) -> None:
-        """No process, no FIFO."""
-        until(lambda: not self.processes(), "nothing runs any more", within_s=10)
+        """Wait until no process is left; fail if a FIFO is."""
+        until(lambda: not self.processes(), "all processes have ended", within_s=10)
         assert not [path for path in self.folder.rglob("*") if path.is_fifo()]
 
     def close(self) -> None:

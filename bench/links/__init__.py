@@ -1,3 +1,1 @@
-"""`./run bench --only links`: what a bulk transfer, a slow link and a hang do to a tunnel, for each
-kind of client.
-"""
+"""`./run bench --only links`: measure transfers, slow links and hangs for each kind of client."""

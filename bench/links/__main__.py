@@ -1,6 +1,4 @@
-"""`python -m bench.links full|quick MINUTES`, in a network namespace of its own: the figures, as
-JSON.
-"""
+"""`python -m bench.links full|quick MINUTES`: print the figures as JSON, in a network namespace."""
 
 from __future__ import annotations
 
@@ -12,13 +10,13 @@ import sys
 
 from bench.figures import Figure
 from bench.links.hours import hours
+from bench.links.progress import say
 from bench.links.table import FULL_PLAN, QUICK_PLAN, table
-from bench.links.tell import say
 from demo.processes import DemoFailed
 
 
 async def measure(scale: str, minutes: float) -> list[Figure] | None:
-    """Either of the two benchmarks; None if it failed, and the reason has been said."""
+    """Run one of the two benchmarks; return None if it failed, after printing the reason."""
     try:
         if minutes:
             return await hours(minutes)
@@ -29,7 +27,7 @@ async def measure(scale: str, minutes: float) -> list[Figure] | None:
 
 
 async def main() -> int:
-    """Measure, and end every process at the first signal."""
+    """Measure, but end all processes at the first signal."""
     loop = asyncio.get_running_loop()
     measuring = loop.create_task(measure(sys.argv[1], float(sys.argv[2])), name="links")
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

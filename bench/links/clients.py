@@ -1,6 +1,4 @@
-"""The kinds of client, and what one is like that runs on a device: its processes, its log, its
-hang.
-"""
+"""The kinds of client, and one that runs on a device: its processes, its log and its hang."""
 
 from __future__ import annotations
 
@@ -29,13 +27,13 @@ from demo.stage import free_ports
 RELAY = Path(__file__).parents[2] / "tests/system/relay.py"
 ALIVE = ("-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=3")
 AGAIN = 'trap \'kill "$!"; exit\' TERM; while :; do "$@" & wait "$!"; sleep 3 & wait "$!"; done'
-"""What an admin wraps around `ssh -R`, with sh."""
+"""The loop in sh that an admin may put around `ssh -R`."""
 AUTOSSH_POLL_S = 30
 LOCALHOST = "127.0.0.1"
 
 
 class Kind(enum.Enum):
-    """What keeps the tunnel."""
+    """The kinds of client."""
 
     PYTHON = "Python client"
     OPENSSH = "OpenSSH bundle"
@@ -46,14 +44,12 @@ class Kind(enum.Enum):
 
     @property
     def beats(self) -> bool:
-        """Whether it asks the gateway every few seconds, as ours do, and so notices a hang
-        itself.
-        """
+        """Whether it beats every few seconds, and so notices a hang itself."""
         return self in {Kind.PYTHON, Kind.OPENSSH, Kind.DROPBEAR}
 
     @property
     def is_watched(self) -> bool:
-        """Whether our daemon is at the gateway."""
+        """Whether our daemon runs at its gateway."""
         return self not in {Kind.AUTOSSH, Kind.REFERENCE}
 
 
@@ -67,7 +63,7 @@ PROGRAMS = {
 
 
 class BareServer:
-    """An sshd with no checker behind it: what plain ssh and autossh are measured against."""
+    """An sshd without a checker, for plain ssh and autossh."""
 
     def __init__(self, server: Gateway) -> None:
         self.server = server
@@ -75,16 +71,14 @@ class BareServer:
         (self.port,) = free_ports(1)
 
     def member(self, port: int) -> Member:
-        """A device that the checker knows nothing of: what is registered at the gateway is probed,
-        and killed, also here.
-        """
+        """Make an unregistered device: the checker would probe and kill a registered one."""
         key = asyncssh.generate_private_key("ssh-ed25519")
         path = self.server.home / f"bare{port}.key"
         write_private(path, key.export_private_key())
         return Member(name=parse_name(f"bare{port}"), port=port, key=path, config=path)
 
     async def start(self, members: Sequence[Member]) -> None:
-        """Start it, with the members' keys. Raises DemoFailed."""
+        """Start the sshd with the members' keys. Raises DemoFailed."""
         home = self.server.home
         keys = [
             asyncssh.read_private_key(member.key).export_public_key().decode() for member in members
@@ -128,9 +122,7 @@ class Lane:
         return []
 
     def freeze(self) -> None:
-        """Stop every process of the client; parents first, and again for what was started
-        meanwhile.
-        """
+        """Stop all processes of the client, parents first; repeat for those started meanwhile."""
         while fresh := [process for process in self.tree() if process not in self.stopped]:
             for process in fresh:
                 with contextlib.suppress(psutil.NoSuchProcess):
@@ -145,7 +137,7 @@ class Lane:
 
 
 async def start_relay(lane: Lane, server: Gateway, options: list[str]) -> None:
-    """A relay on the device's loopback, at the port that the gateway has. Raises DemoFailed."""
+    """Start a relay on the device's loopback, at the gateway's port. Raises DemoFailed."""
     argv = [
         sys.executable,
         str(RELAY),
@@ -165,7 +157,7 @@ async def start_relay(lane: Lane, server: Gateway, options: list[str]) -> None:
 
 
 def argv_of(lane: Lane, server: Gateway, bare: BareServer, host: str) -> list[str]:
-    """The client's command line; `host` is where its device finds the gateway."""
+    """Return the client's command line; `host` is where its device reaches the gateway."""
     member = lane.member
     if lane.kind is Kind.PYTHON:
         text = member.config.read_text(encoding="utf-8")

@@ -1,6 +1,4 @@
-"""A device that freezes, or a link that swallows everything: how long until the gateway and the
-client notice.
-"""
+"""Measure how fast the gateway and the client notice a frozen device and a black hole."""
 
 from __future__ import annotations
 
@@ -16,39 +14,41 @@ from bench.links.watch import Seen, Watch
 
 POLL_S = 0.1
 BYTES_MOVE_AT_MOST_S = 400.0
-"""After a hang: what the device's kernel and a queue of 1 MB still hold, at 64 kbit/s."""
+"""After a hang: how long the device's kernel and a queue of 1 MB take to drain at 64 kbit/s."""
 ASKS_FOR_S = 60.0
 SHOWN_S = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hang:
-    """Seconds after the last byte that moved, or after the hang began if that was later; None: not
-    within the limit.
+    """When a hang was noticed.
+
+    Times are seconds since the last byte moved, or since the hang began if that was later. None:
+    not within the limit.
     """
 
     free_s: float | None = None
-    """The gateway's port was free."""
+    """When the gateway's port was free."""
     noticed_s: float | None = None
-    """The client said so."""
+    """When the client logged it."""
     moved_on_s: float = 0.0
-    """Seconds for which bytes still passed the device's interface, until the port was free."""
+    """How long bytes still passed the device's interface, until the port was free."""
     client_moved_on_s: float = 0.0
-    """The same until the client said so."""
+    """The same, until the client logged the hang."""
     limit_s: float
     lost_before: bool = False
-    """There was no tunnel left to hang."""
+    """The tunnel was lost before it could hang."""
 
     @property
     def is_freed(self) -> bool:
         return self.free_s is not None and not self.lost_before
 
     def is_freed_within(self, seconds: float) -> bool:
-        """Whether the port was free so soon after the last byte of the device's kernel."""
+        """Return whether the port was free so soon after the last byte of the device's kernel."""
         return self.is_freed and (self.free_s or 0) - self.moved_on_s <= seconds
 
     def is_noticed_within(self, seconds: float) -> bool:
-        """Whether the client said so as soon."""
+        """Return whether the client logged it so soon after the device's kernel's last byte."""
         return self.noticed_s is not None and self.noticed_s - self.client_moved_on_s <= seconds
 
     def words(self, *, client: bool) -> str:
@@ -64,23 +64,23 @@ class Hang:
 
 
 def moved_on(seconds: float) -> str:
-    """For how long bytes still moved, if that is worth a word."""
+    """Return a remark on how long bytes still moved, or an empty string."""
     return f" (bytes moved for {seconds:.0f} s)" if seconds >= SHOWN_S else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """One hang to be made."""
+    """One hang to make."""
 
     frozen: bool
-    """The device is stopped; otherwise the link swallows everything."""
+    """Stop the device; otherwise make the link a black hole."""
     after_s: float
-    """After the transfer's first byte, or from now on if there is none."""
+    """Seconds after the transfer's first byte, or from now on if there is no transfer."""
     limit_s: float
 
 
 def since(moment_s: float, began_s: float, transfer: Transfer | None) -> float:
-    """Seconds from the last byte before that moment, or from the hang's beginning."""
+    """Return the seconds to that moment since the last byte, or since the hang began if later."""
     last_s = transfer.last_s if transfer is not None and transfer.last_s <= moment_s else began_s
     return moment_s - max(began_s, last_s)
 
@@ -88,8 +88,9 @@ def since(moment_s: float, began_s: float, transfer: Transfer | None) -> float:
 async def await_hang(
     seen: Seen, transfer: Transfer | None, limit_s: float, *, client: bool
 ) -> Hang:
-    """Watch until all that can notice has, or the limit has passed since the last byte, also of the
-    kernels.
+    """Wait until the gateway, and the client if it can, notice the hang.
+
+    Give up when the limit has passed since the last byte, including those of the kernels.
     """
     began_s = time.monotonic()
     free_s = noticed_s = None
@@ -100,8 +101,8 @@ async def await_hang(
             free_s = since(went[0], began_s, transfer)
         still_s = max(0.0, seen.moved_s - now_s + since(now_s, began_s, transfer))
         moved_on_s = still_s if free_s is None else moved_on_s
-        if noticed_s is None and (told := [at for at, _ in seen.said if at > began_s]):
-            noticed_s = since(told[0], began_s, transfer)
+        if noticed_s is None and (logged := [at for at, _ in seen.log_lines if at > began_s]):
+            noticed_s = since(logged[0], began_s, transfer)
         client_moved_on_s = still_s if noticed_s is None else client_moved_on_s
         done = free_s is not None and (noticed_s is not None or not client)
         quiet_s = min(since(now_s, began_s, transfer), now_s - seen.moved_s)
@@ -136,7 +137,7 @@ async def carrying(port: int, transfer: Transfer | None) -> AsyncIterator[None]:
 
 
 async def wait_for(condition: Callable[[], bool], within_s: float) -> bool:
-    """Whether it came true in that time."""
+    """Wait for the condition; return whether it became true in time."""
     end_s = time.monotonic() + within_s
     while not condition():
         if time.monotonic() > end_s:
@@ -146,7 +147,7 @@ async def wait_for(condition: Callable[[], bool], within_s: float) -> bool:
 
 
 async def come_back(lane: Lane, within_s: float) -> bool:
-    """Wait until the tunnel carries the banner; whether it did."""
+    """Wait until the tunnel carries the banner; return whether it did in time."""
     end_s = time.monotonic() + within_s
     while time.monotonic() < end_s:
         if await answers(lane.port, ASKS_FOR_S):
@@ -156,8 +157,9 @@ async def come_back(lane: Lane, within_s: float) -> bool:
 
 
 async def hang(lane: Lane, watch: Watch, transfer: Transfer | None, trial: Trial) -> Hang:
-    """Freeze the device or cut the link, during the transfer if there is one; mend it again. Raises
-    DemoFailed.
+    """Freeze the device or cut the link, during the transfer if there is one; then undo that.
+
+    Raises DemoFailed.
     """
     seen = watch.of(lane)
     mark_s = time.monotonic()

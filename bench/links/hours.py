@@ -1,7 +1,6 @@
-"""Tunnels that stay on slow, lossy, asymmetric, alternating and narrow links for a long time, with
-and without bulk.
+"""Keep tunnels for a long time on slow, lossy, asymmetric, alternating and narrow links.
 
-A link that carries bulk is shaped too, so that there is a queue to wait in.
+Half of them carry files. Their links are also shaped, so that there is a queue to wait in.
 """
 
 from __future__ import annotations
@@ -19,8 +18,8 @@ from bench.figures import Figure
 from bench.links.clients import Kind, Lane
 from bench.links.hangs import Hang, Trial, carrying, come_back, hang, wait_for
 from bench.links.network import Shape
-from bench.links.scene import NEXT_CLIENT_S, Scene, Wanted, missing_kinds, scene
-from bench.links.tell import say
+from bench.links.progress import say
+from bench.links.scene import NEXT_CLIENT_S, LaneSpec, Scene, missing_kinds, scene
 from bench.links.transfer import Transfer
 
 KINDS = (Kind.PYTHON, Kind.OPENSSH, Kind.DROPBEAR, Kind.PLAIN)
@@ -34,9 +33,9 @@ LINKS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         f"narrow ({NARROW})": (),
     }
 )
-"""Options of the relay on the device's side."""
+"""The options of the relay on the device."""
 FILE_BYTES = 2_000_000
-"""A minute of the narrow link: longer than any fixed deadline."""
+"""One minute on the narrow link: longer than any fixed deadline."""
 FILE_EVERY_S = 180.0
 FILE_WITHIN_S = 170.0
 SAYS_EVERY_S = 300.0
@@ -48,7 +47,7 @@ TARGET = "up, never lost, hangs seen"
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Stay:
-    """One lane's time."""
+    """What happened on one lane."""
 
     lane: Lane
     link: str
@@ -89,7 +88,7 @@ class Stay:
 
 
 async def carry_files(stay: Stay, found: Scene) -> None:
-    """A file every few minutes, by turns up and down, for ever."""
+    """Carry a file every few minutes, in turn up and down, for ever."""
     seen, up = found.watch.of(stay.lane), False
     while True:
         await wait_for(lambda: bool(seen.inode), math.inf)
@@ -117,7 +116,7 @@ async def note_up(stay: Stay) -> None:
 
 
 async def live(stay: Stay, found: Scene, until_s: float) -> None:
-    """The lane's time until the moment given."""
+    """Keep the lane's tunnel until that moment."""
     await found.connect(stay.lane)
     stay.began_s = time.monotonic()
     with contextlib.suppress(TimeoutError):
@@ -125,13 +124,13 @@ async def live(stay: Stay, found: Scene, until_s: float) -> None:
             group.create_task(note_up(stay))
             if stay.has_bulk:
                 group.create_task(carry_files(stay, found))
-            group.create_task(asyncio.sleep(until_s))  # the time is up before that
+            group.create_task(asyncio.sleep(until_s))  # the timeout comes first
     seen = found.watch.of(stay.lane)
     stay.losses, stay.worst_s = seen.losses(), seen.worst_ms / 1000
 
 
 async def end(stay: Stay, found: Scene) -> None:
-    """A frozen device, and then a black hole, where there is a tunnel. Raises DemoFailed."""
+    """Make a frozen device and then a black hole, if there is a tunnel. Raises DemoFailed."""
     for frozen in (True, False):
         if not await come_back(stay.lane, UP_WITHIN_S):
             return
@@ -148,8 +147,8 @@ async def end(stay: Stay, found: Scene) -> None:
             stay.hole = hung
 
 
-async def tell(stays: Sequence[Stay], found: Scene, until_s: float) -> None:
-    """Say how it stands, every few minutes, until that moment."""
+async def report(stays: Sequence[Stay], found: Scene, until_s: float) -> None:
+    """Print the progress every few minutes, until that moment."""
     began_s = time.monotonic()
     while time.monotonic() + SAYS_EVERY_S < until_s:
         await asyncio.sleep(SAYS_EVERY_S)
@@ -165,7 +164,7 @@ async def tell(stays: Sequence[Stay], found: Scene, until_s: float) -> None:
 
 
 async def stay_on(found: Scene, stays: Sequence[Stay], minutes: float) -> None:
-    """All lanes for so long, and then their hangs. Raises DemoFailed."""
+    """Keep all lanes for those minutes, and then make their hangs. Raises DemoFailed."""
     until_s = time.monotonic() + minutes * 60
 
     async def one(stay: Stay, turn: int) -> None:
@@ -174,25 +173,25 @@ async def stay_on(found: Scene, stays: Sequence[Stay], minutes: float) -> None:
         say(f"{stay.name}: {stay.words()}; now its hangs")
         await end(stay, found)
 
-    telling = asyncio.create_task(tell(stays, found, until_s))
+    reporting = asyncio.create_task(report(stays, found, until_s))
     try:
         async with asyncio.TaskGroup() as group:
             for turn, stay in enumerate(stays):
                 group.create_task(one(stay, turn))
     finally:
-        telling.cancel()
-        await asyncio.wait([telling])
+        reporting.cancel()
+        await asyncio.wait([reporting])
 
 
 async def hours(minutes: float) -> list[Figure]:
-    """Every client on every link, side by side. Raises DemoFailed."""
+    """Measure every client on every link, side by side. Raises DemoFailed."""
     missing = missing_kinds()
     kinds = [kind for kind in KINDS if kind not in missing]
     todo = [(link, bulk, kind) for link in LINKS for bulk in (False, True) for kind in kinds]
     wanted = []
     for seed, (link, bulk, kind) in enumerate(todo, 1):
         relay = (*LINKS[link], "--seed", str(seed)) if LINKS[link] else ()
-        wanted.append(Wanted(kind=kind, shape=NARROW if bulk or not relay else None, relay=relay))
+        wanted.append(LaneSpec(kind=kind, shape=NARROW if bulk or not relay else None, relay=relay))
         say(f"seed {seed}: {link}{', bulk' if bulk else ''}, {kind.value}")
     async with scene(wanted) as found:
         stays = [

@@ -1,7 +1,7 @@
 """Shaped links between network namespaces: one gateway, one router, and a device behind each link.
 
-This process is in the gateway's namespace. It holds the others by open files, so that they are gone
-when it is, however it ends.
+This process is in the gateway's namespace. It keeps the others by open files, so that the kernel
+removes them when it ends, even if it is killed.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from demo.processes import run_quietly
 GATEWAY, ROUTER = "10.77.1.1", "10.77.1.254"
 LINKS_AT_MOST = 250
 BURST = 4000
-"""Bytes of the token bucket: more than one packet, less than what would show at 64 kbit/s."""
+"""The size of the token bucket in bytes: more than a packet, too little to matter at 64 kbit/s."""
 NEAR, FAR = "02:00:00:00:00:01", "02:00:00:00:00:02"
-"""The two ends of a link. They know each other: a question would wait in the queue behind bulk, and
-the kernel gives up after 3 s.
+"""The two ends of a link. Their neighbour entries are permanent: an ARP request would be queued
+behind bulk, and the kernel gives up after 3 s.
 """
 CLONE_NEWNET = 0x40000000
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -30,7 +30,7 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """A rate and a queue, each way, and how TCP at both ends fills it."""
+    """A rate and a queue, for each direction, and how TCP at both ends fills it."""
 
     kbit: int
     queue_kb: int
@@ -50,14 +50,14 @@ class Shape:
 
 
 def enter(call: str, *arguments: int) -> None:
-    """`unshare` or `setns` for this thread. Raises OSError."""
+    """Call `unshare` or `setns` for this thread. Raises OSError."""
     if getattr(LIBC, call)(*arguments):
         number = ctypes.get_errno()
         raise OSError(number, f"{call}: {os.strerror(number)}")
 
 
 class Space:
-    """A network namespace, there as long as it is open."""
+    """A network namespace that exists while it is open."""
 
     def __init__(self) -> None:
         home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
@@ -73,17 +73,17 @@ class Space:
         return f"/proc/{os.getpid()}/fd/{self.file}"
 
     def inside(self, *argv: str) -> list[str]:
-        """The command, run there."""
+        """Return a command line that runs the command in the namespace."""
         return ["nsenter", f"--net={self.path}", *argv]
 
     async def run(self, *commands: str) -> None:
-        """Run commands there, each one line of words. Raises DemoFailed."""
+        """Run commands in the namespace, each given as one line. Raises DemoFailed."""
         for command in commands:
             await run_quietly(*self.inside(*command.split()))
 
     @contextlib.contextmanager
     def entered(self) -> Iterator[None]:
-        """This thread is in it during the block. Raises OSError."""
+        """Move this thread into the namespace during the block. Raises OSError."""
         home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
         try:
             enter("setns", self.file, CLONE_NEWNET)
@@ -109,7 +109,7 @@ class Space:
 
 
 class Link:
-    """A device, its modem, and the link from there to the router, which may swallow all."""
+    """A device, its modem, and the link to the router, which can turn it into a black hole."""
 
     def __init__(self, router: Space, number: int) -> None:
         self.router, self.number = router, number
@@ -117,10 +117,10 @@ class Link:
         self.address = f"10.78.{number}.2"
 
     async def lay(self, shape: Shape | None) -> None:
-        """Cables, addresses and routes, and the shape at both ends. Raises DemoFailed.
+        """Make the links, addresses and routes, and shape both ends. Raises DemoFailed.
 
-        What the device sends waits in the modem: a queue on the device itself would not fill, as
-        its kernel knows it and holds back.
+        What the device sends is queued in the modem: a queue on the device itself would not fill,
+        as its kernel knows it and holds back.
         """
         way, modem = f"10.78.{self.number}.1", f"10.79.{self.number}"
         control = f" congctl {shape.congestion}" if shape is not None and shape.congestion else ""
@@ -159,7 +159,7 @@ class Link:
             await self.modem.run(f"tc qdisc add dev wan0 root {tbf}")
 
     async def cut(self) -> None:
-        """Nothing passes the router any more, and nobody is told."""
+        """Drop everything at the router, silently."""
         for way in ("from", "to"):
             await self.router.run(f"ip rule add {way} {self.address} blackhole")
 
@@ -177,14 +177,12 @@ class Link:
 
 
 async def route_on(space: Space) -> None:
-    """Have it pass on what is not its own. Raises DemoFailed."""
+    """Let the namespace forward packets. Raises DemoFailed."""
     await run_quietly(*space.inside("sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward"))
 
 
 async def lay_router() -> Space:
-    """The router, with its cable to the namespace of now, which becomes the gateway's. Raises
-    DemoFailed.
-    """
+    """Make the router, and its link to the current namespace, the gateway's. Raises DemoFailed."""
     router = Space()
     await run_quietly("ip", "link", "set", "lo", "up")
     await run_quietly(

@@ -1,6 +1,4 @@
-"""Runs the benchmark of links in a network namespace of its own, and takes over its figures. As
-root only: namespaces need it.
-"""
+"""Run the benchmark of links in a new network namespace, and return its figures; needs root."""
 
 from __future__ import annotations
 
@@ -46,5 +44,5 @@ async def links(scale: Scale) -> list[Figure]:
         assert process.stdout is not None
         found = await process.stdout.read()
         if await process.wait():
-            raise DemoFailed(f"it ended with status {process.returncode}; the reason stands above")
+            raise DemoFailed(f"exit status {process.returncode}; the reason is above")
     return [Figure(**figure) for figure in json.loads(found)]

@@ -1,4 +1,4 @@
-"""A gateway, a router, and one link and client for each lane; all gone afterwards."""
+"""Set up a gateway, a router, and one link and client for each lane, and remove them all later."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from demo.processes import DemoFailed
 from demo.stage import free_ports
 
 NEXT_CLIENT_S = 0.3
-"""Clients start one by one, so that the logins do not wait for each other."""
+"""Start the clients one by one, so that their logins do not wait for each other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """What one lane is to be."""
+class LaneSpec:
+    """The plan of one lane."""
 
     kind: Kind
     shape: Shape | None = None
     relay: tuple[str, ...] = ()
-    """Options of the relay on the device; empty: the client connects to the gateway itself."""
+    """The options of the relay on the device; empty: no relay."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,7 @@ class Scene:
     server: Gateway
     bare: BareServer
     lanes: Sequence[Lane]
-    wanted: Sequence[Wanted]
+    wanted: Sequence[LaneSpec]
     watch: Watch
 
     async def connect(self, lane: Lane) -> None:
@@ -50,7 +50,7 @@ class Scene:
 
 
 def missing_kinds() -> dict[Kind, list[str]]:
-    """Programs that a kind of client lacks here."""
+    """Return the missing programs of each kind of client that cannot run here."""
     path = os.environ.get("PATH")
     missing = {
         kind: [name for name in names if shutil.which(name, path=path) is None]
@@ -60,8 +60,8 @@ def missing_kinds() -> dict[Kind, list[str]]:
 
 
 @contextlib.asynccontextmanager
-async def scene(wanted: Sequence[Wanted], toml: str = "") -> AsyncIterator[Scene]:
-    """All links laid, and no client started yet. Raises DemoFailed."""
+async def scene(wanted: Sequence[LaneSpec], toml: str = "") -> AsyncIterator[Scene]:
+    """Set up all links, but start no client yet. Raises DemoFailed."""
     if len(wanted) > LINKS_AT_MOST:
         raise DemoFailed(f"{len(wanted)} links are more than {LINKS_AT_MOST}")
     async with contextlib.AsyncExitStack() as stack:

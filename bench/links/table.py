@@ -1,6 +1,4 @@
-"""The table: each link, direction and client, with a bulk transfer, and a hang of either kind
-during another one.
-"""
+"""Measure a transfer, and hangs during another one, for each link, direction and client."""
 
 from __future__ import annotations
 
@@ -14,8 +12,8 @@ from bench.figures import Figure
 from bench.links.clients import Kind, Lane
 from bench.links.hangs import Hang, Trial, carrying, come_back, hang, wait_for
 from bench.links.network import Shape
-from bench.links.scene import NEXT_CLIENT_S, Scene, Wanted, missing_kinds, scene
-from bench.links.tell import say
+from bench.links.progress import say
+from bench.links.scene import NEXT_CLIENT_S, LaneSpec, Scene, missing_kinds, scene
 from bench.links.transfer import Transfer
 from bench.links.watch import Seen
 
@@ -27,12 +25,12 @@ WAYS = {True: "up", False: "down"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """A link, and how long a transfer over it takes."""
+    """A link, and how long a transfer over it lasts."""
 
     shape: Shape
     lasts_s: float
     hangs_after_s: float = 12.0
-    """After the first byte of the second transfer."""
+    """Seconds after the first byte of the second transfer."""
 
     @property
     def size(self) -> int:
@@ -40,18 +38,18 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What is measured."""
+class TablePlan:
+    """What to measure."""
 
     cases: tuple[Case, ...]
     ways: tuple[bool, ...]
     """True is up, from the device to the gateway."""
     limit_s: float
-    """How long a hang is waited for, after the last byte."""
+    """How long to wait for a hang to be noticed, after the last byte."""
     toml: str = ""
 
 
-FULL_PLAN = Plan(
+FULL_PLAN = TablePlan(
     cases=(
         Case(shape=Shape(kbit=64, queue_kb=32), lasts_s=75),
         Case(shape=Shape(kbit=64, queue_kb=1000), lasts_s=180, hangs_after_s=40),
@@ -68,7 +66,7 @@ FULL_PLAN = Plan(
     ways=(True, False),
     limit_s=75.0,
 )
-QUICK_PLAN = Plan(
+QUICK_PLAN = TablePlan(
     cases=(Case(shape=Shape(kbit=1000, queue_kb=32), lasts_s=2, hangs_after_s=0.5),),
     ways=(True,),
     limit_s=3.0,
@@ -78,13 +76,13 @@ QUICK_PLAN = Plan(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bulk:
-    """How the first transfer went."""
+    """The result of the first transfer."""
 
     transfer: Transfer
     ended_s: float
     """Monotonic."""
     losses: tuple[str, ...] = ()
-    """Who ended the tunnel, each time that it was lost meanwhile."""
+    """Who ended the tunnel, for each time that it was lost meanwhile."""
 
     @property
     def is_unharmed(self) -> bool:
@@ -104,13 +102,13 @@ class Bulk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What was found on one lane."""
+    """The results of one lane."""
 
     case: Case
     up: bool
     kind: Kind
     note: str = ""
-    """Why there is nothing else."""
+    """Why there are no further results."""
     bulk: Bulk | None = None
     frozen: Hang | None = None
     hole: Hang | None = None
@@ -134,21 +132,21 @@ class Result:
 
 
 async def bulk(lane: Lane, case: Case, *, up: bool) -> Bulk:
-    """Carry one file, to its end or the tunnel's; who ended it is not known yet."""
+    """Carry one file until it is complete or the tunnel ends."""
     transfer = Transfer(size=case.size, up=up)
     async with carrying(lane.port, transfer):
         await wait_for(transfer.over.is_set, 3 * case.lasts_s + 60)
-        await asyncio.sleep(1)  # so that the end of its tunnel has been seen
+        await asyncio.sleep(1)  # until Watch has seen the end of the tunnel
     return Bulk(transfer=transfer, ended_s=time.monotonic())
 
 
 def blame(first: Bulk, seen: Seen) -> Bulk:
-    """The same, with who ended the tunnel."""
+    """Add who ended the tunnel."""
     return dataclasses.replace(first, losses=seen.losses(first.transfer.began_s, first.ended_s))
 
 
-async def measure(lane: Lane, found: Scene, case: Case, plan: Plan, *, up: bool) -> Result:
-    """A transfer, then a hang of either kind during another. Raises DemoFailed."""
+async def measure(lane: Lane, found: Scene, case: Case, plan: TablePlan, *, up: bool) -> Result:
+    """Measure a transfer, then each kind of hang during another. Raises DemoFailed."""
     seen = found.watch.of(lane)
     if not await come_back(lane, UP_WITHIN_S):
         return Result(case=case, up=up, kind=lane.kind, note="did not come up")
@@ -170,7 +168,7 @@ async def measure(lane: Lane, found: Scene, case: Case, plan: Plan, *, up: bool)
                 note=note,
             )
         if not first.transfer.is_whole and frozen == lane.kind.is_watched:
-            # the gateway may hear of the end only when the client is back
+            # the gateway may notice the end only when the client is back
             first = dataclasses.replace(first, ended_s=time.monotonic())
         transfer = Transfer(size=4 * case.size, up=up)
         trial = Trial(frozen=frozen, after_s=case.hangs_after_s, limit_s=plan.limit_s)
@@ -187,7 +185,7 @@ async def measure(lane: Lane, found: Scene, case: Case, plan: Plan, *, up: bool)
     )
 
 
-async def run_lane(found: Scene, number: int, case: Case, plan: Plan, *, up: bool) -> Result:
+async def run_lane(found: Scene, number: int, case: Case, plan: TablePlan, *, up: bool) -> Result:
     """Start the lane in its turn, and measure it."""
     await asyncio.sleep(number * NEXT_CLIENT_S)
     lane = found.lanes[number]
@@ -198,7 +196,7 @@ async def run_lane(found: Scene, number: int, case: Case, plan: Plan, *, up: boo
 
 
 def rows(results: Sequence[Result]) -> list[Figure]:
-    """Our clients, each beside those without a daemon on the same link."""
+    """Return the figures: our clients, each compared with those without a daemon."""
     figures = []
     for result in results:
         if result.kind.is_watched:
@@ -231,21 +229,23 @@ def rows(results: Sequence[Result]) -> list[Figure]:
             target="0",
             met=not harmed,
             beside=(
-                f"hangs during a transfer not seen in {NOTICED_S:g} s, or nothing left to hang:"
-                f" {late}"
+                f"hangs during a transfer not noticed within {NOTICED_S:g} s, or tunnel lost"
+                f" before: {late}"
             ),
         )
     )
     return figures
 
 
-async def table(plan: Plan) -> list[Figure]:
+async def table(plan: TablePlan) -> list[Figure]:
     """Measure all lanes side by side. Raises DemoFailed."""
     missing = missing_kinds()
     kinds = [kind for kind in Kind if kind not in missing]
     todo = [(case, up, kind) for case in plan.cases for up in plan.ways for kind in kinds]
     async with (
-        scene([Wanted(kind=kind, shape=case.shape) for case, _, kind in todo], plan.toml) as found,
+        scene(
+            [LaneSpec(kind=kind, shape=case.shape) for case, _, kind in todo], plan.toml
+        ) as found,
         asyncio.TaskGroup() as group,
     ):
         tasks = [

@@ -1,6 +1,4 @@
-"""Bulk through a tunnel. Both ends are in this process, so that what arrives is known at once, and
-so is when the last byte came.
-"""
+"""Transfer files through a tunnel, with both ends in this process to time each byte."""
 
 from __future__ import annotations
 
@@ -16,17 +14,17 @@ from bench.setting import BANNER
 
 SERVICE_PORT = 2022
 FILE = os.urandom(1 << 18)
-"""Sent again and again: longer than what a client that compresses remembers."""
+"""Sent again and again: longer than the window of a client that compresses."""
 CHUNK = 1 << 14
 READ = 1 << 16
 NUMBERS = itertools.count(1)
 RUNNING: dict[int, Transfer] = {}
-"""By the number that the gateway's end sends in its order."""
+"""The transfers, by the number that the gateway's end sends in its order."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Transfer:
-    """One file on its way; up is from the device to the gateway. Times are monotonic."""
+    """One file; up is from the device to the gateway. Times are monotonic."""
 
     size: int
     up: bool
@@ -34,7 +32,7 @@ class Transfer:
     received: int = 0
     began_s: float = 0.0
     last_s: float = 0.0
-    """When the last byte so far arrived."""
+    """When the last byte arrived so far."""
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -42,7 +40,7 @@ class Transfer:
         return self.received >= self.size
 
     async def receive(self, reader: asyncio.StreamReader) -> None:
-        """Read until it is whole or the connection ends."""
+        """Read until the file is complete or the connection ends."""
         try:
             while not self.is_whole and (part := await reader.read(READ)):
                 self.received += len(part)
@@ -53,7 +51,7 @@ class Transfer:
             self.over.set()
 
     async def send(self, writer: asyncio.StreamWriter) -> None:
-        """Write all of it, or as much as the connection takes."""
+        """Write the whole file, or as much as the connection accepts."""
         with contextlib.suppress(OSError):
             for begin in range(0, self.size, CHUNK):
                 place = begin % len(FILE)
@@ -61,8 +59,9 @@ class Transfer:
                 await writer.drain()
 
     async def carry(self, port: int) -> None:
-        """The gateway's end, from the connection to the end of the transfer. Raises OSError,
-        TimeoutError, IncompleteReadError.
+        """Connect at the gateway's end, and carry the file.
+
+        Raises OSError, TimeoutError, IncompleteReadError.
         """
         self.began_s = self.last_s = time.monotonic()
         reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=READ)
@@ -81,7 +80,7 @@ class Transfer:
             writer.transport.abort()
 
     async def carry_down(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Send until the other end has it all, or this connection ends."""
+        """Send until the other end has the whole file, or this connection ends."""
 
         async def hear_end() -> None:
             with contextlib.suppress(OSError):
@@ -98,7 +97,7 @@ class Transfer:
 
 
 async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """The device's end: the banner, and then what is ordered."""
+    """Serve the device's end: send the banner, then carry out the order."""
     try:
         writer.write(BANNER)
         order = await reader.readexactly(9)
@@ -117,12 +116,12 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 async def service(device: Space) -> asyncio.Server:
-    """The device's service, on its own loopback."""
+    """Start the device's service on its loopback."""
     return await asyncio.start_server(serve, sock=device.listen(SERVICE_PORT), limit=READ)
 
 
 async def answers(port: int, within_s: float) -> bool:
-    """Whether the tunnel carries the banner in that time."""
+    """Return whether the tunnel carries the banner within that time."""
     try:
         async with asyncio.timeout(within_s):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)

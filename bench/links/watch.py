@@ -1,4 +1,4 @@
-"""Who listens on the tunnels' ports, what the clients' logs say, and when each of that changed."""
+"""Watch the tunnels' listeners, the clients' logs and the state file, and note when they change."""
 
 from __future__ import annotations
 
@@ -19,40 +19,40 @@ POLL_S = 0.1
 STATE_EVERY_S = 1.0
 EVENTS_AT_ONCE = 1000
 COUNTS_BYTES = 2000
-"""In a second: a quarter of the slowest link, and more than a probe of a hung tunnel."""
+"""Bytes a second that count: a quarter of the slowest link, and more than a probe's."""
 SEGMENT_BYTES = 1448
 CAUSE_WITHIN_S = 5.0
 GIVEN_UP_WITHIN_S = 60.0
-"""From what a client says until the gateway hears that the connection is over: that waits behind
+"""From a client's log line until the gateway sees the end of the connection, which is queued behind
 the data.
 """
 
 
 @dataclass(slots=True, kw_only=True)
 class Seen:
-    """What was noticed of one lane; times are monotonic."""
+    """What was seen of one lane; times are monotonic."""
 
     inode: int = 0
-    """Of the listener of now; 0 for none. Another one is another tunnel."""
+    """The current listener's; 0: nobody listens. Each tunnel has another one."""
     came_s: list[float] = field(default_factory=list)
     went_s: list[float] = field(default_factory=list)
-    said: list[tuple[float, str]] = field(default_factory=list)
+    log_lines: list[tuple[float, str]] = field(default_factory=list)
     read_bytes: int = 0
     killed_s: list[float] = field(default_factory=list)
-    """By the daemon; a client that claims its own stale port is not among them."""
+    """When the daemon killed it; a client that claims its own stale port does not count."""
     carried: int = 0
     moved_s: float = 0.0
-    """When bulk last reached the device, left it, or reached the gateway out of order. A stopped
-    process's kernel moves bytes too, and what waits in the link's queue still comes.
+    """When bulk last reached the device, left it, or reached the gateway out of order.
+
+    The kernel of a stopped process moves bytes, too, and what is in the link's queue still arrives.
     """
     worst_ms: float = 0.0
     """The slowest probe that was answered."""
 
     def losses(self, since_s: float = 0.0, until_s: float = math.inf) -> tuple[str, ...]:
-        """Who ended each tunnel that was lost in that time: the daemon, the client, or nobody that
-        said so.
+        """Return who ended each tunnel that was lost in that time: daemon, client, or `?`.
 
-        Ask some seconds later: the daemon writes its events down in its own time.
+        Call it some seconds later, as the daemon writes its events with a delay.
         """
         return tuple(self.cause(went_s) for went_s in self.went_s if since_s <= went_s <= until_s)
 
@@ -60,15 +60,15 @@ class Seen:
         if any(abs(killed_s - went_s) < CAUSE_WITHIN_S for killed_s in self.killed_s):
             return "daemon"
         if any(
-            -CAUSE_WITHIN_S < went_s - said_s < GIVEN_UP_WITHIN_S and is_giving_up(line)
-            for said_s, line in self.said
+            -CAUSE_WITHIN_S < went_s - logged_s < GIVEN_UP_WITHIN_S and is_giving_up(line)
+            for logged_s, line in self.log_lines
         ):
             return "client"
         return "?"
 
 
 def is_giving_up(line: str) -> bool:
-    """Whether a client says that it ends the connection itself."""
+    """Return whether the line says that the client ends the connection itself."""
     return any(
         word in line
         for word in ("hangs", "not responding", "no answer", "Timeout", "timeout", "port down")
@@ -76,7 +76,7 @@ def is_giving_up(line: str) -> bool:
 
 
 class Watch:
-    """Looks at all lanes, ten times a second."""
+    """Watches all lanes, ten times a second."""
 
     def __init__(self, lanes: Sequence[Lane], state: Path) -> None:
         self.lanes = lanes
@@ -88,21 +88,21 @@ class Watch:
         return self.seen[lane.port]
 
     async def run(self) -> None:
-        """For ever."""
+        """Watch until cancelled."""
         due_s = 0.0
         reader = open_reader(self.state)
         try:
             while True:
-                await asyncio.to_thread(self.look)
+                await asyncio.to_thread(self.read_listeners_and_logs)
                 if time.monotonic() >= due_s:
-                    await asyncio.to_thread(self.look_at_bytes)
+                    await asyncio.to_thread(self.read_counters)
                     self.read_state(reader)
                     due_s = time.monotonic() + STATE_EVERY_S
                 await asyncio.sleep(POLL_S)
         finally:
             reader.close()
 
-    def look(self) -> None:
+    def read_listeners_and_logs(self) -> None:
         found, now_s = read_listeners(), time.monotonic()
         for lane in self.lanes:
             seen = self.of(lane)
@@ -118,13 +118,13 @@ class Watch:
                     log.seek(seen.read_bytes)
                     text = log.read()
                 seen.read_bytes += len(text)
-                seen.said += [
+                seen.log_lines += [
                     (now_s, line)
                     for line in text.decode(errors="replace").splitlines()
                     if line.strip()
                 ]
 
-    def look_at_bytes(self) -> None:
+    def read_counters(self) -> None:
         strays: Counter[str] = Counter()
         for peer, flow in flows().items():
             strays[peer.rpartition(":")[0]] += flow.strays * SEGMENT_BYTES

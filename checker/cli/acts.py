@@ -16,7 +16,7 @@ from checker.control.unregistered import UnregisteredTunnel, aims_at, unregister
 from checker.model import Aim, Outcome, Status, Verb, outcome_json
 from checker.output import say
 from checker.registry.nodes import Registry
-from checker.state.store import StateError
+from checker.state.errors import StateError
 
 HELP = {
     Verb.PROBE: "probe now, and act on the result",

@@ -8,8 +8,9 @@ from checker.config.toml_file import ConfigError
 from checker.control.notices import known_registry
 from checker.model import Aim, InvalidValue, NodeName, Tunnel, parse_port
 from checker.registry.nodes import Registry
+from checker.state.errors import StateMissing
 from checker.state.rows import Sweep
-from checker.state.store import StateMissing, open_reader
+from checker.state.store import open_reader
 
 
 def registry_of(layout: Layout) -> Registry:

@@ -6,7 +6,7 @@ from enum import IntEnum
 
 from checker.control.client import DaemonAbsent
 from checker.model import CheckerError
-from checker.state.store import StateError
+from checker.state.errors import StateError
 
 PROG = "reversi-checker"
 

@@ -16,8 +16,9 @@ from checker.cli.verbs import Verbs, add_json, add_verb
 from checker.config.layout import Layout, refuse_missing
 from checker.model import Event, InvalidValue, NodeName
 from checker.output import clock, say
+from checker.state.errors import StateMissing
 from checker.state.rows import event_row
-from checker.state.store import StateFile, StateMissing, open_reader
+from checker.state.store import StateFile, open_reader
 
 FOLLOW_EVERY_S = 0.3
 
@@ -81,7 +82,9 @@ def past_events(
 
 def event_json(event: Event) -> dict[str, Any]:
     """The documented shape of an event; `at` is Unix seconds."""
-    return {"id": event.id, **event_row(event)}
+    row = {**event_row(event), "kind": event.kind.value}
+    del row["act"]  # a detail of how it is stored
+    return {"id": event.id, **row}
 
 
 def event_line(event: Event) -> str:

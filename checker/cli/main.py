@@ -9,7 +9,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from checker import __version__
+from checker import __version__, journal
 from checker.cli import acts, doctor, install, log, nodes, publish, report, status
 from checker.cli import run as run_gateway
 from checker.cli.exit_codes import PROG, ExitCode, exit_code_of
@@ -47,12 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def run(arguments: Sequence[str] | None = None) -> ExitCode:
     """Run one command; its exit status."""
     parsed = build_parser().parse_args(arguments)
-    logging.basicConfig(
-        level=logging.DEBUG if parsed.debug else logging.INFO,
-        stream=sys.stderr,
-        format="%(asctime)s %(levelname)s %(message)s",
-        datefmt="%Y-%m-%dT%H:%M:%S",
-    )
+    journal.start_logging(logging.DEBUG if parsed.debug else logging.INFO)
     command: Command = parsed.command
     try:
         return command(parsed, find_layout(parsed.home, os.environ))
@@ -63,6 +58,6 @@ def run(arguments: Sequence[str] | None = None) -> ExitCode:
         return ExitCode.OK
     except Exception as error:  # noqa: BLE001 - the root: any error becomes a sentence and a status
         if parsed.debug:
-            traceback.print_exc()
-        print(f"{PROG}: error: {sentence_of(error)}", file=sys.stderr)
+            journal.write(traceback.format_exc().rstrip(), logging.ERROR)
+        journal.write(f"{PROG}: error: {sentence_of(error)}", logging.ERROR)
         return exit_code_of(error)

@@ -22,7 +22,8 @@ from checker.registry.changes import kept_key_path
 from checker.registry.kept_rights import BrokenFile
 from checker.registry.nodes import Registry
 from checker.registry.succession import old_key_note
-from checker.state.store import StateError, open_reader
+from checker.state.errors import StateError
+from checker.state.store import open_reader
 
 HEADINGS = ("NODE", "PORT", "TARGET", "EXPECT", "KEY")
 NOWHERE = ("-", "-", "-")

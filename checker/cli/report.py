@@ -16,7 +16,8 @@ from checker.config.layout import Layout
 from checker.model import Forward, InvalidValue, Watched
 from checker.output import aligned, say
 from checker.registry.nodes import Registry
-from checker.state.store import StateMissing, open_reader
+from checker.state.errors import StateMissing
+from checker.state.store import open_reader
 
 MOST_DAYS = 400
 """The state file keeps no older sums."""

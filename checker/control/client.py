@@ -15,7 +15,7 @@ from typing import Any
 
 from checker.config.layout import Layout
 from checker.linux.sockets import read_listeners
-from checker.linux.unix_socket import reachable
+from checker.linux.unix_socket import connect
 from checker.model import (
     IPV6_LOOPBACK,
     Aim,
@@ -28,9 +28,11 @@ from checker.model import (
     Verb,
     aim_json,
     outcome_from,
+    printable,
 )
+from checker.state.errors import StateError
 from checker.state.rows import Batch, event_row
-from checker.state.store import StateError, open_store
+from checker.state.store import open_store
 from checker.tunnels.gateway import Gateway
 from checker.tunnels.in_process import with_gateway
 from checker.tunnels.operations import Operations
@@ -38,6 +40,8 @@ from checker.tunnels.port_owner import loopback_of
 
 ANSWER_WITHIN_S = 60.0
 """A kill takes at most two seconds, a probe that ends in a kill about fifteen."""
+EVENT_CHARACTERS = 400
+"""The daemon keeps no more of an event's text."""
 
 
 class DaemonAbsent(CheckerError):
@@ -76,10 +80,8 @@ def exchange(layout: Layout, message: bytes, *, within_s: float = ANSWER_WITHIN_
     daemon hangs or refuses the connection.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
-        peer.settimeout(within_s)
         try:
-            with reachable(layout.socket) as address:
-                peer.connect(address)
+            connect(peer, layout.socket, within_s)
             peer.sendall(message)
             peer.shutdown(socket.SHUT_WR)
             answer = b""
@@ -136,13 +138,33 @@ class Control:
         `renamed` (old name, new name) is only for a state file that no daemon writes: a daemon
         notices by itself.
         """
-        events = events_of(clauses, operator_name())
+        return self.report(events_of(clauses, operator_name()), renamed)
+
+    def record(self, kind: EventKind, text: str, *, node: NodeName, port: Port | None) -> str:
+        """Log what an operator is about to run; why it could not be logged, empty if it was."""
+        event = Event(
+            at=time.time(),
+            kind=kind,
+            text=printable(text, EVENT_CHARACTERS),
+            node=node,
+            port=port,
+            actor=operator_name(),
+        )
+        return self.report((event,), within_s=3.0)
+
+    def report(
+        self,
+        events: Sequence[Event],
+        renamed: Sequence[tuple[NodeName, NodeName]] = (),
+        *,
+        within_s: float = 10.0,
+    ) -> str:
+        """Have the daemon log the events, or write them into the state file if it does not; why
+        neither could be done, empty if it was.
+        """
+        request = {"verb": "reload", "events": [event_row(event) for event in events]}
         try:
-            ask(
-                self.layout,
-                {"verb": "reload", "events": [event_row(event) for event in events]},
-                within_s=10.0,
-            )
+            ask(self.layout, request, within_s=within_s)
         except (DaemonAbsent, NotAllowed):
             return write_down(self.layout, events, renamed)
         return ""
@@ -192,22 +214,9 @@ def write_down(
 ) -> str:
     """Write events and renames into the state file; why that failed, empty if it did not."""
     try:
-        make_state_file(layout)
+        layout.state.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.closing(open_store(layout.state)) as store:
             store.write(Batch(events=events, renamed=renamed))
     except (StateError, OSError) as error:
         return str(error)
     return ""
-
-
-def make_state_file(layout: Layout) -> None:
-    """Create an empty state file if it is missing, with the owner of its directory, so that the
-    daemon can write it. Raises OSError.
-    """
-    if layout.state.exists():
-        return
-    layout.state.parent.mkdir(parents=True, exist_ok=True)
-    os.close(os.open(layout.state, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644))
-    owner = layout.state.parent.stat()
-    if os.geteuid() == 0 and owner.st_uid != 0:
-        os.chown(layout.state, owner.st_uid, owner.st_gid, follow_symlinks=False)

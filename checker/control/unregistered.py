@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from checker.config.layout import Layout
-from checker.model import Aim, Tunnel, Unregistered
+from checker.model import Aim, Tunnel, Unregistered, by_place, seen_at
 from checker.registry.nodes import Registry
-from checker.state.store import StateMissing, open_reader
+from checker.state.errors import StateMissing
+from checker.state.store import open_reader
 
 UnregisteredTunnel = tuple[Unregistered, Tunnel]
 
@@ -22,13 +23,11 @@ def unregistered_tunnels(layout: Layout, registry: Registry) -> tuple[Unregister
         return ()
     try:
         found = state.unregistered()
-        tunnels = (
-            {(tunnel.node, tunnel.port): tunnel for tunnel in state.tunnels()} if found else {}
-        )
+        tunnels = by_place(state.tunnels()) if found else {}
     finally:
         state.close()
     return tuple(
-        (one, tunnels.get((one.node, one.port)) or Tunnel(node=one.node, port=one.port))
+        (one, seen_at((one.node, one.port), tunnels))
         for one in found
         if one.node not in registry.nodes and registry.owner(one.port) is None
     )

@@ -1,6 +1,4 @@
-"""The use cases in this process, for when no daemon answers: a dead daemon never costs a node its
-tunnel.
-"""
+"""Answer one node's request in this process, as a dead daemon must never cost a tunnel."""
 
 from __future__ import annotations
 
@@ -23,7 +21,7 @@ UNAVAILABLE = 69
 
 
 def answer_alone(layout: Layout, asked: Asked) -> Reply:
-    """A node's request without a daemon. Raises CheckerError."""
+    """Answer a node's request without a daemon. Raises CheckerError."""
     caller = session_above(os.getppid(), os.geteuid())
 
     async def use(gateway: Gateway) -> Reply:
@@ -32,16 +30,18 @@ def answer_alone(layout: Layout, asked: Asked) -> Reply:
     return asyncio.run(with_gateway(layout, use))
 
 
-def main(words: Sequence[str] | None = None) -> None:
-    """The gate's other half: `python -m checker.daemon.alone [--home DIR] [--key WHICH] --node
-    NAME`.
-    """
+def parse(words: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="checker.daemon.alone")
     parser.add_argument("--home")
     parser.add_argument("--key", default="")
     parser.add_argument("--node", required=True)
-    arguments = parser.parse_args(words)
-    # stderr is the node's; events tell the admin
+    return parser.parse_args(words)
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Run `checker.daemon.alone [--home DIR] [--key WHICH] --node NAME` for the gate."""
+    arguments = parse(words)
+    # stderr is the node's; the admin reads the events
     logging.getLogger().addHandler(logging.NullHandler())
     asked = Asked(
         node=arguments.node,
@@ -56,7 +56,7 @@ def main(words: Sequence[str] | None = None) -> None:
     if reply.complaint:
         print(f"reversi: {reply.complaint}", file=sys.stderr)
     if reply.becomes:
-        os.execv(reply.becomes[0], reply.becomes)  # noqa: S606 - the beat loop, whose words we made
+        os.execv(reply.becomes[0], reply.becomes)  # noqa: S606 - the beat loop; the words are ours
     print(reply.answer, flush=True)
     sys.exit(reply.exit_status)
 

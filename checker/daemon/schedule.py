@@ -1,6 +1,4 @@
-"""When each forward is probed: a place of its own in the interval, kept over the daemon's lives.
-Pure.
-"""
+"""When each forward is probed: at its own place in the interval, the same after a restart. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +11,7 @@ from checker.registry.nodes import Registry
 
 
 class Schedule:
-    """When each forward is probed next: each at a place of its own in the interval."""
+    """When each forward is probed next."""
 
     def __init__(self, every_s: float) -> None:
         self.every_s = every_s
@@ -23,8 +21,9 @@ class Schedule:
         self.running: set[Port] = set()
 
     def use(self, registry: Registry, now: float, unregistered: Iterable[Forward] = ()) -> None:
-        """Follow the registry, and what is watched besides; what is new comes within the next
-        interval, or sooner where there is little.
+        """Probe the forwards of the registry and these unregistered ones from now on.
+
+        New ones are probed within an interval; if there are few forwards, sooner.
         """
         wanted = {forward.port: forward for forward in (*unregistered, *registry.forwards)}
         for port in [port for port in self.at if port not in wanted]:
@@ -36,18 +35,18 @@ class Schedule:
         self.forwards = wanted
 
     def put(self, port: Port, at: float) -> None:
-        """Probe this port then, and not at the time it had."""
+        """Probe this port at that time instead of the one that it had."""
         self.at[port] = at
         heapq.heappush(self.due, (at, port))
 
     def soon(self, node: NodeName, at: float) -> None:
-        """Probe the node's forwards by then."""
+        """Probe the node's forwards at that time at the latest."""
         for port, forward in self.forwards.items():
             if forward.node == node and self.at.get(port, at) >= at:
                 self.put(port, at)
 
     def ripe(self, now: float) -> list[Forward]:
-        """Forwards that are due, and not under way."""
+        """Take out the forwards that are due and are not being probed."""
         found = []
         while self.due and self.due[0][0] <= now:
             at, port = heapq.heappop(self.due)
@@ -56,9 +55,14 @@ class Schedule:
                 found.append(self.forwards[port])
         return found
 
+    def next_at(self, now: float) -> float:
+        """When the next forward is due; an interval from now if there is none."""
+        return self.due[0][0] if self.due else now + self.every_s
+
     def done(self, forward: Forward, now: float, after_s: float) -> None:
-        """Probed: the next time keeps the forward's place in the interval, unless it was asked for
-        meanwhile.
+        """Note that it was probed, and probe it again after `after_s`, at its own place.
+
+        A time that was asked for meanwhile stands.
         """
         self.running.discard(forward.port)
         at = self.at.get(forward.port)
@@ -71,11 +75,11 @@ class Schedule:
         )
 
     def overdue_s(self, now: float) -> float:
-        """How long the forward that waits longest has been due."""
+        """Seconds that the most overdue forward has waited; 0 if none is due."""
         waiting = [at for port, at in self.at.items() if port not in self.running]
         return max(0.0, now - min(waiting, default=now))
 
 
 def phase(forward: Forward) -> float:
-    """A forward's place in the interval, 0 to 1, the same in every life of the daemon."""
+    """A forward's place in the interval, 0 to 1; the same after a restart."""
     return zlib.crc32(f"{forward.node} {forward.port}".encode()) / 2**32

@@ -22,7 +22,7 @@ from checker.tunnels.gateway import Gateway
 
 
 class Attempts:
-    """What sshd's lines mean at one gateway."""
+    """Turns sshd's log lines into events at one gateway."""
 
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
@@ -31,7 +31,7 @@ class Attempts:
         self.registry: object = None
 
     def hear(self, line: Line) -> None:
-        """A refusal becomes an event."""
+        """Log an event if the line reports a refusal."""
         refusal = self.hearing.hear(line)
         if refusal is None:
             return
@@ -52,9 +52,7 @@ class Attempts:
         )
 
     def node_of(self, refusal: Refusal) -> NodeName | None:
-        """Whose key it was, or whose registered connection it is; None for the shared key, and for
-        one that is nobody's.
-        """
+        """The node whose key or registered connection it is; None if unknown."""
         registry = self.gateway.registry
         if self.registry is not registry:
             self.nodes = {
@@ -72,7 +70,7 @@ class Attempts:
 
 @contextlib.contextmanager
 def private_log(gateway: Gateway) -> Iterator[PrivateLog]:
-    """An open one for the block."""
+    """Open a log for a private sshd, for the block."""
     opened = PrivateLog(Attempts(gateway).hear)
     try:
         yield opened
@@ -80,10 +78,8 @@ def private_log(gateway: Gateway) -> Iterator[PrivateLog]:
         opened.close()
 
 
-async def follow(gateway: Gateway) -> None:
-    """Hear what the machine's sshd writes, for ever; where nothing is to be read, look again
-    later.
-    """
+async def log_refusals(gateway: Gateway) -> None:
+    """Read what the machine's sshd logs, until cancelled; if there is no log, look again later."""
     attempts = Attempts(gateway)
     while True:
         if await asyncio.to_thread(journal_answers):

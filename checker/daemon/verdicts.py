@@ -1,6 +1,4 @@
-"""The files that the beat loops read: each node's verdict, and when the sweep last kept its
-time.
-"""
+"""The files that the beat loops read: each node's verdict, and when the sweep was last on time."""
 
 from __future__ import annotations
 
@@ -15,62 +13,60 @@ from checker.tunnels.gateway import Gateway
 
 
 class Verdicts:
-    """Keeps the files in line with what the gateway judged last."""
+    """Keeps the files in line with the gateway's last judgement."""
 
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
         self.folder = gateway.layout.run
-        self.told: dict[NodeName, int] = {}
-        self.telling = asyncio.Lock()
+        self.written: dict[NodeName, int] = {}
+        self.writing = asyncio.Lock()
 
-    async def tell(self, name: NodeName) -> None:
-        """Bring the file that the node's beat loop reads up to date."""
+    async def write(self, name: NodeName) -> None:
+        """Write the node's verdict, unless its file already has it."""
         node = self.gateway.registry.nodes.get(name)
         if node is None:
-            return  # nobody of that name beats; and what an operator calls a node may be any path
-        async with self.telling:  # else an older verdict could be written over a newer one
+            return  # no such node beats; and an operator's word for a node may be any path
+        async with self.writing:  # else an older verdict could be written over a newer one
             verdict = self.gateway.verdict(node)
-            if self.told.get(name) == verdict:
+            if self.written.get(name) == verdict:
                 return
             try:
                 await asyncio.to_thread(replace_text, self.folder / name, f"{verdict}\n")
             except OSError as error:
                 self.gateway.ledger.complain(
-                    f"the verdict of {name} can not be written to {self.folder}: {error.strerror}"
+                    f"cannot write the verdict of {name} to {self.folder}: {error.strerror}"
                 )
                 return
-            self.told[name] = verdict
+            self.written[name] = verdict
 
     async def rename(self, old: NodeName, new: NodeName) -> None:
-        """The node has another name; the beat loop of a connection that was opened under the old
-        one reads the same.
+        """Write the verdict under the new name, with a link from the old one.
+
+        A beat loop that was started under the old name reads the old file.
         """
-        self.told.pop(old, None)
-        await self.tell(new)
+        self.written.pop(old, None)
+        await self.write(new)
         await asyncio.to_thread(link_verdict, self.folder, old, new)
 
     async def clear(self) -> None:
-        """Those of another life of the daemon are worth nothing: every node hears 0 until it was
-        looked at.
-        """
+        """Set all verdicts to 0: those of an earlier daemon are out of date."""
         await asyncio.to_thread(clear_verdicts, self.folder, self.gateway.registry)
 
     async def mark_swept(self, every_s: float) -> None:
-        """The sweep keeps its time; how old that may become stands with it."""
+        """Write that the sweep is on time: the uptime now, and how old that may get, in seconds."""
         try:
             await asyncio.to_thread(
                 replace_text, self.folder / "_sweep", f"{uptime_s()} {round(3 * every_s)}\n"
             )
         except OSError as error:
-            why = (
-                f"can not be written ({error.strerror}); check free space and permissions of"
-                f" {self.folder}"
+            self.gateway.ledger.complain(
+                f"cannot write {self.folder / '_sweep'} ({error.strerror}); check free space and"
+                f" permissions of {self.folder}"
             )
-            self.gateway.ledger.complain(f"{self.folder / '_sweep'} {why}")
 
 
 def link_verdict(folder: Path, old: NodeName, new: NodeName) -> None:
-    """Under the old name the new one's file is found."""
+    """Make the old name's file a link to the new one's."""
     temporary = folder / f".{old}.new"
     temporary.unlink(missing_ok=True)
     temporary.symlink_to(new)
@@ -83,5 +79,5 @@ def clear_verdicts(folder: Path, registry: Registry) -> None:
             try:
                 replace_text(folder / name, "0\n")
             except OSError:
-                # without one the beat loops ask; to remove it takes no room
+                # without a file the beat loops ask; removing it needs no room
                 (folder / name).unlink(missing_ok=True)

@@ -45,8 +45,9 @@ from checker.registry.succession import overdue
 from checker.sshd.log_reader import source
 from checker.sshd.openings import judged
 from checker.sshd.program import MAIN, complaint, effective, version
+from checker.state.errors import StateError, StateMissing, StateNewer
 from checker.state.rows import Sweep
-from checker.state.store import StateError, StateMissing, StateNewer, is_sound, open_reader
+from checker.state.store import is_sound, open_reader
 
 TIME_ERROR = 5
 """What adjtimex answers while nothing keeps the clock right. Source: adjtimex(2)."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import socket
@@ -21,9 +20,21 @@ def reachable(path: Path) -> Iterator[str]:
         os.close(folder)
 
 
-def credentials(writer: asyncio.StreamWriter) -> tuple[int, int, int]:
-    """PID, uid and gid of the peer, from the kernel: unix(7), SO_PEERCRED."""
-    peer = writer.get_extra_info("socket")
+def connect(peer: socket.socket, path: Path, within_s: float) -> None:
+    """Connect, and give each later call on the socket that time too. Raises OSError.
+
+    While the listener's queue is full, connect(2) waits if the socket blocks, in the order of
+    arrival, and fails at once (EAGAIN) if it does not: with a timeout of Python's it does not.
+    """
+    seconds = struct.pack("@ll", int(within_s), int(within_s % 1 * 1_000_000))
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, seconds)
+    with reachable(path) as address:
+        peer.connect(address)
+    peer.settimeout(within_s)
+
+
+def credentials(peer: socket.socket) -> tuple[int, int, int]:
+    """PID, uid and gid of the process at the other end. Source: unix(7), SO_PEERCRED."""
     pid, uid, gid = struct.unpack(
         "3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
     )

@@ -11,7 +11,7 @@ from checker.model.action import (
     outcome_json,
 )
 from checker.model.errors import CheckerError, InvalidValue
-from checker.model.event import HOUR_S, Event, EventKind, Hour, Watched
+from checker.model.event import HOUR_S, OPERATOR_KINDS, Event, EventKind, Hour, Watched
 from checker.model.flow import Flow
 from checker.model.machine import Machine, Usage, room_for, why_too_small
 from checker.model.node import (
@@ -54,6 +54,7 @@ from checker.model.tunnel import (
     Flaps,
     Listener,
     NoListener,
+    Place,
     ProbeFailed,
     ProcessId,
     Registration,
@@ -63,8 +64,10 @@ from checker.model.tunnel import (
     StayedOpen,
     Tunnel,
     TunnelJson,
+    by_place,
     is_stale,
     joined,
+    seen_at,
     tunnel_json,
 )
 
@@ -79,6 +82,7 @@ __all__ = [
     "NAME_PATTERN",
     "NO_RESPONSE",
     "OPEN",
+    "OPERATOR_KINDS",
     "PORTS",
     "SHARED_KEY",
     "STALE_SWEEPS",
@@ -107,6 +111,7 @@ __all__ = [
     "NodeName",
     "Note",
     "Outcome",
+    "Place",
     "Policy",
     "Port",
     "ProbeFailed",
@@ -127,6 +132,7 @@ __all__ = [
     "Watched",
     "aim_from",
     "aim_json",
+    "by_place",
     "expect_said",
     "fingerprint",
     "is_stale",
@@ -143,6 +149,7 @@ __all__ = [
     "printable",
     "room_for",
     "rsa_bits",
+    "seen_at",
     "tunnel_json",
     "unescape",
     "why_too_small",

@@ -22,6 +22,12 @@ class EventKind(StrEnum):
     RESET = "reset"
     REGISTRY = "registry"
     GATEWAY = "gateway"
+    SHELL = "shell"
+    COMMAND = "command"
+
+
+OPERATOR_KINDS = frozenset({EventKind.REGISTRY, EventKind.SHELL, EventKind.COMMAND})
+"""What operators' programs report to the daemon; it makes the events of all other kinds itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypedDict
 
 from checker.model.node import Forward, NodeName, Port
 
+Place = tuple[NodeName, Port]
+"""A forward's node and port: the key of its tunnel."""
 IPV4_LOOPBACK, IPV6_LOOPBACK = "127.0.0.1", "::1"
 
 
@@ -217,13 +219,19 @@ def is_stale(seen: Tunnel, every_s: float, now: float) -> bool:
     return seen.probed_at is not None and now - seen.probed_at > STALE_SWEEPS * every_s
 
 
+def by_place(tunnels: Iterable[Tunnel]) -> dict[Place, Tunnel]:
+    """The tunnels by the forward that they belong to."""
+    return {(tunnel.node, tunnel.port): tunnel for tunnel in tunnels}
+
+
+def seen_at(place: Place, tunnels: Mapping[Place, Tunnel]) -> Tunnel:
+    """What was seen of this forward; a tunnel of status unknown if nothing was."""
+    return tunnels.get(place) or Tunnel(node=place[0], port=place[1])
+
+
 def joined(
     forwards: Iterable[Forward], seen: Iterable[Tunnel]
 ) -> tuple[tuple[Forward, Tunnel], ...]:
-    """Pair each forward with what was seen of it; if nothing was, with a tunnel of status
-    unknown.
-    """
-    by_place = {(tunnel.node, tunnel.port): tunnel for tunnel in seen}
-    return tuple(
-        (f, by_place.get((f.node, f.port)) or Tunnel(node=f.node, port=f.port)) for f in forwards
-    )
+    """Pair each forward with what was seen of it, as `seen_at` has it."""
+    found = by_place(seen)
+    return tuple((forward, seen_at((forward.node, forward.port), found)) for forward in forwards)

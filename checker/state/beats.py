@@ -1,6 +1,4 @@
-"""The beats of live connections: each beat loop touches a file of its own, whose time shows that
-this very connection lives.
-"""
+"""Beat files in the spool: each beat loop touches its own, so its time proves that it lives."""
 
 from __future__ import annotations
 
@@ -21,7 +19,7 @@ def beat_file(spool: Path, session: ProcessId) -> Path:
 
 
 def beaten_at(spool: Path, session: ProcessId) -> float | None:
-    """When the connection's last beat came, in Unix seconds; None where none did."""
+    """When the connection's last beat came, in Unix seconds; None if it never beat."""
     try:
         return beat_file(spool, session).lstat().st_mtime
     except OSError:
@@ -38,12 +36,12 @@ def all_beats(spool: Path) -> dict[ProcessId, float]:
                 if session is not None:
                     found[session] = entry.stat(follow_symlinks=False).st_mtime
     except OSError:
-        return found  # the directory, or a file of it, went meanwhile: the next look tells
+        return found  # the directory, or a file in it, was removed meanwhile: read again later
     return found
 
 
 def session_in(name: str) -> ProcessId | None:
-    """Whose beat file it is, by its name; None for another file."""
+    """Parse the name of a beat file; None for another file."""
     pid, _, start_ticks = name.removeprefix(PREFIX).partition(".")
     if name.startswith(PREFIX) and pid.isdecimal() and start_ticks.isdecimal():
         return ProcessId(pid=int(pid), start_ticks=int(start_ticks))
@@ -51,13 +49,14 @@ def session_in(name: str) -> ProcessId | None:
 
 
 def key_file(spool: Path, session: ProcessId) -> Path:
-    """The file that tells with which key this connection logged in, while its node has two."""
+    """The file that holds the key with which this connection logged in, while its node has two."""
     return spool / f"{KEY_PREFIX}{session.pid}.{session.start_ticks}"
 
 
 def note_key(spool: Path, session: ProcessId, fingerprint: str) -> None:
-    """Remember the key beside the beats, so that it outlives the daemon; what can not be written
-    leaves both keys as they are.
+    """Write the key beside the beats, so that it outlives the daemon.
+
+    If that fails, the node keeps both of its keys.
     """
     path = key_file(spool, session)
     with contextlib.suppress(OSError):
@@ -72,7 +71,7 @@ def note_key(spool: Path, session: ProcessId, fingerprint: str) -> None:
 
 
 def noted_key(spool: Path, session: ProcessId) -> str:
-    """The fingerprint of the key with which this connection logged in; empty if it is not known."""
+    """The fingerprint of the key with which this connection logged in; empty if unknown."""
     try:
         handle = os.open(
             key_file(spool, session), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
@@ -88,9 +87,9 @@ def noted_key(spool: Path, session: ProcessId) -> str:
 
 
 def dead_keys(spool: Path) -> list[Path]:
-    """The files of keys whose connections have ended."""
+    """The key files of connections that have ended."""
     try:
-        names = os.listdir(spool)  # noqa: PTH208 - names alone are looked at
+        names = os.listdir(spool)  # noqa: PTH208 - only names are needed
     except OSError:
         return []
     sessions = {
@@ -109,7 +108,7 @@ def remove_dead(spool: Path) -> None:
     """Remove the files of connections that ended without cleaning up."""
     for session in all_beats(spool):
         if not is_alive(session):
-            with contextlib.suppress(OSError):  # what the tunnel user put there may be no file
+            with contextlib.suppress(OSError):  # the tunnel user may have made it a directory
                 beat_file(spool, session).unlink()
     for path in dead_keys(spool):
         with contextlib.suppress(OSError):

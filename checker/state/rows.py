@@ -1,10 +1,10 @@
-"""Rows of the state file, to and from values."""
+"""Rows of the state file: values to rows, and rows to values."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from checker.model import (
@@ -26,13 +26,13 @@ from checker.model import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sweep:
-    """The last sweep of the last daemon."""
+    """When the daemon swept last, and how it swept."""
 
     pid: int
     swept_at: float
     every_s: float
     logins_waiting: int | None = None
-    """Connections to the machine's sshd that have not logged in yet; None: not known."""
+    """Connections to the machine's sshd that have not logged in yet; None: unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,25 +49,13 @@ class Batch:
     hours: Sequence[Hour] = ()
     unregistered: Sequence[Unregistered] = ()
     gone: Sequence[Unregistered] = ()
-    """Unregistered ones that are no more."""
+    """Unregistered devices that are forgotten."""
     sweep: Sweep | None = None
     renamed: Sequence[tuple[NodeName, NodeName]] = ()
-    """Nodes' old and new names; told before all else that the batch holds."""
+    """Nodes' old and new names; written before everything else in the batch."""
 
     def __bool__(self) -> bool:
-        parts = (
-            self.tunnels,
-            self.forgotten,
-            self.flaps,
-            self.registrations,
-            self.ended,
-            self.events,
-            self.uptime,
-            self.renamed,
-        )
-        return (
-            any(parts) or any((self.hours, self.unregistered, self.gone)) or self.sweep is not None
-        )
+        return any(getattr(self, kind.name) for kind in fields(self))
 
 
 def process_from(row: sqlite3.Row) -> ProcessId | None:
@@ -75,7 +63,7 @@ def process_from(row: sqlite3.Row) -> ProcessId | None:
 
 
 def tunnel_from(row: sqlite3.Row) -> Tunnel:
-    """A tunnel as its row has it."""
+    """The inverse of tunnel_row."""
     fields: dict[str, Any] = dict(zip(row.keys(), row, strict=True))
     pid, start_ticks = fields.pop("pid"), fields.pop("start_ticks")
     fields["status"] = Status(fields["status"])
@@ -85,7 +73,7 @@ def tunnel_from(row: sqlite3.Row) -> Tunnel:
 
 
 def tunnel_row(tunnel: Tunnel, revision: int) -> dict[str, Any]:
-    """The inverse of tunnel_from."""
+    """The columns of a tunnel's row."""
     return {
         "node": tunnel.node,
         "port": tunnel.port,
@@ -139,13 +127,13 @@ def registration_from(row: sqlite3.Row) -> Registration:
 
 
 def sweep_from(row: sqlite3.Row) -> Sweep:
-    """The last sweep as its row has it; an older product's has less."""
+    """The inverse of sweep_row; an older product's row has fewer columns."""
     fields = {key: row[key] for key in row.keys() if key not in ("id", "revision")}  # noqa: SIM118 - as above
     return Sweep(**fields)
 
 
 def sweep_row(sweep: Sweep, revision: int) -> dict[str, Any]:
-    """The inverse of sweep_from."""
+    """The columns of the one row of `sweep`."""
     return {
         "pid": sweep.pid,
         "swept_at": sweep.swept_at,
@@ -170,10 +158,19 @@ def unregistered_from(row: sqlite3.Row) -> Unregistered:
     return Unregistered(**{**dict(row), "expect": parse_expect(row["expect"])})
 
 
+ACTS = frozenset({EventKind.SHELL, EventKind.COMMAND})
+"""Kinds that 0.1.0 does not know. They are stored and sent as `registry`, with their own name in
+`act`, which 0.1.0 ignores: after a rollback it reads and writes the same state file.
+"""
+
+
 def event_row(event: Event) -> dict[str, Any]:
+    """The event as the state file, the spool and the daemon's socket have it."""
+    is_act = event.kind in ACTS
     return {
         "at": event.at,
-        "kind": event.kind.value,
+        "kind": EventKind.REGISTRY.value if is_act else event.kind.value,
+        "act": event.kind.value if is_act else None,
         "node": event.node,
         "port": event.port,
         "actor": event.actor,
@@ -181,11 +178,19 @@ def event_row(event: Event) -> dict[str, Any]:
     }
 
 
+def kind_from(kind: str, act: str | None) -> EventKind:
+    """The inverse of what event_row does to a kind; an `act` of a later product does not count.
+    Raises ValueError for an unknown kind.
+    """
+    return EventKind(act) if act in ACTS else EventKind(kind)
+
+
 def event_from(row: sqlite3.Row) -> Event:
     return Event(
         id=row["id"],
         at=row["at"],
-        kind=EventKind(row["kind"]),
+        # only a writer of this product adds the column
+        kind=kind_from(row["kind"], row["act"] if "act" in row.keys() else None),  # noqa: SIM118 - a Row has no other way
         node=row["node"],
         port=row["port"],
         actor=row["actor"],

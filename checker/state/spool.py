@@ -1,5 +1,6 @@
-"""What a session of the tunnel user leaves for the daemon where it may not write the state file
-itself: one JSON line an entry.
+"""The spool: JSON lines that sessions of the tunnel user leave for the daemon.
+
+They may not write the state file themselves.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ import stat
 from pathlib import Path
 from typing import Any
 
-from checker.model import Event, EventKind, NodeName, Port, ProcessId, Registration, printable
-from checker.state.rows import Batch, event_row, registration_row
+from checker.model import Event, NodeName, Port, ProcessId, Registration, printable
+from checker.state.rows import Batch, event_row, kind_from, registration_row
 
 FILE = "left"
 MAX_BYTES = 1 << 20
@@ -20,27 +21,30 @@ LAST_INSTANT = 2.0**33
 
 
 def leave(folder: Path, batch: Batch) -> None:
-    """Append the batch's events and registrations. What can not be written is lost: a node's tunnel
-    does not wait for it.
+    """Append the batch's events and registrations.
+
+    What cannot be written is lost: a node's tunnel does not wait for it.
     """
     lines = [json.dumps({"event": event_row(event)}) for event in batch.events]
     lines += [
         json.dumps({"registration": registration_row(registration)})
         for registration in batch.registrations
     ]
-    if not lines:
-        return
+    if lines:
+        append(folder / FILE, "\n".join(lines) + "\n")
+
+
+def append(path: Path, text: str) -> None:
+    """Append to the file unless it is full; do nothing if that is impossible."""
     try:
         handle = os.open(
-            folder / FILE,
-            os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC,
-            0o600,
+            path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
         )
     except OSError:
         return
     try:
         if os.fstat(handle).st_size < MAX_BYTES:
-            os.write(handle, ("\n".join(lines) + "\n").encode())
+            os.write(handle, text.encode())
     except OSError:
         return
     finally:
@@ -48,28 +52,10 @@ def leave(folder: Path, batch: Batch) -> None:
 
 
 def collect(folder: Path, uid: int) -> Batch:
-    """Take what was left, by the tunnel user alone; entries that are not as we write them are
-    dropped.
-    """
-    path = folder / f"{FILE}.taken"
-    try:
-        (folder / FILE).rename(path)  # what is left from now on goes to a new file
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError:
-        return Batch()
-    try:
-        found = os.fstat(handle)
-        if not stat.S_ISREG(found.st_mode) or found.st_uid not in (uid, os.geteuid()):
-            return Batch()
-        text = os.read(handle, 2 * MAX_BYTES).decode("utf-8", "replace")
-        path.unlink()
-    except OSError:
-        return Batch()
-    finally:
-        os.close(handle)
+    """Take what the tunnel user left; drop entries that are malformed."""
     events: list[Event] = []
     registrations: list[Registration] = []
-    for line in text.splitlines():
+    for line in take_text(folder, uid).splitlines():
         try:
             entry = json.loads(line)
             if "event" in entry:
@@ -81,25 +67,46 @@ def collect(folder: Path, uid: int) -> Batch:
     return Batch(events=events, registrations=registrations)
 
 
+def take_text(folder: Path, uid: int) -> str:
+    """Read and remove the file; empty if it is not a regular file of this user or of ours."""
+    path = folder / f"{FILE}.taken"
+    try:
+        (folder / FILE).rename(path)  # sessions write to a new file from now on
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:
+        return ""
+    try:
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode) or found.st_uid not in (uid, os.geteuid()):
+            return ""
+        text = os.read(handle, 2 * MAX_BYTES).decode("utf-8", "replace")
+        path.unlink()
+    except OSError:
+        return ""
+    finally:
+        os.close(handle)
+    return text
+
+
 def whole(value: Any, highest: int) -> int:
-    """A number that the state file can hold. Raises ValueError, TypeError, OverflowError."""
+    """Parse a number that the state file can hold. Raises ValueError, TypeError, OverflowError."""
     if 0 <= int(value) <= highest:
         return int(value)
     raise ValueError(value)
 
 
 def instant(value: Any) -> float:
-    """Unix seconds that a calendar can show. Raises ValueError, TypeError."""
+    """Parse Unix seconds that a calendar can show. Raises ValueError, TypeError."""
     if 0 <= float(value) <= LAST_INSTANT:
         return float(value)
     raise ValueError(value)
 
 
 def event_in(row: Any) -> Event:
-    """An event as it was left. Raises ValueError, KeyError, TypeError, OverflowError."""
+    """Parse an event. Raises ValueError, KeyError, TypeError, OverflowError."""
     return Event(
         at=instant(row["at"]),
-        kind=EventKind(row["kind"]),
+        kind=kind_from(row["kind"], row.get("act")),
         text=printable(str(row["text"]), 400),
         node=None if row["node"] is None else NodeName(printable(str(row["node"]))),
         port=None if row["port"] is None else Port(whole(row["port"], 65535)),
@@ -108,7 +115,7 @@ def event_in(row: Any) -> Event:
 
 
 def registration_in(row: Any) -> Registration:
-    """A registration as it was left. Raises ValueError, KeyError, TypeError, OverflowError."""
+    """Parse a registration. Raises ValueError, KeyError, TypeError, OverflowError."""
     return Registration(
         node=NodeName(printable(str(row["node"]))),
         instance=printable(str(row["instance"])),

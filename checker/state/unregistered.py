@@ -1,29 +1,24 @@
-"""The devices that the registry does not know, by port, and what of them is still to be written to
-the state file.
-"""
+"""The devices that the registry does not know, by port."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from checker.model import Forward, Port, Unregistered
-
-MOST_GONE = 10_000
-"""Forgotten ones that wait for a state file that can not be written."""
+from checker.state.pending import Pending
 
 
 class Sightings:
     """One device a port at most, so as many as the shared key has ports."""
 
-    def __init__(self) -> None:
+    def __init__(self, pending: Pending) -> None:
+        self.pending = pending
         self.by_port: dict[Port, Unregistered] = {}
-        self.changed: set[Port] = set()
-        self.gone: list[Unregistered] = []
-        self.news = False
-        """Whether there are other forwards than when somebody last looked."""
+        self.on_news: Callable[[], None] = lambda: None
+        """Called when there are other forwards than before."""
 
     def load(self, found: Iterable[Unregistered]) -> None:
-        """Begin with these."""
+        """Start with these, which are in the state file already."""
         self.by_port = {one.port: one for one in found}
 
     @property
@@ -33,36 +28,17 @@ class Sightings:
     def put(self, one: Unregistered) -> None:
         """Keep and write."""
         known = self.by_port.get(one.port)
-        self.news |= known is None or known.forward != one.forward
         if known is not None and known.node != one.node:
-            self.gone.append(known)
-        self.by_port[one.port] = one
-        self.changed.add(one.port)
+            self.pending.forget_unregistered(known)
+        self.by_port[one.port] = self.pending.unregistered[one.port] = one
+        if known is None or known.forward != one.forward:
+            self.on_news()
 
     def keep_only(self, kept: Iterable[Unregistered]) -> None:
         """Forget the others."""
         ports = {one.port for one in kept}
-        for port in [port for port in self.by_port if port not in ports]:
-            self.gone.append(self.by_port.pop(port))
-            self.changed.discard(port)
-            self.news = True
-
-    def take_news(self) -> bool:
-        """Whether there are other forwards than at the last call."""
-        news, self.news = self.news, False
-        return news
-
-    def take(self) -> tuple[list[Unregistered], list[Unregistered]]:
-        """Those to be written, and those to be forgotten."""
-        written, gone = [self.by_port[port] for port in sorted(self.changed)], self.gone
-        self.changed, self.gone = set(), []
-        return written, gone
-
-    def give_back(self, written: Iterable[Unregistered], gone: Iterable[Unregistered]) -> None:
-        """They could not be written: they stay to be."""
-        self.changed |= {one.port for one in written if one.port in self.by_port}
-        self.gone = [*gone, *self.gone][-MOST_GONE:]
-
-    def begin_anew(self) -> None:
-        """All are to be written again."""
-        self.changed = set(self.by_port)
+        gone = [port for port in self.by_port if port not in ports]
+        for port in gone:
+            self.pending.forget_unregistered(self.by_port.pop(port))
+        if gone:
+            self.on_news()

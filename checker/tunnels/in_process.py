@@ -12,8 +12,9 @@ from checker.config.settings import load_config
 from checker.linux.clock import uptime_s
 from checker.registry.last_good import read_known
 from checker.state import spool
+from checker.state.errors import StateError
 from checker.state.ledger import Ledger
-from checker.state.store import StateError, StateFile, open_reader, open_store
+from checker.state.store import StateFile, open_reader, open_store
 from checker.tunnels.gateway import Gateway
 
 T = TypeVar("T")
@@ -58,7 +59,7 @@ async def with_gateway(layout: Layout, use: Callable[[Gateway], Awaitable[T]]) -
                 lateness.cancel()
     finally:
         if writer is None:
-            spool.leave(layout.spool, ledger.take())
+            spool.leave(layout.spool, ledger.pending.batch())
         else:
             await ledger.flush()
         for file in {writer, reader} - {None}:

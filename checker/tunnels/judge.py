@@ -165,11 +165,13 @@ def judge(seen: Observation, before: Tunnel, flaps: Flaps, policy: Policy, now: 
         flaps = lost(flaps, action.session, policy, now)
     elif status is Status.DOWN and before.status in LIVES:
         flaps = lost(flaps, before.session, policy, now)
-    after = replace(
-        seen_of(seen, before, now),
+    after = row_after(
+        seen,
+        before,
         detail=detail_of(status, seen, strikes, policy),
         strikes=strikes,
         verdict=verdict_of(status, action, flaps, policy),
+        now=now,
     )
     return Judgement(tunnel=after, flaps=flaps, action=action)
 
@@ -207,8 +209,10 @@ def strikes_after(seen: Observation, before: Tunnel) -> int:
     return before.strikes + 1 if same and not seen.began_anew else 1
 
 
-def seen_of(seen: Observation, before: Tunnel, now: float) -> Tunnel:
-    """Return the row with what the observation alone says."""
+def row_after(  # noqa: PLR0913 - one value each
+    seen: Observation, before: Tunnel, *, detail: str, strikes: int, verdict: int, now: float
+) -> Tunnel:
+    """Return the row after the observation and what was judged of it."""
     status = status_of(seen)
     answer = seen.reply.text if isinstance(seen.reply, Answer) else None
     is_same = seen.session == before.session
@@ -216,6 +220,7 @@ def seen_of(seen: Observation, before: Tunnel, now: float) -> Tunnel:
     return replace(
         before,
         status=status,
+        detail=detail,
         # a port that only stays open has no latency
         latency_ms=seen.latency_ms if status is Status.UP and answer is not None else None,
         session=seen.session,
@@ -225,5 +230,7 @@ def seen_of(seen: Observation, before: Tunnel, now: float) -> Tunnel:
         probed_at=now,
         checked_at=max(contacts, default=None),
         failures=0 if status is Status.UP else before.failures + 1,
+        strikes=strikes,
+        verdict=verdict,
         answer="" if answer is None else printable(answer, ANSWER_SHOWN),
     )

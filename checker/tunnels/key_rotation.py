@@ -8,10 +8,11 @@ port.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
-import sys
 from pathlib import Path
 
+from checker import journal
 from checker.config.layout import SYSTEM, Layout
 from checker.config.toml_file import ConfigError
 from checker.haproxy.publish import tell_haproxy
@@ -71,13 +72,15 @@ def settle_one(layout: Layout, noted: str) -> None:
         )
     about_proxy = tell_haproxy(layout) if colon else None
     if about_proxy is not None:
-        print(f"reversi: {about_proxy.text}", file=sys.stderr)
+        level = logging.WARNING if about_proxy.is_warning else logging.INFO
+        journal.write(f"reversi: {about_proxy.text}", level)
 
 
 def main() -> None:
     """Carry out the notes of this machine's gateway."""
+    journal.start_logging(logging.INFO)
     for trouble in settle(SYSTEM):
-        print(f"reversi: {trouble}", file=sys.stderr)
+        journal.write(f"reversi: {trouble}", logging.WARNING)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,4 @@
-"""How much one node may ask of the daemon, and one stranger of its socket: what is over it is
-refused, and the others never notice.
+"""How much one node may ask of the daemon: what is over it is refused, and the others never notice.
 
 Pure: the caller says who comes, and when. A beat never comes here, and neither does an operator.
 """
@@ -19,10 +18,6 @@ NODE_WAITS_S = 25.0
 HELD_AT_ONCE = 8
 """Most registered connections of one node. A second one is stale and sshd has not given it up yet,
 or the key was copied.
-"""
-CONNECTIONS_AT_ONCE = 64
-"""To the daemon's socket, of one user of the machine that is neither an operator nor the tunnel
-user.
 """
 
 
@@ -110,31 +105,3 @@ class Limits:
             for node, known in self.allowances.items()
             if known.under_way or now - known.at < idle_s
         }
-
-
-class Crowd:
-    """Connections to the socket, of each user of the machine; those of the known are not
-    counted.
-    """
-
-    def __init__(self, known: frozenset[int], at_once: int = CONNECTIONS_AT_ONCE) -> None:
-        self.known = known
-        self.at_once = at_once
-        self.counts: dict[int, int] = {}
-
-    def enter(self, uid: int) -> bool:
-        """Whether another connection of this user may stay; then `leave` follows."""
-        if uid in self.known:
-            return True
-        if self.counts.get(uid, 0) >= self.at_once:
-            return False
-        self.counts[uid] = self.counts.get(uid, 0) + 1
-        return True
-
-    def leave(self, uid: int) -> None:
-        """One of them ended."""
-        if uid in self.known:
-            return
-        self.counts[uid] -= 1
-        if not self.counts[uid]:
-            del self.counts[uid]

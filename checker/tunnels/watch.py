@@ -175,23 +175,23 @@ class Watcher(Observer):
         return replace(judgement, tunnel=self.ledger.tunnel(forward))
 
     def with_peer(self, tunnel: Tunnel, peer: str) -> Tunnel:
-        """The row with where its connection comes from (empty: not known), and what it carried."""
+        """Return the row with its connection's other side (empty: unknown) and what it carried."""
         flow = self.signs.flows.get(peer)
         return replace(tunnel, peer=peer or None, bytes_total=flow.carried if flow else None)
 
     def with_notes(self, tunnel: Tunnel, forward: Forward, held: Held) -> Tunnel:
-        """The row with what the node waits for, and what is known of its key, beside what the probe
-        saw.
+        """Return the row with what the node waits for and what is known of its key, beside what the
+        probe saw.
         """
-        notes = (
-            self.waiting.get(forward.node, ""),
-            moving_note(forward, held.port if held.session else None),
-        )
-        detail = "; ".join(part for part in (tunnel.detail, *notes) if part)
-        return with_clone_note(replace(tunnel, detail=detail), self.clone_note(tunnel.node))
+        waits = self.waiting.get(forward.node, "")
+        moves = moving_note(forward, held.port if held.session else None)
+        if waits or moves:
+            parts = [part for part in (tunnel.detail, waits, moves) if part]
+            tunnel = replace(tunnel, detail="; ".join(parts))
+        return with_clone_note(tunnel, self.clone_note(tunnel.node))
 
     def clone_note(self, node: NodeName) -> str:
-        """What is known of a second device with the node's key, as a clause; empty for none."""
+        """Return a note on a second device with the node's key, as a clause; empty for none."""
         return self.clones.note(node, time.monotonic())
 
     async def end_holder(

@@ -1,1 +1,1 @@
-"""The builder of device scripts."""
+"""Build the shell scripts that keep a tunnel on devices without Python."""

@@ -1,5 +1,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154 # the parts become one file, and share their variables
-# Words to the log, numbers, clocks, and where things are on this device.
+# The log, numbers, the clock, and the bundle's directories on this device.
 set -u
 set -o noglob
 umask 077
@@ -11,7 +11,7 @@ carriage_return=$(printf '\r')
 has() { command -v "$1" >/dev/null 2>&1; }
 is_root() { [ "$(id -u)" -eq 0 ]; }
 
-# Also what every shell can reckon with: no leading zero (octal), six digits at most.
+# Also a number that every shell can calculate with: no leading zero (octal), at most six digits.
 is_count() { case $1 in '' | *[!0-9]* | 0?* | ???????*) return 1 ;; esac; }
 
 say() {
@@ -25,12 +25,12 @@ fail() {
     exit 2
 }
 
-# Seconds that no step of the clock changes, where there is /proc: a router's clock is at 1970 until NTP mends it.
+# The uptime if there is a /proc, as a router's clock shows 1970 until NTP sets it.
 now() {
     if read -r now_s _ 2>/dev/null </proc/uptime; then now_s=${now_s%%.*}; else now_s=$(date +%s); fi
 }
 
-draw() { # BOUND: drawn becomes 0 to BOUND
+draw() { # BOUND: set drawn to a random number from 0 to BOUND
     if read -r word 2>/dev/null </proc/sys/kernel/random/uuid; then
         word=${word#*-}
         word=$((0x${word%%-*}))
@@ -46,12 +46,12 @@ new_word() {
     [ -n "$word" ] || word=$$
 }
 
-# What tells a process from a later one with its number: when it started. Empty: there is none.
+# Set born to the start time of a process, which tells it from a later one with the same PID; empty: no such process.
 birth() { # PID
     born=
     if read -r stat 2>/dev/null <"/proc/$1/stat"; then
         stat=${stat##*\) } word=0
-        # A process that has ended, and that nobody has asked about yet.
+        # A zombie has ended.
         case $stat in Z*) return ;; esac
         while [ "$word" -lt 19 ]; do
             stat=${stat#* } word=$((word + 1))
@@ -69,7 +69,7 @@ home_of_user() {
     esac
 }
 
-# Installed files go to `dir`; what is needed only while it runs goes to `live`, which is memory where there is any.
+# Set dir, for installed files, and live, for files that are needed only while it runs: in memory if possible.
 find_places() {
     case $0 in /*) self=$0 ;; *) self=$PWD/$0 ;; esac
     if is_root; then dir=$ROOT/etc/reversi; else dir=$(home_of_user)/.reversi; fi
@@ -84,8 +84,8 @@ find_places() {
         live=$place
         mkdir -p "${live%/*}" 2>/dev/null
         mkdir "$live" 2>/dev/null
-        # Somebody else may have put a directory, or a link, where everybody may write.
+        # Another user may have put a directory or a link into a directory that everybody can write.
         [ -d "$live" ] && [ ! -h "$live" ] && [ -w "$live" ] && [ -z "$(find "$live" -prune ! -user "$(id -u)")" ] && return
     done
-    fail "there is no directory that I may write to, not even in /tmp"
+    fail "no directory can be written, not even in /tmp"
 }

@@ -1,5 +1,6 @@
-"""`reversi-client build`: from the gateway's registry and the node's key to files for devices. Runs
-on the gateway.
+"""`reversi-client build`: make bundles from the gateway's registry and the nodes' keys.
+
+It runs on the gateway.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from checker.registry.reading import read_registry
 from checker.sshd.keygen import host_key_line
 from client.bundle.compose import Bundle, render
 from client.bundle.keyforms import KeyForms, KeyUnusable, read_key
-from client.bundle.options import Wanted
+from client.bundle.options import BuildOptions
 from client.errors import ClientError
 
 HOST_KEY_TYPES = ("ed25519", "rsa", "ecdsa")
@@ -31,7 +32,7 @@ BAR_WIDTH = 24
 
 
 class CannotBuild(ClientError):
-    """There is no bundle; the text says what is missing."""
+    """A bundle cannot be built; the text says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,20 +47,20 @@ class Source:
 
 
 def address(text: str) -> str:
-    """HOST:PORT; the port is 22 where none is told. Raises InvalidValue."""
+    """Return HOST:PORT; the port is 22 if the text has none. Raises InvalidValue."""
     has_port = text.rpartition(":")[2].isdecimal() and (text.count(":") == 1 or "]:" in text)
     return str(parse_target(text if has_port else f"{text}:22"))
 
 
 def host_keys(layout: Layout) -> list[str]:
-    """The gateway's public host keys, of each type that it has. Raises ConfigError."""
+    """Return the gateway's public host keys, one of each type that it has. Raises ConfigError."""
     places = [layout.host_key.with_name(f"ssh_host_{kind}_key") for kind in HOST_KEY_TYPES]
     found = [place for place in places if place.with_name(place.name + ".pub").exists()]
     return [host_key_line(place) for place in found or [layout.host_key]]
 
 
-def find_source(wanted: Wanted) -> Source:
-    """Raises CheckerError."""
+def find_source(wanted: BuildOptions) -> Source:
+    """Read the gateway's configuration and registry. Raises CheckerError."""
     layout = find_layout(wanted.home, os.environ)
     config = load_config(layout.config)
     return Source(
@@ -74,8 +75,9 @@ def find_source(wanted: Wanted) -> Source:
 
 
 def key_files(node: Node, place: Path, kept: Path) -> list[Path]:
-    """Where the node's private key may lie: the file, or whatever `node add` and `node rekey` may
-    have called it in the directory.
+    """Return where the node's private key may be.
+
+    If the place is a directory, these are the names that `node add` and `node rekey` may have used.
     """
     if not place.is_dir():
         return [place]
@@ -87,20 +89,19 @@ def key_files(node: Node, place: Path, kept: Path) -> list[Path]:
 
 
 def key_in(file: Path) -> KeyForms:
-    """Raises CannotBuild."""
+    """Read a private key. Raises CannotBuild."""
     try:
         return read_key(file.read_bytes())
     except OSError as error:
-        raise CannotBuild(f"{file} can not be read ({error.strerror})") from error
+        raise CannotBuild(f"{file} cannot be read: {error.strerror}") from error
     except KeyUnusable as error:
         raise CannotBuild(f"{file}: {error}") from error
 
 
 def find_key(node: Node, place: Path, kept: Path) -> KeyForms:
-    """The node's private key, from whichever file has it; the one that waits for its first use
-    rather than the present one.
+    """Return the node's private key from whichever file has it. Raises CannotBuild.
 
-    Raises CannotBuild.
+    Prefer a new key that was not used yet to the present one.
     """
     files = key_files(node, place, kept)
     found: dict[str, KeyForms] = {}
@@ -119,34 +120,37 @@ def find_key(node: Node, place: Path, kept: Path) -> KeyForms:
 
 
 def no_key(node: Node, place: Path, files: Sequence[Path], troubles: Sequence[str]) -> str:
-    """Why there is no private key of the node, and the way out."""
-    way_out = "name it with --private-key, or let the device make its own: --key device"
+    """Return a message that says why the node's private key was not found, and what to do."""
+    way_out = "name it with --private-key, or let the device make its own with --key device"
     if not files:
         usual = f"{place / node.name}.key, {node.name}-2.key ... or {node.name}.toml.key"
         return (
-            f"{node.name}: its private key is not at {usual}; node add hands it over once and keeps"
-            f" no copy: {way_out}"
+            f"{node.name}: no private key at {usual}; node add hands it out once and keeps no copy:"
+            f" {way_out}"
         )
     if troubles:
         return "; ".join(troubles)
     names = ", ".join(map(str, files))
     if len(files) > 1:
         return (
-            f"none of {names} is the private key of node {node.name}: they belong to other public"
-            f" keys; {way_out}"
+            f"none of {names} is the private key of node {node.name}: they do not match its public"
+            f" key; {way_out}"
         )
     return (
-        f"{names} is not the private key of node {node.name}: it belongs to another public key;"
+        f"{names} is not the private key of node {node.name}: it does not match its public key;"
         f" {way_out}"
     )
 
 
 def unregistered(name: str, texts: Sequence[str]) -> Node:
-    """A node as it will be once its device has a key. Raises InvalidValue, CannotBuild."""
+    """Return a node as it will be once its device has made a key.
+
+    Raises InvalidValue, CannotBuild.
+    """
     requests = [parse_forward(text) for text in texts]
     if any(request.port is None for request in requests):
         raise CannotBuild(
-            f"{name}: each --forward of a node that is not registered yet names its gateway port:"
+            f"{name}: the node is not registered yet, so each --forward must name its gateway port:"
             " PORT=HOST:PORT"
         )
     parsed = parse_name(name)
@@ -159,8 +163,9 @@ def unregistered(name: str, texts: Sequence[str]) -> Node:
 
 
 def node_add(source: Source, node: Node) -> str:
-    """The command that registers the node, with its key on stdin; one that is registered with
-    another key keeps all else.
+    """Return the command that registers the node, with its public key on stdin.
+
+    For a node that is registered already it is the command that replaces its key.
     """
     checker = [
         "reversi-checker",
@@ -177,10 +182,10 @@ def node_add(source: Source, node: Node) -> str:
     return shlex.join([*checker, "add", node.name, *asked, "--public-key", "-"])
 
 
-def bundle_for(source: Source, node: Node, wanted: Wanted) -> Bundle:
-    """What the node's device is told. Raises CannotBuild."""
+def bundle_for(source: Source, node: Node, wanted: BuildOptions) -> Bundle:
+    """Collect the content of the node's bundle. Raises CannotBuild."""
     if not node.forwards:
-        raise CannotBuild(f"{node.name} has no forward, and so no tunnel")
+        raise CannotBuild(f"{node.name} has no forward, so it needs no tunnel")
     return Bundle(
         node=node.name,
         gateways=source.gateways,
@@ -201,23 +206,23 @@ def bundle_for(source: Source, node: Node, wanted: Wanted) -> Bundle:
 
 
 def bar(done: int, total: int, name: str) -> str:
-    """One frame of the progress bar, for a terminal."""
+    """Return one frame of the progress bar, for a terminal."""
     filled = BAR_WIDTH * done // total
     return f"\r[{'#' * filled}{'-' * (BAR_WIDTH - filled)}] {done}/{total} {name}\x1b[K"
 
 
 def moves(node: Node) -> tuple[str, ...]:
-    """What the admin should know of a bundle for a node whose forwards move, a sentence each."""
+    """Return a sentence for each forward that moves to another port, for the admin."""
     return tuple(
-        f"it listens on port {f.next_port}; bring it over through port {f.port}, which stays the"
-        " node's own until it does"
+        f"the new bundle listens on port {f.next_port}; bring it to the device through port"
+        f" {f.port}, which stays the node's until then"
         for f in node.forwards
         if f.next_port is not None
     )
 
 
-def build_all(source: Source, wanted: Wanted, narration: TextIO) -> int:
-    """A bundle for each node; how many could not be made. Each of those is named."""
+def build_all(source: Source, wanted: BuildOptions, narration: TextIO) -> int:
+    """Build a bundle for each node. Report the failures, and return how many there were."""
     nodes = [
         node for node in source.registry.nodes.values() if node.name not in source.registry.broken
     ]
@@ -245,10 +250,10 @@ def build_all(source: Source, wanted: Wanted, narration: TextIO) -> int:
     return len(problems)
 
 
-def build_one(source: Source, wanted: Wanted, name: str, narration: TextIO) -> Path:
-    """The node's bundle, and where it is. Raises CheckerError, CannotBuild."""
+def build_one(source: Source, wanted: BuildOptions, name: str, narration: TextIO) -> Path:
+    """Build the node's bundle, and return its path. Raises CheckerError, CannotBuild."""
     if wanted.forwards and name in source.registry.nodes:
-        raise CannotBuild(f"{name} is registered, with forwards of its own: leave --forward out")
+        raise CannotBuild(f"{name} is registered with its own forwards: leave out --forward")
     if not wanted.forwards:
         source.registry.refuse_broken(name)
     node = unregistered(name, wanted.forwards) if wanted.forwards else source.registry.node(name)
@@ -260,8 +265,8 @@ def build_one(source: Source, wanted: Wanted, name: str, narration: TextIO) -> P
     return path
 
 
-def build(wanted: Wanted) -> bool:
-    """Carries `build` out; whether every bundle was made. Raises CannotBuild."""
+def build(wanted: BuildOptions) -> bool:
+    """Carry out `build`, and return whether every bundle was made. Raises CannotBuild."""
     try:
         source = find_source(wanted)
         if wanted.node is None:

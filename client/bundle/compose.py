@@ -1,6 +1,4 @@
-"""The text of a bundle: a header of quoted assignments, and the body, which is the same in all of
-them.
-"""
+"""Compose a bundle's text: a header of quoted assignments, and a body that all bundles share."""
 
 from __future__ import annotations
 
@@ -14,16 +12,16 @@ from client.bundle.keyforms import KeyForms, escaped
 from client.bundle.settings import Settings
 
 RUNTIME = ("base", "link", "life", "verbs")
-"""What the installed script is made of, besides `main`."""
+"""The parts of the installed script, besides `main`."""
 BESIDE = ("signs", "trial", "screen")
-"""What lies beside the installed script, with the keys: the script stays small."""
+"""The parts in a file beside the installed script, with the keys: they keep the script small."""
 SETUP = ("place", "setup")
-"""What only a bundle needs: it installs a copy of itself without these."""
+"""The parts that only a bundle has: it installs a copy of itself without them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bundle:
-    """All that one device is told."""
+    """All that differs between two bundles."""
 
     node: str
     gateways: Sequence[str]
@@ -41,14 +39,14 @@ class Bundle:
 
 
 def header(bundle: Bundle) -> str:
-    """NAME=VALUE lines, each value quoted for sh."""
+    """Return NAME=VALUE lines, with each value quoted for sh."""
     key = bundle.key
     values = {
         "NODE": bundle.node,
         "VERSION": __version__,
         "KEY": "device" if key is None else "embed",
-        # From here to KEY_DROPBEAR it is a file of its own once installed: what grows with the
-        # node.
+        # The lines from here to KEY_DROPBEAR grow with the node; install puts them into a file of
+        # their own.
         "KEY_OPENSSH": "" if key is None else key.openssh,
         "HOST_KEYS": "\n".join(bundle.host_keys),
         "NODE_ADD": bundle.node_add if key is None else "",
@@ -62,16 +60,17 @@ def header(bundle: Bundle) -> str:
 
 
 def shipped(part: str) -> str:
-    """A part of the body, without the line that is for the linter of the parts."""
+    """Return a part of the body, without its first line, which is only for shellcheck."""
     text = files(__package__).joinpath(f"{part}.sh").read_text(encoding="ascii")
     return text.partition("\n")[2]
 
 
 def render(bundle: Bundle) -> str:
-    """The bundle's text; the same for the same input."""
+    """Return the bundle's text; the same input gives the same text."""
+    secret = " Keep this file secret: it contains a private key." if bundle.key else ""
     about = (
-        f"#!/bin/sh\n# reversi: the tunnel of {bundle.node}; sh {bundle.node}.sh help tells more."
-        " Keep it to yourself: it is a key.\n"
+        f"#!/bin/sh\n# reversi: the tunnel of {bundle.node}; for help: sh {bundle.node}.sh help."
+        f"{secret}\n"
     )
     runtime, beside, setup = ("\n".join(map(shipped, parts)) for parts in (RUNTIME, BESIDE, SETUP))
     body = (

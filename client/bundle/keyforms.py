@@ -1,6 +1,4 @@
-"""A node's private key in the forms that SSH clients read: OpenSSH's as it is, and dropbear's
-own.
-"""
+"""Convert a node's private key from OpenSSH's format to dropbear's."""
 
 from __future__ import annotations
 
@@ -23,12 +21,12 @@ CURVES = {"secp256r1": "nistp256", "secp384r1": "nistp384", "secp521r1": "nistp5
 
 
 class KeyUnusable(ValueError):
-    """A private key that can not go into a bundle; the text says why."""
+    """A private key cannot go into a bundle; the text says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyForms:
-    """One private key, in both forms, and the public key that belongs to it."""
+    """A private key in both formats, and its public key."""
 
     openssh: str
     dropbear: bytes
@@ -37,20 +35,22 @@ class KeyForms:
 
 
 def ssh_string(content: bytes) -> bytes:
-    """Source: RFC 4251, section 5."""
+    """Return an SSH string. Source: RFC 4251, section 5."""
     return len(content).to_bytes(4, "big") + content
 
 
 def ssh_number(number: int) -> bytes:
-    """A positive mpint: a leading zero byte where the highest bit is set. Source: RFC 4251, section
-    5.
+    """Return a positive SSH mpint: a zero byte comes first if the highest bit is set.
+
+    Source: RFC 4251, section 5.
     """
     return ssh_string(number.to_bytes(number.bit_length() // 8 + 1, "big") if number else b"")
 
 
 def dropbear_form(key: SSHPrivateKeyTypes) -> bytes:
-    """The key file that dropbear reads. Raises KeyUnusable. Source: dropbear 2022.83, signkey.c and
-    the buf_put_*_priv_key functions.
+    """Return the content of a key file that dropbear reads. Raises KeyUnusable.
+
+    Source: dropbear 2022.83, signkey.c and the buf_put_*_priv_key functions.
     """
     match key:
         case Ed25519PrivateKey():
@@ -76,18 +76,18 @@ def dropbear_form(key: SSHPrivateKeyTypes) -> bytes:
             )
         case _:
             raise KeyUnusable(
-                "dropbear has no form for this type of key; give the node an ed25519 or RSA key"
+                "dropbear does not support this type of key; give the node an ed25519 or RSA key"
             )
 
 
 def read_key(content: bytes) -> KeyForms:
-    """A private key from OpenSSH's file. Raises KeyUnusable."""
+    """Read a private key in OpenSSH's format. Raises KeyUnusable."""
     try:
         key = load_ssh_private_key(content, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise KeyUnusable(
-            "it is no private key in OpenSSH's format without a passphrase; ssh-keygen makes and"
-            " converts them"
+            "not a private key in OpenSSH's format without a passphrase; ssh-keygen makes and"
+            " converts such keys"
         ) from error
     public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode("ascii")
     return KeyForms(
@@ -96,8 +96,9 @@ def read_key(content: bytes) -> KeyForms:
 
 
 def escaped(content: bytes) -> str:
-    r"""Text that `printf %b` turns into these bytes: plain ASCII, and \0 with three octal digits
-    for all else. See printf(1p).
+    r"""Return ASCII text that `printf %b` turns into these bytes. See printf(1p).
+
+    All but plain characters become \0 with three octal digits.
     """
     plain = set(
         b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#%()*+,-./:;<=>?@[]^_{|}~"

@@ -1,8 +1,8 @@
 # shellcheck shell=sh disable=SC2034,SC2154 # the parts become one file, and share their variables
-# The tunnel's life: claim, hold, beats; what its end means; when and where it is tried again.
+# The tunnel's life: claim, hold and beats, and which gateway to try next, and when.
 
-# A random word that outlives this process but not the boot, and no copy of the files: the gateway ends what it held before at once,
-# and notices a second device with the same key.
+# The instance is a random word. It outlives this process, so that the gateway ends our stale tunnel at once. It does not outlive a boot,
+# and is not copied with the installed files, so that the gateway notices a second device with the same key.
 find_instance() {
     read -r boot 2>/dev/null </proc/sys/kernel/random/boot_id || boot=$(sysctl -n kern.bootsessionuuid 2>/dev/null)
     instance=
@@ -14,10 +14,10 @@ find_instance() {
     fi
 }
 
-# Is another process of this bundle's running? Sets runs_pid, and the rest of its state.
+# Return whether another process of this bundle runs. Set runs_pid and the rest of its state.
 read_state() {
     runs_pid='' runs_born='' state='' since='' at='' verdict='' gateway_now='' error=''
-    # A redirection of a loop that fails may end the shell, and does in yash.
+    # POSIX allows a shell to exit if the redirection of a loop fails, and yash does.
     [ -r "$live/state" ] || return
     while read -r word line; do
         case $word in
@@ -59,16 +59,16 @@ pause() { # SECONDS
     judge_trial
 }
 
-# Everything that was started is ended, by whoever asks.
+# End all processes that we started.
 end_all() {
     trap '' TERM INT HUP
-    # A process that has just begun may still swallow any signal that the shell traps.
+    # A process that was just forked may still ignore the signals that the shell traps.
     [ -z "$napping" ] || kill -9 "$napping" 2>/dev/null
     [ -z "$linked" ] || finish
     rm -f "$live/beats.$$" "$live/events.$$"
 }
 
-# What is told to stop while it begins something does so as soon as it knows what to end.
+# Stop now, if a signal came while a process was being started: then its PID was not known yet.
 begun() {
     begins=
     [ -z "$over" ] || stop
@@ -94,18 +94,18 @@ take_end() {
     error="$gateway: ${said:-the connection ended}"
 }
 
-# One tunnel at $gateway, from the claim to its end. outcome: up (it was), told (to wait), failed, denied or impostor.
+# Claim, and keep one tunnel at $gateway until it ends. Set outcome: up (it was), wait (the gateway asks to), failed, denied or impostor.
 live_once() {
-    outcome=failed told_s=0
-    # Somebody may tidy up where it is kept.
+    outcome=failed asked_s=0
+    # Somebody may have cleaned up the directory.
     [ -r key ] || make_files "$live"
     if ! ask "claim $instance"; then
         take_end
     elif is_count "$answer" && [ "$answer" -eq 0 ]; then
         hold
     else
-        outcome=told told_s=${answer:-60}
-        error="$gateway: the gateway asks to wait $told_s s${said:+: $said}"
+        outcome=wait asked_s=${answer:-60}
+        error="$gateway: the gateway asks to wait $asked_s s${said:+: $said}"
     fi
 }
 
@@ -115,7 +115,7 @@ hold() {
     start "hold $instance $called" forwards || { take_end; return; }
     sent_s=$begun_s
     printf '\n' >&3
-    while hear; do
+    while next_event; do
         case $event in
         number) take_verdict || break ;;
         tick) pass_tick || break ;;
@@ -130,12 +130,12 @@ hold() {
 }
 
 take_verdict() {
-    # A login may print numbers of its own, as many as in the one before.
+    # A login may print numbers of its own, and each login prints the same count.
     [ "$skip" -le 0 ] || { skip=$((skip - 1)); return 0; }
     silent=0 heard=yes tail='' verdict=$value
     if [ "$value" -gt 0 ]; then
-        outcome=told told_s=$value
-        error="$gateway: the gateway says that the tunnel does not work, and asks to wait $value s"
+        outcome=wait asked_s=$value
+        error="$gateway: the gateway says that the tunnel does not work and asks to wait $value s"
         return 1
     fi
     case $outcome-$owed-$bulky in up-1-yes) ;; up-1-* | failed-*) set_patience ;; esac
@@ -144,7 +144,7 @@ take_verdict() {
         confirm
         return 0
     fi
-    outcome=up tried=0 error='' told_error='' up_at=$now_s
+    outcome=up tried=0 error='' logged_error='' up_at=$now_s
     learn_family
     speed_up
     write_state up
@@ -152,18 +152,18 @@ take_verdict() {
 }
 
 beat() {
-    # A FIFO that nobody reads is never filled.
+    # Writing to a full FIFO would block.
     [ "$owed" -lt 999 ] || return 0
     owed=$((owed + 1))
     printf '\n' >&3
 }
 
-# A beat and its answer may wait behind data, in the queue of a slow link: what moves, lives.
+# On a slow link, a beat and its answer may be queued behind data: moving data is a sign of life, too.
 pass_tick() {
     if [ "$outcome" != up ]; then
         judge_trial
         silent=$((silent + 1))
-        # The one before may have been taken for a number of the login's.
+        # The answer to the last beat may have been taken for a number that the login printed.
         [ "$numbers" -le 0 ] || beat
         is_late "$silent" || return 0
         [ "$said" != "no answer" ] || said="the connection hangs: no answer to a beat"
@@ -177,7 +177,7 @@ pass_tick() {
         heard='' sent_s=$now_s queue=0 bulky=
         forget_strays
         count_taken
-        # More than a beat and its answer take.
+        # More was read than the answer to a beat.
         ! has_read "$1" "$enough" || bulky=yes
         return 0
     fi
@@ -186,7 +186,7 @@ pass_tick() {
     return 1
 }
 
-# Full jitter under a bound that doubles; a tunnel that lasted a minute begins anew.
+# Wait with full jitter, up to a bound that doubles. After a tunnel that lasted a minute, start from the shortest bound.
 back_off() {
     now
     [ "$outcome" != up ] || [ "$((now_s - up_at))" -lt 60 ] || bound=1
@@ -196,17 +196,17 @@ back_off() {
     pause "$drawn"
 }
 
-# The next gateway, where none of them was left alone until later.
-turn_gateways() {
+next_gateway() {
     case $circle in *' '*) circle="${circle#* } ${circle%% *}" address='' family='' ;; esac
 }
 
-bar() { # SECONDS: leave this gateway alone
+bar() { # SECONDS: avoid this gateway for that long
     draw "$(($1 / 10))"
     now
     barred="$barred $gateway=$((now_s + $1 + drawn))"
 }
 
+# Set gateway to the next one that is not barred. If all are, wait for the first to be free, and return false.
 choose_gateway() {
     soonest=
     now
@@ -215,36 +215,36 @@ choose_gateway() {
         case "$barred " in *" $gateway="*) until=${barred##*" $gateway="} until=${until%% *} ;; *) until=0 ;; esac
         [ "$until" -gt "$now_s" ] || return 0
         [ -n "$soonest" ] && [ "$soonest" -le "$until" ] || soonest=$until
-        turn_gateways
+        next_gateway
     done
     pause "$((soonest - now_s))"
     return 1
 }
 
-tell_error() {
-    [ "$error" = "$told_error" ] || say "$error"
-    told_error=$error
+log_error() {
+    [ "$error" = "$logged_error" ] || say "$error"
+    logged_error=$error
     write_state waiting
 }
 
 go_on() {
     case $outcome in
     up)
-        tell_error
+        log_error
         back_off
         return
         ;;
-    told)
-        tell_error
-        draw "$((told_s / 4))"
-        pause "$((told_s + drawn))"
+    wait)
+        log_error
+        draw "$((asked_s / 4))"
+        pause "$((asked_s + drawn))"
         return
         ;;
     denied) bar "$AUTH_WAIT" ;;
     impostor) bar 60 ;;
     esac
-    tell_error
-    turn_gateways
+    log_error
+    next_gateway
     tried=$((tried + 1))
     if [ "$tried" -ge "$gateway_count" ]; then
         tried=0
@@ -256,11 +256,11 @@ verb_run() {
     birth "$$"
     my_birth=$born
     if read_state && [ "$runs_pid" != "$$" ]; then
-        say "it runs already, as process $runs_pid"
+        say "already running, as process $runs_pid"
         exit 0
     fi
     has logger && [ -z "${JOURNAL_STREAM:-}" ] && to_syslog=yes
-    state='' written='' error='' verdict=none told_error='' circle=$GATEWAYS gateway='' barred='' tried=0 bound=1
+    state='' written='' error='' verdict=none logged_error='' circle=$GATEWAYS gateway='' barred='' tried=0 bound=1
     gateway_count=0
     for word in $(printf '%s\n' "$GATEWAYS"); do gateway_count=$((gateway_count + 1)); done
     read_pace
@@ -269,9 +269,9 @@ verb_run() {
     find_client
     name_client
     trap stop TERM INT HUP
-    make_files "$live" || fail "the key can not be made ready in $live"
+    make_files "$live" || fail "cannot write the key to $live"
     write_state starting
-    # Uninstalled in this very moment.
+    # An uninstall may just have removed the script.
     [ -r "$self" ] || stop
     pause "$FIRST_WAIT"
     while :; do

@@ -1,9 +1,9 @@
 # shellcheck shell=sh disable=SC1090,SC2034,SC2153,SC2154 # the parts become one file, and share their variables
-# The client at hand, its options, and one run of it: its output, its end and the passing of time arrive as lines of one FIFO.
+# The SSH client, its options, and one run of it. Its output, its exit and the ticks of a timer arrive as lines of one FIFO.
 
 find_client() {
     client='' wish=openssh
-    # A key that was made here stays with the client whose form it has, whatever is installed later.
+    # A key that was made here has one client's format: stay with that client, whatever is installed later.
     [ "$KEY" = embed ] || [ ! -s "$dir/$NODE.key" ] || grep -q '^-----BEGIN' "$dir/$NODE.key" || wish=dropbear
     for program in ${CLIENT:+"$CLIENT"} ssh dbclient; do
         has "$program" || continue
@@ -17,11 +17,11 @@ find_client() {
         client=$program kind=$word version=$said
         case ${CLIENT:-$kind} in "${CLIENT:-$wish}") break ;; esac
     done
-    [ -n "$client" ] || fail "there is no SSH client: install OpenSSH's (ssh) or dropbear's (dbclient)"
+    [ -n "$client" ] || fail "no SSH client found: install OpenSSH (ssh) or dropbear (dbclient)"
     [ "$kind" = openssh ] || client_help=$("$client" -h 2>&1 </dev/null)$("$client" -o help 2>&1 </dev/null)
 }
 
-# How it calls itself at the gateway, which would refuse another letter, and a longer word.
+# Set called, the name of this client for the gateway, which refuses other characters and longer words.
 name_client() {
     word=${version#*OpenSSH_} word=${word#*ropbear*v}
     called=bundle-$VERSION/$kind-${word%%[!A-Za-z0-9._+-]*}
@@ -37,12 +37,12 @@ pin() { # HOST
     printf '%s\n' "$HOST_KEYS" | while read -r line; do printf '%s %s\n' "$1" "$line"; done
 }
 
-# The installed script has these lines of the header beside it, and some functions.
+# The installed script reads its keys and some of its functions from a file beside it.
 read_keys() {
-    has verb_install || { [ -r "$keys" ] && . "$keys"; } || fail "$keys can not be read"
+    has verb_install || { [ -r "$keys" ] && . "$keys"; } || fail "cannot read $keys"
 }
 
-# The private key and the pinned host keys, as files that this client reads; a client that starts meanwhile sees them whole.
+# Write the private key and the pinned host keys as files that this client reads. Replace them atomically, as a client may be starting.
 make_files() { # DIRECTORY
     mkdir -p "$1/.ssh" && cd "$1" || return
     {
@@ -60,7 +60,7 @@ make_files() { # DIRECTORY
     esac >"key.$$" && mv -f "key.$$" key
 }
 
-# This shell turns into the client. dropbear knows hosts by $HOME/.ssh/known_hosts alone.
+# Replace this shell with the client. dropbear reads known hosts only from $HOME/.ssh/known_hosts.
 become_client() { # REQUEST [forwards]
     HOME=$PWD
     export HOME
@@ -70,14 +70,14 @@ become_client() { # REQUEST [forwards]
     set -- "${address:-$host}" "$1"
     for word in $(printf '%s\n' "$words"); do set -- -R "$word" "$@"; done
     set -- -T -i key -p "$port" -l "$TUNNEL_USER" "$@"
-    # Three times so long it waits for any byte. On Linux we look ourselves, and know what leaves; the answers may wait for minutes.
+    # The client gives up after three times this long without a byte. On Linux we count sent bytes, too, and answers may take minutes.
     if [ -r /proc/self/stat ]; then alive=120; else alive=20; fi
     if [ "$kind" = openssh ]; then
         set -- -F /dev/null -o BatchMode=yes -o IdentitiesOnly=yes -o StrictHostKeyChecking=yes -o HostKeyAlias=reversi \
             -o UserKnownHostsFile=.ssh/known_hosts -o GlobalKnownHostsFile=/dev/null -o CheckHostIP=no -o "ConnectTimeout=$((CONNECT * pace))" \
             -o "ServerAliveInterval=$alive" -o ServerAliveCountMax=2 -o ExitOnForwardFailure=yes -o LogLevel=ERROR "$@"
         [ -z "$family" ] || set -- "-$family" "$@"
-        # From 9.0 on the default is sntrup761, which costs a router six times as much.
+        # From 9.0 on the default is sntrup761, which costs a router six times as much CPU.
         case $version in OpenSSH_9* | OpenSSH_[1-9][0-9]*) set -- -o KexAlgorithms=^curve25519-sha256 "$@" ;; esac
     else
         case $client_help in *BatchMode*) set -- -o BatchMode=yes "$@" ;; esac
@@ -88,15 +88,15 @@ become_client() { # REQUEST [forwards]
     exec "$client" "$@"
 }
 
-# 3: write a beat; 4: hear; 5, 6: the far ends, as the client gets them. Each other process holds 5 and 6 alone, so that it
-# finds them closed when this one is killed. The files are gone at once. What the gateway says comes by the same way, so that our own
-# lines begin with a word that it can not know. False: the directory was tidied away. `command`, as a shell that can not do an `exec` ends.
+# Descriptor 3 writes beats and 4 reads events; 5 and 6 are the client's ends. The other processes keep only 5 and 6 open, so that they
+# see EOF or EPIPE if this process is killed. The FIFOs are removed at once. The gateway's output comes through the same FIFO, so our own
+# lines begin with a random word. Return false if the directory is gone. Without `command`, a failed `exec` would end the shell.
 open_pipes() {
     new_word
     ours=@$word
     beats=$live/beats.$$ events=$live/events.$$
     rm -f "$beats" "$events"
-    said="no FIFO can be made in $live"
+    said="cannot make a FIFO in $live"
     for word in "$beats" "$events"; do
         mkfifo "$word" 2>/dev/null || mknod "$word" p 2>/dev/null || return
     done
@@ -105,8 +105,8 @@ open_pipes() {
     said=
 }
 
-# What ends all processes of a session, or of a service, at once is left to the main one to do in order. That ends these two by
-# SIGUSR2, at which each ends what it waits for.
+# Ignore signals that a session or a service sends to all of its processes: the main process ends the others in order. It sends
+# SIGUSR2, and we then kill the process that we wait for.
 stand_aside() {
     awaited='' over=''
     trap 'over=yes; end_awaited' USR2
@@ -164,8 +164,8 @@ start() { # REQUEST [forwards]
     begun
 }
 
-# Waits for what comes next: event is pid, tick, end, number or note, value what came with it.
-hear() {
+# Wait for the next line. Set event to pid, tick, end, number or note, and value to what came with it.
+next_event() {
     read -r line <&4 || return
     line=${line#"$tail"}
     value=${line##* }
@@ -174,7 +174,7 @@ hear() {
     "$ours pid "*) event=pid pid=$value ;;
     "$ours end "*)
         event=end running=''
-        # Else it was the gateway's command that said so, and the key was taken.
+        # With another exit status the line came from the gateway's command, and the key was accepted.
         case $why-$kind-$value in denied-openssh-255 | denied-dropbear-1) ;; denied*) why=failed ;; esac
         ;;
     *)
@@ -184,16 +184,16 @@ hear() {
     esac
 }
 
-take_note() { # LINE of the client's, or of the gateway's
+take_note() { # LINE: keep a line of the client or the gateway in said, and set why if it explains a failure
     [ -n "$1" ] || return 0
     before=$said said=$1
-    # It is shown on terminals.
+    # The line will be shown on terminals.
     case $1 in *[!' '-~]*) said=$(printf '%s\n' "$1" | tr -cd ' -~') ;; esac
     case $1 in
     *': Permission denied ('* | *': No auth methods '*)
         why=denied
-        # Of dropbear for small flash, which knows RSA alone.
-        case $before in *'loading keyfile'*) said="this client can not use a key of this type: build with --key device" ;; esac
+        # A dropbear for small flash reads only RSA keys.
+        case $before in *'loading keyfile'*) said="this client cannot use a key of this type: build with --key device" ;; esac
         ;;
     *'ost key'*) why=impostor ;;
     *'connect to host'*) ;;
@@ -201,8 +201,8 @@ take_note() { # LINE of the client's, or of the gateway's
     esac
 }
 
-# The client's end, whatever it is doing: it may be frozen. Nothing is read here: after a signal that is trapped, `read` never returns
-# in busybox 1.38. The pipes are closed first, as whoever writes to a full one waits.
+# End the client, even if it is frozen. Do not read here: in busybox 1.38 `read` never returns after a trapped signal. Close the pipes
+# first: the others may be blocked in a write to a full one.
 finish() {
     exec 3>&- 4<&- 5<&- 6>&-
     [ -z "$running" ] || kill -s USR2 "$runner" 2>/dev/null
@@ -211,12 +211,12 @@ finish() {
     linked=
 }
 
-# One login, one request: answer is the gateway's last number or nothing, said its last other line. False: it did not work.
-# What a login prints before any answer is the same each time: skip is how many numbers, tail a line that was not ended.
+# Log in and send one request. Set answer to the last number that came, or to nothing, and said to the last other line. Return false
+# on failure. A login prints the same text before each answer: set skip to the count of its numbers, tail to its unfinished last line.
 ask() { # REQUEST
     ticks=0 answer='' status='' skip=-1 again='' tail='' last=
     start "$1" || return
-    while hear; do
+    while next_event; do
         case $event in
         number) answer=$value skip=$((skip + 1)) ;;
         note) last=$line ;;

@@ -1,5 +1,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154 # the parts become one file, and share their variables
-# The way in.
+# The command line.
 
 main() { # [VERB [OPTION]]
     case ${1:-} in '' | -h | --help) verb=help ;; *) verb=$1 ;; esac
@@ -7,8 +7,8 @@ main() { # [VERB [OPTION]]
     case $verb in
     status) ;;
     run | check | boot | keep | watch) read_keys ;;
-    install | uninstall | upgrade | help) has "verb_$verb" || fail "not from here, but with a bundle of this node, maybe one built anew: sh $NODE.sh $verb" ;;
-    *) fail "$verb is not known; see: sh $self help" ;;
+    install | uninstall | upgrade | help) has "verb_$verb" || fail "the installed script has no $verb; use a bundle of this node (any, or a new one): sh $NODE.sh $verb" ;;
+    *) fail "unknown verb $verb; see: sh $self help" ;;
     esac
     case $verb$option in
     run--screen) run_in_screen ;;

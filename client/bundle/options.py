@@ -10,11 +10,11 @@ from client.bundle.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """What was typed."""
+class BuildOptions:
+    """The options of `build`, parsed."""
 
     node: str | None
-    """None: all of them."""
+    """None: all nodes."""
     home: str | None
     output: Path | None
     output_dir: Path
@@ -22,13 +22,13 @@ class Wanted:
     makes_key: bool
     """The device makes its own key."""
     private_key: Path
-    """A file, or the directory where the nodes' keys are."""
+    """A file, or the directory with the nodes' keys."""
     forwards: list[str]
     settings: Settings
 
 
 def seconds(text: str) -> str:
-    """A whole number of seconds, as text."""
+    """Check that the text is a whole number of seconds, and return it in its shortest form."""
     if not text.isascii() or not text.isdecimal() or not 0 <= int(text) <= 86400:
         raise argparse.ArgumentTypeError(
             f"{text!r} is not a whole number of seconds from 0 to 86400"
@@ -37,49 +37,57 @@ def seconds(text: str) -> str:
 
 
 def period(text: str) -> str:
-    """A number of seconds that is not 0."""
+    """Like `seconds`, but refuse 0."""
     if seconds(text) == "0":
-        raise argparse.ArgumentTypeError("0 seconds would be no pause at all")
+        raise argparse.ArgumentTypeError("must be at least 1 second")
     return seconds(text)
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Declare `build`."""
+    """Add the subcommand `build`."""
     build = commands.add_parser(
         "build",
-        help="make the one file that installs a node's tunnel on any device; runs on the gateway",
+        help="on the gateway: make one file that installs a node's tunnel on its device",
         description=(
-            "Makes NODE.sh: one POSIX sh file that keeps the node's tunnel with the device's own"
-            " ssh, and installs itself."
+            "Run on the gateway. Make NODE.sh, a POSIX sh script that installs itself on the node's"
+            " device and keeps the tunnel with the device's own SSH client."
         ),
         epilog="example: reversi-client build office && scp -O office.sh root@192.168.1.1:/tmp/",
     )
-    build.add_argument("node", nargs="?", metavar="NODE", help="a registered node")
-    build.add_argument("--all", action="store_true", help="every registered node")
     build.add_argument(
-        "--home", metavar="DIR", help="the gateway's directory, as of reversi-checker"
+        "node",
+        nargs="?",
+        metavar="NODE",
+        help="the node; it must be registered, except with --forward",
+    )
+    build.add_argument("--all", action="store_true", help="build for every registered node")
+    build.add_argument(
+        "--home", metavar="DIR", help="the gateway's directory, as for reversi-checker"
     )
     build.add_argument(
-        "--output", type=Path, metavar="FILE", help="default: NODE.sh in --output-dir"
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="the file to write (default: NODE.sh in --output-dir)",
     )
     build.add_argument(
         "--output-dir",
         type=Path,
         default=Path(),
         metavar="DIR",
-        help="default: the current directory",
+        help="the directory to write to (default: the current one)",
     )
     build.add_argument(
         "--gateway",
         action="append",
         metavar="HOST[:PORT]",
-        help="how the node reaches the gateway; may be given again",
+        help="where the node reaches the gateway (default: gateway in reversi.toml); repeatable",
     )
     build.add_argument(
         "--key",
         choices=("embed", "device"),
         default="embed",
-        help="carry the private key, or let the device make one",
+        help="put the private key into the file, or let the device make one (default: embed)",
     )
     build.add_argument(
         "--private-key",
@@ -87,8 +95,8 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         default=Path(),
         metavar="PATH",
         help=(
-            "what node add or node rekey handed over, or the directory where it lies (default: the"
-            " current one)"
+            "the key that node add or node rekey handed out, or the directory that has it (default:"
+            " the current one)"
         ),
     )
     build.add_argument(
@@ -96,28 +104,28 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         action="append",
         default=[],
         metavar="PORT=HOST:PORT[,EXPECT]",
-        help="with --key device: of a node not registered yet",
+        help="with --key device: a forward of a node that is not registered yet; repeatable",
     )
     build.add_argument(
         "--beat",
         type=period,
         default="10",
         metavar="SECONDS",
-        help="between two beats (default: 10)",
+        help="time between two beats (default: 10)",
     )
     build.add_argument(
         "--retry",
         type=period,
         default="15",
         metavar="SECONDS",
-        help="between two tries, at most (default: 15)",
+        help="longest wait before the next try (default: 15)",
     )
     build.add_argument(
         "--first-wait",
         type=seconds,
         default="0",
         metavar="SECONDS",
-        help="before the first try (default: 0)",
+        help="wait before the first try (default: 0)",
     )
     build.add_argument(
         "--client",
@@ -130,22 +138,22 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def complaint(parser: argparse.ArgumentParser, typed: argparse.Namespace) -> None:
-    """Ends with a usage error where the options contradict each other."""
+    """Exit with a usage error if the options contradict each other."""
     if (typed.node is None) != typed.all:
-        parser.error("name one NODE, or give --all")
+        parser.error("name one NODE, or use --all")
     if typed.all and (typed.output or typed.forward):
-        parser.error("--output and --forward are for one NODE; with --all, give --output-dir")
+        parser.error("--output and --forward are for one NODE; with --all, use --output-dir")
     if typed.forward and typed.key != "device":
         parser.error(
-            "--forward is for --key device; a node whose key is made here is registered first, with"
+            "--forward is for --key device; to embed a key, first register the node with"
             " reversi-checker node add"
         )
 
 
-def wanted_from(typed: argparse.Namespace) -> Wanted:
-    """The options as typed."""
+def wanted_from(typed: argparse.Namespace) -> BuildOptions:
+    """Check the options, and return them. Exit with a usage error if they do not fit."""
     typed.check(typed)
-    return Wanted(
+    return BuildOptions(
         node=typed.node,
         home=typed.home,
         output=typed.output,

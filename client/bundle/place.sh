@@ -1,5 +1,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154 # the parts become one file, and share their variables
-# How each platform starts the installed bundle at boot, and what stays behind for that.
+# How each platform starts the installed bundle at boot, and the files for that.
 
 find_platform() {
     platform=$STARTED_BY
@@ -37,7 +37,7 @@ openwrt_unit() {
         '    procd_set_param respawn 3600 5 0' '    procd_set_param term_timeout 10' '    procd_close_instance' '}'
 }
 
-# The tunnel needs no capability; all that it writes is its RuntimeDirectory.
+# The tunnel needs no capability. It writes to its RuntimeDirectory and, to put an old bundle back, to the bundle's directory.
 systemd_unit() {
     path=$(printf '%s\n' "$installed" | sed 's/[\\"]/\\&/g; s/%/%%/g; s/\$/$$/g')
     printf '%s\n' '[Unit]' "Description=reversi: the tunnel of $NODE" 'Wants=network-online.target' 'After=network-online.target' \
@@ -63,29 +63,29 @@ macos_unit() {
         '<key>RunAtLoad</key><true/>' '<key>KeepAlive</key><true/>' '<key>ThrottleInterval</key><integer>10</integer>' '</dict></plist>'
 }
 
-# Where neither rc.local nor anything else is.
+# Written if there is no rc.local and no other way to start at boot. Do not change a byte: uninstall compares it.
 made_rclocal='#!/bin/sh
 # made by reversi, for whoever runs rc.local at boot'
 
 boot_line() { printf '/bin/sh %s boot # %s\n' "$(shell_word "$installed")" "$service"; }
 
-# Some builds of busybox have no cmp.
+# Some busybox builds have no cmp.
 is_same() { # FILE FILE
     [ -e "$1" ] && [ -e "$2" ] && [ "$(cat "$1")" = "$(cat "$2")" ]
 }
 
-put() { # FILE MODE: stdin becomes the file, whole or not at all
+put() { # FILE MODE: replace the file with stdin, atomically
     if ! { mkdir -p "${1%/*}" && cat >"$1.new" && chmod "$2" "$1.new"; }; then
         rm -f "$1.new"
-        fail "$1 can not be written"
+        fail "$1 cannot be written"
     fi
     if is_same "$1.new" "$1"; then
         rm -f "$1.new"
         chmod "$2" "$1"
-        say "$1 is there already"
+        say "$1 is unchanged"
         return 0
     fi
-    mv -f "$1.new" "$1" || fail "$1 can not be written"
+    mv -f "$1.new" "$1" || fail "$1 cannot be written"
     say "wrote $1"
 }
 
@@ -96,7 +96,7 @@ drop() { # FILE...
     done
 }
 
-# What an upgrade of OpenWRT is to keep.
+# The files that an upgrade of OpenWRT must keep.
 kept_files() { printf '%s\n' "$installed" "$keys" "$dir/$NODE.key" "$unit" "$ROOT/etc/rc.d/S99$service"; }
 
 other_lines() { # FILE: without ours
@@ -115,7 +115,7 @@ register() {
         ;;
     systemd)
         systemd_unit | put "$unit" 644 || return
-        is_root || say "so that it runs while you are not logged in: loginctl enable-linger"
+        is_root || say "to keep it running while you are logged out: loginctl enable-linger"
         ;;
     macos) macos_unit | put "$unit" 644 ;;
     rclocal)
@@ -124,11 +124,11 @@ register() {
         ;;
     cron)
         if ! has crontab; then
-            say "nothing that I know starts it at boot; have this run then: $(boot_line)"
+            say "cannot start it at boot, as there is no crontab; run this at boot: $(boot_line)"
             return 0
         fi
-        { other_jobs; printf '@reboot %s\n' "$(boot_line | sed 's/%/\\%/g')"; } | crontab - || fail "crontab does not take the line"
-        say "crontab has a line @reboot"
+        { other_jobs; printf '@reboot %s\n' "$(boot_line | sed 's/%/\\%/g')"; } | crontab - || fail "crontab refused the new line"
+        say "added an @reboot line to crontab"
         ;;
     esac
 }
@@ -147,7 +147,7 @@ unregister() {
         ;;
     cron)
         if has crontab && crontab -l 2>/dev/null | grep -qF -- "boot # $service"; then
-            other_jobs | crontab - && say "crontab has no line of ours any more"
+            other_jobs | crontab - && say "removed our line from crontab"
         fi
         ;;
     *) drop "$unit" ;;
@@ -172,7 +172,7 @@ restart_service() {
     esac
 }
 
-# Where it runs already: none of these ends it.
+# Start the service without ending a process that already runs.
 start_service() {
     case $platform in
     openwrt) rc enable && rc start ;;
@@ -190,7 +190,7 @@ stop_service() {
     stop_process
 }
 
-# Told each second, for twenty at most: while it goes back to the bundle before, it hears nothing.
+# Send SIGTERM each second, for at most twenty: a process that is going back to the old bundle ignores signals.
 stop_process() {
     tries=0
     while read_state && [ "$tries" -lt 20 ]; do

@@ -1,8 +1,8 @@
 # shellcheck shell=sh disable=SC2034,SC2154 # the parts become one file, and share their variables
-# For where no service manager starts it: a screen, or a loop.
+# Run without a service manager: in screen, or in a loop.
 
 verb_boot() {
-    if read_state; then fail "it runs already, as process $runs_pid"; fi
+    if read_state; then fail "already running, as process $runs_pid"; fi
     if ! has screen || ! start_screen; then
         (
             trap '' HUP
@@ -16,12 +16,12 @@ verb_boot() {
     done
 }
 
-# For where nothing else starts it again. It ends with `run` when that is asked to, and when the script is gone.
+# Start `run` again whenever it fails. End when `run` was asked to stop, and when the script was removed.
 verb_keep() {
     while [ -r "$self" ] && ! /bin/sh "$self" run; do sleep 10; done
 }
 
-# Two windows: the tunnel with its log, and what status says.
+# Open two windows: one runs the tunnel and shows its log, the other shows its status.
 start_screen() {
     service=reversi-$NODE
     screen -dmS "$service" -t tunnel /bin/sh "$self" keep || return
@@ -41,6 +41,6 @@ verb_watch() {
 }
 
 run_in_screen() {
-    read_state || { has screen && start_screen; } || fail "there is no screen, or it does not start"
+    read_state || { has screen && start_screen; } || fail "screen is missing, or does not start"
     [ ! -t 0 ] || exec screen -r "reversi-$NODE"
 }

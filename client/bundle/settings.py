@@ -1,4 +1,4 @@
-"""What may differ between bundles."""
+"""The settings of a bundle, and their defaults."""
 
 from __future__ import annotations
 
@@ -7,33 +7,29 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What may differ between devices, and what it is for almost all. Each is a line of the header,
-    in capitals.
-    """
+    """The settings that a device may need to change. Each is a line of the header, in capitals."""
 
     beat: str = "10"
     """Seconds between two beats."""
     misses: str = "1"
-    """So many beats without an answer: the connection hangs."""
+    """How many beats without an answer mean that the connection hangs."""
     quiet: str = "40"
-    """Seconds without a byte that moves, during a transfer: the connection hangs."""
+    """How many seconds without moving data mean a hang during a transfer."""
     connect: str = "10"
-    """Seconds that the client may wait for each address; longer on a link that proved to be
-    slow.
-    """
+    """Seconds to wait for each address; more on a link that was measured as slow."""
     setup: str = "3"
-    """Beats that a claim, or a first answer, may take; more on a link that proved to be slow."""
+    """Beat periods to wait for a claim or a first answer; more on a slow link."""
     retry: str = "15"
-    """Seconds between two tries, at most."""
+    """The longest wait before the next try, in seconds."""
     first_wait: str = "0"
-    """Seconds before the first try."""
+    """The wait before the first try, in seconds."""
     auth_wait: str = "300"
-    """Seconds after the gateway refused the key; sshd punishes repeated failures."""
+    """Seconds to wait after the gateway refused the key: sshd penalizes repeated failures."""
     trial: str = "180"
-    """Seconds that an upgrade has for one good verdict."""
+    """Seconds for an upgrade to get one good verdict."""
     client: str = ""
     """The SSH client; empty: OpenSSH's, else dropbear's."""
     started_by: str = ""
-    """openwrt, systemd, macos, rclocal or cron; empty: as found."""
+    """openwrt, systemd, macos, rclocal or cron; empty: detect it."""
     root: str = ""
-    """Put before the directories of the system."""
+    """A prefix for all system directories, for tests."""

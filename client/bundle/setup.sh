@@ -1,15 +1,15 @@
 # shellcheck shell=sh disable=SC2034,SC2154 # the parts become one file, and share their variables
-# What a bundle does that the installed script need not: install, uninstall, upgrade.
+# The verbs that only a bundle has, not the installed script: install, uninstall, upgrade.
 
 verb_help() {
     printf '%s\n' "usage: sh ${0##*/} install [--offline] | uninstall | run [--screen] | status | check | upgrade [--offline]" "" \
-        "  install    keep the tunnel of $NODE from now on, and from each boot on" \
-        "  uninstall  end it, and remove all that install made" \
-        "  run        keep it in the foreground, until SIGTERM; --screen: in a session of screen" \
-        "  status     what the running one last knew; does not ask the gateway" \
+        "  install    start the tunnel of $NODE now and at each boot" \
+        "  uninstall  end the tunnel, and remove all that install made" \
+        "  run        keep the tunnel in the foreground, until SIGTERM; --screen: in a screen session" \
+        "  status     show the tunnel's last known state, without asking the gateway" \
         "  check      ask the gateway whether the tunnel works" \
-        "  upgrade    take the place of the installed bundle; it comes back if this one gets no tunnel" "" \
-        "--offline: do not ask the gateway first."
+        "  upgrade    replace the installed bundle; the old one comes back if this one gets no tunnel" "" \
+        "--offline: do not ask the gateway first"
 }
 
 make_key() {
@@ -23,7 +23,7 @@ make_key() {
             dropbearkey -t "$type" -f "$dir/$NODE.key.new" >/dev/null 2>&1
         fi && mv -f "$dir/$NODE.key.new" "$dir/$NODE.key" && rm -f "$dir/$NODE.key.new.pub" && say "made a key: $dir/$NODE.key ($type)" && return
     done
-    fail "no key could be made; is there ssh-keygen, or dropbearkey for dropbear's client?"
+    fail "cannot make a key; install ssh-keygen, or dropbearkey for dropbear's client"
 }
 
 show_key() {
@@ -32,20 +32,20 @@ show_key() {
     else
         public=$(dropbearkey -y -f "$dir/$NODE.key" | grep -E '^(ssh|ecdsa)-')
     fi
-    # Of the comment ssh-keygen shows something, or nothing.
+    # ssh-keygen may print a comment or none; replace it with the node's name.
     public="$public ."
     public=${public%"${public#* * }"}
     public="${public% } $NODE"
-    say "the gateway does not know this device's key yet; there, run: printf '%s\\n' '$public' | $NODE_ADD"
+    say "the gateway does not know this device's key yet; on the gateway, run: printf '%s\\n' '$public' | $NODE_ADD"
     printf '%s\n' "$public"
 }
 
-# Sets known, whether the gateway takes this bundle's key: yes, no, or perhaps where it was not asked. Fails where none can tell.
-reach() { # OPTION CONSEQUENCE: --offline or nothing, and how the sentence ends that tells of the failure
+# Ask the gateways whether they accept this bundle's key. Set known to yes, no, or perhaps (--offline). Exit if no gateway answers.
+reach() { # OPTION CONSEQUENCE: --offline or nothing, and the end of the error message
     known=perhaps
     if [ "$KEY" = device ]; then
         [ -s "$dir/$NODE.key" ] || known=no
-        make_key || fail "$dir can not be written"
+        make_key || fail "cannot write to $dir"
     fi
     [ "$1" != --offline ] || return 0
     prepare_to_ask
@@ -55,19 +55,19 @@ reach() { # OPTION CONSEQUENCE: --offline or nothing, and how the sentence ends 
     elif [ "$KEY" = device ] && [ -n "$refused" ]; then
         known=no
     elif [ -n "$refused" ]; then
-        fail "no gateway lets it in$2"
+        fail "no gateway accepts this key$2"
     else
         fail "no gateway answers$2"
     fi
 }
 
 verb_install() { # OPTION: --offline or nothing
-    [ -r "$self" ] || fail "$self can not be read; give the file itself to sh, not its content"
+    [ -r "$self" ] || fail "cannot read $self; run the bundle as a file (sh FILE install), not from a pipe"
     find_platform
     find_unit
     find_client
     say "platform: $platform, client: $client ($kind)"
-    reach "$1" ", so nothing was installed; --offline installs all the same"
+    reach "$1" ", so nothing was installed; use --offline to install anyway"
     [ "$KEY-$known" = device-yes ] || [ "$KEY" = embed ] || show_key
     begin=restart_service
     if ! { [ -r "$installed" ] && read_state; }; then
@@ -75,27 +75,27 @@ verb_install() { # OPTION: --offline or nothing
     elif is_installed; then
         [ "$state" != up ] || begin=start_service
     elif [ "$known" = no ]; then
-        fail "another bundle runs here, and stays; run install once more when the gateway knows the key"
+        fail "another bundle runs here and stays; run install again once the gateway knows the key"
     elif [ "$state" = up ] || [ "$1" != --offline ]; then
         put_beside_old || exit 2
-        say "another bundle runs here; it comes back by itself if this one gets no good verdict in $TRIAL s"
+        say "replacing the bundle that runs here; it comes back if this one gets no good verdict within $TRIAL s"
     else
         put_files || exit 2
     fi
     register || exit 2
     outlive_session
-    "$begin" || fail "the service did not start; run install again once that is mended"
-    [ "$begin" = restart_service ] || say "this bundle is up already, and goes on"
+    "$begin" || fail "the service did not start; fix that and run install again"
+    [ "$begin" = restart_service ] || say "this bundle is up already; nothing was restarted"
     say "installed; see: sh $installed status"
 }
 
-# What is installed goes without comments and without indentation: flash is small.
+# Strip comments and indentation from what is installed: flash is small.
 bare() { sed -e '/^#!/b' -e '/^# shellcheck/b' -e '/^ *#/d' -e '/^$/d' -e 's/^ *//' -e 's/^\([a-z_]*() {\) #.*/\1/'; }
 
-# The script goes without what only a bundle needs, and without what lies beside it.
+# Print the script to install: without what only a bundle needs, and without what goes into the file beside it.
 core() { sed -e '/^KEY_OPENSSH=/,/^KEY_DROPBEAR=/d' -e '/^# begin beside$/,/^# end setup$/d' "$self" | bare; }
 
-# Beside it lie the lines of the header that grow with the node, and what keeps the script from being small.
+# Print the file to install beside it: the header's lines that grow with the node, and functions, to keep the script small.
 all_keys() {
     sed -n '/^KEY_OPENSSH=/,/^KEY_DROPBEAR=/p' "$self"
     sed -n '/^# begin beside$/,/^# end beside$/p' "$self" | bare
@@ -108,14 +108,15 @@ put_files() {
 
 is_installed() { [ -e "$keys" ] && [ "$(core)" = "$(cat "$installed")" ] && [ "$(all_keys)" = "$(cat "$keys")" ]; }
 
-# The script comes last: what is there without it belongs to no upgrade.
+# Write the script last: .old files count as an upgrade only if it is there.
 keep_old() {
     rm -f "$keys.old"
     [ ! -e "$keys" ] || put "$keys.old" 600 <"$keys" || return
     put "$installed.old" 600 <"$installed"
 }
 
-# A disk that is full leaves the bundle before as it was. What an upgrade under way has kept is older, and known to work.
+# Keep the old bundle, then put the new one in its place; on a full disk, leave all as it was. If an upgrade is already under way, the
+# bundle that it kept stays the old one: that bundle is known to work.
 put_beside_old() {
     rm -f "$live/trial"
     if [ -e "$installed.old" ]; then
@@ -128,7 +129,7 @@ put_beside_old() {
     return 2
 }
 
-# The session that this was started in may come through the very tunnel that is about to end.
+# Survive the end of our login session: it may run through the very tunnel that we end.
 outlive_session() { trap '' HUP PIPE && cd /; }
 
 verb_uninstall() {
@@ -138,7 +139,7 @@ verb_uninstall() {
     stop_service
     unregister
     drop "$installed" "$installed.old" "$keys" "$keys.old" "$dir/$NODE.key"
-    # What keeps it may have started it once more meanwhile; from now on it ends at once.
+    # Something may have started it again meanwhile; without the script a new one ends at once.
     stop_process
     [ "$platform" != systemd ] || control daemon-reload
     rm -rf "$live"
@@ -146,24 +147,24 @@ verb_uninstall() {
     say uninstalled
 }
 
-# What is started here outlives the session that it came through, which is the tunnel of the bundle that it replaces.
+# Restart the service from a process that survives our login session, which may run through the tunnel that we replace.
 verb_upgrade() { # OPTION: --offline or nothing
     find_platform
     find_unit
-    [ -r "$installed" ] || fail "it is not installed here; run install"
+    [ -r "$installed" ] || fail "no bundle is installed here; run install"
     if is_installed; then
-        say "the installed bundle is this one"
+        say "this bundle is installed already"
         return 0
     fi
     find_client
-    reach "$1" "; the installed one stays"
+    reach "$1" "; the installed bundle stays"
     if [ "$known" = no ]; then
         show_key
-        fail "the installed bundle stays; run upgrade once more when the gateway knows the key"
+        fail "the installed bundle stays; run upgrade again once the gateway knows the key"
     fi
     put_beside_old || exit 2
     register || exit 2
-    say "the tunnel is about to be replaced; the bundle before comes back by itself if there is no good verdict in $TRIAL s"
+    say "replacing the tunnel; the old bundle comes back if the new one gets no good verdict within $TRIAL s"
     (
         outlive_session
         sleep 1

@@ -1,7 +1,7 @@
 # shellcheck shell=sh disable=SC2034,SC2154 # the parts become one file, and share their variables
-# What shows that a connection lives, and how long it may take.
+# Signs that a connection is alive, and its time limits.
 
-# What the client has read since it began, or how often it woke up where the kernel does not count that; empty where it counts neither.
+# Set taken to the bytes that the client has read, or, if the kernel does not count them, to how often it woke up; empty: neither is known.
 count_taken() {
     taken='' enough=1000 few=20
     read -r word taken 2>/dev/null <"/proc/$pid/io" && return
@@ -13,13 +13,12 @@ count_taken() {
     taken=
 }
 
-# Whether that is so much more than before.
-has_read() { # TAKEN: what it was before, and how much counts
+has_read() { # TAKEN MINIMUM: whether taken has grown by the minimum since it was TAKEN
     [ -n "$1" ] && [ -n "$taken" ] && [ "$((taken - $1))" -ge "$2" ]
 }
 
-# The connection as the kernel sees it: tcp is its state (02: no answer yet; empty: not known), queue what the gateway has not acknowledged.
-look() {
+# Read the connection's state from the kernel: tcp (02: SYN sent; empty: not known), and queue, the bytes that are not acknowledged yet.
+read_socket() {
     count_taken
     if [ -z "$socket" ]; then
         least=99
@@ -37,26 +36,26 @@ look() {
     [ -n "$tcp" ] || { socket=; return; }
     [ "${#2}" -gt 20 ] && own_family=6 || own_family=4
     queue=$((0x${5%:*})) resent=$((0x$7)) window=${16}
-    # Whether the retransmission timer began just now. Each acknowledgement restarts it, also one of what came after a lost segment.
+    # fresh: the retransmission timer was just restarted, as by each acknowledgement, even of a segment that came after a lost one.
     case $6 in 01:*) [ "$((${13} - 0x${6#01:}))" -gt "$((BEAT * 50))" ] || fresh=yes ;; esac
 }
 
-# Segments that came out of order, on any connection.
+# Set strays to the count of segments that came out of order, on any connection.
 count_strays() {
     strays=$(awk '/^TcpExt:/ { if (n) print $n; else for (n = NF; n && $n != "TCPOFOQueue"; n--); }' /proc/net/netstat 2>/dev/null)
 }
 
-# Whether a byte moved since the last look. What the client reads may come from the device's side, and pile up in the queue;
-# what the gateway's kernel acknowledges may be nothing but our beats. Of an upload that a proxy on the way has taken, the gateway's small
-# packets alone are left to see: they are more than the beats that the client reads from us.
+# Return whether data moved since the last call. Not every number proves that: the client may have read from the device's side, which
+# fills the queue; and the gateway's kernel may have acknowledged only our beats. If a proxy on the way took a whole upload, only the
+# gateway's small packets remain as a sign: they are more than the beats that the client reads from us.
 moved() {
     set -- "$taken" "$queue" "$window" "$resent" "$fresh"
-    look
-    # A large queue, or a beat on its way for which the kernel itself still waits: it knows how long this link takes.
+    read_socket
+    # Be patient with a large queue, and with a beat for which the kernel itself still waits: it has measured this link.
     [ "$queue" -lt 4000 ] && { [ "$queue" -eq 0 ] || [ "$resent" -gt 0 ]; } || bulky=yes
     [ "$(($2 - queue))" -lt 1000 ] || return 0
     if [ "$queue" -ge 4000 ] && [ "$2" -gt 0 ] && [ "$resent" -eq "$4" ]; then
-        # Once it does so by itself: a tail loss probe.
+        # The timer also restarts once by itself, for a tail loss probe.
         [ -z "$fresh" ] || [ -z "$5" ] || return 0
         [ "$resent" -gt 0 ] || [ "$window" = "$3" ] || return 0
     fi
@@ -66,7 +65,7 @@ moved() {
     has_read "$1" "$((few + grown))"
 }
 
-# A login takes six round trips and more: it gets the more time the longer one took, or after one that was cut off.
+# A login takes six round trips or more. Give it more time after a slow one, and after one that timed out: pace is the factor.
 set_pace() { # PACE
     [ "$1" -le 6 ] || set -- 6
     [ "$1" != "$pace" ] || return 0
@@ -89,10 +88,10 @@ speed_up() {
     set_pace "$1"
 }
 
-# Whether a login has had its time. The address that the client waits for may be dead while another one of the name is not.
+# Return whether a login has timed out. If the client still waits for TCP, try another address of the name: only this one may be dead.
 is_late() { # TICKS
     [ "$1" -ge "$((SETUP * pace))" ] || { [ "$kind" = dropbear ] && [ "$1" -ge "$pace" ]; } || return
-    look
+    read_socket
     if [ "$tcp" = 02 ]; then
         said="no connection"
         split "$gateway"
@@ -108,20 +107,20 @@ is_late() { # TICKS
     fi
 }
 
-# OpenSSH tries one address after the other, each time from the first one on; dead ones cost ten seconds each.
+# OpenSSH always tries the addresses in the same order, and each dead one costs ten seconds: remember the family that worked.
 learn_family() {
     [ "$kind" = openssh ] && [ "$((now_s - begun_s))" -ge "$CONNECT" ] || return 0
-    look
+    read_socket
     [ -z "$tcp" ] || family=$own_family
 }
 
-# Each address of a name, on a line: by glibc's or musl's program, else in what ping says before it sends anything.
+# Print the addresses of a name: with getent if there is one, else from ping, which prints the address before it sends anything.
 resolve() { # HOST
     getent ahosts "$1" 2>/dev/null && return
     for family in 6 4; do ping "-$family" -c 1 -W 1 "$1" 2>/dev/null | sed 's/^[^(]*(\([^)]*\).*/\1/;q'; done
 }
 
-# The next address of the gateway's name; after the last one it is the name again.
+# Go on to the next address of the gateway's name; after the last one, use the name again.
 turn_addresses() {
     known=$address address='' again=
     for word in $(resolve "$host"); do
@@ -137,7 +136,7 @@ turn_addresses() {
     return 0
 }
 
-# Three times what answers have lately taken, QUIET at most: with the tick before, a dead link is left within a minute.
+# Set patience to three times what answers have taken lately, at most QUIET: so we leave a dead link within a minute.
 set_patience() {
     now
     lag=$((lag - lag / 32))
@@ -147,10 +146,10 @@ set_patience() {
     [ "$patience" -ge "$MISSES" ] || patience=$MISSES
 }
 
-# Whether the link only lost a segment: what follows arrives but waits for it, and it waits behind the whole queue of the link.
-# The counter is the device's, so it is believed during a download only, for five minutes; and for 90 s if the gateway acknowledges nothing
-# of ours: each of these segments acknowledges, but all of a long burst may acknowledge the same.
-has_strayed() { # STRAYS QUEUE: what they were before
+# Return whether the link only lost a segment: later segments arrive, but wait for it, and its repetition waits behind the link's queue.
+# The counter is the whole device's. So believe it only during a download, for at most five minutes, and for 90 s if the gateway does not
+# acknowledge our data: each of these segments acknowledges, but all of a long burst may acknowledge the same.
+has_strayed() { # STRAYS QUEUE: their values before
     [ -n "$bulky" ] && [ "$queue" -lt 4000 ] || return
     count_strays
     if [ "$queue" -gt "$2" ]; then stuck=$((stuck + BEAT)); else stuck=0; fi
@@ -161,8 +160,8 @@ has_strayed() { # STRAYS QUEUE: what they were before
 
 forget_strays() { strays='' strayed=0 stuck=0; }
 
-# Whether nothing has come for too long. What moved lately, and a queue that is not empty, is given QUIET seconds. Where the kernel tells nothing
-# (macOS), the client's own keepalive ends a dead connection, as it knows what it receives.
+# Return whether the connection has been silent for too long. Allow QUIET seconds if data moved lately or is queued. If the kernel gives no
+# counters (macOS), wait long enough for the client's own keepalive to end a dead connection.
 is_silent() {
     set -- "$strays" "$queue"
     if moved; then

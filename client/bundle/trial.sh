@@ -1,7 +1,7 @@
 # shellcheck shell=sh disable=SC2034,SC2154 # the parts become one file, and share their variables
-# A new bundle has to prove itself, or the one before comes back.
+# Put the old bundle back if a new one does not prove itself.
 
-# An upgrade leaves the bundle before it beside the new one, which has TRIAL seconds for one good verdict, however often it starts.
+# An upgrade keeps the old bundle beside the new one, which has TRIAL seconds in all for one good verdict, however often it restarts.
 begin_trial() {
     trial_until=
     [ "$self" = "$installed" ] && [ -e "$installed.old" ] || return 0
@@ -13,7 +13,7 @@ begin_trial() {
         printf '%s\n' "${boot:-none} $trial_until" >"$live/trial"
     fi
     judge_trial
-    say "this bundle is new; if it gets no good verdict in $TRIAL s, the one before comes back"
+    say "this bundle is new; if it gets no good verdict within $TRIAL s, the old one comes back"
 }
 
 judge_trial() {
@@ -22,13 +22,13 @@ judge_trial() {
     [ "$now_s" -ge "$trial_until" ] || return 0
     trial_until=
     rm -f "$live/trial"
-    say "no good verdict in $TRIAL s: going back to the bundle before"
+    say "no good verdict within $TRIAL s: going back to the old bundle"
     if { [ ! -e "$keys.old" ] || mv -f "$keys.old" "$keys"; } && mv -f "$installed.old" "$installed"; then
         end_all
         trap - TERM INT HUP
         exec /bin/sh "$installed" run
     fi
-    say "it can not be put back"
+    say "cannot put the old bundle back"
 }
 
 confirm() {

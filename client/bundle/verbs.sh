@@ -1,31 +1,31 @@
 # shellcheck shell=sh disable=SC2034,SC2154 # the parts become one file, and share their variables
-# What one may ask of a bundle.
+# The verbs check and status.
 
-# Asks each gateway in turn. Sets answer and said, and refused, where one did not know the key.
+# Ask the gateways in turn, until one answers. Set answer and said, and refused if one did not accept the key.
 ask_any() { # REQUEST
     refused=
     while :; do
         known_pace=$pace
-        # The variable of a loop is the function's own in yash.
+        # In yash the variable of a loop is local to the function.
         for word in $(printf '%s\n' "$GATEWAYS"); do
             gateway=$word address='' family=
             ask "$1" && return
             [ "$why" != denied ] || refused=yes
             say "$gateway: ${said:-the connection ended}"
         done
-        # Again with more time, where that may help.
+        # Try again if a login timed out and may have more time.
         [ "$pace" -gt "$known_pace" ] && [ "$pace" -lt 6 ] || return 1
     done
 }
 
-# What runs may be another bundle, with another key and other host keys: its files are not touched.
+# Use files of our own: the running bundle may be another one, with another key and other host keys.
 prepare_to_ask() {
     find_client
     read_pace
     asking=$live/ask.$$
     trap stop TERM INT HUP
     trap 'rm -rf "$asking"' EXIT
-    make_files "$asking" || fail "the key can not be made ready in $asking"
+    make_files "$asking" || fail "cannot write the key to $asking"
 }
 
 verb_check() {
@@ -33,10 +33,10 @@ verb_check() {
     ask_any check || exit 3
     is_count "$answer" || fail "the gateway answered: $said"
     if [ "$answer" -eq 0 ]; then
-        printf '%s\n' "$NODE: the tunnel works, says $gateway"
+        printf '%s\n' "$NODE: $gateway says that the tunnel works"
         exit 0
     fi
-    printf '%s\n' "$NODE: the tunnel does not work, says $gateway; to be tried again in $answer s"
+    printf '%s\n' "$NODE: $gateway says that the tunnel does not work and asks to wait $answer s"
     exit 1
 }
 
@@ -46,7 +46,7 @@ verb_status() {
         age=$((now_s - since))
         printf '%s\n' "$NODE: $state for $((age / 3600)) h $((age % 3600 / 60)) min $((age % 60)) s (since $at by this device's clock), process $runs_pid"
     else
-        printf '%s\n' "$NODE: not running${at:+; it was $state since $at}"
+        printf '%s\n' "$NODE: not running${at:+; last state: $state since $at}"
         state=
     fi
     [ -z "$at" ] || printf '%s\n' "gateway: $gateway_now" "last verdict: $verdict" "last error: ${error:-none}"

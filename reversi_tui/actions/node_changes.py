@@ -179,8 +179,8 @@ class Changes:
 
         return self.attempt(name, [*command, "--output", str(output)], work)
 
-    def build_options(self, name: NodeName, output: Path, key: Path) -> options.Wanted:
-        return options.Wanted(
+    def build_options(self, name: NodeName, output: Path, key: Path) -> options.BuildOptions:
+        return options.BuildOptions(
             node=name,
             home=str(self.layout.home) if self.layout.home else None,
             output=output,

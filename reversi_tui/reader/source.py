@@ -12,16 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from checker.control.client import Control, ports_on_ipv6
-from checker.model import CheckerError, Tunnel
+from checker.model import CheckerError, Tunnel, seen_at
+from checker.state.errors import StateCorrupt, StateError, StateMissing, StateUnavailable
 from checker.state.rows import Sweep
-from checker.state.store import (
-    StateCorrupt,
-    StateError,
-    StateFile,
-    StateMissing,
-    StateUnavailable,
-    open_reader,
-)
+from checker.state.store import StateFile, open_reader
 from reversi_tui.reader.background import Background
 from reversi_tui.reader.registry import LOOK_EVERY_S, Registered
 from reversi_tui.rows.row import Daemon, Health, Key, Past, Report, Row
@@ -130,7 +124,7 @@ class Source:
         is_stranger = forward is None and stranger is not None
         return Row(
             forward=stranger.forward if is_stranger and stranger else forward,
-            seen=self.seen.get(key) or Tunnel(node=key[0], port=key[1]),
+            seen=seen_at(key, self.seen),
             known=self.background.known(key),
             barred=self.registered.barred.get(key[0], ""),
             unregistered=is_stranger,

@@ -12,7 +12,7 @@ from textual.app import ComposeResult
 from textual.screen import Screen
 
 from checker.model import printable
-from checker.state.store import StateError
+from checker.state.errors import StateError
 from reversi_tui.actions.plans import Deed
 from reversi_tui.actions.ssh import ssh_command
 from reversi_tui.actions.table import ACTIONS, Action, key_name, of_command, off, with_keys

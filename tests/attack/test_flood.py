@@ -20,8 +20,9 @@ from checker.model import EventKind, ProcessId
 from checker.state.beats import beat_file
 from checker.tunnels.gateway import REFUSALS
 from checker.tunnels.rate_limits import HELD_AT_ONCE, TRY_LATER, Limit
-from checker.wire import Asked, encode_asked
+from checker.wire import Asked
 from tests.attack.thief import break_in, refused_event, say, told
+from tests.gate_message import gate_message
 from tests.system.accounts import Mode
 from tests.system.clients import Connection, Device
 from tests.system.harness import Gateway, gateway_at
@@ -146,7 +147,7 @@ def test_requests_under_way_are_bounded(gateway: Gateway, other: Other) -> None:
     device = gateway.add(gateway.service(b"").target)
     gateway.connect(device)
     until(lambda: gateway.tunnel(device).checked_at, "its hold")
-    message = encode_asked(Asked(node=device.node, peer="", command="check"))
+    message = gate_message(Asked(node=device.node, peer="", command="check"))
 
     with ExitStack() as stack:
         peers = [

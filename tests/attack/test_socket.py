@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from checker.control.client import Control
+from checker.daemon.crowd import CONNECTIONS_AT_ONCE
 from checker.model import EventKind
-from checker.tunnels.rate_limits import CONNECTIONS_AT_ONCE
 from tests.attack.thief import as_runner
 from tests.system.accounts import Account
 from tests.system.harness import Gateway

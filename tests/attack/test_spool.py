@@ -173,7 +173,7 @@ def test_a_spool_that_is_a_link_is_refused(tmp_path: Path) -> None:
     home.mkdir()
     (home / "spool").symlink_to(elsewhere)
 
-    with pytest.raises(CheckerError, match="can not be prepared"):
+    with pytest.raises(CheckerError, match="cannot prepare"):
         prepare_folders(home_layout(home), 12345)
 
     assert (elsewhere.stat().st_uid, elsewhere.stat().st_mode & 0o777) == (os.geteuid(), 0o755)

@@ -36,7 +36,7 @@ SAY_ONE_OF = (
     "say one of: check [PORT...], claim INSTANCE, hold INSTANCE [CLIENT], version, NODE PORT"
     " [EXPECTED...]"
 )
-UNPRINTABLE = "the request holds characters that can not be printed"
+UNPRINTABLE = "the request contains characters that cannot be printed"
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""What the benchmark of links makes of what it saw."""
+"""The benchmark of links: its verdicts from what it saw."""
 
 from __future__ import annotations
 
@@ -64,12 +64,12 @@ def test_what_a_stopped_devices_kernel_still_moves_does_not_count_against_the_ga
     [
         pytest.param(Seen(went_s=[50.0], killed_s=[49.0]), ("daemon",), id="the daemon killed it"),
         pytest.param(
-            Seen(went_s=[50.0], said=[(30.0, "the connection hangs: no answer to a beat")]),
+            Seen(went_s=[50.0], log_lines=[(30.0, "the connection hangs: no answer to a beat")]),
             ("client",),
             id="the client gave up",
         ),
         pytest.param(
-            Seen(went_s=[50.0], said=[(49.0, "up, at gateway")]), ("?",), id="nobody says why"
+            Seen(went_s=[50.0], log_lines=[(49.0, "up, at gateway")]), ("?",), id="nobody says why"
         ),
         pytest.param(Seen(went_s=[5.0], killed_s=[5.0]), (), id="before that time"),
     ],

@@ -20,16 +20,16 @@ def to_a_full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-def test_what_is_not_taken_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_output_that_cannot_be_written_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     to_a_full_disk(monkeypatch)
 
     with pytest.raises(
-        NotPrinted, match="standard output can not be written: No space left on device"
+        NotPrinted, match="cannot write to standard output: No space left on device"
     ):
         say("x")
 
 
-def test_a_reader_that_is_gone_is_another_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reader_that_is_gone_is_a_broken_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     monkeypatch.setattr(sys, "stdout", os.fdopen(writer, "w", closefd=False))
@@ -38,7 +38,7 @@ def test_a_reader_that_is_gone_is_another_matter(monkeypatch: pytest.MonkeyPatch
         say("x")
 
 
-def test_a_gateway_that_can_not_say_that_it_is_ready_lives_on(
+def test_a_gateway_that_cannot_print_that_it_is_ready_lives_on(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     to_a_full_disk(monkeypatch)
@@ -48,7 +48,7 @@ def test_a_gateway_that_can_not_say_that_it_is_ready_lives_on(
     assert "No space left on device; not printed: ready" in caplog.text
 
 
-def test_a_directory_that_is_not_there_is_no_gateway(tmp_path: Path) -> None:
+def test_a_missing_directory_is_not_a_gateway(tmp_path: Path) -> None:
     refuse_missing(home_layout(tmp_path))
     with pytest.raises(NoGateway, match="there is no directory"):
         refuse_missing(home_layout(tmp_path / "mistyped"))

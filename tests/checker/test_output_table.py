@@ -10,7 +10,7 @@ from checker.output import age, aligned, clock
 from tests.strategies import NOW
 
 
-def test_columns_stand_in_line_with_nothing_behind_the_last() -> None:
+def test_columns_are_aligned_and_no_line_ends_with_blanks() -> None:
     assert (
         aligned([("NODE", "PORT"), ("a", "20010"), ("office", "")])
         == "NODE    PORT\na       20010\noffice"
@@ -35,7 +35,7 @@ def test_an_age_is_one_number_and_its_unit(passed: float, shown: str) -> None:
     assert age(NOW - passed, NOW) == shown
 
 
-def test_an_age_that_is_not_known_is_a_dash() -> None:
+def test_an_unknown_age_is_a_dash() -> None:
     assert age(None, NOW) == "-"
 
 

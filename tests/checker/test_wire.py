@@ -21,7 +21,6 @@ from checker.wire import (
     Request,
     Version,
     decode_asked,
-    encode_asked,
     encode_reply,
     instance_in,
     parse_request,
@@ -30,6 +29,7 @@ from checker.wire import (
     refusal,
     render_request,
 )
+from tests.gate_message import gate_message
 from tests.strategies import names
 
 ports = st.integers(1, 65535)
@@ -151,7 +151,7 @@ def test_any_line_is_a_verdict_or_malformed(line: str) -> None:
 
 
 @pytest.mark.parametrize("line", ["", "-1", "1.5", "1 2", "1234567", "up", "٣"])
-def test_a_line_that_is_no_number_of_seconds_is_malformed(line: str) -> None:
+def test_a_line_that_is_not_a_number_of_seconds_is_malformed(line: str) -> None:
     with pytest.raises(Malformed, match="not a number of seconds"):
         parse_verdict(line)
 
@@ -165,7 +165,7 @@ fields = (
 
 @given(st.builds(Asked, node=fields, peer=fields, command=fields, key=fields))
 def test_what_the_gate_hands_over_arrives(asked: Asked) -> None:
-    assert decode_asked(encode_asked(asked)) == asked
+    assert decode_asked(gate_message(asked)) == asked
 
 
 @given(st.binary())
@@ -175,7 +175,7 @@ def test_any_message_is_asked_or_malformed(message: bytes) -> None:
     except Malformed:
         return
 
-    assert encode_asked(asked) == message
+    assert gate_message(asked) == message
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A machine on a clock that the test turns."""
+"""A machine with a clock that the test controls."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ PORTS = frozenset({20010, 20011})
 
 
 class Life:
-    """Tells the machine what happens, and keeps what it orders."""
+    """Feed events to the machine, and keep its log lines."""
 
     def __init__(self, fraction: float = 0.5) -> None:
         self.machine = Machine(samples.config(), lambda low, high: low + fraction * (high - low))
         self.now_s, self.wall_s = 1000.0, 5000.0
         self.said: list[str] = []
         self.counters: tuple[int, int, int] | None = None
-        """Received, acknowledged, queued; None: nobody looks at them."""
+        """Received, acknowledged and queued bytes; None: the machine gets no counters."""
 
     @property
     def connection(self) -> int:
         return self.machine.connection
 
-    def tell(self, event: words.Event) -> list[words.Action]:
-        """What is ordered, without what is said."""
+    def handle(self, event: words.Event) -> list[words.Action]:
+        """Handle an event; return the actions without those that only log."""
         moment = words.Moment(monotonic_s=self.now_s, wall_s=self.wall_s)
         actions = self.machine.handle(event, moment)
         self.said += [action.text for action in actions if isinstance(action, words.Say)]
         return [action for action in actions if not isinstance(action, words.Say)]
 
     def sleep(self, seconds: float) -> list[words.Action]:
-        """Ticks as a runner would, for so long; all that is ordered meanwhile."""
+        """Let time pass with ticks, as the runner does; return all actions."""
         end_s = self.now_s + seconds
         actions: list[words.Action] = []
         while self.now_s < end_s:
@@ -40,15 +40,15 @@ class Life:
             self.wall_s += step_s
             if self.counters is not None:
                 actions += self.move()
-            actions += self.tell(words.Tick())
+            actions += self.handle(words.Tick())
         return actions
 
     def move(self, received: int = 0, acked: int = 0, sent: int = 0) -> list[words.Action]:
-        """The counters go on by so many bytes, and are looked at."""
+        """Advance the counters by so many bytes, and post them."""
         before = self.counters or (0, 0, 0)
         self.counters = before[0] + received, before[1] + acked, before[2] + sent - acked
         received, acked, queued = self.counters
-        return self.tell(
+        return self.handle(
             words.Moved(
                 connection=self.connection,
                 received=received,
@@ -59,7 +59,7 @@ class Life:
         )
 
     def until_connect(self) -> float:
-        """Seconds until the next try."""
+        """Sleep until the next try; return the seconds."""
         began_s = self.now_s
         while not any(
             isinstance(action, words.Connect)
@@ -69,22 +69,22 @@ class Life:
         return self.now_s - began_s
 
     def start(self) -> None:
-        assert self.tell(words.Tick()) == [
+        assert self.handle(words.Tick()) == [
             words.Connect(connection=1, gateway=self.machine.config.gateways[0], login_s=10.0)
         ]
 
     def claim(self) -> None:
-        assert self.tell(words.Connected(connection=self.connection)) == [words.Claim()]
+        assert self.handle(words.Connected(connection=self.connection)) == [words.Claim()]
 
     def forward(self) -> None:
         self.claim()
-        assert self.tell(words.Claimed(connection=self.connection, wait_s=0)) == [
+        assert self.handle(words.Claimed(connection=self.connection, wait_s=0)) == [
             words.Listen(ports=PORTS)
         ]
 
     def hold(self, denied: frozenset[int] = frozenset()) -> None:
         self.forward()
-        assert self.tell(self.listened(denied)) == [words.Hold()]
+        assert self.handle(self.listened(denied)) == [words.Hold()]
 
     def come_up(self, denied: frozenset[int] = frozenset()) -> None:
         self.hold(denied)
@@ -94,16 +94,16 @@ class Life:
         return words.Listened(connection=self.connection, listening=PORTS - denied, denied=denied)
 
     def answer(self, wait_s: int) -> list[words.Action]:
-        return self.tell(words.Answered(connection=self.connection, wait_s=wait_s))
+        return self.handle(words.Answered(connection=self.connection, wait_s=wait_s))
 
     def fail(self, failure: words.Failure = words.Failure.UNREACHABLE) -> list[words.Action]:
-        return self.tell(words.Failed(connection=self.connection, failure=failure, reason="away"))
+        return self.handle(words.Failed(connection=self.connection, failure=failure, reason="away"))
 
     def lose(self) -> list[words.Action]:
-        return self.tell(words.Lost(connection=self.connection, reason="gone"))
+        return self.handle(words.Lost(connection=self.connection, reason="gone"))
 
     def live(self, seconds: float) -> None:
-        """A tunnel in good health for so long."""
+        """Keep a healthy tunnel for those seconds."""
         end_s = self.now_s + seconds
         while self.now_s < end_s:
             if words.Beat() in self.sleep(1.0):

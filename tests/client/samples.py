@@ -1,4 +1,4 @@
-"""A configuration that is right, as text and as a value."""
+"""A valid configuration, as text and as a value."""
 
 from __future__ import annotations
 

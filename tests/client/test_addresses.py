@@ -1,4 +1,4 @@
-"""Which address of a name is tried first, and which of them wins."""
+"""The order in which addresses are tried, and which of them wins."""
 
 from __future__ import annotations
 
@@ -23,9 +23,7 @@ def test_the_address_that_worked_last_comes_first_and_the_one_that_failed_last()
     assert memory.order(["a", "b", "c"]) == ["b", "a", "c"]
 
 
-async def test_the_first_address_that_answers_wins_and_the_next_one_follows_a_failure_at_once() -> (
-    None
-):
+async def test_the_first_address_that_answers_wins_and_a_failure_starts_the_next_at_once() -> None:
     with socket.create_server(("127.0.0.2", 0)) as listener:
         port = listener.getsockname()[1]
 
@@ -36,8 +34,8 @@ async def test_the_first_address_that_answers_wins_and_the_next_one_follows_a_fa
             assert (number, channel.getpeername()) == ("127.0.0.2", ("127.0.0.2", port))
 
 
-async def test_an_address_that_is_silent_has_a_head_start_only() -> None:
-    """A listener whose queue is full lets a connection wait."""
+async def test_a_silent_address_gets_only_a_head_start() -> None:
+    """A connection to a listener with a full queue gets no answer."""
     with socket.create_server(("127.0.0.1", 0), backlog=0) as silent:
         port = silent.getsockname()[1]
         with (

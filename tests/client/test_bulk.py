@@ -1,4 +1,4 @@
-"""Bytes that move are a sign of life, and a hang behind them is still noticed."""
+"""Moving bytes are a sign of life, and a hang during a transfer is still noticed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def life() -> Life:
 
 
 def pass_s(life: Life, seconds: int, *, received: int = 0, acked: int = 0) -> list[words.Action]:
-    """Seconds in each of which so many bytes move."""
+    """Let seconds pass, and move so many bytes in each."""
     actions = []
     for _ in range(seconds):
         actions += life.sleep(1.0)
@@ -28,14 +28,14 @@ def pass_s(life: Life, seconds: int, *, received: int = 0, acked: int = 0) -> li
     return actions
 
 
-def test_a_download_that_holds_up_the_answers_is_not_cut(life: Life) -> None:
+def test_a_download_that_delays_the_answers_is_not_cut(life: Life) -> None:
     actions = pass_s(life, 600, received=32_000)
 
     assert GIVE_UP not in actions
     assert actions.count(words.Beat()) >= 55
 
 
-def test_no_more_beats_are_sent_than_have_room(life: Life) -> None:
+def test_beats_stop_when_too_many_are_unanswered(life: Life) -> None:
     assert pass_s(life, 3600, received=32_000).count(words.Beat()) == 64
 
 
@@ -63,7 +63,7 @@ def test_a_black_hole_during_an_upload_is_noticed_after_the_usual_time(life: Lif
 
 
 def test_a_frozen_gateway_whose_kernel_takes_an_upload_is_noticed(life: Life) -> None:
-    """Once the beat is delivered, what else is acknowledged shows nothing."""
+    """Once the beat is delivered, further acknowledgements prove nothing."""
     life.move(sent=100_000)
     seconds = 0
 
@@ -75,7 +75,7 @@ def test_a_frozen_gateway_whose_kernel_takes_an_upload_is_noticed(life: Life) ->
 
 
 def test_a_stall_in_which_only_later_segments_arrive_is_not_cut(life: Life) -> None:
-    """Behind a full queue the lost segment comes again after a minute; until then nothing is
+    """With a full queue, a lost segment arrives again only after a minute; until then nothing is
     acknowledged in order.
     """
     life.move(sent=2_000_000)
@@ -85,7 +85,7 @@ def test_a_stall_in_which_only_later_segments_arrive_is_not_cut(life: Life) -> N
         arrived += 1400
         assert life.counters is not None
         received, acked, queued = life.counters
-        life.tell(
+        life.handle(
             words.Moved(
                 connection=life.connection,
                 received=received,
@@ -96,12 +96,12 @@ def test_a_stall_in_which_only_later_segments_arrive_is_not_cut(life: Life) -> N
         )
 
 
-def test_a_system_that_tells_no_acknowledgements_is_patient(life: Life) -> None:
+def test_a_system_without_acknowledgement_counters_is_patient(life: Life) -> None:
     life.counters = None
     assert words.Beat() in life.sleep(10.1)
 
     for _ in range(19):
-        life.tell(
+        life.handle(
             words.Moved(connection=life.connection, received=0, arrived=0, acked=None, queued=0)
         )
         assert GIVE_UP not in life.sleep(1.0)
@@ -109,8 +109,8 @@ def test_a_system_that_tells_no_acknowledgements_is_patient(life: Life) -> None:
 
 
 def test_lost_answers_do_not_end_a_tunnel() -> None:
-    """The login printed fewer lines than at the claim, so that the first answers were taken for
-    such lines.
+    """The login printed fewer lines than for the claim, so the first answers were taken for such
+    lines.
     """
     life = Life()
     life.start()
@@ -127,7 +127,7 @@ def test_lost_answers_do_not_end_a_tunnel() -> None:
 def test_a_slow_link_is_never_cut_and_a_dead_one_still_noticed(
     life: Life, round_trip_s: int
 ) -> None:
-    """As through a relay: the kernel at the next hop takes each beat at once."""
+    """As through a relay: the kernel at the next hop acknowledges each beat at once."""
     due: list[float] = []
     for _ in range(3600):
         actions = life.sleep(1.0)

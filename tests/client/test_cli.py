@@ -1,4 +1,4 @@
-"""What `reversi-client --help` says of each command."""
+"""The help of each command of reversi-client."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def commands() -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("command", [name for name, _ in commands()])
-def test_each_command_stands_in_the_readme_or_the_docs(command: str) -> None:
+def test_each_command_is_in_the_readme_or_the_docs(command: str) -> None:
     pages = [CHECKOUT / "README.md", *(CHECKOUT / "docs").glob("*.md")]
 
     assert any(f"reversi-client {command}" in page.read_text(encoding="utf-8") for page in pages)
@@ -50,7 +50,7 @@ def test_help_has_an_example_and_keeps_names_as_they_are_written(
 
 
 def test_run_ends_at_sigterm_as_its_help_says(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "Hold the tunnel, in the foreground, until SIGTERM." in help_of("run", capsys)
+    assert "Keep the tunnel in the foreground, until SIGTERM." in help_of("run", capsys)
 
 
 def test_the_example_of_build_copies_to_a_router_without_sftp(

@@ -1,4 +1,4 @@
-"""The configuration file: what it means, and what is said about a wrong one."""
+"""The configuration file: its meaning, and the errors for an invalid one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from client.errors import ConfigError
 from tests.client import samples
 
 
-def test_a_whole_file_is_read() -> None:
+def test_a_complete_file_is_read() -> None:
     config = samples.config()
 
     assert config.gateways == (Address(host="127.0.0.1", port=2222), Address(host="::1", port=2222))
@@ -27,7 +27,7 @@ def test_a_whole_file_is_read() -> None:
     assert config.status_file == Path("/nowhere/office.toml.status")
 
 
-def test_a_forward_is_public_where_the_file_says_so() -> None:
+def test_a_forward_is_public_if_the_file_says_so() -> None:
     public = samples.config(
         text=samples.TEXT.replace("port = 20011", "port = 20011\npublic = true")
     ).forwards
@@ -58,7 +58,7 @@ def test_an_address_is_written_as_it_is_read() -> None:
         pytest.param(
             'node = "office"', 'node = "Office 1"', "node must be a node's name", id="node"
         ),
-        pytest.param('node = "office"', 'node = "office', "this is not TOML: ", id="not TOML"),
+        pytest.param('node = "office"', 'node = "office', "not valid TOML: ", id="not TOML"),
         pytest.param(
             '["127.0.0.1:2222", "[::1]:2222"]',
             '"127.0.0.1:2222"',
@@ -74,14 +74,17 @@ def test_an_address_is_written_as_it_is_read() -> None:
         pytest.param(
             '"[::1]:2222"',
             '"::1"',
-            "gateway holds an item that is wrong: each must be an address",
+            "gateway has an invalid item: each must be an address",
             id="address",
         ),
         pytest.param(
-            '"[::1]:2222"', '"gw.example.org:70000"', "gateway holds an item", id="port too high"
+            '"[::1]:2222"',
+            '"gw.example.org:70000"',
+            "gateway has an invalid item",
+            id="port too high",
         ),
         pytest.param(
-            '"[::1]:2222"', '"10.0.0.999:22"', "gateway holds an item", id="no IP address"
+            '"[::1]:2222"', '"10.0.0.999:22"', "gateway has an invalid item", id="no IP address"
         ),
         pytest.param(
             "mail.lan:25", "mail..lan:25", "forward 2: target must be an address", id="target"
@@ -96,13 +99,11 @@ def test_an_address_is_written_as_it_is_read() -> None:
             id="public",
         ),
         pytest.param(
-            "port = 20011", "port = 20010", "forward 2: port 20010 is written twice", id="twice"
+            "port = 20011", "port = 20010", "forward 2: port 20010 is used twice", id="twice"
         ),
-        pytest.param(
-            "ssh-ed25519 AAAAC3", "AAAAC3", "host_key holds an item that is wrong", id="host key"
-        ),
-        pytest.param('key = "office.key"', 'key = ""', "key must be a text", id="empty text"),
-        pytest.param("[[forward]]", "[forward]", "this is not TOML", id="one table twice"),
+        pytest.param("ssh-ed25519 AAAAC3", "AAAAC3", "host_key has an invalid item", id="host key"),
+        pytest.param('key = "office.key"', 'key = ""', "key must be text", id="empty text"),
+        pytest.param("[[forward]]", "[forward]", "not valid TOML", id="one table twice"),
         pytest.param(
             'key = "office.key"',
             'key = "k"\ncheck_every_s = nan',
@@ -123,7 +124,7 @@ def test_an_address_is_written_as_it_is_read() -> None:
         ),
     ],
 )
-def test_what_is_wrong_is_named_with_its_file(old: str, new: str, sentence: str) -> None:
+def test_an_error_names_the_file_and_the_key(old: str, new: str, sentence: str) -> None:
     text = samples.TEXT.replace(old, new)
     assert text != samples.TEXT
 
@@ -135,12 +136,12 @@ def test_what_is_wrong_is_named_with_its_file(old: str, new: str, sentence: str)
 
 
 def test_a_file_without_forwards_is_refused() -> None:
-    with pytest.raises(ConfigError, match="there is no forward"):
+    with pytest.raises(ConfigError, match="no forward is configured"):
         samples.config(text=samples.TEXT.partition("[[forward]]")[0])
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="can not be read: no such file"):
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read: no such file"):
         load_config(tmp_path / "none.toml")
 
 
@@ -151,9 +152,9 @@ def test_a_file_that_is_not_text_is_named(tmp_path: Path) -> None:
         load_config(tmp_path / "bad.toml")
 
 
-def test_a_private_key_that_is_missing_is_named(tmp_path: Path) -> None:
+def test_a_missing_private_key_is_named(tmp_path: Path) -> None:
     with pytest.raises(
-        ConfigError, match=r"key: the private key .*office\.key can not be read: no such file"
+        ConfigError, match=r"key: the private key .*office\.key cannot be read: no such file"
     ):
         read_private_key(samples.config(tmp_path / "office.toml"))
 
@@ -163,7 +164,7 @@ def test_a_private_key_that_others_may_read_is_refused(tmp_path: Path, mode: int
     (tmp_path / "office.key").write_text("secret")
     (tmp_path / "office.key").chmod(mode)
 
-    with pytest.raises(ConfigError, match=r"others may read the private key .* chmod 600"):
+    with pytest.raises(ConfigError, match=r"other users can read the private key .* chmod 600"):
         read_private_key(samples.config(tmp_path / "office.toml"))
 
 
@@ -179,16 +180,14 @@ def test_a_private_key_is_read(tmp_path: Path) -> None:
     | st.text(max_size=200).map(lambda text: (samples.TEXT + text).encode("utf-8", "replace"))
 )
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_whatever_the_file_holds_it_is_read_or_refused_in_a_sentence(
-    tmp_path: Path, content: bytes
-) -> None:
+def test_any_file_is_read_or_refused_with_one_sentence(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "office.toml"
     path.write_bytes(content)
 
-    said = ""
+    sentence = ""
     try:
         load_config(path)
     except ConfigError as error:
-        said = str(error)
+        sentence = str(error)
 
-    assert not said or said.startswith(str(path))
+    assert not sentence or sentence.startswith(str(path))

@@ -1,4 +1,4 @@
-"""The small edges: complaints about targets, systemd, the command line, foreign text."""
+"""Small edges of the client: target complaints, systemd, the command line, foreign text."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ DOWN = View(
 UP = replace(DOWN, state=State.UP, gateway=Address(host="gw", port=22), error="")
 
 
-def test_a_target_is_complained_of_each_ten_minutes_and_praised_once() -> None:
+def test_a_failing_target_is_logged_every_ten_minutes_and_its_return_once() -> None:
     complaints = Complaints()
 
     said = [complaints.failed(TARGET, "refused", float(second)) for second in range(0, 1300, 10)]
 
     assert [second * 10 for second, text in enumerate(said) if text] == [0, 600, 1200]
-    assert said[0] == "target 10.0.0.9:80 can not be reached: refused; the tunnel stays"
+    assert said[0] == "target 10.0.0.9:80 cannot be reached: refused; the tunnel stays up"
     assert complaints.reached(TARGET) == "target 10.0.0.9:80 can be reached again"
     assert complaints.reached(TARGET) == ""
     assert complaints.failed(TARGET, "refused", 1301.0)
 
 
-def test_systemd_is_told_once_that_it_is_ready(tmp_path: Path) -> None:
+def test_systemd_gets_ready_only_once(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor:
         supervisor.bind(str(tmp_path / "notify"))
         supervisor.setblocking(False)
@@ -72,7 +72,7 @@ def test_systemd_is_told_once_that_it_is_ready(tmp_path: Path) -> None:
     assert notifier.watchdog_s == 15.0
 
 
-def test_systemd_is_asked_for_more_time_while_a_slow_gateway_is_logged_in_to(
+def test_systemd_is_asked_for_more_time_during_a_slow_login(
     tmp_path: Path,
 ) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor:
@@ -143,22 +143,22 @@ def write_config(home: Path, key: str = "") -> Path:
     return path
 
 
-def test_a_key_that_is_none_is_a_sentence(
+def test_an_invalid_private_key_is_reported_in_one_sentence(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["check", "--config", str(write_config(tmp_path, "rubbish"))]) == 2
 
-    assert "office.key is no private key" in capsys.readouterr().err
+    assert "office.key is not a private key" in capsys.readouterr().err
 
 
-def test_a_host_key_that_is_none_is_a_sentence(tmp_path: Path) -> None:
+def test_an_invalid_host_key_is_reported_in_one_sentence(tmp_path: Path) -> None:
     config = replace(samples.config(write_config(tmp_path)), host_keys=("ssh-ed25519 AAAA",))
 
-    with pytest.raises(Exception, match="host_key holds an item that is no public key"):
+    with pytest.raises(Exception, match="host_key has an item that is not a public key"):
         login_options(config)
 
 
-def test_run_refuses_what_is_wrong_before_it_starts(
+def test_run_refuses_a_bad_key_file_before_it_starts(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = write_config(tmp_path)
@@ -171,7 +171,7 @@ def test_run_refuses_what_is_wrong_before_it_starts(
     assert error.count("\n") == 1
 
 
-def test_without_a_configuration_the_places_are_named(
+def test_a_missing_configuration_names_the_default_files(
     isolated: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(cli, "SYSTEM_CONFIG", isolated / "etc" / "client.toml")
@@ -179,12 +179,12 @@ def test_without_a_configuration_the_places_are_named(
     assert cli.main(["status"]) == 2
 
     assert (
-        f"no configuration in {isolated}/.config/reversi/client.toml and {isolated}/etc/client.toml"
+        f"no configuration at {isolated}/.config/reversi/client.toml or {isolated}/etc/client.toml"
         in capsys.readouterr().err
     )
 
 
-def test_the_configuration_is_found_where_it_should_be(
+def test_the_default_configuration_is_found(
     isolated: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     place = isolated / ".config" / "reversi"
@@ -205,7 +205,7 @@ def test_the_configuration_is_found_where_it_should_be(
         pytest.param(ZeroDivisionError(), 70, id="bug"),
     ],
 )
-def test_each_error_has_its_exit_code(error: BaseException, code: int) -> None:
+def test_each_error_has_its_exit_status(error: BaseException, code: int) -> None:
     assert cli.exit_code(error) == code
     assert "\n" not in cli.explain(error)
 
@@ -221,7 +221,7 @@ def test_each_command_has_help_with_an_example(
     assert f"example: reversi-client {command} " in capsys.readouterr().out
 
 
-def test_status_loads_no_ssh(tmp_path: Path) -> None:
+def test_status_does_not_load_asyncssh(tmp_path: Path) -> None:
     path = write_config(tmp_path)
     code = (
         f"import sys; from client.cli import main; main(['status', '--config', {str(path)!r}]);"
@@ -236,7 +236,7 @@ def test_status_loads_no_ssh(tmp_path: Path) -> None:
     )
 
 
-def test_of_the_checker_only_the_wire_is_loaded() -> None:
+def test_the_client_loads_only_the_wire_and_the_journal_of_the_checker() -> None:
     code = (
         "import sys, client.cli, client.run, client.check, client.report; print(*sorted(m for m in"
         " sys.modules if m[:8] == 'checker.'))"
@@ -246,10 +246,10 @@ def test_of_the_checker_only_the_wire_is_loaded() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=20, check=True
     ).stdout
 
-    assert loaded.split() == ["checker.wire"]
+    assert loaded.split() == ["checker.journal", "checker.wire"]
 
 
-async def test_a_clock_that_jumps_is_seen_before_the_next_beat_is_due(
+async def test_a_clock_jump_is_noticed_before_the_next_beat(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     runner = Runner(samples.config())
@@ -257,7 +257,7 @@ async def test_a_clock_that_jumps_is_seen_before_the_next_beat_is_due(
     runner.machine.handle(Tick(), now)
     assert runner.machine.due_s > now.monotonic_s + 1.0
 
-    monkeypatch.setattr("client.run.LOOK_S", 0.01)
+    monkeypatch.setattr("client.run.CLOCK_EVERY_S", 0.01)
     monkeypatch.setattr("client.run.moment", lambda: replace(moment(), wall_s=now.wall_s + 3600.0))
     async with asyncio.timeout(1.0):
         event = await runner.next_event()

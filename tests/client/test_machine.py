@@ -1,4 +1,4 @@
-"""The tunnel's life: each turn that it may take."""
+"""The machine: what it does about each event."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_the_bytes_of_an_answer_do_not_hasten_the_next_beat(life: Life) -> None:
     assert life.sleep(0.2) == [words.Beat()]
 
 
-def test_a_beat_that_is_neither_answered_nor_delivered_means_that_the_connection_hangs(
+def test_a_beat_neither_answered_nor_delivered_means_a_hang(
     life: Life,
 ) -> None:
     life.come_up()
@@ -72,7 +72,7 @@ def test_a_beat_that_is_neither_answered_nor_delivered_means_that_the_connection
     assert life.until_connect() <= 0.5
 
 
-def test_a_beat_that_is_delivered_is_waited_for_more_patiently(life: Life) -> None:
+def test_a_delivered_beat_gets_more_time(life: Life) -> None:
     life.come_up()
     assert life.sleep(10.1) == [words.Beat()]
     life.move(sent=50)
@@ -91,7 +91,7 @@ def test_a_healthy_hour_is_one_connection(life: Life) -> None:
     assert life.machine.view().state is State.UP
 
 
-def test_a_bad_verdict_means_to_leave_and_to_wait_as_long_as_it_says(life: Life) -> None:
+def test_a_bad_verdict_ends_the_tunnel_and_its_wait_is_kept(life: Life) -> None:
     life.come_up()
 
     assert life.answer(20) == [LEAVE]
@@ -100,7 +100,7 @@ def test_a_bad_verdict_means_to_leave_and_to_wait_as_long_as_it_says(life: Life)
     assert life.machine.view().verdict_s == 20
 
 
-def test_a_gateway_can_not_make_it_wait_for_days(life: Life) -> None:
+def test_a_gateway_cannot_make_it_wait_for_days(life: Life) -> None:
     life.come_up()
     life.answer(999_999)
 
@@ -112,23 +112,25 @@ def test_a_bad_verdict_with_a_denied_port_asks_for_it_again(life: Life) -> None:
 
     assert life.answer(1) == [words.Listen(ports=DENIED)]
     assert life.answer(1) == []
-    life.tell(words.Listened(connection=life.connection, listening=frozenset(), denied=DENIED))
+    life.handle(words.Listened(connection=life.connection, listening=frozenset(), denied=DENIED))
     assert life.answer(1) == [words.Listen(ports=DENIED)]
 
     assert (
-        life.tell(words.Listened(connection=life.connection, listening=DENIED, denied=frozenset()))
+        life.handle(
+            words.Listened(connection=life.connection, listening=DENIED, denied=frozenset())
+        )
         == []
     )
-    assert life.said[-1] == "port 20011 listening now"
+    assert life.said[-1] == "the gateway listens on port 20011 now"
     assert life.machine.view().state is State.UP
 
 
-def test_a_denied_port_is_named_and_asked_for_each_minute(life: Life) -> None:
+def test_a_denied_port_is_named_and_asked_for_every_minute(life: Life) -> None:
     life.come_up(DENIED)
 
     assert (
         life.said[0]
-        == "port 20011 denied by the gateway: taken there, or not this node's; asked again every"
+        == "the gateway denies port 20011: in use there, or not this node's; asking again every"
         " 60 s"
     )
     assert life.said[1] == "up: 1 of 2 forwards via 127.0.0.1:2222"
@@ -140,27 +142,27 @@ def test_a_denied_port_is_named_and_asked_for_each_minute(life: Life) -> None:
             life.answer(0)
         if words.Listen(ports=DENIED) in actions:
             asked += 1
-            life.tell(
+            life.handle(
                 words.Listened(connection=life.connection, listening=frozenset(), denied=DENIED)
             )
     assert asked == 5
     assert life.connection == 1
 
 
-def test_all_ports_denied_means_to_leave_and_to_claim_again(life: Life) -> None:
+def test_if_all_ports_are_denied_the_client_claims_again(life: Life) -> None:
     life.forward()
 
-    assert life.tell(life.listened(PORTS)) == [LEAVE]
+    assert life.handle(life.listened(PORTS)) == [LEAVE]
 
-    assert "ports 20010, 20011 denied by the gateway" in life.said[-1]
+    assert "the gateway denies ports 20010, 20011" in life.said[-1]
     assert life.until_connect() <= 0.5
     life.claim()
 
 
-def test_a_claim_that_is_put_off_waits_as_long_as_it_says(life: Life) -> None:
+def test_a_deferred_claim_waits_as_long_as_the_gateway_asks(life: Life) -> None:
     life.claim()
 
-    assert life.tell(
+    assert life.handle(
         words.Claimed(connection=1, wait_s=60, complaint="another copy of this key is up")
     ) == [LEAVE]
 
@@ -173,7 +175,7 @@ def test_a_claim_that_is_put_off_waits_as_long_as_it_says(life: Life) -> None:
     assert 60 <= life.until_connect() <= 75.1
 
 
-def test_gateways_are_tried_in_turn_and_only_then_is_there_a_wait(life: Life) -> None:
+def test_all_gateways_are_tried_before_a_wait(life: Life) -> None:
     first, second = life.machine.config.gateways
 
     assert life.fail() == [LEAVE, words.Connect(connection=2, gateway=second, login_s=10.0)]
@@ -193,14 +195,14 @@ def test_the_wait_doubles_up_to_a_bound(life: Life) -> None:
     assert waits[-1] == pytest.approx(15.0, abs=0.01)
 
 
-def test_a_key_that_is_not_accepted_rests_for_five_minutes_at_each_gateway(life: Life) -> None:
+def test_a_refused_key_waits_five_minutes_at_each_gateway(life: Life) -> None:
     life.fail(words.Failure.DENIED)
     life.fail(words.Failure.DENIED)
 
     assert 299 <= life.until_connect() <= 331
 
 
-def test_a_gateway_that_does_not_accept_the_key_does_not_hold_up_the_other_one(life: Life) -> None:
+def test_a_gateway_that_refuses_the_key_does_not_delay_the_other(life: Life) -> None:
     _, second = life.machine.config.gateways
     life.fail(words.Failure.DENIED)
 
@@ -210,7 +212,7 @@ def test_a_gateway_that_does_not_accept_the_key_does_not_hold_up_the_other_one(l
         assert life.until_connect() <= 30
 
 
-def test_a_proven_tunnel_that_is_lost_is_back_at_once_where_it_was(life: Life) -> None:
+def test_a_proven_tunnel_reconnects_at_once_to_the_same_gateway(life: Life) -> None:
     for _ in range(12):
         life.fail()
         life.until_connect() if life.machine.phase is Phase.WAITING else None
@@ -224,7 +226,7 @@ def test_a_proven_tunnel_that_is_lost_is_back_at_once_where_it_was(life: Life) -
     assert life.machine.gateway == gateway
 
 
-def test_a_tunnel_that_is_lost_at_once_and_again_is_asked_for_ever_more_seldom(life: Life) -> None:
+def test_a_tunnel_that_keeps_failing_backs_off(life: Life) -> None:
     waits = []
     for _ in range(8):
         life.come_up()
@@ -234,7 +236,7 @@ def test_a_tunnel_that_is_lost_at_once_and_again_is_asked_for_ever_more_seldom(l
     assert waits[-1] > waits[0] * 10
 
 
-def test_the_same_failure_is_said_again_only_after_ten_minutes(life: Life) -> None:
+def test_the_same_failure_is_logged_again_only_after_ten_minutes(life: Life) -> None:
     began_s = life.now_s
     while life.now_s < began_s + 1250:
         life.fail()
@@ -245,70 +247,70 @@ def test_the_same_failure_is_said_again_only_after_ten_minutes(life: Life) -> No
 
 
 @pytest.mark.parametrize("phase", [Phase.CLAIMING, Phase.FORWARDING, Phase.HOLDING])
-def test_no_step_may_take_for_ever(life: Life, phase: Phase) -> None:
+def test_every_step_times_out(life: Life, phase: Phase) -> None:
     {Phase.CLAIMING: life.claim, Phase.FORWARDING: life.forward, Phase.HOLDING: life.hold}[phase]()
 
     assert GIVE_UP in life.sleep(30.1)
 
 
 @pytest.mark.parametrize("jump_s", [3600.0, 6.0, -3600.0])
-def test_a_clock_that_jumps_means_a_new_connection_at_once(life: Life, jump_s: float) -> None:
+def test_a_clock_jump_reconnects_at_once(life: Life, jump_s: float) -> None:
     life.come_up()
     life.live(100)
     life.wall_s += jump_s
 
-    actions = life.tell(words.Tick())
+    actions = life.handle(words.Tick())
 
     assert actions[0] == GIVE_UP
     assert isinstance(actions[1], words.Connect)
     assert "the clock jumped by" in life.said[-1]
 
 
-def test_a_clock_that_is_set_right_by_little_changes_nothing(life: Life) -> None:
+def test_a_small_clock_correction_changes_nothing(life: Life) -> None:
     life.come_up()
     life.wall_s += 4.5
 
-    assert life.tell(words.Tick()) == []
+    assert life.handle(words.Tick()) == []
 
 
-def test_a_process_that_stood_still_starts_over(life: Life) -> None:
+def test_a_suspended_process_reconnects(life: Life) -> None:
     life.come_up()
     life.live(100)
     life.now_s += 100
     life.wall_s += 100
 
-    assert life.tell(words.Tick())[0] == GIVE_UP
+    assert life.handle(words.Tick())[0] == GIVE_UP
 
 
-def test_a_clock_that_jumps_all_the_time_does_not_end_the_tunnel_all_the_time(life: Life) -> None:
+def test_a_clock_that_keeps_jumping_does_not_keep_ending_the_tunnel(life: Life) -> None:
     life.come_up()
     life.wall_s += 100
-    life.tell(words.Tick())
+    life.handle(words.Tick())
     life.come_up()
     connection = life.connection
 
     life.wall_s += 100
 
-    assert life.tell(words.Tick()) == []
+    assert life.handle(words.Tick()) == []
     assert life.connection == connection
 
 
-def test_a_jump_cuts_a_wait_short_but_not_one_that_the_gateway_asked_for(life: Life) -> None:
+def test_a_clock_jump_shortens_a_wait_unless_the_gateway_asked_for_it(life: Life) -> None:
     for _ in range(12):
         life.fail()
         if life.machine.phase is Phase.WAITING and life.machine.deadline_s - life.now_s < 10:
             life.until_connect()
     life.wall_s += 100
-    assert isinstance(life.tell(words.Tick())[-1], words.Connect)
+    assert isinstance(life.handle(words.Tick())[-1], words.Connect)
 
     life.claim()
-    life.tell(words.Claimed(connection=life.connection, wait_s=60))
+    life.handle(words.Claimed(connection=life.connection, wait_s=60))
     life.sleep(61)
     life.wall_s += 100
     assert life.until_connect() > 1
 
 
-def test_what_an_old_connection_still_says_is_not_heard(life: Life) -> None:
+def test_events_of_an_old_connection_are_ignored(life: Life) -> None:
     life.come_up()
     life.lose()
     life.until_connect()
@@ -319,14 +321,14 @@ def test_what_an_old_connection_still_says_is_not_heard(life: Life) -> None:
         words.Answered(connection=1, wait_s=9),
         words.Connected(connection=1),
     ):
-        assert life.tell(event) == []
+        assert life.handle(event) == []
     assert life.machine.view().state is State.UP
 
 
-def test_it_ends_when_it_is_told_to(life: Life) -> None:
+def test_stop_ends_it(life: Life) -> None:
     life.come_up()
 
-    assert life.tell(words.Stop()) == [LEAVE]
+    assert life.handle(words.Stop()) == [LEAVE]
 
     assert life.said[-1] == "stopped"
     assert life.machine.view().state is State.STOPPED

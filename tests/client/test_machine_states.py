@@ -1,4 +1,4 @@
-"""Whatever happens in whatever order: what must hold of the machine all the time."""
+"""Invariants of the machine, under any events in any order."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LONGEST_S = LONGEST_WAIT_S * 1.25
 
 
 class AnyLife(RuleBasedStateMachine):
-    """A link and a gateway that do anything at any time, with a clock that mostly runs."""
+    """A link and a gateway that do anything at any time, and a clock that may jump."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -32,9 +32,9 @@ class AnyLife(RuleBasedStateMachine):
         self.unanswered = 0
         self.jumped = False
         self.drops = 0
-        self.tell(words.Tick())
+        self.handle(words.Tick())
 
-    def tell(self, event: words.Event) -> None:
+    def handle(self, event: words.Event) -> None:
         for action in self.machine.handle(
             event, words.Moment(monotonic_s=self.now_s, wall_s=self.wall_s)
         ):
@@ -69,53 +69,53 @@ class AnyLife(RuleBasedStateMachine):
     @rule(part=st.floats(0, 1))
     def time_passes(self, part: float) -> None:
         self.step(max(self.machine.due_s - self.now_s, 0.0) * part + 0.001)
-        self.tell(words.Tick())
+        self.handle(words.Tick())
 
     @rule()
     def time_is_due(self) -> None:
         self.step(max(self.machine.due_s - self.now_s, 0.001))
-        self.tell(words.Tick())
+        self.handle(words.Tick())
 
     @rule(seconds=st.floats(-1e6, 1e6))
     def the_clock_jumps(self, seconds: float) -> None:
         self.wall_s += seconds
-        self.tell(words.Tick())
+        self.handle(words.Tick())
 
     @precondition(lambda self: self.open is not None and not self.logged_in)
     @rule()
     def the_login_works(self) -> None:
         assert self.open is not None
         self.logged_in = True
-        self.tell(words.Connected(connection=self.open))
+        self.handle(words.Connected(connection=self.open))
 
     @precondition(lambda self: self.open is not None and not self.logged_in)
     @rule(failure=st.sampled_from(words.Failure))
     def the_login_fails(self, failure: words.Failure) -> None:
         assert self.open is not None
         connection, self.open = self.open, None
-        self.tell(words.Failed(connection=connection, failure=failure, reason="away"))
+        self.handle(words.Failed(connection=connection, failure=failure, reason="away"))
 
     @precondition(lambda self: self.open is not None and not self.logged_in)
     @rule(denied=st.sampled_from([frozenset[int](), frozenset({20010}), frozenset({20011})]))
     def the_tunnel_comes_up(self, denied: frozenset[int]) -> None:
         self.the_login_works()
         assert self.open is not None
-        self.tell(words.Claimed(connection=self.open, wait_s=0))
-        self.tell(words.Listened(connection=self.open, listening=PORTS - denied, denied=denied))
+        self.handle(words.Claimed(connection=self.open, wait_s=0))
+        self.handle(words.Listened(connection=self.open, listening=PORTS - denied, denied=denied))
         assert self.machine.phase is Phase.HOLDING
 
     @precondition(lambda self: self.machine.phase is Phase.CLAIMING)
     @rule(wait_s=st.sampled_from([0, 0, 0, 1, 60, 999_999]))
     def claim_is_answered(self, wait_s: int) -> None:
         assert self.open is not None
-        self.tell(words.Claimed(connection=self.open, wait_s=wait_s))
+        self.handle(words.Claimed(connection=self.open, wait_s=wait_s))
 
     @precondition(lambda self: self.machine.phase is Phase.FORWARDING or self.machine.tunnel.asking)
     @rule(listening=st.frozensets(st.sampled_from(sorted(PORTS))))
     def ports_are_answered(self, listening: frozenset[int]) -> None:
         assert self.open is not None
         asked = self.machine.tunnel.denied or PORTS
-        self.tell(
+        self.handle(
             words.Listened(
                 connection=self.open, listening=listening & asked, denied=asked - listening
             )
@@ -126,7 +126,7 @@ class AnyLife(RuleBasedStateMachine):
     def a_healthy_verdict_changes_no_connection(self) -> None:
         assert self.open is not None
         connection, drops, self.unanswered = self.open, self.drops, 0
-        self.tell(words.Answered(connection=connection, wait_s=0))
+        self.handle(words.Answered(connection=connection, wait_s=0))
         assert (self.open, self.drops) == (connection, drops)
         assert self.machine.view().state in {State.UP, State.PARTIAL}
 
@@ -135,7 +135,7 @@ class AnyLife(RuleBasedStateMachine):
     def a_bad_verdict_ends_a_whole_tunnel_and_keeps_a_partial_one(self, wait_s: int) -> None:
         assert self.open is not None
         connection, denied, self.unanswered = self.open, self.machine.tunnel.denied, 0
-        self.tell(words.Answered(connection=connection, wait_s=wait_s))
+        self.handle(words.Answered(connection=connection, wait_s=wait_s))
         assert (self.open == connection) == bool(denied)
 
     @precondition(lambda self: self.logged_in)
@@ -143,7 +143,7 @@ class AnyLife(RuleBasedStateMachine):
     def the_connection_is_lost(self) -> None:
         assert self.open is not None
         connection, self.open, self.logged_in = self.open, None, False
-        self.tell(words.Lost(connection=connection, reason="gone"))
+        self.handle(words.Lost(connection=connection, reason="gone"))
 
     @precondition(lambda self: self.machine.connection > 1)
     @rule(event=st.sampled_from(["lost", "failed", "answered", "connected"]))
@@ -155,7 +155,7 @@ class AnyLife(RuleBasedStateMachine):
             "answered": words.Answered(connection=old, wait_s=9),
             "connected": words.Connected(connection=old),
         }
-        self.tell(events[event])
+        self.handle(events[event])
         assert (self.open, self.machine.phase) == before
 
     @invariant()

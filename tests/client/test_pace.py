@@ -1,4 +1,4 @@
-"""Time limits grow after a time-out and shrink again, for each gateway by itself."""
+"""Time limits grow after a time-out and shrink again, separately for each gateway."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_the_limit_of_a_login_grows_to_a_minute() -> None:
     assert pace.setup_s == 120
 
 
-def test_a_limit_above_a_minute_stays_as_it_was_set() -> None:
+def test_a_configured_limit_above_a_minute_is_kept() -> None:
     pace = Pace(300.0, 8.0)
     pace.timed_out()
 
@@ -71,7 +71,7 @@ def test_the_limit_of_an_answer_follows_the_longest_silence(
     assert pace.answer_s(delivered=False) == pytest.approx(limit_s, rel=0.02)
 
 
-def test_what_was_learned_is_forgotten() -> None:
+def test_a_long_silence_is_forgotten() -> None:
     pace = Pace(10.0, 8.0)
     pace.learn(20.0)
     for _ in range(300):
@@ -93,7 +93,7 @@ def test_a_gateway_that_is_slow_gets_more_time_and_the_other_does_not() -> None:
     assert life.machine.route.paces[0].login_s == 40
 
 
-def test_a_flap_on_a_slow_link_begins_with_the_limit_that_worked() -> None:
+def test_a_reconnect_on_a_slow_link_starts_with_the_limit_that_worked() -> None:
     life = Life()
     life.machine.route.gateways = life.machine.route.gateways[:1]
     life.start()
@@ -109,7 +109,7 @@ def test_a_flap_on_a_slow_link_begins_with_the_limit_that_worked() -> None:
     assert connects(actions) == [60.0]
 
 
-def test_setting_up_gets_more_time_after_a_time_out() -> None:
+def test_setup_gets_more_time_after_a_time_out() -> None:
     life = Life()
     life.start()
     life.claim()

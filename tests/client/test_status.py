@@ -1,4 +1,4 @@
-"""The status file, and whose it is."""
+"""The status file: its content, its owner, and the report that is made from it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ PARTIAL = replace(UP, state=State.PARTIAL, listening=frozenset({20010}), denied=
 
 
 class Home:
-    """A directory with a configuration, and clients that start there."""
+    """A directory with a configuration, where clients start."""
 
     def __init__(self, path: Path) -> None:
         self.config = samples.config(path / "office.toml")
@@ -58,7 +58,7 @@ def home(tmp_path: Path) -> Home:
 
 
 def left_by_a_dead_process(home: Home) -> Record:
-    """A client was here, and is gone."""
+    """Leave the status file of a client that has ended."""
     client = home.client()
     client.start(CONNECTING, 100.0)
     client.update(UP, 200.0)
@@ -67,7 +67,7 @@ def left_by_a_dead_process(home: Home) -> Record:
     return record
 
 
-def test_what_is_written_is_read(home: Home) -> None:
+def test_a_record_reads_back(home: Home) -> None:
     client = home.client()
     client.start(CONNECTING, 100.0)
     client.update(PARTIAL, 200.5)
@@ -93,11 +93,11 @@ def test_what_is_written_is_read(home: Home) -> None:
     "text",
     ["", "{", "[]", "null", '{"schema": 2}', '{"schema": 1}', '{"schema": 1, "forwards": [{}]}'],
 )
-def test_a_file_that_is_no_status_is_none(text: str) -> None:
+def test_a_file_that_is_not_a_status_file_is_ignored(text: str) -> None:
     assert status.parse(text) is None
 
 
-def test_it_is_written_for_a_new_state_and_not_for_each_beat(home: Home) -> None:
+def test_the_file_is_written_for_a_new_state_and_not_for_each_beat(home: Home) -> None:
     client = home.client()
     client.start(CONNECTING, 100.0)
     client.update(UP, 200.0)
@@ -109,7 +109,7 @@ def test_it_is_written_for_a_new_state_and_not_for_each_beat(home: Home) -> None
     assert home.config.status_file.stat().st_ino == inode
 
 
-def test_ever_new_errors_are_written_each_ten_minutes(home: Home) -> None:
+def test_changing_errors_are_written_every_ten_minutes(home: Home) -> None:
     client = home.client()
     client.start(CONNECTING, 0.0)
     written = 0
@@ -121,7 +121,7 @@ def test_ever_new_errors_are_written_each_ten_minutes(home: Home) -> None:
     assert written == 5
 
 
-def test_a_client_after_a_dead_one_is_the_same_instance(home: Home) -> None:
+def test_a_client_takes_over_the_instance_of_a_dead_one(home: Home) -> None:
     before = left_by_a_dead_process(home)
 
     client = home.client()
@@ -147,7 +147,7 @@ def test_a_copy_from_elsewhere_is_another_instance(home: Home, change: dict[str,
     assert home.record().instance == client.instance
 
 
-def test_beside_one_that_lives_it_is_another_instance_and_leaves_the_file(home: Home) -> None:
+def test_a_second_client_has_its_own_instance_and_leaves_the_file(home: Home) -> None:
     other = identity.Process(
         pid=os.getppid(),
         start_ticks=identity.start_ticks_of(os.getppid()),
@@ -164,13 +164,13 @@ def test_beside_one_that_lives_it_is_another_instance_and_leaves_the_file(home: 
     assert home.record() == before
     assert home.said == [
         (
-            f"another client (PID {os.getppid()}) keeps {home.config.status_file}; this one's"
-            " status is not written"
+            f"another client (PID {os.getppid()}) uses {home.config.status_file}; this client"
+            " does not write its status"
         ),
     ]
 
 
-def test_two_that_start_at_once_do_not_take_over_the_same_instance(home: Home) -> None:
+def test_two_clients_that_start_at_once_do_not_share_an_instance(home: Home) -> None:
     before = left_by_a_dead_process(home)
     handle = os.open(home.config.status_file.parent, os.O_RDONLY)
     fcntl.flock(handle, fcntl.LOCK_EX)
@@ -182,7 +182,7 @@ def test_two_that_start_at_once_do_not_take_over_the_same_instance(home: Home) -
     assert client.instance != before.instance
 
 
-def test_a_directory_that_is_not_there_is_said_once(home: Home) -> None:
+def test_a_missing_directory_is_logged_once(home: Home) -> None:
     home.config = replace(home.config, status_file=Path("/nowhere/at/all"))
     client = home.client()
 
@@ -190,7 +190,7 @@ def test_a_directory_that_is_not_there_is_said_once(home: Home) -> None:
     client.update(UP, 400.0)
 
     assert home.said == [
-        "the status file /nowhere/at/all can not be written: no such file or directory"
+        "the status file /nowhere/at/all cannot be written: no such file or directory"
     ]
 
 
@@ -225,7 +225,7 @@ def test_the_report_of_a_client_that_died(home: Home) -> None:
     report = Report(home.config)
 
     assert not report.is_up
-    assert "not running any more; up was the last it wrote" in report.text()
+    assert "not running; its last state was up" in report.text()
     assert report.document()["running"] is False
 
 
@@ -238,7 +238,7 @@ def test_the_report_before_any_client(home: Home) -> None:
     assert report.document()["forwards"] == []
 
 
-def test_this_process_lives_and_its_number_with_another_start_does_not() -> None:
+def test_a_process_is_alive_only_with_its_own_start_time() -> None:
     process = identity.this_process()
 
     assert identity.is_alive(process)
@@ -248,13 +248,13 @@ def test_this_process_lives_and_its_number_with_another_start_does_not() -> None
         assert not identity.is_alive(replace(process, start_ticks=process.start_ticks + 1))
 
 
-def test_a_process_name_with_brackets_does_not_confuse() -> None:
+def test_brackets_in_a_process_name_do_no_harm() -> None:
     fields = " ".join(str(number) for number in range(4, 30))
 
     assert identity.start_ticks_in(f"77 (a) b (c) S {fields}") == 22
 
 
-def test_a_process_that_ended_is_not_alive_though_nobody_asked_how_it_ended() -> None:
+def test_a_zombie_is_not_alive() -> None:
     child = subprocess.Popen(["sleep", "60"])
     alive = identity.Process(
         pid=child.pid, start_ticks=identity.start_ticks_of(child.pid), boot_id=identity.boot_id()

@@ -1,4 +1,4 @@
-"""The film of the README: frames become an animated SVG, and the one in docs is fit for a page."""
+"""The film of the README: frames become an animated SVG, and the one in docs suits a page."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def frame(at_s: float, phase: Phase, *texts: str) -> Frame:
 
 
 def shown(svg: str, share: float) -> set[str]:
-    """The texts that a viewer shows at this percentage of the film."""
+    """Return the texts that a viewer shows at this percentage of the film."""
     spans = {
         name: [(float(at), int(on)) for at, on in re.findall(r"([\d.e+]+)%\{opacity:(\d)\}", rule)]
         for name, rule in re.findall(r"@keyframes (\w+)\{((?:[^{}]*\{[^{}]*\})*)\}", svg)

@@ -1,4 +1,4 @@
-"""What the demo counts as seen."""
+"""The demo's progress: what it counts as seen."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from demo.scene import FREEZER, ROLES, Progress
 
 
 def settled() -> dict[str, Tunnel]:
-    """Every node as it should be."""
+    """Return every node with its expected status."""
     return {
         role.name: Tunnel(node=NodeName(role.name), port=Port(20000 + at), status=role.status)
         for at, role in enumerate(ROLES)
@@ -29,14 +29,14 @@ def test_the_cast_is_eight_nodes_and_every_status_of_the_issue() -> None:
 def test_all_is_seen_only_once_the_frozen_node_is_back() -> None:
     progress = Progress(ROLES)
 
-    progress.look(settled())
+    progress.update(settled())
     before = (progress.is_settled, progress.is_complete)
     for tunnels in (
         frozen(settled(), Status.HUNG),
         frozen(settled(), Status.DOWN, kills=1),
         frozen(settled(), Status.UP, kills=1),
     ):
-        progress.look(tunnels)
+        progress.update(tunnels)
 
     assert before == (True, False)
     assert progress.is_complete
@@ -45,8 +45,8 @@ def test_all_is_seen_only_once_the_frozen_node_is_back() -> None:
 
 def test_a_tunnel_that_never_hung_is_not_taken_for_one_that_came_back() -> None:
     progress = Progress(ROLES)
-    progress.look(settled())
-    progress.look(frozen(settled(), Status.UP, kills=1))
+    progress.update(settled())
+    progress.update(frozen(settled(), Status.UP, kills=1))
 
     assert progress.faults() == [
         f"{FREEZER.name} was not seen hung, then killed, then up; it is up"
@@ -55,7 +55,7 @@ def test_a_tunnel_that_never_hung_is_not_taken_for_one_that_came_back() -> None:
 
 def test_a_kill_of_a_healthy_node_is_a_fault() -> None:
     progress = Progress([role for role in ROLES if not role.freezes])
-    progress.look(
+    progress.update(
         {
             name: replace(tunnel, kills=1 if name == "mail" else 0)
             for name, tunnel in settled().items()
@@ -63,4 +63,4 @@ def test_a_kill_of_a_healthy_node_is_a_fault() -> None:
     )
 
     assert progress.is_complete
-    assert progress.faults() == ["mail was killed, and had not hung"]
+    assert progress.faults() == ["mail was killed, but had not hung"]

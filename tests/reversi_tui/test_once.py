@@ -139,7 +139,7 @@ def test_a_full_disk_behind_the_output_is_told_in_a_sentence(tmp_path: Path, wor
 
     assert (
         done.stderr
-        == "reversi-tui: error: standard output can not be written: No space left on device\n"
+        == "reversi-tui: error: cannot write to standard output: No space left on device\n"
     )
     assert done.returncode == ExitCode.USAGE
 
@@ -607,5 +607,5 @@ def test_a_bug_is_a_sentence_and_an_exit_status_of_its_own(
     told = capsys.readouterr().err
     *before, sentence = told.splitlines()
     assert sentence.startswith("reversi-tui: error: a bug in reversi: ZeroDivisionError")
-    assert sentence.endswith("run it again with --debug, and report what it prints")
+    assert sentence.endswith("run it again with --debug and report what it prints")
     assert before[:1] == (["Traceback (most recent call last):"] if "--debug" in argv else [])

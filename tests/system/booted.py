@@ -4,6 +4,7 @@ services need.
 
 from __future__ import annotations
 
+import json
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -139,6 +140,12 @@ class Booted(Machine):
 
     def journal(self, unit: str) -> str:
         return self.must("journalctl", "--no-pager", "--unit", unit)
+
+    def logged(self, unit: str) -> list[tuple[int, str]]:
+        """The priority and the text of each line that the unit's own processes wrote."""
+        words = ("journalctl", "--no-pager", "--output=json", "--unit", unit, "_TRANSPORT=stdout")
+        entries = [json.loads(line) for line in self.must(*words).splitlines()]
+        return [(int(entry["PRIORITY"]), entry["MESSAGE"]) for entry in entries]
 
     def main_pid(self, unit: str) -> int:
         """The service's first process, as systemd sees it."""

@@ -9,7 +9,8 @@ from checker.config.layout import Layout
 from checker.control.client import Control
 from checker.linux.processes import is_alive
 from checker.model import Aim, Event, EventKind, NodeName, Port, ProcessId, Status, Tunnel, Verb
-from checker.state.store import StateError, StateFile, open_reader
+from checker.state.errors import StateError
+from checker.state.store import StateFile, open_reader
 from tests.system.clients import Device
 from tests.system.ports import accepts
 from tests.system.waiting import until

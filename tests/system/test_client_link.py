@@ -232,7 +232,7 @@ def test_a_denied_port_is_named_and_the_other_one_stays(
     with running(
         Client(tmp_path / "node", gateway, {port: echo.port, denied: echo.port})
     ) as client:
-        client.says(f"port {denied} denied by the gateway")
+        client.says(f"the gateway denies port {denied}")
         client.says("up: 1 of 2 forwards")
 
         assert talk(port, b"x") == b"hello\nx"
@@ -260,12 +260,12 @@ def test_a_port_that_becomes_free_is_taken_at_the_next_verdict(
         with running(
             Client(tmp_path / "node", gateway, {port: echo.port, taken: echo.port})
         ) as client:
-            client.says(f"port {taken} denied by the gateway")
+            client.says(f"the gateway denies port {taken}")
             client.says("up: 1 of 2")
             blockers.close()
             gateway.answer(verdict=1)
 
-            client.says(f"port {taken} listening now")
+            client.says(f"the gateway listens on port {taken} now")
             gateway.answer(verdict=0)
             assert talk(taken, b"x") == b"hello\nx"
 
@@ -278,7 +278,7 @@ def test_all_ports_denied_means_to_claim_again(
     with running(Client(tmp_path / "node", gateway, {denied: echo.port})) as client:
         eventually(lambda: len(gateway.asked("claim")) > 1, "a second claim")
 
-        assert client.lines(f"port {denied} denied by the gateway")
+        assert client.lines(f"the gateway denies port {denied}")
         assert not gateway.asked("hold")
 
 
@@ -300,7 +300,7 @@ def test_a_bad_verdict_brings_a_new_connection(
     with running(Client(tmp_path / "node", gateway, {port: echo.port})) as client:
         client.says("up:")
         gateway.answer(verdict=1)
-        client.says("the tunnel does not work; it asks to wait 1 s")
+        client.says("the tunnel does not work and asks to wait 1 s")
         gateway.answer(verdict=0)
 
         client.says("up:", times=2)
@@ -367,7 +367,7 @@ def test_another_host_key_is_refused(tmp_path: Path, gateway: StubGateway, port:
     other = make_key(tmp_path / "other")
 
     with running(Client(tmp_path / "node", gateway, {port: 9}, host_key=[other])) as client:
-        client.says("the host key is not the pinned one")
+        client.says("the host key does not match the pinned one")
 
     assert not gateway.asked("claim")
 
@@ -404,14 +404,14 @@ def test_a_target_that_is_gone_is_said_once_and_the_tunnel_stays(
         client.says("up:")
         assert [talk(port, b"x") for _ in range(3)] == [b"", b"", b""]
         client.says(
-            f"target 127.0.0.1:{target} can not be reached: connection refused; the tunnel stays"
+            f"target 127.0.0.1:{target} cannot be reached: connection refused; the tunnel stays up"
         )
         service = Echo(target)
         assert talk(port, b"x") == b"hello\nx"
         service.close()
         client.says(f"target 127.0.0.1:{target} can be reached again")
 
-        assert len(client.lines("can not be reached")) == 1
+        assert len(client.lines("cannot be reached")) == 1
         assert len(gateway.asked("hold")) == 1
 
 
@@ -446,7 +446,7 @@ def test_a_killed_client_comes_back_as_the_same_instance(
     with running(client):
         client.says("up:", times=2)
 
-    assert "not running any more" in report.stdout
+    assert "not running; its last state was" in report.stdout
     assert len({request for request, _pid in gateway.asked("claim")}) == 1
 
 
@@ -461,7 +461,7 @@ def test_a_second_client_is_another_instance_and_leaves_the_status_file(
         second.log = tmp_path / "second.log"
         with running(second):
             second.says("another client (PID")
-            second.says("denied by the gateway")
+            second.says("the gateway denies")
 
         status = json.loads(first.ask("status", "--json").stdout)
         assert (status["pid"], status["state"], status["running"]) == (pid, "up", True)
@@ -537,4 +537,4 @@ def test_a_status_file_that_can_not_be_written_is_said_once(
     with running(client):
         client.says("up:")
 
-    assert len(client.lines("can not be written")) == 1
+    assert len(client.lines("cannot be written")) == 1

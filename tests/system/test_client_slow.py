@@ -160,7 +160,7 @@ def test_a_login_that_takes_longer_than_its_limit_gets_more_time(tmp_path: Path)
             with running(
                 Client(tmp_path / "node", gateway, {port: echo.port}, **settings)
             ) as client:
-                client.says("no login in 0.7 s")
+                client.says("no login within 0.7 s")
                 client.says("up:")
                 eventually(lambda: gateway.beats() > 9, "ten beats")
                 asked = client.ask("check")
@@ -255,7 +255,7 @@ def test_what_a_login_prints_is_no_answer(tmp_path: Path, own_room: Room, text: 
             asked = client.ask("check", "--json")
 
             gateway.answer(verdict=13)
-            client.says("it asks to wait 13 s")
+            client.says("and asks to wait 13 s")
 
         assert '"wait_s": 5' in asked.stdout
         assert len(gateway.asked("hold")) == 1

@@ -73,7 +73,7 @@ def test_the_headless_demo_sees_every_status_and_leaves_nothing(folder: Path) ->
     told = demo.log.read_text()
 
     assert status == 0, told
-    assert all(word in told for word in ("refused", "wrong", "down", "freezer freezes now")), told
+    assert all(word in told for word in ("refused", "wrong", "down", "freezing freezer now")), told
     assert len(demo.seen) > 20
     assert not demo.leftovers()
 
@@ -87,7 +87,7 @@ def test_a_signal_while_a_node_is_frozen_leaves_nothing(
 ) -> None:
     demo = Demo(folder, "--headless", "120")
     try:
-        demo.follow(until="freezes now")
+        demo.follow(until="freezing freezer now")
         demo.process.send_signal(number)
         status = demo.follow()
     finally:
@@ -115,7 +115,7 @@ def test_a_demo_out_of_time_names_what_it_did_not_see(folder: Path) -> None:
 def test_no_process_outlives_a_demo_that_was_killed(folder: Path) -> None:
     demo = Demo(folder, "--headless", "120")
     try:
-        demo.follow(until="freezes now")
+        demo.follow(until="freezing freezer now")
     finally:
         demo.process.kill()
         demo.process.wait()

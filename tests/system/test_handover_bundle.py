@@ -75,8 +75,7 @@ def test_a_new_key_is_the_only_one_after_a_good_upgrade_alone(
     assert box.sh(lost, "upgrade").returncode == 0
     until(
         lambda: (
-            "going back to the bundle before" in box.log()
-            or not lost_is_there(box.installed, device)
+            "going back to the old bundle" in box.log() or not lost_is_there(box.installed, device)
         ),
         "it is taken back",
     )

@@ -81,6 +81,13 @@ def test_the_service_that_init_starts_is_whole(gateway: Booted) -> None:
                 "an event from the journal",
             )
             until(lambda: not gateway.listens(20010), "the hung tunnel is killed")
+    logged = gateway.logged("reversi-checker.service")
+    assert {priority for priority, text in logged if "the daemon started" in text} == {6}
+    assert {priority for priority, text in logged if "killed" in text} == {4}
+    assert not [text for _, text in logged if text.startswith(("<", "20"))], "one time is enough"
+    warnings = gateway.must("journalctl", "--no-pager", "-u", "reversi-checker", "-p", "warning")
+    assert "killed" in warnings
+    assert "the daemon started" not in warnings
     first = gateway.main_pid("reversi-checker.service")
     gateway.must("kill", "-9", str(first))
     until(
@@ -95,9 +102,29 @@ def test_the_service_that_init_starts_is_whole(gateway: Booted) -> None:
 
     gateway.ok("uninstall", "--yes")
 
-    assert "reversi-" not in gateway.must(
-        "systemctl", "list-units", "--all", "--no-pager", "--plain"
+    assert "0 loaded units" in gateway.must(
+        "systemctl", "list-units", "--all", "--no-pager", "--plain", "reversi-*"
     )
+
+
+@pytest.mark.parametrize(
+    ("program", "missing"),
+    [
+        pytest.param(("checker", "--debug", "status"), ("--home", "/none"), id="gateway"),
+        pytest.param(("client", "check", "--debug"), ("--config", "/none"), id="client"),
+    ],
+)
+def test_an_error_and_its_traceback_have_their_priority_in_the_journal(
+    machine: Booted, program: tuple[str, ...], missing: tuple[str, ...]
+) -> None:
+    unit = "failing.service"
+
+    machine.must("systemd-run", f"--unit={unit}", sys.executable, "-I", "-m", *program, *missing)
+
+    until(lambda: any("error: " in text for _, text in machine.logged(unit)), "the error is logged")
+    logged = machine.logged(unit)
+    assert "Traceback (most recent call last):" in [text for _, text in logged]
+    assert {priority for priority, _ in logged} == {3}, logged
 
 
 def builder(gateway: Booted) -> tuple[str, ...]:
@@ -138,10 +165,10 @@ def test_a_bundle_lives_as_a_confined_service(gateway: Booted) -> None:
 
     gateway.must("sh", bad, "upgrade", "--offline")
     until(
-        lambda: "going back to the bundle before" in gateway.journal(service),
+        lambda: "going back to the old bundle" in gateway.journal(service),
         "what does not work is taken back",
     )
-    until(lambda: gateway.run("sh", newer, "status").returncode == 0, "the bundle before is up")
+    until(lambda: gateway.run("sh", newer, "status").returncode == 0, "the old bundle is up")
     assert sorted(gateway.must("ls", "/etc/reversi").split()) == [
         "authorized_keys",
         "nodes",

@@ -50,8 +50,9 @@ def test_an_act_without_a_registry_says_so(layout: Layout) -> None:
 
     outcomes = Control(layout=layout).act(Verb.RESET, aims)
 
-    (outcome,) = outcomes
-    assert outcome.sentence.endswith(f": there is no directory {layout.nodes}")
+    assert [one.sentence for one in outcomes] == [
+        f"the registry cannot be read: there is no directory {layout.nodes}"
+    ]
 
 
 def test_a_probe_without_a_daemon_prints_and_stores_the_status(checker: Run, own: Port) -> None:

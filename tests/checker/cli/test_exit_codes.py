@@ -7,7 +7,7 @@ from checker.config.layout import Layout
 from checker.control.client import DaemonAbsent
 from checker.model import InvalidValue
 from checker.registry.nodes import UnknownNode
-from checker.state.store import StateMissing
+from checker.state.errors import StateMissing
 
 
 def test_each_error_has_an_exit_status(layout: Layout) -> None:

@@ -48,6 +48,14 @@ def test_the_log_is_one_document_or_one_line_per_event(checker: Run, office: Lay
     assert lines[3].split()[2:4] == ["gateway", "-"]
 
 
+def test_an_operators_act_is_an_event_of_its_own_kind(checker: Run, office: Layout) -> None:
+    write_state(office, events=[Event(at=NOW, kind=EventKind.SHELL, text="ssh", actor="ann")])
+
+    (event,) = json.loads(checker("log", "--json")[1])["events"]
+
+    assert (event["kind"], "act" in event) == ("shell", False)
+
+
 def test_following_the_log_shows_new_events(office: Layout) -> None:
     first = Event(at=NOW, kind=EventKind.HOLD, text="first", node=OFFICE)
     second = Event(at=NOW, kind=EventKind.KILL, text="second", node=OFFICE)

@@ -223,8 +223,10 @@ def test_a_file_that_cannot_be_used_is_named_and_is_not_a_bug(checker: Run, offi
     code, _, err = checker("serve")
 
     assert code == ExitCode.USAGE
-    assert err.startswith(f"{ERROR}{office.run / '_lock'}: ")
-    assert "(Is a directory); check its permissions" in err
+    assert (
+        err == f"{ERROR}cannot use {office.run / '_lock'} (Is a directory); check its permissions"
+        " and the disk's free space\n"
+    )
 
 
 LONG = Event(at=NOW, kind=EventKind.HOLD, text="x" * 200)
@@ -259,8 +261,7 @@ def test_a_full_output_is_an_error_but_not_a_bug(office: Layout, words: tuple[st
             command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=20
         )
 
-    assert done.stderr.startswith(f"{ERROR}standard output ")
-    assert done.stderr.endswith(": No space left on device\n")
+    assert done.stderr == f"{ERROR}cannot write to standard output: No space left on device\n"
     assert done.returncode == ExitCode.USAGE
 
 

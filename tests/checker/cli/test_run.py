@@ -35,6 +35,6 @@ def test_up_needs_a_home(
     assert run(["up"]) == ExitCode.USAGE
     assert (
         capsys.readouterr().err
-        == f"{ERROR}up needs a home of its own: give --home DIR; an installed gateway has its sshd"
-        " already\n"
+        == f"{ERROR}up needs a home of its own: give --home DIR; an installed gateway"
+        " already has an sshd\n"
     )

@@ -24,6 +24,7 @@ from checker.control.client import (
 from checker.linux.unix_socket import reachable
 from checker.model import (
     Aim,
+    EventKind,
     NodeName,
     Outcome,
     Port,
@@ -102,6 +103,15 @@ def test_a_read_only_console_refuses_to_act(tmp_path: Path) -> None:
         Control(layout=home_layout(tmp_path), read_only=True).act(
             Verb.RESET, [Aim(node=OFFICE, port=Port(20010))]
         )
+
+
+def test_an_event_that_cannot_be_written_says_why(tmp_path: Path) -> None:
+    layout = home_layout(tmp_path / "home")
+    layout.state.mkdir(parents=True)
+
+    why = Control(layout=layout).record(EventKind.SHELL, "ssh office", node=OFFICE, port=None)
+
+    assert str(layout.state) in why
 
 
 @pytest.mark.parametrize("session", [None, ProcessId(pid=7, start_ticks=9)])

@@ -51,7 +51,7 @@ def test_every_forward_is_due_within_an_interval_and_once(count: int) -> None:
     assert schedule.ripe(EVERY_S) == []
 
 
-def test_a_place_in_the_interval_is_the_same_in_every_life() -> None:
+def test_a_place_in_the_interval_is_the_same_after_a_restart() -> None:
     (forward,) = ONE.forwards
 
     assert phase(forward) == phase(forward)
@@ -99,7 +99,7 @@ def test_a_forward_whose_place_is_past_gets_one_within_the_next_interval() -> No
     assert 1000.0 <= schedule.at[forward.port] < 1000.0 + EVERY_S
 
 
-def test_what_was_asked_for_meanwhile_is_done_then() -> None:
+def test_a_probe_that_was_asked_for_meanwhile_keeps_its_time() -> None:
     schedule = planned(ONE)
     forward = first_of(schedule)
     at = schedule.at[forward.port]
@@ -120,7 +120,7 @@ def test_a_nodes_forwards_are_probed_sooner_when_asked_and_no_others() -> None:
     assert {forward.port for forward in schedule.ripe(EVERY_S + 0.1)} >= {20010, 20011}
 
 
-def test_asking_never_makes_it_later() -> None:
+def test_asking_never_delays_a_probe() -> None:
     schedule = planned(ONE)
     at = dict(schedule.at)
 
@@ -129,7 +129,7 @@ def test_asking_never_makes_it_later() -> None:
     assert schedule.at == at
 
 
-def test_a_forward_that_is_gone_is_probed_no_more() -> None:
+def test_a_forward_that_is_gone_is_no_longer_probed() -> None:
     schedule = planned(ONE)
     forward = first_of(schedule)
 
@@ -140,7 +140,7 @@ def test_a_forward_that_is_gone_is_probed_no_more() -> None:
     assert schedule.overdue_s(1e6) == 0
 
 
-def test_a_port_that_goes_to_another_node_is_probed_as_that_nodes() -> None:
+def test_a_port_given_to_another_node_is_probed_for_that_node() -> None:
     schedule = planned(ONE)
 
     schedule.use(registry(("b", (20010,))), 1.0)
@@ -148,7 +148,7 @@ def test_a_port_that_goes_to_another_node_is_probed_as_that_nodes() -> None:
     assert [forward.node for forward in schedule.ripe(EVERY_S)] == ["b"]
 
 
-def test_how_long_the_longest_has_waited() -> None:
+def test_overdue_is_the_wait_of_the_most_overdue_forward() -> None:
     schedule = planned(ONE)
     at = schedule.at[ONE.forwards[0].port]
 

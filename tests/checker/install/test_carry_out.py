@@ -18,7 +18,7 @@ from checker.cli.install_steps import step_lines, undo_line
 from checker.cli.main import run
 from checker.config.layout import home_layout
 from checker.config.toml_file import ConfigError
-from checker.daemon.startup import prepare_spool
+from checker.daemon.tunnel_user import prepare_spool
 from checker.install.carry_out import (
     InstallFailed,
     carry_out,

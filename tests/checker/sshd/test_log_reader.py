@@ -20,7 +20,7 @@ import pytest
 
 from checker.config.layout import home_layout
 from checker.config.settings import Config, current_user
-from checker.daemon.sshd_events import Attempts, follow
+from checker.daemon.sshd_events import Attempts, log_refusals
 from checker.linux.processes import read_process
 from checker.model import (
     EventKind,
@@ -75,7 +75,7 @@ def gateway(tmp_path: Path) -> Gateway:
 def told(gateway: Gateway) -> list[tuple[str | None, str, str]]:
     return [
         (event.node, event.actor, event.text)
-        for event in gateway.ledger.events
+        for event in gateway.ledger.pending.events
         if event.kind is EventKind.REFUSED
     ]
 
@@ -243,7 +243,7 @@ async def test_the_journal_is_followed_and_its_reader_ends_with_us(
     strange = "no JSON\n[]\n" + "x" * 200_000 + "\n" + entry(TERMINAL, 7, uid=4711)
     write(journal, entry(ACCEPTED, 7), strange, entry(TERMINAL, 7))
 
-    async with at_work(lambda: follow(gateway)):
+    async with at_work(lambda: log_refusals(gateway)):
         await until(lambda: told(gateway))
         reader = int((tmp_path / "pid").read_text())
         assert read_process(reader) is not None
@@ -268,7 +268,7 @@ async def test_the_journal_is_followed_where_setpriv_may_not_do_its_work(
     refused.chmod(0o755)
     write(journal, entry(ACCEPTED, 7), entry(TERMINAL, 7))
 
-    async with at_work(lambda: follow(gateway)):
+    async with at_work(lambda: log_refusals(gateway)):
         await until(lambda: told(gateway))
 
 
@@ -294,7 +294,7 @@ async def test_without_a_journal_the_log_file_is_followed(
     monkeypatch.setattr(log_reader, "LOOK_EVERY_S", 0.01)
     monkeypatch.setenv("PATH", str(tmp_path))
 
-    async with at_work(lambda: follow(gateway)):
+    async with at_work(lambda: log_refusals(gateway)):
         while not told(gateway):  # it begins at the end, whenever that is
             with path.open("a") as log:
                 log.writelines(
@@ -318,7 +318,7 @@ async def test_where_nothing_is_to_be_read_it_is_looked_for_again(
     write(journal, entry(ACCEPTED, 7), entry(TERMINAL, 7))
     assert source() == ""
 
-    async with at_work(lambda: follow(gateway)):
+    async with at_work(lambda: log_refusals(gateway)):
         (tmp_path / "bin" / "later").rename(program)
         await until(lambda: told(gateway))
 

@@ -17,7 +17,7 @@ def own_process() -> ProcessId:
     return found.id
 
 
-def test_a_beat_is_told_by_the_time_of_its_file(tmp_path: Path) -> None:
+def test_the_time_of_a_beat_file_is_that_of_the_last_beat(tmp_path: Path) -> None:
     session = ProcessId(pid=7, start_ticks=9)
     beat_file(tmp_path, session).touch()
     os.utime(beat_file(tmp_path, session), (1.0, 1_700_000_000.5))
@@ -31,7 +31,7 @@ def test_a_connection_that_never_beat_has_no_time(tmp_path: Path) -> None:
     assert all_beats(tmp_path / "gone") == {}
 
 
-def test_other_files_of_the_spool_are_no_beats(tmp_path: Path) -> None:
+def test_other_files_in_the_spool_are_ignored(tmp_path: Path) -> None:
     for name in ("left", "beat.x.1", "beat.1", "beat.1.2.3", "beat.-1.2"):
         (tmp_path / name).touch()
 
@@ -39,7 +39,7 @@ def test_other_files_of_the_spool_are_no_beats(tmp_path: Path) -> None:
     assert session_in("beat.1.2") == ProcessId(pid=1, start_ticks=2)
 
 
-def test_a_link_in_the_spool_tells_of_itself_alone(tmp_path: Path) -> None:
+def test_a_link_in_the_spool_is_not_followed(tmp_path: Path) -> None:
     target = tmp_path / "target"
     target.touch()
     os.utime(target, (1.0, 1.0))

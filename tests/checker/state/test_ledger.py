@@ -27,7 +27,8 @@ from checker.model import (
     Tunnel,
     Watched,
 )
-from checker.state.ledger import COMPLAINTS_AT_ONCE, EVENTS_HELD, Ledger
+from checker.state.ledger import COMPLAINTS_AT_ONCE, Ledger
+from checker.state.pending import MOST_HELD
 from checker.state.rows import Batch, Sweep
 from checker.state.store import StateFile, open_store
 from tests.strategies import FORWARD, NOW, OFFICE, PORT
@@ -72,57 +73,34 @@ def registration(session: ProcessId, at: float = NOW) -> Registration:
 def fill(ledger: Ledger) -> None:
     """One of each that a batch may hold."""
     ledger.put(UP)
-    ledger.forgotten.append((NodeName("gone"), Port(20099)))
+    ledger.pending.forgotten.append((NodeName("gone"), Port(20099)))
     ledger.put_flaps(OFFICE, Flaps(count=2, last_at=NOW))
     ledger.register(registration(me()))
-    ledger.ended.append(registration(DEAD))
+    ledger.pending.ended.append(registration(DEAD))
     ledger.tell(EventKind.KILL, "told", node=OFFICE, port=PORT)
-    ledger.uptime.append((OFFICE, PORT, Watched(day="2023-11-14", up_s=1.0, watched_s=2.0)))
-    ledger.hours.append(Hour(node=OFFICE, port=PORT, hour=472222, up_s=1.0, watched_s=2.0))
-    ledger.sweep = Sweep(pid=2, swept_at=NOW, every_s=20.0)
+    ledger.pending.uptime.append((OFFICE, PORT, Watched(day="2023-11-14", up_s=1.0, watched_s=2.0)))
+    ledger.pending.hours.append(Hour(node=OFFICE, port=PORT, hour=472222, up_s=1.0, watched_s=2.0))
+    ledger.pending.sweep = Sweep(pid=2, swept_at=NOW, every_s=20.0)
 
 
-def test_what_is_taken_and_given_back_is_taken_again(ledger: Ledger) -> None:
-    fill(ledger)
-
-    batch = ledger.take()
-    assert not ledger.take()
-    ledger.give_back(batch)
-
-    assert ledger.take() == batch
-
-
-def test_what_came_meanwhile_stands_behind_what_is_given_back(ledger: Ledger) -> None:
-    ledger.tell(EventKind.KILL, "first")
-    batch = ledger.take()
-    ledger.tell(EventKind.KILL, "second")
-    ledger.put(replace(UP, status=Status.HUNG))
-
-    ledger.give_back(batch)
-
-    again = ledger.take()
-    assert [event.text for event in again.events] == ["first", "second"]
-    assert [tunnel.status for tunnel in again.tunnels] == [Status.HUNG]
-
-
-def test_a_tunnel_that_the_registry_dropped_meanwhile_is_not_given_back(ledger: Ledger) -> None:
+def test_a_tunnel_that_the_registry_dropped_while_a_write_failed_is_not_written(
+    ledger: Ledger,
+) -> None:
     ledger.put(UP)
-    batch = ledger.take()
+    taken = ledger.pending.take()
     ledger.keep_only([])
 
-    ledger.give_back(batch)
+    ledger.pending.merge(taken)
 
-    again = ledger.take()
-    assert list(again.tunnels) == []
-    assert list(again.forgotten) == [(OFFICE, PORT)]
+    assert (ledger.pending.tunnels, ledger.pending.forgotten) == ({}, [(OFFICE, PORT)])
 
 
 def test_events_that_wait_are_bounded(ledger: Ledger) -> None:
-    for number in range(EVENTS_HELD + 5):
+    for number in range(MOST_HELD + 5):
         ledger.tell(EventKind.HOLD, f"{number}")
 
-    assert len(ledger.events) == EVENTS_HELD
-    assert ledger.events[0].text == "5"
+    assert len(ledger.pending.events) == MOST_HELD
+    assert ledger.pending.events[0].text == "5"
 
 
 async def test_a_flush_writes_everything(ledger: Ledger, store: StateFile) -> None:
@@ -135,10 +113,10 @@ async def test_a_flush_writes_everything(ledger: Ledger, store: StateFile) -> No
     assert [one.session for one in store.registrations()] == [me()]
     assert [event.text for event in store.events()] == ["told"]
     assert store.last_sweep() is not None
-    assert not ledger.take()
+    assert not ledger.pending
 
 
-async def test_nothing_is_lost_while_the_state_file_can_not_be_written(
+async def test_nothing_is_lost_while_the_state_file_cannot_be_written(
     ledger: Ledger, store: StateFile, layout: Layout, caplog: pytest.LogCaptureFixture
 ) -> None:
     with store.using() as db:
@@ -164,7 +142,7 @@ async def test_nothing_is_lost_while_the_state_file_can_not_be_written(
     )
 
 
-def test_each_trouble_is_told_once_and_not_so_many_that_they_fill_the_log(
+def test_each_error_is_logged_once_and_different_ones_are_bounded(
     ledger: Ledger, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.ERROR):
@@ -206,9 +184,7 @@ async def test_a_damaged_state_file_is_replaced_and_written_whole(
     assert len(list(layout.state.parent.glob("state.db.damaged-*"))) == 1
 
 
-def test_a_new_life_begins_with_what_was_seen_but_no_strikes(
-    layout: Layout, store: StateFile
-) -> None:
+def test_a_restart_keeps_what_was_seen_but_no_strikes(layout: Layout, store: StateFile) -> None:
     store.write(
         Batch(
             tunnels=[UP],
@@ -224,7 +200,7 @@ def test_a_new_life_begins_with_what_was_seen_but_no_strikes(
     assert (tunnel.status, tunnel.strikes) == (Status.UP, 0)
     assert ledger.flaps == {OFFICE: Flaps(count=2)}
     assert set(ledger.registrations) == {me()}
-    assert [one.session for one in ledger.take().ended] == [DEAD]
+    assert [one.session for one in ledger.pending.ended] == [DEAD]
 
 
 async def test_connections_that_ended_are_forgotten_when_asked_for(ledger: Ledger) -> None:
@@ -234,7 +210,7 @@ async def test_connections_that_ended_are_forgotten_when_asked_for(ledger: Ledge
     async with asyncio.TaskGroup() as group:  # who asks at the same time is told the same
         both = [group.create_task(ledger.of_node(OFFICE)) for _ in range(2)]
     assert [[one.session for one in task.result()] for task in both] == [[me()], [me()]]
-    assert [one.session for one in ledger.take().ended] == [DEAD]
+    assert [one.session for one in ledger.pending.ended] == [DEAD]
     assert await ledger.of_node(NodeName("other")) == []
 
 
@@ -254,7 +230,7 @@ async def test_a_renamed_node_keeps_what_is_known_and_what_waits_to_be_written(
         2,
         [lobby],
     )
-    ledger.give_back(ledger.take())
+    ledger.pending.merge(ledger.pending.take())
     await ledger.flush()
     assert [[one.node for one in store.tunnels()], [one.node for one in store.registrations()]] == [
         [lobby],
@@ -274,10 +250,10 @@ def test_a_forward_that_was_never_seen_is_unknown(ledger: Ledger) -> None:
 def test_flaps_that_are_the_same_are_not_written(ledger: Ledger) -> None:
     ledger.put_flaps(OFFICE, Flaps())
 
-    assert not ledger.take()
+    assert not ledger.pending
 
 
-async def test_without_a_state_file_a_flush_is_no_error(layout: Layout) -> None:
+async def test_a_flush_without_a_state_file_does_nothing(layout: Layout) -> None:
     ledger = Ledger(layout, None)
     ledger.put(UP)
 

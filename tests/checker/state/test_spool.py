@@ -1,6 +1,4 @@
-"""The spool: what sessions of the tunnel user leave arrives, and nothing that they may write harms
-the daemon.
-"""
+"""The spool: what sessions of the tunnel user leave arrives, and nothing in it harms the daemon."""
 
 from __future__ import annotations
 
@@ -14,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from checker.model import Event, EventKind
-from checker.state.rows import Batch
+from checker.state.rows import Batch, event_row
 from checker.state.spool import FILE, MAX_BYTES, collect, event_in, leave, registration_in
 from checker.state.store import open_store
 from tests.strategies import NOW, OFFICE, PORT, SESSION, events, registrations
@@ -39,7 +37,7 @@ FRESH = settings(
 
 @given(st.lists(events, max_size=3), st.lists(registrations, max_size=3))
 @FRESH
-def test_what_was_left_arrives_in_a_form_that_can_be_shown(
+def test_what_was_left_arrives_printable(
     tmp_path: Path, told: list[Event], made: list[object]
 ) -> None:
     batch = Batch(events=told, registrations=made)  # type: ignore[arg-type]
@@ -81,7 +79,7 @@ def test_a_spool_that_nobody_reads_stops_growing(tmp_path: Path) -> None:
     assert path.stat().st_size == MAX_BYTES
 
 
-def test_a_folder_that_is_not_there_costs_nothing(tmp_path: Path) -> None:
+def test_a_missing_spool_is_not_an_error(tmp_path: Path) -> None:
     leave(tmp_path / "missing", Batch(events=[EVENT]))
 
     assert not collect(tmp_path / "missing", os.geteuid())
@@ -99,7 +97,7 @@ def test_a_link_is_neither_written_nor_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["fifo", "directory"])
-def test_what_is_no_file_is_not_read(tmp_path: Path, kind: str) -> None:
+def test_only_a_regular_file_is_read(tmp_path: Path, kind: str) -> None:
     os.mkfifo(tmp_path / FILE) if kind == "fifo" else (tmp_path / FILE).mkdir()
 
     assert not collect(tmp_path, os.geteuid())
@@ -148,9 +146,7 @@ def test_a_file_of_another_user_is_not_read(tmp_path: Path) -> None:
         pytest.param('{"event": {"at": ' + "9" * 5000 + "}}", id="a number without end"),
     ],
 )
-def test_a_line_that_is_not_as_we_write_it_is_dropped_and_the_others_kept(
-    tmp_path: Path, line: str
-) -> None:
+def test_a_malformed_line_is_dropped_and_the_others_are_kept(tmp_path: Path, line: str) -> None:
     good = json.dumps({"event": ROW})
     (tmp_path / FILE).write_text(f"{good}\n{line}\n{good}\n")
 
@@ -160,7 +156,7 @@ def test_a_line_that_is_not_as_we_write_it_is_dropped_and_the_others_kept(
     assert list(found.registrations) == []
 
 
-def test_the_word_of_the_client_arrives_and_may_be_missing(tmp_path: Path) -> None:
+def test_the_name_of_the_client_is_optional(tmp_path: Path) -> None:
     lines = [
         json.dumps({"registration": row})
         for row in (REGISTRATION, {**REGISTRATION, "client": "bundle-1/dropbear-2\x1b"})
@@ -195,7 +191,7 @@ json_values = st.recursive(
     )
 )
 @FRESH
-def test_whatever_is_taken_over_the_state_file_can_hold(tmp_path: Path, entry: object) -> None:
+def test_whatever_is_collected_fits_into_the_state_file(tmp_path: Path, entry: object) -> None:
     (tmp_path / FILE).write_text(json.dumps(entry) + "\n")
 
     found = collect(tmp_path, os.geteuid())
@@ -204,7 +200,13 @@ def test_whatever_is_taken_over_the_state_file_can_hold(tmp_path: Path, entry: o
         store.write(found)
 
 
-def test_what_is_wrong_with_an_entry_is_raised() -> None:
+def test_an_event_of_a_new_kind_comes_back() -> None:
+    event = Event(at=1.0, kind=EventKind.SHELL, text="ssh office")
+
+    assert event_in(event_row(event)) == event
+
+
+def test_a_malformed_entry_raises() -> None:
     with pytest.raises(ValueError, match="other"):
         event_in({**ROW, "kind": "other"})
     with pytest.raises(KeyError):

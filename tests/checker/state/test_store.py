@@ -1,19 +1,8 @@
-"""The state file: what is written comes back, what is damaged is moved aside, and what can not be
-used says so.
-"""
+"""The state file: what is written comes back, and readers get what changed."""
 
 from __future__ import annotations
 
-import os
-import random
-import re
-import resource
-import signal
 import sqlite3
-import subprocess
-import sys
-import tempfile
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -25,9 +14,7 @@ from hypothesis import strategies as st
 from checker.model import (
     HOUR_S,
     Event,
-    EventKind,
     Flaps,
-    Hour,
     NodeName,
     Port,
     Registration,
@@ -41,22 +28,14 @@ from checker.state.store import (
     KEEP_DAYS,
     KEEP_EVENTS_S,
     KEEP_HOURS,
-    StateCorrupt,
-    StateError,
     StateFile,
-    StateMissing,
-    StateNewer,
-    StateUnavailable,
-    migrations,
-    open_or_replace,
     open_reader,
-    open_store,
 )
+from tests.checker.state.samples import UP, an_hour, numbered, told
 from tests.strategies import (
     NOW,
     OFFICE,
     PORT,
-    SESSION,
     events,
     flaps,
     names,
@@ -68,26 +47,6 @@ from tests.strategies import (
 NO_FIXTURE_CHECK = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60
 )
-UP = Tunnel(node=OFFICE, port=PORT, status=Status.UP, session=SESSION)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "state.db"
-
-
-@pytest.fixture
-def store(path: Path) -> Iterator[StateFile]:
-    with closing(open_store(path)) as opened:
-        yield opened
-
-
-def told(number: int, *, at: float = NOW, node: NodeName | None = OFFICE) -> Event:
-    return Event(at=at, kind=EventKind.STATUS, text=f"event {number}", node=node, port=PORT)
-
-
-def numbered(count: int) -> list[Event]:
-    return [told(number) for number in range(1, count + 1)]
 
 
 def empty(store: StateFile) -> None:
@@ -172,59 +131,11 @@ def test_an_empty_batch_is_nothing_to_write() -> None:
     ("pragma", "value"),
     [("journal_mode", "wal"), ("synchronous", 1), ("foreign_keys", 1), ("busy_timeout", BUSY_MS)],
 )
-def test_how_the_file_is_opened(store: StateFile, pragma: str, value: object) -> None:
-    with store.using() as db:
-        assert db.execute(f"PRAGMA {pragma}").fetchone()[0] == value
-
-
-def test_migrations_are_numbered_from_one_and_make_the_version(store: StateFile) -> None:
-    folder = Path(__file__).parents[3] / "checker" / "state" / "migrations"
-    numbers = sorted(
-        int(found[1]) for script in folder.iterdir() if (found := re.match(r"(\d+)", script.name))
-    )
-
-    with store.using() as db:
-        version = db.execute("PRAGMA user_version").fetchone()[0]
-
-    assert numbers == list(range(1, len(numbers) + 1))
-    assert version == len(migrations()) == len(numbers)
-
-
-@pytest.mark.parametrize(
-    ("table", "column", "enum"), [("tunnel", "status", Status), ("event", "kind", EventKind)]
-)
-def test_the_tables_take_exactly_the_words_of_the_enums(
-    store: StateFile, table: str, column: str, enum: type[Status | EventKind]
+def test_the_file_is_opened_with_these_settings(
+    store: StateFile, pragma: str, value: object
 ) -> None:
     with store.using() as db:
-        sql = db.execute(
-            "SELECT sql FROM sqlite_schema WHERE name = :table", {"table": table}
-        ).fetchone()[0]
-    allowed = re.search(rf"CHECK \({column} IN \(([^)]*)\)\)", sql)
-
-    assert allowed is not None
-    never_stored = {Status.BROKEN.value}
-    assert set(re.findall(r"'([^']*)'", allowed[1])) == {word.value for word in enum} - never_stored
-
-
-def test_every_table_is_strict(store: StateFile) -> None:
-    with store.using() as db:
-        tables = db.execute(
-            "SELECT name, strict FROM pragma_table_list WHERE schema = 'main' AND name NOT LIKE"
-            " 'sqlite_%'"
-        ).fetchall()
-
-    assert {row["name"] for row in tables} == {
-        "tunnel",
-        "registration",
-        "flaps",
-        "event",
-        "uptime",
-        "hour",
-        "sweep",
-        "unregistered",
-    }
-    assert all(row["strict"] for row in tables)
+        assert db.execute(f"PRAGMA {pragma}").fetchone()[0] == value
 
 
 def test_a_reader_gets_what_is_newer_than_what_it_has(store: StateFile) -> None:
@@ -248,6 +159,28 @@ def test_no_revision_comes_twice_when_the_newest_tunnel_is_forgotten(store: Stat
     store.write(Batch(tunnels=[other]))
 
     assert [tunnel.port for tunnel in store.tunnels(since_revision=seen)] == [20011]
+
+
+def test_a_write_runs_no_statement_twice(store: StateFile) -> None:
+    ran: list[str] = []
+    with store.using() as db:
+        db.set_trace_callback(ran.append)
+
+    store.write(
+        Batch(
+            tunnels=[UP],
+            forgotten=[(OFFICE, Port(20011))],
+            flaps=[(OFFICE, Flaps(count=1, last_at=NOW))],
+            events=[told(1)],
+            uptime=[(OFFICE, PORT, Watched(day="2023-11-14", up_s=1.0, watched_s=2.0))],
+            hours=[an_hour(7)],
+            sweep=Sweep(pid=2, swept_at=NOW, every_s=20.0),
+            renamed=[(NodeName("lobby"), OFFICE)],
+        )
+    )
+
+    assert len(ran) > 10
+    assert len(set(ran)) == len(ran)
 
 
 def test_a_forgotten_tunnel_that_is_back_in_the_same_batch_stays(store: StateFile) -> None:
@@ -323,10 +256,6 @@ def test_more_time_up_than_watched_is_a_bug_of_ours_and_writes_nothing(store: St
     store.write(Batch(tunnels=[UP]))
 
 
-def an_hour(hour: int, *, up_s: float = 10.0, watched_s: float = 20.0) -> Hour:
-    return Hour(node=OFFICE, port=PORT, hour=hour, up_s=up_s, watched_s=watched_s)
-
-
 def test_time_watched_in_an_hour_adds_up_and_comes_from_the_hour_asked_for(
     store: StateFile,
 ) -> None:
@@ -362,311 +291,3 @@ def test_hours_go_by_the_new_name_of_their_node(store: StateFile) -> None:
     store.write(Batch(renamed=[(OFFICE, lobby)]))
 
     assert store.hours(since_hour=0) == (an_hour(7)._replace(node=lobby),)
-
-
-@pytest.fixture
-def old(path: Path) -> Path:
-    """A state file as version 2 of the schema has it, with a row of each kind that has more columns
-    now.
-    """
-    with closing(sqlite3.connect(path, isolation_level=None)) as db:
-        db.execute("PRAGMA journal_mode = WAL")
-        for script in migrations()[:2]:
-            db.executescript(script)
-        db.execute("PRAGMA user_version = 2")
-        db.execute(
-            "INSERT INTO tunnel VALUES ('office', 20010, 'up', '', 1.5, 4242, 99, '192.0.2.1:5',"
-            " 1.0, 2.0, 3.0, 0, 4, 0, 0, 1)"
-        )
-        db.execute(
-            "INSERT INTO registration VALUES ('office', 'i', 4242, 99, '192.0.2.1:5', 1.0, '7')"
-        )
-        db.execute("INSERT INTO sweep VALUES (1, 2, 3.0, 20.0, 1)")
-        db.execute("INSERT INTO uptime VALUES ('office', 20010, '2023-11-14', 1.0, 2.0)")
-    return path
-
-
-OLD_TUNNEL = Tunnel(
-    node=OFFICE,
-    port=PORT,
-    status=Status.UP,
-    latency_ms=1.5,
-    session=SESSION,
-    peer="192.0.2.1:5",
-    since=1.0,
-    probed_at=2.0,
-    checked_at=3.0,
-    kills=4,
-    revision=1,
-)
-OLD_REGISTRATION = Registration(
-    node=OFFICE,
-    instance="i",
-    session=SESSION,
-    peer="192.0.2.1:5",
-    registered_at=1.0,
-    inodes=frozenset({7}),
-)
-
-
-def test_a_file_of_the_product_before_is_read_as_it_is(old: Path) -> None:
-    with closing(open_reader(old)) as reader:
-        assert reader.tunnels() == (OLD_TUNNEL,)
-        assert reader.registrations() == (OLD_REGISTRATION,)
-        assert reader.last_sweep() == Sweep(pid=2, swept_at=3.0, every_s=20.0)
-        assert reader.hours(since_hour=0) == ()
-
-
-def test_a_file_of_the_product_before_is_brought_up_to_date_with_all_that_it_knew(
-    old: Path,
-) -> None:
-    with closing(open_reader(old)) as reader, closing(open_store(old)) as store:
-        store.write(
-            Batch(hours=[an_hour(7)], registrations=[replace(OLD_REGISTRATION, client="c/1")])
-        )
-
-        assert store.tunnels() == (OLD_TUNNEL,)
-        assert store.last_sweep() == Sweep(pid=2, swept_at=3.0, every_s=20.0)
-        assert [day.watched_s for day in store.uptime(OFFICE, PORT, since_day="2023-11-14")] == [
-            2.0
-        ]
-        assert [one.client for one in reader.registrations()] == ["c/1"], (
-            "who reads it meanwhile sees what is new"
-        )
-        assert reader.hours(since_hour=0) == (an_hour(7),)
-
-
-def test_a_file_that_root_makes_belongs_to_the_daemon(tmp_path: Path) -> None:
-    if os.geteuid() != 0:
-        pytest.skip("only root gives files away")
-    folder = tmp_path / "state"
-    folder.mkdir()
-    os.chown(folder, 4711, 4711)
-
-    with closing(open_store(folder / "state.db")) as store:
-        store.write(Batch(events=[Event(at=NOW, kind=EventKind.STATUS, text="first")]))
-
-        assert {(file.name, file.stat().st_uid) for file in folder.iterdir()} == {
-            ("state.db", 4711), ("state.db-wal", 4711), ("state.db-shm", 4711)
-        }  # fmt: skip
-
-
-def test_a_file_of_a_newer_product_is_refused_and_left_as_it_is(path: Path) -> None:
-    with closing(sqlite3.connect(path)) as db:
-        db.execute("PRAGMA user_version = 999")
-
-    for opens in (open_store, open_reader):
-        with pytest.raises(StateNewer, match="written by a newer reversi: schema 999"):
-            opens(path)
-    with pytest.raises(StateUnavailable):
-        open_or_replace(path, NOW)
-
-    assert path.exists()
-    assert not list(path.parent.glob("*.damaged-*"))
-
-
-def damage_none(path: Path) -> None:
-    path.write_bytes(b"this is not a database, and never was one: " * 100)
-
-
-def damage_random(path: Path) -> None:
-    path.write_bytes(random.Random(7).randbytes(16384))
-
-
-def damage_truncated(path: Path) -> None:
-    os.truncate(path, path.stat().st_size // 2 + 100)
-
-
-def damage_inside(path: Path) -> None:
-    with path.open("r+b") as file:
-        file.seek(4096 + 8)
-        file.write(b"\xff" * 8000)
-
-
-@pytest.mark.parametrize("damage", [damage_none, damage_random, damage_truncated, damage_inside])
-def test_a_damaged_file_is_moved_aside_and_a_new_one_begun(path: Path, damage: object) -> None:
-    with closing(open_store(path)) as store:
-        store.write(Batch(tunnels=[UP], events=numbered(500)))
-    assert callable(damage)
-    damage(path)
-    content = path.read_bytes()
-
-    replaced, aside = open_or_replace(path, NOW)
-
-    with closing(replaced):
-        assert aside == path.with_name(f"state.db.damaged-{int(NOW)}")
-        assert aside.read_bytes()[:100] == content[:100]
-        replaced.write(Batch(tunnels=[UP]))
-        assert [tunnel.node for tunnel in replaced.tunnels()] == [OFFICE]
-
-
-def test_a_sound_file_stays(path: Path) -> None:
-    with closing(open_store(path)) as store:
-        store.write(Batch(tunnels=[UP]))
-
-    opened, aside = open_or_replace(path, NOW)
-
-    with closing(opened):
-        assert aside is None
-        assert len(opened.tunnels()) == 1
-
-
-@given(st.binary(max_size=400))
-@settings(max_examples=25, deadline=None)
-def test_any_bytes_in_the_place_of_the_file_are_replaced_or_told_of(content: bytes) -> None:
-    with tempfile.TemporaryDirectory(prefix="reversi-test-") as folder:
-        path = Path(folder) / "state.db"
-        path.write_bytes(content)
-
-        opened, _ = open_or_replace(path, NOW)
-
-        with closing(opened):
-            opened.write(Batch(tunnels=[UP]))
-
-
-def test_a_damaged_file_is_corrupt_to_those_who_do_not_replace_it(path: Path) -> None:
-    damage_none(path)
-
-    with pytest.raises(
-        StateCorrupt, match=r"is damaged .*; the daemon moves it aside when it starts"
-    ):
-        open_store(path)
-    with pytest.raises(StateCorrupt):
-        open_reader(path)
-
-
-def test_a_file_that_is_not_there_is_missing(path: Path) -> None:
-    with pytest.raises(StateMissing, match="start reversi-checker serve or up"):
-        open_reader(path)
-
-
-def test_a_file_that_the_daemon_has_just_made_is_missing_still(path: Path) -> None:
-    path.touch()
-
-    with pytest.raises(StateMissing):
-        open_reader(path)
-
-
-@pytest.mark.parametrize("place", ["file/state.db", "missing/state.db", "."])
-def test_a_place_that_can_not_be_written_is_told(tmp_path: Path, place: str) -> None:
-    (tmp_path / "file").write_text("x")
-
-    with pytest.raises(StateUnavailable, match="check the disk's free space and the permissions"):
-        open_store(tmp_path / place)
-    with pytest.raises(StateError):
-        open_or_replace(tmp_path / place, NOW)
-
-
-def test_a_full_disk_costs_what_was_to_be_written_and_nothing_else(store: StateFile) -> None:
-    store.write(Batch(tunnels=[UP]))
-    with store.using() as db:
-        pages = db.execute("PRAGMA page_count").fetchone()[0]
-        db.execute(f"PRAGMA max_page_count = {pages}")
-
-    with pytest.raises(StateUnavailable, match="full"):
-        store.write(Batch(events=numbered(5000)))
-    assert store.events() == ()
-    assert len(store.tunnels()) == 1
-
-    with store.using() as db:
-        db.execute("PRAGMA max_page_count = 100000")
-    store.write(Batch(events=numbered(5000)))
-    assert len(store.events(limit=9999)) == 5000
-
-
-WRITE_UNDER_LIMIT = """
-import sys
-from pathlib import Path
-from checker.model import Event, EventKind
-from checker.state.rows import Batch
-from checker.state.store import StateUnavailable, open_store
-store = open_store(Path(sys.argv[1]))
-events = [Event(at=1.0, kind=EventKind.STATUS, text="x" * 200) for _ in range(3000)]
-for _ in range(2):
-    try:
-        store.write(Batch(events=events))
-    except StateUnavailable:
-        print("told")
-store.write(Batch(events=events[:1]))
-print(len(store.events()))
-"""
-
-
-def limit_files() -> None:
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
-
-
-def test_a_file_that_may_not_grow_is_told_each_time_and_works_again_for_what_fits(
-    path: Path,
-) -> None:
-    said = subprocess.run(
-        [sys.executable, "-c", WRITE_UNDER_LIMIT, str(path)],
-        capture_output=True,
-        text=True,
-        timeout=20,
-        check=False,
-        preexec_fn=limit_files,
-    )
-
-    assert said.stdout.split() == ["told", "told", "1"], said.stderr
-
-
-def test_a_file_that_another_writes_is_busy_and_says_so(store: StateFile, path: Path) -> None:
-    with closing(sqlite3.connect(path, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        with store.using() as db:
-            db.execute("PRAGMA busy_timeout = 20")
-
-        with pytest.raises(StateUnavailable, match="locked"):
-            store.write(Batch(tunnels=[UP]))
-
-        other.execute("ROLLBACK")
-    store.write(Batch(tunnels=[UP]))
-
-
-READ_AS_ANOTHER = """
-import os, sys
-from pathlib import Path
-from checker.state.store import migrations, open_reader, open_store, StateUnavailable
-migrations()  # what it imports may lie where another user can not go
-if os.geteuid() == 0:
-    os.setgroups([])
-    os.setuid(65534)
-store = open_reader(Path(sys.argv[1]))
-print(len(store.tunnels()), len(store.events()))
-store.close()
-try:
-    open_store(Path(sys.argv[1]))
-except StateUnavailable as error:
-    print(error)
-"""
-
-
-def test_who_may_not_write_reads_the_file_as_it_stands() -> None:
-    with tempfile.TemporaryDirectory(prefix="reversi-test-") as folder:
-        path = Path(folder) / "state.db"
-        with closing(open_store(path)) as store:
-            store.write(Batch(tunnels=[UP], events=numbered(3)))
-        path.chmod(0o444)
-        Path(folder).chmod(0o555)
-        try:
-            said = subprocess.run(
-                [sys.executable, "-c", READ_AS_ANOTHER, str(path)],
-                capture_output=True,
-                text=True,
-                timeout=20,
-                check=False,
-            )
-        finally:
-            Path(folder).chmod(0o755)
-
-    assert said.stdout.startswith("1 3\n"), said.stderr
-    assert "can not be used" in said.stdout
-
-
-def test_a_reader_can_not_write(store: StateFile, path: Path) -> None:
-    store.write(Batch(tunnels=[UP]))
-
-    with closing(open_reader(path)) as reader, pytest.raises(StateUnavailable, match="readonly"):
-        reader.write(Batch(tunnels=[UP]))

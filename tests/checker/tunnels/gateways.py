@@ -35,7 +35,7 @@ class Held:
         return identity(self.holder.pid)
 
     def events(self, kind: EventKind) -> list[str]:
-        return [event.text for event in self.gateway.ledger.events if event.kind is kind]
+        return [event.text for event in self.gateway.ledger.pending.events if event.kind is kind]
 
 
 def gateway_of(folder: Path, office: Node, policy: Policy = QUICK) -> Gateway:

@@ -61,7 +61,7 @@ def held_by(one: Watcher, listener: socket.socket, holder: subprocess.Popen[byte
 
 
 def kills(one: Watcher) -> list[str]:
-    return [event.text for event in one.ledger.events if event.kind is EventKind.KILL]
+    return [event.text for event in one.ledger.pending.events if event.kind is EventKind.KILL]
 
 
 async def probing(one: Watcher, where: Forward) -> None:
@@ -91,7 +91,7 @@ async def test_a_claim_does_not_wait_for_the_probe_under_way_which_begins_again(
     assert judgement.tunnel.status is Status.DOWN
     assert judgement.tunnel.kills == 1
     assert len(kills(one)) == 1
-    statuses = [event.text for event in one.ledger.events if event.kind is EventKind.STATUS]
+    statuses = [event.text for event in one.ledger.pending.events if event.kind is EventKind.STATUS]
     assert not [text for text in statuses if "hung" in text or "refused" in text]
 
 
@@ -147,7 +147,7 @@ async def test_another_session_than_the_one_that_was_seen_is_left_alone(
             assert ended.held.session == its
         assert holder.poll() is None
 
-    assert not one.ledger.events
+    assert not one.ledger.pending.events
 
 
 async def test_connections_of_one_node_that_are_killed_side_by_side_count_one_loss_each(

@@ -96,6 +96,6 @@ def test_refusals_of_one_name_are_logged_up_to_a_rate(tmp_path: Path) -> None:
     for _ in range(2 * REFUSALS.burst):
         gateway.log_refusal(NodeName("thief"), "refused", actor="node thief")
 
-    logged = [event for event in gateway.ledger.events if event.kind is EventKind.REFUSED]
+    logged = [event for event in gateway.ledger.pending.events if event.kind is EventKind.REFUSED]
     assert REFUSALS.burst <= len(logged) < 2 * REFUSALS.burst
     assert {event.node for event in logged} == {None}, "only registered nodes have rows"

@@ -144,7 +144,7 @@ policies = st.builds(
             Recheck(3.0),
             0,
             "nothing came in 5 s (strike 1 of 2)",
-            id="hung: the silence began anew",
+            id="hung: the silence started over",
         ),
         pytest.param(
             replace(seen(Silent(), life="its device still sends"), quiet=True),

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checker.model import NodeName
-from checker.tunnels.rate_limits import TELL_EVERY_S, Allowance, Crowd, Limit, Limits, Over, enter
+from checker.tunnels.rate_limits import TELL_EVERY_S, Allowance, Limit, Limits, Over, enter
 from tests.strategies import OFFICE
 
 SMALL = Limit(at_once=3, a_minute=12)
@@ -110,17 +110,3 @@ def test_a_clock_that_jumps_gives_no_more_than_a_burst(now: float) -> None:
     account, _ = enter(NEW, SMALL, now)
 
     assert -1 <= account.left <= SMALL.burst
-
-
-def test_of_a_stranger_a_few_connections_stay_and_of_the_known_all() -> None:
-    crowd = Crowd(frozenset({0}), at_once=2)
-
-    assert [crowd.enter(5) for _ in range(3)] == [True, True, False]
-    assert crowd.enter(6)
-    assert all(crowd.enter(0) for _ in range(5))
-    crowd.leave(5)
-    crowd.leave(0)
-    assert crowd.enter(5)
-    for uid in (5, 5, 6):
-        crowd.leave(uid)
-    assert crowd.counts == {}

@@ -46,7 +46,7 @@ def row(status: Status = Status.UP) -> Tunnel:
 
 
 def texts(record: TunnelRecord, kind: EventKind) -> list[str]:
-    return [event.text for event in record.ledger.events if event.kind is kind]
+    return [event.text for event in record.ledger.pending.events if event.kind is kind]
 
 
 def test_a_judged_row_is_written_with_its_uptime_and_an_event_of_the_new_status(
@@ -58,7 +58,7 @@ def test_a_judged_row_is_written_with_its_uptime_and_an_event_of_the_new_status(
 
     assert record.ledger.tunnel(FORWARD) == after
     assert record.flaps(FORWARD).count == 1
-    assert [(node, port, day.watched_s) for node, port, day in record.ledger.uptime] == [
+    assert [(node, port, day.watched_s) for node, port, day in record.ledger.pending.uptime] == [
         (OFFICE, PORT, 20.0)
     ]
     assert texts(record, EventKind.STATUS) == ["up -> down: nobody listens"]
@@ -93,7 +93,9 @@ def test_a_judged_kill_counts_one_loss_although_another_connection_was_lost_mean
     assert record.ledger.tunnel(FORWARD).verdict == 2
 
 
-def test_a_session_killed_for_another_forward_is_no_second_kill(record: TunnelRecord) -> None:
+def test_a_session_killed_for_another_forward_does_not_count_as_another_kill(
+    record: TunnelRecord,
+) -> None:
     record.killed_for_sibling(FORWARD, SESSION)
 
     after = record.ledger.tunnel(FORWARD)

@@ -49,7 +49,7 @@ async def test_what_is_refused_is_answered_zero_and_logged(
 
     assert (reply.answer, reply.exit_status) == ("0", status)
     assert complaint in reply.complaint
-    (event,) = gateway.ledger.events
+    (event,) = gateway.ledger.pending.events
     assert event.kind is EventKind.REFUSED
     assert "from 192.0.2.2:4000" in event.text
 
@@ -136,5 +136,5 @@ def test_a_request_over_the_limit_is_put_off_and_logged_when_an_event_is_due(
     not_due = requests.put_off(asked("check"), Over(why="ask less often"))
 
     assert due == not_due == Reply(answer="0", complaint="ask less often", exit_status=TRY_LATER)
-    (event,) = gateway.ledger.events
+    (event,) = gateway.ledger.pending.events
     assert event.text.startswith("refused 3 request(s), this one from 192.0.2.2:4000")

@@ -56,7 +56,7 @@ async def test_a_connection_that_is_too_old_is_killed(tmp_path: Path) -> None:
         assert (judgement.tunnel.status, judgement.tunnel.detail) == (Status.UNKNOWN, WHY)
         assert old.wait(10) == -signal.SIGTERM
         assert not await holder_is_ours(one, where)
-        kills = [event for event in one.ledger.events if event.kind is EventKind.KILL]
+        kills = [event for event in one.ledger.pending.events if event.kind is EventKind.KILL]
         assert [(kill.port, WHY in kill.text) for kill in kills] == [(where.port, True)]
 
 
@@ -77,7 +77,7 @@ async def test_a_connection_that_took_the_port_since_is_left_alone(tmp_path: Pat
         assert judgement is None
         assert fresh.poll() is None
         assert await holder_is_ours(one, where)
-        assert not list(one.ledger.events)
+        assert not list(one.ledger.pending.events)
 
 
 async def test_a_port_that_nobody_holds_now_is_left_to_the_next_probe(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from checker.model import (
     Expect,
     ExpectKind,
     Flaps,
+    Forward,
     Policy,
     Port,
     SharedKey,
@@ -29,6 +30,7 @@ from checker.model import (
     parse_expect,
 )
 from checker.registry.nodes import Registry
+from checker.state.pending import Pending
 from checker.state.rows import Batch
 from checker.state.store import open_reader, open_store
 from checker.state.unregistered import Sightings
@@ -189,40 +191,41 @@ def test_a_registered_device_is_no_longer_listed() -> None:
 
 @given(st.lists(unregistered))
 def test_a_port_has_one_name_whatever_names_are_invented(said: list[Unregistered]) -> None:
-    sightings = Sightings()
+    pending = Pending()
+    sightings = Sightings(pending)
 
     for one in said:
         sightings.put(one)
 
     assert len(sightings.by_port) <= len(ON.ports)
-    written, gone = sightings.take()
-    assert {one.port: one for one in written} == sightings.by_port
-    assert len(gone) <= len(said)
+    assert pending.unregistered == sightings.by_port
+    assert len(pending.gone) <= len(said)
 
 
-def test_news_is_a_device_that_the_sweep_does_not_watch_yet() -> None:
-    sightings = Sightings()
+def test_the_sweep_is_told_only_of_forwards_that_it_does_not_watch_yet() -> None:
+    sightings = Sightings(Pending())
+    seen: list[tuple[Forward, ...]] = []
+    sightings.on_news = lambda: seen.append(sightings.forwards)
+
     sightings.put(stranger())
-    assert (sightings.take_news(), sightings.take_news()) == (True, False)
-
     sightings.put(stranger(last_at=NOW + 9))
-    assert not sightings.take_news()
-
+    sightings.keep_only([stranger()])
     sightings.keep_only([])
-    assert sightings.take_news()
-    assert sightings.forwards == ()
+
+    assert seen == [(stranger().forward,), ()]
 
 
-def test_a_failed_write_is_repeated() -> None:
-    sightings = Sightings()
+def test_a_device_that_could_not_be_written_is_written_again() -> None:
+    pending = Pending()
+    sightings = Sightings(pending)
     sightings.put(stranger("first"))
     sightings.put(stranger("second"))
-    taken = sightings.take()
-    assert taken == ([stranger("second")], [stranger("first")])
+    taken = pending.take()
+    assert (taken.batch().unregistered, taken.gone) == ([stranger("second")], [stranger("first")])
 
-    sightings.give_back(*taken)
+    pending.merge(replace(taken))
 
-    assert sightings.take() == taken
+    assert pending == taken
 
 
 @given(st.lists(unregistered, max_size=5, unique_by=lambda one: one.port))

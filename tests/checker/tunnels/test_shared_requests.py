@@ -74,7 +74,7 @@ async def test_a_flood_of_invented_names_is_logged_as_often_as_one_node(
         {},
         {},
     )
-    assert len(door.ledger.events) < REFUSALS.burst + REFUSALS.a_minute
+    assert len(door.ledger.pending.events) < REFUSALS.burst + REFUSALS.a_minute
 
 
 async def test_a_listener_of_no_session_is_neither_listed_nor_killed(tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ async def test_a_listener_of_no_session_is_neither_listed_nor_killed(tmp_path: P
 
     assert answers == [("60", 0)] * 2
     assert not door.ledger.sightings.by_port
-    assert not [event for event in door.ledger.events if event.kind is EventKind.KILL]
+    assert not [event for event in door.ledger.pending.events if event.kind is EventKind.KILL]
 
 
 async def test_without_the_setting_every_request_is_refused(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def tunnel(status: Status = Status.UP) -> Tunnel:
         pytest.param(Status.UP, Status.UP, 4000.0, 0.0, 0.0, id="nobody watched"),
         pytest.param(Status.UP, Status.UP, -5.0, 0.0, 0.0, id="the clock was set back"),
         pytest.param(
-            Status.HUNG, Status.HUNG, 155.0, 0.0, 155.0, id="a hung port that can not be freed"
+            Status.HUNG, Status.HUNG, 155.0, 0.0, 155.0, id="a hung port that cannot be freed"
         ),
     ],
 )

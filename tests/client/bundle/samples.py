@@ -26,7 +26,7 @@ OFFICE = Bundle(
 
 
 def made_key(folder: Path, kind: str = "ed25519", *options: str) -> Path:
-    """A key pair by ssh-keygen."""
+    """Make a key pair with ssh-keygen; return the private key's path."""
     require("ssh-keygen")
     path = folder / f"key-{kind}"
     subprocess.run(
@@ -40,6 +40,6 @@ def forms_of(path: Path) -> KeyForms:
 
 
 def changed(**fields: Any) -> Bundle:
-    """The sample with other fields; `settings` as a mapping."""
+    """Return the sample with other fields; `settings` is a mapping."""
     settings = Settings(**fields.pop("settings", {}))
     return replace(OFFICE, settings=settings, **fields)

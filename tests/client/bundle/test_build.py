@@ -1,4 +1,4 @@
-"""`reversi-client build`: which node, which key, which gateway, and where the file goes."""
+"""`reversi-client build`: which node, key and gateway it takes, and where it writes the file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from checker.cli.main import run as run_checker
 from client.bundle.build import CannotBuild, address, build, build_all, find_source
-from client.bundle.options import Wanted
+from client.bundle.options import BuildOptions
 from client.bundle.settings import Settings
 from client.cli import main
 from tests.client.bundle.samples import forms_of, made_key
@@ -22,7 +22,7 @@ from tests.programs import require
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """A gateway's home with node `office`, whose key lies in `keys`."""
+    """A gateway's home with the node `office`, whose key is in `keys`."""
 
     home: Path
     keys: Path
@@ -79,7 +79,7 @@ def place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Place:
     return made
 
 
-def test_the_file_says_the_node_and_is_its_owners_alone(place: Place) -> None:
+def test_the_bundle_has_the_nodes_data_and_is_private(place: Place) -> None:
     assert place.build("office") == 0
 
     assert stat.S_IMODE((place.out / "office.sh").stat().st_mode) == 0o600
@@ -91,7 +91,7 @@ def test_the_file_says_the_node_and_is_its_owners_alone(place: Place) -> None:
     assert "BEGIN OPENSSH PRIVATE KEY" in text
 
 
-def test_a_public_forward_is_asked_for_on_all_addresses(place: Place) -> None:
+def test_a_public_forward_listens_on_all_addresses(place: Place) -> None:
     assert (
         run_checker(
             [
@@ -142,11 +142,11 @@ def test_each_type_of_host_key_that_the_gateway_has_is_pinned(place: Place, tmp_
         pytest.param("[fd00::1]:443", "[fd00::1]:443", id="six-port"),
     ],
 )
-def test_a_gateways_port_is_22_where_none_is_told(text: str, expected: str) -> None:
+def test_a_gateways_default_port_is_22(text: str, expected: str) -> None:
     assert address(text) == expected
 
 
-def test_gateways_and_settings_that_are_typed_win(place: Place) -> None:
+def test_typed_gateways_and_settings_win(place: Place) -> None:
     typed = [
         "--gateway",
         "a.example.org",
@@ -179,7 +179,7 @@ def test_a_key_of_another_node_is_refused(
 
 
 def secret(private: str) -> str:
-    """A line of an OpenSSH key that tells it from all others."""
+    """Return a line of an OpenSSH key that no other key has."""
     return private.splitlines()[3]
 
 
@@ -195,7 +195,7 @@ def rekey(place: Place, monkeypatch: pytest.MonkeyPatch, *options: str) -> None:
 @pytest.mark.parametrize(
     "names", [("office.key", "office-2.key"), ("office-2.key", "office.key")], ids=" ".join
 )
-def test_the_new_key_goes_into_the_file_whatever_it_is_called(
+def test_the_new_key_is_embedded_whatever_its_file_is_called(
     place: Place, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], names: tuple[str, str]
 ) -> None:
     old = (place.keys / "office.toml.key").rename(place.keys / "office.key").read_bytes()
@@ -209,7 +209,7 @@ def test_the_new_key_goes_into_the_file_whatever_it_is_called(
     assert secret(new.decode()) in place.text()
 
 
-def test_the_present_key_is_taken_where_the_new_one_was_brought(
+def test_the_present_key_is_embedded_if_the_new_one_is_not_here(
     place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     public = made_key(tmp_path)
@@ -233,7 +233,7 @@ def test_a_key_that_the_gateway_keeps_is_found(
     assert secret(private) in place.text()
 
 
-def test_files_that_hold_other_keys_are_all_named(
+def test_all_files_with_other_keys_are_named(
     place: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     other = made_key(tmp_path).read_bytes()
@@ -248,7 +248,7 @@ def test_files_that_hold_other_keys_are_all_named(
     assert "--key device" in said
 
 
-def test_a_key_that_is_not_there_is_named_with_a_way_out(
+def test_a_missing_key_is_named_with_a_way_out(
     place: Place, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (place.keys / "office.toml.key").unlink()
@@ -259,14 +259,12 @@ def test_a_key_that_is_not_there_is_named_with_a_way_out(
     assert "--key device" in said
 
 
-def test_a_node_that_is_not_there_is_named(
-    place: Place, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_unknown_node_is_named(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
     assert place.build("roof") == 2
     assert "there is no node 'roof'" in capsys.readouterr().err
 
 
-def test_a_device_that_makes_its_key_is_told_how_the_node_is_registered(place: Place) -> None:
+def test_a_bundle_without_a_key_has_the_command_that_registers_it(place: Place) -> None:
     assert place.build("office", "--key", "device") == 0
 
     text = place.text()
@@ -274,7 +272,7 @@ def test_a_device_that_makes_its_key_is_told_how_the_node_is_registered(place: P
     assert f"reversi-checker --home {place.home} node rekey office --public-key -" in text
 
 
-def test_a_node_to_be_can_be_built_for(place: Place) -> None:
+def test_a_bundle_can_be_built_before_its_node_is_registered(place: Place) -> None:
     assert (
         place.build("roof", "--key", "device", "--forward", "20020=127.0.0.1:22,banner:SSH-2.0")
         == 0
@@ -288,8 +286,8 @@ def test_a_node_to_be_can_be_built_for(place: Place) -> None:
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        pytest.param((), "name one NODE, or give --all", id="nothing"),
-        pytest.param(("office", "--all"), "name one NODE, or give --all", id="both"),
+        pytest.param((), "name one NODE, or use --all", id="nothing"),
+        pytest.param(("office", "--all"), "name one NODE, or use --all", id="both"),
         pytest.param(
             ("office", "--forward", "20020=127.0.0.1:22"),
             "--forward is for --key device",
@@ -298,11 +296,11 @@ def test_a_node_to_be_can_be_built_for(place: Place) -> None:
         pytest.param(
             ("--all", "--output", "x"), "--output and --forward are for one NODE", id="output"
         ),
-        pytest.param(("office", "--beat", "0"), "0 seconds would be no pause at all", id="beat"),
+        pytest.param(("office", "--beat", "0"), "must be at least 1 second", id="beat"),
         pytest.param(("office", "--retry", "soon"), "is not a whole number of seconds", id="retry"),
     ],
 )
-def test_options_that_make_no_sense_are_refused(
+def test_options_that_contradict_each_other_are_refused(
     place: Place, words: tuple[str, ...], sentence: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
@@ -312,14 +310,14 @@ def test_options_that_make_no_sense_are_refused(
     assert sentence in capsys.readouterr().err
 
 
-def test_forwards_of_a_registered_node_are_the_registrys(
+def test_forward_is_refused_for_a_registered_node(
     place: Place, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert place.build("office", "--key", "device", "--forward", "20020=127.0.0.1:22") == 2
-    assert "leave --forward out" in capsys.readouterr().err
+    assert "leave out --forward" in capsys.readouterr().err
 
 
-def test_a_forward_of_a_node_to_be_needs_its_port(
+def test_a_forward_of_an_unregistered_node_needs_its_port(
     place: Place, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert place.build("roof", "--key", "device", "--forward", "127.0.0.1:22") == 2
@@ -327,17 +325,17 @@ def test_a_forward_of_a_node_to_be_needs_its_port(
 
 
 class Terminal(io.StringIO):
-    """Takes a progress bar."""
+    """A stream that claims to be a terminal."""
 
     def isatty(self) -> bool:
         return True
 
 
-def test_the_fleet_is_built_with_a_bar_and_those_left_out_are_named(place: Place) -> None:
+def test_all_shows_a_bar_and_names_the_nodes_left_out(place: Place) -> None:
     place.add("roof", "20012=127.0.0.1:22")
     place.add("cellar", "20013=127.0.0.1:22")
     (place.keys / "roof.toml.key").unlink()
-    wanted = Wanted(
+    wanted = BuildOptions(
         node=None,
         home=str(place.home),
         output=None,
@@ -355,20 +353,20 @@ def test_the_fleet_is_built_with_a_bar_and_those_left_out_are_named(place: Place
     assert failures == 1
     assert sorted(path.name for path in place.out.iterdir()) == ["cellar.sh", "office.sh"]
     assert "3/3 roof" in said.getvalue()
-    assert "roof: its private key is not at" in said.getvalue()
+    assert "roof: no private key at" in said.getvalue()
     assert "2 of 3 bundles" in said.getvalue()
 
 
-def test_build_all_tells_the_caller_that_some_are_missing(place: Place) -> None:
+def test_all_exits_with_2_if_a_bundle_is_missing(place: Place) -> None:
     place.add("roof", "20012=127.0.0.1:22")
     assert place.build("--all") == 0
     (place.keys / "roof.toml.key").unlink()
     assert place.build("--all") == 2
 
 
-def test_a_key_file_that_is_no_key_is_named(place: Place) -> None:
+def test_a_key_file_without_a_key_is_named(place: Place) -> None:
     (place.keys / "office.toml.key").write_text("nothing")
-    wanted = Wanted(
+    wanted = BuildOptions(
         node="office",
         home=str(place.home),
         output=None,
@@ -380,11 +378,11 @@ def test_a_key_file_that_is_no_key_is_named(place: Place) -> None:
         settings=Settings(),
     )
 
-    with pytest.raises(CannotBuild, match=r"office\.toml\.key: it is no private key"):
+    with pytest.raises(CannotBuild, match=r"office\.toml\.key: not a private key"):
         build(wanted)
 
 
-def test_running_the_client_loads_nothing_of_the_builder() -> None:
+def test_the_client_does_not_load_the_builder() -> None:
     program = (
         "import sys, client.cli; print(*sorted(m for m in sys.modules if"
         " m.startswith(('client.bundle', 'checker', 'cryptography'))))"
@@ -402,7 +400,7 @@ def test_running_the_client_loads_nothing_of_the_builder() -> None:
     }
 
 
-def test_the_key_in_the_file_is_the_nodes(place: Place) -> None:
+def test_the_nodes_key_is_embedded(place: Place) -> None:
     place.build("office")
 
     assert forms_of(place.keys / "office.toml.key").openssh in place.text()

@@ -1,4 +1,4 @@
-"""The text of a bundle: what is in it, what is not, and that it is the same again."""
+"""The text of a bundle: its content, its size, and that it is reproducible."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FLASH = 16_000
 
 
 def installed(text: str) -> str:
-    """What a bundle leaves on the device: its own `core` of itself."""
+    """Return the script that a bundle installs, made by the bundle's own function `core`."""
     require("dash")
     core = "\n".join(re.findall(r"^(?:bare|core)\(\) .*$", text, re.MULTILINE))
     with tempfile.NamedTemporaryFile("w", suffix=".sh", encoding="ascii") as file:
@@ -32,7 +32,7 @@ def installed(text: str) -> str:
 
 
 def assignments(text: str, *names: str) -> list[str]:
-    """What a shell makes of the header."""
+    """Return variables as a shell reads them from the text."""
     require("dash")
     script = f"{text}\nprintf '%s\\0' " + " ".join(f'"${name}"' for name in names)
     said = subprocess.run(["dash", "-c", script], capture_output=True, text=True, check=True)
@@ -43,13 +43,13 @@ def test_the_same_input_gives_the_same_bytes() -> None:
     assert render(changed()) == render(changed())
 
 
-def test_the_header_alone_differs_between_nodes() -> None:
+def test_only_the_header_differs_between_nodes() -> None:
     one, other = render(OFFICE), render(changed(node="roof", gateways=("10.0.0.1:2222",)))
 
     assert one.partition("\nset -u\n")[2] == other.partition("\nset -u\n")[2]
 
 
-def test_the_shell_reads_what_the_builder_was_told() -> None:
+def test_the_shell_reads_the_builders_values() -> None:
     said = assignments(
         header(OFFICE), "NODE", "GATEWAYS", "FORWARDS", "HOST_KEYS", "KEY", "KEY_OPENSSH", "BEAT"
     )
@@ -73,7 +73,7 @@ def test_no_text_leaves_its_quotes(text: str) -> None:
     ]
 
 
-def test_a_bundle_whose_device_makes_the_key_carries_none() -> None:
+def test_a_bundle_for_a_device_key_has_no_key() -> None:
     key, openssh, node_add = assignments(
         header(changed(key=None)), "KEY", "KEY_OPENSSH", "NODE_ADD"
     )
@@ -84,7 +84,7 @@ def test_a_bundle_whose_device_makes_the_key_carries_none() -> None:
 
 
 @pytest.mark.parametrize("kind", ["ed25519", "rsa"])
-def test_what_is_installed_is_small_enough_for_a_router(tmp_path: Path, kind: str) -> None:
+def test_the_installed_script_is_small_enough_for_a_router(tmp_path: Path, kind: str) -> None:
     rsa, ecdsa, ed25519 = (
         forms_of(made_key(tmp_path, *words))
         for words in (("rsa", "-b", "3072"), ("ecdsa",), ("ed25519",))
@@ -96,7 +96,7 @@ def test_what_is_installed_is_small_enough_for_a_router(tmp_path: Path, kind: st
     assert len(text.encode()) < FLASH
 
 
-def test_what_is_installed_has_no_comment_and_no_indentation(tmp_path: Path) -> None:
+def test_the_installed_script_has_no_comments_and_no_indentation(tmp_path: Path) -> None:
     lines = installed(render(changed(key=forms_of(made_key(tmp_path))))).splitlines()
 
     assert lines[:2] == ["#!/bin/sh", "# shellcheck disable=SC1090,SC2034"]
@@ -104,7 +104,7 @@ def test_what_is_installed_has_no_comment_and_no_indentation(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("cut", [lambda text: text, installed], ids=["bundle", "installed"])
-def test_shellcheck_has_nothing_to_say_about_what_ships(tmp_path: Path, cut: object) -> None:
+def test_shellcheck_accepts_what_ships(tmp_path: Path, cut: object) -> None:
     require("shellcheck")
     assert callable(cut)
     path = tmp_path / "office.sh"
@@ -132,7 +132,7 @@ def test_every_shell_can_parse_it(tmp_path: Path, shell: tuple[str, ...]) -> Non
     assert (said.returncode, said.stderr) == (0, "")
 
 
-def test_nothing_that_only_some_shells_have_is_used() -> None:
+def test_only_portable_shell_features_are_used() -> None:
     body = re.sub(r"(?m)#.*$", "", render(OFFICE).partition("\nset -u\n")[2])
 
     assert not re.search(

@@ -1,4 +1,4 @@
-"""Private keys in dropbear's own format, checked by dropbear's own programs."""
+"""Private keys in dropbear's format, checked with dropbear's programs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_dropbear_reads_the_key_and_finds_the_same_public_one(
 
 
 @pytest.mark.parametrize(("kind", "options"), KINDS)
-def test_the_native_form_is_dropbears_own(
+def test_the_converted_key_equals_dropbearconverts(
     tmp_path: Path, kind: str, options: tuple[str, ...]
 ) -> None:
     require("dropbearconvert")
@@ -77,7 +77,7 @@ def test_a_key_with_a_passphrase_is_refused(tmp_path: Path) -> None:
     [b"", b"-----BEGIN RSA PRIVATE KEY-----\n", b"\xff\xfe"],
     ids=["empty", "pem", "bytes"],
 )
-def test_what_is_no_key_is_refused(content: bytes) -> None:
+def test_content_that_is_not_a_key_is_refused(content: bytes) -> None:
     with pytest.raises(KeyUnusable):
         read_key(content)
 

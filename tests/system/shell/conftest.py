@@ -1,4 +1,4 @@
-"""What the tests of bundles under real shells share."""
+"""Fixtures for tests of bundles under real shells."""
 
 from __future__ import annotations
 
@@ -18,9 +18,7 @@ def busybox(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def box(request: pytest.FixtureRequest, tmp_path: Path, busybox: Path) -> Iterator[Box]:
-    """A device of no particular platform; busybox's applets and the stand-ins are its only
-    programs.
-    """
+    """A device of no particular platform, with no programs but busybox's applets and stand-ins."""
     folder = tmp_path / "a box"
     made = Box(folder, getattr(request, "param", ("dash",)), path=[folder / "programs", busybox])
     programs(folder / "programs")

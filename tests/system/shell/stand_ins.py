@@ -1,6 +1,4 @@
-"""Programs that stand in for those of a device: an SSH client without a network, and service
-managers that only note what they are told.
-"""
+"""Stand-ins for a device's programs: an SSH client without a network, and others that only log."""
 
 from __future__ import annotations
 
@@ -19,8 +17,8 @@ claim*) cat "$here/claim" ;;
 hold*) while read -r _; do cat "$here/verdict"; done ;;
 esac
 """  # noqa: E501 - one line of what runs
-"""Answers `claim` and each beat with what lies beside it; fails with `refusal` where there is one,
-and with `status`.
+"""Answers `claim` and each beat with the content of a file beside it. If there is a file `refusal`,
+prints that and fails, with the exit status in `status`.
 """
 KEYGEN = """#!/bin/sh
 here=${0%/*} shown=
@@ -32,23 +30,23 @@ if [ -n "$shown" ]; then sed -n 's/^.*BEGIN //p' "$file"; exit; fi
 grep -q -- "$type" "$here/types" || exit 1
 printf -- '-----BEGIN %s AAAA\\n' "$(grep -- "$type" "$here/types")" >"$file"
 """
-"""Makes keys of the types that lie beside it; reads its options as both ssh-keygen and dropbearkey
-have them.
+"""Makes keys of the types that the file `types` lists; takes the options of ssh-keygen and of
+dropbearkey.
 """
 CRONTAB = """#!/bin/sh
 here=${0%/*}
 case $1 in -l) cat "$here/crontab.txt" ;; -) cat >"$here/crontab.new" && mv "$here/crontab.new" "$here/crontab.txt" ;; esac
 """  # noqa: E501 - one line of what runs
 NOTES = """#!/bin/sh
-printf '%s\\n' "${0##*/} $*" >>"${0%/*}/told.log"
+printf '%s\\n' "${0##*/} $*" >>"${0%/*}/calls.log"
 """
 RC_COMMON = """#!/bin/sh
-printf '%s\\n' "rc.common $*" >>"$BOX/programs/told.log"
+printf '%s\\n' "rc.common $*" >>"$BOX/programs/calls.log"
 """
 
 
 def program(folder: Path, name: str, text: str) -> None:
-    """A program that anybody may run."""
+    """Write a program that every user may run."""
     path = folder / name
     path.unlink(missing_ok=True)
     path.write_text(text, encoding="ascii")
@@ -56,7 +54,7 @@ def program(folder: Path, name: str, text: str) -> None:
 
 
 def programs(folder: Path) -> Path:
-    """A directory with the stand-ins; the gateway says yes to everything."""
+    """Make a directory with the stand-ins, and a gateway that accepts everything."""
     folder.mkdir(parents=True)
     program(folder, "ssh", CLIENT)
     program(folder, "crontab", CRONTAB)

@@ -1,6 +1,4 @@
-"""What answers nodes while the checker cannot run, as it ships, under every shell that a gateway
-may have.
-"""
+"""bare.sh, which answers nodes while the checker cannot run, under each shell of a gateway."""
 
 from __future__ import annotations
 
@@ -105,7 +103,7 @@ def spool(tmp_path: Path) -> Path:
 
 
 def wanted(request: str) -> tuple[int, str]:
-    """What the grammar of the gate has for a request that has no session of sshd above it."""
+    """Return what the gate would answer to a request that did not come through sshd."""
     try:
         asked = parse_request(request)
     except Malformed:
@@ -118,7 +116,7 @@ def wanted(request: str) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_each_request_is_answered_as_the_gate_would_and_malformed_ones_are_refused_alike(
+def test_requests_are_answered_and_refused_as_by_the_gate(
     shell: tuple[str, ...], spool: Path
 ) -> None:
     said = {request: ask(shell, request, spool) for request in REQUESTS}
@@ -140,13 +138,13 @@ def test_each_request_is_answered_as_the_gate_would_and_malformed_ones_are_refus
 @settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-def test_any_request_is_judged_as_the_gate_would(spool: Path, request: str) -> None:
+def test_any_request_is_answered_as_by_the_gate(spool: Path, request: str) -> None:
     said = ask(("sh",), request, spool)
 
     assert (said.returncode, said.stdout) == wanted(request)
 
 
-def test_whoever_has_the_shared_key_says_only_what_the_original_said(spool: Path) -> None:
+def test_the_shared_key_allows_only_the_originals_request(spool: Path) -> None:
     said = [
         ask(("sh",), request, spool, node="*")
         for request in ("office 22 SSH", "version", "check", "claim a", "hold a", "beat")
@@ -156,7 +154,7 @@ def test_whoever_has_the_shared_key_says_only_what_the_original_said(spool: Path
     assert all(one.stdout == "0\n" for one in said if one is not said[1])
 
 
-def test_the_log_is_told_what_to_do_and_not_at_each_request(spool: Path, tmp_path: Path) -> None:
+def test_the_log_says_what_to_do_but_not_for_each_request(spool: Path, tmp_path: Path) -> None:
     programs = tmp_path / "programs"
     programs.mkdir()
     told = tmp_path / "told"
@@ -181,7 +179,7 @@ def test_the_log_is_told_what_to_do_and_not_at_each_request(spool: Path, tmp_pat
     )
 
 
-def test_a_log_that_hangs_keeps_no_node_waiting(spool: Path, tmp_path: Path) -> None:
+def test_a_hanging_log_does_not_delay_a_node(spool: Path, tmp_path: Path) -> None:
     programs = tmp_path / "programs"
     programs.mkdir()
     os.mkfifo(tmp_path / "never")

@@ -1,6 +1,4 @@
-"""What a running bundle does about a gateway that answers this or that, and about the device that
-it runs on. No network.
-"""
+"""A running bundle: how it reacts to the gateway's answers and to its device. No network."""
 
 from __future__ import annotations
 
@@ -37,7 +35,7 @@ def bundle(box: Box, *gateways: str, **settings: str) -> Path:
 
 
 def requests(box: Box) -> list[str]:
-    """What the client was asked for, each with its gateway."""
+    """Return the requests that the client was started for, each with its gateway."""
     log = box.folder / "programs/ssh.log"
     words = [line.split() for line in log.read_text().splitlines()] if log.exists() else []
     return [
@@ -46,8 +44,8 @@ def requests(box: Box) -> list[str]:
     ]
 
 
-def say(box: Box, name: str, text: str) -> None:
-    """The gateway answers so from now on."""
+def set_answer(box: Box, name: str, text: str) -> None:
+    """Change what the gateway answers from now on."""
     new = box.folder / f"programs/{name}.new"
     new.write_text(text)
     new.replace(box.folder / f"programs/{name}")
@@ -58,7 +56,7 @@ def test_a_verdict_is_obeyed(box: Box) -> None:
     box.start(bundle(box))
     box.await_state("up")
 
-    say(box, "verdict", "60\n")
+    set_answer(box, "verdict", "60\n")
 
     found = box.await_state("waiting")
     assert found["verdict"] == "60"
@@ -71,8 +69,8 @@ def test_a_verdict_is_obeyed(box: Box) -> None:
     assert box.stop() == 0
 
 
-def test_a_claim_that_is_put_off_is_not_followed_by_a_tunnel(box: Box) -> None:
-    say(box, "claim", "45\n")
+def test_a_deferred_claim_starts_no_tunnel(box: Box) -> None:
+    set_answer(box, "claim", "45\n")
 
     box.start(bundle(box))
 
@@ -100,8 +98,8 @@ def test_a_refused_key_is_not_tried_again_for_five_minutes(
     box: Box, client: str, line: str, status: str
 ) -> None:
     program(box.folder / "programs", "ssh", client)
-    say(box, "status", status)
-    say(box, "refusal", f"{line}\n")
+    set_answer(box, "status", status)
+    set_answer(box, "refusal", f"{line}\n")
 
     box.start(bundle(box, auth_wait="300"))
 
@@ -115,12 +113,10 @@ def test_a_refused_key_is_not_tried_again_for_five_minutes(
 @pytest.mark.parametrize(
     "line", ["sh: 1: exec: /usr/bin/python3: Permission denied", OPENSSH_REFUSES, DROPBEAR_REFUSES]
 )
-def test_a_gateway_whose_command_may_not_run_has_refused_no_key(
-    box: Box, client: str, line: str
-) -> None:
+def test_a_failing_forced_command_is_not_a_refused_key(box: Box, client: str, line: str) -> None:
     program(box.folder / "programs", "ssh", client)
-    say(box, "status", "126")
-    say(box, "refusal", f"{line}\n")
+    set_answer(box, "status", "126")
+    set_answer(box, "refusal", f"{line}\n")
 
     box.start(bundle(box))
     until(lambda: len([line for line in requests(box) if "claim" in line]) >= 3, "three tries")
@@ -132,8 +128,8 @@ def test_a_gateway_whose_command_may_not_run_has_refused_no_key(
 
 
 @pytest.mark.parametrize("box", EACH_SHELL, indirect=True)
-def test_what_the_gateway_says_can_not_play_with_a_terminal(box: Box) -> None:
-    say(box, "refusal", "no \x1b]2;title\x07route\n")
+def test_output_of_the_gateway_cannot_control_the_terminal(box: Box) -> None:
+    set_answer(box, "refusal", "no \x1b]2;title\x07route\n")
 
     box.start(bundle(box))
 
@@ -143,7 +139,7 @@ def test_what_the_gateway_says_can_not_play_with_a_terminal(box: Box) -> None:
 
 
 def test_gateways_are_tried_in_turn(box: Box) -> None:
-    say(box, "refusal", "connect: No route to host\n")
+    set_answer(box, "refusal", "connect: No route to host\n")
 
     box.start(bundle(box, "one:22", "two:2222", "[fd00::3]:22"))
     until(lambda: len(requests(box)) >= 4, "four tries")
@@ -173,7 +169,7 @@ def test_a_client_that_hangs_is_killed_and_replaced(box: Box) -> None:
     box.stop()
 
 
-def test_what_ended_a_tunnel_is_told_each_time(box: Box) -> None:
+def test_each_end_of_a_tunnel_is_logged(box: Box) -> None:
     box.start(bundle(box))
 
     for times in (1, 2):
@@ -182,24 +178,24 @@ def test_what_ended_a_tunnel_is_told_each_time(box: Box) -> None:
         box.client("ssh").kill()
         until(
             lambda times=times: box.log().count("the connection ended") == times,  # type: ignore[misc]
-            "the log tells why it is no more",
+            "the log says why it ended",
         )
 
     box.stop()
 
 
-def test_garbage_is_no_verdict(box: Box) -> None:
-    say(box, "verdict", "banana\n007\n99999999999\n-1\n0x10\n")
+def test_garbage_is_not_a_verdict(box: Box) -> None:
+    set_answer(box, "verdict", "banana\n007\n99999999999\n-1\n0x10\n")
 
     box.start(bundle(box, setup="2"))
 
     until(lambda: "no answer to a beat" in box.log(), "it is not taken for an answer")
-    say(box, "verdict", "0\n")
+    set_answer(box, "verdict", "0\n")
     box.await_state("up")
     box.stop()
 
 
-def test_a_gateway_that_speaks_as_we_do_among_ourselves_has_nobody_killed(box: Box) -> None:
+def test_forged_internal_lines_kill_nothing(box: Box) -> None:
     decoy = subprocess.Popen(["sleep", "60"])
     try:
         forged = "".join(
@@ -207,11 +203,11 @@ def test_a_gateway_that_speaks_as_we_do_among_ourselves_has_nobody_killed(box: B
             for word in ("pid", "nap", "tick", "end")
             for turn in range(5)
         )
-        say(box, "verdict", f"{forged}0\n")
+        set_answer(box, "verdict", f"{forged}0\n")
         box.start(bundle(box))
         box.await_state("up")
 
-        say(box, "verdict", "1\n")
+        set_answer(box, "verdict", "1\n")
 
         box.await_state("waiting")
         box.stop()
@@ -223,7 +219,7 @@ def test_a_gateway_that_speaks_as_we_do_among_ourselves_has_nobody_killed(box: B
 
 @pytest.mark.parametrize("home", ["/", None], ids=["root", "unset"])
 @pytest.mark.skipif(os.geteuid() != 0, reason="without root the home is where it is installed")
-def test_a_home_is_not_needed(box: Box, home: str | None) -> None:
+def test_home_is_not_needed(box: Box, home: str | None) -> None:
     if home:
         box.environment["HOME"] = home
 
@@ -234,7 +230,7 @@ def test_a_home_is_not_needed(box: Box, home: str | None) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="a mount namespace takes root")
-def test_a_read_only_root_file_system_is_no_obstacle(box: Box) -> None:
+def test_it_runs_on_a_read_only_root_file_system(box: Box) -> None:
     require("unshare", "mount", "nsenter")
     memory = box.root / "var/run"
     memory.mkdir(parents=True)
@@ -290,7 +286,7 @@ case $1 in +%s) printf '%s\\n' 12 ;; *) printf '%s\\n' '1970-01-01 00:00' ;; esa
     box.stop()
 
 
-def test_a_second_one_on_the_same_device_leaves_the_first_alone(box: Box) -> None:
+def test_a_second_run_leaves_the_first_running(box: Box) -> None:
     file = bundle(box)
     box.start(file)
     box.await_state("up")
@@ -298,12 +294,12 @@ def test_a_second_one_on_the_same_device_leaves_the_first_alone(box: Box) -> Non
     said = box.sh(file, "run")
 
     assert said.returncode == 0
-    assert "it runs already" in said.stderr
+    assert "already running, as process" in said.stderr
     assert box.sh(file, "status").returncode == 0
     box.stop()
 
 
-def test_status_tells_how_it_ended(box: Box) -> None:
+def test_status_shows_how_it_ended(box: Box) -> None:
     file = bundle(box)
     box.start(file)
     box.await_state("up")
@@ -313,7 +309,7 @@ def test_status_tells_how_it_ended(box: Box) -> None:
 
     assert said.returncode == 1
     assert re.match(
-        r"office: not running; it was stopped since \d{4}-\d\d-\d\d \d\d:\d\d\n", said.stdout
+        r"office: not running; last state: stopped since \d{4}-\d\d-\d\d \d\d:\d\d\n", said.stdout
     )
     assert "\nlast verdict: 0\nlast error: none\n" in said.stdout
 
@@ -326,7 +322,7 @@ def test_status_tells_how_it_ended(box: Box) -> None:
     ],
 )
 @pytest.mark.parametrize("box", EACH_SHELL, indirect=True)
-def test_a_key_that_the_device_made_stays_with_the_client_that_reads_it(
+def test_a_device_key_is_used_only_with_the_client_that_reads_it(
     box: Box, key: bytes, used: str
 ) -> None:
     program(box.folder / "programs", "dbclient", DROPBEAR)
@@ -342,8 +338,8 @@ def test_a_key_that_the_device_made_stays_with_the_client_that_reads_it(
     box.stop()
 
 
-def test_a_directory_that_was_tidied_away_comes_back(box: Box) -> None:
-    say(box, "refusal", "no route\n")
+def test_a_removed_run_directory_is_made_again(box: Box) -> None:
+    set_answer(box, "refusal", "no route\n")
     box.start(bundle(box))
     box.await_state("waiting")
 
@@ -356,7 +352,7 @@ def test_a_directory_that_was_tidied_away_comes_back(box: Box) -> None:
 
 
 @pytest.mark.parametrize("box", EACH_SHELL, indirect=True)
-def test_a_directory_that_is_tidied_away_between_claim_and_hold_comes_back(box: Box) -> None:
+def test_a_run_directory_removed_between_claim_and_hold_is_made_again(box: Box) -> None:
     tidied = 'claim*) [ -e "$here/tidied" ] || { touch "$here/tidied"; rm -rf "$PWD"; }; cat'
     program(box.folder / "programs", "ssh", CLIENT.replace("claim*) cat", tidied))
 
@@ -364,7 +360,7 @@ def test_a_directory_that_is_tidied_away_between_claim_and_hold_comes_back(box: 
 
     box.await_state("up")
     assert (box.folder / "programs/tidied").exists()
-    assert "no FIFO can be made" in box.log()
+    assert "cannot make a FIFO" in box.log()
     box.stop()
 
 
@@ -387,7 +383,7 @@ def test_the_instance_outlives_the_process_but_not_the_boot(box: Box) -> None:
 
 
 @pytest.mark.parametrize("box", EACH_SHELL[:2], indirect=True)
-def test_killed_without_a_word_it_leaves_nothing_that_lasts(box: Box) -> None:
+def test_sigkill_leaves_no_process(box: Box) -> None:
     process = box.start(bundle(box))
     box.await_state("up")
 
@@ -399,7 +395,7 @@ def test_killed_without_a_word_it_leaves_nothing_that_lasts(box: Box) -> None:
 
 
 @pytest.mark.parametrize("box", EACH_SHELL, indirect=True)
-def test_a_signal_to_all_of_it_at_once_ends_it_in_order(box: Box) -> None:
+def test_a_signal_to_all_processes_stops_it_in_order(box: Box) -> None:
     process = box.start(bundle(box))
     box.await_state("up")
 
@@ -413,10 +409,10 @@ def test_a_signal_to_all_of_it_at_once_ends_it_in_order(box: Box) -> None:
 
 
 @pytest.mark.parametrize(("verdict", "state"), [("0\n", "up"), ("60\n", "waiting")])
-def test_a_signal_ends_it_where_nothing_can_be_read_after_one(
+def test_a_signal_stops_it_even_if_read_hangs_afterwards(
     box: Box, verdict: str, state: str
 ) -> None:
-    """As in busybox 1.38, whose `read` waits forever once a signal was trapped."""
+    """In busybox 1.38, `read` never returns after a trapped signal."""
     file = bundle(box)
     text = file.read_text()
     for line, lines in {
@@ -428,7 +424,7 @@ def test_a_signal_ends_it_where_nothing_can_be_read_after_one(
     }.items():
         assert text.count(f"\n{line}\n") == 1
         text = text.replace(f"\n{line}\n", f"\n{lines}\n")
-    say(box, "verdict", verdict)
+    set_answer(box, "verdict", verdict)
     box.start(box.write(text))
     box.await_state(state)
 
@@ -438,10 +434,10 @@ def test_a_signal_ends_it_where_nothing_can_be_read_after_one(
 
 @pytest.mark.parametrize("box", EACH_SHELL, indirect=True)
 @pytest.mark.parametrize("line", ['sleep "$wait_s" &', 'run_client "$@" &', "tick &"])
-def test_a_signal_that_comes_while_a_process_is_begun_ends_that_too(box: Box, line: str) -> None:
+def test_a_signal_during_a_fork_also_ends_the_new_process(box: Box, line: str) -> None:
     text = bundle(box).read_text()
     assert text.count(f"{line}\n") == 1
-    say(box, "verdict", "60\n")
+    set_answer(box, "verdict", "60\n")
 
     process = box.start(box.write(text.replace(f"{line}\n", f"{line}\nkill $$\n")))
 
@@ -450,7 +446,7 @@ def test_a_signal_that_comes_while_a_process_is_begun_ends_that_too(box: Box, li
     assert box.state()["state"] == "stopped"
 
 
-def test_while_it_runs_there_are_shells_a_sleep_and_the_client(box: Box) -> None:
+def test_it_runs_as_three_shells_a_sleep_and_the_client(box: Box) -> None:
     box.start(bundle(box, beat="10"))
     box.await_state("up")
 
@@ -462,7 +458,7 @@ def test_while_it_runs_there_are_shells_a_sleep_and_the_client(box: Box) -> None
     box.stop()
 
 
-def test_the_key_is_gone_from_memory_when_it_has_stopped(box: Box) -> None:
+def test_stop_removes_the_key_from_memory(box: Box) -> None:
     box.start(bundle(box))
     box.await_state("up")
     assert (box.live() / "key").stat().st_mode & 0o777 == 0o600
@@ -494,10 +490,8 @@ def test_the_key_is_gone_from_memory_when_it_has_stopped(box: Box) -> None:
         ),
     ],
 )
-def test_a_device_that_starts_before_its_network_comes_up_when_it_is_there(
-    box: Box, refusal: str
-) -> None:
-    say(box, "refusal", refusal)
+def test_a_device_that_boots_before_its_network_comes_up_later(box: Box, refusal: str) -> None:
+    set_answer(box, "refusal", refusal)
 
     box.start(bundle(box))
     until(lambda: len(requests(box)) >= 3, "three tries")

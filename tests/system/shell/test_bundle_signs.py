@@ -1,4 +1,4 @@
-"""What a bundle takes for a sign of life, beat by beat, under every shell. No network."""
+"""A bundle's signs of life, beat by beat, under every shell. No network."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ pytestmark = pytest.mark.shell
 EACH = pytest.mark.parametrize("shell", SHELLS)
 BEAT, QUIET, MISSES = 10, 40, 3
 BEATS = 60
-"""Ten minutes of them."""
+"""The beats of ten minutes."""
 HARNESS = f"""
 BEAT={BEAT} QUIET={QUIET} MISSES={MISSES} patience={MISSES} silent=0 bulky=yes
 queue=0 resent=0 window=10 fresh='' taken=5000 enough=1000 few=20 fd=3
-look() {{
+read_socket() {{
     read -r queue resent window fresh taken next || exit 0
     [ "$fresh" != - ] || fresh=
 }}
@@ -35,14 +35,14 @@ done
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What the kernel tells at one beat."""
+    """What the kernel reports at one beat."""
 
     queue: int
     """Bytes that the gateway has not acknowledged."""
     resent: int = 0
     window: int = 10
     fresh: str = "-"
-    """Whether the retransmission timer began in the last five seconds: `yes` or `-`."""
+    """Whether the retransmission timer was restarted in the last five seconds: `yes` or `-`."""
     taken: int = 5000
     """Bytes that the client has read."""
     strays: int = 0
@@ -50,7 +50,7 @@ class Seen:
 
 
 def dead_after_s(shell: str, beats: Iterable[Seen]) -> int | None:
-    """Seconds after which the connection is taken for dead; None: it is not."""
+    """Return the seconds after which the connection counts as dead; None: it does not."""
     require(SHELLS[shell][0])
     lines = [" ".join(map(str, astuple(seen))) + "\n" for seen in beats]
     said = subprocess.run(
@@ -67,7 +67,7 @@ def dead_after_s(shell: str, beats: Iterable[Seen]) -> int | None:
 
 @EACH
 def test_a_download_that_waits_for_a_lost_segment_lives(shell: str) -> None:
-    """Four minutes, then it comes; for half a minute each the acknowledgements are the same."""
+    """The segment comes after four minutes; the acknowledgements change every half minute."""
     hole = [Seen(queue=900 - 36 * (n // 4) + 12 * (n % 4), strays=50 * n) for n in range(24)]
     over = [Seen(queue=300, taken=900_000, strays=1200)]
 
@@ -96,14 +96,14 @@ def test_losses_of_another_connection_do_not_hide_a_dead_link_for_long(shell: st
 
 @EACH
 def test_losses_of_another_connection_do_not_hide_a_frozen_gateway_for_ever(shell: str) -> None:
-    """Its kernel acknowledges each beat."""
+    """The frozen gateway's kernel acknowledges each beat."""
     frozen = [Seen(queue=0, strays=500 * n) for n in range(BEATS)]
 
     assert dead_after_s(shell, frozen) == 10 + 300 + QUIET
 
 
 @EACH
-def test_losses_count_during_a_download_only(shell: str) -> None:
+def test_losses_count_only_during_a_download(shell: str) -> None:
     full = [Seen(queue=900_000, strays=500 * n) for n in range(BEATS)]
 
     assert dead_after_s(shell, full) == QUIET
@@ -127,7 +127,7 @@ def test_an_upload_that_waits_after_a_timeout_lives(shell: str) -> None:
 @EACH
 @pytest.mark.parametrize("timer_s", [120, 15, 1])
 def test_a_link_that_dies_during_an_upload_is_noticed(shell: str, timer_s: int) -> None:
-    """The kernel sends again after the timer, and then after twice as long; nobody answers."""
+    """The kernel retransmits after the timer, then after twice as long; nobody answers."""
     dead, resent, began_s, lasts_s = [], 0, 0, timer_s
     for now_s in range(BEAT, BEAT * BEATS, BEAT):
         while now_s >= began_s + lasts_s:
@@ -140,8 +140,8 @@ def test_a_link_that_dies_during_an_upload_is_noticed(shell: str, timer_s: int) 
 
 
 @EACH
-def test_a_tail_loss_probe_is_no_sign_of_life(shell: str) -> None:
-    """It restarts the timer once, though nobody answered."""
+def test_a_tail_loss_probe_is_not_a_sign_of_life(shell: str) -> None:
+    """The probe restarts the timer once, although nobody answered."""
     dead = [Seen(queue=900_000, fresh="yes" if n == 2 else "-") for n in range(BEATS)]
 
     assert dead_after_s(shell, dead) == QUIET
@@ -149,7 +149,7 @@ def test_a_tail_loss_probe_is_no_sign_of_life(shell: str) -> None:
 
 @EACH
 def test_a_gateway_that_freezes_during_an_upload_is_noticed(shell: str) -> None:
-    """Its kernel takes what fits; then it answers only that it is full, and another timer runs."""
+    """Its kernel accepts what fits; then it only reports a full window, and another timer runs."""
     takes = [Seen(queue=900_000 - 80_000 * n, fresh="yes") for n in range(5)]
     full = [Seen(queue=580_000) for _ in range(BEATS)]
 

@@ -1,4 +1,4 @@
-"""What a login prints before the gateway's answer, and logins that take long. No network."""
+"""Text that a login prints before the gateway's answer, and slow logins. No network."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def bundle(box: Box, **settings: str) -> Path:
 
 
 def greet(box: Box, text: str) -> None:
-    """Each login prints this before anything else, as /etc/ssh/sshrc can."""
+    """Make each login print this before anything else, as /etc/ssh/sshrc can."""
     program(
         box.folder / "programs",
         "ssh",
@@ -46,7 +46,7 @@ TEXTS = {
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
 @pytest.mark.parametrize("box", EACH_SHELL, indirect=True)
-def test_what_a_login_prints_before_the_answer_is_not_the_answer(box: Box, text: str) -> None:
+def test_text_that_a_login_prints_is_not_the_answer(box: Box, text: str) -> None:
     greet(box, text)
     file = bundle(box)
 
@@ -54,13 +54,13 @@ def test_what_a_login_prints_before_the_answer_is_not_the_answer(box: Box, text:
 
     assert box.await_state("up")["verdict"] == "0"
     checked = box.sh(file, "check")
-    assert (checked.returncode, checked.stdout) == (0, "office: the tunnel works, says gw:22\n")
+    assert (checked.returncode, checked.stdout) == (0, "office: gw:22 says that the tunnel works\n")
     (box.folder / "programs/verdict").write_text("60\n")
     assert "asks to wait 60 s" in box.await_state("waiting")["error"]
     box.stop()
 
 
-def test_a_wait_that_the_gateway_asks_for_is_heard_behind_other_numbers(box: Box) -> None:
+def test_a_requested_wait_is_found_after_other_numbers(box: Box) -> None:
     greet(box, "0\\n0\\n")
     (box.folder / "programs/claim").write_text("45\n")
 
@@ -70,7 +70,7 @@ def test_a_wait_that_the_gateway_asks_for_is_heard_behind_other_numbers(box: Box
     box.stop()
 
 
-def test_an_answer_that_is_lost_ends_no_tunnel(box: Box) -> None:
+def test_a_lost_answer_does_not_end_the_tunnel(box: Box) -> None:
     once = 'hold*) [ -e "$here/once" ] || { touch "$here/once"; read -r _; }; '
     program(
         box.folder / "programs",
@@ -88,7 +88,7 @@ def test_an_answer_that_is_lost_ends_no_tunnel(box: Box) -> None:
 
 
 @pytest.mark.parametrize("box", EACH_SHELL, indirect=True)
-def test_a_login_that_takes_longer_than_its_limit_gets_more_time_the_next_time(box: Box) -> None:
+def test_a_login_that_timed_out_gets_more_time(box: Box) -> None:
     program(box.folder / "programs", "ssh", CLIENT.replace("claim*) ", "claim*) sleep 3; "))
 
     box.start(bundle(box, setup="2"))
@@ -106,7 +106,7 @@ def test_a_login_that_takes_longer_than_its_limit_gets_more_time_the_next_time(b
     box.stop()
 
 
-def test_a_login_that_is_quick_again_brings_the_limit_down(box: Box) -> None:
+def test_a_quick_login_lowers_the_limit(box: Box) -> None:
     (box.live()).mkdir(parents=True)
     (box.live() / "pace").write_text("6\n")
     file = bundle(box)

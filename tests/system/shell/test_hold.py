@@ -1,4 +1,4 @@
-"""The beat loop of `hold`, as it ships, under every shell that a gateway may have."""
+"""hold.sh, the beat loop of `hold`, under each shell of a gateway."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Home:
     verdicts: Path
     beat: Path
     asked: Path
-    """Written by the stand-in of the real check; a line for each time that it ran."""
+    """A line for each run of the real check's stand-in."""
 
     def sweep(self, text: str) -> None:
         (self.verdicts / "_sweep").write_text(text)
@@ -48,7 +48,7 @@ class Home:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
-    """A sweep just now, and a verdict of 7."""
+    """The files after a sweep just now, with a verdict of 7."""
     made = Home(
         verdicts=tmp_path / "ver dicts", beat=tmp_path / "beat.1.2", asked=tmp_path / "asked"
     )
@@ -62,7 +62,7 @@ def home(tmp_path: Path) -> Home:
 def holding(
     shell: tuple[str, ...], home: Home, answer: str = "42", since: int = 0
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A running beat loop; its real check answers so."""
+    """Run a beat loop whose real check gives this answer."""
     require(shell[0])
     check = (
         f'printf "%s\\n" "$SSH_ORIGINAL_COMMAND" >>{shlex.quote(str(home.asked))}; printf "%s\\n"'
@@ -103,12 +103,12 @@ def beat(loop: subprocess.Popen[bytes], line: bytes = b"\n") -> bytes:
 def wait_until(condition: Callable[[], bool]) -> None:
     end = time.monotonic() + WITHIN_S
     while not condition():
-        assert time.monotonic() < end, "it did not come true in time"
+        assert time.monotonic() < end, "timed out"
         time.sleep(0.01)
 
 
 def processes_of_session(leader: int) -> list[int]:
-    """All living processes of the loop's session (setsid), zombies left out."""
+    """Return the PIDs of the loop's session (setsid), without zombies."""
     found = []
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
@@ -121,7 +121,7 @@ def processes_of_session(leader: int) -> list[int]:
     return found
 
 
-def test_the_script_is_clean() -> None:
+def test_shellcheck_accepts_the_script() -> None:
     require("shellcheck")
 
     subprocess.run(["shellcheck", "--shell=sh", str(HOLD)], check=True, timeout=30)
@@ -147,14 +147,14 @@ def test_each_beat_is_answered_with_the_verdict_of_the_last_sweep(
         pytest.param(None, id="missing"),
         pytest.param("", id="empty"),
         pytest.param("0 0\n", id="old"),
-        pytest.param("soon 60\n", id="no number"),
+        pytest.param("soon 60\n", id="not a number"),
         pytest.param("7\n", id="no limit"),
         pytest.param("7 60 9\n", id="one more"),
         pytest.param("-5 60\n", id="negative"),
         pytest.param("7 $(id)\n", id="a command"),
         pytest.param("08 60\n", id="not octal"),
         pytest.param("7 99999999999999999999\n", id="too long"),
-        pytest.param("9999999999 60\n", id="of a longer uptime, before a reboot"),
+        pytest.param("9999999999 60\n", id="before a reboot, with a longer uptime"),
     ],
 )
 def test_without_a_fresh_sweep_a_real_check_runs(
@@ -172,9 +172,7 @@ def test_without_a_fresh_sweep_a_real_check_runs(
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_what_was_swept_before_the_connection_tells_nothing_of_it(
-    shell: tuple[str, ...], home: Home
-) -> None:
+def test_a_sweep_before_the_connection_does_not_count(shell: tuple[str, ...], home: Home) -> None:
     began = uptime_s()
     home.sweep(f"{began} 60\n")
 
@@ -189,7 +187,7 @@ def test_what_was_swept_before_the_connection_tells_nothing_of_it(
 
 @pytest.mark.parametrize("shell", SHELLS)
 @pytest.mark.parametrize("verdict", [None, "", "up\n", "-1\n", "1.5\n", "1 2\n"])
-def test_a_verdict_that_is_no_number_runs_a_real_check(
+def test_a_verdict_that_is_not_a_number_runs_a_real_check(
     shell: tuple[str, ...], home: Home, verdict: str | None
 ) -> None:
     (home.verdicts / "office").unlink()
@@ -204,7 +202,7 @@ def test_a_verdict_that_is_no_number_runs_a_real_check(
 
 @pytest.mark.parametrize("shell", SHELLS)
 @pytest.mark.parametrize("said", ["", "error", "-1", "1 2"])
-def test_a_real_check_that_says_no_number_means_do_nothing(
+def test_a_real_check_without_a_number_is_answered_with_0(
     shell: tuple[str, ...], home: Home, said: str
 ) -> None:
     (home.verdicts / "_sweep").unlink()
@@ -216,7 +214,7 @@ def test_a_real_check_that_says_no_number_means_do_nothing(
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_each_beat_touches_the_beat_file_and_its_end_removes_it(
+def test_each_beat_touches_the_beat_file_and_the_end_removes_it(
     shell: tuple[str, ...], home: Home
 ) -> None:
     with holding(shell, home) as loop:
@@ -251,7 +249,7 @@ def test_a_signal_ends_it_and_leaves_nothing(
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_a_client_that_hears_no_more_ends_it(shell: tuple[str, ...], home: Home) -> None:
+def test_a_client_that_stops_reading_ends_it(shell: tuple[str, ...], home: Home) -> None:
     with holding(shell, home) as loop:
         beat(loop)
         assert loop.stdin is not None
@@ -265,9 +263,7 @@ def test_a_client_that_hears_no_more_ends_it(shell: tuple[str, ...], home: Home)
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_a_real_check_that_hangs_ends_with_the_loop_when_its_session_is_hung_up(
-    shell: tuple[str, ...], home: Home
-) -> None:
+def test_a_hanging_check_ends_with_its_session(shell: tuple[str, ...], home: Home) -> None:
     (home.verdicts / "_sweep").unlink()
     require(shell[0])
     command = [*shell, str(HOLD), str(home.verdicts), "office", str(home.beat), "0", "sleep", "60"]

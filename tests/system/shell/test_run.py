@@ -1,6 +1,4 @@
-"""`./run` before it has anything: help, what it refuses, and what it names where a program is
-missing.
-"""
+"""`./run` before it is set up: help, usage errors, and missing programs."""
 
 from __future__ import annotations
 
@@ -22,7 +20,7 @@ pytestmark = pytest.mark.shell
 
 @pytest.fixture
 def bare(tmp_path: Path) -> Path:
-    """A PATH with hardly anything on it, and an `id` of our choice."""
+    """A directory for PATH with few programs; a test adds its own `id`."""
     folder = tmp_path / "bin"
     folder.mkdir()
     for tool in TOOLS:
@@ -56,27 +54,29 @@ def run(
 def test_help_names_every_command(shell: list[str], tmp_path: Path) -> None:
     require(shell[0])
 
-    told = run(
+    done = run(
         "help",
         path="/usr/bin:/bin",
         venv=tmp_path / "venv",
         shell=(shutil.which(shell[0]) or "", *shell[1:]),
     )
 
-    assert told.returncode == 0
+    assert done.returncode == 0
     assert all(
-        f"  {command}" in told.stdout for command in ("demo", "test", "pytest", "lint", "bench")
+        f"  {command}" in done.stdout for command in ("demo", "test", "pytest", "lint", "bench")
     )
-    assert not told.stderr
+    assert not done.stderr
 
 
 @pytest.mark.parametrize("arguments", [(), ("tset",)], ids=["none", "unknown"])
-def test_anything_else_is_refused_with_the_help(arguments: tuple[str, ...], tmp_path: Path) -> None:
-    told = run(*arguments, path="/usr/bin:/bin", venv=tmp_path / "venv")
+def test_other_commands_are_refused_with_the_help(
+    arguments: tuple[str, ...], tmp_path: Path
+) -> None:
+    done = run(*arguments, path="/usr/bin:/bin", venv=tmp_path / "venv")
 
-    assert told.returncode == 2
-    assert "usage: ./run" in told.stderr
-    assert not told.stdout
+    assert done.returncode == 2
+    assert "usage: ./run" in done.stderr
+    assert not done.stdout
 
 
 @pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: shell[0])
@@ -86,29 +86,29 @@ def test_an_ordinary_user_is_told_each_missing_package_once(
     require(shell[0])
     program(bare, "id", "echo 1000")
 
-    told = run(
+    done = run(
         "test",
         path=str(bare),
         venv=tmp_path / "venv",
         shell=(shutil.which(shell[0]) or "", *shell[1:]),
     )
 
-    assert told.returncode == 2
+    assert done.returncode == 2
     for package in ("openssh-client", "openssl", "shellcheck", "tmux", "busybox"):
         line = f"run: {package} is missing; install it with: sudo apt-get install {package}"
-        assert told.stderr.splitlines().count(line) == 1, told.stderr
+        assert done.stderr.splitlines().count(line) == 1, done.stderr
     assert not (tmp_path / "venv").exists()
 
 
-def test_root_is_told_when_apt_can_not_help(bare: Path, tmp_path: Path) -> None:
+def test_root_is_told_if_apt_fails(bare: Path, tmp_path: Path) -> None:
     program(bare, "id", "echo 0")
     program(bare, "apt-get", f'echo "$*" >>{tmp_path}/asked; exit 100')
 
-    told = run("demo", path=str(bare), venv=tmp_path / "venv")
+    done = run("demo", path=str(bare), venv=tmp_path / "venv")
 
-    assert told.returncode == 2
-    assert "apt-get could not install:" in told.stderr
-    assert "openssh-client" in told.stderr
+    assert done.returncode == 2
+    assert "apt-get could not install:" in done.stderr
+    assert "openssh-client" in done.stderr
     assert (tmp_path / "asked").read_text() == "-qq update\n"
     assert not (tmp_path / "venv").exists()
 
@@ -142,7 +142,7 @@ def venv(bare: Path, tmp_path: Path) -> Path:
 def test_pytest_runs_tests_at_once(shell: list[str], bare: Path, venv: Path) -> None:
     require(shell[0])
 
-    told = run(
+    done = run(
         "pytest",
         "tests/client",
         "-k",
@@ -152,7 +152,7 @@ def test_pytest_runs_tests_at_once(shell: list[str], bare: Path, venv: Path) -> 
         shell=(shutil.which(shell[0]) or "", *shell[1:]),
     )
 
-    assert (told.returncode, told.stdout, told.stderr) == (
+    assert (done.returncode, done.stdout, done.stderr) == (
         0,
         "pytest tests/client -k two words\n",
         "",
@@ -162,19 +162,19 @@ def test_pytest_runs_tests_at_once(shell: list[str], bare: Path, venv: Path) -> 
 def test_lint_runs_the_steps_that_are_named(bare: Path, venv: Path) -> None:
     program(bare, "shellcheck", "echo shellcheck")
 
-    told = run("lint", "types", "ruff", path=str(bare), venv=venv)
+    done = run("lint", "types", "ruff", path=str(bare), venv=venv)
 
-    assert (told.returncode, told.stdout.splitlines()) == (0, ["mypy ", "ruff check ."])
-    assert told.stderr == "run: types\nrun: ruff\n"
+    assert (done.returncode, done.stdout.splitlines()) == (0, ["mypy ", "ruff check ."])
+    assert done.stderr == "run: types\nrun: ruff\n"
 
 
 def test_lint_stops_at_the_first_step_that_fails(bare: Path, venv: Path) -> None:
     program(bare, "shellcheck", "echo shellcheck")
     program(venv / "bin", "ruff", '[ "$1" = format ]')
 
-    told = run("lint", path=str(bare), venv=venv)
+    done = run("lint", path=str(bare), venv=venv)
 
-    assert (told.returncode, told.stdout, told.stderr) == (1, "", "run: format\nrun: ruff\n")
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "run: format\nrun: ruff\n")
 
 
 def test_an_unknown_step_of_lint_is_refused(bare: Path, venv: Path) -> None:
@@ -206,10 +206,10 @@ esac""",
 def test_the_whole_suite_is_measured_and_ends_with_the_table(bare: Path, whole: Path) -> None:
     program(whole / "bin", "pytest", 'cd "${COVERAGE_FILE%/*}" && echo measured')
 
-    told = run("test", path=str(bare), venv=whole)
+    done = run("test", path=str(bare), venv=whole)
 
-    lines = told.stdout.splitlines()
-    assert (told.returncode, told.stderr.splitlines()[-1]) == (0, "run: suite")
+    lines = done.stdout.splitlines()
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (0, "run: suite")
     assert set(lines[-9:-2]) == {"measured"}
     assert lines[-2] == "a.py 10 9 10%"
     assert re.fullmatch(r"TOTAL 20 10 50% /\S+/data", lines[-1])
@@ -221,15 +221,15 @@ def test_a_part_that_fails_fails_the_suite_and_the_table_still_comes(
 ) -> None:
     program(whole / "bin", "pytest", 'case "$*" in *tests/reversi_tui*) exit 1 ;; esac')
 
-    told = run("test", path=str(bare), venv=whole)
+    done = run("test", path=str(bare), venv=whole)
 
-    assert told.returncode == 1
-    assert told.stdout.splitlines()[-1].startswith("TOTAL ")
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[-1].startswith("TOTAL ")
 
 
 def test_single_tests_are_not_measured(bare: Path, whole: Path) -> None:
     program(whole / "bin", "pytest", 'echo "$* data=${COVERAGE_FILE-none}"')
 
-    told = run("test", "tests/client", path=str(bare), venv=whole)
+    done = run("test", "tests/client", path=str(bare), venv=whole)
 
-    assert (told.returncode, told.stdout.splitlines()[-1]) == (0, "tests/client data=none")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "tests/client data=none")

@@ -1,4 +1,4 @@
-"""Progress, on standard error."""
+"""Print progress on standard error."""
 
 from __future__ import annotations
 

@@ -1,0 +1,86 @@
+"""Follow the registry: read it when it changes, and bring the key file and the copy in line."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from checker.config.layout import Layout
+from checker.daemon.sweep import Sweeper
+from checker.daemon.verdicts import Verdicts
+from checker.model import CheckerError
+from checker.registry.authorized_keys import follow_registry, key_sign
+from checker.registry.file_stamps import stamp
+from checker.registry.last_good import read_known, renew_copy
+from checker.registry.reading import Cache
+from checker.tunnels.gateway import Gateway
+
+
+class RegistryWatch:
+    """What of the registry was read, written to the key file, and copied last."""
+
+    def __init__(
+        self, layout: Layout, gateway: Gateway, sweeper: Sweeper, verdicts: Verdicts
+    ) -> None:
+        self.layout = layout
+        self.gateway = gateway
+        self.sweeper = sweeper
+        self.verdicts = verdicts
+        self.reading = asyncio.Lock()
+        self.stamp: object = None
+        """Of the registry's directory, when it was last read."""
+        self.keys: object = None
+        """Of the key file, when it was last brought in line."""
+        self.copied: object = None
+        """The registry's stamp, when it was last copied."""
+        self.cache: Cache = {}
+
+    async def update(self) -> None:
+        """Read the registry if it changed, and mend a key file that differs from it."""
+        async with self.reading:  # else what was read earlier could be followed later
+            is_new = await self.read_changed()
+        if not is_new and await asyncio.to_thread(key_sign, self.layout) == self.keys:
+            return
+        try:
+            # so a file edited by hand takes effect
+            await asyncio.to_thread(follow_registry, self.layout)
+        except CheckerError as error:
+            self.gateway.ledger.complain(str(error))
+        self.keys = await asyncio.to_thread(key_sign, self.layout)
+
+    async def read_changed(self) -> bool:
+        """Read the registry if it differs from what was read last, and return whether it does."""
+        seen = await asyncio.to_thread(stamp, self.layout.nodes)
+        keeps_other_rights = (
+            self.gateway.registry.broken
+            and await asyncio.to_thread(key_sign, self.layout) != self.keys
+        )
+        if seen == self.stamp and not keeps_other_rights:
+            return False
+        if not seen and not await asyncio.to_thread(self.layout.nodes.is_dir):
+            self.gateway.ledger.complain(
+                f"{self.layout.nodes} is gone; the registry stays as it was last read"
+            )
+            return False
+        try:
+            registry = await asyncio.to_thread(read_known, self.layout, self.cache)
+        except CheckerError as error:
+            self.gateway.ledger.complain(f"{error}; the registry stays as it was last read")
+            return False
+        self.stamp = seen
+        renamed = self.gateway.use(registry)
+        self.sweeper.use(registry)
+        for old, new in renamed:
+            await self.verdicts.rename(old, new)
+        return True
+
+    async def copy(self) -> None:
+        """Write the registry to one file, for those who read it often."""
+        seen = self.stamp
+        if seen == self.copied:
+            return
+        try:
+            if await asyncio.to_thread(renew_copy, self.layout, self.cache, time.time_ns()):
+                self.copied = seen
+        except (OSError, CheckerError) as error:
+            self.gateway.ledger.complain(f"cannot copy the registry to {self.layout.run}: {error}")

@@ -1,0 +1,84 @@
+"""The state file's tables: bring a file to this product's version, or refuse it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from checker.state.errors import StateNewer
+
+UNREGISTERED_SINCE = 2
+"""The version that brought the table `unregistered`."""
+HOURS_SINCE = 3
+"""The version that brought the table `hour`."""
+COLUMNS_OF_EVENT = "SELECT name FROM pragma_table_info('event')"
+ADD_ACT = "ALTER TABLE event ADD COLUMN act TEXT"
+"""Not a numbered migration: 0.1.0 would refuse a file with a higher version, and so not start after
+a rollback. It names the columns that it writes here, and ignores this one.
+"""
+
+
+@contextmanager
+def transaction(db: sqlite3.Connection) -> Iterator[None]:
+    """BEGIN IMMEDIATE ... COMMIT, or ROLLBACK."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:  # a full disk may have ended it already
+            db.execute("ROLLBACK")
+        raise
+
+
+def version_of(db: sqlite3.Connection) -> int:
+    """The schema's version; 0 before the first table is made."""
+    return int(db.execute("PRAGMA user_version").fetchone()[0])
+
+
+def migrations() -> list[str]:
+    """The numbered scripts, in order; the first makes version 1."""
+    return [
+        path.read_text(encoding="utf-8")
+        for path in sorted(Path(__file__).with_name("migrations").glob("*.sql"))
+    ]
+
+
+def migrate(db: sqlite3.Connection, path: Path) -> None:
+    """Bring the schema to this product's version.
+
+    Raises StateNewer.
+    """
+    scripts = migrations()
+    version = version_of(db)
+    refuse_newer(path, version, len(scripts))
+    for number, script in enumerate(scripts[version:], start=version + 1):
+        with transaction(db):
+            if version_of(db) >= number:
+                continue  # another process that opened the file was quicker
+            for statement in script.split(";\n"):
+                if statement.strip():
+                    db.execute(statement)
+            db.execute(f"PRAGMA user_version = {number:d}")
+    add_act(db)
+
+
+def add_act(db: sqlite3.Connection) -> None:
+    """Add the column `act` to the table of events, unless it is there."""
+    if has_act(db):
+        return
+    with transaction(db):
+        if not has_act(db):  # else another process was quicker
+            db.execute(ADD_ACT)
+
+
+def has_act(db: sqlite3.Connection) -> bool:
+    return "act" in {row["name"] for row in db.execute(COLUMNS_OF_EVENT)}
+
+
+def refuse_newer(path: Path, version: int, known: int) -> None:
+    """Raises StateNewer."""
+    if version > known:
+        raise StateNewer(path, version, known)
