@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 from collections.abc import Sequence
 
+from checker import journal
 from checker.cli.exit_codes import PROG
 from checker.model import Aim, Note, Verb
 
 
 def narrate(text: str) -> None:
     """Say what happens, besides the answer."""
-    print(text, file=sys.stderr, flush=True)
+    journal.write(text, logging.INFO)
 
 
 def warn(text: object) -> None:
-    print(f"{PROG}: warning: {text}", file=sys.stderr, flush=True)
+    journal.write(f"{PROG}: warning: {text}", logging.WARNING)
 
 
 def show_note(note: Note) -> None:
