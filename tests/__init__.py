@@ -1,1 +1,1 @@
-"""The suite: real sshd, real dropbear, a real terminal; pure decisions without any."""
+"""The test suite: pure decisions without programs, and the product against real ones."""

@@ -1,6 +1,4 @@
-"""What every test gets: a home of its own, and no configuration of the machine's; and what it may
-ask for: no blocked loop.
-"""
+"""Give every test its own home and environment; let a test ask for a failure on a blocked loop."""
 
 from __future__ import annotations
 
@@ -11,14 +9,14 @@ import pytest
 from blockbuster import blockbuster_ctx
 from hypothesis import settings
 
-# Properties are about values, not about the speed of a loaded machine.
+# A loaded machine is slow; properties are about values only.
 settings.register_profile("unhurried", parent=settings(), deadline=None)
 settings.load_profile("unhurried")
 
 
 @pytest.fixture(autouse=True)
 def isolated(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """HOME and the XDG directories in a new place; nothing of the machine's environment."""
+    """Put HOME and the XDG directories in a new place; drop the settings of the environment."""
     home = tmp_path_factory.mktemp("user")
     monkeypatch.setenv("HOME", str(home))
     for name in (
@@ -35,6 +33,6 @@ def isolated(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
 
 @pytest.fixture
 def no_blocked_loop() -> Iterator[None]:
-    """A call of the product's that blocks its event loop fails the test."""
+    """Fail the test if the product blocks its event loop."""
     with blockbuster_ctx(scanned_modules=["checker", "client"]):
         yield

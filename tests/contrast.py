@@ -1,4 +1,4 @@
-"""How easy a text is to read on its background, as WCAG 2 counts."""
+"""The contrast between a text and its background, as WCAG 2 computes it."""
 
 from __future__ import annotations
 
@@ -16,6 +16,6 @@ def luminance(color: Color) -> float:
 
 
 def contrast(one: Color, other: Color) -> float:
-    """1 for none, 21 for black on white."""
+    """The contrast ratio: from 1 (same color) to 21 (black on white)."""
     darker, lighter = sorted((luminance(one), luminance(other)))
     return (lighter + 0.05) / (darker + 0.05)

@@ -1,4 +1,4 @@
-"""What tests that need a program of the machine ask first: skip without it, fail in CI."""
+"""Skip a test if a program that it needs is missing; in CI, fail it."""
 
 import os
 import shutil

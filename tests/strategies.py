@@ -1,4 +1,4 @@
-"""Hypothesis strategies for the model's values, and a few fixed ones that many tests begin with."""
+"""Hypothesis strategies for the model's values, and fixed values that many tests start from."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ NOW = 1_700_000_000.0
 
 
 def free_port() -> Port:
-    """A port that nobody listens on: what acts for real must meet nobody's tunnel."""
+    """A port that nobody listens on, so that a real action meets no tunnel."""
     with socket.socket() as trial:
         trial.bind(("127.0.0.1", 0))
         return Port(trial.getsockname()[1])
@@ -55,14 +55,14 @@ def public_key(number: int = 1) -> str:
 
 
 def rsa_key(bits: int) -> str:
-    """A public key of RSA's form whose modulus has so many bits; nobody has its private half."""
+    """An RSA public key whose modulus has this many bits; its private key does not exist."""
     parts = (b"ssh-rsa", b"\1\0\1", b"\0" + (1 << bits - 1).to_bytes(bits // 8, "big"))
     blob = b"".join(struct.pack(">I", len(part)) + part for part in parts)
     return f"ssh-rsa {base64.b64encode(blob).decode()}"
 
 
 def node(name: str = "office", number: int = 1, ports: tuple[int, ...] = (20010,)) -> Node:
-    """A node with a key of its own and a forward for each port."""
+    """A node with its own key, and a forward for each port."""
     target = Target(host="127.0.0.1", port=Port(22))
     forwards = tuple(Forward(node=NodeName(name), port=Port(port), target=target) for port in ports)
     return Node(

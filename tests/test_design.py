@@ -17,12 +17,12 @@ LINES = PICTURE[1].splitlines()
 
 
 def part_of(module: str) -> str:
-    """The package or module right below `checker` that holds this module; empty for itself."""
+    """The package or module directly below `checker` that contains this one; "" for `checker`."""
     return module.removeprefix("checker").lstrip(".").partition(".")[0].strip("_")
 
 
 def imports() -> dict[str, set[str]]:
-    """What each part imports directly of the others."""
+    """The parts that each part imports directly."""
     graph = grimp.build_graph("checker", cache_dir=None)
     found: dict[str, set[str]] = {}
     for module in graph.modules:
@@ -40,7 +40,7 @@ def reached(direct: dict[str, set[str]], start: str) -> set[str]:
     return direct[start].union(*(reached(direct, part) for part in direct[start]))
 
 
-def test_each_arrow_is_an_import_that_no_longer_way_implies() -> None:
+def test_each_arrow_is_a_direct_import_that_no_other_path_implies() -> None:
     direct = imports()
     needed = {
         (importer, part)
@@ -54,7 +54,7 @@ def test_each_arrow_is_an_import_that_no_longer_way_implies() -> None:
     assert drawn == needed
 
 
-def test_the_levels_are_those_of_the_contract() -> None:
+def test_the_levels_match_the_import_contract() -> None:
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     layers = next(
         one

@@ -1,4 +1,4 @@
-"""What the house style asks of every file of the checker, and what the README owes its reader."""
+"""What the house style asks of each file of the checker, and of the README."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def comments(path: Path) -> Iterator[str]:
 
 
 def documented_errors(path: Path) -> set[str]:
-    """Names of the errors that the module's docstrings promise."""
+    """The names of the errors that the module's docstrings promise."""
     nodes = (
         node
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
@@ -65,7 +65,7 @@ def test_each_module_says_in_two_lines_what_it_owns(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
-def test_what_is_documented_to_be_raised_is_known_where_it_is_named(path: Path) -> None:
+def test_each_documented_error_is_an_exception_of_ours(path: Path) -> None:
     for name in documented_errors(path):
         error = ERRORS.get(name)
         assert isinstance(error, type), name
@@ -83,14 +83,14 @@ def test_each_documented_error_of_the_checker_has_a_test() -> None:
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_nothing_is_left_to_do_and_every_silenced_warning_has_its_reason(path: Path) -> None:
+def test_no_todo_is_left_and_every_silenced_warning_has_a_reason(path: Path) -> None:
     for comment in comments(path):
         assert not re.search(r"\b(TODO|FIXME|XXX)\b", comment), comment
         if "noqa" in comment:
             assert re.fullmatch(r"# noqa: [A-Z]+\d+(, [A-Z]+\d+)* - .+", comment), comment
 
 
-def test_statements_of_the_state_file_are_constants() -> None:
+def test_sql_statements_are_constants() -> None:
     tree = ast.parse((ROOT / "checker" / "state" / "store.py").read_text(encoding="utf-8"))
     built = [ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)]
 
@@ -98,7 +98,7 @@ def test_statements_of_the_state_file_are_constants() -> None:
 
 
 def commands(parser: argparse.ArgumentParser, path: str) -> Iterator[str]:
-    """Every subcommand, as one types it."""
+    """Every subcommand, as a user types it."""
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             for name, below in action.choices.items():
@@ -107,7 +107,7 @@ def commands(parser: argparse.ArgumentParser, path: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("command", list(commands(build_parser(), "reversi-checker")))
-def test_each_command_stands_in_the_readme_or_the_docs(command: str) -> None:
+def test_each_command_is_in_the_readme_or_the_docs(command: str) -> None:
     pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
     text = " ".join(page.read_text(encoding="utf-8") for page in pages)
     verb = command.removeprefix("reversi-checker ")
@@ -118,11 +118,11 @@ def test_each_command_stands_in_the_readme_or_the_docs(command: str) -> None:
 
 
 @pytest.mark.parametrize("status", list(Status))
-def test_each_status_stands_in_the_readmes_table(status: Status) -> None:
+def test_each_status_is_in_the_readmes_table(status: Status) -> None:
     assert f"| `{status}` |" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_nothing_tells_of_the_machine_that_it_was_written_on() -> None:
+def test_no_file_names_a_path_of_the_machine_where_it_was_written() -> None:
     mark = f"/{'work'}/"
 
     for folder in ("checker", "client", "reversi_tui", "tests", "docs"):

@@ -1,6 +1,4 @@
-"""Who imports whom: the gate next to nothing, the pure modules no effect, and the checker nothing
-of its neighbours.
-"""
+"""The gate imports almost nothing, pure modules no effects, the checker no package beside it."""
 
 from __future__ import annotations
 
@@ -37,7 +35,7 @@ OWN_EFFECTS = frozenset(PURITY["forbidden_modules"])
 
 
 def added_by(statement: str, *options: str) -> set[str]:
-    """Modules that a fresh interpreter has after the statement, and had not before."""
+    """The modules that the statement adds to a fresh interpreter."""
     program = (
         f"import sys; before = set(sys.modules); {statement}; print(*sorted(set(sys.modules) -"
         " before))"
@@ -52,7 +50,7 @@ def added_by(statement: str, *options: str) -> set[str]:
     return set(said.stdout.split())
 
 
-def test_the_gate_imports_next_to_nothing() -> None:
+def test_the_gate_imports_almost_nothing() -> None:
     read = f"exec(compile(open({str(GATE)!r}).read(), 'gate', 'exec'), {{'__name__': 'gate'}})"
 
     added = added_by(read, "-I", "-S")
@@ -99,7 +97,7 @@ def test_a_pure_module_imports_no_effect(module: str) -> None:
 @pytest.mark.parametrize(
     "module", sorted(found.name for found in pkgutil.walk_packages(checker.__path__, "checker."))
 )
-def test_no_module_of_the_checker_imports_its_neighbours(module: str) -> None:
+def test_no_module_of_the_checker_imports_client_or_console(module: str) -> None:
     added = added_by(f"import {module}")
 
     assert not {

@@ -1,4 +1,4 @@
-"""The pages for admins: what they quote is really said, and each command in their prose exists."""
+"""The pages for admins quote real messages and name real commands."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SAID_BY_OTHERS = {
     "host key mismatch",
     "No module named checker",
 }
-"""Words of OpenSSH, of dropbear, and of Python."""
+"""Messages of OpenSSH, dropbear and Python."""
 PARSERS: dict[str, Callable[[list[str]], object]] = {
     "reversi-checker": lambda words: build_parser().parse_args(words),
     "reversi-client": lambda words: parser().parse_args(words),
@@ -45,13 +45,13 @@ def prose(name: str) -> str:
 
 
 def quoted(text: str) -> Iterator[str]:
-    """What stands between double quotes, in the parts that are literal."""
+    """The texts between double quotes in the page's literals."""
     for words in re.findall(r'"([^"]+)"', re.sub(r"`[^`]*`", "", text)):
         yield from filter(None, re.split(r"\s*\.\.\.\s*", words.replace("\n", " ")))
 
 
 def messages() -> str:
-    """The source of gateway and client, with texts that go on in the next line joined."""
+    """The source of gateway and client, with each string literal joined into one line."""
     paths = (path for folder in ("checker", "client") for path in (ROOT / folder).rglob("*"))
     text = "\n".join(
         path.read_text(encoding="utf-8") for path in paths if path.suffix in (".py", ".sh")
@@ -59,7 +59,7 @@ def messages() -> str:
     return re.sub(r'"\s*\n\s*f?"', "", text)
 
 
-def test_each_message_that_is_quoted_is_said() -> None:
+def test_each_quoted_message_is_in_the_source() -> None:
     source = messages()
 
     found = {part for name in ("troubleshooting", "operating") for part in quoted(prose(name))}
@@ -69,7 +69,7 @@ def test_each_message_that_is_quoted_is_said() -> None:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_each_command_in_the_prose_of_a_page_is_one(name: str) -> None:
+def test_each_command_in_the_prose_exists(name: str) -> None:
     for span in re.findall(r"`([^`\n]+)`", prose(name)):
         words = shlex.split(span.removeprefix("sudo "))
         if len(words) > 1 and words[0] in PARSERS:

@@ -19,25 +19,25 @@ from tests.wordings import GOOD, STUMBLES, Stumble, stumbles
 
 ROOT = Path(__file__).parents[1]
 SOURCES = ("checker", "client", "reversi_tui", "bench", "demo", "tests")
-NOT_YET: tuple[str, ...] = ("checker", "reversi_tui", "tests")
+NOT_YET: tuple[str, ...] = ("checker", "tests")
 """Directories whose English has not been revised yet, and is not checked. Temporary."""
 PAGES = sorted(
     [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / ".github").rglob("*.md")]
 )
 QUOTING = [Path(__file__), ROOT / "tests" / "wordings.py"]
-"""These name the wordings that they reject."""
+"""These files quote the wordings that they reject."""
 SCRIPTS = [ROOT / "run", *sorted((ROOT / ".ci").glob("*"))]
 PARSERS = {"checker": checker_parser, "client": client_parser, "reversi_tui": console_parser}
 
 
 def paragraphs(page: str) -> Iterator[str]:
-    """The parts of a page that empty lines, table rows and list items set apart."""
+    """The parts of a page, separated by empty lines, table rows and list items."""
     for block in re.split(r"\n\s*\n|\n(?=\s*(?:\||[-*] |\d+\. ))", page):
         yield re.sub(r"^\s*#+ ?", "", block, flags=re.MULTILINE)
 
 
 def strings(tree: ast.AST) -> Iterator[str]:
-    """Docstrings and other strings with a blank in them; values that are filled in become `{}`."""
+    """Docstrings and other strings that contain a space; each value filled in becomes `{}`."""
     parts = {
         id(part)
         for node in ast.walk(tree)
@@ -59,7 +59,7 @@ def strings(tree: ast.AST) -> Iterator[str]:
 
 
 def comments(source: str) -> Iterator[str]:
-    """The comments, those of neighbouring lines together."""
+    """The comments; neighbouring lines are joined."""
     block: list[str] = []
     last = -1
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
@@ -73,7 +73,7 @@ def comments(source: str) -> Iterator[str]:
 
 
 def names_of_tests(tree: ast.AST) -> Iterator[str]:
-    """What the names of tests say."""
+    """The names of tests, as words."""
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith(
             "test_"
@@ -104,7 +104,7 @@ def faults(paths: list[Path]) -> list[str]:
 
 
 def fail_on(found: list[str]) -> None:
-    """Fail with the whole list: somebody has to work through it."""
+    """Fail with the whole list, so that a person can work through it."""
     if found:
         pytest.fail("\n".join(found), pytrace=False)
 

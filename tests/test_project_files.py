@@ -1,4 +1,4 @@
-"""The files about the project are true: versions, steps, layers, and layout of text."""
+"""The project's own files are true: versions, steps of lint, layers, and text layout."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from checker import __version__
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 SPACES_COUNT = {".svg"}
-"""Programs made these, and they are left as they are; see .editorconfig."""
+"""Generated files, kept as they were made; see .editorconfig."""
 
 
 def read(name: str) -> str:
@@ -32,7 +32,7 @@ def test_each_check_before_a_commit_is_a_step_of_lint() -> None:
     assert sorted(hooks) == sorted(steps_of_lint())
 
 
-def test_hooks_are_local_and_of_this_machine() -> None:
+def test_hooks_run_only_local_programs() -> None:
     text = read(".pre-commit-config.yaml")
 
     assert re.findall(r"repo: (\S+)", text) == ["local"]
@@ -46,7 +46,7 @@ def test_each_step_of_lint_is_named(page: str) -> None:
     assert all(re.search(rf"\b{step}\b", text) for step in steps_of_lint())
 
 
-def test_the_table_of_layers_is_the_contract() -> None:
+def test_the_table_of_layers_matches_the_import_contract() -> None:
     contracts = PROJECT["tool"]["importlinter"]["contracts"]
     layers = next(one["layers"] for one in contracts if one["name"] == "the checker's layers")
     _, _, table = read("CONTRIBUTING.md").partition("top to bottom")
@@ -57,7 +57,7 @@ def test_the_table_of_layers_is_the_contract() -> None:
     ]
 
 
-def test_the_changelog_begins_with_what_is_not_released_and_goes_back_in_time() -> None:
+def test_the_changelog_begins_with_unreleased_changes_and_goes_back_in_time() -> None:
     headings = re.findall(r"^## (.+)$", read("CHANGELOG.md"), re.MULTILINE)
     released = [
         re.fullmatch(r"(\d+)\.(\d+)\.(\d+) \((\d{4}-\d\d-\d\d)\)", heading)
@@ -71,7 +71,7 @@ def test_the_changelog_begins_with_what_is_not_released_and_goes_back_in_time() 
     assert versions[0] <= tuple(int(part) for part in re.findall(r"\d+", __version__)[:3])
 
 
-def test_what_git_blame_passes_over_are_commits_of_ours() -> None:
+def test_git_blame_skips_only_commits_of_this_history() -> None:
     revisions = re.findall(r"^[^#\s].*$", read(".git-blame-ignore-revs"), re.MULTILINE)
     deep = subprocess.run(
         ["git", "rev-parse", "--is-shallow-repository"],
@@ -89,13 +89,13 @@ def test_what_git_blame_passes_over_are_commits_of_ours() -> None:
         )
 
 
-def test_addresses_of_the_project_are_public_ones() -> None:
+def test_the_projects_addresses_are_public() -> None:
     for name, address in PROJECT["project"].get("urls", {}).items():
         assert re.match(r"https://[\w.-]+\.\w+/", address), name
         assert "example" not in address, name
 
 
-def test_text_is_laid_out_as_editors_are_told() -> None:
+def test_text_files_follow_the_editorconfig() -> None:
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)
     if listed.returncode != 0:
         pytest.skip("not a git checkout")

@@ -1,4 +1,4 @@
-"""What `pip install .` installs: every file of the packages, and the three commands."""
+"""What `pip install .` installs: every file of the packages, and three commands."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ COMMANDS = {"reversi-checker", "reversi-client", "reversi-tui"}
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
-    """The wheel of a copy of the tree: building leaves files beside what it builds."""
+    """The wheel of a copy of the tree: a build leaves files beside the source."""
     folder = tmp_path_factory.mktemp("wheel")
     tree = folder / "tree"
     for name in PACKAGES:
@@ -65,11 +65,11 @@ def test_every_file_of_the_packages_is_in_the_wheel(wheel: zipfile.ZipFile) -> N
     )
 
 
-def test_what_an_earlier_build_left_is_not_in_the_wheel(wheel: zipfile.ZipFile) -> None:
+def test_leftovers_of_an_earlier_build_are_not_in_the_wheel(wheel: zipfile.ZipFile) -> None:
     assert "checker/of_a_newer_release.py" not in wheel.namelist()
 
 
-def test_the_wheel_holds_nothing_but_the_packages_and_the_commands(wheel: zipfile.ZipFile) -> None:
+def test_the_wheel_holds_only_the_packages_and_the_commands(wheel: zipfile.ZipFile) -> None:
     tops = {name.partition("/")[0] for name in wheel.namelist()}
 
     assert {top for top in tops if not top.endswith((".dist-info", ".data"))} == set(PACKAGES)
@@ -84,12 +84,12 @@ def test_the_wheel_brings_the_three_commands(wheel: zipfile.ZipFile) -> None:
 
     assert set(scripts) == COMMANDS
     assert all(text.startswith(b"#!python") for text in scripts.values()), (
-        "pip puts the environment's interpreter there"
+        "pip writes the environment's interpreter there"
     )
 
 
 @pytest.mark.parametrize("command", sorted(COMMANDS))
-def test_a_command_whose_python_lost_its_packages_says_so_in_one_sentence(command: str) -> None:
+def test_a_command_whose_packages_are_gone_says_so_in_one_sentence(command: str) -> None:
     bare = [sys.executable, "-I", "-S", str(CHECKOUT / "bin" / command), "--version"]
 
     done = subprocess.run(bare, capture_output=True, text=True, check=False, timeout=50)
@@ -102,7 +102,7 @@ def test_a_command_whose_python_lost_its_packages_says_so_in_one_sentence(comman
     assert done.stdout == ""
 
 
-def test_the_wheel_says_whose_it_is_and_has_the_version_of_the_checker(
+def test_the_wheel_names_its_authors_and_has_the_checkers_version(
     wheel: zipfile.ZipFile,
 ) -> None:
     (metadata,) = (name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
@@ -116,7 +116,7 @@ def test_the_wheel_says_whose_it_is_and_has_the_version_of_the_checker(
     assert "Typing :: Typed" in said.get_all("Classifier", [])
 
 
-def test_the_version_stands_in_one_place() -> None:
+def test_the_version_is_written_in_one_place() -> None:
     places = [
         str(path.relative_to(CHECKOUT))
         for path in [

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Stumble:
-    """A pattern that no text of ours may contain."""
+    """A pattern that none of our texts may contain."""
 
     pattern: str
     write: str
@@ -157,7 +157,7 @@ GOOD = (
 
 
 def stumbles(text: str) -> list[str]:
-    """What is wrong with a text, one sentence for each place."""
+    """The faults of a text, one sentence for each place."""
     flat = " ".join(text.split())
     return [
         f"{flat[max(0, found.start() - 30) : found.end() + 30]!r}: not {found[0]!r} but {one.write}"

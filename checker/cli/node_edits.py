@@ -26,7 +26,7 @@ from checker.control.node_changes import (
 )
 from checker.model import CheckerError, Node, Verb, parse_day, parse_name
 from checker.output import say
-from checker.registry.edits import rekeyed, renamed, with_new_key_alone
+from checker.registry.edits import rekeyed, renamed, without_old_key
 from checker.registry.kept_rights import BrokenFile
 from checker.registry.nodes import Registry
 
@@ -139,7 +139,7 @@ def print_plan(change: NodeChange) -> None:
 def cmd_rekey(args: argparse.Namespace, layout: Layout) -> ExitCode:
     node = registry_of(layout).node(args.name)
     if args.now and node.next_key is not None and not asks_for_key(args):
-        apply(args, layout, with_new_key_alone)
+        apply(args, layout, without_old_key)
     else:
         give_new_key(args, layout)
     return ExitCode.OK

@@ -107,7 +107,7 @@ def read_files(paths: Iterable[Path], registry: Registry, *, now: int) -> Import
             continue
         rival = places.rival(found.node)
         if rival:
-            remark = Remark(line=0, text=f"{rival}; the node is not taken")
+            remark = Remark(line=0, text=f"{rival}; the node is not imported")
             problems.append(FileRemark(path=path, remark=remark))
             continue
         taken.append((path, found.node))

@@ -16,7 +16,7 @@ from checker.output import today
 from checker.registry.authorized_keys import gate_command
 from checker.registry.broken_nodes import disable_broken
 from checker.registry.changes import change, refuse_conflict, remove
-from checker.registry.edits import describe, let_go
+from checker.registry.edits import describe, revoked
 from checker.registry.kept_rights import BrokenFile
 from checker.registry.lock import locked
 from checker.registry.nodes import Registry
@@ -60,7 +60,7 @@ def planned(layout: Layout, before: Node, edit: Edit) -> NodeChange:
     """What the edit would do to the node. Raises what the edit and `refuse_conflict` raise."""
     after = edit(before)
     aims = tuple(
-        Aim(node=before.name, port=forward.port) for forward in let_go(before, after, today())
+        Aim(node=before.name, port=forward.port) for forward in revoked(before, after, today())
     )
     refuse_conflict(layout, before.name, after)
     return NodeChange(

@@ -1,4 +1,4 @@
-"""The beat loop against a client that floods it, or never reads."""
+"""The beat loop against a client that floods it, or never reads its answers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SHELLS = [
 
 @contextmanager
 def holding(shell: tuple[str, ...], folder: Path, stdout: int) -> Iterator[subprocess.Popen[bytes]]:
-    """The loop, with a sweep just now and a verdict of 7."""
+    """The beat loop, just after a sweep with a verdict of 7."""
     require(shell[0])
     uptime_s = Path("/proc/uptime").read_text(encoding="ascii").partition(".")[0]
     (folder / "_sweep").write_text(f"{uptime_s} 60\n")
@@ -41,7 +41,7 @@ def holding(shell: tuple[str, ...], folder: Path, stdout: int) -> Iterator[subpr
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_beats_without_a_pause_are_slowed(shell: tuple[str, ...], tmp_path: Path) -> None:
+def test_a_flood_of_beats_is_slowed_down(shell: tuple[str, ...], tmp_path: Path) -> None:
     with holding(shell, tmp_path, subprocess.PIPE) as loop:
         assert loop.stdin is not None
         assert loop.stdout is not None
@@ -56,7 +56,7 @@ def test_beats_without_a_pause_are_slowed(shell: tuple[str, ...], tmp_path: Path
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_a_loop_that_can_not_answer_ends_with_its_connection(
+def test_a_loop_that_cannot_write_its_answer_ends_with_its_connection(
     shell: tuple[str, ...], tmp_path: Path
 ) -> None:
     reading, writing = os.pipe()

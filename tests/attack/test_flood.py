@@ -1,7 +1,6 @@
-"""Floods with a stolen key: the thief is put off, and nobody else notices.
+"""Floods with a stolen key: the gateway puts the thief off, and serves everybody else.
 
-That nobody notices is a condition, not a time: the others are answered while the flood goes on, and
-it goes on until they were.
+No test measures time: a flood goes on until everybody else has been answered.
 """
 
 from __future__ import annotations
@@ -36,14 +35,14 @@ SLOW = "probe_every_s = 60\ndeadline_s = 1\nstrike_gap_s = 0.5\nrequests_a_minut
 
 @pytest.fixture(scope="module")
 def gateway(usual: Mode) -> Iterator[Gateway]:
-    """A gateway by `up` whose limit is soon reached."""
+    """A gateway started by `up`, with a limit that is soon reached."""
     with gateway_at(usual, policy=SLOW) as found:
         found.up()
         yield found
 
 
 class Other:
-    """A node that goes on living beside a flood."""
+    """A node whose tunnel must live through a flood."""
 
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
@@ -52,7 +51,7 @@ class Other:
         self.session = gateway.await_up(self.device)
 
     def goes_on(self) -> None:
-        """Its beats, its checks and its admin are answered, and its tunnel is the same."""
+        """Check that node and operator are still answered, and that its tunnel is the same."""
         assert self.connection.beat() == 0
         assert self.device.verdict("check") == 0
         assert Control(layout=self.gateway.layout).daemon_pid() is not None
@@ -73,7 +72,7 @@ async def test_a_flood_of_checks_is_put_off(gateway: Gateway, other: Other) -> N
 
     async def ask(connection: asyncssh.SSHClientConnection) -> None:
         while not (over.is_set() and len(answers) > LIMIT.burst * 2):
-            # sshd's own limit of sessions; those that end count for a moment
+            # sshd limits sessions, and counts those that just ended
             with contextlib.suppress(asyncssh.ChannelOpenError):
                 answers.append(await say(connection, "check"))
 
@@ -93,7 +92,7 @@ async def test_a_flood_of_checks_is_put_off(gateway: Gateway, other: Other) -> N
     assert len(gateway.events(device, EventKind.REFUSED)) == 1
 
 
-async def test_malformed_requests_are_put_off_too_and_fill_no_log(
+async def test_a_flood_of_malformed_requests_is_put_off_and_does_not_fill_the_log(
     gateway: Gateway, other: Other
 ) -> None:
     device = gateway.add("127.0.0.1:9")
@@ -110,7 +109,7 @@ async def test_malformed_requests_are_put_off_too_and_fill_no_log(
     assert len(gateway.events(device, EventKind.REFUSED)) < len(answers)
 
 
-async def test_a_flood_of_what_sshd_refuses_fills_no_log_and_hides_nobody_else(
+async def test_a_flood_that_sshd_refuses_neither_fills_the_log_nor_hides_others(
     gateway: Gateway, other: Other
 ) -> None:
     device = gateway.add("127.0.0.1:9")
@@ -130,7 +129,7 @@ async def test_a_flood_of_what_sshd_refuses_fills_no_log_and_hides_nobody_else(
             group.create_task(ask(connection))
         await asyncio.to_thread(other.goes_on)
         over.set()
-    with told(gateway, quiet, "sshd refused a way to 10.0.0.2 port 80,"):
+    with told(gateway, quiet, "sshd refused a connection to 10.0.0.2 port 80,"):
         async with break_in(quiet) as connection:
             with pytest.raises(asyncssh.ChannelOpenError):
                 await connection.open_connection("10.0.0.2", 80)
@@ -143,7 +142,7 @@ async def test_a_flood_of_what_sshd_refuses_fills_no_log_and_hides_nobody_else(
     )
 
 
-def test_requests_under_way_are_bounded(gateway: Gateway, other: Other) -> None:
+def test_the_number_of_requests_in_progress_is_limited(gateway: Gateway, other: Other) -> None:
     device = gateway.add(gateway.service(b"").target)
     gateway.connect(device)
     until(lambda: gateway.tunnel(device).checked_at, "its hold")
@@ -179,11 +178,11 @@ def heard(peer: socket.socket) -> list[str]:
     return answer.decode().split("\n")
 
 
-def test_connections_that_say_nothing_keep_nobody_out(gateway: Gateway, other: Other) -> None:
+def test_connections_before_login_keep_nobody_out(gateway: Gateway, other: Other) -> None:
     device = gateway.add(gateway.service().target)
 
     with ExitStack() as stack:
-        # fewer than MaxStartups begins to drop at: those are sshd's own limit, and before any key
+        # below the start of MaxStartups: that limit is sshd's own, and applies before any key
         for _ in range(60):
             stack.enter_context(closing(socket.create_connection((gateway.host, gateway.ssh_port))))
         other.goes_on()
@@ -191,7 +190,7 @@ def test_connections_that_say_nothing_keep_nobody_out(gateway: Gateway, other: O
         gateway.await_up(device)
 
 
-async def test_connections_that_only_stay_keep_nobody_out(gateway: Gateway, other: Other) -> None:
+async def test_idle_connections_after_login_keep_nobody_out(gateway: Gateway, other: Other) -> None:
     device = gateway.add("127.0.0.1:9")
 
     async with AsyncExitStack() as stack:
@@ -200,7 +199,7 @@ async def test_connections_that_only_stay_keep_nobody_out(gateway: Gateway, othe
         await asyncio.to_thread(other.goes_on)
 
 
-async def test_a_key_holds_a_few_connections_and_its_tunnel_is_still_taken(
+async def test_the_connections_of_one_key_are_limited_and_its_tunnel_is_still_accepted(
     gateway: Gateway, other: Other
 ) -> None:
     device = gateway.add(gateway.service().target)
@@ -210,7 +209,7 @@ async def test_a_key_holds_a_few_connections_and_its_tunnel_is_still_taken(
             connection = await stack.enter_async_context(break_in(device))
             process = await connection.create_process("hold thief")
             process.stdin.write("\n")
-            # it has no port, as a sweep may have seen
+            # it has no port, and a sweep may have seen that
             assert await process.stdout.readline() in ("0\n", "1\n")
         last = await stack.enter_async_context(break_in(device))
         assert await say(last, "hold thief") == (
@@ -225,7 +224,7 @@ async def test_a_key_holds_a_few_connections_and_its_tunnel_is_still_taken(
         await asyncio.to_thread(other.goes_on)
 
 
-async def test_one_connection_has_a_few_sessions(gateway: Gateway) -> None:
+async def test_the_sessions_of_one_connection_are_limited(gateway: Gateway) -> None:
     device = gateway.add("127.0.0.1:9")
 
     async with break_in(device) as connection:
@@ -236,12 +235,12 @@ async def test_one_connection_has_a_few_sessions(gateway: Gateway) -> None:
 
 
 def with_holder(gateway: Gateway, device: Device) -> tuple[Connection, ProcessId]:
-    """The device's tunnel, once it is up, and the session that carries it."""
+    """Start the device's tunnel, and wait for the session that carries it."""
     connection = gateway.connect(device)
     return connection, gateway.await_up(device)
 
 
-def test_a_hold_that_never_beats_is_a_tunnel_as_any(gateway: Gateway, other: Other) -> None:
+def test_a_hold_that_never_beats_is_treated_like_any_tunnel(gateway: Gateway, other: Other) -> None:
     device = gateway.add(gateway.service().target)
     connection, session = with_holder(gateway, device)
 
@@ -253,7 +252,7 @@ def test_a_hold_that_never_beats_is_a_tunnel_as_any(gateway: Gateway, other: Oth
     other.goes_on()
 
 
-def test_a_client_that_never_reads_hurts_nobody_and_its_loop_ends_with_it(
+def test_a_client_that_never_reads_harms_nobody_and_its_loop_ends_with_it(
     gateway: Gateway, other: Other
 ) -> None:
     device = gateway.add(gateway.service().target)

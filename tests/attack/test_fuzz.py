@@ -1,4 +1,4 @@
-"""Any bytes at all: at the gate, at the daemon's socket, and in the spool."""
+"""Arbitrary bytes for the gate, the daemon's socket and the spool."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ messages = (
 
 @pytest.fixture(scope="module")
 def office(usual: Mode) -> Iterator[Gateway]:
-    """A daemon that refuses nobody for asking often, with the node `office`."""
+    """A daemon without a rate limit, with the node `office`."""
     with gateway_at(
         usual, policy="deadline_s = 0.5\nstrike_gap_s = 0.5\nrequests_a_minute = 1000000\n"
     ) as found:
@@ -92,8 +92,9 @@ def office(usual: Mode) -> Iterator[Gateway]:
 
 
 def through_the_gate(gateway: Gateway, request: bytes) -> tuple[int, bytes, bytes]:
-    """Exit status, stdout and stderr of the forced command as the key's line has it, as the tunnel
-    user, and not below an sshd.
+    """Run the forced command of the key line as the tunnel user, without an sshd above it.
+
+    Return exit status, stdout and stderr.
     """
     line = gateway.layout.authorized_keys.read_text(encoding="ascii")
     words = shlex.split(line.rpartition("; exec ")[2].partition('"')[0])
@@ -112,7 +113,7 @@ def through_the_gate(gateway: Gateway, request: bytes) -> tuple[int, bytes, byte
 
 
 def assert_one_answer(answer: tuple[int, bytes, bytes]) -> None:
-    """One line, one of the documented statuses, and at most one sentence beside it."""
+    """Check for one line, a documented exit status, and at most one sentence on stderr."""
     status, out, err = answer
     assert status in STATUSES
     assert out.endswith(b"\n")
@@ -136,7 +137,7 @@ def test_the_gate_gives_one_answer_to_any_bytes(office: Gateway, request_bytes: 
 @given(message=messages)
 @example(message=b"gate\0office\0\0hold x")
 @REAL
-def test_the_daemon_gives_one_answer_to_any_message(office: Gateway, message: bytes) -> None:
+def test_the_daemon_answers_any_message_once(office: Gateway, message: bytes) -> None:
     answer = as_runner(office, message)
 
     if message.startswith(b"gate\0"):
@@ -148,7 +149,7 @@ def test_the_daemon_gives_one_answer_to_any_message(office: Gateway, message: by
         assert json.loads(answer)["schema"] == 1
 
 
-def test_after_all_that_the_daemon_lives_and_complained_of_nothing(office: Gateway) -> None:
+def test_after_all_messages_the_daemon_lives_and_logged_no_trouble(office: Gateway) -> None:
     assert Control(layout=office.layout).daemon_pid() is not None
     assert "Traceback" not in office.log()
     assert "Unhandled" not in office.log()
@@ -157,13 +158,15 @@ def test_after_all_that_the_daemon_lives_and_complained_of_nothing(office: Gatew
 @given(request_bytes=requests)
 @example(request_bytes=b"hold x")
 @FEW
-def test_without_a_daemon_the_answer_is_one_too(alone: Gateway, request_bytes: bytes) -> None:
+def test_without_a_daemon_the_gate_also_gives_one_answer(
+    alone: Gateway, request_bytes: bytes
+) -> None:
     assert_one_answer(through_the_gate(alone, request_bytes))
 
 
 @pytest.fixture(scope="module")
 def alone(office: Gateway) -> Gateway:
-    """The same, and its daemon is gone."""
+    """The same gateway after its daemon stopped."""
     office.stop()
     return office
 
@@ -176,7 +179,7 @@ def alone(office: Gateway) -> Gateway:
     )
 )
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-def test_whatever_lies_in_the_spool_is_taken_or_dropped(tmp_path: Path, lines: list[bytes]) -> None:
+def test_any_bytes_in_the_spool_are_taken_or_dropped(tmp_path: Path, lines: list[bytes]) -> None:
     (tmp_path / FILE).write_bytes(b"\n".join(lines))
 
     collect(tmp_path, os.geteuid())

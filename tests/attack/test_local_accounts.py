@@ -1,4 +1,4 @@
-"""Other accounts on the gateway: the rule of docs/security.md keeps them from nodes' ports."""
+"""Other accounts on the gateway: the rule in docs/security.md keeps them away from nodes' ports."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ for rule in ("", sys.stdin.read()):
 
 
 def rule() -> str:
-    """The rule as the page prints it, with numbers instead of names: this machine is no gateway."""
+    """The rule as the page prints it, with numbers in place of account names."""
     page = PAGE.read_text(encoding="utf-8")
     printed = re.search(r"^( +)table inet reversi \{\n(?:\1 .*\n)+\1\}\n", page, re.MULTILINE)
     assert printed is not None

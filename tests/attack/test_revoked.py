@@ -1,5 +1,6 @@
-"""A connection that logged in before its key was revoked can still bind its old ports, as sshd
-fixes them at login: it is ended.
+"""The daemon ends a connection that logged in before its key was revoked and then binds old ports.
+
+sshd fixes at login which ports a connection may bind.
 """
 
 from __future__ import annotations
@@ -17,12 +18,11 @@ from tests.system.waiting import until
 pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
 OLDER = "older than the node's right to the port"
 LOGIN_TAKES_S = 3.0
-"""Connections may be so much older than a change and still be the node's: the thief's has to be
-older than that.
+"""The grace: a connection this much older than a change still counts as the node's own.
 """
 
 
-async def test_a_connection_from_before_a_port_was_given_away_does_not_keep_it(
+async def test_a_connection_from_before_a_port_was_reassigned_does_not_keep_it(
     own_gateway: Gateway,
 ) -> None:
     own_gateway.up()
@@ -30,7 +30,10 @@ async def test_a_connection_from_before_a_port_was_given_away_does_not_keep_it(
     async with break_in(before) as thief:
         logged_in = time.monotonic()
         own_gateway.ok("node", "remove", "before", "--yes")
-        until(lambda: time.monotonic() - logged_in > LOGIN_TAKES_S, "the login is long ago")
+        until(
+            lambda: time.monotonic() - logged_in > LOGIN_TAKES_S,
+            "the login is older than the grace",
+        )
         target = own_gateway.service().target
         config = own_gateway.folder / "after.toml"
         own_gateway.ok(
@@ -48,7 +51,7 @@ async def test_a_connection_from_before_a_port_was_given_away_does_not_keep_it(
         try:
             event = until(
                 lambda: [e for e in own_gateway.events(kind=EventKind.KILL) if OLDER in e.text],
-                "it is ended",
+                "the old connection is ended",
             )[0]
             await thief.wait_closed()
         except asyncssh.ConnectionLost:
@@ -57,7 +60,7 @@ async def test_a_connection_from_before_a_port_was_given_away_does_not_keep_it(
     assert (event.node, event.port) == ("after", before.ports[0])
 
 
-def test_a_new_key_at_once_does_not_end_the_connection_that_comes_with_it(
+def test_rekeying_at_once_spares_the_connection_that_uses_the_new_key(
     own_gateway: Gateway,
 ) -> None:
     own_gateway.up()

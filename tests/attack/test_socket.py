@@ -1,4 +1,4 @@
-"""The daemon's socket, spoken to by whoever is on the machine."""
+"""The daemon's socket, against whoever has an account on the machine."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ print(peer.makefile().read(), end="")
 
 
 def line_of(process: subprocess.Popen[str]) -> str:
-    """The next line that it prints."""
+    """The next line that the process prints."""
     assert process.stdout is not None
     return process.stdout.readline()
 
@@ -64,7 +64,7 @@ def is_open(gateway: Gateway) -> bool:
     return Control(layout=gateway.layout).daemon_pid() is not None
 
 
-def test_a_thousand_connections_that_say_nothing_are_let_go(gateway: Gateway) -> None:
+def test_a_thousand_silent_connections_are_dropped(gateway: Gateway) -> None:
     device = gateway.add(gateway.service().target)
     connection = gateway.connect(device)
     gateway.await_up(device)
@@ -79,9 +79,9 @@ def test_a_thousand_connections_that_say_nothing_are_let_go(gateway: Gateway) ->
     assert [line_of(crowd) for crowd in crowds] == ["closed\n"] * len(crowds)
 
 
-def test_a_stranger_has_but_a_few_connections(gateway: Gateway) -> None:
+def test_another_account_gets_only_a_few_connections(gateway: Gateway) -> None:
     if not gateway.mode.is_privileged:
-        pytest.skip("missing: root, to be nobody")
+        pytest.skip("only root can run a program as nobody")
     count = STAY.replace(f"< {CROWD}", f"< {CONNECTIONS_AT_ONCE + 20}").replace(
         "while waiting:", "while len(waiting) > most_may_stay:"
     )
@@ -116,10 +116,10 @@ AIM = {"node": "office", "port": 1, "pid": None}
             id="endless port",
         ),
         pytest.param(
-            b'{"verb": "kill", "aims": {"a": 1}, "operator": "x"}', id="aims that are none"
+            b'{"verb": "kill", "aims": {"a": 1}, "operator": "x"}', id="aims of a wrong type"
         ),
-        pytest.param(b'{"verb": ["kill"], "aims": [], "operator": "x"}', id="verb that is none"),
-        pytest.param(b"\xff\xfe" * 1000, id="no text"),
+        pytest.param(b'{"verb": ["kill"], "aims": [], "operator": "x"}', id="verb of a wrong type"),
+        pytest.param(b"\xff\xfe" * 1000, id="not UTF-8"),
     ],
 )
 def test_a_malformed_request_is_answered_and_harms_nobody(gateway: Gateway, message: bytes) -> None:
@@ -143,7 +143,7 @@ def test_a_malformed_request_is_answered_and_harms_nobody(gateway: Gateway, mess
     ],
 )
 def test_a_message_without_its_fields_harms_nobody(gateway: Gateway, message: bytes) -> None:
-    # too long: the daemon ends the connection with what it did not read
+    # too long: the daemon closes the connection with bytes unread, which resets it
     with contextlib.suppress(OSError):
         as_runner(gateway, message)
 
@@ -151,7 +151,9 @@ def test_a_message_without_its_fields_harms_nobody(gateway: Gateway, message: by
     assert "Traceback" not in gateway.log()
 
 
-def test_an_operators_words_are_neither_path_nor_poison(gateway: Gateway) -> None:
+def test_an_operators_words_are_not_used_as_paths_and_are_escaped_in_the_log(
+    gateway: Gateway,
+) -> None:
     device = gateway.add(gateway.service().target)
     gateway.connect(device)
     session = gateway.await_up(device)
@@ -176,7 +178,7 @@ def test_an_operators_words_are_neither_path_nor_poison(gateway: Gateway) -> Non
     assert gateway.await_event(EventKind.KILL, device).actor == "\\ud800\\x1b[31m"
 
 
-def test_only_what_came_through_sshd_may_hold(gateway: Gateway) -> None:
+def test_only_a_process_below_sshd_may_hold(gateway: Gateway) -> None:
     device = gateway.add(gateway.service().target)
 
     speaker = gateway.python_as(
@@ -191,9 +193,10 @@ def test_only_what_came_through_sshd_may_hold(gateway: Gateway) -> None:
     assert "hold must come through sshd" in gateway.await_event(EventKind.REFUSED, device).text
 
 
-def test_a_faked_parent_is_not_believed(gateway: Gateway) -> None:
-    """A name like sshd's, but of another program; a process that says so of itself in every way has
-    the tunnel user's rights already.
+def test_a_parent_that_only_bears_sshds_name_is_not_believed(gateway: Gateway) -> None:
+    """The parent has sshd's name, but runs another program.
+
+    A process that can imitate sshd in every respect has the tunnel user's rights already.
     """
     device = gateway.add(gateway.service().target)
     fake = f"import ctypes\nctypes.CDLL(None).prctl(15, b'sshd')\n{SPEAK}"
@@ -209,9 +212,9 @@ def test_a_faked_parent_is_not_believed(gateway: Gateway) -> None:
     assert heard.splitlines()[1:4] == ["64", "0", "hold must come through sshd"]
 
 
-def test_the_socket_can_not_be_replaced_by_the_tunnel_user(gateway: Gateway) -> None:
+def test_the_tunnel_user_cannot_replace_the_socket(gateway: Gateway) -> None:
     if not gateway.mode.is_privileged:
-        pytest.skip("the daemon's own user may")
+        pytest.skip("the tunnel user runs the daemon here, and may")
     attempt = (
         "import os, sys\ntry:\n    os.rename(sys.argv[1], sys.argv[1] + '.x')\nexcept"
         " PermissionError:\n    print('denied')"

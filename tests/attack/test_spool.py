@@ -1,6 +1,4 @@
-"""The spool, which is the tunnel user's own: whatever lies in it, root neither reads, nor writes,
-nor removes anything elsewhere.
-"""
+"""The tunnel user owns the spool; nothing in it makes root touch files elsewhere."""
 
 from __future__ import annotations
 
@@ -28,7 +26,7 @@ DEAD = ProcessId(pid=2**22 + 1, start_ticks=1)
 
 @pytest.fixture
 def secret(tmp_path: Path) -> Path:
-    """A file that is not the tunnel user's."""
+    """A file that does not belong to the tunnel user."""
     path = tmp_path / "secret"
     path.write_text("precious\n")
     path.chmod(0o600)
@@ -47,10 +45,13 @@ TRAPS = pytest.mark.parametrize(
     [
         pytest.param("ln -s {secret} {spool}/left", id="link"),
         pytest.param(
-            "ln -s {secret} {spool}/left.taken; : >{spool}/left", id="link where it is taken to"
+            "ln -s {secret} {spool}/left.taken; : >{spool}/left",
+            id="link in place of the taken file",
         ),
         pytest.param("mkfifo {spool}/left", id="pipe"),
-        pytest.param("mkfifo {spool}/left.taken; : >{spool}/left", id="pipe where it is taken to"),
+        pytest.param(
+            "mkfifo {spool}/left.taken; : >{spool}/left", id="pipe in place of the taken file"
+        ),
         pytest.param("mkdir {spool}/left", id="directory"),
         pytest.param("truncate -s 1G {spool}/left", id="huge"),
         pytest.param(
@@ -62,9 +63,7 @@ TRAPS = pytest.mark.parametrize(
 
 
 @TRAPS
-def test_whatever_lies_there_nothing_elsewhere_is_touched(
-    spool: Path, secret: Path, trap: str
-) -> None:
+def test_nothing_outside_the_spool_is_touched(spool: Path, secret: Path, trap: str) -> None:
     before = secret.stat()
     subprocess.run(
         ["sh", "-c", trap.format(secret=shlex.quote(str(secret)), spool=shlex.quote(str(spool)))],
@@ -88,9 +87,7 @@ def test_whatever_lies_there_nothing_elsewhere_is_touched(
         pytest.param("mkfifo {spool}/left; mkfifo {spool}/beat.1.1", id="pipes"),
     ],
 )
-def test_the_daemon_lives_with_whatever_lies_there(
-    gateway: Gateway, secret: Path, trap: str
-) -> None:
+def test_the_daemon_survives_traps_in_the_spool(gateway: Gateway, secret: Path, trap: str) -> None:
     places = {"secret": shlex.quote(str(secret)), "spool": shlex.quote(str(gateway.layout.spool))}
     script = (
         "import subprocess; print(subprocess.run(['sh', '-c',"
@@ -105,7 +102,7 @@ def test_the_daemon_lives_with_whatever_lies_there(
             not (gateway.layout.spool / FILE).is_symlink()
             and not (gateway.layout.spool / FILE).exists()
         ),
-        "it is taken",
+        "the file is taken",
     )
 
     assert Control(layout=gateway.layout).daemon_pid() is not None
@@ -116,7 +113,7 @@ def test_the_daemon_lives_with_whatever_lies_there(
         path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
-def test_a_directory_where_it_is_taken_to_stops_the_spool_alone(spool: Path) -> None:
+def test_a_directory_in_place_of_the_taken_file_stops_only_the_spool(spool: Path) -> None:
     leave(spool, Batch(events=[LEFT]))
     (spool / f"{FILE}.taken").mkdir()
 
@@ -126,7 +123,7 @@ def test_a_directory_where_it_is_taken_to_stops_the_spool_alone(spool: Path) -> 
     assert [event.text for event in collect(spool, os.geteuid()).events] == ["left behind"]
 
 
-def test_a_huge_file_is_read_to_a_bound(spool: Path) -> None:
+def test_only_the_start_of_a_huge_file_is_read(spool: Path) -> None:
     leave(spool, Batch(events=[LEFT]))
     with (spool / FILE).open("ab") as file:
         file.truncate(64 * MAX_BYTES)
@@ -135,7 +132,7 @@ def test_a_huge_file_is_read_to_a_bound(spool: Path) -> None:
     assert list(spool.iterdir()) == []
 
 
-def test_the_beats_of_the_dead_are_removed_and_what_they_link_to_is_not(
+def test_beat_files_of_dead_processes_are_removed_but_not_what_they_link_to(
     spool: Path, secret: Path
 ) -> None:
     (spool / f"beat.{DEAD.pid}.{DEAD.start_ticks}").symlink_to(secret)
@@ -147,7 +144,7 @@ def test_the_beats_of_the_dead_are_removed_and_what_they_link_to_is_not(
     assert secret.read_text() == "precious\n"
 
 
-def test_a_directory_that_is_called_as_a_beat_stays_and_harms_nothing(spool: Path) -> None:
+def test_a_directory_named_like_a_beat_file_stays_and_harms_nothing(spool: Path) -> None:
     (spool / "beat.99999998.7").mkdir()
     (spool / "beat.99999999.7").touch()
 
@@ -156,7 +153,7 @@ def test_a_directory_that_is_called_as_a_beat_stays_and_harms_nothing(spool: Pat
     assert [path.name for path in spool.iterdir()] == ["beat.99999998.7"]
 
 
-def test_a_beat_file_whose_number_has_no_end_is_nobodys(spool: Path) -> None:
+def test_a_beat_file_with_an_impossible_number_is_ignored(spool: Path) -> None:
     (spool / f"beat.{'9' * 200}.1").touch()
     (spool / f"beat.1.{'9' * 200}").touch()
     (spool / "beat.\u0661.\u0661").touch()
@@ -165,8 +162,8 @@ def test_a_beat_file_whose_number_has_no_end_is_nobodys(spool: Path) -> None:
     remove_dead(spool)
 
 
-def test_a_spool_that_is_a_link_is_refused(tmp_path: Path) -> None:
-    """Else root would give the tunnel user the directory that it leads to."""
+def test_a_spool_that_is_a_symbolic_link_is_refused(tmp_path: Path) -> None:
+    """Otherwise root would give the tunnel user the directory that the link leads to."""
     home = tmp_path / "home"
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir(mode=0o755)

@@ -1,10 +1,11 @@
-"""A thief with a device's key: asyncssh, which asks for whatever it is told to."""
+"""A thief with a device's key: asyncssh, which sends whatever it is told to send."""
 
 from __future__ import annotations
 
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 import asyncssh
@@ -22,15 +23,15 @@ FOR_LOG_VERBOSE = (
     "the variable",
     "a tunnel device",
     "a Unix socket",
-    "what is no port for it",
+    "a port that is not its own",
 )
-"""What sshd refuses and tells of where it was asked to by LogVerbose: docs/security.md."""
+"""Refusals that sshd logs only with LogVerbose; see docs/security.md."""
 Attempt = Callable[[asyncssh.SSHClientConnection], Awaitable[object]]
 
 
 @asynccontextmanager
 async def break_in(device: Device) -> AsyncIterator[asyncssh.SSHClientConnection]:
-    """A login with the device's key."""
+    """Log in with the device's key."""
     known = asyncssh.import_known_hosts(f"[{device.host}]:{device.ssh_port} {device.host_key}\n")
     settings: dict[str, Any] = {
         "username": device.user,
@@ -46,8 +47,8 @@ async def break_in(device: Device) -> AsyncIterator[asyncssh.SSHClientConnection
 async def say(
     connection: asyncssh.SSHClientConnection, request: str | bytes | None, **options: Any
 ) -> tuple[int | None, str, str]:
-    """Exit status, stdout and stderr of one request; None asks for a shell."""
-    # asyncssh sends bytes as they are, though it promises so for text alone
+    """Send one request, or ask for a shell (None); return exit status, stdout and stderr."""
+    # asyncssh documents str only, but sends bytes unchanged
     done = await connection.run(
         request, stdin=asyncssh.DEVNULL, encoding="utf-8", errors="replace", **options
     )
@@ -55,24 +56,23 @@ async def say(
 
 
 def refused_event(gateway: Gateway, device: Device, says: str) -> Event:
-    """The event of a refused request that says so, once it is there."""
+    """Wait for the event of a refused request that contains this text."""
     return until(
         lambda: [e for e in gateway.events(device, EventKind.REFUSED) if says in e.text],
         f"an event that says {says!r}",
     )[-1]
 
 
-def is_told_of(words: str) -> bool:
-    """Whether the sshd under attack tells of such a refusal: before OpenSSH 8.5 it has no
-    LogVerbose.
-    """
+def is_logged(words: str) -> bool:
+    """Whether the sshd under attack logs this refusal; before OpenSSH 8.5 it has no LogVerbose."""
     return not (lacks_log_verbose(find_sshd()) and any(what in words for what in FOR_LOG_VERBOSE))
 
 
 @contextmanager
 def told(gateway: Gateway, device: Device | None, *says: str) -> Iterator[None]:
-    """What is attempted in the block becomes an event of a refusal for each of these words; None:
-    of no node.
+    """Check that the attempts in the block become events of refusals, one for each text.
+
+    Without a device, the events name no node.
     """
     name = None if device is None else device.node
 
@@ -81,7 +81,7 @@ def told(gateway: Gateway, device: Device | None, *says: str) -> Iterator[None]:
             event.text for event in gateway.events(kind=EventKind.REFUSED) if event.node == name
         ]
 
-    before = {word: sum(word in text for text in texts()) for word in says if is_told_of(word)}
+    before = {word: sum(word in text for text in texts()) for word in says if is_logged(word)}
     yield
     for word, known in before.items():
         try:
@@ -95,8 +95,12 @@ def told(gateway: Gateway, device: Device | None, *says: str) -> Iterator[None]:
             ) from None
 
 
+def files_in(folder: Path) -> list[Path]:
+    return list(folder.iterdir())
+
+
 def as_runner(gateway: Gateway, message: bytes) -> bytes:
-    """What the daemon answers whoever runs the tests: an operator, as root or as its own user."""
+    """Send the daemon a message as the user who runs the tests, an operator; return the answer."""
     with closing(socket.socket(socket.AF_UNIX)) as peer:
         peer.settimeout(40)
         peer.connect(str(gateway.layout.socket))

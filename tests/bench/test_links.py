@@ -29,7 +29,7 @@ def test_a_hang_is_timed_from_the_last_byte(
     assert since(moment_s, 100.0, moved) == seconds
 
 
-def test_a_hang_that_nobody_noticed_says_how_long_it_was_waited_for() -> None:
+def test_a_hang_that_nobody_noticed_shows_how_long_we_waited() -> None:
     assert Hang(limit_s=75).words(client=True) == "port free > 75 s, client > 75 s"
     assert (
         Hang(limit_s=75, free_s=21.4, noticed_s=3).words(client=True)
@@ -46,13 +46,13 @@ def test_a_hang_that_nobody_noticed_says_how_long_it_was_waited_for() -> None:
     assert Hang(limit_s=75, lost_before=True).words(client=True) == "tunnel lost before"
 
 
-def test_what_a_cut_link_still_held_does_not_count_against_the_client() -> None:
+def test_bytes_still_in_a_cut_link_do_not_count_against_the_client() -> None:
     assert Hang(limit_s=75, noticed_s=70, client_moved_on_s=40).is_noticed_within(60)
     assert not Hang(limit_s=75, noticed_s=70).is_noticed_within(60)
     assert not Hang(limit_s=75).is_noticed_within(60)
 
 
-def test_what_a_stopped_devices_kernel_still_moves_does_not_count_against_the_gateway() -> None:
+def test_bytes_that_a_stopped_devices_kernel_moves_do_not_count_against_the_gateway() -> None:
     assert Hang(limit_s=75, free_s=70, moved_on_s=40).is_freed_within(60)
     assert not Hang(limit_s=75, free_s=70, moved_on_s=5).is_freed_within(60)
     assert not Hang(limit_s=75).is_freed_within(60)
@@ -74,7 +74,7 @@ def test_what_a_stopped_devices_kernel_still_moves_does_not_count_against_the_ga
         pytest.param(Seen(went_s=[5.0], killed_s=[5.0]), (), id="before that time"),
     ],
 )
-def test_a_lost_tunnel_is_put_down_to_who_ended_it(seen: Seen, causes: tuple[str, ...]) -> None:
+def test_a_lost_tunnel_is_attributed_to_who_ended_it(seen: Seen, causes: tuple[str, ...]) -> None:
     assert seen.losses(10.0, 60.0) == causes
 
 

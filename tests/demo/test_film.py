@@ -36,14 +36,14 @@ def shown(svg: str, share: float) -> set[str]:
     return found
 
 
-def test_a_line_becomes_one_run_for_each_colour_and_column() -> None:
+def test_a_line_becomes_one_run_of_text_for_each_colour() -> None:
     runs = runs_of([*cells("node  port"), *cells(" "), *cells("up", "green"), PLAIN, PLAIN])
 
     assert [(run.x, run.text) for run in runs] == [(0, "node"), (6, "port"), (11, "up")]
     assert runs[0].fore == FORE != runs[2].fore
 
 
-def test_swapped_colours_have_a_background_of_their_own() -> None:
+def test_reversed_colours_get_a_background() -> None:
     background, word = runs_of(cells("hung", reverse=True))
 
     assert (background.text, background.back) == ("    ", FORE)
@@ -66,7 +66,7 @@ def test_each_moment_shows_its_frame_and_no_other() -> None:
     assert shown(svg, 99.9) == {"BACK", "same", "first"}
 
 
-def test_a_reader_who_wants_no_motion_sees_the_hang() -> None:
+def test_a_reader_who_prefers_reduced_motion_sees_the_hang() -> None:
     svg = animated([frame(0.0, Phase.BEFORE, "up"), frame(4.0, Phase.HUNG, "hung")])
 
     still = {

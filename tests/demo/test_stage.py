@@ -43,7 +43,7 @@ def test_all_is_seen_only_once_the_frozen_node_is_back() -> None:
     assert not progress.faults()
 
 
-def test_a_tunnel_that_never_hung_is_not_taken_for_one_that_came_back() -> None:
+def test_a_tunnel_that_never_hung_does_not_count_as_come_back() -> None:
     progress = Progress(ROLES)
     progress.update(settled())
     progress.update(frozen(settled(), Status.UP, kills=1))
@@ -53,7 +53,7 @@ def test_a_tunnel_that_never_hung_is_not_taken_for_one_that_came_back() -> None:
     ]
 
 
-def test_a_kill_of_a_healthy_node_is_a_fault() -> None:
+def test_a_killed_healthy_node_is_a_fault() -> None:
     progress = Progress([role for role in ROLES if not role.freezes])
     progress.update(
         {

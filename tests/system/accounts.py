@@ -1,6 +1,4 @@
-"""Who runs the gateway, who its tunnel user is, and a checker that an ordinary account of the
-machine can reach.
-"""
+"""The accounts that run gateway and tunnel, and a checker that ordinary accounts can run."""
 
 from __future__ import annotations
 
@@ -39,13 +37,13 @@ class Account:
         return self.uid == os.geteuid()
 
     def spawn_options(self) -> dict[str, Any]:
-        """Arguments with which subprocess runs a program as this user."""
+        """Arguments that make subprocess run a program as this user."""
         return {} if self.is_me else {"user": self.uid, "group": self.gid, "extra_groups": []}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Install:
-    """A checker on disk: the words that start its command line, and its interpreter."""
+    """A checker on disk: the words that begin its command line, and its interpreter."""
 
     words: tuple[str, ...]
     python: str
@@ -70,7 +68,7 @@ def me() -> Account:
 
 
 def own_install() -> Install:
-    """The one that the tests run from."""
+    """The installation that runs the tests."""
     return Install(
         words=(str(Path(sys.executable).with_name("reversi-checker")),), python=sys.executable
     )
@@ -78,7 +76,7 @@ def own_install() -> Install:
 
 @contextmanager
 def temporary_account() -> Iterator[Account]:
-    """An account that lasts as long as the block. Needs root."""
+    """Make an account for the block. Needs root."""
     require("useradd", "userdel")
     name = f"reversi-t{os.getpid()}-{secrets.token_hex(2)}"
     home = tempfile.mkdtemp(prefix="reversi-user-")
@@ -96,21 +94,19 @@ def temporary_account() -> Iterator[Account]:
 
 
 def delete_account(name: str) -> None:
-    """userdel, which refuses as long as a process of the account is still ending."""
+    """Run userdel until it succeeds: it refuses while a process of the account is still ending."""
     end = time.monotonic() + 20
     while True:
         done = subprocess.run(["userdel", name], capture_output=True, text=True, check=False)
         if done.returncode == 0:
             return
-        assert time.monotonic() < end, f"account {name} can not be removed: {done.stderr}"
+        assert time.monotonic() < end, f"account {name} cannot be removed: {done.stderr}"
         time.sleep(0.1)
 
 
 @contextmanager
 def reachable_install() -> Iterator[Install]:
-    """A copy of the checker under a directory that everybody may enter, with an interpreter that
-    everybody may run.
-    """
+    """Copy the checker, with an interpreter, to a directory that every account can enter."""
     base = next(
         (p for p in (sys.executable, "/usr/bin/python3") if is_reachable(Path(p)) and is_recent(p)),
         None,
@@ -137,7 +133,7 @@ def reachable_install() -> Iterator[Install]:
             )
         subprocess.run([base, "-m", "compileall", "-q", str(site)], check=True)
         (library,) = (folder / "venv" / "lib").glob("python3*")
-        # wherever the folder is mounted
+        # the folder may be mounted elsewhere
         (library / "site-packages" / "reversi.pth").write_text("../../../../site\n")
         subprocess.run(["chmod", "-R", "a+rX", str(folder)], check=True)
         python = str(folder / "venv" / "bin" / "python")
@@ -147,9 +143,7 @@ def reachable_install() -> Iterator[Install]:
 
 
 def is_reachable(program: Path) -> bool:
-    """Whether every user may pass each directory to the program and, through its links, to the real
-    one.
-    """
+    """Whether every user can enter each directory on the way to the program, links included."""
     return all(
         place.stat().st_mode & 0o001
         for found in (program, program.resolve())

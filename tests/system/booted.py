@@ -1,6 +1,4 @@
-"""The stock server with a real systemd as its first process: a machine that boots as far as its
-services need.
-"""
+"""A stock server that boots a real systemd as its first process, as far as our services need it."""
 
 from __future__ import annotations
 
@@ -28,9 +26,7 @@ for unit in /lib/systemd/system/*.target.wants/*; do
     case $name in systemd-journald*) ;; *) ln -sf /dev/null "/etc/systemd/system/$name" ;; esac
 done
 """
-"""No service of this machine's own is started, and nothing that would set up the kernel, which is
-not its own.
-"""
+"""Mask every service of this machine, and every unit that would set up the shared kernel."""
 BOOT = """
 set -e
 mount --make-rprivate /
@@ -62,7 +58,7 @@ exec env -i container=reversi-tests PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/syst
 """  # noqa: E501 - one line of what runs
 FORGET = """
 mount -t cgroup2 cgroup2 /mnt
-find "/mnt/$1" -depth -type d -exec rmdir {} +
+[ ! -e "/mnt/$1" ] || find "/mnt/$1" -depth -type d -exec rmdir {} +
 """
 SPACES = {
     "mount": "mnt",
@@ -75,8 +71,9 @@ SPACES = {
 
 
 def private_places() -> set[Path]:
-    """What PrivateTmp of our services made; all of this machine's, as /tmp is not the namespace's
-    own.
+    """The directories that PrivateTmp made for our services, here and on other booted servers.
+
+    The namespaces share this machine's /tmp.
     """
     return {
         path
@@ -86,10 +83,10 @@ def private_places() -> set[Path]:
 
 
 class Booted(Machine):
-    """The machine, seen from within; all of it ends with its first process."""
+    """The machine seen from inside; it ends with its first process."""
 
-    def __init__(self, install: Install) -> None:
-        super().__init__(install)
+    def build(self, install: Install) -> None:
+        super().build(install)
         self.others = private_places()
         self.write("/etc/systemd/system/tests.target", TARGET)
         self.must("sh", "-c", PREPARE)
@@ -106,6 +103,7 @@ class Booted(Machine):
                 FIRST,
             ]
             self.boot = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self.ends.callback(self.power_off)
         pid = until(self.first, "a first process")
         self.beside = self.inside
         self.inside = (
@@ -113,6 +111,7 @@ class Booted(Machine):
             *(f"--{name}=/proc/{pid}/ns/{file}" for name, file in SPACES.items()),
             "--",
         )
+        self.ends.callback(self.stop_services)
         until(
             lambda: self.run("systemctl", "is-active", "tests.target").stdout == "active\n",
             "systemd runs",
@@ -133,9 +132,7 @@ class Booted(Machine):
         until(lambda: self.listens(SSH_PORT), "sshd listens")
 
     def add(self, name: str, port: int, target: int) -> Device:
-        """A node; its client is no process of the machine's, so that it can be frozen by its
-        PID.
-        """
+        """Add a node; its client runs outside the machine, so that a test can freeze it by PID."""
         return replace(super().add(name, port, target), inside=self.beside)
 
     def journal(self, unit: str) -> str:
@@ -148,18 +145,20 @@ class Booted(Machine):
         return [(int(entry["PRIORITY"]), entry["MESSAGE"]) for entry in entries]
 
     def main_pid(self, unit: str) -> int:
-        """The service's first process, as systemd sees it."""
+        """The PID of the service's first process, as systemd sees it."""
         return int(self.must("systemctl", "show", "--property=MainPID", "--value", unit))
 
-    def close(self) -> None:
-        # it takes back the directories of PrivateTmp, and does not wait for that
+    def stop_services(self) -> None:
+        """Stop our services; systemd removes their PrivateTmp directories a moment later."""
         self.run("systemctl", "stop", "reversi-*.service")
         until(lambda: private_places() <= self.others, "no directory of PrivateTmp is left")
-        self.boot.kill()  # --kill-child ends systemd, and with it all of its namespace
+
+    def power_off(self) -> None:
+        """Kill systemd and its namespace, and remove its control groups."""
+        self.boot.kill()  # --kill-child passes it on
         self.boot.wait()
         forget = ["unshare", "--mount", "sh", "-c", FORGET, "forget", self.folder.name]
         until(
             lambda: subprocess.run(forget, capture_output=True, check=False).returncode == 0,
             "its groups are gone",
         )
-        super().close()

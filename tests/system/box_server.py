@@ -1,6 +1,4 @@
-"""An SSH server of a test's own: a device's, which runs what it is asked for on that device, or a
-gateway's for its admins.
-"""
+"""An SSH server that a test starts: on a device to run commands, or on a gateway for its admins."""
 
 from __future__ import annotations
 
@@ -24,7 +22,7 @@ cd {folder} && exec env -i {variables} /bin/sh -c "$SSH_ORIGINAL_COMMAND"
 
 
 class BoxServer:
-    """The real sshd, for whoever runs the tests, with a key that is made for it."""
+    """A real sshd that runs as the user of the tests and accepts a newly made key."""
 
     def __init__(self, folder: Path, box: Box | None = None) -> None:
         require("sshd", "ssh", "ssh-keygen")
@@ -45,8 +43,8 @@ class BoxServer:
         until(lambda: accepts(self.port), "the SSH server listens")
 
     def configure(self, box: Box | None) -> Path:
-        """Its configuration; on a device a session has the device's directory, programs and mark,
-        and nothing of ours.
+        """Write its configuration; on a device, sessions get only the device's directory, PATH and
+        mark.
         """
         lines = [
             f"Port {self.port}",
@@ -72,7 +70,7 @@ class BoxServer:
         return config
 
     def entry(self, host: str, *, port: int | None = None) -> str:
-        """Lines of ssh_config that lead to it under a name, at its own port or at another."""
+        """Lines of ssh_config that name this server, at its own port or at another."""
         known = self.folder / "known_hosts"
         known.write_text(
             f"{self.folder.name} {(self.folder / 'host.pub').read_text(encoding='ascii')}",
@@ -90,7 +88,7 @@ class BoxServer:
 
 
 def ssh_config(path: Path, entries: Sequence[str]) -> Path:
-    """What stands for an admin's ~/.ssh/config."""
+    """Write a file in place of an admin's ~/.ssh/config."""
     path.write_text(
         "".join(entries) + "Host *\n  BatchMode yes\n  IdentitiesOnly yes\n  LogLevel ERROR\n",
         encoding="utf-8",

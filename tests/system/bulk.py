@@ -1,8 +1,9 @@
-"""Bulk through a tunnel: a target on the device's side that greets, then sends or takes as much as
-it is asked to; and its visitor. The bytes are random, as dropbear compresses.
+"""Bulk through a tunnel: a target on the device's side, and its visitor.
 
-python bulk.py serve                     prints its port; each visitor says `get N` or `put N`
-python bulk.py get|put PORT BYTES        greets back, moves so many bytes, prints how many came
+The bytes are random, as dropbear compresses.
+
+python bulk.py serve                     print the port; each visitor says `get N` or `put N`
+python bulk.py get|put PORT BYTES        move that many bytes, and print how many came
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ class Transfer:
         return self.process.poll() is None
 
     def moved(self, within_s: float = 60.0) -> int:
-        """How many bytes came, once all did, or the connection ended."""
+        """Wait until all bytes came or the connection ended; return how many came."""
         printed, _ = self.process.communicate(timeout=within_s)
         return int(printed or 0)
 

@@ -1,4 +1,4 @@
-"""SSH clients as devices have them: OpenSSH's and dropbear's, each a process of its own."""
+"""SSH clients of devices: OpenSSH's and dropbear's, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ANSWER_WITHIN_S = 20.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Device:
-    """What a device needs to know of its gateway, and its own key."""
+    """What a device knows of its gateway, and the device's own key."""
 
     node: str
     ports: tuple[int, ...]
@@ -29,16 +29,16 @@ class Device:
     ssh_port: int
     host_key: str
     config: Path
-    """What `node add --client-config` wrote; the key lies beside it."""
+    """The file that `node add --client-config` wrote; the key is beside it."""
     inside: tuple[str, ...] = ()
-    """Words before each command, where the device lives in a network namespace."""
+    """Command prefix that enters the device's network namespace, if it has one."""
 
     @property
     def key(self) -> Path:
         return self.config.with_name(self.config.name + ".key")
 
     def forwards(self) -> list[str]:
-        """-R options for all forwards."""
+        """The -R options of all forwards."""
         return [
             word
             for port, target in zip(self.ports, self.targets, strict=True)
@@ -46,7 +46,7 @@ class Device:
         ]
 
     def ssh(self, *options: str) -> list[str]:
-        """OpenSSH's client, up to and with the gateway's name."""
+        """The command line of OpenSSH's client, up to and with the gateway's name."""
         known = self.key.with_name(f"{self.node}.known")
         known.write_text(f"[{self.host}]:{self.ssh_port} {self.host_key}\n", encoding="ascii")
         settings = [
@@ -62,8 +62,9 @@ class Device:
         return [*self.inside, "ssh", "-F", "none", "-i", str(self.key), *given, *options, *place]
 
     def dbclient(self, *options: str) -> list[str]:
-        """dropbear's client, with its own form of the key; made with -y -y, as it knows hosts by a
-        file in the home directory alone.
+        """The command line of dropbear's client, with the key in dropbear's format.
+
+        It accepts any host key (-y -y): it reads known hosts only from the home directory.
         """
         key = self.key.with_name(f"{self.node}.dropbear")
         if not key.exists():
@@ -91,31 +92,31 @@ class Device:
     def ask(
         self, *request: str, options: Sequence[str] = ("-T",)
     ) -> subprocess.CompletedProcess[str]:
-        """One login, one request."""
+        """Log in, and send one request."""
         words = [*self.ssh(*options), *request]
         return subprocess.run(
             words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=60
         )
 
     def verdict(self, *request: str) -> int:
-        """The one integer that a request is answered."""
+        """The integer that answers a request."""
         done = self.ask(*request)
         assert done.returncode == 0, done.stderr
         return int(done.stdout)
 
     def connect(self, *request: str, options: Sequence[str] = ()) -> Connection:
-        """A connection that carries the forwards; by default it registers with `hold`."""
+        """Open a connection that carries the forwards; by default it registers with `hold`."""
         return Connection(
             [*self.ssh("-T", *self.forwards(), *options), *(request or ("hold", "first"))]
         )
 
     def connect_unheard(self) -> Connection:
-        """A tunnel as the field has it: forwards, and no word to the checker."""
+        """Open a tunnel without any request to the checker."""
         return Connection(self.ssh("-N", *self.forwards()))
 
 
 class Connection:
-    """A running client; its lines are ours to write and read."""
+    """A running client; a test writes its input lines and reads its answers."""
 
     def __init__(self, words: Sequence[str]) -> None:
         self.process = subprocess.Popen(
@@ -127,7 +128,7 @@ class Connection:
         return self.process.poll() is None
 
     def beat(self, within_s: float = ANSWER_WITHIN_S) -> int:
-        """Send a line; the integer that comes back."""
+        """Send a line; return the integer that answers it."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.write(b"\n")
@@ -146,7 +147,7 @@ class Connection:
 
     @contextlib.contextmanager
     def beating(self, every_s: float) -> Iterator[None]:
-        """Beats during the block, by a thread."""
+        """Beat in a thread during the block."""
         stopping = threading.Event()
         problems: list[BaseException] = []
 
@@ -167,24 +168,24 @@ class Connection:
         assert not problems, problems
 
     def freeze(self) -> None:
-        """The client hangs, and its TCP still acknowledges."""
+        """Stop the client; its TCP still acknowledges."""
         self.process.send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
         self.process.send_signal(signal.SIGCONT)
 
     def vanish(self) -> None:
-        """The client dies without a word, and its kernel closes the connection."""
+        """Kill the client; its kernel closes the connection."""
         self.process.kill()
         self.process.wait()
 
     def complaint(self) -> str:
-        """All of stderr; waits for the client's end."""
+        """Wait for the client's end; return all of its stderr."""
         assert self.process.stderr is not None
         return self.process.stderr.read().decode()
 
     def ended(self, within_s: float = 30.0) -> int:
-        """The exit status, once there is one."""
+        """Wait for the exit status."""
         return self.process.wait(within_s)
 
     def close(self) -> None:

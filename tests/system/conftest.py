@@ -1,6 +1,4 @@
-"""Fixtures of the suite against the real thing: accounts, gateways, and a look for what is left
-behind.
-"""
+"""Fixtures of the tests with real programs: accounts, gateways, and a check for leftovers."""
 
 from __future__ import annotations
 
@@ -27,19 +25,22 @@ from tests.system.accounts import (
     temporary_account,
 )
 from tests.system.devices import Boxes, Kit
+from tests.system.fleet import Fleet
 from tests.system.harness import FAST, Gateway, gateway_at
 from tests.system.network import GATEWAY, GATEWAY_HOST, Network, network
+from tests.system.ports import free_port
+from tests.system.python_client import Echo
 from tests.system.shell.stand_ins import CRONTAB, program
 
 PR_SET_CHILD_SUBREAPER = 36
 SBIN = "/usr/sbin:/sbin:/usr/local/sbin"
 MODES = ("root", "root-for-tunnel-user", "ordinary")
-"""Who runs the gateway, and for whom: finding the holder differs."""
+"""Who runs the gateway, and for whom; each mode finds the holder in another way."""
 
 
 @pytest.fixture(scope="session", autouse=True)
 def sbin() -> Iterator[None]:
-    """The administrator's programs are found, whoever runs the tests."""
+    """Put the administrator's programs on the PATH, whoever runs the tests."""
     before = os.environ.get("PATH", "")
     os.environ["PATH"] = f"{before}:{SBIN}"
     yield
@@ -48,13 +49,13 @@ def sbin() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def orphans_come_to_us() -> None:
-    """A process whose parent dies becomes ours, so that none can hide from `nothing_left`."""
+    """Adopt processes whose parents die, so that none can hide from `nothing_left`."""
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 @pytest.fixture(scope="module", autouse=True)
 def nothing_left(sbin: None, orphans_come_to_us: None) -> Iterator[None]:
-    """After a module none of its processes is there."""
+    """Fail a module that leaves a process behind."""
     before = set(psutil.Process().children(recursive=True))
     yield
     end = time.monotonic() + 20
@@ -72,7 +73,7 @@ def nothing_left(sbin: None, orphans_come_to_us: None) -> Iterator[None]:
 
 
 def reaped(process: psutil.Process) -> bool:
-    """Whether it is over; a zombie that came to us is collected."""
+    """Whether the process is over; collect it if it is our zombie."""
     try:
         if process.status() != psutil.STATUS_ZOMBIE:
             return False
@@ -85,14 +86,14 @@ def reaped(process: psutil.Process) -> bool:
 
 @pytest.fixture(scope="session")
 def session_stack() -> Iterator[ExitStack]:
-    """What lasts until the end of the run."""
+    """A stack that is closed at the end of the run."""
     with ExitStack() as stack:
         yield stack
 
 
 @pytest.fixture(scope="session")
 def tunnel_account(session_stack: ExitStack) -> Account:
-    """An ordinary user: a temporary one for root, else whoever runs the tests."""
+    """An ordinary user: a temporary one if root runs the tests, else the user who runs them."""
     return session_stack.enter_context(temporary_account()) if os.geteuid() == 0 else me()
 
 
@@ -104,12 +105,12 @@ def reachable(session_stack: ExitStack) -> Install:
 
 @pytest.fixture(scope="session")
 def mode_of(session_stack: ExitStack, request: pytest.FixtureRequest) -> Callable[[str], Mode]:
-    """A mode by its name; asks for root where it takes root."""
+    """Return a mode by its name; skip the test if the mode needs root."""
 
     def mode(name: str) -> Mode:
         require("sshd", "ssh", "ssh-keygen")
         if name != "ordinary" and os.geteuid() != 0:
-            pytest.skip(f"mode {name} takes root")
+            pytest.skip(f"mode {name} needs root")
         if name == "root":
             return Mode(runner=me(), tunnel=me(), install=own_install())
         account: Account = request.getfixturevalue("tunnel_account")
@@ -125,19 +126,19 @@ def mode_of(session_stack: ExitStack, request: pytest.FixtureRequest) -> Callabl
 
 @pytest.fixture(scope="session")
 def usual(mode_of: Callable[[str], Mode]) -> Mode:
-    """The mode of tests that are not about modes: as a gateway is installed, where we may."""
+    """The mode of tests that are not about modes: the installed one if root runs the tests."""
     return mode_of("root-for-tunnel-user" if os.geteuid() == 0 else "ordinary")
 
 
 @pytest.fixture(scope="session")
 def ordinary(mode_of: Callable[[str], Mode]) -> Mode:
-    """Nobody has any privilege."""
+    """The mode without any privilege."""
     return mode_of("ordinary")
 
 
 @pytest.fixture(scope="module")
 def gateway(usual: Mode) -> Iterator[Gateway]:
-    """A gateway that the tests of a module share, each with nodes of its own."""
+    """A gateway that the tests of a module share, each with its own nodes."""
     with gateway_at(usual) as found:
         found.up()
         yield found
@@ -147,7 +148,7 @@ def gateway(usual: Mode) -> Iterator[Gateway]:
 def each_gateway(
     request: pytest.FixtureRequest, mode_of: Callable[[str], Mode]
 ) -> Iterator[Gateway]:
-    """The same, once in each mode."""
+    """A gateway that the tests of a module share, once in each mode."""
     with gateway_at(mode_of(request.param)) as found:
         found.up()
         yield found
@@ -155,24 +156,24 @@ def each_gateway(
 
 @pytest.fixture
 def own_gateway(usual: Mode) -> Iterator[Gateway]:
-    """A gateway for one test alone, not yet started."""
+    """A gateway for one test, not yet started."""
     with gateway_at(usual) as found:
         yield found
 
 
 @pytest.fixture(scope="module")
 def net() -> Iterator[Network]:
-    """Gateway, router and device, each in a network namespace of its own."""
+    """Gateway, router and device, each in its own network namespace."""
     require("ip", "tc", "unshare", "nsenter")
     if os.geteuid() != 0:
-        pytest.skip("a network namespace takes root")
+        pytest.skip("a network namespace needs root")
     with network() as found:
         yield found
 
 
 @pytest.fixture(scope="module")
 def far_policy() -> str:
-    """The policy in the far gateway's configuration; a module may have another."""
+    """The policy in the far gateway's configuration; a module may override it."""
     return FAST
 
 
@@ -187,13 +188,36 @@ def far_gateway(net: Network, usual: Mode, far_policy: str) -> Iterator[Gateway]
 
 
 @pytest.fixture(scope="module")
+def fleet(usual: Mode) -> Iterator[Fleet]:
+    """A gateway with a shared key, and devices that have it."""
+    with gateway_at(usual, policy=FAST) as gateway:
+        found = Fleet(gateway)
+        gateway.up()
+        yield found
+
+
+@pytest.fixture
+def port() -> int:
+    """A free port of the loopback."""
+    return free_port()
+
+
+@pytest.fixture
+def echo() -> Iterator[Echo]:
+    """A service on the node's side."""
+    service = Echo()
+    yield service
+    service.close()
+
+
+@pytest.fixture(scope="module")
 def busybox(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return applets(tmp_path_factory.mktemp("busybox") / "bin")
 
 
 @pytest.fixture
 def boxes(tmp_path: Path, busybox: Path) -> Iterator[Boxes]:
-    """Devices, each with a client of the kit's and no other."""
+    """Make devices, each with only the kit's SSH client."""
     made: list[Box] = []
 
     def new(kit: Kit) -> Box:

@@ -1,6 +1,4 @@
-"""Devices that a bundle runs on, against the real gateway: a shell, an SSH client, and the bundle
-as `reversi-client build` makes it.
-"""
+"""Devices that run a bundle: a shell, an SSH client, and the bundle that we build for them."""
 
 from __future__ import annotations
 
@@ -14,19 +12,21 @@ from pathlib import Path
 
 import pytest
 
-from checker.model import ProcessId
+from checker.control.client import Control
+from checker.model import Aim, NodeName, Port, ProcessId, Verb
 from tests.bundles import SHELLS, Box
 from tests.system.clients import Device
 from tests.system.harness import Gateway
 from tests.system.network import DEVICE, Network
+from tests.system.waiting import until
 
 SCALED = {"BEAT": "1", "RETRY": "2"}
-"""A tenth of the times that a bundle has; the rest of them are counted in beats."""
+"""A tenth of a bundle's real times; its other times are counted in beats."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kit:
-    """A shell, and the programs that it finds besides."""
+    """A shell, and the programs on its PATH."""
 
     shell: tuple[str, ...]
     client: str
@@ -53,7 +53,7 @@ def built(
     name: str = "bundle.sh",
     **settings: str,
 ) -> Path:
-    """The device's bundle as `reversi-client build` makes it, with other settings in its header."""
+    """Build the device's bundle with `reversi-client build`, and change settings in its header."""
     file = box.folder / name
     words = [
         "build",
@@ -93,7 +93,7 @@ def built(
 def start_far(
     net: Network, far_gateway: Gateway, box: Box, kit: Kit, target: int, **settings: str
 ) -> Device:
-    """The device's bundle, up, in the third namespace."""
+    """Start the device's bundle in the third namespace, and wait until it is up."""
     device = far_gateway.add(f"127.0.0.1:{target},open")
     _, *words = net.inside(DEVICE)
     box.start(
@@ -111,6 +111,28 @@ def await_up(
         return gateway.await_up(device, after=after)
     except AssertionError as error:
         raise AssertionError(f"{error}\n{box.log()}\n{box.state(device.node)}") from None
+
+
+def kill(gateway: Gateway, device: Device) -> None:
+    """Kill the tunnel as an operator does; again, if the device was just reconnecting."""
+    aim = Aim(node=NodeName(device.node), port=Port(device.ports[0]))
+    until(
+        lambda: Control(layout=gateway.layout).act(Verb.KILL, [aim])[0].done, "the tunnel is killed"
+    )
+
+
+def installed_and_up(gateway: Gateway, device: Device, box: Box, file: Path) -> ProcessId:
+    done = box.sh(file, "install")
+    assert done.returncode == 0, done.stderr
+    return await_up(gateway, device, box)
+
+
+def through(config: Path, command: str, said: str = "") -> subprocess.CompletedProcess[str]:
+    """Run a command on the device, by ssh through its own tunnel."""
+    words = ["ssh", "-F", str(config), "box", command]
+    return subprocess.run(
+        words, input=said, capture_output=True, text=True, check=False, timeout=30
+    )
 
 
 Boxes = Callable[[Kit], Box]

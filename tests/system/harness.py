@@ -1,6 +1,4 @@
-"""A whole gateway under a temporary home: the real sshd, the real daemon, and nodes that are
-registered with it.
-"""
+"""A whole gateway under a temporary home: a real sshd, the real daemon, and registered nodes."""
 
 from __future__ import annotations
 
@@ -30,7 +28,7 @@ FAST = "probe_every_s = 5\ndeadline_s = 1\nstrike_gap_s = 0.5\n"
 
 
 class Gateway(Seen):
-    """One gateway; all that it starts ends with `close`, which fails if anything is left."""
+    """One gateway; `close` ends all that it started, and fails if anything is left."""
 
     def __init__(
         self,
@@ -69,7 +67,7 @@ class Gateway(Seen):
         self.seen: set[psutil.Process] = set()
 
     def write_policy(self, text: str) -> None:
-        """`reversi.toml`, which the next start reads."""
+        """Write `reversi.toml` for the next start."""
         self.layout.config.write_text(text, encoding="utf-8")
 
     def words(self, *arguments: str) -> list[str]:
@@ -86,7 +84,7 @@ class Gateway(Seen):
     def run(
         self, *arguments: str, within_s: float = 60.0, **options: Any
     ) -> subprocess.CompletedProcess[str]:
-        """One command of `reversi-checker`, as the user who runs the gateway."""
+        """Run one command of `reversi-checker` as the user who runs the gateway."""
         settings = {**self.spawn_options(), "stdin": subprocess.DEVNULL, **options}
         return subprocess.run(
             self.words(*arguments),
@@ -98,17 +96,17 @@ class Gateway(Seen):
         )
 
     def ok(self, *arguments: str) -> str:
-        """The same, where it must succeed; what it printed."""
+        """Run a command that must succeed; return its output."""
         done = self.run(*arguments)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
     def up(self) -> str:
-        """sshd and daemon by `up`; its ready line."""
+        """Start sshd and daemon with `up`; return its ready line."""
         return self.start("up", "--ssh-port", str(self.ssh_port), "--listen", self.host)
 
     def serve(self) -> str:
-        """The daemon alone."""
+        """Start only the daemon."""
         return self.start("serve")
 
     def start(self, *arguments: str) -> str:
@@ -148,8 +146,9 @@ class Gateway(Seen):
     def start_sshd(
         self, *, program: str = "sshd", log_level: str = "ERROR", more: str = ""
     ) -> None:
-        """The sshd that `up` would start, for a daemon that comes and goes beside it; `more`: what
-        stands first in its configuration.
+        """Start the sshd that `up` would start, for a daemon that comes and goes beside it.
+
+        `more` is put at the start of its configuration.
         """
         if not self.layout.host_key.exists():
             words = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.layout.host_key)]
@@ -172,9 +171,7 @@ class Gateway(Seen):
         until(lambda: accepts(self.ssh_port, self.host), "sshd listens")
 
     def stop_sshd(self) -> None:
-        """The listening sshd and all its sessions, as a restart of the machine's would with
-        KillMode=control-group.
-        """
+        """Stop sshd and all its sessions, as a restart with KillMode=control-group does."""
         assert self.sshd is not None
         self.remember()
         sessions = psutil.Process(self.sshd.pid).children(recursive=True)
@@ -183,7 +180,7 @@ class Gateway(Seen):
         end_all(sessions)
 
     def stop(self) -> None:
-        """End the daemon as an admin does."""
+        """Stop the daemon as an admin does."""
         assert self.daemon is not None
         self.remember()
         self.daemon.terminate()
@@ -191,7 +188,7 @@ class Gateway(Seen):
         self.close_output()
 
     def kill_daemon(self) -> None:
-        """End the daemon without a word."""
+        """Kill the daemon."""
         assert self.daemon is not None
         self.remember()
         self.daemon.kill()
@@ -203,18 +200,16 @@ class Gateway(Seen):
             self.daemon.stdout.close()
 
     def service(self, banner: bytes = b"SSH-2.0-target\r\n") -> Service:
-        """A target for a forward; closed with the gateway."""
+        """Start a target for a forward; it is closed with the gateway."""
         self.services.append(Service(banner))
         return self.services[-1]
 
     def port(self) -> int:
-        """A gateway port of this gateway's own that is free."""
+        """A free gateway port of this gateway's range."""
         return next(port for port in self.ports if not accepts(port))
 
     def add(self, *forwards: str, name: str = "", options: Sequence[str] = ()) -> Device:
-        """Register a node with forwards `TARGET[,EXPECT]`, and make the files that its client
-        needs.
-        """
+        """Register a node with forwards `TARGET[,EXPECT]`, and write the files of its client."""
         self.names += 1
         name = name or f"node{self.names}"
         ports = tuple(self.port() for _ in forwards)
@@ -237,17 +232,17 @@ class Gateway(Seen):
         )
 
     def connect(self, device: Device, *request: str, options: Sequence[str] = ()) -> Connection:
-        """The device's tunnel; by default it registers by `hold`."""
+        """Open the device's tunnel; by default it registers with `hold`."""
         self.connections.append(device.connect(*request, options=options))
         return self.connections[-1]
 
     def connect_unheard(self, device: Device) -> Connection:
-        """The device's tunnel, without a word to the checker."""
+        """Open the device's tunnel without any request to the checker."""
         self.connections.append(device.connect_unheard())
         return self.connections[-1]
 
     def spawn(self, *arguments: str) -> subprocess.Popen[str]:
-        """A command of `reversi-checker` that goes on; ends with the gateway."""
+        """Start a command of `reversi-checker` in the background; it ends with the gateway."""
         options = {
             "stdin": subprocess.DEVNULL,
             "stdout": subprocess.PIPE,
@@ -258,7 +253,7 @@ class Gateway(Seen):
         return self.others[-1]
 
     def python_as(self, account: Account, script: str, *arguments: str) -> subprocess.Popen[str]:
-        """A Python program of some user of the machine; ends with the gateway."""
+        """Start a Python program as a user of the machine; it ends with the gateway."""
         words = [self.mode.install.python, "-c", script, *arguments]
         options: dict[str, Any] = {
             "stdin": subprocess.DEVNULL,
@@ -270,8 +265,8 @@ class Gateway(Seen):
         return self.others[-1]
 
     def remember(self) -> None:
-        """Note all processes that belong to this gateway now, so that `close` can tell whether they
-        are gone.
+        """Note all processes that belong to this gateway, so that `close` can check that they are
+        gone.
         """
         for started in (
             self.daemon,

@@ -1,6 +1,4 @@
-"""A stock server to try `init` on: this machine's own programs, with /etc, /run, /var/lib, /opt and
-a network that are its own.
-"""
+"""A stock server to try `init` on: our programs, with its own network, /etc, /run and /var/lib."""
 
 from __future__ import annotations
 
@@ -9,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +39,8 @@ for place in /run/reversi /var/lib/reversi; do mount --bind "$place" "$place"; d
 for place in /etc /run /var/lib /opt /; do mount -o remount,bind,ro "$place"; done
 exec "$@"
 """
-"""What ProtectSystem=strict makes of the file system, with what StateDirectory and RuntimeDirectory
-leave out of it.
+"""Mount everything read-only as ProtectSystem=strict does, except what StateDirectory and
+RuntimeDirectory keep writable.
 """
 PYTHON = "/opt/reversi/venv/bin/python"
 SSH_PORT = 2222
@@ -51,25 +50,30 @@ class Machine:
     """A mount and a network namespace, alive as long as a process that sleeps in them."""
 
     def __init__(self, install: Install) -> None:
+        self.inside: tuple[str, ...] = ()
+        self.sshd: subprocess.Popen[bytes] | None = None
+        self.daemon: subprocess.Popen[bytes] | None = None
+        self.ears: socket.socket | None = None
+        with ExitStack() as ends:
+            self.ends = ends
+            self.build(install)
+            self.ends = ends.pop_all()
+
+    def build(self, install: Install) -> None:
+        """Make the server; `ends` undoes each step, at `close` or if a later step fails."""
         self.folder = Path(tempfile.mkdtemp(prefix="reversi-machine-"))
+        self.ends.callback(shutil.rmtree, self.folder)
         self.folder.chmod(0o755)
         self.sleeper = subprocess.Popen(
             ["unshare", "--mount", "--net", "sleep", "3600"], stdin=subprocess.DEVNULL
         )
+        self.ends.callback(self.stop)
         own = Path("/proc/self/ns/net").readlink()
         until(lambda: Path(f"/proc/{self.sleeper.pid}/ns/net").readlink() != own, "a namespace")
         spaces = f"/proc/{self.sleeper.pid}/ns"
-        self.inside: tuple[str, ...] = (
-            "nsenter",
-            f"--mount={spaces}/mnt",
-            f"--net={spaces}/net",
-            "--",
-        )
-        self.sshd: subprocess.Popen[bytes] | None = None
-        self.daemon: subprocess.Popen[bytes] | None = None
-        self.ears: socket.socket | None = None
+        self.inside = ("nsenter", f"--mount={spaces}/mnt", f"--net={spaces}/net", "--")
         source = str(Path(install.python).parents[2])
-        # of no other machine: userdel looks at the processes of all of them
+        # ids that no other machine uses: userdel looks at the processes of all machines
         ids = 300_000 + 8 * self.sleeper.pid
         self.must("sh", "-c", BUILD, "build", str(self.folder), source, str(ids))
         self.must("ip", "link", "set", "lo", "up")
@@ -118,7 +122,7 @@ class Machine:
         }
 
     def start_sshd(self) -> None:
-        """The server, from the machine's own configuration."""
+        """Start the server from the machine's own configuration."""
         words = [*self.inside, shutil.which("sshd") or "/usr/sbin/sshd", "-D", "-e"]
         with (self.folder / "sshd.log").open("wb") as log:
             self.sshd = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
@@ -133,9 +137,7 @@ class Machine:
         return dict(line.split("=", 1) for line in lines if "=" in line)
 
     def start_daemon(self, *, without: str = "") -> None:
-        """The daemon, with the unit's command, user and capabilities, on a file system as the
-        unit's.
-        """
+        """Start the daemon with the unit's command, user, capabilities and read-only mounts."""
         unit = self.unit()
         names = [
             name.removeprefix("CAP_").lower()
@@ -175,7 +177,7 @@ class Machine:
         self.hear("READY=1")
 
     def hear(self, wanted: str) -> None:
-        """Wait until the daemon told its supervisor that."""
+        """Wait until the daemon sends its supervisor this message."""
         assert self.ears is not None
         assert self.daemon is not None
         try:
@@ -197,11 +199,11 @@ class Machine:
         return (self.folder / "daemon.log").read_text(encoding="utf-8", errors="replace")
 
     def service(self) -> Stranger:
-        """A target that greets as an SSH server does."""
+        """A target that greets like an SSH server."""
         return Stranger(0, banner="SSH-2.0-target", inside=self.inside)
 
     def add(self, name: str, port: int, target: int) -> Device:
-        """A node, and the files of its client."""
+        """Add a node, and write the files of its client."""
         config = self.folder / f"{name}.toml"
         self.ok(
             "node",
@@ -225,6 +227,10 @@ class Machine:
         )
 
     def close(self) -> None:
+        self.ends.close()
+
+    def stop(self) -> None:
+        """End sshd, the daemon, and the process that keeps the namespaces alive."""
         for started in (self.daemon, self.sshd):
             if started is not None:
                 end_one(started)
@@ -232,7 +238,6 @@ class Machine:
             self.ears.close()
         self.sleeper.kill()
         self.sleeper.wait()
-        shutil.rmtree(self.folder)
 
 
 def verdicts(machine: Machine) -> dict[str, dict[str, object]]:

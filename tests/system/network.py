@@ -1,6 +1,4 @@
-"""Three network namespaces in a row, gateway - router - device, and a router that can swallow
-packets without a word.
-"""
+"""Three network namespaces in a row (gateway, router, device); the router can drop packets."""
 
 from __future__ import annotations
 
@@ -14,7 +12,7 @@ from tests.system.waiting import until
 GATEWAY, ROUTER, DEVICE = 0, 1, 2
 GATEWAY_HOST = "10.213.1.1"
 DEVICE_HOSTS = ("10.213.2.2", "10.213.2.3")
-"""Two addresses of the device: the second one is what a new link gives it."""
+"""Two addresses of the device: a new link gives it the second one."""
 
 
 class Network:
@@ -27,7 +25,7 @@ class Network:
         ]
 
     def inside(self, place: int) -> tuple[str, ...]:
-        """The words before a command that is to run there."""
+        """The command prefix that enters this namespace."""
         return ("nsenter", "--net=/proc/" + str(self.sleepers[place].pid) + "/ns/net", "--")
 
     def ip(self, place: int, *words: str) -> None:
@@ -71,8 +69,9 @@ class Network:
         )
 
     def introduce(self, place: int, hosts: Sequence[str], way: str) -> None:
-        """Tell the two ends of a cable of each other: a question would wait in a shaped queue, and
-        the kernel gives up after 3 s.
+        """Give the two ends of a cable each other's MAC address.
+
+        An ARP request would wait in a shaped queue, and the kernel gives up after 3 s.
         """
         for host in hosts:
             self.ip(
@@ -105,11 +104,10 @@ class Network:
         return subprocess.run(words, check=True, capture_output=True, text=True).stdout.split()[2]
 
     def shape(self, place: int, *, rate: str, limit: str) -> None:
-        """What leaves this place passes the router at that rate (`256kbit`), and waits there in a
-        queue of so much (`64kb`).
+        """Limit what leaves this place to a rate (`256kbit`) and a queue (`64kb`), at the router.
 
-        From the gateway it is down. A queue on the sender's own machine would not fill: its kernel
-        knows it, and holds back.
+        A queue on the sender's own machine would not fill: its kernel knows the queue, and holds
+        back.
         """
         words = [
             "tc",
@@ -135,11 +133,11 @@ class Network:
         )
 
     def beyond(self, place: int) -> str:
-        """The router's device that leads away from this place."""
+        """The router's device on the other side, away from this place."""
         return f"to{DEVICE if place == GATEWAY else GATEWAY}"
 
     def swallow(self, host: str) -> None:
-        """From now on nothing passes the router from or to this host, and nobody is told."""
+        """Drop every packet from or to this host at the router from now on, silently."""
         self.ip(ROUTER, "rule", "add", "from", host, "blackhole")
         self.ip(ROUTER, "rule", "add", "to", host, "blackhole")
 
@@ -155,7 +153,7 @@ class Network:
 
 @contextmanager
 def network() -> Iterator[Network]:
-    """The three for the block; they take their links with them."""
+    """Make the three namespaces for the block; their links end with them."""
     found = Network()
     try:
         found.build()

@@ -14,9 +14,9 @@ class Block:
     """One fenced block."""
 
     section: str
-    """The heading above it."""
+    """The heading above the block."""
     kind: str
-    """Its info string."""
+    """The block's info string."""
     lines: tuple[str, ...]
 
 
@@ -40,5 +40,5 @@ def blocks(text: str) -> Iterator[Block]:
 
 
 def commands(text: str) -> list[str]:
-    """What a reader of the page types, line by line."""
+    """The lines that a reader of the page types."""
     return [line for block in blocks(text) if block.kind == "sh" for line in block.lines]

@@ -20,13 +20,13 @@ db.close()
 
 @dataclass(slots=True)
 class Fleet:
-    """The gateway, where the device `office` lives too, and the machine that takes its place."""
+    """The gateway, which is also the device `office`, and the machine that replaces it."""
 
     old: PageServer
     new: PageServer
 
     def prepare(self) -> None:
-        """The device, and a cable between the two machines."""
+        """Start the device, and connect the two machines by a cable."""
         if "office" not in self.old.type("reversi-checker node list"):
             self.old.add_device("office", "20000=127.0.0.1:22,banner:SSH-2.0")
         self.old.await_up("office")
@@ -57,7 +57,7 @@ class Fleet:
         self.old.await_up("office")
 
     def write_a_newer_state(self) -> None:
-        """What a release to come leaves behind."""
+        """Leave the state file that a later release would leave."""
         self.old.must("systemctl", "stop", "reversi-checker.service")
         self.old.must("python3", "-c", NEWER)
 
@@ -78,7 +78,7 @@ class Fleet:
         self.old.await_up("office")
 
     def bring_the_backup(self) -> None:
-        """To the machine that takes over: reversi is there, and the archive."""
+        """Bring reversi and the archive to the new machine."""
         for name in ("gateway.tar.gz", "state.db"):
             self.old.must("cp", f"/var/backups/reversi/{name}", "/run/taken")
             content = subprocess.run(
@@ -92,7 +92,7 @@ class Fleet:
             )
 
     def has_all(self) -> None:
-        """The new machine is the gateway that the old one was, with its history."""
+        """The new machine has the old gateway's nodes and history."""
         for path in ("/etc/reversi/nodes/office.toml", "/etc/ssh/ssh_host_ed25519_key.pub"):
             assert self.new.read(path) == self.old.read(path)
         assert "-> up" in self.new.type("reversi-checker log --node office --limit 1000")
@@ -110,7 +110,7 @@ class Fleet:
         self.old.await_up("office")
 
     def lives_on_its_new_key(self) -> None:
-        """The upgrade is confirmed, and the key before it opens nothing."""
+        """The upgrade is confirmed, and the previous key opens nothing."""
         file = "/etc/reversi/nodes/office.toml"
         until(lambda: "next_key" not in self.old.read(file), "the new key is the only one")
         assert "state     valid\n" in self.old.type("reversi-checker node show office")
@@ -126,7 +126,7 @@ class Fleet:
             lambda: (
                 f"gateway: {NAME}:22\n" in self.old.typed("sh /etc/reversi/office.sh status").stdout
             ),
-            "it is back at port 22",
+            "sshd is back at port 22",
         )
         self.old.await_up("office")
 

@@ -1,4 +1,4 @@
-"""The server that the pages speak of: systemd, port 22, `~/reversi`, `/opt/reversi`, root."""
+"""The server that the pages assume: systemd, port 22, `~/reversi`, `/opt/reversi`, root."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ENVIRONMENT = {
     "PIP_ROOT_USER_ACTION": "ignore",
     "PIP_NO_COMPILE": "1",
 }
-"""A terminal of root's. pip asks no index: what reversi needs is in `/opt/packages`."""
+"""A terminal of root. pip asks no index: reversi's dependencies are in `/opt/packages`."""
 PLACES = """
 set -e
 for place in /root /tmp /var/tmp /var/backups; do
@@ -73,21 +73,20 @@ chmod 755 /opt/bin/reversi-client
 
 
 class PageServer(Booted):
-    """The box as its owner has it before the pages begin; `~/reversi` is cloned from `checkout`."""
+    """A server before the first command of the pages; `~/reversi` is cloned from `checkout`."""
 
     def __init__(self, install: Install, checkout: Path) -> None:
+        self.checkout = checkout
         super().__init__(install)
-        try:
-            self.furnish(Path(install.python).resolve(), checkout)
-        except BaseException:
-            self.close()
-            raise
 
-    def furnish(self, python: Path, checkout: Path) -> None:
-        """The places that a test writes to, a checkout, and an environment without reversi."""
+    def build(self, install: Install) -> None:
+        """Add the places that a test writes to, a checkout, and a venv without reversi."""
+        super().build(install)
         packages = next(path for path in map(Path, sys.path) if (path / "textual").is_dir())
-        self.must("sh", "-c", PLACES, "places", str(packages), NAME, str(python))
-        self.bring(checkout, ORIGIN)
+        self.must(
+            "sh", "-c", PLACES, "places", str(packages), NAME, str(Path(install.python).resolve())
+        )
+        self.bring(self.checkout, ORIGIN)
         self.type(f"git clone --quiet {ORIGIN} reversi")
         self.type("git -C ~/reversi reset --quiet --hard v0.0.9")
         self.type(
@@ -95,7 +94,7 @@ class PageServer(Booted):
         )
 
     def bring(self, source: Path, to: str) -> None:
-        """Copy a file or a directory of the test's own into the box."""
+        """Copy a file or a directory of the test into the server."""
         packed = subprocess.run(
             ["tar", "-C", source.parent, "-cf", "-", source.name], check=True, capture_output=True
         )
@@ -113,7 +112,7 @@ class PageServer(Booted):
         subprocess.run([*self.inside, *unpack], input=packed.stdout, check=True)
 
     def typed(self, line: str) -> subprocess.CompletedProcess[str]:
-        """A line as root types it, to its end."""
+        """Run a line as root would type it, and wait for it."""
         words = [
             "env",
             "-i",
@@ -125,13 +124,13 @@ class PageServer(Booted):
         return self.run(*words)
 
     def type(self, line: str) -> str:
-        """The same, where it must succeed; what it printed."""
+        """Run a line that must succeed; return its output."""
         done = self.typed(line)
         assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
         return done.stdout
 
     def install_reversi(self) -> None:
-        """What the README says, up to `init`."""
+        """Install reversi as the README says, up to `init`."""
         self.type("/opt/reversi/bin/pip install --quiet ~/reversi")
         self.type(LINKS)
         self.must("systemctl", "start", "ssh.service")
@@ -144,22 +143,22 @@ class PageServer(Booted):
 
     @property
     def boot_pid(self) -> int:
-        """The process by which the box's network is known outside."""
+        """The process whose network namespace is the server's."""
         return int(self.inside[1].split("/")[2])
 
     def add_device(self, node: str, forward: str) -> None:
-        """A node whose device is this very machine, with its bundle as a service."""
+        """Add a node whose device is this server, with its bundle as a service."""
         self.type(
             f"reversi-checker node add {node} --forward {forward} && reversi-client build {node}"
             f" && sh {node}.sh install"
         )
 
     def probed(self, node: str) -> str:
-        """What the gateway says of the node, probed now."""
+        """Probe the node now; return what the gateway prints."""
         return self.typed(f"reversi-checker probe {node}").stdout
 
     def await_up(self, node: str) -> None:
-        """Wait for a node with one forward; a look at the port costs less than a probe."""
+        """Wait for a node with one forward; checking the port costs less than a probe."""
         port = re.search(r"port = (\d+)", self.read(f"/etc/reversi/nodes/{node}.toml"))
         assert port
         until(lambda: self.listens(int(port[1])), f"{node} listens")
@@ -167,7 +166,7 @@ class PageServer(Booted):
 
 
 def make_checkout(folder: Path) -> Path:
-    """A repository with two commits, tagged as an older release and this one; both are our code."""
+    """Make a repository of our code with two commits, tagged as an older release and this one."""
     folder.mkdir()
     git = ["git", "-C", str(folder), "-c", "user.name=a", "-c", "user.email=a@example.org"]
     for name in PACKAGES:

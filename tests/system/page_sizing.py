@@ -1,4 +1,4 @@
-"""docs/sizing.md: what tells whether a gateway is large enough, and a metered link."""
+"""docs/sizing.md: whether a gateway is large enough, and a metered link."""
 
 from __future__ import annotations
 

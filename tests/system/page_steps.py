@@ -1,4 +1,4 @@
-"""One command of a page as the test knows it: what it says, how it ends, what comes of it."""
+"""One command of a page as the test knows it: its output, its exit status, its effect."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ W = TypeVar("W")
 
 @dataclass(frozen=True, slots=True)
 class Step(Generic[W]):
-    """A command, word for word as it stands in the page."""
+    """A command, word for word as the page has it."""
 
     line: str
     says: str = ""
-    """What must be in its output, on either stream."""
+    """A text that must be in its output, on either stream."""
     ends: tuple[int, ...] = (0,)
-    """Exit statuses with which it may end."""
+    """The exit statuses that it may have."""
     before: Callable[[W], object] | None = None
     after: Callable[[W], object] | None = None
     at: Callable[[W], PageServer] | None = None
-    """The server at which it is typed; the first one by default."""
+    """The server where it is typed; the first one by default."""
 
 
 def unknown(typed: Sequence[str], known: Sequence[str]) -> str:
-    """Where the page and the test part, as a sentence; empty where they do not."""
+    """Where the page and the test differ, as a sentence; "" if they do not."""
     for number in range(max(len(typed), len(known))):
         in_page, in_test = (
             lines[number] if number < len(lines) else "the end" for lines in (typed, known)
@@ -40,7 +40,7 @@ def unknown(typed: Sequence[str], known: Sequence[str]) -> str:
 def type_all(
     world: W, steps: Sequence[Step[W]], server: PageServer, placeholders: dict[str, str]
 ) -> None:
-    """Type each command, and see to what it says and does."""
+    """Type each command, and check its output and its effect."""
     for step in steps:
         if step.before:
             step.before(world)

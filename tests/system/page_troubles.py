@@ -1,4 +1,4 @@
-"""docs/troubleshooting.md: devices with one trouble each, and what its section says of it."""
+"""docs/troubleshooting.md: devices with one trouble each, and the page's section about it."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ ANOTHER = "ssh -i cabin.key -o IdentitiesOnly=yes reversi@gateway.example.org cl
 
 @dataclass(slots=True)
 class Ward:
-    """A gateway, and devices of which only the first is well."""
+    """A gateway and its devices; only the first device is healthy."""
 
     server: PageServer
 
     def prepare(self) -> None:
-        """Devices on this very machine, each with its bundle as a service."""
+        """Add devices on this server, each with its bundle as a service."""
         self.server.add_device("office", "20000=127.0.0.1:22,banner:SSH-2.0")
         self.server.add_device("shop", f"{WEB_PORT}=127.0.0.1:8080,http")
         self.server.add_device("barn", "20002=127.0.0.1:22,banner:SSH-2.0-dropbear")
@@ -36,15 +36,15 @@ class Ward:
         self.freeze()
 
     def is_so(self, node: str, status: str) -> None:
-        """The row of the node says what the section is about."""
+        """The node's row shows the status that the section is about."""
         until(lambda: f": {status}: " in self.server.probed(node), f"{node} is {status}")
 
     def freeze(self) -> None:
-        """The device hangs, with all of its processes."""
+        """Stop the device with all of its processes."""
         self.hang(yes=True)
 
     def hang(self, *, yes: bool) -> None:
-        """All of the service's processes at once; `systemctl freeze` would need D-Bus."""
+        """Stop all processes of the service at once; `systemctl freeze` would need D-Bus."""
         group = self.server.must(
             "systemctl", "show", "--property=ControlGroup", "--value", "reversi-office.service"
         ).strip()
@@ -59,7 +59,7 @@ class Ward:
         self.server.type("reversi-checker node disable office --yes")
 
     def is_back(self) -> None:
-        """A device that was refused waits for five minutes: it is restarted, as the page says."""
+        """Restart a refused device, as the page says: it would wait for five minutes."""
         self.server.must("systemctl", "restart", "reversi-office.service")
         self.server.await_up("office")
 
@@ -73,7 +73,7 @@ class Ward:
         self.server.await_up("barn")
 
     def take_the_port(self) -> None:
-        """A program of the machine's own has the port when the device comes."""
+        """Let another program take the port before the device comes."""
         self.server.must("systemctl", "stop", "reversi-shop.service")
         until(lambda: not self.server.listens(WEB_PORT), "the port is free")
         self.server.must("systemd-run", "--quiet", "--unit=web", "sh", "-c", HOLD_PORT)
@@ -98,11 +98,11 @@ class Ward:
         self.server.await_up("office")
 
     def copy_the_key(self) -> None:
-        """Another device with the same key asks for the port."""
+        """Let another device with the same key ask for the port."""
         assert self.server.type(ANOTHER) == "10\n"
 
     def has_two_bundles(self) -> None:
-        """The key of both devices is worth nothing any more, and each has a bundle of its own."""
+        """The old key of both devices opens nothing, and each device has its own bundle."""
         assert self.server.typed(ANOTHER).returncode == 255
         self.server.type("sh cabin.sh upgrade")
         self.server.await_up("cabin")

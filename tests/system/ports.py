@@ -6,7 +6,7 @@ import random
 import socket
 
 BLOCK = 40
-"""Ports of one gateway."""
+"""The number of ports of one gateway."""
 
 
 def accepts(port: int, host: str = "127.0.0.1") -> bool:
@@ -16,14 +16,14 @@ def accepts(port: int, host: str = "127.0.0.1") -> bool:
 
 
 def free_port() -> int:
-    """A port that nobody has now."""
+    """A port of the loopback that is free now."""
     with socket.socket() as trial:
         trial.bind(("127.0.0.1", 0))
         return int(trial.getsockname()[1])
 
 
 def free_block() -> range:
-    """Gateway ports that nobody has now; each gateway of a run takes its own."""
+    """Gateway ports that are free now; each gateway of a run takes its own."""
     while True:
         first = random.randrange(20000, 32000, BLOCK)
         if not any(accepts(port) for port in range(first, first + BLOCK)):

@@ -1,4 +1,4 @@
-"""Processes of a test: noticing them, and ending them one by one."""
+"""Processes of a test: find them, and end them one by one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import psutil
 
 
 def end_all(processes: Sequence[psutil.Process]) -> None:
-    """SIGTERM, SIGKILL for what stays, and wait."""
+    """Send SIGTERM, then SIGKILL to those that remain, and wait."""
     for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.terminate()
@@ -23,7 +23,7 @@ def end_all(processes: Sequence[psutil.Process]) -> None:
 
 
 def end_one(process: subprocess.Popen[Any]) -> None:
-    """SIGTERM, and SIGKILL if it does not end by that."""
+    """Send SIGTERM, then SIGKILL if it does not end, and wait."""
     if process.poll() is None:
         process.terminate()
         try:
@@ -34,7 +34,7 @@ def end_one(process: subprocess.Popen[Any]) -> None:
 
 
 def still_there(process: psutil.Process) -> bool:
-    """Whether that very process runs; one that is over and not yet collected does not."""
+    """Whether this very process runs; a zombie does not."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -42,7 +42,7 @@ def still_there(process: psutil.Process) -> bool:
 
 
 def with_descendants(pid: int) -> set[psutil.Process]:
-    """The process and all that it started, as far as they run now."""
+    """The process and its descendants that run now."""
     try:
         first = psutil.Process(pid)
         return {first, *first.children(recursive=True)}

@@ -1,6 +1,4 @@
-"""The gateway's visitors, and what they come to: a real HAProxy, TLS services, a mail server that
-speaks the PROXY protocol.
-"""
+"""A real HAProxy, its visitors, TLS services, and a mail server that speaks the PROXY protocol."""
 
 from __future__ import annotations
 
@@ -33,7 +31,7 @@ port.
 
 
 class HaProxy:
-    """The program as its service runs it: master and worker, the machine's file and then ours."""
+    """HAProxy as its service runs it: master and worker, the machine's file first and then ours."""
 
     def __init__(self, gateway: Gateway) -> None:
         self.log = gateway.folder / "haproxy.log"
@@ -49,7 +47,7 @@ class HaProxy:
 
     @property
     def reload(self) -> str:
-        """The command that has it read its files again."""
+        """The command that makes it read its files again."""
         return f"sh -c 'kill -USR2 {self.process.pid}'"
 
     def said(self) -> str:
@@ -61,7 +59,7 @@ class HaProxy:
 
 
 class Greeter:
-    """A service on the node's side that meets each visitor in a thread of its own."""
+    """A service on the node's side that serves each visitor in a thread of its own."""
 
     def __init__(self, meet: Callable[[socket.socket], None]) -> None:
         self.meet = meet
@@ -93,7 +91,7 @@ class Greeter:
 
 
 def make_certificate(folder: Path) -> Path:
-    """A key and a certificate of its own, in one file."""
+    """Make a key and a self-signed certificate, in one file."""
     made = folder / "certificate.pem"
     words = [
         "openssl",
@@ -119,7 +117,7 @@ def make_certificate(folder: Path) -> Path:
 
 
 def tls_greeter(certificate: Path, greeting: bytes) -> Greeter:
-    """A TLS server that says who it is."""
+    """A TLS server that greets with its name."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
 
@@ -132,9 +130,7 @@ def tls_greeter(certificate: Path, greeting: bytes) -> Greeter:
 
 
 def mail_greeter(heard: list[bytes]) -> Greeter:
-    """A mail server behind a proxy: greets once it was told by a PROXY line who comes, and not
-    before.
-    """
+    """A mail server behind a proxy: it greets only after a PROXY line names the visitor."""
 
     def meet(peer: socket.socket) -> None:
         line = b""
@@ -152,9 +148,7 @@ def mail_greeter(heard: list[bytes]) -> Greeter:
 
 
 def said_by(port: int, host: str = "127.0.0.1") -> bytes:
-    """What comes by itself on a port; nothing where the connection is closed, or none can be
-    made.
-    """
+    """What a port sends unasked; empty if the connection is closed or refused."""
     try:
         with socket.create_connection((host, port), timeout=ANSWER_WITHIN_S) as channel:
             return channel.recv(100)
@@ -163,7 +157,7 @@ def said_by(port: int, host: str = "127.0.0.1") -> bytes:
 
 
 def tls_said_by(port: int, name: str | None) -> bytes:
-    """What a TLS service says to one who asks for that name; nothing where there is none."""
+    """What a TLS service sends to a visitor who asks for that name; empty if there is none."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

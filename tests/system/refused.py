@@ -1,4 +1,4 @@
-"""What a command that is refused looks like."""
+"""The check for a command that must be refused."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import subprocess
 
 
 def assert_refused(done: subprocess.CompletedProcess[str], code: int, *says: str) -> None:
-    """It ended with this code and one sentence that says all this."""
+    """Check for this exit status, and one sentence that contains all these texts."""
     assert done.returncode == code, done.stderr
     complaints = [line for line in done.stderr.splitlines() if "error:" in line]
     assert len(complaints) == 1, done.stderr

@@ -1,18 +1,16 @@
-"""A TCP relay that makes a link slow: it holds each chunk back, in order, for a time of its own in
-each direction.
+"""A TCP relay that makes a link slow: it delays each chunk, in order, in each direction.
 
     python relay.py LISTEN TARGET [--up DELAY] [--down DELAY] [--seed N] [--in-flight BYTES]
 
-LISTEN and TARGET are `[HOST:]PORT`; LISTEN may be 0, and the port is printed. Up is from whoever
-connects (the device) to the target (the gateway), down is back. A DELAY is one of
+LISTEN and TARGET are `[HOST:]PORT`; LISTEN may be 0, and the relay prints its port. Up leads from
+whoever connects (the device) to the target (the gateway), down leads back. DELAY is one of
 
-    3            each chunk is held back for 3 s
-    0.3:1-8      a share of 0.3 of the chunks is held back for 1 to 8 s, drawn at random; the others
-      pass at once 60/0.02,2    for 60 s chunks are held back for 0.02 s, for the next 60 s for 2 s,
-      and again
+    3            hold back each chunk for 3 s
+    0.3:1-8      hold back a share of 0.3 of the chunks, drawn at random, for 1 to 8 s each
+    60/0.02,2    hold back chunks for 0.02 s during 60 s, for 2 s during the next 60 s, and so on
 
-A direction takes no more than BYTES (1 MB by default) that it has not passed on, as a link's own
-queue would.
+A direction accepts at most BYTES (1 MB by default) that it has not yet passed on, as the queue of a
+link does.
 """
 
 from __future__ import annotations
@@ -32,11 +30,11 @@ from pathlib import Path
 LOOPBACK = "127.0.0.1"
 CHUNK = 16384
 Delay = Callable[[float], float]
-"""Seconds to hold a chunk back that came so many seconds after the relay began."""
+"""The seconds to hold back a chunk, by the seconds since the relay began."""
 
 
 def delay_of(text: str, dice: random.Random) -> Delay:
-    """A DELAY of the command line. Raises ValueError."""
+    """Parse a DELAY of the command line. Raises ValueError."""
     share, colon, span = text.partition(":")
     if colon:
         least, most = (float(number) for number in span.split("-"))
@@ -51,7 +49,7 @@ def delay_of(text: str, dice: random.Random) -> Delay:
 
 
 def place(text: str) -> tuple[str, int]:
-    """`[HOST:]PORT`."""
+    """Parse `[HOST:]PORT`."""
     host, _, port = text.rpartition(":")
     return host or LOOPBACK, int(port)
 
@@ -99,7 +97,7 @@ class Way:
                 await sink.drain()
         sink.close()
         while part:
-            _, part = await waiting.get()  # nobody wants it any more; its sender must not wait
+            _, part = await waiting.get()  # nobody reads it any longer; its sender must not wait
 
 
 async def serve(arguments: argparse.Namespace) -> None:
@@ -143,7 +141,7 @@ class Relay:
         self.port = int(self.process.stdout.readline())
 
     def freeze(self) -> None:
-        """From now on nothing passes, and neither end is told; the kernel takes what its buffers
+        """Pass nothing from now on; neither end notices, and the kernel takes what its buffers
         hold.
         """
         self.process.send_signal(signal.SIGSTOP)
@@ -162,9 +160,7 @@ class Relay:
 def relay(
     target: int | str, *options: str, inside: tuple[str, ...] = (), listen: str = "0"
 ) -> Iterator[Relay]:
-    """A slow link to the target for the block: `with relay(gateway.ssh_port, "--up", "3", "--down",
-    "3") as link`.
-    """
+    """Run a slow link for the block: `with relay(gateway.ssh_port, "--up", "3") as link`."""
     found = Relay(target, *options, inside=inside, listen=listen)
     try:
         yield found

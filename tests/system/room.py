@@ -1,6 +1,4 @@
-"""Namespaces of a test's own for files that belong to the machine, such as /etc/ssh/sshrc and
-/etc/hosts, and for a loopback.
-"""
+"""A namespace where a test replaces files of the machine (/etc/hosts), with its own loopback."""
 
 from __future__ import annotations
 
@@ -27,7 +25,7 @@ class Room:
             f"--wd={Path.cwd()}",
             "--",
         )
-        """The words before a command that is to run there."""
+        """The command prefix that enters the room."""
 
     def build(self) -> None:
         for kind in ("net", "mnt"):
@@ -40,7 +38,7 @@ class Room:
         subprocess.run([*self.inside, *words], check=True)
 
     def replace(self, path: str, by: Path) -> None:
-        """In the room, this file or directory is another one."""
+        """Replace this file or directory, only in the room."""
         self.run("mount", "--bind", by, path)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""What a test sees of a gateway from outside: its state file, its log, and what its daemon says."""
+"""What a test sees of a gateway from outside: its state file, its log, its daemon's answers."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Seen:
         raise NotImplementedError
 
     def tunnel(self, device: Device, number: int = 0) -> Tunnel:
-        """What the state file has of one of the device's forwards."""
+        """The state file's row of one of the device's forwards."""
         port = Port(device.ports[number])
         for _ in range(100):
             try:
@@ -45,14 +45,14 @@ class Seen:
                 )
             finally:
                 state.close()
-        raise AssertionError("the state file can not be read")
+        raise AssertionError("the state file cannot be read")
 
     def state(self) -> StateFile:
         """The state file, which the caller closes."""
         return open_reader(self.layout.state)
 
     def client(self, device: Device) -> str:
-        """What the device's newest connection calls itself."""
+        """The name and version that the device's newest connection reports."""
         with closing(self.state()) as state:
             return next(
                 (one.client for one in reversed(state.registrations()) if one.node == device.node),
@@ -60,7 +60,7 @@ class Seen:
             )
 
     def logins_waiting(self) -> int | None:
-        """What the last sweep tells of the machine's sshd."""
+        """The number of waiting logins that the last sweep counted on this machine's sshd."""
         with closing(self.state()) as state:
             swept = state.last_sweep()
         return swept.logins_waiting if swept else None
@@ -83,13 +83,13 @@ class Seen:
     def await_event(
         self, kind: EventKind, device: Device | None = None, *, within_s: float = 40.0
     ) -> Event:
-        """The newest event of that kind, once there is one."""
+        """Wait for an event of that kind; return the newest."""
         return until(lambda: self.events(device, kind), f"an event {kind}", within_s=within_s)[-1]
 
     def await_status(
         self, device: Device, status: Status, number: int = 0, *, within_s: float = 40.0
     ) -> Tunnel:
-        """The tunnel, once it has this status."""
+        """Wait until the tunnel has this status."""
 
         def fact() -> Tunnel | None:
             found = self.tunnel(device, number)
@@ -105,10 +105,9 @@ class Seen:
     def await_up(
         self, device: Device, number: int = 0, *, after: ProcessId | None = None
     ) -> ProcessId:
-        """The session that carries the forward, once it is up; `after`: one that is another than
-        this.
+        """Wait until the forward is up, in a session other than `after`; return the session.
 
-        Does not wait for the sweep's turn: what listens is probed.
+        Do not wait for the sweep: probe as soon as the port listens.
         """
 
         def fact() -> ProcessId | None:
@@ -127,7 +126,7 @@ class Seen:
             ) from None
 
     def probe(self, device: Device, number: int = 0) -> str:
-        """Have the daemon probe it now, until it is clear; the sentence."""
+        """Have the daemon probe the forward now, until the result is clear; return its sentence."""
         aim = Aim(node=NodeName(device.node), port=Port(device.ports[number]))
         (outcome,) = Control(layout=self.layout).act(Verb.PROBE, [aim])
         return outcome.sentence

@@ -1,6 +1,4 @@
-"""What stands behind a forward on the node's side: a real TCP service whose manners a test can
-change.
-"""
+"""Services behind a forward on the node's side: real TCP listeners whose manners a test changes."""
 
 from __future__ import annotations
 
@@ -34,7 +32,7 @@ connection.
 
 
 class Manner(Enum):
-    """How the service meets a connection."""
+    """How the service treats a connection."""
 
     ANSWERS = "answers"
     SILENT = "silent"
@@ -42,7 +40,7 @@ class Manner(Enum):
 
 
 class Service:
-    """A listener in this process; counts its visitors."""
+    """A listener in this process; it counts its visitors."""
 
     def __init__(self, banner: bytes = BANNER) -> None:
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -58,7 +56,7 @@ class Service:
 
     @property
     def target(self) -> str:
-        """HOST:PORT, and what to expect there."""
+        """HOST:PORT, and the expected response."""
         return f"127.0.0.1:{self.port},banner:SSH-2.0"
 
     def serve(self) -> None:
@@ -80,7 +78,7 @@ class Service:
             peer.sendall(self.banner)
 
     def close(self) -> None:
-        """No more; the port is free afterwards."""
+        """Stop; the port is free afterwards."""
         with contextlib.suppress(OSError):
             self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
@@ -114,8 +112,8 @@ class Stranger:
 
 
 class Traffic:
-    """Somebody who connects to a port every so often, whatever comes back: a port that is scanned,
-    or in use.
+    """A visitor who connects to a port again and again, whatever comes back: a scanned or busy
+    port.
     """
 
     def __init__(self, port: int, every_s: float) -> None:

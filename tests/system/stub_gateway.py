@@ -1,6 +1,4 @@
-"""A real sshd on a free loopback port, with a small script in the checker's place that gives the
-answers a test wants.
-"""
+"""A real sshd on a free port of the loopback, with a stub in the checker's place."""
 
 from __future__ import annotations
 
@@ -11,9 +9,11 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+
+from tests.system.ports import free_port
+from tests.system.waiting import until
 
 SSHD = Path("/usr/sbin/sshd")
 PRIVSEP = Path("/run/sshd")
@@ -49,23 +49,8 @@ LogLevel DEBUG3
 """
 
 
-def eventually(holds: Callable[[], bool], what: str, deadline_s: float = DEADLINE_S) -> None:
-    """Waits until it holds; fails with what was waited for."""
-    end = time.monotonic() + deadline_s
-    while not holds():
-        if time.monotonic() > end:
-            raise AssertionError(f"{what}: not within {deadline_s:g} s")
-        time.sleep(0.02)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def make_key(path: Path) -> str:
-    """A new key pair; returns the public half."""
+    """Make a key pair; return its public half."""
     subprocess.run(
         ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", path],
         check=True,
@@ -106,7 +91,7 @@ class StubGateway:
         self.sshd: subprocess.Popen[bytes] | None = None
 
     def permit(self, ports: tuple[int, ...]) -> None:
-        """Rewrites authorized_keys."""
+        """Rewrite authorized_keys."""
         listens = ",".join(f'permitlisten="localhost:{port}"' for port in ports)
         line = (
             f'restrict,port-forwarding,{listens},command="exec /bin/sh {self.home}/stub'
@@ -115,42 +100,42 @@ class StubGateway:
         (self.home / "authorized_keys").write_text(line)
 
     def answer(self, **numbers: int) -> None:
-        """What claim, check and the beats (verdict) are answered from now on."""
+        """Set the answers to claim, check and beats (verdict) from now on."""
         for verb, number in numbers.items():
             path = self.home / f"{verb}.new"
             path.write_text(f"{number}\n")
             path.replace(self.home / verb)
 
     def asked(self, verb: str) -> list[tuple[str, int]]:
-        """Requests so far with that verb, and the PID that served each."""
+        """The requests so far with that verb, and the PID that served each."""
         path = self.home / "asked"
         lines = path.read_text().splitlines() if path.exists() else []
         found = (line.rpartition(" ") for line in lines if line.startswith(verb))
         return [(request, int(pid)) for request, _, pid in found]
 
     def beats(self) -> int:
-        """Lines that any hold has answered."""
+        """The number of lines that any hold has answered."""
         path = self.home / "beats"
         return len(path.read_bytes()) if path.exists() else 0
 
     def start(self) -> None:
         log = self.home / "sshd.log"
         if os.getuid() == 0:
-            # sshd as root refuses to start without it, and only its service makes it
+            # sshd as root refuses to start without it, and only its systemd unit makes it
             PRIVSEP.mkdir(exist_ok=True)
         self.sshd = subprocess.Popen(
             [*self.inside, SSHD, "-D", "-f", self.home / "sshd_config", "-E", log]
         )
         if self.inside:
-            eventually(
+            until(
                 lambda: log.exists() and "Server listening" in log.read_text(),
                 f"sshd listens ({log})",
             )
         else:
-            eventually(lambda: answers(self.port), f"sshd answers ({log})")
+            until(lambda: answers(self.port), f"sshd answers ({log})")
 
     def stop(self) -> None:
-        """Ends sshd and the connections that it serves."""
+        """End sshd and the connections that it serves."""
         if self.sshd is None:
             return
         children = Path(f"/proc/{self.sshd.pid}/task/{self.sshd.pid}/children").read_text().split()
@@ -166,8 +151,10 @@ class StubGateway:
 def stub_gateway(
     home: Path, permitted: tuple[int, ...], *, inside: tuple[str, ...] = (), host: str = "127.0.0.1"
 ) -> Iterator[StubGateway]:
-    """`inside` are the words before a command that is to run in the gateway's namespaces, and
-    `host` is where it listens there.
+    """Run a stub gateway for the block.
+
+    `inside` is the command prefix that enters the gateway's namespaces; `host` is its address
+    there.
     """
     gateway = StubGateway(home, permitted, inside=inside, host=host)
     try:

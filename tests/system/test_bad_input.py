@@ -1,4 +1,4 @@
-"""What is broken gets one sentence and the right exit code, and takes nothing else down."""
+"""Broken input gets one sentence and the right exit status, and takes nothing else down."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ def test_a_broken_node_file_takes_no_other_node_down(gateway: Gateway) -> None:
     path.write_text("public_key = 'half of a ", encoding="utf-8")
     until(
         lambda: [e for e in gateway.events(kind=EventKind.GATEWAY) if str(path) in e.text],
-        "the event that names the file",
+        "an event names the file",
     )
     listed = gateway.run("node", "list")
     gateway.add("127.0.0.1:9")
@@ -167,5 +167,6 @@ def test_a_broken_node_file_takes_no_other_node_down(gateway: Gateway) -> None:
     assert f"reversi:{broken.node}\n" in gateway.layout.authorized_keys.read_text(encoding="ascii")
     path.write_text(text, encoding="utf-8")
     until(
-        lambda: gateway.run("probe", broken.node).returncode == 0, "the mended node is known again"
+        lambda: gateway.run("probe", broken.node).returncode == 0,
+        "the mended node is registered again",
     )

@@ -1,6 +1,4 @@
-"""The benchmark runs, and prints what README quotes; what the figures are is no matter of a
-test.
-"""
+"""The benchmark runs and prints what README quotes; no test judges its figures."""
 
 from __future__ import annotations
 
@@ -96,7 +94,7 @@ def test_a_quick_run_compares_bundles_with_autossh(tmp_path: Path) -> None:
 def test_a_quick_run_tries_every_client_on_a_shaped_link(tmp_path: Path) -> None:
     require("sshd", "ssh", "dbclient", "busybox", "autossh", "ip", "tc", "unshare", "nsenter")
     if os.geteuid() != 0:
-        pytest.skip("a network namespace takes root")
+        pytest.skip("a network namespace needs root")
 
     done = subprocess.run(
         [sys.executable, "-m", "bench", "--quick", "--only", "links"],

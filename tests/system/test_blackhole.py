@@ -1,6 +1,4 @@
-"""The device's network swallows every packet, and neither end is told: the stale port is freed, and
-the device comes back.
-"""
+"""The network drops all packets, and neither end notices: the port is freed, the device returns."""
 
 from __future__ import annotations
 
@@ -24,7 +22,7 @@ OLD_LINK, NEW_LINK = DEVICE_HOSTS
 
 @pytest.fixture
 def device(net: Network, far_gateway: Gateway) -> Iterator[Device]:
-    """A registered device in the third namespace, its target running there, its old link open again
+    """A registered device in the third namespace, with its target there; its link is restored
     afterwards.
     """
     target = Stranger(0, banner="SSH-2.0-far\r\n", inside=net.inside(DEVICE))
@@ -56,7 +54,7 @@ def test_a_stale_port_is_taken_over_at_once_by_the_same_instance(
     assert (far_gateway.tunnel(device).peer or "").startswith(NEW_LINK)
 
 
-def test_a_swallowed_tunnel_is_found_and_its_port_freed_without_a_word_from_the_device(
+def test_a_tunnel_in_a_black_hole_is_killed_and_its_port_freed_without_the_device(
     net: Network, far_gateway: Gateway, device: Device
 ) -> None:
     far_gateway.connect(device, options=("-b", OLD_LINK))

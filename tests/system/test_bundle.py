@@ -1,12 +1,9 @@
-"""Bundles against the real gateway: under each shell and client they come back from whatever
-happens, and leave nothing behind.
-"""
+"""Bundles with each shell and client: they survive kills, hangs and restarts, and leave nothing."""
 
 from __future__ import annotations
 
 import os
 import re
-import shlex
 import shutil
 import signal
 import socket
@@ -18,14 +15,19 @@ from pathlib import Path
 import psutil
 import pytest
 
-from checker.control.client import Control
-from checker.model import Aim, EventKind, NodeName, Port, ProcessId, Verb
-from tests.bundles import Box
+from checker.model import EventKind
 from tests.programs import require
 from tests.system.accounts import Mode
-from tests.system.box_server import BoxServer, ssh_config
-from tests.system.clients import Device
-from tests.system.devices import DROPBEAR, KITS, OPENSSH, Boxes, Kit, await_up, built
+from tests.system.devices import (
+    DROPBEAR,
+    KITS,
+    OPENSSH,
+    Boxes,
+    Kit,
+    await_up,
+    built,
+    kill,
+)
 from tests.system.harness import Gateway, gateway_at
 from tests.system.network import DEVICE, DEVICE_HOSTS, GATEWAY, GATEWAY_HOST, network
 from tests.system.seen import is_gone
@@ -36,14 +38,8 @@ pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
 HOLE_S = 12.0
 
 
-def kill(gateway: Gateway, device: Device) -> None:
-    """As an operator does, again if the device was just reconnecting."""
-    aim = Aim(node=NodeName(device.node), port=Port(device.ports[0]))
-    until(lambda: Control(layout=gateway.layout).act(Verb.KILL, [aim])[0].done, "it is killed")
-
-
-def test_a_dropbear_that_knows_no_such_key_says_so(gateway: Gateway, boxes: Boxes) -> None:
-    """As OpenWRT's for small flash, which knows RSA alone."""
+def test_a_dropbear_that_does_not_know_the_key_type_says_so(gateway: Gateway, boxes: Boxes) -> None:
+    """OpenWRT's builds for small flash know only RSA."""
     box = boxes(DROPBEAR)
     device = gateway.add(gateway.service().target)
     file = built(gateway, device, box, DROPBEAR)
@@ -59,7 +55,7 @@ def test_a_dropbear_that_knows_no_such_key_says_so(gateway: Gateway, boxes: Boxe
 
 
 @pytest.mark.parametrize("kit", KITS)
-def test_it_comes_back_from_a_kill_and_from_a_hang_and_leaves_nothing(
+def test_a_bundle_comes_back_after_a_kill_and_a_hang_and_leaves_nothing(
     gateway: Gateway, boxes: Boxes, kit: Kit
 ) -> None:
     box = boxes(kit)
@@ -106,10 +102,8 @@ def test_a_gateway_that_restarts_gets_its_devices_back(own_gateway: Gateway, box
     box.stop()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="a network namespace takes root")
-def test_a_link_that_swallows_everything_for_two_minutes_at_a_tenth_of_all_times(
-    usual: Mode, boxes: Boxes
-) -> None:
+@pytest.mark.skipif(os.geteuid() != 0, reason="a network namespace needs root")
+def test_a_bundle_comes_back_after_two_minutes_in_a_black_hole(usual: Mode, boxes: Boxes) -> None:
     require("ip", "unshare", "nsenter")
     with (
         network() as net,
@@ -134,13 +128,13 @@ def test_a_link_that_swallows_everything_for_two_minutes_at_a_tenth_of_all_times
         net.swallow(DEVICE_HOSTS[0])
         cut = time.monotonic()
         for device, box, session in found:
-            until(lambda box=box: "no answer to a beat" in box.log(), "the device finds out")  # type: ignore[misc]
+            until(lambda box=box: "no answer to a beat" in box.log(), "the device notices")  # type: ignore[misc]
             until(
                 lambda device=device, box=box: "no connection" in box.state(device.node)["error"],  # type: ignore[misc]
-                "it tries again",
+                "the device tries again",
             )
-            until(lambda session=session: is_gone(session), "the gateway finds out")  # type: ignore[misc]
-        until(lambda: time.monotonic() - cut >= HOLE_S, "the link's return")
+            until(lambda session=session: is_gone(session), "the gateway notices")  # type: ignore[misc]
+        until(lambda: time.monotonic() - cut >= HOLE_S, "the link returns")
         assert not any(
             "up, at" in box.log()[box.log().index("no answer to a beat") :] for _, box, _ in found
         )
@@ -153,9 +147,7 @@ def test_a_link_that_swallows_everything_for_two_minutes_at_a_tenth_of_all_times
             assert box.stop() == 0
 
 
-def test_a_process_killed_without_a_word_is_taken_over_by_the_next(
-    gateway: Gateway, boxes: Boxes
-) -> None:
+def test_a_new_bundle_takes_over_from_one_that_was_killed(gateway: Gateway, boxes: Boxes) -> None:
     box = boxes(DROPBEAR)
     device = gateway.add(gateway.service().target)
     file = built(gateway, device, box, DROPBEAR)
@@ -174,7 +166,7 @@ def test_a_process_killed_without_a_word_is_taken_over_by_the_next(
 
 
 @pytest.mark.parametrize("kit", [OPENSSH, DROPBEAR], ids=["openssh", "dropbear"])
-def test_two_forwards_one_of_them_to_another_machine(
+def test_a_bundle_carries_two_forwards_one_to_another_machine(
     gateway: Gateway, boxes: Boxes, kit: Kit
 ) -> None:
     box = boxes(kit)
@@ -193,14 +185,14 @@ def test_two_forwards_one_of_them_to_another_machine(
         neighbour.close()
 
 
-def test_a_public_forward_listens_for_everybody(gateway: Gateway, boxes: Boxes) -> None:
+def test_a_public_forward_listens_on_all_addresses(gateway: Gateway, boxes: Boxes) -> None:
     box = boxes(DROPBEAR)
     device = gateway.add(gateway.service().target, options=("--public",))
 
     box.start(built(gateway, device, box, DROPBEAR))
 
     await_up(gateway, device, box)
-    until(lambda: listens(device.ports[0], "127.0.0.2"), "it listens elsewhere too")
+    until(lambda: listens(device.ports[0], "127.0.0.2"), "it listens on another address too")
     box.stop()
 
 
@@ -238,13 +230,11 @@ def test_another_host_key_than_the_pinned_one_is_never_trusted(
     box.start(built(gateway, device, box, kit, HOST_KEYS=other))
 
     box.await_state("waiting", device.node)
-    until(lambda: any(50 <= nap <= 66 for nap in box.naps()), "it waits a minute")
+    until(lambda: any(50 <= nap <= 66 for nap in box.naps()), "the bundle waits a minute")
     box.stop()
 
 
-def test_a_key_that_the_gateway_does_not_know_waits_five_minutes(
-    gateway: Gateway, boxes: Boxes
-) -> None:
+def test_a_bundle_with_an_unknown_key_waits_five_minutes(gateway: Gateway, boxes: Boxes) -> None:
     box = boxes(DROPBEAR)
     device = gateway.add(gateway.service().target)
     file = built(gateway, device, box, DROPBEAR)
@@ -253,11 +243,11 @@ def test_a_key_that_the_gateway_does_not_know_waits_five_minutes(
     box.start(file)
 
     box.await_state("waiting", device.node)
-    until(lambda: any(295 <= nap <= 330 for nap in box.naps()), "it waits five minutes")
+    until(lambda: any(295 <= nap <= 330 for nap in box.naps()), "the bundle waits five minutes")
     box.stop()
 
 
-def test_a_device_makes_its_own_key_and_the_line_that_it_prints_registers_it(
+def test_a_device_makes_its_key_and_prints_the_command_that_registers_it(
     gateway: Gateway, boxes: Boxes
 ) -> None:
     kit = DROPBEAR
@@ -293,120 +283,3 @@ def test_a_device_makes_its_own_key_and_the_line_that_it_prints_registers_it(
     box.await_nothing_left()
     assert [path for path in box.root.rglob("*") if not path.is_dir()] == []
     assert list(box.user_home.iterdir()) == []
-
-
-def installed_and_up(gateway: Gateway, device: Device, box: Box, file: Path) -> ProcessId:
-    done = box.sh(file, "install")
-    assert done.returncode == 0, done.stderr
-    return await_up(gateway, device, box)
-
-
-@pytest.mark.parametrize("kit", [OPENSSH, DROPBEAR], ids=["openssh", "dropbear"])
-def test_an_upgrade_comes_through_the_tunnel_that_it_replaces_and_is_confirmed_by_a_good_verdict(
-    gateway: Gateway, boxes: Boxes, tmp_path: Path, kit: Kit
-) -> None:
-    box = boxes(kit)
-    with closing(BoxServer(tmp_path / "machine", box)) as machine:
-        device = gateway.add(f"127.0.0.1:{machine.port},banner:SSH-2.0")
-        first = installed_and_up(gateway, device, box, built(gateway, device, box, kit))
-        newer = built(gateway, device, box, kit, name="newer.sh", VERSION="9", TRIAL="30")
-        config = ssh_config(tmp_path / "ssh_config", [machine.entry("box", port=device.ports[0])])
-
-        brought = through(config, "cat >brought.sh", newer.read_text())
-        done = through(config, f"{' '.join(box.shell)} brought.sh upgrade")
-
-        assert brought.returncode == 0, brought.stderr
-        assert done.returncode == 0, done.stderr
-        assert "replacing the tunnel; the old bundle comes back" in done.stderr
-        await_up(gateway, device, box, after=first)
-        until(lambda: not (box.installed / f"{device.node}.sh.old").exists(), "it is confirmed")
-        assert "VERSION='9'" in (box.installed / f"{device.node}.sh").read_text()
-        assert through(config, f"{' '.join(box.shell)} brought.sh status").stdout.startswith(
-            f"{device.node}: up for"
-        )
-        assert box.sh(newer, "upgrade").stderr.endswith("this bundle is installed already\n")
-        assert box.sh(newer, "uninstall").returncode == 0
-        box.await_nothing_left()
-
-
-def through(config: Path, command: str, said: str = "") -> subprocess.CompletedProcess[str]:
-    """A command for the device, by ssh through its own tunnel."""
-    words = ["ssh", "-F", str(config), "box", command]
-    return subprocess.run(
-        words, input=said, capture_output=True, text=True, check=False, timeout=30
-    )
-
-
-@pytest.mark.parametrize("terminal", ["-tt", "-T"])
-def test_an_install_through_the_tunnel_that_it_ends_is_finished(
-    gateway: Gateway, boxes: Boxes, tmp_path: Path, terminal: str
-) -> None:
-    kit = OPENSSH
-    box = boxes(kit)
-    with closing(BoxServer(tmp_path / "machine", box)) as machine:
-        device = gateway.add(f"127.0.0.1:{machine.port},banner:SSH-2.0")
-        first = installed_and_up(gateway, device, box, built(gateway, device, box, kit))
-        file = built(gateway, device, box, kit, name="newer.sh", VERSION="9")
-        config = ssh_config(tmp_path / "ssh_config", [machine.entry("box", port=device.ports[0])])
-        command = f"{' '.join(box.shell)} {shlex.quote(file.name)}"
-
-        subprocess.run(
-            ["ssh", "-F", str(config), terminal, "box", f"{command} install"],
-            check=False,
-            timeout=30,
-            capture_output=True,
-        )
-        await_up(gateway, device, box, after=first)
-        subprocess.run(
-            ["ssh", "-F", str(config), terminal, "box", f"{command} uninstall"],
-            check=False,
-            timeout=30,
-            capture_output=True,
-        )
-
-        until(lambda: not (box.installed / f"{device.node}.sh").exists(), "it is uninstalled")
-        box.await_nothing_left()
-
-
-@pytest.mark.parametrize(
-    ("verb", "stays"),
-    [("upgrade", "the installed bundle stays"), ("install", "nothing was installed")],
-)
-def test_another_bundle_without_a_tunnel_is_taken_back(
-    gateway: Gateway, boxes: Boxes, verb: str, stays: str
-) -> None:
-    box = boxes(DROPBEAR)
-    device = gateway.add(gateway.service().target)
-    older = built(gateway, device, box, DROPBEAR)
-    first = installed_and_up(gateway, device, box, older)
-    before = (box.installed / f"{device.node}.sh").read_text()
-    key = (box.installed / f"{device.node}.keys").read_text()
-    newer = built(
-        gateway,
-        device,
-        box,
-        DROPBEAR,
-        name="newer.sh",
-        GATEWAYS="127.0.0.1:1",
-        TRIAL="3",
-        KEY_DROPBEAR="another",
-    )
-
-    refused = box.sh(newer, verb)
-    done = box.sh(newer, verb, "--offline")
-
-    assert refused.returncode == 2
-    assert stays in refused.stderr
-    assert done.returncode == 0, done.stderr
-    until(
-        lambda: (box.installed / f"{device.node}.sh").read_text() != before,
-        "the newer one is there",
-    )
-    assert "another" in (box.installed / f"{device.node}.keys").read_text()
-    until(
-        lambda: (box.installed / f"{device.node}.sh").read_text() == before, "the older one is back"
-    )
-    assert (box.installed / f"{device.node}.keys").read_text() == key
-    await_up(gateway, device, box, after=first)
-    assert box.sh(older, "uninstall").returncode == 0
-    box.await_nothing_left()

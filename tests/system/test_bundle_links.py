@@ -1,6 +1,4 @@
-"""Bundles on links that are slow, that swallow packets, or whose IPv6 leads nowhere: no living
-tunnel is cut, and a dead one is noticed.
-"""
+"""Bundles on slow, dead and IPv6-broken links: living tunnels are never cut, dead ones noticed."""
 
 from __future__ import annotations
 
@@ -24,7 +22,7 @@ from tests.system.waiting import until
 pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
 BOTH = pytest.mark.parametrize("kit", [OPENSSH, DROPBEAR], ids=["openssh", "dropbear"])
 PATIENT = "strikes = 10\nprobe_every_s = 3600\n"
-"""The gateway kills nobody here: it is about what the device does."""
+"""The gateway kills nothing here: the tests are about the device."""
 NAME = "gateway.test"
 
 
@@ -34,7 +32,7 @@ def far_policy() -> str:
 
 
 def shape(net: Network) -> None:
-    """A queue of 64 kB before 256 kbit/s, each way."""
+    """Limit each way to 256 kbit/s with a queue of 64 kB."""
     for place in (GATEWAY, DEVICE):
         net.shape(place, rate="256kbit", limit="64kb")
 
@@ -95,7 +93,7 @@ def test_a_link_that_dies_during_a_transfer_is_noticed(
             box.client(kit.client).pid
             for kit, (box, _) in zip((OPENSSH, DROPBEAR), found, strict=True)
         ]
-        until(lambda: all(in_transfer(pid, verb) for pid in owed), "the transfers are under way")
+        until(lambda: all(in_transfer(pid, verb) for pid in owed), "the transfers run")
 
         net.swallow(DEVICE_HOSTS[0])
         stack.callback(net.pass_again, DEVICE_HOSTS[0])
@@ -103,13 +101,13 @@ def test_a_link_that_dies_during_a_transfer_is_noticed(
         for box, _ in found:
             until(
                 lambda box=box: "the connection hangs: no answer to a beat" in box.log(),  # type: ignore[misc]
-                "it notices",
+                "the bundle notices",
             )
             box.stop()
 
 
 def in_transfer(pid: int, verb: str) -> bool:
-    """Whether the client's connection has a lot to send, or it has read a lot."""
+    """Whether the client's connection has much to send, or has received much."""
     if verb == "put":
         return int(Path(f"/proc/{pid}/io").read_text(encoding="ascii").split()[1]) > 50_000
     rows = [
@@ -120,7 +118,7 @@ def in_transfer(pid: int, verb: str) -> bool:
 
 
 @BOTH
-def test_a_link_on_which_a_login_takes_longer_than_its_first_limit(
+def test_a_login_that_takes_longer_than_its_first_limit_gets_more_time(
     usual: Mode, boxes: Boxes, kit: Kit
 ) -> None:
     with gateway_at(usual, policy=PATIENT) as gateway:
@@ -140,7 +138,7 @@ def test_a_link_on_which_a_login_takes_longer_than_its_first_limit(
 
             until(
                 lambda: "the connection hangs: no answer to a beat" in box.log(),
-                "a dead one is noticed",
+                "a dead connection is noticed",
             )
             link.thaw()
             box.stop()
@@ -168,8 +166,8 @@ def test_an_install_over_a_slow_link_waits_longer_each_time(
 
 @pytest.fixture
 def lost_ipv6(net: Network, tmp_path: Path) -> tuple[str, ...]:
-    """Words before a command: there the gateway's name has an IPv6 address too, and what is sent to
-    it disappears.
+    """Return the prefix of a command that sees an IPv6 address for the gateway's name, which drops
+    all packets.
     """
     require("mount")
     hosts = tmp_path / "hosts"
@@ -202,7 +200,7 @@ def lost_ipv6(net: Network, tmp_path: Path) -> tuple[str, ...]:
 
 
 @BOTH
-def test_a_name_whose_ipv6_leads_nowhere_is_reached_by_its_other_address(
+def test_a_gateway_whose_ipv6_address_is_dead_is_reached_by_its_other_address(
     net: Network, far_gateway: Gateway, boxes: Boxes, lost_ipv6: tuple[str, ...], kit: Kit
 ) -> None:
     box = boxes(kit)
@@ -215,7 +213,7 @@ def test_a_name_whose_ipv6_leads_nowhere_is_reached_by_its_other_address(
 
     box.await_state("up", device.node)
     box.client(kit.client).kill()
-    until(lambda: box.log().count("up, at") == 2, "it comes back")
+    until(lambda: box.log().count("up, at") == 2, "the tunnel comes back")
     words = box.client(kit.client).cmdline()
     assert {"ssh": "-4", "dbclient": GATEWAY_HOST}[kit.client] in words
     box.stop()

@@ -1,6 +1,4 @@
-"""The Python client on links that are slow or full, with addresses that vanish, and behind logins
-that print text.
-"""
+"""The Python client on slow and full links, with dead addresses, and with text printed at login."""
 
 from __future__ import annotations
 
@@ -15,10 +13,12 @@ import pytest
 
 from tests.programs import require
 from tests.system.network import DEVICE, DEVICE_HOSTS, GATEWAY, GATEWAY_HOST, Network
+from tests.system.ports import free_port
+from tests.system.python_client import Client, Echo, running
 from tests.system.relay import relay
 from tests.system.room import Room, room
-from tests.system.stub_gateway import StubGateway, eventually, free_port, stub_gateway
-from tests.system.test_client_link import Client, Echo, running
+from tests.system.stub_gateway import StubGateway, stub_gateway
+from tests.system.waiting import until
 
 pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
 PORT = 20500
@@ -63,16 +63,14 @@ sys.stdin.read()
 def own_room() -> Iterator[Room]:
     require("ip", "unshare", "nsenter", "mount")
     if os.geteuid() != 0:
-        pytest.skip("a namespace takes root")
+        pytest.skip("a namespace needs root")
     with room() as found:
         yield found
 
 
 @pytest.fixture
 def full_link(net: Network) -> Iterator[Network]:
-    """256 kbit/s each way, in front of a queue that holds two seconds of it; the target runs in the
-    device's namespace.
-    """
+    """Limit each way to 256 kbit/s, with a queue of two seconds; the target runs on the device."""
     target = subprocess.Popen(
         [*net.inside(DEVICE), sys.executable, "-c", SERVICE], stdout=subprocess.PIPE
     )
@@ -133,7 +131,7 @@ def test_a_black_hole_during_bulk_is_noticed(tmp_path: Path, full_link: Network)
         )
         before = gateway.beats()
         try:
-            eventually(lambda: gateway.beats() > before + 2, "beats behind the data")
+            until(lambda: gateway.beats() > before + 2, "beats behind the data")
             full_link.swallow(DEVICE_HOSTS[0])
 
             client.says("the connection hangs: no answer to a beat")
@@ -162,7 +160,7 @@ def test_a_login_that_takes_longer_than_its_limit_gets_more_time(tmp_path: Path)
             ) as client:
                 client.says("no login within 0.7 s")
                 client.says("up:")
-                eventually(lambda: gateway.beats() > 9, "ten beats")
+                until(lambda: gateway.beats() > 9, "ten beats")
                 asked = client.ask("check")
 
             assert asked.returncode == 0, asked.stderr
@@ -171,18 +169,13 @@ def test_a_login_that_takes_longer_than_its_limit_gets_more_time(tmp_path: Path)
         echo.close()
 
 
-@pytest.mark.parametrize(
-    "silent", [pytest.param(False, id="vanishes"), pytest.param(True, id="takes the connection")]
-)
-def test_an_address_that_leads_nowhere_is_passed_by(
-    tmp_path: Path, own_room: Room, silent: bool
-) -> None:
-    """The name has an IPv6 address, which comes first, and 127.0.0.1."""
-    own_room.run("ip", "link", "add", "far", "type", "veth", "peer", "name", "end")
+def lead_nowhere(room: Room, hosts: Path) -> None:
+    """Give the gateway's name a dead IPv6 address, which comes first, and 127.0.0.1."""
+    room.run("ip", "link", "add", "far", "type", "veth", "peer", "name", "end")
     for link in ("far", "end"):
-        own_room.run("ip", "link", "set", link, "up")
-    own_room.run("ip", "address", "add", "fd00:213::2/64", "dev", "far", "nodad")
-    own_room.run(
+        room.run("ip", "link", "set", link, "up")
+    room.run("ip", "address", "add", "fd00:213::2/64", "dev", "far", "nodad")
+    room.run(
         "ip",
         "neighbor",
         "add",
@@ -194,8 +187,18 @@ def test_an_address_that_leads_nowhere_is_passed_by(
         "nud",
         "permanent",
     )
-    (tmp_path / "hosts").write_text("fd00:213::1 gateway.test\n127.0.0.1 gateway.test localhost\n")
-    own_room.replace("/etc/hosts", tmp_path / "hosts")
+    hosts.write_text("fd00:213::1 gateway.test\n127.0.0.1 gateway.test localhost\n")
+    room.replace("/etc/hosts", hosts)
+
+
+@pytest.mark.parametrize(
+    "silent",
+    [pytest.param(False, id="drops packets"), pytest.param(True, id="accepts and stays silent")],
+)
+def test_a_dead_address_of_the_gateway_is_skipped(
+    tmp_path: Path, own_room: Room, silent: bool
+) -> None:
+    lead_nowhere(own_room, tmp_path / "hosts")
     with ExitStack() as stack:
         gateway = stack.enter_context(
             stub_gateway(tmp_path / "gateway", (PORT,), inside=own_room.inside)
@@ -238,7 +241,9 @@ def test_an_address_that_leads_nowhere_is_passed_by(
         pytest.param("sleep 1; echo 7", id="a late number"),
     ],
 )
-def test_what_a_login_prints_is_no_answer(tmp_path: Path, own_room: Room, text: str) -> None:
+def test_text_printed_at_login_is_not_taken_for_an_answer(
+    tmp_path: Path, own_room: Room, text: str
+) -> None:
     (tmp_path / "ssh").mkdir()
     (tmp_path / "ssh" / "sshrc").write_text(f"{text}\n")
     own_room.replace("/etc/ssh", tmp_path / "ssh")
@@ -251,7 +256,7 @@ def test_what_a_login_prints_is_no_answer(tmp_path: Path, own_room: Room, text: 
 
         with running(client):
             client.says("up:")
-            eventually(lambda: gateway.beats() > 4, "five beats")
+            until(lambda: gateway.beats() > 4, "five beats")
             asked = client.ask("check", "--json")
 
             gateway.answer(verdict=13)

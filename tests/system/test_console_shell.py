@@ -1,6 +1,4 @@
-"""The console's way to a node: the SSH command through a real tunnel, and whose host key it
-takes.
-"""
+"""The console's SSH command to a node: it goes through the tunnel, and checks the host key."""
 
 from __future__ import annotations
 
@@ -21,7 +19,7 @@ pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
 
 @pytest.fixture(scope="module")
 def device(gateway: Gateway) -> Device:
-    """A node whose tunnel is up, and leads to an sshd that takes the node's key: the gateway's
+    """A node whose tunnel is up and leads to an sshd that accepts the node's key: the gateway's
     own.
     """
     found = gateway.add(f"127.0.0.1:{gateway.ssh_port},banner:SSH-2.0")
@@ -33,7 +31,7 @@ def device(gateway: Gateway) -> Device:
 def login(
     gateway: Gateway, device: Device, folder: Path, known: str
 ) -> subprocess.CompletedProcess[str]:
-    """What the operator's ssh says, with these known hosts and the node's key."""
+    """Run the operator's ssh with these known hosts and the node's key."""
     (forward,) = read_registry(gateway.layout.nodes).node(device.node).forwards
     row = Row(forward=forward, seen=Tunnel(node=forward.node, port=Port(device.ports[0])))
     (folder / "known_hosts").write_text(known, encoding="ascii")
@@ -58,7 +56,7 @@ def login(
     )
 
 
-def test_the_nodes_own_host_key_opens_and_the_operators_configuration_says_who(
+def test_the_nodes_host_key_is_accepted_and_the_operators_configuration_names_the_user(
     gateway: Gateway, device: Device, tmp_path: Path
 ) -> None:
     done = login(gateway, device, tmp_path, f"{device.node} {device.host_key}\n")
@@ -67,7 +65,7 @@ def test_the_nodes_own_host_key_opens_and_the_operators_configuration_says_who(
     assert done.stdout.startswith("1 ")
 
 
-def test_another_host_key_than_the_nodes_is_refused(
+def test_a_host_key_that_is_not_the_nodes_is_refused(
     gateway: Gateway, device: Device, tmp_path: Path
 ) -> None:
     subprocess.run(
@@ -88,7 +86,7 @@ def test_another_host_key_than_the_nodes_is_refused(
     ["", "[127.0.0.1]:{port} {key}\n", "another {key}\n"],
     ids=["no key", "the ports key", "anothers key"],
 )
-def test_a_key_that_is_not_known_as_the_nodes_is_asked_about(
+def test_an_unknown_host_key_is_asked_about(
     gateway: Gateway, device: Device, tmp_path: Path, known: str
 ) -> None:
     done = login(gateway, device, tmp_path, known.format(port=device.ports[0], key=device.host_key))

@@ -1,6 +1,4 @@
-"""The console in a real terminal against a real gateway: a hung tunnel is killed by keys, and a
-node is logged in to through its own.
-"""
+"""The console in a real terminal, against a real gateway: kill a hung tunnel, open a shell."""
 
 from __future__ import annotations
 
@@ -13,17 +11,18 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from checker.control.client import operator_name
-from checker.model import EventKind, Status
+from checker.model import EventKind, ProcessId, Status
 from tests.programs import require
 from tests.reversi_tui.console.tmux import LEFT, SWITCHES, Tmux, console_words, tmux
 from tests.system.accounts import Mode
 from tests.system.box_server import BoxServer
-from tests.system.clients import Device
+from tests.system.clients import Connection, Device
 from tests.system.harness import Gateway, gateway_at
 from tests.system.ports import accepts
 from tests.system.processes import end_one
@@ -31,9 +30,9 @@ from tests.system.seen import is_gone
 
 pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
 PATIENT = "probe_every_s = 5\ndeadline_s = 1\nstrikes = 10\nstrike_gap_s = 12\n"
-"""The operator comes before the tenth strike."""
+"""High enough that the operator kills before the gateway does."""
 EAGER = "check_every_s = 2\nanswer_deadline_s = 3\n"
-"""What the node's client is told besides what the gateway wrote for it."""
+"""Settings added to the client's file that the gateway wrote."""
 
 
 @pytest.fixture(scope="module")
@@ -71,21 +70,21 @@ def client(device: Device) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def row_of(lines: list[str], device: Device) -> str:
-    """The node's row on the screen; empty where it is not shown."""
+    """The node's row on the screen; "" if it is not shown."""
     return next(
         (line for line in lines if re.match(rf"[ *]{device.node} +{device.ports[0]} ", line)), ""
     )
 
 
 def shown_pid(lines: list[str], device: Device, status: str) -> int | None:
-    """The process that the row names, once it shows that status."""
+    """The PID in the node's row, if the row has that status."""
     row = row_of(lines, device)
     found = re.search(r" (\d+)(?: +[0-9.]+:\d+)? +\S+$", row)
     return int(found[1]) if found and f" {status} " in row else None
 
 
 def leave(terminal: Tmux) -> None:
-    """The console leaves the terminal as it found it."""
+    """Quit the console; check that it restores the terminal."""
     terminal.press("q")
     terminal.shows(f"{LEFT} 0")
     assert terminal.switches() == SWITCHES
@@ -113,7 +112,7 @@ def test_a_hung_tunnel_is_found_and_killed_by_keys_and_comes_back(
             lambda lines: (
                 shown_pid(lines, device, "hung") == session.pid and not row_of(lines, other)
             ),
-            "the hung row alone",
+            "only the hung row",
         )
         terminal.press("k")
         terminal.shows("Cancel (n)", f"sshd {session.pid}")
@@ -137,71 +136,80 @@ def test_a_hung_tunnel_is_found_and_killed_by_keys_and_comes_back(
         leave(terminal)
 
 
-def test_a_tunnel_that_came_anew_under_an_open_question_is_left_alone(
+@dataclass
+class Reconnecting:
+    """A device whose connection a test replaces."""
+
+    gateway: Gateway
+    device: Device
+    connection: Connection
+    session: ProcessId
+
+    def reconnect(self) -> None:
+        """End the connection, and open another."""
+        self.connection.close()
+        self.connection = self.gateway.connect(self.device)
+        self.session = self.gateway.await_up(self.device, after=self.session)
+
+    def is_refused(self, lines: list[str]) -> bool:
+        """Whether the console refuses, or the daemon if the console does not know yet."""
+        told = " ".join(" ".join(lines).split())
+        return f"{self.device.node} port" in told and (
+            "and is now held by" in told or "is held by another process now" in told
+        )
+
+
+def reconnecting(gateway: Gateway) -> Reconnecting:
+    device = gateway.add(gateway.service().target)
+    connection = gateway.connect(device)
+    return Reconnecting(gateway, device, connection, gateway.await_up(device))
+
+
+def test_a_tunnel_replaced_while_the_console_asks_is_not_killed(
     own_gateway: Gateway, tmp_path: Path
 ) -> None:
     gateway = own_gateway
     gateway.up()
-    devices = [gateway.add(gateway.service().target) for _ in range(2)]
-    first, second = devices
-    connections = {device.node: gateway.connect(device) for device in devices}
-    sessions = {device.node: gateway.await_up(device) for device in devices}
-
-    def come_anew(device: Device) -> None:
-        """The node's connection ends, and its next one takes the port."""
-        connections[device.node].close()
-        connections[device.node] = gateway.connect(device)
-        sessions[device.node] = gateway.await_up(device, after=sessions[device.node])
-
-    def is_refused(lines: list[str], device: Device) -> bool:
-        """By the console, or by the daemon where the console does not know yet."""
-        told = " ".join(" ".join(lines).split())
-        return f"{device.node} port" in told and (
-            "and is now held by" in told or "is held by another process now" in told
-        )
+    both = first, second = reconnecting(gateway), reconnecting(gateway)
 
     with tmux(tmp_path, console_words(gateway.home), size=(100, 24)) as terminal:
         terminal.until(
-            lambda lines: all(shown_pid(lines, each, "up") for each in devices), "both rows"
+            lambda lines: all(shown_pid(lines, each.device, "up") for each in both), "both rows"
         )
         terminal.press("/")
-        terminal.type(f"port:{first.ports[0]}")
+        terminal.type(f"port:{first.device.ports[0]}")
         terminal.press("Enter", "k")
-        terminal.shows("Kill this forward?", f"sshd {sessions[first.node].pid}")
-        come_anew(first)
+        terminal.shows("Kill this forward?", f"sshd {first.session.pid}")
+        first.reconnect()
         terminal.press("y")
-        terminal.until(lambda lines: is_refused(lines, first), "it is left alone")
-        assert not is_gone(sessions[first.node])
+        terminal.until(first.is_refused, "the new tunnel is left alone")
+        assert not is_gone(first.session)
 
         terminal.press("Escape", "Escape")
         terminal.until(
             lambda lines: all(
-                shown_pid(lines, each, "up") == sessions[each.node].pid for each in devices
+                shown_pid(lines, each.device, "up") == each.session.pid for each in both
             ),
             "both are up",
         )
         terminal.press("a", "l", "k")
-        terminal.shows(*(f"sshd {session.pid}" for session in sessions.values()))
-        come_anew(second)
+        terminal.shows(*(f"sshd {each.session.pid}" for each in both))
+        second.reconnect()
         terminal.press("y")
-        terminal.shows(f"{first.node} port {first.ports[0]}: kill done")
-        terminal.until(
-            lambda lines: is_refused(lines, second), "the one that came anew is left alone"
-        )
-        assert is_gone(sessions[first.node])
-        assert not is_gone(sessions[second.node])
+        terminal.shows(f"{first.device.node} port {first.device.ports[0]}: kill done")
+        terminal.until(second.is_refused, "the replaced tunnel is left alone")
+        assert is_gone(first.session)
+        assert not is_gone(second.session)
         leave(terminal)
 
-    assert gateway.events(second, EventKind.KILL) == ()
+    assert gateway.events(second.device, EventKind.KILL) == ()
 
 
 @contextmanager
 def node_with_a_shell(
     gateway: Gateway, folder: Path
 ) -> Iterator[tuple[Device, BoxServer, dict[str, str]]]:
-    """A node whose tunnel leads to an SSH server with shells; and what makes the operator's ssh
-    know no more than a key.
-    """
+    """A node whose tunnel leads to an SSH server with shells; the operator's ssh has only a key."""
     server = BoxServer(folder / "node")
     try:
         device = gateway.add(f"127.0.0.1:{server.port},banner:SSH-2.0")
@@ -223,7 +231,7 @@ def node_with_a_shell(
         server.close()
 
 
-def test_a_shell_on_the_node_and_the_console_is_back_whole(
+def test_the_console_is_restored_after_a_shell_on_the_node(
     gateway: Gateway, tmp_path: Path
 ) -> None:
     with (
@@ -237,7 +245,7 @@ def test_a_shell_on_the_node_and_the_console_is_back_whole(
     ):
         terminal.until(
             lambda lines: shown_pid(lines, device, "up") and "..." not in row_of(lines, device),
-            "up, its target known",
+            "the row is up, with its target",
         )
         before = row_of(terminal.lines(), device)
 
@@ -250,13 +258,13 @@ def test_a_shell_on_the_node_and_the_console_is_back_whole(
         terminal.type("exit\n")
         terminal.shows("ssh ended with status 0")
 
-        lines = terminal.until(lambda lines: row_of(lines, device), "the row again")
+        lines = terminal.until(lambda lines: row_of(lines, device), "the row is back")
         assert row_of(lines, device)[:60] == before[:60]
         assert lines[0].startswith("reversi  daemon: running")
         terminal.press("?")
         terminal.shows("Kill the sshd process")
         terminal.press("Escape")
-        terminal.until(lambda lines: row_of(lines, device), "no help any more")
+        terminal.until(lambda lines: row_of(lines, device), "the help is closed")
         changed_key(tmp_path / "known_hosts", tmp_path)
         terminal.press("s")
         terminal.shows("Host key verification failed", "enter goes back to the console")
@@ -267,7 +275,7 @@ def test_a_shell_on_the_node_and_the_console_is_back_whole(
 
 
 def changed_key(known: Path, folder: Path) -> None:
-    """The node is known by another key than the one that it shows."""
+    """Make the console know the node by another host key than the node shows."""
     subprocess.run(
         ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / "other")],
         check=True,
@@ -280,7 +288,7 @@ def changed_key(known: Path, folder: Path) -> None:
     known.write_text(f"{name} {other}", encoding="ascii")
 
 
-def test_the_daemon_and_the_whole_directory_go_and_come_back_while_it_runs(
+def test_the_console_survives_the_loss_of_the_daemon_and_of_the_home(
     own_gateway: Gateway, tmp_path: Path
 ) -> None:
     require("tmux")
@@ -300,7 +308,7 @@ def test_the_daemon_and_the_whole_directory_go_and_come_back_while_it_runs(
         terminal.shows("daemon: not running", "stale <1m")
         elsewhere.rename(own_gateway.home)
         terminal.until(
-            lambda lines: not any("as last read" in line for line in lines), "no trouble any more"
+            lambda lines: not any("as last read" in line for line in lines), "the trouble is gone"
         )
         state = own_gateway.layout.state
         for file in state.parent.glob(f"{state.name}*"):
@@ -315,6 +323,6 @@ def test_the_daemon_and_the_whole_directory_go_and_come_back_while_it_runs(
                 shown_pid(lines, device, "up") == session.pid
                 and "stale" not in row_of(lines, device)
             ),
-            "up again",
+            "the row is up again",
         )
         leave(terminal)

@@ -1,4 +1,4 @@
-"""The demo, run as a newcomer runs it: all that it promises is seen, and nothing of it is left."""
+"""The demo as a newcomer runs it: it shows all that it promises, and leaves nothing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DEADLINE_S = 30.0
 
 
 class Demo:
-    """A running demo, with every process that it was seen to have."""
+    """A running demo, with every process that it was seen to start."""
 
     def __init__(self, folder: Path, *arguments: str) -> None:
         self.folder = folder
@@ -41,7 +41,7 @@ class Demo:
         self.seen: set[psutil.Process] = set()
 
     def follow(self, until: str = "", within_s: float = DEADLINE_S) -> int | None:
-        """Wait until the log says so, or the demo ends; its exit status."""
+        """Wait until the log contains this, or the demo ends; return its exit status."""
         end = time.monotonic() + within_s
         while self.process.poll() is None and time.monotonic() < end:
             self.seen.update(psutil.Process(self.process.pid).children(recursive=True))
@@ -51,7 +51,7 @@ class Demo:
         return self.process.poll()
 
     def leftovers(self) -> list[str]:
-        """What should be gone: processes, after a moment to end, and files."""
+        """What the demo left behind: processes, after a moment to end, and files."""
         _, alive = psutil.wait_procs(list(self.seen), timeout=DEADLINE_S)
         return [str(process) for process in alive] + [str(path) for path in self.home.rglob("*")]
 
@@ -64,7 +64,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.mark.sshd
 @pytest.mark.timeout(200)
-def test_the_headless_demo_sees_every_status_and_leaves_nothing(folder: Path) -> None:
+def test_the_headless_demo_shows_every_status_and_leaves_nothing(folder: Path) -> None:
     demo = Demo(folder, "--headless", "120")
     try:
         status = demo.follow(within_s=150)
@@ -99,7 +99,7 @@ def test_a_signal_while_a_node_is_frozen_leaves_nothing(
 
 
 @pytest.mark.sshd
-def test_a_demo_out_of_time_names_what_it_did_not_see(folder: Path) -> None:
+def test_a_demo_that_runs_out_of_time_names_what_it_did_not_see(folder: Path) -> None:
     demo = Demo(folder, "--headless", "0.1")
     try:
         status = demo.follow()

@@ -1,6 +1,4 @@
-"""A new key or port takes the place of the old one only once its device lives on it; until then the
-old one opens what it opened.
-"""
+"""A new key or port replaces the old one only once its device lives on it; both work until then."""
 
 from __future__ import annotations
 
@@ -10,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from checker.model import EventKind, Status
-from tests.system.clients import Connection, Device
+from tests.system.changes import key_is_rejected, node_up, ports_of, rekeyed
+from tests.system.clients import Device
 from tests.system.harness import Gateway
 from tests.system.ports import accepts
 from tests.system.seen import is_gone
@@ -20,48 +19,21 @@ from tests.system.waiting import until
 pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
 
 
-def up(gateway: Gateway) -> tuple[Device, Connection]:
-    """A node whose tunnel is up."""
-    device = gateway.add(gateway.service().target)
-    connection = gateway.connect(device)
-    gateway.await_up(device)
-    return device, connection
-
-
-def rekeyed(gateway: Gateway, device: Device) -> Device:
-    """The device with the key that waits."""
-    config = gateway.folder / f"{device.node}-again.toml"
-    gateway.ok("node", "rekey", device.node, "--client-config", str(config))
-    return replace(device, config=config)
-
-
-def refused(device: Device) -> bool:
-    """Whether sshd takes the key no longer."""
-    done = device.ask("version")
-    return done.returncode == 255 and "Permission denied" in done.stderr
-
-
 def keys_of(gateway: Gateway, device: Device) -> int:
-    """How many keys the node has."""
+    """The number of the node's key lines."""
     node = json.loads(gateway.ok("node", "show", device.node, "--json"))["node"]
     return 1 + (node["next_key"] is not None)
 
 
-def place_of(gateway: Gateway, device: Device) -> tuple[int, int | None]:
-    """The port of the node's forward, and the one that it moves to."""
-    (forward,) = json.loads(gateway.ok("node", "show", device.node, "--json"))["node"]["forwards"]
-    return forward["port"], forward["next_port"]
-
-
 def moved(gateway: Gateway, device: Device) -> Device:
-    """The device as it is once it has its new client."""
+    """Move the node's forward; return the device with its new port."""
     new = replace(device, ports=(gateway.port(),))
     gateway.ok("node", "move", device.node, str(new.ports[0]))
     return new
 
 
-def test_no_word_over_a_new_key_takes_the_old_one_away(gateway: Gateway) -> None:
-    device, connection = up(gateway)
+def test_requests_with_a_new_key_do_not_remove_the_old_one(gateway: Gateway) -> None:
+    device, connection = node_up(gateway)
     renewed = rekeyed(gateway, device)
 
     for request in ("version", "check", f"{device.node} {device.ports[0]} SSH-2.0"):
@@ -79,32 +51,30 @@ def test_no_word_over_a_new_key_takes_the_old_one_away(gateway: Gateway) -> None
     assert again.beat() == 0, "the old key brings the tunnel back"
 
 
-def test_a_tunnel_of_the_new_key_that_goes_on_beating_ends_the_old_key(gateway: Gateway) -> None:
-    device, connection = up(gateway)
+def test_a_tunnel_with_the_new_key_that_keeps_beating_removes_the_old_key(gateway: Gateway) -> None:
+    device, connection = node_up(gateway)
     renewed = rekeyed(gateway, device)
 
-    assert renewed.verdict("claim", "another") == 0, (
-        "what the old key opened makes way for the new one"
-    )
+    assert renewed.verdict("claim", "another") == 0, "the old key's tunnel gives way to the new key"
     connection.ended()
     again = gateway.connect(renewed, "hold", "another")
     gateway.await_up(device)
     assert keys_of(gateway, device) == 2
     with again.beating(0.5):
-        until(lambda: refused(device), "the old key opens nothing")
+        until(lambda: key_is_rejected(device), "the old key opens nothing")
 
     assert again.beat() == 0
     assert keys_of(gateway, device) == 1
-    until(lambda: gateway.probe(device) == "up", "the row says no more of it")
+    until(lambda: gateway.probe(device) == "up", "the row is plainly up")
     assert "the new key was used, and is the only one now" in [
         event.text for event in gateway.events(device, EventKind.REGISTRY)
     ]
 
 
-def test_a_new_key_that_claims_and_never_holds_ends_the_old_tunnel_but_once(
+def test_a_new_key_that_claims_without_a_hold_ends_the_old_tunnel_only_once(
     gateway: Gateway,
 ) -> None:
-    device, connection = up(gateway)
+    device, connection = node_up(gateway)
     before = gateway.await_up(device)
     renewed = rekeyed(gateway, device)
 
@@ -119,8 +89,8 @@ def test_a_new_key_that_claims_and_never_holds_ends_the_old_tunnel_but_once(
     assert gateway.await_up(device) == session
 
 
-def test_a_second_device_with_the_old_key_is_a_clone_still(gateway: Gateway) -> None:
-    device, connection = up(gateway)
+def test_a_second_device_with_the_old_key_is_still_a_clone(gateway: Gateway) -> None:
+    device, connection = node_up(gateway)
     rekeyed(gateway, device)
 
     assert device.verdict("claim", "second") > 0
@@ -129,7 +99,9 @@ def test_a_second_device_with_the_old_key_is_a_clone_still(gateway: Gateway) -> 
     gateway.await_event(EventKind.CLONE, device)
 
 
-def test_a_device_that_never_holds_keeps_both_keys_until_it_is_told(gateway: Gateway) -> None:
+def test_a_device_that_never_holds_keeps_both_keys_until_an_admin_ends_the_old_one(
+    gateway: Gateway,
+) -> None:
     device = gateway.add(gateway.service().target)
     renewed = rekeyed(gateway, device)
     gateway.connect_unheard(renewed)
@@ -140,13 +112,13 @@ def test_a_device_that_never_holds_keeps_both_keys_until_it_is_told(gateway: Gat
 
     gateway.ok("node", "rekey", device.node, "--now")
 
-    assert refused(device)
+    assert key_is_rejected(device)
     assert keys_of(gateway, device) == 1
     gateway.connect_unheard(renewed)
     until(lambda: accepts(device.ports[0]), "the new key opens the port")
 
 
-def test_a_daemon_that_starts_knows_which_key_a_tunnel_came_with_before(
+def test_a_new_daemon_learns_which_key_an_older_tunnel_used(
     own_gateway: Gateway,
 ) -> None:
     own_gateway.start_sshd()
@@ -161,21 +133,21 @@ def test_a_daemon_that_starts_knows_which_key_a_tunnel_came_with_before(
     own_gateway.serve()
 
     with connection.beating(0.5):
-        until(lambda: refused(device), "the old key opens nothing")
+        until(lambda: key_is_rejected(device), "the old key opens nothing")
 
 
-def test_a_forward_that_moves_is_reached_on_its_old_port_until_its_device_is_on_the_new_one(
+def test_a_moving_forward_keeps_its_old_port_until_its_device_uses_the_new_one(
     gateway: Gateway,
 ) -> None:
-    device, connection = up(gateway)
+    device, connection = node_up(gateway)
     session = gateway.await_up(device)
     new = moved(gateway, device)
 
     with connection.beating(0.3):
-        until(lambda: "moves to" in gateway.tunnel(device).detail, "the row says so")
+        until(lambda: "moves to" in gateway.tunnel(device).detail, "the row shows the move")
         probed = {gateway.probe(device) for _ in range(3)}
     assert probed == {f"up: still on port {device.ports[0]}; moves to {new.ports[0]}"}
-    assert connection.beat() == 0, "nobody on the new port is no reason to leave"
+    assert connection.beat() == 0, "a free new port must not end the tunnel"
     assert device.verdict("check", str(device.ports[0])) == 0
     assert device.verdict("check", str(new.ports[0])) == 0
     assert gateway.await_up(device) == session
@@ -186,16 +158,16 @@ def test_a_forward_that_moves_is_reached_on_its_old_port_until_its_device_is_on_
     again = gateway.connect(new)
     with again.beating(0.5):
         until(
-            lambda: place_of(gateway, device) == (new.ports[0], None),
+            lambda: ports_of(gateway, device) == (new.ports[0], None),
             "the new port is the only one",
         )
     assert again.beat() == 0
     gateway.await_up(new)
-    assert gateway.connect(device).ended() == 255, "the old port is not its own any more"
+    assert gateway.connect(device).ended() == 255, "the old port is no longer the node's"
     assert f"its device listens on port {new.ports[0]}" in gateway.ok("log", "--node", device.node)
 
 
-def test_a_device_that_never_holds_moves_when_its_new_port_answers(gateway: Gateway) -> None:
+def test_a_device_without_hold_has_moved_once_its_new_port_answers(gateway: Gateway) -> None:
     device = gateway.add(gateway.service().target)
     connection = gateway.connect_unheard(device)
     gateway.await_up(device)
@@ -206,12 +178,12 @@ def test_a_device_that_never_holds_moves_when_its_new_port_answers(gateway: Gate
 
     gateway.connect_unheard(new)
 
-    until(lambda: place_of(gateway, device) == (new.ports[0], None), "the new port is the only one")
+    until(lambda: ports_of(gateway, device) == (new.ports[0], None), "the new port is the only one")
     gateway.await_up(new)
 
 
-def test_a_moving_forward_is_killed_and_reset_by_either_port(gateway: Gateway) -> None:
-    device, connection = up(gateway)
+def test_kill_and_reset_find_a_moving_forward_by_either_port(gateway: Gateway) -> None:
+    device, connection = node_up(gateway)
     new = moved(gateway, device)
 
     gateway.ok("kill", "--yes", str(new.ports[0]))
@@ -223,13 +195,13 @@ def test_a_moving_forward_is_killed_and_reset_by_either_port(gateway: Gateway) -
     assert is_gone(session)
 
 
-def test_a_move_that_is_taken_back_leaves_the_tunnel_alone(gateway: Gateway) -> None:
-    device, connection = up(gateway)
+def test_undoing_a_move_spares_the_tunnel(gateway: Gateway) -> None:
+    device, connection = node_up(gateway)
     new = moved(gateway, device)
 
     gateway.ok("node", "move", device.node, str(device.ports[0]))
 
-    assert place_of(gateway, device) == (device.ports[0], None)
+    assert ports_of(gateway, device) == (device.ports[0], None)
     assert connection.beat() == 0
     assert gateway.connect(new).ended() == 255
     assert not list(gateway.layout.nodes.glob("*.next")) or device.node not in {
@@ -237,12 +209,12 @@ def test_a_move_that_is_taken_back_leaves_the_tunnel_alone(gateway: Gateway) -> 
     }
 
 
-def test_a_port_that_no_tunnel_can_have_is_told_before_anything_is_done(gateway: Gateway) -> None:
-    device, connection = up(gateway)
+def test_a_port_that_no_tunnel_can_have_is_refused_before_any_change(gateway: Gateway) -> None:
+    device, connection = node_up(gateway)
     taken = Stranger(gateway.port(), banner="220 mail\r\n") if gateway.mode.is_privileged else None
     try:
         wanted = (
-            [("22", "sshd binds port 22 for root alone")]
+            [("22", "sshd binds port 22 only for root")]
             if gateway.mode.tunnel.name != "root"
             else []
         )
@@ -255,7 +227,7 @@ def test_a_port_that_no_tunnel_can_have_is_told_before_anything_is_done(gateway:
             assert "nothing was changed" in done.stderr
         assert connection.beat() == 0
         assert gateway.await_status(device, Status.UP).kills == 0
-        assert place_of(gateway, device) == (device.ports[0], None)
+        assert ports_of(gateway, device) == (device.ports[0], None)
     finally:
         if taken is not None:
             taken.close()

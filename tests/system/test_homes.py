@@ -1,6 +1,4 @@
-"""Two homes on one machine, with one tunnel user and one port: neither touches what is the
-other's.
-"""
+"""Two homes share a machine, a tunnel user and a port: neither touches the other's tunnel."""
 
 from __future__ import annotations
 
@@ -18,7 +16,7 @@ pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
 
 
 @pytest.mark.parametrize("name", MODES)
-def test_another_gateways_tunnel_is_foreign_whatever_is_asked_of_it(
+def test_another_gateways_tunnel_is_foreign_and_survives_every_command(
     mode_of: Callable[[str], Mode], name: str
 ) -> None:
     mode = mode_of(name)

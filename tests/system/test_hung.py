@@ -1,6 +1,4 @@
-"""A hung tunnel is found and killed, in each of the ways to run a gateway; a healthy one beside it
-never is.
-"""
+"""A hung tunnel is found and killed in each way to run a gateway; a healthy one never is."""
 
 from __future__ import annotations
 
@@ -28,7 +26,7 @@ pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tunnelled:
-    """A device whose tunnel was up, and since when we look."""
+    """A device whose tunnel was up, and the time since when we watch."""
 
     device: Device
     connection: Connection
@@ -38,7 +36,7 @@ class Tunnelled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """A gateway with a healthy tunnel, and one whose client has stopped."""
+    """A gateway with a healthy tunnel, and a tunnel whose client was stopped."""
 
     gateway: Gateway
     healthy: Tunnelled
@@ -59,9 +57,7 @@ def tunnelled(gateway: Gateway) -> Tunnelled:
 
 @pytest.fixture(scope="module")
 def scenes(mode_of: Callable[[str], Mode]) -> Iterator[dict[str, Scene]]:
-    """One in each mode that we may run, all at once, so that their sweeps are waited for
-    together.
-    """
+    """A scene in each possible mode, all at once, so that their sweeps take the time of one."""
     with ExitStack() as stack:
         found = {}
         for name in MODES if os.geteuid() == 0 else ("ordinary",):
@@ -78,7 +74,7 @@ def scenes(mode_of: Callable[[str], Mode]) -> Iterator[dict[str, Scene]]:
 def scene(request: pytest.FixtureRequest, scenes: dict[str, Scene]) -> Scene:
     """Each mode in turn."""
     if request.param not in scenes:
-        pytest.skip(f"mode {request.param} takes root")
+        pytest.skip(f"mode {request.param} needs root")
     return scenes[request.param]
 
 
@@ -111,7 +107,7 @@ def test_a_hung_tunnel_is_killed_and_comes_back(scene: Scene) -> None:
     gateway.await_up(hung.device, after=hung.session)
 
 
-def test_the_holder_of_a_healthy_tunnel_and_its_peer_are_known(scene: Scene) -> None:
+def test_the_holder_and_the_peer_of_a_healthy_tunnel_are_known(scene: Scene) -> None:
     tunnel = scene.gateway.tunnel(scene.healthy.device)
 
     assert (tunnel.peer or "").startswith("127.0.0.1")
@@ -119,7 +115,7 @@ def test_the_holder_of_a_healthy_tunnel_and_its_peer_are_known(scene: Scene) -> 
     assert not is_gone(scene.healthy.session)
 
 
-def test_a_busy_port_is_freed_although_it_never_is_idle(gateway: Gateway) -> None:
+def test_a_hung_port_is_freed_although_it_is_busy(gateway: Gateway) -> None:
     busy = tunnelled(gateway)
     busy.connection.freeze()
     traffic = Traffic(busy.device.ports[0], every_s=0.5)
@@ -132,15 +128,15 @@ def test_a_busy_port_is_freed_although_it_never_is_idle(gateway: Gateway) -> Non
     assert traffic.connected > 1
 
 
-def test_a_tunnel_without_hold_and_where_it_comes_from_are_found_by_its_sockets(
+def test_the_holder_and_peer_of_a_tunnel_without_hold_are_found_by_its_sockets(
     gateway: Gateway,
 ) -> None:
     if not gateway.mode.is_privileged:
-        pytest.skip("to see the sockets of an sshd session takes root")
+        pytest.skip("only root sees the sockets of an sshd session")
     device = gateway.add(gateway.service().target)
     connection = gateway.connect_unheard(device)
-    until(lambda: gateway.probe(device) == "up", "it is up")
-    peer = until(lambda: gateway.tunnel(device).peer, "where it comes from")
+    until(lambda: gateway.probe(device) == "up", "the tunnel is up")
+    peer = until(lambda: gateway.tunnel(device).peer, "its peer is known")
     ends = {
         f"{end.laddr.ip}:{end.laddr.port}"
         for end in psutil.Process(connection.process.pid).net_connections()
@@ -154,7 +150,7 @@ def test_a_tunnel_without_hold_and_where_it_comes_from_are_found_by_its_sockets(
     assert not accepts(device.ports[0])
 
 
-def test_each_forward_of_a_hung_connection_is_free_after_one_kill(gateway: Gateway) -> None:
+def test_one_kill_frees_each_forward_of_a_hung_connection(gateway: Gateway) -> None:
     service = gateway.service()
     device = gateway.add(service.target, service.target, service.target)
     connection = gateway.connect(device)
@@ -174,7 +170,7 @@ def test_a_healthy_tunnel_is_never_killed(scene: Scene) -> None:
 
     until(
         lambda: (gateway.tunnel(healthy.device).probed_at or 0) > healthy.seen_at + 15,
-        "three sweeps more",
+        "three more sweeps",
     )
 
     tunnel = gateway.tunnel(healthy.device)

@@ -1,6 +1,4 @@
-"""A gateway whose sshd has `AddressFamily inet6`: `-R` listens on ::1 only, and there it is probed,
-judged, and freed.
-"""
+"""A gateway with `AddressFamily inet6`: `-R` listens only on ::1, and is probed and freed there."""
 
 from __future__ import annotations
 
@@ -37,7 +35,7 @@ def gateway(usual: Mode) -> Iterator[Gateway]:
         yield found
 
 
-def test_a_tunnel_is_up_and_its_beats_say_so(gateway: Gateway) -> None:
+def test_a_tunnel_on_ipv6_is_up_and_its_beats_are_answered(gateway: Gateway) -> None:
     device = gateway.add(gateway.service().target)
 
     connection = gateway.connect(device)
@@ -54,7 +52,10 @@ def test_a_tunnel_is_up_and_its_beats_say_so(gateway: Gateway) -> None:
 def test_a_hung_tunnel_is_killed_and_comes_back(gateway: Gateway) -> None:
     device = gateway.add(gateway.service().target)
     connection = gateway.connect(device)
-    until(lambda: accepts(device.ports[0], "::1") and gateway.probe(device) == "up", "it is up")
+    until(
+        lambda: accepts(device.ports[0], "::1") and gateway.probe(device) == "up",
+        "the tunnel is up",
+    )
     session = gateway.await_up(device)
 
     connection.freeze()
@@ -65,13 +66,14 @@ def test_a_hung_tunnel_is_killed_and_comes_back(gateway: Gateway) -> None:
     )
     gateway.connect(device)
     until(
-        lambda: accepts(device.ports[0], "::1") and gateway.probe(device) == "up", "it is up again"
+        lambda: accepts(device.ports[0], "::1") and gateway.probe(device) == "up",
+        "the tunnel is up again",
     )
 
 
-def test_another_program_on_that_address_is_foreign_and_never_touched(gateway: Gateway) -> None:
+def test_another_program_on_the_ipv6_address_is_foreign_and_never_touched(gateway: Gateway) -> None:
     if not gateway.mode.is_privileged:
-        pytest.skip("a listener of another uid takes root")
+        pytest.skip("a listener of another uid needs root")
     device = gateway.add("127.0.0.1:9,banner:SSH-2.0")
     stranger = Stranger(device.ports[0], host="::1")
     try:
@@ -86,7 +88,7 @@ def test_another_program_on_that_address_is_foreign_and_never_touched(gateway: G
         stranger.close()
 
 
-def test_a_program_of_the_tunnel_user_on_that_address_is_foreign(gateway: Gateway) -> None:
+def test_a_program_of_the_tunnel_user_on_the_ipv6_address_is_foreign(gateway: Gateway) -> None:
     device = gateway.add("127.0.0.1:9,banner:SSH-2.0")
     stranger = gateway.python_as(gateway.mode.tunnel, LISTENER, "::1", str(device.ports[0]), "")
     until(lambda: accepts(device.ports[0], "::1"), "it listens")
@@ -104,7 +106,7 @@ def test_a_node_that_never_connected_is_down(gateway: Gateway) -> None:
     assert device.verdict("check") == 1
 
 
-def test_without_a_daemon_the_checks_look_there_too(gateway: Gateway) -> None:
+def test_without_a_daemon_checks_probe_the_ipv6_address_too(gateway: Gateway) -> None:
     device = gateway.add(gateway.service().target)
     gateway.connect_unheard(device)
     until(lambda: accepts(device.ports[0], "::1"), "it listens on ::1")

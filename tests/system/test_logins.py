@@ -1,6 +1,4 @@
-"""Connections that hang before their login are counted, each once, and those that logged in are
-not.
-"""
+"""Connections that hang before their login are counted once each; those that logged in are not."""
 
 from __future__ import annotations
 
@@ -23,7 +21,7 @@ HANGING = 4
 
 
 class Undecided(asyncssh.SSHClient):
-    """Names a user, and then no key."""
+    """A client that names a user, and then offers no key."""
 
     async def public_key_auth_requested(self) -> None:
         await asyncio.Event().wait()
@@ -36,7 +34,7 @@ def stack() -> Iterator[ExitStack]:
 
 
 def silent(gateway: Gateway, stack: ExitStack, first: bytes = b"") -> None:
-    """A connection to sshd that says this much, until the test ends it."""
+    """Connect to sshd, send only this, and stay until the test ends."""
     made = stack.enter_context(closing(socket.create_connection((gateway.host, gateway.ssh_port))))
     made.sendall(first)
 
@@ -63,7 +61,7 @@ async def test_each_connection_that_hangs_before_its_login_counts_once(
     logins = Logins()
 
     def ours() -> int:
-        """Of those of the whole machine, where other tests log in too."""
+        """The waiting logins of this gateway: other tests log in on the same machine."""
         found = logins.waiting()
         assert found is not None
         assert gateway.daemon is not None
@@ -72,7 +70,7 @@ async def test_each_connection_that_hangs_before_its_login_counts_once(
         )
 
     async def count(waiting: int) -> None:
-        await asyncio.to_thread(until, lambda: ours() == waiting, f"{waiting} wait")
+        await asyncio.to_thread(until, lambda: ours() == waiting, f"{waiting} logins wait")
 
     await count(0)
     silent(gateway, stack)
@@ -84,7 +82,7 @@ async def test_each_connection_that_hangs_before_its_login_counts_once(
         ]
         await count(HANGING)
         await asyncio.to_thread(
-            until, lambda: (gateway.logins_waiting() or 0) >= HANGING, "the last sweep tells it"
+            until, lambda: (gateway.logins_waiting() or 0) >= HANGING, "the last sweep counts them"
         )
         for task in tasks:
             task.cancel()
@@ -93,7 +91,7 @@ async def test_each_connection_that_hangs_before_its_login_counts_once(
     await count(0)
 
 
-def test_a_tunnel_user_with_a_lock_for_a_password_is_let_in_by_a_private_sshd(
+def test_a_private_sshd_admits_a_tunnel_user_whose_password_is_locked(
     own_gateway: Gateway,
 ) -> None:
     if not own_gateway.mode.is_privileged:

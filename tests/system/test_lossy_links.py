@@ -1,4 +1,4 @@
-"""A deep queue that overflows: what follows a lost segment waits for it to pass the queue again."""
+"""A deep queue that overflows: bytes after a lost segment wait until it passes the queue again."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ pytestmark = [pytest.mark.sshd, pytest.mark.timeout(240)]
 WAYS = {GATEWAY: "10.213.1.254", DEVICE: "10.213.2.254"}
 BYTES = 2_500_000
 PATIENT = "4"
-"""A third of what a segment waits in the queue; so is the default for 1 MB at 64 kbit/s."""
+"""A third of a segment's wait in the queue, the same ratio as the default for 1 MB at 64 kbit/s."""
 CLIENTS = (None, OPENSSH, DROPBEAR)
-"""None: a plain `ssh -R`."""
+"""None is a plain `ssh -R`."""
 Lane = tuple[Network, Gateway]
 
 
@@ -37,7 +37,7 @@ def lanes(usual: Mode) -> Iterator[list[Lane]]:
     """
     require("ip", "tc", "unshare", "nsenter")
     if os.geteuid() != 0:
-        pytest.skip("a network namespace takes root")
+        pytest.skip("a network namespace needs root")
     with ExitStack() as stack:
         found = []
         for _ in CLIENTS:
@@ -53,14 +53,14 @@ def lanes(usual: Mode) -> Iterator[list[Lane]]:
 
 
 def drops(net: Network, place: int) -> int:
-    """Packets from this place that found the queue full."""
+    """The packets from this place that found the queue full."""
     asked = [*net.inside(1), "tc", "-s", "qdisc", "show", "dev", net.beyond(place)]
     words = subprocess.run(asked, check=True, capture_output=True, text=True).stdout.split()
     return int(words[words.index("(dropped") + 1].rstrip(","))
 
 
 def connected(lane: Lane, kit: Kit | None, boxes: Boxes, stack: ExitStack) -> Device:
-    """A device of that kind, which connects to the lane's gateway until the stack is closed."""
+    """Connect a device of that kind to the lane's gateway until the stack is closed."""
     net, gateway = lane
     target = stack.enter_context(closing(Bulk(net.inside(DEVICE))))
     if kit is not None:
@@ -78,7 +78,7 @@ def connected(lane: Lane, kit: Kit | None, boxes: Boxes, stack: ExitStack) -> De
     ("word", "sender"),
     [pytest.param("get", DEVICE, id="up"), pytest.param("put", GATEWAY, id="down")],
 )
-def test_a_transfer_that_loses_segments_in_a_deep_queue_arrives_whole_and_its_tunnel_is_spared(
+def test_a_lossy_transfer_through_a_deep_queue_arrives_whole_and_its_tunnel_is_spared(
     lanes: list[Lane], boxes: Boxes, word: str, sender: int
 ) -> None:
     with ExitStack() as stack:

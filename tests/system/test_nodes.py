@@ -22,7 +22,7 @@ from tests.system.waiting import until
 pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
 
 
-def test_a_node_may_come_at_once_when_it_is_added(gateway: Gateway) -> None:
+def test_an_added_node_may_connect_at_once(gateway: Gateway) -> None:
     device = gateway.add(gateway.service().target)
 
     connection = gateway.connect(device)
@@ -47,7 +47,7 @@ def test_a_removed_node_loses_its_tunnel_and_its_key(gateway: Gateway) -> None:
     until(lambda: gateway.tunnel(device).probed_at is None, "its row is forgotten")
 
 
-def test_a_key_made_on_the_device_is_taken(gateway: Gateway) -> None:
+def test_a_key_made_on_the_device_is_accepted(gateway: Gateway) -> None:
     own = gateway.add(gateway.service().target)
     public = gateway.folder / "device.pub"
     public.write_text(
@@ -82,7 +82,7 @@ def test_a_hand_edited_node_is_noticed(gateway: Gateway) -> None:
     assert gateway.await_status(device, Status.WRONG).detail.startswith("expected banner:220")
 
 
-def test_a_port_that_was_added_by_hand_may_be_used(gateway: Gateway) -> None:
+def test_a_port_added_by_hand_may_be_used(gateway: Gateway) -> None:
     device = gateway.add(gateway.service().target)
     port = gateway.port()
     path = gateway.layout.nodes / f"{device.node}.toml"
@@ -108,7 +108,7 @@ def test_a_port_that_was_added_by_hand_may_be_used(gateway: Gateway) -> None:
 
 @pytest.fixture
 def own(usual: Mode) -> Iterator[Gateway]:
-    """A gateway of the test's own: a file that it breaks is in no other's way."""
+    """A gateway for one test: a file that it breaks disturbs no other test."""
     with gateway_at(usual) as found:
         found.start_sshd()
         found.serve()
@@ -116,7 +116,7 @@ def own(usual: Mode) -> Iterator[Gateway]:
 
 
 def broken_rows(gateway: Gateway) -> dict[str, str]:
-    """Each broken file's node, and what status says of it; such a gateway is never well."""
+    """The node of each broken file, and its status; such a gateway is never healthy."""
     shown = gateway.run("status", "--json")
     found = json.loads(shown.stdout)["broken"]
     assert shown.returncode == (1 if found else 0), shown.stdout
@@ -124,7 +124,7 @@ def broken_rows(gateway: Gateway) -> dict[str, str]:
 
 
 def until_recorded(gateway: Gateway, device: Device) -> None:
-    """The daemon has recorded the node as its file is now."""
+    """Wait until the daemon has recorded the node as its file is now."""
     path = record_path(gateway.layout)
     until(
         lambda: path.exists() and f'"{device.node}"' in path.read_text(encoding="ascii"),
@@ -132,7 +132,7 @@ def until_recorded(gateway: Gateway, device: Device) -> None:
     )
 
 
-def test_a_copy_of_a_nodes_file_takes_nothing_from_the_device(own: Gateway) -> None:
+def test_a_copy_of_a_nodes_file_does_not_disturb_the_device(own: Gateway) -> None:
     device = own.add(own.service().target)
     own.connect(device)
     session = own.await_up(device)
@@ -151,7 +151,7 @@ def test_a_copy_of_a_nodes_file_takes_nothing_from_the_device(own: Gateway) -> N
 
 
 @pytest.mark.parametrize("daemon", ["running", "restarted", "killed"])
-def test_a_device_whose_file_cannot_be_read_is_watched_and_answered_as_before(
+def test_a_device_with_an_unreadable_file_is_watched_and_answered_as_before(
     own: Gateway, daemon: str
 ) -> None:
     device = own.add(own.service().target)
@@ -160,18 +160,18 @@ def test_a_device_whose_file_cannot_be_read_is_watched_and_answered_as_before(
     until_recorded(own, device)
     own.layout.nodes.joinpath(f"{device.node}.toml").write_text("public_key = ", encoding="ascii")
     if daemon == "running":
-        assert "still has its rights of" in own.await_event(EventKind.GATEWAY, device).text
+        assert "still has its rights as of" in own.await_event(EventKind.GATEWAY, device).text
     else:
         own.kill_daemon()
     if daemon == "restarted":
         own.serve()
 
-    own.add(own.service().target)  # which writes the key file anew
+    own.add(own.service().target)  # rewrites the key file
 
     assert device.verdict("check") == 0
     assert device.ask("check", "1").returncode == 77
     assert (
-        "still has its rights of"
+        "still has its rights as of"
         in json.loads(own.run("status", "--json", device.node).stdout)["broken"][0]["detail"]
     )
     assert not is_gone(session)
@@ -179,7 +179,7 @@ def test_a_device_whose_file_cannot_be_read_is_watched_and_answered_as_before(
 
 @pytest.mark.parametrize("has_moved", [False, True], ids=["old port", "new port"])
 @pytest.mark.parametrize("daemon", ["running", "killed"])
-def test_a_device_that_moves_stays_up_where_it_is_while_its_file_is_broken(
+def test_a_moving_device_stays_on_its_port_while_its_file_is_broken(
     own: Gateway, daemon: str, *, has_moved: bool
 ) -> None:
     device = own.add(own.service().target)
@@ -189,7 +189,7 @@ def test_a_device_that_moves_stays_up_where_it_is_while_its_file_is_broken(
     file = own.layout.nodes / f"{device.node}.toml"
     good = file.read_bytes()
     file.write_bytes(b"public_key = ")
-    assert "still has its rights of" in own.await_event(EventKind.GATEWAY, device).text
+    assert "still has its rights as of" in own.await_event(EventKind.GATEWAY, device).text
     record_path(own.layout).unlink(missing_ok=True)
     connection = own.connect(moved if has_moved else device, "hold", "box")
     own.await_status(device, Status.UP)
@@ -202,14 +202,12 @@ def test_a_device_that_moves_stays_up_where_it_is_while_its_file_is_broken(
     if daemon == "running":
         file.write_bytes(good)
         with connection.beating(0.5):
-            until(lambda: broken_rows(own) == {}, "the mended file")
+            until(lambda: broken_rows(own) == {}, "the mended file is read")
             if has_moved:
-                until(
-                    lambda: own.tunnel(moved).status is Status.UP, "the row is that of the new port"
-                )
+                until(lambda: own.tunnel(moved).status is Status.UP, "the row shows the new port")
 
 
-def test_a_device_whose_file_cannot_be_read_is_disabled_and_removed(own: Gateway) -> None:
+def test_a_device_with_an_unreadable_file_can_be_disabled_and_removed(own: Gateway) -> None:
     device = own.add(own.service().target)
     connection = own.connect(device)
     session = own.await_up(device)
@@ -224,7 +222,7 @@ def test_a_device_whose_file_cannot_be_read_is_disabled_and_removed(own: Gateway
     assert is_gone(session)
     assert "Permission denied" in device.ask("check").stderr
     file.write_text(file.read_text(encoding="ascii").removesuffix("oops"), encoding="ascii")
-    until(lambda: broken_rows(own) == {}, "the mended file")
+    until(lambda: broken_rows(own) == {}, "the mended file is read")
     assert "Permission denied" in device.ask("check").stderr
     file.write_text("oops", encoding="ascii")
     own.ok("node", "remove", device.node)

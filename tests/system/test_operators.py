@@ -25,7 +25,7 @@ def aim_at(device: Device, session: ProcessId | None) -> Aim:
 
 
 @pytest.mark.parametrize("verb", ["kill", "reset"])
-def test_an_operator_ends_a_tunnel(gateway: Gateway, verb: str) -> None:
+def test_an_operator_kills_a_tunnel(gateway: Gateway, verb: str) -> None:
     device = gateway.add(gateway.service().target)
     gateway.connect(device)
     session = gateway.await_up(device)
@@ -49,7 +49,7 @@ def test_an_operator_ends_a_tunnel(gateway: Gateway, verb: str) -> None:
     assert f"asked for by {gateway.mode.runner.name}" in event.text
 
 
-def test_what_would_be_done_is_said_and_not_done(gateway: Gateway) -> None:
+def test_a_dry_run_says_what_it_would_do_and_does_nothing(gateway: Gateway) -> None:
     device = gateway.add(gateway.service().target)
     connection = gateway.connect(device)
     session = gateway.await_up(device)
@@ -62,7 +62,7 @@ def test_what_would_be_done_is_said_and_not_done(gateway: Gateway) -> None:
     assert connection.lives
 
 
-def test_probe_tells_what_it_sees(gateway: Gateway) -> None:
+def test_probe_prints_what_it_sees(gateway: Gateway) -> None:
     device = gateway.add(gateway.service().target, "127.0.0.1:9,banner:SSH-2.0")
     gateway.connect(device)
     gateway.await_up(device)
@@ -83,7 +83,7 @@ def test_probe_tells_what_it_sees(gateway: Gateway) -> None:
         pytest.param({"pid": 1}, id="another-process"),
     ],
 )
-def test_a_process_that_is_not_the_one_that_was_seen_is_left_alone(
+def test_a_process_other_than_the_one_seen_is_left_alone(
     gateway: Gateway, other: dict[str, int]
 ) -> None:
     device = gateway.add(gateway.service().target)
@@ -100,7 +100,7 @@ def test_a_process_that_is_not_the_one_that_was_seen_is_left_alone(
     assert connection.beat() == 0
 
 
-async def test_a_reused_process_number_is_never_signalled(gateway: Gateway) -> None:
+async def test_a_reused_pid_is_never_signalled(gateway: Gateway) -> None:
     device = gateway.add(gateway.service().target)
     gateway.connect(device)
     session = await asyncio.to_thread(gateway.await_up, device)
@@ -117,7 +117,7 @@ async def test_a_reused_process_number_is_never_signalled(gateway: Gateway) -> N
 
 async def test_a_session_that_does_not_hold_the_port_is_never_signalled(gateway: Gateway) -> None:
     if not gateway.mode.is_privileged:
-        pytest.skip("to see the sockets of an sshd session takes root")
+        pytest.skip("only root sees the sockets of an sshd session")
     mine, other = gateway.add(gateway.service().target), gateway.add(gateway.service().target)
     gateway.connect(mine)
     gateway.connect(other)

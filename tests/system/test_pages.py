@@ -1,7 +1,6 @@
-"""Type every command of the pages for admins, in order, on a server with devices well and ill.
+"""Type every command of the pages for admins, in order, on servers with healthy and ill devices.
 
-A command that is in a page and unknown here fails the test, and so does one that is known here
-and in no page.
+A command that only the page has fails the test; so does one that only the test has.
 """
 
 from __future__ import annotations
@@ -35,9 +34,9 @@ KNOWN: dict[str, Sequence[Step[Any]]] = {
 NOT_TYPED = {
     "logread -e reversi": "of OpenWRT; on the server of the test the log is the journal",
 }
-"""Commands in blocks that are not `sh`, each with the reason."""
+"""Commands in blocks other than `sh`, each with the reason."""
 PLACEHOLDERS = {"OLD": "v0.0.9"}
-"""What the reader puts in its place."""
+"""The values that a reader puts in place of placeholders."""
 
 
 def page(name: str) -> str:
@@ -45,7 +44,7 @@ def page(name: str) -> str:
 
 
 class Servers:
-    """The gateway, and a second machine that is made ready meanwhile."""
+    """The gateway, and a second machine that boots meanwhile."""
 
     def __init__(self, install: Install, folder: Path, stack: ExitStack) -> None:
         self.stack = stack
@@ -71,7 +70,7 @@ def servers(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Servers]:
     if os.geteuid() != 0:
-        pytest.skip("a namespace of one's own takes root")
+        pytest.skip("namespaces need root")
     require(
         "sshd",
         "ssh",
@@ -98,18 +97,18 @@ def test_each_command_of_a_page_is_known(name: str) -> None:
     assert unknown(commands(page(name)), [step.line for step in KNOWN[name]]) == ""
 
 
-def test_each_command_for_a_trouble_shows_it_or_mends_it(servers: Servers) -> None:
+def test_each_command_of_troubleshooting_shows_or_mends_its_trouble(servers: Servers) -> None:
     ward = Ward(servers.gateway)
     ward.prepare()
 
     type_all(ward, TROUBLES, servers.gateway, PLACEHOLDERS)
 
 
-def test_each_command_about_a_gateways_size_works(servers: Servers) -> None:
+def test_each_command_of_sizing_works(servers: Servers) -> None:
     type_all(servers.gateway, SIZING, servers.gateway, PLACEHOLDERS)
 
 
-def test_each_command_for_a_gateways_years_does_what_the_page_says(servers: Servers) -> None:
+def test_each_command_of_operating_does_what_the_page_says(servers: Servers) -> None:
     fleet = Fleet(servers.gateway, servers.second.result())
     fleet.prepare()
 

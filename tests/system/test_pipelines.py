@@ -1,6 +1,4 @@
-"""Clients as devices run them hold a tunnel at this gateway: OpenSSH and dropbear in a plain
-pipeline, and our own.
-"""
+"""Clients as devices run them: OpenSSH and dropbear in a plain pipeline, and our own."""
 
 from __future__ import annotations
 
@@ -33,7 +31,7 @@ PIPELINE = (
 
 
 class Running:
-    """A client and all that it consists of."""
+    """A client with all of its processes."""
 
     def __init__(self, words: Sequence[str], folder: Path) -> None:
         self.heard = folder / "heard"
@@ -49,7 +47,7 @@ class Running:
         return [first, *first.children(recursive=True)]
 
     def client(self, name: str) -> psutil.Process:
-        """The one of that name."""
+        """The process of that name."""
         return until(
             lambda: next((process for process in self.all() if process.name() == name), None),
             f"{name} runs",
@@ -69,7 +67,7 @@ class Running:
 
 @pytest.fixture
 def running() -> Iterator[list[Running]]:
-    """Clients that a test started; ended after it."""
+    """Clients that a test starts; they end with it."""
     found: list[Running] = []
     yield found
     for one in found:

@@ -1,6 +1,4 @@
-"""Public ports, against the real thing: HAProxy before tunnels of a real sshd, TLS by name, and
-whom sshd lets listen for all.
-"""
+"""Public ports: a real HAProxy before a real sshd, TLS by name, and who may listen for all."""
 
 from __future__ import annotations
 
@@ -39,14 +37,14 @@ from tests.system.waiting import until
 
 pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
 PATIENT = "probe_every_s = 5\ndeadline_s = 5\n"
-"""Nothing hangs here, and a busy machine must not make it look so."""
+"""Nothing hangs here; a busy machine must not make a tunnel look hung."""
 ROOT = Path(__file__).parents[2]
 Keep = Callable[[Greeter], Greeter]
 
 
 @pytest.fixture(scope="module")
 def public_gateway(usual: Mode) -> Iterator[tuple[Gateway, HaProxy]]:
-    """A gateway with HAProxy before it, which listens on the loopback alone."""
+    """A gateway, and a HAProxy before it that listens only on the loopback."""
     require("haproxy", "openssl")
     with gateway_at(usual, policy=f'{PATIENT}publish_on = ["127.0.0.1"]\n') as gateway:
         assert "nothing is published yet" in gateway.ok("publish")
@@ -64,7 +62,7 @@ def keep() -> Iterator[Keep]:
 
 
 def connected(gateway: Gateway, *forwards: str, name: str = "") -> Device:
-    """A node whose tunnel is there, and its first forward up."""
+    """A node whose tunnel is open and whose first forward is up."""
     device = gateway.add(*forwards, name=name)
     gateway.connect(device)
     gateway.await_up(device)
@@ -72,8 +70,9 @@ def connected(gateway: Gateway, *forwards: str, name: str = "") -> Device:
 
 
 def await_tls(port: int, name: str | None, greeting: bytes) -> None:
-    """Until a visitor who asks for that name is greeted so: a reload is over later than its
-    command, and may reset who comes meanwhile.
+    """Wait until a visitor who asks for that name gets this greeting.
+
+    A reload lasts longer than its command, and may reset visitors meanwhile.
     """
     until(lambda: tls_said_by(port, name) == greeting, f"{name} says {greeting!r}")
 
@@ -108,7 +107,7 @@ def test_two_nodes_share_one_port_by_name(
     gateway.ok("unpublish", shop.node, "--sni", "shop.example.org")
     gateway.ok("unpublish", rest.node)
 
-    until(lambda: tls_said_by(port, "shop.example.org") == b"", "the name is nobody's")
+    until(lambda: tls_said_by(port, "shop.example.org") == b"", "the name leads nowhere")
     await_tls(port, "mail.example.org", b"mail")
     assert f"published port {port} for mail.example.org -> {mail.ports[0]}\n" in gateway.ok(
         "node", "show", mail.node
@@ -120,7 +119,7 @@ def test_two_nodes_share_one_port_by_name(
     until(lambda: not accepts(port), "nobody listens on the public port")
 
 
-def test_a_mail_server_hears_who_comes_and_is_probed_in_its_own_language(
+def test_a_mail_server_learns_each_visitors_address_and_is_probed_by_the_proxy_protocol(
     public_gateway: tuple[Gateway, HaProxy], keep: Keep
 ) -> None:
     gateway, _ = public_gateway
@@ -129,7 +128,7 @@ def test_a_mail_server_hears_who_comes_and_is_probed_in_its_own_language(
     port = free_port()
 
     gateway.ok("publish", device.node, "--port", str(port), "--send-proxy")
-    # a server that waits for a PROXY line says nothing to a probe without one
+    # a server that waits for a PROXY line does not answer a probe without one
     gateway.connect(device)
 
     gateway.await_status(device, Status.UP)
@@ -160,7 +159,9 @@ def test_a_visitor_waits_while_the_tunnel_reconnects(
     gateway.ok("unpublish", device.node)
 
 
-def test_what_haproxy_refuses_is_not_made_live(public_gateway: tuple[Gateway, HaProxy]) -> None:
+def test_a_file_that_haproxy_rejects_is_not_installed(
+    public_gateway: tuple[Gateway, HaProxy],
+) -> None:
     gateway, haproxy = public_gateway
     device = connected(gateway, gateway.service(b"SSH-2.0-one\r\n").target)
     port = free_port()
@@ -183,11 +184,11 @@ def test_what_haproxy_refuses_is_not_made_live(public_gateway: tuple[Gateway, Ha
         pytest.param(
             "sh -c 'echo no unit >&2; exit 5'", "cannot be reloaded with", id="the reload fails"
         ),
-        pytest.param("true", "does not listen on port", id="haproxy knows nothing of it"),
+        pytest.param("true", "does not listen on port", id="haproxy does not load our file"),
         pytest.param("not-a-program", "cannot be reloaded with", id="no such program"),
     ],
 )
-def test_a_reload_that_fails_brings_the_old_file_back(
+def test_a_failed_reload_restores_the_old_file(
     public_gateway: tuple[Gateway, HaProxy], command: str, says: str
 ) -> None:
     gateway, haproxy = public_gateway
@@ -203,7 +204,9 @@ def test_a_reload_that_fails_brings_the_old_file_back(
     assert "published" not in gateway.ok("node", "show", device.node)
 
 
-def test_another_services_port_is_left_to_it(public_gateway: tuple[Gateway, HaProxy]) -> None:
+def test_a_port_of_another_service_is_not_published(
+    public_gateway: tuple[Gateway, HaProxy],
+) -> None:
     gateway, _ = public_gateway
     device = gateway.add(gateway.service().target)
 
@@ -236,7 +239,7 @@ def test_a_public_forward_is_reached_from_anywhere_and_no_other_key_can_have_one
 
     require("dbclient", "dropbearconvert")
     session = None
-    # each as its bundle has it; the second takes the port over
+    # as each bundle asks; the second takes the port over
     for client in (device.dbclient, device.ssh):
         words = client("-T", "-R", f"*:{port}:{device.targets[0]}")
         assert device.verdict("claim", "first") == 0
@@ -247,7 +250,7 @@ def test_a_public_forward_is_reached_from_anywhere_and_no_other_key_can_have_one
     assert said_by(port, "127.0.0.2") == b"SSH-2.0-public\r\n"
 
 
-def test_the_python_client_asks_for_all_addresses_where_its_file_says_so(
+def test_the_python_client_asks_for_all_addresses_if_its_file_says_so(
     public_gateway: tuple[Gateway, HaProxy],
 ) -> None:
     gateway, _ = public_gateway
@@ -262,7 +265,7 @@ def test_the_python_client_asks_for_all_addresses_where_its_file_says_so(
 
 
 def third_example() -> list[str]:
-    """The commands of the README's third example, each as it is typed."""
+    """The commands of the README's third example, as a reader types them."""
     text = (
         (ROOT / "README.md")
         .read_text(encoding="utf-8")
@@ -273,6 +276,17 @@ def third_example() -> list[str]:
         line.partition("#")[0].strip() for line in text.splitlines() if line.startswith("    ")
     ]
     return [line.removeprefix("sudo ") for line in lines]
+
+
+def build(gateway: Gateway, *words: str) -> None:
+    """Run `reversi-client` in the gateway's folder."""
+    subprocess.run(
+        [sys.executable, "-m", "client", *words, "--home", str(gateway.home)],
+        check=True,
+        capture_output=True,
+        cwd=gateway.folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
 
 
 def test_the_readmes_mail_server_comes_back(
@@ -304,14 +318,7 @@ def test_the_readmes_mail_server_comes_back(
                 gateway.ok(*words)
                 continue
             assert program == "reversi-client"
-            run = [sys.executable, "-m", "client", *words, "--home", str(gateway.home)]
-            subprocess.run(
-                run,
-                check=True,
-                capture_output=True,
-                cwd=gateway.folder,
-                env={**os.environ, "PYTHONPATH": str(ROOT)},
-            )
+            build(gateway, *words)
             text = re.sub(
                 r"(?m)^ROOT=.*$",
                 f"ROOT='{router.root}'",
@@ -319,12 +326,15 @@ def test_the_readmes_mail_server_comes_back(
             )
             router.start(router.write(text, "mail.sh"))
 
-        until(lambda: said_by(int(smtp)) == b"220 mail.example.org ESMTP\r\n", "mail is taken")
+        until(
+            lambda: said_by(int(smtp)) == b"220 mail.example.org ESMTP\r\n",
+            "the mail server answers",
+        )
         until(
             lambda: tls_said_by(int(https), "mail.example.org") == b"webmail",
-            "the web mail is there",
+            "the web mail answers",
         )
         assert any(line.endswith(f" {smtp}\r\n".encode()) for line in heard)
-        until(lambda: gateway.run("status", "mail").returncode == 0, "both are up")
+        until(lambda: gateway.run("status", "mail").returncode == 0, "both forwards are up")
         assert router.stop() == 0
     gateway.ok("node", "remove", "mail")

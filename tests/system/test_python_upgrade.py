@@ -1,6 +1,4 @@
-"""Python's own upgrade: its packages lie under another version's directory, or it is gone. No
-tunnel is lost, and every node gets in.
-"""
+"""An upgrade of Python hides our packages: no tunnel is lost, and every node still gets in."""
 
 from __future__ import annotations
 
@@ -36,8 +34,8 @@ WHAT_TO_DO = (
 
 @pytest.fixture(scope="module")
 def mode(usual: Mode) -> Iterator[Mode]:
-    """With an environment that no other test uses; its packages are where only one file tells the
-    interpreter of them.
+    """A mode whose environment no other test uses; only one file tells its interpreter of our
+    packages.
     """
     with reachable_install() as install:
         yield Mode(runner=usual.runner, tunnel=usual.tunnel, install=install)
@@ -52,8 +50,8 @@ def gateway(mode: Mode) -> Iterator[Gateway]:
 
 
 def without_packages(install: Install) -> Undo:
-    """As after Debian 12 to 13: the interpreter looks into the directory of its own version, which
-    is empty.
+    """Break as Debian's upgrade from 12 to 13 does: the new interpreter's package directory is
+    empty.
     """
     (told,) = Path(install.python).parents[1].glob("lib/python3*/site-packages/reversi.pth")
     aside = told.rename(told.with_suffix(".aside"))
@@ -61,7 +59,7 @@ def without_packages(install: Install) -> Undo:
 
 
 def half_installed(install: Install) -> Undo:
-    """As while pip works: some modules are there, and others are not."""
+    """Break as a running pip does: some modules are there, others are not."""
     module = Path(install.python).parents[2] / "site" / "checker" / "tunnels" / "judge.py"
     text = module.read_text()
     module.write_text(text[: len(text) // 2] + "\n(")
@@ -69,7 +67,7 @@ def half_installed(install: Install) -> Undo:
 
 
 def without_interpreter(install: Install) -> Undo:
-    """The environment's python3 leads to one that was removed."""
+    """Break the environment's python3: it leads to an interpreter that was removed."""
     python = Path(install.python)
     aside = python.rename(python.with_suffix(".aside"))
     python.symlink_to("/usr/bin/python3.0")
@@ -136,7 +134,9 @@ def test_every_request_is_answered_and_says_what_to_do(
 
 
 @pytest.mark.parametrize("breaks", [pytest.param(one.values[0], id=one.id) for one in BREAKS])
-def test_a_connection_holds_beats_and_is_known_again_later(gateway: Gateway, breaks: Break) -> None:
+def test_a_connection_holds_and_beats_and_is_recognized_later(
+    gateway: Gateway, breaks: Break
+) -> None:
     device = gateway.add(gateway.service().target)
 
     with broken(gateway, breaks):
@@ -163,7 +163,7 @@ def answers(device: Device) -> bool:
 @pytest.mark.parametrize(
     "breaks", [pytest.param(one.values[0], id=one.id) for one in (BREAKS[0], BREAKS[2])]
 )
-def test_all_clients_stay_up_and_come_up_again(
+def test_all_clients_stay_up_and_reconnect(
     gateway: Gateway, boxes: Boxes, tmp_path: Path, breaks: Break
 ) -> None:
     devices = [gateway.add(gateway.service().target) for _ in range(3)]

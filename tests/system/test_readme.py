@@ -1,6 +1,4 @@
-"""The README's examples as they are typed there: a LAN behind a router, and OpenWRT boxes; the
-third is in test_publish.
-"""
+"""The README's first and second example as a reader types them; the third is in test_publish."""
 
 from __future__ import annotations
 
@@ -43,7 +41,7 @@ ssh() {{ command ssh -F {config} "$@"; }}
 
 
 def example(number: int) -> list[str]:
-    """The lines of one of the README's examples that are to be typed."""
+    """The lines that a reader types in one of the README's examples."""
     text = (
         (ROOT / "README.md")
         .read_text(encoding="utf-8")
@@ -59,7 +57,7 @@ def example(number: int) -> list[str]:
 
 
 class Typed:
-    """A terminal on the gateway, where the commands of this checkout are the installed ones."""
+    """A terminal on the gateway, where this checkout's commands are installed."""
 
     def __init__(self, gateway: Gateway, config: Path, here: Mapping[str, str]) -> None:
         self.folder = config.parent
@@ -77,7 +75,7 @@ class Typed:
         return ["bash", "-c", f"{self.setup}\n{text}"]
 
     def run(self, *lines: str, codes: tuple[int, ...] = (0,)) -> str:
-        """The lines, to their end; what they print."""
+        """Run the lines, and wait for them; return what they print."""
         done = subprocess.run(
             self.words(*lines),
             cwd=self.folder,
@@ -92,7 +90,7 @@ class Typed:
 
     @contextmanager
     def goes_on(self, line: str) -> Iterator[None]:
-        """The line runs for the block."""
+        """Run the line during the block."""
         process = subprocess.Popen(
             self.words(line), cwd=self.folder, stdin=subprocess.DEVNULL, start_new_session=True
         )
@@ -104,15 +102,15 @@ class Typed:
 
 
 class Page(BaseHTTPRequestHandler):
-    """A router's own page."""
+    """A router's own web page."""
 
     def do_GET(self) -> None:
         self.send_response(200)
         self.end_headers()
         self.wfile.write(b"the router's page")
 
-    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - the base class has it so
-        """Nobody reads it."""
+    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - the base class names it so
+        """Log nothing."""
 
 
 @pytest.fixture
@@ -136,7 +134,7 @@ def fetched(port: int) -> bytes:
 
 @pytest.fixture
 def box(tmp_path: Path) -> Iterator[Box]:
-    """A box with busybox's programs, its shell, and dropbear's client."""
+    """A device with busybox's programs and shell, and dropbear's client."""
     require("dbclient", "dropbearkey")
     programs = tmp_path / "a box" / "programs"
     made = Box(tmp_path / "a box", SHELLS["ash"], path=[programs, applets(tmp_path / "busybox")])
@@ -214,7 +212,7 @@ def test_the_first_example_with_a_bundle(
 
 
 def adapted(file: Path, box: Box) -> Path:
-    """A bundle, told where the root directory of its device is."""
+    """A bundle with the root directory of its device filled in."""
     text = file.read_text(encoding="ascii")
     for name, value in {"ROOT": str(box.root), "STARTED_BY": "cron"}.items():
         text, count = re.subn(rf"(?m)^{name}=.*$", f"{name}={shlex.quote(value)}", text)

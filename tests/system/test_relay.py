@@ -1,4 +1,4 @@
-"""The slow link of the tests: what it holds back, how long, and in which order."""
+"""The tests' slow link: what it delays, how long, and in which order."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def target() -> Iterator[socket.socket]:
         yield server
 
 
-def test_a_fixed_delay_is_always_the_same() -> None:
+def test_a_fixed_delay_never_changes() -> None:
     delay = delay_of("3", random.Random(1))
 
     assert [delay(at) for at in (0.0, 50.0, 100.0)] == [3.0, 3.0, 3.0]
 
 
-def test_a_random_delay_meets_its_share_of_the_chunks() -> None:
+def test_a_random_delay_affects_its_share_of_the_chunks() -> None:
     delay = delay_of("0.3:1-8", random.Random(1))
 
     drawn = [delay(0.0) for _ in range(1000)]

@@ -1,4 +1,4 @@
-"""What a node may say, what it is answered, and what it may not do."""
+"""A node's requests, their answers, and what a node may not do."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def device(gateway: Gateway) -> Device:
         pytest.param("office {port} SSH-2.0 with spaces", id="original-many-words"),
     ],
 )
-def test_a_healthy_node_is_told_zero(device: Device, request_words: str) -> None:
+def test_a_healthy_node_gets_verdict_zero(device: Device, request_words: str) -> None:
     done = device.ask(request_words.format(port=device.ports[0]))
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "0\n", "")
@@ -46,7 +46,7 @@ def test_version_names_protocol_and_product(device: Device) -> None:
     assert device.ask("version").stdout == f"{PROTOCOL} {__version__}\n"
 
 
-def test_the_originals_banner_counts_where_the_registry_expects_nothing(gateway: Gateway) -> None:
+def test_the_originals_banner_is_expected_if_the_registry_expects_nothing(gateway: Gateway) -> None:
     service = gateway.service(b"220 other\r\n")
     device = gateway.add(f"127.0.0.1:{service.port},open")
     gateway.connect(device)
@@ -68,7 +68,7 @@ def test_each_beat_is_answered(gateway: Gateway) -> None:
     assert gateway.tunnel(device).checked_at is not None
 
 
-def test_a_beat_makes_the_node_seen(gateway: Gateway) -> None:
+def test_a_beat_updates_the_time_when_the_node_was_seen(gateway: Gateway) -> None:
     device = gateway.add(gateway.service().target)
     connection = gateway.connect(device)
     gateway.await_up(device)
@@ -77,7 +77,10 @@ def test_a_beat_makes_the_node_seen(gateway: Gateway) -> None:
     connection.beat()
     gateway.probe(device)
 
-    until(lambda: (gateway.tunnel(device).checked_at or 0) >= begun - 1, "the time of the beat")
+    until(
+        lambda: (gateway.tunnel(device).checked_at or 0) >= begun - 1,
+        "the time of the beat is recorded",
+    )
 
 
 @pytest.mark.parametrize(
@@ -120,7 +123,7 @@ def test_a_malformed_request_is_refused_with_64(
         ),
     ],
 )
-def test_what_is_not_the_nodes_is_refused_with_77(
+def test_a_request_for_what_is_not_the_nodes_is_refused_with_77(
     gateway: Gateway, device: Device, words: str, says: str
 ) -> None:
     other = gateway.add("127.0.0.1:9", name=f"neighbour{gateway.names}").ports[0]
@@ -136,7 +139,7 @@ def test_what_is_not_the_nodes_is_refused_with_77(
     assert event.actor == "node office"
 
 
-def test_another_nodes_port_can_not_be_listened_on(gateway: Gateway, device: Device) -> None:
+def test_a_node_cannot_listen_on_another_nodes_port(gateway: Gateway, device: Device) -> None:
     other = gateway.add(gateway.service().target)
 
     done = device.ask("hold", "thief", options=("-R", f"{other.ports[0]}:127.0.0.1:9"))
@@ -153,7 +156,7 @@ def test_another_nodes_port_can_not_be_listened_on(gateway: Gateway, device: Dev
         pytest.param("-R0:127.0.0.1:9", id="any-port"),
     ],
 )
-def test_nothing_but_its_own_port_on_the_loopback_can_be_listened_on(
+def test_a_node_can_listen_only_on_its_own_port_of_the_loopback(
     gateway: Gateway, option: str
 ) -> None:
     device = gateway.add(gateway.service().target)
@@ -169,14 +172,14 @@ def test_a_terminal_is_refused(device: Device) -> None:
     assert "PTY allocation request failed" in done.stderr
 
 
-def test_the_gateways_network_can_not_be_reached(gateway: Gateway, device: Device) -> None:
+def test_a_node_cannot_reach_the_gateways_network(gateway: Gateway, device: Device) -> None:
     done = device.ask("version", options=("-W", f"127.0.0.1:{gateway.ssh_port}"))
 
     assert done.returncode == 255
     assert "SSH-2.0" not in done.stdout
 
 
-def test_files_can_not_be_had(device: Device) -> None:
+def test_a_node_cannot_copy_files(device: Device) -> None:
     done = device.ask("sftp", options=("-s",))
 
     assert done.returncode == 255
@@ -223,7 +226,7 @@ def test_a_second_device_with_the_same_key_waits_and_the_first_stays_up(
     assert each_gateway.await_up(device) == session
 
 
-def test_a_second_device_may_have_the_port_of_a_first_that_hangs(gateway: Gateway) -> None:
+def test_a_second_device_may_take_the_port_of_a_hung_first(gateway: Gateway) -> None:
     device = gateway.add(gateway.service().target)
     first = gateway.connect(device, "hold", "first")
     session = gateway.await_up(device)
@@ -234,7 +237,7 @@ def test_a_second_device_may_have_the_port_of_a_first_that_hangs(gateway: Gatewa
     assert is_gone(session)
 
 
-def test_a_node_that_flaps_waits_longer_each_time_until_reset(gateway: Gateway) -> None:
+def test_a_flapping_node_waits_longer_each_time_until_it_is_reset(gateway: Gateway) -> None:
     device = gateway.add(gateway.service().target)
     verdicts = []
     session = None

@@ -1,4 +1,4 @@
-"""sshd and daemon come and go; tunnels live on, and what hangs is found all the same."""
+"""sshd and daemon restart: tunnels live on, and hung ones are still found."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from tests.system.waiting import until
 
 pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
 LEAST_OF_A_LOGIN = 1500
-"""Bytes: two host keys, two signatures and the key exchange."""
+"""The bytes of two host keys, two signatures and the key exchange."""
 
 
 @pytest.fixture(params=MODES[1:])
 def apart(request: pytest.FixtureRequest, mode_of: Callable[[str], Mode]) -> Iterator[Gateway]:
-    """sshd runs beside a daemon that was just started."""
+    """A gateway whose sshd runs beside a daemon that was just started."""
     with gateway_at(mode_of(request.param)) as found:
         found.start_sshd()
         found.serve()
@@ -52,7 +52,7 @@ def test_after_a_restart_of_sshd_the_node_comes_back(apart: Gateway) -> None:
 
 
 @pytest.mark.parametrize("ends", [Gateway.stop, Gateway.kill_daemon])
-def test_a_new_daemon_knows_the_tunnels_of_the_last_one_and_kills_those_that_hang(
+def test_a_new_daemon_knows_the_old_ones_tunnels_and_kills_those_that_hang(
     ordinary: Mode, ends: Callable[[Gateway], None]
 ) -> None:
     with gateway_at(ordinary) as gateway:
@@ -69,7 +69,7 @@ def test_a_new_daemon_knows_the_tunnels_of_the_last_one_and_kills_those_that_han
 
         assert gateway.await_up(device) == session
         total = until(
-            lambda: gateway.tunnel(device).bytes_total, "what the connection carried is known"
+            lambda: gateway.tunnel(device).bytes_total, "the bytes of the connection are known"
         )
         assert total > LEAST_OF_A_LOGIN
         connection.freeze()
@@ -91,7 +91,7 @@ def test_without_a_daemon_checks_claims_and_beats_are_answered(apart: Gateway) -
     assert not is_gone(session)
 
 
-def test_without_a_daemon_all_forwards_of_one_session_are_killed_with_it(apart: Gateway) -> None:
+def test_without_a_daemon_one_kill_ends_all_forwards_of_the_session(apart: Gateway) -> None:
     device = apart.add(apart.service().target, apart.service().target)
     apart.connect(device)
     session = apart.await_up(device)
@@ -112,14 +112,14 @@ def test_without_a_daemon_all_forwards_of_one_session_are_killed_with_it(apart: 
     assert [apart.tunnel(device, number).status for number in (0, 1)] == [Status.DOWN] * 2
 
 
-def test_without_a_daemon_a_beat_leaves_out_the_port_that_another_program_holds_too(
+def test_without_a_daemon_a_beat_ignores_a_port_that_another_program_also_holds(
     apart: Gateway,
 ) -> None:
     device = apart.add("127.0.0.1:9,banner:SSH-2.0", apart.service().target)
     apart.python_as(apart.mode.tunnel, LISTENER, "127.0.0.1", str(device.ports[0]), "")
     until(lambda: accepts(device.ports[0]), "it listens")
     connection = apart.connect(device)
-    until(lambda: apart.probe(device, 1) == "up", "its other forward works")
+    until(lambda: apart.probe(device, 1) == "up", "its other forward is up")
 
     apart.kill_daemon()
     (apart.layout.run / "_sweep").unlink()
@@ -157,7 +157,7 @@ def test_without_a_daemon_the_same_instance_takes_its_port_over(apart: Gateway) 
     assert is_gone(session)
 
 
-def test_a_tunnel_that_came_without_a_daemon_is_known_to_the_next_one(apart: Gateway) -> None:
+def test_a_tunnel_opened_without_a_daemon_is_known_to_the_next_daemon(apart: Gateway) -> None:
     device = apart.add(apart.service().target)
     apart.kill_daemon()
     connection = apart.connect(device)
@@ -171,7 +171,7 @@ def test_a_tunnel_that_came_without_a_daemon_is_known_to_the_next_one(apart: Gat
     until(lambda: is_gone(session), "the session ended")
 
 
-def test_when_no_daemon_sweeps_a_beat_is_a_real_check(ordinary: Mode) -> None:
+def test_without_sweeps_a_beat_probes_each_forward(ordinary: Mode) -> None:
     with gateway_at(ordinary) as gateway:
         gateway.start_sshd()
         gateway.serve()
@@ -188,14 +188,14 @@ def test_when_no_daemon_sweeps_a_beat_is_a_real_check(ordinary: Mode) -> None:
             assert connection.beat() == 0
             return (gateway.tunnel(device).probed_at or 0) > stopped_at
 
-        until(probed_by_a_beat, "a beat that probes")
+        until(probed_by_a_beat, "a beat probes")
 
 
-def test_without_a_daemon_a_tunnel_that_beats_outlives_a_target_that_takes_no_connection(
+def test_without_a_daemon_a_beating_tunnel_survives_a_target_that_accepts_nothing(
     apart: Gateway,
 ) -> None:
-    """The client waits for its target, and says nothing meanwhile; a bundle in the field sends no
-    beat before the last one is answered.
+    """The client waits silently for its target; old bundles send no beat before the last is
+    answered.
     """
     with contextlib.ExitStack() as stack:
         full = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
@@ -216,14 +216,14 @@ def test_without_a_daemon_a_tunnel_that_beats_outlives_a_target_that_takes_no_co
         assert not is_gone(session)
 
 
-def test_a_node_that_came_without_a_daemon_is_not_sent_away_by_an_older_verdict(
+def test_a_node_that_connects_without_a_daemon_ignores_an_older_verdict(
     apart: Gateway,
 ) -> None:
     device = apart.add(apart.service().target)
     apart.await_status(device, Status.DOWN)
     until(
         lambda: (apart.layout.run / device.node).read_text(encoding="ascii") == "1\n",
-        "the verdict is told",
+        "the verdict is written",
     )
     apart.kill_daemon()
 
@@ -232,7 +232,7 @@ def test_a_node_that_came_without_a_daemon_is_not_sent_away_by_an_older_verdict(
     assert connection.beat() == 0
 
 
-def test_tunnels_outlive_the_daemon_of_up(own_gateway: Gateway) -> None:
+def test_tunnels_survive_a_killed_up(own_gateway: Gateway) -> None:
     own_gateway.up()
     device = own_gateway.add(own_gateway.service().target)
     connection = own_gateway.connect(device)
@@ -248,7 +248,9 @@ def test_tunnels_outlive_the_daemon_of_up(own_gateway: Gateway) -> None:
     assert own_gateway.await_up(device) == session
 
 
-def test_up_ends_its_tunnels_and_nodes_come_back_to_the_next_one(own_gateway: Gateway) -> None:
+def test_stopping_up_ends_its_tunnels_and_nodes_come_back_to_the_next_up(
+    own_gateway: Gateway,
+) -> None:
     own_gateway.up()
     device = own_gateway.add(own_gateway.service().target)
     connection = own_gateway.connect(device)
@@ -263,7 +265,7 @@ def test_up_ends_its_tunnels_and_nodes_come_back_to_the_next_one(own_gateway: Ga
     own_gateway.await_up(device, after=session)
 
 
-def test_up_ends_when_its_sshd_does(own_gateway: Gateway) -> None:
+def test_up_exits_when_its_sshd_exits(own_gateway: Gateway) -> None:
     own_gateway.up()
     assert own_gateway.daemon is not None
     (sshd,) = [
@@ -279,7 +281,7 @@ def test_up_ends_when_its_sshd_does(own_gateway: Gateway) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_that_all_processes_of_a_terminal_get_ends_up_in_order(
+def test_a_signal_to_the_whole_terminal_stops_up_cleanly(
     own_gateway: Gateway, number: signal.Signals
 ) -> None:
     words = own_gateway.words("up", "--ssh-port", str(own_gateway.ssh_port))

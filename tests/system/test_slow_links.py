@@ -1,6 +1,4 @@
-"""Slow links: a plain `ssh -R` that carries bulk, or answers late, is spared; one that dies
-meanwhile is killed and its port freed.
-"""
+"""Slow links: a plain `ssh -R` with bulk or late answers is spared; a dead one is killed."""
 
 from __future__ import annotations
 
@@ -33,7 +31,7 @@ def stack() -> Iterator[ExitStack]:
 def slow(
     net: Network, far_gateway: Gateway, stack: ExitStack
 ) -> Callable[[str], tuple[Device, Connection]]:
-    """A device with a plain `ssh -R`, up, over a link of that rate from now on."""
+    """Start a device with a plain `ssh -R`, wait until it is up, then slow its link down."""
 
     def connected(rate: str) -> tuple[Device, Connection]:
         target = Bulk(net.inside(DEVICE))
@@ -53,7 +51,7 @@ def slow(
 
 
 def waits(gateway: Gateway, device: Device, transfer: Transfer) -> bool:
-    """Whether a probe now waits behind the transfer, and is excused; fails if the transfer ends
+    """Whether a probe now waits behind the transfer and is excused; fail if the transfer ends
     first.
     """
     assert transfer.under_way
@@ -74,7 +72,7 @@ def test_bulk_both_ways_arrives_whole_and_its_tunnel_is_spared(
     for transfer in transfers:
         stack.callback(transfer.close)
 
-    until(lambda: waits(far_gateway, device, transfers[1]), "a probe that waits behind bulk")
+    until(lambda: waits(far_gateway, device, transfers[1]), "a probe waits behind bulk")
     excused = far_gateway.tunnel(device)
     moved = [transfer.moved() for transfer in transfers]
 
@@ -98,7 +96,7 @@ def test_a_device_that_dies_during_bulk_is_killed_and_its_port_freed(
     device, connection = slow("1mbit")
     transfer = Transfer(word, device.ports[0], 20_000_000, net.inside(GATEWAY))
     stack.callback(transfer.close)
-    until(lambda: waits(far_gateway, device, transfer), "a probe that waits behind bulk")
+    until(lambda: waits(far_gateway, device, transfer), "a probe waits behind bulk")
 
     if how == "its client is stopped":
         connection.freeze()
@@ -110,19 +108,19 @@ def test_a_device_that_dies_during_bulk_is_killed_and_its_port_freed(
     assert far_gateway.await_status(device, Status.DOWN).kills == 1
 
 
-def test_a_slow_answer_is_waited_for_and_a_dead_one_is_not(
+def test_a_slow_answer_is_awaited_and_a_dead_tunnel_is_killed(
     gateway: Gateway, stack: ExitStack
 ) -> None:
     link = stack.enter_context(relay(gateway.ssh_port, "--up", "0.3", "--down", "1.2"))
     device = replace(gateway.add(gateway.service().target), ssh_port=link.port)
     gateway.connect_unheard(device)
-    until(lambda: accepts(device.ports[0]), "its login")
+    until(lambda: accepts(device.ports[0]), "the device logs in")
 
     session = gateway.await_up(device)
     came_up = gateway.tunnel(device)
     until(
         lambda: (gateway.tunnel(device).probed_at or 0) > (came_up.probed_at or 0) + 6,
-        "a sweep or two more",
+        "one or two more sweeps",
     )
     later = gateway.tunnel(device)
     link.freeze()

@@ -1,4 +1,4 @@
-"""Who may say what at the daemon's socket, told apart by the peer's credentials."""
+"""Who may say what at the daemon's socket, identified by the peer's credentials."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NOBODY = Account(name="nobody", uid=65534, gid=65534)
 
 def test_the_tunnel_user_may_not_kill(gateway: Gateway) -> None:
     if not gateway.mode.is_privileged:
-        pytest.skip("the daemon's own user may")
+        pytest.skip("the tunnel user runs the daemon here, and may")
     device = gateway.add(gateway.service().target)
     gateway.connect(device)
     session = gateway.await_up(device)
@@ -57,9 +57,9 @@ def test_the_tunnel_user_may_not_kill(gateway: Gateway) -> None:
         pytest.param('{"schema": 1, "verb": "reload"}', "uid 65534 may not reload", id="operator"),
     ],
 )
-def test_anybody_else_may_nothing(gateway: Gateway, message: str, answer: str) -> None:
+def test_another_account_may_ask_nothing(gateway: Gateway, message: str, answer: str) -> None:
     if not gateway.mode.is_privileged:
-        pytest.skip("to speak as nobody takes root")
+        pytest.skip("only root can speak as nobody")
 
     speaker = gateway.python_as(NOBODY, SPEAK, str(gateway.layout.socket), message)
     heard, _ = speaker.communicate(timeout=30)

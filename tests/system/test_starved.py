@@ -1,4 +1,4 @@
-"""A gateway that is starved itself must not take its own delay for a node's silence."""
+"""A starved gateway does not mistake its own delay for a node's silence."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from tests.system.waiting import until
 
 pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
 STARVED_S = 2.5
-"""Longer than the deadline (1 s) and the lateness that is allowed (1 s)."""
+"""Longer than the deadline (1 s) and the allowed lateness (1 s) together."""
 
 
 def starve(gateway: Gateway) -> None:
-    """Give the daemon no processor for a while: the stimulus itself, not a wait for something."""
+    """Stop the daemon for a while, as a starved machine would. This is the stimulus, not a wait."""
     assert gateway.daemon is not None
     os.kill(gateway.daemon.pid, signal.SIGSTOP)
     time.sleep(STARVED_S)
     os.kill(gateway.daemon.pid, signal.SIGCONT)
 
 
-def test_silence_while_the_gateway_starves_is_no_strike(own_gateway: Gateway) -> None:
+def test_silence_while_the_gateway_starves_does_not_count_as_a_strike(own_gateway: Gateway) -> None:
     own_gateway.up()
     service = own_gateway.service()
     device = own_gateway.add(service.target)
@@ -37,7 +37,7 @@ def test_silence_while_the_gateway_starves_is_no_strike(own_gateway: Gateway) ->
     service.manner = Manner.SILENT
     for _ in range(2):
         visits = service.visits
-        until(lambda before=visits: service.visits > before, "a probe is under way")  # type: ignore[misc]
+        until(lambda before=visits: service.visits > before, "a probe runs")  # type: ignore[misc]
         starve(own_gateway)
     service.manner = Manner.ANSWERS
 

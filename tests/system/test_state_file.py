@@ -1,6 +1,4 @@
-"""A damaged, lost or unwritable state file, and a full disk: told in one sentence, and no tunnel is
-lost by it.
-"""
+"""A damaged, lost or unwritable state file, and a full disk: one sentence, and no lost tunnel."""
 
 from __future__ import annotations
 
@@ -28,7 +26,7 @@ pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
 
 def test_a_damaged_state_file_is_moved_aside_at_the_start(own_gateway: Gateway) -> None:
     own_gateway.layout.state.write_bytes(
-        b"this is no database, and it is longer than a header of one would be. " * 20
+        b"this is not a database, and it is longer than a database's header. " * 20
     )
     own_gateway.layout.nodes.mkdir()
     for path in (own_gateway.layout.state, own_gateway.layout.nodes):
@@ -41,7 +39,7 @@ def test_a_damaged_state_file_is_moved_aside_at_the_start(own_gateway: Gateway) 
     own_gateway.connect(device)
     own_gateway.await_up(device)
     (aside,) = own_gateway.home.glob("state.db.damaged-*")
-    assert aside.read_bytes().startswith(b"this is no database")
+    assert aside.read_bytes().startswith(b"this is not a database")
     assert any(str(aside) in event.text for event in own_gateway.events(kind=EventKind.GATEWAY))
 
 
@@ -75,12 +73,12 @@ def test_a_state_file_that_is_lost_while_the_daemon_runs_is_rebuilt(
     own_gateway.probe(device)
     assert is_gone(session)
 
-    until(own_gateway.layout.state.exists, "the file is there again", within_s=10)
+    until(own_gateway.layout.state.exists, "the file is back", within_s=10)
     assert own_gateway.await_status(device, Status.DOWN).kills == 1
     assert own_gateway.run("status").returncode == 1
 
 
-def test_a_state_file_that_is_not_ours_to_write_is_told(ordinary: Mode) -> None:
+def test_a_read_only_state_file_is_reported(ordinary: Mode) -> None:
     with gateway_at(ordinary) as gateway:
         gateway.up()
         gateway.stop()
@@ -90,9 +88,9 @@ def test_a_state_file_that_is_not_ours_to_write_is_told(ordinary: Mode) -> None:
 
 
 @pytest.mark.parametrize("folder", ["", "run", "spool"])
-def test_a_directory_that_belongs_to_another_is_told(ordinary: Mode, folder: str) -> None:
+def test_a_directory_of_another_user_is_reported(ordinary: Mode, folder: str) -> None:
     if ordinary.runner.is_me:
-        pytest.skip("to give a directory away takes root")
+        pytest.skip("only root can give a directory away")
     with gateway_at(ordinary) as gateway:
         place = gateway.home / folder
         place.mkdir(exist_ok=True)
@@ -105,7 +103,7 @@ def test_a_directory_that_belongs_to_another_is_told(ordinary: Mode, folder: str
 
 @contextmanager
 def full_tmpfs(gateway: Gateway) -> Iterator[None]:
-    """No byte is left on the file system that the home lies on."""
+    """Fill the home's file system to the last byte."""
     filler = gateway.home / "filler"
     with filler.open("wb", buffering=0) as file:
         for size in (65536, 4096, 1):
@@ -121,7 +119,7 @@ def full_tmpfs(gateway: Gateway) -> Iterator[None]:
 
 @contextmanager
 def no_file_may_grow(gateway: Gateway) -> Iterator[None]:
-    """Every write of the daemon to a file fails."""
+    """Make every write of the daemon to a file fail."""
     assert gateway.daemon is not None
     daemon = psutil.Process(gateway.daemon.pid)
     daemon.rlimit(psutil.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
@@ -134,7 +132,7 @@ def tiny(own_gateway: Gateway) -> Iterator[Gateway]:
     """A gateway whose home is a small file system of its own."""
     require("mount", "umount")
     if os.geteuid() != 0:
-        pytest.skip("to mount a file system takes root")
+        pytest.skip("only root can mount a file system")
     policy = own_gateway.layout.config.read_text(encoding="utf-8")
     subprocess.run(
         ["mount", "-t", "tmpfs", "-o", "size=3m,mode=755", "reversi-test", str(own_gateway.home)],
@@ -151,8 +149,8 @@ def tiny(own_gateway: Gateway) -> Iterator[Gateway]:
 
 
 def survive(gateway: Gateway, trouble: Callable[[Gateway], AbstractContextManager[None]]) -> None:
-    """Through this trouble, beats are answered and a hung tunnel is killed; after it, the log
-    tells.
+    """Check that during the trouble beats are answered and a hung tunnel is killed; later it is
+    logged.
     """
     gateway.up()
     healthy, frozen = gateway.add(gateway.service().target), gateway.add(gateway.service().target)
@@ -180,7 +178,7 @@ def test_the_daemon_survives_a_full_disk(tiny: Gateway) -> None:
     survive(tiny, full_tmpfs)
 
 
-def test_a_gateway_starts_on_a_full_disk_and_writes_down_what_it_saw_once_there_is_room(
+def test_a_gateway_starts_on_a_full_disk_and_records_events_once_there_is_room(
     tiny: Gateway,
 ) -> None:
     tiny.up()
@@ -194,16 +192,16 @@ def test_a_gateway_starts_on_a_full_disk_and_writes_down_what_it_saw_once_there_
         until(lambda: tiny.probe(device) == "up", "the node is back")
         connection.freeze()
         assert tiny.run("probe", device.node).returncode == 1
-        assert device.node in tiny.run("status").stdout, "as it was last written"
+        assert device.node in tiny.run("status").stdout, "the row as it was last written"
 
     assert "killed sshd process" in tiny.await_event(EventKind.KILL, device).text
 
 
-def test_the_daemon_survives_that_no_file_can_be_written(own_gateway: Gateway) -> None:
+def test_the_daemon_survives_when_no_file_can_be_written(own_gateway: Gateway) -> None:
     survive(own_gateway, no_file_may_grow)
 
 
-def test_with_a_full_disk_a_node_is_not_added_half(tiny: Gateway) -> None:
+def test_on_a_full_disk_a_node_is_added_wholly_or_not_at_all(tiny: Gateway) -> None:
     tiny.up()
     before = tiny.layout.authorized_keys.read_bytes()
 
@@ -218,7 +216,7 @@ def test_with_a_full_disk_a_node_is_not_added_half(tiny: Gateway) -> None:
 
 
 def own_key(gateway: Gateway) -> Path:
-    """A public key outside of the home."""
+    """A public key outside the home."""
     path = gateway.folder / "late"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path)], check=True)
     return path.with_suffix(".pub")

@@ -1,4 +1,4 @@
-"""Each status by what really causes it; and what must never lead to a kill."""
+"""Each status by its real cause; and what must never lead to a kill."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.system.waiting import until
 pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
 
 
-def test_a_target_that_closes_is_refused_and_not_killed(gateway: Gateway) -> None:
+def test_a_tunnel_whose_target_closes_is_refused_and_not_killed(gateway: Gateway) -> None:
     service = gateway.service()
     device = gateway.add(service.target)
     gateway.connect(device)
@@ -29,7 +29,7 @@ def test_a_target_that_closes_is_refused_and_not_killed(gateway: Gateway) -> Non
     assert not is_gone(session)
 
 
-def test_a_target_that_is_not_there_is_refused(gateway: Gateway) -> None:
+def test_a_tunnel_whose_target_does_not_exist_is_refused(gateway: Gateway) -> None:
     service = gateway.service()
     device = gateway.add(service.target)
     service.close()
@@ -39,7 +39,7 @@ def test_a_target_that_is_not_there_is_refused(gateway: Gateway) -> None:
     assert device.verdict("check") == 0
 
 
-def test_another_answer_than_expected_is_wrong_and_not_killed(gateway: Gateway) -> None:
+def test_an_unexpected_response_is_wrong_and_not_killed(gateway: Gateway) -> None:
     device = gateway.add(gateway.service(b"220 mail.example ESMTP\r\n").target)
     connection = gateway.connect(device)
 
@@ -51,7 +51,7 @@ def test_another_answer_than_expected_is_wrong_and_not_killed(gateway: Gateway) 
     assert connection.beat() == 0
 
 
-def test_a_node_that_never_connected_is_down_and_told_to_come(gateway: Gateway) -> None:
+def test_a_node_that_never_connected_is_down_and_told_to_connect(gateway: Gateway) -> None:
     device = gateway.add("127.0.0.1:9,banner:SSH-2.0")
 
     tunnel = gateway.await_status(device, Status.DOWN)
@@ -60,9 +60,9 @@ def test_a_node_that_never_connected_is_down_and_told_to_come(gateway: Gateway) 
     assert device.verdict("check") == 1
 
 
-def test_a_foreign_listener_is_told_and_never_touched(gateway: Gateway) -> None:
+def test_a_foreign_listener_is_reported_and_never_touched(gateway: Gateway) -> None:
     if not gateway.mode.is_privileged:
-        pytest.skip("a listener of another uid takes root")
+        pytest.skip("a listener of another uid needs root")
     device = gateway.add("127.0.0.1:9,banner:SSH-2.0")
     stranger = Stranger(device.ports[0])
     try:
@@ -98,7 +98,7 @@ def test_a_foreign_listener_is_told_and_never_touched(gateway: Gateway) -> None:
         stranger.close()
 
 
-def test_a_silent_service_of_the_tunnel_user_itself_is_foreign_and_never_touched(
+def test_a_silent_service_of_the_tunnel_user_is_foreign_and_never_touched(
     each_gateway: Gateway,
 ) -> None:
     device = each_gateway.add("127.0.0.1:9,banner:SSH-2.0")
@@ -116,7 +116,7 @@ def test_a_silent_service_of_the_tunnel_user_itself_is_foreign_and_never_touched
     assert stranger.poll() is None
 
 
-def test_a_port_that_another_program_has_where_probes_go_is_foreign_though_the_node_got_it_on_ipv6(
+def test_a_port_that_another_program_holds_on_ipv4_is_foreign_even_if_the_node_holds_it_on_ipv6(
     each_gateway: Gateway,
 ) -> None:
     device = each_gateway.add("127.0.0.1:9,banner:SSH-2.0", each_gateway.service().target)
@@ -126,7 +126,7 @@ def test_a_port_that_another_program_has_where_probes_go_is_foreign_though_the_n
     until(lambda: accepts(device.ports[0]), "it listens")
 
     connection = each_gateway.connect(device)
-    until(lambda: each_gateway.probe(device, 1) == "up", "its other forward works")
+    until(lambda: each_gateway.probe(device, 1) == "up", "its other forward is up")
 
     assert each_gateway.probe(device).startswith(
         f"foreign: the port is held by process {stranger.pid} (python"
@@ -137,7 +137,7 @@ def test_a_port_that_another_program_has_where_probes_go_is_foreign_though_the_n
     assert stranger.poll() is None
 
 
-def test_without_privilege_a_hung_tunnel_that_never_said_hold_is_told_and_not_guessed(
+def test_without_privilege_a_hung_tunnel_without_hold_is_reported_and_nothing_is_killed(
     ordinary: Mode,
 ) -> None:
     with gateway_at(ordinary) as gateway:
@@ -220,7 +220,7 @@ def test_a_silent_target_is_not_killed_while_its_device_accepts_each_probe(
     assert not is_gone(session)
 
 
-def test_a_banner_that_drips_is_slow_and_not_wrong(gateway: Gateway) -> None:
+def test_an_incomplete_banner_is_slow_and_not_wrong(gateway: Gateway) -> None:
     service = gateway.service(b"SSH-")
     device = gateway.add(service.target)
     gateway.connect(device)
@@ -231,7 +231,7 @@ def test_a_banner_that_drips_is_slow_and_not_wrong(gateway: Gateway) -> None:
     assert (tunnel.kills, tunnel.strikes, tunnel.verdict) == (0, 0, 0)
 
 
-def test_every_kind_of_expectation_is_met_through_a_real_tunnel(gateway: Gateway) -> None:
+def test_each_kind_of_expectation_works_through_a_real_tunnel(gateway: Gateway) -> None:
     speakers = {
         "http": b"HTTP/1.0 200 OK\r\n\r\n",
         "tls": b"\x15\x03\x01\x00\x02\x02\x28",

@@ -1,6 +1,4 @@
-"""Gateway and device under a systemd that runs: what only its confinement, its journal and its
-restarts can show.
-"""
+"""Gateway and device under a running systemd: its confinement, its journal and its restarts."""
 
 from __future__ import annotations
 
@@ -11,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -25,17 +24,32 @@ pytestmark = [pytest.mark.sshd, pytest.mark.timeout(180)]
 
 
 @pytest.fixture
-def machine(request: pytest.FixtureRequest) -> Iterator[Booted]:
+def install(request: pytest.FixtureRequest) -> Install:
     if os.geteuid() != 0:
-        pytest.skip("a namespace of one's own takes root")
+        pytest.skip("namespaces need root")
     require("sshd", "ssh", "unshare", "nsenter", "useradd", "systemctl", "journalctl", "ss", "ip")
-    install: Install = request.getfixturevalue("reachable")
+    found: Install = request.getfixturevalue("reachable")
+    return found
+
+
+@pytest.fixture
+def machine(install: Install) -> Iterator[Booted]:
     with closing(Booted(install)) as found:
         yield found
 
 
+class Unbootable(Booted):
+    """A server on which systemd never appears."""
+
+    tried: ClassVar[list[Booted]] = []
+
+    def first(self) -> int | None:
+        self.tried.append(self)
+        raise TimeoutError
+
+
 def faults(machine: Booted) -> set[str]:
-    """What the doctor finds wrong, but for the clock and the disk, which are not the test's."""
+    """What the doctor finds wrong; the clock and the disk are not ours to judge."""
     return wrong(machine) - {"clock", "disk"}
 
 
@@ -45,7 +59,7 @@ def texts(machine: Booted) -> list[str]:
 
 @pytest.fixture
 def gateway(machine: Booted) -> Booted:
-    """`init` and what it started."""
+    """A gateway set up by `init`, with its daemon running."""
     machine.start_sshd()
     done = machine.checker("init", "--gateway", f"127.0.0.1:{SSH_PORT}")
     assert done.returncode == 0, done.stderr + machine.journal("reversi-checker.service")
@@ -54,13 +68,34 @@ def gateway(machine: Booted) -> Booted:
     return machine
 
 
-def test_the_service_that_init_starts_is_whole(gateway: Booted) -> None:
+def test_a_server_that_does_not_boot_leaves_nothing(install: Install) -> None:
+    with pytest.raises(TimeoutError):
+        Unbootable(install)
+
+    machine = Unbootable.tried.pop()
+    assert machine.boot.returncode is not None
+    assert machine.sleeper.returncode is not None
+    assert not machine.folder.exists()
+
+
+def check_journal(gateway: Booted) -> None:
+    """Check that each line has its priority, and only the journal's own time."""
+    logged = gateway.logged("reversi-checker.service")
+    assert {priority for priority, text in logged if "the daemon started" in text} == {6}
+    assert {priority for priority, text in logged if "killed" in text} == {4}
+    assert not [text for _, text in logged if text.startswith(("<", "20"))], "one time is enough"
+    warnings = gateway.must("journalctl", "--no-pager", "-u", "reversi-checker", "-p", "warning")
+    assert "killed" in warnings
+    assert "the daemon started" not in warnings
+
+
+def test_the_service_that_init_starts_works_heals_and_is_uninstalled(gateway: Booted) -> None:
     until(lambda: not faults(gateway), "the doctor finds nothing")
     with closing(gateway.service()) as target:
         device = gateway.add("office", 20010, target.port)
         with closing(device.connect()) as client:
             until(lambda: statuses(gateway) == ["up"], "the tunnel is up")
-            # as every upgrade of sshd does; it leaves the sessions
+            # as every upgrade of sshd does; sessions survive
             gateway.must("systemctl", "restart", "ssh.service")
             until(lambda: gateway.listens(SSH_PORT), "sshd listens again")
 
@@ -78,16 +113,10 @@ def test_the_service_that_init_starts_is_whole(gateway: Booted) -> None:
                 lambda: any(
                     "sshd refused listening on localhost port 22" in one for one in texts(gateway)
                 ),
-                "an event from the journal",
+                "an event comes from the journal",
             )
             until(lambda: not gateway.listens(20010), "the hung tunnel is killed")
-    logged = gateway.logged("reversi-checker.service")
-    assert {priority for priority, text in logged if "the daemon started" in text} == {6}
-    assert {priority for priority, text in logged if "killed" in text} == {4}
-    assert not [text for _, text in logged if text.startswith(("<", "20"))], "one time is enough"
-    warnings = gateway.must("journalctl", "--no-pager", "-u", "reversi-checker", "-p", "warning")
-    assert "killed" in warnings
-    assert "the daemon started" not in warnings
+    check_journal(gateway)
     first = gateway.main_pid("reversi-checker.service")
     gateway.must("kill", "-9", str(first))
     until(
@@ -128,7 +157,7 @@ def test_an_error_and_its_traceback_have_their_priority_in_the_journal(
 
 
 def builder(gateway: Booted) -> tuple[str, ...]:
-    """The command that builds a new node's bundle, up to the name of its file."""
+    """The command that builds a new node's bundle, without the name of the file."""
     device = gateway.add("office", 20010, SSH_PORT)
     return (
         str(Path(sys.executable).with_name("reversi-client")),
@@ -140,7 +169,7 @@ def builder(gateway: Booted) -> tuple[str, ...]:
     )
 
 
-def test_a_bundle_lives_as_a_confined_service(gateway: Booted) -> None:
+def test_a_bundle_runs_as_a_confined_service(gateway: Booted) -> None:
     service = "reversi-office.service"
     build = builder(gateway)
     first, newer, bad = (str(gateway.folder / f"{name}.sh") for name in ("first", "newer", "bad"))
@@ -166,7 +195,7 @@ def test_a_bundle_lives_as_a_confined_service(gateway: Booted) -> None:
     gateway.must("sh", bad, "upgrade", "--offline")
     until(
         lambda: "going back to the old bundle" in gateway.journal(service),
-        "what does not work is taken back",
+        "the bundle that does not work is rolled back",
     )
     until(lambda: gateway.run("sh", newer, "status").returncode == 0, "the old bundle is up")
     assert sorted(gateway.must("ls", "/etc/reversi").split()) == [
@@ -188,11 +217,8 @@ def test_a_bundle_lives_as_a_confined_service(gateway: Booted) -> None:
     assert gateway.run("pgrep", "-f", "office.sh").stdout == ""
 
 
-def test_a_user_who_is_not_root_has_a_service_of_his_own(gateway: Booted) -> None:
-    home, live, file = "/var/lib/anna", "/run/anna", "/var/lib/anna/office.sh"
-    gateway.must("useradd", "--create-home", "--home-dir", home, "--shell", "/bin/sh", "anna")
-    gateway.must(*builder(gateway), file, "--beat", "1")
-    gateway.must("chown", "anna", file)
+def user_manager(gateway: Booted, home: str, live: str) -> tuple[str, ...]:
+    """Start the systemd of user anna; return the prefix of a command in her session."""
     places = (f"HOME={home}", f"XDG_RUNTIME_DIR={live}")
     manager = (
         "--unit=anna",
@@ -203,7 +229,7 @@ def test_a_user_who_is_not_root_has_a_service_of_his_own(gateway: Booted) -> Non
         *(f"--setenv={place}" for place in places),
     )
     gateway.must("systemd-run", *manager, "/lib/systemd/systemd", "--user")
-    anna = (
+    return (
         "setpriv",
         "--reuid=anna",
         "--regid=anna",
@@ -213,6 +239,14 @@ def test_a_user_who_is_not_root_has_a_service_of_his_own(gateway: Booted) -> Non
         "PATH=/usr/bin:/bin",
         *places,
     )
+
+
+def test_a_user_who_is_not_root_installs_a_user_service(gateway: Booted) -> None:
+    home, live, file = "/var/lib/anna", "/run/anna", "/var/lib/anna/office.sh"
+    gateway.must("useradd", "--create-home", "--home-dir", home, "--shell", "/bin/sh", "anna")
+    gateway.must(*builder(gateway), file, "--beat", "1")
+    gateway.must("chown", "anna", file)
+    anna = user_manager(gateway, home, live)
 
     done = gateway.run(*anna, "sh", file, "install")
 

@@ -1,4 +1,4 @@
-"""An installed gateway of 0.1.0 gets the new package, then `init`; and goes back again.
+"""A gateway of 0.1.0 gets the new package and `init`, and is rolled back; no tunnel notices.
 
 Between the two no login is refused, no beat loop stops, and no tunnel ends.
 """
@@ -45,7 +45,7 @@ class Packages:
         self.put(self.site.with_name("old") / "checker")
 
     def put(self, package: Path) -> None:
-        """As pip does: every file of the earlier version goes, then the others come."""
+        """Replace every file of the other version, as pip does."""
         shutil.rmtree(self.new, ignore_errors=True)
         shutil.copytree(package, self.new)
 
@@ -59,7 +59,7 @@ class Packages:
 @pytest.fixture
 def install() -> Iterator[Install]:
     if os.geteuid() != 0:
-        pytest.skip("a namespace of one's own takes root")
+        pytest.skip("namespaces need root")
     require("sshd", "ssh", "unshare", "nsenter", "useradd", "systemctl", "journalctl", "ss", "ip")
     with reachable_install() as found:
         yield found
@@ -72,7 +72,7 @@ def packages(install: Install) -> Packages:
 
 @pytest.fixture
 def gateway(packages: Packages, install: Install) -> Iterator[Booted]:
-    """A gateway of 0.1.0, as its own `init` made it."""
+    """A gateway of 0.1.0, made by its own `init`."""
     assert packages.new.is_dir()
     with closing(Booted(install)) as machine:
         machine.start_sshd()
@@ -83,13 +83,13 @@ def gateway(packages: Packages, install: Install) -> Iterator[Booted]:
 
 
 def answers(device: Device) -> list[int]:
-    """What each request of a node that is up is answered, over a login of its own."""
+    """The answer to each request of a node that is up, each in its own login."""
     assert device.ask("version").stdout.startswith("1 ")
     return [device.verdict("check"), device.verdict("claim", "first")]
 
 
 def beat_loops(connection: Connection) -> int:
-    """How many beat loops run on this machine of the test's own."""
+    """The number of beat loops on the test's machine."""
     assert connection.lives
     return sum(
         "hold.sh" in " ".join(process.info["cmdline"] or ())
@@ -98,7 +98,7 @@ def beat_loops(connection: Connection) -> int:
     )
 
 
-def test_a_tunnel_of_the_release_lives_through_upgrade_and_rollback(
+def test_a_tunnel_survives_the_upgrade_from_0_1_0_and_the_rollback(
     gateway: Booted, packages: Packages
 ) -> None:
     with closing(gateway.service()) as target:
@@ -129,7 +129,7 @@ def test_a_tunnel_of_the_release_lives_through_upgrade_and_rollback(
             assert beat_loops(tunnel) == loops
             assert device.verdict("check") == 0
 
-            # as docs/operating.md has it
+            # as docs/operating.md says
             gateway.must("rm", "/etc/ssh/sshd_config.d/00-reversi.conf")
             packages.roll_back()
             gateway.ok("init")

@@ -1,4 +1,4 @@
-"""Waiting for facts, with a deadline."""
+"""Wait for facts, with a deadline."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import TypeVar
 
 T = TypeVar("T")
 LONG_S = 40.0
-"""Longer than anything here takes on a busy machine."""
+"""Longer than any step of a test takes on a busy machine."""
 POLL_S = 0.05
 
 
 def until(fact: Callable[[], T | None], what: str, *, within_s: float = LONG_S) -> T:
-    """The first true value of the fact; fails, naming what was awaited and what was there instead,
-    when the deadline passes.
+    """Return the first true value of the fact; fail at the deadline.
+
+    The failure names what we waited for, and the last value.
     """
     end = time.monotonic() + within_s
     while not (value := fact()):

@@ -55,8 +55,7 @@ def test_a_moving_forward_keeps_its_port_until_its_device_follows(edit: Run, hom
 
     assert code == ExitCode.OK
     assert (
-        out
-        == f"office:{first}: moves to port {new}; {first} stays its own until its device listens on"
+        out == f"office:{first}: moves to port {new}; it keeps {first} until its device listens on"
         f" {new}\n"
     )
     assert f"copy that to the device through port {first}" in err
@@ -96,7 +95,7 @@ def test_a_port_that_only_root_can_bind_is_taken_only_with_yes(edit: Run, home: 
 
     code, _, err = edit("move", "office", str(first), "22", "--now")
     assert (code, registered(home).forwards[0].port) == (ExitCode.USAGE, first)
-    assert err.index("port 22") < err.index("nothing was changed")
+    assert err.index("sshd binds port 22 only for root") < err.index("nothing was changed")
     assert edit("move", "office", str(first), "22", "--dry-run")[0] == ExitCode.OK
     assert registered(home).forwards[0].port == first
     assert edit("move", "office", str(first), "22", "--yes")[0] == ExitCode.OK

@@ -55,7 +55,7 @@ def test_a_new_key_and_the_old_one_are_both_valid_until_the_new_one_is_used(
 
     assert (code, out) == (
         ExitCode.OK,
-        "office: a new key waits; the present one stays until a tunnel of the new one beats\n",
+        "office: a new key waits; the present one stays until a tunnel with the new one beats\n",
     )
     assert registered(home).public_keys == (public_key(1), public_key(2))
     old, new = key_lines(home)

@@ -394,6 +394,7 @@ def test_the_client_does_not_load_the_builder() -> None:
 
     assert set(said.stdout.split()) <= {
         "checker",
+        "checker.journal",
         "client.bundle",
         "client.bundle.options",
         "client.bundle.settings",
