@@ -24,8 +24,8 @@ from checker.install.steps import (
     File,
     Folder,
     GoLive,
+    InitPlan,
     KeysInLine,
-    Plan,
     Remove,
     Step,
     digest,
@@ -37,7 +37,7 @@ from checker.registry.lock import locked
 from checker.sshd.program import MAIN, complaint
 
 
-def carry_out(plan: Plan, manifest: Manifest, say: Say) -> None:
+def carry_out(plan: InitPlan, manifest: Manifest, say: Say) -> None:
     """Take all steps on this machine, and save the manifest after each. Raises InstallFailed,
     ConfigError.
     """
@@ -94,7 +94,7 @@ def kept(step: File) -> str:
     return f"; yours is now {step.path}.bak" if step.backup else ""
 
 
-def write_tree(plan: Plan, root: Path, say: Say) -> None:
+def write_tree(plan: InitPlan, root: Path, say: Say) -> None:
     """Make the directories and files of a plan in a package's tree; the package sets the owners.
     Raises ConfigError.
     """

@@ -9,11 +9,11 @@ from dataclasses import replace
 from checker.install.places import ENABLED, RUN, SYSCTL, TMPFILES
 from checker.install.plan import UNSTARTED, accounts, all_folders, plan, to_reserve
 from checker.install.sshd_drop_ins import reload_words
-from checker.install.steps import ROOT, File, Folder, Found, GoLive, Plan, Remove
+from checker.install.steps import ROOT, File, Folder, Found, GoLive, InitPlan, Remove
 from checker.install.tuning import tune
 
 
-def package(found: Found) -> tuple[Plan, tuple[str, ...]]:
+def package(found: Found) -> tuple[InitPlan, tuple[str, ...]]:
     """Plan the files, and return the commands that a package's postinst must run. Raises
     Refused.
     """
@@ -30,7 +30,7 @@ def package(found: Found) -> tuple[Plan, tuple[str, ...]]:
         if not folder.path.is_relative_to(RUN)
     ]
     missing = [folder for folder in folders if folder.path not in found.entries]
-    planned = Plan(
+    planned = InitPlan(
         steps=(*missing, *files),
         notes=tuple(note for note in whole.notes if note != UNSTARTED),
         warnings=whole.warnings,

@@ -25,7 +25,7 @@ from checker.install.places import (
 )
 from checker.install.refusals import hidden_sentence, is_hidden, refuse
 from checker.install.sshd_drop_ins import go_live, is_kept, is_ours, sshrc_warnings
-from checker.install.steps import Command, File, Folder, Found, KeysInLine, Plan, Step, digest
+from checker.install.steps import Command, File, Folder, Found, InitPlan, KeysInLine, Step, digest
 from checker.install.tuning import (
     TUNE,
     tune,
@@ -51,7 +51,7 @@ UNSTARTED = (
 )
 
 
-def plan(found: Found) -> Plan:
+def plan(found: Found) -> InitPlan:
     """Plan everything that is missing. Raises Refused."""
     refuse(found)
     files, notes = wanted_files(found)
@@ -68,7 +68,7 @@ def plan(found: Found) -> Plan:
         *manual(found, bool(steps)),
     ]
     warnings = (*sshrc_warnings(found), *tuning_warnings(found))
-    return Plan(steps=tuple(steps), notes=tuple(notes), warnings=warnings)
+    return InitPlan(steps=tuple(steps), notes=tuple(notes), warnings=warnings)
 
 
 def accounts(found: Found) -> Iterator[Command]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from checker.install.places import DROP_IN, DROP_INS, REST
-from checker.install.steps import File, Found, GoLive, Plan, digest
+from checker.install.steps import File, Found, GoLive, InitPlan, digest
 from checker.sshd.lockdown import released_drop_in, rest_of_drop_in
 from checker.sshd.sshrc import guard_sshrc, sshrc_sentence
 
@@ -54,7 +54,7 @@ def is_ours(found: Found, path: Path) -> bool:
     return content in known or found.written.get(str(path)) == digest(content)
 
 
-def live_drop_ins(found: Found, planned: Plan) -> dict[Path, bytes]:
+def live_drop_ins(found: Found, planned: InitPlan) -> dict[Path, bytes]:
     """Return the drop-ins of ours that will be there after the plan, in the order of sshd."""
     new = [file for step in planned.steps if isinstance(step, GoLive) for file in step.files]
     old = {path: found.entries[path].content or b"" for path in DROP_INS if path in found.entries}

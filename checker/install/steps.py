@@ -168,7 +168,7 @@ Step = Command | Folder | File | GoLive | KeysInLine | Remove
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class InitPlan:
     """The steps, in order, and sentences for the admin."""
 
     steps: tuple[Step, ...]

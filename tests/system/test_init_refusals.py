@@ -110,7 +110,7 @@ def test_init_refuses_what_only_the_admin_can_decide_and_changes_nothing(
     assert "usermod --shell /bin/sh reversi" in refused(machine, "init")
     machine.must("usermod", "--shell", "/bin/sh", "reversi")
     assert "is locked with '!'" in refused(machine, "init")
-    assert "leave --home out" in refused(machine, "--home", "/srv/x", "init")
+    assert "leave out --home" in refused(machine, "--home", "/srv/x", "init")
     machine.must("usermod", "--password", "*", "reversi")
     machine.must("rm", "/etc/ssh/sshd_config.d/00-mine.conf")
     nobody = (
@@ -128,7 +128,7 @@ def test_init_refuses_what_only_the_admin_can_decide_and_changes_nothing(
     looked = machine.run(*nobody, "--dry-run")
     assert looked.returncode == 0, looked.stderr
     assert "would write: /etc/ssh/sshd_config.d/00-reversi.conf" in looked.stdout
-    assert looked.stderr.startswith("not tried with sshd, which takes root\n")
+    assert looked.stderr.startswith("not tested with sshd: only root can do that\n")
 
 
 def test_init_takes_over_a_gateway_made_by_hand(machine: Machine) -> None:

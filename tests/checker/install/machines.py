@@ -15,7 +15,7 @@ from checker.install.steps import (
     Folder,
     Found,
     GoLive,
-    Plan,
+    InitPlan,
     Step,
     UserAccount,
     digest,
@@ -50,7 +50,7 @@ def entry_of(folder: Folder) -> Entry:
     return Entry(mode=folder.mode, owner=folder.owner, group=folder.group)
 
 
-def words(planned: Plan) -> list[str]:
+def words(planned: InitPlan) -> list[str]:
     return [shlex.join(step.words) for step in planned.steps if isinstance(step, Command)]
 
 
@@ -58,5 +58,5 @@ def files_of(step: Step) -> tuple[File, ...]:
     return step.files if isinstance(step, GoLive) else (step,) if isinstance(step, File) else ()
 
 
-def written(planned: Plan) -> dict[Path, File]:
+def written(planned: InitPlan) -> dict[Path, File]:
     return {file.path: file for step in planned.steps for file in files_of(step)}

@@ -12,7 +12,7 @@ from checker.install.effects import (
     write_file,
 )
 from checker.install.manifest import Manifest
-from checker.install.steps import Command, File, Folder, Plan, Remove, digest
+from checker.install.steps import Command, File, Folder, InitPlan, Remove, digest
 from checker.install.survey import entry
 from checker.install.take_back import take_back
 
@@ -39,7 +39,7 @@ def test_steps_are_carried_out_and_undone(tmp_path: Path) -> None:
     take_back((Remove(path=place), Command(words=("true",))), said.append)
     assert not place.exists()
     assert said == [f"removed {place}", "ran: true"]
-    carry_out(Plan(steps=()), Manifest(), said.append)
+    carry_out(InitPlan(steps=()), Manifest(), said.append)
 
 
 def test_the_manifest_lists_only_what_a_step_made(tmp_path: Path) -> None:

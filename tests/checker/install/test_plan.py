@@ -22,8 +22,8 @@ from checker.install.steps import (
     Entry,
     Folder,
     GoLive,
+    InitPlan,
     KeysInLine,
-    Plan,
     digest,
 )
 from checker.install.unit_files import DAEMON_USER
@@ -69,7 +69,7 @@ def test_a_second_run_plans_nothing(ports: range, has_systemd: bool) -> None:
         STOCK, choices=Choices(ports=ports), reserved=frozenset({40000}), has_systemd=has_systemd
     )
 
-    assert plan(done(found)) == Plan(steps=())
+    assert plan(done(found)) == InitPlan(steps=())
 
 
 def test_without_systemd_init_starts_nothing_and_says_so() -> None:
@@ -161,7 +161,7 @@ def test_the_settings_and_the_key_file_are_never_replaced() -> None:
     mine = Entry(mode=0o644, owner="root", group="root", content=b"mine\n")
     entries = {**there.entries, SYSTEM.config: mine, SYSTEM.authorized_keys: mine}
 
-    assert plan(replace(there, entries=entries, force=True)) == Plan(steps=())
+    assert plan(replace(there, entries=entries, force=True)) == InitPlan(steps=())
 
 
 def test_a_directory_with_another_mode_or_owner_or_strays_is_repaired() -> None:

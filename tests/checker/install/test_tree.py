@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from checker.cli.exit_codes import ExitCode
-from checker.cli.install import shown, undo_line
+from checker.cli.install_steps import step_lines, undo_line
 from checker.cli.main import run
 from checker.install.places import DROP_IN, REST
 from checker.install.steps import Command, File, Folder, GoLive, KeysInLine
@@ -59,8 +59,8 @@ def test_a_dry_run_prints_each_file_and_writes_none(
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        pytest.param(["--home", "/srv/x", "init"], "leave --home out", id="home"),
-        pytest.param(["--home", "/srv/x", "uninstall"], "leave --home out", id="home of uninstall"),
+        pytest.param(["--home", "/srv/x", "init"], "leave out --home", id="home"),
+        pytest.param(["--home", "/srv/x", "uninstall"], "leave out --home", id="home of uninstall"),
         pytest.param(["init", "--gateway", "nowhere", "--dry-run"], "nowhere", id="gateway"),
     ],
 )
@@ -89,7 +89,7 @@ def test_a_reversi_that_no_service_could_run_can_write_a_tree(
 def test_each_step_is_printed_as_one_would_type_it() -> None:
     file = File(path=DROP_IN, content=b"a\nb\n", backup=True)
 
-    assert list(shown(GoLive(file=file, reload=("systemctl", "reload", "ssh")))) == [
+    assert list(step_lines(GoLive(file=file, reload=("systemctl", "reload", "ssh")))) == [
         f"would write: {DROP_IN} (0644, root:root), and keep what is there as 00-reversi.conf.bak",
         "    a",
         "    b",
@@ -97,17 +97,17 @@ def test_each_step_is_printed_as_one_would_type_it() -> None:
         "would run: systemctl reload ssh",
     ]
     both = GoLive(file=file, reload=(), rest=File(path=REST, content=b"c\n"))
-    assert list(shown(both))[3:] == [
+    assert list(step_lines(both))[3:] == [
         f"would write: {REST} (0644, root:root)",
         "    c",
         "would run: sshd -t",
     ]
-    assert list(shown(Folder(path=Path("/x"), mode=0o770, owner="a", group="b"))) == [
+    assert list(step_lines(Folder(path=Path("/x"), mode=0o770, owner="a", group="b"))) == [
         "would make: /x (0770, a:b)"
     ]
-    assert list(shown(Command(words=("a", "b c")))) == ["would run: a 'b c'"]
-    assert list(shown(KeysInLine())) == [
-        "would bring /etc/reversi/authorized_keys in line with the registry"
+    assert list(step_lines(Command(words=("a", "b c")))) == ["would run: a 'b c'"]
+    assert list(step_lines(KeysInLine())) == [
+        "would update /etc/reversi/authorized_keys from the registry"
     ]
     assert (
         undo_line(Withdraw(path=DROP_IN, reload=()))

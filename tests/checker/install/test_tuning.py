@@ -21,8 +21,8 @@ from checker.install.steps import (
     Entry,
     File,
     Found,
+    InitPlan,
     NotSent,
-    Plan,
     Remove,
     digest,
 )
@@ -61,7 +61,7 @@ def tuned(
     return replace(STOCK, entries={TUNE: entry}, written=written, not_sent=NotSent(value=now))
 
 
-def steps(planned: Plan) -> list[str | bytes]:
+def steps(planned: InitPlan) -> list[str | bytes]:
     """What is planned about the limit: contents of the file, commands, and the path that goes."""
     found: list[str | bytes] = []
     for step in planned.steps:
