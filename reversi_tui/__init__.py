@@ -1,1 +1,1 @@
-"""The operator's console: every tunnel, live, with keys to kill, reset and probe."""
+"""The operator's console: shows every tunnel live, with keys to kill, reset and probe."""

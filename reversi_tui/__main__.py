@@ -1,4 +1,4 @@
-"""`reversi-tui`: the command line."""
+"""The command line of `reversi-tui`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from checker import __version__
 from checker.config.layout import Layout, find_layout, refuse_missing
 from checker.config.settings import config_from, config_table
 from checker.model import CheckerError
-from reversi_tui.exit_codes import TOLD, ExitCode, told_of
+from reversi_tui.exit_codes import STATUSES, ExitCode, status_of
 from reversi_tui.rows.columns import BY_ID
 from reversi_tui.rows.palette import THEMES
 from reversi_tui.settings.layers import (
@@ -38,11 +38,11 @@ from reversi_tui.settings.preferences import (
 EXAMPLES = """\
 examples:
   reversi-tui                                    the console
-  reversi-tui --read-only --filter status:hung   look, and touch nothing
+  reversi-tui --read-only --filter status:hung   look, change nothing
   reversi-tui --sort -latency --columns node,status,latency,peer
   reversi-tui --once --filter '!status:up'       what is not up; exit status 1 if anything is not
   reversi-tui --once --json --sort status        for scripts
-  reversi-tui --show-config                      each setting, its value, and where it came from
+  reversi-tui --show-config                      each setting, its value, and where it comes from
 """
 
 
@@ -57,18 +57,17 @@ class Args:
     show_config: bool
     remember: bool
     typed: Layer
-    """The settings that were typed; the others are for others to say."""
+    """The settings that were typed."""
 
 
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="reversi-tui",
-        description="Every tunnel of this gateway, live, with keys to kill, reset and probe.",
-        epilog=f"{EXAMPLES}\n{TOLD}",
+        description="Show every tunnel of this gateway live, with keys to kill, reset and probe.",
+        epilog=f"{EXAMPLES}\n{STATUSES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    switch = argparse.BooleanOptionalAction
     made.add_argument("--version", action="version", version=f"reversi-tui {__version__}")
     made.add_argument(
         "--home",
@@ -76,26 +75,54 @@ def parser() -> argparse.ArgumentParser:
         help="the gateway's directory (default: REVERSI_HOME, else the installed gateway)",
     )
     made.add_argument(
-        "--read-only", action="store_true", help="nothing that changes anything can be done"
+        "--read-only", action="store_true", help="turn off all keys that change anything"
     )
+    add_view_options(made)
+    made.add_argument(
+        "--once",
+        action="store_true",
+        help="print the table and exit; exit status 1 if anything shown is not up",
+    )
+    made.add_argument("--json", action="store_true", help="like --once, as one JSON document")
+    made.add_argument(
+        "--show-config",
+        action="store_true",
+        help="print each setting, its value and where it comes from; also with --json",
+    )
+    made.add_argument(
+        "--debug", action="store_true", help="show a traceback if the console has a bug"
+    )
+    made.add_argument(
+        "--no-remember",
+        action="store_true",
+        help="neither restore the view of the last run, nor save it for the next",
+    )
+    return made
+
+
+def add_view_options(made: argparse.ArgumentParser) -> None:
+    """The options for how the rows are shown."""
+    switch = argparse.BooleanOptionalAction
     made.add_argument(
         "--filter",
         metavar="TEXT",
-        help="only rows with TEXT; !TEXT: without; COLUMN:TEXT: in that column; latency:>200",
+        help="show only rows with TEXT; !TEXT: without; COLUMN:TEXT: in that column; latency:>200",
     )
     made.add_argument(
         "--sort",
         metavar="[-]COLUMN",
-        help=f"one of: {', '.join(BY_ID)}; with -, backwards (default: node)",
+        help=f"one of: {', '.join(BY_ID)}; with -, in reverse (default: node)",
     )
-    made.add_argument("--reverse", action=switch, help="sort backwards")
+    made.add_argument("--reverse", action=switch, help="sort in reverse")
     made.add_argument(
-        "--columns", metavar="A,B,C", help="these columns, in this order (default: those that fit)"
+        "--columns",
+        metavar="A,B,C",
+        help="show these columns, in this order (default: those that fit)",
     )
     made.add_argument(
         "--wide",
         action=switch,
-        help="the wide columns too: instance, client, expect, flaps and more",
+        help="show the wide columns too: instance, client, expect, flaps and more",
     )
     made.add_argument(
         "--theme",
@@ -107,30 +134,10 @@ def parser() -> argparse.ArgumentParser:
         action=switch,
         help="use the mouse (default: yes, but not over SSH or in GNU screen)",
     )
-    made.add_argument(
-        "--once",
-        action="store_true",
-        help="print the table and leave; exit status 1 if anything shown is not up",
-    )
-    made.add_argument("--json", action="store_true", help="as --once, one JSON document")
-    made.add_argument(
-        "--show-config",
-        action="store_true",
-        help="print each setting, its value and where it came from; with --json too",
-    )
-    made.add_argument(
-        "--debug", action="store_true", help="of a bug in the console, the traceback too"
-    )
-    made.add_argument(
-        "--no-remember",
-        action="store_true",
-        help="begin without the view of the last time, and keep none for the next",
-    )
-    return made
 
 
 def words_of(argv: Sequence[str]) -> list[str]:
-    """The arguments with a `-COLUMN` after --sort made part of it: argparse would take it for an
+    """The arguments, with a `-COLUMN` after --sort joined to it: argparse would take it for an
     option.
     """
     words: list[str] = []
@@ -172,7 +179,7 @@ def parse(argv: Sequence[str]) -> Args:
 
 
 def of_files(layout: Layout) -> tuple[float, tuple[Layer, ...]]:
-    """The seconds between sweeps, and what the files say of the console. Raises ConfigError."""
+    """The seconds between sweeps, and the console's settings in the files. Raises ConfigError."""
     given = config_table(layout.config)
     every_s = config_from(layout.config, given).policy.probe_every_s
     return every_s, layers_of_files(layout, given, os.environ)
@@ -181,7 +188,7 @@ def of_files(layout: Layout) -> tuple[float, tuple[Layer, ...]]:
 def preferred(
     args: Args, layout: Layout, files: tuple[Layer, ...]
 ) -> tuple[Preferences, Callable[[Preferences], str]]:
-    """What the console begins with, and what keeps its changes for the next time. Raises
+    """The preferences at the start, and a function that remembers their changes. Raises
     UnknownAction, KeyTwice.
     """
     from reversi_tui.actions.table import ACTIONS, MOVES
@@ -214,8 +221,7 @@ def run_once(args: Args, layout: Layout) -> ExitCode:
     refuse_missing(layout)
     every_s, files = of_files(layout)
     preferences = for_scripts(files, os.environ, args.typed)
-    # thousands of rows are made and printed once: to look for garbage among them takes a fifth of
-    # the time
+    # collecting garbage among thousands of new rows would take a fifth of the time
     gc.disable()
     try:
         all_up = print_once(
@@ -227,8 +233,8 @@ def run_once(args: Args, layout: Layout) -> ExitCode:
 
 
 def run_console(args: Args, layout: Layout) -> int:
-    """The console, until it is left. Raises NoTerminal, PoorTerminal, ConfigError, UnknownAction,
-    KeyTwice.
+    """Run the console until the operator quits. Raises NoTerminal, PoorTerminal, ConfigError,
+    UnknownAction, KeyTwice.
     """
     if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         raise NoTerminal
@@ -261,14 +267,14 @@ def run_console(args: Args, layout: Layout) -> int:
 
 
 class NoTerminal(CheckerError):
-    """The console was asked for where there is no terminal."""
+    """The console was started without a terminal."""
 
     def __init__(self) -> None:
-        super().__init__("the console needs a terminal; for scripts there are --once and --json")
+        super().__init__("the console needs a terminal; in scripts, use --once or --json")
 
 
 def run(argv: Sequence[str]) -> int:
-    """Raises whatever went wrong."""
+    """Do what the arguments ask for. Raises whatever goes wrong."""
     args = parse(argv)
     layout = find_layout(args.home, os.environ)
     if args.show_config:
@@ -277,7 +283,7 @@ def run(argv: Sequence[str]) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run it, and say in a sentence what could not be done."""
+    """Run it, and print an error as one sentence."""
     words = sys.argv[1:] if argv is None else argv
     try:
         return run(words)
@@ -289,7 +295,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001 - the root: whatever it is becomes a sentence and an exit status
         if "--debug" in words:
             traceback.print_exc()
-        code, sentence = told_of(error)
+        code, sentence = status_of(error)
     print(f"reversi-tui: error: {sentence}", file=sys.stderr)
     return code
 

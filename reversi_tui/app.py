@@ -1,4 +1,4 @@
-"""The Textual app: it starts the reader, shows the main screen, and ends with the terminal."""
+"""The Textual app: starts the reader, shows the main screen, and ends with the terminal."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from reversi_tui.terminal.environment import (
     is_there,
     leave,
 )
-from reversi_tui.terminal.key_queue import Turns
+from reversi_tui.terminal.key_queue import KeyQueue
 from reversi_tui.terminal.threads import detached
 from reversi_tui.widgets.looks import Looks, WholeCells
 from reversi_tui.widgets.themes import THEMES, theme_name
@@ -75,16 +75,16 @@ class Console(App[None]):
         ScrollBar.renderer = WholeCells if self.looks.ascii_only else ScrollBarRender
         self.source = Source(setting)
         self.main = Main(setting, self.source, self.looks)
-        self.turns = Turns(self, super().on_event, Confirm)
+        self.key_queue = KeyQueue(self, super().on_event, Confirm)
         self.warned_of: set[Worker[object]] = set()
         self.failure: BaseException | None = None
-        """What nobody caught; it has ended the console, and is for whoever started that to tell."""
+        """The uncaught exception that ended the console; its caller reports it."""
         self.set_keymap(dict(setting.preferences.keys))
         self.dress()
 
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
-            self.turns.take(event)
+            self.key_queue.take(event)
         else:
             await super().on_event(event)
 
@@ -93,14 +93,14 @@ class Console(App[None]):
         super()._handle_exception(error)
 
     def _print_error_renderables(self) -> None:
-        """Textual would print a page of its own, with what stands in each variable."""
+        """Print nothing: Textual would print a page with the value of each variable."""
         self._exit_renderables.clear()
 
     def get_default_screen(self) -> Main:
         return self.main
 
     def dress(self) -> None:
-        """Wear the theme that is in use."""
+        """Apply the theme in use."""
         self.theme = theme_name(self.looks.palette.name)
         self.set_class(self.looks.palette.name == "mono", "-mono")
         self.set_class(bool(self.looks.palette.background), "-painted")
@@ -110,11 +110,11 @@ class Console(App[None]):
         self.dress()
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """What the palette offers: our own table of actions."""
-        for action in self.main.actions:
+        """Offer our own table of actions in the palette."""
+        for action in self.main.desk.actions:
             if (
                 screen is self.main
-                and action.id not in self.main.off
+                and action.id not in self.main.desk.off
                 and action.id != "app.palette"
             ):
                 yield SystemCommand(
@@ -124,23 +124,23 @@ class Console(App[None]):
                 )
 
     def action_command_palette(self) -> None:
-        """What it offers is for the table: over a dialog there is none."""
+        """Open the palette, unless a dialog is open: its actions are for the table."""
         if self.screen is self.main:
             _ = self.push_screen(Palette(id="--command-palette"))
 
     def on_mount(self) -> None:
-        for action in self.main.actions:
+        for action in self.main.desk.actions:
             if action.id.startswith("command.") and action.key:
                 self.bind(
                     action.key, f"on_main({action.call!r})", description=action.title, show=False
                 )
         self.run_worker(self.read(), name="reader")
-        self.run_worker(self.turns.run(), name="keys")
+        self.run_worker(self.key_queue.run(), name="keys")
         if not self.is_headless:
             self.watch_terminal()
 
     async def action_on_main(self, call: str) -> None:
-        """An action of the main screen, where that is the one in front."""
+        """Run an action of the main screen, if that is the one in front."""
         if self.screen is self.main:
             await self.main.run_action(call)
 
@@ -169,21 +169,21 @@ class Console(App[None]):
         self.exit(return_code=code)
 
     def action_leave(self) -> None:
-        """Leave; where an action is under way, only when asked twice."""
+        """Quit; while an action is under way, only if the key is pressed twice."""
         under_way = {
             worker for worker in self.workers if worker.group == "acts" and not worker.is_finished
         }
         if under_way - self.warned_of:
             self.warned_of = under_way
             self.main.say(
-                "an action is still under way and its outcome would not be seen; the same key again"
-                " leaves"
+                "an action is still under way, and you would not see its outcome; press the key"
+                " again to quit"
             )
             return
         self.exit()
 
 
 def keyed(action: Action) -> str:
-    """What the action does, behind its keys."""
+    """The action's keys and what it does."""
     keys = " ".join(key_name(key) for key in action.keys)
     return f"{keys}: {action.tip}" if keys else action.tip

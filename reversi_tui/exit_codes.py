@@ -1,4 +1,4 @@
-"""How the program ends: its exit statuses, and what is said of an error. Pure."""
+"""Exit statuses of `reversi-tui`, and the sentence for each error. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from checker.state.errors import StateError
 
 
 class ExitCode(IntEnum):
-    """How it ended."""
+    """What a script learns from a run."""
 
     OK = 0
     NOT_UP = 1
@@ -20,14 +20,14 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
-TOLD = (
+STATUSES = (
     "exit status: 0 ok, 1 --once or --json shows something not up, 2 usage or configuration, 4"
     " state file, 70 a bug, 130 interrupted"
 )
 
 
-def told_of(error: Exception) -> tuple[ExitCode, str]:
-    """The exit status of an error, and what is said of it."""
+def status_of(error: Exception) -> tuple[ExitCode, str]:
+    """The exit status and the sentence for an error."""
     match error:
         case StateError():
             code = ExitCode.STATE

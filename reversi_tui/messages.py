@@ -1,4 +1,4 @@
-"""What the parts of the console tell each other."""
+"""Messages between the parts of the console."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Reported(Message):
 
 
 class Acted(Message):
-    """An action on some rows ended; the sentence tells how."""
+    """An action on some rows ended; the sentence says how."""
 
     def __init__(self, keys: tuple[Key, ...], sentence: str) -> None:
         super().__init__()
@@ -24,7 +24,7 @@ class Acted(Message):
 
 
 class PastRead(Message):
-    """What happened to a row; a sentence where it can not be read."""
+    """What happened to a row, or a sentence that says why it cannot be read."""
 
     def __init__(self, key: Key, past: Past | str) -> None:
         super().__init__()
@@ -32,13 +32,13 @@ class PastRead(Message):
 
 
 class Dressed(Message):
-    """The theme is another."""
+    """The theme changed."""
 
 
 class Typed(Message):
-    """The text of a bar at the bottom is another; `final` once it is kept or left."""
+    """The text of a bar at the bottom changed; `final`: the bar closes."""
 
     def __init__(self, bar: str, text: str, *, final: bool, kept: bool = True) -> None:
-        """`bar` is the id of the bar; `kept` is false where the operator went back on it."""
+        """`bar` is the id of the bar; `kept` is false if the operator pressed escape."""
         super().__init__()
         self.bar, self.text, self.final, self.kept = bar, text, final, kept

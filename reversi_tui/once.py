@@ -1,4 +1,4 @@
-"""The table and the JSON document for scripts: one look, without Textual."""
+"""`--once` and `--json`: print the table or a document for scripts, without Textual."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from checker.config.layout import Layout
 from checker.model import (
@@ -31,6 +30,7 @@ from reversi_tui.rows.columns import BY_ID, COLUMNS, DEFAULTS, Column
 from reversi_tui.rows.row import (
     NO_PORT,
     NOTHING_MORE,
+    Broken,
     Health,
     Key,
     Known,
@@ -43,9 +43,6 @@ from reversi_tui.rows.uptime import in_ascii
 from reversi_tui.settings.preferences import Preferences
 from reversi_tui.terminal.environment import has_utf8
 from reversi_tui.view import View
-
-if TYPE_CHECKING:
-    from checker.registry.kept_rights import BrokenFile
 
 FROM_BEHIND = frozenset({"day", "flaps", "client", "instance"})
 """Columns that need more than a tunnel's own row in the state file."""
@@ -63,8 +60,8 @@ PLAIN = "\x1b[0m"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """What the state file tells."""
+class FromState:
+    """What the state file has."""
 
     tunnels: Mapping[Key, Tunnel]
     unregistered: tuple[Unregistered, ...] = ()
@@ -73,21 +70,21 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
-    """What one look found."""
+class Found:
+    """What the registry and the state file have."""
 
     rows: tuple[Row, ...]
-    strangers: Mapping[Key, Unregistered]
-    broken: tuple[BrokenFile, ...]
+    unregistered: Mapping[Key, Unregistered]
+    broken: tuple[Broken, ...]
     sweep: Sweep | None
     remarks: tuple[str, ...]
     """Sentences for standard error."""
 
 
-def look(layout: Layout, *, behind: bool, now: float) -> Look:
-    """The registry and the state file as they stand; `behind`: with all that is known of each row.
+def read_all(layout: Layout, *, behind: bool, now: float) -> Found:
+    """Read the registry and the state file; `behind`: with all that is known about each row.
 
-    Raises StateError for a state file that can not be read; a missing one is a remark.
+    Raises StateError if the state file cannot be read; a missing one is a remark.
     """
     nodes, broken, remarks = registered(layout)
     try:
@@ -96,27 +93,29 @@ def look(layout: Layout, *, behind: bool, now: float) -> Look:
             if behind
             else set()
         )
-        seen = look_at_state(layout, keys, now)
+        seen = read_state(layout, keys, now)
     except StateMissing as error:
         remarks = (*remarks, f"the daemon was never started here: {error}")
-        seen = Seen(tunnels={}, known={})
+        seen = FromState(tunnels={}, known={})
     rows = (*registered_rows(nodes, seen), *map(broken_row, broken))
     if not rows:
         remarks = (*remarks, no_nodes(layout))
     ports = {row.seen.port for row in rows}
-    strangers = {
+    unregistered = {
         (each.node, each.port): each
         for each in seen.unregistered
         if each.node not in nodes and each.port not in ports
     }
-    rows += tuple(stranger_row(each, seen) for each in strangers.values())
-    return Look(rows=rows, strangers=strangers, broken=broken, sweep=seen.sweep, remarks=remarks)
+    rows += tuple(unregistered_row(each, seen) for each in unregistered.values())
+    return Found(
+        rows=rows, unregistered=unregistered, broken=broken, sweep=seen.sweep, remarks=remarks
+    )
 
 
 def registered(
     layout: Layout,
-) -> tuple[Mapping[NodeName, Node], tuple[BrokenFile, ...], tuple[str, ...]]:
-    """The registry's nodes, from the daemon's copy where that is good; its broken files, and a
+) -> tuple[Mapping[NodeName, Node], tuple[Broken, ...], tuple[str, ...]]:
+    """The registry's nodes, from the daemon's copy if that is good; its broken files, and a
     sentence for each.
     """
     nodes = copied_nodes(layout)
@@ -128,14 +127,12 @@ def registered(
     return registry.nodes, registry.broken_files, registry.problems
 
 
-def look_at_state(layout: Layout, keys: Collection[Key], now: float) -> Seen:
-    """The state file, with what else is known of each row; without keys of forwards, nobody asks
-    for that. Raises StateError.
-    """
+def read_state(layout: Layout, keys: Collection[Key], now: float) -> FromState:
+    """The state file; if `keys` has any, with what else is known about rows. Raises StateError."""
     state = open_reader(layout.state)
     try:
         tunnels = by_place(state.tunnels())
-        return Seen(
+        return FromState(
             tunnels=tunnels,
             unregistered=state.unregistered(),
             sweep=state.last_sweep(),
@@ -146,13 +143,13 @@ def look_at_state(layout: Layout, keys: Collection[Key], now: float) -> Seen:
 
 
 def known_behind(state: StateFile, keys: Collection[Key], now: float) -> Mapping[Key, Known]:
-    """What else is known of each. Raises StateError."""
+    """What else is known about each row. Raises StateError."""
     background = Background()
-    background.look(state, now, keys)
+    background.poll(state, now, keys)
     return {key: background.known(key) for key in keys}
 
 
-def registered_rows(nodes: Mapping[NodeName, Node], seen: Seen) -> tuple[Row, ...]:
+def registered_rows(nodes: Mapping[NodeName, Node], seen: FromState) -> tuple[Row, ...]:
     barred = barred_words(nodes, today())
     return tuple(
         Row(
@@ -166,11 +163,11 @@ def registered_rows(nodes: Mapping[NodeName, Node], seen: Seen) -> tuple[Row, ..
     )
 
 
-def stranger_row(stranger: Unregistered, seen: Seen) -> Row:
-    """A device that the registry does not know."""
-    key = (stranger.node, stranger.port)
+def unregistered_row(device: Unregistered, seen: FromState) -> Row:
+    """The row of a device that is not in the registry."""
+    key = (device.node, device.port)
     return Row(
-        forward=stranger.forward,
+        forward=device.forward,
         seen=seen_at(key, seen.tunnels),
         known=seen.known.get(key, NOTHING_MORE),
         unregistered=True,
@@ -178,7 +175,7 @@ def stranger_row(stranger: Unregistered, seen: Seen) -> Row:
 
 
 def no_nodes(layout: Layout) -> str:
-    """What to do first."""
+    """What to do if there are no nodes."""
     home = f" --home {layout.home}" if layout.home else ""
     return (
         f"no nodes yet; add one with: reversi-checker{home} node add NAME --forward"
@@ -196,7 +193,7 @@ def arranged(rows: Sequence[Row], preferences: Preferences, moment: Moment) -> t
 
 
 def columns_shown(preferences: Preferences) -> tuple[Column, ...]:
-    """The chosen columns, else the usual ones; wide ones behind them."""
+    """The chosen columns, else the default ones; then the wide ones."""
     if not preferences.columns:
         return COLUMNS if preferences.wide else DEFAULTS
     more = tuple(column.id for column in COLUMNS if column.wide and preferences.wide)
@@ -210,9 +207,7 @@ def table(
     *,
     colours: bool = False,
 ) -> str:
-    """The columns, aligned; nothing is cut. Each character of a cell takes one place: cells are
-    made so.
-    """
+    """The columns, aligned and uncut; each character of a cell takes one place."""
     lines = [
         [column.title for column in columns],
         *([column.text(row, moment) for column in columns] for row in rows),
@@ -235,11 +230,11 @@ def in_cells(text: str, width: int, column: Column, colour: str) -> str:
     return room + shown if column.right else shown + room
 
 
-def document(rows: Sequence[Row], found: Look) -> str:
-    """The rows as `--json` has them."""
+def document(rows: Sequence[Row], found: Found) -> str:
+    """The rows as the document of `--json`."""
     sweep = found.sweep and {"swept_at": found.sweep.swept_at, "every_s": found.sweep.every_s}
     known = [row for row in rows if row.forward and not row.unregistered]
-    strangers = [(row, found.strangers[row.key]) for row in rows if row.unregistered]
+    unregistered = [(row, found.unregistered[row.key]) for row in rows if row.unregistered]
     shown = {
         "schema": 1,
         "tunnels": [
@@ -259,7 +254,7 @@ def document(rows: Sequence[Row], found: Look) -> str:
                 "first_at": each.first_at,
                 "last_at": each.last_at,
             }
-            for row, each in strangers
+            for row, each in unregistered
         ],
     }
     return json.dumps({**shown, "sweep": sweep, "problems": list(found.remarks)})
@@ -274,7 +269,7 @@ def is_coloured(preferences: Preferences, environ: Mapping[str, str]) -> bool:
 
 
 def printed(text: str) -> str:
-    """The text, drawn with less where the output's encoding, or the locale, has not all of it."""
+    """The text, in ASCII if the output's encoding or the locale cannot show all of it."""
     if not has_utf8(os.environ):
         return in_ascii(text)
     try:
@@ -287,14 +282,14 @@ def printed(text: str) -> str:
 def print_once(
     layout: Layout, preferences: Preferences, *, every_s: float, now: float, as_json: bool
 ) -> bool:
-    """Print one look; whether all that it shows, and that is not out on purpose, is up and not
-    stale. Raises StateError, NotPrinted.
+    """Print the table or the document; whether no row shown is a fault. Raises StateError,
+    NotPrinted.
     """
     columns = () if as_json else columns_shown(preferences)
     behind = bool(preferences.filter_text) or bool(
         FROM_BEHIND & {preferences.sort_by, *(column.id for column in columns)}
     )
-    found = look(layout, behind=behind, now=now)
+    found = read_all(layout, behind=behind, now=now)
     moment = Moment(now=now, every_s=found.sweep.every_s if found.sweep else every_s)
     rows = arranged(found.rows, preferences, moment)
     for remark in found.remarks:

@@ -1,4 +1,4 @@
-"""Which gateway a console shows, as whom, and through which doors."""
+"""The gateway that a console shows, and the functions through which it acts on it."""
 
 from __future__ import annotations
 
@@ -10,24 +10,26 @@ from pathlib import Path
 from typing import Protocol
 
 from checker.config.layout import Layout
-from checker.model import Aim, Outcome, Verb
+from checker.model import Aim, EventKind, NodeName, Outcome, Port, Verb
 from reversi_tui.actions.node_changes import Changes
 from reversi_tui.rows.row import Daemon
 from reversi_tui.settings.preferences import Preferences
 
 
 class Acts(Protocol):
-    """What carries an action out; it blocks."""
+    """Carries actions out; its methods block."""
 
     @property
     def read_only(self) -> bool: ...
 
     def act(self, verb: Verb, aims: Sequence[Aim]) -> tuple[Outcome, ...]: ...
 
+    def record(self, kind: EventKind, text: str, *, node: NodeName, port: Port | None) -> str: ...
+
 
 def free_bytes(folder: Path) -> int | None:
-    """What is free on its disk, to two digits: a figure that seldom changes is seldom painted. None
-    where it can not be told.
+    """The free space on its disk, to two digits: what seldom changes is seldom repainted. None if
+    unknown.
     """
     try:
         found = os.statvfs(folder)
@@ -38,20 +40,21 @@ def free_bytes(folder: Path) -> int | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """What the command line decides, and a test may decide otherwise."""
+    """Set by the command line, and by tests."""
 
     layout: Layout
     acts: Acts
     changes: Changes
-    """What goes through the registry."""
+    """Changes to the registry."""
     ping: Callable[[], Daemon]
     """Whether the daemon answers; it blocks."""
     every_s: float
-    """Between sweeps, until the state file tells."""
+    """Between sweeps, until the state file says."""
     now: Callable[[], float] = time.time
     """The wall clock."""
     free_bytes: Callable[[Path], int | None] = free_bytes
-    """What is free on the disk of a folder."""
+    """The free space on the disk of a folder."""
     preferences: Preferences = field(default_factory=Preferences)
     remember: Callable[[Preferences], str] = lambda _: ""
-    """Keeps the view for the next time, and blocks; why it could not, empty where it did."""
+    """Saves the view for the next start, and blocks; returns why it could not, else an empty text.
+    """

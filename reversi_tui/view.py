@@ -1,6 +1,4 @@
-"""Which rows are shown and in which order: by key, recomputed only where a change asks for it.
-Pure.
-"""
+"""Which rows are shown, and in which order; recomputed only if a change asks for it. Pure."""
 
 from __future__ import annotations
 
@@ -15,20 +13,18 @@ from reversi_tui.rows.row import Key, Moment, Report, Row
 from reversi_tui.settings.preferences import Preferences
 
 FOLD = Port(0)
-"""Stands for the port in the key of a node whose forwards are folded into one row."""
+"""The port in the key of a node whose forwards are folded into one row."""
 LONG_AGO = Moment(now=0.0, every_s=1.0)
 
 
 def fold(members: Sequence[Row]) -> Row:
-    """A node's rows as one: the worst of them speaks for all."""
+    """A node's rows as one, with the status of the worst."""
     worst = min(members, key=lambda row: WORST_FIRST[row.seen.status])
     return replace(worst, seen=replace(worst.seen, port=FOLD), members=tuple(members))
 
 
 class View:
-    """All rows, what is asked to be shown of them, and how sorted; `order` is what the screen
-    shows.
-    """
+    """All rows, the filter and the sort order; `order` is what the screen shows."""
 
     def __init__(
         self, wanted: Preferences, moment: Callable[[], Moment] = lambda: LONG_AGO
@@ -45,24 +41,23 @@ class View:
         self.shown: set[Key] = set()
         """Keys of the forwards that the filter lets through, folded or not."""
         self.folds: dict[NodeName, Row] = {}
-        """The folded row of each node that has several forwards shown; empty where rows are not
-        grouped.
+        """The folded row of each node with several forwards shown; empty if rows are not grouped.
         """
         self.unfolded: set[NodeName] = set()
         self.marks: set[Key] = set()
-        """Of forwards, never of folded rows; only of those that there are."""
+        """Keys of forwards that exist, never of folded rows."""
         self.values: dict[Key, SortValue] = {}
         self.longest_name = 0
         self.tallied: tuple[dict[Status, int], dict[str, int]] | None = None
 
     def row(self, key: Key | None) -> Row | None:
-        """The row of that key, folded ones too."""
+        """The row of that key, folded or not."""
         if key is None:
             return None
         return self.folds.get(key[0]) if key[1] == FOLD else self.rows.get(key)
 
     def apply(self, report: Report) -> bool:
-        """Take in what the reader found; whether the order changed."""
+        """Take in a report; whether the order changed."""
         self.tallied = None
         before = len(self.rows)
         gone = set() if report.keys is None else self.rows.keys() - report.keys
@@ -77,7 +72,7 @@ class View:
         return moved
 
     def list_keys(self) -> None:
-        """There are other keys than before."""
+        """List the keys again, after some came or went."""
         self.by_key = sorted(self.rows)
         self.by_node = {}
         for key in self.by_key:
@@ -95,13 +90,11 @@ class View:
 
     @property
     def asks_time(self) -> bool:
-        """Whether rows may come and go by the clock alone."""
+        """Whether rows may come and go as time passes."""
         return self.faults_only or self.filter.asks_time
 
     def judge(self, rows: Iterable[Row]) -> bool:
-        """Ask anew which of these rows are shown and where they belong; whether any answer
-        changed.
-        """
+        """Decide again whether these rows are shown, and where; whether anything changed."""
         value_of, moment = BY_ID[self.sort_by].sort_value, self.moment()
         changed = False
         nodes = set()
@@ -114,7 +107,7 @@ class View:
         return self.fold_again(nodes) or changed if self.grouped else changed
 
     def fold_again(self, nodes: Iterable[NodeName]) -> bool:
-        """Make the folded rows of these nodes anew; whether one came, went or belongs elsewhere."""
+        """Fold these nodes' rows again; whether a folded row came, went or moved."""
         value_of = BY_ID[self.sort_by].sort_value
         changed = False
         for node in nodes:
@@ -135,8 +128,8 @@ class View:
         return changed
 
     def arrange(self) -> None:
-        """Sort what is shown: ties by node and port, what is not known last; unfolded forwards
-        follow their node's row.
+        """Sort what is shown: ties by node and port, unknown values last; unfolded forwards follow
+        their node's row.
         """
         keys = [key for key in self.by_key if key in self.shown]
         if self.folds:
@@ -150,16 +143,16 @@ class View:
         self.places = {key: place for place, key in enumerate(order)}
 
     def with_folds(self, keys: Sequence[Key]) -> list[Key]:
-        """The keys with each folded node's forwards replaced by its one row."""
+        """The keys, with each folded node's forwards replaced by its one row."""
         return list(dict.fromkeys((key[0], FOLD) if key[0] in self.folds else key for key in keys))
 
     def under(self, key: Key) -> tuple[Key, ...]:
-        """Keys that stand below this one: the forwards of an unfolded node."""
+        """Keys of the rows below this one: the forwards of an unfolded node."""
         row = self.folds.get(key[0]) if key[1] == FOLD and key[0] in self.unfolded else None
         return tuple(member.key for member in row.members) if row else ()
 
     def judge_all(self) -> None:
-        """Ask anew which rows are shown; where each belongs has not changed."""
+        """Decide again which rows are shown; their sort values have not changed."""
         moment = self.moment()
         self.shown = {key for key, row in self.rows.items() if self.is_shown(row, moment)}
         self.fold_again(list(self.by_node))
@@ -189,28 +182,21 @@ class View:
         self.fold_again(list(self.folds))
         self.arrange()
 
-    def forwards_at(self, key: Key | None) -> tuple[Row, ...]:
-        """The forwards that a row of the screen stands for."""
-        row = self.row(key)
-        return () if row is None else row.members or (row,)
-
     def mark(self, keys: Iterable[Key], *, marked: bool) -> None:
-        """Mark these forwards, or take their marks away; those that there are not, stay
-        unmarked.
-        """
+        """Mark these forwards, or unmark them; unknown keys are ignored."""
         keys = {key for key in keys if key in self.rows}
         self.marks = self.marks | keys if marked else self.marks - keys
 
     def marked(self) -> tuple[Row, ...]:
-        """The marked rows, in the order of their names."""
+        """The marked rows, sorted by name."""
         return tuple(self.rows[key] for key in sorted(self.marks))
 
     def is_marked(self, row: Row) -> bool:
         return all(member.key in self.marks for member in row.members or (row,))
 
     def find(self, text: str) -> int | None:
-        """The place of the first row whose node begins with the text, else of the first that
-        contains it; None for none.
+        """The place of the first row whose node begins with the text, else of the first one that
+        contains it; None if there is neither.
         """
         text = text.lower()
         names = [node for node, _ in self.order]
@@ -222,9 +208,7 @@ class View:
         )
 
     def tally(self) -> tuple[dict[Status, int], dict[str, int]]:
-        """How often each status, and each word for why one is shut, is there; counted once a
-        report, asked for at each tick.
-        """
+        """The number of rows by status, and of shut rows by reason; counted once per report."""
         if self.tallied is None:
             rows = self.rows.values()
             self.tallied = (
@@ -234,12 +218,10 @@ class View:
         return self.tallied
 
     def counts(self) -> dict[Status, int]:
-        """How many forwards of each status there are, filtered out or not, worst first; without
-        those that are shut.
-        """
+        """The number of forwards by status, worst first, filtered out or not; without shut ones."""
         found = self.tally()[0]
         return {status: found[status] for status in Status if status in found}
 
     def shut(self) -> dict[str, int]:
-        """How many forwards nobody serves on purpose, by the word for why."""
+        """The number of forwards that are down on purpose, by reason."""
         return dict(sorted(self.tally()[1].items()))

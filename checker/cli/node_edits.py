@@ -36,7 +36,7 @@ from checker.registry.edits import (
     rekeyed,
     renamed,
     with_forward,
-    with_new_key_alone,
+    without_old_key,
 )
 
 
@@ -198,7 +198,7 @@ def apply(
 def cmd_rekey(args: argparse.Namespace, layout: Layout) -> ExitCode:
     node = registry_of(layout).node(args.name)
     if args.now and node.next_key is not None and not asks_for_key(args):
-        apply(args, layout, with_new_key_alone)
+        apply(args, layout, without_old_key)
         return ExitCode.OK
     keys = key_files(wish_of(args), layout, load_config(layout.config))
     written: list[Path] = []

@@ -100,7 +100,7 @@ def look_at_files(paths: Iterable[Path], registry: Registry, *, now: int) -> Imp
         rival = places.rival(found.node)
         if rival:
             problems.append(
-                Said(path=path, remark=Remark(line=0, text=f"{rival}; the node is not taken"))
+                Said(path=path, remark=Remark(line=0, text=f"{rival}; the node is not imported"))
             )
             continue
         taken.append((path, found.node))

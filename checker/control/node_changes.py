@@ -22,7 +22,7 @@ from checker.output import today
 from checker.registry.authorized_keys import gate_command
 from checker.registry.broken_nodes import disable_broken
 from checker.registry.changes import add, change, refuse_conflict
-from checker.registry.edits import describe, let_go
+from checker.registry.edits import describe, revoked
 from checker.registry.kept_rights import BrokenFile
 from checker.registry.lock import locked
 from checker.registry.nodes import Registry, allot, conflict
@@ -62,7 +62,7 @@ def planned(layout: Layout, before: Node, edit: Edit) -> Plan:
     """
     after = edit(before)
     aims = tuple(
-        Aim(node=before.name, port=forward.port) for forward in let_go(before, after, today())
+        Aim(node=before.name, port=forward.port) for forward in revoked(before, after, today())
     )
     refuse_conflict(layout, before.name, after)
     return Plan(

@@ -19,7 +19,7 @@ from checker.daemon.server import Server, operator_uids
 from checker.daemon.startup import make_run_again
 from checker.daemon.sweep import Sweeper
 from checker.daemon.verdicts import Verdicts
-from checker.linux.systemd import tell
+from checker.linux.systemd import notify
 from checker.linux.unix_socket import listen
 from checker.model import CheckerError, EventKind
 from checker.registry.nodes import Registry
@@ -104,10 +104,10 @@ class Daemon:
             ]
             works = (door.serve, self.sweeper.run, self.gateway.watcher.lateness.run)
             tasks.extend(group.create_task(work()) for work in (*works, *self.beside))
-            tell("READY=1")
+            notify("READY=1")
             ready()
             await self.stopping.wait()
-            tell("STOPPING=1")
+            notify("STOPPING=1")
             # without waiting: a check that is under way may take a quarter of a minute
             for task in tasks:
                 task.cancel()
@@ -144,7 +144,7 @@ class Daemon:
             self.verdicts.written.clear()
             self.registry_watch.copied = None
             self.run_made_again()
-        tell("WATCHDOG=1")
+        notify("WATCHDOG=1")
         every_s = self.config.policy.probe_every_s
         self.ledger.pending.sweep = Sweep(
             pid=os.getpid(),

@@ -9,7 +9,7 @@ from checker.config.layout import Layout
 from checker.daemon.sweep import Sweeper
 from checker.daemon.verdicts import Verdicts
 from checker.model import CheckerError
-from checker.registry.authorized_keys import follow_registry, key_sign
+from checker.registry.authorized_keys import key_sign, update_keys
 from checker.registry.file_stamps import stamp
 from checker.registry.last_good import read_known, renew_copy
 from checker.registry.reading import Cache
@@ -43,7 +43,7 @@ class RegistryWatch:
             return
         try:
             # so a file edited by hand takes effect
-            await asyncio.to_thread(follow_registry, self.layout)
+            await asyncio.to_thread(update_keys, self.layout)
         except CheckerError as error:
             self.gateway.ledger.complain(str(error))
         self.keys = await asyncio.to_thread(key_sign, self.layout)

@@ -24,10 +24,10 @@ from checker.daemon.startup import (
 )
 from checker.daemon.tunnel_user import open_to_tunnel_user, refuse_shell, refuse_unreachable
 from checker.model import CheckerError
-from checker.registry.authorized_keys import KeysLag, follow_registry
+from checker.registry.authorized_keys import KeysLag, update_keys
 from checker.registry.last_good import read_known
 from checker.sshd.keygen import make_host_key
-from checker.sshd.private import SshdFailed, port_to_be_had, start_sshd, stop_sshd
+from checker.sshd.private import SshdFailed, free_port, start_sshd, stop_sshd
 
 log = logging.getLogger(__name__)
 WILDCARDS = {
@@ -60,7 +60,7 @@ async def make_daemon(layout: Layout, config: Config) -> Daemon:
     refuse_unreachable(layout, config)
     open_to_tunnel_user(layout, config)
     try:
-        follow_registry(layout)
+        update_keys(layout)
     except KeysLag as lag:
         log.warning("%s", lag)
     store, aside = await asyncio.to_thread(open_state, layout)
@@ -111,7 +111,7 @@ async def up(layout: Layout, *, listen: str, port: int, say: Callable[[str], Non
         )
     make_folder(layout.home)
     make_host_key(layout.host_key)
-    port = port or port_to_be_had(listen, 0)
+    port = port or free_port(listen, 0)
     async with prepared(layout) as daemon:
         refuse_shell(daemon.config.tunnel_user)
         address = local_address(listen, port)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from checker.linux.processes import parent_of, read_process
 from checker.model import NodeName, fingerprint
-from checker.sshd.log_lines import Line
+from checker.sshd.log_lines import LogLine
 from checker.sshd.log_reader import (
     AGAIN_AFTER_S,
     PrivateLog,
@@ -30,7 +30,7 @@ class Attempts:
         self.nodes: dict[str, NodeName] = {}
         self.registry: object = None
 
-    def hear(self, line: Line) -> None:
+    def hear(self, line: LogLine) -> None:
         """Log an event if the line reports a refusal."""
         refusal = self.hearing.hear(line)
         if refusal is None:

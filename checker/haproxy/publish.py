@@ -19,7 +19,7 @@ from checker.registry.lock import locked
 from checker.registry.nodes import Registry
 from checker.registry.publications import clash
 from checker.registry.reading import read_registry
-from checker.sshd.sessions import stranger
+from checker.sshd.sessions import other_holder
 
 WILDCARDS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - names of them; HAProxy binds what the admin says
 
@@ -49,7 +49,7 @@ def in_the_way(port: Port, addresses: Collection[str], uid: int) -> str:
     if not found:
         return ""
     return (
-        stranger(frozenset(listener.inode for listener in found), uid)
+        other_holder(frozenset(listener.inode for listener in found), uid)
         or f"a process of uid {found[0].uid}"
     )
 

@@ -1,4 +1,4 @@
-"""What sshd reads of an account's password, where no PAM stands between: shadow(5)."""
+"""Names of accounts and groups, and whether sshd takes an account for locked: shadow(5)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ SHADOW = Path("/etc/shadow")
 
 
 def is_locked(name: str) -> bool:
-    """By a `!`; False where we may not look."""
+    """Return whether a `!` locks the account, which sshd refuses unless PAM decides; False if we
+    may not read the file.
+    """
     try:
         lines = SHADOW.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""The uptime, as the beat loops read it."""
+"""Read the uptime as the beat loops read it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def uptime_s() -> int:
-    """Seconds since boot, from where the beat loops read them: a container may have a clock of its
-    own there.
+    """Return seconds since boot, from the file that the beat loops read: a container may have its
+    own.
     """
     return int(Path("/proc/uptime").read_text(encoding="ascii").partition(".")[0])

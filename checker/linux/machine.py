@@ -13,7 +13,7 @@ PROCESS_LIMITS = (Path("/proc/sys/kernel/pid_max"), Path("/proc/sys/kernel/threa
 
 
 def read_machine() -> Machine:
-    """What this machine has now."""
+    """Return what this machine has now."""
     memory = psutil.virtual_memory()
     limits = [int(path.read_text(encoding="ascii")) for path in PROCESS_LIMITS if path.exists()]
     return Machine(
@@ -27,7 +27,7 @@ def read_machine() -> Machine:
 
 
 def usage_of(pid: int) -> Usage | None:
-    """What a process uses now; None if it has ended."""
+    """Return what a process uses now; None if it has ended."""
     try:
         process = psutil.Process(pid)
         with process.oneshot():

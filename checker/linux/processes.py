@@ -1,7 +1,7 @@
-"""Facts about processes, by psutil; by hand only what psutil does not have, or has too slowly.
+"""Facts about processes: by psutil, or by hand what psutil lacks or reads too slowly.
 
-By hand is the start time in ticks since boot, which identifies a process: psutil gives it as a wall
-clock time, which moves when that clock is set. So is `sockets_of`: psutil has no inodes.
+The start time in ticks since boot identifies a process. psutil reports it as wall clock time, which
+moves when that clock is set. `sockets_of` is by hand, because psutil has no inodes.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ CAP_SYS_PTRACE = 19
 
 
 class ProcFormatError(CheckerError):
-    """A table under /proc is not as proc(5) has it."""
+    """A table under /proc is not as proc(5) describes it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
-    """What everyone may know of a process."""
+    """What everyone may know about a process."""
 
     id: ProcessId
     parent: int
     name: str
     uid: int
-    """The effective one."""
+    """The effective user ID."""
     title: str
     """The command line, its words joined by spaces; sshd writes its own text there."""
 
 
 def start_ticks(pid: int) -> int | None:
-    """When a process started, in clock ticks since boot; None if there is none, or it has ended and
-    waits for its parent. Source: proc(5), /proc/pid/stat, fields 3 and 22.
+    """Return when a process started, in clock ticks since boot; None if it does not exist or is a
+    zombie. Source: proc(5), /proc/pid/stat, fields 3 and 22.
     """
     try:
         stat = (PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
@@ -50,12 +50,12 @@ def start_ticks(pid: int) -> int | None:
 
 
 def is_alive(process: ProcessId) -> bool:
-    """Whether that very process still runs."""
+    """Return whether that very process still runs."""
     return start_ticks(process.pid) == process.start_ticks
 
 
 def read_process(pid: int) -> Process | None:
-    """The facts of a process; None if there is none, or it has ended."""
+    """Return the facts about a process; None if it does not exist or has ended."""
     before = start_ticks(pid)
     if before is None:
         return None
@@ -66,7 +66,7 @@ def read_process(pid: int) -> Process | None:
             uid, title = found.uids().effective, " ".join(found.cmdline())
     except psutil.Error:
         return None
-    if start_ticks(pid) != before:  # it ended meanwhile, and its number may be another's
+    if start_ticks(pid) != before:  # it ended meanwhile, and its PID may be reused
         return None
     return Process(
         id=ProcessId(pid=pid, start_ticks=before),
@@ -78,12 +78,14 @@ def read_process(pid: int) -> Process | None:
 
 
 def started_at(process: ProcessId, now: float, uptime_s: float) -> float:
-    """When a process began, in Unix seconds, at a moment of which both clocks are given."""
+    """Return when a process started, in Unix seconds. Both clocks must be read at one moment."""
     return now - uptime_s + process.start_ticks / os.sysconf("SC_CLK_TCK")
 
 
 def sockets_of(pid: int) -> frozenset[int] | None:
-    """Inodes of the sockets that a process has open; None where we may not look, or it is gone."""
+    """Return the inodes of the sockets that a process has open; None if we may not look, or it is
+    gone.
+    """
     folder = f"/proc/{pid}/fd"
     try:
         names = os.listdir(folder)  # noqa: PTH208 - on the hot path of a scan over thousands of processes
@@ -101,14 +103,14 @@ def sockets_of(pid: int) -> frozenset[int] | None:
 
 
 def processes_of(uid: int) -> tuple[ProcessId, ...]:
-    """All that runs as the user."""
+    """Return all processes of the user."""
     processes = map(read_process, psutil.pids())
     return tuple(process.id for process in processes if process and process.uid == uid)
 
 
 def may_look() -> bool:
-    """Whether this process may see which session owns a socket: root, or CAP_SYS_PTRACE with
-    CAP_DAC_READ_SEARCH (capabilities(7)).
+    """Return whether this process may see which session owns a socket: it is root, or has
+    CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH (capabilities(7)).
     """
     status = (PROC / "self" / "status").read_text(encoding="ascii", errors="replace")
     effective = re.search(r"^CapEff:\t([0-9a-f]+)$", status, re.MULTILINE)
@@ -117,7 +119,7 @@ def may_look() -> bool:
 
 
 def parent_of(pid: int) -> int | None:
-    """The parent's PID; None if there is no such process."""
+    """Return the parent's PID; None if there is no such process."""
     try:
         return int(psutil.Process(pid).ppid())
     except psutil.Error:

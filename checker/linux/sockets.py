@@ -1,17 +1,17 @@
-"""TCP sockets straight from the kernel, by netlink: who listens, who is connected, and what moves
-on each connection.
+"""TCP sockets from the kernel, by netlink: listeners, connections, and what each carried.
 
-Some seventy times cheaper than /proc/net/tcp, whose last page walks the table of established
-connections. psutil has neither a socket's uid nor its inode, and takes 154 ms for 1,000 tunnels
-where this takes 2.4. Source: sock_diag(7), linux/inet_diag.h, linux/netlink.h, linux/tcp.h.
+This is some seventy times cheaper than /proc/net/tcp, whose last page walks the table of
+established connections. psutil has neither a socket's uid nor its inode, and takes 154 ms for 1,000
+tunnels; this takes 2.4. Source: sock_diag(7), linux/inet_diag.h, linux/netlink.h, linux/tcp.h.
 """
 
 from __future__ import annotations
 
 import ipaddress
+import itertools
 import socket
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from checker.linux.processes import PROC, ProcFormatError
 from checker.model import Flow, Listener, Port
@@ -26,38 +26,38 @@ TCP_LISTEN_STATE = 1 << 10
 INET_DIAG_INFO = 2
 HEADER = struct.Struct("=IHHII")
 REQUEST = struct.Struct("=BBBBI48x")
-"""inet_diag_req_v2: family, protocol, extensions, padding, states; the socket id is not used in a
-dump.
+"""inet_diag_req_v2: family, protocol, extensions, padding, states. A dump does not use the socket
+ID.
 """
 MESSAGE = struct.Struct("=4x2s2x16s16x4x8x4x4x4xII")
-"""Of inet_diag_msg: source port and address in network order, uid, inode."""
+"""From inet_diag_msg: source port and address in network order, uid, inode."""
 PEER = struct.Struct("=4x2x2s16x16s")
-"""Of inet_diag_msg: the other side's port and address in network order."""
+"""From inet_diag_msg: the peer's port and address in network order."""
 MESSAGE_BYTES = 72
 QUEUED = struct.Struct("=60xI")
-"""Of inet_diag_msg: idiag_wqueue, bytes written and not acknowledged yet."""
+"""From inet_diag_msg: idiag_wqueue, bytes written but not acknowledged yet."""
 MOVED = struct.Struct("=4x52xI12xII44xQQ")
-"""Of an attribute that holds tcp_info: last_data_recv, rtt, rttvar, bytes_acked, bytes_received
-(the last two since Linux 4.1).
+"""From an attribute with tcp_info: last_data_recv, rtt, rttvar, bytes_acked, bytes_received (the
+last two since Linux 4.1).
 """
 DELIVERED = struct.Struct("=4x192xI28xI")
-"""Of the same: delivered (since Linux 4.18) and rcv_ooopack (since 5.4)."""
+"""From the same attribute: delivered (since Linux 4.18) and rcv_ooopack (since 5.4)."""
 MAPPED = bytes(10) + b"\xff\xff"
-"""Begins an IPv4 address as a socket of IPv6 has it."""
+"""Prefix of an IPv4 address on an IPv6 socket."""
 
 
 def listening(family: int) -> Iterator[Listener]:
-    """The listening TCP sockets of one address family in this network namespace. Raises OSError
-    where the kernel refuses.
+    """Yield the listening TCP sockets of one address family in this network namespace. Raises
+    OSError if the kernel refuses.
     """
     for answer, at, _ in dump(family, TCP_LISTEN_STATE, 0):
         yield listener_in(family, answer, at)
 
 
 def flows() -> dict[str, Flow]:
-    """Each established connection by its other side (ADDRESS:PORT). Raises OSError.
+    """Return the flow of each established connection by its peer (ADDRESS:PORT). Raises OSError.
 
-    2,000 connections take 10 ms, of which the kernel takes 2.
+    2,000 connections take 10 ms, 2 of them in the kernel.
     """
     found = {}
     for family in (socket.AF_INET, socket.AF_INET6):
@@ -69,7 +69,7 @@ def flows() -> dict[str, Flow]:
 
 
 def connected() -> dict[int, tuple[Port, str]]:
-    """Our port and the other side (ADDRESS:PORT) of each established connection, by inode. Raises
+    """Return our port and the peer (ADDRESS:PORT) of each established connection, by inode. Raises
     OSError.
     """
     found = {}
@@ -81,8 +81,8 @@ def connected() -> dict[int, tuple[Port, str]]:
 
 
 def dump(family: int, states: int, extensions: int) -> Iterator[tuple[bytes, int, int]]:
-    """For each socket an answer of the kernel's, and where in it the inet_diag_msg begins, and its
-    attributes end. Raises OSError.
+    """Yield an answer of the kernel for each socket, and where in it the inet_diag_msg begins and
+    its attributes end. Raises OSError.
     """
     with socket.socket(
         socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_SOCK_DIAG
@@ -107,14 +107,14 @@ def dump(family: int, states: int, extensions: int) -> Iterator[tuple[bytes, int
 
 
 def listener_in(family: int, answer: bytes, at: int) -> Listener:
-    """One inet_diag_msg."""
+    """Parse one inet_diag_msg."""
     port, address, uid, inode = MESSAGE.unpack_from(answer, at)
     text = socket.inet_ntop(family, address[: 4 if family == socket.AF_INET else 16])
     return Listener(address=text, port=Port(int.from_bytes(port, "big")), uid=uid, inode=inode)
 
 
 def peer_in(family: int, answer: bytes, at: int) -> str:
-    """The other side of one inet_diag_msg, as SSH_CONNECTION and our rows have it."""
+    """Return the peer of one inet_diag_msg, written as in SSH_CONNECTION and our rows."""
     port, address = PEER.unpack_from(answer, at)
     number = int.from_bytes(port, "big")
     if family == socket.AF_INET:
@@ -125,7 +125,7 @@ def peer_in(family: int, answer: bytes, at: int) -> str:
 
 
 def flow_in(answer: bytes, at: int, end: int) -> Flow | None:
-    """One inet_diag_msg with its attributes; None if they do not tell."""
+    """Parse one inet_diag_msg and its attributes; None if they do not include tcp_info."""
     (queued,) = QUEUED.unpack_from(answer, at)
     at += MESSAGE_BYTES
     while at + 4 <= end:
@@ -152,51 +152,54 @@ def flow_in(answer: bytes, at: int, end: int) -> Flow | None:
 
 
 def address_from(text: str) -> str:
-    """An address of /proc/net/tcp or tcp6: 32-bit words in host order. Raises ProcFormatError."""
+    """Parse an address of /proc/net/tcp or tcp6: 32-bit words in host order. Raises
+    ProcFormatError.
+    """
     if len(text) not in (8, 32):
-        raise ProcFormatError(f"{text!r} is no address of /proc/net/tcp")
+        raise ProcFormatError(f"{text!r} is not an address of /proc/net/tcp")
     try:
         words = [int(text[at : at + 8], 16) for at in range(0, len(text), 8)]
         return str(ipaddress.ip_address(struct.pack(f"={len(words)}I", *words)))
     except (ValueError, struct.error) as error:
-        raise ProcFormatError(f"{text!r} is no address of /proc/net/tcp") from error
+        raise ProcFormatError(f"{text!r} is not an address of /proc/net/tcp") from error
 
 
 def listeners(table: str | Iterable[str]) -> tuple[Listener, ...]:
-    """Listening sockets in the text, or the lines, of /proc/net/tcp or tcp6, in file order.
+    """Return the listening sockets in the text, or the lines, of /proc/net/tcp or tcp6, in file
+    order.
 
-    Ports are host order; inode 0 is dropped. Reading ends with the first socket in another state,
-    as the kernel lists the listening ones first. Raises ProcFormatError. Source: proc(5),
+    Ports are in host order; inode 0 is dropped. Reading ends with the first socket in another
+    state, as the kernel lists the listening ones first. Raises ProcFormatError. Source: proc(5),
     /proc/net/tcp.
     """
     lines = table.splitlines() if isinstance(table, str) else table
     found = []
-    for number, line in enumerate(lines):
-        if number == 0:
-            continue
+    for number, line in enumerate(itertools.islice(lines, 1, None), start=2):
         words = line.split()
         if len(words) < 10:
             raise ProcFormatError(
-                f"line {number + 1} of the socket table has {len(words)} words; expected 10 or more"
+                f"line {number} of the socket table has {len(words)} words; expected 10 or more"
             )
         if words[3] != LISTEN:
             break
-        address, _, port = words[1].partition(":")
         try:
-            uid, inode, number_of_port = int(words[7]), int(words[9]), int(port, 16)
+            listener = listener_from(words)
         except ValueError as error:
-            raise ProcFormatError(f"line {number + 1} of the socket table: {error}") from error
-        if inode:
-            found.append(
-                Listener(
-                    address=address_from(address), port=Port(number_of_port), uid=uid, inode=inode
-                )
-            )
+            raise ProcFormatError(f"line {number} of the socket table: {error}") from error
+        if listener.inode:
+            found.append(listener)
     return tuple(found)
 
 
+def listener_from(words: Sequence[str]) -> Listener:
+    """Parse the words of one line. Raises ProcFormatError, ValueError."""
+    address, _, port = words[1].partition(":")
+    uid, inode, port_number = int(words[7]), int(words[9]), Port(int(port, 16))
+    return Listener(address=address_from(address), port=port_number, uid=uid, inode=inode)
+
+
 def from_tables() -> list[Listener]:
-    """All TCP listeners of this network namespace, from the text that every kernel has."""
+    """Return all TCP listeners of this network namespace, from the tables that every kernel has."""
     found: list[Listener] = []
     for name in ("tcp", "tcp6"):
         try:
@@ -208,7 +211,7 @@ def from_tables() -> list[Listener]:
 
 
 def read_listeners() -> dict[Port, tuple[Listener, ...]]:
-    """All TCP listeners of this network namespace, by port."""
+    """Return all TCP listeners of this network namespace, by port."""
     try:
         found = [
             listener

@@ -1,4 +1,4 @@
-"""What systemd is told of the daemon, where it runs us."""
+"""Notify systemd about the daemon, if systemd started it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import os
 import socket
 
 
-def tell(*lines: str) -> None:
-    """Write to NOTIFY_SOCKET; without one, or where nobody reads it, do nothing. Source:
+def notify(*lines: str) -> None:
+    """Write to NOTIFY_SOCKET; do nothing if it is unset or nobody reads it. Source:
     sd_notify(3).
     """
     path = os.environ.get("NOTIFY_SOCKET", "")

@@ -1,4 +1,4 @@
-"""Unix sockets: listen on one, connect to one, and who is at its other end."""
+"""Unix sockets: listen on one, connect to one, and identify the peer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def reachable(path: Path) -> Iterator[str]:
-    """An address for a Unix socket at any path: its own has room for 107 bytes. Raises OSError."""
+    """Yield an address for a Unix socket at any path: a plain address has room for 107 bytes.
+    Raises OSError.
+    """
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         yield f"/proc/self/fd/{folder}/{path.name}"
@@ -34,7 +36,7 @@ def connect(peer: socket.socket, path: Path, within_s: float) -> None:
 
 
 def credentials(peer: socket.socket) -> tuple[int, int, int]:
-    """PID, uid and gid of the process at the other end. Source: unix(7), SO_PEERCRED."""
+    """Return PID, uid and gid of the process at the other end. Source: unix(7), SO_PEERCRED."""
     pid, uid, gid = struct.unpack(
         "3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
     )
@@ -42,7 +44,7 @@ def credentials(peer: socket.socket) -> tuple[int, int, int]:
 
 
 def listen(path: Path) -> socket.socket:
-    """The daemon's socket; whoever may reach it is told apart by credentials, not by its mode."""
+    """Open the daemon's socket. Everyone may connect; `credentials` says who did."""
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     with reachable(path) as address:

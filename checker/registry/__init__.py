@@ -1,1 +1,1 @@
-"""What the admin decided: node files, keys, ports, and the key file that follows from them."""
+"""What the admin decided: node files, keys and ports, and the key file derived from them."""

@@ -1,5 +1,7 @@
-"""What follows from the registry: the key file, for a daemon that may not write it as root's `node`
-commands do, and the copy.
+"""Derive the key file from the registry, and write it if it is ours to write.
+
+On an installed gateway only root's commands may write it. The daemon there reports that it is out
+of date.
 """
 
 from __future__ import annotations
@@ -8,7 +10,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from checker.config.files import write_atomically
@@ -28,7 +30,7 @@ log = logging.getLogger(__name__)
 
 
 class KeysLag(ConfigError):
-    """The key file does not say what the registry says, and is not ours to write."""
+    """The key file does not match the registry, and we may not write it."""
 
     def __init__(self, layout: Layout) -> None:
         super().__init__(
@@ -39,14 +41,16 @@ class KeysLag(ConfigError):
 
 
 def keys_lag(layout: Layout) -> bool:
-    """Whether the key file must be written again. Raises ConfigError."""
+    """Return whether the key file must be written again. Raises ConfigError."""
     with undisturbed(layout):
         present, wanted = keys_as_wanted(layout, gate_command(layout))
     return present != wanted
 
 
 def key_sign(layout: Layout) -> tuple[int, int, int] | None:
-    """What changes when the key file does; None where there is none."""
+    """Return the key file's inode, mtime in nanoseconds and size, which change when it does; None
+    if there is no key file.
+    """
     try:
         found = layout.authorized_keys.stat()
     except OSError:
@@ -54,9 +58,9 @@ def key_sign(layout: Layout) -> tuple[int, int, int] | None:
     return found.st_ino, found.st_mtime_ns, found.st_size
 
 
-def follow_registry(layout: Layout) -> None:
-    """Write the key file where it is ours to write. Raises ConfigError; KeysLag where it is not,
-    and should be written.
+def update_keys(layout: Layout) -> None:
+    """Write the key file if it is ours to write. Raises ConfigError; KeysLag if it is not ours and
+    is out of date.
     """
     if is_ours(layout):
         with locked(layout):
@@ -66,7 +70,7 @@ def follow_registry(layout: Layout) -> None:
 
 
 def gate_command(layout: Layout) -> GateCommand:
-    """The forced command of this installation."""
+    """Return the forced command of this installation."""
     gate = Path(__file__).parents[1] / "gate.py"
     return GateCommand(
         python=sys.executable, gate=str(gate), home=str(layout.home) if layout.home else ""
@@ -74,8 +78,8 @@ def gate_command(layout: Layout) -> GateCommand:
 
 
 def keys_as_wanted(layout: Layout, command: GateCommand) -> tuple[bytes, bytes]:
-    """The key file as it is, and in line with the registry; a node whose file is broken keeps the
-    line that it has. Raises ConfigError.
+    """Return the key file as it is, and as the registry wants it. A node whose file is broken keeps
+    the lines that it has. Raises ConfigError.
     """
     return keys_after(layout, read_registry(layout.nodes), command)
 
@@ -88,29 +92,40 @@ def keys_after(
     without: Collection[NodeName] = (),
     also: Sequence[Node] = (),
 ) -> tuple[bytes, bytes]:
-    """The same, with these nodes in the place of those."""
-    try:
-        present = layout.authorized_keys.read_bytes()
-    except FileNotFoundError:
-        present = b""
-    except OSError as error:
-        raise ConfigError(
-            layout.authorized_keys, f"can not be read ({error.strerror}); check its permissions"
-        ) from error
-    nodes = [*(node for node in registry.nodes.values() if node.name not in without), *also]
-    nodes.sort(key=lambda node: f"{node.name}.toml")  # as the folder lists them
+    """Return the key file as it is, and as the registry wants it once the nodes `also` have
+    replaced those named in `without`. Raises ConfigError.
+    """
+    present = present_keys(layout)
+    nodes = sorted(nodes_after(registry, without, also), key=lambda node: f"{node.name}.toml")
     broken = registry.broken.difference(without)
-    # of a node without a key of its own
-    kept_ports = registry.broken_ports & shared_ports_of(present)
     shared = lines_of_shared(
         load_config(layout.config).shared_key,
         nodes,
         registry.broken_ports,
         command,
-        kept_ports=kept_ports,
+        kept_ports=registry.broken_ports & shared_ports_of(present),
     )
     whole = [node for node in nodes if node.name not in broken]
     return present, merge(present, whole, command, keep=broken, shared=shared)
+
+
+def nodes_after(
+    registry: Registry, without: Collection[NodeName], also: Sequence[Node]
+) -> list[Node]:
+    """Return the registry's nodes with `also` in place of those named in `without`."""
+    return [*(node for node in registry.nodes.values() if node.name not in without), *also]
+
+
+def present_keys(layout: Layout) -> bytes:
+    """Read the key file; empty if there is none. Raises ConfigError."""
+    try:
+        return layout.authorized_keys.read_bytes()
+    except FileNotFoundError:
+        return b""
+    except OSError as error:
+        raise ConfigError(
+            layout.authorized_keys, f"cannot be read ({error.strerror}); check its permissions"
+        ) from error
 
 
 def write_keys(
@@ -120,24 +135,23 @@ def write_keys(
     without: Collection[NodeName] = (),
     also: Sequence[Node] = (),
 ) -> None:
-    """Bring the key file in line with the registry; a link stays one. Raises ConfigError."""
+    """Write the key file if it does not match the registry; a symbolic link stays one. Raises
+    ConfigError.
+    """
     registry = read_registry(layout.nodes)
     present, wanted = keys_after(layout, registry, command, without=without, also=also)
     if wanted != present or not layout.authorized_keys.exists():
         write_atomically(Path(os.path.realpath(layout.authorized_keys)), wanted, mode=0o644)
     before = owners_of_vanished(present, wanted)
-    before |= {
-        port: name
-        for name in without
-        if name in registry.nodes
-        for port in registry.nodes[name].ports
-    }
-    before |= {
-        port: name
-        for name in registry.broken.intersection(without)
-        for port in ports_named(node_path(layout, name))
-    }
+    gone = [registry.nodes[name] for name in without if name in registry.nodes]
+    before |= {port: node.name for node in gone for port in node.ports}
+    before |= ports_in_files(layout, registry.broken.intersection(without))
     note_freed(layout, registry, before, without=without, also=also)
+
+
+def ports_in_files(layout: Layout, broken: Iterable[NodeName]) -> dict[Port, NodeName]:
+    """Return the ports that these broken files seem to name, and whose each is."""
+    return {port: name for name in broken for port in ports_named(node_path(layout, name))}
 
 
 def note_freed(
@@ -148,16 +162,11 @@ def note_freed(
     without: Collection[NodeName],
     also: Sequence[Node],
 ) -> None:
-    """Write down which of these ports are nobody's after a change; that it cannot be written stops
-    no change.
+    """Record which of these ports belong to nobody after a change. If that fails, log it, and go on
+    with the change.
     """
-    nodes = [*(node for node in registry.nodes.values() if node.name not in without), *also]
-    in_use = {port for node in nodes for port in node.ports}
-    in_use |= {
-        port
-        for name in registry.broken.difference(without)
-        for port in ports_named(node_path(layout, name))
-    }
+    in_use = {port for node in nodes_after(registry, without, also) for port in node.ports}
+    in_use |= ports_in_files(layout, registry.broken.difference(without)).keys()
     freed = freed_after(registry.freed, before, in_use, time.time())
     if registry.freed_trouble or freed == registry.freed:
         return
@@ -177,10 +186,10 @@ def lines_of_shared(
     *,
     kept_ports: Collection[Port] = (),
 ) -> tuple[str, ...]:
-    """The shared key's lines, where it is enabled: the ports of nodes that have no other key, and
-    those of its range that no node has.
+    """Return the shared key's lines, if it is enabled. They permit the ports of nodes without a key
+    of their own, and the ports of its range that belong to no node.
 
-    A port that a broken file names stays in them only if it is one of `kept_ports`, which they
+    A port that a broken file names is permitted only if it is one of `kept_ports`, which the lines
     permit now.
     """
     if not key.enabled:

@@ -1,6 +1,4 @@
-"""The registry: what the admin decided, one TOML file a node under `nodes/`, and the key file that
-follows from it.
-"""
+"""Change the registry: one TOML file per node under `nodes/`, and the key file."""
 
 from __future__ import annotations
 
@@ -17,7 +15,7 @@ from checker.config.settings import load_config
 from checker.config.toml_file import MOST_BYTES, ConfigError, beginning
 from checker.model import Node, NodeName, Port
 from checker.registry.authorized_keys import write_keys
-from checker.registry.edits import with_moved_alone, with_new_key_alone, with_rights_since
+from checker.registry.edits import with_rights_since, without_old_key, without_old_port
 from checker.registry.key_lines import GateCommand
 from checker.registry.node_file import node_toml
 from checker.registry.nodes import NameTaken, SharedKeyTaken, UnknownNode, conflict
@@ -29,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 def kept_key_path(layout: Layout, name: NodeName) -> Path:
-    """Where a node's private key lies, if the admin had it kept."""
+    """Return the path of a node's private key. The file exists if the admin had the key kept."""
     return layout.nodes / f"{name}.key"
 
 
@@ -49,7 +47,7 @@ def remove(
     *,
     meanwhile: Callable[[], None] = lambda: None,
 ) -> None:
-    """Forget a node, under `locked`. Raises UnknownNode, ConfigError, and what `meanwhile`
+    """Remove a node, under `locked`. Raises UnknownNode, ConfigError, and what `meanwhile`
     raises.
     """
     if not os.path.lexists(node_path(layout, name)):
@@ -65,11 +63,11 @@ def change(
     *,
     meanwhile: Callable[[], None] = lambda: None,
 ) -> None:
-    """Put this in the place of the node of that name, under `locked`; all of it or nothing.
+    """Replace the node of that name with `after`, under `locked`; all of it or nothing.
 
-    First the key file; then `meanwhile`, which ends what is allowed no longer and so can not come
-    back; then the node's own file. Raises NameTaken, PortTaken, PortTwice, KeyTaken, ConfigError,
-    and what `meanwhile` raises.
+    Write the key file first. Then call `meanwhile`, which ends connections that are no longer
+    allowed: now they cannot come back. Then write the node's own file. Raises NameTaken, PortTaken,
+    PortTwice, KeyTaken, ConfigError, and what `meanwhile` raises.
     """
     if after is not None:
         refuse_conflict(layout, name, after)
@@ -81,7 +79,7 @@ def change(
         meanwhile()
         write_node(layout, name, after)
     except BaseException:
-        with contextlib.suppress(ConfigError):  # what came in between is the one to be told of
+        with contextlib.suppress(ConfigError):  # report the first error
             write_keys(layout, command)
         raise
 
@@ -89,20 +87,20 @@ def change(
 def use_new_key(
     layout: Layout, name: NodeName, command: GateCommand, port: Port | None = None
 ) -> Node:
-    """Take the node's old key away, or the port that `port` replaces, under `locked`. Raises
+    """Drop the node's old key, or the port that `port` replaces, under `locked`. Raises
     UnknownNode, FileBroken, ConfigError.
     """
     registry = read_registry(layout.nodes)
     registry.refuse_broken(name)
     before = registry.node(name)
-    after = with_new_key_alone(before) if port is None else with_moved_alone(before, port)
+    after = without_old_key(before) if port is None else without_old_port(before, port)
     change(layout, name, after, command)
     return after
 
 
 def refuse_conflict(layout: Layout, name: NodeName, after: Node) -> None:
-    """Raises what `conflict` and `unbindable` find, NameTaken, SharedKeyTaken, FileBroken, if it
-    cannot take that node's place.
+    """Check that `after` may take that node's place. Raises what `conflict` and `unbindable` find,
+    NameTaken, SharedKeyTaken, FileBroken.
     """
     if after.name != name and os.path.lexists(node_path(layout, after.name)):
         raise NameTaken(after.name)
@@ -117,36 +115,52 @@ def refuse_conflict(layout: Layout, name: NodeName, after: Node) -> None:
 
 
 def write_node(layout: Layout, name: NodeName, after: Node | None) -> None:
-    """The node's file, and what lies beside it, as they are after a change. Raises ConfigError."""
-    path, key = node_path(layout, name), kept_key_path(layout, name)
+    """Write the node's file, and those beside it, as they must be after a change. Raises
+    ConfigError.
+    """
+    path = node_path(layout, name)
     try:
         if after is None:
-            key.unlink(missing_ok=True)
-            if path.is_dir() and not path.is_symlink():
-                # nothing of ours, and nothing to delete
-                path.rename(path.with_name(f".{path.name}.removed-{time.time_ns()}"))
-            else:
-                path.unlink()
-            waiting_path(path).unlink(missing_ok=True)
+            delete_node(path, kept_key_path(layout, name))
         elif after.name != name:
-            if key.exists():
-                key.replace(kept_key_path(layout, after.name))
-            # a node that is there without it would not have its next port
-            write_waiting(node_path(layout, after.name), after)
-            path.replace(node_path(layout, after.name))
-            waiting_path(path).unlink(missing_ok=True)
+            rename_node(layout, name, after)
         else:
-            write_atomically(path, node_toml(after, present(path)), mode=0o644)
+            write_atomically(path, node_toml(after, present_text(path)), mode=0o644)
             write_waiting(path, after)
         sync_folder(path.parent)
     except OSError as error:
         raise ConfigError(
-            path, f"can not be changed ({error.strerror}); check the permissions of {path.parent}"
+            path, f"cannot be changed ({error.strerror}); check the permissions of {path.parent}"
         ) from error
 
 
-def present(path: Path) -> bytes:
-    """What a node's file says now; nothing if there is none, or it is not ours to read."""
+def delete_node(path: Path, key: Path) -> None:
+    """Delete a node's file and those beside it; move a directory in its place aside. Raises
+    OSError.
+    """
+    key.unlink(missing_ok=True)
+    if path.is_dir() and not path.is_symlink():
+        # not made by us: do not delete it
+        path.rename(path.with_name(f".{path.name}.removed-{time.time_ns()}"))
+    else:
+        path.unlink()
+    waiting_path(path).unlink(missing_ok=True)
+
+
+def rename_node(layout: Layout, name: NodeName, after: Node) -> None:
+    """Rename a node's file and those beside it. Raises ConfigError, OSError."""
+    old, new = node_path(layout, name), node_path(layout, after.name)
+    key = kept_key_path(layout, name)
+    if key.exists():
+        key.replace(kept_key_path(layout, after.name))
+    # first: without it, the renamed node would not have its next port
+    write_waiting(new, after)
+    old.replace(new)
+    waiting_path(old).unlink(missing_ok=True)
+
+
+def present_text(path: Path) -> bytes:
+    """Read what a node's file says now; empty if there is no file, or we cannot read it."""
     try:
         return beginning(path, MOST_BYTES)
     except ConfigError:
@@ -154,7 +168,9 @@ def present(path: Path) -> bytes:
 
 
 def write_waiting(path: Path, after: Node) -> None:
-    """What waits for the node's device, beside the node's file. Raises ConfigError, OSError."""
+    """Write what waits for the node's device, beside the node's file. Raises ConfigError,
+    OSError.
+    """
     if content := waiting_toml(after):
         write_changed(waiting_path(path), content, mode=0o644)
     else:

@@ -1,6 +1,4 @@
-"""What an admin may change of a node, as values: the node after it, what differs, and which ports
-must be let go. Pure.
-"""
+"""Edits of a node as values: the node afterwards, what differs, which forwards end. Pure."""
 
 from __future__ import annotations
 
@@ -11,14 +9,14 @@ from checker.model import Forward, InvalidValue, Node, NodeName, Port
 
 
 def renamed(node: Node, name: NodeName) -> Node:
-    """The same under another name."""
+    """Return the node under another name."""
     return replace(
         node, name=name, forwards=tuple(replace(forward, node=name) for forward in node.forwards)
     )
 
 
 def rekeyed(node: Node, key: str, *, now: bool) -> Node:
-    """With another key: at once, or beside the present one until it was used. Raises
+    """Return the node with another key: at once, or beside the present one until it is used. Raises
     InvalidValue.
     """
     if key == node.public_key:
@@ -26,8 +24,8 @@ def rekeyed(node: Node, key: str, *, now: bool) -> Node:
     return replace(node, public_key=key, next_key=None) if now else replace(node, next_key=key)
 
 
-def with_new_key_alone(node: Node) -> Node:
-    """After the new key was used: it is the only one."""
+def without_old_key(node: Node) -> Node:
+    """Return the node after its new key was used: it has no other key now."""
     return (
         node
         if node.next_key is None
@@ -36,20 +34,20 @@ def with_new_key_alone(node: Node) -> Node:
 
 
 def moved(forward: Forward, port: Port, *, now: bool) -> Forward:
-    """On another gateway port: at once, or beside the present one until its device listens there;
-    its present port ends a move.
+    """Return the forward on another gateway port: at once, or beside the present one until its
+    device listens there. Its present port cancels a move.
     """
     if now or port == forward.port:
         return replace(forward, port=port, next_port=None, next_port_at=0)
     return replace(forward, next_port=port)
 
 
-def with_moved_alone(node: Node, port: Port) -> Node:
-    """After the device listened on this port, to which a forward moves: it is that forward's only
-    one.
+def without_old_port(node: Node, port: Port) -> Node:
+    """Return the node after its device listened on `port`, to which a forward moves: the forward
+    keeps only that port.
 
-    A node with one forward has its rights anew: whoever logged in before the move began may not
-    come to listen there later. One with several keeps them, as other connections of its own may be
+    A node with one forward gets a new `key_since`: whoever logged in before the move began must not
+    listen there later. A node with several keeps the old one, because its other connections may be
     older.
     """
     forward = next((forward for forward in node.forwards if forward.next_port == port), None)
@@ -60,7 +58,7 @@ def with_moved_alone(node: Node, port: Port) -> Node:
 
 
 def with_dates(before: Node | None, after: Node, now: int) -> Node:
-    """The node after a change at `now` (Unix seconds), which remembers since when each thing
+    """Return the node after a change at `now` (Unix seconds), with the time since when each thing
     waits.
     """
     known = (
@@ -86,11 +84,11 @@ def with_dates(before: Node | None, after: Node, now: int) -> Node:
 
 
 def with_rights_since(before: Node | None, after: Node, now: int) -> Node:
-    """The node after a change at `now` (Unix seconds), which remembers when its rights became
-    others at once.
+    """Return the node after a change at `now` (Unix seconds); `key_since` becomes `now` if the
+    change of rights takes effect at once.
 
-    A new key or a new port that waits is none of these: the connection of now goes on until the
-    device has followed.
+    A new key or port that waits is no such change: the present connection goes on until the device
+    has followed.
     """
     after = with_dates(before, after, now)
     if before is None:
@@ -113,20 +111,22 @@ def forward_at(node: Node, port: Port | None) -> Forward:
     ports = ", ".join(str(forward.port) for forward in node.forwards) or "none"
     if port is None:
         raise InvalidValue(
-            f"which forward of node {node.name}? Name its gateway port; there are: {ports}"
+            f"which forward of node {node.name}? Name its gateway port; it has: {ports}"
         )
-    raise InvalidValue(f"node {node.name} has no port {port}; there are: {ports}")
+    raise InvalidValue(f"node {node.name} has no port {port}; it has: {ports}")
 
 
 def with_forward(node: Node, old: Forward, new: Forward) -> Node:
-    """With one forward in the place of another."""
+    """Return the node with one forward replaced by another."""
     return replace(
         node, forwards=tuple(new if forward == old else forward for forward in node.forwards)
     )
 
 
 def describe(before: Node, after: Node) -> tuple[tuple[Port | None, str], ...]:
-    """What differs, a clause each, with the port that it is about; nothing where nothing does."""
+    """Return a clause for each difference, with the port that it is about; empty if nothing
+    differs.
+    """
     clauses = [*((None, text) for text in node_clauses(before, after))]
     return (*clauses, *forward_clauses(before, after))
 
@@ -145,13 +145,13 @@ def node_clauses(before: Node, after: Node) -> Iterator[str]:
             else "its key was replaced"
         )
     if after.next_key not in (None, before.next_key):
-        yield "a new key waits; the present one stays until a tunnel of the new one beats"
+        yield "a new key waits; the present one stays until a tunnel with the new one beats"
     if before.next_key not in (None, *after.public_keys):
         yield "the key that waited is withdrawn"
 
 
 def forward_clauses(before: Node, after: Node) -> Iterator[tuple[Port, str]]:
-    """Forwards are compared in their order; what is left over was added or removed."""
+    """Compare the forwards in their order. Those left over were added or removed."""
     for old, new in zip(before.forwards, after.forwards, strict=False):
         if old.port != new.port:
             yield new.port, f"moved from port {old.port} to {new.port}"
@@ -166,7 +166,7 @@ def forward_clauses(before: Node, after: Node) -> Iterator[tuple[Port, str]]:
         if old.public != new.public:
             yield (
                 new.port,
-                "public: on all addresses" if new.public else "no longer public: on loopback alone",
+                "public: on all addresses" if new.public else "no longer public: only on loopback",
             )
         if old.published != new.published:
             yield new.port, f"published as {', '.join(map(str, new.published)) or 'nothing'}"
@@ -176,11 +176,11 @@ def forward_clauses(before: Node, after: Node) -> Iterator[tuple[Port, str]]:
 
 
 def moving_clause(old: Forward, new: Forward) -> str:
-    """What was decided of a move."""
+    """Say what was decided about a move, as a clause."""
     if new.next_port is None:
-        return f"stays on port {new.port}; {old.next_port} is its own no more"
+        return f"stays on port {new.port}; the move to {old.next_port} is cancelled"
     return (
-        f"moves to port {new.next_port}; {new.port} stays its own until its device listens on"
+        f"moves to port {new.next_port}; it keeps {new.port} until its device listens on"
         f" {new.next_port}"
     )
 
@@ -189,8 +189,8 @@ def deadline(forward: Forward) -> str:
     return "default" if forward.deadline_s is None else f"{forward.deadline_s:g} s"
 
 
-def let_go(before: Node, after: Node | None, today: str) -> tuple[Forward, ...]:
-    """The forwards that a live tunnel of the node may carry no longer, on this day."""
+def revoked(before: Node, after: Node | None, today: str) -> tuple[Forward, ...]:
+    """Return the forwards that a live tunnel of the node may no longer carry, on this day."""
     if (
         after is None
         or after.barred(today)

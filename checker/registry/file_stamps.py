@@ -9,18 +9,18 @@ from typing import Any
 from checker.registry.waiting import SUFFIX
 
 SETTLED_NS = 1_000_000_000
-"""A file that changed more recently than this may change again without a sign: the system's file
-times are coarse.
+"""A file that changed more recently may change again without a visible difference: file times are
+coarse.
 """
 TO_ALL = 0o005
-"""A folder that everyone may list and enter."""
+"""Mode bits of a folder that everyone may list and enter."""
 Signs = list[list[Any]]
-"""Of each file of the registry: name, inode, time of its last change in nanoseconds, size."""
+"""For each file of the registry: its name, inode, ctime in nanoseconds, and size."""
 
 
 def stamp(folder: Path) -> tuple[tuple[Any, ...], ...]:
-    """What changes when any file of the registry does: names, inodes, times and sizes; nothing
-    where it can not be listed.
+    """Return what changes when any file of the registry does: names, inodes, times and sizes; empty
+    if the folder cannot be listed.
     """
     try:
         return tuple(map(tuple, signs(folder)[0]))
@@ -29,8 +29,8 @@ def stamp(folder: Path) -> tuple[tuple[Any, ...], ...]:
 
 
 def signs(folder: Path) -> tuple[Signs, bool]:
-    """What changes when any file of the registry does, and whether everyone may read all of them.
-    Raises OSError.
+    """Return what changes when any file of the registry does, and whether everyone may read all of
+    them. Raises OSError.
     """
     found: Signs = []
     public = all(place.stat().st_mode & TO_ALL == TO_ALL for place in (folder, folder.parent))
@@ -49,7 +49,7 @@ def signs(folder: Path) -> tuple[Signs, bool]:
 
 
 def stat_of(path: str) -> os.stat_result | None:
-    """None for a file that is gone meanwhile, or a link to nowhere."""
+    """Return None for a file that is gone by now, or a link to nowhere."""
     try:
         return os.stat(path)  # noqa: PTH116 - a path as text: this is done for each of thousands of files
     except OSError:
@@ -57,5 +57,5 @@ def stat_of(path: str) -> os.stat_result | None:
 
 
 def is_settled(changed_ns: int, now_ns: int) -> bool:
-    """Whether any later change of a file would show in its time."""
+    """Return whether any later change of a file would show in its ctime."""
     return changed_ns < now_ns - SETTLED_NS

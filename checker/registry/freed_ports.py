@@ -1,8 +1,7 @@
-"""Gateway ports that belonged to a node lately: old notes and known_hosts still lead to them, so
-they are allotted last.
+"""Gateway ports that belonged to a node lately: old notes may still name them, so allot them last.
 
-They stand in `freed-ports.toml` beside the registry's folder. Whoever changes the registry writes
-it, under the registry's lock.
+They are listed in `freed-ports.toml` beside the registry's folder. Whoever changes the registry
+writes it, under the registry's lock.
 """
 
 from __future__ import annotations
@@ -16,13 +15,13 @@ from typing import Any
 from checker.config.toml_file import ConfigError, read_toml
 from checker.model import CheckerError, FreedPort, NodeName, Port, parse_name, parse_port
 from checker.registry.kept_rights import key_lines
-from checker.registry.nodes import Freed
+from checker.registry.nodes import FreedPorts
 
 log = logging.getLogger(__name__)
 KEPT_S = 30 * 86400.0
-"""A port is free for anybody after this long."""
+"""After this many seconds, a freed port is like any other."""
 LATEST = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
-"""What a file may say with any offset and still be written down in UTC."""
+"""The latest time that can be written in UTC, whatever offset the file gives."""
 HEADING = (
     "# Gateway ports freed in the last 30 days: allotted last. To take one all the same: node add"
     " NAME --forward PORT=HOST:PORT\n"
@@ -30,12 +29,12 @@ HEADING = (
 
 
 def freed_path(folder: Path) -> Path:
-    """Where they stand, for the registry of this folder."""
+    """Return the file's path for the registry in this folder."""
     return folder.with_name("freed-ports.toml")
 
 
 def read_freed(folder: Path, now: float) -> dict[Port, FreedPort]:
-    """The ports that were freed lately; none if there is no file. Raises ConfigError."""
+    """Read the ports that were freed lately; none if there is no file. Raises ConfigError."""
     path = freed_path(folder)
     if not path.exists():
         return {}
@@ -44,7 +43,7 @@ def read_freed(folder: Path, now: float) -> dict[Port, FreedPort]:
 
 
 def read_freed_or_none(folder: Path, now: float) -> tuple[dict[Port, FreedPort], str]:
-    """The same, and why they cannot be read, as a sentence; empty if they can."""
+    """Read them, or say in a sentence why they cannot be read."""
     try:
         return read_freed(folder, now), ""
     except ConfigError as error:
@@ -52,12 +51,12 @@ def read_freed_or_none(folder: Path, now: float) -> tuple[dict[Port, FreedPort],
 
 
 def freed_from(path: Path, key: str, value: Any) -> FreedPort:
-    """One line of the file. Raises ConfigError."""
+    """Parse one line of the file. Raises ConfigError."""
     at = value.get("freed_at") if isinstance(value, dict) else None
     if not isinstance(at, datetime):
         raise ConfigError(
             path,
-            f'{key[:40]} must be as in 20003 = {{ node = "barn", freed_at ='
+            f'{key[:40]} must look like 20003 = {{ node = "barn", freed_at ='
             " 2026-11-26T08:00:00Z }",
         )
     try:
@@ -70,7 +69,7 @@ def freed_from(path: Path, key: str, value: Any) -> FreedPort:
 
 
 def freed_toml(freed: Iterable[FreedPort]) -> bytes:
-    """The file, a line a port."""
+    """Render the file, one line per port."""
     lines = (
         f'{one.port} = {{ node = "{one.node}", freed_at ='
         f" {datetime.fromtimestamp(int(one.freed_at), UTC):%Y-%m-%dT%H:%M:%SZ} }}\n"
@@ -80,17 +79,17 @@ def freed_toml(freed: Iterable[FreedPort]) -> bytes:
 
 
 def owners_of_vanished(present: bytes, wanted: bytes) -> dict[Port, NodeName]:
-    """The ports in key lines that are going, and whose each is."""
+    """Return the ports of key lines that disappear, and the owner of each."""
     kept = set(wanted.split(b"\n"))
     vanished = key_lines(b"\n".join(line for line in present.split(b"\n") if line not in kept))
     return {port: name for name, lines in vanished.items() for line in lines for port in line.ports}
 
 
 def freed_after(
-    known: Freed, before: Mapping[Port, NodeName], in_use: Collection[Port], now: float
+    known: FreedPorts, before: Mapping[Port, NodeName], in_use: Collection[Port], now: float
 ) -> dict[Port, FreedPort]:
-    """What is freed after a change: what was, and what had an owner before it, without the ports
-    that have one now.
+    """Return the freed ports after a change: the earlier ones and those that had an owner before
+    it, without those in use now.
     """
     fresh = {port: FreedPort(port=port, node=name, freed_at=now) for port, name in before.items()}
     return {port: one for port, one in {**known, **fresh}.items() if port not in in_use}

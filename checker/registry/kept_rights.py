@@ -1,41 +1,38 @@
-"""What the key file still allows each node, and which files of the registry contest another's
-rights. Pure.
+"""Rights that the key file still grants to each node. Pure.
 
 A node whose file cannot be read keeps what its own key lines allow. They are the last good copy of
-its rights: whoever may write them may write the registry too. What else is known of it (targets,
-expected responses) comes from the daemon's record, which gives no rights.
+its rights: whoever may write them may write the registry too. Everything else about it (targets,
+expected responses) comes from the daemon's record, which grants no rights.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from checker.model import SHARED_KEY, Forward, Node, NodeName, Port, Target
+from checker.registry.contests import Right
 from checker.registry.key_lines import NEW, OURS
 from checker.wire import ANY_NODE
-
-Right = Port | str
-"""A gateway port or a public key: only one node may have it."""
-Age = tuple[float, ...]
-"""Orders files, the oldest first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokenFile:
-    """A file of the registry that does not count as it stands."""
+    """A file of the registry that cannot be used as it is."""
 
     name: NodeName
     path: Path
     reason: str
     """A sentence that begins with the path."""
     rights_of: float | None = None
-    """Since when the node has had the rights that it keeps, in Unix seconds; None: it has none."""
+    """Since when the node has had the rights that it keeps, in Unix seconds; None if it keeps
+    none.
+    """
 
     def as_json(self) -> dict[str, str | float | None]:
-        """The documented shape."""
+        """Return the documented shape."""
         return {
             "node": self.name,
             "status": "broken",
@@ -60,12 +57,12 @@ class BrokenFile:
             return "has no rights"
         from checker.output import clock
 
-        return f"still has its rights of {clock(self.rights_of)}"
+        return f"still has its rights as of {clock(self.rights_of)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyLine:
-    """One line of the key file that is a node's."""
+    """One line of the key file that belongs to a node."""
 
     name: NodeName
     key: str
@@ -77,9 +74,7 @@ class KeyLine:
 
 
 def key_lines(content: bytes) -> dict[NodeName, tuple[KeyLine, ...]]:
-    """The lines of each node, in the order of the file; those of others and of the shared key are
-    left out.
-    """
+    """Parse the lines of each node, in file order. Skip the shared key's lines and foreign ones."""
     found: dict[NodeName, tuple[KeyLine, ...]] = {}
     for line in content.split(b"\n"):
         ours = OURS.match(line.rstrip(b"\r"))
@@ -88,7 +83,7 @@ def key_lines(content: bytes) -> dict[NodeName, tuple[KeyLine, ...]]:
         name = NodeName(ours[1].decode())
         options, *key, _ = line.decode("utf-8", "surrogateescape").rsplit(" ", 3)
         if len(key) != 2:
-            continue  # cut off: sshd takes no key from it either
+            continue  # truncated: sshd finds no key in it either
         public, ports = permitted(options, r"\*"), permitted(options, "localhost")
         expiry = re.search(r',expiry-time="(\d{4})(\d\d)(\d\d)', options)
         entry = KeyLine(
@@ -104,14 +99,14 @@ def key_lines(content: bytes) -> dict[NodeName, tuple[KeyLine, ...]]:
 
 
 def permitted(options: str, host: str) -> tuple[Port, ...]:
-    """The ports that a line lets its key listen on at this host."""
+    """Return the ports on which a line lets its key listen on this host."""
     return tuple(
         Port(int(port)) for port in re.findall(rf',permitlisten="{host}:(\d{{1,5}})"', options)
     )
 
 
 def shared_ports_of(content: bytes) -> frozenset[Port]:
-    """The ports that the shared key's lines permit."""
+    """Return the ports that the shared key's lines permit."""
     lines = [
         line
         for line in content.split(b"\n")
@@ -125,7 +120,7 @@ def shared_ports_of(content: bytes) -> frozenset[Port]:
 
 
 def rights_in(lines: Iterable[KeyLine]) -> frozenset[Right]:
-    """Keys and ports of these lines."""
+    """Return the keys and ports of these lines."""
     lines = tuple(lines)
     return frozenset[Right](line.key for line in lines) | frozenset(
         port for line in lines for port in line.ports
@@ -133,13 +128,13 @@ def rights_in(lines: Iterable[KeyLine]) -> frozenset[Right]:
 
 
 def rights_of(node: Node) -> frozenset[Right]:
-    """Keys and ports that a node's file asks for."""
+    """Return the keys and ports that a node's file asks for."""
     return frozenset((*node.public_keys, *node.ports))
 
 
 def node_by_lines(lines: Sequence[KeyLine]) -> Node:
-    """A node as its own lines know it. They do not name its targets, nor what to expect: `open`
-    gets no tunnel killed.
+    """Build a node from its own lines. They do not say its targets, nor what to expect: it gets
+    `open`, which never kills a tunnel.
     """
     name = lines[0].name
     ports = dict.fromkeys(port for line in lines for port in line.ports)
@@ -161,8 +156,8 @@ def node_by_lines(lines: Sequence[KeyLine]) -> Node:
 
 
 def described(kept: Node, known: Node) -> Node:
-    """A node with the rights of its lines, and what else is known of it; of two that differ, the
-    one that allows less.
+    """Add to a node with the rights of its lines what else is known of it. If the two differ, take
+    what allows less; a port that only the lines have stays as they describe it.
     """
     own = {port: forward for forward in kept.forwards for port in forward.ports}
     forwards: list[Forward] = []
@@ -177,6 +172,7 @@ def described(kept: Node, known: Node) -> Node:
                     public=forward.public and all(place.public for place in places),
                 )
             )
+    forwards += dict.fromkeys(own.values())
     expiries = [day for day in (kept.expires, known.expires) if day is not None]
     return replace(
         kept,
@@ -191,8 +187,8 @@ def described(kept: Node, known: Node) -> Node:
 
 
 def placed(forward: Forward, places: Sequence[Forward]) -> Forward:
-    """The forward on the ports that its node still has: of a move that began or ended since, what
-    the key lines know.
+    """Put a forward on the ports that its node still has. If a move began or ended since, the key
+    lines are right.
     """
     if len(places) > 1:
         return forward
@@ -205,9 +201,7 @@ def placed(forward: Forward, places: Sequence[Forward]) -> Forward:
 
 
 def with_moves(kept: Node, said: Node) -> Node:
-    """A node as its lines know it, where two of its ports are one forward's that moves, as `said`
-    has it.
-    """
+    """Join two ports of a node into one forward that moves, if `said` has it so."""
     moves = {forward.port: forward for forward in said.forwards if forward.next_port in kept.ports}
     ends = {forward.next_port for forward in moves.values()}
     forwards = tuple(
@@ -215,57 +209,3 @@ def with_moves(kept: Node, said: Node) -> Node:
     )
     after = replace(kept, forwards=forwards, next_key_at=said.next_key_at)
     return after if sorted(after.ports) == sorted(kept.ports) else kept
-
-
-@dataclass(slots=True)
-class Contest:
-    """Files that were read, and whose each right is."""
-
-    asked: Mapping[NodeName, frozenset[Right]]
-    """What each readable file asks for."""
-    held: Mapping[NodeName, frozenset[Right]]
-    """What each node's key lines allow now."""
-    ages: Mapping[NodeName, Age]
-    unreadable: Collection[NodeName] = ()
-    lost: dict[NodeName, tuple[Right, NodeName]] = field(default_factory=dict)
-    """Nodes whose file asks for another's right: one such right, and whose it is."""
-
-    def settle(self) -> Mapping[NodeName, tuple[Right, NodeName]]:
-        """Find all of them. A right stays with the node whose key line has it; failing that, with
-        the older file.
-
-        A node that loses keeps what its lines allow, which another file may ask for in turn.
-        """
-        while fresh := self.losers():
-            self.lost.update(fresh)
-        return self.lost
-
-    def losers(self) -> dict[NodeName, tuple[Right, NodeName]]:
-        claims: dict[Right, list[NodeName]] = {}
-        for name, rights in self.asked.items():
-            for right in self.held.get(name, ()) if name in self.lost else rights:
-                claims.setdefault(right, []).append(name)
-        for name in self.unreadable:
-            for right in self.held.get(name, ()):
-                claims.setdefault(right, []).append(name)
-        found: dict[NodeName, tuple[Right, NodeName]] = {}
-        for right, names in claims.items():
-            if len(names) < 2:
-                continue
-            owner = min(
-                names,
-                key=lambda name: (
-                    right not in self.held.get(name, ()),
-                    self.ages.get(name, ()),
-                    name,
-                ),
-            )
-            for name in names:
-                if name != owner and name not in self.lost and name not in self.unreadable:
-                    found.setdefault(name, (right, owner))
-        return found
-
-
-def contested(asked: Mapping[NodeName, frozenset[Right]]) -> bool:
-    """Whether two files ask for one right."""
-    return sum(map(len, asked.values())) > len(frozenset[Right]().union(*asked.values()))

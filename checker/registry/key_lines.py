@@ -1,4 +1,4 @@
-"""Public keys, and the lines of `authorized_keys` that bind each to its node and its ports."""
+"""Render and merge the lines of `authorized_keys` that bind each key to its node and ports."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ from checker.model import Node, NodeName
 from checker.wire import ANY_NODE
 
 MARK = "reversi:"
-"""Begins the comment of each line that is ours; other lines of the file are left as they are."""
+"""Begins the comment of each of our lines; other lines of the file stay as they are."""
 NEW = "new"
 """Marks the forced command of a key that waits for its first use."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateCommand:
-    """How the forced command is started: an interpreter, the gate's file, the gateway's home."""
+    """How to start the forced command: the interpreter, the gate's file, the gateway's home."""
 
     python: str
     gate: str
     home: str
-    """What `--home` says; empty for an installed gateway."""
+    """The value of `--home`; empty for an installed gateway."""
 
     def words(self, node: NodeName, key: str = "") -> list[str]:
-        """The command's words for a node, and for which of its keys."""
+        """Return the command's words for a node and one of its keys."""
         return [self.python, "-I", "-S", self.gate, *self.options(node, key)]
 
     def options(self, node: NodeName, key: str = "") -> list[str]:
-        """What follows the program."""
+        """Return the words after the program."""
         home = ["--home", self.home] if self.home else []
         return [*home, *(["--key", key] if key else []), "--node", node]
 
     def render(self, node: NodeName, key: str = "") -> str:
-        """The shell command for a node; `exec` so that sshd itself is the gate's parent.
+        """Return the shell command for a node; `exec` makes sshd itself the gate's parent.
 
-        An upgrade of the distribution may take the interpreter away: then `bare.sh` beside the gate
+        An upgrade of the distribution may remove the interpreter. Then `bare.sh` beside the gate
         answers.
         """
         bare = [
@@ -53,7 +53,7 @@ class GateCommand:
 
 
 def render_lines(node: Node, command: GateCommand) -> tuple[str, ...]:
-    """The key lines of a node: none where it is disabled, two while a new key waits for its first
+    """Return a node's key lines: none if it is disabled, two while a new key waits for its first
     use.
     """
     if not node.enabled:
@@ -66,9 +66,9 @@ def render_lines(node: Node, command: GateCommand) -> tuple[str, ...]:
 
 
 def options_of(node: Node, command: str) -> str:
-    """What a key of the node may: nothing but its own ports, nothing but the gate.
+    """Return the options that restrict a node's key to its own ports and to the gate.
 
-    `*` matches every address that it may ask for (sshd(8), permitlisten), also the one of `-R
+    `*` matches every address that the node may ask for (sshd(8), permitlisten), also that of `-R
     *:PORT`, which is empty on the wire.
     """
     places = [(port, forward.public) for forward in node.forwards for port in forward.ports]
@@ -87,8 +87,8 @@ def options_of(node: Node, command: str) -> str:
 def shared_lines(
     keys: Sequence[str], ports: Sequence[int], command: GateCommand
 ) -> tuple[str, ...]:
-    """The lines of the shared key: nothing but these ports, each by its number (permitlisten knows
-    no ranges), nothing but the gate.
+    """Return the shared key's lines, which permit only these ports and only the gate. Each port is
+    listed, as permitlisten has no ranges.
     """
     allowed = (
         ["port-forwarding", *(f'permitlisten="localhost:{port}"' for port in ports)]
@@ -105,8 +105,8 @@ STARTS = re.compile(rb"""exec ('[^'"\\]*'|[^\s'"\\]+) -I -S ('[^'"\\]*'|[^\s'"\\
 
 
 def programs_in(present: bytes) -> frozenset[str]:
-    """The interpreters and gates that our lines of a key file name; paths that need more than plain
-    quotes are left out.
+    """Return the interpreters and gates that our lines of a key file name, without paths that need
+    more than plain quotes.
     """
     return frozenset(
         found.strip(b"'").decode("utf-8", "surrogateescape")
@@ -122,12 +122,12 @@ def merge(
     keep: Collection[NodeName] = (),
     shared: Sequence[str] = (),
 ) -> bytes:
-    """The file with our lines for exactly these nodes, and those of the shared key.
+    """Replace our lines in a key file by those of exactly these nodes and of the shared key.
 
-    All other lines, and those of `keep`, stay byte for byte as they were, and first.
+    All other lines, and those of the nodes in `keep`, stay byte for byte, and come first.
     """
     others = []
-    for line in re.findall(rb"[^\n]*\n|[^\n]+", present):  # sshd ends lines at a newline alone
+    for line in re.findall(rb"[^\n]*\n|[^\n]+", present):  # sshd ends lines only at a newline
         ours = OURS.match(line.rstrip(b"\r\n"))
         if ours is None or ours[1].decode() in keep:
             others.append(line)

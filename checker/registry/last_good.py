@@ -1,9 +1,8 @@
-"""The daemon's record of each node as its file was last read: what a node with a broken file is
-known by.
+"""The daemon's record of each node as last read: it describes nodes whose file is broken.
 
-It describes and gives no rights: what a broken node may do is what its key lines allow
-(`checker.registry.kept_rights`), and nobody who changes the registry or the key file reads it. It
-lies beside the state file, so that it outlives a restart, and may be missing.
+It grants no rights: what a broken node may do is what its key lines allow
+(`checker.registry.kept_rights`). No code that changes the registry or the key file reads it. It is
+kept beside the state file, so it survives a restart, and it may be missing.
 """
 
 from __future__ import annotations
@@ -17,73 +16,54 @@ from pathlib import Path
 from types import MappingProxyType
 
 from checker.config.layout import Layout
-from checker.model import CheckerError, Node, NodeName, parse_expect, parse_target
+from checker.model import CheckerError, Node, NodeName, Port, parse_expect, parse_target
 from checker.registry.file_stamps import Signs, is_settled, signs
 from checker.registry.kept_rights import described
 from checker.registry.nodes import Registry
 from checker.registry.reading import Cache, read_registry
-from checker.registry.snapshot import copy_path, node_from, node_list, write_copy
+from checker.registry.snapshot import copy_path, node_from_row, node_list, write_copy
 
 log = logging.getLogger(__name__)
 FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class Recorded:
     """A node as its file last said."""
 
     node: Node
     changed_at: float
-    """When that file was last changed, in Unix seconds."""
+    """When that file last changed, in Unix seconds."""
 
 
 def record_path(layout: Layout) -> Path:
-    """Where the record lies."""
+    """Return the record's path."""
     return layout.state.with_name("last-good.json")
 
 
 def read_known(layout: Layout, cache: Cache | None = None) -> Registry:
-    """The registry, with what the record knows of nodes whose file is broken. Raises ConfigError as
-    `read_registry`.
+    """Read the registry, and describe nodes with a broken file from the record. Raises ConfigError,
+    as `read_registry` does.
     """
     registry = read_registry(layout.nodes, cache)
-    return with_known(registry, load(layout, registry.broken)) if registry.broken else registry
+    return (
+        with_known(registry, load_record(layout, registry.broken)) if registry.broken else registry
+    )
 
 
-def with_known(registry: Registry, known: Mapping[NodeName, Known]) -> Registry:
-    """The registry in which each broken node is described as it was last known, within the rights
-    that it still has.
-    """
+def with_known(registry: Registry, known: Mapping[NodeName, Recorded]) -> Registry:
+    """Describe each broken node as it was last known, within the rights that it still has."""
     nodes = dict(registry.nodes)
     owned = {port: node.name for node in nodes.values() for port in node.ports}
     for name in registry.broken.intersection(known):
         node = known[name].node
-        if name in nodes:
-            nodes[name] = described(nodes[name], node)
-            continue
-        forwards = tuple(
-            (
-                forward
-                if forward.next_port is None or owned.setdefault(forward.next_port, name) == name
-                else replace(forward, next_port=None)
-            )
-            for forward in node.forwards
-            if owned.setdefault(forward.port, name) == name
+        nodes[name] = (
+            described(nodes[name], node) if name in nodes else without_key_line(node, owned)
         )
-        if node.is_shared and node.enabled:
-            nodes[name] = replace(node, next_key=None, forwards=forwards)
-        else:
-            # it has no key line, and whoever holds its port is ended
-            nodes[name] = replace(node, forwards=forwards, enabled=False)
     files = tuple(
-        replace(
-            one,
-            rights_of=(
-                known[one.name].changed_at
-                if one.name in known and keeps(nodes.get(one.name))
-                else one.rights_of
-            ),
-        )
+        replace(one, rights_of=known[one.name].changed_at)
+        if one.name in known and keeps(nodes.get(one.name))
+        else one
         for one in registry.broken_files
     )
     return replace(
@@ -94,19 +74,37 @@ def with_known(registry: Registry, known: Mapping[NodeName, Known]) -> Registry:
     )
 
 
+def without_key_line(node: Node, owned: dict[Port, NodeName]) -> Node:
+    """Return a recorded node without a key line, on the ports that no other node has.
+
+    Enters its ports into `owned`. Unless its device uses the shared key, it is disabled, so that
+    whoever holds its ports must end.
+    """
+    forwards = tuple(
+        forward
+        if forward.next_port is None or owned.setdefault(forward.next_port, node.name) == node.name
+        else replace(forward, next_port=None)
+        for forward in node.forwards
+        if owned.setdefault(forward.port, node.name) == node.name
+    )
+    if node.is_shared and node.enabled:
+        return replace(node, next_key=None, forwards=forwards)
+    return replace(node, forwards=forwards, enabled=False)
+
+
 def keeps(node: Node | None) -> bool:
-    """Whether the node has any rights."""
+    """Return whether the node has any rights."""
     return node is not None and node.enabled
 
 
-def load(layout: Layout, names: Collection[NodeName]) -> dict[NodeName, Known]:
-    """These nodes as the record has them; none if it cannot be read, or is not as we write it."""
+def load_record(layout: Layout, names: Collection[NodeName]) -> dict[NodeName, Recorded]:
+    """Load these nodes from the record; none if it cannot be read, or is not as we write it."""
     try:
         document = json.loads(record_path(layout).read_bytes())
         if document["format"] != FORMAT:
             return {}
         found = {
-            row[0]: Known(node=node_from(row), changed_at=float(at))
+            row[0]: Recorded(node=node_from_row(row), changed_at=float(at))
             for at, row in document["nodes"]
             if row[0] in names
         }
@@ -114,7 +112,7 @@ def load(layout: Layout, names: Collection[NodeName]) -> dict[NodeName, Known]:
             for forward in known.node.forwards:
                 parse_target(str(forward.target))
                 parse_expect(str(forward.expect))
-                # it is shown to root, and another account may write it
+                # another account may write the record, and root sees what it says
                 if not str(forward.expect).isprintable():
                     return {}
     except (
@@ -131,12 +129,12 @@ def load(layout: Layout, names: Collection[NodeName]) -> dict[NodeName, Known]:
     return found
 
 
-def write(layout: Layout, registry: Registry, read: Signs, *, public: bool) -> None:
-    """Record the nodes whose file is good, and those that are broken as they were recorded. Raises
+def write_record(layout: Layout, registry: Registry, read: Signs, *, public: bool) -> None:
+    """Record the nodes whose file is good, and keep the record of the broken ones. Raises
     OSError.
     """
     changed_ns = {entry[0]: entry[2] for entry in read}
-    before = load(layout, registry.broken)
+    before = load_record(layout, registry.broken)
     rows = [
         (changed_ns.get(f"{name}.toml", 0) / 1e9, node_list(node))
         for name, node in registry.nodes.items()
@@ -149,7 +147,7 @@ def write(layout: Layout, registry: Registry, read: Signs, *, public: bool) -> N
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(handle, "w", encoding="ascii") as file:
         file.write(f'{{"format":{FORMAT},"nodes":[')
-        for place, row in enumerate(rows):  # one by one: the daemon has more to do meanwhile
+        for place, row in enumerate(rows):  # row by row, so that the daemon's other threads run
             file.write(f"{',' if place else ''}\n{json.dumps(row)}")
         file.write("\n]}\n")
         file.flush()
@@ -159,13 +157,11 @@ def write(layout: Layout, registry: Registry, read: Signs, *, public: bool) -> N
 
 
 def renew_copy(layout: Layout, cache: Cache, now_ns: int) -> bool:
-    """Bring copy and record in line with the registry; False where a file changed just before
-    `now_ns`: try again.
+    """Update copy and record from the registry. Return False if a file changed just before
+    `now_ns`: the caller must try again.
 
-    Raises OSError, ConfigError.
-
-    A registry with a file that can not be read has no copy: each reader is to be told by the file
-    itself.
+    A registry with an unreadable file has no copy, so that each reader learns it from the file
+    itself. Raises OSError, ConfigError.
     """
     read, public = signs(layout.nodes)
     if not all(is_settled(changed_ns, now_ns) for _, _, changed_ns, _ in read):
@@ -176,10 +172,10 @@ def renew_copy(layout: Layout, cache: Cache, now_ns: int) -> bool:
     else:
         write_copy(layout, registry.nodes, read, public=public)
     try:
-        write(layout, registry, read, public=public)
-    except OSError as error:  # it describes broken nodes, and may be missing
+        write_record(layout, registry, read, public=public)
+    except OSError as error:  # it may be missing: it only describes broken nodes
         log.warning(
-            "%s can not be written (%s); check free space and permissions there",
+            "%s cannot be written (%s); check free space and permissions there",
             record_path(layout),
             error.strerror,
         )

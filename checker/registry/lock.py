@@ -1,4 +1,4 @@
-"""The lock under which the registry is changed."""
+"""Lock the registry while somebody changes it."""
 
 from __future__ import annotations
 
@@ -13,14 +13,16 @@ from checker.config.toml_file import ConfigError
 
 
 def is_ours(layout: Layout) -> bool:
-    """Whether this process may change the registry; on an installed gateway its daemon may not."""
+    """Return whether this process may change the registry. The daemon of an installed gateway may
+    not.
+    """
     return os.access(layout.nodes, os.W_OK, effective_ids=True)
 
 
 @contextlib.contextmanager
 def undisturbed(layout: Layout) -> Iterator[None]:
-    """Nobody changes the registry during the block; without the lock's file nobody has changed it
-    yet.
+    """Keep others from changing the registry during the block. Without a lock file, nobody has
+    changed it yet.
     """
     try:
         handle = os.open(layout.nodes / ".lock", os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
@@ -36,7 +38,7 @@ def undisturbed(layout: Layout) -> Iterator[None]:
 
 @contextlib.contextmanager
 def locked(layout: Layout) -> Iterator[None]:
-    """The registry is ours to change, until the end of the block. Raises ConfigError."""
+    """Hold the lock that allows changes, during the block. Raises ConfigError."""
     path = layout.nodes / ".lock"
     try:
         make_readable_folder(layout.nodes)
@@ -45,7 +47,7 @@ def locked(layout: Layout) -> Iterator[None]:
         advice = f"check the permissions of {path.parent}"
         if isinstance(error, PermissionError) and layout.home is None:
             advice = "only root may change nodes here: run it with sudo"
-        raise ConfigError(path, f"can not be opened ({error.strerror}); {advice}") from error
+        raise ConfigError(path, f"cannot be opened ({error.strerror}); {advice}") from error
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield

@@ -1,4 +1,4 @@
-"""A node's file, `nodes/NAME.toml`: read into a node, and written from one."""
+"""Parse a node's file, `nodes/NAME.toml`, and write it."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ NODE_KEYS = ("public_key", "next_key", "added_at", "key_since", "enabled", "expi
 FORWARD_KEYS = ("port", "target", "expect", "deadline_s", "public", "publish")
 PUBLICATION_KEYS = ("port", "sni", "send_proxy")
 OWN_PREFIX = "x-"
-"""Keys that begin so are the admin's own."""
+"""Keys that begin with this are the admin's own."""
 
 
 def publications_in(path: Path, where: str, value: Any) -> tuple[Publication, ...]:
-    """`publish = [{port = 443, sni = "...", send_proxy = true}, ...]` of a forward. Raises
+    """Parse a forward's `publish = [{port = 443, sni = "...", send_proxy = true}, ...]`. Raises
     ConfigError, InvalidValue.
     """
     if not isinstance(value, list) or not all(isinstance(table, dict) for table in value):
@@ -68,7 +68,7 @@ def publications_in(path: Path, where: str, value: Any) -> tuple[Publication, ..
 
 
 def forward_from(path: Path, node: NodeName, number: int, table: Any) -> Forward:
-    """One `[[forward]]` of a node's file. Raises ConfigError."""
+    """Parse one `[[forward]]` of a node's file. Raises ConfigError."""
     where = f"forward {number}: "
     if not isinstance(table, dict):
         raise ConfigError(path, f"{where}must be a table; write [[forward]]")
@@ -94,15 +94,13 @@ def forward_from(path: Path, node: NodeName, number: int, table: Any) -> Forward
 
 
 def key_in(path: Path, value: Any) -> str:
-    """A public key, or the word for having none but the shared one. Raises ConfigError,
-    InvalidValue.
-    """
+    """Parse a public key, or the word `shared`. Raises ConfigError, InvalidValue."""
     text = text_in(path, "public_key", value)
     return text if text == SHARED_KEY else parse_public_key(text)
 
 
 def unknown_in(table: Mapping[str, Any]) -> Iterator[str]:
-    """A clause for each key of a node's file that has no meaning here and is not the admin's
+    """Yield a clause for each key of a node's file that is neither known here nor the admin's
     own.
     """
     yield from strange(table, NODE_KEYS, "")
@@ -114,7 +112,7 @@ def unknown_in(table: Mapping[str, Any]) -> Iterator[str]:
 
 
 def tables(value: Any) -> list[Mapping[str, Any]]:
-    """The tables of a list; none of what is another thing, which is refused elsewhere."""
+    """Return the tables in a list. Other values are refused elsewhere."""
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
@@ -126,27 +124,29 @@ def strange(given: Iterable[str], known: tuple[str, ...], where: str) -> Iterato
 
 
 def read_node(path: Path) -> Node:
-    """A node from its file, whose name is the node's, with what waits for its device. Raises
-    ConfigError.
-    """
+    """Read the node NAME from NAME.toml, with what waits for its device. Raises ConfigError."""
     table = read_toml(path)
     unknown = tuple(unknown_in(table))
     for key in ("public_key", "forward"):
         if key not in table and any(nearest(other, (key,)) for other in table):
             raise ConfigError(path, f"{key} is missing: {'; '.join(unknown)}")
+    return with_waiting(node_from(path, table, unknown), path)
+
+
+def node_from(path: Path, table: Mapping[str, Any], unknown: tuple[str, ...]) -> Node:
+    """Parse the table of a node's file; `unknown`: clauses about its unknown keys. Raises
+    ConfigError.
+    """
     forwards = table.get("forward", [])
     if not isinstance(forwards, list):
         raise ConfigError(path, "forward must be a list of tables; write [[forward]]")
     try:
         name = parse_name(path.stem)
-        node = Node(
+        next_key = text_in(path, "next_key", table["next_key"]) if "next_key" in table else None
+        return Node(
             name=name,
             public_key=key_in(path, table.get("public_key")),
-            next_key=(
-                parse_public_key(text_in(path, "next_key", table["next_key"]))
-                if "next_key" in table
-                else None
-            ),
+            next_key=None if next_key is None else parse_public_key(next_key),
             forwards=tuple(
                 forward_from(path, name, number, entry)
                 for number, entry in enumerate(forwards, start=1)
@@ -159,11 +159,10 @@ def read_node(path: Path) -> Node:
         )
     except InvalidValue as error:
         raise ConfigError(path, str(error)) from error
-    return with_waiting(node, path)
 
 
 def publication_table(publication: Publication) -> dict[str, Any]:
-    """One of `publish`; what is as it would be by itself is left out."""
+    """Return one item of `publish`, without default values."""
     return {
         "port": publication.port,
         **({"sni": publication.sni} if publication.sni else {}),
@@ -172,7 +171,7 @@ def publication_table(publication: Publication) -> dict[str, Any]:
 
 
 def forward_table(forward: Forward) -> dict[str, Any]:
-    """A `[[forward]]`; what is as it would be by itself is left out."""
+    """Return a `[[forward]]`, without default values."""
     return {
         "port": forward.port,
         "target": str(forward.target),
@@ -188,16 +187,16 @@ def forward_table(forward: Forward) -> dict[str, Any]:
 
 
 def node_toml(node: Node, before: bytes = b"") -> bytes:
-    """A node's file. `before` is what the file says now: its comments, its order, and keys that are
-    not ours stay.
+    """Render a node's file. Comments, order and foreign keys of `before`, its present content,
+    stay.
     """
     table = node_table(node)
     return edited_toml(table, before) or tomli_w.dumps(table).encode()
 
 
 def edited_toml(table: Mapping[str, Any], before: bytes) -> bytes | None:
-    """The file `before`, edited to say `table`; None if it cannot be edited to say just that."""
-    # both cost their time only when a file changes
+    """Edit `before`, a file, to say `table`; None if the result would not say exactly that."""
+    # slow imports, needed only when a file changes
     import tomllib
 
     from checker.registry.toml_edits import edited
@@ -222,7 +221,7 @@ def edited_toml(table: Mapping[str, Any], before: bytes) -> bytes | None:
 
 
 def node_table(node: Node) -> dict[str, Any]:
-    """What a node's file says; what is as it would be by itself is left out."""
+    """Return what a node's file says, without default values."""
     return {
         "public_key": node.public_key,
         **({} if node.next_key is None else {"next_key": node.next_key}),
@@ -235,8 +234,8 @@ def node_table(node: Node) -> dict[str, Any]:
 
 
 def ports_named(path: Path) -> set[Port]:
-    """What looks like a port in a file that is no valid TOML, or not ours, and in the one beside
-    it.
+    """Find what looks like a port in a file that is not valid TOML, or not ours, and in the one
+    beside it.
     """
     found: set[Port] = set()
     for file in (path, waiting_path(path)):

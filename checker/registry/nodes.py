@@ -1,27 +1,27 @@
-"""The registry as a value: nodes, their ports and keys, and what conflicts. Pure."""
+"""The registry as a value: nodes, their ports and keys, and conflicts between them. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from checker.model import CheckerError, Forward, ForwardRequest, FreedPort, Node, NodeName, Port
 from checker.registry.kept_rights import BrokenFile
 
-Freed = Mapping[Port, FreedPort]
-"""Ports freed lately."""
+FreedPorts = Mapping[Port, FreedPort]
+"""Ports that were freed lately."""
 
 
 class UnknownNode(CheckerError):
-    """No node of that name."""
+    """No node has that name."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"there is no node {name!r}; see: reversi-checker node list")
 
 
 class NameTaken(CheckerError):
-    """A node of that name is there."""
+    """Another node has that name."""
 
     def __init__(self, name: NodeName) -> None:
         super().__init__(
@@ -31,7 +31,7 @@ class NameTaken(CheckerError):
 
 
 class PortTaken(CheckerError):
-    """Two forwards asked for one port."""
+    """Two forwards ask for the same port."""
 
     def __init__(self, port: Port, holder: NodeName) -> None:
         super().__init__(
@@ -41,7 +41,7 @@ class PortTaken(CheckerError):
 
 
 class PortTwice(CheckerError):
-    """One node asked for a port twice."""
+    """One node asks for a port twice."""
 
     def __init__(self, port: Port, name: NodeName) -> None:
         super().__init__(
@@ -50,7 +50,7 @@ class PortTwice(CheckerError):
 
 
 class KeyTaken(CheckerError):
-    """Two nodes asked for one key: the gateway could not tell them apart."""
+    """Two nodes ask for the same key: the gateway could not tell them apart."""
 
     def __init__(self, holder: NodeName) -> None:
         super().__init__(
@@ -59,7 +59,7 @@ class KeyTaken(CheckerError):
 
 
 class SharedKeyTaken(CheckerError):
-    """A node asked for the key of all: every device would pass for it."""
+    """A node asks for the shared key: every device could pose as that node."""
 
     def __init__(self, name: NodeName) -> None:
         super().__init__(
@@ -69,14 +69,12 @@ class SharedKeyTaken(CheckerError):
 
 
 class FileBroken(CheckerError):
-    """A change to a node whose file does not count: to write it anew could lose what the admin
-    meant.
-    """
+    """A change to a node whose file is broken: writing it could lose what the admin meant."""
 
     def __init__(self, broken: BrokenFile) -> None:
         super().__init__(
-            f"{broken.sentence}; mend the file first: until then only node disable and node remove"
-            " work on it"
+            f"{broken.sentence}; repair the file first; until then, only node disable and node"
+            " remove work on it"
         )
 
 
@@ -92,22 +90,22 @@ class PortsUsedUp(CheckerError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registry:
-    """All nodes as read, and a sentence for each file that could not be."""
+    """All nodes as read, and a sentence for each file that could not be used."""
 
     nodes: MappingProxyType[NodeName, Node] = field(default_factory=lambda: MappingProxyType({}))
     problems: tuple[str, ...] = ()
     broken_ports: frozenset[Port] = frozenset()
-    """Ports that those files seem to name: they may be allotted to nobody else."""
+    """Ports that broken files seem to name; no other node gets them."""
     broken: frozenset[NodeName] = frozenset()
-    """Names whose file is there and does not count: they keep their key line and lose nothing.
-    `nodes` has those that keep any rights.
+    """Names of nodes whose file is broken. They keep their key lines. Those that keep any rights
+    are in `nodes`.
     """
     broken_files: tuple[BrokenFile, ...] = ()
-    """The same, with the reason of each."""
-    freed: Freed = field(default_factory=lambda: MappingProxyType({}))
-    """Ports that belonged to a node lately: allotted last."""
+    """The same nodes, with the reason for each."""
+    freed: FreedPorts = field(default_factory=lambda: MappingProxyType({}))
+    """Ports that belonged to a node lately; they are allotted last."""
     freed_trouble: str = ""
-    """Why they cannot be read, as a sentence."""
+    """A sentence that says why `freed` cannot be read; empty if it can."""
 
     @property
     def unknown_keys(self) -> str:
@@ -119,35 +117,37 @@ class Registry:
             return ""
         first = having[0]
         clause = f"node {first.name}: {'; '.join(first.unknown_keys)}"
-        others = f", and so in {len(having) - 1} other nodes' files" if len(having) > 1 else ""
+        others = {1: "", 2: ", and in another file"}.get(
+            len(having), f", and in {len(having) - 1} other files"
+        )
         return f"{clause}{others}; such keys are kept and have no effect"
 
     @property
     def forwards(self) -> tuple[Forward, ...]:
-        """Every forward, in order of node and as the admin gave them."""
+        """Every forward, by node, in the admin's order."""
         return tuple(forward for node in self.nodes.values() for forward in node.forwards)
 
     def with_node(self, node: Node) -> Registry:
-        """The same, with this node in the place of the one of that name."""
+        """Return the registry with this node in place of the one of that name."""
         return replace(self, nodes=MappingProxyType({**self.nodes, node.name: node}))
 
     def owner(self, port: int) -> Node | None:
-        """The node that may listen on the port."""
+        """Return the node that may listen on the port."""
         return next((node for node in self.nodes.values() if port in node.ports), None)
 
     def broken_file(self, name: str) -> BrokenFile | None:
-        """What is wrong with the file of that name; None if nothing is."""
+        """Return what is wrong with the file of that name; None if nothing is."""
         return next((one for one in self.broken_files if one.name == name), None)
 
     def refuse_broken(self, name: str) -> None:
-        """Raises FileBroken if the file of that name is broken."""
+        """Raise FileBroken if the file of that name is broken."""
         broken = self.broken_file(name)
         if broken is not None:
             raise FileBroken(broken)
 
     def node(self, name: str) -> Node:
-        """The node of that name. Raises UnknownNode, and FileBroken if its file is broken and it
-        has no rights left.
+        """Return the node of that name. Raises UnknownNode; FileBroken if its file is broken and it
+        keeps no rights.
         """
         if name not in self.nodes:
             self.refuse_broken(name)
@@ -158,7 +158,7 @@ class Registry:
 
 
 def conflict(node: Node, others: Sequence[Node]) -> CheckerError | None:
-    """Why this node can not stand beside the others."""
+    """Return why this node cannot be registered beside the others; None if it can."""
     ports = node.ports
     twice = next((port for port in ports if ports.count(port) > 1), None)
     if twice is not None:
@@ -182,22 +182,11 @@ def allot(
     *,
     deadline_s: float | None = None,
 ) -> tuple[Forward, ...]:
-    """Forwards for the requests; a port that is not asked for is the lowest free one of the range.
+    """Return forwards for the requests. One without a port gets the lowest free port of the range.
 
-    Ports that were freed lately come after all others, the longest freed first. Raises PortsUsedUp.
+    Ports that were freed lately come last, the longest freed first. Raises PortsUsedUp.
     """
-    taken = registry.broken_ports | {request.port for request in requests}
-    taken |= {port for node in registry.nodes.values() for port in node.ports}
-    taken |= {
-        publication.port for forward in registry.forwards for publication in forward.published
-    }
-    untaken = [Port(port) for port in ports if port not in taken]
-    free = iter(
-        [
-            *(port for port in untaken if port not in registry.freed),
-            *longest_freed(registry.freed, untaken),
-        ]
-    )
+    free = iter(free_ports(registry, {request.port for request in requests}, ports))
     forwards = []
     for request in requests:
         port = request.port or next(free, None)
@@ -215,8 +204,20 @@ def allot(
     return tuple(forwards)
 
 
+def free_ports(registry: Registry, asked: Collection[Port | None], ports: range) -> list[Port]:
+    """Return the ports of the range that nobody has or asks for, those freed lately last."""
+    taken = registry.broken_ports.union(asked)
+    taken |= {port for node in registry.nodes.values() for port in node.ports}
+    taken |= {
+        publication.port for forward in registry.forwards for publication in forward.published
+    }
+    free = [Port(port) for port in ports if port not in taken]
+    never = [port for port in free if port not in registry.freed]
+    return [*never, *longest_freed(registry.freed, free)]
+
+
 def renames(before: Registry, after: Registry) -> tuple[tuple[NodeName, NodeName], ...]:
-    """Nodes that are gone, whose key is that of a node which was not there: old name and new."""
+    """Return the old and new name of each node that is gone and whose key a new node has."""
     came = {
         node.public_key: node.name
         for node in after.nodes.values()
@@ -231,7 +232,7 @@ def renames(before: Registry, after: Registry) -> tuple[tuple[NodeName, NodeName
 
 
 def with_the_same_key(before: Registry, after: Registry) -> frozenset[NodeName]:
-    """Nodes whose key is what it was, or came now, or can not be read."""
+    """Return the nodes whose key did not change, is new, or cannot be read."""
     known = before.nodes
     same = (
         name
@@ -241,8 +242,8 @@ def with_the_same_key(before: Registry, after: Registry) -> frozenset[NodeName]:
     return after.broken.union(same)
 
 
-def longest_freed(freed: Freed, ports: Iterable[Port]) -> list[Port]:
-    """These of the freed ports, those that were freed first before the others."""
+def longest_freed(freed: FreedPorts, ports: Iterable[Port]) -> list[Port]:
+    """Return those of the ports that are freed, the longest freed first."""
     return sorted(
         (port for port in ports if port in freed), key=lambda port: (freed[port].freed_at, port)
     )

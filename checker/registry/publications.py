@@ -1,4 +1,4 @@
-"""What is published: names that can be, and which publications can not stand beside each other."""
+"""Parse the names of publications, and find what cannot be published or bound. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\Z")
 
 
 class PublishedAlready(CheckerError):
-    """Two forwards asked for the same visitors."""
+    """Two forwards ask for the same visitors."""
 
     def __init__(self, publication: Publication, holder: Forward) -> None:
         whom = f"for {publication.sni}" if publication.sni else "without --sni"
@@ -26,16 +26,16 @@ class PublishedAlready(CheckerError):
 
 
 class PortForwarded(CheckerError):
-    """A port that HAProxy should listen on is one that a node's tunnel listens on."""
+    """HAProxy and a node's tunnel would listen on the same port: the tunnel was first."""
 
     def __init__(self, port: Port, holder: NodeName) -> None:
         super().__init__(
-            f"port {port} is where the tunnel of node {holder} listens; publish on another"
+            f"the tunnel of node {holder} listens on port {port}; publish on another port"
         )
 
 
 class PortPublished(CheckerError):
-    """A port that a tunnel should listen on is HAProxy's."""
+    """HAProxy and a node's tunnel would listen on the same port: HAProxy was first."""
 
     def __init__(self, port: Port, holder: NodeName) -> None:
         super().__init__(
@@ -45,29 +45,29 @@ class PortPublished(CheckerError):
 
 
 class PublicPrivileged(CheckerError):
-    """A tunnel can not listen on a port that takes root, for anybody."""
+    """A forward is public on a port that no tunnel can bind on all addresses."""
 
     def __init__(self, forward: Forward) -> None:
         port = min(forward.ports)
         super().__init__(
-            f"port {port} can not be public by itself: sshd binds ports under 1024 for root alone;"
-            " give the forward a higher one, and then run: reversi-checker publish"
+            f"port {port} cannot be public by itself: sshd binds ports below 1024 only for root;"
+            " give the forward a higher port, and then run: reversi-checker publish"
             f" {forward.node}:PORT --port {port}"
         )
 
 
 class ProxyMixed(CheckerError):
-    """A target gets a PROXY line from all its visitors, or from none."""
+    """A target would get a PROXY line from some of its visitors, but not from all."""
 
     def __init__(self, forward: Forward) -> None:
         super().__init__(
-            f"{forward.node}:{forward.port} is published with --send-proxy and without; "
-            "a target speaks it with all its visitors or with none"
+            f"{forward.node}:{forward.port} is published both with and without"
+            " --send-proxy; a target gets the PROXY line from all its visitors or from none"
         )
 
 
 def parse_sni(text: str) -> str:
-    """A host's name as TLS clients send it, in lower case. Raises InvalidValue."""
+    """Parse a host name as TLS clients send it; it becomes lower case. Raises InvalidValue."""
     name = text.lower()
     labels = name.split(".")
     if (
@@ -77,8 +77,7 @@ def parse_sni(text: str) -> str:
         or labels[-1].isdigit()
     ):
         raise InvalidValue(
-            f"sni {text[:80]!r} is not a host's name; write it as in a certificate:"
-            " mail.example.org"
+            f"sni {text[:80]!r} is not a host name; write it as in a certificate: mail.example.org"
         )
     return name
 
@@ -92,14 +91,14 @@ def is_address(text: str) -> bool:
 
 
 def with_publication(forward: Forward, publication: Publication) -> Forward:
-    """The forward with one more; the same port and name again replaces what was said of them."""
+    """Add a publication to the forward. It replaces the one with the same port and name."""
     place = (publication.port, publication.sni)
     kept = (one for one in forward.published if (one.port, one.sni) != place)
     return replace(forward, published=(*kept, publication))
 
 
 def clash(forwards: Sequence[Forward]) -> CheckerError | None:
-    """Why these can not all be published; None where they can."""
+    """Return why these cannot all be published; None if they can."""
     listening = {port: forward.node for forward in forwards for port in forward.ports}
     holders: dict[tuple[Port, str], Forward] = {}
     for forward in forwards:
@@ -115,14 +114,14 @@ def clash(forwards: Sequence[Forward]) -> CheckerError | None:
 
 
 def needs_root(before: Node | None, after: Node, user: str) -> tuple[str, ...]:
-    """A warning for each forward that came to a port on which sshd lets the tunnel user not listen.
-    Source: sshd's bind_permitted().
+    """Return a warning for each new port that sshd does not let the tunnel user bind. Source:
+    sshd's bind_permitted().
     """
     known = set(before.ports) if before else set()
     return tuple(
-        f"{after.name}: sshd binds port {port} for root alone, and not for {user}: no tunnel can"
-        f" listen there; run: reversi-checker node move {after.name} {port} PORT, with one from"
-        f" {FIRST_UNPRIVILEGED} on, and to have visitors come to {port}: reversi-checker publish"
+        f"{after.name}: sshd binds port {port} only for root, not for {user}: no tunnel can listen"
+        f" there; run: reversi-checker node move {after.name} {port} PORT, with a PORT of at least"
+        f" {FIRST_UNPRIVILEGED}; so that visitors still reach {port}, run: reversi-checker publish"
         f" {after.name}:PORT --port {port}"
         for port in after.ports
         if port < FIRST_UNPRIVILEGED and port not in known and user != "root"
@@ -130,7 +129,7 @@ def needs_root(before: Node | None, after: Node, user: str) -> tuple[str, ...]:
 
 
 def unbindable(node: Node, others: Iterable[Node]) -> CheckerError | None:
-    """Why a tunnel of the node could not listen where it should; None where it could."""
+    """Return why a tunnel of the node could not listen on its ports; None if it could."""
     wanted = set(node.ports)
     for forward in node.forwards:
         if forward.public and min(forward.ports) < FIRST_UNPRIVILEGED:

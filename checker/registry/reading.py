@@ -1,10 +1,10 @@
-"""Reading the registry: every node as its file says, and of a broken file what the node keeps."""
+"""Read the registry: each node as its file says, and what a node with a broken file keeps."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -12,15 +12,12 @@ from types import MappingProxyType
 from checker.config.layout import Layout
 from checker.config.toml_file import ConfigError
 from checker.model import Node, NodeName
+from checker.registry.contests import Age, Contest, Right, contested
 from checker.registry.file_stamps import is_settled
 from checker.registry.freed_ports import read_freed_or_none
 from checker.registry.kept_rights import (
-    Age,
     BrokenFile,
-    Contest,
     KeyLine,
-    Right,
-    contested,
     key_lines,
     node_by_lines,
     rights_in,
@@ -32,15 +29,15 @@ from checker.registry.nodes import Registry, conflict
 from checker.registry.waiting import Sign, sign, sign_of, waiting_path, with_waiting
 
 Cache = dict[Path, tuple[tuple[Sign, Sign], Node]]
-"""Nodes as last read, with what tells whether the node's file, or the one beside it, changed."""
+"""Nodes as last read, with the signs of the node's file and of the one beside it."""
 
 
 def read_node_cached(path: Path, cache: Cache) -> Node:
-    """A node, from the cache where its file is the same. Raises ConfigError."""
+    """Read a node, from the cache if its files did not change. Raises ConfigError."""
     try:
         found = path.stat()
     except OSError as error:
-        raise ConfigError(path, f"can not be read ({error.strerror})") from error
+        raise ConfigError(path, f"cannot be read ({error.strerror})") from error
     token = (sign(found), sign_of(waiting_path(path)))
     known = cache.get(path)
     if known is None or known[0] != token:
@@ -51,8 +48,8 @@ def read_node_cached(path: Path, cache: Cache) -> Node:
 
 
 def node_files(folder: Path) -> list[Path]:
-    """The nodes' files, by name; none where there is no folder yet. Raises ConfigError where it can
-    not be listed.
+    """Return the nodes' files by name; none if there is no folder yet. Raises ConfigError if the
+    folder cannot be listed.
     """
     try:
         names = os.listdir(folder)  # noqa: PTH208 - names are sorted before they become paths
@@ -60,7 +57,7 @@ def node_files(folder: Path) -> list[Path]:
         return []
     except OSError as error:
         raise ConfigError(
-            folder, f"can not be listed ({error.strerror}); it must be a directory that we may read"
+            folder, f"cannot be listed ({error.strerror}); it must be a directory that we may read"
         ) from error
     return [
         folder / name
@@ -70,19 +67,19 @@ def node_files(folder: Path) -> list[Path]:
 
 
 def read_registry(folder: Path, cache: Cache | None = None) -> Registry:
-    """Every node under the folder. A file that cannot be read, or that asks for another's port or
-    key, is broken.
+    """Read every node in the folder. A file is broken if it cannot be read, or asks for another
+    node's port or key.
 
-    The node of a broken file is as its key lines know it; without any it is left out. Who reads
-    again and again keeps a cache: then only files that changed are read. Raises ConfigError if the
-    folder itself cannot be listed: that must not pass for an empty registry.
+    The node of a broken file is built from its key lines; without any it is left out. A caller that
+    reads often keeps a cache, and then only changed files are read. Raises ConfigError if the
+    folder itself cannot be listed: that must not look like an empty registry.
     """
     paths = {NodeName(path.stem): path for path in node_files(folder)}
     nodes, reasons = read_files(paths, {} if cache is None else cache)
     freed, freed_trouble = read_freed_or_none(folder, time.time())
     asked = {name: rights_of(node) for name, node in nodes.items()}
     found = (
-        judged(folder, paths, nodes, reasons, asked)
+        with_broken(folder, paths, nodes, reasons, asked)
         if reasons or contested(asked)
         else Registry(nodes=MappingProxyType(nodes))
     )
@@ -92,7 +89,7 @@ def read_registry(folder: Path, cache: Cache | None = None) -> Registry:
 def read_files(
     paths: Mapping[NodeName, Path], cache: Cache
 ) -> tuple[dict[NodeName, Node], dict[NodeName, str]]:
-    """The nodes whose file can be read, and a sentence for each of the others."""
+    """Return the nodes whose file can be read, and a sentence for each of the others."""
     nodes: dict[NodeName, Node] = {}
     reasons: dict[NodeName, str] = {}
     for name, path in paths.items():
@@ -107,18 +104,18 @@ def read_files(
     return nodes, reasons
 
 
-def judged(
+def with_broken(
     folder: Path,
     paths: Mapping[NodeName, Path],
     nodes: Mapping[NodeName, Node],
     unreadable: Mapping[NodeName, str],
     asked: Mapping[NodeName, frozenset[Right]],
 ) -> Registry:
-    """A registry with broken files: who keeps what two ask for, and what each broken node keeps."""
+    """Build a registry with broken files: decide who keeps what two ask for, and what each broken
+    node keeps.
+    """
     lines, written_at = lines_beside(folder)
-    held = {name: rights_in(own) for name, own in lines.items()}
-    ages = {name: () if is_revoked(node) else age_of(paths[name]) for name, node in nodes.items()}
-    lost = Contest(asked=asked, held=held, ages=ages, unreadable=unreadable.keys()).settle()
+    lost = contest(paths, nodes, unreadable.keys(), asked, lines).settle()
     reasons = {
         **unreadable,
         **{name: str(ConfigError(paths[name], why_lost(*lost[name]))) for name in lost},
@@ -144,9 +141,27 @@ def judged(
     )
 
 
+def contest(
+    paths: Mapping[NodeName, Path],
+    nodes: Mapping[NodeName, Node],
+    unreadable: Collection[NodeName],
+    asked: Mapping[NodeName, frozenset[Right]],
+    lines: Mapping[NodeName, Sequence[KeyLine]],
+) -> Contest:
+    """Return what the files ask for, what the key lines allow, and how old each file is."""
+    return Contest(
+        asked=asked,
+        held={name: rights_in(own) for name, own in lines.items()},
+        ages={
+            name: () if is_revoked(node) else age_of(paths[name]) for name, node in nodes.items()
+        },
+        unreadable=unreadable,
+    )
+
+
 def kept_node(lines: Sequence[KeyLine], path: Path) -> Node:
-    """What a broken node keeps, by its key lines; which of its ports are one forward's that moves
-    stands in the other file.
+    """Build a broken node from its key lines. The file beside its own says which two ports belong
+    to one moving forward.
     """
     kept = node_by_lines(lines)
     if not waiting_path(path).exists():
@@ -158,8 +173,8 @@ def kept_node(lines: Sequence[KeyLine], path: Path) -> Node:
 
 
 def lines_beside(folder: Path) -> tuple[dict[NodeName, tuple[KeyLine, ...]], float]:
-    """Each node's lines of the key file, which lies beside the folder, and when it was written;
-    none if it cannot be read.
+    """Return each node's lines of the key file beside the folder, and the file's mtime; none if it
+    cannot be read.
     """
     path = folder.with_name("authorized_keys")
     try:
@@ -169,17 +184,17 @@ def lines_beside(folder: Path) -> tuple[dict[NodeName, tuple[KeyLine, ...]], flo
 
 
 def is_revoked(node: Node) -> bool:
-    """Whether it has a key of its own that opens nothing: a copy of its file from before shall not
-    let that in again.
+    """Return whether the node is disabled and has a key of its own: an older copy of its file must
+    not let that key in again.
     """
     return not node.enabled and not node.is_shared
 
 
 def age_of(path: Path) -> Age:
-    """What tells the older of two files: when its content was written, and, if a copy kept that,
-    since when it is there.
+    """Return what orders files by age: when the content was written and, as a copy may keep that
+    time, since when the file exists.
 
-    No birth time: whoever writes a file whole, as we do, gives it a new one.
+    The birth time is of no use: whoever replaces a file, as we do, gives it a new one.
     """
     try:
         found = path.stat()
@@ -189,7 +204,7 @@ def age_of(path: Path) -> Age:
 
 
 def why_lost(right: Right, owner: NodeName) -> str:
-    """What is wrong with a file that asks for another's right, as a clause."""
+    """Say what is wrong with a file that asks for another's right, as a clause."""
     what, other = (
         ("its public key", "a key") if isinstance(right, str) else (f"port {right}", "a port")
     )
@@ -197,5 +212,5 @@ def why_lost(right: Right, owner: NodeName) -> str:
 
 
 def node_path(layout: Layout, name: NodeName) -> Path:
-    """A node's file."""
+    """Return the path of a node's file."""
     return layout.nodes / f"{name}.toml"

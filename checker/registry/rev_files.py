@@ -1,5 +1,6 @@
-"""The original's `*.rev` files, one tunnel each: `key:value` a line, read into a node that the
-shared key speaks for. Pure.
+"""Parse the original's `*.rev` files (`key:value` lines for one tunnel) into nodes. Pure.
+
+Such a node has no key of its own; its device uses the shared one.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from checker.model import (
 )
 
 MOST_BYTES = 1 << 16
-"""A longer file is no `.rev` file."""
+"""A longer file is not a `.rev` file."""
 NEEDED = ("nodename", "reversiport", "fwdhost", "fwdport")
 TAKEN = (*NEEDED, "fwdportstr", "allowinternet")
 WITHOUT_COUNTERPART = {
@@ -36,18 +37,18 @@ WITHOUT_COUNTERPART = {
     "exetemplatename": "a bundle is one script",
     "tuntemplatename": "a bundle is one script",
     "montemplatename": "a bundle is one script",
-    "reversihost": "the gateway's address stands in reversi.toml",
-    "reversisshport": "the gateway's address stands in reversi.toml",
-    "reversiuser": "the tunnel user stands in reversi.toml",
-    "reversisshkey": "the shared key stands in reversi.toml, until the node is adopted",
+    "reversihost": "the gateway's address is in reversi.toml",
+    "reversisshport": "the gateway's address is in reversi.toml",
+    "reversiuser": "the tunnel user is in reversi.toml",
+    "reversisshkey": "the shared key is in reversi.toml, until the node is adopted",
 }
-"""Known keys that say nothing here, and why."""
+"""Known keys that have no meaning here, and why."""
 FLAGS = {"1": True, "0": False, "": False}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remark:
-    """What there is to say of a line; of the whole file where the line is 0."""
+    """A remark about a line, or about the whole file if the line is 0."""
 
     line: int
     text: str
@@ -55,10 +56,10 @@ class Remark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RevFile:
-    """What a file came to."""
+    """What was read from a file."""
 
     node: Node | None
-    """None where it is not taken; then a problem says why."""
+    """None if the file is not imported; a problem says why."""
     notes: tuple[Remark, ...]
     problems: tuple[Remark, ...]
     """What was not understood."""
@@ -66,14 +67,14 @@ class RevFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Value:
-    """A value, and where it stands."""
+    """A value, and its line."""
 
     line: int
     text: str
 
 
 class LineRefused(InvalidValue):
-    """A line whose value can not be."""
+    """A line has an invalid value."""
 
     def __init__(self, line: int, why: str) -> None:
         super().__init__(why)
@@ -81,48 +82,43 @@ class LineRefused(InvalidValue):
 
 
 def read_rev(content: bytes, *, added_at: int) -> RevFile:
-    """The node of a file, and a remark on each line that says nothing, or nothing that is
-    understood. Total: it never raises.
+    """Parse a file. Remark on each line that has no meaning here, or that is not understood. Never
+    raises.
     """
     if len(content) > MOST_BYTES:
-        return RevFile(
-            node=None,
-            notes=(),
-            problems=(Remark(line=0, text="is too long to be a .rev file of the original"),),
-        )
-    values: dict[str, Value] = {}
+        too_long = Remark(line=0, text="is too long to be a .rev file of the original")
+        return RevFile(node=None, notes=(), problems=(too_long,))
     notes: list[Remark] = []
     problems: list[Remark] = []
-    for number, key, text in pairs(content, problems):
-        if key in WITHOUT_COUNTERPART:
-            notes.append(
-                Remark(line=number, text=f"{key} has no counterpart: {WITHOUT_COUNTERPART[key]}")
-            )
-        elif key in TAKEN:
-            if key in values:
-                notes.append(
-                    Remark(
-                        line=values[key].line,
-                        text=(
-                            f"{key} is said again in line {number}, which counts, as in the"
-                            " original"
-                        ),
-                    )
-                )
-            values[key] = Value(line=number, text=text)
-        else:
-            problems.append(Remark(line=number, text=unknown(key)))
+    values = values_in(content, notes, problems)
     node = None
     try:
-        node = node_from(values, notes, added_at)
+        node = node_of_values(values, notes, added_at)
     except LineRefused as error:
-        problems.append(Remark(line=error.line, text=f"{error}; the node is not taken"))
+        problems.append(Remark(line=error.line, text=f"{error}; the node is not imported"))
     return RevFile(node=node, notes=tuple(notes), problems=tuple(problems))
 
 
+def values_in(content: bytes, notes: list[Remark], problems: list[Remark]) -> dict[str, Value]:
+    """Return the values of the keys that count here; add a remark on every other line."""
+    values: dict[str, Value] = {}
+    for number, key, text in pairs(content, problems):
+        if key in WITHOUT_COUNTERPART:
+            why = f"{key} has no counterpart: {WITHOUT_COUNTERPART[key]}"
+            notes.append(Remark(line=number, text=why))
+        elif key in TAKEN:
+            if key in values:
+                again = f"{key} is set again in line {number}, which counts, as in the original"
+                notes.append(Remark(line=values[key].line, text=again))
+            values[key] = Value(line=number, text=text)
+        else:
+            problems.append(Remark(line=number, text=unknown(key)))
+    return values
+
+
 def pairs(content: bytes, problems: list[Remark]) -> Iterator[tuple[int, str, str]]:
-    """Number, key and value of each line that has them; of the others, all but blank ones and
-    comments, a problem.
+    """Yield number, key and value of each line. Skip blank lines and comments; any other line is a
+    problem.
     """
     text = content.decode("utf-8-sig", "replace")
     for number, line in enumerate(re.split(r"\r\n|\n|\r", text), start=1):
@@ -138,8 +134,8 @@ def pairs(content: bytes, problems: list[Remark]) -> Iterator[tuple[int, str, st
                 Remark(
                     line=number,
                     text=(
-                        f"the value of {printable(key)!r} is too long, or holds what can not be"
-                        " printed"
+                        f"the value of {printable(key)!r} is too long, or has characters that"
+                        " cannot be printed"
                     ),
                 )
             )
@@ -152,8 +148,8 @@ def unknown(key: str) -> str:
     return f"unknown key {printable(key)!r}" + (f"; did you mean {near[0]!r}?" if near else "")
 
 
-def node_from(values: dict[str, Value], notes: list[Remark], added_at: int) -> Node:
-    """The node that the values describe. Raises LineRefused."""
+def node_of_values(values: dict[str, Value], notes: list[Remark], added_at: int) -> Node:
+    """Return the node that the values describe. Raises LineRefused."""
     missing = [key for key in NEEDED if not values.get(key, Value(line=0, text="")).text]
     if missing:
         raise LineRefused(0, f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing")
@@ -180,21 +176,21 @@ def node_from(values: dict[str, Value], notes: list[Remark], added_at: int) -> N
 
 
 def expect_from(values: dict[str, Value], notes: list[Remark]) -> Expect:
-    """What the device told the checker to expect."""
+    """Return the response that the device told the checker to expect."""
     said = values.get("fwdportstr", Value(line=0, text=""))
     expect = expect_said(said.text)
     if expect == OPEN:
         notes.append(
             Remark(
                 line=said.line,
-                text="fwdportstr names no response: expecting open, which can not see a hang",
+                text="fwdportstr names no response: expecting open, which cannot see a hang",
             )
         )
     return expect
 
 
 def is_public(values: dict[str, Value], notes: list[Remark]) -> bool:
-    """Whether the port was open to all. Raises LineRefused."""
+    """Return whether the port was open to everyone. Raises LineRefused."""
     said = values.get("allowinternet")
     if said is None:
         return False
@@ -202,8 +198,8 @@ def is_public(values: dict[str, Value], notes: list[Remark]) -> bool:
         raise LineRefused(said.line, f"allowinternet {said.text[:40]!r} is neither 1 nor 0")
     if FLAGS[said.text]:
         text = (
-            "allowinternet: bound to all addresses once the node has a key of its own, until then"
-            " to loopback"
+            "allowinternet: the port is bound to all addresses once the node has a key of its own;"
+            " until then, to loopback"
         )
         notes.append(Remark(line=said.line, text=text))
     return FLAGS[said.text]

@@ -1,8 +1,7 @@
-"""A copy of the registry in one file, for those who read it often: the daemon writes it, and nobody
-believes one that is out of date.
+"""A copy of the registry in one file, for those who read it often. The daemon writes it.
 
-With it stands what each file of the registry was like when it was read. Whoever reads the copy
-looks whether the files are still so.
+It contains the signs of each registry file from before it was read. A reader compares them with the
+files, and does not use a copy that is out of date.
 """
 
 from __future__ import annotations
@@ -31,19 +30,19 @@ FORMAT = 2
 
 
 def copy_path(layout: Layout) -> Path:
-    """Where the copy lies; no node can be called so."""
+    """Return the copy's path; no node can have this name."""
     return layout.run / "_registry"
 
 
 def copied_nodes(layout: Layout) -> dict[NodeName, Node] | None:
-    """The registry's nodes from the copy; None where there is none, or the registry is not as it
-    was then.
+    """Return the nodes from the copy; None if there is no copy, or the registry has changed
+    since.
     """
     try:
         document = json.loads(copy_path(layout).read_bytes())
         if document["format"] != FORMAT or document["signs"] != signs(layout.nodes)[0]:
             return None
-        return {node.name: node for node in map(node_from, document["nodes"])}
+        return {node.name: node for node in map(node_from_row, document["nodes"])}
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
@@ -51,13 +50,13 @@ def copied_nodes(layout: Layout) -> dict[NodeName, Node] | None:
 def write_copy(
     layout: Layout, nodes: Mapping[NodeName, Node], read: Signs, *, public: bool
 ) -> None:
-    """What was read, with the signs from before it was read; for all to read if they may read the
-    files themselves. Raises OSError.
+    """Write the nodes, with the signs from before they were read. If `public`, everyone may read
+    the copy, as they may read the files. Raises OSError.
     """
     path = copy_path(layout)
     temporary = path.with_name(f".{path.name}.new")
     temporary.unlink(missing_ok=True)
-    # one by one: the daemon has more to do meanwhile
+    # node by node, so that the daemon's other threads run
     nodes_json = ",".join(json.dumps(node_list(node)) for node in nodes.values())
     text = f'{{"format":{FORMAT},"signs":{json.dumps(read)},"nodes":[{nodes_json}]}}'
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -69,18 +68,18 @@ def write_copy(
 
 @lru_cache(4096)
 def target_of(host: str, port: int) -> Target:
-    """One object for all forwards that have it in common, as most do."""
+    """Return one object for all forwards with this target: most have it in common."""
     return Target(host=host, port=Port(port))
 
 
 @lru_cache(4096)
 def expect_of(kind: str, text: str, send: str) -> Expect:
-    """As target_of."""
+    """Return one object for all forwards that expect this."""
     return Expect(kind=ExpectKind(kind), text=text, send=send)
 
 
 def node_list(node: Node) -> list[Any]:
-    """A node as the copy has it; the inverse of node_from."""
+    """Return a node as the copy stores it; the inverse of node_from_row."""
     return [
         node.name,
         node.public_key,
@@ -95,7 +94,7 @@ def node_list(node: Node) -> list[Any]:
 
 
 def forward_list(forward: Forward) -> list[Any]:
-    """A forward as the copy has it, without its node's name."""
+    """Return a forward as the copy stores it, without its node's name."""
     return [
         forward.port,
         forward.target.host,
@@ -111,8 +110,8 @@ def forward_list(forward: Forward) -> list[Any]:
     ]
 
 
-def node_from(row: Any) -> Node:
-    """A node from the copy. Raises ValueError, TypeError for what we did not write."""
+def node_from_row(row: Any) -> Node:
+    """Return a node from the copy. Raises ValueError, TypeError if we did not write it."""
     name, public_key, next_key, added_at, key_since, enabled, expires, next_key_at, forwards = row
     return Node(
         name=NodeName(name),
@@ -123,12 +122,12 @@ def node_from(row: Any) -> Node:
         enabled=enabled,
         expires=expires,
         next_key_at=next_key_at,
-        forwards=tuple(forward_from(NodeName(name), forward) for forward in forwards),
+        forwards=tuple(forward_from_row(NodeName(name), forward) for forward in forwards),
     )
 
 
-def forward_from(node: NodeName, row: Any) -> Forward:
-    """A forward from the copy. Raises ValueError, TypeError for what we did not write."""
+def forward_from_row(node: NodeName, row: Any) -> Forward:
+    """Return a forward from the copy. Raises ValueError, TypeError if we did not write it."""
     (
         port,
         host,

@@ -1,4 +1,4 @@
-"""Edit the text of a node's file: comments, order and foreign keys stay. Pure."""
+"""Edit the text of a node's file; its comments, order and foreign keys stay. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ COMMENT = re.compile(r"\s*#")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """The text of a node's file, cut before tables; comments right above a table belong to it."""
+    """The text of a node's file, cut before each table. Comments right above a table belong to
+    it.
+    """
 
     head: str
     forwards: tuple[str, ...]
@@ -29,10 +31,10 @@ class Parts:
 def edited(
     before: str, wanted: Mapping[str, Any], known: Collection[str], forward_keys: Collection[str]
 ) -> str:
-    """The text `before`, changed so that it says what `wanted` says.
+    """Change the text `before` so that it says what `wanted` says.
 
     The `known` keys of the top level and the `forward_keys` of each `[[forward]]` are ours; all
-    others stay. A forward is found again by its port, else by its target. Raises
+    others stay. A forward is recognized by its port, else by its target. Raises
     tomlkit.exceptions.ParseError.
     """
     parts = cut(before)
@@ -51,7 +53,7 @@ def edited(
 
 
 def cut(text: str) -> Parts:
-    """Cut the text before its tables."""
+    """Cut the text before each of its tables."""
     pieces: list[list[str]] = [[]]
     for line in text.splitlines(keepends=True):
         if FORWARD.match(line) or FOREIGN_TABLE.match(line):
@@ -72,7 +74,7 @@ def cut(text: str) -> Parts:
 def with_values(
     text: str, wanted: Mapping[str, Any], known: Collection[str], *, in_forward: bool = False
 ) -> str:
-    """The text with these values, without the known keys that are not wanted; new keys stand before
+    """Set these values in the text, and remove known keys that are not wanted. New keys go before
     the blank lines at its end.
     """
     ending = text[len(text.rstrip()) :].removeprefix("\n")
@@ -87,7 +89,7 @@ def with_values(
 
 
 def says(found: object, value: object) -> bool:
-    """Whether a value of the file says so already; foreign keys of tables in a list do not
+    """Return whether the file already has this value. Foreign keys of tables in a list do not
     matter.
     """
     plain = found.unwrap() if isinstance(found, Item) else found
@@ -100,7 +102,7 @@ def says(found: object, value: object) -> bool:
 
 
 def paired(texts: Sequence[str], wanted: Sequence[Mapping[str, Any]]) -> dict[int, str]:
-    """By place in `wanted`: the text that was this forward."""
+    """Return the text of each forward, by its position in `wanted`."""
     left = [(text, tomlkit.parse(text).unwrap()["forward"][0]) for text in texts]
     found: dict[int, str] = {}
     for key in ("port", "target"):
@@ -113,7 +115,7 @@ def paired(texts: Sequence[str], wanted: Sequence[Mapping[str, Any]]) -> dict[in
 
 
 def apart(texts: Iterable[str]) -> str:
-    """The texts behind each other, each table with a blank line before it."""
+    """Join the texts, with a blank line before each table."""
     whole = ""
     for text in texts:
         if whole and text.strip() and not whole.endswith("\n\n"):

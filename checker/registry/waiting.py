@@ -1,9 +1,8 @@
-"""What of a node still waits for its device: `nodes/NAME.next`, beside the node's own file, which
-an older product reads without it.
+"""Read and write `nodes/NAME.next`: what still waits for a node's device.
 
-There stands since when a node has two keys, and which port each forward moves to. Until the device
-was seen to have followed, the node's own file says what was before: whoever does not know this file
-loses nothing.
+It says since when a node has two keys, and which port each forward moves to. An older release reads
+the node's own file and ignores this one. Until the device has followed, the node's own file says
+what was valid before, so such a reader loses nothing.
 """
 
 from __future__ import annotations
@@ -26,18 +25,16 @@ HEAD = (
 )
 LATEST = 2**40
 Sign = tuple[int, int, int]
-"""What tells whether a file changed: its inode, the time of its last change in nanoseconds, its
-size.
-"""
+"""Inode, ctime in nanoseconds and size of a file: they change when the file does."""
 
 
 def waiting_path(node_file: Path) -> Path:
-    """Where it lies, beside the node's own file."""
+    """Return the path, beside the node's own file."""
     return node_file.with_suffix(SUFFIX)
 
 
 def waiting_toml(node: Node) -> bytes:
-    """The file of a node for whose device something waits; empty if nothing does."""
+    """Render the file of a node; empty if nothing waits for its device."""
     key = {} if node.next_key is None else {"key": node.next_key, "key_at": node.next_key_at}
     moves = [
         {"port": f.port, "next_port": f.next_port, "at": f.next_port_at}
@@ -49,8 +46,8 @@ def waiting_toml(node: Node) -> bytes:
 
 
 def with_waiting(node: Node, node_file: Path) -> Node:
-    """The node with what its other file says; what does not fit the node is of another time, and is
-    passed over. Raises ConfigError.
+    """Add what the file beside the node's own says. What does not fit the node is out of date, and
+    ignored. Raises ConfigError.
     """
     path = waiting_path(node_file)
     if not path.exists():
@@ -60,7 +57,7 @@ def with_waiting(node: Node, node_file: Path) -> Node:
     except ConfigError:
         if path.exists():
             raise
-        table = {}  # the device has followed in this very moment
+        table = {}  # removed just now: the device has followed
     key_at = whole_in(path, "key_at", table.get("key_at", 0), 0, LATEST)
     if node.next_key is not None:
         node = replace(
@@ -73,7 +70,7 @@ def with_waiting(node: Node, node_file: Path) -> Node:
 
 
 def moves_in(path: Path, value: Any) -> Iterator[tuple[Port, tuple[Port, int]]]:
-    """By present port: the next one, and since when. Raises ConfigError."""
+    """Yield each present port with the next one, and since when it waits. Raises ConfigError."""
     if not isinstance(value, list) or not all(isinstance(table, dict) for table in value):
         raise ConfigError(path, "move must be a list of tables; write [[move]]")
     for number, table in enumerate(value, start=1):
@@ -94,7 +91,7 @@ def sign(found: os.stat_result) -> Sign:
 
 
 def sign_of(path: Path) -> Sign:
-    """What tells whether the file changed; zeros if there is none."""
+    """Return the file's sign; zeros if there is no file."""
     try:
         return sign(path.stat())
     except OSError:
@@ -102,7 +99,7 @@ def sign_of(path: Path) -> Sign:
 
 
 def changed_at(path: Path) -> int:
-    """When the file was last changed, in Unix seconds; 0 if it is gone."""
+    """Return when the file last changed, in Unix seconds; 0 if it is gone."""
     try:
         return int(path.stat().st_mtime)
     except OSError:

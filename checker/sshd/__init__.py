@@ -1,1 +1,1 @@
-"""OpenSSH on this machine: its sessions, ending one, its configuration, its log, a private sshd."""
+"""OpenSSH on this machine: its sessions, configuration and log, and a private sshd."""

@@ -14,23 +14,11 @@ BITS: dict[KeyType, tuple[str, ...]] = {KeyType.ED25519: (), KeyType.RSA: ("-b",
 
 
 def make_key(path: Path, *, comment: str, kind: KeyType = KeyType.ED25519) -> None:
-    """A key pair, without passphrase, at `path` and `path.pub`. Raises CheckerError."""
-    command = [
-        "ssh-keygen",
-        "-q",
-        "-t",
-        kind.value,
-        *BITS[kind],
-        "-N",
-        "",
-        "-C",
-        comment,
-        "-f",
-        str(path),
-    ]
+    """Make a key pair, without passphrase, at `path` and `path.pub`. Raises CheckerError."""
+    words = ("-q", "-t", kind.value, *BITS[kind], "-N", "", "-C", comment, "-f", str(path))
     try:
         made = subprocess.run(
-            command,
+            ("ssh-keygen", *words),
             capture_output=True,
             text=True,
             check=False,
@@ -43,13 +31,13 @@ def make_key(path: Path, *, comment: str, kind: KeyType = KeyType.ED25519) -> No
         ) from error
     if made.returncode:
         raise CheckerError(
-            f"the key {path} can not be made: {made.stderr.strip() or made.stdout.strip()}"
+            f"the key {path} cannot be made: {made.stderr.strip() or made.stdout.strip()}"
         )
 
 
 def make_key_pair(comment: str, kind: KeyType = KeyType.ED25519) -> tuple[bytes, str]:
-    """A private key in OpenSSH's format, and its public line; neither stays on the disk. Raises
-    CheckerError.
+    """Return a new private key in OpenSSH's format, and its public line; neither stays on the disk.
+    Raises CheckerError.
     """
     with tempfile.TemporaryDirectory(prefix="reversi-") as folder:
         path = Path(folder) / "key"
@@ -58,25 +46,25 @@ def make_key_pair(comment: str, kind: KeyType = KeyType.ED25519) -> tuple[bytes,
 
 
 def host_key_line(path: Path) -> str:
-    """The public host key, `TYPE BASE64`. Raises ConfigError."""
+    """Return the public host key, `TYPE BASE64`. Raises ConfigError."""
     public = path.with_name(path.name + ".pub")
     try:
         return " ".join(public.read_text(encoding="ascii").split()[:2])
     except OSError as error:
         raise ConfigError(
-            public, f"can not be read ({error.strerror}); the node needs it to know its gateway"
+            public, f"cannot be read ({error.strerror}); the node needs it to know its gateway"
         ) from error
 
 
 def rsa_beside(host_key: Path) -> Path:
-    """Where the RSA host key is, for a dropbear that was built for small flash and knows no
-    other.
-    """
+    """Return the path of the RSA host key: a dropbear built for small flash knows no other type."""
     return host_key.with_name("ssh_host_rsa_key")
 
 
 def make_host_key(path: Path) -> None:
-    """An ed25519 host key, and an RSA one beside it, where there is none. Raises CheckerError."""
+    """Make an ed25519 host key, and an RSA one beside it, unless they exist. Raises
+    CheckerError.
+    """
     if path.exists():
         return
     make_folder(path.parent)

@@ -1,4 +1,4 @@
-"""Ending one process, and no other: by pidfd, with its identity compared after that was opened."""
+"""End one process, and no other: open a pidfd, then check that it is the process that was seen."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ POLL_S = 0.005
 
 @dataclass(frozen=True, slots=True)
 class Freed:
-    """The process is gone and nobody of that session listens on the port any more."""
+    """The process is gone, and its listener too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spared:
-    """Nothing was signalled, or it did not help; the reason is a clause."""
+    """No signal was sent, or it did not help; `reason` is a clause."""
 
     reason: str
 
@@ -35,12 +35,12 @@ Ending = Freed | Spared
 
 
 def objection(session: ProcessId, uid: int, inodes: frozenset[int]) -> str | None:
-    """Why this process must not be ended; None where it may."""
+    """Say why this process must not be ended; None if it may."""
     process = read_process(session.pid)
     if process is None or process.id != session:
         return f"process {session.pid} is not the one that was seen: it has ended"
     if not is_session(process, uid):
-        return f"process {session.pid} is no sshd session of the tunnel user"
+        return f"process {session.pid} is not an sshd session of the tunnel user"
     held = sockets_of(session.pid)
     if held is not None and inodes and not held & inodes:
         return f"process {session.pid} does not hold the port"
@@ -51,15 +51,15 @@ async def end_session(session: ProcessId, port: Port, uid: int, inodes: frozense
     """End the session that holds the port: SIGTERM, SIGKILL two seconds later, done when the
     listener is gone.
 
-    `inodes` are those of the listener; where this process may look at the session's descriptors,
-    one of them must be among them.
+    `inodes` are those of the listener. If this process may read the session's descriptors, one of
+    them must be among these.
     """
     try:
         handle = os.pidfd_open(session.pid)
     except ProcessLookupError:
         return Spared(f"process {session.pid} has ended already")
     except OSError as error:
-        return Spared(f"process {session.pid} can not be opened: {error.strerror}")
+        return Spared(f"process {session.pid} cannot be opened: {error.strerror}")
     try:
         spared = (
             None if await is_ending(handle, session) else await ended(handle, session, uid, inodes)
@@ -78,8 +78,8 @@ async def end_session(session: ProcessId, port: Port, uid: int, inodes: frozense
 
 
 async def is_ending(handle: int, session: ProcessId) -> bool:
-    """Whether that very process ended, or does so by itself: it is a zombie, or has no command line
-    any more.
+    """Return whether that very process has ended, or ends by itself: it is a zombie, or its command
+    line is gone.
     """
     process = await asyncio.to_thread(read_process, session.pid)
     if process is not None and (process.id != session or process.title):
@@ -88,7 +88,7 @@ async def is_ending(handle: int, session: ProcessId) -> bool:
 
 
 async def ended(handle: int, session: ProcessId, uid: int, inodes: frozenset[int]) -> Spared | None:
-    """End it; why it was not, None where it was."""
+    """Check the process, and signal it; say why not if it is spared."""
     why_not = await asyncio.to_thread(objection, session, uid, inodes)
     if why_not is not None:
         return Spared(why_not)
@@ -104,7 +104,7 @@ async def ended(handle: int, session: ProcessId, uid: int, inodes: frozenset[int
 
 
 async def signalled(handle: int, number: signal.Signals, within_s: float) -> bool:
-    """Send the signal; whether the process ended in time. Raises PermissionError."""
+    """Send the signal; return whether the process ended in time. Raises PermissionError."""
     try:
         signal.pidfd_send_signal(handle, number)
     except ProcessLookupError:
@@ -113,7 +113,7 @@ async def signalled(handle: int, number: signal.Signals, within_s: float) -> boo
 
 
 async def ends(handle: int, within_s: float) -> bool:
-    """Whether the process ended in time."""
+    """Return whether the process ended in time."""
     loop = asyncio.get_running_loop()
     over = asyncio.Event()
     loop.add_reader(handle, over.set)
@@ -128,7 +128,7 @@ async def ends(handle: int, within_s: float) -> bool:
 
 
 async def until(condition: Callable[[], bool], within_s: float) -> bool:
-    """Whether the condition came true in time."""
+    """Return whether the condition came true in time."""
     loop = asyncio.get_running_loop()
     end = loop.time() + within_s
     while not await asyncio.to_thread(condition):

@@ -1,4 +1,4 @@
-"""What sshd is told of the tunnel user, and what its own words say of how far that holds."""
+"""The settings that lock down the tunnel user, and whether sshd's answers show that they hold."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from checker.model import rsa_bits
 from checker.sshd.log_lines import LOG_VERBOSE
 
 MAX_STARTUPS = "200:30:1000"
-REVERSE_ALONE: Mapping[str, str] = {
+REVERSE_ONLY: Mapping[str, str] = {
     "PasswordAuthentication": "no",
     "AuthenticationMethods": "publickey",
     "AllowTcpForwarding": "remote",
@@ -30,10 +30,10 @@ REVERSE_ALONE: Mapping[str, str] = {
     "LogLevel": "INFO",
     "LogVerbose": LOG_VERBOSE,
 }
-"""What a tunnel user is left with, of any sshd. `clientspecified` opens nothing by itself: each key
-line names the addresses that its node may ask for. bash as a login shell would read ~/.bashrc for
-each forced command, if SHLVL did not tell it better: bash(1), "run by sshd". What is logged is what
-checker.sshd.log_lines reads.
+"""What every sshd leaves a tunnel user. `clientspecified` opens nothing by itself: each key line
+names the addresses on which its node may listen. As a login shell, bash would read ~/.bashrc for
+each forced command; SHLVL prevents that (bash(1), "run by sshd"). checker.sshd.log_lines parses
+what is logged.
 """
 LOCKDOWN: Mapping[str, str] = {
     "AuthorizedKeysFile": str(SYSTEM.authorized_keys),
@@ -45,41 +45,40 @@ LOCKDOWN: Mapping[str, str] = {
     "DisableForwarding": "no",
     "PermitListen": "any",
     "MaxSessions": "10",
-    **REVERSE_ALONE,
+    **REVERSE_ONLY,
     "AcceptEnv": "REVERSI_ACCEPTS_NONE",
     "UnusedConnectionTimeout": "none",
 }
-"""For the tunnel user alone. What the admin set for all users is overridden, so that a
-ForceCommand, a DisableForwarding, a PermitListen or a MaxSessions of the machine's ends no tunnel
-(each key line names its ports), and no certificate authority or key command opens a second door. A
-name that nobody sends takes the place of what the machine's AcceptEnv lets in, as there is no word
-for nothing. Which kinds of keys are good enough is the admin's to say: the doctor tells whom that
-shuts out. ChannelTimeout is not among them: OpenSSH 9.2 takes `none` for it, and then ends every
-login (process_channel_timeouts: bad timeout none).
+"""Only for the tunnel user. It overrides what the admin set for all users: the machine's own
+ForceCommand, DisableForwarding, PermitListen or MaxSessions ends no tunnel (each key line names its
+ports), and no certificate authority or key command opens a second door. No word turns AcceptEnv
+off, so it names a variable that nobody sends. The admin decides which kinds of keys are good
+enough; the doctor says whom that shuts out. ChannelTimeout is left out: OpenSSH 9.2 accepts `none`
+for it, and then ends every login (process_channel_timeouts: bad timeout none).
 """
 SINCE: Mapping[str, tuple[int, int]] = {"UnusedConnectionTimeout": (9, 2), "LogVerbose": (8, 5)}
-"""The OpenSSH version that brought an option: left out where sshd does not know it. All others are
-known from OpenSSH 8.4 on.
+"""The OpenSSH version that introduced an option: omit it if sshd does not know it. OpenSSH 8.4
+knows all others.
 """
 NOT_EVERYWHERE = frozenset(SINCE)
 NUMBERS = frozenset({"clientaliveinterval", "clientalivecountmax"})
 ADDED_UP = ("AcceptEnv",)
-"""Of these sshd does not take the first line that it finds, but adds them up. Source: servconf.c,
+"""sshd adds up all lines of these options; of others it takes the first. Source: servconf.c,
 sAcceptEnv.
 """
 EXACT = frozenset({"AuthorizedKeysFile", "SetEnv", "AcceptEnv", "LogVerbose"})
 """Options whose value is case-sensitive."""
 FEWEST_SESSIONS = 3
-"""What a client needs at once: claim or check beside its hold."""
+"""As many as a client needs at once: claim or check beside its hold."""
 RSA_ALGORITHMS = ("rsa-sha2-512", "rsa-sha2-256", "ssh-rsa")
 ACCEPTED = ("PubkeyAcceptedAlgorithms", "PubkeyAcceptedKeyTypes")
-"""One option, by its name of now and the one before OpenSSH 8.5."""
+"""One option: its present name, and its name before OpenSSH 8.5."""
 NOT_JUDGED = frozenset({"SetEnv", "AuthorizedKeysFile", *NOT_EVERYWHERE})
-"""Of a private sshd: these differ there, or are its own affair."""
+"""Not compared for a private sshd: these differ there, or are its own affair."""
 UNSET_IS_TIGHT = frozenset({"AcceptEnv"})
-"""sshd does not print this one while nothing is set, which is the tightest that it can be."""
+"""sshd does not print this option while it is unset, which is the tightest value."""
 UNSET_IS_WELL = frozenset({"LogVerbose"})
-"""sshd does not print this one while nothing is set: it allows nothing, and only the log then tells
+"""sshd does not print this option while it is unset. Then it allows nothing; only the log says
 less, as with a package's drop-in.
 """
 UNKNOWN = re.compile(
@@ -89,8 +88,8 @@ INCLUDE = re.compile(r"^(\s*include[\s=]+)(.+)$", re.IGNORECASE)
 
 
 def drop_in(user: str, unknown: Collection[str] = NOT_EVERYWHERE) -> bytes:
-    """The file for sshd_config.d that is read first, without the options that this sshd does not
-    know.
+    """Return the file for sshd_config.d that is read first, without the options that this sshd does
+    not know.
     """
     return text_of(
         user, {key: value for key, value in LOCKDOWN.items() if key not in ADDED_UP}, unknown
@@ -98,23 +97,23 @@ def drop_in(user: str, unknown: Collection[str] = NOT_EVERYWHERE) -> bytes:
 
 
 def rest_of_drop_in(user: str) -> bytes:
-    """The file that is read last: lists to which sshd adds each line that it finds, and MaxStartups
-    again.
+    """Return the file that is read last: lists to which sshd adds each line that it finds, and
+    MaxStartups again.
 
-    An earlier release that comes back writes its whole block in its place: no list may then have an
-    item twice, which it takes for wrong.
+    If an earlier release is installed again, it writes its own whole block: no list may then
+    contain an item twice, which that release reports as wrong.
     """
     return text_of(user, {key: LOCKDOWN[key] for key in ADDED_UP}, ())
 
 
 def released_drop_in(user: str, unknown: Collection[str] = NOT_EVERYWHERE) -> bytes:
-    """The one file of earlier releases."""
+    """Return the only file of earlier releases."""
     return text_of(user, LOCKDOWN, unknown)
 
 
 def text_of(user: str, options: Mapping[str, str], unknown: Collection[str]) -> bytes:
-    """`Match all` ends the block, so that what is read after the file is not taken for a part of
-    it.
+    """Render the options. `Match all` ends the block, so that what is read after this file is not
+    part of it.
     """
     without = {name.lower() for name in unknown}
     block = "".join(
@@ -127,19 +126,21 @@ def text_of(user: str, options: Mapping[str, str], unknown: Collection[str]) -> 
 
 
 def unknown_options(complaint: str) -> frozenset[str]:
-    """The options that `sshd -t` did not know, as it wrote them."""
+    """Return the options that `sshd -t` did not know, as it wrote them."""
     return frozenset(first or second for first, second in UNKNOWN.findall(complaint))
 
 
 def version_in(text: str) -> tuple[int, int] | None:
-    """OpenSSH's version, from what `sshd -V` or an older one's usage says."""
+    """Parse OpenSSH's version in the output of `sshd -V`, or in the usage message of an older
+    one.
+    """
     found = re.search(r"OpenSSH_(?:for_\w+_)?(\d+)\.(\d+)", text)
     return (int(found[1]), int(found[2])) if found else None
 
 
 def settings(text: str) -> dict[str, str]:
-    """What `sshd -T` printed, by lower-case keyword; what it prints more than once is joined by
-    spaces.
+    """Parse the output of `sshd -T`, by lower-case keyword; the values of a repeated keyword are
+    joined by spaces.
 
     OpenSSH prints keywords in lower case up to 10.4, and in mixed case from 10.5 on.
     """
@@ -152,7 +153,7 @@ def settings(text: str) -> dict[str, str]:
 
 
 def unknown_to(version: tuple[int, int] | None) -> frozenset[str]:
-    """The options that an sshd of this version does not know; none of them where the version is not
+    """Return the options that an sshd of this version does not know; none if the version is not
     known.
     """
     return frozenset(
@@ -166,7 +167,8 @@ def differences(
     private: bool = False,
     unknown: Collection[str] = NOT_EVERYWHERE,
 ) -> tuple[str, ...]:
-    """A clause for each setting that does not hold for the tunnel user, or that sshd does not name.
+    """Return a clause for each setting that does not hold for the tunnel user, or that sshd does
+    not print.
 
     `unknown`: options that this sshd does not know, and therefore does not print.
     """
@@ -181,11 +183,11 @@ def differences(
 def difference(
     key: str, value: str, is_so: str | None, *, private: bool, unknown: Collection[str]
 ) -> str:
-    """What is wrong with one setting, as a clause; empty where nothing is."""
+    """Say what is wrong with one setting, as a clause; empty if nothing is."""
     if is_so is None:
         is_well = key in unknown or key in UNSET_IS_WELL or (private and key in UNSET_IS_TIGHT)
-        return "" if is_well else f"{key} could not be checked, as sshd does not name it"
-    # a block that stands twice adds to a list
+        return "" if is_well else f"{key} could not be checked, as sshd does not print it"
+    # if the block is there twice, its lists have each item twice
     same = set(is_so.split()) == {value} if key in EXACT else is_so.lower() == value.lower()
     enough = (
         (key.lower() in NUMBERS and is_so.isdecimal() and 0 < int(is_so) <= int(value))
@@ -196,8 +198,8 @@ def difference(
 
 
 def shut_out(effective: Mapping[str, str], user: str) -> str:
-    """Why sshd lets the user in at no key, as a clause; empty where it does. Of groups, only one of
-    the user's own name is known.
+    """Say why sshd rejects every key of the user, as a clause; empty if it does not. Of all groups,
+    only the one with the user's own name is considered.
     """
     allowed, denied, groups = (
         effective.get(key, "") for key in ("allowusers", "denyusers", "allowgroups")
@@ -214,8 +216,8 @@ def shut_out(effective: Mapping[str, str], user: str) -> str:
 
 
 def unwelcome(effective: Mapping[str, str], key: str) -> tuple[str, str] | None:
-    """The option by which sshd refuses this public key whosever it is, and a value with which it
-    would not; None where it takes it.
+    """Return the option by which sshd rejects this public key for any user, and a value with which
+    it would not; None if it accepts the key.
     """
     kind = key.partition(" ")[0]
     wanted = RSA_ALGORITHMS if kind == "ssh-rsa" else (kind,)
@@ -229,13 +231,13 @@ def unwelcome(effective: Mapping[str, str], key: str) -> tuple[str, str] | None:
 
 
 def number(text: str) -> int:
-    """A number that sshd printed; 0 where it is none."""
+    """Parse a number that sshd printed; 0 if it is not a number."""
     return int(text) if text.isdecimal() else 0
 
 
 def redirected(main: str, place: Path, folder: Path) -> str | None:
-    """sshd_config with the Include that reads `place` pointed at `folder`; None where none reads
-    it. Source: sshd_config(5), Include.
+    """Return sshd_config with the Include that reads `place` pointed at `folder`; None if no
+    Include reads it. Source: sshd_config(5), Include.
     """
     lines = main.splitlines()
     found = False

@@ -1,9 +1,8 @@
-"""What a line of sshd's own log tells: who logged in with which key, whose connection ended, and
-what sshd refused. Pure.
+"""Parse sshd's own log: logins and their keys, ended connections, and what sshd refused. Pure.
 
 Hostnames, socket paths and names in these lines are the client's words: they are matched last and
-whole, and escaped. sshd cuts a line off at 1024 bytes, so a client may choose where one ends: no
-address is believed that stands behind its words.
+whole, and escaped. sshd truncates a line at 1024 bytes, so a client may choose where one ends: an
+address after the client's words is never believed.
 """
 
 from __future__ import annotations
@@ -24,22 +23,21 @@ LOG_VERBOSE = ",".join(
         "*:privsep_postauth()",
     )
 )
-"""The functions of sshd that refuse without a word at LogLevel INFO, and the one that tells which
-process serves a login: for LogVerbose, which OpenSSH has since 8.5. Three lines a login; keepalives
-and beats make none.
+"""For LogVerbose, which OpenSSH has since 8.5: the functions of sshd that refuse without a word at
+LogLevel INFO, and the one that logs which process serves a login. It costs three lines per login;
+keepalives and beats log none.
 """
 SHOWN = 100
-"""Characters of a client's word that are shown."""
+"""Most characters of a client's word that we show."""
 LOCALE = re.compile(r"(LANG|LANGUAGE|LC_\w+|COLORTERM|NO_COLOR|TERM|TZ)$")
-"""Variables that OpenSSH's client offers everywhere, by the configuration of its distribution."""
-
+"""Variables that OpenSSH's client sends everywhere, as its distribution configures it."""
 Peer = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """One line of sshd's; pid and uid of the process that wrote it where they are known, and not
-    its own claim.
+class LogLine:
+    """One line of sshd's log; pid and uid of its writer if the system reports them, never as the
+    line claims.
     """
 
     text: str
@@ -52,36 +50,38 @@ class LoggedIn:
     user: str
     peer: Peer
     fingerprint: str
-    """Of the key; empty where it was another thing than a plain key."""
+    """The key's fingerprint; empty for a login without a plain key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
-    """Its writer serves its login by this process."""
+    """The writer of the line serves its login by this process."""
 
     pid: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
-    """A connection is no more: that of `peer`, or, where the line tells none, its writer's."""
+class Disconnected:
+    """A connection ended: that of `peer`, or of the line's writer if the line does not name a
+    peer.
+    """
 
     peer: Peer | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
-    """`what` was refused; `peer` where the line tells it, with port 0 where it tells the address
-    alone.
+class Denied:
+    """sshd refused `what`. `peer`: if the line names it; the port is 0 if it names only the
+    address.
     """
 
     what: str
     peer: Peer | None = None
     is_last: bool = False
-    """sshd ended the connection with it."""
+    """Whether sshd ended the connection with it."""
 
 
-Fact = LoggedIn | Served | Ended | Refused
+Fact = LoggedIn | Served | Disconnected | Denied
 Make = Callable[[re.Match[str]], Fact | None]
 
 
@@ -93,20 +93,18 @@ def shown(word: str) -> str:
     return printable(word, SHOWN)
 
 
-def environment(found: re.Match[str]) -> Refused | None:
+def environment(found: re.Match[str]) -> Denied | None:
     return (
-        None
-        if LOCALE.match(found["name"])
-        else Refused(what=f"the variable {shown(found['name'])}")
+        None if LOCALE.match(found["name"]) else Denied(what=f"the variable {shown(found['name'])}")
     )
 
 
 PEER = r"(?P<address>[0-9A-Fa-f.:%\w]+) port (?P<port>\d{1,5})"
 FATAL = r"\w+: (?:parse packet: )?Connection from user \S+"
-"""Begins with the name of a function of sshd's. Before a login no user is named."""
+"""The line begins with the name of a function of sshd. Before a login it names no user."""
 PREFIX = re.compile(r"(debug\d: )?(error: |fatal: )?([\w.-]+\.c:\w+\(\):\d+( \([^)]*\))?: )?")
-"""Of a line that a level or LogVerbose made; OpenSSH 8.5 tells file, function and line, later ones
-the process too.
+"""What a level or LogVerbose puts before a line. OpenSSH 8.5 names file, function and line; later
+releases also name the process.
 """
 GRAMMAR: tuple[tuple[str, Make], ...] = (
     (
@@ -123,35 +121,35 @@ GRAMMAR: tuple[tuple[str, Make], ...] = (
             r"(?:Disconnected from|Connection closed by|Connection reset by|Timeout, client not"
             rf" responding from)(?: user \S+)? {PEER}$"
         ),
-        lambda m: Ended(peer=peer_in(m)),
+        lambda m: Disconnected(peer=peer_in(m)),
     ),
-    (rf"Read error from remote host {PEER}: .*$", lambda m: Ended(peer=peer_in(m))),
-    (r"Exiting on signal \d+$", lambda _: Ended()),
+    (rf"Read error from remote host {PEER}: .*$", lambda m: Disconnected(peer=peer_in(m))),
+    (r"Exiting on signal \d+$", lambda _: Disconnected()),
     (
         r"refused local port forward: originator .*?, target (?P<host>.*) port (?P<to>\d+)$",
-        lambda m: Refused(what=f"a way to {shown(m['host'])} port {m['to']}"),
+        lambda m: Denied(what=f"a connection to {shown(m['host'])} port {m['to']}"),
     ),
     (
         r"refused (?:local|streamlocal) port forward: originator .*?, target (?P<host>.*)$",
-        lambda m: Refused(what=f"a way to {shown(m['host'])}"),
+        lambda m: Denied(what=f"a connection to {shown(m['host'])}"),
     ),
     (
         r"refused (?:local|streamlocal) port forward: originator ",
-        lambda _: Refused(what="a way to a place that a long request hides"),
+        lambda _: Denied(what="a connection to a place that a long request hides"),
     ),
     (
         (
             rf"Received request from {PEER} to connect to (?:host|path) (?P<host>.*), but the"
             r" request was denied\.$"
         ),
-        lambda m: Refused(what=f"a way to {shown(m['host'])}", peer=peer_in(m)),
+        lambda m: Denied(what=f"a connection to {shown(m['host'])}", peer=peer_in(m)),
     ),
     (
         (
             rf"Received request from {PEER} to remote forward to host (?P<host>.*) port"
             r" (?P<to>\d+), but the request was denied\.$"
         ),
-        lambda m: Refused(
+        lambda m: Denied(
             what=f"listening on {shown(m['host']) or 'all addresses'} port {m['to']}",
             peer=peer_in(m),
         ),
@@ -161,48 +159,48 @@ GRAMMAR: tuple[tuple[str, Make], ...] = (
             rf"Received request from {PEER} to remote forward to path (?P<host>.*), but the request"
             r" was denied\.$"
         ),
-        lambda m: Refused(what=f"listening on {shown(m['host'])}", peer=peer_in(m)),
+        lambda m: Denied(what=f"listening on {shown(m['host'])}", peer=peer_in(m)),
     ),
     (
         r"subsystem request for (?P<name>.*) by user \S+ failed, subsystem not found$",
-        lambda m: Refused(what=f"the subsystem {shown(m['name'])}"),
+        lambda m: Denied(what=f"the subsystem {shown(m['name'])}"),
     ),
     (
         r"Allocating a pty not permitted for this connection\.$",
-        lambda _: Refused(what="a terminal"),
+        lambda _: Denied(what="a terminal"),
     ),
-    (r"agent forwarding disabled$", lambda _: Refused(what="agent forwarding")),
+    (r"agent forwarding disabled$", lambda _: Denied(what="agent forwarding")),
     (r"Ignoring env request (?P<name>.*?)(?:: \w[\w ]*)?$", environment),
     (
         r"sending debug message: Server has rejected tunnel device forwarding",
-        lambda _: Refused(what="a tunnel device"),
+        lambda _: Denied(what="a tunnel device"),
     ),
     (
         r"sending debug message: X11 forwarding (?:disabled|not permitted)",
-        lambda _: Refused(what="X11 forwarding"),
+        lambda _: Denied(what="X11 forwarding"),
     ),
     (
         r"sending debug message: Server has disabled streamlocal forwarding",
-        lambda _: Refused(what="listening on a Unix socket"),
+        lambda _: Denied(what="listening on a Unix socket"),
     ),
     (
         r"sending debug message: Server has disabled port forwarding",
-        lambda _: Refused(what="listening on what is no port for it"),
+        lambda _: Denied(what="listening on a port that is not its own"),
     ),
     (
         (
             rf"{FATAL} {PEER}: (?P<why>invalid format|Connection corrupted|incomplete"
             r" message|string is too large)$"
         ),
-        lambda m: Refused(what=f"a malformed packet ({m['why']})", peer=peer_in(m), is_last=True),
+        lambda m: Denied(what=f"a malformed packet ({m['why']})", peer=peer_in(m), is_last=True),
     ),
-    (rf"{FATAL} {PEER}: .*$", lambda m: Ended(peer=peer_in(m))),
+    (rf"{FATAL} {PEER}: .*$", lambda m: Disconnected(peer=peer_in(m))),
     (
         (
             r"(?:Connection (?:closed|reset) by|Disconnected from|Disconnecting) invalid user"
             rf" (?P<user>.*) {PEER}(?:: [\w ]+)?(?: \[preauth\])?$"
         ),
-        lambda m: Refused(what=f"a login as {shown(m['user'])}", peer=(m["address"], 0)),
+        lambda m: Denied(what=f"a login as {shown(m['user'])}", peer=(m["address"], 0)),
     ),
 )
 WHOLE: tuple[tuple[re.Pattern[str], Make], ...] = tuple(
@@ -221,18 +219,18 @@ ROUTINE = re.compile(
     r" negotiate|Bad packet length |"
     r"[\w: ]+: Connection from ",
 )
-"""Lines of no error: what sshd does not write at LogLevel ERROR. Source: sshd(8) at each level,
+"""Lines about no error: sshd does not write them at LogLevel ERROR. Source: sshd(8) at each level,
 OpenSSH 8.4 to 10.0.
 """
 
 
 def bare(text: str) -> str:
-    """The line without what a level or LogVerbose puts before it."""
+    """Return the line without what a level or LogVerbose puts before it."""
     return PREFIX.sub("", text.rstrip("\r\n"), count=1)
 
 
 def parse(text: str) -> Fact | None:
-    """What a line tells; None for nothing that we want."""
+    """Parse a line; None if it says nothing that we need."""
     line = bare(text)
     for pattern, make in WHOLE:
         found = pattern.match(line)
@@ -242,37 +240,5 @@ def parse(text: str) -> Fact | None:
 
 
 def is_routine(text: str) -> bool:
-    """Whether the line is none that tells an admin of a fault."""
+    """Return whether the line is not about a fault that an admin must see."""
     return text.startswith("debug") or ROUTINE.match(bare(text)) is not None
-
-
-SYSLOG = re.compile(
-    r"(?:[A-Z][a-z]{2} [ \d]\d [\d:]{8}|\d{4}-\S+) \S+"
-    r" (?:\S*/)?sshd(?:-session|-auth)?\[(\d{1,10})\]: (.*)",
-    re.DOTALL,
-)
-
-
-def from_syslog(text: str) -> Line | None:
-    """A line of /var/log/auth.log; None where sshd did not write it. Sources: RFC 3164, rsyslog's
-    RSYSLOG_FileFormat.
-    """
-    found = SYSLOG.match(text)
-    return Line(text=found[2], pid=int(found[1])) if found else None
-
-
-def from_journal(fields: object) -> Line | None:
-    """An entry of `journalctl --output=json`; what is not text there stands as an array of bytes.
-    Source: systemd.journal-fields(7).
-    """
-    match fields:
-        case {"MESSAGE": str(text), "_PID": str(pid), "_UID": str(uid)} if (
-            pid.isdecimal() and uid.isdecimal()
-        ):
-            return Line(text=text, pid=int(pid), uid=int(uid))
-        case {"MESSAGE": list(octets), "_PID": str(pid), "_UID": str(uid)} if (
-            pid.isdecimal() and uid.isdecimal()
-        ):
-            text = "".join(chr(octet & 0xFF) for octet in octets if isinstance(octet, int))
-            return Line(text=text, pid=int(pid), uid=int(uid))
-    return None

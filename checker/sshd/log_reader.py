@@ -1,8 +1,7 @@
-"""Reading sshd's lines, and what becomes of them: of a private sshd through a socket, of the
-machine's from the journal or its log file.
+"""Read sshd's log: a private sshd's from a socket, the machine's from the journal or a log file.
 
-The daemon never waits for a line, never fails for want of one, and holds no more of them than one
-read brings.
+The daemon never waits for a line, works without any, and keeps no more of them than one read
+returns.
 """
 
 from __future__ import annotations
@@ -20,17 +19,18 @@ from collections.abc import Callable, Collection
 from io import BufferedReader
 from pathlib import Path
 
-from checker.linux.pdeathsig import ending_with_us
+from checker.linux.children import end_child, ending_with_us
 from checker.model import printable
-from checker.sshd.log_lines import Line, from_journal, from_syslog, is_routine
+from checker.sshd.log_formats import from_journal, from_syslog
+from checker.sshd.log_lines import LogLine, is_routine
 
 LINE_BYTES = 4096
-"""Of a longer line the rest is dropped; sshd cuts its own at 1024."""
+"""The rest of a longer line is dropped; sshd truncates its own at 1024."""
 READ_BYTES = 1 << 18
 
 
 class LogFile:
-    """A file that grows, from its end on; what replaces it is read from its beginning."""
+    """Follow a growing file from its end on; read a file that replaces it from its beginning."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -39,7 +39,7 @@ class LogFile:
         self.begun = b""
 
     def take(self) -> list[str]:
-        """The whole lines that came since, as far as one read brings them. Raises OSError."""
+        """Return the new whole lines, as far as one read returns them. Raises OSError."""
         if self.file is None:
             self.file = self.path.open("rb")
             self.file.seek(0, os.SEEK_END if self.is_first else os.SEEK_SET)
@@ -56,7 +56,7 @@ class LogFile:
         return [line[:LINE_BYTES].decode("utf-8", "replace") for line in whole]
 
     def is_replaced(self) -> bool:
-        """Whether another file has its name; none has for a moment, while it is rotated."""
+        """Return whether another file has its name; for a moment of a rotation, none has."""
         assert self.file is not None
         try:
             found = self.path.stat()
@@ -82,25 +82,23 @@ JOURNALCTL = (
 SSHD = ("SYSLOG_IDENTIFIER=sshd", "SYSLOG_IDENTIFIER=sshd-session", "SYSLOG_IDENTIFIER=sshd-auth")
 LOG_FILES = (Path("/var/log/auth.log"), Path("/var/log/secure"))
 AT_ONCE = 64
-"""Lines that are taken in before others have their turn."""
+"""Lines that are handled before other tasks get their turn."""
 AT_END = 4096
-"""More than there is room for in a socket; what outlives its sshd may write for ever."""
+"""More than a socket has room for. A process that outlives its sshd may write for ever."""
 LOOK_EVERY_S = 1.0
 AGAIN_AFTER_S = 30.0
-ENDS_WITHIN_S = 3.0
 CREDENTIALS = struct.Struct("3i")
 
 
 class PrivateLog:
-    """The stderr of an sshd of ours: a socket that keeps its messages apart, and tells which
+    """The stderr of our private sshd: a socket that keeps its messages apart, and reports which
     process wrote each.
 
-    A pipe would do neither: sshd lets a newline in a client's words through, and so anyone with a
-    key could write lines of his own. It does not block the writer either: what comes too fast is
-    lost.
+    A pipe would do neither: sshd passes on a newline in a client's words, so anyone with a key
+    could forge lines. The socket does not block the writer either: what comes too fast is lost.
     """
 
-    def __init__(self, hear: Callable[[Line], None]) -> None:
+    def __init__(self, hear: Callable[[LogLine], None]) -> None:
         self.hear = hear
         self.ours, self.theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
@@ -109,7 +107,7 @@ class PrivateLog:
         asyncio.get_running_loop().add_reader(self.ours, self.read, AT_ONCE)
 
     def read(self, at_most: int) -> bool:
-        """Take in what waits; whether there may be more."""
+        """Handle what waits; return whether there may be more."""
         for _ in range(at_most):
             try:
                 message, extra, _, _ = self.ours.recvmsg(
@@ -118,7 +116,7 @@ class PrivateLog:
             except BlockingIOError:
                 return False
             if not message:
-                asyncio.get_running_loop().remove_reader(self.ours)  # the last of them ended
+                asyncio.get_running_loop().remove_reader(self.ours)  # the last writer ended
                 return False
             pid, uid, _ = next(
                 (
@@ -128,17 +126,17 @@ class PrivateLog:
                 ),
                 (0, -1, -1),
             )
-            self.take(Line(text=message.decode("latin-1").rstrip("\r\n"), pid=pid, uid=uid))
+            self.take(LogLine(text=message.decode("latin-1").rstrip("\r\n"), pid=pid, uid=uid))
         return True
 
-    def take(self, line: Line) -> None:
-        """Hear it, and show what tells of a fault."""
+    def take(self, line: LogLine) -> None:
+        """Handle the line, and log it if it reports a fault."""
         self.hear(line)
         if not is_routine(line.text):
             log.warning("sshd: %s", printable(line.text, LINE_BYTES))
 
     def close(self) -> None:
-        """What was written until now is still taken in."""
+        """Handle what was written until now, and close the socket."""
         self.theirs.close()
         self.read(AT_END)
         asyncio.get_running_loop().remove_reader(self.ours)
@@ -146,7 +144,7 @@ class PrivateLog:
 
 
 def journal_answers() -> bool:
-    """Whether there is a journal here, and we may read it."""
+    """Return whether there is a journal here that we may read."""
     if shutil.which(JOURNALCTL[0]) is None:
         return False
     try:
@@ -163,46 +161,43 @@ def journal_answers() -> bool:
 
 
 def log_file() -> Path | None:
-    """Where syslog puts sshd's lines, if we may read it."""
+    """Return the file to which syslog writes sshd's lines, if we may read it."""
     for path in LOG_FILES:
-        # an access(2) of an older C library knows no capabilities
+        # access(2) of an older C library ignores capabilities
         with contextlib.suppress(OSError), path.open("rb"):
             return path
     return None
 
 
 def source() -> str:
-    """Where the daemon reads sshd's lines, as a clause; empty for nowhere."""
+    """Say from where the daemon reads sshd's lines; empty if from nowhere."""
     return "the journal" if journal_answers() else str(log_file() or "")
 
 
-async def follow_journal(hear: Callable[[Line], None], uids: Collection[int]) -> None:
-    """Each new entry of sshd's that one of these users wrote, until journalctl ends; it ends with
-    us.
+async def follow_journal(hear: Callable[[LogLine], None], uids: Collection[int]) -> None:
+    """Pass on each new entry of sshd that one of these users wrote, until journalctl ends. It dies
+    with us.
     """
     with_us = await asyncio.to_thread(ending_with_us)
-    words = (
-        *with_us,
-        *JOURNALCTL,
-        "--follow",
-        "--lines=0",
-        *SSHD,
-        *(f"_UID={uid}" for uid in uids),
-    )
+    wanted = (*SSHD, *(f"_UID={uid}" for uid in uids))
     try:
         process = await asyncio.create_subprocess_exec(
-            *words,
+            *with_us,
+            *JOURNALCTL,
+            "--follow",
+            "--lines=0",
+            *wanted,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
         )
     except OSError as error:
-        log.warning("journalctl does not start: %s", error.strerror)
+        log.warning("journalctl cannot be started: %s", error.strerror)
         return
     try:
         assert process.stdout is not None
         while True:
-            with contextlib.suppress(ValueError):  # longer than a line of sshd's can be, or no JSON
+            with contextlib.suppress(ValueError):  # longer than any line of sshd, or not JSON
                 entry = await process.stdout.readline()
                 if not entry:
                     return
@@ -210,31 +205,19 @@ async def follow_journal(hear: Callable[[Line], None], uids: Collection[int]) ->
                 if line is not None:
                     hear(line)
     finally:
-        await end(process)
+        await end_child(process)
 
 
-async def end(process: asyncio.subprocess.Process) -> None:
-    """Not without its end."""
-    with contextlib.suppress(ProcessLookupError):
-        process.terminate()
-    try:
-        async with asyncio.timeout(ENDS_WITHIN_S):
-            await process.wait()
-    except TimeoutError:
-        process.kill()
-        await process.wait()
-
-
-async def follow_file(path: Path, hear: Callable[[Line], None]) -> None:
-    """Each new line of sshd's in a log file that may be replaced or cut off, until it can not be
-    read.
+async def follow_file(path: Path, hear: Callable[[LogLine], None]) -> None:
+    """Pass on each new line of sshd in a log file that may be replaced or truncated, until it
+    cannot be read.
     """
     with contextlib.closing(LogFile(path)) as file:
         while True:
             try:
                 lines = await asyncio.to_thread(file.take)
             except OSError as error:
-                log.warning("%s can not be read: %s", path, error.strerror)
+                log.warning("%s cannot be read: %s", path, error.strerror)
                 return
             for number, text in enumerate(lines, start=1):
                 line = from_syslog(text)

@@ -1,7 +1,6 @@
-"""How many connections to this machine's sshd have not logged in yet, by what each sshd process
-says of itself in its title.
+"""Count connections that have not logged in yet, by the titles of this machine's sshd processes.
 
-By hand: with what is known of each process it costs 1 ms for 600 processes; psutil's process_iter
+Done by hand: it remembers each process, and so costs 1 ms for 600 processes; psutil's process_iter
 costs 82 ms.
 """
 
@@ -16,25 +15,23 @@ NAMES = SSHD_NAMES | {"sshd-auth"}
 BEGINNING = re.compile(
     rb"(?:sshd|sshd-session|sshd-auth): (?:\[(?:accepted|net)\]|[^ \0]+ \[net\])"
 )
-"""A connection before its login: `[accepted]` until it names a user, with `[net]` once its keys are
+"""A connection before its login: `[accepted]` until it names a user, with `[net]` once keys are
 exchanged; then `USER [net]`.
 """
 HELPER = re.compile(rb"(?:sshd|sshd-session|sshd-auth): \[net\]")
-"""Stands beside an `[accepted]` that counts."""
+"""Runs beside an `[accepted]` that is counted."""
 
 
 class Logins:
-    """Reads the title of each process twice, and no more once it is none that could wait for its
-    login.
-    """
+    """Read the title of each process twice, and not again once it cannot be waiting for a login."""
 
     def __init__(self) -> None:
         self.met: frozenset[str] = frozenset()
         self.settled: frozenset[str] = frozenset()
 
     def waiting(self) -> tuple[int, ...] | None:
-        """For each connection that waits now the PID of one process; None where the processes of
-        others can not be seen.
+        """Return one PID for each connection that waits now; None if the processes of other users
+        are hidden.
         """
         there = frozenset(name for name in os.listdir("/proc") if name.isdigit())  # noqa: PTH208 - a scan over thousands of processes
         if "1" not in there:
@@ -43,14 +40,14 @@ class Logins:
         beginning = {
             name for name, title in titles.items() if BEGINNING.match(title) and is_sshd(name)
         }
-        # a new one may still become another program
+        # a new process may still become another program
         self.settled = (self.settled & there) | ((titles.keys() & self.met) - beginning)
         self.met = there
         return tuple(int(name) for name in beginning if not HELPER.match(titles[name]))
 
 
 def title_of(name: str) -> bytes:
-    """What a process calls itself; nothing for one that is gone."""
+    """Return a process's title; empty if the process is gone."""
     try:
         with open(f"/proc/{name}/cmdline", "rb") as title:  # noqa: PTH123 - as above
             return title.read(256)
@@ -59,7 +56,6 @@ def title_of(name: str) -> bytes:
 
 
 def is_sshd(name: str) -> bool:
-    """Whether it is a process of sshd's."""
     try:
         with open(f"/proc/{name}/comm", encoding="utf-8", errors="replace") as comm:  # noqa: PTH123 - as above
             return comm.read().rstrip("\n") in NAMES

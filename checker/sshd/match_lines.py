@@ -1,5 +1,6 @@
-"""The `Match` lines of sshd's configuration, and whether one holds for a connection. Pure. Source:
-sshd_config(5), servconf.c, match.c.
+"""Parse the `Match` lines of sshd's configuration, and decide which hold for a connection. Pure.
+
+Source: sshd_config(5), servconf.c, match.c.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ CHOSEN = {
     "localport": "to port",
     "rdomain": "in routing domain",
 }
-"""Criteria that the connection decides, with the words for them."""
+"""Criteria that depend on the connection, with the words for them."""
 
 
 JUDGED = frozenset({"include", *(key.lower() for key in LOCKDOWN)})
@@ -34,7 +35,7 @@ JUDGED = frozenset({"include", *(key.lower() for key in LOCKDOWN)})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatchLine:
-    """One `Match` line, or what of it is understood."""
+    """One `Match` line, as far as we understand it."""
 
     file: Path
     number: int
@@ -43,7 +44,7 @@ class MatchLine:
     inside: MatchLine | None = None
     """The block whose Include reads this file."""
     keywords: frozenset[str] = JUDGED
-    """What the block says something about, in lower case."""
+    """The lower-case keywords that the block sets."""
 
     @property
     def text(self) -> str:
@@ -56,18 +57,18 @@ class MatchLine:
 
     @property
     def matters(self) -> bool:
-        """Whether the block says anything that is judged, or includes what may."""
+        """Whether the block sets anything that we judge, or includes what may."""
         return not JUDGED.isdisjoint(self.keywords)
 
     @property
     def unclear(self) -> tuple[str, ...]:
-        """Criteria that are not known here."""
+        """Criteria that we do not know."""
         return tuple(name for name, _ in self.criteria if name not in FIXED and name not in CHOSEN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
-    """What decides which `Match` blocks hold; None where no block asks for it."""
+    """What decides which `Match` blocks hold; None if no block asks for it."""
 
     address: str = "127.0.0.1"
     host: str = "localhost"
@@ -76,7 +77,7 @@ class Connection:
     rdomain: str | None = None
 
     def words(self, user: str) -> tuple[str, str]:
-        """The words that have `sshd -T` answer for it."""
+        """Return the words that make `sshd -T` answer for it."""
         asked = {
             "user": user,
             "host": self.host,
@@ -91,7 +92,7 @@ class Connection:
 
 
 def directive(line: str) -> tuple[str, list[str]] | None:
-    """The lower-case keyword of a line, and its words; None for none."""
+    """Return the lower-case keyword of a line, and its words; None if it has no keyword."""
     found = LINE.match(line)
     if found is None:
         return None
@@ -106,13 +107,15 @@ def directive(line: str) -> tuple[str, list[str]] | None:
 
 
 def keywords(lines: Iterable[str]) -> frozenset[str]:
-    """What a block says something about: `lines` are those behind its `Match`."""
+    """Return the keywords that a block sets; `lines` are those after its `Match`."""
     found = (one[0] for line in lines if (one := directive(line)))
     return frozenset(itertools.takewhile(lambda keyword: keyword != "match", found))
 
 
 def criteria(words: list[str]) -> tuple[tuple[str, str], ...]:
-    """The criteria of a `Match` line: `name pattern` or, in newer versions, `name=pattern`."""
+    """Parse the criteria of a `Match` line: `name pattern` or, in newer versions,
+    `name=pattern`.
+    """
     found: list[tuple[str, str]] = []
     left = iter(words)
     for word in left:
@@ -123,7 +126,7 @@ def criteria(words: list[str]) -> tuple[tuple[str, str], ...]:
 
 
 def holds(line: MatchLine, connection: Connection, user: str, groups: Collection[str]) -> bool:
-    """Whether sshd applies the block. A criterion that is not known here holds."""
+    """Return whether sshd applies the block. A criterion that we do not know counts as true."""
     return all(
         criterion_holds(name, value, connection, user, groups)
         for one in line.chain
@@ -161,8 +164,8 @@ def items(patterns: str) -> Iterator[tuple[str, bool]]:
 
 
 def in_patterns(word: str, patterns: str) -> int:
-    """1 where the list takes the word, -1 where it says `!`, else 0. Source: match.c,
-    match_pattern_list.
+    """Return 1 if the list matches the word, -1 if a pattern with `!` does, else 0. Source:
+    match.c, match_pattern_list.
     """
     found = 0
     for pattern, is_negated in items(patterns):
@@ -175,7 +178,7 @@ def in_patterns(word: str, patterns: str) -> int:
 
 @lru_cache(maxsize=4096)
 def in_addresses(address: str, patterns: str) -> bool:
-    """Whether a list of networks and wildcards takes the address. Source: addrmatch.c,
+    """Return whether a list of networks and wildcards matches the address. Source: addrmatch.c,
     addr_match_list.
     """
     found = False
@@ -192,7 +195,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 def network_of(pattern: str) -> Network | None:
-    """The network that a pattern names; None for wildcards."""
+    """Return the network that a pattern names; None for wildcards."""
     try:
         return ipaddress.ip_network(pattern, strict=False)
     except ValueError:
@@ -207,8 +210,8 @@ def is_in(address: str, network: Network) -> bool:
 
 
 def where(line: MatchLine) -> str:
-    """From where a connection comes for which the block holds, in words; empty where every
-    connection of the user does.
+    """Say from where a connection comes for which the block holds; empty if it holds for every
+    connection of the user.
     """
     said = (
         f"{CHOSEN[name]} {value}"
@@ -220,8 +223,8 @@ def where(line: MatchLine) -> str:
 
 
 def as_if_there(text: str, user: str) -> str:
-    """A configuration's text, with each Group criterion decided for a user who is yet to be made
-    with a group of that name.
+    """Return a configuration's text with each Group criterion decided for a user who does not exist
+    yet, and who will get a group of that name.
 
     sshd does not apply a `Match Group` block to a user who does not exist.
     """

@@ -1,6 +1,4 @@
-"""What sshd would allow a node by a `Match` block that holds for some connections and not for
-others: asked of sshd itself.
-"""
+"""Ask sshd what a `Match` block that holds only for some connections would allow a node."""
 
 from __future__ import annotations
 
@@ -10,7 +8,7 @@ import itertools
 import os
 import pwd
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,9 +18,9 @@ from checker.sshd.match_lines import Connection, MatchLine, criteria, directive,
 from checker.sshd.program import MAIN, ask_sshd, effective, version
 
 DEEPEST = 16
-"""Includes in each other that sshd reads. Source: servconf.c, SERVCONF_MAX_DEPTH."""
+"""How many nested Includes sshd follows. Source: servconf.c, SERVCONF_MAX_DEPTH."""
 REPROCESSED = "reprocess config"
-"""What sshd calls its main file as it decides `Match` lines."""
+"""How sshd calls its main file while it decides `Match` lines."""
 SETTING = re.compile(r"^debug3: (.*):(\d+) setting (\S+) ", re.MULTILINE)
 ALLOWS: Mapping[str, str] = {
     "AllowTcpForwarding": "open -L",
@@ -36,11 +34,11 @@ ALLOWS: Mapping[str, str] = {
     "AcceptEnv": "set variables",
     "GatewayPorts": "listen on other addresses",
 }
-"""What a setting other than ours may let a node's key do."""
+"""What a node's key may do if a setting is not ours."""
 
 
 def match_lines(config: Path) -> Iterator[MatchLine]:
-    """Every `Match` line that sshd reads, with those of included files."""
+    """Yield every `Match` line that sshd reads, also those of included files."""
     yield from lines_below(config, None, 0)
 
 
@@ -48,7 +46,7 @@ def lines_below(file: Path, inside: MatchLine | None, depth: int) -> Iterator[Ma
     try:
         text = file.read_text(encoding="utf-8", errors="surrogateescape")
     except OSError:
-        # sshd passes over an included file that is not there, and says itself what it cannot read
+        # sshd ignores an included file that is missing, and reports one that it cannot read
         return
     block = inside
     lines = text.split("\n")
@@ -67,7 +65,7 @@ def lines_below(file: Path, inside: MatchLine | None, depth: int) -> Iterator[Ma
 
 
 def groups_of(user: str) -> frozenset[str]:
-    """The user's groups; of one who is yet to be made, the group that will be."""
+    """Return the user's groups; for a user who does not exist yet, the group that will be made."""
     try:
         numbers = os.getgrouplist(user, pwd.getpwnam(user).pw_gid)
     except KeyError:
@@ -77,7 +75,7 @@ def groups_of(user: str) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """What sshd says of the tunnel user."""
+    """What sshd says about the tunnel user."""
 
     effective: Mapping[str, str]
     """The settings for a plain connection."""
@@ -88,7 +86,7 @@ class Judged:
 
 
 def judged(config: Path, user: str) -> Judged:
-    """Ask sshd about each kind of connection that its configuration tells apart. Raises
+    """Ask sshd about each kind of connection that its configuration distinguishes. Raises
     CheckerError.
     """
     lines = tuple(match_lines(config))
@@ -101,31 +99,29 @@ def judged(config: Path, user: str) -> Judged:
     known = differences(usual, unknown=unknown)
     found: dict[str, None] = {}
     for connection in asked[1:]:
-        wrong = [
-            one
-            for one in differences(effective(config, user, connection), unknown=unknown)
-            if one not in known
-        ]
+        here = differences(effective(config, user, connection), unknown=unknown)
+        wrong = [one for one in here if one not in known]
         if wrong:
             places = places_of(config, user, connection)
-            found.update(
-                dict.fromkeys(clause(one, places, lines, config, connection) for one in wrong)
-            )
-    unclear = [line for line in lines if line.unclear and line.matters]
-    found.update(
-        dict.fromkeys(
-            f"{line.text!r} could not be checked ({line.file} line {line.number})"
-            for line in unclear
-        )
-    )
-    if not is_all:
-        found["the Match blocks combine in too many ways to check them all"] = None
+            found |= dict.fromkeys(clause(one, places, lines, config, connection) for one in wrong)
+    found |= dict.fromkeys(not_checked(lines, is_all=is_all))
     return Judged(effective=usual, openings=tuple(found))
 
 
+def not_checked(lines: Iterable[MatchLine], *, is_all: bool) -> Iterator[str]:
+    """Yield a clause for each thing that could not be checked. `is_all`: no connection was left
+    out.
+    """
+    for line in lines:
+        if line.unclear and line.matters:
+            yield f"{line.text!r} could not be checked ({line.file} line {line.number})"
+    if not is_all:
+        yield "the Match blocks combine in too many ways to check them all"
+
+
 def places_of(config: Path, user: str, connection: Connection) -> dict[str, tuple[Path, int]]:
-    """The file and line that decided each keyword for the connection, of those in `Match`
-    blocks.
+    """Return the file and line inside a `Match` block that decided each keyword for the
+    connection.
     """
     said = ask_sshd("-T", "-ddd", "-f", str(config), *connection.words(user)).stderr.replace(
         "\r", ""
@@ -146,21 +142,17 @@ def clause(
     config: Path,
     connection: Connection,
 ) -> str:
-    """Which connection meets the wrong setting, by which line of which file, and what a node's key
-    could do there.
+    """Say which connection gets the wrong setting, from which line of which file, and what a node's
+    key could do there.
     """
     keyword = wrong.partition(" ")[0]
     place = places.get(keyword.lower())
     before = [line for line in lines if place and line.file == place[0] and line.number < place[1]]
     said = where(before[-1]) if before else ""
     origin = said or " ".join(connection.words("")[1].split(",")[1:])
-    by = (
-        f" ({place[0]} line {place[1]})"
-        if place and place[0] != config
-        else f" ({MAIN} line {place[1]})"
-        if place
-        else ""
-    )
+    by = ""
+    if place:
+        by = f" ({MAIN if place[0] == config else place[0]} line {place[1]})"
     allows = (
         f"a node's key could {ALLOWS[keyword]}: "
         if keyword in ALLOWS and "could not be" not in wrong

@@ -1,4 +1,4 @@
-"""A private sshd for one home: its configuration, locked down to reverse tunnels, and its life."""
+"""A private sshd for one home, locked down to reverse tunnels: configure, start and stop it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import os
 import re
 import signal
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -17,10 +17,10 @@ from checker.config.files import write_changed
 from checker.config.layout import Layout
 from checker.config.toml_file import ConfigError
 from checker.linux.accounts import is_locked
-from checker.linux.pdeathsig import ending_with_us
+from checker.linux.children import end_child, ending_with_us
 from checker.model import CheckerError
 from checker.sshd.keygen import rsa_beside
-from checker.sshd.lockdown import MAX_STARTUPS, REVERSE_ALONE
+from checker.sshd.lockdown import MAX_STARTUPS, REVERSE_ONLY
 from checker.sshd.program import PRIVILEGE_SEPARATION, find_sshd, lacks_log_verbose
 from checker.sshd.sessions import sessions_below
 
@@ -37,8 +37,8 @@ class SshdFailed(CheckerError):
 
 
 def is_strict(path: Path) -> bool:
-    """Whether sshd's StrictModes would accept the file: nobody else may write to it, nor to a
-    directory above it.
+    """Return whether sshd's StrictModes would accept the file: nobody else may write to it, nor to
+    a directory above it.
     """
     return all(
         not place.stat().st_mode & 0o022 for place in (path, *path.parents) if place.exists()
@@ -46,11 +46,11 @@ def is_strict(path: Path) -> bool:
 
 
 def quoted(path: Path) -> str:
-    """A path in sshd_config. Raises ConfigError."""
+    """Quote a path for sshd_config. Raises ConfigError."""
     if re.search(r'["\\\n]', str(path)):
         raise ConfigError(
             path,
-            "sshd can not be told of a path with a quote, backslash or newline; choose another"
+            "sshd_config cannot contain a path with a quote, backslash or newline; choose another"
             " --home",
         )
     return f'"{path}"'
@@ -59,8 +59,8 @@ def quoted(path: Path) -> str:
 def sshd_config(
     layout: Layout, *, user: str, listen: str, port: int, here: Mapping[str, str] = UNCHANGED
 ) -> str:
-    """The whole configuration: one user, keys alone, reverse forwards alone; `here`: what differs
-    on this machine, empty to leave it out.
+    """Return the whole configuration: one user, only keys, only reverse forwards. `here`: what
+    differs on this machine; an empty value omits the option.
 
     UnusedConnectionTimeout stays unset: it would end idle tunnels. An absolute AuthorizedKeysFile
     is the same for every user.
@@ -69,7 +69,7 @@ def sshd_config(
         "Port": str(port),
         "ListenAddress": listen,
         "HostKey": quoted(layout.host_key),
-        # there, and not above, % begins a token
+        # % begins a token here, but not in HostKey
         "AuthorizedKeysFile": quoted(layout.authorized_keys).replace("%", "%%"),
         "StrictModes": "yes" if is_strict(layout.authorized_keys) else "no",
         "PidFile": "none",
@@ -82,7 +82,7 @@ def sshd_config(
         "PrintMotd": "no",
         "LoginGraceTime": "120",
         "MaxStartups": MAX_STARTUPS,
-        **REVERSE_ALONE,
+        **REVERSE_ONLY,
         **here,
     }
     lines = [f"{key} {value}\n" for key, value in options.items() if value]
@@ -92,8 +92,8 @@ def sshd_config(
 
 
 def differing(sshd: str, user: str) -> dict[str, str]:
-    """Options that this sshd does not know, and PAM where it would take the account for locked:
-    root has a `!` on some systems.
+    """Return what differs here: LogVerbose, if this sshd does not know it, and PAM, if sshd would
+    otherwise take the account for locked (some systems give root a `!`).
     """
     return {
         **({"LogVerbose": ""} if lacks_log_verbose(sshd) else {}),
@@ -101,10 +101,10 @@ def differing(sshd: str, user: str) -> dict[str, str]:
     }
 
 
-def port_to_be_had(listen: str, port: int) -> int:
-    """The port, or for 0 one that nobody has now.
+def free_port(listen: str, port: int) -> int:
+    """Return the port, or for 0 one that is free now.
 
-    Raises CheckerError where something listens there already: a client must not take that for our
+    Raises CheckerError if something already listens there: a client must not take that for our
     sshd.
     """
     family = socket.AF_INET6 if ":" in listen else socket.AF_INET
@@ -114,12 +114,12 @@ def port_to_be_had(listen: str, port: int) -> int:
             trial.bind((listen, port))
         except socket.gaierror as error:
             raise CheckerError(
-                f"--listen {listen!r} is no address ({error.strerror}); write one of this machine's"
+                f"--listen {listen!r} is not an address ({error.strerror}); use one of this machine"
             ) from error
         except OSError as error:
             mend = "--listen" if error.errno == errno.EADDRNOTAVAIL else "--ssh-port"
             raise CheckerError(
-                f"port {port} of {listen} can not be had ({error.strerror}); choose another {mend}"
+                f"port {port} of {listen} cannot be used ({error.strerror}); choose another {mend}"
             ) from error
         return int(trial.getsockname()[1])
 
@@ -127,56 +127,57 @@ def port_to_be_had(listen: str, port: int) -> int:
 async def start_sshd(
     layout: Layout, *, user: str, listen: str, port: int, stderr: int | None = None
 ) -> asyncio.subprocess.Process:
-    """Start it, and return once it answers. It ends with us, however we end. Raises
-    CheckerError.
-    """
+    """Start sshd, and return once it answers. It dies with us. Raises CheckerError."""
     sshd = find_sshd()
-    port_to_be_had(listen, port)
+    free_port(listen, port)
     config = layout.run / "_sshd_config"
     here = await asyncio.to_thread(differing, sshd, user)
-    write_changed(
-        config,
-        sshd_config(layout, user=user, listen=listen, port=port, here=here).encode(),
-        mode=0o600,
-    )
-    if os.geteuid() == 0:
-        PRIVILEGE_SEPARATION.mkdir(mode=0o755, exist_ok=True)
-    with_us = await asyncio.to_thread(ending_with_us)
-    nothing = asyncio.subprocess.DEVNULL
-    process = await asyncio.create_subprocess_exec(
-        *with_us,
-        sshd,
-        "-D",
-        "-e",
-        "-f",
-        str(config),
-        stdin=nothing,
-        stderr=stderr,
-        stdout=nothing,
-        start_new_session=True,  # a terminal's interrupt is for us alone, who end it in order
-    )
+    text = sshd_config(layout, user=user, listen=listen, port=port, here=here)
+    write_changed(config, text.encode(), mode=0o600)
+    process = await launched((sshd, "-D", "-e", "-f", str(config)), stderr)
     try:
         async with asyncio.timeout(ANSWERS_WITHIN_S):
-            while not await answers(listen, port):
-                if process.returncode is not None:
-                    raise SshdFailed(
-                        f"it ended with status {process.returncode}; its reason stands above"
-                    )
-                await asyncio.sleep(POLL_S)
+            await answering(process, listen, port)
     except TimeoutError:
         await stop_sshd(process)
         raise SshdFailed(f"it does not answer on port {port} of {listen}") from None
+    except asyncio.CancelledError:
+        await stop_sshd(process)
+        raise
     return process
 
 
+async def launched(command: Sequence[str], stderr: int | None) -> asyncio.subprocess.Process:
+    """Start sshd so that it dies with us."""
+    if os.geteuid() == 0:
+        PRIVILEGE_SEPARATION.mkdir(mode=0o755, exist_ok=True)
+    with_us = await asyncio.to_thread(ending_with_us)
+    return await asyncio.create_subprocess_exec(
+        *with_us,
+        *command,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=stderr,
+        start_new_session=True,  # a terminal's interrupt must reach only us
+    )
+
+
+async def answering(process: asyncio.subprocess.Process, listen: str, port: int) -> None:
+    """Wait until sshd answers. Raises SshdFailed if it ends."""
+    while not await answers(listen, port):
+        if process.returncode is not None:
+            raise SshdFailed(f"it ended with status {process.returncode}; see its messages above")
+        await asyncio.sleep(POLL_S)
+
+
 async def answers(listen: str, port: int) -> bool:
-    """Whether an SSH server speaks there."""
+    """Return whether an SSH server answers there."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listen, listen)  # noqa: S104 - compared, not bound
     try:
         async with asyncio.timeout(2.0):
             reader, writer = await asyncio.open_connection(host, port)
             try:
-                writer.write(b"SSH-2.0-reversi\r\n")  # else it complains in the log
+                writer.write(b"SSH-2.0-reversi\r\n")  # else sshd logs a complaint
                 return (await reader.read(4)).startswith(b"SSH-")
             finally:
                 writer.close()
@@ -185,16 +186,9 @@ async def answers(listen: str, port: int) -> bool:
 
 
 async def stop_sshd(process: asyncio.subprocess.Process) -> None:
-    """End it and the sessions that it started, and wait until it is gone."""
+    """Terminate sshd and the sessions that it started, and wait until it is gone."""
     if process.returncode is None:
         for session in await asyncio.to_thread(sessions_below, process.pid):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(session, signal.SIGTERM)
-        with contextlib.suppress(ProcessLookupError):  # it ended meanwhile
-            process.terminate()
-        try:
-            async with asyncio.timeout(3.0):
-                await process.wait()
-        except TimeoutError:
-            process.kill()
-            await process.wait()
+        await end_child(process)

@@ -24,19 +24,21 @@ class SshdMissing(CheckerError):
 
 MAIN = Path("/etc/ssh/sshd_config")
 PLAIN = Connection()
-"""One that hardly any `Match` line names."""
+"""A connection that hardly any `Match` line names."""
 ANSWERS_WITHIN_S = 20
 
 
 class SshdSilent(CheckerError):
-    """sshd did not tell its settings."""
+    """sshd did not print its settings."""
 
     def __init__(self, config: Path, why: str) -> None:
         super().__init__(f"sshd does not accept {config}: {why}; see: sshd -t -f {config}")
 
 
 def find_sshd() -> str:
-    """The absolute path of sshd, without which it does not start. Raises SshdMissing."""
+    """Return the absolute path of sshd, which does not start by a relative one. Raises
+    SshdMissing.
+    """
     found = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:{SSHD_PLACES}")
     if found is None:
         raise SshdMissing
@@ -44,8 +46,8 @@ def find_sshd() -> str:
 
 
 def lacks_log_verbose(sshd: str) -> bool:
-    """Whether it is older than 8.5, which brought LogVerbose. One that does not tell is taken for
-    newer.
+    """Return whether sshd is older than 8.5, which introduced LogVerbose; False if it does not
+    print its version.
     """
     try:
         said = subprocess.run(
@@ -62,9 +64,9 @@ def lacks_log_verbose(sshd: str) -> bool:
 
 
 def ask_sshd(*words: str) -> subprocess.CompletedProcess[str]:
-    """One run of sshd that only answers. Raises SshdMissing, CheckerError."""
+    """Run sshd only to get an answer. Raises SshdMissing, CheckerError."""
     if os.geteuid() == 0:
-        # only sshd's own service makes it, and sshd tests nothing without
+        # only sshd's own service makes it, and sshd tests nothing without it
         PRIVILEGE_SEPARATION.mkdir(mode=0o755, exist_ok=True)
     try:
         return subprocess.run(
@@ -76,23 +78,23 @@ def ask_sshd(*words: str) -> subprocess.CompletedProcess[str]:
             timeout=ANSWERS_WITHIN_S,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise CheckerError(f"sshd can not be asked for its settings: {error}") from error
+        raise CheckerError(f"sshd cannot be asked for its settings: {error}") from error
 
 
 def version() -> tuple[int, int] | None:
-    """Raises SshdMissing. One older than 9.2 does not know -V, and tells its version all the
-    same.
+    """Return sshd's version; one older than 9.2 rejects -V, but prints its version all the same.
+    Raises SshdMissing.
     """
     return version_in(ask_sshd("-V").stderr)
 
 
 def complaint(config: Path) -> str:
-    """What `sshd -t` has against the configuration; empty where it would start."""
+    """Return what `sshd -t` rejects in the configuration; empty if sshd would start."""
     return trouble(ask_sshd("-t", "-f", str(config)))
 
 
 def trouble(asked: subprocess.CompletedProcess[str]) -> str:
-    """What sshd said as it failed, on one line; empty where it did not."""
+    """Return what sshd said as it failed, on one line; empty if it did not fail."""
     said = [line.strip("@ \r") for line in asked.stderr.split("\n")]
     return (
         ("; ".join(filter(None, said)) or f"exit status {asked.returncode}")
@@ -102,12 +104,12 @@ def trouble(asked: subprocess.CompletedProcess[str]) -> str:
 
 
 def as_user(user: str) -> tuple[str, str]:
-    """The words that have `sshd -T` answer for the user."""
+    """Return the words that make `sshd -T` answer for the user."""
     return PLAIN.words(user)
 
 
 def effective(config: Path, user: str, connection: Connection = PLAIN) -> dict[str, str]:
-    """The settings that hold for the user on a connection, by lower-case keyword. Raises
+    """Return the settings that hold for a connection of the user, by lower-case keyword. Raises
     SshdSilent.
     """
     asked = ask_sshd("-T", "-f", str(config), *connection.words(user))

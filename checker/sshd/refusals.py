@@ -1,6 +1,4 @@
-"""Whose it was that sshd refused something: the logins of the tunnel user, as far as sshd's lines
-told of them. Pure.
-"""
+"""Attribute what sshd refused to logins of the tunnel user, from the lines of its log. Pure."""
 
 from __future__ import annotations
 
@@ -8,19 +6,19 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from checker.sshd.log_lines import Ended, Line, LoggedIn, Peer, Refused, Served, parse
+from checker.sshd.log_lines import Denied, Disconnected, LoggedIn, LogLine, Peer, Served, parse
 
 LOGINS_HELD = 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Login:
-    """A connection of the tunnel user's, from its login to its end."""
+    """A connection of the tunnel user, from its login until it ends."""
 
     peer: Peer
     fingerprint: str
     pids: frozenset[int]
-    """Of the processes that write of it, as far as they are known."""
+    """The processes that log about it, as far as they are known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,21 +29,21 @@ class Refusal:
     address: str
     port: int
     fingerprint: str
-    """Of the key that it logged in with; empty where the login was not heard of."""
+    """The key that it logged in with; empty if we did not see the login."""
     pid: int | None
 
 
 class Hearing:
-    """Takes in sshd's lines, and tells whose the refusals among them were.
+    """Take in sshd's lines, and attribute the refusals among them.
 
-    A login is forgotten at its end. One whose end nobody tells (a process that was killed) goes
-    when its peer or its process is met again, or as the oldest where there are too many.
+    A login is forgotten when it ends. If no line reports its end (a process was killed), it is
+    forgotten when another login has its peer or process, or as the oldest of too many.
     """
 
     def __init__(
         self, user: str, uid: int, *, parent_of: Callable[[int], int | None] = lambda _: None
     ) -> None:
-        """`parent_of`: of a process by its number, for an sshd that does not tell which process
+        """`parent_of`: returns a process's parent, for an sshd that does not log which process
         serves a login.
         """
         self.user = user
@@ -55,25 +53,25 @@ class Hearing:
         self.peers: dict[int, Peer] = {}
         self.addresses: Counter[str] = Counter()
 
-    def hear(self, line: Line) -> Refusal | None:
-        """Take in a line; what it tells of a refusal to the tunnel user, if it does."""
+    def hear(self, line: LogLine) -> Refusal | None:
+        """Take in a line; return the refusal that it reports, if it was to the tunnel user."""
         if line.uid not in (None, 0, self.uid):
-            return None  # anybody may write to the machine's log under sshd's name
+            return None  # anyone may write to the machine's log under sshd's name
         match parse(line.text):
             case LoggedIn() as login:
                 self.enter(login, line)
             case Served(pid=pid) if line.pid in self.peers:
                 self.serve(self.peers[line.pid], pid)
-            case Ended(peer=peer):
+            case Disconnected(peer=peer):
                 self.forget(self.peer_of(peer, line))
-            case Refused() as fact:
+            case Denied() as fact:
                 return self.refusal(fact, line)
             case _:
                 pass
         return None
 
-    def enter(self, fact: LoggedIn, line: Line) -> None:
-        """Somebody logged in: whoever came from there, or was that process, before, is gone."""
+    def enter(self, fact: LoggedIn, line: LogLine) -> None:
+        """Record a login. An earlier one with the same peer or process is gone."""
         self.forget(fact.peer)
         self.forget(self.peers.get(line.pid or 0))
         if fact.user != self.user:
@@ -88,7 +86,7 @@ class Hearing:
             self.forget(next(iter(self.logins)))
 
     def serve(self, peer: Peer, pid: int) -> None:
-        """Lines of this process are of that login from now on."""
+        """Attribute the lines of this process to that login from now on."""
         if self.peers.get(pid) != peer:
             self.forget(self.peers.get(pid))
         login = self.logins[peer]
@@ -96,7 +94,7 @@ class Hearing:
         self.peers[pid] = peer
 
     def forget(self, peer: Peer | None) -> None:
-        """Its login, if there was one, is over."""
+        """Forget the peer's login, if there is one."""
         login = self.logins.pop(peer, None) if peer else None
         if login is None:
             return
@@ -106,11 +104,11 @@ class Hearing:
         if not self.addresses[login.peer[0]]:
             del self.addresses[login.peer[0]]
 
-    def refusal(self, fact: Refused, line: Line) -> Refusal | None:
-        """Whose it was; None where it is nobody's of ours."""
+    def refusal(self, fact: Denied, line: LogLine) -> Refusal | None:
+        """Return the refusal with its login; None if it was not to one of ours."""
         address, port = fact.peer or ("", 0)
         unheard = Refusal(what=fact.what, address=address, port=port, fingerprint="", pid=line.pid)
-        # before any key: everybody tries that; it counts where our nodes come from
+        # before a login: anyone may try that, so it counts only from a node's address
         if address and not port:
             return replace(unheard, pid=None) if address in self.addresses else None
         peer = self.peer_of(fact.peer, line)
@@ -123,9 +121,9 @@ class Hearing:
             unheard, address=login.peer[0], port=login.peer[1], fingerprint=login.fingerprint
         )
 
-    def peer_of(self, stated: Peer | None, line: Line) -> Peer | None:
-        """Of whose connection the line is: its writer tells more surely than its words, where the
-        kernel told who that was.
+    def peer_of(self, stated: Peer | None, line: LogLine) -> Peer | None:
+        """Return the peer of the connection that the line is about: by its writer, if the kernel
+        named it, rather than by its words.
         """
         writer = (
             None

@@ -1,8 +1,7 @@
-"""Who listens on which port, by the kernel's own tables: sockets, the sshd sessions that own them,
-and their ancestry.
+"""Find sshd's sessions, the sockets that they own, and the processes above them.
 
-The sshd child that owns a listener is not dumpable: its uid shows to everyone, its descriptors to
-the privileged alone (proc(5)).
+The sshd child that owns a listener is not dumpable: everyone sees its uid, but only a privileged
+process sees its descriptors (proc(5)).
 """
 
 from __future__ import annotations
@@ -19,15 +18,15 @@ from checker.model import ProcessId
 
 SSHD_NAMES = frozenset({"sshd", "sshd-session"})
 SESSION_TITLE = re.compile(r"(?:sshd|sshd-session): [^\s@/\[]+(?:@notty)?\Z")
-"""`sshd: USER` or `sshd: USER@notty`; not `[priv]`, `[net]`, `[listener]`, and no terminal: that is
-a person's login.
+"""`sshd: USER` or `sshd: USER@notty`; not `[priv]`, `[net]` or `[listener]`, and not one with a
+terminal, which is a person's login.
 """
 PRIVATE_LISTENER = re.compile(r"sshd: .* -f (?P<run>/.*)/_sshd_config \[listener\]")
-"""The title of a listening sshd that `up` started: which home it serves."""
+"""The title of a listening sshd that `up` started; it shows which home it serves."""
 
 
 def is_session(process: Process, uid: int) -> bool:
-    """Whether this is the sshd process of a session of the tunnel user's: one that we may end."""
+    """Return whether this is an sshd session of the tunnel user: only such a process may we end."""
     return (
         process.name in SSHD_NAMES
         and process.uid == uid
@@ -36,7 +35,7 @@ def is_session(process: Process, uid: int) -> bool:
 
 
 def session_above(pid: int, uid: int) -> ProcessId | None:
-    """The sshd session that started the process, at any distance; None if there is none.
+    """Return the sshd session that started the process, at any distance; None if there is none.
 
     psutil goes up only from a child to a parent that is older.
     """
@@ -54,10 +53,10 @@ def session_above(pid: int, uid: int) -> ProcessId | None:
 
 
 def login_took_s(session: ProcessId) -> float | None:
-    """Seconds from the connection to the end of its login: sshd's monitor begins with the one, the
-    session with the other.
+    """Return the seconds from connection to login: sshd's monitor starts with the first, the
+    session with the second.
 
-    None where that cannot be told: root's session has no monitor.
+    None if unknown: root's session has no monitor.
     """
     process = read_process(session.pid)
     monitor = read_process(process.parent) if process else None
@@ -67,10 +66,11 @@ def login_took_s(session: ProcessId) -> float | None:
 
 
 def elsewhere(session: ProcessId, run: Path) -> str:
-    """The directory of another gateway on this machine whose private sshd serves this session;
-    empty where none does.
+    """Return the directory of another gateway on this machine whose private sshd serves this
+    session; empty if there is none.
 
-    Two homes may have one tunnel user. A session whose listening sshd has ended is no other's.
+    Two homes may share one tunnel user. A session whose listening sshd has ended belongs to no
+    other gateway.
     """
     pid = session.pid
     for _ in range(8):
@@ -85,7 +85,7 @@ def elsewhere(session: ProcessId, run: Path) -> str:
 
 
 def sessions(uid: int) -> tuple[Process, ...]:
-    """All sshd sessions of the tunnel user."""
+    """Return all sshd sessions of the tunnel user."""
     found = (
         read_process(process.pid)
         for process in psutil.process_iter(["name"])
@@ -95,7 +95,7 @@ def sessions(uid: int) -> tuple[Process, ...]:
 
 
 def sessions_below(pid: int) -> tuple[int, ...]:
-    """PIDs of all sshd processes that a listening sshd started, at any depth."""
+    """Return the PIDs of all sshd processes that a listening sshd started, at any depth."""
     try:
         children = psutil.Process(pid).children(recursive=True)
     except psutil.Error:
@@ -104,16 +104,16 @@ def sessions_below(pid: int) -> tuple[int, ...]:
 
 
 def name_of(process: psutil.Process) -> str:
-    """Its name; empty if it has ended."""
+    """Return its name; empty if it has ended."""
     try:
         return process.name()
     except psutil.Error:
         return ""
 
 
-def stranger(inodes: frozenset[int], uid: int) -> str:
-    """Who else holds one of these sockets, as a clause; empty for nobody that we may look at, so
-    for an sshd session at most.
+def other_holder(inodes: frozenset[int], uid: int) -> str:
+    """Name another process that holds one of these sockets, as a clause; empty if there is none
+    that we may look at, or only an sshd session.
     """
     for pid in psutil.pids():
         if inodes & (sockets_of(pid) or frozenset()):
@@ -124,15 +124,15 @@ def stranger(inodes: frozenset[int], uid: int) -> str:
 
 
 def scan(uid: int) -> dict[int, ProcessId]:
-    """Which session owns which socket, by inode; empty where we may not look."""
+    """Return which session owns which socket, by inode; empty if we may not look."""
     return owners(
         (process.id, sockets_of(process.id.pid) or frozenset()) for process in sessions(uid)
     )
 
 
 def owners(held: Iterable[tuple[ProcessId, frozenset[int]]]) -> dict[int, ProcessId]:
-    """The oldest process of each socket: a fork of the session, that is about to run a command, has
-    its sockets for a moment too.
+    """Return the oldest process of each socket: a fork of the session that is about to run a
+    command briefly has its sockets too.
     """
     found: dict[int, ProcessId] = {}
     for process, inodes in sorted(held, key=lambda one: (one[0].start_ticks, one[0].pid)):

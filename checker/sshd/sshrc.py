@@ -1,5 +1,6 @@
-"""What sshd runs before every forced command, and whose output comes before our answers:
-/etc/ssh/sshrc. Pure. Source: sshd(8), SSHRC.
+"""/etc/ssh/sshrc, which sshd runs before each forced command: its output precedes ours. Pure.
+
+Source: sshd(8), SSHRC.
 """
 
 from __future__ import annotations
@@ -9,18 +10,18 @@ import shlex
 from pathlib import Path
 
 SSHRC = Path("/etc/ssh/sshrc")
-"""sshd runs it in spite of `PermitUserRC no`, which is about ~/.ssh/rc only."""
+"""sshd runs it even with `PermitUserRC no`, which covers only ~/.ssh/rc."""
 
 
 def spares(text: str, user: str) -> bool:
-    """Whether the first command of the file ends it for the tunnel user."""
+    """Return whether the first command of the file ends it for the tunnel user."""
     lines = (line.strip() for line in text.split("\n"))
     first = next((line for line in lines if line and not line.startswith("#")), "")
     return not first or re.match(rf"{re.escape(guard(user))}(\s|;|$)", first) is not None
 
 
 def guard(user: str) -> str:
-    """A first line that ends the file for the tunnel user."""
+    """Return a first line that ends the file for the tunnel user."""
     return f'[ "$(id -un)" = {shlex.quote(user)} ] && exit 0'
 
 
@@ -32,5 +33,5 @@ def sshrc_sentence(path: Path) -> str:
 
 
 def guard_sshrc(path: Path, user: str) -> str:
-    """The command that puts the guard before all else."""
-    return f"sudo sed -i '1i {guard(user)}' {shlex.quote(str(path))}"
+    """Return the command that inserts the guard as the first line."""
+    return f"sudo sed -i {shlex.quote(f'1i {guard(user)}')} {shlex.quote(str(path))}"

@@ -21,7 +21,7 @@ from checker.model import (
 )
 from checker.registry.authorized_keys import gate_command
 from checker.registry.changes import use_new_key
-from checker.registry.edits import with_moved_alone, with_new_key_alone
+from checker.registry.edits import without_old_key, without_old_port
 from checker.registry.key_lines import NEW
 from checker.registry.lock import is_ours, locked
 from checker.registry.succession import has_followed
@@ -164,11 +164,11 @@ class Handover:
 
     def write_key(self, node: Node) -> Node:
         """Write the node without its old key; if only root may, root does it a moment later."""
-        return self.write(node, with_new_key_alone(node), None)
+        return self.write(node, without_old_key(node), None)
 
     def write_port(self, node: Node, port: Port) -> Node:
         """Write the forward without its old port, as `write_key` does."""
-        return self.write(node, with_moved_alone(node, port), port)
+        return self.write(node, without_old_port(node, port), port)
 
     def write(self, node: Node, after: Node, port: Port | None) -> Node:
         if not is_ours(self.layout):

@@ -10,7 +10,7 @@ from pathlib import Path
 from checker.linux.processes import may_look, sockets_of
 from checker.linux.sockets import connected, read_listeners
 from checker.model import IPV6_LOOPBACK, Forward, Listener, NodeName, Port, ProcessId, Registration
-from checker.sshd.sessions import elsewhere, scan, stranger
+from checker.sshd.sessions import elsewhere, other_holder, scan
 from checker.state.ledger import Ledger
 from checker.tunnels.port_owner import Owner, loopback_of, owner_of, reached
 
@@ -141,7 +141,7 @@ class Holders:
                 return self.remember(inodes, registration.session), ""
         session = await self.scanned(inodes) if self.may_look else None
         if session is None:
-            other = await asyncio.to_thread(stranger, inodes, self.uid)
+            other = await asyncio.to_thread(other_holder, inodes, self.uid)
             if other:
                 return None, other
         return session or self.registered_owner(registered, inodes), ""

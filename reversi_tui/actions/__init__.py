@@ -1,1 +1,1 @@
-"""What a key does to tunnels and nodes: the plan, the question, the outcome."""
+"""What a key does to tunnels and nodes: plans, questions, outcomes."""

@@ -1,6 +1,4 @@
-"""What an operator types of a new node, checked against the registry as it was read: an error for
-each field, and what would be made.
-"""
+"""Checks what an operator types for a new node against the registry: errors, and the result."""
 
 from __future__ import annotations
 
@@ -35,7 +33,7 @@ class Field(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """The form's texts, as they stand."""
+    """The texts in the form."""
 
     name: str = ""
     forwards: str = ""
@@ -47,12 +45,12 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewNode:
-    """A node that an operator wants, and where what its device needs should go."""
+    """A node to add, and the file for its device."""
 
     name: NodeName
     requests: tuple[ForwardRequest, ...]
     output: Path
-    """`NAME.sh`: a bundle; any other name: the client's configuration. The private key lies beside
+    """`NAME.sh`: a bundle; any other name: the client's configuration, with the private key beside
     it.
     """
     key_type: KeyType = KeyType.ED25519
@@ -60,24 +58,22 @@ class NewNode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """What they come to."""
+    """What the form's texts mean."""
 
     errors: Mapping[Field, str] = field(default_factory=dict)
     forwards: tuple[Forward, ...] = ()
-    """With the ports that would be allotted, where the lines are right."""
+    """With the ports that they would get; empty if the lines have an error."""
     output: Path | None = None
     wanted: NewNode | None = None
-    """None where an error stands."""
+    """None if there is an error."""
 
 
 STAND_IN = NodeName("new")
-"""Names the node while its own name is not right yet."""
+"""The node's name while the typed one is invalid."""
 
 
 def checked(asked: Asked, registry: Registry, ports: range, folder: Path) -> Checked:
-    """Every field by itself, so that all errors stand at once; files go to the folder unless told
-    otherwise.
-    """
+    """Check each field on its own, to show all errors at once; by default files go to `folder`."""
     errors: dict[Field, str] = {}
     name, output = STAND_IN, None
     requests: tuple[ForwardRequest, ...] = ()
@@ -115,7 +111,7 @@ def free_name(text: str, registry: Registry) -> NodeName:
 
 
 def parse_lines(text: str) -> tuple[ForwardRequest, ...]:
-    """A forward a line; empty lines are none. Raises InvalidValue, which names the line."""
+    """One forward per line; empty lines do not count. Raises InvalidValue, which names the line."""
     requests = []
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
@@ -134,9 +130,7 @@ def parse_lines(text: str) -> tuple[ForwardRequest, ...]:
 def free_forwards(
     name: NodeName, requests: tuple[ForwardRequest, ...], registry: Registry, ports: range
 ) -> tuple[Forward, ...]:
-    """With ports that nobody else has. Raises PortsUsedUp, and what `conflict` and `unbindable`
-    find.
-    """
+    """The forwards with free ports. Raises PortsUsedUp, and what `conflict`, `unbindable` find."""
     forwards = allot(registry, name, requests, ports)
     others = [node for node in registry.nodes.values() if node.name != name]
     node = Node(name=name, public_key="", forwards=forwards, added_at=0)
@@ -147,14 +141,14 @@ def free_forwards(
 
 
 def parse_output(text: str, default: Path) -> Path:
-    """A file's whole path; a relative one begins where the default lies. Raises InvalidValue."""
+    """The full path; a relative one begins at the default's folder. Raises InvalidValue."""
     if not text:
         return default
     if text.endswith("/") or not text.isprintable():
-        raise InvalidValue(f"{text[:80]!r} names no file; write a path, as in {default}")
+        raise InvalidValue(f"{text[:80]!r} is not a file name; write a path, such as {default}")
     try:
         return default.parent / Path(text).expanduser()
     except RuntimeError as error:
         raise InvalidValue(
-            f"{text[:80]!r} begins with a user that is not known here; write the path in full"
+            f"{text[:80]!r} begins with an unknown user; write the full path"
         ) from error

@@ -1,6 +1,4 @@
-"""What the console changes of nodes: through the registry, in the operator's name, as the command
-line does.
-"""
+"""Changes nodes through the registry, in the operator's name, as the command line does."""
 
 from __future__ import annotations
 
@@ -44,33 +42,31 @@ class Changed:
     done: bool
     sentence: str
     files: tuple[Path, ...] = ()
-    """That were written."""
+    """The files that were written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
-    """What an operator can change. Its methods block: call them in threads. Whatever hinders them
-    is told in the result.
+    """What an operator can change. Its methods block: call them in threads. They return errors as
+    results.
     """
 
     layout: Layout
     read_only: bool = False
 
     def enable(self, nodes: Sequence[NodeName]) -> tuple[Changed, ...]:
-        """Let disabled nodes in again; one that fails stops no other."""
+        """Let disabled nodes in again; if one fails, the others go on."""
         return tuple(
             self.switched(name, "enable", lambda node: replace(node, enabled=True))
             for name in nodes
         )
 
     def disable(self, nodes: Sequence[NodeName]) -> tuple[Changed, ...]:
-        """End the nodes' tunnels, and let their keys open nothing; one that fails stops no
-        other.
-        """
+        """End the nodes' tunnels, and reject their keys; if one fails, the others go on."""
         return tuple(self.disabled(name) for name in nodes)
 
     def disabled(self, name: NodeName) -> Changed:
-        """Also of a node whose file is broken, which no edit can be written to."""
+        """Disable a node, also one whose file is broken, which cannot be edited."""
 
         def work() -> Changed:
             notes: list[str] = []
@@ -81,7 +77,7 @@ class Changes:
             sentence = disable_broken_node(
                 self.layout, registry, broken, notes.append
             ).removeprefix(f"{name}: ")
-            return Changed(node=name, done=True, sentence=told([sentence], notes))
+            return Changed(node=name, done=True, sentence=sentence_of([sentence], notes))
 
         return self.attempt(name, self.checker_command("node", "disable", name), work)
 
@@ -90,16 +86,18 @@ class Changes:
             notes: list[str] = []
             plan = planned(self.layout, read_registry(self.layout.nodes).node(name), edit)
             if not plan.changes:
-                return Changed(node=name, done=False, sentence=f"it is {verb}d already")
+                return Changed(node=name, done=False, sentence=f"already {verb}d")
             carry_out(self.layout, plan, notes.append)
             return Changed(
-                node=name, done=True, sentence=told([text for _, text in plan.changes], notes)
+                node=name,
+                done=True,
+                sentence=sentence_of([text for _, text in plan.changes], notes),
             )
 
         return self.attempt(name, self.checker_command("node", verb, name), work)
 
     def form_check(self) -> Callable[[Asked], Checked]:
-        """What a form for a new node checks with, against the registry as it is now. Raises
+        """The check for the form of a new node, against the registry as it is now. Raises
         CheckerError.
         """
         registry, ports, folder = (
@@ -110,7 +108,7 @@ class Changes:
         return lambda asked: checked(asked, registry, ports, folder)
 
     def add(self, wanted: NewNode) -> Changed:
-        """Register a node with a key pair made here, and write what its device needs."""
+        """Register a node with a new key pair, and write the file for its device."""
         is_bundle = wanted.output.suffix == BUNDLE_SUFFIX
 
         def work() -> Changed:
@@ -131,7 +129,7 @@ class Changes:
             added = Changed(
                 node=node.name,
                 done=True,
-                sentence=told(["added", *ports], notes),
+                sentence=sentence_of(["added", *ports], notes),
                 files=tuple(files),
             )
             return self.with_bundle(added, wanted.output) if is_bundle else added
@@ -145,7 +143,7 @@ class Changes:
         )
 
     def with_bundle(self, added: Changed, output: Path) -> Changed:
-        """The node stands, whatever becomes of its bundle."""
+        """Build the new node's bundle; the node stays added if that fails."""
         built = self.build(added.node, output)
         sentence = (
             added.sentence if built.done else f"{added.sentence}; no bundle: {built.sentence}"
@@ -153,8 +151,8 @@ class Changes:
         return replace(added, sentence=sentence, files=(*added.files, *built.files))
 
     def build(self, name: NodeName, output: Path) -> Changed:
-        """The node's bundle, with the private key that the gateway kept, or that lies where the
-        bundle goes.
+        """Build the node's bundle, with the private key that the gateway kept, or that is beside
+        the bundle.
         """
         places = (
             kept_key_path(self.layout, name),
@@ -169,8 +167,8 @@ class Changes:
             if key is None:
                 looked = " or ".join(map(str, places))
                 sentence = (
-                    f"its private key can not be read at {looked}; it was handed over once, when"
-                    " the node was added: put it there, or let the device make its own:"
+                    f"its private key cannot be read at {looked}; you got it when you added the"
+                    " node: put it there, or let the device make its own:"
                     f" {shlex.join([*command, '--key', 'device'])}"
                 )
                 return Changed(node=name, done=False, sentence=sentence)
@@ -211,7 +209,7 @@ class Changes:
     def attempt(
         self, name: NodeName, command: Sequence[str], work: Callable[[], Changed]
     ) -> Changed:
-        """What the work returns, or why it could not be done and what to do about it."""
+        """What the work returns, or why it failed and how to do it instead."""
         try:
             if self.read_only:
                 raise NotAllowed("this console is read-only: nothing is changed")
@@ -221,7 +219,7 @@ class Changes:
 
 
 def remedy(error: BaseException, command: Sequence[str]) -> str:
-    """Who may do it, where we may not."""
+    """The command to run as root, if permissions are the reason."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, PermissionError):
@@ -230,7 +228,7 @@ def remedy(error: BaseException, command: Sequence[str]) -> str:
     return ""
 
 
-def told(clauses: Sequence[str], notes: Sequence[str]) -> str:
+def sentence_of(clauses: Sequence[str], notes: Sequence[str]) -> str:
     return "; ".join([*clauses, *(note.removeprefix(WARNING) for note in notes)])
 
 

@@ -1,6 +1,4 @@
-"""An operator's own commands, run without a shell and without input: what they said, made safe to
-show.
-"""
+"""Runs an operator's own commands, without a shell and without input, and escapes their output."""
 
 from __future__ import annotations
 
@@ -21,18 +19,19 @@ LINE_CHARACTERS = 4096
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ran:
-    """What came of a command."""
+    """How a command ended, and its output."""
 
     status: int | None
-    """Its exit status, negative for a signal; None: it could not be started, or took too long."""
+    """Its exit status, negative for a signal; None: it did not start, or took too long."""
     sentence: str
     output: str = ""
-    """Both of its streams, escaped; lines stay lines."""
+    """Standard output and error, escaped; lines stay lines."""
 
 
 def run(argv: Sequence[str], *, within_s: float = WITHIN_S, kept_bytes: int = KEPT_BYTES) -> Ran:
-    """Run it to its end, or to the limit; then all of its process group is gone. It blocks: call it
-    in a thread.
+    """Run it until it exits or the time is up; then its whole process group is gone.
+
+    It blocks: call it in a thread.
     """
     trouble = missing(argv)
     if trouble:
@@ -40,15 +39,15 @@ def run(argv: Sequence[str], *, within_s: float = WITHIN_S, kept_bytes: int = KE
     try:
         with leashed(argv, output=subprocess.PIPE, no_input=True) as leash:
             heard, total, in_time = listen(leash, time.monotonic() + within_s, kept_bytes)
-    except (OSError, ValueError) as error:  # ValueError: an argument that no process can have
+    except (OSError, ValueError) as error:  # ValueError: a NUL in an argument
         return Ran(status=None, sentence=printable(f"{argv[0]} could not be started: {error}", 400))
     status = leash.process.returncode
     sentence = (
         how_it_ended(argv, status)
         if in_time
-        else f"{argv[0]} took longer than {within_s:g} s and was ended"
+        else f"{argv[0]} took longer than {within_s:g} s and was killed"
     )
-    more = f"; of {total} bytes the first {kept_bytes} are shown" if total > kept_bytes else ""
+    more = f"; the first {kept_bytes} of {total} bytes are shown" if total > kept_bytes else ""
     return Ran(
         status=status if in_time else None,
         sentence=printable(sentence + more, 400),
@@ -57,7 +56,7 @@ def run(argv: Sequence[str], *, within_s: float = WITHIN_S, kept_bytes: int = KE
 
 
 def listen(leash: Leash, until: float, kept_bytes: int) -> tuple[bytes, int, bool]:
-    """What came first, how much came at all, and whether the program ended in time."""
+    """The first bytes of its output, how many there were, and whether the program ended in time."""
     stream = leash.process.stdout
     if stream is None:
         return b"", 0, True
@@ -79,8 +78,8 @@ def listen(leash: Leash, until: float, kept_bytes: int) -> tuple[bytes, int, boo
 
 
 def escaped(output: bytes) -> str:
-    """Text that can do nothing to a terminal: tabs are blanks, lines stay lines, all else that is
-    not plain is escaped.
+    """Text without power over a terminal: tabs become blanks, lines stay lines, other control
+    characters are escaped.
     """
     text = output.decode("utf-8", "backslashreplace")
     lines = (line.removesuffix("\r").expandtabs(8) for line in text.split("\n"))

@@ -1,6 +1,4 @@
-"""What an operator may do to rows, what is asked first, and what must still be true after "yes".
-Pure.
-"""
+"""What an operator may do to rows, what to ask first, and what to check after "yes". Pure."""
 
 from __future__ import annotations
 
@@ -9,12 +7,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from checker.model import Aim, Verb
+from checker.output import aligned
 from reversi_tui.rows.cells import named, safe
 from reversi_tui.rows.row import NO_PORT, Key, Moment, Row, age_text
 
 
 class Deed(StrEnum):
-    """What can be done to a row: the daemon does the first three, the registry tells the others."""
+    """What can be done to a row: by the daemon (the first three), or in the registry."""
 
     KILL = "kill"
     RESET = "reset"
@@ -24,35 +23,34 @@ class Deed(StrEnum):
 
     @property
     def verb(self) -> Verb | None:
-        """What the checker is asked for; None where the registry is changed instead."""
+        """The checker's word for it; None if the registry is changed instead."""
         return None if self in (Deed.DISABLE, Deed.ENABLE) else Verb(self.value)
 
 
 EFFECTS = {
-    Deed.KILL: "The process is ended; the node reconnects.",
+    Deed.KILL: "This ends the process; the node reconnects.",
     Deed.RESET: (
-        "The process is ended, strikes and flaps are forgotten, and the node is told to come back"
-        " at once."
+        "This ends the process, forgets strikes and flaps, and tells the node to reconnect at once."
     ),
     Deed.DISABLE: (
-        "The node's tunnel is ended, with all its forwards, and its key opens nothing until it is"
-        " enabled again (e)."
+        "This ends the node's tunnel, with all its forwards, and rejects its key until you enable"
+        " the node again (e)."
     ),
 }
-"""Of the deeds that ask first."""
+"""What a deed that asks first would do."""
 
 
 def subject(deed: Deed, row: Row) -> str:
-    """What it is done to: a node is disabled with all its forwards."""
+    """The forward, or the node, that it is done to."""
     return named(row) if deed.verb else safe(row.seen.node)
 
 
 def objection(deed: Deed, row: Row, pending: Deed | None) -> str:
-    """Why it can not be done to this forward now, as a clause; empty where it can."""
+    """Why it cannot be done to this forward now, as a clause; empty if it can."""
     if pending:
         return f"{pending} is still under way"
     if deed.verb and row.seen.port == NO_PORT:
-        return f"it is broken, and no forward, so there is nothing to {deed}; mend the file first"
+        return f"its file is broken, so there is no forward to {deed}; mend the file first"
     if deed is Deed.KILL and row.seen.session is None:
         return (
             "no sshd process is known to hold the port, so there is nothing to kill; p probes it, r"
@@ -64,17 +62,15 @@ def objection(deed: Deed, row: Row, pending: Deed | None) -> str:
             " registers it"
         )
     if deed is Deed.DISABLE and row.barred == "disabled":
-        return "it is disabled already"
+        return "already disabled"
     if deed is Deed.ENABLE and row.barred != "disabled":
-        return "it is not disabled"
+        return "not disabled"
     return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Forwards that a deed is meant for: those that it can be done to, and a sentence for each
-    other.
-    """
+    """The forwards that a deed will be done to, and a sentence for each other one."""
 
     deed: Deed
     rows: tuple[Row, ...] = ()
@@ -82,11 +78,11 @@ class Plan:
 
 
 def plan(deed: Deed, rows: Sequence[Row], pending: Mapping[Key, Deed], *, read_only: bool) -> Plan:
-    """What can be done now; of a node that is disabled or enabled, one row stands for all."""
+    """What can be done now; to disable or enable a node, one of its rows is enough."""
     if read_only:
-        return Plan(deed=deed, left_out=(f"this console is read-only: {deed} is not done",))
+        return Plan(deed=deed, left_out=(f"this console is read-only: {deed} is off",))
     if not rows:
-        return Plan(deed=deed, left_out=(f"no row is selected: {deed} is not done",))
+        return Plan(deed=deed, left_out=(f"no row is selected: nothing to {deed}",))
     if deed.verb is None:
         rows = tuple({row.seen.node: row for row in rows}.values())
     why_not = {row.key: objection(deed, row, pending.get(row.key)) for row in rows}
@@ -99,15 +95,15 @@ def plan(deed: Deed, rows: Sequence[Row], pending: Mapping[Key, Deed], *, read_o
     )
 
 
-def told(planned: Plan) -> str:
-    """What it is meant for, in a word or two."""
+def subjects(planned: Plan) -> str:
+    """Its target, or the number of its targets."""
     if len(planned.rows) == 1:
         return subject(planned.deed, planned.rows[0])
     return f"{len(planned.rows)} {'forwards' if planned.deed.verb else 'nodes'}"
 
 
 def title(planned: Plan) -> str:
-    """The question in a line."""
+    """The question in one line."""
     deed = planned.deed.capitalize()
     if planned.deed.verb is None:
         return (
@@ -123,8 +119,8 @@ def title(planned: Plan) -> str:
 
 
 def question(planned: Plan, moment: Moment, hidden: int = 0, beside: Sequence[Row] = ()) -> str:
-    """What the operator is asked, with each target named; `hidden` of them the filter does not
-    show, `beside` go down with them.
+    """The question, which names each target; `hidden` of them the filter does not show, `beside`
+    end with them.
     """
     parts = (
         [one(planned.rows[0], moment)]
@@ -134,19 +130,16 @@ def question(planned: Plan, moment: Moment, hidden: int = 0, beside: Sequence[Ro
     parts.append(EFFECTS.get(planned.deed, ""))
     if beside:
         names = ", ".join(f"{named(row)} ({row.seen.status})" for row in beside)
-        parts.append(f"Held by the same process, and ended with it: {names}.")
+        parts.append(f"The same process holds these, which end with it: {names}.")
     if hidden:
-        parts.append(
-            f"{hidden} of them {'is' if hidden == 1 else 'are'} marked, and not shown by the"
-            " filter."
-        )
+        parts.append(f"The filter hides {hidden} of these marked rows.")
     if planned.left_out:
         parts.append("Left out:\n" + "\n".join(planned.left_out))
     return "\n\n".join(part for part in parts if part)
 
 
 def beside(planned: Plan, rows: Iterable[Row]) -> tuple[Row, ...]:
-    """Those of the rows that end with the plan's, as the same process holds their ports."""
+    """The rows that end with the plan's, because the same process holds their ports."""
     if planned.deed not in (Deed.KILL, Deed.RESET):
         return ()
     meant, ending = (
@@ -157,7 +150,7 @@ def beside(planned: Plan, rows: Iterable[Row]) -> tuple[Row, ...]:
 
 
 def one(row: Row, moment: Moment) -> str:
-    """A forward that is asked about alone."""
+    """The only forward that the question is about."""
     seen = row.seen
     lasted = "" if seen.since is None else f" for {age_text(moment.now - seen.since)}"
     probed = (
@@ -178,50 +171,44 @@ def holder(row: Row) -> str:
 
 
 def several(rows: Iterable[Row], moment: Moment) -> str:
-    """One line for each: node, port, process, status and its age."""
+    """One line per forward: node, port, process, status and its age."""
     cells = [
         (safe(row.seen.node), str(row.seen.port), holder(row), lasting(row, moment)) for row in rows
     ]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in cells
-    )
+    return aligned(cells)
 
 
 def lasting(row: Row, moment: Moment) -> str:
-    """The status, since when, and whether that can be believed."""
+    """The status, its age, and whether it is stale."""
     age = "" if row.seen.since is None else f" {age_text(moment.now - row.seen.since)}"
     return f"{row.seen.status}{age}{' STALE' if moment.is_stale(row) else ''}"
 
 
 def summed_up(done: Sequence[bool], key: str) -> str:
-    """How many of several targets it was done to; `key` shows the whole log."""
+    """For how many of several targets it was done; `key` shows the whole log."""
     return (
-        f"done to all {len(done)}"
+        f"done for all {len(done)}"
         if all(done)
-        else f"done to {sum(done)} of {len(done)}; {key} tells why not to all"
+        else f"done for {sum(done)} of {len(done)}; {key} shows why not for all"
     )
 
 
 def no_longer(asked: Row, row: Row | None) -> str | None:
-    """Why the row is not what the operator said yes to: its process must be the same, down to the
-    start time. None where it is.
+    """Why the row is not what the operator said yes to: its process must be the same, with the same
+    start time. None if it is.
     """
     if row is None:
-        return f"{named(asked)} is no longer there: not done"
+        return f"{named(asked)} is gone: not done"
     if row.seen.session == asked.seen.session:
         return None
     before, after = holder(asked), holder(row)
     if asked.seen.session and row.seen.session and asked.seen.session.pid == row.seen.session.pid:
-        after = f"another process with the number {row.seen.session.pid}"
+        after = f"another process with PID {row.seen.session.pid}"
     return f"{named(asked)} was held by {before} and is now held by {after}: not done"
 
 
 def still(asked: Plan, newest: Callable[[Key], Row | None], pending: Mapping[Key, Deed]) -> Plan:
-    """The plan after "yes": without the rows that are no longer what was asked about, each with a
-    sentence.
-    """
+    """The plan after "yes", without rows that changed since the question; a sentence for each."""
     kept: list[Row] = []
     lost: list[str] = []
     for row in asked.rows:

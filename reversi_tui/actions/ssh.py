@@ -1,34 +1,33 @@
-"""A shell on a node: the SSH command that reaches it through its own tunnel. Pure."""
+"""The SSH command for a shell on a node, through its own tunnel. Pure."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Sequence
 
 from checker.model import ExpectKind, InvalidValue, NodeName, Status, parse_name
 from reversi_tui.rows.row import Row
+from reversi_tui.settings.preferences import USER
 
 IPV4_SIDE, IPV6_SIDE = "127.0.0.1", "::1"
-"""Where listeners are reached, public ones too; the probes go there as well."""
+"""Where to reach listeners, public ones too; the probes use the same addresses."""
 SSH_PORT = 22
-USER_PATTERN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,63}\Z")
 
 
 def ssh_command(
     rows_of_node: Sequence[Row], row: Row, *, user: str = "", on_ipv6: Collection[int] = ()
 ) -> tuple[str, ...] | str:
-    """The program and its arguments, by the row's forward or another of its node; else a clause why
-    there is none.
+    """The program and its arguments, through the row's forward or another one of its node; else a
+    clause that says why there is none.
 
-    The host key is looked up under the node's name, so that each node has its own, whichever port
-    it comes by. `on_ipv6`: ports that are reached on ::1 only.
+    The host key is looked up under the node's name, so that each node has one key, whichever port
+    it uses. `on_ipv6`: ports that listen on ::1 only.
     """
     try:
         name = parse_name(row.seen.node)
     except InvalidValue as error:
         return str(error)
-    if user and not USER_PATTERN.match(user):
-        return f"{user[:40]!r} can not be a user's name"
+    if user and not USER.fullmatch(user):
+        return f"{user[:40]!r} cannot be a user's name"
     others = [other for other in rows_of_node if other.seen.node == name and other.key != row.key]
     others.sort(key=lambda other: other.seen.status is not Status.UP)
     candidates = [one for one in unfolded([row, *others]) if leads_to_ssh(one)]
@@ -44,9 +43,7 @@ def ssh_command(
 
 
 def command(name: NodeName, port: int, user: str, host: str) -> tuple[str, ...]:
-    """What `Host NAME` in the operator's configuration says still counts, but not where to go, nor
-    through what.
-    """
+    """`Host NAME` in the operator's configuration still applies, except for address and proxy."""
     settings = (
         f"HostName={host}",
         f"HostKeyAlias={name}",
@@ -60,12 +57,12 @@ def command(name: NodeName, port: int, user: str, host: str) -> tuple[str, ...]:
 
 
 def unfolded(rows: Iterable[Row]) -> Iterable[Row]:
-    """Each row, and those folded into it in its place."""
+    """The rows, each folded one replaced by its members."""
     return (one for row in rows for one in row.members or (row,))
 
 
 def leads_to_ssh(row: Row) -> bool:
-    """Whether an SSH server is expected there, was heard there, or stands to reason."""
+    """Whether an SSH server is expected, answered, or is likely there."""
     if row.seen.answer.startswith("SSH-"):
         return True
     if row.forward is None:
@@ -76,9 +73,9 @@ def leads_to_ssh(row: Row) -> bool:
 
 
 def hindrance(row: Row) -> str:
-    """Why nobody should log in there, as a clause; empty where nothing speaks against it."""
+    """Why nobody should log in there, as a clause; empty if there is no reason."""
     if row.seen.status is Status.FOREIGN:
         return f"port {row.seen.port} is held by a process that is not the node's tunnel"
     if row.forward is not None and row.forward.speaks_proxy:
-        return f"port {row.seen.port} leads to a service that waits for a PROXY line first"
+        return f"port {row.seen.port} leads to a service that expects a PROXY line first"
     return ""

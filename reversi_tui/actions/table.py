@@ -1,6 +1,4 @@
-"""The one table of what can be done from the main screen; bindings, footer, help, palette and
-keymap follow from it. Pure.
-"""
+"""The table of actions: bindings, footer, help, palette and keymap are made from it. Pure."""
 
 from __future__ import annotations
 
@@ -16,21 +14,26 @@ class Action:
 
     id: str
     key: str
-    """As Textual calls it; several are separated by commas, none is empty."""
-    call: str
-    """The screen's method, as Textual's actions are written."""
+    """Textual's name for it; several are separated by commas; empty: no key."""
     title: str
     tip: str
+    of_app: str = ""
+    """The app's own method for it; empty: the main screen does it, by the action's id."""
     dangerous: bool = False
-    """It ends a process, or more: it asks first."""
+    """It ends a process, or does worse: it asks first."""
     changes: bool = False
-    """It changes something: a read-only console does not do it."""
+    """It changes something: off in a read-only console."""
     shown: bool = False
-    """It is worth a place in the footer."""
+    """Shown in the footer."""
 
     @property
     def keys(self) -> tuple[str, ...]:
         return tuple(key for key in self.key.split(",") if key)
+
+    @property
+    def call(self) -> str:
+        """What a binding of Textual's calls."""
+        return f"app.{self.of_app}" if self.of_app else f"call({self.id!r})"
 
 
 SECTIONS = {
@@ -41,13 +44,12 @@ SECTIONS = {
     "command": "Your commands",
     "app": "Console",
 }
-"""What the first part of an action's id stands for; the order is that of the help."""
+"""Titles by the first part of an action's id, in the order of the help."""
 
 ACTIONS = (
     Action(
         id="act.kill",
         key="k",
-        call="act('kill')",
         title="Kill",
         dangerous=True,
         changes=True,
@@ -57,7 +59,6 @@ ACTIONS = (
     Action(
         id="act.reset",
         key="r",
-        call="act('reset')",
         title="Reset",
         dangerous=True,
         changes=True,
@@ -67,7 +68,6 @@ ACTIONS = (
     Action(
         id="act.probe",
         key="p",
-        call="act('probe')",
         title="Probe",
         changes=True,
         shown=True,
@@ -76,7 +76,6 @@ ACTIONS = (
     Action(
         id="find.filter",
         key="slash",
-        call="filter",
         title="Filter",
         shown=True,
         tip="Filter the rows; enter keeps, escape clears",
@@ -84,64 +83,57 @@ ACTIONS = (
     Action(
         id="view.faults",
         key="f",
-        call="faults",
         title="Faults",
         shown=True,
-        tip="Only what is not up, or all again",
+        tip="Show only what is not up, or all again",
     ),
     Action(
         id="app.help",
         key="question_mark",
-        call="help",
         title="Help",
         shown=True,
-        tip="This help",
+        tip="Show this help",
     ),
     Action(
         id="app.quit",
         key="q",
-        call="app.leave",
+        of_app="leave",
         title="Quit",
         shown=True,
-        tip="Leave the console; no tunnel is touched",
+        tip="Quit the console; no tunnel is touched",
     ),
     Action(
         id="row.detail",
         key="enter",
-        call="detail",
         title="Detail",
         shown=True,
-        tip="Everything known of the row, and its node's last events",
+        tip="Show everything known about the row, and its node's last events",
     ),
     Action(
         id="row.shell",
         key="s",
-        call="shell",
         title="Shell",
         changes=True,
         shown=True,
-        tip="Log in to the node through its tunnel; the console comes back afterwards",
+        tip="Log in to the node through its tunnel; then the console comes back",
     ),
     Action(
         id="act.mark",
         key="space",
-        call="mark",
         title="Mark",
         shown=True,
-        tip="Mark the row, or take its mark away; keys then act on all marked",
+        tip="Mark the row, or unmark it; keys then act on all marked rows",
     ),
     Action(
         id="act.mark_all",
         key="a",
-        call="mark_all",
         title="All",
         shown=True,
-        tip="Mark all rows that are shown; again, or escape, takes all marks away",
+        tip="Mark all rows shown; again, or escape, unmarks all",
     ),
     Action(
         id="view.sort",
         key="o",
-        call="sort_by",
         title="Sort",
         shown=True,
         tip="Choose the column to sort by",
@@ -149,7 +141,6 @@ ACTIONS = (
     Action(
         id="view.groups",
         key="g",
-        call="groups",
         title="Groups",
         shown=True,
         tip="Fold each node's forwards into one row, or unfold them",
@@ -157,21 +148,18 @@ ACTIONS = (
     Action(
         id="view.unfold",
         key="right",
-        call="unfold(True)",
         title="Unfold",
         tip="Unfold the node's forwards",
     ),
     Action(
         id="view.fold",
         key="left",
-        call="unfold(False)",
         title="Fold",
         tip="Fold the node's forwards",
     ),
     Action(
         id="view.columns",
         key="c",
-        call="columns",
         title="Columns",
         shown=True,
         tip="Choose the columns and their order",
@@ -179,23 +167,20 @@ ACTIONS = (
     Action(
         id="view.wide",
         key="w",
-        call="wide",
         title="Wide",
         shown=True,
-        tip="More columns: instance, client, expect, flaps, bytes",
+        tip="Show more columns: instance, client, expect, flaps, bytes",
     ),
     Action(
         id="view.pause",
         key="z",
-        call="pause",
         title="Pause",
         shown=True,
-        tip="Hold the table still; again goes on",
+        tip="Freeze the table, or let it go on",
     ),
     Action(
         id="view.log",
         key="l",
-        call="log",
         title="Log",
         shown=True,
         tip="Show or hide what this console did",
@@ -203,42 +188,36 @@ ACTIONS = (
     Action(
         id="view.log_sheet",
         key="L",
-        call="log_sheet",
         title="Whole log",
-        tip="All that this console did, to scroll in",
+        tip="Show all that this console did",
     ),
     Action(
         id="view.theme",
         key="t",
-        call="theme",
         title="Theme",
-        tip="Choose the colours: the terminal's, dark, light, none",
+        tip="Choose the colours: the terminal's own, dark, light, none",
     ),
     Action(
         id="view.sort_next",
         key="greater_than_sign",
-        call="sort(1)",
         title="Sort by next",
         tip="Sort by the next column",
     ),
     Action(
         id="view.sort_back",
         key="less_than_sign",
-        call="sort(-1)",
         title="Sort by previous",
-        tip="Sort by the column before",
+        tip="Sort by the previous column",
     ),
     Action(
         id="view.reverse",
         key="O",
-        call="reverse",
         title="Reverse",
-        tip="Sort the other way round",
+        tip="Reverse the order",
     ),
     Action(
         id="find.jump",
         key="j",
-        call="jump",
         title="Jump",
         shown=True,
         tip="Jump to a node by typing its name",
@@ -246,17 +225,15 @@ ACTIONS = (
     Action(
         id="act.disable",
         key="d",
-        call="act('disable')",
         title="Disable",
         dangerous=True,
         changes=True,
         shown=True,
-        tip="End the node's tunnel and let its key open nothing; asks first",
+        tip="End the node's tunnel and reject its key; asks first",
     ),
     Action(
         id="act.enable",
         key="e",
-        call="act('enable')",
         title="Enable",
         changes=True,
         shown=True,
@@ -265,7 +242,6 @@ ACTIONS = (
     Action(
         id="row.copy",
         key="y",
-        call="copy",
         title="Copy",
         shown=True,
         tip="Copy the command that logs in to the node",
@@ -273,7 +249,6 @@ ACTIONS = (
     Action(
         id="row.bundle",
         key="b",
-        call="bundle",
         title="Bundle",
         changes=True,
         shown=True,
@@ -282,7 +257,6 @@ ACTIONS = (
     Action(
         id="act.add",
         key="n",
-        call="add",
         title="New",
         changes=True,
         shown=True,
@@ -291,7 +265,6 @@ ACTIONS = (
     Action(
         id="row.command",
         key="x",
-        call="command",
         title="Commands",
         changes=True,
         shown=True,
@@ -300,14 +273,13 @@ ACTIONS = (
     Action(
         id="app.palette",
         key="ctrl+p,colon",
-        call="app.command_palette",
+        of_app="command_palette",
         title="Palette",
         tip="Find an action by its name",
     ),
     Action(
         id="app.clear",
         key="escape",
-        call="clear",
         title="Clear",
         tip="Clear the last message, the marks, then the filter",
     ),
@@ -322,23 +294,21 @@ MOVES = {
     "table.last": "end",
     "app.leave": "ctrl+c,ctrl+q",
 }
-"""Ids and keys of what is bound elsewhere: by the table, and everywhere. They may be given other
-keys too.
-"""
+"""Ids and keys of actions that are bound elsewhere; the operator may change these keys too."""
 
 
 def moves(keys: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     """The table's own keys, and what they do."""
     mine = {**MOVES, **keys}
 
-    def told(*ids: str) -> str:
+    def keys_of(*ids: str) -> str:
         return ", ".join(key_name(key) for name in ids for key in mine[name].split(","))
 
     return (
-        (told("table.up", "table.down"), "One row up or down"),
-        (told("table.page_up", "table.page_down"), "One page up or down"),
-        (told("table.first", "table.last"), "The first row, the last row"),
-        (told("app.leave"), "Leave the console, from wherever you are"),
+        (keys_of("table.up", "table.down"), "One row up or down"),
+        (keys_of("table.page_up", "table.page_down"), "One page up or down"),
+        (keys_of("table.first", "table.last"), "The first row, the last row"),
+        (keys_of("app.leave"), "Quit the console, from any screen"),
     )
 
 
@@ -347,7 +317,6 @@ def of_command(command: Command) -> Action:
     return Action(
         id=f"command.{command.name}",
         key=command.key,
-        call=f"command({command.name!r})",
         title=command.title or command.name,
         dangerous=command.dangerous,
         changes=True,
@@ -361,7 +330,7 @@ def with_keys(actions: Iterable[Action], keys: Mapping[str, str]) -> tuple[Actio
 
 
 def off(actions: Iterable[Action], *, read_only: bool) -> frozenset[str]:
-    """Ids of those that do nothing here."""
+    """Ids of the actions that are off."""
     return frozenset(action.id for action in actions if read_only and action.changes)
 
 
@@ -383,12 +352,12 @@ KEY_NAMES = {
 
 
 def key_name(key: str) -> str:
-    """A key as it is printed on a keyboard."""
+    """A key's name, as keyboards print it."""
     return KEY_NAMES.get(key, key)
 
 
 Section = tuple[str, tuple[tuple[str, str], ...]]
-"""A title, and under it keys with what they do."""
+"""A title, and keys with what they do."""
 
 
 def help_sections(

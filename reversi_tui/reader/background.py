@@ -1,6 +1,4 @@
-"""What the reader knows of a forward beside its row in the state file; read now and then, as it
-changes slowly.
-"""
+"""What the reader knows about a forward beside its row; it changes slowly, so is read seldom."""
 
 from __future__ import annotations
 
@@ -16,7 +14,7 @@ HOURS_EVERY_S = 20.0
 
 
 class Background:
-    """Hours, connections and the unregistered. Belongs to the reading thread."""
+    """Hours, connections and unregistered devices. Only the reading thread uses it."""
 
     def __init__(self) -> None:
         self.hours: dict[Key, dict[int, Share]] = {}
@@ -24,12 +22,12 @@ class Background:
         self.flaps: dict[NodeName, Flaps] = {}
         self.unregistered: dict[Key, Unregistered] = {}
         self.hour = 0
-        """The last one that was looked at: Unix seconds // 3600."""
+        """The last one read: Unix seconds // 3600."""
         self.next_connections = self.next_hours = 0.0
         self.shown: dict[Key, Known] = {}
 
     def is_due(self, now: float) -> bool:
-        """Whether it is time to look again; `now` is the wall clock's."""
+        """Whether it is time to read again; `now` is wall clock time."""
         clock = time.monotonic()
         return (
             clock >= self.next_connections
@@ -37,10 +35,8 @@ class Background:
             or int(now // HOUR_S) != self.hour
         )
 
-    def look(self, state: StateFile, now: float, keys: Iterable[Key]) -> set[Key]:
-        """Read what is due; the keys among these of which something else is known now. Raises
-        StateError.
-        """
+    def poll(self, state: StateFile, now: float, keys: Iterable[Key]) -> set[Key]:
+        """Read what is due, and return those of the keys whose data changed. Raises StateError."""
         clock = time.monotonic()
         if clock >= self.next_connections:
             self.registrations = {each.node: each for each in state.registrations()}
@@ -58,8 +54,8 @@ class Background:
         return changed
 
     def read_hours(self, state: StateFile, hour: int) -> None:
-        """At first, and when the clock was put back, all of them, then the last two: of the others
-        nothing changes any more.
+        """Read all hours at first, and after the clock went back; then only the last two, as the
+        others no longer change.
         """
         first = hour - HOURS + 1
         since = max(first, self.hour - 1) if self.hour <= hour else first
@@ -95,14 +91,14 @@ class Background:
         return self.shown.get(key, NOTHING_MORE)
 
     def start_again(self) -> None:
-        """Another state file stands there: read all of it."""
+        """Read everything again, from another state file."""
         self.hours.clear()
         self.hour = 0
         self.next_connections = self.next_hours = 0.0
 
 
 def barred_words(nodes: Mapping[NodeName, Node], day: str) -> dict[NodeName, str]:
-    """One word for each node that may not listen on a day (YYYY-MM-DD), why not."""
+    """Why each node may not listen on a day (YYYY-MM-DD), in one word."""
     return {
         name: "expired" if node.enabled else "disabled"
         for name, node in nodes.items()

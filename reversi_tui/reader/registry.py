@@ -1,6 +1,4 @@
-"""The registry as the reader knows it: read again where one of its files changed, from the daemon's
-copy where that is true.
-"""
+"""The reader's registry: read again when a file changed, from the daemon's copy if that is good."""
 
 from __future__ import annotations
 
@@ -19,40 +17,40 @@ from checker.registry.snapshot import copied_nodes
 from reversi_tui.reader.background import barred_words
 from reversi_tui.rows.row import Key, Row, broken_row
 
-LOOK_EVERY_S = 0.25
+POLL_EVERY_S = 0.25
 STAMP_SHARE = 400
-"""A look at every file of the registry may take one part in so many of our time."""
+"""Polling the registry's files may take one part in so many of our time."""
 
 
 class Registered:
-    """Belongs to the reading thread."""
+    """Only the reading thread uses it."""
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
         self.forwards: dict[Key, Forward] | None = None
-        """None until it was read."""
+        """None until the registry was read."""
         self.nodes: Mapping[NodeName, Node] = {}
         self.problems: tuple[str, ...] = ()
         self.broken: dict[Key, Row] = {}
         """Rows of broken files."""
         self.barred: dict[NodeName, str] = {}
-        """One word for why a node may not listen today, of those that may not."""
+        """Why a node may not listen today, in one word."""
         self.day = ""
         self.stamp: object = None
         self.folder_changed_at = 0
-        self.next_look = 0.0
+        self.next_poll = 0.0
 
-    def look(self) -> bool:
-        """Read it again where it changed; whether it did."""
+    def poll(self) -> bool:
+        """Read it again if it changed; whether it did."""
         started = time.monotonic()
         folder = changed_at(self.layout.nodes)
-        if started < self.next_look and folder == self.folder_changed_at:
+        if started < self.next_poll and folder == self.folder_changed_at:
             return False
         self.folder_changed_at = folder
         registry = self.fresh()
         if registry is None:
-            self.next_look = time.monotonic() + max(
-                LOOK_EVERY_S, STAMP_SHARE * (time.monotonic() - started)
+            self.next_poll = time.monotonic() + max(
+                POLL_EVERY_S, STAMP_SHARE * (time.monotonic() - started)
             )
             return False
         self.forwards = {(forward.node, forward.port): forward for forward in registry.forwards}
@@ -63,9 +61,7 @@ class Registered:
         return True
 
     def fresh(self) -> Registry | None:
-        """The registry, where it is not the one we have. A folder that can not be read leaves the
-        rows as they are.
-        """
+        """The registry if it changed, else None. If its folder cannot be read, the rows stay."""
         try:
             fresh = stamp(self.layout.nodes)
             if fresh == self.stamp:
@@ -82,7 +78,7 @@ class Registered:
         except OSError as error:
             self.problems = (
                 (
-                    f"{self.layout.nodes} can not be read ({error.strerror}); the rows are as last"
+                    f"{self.layout.nodes} cannot be read ({error.strerror}); the rows are as last"
                     " read"
                 ),
             )
@@ -90,11 +86,11 @@ class Registered:
             return Registry(problems=self.problems) if self.forwards is None else None
 
     def new_day(self) -> set[NodeName]:
-        """The nodes that are barred, or are no more, because another day began."""
+        """The nodes that a new day bars, or allows again."""
         return set() if self.day == today() else self.bar()
 
     def bar(self) -> set[NodeName]:
-        """Judge anew who may not listen today; the nodes of which that changed."""
+        """Decide again who may not listen today, and return the nodes for which that changed."""
         before, self.day = self.barred, today()
         self.barred = barred_words(self.nodes, self.day)
         return {
@@ -105,8 +101,8 @@ class Registered:
 
 
 def changed_at(folder: Path) -> int:
-    """When a file came to the folder or left it, which tells of nearly all changes at once; 0 where
-    it can not be seen.
+    """When a file was last added to the folder or removed, which shows nearly all changes; 0 if
+    unknown.
     """
     try:
         return folder.stat().st_mtime_ns

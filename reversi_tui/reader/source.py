@@ -1,7 +1,6 @@
-"""The one reader of the state file and the registry: it looks for changes cheaply, and reports them
-one at a time.
+"""Reads the state file and the registry: polls them cheaply, and reports changes one at a time.
 
-It outlives the file: missing, damaged or replaced, the last rows stay and the reason is told.
+If the file is missing, damaged or replaced, the last rows stay, and the report says why.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from checker.state.errors import StateCorrupt, StateError, StateMissing, StateUn
 from checker.state.rows import Sweep
 from checker.state.store import StateFile, open_reader
 from reversi_tui.reader.background import Background
-from reversi_tui.reader.registry import LOOK_EVERY_S, Registered
+from reversi_tui.reader.registry import POLL_EVERY_S, Registered
 from reversi_tui.rows.row import Daemon, Health, Key, Past, Report, Row
 from reversi_tui.rows.uptime import DAYS
 from reversi_tui.session import Setting
@@ -26,12 +25,12 @@ PING_EVERY_S = 5.0
 LISTENERS_EVERY_S = 15.0
 RETRY_EVERY_S = 1.0
 EVENTS = 20
-"""The last ones of a row's node, that it is told with."""
+"""How many of its node's last events a row shows."""
 
 
 class Source:
-    """What is known of the rows. `step` is called by the reading thread alone; `wake`, `taken` and
-    `stop` by anyone.
+    """What is known about the rows. Only the reading thread calls `step`; any thread may call
+    `wake`, `taken` and `stop`.
     """
 
     def __init__(self, setting: Setting) -> None:
@@ -61,21 +60,21 @@ class Source:
         self.in_flight = False
 
     def step(self) -> Report | None:
-        """Look once. The first look is at the state file alone, so that rows stand before a large
-        registry is read.
+        """Poll once. The first time, poll only the state file, so that rows are shown before a
+        large registry is read.
         """
-        changed = self.look_at_state()
+        changed = self.poll_state()
         keys = None
         if self.first and self.seen:
             keys = frozenset(self.seen)
-        elif self.look_at_registry():
+        elif self.poll_registry():
             keys = self.keys()
             changed = set(keys)
         if not self.first:
-            self.look_at_daemon()
-            self.look_at_listeners()
+            self.poll_daemon()
+            self.poll_listeners()
             before = self.background.unregistered.keys()
-            changed |= self.look_behind()
+            changed |= self.poll_background()
             if self.background.unregistered.keys() != before:
                 keys = self.keys()
                 changed = set(keys)
@@ -100,7 +99,7 @@ class Source:
         )
 
     def keys(self) -> frozenset[Key]:
-        """All rows that there are."""
+        """Keys of all rows."""
         forwards = self.registered.forwards
         if forwards is None:
             return frozenset(self.seen)
@@ -130,19 +129,19 @@ class Source:
             unregistered=is_stranger,
         )
 
-    def look_at_registry(self) -> bool:
-        """Whether it is another now; then rows may be back of which the state file tells nothing
-        new, so all of that is read again.
+    def poll_registry(self) -> bool:
+        """Whether the registry changed. If so, the whole state file is read again: rows may be back
+        that did not change there.
         """
         was_read = self.registered.forwards is not None
-        if not self.registered.look():
+        if not self.registered.poll():
             return False
         if was_read:
             self.token, self.revision = -1, 0
         return True
 
-    def look_behind(self) -> set[Key]:
-        """Keys of the rows of which something else is known beside the state file's row."""
+    def poll_background(self) -> set[Key]:
+        """Keys of the rows whose data beside the state file's row changed."""
         barred = self.registered.new_day()
         changed = {key for key in self.keys() if key[0] in barred} if barred else set()
         try:
@@ -151,30 +150,30 @@ class Source:
                 and self.registered.forwards is not None
                 and self.background.is_due(self.now())
             ):
-                changed |= self.background.look(self.state, self.now(), self.keys())
+                changed |= self.background.poll(self.state, self.now(), self.keys())
         except StateError as error:
             self.trouble = str(error)
         return changed
 
-    def look_at_state(self) -> set[Key]:
-        """Keys of the tunnels that changed; what went wrong is in `trouble`."""
+    def poll_state(self) -> set[Key]:
+        """Keys of the tunnels that changed; an error goes to `trouble`."""
         try:
             return self.read_state()
         except StateError as error:
-            self.trouble = self.told(error)
+            self.trouble = self.sentence_for(error)
             if isinstance(error, StateMissing | StateCorrupt):
                 self.close()
             self.next_open = time.monotonic() + RETRY_EVERY_S
             return set()
 
-    def told(self, error: StateError) -> str:
-        """What hinders us, as the operator may mend it."""
+    def sentence_for(self, error: StateError) -> str:
+        """The error, in words that help the operator."""
         folder = self.layout.state.parent
         if not isinstance(error, StateMissing):
             return str(error)
         if not self.seen:
             return f"the daemon was never started here: {error}"
-        return str(error) if folder.is_dir() else f"the directory {folder} is not there"
+        return str(error) if folder.is_dir() else f"the directory {folder} does not exist"
 
     def read_state(self) -> set[Key]:
         """Raises StateError."""
@@ -204,15 +203,15 @@ class Source:
         return set(changed)
 
     def whole(self, tunnels: tuple[Tunnel, ...]) -> tuple[Tunnel, ...]:
-        """All tunnels of a file read from its beginning; one that is no longer in it is unknown."""
+        """All tunnels of a newly opened file; one that it no longer has is unknown."""
         found = {(tunnel.node, tunnel.port) for tunnel in tunnels}
         return tunnels + tuple(
             Tunnel(node=node, port=port) for node, port in self.seen.keys() - found
         )
 
-    def look_at_daemon(self) -> None:
-        """Ask the daemon whether it lives, now and then; one that sweeps and does not answer us is
-        not absent.
+    def poll_daemon(self) -> None:
+        """Ask the daemon now and then whether it runs; one that sweeps but does not answer is not
+        absent.
         """
         if time.monotonic() >= self.next_ping:
             self.pinged = self.ping()
@@ -222,8 +221,8 @@ class Source:
         sweeps = sweep is not None and self.now() - sweep.swept_at <= 2 * sweep.every_s
         self.daemon = Daemon.UNREACHABLE if self.pinged is Daemon.ABSENT and sweeps else self.pinged
 
-    def look_at_listeners(self) -> None:
-        """Which rows' ports sshd listens for on ::1 only, as with `AddressFamily inet6`."""
+    def poll_listeners(self) -> None:
+        """Find the rows' ports that sshd listens on at ::1 only, as with `AddressFamily inet6`."""
         if time.monotonic() >= self.next_listing:
             self.on_ipv6 = ports_on_ipv6() & {port for _, port in self.keys()}
             self.next_listing = time.monotonic() + LISTENERS_EVERY_S
@@ -234,8 +233,8 @@ class Source:
         self.state = None
 
     def past(self, key: Key) -> Past:
-        """What happened to a row's node, and the days of the row. Opens the file anew, so that any
-        thread may ask. Raises StateError.
+        """The events of a row's node, and the days of the row. Opens the file itself, so that any
+        thread may call it. Raises StateError.
         """
         node, port = key
         state = open_reader(self.layout.state)
@@ -249,8 +248,8 @@ class Source:
             state.close()
 
     def run(self, post: Callable[[Report], object]) -> None:
-        """Report changes until stopped; never two reports at once, so a slow terminal gets fewer
-        and larger ones.
+        """Report changes until stopped, one report at a time: a slow terminal gets fewer and larger
+        ones.
         """
         while not self.stopped:
             report = self.step()
@@ -260,21 +259,21 @@ class Source:
             with self.bell:
                 self.bell.wait_for(lambda: self.stopped or not self.in_flight)
                 if report is None or self.health.registry_read:
-                    self.bell.wait_for(lambda: self.stopped or self.asked, LOOK_EVERY_S)
+                    self.bell.wait_for(lambda: self.stopped or self.asked, POLL_EVERY_S)
                 self.asked = False
         self.close()
 
     def taken(self) -> None:
-        """The report was worked in: the next may come."""
+        """Allow the next report: the last one was taken in."""
         with self.bell:
             self.in_flight = False
             self.bell.notify_all()
 
     def wake(self) -> None:
-        """Look now."""
+        """Poll now."""
         with self.bell:
             self.asked = True
-            self.next_ping = self.registered.next_look = 0.0
+            self.next_ping = self.registered.next_poll = 0.0
             self.bell.notify_all()
 
     def stop(self) -> None:
@@ -284,8 +283,8 @@ class Source:
 
 
 def file_identity(path: Path) -> tuple[int, int, bool]:
-    """What differs once another file stands there, or once a writer came to one that was read as it
-    stood. Raises StateError.
+    """Changes when another file takes its place, or when a writer opens a file that we read as
+    immutable. Raises StateError.
     """
     try:
         found = path.stat()
@@ -297,7 +296,7 @@ def file_identity(path: Path) -> tuple[int, int, bool]:
 
 
 def ping(control: Control) -> Daemon:
-    """Whether the daemon answers; one that refuses us lives."""
+    """Whether the daemon answers; one that refuses us is running."""
     try:
         return Daemon.ABSENT if control.daemon_pid() is None else Daemon.RUNNING
     except CheckerError:

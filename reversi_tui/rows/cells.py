@@ -1,4 +1,4 @@
-"""What stands in the cells of the table: texts, numbers and sort values of a row. Pure."""
+"""The cells of the table: texts, numbers and sort values of a row. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from checker.model import Status, printable
 from reversi_tui.rows.row import NO_PORT, Moment, Row, age_text
 
 SortValue = tuple[str | float, ...] | None
-"""None is not known, and sorts last either way."""
+"""None: unknown; sorts last in either direction."""
 
 SYMBOLS = {
     Status.BROKEN: "#",
@@ -22,13 +22,11 @@ SYMBOLS = {
 }
 WORST_FIRST = {status: place for place, status in enumerate(Status)}
 UNREGISTERED = "*"
-"""Follows the name of a node that the registry does not know."""
+"""Follows the name of a node that is not in the registry."""
 
 
 def safe(text: str | None, limit: int = 80) -> str:
-    """Text from a device or a file as text: nothing in it can reach the terminal but printable
-    ASCII.
-    """
+    """Text from a device or a file; only its printable ASCII reaches the terminal."""
     if not text:
         return ""
     return text[:limit] if text.isascii() and text.isprintable() else printable(text, limit)
@@ -57,12 +55,12 @@ def port_value(row: Row) -> float | None:
 
 
 def status_text(row: Row, _: Moment) -> str:
-    """The status; of a node that may not listen, why nobody does."""
+    """The status; for a node that may not listen, why not."""
     return f"{SYMBOLS[Status.DOWN if row.is_shut else row.seen.status]} {row.word}"
 
 
 def counted(rows: tuple[Row, ...]) -> str:
-    """How many rows of each status, worst first; those that are shut come last."""
+    """The number of rows by status, worst first; shut ones last."""
     counts = Counter(
         row.word
         for row in sorted(rows, key=lambda row: (row.is_shut, WORST_FIRST[row.seen.status]))
@@ -121,12 +119,12 @@ def kills_value(row: Row) -> float:
 
 
 def count_text(count: float) -> str:
-    """A count; none is blank, so that the others stand out."""
+    """A count; 0 is blank, so that the others stand out."""
     return f"{count:.0f}" if count else ""
 
 
 def bytes_value(row: Row) -> float | None:
-    """Bytes through the connection, of folded rows through each of theirs once; None: not known."""
+    """Bytes through the connection; for folded rows each connection counts once. None: unknown."""
     if not row.members:
         return row.seen.bytes_total
     found = {member.seen.session or member.key: member.seen.bytes_total for member in row.members}

@@ -1,4 +1,4 @@
-"""The columns: what stands in them, by what they sort, and which of them fit a width. Pure."""
+"""The columns: texts, sort values, filter numbers, and which of them fit a width. Pure."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = [
 
 GAP = 1
 ESSENTIAL = 4
-"""Columns up to this importance stay before the wide ones."""
+"""Columns up to this importance go before the wide ones."""
 AGES = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 SIZES = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12}
 LATENCIES = {"": 1.0, "ms": 1.0, "s": 1000.0}
@@ -52,16 +52,16 @@ class Column:
     text: Callable[[Row, Moment], str]
     sort_value: Callable[[Row], SortValue]
     number: Callable[[Row, Moment], float | None] | None = None
-    """What a filter compares: seconds for an age, None where it is not known; None where the column
+    """What a filter compares, in seconds for an age; it returns None if unknown. None: the column
     has no numbers.
     """
     units: Mapping[str, float] = field(default_factory=lambda: COUNTS)
-    """What may follow a number in a filter, and what it multiplies by."""
+    """Units that may follow a number in a filter, and their factors."""
     right: bool = False
     ages: bool = False
-    """The text depends on the clock: nothing to search in."""
+    """The text depends on the clock; a filter does not search it."""
     wide: bool = False
-    """Shown where the operator asks for more columns."""
+    """Shown only if the operator asks for more columns."""
 
 
 COLUMNS = (
@@ -71,7 +71,7 @@ COLUMNS = (
         least=10,
         most=32,
         importance=1,
-        tip="The node; * is one of no registry",
+        tip="The node; * = not in the registry",
         text=cells.node_text,
         sort_value=lambda row: (row.seen.node,),
     ),
@@ -93,7 +93,7 @@ COLUMNS = (
         least=13,
         most=21,
         importance=8,
-        tip="Where it leads, seen from the node",
+        tip="Where the forward leads, from the node",
         text=lambda row, _: cells.target_text(row),
         sort_value=cells.target_value,
     ),
@@ -103,7 +103,7 @@ COLUMNS = (
         least=10,
         most=10,
         importance=2,
-        tip="What the last probe found",
+        tip="The status after the last probe",
         text=cells.status_text,
         sort_value=lambda row: (WORST_FIRST[row.seen.status],),
     ),
@@ -128,7 +128,7 @@ COLUMNS = (
         importance=5,
         ages=True,
         units=PERCENT,
-        tip="The last 24 hours, a cell each",
+        tip="The last 24 hours, one cell each",
         text=lambda row, _: strip_text(row.known.hours),
         sort_value=lambda row: cells.known(overall(row.known.hours)),
         number=lambda row, _: cells.percentage(overall(row.known.hours)),
@@ -139,7 +139,7 @@ COLUMNS = (
         least=12,
         most=48,
         importance=17,
-        tip="What the last probe met",
+        tip="What the last probe found",
         text=cells.answer_text,
         sort_value=lambda row: cells.worded(cells.counted(row.members) or row.seen.detail),
     ),
@@ -187,7 +187,7 @@ COLUMNS = (
         right=True,
         ages=True,
         units=AGES,
-        tip="How long the status has been what it is",
+        tip="How long it has had this status",
         text=cells.since_text,
         sort_value=lambda row: cells.known(row.seen.since),
         number=lambda row, moment: cells.age_s(row.seen.since, moment),
@@ -227,7 +227,7 @@ COLUMNS = (
         right=True,
         wide=True,
         units=SIZES,
-        tip="What went through the present connection",
+        tip="Bytes through the present connection",
         text=lambda row, _: cells.bytes_text(cells.bytes_value(row)),
         sort_value=lambda row: cells.known(cells.bytes_value(row)),
         number=lambda row, _: cells.bytes_value(row),
@@ -250,7 +250,7 @@ COLUMNS = (
         most=20,
         importance=15,
         wide=True,
-        tip="Which of the node's clients it is",
+        tip="The run of the node's client",
         text=lambda row, _: cells.safe(row.known.instance),
         sort_value=lambda row: cells.worded(row.known.instance),
     ),
@@ -261,7 +261,7 @@ COLUMNS = (
         most=32,
         importance=16,
         wide=True,
-        tip="The response that shows it to be up",
+        tip="The response that counts as up",
         text=cells.expect_text,
         sort_value=lambda row: cells.worded(
             str(row.forward.expect) if row.forward and not row.members else ""
@@ -273,14 +273,14 @@ DEFAULTS = tuple(column for column in COLUMNS if not column.wide)
 
 
 class UnknownColumn(CheckerError):
-    """A column that there is not."""
+    """A column that does not exist."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"there is no column {name!r}; columns are: {', '.join(BY_ID)}")
 
 
 def column_named(name: str) -> Column:
-    """The column of that id, or under that title. Raises UnknownColumn."""
+    """The column with that id or title. Raises UnknownColumn."""
     asked = name.strip().lower()
     found = BY_ID.get(asked) or next((column for column in COLUMNS if column.title == asked), None)
     if found is None:
@@ -299,11 +299,11 @@ class Place:
 def fitted(
     width: int, *, longest_name: int = 32, chosen: Sequence[str] = (), wide: bool = False
 ) -> tuple[Place, ...]:
-    """The columns that fit, in their order; the room that is left goes to those that can use it,
-    the most important first.
+    """The columns that fit, in their order; the remaining room goes to those that can use it, the
+    most important first.
 
-    Of the operator's own choice (ids) the last ones are cut off; `node` always stays. Wide ones
-    come behind a choice.
+    If not all `chosen` columns (ids) fit, the last ones go; `node` always stays. Wide columns
+    follow the chosen ones.
     """
     node = replace(
         BY_ID["node"], most=max(BY_ID["node"].least, min(BY_ID["node"].most, longest_name))
@@ -323,7 +323,7 @@ def fitted(
 
 
 def by_importance(width: int, node: Column, *, wide: bool) -> list[Column]:
-    """The columns that fit where the operator chose none; wide ones go before the less important of
+    """The columns that fit if the operator chose none; wide ones go before the less important of
     the others.
     """
     candidates = [
@@ -338,7 +338,7 @@ def by_importance(width: int, node: Column, *, wide: bool) -> list[Column]:
 
 
 def in_order(width: int, node: Column, chosen: Sequence[str], *, wide: bool) -> list[Column]:
-    """The chosen columns up to the first that does not fit."""
+    """The chosen columns, up to the first one that does not fit."""
     ids = list(dict.fromkeys((*chosen, *(column.id for column in COLUMNS if wide and column.wide))))
     if "node" not in ids:
         ids.insert(0, "node")
@@ -348,8 +348,8 @@ def in_order(width: int, node: Column, chosen: Sequence[str], *, wide: bool) -> 
 
 
 def fitting(width: int, first: Column, others: Iterable[Column], *, stop: bool = False) -> set[str]:
-    """Ids of those that fit beside the first, tried in their order; with `stop` none follows one
-    that does not.
+    """Ids of the columns that fit beside the first, tried in order; with `stop`, the first one that
+    does not fit ends the search.
     """
     taken, left = {first.id}, width - first.least
     for column in others:
@@ -362,7 +362,7 @@ def fitting(width: int, first: Column, others: Iterable[Column], *, stop: bool =
 
 
 def cut(text: str, width: int, *, right: bool = False) -> str:
-    """The text in exactly so many cells; each of its characters takes one."""
+    """The text in exactly `width` cells; each of its characters takes one."""
     if len(text) > width:
         return text[: width - 1] + "…"
     return text.rjust(width) if right else text.ljust(width)

@@ -1,4 +1,4 @@
-"""What the detail sheet tells of a row, as names and texts. Pure."""
+"""The texts of the detail sheet: the fields of a row. Pure."""
 
 from __future__ import annotations
 
@@ -20,19 +20,18 @@ from reversi_tui.rows.row import HOURS, Moment, Row, Share, age_text
 from reversi_tui.rows.uptime import overall, percent
 
 BARRED_MEANING = {
-    "disabled": "its keys open nothing until it is enabled; its ports stay its own",
-    "expired": "its keys open nothing since the day on which they expired",
+    "disabled": "its keys are rejected until you enable it; it keeps its ports",
+    "expired": "its keys are rejected, as they have expired",
 }
 NOT_LISTENING = "its node may not listen"
 UNREGISTERED_MEANING = (
-    "the registry does not know it: it came by the shared key, and says itself what it is called"
-    " and expects"
+    "not registered: it came by the shared key, and chose its own name and expected response"
 )
-NOT_KNOWN = "not known"
+NOT_KNOWN = "unknown"
 LABEL = 10
-"""Cells of a field's name and the blank behind it."""
+"""Cells of a field's name and the blank after it."""
 EVERY_HOURS = 6
-"""Between the hours that are named below the strip."""
+"""Hours between the labels below the strip."""
 
 
 def title(row: Row) -> str:
@@ -40,14 +39,14 @@ def title(row: Row) -> str:
 
 
 def instant(at: float | None, now: float) -> str:
-    """A time of the gateway's clock, and how long ago."""
+    """A time on the gateway's clock, and how long ago it was."""
     if at is None:
         return NOT_KNOWN
     return f"{time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(at))}  ({age_text(now - at)} ago)"
 
 
 def meaning(row: Row) -> str:
-    """What the status means, and whether it can be believed."""
+    """What the status means."""
     if row.members:
         return f"the worst of {answer_text(row, Moment(now=0.0, every_s=1.0))}"
     return (
@@ -58,7 +57,7 @@ def meaning(row: Row) -> str:
 
 
 def decided(row: Row) -> list[tuple[str, str]]:
-    """What the admin decided about the row."""
+    """What the registry says about the row."""
     forward = row.forward
     if row.members:
         return [("forwards", "\n".join(member_text(member) for member in row.members))]
@@ -68,14 +67,14 @@ def decided(row: Row) -> list[tuple[str, str]]:
         *(("published", f"on port {publication}") for publication in forward.published),
         (
             "target",
-            "the device's own business" if row.unregistered else safe(str(forward.target), 256),
+            "only the device knows" if row.unregistered else safe(str(forward.target), 256),
         ),
         ("expect", safe(str(forward.expect), 256)),
     ]
 
 
 def member_text(row: Row) -> str:
-    """One of the forwards that are folded into a row."""
+    """The line of one forward in a folded row."""
     target = safe(str(row.forward.target)) if row.forward else NOT_KNOWN
     return (
         f"{row.seen.port}  {status_text(row, Moment(now=0.0, every_s=1.0)):<9}  {target} "
@@ -84,13 +83,13 @@ def member_text(row: Row) -> str:
 
 
 def fields(row: Row, moment: Moment) -> list[tuple[str, str]]:
-    """Names and texts, in the order of the sheet; the status is not among them."""
+    """Names and texts, in the order of the sheet, without the status."""
     seen, known, now = row.seen, row.known, moment.now
     public = ", on all addresses of the gateway" if row.forward and row.forward.public else ""
     through = bytes_value(row)
     own = [
         *([("found", safe(seen.detail, 256))] if seen.detail else []),
-        ("answer", safe(seen.answer, 512) or "nothing came"),
+        ("answer", safe(seen.answer, 512) or "none"),
         ("port", f"{seen.port}{public}"),
     ]
     return [
@@ -99,7 +98,7 @@ def fields(row: Row, moment: Moment) -> list[tuple[str, str]]:
             if row.barred and not row.is_shut
             else []
         ),
-        *([("stranger", UNREGISTERED_MEANING)] if row.unregistered else []),
+        *([("registry", UNREGISTERED_MEANING)] if row.unregistered else []),
         ("node", safe(seen.node)),
         *([] if row.members else own),
         *decided(row),
@@ -109,7 +108,7 @@ def fields(row: Row, moment: Moment) -> list[tuple[str, str]]:
             (
                 f"{seen.session.pid} (start {seen.session.start_ticks})"
                 if seen.session
-                else "no process is known to hold the port"
+                else "no known process holds the port"
             ),
         ),
         ("peer", safe(seen.peer, 128) or NOT_KNOWN),
@@ -130,37 +129,37 @@ def fields(row: Row, moment: Moment) -> list[tuple[str, str]]:
 
 
 def cloned(events: Sequence[Event], now: float) -> str:
-    """The last that was told of a key on two devices; empty where nothing was."""
-    told = next((event for event in reversed(events) if event.kind is EventKind.CLONE), None)
-    return f"{instant(told.at, now)}: {safe(told.text, 256)}" if told else ""
+    """The last event about a key on two devices; empty if there is none."""
+    last = next((event for event in reversed(events) if event.kind is EventKind.CLONE), None)
+    return f"{instant(last.at, now)}: {safe(last.text, 256)}" if last else ""
 
 
 def event_text(event: Event) -> str:
-    """One line of the log."""
+    """One line of the gateway's log."""
     port = f" {event.port}" if event.port else ""
     when = time.strftime("%m-%d %H:%M:%S", time.localtime(event.at))
     return f"{when} {event.kind}{port} by {printable(event.actor)}: {safe(event.text, 256)}"
 
 
 def hour_labels(now: float) -> str:
-    """The hours of the gateway's clock below the strip's cells, every six of them."""
+    """Labels below the strip: every sixth hour, on the gateway's clock."""
     at = range(HOURS - 1, 0, -EVERY_HOURS)
     return "".join(
         f"{time.localtime(now - ago * 3600).tm_hour:02d}h".ljust(EVERY_HOURS) for ago in at
     ).rstrip()
 
 
-def hours_told(hours: Sequence[Share]) -> str:
+def hours_text(hours: Sequence[Share]) -> str:
     share = overall(hours)
     return (
-        f"nobody watched in the last {HOURS} hours"
+        f"no daemon watched in the last {HOURS} hours"
         if share is None
-        else f"up {percent(share)} of the hours that were watched"
+        else f"up {percent(share)} of the watched time"
     )
 
 
 def hanging(text: str, width: int, indent: int = LABEL) -> str:
-    """The text within the width, its further lines so far in as the first one begins."""
+    """The text wrapped to the width, with a hanging indent."""
     room = max(10, width - indent)
     lines = [
         part

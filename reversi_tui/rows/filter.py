@@ -1,6 +1,4 @@
-"""What the operator types after `/`: words that a row must contain, `!word` must not,
-`column:word`, `column:>number`. Pure.
-"""
+"""The filter after `/`: `word`, `!word`, `column:word`, `column:>number`. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +11,7 @@ from reversi_tui.rows.columns import COLUMNS, Column
 from reversi_tui.rows.row import Key, Moment, Row
 
 SEARCHED = tuple(column for column in COLUMNS if not column.ages)
-"""Where a word without a column is looked for."""
+"""Where to look for a word without a column."""
 TERM = re.compile(r'(!?)(?:([^\s":]+):)?((?:"[^"]*(?:"|$)|[^\s"])*)')
 COMPARISON = re.compile(r"(<=|>=|<|>|=)(.*)", re.DOTALL)
 NUMBER = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)([a-z%]*)\Z")
@@ -26,11 +24,11 @@ OPERATORS: dict[str, Callable[[float, float], bool]] = {
 }
 
 LOWERED: dict[Key, tuple[Row, str]] = {}
-"""The texts of rows as they last were: the next keystroke looks in the same ones again."""
+"""The rows' texts, kept for the next keystroke, which searches them again."""
 
 
 def lowered(row: Row, moment: Moment) -> str:
-    """All that a word without a column is looked for in."""
+    """The text that a word without a column is searched in."""
     kept = LOWERED.get(row.key)
     if kept is not None and kept[0] is row:
         return kept[1]
@@ -41,11 +39,11 @@ def lowered(row: Row, moment: Moment) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Word:
-    """A text that stands in one of the columns."""
+    """A text in one of the columns."""
 
     text: str
     columns: tuple[Column, ...] = ()
-    """None: in any of those that are searched."""
+    """Empty: in any of SEARCHED."""
 
     @property
     def asks_time(self) -> bool:
@@ -59,9 +57,7 @@ class Word:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """A number of one of the columns against a bound; what is not known is on neither side of
-    it.
-    """
+    """A column's number compared to a bound; an unknown number never matches."""
 
     sign: str
     bounds: tuple[tuple[Column, float], ...]
@@ -92,7 +88,7 @@ class Term:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """All of its terms must hold; without any, every row is shown."""
+    """All of its terms must hold; without terms every row is shown."""
 
     terms: tuple[Term, ...] = ()
 
@@ -105,10 +101,10 @@ class Filter:
         return any(term.claim.asks_time for term in self.terms)
 
     def shows(self, row: Row, moment: Moment) -> bool:
-        """Whether the row is shown; a folded one with any of its members."""
+        """Whether the row is shown; a folded row is, if one of its members is."""
         if row.members:
             return any(self.shows(member, moment) for member in row.members)
-        for term in self.terms:  # noqa: SIM110 - thousands of times for each letter that is typed
+        for term in self.terms:  # noqa: SIM110 - runs thousands of times per typed letter
             if not term.holds(row, moment):
                 return False
         return True
@@ -123,14 +119,14 @@ def columns_called(name: str) -> tuple[Column, ...]:
 
 
 def number_in(text: str, column: Column) -> float | None:
-    """The number, in the column's own unit; None for what is none."""
+    """The number in the column's own unit; None if the text is not one."""
     match = NUMBER.match(text)
     unit = column.units.get(match[2]) if match and column.number else None
     return None if match is None or unit is None else float(match[1]) * unit
 
 
 def parse_comparison(value: str, columns: tuple[Column, ...]) -> Comparison | None:
-    """`>200` and the like; None where it compares nothing."""
+    """A comparison such as `>200`; None if the text is not one."""
     match = COMPARISON.match(value)
     if match is None:
         return None
@@ -140,7 +136,7 @@ def parse_comparison(value: str, columns: tuple[Column, ...]) -> Comparison | No
 
 
 def parse_claim(name: str, value: str) -> Word | Comparison | None:
-    """What a term says, without its `!`; None for one that says nothing yet."""
+    """A term without its `!`; None if it is not complete yet."""
     columns = columns_called(name) if name else ()
     if columns and value in OPERATORS and any(column.number for column in columns):
         return None
@@ -153,8 +149,8 @@ def parse_claim(name: str, value: str) -> Word | Comparison | None:
 
 
 def parse_term(sign: str, name: str, value: str) -> Term | None:
-    """One part of a filter; the `!` may stand before a column's name or behind its colon. None for
-    one that says nothing yet.
+    """One part of a filter; the `!` may be before a column's name or after its colon. None if it
+    is not complete yet.
     """
     behind = bool(name and columns_called(name) and value.startswith("!"))
     claim = parse_claim(name, value[1:] if behind else value)
@@ -162,7 +158,7 @@ def parse_term(sign: str, name: str, value: str) -> Term | None:
 
 
 def parse_filter(text: str) -> Filter:
-    """The filter; anything that can be typed is one."""
+    """The filter; every text is a valid one."""
     terms = (
         parse_term(match[1], match[2] or "", match[3]) for match in TERM.finditer(text.lower())
     )

@@ -1,6 +1,4 @@
-"""The four themes: which style says what. Styles are words of Rich's; a state is never told by its
-colour alone. Pure.
-"""
+"""The styles of the four themes, in Rich's words; a state never shows by colour only. Pure."""
 
 from __future__ import annotations
 
@@ -26,7 +24,7 @@ class Palette:
     banner: str
     dim: str
     background: str = ""
-    """As CSS writes colours; empty: the terminal's own."""
+    """A CSS colour; empty: the terminal's own."""
     foreground: str = ""
 
 
@@ -118,7 +116,7 @@ THEMES = tuple(PALETTES)
 
 
 class UnknownTheme(CheckerError):
-    """A theme that there is not."""
+    """A theme that does not exist."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"there is no theme {name[:40]!r}; themes are: {', '.join(THEMES)}")

@@ -1,40 +1,37 @@
-"""A row of the console and what it is seen against: pure data."""
+"""A row of the console, its health report and the moment it is seen at: pure data."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 from checker.model import Event, Forward, NodeName, Port, Status, Tunnel, Watched, is_stale
 from checker.state.rows import Sweep
 
-if TYPE_CHECKING:
-    from checker.registry.kept_rights import BrokenFile
-
 Key = tuple[NodeName, Port]
-"""What a row is known by, wherever it stands on the screen."""
+"""Identifies a row, wherever it is on the screen."""
 
 
 NO_PORT = Port(-1)
-"""Stands for the port in the key of a row that is a broken file's."""
+"""The port in the key of a broken file's row."""
 
 Share = float | None
-"""How much of an hour a forward was up, 0.0 to 1.0; None: nobody watched."""
+"""The share of an hour that a forward was up, 0.0 to 1.0; None: no daemon watched."""
 HOURS = 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What else is known of a forward; few views show it, so it is read late and seldom."""
+    """What else is known about a forward; few views show it, so it is read late and seldom."""
 
     instance: str = ""
-    """As the node's client named itself when it registered; empty: it never did."""
+    """The name of the client's run, from its registration; empty: it never registered."""
     client: str = ""
-    """Program and version, in the client's own words."""
+    """Program and version, as the client reports them."""
     flaps: int = 0
     hours: tuple[Share, ...] = ()
-    """The last HOURS hours, the present one last; empty until they were read."""
+    """The last HOURS hours, the present one last; empty until read."""
 
 
 NOTHING_MORE = Known()
@@ -42,17 +39,17 @@ NOTHING_MORE = Known()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One forward, and what was last seen of it; or a node's forwards, folded into one row."""
+    """One forward and its last observation; or a node's forwards, folded into one row."""
 
     forward: Forward | None
-    """None while the registry is still being read."""
+    """None until the registry was read."""
     seen: Tunnel
-    """Of folded forwards: the worst one's, with port 0."""
+    """For folded forwards, the worst one's, with port 0."""
     known: Known = NOTHING_MORE
     barred: str = ""
-    """One word for why the node may not listen (disabled, expired); empty where it may."""
+    """Why the node may not listen, in one word (disabled, expired); empty if it may."""
     unregistered: bool = False
-    """The registry does not know it: it came by the shared key."""
+    """Not in the registry: it came by the shared key."""
     members: tuple[Row, ...] = ()
     """The rows folded into this one; empty for a forward of its own."""
 
@@ -62,19 +59,33 @@ class Row:
 
     @property
     def is_shut(self) -> bool:
-        """Whether it may not listen, and does not: the daemon probes no such port, so its status
-        says nothing.
+        """Whether it may not listen, and does not. The daemon does not probe such a port, so its
+        status means nothing.
         """
         return bool(self.barred) and self.seen.status in (Status.DOWN, Status.UNKNOWN)
 
     @property
     def word(self) -> str:
-        """The status in a word; of one that is shut, why."""
+        """The status in one word; for a shut row, the reason."""
         return self.barred if self.is_shut else self.seen.status.value
 
 
-def broken_row(broken: BrokenFile) -> Row:
-    """The row of a file that does not count."""
+class Broken(Protocol):
+    """A broken file of the registry. Its class, checker.registry.kept_rights.BrokenFile, takes 5 ms
+    to import, so `--once` does so only if there is one.
+    """
+
+    @property
+    def name(self) -> NodeName: ...
+
+    @property
+    def sentence(self) -> str: ...
+
+    def as_json(self) -> dict[str, Any]: ...
+
+
+def broken_row(broken: Broken) -> Row:
+    """The row of a broken file."""
     return Row(
         forward=None,
         seen=Tunnel(node=broken.name, port=NO_PORT, status=Status.BROKEN, detail=broken.sentence),
@@ -83,7 +94,7 @@ def broken_row(broken: BrokenFile) -> Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """When a row is looked at: an age, and whether it is stale, follow from it."""
+    """When a row is looked at; its age and staleness depend on it."""
 
     now: float
     """Unix seconds."""
@@ -94,37 +105,37 @@ class Moment:
         return is_stale(row.seen, self.every_s, self.now)
 
     def is_fault(self, row: Row) -> bool:
-        """Whether it is not up, or was long ago; a node that is out on purpose is none."""
+        """Whether it is not up, or stale; not a node that is barred on purpose."""
         return not row.barred and (row.seen.status is not Status.UP or self.is_stale(row))
 
 
 class Daemon(StrEnum):
-    """What is known of the daemon."""
+    """The daemon, as far as known."""
 
     UNASKED = "..."
     RUNNING = "running"
     UNREACHABLE = "no answer"
-    """It sweeps, and does not answer us."""
+    """It sweeps, but does not answer us."""
     ABSENT = "not running"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """How the gateway does, and how good our sight of it is."""
+    """The state of the gateway, and of our view of it."""
 
     daemon: Daemon = Daemon.UNASKED
     sweep: Sweep | None = None
     trouble: str = ""
-    """Why the state file can not be read now; the rows are the last that were read."""
+    """Why the state file cannot be read now; the rows are the last ones read."""
     problems: tuple[str, ...] = ()
-    """A sentence for each file of the registry that could not be read."""
+    """A sentence for each registry file that could not be read."""
     registry_read: bool = False
     logins_waiting: int | None = None
-    """Connections to sshd that have not logged in yet; None: not known."""
+    """Connections to sshd that have not logged in yet; None: unknown."""
     disk_free_bytes: int | None = None
-    """Where the state file lies; None: not known."""
+    """On the state file's disk; None: unknown."""
     on_ipv6: frozenset[int] = frozenset()
-    """Ports of the rows that are reached on ::1, and not on 127.0.0.1."""
+    """Ports of the rows that listen on ::1, and not on 127.0.0.1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,22 +144,22 @@ class Report:
 
     changed: tuple[Row, ...] = ()
     keys: frozenset[Key] | None = None
-    """All rows that there are; None: those that there were."""
+    """Keys of all rows; None: the same as before."""
     health: Health
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Past:
-    """What happened to a row's node, and how the row did day by day."""
+    """The events of a row's node, and the row's uptime by day."""
 
     events: tuple[Event, ...] = ()
-    """Of the node, the newest last."""
+    """The newest last."""
     days: tuple[Watched, ...] = ()
-    """The oldest first; days that nobody watched are not there."""
+    """The oldest first; without days that no daemon watched."""
 
 
 def age_text(seconds: float) -> str:
-    """An age, coarse on purpose: a text that seldom changes is seldom repainted."""
+    """An age, coarser than `checker.output.age`: what seldom changes is seldom repainted."""
     if seconds < 60:
         return "<1m"
     if seconds < 3600:

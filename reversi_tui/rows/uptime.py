@@ -1,6 +1,4 @@
-"""Uptime as pictures of characters: the last 24 hours in one line, the last 30 days as bars.
-Pure.
-"""
+"""Draws uptime in characters: the last 24 hours in one line, the last 30 days as bars. Pure."""
 
 from __future__ import annotations
 
@@ -13,18 +11,18 @@ from checker.model import Watched
 from reversi_tui.rows.row import HOURS, Share
 
 FULL = 0.995
-"""From this share on, an hour or a day counts as up throughout: a reconnect takes seconds."""
+"""An hour or a day counts as up throughout from this share on: a reconnect takes seconds."""
 DAYS = 30
 EIGHTHS = "▁▂▃▄▅▆▇█"
 NOBODY = "·"
 NEVER_UP = "×"
 AXIS = 5
-"""Cells of the percentages at the left of the bars."""
+"""Cells of the percentages left of the bars."""
 ASCII = str.maketrans("█▇▆▅▄▃▂▁×·•…↑↓←→─│┤└", "#++--___x.o~^v<>-||+")
 
 
 class Level(StrEnum):
-    """How well an hour went; its value is the cell that shows it."""
+    """How much of an hour the forward was up; the value is the cell for it."""
 
     FULL = "█"
     MOSTLY = "▆"
@@ -38,9 +36,9 @@ LEVEL_MEANING = {
     Level.FULL: "up throughout",
     Level.MOSTLY: "up for most of the hour",
     Level.HALF: "up for about half of it",
-    Level.LITTLE: "up for a little of it",
+    Level.LITTLE: "up for little of it",
     Level.NONE: "never up",
-    Level.UNWATCHED: "nobody watched",
+    Level.UNWATCHED: "no daemon watched",
 }
 LEAST_SHARE = {Level.FULL: FULL, Level.MOSTLY: 0.75, Level.HALF: 0.25}
 
@@ -55,31 +53,29 @@ def level(share: Share) -> Level:
 
 
 def in_ascii(text: str) -> str:
-    """The same cells for a terminal that has ASCII alone."""
+    """The same cells in ASCII."""
     return text.translate(ASCII)
 
 
 def levels(hours: Sequence[Share]) -> tuple[Level, ...]:
-    """Always HOURS of them, the present one last; what is not known, nobody watched."""
+    """Always HOURS levels, the present hour last; unknown hours count as unwatched."""
     known = tuple(map(level, hours[-HOURS:]))
     return (Level.UNWATCHED,) * (HOURS - len(known)) + known
 
 
 def strip_text(hours: Sequence[Share], *, ascii_only: bool = False) -> str:
-    """One cell an hour, always HOURS of them."""
+    """One cell per hour, always HOURS cells."""
     text = "".join(levels(hours))
     return in_ascii(text) if ascii_only else text
 
 
 def runs(hours: Sequence[Share]) -> list[tuple[Level, int]]:
-    """The strip as levels and how many cells each lasts, for colouring with few escape
-    sequences.
-    """
+    """The strip as levels with their lengths, to colour it with few escape sequences."""
     return [(found, len(list(cells))) for found, cells in groupby(levels(hours))]
 
 
 def overall(hours: Sequence[Share]) -> float | None:
-    """The mean share of the hours that somebody watched, 0.0 to 1.0."""
+    """The mean share over the watched hours, 0.0 to 1.0."""
     watched = [share for share in hours[-HOURS:] if share is not None]
     return sum(watched) / len(watched) if watched else None
 
@@ -87,7 +83,7 @@ def overall(hours: Sequence[Share]) -> float | None:
 def last_days(
     days: Sequence[Watched], today: str, count: int = DAYS
 ) -> tuple[tuple[str, Share], ...]:
-    """The last days up to today (YYYY-MM-DD) with their shares, whether somebody watched or not."""
+    """The last days up to today (YYYY-MM-DD) with their shares, watched or not."""
     by_day = {day.day: day.up_s / day.watched_s for day in days if day.watched_s > 0}
     last = date.fromisoformat(today)
     names = [(last - timedelta(days=ago)).isoformat() for ago in reversed(range(count))]
@@ -95,7 +91,7 @@ def last_days(
 
 
 def bar(share: Share, height: int) -> str:
-    """A bar of so many cells, the top first."""
+    """A bar of `height` cells, the top first."""
     if share is None or share <= 0:
         return (NOBODY if share is None else NEVER_UP).rjust(height)
     most = 8 * height
@@ -107,8 +103,8 @@ def bar(share: Share, height: int) -> str:
 def days_chart(
     days: Sequence[Watched], today: str, width: int, *, height: int = 3, ascii_only: bool = False
 ) -> tuple[str, ...]:
-    """A bar a day up to today (YYYY-MM-DD), as many of the last 30 as fit; the first day and the
-    last stand below.
+    """A bar per day up to today (YYYY-MM-DD), as many of the last 30 as fit; the first and the last
+    day are named below.
     """
     count = max(1, min(DAYS, width - AXIS))
     step = max(1, min(3, (width - AXIS) // count))
@@ -127,30 +123,29 @@ def days_chart(
 
 
 def columns_of(cells: Sequence[str], step: int) -> str:
-    """One line of the bars, each so many cells wide, with a gap between them where there is room
-    for one.
-    """
+    """One line of the bars, each `step` cells wide, its gap included."""
     return "".join(cell * max(1, step - 1) + " " * (step > 1) for cell in cells).rstrip()
 
 
-def days_told(days: Sequence[Watched], today: str) -> str:
-    """The last 30 days as a sentence: the whole, the worst day, and how many nobody watched."""
+def days_text(days: Sequence[Watched], today: str) -> str:
+    """The last 30 days as a sentence: all of them, the worst one, and how many were not watched."""
     shown = last_days(days, today)
     watched = [(share, day) for day, share in shown if share is not None]
     if not watched:
-        return f"nobody watched in the last {DAYS} days"
+        return f"no daemon watched in the last {DAYS} days"
     inside = [day for day in days if day.day >= shown[0][0] and day.watched_s > 0]
     whole = sum(day.up_s for day in inside) / sum(day.watched_s for day in inside)
     share, worst = min(watched)
     missing = (
-        f"; nobody watched on {DAYS - len(watched)} of {DAYS} days" if len(watched) < DAYS else ""
+        f"; no daemon watched on {DAYS - len(watched)} of {DAYS} days"
+        if len(watched) < DAYS
+        else ""
     )
     return (
-        f"up {percent(whole)} of the time that was watched; worst day {worst} with"
-        f" {percent(share)}{missing}"
+        f"up {percent(whole)} of the watched time; worst day {worst} with {percent(share)}{missing}"
     )
 
 
 def percent(share: float) -> str:
-    """A share as text that says 100 % only of all."""
+    """A share as text; only all of it is 100 %."""
     return f"{min(int(share * 1000) / 10, 100.0):.1f} %"

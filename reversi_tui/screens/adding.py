@@ -1,4 +1,4 @@
-"""The form for a new node: what is wrong stands below its field while it is typed."""
+"""The form for a new node: shows errors below each field while you type."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ EXAMPLE = "127.0.0.1:22,banner:SSH-2.0"
 
 
 class Tick(Checkbox):
-    """A box whose shape tells, not its colour alone, whether it is set."""
+    """A checkbox whose shape shows its state, not only its colour."""
 
     BUTTON_LEFT, BUTTON_INNER, BUTTON_RIGHT = "[", " ", "]"
 
@@ -40,8 +40,8 @@ class Tick(Checkbox):
 
 
 class Adding(ModalScreen[Changed | None]):
-    """What was added; None where nothing was. `check` answers at once, `add` may block: it is
-    called in a thread.
+    """Returns what was added, or None. `check` answers at once; `add` may block, so it is called in
+    a thread.
     """
 
     DEFAULT_CSS = """
@@ -127,7 +127,7 @@ class Adding(ModalScreen[Changed | None]):
         )
 
     def renew(self) -> None:
-        """Check what is typed, and show what is wrong with it, or what it comes to."""
+        """Check what is typed, and show the errors, or the result."""
         self.checked = self.check(self.asked)
         for name in Field:
             error = self.checked.errors.get(name, "") if name in self.touched else ""
@@ -143,7 +143,7 @@ class Adding(ModalScreen[Changed | None]):
         )
 
     def renew_typed(self) -> None:
-        """What was said of the last attempt is not true of what is typed now."""
+        """Check again, and drop the message about the last attempt."""
         if not self.busy:
             self.query_one("#adding-said", Banner).show("")
         self.renew()
@@ -175,7 +175,7 @@ class Adding(ModalScreen[Changed | None]):
             self.action_leave()
 
     def action_add(self) -> None:
-        """Add it, if it is right; else show what is not."""
+        """Add the node if the form has no errors; else show them."""
         self.touched |= set(Field)
         self.renew()
         wanted = self.checked.wanted
@@ -183,7 +183,7 @@ class Adding(ModalScreen[Changed | None]):
             return
         if wanted is None:
             self.query_one("#adding-said", Banner).show(
-                f"not added: see what stands below {', '.join(self.checked.errors)}"
+                f"not added: see the errors below {', '.join(self.checked.errors)}"
             )
             return
         self.busy = True
@@ -203,14 +203,14 @@ class Adding(ModalScreen[Changed | None]):
         self.renew()
 
     def action_leave(self) -> None:
-        """Leave, unless something is being added: its outcome would not be seen."""
+        """Close the form, unless a node is being added: you would not see the outcome."""
         if not self.busy:
             _ = self.dismiss(None)
 
 
 def forward_line(forward: Forward) -> str:
-    """What would be made of one line."""
-    weak = " (which can not see a hang)" if forward.expect.kind is ExpectKind.OPEN else ""
+    """The forward that one line would make."""
+    weak = " (cannot detect a hang)" if forward.expect.kind is ExpectKind.OPEN else ""
     return printable(
         f"port {forward.port} -> {forward.target}, expecting {forward.expect}{weak}", 200
     )

@@ -15,10 +15,10 @@ from reversi_tui.widgets.line import Line
 
 
 class Ask(ModalScreen[str | None]):
-    """What was typed; None where the operator went back on it."""
+    """Returns what was typed, or None after escape."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "Cancel", id="ask.leave", tooltip="Leave it"),
+        Binding("escape", "leave", "Cancel", id="ask.leave", tooltip="Cancel"),
     ]
 
     def __init__(self, title: str, text: str, value: str) -> None:
@@ -30,7 +30,7 @@ class Ask(ModalScreen[str | None]):
             yield Line(id="ask-title")
             yield Static(Text(self.text), id="ask-text", markup=False)
             yield Input(self.value, id="ask-field", compact=True, select_on_focus=False)
-            yield Static("enter goes on   esc leaves", markup=False, classes="quiet")
+            yield Static("enter continue   esc cancel", markup=False, classes="quiet")
 
     def on_mount(self) -> None:
         self.query_one("#ask-title", Line).show(Text(self.heading, style="bold"))

@@ -1,4 +1,4 @@
-"""Choosing which columns the table shows, and in which order."""
+"""A dialog to choose the table's columns and their order."""
 
 from __future__ import annotations
 
@@ -21,16 +21,14 @@ from reversi_tui.widgets.line import Line
 
 DEFAULT_IDS = tuple(column.id for column in DEFAULTS)
 ALWAYS = "node"
-"""It says which row a row is: it may be moved, not left out."""
+"""It identifies the row: you may move it, but not hide it."""
 HIGHLIGHTED = Style(reverse=True, bold=True)
 FRAME = 4
 """Lines of a list's border, title and keys."""
 
 
 class Lister(Options):
-    """One line a choice, each text as text; the highlighted one is in reverse, so that it is seen
-    without colour too.
-    """
+    """One line per choice; the highlighted one is in reverse, to be visible without colour too."""
 
     DEFAULT_CSS = """
     Lister, Lister:focus {
@@ -63,8 +61,8 @@ class Lister(Options):
 
 
 class ColumnsChooser(ModalScreen[tuple[str, ...] | None]):
-    """The ids that are to be shown, in their order; empty for whatever fits; None where nothing was
-    decided.
+    """Returns the ids of the columns to show, in their order; empty: those that fit; None after
+    escape.
     """
 
     DEFAULT_CSS = """
@@ -72,7 +70,7 @@ class ColumnsChooser(ModalScreen[tuple[str, ...] | None]):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
-            "space", "pick", "Show", id="columns.toggle", tooltip="Show the column, or leave it out"
+            "space", "pick", "Show", id="columns.toggle", tooltip="Show the column, or hide it"
         ),
         Binding(
             "shift+up,K", "move(-1)", "Up", id="columns.up", tooltip="Move the column to the left"
@@ -89,7 +87,7 @@ class ColumnsChooser(ModalScreen[tuple[str, ...] | None]):
             "default",
             "Default",
             id="columns.default",
-            tooltip="Whatever fits, the most important first",
+            tooltip="Show what fits, the most important first",
         ),
         Binding(
             "enter", "keep", "Keep", id="columns.keep", tooltip="Show these columns", priority=True
@@ -126,7 +124,7 @@ class ColumnsChooser(ModalScreen[tuple[str, ...] | None]):
             Text("Columns, from left to right", style="bold")
         )
         self.query_one("#chooser-keys", Line).show(
-            Text("space show  K J move  d default  enter keep  esc leave")
+            Text("space show  K J move  d default  enter keep  esc cancel")
         )
         self.list.highlighted = 0
         self.list.focus()
@@ -137,7 +135,7 @@ class ColumnsChooser(ModalScreen[tuple[str, ...] | None]):
 
     @property
     def answer(self) -> tuple[str, ...]:
-        """The ids that are shown, in their order; empty where that is the default."""
+        """Ids of the shown columns, in their order; empty if that is the default."""
         ids = tuple(name for name in self.ids if name in self.shown)
         return () if ids == DEFAULT_IDS else ids
 

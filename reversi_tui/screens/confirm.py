@@ -1,6 +1,4 @@
-"""The question before a dangerous key: the targets are named, Cancel has the focus, and many of
-them must be counted.
-"""
+"""The question before a dangerous action: names the targets; Cancel has the focus."""
 
 from __future__ import annotations
 
@@ -19,11 +17,11 @@ from reversi_tui.widgets.line import Line
 FRAME = 4
 """Lines of the border, the title and the buttons."""
 COUNTING = 2
-"""Lines in which the count is asked for."""
+"""Lines that ask for the count."""
 
 
 class KeyButton(Button):
-    """A click moves the focus to it, and presses nothing: that takes a key."""
+    """A button that only a key presses; a click only moves the focus to it."""
 
     def on_click(self, click: events.Click) -> None:
         click.prevent_default()
@@ -31,11 +29,11 @@ class KeyButton(Button):
 
 
 class Confirm(ModalScreen[bool]):
-    """True for yes alone."""
+    """Returns True only for yes."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "answer(True)", "Yes", id="confirm.yes", tooltip="Do it"),
-        Binding("n,escape,q", "answer(False)", "Cancel", id="confirm.no", tooltip="Leave it"),
+        Binding("n,escape,q", "answer(False)", "Cancel", id="confirm.no", tooltip="Cancel"),
         Binding(
             "left",
             "app.focus_previous",
@@ -71,7 +69,7 @@ class Confirm(ModalScreen[bool]):
     ]
 
     def __init__(self, title: str, question: str, *, yes: str, count: int | None = None) -> None:
-        """`yes` is what the button does; with a count, that must be typed before it does."""
+        """`yes` is what the button does; the operator must first type the `count`, if any."""
         super().__init__()
         self.heading, self.question, self.yes, self.count = title, question, yes, count
 
@@ -81,7 +79,7 @@ class Confirm(ModalScreen[bool]):
             with VerticalScroll(id="confirm-scroll", can_focus=False):
                 yield Static(Text(self.question), id="confirm-text", markup=False)
             if self.count is not None:
-                yield Static(f"Type {self.count} to go on:", id="confirm-ask", markup=False)
+                yield Static(f"Type {self.count} to continue:", id="confirm-ask", markup=False)
                 yield Input(
                     id="count", compact=True, restrict="[0-9]*", max_length=6, select_on_focus=False
                 )
@@ -104,7 +102,7 @@ class Confirm(ModalScreen[bool]):
             field.focus()
 
     def on_resize(self) -> None:
-        """The targets scroll; what is asked and the buttons are always in sight."""
+        """Let the targets scroll; title and buttons stay in sight."""
         others = FRAME + (COUNTING if self.count is not None else 0)
         self.query_one("#confirm-scroll").styles.max_height = max(1, self.size.height - others)
 
@@ -117,7 +115,7 @@ class Confirm(ModalScreen[bool]):
 
     def on_input_submitted(self) -> None:
         if self.may_answer_yes:
-            self.query_one("#yes").focus()  # one key more: the digits alone do nothing
+            self.query_one("#yes").focus()  # it takes one more key: the digits only unlock it
 
     def on_button_pressed(self, pressed: Button.Pressed) -> None:
         self.action_answer(pressed.button.id == "yes")

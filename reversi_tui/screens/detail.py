@@ -1,6 +1,4 @@
-"""Everything known of one row: fields, the last 24 hours, the last 30 days, and the last events of
-its node.
-"""
+"""The detail sheet of a row: fields, the last 24 hours and 30 days, and its node's events."""
 
 from __future__ import annotations
 
@@ -18,36 +16,36 @@ from reversi_tui.rows.detail_text import (
     fields,
     hanging,
     hour_labels,
-    hours_told,
+    hours_text,
     meaning,
     title,
 )
 from reversi_tui.rows.palette import Palette
 from reversi_tui.rows.row import HOURS, Moment, Row
-from reversi_tui.rows.uptime import DAYS, days_chart, days_told, in_ascii, runs
+from reversi_tui.rows.uptime import DAYS, days_chart, days_text, in_ascii, runs
 from reversi_tui.screens.sheet import Sheet
 from reversi_tui.widgets.line import Line
 
 LEAST_HEIGHT = 20
-"""A sheet of fewer lines gets bars of one line."""
+"""A sheet with fewer lines gets bars one line high."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dossier:
-    """What is read of a row only when its sheet is open."""
+    """What is read about a row only while its sheet is open."""
 
     events: tuple[Event, ...] = ()
-    """Of its node, the newest last."""
+    """Its node's events, the newest last."""
     days: tuple[Watched, ...] = ()
     ssh: str = ""
-    """The command that logs in to it, or a sentence why there is none."""
+    """The command that logs in to the node, or why there is none."""
     trouble: str = ""
     """Why the rest could not be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paper:
-    """What the text is written on."""
+    """The size and the styles of the sheet."""
 
     width: int
     height: int
@@ -61,7 +59,7 @@ def field(text: Text, name: str, value: str, paper: Paper, style: str = "") -> N
 
 
 def described(row: Row, moment: Moment, dossier: Dossier | None, paper: Paper) -> Text:
-    """The sheet's text; without a dossier that is still being read."""
+    """The sheet's text; without a dossier, the rest is still being read."""
     text, word = Text(), status_text(row, moment)
     style = paper.palette.warning if row.is_shut else paper.palette.status[row.seen.status]
     text.append(f"{'status':<{LABEL}}", style="bold").append(word, style=style)
@@ -86,15 +84,13 @@ def described(row: Row, moment: Moment, dossier: Dossier | None, paper: Paper) -
 
 
 def headed(text: Text, heading: str, sentence: str, paper: Paper) -> None:
-    """A heading and what is said right behind it."""
-    told = hanging(f"{heading}: {sentence}", paper.width, 0)
-    text.append(f"\n{told[: len(heading) + 1]}", style="bold").append(
-        f"{told[len(heading) + 1 :]}\n"
-    )
+    """A heading, and the sentence after it."""
+    lines, end = hanging(f"{heading}: {sentence}", paper.width, 0), len(heading) + 1
+    text.append(f"\n{lines[:end]}", style="bold").append(f"{lines[end:]}\n")
 
 
 def add_hours(text: Text, row: Row, moment: Moment, paper: Paper) -> None:
-    headed(text, f"last {HOURS} hours", hours_told(row.known.hours), paper)
+    headed(text, f"last {HOURS} hours", hours_text(row.known.hours), paper)
     for level, length in runs(row.known.hours):
         text.append(level.value * length, style=paper.palette.levels[level])
     text.append(f"\n{hour_labels(moment.now)}\n", style=paper.palette.dim)
@@ -102,7 +98,7 @@ def add_hours(text: Text, row: Row, moment: Moment, paper: Paper) -> None:
 
 def add_days(text: Text, dossier: Dossier, moment: Moment, paper: Paper) -> None:
     today = time.strftime("%Y-%m-%d", time.gmtime(moment.now))
-    headed(text, f"last {DAYS} days", days_told(dossier.days, today), paper)
+    headed(text, f"last {DAYS} days", days_text(dossier.days, today), paper)
     height = 3 if paper.height >= LEAST_HEIGHT else 1
     text.append("\n".join(days_chart(dossier.days, today, paper.width, height=height))).append("\n")
 
@@ -131,13 +127,13 @@ class Detail(Sheet):
         self.call_after_refresh(self.paint)
 
     def renew(self, row: Row | None, moment: Moment, dossier: Dossier | None = None) -> None:
-        """Show what is known now; a row that went away is shown as it was."""
+        """Show what is known now; a row that is gone stays as it was."""
         self.row, self.moment = row or self.row, moment
         self.dossier = dossier or self.dossier
         self.paint()
 
     def paint(self) -> None:
-        """Write the sheet for its present size; the scrollbar's cell stays free."""
+        """Write the text for the present size; the scroll bar's cell stays free."""
         if self.moment is None or not self.is_mounted:
             return
         paper = Paper(
@@ -150,5 +146,5 @@ class Detail(Sheet):
 
 
 def plain(text: Text) -> Text:
-    """The same text for a terminal that has ASCII alone: each character stays one."""
+    """The same text in ASCII; its length stays the same."""
     return Text(in_ascii(text.plain), spans=text.spans)

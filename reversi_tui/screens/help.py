@@ -1,4 +1,4 @@
-"""Help: the keys as they are handed in, what can be typed as a filter, and what the signs mean."""
+"""The help sheet: keys, filters, columns, and the meaning of the signs."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ from reversi_tui.screens.sheet import Sheet
 from reversi_tui.widgets.line import Line
 
 KEYS = 15
-"""Cells of a key, or of a sign, and the blanks around it."""
+"""Cells of a key or a sign, and the blanks around it."""
 Section = tuple[str, Sequence[tuple[str, str]]]
 FILTERS = (
-    ("text", "rows that contain it, anywhere"),
-    ("!text", "rows that do not"),
-    ("a b", "both"),
-    ('"a b"', "a text with blanks"),
-    ("status:hung", "in one column; its name may be shortened"),
+    ("text", "rows with it, in any column"),
+    ("!text", "rows without it"),
+    ("a b", "rows with both"),
+    ('"a b"', "rows with this text, blanks included"),
+    ("status:hung", "rows with it in that column; you may shorten its name"),
     ("latency:>200", "a number: < > <= >= =; ms or s"),
     ("flaps:>0", "also kills, port, sshd"),
     ("since:<1h", "an age: s m h d; also probe:>5m"),
     ("bytes:>2G", "a size: k M G T"),
     ("day:<99%", "up for less of the last 24 hours"),
-    ("probe:stale", "rows that no probe touched lately"),
+    ("probe:stale", "rows without a recent probe"),
 )
 MARKS = (
     ("node*", "not in the registry: it came by the shared key"),
-    ("stale 5m", "no probe for three sweeps: the status is as old as that; shown dim"),
-    ("- disabled", "nobody listens, as the admin disabled the node"),
-    ("- expired", "nobody listens, as the node's keys expired"),
-    ("3 ports", "a node's forwards, folded into one row; its status is the worst of theirs"),
+    ("stale 5m", "the last probe is that old: do not trust the status; shown dim"),
+    ("- disabled", "down, because the admin disabled the node"),
+    ("- expired", "down, because the node's keys expired"),
+    ("3 ports", "a node's forwards, folded into one row with the worst status"),
 )
 
 
 def sections() -> tuple[Section, ...]:
-    """All that stands below the keys."""
+    """The sections below the keys."""
     return (
         ("Filter", FILTERS),
         ("Columns", tuple((column.id, column.tip) for column in COLUMNS)),
@@ -51,14 +51,14 @@ def sections() -> tuple[Section, ...]:
         ),
         ("Marks", MARKS),
         (
-            "24 hours, a cell each, the present one last",
+            "24 hours, one cell each, the present hour last",
             tuple((level.value, meaning) for level, meaning in LEVEL_MEANING.items()),
         ),
     )
 
 
 class Help(Sheet):
-    """Every key and what it does; then filters, statuses and signs."""
+    """Every key and what it does; then filters, columns, statuses and signs."""
 
     def __init__(
         self, lines: Sequence[Section], palette: Palette, *, ascii_only: bool = False
@@ -75,7 +75,7 @@ class Help(Sheet):
         self.call_after_refresh(self.paint)
 
     def paint(self) -> None:
-        """Write the help for the sheet's present width; the scrollbar's cell stays free."""
+        """Write the text for the present width; the scroll bar's cell stays free."""
         width = max(30, self.query_one("#sheet-title", Line).size.width - 1)
         text = Text()
         for title, lines in self.sections:
@@ -89,7 +89,7 @@ class Help(Sheet):
         self.show(Text(in_ascii(text.plain), spans=text.spans) if self.ascii_only else text)
 
     def style_of(self, keys: str) -> str:
-        """A sign is shown as it looks in the table."""
+        """The style of a key; of a sign, the one in the table."""
         styles = {
             f"{SYMBOLS[status]} {status}": style for status, style in self.palette.status.items()
         }

@@ -1,45 +1,49 @@
-"""The main screen: what the keys do to tunnels and nodes, each asked about where it is dangerous,
-each with its outcome in the log.
-"""
+"""The main screen: holds the table and its lines, and hands each key to the part that does it."""
 
 from __future__ import annotations
 
-import asyncio
-import os
-from collections.abc import Sequence
+import gc
+import inspect
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import ClassVar
 
+from rich.text import Text
+from textual import events
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.screen import Screen
 
-from checker.model import CheckerError, Outcome
-from reversi_tui.actions.node_changes import Changed
-from reversi_tui.actions.plans import (
-    Deed,
-    Plan,
-    aim,
-    beside,
-    plan,
-    question,
-    still,
-    subject,
-    summed_up,
-    title,
-    told,
-)
-from reversi_tui.actions.table import ACTIONS, Action
-from reversi_tui.messages import Acted
-from reversi_tui.rows.cells import named
-from reversi_tui.rows.row import Row
-from reversi_tui.screens.confirm import Confirm
-from reversi_tui.screens.nodes import Nodes
-from reversi_tui.terminal.clipboard import copy_sequence
-from reversi_tui.terminal.lending import run_on_terminal
-from reversi_tui.terminal.process_group import shown
-from reversi_tui.terminal.threads import detached
+from checker.model import printable
+from reversi_tui.actions.plans import Deed
+from reversi_tui.actions.table import ACTIONS, Action, of_command, with_keys
+from reversi_tui.feed import Feed
+from reversi_tui.messages import Acted, PastRead, Reported, Typed
+from reversi_tui.once import no_nodes
+from reversi_tui.rows.row import Key, Moment, Report, age_text
+from reversi_tui.screens.action_runner import ActionRunner
+from reversi_tui.screens.desk import Desk, Reader
+from reversi_tui.screens.node_editor import NodeEditor
+from reversi_tui.screens.program_runner import ProgramRunner
+from reversi_tui.screens.row_detail import RowDetail
+from reversi_tui.screens.sheet import Sheet
+from reversi_tui.screens.table_view import TableView
+from reversi_tui.session import Setting
+from reversi_tui.view import View
+from reversi_tui.widgets.bar import Bar, FilterBar
+from reversi_tui.widgets.footer import keys_line
+from reversi_tui.widgets.line import Banner, Line
+from reversi_tui.widgets.log import LogPane
+from reversi_tui.widgets.looks import Looks
+from reversi_tui.widgets.status import GatewayLine, counts_line
+from reversi_tui.widgets.table import Choice, TunnelTable, heading
 
-AT_ONCE = 8
-"""Deeds under way at the same time: a probe may take a quarter of a minute."""
+CLOCK_EVERY_S = 2.0
+JUDGE_EVERY = 3
+"""Ticks of the clock between looks at rows that come and go by the time only."""
+
+
+Call = Callable[[], Awaitable[None] | None]
 
 
 def bindings(actions: Sequence[Action]) -> list[BindingType]:
@@ -49,156 +53,248 @@ def bindings(actions: Sequence[Action]) -> list[BindingType]:
     ]
 
 
-class Main(Nodes):
-    """Marks and what is under way are kept by key; after "yes" each target must still be what it
-    was.
-    """
+class Main(Screen[None]):
+    """Reports come as messages; rows are known by key, never by place."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)
 
-    def action_mark(self) -> None:
-        row = self.table.selected
-        if row is None:
-            return
-        self.view.mark(
-            [each.key for each in self.under_cursor()], marked=not self.view.is_marked(row)
+    def __init__(self, setting: Setting, reader: Reader, looks: Looks) -> None:
+        super().__init__()
+        self.setting, self.reader, self.looks = setting, reader, looks
+        self.view = View(setting.preferences, self.moment)
+        self.feed = Feed(self.view)
+        self.desk = self.make_desk()
+        self.table = self.desk.table
+        self.log_pane = LogPane(setting.now)
+        self.filter_bar = FilterBar(setting.preferences.history)
+        self.jump_bar = Bar(id="jump", placeholder="the name of a node, or a part of it")
+        self.table_view = TableView(self.desk, self.filter_bar, self.jump_bar)
+        self.row_detail = RowDetail(self.desk)
+        self.acting = ActionRunner(self.desk)
+        self.programs = ProgramRunner(self.desk)
+        self.editor = NodeEditor(self.desk)
+        self.calls = self.calls_by_id()
+        self.ticks = 0
+
+    def make_desk(self) -> Desk:
+        wanted = self.setting.preferences
+        choice = Choice(columns=wanted.columns, wide=wanted.wide)
+        pending: dict[Key, Deed] = {}
+        table = TunnelTable(self.view, self.moment, pending, choice, self.looks)
+        own = map(of_command, wanted.commands)
+        return Desk(
+            screen=self,
+            voice=self,
+            setting=self.setting,
+            reader=self.reader,
+            looks=self.looks,
+            view=self.view,
+            feed=self.feed,
+            table=table,
+            actions=(*with_keys(ACTIONS, dict(wanted.keys)), *own),
+            pending=pending,
+            moment=self.moment,
         )
-        self.table.action_move(1)
+
+    def moment(self) -> Moment:
+        """Now, and how long a sweep takes to come again."""
+        sweep = self.feed.health.sweep
+        return Moment(
+            now=self.setting.now(), every_s=sweep.every_s if sweep else self.setting.every_s
+        )
+
+    def calls_by_id(self) -> Mapping[str, Call]:
+        """What each action of the table does."""
+        view, acting, programs = self.table_view, self.acting, self.programs
+        deeds = {f"act.{deed}": partial(acting.act, deed) for deed in Deed}
+        own = {
+            f"command.{command.name}": partial(programs.start_command, command)
+            for command in self.setting.preferences.commands
+        }
+        return {
+            **deeds,
+            **own,
+            "act.add": self.editor.add,
+            "act.mark": view.mark,
+            "act.mark_all": view.mark_all,
+            "row.detail": self.row_detail.open,
+            "row.shell": programs.open_shell,
+            "row.copy": programs.copy_ssh,
+            "row.command": programs.choose_command,
+            "row.bundle": self.editor.build,
+            "find.filter": view.open_filter,
+            "find.jump": view.open_jump,
+            "view.faults": view.switch_faults,
+            "view.groups": view.switch_groups,
+            "view.unfold": partial(view.unfold, True),
+            "view.fold": partial(view.unfold, False),
+            "view.columns": view.choose_columns,
+            "view.wide": view.switch_wide,
+            "view.theme": view.choose_theme,
+            "view.sort": view.choose_sort,
+            "view.sort_next": partial(view.sort_by_next, 1),
+            "view.sort_back": partial(view.sort_by_next, -1),
+            "view.reverse": view.reverse,
+            "view.pause": self.pause,
+            "view.log": self.switch_log,
+            "view.log_sheet": self.show_log,
+            "app.help": view.help,
+            "app.clear": self.clear,
+        }
+
+    async def action_call(self, name: str) -> None:
+        """Do what the action of that id stands for."""
+        result = self.calls[name]()
+        if inspect.isawaitable(result):
+            await result
+
+    def compose(self) -> ComposeResult:
+        yield Line(id="gateway")
+        yield Line(id="counts")
+        yield Line(id="paused")
+        yield Banner(id="trouble")
+        yield Line(id="heading")
+        yield self.table
+        yield self.log_pane
+        yield Banner(id="said")
+        yield self.filter_bar
+        yield self.jump_bar
+        yield Line(id="keys")
+
+    def on_mount(self) -> None:
+        self.table.focus()
+        self.renew()
+        self.set_interval(CLOCK_EVERY_S, self.tick)
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self.renew)
+
+    def tick(self) -> None:
+        """Time went on: rows may be stale now, or older than the filter asks for."""
+        self.ticks += 1
+        if self.view.asks_time and not self.feed.is_paused and self.ticks % JUDGE_EVERY == 0:
+            before = self.table.cursor_place
+            if self.view.judge(self.view.rows.values()):
+                self.view.arrange()
+                self.table.rearranged(before)
         self.renew()
 
-    def action_mark_all(self) -> None:
-        """All that the filter shows; where they are marked already, none."""
-        self.view.mark(list(self.view.shown), marked=not self.view.shown <= self.view.marks)
-        self.renew()
+    def say(self, sentence: str) -> None:
+        self.query_one("#said", Banner).show(printable(sentence, 800))
 
-    def action_act(self, name: str) -> None:
-        planned = plan(
-            Deed(name), self.targets(), self.pending, read_only=self.setting.acts.read_only
+    def note(self, sentence: str) -> None:
+        self.log_pane.add(sentence)
+        self.say(sentence)
+
+    def renew(self) -> None:
+        width, looks, view = self.size.width, self.looks, self.view
+        gateway = GatewayLine(
+            layout=self.setting.layout,
+            health=self.feed.health,
+            now=self.setting.now(),
+            looks=looks,
+            read_only=self.setting.acts.read_only,
         )
-        if not planned.rows:
-            self.say("; ".join(planned.left_out))
-        elif self.action_called(f"act.{name}").dangerous:
-            self.ask(planned)
-        else:
-            self.begin(planned)
+        columns, editing = self.table.columns, self.filter_bar.display
+        drawn = {
+            "#gateway": gateway.fitted(width),
+            "#counts": counts_line(view, looks, columns, editing=editing, width=width),
+            "#heading": heading(columns, view, looks),
+            "#keys": keys_line(self.desk.actions, self.desk.off, width),
+        }
+        for name, text in drawn.items():
+            self.query_one(name, Line).show(text)
+        self.query_one("#trouble", Banner).show(self.trouble())
+        self.show_pause()
+        self.table.repaint_changed()
+        self.row_detail.renew()
 
-    def ask(self, planned: Plan) -> None:
-        hidden = sum(row.key not in self.view.shown for row in planned.rows)
-        count = (
-            len(planned.rows) if len(planned.rows) > self.setting.preferences.confirm_over else None
-        )
-        nodes = {row.seen.node for row in planned.rows}
-        others = beside(
-            planned,
-            (self.view.rows[key] for node in nodes for key in self.view.by_node.get(node, ())),
-        )
-        confirm = Confirm(
-            title(planned),
-            question(planned, self.moment(), hidden, others),
-            yes=planned.deed,
-            count=count,
-        )
-        _ = self.app.push_screen(confirm, lambda yes: self.answered(planned, yes=yes))
+    def trouble(self) -> str:
+        """What the operator must know before believing the rows."""
+        health = self.feed.health
+        sentences = [health.trouble] if health.trouble else []
+        if health.problems:
+            more = f" (and {len(health.problems) - 1} more)" if len(health.problems) > 1 else ""
+            sentences.append(f"{health.problems[0]}{more}")
+        if health.registry_read and not self.view.rows:
+            sentences.append(no_nodes(self.setting.layout))
+        return printable("; ".join(sentences), 600)
 
-    def answered(self, asked: Plan, *, yes: bool | None) -> None:
-        """Act on what was asked about, or on nothing: a row may be another by now."""
-        if not yes:
-            self.say(f"{told(asked)}: {asked.deed} cancelled")
-            return
-        planned = still(asked, self.newest, self.pending)
-        for sentence in planned.left_out:
-            self.tell(sentence)
-        if planned.rows:
-            self.begin(planned)
-
-    def begin(self, planned: Plan) -> None:
-        self.pending.update((row.key, planned.deed) for row in planned.rows)
-        self.view.mark([row.key for row in planned.rows], marked=False)
-        self.tell(f"{told(planned)}: {planned.deed} is under way")
-        self.renew()
-        self.run_worker(self.carry_out(planned), group="acts")
-
-    async def carry_out(self, planned: Plan) -> None:
-        """Each on its own: one that fails stops no other, and each outcome is told as it comes; of
-        several, at last how many were done.
+    def show_pause(self) -> None:
+        """A line of its own, so that its count, which may change many times a second, repaints
+        nothing else.
         """
-        gate = asyncio.Semaphore(AT_ONCE)
+        line, text = self.query_one("#paused", Line), self.pause_text()
+        line.display = bool(text)
+        line.show(Text(text))
 
-        async def one(row: Row) -> bool:
-            async with gate:
-                done, outcome = await self.outcome(planned.deed, row)
-                self.post_message(
-                    Acted((row.key,), f"{subject(planned.deed, row)}: {planned.deed} {outcome}")
-                )
-                return done
-
-        async with asyncio.TaskGroup() as group:
-            tasks = [
-                group.create_task(one(row), name=f"{planned.deed} {row.seen.node}")
-                for row in planned.rows
-            ]
-        if len(tasks) > 1:
-            done = summed_up([task.result() for task in tasks], self.key_of("view.log_sheet"))
-            self.post_message(Acted((), f"{told(planned)}: {planned.deed} {done}"))
-
-    async def outcome(self, deed: Deed, row: Row) -> tuple[bool, str]:
-        """Whether it was done, and what became of it, as the end of a sentence."""
-        try:
-            outcomes: Sequence[Outcome | Changed] = await detached(
-                partial(self.do, deed, row), name=f"{deed} {row.seen.node}"
-            )
-        except CheckerError as error:
-            return False, f"not done: {error}"
-        sentences = [
-            f"{'done' if outcome.done else 'not done'}: {outcome.sentence}" for outcome in outcomes
-        ]
-        return all(outcome.done for outcome in outcomes), "; ".join(sentences)
-
-    def do(self, deed: Deed, row: Row) -> Sequence[Outcome | Changed]:
-        """It blocks. Raises CheckerError."""
+    def pause_text(self) -> str:
+        feed = self.feed
+        if feed.paused_at is None:
+            return ""
+        waiting = len(feed.held.changed) if feed.held else 0
+        age = age_text(self.setting.now() - feed.paused_at)
         return (
-            self.setting.acts.act(deed.verb, (aim(row),))
-            if deed.verb
-            else self.change(deed, row.seen.node)
+            f"PAUSED for {age}: {waiting} changed row{'' if waiting == 1 else 's'} held back;"
+            f" {self.desk.key_of('view.pause')} resumes"
         )
+
+    def pause(self) -> None:
+        """Hold the table still, or let in what came meanwhile."""
+        if not self.feed.is_paused:
+            self.feed.pause(self.setting.now())
+        elif held := self.feed.resume():
+            self.take_in(held)
+        self.renew()
+
+    def on_reported(self, message: Reported) -> None:
+        self.take_in(message.report)
+        self.reader.taken()
+
+    def take_in(self, report: Report) -> None:
+        before = self.table.cursor_place
+        if report.health.registry_read and not self.feed.health.registry_read:
+            # thousands of rows that stay: collecting garbage among them would delay a key by 50 ms
+            gc.freeze()
+        if self.feed.take(report):
+            self.table.rearranged(before)
+        if self.table.cursor is None:
+            self.table.select(0)
+        self.renew()
+        if not self.feed.is_paused:
+            self.row_detail.follow(report)
+
+    def switch_log(self) -> None:
+        """Show the log of this console below the table, or hide it."""
+        self.log_pane.toggle()
+        self.call_after_refresh(self.renew)
+
+    def show_log(self) -> None:
+        """Show all of the log, its end first."""
+        sheet = Sheet("What this console did")
+        self.desk.push(sheet)
+        text = Text("\n".join(self.log_pane.lines) or "nothing yet")
+        self.call_after_refresh(sheet.show, text, at_end=True)
+
+    def clear(self) -> None:
+        """Clear one thing at a time, the message first."""
+        if self.query_one("#said", Banner).shown:
+            self.say("")
+        else:
+            self.table_view.clear()
+
+    def on_typed(self, message: Typed) -> None:
+        self.table_view.typed(message)
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        if event.widget is self.table:
+            self.table_view.close_bars()
+
+    def on_tunnel_table_opened(self) -> None:
+        self.row_detail.open()
+
+    def on_past_read(self, message: PastRead) -> None:
+        self.row_detail.show_past(message)
 
     def on_acted(self, message: Acted) -> None:
-        for key in message.keys:
-            self.pending.pop(key, None)
-        self.tell(message.sentence)
-        self.table.repaint_changed()
-        self.reader.wake()
-
-    def action_shell(self) -> None:
-        row = self.table.selected
-        if row is None or self.is_off("row.shell"):
-            return
-        command = self.ssh_of(row)
-        if isinstance(command, str):
-            self.say(f"{named(row)}: {command}")
-            return
-        self.tell(f"{named(row)}: {shown(command)}")
-        self.tell(f"{named(row)}: {run_on_terminal(self.app, command)}")
-        self.reader.wake()
-
-    def action_copy(self) -> None:
-        row = self.table.selected
-        if row is None:
-            return
-        command = self.ssh_of(row)
-        text = command if isinstance(command, str) else shown(command)
-        sequence = None if isinstance(command, str) else copy_sequence(text, os.environ)
-        if isinstance(command, str):
-            self.say(f"{named(row)}: {command}")
-        elif sequence is not None and self.sent(sequence):
-            self.say(f"sent to the terminal's clipboard: {text}")
-        else:
-            self.say(f"this terminal takes no clipboard from us; the command is: {text}")
-
-    def sent(self, sequence: str) -> bool:
-        """Write a control sequence of our own to the terminal; whether there is one."""
-        driver = self.app._driver  # noqa: SLF001 - Textual's own copy_to_clipboard writes so, but knows neither tmux nor screen
-        if driver is None or self.app.is_headless:
-            return False
-        driver.write(sequence)
-        return True
+        self.acting.acted(message)

@@ -1,4 +1,4 @@
-"""What a command said, to scroll in."""
+"""A sheet with the output of a command."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from reversi_tui.screens.sheet import Sheet
 
 
 class Output(Sheet):
-    """The text is shown as it is given: whoever gives it has escaped it."""
+    """Shows the text as it is: the caller has escaped it."""
 
     def __init__(self, title: str, text: str) -> None:
         super().__init__(title)

@@ -1,4 +1,4 @@
-"""Lists to choose one thing from: a short one, and the palette."""
+"""Lists to choose from: a short one, and the command palette."""
 
 from __future__ import annotations
 
@@ -19,7 +19,11 @@ from reversi_tui.widgets.line import Line
 
 
 class Options(OptionList):
-    """Textual's list has no page to turn where the terminal leaves it no room, and fails."""
+    """Ignores page up and down if the terminal leaves the list no room: Textual fails then.
+
+    tests/reversi_tui/test_textual.py fails once Textual no longer does. Source:
+    textual/widgets/_option_list.py, OptionList._move_page.
+    """
 
     def action_page_up(self) -> None:
         if self.scrollable_content_region:
@@ -31,7 +35,7 @@ class Options(OptionList):
 
 
 class Palette(CommandPalette):
-    """As above, of the palette's own list."""
+    """The same for the palette's own list."""
 
     def _action_command_list(self, action: str) -> None:
         if self.query_one(CommandList).scrollable_content_region or not action.startswith("page"):
@@ -39,9 +43,7 @@ class Palette(CommandPalette):
 
 
 class Choose(ModalScreen[str | None]):
-    """The id of what was chosen; None for nothing. A letter goes to the next title that begins with
-    it.
-    """
+    """Returns the id of the choice, or None. A letter goes to the next title with it."""
 
     DEFAULT_CSS = """
     Choose { align: center middle; background: transparent; }
@@ -55,7 +57,7 @@ class Choose(ModalScreen[str | None]):
     ]
 
     def __init__(self, title: str, choices: Sequence[tuple[str, str]], *, chosen: str = "") -> None:
-        """Ids and titles; the cursor begins at `chosen`."""
+        """`choices` are ids and titles; the cursor begins at `chosen`."""
         super().__init__()
         self.heading, self.choices, self.chosen = title, tuple(choices), chosen
 

@@ -1,4 +1,4 @@
-"""A sheet above the table: a title and a text to scroll in."""
+"""A sheet above the table: a title and a text that scrolls."""
 
 from __future__ import annotations
 
@@ -15,9 +15,7 @@ from reversi_tui.widgets.line import Line
 
 
 class Sheet(ModalScreen[None]):
-    """Scrolls with the arrows; escape closes it. Fills a small terminal, and less of a large
-    one.
-    """
+    """The arrows scroll, escape closes. It fills a small terminal, but not a large one."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
@@ -47,7 +45,7 @@ class Sheet(ModalScreen[None]):
         self.query_one("#sheet-scroll").focus()
 
     def show(self, text: Text, *, at_end: bool = False) -> None:
-        """Put this text in, if it is another; `at_end` shows its last lines."""
+        """Show this text, if it is new; `at_end` shows its last lines."""
         if text != self.shown or text.spans != self.shown.spans:
             self.shown = text
             self.query_one("#sheet-text", Static).update(text)

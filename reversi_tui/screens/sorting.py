@@ -1,4 +1,4 @@
-"""Choosing the column to sort by."""
+"""A dialog to choose the column to sort by."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from reversi_tui.widgets.line import Line
 
 
 class SortBy(ModalScreen[tuple[str, bool] | None]):
-    """The id of a column, and whether to sort backwards; None where nothing was decided.
+    """Returns the id of a column, and whether to reverse the order; None after escape.
 
-    The present column again is sorted the other way round.
+    Choosing the present column reverses the order.
     """
 
     DEFAULT_CSS = """
@@ -60,7 +60,7 @@ class SortBy(ModalScreen[tuple[str, bool] | None]):
 
     def on_mount(self) -> None:
         self.query_one("#chooser-keys", Line).show(
-            Text("type its name  enter sort, again reverse  esc leave")
+            Text("type its name  enter sort, again reverse  esc cancel")
         )
         self.list.highlighted = self.ids.index(self.sort_by)
         self.list.focus()
@@ -74,8 +74,8 @@ class SortBy(ModalScreen[tuple[str, bool] | None]):
         self.query_one("#chooser-title", Line).show(Text(f"Sort by {self.typed}", style="bold"))
 
     def on_key(self, key: events.Key) -> None:
-        """Letters go to the first column that begins with them; one that fits no more begins
-        anew.
+        """Go to the first column that begins with the typed letters; one that does not fit starts a
+        new name.
         """
         letter = (key.character or "").lower()
         if not letter.isalpha():

@@ -1,6 +1,4 @@
-"""Where the preferences come from: the gateway's file, the operator's own, what is remembered, the
-environment, the command line.
-"""
+"""The sources of the preferences: files, environment; and `--show-config`, which names them."""
 
 from __future__ import annotations
 
@@ -12,30 +10,25 @@ from typing import Any
 
 from checker.config.layout import Layout, is_there
 from checker.config.toml_file import ConfigError, read_toml, refuse_unknown
+from checker.output import aligned
 from reversi_tui.settings.preferences import Layer, Preferences, combined
+from reversi_tui.settings.xdg import xdg_folder
 
 WORDS = {"sort_by": "sort", "backwards": "reverse", "filter_text": "filter"}
-"""What a field of Preferences is called where it is not by its own name."""
+"""Fields of Preferences whose setting has another name."""
 NOT_SHOWN = ("keys", "commands", "history", "origins")
 
 
 def own_file(environ: Mapping[str, str]) -> Path | None:
-    """The operator's own file; None where the environment tells of no home."""
-    config, home = environ.get("XDG_CONFIG_HOME", ""), environ.get("HOME", "")
-    folder = (
-        Path(config)
-        if config.startswith("/")
-        else Path(home) / ".config"
-        if home.startswith("/")
-        else None
-    )
+    """The operator's own file; None if the environment names no home."""
+    folder = xdg_folder(environ, "XDG_CONFIG_HOME", ".config")
     return folder and folder / "reversi" / "console.toml"
 
 
 def layers_of_files(
     layout: Layout, table: Mapping[str, Any], environ: Mapping[str, str]
 ) -> tuple[Layer, ...]:
-    """What `reversi.toml`, whose table this is, and the operator's own file say. Raises
+    """The settings in `reversi.toml`, given as its table, and in the operator's own file. Raises
     ConfigError.
     """
     found = []
@@ -50,12 +43,12 @@ def layers_of_files(
 
 
 def layer_of_own(path: Path) -> Layer:
-    """What the operator's own file says. Raises ConfigError."""
+    """The settings in the operator's own file. Raises ConfigError."""
     from reversi_tui.settings.toml import FILE_KEYS, layer_in
 
     if path.stat().st_mode & 0o002:
         raise ConfigError(
-            path, "everyone may write it, and it names programs that we run; run: chmod o-w on it"
+            path, "everyone may write to it, and it names programs to run; run: chmod o-w on it"
         )
     table = read_toml(path)
     refuse_unknown(path, "", table, FILE_KEYS)
@@ -70,8 +63,8 @@ def layer_of_environment(environ: Mapping[str, str]) -> Layer:
 
 
 def for_scripts(files: tuple[Layer, ...], environ: Mapping[str, str], typed: Layer) -> Preferences:
-    """Nothing remembered; and of the files nothing that hides rows: an exit status must not depend
-    on them.
+    """Leave out what is remembered, and what hides rows in the files: an exit status must not
+    depend on it.
     """
     hiding = ("filter_text", "faults_only", "grouped")
     open_files = (
@@ -85,7 +78,7 @@ def for_scripts(files: tuple[Layer, ...], environ: Mapping[str, str], typed: Lay
 
 
 def shown_settings(preferences: Preferences) -> list[tuple[str, Any, str]]:
-    """Name, value and origin of each setting, as the operator calls it."""
+    """Name, value and origin of each setting, by the operator's name for it."""
     names = [field.name for field in fields(Preferences) if field.name not in NOT_SHOWN]
     shown = [
         (WORDS.get(name, name), getattr(preferences, name), preferences.origin(name))
@@ -103,14 +96,9 @@ def shown_settings(preferences: Preferences) -> list[tuple[str, Any, str]]:
 
 
 def config_text(preferences: Preferences) -> str:
-    """`--show-config` for people: name, value and origin in line."""
-    rows = [
-        (name, value_text(value), origin) for name, value, origin in shown_settings(preferences)
-    ]
-    widths = [max(len(row[place]) for row in rows) for place in (0, 1)]
-    return "\n".join(
-        f"{name:<{widths[0]}}  {value:<{widths[1]}}  {origin}" for name, value, origin in rows
-    )
+    """`--show-config` for people: name, value and origin, aligned."""
+    settings = shown_settings(preferences)
+    return aligned([(name, value_text(value), origin) for name, value, origin in settings])
 
 
 def config_json(preferences: Preferences) -> str:
@@ -123,7 +111,7 @@ def config_json(preferences: Preferences) -> str:
 
 
 def value_text(value: Any) -> str:
-    """A value as TOML has it, on one line; what is chosen by itself is called auto."""
+    """A value in TOML, on one line; None is `auto`."""
     if value is None:
         return "auto"
     return json.dumps(value, ensure_ascii=True)

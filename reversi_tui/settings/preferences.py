@@ -1,6 +1,4 @@
-"""What an operator prefers: sources put together, the later wins, and each setting knows where it
-came from; commands, filled in. Pure.
-"""
+"""An operator's preferences, merged from their sources, and own commands, filled in. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +13,7 @@ from reversi_tui.rows.columns import column_named
 from reversi_tui.rows.palette import THEMES
 
 MOST_FILTERS = 50
-"""So many are kept in the history."""
+"""How many filters the history keeps."""
 DEFAULT = "default"
 WORDS = ("node", "port", "pid", "target")
 USER = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.@-]{0,63}")
@@ -28,14 +26,14 @@ class Command:
 
     name: str
     key: str = ""
-    """Empty: only the palette has it."""
+    """Empty: it is only in the palette."""
     title: str
     argv: tuple[str, ...]
-    """May hold {node} {port} {pid} {target} within an argument; {{ and }} are braces."""
+    """Arguments may contain {node} {port} {pid} {target}; {{ and }} are braces."""
     dangerous: bool = True
-    """Whether it is asked for before it runs."""
+    """Whether the console asks before it runs."""
     terminal: bool = False
-    """It takes the terminal over while it runs."""
+    """It takes over the terminal while it runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,30 +52,30 @@ class Preferences:
     mouse: bool | None = None
     """None: on, but off over SSH."""
     confirm_over: int = 5
-    """Of more targets than this the count must be typed."""
+    """For more targets than this, the operator must type the count."""
     shell_user: str = ""
-    """Whom a shell on a node logs in as; empty: ssh decides."""
+    """The user of a shell on a node; empty: ssh decides."""
     keys: tuple[tuple[str, str], ...] = ()
-    """Action id and key, where it is not the action's own."""
+    """Action ids and their keys, unless they are the default."""
     commands: tuple[Command, ...] = ()
     history: tuple[str, ...] = ()
     """Filters, the newest last."""
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
-    """Where a setting came from, by its field's name, `keys.ACTION` or `command.NAME`; what is not
-    in it is the default.
+    """The origin of each setting that is not the default, by its field's name, `keys.ACTION` or
+    `command.NAME`.
     """
 
     def origin(self, name: str) -> str:
-        """Where the setting came from."""
+        """Where the setting comes from."""
         return self.origins.get(name, DEFAULT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
-    """What one source says; the rest it leaves to others."""
+    """The settings of one source."""
 
     origin: str
-    """As it is told to the operator: a file's path, `environment NO_COLOR`."""
+    """Its name for the operator: a file's path, `environment NO_COLOR`."""
     values: Mapping[str, Any] = field(default_factory=dict)
     """By the names of the fields of Preferences."""
     keys: Mapping[str, str] = field(default_factory=dict)
@@ -85,9 +83,7 @@ class Layer:
 
 
 def combined(layers: Iterable[Layer]) -> Preferences:
-    """The sources put together: a later one wins, setting by setting, key by key, command by
-    command.
-    """
+    """Merge the sources: a later one wins, for each setting, key and command on its own."""
     values: dict[str, Any] = {}
     keys: dict[str, str] = {}
     commands: dict[str, Command] = {}
@@ -108,7 +104,7 @@ def combined(layers: Iterable[Layer]) -> Preferences:
 
 
 class UnknownAction(CheckerError):
-    """A key was given to an action that there is not."""
+    """A key for an action that does not exist."""
 
     def __init__(self, action: str, known: Iterable[str], origin: str) -> None:
         known = tuple(known)
@@ -118,20 +114,17 @@ class UnknownAction(CheckerError):
 
 
 class KeyTwice(CheckerError):
-    """Two actions asked for one key."""
+    """Two actions with the same key."""
 
     def __init__(self, key: str, first: str, second: str, origin: str) -> None:
         super().__init__(
-            f"{origin}: key {key!r} belongs to {first} and to {second}; give one of them"
-            " another key"
+            f"{origin}: key {key!r} is for both {first} and {second}; give one of them another key"
         )
 
 
 def keymap(actions: Mapping[str, str], preferences: Preferences) -> dict[str, str]:
-    """The key of each action, from the actions' own (several are parted by commas). Raises
-    UnknownAction, KeyTwice.
-
-    The keys of the operator's commands are not in it, but may not be those of an action either.
+    """The key of each action, with the operator's own keys; several are separated by commas. Raises
+    UnknownAction, KeyTwice, also for the keys of the operator's commands.
     """
     for action, _ in preferences.keys:
         if action not in actions:
@@ -143,7 +136,7 @@ def keymap(actions: Mapping[str, str], preferences: Preferences) -> dict[str, st
         (f"command {command.name}", command.key, f"command.{command.name}")
         for command in preferences.commands
     ]
-    # so that who is told of is the one who chose
+    # the default ones first, so that the error names the origin of the operator's choice
     for owner, keys, name in sorted(asked, key=lambda one: one[2] in preferences.origins):
         for key in filter(None, keys.split(",")):
             if key in owners:
@@ -153,16 +146,16 @@ def keymap(actions: Mapping[str, str], preferences: Preferences) -> dict[str, st
 
 
 class BadPreference(CheckerError):
-    """A setting whose value is none that there is."""
+    """A setting with an invalid value."""
 
 
 def parse_sort(text: str) -> tuple[str, bool]:
-    """`COLUMN`, or `-COLUMN` for backwards. Raises BadPreference."""
+    """`COLUMN`, or `-COLUMN` for the reverse order. Raises BadPreference."""
     return parse_columns((text.removeprefix("-"),))[0], text.startswith("-")
 
 
 def parse_columns(names: Iterable[str]) -> tuple[str, ...]:
-    """The ids of the columns that are named. Raises BadPreference."""
+    """The ids of the named columns. Raises BadPreference."""
     try:
         ids = tuple(column_named(name).id for name in names)
     except CheckerError as error:
@@ -181,34 +174,33 @@ def parse_theme(text: str) -> str:
 
 
 def parse_user(text: str) -> str:
-    """Whom to log in as. Raises BadPreference for what ssh could take for an option, or a shell for
-    more than a word.
+    """The user to log in as. Raises BadPreference for what ssh could take for an option, or a shell
+    for several words.
     """
     if not USER.fullmatch(text):
         raise BadPreference(
-            f"{text[:40]!r} is no user; use letters, digits and . _ @ -, and begin with none of @ -"
+            f"{text[:40]!r} is not a user name; use letters, digits and . _ @ -, not beginning with"
+            " @ or -"
         )
     return text
 
 
 class CommandRefused(CheckerError):
-    """A command that can not be run on this row."""
+    """A command that cannot run on this row."""
 
     def __init__(self, command: Command, why: str) -> None:
-        super().__init__(f"{command.name} can not be run here: {why}")
+        super().__init__(f"{command.name} cannot run here: {why}")
 
 
 def expanded(
-    command: Command, *, node: str, port: int, pid: int | None, target: str | None
+    command: Command, *, node: str, port: int | None, pid: int | None, target: str | None
 ) -> tuple[str, ...]:
-    """The program and its arguments; one argument stays one, whatever the values hold. Raises
-    CommandRefused.
-
-    None is not known: refused where the command asks for it.
+    """The program and its arguments; one argument stays one, whatever the values contain. Raises
+    CommandRefused, also if the command needs a value that is None (unknown).
     """
     values = {
         "node": node,
-        "port": str(port),
+        "port": None if port is None else str(port),
         "pid": None if pid is None else str(pid),
         "target": target,
     }
@@ -216,19 +208,19 @@ def expanded(
 
 
 def argument(command: Command, template: str, values: Mapping[str, str | None]) -> str:
-    """One argument, its words filled in. Raises CommandRefused."""
+    """One argument, with its words filled in. Raises CommandRefused."""
 
     def one(match: re.Match[str]) -> str:
         if match[1] is None:
             return match[0][0]
         value = values[match[1]]
         if value is None:
-            raise CommandRefused(command, f"the {match[1]} is not known")
+            raise CommandRefused(command, f"the {match[1]} is unknown")
         return value
 
     made = BRACED.sub(one, template)
     if made.startswith("-") and not template.startswith("-"):
-        raise CommandRefused(command, f"{made!r} would pass for an option of {command.argv[0]}")
+        raise CommandRefused(command, f"{command.argv[0]} would take {made!r} for an option")
     if "\0" in made:
-        raise CommandRefused(command, f"{made!r} has a zero byte, which no argument can hold")
+        raise CommandRefused(command, f"{made!r} has a NUL byte, which no argument can contain")
     return made

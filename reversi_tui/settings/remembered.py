@@ -1,7 +1,6 @@
-"""What the console remembers of an operator's view, from one start to the next: a JSON file under
-the XDG state directory.
+"""Remembers an operator's view from one start to the next, in a JSON file.
 
-It is a comfort: nothing about it, damaged, locked or not to be written, may end a console.
+If the file is damaged, locked or cannot be written, the console goes on without it.
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ from checker.model import CheckerError
 from reversi_tui.rows.columns import BY_ID
 from reversi_tui.rows.palette import THEMES
 from reversi_tui.settings.preferences import MOST_FILTERS, Layer, Preferences, combined
+from reversi_tui.settings.xdg import xdg_folder
 
 ORIGIN = "remembered"
 MOST_BYTES = 1 << 20
@@ -47,30 +47,21 @@ ACCEPTED: Mapping[str, Callable[[Any], bool]] = {
     "theme": lambda value: isinstance(value, str) and value in THEMES,
     "history": is_texts,
 }
-"""What is remembered, by the names of the fields of Preferences, and what is believed of it."""
+"""The remembered fields of Preferences, and a check for a value that was read."""
 
 
 def memory_path(environ: Mapping[str, str]) -> Path | None:
-    """The file; None where the environment tells of no home."""
-    state, home = environ.get("XDG_STATE_HOME", ""), environ.get("HOME", "")
-    folder = (
-        Path(state)
-        if state.startswith("/")
-        else Path(home) / ".local" / "state"
-        if home.startswith("/")
-        else None
-    )
+    """The file; None if the environment names no home."""
+    folder = xdg_folder(environ, "XDG_STATE_HOME", ".local/state")
     return folder and folder / "reversi" / "console.json"
 
 
 class Damaged(CheckerError):
-    """The file is not what we wrote."""
+    """The file is not one that we wrote."""
 
 
 def read_gateways(path: Path) -> dict[str, Any]:
-    """What is remembered of each gateway; nothing where there is no file. Raises Damaged,
-    OSError.
-    """
+    """What is remembered for each gateway; empty if there is no file. Raises Damaged, OSError."""
     try:
         with path.open("rb") as file:
             text = file.read(MOST_BYTES + 1)
@@ -79,14 +70,16 @@ def read_gateways(path: Path) -> dict[str, Any]:
     try:
         gateways = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise Damaged(f"{path} is damaged and not used; it is written anew ({error})") from error
+        raise Damaged(
+            f"ignoring {path}, which is damaged ({error}); it will be written again"
+        ) from error
     if not isinstance(gateways, dict):
-        raise Damaged(f"{path} is damaged and not used; it is written anew")
+        raise Damaged(f"ignoring {path}, which is damaged; it will be written again")
     return gateways
 
 
 def believed(entry: Any) -> dict[str, Any]:
-    """What of a gateway's entry is as it must be; columns that there are no more are left out."""
+    """The valid values of a gateway's entry, without columns that no longer exist."""
     if not isinstance(entry, dict):
         return {}
     values = {
@@ -104,8 +97,8 @@ def believed(entry: Any) -> dict[str, Any]:
 
 
 class Memory:
-    """What is remembered of one gateway's view. Only what the operator changed is kept, so that the
-    files' settings stay in force.
+    """The remembered view of one gateway. Only the operator's changes are kept, so that the files'
+    settings stay in force.
     """
 
     def __init__(self, layout: Layout, path: Path | None) -> None:
@@ -114,19 +107,15 @@ class Memory:
         self.base = self.last = self.newest = Preferences()
 
     def begin(self, files: Sequence[Layer], later: Sequence[Layer]) -> tuple[Preferences, str]:
-        """What the console begins with, from the files, what was remembered, and what counts more
-        than that; and a remark, or none.
-
-        What changes afterwards is what is remembered of it.
+        """The preferences at the start, merged from the files, the memory and the `later` layers;
+        and a remark about the memory, or an empty text. Later changes are remembered.
         """
         recalled, remark = self.recall()
         self.base, self.last = combined(files), combined((*files, recalled, *later))
         return self.last, remark
 
     def recall(self) -> tuple[Layer, str]:
-        """What was remembered, and a remark about what could not be read; empty where all is
-        well.
-        """
+        """The remembered settings, and a remark if they could not be read, else an empty text."""
         if self.path is None:
             return Layer(origin=ORIGIN), ""
         try:
@@ -136,12 +125,12 @@ class Memory:
         except OSError as error:
             return (
                 Layer(origin=ORIGIN),
-                f"{self.path} can not be read ({error.strerror}); the view is as the settings say",
+                f"{self.path} cannot be read ({error.strerror}); the view is as the settings say",
             )
         return Layer(origin=ORIGIN, values=values), ""
 
     def remember(self, now: Preferences) -> str:
-        """Keep what changed since the last time; why it could not be kept, empty where it was. It
+        """Save what changed since the last call; return why that failed, or an empty text. It
         blocks, for a second at most.
         """
         self.newest = now
@@ -150,11 +139,11 @@ class Memory:
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with locked(self.path.with_name(f"{self.path.name}.lock")):
-                # of two calls at once the later is the one that counts
+                # `newest`: of two calls at once, the later one counts
                 self.write(self.path, self.newest)
         except OSError as error:
             return (
-                f"the view is not remembered: {self.path} can not be written"
+                f"the view is not remembered: {self.path} cannot be written"
                 f" ({error.strerror or error})"
             )
         return ""
@@ -182,13 +171,13 @@ class Memory:
 
 
 def joined_history(theirs: tuple[str, ...], ours: tuple[str, ...]) -> tuple[str, ...]:
-    """Another console's filters and ours, each once, the newest last."""
+    """Another console's filters and ours, without duplicates, the newest last."""
     return (*(text for text in theirs if text not in ours), *ours)[-MOST_FILTERS:]
 
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """No other console writes during the block. Raises OSError, TimeoutError among them."""
+    """Keep other consoles from writing during the block. Raises OSError, also TimeoutError."""
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     give_up_at = time.monotonic() + LOCK_WITHIN_S
     try:
@@ -198,7 +187,7 @@ def locked(path: Path) -> Iterator[None]:
                 break
             except BlockingIOError:
                 if time.monotonic() > give_up_at:
-                    raise TimeoutError("another console holds it") from None
+                    raise TimeoutError("another console has locked it") from None
                 time.sleep(LOOK_EVERY_S)
         yield
     finally:
@@ -206,7 +195,7 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """The file whole or not at all, for our eyes alone. Raises OSError."""
+    """Write the file whole or not at all, readable only by us. Raises OSError."""
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:

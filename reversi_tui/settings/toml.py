@@ -1,6 +1,4 @@
-"""`[console]`, `[console.keys]` and `[[command]]` as the gateway's `reversi.toml` and the
-operator's own file have them. Pure.
-"""
+"""Parses `[console]`, `[console.keys]` and `[[command]]` of both settings files. Pure."""
 
 from __future__ import annotations
 
@@ -44,13 +42,13 @@ SIGNS = {
     "plus_sign": "plus",
     "low_line": "underscore",
 }
-"""Where Textual's name is not Unicode's."""
+"""Textual's names where they differ from Unicode's."""
 COMMAND_KEYS = ("name", "key", "title", "argv", "dangerous", "terminal")
 
 
 def layer_in(path: Path, table: Mapping[str, Any]) -> Layer:
-    """`[console]`, `[console.keys]` and `[[command]]` of a file; its other tables are not ours to
-    judge. Raises ConfigError.
+    """`[console]`, `[console.keys]` and `[[command]]` of a file; other tables are ignored. Raises
+    ConfigError.
     """
     console = table.get("console", {})
     if not isinstance(console, dict):
@@ -65,7 +63,7 @@ def layer_in(path: Path, table: Mapping[str, Any]) -> Layer:
 
 
 def values_in(path: Path, console: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that `[console]` gives. Raises ConfigError."""
+    """The settings in `[console]`. Raises ConfigError."""
     values: dict[str, Any] = {}
     try:
         if "sort" in console:
@@ -104,7 +102,7 @@ def texts_in(path: Path, key: str, value: Any) -> tuple[str, ...]:
 
 
 def keys_in(path: Path, table: Any) -> dict[str, str]:
-    """`[console.keys]`: a key for an action. Raises ConfigError."""
+    """The keys in `[console.keys]`, by action. Raises ConfigError."""
     if not isinstance(table, dict):
         raise ConfigError(path, "console: keys must be a table; write [console.keys]")
     found: dict[str, str] = {}
@@ -124,8 +122,8 @@ def keys_in(path: Path, table: Any) -> dict[str, str]:
 
 
 def key_in(path: Path, where: str, value: Any) -> str:
-    """A key by the name that Textual has for it, several parted by commas; a sign may stand for
-    itself. Raises ConfigError.
+    """Textual's names of the keys in a text, which commas separate; `/` stands for itself. Raises
+    ConfigError.
     """
     text = text_in(path, where, value)
     keys = [text] if text == "," else text.split(",")
@@ -137,7 +135,7 @@ def key_in(path: Path, where: str, value: Any) -> str:
 
 
 def key_name(key: str) -> str:
-    """A sign's name, as Textual makes it; all else is a name already."""
+    """Textual's name of a sign; any other text is a name already."""
     if len(key) > 1 or key.isalnum():
         return key
     name = unicodedata.name(key, key).lower().replace("-", "_").replace(" ", "_")
@@ -155,26 +153,25 @@ def commands_in(path: Path, tables: Any) -> tuple[Command, ...]:
         if command.name in found:
             raise ConfigError(
                 path,
-                f"command {number}: there are two of the name {command.name!r}; give one another"
-                " name",
+                f"command {number}: two commands have the name {command.name!r}; rename one",
             )
         found[command.name] = command
     return tuple(found.values())
 
 
 def trouble_in(argv: tuple[str, ...]) -> str:
-    """Why these can not be a command's arguments; empty where they can."""
+    """Why these cannot be a command's arguments; empty if they can."""
     for place, template in enumerate(argv):
         for match in BRACED.finditer(template):
             if match[1] is None and len(match[0]) == 1:
-                return f"has a lone {match[0]!r} in {template!r}; write it twice for a brace"
+                return f"has a single {match[0]!r} in {template!r}; write it twice for a brace"
             if match[1] is not None and match[1] not in WORDS:
                 return (
-                    f"has {match[0]!r}, which stands for nothing; known are"
+                    f"has {match[0]!r}, which is unknown; use one of"
                     f" {', '.join(f'{{{word}}}' for word in WORDS)}"
                 )
             if match[1] is not None and not place:
-                return "must name its program without a {word}"
+                return "must not have a {word} in the name of its program"
     return "" if argv and argv[0] else "must begin with a program"
 
 
@@ -201,7 +198,7 @@ def flag_in(path: Path, key: str, value: Any) -> bool:
 
 
 def command_from(path: Path, number: int, table: Mapping[str, Any]) -> Command:
-    """A `[[command]]`, its keys known. Raises ConfigError."""
+    """One `[[command]]` whose keys are all known. Raises ConfigError."""
     where = f"command {number}: "
     for key in ("name", "argv"):
         if key not in table:

@@ -1,1 +1,1 @@
-"""The terminal: keyboard driver, clipboard, lending it to another program, process groups."""
+"""The terminal: driver, key queue, clipboard, lending it to programs, process groups."""

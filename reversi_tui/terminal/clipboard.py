@@ -1,6 +1,4 @@
-"""The sequence that puts a text on the clipboard of the terminal's own machine (OSC 52), through
-tmux and screen too. Pure.
-"""
+"""OSC 52: puts a text on the clipboard of the terminal's machine, also through tmux. Pure."""
 
 from __future__ import annotations
 
@@ -11,22 +9,22 @@ from checker.model import InvalidValue
 
 ESC, BEL, ST = "\x1b", "\x07", "\x1b\\"
 SCREEN_BYTES = 240
-"""Of a device control string: screen before 4.2.1 cuts at 512 bytes, before 4.1 at 256, later at
-768.
+"""The length of a device control string: screen before 4.1 cuts it at 256 bytes, before 4.2.1 at
+512, later at 768.
 """
 UNABLE = frozenset({"", "dumb", "linux", "vt100", "vt102", "vt220"})
-"""Terminals that have no clipboard, and would show what they do not know."""
+"""Terminals without a clipboard, which show unknown sequences as text."""
 
 
 class NotCopied(InvalidValue):
-    """A text that must not lie on a clipboard: pasted, it would press keys."""
+    """A text that must not go to a clipboard: pasted, it would press keys."""
 
     def __init__(self) -> None:
-        super().__init__("that text has control characters in it, and is not copied")
+        super().__init__("the text has control characters, so it is not copied")
 
 
 def copy_sequence(text: str, environ: Mapping[str, str]) -> str | None:
-    """What to write to the terminal; None where it has no clipboard. Raises NotCopied."""
+    """The sequence to write to the terminal; None if it has no clipboard. Raises NotCopied."""
     if not text.isprintable():
         raise NotCopied
     kind = environ.get("TERM", "")
@@ -34,12 +32,12 @@ def copy_sequence(text: str, environ: Mapping[str, str]) -> str | None:
         return None
     plain = f"{ESC}]52;c;{base64.b64encode(text.encode()).decode()}{BEL}"
     if environ.get("TMUX") or kind.startswith("tmux"):
-        # the first counts with set-clipboard on, the second with allow-passthrough
+        # the first works with set-clipboard on, the second with allow-passthrough
         return plain + through_tmux(plain)
     if environ.get("STY"):
         return through_screen(plain)
     if kind.startswith("screen"):
-        # tmux or screen on the way here, and each drops what is meant for the other
+        # tmux or screen in between; each drops the sequence for the other
         return plain + through_screen(plain)
     return plain
 
@@ -50,9 +48,7 @@ def through_tmux(sequence: str) -> str:
 
 
 def through_screen(sequence: str) -> str:
-    """In pieces, which screen writes to its terminal one after the other. Source: screen(1),
-    Control Sequences, DCS.
-    """
+    """Cut into pieces, which screen passes on. Source: screen(1), Control Sequences, DCS."""
     pieces = (
         sequence[start : start + SCREEN_BYTES] for start in range(0, len(sequence), SCREEN_BYTES)
     )

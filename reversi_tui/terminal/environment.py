@@ -1,4 +1,4 @@
-"""The terminal: what a poor link asks of Textual, and leaving when the terminal is gone."""
+"""Adapts Textual to the terminal and the link, and ends the process when the terminal is gone."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ HUNG_UP = 129
 """128 + SIGHUP, as shells count."""
 GRACE_S = 2.0
 FEW_COLOURS = "standard"
-"""As Textual calls the 16 colours of a plain terminal; there are `256` and `truecolor` besides."""
+"""Textual's name for the 16 colours of a plain terminal; the others are `256` and `truecolor`."""
 MANY_COLOURS = ("256color", "direct", "kitty", "alacritty", "foot", "ghostty", "wezterm")
 COLOURLESS = ("vt100", "vt102", "vt220")
 
 
 class PoorTerminal(CheckerError):
-    """A terminal that can not place text."""
+    """A terminal that cannot position text."""
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            f"a terminal of type {name!r} (TERM) can not place text on the screen; elsewhere, use"
-            " --once"
+            f"a terminal of type {name!r} (TERM) cannot position text on the screen; use another"
+            " terminal, or --once"
         )
 
 
@@ -34,20 +34,20 @@ def is_remote(environ: MutableMapping[str, str]) -> bool:
 
 
 def is_within_screen(environ: Mapping[str, str]) -> bool:
-    """Whether GNU screen is the terminal; tmux may call itself so too."""
+    """Whether GNU screen is the terminal; tmux may use the same TERM."""
     return environ.get("TERM", "").lower().startswith("screen") and not environ.get("TMUX")
 
 
 def wants_mouse(environ: MutableMapping[str, str]) -> bool:
-    """Not over a link, where each move costs; nor in GNU screen, which with a mouse keeps escape
-    back until the next key.
+    """Whether to use the mouse: not over SSH, where each move costs bytes, nor in GNU screen, which
+    then holds escape back until the next key.
     """
     return not is_remote(environ) and not is_within_screen(environ)
 
 
 def draws_ascii_only(environ: Mapping[str, str]) -> bool:
-    """Whether shapes beyond ASCII would be blots: the Linux console's fonts have few, and a locale
-    may have no UTF-8.
+    """Whether the terminal can draw only ASCII: the Linux console's fonts have few other shapes,
+    and a locale may have no UTF-8.
     """
     return environ.get("TERM", "") in ("linux", "vt100", "vt102", "vt220", "dumb") or not has_utf8(
         environ
@@ -55,7 +55,7 @@ def draws_ascii_only(environ: Mapping[str, str]) -> bool:
 
 
 def has_utf8(environ: Mapping[str, str]) -> bool:
-    """Whether the locale has UTF-8; none that is named has. Python writes it in any."""
+    """Whether the locale has UTF-8; so does no locale at all, in Python."""
     locale = next(
         (environ[name] for name in ("LC_ALL", "LC_CTYPE", "LANG") if environ.get(name)), "C.UTF-8"
     )
@@ -63,8 +63,8 @@ def has_utf8(environ: Mapping[str, str]) -> bool:
 
 
 def colour_system(environ: Mapping[str, str]) -> str:
-    """How many colours the terminal has, in Textual's word. What runs inside a terminal inherits
-    COLORTERM: there it may be wrong.
+    """The number of colours, as Textual names it. Inside screen and on the Linux console, COLORTERM
+    may be inherited and wrong.
     """
     given, term = environ.get("TEXTUAL_COLOR_SYSTEM", ""), environ.get("TERM", "").lower()
     if given:
@@ -76,46 +76,40 @@ def colour_system(environ: Mapping[str, str]) -> str:
 
 
 def prepare(environ: MutableMapping[str, str]) -> None:
-    """Settings that Textual reads when it is imported; what the user set stands. Raises
-    PoorTerminal.
-    """
+    """Set what Textual reads when imported, unless the user has set it. Raises PoorTerminal."""
     term = environ.get("TERM", "").lower()
     if term in ("dumb", "unknown"):
         raise PoorTerminal(term)
     if term in COLOURLESS:
         environ["NO_COLOR"] = "1"
     elif not environ.get("NO_COLOR"):
-        environ.pop("NO_COLOR", None)  # empty means nothing, yet Textual would take it for a yes
+        environ.pop("NO_COLOR", None)  # Textual would take an empty value for a yes
     environ["TEXTUAL_COLOR_SYSTEM"] = colour_system(environ)
-    # a letter of a filter is painted in up to three frames
+    # a typed letter of a filter is painted in up to three frames
     environ.setdefault("TEXTUAL_FPS", "30" if is_remote(environ) else "120")
     environ.setdefault("TEXTUAL_ANIMATIONS", "none")
     environ.setdefault("TEXTUAL_SMOOTH_SCROLL", "0")
 
 
 def is_there(terminal: int) -> bool:
-    """Whether the terminal still answers: after a hang-up it is none any more."""
+    """Whether the descriptor is still a terminal: not after a hang-up."""
     return os.isatty(terminal)
 
 
 def leave() -> None:
-    """End at once: with the terminal gone there is nobody to tell, and a write to it may block for
-    ever.
-    """
+    """Exit at once: the terminal is gone, and a write to it may block for ever."""
     os._exit(HUNG_UP)
 
 
 def end_within(seconds: float) -> None:
-    """However the orderly end goes, the process is gone after this."""
+    """Exit after this time, even if the orderly end hangs."""
     timer = threading.Timer(seconds, leave)
     timer.daemon = True
     timer.start()
 
 
 class Watchdog(threading.Thread):
-    """Ends the process when its terminal, or the process that started it, is gone: SIGHUP may be
-    ignored or lost.
-    """
+    """Ends the process when its terminal or its parent is gone: SIGHUP may be ignored or lost."""
 
     def __init__(self, terminal: int, *, every_s: float = LOOK_EVERY_S) -> None:
         super().__init__(name="terminal-watchdog", daemon=True)
@@ -123,8 +117,8 @@ class Watchdog(threading.Thread):
         self.parent = os.getppid()
 
     def run(self) -> None:
-        """It hears of a hang-up at once: until we are gone, Textual reads the end of the input
-        again and again.
+        """Poll for the hang-up, to exit at once: until then, Textual reads end-of-file in a busy
+        loop.
         """
         hang_up = select.poll()
         hang_up.register(self.terminal, 0)

@@ -1,7 +1,7 @@
-"""Keys in turn: one is worked in whole before the next is looked at, however fast they come.
+"""Delivers keys one at a time: each one takes full effect before the next, however fast they come.
 
-Over a poor link several come at once, and Textual sends each to what has the focus then: what was
-typed behind `/` would be commands.
+Over a poor link several keys arrive at once, and Textual sends them all to what has the focus at
+that time: what was typed after `/` would be commands.
 """
 
 from __future__ import annotations
@@ -17,49 +17,51 @@ from textual.message_pump import MessagePump
 from textual.screen import Screen
 
 PATIENCE_S = 3.0
-"""Something that takes longer holds the next key up no more."""
+"""If a key takes longer, the next one is delivered all the same."""
 ROUNDS = 4
-"""A key may be told of by messages, and those by others: so often do we wait until all queues were
-gone through.
+"""A key may cause messages, and those cause others: how often to wait until all queues are empty.
 """
 
-Typed = events.Key | events.Paste
+KeyOrPaste = events.Key | events.Paste
 
 
-class Turns:
-    """`deliver` hands a key to the app. One that was typed before `asks` (a screen that asks
-    something) stood there is no answer to it.
+class KeyQueue:
+    """`deliver` gives a key to the app. A key that was typed before a question (a screen of type
+    `asks`) opened does not answer it.
     """
 
     def __init__(
-        self, app: App[Any], deliver: Callable[[Typed], Awaitable[None]], asks: type[Screen[Any]]
+        self,
+        app: App[Any],
+        deliver: Callable[[KeyOrPaste], Awaitable[None]],
+        asks: type[Screen[Any]],
     ) -> None:
         self.app, self.deliver, self.asks = app, deliver, asks
-        self.waiting: asyncio.Queue[tuple[Typed, Screen[Any]]] = asyncio.Queue()
+        self.waiting: asyncio.Queue[tuple[KeyOrPaste, Screen[Any]]] = asyncio.Queue()
 
-    def take(self, typed: Typed) -> None:
-        """It was typed: its turn comes."""
+    def take(self, typed: KeyOrPaste) -> None:
+        """Queue what was typed."""
         self.waiting.put_nowait((typed, self.app.screen))
 
     async def run(self) -> None:
-        """Hand them on until cancelled."""
+        """Deliver keys until cancelled."""
         while True:
             typed, seen = await self.waiting.get()
             if self.app.screen is seen or not isinstance(self.app.screen, self.asks):
                 await self.deliver(typed)
-                await self.worked_in()
+                await self.settled()
 
-    async def worked_in(self) -> None:
-        """Until what the last key led to has happened, the focus and a new screen among it."""
+    async def settled(self) -> None:
+        """Wait until the last key took effect, including focus and screen changes."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE_S):
                 for _ in range(ROUNDS):
                     for pump in (self.app.focused or self.app.screen).ancestors_with_self:
-                        await passed(pump)
+                        await emptied(pump)
 
 
-async def passed(pump: MessagePump) -> None:
-    """Until it worked off all that it has been sent by now."""
+async def emptied(pump: MessagePump) -> None:
+    """Wait until it has handled all messages sent to it so far."""
     done = asyncio.Event()
     if pump.call_later(done.set):
         await done.wait()

@@ -1,7 +1,6 @@
-"""Runs a program in this process's group, and ends the whole group once whoever started it says so
-or is gone.
+"""Runs a program in this process group, and ends the group when the starter says so or is gone.
 
-Started as a file, by `leash`: the first argument is the descriptor of a pipe, the others are the
+`leashed` starts it as a file: the first argument is the descriptor of a pipe, the others are the
 program.
 """
 
@@ -24,7 +23,7 @@ LEFT_ALONE = (
 
 
 def watch(pipe: int) -> None:
-    """Wait for `t` (end the group), `k` or the pipe's end (see that it is gone)."""
+    """Wait for `t` (terminate the group), `k` (kill it) or end-of-file (terminate, then kill)."""
     for number in LEFT_ALONE:
         signal.signal(number, signal.SIG_IGN)
     os.closerange(0, pipe)
@@ -38,13 +37,13 @@ def watch(pipe: int) -> None:
 
 def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    # Python has it ignored, and what is ignored stays so over exec
+    # Python ignores it, and exec keeps that
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
     pipe = int(sys.argv[1])
     between = os.fork()
     if between == 0:
-        if os.fork() == 0:  # a grandchild: the program must not find a child that it did not start
+        if os.fork() == 0:  # a grandchild: the program must have no child that it did not start
             watch(pipe)
         os._exit(0)
     os.waitpid(between, 0)

@@ -1,4 +1,4 @@
-"""The terminal, lent to another program and taken back whole, whatever that left behind."""
+"""Lends the terminal to another program, and restores it afterwards."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from checker.model import printable
 from reversi_tui.terminal.process_group import Leash, how_it_ended, leashed, missing, shown
 
 READ_IT_S = 4.0
-"""A program that failed leaves its last words in sight for this long, or until enter is pressed."""
-MENDED = (
-    b"\x18\x1b\\"  # out of a sequence that was cut off
+"""After a failure the program's output stays visible for this long, or until enter is pressed."""
+RESTORED = (
+    b"\x18\x1b\\"  # end an unfinished sequence
     # no frame held back, no other screen, no margins
     b"\x1b[?2026l\x1b[?1047l\x1b7\x1b[r\x1b[?6l\x1b8"
     # no mouse
@@ -34,9 +34,9 @@ MENDED = (
 
 
 def run_on_terminal(app: App[Any], argv: Sequence[str]) -> str:
-    """Run it in place of the console, which comes back afterwards; how it ended, as a sentence.
+    """Run it in place of the console, which comes back afterwards; return how it ended.
 
-    It blocks the loop on purpose: nothing may paint meanwhile. Call it where the loop runs.
+    It blocks the loop on purpose: nothing may paint meanwhile. Call it in the loop's thread.
     """
     trouble = missing(argv)
     if trouble:
@@ -45,24 +45,22 @@ def run_on_terminal(app: App[Any], argv: Sequence[str]) -> str:
         with app.suspend():
             sentence = lend(argv)
     except SuspendNotSupported:
-        return printable(
-            f"this terminal can not be handed over; elsewhere, run: {shown(argv)}", 800
-        )
+        return printable(f"this terminal cannot be handed over; elsewhere, run: {shown(argv)}", 800)
     return sentence
 
 
 def lend(argv: Sequence[str]) -> str:
-    """The program in the foreground of our terminal, until it ends; how it did."""
+    """Run the program in the foreground of our terminal until it ends; return how it ended."""
     terminal = sys.__stdin__.fileno() if sys.__stdin__ else 0
     say(f"$ {shown(argv)}")
     try:
-        with kept(terminal), leashed(argv) as leash, passed_on(leash) as told_to_end:
+        with restored(terminal), leashed(argv) as leash, passed_on(leash) as signals:
             wait(leash, terminal)
     except (OSError, ValueError) as error:
         return printable(f"{argv[0]} could not be started: {error}", 400)
     sentence = printable(how_it_ended(argv, leash.process.returncode), 400)
-    if leash.process.returncode and not told_to_end:
-        say(f"{sentence}; enter goes back to the console")
+    if leash.process.returncode and not signals:
+        say(f"{sentence}; press enter to go back to the console")
         with contextlib.suppress(OSError):
             select.select([terminal], [], [], READ_IT_S)
     forget_typed(terminal)
@@ -79,11 +77,10 @@ def output_fd() -> int:
 
 
 @contextlib.contextmanager
-def kept(terminal: int) -> Iterator[None]:
-    """The terminal's modes, and who is in its foreground, afterwards as before; what was typed for
-    the other program is dropped.
+def restored(terminal: int) -> Iterator[None]:
+    """Restore the terminal's modes and its foreground process group, and drop unread input.
 
-    A terminal that is gone is left as it is: the watchdog ends the console.
+    If the terminal is gone, do nothing: the watchdog ends the console.
     """
     modes = attempted(termios.tcgetattr, terminal)
     front = attempted(os.tcgetpgrp, terminal)
@@ -93,24 +90,24 @@ def kept(terminal: int) -> Iterator[None]:
     finally:
         if front is not None:
             bring_forward(terminal, front)
-        for number, value in flags.items():  # ssh makes them non-blocking, and they are ours too
+        for number, value in flags.items():  # ssh makes them non-blocking, and we share them
             attempted(fcntl.fcntl, number, fcntl.F_SETFL, value)
         attempted(termios.tcflow, terminal, termios.TCOON)
-        attempted(os.write, output_fd(), MENDED)
+        attempted(os.write, output_fd(), RESTORED)
         if modes is not None:
             attempted(termios.tcsetattr, terminal, termios.TCSAFLUSH, modes)
         forget_typed(terminal)
 
 
 def forget_typed(terminal: int) -> None:
-    """Drop what was typed and not read. Linux's TCSAFLUSH leaves what is still on its way from the
-    other end (tty_buffer_flush).
+    """Drop unread input. Linux's TCSAFLUSH leaves what is still in the driver's buffer
+    (tty_buffer_flush).
     """
     attempted(termios.tcflush, terminal, termios.TCIFLUSH)
 
 
 def attempted(call: Any, *arguments: Any) -> Any:
-    """What the call returns; None where the terminal is none, or is gone."""
+    """What the call returns; None if there is no terminal, or it is gone."""
     try:
         return call(*arguments)
     except (OSError, termios.error):
@@ -118,7 +115,7 @@ def attempted(call: Any, *arguments: Any) -> Any:
 
 
 def bring_forward(terminal: int, group: int) -> None:
-    """Give the terminal to a process group; asked from the background this would stop us."""
+    """Make a process group the foreground one; in the background SIGTTOU would stop us."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTOU})
     try:
         attempted(os.tcsetpgrp, terminal, group)
@@ -128,14 +125,12 @@ def bring_forward(terminal: int, group: int) -> None:
 
 @contextlib.contextmanager
 def passed_on(leash: Leash) -> Iterator[list[int]]:
-    """A hang-up or SIGTERM of ours ends the program; the loop hears of it as soon as it runs again,
-    and then ends the console.
-
-    The signals that came are in the list.
+    """Let SIGHUP and SIGTERM end the program; the list has the signals that came. The loop handles
+    them again when it runs, and ends the console.
     """
     came: list[int] = []
 
-    def end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - as Python calls it
+    def end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of a handler
         came.append(number)
         leash.pull()
 
@@ -148,9 +143,7 @@ def passed_on(leash: Leash) -> Iterator[list[int]]:
 
 
 def wait(leash: Leash, terminal: int) -> None:
-    """Until the program ends. One that stops is told to go on: there is no shell here that could do
-    it later.
-    """
+    """Wait until the program ends. If it stops, continue it: there is no shell to do that later."""
     number = leash.process.pid
     bring_forward(terminal, number)
     while True:

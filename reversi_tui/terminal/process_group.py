@@ -1,6 +1,4 @@
-"""Programs that the console starts: each in a process group of its own, which ends with it, and
-with the console however that ends.
-"""
+"""Starts programs in process groups of their own, which end with the program or the console."""
 
 from __future__ import annotations
 
@@ -23,18 +21,18 @@ LEASHED = Path(__file__).with_name("leashed.py")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leash:
-    """A program that runs, and the pipe that its whole group hangs on."""
+    """A running program, and the pipe through which its process group is ended."""
 
     process: subprocess.Popen[bytes]
     pipe: int
 
     def pull(self) -> None:
-        """Have the group end; a signal handler may call it."""
+        """Terminate the group; a signal handler may call it."""
         with contextlib.suppress(OSError):
             os.write(self.pipe, b"t")
 
     def end(self) -> None:
-        """See that nothing of the group is left, by force where it takes its time."""
+        """Terminate the group, and kill it if it takes too long."""
         if self.process.poll() is None:
             self.pull()
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -48,8 +46,8 @@ class Leash:
 def leashed(
     argv: Sequence[str], *, output: int | IO[bytes] | None = None, no_input: bool = False
 ) -> Iterator[Leash]:
-    """The program, running until the end of the block at most; by default it has our own streams.
-    Raises OSError.
+    """Start the program, and end it with the block; by default it uses our own streams. Raises
+    OSError.
     """
     held, pipe = os.pipe()
     try:
@@ -74,27 +72,27 @@ def leashed(
 
 
 def missing(argv: Sequence[str]) -> str:
-    """Why the program can not be started; empty where it can."""
+    """Why the program cannot be started; empty if it can."""
     if not argv or not argv[0]:
         return "there is no program to run"
     return (
         ""
         if shutil.which(argv[0])
-        else f"there is no program {argv[0]!r}; install it, or write its whole path"
+        else f"program {argv[0]!r} not found; install it, or write its full path"
     )
 
 
 def how_it_ended(argv: Sequence[str], status: int) -> str:
-    """A sentence; a negative status is a signal's."""
+    """How it ended, as a sentence; a negative status is a signal."""
     name = Path(argv[0]).name
     if status >= 0:
-        return f"{name} ended with status {status}"
+        return f"{name} ended with exit status {status}"
     try:
-        return f"{name} was ended by {signal.Signals(-status).name}"
+        return f"{name} was killed by {signal.Signals(-status).name}"
     except ValueError:
-        return f"{name} was ended by signal {-status}"
+        return f"{name} was killed by signal {-status}"
 
 
 def shown(argv: Sequence[str]) -> str:
-    """The command as a shell would take it."""
+    """The command, quoted for a shell."""
     return shlex.join(argv)

@@ -1,4 +1,4 @@
-"""Blocking work beside the event loop, in threads that never keep the process alive."""
+"""Runs blocking work in threads that never keep the process alive."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ T = TypeVar("T")
 
 
 def detached(work: Callable[[], T], *, name: str) -> asyncio.Future[T]:
-    """What the work returns or raises. Unlike to_thread, leaving does not wait for it: a kill may
-    take a minute to answer.
+    """What the work returns or raises. Unlike with to_thread, the exit does not wait for it: a kill
+    may take a minute to answer.
     """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
@@ -22,7 +22,7 @@ def detached(work: Callable[[], T], *, name: str) -> asyncio.Future[T]:
         if future.done():
             return
         if error is None:
-            future.set_result(result)  # type: ignore[arg-type] # a T wherever there is no error
+            future.set_result(result)  # type: ignore[arg-type] # a T if there is no error
         else:
             future.set_exception(error)
 
@@ -30,9 +30,9 @@ def detached(work: Callable[[], T], *, name: str) -> asyncio.Future[T]:
         result, failure = None, None
         try:
             result = work()
-        except BaseException as error:  # noqa: BLE001 - handed over whole, and raised where it is awaited
+        except BaseException as error:  # noqa: BLE001 - raised again by the await
             failure = error
-        # the loop may be closed by now: nobody waits any more
+        # the loop may be closed by now, and nobody waits
         with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(settle, result, failure)
 

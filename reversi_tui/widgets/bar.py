@@ -1,4 +1,4 @@
-"""The lines at the bottom where something is typed: a filter, or a name to jump to."""
+"""The input lines at the bottom: for a filter, and for a name to jump to."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from textual.widgets import Input
 from reversi_tui.messages import Typed
 
 MOST_CHARACTERS = 500
-"""Whatever is pasted: a filter is remembered."""
+"""The most that a bar takes, also pasted: filters are remembered."""
 
 
 class Bar(Input):
-    """Every keystroke is told; enter keeps what was typed, escape goes back on it."""
+    """Reports every keystroke; enter keeps what was typed, escape does not."""
 
     DEFAULT_CSS = """
     Bar { display: none; height: 1; width: 1fr; }
@@ -24,9 +24,8 @@ class Bar(Input):
         Binding("escape", "leave", "Leave", id="bar.leave", tooltip="Go back to the table"),
     ]
 
-    def __init__(self, text: str = "", *, id: str, placeholder: str) -> None:  # noqa: A002 - Textual's name for it
+    def __init__(self, *, id: str, placeholder: str) -> None:  # noqa: A002 - Textual's name for it
         super().__init__(
-            text,
             id=id,
             compact=True,
             select_on_focus=False,
@@ -36,7 +35,7 @@ class Bar(Input):
         self.cursor_blink = False
 
     def open(self, text: str) -> None:
-        """Show it, with this text."""
+        """Show it with this text."""
         self.value = text
         self.cursor_position = len(text)
         self.display = True
@@ -45,21 +44,21 @@ class Bar(Input):
     def on_input_changed(self, changed: Input.Changed) -> None:
         changed.stop()
         if self.display:
-            self.tell(changed.value, final=False)
+            self.report(changed.value, final=False)
 
     def on_input_submitted(self, submitted: Input.Submitted) -> None:
         submitted.stop()
-        self.tell(submitted.value, final=True)
+        self.report(submitted.value, final=True)
 
-    def tell(self, text: str, *, final: bool, kept: bool = True) -> None:
+    def report(self, text: str, *, final: bool, kept: bool = True) -> None:
         self.post_message(Typed(self.id or "", text, final=final, kept=kept))
 
     def action_leave(self) -> None:
-        self.tell(self.value, final=True, kept=False)
+        self.report(self.value, final=True, kept=False)
 
 
 class FilterBar(Bar):
-    """Up and down fetch the filters that were kept before."""
+    """Up and down recall the filters that were kept before."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
@@ -67,24 +66,23 @@ class FilterBar(Bar):
             "recall(1)",
             "Earlier",
             id="filter.earlier",
-            tooltip="The filter before",
+            tooltip="The previous filter",
             show=False,
         ),
         Binding(
-            "down", "recall(-1)", "Later", id="filter.later", tooltip="The filter after", show=False
+            "down", "recall(-1)", "Later", id="filter.later", tooltip="The next filter", show=False
         ),
     ]
 
-    def __init__(self, text: str, history: Sequence[str]) -> None:
+    def __init__(self, history: Sequence[str]) -> None:
         super().__init__(
-            text,
             id="filter",
             placeholder="text   !text   column:text   latency:>200   ↑ earlier ones",
         )
         self.history = list(history)
-        """The newest last, none twice."""
+        """Without duplicates, the newest last."""
         self.back = 0
-        """How far back we are; 0 is what was being typed."""
+        """How many filters back we are; 0: at the draft."""
         self.draft = ""
 
     def open(self, text: str) -> None:

@@ -1,4 +1,4 @@
-"""The keys at the bottom, from the table of actions."""
+"""The line of keys at the bottom, from the table of actions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reversi_tui.actions.table import Action, key_name
 
 
 def keys_line(actions: Iterable[Action], off: frozenset[str], width: int) -> Text:
-    """As many of the shown actions as fit, in their order, without those that are off (ids)."""
+    """As many of the shown actions as fit, in order, without those whose ids are `off`."""
     text = Text()
     for action in actions:
         if not action.shown or not action.keys or action.id in off:

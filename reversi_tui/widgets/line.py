@@ -1,4 +1,4 @@
-"""Lines of text that are painted again only when they read differently."""
+"""Lines of text that are repainted only when their text changes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def drawn(widget: Widget, text: Text) -> Text:
 
 
 class Line(Static):
-    """One line, cut at the terminal's edge. Its text is text: markup in it means nothing."""
+    """One line, cut at the terminal's edge. Markup in its text has no effect."""
 
     DEFAULT_CSS = """
     Line { height: 1; width: 1fr; text-wrap: nowrap; text-overflow: ellipsis; }
@@ -36,9 +36,7 @@ class Line(Static):
 
 
 class Banner(Static):
-    """A sentence or two, as high as they need, and not there at all where there is nothing to
-    say.
-    """
+    """A sentence or two, as high as needed; hidden if empty."""
 
     DEFAULT_CSS = """
     Banner { height: auto; max-height: 4; width: 1fr; display: none; }

@@ -1,6 +1,4 @@
-"""What this console did, with its outcome: the last lines below the table, and all of it on a
-sheet.
-"""
+"""The log of what this console did; its last lines are below the table."""
 
 from __future__ import annotations
 
@@ -17,7 +15,7 @@ KEPT = 1000
 
 
 class LogPane(Static):
-    """The newest line is the last; hidden until asked for."""
+    """The newest line is the last one; hidden at first."""
 
     DEFAULT_CSS = f"""
     LogPane {{
@@ -32,7 +30,7 @@ class LogPane(Static):
         self.lines: deque[str] = deque(maxlen=KEPT)
 
     def add(self, sentence: str) -> None:
-        """Write it down, with the time of the gateway's clock."""
+        """Add a line, with the time on the gateway's clock."""
         self.lines.append(
             f"{time.strftime('%H:%M:%S', time.localtime(self.now()))}  {printable(sentence, 1000)}"
         )
@@ -41,7 +39,7 @@ class LogPane(Static):
     def show(self) -> None:
         if self.display:
             self.update(
-                "\n".join(list(self.lines)[-(LINES - 1) :]) or "this console did nothing yet",
+                "\n".join(list(self.lines)[-(LINES - 1) :]) or "this console has done nothing yet",
                 layout=False,
             )
 

@@ -1,6 +1,4 @@
-"""The colours in use, as the table paints with them; changed in place, so that all who hold it
-follow.
-"""
+"""The colours in use; changed in place, so that all widgets that hold them follow."""
 
 from __future__ import annotations
 
@@ -13,15 +11,13 @@ from reversi_tui.rows.palette import palette
 
 
 class WholeCells(ScrollBarRender):
-    """A scroll bar without shapes at its ends."""
+    """A scroll bar without partial cells at its ends."""
 
     VERTICAL_BARS: ClassVar[list[str]] = [" "] * 8
 
 
 class Looks:
-    """One theme, and what the terminal can not do: draw more than ASCII, show many colours, or
-    any.
-    """
+    """One theme, limited to what the terminal can do: ASCII only, few colours, or none."""
 
     def __init__(
         self,
@@ -35,7 +31,7 @@ class Looks:
         self.use(name)
 
     def use(self, name: str) -> None:
-        """From now on the theme is this, as far as the terminal goes along. Raises UnknownTheme."""
+        """Switch to this theme, as far as the terminal can show it. Raises UnknownTheme."""
         self.name = name
         self.palette = palette("mono" if self.colourless else name)
         if self.few_colours and self.palette.background:

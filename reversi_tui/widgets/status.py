@@ -1,6 +1,4 @@
-"""The two lines at the top: which gateway, how it does, how many forwards of which status, and what
-is left out of the table.
-"""
+"""The two lines at the top: the gateway's state; forwards by status, and what hides rows."""
 
 from __future__ import annotations
 
@@ -19,13 +17,13 @@ from reversi_tui.widgets.looks import Looks
 
 LITTLE_DISK_BYTES = 200e6
 LEAST_PLACE = 12
-"""Cells that must be left for where the gateway lies to be worth telling."""
+"""Cells that must be free to show the gateway's directory."""
 MANY_LOGINS = 100
-"""Half of what MaxStartups, as `init` and `up` set it, takes before sshd drops some."""
+"""Half of the logins that sshd takes before it drops some, with MaxStartups as `init` sets it."""
 
 
 MUST, ALARM, NAME, WELL = range(4)
-"""What a part of the first line is: the ones before stay where there is no room for all."""
+"""Kinds of parts of the first line, the most important first: the others go if room is short."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +35,7 @@ class Part:
 
 
 def pressing(parts: Sequence[Part], width: int) -> list[Part]:
-    """Those that fit, in their order; the most pressing have the room first."""
+    """The parts that fit, in their order; the most important ones get the room first."""
     kept: list[Part] = []
     for part in sorted(parts, key=lambda part: part.kind):
         if not kept or sum(each.text.cell_len for each in (*kept, part)) <= width:
@@ -47,7 +45,7 @@ def pressing(parts: Sequence[Part], width: int) -> list[Part]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayLine:
-    """The gateway: its daemon, its sweep, logins that wait, its disk, and where it lies."""
+    """The gateway's line: daemon, sweep, waiting logins, disk and directory."""
 
     layout: Layout
     health: Health
@@ -56,8 +54,8 @@ class GatewayLine:
     read_only: bool
 
     def fitted(self, width: int) -> Text:
-        """In few words where those do not fit, and without what does not fit even so: what is well
-        goes before any alarm.
+        """The line; in short words if the full ones do not fit, and then without the parts that do
+        not fit: alarms stay longest.
         """
         text = Text().join(part.text for part in self.parts(in_full=True))
         if text.cell_len > width:
@@ -105,10 +103,10 @@ class GatewayLine:
 def counts_line(
     view: View, looks: Looks, columns: Sequence[Place], *, editing: bool, width: int
 ) -> Text:
-    """What is shown, marked and unregistered, and how many rows of each status there are; without
-    the words where they do not fit.
+    """What is shown, marked and unregistered, and the number of rows by status; without the status
+    words if they do not fit.
 
-    `columns` are those to be seen: an order that follows another one is told here.
+    `columns` are the visible ones: if the rows are sorted by another, the line says so.
     """
     text = notes(view, editing=editing)
     if columns and view.sort_by not in {place.column.id for place in columns}:
@@ -123,20 +121,20 @@ def counts_line(
     for word, count in view.shut().items():
         with_words.append(f"  {SYMBOLS[Status.DOWN]} {count:,} {word}")
         text.append(f"  {count:,} {word}")
-    strangers = sum(row.unregistered for row in view.rows.values())
-    if strangers:
-        with_words.append(f"  * {strangers:,} unregistered")
-        text.append(f"  *{strangers:,}")
+    unregistered = sum(row.unregistered for row in view.rows.values())
+    if unregistered:
+        with_words.append(f"  * {unregistered:,} unregistered")
+        text.append(f"  *{unregistered:,}")
     return with_words if with_words.cell_len <= width else text
 
 
 def arrow(view: View) -> str:
-    """Which way the rows are sorted."""
+    """The arrow for the sort order."""
     return "↓" if view.backwards else "↑"
 
 
 def notes(view: View, *, editing: bool) -> Text:
-    """What keeps rows from being shown, and the marks."""
+    """The marks, and what hides rows."""
     text = Text()
     if view.marks:
         hidden = len(view.marks - view.shown)

@@ -1,5 +1,6 @@
-"""The table of tunnels, on Textual's Line API: a row is painted only where its text, its place, its
-mark or the cursor on it changed.
+"""The table of tunnels: repaints a row only if its text, place, mark or cursor changed.
+
+It uses Textual's Line API.
 """
 
 from __future__ import annotations
@@ -30,15 +31,15 @@ from reversi_tui.widgets.status import arrow
 
 MARKED, FOLDED, UNFOLDED, PLAIN = "*", "+", "-", " "
 GUTTER = 1
-"""Cells at the left, for marks and folds."""
+"""Cells at the left, for the signs of marks and folds."""
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """All that the painting of a row follows from: equal looks are painted alike."""
+class Appearance:
+    """All that decides how a row is painted."""
 
     sign: str
-    """In the gutter: marked, folded, unfolded or nothing."""
+    """The sign in the gutter: marked, folded, unfolded or blank."""
     cells: tuple[str, ...]
     status: Status
     is_stale: bool
@@ -47,16 +48,16 @@ class Look:
 
 @dataclass(slots=True)
 class Choice:
-    """Which columns the operator wants."""
+    """The columns that the operator wants."""
 
     columns: tuple[str, ...] = ()
-    """Ids in their order; empty: those that fit."""
+    """Ids, in their order; empty: those that fit."""
     wide: bool = False
 
 
 class TunnelTable(ScrollView, can_focus=True):
-    """Rows by key: the cursor stays on its row, wherever that goes. A row that goes takes the
-    cursor with it until it comes back.
+    """The cursor stays on its row, by key, wherever that moves. If the row goes, there is no cursor
+    until it comes back.
     """
 
     DEFAULT_CSS = """
@@ -83,7 +84,7 @@ class TunnelTable(ScrollView, can_focus=True):
     ]
 
     class Opened(Message):
-        """A row was clicked twice."""
+        """A row was double-clicked."""
 
     def __init__(
         self,
@@ -103,12 +104,12 @@ class TunnelTable(ScrollView, can_focus=True):
         )
         self.cursor: Key | None = None
         self.last_place = 0
-        """Where the cursor last stood: where it begins once its row is gone."""
+        """Where the cursor was last: it starts there after its row went."""
         self.fitted_to: tuple[object, ...] = ()
         self.columns: tuple[Place, ...] = ()
-        self.painted: dict[int, Look | None] = {}
+        self.painted: dict[int, Appearance | None] = {}
         self.bar_fits: tuple[Size, Size] | None = None
-        """What the scroll bar was last made to fit: all rows, and those in sight."""
+        """The sizes that the scroll bar was last drawn for: all rows, and those in sight."""
 
     @property
     def cursor_place(self) -> int | None:
@@ -116,11 +117,11 @@ class TunnelTable(ScrollView, can_focus=True):
 
     @property
     def selected(self) -> Row | None:
-        """The row under the cursor, where it is shown."""
+        """The row under the cursor, if it is shown."""
         return None if self.cursor not in self.view.places else self.view.row(self.cursor)
 
     def fit(self) -> int:
-        """The width to paint in; the columns are made to fit it."""
+        """Fit the columns to the width, and return it."""
         width = self.scrollable_content_region.width
         asked = (width, self.view.longest_name, self.choice.columns, self.choice.wide)
         if self.fitted_to != asked:
@@ -133,8 +134,8 @@ class TunnelTable(ScrollView, can_focus=True):
             )
         return width
 
-    def look(self, line: int, moment: Moment) -> Look | None:
-        """How a line of the screen has to look now; None is an empty one."""
+    def appearance(self, line: int, moment: Moment) -> Appearance | None:
+        """How a line of the screen must look now; None: empty."""
         place = round(self.scroll_y) + line
         if place >= len(self.view.order):
             return None
@@ -146,7 +147,7 @@ class TunnelTable(ScrollView, can_focus=True):
             cut(self.text_of(at, row, moment), at.width, right=at.column.right)
             for at in self.columns
         )
-        return Look(
+        return Appearance(
             self.sign(key, row), cells, row.seen.status, moment.is_stale(row), key == self.cursor
         )
 
@@ -168,7 +169,7 @@ class TunnelTable(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         width = self.fit()
-        look = self.look(y, self.moment())
+        look = self.appearance(y, self.moment())
         self.painted[y] = look
         if look is None:
             return Strip.blank(width, self.rich_style)
@@ -180,10 +181,10 @@ class TunnelTable(ScrollView, can_focus=True):
             segments += self.painted_cell(place, cell, look, base)
         return Strip(joined(segments)).adjust_cell_length(width, base).apply_style(self.rich_style)
 
-    def painted_cell(self, place: Place, cell: str, look: Look, base: Style) -> Iterator[Segment]:
-        """One cell and the gap behind it; state has a colour besides its word or shape, where the
-        row can be believed.
-        """
+    def painted_cell(
+        self, place: Place, cell: str, look: Appearance, base: Style
+    ) -> Iterator[Segment]:
+        """One cell and the gap after it; a status has its colour too, unless the row is stale."""
         text = in_ascii(cell) if self.looks.ascii_only else cell
         if place.column.id == "status" and not look.is_stale:
             yield Segment(text, self.looks.status[look.status] + base)
@@ -191,7 +192,7 @@ class TunnelTable(ScrollView, can_focus=True):
             at = 0
             for level, same in groupby(cell):
                 length = len(list(same))
-                # in reverse, shapes would be inside out
+                # without the cursor's style: reversed, the shapes would be inverted
                 yield Segment(text[at : at + length], self.looks.levels.get(level, base))
                 at += length
         else:
@@ -199,28 +200,28 @@ class TunnelTable(ScrollView, can_focus=True):
         yield Segment(" ", base)
 
     def repaint_changed(self) -> None:
-        """Paint the lines that would look different from what is on the screen."""
+        """Repaint the lines that would look different from what is on the screen."""
         moment = self.moment()
         width = self.fit()
         lines = [
             y
             for y in range(self.size.height)
-            if y not in self.painted or self.look(y, moment) != self.painted[y]
+            if y not in self.painted or self.appearance(y, moment) != self.painted[y]
         ]
         if lines:
             self.refresh(*(Region(0, y, width, 1) for y in lines))
 
     def repaint_all(self) -> None:
-        """The columns or the colours are others."""
+        """Repaint after the columns or the colours changed."""
         self.painted.clear()
         self.refresh()
 
     def rearranged(self, before: int | None) -> None:
-        """The order is another: keep the cursor's row where it was on the screen, and paint what
-        differs. `before` is its old place.
+        """After the order changed, keep the cursor's row where it was on the screen, and repaint
+        what differs. `before` is its old place.
         """
         rows = Size(1, len(self.view.order))
-        # set as usual, it would have the whole screen laid out again
+        # a plain assignment would lay out the whole screen again
         self.set_reactive(TunnelTable.virtual_size, rows)
         self._scroll_update(rows)
         place = self.cursor_place
@@ -236,8 +237,8 @@ class TunnelTable(ScrollView, can_focus=True):
         return 0 <= place - round(self.scroll_y) < self.size.height
 
     def _scroll_update(self, virtual_size: Size) -> None:
-        """Textual comes here with every layout, so with each letter that is typed, and would paint
-        the bar again and again.
+        """Update the scroll bar only if a size changed: Textual calls this with every layout, so
+        with each typed letter, and would repaint the bar.
         """
         fits = (virtual_size, self.container_size)
         if fits != self.bar_fits:
@@ -251,7 +252,7 @@ class TunnelTable(ScrollView, can_focus=True):
             self.show_place(place)
 
     def select(self, place: int) -> None:
-        """Put the cursor on the row at this place of the order, and bring it into sight."""
+        """Put the cursor on the row at this place of the order, and scroll to it."""
         if not self.view.order:
             return
         place = max(0, min(place, len(self.view.order) - 1))
@@ -298,13 +299,13 @@ class TunnelTable(ScrollView, can_focus=True):
 
 
 def joined(segments: list[Segment]) -> list[Segment]:
-    """The segments with neighbours of one style made one: fewer escape sequences on the line."""
+    """Merge neighbours of the same style: fewer escape sequences."""
     alike = groupby(segments, key=lambda segment: segment.style)
     return [Segment("".join(segment.text for segment in same), style) for style, same in alike]
 
 
 def heading(columns: tuple[Place, ...], view: View, looks: Looks) -> Text:
-    """The titles over the columns, an arrow at the one that sorts."""
+    """The titles of the columns, with an arrow at the one that sorts."""
     titles = []
     for place in columns:
         column = place.column

@@ -1,4 +1,4 @@
-"""The palettes as themes of Textual, so that its own widgets wear the same colours as the table."""
+"""The palettes as Textual themes, so that its own widgets have the table's colours."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ OWN = "ansi_default"
 
 
 def theme_name(name: str) -> str:
-    """What the theme of a palette is called in Textual."""
+    """Textual's name for the theme of a palette."""
     return f"reversi-{name}"
 
 
 def theme_of(palette: Palette) -> Theme:
-    """A palette without a background leaves colours to the terminal; the one without colour has
-    none anywhere.
+    """The Textual theme of a palette. Without a background, colours are the terminal's; the mono
+    theme has no colours at all.
     """
     if palette.background:
         return own_background(palette)
@@ -43,7 +43,7 @@ def theme_of(palette: Palette) -> Theme:
 
 
 def own_background(palette: Palette) -> Theme:
-    """Text on the palette's own background; its statuses' colours serve for the rest."""
+    """Text on the palette's own background, with the colours of its statuses."""
     red, amber, green = (
         colour(palette.status[status]) for status in (Status.DOWN, Status.REFUSED, Status.UP)
     )
@@ -67,7 +67,7 @@ def own_background(palette: Palette) -> Theme:
 
 
 def variables(text: str, behind: str, quiet: str) -> dict[str, str]:
-    """Cursors are shown in reverse, by their style, whatever the colours."""
+    """Variables of the theme; cursors are shown in reverse, whatever the colours."""
     return {
         "quiet": quiet,
         "ansi-background": behind,

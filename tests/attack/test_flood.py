@@ -129,7 +129,7 @@ async def test_a_flood_that_sshd_refuses_neither_fills_the_log_nor_hides_others(
             group.create_task(ask(connection))
         await asyncio.to_thread(other.goes_on)
         over.set()
-    with told(gateway, quiet, "sshd refused a way to 10.0.0.2 port 80,"):
+    with told(gateway, quiet, "sshd refused a connection to 10.0.0.2 port 80,"):
         async with break_in(quiet) as connection:
             with pytest.raises(asyncssh.ChannelOpenError):
                 await connection.open_connection("10.0.0.2", 80)

@@ -45,26 +45,28 @@ def grabber(target: Gateway) -> Device:
     ("attempt", "event"),
     [
         pytest.param(
-            lambda c: c.open_connection("127.0.0.1", 22), "a way to 127.0.0.1 port 22", id="-L"
+            lambda c: c.open_connection("127.0.0.1", 22),
+            "a connection to 127.0.0.1 port 22",
+            id="-L",
         ),
         pytest.param(
             lambda c: c.open_connection("10.0.0.1", 80),
-            "a way to 10.0.0.1 port 80",
+            "a connection to 10.0.0.1 port 80",
             id="-L into the network",
         ),
         pytest.param(
             lambda c: c.open_connection(FORGED, 80),
-            "a way to 10.0.0.1\\x0aAccepted publickey for",
+            "a connection to 10.0.0.1\\x0aAccepted publickey for",
             id="-L with a forged log line",
         ),
         pytest.param(
             lambda c: c.open_connection("h", 22, orig_host=LONG),
-            "a way to a place that a long request hides",
+            "a connection to a place that a long request hides",
             id="-L, too long for the log",
         ),
         pytest.param(
             lambda c: c.open_unix_connection("/run/reversi/checker.sock"),
-            "a way to /run/reversi/checker.sock",
+            "a connection to /run/reversi/checker.sock",
             id="-L socket",
         ),
         pytest.param(
@@ -126,7 +128,7 @@ async def test_the_key_listens_only_on_its_own_port_of_the_loopback(
     event = (
         f"listening on {address or 'all addresses'} port {number},"
         if number < 2**31
-        else "listening on what is no port for it"
+        else "listening on a port that is not its own"
     )
 
     with told(target, grabber, f"sshd refused {event}"):
@@ -191,7 +193,7 @@ def test_a_socks_proxy_leads_nowhere(target: Gateway, stolen: Device, victim: De
     target.connections.append(Connection(stolen.ssh("-N", "-D", f"127.0.0.1:{entry}")))
     until(lambda: accepts(entry), "the proxy listens")
 
-    event = f"sshd refused a way to 127.0.0.1 port {target.ssh_port},"
+    event = f"sshd refused a connection to 127.0.0.1 port {target.ssh_port},"
     with (
         told(target, stolen, event),
         socket.create_connection(("127.0.0.1", entry), timeout=20) as peer,
@@ -232,7 +234,11 @@ def test_a_socks_proxy_leads_nowhere(target: Gateway, stolen: Device, victim: De
         ),
         pytest.param((), ("check;id",), (64, "0\n"), "refused 'check;id' from", id="injection"),
         pytest.param(
-            ("-B", "127.0.0.1:22"), (), (0, ""), "a way to 127.0.0.1 port 22,", id="netcat mode"
+            ("-B", "127.0.0.1:22"),
+            (),
+            (0, ""),
+            "a connection to 127.0.0.1 port 22,",
+            id="netcat mode",
         ),
     ],
 )

@@ -23,7 +23,7 @@ FOR_LOG_VERBOSE = (
     "the variable",
     "a tunnel device",
     "a Unix socket",
-    "what is no port for it",
+    "a port that is not its own",
 )
 """Refusals that sshd logs only with LogVerbose; see docs/security.md."""
 Attempt = Callable[[asyncssh.SSHClientConnection], Awaitable[object]]

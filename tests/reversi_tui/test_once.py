@@ -1,10 +1,11 @@
+"""`--once` and `--json`: rows, columns, filters, remarks and exit statuses."""
+
 from __future__ import annotations
 
 import json
 import os
 import pty
 import re
-import shlex
 import subprocess
 import sys
 import time
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from checker.config.layout import Layout, home_layout
+from checker.config.layout import home_layout
 from checker.model import (
     Flaps,
     Hour,
@@ -28,21 +29,21 @@ from checker.model import (
 from checker.registry.file_stamps import SETTLED_NS
 from checker.registry.last_good import renew_copy
 from checker.state.rows import Batch
-from reversi_tui.__main__ import main, parse
+from reversi_tui.__main__ import main
 from reversi_tui.exit_codes import ExitCode
+from tests.registry_samples import register
 from tests.reversi_tui.console.pty_console import Terminal
 from tests.reversi_tui.console.states import (
     FORWARDS,
     SEEN,
     demo_home,
     forward,
-    register,
     sweep,
     tunnel,
     write,
 )
+from tests.reversi_tui.scripted import Captured, all_up, once, words
 
-Captured = pytest.CaptureFixture[str]
 KEYS = {
     "node",
     "port",
@@ -62,32 +63,7 @@ KEYS = {
 }
 
 
-def words(line: str) -> list[str]:
-    """The cells of a line of the table."""
-    return re.split(r" {2,}", line.strip())
-
-
-def once(home: Path, capsys: Captured, *argv: str) -> tuple[int, list[str], str]:
-    """The exit status, the table's lines, and what was said beside."""
-    code = main(["--home", str(home), "--once", *argv])
-    said = capsys.readouterr()
-    return code, said.out.splitlines(), said.err
-
-
-def all_up(home: Path) -> Layout:
-    """A gateway where all is well now."""
-    layout = home_layout(home)
-    register(layout, (forward("attic", 20010), forward("barn", 20011)))
-    now = time.time()
-    seen = (
-        replace(tunnel("attic", 20010), probed_at=now),
-        replace(tunnel("barn", 20011), probed_at=now, latency_ms=900.0),
-    )
-    write(layout, Batch(tunnels=seen, sweep=sweep(now)))
-    return layout
-
-
-def test_the_table_is_aligned_and_tells_what_is_not_up(tmp_path: Path, capsys: Captured) -> None:
+def test_the_table_is_aligned_and_shows_what_is_not_up(tmp_path: Path, capsys: Captured) -> None:
     demo_home(tmp_path)
 
     code = main(["--home", str(tmp_path), "--once"])
@@ -115,33 +91,12 @@ def test_the_table_is_aligned_and_tells_what_is_not_up(tmp_path: Path, capsys: C
 def test_a_directory_that_is_not_there_does_not_pass_for_all_well(
     tmp_path: Path, capsys: Captured
 ) -> None:
-    for words in (("--once",), ("--json",)):
-        code = main(["--home", str(tmp_path / "gone"), *words])
+    for option in ("--once", "--json"):
+        code = main(["--home", str(tmp_path / "gone"), option])
 
         said = capsys.readouterr()
         assert (code, said.out) == (ExitCode.USAGE, "")
         assert f"there is no directory {tmp_path / 'gone'}" in said.err
-
-
-@pytest.mark.parametrize("words", ["--once", "--json"])
-def test_a_full_disk_behind_the_output_is_told_in_a_sentence(tmp_path: Path, words: str) -> None:
-    all_up(tmp_path)
-
-    with Path("/dev/full").open("wb") as full:
-        done = subprocess.run(
-            [sys.executable, "-m", "reversi_tui", "--home", str(tmp_path), words],
-            stdout=full,
-            stderr=subprocess.PIPE,
-            text=True,
-            timeout=30,
-            check=False,
-        )
-
-    assert (
-        done.stderr
-        == "reversi-tui: error: cannot write to standard output: No space left on device\n"
-    )
-    assert done.returncode == ExitCode.USAGE
 
 
 def test_a_locale_without_utf_8_gets_ascii_alone(
@@ -154,14 +109,6 @@ def test_a_locale_without_utf_8_gets_ascii_alone(
 
     assert code == ExitCode.OK
     assert all(map(str.isascii, lines))
-
-
-def test_the_version_is_told(capsys: Captured) -> None:
-    with pytest.raises(SystemExit) as left:
-        main(["--version"])
-
-    assert left.value.code == 0
-    assert capsys.readouterr().out.startswith("reversi-tui ")
 
 
 def test_all_shown_up_is_zero(tmp_path: Path, capsys: Captured) -> None:
@@ -249,33 +196,6 @@ def test_a_damaged_state_file_is_one_sentence(tmp_path: Path, capsys: Captured) 
     assert err.count("\n") == 1
 
 
-@pytest.mark.parametrize(
-    ("argv", "words"),
-    [
-        pytest.param(
-            ["--sort", "colour", "--once"], "there is no column 'colour'", id="no such column"
-        ),
-        pytest.param([], "needs a terminal", id="no terminal"),
-    ],
-)
-def test_what_can_not_be_done_is_one_sentence(
-    argv: list[str], words: str, tmp_path: Path, capsys: Captured
-) -> None:
-    code = main(["--home", str(tmp_path), *argv])
-
-    err = capsys.readouterr().err
-    assert code == ExitCode.USAGE
-    assert err.startswith("reversi-tui: error: ")
-    assert words in err
-
-
-def test_a_wrong_key_in_the_configuration_names_the_file(tmp_path: Path, capsys: Captured) -> None:
-    (tmp_path / "reversi.toml").write_text("probe_evry_s = 5\n")
-
-    assert main(["--home", str(tmp_path), "--once"]) == ExitCode.USAGE
-    assert "did you mean 'probe_every_s'" in capsys.readouterr().err
-
-
 def test_device_text_in_the_table_is_escaped(tmp_path: Path, capsys: Captured) -> None:
     layout = home_layout(tmp_path)
     register(layout, (forward("attic", 20010),))
@@ -286,26 +206,6 @@ def test_device_text_in_the_table_is_escaped(tmp_path: Path, capsys: Captured) -
     out = capsys.readouterr().out
     assert "\\x1b[31mred\\x07" in out
     assert "\x1b" not in out
-
-
-@pytest.mark.parametrize("flags", [["--once"], ["--json"]])
-def test_scripts_never_load_textual(tmp_path: Path, flags: list[str]) -> None:
-    demo_home(tmp_path)
-    program = (
-        "import sys; from reversi_tui.__main__ import main; main(sys.argv[1:]);"
-        " print(sorted({'textual', 'rich', 'asyncio', 'asyncssh', 'http', 'ssl'} &"
-        " set(sys.modules)), file=sys.stderr)"
-    )
-
-    done = subprocess.run(
-        [sys.executable, "-c", program, "--home", str(tmp_path), *flags],
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=True,
-    )
-
-    assert done.stderr.splitlines()[-1] == "[]"
 
 
 def test_the_columns_are_those_that_were_asked_for_in_that_order(
@@ -365,7 +265,7 @@ def test_the_sort_may_go_backwards(tmp_path: Path, capsys: Captured, argv: tuple
     assert (code, lines) == (ExitCode.OK, ["node", "barn", "attic"])
 
 
-def test_a_filter_that_nothing_matches_is_told_of_and_is_no_fault(
+def test_a_filter_that_nothing_matches_is_mentioned_and_not_a_fault(
     tmp_path: Path, capsys: Captured
 ) -> None:
     demo_home(tmp_path)
@@ -410,7 +310,7 @@ def test_a_device_that_the_registry_does_not_know_is_shown_and_counts(
     )
 
 
-def test_a_node_that_is_out_on_purpose_is_no_fault(tmp_path: Path, capsys: Captured) -> None:
+def test_a_node_that_is_out_on_purpose_is_not_a_fault(tmp_path: Path, capsys: Captured) -> None:
     layout = all_up(tmp_path)
     write(layout, Batch(tunnels=(tunnel("barn", 20011, Status.DOWN, pid=None),)))
     assert once(tmp_path, capsys)[0] == ExitCode.NOT_UP
@@ -437,94 +337,6 @@ def test_the_daemon_s_copy_of_the_registry_changes_nothing_that_is_shown(
     assert renew_copy(layout, {}, time.time_ns() + 2 * SETTLED_NS)
 
     assert once(tmp_path, capsys, "--wide") == without
-
-
-def test_columns_and_sort_come_from_the_files_and_no_filter_does(
-    tmp_path: Path, capsys: Captured
-) -> None:
-    all_up(tmp_path)
-    (tmp_path / "reversi.toml").write_text(
-        "[console]\nsort = '-node'\ncolumns = ['node']\nfilter = 'attic'\n"
-    )
-
-    assert once(tmp_path, capsys)[1] == ["node", "barn", "attic"]
-
-
-def test_scripts_neither_read_nor_write_what_is_remembered(
-    tmp_path: Path, capsys: Captured, isolated: Path
-) -> None:
-    all_up(tmp_path)
-    path = isolated / ".local" / "state" / "reversi" / "console.json"
-    path.parent.mkdir(parents=True)
-    path.write_text(json.dumps({str(tmp_path): {"filter_text": "attic", "sort_by": "latency"}}))
-    before = path.read_bytes()
-
-    _, lines, err = once(tmp_path, capsys, "--columns", "node")
-
-    assert (lines, err) == (["node", "attic", "barn"], "")
-    assert (path.read_bytes(), [each.name for each in path.parent.iterdir()]) == (
-        before,
-        ["console.json"],
-    )
-
-
-@pytest.mark.parametrize("argv", [["--once"], ["--json"], ["--show-config"]], ids=str)
-def test_a_broken_table_of_the_console_s_is_one_sentence(
-    tmp_path: Path, capsys: Captured, argv: list[str]
-) -> None:
-    (tmp_path / "reversi.toml").write_text("[console]\nthem = 'dark'\n")
-
-    assert main(["--home", str(tmp_path), *argv]) == ExitCode.USAGE
-    err = capsys.readouterr().err
-    assert (
-        err
-        == f"reversi-tui: error: {tmp_path / 'reversi.toml'}: console: unknown key 'them'; did you"
-        " mean 'theme'?\n"
-    )
-
-
-def test_show_config_tells_where_each_setting_came_from(
-    tmp_path: Path, capsys: Captured, isolated: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "reversi.toml").write_text(
-        "[console]\nwide = true\n[console.keys]\nact.kill = 'f9'\n"
-    )
-    own = isolated / ".config" / "reversi" / "console.toml"
-    own.parent.mkdir(parents=True)
-    own.write_text("[console]\ntheme = 'light'\ngrouped = true\n")
-    state = isolated / ".local" / "state" / "reversi" / "console.json"
-    state.parent.mkdir(parents=True)
-    state.write_text(json.dumps({str(tmp_path): {"sort_by": "pid"}}))
-    monkeypatch.setenv("NO_COLOR", "1")
-
-    assert (
-        main(["--home", str(tmp_path), "--show-config", "--json", "--filter", "attic"])
-        == ExitCode.OK
-    )
-    shown = {
-        each["name"]: (each["value"], each["origin"])
-        for each in json.loads(capsys.readouterr().out)["settings"]
-    }
-    main(["--home", str(tmp_path), "--show-config", "--no-remember"])
-    lines = [words(line) for line in capsys.readouterr().out.splitlines()]
-
-    assert shown["wide"] == (True, str(tmp_path / "reversi.toml"))
-    assert shown["keys.act.kill"] == ("f9", str(tmp_path / "reversi.toml"))
-    assert shown["grouped"] == (True, str(own))
-    assert shown["sort"] == ("pid", "remembered")
-    assert shown["theme"] == ("mono", "environment NO_COLOR")
-    assert shown["filter"] == ("attic", "command line")
-    assert shown["confirm_over"] == (5, "default")
-    assert ["sort", '"node"', "default"] in lines
-
-
-def test_a_key_for_no_action_is_refused_before_the_console_opens(
-    tmp_path: Path, capsys: Captured
-) -> None:
-    (tmp_path / "reversi.toml").write_text("[console.keys]\nact.kil = 'f9'\n")
-
-    assert main(["--home", str(tmp_path), "--show-config"]) == ExitCode.USAGE
-    assert "unknown action 'act.kil'; did you mean 'act.kill'?" in capsys.readouterr().err
 
 
 def test_an_output_without_unicode_gets_plain_shapes(tmp_path: Path) -> None:
@@ -581,31 +393,3 @@ def test_the_status_has_its_colour_on_a_terminal_alone(
     assert (b"\x1b[31m! hung\x1b[0m" in terminal.written) is coloured
     plain = re.sub(rb"\x1b\[[0-9]+m", b"", terminal.written).decode().splitlines()
     assert len({line.index(words(line)[1]) for line in plain}) == 1
-
-
-def test_the_help_s_examples_hold(capsys: Captured) -> None:
-    with pytest.raises(SystemExit) as left:
-        main(["--help"])
-
-    text = capsys.readouterr().out
-    assert left.value.code == 0
-    for line in text[text.index("examples:") :].partition("\n\n")[0].splitlines()[1:]:
-        command, *argv = shlex.split(line.split("   ")[0])
-        assert command == "reversi-tui"
-        parse(argv)
-
-
-@pytest.mark.parametrize("argv", [["--once"], ["--json"], ["--once", "--debug"]])
-def test_a_bug_is_a_sentence_and_an_exit_status_of_its_own(
-    tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch, argv: list[str]
-) -> None:
-    demo_home(tmp_path)
-    monkeypatch.setattr("reversi_tui.once.print_once", lambda *_, **__: 1 // 0)
-
-    assert main(["--home", str(tmp_path), *argv]) == 70
-
-    told = capsys.readouterr().err
-    *before, sentence = told.splitlines()
-    assert sentence.startswith("reversi-tui: error: a bug in reversi: ZeroDivisionError")
-    assert sentence.endswith("run it again with --debug and report what it prints")
-    assert before[:1] == (["Traceback (most recent call last):"] if "--debug" in argv else [])

@@ -1,3 +1,5 @@
+"""The rows shown: order, filter, folds, marks and counts."""
+
 from __future__ import annotations
 
 from dataclasses import replace
@@ -94,7 +96,7 @@ def test_counts_are_of_all_rows_worst_first() -> None:
     ]
 
 
-def test_who_is_out_on_purpose_is_counted_apart_and_is_no_fault() -> None:
+def test_who_is_out_on_purpose_is_counted_apart_and_not_a_fault() -> None:
     shut = replace(row("a", 3, Status.UNKNOWN), barred="disabled")
     view = viewed(faults_only=True)
 
@@ -151,7 +153,7 @@ def test_folds_survive_another_sort() -> None:
     assert set(view.order) == {("a", FOLD), ("b", 2)}
 
 
-def test_faults_only_shows_what_is_not_up_or_can_not_be_believed() -> None:
+def test_faults_only_shows_what_is_not_up_or_cannot_be_believed() -> None:
     late = [False]
     view = View(
         Preferences(faults_only=True), lambda: Moment(now=NOW + 900 * late[0], every_s=20.0)

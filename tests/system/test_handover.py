@@ -214,7 +214,7 @@ def test_a_port_that_no_tunnel_can_have_is_refused_before_any_change(gateway: Ga
     taken = Stranger(gateway.port(), banner="220 mail\r\n") if gateway.mode.is_privileged else None
     try:
         wanted = (
-            [("22", "sshd binds port 22 for root alone")]
+            [("22", "sshd binds port 22 only for root")]
             if gateway.mode.tunnel.name != "root"
             else []
         )

@@ -160,7 +160,7 @@ def test_a_device_with_an_unreadable_file_is_watched_and_answered_as_before(
     until_recorded(own, device)
     own.layout.nodes.joinpath(f"{device.node}.toml").write_text("public_key = ", encoding="ascii")
     if daemon == "running":
-        assert "still has its rights of" in own.await_event(EventKind.GATEWAY, device).text
+        assert "still has its rights as of" in own.await_event(EventKind.GATEWAY, device).text
     else:
         own.kill_daemon()
     if daemon == "restarted":
@@ -171,7 +171,7 @@ def test_a_device_with_an_unreadable_file_is_watched_and_answered_as_before(
     assert device.verdict("check") == 0
     assert device.ask("check", "1").returncode == 77
     assert (
-        "still has its rights of"
+        "still has its rights as of"
         in json.loads(own.run("status", "--json", device.node).stdout)["broken"][0]["detail"]
     )
     assert not is_gone(session)
@@ -189,7 +189,7 @@ def test_a_moving_device_stays_on_its_port_while_its_file_is_broken(
     file = own.layout.nodes / f"{device.node}.toml"
     good = file.read_bytes()
     file.write_bytes(b"public_key = ")
-    assert "still has its rights of" in own.await_event(EventKind.GATEWAY, device).text
+    assert "still has its rights as of" in own.await_event(EventKind.GATEWAY, device).text
     record_path(own.layout).unlink(missing_ok=True)
     connection = own.connect(moved if has_moved else device, "hold", "box")
     own.await_status(device, Status.UP)

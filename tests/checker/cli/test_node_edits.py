@@ -107,7 +107,7 @@ def test_a_new_key_stands_beside_the_old_one_until_it_was_used(
 
     assert (code, out) == (
         ExitCode.OK,
-        "office: a new key waits; the present one stays until a tunnel of the new one beats\n",
+        "office: a new key waits; the present one stays until a tunnel with the new one beats\n",
     )
     assert office(layout).public_keys == (public_key(1), public_key(2))
     old, new = lines(layout)
@@ -289,8 +289,7 @@ def test_a_forward_that_moves_keeps_its_port_until_its_device_has_followed(
 
     assert code == ExitCode.OK
     assert (
-        out
-        == f"office:{first}: moves to port {new}; {first} stays its own until its device listens on"
+        out == f"office:{first}: moves to port {new}; it keeps {first} until its device listens on"
         f" {new}\n"
     )
     assert f"bring that over through port {first}" in err
@@ -332,7 +331,7 @@ def test_a_port_of_root_alone_is_told_before_and_taken_only_if_asked(
 
     code, _, err = checker("move", "office", str(first), "22", "--now")
     assert (code, office(layout).forwards[0].port) == (ExitCode.USAGE, first)
-    assert err.index("sshd binds port 22 for root alone") < err.index("nothing was changed")
+    assert err.index("sshd binds port 22 only for root") < err.index("nothing was changed")
     assert checker("move", "office", str(first), "22", "--dry-run")[0] == ExitCode.OK
     assert office(layout).forwards[0].port == first
     assert checker("move", "office", str(first), "22", "--yes")[0] == ExitCode.OK

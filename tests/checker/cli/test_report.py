@@ -15,7 +15,7 @@ from checker.config.layout import Layout, home_layout
 from checker.model import Forward, NodeName, Port, Watched, parse_expect, parse_target
 from checker.state.rows import Batch
 from checker.state.store import open_store
-from tests.reversi_tui.console.states import register
+from tests.registry_samples import register
 
 NOW = 1_795_500_000.0
 TODAY, EARLIER, LONG_AGO = "2026-11-24", "2026-11-20", "2026-10-01"

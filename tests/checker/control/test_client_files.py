@@ -102,7 +102,7 @@ def test_the_clients_configuration_holds_all_that_it_needs(layout: Layout) -> No
 
 
 def test_a_gateway_without_a_host_key_can_tell_no_client(layout: Layout) -> None:
-    with pytest.raises(ConfigError, match="can not be read"):
+    with pytest.raises(ConfigError, match="cannot be read"):
         client_config(layout, Config(tunnel_user="reversi"), node(), ["gw:22"], Path("office.key"))
 
 

@@ -21,7 +21,7 @@ from checker.doctor.facts import Seen, SshdSeen, Taken
 from checker.doctor.findings import CHECKS, Finding, as_json, as_text, check_records, findings
 from checker.install.steps import Account, Entry
 from checker.model import Machine, Usage
-from checker.registry.authorized_keys import KeysLag, follow_registry, gate_command, keys_lag
+from checker.registry.authorized_keys import KeysLag, gate_command, keys_lag, update_keys
 from checker.registry.changes import add
 from checker.registry.lock import is_ours, locked
 from checker.sshd.lockdown import LOCKDOWN
@@ -600,7 +600,7 @@ def test_who_may_write_the_key_file_does_and_who_may_not_complains(tmp_path: Pat
     layout.authorized_keys.write_text("")
     assert keys_lag(layout)
 
-    follow_registry(layout)
+    update_keys(layout)
 
     assert not keys_lag(layout)
     assert str(KeysLag(layout)).endswith("run: sudo reversi-checker init")

@@ -251,7 +251,7 @@ def test_a_tunnel_cannot_be_public_on_a_port_that_needs_root() -> None:
 def test_a_new_forward_on_a_port_that_needs_root_brings_a_warning() -> None:
     (warning,) = needs_root(None, node("mail", ports=(25, 20000)), "reversi")
 
-    assert "sshd binds port 25 for root alone, and not for reversi" in warning
+    assert "sshd binds port 25 only for root, not for reversi" in warning
     assert warning.endswith("reversi-checker publish mail:PORT --port 25")
     assert needs_root(node("mail", ports=(25,)), node("mail", ports=(25, 20000)), "reversi") == ()
     assert needs_root(None, node("mail", ports=(25,)), "root") == ()
@@ -306,7 +306,7 @@ def test_a_node_file_keeps_what_is_published(
             "[{}]", "publish 1: port must be a whole number from 1 to 65535", id="no port"
         ),
         pytest.param("[{port = 25}, {port = 0}]", "publish 2: port must be", id="port 0"),
-        pytest.param("[{port = 443, sni = 'a b'}]", "sni 'a b' is not a host's name", id="no name"),
+        pytest.param("[{port = 443, sni = 'a b'}]", "sni 'a b' is not a host name", id="no name"),
         pytest.param(
             "[{port = 443, send_proxy = 1}]",
             "publish 1: send_proxy must be true or false",

@@ -102,7 +102,7 @@ def test_a_port_or_a_node_with_one_forward_is_enough_to_name_it(
         pytest.param(("publish", "shop", "--port", "0"), "port '0' is not a port", id="port 0"),
         pytest.param(
             ("publish", "shop", "--port", "443", "--sni", "a b"),
-            "sni 'a b' is not a host's name",
+            "sni 'a b' is not a host name",
             id="no name",
         ),
         pytest.param(
@@ -110,7 +110,7 @@ def test_a_port_or_a_node_with_one_forward_is_enough_to_name_it(
         ),
         pytest.param(
             ("publish", "shop", "--port", "20010"),
-            "port 20010 is where the tunnel of node mail listens",
+            "the tunnel of node mail listens on port 20010",
             id="a tunnel's",
         ),
         pytest.param(("unpublish", "shop"), "shop:20012 is not published so", id="not published"),
@@ -346,7 +346,7 @@ def test_ports_of_haproxy_are_shown_and_no_tunnel_gets_them(layout: Layout, chec
     assert f"port {port} is published for node mail, so HAProxy listens there" in err
     code, _, err = checker("node", "add", "club", "--forward", "1023=a:1", "--public")
     assert code == 2
-    assert "port 1023 can not be public by itself" in err
+    assert "port 1023 cannot be public by itself" in err
     assert f"published port {port} -> 20010\n" in checker("node", "show", "mail")[1]
     forwards = json.loads(checker("node", "show", "mail", "--json")[1])["node"]["forwards"]
     assert [forward["published"] for forward in forwards] == [

@@ -34,7 +34,7 @@ from checker.install.plan import DROP_IN, REST, Refused
 from checker.install.steps import Command, File, Folder, GoLive, KeysInLine, Plan, Remove
 from checker.install.survey import choices, entry, survey
 from checker.install.undo import EndSessions, Withdraw
-from checker.linux.systemd import tell
+from checker.linux.systemd import notify
 from checker.model import CheckerError
 from checker.registry.authorized_keys import gate_command
 from checker.registry.changes import add
@@ -255,19 +255,19 @@ def test_sshd_that_does_not_take_its_configuration_says_why(tmp_path: Path) -> N
 def test_systemd_hears_what_it_is_told_and_silence_harms_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tell("READY=1")
+    notify("READY=1")
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "nobody"))
-    tell("READY=1")
+    notify("READY=1")
     with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as ears:
         ears.bind(str(tmp_path / "s"))
         monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "s"))
-        tell("READY=1", "STATUS=x")
+        notify("READY=1", "STATUS=x")
         assert ears.recv(100) == b"READY=1\nSTATUS=x"
     with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as ears:
         name = f"reversi-test-{os.getpid()}"
         ears.bind(f"\0{name}")
         monkeypatch.setenv("NOTIFY_SOCKET", f"@{name}")
-        tell("STOPPING=1")
+        notify("STOPPING=1")
         assert ears.recv(100) == b"STOPPING=1"
 
 

@@ -598,7 +598,7 @@ def test_a_setting_that_sshd_does_not_name_is_never_taken_for_tight() -> None:
         without = {name: value for name, value in TIGHT.items() if name != key.lower()}
 
         assert differences(without, unknown=()) == (
-            f"{key} could not be checked, as sshd does not name it",
+            f"{key} could not be checked, as sshd does not print it",
         )
     assert differences(TIGHT, unknown=unknown_to((10, 5))) == ()
     assert unknown_to((9, 1)) == {"UnusedConnectionTimeout"}
@@ -638,7 +638,7 @@ def test_mixed_case_of_openssh_10_5_is_read_as_lower_case_is() -> None:
     assert settings(mixed) == settings(lower)
     wrong = differences(settings(mixed), unknown=unknown_to((10, 5)))
     assert "PermitTTY is yes, and must be no" in wrong
-    assert "SetEnv could not be checked, as sshd does not name it" in wrong
+    assert "SetEnv could not be checked, as sshd does not print it" in wrong
     assert not [
         clause for clause in wrong if clause.startswith(("AllowTcpForwarding ", "PermitOpen "))
     ]

@@ -1,4 +1,7 @@
-"""What the kernel tells of connections, by connections of this very process."""
+"""What the kernel reports about connections, read from this process's own.
+
+Listeners are in test_listeners.py.
+"""
 
 from __future__ import annotations
 
@@ -47,8 +50,8 @@ def stack() -> Iterator[ExitStack]:
 def talk(
     stack: ExitStack, family: socket.AddressFamily, bound: str, reached: str
 ) -> tuple[int, socket.socket]:
-    """A connection that carried SENT and SENT_BACK; the port of who opened it, and the socket of
-    who took it.
+    """Open a connection that carries SENT and SENT_BACK. Return the client's port and the server's
+    socket.
     """
     server = stack.enter_context(closing(socket.socket(family)))
     server.bind((bound, 0))
@@ -65,7 +68,7 @@ def talk(
 
 
 def await_total(peer: str) -> int:
-    """What the connection carried, once the last of it is acknowledged."""
+    """Return what the connection carried, once all of it is acknowledged."""
     end = time.monotonic() + 10
     while (total := flows()[peer].carried) < SENT + SENT_BACK and time.monotonic() < end:
         time.sleep(0.02)
@@ -73,7 +76,7 @@ def await_total(peer: str) -> int:
 
 
 @pytest.mark.parametrize(("family", "bound", "reached", "peer"), FAMILIES)
-def test_a_connection_is_told_by_its_other_side_with_all_that_it_carried(
+def test_a_connection_is_listed_by_its_peer_with_all_that_it_carried(
     stack: ExitStack, family: socket.AddressFamily, bound: str, reached: str, peer: str
 ) -> None:
     port, _ = talk(stack, family, bound, reached)
@@ -85,7 +88,7 @@ def test_a_connection_is_told_by_its_other_side_with_all_that_it_carried(
     )
 
 
-def test_a_connection_that_is_closed_is_not_told(stack: ExitStack) -> None:
+def test_a_closed_connection_is_not_listed(stack: ExitStack) -> None:
     port, taken = talk(stack, socket.AF_INET, "127.0.0.1", "127.0.0.1")
     await_total(f"127.0.0.1:{port}")
 
@@ -103,7 +106,7 @@ def flow_once(peer: str, fact: Callable[[Flow], bool]) -> Flow:
     return found
 
 
-def test_acknowledgements_of_a_frozen_device_are_told_from_what_it_sends(stack: ExitStack) -> None:
+def test_acknowledgements_of_a_frozen_device_do_not_count_as_sent(stack: ExitStack) -> None:
     port, taken = talk(stack, socket.AF_INET, "127.0.0.1", "127.0.0.1")
     peer = f"127.0.0.1:{port}"
     sent = flow_once(peer, lambda flow: flow.queued == 0)
@@ -119,7 +122,7 @@ def test_acknowledgements_of_a_frozen_device_are_told_from_what_it_sends(stack: 
     assert frozen.queued > 0, "and then its window is full, and is asked about"
 
 
-async def test_a_tunnel_is_told_what_the_connection_that_registered_it_carried(
+async def test_a_tunnel_knows_what_the_connection_that_registered_it_carried(
     stack: ExitStack, tmp_path: Path
 ) -> None:
     port, _ = talk(stack, socket.AF_INET, "127.0.0.1", "127.0.0.1")

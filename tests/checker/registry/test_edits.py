@@ -1,6 +1,4 @@
-"""What an admin may change of a node: the node after it, what is said of it, and which ports are
-let go.
-"""
+"""Edits of a node: the node afterwards, how the change is described, and what is revoked."""
 
 from __future__ import annotations
 
@@ -16,15 +14,15 @@ from checker.model import InvalidValue, Node, NodeName, Port, Target, parse_expe
 from checker.registry.edits import (
     describe,
     forward_at,
-    let_go,
     rekeyed,
     renamed,
+    revoked,
     with_forward,
-    with_new_key_alone,
     with_rights_since,
+    without_old_key,
 )
 from checker.registry.key_lines import GateCommand, render_lines
-from tests.checker.registry.test_changes import nodes
+from tests.checker.registry.node_strategies import nodes
 from tests.strategies import names, node, public_key
 
 TODAY = "2026-11-22"
@@ -54,7 +52,7 @@ def changes(draw: st.DrawFn) -> tuple[Node, Node]:
 
 
 @given(changes())
-def test_something_is_said_of_a_change_and_nothing_of_none(change: tuple[Node, Node]) -> None:
+def test_a_change_is_described_and_no_change_is_not(change: tuple[Node, Node]) -> None:
     before, after = change
 
     assert bool(describe(before, after)) == (before != after)
@@ -62,7 +60,7 @@ def test_something_is_said_of_a_change_and_nothing_of_none(change: tuple[Node, N
 
 
 @given(changes())
-def test_what_has_no_line_any_more_is_let_go_and_nothing_else(change: tuple[Node, Node]) -> None:
+def test_exactly_what_has_no_key_line_any_longer_is_revoked(change: tuple[Node, Node]) -> None:
     before, after = change
     lines = (
         "\n".join(render_lines(after, COMMAND))
@@ -70,7 +68,7 @@ def test_what_has_no_line_any_more_is_let_go_and_nothing_else(change: tuple[Node
         else ""
     )
 
-    gone = let_go(before, after, TODAY)
+    gone = revoked(before, after, TODAY)
 
     for forward in before.forwards:
         may_listen = (
@@ -80,24 +78,24 @@ def test_what_has_no_line_any_more_is_let_go_and_nothing_else(change: tuple[Node
 
 
 @given(nodes(), names)
-def test_a_renamed_node_is_the_same_but_for_its_name(one: Node, name: NodeName) -> None:
+def test_a_renamed_node_differs_only_in_its_name(one: Node, name: NodeName) -> None:
     after = renamed(one, name)
 
     assert {forward.node for forward in after.forwards} <= {name}
     assert renamed(after, one.name) == one
 
 
-def test_a_removed_node_lets_all_go() -> None:
-    assert let_go(node(ports=(1, 2)), None, TODAY) == node(ports=(1, 2)).forwards
+def test_a_removed_node_loses_all_forwards() -> None:
+    assert revoked(node(ports=(1, 2)), None, TODAY) == node(ports=(1, 2)).forwards
 
 
-def test_a_key_that_is_used_is_the_only_one_and_withdraws_what_waited() -> None:
+def test_a_used_key_is_the_only_one_and_an_immediate_one_withdraws_it() -> None:
     waiting = rekeyed(node(), public_key(2), now=False)
 
     assert waiting.public_keys == (public_key(1), public_key(2))
-    assert with_new_key_alone(waiting).public_keys == (public_key(2),)
-    assert with_new_key_alone(node()) == node()
-    assert [text for _, text in describe(waiting, with_new_key_alone(waiting))] == [
+    assert without_old_key(waiting).public_keys == (public_key(2),)
+    assert without_old_key(node()) == node()
+    assert [text for _, text in describe(waiting, without_old_key(waiting))] == [
         "the new key is the only one now"
     ]
     assert [text for _, text in describe(waiting, rekeyed(waiting, public_key(3), now=True))] == [
@@ -113,17 +111,15 @@ def test_a_forward_is_named_by_its_port_or_by_being_the_only_one() -> None:
 
     assert forward_at(node(), None) == node().forwards[0]
     assert forward_at(two, Port(20011)) == two.forwards[1]
-    with pytest.raises(
-        InvalidValue, match=r"which forward of node office.*there are: 20010, 20011"
-    ):
+    with pytest.raises(InvalidValue, match=r"which forward of node office.*it has: 20010, 20011"):
         forward_at(two, None)
-    with pytest.raises(InvalidValue, match="node office has no port 1; there are: 20010, 20011"):
+    with pytest.raises(InvalidValue, match="node office has no port 1; it has: 20010, 20011"):
         forward_at(two, Port(1))
-    with pytest.raises(InvalidValue, match="there are: none"):
+    with pytest.raises(InvalidValue, match="it has: none"):
         forward_at(node(ports=()), None)
 
 
-def test_each_change_of_a_forward_is_a_clause_of_its_own() -> None:
+def test_each_change_of_a_forward_has_its_own_clause() -> None:
     before = node(ports=(20010, 20011))
     first, second = before.forwards
     target = Target(host="nas", port=Port(80))
@@ -149,7 +145,7 @@ def test_each_change_of_a_forward_is_a_clause_of_its_own() -> None:
     assert describe(replace(before, forwards=(first,)), before) == (
         (second.port, "forward to 127.0.0.1:22 added"),
     )
-    assert let_go(before, with_forward(before, first, new), TODAY) == (first,)
+    assert revoked(before, with_forward(before, first, new), TODAY) == (first,)
 
 
 @pytest.mark.parametrize(
@@ -170,7 +166,7 @@ def test_a_key_is_barred_from_its_day_on(expires: str | None, why: str) -> None:
         pytest.param({}, 0, id="nothing"),
     ],
 )
-def test_rights_begin_anew_where_older_connections_had_others(
+def test_rights_start_again_if_older_connections_had_others(
     change: dict[str, Any], since: int
 ) -> None:
     before = node()
@@ -178,7 +174,7 @@ def test_rights_begin_anew_where_older_connections_had_others(
     assert with_rights_since(before, replace(before, **change), 9).key_since == since
 
 
-def test_rights_begin_anew_with_a_port_or_when_enabled_but_not_with_the_key_that_waited() -> None:
+def test_rights_start_again_with_a_port_or_when_enabled_but_not_with_a_waiting_key() -> None:
     before = node()
     waited = replace(before, next_key="ssh-ed25519 OTHER")
     moved = replace(
@@ -193,5 +189,5 @@ def test_rights_begin_anew_with_a_port_or_when_enabled_but_not_with_the_key_that
     assert with_rights_since(public, before, 9).key_since == 9
     assert with_rights_since(before, public, 9).key_since == 0
     assert with_rights_since(replace(before, enabled=False), before, 9).key_since == 9
-    assert with_rights_since(waited, with_new_key_alone(waited), 9).key_since == 0
+    assert with_rights_since(waited, without_old_key(waited), 9).key_since == 0
     assert with_rights_since(None, before, 9) == before

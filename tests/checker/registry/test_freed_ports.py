@@ -1,16 +1,13 @@
-"""Freed ports: what frees one, for how long it is not allotted by itself, and that it can be had
-all the same.
-"""
+"""Freed ports: what frees one, how long it is allotted last, and how to take it all the same."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from checker.config.layout import Layout, home_layout
+from checker.config.layout import Layout
 from checker.config.settings import Config, load_config
 from checker.config.toml_file import ConfigError
 from checker.control.client_files import KeyWish, key_files
@@ -29,11 +26,6 @@ COMMAND = GateCommand(python="/usr/bin/python3", gate="/opt/gate.py", home="/srv
 TARGET = Target(host="127.0.0.1", port=Port(22))
 ANY = ForwardRequest(port=None, target=TARGET)
 BARN = NodeName("barn")
-
-
-@pytest.fixture
-def layout(tmp_path: Path) -> Layout:
-    return home_layout(tmp_path / "home")
 
 
 def freed(layout: Layout) -> dict[Port, NodeName]:
@@ -58,7 +50,7 @@ def test_a_disabled_nodes_port_is_freed_when_it_is_removed(layout: Layout) -> No
     assert freed(layout) == {20010: "office"}
 
 
-def test_a_port_that_is_moved_from_is_freed(layout: Layout) -> None:
+def test_a_port_that_a_forward_leaves_is_freed(layout: Layout) -> None:
     add(layout, node(), COMMAND)
 
     change(layout, OFFICE, node("office", 1, (20500,)), COMMAND)
@@ -88,7 +80,7 @@ def test_a_change_that_frees_no_port_leaves_no_file(layout: Layout) -> None:
     assert not freed_path(layout.nodes).exists()
 
 
-def test_what_stops_a_removal_frees_nothing(layout: Layout) -> None:
+def test_a_removal_that_fails_frees_nothing(layout: Layout) -> None:
     add(layout, node(), COMMAND)
 
     def stop() -> None:
@@ -100,7 +92,7 @@ def test_what_stops_a_removal_frees_nothing(layout: Layout) -> None:
     assert freed(layout) == {}
 
 
-def test_a_broken_file_that_is_removed_frees_the_ports_that_it_had(layout: Layout) -> None:
+def test_removing_a_broken_file_frees_its_ports(layout: Layout) -> None:
     add(layout, node(), COMMAND)
     node_path(layout, OFFICE).write_text("oops")
 
@@ -126,7 +118,7 @@ def test_freed_ports_are_allotted_last_and_the_longest_freed_first() -> None:
         allot(registry, OFFICE, [ANY] * 5, range(20000, 20004))
 
 
-def test_a_freed_port_is_given_to_who_asks_for_it(layout: Layout) -> None:
+def test_a_freed_port_is_given_to_whoever_asks_for_it(layout: Layout) -> None:
     registry = registry_with((20000, 300.0))
 
     assert (
@@ -175,7 +167,7 @@ def test_a_moment_that_no_calendar_has_in_utc_is_read_and_written(
         (None, "warning: no other port is left: port 20003 belonged to node "),
     ],
 )
-def test_who_gets_a_freed_port_is_told_whose_it_was(
+def test_whoever_gets_a_freed_port_is_told_its_last_owner(
     layout: Layout, request_port: int | None, says: str
 ) -> None:
     add(layout, node("barn", 2, (20003,)), COMMAND)
@@ -200,7 +192,7 @@ NOT_OURS = (
 
 
 @pytest.mark.parametrize("text", NOT_OURS)
-def test_a_file_that_is_not_ours_is_told_of_and_never_written_over(
+def test_a_file_that_is_not_ours_is_reported_and_never_overwritten(
     layout: Layout, text: str
 ) -> None:
     add(layout, node(), COMMAND)

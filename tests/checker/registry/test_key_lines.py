@@ -1,6 +1,4 @@
-"""Public keys and key lines: what sshd reads back of a line, and that foreign lines stay as they
-are.
-"""
+"""Public keys and key lines: what sshd reads in a line, and that foreign lines stay."""
 
 from __future__ import annotations
 
@@ -16,7 +14,7 @@ from hypothesis import strategies as st
 
 from checker.model import InvalidValue, Node, NodeName, parse_public_key
 from checker.registry.key_lines import GateCommand, merge, render_lines
-from tests.checker.registry.test_changes import nodes as nodes_of_any_kind
+from tests.checker.registry.node_strategies import nodes as nodes_of_any_kind
 from tests.programs import require
 from tests.strategies import node, public_key
 
@@ -59,7 +57,7 @@ def after_exec(command: str) -> list[str]:
 
 @given(commands)
 @example(GateCommand(python="/a b/py", gate="/q\"uo'te\\", home='/back\\"slash $(reboot) `x` %h'))
-def test_a_key_line_is_read_back_as_it_was_meant(command: GateCommand) -> None:
+def test_sshd_reads_a_key_line_as_it_was_meant(command: GateCommand) -> None:
     office = node(ports=(20010, 20011))
 
     options, rest = read_options(*render_lines(office, command))
@@ -192,13 +190,13 @@ def test_foreign_lines_stay_byte_for_byte_and_merging_twice_is_merging_once(
 
 
 @given(foreign, nodes, nodes)
-def test_lines_of_nodes_that_are_no_more_go_and_nothing_else(
+def test_only_the_lines_of_removed_nodes_go(
     present: bytes, before: list[Node], after: list[Node]
 ) -> None:
     assert merge(merge(present, before, COMMAND), after, COMMAND) == merge(present, after, COMMAND)
 
 
-def test_a_line_that_ends_without_a_newline_is_ended() -> None:
+def test_a_last_line_without_a_newline_gets_one() -> None:
     assert merge(b"ssh-rsa AAAA admin", [node()], COMMAND).startswith(
         b"ssh-rsa AAAA admin\nrestrict,"
     )
@@ -207,7 +205,7 @@ def test_a_line_that_ends_without_a_newline_is_ended() -> None:
     )
 
 
-def test_the_line_of_a_node_that_is_kept_stays() -> None:
+def test_the_line_of_a_kept_node_stays() -> None:
     lines = merge(b"", [node("a", 1), node("b", 2)], COMMAND)
 
     kept = merge(lines, [], COMMAND, keep={NodeName("a")})
@@ -229,7 +227,7 @@ def test_comments_and_empty_lines_beside_a_key_are_passed_over() -> None:
     assert parse_public_key(f"\n# my key\n{public_key()} me@home\n\n") == public_key()
 
 
-def test_of_two_keys_none_is_taken() -> None:
+def test_two_keys_in_one_file_are_refused() -> None:
     with pytest.raises(InvalidValue, match="there are 2 lines, and a node has one key"):
         parse_public_key(f"{public_key(1)} a\n{public_key(2)} b\n")
 
@@ -251,7 +249,7 @@ def test_a_key_written_in_two_ways_is_one_key() -> None:
         pytest.param("", id="empty"),
         pytest.param("ssh-ed25519", id="one word"),
         pytest.param("-----BEGIN OPENSSH PRIVATE KEY-----", id="a private key"),
-        pytest.param("ssh-dss AAAA", id="a type that sshd takes no more"),
+        pytest.param("ssh-dss AAAA", id="a type that sshd no longer accepts"),
         pytest.param("ssh-ed25519 !!!", id="not base64"),
         pytest.param("ssh-ed25519 ключ", id="not ASCII"),
         pytest.param("ssh-ed25519 AAA", id="half a quantum"),
@@ -261,7 +259,7 @@ def test_a_key_written_in_two_ways_is_one_key() -> None:
         pytest.param('command="x" ' + public_key(), id="options before it"),
     ],
 )
-def test_what_is_no_public_key_is_invalid(text: str) -> None:
+def test_text_that_is_not_a_public_key_is_invalid(text: str) -> None:
     with pytest.raises(InvalidValue, match="public key"):
         parse_public_key(text)
 

@@ -17,7 +17,7 @@ from checker.registry.last_good import read_known
 from checker.registry.lock import locked
 from checker.registry.node_file import node_toml, read_node
 from checker.registry.reading import node_path, read_registry
-from tests.reversi_tui.console.states import public_key
+from tests.strategies import public_key
 
 OFFICE = NodeName("office")
 COMMAND = GateCommand(python="/usr/bin/python3", gate="/opt/gate.py", home="")
@@ -64,7 +64,7 @@ def edited(layout: Layout, after: Node) -> str:
     return node_path(layout, after.name).read_text()
 
 
-def test_keys_of_a_later_version_cost_the_node_nothing(layout: Layout) -> None:
+def test_keys_of_a_later_version_do_no_harm(layout: Layout) -> None:
     registry = read_registry(layout.nodes)
 
     assert registry.broken == frozenset()
@@ -99,7 +99,7 @@ def test_there_is_one_sentence_about_all_unknown_keys(layout: Layout) -> None:
 
     assert said.startswith("node office: unknown key 'tags'; ")
     assert said.endswith(
-        "unknown key 'alpn', and so in 1 other nodes' files; such keys are kept and have no effect"
+        "unknown key 'alpn', and in another file; such keys are kept and have no effect"
     )
 
 
@@ -117,7 +117,7 @@ def test_a_change_leaves_comments_order_and_foreign_keys(layout: Layout) -> None
     )
 
 
-def test_a_change_and_its_undoing_give_the_file_back(layout: Layout) -> None:
+def test_undoing_a_change_restores_the_file(layout: Layout) -> None:
     before = read_node(node_path(layout, OFFICE))
     changed = replace(before, expires="2030-01-01", next_key=public_key(9))
 
@@ -138,7 +138,7 @@ def test_a_forward_keeps_its_comments_when_its_port_changes(layout: Layout) -> N
     assert "alpn" in text
 
 
-def test_a_forward_that_goes_takes_its_comments_and_no_other(layout: Layout) -> None:
+def test_a_removed_forward_takes_only_its_own_comments(layout: Layout) -> None:
     before = read_node(node_path(layout, OFFICE))
 
     text = edited(layout, replace(before, forwards=before.forwards[1:]))
@@ -157,7 +157,7 @@ def test_forwards_change_places_with_their_comments(layout: Layout) -> None:
     assert read_node(node_path(layout, OFFICE)).forwards == before.forwards[::-1]
 
 
-def test_a_new_forward_stands_behind_the_others(layout: Layout) -> None:
+def test_a_new_forward_comes_after_the_others(layout: Layout) -> None:
     before = read_node(node_path(layout, OFFICE))
     new = replace(
         before.forwards[0],
@@ -200,7 +200,7 @@ def test_text_that_only_looks_like_a_table_does_not_mislead(layout: Layout) -> N
     assert read_node(path) == replace(before, enabled=False)
 
 
-def test_a_new_file_has_what_is_not_as_by_itself(layout: Layout) -> None:
+def test_a_new_file_omits_default_values(layout: Layout) -> None:
     node = replace(read_node(node_path(layout, OFFICE)), enabled=False)
 
     assert tomllib.loads(node_toml(node).decode())["enabled"] is False

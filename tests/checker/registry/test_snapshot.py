@@ -1,3 +1,5 @@
+"""The copy of the registry: the same nodes, and never used once a file changed."""
+
 from __future__ import annotations
 
 import json
@@ -22,7 +24,7 @@ from checker.registry.last_good import renew_copy
 from checker.registry.node_file import node_toml
 from checker.registry.reading import Cache, read_node_cached, read_registry
 from checker.registry.snapshot import copied_nodes, copy_path
-from tests.reversi_tui.console.states import public_key
+from tests.strategies import public_key
 
 EXPECTS = ("banner:SSH-2.0", "http", "tls", r"send:QUIT\r\n expect:221", "open")
 
@@ -99,7 +101,7 @@ def test_the_copy_is_the_registry(layout: Layout) -> None:
     assert list(copied or ()) == list(registry.nodes)
 
 
-def test_there_is_none_until_one_is_made(layout: Layout) -> None:
+def test_there_is_no_copy_until_one_is_made(layout: Layout) -> None:
     assert copied_nodes(layout) is None
 
 
@@ -111,7 +113,7 @@ def test_files_that_changed_just_now_are_not_copied_yet(layout: Layout) -> None:
 
 
 def edited(path: Path) -> None:
-    """As long as before, with the old time on it."""
+    """Change a file, but neither its size nor its mtime."""
     before = path.stat()
     path.write_bytes(path.read_bytes().replace(b"22", b"23", 1))
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
@@ -134,7 +136,7 @@ def edited(path: Path) -> None:
         pytest.param(lambda nodes: nodes.rename(nodes.with_name("gone")), id="all gone"),
     ],
 )
-def test_a_copy_of_another_registry_is_not_believed(layout: Layout, change: object) -> None:
+def test_a_copy_that_is_out_of_date_is_not_used(layout: Layout, change: object) -> None:
     assert callable(change)
     renew(layout)
     assert copied_nodes(layout) is not None
@@ -144,7 +146,7 @@ def test_a_copy_of_another_registry_is_not_believed(layout: Layout, change: obje
     assert copied_nodes(layout) is None
 
 
-def test_a_change_is_in_the_next_copy_also_with_a_cache(layout: Layout) -> None:
+def test_the_next_copy_has_a_change_even_with_a_cache(layout: Layout) -> None:
     cache: Cache = {}
     settle(layout.nodes / "barn.toml")
     renew(layout, cache)
@@ -159,7 +161,7 @@ def test_a_change_is_in_the_next_copy_also_with_a_cache(layout: Layout) -> None:
     assert copied[NodeName("attic")].forwards[0].target == parse_target("box.lan:23")
 
 
-def test_a_file_that_changed_just_now_is_not_kept_in_a_cache(layout: Layout) -> None:
+def test_a_file_that_changed_just_now_is_not_cached(layout: Layout) -> None:
     path = layout.nodes / "barn.toml"
     path.touch()
     cache: Cache = {}
@@ -186,9 +188,7 @@ def test_a_file_that_changed_just_now_is_not_kept_in_a_cache(layout: Layout) -> 
             id="a node of another shape",
         ),
         pytest.param(lambda text: json.dumps({**json.loads(text), "nodes": 3}), id="no nodes"),
-        pytest.param(
-            lambda text: text.replace('"banner"', '"flag"'), id="a word that there is not"
-        ),
+        pytest.param(lambda text: text.replace('"banner"', '"flag"'), id="an unknown word"),
     ],
 )
 def test_a_damaged_copy_is_not_used(layout: Layout, damage: object) -> None:
@@ -230,9 +230,7 @@ def test_the_copy_shows_nobody_more_than_the_files_do(
     assert copy_path(layout).stat().st_mode & 0o777 == expected
 
 
-def test_a_file_in_the_way_of_the_new_copy_is_not_written_through(
-    layout: Layout, tmp_path: Path
-) -> None:
+def test_a_link_in_the_way_of_the_new_copy_is_not_followed(layout: Layout, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.write_text("mine")
     copy_path(layout).with_name("._registry.new").symlink_to(other)

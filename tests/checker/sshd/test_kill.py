@@ -1,5 +1,6 @@
-"""Ending a process: only ever the very session that was seen. (The real sessions are ended in
-tests/system.)
+"""Ending a process: only ever the very session that was seen.
+
+Tests in tests/system end real sessions.
 """
 
 from __future__ import annotations
@@ -52,24 +53,24 @@ def child() -> Iterator[subprocess.Popen[bytes]]:
         process.kill()
 
 
-async def test_a_process_that_is_no_session_survives(child: subprocess.Popen[bytes]) -> None:
+async def test_a_process_that_is_not_a_session_survives(child: subprocess.Popen[bytes]) -> None:
     ending = await end_session(identity(child.pid), PORT, os.geteuid(), frozenset({1}))
 
-    assert ending == Spared(f"process {child.pid} is no sshd session of the tunnel user")
+    assert ending == Spared(f"process {child.pid} is not an sshd session of the tunnel user")
     assert child.poll() is None
 
 
-async def test_a_process_that_only_calls_itself_a_session_survives() -> None:
+async def test_a_process_that_only_has_a_sessions_title_survives() -> None:
     with started(["sshd: reversi", "60"], executable="/bin/sleep") as child:
         ending = await end_session(identity(child.pid), PORT, os.geteuid(), frozenset({1}))
         alive = child.poll() is None
         child.kill()
 
-    assert ending == Spared(f"process {child.pid} is no sshd session of the tunnel user")
+    assert ending == Spared(f"process {child.pid} is not an sshd session of the tunnel user")
     assert alive
 
 
-async def test_a_process_with_the_number_of_the_one_that_was_seen_survives(
+async def test_a_process_with_a_reused_pid_survives(
     child: subprocess.Popen[bytes],
 ) -> None:
     seen = identity(child.pid)
@@ -82,7 +83,7 @@ async def test_a_process_with_the_number_of_the_one_that_was_seen_survives(
     assert child.poll() is None
 
 
-async def test_a_process_that_is_gone_is_told() -> None:
+async def test_a_process_that_is_gone_is_reported() -> None:
     with started(["sleep", "60"]) as child:
         seen = identity(child.pid)
         child.kill()
@@ -92,7 +93,7 @@ async def test_a_process_that_is_gone_is_told() -> None:
     assert ending == Spared(f"process {child.pid} has ended already")
 
 
-async def test_a_process_that_ended_and_waits_for_its_parent_is_over() -> None:
+async def test_a_zombie_counts_as_ended() -> None:
     with started(["sleep", "60"]) as child:
         seen = identity(child.pid)
         child.kill()
@@ -101,14 +102,14 @@ async def test_a_process_that_ended_and_waits_for_its_parent_is_over() -> None:
         assert await end_session(seen, PORT, os.geteuid(), frozenset({1})) == Freed()
 
 
-async def test_what_is_no_process_number_is_told() -> None:
+async def test_an_impossible_pid_is_reported() -> None:
     ending = await end_session(ProcessId(pid=-1, start_ticks=0), PORT, os.geteuid(), frozenset())
 
     assert isinstance(ending, Spared)
-    assert "can not be opened" in ending.reason
+    assert "cannot be opened" in ending.reason
 
 
-async def test_no_descriptor_is_left(child: subprocess.Popen[bytes]) -> None:
+async def test_no_descriptor_is_left_open(child: subprocess.Popen[bytes]) -> None:
     await end_session(identity(child.pid), PORT, os.geteuid(), frozenset())
     before = descriptors()
 
@@ -128,7 +129,7 @@ time.sleep(60)
 
 @pytest.fixture
 def pose() -> Iterator[subprocess.Popen[bytes]]:
-    """A process of ours that has the name of a session, and not its title."""
+    """A process of ours with the name of a session, but not its title."""
     with subprocess.Popen([sys.executable, "-c", POSES], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()
@@ -136,10 +137,10 @@ def pose() -> Iterator[subprocess.Popen[bytes]]:
         process.kill()
 
 
-async def test_the_name_alone_makes_no_session(pose: subprocess.Popen[bytes]) -> None:
+async def test_a_process_with_only_a_sessions_name_survives(pose: subprocess.Popen[bytes]) -> None:
     ending = await end_session(identity(pose.pid), PORT, os.geteuid(), frozenset({1}))
 
-    assert ending == Spared(f"process {pose.pid} is no sshd session of the tunnel user")
+    assert ending == Spared(f"process {pose.pid} is not an sshd session of the tunnel user")
     assert pose.poll() is None
 
 
@@ -178,7 +179,7 @@ async def test_a_session_that_does_not_hold_the_port_survives(
     assert alive
 
 
-async def test_a_port_that_another_holds_as_well_is_still_taken(
+async def test_a_port_that_another_process_holds_too_is_still_taken(
     tmp_path: Path, taken: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kill, "FREE_WITHIN_S", 0.1)
@@ -193,7 +194,7 @@ def test_a_session_of_another_user_is_not_ended(child: subprocess.Popen[bytes]) 
     assert objection(identity(child.pid), os.geteuid() + 1, frozenset()) is not None
 
 
-async def test_a_signal_that_ends_the_process_in_time(child: subprocess.Popen[bytes]) -> None:
+async def test_a_signal_ends_the_process_in_time(child: subprocess.Popen[bytes]) -> None:
     handle = os.pidfd_open(child.pid)
     try:
         assert await signalled(handle, signal.SIGTERM, 5.0)
@@ -202,7 +203,7 @@ async def test_a_signal_that_ends_the_process_in_time(child: subprocess.Popen[by
         os.close(handle)
 
 
-async def test_a_signal_that_is_ignored_did_not_end_it() -> None:
+async def test_an_ignored_signal_does_not_end_it() -> None:
     with started(
         ["sh", "-c", "trap '' TERM; echo; read _"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as stubborn:
@@ -216,7 +217,7 @@ async def test_a_signal_that_is_ignored_did_not_end_it() -> None:
             os.close(handle)
 
 
-async def test_a_condition_is_awaited_no_longer_than_it_takes() -> None:
+async def test_waiting_stops_when_the_condition_holds_or_time_is_up() -> None:
     loop = asyncio.get_running_loop()
     soon = loop.time() + 0.05
 
@@ -243,7 +244,7 @@ asyncio.run(main())
 
 
 def uids_of(pid: str) -> set[str]:
-    """The user IDs of a process; empty where it is gone, or not ours to see. Source:
+    """Return the user IDs of a process; empty if it is gone, or hidden from us. Source:
     proc_pid_status(5).
     """
     try:
@@ -257,8 +258,8 @@ def uids_of(pid: str) -> set[str]:
 
 @pytest.fixture
 def anothers(child: subprocess.Popen[bytes]) -> int:
-    """A process of another user than the one who signals it: root's own while root runs the tests,
-    else any.
+    """A process of another user than the one who signals it: of root if root runs the tests, else
+    of anyone.
     """
     if os.geteuid() == 0:
         return child.pid
@@ -268,14 +269,14 @@ def anothers(child: subprocess.Popen[bytes]) -> int:
         for entry in Path("/proc").glob("[0-9]*")
         if (uids := uids_of(entry.name)) and not uids & mine
     ]
-    # the oldest stays; init's own is the last choice
+    # the oldest stays; take init only if there is nothing else
     return min(found, key=lambda pid: (pid == 1, pid))
 
 
 def test_a_process_that_is_not_ours_to_signal_raises_permission_error(anothers: int) -> None:
     words = [sys.executable, "-c", SIGNAL_ANOTHERS, str(anothers)]
 
-    # Linux lets anyone send SIGCONT within his own session: hence a new one
+    # Linux lets anyone send SIGCONT within one session: so start another
     said = subprocess.run(
         words, capture_output=True, text=True, check=False, timeout=20, start_new_session=True
     )

@@ -1,6 +1,4 @@
-"""Who waits for a login, by stand-ins that call themselves as sshd's processes of each version
-do.
-"""
+"""Counting logins, with stand-ins whose titles are those of each version's sshd processes."""
 
 from __future__ import annotations
 
@@ -32,7 +30,7 @@ def process(tmp_path: Path) -> Iterator[Process]:
             program.symlink_to(sleep)
         started.append(subprocess.Popen([title, "60"], executable=program))
         end = time.monotonic() + 10
-        # its memory is the new program's a moment after its descriptors are
+        # the new title shows a moment after the new descriptors
         while not title_of(str(started[-1].pid)):
             assert time.monotonic() < end
         return started[-1].pid
@@ -44,7 +42,7 @@ def process(tmp_path: Path) -> Iterator[Process]:
 
 
 def ours(logins: Logins, pids: set[int]) -> set[int]:
-    """Those that wait among these processes; other tests' logins are none of ours."""
+    """Return those of these processes that wait; other tests have logins of their own."""
     found = logins.waiting()
     assert found is not None
     return pids.intersection(found)
@@ -84,7 +82,7 @@ def test_a_connection_counts_by_the_title_of_one_of_its_processes(
     assert first == again == ({pid} if counts else set())
 
 
-def test_one_that_ended_counts_no_more(process: Process) -> None:
+def test_a_connection_that_ended_no_longer_counts(process: Process) -> None:
     pid = process("sshd", "sshd: [accepted]")
     logins = Logins()
     assert ours(logins, {pid}) == {pid}
@@ -96,7 +94,7 @@ def test_one_that_ended_counts_no_more(process: Process) -> None:
         assert time.monotonic() < end
 
 
-def test_where_the_processes_of_others_are_hidden_nothing_is_known(
+def test_nothing_is_known_if_other_users_processes_are_hidden(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(os, "listdir", lambda _: [str(os.getpid()), "self", "stat"])

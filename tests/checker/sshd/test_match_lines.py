@@ -1,53 +1,25 @@
-"""`Match` lines of sshd's configuration: which are found, for which connections they hold, and
-which connections to ask about.
+"""`Match` lines of sshd's configuration: parsed, found in included files, and decided.
+
+Also tests checker.sshd.openings; with a real sshd, tests/system/test_match_blocks.py does.
 """
 
 from __future__ import annotations
 
-import ipaddress
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from checker.sshd.connections import MOST, addresses, connections
 from checker.sshd.match_lines import (
     Connection,
-    MatchLine,
     as_if_there,
-    criteria,
     directive,
     holds,
-    in_addresses,
     in_patterns,
     keywords,
     where,
 )
 from checker.sshd.openings import match_lines
-
-MAIN = Path("/etc/ssh/sshd_config")
-
-
-def line(text: str, inside: MatchLine | None = None) -> MatchLine:
-    found = directive(text)
-    assert found is not None
-    return MatchLine(file=MAIN, number=1, criteria=criteria(found[1]), inside=inside)
-
-
-def asked(*lines: MatchLine, use_dns: bool = False) -> tuple[Connection, ...]:
-    found, is_all = connections(lines, "reversi", {"reversi"}, use_dns=use_dns)
-    assert is_all
-    return found
-
-
-def outcomes(*lines: MatchLine, use_dns: bool = False) -> set[tuple[bool, ...]]:
-    """Which of the lines hold, for each connection that sshd is asked about."""
-    return {
-        tuple(holds(one, each, "reversi", {"reversi"}) for one in lines)
-        for each in asked(*lines, use_dns=use_dns)
-    }
+from tests.checker.sshd.blocks import line, outcomes
 
 
 @pytest.mark.parametrize(
@@ -96,65 +68,10 @@ def test_a_list_of_patterns_is_matched_as_sshd_does(word: str, patterns: str, re
         ),
     ],
 )
-def test_a_block_holds_for_some_addresses(text: str, taken: str, left: str) -> None:
+def test_a_block_holds_only_for_its_addresses(text: str, taken: str, left: str) -> None:
     assert holds(line(text), Connection(address=taken, host=taken), "reversi", {"reversi"})
     assert not holds(line(text), Connection(address=left, host=left), "reversi", {"reversi"})
     assert outcomes(line(text)) == {(True,), (False,)}
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "Match User root",
-        "Match Group root",
-        "Match Group *,!reversi",
-        "Match invalid-user",
-        "Match User !reversi Address 10.0.0.0/8",
-    ],
-)
-def test_what_never_holds_for_the_tunnel_user_is_not_asked_about(text: str) -> None:
-    assert len(asked(line(text))) == 1
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        pytest.param("Match LocalPort 2222", "lport=2222", id="port"),
-        pytest.param("Match LocalAddress 192.0.2.0/24", "laddr=192.0.2.1", id="local address"),
-        pytest.param("Match RDomain vrf*", "rdomain=vrfx", id="routing domain"),
-        pytest.param(
-            "Match Host 10.9.*",
-            "host=10.9.0.1,addr=10.9.0.1",
-            id="host, which is the address without UseDNS",
-        ),
-    ],
-)
-def test_every_criterion_is_asked_about_inside_and_outside(text: str, words: str) -> None:
-    assert any(words in each.words("reversi")[1] for each in asked(line(text)))
-    assert outcomes(line(text)) == {(True,), (False,)}
-
-
-def test_names_of_hosts_count_only_with_use_dns() -> None:
-    named = line("Match Host *.example.org,!vpn.example.org")
-
-    assert outcomes(named) == {(False,)}
-    assert outcomes(named, use_dns=True) == {(True,), (False,)}
-
-
-def test_lines_that_hold_together_and_alone_are_all_asked_about() -> None:
-    wide, narrow, port = (
-        line("Match Address 10.0.0.0/8"),
-        line("Match Address 10.1.0.0/16,!10.1.2.3"),
-        line("Match LocalPort 2222"),
-    )
-
-    assert outcomes(wide, narrow, port) == {
-        (first, second, third)
-        for first in (True, False)
-        for second in (True, False)
-        for third in (True, False)
-        if first or not second
-    }
 
 
 def test_a_block_inside_a_block_needs_both() -> None:
@@ -166,60 +83,13 @@ def test_a_block_inside_a_block_needs_both() -> None:
     assert where(inner) == "to port 2222 from 10.0.0.0/8"
 
 
-@given(
-    st.lists(
-        st.tuples(st.integers(0, 255), st.integers(0, 255), st.integers(4, 32), st.booleans()),
-        min_size=1,
-        max_size=5,
-    )
-)
-def test_an_address_of_every_part_is_found(networks: list[tuple[int, int, int, bool]]) -> None:
-    texts = [
-        str(ipaddress.ip_network(f"{high}.{low}.77.1/{bits}", strict=False))
-        for high, low, bits, _ in networks
-    ]
-    patterns = [",".join(["*", *(f"!{text}" for text in texts)]), *texts]
-    borders = [ipaddress.ip_network(text) for text in texts]
-    everywhere = [str(each) for one in borders for each in (one[0], one[-1])]
-
-    found = {
-        tuple(in_addresses(address, each) for each in patterns) for address in addresses(patterns)
-    }
-
-    assert {
-        tuple(in_addresses(address, each) for each in patterns) for address in everywhere
-    } <= found
-
-
-def test_too_many_combinations_are_said_and_not_passed_over() -> None:
-    lines = [
-        line(f"Match Address 10.{number % 256}.{number // 256}.0/24") for number in range(MOST + 1)
-    ]
-
-    found, is_all = connections(lines, "reversi", {"reversi"}, use_dns=False)
-
-    assert (len(found), is_all) == (MOST, False)
-
-
-def test_blocks_that_say_nothing_of_what_is_judged_need_no_questions_of_their_own() -> None:
-    lines = [
-        replace(line(f"Match LocalPort {port}"), keywords=frozenset({"banner"}))
-        for port in range(1, MOST + 9)
-    ]
-
-    found, is_all = connections(lines, "reversi", {"reversi"}, use_dns=False)
-
-    assert (len(found), is_all) == (1, True)
-    assert found[0].localport is not None  # OpenSSH 9.2 does not answer without
-
-
-def test_what_a_block_says_something_about_ends_with_the_next_match() -> None:
+def test_a_block_ends_at_the_next_match_line() -> None:
     text = "\tPermitTTY yes # x\n\nBanner none\nMATCH all\nX11Forwarding yes\n"
 
     assert keywords(text.split("\n")) == {"permittty", "banner"}
 
 
-def test_a_group_is_decided_for_a_user_who_is_yet_to_be_made() -> None:
+def test_a_group_is_decided_for_a_user_who_does_not_exist_yet() -> None:
     text = (
         'Match Group *,!root\n    X11Forwarding yes\nMatch Group root Address "10.0.0.0/8"\nMatch'
         " all\n"
@@ -256,6 +126,6 @@ def test_lines_of_included_files_are_found_with_the_block_around_them(tmp_path: 
     assert len(found) < 30
 
 
-def test_a_criterion_that_is_not_known_is_said() -> None:
+def test_an_unknown_criterion_is_reported() -> None:
     assert line("Match Weather fair").unclear == ("weather",)
     assert line("Match Version OpenSSH* Address ::1").unclear == ()

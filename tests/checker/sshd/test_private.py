@@ -1,9 +1,11 @@
-"""The private sshd's configuration, and what is told where there can be none. (The real one runs in
-tests/private.)
+"""The private sshd's configuration, and the errors if it cannot start.
+
+Tests of `up` start the real one.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import socket
@@ -15,15 +17,17 @@ import pytest
 
 from checker.config.layout import Layout, home_layout
 from checker.config.toml_file import ConfigError
+from checker.linux.processes import read_process
 from checker.model import CheckerError
 from checker.sshd import private
-from checker.sshd.keygen import host_key_line, make_host_key, rsa_beside
+from checker.sshd.keygen import make_host_key
+from checker.sshd.kill import until
 from checker.sshd.private import (
     SshdFailed,
     answers,
     differing,
+    free_port,
     is_strict,
-    port_to_be_had,
     quoted,
     sshd_config,
     start_sshd,
@@ -39,7 +43,7 @@ def layout(tmp_path: Path) -> Layout:
     return made
 
 
-def test_a_machine_without_sshd_is_told_what_to_install(
+def test_without_sshd_the_message_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("checker.sshd.program.SSHD_PLACES", str(tmp_path))
@@ -51,7 +55,7 @@ def test_a_machine_without_sshd_is_told_what_to_install(
         find_sshd()
 
 
-async def test_an_sshd_that_ends_at_once_failed(
+async def test_an_sshd_that_ends_at_once_is_an_error(
     monkeypatch: pytest.MonkeyPatch, layout: Layout, tmp_path: Path
 ) -> None:
     program = tmp_path / "sshd"
@@ -60,10 +64,10 @@ async def test_an_sshd_that_ends_at_once_failed(
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
 
     with pytest.raises(SshdFailed, match="sshd does not run: it ended with status 7"):
-        await start_sshd(layout, user="x", listen="127.0.0.1", port=port_to_be_had("127.0.0.1", 0))
+        await start_sshd(layout, user="x", listen="127.0.0.1", port=free_port("127.0.0.1", 0))
 
 
-async def test_an_sshd_that_never_answers_failed(
+async def test_an_sshd_that_never_answers_is_an_error(
     monkeypatch: pytest.MonkeyPatch, layout: Layout, tmp_path: Path
 ) -> None:
     program = tmp_path / "sshd"
@@ -71,13 +75,33 @@ async def test_an_sshd_that_never_answers_failed(
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     monkeypatch.setattr(private, "ANSWERS_WITHIN_S", 0.3)
-    port = port_to_be_had("127.0.0.1", 0)
+    port = free_port("127.0.0.1", 0)
 
     with pytest.raises(SshdFailed, match=f"it does not answer on port {port} of 127.0.0.1"):
         await start_sshd(layout, user="x", listen="127.0.0.1", port=port)
 
 
-async def test_a_port_that_is_taken_is_told_before_sshd_starts(layout: Layout) -> None:
+async def test_an_interrupted_start_leaves_no_sshd(
+    monkeypatch: pytest.MonkeyPatch, layout: Layout, tmp_path: Path
+) -> None:
+    program = tmp_path / "sshd"
+    serves = f"cd {tmp_path} && echo $$ >new && mv new pid; exec sleep 60"
+    program.write_text(f'#!/bin/sh\ncase "$1" in -D) {serves};; esac\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    port = free_port("127.0.0.1", 0)
+
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(
+            start_sshd(layout, user="x", listen="127.0.0.1", port=port), name="start"
+        )
+        await until((tmp_path / "pid").exists, 10.0)
+        task.cancel()
+
+    assert read_process(int((tmp_path / "pid").read_text())) is None
+
+
+async def test_a_taken_port_is_reported_before_sshd_starts(layout: Layout) -> None:
     with closing(socket.socket()) as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -85,20 +109,20 @@ async def test_a_port_that_is_taken_is_told_before_sshd_starts(layout: Layout) -
 
         with pytest.raises(
             CheckerError,
-            match=f"port {port} of 127.0.0.1 can not be had .*; choose another --ssh-port",
+            match=f"port {port} of 127.0.0.1 cannot be used .*; choose another --ssh-port",
         ):
-            port_to_be_had("127.0.0.1", port)
-        assert not await answers("127.0.0.1", port_to_be_had("127.0.0.1", 0))
+            free_port("127.0.0.1", port)
+        assert not await answers("127.0.0.1", free_port("127.0.0.1", 0))
 
 
 @pytest.mark.parametrize("port", [0, 2222])
-def test_where_it_can_not_listen_is_told_by_the_option(port: int) -> None:
-    with pytest.raises(CheckerError, match="--listen 'no address' is no address"):
-        port_to_be_had("no address", port)
+def test_an_address_that_cannot_be_bound_names_its_option(port: int) -> None:
+    with pytest.raises(CheckerError, match="--listen 'no address' is not an address"):
+        free_port("no address", port)
     with pytest.raises(
-        CheckerError, match=r"of 192\.0\.2\.1 can not be had .*; choose another --listen"
+        CheckerError, match=r"of 192\.0\.2\.1 cannot be used .*; choose another --listen"
     ):
-        port_to_be_had("192.0.2.1", port)
+        free_port("192.0.2.1", port)
 
 
 def test_only_reverse_forwards_of_one_user_are_allowed(layout: Layout) -> None:
@@ -128,7 +152,7 @@ def test_only_reverse_forwards_of_one_user_are_allowed(layout: Layout) -> None:
     assert lines["PermitRootLogin"] == "no"
 
 
-def test_root_as_the_tunnel_user_may_run_forced_commands_alone(layout: Layout) -> None:
+def test_root_as_the_tunnel_user_may_run_only_forced_commands(layout: Layout) -> None:
     assert "PermitRootLogin forced-commands-only\n" in sshd_config(
         layout, user="root", listen="127.0.0.1", port=2222
     )
@@ -157,7 +181,7 @@ def test_pam_is_asked_only_for_an_account_that_sshd_would_take_for_locked(
     assert text.count("UsePAM") == 1
 
 
-def test_a_percent_sign_begins_a_token_in_the_key_file_s_path_alone(tmp_path: Path) -> None:
+def test_a_percent_sign_is_escaped_only_in_the_key_files_path(tmp_path: Path) -> None:
     text = sshd_config(
         home_layout(tmp_path / "100%d"), user="reversi", listen="127.0.0.1", port=2222
     )
@@ -167,7 +191,7 @@ def test_a_percent_sign_begins_a_token_in_the_key_file_s_path_alone(tmp_path: Pa
 
 
 @pytest.mark.parametrize("place", ['/a"b', "/a\\b", "/a\nb"])
-def test_a_path_that_sshd_can_not_be_told_of_is_refused(place: str) -> None:
+def test_a_path_that_cannot_be_quoted_is_refused(place: str) -> None:
     with pytest.raises(ConfigError, match="choose another --home"):
         quoted(Path(place))
 
@@ -194,23 +218,6 @@ def test_real_sshd_takes_the_configuration(layout: Layout) -> None:
         "ssh_host_ed25519_key",
         "ssh_host_rsa_key",
     ]
-
-
-def test_a_host_key_is_made_once(layout: Layout) -> None:
-    require("ssh-keygen")
-    make_host_key(layout.host_key)
-    first = host_key_line(layout.host_key)
-
-    make_host_key(layout.host_key)
-
-    assert first.startswith("ssh-ed25519 ")
-    assert host_key_line(rsa_beside(layout.host_key)).startswith("ssh-rsa ")
-    assert host_key_line(layout.host_key) == first
-
-
-def test_a_host_key_without_its_public_half_is_told(layout: Layout) -> None:
-    with pytest.raises(ConfigError, match="the node needs it to know its gateway"):
-        host_key_line(layout.host_key)
 
 
 def test_a_place_where_others_write_is_not_strict(tmp_path: Path) -> None:

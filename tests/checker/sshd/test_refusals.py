@@ -1,4 +1,4 @@
-"""Whose a refusal was: logins as sshd's lines tell of them, in their order and out of it."""
+"""Attributing refusals to logins, with sshd's lines in order and out of order."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from checker.model import fingerprint
 from checker.sshd import refusals
-from checker.sshd.log_lines import Line
+from checker.sshd.log_lines import LogLine
 from checker.sshd.refusals import Hearing, Refusal
 from tests.programs import require
 
@@ -51,26 +51,26 @@ def hearing() -> Hearing:
     return Hearing("reversi", TUNNEL_UID)
 
 
-def test_a_refusal_is_the_logins_whose_process_sshd_named(hearing: Hearing) -> None:
-    hearing.hear(Line(text=ACCEPTED, pid=11, uid=0))
-    hearing.hear(Line(text="User child is on pid 12", pid=11, uid=0))
+def test_a_refusal_belongs_to_the_login_whose_process_sshd_named(hearing: Hearing) -> None:
+    hearing.hear(LogLine(text=ACCEPTED, pid=11, uid=0))
+    hearing.hear(LogLine(text="User child is on pid 12", pid=11, uid=0))
 
-    assert hearing.hear(Line(text=PTY, pid=12, uid=TUNNEL_UID)) == refusal()
+    assert hearing.hear(LogLine(text=PTY, pid=12, uid=TUNNEL_UID)) == refusal()
 
 
-def test_a_refusal_is_the_logins_whose_child_wrote_it() -> None:
+def test_a_refusal_belongs_to_the_login_whose_child_wrote_it() -> None:
     hearing = Hearing("reversi", TUNNEL_UID, parent_of={12: 11}.get)
-    hearing.hear(Line(text=ACCEPTED, pid=11))
+    hearing.hear(LogLine(text=ACCEPTED, pid=11))
 
-    assert hearing.hear(Line(text=PTY, pid=12)) == refusal()
-    assert hearing.hear(Line(text=PTY, pid=13)) is None
+    assert hearing.hear(LogLine(text=PTY, pid=12)) == refusal()
+    assert hearing.hear(LogLine(text=PTY, pid=13)) is None
 
 
 def test_a_refusal_with_an_address_needs_no_process(hearing: Hearing) -> None:
-    hearing.hear(Line(text=ACCEPTED))
+    hearing.hear(LogLine(text=ACCEPTED))
 
     heard = hearing.hear(
-        Line(
+        LogLine(
             text=(
                 "Received request from 192.0.2.7 port 41528 to remote forward to host h port 22,"
                 f" {DENIED}"
@@ -85,20 +85,20 @@ def test_a_refusal_with_an_address_needs_no_process(hearing: Hearing) -> None:
     ("uid", "told"),
     [
         pytest.param(
-            TUNNEL_UID, ("192.0.2.9", 5, "SHA256:other"), id="the kernel tells who wrote it"
+            TUNNEL_UID, ("192.0.2.9", 5, "SHA256:other"), id="the kernel knows the writer"
         ),
-        pytest.param(None, (*PEER, KEY), id="a log file tells what was written"),
+        pytest.param(None, (*PEER, KEY), id="a log file has only the words"),
     ],
 )
-def test_a_process_tells_more_surely_than_the_words_of_a_line(
+def test_the_writers_process_counts_more_than_the_words_of_a_line(
     hearing: Hearing, uid: int | None, told: tuple[str, int, str]
 ) -> None:
     other = "Accepted publickey for reversi from 192.0.2.9 port 5 ssh2: ED25519 SHA256:other"
     for text, pid in ((ACCEPTED, 11), (other, 21), ("User child is on pid 22", 21)):
-        hearing.hear(Line(text=text, pid=pid, uid=0))
+        hearing.hear(LogLine(text=text, pid=pid, uid=0))
 
     heard = hearing.hear(
-        Line(
+        LogLine(
             text=(
                 f"Received request from 192.0.2.7 port 41528 to connect to host h port 22, {DENIED}"
             ),
@@ -111,24 +111,24 @@ def test_a_process_tells_more_surely_than_the_words_of_a_line(
     assert (heard.address, heard.port, heard.fingerprint) == told
 
 
-def test_what_an_admin_is_refused_is_no_event(hearing: Hearing) -> None:
-    hearing.hear(Line(text=ACCEPTED.replace("reversi", "admin"), pid=11, uid=0))
+def test_a_refusal_to_an_admin_is_not_an_event(hearing: Hearing) -> None:
+    hearing.hear(LogLine(text=ACCEPTED.replace("reversi", "admin"), pid=11, uid=0))
 
-    assert hearing.hear(Line(text=PTY, pid=11, uid=1000)) is None
-    assert hearing.hear(Line(text=PTY, pid=11)) is None
+    assert hearing.hear(LogLine(text=PTY, pid=11, uid=1000)) is None
+    assert hearing.hear(LogLine(text=PTY, pid=11)) is None
 
 
 @pytest.mark.parametrize("what", [ACCEPTED, PTY])
 def test_what_another_user_of_the_machine_writes_is_not_believed(
     hearing: Hearing, what: str
 ) -> None:
-    hearing.hear(Line(text=ACCEPTED, pid=11, uid=0 if what == PTY else 1000))
+    hearing.hear(LogLine(text=ACCEPTED, pid=11, uid=0 if what == PTY else 1000))
 
-    assert hearing.hear(Line(text=PTY, pid=11, uid=1000 if what == PTY else 0)) is None
+    assert hearing.hear(LogLine(text=PTY, pid=11, uid=1000 if what == PTY else 0)) is None
 
 
-def test_a_refusal_to_a_login_that_was_not_heard_of_has_no_key(hearing: Hearing) -> None:
-    heard = hearing.hear(Line(text=PTY, pid=12, uid=TUNNEL_UID))
+def test_a_refusal_to_an_unseen_login_has_no_key(hearing: Hearing) -> None:
+    heard = hearing.hear(LogLine(text=PTY, pid=12, uid=TUNNEL_UID))
 
     assert heard == Refusal(what="a terminal", address="", port=0, fingerprint="", pid=12)
 
@@ -172,29 +172,29 @@ def test_a_refusal_to_a_login_that_was_not_heard_of_has_no_key(hearing: Hearing)
         ),
     ],
 )
-def test_a_login_is_over_with_its_connection(
+def test_a_login_is_forgotten_when_its_connection_ends(
     hearing: Hearing, text: str, pid: int, refused: str | None
 ) -> None:
-    hearing.hear(Line(text=ACCEPTED, pid=11, uid=0))
-    hearing.hear(Line(text="User child is on pid 12", pid=11, uid=0))
+    hearing.hear(LogLine(text=ACCEPTED, pid=11, uid=0))
+    hearing.hear(LogLine(text="User child is on pid 12", pid=11, uid=0))
 
-    heard = hearing.hear(Line(text=text, pid=pid, uid=0))
+    heard = hearing.hear(LogLine(text=text, pid=pid, uid=0))
 
     assert heard == (refusal(refused) if refused else None)
-    assert [hearing.hear(Line(text=PTY, pid=pid, uid=0)) for pid in (11, 12)] == [None, None]
+    assert [hearing.hear(LogLine(text=PTY, pid=pid, uid=0)) for pid in (11, 12)] == [None, None]
     assert (hearing.logins, hearing.peers, hearing.addresses) == ({}, {}, {})
 
 
-def test_an_end_of_another_process_ends_nothing(hearing: Hearing) -> None:
-    hearing.hear(Line(text=ACCEPTED, pid=11, uid=0))
+def test_the_end_of_another_process_ends_nothing(hearing: Hearing) -> None:
+    hearing.hear(LogLine(text=ACCEPTED, pid=11, uid=0))
 
-    hearing.hear(Line(text="Exiting on signal 15", pid=10, uid=0))
-    hearing.hear(Line(text="Exiting on signal 15"))
+    hearing.hear(LogLine(text="Exiting on signal 15", pid=10, uid=0))
+    hearing.hear(LogLine(text="Exiting on signal 15"))
 
     assert list(hearing.logins) == [PEER]
 
 
-def test_a_process_that_serves_another_login_now_is_no_more_the_first_ones(
+def test_a_process_that_serves_another_login_no_longer_belongs_to_the_first(
     hearing: Hearing,
 ) -> None:
     other = ACCEPTED.replace("41528", "5").replace(KEY, "SHA256:other")
@@ -204,51 +204,53 @@ def test_a_process_that_serves_another_login_now_is_no_more_the_first_ones(
         (other, 21),
         ("User child is on pid 12", 21),
     ):
-        hearing.hear(Line(text=text, pid=pid, uid=0))
+        hearing.hear(LogLine(text=text, pid=pid, uid=0))
 
-    heard = hearing.hear(Line(text=PTY, pid=12, uid=TUNNEL_UID))
+    heard = hearing.hear(LogLine(text=PTY, pid=12, uid=TUNNEL_UID))
 
     assert heard is not None
     assert (heard.port, heard.fingerprint) == (5, "SHA256:other")
-    assert hearing.hear(Line(text=PTY, pid=11, uid=0)) is None
+    assert hearing.hear(LogLine(text=PTY, pid=11, uid=0)) is None
 
 
 def test_a_long_login_is_remembered_however_many_come_and_go(
     hearing: Hearing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(refusals, "LOGINS_HELD", 3)
-    hearing.hear(Line(text=ACCEPTED, pid=11, uid=0))
+    hearing.hear(LogLine(text=ACCEPTED, pid=11, uid=0))
 
     for number in range(100, 110):
-        hearing.hear(Line(text=ACCEPTED.replace("41528", str(number)), pid=number, uid=0))
+        hearing.hear(LogLine(text=ACCEPTED.replace("41528", str(number)), pid=number, uid=0))
         hearing.hear(
-            Line(text=f"Disconnected from user reversi 192.0.2.7 port {number}", pid=number, uid=0)
+            LogLine(
+                text=f"Disconnected from user reversi 192.0.2.7 port {number}", pid=number, uid=0
+            )
         )
 
-    assert hearing.hear(Line(text=PTY, pid=11, uid=0)) == refusal(pid=11)
+    assert hearing.hear(LogLine(text=PTY, pid=11, uid=0)) == refusal(pid=11)
 
 
-def test_another_user_is_told_of_where_nodes_come_from(hearing: Hearing) -> None:
-    attempt = Line(
+def test_a_login_as_another_user_counts_from_a_nodes_address(hearing: Hearing) -> None:
+    attempt = LogLine(
         text="Connection closed by invalid user root 192.0.2.7 port 9 [preauth]", pid=3, uid=0
     )
 
     assert hearing.hear(attempt) is None
-    hearing.hear(Line(text=ACCEPTED, pid=11, uid=0))
+    hearing.hear(LogLine(text=ACCEPTED, pid=11, uid=0))
     assert hearing.hear(attempt) == Refusal(
         what="a login as root", address="192.0.2.7", port=0, fingerprint="", pid=None
     )
-    hearing.hear(Line(text="Disconnected from user reversi 192.0.2.7 port 41528", pid=11, uid=0))
+    hearing.hear(LogLine(text="Disconnected from user reversi 192.0.2.7 port 41528", pid=11, uid=0))
     assert hearing.hear(attempt) is None
 
 
-def test_no_more_logins_are_held_than_there_is_room_for(
+def test_the_oldest_login_is_dropped_when_there_is_no_room(
     hearing: Hearing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(refusals, "LOGINS_HELD", 3)
 
     for number in range(10):
-        hearing.hear(Line(text=ACCEPTED.replace("41528", str(number)), pid=number, uid=0))
+        hearing.hear(LogLine(text=ACCEPTED.replace("41528", str(number)), pid=number, uid=0))
 
     assert list(hearing.logins) == [("192.0.2.7", number) for number in (7, 8, 9)]
     assert list(hearing.peers) == [7, 8, 9]

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import sqlite3
+import subprocess
+import sys
+import tarfile
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -162,44 +168,41 @@ ACTIONS = tuple(
     for at, kind in enumerate(EventKind)
 )
 """An event of each kind."""
-KINDS_OF_0_1_0 = [
-    "status",
-    "kill",
-    "kill-failed",
-    "claim",
-    "clone",
-    "hold",
-    "refused",
-    "reset",
-    "registry",
-    "gateway",
-]
+RELEASED = Path(__file__).parents[2] / "data" / "released" / "checker-0.1.0.tar.xz"
+IN_0_1_0 = """
+import json, sys
+from pathlib import Path
+from checker.model import Event, EventKind
+from checker.store import Batch, open_store
+store = open_store(Path(sys.argv[1]))
+print(json.dumps([(event.kind, event.text, event.actor) for event in store.events()]))
+store.write(Batch(events=[Event(at=99.0, kind=EventKind.HOLD, text="by 0.1.0")]))
+"""
 
 
-def test_events_of_new_kinds_survive_a_rollback_to_0_1_0(path: Path) -> None:
+def test_events_of_new_kinds_survive_a_rollback_to_0_1_0(path: Path, tmp_path: Path) -> None:
     with closing(open_store(path)) as store:
         store.write(Batch(events=ACTIONS))
+    safe: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+    with tarfile.open(RELEASED) as released:
+        released.extractall(tmp_path / "released", **safe)
 
-    with closing(sqlite3.connect(path)) as db:  # what 0.1.0 does
-        assert db.execute("PRAGMA user_version").fetchone()[0] <= 3
-        db.row_factory = sqlite3.Row
-        rows = db.execute("SELECT * FROM event ORDER BY id").fetchall()
-        db.execute(
-            "INSERT INTO event (at, kind, node, port, actor, text) VALUES (:at, :kind, :node,"
-            " :port, :actor, :text)",
-            {
-                "at": 99.0,
-                "kind": "hold",
-                "node": "office",
-                "port": None,
-                "actor": "daemon",
-                "text": "x",
-            },
-        )
-        db.commit()
+    done = subprocess.run(
+        [sys.executable, "-c", IN_0_1_0, path],
+        cwd=tmp_path / "released",
+        env={**os.environ, "PYTHONPATH": str(tmp_path / "released")},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
 
-    assert {row["kind"] for row in rows} <= set(KINDS_OF_0_1_0)
-    assert [row["text"] for row in rows] == [event.text for event in ACTIONS]
+    assert done.returncode == 0, done.stderr
+    seen = json.loads(done.stdout)
+    assert [(text, actor) for _, text, actor in seen] == [
+        (event.text, event.actor) for event in ACTIONS
+    ]
+    assert [kind for kind, _, _ in seen][-2:] == ["registry", "registry"]
     with closing(open_store(path)) as store:
         found = store.events()
     assert [event.kind for event in found] == [*EventKind, EventKind.HOLD]

@@ -1,3 +1,5 @@
+"""Nodes added, disabled, enabled and built for, against a real registry."""
+
 from __future__ import annotations
 
 import os
@@ -68,7 +70,7 @@ def test_nodes_are_disabled_and_enabled_in_the_operators_name(
     assert off[0].sentence.startswith("disabled; office:")
     assert "there is no node 'nosuch'" in off[1].sentence
     assert layout.authorized_keys.read_bytes() == b""
-    assert changes.disable([OFFICE])[0].sentence == "it is disabled already"
+    assert changes.disable([OFFICE])[0].sentence == "already disabled"
 
     (on,) = changes.enable([OFFICE])
     assert (on.done, on.sentence) == (True, "enabled")
@@ -201,7 +203,7 @@ def test_a_new_node_comes_with_its_bundle_which_can_be_built_again(
     assert output.read_bytes() == first
 
 
-def test_what_can_not_be_added_leaves_nothing_behind(
+def test_what_cannot_be_added_leaves_nothing_behind(
     changes: Changes, layout: Layout, tmp_path: Path
 ) -> None:
     require("ssh-keygen")
@@ -274,11 +276,11 @@ def test_a_form_that_is_right_comes_to_a_node(layout: Layout, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("asked", "field", "says"),
     [
-        pytest.param(Asked(forwards="x:1"), Field.NAME, "can not name a node", id="no name"),
+        pytest.param(Asked(forwards="x:1"), Field.NAME, "name a node", id="no name"),
         pytest.param(
             Asked(name="Office", forwards="x:1"),
             Field.NAME,
-            "'Office' can not name a node; use",
+            "'Office' can",
             id="capitals",
         ),
         pytest.param(
@@ -339,13 +341,13 @@ def test_a_form_that_is_right_comes_to_a_node(layout: Layout, tmp_path: Path) ->
         pytest.param(
             Asked(name="shed", forwards="x:1", output="there/"),
             Field.OUTPUT,
-            "names no file",
+            "is not a file name",
             id="a folder",
         ),
         pytest.param(
             Asked(name="shed", forwards="x:1", output="~nosuchuser/x"),
             Field.OUTPUT,
-            "begins with a user",
+            "begins with an unknown user",
             id="nobodys home",
         ),
         pytest.param(

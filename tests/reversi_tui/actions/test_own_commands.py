@@ -1,3 +1,5 @@
+"""Running an operator's own command: limits, output, and how it ended."""
+
 from __future__ import annotations
 
 import os
@@ -41,7 +43,7 @@ def test_both_streams_are_shown_and_nothing_of_them_can_steer_a_terminal() -> No
     ran = run(["sh", "-c", r"printf 'a\tb\r\n\033[31mr\303\244d[b]\377\n'; echo late >&2; exit 3"])
 
     assert ran.output.split("\n") == ["a       b", r"\x1b[31mr\xe4d[b]\xff", "late"]
-    assert (ran.status, ran.sentence) == (3, "sh ended with status 3")
+    assert (ran.status, ran.sentence) == (3, "sh ended with exit status 3")
 
 
 def test_arguments_are_the_programs_own_and_no_shell_reads_them() -> None:
@@ -89,7 +91,7 @@ def test_no_more_than_the_first_bytes_are_kept() -> None:
 
     assert ran.status == 0
     assert ran.output == r"\x00" * 1000
-    assert "of 100000 bytes the first 1000 are shown" in ran.sentence
+    assert "the first 1000 of 100000 bytes are shown" in ran.sentence
 
 
 def test_a_command_that_takes_too_long_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
@@ -105,7 +107,7 @@ def test_a_command_that_takes_too_long_is_ended_with_all_that_it_started(tmp_pat
     )
 
     assert ran.status is None
-    assert "sh took longer than 1 s and was ended" in ran.sentence
+    assert "sh took longer than 1 s and was killed" in ran.sentence
     assert ran.output == "begun"
     assert time.monotonic() - began < 30
     left = pid_in(tmp_path / "pid")
@@ -127,15 +129,15 @@ def test_output_that_is_closed_early_is_not_the_end() -> None:
     ("argv", "says"),
     [
         pytest.param(
-            ["no-such-program-here"], "there is no program 'no-such-program-here'", id="nowhere"
+            ["no-such-program-here"], "program 'no-such-program-here' not found", id="nowhere"
         ),
-        pytest.param(["/"], "there is no program '/'", id="no program"),
+        pytest.param(["/"], "program '/' not found", id="no program"),
         pytest.param([], "there is no program to run", id="nothing"),
-        pytest.param(["true", "a\0b"], "could not be started", id="a zero byte"),
-        pytest.param(["\x1b[31m"], r"there is no program '\x1b[31m'", id="escaped"),
+        pytest.param(["true", "a\0b"], "could not be started", id="a NUL byte"),
+        pytest.param(["\x1b[31m"], r"program '\x1b[31m' not found", id="escaped"),
     ],
 )
-def test_what_can_not_be_started_is_a_sentence(argv: list[str], says: str) -> None:
+def test_what_cannot_be_started_is_a_sentence(argv: list[str], says: str) -> None:
     ran = run(argv)
 
     assert ran.status is None
@@ -143,9 +145,9 @@ def test_what_can_not_be_started_is_a_sentence(argv: list[str], says: str) -> No
 
 
 def test_a_signal_is_named() -> None:
-    assert how_it_ended(["/usr/bin/ssh"], -9) == "ssh was ended by SIGKILL"
-    assert how_it_ended(["x"], -63) == "x was ended by signal 63"
-    assert how_it_ended(["ssh"], 255) == "ssh ended with status 255"
+    assert how_it_ended(["/usr/bin/ssh"], -9) == "ssh was killed by SIGKILL"
+    assert how_it_ended(["x"], -63) == "x was killed by signal 63"
+    assert how_it_ended(["ssh"], 255) == "ssh ended with exit status 255"
 
 
 def group_is_empty(number: int) -> bool:

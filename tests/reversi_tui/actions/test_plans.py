@@ -1,3 +1,5 @@
+"""What may be done to rows, the questions, and the checks after yes."""
+
 from __future__ import annotations
 
 from dataclasses import replace
@@ -50,7 +52,7 @@ def held_by(session: ProcessId | None) -> Row:
             replace(ROW, barred="disabled"),
             None,
             False,
-            "disabled already",
+            "already disabled",
             id="disable twice",
         ),
         pytest.param(Deed.ENABLE, replace(ROW, barred="disabled"), None, False, None, id="enable"),
@@ -83,11 +85,16 @@ def held_by(session: ProcessId | None) -> Row:
             BROKEN,
             None,
             False,
-            "barn's file: it is broken",
+            "barn's file: its file is broken",
             id="a broken file has no process",
         ),
         pytest.param(
-            Deed.PROBE, BROKEN, None, False, "nothing to probe", id="a broken file has no forward"
+            Deed.PROBE,
+            BROKEN,
+            None,
+            False,
+            "no forward to probe",
+            id="a broken file has no forward",
         ),
         pytest.param(
             Deed.DISABLE, BROKEN, None, False, None, id="a node with a broken file is disabled"
@@ -108,7 +115,7 @@ def test_what_can_be_done_now(
     assert words is None or words in planned.left_out[0]
 
 
-def test_of_several_rows_those_that_can_not_be_are_left_out_by_name() -> None:
+def test_of_several_rows_those_that_cannot_be_are_left_out_by_name() -> None:
     planned = plan(Deed.KILL, [ATTIC, held_by(None)], {}, read_only=False)
 
     assert planned.rows == (ATTIC,)
@@ -117,8 +124,8 @@ def test_of_several_rows_those_that_can_not_be_are_left_out_by_name() -> None:
 
 
 def test_of_several_targets_it_is_summed_up_how_many_were_done() -> None:
-    assert summed_up([True, True], "L") == "done to all 2"
-    assert summed_up([True, False, True], "L") == "done to 2 of 3; L tells why not to all"
+    assert summed_up([True, True], "L") == "done for all 2"
+    assert summed_up([True, False, True], "L") == "done for 2 of 3; L shows why not for all"
 
 
 def test_a_node_with_several_forwards_is_disabled_once() -> None:
@@ -132,7 +139,7 @@ def test_a_node_with_several_forwards_is_disabled_once() -> None:
     ("now", "words"),
     [
         pytest.param(ROW, None, id="the same"),
-        pytest.param(None, "no longer there", id="the row went"),
+        pytest.param(None, "is gone", id="the row went"),
         pytest.param(
             held_by(ProcessId(pid=5000, start_ticks=777)),
             "now held by sshd 5000",
@@ -140,7 +147,7 @@ def test_a_node_with_several_forwards_is_disabled_once() -> None:
         ),
         pytest.param(
             held_by(ProcessId(pid=4001, start_ticks=999)),
-            "another process with the number 4001",
+            "another process with PID 4001",
             id="the number used again",
         ),
         pytest.param(held_by(None), "now held by no known process", id="nobody"),
@@ -197,7 +204,7 @@ def test_the_question_about_several_names_each_with_its_process_and_age() -> Non
     for words in (
         "attic  20010  sshd 4000  up 2h",
         "barn   20011  sshd 4001  hung 2h",
-        "1 of them is marked, and not shown",
+        "hides 1 of these marked rows",
     ):
         assert words in text
 

@@ -1,3 +1,5 @@
+"""The SSH command for a node, and when there is none."""
+
 from __future__ import annotations
 
 import shlex
@@ -131,22 +133,20 @@ def test_another_nodes_forward_is_never_taken() -> None:
                 ),
             ),
             "",
-            "waits for a PROXY line",
+            "expects a PROXY line",
             id="PROXY",
         ),
         pytest.param(
             row(1, node="-oProxyCommand=x"),
             "",
-            "can not name a node",
+            "name a node",
             id="a name that is an option",
         ),
+        pytest.param(row(1, node="%h"), "", "name a node", id="a name that ssh would fill in"),
         pytest.param(
-            row(1, node="%h"), "", "can not name a node", id="a name that ssh would fill in"
+            SSH, "-oProxyCommand=x", "cannot be a user's name", id="a user that is an option"
         ),
-        pytest.param(
-            SSH, "-oProxyCommand=x", "can not be a user's name", id="a user that is an option"
-        ),
-        pytest.param(SSH, "a b", "can not be a user's name", id="a user of two words"),
+        pytest.param(SSH, "a b", "cannot be a user's name", id="a user of two words"),
     ],
 )
 def test_where_nobody_should_log_in_a_clause_says_why(there: Row, user: str, says: str) -> None:

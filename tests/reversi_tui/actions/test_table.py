@@ -1,3 +1,5 @@
+"""The table of actions: keys, footer, help."""
+
 from __future__ import annotations
 
 from collections import Counter

@@ -1,6 +1,4 @@
-"""What a terminal would show of the bytes that were written to it, and which modes it would be left
-in.
-"""
+"""What a terminal would show for the written bytes, and the modes it would be left in."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""A small console: `s` lends the terminal to the program of the command line, any other key is
-shown, `q` leaves. Run by test_lent.
-"""
+"""A small app for test_lent: `s` lends the terminal, `q` quits, other keys are shown."""
 
 from __future__ import annotations
 

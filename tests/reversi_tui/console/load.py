@@ -1,6 +1,4 @@
-"""Rows that change all the time, written by a process of its own: `python -m
-tests.reversi_tui.console.load HOME SECONDS`.
-"""
+"""A process that changes rows all the time: `python -m tests.reversi_tui.console.load HOME S`."""
 
 from __future__ import annotations
 

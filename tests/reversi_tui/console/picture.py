@@ -1,6 +1,4 @@
-"""Pictures of the console: headless, over a fixed state, clock and time zone; the same bytes every
-time.
-"""
+"""Pictures of the console over a fixed state, clock and time zone: always the same bytes."""
 
 from __future__ import annotations
 
@@ -27,6 +25,7 @@ from checker.model import (
     Watched,
 )
 from checker.state.rows import Batch
+from tests.registry_samples import register
 from tests.reversi_tui.console.screen import shows, until
 from tests.reversi_tui.console.states import (
     FORWARDS,
@@ -35,7 +34,6 @@ from tests.reversi_tui.console.states import (
     console,
     demo_home,
     forward,
-    register,
     sweep,
     tunnel,
     write,
@@ -176,7 +174,11 @@ async def picture(
                 await pilot.pause()
             await shows(pilot, awaited)
             await until(
-                pilot, lambda: app.main.detail is None or app.main.detail.dossier is not None
+                pilot,
+                lambda: (
+                    app.main.row_detail.sheet is None
+                    or app.main.row_detail.sheet.dossier is not None
+                ),
             )
             await pilot.pause()
             return plain(app.export_screenshot(title="reversi-tui"))

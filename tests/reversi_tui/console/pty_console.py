@@ -49,7 +49,7 @@ class Terminal:
         self.written = b""
 
     def take(self, seconds: float) -> bytes:
-        """What comes within so many seconds of silence; empty for none."""
+        """What comes before the given seconds of silence; empty for nothing."""
         taken = b""
         while select.select([self.master], [], [], seconds)[0]:
             try:
@@ -63,7 +63,7 @@ class Terminal:
         return taken
 
     def until(self, words: bytes, *, after: int = 0) -> None:
-        """Wait until the words were written, after so many bytes."""
+        """Wait until the words were written after the first `after` bytes."""
         deadline = time.monotonic() + WITHIN_S
         while self.written.find(words, after) < 0:
             assert time.monotonic() < deadline, (

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 from textual.pilot import Pilot
 
 from reversi_tui.app import Console
+from tests.reversi_tui.console.states import FORWARDS
 
 WITHIN_S = 10.0
+SMALL = (80, 24)
 
 
 def lines(app: Console) -> list[str]:
@@ -42,3 +45,26 @@ async def shows(pilot: Pilot[None], words: str) -> None:
     assert isinstance(app, Console)
     wanted = " ".join(words.split())
     await until(pilot, lambda: wanted in " ".join(text(app).replace("│", " ").split()))
+
+
+@asynccontextmanager
+async def running(
+    app: Console, size: tuple[int, int] = (100, 30), count: int = len(FORWARDS)
+) -> AsyncIterator[Pilot[None]]:
+    """The console with all its rows read."""
+    async with app.run_test(size=size) as pilot:
+        await until(
+            pilot, lambda: app.main.feed.health.registry_read and len(app.main.view.rows) == count
+        )
+        await pilot.pause()
+        yield pilot
+
+
+def nodes(app: Console) -> list[str]:
+    """The node of each row shown, in order."""
+    return [node for node, _ in app.main.view.order]
+
+
+def log(app: Console) -> str:
+    """What the console did."""
+    return "\n".join(app.main.log_pane.lines)

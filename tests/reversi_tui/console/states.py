@@ -1,13 +1,9 @@
-"""Homes for the console's tests: real registry files, a real state file, and doors that do nothing
-real.
-"""
+"""Homes for the console's tests: a real registry and state file, and actions that do nothing."""
 
 from __future__ import annotations
 
-import base64
-import struct
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +14,6 @@ from checker.model import (
     Event,
     EventKind,
     Forward,
-    Node,
     NodeName,
     Outcome,
     Port,
@@ -29,7 +24,6 @@ from checker.model import (
     parse_expect,
     parse_target,
 )
-from checker.registry.node_file import node_toml
 from checker.state.rows import Batch, Sweep
 from checker.state.store import open_store
 from reversi_tui.actions.node_changes import Changes
@@ -37,32 +31,10 @@ from reversi_tui.app import Console
 from reversi_tui.rows.row import Daemon
 from reversi_tui.session import Setting
 from reversi_tui.settings.preferences import Preferences
+from tests.registry_samples import ADDED_AT, register
 
-NOW = 1_760_000_000.0
+NOW = float(ADDED_AT)
 EVERY_S = 20.0
-
-
-def public_key(number: int) -> str:
-    """A well-formed key that nobody has the other half of."""
-    kind = b"ssh-ed25519"
-    blob = struct.pack(">I", len(kind)) + kind + struct.pack(">I", 32) + number.to_bytes(32, "big")
-    return f"ssh-ed25519 {base64.b64encode(blob).decode()}"
-
-
-def register(layout: Layout, forwards: Iterable[Forward]) -> None:
-    """Write the registry's files for these forwards."""
-    layout.nodes.mkdir(parents=True, exist_ok=True)
-    by_node: dict[NodeName, list[Forward]] = {}
-    for forward in forwards:
-        by_node.setdefault(forward.node, []).append(forward)
-    for name, theirs in by_node.items():
-        node = Node(
-            name=name,
-            public_key=public_key(theirs[0].port),
-            forwards=tuple(theirs),
-            added_at=int(NOW),
-        )
-        (layout.nodes / f"{name}.toml").write_bytes(node_toml(node))
 
 
 def write(layout: Layout, batch: Batch) -> None:
@@ -166,6 +138,9 @@ class FakeActs:
     failure: Exception | None = None
     done: list[tuple[Verb, Aim]] = field(default_factory=list)
     gate: threading.Event = field(default_factory=threading.Event)
+    recorded: list[tuple[EventKind, NodeName, Port | None, str]] = field(default_factory=list)
+    unlogged: str = ""
+    """Why nothing can be logged."""
 
     def act(self, verb: Verb, aims: Sequence[Aim]) -> tuple[Outcome, ...]:
         self.done += [(verb, aim) for aim in aims]
@@ -175,6 +150,10 @@ class FakeActs:
         return tuple(
             Outcome(node=aim.node, port=aim.port, done=True, sentence=self.sentence) for aim in aims
         )
+
+    def record(self, kind: EventKind, text: str, *, node: NodeName, port: Port | None) -> str:
+        self.recorded.append((kind, node, port, text))
+        return self.unlogged
 
 
 def open_acts(*, read_only: bool = False) -> FakeActs:

@@ -1,3 +1,5 @@
+"""The form for a new node, and other dialogs, by their keys."""
+
 from __future__ import annotations
 
 import threading
@@ -19,8 +21,9 @@ from reversi_tui.actions.node_changes import Changed, Changes
 from reversi_tui.screens.adding import Adding
 from reversi_tui.screens.output import Output
 from reversi_tui.screens.picking import Choose
+from tests.registry_samples import register
 from tests.reversi_tui.console.small_app import Small, screen_text, shows, until
-from tests.reversi_tui.console.states import forward, register
+from tests.reversi_tui.console.states import forward
 
 SIZES = [pytest.param((80, 24), id="80x24"), pytest.param((60, 15), id="60x15")]
 
@@ -72,7 +75,7 @@ def button(pilot: Pilot[None]) -> Button:
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_a_node_is_added_by_keys_alone(
+async def test_a_node_is_added_with_keys_only(
     layout: Layout, tmp_path: Path, size: tuple[int, int]
 ) -> None:
     asked = Asked()
@@ -85,7 +88,7 @@ async def test_a_node_is_added_by_keys_alone(
         await pilot.press("enter")
         await type_in(pilot, "30001=nas:80")
         await shows(pilot, "port 20001 -> x:22, expecting http")
-        await shows(pilot, "port 30001 -> nas:80, expecting open (which can not see a hang)")
+        await shows(pilot, "port 30001 -> nas:80, expecting open (cannot detect a hang)")
         await pilot.press("tab", "tab")
         await shows(pilot, "[ ] RSA key")
         await pilot.press("space")
@@ -110,9 +113,9 @@ def app(pilot: Pilot[None]) -> Small:
     return found
 
 
-async def test_what_is_wrong_stands_below_its_field_while_it_is_typed(layout: Layout) -> None:
+async def test_an_error_is_shown_below_its_field_while_it_is_typed(layout: Layout) -> None:
     async with form(layout, Asked()) as pilot:
-        assert "can not name" not in screen_text(pilot.app), "nothing was typed yet"
+        assert "name a node" not in screen_text(pilot.app), "nothing was typed yet"
         assert button(pilot).has_class("refused")
         await type_in(pilot, "attic")
         await shows(pilot, "node attic is registered already")
@@ -132,12 +135,12 @@ async def test_what_is_wrong_stands_below_its_field_while_it_is_typed(layout: La
         await until(pilot, lambda: not button(pilot).has_class("refused"))
 
 
-async def test_what_was_said_of_an_attempt_goes_with_the_next_key(layout: Layout) -> None:
+async def test_the_message_about_an_attempt_goes_with_the_next_key(layout: Layout) -> None:
     async with form(layout, Asked()) as pilot:
         await shows(pilot, "127.0.0.1:22,banner:SSH-2.0")
         await type_in(pilot, "shed")
         await pilot.press("ctrl+s")
-        await shows(pilot, "not added: see what stands below forwards")
+        await shows(pilot, "not added: see the errors below forwards")
         await pilot.press("tab", "x")
         await until(pilot, lambda: "not added" not in screen_text(pilot.app))
 
@@ -150,7 +153,7 @@ async def test_nothing_is_added_while_an_error_stands(layout: Layout) -> None:
         await pilot.press("ctrl+s")
         await shows(pilot, "a node needs a forward")
         await pilot.click("#add")
-        await shows(pilot, "not added: see what stands below forwards")
+        await shows(pilot, "not added: see the errors below forwards")
 
     assert asked.wanted == []
 
@@ -158,7 +161,7 @@ async def test_nothing_is_added_while_an_error_stands(layout: Layout) -> None:
 async def test_markup_and_control_characters_are_text(layout: Layout) -> None:
     async with form(layout, Asked()) as pilot:
         pilot.app.screen.query_one("#name", Input).value = "[red]x[/nosuch]\x1b[2J"
-        await shows(pilot, r"'[red]x[/nosuch]\x1b[2J' can not name a node")
+        await shows(pilot, r"'[red]x[/nosuch]\x1b[2J' can")
         pilot.app.screen.query_one("#forwards", TextArea).text = "[bold]:1,banner:[/]"
         await shows(pilot, "line 1: target '[bold]:1' is not HOST:PORT")
 
@@ -268,12 +271,12 @@ async def test_output_is_shown_as_text_and_scrolls() -> None:
     async with app.run_test(size=(60, 15)) as pilot:
         _ = app.push_screen(
             Output(
-                "ping office: ping ended with status 0",
+                "ping office: ping ended with exit status 0",
                 "\n".join(["[red]first[/x]", *map(str, range(50)), "last"]),
             )
         )
         await shows(pilot, "[red]first[/x]")
-        await shows(pilot, "ping ended with status 0")
+        await shows(pilot, "ping ended with exit status 0")
         await pilot.press("end")
         await shows(pilot, "last")
         await pilot.press("escape")

@@ -1,6 +1,4 @@
-"""The console's figures are printed, and nothing is left behind; what they are is no matter of a
-test.
-"""
+"""The console's figures are printed, and nothing is left behind; no test asserts the figures."""
 
 from __future__ import annotations
 

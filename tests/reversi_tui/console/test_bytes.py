@@ -1,6 +1,4 @@
-"""What the console writes to a real terminal, counted: nothing where nothing would read
-differently, little where little does.
-"""
+"""The bytes that the console writes to a terminal: none if nothing changed, few if little did."""
 
 from __future__ import annotations
 
@@ -24,7 +22,7 @@ ONE_WIDE_ROW_BYTES = 1000
 PAGE_BYTES = 5000
 PAUSED_BYTES = 200
 WATCHED_S, QUIET_S = 2.0, 0.5
-"""Nothing comes for so long."""
+"""Seconds without output."""
 WIDE = (140, 24)
 
 

@@ -1,19 +1,16 @@
+"""The console at each size: rows, cursor, filter, sort, sheets, troubles."""
+
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from textual.binding import Binding
 from textual.dom import DOMNode
-from textual.pilot import Pilot
-from textual.widgets import Button
 
 from checker.config.layout import Layout, home_layout
-from checker.control.client import DaemonAbsent
-from checker.model import NodeName, Port, ProcessId, Status, Verb
+from checker.model import Status
 from checker.state.rows import Batch, Sweep
 from reversi_tui.app import Console
 from reversi_tui.rows.row import Daemon
@@ -23,24 +20,22 @@ from reversi_tui.screens.main import Main
 from reversi_tui.screens.sheet import Sheet
 from reversi_tui.widgets.bar import Bar, FilterBar
 from reversi_tui.widgets.table import TunnelTable
-from tests.reversi_tui.console.screen import lines, shows, text, until
+from tests.registry_samples import register
+from tests.reversi_tui.console.screen import SMALL, lines, nodes, running, shows, text, until
 from tests.reversi_tui.console.states import (
     EVERY_S,
     FORWARDS,
     NOW,
     SEEN,
-    FakeActs,
     console,
     demo_home,
     forward,
     many,
     open_acts,
-    register,
     tunnel,
     write,
 )
 
-BARN = (NodeName("barn"), Port(20011))
 SIZES = [
     pytest.param((80, 24), id="80x24"),
     pytest.param((60, 15), id="60x15"),
@@ -48,26 +43,9 @@ SIZES = [
 ]
 
 
-@asynccontextmanager
-async def running(
-    app: Console, size: tuple[int, int] = (80, 24), count: int = len(FORWARDS)
-) -> AsyncIterator[Pilot[None]]:
-    """The console with all its rows read."""
-    async with app.run_test(size=size) as pilot:
-        await until(
-            pilot, lambda: app.main.health.registry_read and len(app.main.view.rows) == count
-        )
-        await pilot.pause()
-        yield pilot
-
-
 def cursor(app: Console) -> str:
     selected = app.main.table.selected
     return selected.seen.node if selected else ""
-
-
-def nodes(app: Console) -> list[str]:
-    return [node for node, _ in app.main.view.order]
 
 
 def said(app: Console) -> str:
@@ -122,7 +100,7 @@ async def test_arrows_pages_home_and_end_move_the_cursor(tmp_path: Path) -> None
     many(layout, 100)
     app = console(layout)
 
-    async with running(app, count=100) as pilot:
+    async with running(app, SMALL, count=100) as pilot:
         height = app.main.table.size.height
         assert cursor(app) == "node-00000"
         await pilot.press("down", "down", "up")
@@ -144,7 +122,7 @@ async def test_a_filter_is_typed_kept_and_cleared_and_the_cursor_keeps_its_row(
 ) -> None:
     app = console(demo_home(tmp_path))
 
-    async with running(app) as pilot:
+    async with running(app, SMALL) as pilot:
         await pilot.press("down", "slash", *"hung")
         await until(pilot, lambda: nodes(app) == ["barn"])
         await pilot.press("enter")
@@ -158,7 +136,7 @@ async def test_a_filter_is_typed_kept_and_cleared_and_the_cursor_keeps_its_row(
 async def test_a_filter_from_the_command_line_is_shown(tmp_path: Path) -> None:
     app = console(demo_home(tmp_path), filter_text="!status:up")
 
-    async with running(app) as pilot:
+    async with running(app, SMALL) as pilot:
         await shows(pilot, "/!status:up shows 6")
         await pilot.press("escape")
         await until(pilot, lambda: "attic" in nodes(app))
@@ -167,7 +145,7 @@ async def test_a_filter_from_the_command_line_is_shown(tmp_path: Path) -> None:
 async def test_half_typed_filters_harm_nothing(tmp_path: Path) -> None:
     app = console(demo_home(tmp_path))
 
-    async with running(app) as pilot:
+    async with running(app, SMALL) as pilot:
         await pilot.press("slash", *"![/(status:")
         await pilot.press("enter")
         assert app.is_running
@@ -176,7 +154,7 @@ async def test_half_typed_filters_harm_nothing(tmp_path: Path) -> None:
 async def test_sort_by_the_next_column_back_and_reversed_with_an_arrow(tmp_path: Path) -> None:
     app = console(demo_home(tmp_path))
 
-    async with running(app) as pilot:
+    async with running(app, SMALL) as pilot:
         await shows(pilot, "node↑")
         await pilot.press("greater_than_sign", "greater_than_sign")
         await shows(pilot, "status↑")
@@ -192,7 +170,7 @@ async def test_the_cursor_stays_on_its_row_when_rows_move_come_and_go(tmp_path: 
     layout = demo_home(tmp_path)
     app = console(layout, sort_by="status")
 
-    async with running(app) as pilot:
+    async with running(app, SMALL) as pilot:
         await pilot.press("end")
         assert cursor(app) == "attic"
         write(layout, Batch(tunnels=(replace(SEEN[0], status=Status.HUNG),)))
@@ -210,7 +188,7 @@ async def test_a_row_that_goes_leaves_no_row_selected_until_it_is_back(tmp_path:
     app = console(layout, acts)
     file = layout.nodes / "barn.toml"
 
-    async with running(app) as pilot:
+    async with running(app, SMALL) as pilot:
         await pilot.press("down")
         content = file.read_bytes()
         file.unlink()
@@ -260,136 +238,7 @@ async def test_help_comes_from_the_table_of_actions_and_scrolls(tmp_path: Path) 
         await pilot.press("question_mark")
         await shows(pilot, "Kill the sshd process")
         await pilot.press("end")
-        await shows(pilot, "nobody watched")
-
-
-@pytest.mark.parametrize("size", SIZES)
-async def test_the_question_fits_names_the_target_and_focuses_cancel(
-    tmp_path: Path, size: tuple[int, int]
-) -> None:
-    app = console(demo_home(tmp_path))
-
-    async with running(app, size) as pilot:
-        await pilot.press("down", "r")
-        await shows(pilot, "Yes, reset (y)")
-        for words in ("barn", "20011", "sshd 4001", "hung for 2h", "Cancel (n)", "└"):
-            assert words in text(app)
-        assert isinstance(app.focused, Button)
-        assert app.focused.id == "no"
-
-
-@pytest.mark.parametrize("keys", [("n",), ("escape",), ("enter",), ("q",)])
-async def test_anything_but_yes_does_nothing(tmp_path: Path, keys: tuple[str, ...]) -> None:
-    acts = open_acts()
-    app = console(demo_home(tmp_path), acts)
-
-    async with running(app) as pilot:
-        await pilot.press("down", "k", *keys)
-        await shows(pilot, "kill cancelled")
-        assert acts.done == []
-
-
-@pytest.mark.parametrize(
-    "yes", [pytest.param(("y",), id="key"), pytest.param(("right", "enter"), id="button")]
-)
-async def test_yes_kills_what_was_seen_and_shows_the_outcome(
-    tmp_path: Path, yes: tuple[str, ...]
-) -> None:
-    acts = open_acts()
-    app = console(demo_home(tmp_path), acts)
-
-    async with running(app) as pilot:
-        await pilot.press("down", "k", *yes)
-        await shows(pilot, "barn port 20011: kill done: the port is free")
-
-    verb, aim = acts.done[0]
-    assert len(acts.done) == 1
-    assert verb is Verb.KILL
-    assert (aim.node, aim.port, aim.session) == (*BARN, ProcessId(pid=4001, start_ticks=777))
-
-
-async def test_after_yes_another_process_is_left_alone(tmp_path: Path) -> None:
-    layout = demo_home(tmp_path)
-    acts = open_acts()
-    app = console(layout, acts)
-
-    async with running(app) as pilot:
-        await pilot.press("down", "k")
-        await until(pilot, lambda: isinstance(app.screen, Confirm))
-        write(
-            layout,
-            Batch(tunnels=(replace(SEEN[1], session=ProcessId(pid=4001, start_ticks=9999)),)),
-        )
-        session = ProcessId(pid=4001, start_ticks=9999)
-        await until(pilot, lambda: app.main.view.rows[BARN].seen.session == session)
-        await pilot.press("y")
-        await shows(pilot, "another process with the number 4001")
-
-    assert acts.done == []
-
-
-async def test_while_an_action_is_under_way_a_second_is_refused(tmp_path: Path) -> None:
-    acts = FakeActs()
-    app = console(demo_home(tmp_path), acts)
-
-    async with running(app) as pilot:
-        await pilot.press("down", "p")
-        await shows(pilot, "probe...")
-        await pilot.press("p")
-        await shows(pilot, "probe is still under way")
-        acts.gate.set()
-        await shows(pilot, "probe done")
-        await until(pilot, lambda: "probe..." not in text(app))
-
-    assert len(acts.done) == 1
-
-
-async def test_quitting_during_an_action_asks_for_the_key_again(tmp_path: Path) -> None:
-    acts = FakeActs()
-    app = console(demo_home(tmp_path), acts)
-
-    async with running(app) as pilot:
-        await pilot.press("p")
-        await until(pilot, lambda: acts.done)
-        await pilot.press("q")
-        await shows(pilot, "the same key again leaves")
-        await pilot.press("q")
-        await until(pilot, lambda: not app.is_running)
-    acts.gate.set()
-
-
-async def test_an_action_that_can_not_be_tried_says_why(tmp_path: Path) -> None:
-    layout = demo_home(tmp_path)
-    acts = open_acts()
-    acts.failure = DaemonAbsent(layout)
-    app = console(layout, acts)
-
-    async with running(app, (160, 24)) as pilot:
-        await pilot.press("p")
-        await shows(pilot, "not done: no daemon answers at")
-
-
-@pytest.mark.parametrize("key", ["k", "r", "p"])
-async def test_read_only_is_marked_and_the_keys_are_off(tmp_path: Path, key: str) -> None:
-    acts = open_acts(read_only=True)
-    app = console(demo_home(tmp_path), acts)
-
-    async with running(app) as pilot:
-        assert "READ-ONLY" in lines(app)[0]
-        assert "kill" not in lines(app)[-1]
-        await pilot.press(key)
-        await shows(pilot, "read-only")
-        assert not isinstance(app.screen, Confirm)
-
-    assert acts.done == []
-
-
-async def test_nothing_to_kill_is_said_without_a_question(tmp_path: Path) -> None:
-    app = console(demo_home(tmp_path))
-
-    async with running(app) as pilot:
-        await pilot.press("down", "down", "k")
-        await shows(pilot, "nothing to kill")
+        await shows(pilot, "no daemon watched")
 
 
 async def test_a_daemon_that_is_gone_is_told_and_rows_are_stale_with_their_age(
@@ -400,7 +249,7 @@ async def test_a_daemon_that_is_gone_is_told_and_rows_are_stale_with_their_age(
     write(layout, Batch(tunnels=old, sweep=Sweep(pid=1, swept_at=NOW - 180, every_s=EVERY_S)))
     app = console(layout, daemon=Daemon.ABSENT)
 
-    async with running(app) as pilot:
+    async with running(app, SMALL) as pilot:
         await shows(pilot, "daemon: not running, last sweep 3m ago")
         assert text(app).count("stale 3m") == len(SEEN)
 
@@ -410,12 +259,12 @@ async def test_no_state_file_yet(tmp_path: Path) -> None:
     register(layout, FORWARDS)
     app = console(layout, daemon=Daemon.ABSENT)
 
-    async with running(app) as pilot:
+    async with running(app, SMALL) as pilot:
         await shows(pilot, "the daemon was never started here")
         assert text(app).count("? unknown") == len(FORWARDS)
 
 
-async def test_no_nodes_tells_how_to_add_one(tmp_path: Path) -> None:
+async def test_without_nodes_it_says_how_to_add_one(tmp_path: Path) -> None:
     app = console(home_layout(tmp_path))
 
     async with running(app, (160, 24), count=0) as pilot:
@@ -428,7 +277,7 @@ async def test_a_damaged_state_file_leaves_the_last_rows(tmp_path: Path) -> None
     layout = demo_home(tmp_path)
     app = console(layout)
 
-    async with running(app) as pilot:
+    async with running(app, SMALL) as pilot:
         layout.state.unlink()
         layout.state.write_bytes(b"nothing that SQLite knows of" * 200)
         await shows(pilot, "damaged")
@@ -453,23 +302,10 @@ async def test_hostile_text_is_shown_as_text(tmp_path: Path) -> None:
         await shows(pilot, "\\x1b]0;x\\x07[red]")
 
 
-async def test_resizing_with_a_question_open_keeps_it_whole(tmp_path: Path) -> None:
-    app = console(demo_home(tmp_path))
-
-    async with running(app, (120, 40)) as pilot:
-        await pilot.press("down", "k")
-        await shows(pilot, "Yes, kill (y)")
-        await pilot.resize_terminal(60, 15)
-        await until(pilot, lambda: app.size.width == 60)
-        await shows(pilot, "Yes, kill (y)")
-        await pilot.press("n")
-        await shows(pilot, "kill cancelled")
-
-
 async def test_ctrl_c_leaves_from_anywhere_and_ctrl_z_does_nothing(tmp_path: Path) -> None:
     app = console(demo_home(tmp_path))
 
-    async with running(app) as pilot:
+    async with running(app, SMALL) as pilot:
         await pilot.press("ctrl+z")
         assert app.is_running
         await pilot.press("down", "k")
@@ -483,7 +319,7 @@ async def test_a_click_selects_and_never_kills(tmp_path: Path) -> None:
     acts = open_acts()
     app = console(demo_home(tmp_path), acts)
 
-    async with running(app) as pilot:
+    async with running(app, SMALL) as pilot:
         await pilot.click("#table", offset=(3, 1))
         await until(pilot, lambda: cursor(app) == "barn")
 

@@ -1,6 +1,4 @@
-"""What devices, files and other programs say is shown as text: it moves no cursor, names no window,
-colours nothing.
-"""
+"""Text from devices, files and programs is shown as text: it cannot steer the terminal."""
 
 from __future__ import annotations
 
@@ -35,6 +33,7 @@ from reversi_tui.rows.palette import palette
 from reversi_tui.rows.row import Known, Moment, Row
 from reversi_tui.screens.confirm import Confirm
 from reversi_tui.screens.detail import Detail, Dossier, Paper, described
+from tests.registry_samples import register
 from tests.reversi_tui.console.pty_console import terminal
 from tests.reversi_tui.console.screen import shows, text, until
 from tests.reversi_tui.console.states import (
@@ -43,7 +42,6 @@ from tests.reversi_tui.console.states import (
     console,
     forward,
     open_acts,
-    register,
     sweep,
     tunnel,
     write,
@@ -229,7 +227,7 @@ async def test_the_console_shows_it_as_text_everywhere(
     app = console(hostile_home(tmp_path), acts, wide=size[0] > 200)
 
     async with app.run_test(size=size) as pilot:
-        await until(pilot, lambda: app.main.health.registry_read and app.main.view.rows)
+        await until(pilot, lambda: app.main.feed.health.registry_read and app.main.view.rows)
         await shows(pilot, "node-00")
         assert_harmless(app)
         await pilot.press("enter")
@@ -239,7 +237,7 @@ async def test_the_console_shows_it_as_text_everywhere(
             assert_harmless(app)
             await pilot.press("pagedown")
         await pilot.press("escape", "p")
-        await until(pilot, lambda: acts.done and not app.main.pending)
+        await until(pilot, lambda: acts.done and not app.main.desk.pending)
         await shows(pilot, "done: \\x1b]0;owned\\x07")
         assert_harmless(app)
         await pilot.press("end", "enter")
@@ -251,7 +249,7 @@ async def test_the_question_before_a_dangerous_key_names_the_node_as_text(tmp_pa
     app = console(hostile_home(tmp_path))
 
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: app.main.health.registry_read and app.main.view.rows)
+        await until(pilot, lambda: app.main.feed.health.registry_read and app.main.view.rows)
         await pilot.press("end", "up", "k")
         await until(pilot, lambda: isinstance(app.screen, Confirm))
         await pilot.pause()
@@ -263,7 +261,7 @@ async def test_what_reads_as_markup_or_sequence_is_there_to_be_read(tmp_path: Pa
     app = console(hostile_home(tmp_path))
 
     async with app.run_test(size=(240, 50)) as pilot:
-        await until(pilot, lambda: app.main.health.registry_read)
+        await until(pilot, lambda: app.main.feed.health.registry_read)
         await shows(pilot, "[blink strike]owned[/]")
         await shows(pilot, "\\x1b[13;37H")
         await shows(pilot, "\\u202eowned")

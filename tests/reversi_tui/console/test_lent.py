@@ -1,6 +1,4 @@
-"""A terminal that is lent to another program, on a real pseudo-terminal: it comes back whole,
-whatever the program did to it.
-"""
+"""The terminal, lent to a program on a real pseudo-terminal, comes back whole."""
 
 from __future__ import annotations
 
@@ -24,7 +22,7 @@ import psutil
 import pytest
 
 from reversi_tui.terminal.environment import HUNG_UP
-from reversi_tui.terminal.lending import MENDED, kept, run_on_terminal
+from reversi_tui.terminal.lending import RESTORED, restored, run_on_terminal
 from tests.reversi_tui.console.pty_console import WITHIN_S, Terminal
 from tests.reversi_tui.console.small_app import Small
 
@@ -112,10 +110,10 @@ def back(console: Terminal, sentence: bytes) -> bytes:
     """Wait until the console is painted again, with how the program ended; what it wrote since
     then.
     """
-    console.until(b"enter goes back")
+    console.until(b"press enter to go back")
     console.press(b"x\r")
     deadline = time.monotonic() + WITHIN_S
-    while sentence not in (since := console.written.rpartition(b"enter goes back")[2]):
+    while sentence not in (since := console.written.rpartition(b"press enter to go back")[2]):
         assert time.monotonic() < deadline, console.written[-2000:]
         console.take(0.05)
     return since
@@ -127,8 +125,8 @@ def test_a_program_that_is_killed_in_raw_mode_leaves_the_terminal_whole() -> Non
         program = lent_to(console)
         eventually(lambda: modes(console) != in_console and flags_of(console) != flags, "raw mode")
         program.kill()
-        since = back(console, b"was ended by SIGKILL")
-        assert MENDED in console.written
+        since = back(console, b"was killed by SIGKILL")
+        assert RESTORED in console.written
         assert b"keys:x" not in since, "the key that was for the pause reached the console"
         assert (modes(console), flags_of(console)) == (in_console, flags)
         console.press(b"z")
@@ -149,7 +147,7 @@ def test_what_was_typed_for_the_program_presses_no_key_of_the_console() -> None:
         program = lent_to(console)
         console.press(b"kkkk\rq")
         program.kill()
-        back(console, b"was ended by SIGKILL")
+        back(console, b"was killed by SIGKILL")
         console.press(b"z")
         console.until(b"keys:z")
         assert console.process.poll() is None
@@ -159,7 +157,7 @@ def test_what_is_still_on_its_way_when_the_program_ends_is_dropped_too() -> None
     master, slave = pty.openpty()
     try:
         for _ in range(200):  # without it, every fourth or so is read
-            with kept(slave):
+            with restored(slave):
                 tty.setraw(slave)
                 os.write(master, b"kkkk\rq")
             assert not select.select([slave], [], [], 0.002)[0]
@@ -174,8 +172,8 @@ def test_a_program_that_ends_well_gives_the_terminal_back_at_once() -> None:
     with lending("sh", "-c", "echo pid=1; test -t 0 && echo has-a-terminal") as console:
         console.press(b"s")
         console.until(b"has-a-terminal")
-        console.until(b"sh ended with status 0")
-        assert b"enter goes back" not in console.written
+        console.until(b"sh ended with exit status 0")
+        assert b"press enter to go back" not in console.written
 
 
 def test_ctrl_c_is_the_programs() -> None:
@@ -183,7 +181,7 @@ def test_ctrl_c_is_the_programs() -> None:
         program = lent_to(console)
         console.press(b"\x03")
         console.until(b"KeyboardInterrupt")
-        back(console, b"ended")
+        back(console, b"SIGINT")
         assert gone(program)
         assert console.process.poll() is None
 
@@ -201,7 +199,7 @@ def test_a_program_that_stops_goes_on() -> None:
         console.until(b"goes on")
         console.press(b"\r")
         console.until(b"read")
-        console.until(b"ended with status 0")
+        console.until(b"ended with exit status 0")
 
 
 @pytest.mark.parametrize(
@@ -242,12 +240,12 @@ def test_a_terminal_that_goes_takes_both_along(*, controlling: bool) -> None:
         eventually(lambda: gone(program), "what ignores signals is killed")
 
 
-async def test_where_there_is_no_terminal_a_sentence_names_the_command() -> None:
+async def test_without_a_terminal_a_sentence_names_the_command() -> None:
     app = Small()
 
     async with app.run_test():
         assert (
             run_on_terminal(app, ["true", "a b"])
-            == "this terminal can not be handed over; elsewhere, run: true 'a b'"
+            == "this terminal cannot be handed over; elsewhere, run: true 'a b'"
         )
-        assert "there is no program 'no-such-program'" in run_on_terminal(app, ["no-such-program"])
+        assert "program 'no-such-program' not found" in run_on_terminal(app, ["no-such-program"])

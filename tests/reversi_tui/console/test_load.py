@@ -1,6 +1,4 @@
-"""5,000 rows of which 170 change each second, in a real terminal: keys are answered meanwhile, and
-in the end nothing was lost.
-"""
+"""5,000 rows, of which 170 change each second: keys are answered, and nothing is lost."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""The command line's part of the console, in a real terminal: what it begins with, and what is
-there the next time.
-"""
+"""The start of the console in a real terminal: settings, and the remembered view."""
 
 from __future__ import annotations
 
@@ -64,6 +62,6 @@ def test_broken_preferences_are_a_sentence_before_the_console_opens(
 
     assert (
         console.written.decode().strip()
-        == f"reversi-tui: error: {own}: key 'p' belongs to action act.probe and to action act.kill;"
+        == f"reversi-tui: error: {own}: key 'p' is for both action act.probe and action act.kill;"
         " give one of them another key"
     )

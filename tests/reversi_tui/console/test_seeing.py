@@ -1,33 +1,23 @@
-"""What is seen and found: columns, wide, sort, groups, faults, jump, filters and their history,
-pause, themes, and what is remembered.
-"""
+"""What the keys show: columns, groups, faults, pause, themes, details, sizes."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from textual.command import CommandList
-from textual.pilot import Pilot
 
-from checker.config.layout import home_layout
 from checker.model import Event, EventKind, Hour, NodeName, Port, Registration, Status, Watched
 from checker.state.rows import Batch
 from reversi_tui.app import Console
-from reversi_tui.rows.filter import LOWERED
-from reversi_tui.rows.row import Daemon, Health
 from reversi_tui.screens.columns import ColumnsChooser
 from reversi_tui.screens.detail import Detail
 from reversi_tui.screens.sorting import SortBy
 from reversi_tui.settings.preferences import Preferences
-from reversi_tui.settings.remembered import Memory
-from reversi_tui.widgets.looks import Looks
-from reversi_tui.widgets.status import GatewayLine
-from tests.reversi_tui.console.screen import lines, shows, text, until
+from tests.registry_samples import register
+from tests.reversi_tui.console.screen import lines, nodes, running, shows, text, until
 from tests.reversi_tui.console.states import (
     FORWARDS,
     NOW,
@@ -35,9 +25,7 @@ from tests.reversi_tui.console.states import (
     console,
     demo_home,
     forward,
-    open_acts,
-    register,
-    sweep,
+    setting,
     tunnel,
     write,
 )
@@ -46,134 +34,12 @@ HOUR = int(NOW // 3600)
 BARN = (NodeName("barn"), Port(20011))
 
 
-@asynccontextmanager
-async def running(
-    app: Console, size: tuple[int, int] = (100, 30), count: int = len(FORWARDS)
-) -> AsyncIterator[Pilot[None]]:
-    """The console with all its rows read."""
-    async with app.run_test(size=size) as pilot:
-        await until(
-            pilot, lambda: app.main.health.registry_read and len(app.main.view.rows) == count
-        )
-        await pilot.pause()
-        yield pilot
-
-
 def columns(app: Console) -> list[str]:
     return [place.column.id for place in app.main.table.columns]
 
 
-def nodes(app: Console) -> list[str]:
-    return [node for node, _ in app.main.view.order]
-
-
 def heading(app: Console) -> str:
     return next(line for line in lines(app) if line.lstrip().startswith("node"))
-
-
-async def test_the_header_tells_of_the_daemon_the_sweep_logins_that_wait_and_the_disk(
-    tmp_path: Path,
-) -> None:
-    layout = demo_home(tmp_path)
-    write(layout, Batch(sweep=replace(sweep(), logins_waiting=7)))
-    app = console(layout)
-
-    async with running(app) as pilot:
-        await shows(pilot, "daemon: running, last sweep <1m ago logins waiting: 7 disk:")
-
-
-@pytest.mark.parametrize(
-    ("width", "read_only", "first"),
-    [
-        pytest.param(
-            60, False, "reversi  daemon running, swept <1m ago  logins 7  disk 12G", id="60"
-        ),
-        pytest.param(
-            60,
-            True,
-            "reversi  READ-ONLY   daemon running, swept <1m ago  logins 7",
-            id="60, read-only",
-        ),
-        pytest.param(
-            80,
-            True,
-            "reversi  READ-ONLY   daemon running, swept <1m ago  logins 7  disk 12G",
-            id="80, read-only",
-        ),
-        pytest.param(
-            80,
-            False,
-            "reversi  daemon: running, last sweep <1m ago  logins waiting: 7  disk: 12G free",
-            id="80",
-        ),
-    ],
-)
-async def test_the_header_says_it_in_few_words_where_it_is_narrow(
-    tmp_path: Path, width: int, first: str, *, read_only: bool
-) -> None:
-    layout = demo_home(tmp_path)
-    write(layout, Batch(sweep=replace(sweep(), logins_waiting=7)))
-    app = console(layout, open_acts(read_only=read_only))
-
-    async with running(app, (width, 15)) as pilot:
-        await until(pilot, lambda: lines(app)[0].startswith(first))
-        assert "…" not in lines(app)[0]
-
-
-async def test_the_texts_of_the_rows_are_made_while_the_first_letter_of_a_filter_is_not_typed_yet(
-    tmp_path: Path,
-) -> None:
-    app = console(demo_home(tmp_path))
-    LOWERED.clear()
-
-    async with running(app) as pilot:
-        assert not LOWERED
-        await pilot.press("slash")
-        await until(pilot, lambda: LOWERED.keys() == app.main.view.rows.keys())
-
-
-@pytest.mark.parametrize(
-    ("daemon", "logins", "disk", "width", "line"),
-    [
-        (
-            Daemon.RUNNING,
-            7,
-            90e6,
-            60,
-            "reversi  READ-ONLY   daemon running, swept <1m ago  disk 90M",
-        ),
-        (Daemon.ABSENT, 7, 90e6, 60, "reversi  READ-ONLY   daemon not running  logins 7  disk 90M"),
-        (Daemon.ABSENT, 150, 90e6, 60, " READ-ONLY   daemon not running  logins 150  disk 90M"),
-        (Daemon.ABSENT, 150, 90e6, 45, " READ-ONLY   daemon not running  logins 150"),
-        (Daemon.RUNNING, 150, 12e9, 50, "reversi  READ-ONLY   daemon running  logins 150"),
-    ],
-)
-def test_what_is_well_leaves_a_narrow_header_before_any_alarm(
-    daemon: Daemon, logins: int, disk: int, width: int, line: str
-) -> None:
-    health = Health(
-        daemon=daemon,
-        sweep=replace(sweep(), swept_at=NOW),
-        logins_waiting=logins,
-        disk_free_bytes=int(disk),
-    )
-    gateway = GatewayLine(
-        layout=home_layout(Path("/srv/gate")),
-        health=health,
-        now=NOW,
-        looks=Looks("terminal"),
-        read_only=True,
-    )
-
-    assert gateway.fitted(width).plain.strip() == line.strip()
-
-
-async def test_while_a_filter_is_typed_the_rows_that_it_shows_are_counted(tmp_path: Path) -> None:
-    app = console(demo_home(tmp_path))
-
-    async with running(app) as pilot:
-        await pilot.press("slash", *"barn")
-        await shows(pilot, f"shows 1   of {len(FORWARDS)} forwards")
 
 
 async def test_chosen_columns_that_have_no_room_are_named(tmp_path: Path) -> None:
@@ -230,7 +96,7 @@ async def test_columns_are_chosen_and_ordered(tmp_path: Path) -> None:
         await until(pilot, lambda: isinstance(app.screen, ColumnsChooser))
         await pilot.press("d", "enter")
         await until(pilot, lambda: "port" in columns(app))
-        assert app.main.choice.columns == ()
+        assert app.main.table.choice.columns == ()
 
 
 async def test_sort_by_any_column_from_a_list_and_again_for_the_other_way(tmp_path: Path) -> None:
@@ -258,42 +124,6 @@ async def test_faults_only_and_back(tmp_path: Path) -> None:
         await until(pilot, lambda: "attic" in nodes(app))
 
 
-async def test_jumping_goes_to_the_name_as_it_is_typed_and_escape_goes_back(tmp_path: Path) -> None:
-    app = console(demo_home(tmp_path))
-
-    async with running(app) as pilot:
-        await pilot.press("j", *"ea")
-        await until(pilot, lambda: app.main.table.cursor == ("east-gate", 20014))
-        await pilot.press("escape")
-        await until(pilot, lambda: app.main.table.cursor == ("attic", 20010))
-        await pilot.press("j", *"arn", "enter")
-        await until(pilot, lambda: app.main.table.cursor == BARN and app.focused is app.main.table)
-        await pilot.press("j", *"nowhere", "enter")
-        await shows(pilot, "no node that is shown is called nowhere")
-
-
-async def test_numbers_and_columns_filter(tmp_path: Path) -> None:
-    app = console(demo_home(tmp_path))
-
-    async with running(app) as pilot:
-        await pilot.press("slash", *"latency:>40", "enter")
-        await until(pilot, lambda: nodes(app) == ["attic"])
-        await pilot.press("slash", *("backspace",) * 11, *"port:<20012 !status:up", "enter")
-        await until(pilot, lambda: nodes(app) == ["barn"])
-
-
-async def test_earlier_filters_come_back_with_the_arrows(tmp_path: Path) -> None:
-    app = console(demo_home(tmp_path), history=("status:down", "barn"))
-
-    async with running(app) as pilot:
-        await pilot.press("slash", "up")
-        await until(pilot, lambda: nodes(app) == ["barn"])
-        await pilot.press("up", "enter")
-        await until(pilot, lambda: nodes(app) == ["cellar"])
-        await pilot.press("slash", *("backspace",) * 11, *"dock", "up", "down")
-        await until(pilot, lambda: nodes(app) == ["dock"])
-
-
 async def test_paused_the_table_stands_still_and_says_so_and_a_kill_still_looks_at_what_is_new(
     tmp_path: Path,
 ) -> None:
@@ -302,7 +132,7 @@ async def test_paused_the_table_stands_still_and_says_so_and_a_kill_still_looks_
 
     async with running(app) as pilot:
         await pilot.press("down", "z")
-        await shows(pilot, "PAUSED for <1m: 0 changed rows held back; z goes on")
+        await shows(pilot, "PAUSED for <1m: 0 changed rows held back; z resumes")
         write(layout, Batch(tunnels=(replace(SEEN[1], status=Status.UP, session=None),)))
         await shows(pilot, "PAUSED for <1m: 1 changed row held back")
         assert "! hung" in text(app)
@@ -342,8 +172,7 @@ async def test_the_view_is_remembered_as_it_changes(tmp_path: Path) -> None:
         kept.append(seen)
         return ""
 
-    app = console(layout)
-    app.main.setting = replace(app.main.setting, remember=remember)
+    app = Console(replace(setting(layout), remember=remember))
 
     async with running(app) as pilot:
         await pilot.press("w", "f", "g", "O", "slash", *"barn", "enter")
@@ -359,18 +188,16 @@ async def test_the_view_is_remembered_as_it_changes(tmp_path: Path) -> None:
     )
 
 
-async def test_what_can_not_be_remembered_is_said(tmp_path: Path) -> None:
-    app = console(demo_home(tmp_path))
-    app.main.setting = replace(
-        app.main.setting, remember=lambda _: "the view is not remembered: no room"
-    )
+async def test_what_cannot_be_remembered_is_said(tmp_path: Path) -> None:
+    trouble = "the view is not remembered: no room"
+    app = Console(replace(setting(demo_home(tmp_path)), remember=lambda _: trouble))
 
     async with running(app) as pilot:
         await pilot.press("O")
-        await shows(pilot, "the view is not remembered: no room")
+        await shows(pilot, trouble)
 
 
-async def test_the_last_hours_stand_in_the_row_and_the_last_days_in_the_detail(
+async def test_the_row_shows_the_last_hours_and_the_detail_the_last_days(
     tmp_path: Path,
 ) -> None:
     layout = demo_home(tmp_path)
@@ -407,20 +234,19 @@ async def test_a_gateway_that_goes_away_and_comes_back_is_followed(tmp_path: Pat
     async with running(app) as pilot:
         shutil.move(tmp_path / "gateway", tmp_path / "elsewhere")
         app.source.wake()
-        await shows(pilot, "is not there")
+        await shows(pilot, "does not exist")
         assert "! hung" in text(app)
         assert set(nodes(app)) == {f.node for f in FORWARDS}
         shutil.move(tmp_path / "elsewhere", tmp_path / "gateway")
         write(layout, Batch(tunnels=(replace(SEEN[1], status=Status.UP),)))
         app.source.wake()
-        await until(pilot, lambda: "is not there" not in text(app) and "! hung" not in text(app))
+        await until(pilot, lambda: "does not exist" not in text(app) and "! hung" not in text(app))
 
 
-async def test_staleness_enters_the_faults_only_view_by_the_clock_alone(tmp_path: Path) -> None:
+async def test_staleness_enters_the_faults_only_view_as_time_passes(tmp_path: Path) -> None:
     layout = demo_home(tmp_path)
     late = [0.0]
-    app = console(layout, faults_only=True)
-    app.main.setting = replace(app.main.setting, now=lambda: NOW + late[0])
+    app = Console(replace(setting(layout, faults_only=True), now=lambda: NOW + late[0]))
 
     async with running(app) as pilot:
         assert "attic" not in nodes(app)
@@ -429,7 +255,7 @@ async def test_staleness_enters_the_faults_only_view_by_the_clock_alone(tmp_path
         await shows(pilot, "stale 15m")
 
 
-async def test_in_a_terminal_with_ascii_alone_nothing_else_is_drawn(
+async def test_an_ascii_terminal_gets_only_ascii(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TERM", "linux")
@@ -463,27 +289,6 @@ async def test_groups_are_kept_while_rows_change(tmp_path: Path) -> None:
         await until(
             pilot, lambda: app.main.view.folds[NodeName("attic")].seen.status is Status.HUNG
         )
-
-
-async def test_a_jump_that_finds_nothing_or_is_left_goes_back_to_its_row_wherever_that_is_now(
-    tmp_path: Path,
-) -> None:
-    layout = demo_home(tmp_path)
-    app = console(layout, sort_by="status")
-
-    async with running(app) as pilot:
-        await pilot.press("j", *"barn", "enter")
-        await until(pilot, lambda: app.main.table.cursor == BARN and app.focused is app.main.table)
-        await pilot.press("j", *"gax", "enter")
-        await shows(pilot, "no node that is shown is called gax")
-        assert app.main.table.cursor == BARN
-        await pilot.press("j", *"ga")
-        await until(pilot, lambda: app.main.table.cursor == ("garage", 20016))
-        before = app.main.view.places[BARN]
-        write(layout, Batch(tunnels=(replace(SEEN[1], status=Status.UP),)))
-        await until(pilot, lambda: app.main.view.places[BARN] != before)
-        await pilot.press("escape")
-        await until(pilot, lambda: app.main.table.cursor == BARN)
 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 120, 200])
@@ -537,30 +342,7 @@ async def test_the_palette_has_no_page_to_turn_where_the_terminal_leaves_it_no_r
         await shows(pilot, "Bundle")
 
 
-async def test_filters_typed_in_one_console_come_back_in_the_next(tmp_path: Path) -> None:
-    layout = demo_home(tmp_path / "gateway")
-    path = tmp_path / "console.json"
-    memory = Memory(layout, path)
-    memory.begin((), ())
-    app = console(layout)
-    app.main.setting = replace(app.main.setting, remember=memory.remember)
-    async with running(app) as pilot:
-        await pilot.press("slash", *"barn", "enter", "slash", "escape")
-        await until(
-            pilot,
-            lambda: path.exists() and "barn" in path.read_text() and not memory.newest.filter_text,
-        )
-    preferences, _ = Memory(layout, path).begin((), ())
-
-    following = Console(replace(console(layout).main.setting, preferences=preferences))
-
-    async with running(following) as pilot:
-        assert following.main.view.filter_text == ""
-        await pilot.press("slash", "up")
-        await until(pilot, lambda: nodes(following) == ["barn"])
-
-
-async def test_columns_stand_in_the_order_that_was_chosen(tmp_path: Path) -> None:
+async def test_columns_are_in_the_chosen_order(tmp_path: Path) -> None:
     app = console(demo_home(tmp_path), columns=("node", "status", "port"))
 
     async with running(app) as pilot:

@@ -91,7 +91,7 @@ def text(host: Host) -> str:
 
 
 def reversed_text(host: Host) -> str:
-    """What stands in reverse on the screen."""
+    """What is in reverse on the screen."""
     strips = host.screen._compositor.render_strips()
     found = (
         segment.text
@@ -247,7 +247,7 @@ async def test_a_detail_follows_its_row_and_outlives_it() -> None:
         assert DOSSIER.ssh in detail.shown.plain
 
 
-async def test_a_detail_is_written_anew_for_another_size() -> None:
+async def test_a_detail_is_written_again_for_another_size() -> None:
     detail = Detail(ROW, palette("terminal"))
     async with showing(detail, (120, 40)) as (host, pilot):
         detail.renew(ROW, MOMENT, DOSSIER)
@@ -277,7 +277,7 @@ async def test_help_has_the_keys_the_filters_and_every_sign(size: tuple[int, int
         await pilot.pause()
         assert "Kill the sshd process [now]" in text(host)
         await pilot.press("end")
-        await seen(host, pilot, "nobody watched")
+        await seen(host, pilot, "no daemon watched")
         shown = sheet.shown.plain
         for words in ("latency:>200", "! hung", "node*", "stale 5m", "flaps"):
             assert words in shown

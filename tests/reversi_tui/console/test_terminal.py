@@ -1,3 +1,5 @@
+"""The terminal that goes away, errors, and what a terminal may send."""
+
 from __future__ import annotations
 
 import os
@@ -228,10 +230,10 @@ def test_a_terminal_without_colours_is_one_where_none_are_wanted() -> None:
     assert (old.get("NO_COLOR"), empty.get("NO_COLOR"), wanted.get("NO_COLOR")) == ("1", None, "1")
 
 
-def test_a_terminal_that_can_not_place_text_is_told_so() -> None:
+def test_a_terminal_that_cannot_position_text_is_refused() -> None:
     with pytest.raises(
         PoorTerminal,
-        match=r"'dumb' \(TERM\) can not place text on the screen; elsewhere, use --once",
+        match=r"'dumb' \(TERM\) cannot position text .*; use another terminal, or --once",
     ):
         prepare({"TERM": "dumb"})
 
@@ -249,7 +251,7 @@ def test_leaving_twice_leaves_nothing_behind(tmp_path: Path) -> None:
 
 ORPHAN = """
 import os, pty, signal, sys
-from reversi_tui.terminal import Watchdog
+from reversi_tui.terminal.environment import Watchdog
 ready, told = os.pipe()
 if os.fork() == 0:
     Watchdog(pty.openpty()[1], every_s=0.02).start()
@@ -276,12 +278,12 @@ def test_a_console_whose_starter_is_gone_ends_too() -> None:
     ("broken", "words"),
     [
         pytest.param(
-            "from reversi_tui.screens.main import Main; Main.action_pause = lambda _: 1 / 0",
+            "from reversi_tui.screens.main import Main; Main.pause = lambda _: 1 / 0",
             (),
             id="a key",
         ),
         pytest.param(
-            "from reversi_tui.screens.main import Main; Main.action_pause = lambda _: 1 / 0",
+            "from reversi_tui.screens.main import Main; Main.pause = lambda _: 1 / 0",
             ("--debug",),
             id="a key, --debug",
         ),
@@ -336,7 +338,7 @@ def test_a_bug_is_a_sentence_and_an_exit_status_of_its_own_and_leaves_the_termin
         pytest.param(b"\x1b[999999999999u", id="no character"),
     ],
 )
-def test_a_key_that_can_not_be_read_harms_nothing(tmp_path: Path, key: bytes) -> None:
+def test_a_key_that_cannot_be_read_harms_nothing(tmp_path: Path, key: bytes) -> None:
     demo_home(tmp_path)
 
     with terminal(tmp_path, "--no-remember") as console:

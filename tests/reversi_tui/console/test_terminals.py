@@ -1,6 +1,4 @@
-"""The console in terminals as people have them: many colours, eight, none, tmux, screen; what it
-asks of them, and how it leaves them.
-"""
+"""The console in different terminals: many colours, eight, none; tmux and screen."""
 
 from __future__ import annotations
 
@@ -121,7 +119,7 @@ def test_a_terminal_is_asked_for_what_it_has_and_left_as_it_was(
 @pytest.mark.parametrize(
     "size", [pytest.param((80, 24), id="80x24"), pytest.param(SMALL, id="60x15")]
 )
-def test_a_terminal_that_can_not_place_text_gets_one_sentence(
+def test_a_terminal_that_cannot_position_text_gets_one_sentence(
     tmp_path: Path, size: tuple[int, int]
 ) -> None:
     demo_home(tmp_path)
@@ -131,8 +129,8 @@ def test_a_terminal_that_can_not_place_text_gets_one_sentence(
         console.settle(0.1)
 
     sentence = (
-        b"reversi-tui: error: a terminal of type 'dumb' (TERM) can not place text on the screen;"
-        b" elsewhere, use --once\r\n"
+        b"reversi-tui: error: a terminal of type 'dumb' (TERM) cannot position text on the screen;"
+        b" use another terminal, or --once\r\n"
     )
     assert console.written == sentence
 

@@ -1,6 +1,4 @@
-"""The themes on the real screens: what has a background of its own is easy to read on it, and one
-theme has no colour at all.
-"""
+"""The themes on real screens: readable on their background, and one without any colour."""
 
 from __future__ import annotations
 
@@ -65,7 +63,7 @@ async def seen(home: Path, theme: str) -> list[tuple[str, Style]]:
     async with app.run_test(size=(100, 40)) as pilot:
         await until(
             pilot,
-            lambda: app.main.health.registry_read and len(app.main.view.rows) == len(FORWARDS),
+            lambda: app.main.feed.health.registry_read and len(app.main.view.rows) == len(FORWARDS),
         )
         for key, screen in PLACES.items():
             await pilot.press(*([key] if key else []))

@@ -22,7 +22,7 @@ SWITCHES = {
     "keypad_cursor_flag": "0",
     "wrap_flag": "1",
 }
-"""What tmux tells of a terminal that nobody has changed."""
+"""What tmux says about a terminal that nobody has changed."""
 
 
 def console_words(home: Path, *args: str) -> list[str]:
@@ -64,7 +64,7 @@ class Tmux:
         self.server = int(self.tell("display", "-p", "#{pid}"))
 
     def tell(self, *words: str) -> str:
-        """One command of tmux's; what it prints."""
+        """Run a tmux command, and return what it prints."""
         done = subprocess.run(
             ["tmux", "-u", "-S", str(self.socket), *words],
             env=self.environ,

@@ -78,7 +78,7 @@ STEPS = (
         name="6-many",
         title="Act on many",
         keys=("slash", *"status:", "enter", "a", "r"),
-        awaited="to go on",
+        awaited="to continue",
         size=(110, 24),
         text=(
             "Space marks a row, `a` marks all rows that the filter shows; then keys act on all"

@@ -1,6 +1,4 @@
-"""What the reader knows beside the state file's rows: hours, connections, strangers, and who may
-not listen.
-"""
+"""What the reader knows beside the rows: hours, connections, unregistered, barred."""
 
 from __future__ import annotations
 
@@ -19,15 +17,8 @@ from reversi_tui.reader.background import barred_words
 from reversi_tui.reader.registry import Registered
 from reversi_tui.reader.source import Source
 from reversi_tui.rows.row import HOURS, Row
-from tests.reversi_tui.console.states import (
-    FORWARDS,
-    NOW,
-    SEEN,
-    demo_home,
-    public_key,
-    setting,
-    write,
-)
+from tests.reversi_tui.console.states import FORWARDS, NOW, SEEN, demo_home, setting, write
+from tests.strategies import public_key
 
 HOUR = int(NOW // 3600)
 ATTIC = (NodeName("attic"), Port(20010))
@@ -47,7 +38,7 @@ def reading(layout: Layout, now: list[float]) -> Source:
 
 def again(source: Source) -> dict[tuple[str, int], Row]:
     source.background.next_connections = source.background.next_hours = (
-        source.registered.next_look
+        source.registered.next_poll
     ) = 0.0
     return rows(source)
 
@@ -56,7 +47,7 @@ def hour(ago: int, up_s: float, watched_s: float = 100.0) -> Hour:
     return Hour(node=ATTIC[0], port=ATTIC[1], hour=HOUR - ago, up_s=up_s, watched_s=watched_s)
 
 
-def test_the_last_hours_stand_in_their_places_and_move_on_with_the_clock(tmp_path: Path) -> None:
+def test_the_last_hours_have_their_places_and_move_on_with_the_clock(tmp_path: Path) -> None:
     layout, now = demo_home(tmp_path), [NOW]
     write(
         layout,
@@ -193,9 +184,9 @@ def test_the_daemons_copy_is_read_in_place_of_the_files_where_it_is_true(tmp_pat
     write_copy(layout, MappingProxyType({other.name: other}), signs(layout.nodes)[0], public=False)
     registered = Registered(layout)
 
-    assert registered.look()
+    assert registered.poll()
     assert set(registered.nodes) == {"copied"}
 
     (layout.nodes / "attic.toml").unlink()
-    assert registered.look()
+    assert registered.poll()
     assert "barn" in registered.nodes

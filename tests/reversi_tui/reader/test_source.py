@@ -1,3 +1,5 @@
+"""The reader: what it reports when the state file and the registry change."""
+
 from __future__ import annotations
 
 import threading
@@ -11,13 +13,13 @@ from checker.model import NodeName, Status
 from checker.state.rows import Batch
 from reversi_tui.reader.source import Source
 from reversi_tui.rows.row import Daemon, Report
+from tests.registry_samples import register
 from tests.reversi_tui.console.states import (
     FORWARDS,
     NOW,
     SEEN,
     demo_home,
     forward,
-    register,
     setting,
     sweep,
     tunnel,
@@ -31,7 +33,7 @@ def source(layout: Layout, daemon: Daemon = Daemon.RUNNING) -> Source:
 
 def impatient(made: Source) -> Source:
     """The next step looks at everything."""
-    made.registered.next_look = made.next_ping = made.next_open = 0.0
+    made.registered.next_poll = made.next_ping = made.next_open = 0.0
     return made
 
 
@@ -63,7 +65,7 @@ def test_the_first_report_needs_no_registry(tmp_path: Path) -> None:
     reading.close()
 
 
-def test_nothing_new_is_no_report(tmp_path: Path) -> None:
+def test_nothing_new_makes_no_report(tmp_path: Path) -> None:
     reading = settled(demo_home(tmp_path))
 
     assert impatient(reading).step() is None
@@ -154,12 +156,12 @@ def test_a_directory_that_goes_is_called_gone_and_comes_back(tmp_path: Path) -> 
     (tmp_path / "aside").rename(tmp_path / "home")
     back = step(reading)
 
-    assert gone.health.trouble == f"the directory {tmp_path / 'home'} is not there"
+    assert gone.health.trouble == f"the directory {tmp_path / 'home'} does not exist"
     assert back.health.trouble == ""
     reading.close()
 
 
-def test_a_damaged_state_file_is_told_of_and_takes_nothing_down(tmp_path: Path) -> None:
+def test_a_damaged_state_file_is_reported_and_takes_nothing_down(tmp_path: Path) -> None:
     layout = demo_home(tmp_path)
     layout.state.write_bytes(b"not a database at all, and long enough to be looked at" * 100)
     reading = source(layout)
@@ -171,7 +173,7 @@ def test_a_damaged_state_file_is_told_of_and_takes_nothing_down(tmp_path: Path) 
     reading.close()
 
 
-def test_a_broken_file_among_good_ones_is_told_of(tmp_path: Path) -> None:
+def test_a_broken_file_among_good_ones_is_reported(tmp_path: Path) -> None:
     layout = demo_home(tmp_path)
     (layout.nodes / "hut.toml").write_text("public_key = 7")
     reading = source(layout)

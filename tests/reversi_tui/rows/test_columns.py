@@ -1,3 +1,5 @@
+"""The columns: texts, sort values, and which of them fit."""
+
 from __future__ import annotations
 
 from dataclasses import replace
@@ -278,6 +280,6 @@ def test_cut_fills_or_cuts_to_the_width() -> None:
     assert cut("abcdef", 5) == "abcd…"
 
 
-def test_a_column_that_there_is_not_is_refused_by_name() -> None:
+def test_an_unknown_column_is_refused_by_name() -> None:
     with pytest.raises(UnknownColumn, match="there is no column 'colour'; columns are: node, port"):
         column_named("colour")

@@ -1,3 +1,5 @@
+"""Filters: words, columns, numbers, and what is half typed."""
+
 from __future__ import annotations
 
 from dataclasses import replace
@@ -44,7 +46,7 @@ ROW = Row(
         pytest.param("!status:", True, id="half-typed inverted column"),
         pytest.param("st:hung", True, id="a shortened column"),
         pytest.param("sshd:4711", True, id="a column by its title"),
-        pytest.param("node:hung", False, id="the word stands in another column"),
+        pytest.param("node:hung", False, id="the word is in another column"),
         pytest.param("hung attic", True, id="both words"),
         pytest.param("hung barn", False, id="one word of two"),
         pytest.param("answer:no", True, id="the answer"),
@@ -67,7 +69,7 @@ ROW = Row(
         pytest.param("!latency:>200", False, id="an inverted number"),
         pytest.param("latency:>", True, id="a half-typed number says nothing yet"),
         pytest.param("latency:>=", True, id="a half-typed sign says nothing yet"),
-        pytest.param("latency:>soon", False, id="what is no number is text that stands nowhere"),
+        pytest.param("latency:>soon", False, id="without a number it is a text, which no cell has"),
         pytest.param("latency:>2h", False, id="a unit of another column"),
         pytest.param("node:>a", False, id="a column without numbers"),
         pytest.param("flaps:>0", True, id="flaps"),
@@ -82,7 +84,7 @@ ROW = Row(
         pytest.param("probe:<1d", True, id="an age in days"),
         pytest.param("probe:<1m", True, id="the age itself, not its coarse text"),
         pytest.param("day:<80%", True, id="a percentage of the day"),
-        pytest.param("colour:red", False, id="a column that there is not is text"),
+        pytest.param("colour:red", False, id="an unknown column is text"),
         pytest.param("la:>200", True, id="a shortened column with a number"),
     ],
 )
@@ -114,7 +116,7 @@ def test_a_stale_row_is_found_by_that_word() -> None:
         pytest.param("", False, id="nothing"),
     ],
 )
-def test_a_filter_tells_whether_time_changes_what_it_shows(text: str, *, asks: bool) -> None:
+def test_a_filter_says_whether_time_changes_what_it_shows(text: str, *, asks: bool) -> None:
     assert parse_filter(text).asks_time is asks
 
 
@@ -124,7 +126,7 @@ def test_a_word_may_be_turned_round_behind_its_column_too() -> None:
     assert parse_filter("!status:!up") == parse_filter("status:up")
 
 
-def test_a_filter_that_says_nothing_is_none() -> None:
+def test_an_empty_filter_is_false() -> None:
     assert not parse_filter("  ! status: status:! ")
     assert parse_filter("x")
 

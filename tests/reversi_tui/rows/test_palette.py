@@ -1,3 +1,5 @@
+"""The themes: contrast, and that no state is shown by colour only."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -69,7 +71,7 @@ def test_a_theme_has_a_style_for_each_status_and_level(name: str) -> None:
     assert found.marked
 
 
-def test_a_theme_that_there_is_not_is_refused_by_name() -> None:
+def test_an_unknown_theme_is_refused_by_name() -> None:
     with pytest.raises(
         UnknownTheme, match="there is no theme 'pink'; themes are: terminal, dark, light, mono"
     ):

@@ -1,3 +1,5 @@
+"""Uptime in characters: hours, days, percentages."""
+
 from __future__ import annotations
 
 import pytest
@@ -13,7 +15,7 @@ from reversi_tui.rows.uptime import (
     LEVEL_MEANING,
     Level,
     days_chart,
-    days_told,
+    days_text,
     in_ascii,
     level,
     overall,
@@ -33,13 +35,13 @@ def day(number: int, share: float, *, watched_s: float = 86400.0) -> Watched:
 @pytest.mark.parametrize(
     ("share", "found"),
     [
-        pytest.param(None, Level.UNWATCHED, id="nobody watched"),
+        pytest.param(None, Level.UNWATCHED, id="no daemon watched"),
         pytest.param(0.0, Level.NONE, id="never up"),
         pytest.param(0.01, Level.LITTLE, id="a little"),
         pytest.param(0.5, Level.HALF, id="half"),
         pytest.param(0.75, Level.MOSTLY, id="mostly"),
         pytest.param(0.994, Level.MOSTLY, id="not quite"),
-        pytest.param(0.995, Level.FULL, id="but for a reconnect"),
+        pytest.param(0.995, Level.FULL, id="except for a reconnect"),
         pytest.param(1.0, Level.FULL, id="full"),
     ],
 )
@@ -121,11 +123,11 @@ def test_the_days_are_told_in_a_sentence() -> None:
     days = [day(22, 1.0), day(21, 0.5), Watched(day="2026-01-01", up_s=0.0, watched_s=9.0)]
 
     assert (
-        days_told(days, TODAY)
-        == "up 75.0 % of the time that was watched; worst day 2026-11-21 with 50.0 %; nobody"
+        days_text(days, TODAY)
+        == "up 75.0 % of the watched time; worst day 2026-11-21 with 50.0 %; no daemon"
         f" watched on {DAYS - 2} of {DAYS} days"
     )
-    assert days_told([], TODAY) == "nobody watched in the last 30 days"
+    assert days_text([], TODAY) == "no daemon watched in the last 30 days"
 
 
 def test_a_percentage_is_not_rounded_up_to_all() -> None:

@@ -129,24 +129,23 @@ def test_what_is_not_known_is_told_as_such() -> None:
     )
 
     for name in ("target", "expect", "latency", "peer", "instance", "client", "bytes", "probed"):
-        assert told[name] == "not known"
+        assert told[name] == "unknown"
 
 
-def test_of_a_node_that_is_out_on_purpose_the_status_tells_why() -> None:
+def test_of_a_node_that_is_out_on_purpose_the_status_says_why() -> None:
     told = tunnel("attic", 20010, Status.UNKNOWN, pid=None)
 
     shown = sheet(replace(row(), seen=told, barred="disabled"))
 
-    assert shown.startswith("status    - disabled: its keys open nothing until it is enabled")
+    assert shown.startswith("status    - disabled: its keys are rejected until you enable it")
 
 
-def test_a_barred_node_and_a_stranger_are_explained() -> None:
+def test_a_barred_node_and_an_unregistered_device_are_explained() -> None:
     assert (
-        "its ports stay its own"
-        in dict(fields(replace(row(), barred="disabled"), MOMENT))["disabled"]
+        "it keeps its ports" in dict(fields(replace(row(), barred="disabled"), MOMENT))["disabled"]
     )
     assert "expired" in dict(fields(replace(row(), barred="expired"), MOMENT))
-    assert "shared key" in dict(fields(replace(row(), unregistered=True), MOMENT))["stranger"]
+    assert "shared key" in dict(fields(replace(row(), unregistered=True), MOMENT))["registry"]
 
 
 def test_the_sheet_has_the_day_the_month_the_events_and_the_way_in() -> None:
@@ -154,10 +153,9 @@ def test_the_sheet_has_the_day_the_month_the_events_and_the_way_in() -> None:
 
     assert "ssh       ssh -p 20010 root@127.0.0.1\n" in shown
     assert (
-        "last 24 hours: up 75.0 % of the hours that were"
-        f" watched\n{'·' * 22}█▄\n{hour_labels(NOW)}\n" in shown
+        f"last 24 hours: up 75.0 % of the watched time\n{'·' * 22}█▄\n{hour_labels(NOW)}\n" in shown
     )
-    assert "up 50.0 % of the time that was watched; worst day" in shown
+    assert "up 50.0 % of the watched time; worst day" in shown
     assert "100%" in shown
     assert shown.index("killed sshd 3999") < shown.index("up -> hung")
 
@@ -186,7 +184,7 @@ def test_a_key_on_two_devices_is_told_from_the_last_event_of_it() -> None:
     assert "clones" not in sheet(row())
 
 
-def test_what_is_still_read_or_can_not_be_is_said() -> None:
+def test_what_is_still_read_or_cannot_be_is_said() -> None:
     assert sheet(row(), None).endswith("reading the rest...")
     assert sheet(row(), Dossier(trouble="the state file is gone")).endswith(
         "the state file is gone"
@@ -220,7 +218,7 @@ def test_further_lines_stand_under_the_first() -> None:
     assert hanging("aaa bbb ccc ddd", 20, 10) == "aaa bbb\n          ccc ddd"
 
 
-def test_the_hours_of_the_clock_stand_below_the_strip() -> None:
+def test_the_hours_of_the_clock_are_below_the_strip() -> None:
     hour = time.localtime(NOW - 5 * 3600).tm_hour
 
     assert hour_labels(NOW).endswith(f"{hour:02d}h")

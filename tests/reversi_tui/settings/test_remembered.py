@@ -1,3 +1,5 @@
+"""The remembered view: what is kept, and files that are damaged or locked."""
+
 from __future__ import annotations
 
 import fcntl
@@ -179,14 +181,14 @@ def test_the_history_keeps_the_newest(tmp_path: Path) -> None:
         pytest.param(b"[" * 100_000, id="too deep"),
     ],
 )
-def test_a_damaged_file_is_remarked_on_and_written_anew(tmp_path: Path, content: bytes) -> None:
+def test_a_damaged_file_is_remarked_on_and_written_again(tmp_path: Path, content: bytes) -> None:
     write(tmp_path, content)
     memory = memory_in(tmp_path)
 
     preferences, remark = memory.begin((), ())
 
     assert preferences == Preferences()
-    assert remark.startswith(str(file_in(tmp_path)))
+    assert str(file_in(tmp_path)) in remark
     assert "damaged" in remark
     assert memory.remember(replace(preferences, wide=True)) == ""
     assert begun(tmp_path)[1].wide
@@ -232,14 +234,14 @@ def test_of_an_entry_only_what_is_as_it_must_be_counts(
     assert {name: getattr(preferences, name) for name in good | expected} == good | expected
 
 
-def test_a_state_directory_that_can_not_be_made_is_a_sentence(tmp_path: Path) -> None:
+def test_a_state_directory_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file in the way")
     memory = memory_in(tmp_path)
     preferences, remark = memory.begin((), ())
 
     told = memory.remember(replace(preferences, wide=True))
 
-    assert "can not be read" in remark
+    assert "cannot be read" in remark
     assert told.startswith("the view is not remembered: ")
 
 
@@ -253,7 +255,7 @@ def test_a_lock_that_another_holds_is_a_sentence(
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
 
-        assert "another console holds it" in memory.remember(replace(preferences, wide=True))
+        assert "another console has locked it" in memory.remember(replace(preferences, wide=True))
     finally:
         os.close(handle)
     assert memory.remember(replace(preferences, wide=True)) == ""

@@ -1,3 +1,5 @@
+"""OSC 52, plain and through tmux and screen."""
+
 from __future__ import annotations
 
 import base64

@@ -1,6 +1,4 @@
-"""Keys that come all at once, as they do over a poor link: each is worked in before the next is
-looked at.
-"""
+"""Keys that come all at once, as over a poor link: each takes effect before the next."""
 
 from __future__ import annotations
 
@@ -15,9 +13,8 @@ from reversi_tui.app import Console
 from reversi_tui.screens.adding import Adding
 from reversi_tui.screens.confirm import Confirm
 from reversi_tui.widgets.bar import FilterBar
-from tests.reversi_tui.console.screen import shows, until
+from tests.reversi_tui.console.screen import running, shows, until
 from tests.reversi_tui.console.states import console, demo_home, open_acts
-from tests.reversi_tui.console.test_acting import running
 
 NAMES = {"/": "slash", "\r": "enter", "\x1b": "escape", "\t": "tab"}
 
@@ -32,7 +29,7 @@ def at_once(app: Console, typed: str) -> None:
         )
 
 
-async def test_a_filter_typed_at_once_is_no_command(tmp_path: Path) -> None:
+async def test_a_filter_typed_at_once_runs_no_command(tmp_path: Path) -> None:
     acts = open_acts()
     app = console(demo_home(tmp_path), acts)
 
@@ -54,7 +51,9 @@ async def test_an_answer_typed_before_its_question_stood_there_is_none(tmp_path:
 
     async with running(app) as pilot:
         at_once(app, "kyyy")
-        await until(pilot, lambda: isinstance(app.screen, Confirm) and app.turns.waiting.empty())
+        await until(
+            pilot, lambda: isinstance(app.screen, Confirm) and app.key_queue.waiting.empty()
+        )
         await shows(pilot, "Yes, kill (y)")
         assert acts.done == []
         await pilot.press("y")

@@ -1,0 +1,117 @@
+"""What the parts of the main screen share: rows, table, doors, and a voice to the operator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from textual.app import App
+from textual.screen import Screen, ScreenResultCallbackType
+
+from reversi_tui.actions.plans import Deed
+from reversi_tui.actions.ssh import ssh_command
+from reversi_tui.actions.table import Action, key_name, off
+from reversi_tui.feed import Feed
+from reversi_tui.rows.row import Key, Moment, Past, Row
+from reversi_tui.session import Setting
+from reversi_tui.view import View
+from reversi_tui.widgets.looks import Looks
+from reversi_tui.widgets.table import TunnelTable
+
+T = TypeVar("T")
+
+
+class Reader(Protocol):
+    """The reader of the state file, as far as the console calls back."""
+
+    def past(self, key: Key) -> Past: ...
+
+    def taken(self) -> None: ...
+
+    def wake(self) -> None: ...
+
+
+class Voice(Protocol):
+    """How the parts reach the operator."""
+
+    def say(self, sentence: str) -> None:
+        """Show a sentence until the next one."""
+
+    def note(self, sentence: str) -> None:
+        """Show a sentence, and keep it in the log of this console."""
+
+    def renew(self) -> None:
+        """Paint whatever would read differently now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """The main screen, its state, and the doors to the gateway."""
+
+    screen: Screen[None]
+    voice: Voice
+    setting: Setting
+    reader: Reader
+    looks: Looks
+    view: View
+    feed: Feed
+    table: TunnelTable
+    actions: tuple[Action, ...]
+    """With the operator's keys, and his own commands."""
+    pending: dict[Key, Deed]
+    """What is under way, by row."""
+    moment: Callable[[], Moment]
+
+    @property
+    def app(self) -> App[Any]:
+        return self.screen.app
+
+    @property
+    def off(self) -> frozenset[str]:
+        """Ids of the actions that are off here."""
+        return off(self.actions, read_only=self.setting.acts.read_only)
+
+    def push(self, screen: Screen[T], answered: ScreenResultCallbackType[T] | None = None) -> None:
+        """Show a screen above the table; `answered` gets its result."""
+        _ = self.app.push_screen(screen, answered)
+
+    def start(self, work: Coroutine[None, None, None], *, group: str, alone: bool = False) -> None:
+        """Run it in a worker; if `alone`, cancel the group's earlier ones."""
+        self.screen.run_worker(work, group=group, exclusive=alone)
+
+    def action(self, name: str) -> Action:
+        """The action of that id."""
+        return next(action for action in self.actions if action.id == name)
+
+    def key_of(self, name: str) -> str:
+        """The key of an action, as keyboards print it."""
+        return key_name(self.action(name).keys[0])
+
+    def is_off(self, name: str) -> bool:
+        """Whether the action is off here; if so, say it."""
+        action = self.action(name)
+        if action.id not in self.off:
+            return False
+        keys = " ".join(map(key_name, action.keys))
+        self.voice.say(f"this console is read-only: {keys} ({action.title.lower()}) is off")
+        return True
+
+    def under_cursor(self) -> tuple[Row, ...]:
+        """The forwards of the row under the cursor."""
+        row = self.table.selected
+        return () if row is None else row.members or (row,)
+
+    def targets(self) -> tuple[Row, ...]:
+        """The marked forwards, else those under the cursor."""
+        return self.view.marked() or self.under_cursor()
+
+    def ssh_of(self, row: Row) -> tuple[str, ...] | str:
+        """The command that logs in to the row's node, else a clause that says why there is none."""
+        rows = [self.view.rows[key] for key in self.view.by_node.get(row.seen.node, ())]
+        return ssh_command(
+            rows,
+            row,
+            user=self.setting.preferences.shell_user,
+            on_ipv6=self.feed.health.on_ipv6,
+        )

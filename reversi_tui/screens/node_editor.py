@@ -1,0 +1,84 @@
+"""Nodes: the form for a new one, and the bundle of one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from checker.config.settings import load_config
+from checker.model import CheckerError, InvalidValue, NodeName, printable
+from checker.registry.reading import read_registry
+from reversi_tui.actions.new_node import checked, parse_output
+from reversi_tui.actions.node_changes import Changed
+from reversi_tui.screens.adding import Adding
+from reversi_tui.screens.asking import Ask
+from reversi_tui.screens.desk import Desk
+from reversi_tui.terminal.threads import detached
+
+
+class NodeEditor:
+    """Whatever takes time runs beside the loop, and its outcome goes to the log."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+
+    async def add(self) -> None:
+        """Open the form for a new node, which checks against the registry as it is now; keys wait
+        for it.
+        """
+        desk = self.desk
+        if desk.is_off("act.add"):
+            return
+        layout = desk.setting.layout
+        try:
+            registry = await detached(lambda: read_registry(layout.nodes), name="registry")
+            ports = (await detached(lambda: load_config(layout.config), name="config")).policy.ports
+        except CheckerError as error:
+            desk.voice.say(str(error))
+            return
+        place = folder()
+        form = Adding(
+            lambda asked: checked(asked, registry, ports, place), desk.setting.changes.add
+        )
+        desk.push(form, lambda changed: self.report("add", changed) if changed else None)
+
+    def build(self) -> None:
+        """Ask for the file of the bundle, and build it."""
+        desk, row = self.desk, self.desk.table.selected
+        if row is None or desk.is_off("row.bundle"):
+            return
+        name, default = row.seen.node, folder() / f"{row.seen.node}.sh"
+
+        def answered(path: str | None) -> None:
+            if path is None:
+                return
+            try:
+                place = parse_output(path, default)
+            except InvalidValue as error:
+                desk.voice.say(f"{name}: bundle not done: {error}")
+                return
+            work = self.change(name, "bundle", lambda: desk.setting.changes.build(name, place))
+            desk.start(work, group="acts")
+
+        text = f"Where to write it: a path, or a name in {printable(str(default.parent), 200)}"
+        desk.push(Ask(f"The bundle of {name}", text, default.name), answered)
+
+    async def change(self, name: NodeName, deed: str, work: Callable[[], Changed]) -> None:
+        """Have it done in a thread, and report the outcome."""
+        self.report(deed, await detached(work, name=f"{deed} {name}"))
+
+    def report(self, deed: str, changed: Changed) -> None:
+        files = f"; wrote {', '.join(map(str, changed.files))}" if changed.files else ""
+        self.desk.voice.note(
+            f"{changed.node}: {deed} {'done' if changed.done else 'not done'}:"
+            f" {changed.sentence}{files}"
+        )
+        self.desk.reader.wake()
+
+
+def folder() -> Path:
+    """Where files go by default: our working directory, if it still exists."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        return Path("/")

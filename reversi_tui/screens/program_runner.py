@@ -1,0 +1,185 @@
+"""Programs that run on a row: a shell on the node, and the operator's own commands."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from functools import partial
+
+from checker.model import CheckerError, EventKind
+from reversi_tui.actions.own_commands import Ran, run
+from reversi_tui.actions.plans import no_longer, several
+from reversi_tui.rows.cells import named
+from reversi_tui.rows.row import NO_PORT, Row
+from reversi_tui.screens.confirm import Confirm
+from reversi_tui.screens.desk import Desk
+from reversi_tui.screens.output import Output
+from reversi_tui.screens.picking import Choose
+from reversi_tui.settings.preferences import Command, expanded
+from reversi_tui.terminal.clipboard import copy_sequence
+from reversi_tui.terminal.lending import run_on_terminal
+from reversi_tui.terminal.process_group import shown
+from reversi_tui.terminal.threads import detached
+
+Filled = tuple[Row, tuple[str, ...]]
+"""A row, and the command line that is to run on it."""
+
+
+class ProgramRunner:
+    """Each program is an event of the gateway before it starts, so that a session that is cut off
+    is in the log too.
+    """
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self.said_unlogged = False
+        """Whether the operator knows that events cannot be written."""
+
+    async def record(self, kind: EventKind, row: Row, argv: Sequence[str]) -> None:
+        """Log what is about to run. If it cannot be logged, say so once, and go on."""
+        record, node = self.desk.setting.acts.record, row.seen.node
+        port = row.seen.port if row.seen.port > 0 else None
+        why = await detached(
+            lambda: record(kind, shown(argv), node=node, port=port), name=f"record {kind}"
+        )
+        if why and not self.said_unlogged:
+            self.said_unlogged = True
+            self.desk.voice.note(
+                f"what you run from this console is not in the gateway's log: {why}"
+            )
+
+    async def open_shell(self) -> None:
+        row = self.desk.table.selected
+        if row is None or self.desk.is_off("row.shell"):
+            return
+        command = self.desk.ssh_of(row)
+        if isinstance(command, str):
+            self.desk.voice.say(f"{named(row)}: {command}")
+        else:
+            await self.take_terminal(EventKind.SHELL, row, command)
+
+    async def take_terminal(self, kind: EventKind, row: Row, argv: Sequence[str]) -> None:
+        """Run it in place of the console."""
+        voice = self.desk.voice
+        voice.note(f"{named(row)}: {shown(argv)}")
+        await self.record(kind, row, argv)
+        voice.note(f"{named(row)}: {run_on_terminal(self.desk.app, argv)}")
+        self.desk.reader.wake()
+
+    def copy_ssh(self) -> None:
+        row, voice = self.desk.table.selected, self.desk.voice
+        if row is None:
+            return
+        command = self.desk.ssh_of(row)
+        if isinstance(command, str):
+            voice.say(f"{named(row)}: {command}")
+            return
+        sequence, text = copy_sequence(shown(command), os.environ), shown(command)
+        if sequence is not None and self.is_sent(sequence):
+            voice.say(f"sent to the terminal's clipboard: {text}")
+        else:
+            voice.say(f"cannot reach this terminal's clipboard; the command is: {text}")
+
+    def is_sent(self, sequence: str) -> bool:
+        """Write a control sequence to the terminal; False if there is no terminal."""
+        app = self.desk.app
+        driver = app._driver  # noqa: SLF001 - as Textual's copy_to_clipboard does, which knows neither tmux nor screen
+        if driver is None or app.is_headless:
+            return False
+        driver.write(sequence)
+        return True
+
+    async def choose_command(self) -> None:
+        """Let the operator choose one of his own commands."""
+        commands = self.desk.setting.preferences.commands
+        if self.desk.is_off("row.command"):
+            return
+        if not commands:
+            self.desk.voice.say(
+                "no commands yet; write them as [[command]] tables into"
+                f" {self.desk.setting.layout.config}, or into your own console.toml"
+            )
+            return
+        by_name = {command.name: command for command in commands}
+
+        async def picked(name: str | None) -> None:
+            if name:
+                await self.ask(by_name[name])
+
+        choices = [(command.name, command.title) for command in commands]
+        self.desk.push(Choose("Your commands", choices), picked)
+
+    async def start_command(self, command: Command) -> None:
+        """Run one of the operator's own commands, on the marked rows or those under the cursor."""
+        if not self.desk.is_off("row.command"):
+            await self.ask(command)
+
+    async def ask(self, command: Command) -> None:
+        desk, rows = self.desk, self.desk.targets()
+        if command.terminal and len(rows) > 1:
+            desk.voice.say(
+                f"{command.title}: it takes over the terminal, so it can run on only one row; clear"
+                " the marks"
+            )
+        elif not rows:
+            desk.voice.say(f"no row is selected: {command.title} is not run")
+        elif command.dangerous:
+            count = len(rows) if len(rows) > desk.setting.preferences.confirm_over else None
+            text = f"{several(rows, desk.moment())}\n\n{' '.join(command.argv)}"
+
+            async def answered(yes: bool | None) -> None:
+                if yes:
+                    await self.run(command, rows)
+                else:
+                    desk.voice.say(f"{command.title}: cancelled")
+
+            desk.push(Confirm(f"{command.title}?", text, yes="run it", count=count), answered)
+        else:
+            await self.run(command, rows)
+
+    async def run(self, command: Command, asked: Sequence[Row]) -> None:
+        """Run it on each row that is still what was asked about."""
+        found: list[Filled] = []
+        for row in asked:
+            try:
+                found.append((row, self.filled_in(command, row)))
+            except CheckerError as error:
+                self.desk.voice.note(f"{named(row)}: {error}")
+        if command.terminal and found:
+            row, argv = found[0]
+            await self.take_terminal(EventKind.COMMAND, row, argv)
+        elif found:
+            self.desk.start(self.run_each(command, found), group="acts")
+
+    def filled_in(self, command: Command, asked: Row) -> tuple[str, ...]:
+        """The command line for this row. Raises CheckerError if the row is no longer what was asked
+        about.
+        """
+        row = self.desk.feed.newest(asked.key)
+        changed = no_longer(asked, row)
+        if changed or row is None:
+            raise CheckerError(changed or "")
+        session = row.seen.session
+        target = row.forward.target if row.forward and not row.unregistered else None
+        return expanded(
+            command,
+            node=row.seen.node,
+            port=None if row.seen.port == NO_PORT else row.seen.port,
+            pid=session.pid if session else None,
+            target=str(target) if target else None,
+        )
+
+    async def run_each(self, command: Command, found: Sequence[Filled]) -> None:
+        """Run it on one row after the other; show the output if there is only one."""
+        voice = self.desk.voice
+        for row, argv in found:
+            voice.note(f"{named(row)}: {shown(argv)}")
+            await self.record(EventKind.COMMAND, row, argv)
+            ran = await detached(partial(run, argv), name=command.name)
+            voice.note(f"{named(row)}: {ran.sentence}")
+            if len(found) == 1 and (ran.output or ran.status != 0):
+                self.show_output(command, row, ran)
+
+    def show_output(self, command: Command, row: Row, ran: Ran) -> None:
+        text = f"{ran.output}\n\n{ran.sentence}".lstrip("\n")
+        self.desk.push(Output(f"{command.title}: {named(row)}", text))

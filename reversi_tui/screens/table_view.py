@@ -1,0 +1,250 @@
+"""How the table is looked at: filter, jump, sort, columns, groups, faults, theme, help, log."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+from checker.model import printable
+from reversi_tui.actions.table import help_sections, moves
+from reversi_tui.messages import Dressed, Typed
+from reversi_tui.rows.filter import lowered
+from reversi_tui.rows.palette import THEMES
+from reversi_tui.rows.row import Key
+from reversi_tui.screens.columns import ColumnsChooser
+from reversi_tui.screens.desk import Desk
+from reversi_tui.screens.help import Help
+from reversi_tui.screens.picking import Choose
+from reversi_tui.screens.sorting import SortBy
+from reversi_tui.settings.preferences import MOST_FILTERS, Preferences
+from reversi_tui.terminal.threads import detached
+from reversi_tui.view import FOLD
+from reversi_tui.widgets.bar import Bar, FilterBar
+
+READ_AHEAD = 200
+"""Rows whose texts take about a millisecond."""
+
+
+class TableView:
+    """Changes nothing but the view, and remembers each change for the next start."""
+
+    def __init__(self, desk: Desk, filter_bar: FilterBar, jump_bar: Bar) -> None:
+        self.desk, self.view, self.table = desk, desk.view, desk.table
+        self.filter_bar, self.jump_bar = filter_bar, jump_bar
+        self.jumped_from: Key | None = None
+        """The row where the last jump began."""
+
+    def as_preferences(self) -> Preferences:
+        """How the table is looked at now."""
+        view, choice = self.view, self.table.choice
+        return replace(
+            self.desk.setting.preferences,
+            sort_by=view.sort_by,
+            backwards=view.backwards,
+            columns=choice.columns,
+            wide=choice.wide,
+            filter_text=view.filter_text,
+            faults_only=view.faults_only,
+            grouped=view.grouped,
+            theme=self.desk.looks.name,
+            history=tuple(self.filter_bar.history[-MOST_FILTERS:]),
+        )
+
+    def changed(self, before: int | None = None) -> None:
+        """Paint what differs, and remember the view; `before` is the cursor's old place."""
+        self.table.rearranged(before)
+        self.desk.voice.renew()
+        self.desk.start(self.remember(self.as_preferences()), group="remember", alone=True)
+
+    async def remember(self, preferences: Preferences) -> None:
+        remember = self.desk.setting.remember
+        trouble = await detached(lambda: remember(preferences), name="remember")
+        if trouble:
+            self.desk.voice.say(trouble)
+
+    def open_filter(self) -> None:
+        self.filter_bar.open(self.view.filter_text)
+        self.desk.voice.renew()
+        self.desk.start(self.read_ahead(), group="filter", alone=True)
+
+    async def read_ahead(self) -> None:
+        """Make the rows' texts before the first letter asks for all of them; a few at a time, so
+        that no key waits.
+        """
+        rows, moment = tuple(self.view.rows.values()), self.desk.moment()
+        for begin in range(0, len(rows), READ_AHEAD):
+            for row in rows[begin : begin + READ_AHEAD]:
+                lowered(row, moment)
+            await asyncio.sleep(0)
+
+    def open_jump(self) -> None:
+        self.jumped_from = self.table.cursor
+        self.jump_bar.open("")
+
+    def typed(self, message: Typed) -> None:
+        """Follow what is typed into a bar."""
+        bar: Bar = self.filter_bar
+        if message.bar == self.jump_bar.id:
+            bar = self.jump_bar
+            self.jump(message)
+        else:
+            self.filter(message.text if message.kept else "", final=message.final)
+        if message.final:
+            bar.display = False
+            self.table.focus()
+        self.desk.voice.renew()
+
+    def close_bars(self) -> None:
+        """Keep what was typed into a bar that a click or a tab leaves."""
+        for bar in (self.filter_bar, self.jump_bar):
+            if bar.display:
+                bar.report(bar.value, final=True)
+
+    def jump(self, message: Typed) -> None:
+        """Go to the node while its name is typed; back to where we were if there is none, and on
+        escape.
+        """
+        asked = message.text if message.kept else ""
+        found = self.view.find(asked) if asked else None
+        back = self.view.places.get(self.jumped_from) if self.jumped_from else None
+        place = back if found is None else found
+        if place is not None:
+            self.table.select(place)
+        if asked and found is None and message.final:
+            self.desk.voice.say(f"no node shown is called {printable(message.text)}")
+
+    def filter(self, text: str, *, final: bool) -> None:
+        before = self.table.cursor_place
+        if text != self.view.filter_text:
+            self.view.set_filter(text)
+            self.table.rearranged(before)
+        if final:
+            self.filter_bar.keep(text)
+            place = self.table.cursor_place
+            self.table.select(0 if place is None else place)
+            self.changed()
+
+    def clear(self) -> None:
+        """Clear one thing at a time: the marks, the filter, then the faults-only view."""
+        if self.view.marks:
+            self.view.mark(list(self.view.marks), marked=False)
+            self.desk.voice.renew()
+        elif self.view.filter_text:
+            self.filter("", final=True)
+            self.desk.voice.renew()
+        elif self.view.faults_only:
+            self.switch_faults()
+
+    def sort(self, column: str, *, backwards: bool) -> None:
+        before = self.table.cursor_place
+        self.view.set_sort(column, backwards=backwards)
+        self.changed(before)
+
+    def sort_by_next(self, step: int) -> None:
+        """Sort by the column so many columns to the right."""
+        ids = [place.column.id for place in self.table.columns]
+        at = ids.index(self.view.sort_by) if self.view.sort_by in ids else -1
+        self.sort(ids[(at + step) % len(ids)], backwards=False)
+
+    def reverse(self) -> None:
+        self.sort(self.view.sort_by, backwards=not self.view.backwards)
+
+    def choose_sort(self) -> None:
+        def chosen(answer: tuple[str, bool] | None) -> None:
+            if answer:
+                self.sort(answer[0], backwards=answer[1])
+
+        self.desk.push(SortBy(self.view.sort_by, backwards=self.view.backwards), chosen)
+
+    def choose_columns(self) -> None:
+        def chosen(answer: tuple[str, ...] | None) -> None:
+            if answer is not None:
+                self.table.choice.columns = answer
+                self.columns_changed()
+                self.desk.screen.call_after_refresh(self.say_what_has_no_room)
+
+        self.desk.push(ColumnsChooser(self.table.choice.columns), chosen)
+
+    def columns_changed(self) -> None:
+        self.table.repaint_all()
+        self.desk.screen.call_after_refresh(self.changed)
+
+    def say_what_has_no_room(self) -> None:
+        """Name the chosen columns that do not fit."""
+        shown = {place.column.id for place in self.table.columns}
+        cut_off = [name for name in self.table.choice.columns if name not in shown]
+        if cut_off:
+            self.desk.voice.say(
+                f"no room for {', '.join(cut_off)} in {self.desk.screen.size.width} cells; K and J"
+                f" in {self.desk.key_of('view.columns')} move a column"
+            )
+
+    def switch_wide(self) -> None:
+        self.table.choice.wide = not self.table.choice.wide
+        self.columns_changed()
+
+    def switch_faults(self) -> None:
+        before = self.table.cursor_place
+        self.view.set_faults_only(not self.view.faults_only)
+        self.changed(before)
+
+    def switch_groups(self) -> None:
+        before, row = self.table.cursor_place, self.table.selected
+        self.view.set_grouped(not self.view.grouped)
+        if row is not None:
+            self.keep_cursor_on(row.seen.node)
+        self.changed(before)
+
+    def keep_cursor_on(self, node: str) -> None:
+        """Move the cursor into the folded row with its forward, and out of it to the first one."""
+        cursor = self.table.cursor
+        if cursor is None or cursor in self.view.places:
+            return
+        of_node = [key for key in self.view.order if key[0] == node]
+        self.table.cursor = of_node[0] if of_node else cursor
+
+    def unfold(self, unfolded: bool) -> None:
+        """Unfold the node under the cursor, or fold it."""
+        row = self.table.selected
+        if row is None or row.seen.node not in self.view.folds:
+            return
+        before = self.table.cursor_place
+        self.view.set_unfolded(row.seen.node, unfolded)
+        if not unfolded:
+            self.table.cursor = (row.seen.node, FOLD)
+        self.table.rearranged(before)
+        self.desk.voice.renew()
+
+    def mark(self) -> None:
+        """Mark the row under the cursor, or unmark it, and go one row down."""
+        row = self.table.selected
+        if row is None:
+            return
+        keys = [each.key for each in self.desk.under_cursor()]
+        self.view.mark(keys, marked=not self.view.is_marked(row))
+        self.table.action_move(1)
+        self.desk.voice.renew()
+
+    def mark_all(self) -> None:
+        """Mark all rows that the filter shows; if all are marked already, unmark them."""
+        self.view.mark(list(self.view.shown), marked=not self.view.shown <= self.view.marks)
+        self.desk.voice.renew()
+
+    def choose_theme(self) -> None:
+        looks = self.desk.looks
+
+        def chosen(name: str | None) -> None:
+            if name:
+                looks.use(name)
+                self.desk.app.post_message(Dressed())
+                self.table.repaint_all()
+                self.changed()
+
+        choices = [(name, name) for name in THEMES]
+        self.desk.push(Choose("Colours", choices, chosen=looks.name), chosen)
+
+    def help(self) -> None:
+        desk = self.desk
+        keys = moves(dict(desk.setting.preferences.keys))
+        sections = help_sections(desk.actions, keys, read_only=desk.setting.acts.read_only)
+        desk.push(Help(sections, desk.looks.palette, ascii_only=desk.looks.ascii_only))

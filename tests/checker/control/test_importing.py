@@ -1,0 +1,131 @@
+"""Importing the original's .rev files: checker.control.importing, by the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from checker.cli.exit_codes import ExitCode
+from checker.cli.main import run
+from checker.config.layout import home_layout
+from checker.registry.reading import read_registry
+from tests.checker.registry.rev_homes import OFFICE, cli, rev, shared_home
+from tests.strategies import public_key
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return shared_home(tmp_path)
+
+
+def test_import_registers_and_gives_the_ports_to_the_shared_key(
+    capsys: pytest.CaptureFixture[str], home: Path, tmp_path: Path
+) -> None:
+    rev(tmp_path, "a", reversiport=50001)
+    rev(tmp_path, "b", reversiport=61000)
+
+    done = cli(capsys, home, "node", "import", str(tmp_path))
+
+    assert done.code is ExitCode.OK, done.err
+    assert [
+        str(f)
+        for node in read_registry(home / "nodes").nodes.values()
+        for f in (node.name, node.forwards[0].port)
+    ] == ["a", "50001", "b", "61000"]
+    (line,) = home_layout(home).authorized_keys.read_text().splitlines()
+    assert line.endswith(f"{public_key(9)} reversi:*")
+    assert all(f'permitlisten="localhost:{port}"' in line for port in (50000, 50001, 50999, 61000))
+    assert "61001" not in line
+    assert "--node '*'" in line
+
+
+def test_a_dry_run_reports_the_same_and_registers_nothing(
+    capsys: pytest.CaptureFixture[str], home: Path, tmp_path: Path
+) -> None:
+    path = rev(tmp_path, "a", mretrysecs=60, huh=1)
+
+    done = cli(capsys, home, "node", "import", "--dry-run", "--json", str(path))
+
+    assert done.code is ExitCode.NOT_UP
+    document = json.loads(done.out)
+    assert document["schema"] == 1
+    assert document["dry_run"] is True
+    assert document["nodes"][0]["name"] == "a"
+    assert [(note["file"], note["line"]) for note in document["notes"]] == [(str(path), 6)]
+    assert [(one["file"], one["line"]) for one in document["problems"]] == [(str(path), 7)]
+    assert not (home / "nodes" / "a.toml").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "port", "says"),
+    [
+        pytest.param("first", 50077, "node first is registered already", id="name"),
+        pytest.param("second", 50001, "port 50001 belongs to node first", id="port"),
+    ],
+)
+def test_a_taken_name_or_port_is_not_imported(
+    capsys: pytest.CaptureFixture[str], home: Path, tmp_path: Path, name: str, port: int, says: str
+) -> None:
+    (home / "nodes").mkdir()
+    first = rev(tmp_path, "first", reversiport=50001)
+    assert cli(capsys, home, "node", "import", str(first)).code is ExitCode.OK
+
+    done = cli(capsys, home, "node", "import", str(rev(tmp_path, name, reversiport=port)))
+
+    assert done.code is ExitCode.NOT_UP
+    assert says in done.err
+    assert str(tmp_path / f"{name}.rev") in done.err
+    assert list(read_registry(home / "nodes").nodes) == ["first"]
+
+
+def test_duplicates_within_an_import_name_the_file_that_came_first(
+    capsys: pytest.CaptureFixture[str], home: Path, tmp_path: Path
+) -> None:
+    rev(tmp_path, "a")
+    rev(tmp_path, "b")
+    rev(tmp_path, "c", nodename="a", reversiport=50011)
+
+    done = cli(capsys, home, "node", "import", str(tmp_path))
+
+    assert done.code is ExitCode.NOT_UP
+    assert f"port 50010 belongs to node a, by {tmp_path / 'a.rev'}" in done.err
+    assert f"node a is described by {tmp_path / 'a.rev'} too" in done.err
+    assert list(read_registry(home / "nodes").nodes) == ["a"]
+
+
+def test_import_does_not_wait_for_a_pipe(
+    capsys: pytest.CaptureFixture[str], home: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "sources"
+    folder.mkdir()
+    os.mkfifo(folder / "a.rev")
+    (folder / "b.rev").write_text(OFFICE)
+
+    assert run(["--home", str(home), "node", "import", str(folder)]) == ExitCode.NOT_UP
+
+    said = capsys.readouterr()
+    assert f"not taken: {folder / 'a.rev'}: is no file" in said.err
+    assert "registered office" in said.out
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        pytest.param(True, "has no .rev file", id="empty"),
+        pytest.param(False, "can not be read", id="none"),
+    ],
+)
+def test_a_path_without_a_file_is_reported(
+    capsys: pytest.CaptureFixture[str], home: Path, tmp_path: Path, make: bool, says: str
+) -> None:
+    path = tmp_path / "sources"
+    if make:
+        path.mkdir()
+
+    done = cli(capsys, home, "node", "import", str(path))
+
+    assert done.code is ExitCode.NOT_UP
+    assert says in done.err

@@ -1,0 +1,78 @@
+"""The lock of the registry: one writer, or several readers."""
+
+from __future__ import annotations
+
+import fcntl
+from pathlib import Path
+
+import pytest
+
+from checker.config.layout import Layout
+from checker.config.toml_file import ConfigError
+from checker.registry.lock import is_ours, locked, undisturbed
+
+
+def may_lock(layout: Layout, how: int) -> bool:
+    """Try the lock as another process would, without waiting."""
+    with (layout.nodes / ".lock").open("rb") as file:
+        try:
+            fcntl.flock(file, how | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
+
+
+def test_a_writer_keeps_writers_and_readers_out(layout: Layout) -> None:
+    with locked(layout):
+        assert not may_lock(layout, fcntl.LOCK_EX)
+        assert not may_lock(layout, fcntl.LOCK_SH)
+
+    assert may_lock(layout, fcntl.LOCK_EX)
+
+
+def test_a_reader_keeps_only_writers_out(layout: Layout) -> None:
+    with locked(layout):
+        pass
+
+    with undisturbed(layout):
+        assert not may_lock(layout, fcntl.LOCK_EX)
+        assert may_lock(layout, fcntl.LOCK_SH)
+
+    assert may_lock(layout, fcntl.LOCK_EX)
+
+
+def test_a_writer_that_fails_gives_the_lock_back(layout: Layout) -> None:
+    with pytest.raises(ZeroDivisionError), locked(layout):
+        raise ZeroDivisionError
+
+    assert may_lock(layout, fcntl.LOCK_EX)
+
+
+def test_a_registry_that_nobody_changed_yet_is_read_without_a_lock(layout: Layout) -> None:
+    with undisturbed(layout):
+        assert not layout.nodes.exists()
+
+
+def test_the_first_change_makes_the_folder(layout: Layout) -> None:
+    assert not is_ours(layout)
+
+    with locked(layout):
+        assert is_ours(layout)
+
+
+def test_a_lock_that_is_a_link_is_refused(layout: Layout, tmp_path: Path) -> None:
+    layout.nodes.mkdir(parents=True)
+    (layout.nodes / ".lock").symlink_to(tmp_path / "elsewhere")
+
+    with pytest.raises(ConfigError, match="cannot be opened"), locked(layout):
+        pass
+
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_file_in_the_place_of_the_registry_cannot_be_locked(layout: Layout) -> None:
+    layout.nodes.parent.mkdir()
+    layout.nodes.write_text("a file")
+
+    with pytest.raises(ConfigError, match="check the permissions"), locked(layout):
+        pass

@@ -1,0 +1,113 @@
+"""The two lines at the top of the console."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from checker.config.layout import home_layout
+from checker.state.rows import Batch
+from reversi_tui.app import Console
+from reversi_tui.rows.row import Daemon, Health
+from reversi_tui.widgets.looks import Looks
+from reversi_tui.widgets.status import GatewayLine
+from tests.reversi_tui.console.screen import lines, running, shows, until
+from tests.reversi_tui.console.states import (
+    NOW,
+    console,
+    demo_home,
+    open_acts,
+    sweep,
+    write,
+)
+
+
+def columns(app: Console) -> list[str]:
+    return [place.column.id for place in app.main.table.columns]
+
+
+async def test_the_header_shows_the_daemon_the_sweep_waiting_logins_and_the_disk(
+    tmp_path: Path,
+) -> None:
+    layout = demo_home(tmp_path)
+    write(layout, Batch(sweep=replace(sweep(), logins_waiting=7)))
+    app = console(layout)
+
+    async with running(app) as pilot:
+        await shows(pilot, "daemon: running, last sweep <1m ago logins waiting: 7 disk:")
+
+
+@pytest.mark.parametrize(
+    ("width", "read_only", "first"),
+    [
+        pytest.param(
+            60, False, "reversi  daemon running, swept <1m ago  logins 7  disk 12G", id="60"
+        ),
+        pytest.param(
+            60,
+            True,
+            "reversi  READ-ONLY   daemon running, swept <1m ago  logins 7",
+            id="60, read-only",
+        ),
+        pytest.param(
+            80,
+            True,
+            "reversi  READ-ONLY   daemon running, swept <1m ago  logins 7  disk 12G",
+            id="80, read-only",
+        ),
+        pytest.param(
+            80,
+            False,
+            "reversi  daemon: running, last sweep <1m ago  logins waiting: 7  disk: 12G free",
+            id="80",
+        ),
+    ],
+)
+async def test_the_header_says_it_in_few_words_where_it_is_narrow(
+    tmp_path: Path, width: int, first: str, *, read_only: bool
+) -> None:
+    layout = demo_home(tmp_path)
+    write(layout, Batch(sweep=replace(sweep(), logins_waiting=7)))
+    app = console(layout, open_acts(read_only=read_only))
+
+    async with running(app, (width, 15)) as pilot:
+        await until(pilot, lambda: lines(app)[0].startswith(first))
+        assert "…" not in lines(app)[0]
+
+
+@pytest.mark.parametrize(
+    ("daemon", "logins", "disk", "width", "line"),
+    [
+        (
+            Daemon.RUNNING,
+            7,
+            90e6,
+            60,
+            "reversi  READ-ONLY   daemon running, swept <1m ago  disk 90M",
+        ),
+        (Daemon.ABSENT, 7, 90e6, 60, "reversi  READ-ONLY   daemon not running  logins 7  disk 90M"),
+        (Daemon.ABSENT, 150, 90e6, 60, " READ-ONLY   daemon not running  logins 150  disk 90M"),
+        (Daemon.ABSENT, 150, 90e6, 45, " READ-ONLY   daemon not running  logins 150"),
+        (Daemon.RUNNING, 150, 12e9, 50, "reversi  READ-ONLY   daemon running  logins 150"),
+    ],
+)
+def test_what_is_well_leaves_a_narrow_header_before_any_alarm(
+    daemon: Daemon, logins: int, disk: int, width: int, line: str
+) -> None:
+    health = Health(
+        daemon=daemon,
+        sweep=replace(sweep(), swept_at=NOW),
+        logins_waiting=logins,
+        disk_free_bytes=int(disk),
+    )
+    gateway = GatewayLine(
+        layout=home_layout(Path("/srv/gate")),
+        health=health,
+        now=NOW,
+        looks=Looks("terminal"),
+        read_only=True,
+    )
+
+    assert gateway.fitted(width).plain.strip() == line.strip()
