@@ -27,6 +27,7 @@ PAGES = sorted(
 QUOTING = [Path(__file__), ROOT / "tests" / "wordings.py"]
 """These files quote the wordings that they reject."""
 SCRIPTS = [ROOT / "run", *sorted((ROOT / ".ci").glob("*"))]
+WIDTH = 100
 PARSERS = {"checker": checker_parser, "client": client_parser, "reversi_tui": console_parser}
 
 
@@ -122,6 +123,13 @@ def sources(folder: str) -> list[Path]:
     return [path for path in sorted((ROOT / folder).rglob("*")) if path.suffix in (".py", ".sh")]
 
 
+def begins_with_one_line(path: Path) -> bool:
+    """Whether the first paragraph of the module's docstring is one line, or the file is empty."""
+    source = path.read_text(encoding="utf-8")
+    first = (ast.get_docstring(ast.parse(source)) or "").partition("\n\n")[0]
+    return not source or (bool(first) and "\n" not in first and len(first) <= WIDTH)
+
+
 @pytest.mark.parametrize("one", STUMBLES, ids=lambda one: one.bad)
 def test_each_pattern_rejects_its_example(one: Stumble) -> None:
     assert re.search(one.pattern, one.bad, re.IGNORECASE)
@@ -144,6 +152,13 @@ def test_the_scripts_of_the_checkout_read_as_plain_english() -> None:
 @pytest.mark.parametrize("folder", [folder for folder in SOURCES if folder not in NOT_YET])
 def test_messages_docstrings_and_comments_read_as_plain_english(folder: str) -> None:
     fail_on(faults(sources(folder)))
+
+
+@pytest.mark.parametrize("folder", [folder for folder in SOURCES if folder not in NOT_YET])
+def test_the_docstring_of_each_module_begins_with_one_line(folder: str) -> None:
+    modules = [path for path in sources(folder) if path.suffix == ".py"]
+
+    fail_on([str(path.relative_to(ROOT)) for path in modules if not begins_with_one_line(path)])
 
 
 @pytest.mark.parametrize("folder", [folder for folder in PARSERS if folder not in NOT_YET])

@@ -1,0 +1,1 @@
+"""Attacks on a gateway: with a stolen key, and from other accounts of the machine."""

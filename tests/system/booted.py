@@ -148,6 +148,11 @@ class Booted(Machine):
         """The PID of the service's first process, as systemd sees it."""
         return int(self.must("systemctl", "show", "--property=MainPID", "--value", unit))
 
+    @property
+    def boot_pid(self) -> int:
+        """The PID of the server's systemd, as the test sees it."""
+        return int(self.inside[1].split("/")[2])
+
     def stop_services(self) -> None:
         """Stop our services; systemd removes their PrivateTmp directories a moment later."""
         self.run("systemctl", "stop", "reversi-*.service")

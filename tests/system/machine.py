@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from tests.system.accounts import Install
+from tests.system.accounts import Install, accounts_at_rest
 from tests.system.clients import Device
 from tests.system.processes import end_one
 from tests.system.services import Stranger
@@ -75,7 +75,8 @@ class Machine:
         source = str(Path(install.python).parents[2])
         # ids that no other machine uses: userdel looks at the processes of all machines
         ids = 300_000 + 8 * self.sleeper.pid
-        self.must("sh", "-c", BUILD, "build", str(self.folder), source, str(ids))
+        with accounts_at_rest():
+            self.must("sh", "-c", BUILD, "build", str(self.folder), source, str(ids))
         self.must("ip", "link", "set", "lo", "up")
 
     def run(self, *words: str, **options: Any) -> subprocess.CompletedProcess[str]:

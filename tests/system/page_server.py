@@ -141,11 +141,6 @@ class PageServer(Booted):
         self.write("/etc/reversi/reversi.toml", self.read("/etc/reversi/reversi.toml") + FAST)
         self.must("systemctl", "restart", "reversi-checker.service")
 
-    @property
-    def boot_pid(self) -> int:
-        """The process whose network namespace is the server's."""
-        return int(self.inside[1].split("/")[2])
-
     def add_device(self, node: str, forward: str) -> None:
         """Add a node whose device is this server, with its bundle as a service."""
         self.type(

@@ -124,6 +124,21 @@ def test_any_text_is_a_name_without_a_path_in_it_or_is_invalid(text: str) -> Non
             id="banner",
         ),
         pytest.param(
+            "20010=x:1,public,banner:public,tls",
+            ForwardRequest(
+                port=Port(20010),
+                target=Target(host="x", port=Port(1)),
+                expect=Expect(kind=ExpectKind.BANNER, text="public,tls"),
+                public=True,
+            ),
+            id="public",
+        ),
+        pytest.param(
+            "x:1,public",
+            ForwardRequest(port=None, target=Target(host="x", port=Port(1)), public=True),
+            id="public, nothing expected",
+        ),
+        pytest.param(
             "x:1,open",
             ForwardRequest(port=None, target=Target(host="x", port=Port(1)), expect=OPEN),
             id="open",
@@ -132,6 +147,7 @@ def test_any_text_is_a_name_without_a_path_in_it_or_is_invalid(text: str) -> Non
 )
 def test_a_forward_is_read(text: str, expected: ForwardRequest) -> None:
     assert parse_forward(text) == expected
+    assert parse_forward(str(expected)) == expected
 
 
 @pytest.mark.parametrize(
@@ -147,6 +163,8 @@ def test_a_forward_is_read(text: str, expected: ForwardRequest) -> None:
         pytest.param("20010=[a%b]:22", id="an address that could not be read back"),
         pytest.param("20010=ho st:22", id="space"),
         pytest.param("20010=host:22,", id="nothing after the comma"),
+        pytest.param("20010=host:22,public,", id="nothing after public"),
+        pytest.param("20010=host:22,tls,public", id="public after the expect"),
         pytest.param("20010=host:22,bannr:x", id="unknown expect"),
         pytest.param("20010=host:22\n", id="newline"),
     ],
