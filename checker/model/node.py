@@ -285,11 +285,11 @@ def parse_name(text: str) -> NodeName:
     """
     if text in VERBS:
         raise InvalidValue(
-            f"{text!r} can not name a node: it is a word of the protocol; choose another name"
+            f"{text!r} cannot name a node: it is a word of the protocol; choose another name"
         )
     if not NAME_PATTERN.match(text):
         raise InvalidValue(
-            f"{text[:80]!r} can not name a node; use 1 to 63 of a-z 0-9 . - and begin with a letter"
+            f"{text[:80]!r} cannot name a node; use 1 to 63 of a-z 0-9 . - and begin with a letter"
             " or digit"
         )
     return NodeName(text)

@@ -169,7 +169,7 @@ def test_a_forward_is_read(text: str, expected: ForwardRequest) -> None:
         pytest.param("20010=host:22\n", id="newline"),
     ],
 )
-def test_a_forward_that_can_not_be_is_invalid(text: str) -> None:
+def test_an_impossible_forward_is_invalid(text: str) -> None:
     with pytest.raises(InvalidValue):
         parse_forward(text)
 
@@ -188,7 +188,7 @@ def test_a_forward_that_can_not_be_is_invalid(text: str) -> None:
         "open:",
     ],
 )
-def test_an_expect_that_can_not_be_names_the_five_that_can(text: str) -> None:
+def test_an_invalid_expect_names_the_five_valid_ones(text: str) -> None:
     with pytest.raises(
         InvalidValue, match=r"write banner:PREFIX .* http, tls, 'send:TEXT expect:TEXT' or open"
     ):
@@ -196,12 +196,12 @@ def test_an_expect_that_can_not_be_names_the_five_that_can(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "0", "65536", "-1", " 1", "1 ", "٢", "0x10", "123456"])
-def test_a_port_that_can_not_be_is_invalid(text: str) -> None:
+def test_an_impossible_port_is_invalid(text: str) -> None:
     with pytest.raises(InvalidValue, match="is not a port; write a number from 1 to 65535"):
         parse_port(text)
 
 
-def test_a_target_that_can_not_be_is_invalid() -> None:
+def test_an_impossible_target_is_invalid() -> None:
     with pytest.raises(InvalidValue, match="is not HOST:PORT"):
         parse_target("host")
 
@@ -210,7 +210,7 @@ def test_a_target_that_can_not_be_is_invalid() -> None:
     "text",
     ["", "Office", "-office", ".office", "of fice", "a/b", "..", "x" * 64, "büro", "office\n"],
 )
-def test_a_name_that_can_not_be_is_invalid(text: str) -> None:
+def test_an_impossible_name_is_invalid(text: str) -> None:
     with pytest.raises(InvalidValue, match="1 to 63 of a-z 0-9"):
         parse_name(text)
 
