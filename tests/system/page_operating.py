@@ -209,7 +209,7 @@ OPERATING: tuple[Step[Fleet], ...] = (
         before=Fleet.lose_the_node,
         at=lambda fleet: fleet.new,
     ),
-    Step("sudo reversi-checker init", says="in line with the registry", at=lambda fleet: fleet.new),
+    Step("sudo reversi-checker init", says="from the registry", at=lambda fleet: fleet.new),
     Step(
         "sudo reversi-checker kill office",
         says="is free",

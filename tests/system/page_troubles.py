@@ -128,7 +128,7 @@ TROUBLES: tuple[Step[Ward], ...] = (
     Step(
         "sh /etc/reversi/office.sh status", says="last error:", ends=(0, 1), before=Ward.is_killed
     ),
-    Step("sh /etc/reversi/office.sh check", says="office: the tunnel works"),
+    Step("sh /etc/reversi/office.sh check", says="says that the tunnel works"),
     Step("journalctl --unit reversi-office --lines 20", says="up, at gateway.example.org:22"),
     Step("reversi-checker probe office", says="office:20000: up"),
     Step("reversi-checker log --node office --limit 20", says="hung: nothing came in"),
