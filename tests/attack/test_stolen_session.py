@@ -208,11 +208,14 @@ async def test_a_nul_ends_only_its_own_connection(
                 await say(connection, "check\0; id")
 
 
-def beat_loop(device: Device) -> psutil.Process | None:
+def beat_loop(gateway: Gateway, device: Device) -> psutil.Process | None:
     """The process that answers the device's beats."""
     for process in psutil.process_iter(["cmdline"]):
         words = process.info["cmdline"] or []
-        if any(word.endswith("hold.sh") for word in words) and device.node in words:
+        if any(word.endswith("hold.sh") for word in words) and {
+            str(gateway.layout.run),
+            device.node,
+        } <= set(words):
             return process
     return None
 
@@ -239,7 +242,7 @@ async def test_a_client_cannot_set_its_environment(target: Gateway, victim: Devi
             process = await connection.create_process("hold thief", env=given)
             process.stdin.write("\n")
             assert await process.stdout.readline() in ("0\n", "1\n")
-            loop = until(lambda: beat_loop(device), "the beat loop")
+            loop = until(lambda: beat_loop(target, device), "the beat loop")
             environment = loop.environ()
 
     assert environment.pop("SSH_ORIGINAL_COMMAND") == "hold thief"
@@ -276,7 +279,7 @@ def test_no_agent_is_forwarded(target: Gateway, victim: Device, tmp_path: Path) 
             ),
         ):
             connection.beat()
-        loop = until(lambda: beat_loop(device), "the beat loop")
+        loop = until(lambda: beat_loop(target, device), "the beat loop")
         assert not set(loop.environ()) & {"SSH_AUTH_SOCK", "DISPLAY", "LD_PRELOAD"}
     finally:
         end_one(agent)
