@@ -1,111 +1,101 @@
-"""The verbs `probe`, `kill` and `reset`."""
+"""The verbs `probe`, `kill` and `reset`: act on forwards."""
 
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from collections.abc import Sequence
 
-from checker.cli.common import Verbs, aims_for, confirmed, registry_there
+from checker.cli.answers import say_json
+from checker.cli.common import aims_for, existing_registry
+from checker.cli.dialog import agreed_to_act, warn
 from checker.cli.exit_codes import ExitCode
+from checker.cli.verbs import Verbs, add_dry_run, add_json, add_verb, add_yes
 from checker.config.layout import Layout
 from checker.control.client import Control
-from checker.control.unregistered import Seen as Stranger
-from checker.control.unregistered import aims_at, unregistered_seen
-from checker.model import Outcome, Status, Verb, outcome_json
+from checker.control.unregistered import UnregisteredTunnel, aims_at, unregistered_tunnels
+from checker.model import Aim, Outcome, Status, Verb, outcome_json
 from checker.output import say
 from checker.registry.nodes import Registry
 from checker.state.errors import StateError
 
+HELP = {
+    Verb.PROBE: "probe now, and act on the result",
+    Verb.KILL: "end the sshd process that holds the port",
+    Verb.RESET: "kill, and forget earlier failures and flaps",
+}
+
 
 def add_to(verbs: Verbs) -> None:
     """Declare these verbs."""
-    for verb, text in (
-        (Verb.PROBE, "probe now, and act on what is seen"),
-        (Verb.KILL, "end the sshd process that holds the port"),
-        (Verb.RESET, "kill, and begin with a clean slate: no strikes, no flaps"),
-    ):
-        add_action(verbs, verb, text)
-
-
-def add_action(verbs: Verbs, verb: Verb, text: str) -> None:
-    action = verbs.add_parser(
-        verb.value,
-        help=text,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        description=f"{text[0].upper()}{text[1:]}.",
-        epilog=(
-            f"example: reversi-checker {verb} office\n         reversi-checker {verb} office:20010"
-            " 20011"
-        ),
-    )
-    action.add_argument("target", nargs="+", metavar="NODE|NODE:PORT|PORT", help="which forwards")
-    action.add_argument("--json", action="store_true", help="one JSON document")
-    if verb is not Verb.PROBE:
-        action.add_argument(
-            "--yes", action="store_true", help="do not ask (without a terminal it never asks)"
+    for verb, text in HELP.items():
+        parser = add_verb(
+            verbs,
+            verb.value,
+            text,
+            f"reversi-checker {verb} office",
+            f"reversi-checker {verb} office:20010 20011",
         )
-        action.add_argument(
-            "--dry-run", action="store_true", help="say what would be done, and do nothing"
+        parser.add_argument(
+            "target", nargs="+", metavar="NODE|NODE:PORT|PORT", help="which forwards"
         )
-    action.set_defaults(command=cmd_act, verb=verb)
+        add_json(parser)
+        if verb is not Verb.PROBE:
+            add_yes(parser)
+            add_dry_run(parser)
+        parser.set_defaults(command=cmd_act, verb=verb)
 
 
 def cmd_act(args: argparse.Namespace, layout: Layout) -> ExitCode:
     verb: Verb = args.verb
-    registry = registry_there(layout)
-    strangers = strangers_for_acts(layout, registry)
-    aims = [
-        aim for word in args.target for aim in aims_at(strangers, word) or aims_for(registry, word)
-    ]
-    if verb is not Verb.PROBE and (args.dry_run or not confirmed(args, verb, aims)):
-        outcomes = [
-            Outcome(node=aim.node, port=aim.port, done=False, sentence=f"would {verb}")
-            for aim in aims
-        ]
-        tell_outcomes(args, verb, outcomes)
+    registry = existing_registry(layout)
+    aims = aims_of(args.target, registry, readable_unregistered(layout, registry))
+    if verb is not Verb.PROBE and (args.dry_run or not agreed_to_act(args, verb, aims)):
+        print_outcomes(args, verb, [would_be(verb, aim) for aim in aims])
         return ExitCode.OK
-    done = Control(layout=layout).act(verb, aims)
-    tell_outcomes(args, verb, done)
+    outcomes = Control(layout=layout).act(verb, aims)
+    print_outcomes(args, verb, outcomes)
     is_broken = verb is Verb.PROBE and any(aim.node in registry.broken for aim in aims)
-    return ExitCode.NOT_UP if is_broken else act_code(verb, done)
+    return ExitCode.NOT_UP if is_broken else act_code(verb, outcomes)
 
 
-def strangers_for_acts(layout: Layout, registry: Registry) -> tuple[Stranger, ...]:
-    """The unregistered devices; a state file that can not be read keeps nobody from acting on what
-    is registered.
+def aims_of(
+    words: Sequence[str], registry: Registry, unregistered: Sequence[UnregisteredTunnel]
+) -> list[Aim]:
+    """The forwards that the words name, of unregistered devices too. Raises CheckerError."""
+    return [
+        aim for word in words for aim in aims_at(unregistered, word) or aims_for(registry, word)
+    ]
+
+
+def readable_unregistered(layout: Layout, registry: Registry) -> tuple[UnregisteredTunnel, ...]:
+    """The unregistered devices; none if the state file cannot be read, since registered nodes can
+    be acted on without it.
     """
     try:
-        return unregistered_seen(layout, registry)
+        return unregistered_tunnels(layout, registry)
     except StateError as error:
-        print(f"reversi-checker: warning: {error}", file=sys.stderr)
+        warn(error)
         return ()
 
 
-def tell_outcomes(args: argparse.Namespace, verb: Verb, outcomes: Sequence[Outcome]) -> None:
+def would_be(verb: Verb, aim: Aim) -> Outcome:
+    """What a dry run prints."""
+    return Outcome(node=aim.node, port=aim.port, done=False, sentence=f"would {verb}")
+
+
+def print_outcomes(args: argparse.Namespace, verb: Verb, outcomes: Sequence[Outcome]) -> None:
     if args.json:
-        say(
-            json.dumps(
-                {
-                    "schema": 1,
-                    "verb": verb.value,
-                    "outcomes": [outcome_json(outcome) for outcome in outcomes],
-                },
-                indent=2,
-            )
-        )
-    else:
-        for outcome in outcomes:
-            say(f"{outcome.node}:{outcome.port}: {outcome.sentence}")
+        say_json(verb=verb.value, outcomes=[outcome_json(outcome) for outcome in outcomes])
+        return
+    for outcome in outcomes:
+        say(f"{outcome.node}:{outcome.port}: {outcome.sentence}")
 
 
 def act_code(verb: Verb, outcomes: Sequence[Outcome]) -> ExitCode:
-    """0 where it was done; a probe is judged by what it saw."""
-    if verb is Verb.PROBE:  # what else is known of an up forward stands behind a colon
-        return (
-            ExitCode.OK
-            if all(outcome.sentence.partition(":")[0] == Status.UP for outcome in outcomes)
-            else ExitCode.NOT_UP
-        )
-    return ExitCode.OK if any(outcome.done for outcome in outcomes) else ExitCode.NOT_UP
+    """0 if anything was done; of a probe: if all forwards are up."""
+    if verb is Verb.PROBE:
+        # a remark on a forward that is up follows a colon
+        is_ok = all(outcome.sentence.partition(":")[0] == Status.UP for outcome in outcomes)
+    else:
+        is_ok = any(outcome.done for outcome in outcomes)
+    return ExitCode.OK if is_ok else ExitCode.NOT_UP

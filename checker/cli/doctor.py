@@ -1,26 +1,26 @@
-"""The verb `doctor`."""
+"""The verb `doctor`: what is wrong with this gateway, and how to fix it."""
 
 from __future__ import annotations
 
 import argparse
-import json
 
-from checker.cli.common import Verbs
+from checker.cli.answers import say_json
 from checker.cli.exit_codes import ExitCode
+from checker.cli.verbs import Verbs, add_json, add_verb
 from checker.config.layout import Layout
 from checker.output import say
 
 
 def add_to(verbs: Verbs) -> None:
-    """Declare these verbs."""
-    raw = argparse.RawDescriptionHelpFormatter
-    doctor = verbs.add_parser(
+    """Declare the verb."""
+    doctor = add_verb(
+        verbs,
         "doctor",
-        help="each thing that must be true of a gateway, and what mends it",
-        formatter_class=raw,
-        epilog="example: sudo reversi-checker doctor\nexit code 1: something is wrong",
+        "check everything that a gateway needs, and say how to fix what is wrong",
+        "sudo reversi-checker doctor",
+        ending="exit status 1: something is wrong",
     )
-    doctor.add_argument("--json", action="store_true", help="one JSON document")
+    add_json(doctor)
     doctor.set_defaults(command=cmd_doctor)
 
 
@@ -29,5 +29,8 @@ def cmd_doctor(args: argparse.Namespace, layout: Layout) -> ExitCode:
     from checker.doctor.findings import as_json, as_text, findings
 
     found = findings(examine(layout))
-    say(json.dumps({"schema": 1, **as_json(found)}, indent=2) if args.json else as_text(found))
+    if args.json:
+        say_json(**as_json(found))
+    else:
+        say(as_text(found))
     return ExitCode.NOT_UP if any(finding.ok is False for finding in found) else ExitCode.OK

@@ -1,4 +1,4 @@
-"""Exit statuses of `reversi-checker`, and which error has which."""
+"""Exit statuses of `reversi-checker`, and the status for each error."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PROG = "reversi-checker"
 
 
 class ExitCode(IntEnum):
-    """What a run means to a script."""
+    """What a script learns from a run."""
 
     OK = 0
     NOT_UP = 1
@@ -24,7 +24,7 @@ class ExitCode(IntEnum):
 
 
 def exit_code_of(error: Exception) -> ExitCode:
-    """The exit code of an error, in one place."""
+    """The exit status for an error."""
     match error:
         case StateError():
             return ExitCode.STATE

@@ -1,4 +1,4 @@
-"""Options of every verb that makes a key or a client file."""
+"""Options of the verbs that give a node a key."""
 
 from __future__ import annotations
 
@@ -10,37 +10,37 @@ from checker.model import KeyType
 
 
 def add_key_options(parser: argparse.ArgumentParser) -> None:
-    """Options of the verbs that give a node a key."""
+    """Declare them."""
     parser.add_argument(
         "--key-type",
         choices=[kind.value for kind in KeyType],
         help=(
-            "of the key that is made: ed25519 (the default), or rsa (3072 bits), for dropbear on"
-            " small flash"
+            "type of the new key: ed25519 (the default), or rsa (3072 bits) for dropbear on small"
+            " flash"
         ),
     )
     parser.add_argument(
         "--public-key",
         type=Path,
         metavar="FILE",
-        help="the node's own key (- for stdin); without it a pair is made",
+        help="read the node's public key from FILE (- for stdin) instead of making a key pair",
     )
     parser.add_argument(
         "--client-config",
         type=Path,
         metavar="FILE",
-        help="write what reversi-client needs, the private key beside it",
+        help="write the configuration of reversi-client, and the private key beside it",
     )
     parser.add_argument(
         "--keep-key",
         action="store_true",
-        help="keep the private key in the registry too (NAME.key, 0600)",
+        help="keep the private key in the registry too, as NAME.key with mode 0600",
     )
     parser.add_argument(
         "--gateway",
         action="append",
         metavar="HOST:PORT",
-        help="how the node reaches this gateway; may be given again",
+        help="where the node reaches this gateway; may be given more than once",
     )
 
 

@@ -10,8 +10,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from checker.cli.common import Verbs
+from checker.cli.answers import say_json
 from checker.cli.exit_codes import ExitCode
+from checker.cli.verbs import Verbs, add_json, add_verb
 from checker.config.layout import Layout, refuse_missing
 from checker.model import Event, InvalidValue, NodeName
 from checker.output import clock, say
@@ -23,25 +24,60 @@ FOLLOW_EVERY_S = 0.3
 
 
 def add_to(verbs: Verbs) -> None:
-    """Declare these verbs."""
-    raw = argparse.RawDescriptionHelpFormatter
-    log = verbs.add_parser(
+    """Declare the verb."""
+    log = add_verb(
+        verbs,
         "log",
-        help="what happened: changes, kills, refusals",
-        formatter_class=raw,
-        epilog="example: reversi-checker log --node office --follow",
+        "show what happened: status changes, kills, refusals",
+        "reversi-checker log --node office --follow",
     )
-    log.add_argument("--node", help="only this node's")
+    log.add_argument("--node", help="only the events of this node")
     log.add_argument(
         "--limit", type=int, default=100, metavar="N", help="the newest N (default 100)"
     )
     log.add_argument(
-        "--follow", action="store_true", help="go on with what comes, until interrupted"
+        "--follow", action="store_true", help="print new events as they come, until interrupted"
     )
-    log.add_argument(
-        "--json", action="store_true", help="one JSON document; with --follow one an event"
-    )
+    add_json(log, "print one JSON document; with --follow, one for each event")
     log.set_defaults(command=cmd_log)
+
+
+def cmd_log(args: argparse.Namespace, layout: Layout) -> ExitCode:
+    if args.limit < 1:
+        raise InvalidValue(f"--limit {args.limit} is not a count; write a number from 1")
+    node = NodeName(args.node) if args.node else None
+    events, state = past_events(layout, args.limit, node, is_followed=args.follow)
+    if args.json and not args.follow:
+        say_json(events=[event_json(event) for event in events])
+        return ExitCode.OK
+    for event in followed(state, events, node) if state else events:
+        say(
+            json.dumps({"schema": 1, "event": event_json(event)})
+            if args.json
+            else event_line(event)
+        )
+    return ExitCode.OK
+
+
+def past_events(
+    layout: Layout, limit: int, node: NodeName | None, *, is_followed: bool
+) -> tuple[Sequence[Event], StateFile | None]:
+    """The newest events, and the state file, still open, if it is followed.
+
+    Without a state file there are no events; following then raises StateMissing. Raises NoGateway,
+    StateError.
+    """
+    refuse_missing(layout)
+    try:
+        state = open_reader(layout.state)
+    except StateMissing:
+        if is_followed:
+            raise
+        return (), None
+    if is_followed:
+        return state.events(limit=limit, node=node), state
+    with closing(state):
+        return state.events(limit=limit, node=node), None
 
 
 def event_json(event: Event) -> dict[str, Any]:
@@ -56,42 +92,8 @@ def event_line(event: Event) -> str:
     return f"{clock(event.at)}  {event.kind:<11}  {where:<20}  {event.actor}: {event.text}"
 
 
-def cmd_log(args: argparse.Namespace, layout: Layout) -> ExitCode:
-    if args.limit < 1:
-        raise InvalidValue(f"--limit {args.limit} is not a count; write a number from 1")
-    refuse_missing(layout)
-    try:
-        state = open_reader(layout.state)
-    except StateMissing:
-        if args.follow:
-            raise
-        say(
-            json.dumps({"schema": 1, "events": []}) if args.json else "",
-            end="\n" if args.json else "",
-        )
-        return ExitCode.OK
-    with closing(state):
-        events = state.events(limit=args.limit, node=NodeName(args.node) if args.node else None)
-        if args.json and not args.follow:
-            say(
-                json.dumps(
-                    {"schema": 1, "events": [event_json(event) for event in events]}, indent=2
-                )
-            )
-            return ExitCode.OK
-        for event in events if not args.follow else followed(state, events, args.node):
-            say(
-                json.dumps({"schema": 1, "event": event_json(event)})
-                if args.json
-                else event_line(event)
-            )
-        return ExitCode.OK
-
-
-def followed(state: StateFile, events: Sequence[Event], node: str | None) -> Iterator[Event]:
-    """These events, and then each new one, for ever; also those of a file that takes this one's
-    place.
-    """
+def followed(state: StateFile, events: Sequence[Event], node: NodeName | None) -> Iterator[Event]:
+    """These events, then each new one, without end; also those in a file that replaces this one."""
     inode = inode_of(state.path)
     yield from events
     after = max((event.id for event in events), default=0)
@@ -101,25 +103,23 @@ def followed(state: StateFile, events: Sequence[Event], node: str | None) -> Ite
 
 
 def until_replaced(
-    state: StateFile, inode: int | None, after: int, node: str | None
+    state: StateFile, inode: int | None, after: int, node: NodeName | None
 ) -> Iterator[Event]:
-    """Each new event, until another file is in the place of this one."""
-    token = -1  # older than any: what came before the first look is not missed
+    """Each new event, until another file has the path of this one."""
+    token = -1  # older than any: do not miss what came before the first look
     with closing(state):
         while inode is not None and inode_of(state.path) == inode:
             if state.changed_token() == token:
                 time.sleep(FOLLOW_EVERY_S)
                 continue
             token = state.changed_token()
-            for event in state.events(
-                after=after, limit=1000, node=NodeName(node) if node else None
-            ):
+            for event in state.events(after=after, limit=1000, node=node):
                 after = max(after, event.id)
                 yield event
 
 
 def inode_of(path: Path) -> int | None:
-    """Which file has that name now; None for none."""
+    """The inode that has this path now; None if none has."""
     try:
         return path.stat().st_ino
     except FileNotFoundError:
@@ -127,7 +127,7 @@ def inode_of(path: Path) -> int | None:
 
 
 def reopened(path: Path) -> tuple[int | None, StateFile]:
-    """The state file, once the daemon has begun a new one, and which file that is."""
+    """Wait until the daemon has made a new state file; its inode, and the file."""
     while True:
         try:
             return inode_of(path), open_reader(path)

@@ -1,19 +1,19 @@
-"""`reversi-checker publish` and `unpublish`: public ports of the gateway, behind which HAProxy
-reaches the tunnels.
-"""
+"""The verbs `publish` and `unpublish`: public ports of forwards, through HAProxy."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-from checker.cli.common import agreed, aims_for, narrate, registry_of
+from checker.cli.common import aims_for, registry_of
+from checker.cli.dialog import agreed, show_note
 from checker.cli.exit_codes import ExitCode
+from checker.cli.verbs import Verbs, add_dry_run, add_verb, add_yes
 from checker.config.layout import Layout
 from checker.config.settings import load_config
-from checker.control.node_changes import tell
-from checker.haproxy.program import proxy_of
+from checker.control.notices import notify
+from checker.haproxy.program import Proxy, proxy_of
 from checker.haproxy.publish import begin, change, follow, refuse_taken, wanted_file
 from checker.model import Forward, InvalidValue, Node, Publication, parse_port
 from checker.output import say
@@ -22,75 +22,61 @@ from checker.registry.lock import locked
 from checker.registry.nodes import Registry
 from checker.registry.publications import parse_sni, with_publication
 
-if TYPE_CHECKING:
-    from checker.cli.common import Verbs
+WHICH = "which forward; NODE is enough if it has only one"
 
 
 def add_to(verbs: Verbs) -> None:
     """Declare these verbs."""
-    raw = argparse.RawDescriptionHelpFormatter
-    publish = verbs.add_parser(
+    add_publish(verbs)
+    add_unpublish(verbs)
+
+
+def add_publish(verbs: Verbs) -> None:
+    parser = add_verb(
+        verbs,
         "publish",
-        help="give a forward a public port, through HAProxy",
-        formatter_class=raw,
+        "give a forward a public port, through HAProxy",
+        "reversi-checker publish mail:20025 --port 25 --send-proxy",
+        "reversi-checker publish mail:20443 --port 443 --sni mail.example.org",
         description=(
-            "Has HAProxy listen on a port of all the gateway's addresses, for a forward. Without"
-            " NODE:PORT: brings HAProxy's\nfile in line with the registry, as after an edit by"
-            " hand."
-        ),
-        epilog=(
-            "example: reversi-checker publish mail:20025 --port 25 --send-proxy\n"
-            "         reversi-checker publish mail:20443 --port 443 --sni mail.example.org"
+            "Have HAProxy listen on a port of all the gateway's addresses, for a forward.\nWithout"
+            " NODE:PORT: update HAProxy's file from the registry, as after an edit by hand."
         ),
     )
-    publish.add_argument(
-        "forward",
-        nargs="?",
-        metavar="NODE:PORT",
-        help="which forward; NODE will do where it has but one",
-    )
-    publish.add_argument("--port", metavar="PORT", help="where the gateway's visitors come")
-    publish.add_argument(
+    parser.add_argument("forward", nargs="?", metavar="NODE:PORT", help=WHICH)
+    parser.add_argument("--port", metavar="PORT", help="the public port of the gateway")
+    parser.add_argument(
         "--sni",
         metavar="NAME",
-        help="only TLS visitors who ask for this name; without it, whoever no name takes",
+        help="take only TLS visitors who ask for this name; without it, all whom no name takes",
     )
-    publish.add_argument(
+    parser.add_argument(
         "--send-proxy",
         action="store_true",
-        help="tell the target who comes, by a PROXY line, which it must speak",
+        help="send the target the visitor's address in a PROXY line, which it must understand",
     )
-    publish.add_argument(
-        "--dry-run",
-        action="store_true",
-        help="print the file that HAProxy would get, and do nothing",
-    )
-    publish.set_defaults(command=cmd_publish)
-    unpublish = verbs.add_parser(
+    add_dry_run(parser, "print the file that HAProxy would get, and do nothing")
+    parser.set_defaults(command=cmd_publish)
+
+
+def add_unpublish(verbs: Verbs) -> None:
+    parser = add_verb(
+        verbs,
         "unpublish",
-        help="take public ports away again",
-        formatter_class=raw,
-        epilog=(
-            "example: reversi-checker unpublish mail:20025\n         reversi-checker unpublish"
-            " mail:20443 --port 443"
-        ),
+        "take public ports away again",
+        "reversi-checker unpublish mail:20025",
+        "reversi-checker unpublish mail:20443 --port 443",
     )
-    unpublish.add_argument(
-        "forward", metavar="NODE:PORT", help="which forward; NODE will do where it has but one"
-    )
-    unpublish.add_argument("--port", metavar="PORT", help="only this public port")
-    unpublish.add_argument("--sni", metavar="NAME", help="only this name")
-    unpublish.add_argument(
-        "--yes", action="store_true", help="do not ask (without a terminal it never asks)"
-    )
-    unpublish.add_argument(
-        "--dry-run", action="store_true", help="say what would be done, and do nothing"
-    )
-    unpublish.set_defaults(command=cmd_unpublish)
+    parser.add_argument("forward", metavar="NODE:PORT", help=WHICH)
+    parser.add_argument("--port", metavar="PORT", help="only this public port")
+    parser.add_argument("--sni", metavar="NAME", help="only this name")
+    add_yes(parser)
+    add_dry_run(parser)
+    parser.set_defaults(command=cmd_unpublish)
 
 
 def one_forward(registry: Registry, word: str) -> tuple[Node, Forward]:
-    """The forward that a word names, and its node. Raises CheckerError."""
+    """The one forward that a word names, and its node. Raises CheckerError."""
     aims = aims_for(registry, word)
     if len(aims) > 1:
         named = " or ".join(f"{aim.node}:{aim.port}" for aim in aims)
@@ -99,12 +85,42 @@ def one_forward(registry: Registry, word: str) -> tuple[Node, Forward]:
     return node, next(forward for forward in node.forwards if aims[0].port in forward.ports)
 
 
+def cmd_publish(args: argparse.Namespace, layout: Layout) -> ExitCode:
+    config = load_config(layout.config)
+    proxy = proxy_of(layout, config)
+    if args.forward is None:
+        update_file(args, layout, proxy)
+    else:
+        publish(args, layout, proxy, config.tunnel_uid)
+    return ExitCode.OK
+
+
+def publish(args: argparse.Namespace, layout: Layout, proxy: Proxy, uid: int) -> None:
+    """Publish a forward; `uid` is the tunnel user's. Raises CheckerError."""
+    publication = asked_publication(args)
+    with locked(layout):
+        registry = registry_of(layout)
+        node, forward = one_forward(registry, args.forward)
+        after = with_forward(node, forward, with_publication(forward, publication))
+        file = wanted_file(registry.with_node(after), proxy)
+        refuse_taken(publication.port, registry, proxy, uid)
+        if args.dry_run:
+            say(file, end="")
+            return
+        about_proxy = change(layout, proxy, after)
+    if after != node:
+        clauses = [(forward.port, f"published on port {publication}")]
+        notify(layout, node.name, clauses, show_note)
+    already = "" if after != node else " already"
+    say(f"{node.name}:{forward.port} is published on port {publication}{already}")
+    if about_proxy:
+        say(about_proxy)
+
+
 def asked_publication(args: argparse.Namespace) -> Publication:
-    """What was typed. Raises InvalidValue."""
+    """The publication that the options ask for. Raises InvalidValue."""
     if args.port is None:
-        raise InvalidValue(
-            "publish needs --port PORT: where the gateway's visitors come, as 25 or 443"
-        )
+        raise InvalidValue("publish needs --port PORT: the public port, such as 25 or 443")
     return Publication(
         port=parse_port(args.port),
         sni=parse_sni(args.sni) if args.sni is not None else "",
@@ -112,86 +128,62 @@ def asked_publication(args: argparse.Namespace) -> Publication:
     )
 
 
-def cmd_publish(args: argparse.Namespace, layout: Layout) -> ExitCode:
-    config = load_config(layout.config)
-    proxy = proxy_of(layout, config)
-    if args.forward is None:
-        return bring_in_line(args, layout)
-    publication = asked_publication(args)
-    with locked(layout):
-        registry = registry_of(layout)
-        node, forward = one_forward(registry, args.forward)
-        changed = with_forward(node, forward, with_publication(forward, publication))
-        wanted = wanted_file(registry.with_node(changed), proxy)
-        refuse_taken(publication.port, registry, proxy, config.tunnel_uid)
-        if args.dry_run:
-            say(wanted, end="")
-            return ExitCode.OK
-        said = change(layout, proxy, changed)
-    if changed != node:
-        tell(layout, node.name, [(forward.port, f"published on port {publication}")], narrate)
-    say(
-        f"{node.name}:{forward.port} is published on port"
-        f" {publication}{'' if changed != node else ' already'}"
-    )
-    if said:
-        say(said)
-    return ExitCode.OK
-
-
-def bring_in_line(args: argparse.Namespace, layout: Layout) -> ExitCode:
-    """`publish` without a forward."""
+def update_file(args: argparse.Namespace, layout: Layout, proxy: Proxy) -> None:
+    """Write HAProxy's file from the registry. Raises InvalidValue, CheckerError."""
     if args.port is not None or args.sni is not None or args.send_proxy:
         raise InvalidValue(
-            "publish needs NODE:PORT beside --port, --sni and --send-proxy: which forward its"
+            "publish needs NODE:PORT beside --port, --sni and --send-proxy: the forward that"
             " visitors reach"
         )
-    proxy = proxy_of(layout, load_config(layout.config))
     with locked(layout):
         registry = registry_of(layout)
         if args.dry_run:
             say(wanted_file(registry, proxy), end="")
-            return ExitCode.OK
-        made = begin(proxy)
-        said = follow(registry, proxy)
-    say(
-        said
-        or (
-            f"wrote {proxy.path}: nothing is published yet"
-            if made
-            else f"{proxy.path} says what the registry says already"
-        )
+            return
+        is_made = begin(proxy)
+        about_proxy = follow(registry, proxy)
+    unchanged = (
+        f"wrote {proxy.path}: nothing is published yet"
+        if is_made
+        else f"{proxy.path} agrees with the registry already"
     )
-    return ExitCode.OK
+    say(about_proxy or unchanged)
 
 
 def cmd_unpublish(args: argparse.Namespace, layout: Layout) -> ExitCode:
     proxy = proxy_of(layout, load_config(layout.config))
-    port = None if args.port is None else parse_port(args.port)
-    sni = None if args.sni is None else parse_sni(args.sni)
     with locked(layout):
         node, forward = one_forward(registry_of(layout), args.forward)
-        ends = [
-            one for one in forward.published if port in (None, one.port) and sni in (None, one.sni)
-        ]
-        if not ends:
-            raise InvalidValue(
-                f"{node.name}:{forward.port} is not published so; see: reversi-checker node show"
-                f" {node.name}"
-            )
-        named = f"{node.name}:{forward.port} on port {', '.join(map(str, ends))}"
+        ends = chosen_publications(args, forward)
+        ports = ", ".join(map(str, ends))
+        named = f"{node.name}:{forward.port} on port {ports}"
         if args.dry_run or not agreed(args, f"unpublish {named}"):
             say(f"would unpublish {named}")
             return ExitCode.OK
-        kept = tuple(one for one in forward.published if one not in ends)
-        said = change(layout, proxy, with_forward(node, forward, replace(forward, published=kept)))
-    tell(
-        layout,
-        node.name,
-        [(forward.port, f"unpublished on port {', '.join(map(str, ends))}")],
-        narrate,
-    )
+        about_proxy = change(layout, proxy, without(node, forward, ends))
+    notify(layout, node.name, [(forward.port, f"unpublished on port {ports}")], show_note)
     say(f"unpublished {named}")
-    if said:
-        say(said)
+    if about_proxy:
+        say(about_proxy)
     return ExitCode.OK
+
+
+def chosen_publications(args: argparse.Namespace, forward: Forward) -> list[Publication]:
+    """The forward's publications that the options name, at least one. Raises InvalidValue."""
+    port = None if args.port is None else parse_port(args.port)
+    sni = None if args.sni is None else parse_sni(args.sni)
+    found = [
+        one for one in forward.published if port in (None, one.port) and sni in (None, one.sni)
+    ]
+    if not found:
+        raise InvalidValue(
+            f"{forward.node}:{forward.port} is not published so; see: reversi-checker node show"
+            f" {forward.node}"
+        )
+    return found
+
+
+def without(node: Node, forward: Forward, ends: Sequence[Publication]) -> Node:
+    """The node without these publications of its forward."""
+    kept = tuple(one for one in forward.published if one not in ends)
+    return with_forward(node, forward, replace(forward, published=kept))

@@ -1,45 +1,38 @@
-"""`reversi-checker report`: how much of the watched time each forward was up, by the daily roll-ups
-of the state file.
-"""
+"""The verb `report`: how much of the time each forward was up, from the state file's daily sums."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from checker.cli.common import registry_there
+from checker.cli.answers import say_json
+from checker.cli.common import existing_registry
 from checker.cli.exit_codes import ExitCode
+from checker.cli.verbs import Verbs, add_json, add_verb
 from checker.config.layout import Layout
 from checker.model import Forward, InvalidValue, Watched
 from checker.output import aligned, say
+from checker.registry.nodes import Registry
 from checker.state.errors import StateMissing
 from checker.state.store import open_reader
 
-if TYPE_CHECKING:
-    from checker.cli.common import Verbs
-
 MOST_DAYS = 400
-"""The roll-ups of more days are forgotten."""
+"""The state file keeps no older sums."""
 HEADINGS = ("NODE", "PORT", "TARGET", "UP", "WATCHED", "WORST DAY")
 Reported = tuple[Forward, tuple[Watched, ...]]
 
 
 def add_to(verbs: Verbs) -> None:
     """Declare the verb."""
-    epilog = (
-        "example: reversi-checker report --days 7 office\ndays are those of UTC; time that nobody"
-        " watched counts for nothing"
-    )
-    raw = argparse.RawDescriptionHelpFormatter
-    report = verbs.add_parser(
+    report = add_verb(
+        verbs,
         "report",
-        help="how much of the time each forward was up",
-        formatter_class=raw,
-        epilog=epilog,
+        "show how much of the time each forward was up",
+        "reversi-checker report --days 7 office",
+        ending="Days are UTC days. Time during which no daemon ran is left out.",
     )
     report.add_argument("node", nargs="*", help="only these nodes")
     report.add_argument(
@@ -49,7 +42,7 @@ def add_to(verbs: Verbs) -> None:
         metavar="N",
         help=f"the last N days (default 30, at most {MOST_DAYS})",
     )
-    report.add_argument("--json", action="store_true", help="one JSON document, day by day")
+    add_json(report, "print one JSON document, day by day")
     report.set_defaults(command=cmd_report)
 
 
@@ -58,26 +51,23 @@ def cmd_report(args: argparse.Namespace, layout: Layout) -> ExitCode:
         raise InvalidValue(
             f"--days {args.days} is out of range; write a number from 1 to {MOST_DAYS}"
         )
-    registry = registry_there(layout)
-    names = [registry.node(name).name for name in args.node] or list(registry.nodes)
     since = time.strftime("%Y-%m-%d", time.gmtime(time.time() - (args.days - 1) * 86400))
-    reported = uptimes(
-        layout, [forward for forward in registry.forwards if forward.node in names], since
-    )
+    reported = uptimes(layout, forwards_of(existing_registry(layout), args.node), since)
     if args.json:
-        say(
-            json.dumps(
-                {"schema": 1, "since": since, "forwards": [uptime_json(*one) for one in reported]},
-                indent=2,
-            )
-        )
+        say_json(since=since, forwards=[uptime_json(*one) for one in reported])
     else:
         say(aligned([HEADINGS, *(uptime_row(*one) for one in reported)]))
     return ExitCode.OK
 
 
+def forwards_of(registry: Registry, nodes: Sequence[str]) -> list[Forward]:
+    """The forwards of these nodes, or of all if none is named. Raises UnknownNode."""
+    names = {registry.node(name).name for name in nodes}
+    return [forward for forward in registry.forwards if not nodes or forward.node in names]
+
+
 def uptimes(layout: Layout, forwards: Iterable[Forward], since: str) -> list[Reported]:
-    """The forwards with their days from `since` on; without a state file nobody has watched yet.
+    """The forwards with their days from `since` on; without days before a state file exists.
     Raises StateError.
     """
     try:
@@ -92,7 +82,7 @@ def uptimes(layout: Layout, forwards: Iterable[Forward], since: str) -> list[Rep
 
 
 def share(days: Iterable[Watched]) -> float | None:
-    """The part of the watched time that it was up, 0 to 1; None where nobody watched."""
+    """Which part of the watched time it was up, 0 to 1; None if nobody watched."""
     found = tuple(days)
     watched_s = sum(day.watched_s for day in found)
     return sum(day.up_s for day in found) / watched_s if watched_s else None

@@ -1,4 +1,4 @@
-"""The verbs `up` and `serve`."""
+"""The verbs `up` and `serve`: run a gateway in the foreground."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import argparse
 import asyncio
 import logging
 
-from checker.cli.common import Verbs
 from checker.cli.exit_codes import ExitCode
+from checker.cli.verbs import Verbs, add_verb
 from checker.config.layout import Layout
 from checker.model import InvalidValue
 from checker.output import NotPrinted, say
@@ -17,42 +17,41 @@ log = logging.getLogger(__name__)
 
 def add_to(verbs: Verbs) -> None:
     """Declare these verbs."""
-    raw = argparse.RawDescriptionHelpFormatter
-    up = verbs.add_parser(
+    up = add_verb(
+        verbs,
         "up",
-        help="a private sshd and the daemon, in the foreground",
-        formatter_class=raw,
-        epilog="example: reversi-checker --home ~/gateway up --ssh-port 2222",
+        "run a private sshd and the daemon in the foreground",
+        "reversi-checker --home ~/gateway up --ssh-port 2222",
     )
     up.add_argument(
         "--ssh-port",
         type=int,
         default=2222,
         metavar="N",
-        help="where its sshd listens (default 2222; 0: any free one)",
+        help="port of the private sshd (default 2222; 0: any free port)",
     )
     up.add_argument(
         "--listen",
         default="127.0.0.1",
         metavar="ADDR",
-        help="the address that it listens on (default 127.0.0.1)",
+        help="address of the private sshd (default 127.0.0.1)",
     )
     up.set_defaults(command=cmd_up)
-    serve = verbs.add_parser(
+    serve = add_verb(
+        verbs,
         "serve",
-        help="the daemon alone, beside an sshd that runs already",
-        formatter_class=raw,
-        epilog="example: reversi-checker --home ~/gateway serve",
+        "run only the daemon, beside an sshd that is already running",
+        "reversi-checker --home ~/gateway serve",
     )
     serve.set_defaults(command=cmd_serve)
 
 
 def announce(line: str) -> None:
-    """Say it; who can not be told loses no gateway."""
+    """Print it; a gateway keeps running if nobody can read it."""
     try:
         say(line)
     except (NotPrinted, BrokenPipeError) as error:
-        log.warning("%s; not said: %s", error, line)
+        log.warning("%s; not printed: %s", error, line)
 
 
 def cmd_up(args: argparse.Namespace, layout: Layout) -> ExitCode:
@@ -61,7 +60,7 @@ def cmd_up(args: argparse.Namespace, layout: Layout) -> ExitCode:
     if not 0 <= args.ssh_port < 65536:
         raise InvalidValue(
             f"--ssh-port {args.ssh_port} is not a port; write a number from 1 to 65535, or 0 for"
-            " any free one"
+            " any free port"
         )
     asyncio.run(up(layout, listen=args.listen, port=args.ssh_port, say=announce))
     return ExitCode.OK

@@ -1,106 +1,24 @@
-"""The verbs of `reversi-checker` that run a gateway, read it, and act on it."""
+"""The verb `status`: every forward with what was last seen of it."""
 
 from __future__ import annotations
 
 import argparse
-import json
-import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from checker.cli.common import Verbs, registry_there, unregistered_json, what_was_seen
+from checker.cli.answers import say_json, unregistered_json
+from checker.cli.common import existing_registry, seen_tunnels
 from checker.cli.exit_codes import ExitCode
+from checker.cli.verbs import Verbs, add_json, add_verb
 from checker.config.layout import Layout
 from checker.config.settings import load_config
-from checker.control.unregistered import unregistered_seen
+from checker.control.unregistered import UnregisteredTunnel, unregistered_tunnels
 from checker.model import Forward, Status, Tunnel, is_stale, joined, tunnel_json
 from checker.output import age, aligned, say, today
-
-log = logging.getLogger(__name__)
-
-
-def add_to(verbs: Verbs) -> None:
-    """Declare these verbs."""
-    raw = argparse.RawDescriptionHelpFormatter
-    status = verbs.add_parser(
-        "status",
-        help="every forward and what was last seen of it",
-        formatter_class=raw,
-        epilog=(
-            "example: reversi-checker status --json office\n"
-            "exit code 1: some forward shown is not up, or stale, or a node's file is broken"
-        ),
-    )
-    status.add_argument("node", nargs="*", help="only these nodes")
-    status.add_argument("--json", action="store_true", help="one JSON document")
-    status.set_defaults(command=cmd_status)
-
-
-def cmd_status(args: argparse.Namespace, layout: Layout) -> ExitCode:
-    registry = registry_there(layout)
-    strangers = [
-        one
-        for one in unregistered_seen(layout, registry)
-        if not args.node or one[0].node in args.node
-    ]
-    names = {one.node for one, _ in strangers}
-    broken = [one for one in registry.broken_files if not args.node or one.name in args.node]
-    names |= {one.name for one in broken if one.name not in registry.nodes}
-    chosen = (
-        [registry.node(name).name for name in args.node if name not in names]
-        if args.node
-        else list(registry.nodes)
-    )
-    seen, swept = what_was_seen(layout)
-    rows = [
-        (forward, tunnel)
-        for forward, tunnel in joined(registry.forwards, seen)
-        if forward.node in chosen
-    ]
-    every_s = swept.every_s if swept else load_config(layout.config).policy.probe_every_s
-    if args.json:
-        document = {
-            "schema": 1,
-            "now": time.time(),
-            "swept_at": swept.swept_at if swept else None,
-            "probe_every_s": every_s,
-        }
-        shown = {
-            "tunnels": [tunnel_json(forward, tunnel) for forward, tunnel in rows],
-            "unregistered": unregistered_json(strangers),
-        }
-        shown["broken"] = [one.as_json() for one in broken]
-        say(json.dumps({**document, **shown}, indent=2))
-    else:
-        lines = [status_row(forward, tunnel, every_s, time.time()) for forward, tunnel in rows]
-        unknown = [
-            status_row(one.forward, tunnel, every_s, time.time()) for one, tunnel in strangers
-        ]
-        faulty = [
-            (one.name, "-", "-", Status.BROKEN.value, *("-",) * 5, one.sentence) for one in broken
-        ]
-        say(
-            aligned(
-                [
-                    HEADINGS,
-                    *faulty,
-                    *lines,
-                    *([*line[:2], "unregistered", *line[3:]] for line in unknown),
-                ]
-            )
-        )
-    # who is out on purpose is no trouble
-    awaited = [row for row in rows if not registry.nodes[row[0].node].barred(today())]
-    is_well = not broken and all(
-        is_known_up(tunnel, every_s) for _, tunnel in (*awaited, *strangers)
-    )
-    return ExitCode.OK if is_well else ExitCode.NOT_UP
-
-
-def is_known_up(tunnel: Tunnel, every_s: float) -> bool:
-    """Whether it was seen up, and lately."""
-    return tunnel.status is Status.UP and not is_stale(tunnel, every_s, time.time())
-
+from checker.registry.kept_rights import BrokenFile
+from checker.registry.nodes import Registry
 
 HEADINGS = (
     "NODE",
@@ -116,18 +34,123 @@ HEADINGS = (
 )
 
 
-def status_row(forward: Forward, tunnel: Tunnel, every_s: float, now: float) -> Sequence[str]:
+def add_to(verbs: Verbs) -> None:
+    """Declare the verb."""
+    status = add_verb(
+        verbs,
+        "status",
+        "show every forward and what was last seen of it",
+        "reversi-checker status --json office",
+        ending="exit status 1: a forward shown is not up, or stale, or a node's file is broken",
+    )
+    status.add_argument("node", nargs="*", help="only these nodes")
+    add_json(status)
+    status.set_defaults(command=cmd_status)
+
+
+def cmd_status(args: argparse.Namespace, layout: Layout) -> ExitCode:
+    registry = existing_registry(layout)
+    shown = gathered(layout, registry, args.node)
+    if args.json:
+        say_json(**status_json(shown))
+    else:
+        say(aligned([HEADINGS, *status_rows(shown)]))
+    return ExitCode.OK if is_well(shown, registry, today()) else ExitCode.NOT_UP
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What `status` shows."""
+
+    now: float
+    swept_at: float | None
+    """None: no daemon has swept yet."""
+    every_s: float
+    """Between two sweeps."""
+    tunnels: tuple[tuple[Forward, Tunnel], ...]
+    unregistered: tuple[UnregisteredTunnel, ...]
+    broken: tuple[BrokenFile, ...]
+
+
+def gathered(layout: Layout, registry: Registry, nodes: Collection[str]) -> Shown:
+    """Everything about these nodes, or about all if none is named. Raises UnknownNode,
+    StateError.
+    """
+    unregistered = tuple(
+        one for one in unregistered_tunnels(layout, registry) if not nodes or one[0].node in nodes
+    )
+    broken = tuple(one for one in registry.broken_files if not nodes or one.name in nodes)
+    elsewhere = {one.node for one, _ in unregistered} | {
+        one.name for one in broken if one.name not in registry.nodes
+    }
+    chosen = {registry.node(name).name for name in nodes if name not in elsewhere}
+    seen, swept = seen_tunnels(layout)
+    return Shown(
+        now=time.time(),
+        swept_at=swept.swept_at if swept else None,
+        every_s=swept.every_s if swept else load_config(layout.config).policy.probe_every_s,
+        tunnels=tuple(
+            (forward, tunnel)
+            for forward, tunnel in joined(registry.forwards, seen)
+            if not nodes or forward.node in chosen
+        ),
+        unregistered=unregistered,
+        broken=broken,
+    )
+
+
+def is_well(shown: Shown, registry: Registry, day: str) -> bool:
+    """Whether all that should be up is up, and was seen lately.
+
+    A node that is disabled or expired on this day (YYYY-MM-DD) is down on purpose.
+    """
+    awaited = [
+        tunnel for forward, tunnel in shown.tunnels if not registry.nodes[forward.node].barred(day)
+    ]
+    return not shown.broken and all(
+        tunnel.status is Status.UP and not is_stale(tunnel, shown.every_s, shown.now)
+        for tunnel in (*awaited, *(tunnel for _, tunnel in shown.unregistered))
+    )
+
+
+def status_json(shown: Shown) -> dict[str, Any]:
+    """The documented shape, without its schema."""
+    return {
+        "now": shown.now,
+        "swept_at": shown.swept_at,
+        "probe_every_s": shown.every_s,
+        "tunnels": [tunnel_json(forward, tunnel) for forward, tunnel in shown.tunnels],
+        "unregistered": unregistered_json(shown.unregistered),
+        "broken": [one.as_json() for one in shown.broken],
+    }
+
+
+def status_rows(shown: Shown) -> list[Sequence[str]]:
+    """The cells of all rows: broken files, registered forwards, unregistered devices."""
+    nowhere = ("-",) * 5
+    broken = [
+        (one.name, "-", "-", str(Status.BROKEN), *nowhere, one.sentence) for one in shown.broken
+    ]
+    tunnels = [forward_row(forward, tunnel, shown) for forward, tunnel in shown.tunnels]
+    unregistered = [
+        (*row[:2], "unregistered", *row[3:])
+        for row in (forward_row(one.forward, tunnel, shown) for one, tunnel in shown.unregistered)
+    ]
+    return [*broken, *tunnels, *unregistered]
+
+
+def forward_row(forward: Forward, tunnel: Tunnel, shown: Shown) -> tuple[str, ...]:
     """The cells of one forward."""
-    stale = " (stale)" if is_stale(tunnel, every_s, now) else ""
+    stale = " (stale)" if is_stale(tunnel, shown.every_s, shown.now) else ""
     return (
         forward.node,
         str(forward.port),
         str(forward.target),
         f"{tunnel.status}{stale}",
-        age(tunnel.probed_at, now),
+        age(tunnel.probed_at, shown.now),
         "-" if tunnel.latency_ms is None else f"{tunnel.latency_ms:.0f} ms",
         "-" if tunnel.session is None else str(tunnel.session.pid),
         tunnel.peer or "-",
-        age(tunnel.since, now),
+        age(tunnel.since, shown.now),
         tunnel.detail,
     )

@@ -33,7 +33,7 @@ def make_folder(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(
-            path, f"can not be made ({error.strerror}); it must be a directory that we may write"
+            path, f"cannot be made ({error.strerror}); it must be a directory that we may write"
         ) from error
 
 
@@ -70,7 +70,7 @@ def write_atomically(path: Path, content: bytes, *, mode: int) -> None:
     except OSError as error:
         raise ConfigError(
             path,
-            f"can not be written ({error.strerror}); check free space and permissions of"
+            f"cannot be written ({error.strerror}); check free space and permissions of"
             f" {path.parent}",
         ) from error
 

@@ -55,7 +55,7 @@ def beginning(path: Path, most: int) -> bytes:
             os.close(handle)
     except OSError as error:
         raise ConfigError(
-            path, f"can not be read ({error.strerror}); check its permissions"
+            path, f"cannot be read ({error.strerror}); check its permissions"
         ) from error
 
 

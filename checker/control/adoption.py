@@ -1,16 +1,20 @@
-"""What a node is that gets a key of its own: as the registry has it, or as its device named itself
-over the shared key.
-"""
+"""Give a node of the shared key a key of its own."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from checker.config.layout import Layout
-from checker.control.unregistered import unregistered_seen
+from checker.config.settings import Config
+from checker.control.client_files import KeyFiles, KeyWish, key_files
+from checker.control.node_changes import ChangedMeanwhile
+from checker.control.notices import Report, notify
+from checker.control.unregistered import unregistered_tunnels
 from checker.model import (
+    OPEN,
     SHARED_KEY,
     CheckerError,
     Forward,
@@ -20,8 +24,19 @@ from checker.model import (
     Port,
     Target,
     parse_forward,
+    parse_name,
 )
+from checker.registry.authorized_keys import gate_command
+from checker.registry.changes import change
+from checker.registry.edits import rekeyed
+from checker.registry.lock import locked
 from checker.registry.nodes import Registry
+from checker.registry.reading import read_registry
+from checker.sshd.keygen import make_host_key
+
+ADOPTED = (
+    "adopted: its own key waits; the shared key opens its ports until a tunnel with its own beats"
+)
 
 
 class NotSeen(CheckerError):
@@ -34,27 +49,48 @@ class NotSeen(CheckerError):
         )
 
 
+def adopt(
+    layout: Layout, config: Config, targets: Sequence[str], wish: KeyWish, report: Report
+) -> tuple[Node, KeyFiles, list[Path]]:
+    """Give the node of the wish its key; the node, the key, and the files that were written for its
+    device. Raises NotSeen, ChangedMeanwhile, CheckerError.
+    """
+    name = parse_name(wish.name)
+    present = to_be_adopted(targets, layout, read_registry(layout.nodes), name)
+    keys = key_files(wish, layout, config)
+    if layout.home is not None:
+        make_host_key(layout.host_key)
+    after = rekeyed(present, keys.public, now=False)
+    with locked(layout):
+        if read_registry(layout.nodes).nodes.get(name) not in (None, present):
+            raise ChangedMeanwhile(name)
+        with keys.handed_over(after) as written:
+            change(layout, name, after, gate_command(layout))
+    notify(layout, name, [(forward.port, ADOPTED) for forward in after.forwards], report)
+    return after, keys, written
+
+
 def to_be_adopted(
     targets: Sequence[str], layout: Layout, registry: Registry, name: NodeName
 ) -> Node:
-    """The node as the registry has it, or as its device named itself. Raises NotSeen,
+    """The node as it is registered, or as its device introduced itself. Raises NotSeen,
     CheckerError.
     """
     node = registry.nodes.get(name)
     if node is not None:
         if not node.is_shared:
             raise CheckerError(
-                f"node {name} has a key of its own; for another one run: reversi-checker node rekey"
+                f"node {name} has a key of its own; to replace it, run: reversi-checker node rekey"
                 f" {name}"
             )
         if targets:
             raise CheckerError(
-                f"node {name} is registered, with its target; to change it run: reversi-checker"
-                f" node set {name}"
+                f"node {name} is registered, with its target; to change that, run:"
+                f" reversi-checker node set {name}"
             )
         return node
     forwards = tuple(
-        one.forward for one, _ in unregistered_seen(layout, registry) if one.node == name
+        one.forward for one, _ in unregistered_tunnels(layout, registry) if one.node == name
     )
     if not forwards:
         raise NotSeen(name)
@@ -67,15 +103,17 @@ def to_be_adopted(
 
 
 def targets_in(given: Iterable[str], forwards: Sequence[Forward]) -> dict[Port, Target]:
-    """The targets that were given, by port. Raises InvalidValue."""
+    """The targets that were given, [PORT=]HOST:PORT each, by port. Raises InvalidValue."""
     found: dict[Port, Target] = {}
     for text in given:
         request = parse_forward(text)
+        if request.expect != OPEN or request.public:
+            raise InvalidValue(f"--target {text[:80]!r} says too much; write [PORT=]HOST:PORT")
         port = request.port or (forwards[0].port if len(forwards) == 1 else None)
         if port not in {forward.port for forward in forwards}:
             ports = ", ".join(str(forward.port) for forward in forwards)
             raise InvalidValue(
-                f"--target {text[:80]!r} is about none of the node's ports, {ports}; write"
+                f"--target {text[:80]!r} does not name one of the node's ports, {ports}; write"
                 " PORT=HOST:PORT"
             )
         assert port is not None
@@ -84,10 +122,10 @@ def targets_in(given: Iterable[str], forwards: Sequence[Forward]) -> dict[Port, 
 
 
 def usual_target(forward: Forward) -> Target:
-    """Where it leads if nobody says so. Raises InvalidValue where that can not be guessed."""
+    """The target of a forward if none is given. Raises InvalidValue if it cannot be guessed."""
     if forward.expect.text.startswith("SSH"):
         return Target(host="127.0.0.1", port=Port(22))
     raise InvalidValue(
-        f"the gateway does not know where port {forward.port} leads; say so: --target"
+        f"the gateway does not know where port {forward.port} leads; give --target"
         f" {forward.port}=HOST:PORT"
     )

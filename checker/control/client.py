@@ -1,6 +1,4 @@
-"""The operator's door, for console and command line alike: the daemon's socket, else the same use
-cases in this process.
-"""
+"""Ask the daemon for what an operator wants, or do it in this process if no daemon runs."""
 
 from __future__ import annotations
 
@@ -16,8 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from checker.config.layout import Layout
+from checker.linux.sockets import read_listeners
 from checker.linux.unix_socket import connect
 from checker.model import (
+    IPV6_LOOPBACK,
     Aim,
     CheckerError,
     Event,
@@ -36,16 +36,16 @@ from checker.state.store import open_store
 from checker.tunnels.gateway import Gateway
 from checker.tunnels.in_process import with_gateway
 from checker.tunnels.operations import Operations
+from checker.tunnels.port_owner import loopback_of
 
 ANSWER_WITHIN_S = 60.0
-"""A kill needs two seconds at most, a probe that ends in a kill some fifteen."""
-MAX_MESSAGE = 1 << 20
+"""A kill takes at most two seconds, a probe that ends in a kill about fifteen."""
 EVENT_CHARACTERS = 400
-"""As many as the daemon keeps of an event's text."""
+"""The daemon keeps no more of an event's text."""
 
 
 class DaemonAbsent(CheckerError):
-    """Nobody answers at the daemon's socket."""
+    """No daemon answers at its socket."""
 
     def __init__(self, layout: Layout) -> None:
         super().__init__(
@@ -54,22 +54,18 @@ class DaemonAbsent(CheckerError):
 
 
 class NotAllowed(CheckerError):
-    """The daemon, or the read-only mode, refused."""
+    """The daemon or the read-only mode refused a request."""
 
 
 def ports_on_ipv6() -> frozenset[Port]:
-    """Ports of this machine that a connection reaches on ::1 and not on 127.0.0.1."""
-    from checker.linux.sockets import read_listeners
-    from checker.model import IPV6_LOOPBACK
-    from checker.tunnels.port_owner import loopback_of
-
+    """Ports of this machine that are open on ::1 but not on 127.0.0.1."""
     return frozenset(
         port for port, found in read_listeners().items() if loopback_of(found) == IPV6_LOOPBACK
     )
 
 
 def operator_name() -> str:
-    """Who is at the keyboard, also behind sudo."""
+    """The login name of the operator: with sudo, of the user who ran it."""
     name = os.environ.get("SUDO_USER")
     if name and os.geteuid() == 0:
         return name
@@ -80,8 +76,8 @@ def operator_name() -> str:
 
 
 def exchange(layout: Layout, message: bytes, *, within_s: float = ANSWER_WITHIN_S) -> bytes:
-    """Send a message to the daemon and read its whole answer. Raises DaemonAbsent, also where it
-    hangs or refuses the connection.
+    """Send a message to the daemon, and read its whole answer. Raises DaemonAbsent, also if the
+    daemon hangs or refuses the connection.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
         try:
@@ -112,34 +108,35 @@ def ask(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Control:
-    """What an operator can do. Its methods block: call them from a thread where a loop runs."""
+    """What an operator can do. The methods block: beside an event loop, call them in a thread."""
 
     layout: Layout
     read_only: bool = False
 
     def daemon_pid(self) -> int | None:
-        """The daemon that answers now; None for nobody."""
+        """The process ID of the daemon; None if none answers."""
         try:
             return int(ask(self.layout, {"verb": "ping"}, within_s=2.0)["pid"])
         except DaemonAbsent:
             return None
 
     def reload(self) -> None:
-        """Tell the daemon, if there is one, that the registry changed."""
+        """Have the daemon read the registry now, if one runs."""
         try:
             ask(self.layout, {"verb": "reload"}, within_s=5.0)
         except (DaemonAbsent, NotAllowed):
-            return  # it looks for itself within a few seconds
+            return  # a daemon looks by itself within a few seconds
 
     def changed(
         self,
         clauses: Sequence[tuple[NodeName, Port | None, str]],
         renamed: Sequence[tuple[NodeName, NodeName]] = (),
     ) -> str:
-        """Tell daemon and log what was changed in the registry; why the log could not be told,
-        empty where it was.
+        """Log what was changed in the registry, and have the daemon read it; why the log could not
+        be written, empty if it was.
 
-        A daemon sees by itself who was renamed (old name, new name); the state file has to be told.
+        `renamed` (old name, new name) is only for a state file that no daemon writes: a daemon
+        notices by itself.
         """
         return self.report(events_of(clauses, operator_name()), renamed)
 
@@ -173,8 +170,8 @@ class Control:
         return ""
 
     def act(self, verb: Verb, aims: Sequence[Aim]) -> tuple[Outcome, ...]:
-        """Do it to each, in order; one that fails stops no other. Raises NotAllowed, and
-        CheckerError where nothing could be tried.
+        """Do it to each forward, in order; a failure does not stop the others. Raises NotAllowed,
+        and CheckerError if nothing could be tried.
         """
         if self.read_only:
             raise NotAllowed(f"this console is read-only: {verb} is not done")
@@ -186,20 +183,14 @@ class Control:
         try:
             answer = ask(self.layout, request)
         except DaemonAbsent:
-            return self.act_here(verb, aims)
+            return act_alone(self.layout, verb, aims, operator_name())
         return tuple(outcome_from(outcome) for outcome in answer["outcomes"])
-
-    def act_here(self, verb: Verb, aims: Sequence[Aim]) -> tuple[Outcome, ...]:
-        """The same without a daemon, by this process's own rights."""
-        from checker.control.client import act_alone
-
-        return act_alone(self.layout, verb, aims, operator_name())
 
 
 def act_alone(
     layout: Layout, verb: Verb, aims: Sequence[Aim], operator: str
 ) -> tuple[Outcome, ...]:
-    """An operator's action without a daemon, by this process's own rights. Raises CheckerError."""
+    """Act without a daemon, with the rights of this process. Raises CheckerError."""
 
     async def use(gateway: Gateway) -> tuple[Outcome, ...]:
         return tuple(await Operations(gateway).act(verb, aims, operator))
@@ -210,7 +201,7 @@ def act_alone(
 def events_of(
     clauses: Sequence[tuple[NodeName, Port | None, str]], operator: str
 ) -> tuple[Event, ...]:
-    """An event for each change: node, port, and what was done."""
+    """An event for each change, given as node, port and clause."""
     now = time.time()
     return tuple(
         Event(at=now, kind=EventKind.REGISTRY, text=text, node=node, port=port, actor=operator)
@@ -221,7 +212,7 @@ def events_of(
 def write_down(
     layout: Layout, events: Sequence[Event], renamed: Sequence[tuple[NodeName, NodeName]] = ()
 ) -> str:
-    """Put them into the state file; why that could not be done, empty where it was."""
+    """Write events and renames into the state file; why that failed, empty if it did not."""
     try:
         layout.state.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.closing(open_store(layout.state)) as store:

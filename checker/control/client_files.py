@@ -1,11 +1,11 @@
-"""Making a node's key pair, and the files that its client needs."""
+"""Make a node's key pair, and write the files that its device needs."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -32,53 +32,49 @@ from checker.sshd.keygen import host_key_line, make_key_pair
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyWish:
-    """Where a node's key comes from and goes to."""
+    """Where a node's key comes from, and where it goes."""
 
     name: str
     kind: KeyType | None = None
-    """Of the pair that is made; None: the default."""
+    """Type of a new pair; None: the default."""
     public_key: Path | None = None
-    """The node's own; None: a pair is made."""
+    """File with the node's own public key; None: make a pair."""
     client: Path | None = None
-    """The client's configuration, where one is asked for; the private key lies beside it."""
+    """Where to write the client's configuration, with the private key beside it; None: nowhere."""
     folder: Path = Path()
-    """Where the private key goes without one."""
+    """Directory for the private key if no client configuration is written."""
     keep: bool = False
+    """Keep the private key in the registry too."""
     gateways: tuple[str, ...] = ()
-    """As told; empty: as known."""
+    """HOST:PORT each; empty: as configured."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyFiles:
-    """A key, and the files that it goes to."""
+    """A key, and the files that it is written to."""
 
     public: str
     private: bytes | None
-    """None: it was made elsewhere, and is not known here."""
+    """None: the pair was made elsewhere."""
     layout: Layout
     config: Config
     gateways: tuple[str, ...]
     client: Path | None
-    """The client's configuration, where one is asked for."""
+    """Where to write the client's configuration; None: nowhere."""
     key: Path
-    """Where the private key is handed over."""
+    """Where to write the private key for the device."""
     keep: bool
+    """Keep the private key in the registry too."""
 
     @contextlib.contextmanager
     def handed_over(self, node: Node) -> Iterator[list[Path]]:
-        """The files, written; removed again where the block fails. Raises ConfigError."""
-        contents: dict[Path, bytes] = {}
-        if self.private is not None:
-            contents[self.key] = self.private
-        if self.client is not None:
-            contents[self.client] = client_config(
-                self.layout, self.config, node, list(self.gateways), self.key
-            )
+        """Write the files for the block, and remove them again if it fails. Raises ConfigError."""
+        contents = self.contents(node)
         for path in contents:
             if path.exists():
                 raise ConfigError(
                     path,
-                    "is there already, and may be in use; move it away, or name another file for"
+                    "exists already, and may be in use; move it away, or name another file for"
                     f" node {node.name}",
                 )
         kept = kept_key_path(self.layout, node.name)
@@ -94,42 +90,49 @@ class KeyFiles:
             self.keep_this(kept, before)
             raise
 
+    def contents(self, node: Node) -> dict[Path, bytes]:
+        """What each file holds. Raises ConfigError."""
+        files: dict[Path, bytes] = {}
+        if self.private is not None:
+            files[self.key] = self.private
+        if self.client is not None:
+            files[self.client] = client_config(
+                self.layout, self.config, node, list(self.gateways), self.key
+            )
+        return files
+
     def keep_this(self, path: Path, private: bytes | None) -> None:
-        """The private key that the gateway keeps is this one, or none. Raises ConfigError."""
+        """Keep this private key at the gateway; None: keep none. Raises ConfigError."""
         if private is not None:
             write_secret(path, private)
         else:
             path.unlink(missing_ok=True)
 
-    def report(self, written: list[Path]) -> tuple[str, ...]:
-        """What became of the private key, a line each."""
-        kept = ("the private key is kept at the gateway too, as asked",) if self.keep else ()
-        brought = (
-            (
-                (
-                    "the private key of --public-key belongs beside it on the device, as"
-                    f" {self.key.name}"
-                ),
+    def report(self, written: Sequence[Path]) -> tuple[str, ...]:
+        """A line for each file written, and what to know about the private key."""
+        lines = [f"wrote {path}" for path in written]
+        if self.keep:
+            lines.append("the gateway keeps the private key too, as asked")
+        if self.private is None and self.client:
+            lines.append(
+                f"put the private key of --public-key beside it on the device, as {self.key.name}"
             )
-            if self.private is None
-            else ()
-        )
-        return (*(f"wrote {path}" for path in written), *kept, *(brought if self.client else ()))
+        return tuple(lines)
 
 
 class GatewayUnknown(CheckerError):
-    """No address of this gateway is known, so no client can be told."""
+    """No address is known at which a device could reach this gateway."""
 
     def __init__(self) -> None:
         super().__init__(
-            "the gateway's address is not known yet: give --gateway HOST:PORT, set gateway in"
+            "the gateway's address is unknown: give --gateway HOST:PORT, set gateway in"
             " reversi.toml, or start `up` first"
         )
 
 
 def addresses(layout: Layout, config: Config, given: list[str] | None) -> list[str]:
-    """HOST:PORT of this gateway, as told, as configured, or as `up` last listened. Raises
-    GatewayUnknown, InvalidValue.
+    """HOST:PORT of this gateway: as given, else as configured, else where `up` last listened.
+    Raises GatewayUnknown, InvalidValue.
     """
     if given:
         return [str(parse_target(address)) for address in given]
@@ -142,8 +145,8 @@ def addresses(layout: Layout, config: Config, given: list[str] | None) -> list[s
 
 
 def client_forward(forward: Forward) -> dict[str, Any]:
-    """A `[[forward]]` of the client's file."""
-    port = forward.next_port or forward.port  # of a forward that moves, its device is told where to
+    """A `[[forward]]` of the client's file, with the new port of a forward that moves."""
+    port = forward.next_port or forward.port
     return {
         "port": port,
         "target": str(forward.target),
@@ -168,10 +171,11 @@ def client_config(
 
 
 def key_files(wish: KeyWish, layout: Layout, config: Config) -> KeyFiles:
-    """A key and where it goes; a pair is made where no key is brought. Raises CheckerError."""
+    """Make a key pair, or read the public key that was given. Raises CheckerError."""
     if wish.public_key and (wish.keep or wish.kind):
         raise InvalidValue(
-            "--public-key brings a key; --key-type and --keep-key are about one that is made here"
+            "--public-key gives a key that exists; --key-type and --keep-key are for a key that is"
+            " made here"
         )
     client = wish.client
     gateways = addresses(layout, config, list(wish.gateways)) if client else []
@@ -193,7 +197,9 @@ def key_files(wish: KeyWish, layout: Layout, config: Config) -> KeyFiles:
 
 
 def unused(folder: Path, name: str) -> Path:
-    """NAME.key, or NAME-2.key, NAME-3.key ...: a key that is there already may be in use."""
+    """The first of NAME.key, NAME-2.key, NAME-3.key ... that does not exist: a key that does may be
+    in use.
+    """
     path = folder / f"{name}.key"
     for number in count(2):
         if not os.path.lexists(path):
@@ -203,12 +209,12 @@ def unused(folder: Path, name: str) -> Path:
 
 
 def read_public_key(path: Path) -> str:
-    """The key of a file, or of stdin. Raises CheckerError."""
+    """The public key in a file, or on standard input for `-`. Raises CheckerError."""
     try:
         text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
-            path, "can not be read as a public key; give the .pub file that ssh-keygen made"
+            path, "cannot be read as a public key; give the .pub file that ssh-keygen made"
         ) from error
     try:
         return parse_public_key(text)

@@ -1,9 +1,11 @@
-"""Register the devices that the original's .rev files describe."""
+"""Register the devices that the original product's .rev files describe."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,17 +13,22 @@ from pathlib import Path
 from checker.config.files import write_atomically
 from checker.config.layout import Layout
 from checker.config.toml_file import ConfigError
+from checker.control.notices import Report, known_registry, log_changes, warn
 from checker.model import Node
 from checker.registry.authorized_keys import gate_command, write_keys
+from checker.registry.lock import locked
 from checker.registry.node_file import node_toml
 from checker.registry.nodes import Registry
 from checker.registry.reading import node_path
 from checker.registry.rev_files import MOST_BYTES, Remark, RevFile, read_rev
 
+EVENTS_AT_ONCE = 100
+"""In one message to the daemon, which takes 64 KiB."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
-    """A remark on a line of a file."""
+class FileRemark:
+    """A remark on a file, or on a line of it."""
 
     path: Path
     remark: Remark
@@ -34,15 +41,16 @@ class Said:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Import:
-    """What a look at files came to."""
+    """What was found in the files."""
 
     nodes: tuple[tuple[Path, Node], ...]
-    notes: tuple[Said, ...]
-    problems: tuple[Said, ...]
+    notes: tuple[FileRemark, ...]
+    problems: tuple[FileRemark, ...]
+    """Lines and files that were not taken."""
 
 
 class Places:
-    """Names and ports that are taken, and by whom, as a clause."""
+    """Names and ports that are taken, with a clause that says by whom."""
 
     def __init__(self, registry: Registry) -> None:
         self.names = dict.fromkeys([*registry.nodes, *registry.broken], "is registered already")
@@ -52,11 +60,11 @@ class Places:
             for port in forward.ports
         }
         self.ports |= dict.fromkeys(
-            registry.broken_ports, "is named by a node's file that can not be read"
+            registry.broken_ports, "is in a node's file that cannot be read"
         )
 
     def rival(self, node: Node) -> str:
-        """Why this node can not be taken, as a clause; empty where it can."""
+        """Why this node cannot be registered, as a clause; empty if it can."""
         if node.name in self.names:
             return f"node {node.name} {self.names[node.name]}"
         return next(
@@ -65,52 +73,51 @@ class Places:
         )
 
     def take(self, node: Node, path: Path) -> None:
-        self.names[node.name] = f"is described by {path} too"
+        self.names[node.name] = f"is in {path} too"
         self.ports |= {
             forward.port: f"belongs to node {node.name}, by {path}" for forward in node.forwards
         }
 
 
-def rev_files(paths: Iterable[Path]) -> tuple[list[Path], list[Said]]:
-    """The files that are meant, each once, in order; and what names none."""
+def rev_files(paths: Iterable[Path]) -> tuple[list[Path], list[FileRemark]]:
+    """The files at these paths, each once, in order; and a remark on each path without any."""
     found: dict[Path, None] = {}
     problems = []
     for path in paths:
         below = sorted(path.glob("*.rev")) if path.is_dir() else [path]
         if not below:
-            problems.append(Said(path=path, remark=Remark(line=0, text="has no .rev file")))
+            problems.append(FileRemark(path=path, remark=Remark(line=0, text="has no .rev file")))
         found.update(dict.fromkeys(below))
     return list(found), problems
 
 
-def look_at_files(paths: Iterable[Path], registry: Registry, *, now: int) -> Import:
-    """What the files describe, and what of it can stand beside the registry and the files
-    before.
+def read_files(paths: Iterable[Path], registry: Registry, *, now: int) -> Import:
+    """What the files describe, without the nodes that conflict with the registry or with a file
+    before. `now`: Unix seconds.
     """
     files, problems = rev_files(paths)
-    notes: list[Said] = []
+    notes: list[FileRemark] = []
     taken: list[tuple[Path, Node]] = []
     places = Places(registry)
     for path in files:
-        found = look_at_file(path, now=now)
-        notes += [Said(path=path, remark=remark) for remark in found.notes]
-        problems += [Said(path=path, remark=remark) for remark in found.problems]
+        found = read_file(path, now=now)
+        notes += [FileRemark(path=path, remark=remark) for remark in found.notes]
+        problems += [FileRemark(path=path, remark=remark) for remark in found.problems]
         if found.node is None:
             continue
         rival = places.rival(found.node)
         if rival:
-            problems.append(
-                Said(path=path, remark=Remark(line=0, text=f"{rival}; the node is not imported"))
-            )
+            remark = Remark(line=0, text=f"{rival}; the node is not imported")
+            problems.append(FileRemark(path=path, remark=remark))
             continue
         taken.append((path, found.node))
         places.take(found.node, path)
     return Import(nodes=tuple(taken), notes=tuple(notes), problems=tuple(problems))
 
 
-def look_at_file(path: Path, *, now: int) -> RevFile:
-    """What one file came to, also where it can not be read. A pipe or a device is none: who reads
-    it may wait for ever.
+def read_file(path: Path, *, now: int) -> RevFile:
+    """What one file describes, or why it cannot be read. A pipe or a device is refused: reading it
+    could block forever.
     """
     try:
         with open(
@@ -118,14 +125,33 @@ def look_at_file(path: Path, *, now: int) -> RevFile:
         ) as file:
             if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 return read_rev(file.read(MOST_BYTES + 1), added_at=now)
-            why = "is no file"
+            why = "is not a regular file"
     except OSError as error:
-        why = f"can not be read ({error.strerror})"
+        why = f"cannot be read ({error.strerror})"
     return RevFile(node=None, notes=(), problems=(Remark(line=0, text=why),))
 
 
-def register(layout: Layout, nodes: Sequence[Node]) -> None:
-    """Write these nodes' files, under `locked`; all of them or none. Raises ConfigError."""
+def import_files(layout: Layout, paths: Iterable[Path], report: Report, *, is_dry: bool) -> Import:
+    """Register what the files describe, and warn about ports that were freed lately; with `is_dry`
+    only read. Raises ConfigError.
+    """
+    with contextlib.nullcontext() if is_dry else locked(layout):
+        registry = known_registry(layout, report)
+        found = read_files(paths, registry, now=int(time.time()))
+        if not is_dry:
+            write_nodes(layout, [node for _, node in found.nodes])
+    forwards = [(path, forward) for path, node in found.nodes for forward in node.forwards]
+    if not is_dry:
+        changes = [(f.node, f.port, f"imported from {path.name}") for path, f in forwards]
+        for at in range(0, len(changes), EVENTS_AT_ONCE):
+            log_changes(layout, changes[at : at + EVENTS_AT_ONCE], report)
+    freed = registry.freed
+    warn(report, [freed[f.port].sentence for _, f in forwards if f.port in freed])
+    return found
+
+
+def write_nodes(layout: Layout, nodes: Sequence[Node]) -> None:
+    """Write these nodes' files, under `locked`: all of them or none. Raises ConfigError."""
     paths = [node_path(layout, node.name) for node in nodes]
     try:
         for path, node in zip(paths, nodes, strict=True):

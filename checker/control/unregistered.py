@@ -1,4 +1,4 @@
-"""The devices that the registry does not know, as commands show them."""
+"""Devices that came with the shared key and that the registry does not know."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from checker.registry.nodes import Registry
 from checker.state.errors import StateMissing
 from checker.state.store import open_reader
 
-Seen = tuple[Unregistered, Tunnel]
+UnregisteredTunnel = tuple[Unregistered, Tunnel]
 
 
-def unregistered_seen(layout: Layout, registry: Registry) -> tuple[Seen, ...]:
-    """Each with what was last seen of it, by port; none where no daemon ran yet. Raises
+def unregistered_tunnels(layout: Layout, registry: Registry) -> tuple[UnregisteredTunnel, ...]:
+    """Each device with what was last seen of its port, by port; none if no daemon ran yet. Raises
     StateError.
     """
     try:
@@ -26,16 +26,17 @@ def unregistered_seen(layout: Layout, registry: Registry) -> tuple[Seen, ...]:
         tunnels = by_place(state.tunnels()) if found else {}
     finally:
         state.close()
-    strangers = [
-        one for one in found if one.node not in registry.nodes and registry.owner(one.port) is None
-    ]
-    return tuple((one, seen_at((one.node, one.port), tunnels)) for one in strangers)
+    return tuple(
+        (one, seen_at((one.node, one.port), tunnels))
+        for one in found
+        if one.node not in registry.nodes and registry.owner(one.port) is None
+    )
 
 
-def aims_at(seen: Sequence[Seen], word: str) -> list[Aim]:
-    """Those of them that NODE, NODE:PORT or PORT names."""
+def aims_at(found: Sequence[UnregisteredTunnel], word: str) -> list[Aim]:
+    """The forwards among these that NODE, NODE:PORT or PORT names."""
     return [
         Aim(node=one.node, port=one.port)
-        for one, _ in seen
+        for one, _ in found
         if word in (one.node, f"{one.node}:{one.port}", str(one.port))
     ]

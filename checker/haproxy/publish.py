@@ -13,7 +13,7 @@ from checker.config.toml_file import ConfigError
 from checker.haproxy.config_text import HEAD, by_port, render
 from checker.haproxy.program import Proxy, present_file, proxy_of, put_live
 from checker.linux.sockets import read_listeners
-from checker.model import CheckerError, Forward, Listener, Node, Port
+from checker.model import CheckerError, Forward, Listener, Node, Note, Port
 from checker.registry.changes import write_node
 from checker.registry.lock import locked
 from checker.registry.nodes import Registry
@@ -142,17 +142,19 @@ def change(layout: Layout, proxy: Proxy, node: Node) -> str:
     return said
 
 
-def tell_haproxy(layout: Layout) -> str:
-    """Bring HAProxy in line after a change to nodes; return a sentence for the admin.
+def tell_haproxy(layout: Layout) -> Note | None:
+    """Bring HAProxy in line after a change to nodes; return a note for the admin.
 
     Never raises: the change itself is kept whatever HAProxy says.
     """
     try:
         proxy = proxy_of(layout, load_config(layout.config))
         with locked(layout):
-            return follow(read_registry(layout.nodes), proxy)
+            text = follow(read_registry(layout.nodes), proxy)
     except CheckerError as error:
-        return (
-            f"reversi-checker: warning: haproxy keeps its old configuration: {error}; after fixing"
-            " that, run: reversi-checker publish"
+        return Note(
+            f"haproxy keeps its old configuration: {error}; after fixing that, run: reversi-checker"
+            " publish",
+            is_warning=True,
         )
+    return Note(text) if text else None

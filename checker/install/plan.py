@@ -22,7 +22,14 @@ from checker.install.steps import (
     Step,
     digest,
 )
-from checker.install.tuning import TUNE, tune, tuning_notes, untune, wanted_tuning
+from checker.install.tuning import (
+    TUNE,
+    tune,
+    tuning_notes,
+    tuning_warnings,
+    untune,
+    wanted_tuning,
+)
 from checker.install.unit_files import (
     DAEMON_USER,
     KEYS_PATH,
@@ -86,11 +93,11 @@ def plan(found: Found) -> Plan:
     steps.extend(commands(found, {file.path for file in files}))
     notes += [
         *not_asked(found),
-        *sshrc_note(found),
         *tuning_notes(found),
         *manual(found, bool(steps)),
     ]
-    return Plan(steps=tuple(steps), notes=tuple(notes))
+    warnings = (*sshrc_warnings(found), *tuning_warnings(found))
+    return Plan(steps=tuple(steps), notes=tuple(notes), warnings=warnings)
 
 
 def go_live(found: Found, files: Sequence[File]) -> Iterator[GoLive]:
@@ -141,10 +148,10 @@ def live_drop_ins(found: Found, planned: Plan) -> dict[Path, bytes]:
     return {path: live[path] for path in DROP_INS if path in live}
 
 
-def sshrc_note(found: Found) -> Iterator[str]:
-    """A warning of what sshd runs before the forced command."""
+def sshrc_warnings(found: Found) -> Iterator[str]:
+    """What sshd runs before the forced command."""
     for path in found.sshrc:
-        yield f"warning: {sshrc_sentence(path)}; {guard_sshrc(path, found.choices.tunnel_user)}"
+        yield f"{sshrc_sentence(path)}; {guard_sshrc(path, found.choices.tunnel_user)}"
 
 
 def reload_words(sshd_unit: str) -> tuple[str, ...]:
@@ -376,4 +383,7 @@ def package(found: Found) -> tuple[Plan, tuple[str, ...]]:
         reload_words("ssh.service"),
     ]
     notes = tuple(note for note in whole.notes if note != UNSTARTED)
-    return Plan(steps=(*missing, *files), notes=notes), tuple(shlex.join(words) for words in after)
+    steps = (*missing, *files)
+    return Plan(steps=steps, notes=notes, warnings=whole.warnings), tuple(
+        shlex.join(words) for words in after
+    )

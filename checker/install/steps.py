@@ -172,3 +172,4 @@ class Plan:
 
     steps: tuple[Step, ...]
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()

@@ -92,11 +92,15 @@ def left_value(content: bytes, now: NotSent) -> Iterator[str]:
         yield f"left: {KEY} = {now.value}, which was set since"
 
 
-def tuning_notes(found: Found) -> Iterator[str]:
-    """What the admin must know: why the gateway is not tuned, or what stays of it."""
+def tuning_warnings(found: Found) -> Iterator[str]:
+    """Why the gateway is not tuned, though it should be."""
     why = hindrance(found.not_sent)
     if is_chosen(found) and why:
-        yield f"warning: init does not tune this machine: {why}"
+        yield f"init does not tune this machine: {why}"
+
+
+def tuning_notes(found: Found) -> Iterator[str]:
+    """What stays of the tuning."""
     if found.tune is False and TUNE in found.entries:
         if is_to_remove(found):
             yield from left_value(found.entries[TUNE].content or b"", found.not_sent)

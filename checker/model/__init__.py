@@ -1,6 +1,15 @@
 """Words of the product as frozen types, with their parsers; pure, imports nothing of ours."""
 
-from checker.model.action import Aim, Outcome, Verb, aim_from, aim_json, outcome_from, outcome_json
+from checker.model.action import (
+    Aim,
+    Note,
+    Outcome,
+    Verb,
+    aim_from,
+    aim_json,
+    outcome_from,
+    outcome_json,
+)
 from checker.model.errors import CheckerError, InvalidValue
 from checker.model.event import HOUR_S, OPERATOR_KINDS, Event, EventKind, Hour, Watched
 from checker.model.flow import Flow
@@ -100,6 +109,7 @@ __all__ = [
     "NoListener",
     "Node",
     "NodeName",
+    "Note",
     "Outcome",
     "Place",
     "Policy",

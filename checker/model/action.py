@@ -40,6 +40,14 @@ class Outcome:
     sentence: str
 
 
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A sentence that an operator should read besides the answer."""
+
+    text: str
+    is_warning: bool = False
+
+
 def aim_json(aim: Aim) -> dict[str, Any]:
     session = aim.session
     return {

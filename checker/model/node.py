@@ -69,11 +69,19 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForwardRequest:
-    """A forward that an admin asks for. If `port` is None, the registry chooses one."""
+    """A forward as an admin asks for it."""
 
     port: Port | None
+    """None: the registry allots one."""
     target: Target
     expect: Expect = OPEN
+    public: bool = False
+    """Whether the device may bind it to all of the gateway's addresses."""
+
+    def __str__(self) -> str:
+        """As `parse_forward` reads it."""
+        port = "" if self.port is None else f"{self.port}="
+        return f"{port}{self.target}{',public' if self.public else ''},{self.expect}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -277,11 +285,11 @@ def parse_name(text: str) -> NodeName:
     """
     if text in VERBS:
         raise InvalidValue(
-            f"{text!r} can not name a node: it is a word of the protocol; choose another name"
+            f"{text!r} cannot name a node: it is a word of the protocol; choose another name"
         )
     if not NAME_PATTERN.match(text):
         raise InvalidValue(
-            f"{text[:80]!r} can not name a node; use 1 to 63 of a-z 0-9 . - and begin with a letter"
+            f"{text[:80]!r} cannot name a node; use 1 to 63 of a-z 0-9 . - and begin with a letter"
             " or digit"
         )
     return NodeName(text)
@@ -301,13 +309,17 @@ def parse_day(text: str) -> str:
 
 
 def parse_forward(text: str) -> ForwardRequest:
-    """Parse `[PORT=]HOST:PORT[,expect]`. Raises InvalidValue."""
-    place, comma, expect = text.partition(",")
+    """Parse `[PORT=]HOST:PORT[,public][,EXPECT]`. Raises InvalidValue."""
+    place, _, rest = text.partition(",")
     port, equals, target = place.rpartition("=")
+    first, _, others = rest.partition(",")
+    is_public = first == "public"
+    expect = others if is_public else rest
     return ForwardRequest(
         port=parse_port(port) if equals else None,
         target=parse_target(target),
-        expect=parse_expect(expect) if comma else OPEN,
+        expect=parse_expect(expect) if expect or text.endswith(",") else OPEN,
+        public=is_public,
     )
 
 

@@ -198,6 +198,7 @@ def allot(
                 port=port,
                 target=request.target,
                 expect=request.expect,
+                public=request.public,
                 deadline_s=deadline_s,
             )
         )

@@ -176,9 +176,9 @@ class Handover:
             return after
         with locked(self.layout):
             after = use_new_key(self.layout, node.name, gate_command(self.layout), port)
-        trouble = "" if port is None else tell_haproxy(self.layout)
-        if trouble:
-            self.ledger.complain(trouble)
+        note = None if port is None else tell_haproxy(self.layout)
+        if note is not None:
+            self.ledger.complain(note.text)
         return after
 
 

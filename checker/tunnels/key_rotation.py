@@ -70,9 +70,10 @@ def settle_one(layout: Layout, noted: str) -> None:
         use_new_key(
             layout, parse_name(name), gate_command(layout), parse_port(port) if colon else None
         )
-    trouble = tell_haproxy(layout) if colon else ""
-    if trouble:
-        journal.write(f"reversi: {trouble}", logging.WARNING)
+    about_proxy = tell_haproxy(layout) if colon else None
+    if about_proxy is not None:
+        level = logging.WARNING if about_proxy.is_warning else logging.INFO
+        journal.write(f"reversi: {about_proxy.text}", level)
 
 
 def main() -> None:

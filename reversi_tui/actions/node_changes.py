@@ -13,15 +13,9 @@ from checker.config.layout import Layout
 from checker.config.settings import load_config
 from checker.control.client import NotAllowed
 from checker.control.client_files import KeyWish, addresses, key_files
-from checker.control.node_changes import (
-    Edit,
-    Wanted,
-    carry_out,
-    disable_broken_node,
-    planned,
-    register,
-)
-from checker.model import CheckerError, ForwardRequest, NodeName
+from checker.control.node_changes import Edit, carry_out, disable_broken_node, planned
+from checker.control.registering import Wanted, register
+from checker.model import CheckerError, NodeName, Note
 from checker.registry.changes import kept_key_path
 from checker.registry.last_good import read_known
 from checker.registry.reading import read_registry
@@ -31,7 +25,6 @@ from client.errors import ClientError
 from reversi_tui.actions.new_node import Asked, Checked, NewNode, checked
 
 BUNDLE_SUFFIX = ".sh"
-WARNING = "reversi-checker: warning: "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +62,7 @@ class Changes:
         """Disable a node, also one whose file is broken, which cannot be edited."""
 
         def work() -> Changed:
-            notes: list[str] = []
+            notes: list[Note] = []
             registry = read_known(self.layout)
             broken = registry.broken_file(name)
             if broken is None:
@@ -83,15 +76,15 @@ class Changes:
 
     def switched(self, name: NodeName, verb: str, edit: Edit) -> Changed:
         def work() -> Changed:
-            notes: list[str] = []
+            notes: list[Note] = []
             plan = planned(self.layout, read_registry(self.layout.nodes).node(name), edit)
-            if not plan.changes:
+            if not plan.clauses:
                 return Changed(node=name, done=False, sentence=f"already {verb}d")
             carry_out(self.layout, plan, notes.append)
             return Changed(
                 node=name,
                 done=True,
-                sentence=sentence_of([text for _, text in plan.changes], notes),
+                sentence=sentence_of([text for _, text in plan.clauses], notes),
             )
 
         return self.attempt(name, self.checker_command("node", verb, name), work)
@@ -112,7 +105,7 @@ class Changes:
         is_bundle = wanted.output.suffix == BUNDLE_SUFFIX
 
         def work() -> Changed:
-            notes: list[str] = []
+            notes: list[Note] = []
             config = load_config(self.layout.config)
             if is_bundle:
                 addresses(self.layout, config, None)  # refused before anything is done
@@ -134,9 +127,7 @@ class Changes:
             )
             return self.with_bundle(added, wanted.output) if is_bundle else added
 
-        forwards = [
-            word for request in wanted.requests for word in ("--forward", forward_text(request))
-        ]
+        forwards = [word for request in wanted.requests for word in ("--forward", str(request))]
         place = () if is_bundle else ("--client-config", str(wanted.output))
         return self.attempt(
             wanted.name, self.checker_command("node", "add", wanted.name, *forwards, *place), work
@@ -228,11 +219,5 @@ def remedy(error: BaseException, command: Sequence[str]) -> str:
     return ""
 
 
-def sentence_of(clauses: Sequence[str], notes: Sequence[str]) -> str:
-    return "; ".join([*clauses, *(note.removeprefix(WARNING) for note in notes)])
-
-
-def forward_text(request: ForwardRequest) -> str:
-    """The request as the command line takes it."""
-    port = "" if request.port is None else f"{request.port}="
-    return f"{port}{request.target},{request.expect}"
+def sentence_of(clauses: Sequence[str], notes: Sequence[Note]) -> str:
+    return "; ".join([*clauses, *(note.text for note in notes)])

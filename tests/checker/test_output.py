@@ -45,7 +45,7 @@ def test_a_gateway_that_cannot_print_that_it_is_ready_lives_on(
 
     announce("ready")
 
-    assert "No space left on device; not said: ready" in caplog.text
+    assert "No space left on device; not printed: ready" in caplog.text
 
 
 def test_a_missing_directory_is_not_a_gateway(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def test_a_second_daemon_is_refused_and_the_first_goes_on(
         pytest.param(
             ("node", "add", "Caps", "--forward", "127.0.0.1:22"),
             2,
-            "'Caps' can not name a node",
+            "'Caps' cannot name a node",
             id="name",
         ),
         pytest.param(

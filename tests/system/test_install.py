@@ -325,7 +325,7 @@ def test_what_only_the_admin_can_decide_is_refused_before_anything_is_done(
     assert "usermod --shell /bin/sh reversi" in refused(machine, "init")
     machine.must("usermod", "--shell", "/bin/sh", "reversi")
     assert "is locked with '!'" in refused(machine, "init")
-    assert "leave --home out" in refused(machine, "--home", "/srv/x", "init")
+    assert "leave out --home" in refused(machine, "--home", "/srv/x", "init")
     machine.must("usermod", "--password", "*", "reversi")
     machine.must("rm", "/etc/ssh/sshd_config.d/00-mine.conf")
     nobody = (
@@ -343,7 +343,7 @@ def test_what_only_the_admin_can_decide_is_refused_before_anything_is_done(
     looked = machine.run(*nobody, "--dry-run")
     assert looked.returncode == 0, looked.stderr
     assert "would write: /etc/ssh/sshd_config.d/00-reversi.conf" in looked.stdout
-    assert looked.stderr.startswith("not tried with sshd, which takes root\n")
+    assert looked.stderr.startswith("not tested with sshd: only root can do that\n")
 
 
 def test_a_gateway_made_by_hand_is_taken_over(machine: Machine) -> None:
@@ -369,7 +369,7 @@ def test_a_gateway_made_by_hand_is_taken_over(machine: Machine) -> None:
     machine.write(
         "/etc/ssh/sshd_config.d/reversi.conf", "Match User reversi\n    AllowTcpForwarding remote\n"
     )
-    assert "or have /etc/ssh/sshd_config.d/reversi.conf written anew: init --force" in refused(
+    assert "or have /etc/ssh/sshd_config.d/reversi.conf written again: init --force" in refused(
         machine, "init"
     )
 

@@ -33,7 +33,7 @@ def test_a_key_replaced_at_once_opens_nothing_and_its_tunnel_is_ended(
     gateway.await_up(device)
     kept = gateway.layout.nodes / f"{device.node}.key"
     assert kept.read_bytes() == renewed.key.read_bytes()
-    assert f"lies at {kept}" in gateway.ok("node", "show", device.node)
+    assert f"is in {kept}" in gateway.ok("node", "show", device.node)
 
 
 def test_a_disabled_node_is_locked_out_until_it_is_enabled(gateway: Gateway) -> None:

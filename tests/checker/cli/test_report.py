@@ -1,4 +1,4 @@
-"""How much of the time each forward was up."""
+"""The verb `report`."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_each_forward_has_its_share_and_its_worst_day(
     assert barn.split() == ["barn", "20011", "127.0.0.1:22", "-", "0.0", "h", "-"]
 
 
-def test_scripts_get_the_days(gateway: Layout, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_has_each_day(gateway: Layout, capsys: pytest.CaptureFixture[str]) -> None:
     assert report(gateway, "--json", "--days", "60", "attic") is ExitCode.OK
 
     told = json.loads(capsys.readouterr().out)
@@ -101,7 +101,7 @@ def test_one_day_is_today(gateway: Layout, capsys: pytest.CaptureFixture[str]) -
 
 
 @pytest.mark.parametrize("words", [("--days", "0"), ("--days", "401"), ("cellar",)])
-def test_what_can_not_be_reported_is_told(
+def test_an_invalid_request_is_refused(
     gateway: Layout, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
 ) -> None:
     assert report(gateway, *words) is ExitCode.USAGE
@@ -109,7 +109,7 @@ def test_what_can_not_be_reported_is_told(
     assert words[-1] in capsys.readouterr().err
 
 
-def test_before_anything_was_seen_nobody_watched(
+def test_without_a_state_file_nothing_was_watched(
     gateway: Layout, capsys: pytest.CaptureFixture[str]
 ) -> None:
     gateway.state.unlink()
@@ -118,7 +118,7 @@ def test_before_anything_was_seen_nobody_watched(
     assert capsys.readouterr().out.splitlines()[1].split()[3:] == ["-", "0.0", "h", "-"]
 
 
-def test_what_was_not_always_up_is_never_100_percent() -> None:
+def test_less_than_always_is_never_shown_as_100_percent() -> None:
     assert (
         percentage(share([Watched(day=TODAY, up_s=999_999.0, watched_s=1_000_000.0)])) == "99.99 %"
     )

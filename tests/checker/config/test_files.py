@@ -32,14 +32,14 @@ def test_a_replaced_file_keeps_its_mode(tmp_path: Path) -> None:
 def test_a_file_under_a_file_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
 
-    with pytest.raises(ConfigError, match="can not be written"):
+    with pytest.raises(ConfigError, match="cannot be written"):
         write_atomically(tmp_path / "file" / "below", b"x", mode=0o600)
 
 
 def test_a_directory_is_not_replaced_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
     (tmp_path / "place").mkdir()
 
-    with pytest.raises(ConfigError, match="can not be written"):
+    with pytest.raises(ConfigError, match="cannot be written"):
         write_atomically(tmp_path / "place", b"x", mode=0o600)
 
     assert [path.name for path in tmp_path.iterdir()] == ["place"]
@@ -74,7 +74,7 @@ def test_a_file_that_does_not_fit_leaves_the_old_one(tmp_path: Path) -> None:
         preexec_fn=limit_files,
     )
 
-    assert "can not be written (File too large)" in json.loads(said.stdout)
+    assert "cannot be written (File too large)" in json.loads(said.stdout)
     assert path.read_bytes() == b"before"
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 

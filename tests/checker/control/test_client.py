@@ -1,16 +1,26 @@
-"""The operator's door: a daemon that answers, one that does not, one that refuses."""
+"""Asking a daemon that answers, one that does not, and one that refuses; logging without one."""
 
 from __future__ import annotations
 
 import json
+import os
 import socket
 import threading
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from checker.config.layout import Layout, home_layout
-from checker.control.client import Control, DaemonAbsent, NotAllowed, ask
+from checker.control.client import (
+    Control,
+    DaemonAbsent,
+    NotAllowed,
+    ask,
+    events_of,
+    write_down,
+)
 from checker.linux.unix_socket import reachable
 from checker.model import (
     Aim,
@@ -25,6 +35,7 @@ from checker.model import (
     outcome_from,
     outcome_json,
 )
+from checker.state.store import open_reader
 
 OFFICE = NodeName("office")
 
@@ -65,7 +76,7 @@ def test_without_a_daemon_there_is_no_pid(tmp_path: Path) -> None:
     assert Control(layout=home_layout(tmp_path)).daemon_pid() is None
 
 
-def test_a_daemon_that_says_nothing_is_as_good_as_none(tmp_path: Path) -> None:
+def test_a_daemon_that_says_nothing_counts_as_absent(tmp_path: Path) -> None:
     layout = home_layout(tmp_path / "home")
     daemon = answering(layout, b"")
 
@@ -77,7 +88,7 @@ def test_a_daemon_that_says_nothing_is_as_good_as_none(tmp_path: Path) -> None:
     daemon.join()
 
 
-def test_what_the_daemon_refuses_is_told_in_its_words(tmp_path: Path) -> None:
+def test_a_refusal_is_reported_in_the_daemons_words(tmp_path: Path) -> None:
     layout = home_layout(tmp_path / "home")
     daemon = answering(layout, b'{"schema": 1, "error": "uid 7 may not kill"}')
 
@@ -87,14 +98,14 @@ def test_what_the_daemon_refuses_is_told_in_its_words(tmp_path: Path) -> None:
     daemon.join()
 
 
-def test_a_read_only_console_does_nothing(tmp_path: Path) -> None:
+def test_a_read_only_console_refuses_to_act(tmp_path: Path) -> None:
     with pytest.raises(NotAllowed, match="this console is read-only: reset is not done"):
         Control(layout=home_layout(tmp_path), read_only=True).act(
             Verb.RESET, [Aim(node=OFFICE, port=Port(20010))]
         )
 
 
-def test_what_can_not_be_logged_says_why(tmp_path: Path) -> None:
+def test_an_event_that_cannot_be_written_says_why(tmp_path: Path) -> None:
     layout = home_layout(tmp_path / "home")
     layout.state.mkdir(parents=True)
 
@@ -104,9 +115,23 @@ def test_what_can_not_be_logged_says_why(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("session", [None, ProcessId(pid=7, start_ticks=9)])
-def test_an_aim_and_an_outcome_come_back_from_json(session: ProcessId | None) -> None:
+def test_aims_and_outcomes_survive_json(session: ProcessId | None) -> None:
     aim = Aim(node=OFFICE, port=Port(20010), session=session)
     outcome = Outcome(node=OFFICE, port=Port(20010), done=True, sentence="done")
 
     assert aim_from(json.loads(json.dumps(aim_json(aim)))) == aim
     assert outcome_from(json.loads(json.dumps(outcome_json(outcome)))) == outcome
+
+
+def test_a_new_state_file_belongs_to_the_owner_of_its_directory(tmp_path: Path) -> None:
+    daemon = 65534 if os.geteuid() == 0 else os.geteuid()
+    folder = tmp_path / "var"
+    folder.mkdir()
+    os.chown(folder, daemon, -1)
+    apart = replace(home_layout(tmp_path), state=folder / "state.db")
+
+    assert write_down(apart, events_of([(OFFICE, None, "disabled")], "alice")) == ""
+
+    assert {path.stat().st_uid for path in folder.iterdir()} == {daemon}
+    with closing(open_reader(apart.state)) as state:
+        assert [event.text for event in state.events()] == ["disabled"]

@@ -1,4 +1,4 @@
-"""What a node's client is given."""
+"""The files that a node's device needs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def layout(tmp_path: Path) -> Layout:
     return made
 
 
-def test_the_gateways_address_is_as_told_else_as_configured_else_as_up_last_listened(
+def test_the_gateways_address_is_as_given_or_configured_or_where_up_last_listened(
     layout: Layout,
 ) -> None:
     configured = Config(tunnel_user="x", gateway=("configured:22",))
@@ -41,7 +41,7 @@ def test_the_gateways_address_is_as_told_else_as_configured_else_as_up_last_list
     listen_note(layout).write_text("127.0.0.1:2222\n")
     assert addresses(layout, plain, None) == ["127.0.0.1:2222"]
     assert addresses(layout, configured, None) == ["configured:22"]
-    assert addresses(layout, configured, ["told:22"]) == ["told:22"]
+    assert addresses(layout, configured, ["given:22"]) == ["given:22"]
 
 
 def test_a_key_pair_is_a_private_and_a_public_key() -> None:
@@ -63,7 +63,7 @@ def test_a_pair_for_small_flash_is_rsa() -> None:
     assert len(public.split()[1]) > 500, "3072 bits"
 
 
-def test_without_ssh_keygen_it_is_told_what_to_install(
+def test_without_ssh_keygen_the_error_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -75,7 +75,7 @@ def test_without_ssh_keygen_it_is_told_what_to_install(
         make_key_pair("x")
 
 
-def test_the_clients_configuration_holds_all_that_it_needs(layout: Layout) -> None:
+def test_the_clients_configuration_has_everything_it_needs(layout: Layout) -> None:
     layout.host_key.with_name(f"{layout.host_key.name}.pub").write_text(
         f"{public_key(9)} comment\n"
     )
@@ -101,12 +101,12 @@ def test_the_clients_configuration_holds_all_that_it_needs(layout: Layout) -> No
     }
 
 
-def test_a_gateway_without_a_host_key_can_tell_no_client(layout: Layout) -> None:
+def test_without_a_host_key_no_client_file_is_made(layout: Layout) -> None:
     with pytest.raises(ConfigError, match="cannot be read"):
         client_config(layout, Config(tunnel_user="reversi"), node(), ["gw:22"], Path("office.key"))
 
 
-def test_a_secret_is_for_its_owner_alone_even_over_an_open_file(tmp_path: Path) -> None:
+def test_only_the_owner_can_read_a_secret_that_replaces_a_readable_file(tmp_path: Path) -> None:
     path = tmp_path / "key"
     path.touch(mode=0o644)
 

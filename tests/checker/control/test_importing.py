@@ -1,19 +1,24 @@
-"""Importing the original's .rev files: checker.control.importing, by the command line."""
+"""Importing the original's .rev files: `checker.control.importing`, and `node import`."""
 
 from __future__ import annotations
 
 import json
 import os
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
 from checker.cli.exit_codes import ExitCode
 from checker.cli.main import run
 from checker.config.layout import home_layout
+from checker.control.importing import Places, rev_files
+from checker.registry.nodes import Registry
 from checker.registry.reading import read_registry
 from tests.checker.registry.rev_homes import OFFICE, cli, rev, shared_home
-from tests.strategies import public_key
+from tests.strategies import node, public_key
+
+REGISTRY = Registry(nodes=MappingProxyType({node().name: node()}))
 
 
 @pytest.fixture
@@ -92,7 +97,7 @@ def test_duplicates_within_an_import_name_the_file_that_came_first(
 
     assert done.code is ExitCode.NOT_UP
     assert f"port 50010 belongs to node a, by {tmp_path / 'a.rev'}" in done.err
-    assert f"node a is described by {tmp_path / 'a.rev'} too" in done.err
+    assert f"node a is in {tmp_path / 'a.rev'} too" in done.err
     assert list(read_registry(home / "nodes").nodes) == ["a"]
 
 
@@ -107,7 +112,7 @@ def test_import_does_not_wait_for_a_pipe(
     assert run(["--home", str(home), "node", "import", str(folder)]) == ExitCode.NOT_UP
 
     said = capsys.readouterr()
-    assert f"not taken: {folder / 'a.rev'}: is no file" in said.err
+    assert f"not taken: {folder / 'a.rev'}: is not a regular file" in said.err
     assert "registered office" in said.out
 
 
@@ -115,7 +120,7 @@ def test_import_does_not_wait_for_a_pipe(
     ("make", "says"),
     [
         pytest.param(True, "has no .rev file", id="empty"),
-        pytest.param(False, "can not be read", id="none"),
+        pytest.param(False, "cannot be read", id="none"),
     ],
 )
 def test_a_path_without_a_file_is_reported(
@@ -129,3 +134,27 @@ def test_a_path_without_a_file_is_reported(
 
     assert done.code is ExitCode.NOT_UP
     assert says in done.err
+
+
+def test_a_name_or_port_is_taken_by_the_registry_or_an_earlier_file() -> None:
+    places = Places(REGISTRY)
+    attic = node("attic", 2, (20011,))
+
+    assert places.rival(node("office", 3, (20012,))) == "node office is registered already"
+    assert places.rival(node("barn", 3, (20010,))) == "port 20010 belongs to node office"
+    assert places.rival(attic) == ""
+
+    places.take(attic, Path("a.rev"))
+
+    assert places.rival(attic) == "node attic is in a.rev too"
+    assert places.rival(node("barn", 3, (20011,))) == "port 20011 belongs to node attic, by a.rev"
+
+
+def test_each_file_is_read_once_and_an_empty_directory_is_remarked_on(tmp_path: Path) -> None:
+    (tmp_path / "a.rev").touch()
+    (tmp_path / "empty").mkdir()
+
+    files, remarks = rev_files([tmp_path, tmp_path / "a.rev", tmp_path / "empty"])
+
+    assert files == [tmp_path / "a.rev"]
+    assert [str(remark) for remark in remarks] == [f"{tmp_path / 'empty'}: has no .rev file"]

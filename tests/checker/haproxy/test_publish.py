@@ -251,7 +251,7 @@ def test_publish_takes_up_an_edit_by_hand(layout: Layout, checker: Run) -> None:
     assert f"frontend reversi-{port}" in checker("publish", "--dry-run")[1]
     assert checker("publish")[0] == 0
     assert f"frontend reversi-{port}" in cfg(layout).read_text(encoding="ascii")
-    assert checker("publish")[1] == f"{cfg(layout)} says what the registry says already\n"
+    assert checker("publish")[1] == f"{cfg(layout)} agrees with the registry already\n"
 
     path.write_text("public_key = 1\n", encoding="utf-8")
     code, _, err = checker("publish", "mail:20010", "--port", str(free_port()))
@@ -294,20 +294,19 @@ def test_listeners_conflict_only_with_the_same_addresses(
     assert overlaps(Listener(address=listening, port=Port(25), uid=0, inode=1), [wanted]) is clash
 
 
-def test_a_forward_is_public_if_public_follows_it(
-    layout: Layout, checker: Run, tmp_path: Path
+@pytest.mark.parametrize(
+    "public",
+    [
+        pytest.param(("--forward", "20021=b:2,public"), id="in the forward"),
+        pytest.param(("--forward", "20021=b:2", "--public"), id="by the released option"),
+    ],
+)
+def test_only_the_named_forward_is_public(
+    layout: Layout, checker: Run, tmp_path: Path, public: tuple[str, ...]
 ) -> None:
     require("ssh-keygen")
     config = tmp_path / "club.toml"
-    words = (
-        "--forward",
-        "20020=a:1",
-        "--forward",
-        "20021=b:2",
-        "--public",
-        "--forward",
-        "20022=c:3",
-    )
+    words = ("--forward", "20020=a:1", *public, "--forward", "20022=c:3")
 
     code, _, err = checker(
         "node", "add", "club", *words, "--gateway", "gw:22", "--client-config", str(config)
@@ -328,10 +327,10 @@ def test_a_forward_is_public_if_public_follows_it(
 
 
 def test_public_before_any_forward_is_refused(checker: Run) -> None:
-    with pytest.raises(SystemExit) as leaving:
-        checker("node", "add", "club", "--public", "--forward", "a:1")
+    code, _, err = checker("node", "add", "club", "--public", "--forward", "a:1")
 
-    assert leaving.value.code == 2
+    assert code == 2
+    assert "write --forward HOST:PORT,public" in err
 
 
 @pytest.mark.usefixtures("haproxy")
@@ -386,5 +385,5 @@ def test_a_change_of_nodes_is_kept_whatever_haproxy_says(
     code, _, err = checker("node", "remove", "shop")
 
     assert code == 0
-    assert "warning: haproxy keeps its old configuration: haproxy refuses" in err
+    assert "reversi-checker: warning: haproxy keeps its old configuration: haproxy refuses " in err
     assert list(read_registry(layout.nodes).nodes) == ["mail"]

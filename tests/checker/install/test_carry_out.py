@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from checker.cli.exit_codes import ExitCode
-from checker.cli.install import shown, undo_line
+from checker.cli.install_steps import step_lines, undo_line
 from checker.cli.main import run
 from checker.config.layout import home_layout
 from checker.config.toml_file import ConfigError
@@ -115,8 +115,8 @@ def test_settings_of_the_admins_decide(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        pytest.param(["--home", "/srv/x", "init"], "leave --home out", id="home"),
-        pytest.param(["--home", "/srv/x", "uninstall"], "leave --home out", id="home of uninstall"),
+        pytest.param(["--home", "/srv/x", "init"], "leave out --home", id="home"),
+        pytest.param(["--home", "/srv/x", "uninstall"], "leave out --home", id="home of uninstall"),
         pytest.param(["init", "--gateway", "nowhere", "--dry-run"], "nowhere", id="gateway"),
     ],
 )
@@ -211,7 +211,7 @@ def test_what_can_not_be_made_or_removed_is_told(tmp_path: Path) -> None:
 def test_each_step_is_shown_as_one_would_type_it() -> None:
     file = File(path=DROP_IN, content=b"a\nb\n", backup=True)
 
-    assert list(shown(GoLive(file=file, reload=("systemctl", "reload", "ssh")))) == [
+    assert list(step_lines(GoLive(file=file, reload=("systemctl", "reload", "ssh")))) == [
         f"would write: {DROP_IN} (0644, root:root), and keep what is there as 00-reversi.conf.bak",
         "    a",
         "    b",
@@ -219,17 +219,17 @@ def test_each_step_is_shown_as_one_would_type_it() -> None:
         "would run: systemctl reload ssh",
     ]
     both = GoLive(file=file, reload=(), rest=File(path=REST, content=b"c\n"))
-    assert list(shown(both))[3:] == [
+    assert list(step_lines(both))[3:] == [
         f"would write: {REST} (0644, root:root)",
         "    c",
         "would run: sshd -t",
     ]
-    assert list(shown(Folder(path=Path("/x"), mode=0o770, owner="a", group="b"))) == [
+    assert list(step_lines(Folder(path=Path("/x"), mode=0o770, owner="a", group="b"))) == [
         "would make: /x (0770, a:b)"
     ]
-    assert list(shown(Command(words=("a", "b c")))) == ["would run: a 'b c'"]
-    assert list(shown(KeysInLine())) == [
-        "would bring /etc/reversi/authorized_keys in line with the registry"
+    assert list(step_lines(Command(words=("a", "b c")))) == ["would run: a 'b c'"]
+    assert list(step_lines(KeysInLine())) == [
+        "would update /etc/reversi/authorized_keys from the registry"
     ]
     assert (
         undo_line(Withdraw(path=DROP_IN, reload=()))

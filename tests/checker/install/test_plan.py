@@ -307,9 +307,10 @@ def test_a_file_that_sshd_runs_at_each_login_is_warned_of() -> None:
     planned = plan(replace(done(STOCK), sshrc=(Path("/etc/ssh/sshrc"),)))
 
     assert planned.steps == ()
-    assert planned.notes[0].startswith("warning: sshd runs /etc/ssh/sshrc at each login")
-    assert "old client" in planned.notes[0]
-    assert "sudo sed -i" in planned.notes[0]
+    (warning,) = planned.warnings
+    assert warning.startswith("sshd runs /etc/ssh/sshrc at each login")
+    assert "old client" in warning
+    assert "sudo sed -i" in warning
 
 
 @pytest.mark.parametrize(

@@ -132,7 +132,7 @@ def test_what_is_in_the_way_is_one_warning_and_init_goes_on(now: NotSent, why: s
 
     assert steps(planned) == []
     assert len(planned.steps) == len(plan(STOCK).steps)
-    (warning,) = [text for text in planned.notes if "warning" in text]
+    (warning,) = planned.warnings
     assert why in warning
 
 

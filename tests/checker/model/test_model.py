@@ -124,6 +124,21 @@ def test_any_text_is_a_name_without_a_path_in_it_or_is_invalid(text: str) -> Non
             id="banner",
         ),
         pytest.param(
+            "20010=x:1,public,banner:public,tls",
+            ForwardRequest(
+                port=Port(20010),
+                target=Target(host="x", port=Port(1)),
+                expect=Expect(kind=ExpectKind.BANNER, text="public,tls"),
+                public=True,
+            ),
+            id="public",
+        ),
+        pytest.param(
+            "x:1,public",
+            ForwardRequest(port=None, target=Target(host="x", port=Port(1)), public=True),
+            id="public, nothing expected",
+        ),
+        pytest.param(
             "x:1,open",
             ForwardRequest(port=None, target=Target(host="x", port=Port(1)), expect=OPEN),
             id="open",
@@ -132,6 +147,7 @@ def test_any_text_is_a_name_without_a_path_in_it_or_is_invalid(text: str) -> Non
 )
 def test_a_forward_is_read(text: str, expected: ForwardRequest) -> None:
     assert parse_forward(text) == expected
+    assert parse_forward(str(expected)) == expected
 
 
 @pytest.mark.parametrize(
@@ -147,11 +163,13 @@ def test_a_forward_is_read(text: str, expected: ForwardRequest) -> None:
         pytest.param("20010=[a%b]:22", id="an address that could not be read back"),
         pytest.param("20010=ho st:22", id="space"),
         pytest.param("20010=host:22,", id="nothing after the comma"),
+        pytest.param("20010=host:22,public,", id="nothing after public"),
+        pytest.param("20010=host:22,tls,public", id="public after the expect"),
         pytest.param("20010=host:22,bannr:x", id="unknown expect"),
         pytest.param("20010=host:22\n", id="newline"),
     ],
 )
-def test_a_forward_that_can_not_be_is_invalid(text: str) -> None:
+def test_an_impossible_forward_is_invalid(text: str) -> None:
     with pytest.raises(InvalidValue):
         parse_forward(text)
 
@@ -170,7 +188,7 @@ def test_a_forward_that_can_not_be_is_invalid(text: str) -> None:
         "open:",
     ],
 )
-def test_an_expect_that_can_not_be_names_the_five_that_can(text: str) -> None:
+def test_an_invalid_expect_names_the_five_valid_ones(text: str) -> None:
     with pytest.raises(
         InvalidValue, match=r"write banner:PREFIX .* http, tls, 'send:TEXT expect:TEXT' or open"
     ):
@@ -178,12 +196,12 @@ def test_an_expect_that_can_not_be_names_the_five_that_can(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "0", "65536", "-1", " 1", "1 ", "٢", "0x10", "123456"])
-def test_a_port_that_can_not_be_is_invalid(text: str) -> None:
+def test_an_impossible_port_is_invalid(text: str) -> None:
     with pytest.raises(InvalidValue, match="is not a port; write a number from 1 to 65535"):
         parse_port(text)
 
 
-def test_a_target_that_can_not_be_is_invalid() -> None:
+def test_an_impossible_target_is_invalid() -> None:
     with pytest.raises(InvalidValue, match="is not HOST:PORT"):
         parse_target("host")
 
@@ -192,7 +210,7 @@ def test_a_target_that_can_not_be_is_invalid() -> None:
     "text",
     ["", "Office", "-office", ".office", "of fice", "a/b", "..", "x" * 64, "büro", "office\n"],
 )
-def test_a_name_that_can_not_be_is_invalid(text: str) -> None:
+def test_an_impossible_name_is_invalid(text: str) -> None:
     with pytest.raises(InvalidValue, match="1 to 63 of a-z 0-9"):
         parse_name(text)
 

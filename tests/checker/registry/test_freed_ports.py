@@ -11,8 +11,8 @@ from checker.config.layout import Layout
 from checker.config.settings import Config, load_config
 from checker.config.toml_file import ConfigError
 from checker.control.client_files import KeyWish, key_files
-from checker.control.node_changes import Wanted, register
-from checker.model import ForwardRequest, FreedPort, NodeName, Port, Target
+from checker.control.registering import Wanted, register
+from checker.model import ForwardRequest, FreedPort, NodeName, Note, Port, Target
 from checker.registry.authorized_keys import write_keys
 from checker.registry.changes import add, change, remove
 from checker.registry.freed_ports import KEPT_S, freed_path, freed_toml, read_freed
@@ -163,8 +163,8 @@ def test_a_moment_that_no_calendar_has_in_utc_is_read_and_written(
 @pytest.mark.parametrize(
     ("request_port", "says"),
     [
-        (20003, "warning: port 20003 belonged to node barn until "),
-        (None, "warning: no other port is left: port 20003 belonged to node "),
+        (20003, "port 20003 belonged to node barn until "),
+        (None, "no other port is left: port 20003 belonged to node "),
     ],
 )
 def test_whoever_gets_a_freed_port_is_told_its_last_owner(
@@ -175,12 +175,12 @@ def test_whoever_gets_a_freed_port_is_told_its_last_owner(
     layout.config.write_text('ports = "20003-20003"\n')
     config: Config = load_config(layout.config)
     keys = key_files(KeyWish(name="office", folder=layout.nodes.parent), layout, config)
-    notes: list[str] = []
+    notes: list[Note] = []
 
     request = replace(ANY, port=Port(request_port) if request_port else None)
     register(layout, config, Wanted(name=OFFICE, requests=(request,)), keys, notes.append)
 
-    assert any(says in one for one in notes)
+    assert [note.is_warning for note in notes if note.text.startswith(says)] == [True]
 
 
 NOT_OURS = (

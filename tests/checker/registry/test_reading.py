@@ -120,7 +120,7 @@ TARGET = Target(host="127.0.0.1", port=Port(22))
             id="public",
         ),
         pytest.param("check", node_text(), "a word of the protocol", id="a word of the protocol"),
-        pytest.param("Of Fice", node_text(), "can not name a node", id="name"),
+        pytest.param("Of Fice", node_text(), "cannot name a node", id="name"),
     ],
 )
 def test_a_broken_file_is_named_and_leaves_the_good_ones(

@@ -141,7 +141,7 @@ def test_a_line_that_is_not_understood_does_not_stop_the_rest(
     ("old", "new", "line", "says"),
     [
         pytest.param(
-            "nodename:office", "nodename:Office", 2, "'Office' can not name a node", id="name"
+            "nodename:office", "nodename:Office", 2, "'Office' cannot name a node", id="name"
         ),
         pytest.param("nodename:office", "nodename:check", 2, "word of the protocol", id="verb"),
         pytest.param(

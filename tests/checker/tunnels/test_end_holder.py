@@ -1,6 +1,4 @@
-"""Killing the holder of a port: whom, in whose turn, and what the row says then. The sessions are
-stand-ins.
-"""
+"""Kill a port's holder: which process, under which lock, and what its row says; sessions are faked."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Why a session is killed: each case with and without a reason. (What a probe proves is tested with
-the judge too.)
-"""
+"""Why a session is killed: each reason, with and without grounds for it."""
 
 from __future__ import annotations
 

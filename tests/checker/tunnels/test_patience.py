@@ -1,6 +1,4 @@
-"""Slow links, simulated for hours without a socket: no living tunnel is killed, and a dead one is
-freed in time.
-"""
+"""Slow links, simulated for hours: no living tunnel is killed, and a dead one is freed in time."""
 
 from __future__ import annotations
 

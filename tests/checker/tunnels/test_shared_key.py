@@ -1,6 +1,4 @@
-"""The shared key: what it may ask about and hold, what is remembered of its devices, and that no
-registered node suffers from it.
-"""
+"""The shared key: what it may ask about and hold, and that no registered node suffers from it."""
 
 from __future__ import annotations
 

@@ -221,7 +221,7 @@ def test_what_cannot_be_added_leaves_nothing_behind(
     expected = (
         f"port {taken} belongs to node attic",
         "node office is registered already",
-        "is there already",
+        "exists already",
     )
     for outcome, says in zip(outcomes, expected, strict=True):
         assert says in outcome.sentence
@@ -247,7 +247,7 @@ def test_an_unknown_gateway_is_told_before_a_bundles_node_is_added(
     added = changes.add(new(tmp_path / "shed.sh"))
 
     assert not added.done
-    assert "the gateway's address is not known yet" in added.sentence
+    assert "the gateway's address is unknown" in added.sentence
     assert "shed" not in read_registry(layout.nodes).nodes
 
 

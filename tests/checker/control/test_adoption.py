@@ -58,7 +58,7 @@ def test_adopting_gives_an_imported_node_a_key_and_leaves_the_shared_one(
         pytest.param(("nobody",), "no device calls itself 'nobody'", id="never-seen"),
         pytest.param(
             ("a", "--target", "127.0.0.1:80"),
-            "to change it run: reversi-checker node set a",
+            "to change that, run: reversi-checker node set a",
             id="target-of-a-registered-node",
         ),
         pytest.param(
@@ -202,3 +202,9 @@ def test_no_node_gets_the_shared_key_as_its_own(home: Path) -> None:
 
     with pytest.raises(SharedKeyTaken, match="node office needs a key of its own"):
         add(layout, node(number=9), gate_command(layout))
+
+
+@pytest.mark.parametrize("text", ["20010=nas:80,tls", "20010=nas:80,public"])
+def test_a_target_with_more_than_an_address_is_refused(text: str) -> None:
+    with pytest.raises(InvalidValue, match=r"write \[PORT=\]HOST:PORT"):
+        targets_in([text], node(ports=(20010, 20011)).forwards)

@@ -1,0 +1,169 @@
+"""The verbs `node set` and `node move`: change one forward of a node."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+
+from checker.cli.common import registry_of
+from checker.cli.dialog import narrate
+from checker.cli.exit_codes import ExitCode
+from checker.cli.node_edits import add_edit, apply
+from checker.cli.verbs import Verbs
+from checker.config.layout import Layout
+from checker.model import (
+    Forward,
+    InvalidValue,
+    Node,
+    Port,
+    parse_expect,
+    parse_name,
+    parse_port,
+    parse_target,
+)
+from checker.registry.edits import forward_at, moved, with_forward
+
+
+def add_to(actions: Verbs) -> None:
+    """Declare these verbs."""
+    add_set(actions)
+    add_move(actions)
+
+
+def add_set(actions: Verbs) -> None:
+    setting = add_edit(
+        actions,
+        "set",
+        cmd_set,
+        "change one forward of a node",
+        "set office --target 127.0.0.1:22 --expect banner:SSH-2.0",
+    )
+    setting.add_argument(
+        "--forward",
+        metavar="PORT",
+        help="which forward, by its gateway port (not needed if the node has only one)",
+    )
+    setting.add_argument(
+        "--target",
+        metavar="HOST:PORT",
+        help="new target, as the node reaches it; change the device's configuration too",
+    )
+    setting.add_argument(
+        "--expect",
+        help="expected response: banner:PREFIX, http, tls, 'send:TEXT expect:TEXT' or open",
+    )
+    setting.add_argument(
+        "--deadline",
+        metavar="SECONDS|default",
+        help="how long the target may take to answer",
+    )
+    setting.add_argument("--port", metavar="PORT", help="new gateway port, as with `node move`")
+    add_now(setting, "with --port: ")
+    setting.add_argument(
+        "--public",
+        choices=["yes", "no"],
+        help="whether the device may listen on all of the gateway's addresses",
+    )
+
+
+def add_move(actions: Verbs) -> None:
+    move = add_edit(
+        actions,
+        "move",
+        cmd_move,
+        "give a forward a new gateway port; the old one stays until its device uses the new one",
+        "move office 20010 20500",
+        "move office 20010 20010    (cancel the move)",
+    )
+    move.add_argument(
+        "ports",
+        nargs="+",
+        metavar="[FROM] TO",
+        help="gateway ports; FROM is not needed if the node has only one forward",
+    )
+    add_now(move)
+
+
+def add_now(parser: argparse.ArgumentParser, when: str = "") -> None:
+    parser.add_argument(
+        "--now",
+        action="store_true",
+        help=f"{when}free the old port at once, and end its tunnel",
+    )
+
+
+def cmd_move(args: argparse.Namespace, layout: Layout) -> ExitCode:
+    if len(args.ports) > 2:
+        raise InvalidValue("move takes one port, or two: FROM and TO")
+    *origin, to = (parse_port(port) for port in args.ports)
+
+    def edit(node: Node) -> Node:
+        forward = forward_at(node, origin[0] if origin else None)
+        return with_forward(node, forward, moved(forward, to, now=args.now))
+
+    if apply(args, layout, edit):
+        remind_of_device(args.name, layout)
+    return ExitCode.OK
+
+
+def cmd_set(args: argparse.Namespace, layout: Layout) -> ExitCode:
+    if not any((args.target, args.expect, args.deadline, args.port, args.public)):
+        raise InvalidValue(
+            "nothing to set; give --target, --expect, --deadline, --port or --public"
+        )
+    which = parse_port(args.forward, "--forward") if args.forward else None
+
+    def edit(node: Node) -> Node:
+        forward = forward_at(node, which)
+        return with_forward(node, forward, as_set(args, forward))
+
+    if apply(args, layout, edit) and (args.target or args.port or args.public):
+        remind_of_device(args.name, layout)
+    return ExitCode.OK
+
+
+def as_set(args: argparse.Namespace, forward: Forward) -> Forward:
+    """The forward with what the options of `node set` change. Raises InvalidValue."""
+    there = moved(forward, parse_port(args.port, "--port"), now=args.now) if args.port else forward
+    return replace(
+        there,
+        target=parse_target(args.target) if args.target else forward.target,
+        expect=parse_expect(args.expect) if args.expect else forward.expect,
+        deadline_s=parse_deadline(args.deadline) if args.deadline else forward.deadline_s,
+        public=args.public == "yes" if args.public else forward.public,
+    )
+
+
+def parse_deadline(text: str) -> float | None:
+    """Seconds, or None for `default`. Raises InvalidValue."""
+    if text == "default":
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0.5 <= seconds <= 60:
+        raise InvalidValue(
+            f"--deadline {text[:40]!r} is out of bounds; write 0.5 to 60 seconds, or default"
+        )
+    return seconds
+
+
+def remind_of_device(name: str, layout: Layout) -> None:
+    """Say what the admin must change on the device, since the gateway cannot."""
+    node = registry_of(layout).nodes.get(parse_name(name))
+    for forward in node.forwards if node else ():
+        if forward.next_port is not None:
+            narrate(move_reminder(name, forward.port, forward.next_port))
+    if node is None or not node.is_waiting:
+        narrate(
+            f"now change the device's own configuration too; see: reversi-checker node show {name}"
+        )
+
+
+def move_reminder(name: str, port: Port, new: Port) -> str:
+    return (
+        f"{name} stays reachable on port {port}: build its new bundle (reversi-client build"
+        f" {name}), or write port {new} into its client's file; copy that to the device through"
+        f" port {port}, and start it; port {port} is then freed by itself"
+    )

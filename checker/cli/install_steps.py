@@ -1,0 +1,49 @@
+"""How `init --dry-run` and `uninstall --dry-run` print a step."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+
+from checker.config.layout import SYSTEM
+from checker.install.steps import Command, File, Folder, GoLive, KeysInLine, Remove, Step
+from checker.install.undo import EndSessions, Leave, Undo, Withdraw
+
+
+def step_lines(step: Step) -> Iterator[str]:
+    """A step of `init`: each file in full, each command as one would type it."""
+    match step:
+        case Command(words=words):
+            yield f"would run: {shlex.join(words)}"
+        case Folder(path=path, mode=mode, owner=owner, group=group):
+            yield f"would make: {path} ({mode:04o}, {owner}:{group})"
+        case File(path=path, content=content, backup=backup):
+            keep = f", and keep what is there as {path.name}.bak" if backup else ""
+            yield f"would write: {path} (0644, root:root){keep}"
+            yield from (f"    {line}" for line in content.decode().splitlines())
+        case GoLive(reload=reload):
+            for each in step.files:
+                yield from step_lines(each)
+            yield "would run: sshd -t"
+            if reload:
+                yield f"would run: {shlex.join(reload)}"
+        case KeysInLine():
+            yield f"would update {SYSTEM.authorized_keys} from the registry"
+        case Remove(path=path):
+            yield f"would remove: {path}"
+
+
+def undo_line(step: Undo) -> str:
+    """A step of `uninstall`."""
+    match step:
+        case Command(words=words):
+            return f"would run: {shlex.join(words)}"
+        case Remove(path=path):
+            return f"would remove: {path}"
+        case Withdraw(path=path, reload=reload):
+            reloading = f", {shlex.join(reload)}" if reload else ""
+            return f"would remove: {path}; then run: sshd -t{reloading}"
+        case EndSessions(user=user):
+            return f"would end: all tunnels of {user}"
+        case Leave(path=path):
+            return f"would note: {path} is left"

@@ -1,0 +1,83 @@
+"""Who must know about a change to nodes: the daemon, the event log, HAProxy, and the operator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from checker.config.layout import Layout
+from checker.control.client import Control
+from checker.haproxy.publish import tell_haproxy
+from checker.model import Aim, NodeName, Note, Port, Verb
+from checker.registry.last_good import read_known
+from checker.registry.nodes import Registry
+from checker.registry.reading import read_registry
+
+Report = Callable[[Note], object]
+"""Takes what the operator should know besides the answer, as soon as it is known."""
+Clause = tuple[Port | None, str]
+"""A change to a node, and the port that it is about; None: the node as a whole."""
+
+
+def warn(report: Report, warnings: Iterable[str]) -> None:
+    for text in warnings:
+        report(Note(text, is_warning=True))
+
+
+def known_registry(layout: Layout, report: Report) -> Registry:
+    """Read the registry, and warn about what cannot be read of it. Raises ConfigError."""
+    registry = read_known(layout)
+    others = filter(None, (registry.freed_trouble, registry.unknown_keys))
+    warn(report, [*registry.problems, *others])
+    return registry
+
+
+def notify(
+    layout: Layout,
+    name: NodeName,
+    clauses: Sequence[Clause],
+    report: Report,
+    *,
+    renamed: Sequence[tuple[NodeName, NodeName]] = (),
+) -> None:
+    """Inform daemon, event log and HAProxy about a change that is done; a failure is a warning."""
+    log_changes(layout, [(name, port, text) for port, text in clauses], report, renamed)
+    about_proxy = tell_haproxy(layout)
+    if about_proxy is not None:
+        report(about_proxy)
+
+
+def log_changes(
+    layout: Layout,
+    changes: Sequence[tuple[NodeName, Port | None, str]],
+    report: Report,
+    renamed: Sequence[tuple[NodeName, NodeName]] = (),
+) -> None:
+    """Write events about changes that are done, and have the daemon read the registry."""
+    trouble = Control(layout=layout).changed(changes, renamed)
+    if trouble:
+        warn(report, [f"done, but the event could not be written: {trouble}"])
+
+
+def end_tunnels(layout: Layout, aims: Sequence[Aim], report: Report) -> None:
+    """End the tunnels that hold these ports, and report each outcome. Raises CheckerError."""
+    for outcome in Control(layout=layout).act(Verb.KILL, aims) if aims else ():
+        report(Note(f"{outcome.node}:{outcome.port}: {outcome.sentence}"))
+
+
+def warn_of_heirs(layout: Layout, before: Registry, report: Report) -> None:
+    """Warn about each file that is valid from now on, since no other node has its name, ports or
+    key any longer: it may be a forgotten copy.
+    """
+    after = read_registry(layout.nodes)
+    heirs = [
+        one.path
+        for one in before.broken_files
+        if one.name not in after.broken and one.name in after.nodes
+    ]
+    warn(
+        report,
+        [
+            f"{path} is valid from now on, and lets its node in; if it is only a copy, remove it"
+            for path in heirs
+        ],
+    )

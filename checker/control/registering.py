@@ -1,0 +1,87 @@
+"""Register a node: allot its ports, make its key, and write what its device needs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from checker.config.layout import Layout
+from checker.config.settings import Config
+from checker.control.client_files import KeyFiles
+from checker.control.notices import Report, notify, warn
+from checker.model import Forward, ForwardRequest, Node, NodeName, Port
+from checker.registry.authorized_keys import gate_command
+from checker.registry.changes import add
+from checker.registry.lock import locked
+from checker.registry.nodes import Registry, allot, conflict
+from checker.registry.publications import needs_root
+from checker.registry.reading import read_registry
+from checker.sshd.keygen import make_host_key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A node as an admin asks for it."""
+
+    name: NodeName
+    requests: tuple[ForwardRequest, ...]
+    deadline_s: float | None = None
+    """Of all its forwards; None: the gateway's."""
+
+
+def register(
+    layout: Layout, config: Config, wanted: Wanted, keys: KeyFiles, report: Report
+) -> tuple[Node, list[Path]]:
+    """Register a node; the node, and the files that were written for its device. Raises
+    CheckerError.
+    """
+    with locked(layout):
+        if layout.home is not None:
+            make_host_key(layout.host_key)
+        registry = read_registry(layout.nodes)
+        node = node_for(wanted, registry, config, keys.public)
+        with keys.handed_over(node) as written:
+            add(layout, node, gate_command(layout))
+    asked_for = {request.port for request in wanted.requests}
+    warn(report, needs_root(None, node, config.tunnel_user))
+    warn(report, freed_warnings(node.forwards, registry, asked_for))
+    changes = [
+        (forward.port, f"added: to {forward.target}, expecting {forward.expect}")
+        for forward in node.forwards
+    ]
+    notify(layout, node.name, changes, report)
+    return node, written
+
+
+def node_for(wanted: Wanted, registry: Registry, config: Config, public_key: str) -> Node:
+    """The node with its ports. Raises PortsUsedUp, and what `conflict` finds."""
+    node = Node(
+        name=wanted.name,
+        public_key=public_key,
+        forwards=allot(
+            registry,
+            wanted.name,
+            wanted.requests,
+            config.policy.ports,
+            deadline_s=wanted.deadline_s,
+        ),
+        added_at=int(time.time()),
+    )
+    trouble = conflict(node, list(registry.nodes.values()))
+    if trouble is not None:
+        raise trouble
+    return node
+
+
+def freed_warnings(
+    forwards: Sequence[Forward], registry: Registry, asked_for: set[Port | None]
+) -> list[str]:
+    """A sentence for each port that another node had lately: its devices may still come there."""
+    return [
+        ("" if forward.port in asked_for else "no other port is left: ")
+        + registry.freed[forward.port].sentence
+        for forward in forwards
+        if forward.port in registry.freed
+    ]

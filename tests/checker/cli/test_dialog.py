@@ -1,0 +1,61 @@
+"""What a command says on standard error, and what it asks there."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from checker.cli.dialog import agreed, agreed_to_act, show_note
+from checker.model import Aim, Note, Verb
+from tests.strategies import OFFICE, PORT
+
+ASKING = argparse.Namespace(yes=False)
+
+
+def at_a_terminal(
+    args: argparse.Namespace, typed: str, asked: bytes, monkeypatch: pytest.MonkeyPatch
+) -> bool:
+    """Whether it was agreed to remove all, once the terminal has shown what is asked."""
+    ours, theirs = os.openpty()
+    path = Path(os.ttyname(theirs))
+    os.write(ours, f"{typed}\n".encode())
+    with path.open(encoding="ascii") as keyboard, path.open("w", encoding="ascii") as screen:
+        monkeypatch.setattr(sys, "stdin", keyboard)
+        monkeypatch.setattr(sys, "stderr", screen)
+        is_agreed = agreed(args, "remove all")
+        monkeypatch.undo()
+        shown = b""
+        while asked not in shown:
+            shown += os.read(ours, 1000)
+    os.close(ours)
+    os.close(theirs)
+    return is_agreed
+
+
+@pytest.mark.parametrize(
+    ("typed", "is_agreed"), [("y", True), ("YES", True), ("n", False), ("", False), ("yeah", False)]
+)
+def test_only_a_typed_yes_is_consent(
+    typed: str, is_agreed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert at_a_terminal(ASKING, typed, b"remove all? [y/N] ", monkeypatch) is is_agreed
+
+
+def test_with_yes_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert at_a_terminal(argparse.Namespace(yes=True), "n", b"", monkeypatch)
+
+
+def test_without_a_terminal_nothing_is_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    assert agreed_to_act(ASKING, Verb.KILL, [Aim(node=OFFICE, port=PORT)])
+    assert capsys.readouterr().err == ""
+
+
+def test_only_a_warning_gets_the_prefix(capsys: pytest.CaptureFixture[str]) -> None:
+    show_note(Note("wrote a file"))
+    show_note(Note("disk full", is_warning=True))
+
+    assert capsys.readouterr() == ("", "wrote a file\nreversi-checker: warning: disk full\n")

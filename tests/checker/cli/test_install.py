@@ -1,0 +1,31 @@
+"""What `init` warns about; tests/checker/install/test_carry_out.py has the verbs as a whole."""
+
+from __future__ import annotations
+
+import pytest
+
+from checker.cli.install import sshd_warnings
+from checker.sshd.lockdown import MAX_STARTUPS
+
+GOOD = {"maxstartups": MAX_STARTUPS}
+
+
+def test_settings_as_init_writes_them_need_no_warning() -> None:
+    assert sshd_warnings(GOOD, "reversi") == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        (
+            {"allowusers": "admin"},
+            "sshd rejects every key of reversi: AllowUsers names only admin: ",
+        ),
+        ({"maxstartups": ""}, "sshd does not say its MaxStartups"),
+        ({"maxstartups": "10:30:100"}, "another file sets sshd's MaxStartups to 10:30:100, "),
+    ],
+)
+def test_a_setting_that_costs_tunnels_is_one_warning(changed: dict[str, str], says: str) -> None:
+    (warning,) = sshd_warnings({**GOOD, **changed}, "reversi")
+
+    assert warning.startswith(says)

@@ -1,0 +1,107 @@
+"""The verbs `node list`, `show` and `remove`."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from typing import Any
+
+from checker.cli.exit_codes import ExitCode
+from checker.config.layout import Layout
+from checker.model import NodeName, Port, ProcessId, Registration
+from checker.registry.reading import read_registry
+from checker.state.rows import Batch
+from checker.state.store import open_store
+from tests.checker.cli.homes import Run
+from tests.strategies import public_key
+
+
+def test_nodes_are_listed_and_shown(checker: Run, office: Layout) -> None:
+    listed = json.loads(checker("node", "list", "--json")[1])
+    shown = json.loads(checker("node", "show", "office", "--json")[1])
+
+    expected: dict[str, Any] = {
+        "name": "office",
+        "public_key": public_key(),
+        "next_key": None,
+        "next_key_at": None,
+        "key_kept": False,
+        "added_at": 1_700_000_000,
+        "enabled": True,
+        "expires": None,
+        "forwards": [
+            {
+                "port": 20010,
+                "next_port": None,
+                "next_port_at": None,
+                "target": "127.0.0.1:22",
+                "expect": "open",
+                "deadline_s": None,
+                "public": False,
+                "published": [],
+            }
+        ],
+    }
+    assert listed == {"schema": 1, "nodes": [expected], "unregistered": [], "broken": []}
+    assert shown == {"schema": 1, "node": {**expected, "client": None}}
+    assert (
+        checker("node", "list")[1]
+        == "NODE    PORT   TARGET        EXPECT  KEY\noffice  20010  127.0.0.1:22  open    valid\n"
+    )
+    assert (
+        "forward   20010 -> 127.0.0.1:22, expecting open\n" in checker("node", "show", "office")[1]
+    )
+
+
+def test_a_node_is_shown_with_the_client_of_its_newest_connection(
+    checker: Run, office: Layout
+) -> None:
+    made = [
+        Registration(
+            node=NodeName(name),
+            instance="i",
+            session=ProcessId(pid=9, start_ticks=at),
+            peer="",
+            registered_at=at,
+            client=client,
+        )
+        for name, at, client in (
+            ("office", 1, "old/1"),
+            ("office", 2, "new/2"),
+            ("other", 3, "other/3"),
+        )
+    ]
+    with closing(open_store(office.state)) as store:
+        store.write(Batch(registrations=made))
+
+    assert "client    new/2\n" in checker("node", "show", "office")[1]
+    assert json.loads(checker("node", "show", "office", "--json")[1])["node"]["client"] == "new/2"
+
+
+def test_a_node_is_removed_with_its_key_line(checker: Run, layout: Layout, own: Port) -> None:
+    code, out, _ = checker("node", "remove", "office", "--yes")
+
+    assert code == ExitCode.OK
+    assert out.startswith("removed office")
+    assert read_registry(layout.nodes).nodes == {}
+    assert layout.authorized_keys.read_bytes() == b""
+
+
+def test_removing_a_node_warns_about_a_copy_that_becomes_valid(
+    checker: Run, layout: Layout, own: Port
+) -> None:
+    copy = layout.nodes / "office-old.toml"
+    copy.write_bytes((layout.nodes / "office.toml").read_bytes())
+
+    assert (
+        f"{copy} is valid from now on, and lets its node in"
+        in checker("node", "remove", "office", "--yes")[2]
+    )
+
+
+def test_a_broken_node_can_be_removed(checker: Run, layout: Layout, own: Port) -> None:
+    (layout.nodes / "office.toml").write_text("broken")
+
+    assert checker("node", "remove", "office", "--yes")[0] == ExitCode.OK
+    assert not (layout.nodes / "office.toml").exists()
+    assert layout.authorized_keys.read_bytes() == b""

@@ -1,0 +1,48 @@
+"""How verbs are declared."""
+
+from __future__ import annotations
+
+import argparse
+
+import pytest
+
+from checker.cli.main import build_parser
+from checker.cli.verbs import add_verb, add_yes, global_options
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--home", "/x", "--debug", "status"),
+        ("status", "--home", "/x", "--debug"),
+        ("--debug", "status", "--home", "/x"),
+        ("--home", "/x", "node", "show", "office", "--debug"),
+        ("node", "--debug", "show", "office", "--home", "/x"),
+    ],
+    ids=" ".join,
+)
+def test_global_options_may_stand_anywhere(words: tuple[str, ...]) -> None:
+    parsed = build_parser().parse_args(words)
+
+    assert (parsed.home, parsed.debug) == ("/x", True)
+
+
+def test_without_global_options_the_environment_decides() -> None:
+    parsed = build_parser().parse_args(["status"])
+
+    assert (parsed.home, parsed.debug) == (None, False)
+
+
+def test_help_has_description_options_examples_and_ending() -> None:
+    parser = argparse.ArgumentParser(prog="p", parents=[global_options()])
+    verbs = parser.add_subparsers()
+    verb = add_verb(verbs, "kill", "end it", "p kill a", "p kill b", ending="exit status 1: no")
+    add_yes(verb)
+
+    text = verb.format_help()
+
+    assert "\nEnd it.\n" in text
+    assert text.endswith("example: p kill a\n         p kill b\nexit status 1: no\n")
+    assert "--yes" in text
+    assert "--home" not in text
+    assert "--home DIR" in parser.format_help()
