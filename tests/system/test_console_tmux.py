@@ -256,7 +256,7 @@ def test_the_console_is_restored_after_a_shell_on_the_node(
         terminal.type("stty -echo; echo the sum is $((40 + 2)) $SSH_CONNECTION.\n")
         terminal.shows("the sum is 42", f" {server.port}.")
         terminal.type("exit\n")
-        terminal.shows("ssh ended with status 0")
+        terminal.shows("ssh ended with exit status 0")
 
         lines = terminal.until(lambda lines: row_of(lines, device), "the row is back")
         assert row_of(lines, device)[:60] == before[:60]
