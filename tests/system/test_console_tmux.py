@@ -269,7 +269,7 @@ def test_the_console_is_restored_after_a_shell_on_the_node(
         terminal.press("s")
         terminal.shows("Host key verification failed", "enter goes back to the console")
         terminal.press("Enter")
-        lines = terminal.shows("ssh ended with status 255", "reversi daemon: running")
+        lines = terminal.shows("ssh ended with exit status 255", "reversi daemon: running")
         assert row_of(lines, device)[:60] == before[:60]
         leave(terminal)
 
