@@ -267,7 +267,7 @@ def test_the_console_is_restored_after_a_shell_on_the_node(
         terminal.until(lambda lines: row_of(lines, device), "the help is closed")
         changed_key(tmp_path / "known_hosts", tmp_path)
         terminal.press("s")
-        terminal.shows("Host key verification failed", "enter goes back to the console")
+        terminal.shows("Host key verification failed", "press enter to go back to the console")
         terminal.press("Enter")
         lines = terminal.shows("ssh ended with exit status 255", "reversi daemon: running")
         assert row_of(lines, device)[:60] == before[:60]
