@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.console_pty import Paint, Spell, high
@@ -84,10 +84,16 @@ def memory_text(one: Measured) -> str:
     return f"RSS {one.memory.rss_mb:.0f} MB, PSS {one.memory.pss_mb:.0f} MB"
 
 
-def size_figures(rows: int, console: Measured, beside: Measured) -> list[Figure]:
-    """Return all figures for one size of the table."""
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Our table and Textual's DataTable with the same rows; makes figures that compare them."""
+
+    rows: int
+    console: Measured
+    beside: Measured
 
     def figure(
+        self,
         what: str,
         text: Callable[[Measured], str],
         value: Callable[[Measured], float],
@@ -95,79 +101,82 @@ def size_figures(rows: int, console: Measured, beside: Measured) -> list[Figure]
         *,
         met: bool | None = None,
     ) -> Figure:
-        compared = f"DataTable: {text(beside)}; {times(value(beside), value(console))}"
+        ratio = times(value(self.beside), value(self.console))
         return Figure(
-            what=f"console, {rows:,} rows: {what}",
-            measured=text(console),
-            beside=compared,
+            what=f"console, {self.rows:,} rows: {what}",
+            measured=text(self.console),
+            beside=f"DataTable: {text(self.beside)}; {ratio}",
             target=target,
             met=met,
         )
 
-    return [
-        figure(
-            "first rows",
-            first_text,
-            lambda one: statistics.median(one.first_rows_s),
-            f"<= {FIRST_ROWS_S:g} s",
-            met=statistics.median(console.first_rows_s) <= FIRST_ROWS_S,
-        ),
-        *(
-            figure(
-                f"key to paint, {key}",
-                lambda one, key=key: key_text(one.keys[key]),  # type: ignore[misc]
-                lambda one, key=key: high(painted_ms(one.keys[key])),  # type: ignore[misc]
-                f"p95 <= {KEY_MS:g} ms",
-                met=high(painted_ms(answers)) <= KEY_MS,
-            )
-            for key, answers in console.keys.items()
-        ),
-        figure(
-            f"bytes for nothing, {console.swept.seconds:.0f} s of sweeps",
-            lambda one: f"{one.swept.size:,} bytes",
-            lambda one: one.swept.size,
-            "0",
-            met=console.swept.size == 0,
-        ),
-        figure(
-            "bytes for one changed row",
-            lambda one: size_text(one.changed),
-            lambda one: size_of(one.changed),
-            f"<= {ONE_ROW_BYTES:,}",
-            met=size_of(console.changed) <= ONE_ROW_BYTES,
-        ),
-        *(
-            figure(
-                f"bytes for {what}",
-                lambda one, key=key: size_text(one.keys[key]),  # type: ignore[misc]
-                lambda one, key=key: size_of(one.keys[key]),  # type: ignore[misc]
-            )
-            for what, key in (
-                ("a page scrolled", "page down"),
-                ("a sort", "sort by the next column"),
-            )
-        ),
-        figure(
-            "idle CPU" if console.rest else SWEPT,
-            lambda one: f"{one.idle.share:.1f} % of a core",
-            lambda one: one.idle.share,
-            f"<= {IDLE_SHARE:g} %",
-            met=console.idle.share <= IDLE_SHARE,
-        ),
-        *(
-            [
-                figure(
-                    SWEPT,
-                    lambda one: f"{one.swept.share:.1f} % of a core",
-                    lambda one: one.swept.share,
-                )
-            ]
-            if console.rest
-            else []
-        ),
-        figure(f"{CHANGES_A_SECOND} changes a second", busy_text, lambda one: one.busy.share),
-        figure("memory", memory_text, lambda one: one.memory.pss_mb),
-    ]
+
+def size_figures(rows: int, console: Measured, beside: Measured) -> list[Figure]:
+    """Return all figures for one size of the table."""
+    pair = Pair(rows, console, beside)
+    return [*speed_figures(pair), *byte_figures(pair), *cpu_figures(pair)]
+
+
+def speed_figures(pair: Pair) -> Iterator[Figure]:
+    first_rows_s = statistics.median(pair.console.first_rows_s)
+    yield pair.figure(
+        "first rows",
+        first_text,
+        lambda one: statistics.median(one.first_rows_s),
+        f"<= {FIRST_ROWS_S:g} s",
+        met=first_rows_s <= FIRST_ROWS_S,
+    )
+    for key, answers in pair.console.keys.items():
+        yield pair.figure(
+            f"key to paint, {key}",
+            lambda one, key=key: key_text(one.keys[key]),  # type: ignore[misc]
+            lambda one, key=key: high(painted_ms(one.keys[key])),  # type: ignore[misc]
+            f"p95 <= {KEY_MS:g} ms",
+            met=high(painted_ms(answers)) <= KEY_MS,
+        )
+
+
+def byte_figures(pair: Pair) -> Iterator[Figure]:
+    console = pair.console
+    yield pair.figure(
+        f"bytes for nothing, {console.swept.seconds:.0f} s of sweeps",
+        lambda one: f"{one.swept.size:,} bytes",
+        lambda one: one.swept.size,
+        "0",
+        met=console.swept.size == 0,
+    )
+    yield pair.figure(
+        "bytes for one changed row",
+        lambda one: size_text(one.changed),
+        lambda one: size_of(one.changed),
+        f"<= {ONE_ROW_BYTES:,}",
+        met=size_of(console.changed) <= ONE_ROW_BYTES,
+    )
+    for what, key in (("a page scrolled", "page down"), ("a sort", "sort by the next column")):
+        yield pair.figure(
+            f"bytes for {what}",
+            lambda one, key=key: size_text(one.keys[key]),  # type: ignore[misc]
+            lambda one, key=key: size_of(one.keys[key]),  # type: ignore[misc]
+        )
+
+
+def cpu_figures(pair: Pair) -> Iterator[Figure]:
+    console = pair.console
+    yield pair.figure(
+        "idle CPU" if console.rest else SWEPT,
+        lambda one: f"{one.idle.share:.1f} % of a core",
+        lambda one: one.idle.share,
+        f"<= {IDLE_SHARE:g} %",
+        met=console.idle.share <= IDLE_SHARE,
+    )
+    if console.rest:
+        yield pair.figure(
+            SWEPT,
+            lambda one: f"{one.swept.share:.1f} % of a core",
+            lambda one: one.swept.share,
+        )
+    yield pair.figure(f"{CHANGES_A_SECOND} changes a second", busy_text, lambda one: one.busy.share)
+    yield pair.figure("memory", memory_text, lambda one: one.memory.pss_mb)
 
 
 def wide_figure(rows: int, size: tuple[int, int], wide: Wide) -> Figure:

@@ -45,6 +45,29 @@ class Arguments:
     """Only for `build`."""
 
 
+VERBS = (
+    (
+        "run",
+        "keep the tunnel in the foreground, until SIGTERM",
+        "reversi-client run --config office.toml",
+        False,
+    ),
+    (
+        "check",
+        "log in once and ask the gateway whether the tunnel works",
+        "reversi-client check --config office.toml --json",
+        True,
+    ),
+    (
+        "status",
+        "show the tunnel's state, as the running client last wrote it",
+        "reversi-client status --config office.toml --json",
+        True,
+    ),
+)
+"""Name, summary, example, and whether it prints JSON."""
+
+
 def parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument(
@@ -64,26 +87,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"reversi-client {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, summary, example, reads in (
-        (
-            "run",
-            "keep the tunnel in the foreground, until SIGTERM",
-            "reversi-client run --config office.toml",
-            False,
-        ),
-        (
-            "check",
-            "log in once and ask the gateway whether the tunnel works",
-            "reversi-client check --config office.toml --json",
-            True,
-        ),
-        (
-            "status",
-            "show the tunnel's state, as the running client last wrote it",
-            "reversi-client status --config office.toml --json",
-            True,
-        ),
-    ):
+    for name, summary, example, reads in VERBS:
         command = commands.add_parser(
             name,
             parents=[common],

@@ -54,6 +54,22 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         ),
         epilog="example: reversi-client build office && scp -O office.sh root@192.168.1.1:/tmp/",
     )
+    add_names(build)
+    add_places(build)
+    add_keys(build)
+    add_times(build)
+    build.add_argument(
+        "--client",
+        default="",
+        metavar="PROGRAM",
+        help="the SSH client (default: OpenSSH's, else dropbear's)",
+    )
+    build.add_argument("--debug", action="store_true", help="show tracebacks")
+    build.set_defaults(check=lambda typed: complaint(build, typed))
+
+
+def add_names(build: argparse.ArgumentParser) -> None:
+    """Add what to build."""
     build.add_argument(
         "node",
         nargs="?",
@@ -61,6 +77,17 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         help="the node; it must be registered, except with --forward",
     )
     build.add_argument("--all", action="store_true", help="build for every registered node")
+    build.add_argument(
+        "--forward",
+        action="append",
+        default=[],
+        metavar="PORT=HOST:PORT[,EXPECT]",
+        help="with --key device: a forward of a node that is not registered yet; repeatable",
+    )
+
+
+def add_places(build: argparse.ArgumentParser) -> None:
+    """Add where the gateway is, and where to write."""
     build.add_argument(
         "--home", metavar="DIR", help="the gateway's directory, as for reversi-checker"
     )
@@ -83,6 +110,10 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         metavar="HOST[:PORT]",
         help="where the node reaches the gateway (default: gateway in reversi.toml); repeatable",
     )
+
+
+def add_keys(build: argparse.ArgumentParser) -> None:
+    """Add where the node's key comes from."""
     build.add_argument(
         "--key",
         choices=("embed", "device"),
@@ -99,13 +130,10 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
             " the current one)"
         ),
     )
-    build.add_argument(
-        "--forward",
-        action="append",
-        default=[],
-        metavar="PORT=HOST:PORT[,EXPECT]",
-        help="with --key device: a forward of a node that is not registered yet; repeatable",
-    )
+
+
+def add_times(build: argparse.ArgumentParser) -> None:
+    """Add how often the bundle beats and tries again."""
     build.add_argument(
         "--beat",
         type=period,
@@ -127,14 +155,6 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         metavar="SECONDS",
         help="wait before the first try (default: 0)",
     )
-    build.add_argument(
-        "--client",
-        default="",
-        metavar="PROGRAM",
-        help="the SSH client (default: OpenSSH's, else dropbear's)",
-    )
-    build.add_argument("--debug", action="store_true", help="show tracebacks")
-    build.set_defaults(check=lambda typed: complaint(build, typed))
 
 
 def complaint(parser: argparse.ArgumentParser, typed: argparse.Namespace) -> None:

@@ -10,14 +10,15 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from checker.control.client import operator_name
-from checker.model import EventKind, ProcessId, Status
+from checker.model import EventKind, NodeName, ProcessId, Status
+from checker.state.store import open_reader
 from tests.programs import require
 from tests.reversi_tui.console.tmux import LEFT, SWITCHES, Tmux, console_words, tmux
 from tests.system.accounts import Mode
@@ -272,6 +273,14 @@ def test_the_console_is_restored_after_a_shell_on_the_node(
         lines = terminal.shows("ssh ended with exit status 255", "reversi daemon: running")
         assert row_of(lines, device)[:60] == before[:60]
         leave(terminal)
+
+    with closing(open_reader(gateway.layout.state)) as reader:
+        events = reader.events(node=NodeName(device.node), limit=1000)
+    shells = [event for event in events if event.kind is EventKind.SHELL]
+    assert [(event.actor, event.port) for event in shells] == [
+        (operator_name(), device.ports[0])
+    ] * 2
+    assert all(event.text.startswith("ssh -p ") for event in shells)
 
 
 def changed_key(known: Path, folder: Path) -> None:

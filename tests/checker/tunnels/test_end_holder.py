@@ -1,4 +1,4 @@
-"""Kill a port's holder: which process, under which lock, and what its row says; sessions are faked."""
+"""Kill a port's holder: which process, under which lock, and what its row then says."""
 
 from __future__ import annotations
 

@@ -6,7 +6,6 @@ import io
 import stat
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -15,54 +14,9 @@ from checker.cli.main import run as run_checker
 from client.bundle.build import CannotBuild, address, build, build_all, find_source
 from client.bundle.options import BuildOptions
 from client.bundle.settings import Settings
-from client.cli import main
+from tests.client.bundle.places import Place
 from tests.client.bundle.samples import forms_of, made_key
 from tests.programs import require
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """A gateway's home with the node `office`, whose key is in `keys`."""
-
-    home: Path
-    keys: Path
-    out: Path
-
-    def add(self, name: str, *forwards: str) -> None:
-        options = [word for forward in forwards for word in ("--forward", forward)]
-        config = self.keys / f"{name}.toml"
-        assert (
-            run_checker(
-                [
-                    "--home",
-                    str(self.home),
-                    "node",
-                    "add",
-                    name,
-                    *options,
-                    "--client-config",
-                    str(config),
-                ]
-            )
-            == 0
-        )
-
-    def build(self, *words: str) -> int:
-        return main(
-            [
-                "build",
-                *words,
-                "--home",
-                str(self.home),
-                "--output-dir",
-                str(self.out),
-                "--private-key",
-                str(self.keys),
-            ]
-        )
-
-    def text(self, name: str = "office") -> str:
-        return (self.out / f"{name}.sh").read_text()
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from checker.config.layout import Layout, home_layout
 from checker.model import (
     Event,
     EventKind,
+    Forward,
     Hour,
     NodeName,
     Port,
@@ -124,6 +126,51 @@ def test_no_cell_is_wider_than_its_characters(column: object) -> None:
                 assert all(unicodedata.east_asian_width(letter) == "Na" for letter in shown)
 
 
+def hostile_registrations(places: Sequence[Forward]) -> list[Registration]:
+    return [
+        Registration(
+            node=place.node,
+            instance=f"i{piece}",
+            client=f"c{piece}",
+            peer=piece,
+            registered_at=NOW,
+            session=ProcessId(pid=4000 + at, start_ticks=1),
+        )
+        for at, (place, piece) in enumerate(zip(places, PIECES.values(), strict=True))
+    ]
+
+
+def hostile_event(text: str) -> Event:
+    return Event(
+        at=NOW - 5,
+        kind=EventKind.CLONE,
+        text=text,
+        actor=text,
+        node=NodeName("node-00"),
+        port=Port(20010),
+    )
+
+
+def hostile_stray(name: NodeName, text: str) -> Unregistered:
+    return Unregistered(
+        node=name,
+        port=Port(20099),
+        expect=parse_expect(f"banner:a{text}"),
+        first_at=NOW,
+        last_at=NOW,
+    )
+
+
+def hour() -> Hour:
+    return Hour(
+        node=NodeName("node-00"),
+        port=Port(20010),
+        hour=int(NOW // 3600),
+        up_s=1.0,
+        watched_s=2.0,
+    )
+
+
 def hostile_home(home: Path) -> Layout:
     """Everything that a device or a stray file can say, at once."""
     layout = home_layout(home)
@@ -152,45 +199,10 @@ def hostile_home(home: Path) -> Layout:
                 tunnel("node-00", 20010, Status.HUNG, detail=everything),
                 tunnel(stray, 20099, detail=everything),
             ),
-            registrations=[
-                Registration(
-                    node=place.node,
-                    instance=f"i{piece}",
-                    client=f"c{piece}",
-                    peer=piece,
-                    registered_at=NOW,
-                    session=ProcessId(pid=4000 + at, start_ticks=1),
-                )
-                for at, (place, piece) in enumerate(zip(places, PIECES.values(), strict=True))
-            ],
-            events=[
-                Event(
-                    at=NOW - 5,
-                    kind=EventKind.CLONE,
-                    text=everything,
-                    actor=everything,
-                    node=NodeName("node-00"),
-                    port=Port(20010),
-                )
-            ],
-            unregistered=[
-                Unregistered(
-                    node=stray,
-                    port=Port(20099),
-                    expect=parse_expect(f"banner:a{everything}"),
-                    first_at=NOW,
-                    last_at=NOW,
-                )
-            ],
-            hours=[
-                Hour(
-                    node=NodeName("node-00"),
-                    port=Port(20010),
-                    hour=int(NOW // 3600),
-                    up_s=1.0,
-                    watched_s=2.0,
-                )
-            ],
+            registrations=hostile_registrations(places),
+            events=[hostile_event(everything)],
+            unregistered=[hostile_stray(stray, everything)],
+            hours=[hour()],
             sweep=sweep(),
         ),
     )
