@@ -225,7 +225,7 @@ OPERATING: tuple[Step[Fleet], ...] = (
     Step("sudo scp -O -P 20000 office.sh root@127.0.0.1:/tmp/"),
     Step(
         f"ssh -p 20000 root@127.0.0.1 {UPGRADED}",
-        says="about to be replaced",
+        says="replacing the tunnel",
         after=Fleet.lives_on_its_new_key,
     ),
     Step("sudo install -d -m 0700 /etc/ssh/old"),
@@ -252,7 +252,7 @@ OPERATING: tuple[Step[Fleet], ...] = (
     Step("sudo scp -O -P 20000 office.sh root@127.0.0.1:/tmp/"),
     Step(
         f"ssh -p 20000 root@127.0.0.1 {UPGRADED}",
-        says="about to be replaced",
+        says="replacing the tunnel",
         after=Fleet.comes_by_the_new_port,
     ),
     Step("sudo ss -tn state established sport = :2222", says=":2222"),

@@ -100,6 +100,10 @@ class Ward:
     def copy_the_key(self) -> None:
         """Let another device with the same key ask for the port."""
         assert self.server.type(ANOTHER) == "10\n"
+        until(
+            lambda: "two devices" in self.server.typed("reversi-checker status cabin").stdout,
+            "the row says so",
+        )
 
     def has_two_bundles(self) -> None:
         """The old key of both devices opens nothing, and each device has its own bundle."""
@@ -128,7 +132,7 @@ TROUBLES: tuple[Step[Ward], ...] = (
     Step(
         "sh /etc/reversi/office.sh status", says="last error:", ends=(0, 1), before=Ward.is_killed
     ),
-    Step("sh /etc/reversi/office.sh check", says="office: the tunnel works"),
+    Step("sh /etc/reversi/office.sh check", says="says that the tunnel works"),
     Step("journalctl --unit reversi-office --lines 20", says="up, at gateway.example.org:22"),
     Step("reversi-checker probe office", says="office:20000: up"),
     Step("reversi-checker log --node office --limit 20", says="hung: nothing came in"),
