@@ -20,7 +20,7 @@ from checker.state.beats import beat_file
 from checker.tunnels.gateway import REFUSALS
 from checker.tunnels.rate_limits import HELD_AT_ONCE, TRY_LATER, Limit
 from checker.wire import Asked
-from tests.attack.thief import break_in, refused_event, say, told
+from tests.attack.thief import break_in, refusals_logged, refused_event, say
 from tests.gate_message import gate_message
 from tests.system.accounts import Mode
 from tests.system.clients import Connection, Device
@@ -129,7 +129,7 @@ async def test_a_flood_that_sshd_refuses_neither_fills_the_log_nor_hides_others(
             group.create_task(ask(connection))
         await asyncio.to_thread(other.goes_on)
         over.set()
-    with told(gateway, quiet, "sshd refused a connection to 10.0.0.2 port 80,"):
+    with refusals_logged(gateway, quiet, "sshd refused a connection to 10.0.0.2 port 80,"):
         async with break_in(quiet) as connection:
             with pytest.raises(asyncssh.ChannelOpenError):
                 await connection.open_connection("10.0.0.2", 80)

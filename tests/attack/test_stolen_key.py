@@ -16,7 +16,7 @@ import pytest
 from checker import __version__
 from checker.model import Status
 from checker.wire import PROTOCOL
-from tests.attack.thief import Attempt, break_in, files_in, say, told
+from tests.attack.thief import Attempt, break_in, files_in, refusals_logged, say
 from tests.programs import require
 from tests.system.clients import Connection, Device
 from tests.system.harness import Gateway
@@ -90,7 +90,7 @@ def grabber(target: Gateway) -> Device:
 async def test_sshd_opens_no_channel_except_sessions(
     target: Gateway, opener: Device, victim: Device, attempt: Attempt, event: str
 ) -> None:
-    with told(target, opener, f"sshd refused {event}"):
+    with refusals_logged(target, opener, f"sshd refused {event}"):
         async with break_in(opener) as connection:
             with pytest.raises((asyncssh.ChannelOpenError, asyncssh.SFTPError)):
                 await attempt(connection)
@@ -131,7 +131,7 @@ async def test_the_key_listens_only_on_its_own_port_of_the_loopback(
         else "listening on a port that is not its own"
     )
 
-    with told(target, grabber, f"sshd refused {event}"):
+    with refusals_logged(target, grabber, f"sshd refused {event}"):
         async with break_in(grabber) as connection:
             with pytest.raises(asyncssh.ChannelListenError):
                 await connection.forward_remote_port(address, number, "127.0.0.1", 9)
@@ -145,7 +145,7 @@ def int_of(text: str) -> int:
 async def test_the_key_cannot_listen_on_a_unix_socket(
     target: Gateway, stolen: Device, victim: Device, open_folder: Path
 ) -> None:
-    with told(target, stolen, "sshd refused listening on a Unix socket"):
+    with refusals_logged(target, stolen, "sshd refused listening on a Unix socket"):
         async with break_in(stolen) as connection:
             with pytest.raises(asyncssh.ChannelListenError):
                 await connection.forward_remote_path(
@@ -174,7 +174,9 @@ async def test_the_key_logs_in_as_no_other_user(
 
     for user in ("root", "nobody", "reversi", stolen.user + " "):
         with (
-            told(target, None, f"sshd refused a login as {user}, asked for by 127.0.0.1"),
+            refusals_logged(
+                target, None, f"sshd refused a login as {user}, asked for by 127.0.0.1"
+            ),
             pytest.raises(asyncssh.PermissionDenied),
         ):
             await asyncssh.connect(
@@ -195,7 +197,7 @@ def test_a_socks_proxy_leads_nowhere(target: Gateway, stolen: Device, victim: De
 
     event = f"sshd refused a connection to 127.0.0.1 port {target.ssh_port},"
     with (
-        told(target, stolen, event),
+        refusals_logged(target, stolen, event),
         socket.create_connection(("127.0.0.1", entry), timeout=20) as peer,
     ):
         peer.sendall(b"\x05\x01\x00")
@@ -259,7 +261,7 @@ def test_dropbears_client_gets_no_more_than_the_key_allows(
     ]
     environment = {**os.environ, "HOME": str(target.folder)}
 
-    with told(target, stolen, event.format(**place)):
+    with refusals_logged(target, stolen, event.format(**place)):
         done = subprocess.run(
             words,
             stdin=subprocess.DEVNULL,

@@ -9,7 +9,7 @@ import asyncssh
 import psutil
 import pytest
 
-from tests.attack.thief import break_in, files_in, refused_event, say, told
+from tests.attack.thief import break_in, files_in, refusals_logged, refused_event, say
 from tests.programs import require
 from tests.system.clients import Connection, Device
 from tests.system.harness import Gateway
@@ -185,7 +185,7 @@ async def test_a_request_for_another_nodes_things_is_refused_and_logged(
 async def test_a_request_longer_than_a_packet_ends_the_connection(
     target: Gateway, stolen: Device, victim: Device
 ) -> None:
-    with told(target, stolen, "sshd refused a malformed packet"):
+    with refusals_logged(target, stolen, "sshd refused a malformed packet"):
         async with break_in(stolen) as connection:
             with pytest.raises((OSError, asyncssh.Error)):
                 await say(connection, "check " + "1" * 1_000_000)
@@ -202,17 +202,20 @@ async def test_a_request_too_long_for_a_process_starts_nothing(
 async def test_a_nul_ends_only_its_own_connection(
     target: Gateway, stolen: Device, victim: Device
 ) -> None:
-    with told(target, stolen, "sshd refused a malformed packet (invalid format)"):
+    with refusals_logged(target, stolen, "sshd refused a malformed packet (invalid format)"):
         async with break_in(stolen) as connection:
             with pytest.raises((OSError, asyncssh.Error)):
                 await say(connection, "check\0; id")
 
 
-def beat_loop(device: Device) -> psutil.Process | None:
+def beat_loop(gateway: Gateway, device: Device) -> psutil.Process | None:
     """The process that answers the device's beats."""
     for process in psutil.process_iter(["cmdline"]):
         words = process.info["cmdline"] or []
-        if any(word.endswith("hold.sh") for word in words) and device.node in words:
+        if any(word.endswith("hold.sh") for word in words) and {
+            str(gateway.layout.run),
+            device.node,
+        } <= set(words):
             return process
     return None
 
@@ -230,7 +233,7 @@ async def test_a_client_cannot_set_its_environment(target: Gateway, victim: Devi
         "REVERSI_HOME": "/tmp",
     }
 
-    with told(
+    with refusals_logged(
         target,
         device,
         *(f"sshd refused the variable {name}," for name in given if name != "LC_ALL"),
@@ -239,7 +242,7 @@ async def test_a_client_cannot_set_its_environment(target: Gateway, victim: Devi
             process = await connection.create_process("hold thief", env=given)
             process.stdin.write("\n")
             assert await process.stdout.readline() in ("0\n", "1\n")
-            loop = until(lambda: beat_loop(device), "the beat loop")
+            loop = until(lambda: beat_loop(target, device), "the beat loop")
             environment = loop.environ()
 
     assert environment.pop("SSH_ORIGINAL_COMMAND") == "hold thief"
@@ -267,7 +270,7 @@ def test_no_agent_is_forwarded(target: Gateway, victim: Device, tmp_path: Path) 
             ["env", f"SSH_AUTH_SOCK={path}", "DISPLAY=127.0.0.1:0", *words, "hold", "thief"]
         )
         target.connections.append(connection)
-        with told(
+        with refusals_logged(
             target,
             device,
             *(
@@ -276,7 +279,7 @@ def test_no_agent_is_forwarded(target: Gateway, victim: Device, tmp_path: Path) 
             ),
         ):
             connection.beat()
-        loop = until(lambda: beat_loop(device), "the beat loop")
+        loop = until(lambda: beat_loop(target, device), "the beat loop")
         assert not set(loop.environ()) & {"SSH_AUTH_SOCK", "DISPLAY", "LD_PRELOAD"}
     finally:
         end_one(agent)

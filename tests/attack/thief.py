@@ -69,7 +69,7 @@ def is_logged(words: str) -> bool:
 
 
 @contextmanager
-def told(gateway: Gateway, device: Device | None, *says: str) -> Iterator[None]:
+def refusals_logged(gateway: Gateway, device: Device | None, *says: str) -> Iterator[None]:
     """Check that the attempts in the block become events of refusals, one for each text.
 
     Without a device, the events name no node.

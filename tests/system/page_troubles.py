@@ -100,6 +100,10 @@ class Ward:
     def copy_the_key(self) -> None:
         """Let another device with the same key ask for the port."""
         assert self.server.type(ANOTHER) == "10\n"
+        until(
+            lambda: "two devices" in self.server.typed("reversi-checker status cabin").stdout,
+            "the row says so",
+        )
 
     def has_two_bundles(self) -> None:
         """The old key of both devices opens nothing, and each device has its own bundle."""

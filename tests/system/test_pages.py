@@ -89,6 +89,13 @@ def servers(
         yield Servers(request.getfixturevalue("reachable"), tmp_path_factory.mktemp("pages"), stack)
 
 
+@pytest.fixture(scope="module")
+def ward(servers: Servers) -> Ward:
+    found = Ward(servers.gateway)
+    found.prepare()
+    return found
+
+
 @pytest.mark.parametrize("name", KNOWN)
 def test_each_command_of_a_page_is_known(name: str) -> None:
     others = [line for block in blocks(page(name)) if block.kind != "sh" for line in block.lines]
@@ -97,13 +104,13 @@ def test_each_command_of_a_page_is_known(name: str) -> None:
     assert unknown(commands(page(name)), [step.line for step in KNOWN[name]]) == ""
 
 
-def test_each_command_of_troubleshooting_shows_or_mends_its_trouble(servers: Servers) -> None:
-    ward = Ward(servers.gateway)
-    ward.prepare()
-
+def test_each_command_of_troubleshooting_shows_or_mends_its_trouble(
+    servers: Servers, ward: Ward
+) -> None:
     type_all(ward, TROUBLES, servers.gateway, PLACEHOLDERS)
 
 
+@pytest.mark.usefixtures("ward")
 def test_each_command_of_sizing_works(servers: Servers) -> None:
     type_all(servers.gateway, SIZING, servers.gateway, PLACEHOLDERS)
 

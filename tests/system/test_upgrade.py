@@ -1,6 +1,6 @@
 """A gateway of 0.1.0 gets the new package and `init`, and is rolled back; no tunnel notices.
 
-Between the two no login is refused, no beat loop stops, and no tunnel ends.
+Throughout, no login is refused, no beat loop stops, and no tunnel ends.
 """
 
 from __future__ import annotations
