@@ -10,7 +10,17 @@ from pathlib import Path
 from typing import Protocol
 
 from checker.config.layout import Layout
-from checker.model import Aim, EventKind, NodeName, Outcome, Port, Verb
+from checker.control.machine import read_machine, usage_of
+from checker.model import (
+    Aim,
+    EventKind,
+    Machine,
+    NodeName,
+    Outcome,
+    Port,
+    Usage,
+    Verb,
+)
 from reversi_tui.actions.node_changes import Changes
 from reversi_tui.rows.row import Daemon
 from reversi_tui.settings.preferences import Preferences
@@ -54,6 +64,9 @@ class Setting:
     """The wall clock."""
     free_bytes: Callable[[Path], int | None] = free_bytes
     """The free space on the disk of a folder."""
+    machine: Callable[[], Machine | None] = read_machine
+    usage: Callable[[int], Usage | None] = usage_of
+    """What a process uses; it blocks."""
     preferences: Preferences = field(default_factory=Preferences)
     remember: Callable[[Preferences], str] = lambda _: ""
     """Saves the view for the next start, and blocks; returns why it could not, else an empty text.

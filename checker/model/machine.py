@@ -29,6 +29,15 @@ class Machine:
     most_processes: int
     """What the kernel allows."""
 
+    def is_near(self, other: Machine) -> bool:
+        """Whether nobody needs to see the difference: load within 0.5, memory and processes within
+        a tenth.
+        """
+        pairs = ((self.memory_left, other.memory_left), (self.processes, other.processes))
+        return abs(self.load - other.load) < 0.5 and all(
+            abs(one - two) * 10 <= max(one, two) for one, two in pairs
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from checker.control.client import Control, ports_on_ipv6
-from checker.model import CheckerError, Tunnel, seen_at
+from checker.model import CheckerError, Machine, Tunnel, seen_at
 from checker.state.errors import StateCorrupt, StateError, StateMissing, StateUnavailable
 from checker.state.rows import Sweep
 from checker.state.store import StateFile, open_reader
@@ -40,6 +40,8 @@ class Source:
             setting.now,
             setting.free_bytes,
         )
+        self.read_machine, self.read_usage = setting.machine, setting.usage
+        self.machine: Machine | None = None
         self.health = Health()
         self.state: StateFile | None = None
         self.identity: tuple[int, int, bool] | None = None
@@ -87,6 +89,7 @@ class Source:
             registry_read=self.registered.forwards is not None,
             logins_waiting=self.sweep.logins_waiting if self.sweep else None,
             disk_free_bytes=self.disk_free_bytes,
+            machine=self.machine,
             on_ipv6=self.on_ipv6,
         )
         if not changed and keys is None and health == self.health:
@@ -216,6 +219,9 @@ class Source:
         if time.monotonic() >= self.next_ping:
             self.pinged = self.ping()
             self.disk_free_bytes = self.free_bytes(self.layout.state.parent)
+            machine = self.read_machine()
+            if machine is None or self.machine is None or not machine.is_near(self.machine):
+                self.machine = machine
             self.next_ping = time.monotonic() + PING_EVERY_S
         sweep = self.sweep
         sweeps = sweep is not None and self.now() - sweep.swept_at <= 2 * sweep.every_s
@@ -237,12 +243,15 @@ class Source:
         thread may call it. Raises StateError.
         """
         node, port = key
+        tunnel = self.seen.get(key)
+        session = tunnel.session if tunnel else None
         state = open_reader(self.layout.state)
         try:
             since = time.strftime("%Y-%m-%d", time.gmtime(self.now() - DAYS * 86400))
             return Past(
                 events=state.events(node=node, limit=EVENTS),
                 days=state.uptime(node, port, since_day=since),
+                usage=self.read_usage(session.pid) if session else None,
             )
         finally:
             state.close()

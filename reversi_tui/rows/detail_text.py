@@ -6,7 +6,7 @@ import textwrap
 import time
 from collections.abc import Sequence
 
-from checker.model import STATUS_MEANING, Event, EventKind, printable
+from checker.model import STATUS_MEANING, Event, EventKind, Usage, printable
 from reversi_tui.rows.cells import (
     answer_text,
     bytes_text,
@@ -167,3 +167,11 @@ def hanging(text: str, width: int, indent: int = LABEL) -> str:
         for part in textwrap.wrap(line, room, break_on_hyphens=False) or [""]
     ]
     return f"\n{' ' * indent}".join(lines)
+
+
+def usage_text(usage: Usage) -> str:
+    """What the row's sshd process uses."""
+    used = f"{usage.cpu_s:.1f} s of CPU, {bytes_text(usage.memory)} of memory"
+    if usage.descriptors is None:
+        return used
+    return f"{used}, {usage.descriptors} descriptors and connections open"

@@ -6,7 +6,18 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
-from checker.model import Event, Forward, NodeName, Port, Status, Tunnel, Watched, is_stale
+from checker.model import (
+    Event,
+    Forward,
+    Machine,
+    NodeName,
+    Port,
+    Status,
+    Tunnel,
+    Usage,
+    Watched,
+    is_stale,
+)
 from checker.state.rows import Sweep
 
 Key = tuple[NodeName, Port]
@@ -134,6 +145,8 @@ class Health:
     """Connections to sshd that have not logged in yet; None: unknown."""
     disk_free_bytes: int | None = None
     """On the state file's disk; None: unknown."""
+    machine: Machine | None = None
+    """None: unknown."""
     on_ipv6: frozenset[int] = frozenset()
     """Ports of the rows that listen on ::1, and not on 127.0.0.1."""
 
@@ -156,6 +169,8 @@ class Past:
     """The newest last."""
     days: tuple[Watched, ...] = ()
     """The oldest first; without days that no daemon watched."""
+    usage: Usage | None = None
+    """What its sshd process uses; None: unknown."""
 
 
 def age_text(seconds: float) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
-from checker.model import Event, Watched, printable
+from checker.model import Event, Usage, Watched, printable
 from reversi_tui.rows.cells import status_text
 from reversi_tui.rows.detail_text import (
     LABEL,
@@ -19,6 +19,7 @@ from reversi_tui.rows.detail_text import (
     hours_text,
     meaning,
     title,
+    usage_text,
 )
 from reversi_tui.rows.palette import Palette
 from reversi_tui.rows.row import HOURS, Moment, Row
@@ -37,6 +38,8 @@ class Dossier:
     events: tuple[Event, ...] = ()
     """Its node's events, the newest last."""
     days: tuple[Watched, ...] = ()
+    usage: Usage | None = None
+    """What the row's sshd process uses."""
     ssh: str = ""
     """The command that logs in to the node, or why there is none."""
     trouble: str = ""
@@ -70,6 +73,8 @@ def described(row: Row, moment: Moment, dossier: Dossier | None, paper: Paper) -
         clones = cloned(dossier.events, moment.now)
         if clones:
             field(text, "clones", clones, paper, paper.palette.warning)
+        if dossier.usage:
+            field(text, "uses", usage_text(dossier.usage), paper)
         field(text, "ssh", printable(dossier.ssh, 400), paper)
     add_hours(text, row, moment, paper)
     if dossier is None:

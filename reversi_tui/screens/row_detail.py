@@ -60,6 +60,7 @@ class RowDetail:
         dossier = Dossier(
             events=known.events,
             days=known.days,
+            usage=known.usage,
             ssh=self.ssh_text(row or sheet.row),
             trouble=past if isinstance(past, str) else "",
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rich.text import Text
 
 from checker.config.layout import Layout
-from checker.model import Status, printable
+from checker.model import Machine, Status, printable, room_for
 from reversi_tui.rows.cells import SYMBOLS, bytes_text
 from reversi_tui.rows.columns import BY_ID, Place
 from reversi_tui.rows.row import Daemon, Health, age_text
@@ -18,6 +18,8 @@ from reversi_tui.widgets.looks import Looks
 LITTLE_DISK_BYTES = 200e6
 LEAST_PLACE = 12
 """Cells that must be free to show the gateway's directory."""
+LITTLE_ROOM = 10
+"""Tunnels that still fit: fewer are an alarm."""
 MANY_LOGINS = 100
 """Half of the logins that sshd takes before it drops some, with MaxStartups as `init` sets it."""
 
@@ -92,12 +94,32 @@ class GatewayLine:
             )
             told = f"  disk: {free} free" if in_full else f"  disk {free}"
             yield Part(Text(told, style=alarm if little else ""), ALARM if little else WELL)
+        if health.machine is not None:
+            yield self.machine_part(health.machine, in_full=in_full)
+
+    def machine_part(self, machine: Machine, *, in_full: bool) -> Part:
+        """Load, free memory, and how many more tunnels fit."""
+        room, free = room_for(machine), bytes_text(machine.memory_left)
+        told = (
+            f"  load {machine.load:.1f}  memory: {free} free, room for about {rounded(room):,} more"
+            " tunnels"
+            if in_full
+            else f"  load {machine.load:.1f} memory {free}"
+        )
+        is_short = room < LITTLE_ROOM or machine.load > 4 * machine.cores
+        style = self.looks.palette.warning if is_short else ""
+        return Part(Text(told, style=style), ALARM if is_short else WELL)
 
     def swept(self, *, in_full: bool) -> str:
         if self.health.sweep is None:
             return "no sweep yet" if in_full else "never swept"
         age = age_text(self.now - self.health.sweep.swept_at)
         return f"last sweep {age} ago" if in_full else f"swept {age} ago"
+
+
+def rounded(count: int) -> int:
+    """The count to two digits: what seldom changes is seldom repainted."""
+    return int(float(f"{count:.2g}"))
 
 
 def counts_line(

@@ -49,3 +49,19 @@ def test_a_machine_too_small_for_its_nodes_is_named(
 
     assert says in found
     assert bool(says) == bool(found)
+
+
+@pytest.mark.parametrize(
+    ("other", "near"),
+    [
+        pytest.param(MACHINE, True, id="the same"),
+        pytest.param(replace(MACHINE, load=0.9, memory_left=GIB * 95 // 100), True, id="a little"),
+        pytest.param(replace(MACHINE, load=1.5), False, id="load"),
+        pytest.param(replace(MACHINE, memory_left=GIB // 2), False, id="memory"),
+        pytest.param(replace(MACHINE, processes=300), False, id="processes"),
+    ],
+)
+def test_a_machine_is_near_another_if_nobody_needs_to_see_the_difference(
+    other: Machine, near: bool
+) -> None:
+    assert MACHINE.is_near(other) is near

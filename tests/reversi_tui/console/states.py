@@ -180,6 +180,8 @@ def setting(
         every_s=EVERY_S,
         now=lambda: NOW,
         free_bytes=lambda _: 12_000_000_000,
+        machine=lambda: None,
+        usage=lambda _: None,
         preferences=Preferences(**preferences),
     )
 

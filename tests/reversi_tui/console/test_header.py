@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from checker.config.layout import home_layout
+from checker.model import Machine
 from checker.state.rows import Batch
 from reversi_tui.app import Console
 from reversi_tui.rows.row import Daemon, Health
@@ -111,3 +112,40 @@ def test_what_is_well_leaves_a_narrow_header_before_any_alarm(
     )
 
     assert gateway.fitted(width).plain.strip() == line.strip()
+
+
+MACHINE = Machine(
+    cores=2,
+    load=0.42,
+    memory=4 << 30,
+    memory_left=2 << 30,
+    processes=200,
+    most_processes=32768,
+)
+
+
+@pytest.mark.parametrize(
+    ("machine", "width", "says"),
+    [
+        pytest.param(
+            MACHINE,
+            160,
+            "load 0.4  memory: 2.1G free, room for about 640 more tunnels",
+            id="in full",
+        ),
+        pytest.param(MACHINE, 90, "load 0.4 memory 2.1G", id="short"),
+        pytest.param(replace(MACHINE, memory_left=1 << 20), 45, "memory 1.0M", id="an alarm"),
+    ],
+)
+def test_the_header_shows_the_machines_load_and_room(
+    machine: Machine, width: int, says: str
+) -> None:
+    gateway = GatewayLine(
+        layout=home_layout(Path("/srv/gate")),
+        health=Health(daemon=Daemon.RUNNING, sweep=replace(sweep(), swept_at=NOW), machine=machine),
+        now=NOW,
+        looks=Looks("terminal"),
+        read_only=False,
+    )
+
+    assert says in gateway.fitted(width).plain

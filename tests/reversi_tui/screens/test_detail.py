@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from checker.model import Event, EventKind, NodeName, Port, Publication, Status, Watched
+from checker.model import Event, EventKind, NodeName, Port, Publication, Status, Usage, Watched
 from reversi_tui.rows.detail_text import fields, hanging, hour_labels
 from reversi_tui.rows.palette import palette
 from reversi_tui.rows.row import Known, Moment, Row
@@ -230,3 +230,19 @@ def test_a_sheet_in_ascii_has_nothing_else() -> None:
 
     assert plain(text).plain.isascii()
     assert len(plain(text)) == len(text)
+
+
+def test_the_sheet_shows_what_the_sshd_process_uses() -> None:
+    usage = Usage(cpu_s=1.25, memory=8_300_000, descriptors=12, most_descriptors=1024)
+
+    text = sheet(row(), replace(DOSSIER, usage=usage))
+
+    assert "uses      1.2 s of CPU, 8.3M of memory, 12 descriptors and connections open" in text
+
+
+def test_the_sheet_leaves_out_descriptors_that_we_may_not_count() -> None:
+    usage = Usage(cpu_s=1.25, memory=8_300_000, descriptors=None, most_descriptors=None)
+
+    text = sheet(row(), replace(DOSSIER, usage=usage))
+
+    assert "uses      1.2 s of CPU, 8.3M of memory\n" in text
