@@ -102,7 +102,7 @@ async def test_a_port_of_another_program_is_foreign_even_under_the_tunnel_user(
         judgement = await settled(one, forward(visits.port))
 
     assert judgement.tunnel.status is Status.FOREIGN
-    assert f"({Path('/proc/self/comm').read_text().strip()})" in judgement.tunnel.detail
+    assert f"({psutil.Process().name()})" in judgement.tunnel.detail
 
 
 async def test_a_new_listener_on_the_ipv6_loopback_is_found_at_once(
