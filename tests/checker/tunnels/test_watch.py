@@ -10,6 +10,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import psutil
+
 from checker.config.layout import home_layout
 from checker.config.settings import Config, current_user
 from checker.model import Flaps, Forward, NodeName, Policy, Port, Status, Target, parse_expect
