@@ -24,7 +24,7 @@ MANY_LOGINS = 100
 """Half of the logins that sshd takes before it drops some, with MaxStartups as `init` sets it."""
 
 
-MUST, ALARM, NAME, WELL = range(4)
+MUST, ALARM, NAME, WELL, EXTRA = range(5)
 """Kinds of parts of the first line, the most important first: the others go if room is short."""
 
 
@@ -59,7 +59,10 @@ class GatewayLine:
         """The line; in short words if the full ones do not fit, and then without the parts that do
         not fit: alarms stay longest.
         """
-        text = Text().join(part.text for part in self.parts(in_full=True))
+        parts = list(self.parts(in_full=True))
+        text = Text().join(part.text for part in parts)
+        if text.cell_len > width:
+            text = Text().join(part.text for part in parts if part.kind != EXTRA)
         if text.cell_len > width:
             text = Text().join(
                 part.text for part in pressing(list(self.parts(in_full=False)), width)
@@ -108,7 +111,7 @@ class GatewayLine:
         )
         is_short = room < LITTLE_ROOM or machine.load > 4 * machine.cores
         style = self.looks.palette.warning if is_short else ""
-        return Part(Text(told, style=style), ALARM if is_short else WELL)
+        return Part(Text(told, style=style), ALARM if is_short else EXTRA)
 
     def swept(self, *, in_full: bool) -> str:
         if self.health.sweep is None:
