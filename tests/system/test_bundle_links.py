@@ -102,7 +102,6 @@ def test_a_link_that_dies_during_a_transfer_is_noticed(
             until(
                 lambda box=box: "the connection hangs: no answer to a beat" in box.log(),  # type: ignore[misc]
                 "the bundle notices",
-                within_s=60.0,
             )
             box.stop()
 
