@@ -29,13 +29,13 @@ def test_a_device_moves_to_its_own_key_without_an_outage(fleet: Fleet) -> None:
     fleet.gateway.connect_unheard(old)
     until(lambda: accepts(old.ports[0]), "the shared key still opens the port")
     assert fleet.says(old) == 0
-    last_shared = fleet.session(old)
+    last_shared = fleet.gateway.await_up(old, after=sessions["mobile"])
 
     assert new.verdict("claim", "its-own") == 0
     until(lambda: is_gone(last_shared), "the shared key's session ends")
     own = fleet.gateway.connect(new, "hold", "its-own")
     fleet.gateway.await_up(new, after=last_shared)
-    until(lambda: fleet.says(old) == 0, "the shared key stays valid until the own tunnel beats")
+    assert fleet.says(old) == 0, "the shared key stays valid until the device's own tunnel beats"
     with own.beating(0.5):
         until(
             lambda: old.ask("mobile", str(old.ports[0]), "HTTP").returncode == 77,
