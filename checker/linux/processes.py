@@ -13,15 +13,11 @@ from pathlib import Path
 
 import psutil
 
-from checker.model import CheckerError, ProcessId
+from checker.model import ProcessId
 
 PROC = Path("/proc")
 CAP_DAC_READ_SEARCH = 2
 CAP_SYS_PTRACE = 19
-
-
-class ProcFormatError(CheckerError):
-    """A table under /proc is not as proc(5) describes it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,10 +12,11 @@ import itertools
 import socket
 import struct
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
-from checker.linux.processes import PROC, ProcFormatError
-from checker.model import Flow, Listener, Port
+from checker.model import CheckerError, Flow, Listener, Port
 
+TABLES = Path("/proc/net")
 LISTEN = "0A"
 NETLINK_SOCK_DIAG = 4
 SOCK_DIAG_BY_FAMILY = 20
@@ -44,6 +45,10 @@ DELIVERED = struct.Struct("=4x192xI28xI")
 """From the same attribute: delivered (since Linux 4.18) and rcv_ooopack (since 5.4)."""
 MAPPED = bytes(10) + b"\xff\xff"
 """Prefix of an IPv4 address on an IPv6 socket."""
+
+
+class ProcFormatError(CheckerError):
+    """A table under /proc is not as proc(5) describes it."""
 
 
 def listening(family: int) -> Iterator[Listener]:
@@ -203,7 +208,7 @@ def from_tables() -> list[Listener]:
     found: list[Listener] = []
     for name in ("tcp", "tcp6"):
         try:
-            with (PROC / "net" / name).open(encoding="ascii") as table:
+            with (TABLES / name).open(encoding="ascii") as table:
                 found += listeners(table)
         except FileNotFoundError:
             continue  # a kernel without IPv6

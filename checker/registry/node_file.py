@@ -190,34 +190,23 @@ def node_toml(node: Node, before: bytes = b"") -> bytes:
     """Render a node's file. Comments, order and foreign keys of `before`, its present content,
     stay.
     """
-    table = node_table(node)
-    return edited_toml(table, before) or tomli_w.dumps(table).encode()
+    return edited_toml(node, before) or tomli_w.dumps(node_table(node)).encode()
 
 
-def edited_toml(table: Mapping[str, Any], before: bytes) -> bytes | None:
-    """Edit `before`, a file, to say `table`; None if the result would not say exactly that."""
+def edited_toml(node: Node, before: bytes) -> bytes | None:
+    """Edit `before`, a file, to describe the node; None if the result would describe another."""
     # slow imports, needed only when a file changes
     import tomllib
 
     from checker.registry.toml_edits import edited
 
+    table = node_table(node)
     try:
         text = edited(before.decode(), table, NODE_KEYS, FORWARD_KEYS)
-        said = tomllib.loads(text)
-    except (ValueError, RecursionError):
+        said = node_from(Path(f"{node.name}.toml"), tomllib.loads(text), ())
+    except (ValueError, RecursionError, ConfigError):
         return None
-    ours = {key: said[key] for key in NODE_KEYS if key in said and key != "forward"}
-    forwards = [
-        {key: forward[key] for key in FORWARD_KEYS if key in forward}
-        for forward in tables(said.get("forward"))
-    ]
-    for forward in forwards:
-        if "publish" in forward:
-            forward["publish"] = [
-                {key: one[key] for key in PUBLICATION_KEYS if key in one}
-                for one in tables(forward["publish"])
-            ]
-    return text.encode() if {**ours, "forward": forwards} == table else None
+    return text.encode() if node_table(said) == table else None
 
 
 def node_table(node: Node) -> dict[str, Any]:

@@ -90,32 +90,6 @@ class Greeter:
             visitor.join()
 
 
-def make_certificate(folder: Path) -> Path:
-    """Make a key and a self-signed certificate, in one file."""
-    made = folder / "certificate.pem"
-    words = [
-        "openssl",
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:prime256v1",
-        "-nodes",
-        "-days",
-        "2",
-        "-subj",
-        "/CN=test",
-        "-keyout",
-        str(made),
-        "-out",
-        str(folder / "certificate.crt"),
-    ]
-    subprocess.run(words, check=True, capture_output=True, timeout=60)
-    made.write_bytes(made.read_bytes() + (folder / "certificate.crt").read_bytes())
-    return made
-
-
 def tls_greeter(certificate: Path, greeting: bytes) -> Greeter:
     """A TLS server that greets with its name."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

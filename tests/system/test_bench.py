@@ -18,22 +18,10 @@ from tests.programs import require
 CHECKOUT = Path(__file__).parents[2]
 
 
-@pytest.mark.sshd
-def test_a_quick_run_prints_every_figure_beside_its_target(tmp_path: Path) -> None:
-    require("sshd", "ssh", "ssh-keygen")
-
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "bench",
-            "--quick",
-            "--only",
-            "checks",
-            "gate",
-            "takeover",
-            "throughput",
-        ],
+def quick_run(folder: Path, *benchmarks: str) -> subprocess.CompletedProcess[str]:
+    """Run these benchmarks, with the folder as the only place for files of their own."""
+    return subprocess.run(
+        [sys.executable, "-m", "bench", "--quick", "--only", *benchmarks],
         cwd=CHECKOUT,
         capture_output=True,
         text=True,
@@ -42,10 +30,17 @@ def test_a_quick_run_prints_every_figure_beside_its_target(tmp_path: Path) -> No
         stdin=subprocess.DEVNULL,
         env={
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
-            "TMPDIR": str(tmp_path),
-            "HOME": str(tmp_path),
+            "TMPDIR": str(folder),
+            "HOME": str(folder),
         },
     )
+
+
+@pytest.mark.sshd
+def test_a_quick_run_prints_every_figure_beside_its_target(tmp_path: Path) -> None:
+    require("sshd", "ssh", "ssh-keygen")
+
+    done = quick_run(tmp_path, "checks", "gate", "takeover", "throughput")
 
     assert done.returncode == 0, done.stderr
     for what in (
@@ -65,20 +60,7 @@ def test_a_quick_run_prints_every_figure_beside_its_target(tmp_path: Path) -> No
 def test_a_quick_run_compares_bundles_with_autossh(tmp_path: Path) -> None:
     require("sshd", "ssh", "dbclient", "busybox", "autossh")
 
-    done = subprocess.run(
-        [sys.executable, "-m", "bench", "--quick", "--only", "bundles"],
-        cwd=CHECKOUT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=55,
-        stdin=subprocess.DEVNULL,
-        env={
-            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
-            "TMPDIR": str(tmp_path),
-            "HOME": str(tmp_path),
-        },
-    )
+    done = quick_run(tmp_path, "bundles")
 
     assert done.returncode == 0, done.stderr
     for what in ("memory", "client CPU in ten minutes", "logins an hour"):
@@ -96,20 +78,7 @@ def test_a_quick_run_tries_every_client_on_a_shaped_link(tmp_path: Path) -> None
     if os.geteuid() != 0:
         pytest.skip("a network namespace needs root")
 
-    done = subprocess.run(
-        [sys.executable, "-m", "bench", "--quick", "--only", "links"],
-        cwd=CHECKOUT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=55,
-        stdin=subprocess.DEVNULL,
-        env={
-            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
-            "TMPDIR": str(tmp_path),
-            "HOME": str(tmp_path),
-        },
-    )
+    done = quick_run(tmp_path, "links")
 
     assert done.returncode == 0, done.stderr
     for kind in Kind:
@@ -123,20 +92,7 @@ def test_a_quick_run_tries_every_client_on_a_shaped_link(tmp_path: Path) -> None
 def test_a_quick_run_counts_what_each_client_sends_and_receives(tmp_path: Path) -> None:
     require("sshd", "ssh", "dbclient", "busybox", "ss")
 
-    done = subprocess.run(
-        [sys.executable, "-m", "bench", "--quick", "--only", "traffic"],
-        cwd=CHECKOUT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=55,
-        stdin=subprocess.DEVNULL,
-        env={
-            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
-            "TMPDIR": str(tmp_path),
-            "HOME": str(tmp_path),
-        },
-    )
+    done = quick_run(tmp_path, "traffic")
 
     assert done.returncode == 0, done.stderr
     for name in NAMES.values():

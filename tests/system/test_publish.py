@@ -17,6 +17,7 @@ from checker.haproxy.program import FileRefused, Proxy, put_live
 from checker.linux.sockets import read_listeners
 from checker.model import Port, Status
 from tests.bundles import SHELLS, Box
+from tests.certificates import make_certificate
 from tests.programs import require
 from tests.system.accounts import Mode
 from tests.system.clients import Connection, Device
@@ -26,7 +27,6 @@ from tests.system.publishing import (
     Greeter,
     HaProxy,
     mail_greeter,
-    make_certificate,
     said_by,
     tls_greeter,
     tls_said_by,

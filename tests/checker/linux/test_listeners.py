@@ -16,11 +16,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checker.linux.processes import (
+from checker.linux.processes import sockets_of
+from checker.linux.sockets import (
     ProcFormatError,
-    sockets_of,
+    address_from,
+    from_tables,
+    listeners,
+    listening,
+    read_listeners,
 )
-from checker.linux.sockets import address_from, from_tables, listeners, listening, read_listeners
 from checker.model import Listener, Port
 
 HEADER = (

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -20,6 +19,7 @@ from checker.model import (
     parse_expect,
 )
 from checker.tunnels.probe import begins, client_hello, letters_and_digits, matches, opening, probe
+from tests.certificates import make_certificate
 from tests.checker.tunnels.services import DEADLINE_S, PATIENT_S, SSH, says, serving
 from tests.programs import require
 
@@ -96,29 +96,8 @@ async def test_a_target_that_speaks_the_proxy_protocol_gets_a_proxy_line(
 def certificate(tmp_path: Path) -> ssl.SSLContext:
     """A server's context with a throwaway certificate."""
     require("openssl")
-    key, crt = tmp_path / "key.pem", tmp_path / "crt.pem"
-    command = [
-        "openssl",
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:prime256v1",
-        "-nodes",
-        "-days",
-        "1",
-        "-subj",
-        "/CN=x",
-    ]
-    subprocess.run(
-        [*command, "-keyout", str(key), "-out", str(crt)],
-        check=True,
-        capture_output=True,
-        timeout=30,
-    )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(crt, key)
+    context.load_cert_chain(make_certificate(tmp_path))
     return context
 
 
