@@ -135,7 +135,7 @@ def read_files(
     notes: list[FileRemark] = []
     taken: list[Imported] = []
     places = Places(registry)
-    read = [(path, read_file(path, now=now)) for path in files]
+    read = [(path, read_file(path, wish.name or "", now=now)) for path in files]
     refuse_unfit(wish, [one for _, file in read for one in file.found])
     for path, file in read:
         notes += [FileRemark(path=path, remark=remark) for remark in file.notes]
@@ -183,17 +183,17 @@ def as_wished(found: Found, wish: Wish) -> Found:
     return replace(found, node=node, notes=(*found.notes, *not_public))
 
 
-def read_file(path: Path, *, now: int) -> FileRead:
-    """What one file describes, or why it cannot be read. A pipe or a device is refused: reading it
-    could block forever.
+def read_file(path: Path, name: str, *, now: int) -> FileRead:
+    """What one file describes, or why it cannot be read. `name`: what the admin wants to call its
+    node, or empty. A pipe or a device is refused: reading it could block forever.
     """
     try:
         with open(
-            path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)
+            path, "rb", opener=lambda place, flags: os.open(place, flags | os.O_NONBLOCK)
         ) as file:
             if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 content = file.read(MOST_BYTES + 1)
-                tunnels = read_tunnel_file(content, stem=path.stem, added_at=now)
+                tunnels = read_tunnel_file(content, stem=path.stem, added_at=now, name=name)
                 return read_rev(content, added_at=now) if tunnels is None else tunnels
             why = "is not a regular file"
     except OSError as error:

@@ -57,8 +57,10 @@ def options(words: Sequence[str]) -> Iterator[tuple[str, str]]:
     hosts = 0
     while left:
         word = left.pop(0)
+        if word == "--" and not hosts:
+            continue
         if hosts > 1 or not re.match(r"-[A-Za-z0-9]", word):
-            hosts += word != "--"
+            hosts += 1
             yield "", word
             continue
         letters = word[1:]

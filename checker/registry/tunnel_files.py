@@ -42,9 +42,11 @@ class Section:
         return self.options.get(key, default)
 
 
-def read_tunnel_file(content: bytes, *, stem: str, added_at: int) -> FileRead | None:
-    """Parse a file; None if it is of none of these kinds. `stem` is its name without a suffix.
-    Never raises.
+def read_tunnel_file(
+    content: bytes, *, stem: str, added_at: int, name: str = ""
+) -> FileRead | None:
+    """Parse a file; None if it is of none of these kinds. `stem` is its name without a suffix;
+    `name` is for its node, whatever the file says. Never raises.
     """
     text = content[:MOST_BYTES].decode("utf-8-sig", "replace")
     text = re.sub(r"\r\n?", "\n", text)
@@ -59,7 +61,7 @@ def read_tunnel_file(content: bytes, *, stem: str, added_at: int) -> FileRead | 
     try:
         for source in sources:
             try:
-                found.append(source.found(added_at))
+                found.append(source.found(name or source.name, added_at))
             except InvalidValue as error:
                 problems.append(Remark(line=source.line, text=str(error)))
     except InvalidValue as error:
@@ -80,9 +82,9 @@ class Source:
     left_out: tuple[str, ...]
     notes: tuple[str, ...]
 
-    def found(self, added_at: int) -> Found:
-        """Return the node. Raises InvalidValue."""
-        name = name_like(self.name)
+    def found(self, called: str, added_at: int) -> Found:
+        """Return the node, under a name like this. Raises InvalidValue."""
+        name = name_like(called)
         if not self.forwards:
             raise InvalidValue("; ".join(["describes no tunnel with -R", *self.notes]))
         node = Node(
