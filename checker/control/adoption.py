@@ -23,8 +23,6 @@ from checker.model import (
     NodeName,
     Port,
     Target,
-    name_for,
-    parse_calls_itself,
     parse_forward,
     printable,
 )
@@ -58,7 +56,7 @@ def adopt(
     device. Raises NotSeen, ChangedMeanwhile, CheckerError.
     """
     registry = read_registry(layout.nodes)
-    name = name_meant(registry, wish.name)
+    name = name_meant(layout, registry, wish.name)
     present = to_be_adopted(targets, layout, registry, name)
     keys = key_files(replace(wish, name=name), layout, config)
     if layout.home is not None:
@@ -73,12 +71,23 @@ def adopt(
     return after, keys, written
 
 
-def name_meant(registry: Registry, text: str) -> NodeName:
-    """The node of that name, or the one whose device calls itself that. Raises InvalidValue."""
-    if text in registry.nodes:
+def name_meant(layout: Layout, registry: Registry, text: str) -> NodeName:
+    """The node of that name, or the only one whose device calls itself that. Raises NotSeen,
+    CheckerError if there are several.
+    """
+    seen = [one for one, _ in unregistered_tunnels(layout, registry)]
+    if text in registry.nodes or any(one.node == text for one in seen):
         return NodeName(text)
-    same = registry.calling_itself(text)
-    return same.name if same else name_for(parse_calls_itself(text))
+    same = [node.name for node in registry.nodes.values() if node.calls_itself == text]
+    same += [one.node for one in seen if one.word == text]
+    if not same:
+        raise NotSeen(text)
+    if len(same) > 1:
+        raise CheckerError(
+            f"{len(same)} devices call themselves {printable(text)}: {', '.join(same)}; name one of"
+            " these nodes"
+        )
+    return same[0]
 
 
 def to_be_adopted(

@@ -107,7 +107,7 @@ class Places:
         return taken or str(trouble or "")
 
     def take(self, node: Node, path: Path) -> None:
-        self.names[node.name] = f"is in {path} too"
+        self.names[node.name] = f"is in {path} too; import this file alone, with --name NAME"
         self.ports |= {
             forward.port: f"belongs to node {node.name}, by {path}" for forward in node.forwards
         }

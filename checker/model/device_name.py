@@ -29,16 +29,15 @@ def parse_calls_itself(text: str) -> str:
     )
 
 
-def name_for(word: str) -> NodeName:
-    """Return the name of a node whose device calls itself `word`: the word, if it can name a node.
+def name_for(word: str, port: int) -> NodeName:
+    """Return the name of a node whose device calls itself `word` and listens on this port: the
+    word, if it can name a node.
 
-    Else it is made from the word, with the start of the word's hash at its end: each word has one
-    name, always the same, and two words have two.
+    Else it is made from both, so it is always the same, and two devices never get one name: a port
+    belongs to one device, whatever others call themselves.
     """
     if NAME_PATTERN.match(word) and word not in VERBS:
         return NodeName(word)
-    from hashlib import sha256  # a request seldom needs it
-
     plain = unicodedata.normalize("NFKD", word).encode("ascii", "ignore").decode().lower()
     kept = re.sub(r"[^a-z0-9.]+", "-", plain)[:MOST_KEPT].strip("-.") or NO_LETTERS
-    return NodeName(f"{kept}-{sha256(word.encode()).hexdigest()[:6]}")
+    return NodeName(f"{kept}-{port}")

@@ -151,7 +151,7 @@ def node_of_values(values: dict[str, Value], notes: list[Remark], added_at: int)
         target = parse_target(f"[{host}]:{fwdport}" if ":" in host else f"{host}:{fwdport}")
     except InvalidValue as error:
         raise LineRefused(at, str(error)) from error
-    name = name_for(word)
+    name = name_for(word, port)
     if " " in word:
         notes.append(Remark(line=values["nodename"].line, text=spaced(word)))
     forward = Forward(

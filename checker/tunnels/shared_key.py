@@ -85,8 +85,7 @@ def forward_believed(said: OldCheck, registry: Registry, shared_key: SharedKey) 
 
     Raises NotForSharedKey.
     """
-    same = registry.calling_itself(said.node)
-    name = same.name if same else name_for(said.node)
+    name = name_for(said.node, said.port)
     if name in registry.nodes or name in registry.broken or said.port in registry.broken_ports:
         raise NotForSharedKey(
             f"port {said.port} is not a port of the registered node {name}, or belongs to another"

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from checker.model import EventKind, Status, name_for
+from checker.model import EventKind, Status
 from checker.registry.node_file import node_toml, read_node
 from tests.system.accounts import Mode
 from tests.system.clients import Device
@@ -51,9 +51,10 @@ def test_a_device_that_names_itself_is_listed_as_unregistered(fleet: Fleet) -> N
 def test_a_device_that_no_node_can_be_named_after_is_served_listed_and_adopted(
     fleet: Fleet,
 ) -> None:
-    gateway, word, name = fleet.gateway, "Site_Office", name_for("Site_Office")
+    gateway, word = fleet.gateway, "Site_Office"
     service = gateway.service()
     device = fleet.device(word, service)
+    name = f"site-office-{device.ports[0]}"
     gateway.connect_unheard(device)
     until(lambda: accepts(device.ports[0]), "the tunnel")
 

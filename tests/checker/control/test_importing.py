@@ -180,6 +180,26 @@ def test_each_file_of_the_originals_template_is_one_line_and_no_fault(
         assert word not in home_layout(home).authorized_keys.read_text()
 
 
+def test_devices_that_call_themselves_the_same_become_nodes_of_their_own(
+    capsys: pytest.CaptureFixture[str], home: Path, tmp_path: Path
+) -> None:
+    for port in (50001, 50002):
+        rev(tmp_path, f"a{port}", nodename="NODE_NAME_HERE", reversiport=port)
+    rev(tmp_path, "b", reversiport=50003)
+    same = rev(tmp_path, "c", nodename="b", reversiport=50004)
+
+    assert imported(capsys, home, str(tmp_path)).code is ExitCode.NOT_UP
+    assert imported(capsys, home, str(same), "--name", "other").code is ExitCode.OK
+
+    nodes = read_registry(home / "nodes").nodes.values()
+    assert {(node.name, node.calls_itself) for node in nodes} == {
+        ("node-name-here-50001", "NODE_NAME_HERE"),
+        ("node-name-here-50002", "NODE_NAME_HERE"),
+        ("b", ""),
+        ("other", "b"),
+    }
+
+
 def test_two_files_with_one_port_name_each_other_and_lose_nothing_else(
     capsys: pytest.CaptureFixture[str], home: Path
 ) -> None:
@@ -343,7 +363,7 @@ def test_a_name_or_port_is_taken_by_the_registry_or_an_earlier_file() -> None:
 
     places.take(attic, Path("a.rev"))
 
-    assert places.rival(attic) == "node attic is in a.rev too"
+    assert places.rival(attic).startswith("node attic is in a.rev too; import this file alone")
     assert places.rival(node("barn", 3, (20011,))) == "port 20011 belongs to node attic, by a.rev"
 
 

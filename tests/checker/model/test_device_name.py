@@ -7,8 +7,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from checker.model import VERBS, InvalidValue, name_for, parse_calls_itself, parse_name
+from tests.strategies import ports
 
 words = st.text(min_size=1, max_size=64).filter(str.isprintable)
+
+
+def is_odd(word: str) -> bool:
+    """Whether the word cannot name a node."""
+    return name_for(word, 1) != word
 
 
 @pytest.mark.parametrize(
@@ -26,31 +32,24 @@ words = st.text(min_size=1, max_size=64).filter(str.isprintable)
     ],
 )
 def test_a_word_that_cannot_name_a_node_gets_a_name_like_it(word: str, kept: str) -> None:
-    name, _, mark = name_for(word).rpartition("-")
-
-    assert name == kept
-    assert len(mark) == 6
-
-
-def test_the_name_of_a_word_never_changes() -> None:
-    assert name_for("Office_Router") == "office-router-e0e4c1"
+    assert name_for(word, 50124) == f"{kept}-50124"
 
 
 def test_a_name_stays_as_it_is() -> None:
-    assert name_for("office-router") == "office-router"
+    assert name_for("office-router", 50124) == "office-router"
 
 
-@given(words)
-@example("check")
-@example("Ok")
-def test_every_word_has_a_valid_name(word: str) -> None:
-    assert parse_name(name_for(word)) == name_for(word)
+@given(words, ports)
+@example("check", 1)
+@example("O" * 64, 65535)
+def test_every_word_has_a_valid_name(word: str, port: int) -> None:
+    assert parse_name(name_for(word, port)) == name_for(word, port)
 
 
-@given(st.lists(words, unique=True, min_size=2, max_size=6))
-@example(["Office_Router", "office-router", "OFFICE_ROUTER", "office_router"])
-def test_two_words_have_two_names(given_words: list[str]) -> None:
-    assert len(set(map(name_for, given_words))) == len(given_words)
+@given(st.lists(st.tuples(words.filter(is_odd), ports), unique_by=lambda pair: pair[1]))
+@example([("Office_Router", 1), ("OFFICE_ROUTER", 2), ("Office_Router", 3)])
+def test_two_devices_have_two_names(devices: list[tuple[str, int]]) -> None:
+    assert len({name_for(*device) for device in devices}) == len(devices)
 
 
 @pytest.mark.parametrize("text", ["", "x" * 65, "a\nb", "\x1b[31m", " a", "a ", "\u202eabc"])

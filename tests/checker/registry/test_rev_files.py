@@ -17,7 +17,6 @@ from checker.model import (
     NodeName,
     Port,
     Target,
-    name_for,
 )
 from checker.registry.imported import MOST_BYTES, FileRead, Remark
 from checker.registry.rev_files import (
@@ -87,14 +86,14 @@ def test_the_devices_own_word_is_kept() -> None:
     )
 
     assert (capitals.calls_itself, lower.calls_itself) == ("Office_Router", "")
-    assert capitals.name == name_for("Office_Router")
+    assert capitals.name == "office-router-50124"
     assert lower.name == "office-router"
 
 
 def test_a_name_with_a_space_is_kept_and_the_script_must_change() -> None:
     node = node_in((CASES / "space-in-name.rev").read_bytes())
 
-    assert (node.calls_itself, node.name) == ("Roof 3", name_for("Roof 3"))
+    assert (node.calls_itself, node.name) == ("Roof 3", "roof-3-50302")
 
 
 @pytest.mark.parametrize(
