@@ -102,6 +102,7 @@ def test_a_name_with_a_space_is_kept_and_the_script_must_change() -> None:
         pytest.param(OFFICE.replace("\n", "\r\n"), id="crlf"),
         pytest.param("\ufeff" + OFFICE, id="byte-order-mark"),
         pytest.param(OFFICE.replace(":", " : "), id="spaces"),
+        pytest.param(OFFICE.replace("\n", " \t\r\n"), id="trailing-spaces"),
         pytest.param(OFFICE.rstrip(), id="no-last-newline"),
     ],
 )
