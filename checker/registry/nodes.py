@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from checker.model import CheckerError, Forward, ForwardRequest, FreedPort, Node, NodeName, Port
+from checker.nearest import did_you_mean
 from checker.registry.kept_rights import BrokenFile
 
 FreedPorts = Mapping[Port, FreedPort]
@@ -16,8 +18,16 @@ FreedPorts = Mapping[Port, FreedPort]
 class UnknownNode(CheckerError):
     """No node has that name."""
 
-    def __init__(self, name: str) -> None:
-        super().__init__(f"there is no node {name!r}; see: reversi-checker node list")
+    def __init__(self, name: str, known: Iterable[str] = ()) -> None:
+        if re.search(r"[*?\[]", name):
+            plain = re.sub(r"[^a-z0-9.-].*", "", name.lower())
+            super().__init__(
+                f"{name[:80]!r} is a pattern, and this takes names; name each node, or see those"
+                f" that match: reversi-tui --once --filter node:{plain}"
+            )
+        else:
+            hint = did_you_mean(name, known) or ";"
+            super().__init__(f"there is no node {name!r}{hint} see: reversi-checker node list")
 
 
 class NameTaken(CheckerError):
@@ -154,7 +164,7 @@ class Registry:
         try:
             return self.nodes[NodeName(name)]
         except KeyError:
-            raise UnknownNode(name) from None
+            raise UnknownNode(name, (*self.nodes, *self.broken)) from None
 
 
 def conflict(node: Node, others: Sequence[Node]) -> CheckerError | None:
@@ -230,6 +240,20 @@ def renames(before: Registry, after: Registry) -> tuple[tuple[NodeName, NodeName
         if node.name not in after.nodes and node.name not in after.broken
     ]
     return tuple((node.name, came[node.public_key]) for node in gone if node.public_key in came)
+
+
+def added_ports(before: Registry, after: Registry) -> set[tuple[NodeName, Port]]:
+    """Return the ports that nodes got beside others since `before`; of a node that `before` did not
+    have: those that its file marks as added.
+    """
+    found = set()
+    for node in after.nodes.values():
+        old = before.nodes.get(node.name)
+        for forward in node.forwards:
+            is_new = forward.port_at > 0 if old is None else forward.port not in old.ports
+            if is_new and len(node.forwards) > 1:
+                found.add((node.name, forward.port))
+    return found
 
 
 def with_the_same_key(before: Registry, after: Registry) -> frozenset[NodeName]:

@@ -5,7 +5,6 @@ Such a node has no key of its own; its device uses the shared one.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from checker.model import (
     parse_target,
     printable,
 )
+from checker.nearest import did_you_mean
 
 MOST_BYTES = 1 << 16
 """A longer file is not a `.rev` file."""
@@ -144,8 +144,7 @@ def pairs(content: bytes, problems: list[Remark]) -> Iterator[tuple[int, str, st
 
 
 def unknown(key: str) -> str:
-    near = difflib.get_close_matches(key[:64], (*TAKEN, *WITHOUT_COUNTERPART), n=1)
-    return f"unknown key {printable(key)!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+    return f"unknown key {printable(key)!r}{did_you_mean(key, (*TAKEN, *WITHOUT_COUNTERPART))}"
 
 
 def node_of_values(values: dict[str, Value], notes: list[Remark], added_at: int) -> Node:

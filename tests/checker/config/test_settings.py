@@ -164,7 +164,9 @@ def test_one_gateway_may_be_a_text(path: Path) -> None:
         ),
         pytest.param("gateway = [7]", "gateway must be a text", id="gateway of a number"),
         pytest.param(
-            "gateway = ['gw']", "gateway: target 'gw' is not HOST:PORT", id="gateway without port"
+            "gateway = ['gw']",
+            "gateway: address 'gw' is not HOST:PORT; add the port, as in gw:22",
+            id="gateway without port",
         ),
         pytest.param("ports = '20000'", "ports must be LOWEST-HIGHEST", id="one port"),
         pytest.param("ports = '20010-20000'", "ports must be LOWEST-HIGHEST", id="upside down"),
