@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 
-from checker.cli import forward_edits, migrate, node_add, node_edits, node_remove
+from checker.cli import forward_edits, migrate, node_add, node_edits, node_forward, node_remove
 from checker.cli.answers import node_json, say_json, unregistered_json
 from checker.cli.common import existing_registry, seen_tunnels
 from checker.cli.dialog import warn
@@ -40,6 +40,7 @@ def add_to(verbs: Verbs) -> None:
     node_remove.add_to(actions)
     node_edits.add_to(actions)
     forward_edits.add_to(actions)
+    node_forward.add_to(actions)
     migrate.add_to(actions)
 
 
