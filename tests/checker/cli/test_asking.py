@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pty
-import subprocess
 import sys
 from dataclasses import replace
 
@@ -17,27 +14,12 @@ from checker.model import Publication
 from checker.registry.changes import kept_key_path, write_node
 from checker.registry.edits import with_forward
 from tests.checker.cli.homes import MAIN, registered
+from tests.terminals import answered
 
 
 def at_a_terminal(layout: Layout, answer: str, *words: str) -> tuple[int, str, str]:
-    """Run a command at a terminal where somebody types the answer: exit status, standard output,
-    and what the terminal showed.
-    """
-    ours, theirs = pty.openpty()
-    os.write(ours, f"{answer}\n".encode())
-    command = [sys.executable, "-c", MAIN, "--home", str(layout.home), *words]
-    done = subprocess.run(
-        command, stdin=theirs, stdout=subprocess.PIPE, stderr=theirs, check=False, timeout=60
-    )
-    os.close(theirs)
-    shown = b""
-    try:
-        while part := os.read(ours, 1 << 16):
-            shown += part
-    except OSError:
-        pass
-    os.close(ours)
-    return done.returncode, done.stdout.decode(), shown.decode().replace("\r\n", "\n")
+    """Run a command on this home, with an answer typed."""
+    return answered([sys.executable, "-c", MAIN, "--home", str(layout.home), *words], answer)
 
 
 def test_removing_a_node_says_exactly_what_goes_and_no_does_nothing(home: Layout) -> None:
