@@ -93,7 +93,8 @@ def name_meant(layout: Layout, registry: Registry, text: str) -> NodeName:
     same = [node.name for node in registry.nodes.values() if node.calls_itself == text]
     same += [one.node for one in seen if one.word == text]
     if not same:
-        raise NotSeen(text)
+        waiting = [node.name for node in registry.nodes.values() if node.is_shared]
+        raise NotSeen(text, (*waiting, *(one.node for one in seen), *(one.word for one in seen)))
     if len(same) > 1:
         raise CheckerError(
             f"{len(same)} devices call themselves {printable(text)}: {', '.join(same)}; name one of"
