@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from checker.model import Node, seen_at
 from checker.output import today
 from client.bundle.build import CannotBuild, Source, bundle_for
-from client.bundle.compose import render
 from client.rollout.course import Came, Result
 from client.rollout.memory import Memory
 from client.rollout.options import RolloutOptions
 from client.rollout.view import View
-from client.rollout.way import Job, clients_of, digest, way_to, why_not
+from client.rollout.way import Job, clients_of, way_to, why_not
 
 NO_SSH = "no forward leads to an SSH server on the device; if one does, name it with --port"
 
@@ -44,7 +43,7 @@ def chosen(source: Source, wanted: RolloutOptions) -> list[Node]:
 def job_for(source: Source, wanted: RolloutOptions, node: Node, view: View) -> Job | str:
     """Return what to bring to the device and by which port, or why that is not known."""
     try:
-        bundle = render(bundle_for(source, node, wanted.build))
+        bundle = bundle_for(source, node, wanted.build)
     except CannotBuild as error:
         return str(error)
     forward = way_to(node, wanted.ports, view.tunnels)
@@ -66,7 +65,7 @@ def plan(source: Source, wanted: RolloutOptions, view: View, memory: Memory) -> 
         job = job_for(source, wanted, node, view)
         if isinstance(job, str):
             others.append(Came(name=node.name, result=Result.SKIPPED, detail=job))
-        elif not wanted.again and memory.has(job.name, digest(job.bundle)):
+        elif not wanted.again and memory.has(job.name, job.digest):
             others.append(job.came(Result.SAME, "by an earlier rollout"))
         elif why := hindrance(job, view):
             others.append(job.came(Result.SKIPPED, why))

@@ -19,7 +19,7 @@ from client.rollout.plan import Plan, plan
 from client.rollout.progress import Progress
 from client.rollout.upgrade import upgrade_of
 from client.rollout.view import View, refuse_without_daemon, view_of
-from client.rollout.way import Job, digest
+from client.rollout.way import Job
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,7 @@ class Rollout:
         self.course.came.append(came)
         self.progress.ended(came)
         if came.result.is_done:
-            trouble = self.memory.note(job.name, digest(job.bundle))
+            trouble = self.memory.note(job.name, job.digest)
             if trouble:
                 self.progress.line(f"reversi-client: warning: {trouble}")
 

@@ -78,7 +78,7 @@ class Upgrade:
         await asyncio.to_thread(
             self.view.record, self.job.name, self.job.port, "rollout: copy a bundle, and upgrade"
         )
-        return await self.ssh(self.job.port, self.visit.copy, self.job.bundle.encode())
+        return await self.ssh(self.job.port, self.visit.copy, self.job.text.encode())
 
     async def ssh(self, port: Port, command: str, content: bytes = b"") -> Said:
         host = await asyncio.to_thread(self.view.host_of, port)
@@ -123,6 +123,6 @@ def failure(said: Said) -> str:
 
 
 def upgrade_of(job: Job, view: View, login: Login, within_s: float) -> Upgrade:
-    size = len(job.bundle.encode())
+    size = len(job.text.encode())
     visit = Visit(name=job.name, size=size, mark=secrets.token_hex(8), sudo=login.sudo)
     return Upgrade(job=job, view=view, login=login, visit=visit, within_s=within_s)

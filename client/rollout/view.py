@@ -7,7 +7,14 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 
 from checker.config.layout import Layout
-from checker.control.client import Control, DaemonAbsent, NotAllowed, ports_on_ipv6
+from checker.control.client import (
+    Control,
+    DaemonAbsent,
+    NotAllowed,
+    ask,
+    operator_name,
+    ports_on_ipv6,
+)
 from checker.model import (
     IPV4_LOOPBACK,
     IPV6_LOOPBACK,
@@ -20,6 +27,7 @@ from checker.model import (
     Registration,
     Tunnel,
     Verb,
+    aim_json,
     by_place,
 )
 from checker.state.store import StateFile, open_reader
@@ -72,8 +80,10 @@ class View:
 
         Raises StateError.
         """
+        aims = [aim_json(Aim(node=name, port=port)) for port in ports]
+        request = {"verb": Verb.PROBE.value, "aims": aims, "operator": operator_name()}
         with contextlib.suppress(DaemonAbsent, NotAllowed):
-            self.control.act(Verb.PROBE, [Aim(node=name, port=port) for port in ports])
+            ask(self.control.layout, request)
         self.look()
 
     def record(self, name: NodeName, port: Port, text: str) -> None:

@@ -19,6 +19,7 @@ from checker.model import (
     Tunnel,
     seen_at,
 )
+from client.bundle.compose import Bundle, render
 from client.rollout.course import Came, Result
 
 SSH_PORT = 22
@@ -32,7 +33,7 @@ class Job:
 
     node: Node
     forward: Forward
-    bundle: str
+    bundle: Bundle
 
     @property
     def name(self) -> NodeName:
@@ -53,12 +54,17 @@ class Job:
         """The ports on which the new bundle's tunnel listens."""
         return tuple(map(new_port, self.node.forwards))
 
+    @property
+    def text(self) -> str:
+        """The bundle as a file; made anew each time, as a fleet's bundles would fill the memory."""
+        return render(self.bundle)
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
     def came(self, result: Result, detail: str = "", took_s: float | None = None) -> Came:
         return Came(name=self.name, port=self.port, result=result, detail=detail, took_s=took_s)
-
-
-def digest(bundle: str) -> str:
-    return hashlib.sha256(bundle.encode()).hexdigest()
 
 
 def new_port(forward: Forward) -> Port:

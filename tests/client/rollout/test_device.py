@@ -92,6 +92,13 @@ def test_a_directory_of_another_user_is_not_used(mark: str) -> None:
         folder(mark).rmdir()
 
 
+def test_a_user_who_is_not_root_uses_sudo_only_for_the_bundle(mark: str) -> None:
+    visit = Visit(name=NAME, size=3, mark=mark, sudo=True)
+
+    assert visit.copy.count("sudo -n sh /tmp/reversi-") == 2
+    assert visit.ask.count("sudo") == 1
+
+
 def test_the_admins_options_win_except_for_where_to_connect() -> None:
     login = Login(user="root", sudo=False, options=("StrictHostKeyChecking=yes", "Port=1"))
 

@@ -22,6 +22,7 @@ from checker.model import (
     parse_target,
 )
 from client.rollout.way import Before, Job, is_good, new_since, way_to, why_not
+from tests.client.bundle.samples import OFFICE
 
 NAME = NodeName("office")
 
@@ -132,7 +133,7 @@ def test_only_a_session_that_registered_since_is_new() -> None:
 
 def test_a_verdict_is_good_if_it_is_of_the_new_session_and_of_each_forward() -> None:
     moving = forward(20001, "127.0.0.1:443", "tls", next_port=20011)
-    job = Job(node=node(OWN, moving), forward=OWN, bundle="")
+    job = Job(node=node(OWN, moving), forward=OWN, bundle=OFFICE)
     good = {**seen(20003, probed_at=111.0), **seen(20011, probed_at=112.0)}
 
     assert (job.port, job.port_after, job.ports_after) == (20003, 20003, (20003, 20011))
