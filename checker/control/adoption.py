@@ -56,13 +56,14 @@ def adopt(
     device. Raises NotSeen, ChangedMeanwhile, CheckerError.
     """
     name = parse_name(wish.name)
-    present = to_be_adopted(targets, layout, read_registry(layout.nodes), name)
+    registry = read_registry(layout.nodes)
+    present = to_be_adopted(targets, layout, registry, name)
     keys = key_files(wish, layout, config)
     if layout.home is not None:
         make_host_key(layout.host_key)
     after = rekeyed(present, keys.public, now=False)
     with locked(layout):
-        if read_registry(layout.nodes).nodes.get(name) not in (None, present):
+        if read_registry(layout.nodes).nodes.get(name) not in (None, registry.nodes.get(name)):
             raise ChangedMeanwhile(name)
         with keys.handed_over(after) as written:
             change(layout, name, after, gate_command(layout))
@@ -73,8 +74,8 @@ def adopt(
 def to_be_adopted(
     targets: Sequence[str], layout: Layout, registry: Registry, name: NodeName
 ) -> Node:
-    """The node as it is registered, or as its device introduced itself. Raises NotSeen,
-    CheckerError.
+    """The node as it is registered, or as its device introduced itself, with these targets. Raises
+    NotSeen, CheckerError.
     """
     node = registry.nodes.get(name)
     if node is not None:
@@ -83,12 +84,7 @@ def to_be_adopted(
                 f"node {name} has a key of its own; to replace it, run: reversi-checker node rekey"
                 f" {name}"
             )
-        if targets:
-            raise CheckerError(
-                f"node {name} is registered, with its target; to change that, run:"
-                f" reversi-checker node set {name}"
-            )
-        return node
+        return with_targets(node, targets)
     forwards = tuple(
         one.forward for one, _ in unregistered_tunnels(layout, registry) if one.node == name
     )
@@ -100,6 +96,18 @@ def to_be_adopted(
         for forward in forwards
     )
     return Node(name=name, public_key=SHARED_KEY, forwards=aimed, added_at=int(time.time()))
+
+
+def with_targets(node: Node, targets: Sequence[str]) -> Node:
+    """The registered node; a target that is given replaces the registered one. Raises
+    InvalidValue.
+    """
+    given = targets_in(targets, node.forwards)
+    aimed = (
+        replace(forward, target=given.get(forward.port, forward.target))
+        for forward in node.forwards
+    )
+    return replace(node, forwards=tuple(aimed))
 
 
 def targets_in(given: Iterable[str], forwards: Sequence[Forward]) -> dict[Port, Target]:
