@@ -85,16 +85,19 @@ def options_of(node: Node, command: str) -> str:
 
 
 def shared_lines(
-    keys: Sequence[str], ports: Sequence[int], command: GateCommand
+    keys: Sequence[str], ports: Sequence[int], command: GateCommand, public: Collection[int] = ()
 ) -> tuple[str, ...]:
     """Return the shared key's lines, which permit only these ports and only the gate. Each port is
     listed, as permitlisten has no ranges.
+
+    `public`: those that a device may also bind on all addresses. dropbear's client asks for that
+    with `-g`, and gets nothing if it may not.
     """
-    allowed = (
-        ["port-forwarding", *(f'permitlisten="localhost:{port}"' for port in ports)]
-        if ports
-        else []
-    )
+    listens = [
+        *(f'permitlisten="localhost:{port}"' for port in ports),
+        *(f'permitlisten="*:{port}"' for port in public),
+    ]
+    allowed = ["port-forwarding", *listens] if listens else []
     quoted = command.render(NodeName(ANY_NODE)).replace('"', '\\"')
     options = ",".join(["restrict", *allowed, f'command="{quoted}"'])
     return tuple(f"{options} {key} {MARK}{ANY_NODE}" for key in keys)
