@@ -119,6 +119,20 @@ def clauses(logins: Logins, user: str) -> Iterator[str]:
         )
 
 
+def lost_keys(logins: Logins, user: str) -> Iterator[str]:
+    """Say which keys that open the account now will not, though nobody is logged in with them: a
+    device may be away.
+    """
+    then = logins.shared_then | logins.own_then
+    used = {login.key for login in logins.found}
+    lost = [f"{key} ({path})" for key, path in logins.places if key not in then and key not in used]
+    if lost:
+        yield (
+            f"a device that logs in as {user} with one of these keys will be rejected from now on:"
+            f" {', '.join(dict.fromkeys(lost))}; to let it in, add its key with --shared-key"
+        )
+
+
 def devices(logins: tuple[Login, ...]) -> str:
     return "1 device" if len(logins) == 1 else f"{len(logins)} devices"
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from checker.config.layout import SYSTEM
-from checker.install.left_behind import clauses
+from checker.install.left_behind import clauses, lost_keys
 from checker.install.places import (
     CONFIG,
     DROP_IN,
@@ -72,6 +72,7 @@ def plan(found: Found) -> InitPlan:
         *sshrc_warnings(found),
         *tuning_warnings(found),
         *clauses(found.logins, found.choices.tunnel_user),
+        *lost_keys(found.logins, found.choices.tunnel_user),
     )
     return InitPlan(steps=tuple(steps), notes=tuple(notes), warnings=warnings)
 

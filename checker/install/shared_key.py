@@ -1,6 +1,4 @@
-"""What `init` is told about an old fleet: its account, and its key, which goes into reversi.toml.
-Pure.
-"""
+"""What `init` is told about an old fleet, and the shared key's table in reversi.toml. Pure."""
 
 from __future__ import annotations
 

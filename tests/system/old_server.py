@@ -1,7 +1,7 @@
 """A server of the original, and devices that run its two scripts: all with one key.
 
-The scripts are written anew. They do what the original's do, in the same screens: one holds the
-tunnel and reconnects, the other asks the server, and restarts the first one when it is told to.
+The scripts are our own. They do what the original's do, in the same screens: one holds the tunnel
+and reconnects, the other asks the server, and restarts the first one if the answer is not 0.
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ class OldServer(PageServer):
         return self.session(port)
 
     def end_old_tunnel(self, device: OldDevice) -> str:
-        """Do so between two questions of the device: told of it, it would start its tunnel anew."""
+        """Do so between two questions of the device, which would restart its script otherwise."""
         self.type(f"screen -S kam{device.port} -X quit")
         session = self.end_tunnel(device.port)
         self.type(device.script(STARTS, "kam"))

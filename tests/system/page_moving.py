@@ -1,6 +1,4 @@
-"""docs/moving.md: an old server, three devices that run the original's scripts, and what each step
-does to their tunnels.
-"""
+"""docs/moving.md: an old server, three devices, and what each step does to their tunnels."""
 
 from __future__ import annotations
 

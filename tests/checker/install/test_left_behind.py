@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from checker.install.left_behind import Login, Logins, clauses
+from checker.install.left_behind import Login, Logins, clauses, lost_keys
 from checker.install.plan import plan
 from checker.install.refusals import Refused
 from tests.checker.install.machines import STOCK
@@ -101,3 +101,13 @@ def test_init_leaves_nobody_behind_unless_it_is_told_to() -> None:
     planned = plan(replace(STOCK, logins=replace(BEFORE, leave=True)))
 
     assert any("192.0.2.7 on port 50123" in warning for warning in planned.warnings)
+
+
+def test_a_key_that_nobody_uses_now_is_only_a_warning() -> None:
+    two = replace(TAKEN, now=frozenset({OLD, OTHER}), places=((OLD, FILE), (OTHER, FILE)))
+
+    (warning,) = lost_keys(two, "reversi")
+    assert f"{OTHER} ({FILE})" in warning
+    assert OLD not in warning
+    assert warning in plan(replace(STOCK, logins=two)).warnings
+    assert list(lost_keys(replace(two, shared_then=frozenset({OLD, OTHER})), "reversi")) == []
