@@ -104,7 +104,7 @@ def add_fleet_options(init: argparse.ArgumentParser) -> None:
         "--shared-ports",
         default="",
         metavar="PORTS",
-        help="where these devices listen, as in 50000-50999; 4000 ports at most",
+        help="where these devices listen, as in 50000-50999",
     )
     init.add_argument(
         "--leave-behind",

@@ -20,8 +20,9 @@ from checker.model import Node
 from checker.output import say
 
 NO_KEY = (
-    "the shared key is off, and these nodes have no other: set [shared_key] in reversi.toml, or"
-    " give each its own with: reversi-checker node adopt NAME"
+    "the shared key is off, and these nodes have no other: set [shared_key] in reversi.toml (an"
+    " installed gateway does so with init --shared-key FILE), or give each its own with:"
+    " reversi-checker node adopt NAME"
 )
 
 

@@ -61,12 +61,14 @@ def has_lost_key(login: Login, logins: Logins) -> bool:
 
 
 def lost_ports(login: Login, logins: Logins) -> tuple[int, ...]:
-    """Return the ports of the login that its key will not open. A node's own key is the registry's
-    affair.
+    """Return the ports of the login that its key will not open.
+
+    Once our key file is in force, a port that belongs to a node is the registry's affair.
     """
     if login.key in logins.own_then:
         return ()
-    return tuple(port for port in login.ports if port not in logins.shared_ports_then)
+    open_then = logins.shared_ports_then | (logins.own_ports_then if logins.is_ours else set())
+    return tuple(port for port in login.ports if port not in open_then)
 
 
 def is_judged(login: Login, logins: Logins) -> bool:
@@ -115,7 +117,8 @@ def clauses(logins: Logins, user: str) -> Iterator[str]:
         yield (
             f"{devices(lost)} will not get {'this port' if len(ports) == 1 else 'these ports'}"
             f" again: {', '.join(map(str, ports))} ({listed(lost)}); name all ports of the fleet"
-            " with --shared-ports, or register these nodes first"
+            " with --shared-ports; if they are among those of new nodes, go on with --leave-behind"
+            " and import these nodes at once"
         )
 
 

@@ -26,6 +26,13 @@ echo 'EXTRAOPTS="-S /run/haproxy-master.sock -f /etc/reversi/haproxy.cfg"' >>/et
 systemctl daemon-reload
 systemctl restart haproxy
 """
+WITHOUT_ADDRESS = f"""
+set -e
+ip address del {OUTSIDE}/32 dev lo
+systemctl restart haproxy
+ip address add {OUTSIDE}/32 dev lo
+"""
+"""HAProxy starts although the address is gone, as after a boot without its network."""
 
 
 @dataclass(slots=True)
@@ -40,9 +47,11 @@ class Move:
         self.server.make_old()
         for device in (OFFICE, MAST, ATTIC):
             self.server.start_device(device)
-            assert self.server.addresses(device.port) & {"0.0.0.0", "*"}
         for device in (OFFICE, MAST):
             self.server.write_rev(device)
+        for device in (OFFICE, MAST, ATTIC):
+            until(lambda port=device.port: self.server.session(port), "the device has its port")  # type: ignore[misc]
+            assert self.server.addresses(device.port) & {"0.0.0.0", "*"}
         self.note()
 
     def note(self) -> None:
@@ -112,6 +121,8 @@ class Move:
         assert self.server.addresses(OFFICE.port) - LOOPBACK >= {OUTSIDE}
         until(lambda: self.server.typed(BANNER).stdout == "SSH-2.0", "visitors reach it")
         assert "holds port" not in self.server.typed("reversi-checker doctor").stdout
+        self.server.type(WITHOUT_ADDRESS)
+        until(lambda: self.server.typed(BANNER).stdout == "SSH-2.0", "visitors reach it again")
         self.interrupts_nothing()
         self.note()
 

@@ -63,6 +63,14 @@ def test_a_login_that_could_not_come_back_is_named(logins: Logins) -> None:
         pytest.param(replace(OURS, found=(Login(ports=(20001,)),)), id="a node's port"),
         pytest.param(replace(OURS, found=(Login(key="SHA256:gone"),)), id="a node's lost key"),
         pytest.param(replace(OURS, found=(Login(),)), id="a request"),
+        pytest.param(
+            replace(
+                OURS,
+                found=(replace(OFFICE, ports=(20001,)),),
+                shared_then=frozenset({OLD}),
+            ),
+            id="a port that the registry gave away",
+        ),
     ],
 )
 def test_a_login_that_can_come_back_is_not_named(logins: Logins) -> None:
@@ -81,7 +89,8 @@ def test_a_port_that_the_shared_key_will_not_open_is_named_too() -> None:
 
     assert left(logins) == (
         "1 device will not get this port again: 61000 (192.0.2.7 on port 61000); name all ports of"
-        " the fleet with --shared-ports, or register these nodes first"
+        " the fleet with --shared-ports; if they are among those of new nodes, go on with"
+        " --leave-behind and import these nodes at once"
     )
 
 
