@@ -39,12 +39,12 @@ def logins(config: Config, registry: Registry, effective: Mapping[str, str]) -> 
         account = pwd.getpwnam(config.tunnel_user)
     except KeyError:
         return Logins()
-    then = after(config, registry)
+    present = present_keys(SYSTEM)
+    then = after(config, registry, present)
     is_ours = effective.get("authorizedkeysfile") == str(SYSTEM.authorized_keys)
     places: tuple[tuple[str, Path], ...] = ()
     now: frozenset[str] | None
     if is_ours:
-        present = present_keys(SYSTEM)
         now = frozenset(map(fingerprint, shared_keys_of(present)))
         if now <= then.shared_then and shared_ports_of(present) <= then.shared_ports_then:
             return then
@@ -63,10 +63,12 @@ def logins(config: Config, registry: Registry, effective: Mapping[str, str]) -> 
     )
 
 
-def after(config: Config, registry: Registry) -> Logins:
-    """What will open the account."""
+def after(config: Config, registry: Registry, present: bytes) -> Logins:
+    """What will open the account; `present` is our key file."""
     nodes = list(registry.nodes.values())
-    lines = lines_of_shared(config.shared_key, nodes, registry.broken_ports, gate_command(SYSTEM))
+    lines = lines_of_shared(
+        config.shared_key, nodes, registry.broken_ports, gate_command(SYSTEM), present
+    )
     return Logins(
         shared_then=frozenset(map(fingerprint, config.shared_key.public_keys))
         if config.shared_key.enabled
