@@ -104,7 +104,7 @@ def add_fleet_options(init: argparse.ArgumentParser) -> None:
         "--shared-ports",
         default="",
         metavar="PORTS",
-        help="where these devices listen, as in 50000-50999",
+        help="where these devices listen, as in 50000-50999,55555",
     )
     init.add_argument(
         "--leave-behind",
@@ -121,7 +121,7 @@ def fleet_wish(args: argparse.Namespace) -> FleetWish:
     return FleetWish(
         tunnel_user=args.tunnel_user,
         keys=tuple(dict.fromkeys(keys)),
-        ports=args.shared_ports,
+        ports=tuple(word.strip() for word in args.shared_ports.split(",") if word.strip()),
         leave_behind=args.leave_behind,
     )
 

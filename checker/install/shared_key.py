@@ -26,8 +26,8 @@ class FleetWish:
     """The account that the devices log in to; empty: as configured, or the default."""
     keys: tuple[str, ...] = ()
     """Public keys, as `TYPE BASE64`."""
-    ports: str = ""
-    """As reversi.toml has them; empty: the present ones, or the default."""
+    ports: tuple[str, ...] = ()
+    """Ranges and ports, as reversi.toml has them; empty: the present ones, or the default."""
     leave_behind: bool = False
     """Whether to go on although devices that are logged in could not log in again."""
 
@@ -79,8 +79,9 @@ def with_shared_key(text: str, wish: FleetWish, path: Path) -> str:
     if missing := missing_keys(known, wish.keys):
         together = [str(key) for key in (*known, *missing)]
         table["public_key"] = together[0] if len(together) == 1 else together
-    if wish.ports and table.get("ports") != wish.ports:
-        table["ports"] = wish.ports
+    ports = wish.ports[0] if len(wish.ports) == 1 else list(wish.ports)
+    if ports and table.get("ports") != ports:
+        table["ports"] = ports
     return tomlkit.dumps(document)
 
 

@@ -57,10 +57,12 @@ class Requests:
         known.
         """
         try:
-            request = wire.parse_request(asked.command)
+            is_shared = asked.node == wire.ANY_NODE
+            parse = wire.parse_shared_request if is_shared else wire.parse_request
+            request = parse(asked.command)
         except Malformed as error:
             return self.refuse(asked, str(error), wire.MALFORMED)
-        if asked.node == wire.ANY_NODE:
+        if is_shared:
             return await self.shared.answer(request, asked)
         node = self.gateway.registry.nodes.get(NodeName(asked.node))
         if node is None:
@@ -88,7 +90,7 @@ class Requests:
             case Beat():
                 return await self.beat(node, caller)
             case OldCheck(name, port, expected):
-                if name != node.name:
+                if not node.answers_to(name):
                     return self.refuse(
                         asked,
                         f"this key belongs to node {node.name}, not to {printable(name)}",

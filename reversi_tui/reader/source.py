@@ -124,12 +124,20 @@ class Source:
             self.background.unregistered.get(key),
         )
         is_stranger = forward is None and stranger is not None
+        node = self.registered.nodes.get(key[0])
         return Row(
             forward=stranger.forward if is_stranger and stranger else forward,
             seen=seen_at(key, self.seen),
             known=self.background.known(key),
             barred=self.registered.barred.get(key[0], ""),
             unregistered=is_stranger,
+            calls_itself=(
+                stranger.calls_itself
+                if is_stranger and stranger
+                else node.calls_itself
+                if node
+                else ""
+            ),
         )
 
     def poll_registry(self) -> bool:

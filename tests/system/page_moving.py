@@ -117,7 +117,7 @@ class Move:
         """Its script has heard that all is well: until then it may start the tunnel again."""
         said = json.loads(self.server.typed("reversi-checker status mast --json").stdout)
         (mast,) = said["tunnels"]
-        return mast["status"] == "up" and (mast["checked_at"] or 0) >= mast["since"]
+        return mast["status"] == "up" and float(mast["checked_at"] or 0) >= float(mast["since"])
 
     def set_up_haproxy(self) -> None:
         """As docs/publishing.md says; the old tunnel still listens on all addresses."""

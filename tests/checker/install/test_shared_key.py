@@ -55,7 +55,7 @@ def test_a_file_without_a_public_key_is_refused_with_a_way_out(text: str, says: 
 def test_the_first_init_writes_the_table_below_the_other_settings() -> None:
     text = reversi_toml("reversi", "reversi-operators", ["gw:22"]).decode()
 
-    after = with_shared_key(text, FleetWish(keys=(FIRST,), ports="50000-50999"), PATH)
+    after = with_shared_key(text, FleetWish(keys=(FIRST,), ports=("50000-50999",)), PATH)
 
     assert after.startswith(text)
     assert tomllib.loads(after)["shared_key"] == {
@@ -82,3 +82,12 @@ def test_a_later_init_adds_a_key_and_keeps_the_rest_of_the_file() -> None:
     assert table["console"] == {"mouse": True}
     assert "# mine" in after
     assert with_shared_key(after, FleetWish(keys=(FIRST, SECOND)), PATH) == after
+
+
+def test_several_ranges_become_a_list() -> None:
+    wish = FleetWish(keys=(FIRST,), ports=("50000-50999", "61000"))
+
+    after = with_shared_key('tunnel_user = "reversi"\n', wish, PATH)
+
+    assert tomllib.loads(after)["shared_key"]["ports"] == ["50000-50999", "61000"]
+    assert with_shared_key(after, wish, PATH) == after

@@ -9,6 +9,7 @@ import pytest
 from checker.config.toml_file import ConfigError
 from checker.install.shared_key import FleetWish
 from checker.install.survey import choices, survey
+from checker.model import PortRanges
 from tests.checker.install.machines import PYTHON
 from tests.strategies import public_key
 
@@ -32,13 +33,13 @@ def test_the_settings_of_the_admin_take_precedence(tmp_path: Path) -> None:
     assert (found.choices.tunnel_user, found.choices.operators, found.choices.ports) == (
         "tunnels",
         "",
-        range(50000, 50010),
+        PortRanges((range(50000, 50010),)),
     )
     assert found.choices.gateways == ()
 
 
 def test_the_first_init_takes_an_old_fleet_with_its_account_and_its_ports(tmp_path: Path) -> None:
-    wish = FleetWish(tunnel_user="tunnels", keys=(public_key(9),), ports="50000-50009")
+    wish = FleetWish(tunnel_user="tunnels", keys=(public_key(9),), ports=("50000-50009",))
 
     found = choices(tmp_path, ("gw:22",), wish)
 
@@ -50,7 +51,7 @@ def test_the_first_init_takes_an_old_fleet_with_its_account_and_its_ports(tmp_pa
 
 def test_ports_that_nodes_get_are_not_the_fleets(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="ports and ports overlap"):
-        choices(tmp_path, (), FleetWish(keys=(public_key(9),), ports="20000-20099"))
+        choices(tmp_path, (), FleetWish(keys=(public_key(9),), ports=("20000-20099",)))
 
 
 def test_the_account_of_an_installed_gateway_is_not_changed_by_the_way(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from checker.config.layout import Layout
 from checker.config.toml_file import ConfigError
-from checker.model import SHARED_KEY, Node, Port, SharedKey
+from checker.model import SHARED_KEY, Node, Port, PortRanges, SharedKey
 from checker.registry.authorized_keys import (
     gate_command,
     key_sign,
@@ -124,7 +124,9 @@ def test_the_shared_key_gets_the_ports_that_no_other_key_has(
     kept: tuple[Port, ...],
     permitted: tuple[Port, ...],
 ) -> None:
-    key = SharedKey(enabled=True, public_keys=(public_key(9),), ports=range(50000, 50002))
+    key = SharedKey(
+        enabled=True, public_keys=(public_key(9),), ports=PortRanges((range(50000, 50002),))
+    )
 
     present = "\n".join(shared_lines(key.public_keys, kept, COMMAND)).encode()
 
@@ -134,7 +136,8 @@ def test_the_shared_key_gets_the_ports_that_no_other_key_has(
 
 
 def test_the_shared_key_may_bind_on_all_addresses_what_the_registry_says_is_public() -> None:
-    key = SharedKey(enabled=True, public_keys=(public_key(9),), ports=range(50000, 50002))
+    ports = PortRanges((range(50000, 50002),))
+    key = SharedKey(enabled=True, public_keys=(public_key(9),), ports=ports)
     (forward,) = node(ports=(50000,)).forwards
     public = replace(node(), public_key=SHARED_KEY, forwards=(replace(forward, public=True),))
 
@@ -147,6 +150,8 @@ def test_the_shared_key_may_bind_on_all_addresses_what_the_registry_says_is_publ
 
 
 def test_a_disabled_shared_key_has_no_line() -> None:
-    key = SharedKey(enabled=False, public_keys=(public_key(9),), ports=range(50000, 50002))
+    key = SharedKey(
+        enabled=False, public_keys=(public_key(9),), ports=PortRanges((range(50000, 50002),))
+    )
 
     assert lines_of_shared(key, (), (), COMMAND) == ()

@@ -15,6 +15,7 @@ from checker.daemon.schedule import Schedule
 from checker.model import (
     EventKind,
     Port,
+    PortRanges,
     SharedKey,
 )
 from checker.registry.nodes import Registry
@@ -62,7 +63,7 @@ async def test_a_flood_of_invented_names_is_logged_as_often_as_one_node(
     tmp_path: Path,
 ) -> None:
     port = free_port()
-    door = Door(tmp_path, replace(ON, ports=range(port, port + 1)))
+    door = Door(tmp_path, replace(ON, ports=PortRanges((range(port, port + 1),))))
 
     answers = {await door.ask(f"n{number} {port} x") for number in range(200)}
     refused = {await door.ask(f"n{number} 1 x") for number in range(3 * REFUSALS.burst)}
@@ -80,7 +81,7 @@ async def test_a_flood_of_invented_names_is_logged_as_often_as_one_node(
 async def test_a_listener_of_no_session_is_neither_listed_nor_killed(tmp_path: Path) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
         port = server.getsockname()[1]
-        door = Door(tmp_path, replace(ON, ports=range(port, port + 1)))
+        door = Door(tmp_path, replace(ON, ports=PortRanges((range(port, port + 1),))))
 
         answers = [await door.ask(f"n{number} {port} SSH") for number in range(2)]
 

@@ -124,12 +124,14 @@ def test_a_stranger_is_a_row_while_it_is_there(tmp_path: Path) -> None:
         expect=FORWARDS[0].expect,
         first_at=NOW,
         last_at=NOW,
+        calls_itself="Kiosk",
     )
     source = reading(layout, [NOW])
     assert ("kiosk", 50001) not in rows(source)
 
     write(layout, Batch(unregistered=(stranger,)))
-    assert again(source)["kiosk", 50001].unregistered
+    row = again(source)["kiosk", 50001]
+    assert (row.unregistered, row.calls_itself) == (True, "Kiosk")
     write(layout, Batch(gone=(stranger,)))
     again(source)
 
