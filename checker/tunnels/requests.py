@@ -134,7 +134,7 @@ class Requests:
                 f"refused {over.untold} request(s), this one from"
                 f" {peer_address(asked.peer) or 'an unknown peer'}: {over.why}"
             )
-            self.gateway.ledger.tell(
+            self.gateway.ledger.log_event(
                 EventKind.REFUSED, text, node=known, actor=f"node {printable(asked.node)}"
             )
         return refusal(over.why, TRY_LATER)
@@ -223,7 +223,9 @@ class Requests:
         for forward in node.forwards:
             self.gateway.watcher.record.connected(forward, made.registered_at)
         text = f"instance {made.instance} connected from {made.peer or 'an unknown peer'}"
-        self.gateway.ledger.tell(EventKind.HOLD, text, node=node.name, actor=f"node {node.name}")
+        self.gateway.ledger.log_event(
+            EventKind.HOLD, text, node=node.name, actor=f"node {node.name}"
+        )
         self.gateway.rights.arrived(node, made.instance, made.peer)
 
     async def sockets_of_node(

@@ -117,7 +117,7 @@ class SharedRequests:
         self.told_at = tuple(at for at in self.told_at if now - at < 60)
         if len(self.told_at) < TOLD_A_MINUTE:
             self.told_at = (*self.told_at, now)
-            self.ledger.tell(
+            self.ledger.log_event(
                 EventKind.REGISTRY, text, node=about.node, port=about.port, actor="shared key"
             )
 

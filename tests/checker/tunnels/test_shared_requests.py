@@ -95,6 +95,32 @@ async def test_without_the_setting_every_request_is_refused(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("Roof 3 50010 SSH", "'Roof 3' looks like a name with a space"),
+        ("Roof Top 50010 SSH", "'Roof Top' looks like a name with a space"),
+        (f"{'x' * 65} 50010 SSH", "longer than 64 characters"),
+    ],
+)
+async def test_the_log_says_if_a_name_is_at_fault(tmp_path: Path, words: str, says: str) -> None:
+    door = Door(tmp_path, ON)
+
+    answer, status = await door.ask(words)
+
+    assert (answer, status) in {("0", 77), ("0", 64)}
+    (event,) = door.ledger.pending.events
+    assert (event.kind, says in event.text) == (EventKind.REFUSED, True)
+
+
+@pytest.mark.parametrize("name", ["Office_Router", "check", "hold", "\N{HIRAGANA LETTER A}"])
+async def test_any_name_without_a_space_is_answered(tmp_path: Path, name: str) -> None:
+    port = free_port()
+    door = Door(tmp_path, replace(ON, ports=PortRanges((range(port, port + 1),))))
+
+    assert await door.ask(f"{name} {port} SSH-2.0") == ("1", 0)
+
+
+@pytest.mark.parametrize(
     ("words", "status"), [("version", 0), ("check", 77), ("claim x", 77), ("hold x", 77), ("", 64)]
 )
 async def test_only_the_originals_words_are_answered(

@@ -17,7 +17,7 @@ from reversi_tui.reader.background import barred_words
 from reversi_tui.reader.registry import Registered
 from reversi_tui.reader.source import Source
 from reversi_tui.rows.row import HOURS, Row
-from tests.reversi_tui.console.states import FORWARDS, NOW, SEEN, demo_home, setting, write
+from tests.reversi_tui.console.states import FORWARDS, NOW, SEEN, demo_home, dependencies, write
 from tests.strategies import public_key
 
 HOUR = int(NOW // 3600)
@@ -33,7 +33,7 @@ def rows(source: Source) -> dict[tuple[str, int], Row]:
 
 
 def reading(layout: Layout, now: list[float]) -> Source:
-    return Source(replace(setting(layout), now=lambda: now[0]))
+    return Source(replace(dependencies(layout), now=lambda: now[0]))
 
 
 def again(source: Source) -> dict[tuple[str, int], Row]:
