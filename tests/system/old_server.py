@@ -47,7 +47,7 @@ HOLDS = """#!/bin/sh
 export HOME=/root
 while :; do
     {client} {everywhere} -N -R {port}:localhost:22 {user}@{server}
-    sleep 1
+    sleep {retry_s}
 done
 """
 WATCHES = """#!/bin/sh
@@ -63,7 +63,7 @@ while :; do
     sleep 1
 done
 """
-"""The original waits for 15 and 30 seconds."""
+"""The original asks every 30 seconds."""
 STARTS = """
 while screen -ls | grep -q "[.]{screen}{port}"; do sleep 0.1; done
 screen -dmS {screen}{port} sh
@@ -83,6 +83,8 @@ class OldDevice:
     is_open: bool = False
     """`allowinternet:1`, which makes `-g` of it."""
     is_first: bool = False
+    retry_s: int = 1
+    """`cretrysecs`, which is 15 in the original's example."""
     banner: str = "SSH-2.0-OpenSSH"
 
     @property
@@ -119,6 +121,7 @@ class OldDevice:
             user=USER,
             server=NAME,
             folder=self.folder,
+            retry_s=self.retry_s,
         )
 
 

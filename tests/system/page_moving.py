@@ -9,7 +9,7 @@ from tests.system.old_server import OldDevice, OldServer
 from tests.system.page_steps import Step
 from tests.system.waiting import until
 
-OFFICE = OldDevice(name="office", port=50123, is_first=True)
+OFFICE = OldDevice(name="office", port=50123, is_first=True, retry_s=4)
 MAST = OldDevice(name="mast", port=50124, client="dropbear", is_open=True)
 ATTIC = OldDevice(name="attic", port=50125)
 """The builder's directory has no file of this one."""
