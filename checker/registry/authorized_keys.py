@@ -204,6 +204,6 @@ def lines_of_shared(
     own += sorted(shared_ports_of(present) & set(broken_ports) - owned)
     taken = {*broken_ports, *owned}
     ports = [*own, *(port for port in key.ports if port not in taken)]
-    return shared_lines(
-        key.public_keys, ports[: max(MOST_PORTS - len(public), 0)], command, public[:MOST_PORTS]
-    )
+    public = public[:MOST_PORTS]
+    ports = ports[: MOST_PORTS - len(public)]
+    return shared_lines(key.public_keys, ports, command, own=own[:MOST_PORTS], public=public)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from checker.cli.exit_codes import ExitCode
 from checker.cli.install import sshd_warnings
 from checker.cli.main import run
 from checker.sshd.lockdown import MAX_STARTUPS
@@ -69,3 +70,24 @@ def test_a_fleet_that_init_cannot_take_is_refused_with_the_reason(
     assert run(["init", "--dry-run", "--shared-key", str(file), *words]) == 2
 
     assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("address", "says"),
+    [
+        pytest.param(
+            "foo:bar", ": 'bar' is not a port number; write for example foo:22", id="port"
+        ),
+        pytest.param("foo", "; add the port, as in foo:22", id="no port"),
+        pytest.param("2001:db8::1", " (an IPv6 address goes in brackets, as in", id="IPv6"),
+    ],
+)
+def test_a_gateway_that_is_no_address_is_named_by_its_option(
+    address: str, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["init", "--dry-run", "--gateway", address]) is ExitCode.USAGE
+
+    assert (
+        f"reversi-checker: error: --gateway {address!r} is not HOST:PORT{says}"
+        in capsys.readouterr().err
+    )
