@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from checker.config.files import write_secret
 from checker.config.layout import Layout, find_layout
 from checker.config.settings import Config, load_config
 from checker.control.client_files import addresses
@@ -21,13 +20,14 @@ from checker.model import CheckerError, Forward, Node, parse_forward, parse_name
 from checker.registry.changes import kept_key_path
 from checker.registry.nodes import Registry
 from checker.registry.reading import read_registry
-from checker.sshd.keygen import host_key_line
-from client.bundle.compose import Bundle, render
+from checker.sshd.host_key_files import host_keys
+from client.bundle.compose import Bundle
+from client.bundle.hand_out import hand_out, unnoted
+from client.bundle.host_keys import compare
 from client.bundle.keyforms import KeyForms, KeyUnusable, read_key
 from client.bundle.options import BuildOptions
 from client.errors import ClientError
 
-HOST_KEY_TYPES = ("ed25519", "rsa", "ecdsa")
 BAR_WIDTH = 24
 
 
@@ -44,6 +44,9 @@ class Source:
     registry: Registry
     gateways: Sequence[str]
     host_keys: Sequence[str]
+    """`TYPE BASE64` each, to be pinned."""
+    doubt: str = ""
+    """Why sshd may not have these host keys; empty if it was asked."""
 
 
 def address(text: str) -> str:
@@ -52,17 +55,11 @@ def address(text: str) -> str:
     return str(parse_target(text if has_port else f"{text}:22"))
 
 
-def host_keys(layout: Layout) -> list[str]:
-    """Return the gateway's public host keys, one of each type that it has. Raises ConfigError."""
-    places = [layout.host_key.with_name(f"ssh_host_{kind}_key") for kind in HOST_KEY_TYPES]
-    found = [place for place in places if place.with_name(place.name + ".pub").exists()]
-    return [host_key_line(place) for place in found or [layout.host_key]]
-
-
 def find_source(wanted: BuildOptions) -> Source:
     """Read the gateway's configuration and registry. Raises CheckerError."""
     layout = find_layout(wanted.home, os.environ)
     config = load_config(layout.config)
+    present = host_keys(layout)
     return Source(
         layout=layout,
         config=config,
@@ -70,7 +67,8 @@ def find_source(wanted: BuildOptions) -> Source:
         gateways=addresses(
             layout, config, [address(text) for text in wanted.gateways] if wanted.gateways else None
         ),
-        host_keys=host_keys(layout),
+        host_keys=present.keys,
+        doubt=present.doubt,
     )
 
 
@@ -205,6 +203,15 @@ def bundle_for(source: Source, node: Node, wanted: BuildOptions) -> Bundle:
     )
 
 
+def confirm(source: Source, wanted: BuildOptions, narration: TextIO) -> None:
+    """Compare the host keys with what the gateway's addresses answer. Raises AnotherHostKey."""
+    said = [source.doubt, unnoted(source.layout)]
+    if wanted.scans:
+        said += compare(source.gateways, source.host_keys)
+    for sentence in filter(None, said):
+        print(f"reversi-client: {sentence}", file=narration)
+
+
 def bar(done: int, total: int, name: str) -> str:
     """Return one frame of the progress bar, for a terminal."""
     filled = BAR_WIDTH * done // total
@@ -226,13 +233,11 @@ def build_all(source: Source, wanted: BuildOptions, narration: TextIO) -> int:
     nodes = [
         node for node in source.registry.nodes.values() if node.name not in source.registry.broken
     ]
+    confirm(source, wanted, narration)
     problems = list(source.registry.problems)
     for done, node in enumerate(nodes, start=1):
         try:
-            write_secret(
-                wanted.output_dir / f"{node.name}.sh",
-                render(bundle_for(source, node, wanted)).encode(),
-            )
+            hand_out(source.layout, bundle_for(source, node, wanted), wanted.output_dir)
         except CannotBuild as error:
             problems.append(str(error))
         if narration.isatty():
@@ -257,8 +262,9 @@ def build_one(source: Source, wanted: BuildOptions, name: str, narration: TextIO
     if not wanted.forwards:
         source.registry.refuse_broken(name)
     node = unregistered(name, wanted.forwards) if wanted.forwards else source.registry.node(name)
-    path = wanted.output or wanted.output_dir / f"{node.name}.sh"
-    write_secret(path, render(bundle_for(source, node, wanted)).encode())
+    bundle = bundle_for(source, node, wanted)
+    confirm(source, wanted, narration)
+    path = hand_out(source.layout, bundle, wanted.output_dir, wanted.output)
     print(f"reversi-client: wrote {path}; on the device: sh {path.name} install", file=narration)
     for sentence in moves(node):
         print(f"reversi-client: {sentence}", file=narration)

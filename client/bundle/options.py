@@ -25,6 +25,8 @@ class BuildOptions:
     """A file, or the directory with the nodes' keys."""
     forwards: list[str]
     settings: Settings
+    scans: bool = True
+    """Compare the host keys with those that the gateway's addresses offer."""
 
 
 def seconds(text: str) -> str:
@@ -63,6 +65,12 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         default="",
         metavar="PROGRAM",
         help="the SSH client (default: OpenSSH's, else dropbear's)",
+    )
+    build.add_argument(
+        "--no-scan",
+        action="store_false",
+        dest="scans",
+        help="do not compare the host keys with those that the gateway's addresses offer",
     )
     build.add_argument("--debug", action="store_true", help="show tracebacks")
     build.set_defaults(check=lambda typed: complaint(build, typed))
@@ -182,6 +190,7 @@ def wanted_from(typed: argparse.Namespace) -> BuildOptions:
         makes_key=typed.key == "device",
         private_key=typed.private_key,
         forwards=typed.forward,
+        scans=typed.scans,
         settings=Settings(
             beat=typed.beat, retry=typed.retry, first_wait=typed.first_wait, client=typed.client
         ),
