@@ -42,7 +42,7 @@ from checker.model.node import (
 )
 from checker.model.policy import MOST_PORTS, Policy, SharedKey
 from checker.model.public_key import KEY_TYPES, KeyType, fingerprint, parse_public_key, rsa_bits
-from checker.model.text import ESCAPES, printable, unescape
+from checker.model.text import ESCAPES, decoded, printable, unescape
 from checker.model.tunnel import (
     ANSWER_SHOWN,
     IPV4_LOOPBACK,
@@ -133,6 +133,7 @@ __all__ = [
     "aim_from",
     "aim_json",
     "by_place",
+    "decoded",
     "expect_said",
     "fingerprint",
     "is_stale",

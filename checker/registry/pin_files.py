@@ -43,13 +43,6 @@ def note_pins(layout: Layout, name: NodeName, newest: Pins) -> None:
     write_pins(layout, name, with_newest(read_pins(layout, name), newest))
 
 
-def keep_newest_pins(layout: Layout, name: NodeName) -> None:
-    """Forget all but what was handed out last, under `locked`: the device proved that it has it.
-    Raises ConfigError.
-    """
-    write_pins(layout, name, read_pins(layout, name)[-1:])
-
-
 def write_pins(layout: Layout, name: NodeName, pins: Sequence[Pins]) -> None:
     """Write the file, or remove it if there is nothing to say. Raises ConfigError."""
     path = pins_path(layout, name)

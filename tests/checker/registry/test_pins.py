@@ -12,7 +12,6 @@ from checker.registry.changes import add, change
 from checker.registry.edits import renamed
 from checker.registry.lock import locked
 from checker.registry.pin_files import (
-    keep_newest_pins,
     note_pins,
     pins_of,
     pins_path,
@@ -78,9 +77,6 @@ def test_what_was_handed_out_follows_its_node(layout: Layout) -> None:
 
         assert not pins_path(layout, NAME).exists()
         assert pins_of(layout, lobby) == (handed(ED), handed(ED, NEW, at=2))
-
-        keep_newest_pins(layout, lobby.name)
-        assert read_pins(layout, lobby.name) == (handed(ED, NEW, at=2),)
 
         change(layout, lobby.name, None, COMMAND)
     assert [path.name for path in layout.nodes.iterdir()] == [".lock"]
