@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
+from functools import cache
 from importlib.resources import files
 
 from checker import __version__
@@ -72,6 +73,7 @@ def header(bundle: Bundle) -> str:
     return "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
 
 
+@cache
 def shipped(part: str) -> str:
     """Return a part of the body, without its first line, which is only for shellcheck."""
     text = files(__package__).joinpath(f"{part}.sh").read_text(encoding="ascii")

@@ -13,6 +13,6 @@ def test_text_is_decoded_by_its_byte_order_mark(encoding: str) -> None:
 
 
 @pytest.mark.parametrize("content", [b"\xff\x00\xff", b"\xff\xfe\x00"])
-def test_bytes_that_are_no_text_are_refused(content: bytes) -> None:
+def test_other_bytes_are_refused(content: bytes) -> None:
     with pytest.raises(UnicodeDecodeError):
         decoded(content)

@@ -326,7 +326,7 @@ def test_a_key_file_without_a_key_is_named(place: Place) -> None:
 def test_the_client_does_not_load_the_builder() -> None:
     program = (
         "import sys, client.cli; print(*sorted(m for m in sys.modules if"
-        " m.startswith(('client.bundle', 'checker', 'cryptography'))))"
+        " m.startswith(('client.bundle', 'client.rollout', 'checker', 'cryptography'))))"
     )
 
     said = subprocess.run(
@@ -339,6 +339,8 @@ def test_the_client_does_not_load_the_builder() -> None:
         "client.bundle",
         "client.bundle.options",
         "client.bundle.settings",
+        "client.rollout",
+        "client.rollout.options",
     }
 
 
