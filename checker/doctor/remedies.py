@@ -46,7 +46,9 @@ def roll_out(facts: Facts, names: list[str]) -> str:
     """Hand these nodes a bundle that pins sshd's present host keys."""
     home = f" --home {shlex.quote(str(facts.home))}" if facts.home else ""
     sudo = "" if facts.home else "sudo "
-    return f"{sudo}reversi-client rollout{home} {' '.join(names) if len(names) <= 3 else '--all'}"
+    which = " ".join(names) if len(names) <= 3 else "--all"
+    by_hand = f"if you changed a device by hand, remove NAME.pins in {facts.layout.nodes}"
+    return f"{sudo}reversi-client rollout{home} {which}    # {by_hand}"
 
 
 def init_or(facts: Facts, of_home: str) -> str:
