@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from checker.doctor import remedies
 from checker.doctor.facts import Facts
 from checker.doctor.finding import Finding, finding, first_of
+from checker.registry.pins import Pins
+
+PINS = "pinned host keys"
 
 
 def check_host_keys(facts: Facts) -> Iterator[Finding]:
@@ -19,34 +22,47 @@ def check_pins(facts: Facts) -> Iterator[Finding]:
     host_keys = facts.host_keys
     if not host_keys.known or not host_keys.pinned:
         return
-    lost = sorted(
-        name
-        for name, all_pins in host_keys.pinned.items()
-        if any(host_keys.offered.isdisjoint(pins.all_keys) for pins in all_pins)
-    )
-    old = sorted(
-        name
-        for name, all_pins in host_keys.pinned.items()
-        if any(not host_keys.known.issuperset(pins.host_keys) for pins in all_pins)
-    )
+    coming = host_keys.known - host_keys.offered
+    lost = which(facts, lambda pins: host_keys.offered.isdisjoint(pins.all_keys))
+    old = which(facts, lambda pins: not host_keys.known.issuperset(pins.host_keys))
+    late = which(facts, lambda pins: not coming.issubset(pins.all_keys))
+    if late and not lost and not old:
+        yield Finding(
+            name=PINS,
+            ok=None,
+            sentence=f"{nodes(late, 'does', 'do')} not pin yet what sshd will offer once the keys"
+            f" before it go: {names(late)}",
+            mend=remedies.roll_out(facts, late),
+        )
+        return
+    coming_too = ", and each pins those that sshd will offer" if coming else ""
     yield finding(
-        "pinned host keys",
-        f"no node pins a host key that sshd does not have{unknown(facts)}",
+        PINS,
+        f"no node pins a host key that sshd does not have{coming_too}{unknown(facts)}",
         (
             bool(lost),
-            f"{nodes(lost)} no host key that sshd offers, and cannot come back: {names(lost)}",
+            (
+                f"{nodes(lost, 'pins', 'pin')} no host key that sshd offers, and cannot come back:"
+                f" {names(lost)}"
+            ),
             'give sshd its old host keys back: docs/operating.md, "Replace the host keys"',
         ),
         (
             bool(old),
-            f"{nodes(old)} a key that sshd does not offer: {names(old)}",
+            f"{nodes(old, 'pins', 'pin')} a key that sshd does not offer: {names(old)}",
             remedies.roll_out(facts, old),
         ),
     )
 
 
-def nodes(found: list[str]) -> str:
-    return f"{len(found)} nodes pin" if len(found) > 1 else "1 node pins"
+def which(facts: Facts, is_one: Callable[[Pins], bool]) -> list[str]:
+    """Return the nodes whose device may have such pins."""
+    pinned = facts.host_keys.pinned.items()
+    return sorted(name for name, all_pins in pinned if any(map(is_one, all_pins)))
+
+
+def nodes(found: list[str], one: str, several: str) -> str:
+    return f"{len(found)} nodes {several}" if len(found) > 1 else f"1 node {one}"
 
 
 def names(found: list[str]) -> str:
