@@ -80,13 +80,7 @@ class KeyFiles:
         """
         keys = host_keys(self.layout).keys if self.client is not None else ()
         contents = self.contents(node, keys)
-        for path in contents:
-            if path.exists():
-                raise ConfigError(
-                    path,
-                    "exists already, and may be in use; move it away, or name another file for"
-                    f" node {node.name}",
-                )
+        self.refuse_existing(node.name)
         kept = kept_key_path(self.layout, node.name)
         before = kept.read_bytes() if kept.exists() else None
         pins = read_pins(self.layout, node.name)
@@ -104,6 +98,22 @@ class KeyFiles:
             if keys:
                 write_pins(self.layout, node.name, pins)
             raise
+
+    @property
+    def places(self) -> tuple[Path, ...]:
+        """The files that are written for the device."""
+        key = (self.key,) if self.private is not None else ()
+        return (*key, *((self.client,) if self.client else ()))
+
+    def refuse_existing(self, name: str) -> None:
+        """Raise ConfigError if one of the files exists."""
+        for path in self.places:
+            if path.exists():
+                raise ConfigError(
+                    path,
+                    "exists already, and may be in use; move it away, or name another file for"
+                    f" node {name}",
+                )
 
     def contents(self, node: Node, host_keys: Sequence[str]) -> dict[Path, bytes]:
         """What each file holds. Raises ConfigError."""
@@ -150,7 +160,7 @@ def addresses(layout: Layout, config: Config, given: list[str] | None) -> list[s
     Raises GatewayUnknown, InvalidValue.
     """
     if given:
-        return [str(parse_target(address)) for address in given]
+        return [str(parse_target(address, "--gateway")) for address in given]
     if config.gateway:
         return list(config.gateway)
     try:
@@ -189,7 +199,7 @@ def client_config(
             "user": config.tunnel_user,
             "host_key": list(host_keys),
             "key": key.name,
-            "forward": [client_forward(forward) for forward in node.forwards],
+            "forward": [client_forward(forward) for forward in node.lasting],
         }
     ).encode()
 
