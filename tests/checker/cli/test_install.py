@@ -43,7 +43,7 @@ def test_a_setting_that_costs_tunnels_is_one_warning(changed: dict[str, str], sa
         pytest.param("2001:db8::1", " (an IPv6 address goes in brackets, as in", id="IPv6"),
     ],
 )
-def test_a_gateway_that_is_no_address_is_named_by_its_option(
+def test_a_gateway_that_is_not_an_address_is_named_by_its_option(
     address: str, says: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["init", "--dry-run", "--gateway", address]) is ExitCode.USAGE
