@@ -23,6 +23,7 @@ from checker.model import (
     InvalidValue,
     KeyType,
     Node,
+    decoded,
     parse_public_key,
     parse_target,
 )
@@ -221,7 +222,11 @@ def unused(folder: Path, name: str) -> Path:
 def read_public_key(path: Path) -> str:
     """The public key in a file, or on standard input for `-`. Raises CheckerError."""
     try:
-        text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
+        text = (
+            sys.stdin.read().removeprefix("\ufeff")
+            if str(path) == "-"
+            else decoded(path.read_bytes())
+        )
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
             path, "cannot be read as a public key; give the .pub file that ssh-keygen made"

@@ -85,7 +85,8 @@ def with_waiting(node: Node, node_file: Path) -> Node:
         )
         for forward in node.forwards
     )
-    return replace(node, calls_itself=calls_itself_in(path, table, node), forwards=tuple(forwards))
+    word = calls_itself_in(path, table, node)
+    return replace(node, calls_itself=word, forwards=tuple(forwards))
 
 
 def instants_in(path: Path, key: str, value: Any) -> Iterator[tuple[Port, int]]:

@@ -17,7 +17,17 @@ from checker.config.files import write_secret
 from checker.config.layout import Layout, find_layout
 from checker.config.settings import Config, load_config
 from checker.control.client_files import addresses
-from checker.model import CheckerError, Forward, Node, parse_forward, parse_name, parse_target
+from checker.model import (
+    CheckerError,
+    Forward,
+    InvalidValue,
+    Node,
+    decoded,
+    parse_forward,
+    parse_name,
+    parse_public_key,
+    parse_target,
+)
 from checker.registry.changes import kept_key_path
 from checker.registry.nodes import Registry
 from checker.registry.reading import read_registry
@@ -59,6 +69,23 @@ def host_keys(layout: Layout) -> list[str]:
     return [host_key_line(place) for place in found or [layout.host_key]]
 
 
+def host_key_in(file: Path) -> str:
+    """Read a public host key. Raises CannotBuild."""
+    try:
+        return parse_public_key(decoded(file.read_bytes()))
+    except OSError as error:
+        raise CannotBuild(f"{file} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise CannotBuild(f"{file} is not a public key; give the .pub file") from error
+    except InvalidValue as error:
+        raise CannotBuild(f"{file}: {error}") from error
+
+
+def pinned(present: Sequence[str], to_come: Sequence[Path]) -> tuple[str, ...]:
+    """Return the keys to pin: those that the gateway has, then others. Raises CannotBuild."""
+    return tuple(dict.fromkeys((*present, *map(host_key_in, to_come))))
+
+
 def find_source(wanted: BuildOptions) -> Source:
     """Read the gateway's configuration and registry. Raises CheckerError."""
     layout = find_layout(wanted.home, os.environ)
@@ -70,7 +97,7 @@ def find_source(wanted: BuildOptions) -> Source:
         gateways=addresses(
             layout, config, [address(text) for text in wanted.gateways] if wanted.gateways else None
         ),
-        host_keys=host_keys(layout),
+        host_keys=pinned(host_keys(layout), wanted.host_keys),
     )
 
 
@@ -197,11 +224,12 @@ def bundle_for(source: Source, node: Node, wanted: BuildOptions) -> Bundle:
         host_keys=source.host_keys,
         key=(
             None
-            if wanted.makes_key
+            if wanted.makes_key or wanted.keep
             else find_key(node, wanted.private_key, kept_key_path(source.layout, node.name))
         ),
         node_add=node_add(source, node),
         settings=wanted.settings,
+        keep=wanted.keep,
     )
 
 
@@ -259,7 +287,8 @@ def build_one(source: Source, wanted: BuildOptions, name: str, narration: TextIO
     node = unregistered(name, wanted.forwards) if wanted.forwards else source.registry.node(name)
     path = wanted.output or wanted.output_dir / f"{node.name}.sh"
     write_secret(path, render(bundle_for(source, node, wanted)).encode())
-    print(f"reversi-client: wrote {path}; on the device: sh {path.name} install", file=narration)
+    verb = "upgrade" if wanted.keep else "install"
+    print(f"reversi-client: wrote {path}; on the device: sh {path.name} {verb}", file=narration)
     for sentence in moves(node):
         print(f"reversi-client: {sentence}", file=narration)
     return path
