@@ -63,7 +63,8 @@ def plan_of(layout: Layout, name: NodeName, node: Node | None) -> Iterator[str]:
         yield "reject its key: its device cannot log in again"
     if node.ports:
         ports = ", ".join(map(str, node.ports))
-        yield f"free port {ports}: another node may get it"
+        what = "port" if len(node.ports) == 1 else "ports"
+        yield f"free {what} {ports} for other nodes"
     for forward in node.forwards:
         for publication in forward.published:
             yield f"close the public port {publication}"

@@ -45,6 +45,9 @@ SAFE = (
     "ForwardAgent=no",
     "ForwardX11=no",
     "ClearAllForwardings=yes",
+    "Tunnel=no",
+    "AddressFamily=any",
+    "CanonicalizeHostname=no",
     "PermitLocalCommand=no",
     "RemoteCommand=none",
     "RequestTTY=no",
@@ -70,7 +73,7 @@ class Login:
         where = (f"HostName={host}", f"Port={port}", f"HostKeyAlias={name}", "CheckHostIP=no")
         options = [word for one in (*where, *self.options, *SAFE) for word in ("-o", one)]
         user = ("-l", self.user) if self.user else ()
-        return ("ssh", *options, *user, "--", name, f"exec sh -c {shlex.quote(command)}")
+        return ("ssh", "-k", *options, *user, "--", name, f"exec sh -c {shlex.quote(command)}")
 
 
 def one_line(script: str, **values: object) -> str:
