@@ -226,6 +226,7 @@ def rehearse_live(found: Found, planned: InitPlan) -> None:
     CheckerError.
     """
     from checker.install.rehearsal import rehearse
+    from checker.sshd.gateway_ports import unheard_here
     from checker.sshd.program import as_user
 
     if os.geteuid() != 0:
@@ -248,7 +249,8 @@ def rehearse_live(found: Found, planned: InitPlan) -> None:
             f" {shlex.join(('sshd', '-T', *as_user(user)))}, for each kind of connection that a"
             " Match line names"
         )
-    for warning in sshd_warnings(effective, user):
+    unheard = unheard_here(found.choices.gateways, effective)
+    for warning in (*sshd_warnings(effective, user), *(one.sentence for one in unheard)):
         warn(warning)
 
 

@@ -79,6 +79,11 @@ def check_lockdown(facts: Facts, sshd: SshdFacts) -> Finding:
         "sshd",
         f"{name} lets {facts.user} only open reverse tunnels",
         (
+            sshd.misplaced is not None,
+            sshd.misplaced.sentence if sshd.misplaced else "",
+            sshd.misplaced.mend if sshd.misplaced else "",
+        ),
+        (
             bool(sshd.complaint),
             f"sshd would not start: {sshd.complaint}",
             remedies.test_config(sshd.file),

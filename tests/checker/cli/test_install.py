@@ -82,7 +82,7 @@ def test_a_fleet_that_init_cannot_take_is_refused_with_the_reason(
         pytest.param("2001:db8::1", " (an IPv6 address goes in brackets, as in", id="IPv6"),
     ],
 )
-def test_a_gateway_that_is_no_address_is_named_by_its_option(
+def test_a_gateway_without_a_valid_address_is_named_by_its_option(
     address: str, says: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["init", "--dry-run", "--gateway", address]) is ExitCode.USAGE
