@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import sys
 from collections import deque
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from checker.model import CheckerError
 from checker.output import aligned
 from client.bundle.build import CannotBuild, find_source
+from client.errors import ClientError
 from client.rollout.course import FAILURES_IN_A_ROW, Came, Course, Result, counts, table
 from client.rollout.device import Login
 from client.rollout.memory import Memory, memory_path
@@ -56,6 +58,13 @@ class Rollout:
             trouble = self.memory.note(job.name, job.digest)
             if trouble:
                 self.progress.line(f"reversi-client: warning: {trouble}")
+
+
+class NoSsh(ClientError):
+    """A rollout needs OpenSSH's client."""
+
+    def __init__(self) -> None:
+        super().__init__("there is no ssh here; install OpenSSH's client")
 
 
 def agreed(wanted: RolloutOptions, number: int) -> bool:
@@ -119,6 +128,8 @@ def roll_out(wanted: RolloutOptions) -> bool:
             if wanted.dry_run:
                 report(planned(found, Result.PLANNED))
                 return True
+            if shutil.which("ssh") is None:
+                raise NoSsh
             refuse_without_daemon(view)
             if not agreed(wanted, len(found.jobs)):
                 report(planned(found, Result.LEFT))
