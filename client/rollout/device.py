@@ -18,7 +18,9 @@ REPLACED = 92
 ON_TRIAL = 1
 """Exit status of a bundle's `confirmed`."""
 SSH_FAILED = 255
+NO_SUDO = 93
 COPY = """
+{rights} || exit {no_sudo}
 umask 077
 mkdir {folder} || exit {failed}
 cat >{file}
@@ -100,6 +102,8 @@ class Visit:
             "file": f"{folder}/{self.name}.sh",
             "size": self.size,
             "sh": "sudo -n sh" if self.sudo else "sh",
+            "rights": "sudo -n true" if self.sudo else "true",
+            "no_sudo": NO_SUDO,
             "failed": NOT_COPIED,
             "in_place": IN_PLACE,
             "on_trial": ON_TRIAL,
