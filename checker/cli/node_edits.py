@@ -28,6 +28,7 @@ from checker.model import CheckerError, Node, Verb, parse_day, parse_name
 from checker.output import say
 from checker.registry.edits import rekeyed, renamed, without_old_key
 from checker.registry.kept_rights import BrokenFile
+from checker.registry.lock import refuse_others
 from checker.registry.nodes import Registry
 
 
@@ -115,6 +116,8 @@ def apply(
     if not change.clauses:
         say(f"{change.before.name}: nothing to change")
         return False
+    if not args.dry_run:
+        refuse_others(layout)
     for obstacle in change.obstacles:
         warn(obstacle)
     if change.obstacles and not (args.yes or args.dry_run):
@@ -181,6 +184,8 @@ def disable_broken(
 ) -> None:
     """Disable a node whose file cannot be edited, as it cannot be read."""
     aims = all_aims(registry, broken.name)
+    if not args.dry_run:
+        refuse_others(layout)
     if args.dry_run or (aims and not agreed_to_act(args, Verb.KILL, aims)):
         say(f"would disable {broken.name}, whose file is broken, and end its tunnel")
     else:

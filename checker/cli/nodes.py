@@ -20,6 +20,7 @@ from checker.model import Forward, Node, NodeName, Verb, joined, parse_name
 from checker.output import age, aligned, clock, day, say, today
 from checker.registry.changes import kept_key_path
 from checker.registry.kept_rights import BrokenFile
+from checker.registry.lock import refuse_others
 from checker.registry.nodes import Registry
 from checker.registry.succession import old_key_note
 from checker.state.errors import StateError
@@ -206,6 +207,8 @@ def cmd_remove(args: argparse.Namespace, layout: Layout) -> ExitCode:
     if name not in registry.broken:
         registry.node(name)
     aims = all_aims(registry, name)
+    if not args.dry_run:
+        refuse_others(layout)
     if args.dry_run or not agreed_to_act(args, Verb.KILL, aims):
         say(f"would remove {name}, and end its tunnel")
         return ExitCode.OK

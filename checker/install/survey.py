@@ -8,26 +8,31 @@ import pwd
 import shutil
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 from checker.config.layout import SYSTEM, is_there
 from checker.config.settings import load_config
 from checker.config.toml_file import ConfigError, read_toml
 from checker.control.client import Control
+from checker.install.extra_drop_ins import EXTRAS, LISTS, is_as_made
 from checker.install.manifest import load_manifest
 from checker.install.places import ENABLED, FILES
 from checker.install.plan import all_folders
+from checker.install.readable import examine
 from checker.install.rehearsal import probe_unknown
-from checker.install.steps import Choices, Entry, Found, NotSent, UserAccount
+from checker.install.steps import Choices, Entry, Found, NotSent, UserAccount, digest
 from checker.install.sysctl_files import setter
 from checker.install.tuning import KEY, TUNE
 from checker.install.undo import Installed
 from checker.install.unit_files import DAEMON_USER, ranges_in
 from checker.linux.accounts import group_name, is_locked, user_name
 from checker.linux.processes import read_process
+from checker.model import CheckerError
 from checker.registry.authorized_keys import keys_lag
 from checker.registry.reading import read_registry
 from checker.sshd.lockdown import NOT_EVERYWHERE
+from checker.sshd.program import MAIN, effective
 from checker.sshd.sshrc import SSHRC, spares
 
 SYSTEMD = Path("/run/systemd/system")
@@ -148,6 +153,17 @@ def not_sent() -> NotSent:
     )
 
 
+def allow_lists(user: str) -> dict[str, str] | None:
+    """Ask sshd for its lists of whom it lets in; None if it cannot be asked."""
+    if os.geteuid() != 0:
+        return None
+    try:
+        settings = effective(MAIN, user)
+    except CheckerError:
+        return None
+    return {one.lower(): settings.get(one.lower(), "") for one in LISTS}
+
+
 def survey(
     *,
     root: Path | None,
@@ -164,6 +180,7 @@ def survey(
         return Found(python=python, choices=chosen, entries=entries, force=force, tune=tune)
     ephemeral, reserved = kernel_ports()
     has_systemd = SYSTEMD.is_dir()
+    places, unreadable = examine((python, sys.executable), chosen.tunnel_user)
     return Found(
         python=python,
         choices=chosen,
@@ -187,6 +204,9 @@ def survey(
         not_sent=not_sent(),
         tune=tune,
         force=force,
+        allowed=allow_lists(chosen.tunnel_user),
+        places=places,
+        unreadable=unreadable,
     )
 
 
@@ -212,15 +232,24 @@ def exists(made: str) -> bool:
     return True
 
 
+def extra_files() -> dict[str, str]:
+    """Return the digests of files for sshd that the commands of `doctor` wrote, and nobody
+    changed.
+    """
+    found = {path: one.content for path in EXTRAS if (one := entry(path)) and one.content}
+    return {str(path): digest(content) for path, content in found.items() if is_as_made(content)}
+
+
 def installed() -> Installed | None:
     """Return what there is to undo; None if `init` made nothing. Raises CheckerError."""
     manifest = load_manifest()
     if manifest.is_empty:
         return None
-    paths = (*(Path(name) for name in manifest.files), *(Path(name) for name in manifest.folders))
+    files = {**manifest.files, **extra_files()}
+    paths = (*(Path(name) for name in files), *(Path(name) for name in manifest.folders), *EXTRAS)
     has_systemd = SYSTEMD.is_dir()
     return Installed(
-        files=manifest.files,
+        files=files,
         folders=manifest.folders,
         made=tuple(made for made in manifest.made if exists(made)),
         entries={path: found for path in paths if (found := entry(path))},
