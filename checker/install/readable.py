@@ -122,8 +122,7 @@ def trouble_of(user: str, closed: Closed, found: Installation) -> Trouble:
     """Say what is in the way, and how to open it: never by opening somebody's home."""
     at = closed.at
     sentence = (
-        f"account {user} could not read {closed.path}, because {at} has mode"
-        f" {at.stat().st_mode & 0o7777:04o}"
+        f"account {user} could not read {closed.path}, because {at} has mode {closed.mode:04o}"
     )
     if any(at.is_relative_to(place) for place in PRIVATE):
         advice = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ class Closed:
 
     path: Path
     at: Path
+    mode: int = 0o700
 
 
 def ids_of(name: str) -> Ids:
@@ -56,7 +58,10 @@ def first_closed(ids: Ids, paths: Sequence[Path], *, program: Path) -> Closed | 
         said = pipe.read()
     os.waitpid(child, 0)
     found = json.loads(said) if said else None
-    return Closed(path=Path(found[0]), at=Path(found[1])) if found else None
+    if not found:
+        return None
+    path, at = map(Path, found)
+    return Closed(path=path, at=at, mode=stat.S_IMODE(at.stat().st_mode))
 
 
 def answer(ids: Ids, paths: Sequence[Path], program: Path) -> bytes:
