@@ -16,7 +16,9 @@ class NotYours(ConfigError):
     """Somebody who may not change the registry tried to."""
 
     def __init__(self, layout: Layout) -> None:
-        super().__init__(layout.nodes, f"{who_may_change(layout)} may change nodes here; use sudo")
+        super().__init__(
+            layout.nodes, f"{who_may_change(layout)} may change nodes here: run it with sudo"
+        )
 
 
 def who_may_change(layout: Layout) -> str:

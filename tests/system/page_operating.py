@@ -100,6 +100,10 @@ class Fleet:
     def lose_the_node(self) -> None:
         self.new.type("reversi-checker node remove office --yes")
 
+    def knows_the_node(self) -> None:
+        keys = "/etc/reversi/authorized_keys"
+        until(lambda: "reversi:office" in self.new.read(keys), "the key file follows")
+
     def change_the_name(self) -> None:
         self.old.write("/etc/hosts", f"127.0.0.1 localhost\n{NEW_ADDRESS} {NAME}\n")
 
@@ -208,8 +212,8 @@ OPERATING: tuple[Step[Fleet], ...] = (
         "sudo tar -C / -xzf /var/backups/reversi/gateway.tar.gz etc/reversi/nodes/office.toml",
         before=Fleet.lose_the_node,
         at=lambda fleet: fleet.new,
+        after=Fleet.knows_the_node,
     ),
-    Step("sudo reversi-checker init", says="from the registry", at=lambda fleet: fleet.new),
     Step(
         "sudo reversi-checker kill office",
         says="is free",
@@ -260,8 +264,7 @@ OPERATING: tuple[Step[Fleet], ...] = (
     Step("sudo systemctl reload ssh"),
     Step("sudo systemctl stop sshd-new"),
     Step("sudo rm -r /etc/ssh/old", after=Fleet.comes_by_the_old_port),
-    Step("sudo usermod -aG reversi-operators anna", before=Fleet.hire_anna),
-    Step("sudo systemctl restart reversi-checker", after=Fleet.obeys_anna),
+    Step("sudo usermod -aG reversi-operators anna", before=Fleet.hire_anna, after=Fleet.obeys_anna),
     Step("reversi-checker log --limit 20", says="the new key was used"),
     Step("sudo git -C /etc/reversi init --quiet"),
     Step("printf '%s\\n' '*.key' .installed.json nodes/.lock | sudo tee /etc/reversi/.gitignore"),

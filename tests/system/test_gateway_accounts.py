@@ -83,7 +83,7 @@ def test_a_new_member_of_the_operators_group_may_act_at_once(machine: Machine) -
     assert "nobody listens" in machine.run(*anna, "kill", "office").stdout
     for words in ("disable office", "remove office", "add barn --forward 127.0.0.1:22,open"):
         done = machine.run(*anna, "node", *words.split())
-        assert "only root may change nodes here; use sudo" in done.stderr, words
+        assert "only root may change nodes here: run it with sudo" in done.stderr, words
     machine.must("gpasswd", "-d", "anna", "reversi-operators")
     assert "only members of the group" in machine.run(*anna, "kill", "office").stderr
 

@@ -90,7 +90,7 @@ def test_a_file_in_the_place_of_the_registry_cannot_be_locked(layout: Layout) ->
 def test_who_may_not_change_the_registry_learns_who_may() -> None:
     assert who_may_change(SYSTEM) == "only root"
     assert str(NotYours(SYSTEM)) == (
-        "/etc/reversi/nodes: only root may change nodes here; use sudo"
+        "/etc/reversi/nodes: only root may change nodes here: run it with sudo"
     )
 
 
