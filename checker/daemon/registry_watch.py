@@ -85,7 +85,7 @@ class RegistryWatch:
 
     def note_followed(self) -> None:
         if self.is_noted:
-            self.gateway.ledger.tell(
+            self.gateway.ledger.log_event(
                 EventKind.GATEWAY, "the key file follows the registry, which was edited by hand"
             )
         self.lag_since, self.is_noted = None, False

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shlex
 import subprocess
+import sys
+import sysconfig
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,14 +18,10 @@ from checker.install.unit_files import DAEMON_USER
 from checker.linux.as_user import Closed, first_closed, ids_of
 
 PACKAGES = ("checker", "psutil", "tomli_w", "tomlkit")
-ASK = f"""
-import importlib.util, json, os, sys, sysconfig
-found = [importlib.util.find_spec(name) for name in {PACKAGES}]
-print(json.dumps({{
-    "prefix": sys.prefix,
-    "library": [sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), os.__file__],
-    "packages": [os.path.dirname(one.origin) for one in found if one and one.origin],
-}}))
+ASK = """
+import json
+from checker.install.readable import where
+print(json.dumps(where()))
 """
 WITHIN_S = 30
 PRIVATE = ("/root", "/home", "/run/user")
@@ -62,8 +61,31 @@ def files_below(package: Path) -> Iterator[Path]:
             yield path
 
 
+def where() -> dict[str, list[str]]:
+    """Return what this interpreter loads, as lists of paths."""
+    found = [importlib.util.find_spec(name) for name in PACKAGES]
+    return {
+        "prefix": [sys.prefix],
+        "library": [sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), os.__file__],
+        "packages": [str(Path(one.origin).parent) for one in found if one and one.origin],
+    }
+
+
 def installation(python: str) -> Installation | None:
-    """Ask an interpreter what it loads; None if it does not answer."""
+    """Ask an interpreter what it loads; None if it cannot run reversi."""
+    found = where() if python == sys.executable else asked(python)
+    if found is None or len(found["packages"]) != len(PACKAGES):
+        return None
+    return Installation(
+        python=Path(python),
+        prefix=Path(found["prefix"][0]),
+        library=tuple(map(Path, found["library"])),
+        packages=tuple(map(Path, found["packages"])),
+    )
+
+
+def asked(python: str) -> dict[str, list[str]] | None:
+    """Return what another interpreter loads; None if it does not answer."""
     try:
         said = subprocess.run(
             [python, "-I", "-c", ASK],
@@ -75,13 +97,8 @@ def installation(python: str) -> Installation | None:
         ).stdout
     except (OSError, subprocess.SubprocessError):
         return None
-    found = json.loads(said)
-    return Installation(
-        python=Path(python),
-        prefix=Path(found["prefix"]),
-        library=tuple(map(Path, found["library"])),
-        packages=tuple(map(Path, found["packages"])),
-    )
+    answer: dict[str, list[str]] = json.loads(said)
+    return answer
 
 
 def closed_to(user: str, found: Installation) -> Closed | None:
@@ -109,7 +126,7 @@ def examine(pythons: Sequence[str], tunnel_user: str) -> tuple[tuple[str, ...], 
     places: list[str] = []
     for python in dict.fromkeys(pythons):
         found = installation(python)
-        if found is None or len(found.packages) != len(PACKAGES):
+        if found is None:
             return tuple(places), f"{python} cannot run reversi; name one that can, with --python"
         places.extend(found.places)
         trouble = unreadable((tunnel_user, DAEMON_USER), found)
