@@ -14,7 +14,6 @@ from checker.config.toml_file import (
     ConfigError,
     beginning,
     flag_in,
-    nearest,
     number_in,
     read_toml,
     text_in,
@@ -34,6 +33,7 @@ from checker.model import (
     parse_public_key,
     parse_target,
 )
+from checker.nearest import nearest
 from checker.registry.publications import parse_sni
 from checker.registry.waiting import waiting_path, with_waiting
 
