@@ -98,7 +98,9 @@ def test_a_list_that_lets_nodes_in_never_outlives_that_of_the_admin(machine: Mac
     mine = f"{DROP_INS}/90-mine.conf"
     machine.write(mine, "AllowUsers root\n")
     assert "have it added: init --allow-login" in machine.checker("init", "--dry-run").stderr
-    machine.ok("init")
+    machine.ok("init", "--allow-login")
+    assert sorted(allowed(machine)) == ["reversi", "root"]
+    machine.must("rm", ALLOW)
     assert verdicts(machine)["sshd"]["mend"] == "sudo reversi-checker init --allow-login"
 
     machine.ok("init", "--allow-login")

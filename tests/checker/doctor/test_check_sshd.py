@@ -45,8 +45,11 @@ BOTH = ("AllowUsers", "AllowGroups")
         ),
         pytest.param(
             "account",
-            {"account": UserAccount(uid=9, shell="/bin/sh", is_locked=True)},
-            "locked",
+            {
+                "account": UserAccount(uid=9, shell="/bin/sh", is_locked=True),
+                **sshd(usepam="no"),
+            },
+            "locked with '!' and sshd has UsePAM no",
             "usermod --password '*'",
             id="locked",
         ),
@@ -150,6 +153,13 @@ def test_what_is_wrong_with_sshd_is_reported_with_its_fix(
     assert found.ok is False
     assert sentence in found.sentence
     assert mend in found.mend
+
+
+@pytest.mark.parametrize("settings", [{"usepam": "yes"}, {}], ids=["with PAM", "not known"])
+def test_a_locked_account_is_well_unless_sshd_has_no_pam(settings: dict[str, str]) -> None:
+    locked = UserAccount(uid=9, shell="/bin/sh", is_locked=True)
+
+    assert the(changed(WELL, {"account": locked, **sshd(**settings)}), "account").ok
 
 
 @pytest.mark.parametrize("version", [(9, 7), (8, 4), None])
