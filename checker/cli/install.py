@@ -7,6 +7,7 @@ import os
 import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from checker.cli.dialog import ask, narrate, warn, would
@@ -61,6 +62,14 @@ def add_init(verbs: Verbs) -> None:
         ),
     )
     add_fleet_options(init)
+    init.add_argument(
+        "--allow-login",
+        action="store_true",
+        help=(
+            "if sshd's AllowUsers or AllowGroups shut the tunnel user out, add it there, in a file"
+            " of its own, which uninstall takes back"
+        ),
+    )
     init.add_argument(
         "--force",
         action="store_true",
@@ -169,6 +178,7 @@ def cmd_init(args: argparse.Namespace, layout: Layout) -> ExitCode:  # noqa: ARG
     from checker.install.survey import survey
 
     refuse_home(args, "init")
+    os.umask(0o022)  # others must read what init makes
     if not args.dry_run and args.root is None:
         refuse_unless_root("init")
     gateways = tuple(str(parse_target(address, "--gateway")) for address in args.gateway)
@@ -181,6 +191,7 @@ def cmd_init(args: argparse.Namespace, layout: Layout) -> ExitCode:  # noqa: ARG
         tune=args.tune,
         fleet=fleet_wish(args),
     )
+    found = replace(found, allow_login=args.allow_login)
     if root:
         init_tree(found, root, is_dry=args.dry_run)
     else:
@@ -215,7 +226,7 @@ def init_here(found: Found, *, is_dry: bool) -> None:
     if is_dry:
         print_steps(planned)
     else:
-        carry_out(planned, load_manifest(), narrate)
+        carry_out(planned, load_manifest(), narrate, lambda: rehearsed(found, planned))
     print_notes(planned)
     done = "nothing was done" if is_dry else "done; see: reversi-checker doctor"
     say(done if planned.steps else "nothing to do")
@@ -225,25 +236,15 @@ def rehearse_live(found: Found, planned: InitPlan) -> None:
     """Have sshd judge its configuration as it will be, before anything is changed. Raises Refused,
     CheckerError.
     """
-    from checker.install.rehearsal import rehearse
     from checker.sshd.gateway_ports import unheard_here
     from checker.sshd.program import as_user
 
     if os.geteuid() != 0:
         narrate("not tested with sshd: only root can do that")
         return
-    is_new = any(isinstance(step, GoLive) for step in planned.steps)
-    drop_ins = live_drop_ins(found, planned)
     user = found.choices.tunnel_user
-    try:
-        effective = rehearse(drop_ins, user)
-    except Refused as refusal:
-        if is_new:
-            raise
-        raise Refused(
-            f"{refusal}; or have {next(iter(drop_ins))} written again: init --force"
-        ) from None
-    if is_new:
+    effective = rehearsed(found, planned)
+    if writes_drop_ins(planned):
         narrate(
             "tested sshd's configuration as it will be: sshd -t, and"
             f" {shlex.join(('sshd', '-T', *as_user(user)))}, for each kind of connection that a"
@@ -254,6 +255,25 @@ def rehearse_live(found: Found, planned: InitPlan) -> None:
         warn(warning)
 
 
+def rehearsed(found: Found, planned: InitPlan) -> Mapping[str, str]:
+    """Return sshd's settings for the tunnel user as they will be. Raises Refused, CheckerError."""
+    from checker.install.rehearsal import rehearse
+
+    drop_ins = live_drop_ins(found, planned)
+    try:
+        return rehearse(drop_ins, found.choices.tunnel_user)
+    except Refused as refusal:
+        if writes_drop_ins(planned):
+            raise
+        raise Refused(
+            f"{refusal}; or have {next(iter(drop_ins))} written again: init --force"
+        ) from None
+
+
+def writes_drop_ins(planned: InitPlan) -> bool:
+    return any(isinstance(step, GoLive) for step in planned.steps)
+
+
 def sshd_warnings(effective: Mapping[str, str], user: str) -> list[str]:
     """What sshd's effective settings, in lower case, will do to the tunnels of this user."""
     from checker.sshd.lockdown import MAX_STARTUPS, shut_out
@@ -261,7 +281,8 @@ def sshd_warnings(effective: Mapping[str, str], user: str) -> list[str]:
     found = []
     why = shut_out(effective, user)
     if why:
-        found.append(f"sshd rejects every key of {user}: {why}")
+        adds = "; or have it added: init --allow-login" if why.startswith("Allow") else ""
+        found.append(f"sshd rejects every key of {user}: {why}{adds}")
     startups = effective.get("maxstartups", "")
     if not startups:
         found.append(

@@ -22,6 +22,8 @@ KEYS = (
     ("a", rsa_key(2048)),
 )
 
+BOTH = ("AllowUsers", "AllowGroups")
+
 
 @pytest.mark.parametrize(
     ("name", "change", "sentence", "mend"),
@@ -100,8 +102,15 @@ KEYS = (
             "sshd",
             sshd(allowusers="root"),
             "AllowUsers names only root",
-            "printf '%s\\n' 'AllowUsers reversi' |",
+            "sudo reversi-checker init --allow-login",
             id="allowed",
+        ),
+        pytest.param(
+            "who may log in",
+            {**sshd(allowusers="reversi", allowgroups="admins reversi"), "login.own_lists": BOTH},
+            "nobody but reversi can log in here",
+            "sudo reversi-checker init    # removes it",
+            id="only ours",
         ),
         pytest.param(
             "sshd", sshd(denyusers="reversi"), "DenyUsers names reversi", "grep -ri", id="denied"
