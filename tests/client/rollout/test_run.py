@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from checker.config.settings import load_config
+from checker.registry.nodes import Registry
+from client.bundle.build import Source
 from client.cli import parse_arguments
 from client.rollout.course import Came, Result
 from client.rollout.device import REPLACED
@@ -15,6 +18,7 @@ from client.rollout.plan import Plan
 from client.rollout.run import carried_out
 from client.rollout.view import view_of
 from client.rollout.way import Job
+from tests.client.bundle.samples import OFFICE
 from tests.client.rollout.stand_ins import ANSWERS, INTERRUPTS, jobs, put_ssh, seen
 
 pytestmark = pytest.mark.usefixtures("at_once")
@@ -25,8 +29,16 @@ def rolled_out(folder: Path, those: list[Job]) -> list[Came]:
     assert wanted is not None
     wanted = replace(wanted, within_s=5, at_once=1)
     memory = Memory(folder / "rollout.json")
-    with view_of(seen(folder, those)) as view:
-        return carried_out(wanted, view, memory, Plan(jobs=those, others=()))
+    layout = seen(folder, those)
+    source = Source(
+        layout=layout,
+        config=load_config(layout.config),
+        registry=Registry(),
+        gateways=OFFICE.gateways,
+        host_keys=OFFICE.host_keys,
+    )
+    with view_of(layout) as view:
+        return carried_out(wanted, source, view, memory, Plan(jobs=those, others=()))
 
 
 def test_done_devices_are_remembered_and_three_failures_stop_it(
