@@ -52,7 +52,7 @@ def jobs(*names: str) -> list[Job]:
             name=NodeName(name), public_key="ssh-ed25519 AAAA", forwards=(forward,), added_at=0
         )
         made.append(
-            Job(node=node, forward=forward, bundle=changed(node=name, key=None, keep=("KEY",)))
+            Job(node=node, forward=forward, bundle=changed(node=name, key=None, host_keys=()))
         )
     return made
 

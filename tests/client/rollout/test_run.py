@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from checker.config.settings import load_config
-from checker.registry.nodes import Registry
+from checker.config.settings import Config
+from checker.registry.reading import read_registry
 from client.bundle.build import Source
 from client.cli import parse_arguments
 from client.rollout.course import Came, Result
@@ -18,7 +18,6 @@ from client.rollout.plan import Plan
 from client.rollout.run import carried_out
 from client.rollout.view import view_of
 from client.rollout.way import Job
-from tests.client.bundle.samples import OFFICE
 from tests.client.rollout.stand_ins import ANSWERS, INTERRUPTS, jobs, put_ssh, seen
 
 pytestmark = pytest.mark.usefixtures("at_once")
@@ -32,10 +31,10 @@ def rolled_out(folder: Path, those: list[Job]) -> list[Came]:
     layout = seen(folder, those)
     source = Source(
         layout=layout,
-        config=load_config(layout.config),
-        registry=Registry(),
-        gateways=OFFICE.gateways,
-        host_keys=OFFICE.host_keys,
+        config=Config(tunnel_user="reversi"),
+        registry=read_registry(layout.nodes),
+        gateways=("gateway.test:22",),
+        host_keys=those[0].bundle.host_keys,
     )
     with view_of(layout) as view:
         return carried_out(wanted, source, view, memory, Plan(jobs=those, others=()))
