@@ -6,7 +6,6 @@ import argparse
 import os
 import shlex
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 from checker.cli.dialog import agreed, narrate, warn
@@ -166,6 +165,7 @@ def rehearse_live(found: Found, planned: InitPlan) -> None:
     """Have sshd judge its configuration as it will be, before anything is changed. Raises Refused,
     CheckerError.
     """
+    from checker.cli.install_warnings import sshd_warnings
     from checker.install.rehearsal import rehearse
     from checker.sshd.program import as_user
 
@@ -176,7 +176,7 @@ def rehearse_live(found: Found, planned: InitPlan) -> None:
     drop_ins = live_drop_ins(found, planned)
     user = found.choices.tunnel_user
     try:
-        effective = rehearse(drop_ins, user)
+        judged = rehearse(drop_ins, user)
     except Refused as refusal:
         if is_new:
             raise
@@ -189,30 +189,8 @@ def rehearse_live(found: Found, planned: InitPlan) -> None:
             f" {shlex.join(('sshd', '-T', *as_user(user)))}, for each kind of connection that a"
             " Match line names"
         )
-    for warning in sshd_warnings(effective, user):
+    for warning in sshd_warnings(judged, user):
         warn(warning)
-
-
-def sshd_warnings(effective: Mapping[str, str], user: str) -> list[str]:
-    """What sshd's effective settings, in lower case, will do to the tunnels of this user."""
-    from checker.sshd.lockdown import MAX_STARTUPS, shut_out
-
-    found = []
-    why = shut_out(effective, user)
-    if why:
-        found.append(f"sshd rejects every key of {user}: {why}")
-    startups = effective.get("maxstartups", "")
-    if not startups:
-        found.append(
-            "sshd does not say its MaxStartups; if it is low, sshd drops logins at random when many"
-            " nodes connect at once"
-        )
-    elif startups != MAX_STARTUPS:
-        found.append(
-            f"another file sets sshd's MaxStartups to {startups}, which takes precedence: sshd will"
-            " drop logins at random when many nodes connect at once"
-        )
-    return found
 
 
 def print_notes(planned: InitPlan) -> None:

@@ -8,7 +8,7 @@ from checker.doctor import remedies
 from checker.doctor.facts import Facts, SshdFacts
 from checker.doctor.finding import Finding, finding, first_of
 from checker.install.refusals import NO_SHELL
-from checker.sshd.lockdown import differences, shut_out, unknown_to, unwelcome
+from checker.sshd.lockdown import differences, unknown_to, unwelcome
 from checker.sshd.sshrc import guard_sshrc, sshrc_sentence
 
 FLEET = 200
@@ -27,6 +27,7 @@ def check_sshd(facts: Facts) -> Iterator[Finding]:
         )
     elif sshd is not None:
         yield check_lockdown(facts, sshd)
+        yield from check_limits(facts, sshd)
         yield check_kinds_of_keys(facts, sshd)
         yield from check_startups(facts, sshd)
         yield from check_penalties(facts, sshd)
@@ -56,6 +57,11 @@ def check_account(facts: Facts) -> Finding:
             f"sudo usermod --password '*' {user}",
         ),
         (
+            account is not None and account.is_expired,
+            f"the account {user} has expired, so sshd rejects every key",
+            f"sudo chage --expiredate -1 {user}",
+        ),
+        (
             closed_by is not None,
             f"only root can log in while the file {closed_by} exists",
             f"sudo rm {closed_by}",
@@ -69,7 +75,7 @@ def check_lockdown(facts: Facts, sshd: SshdFacts) -> Finding:
         is_private = facts.home is not None
         settings = differences(sshd.effective, private=is_private, unknown=unknown_to(sshd.version))
     wrong = (*settings, *sshd.openings)
-    why = shut_out(sshd.effective, facts.user)
+    why = "; ".join(sshd.refusals)
     name = "OpenSSH {}.{}".format(*sshd.version) if sshd.version else "sshd"
     return finding(
         "sshd",
@@ -86,6 +92,19 @@ def check_lockdown(facts: Facts, sshd: SshdFacts) -> Finding:
         ),
         (bool(why), f"sshd rejects every key of {facts.user}: {why}", remedies.let_in(facts)),
     )
+
+
+def check_limits(facts: Facts, sshd: SshdFacts) -> Iterator[Finding]:
+    """Report addresses that sshd rejects. It may be meant to, so that is wrong for certain only if
+    no node gets in.
+    """
+    if sshd.limits:
+        yield Finding(
+            name="addresses",
+            ok=None if facts.machine.peers else False,
+            sentence=f"sshd rejects some addresses: {'; '.join(sshd.limits)}",
+            mend=remedies.let_in(facts),
+        )
 
 
 def check_kinds_of_keys(facts: Facts, sshd: SshdFacts) -> Finding:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from checker.config.layout import Layout
+from checker.doctor.login_facts import Trial
 from checker.install.steps import Entry, UserAccount
 from checker.model import Machine, Usage
 
@@ -23,6 +24,10 @@ class SshdFacts:
     effective: Mapping[str, str] = field(default_factory=dict)
     openings: Sequence[str] = ()
     """A clause for each setting that does not hold for all connections."""
+    refusals: Sequence[str] = ()
+    """A clause for each setting by which sshd rejects every key of the tunnel user."""
+    limits: Sequence[str] = ()
+    """A clause for each setting by which it rejects them from some addresses."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +40,8 @@ class LoginFacts:
     """Whether a drop-in of sshd was changed since `init` wrote it."""
     sshrc: Sequence[Path] = ()
     """What sshd runs before a forced command."""
+    pam: Sequence[str] = ()
+    """Modules of PAM that may refuse the tunnel user, and the file that names each."""
     log: str | None = None
     """Where the daemon reads sshd's log; empty if nowhere."""
 
@@ -171,6 +178,8 @@ class Facts:
     ports: PortFacts = PortFacts()
     machine: MachineFacts = field(default_factory=MachineFacts)
     state: StateFacts = StateFacts()
+    trials: Sequence[Trial] = ()
+    """Logins that were tried."""
 
     @property
     def home(self) -> Path | None:

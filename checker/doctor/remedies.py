@@ -8,8 +8,10 @@ from pathlib import Path
 from checker.doctor.facts import Facts, TakenPort
 from checker.install.places import DROP_IN, SERVICE
 from checker.install.unit_files import ranges_out
+from checker.sshd.admission import revoked_file
 
 INIT = "sudo reversi-checker init"
+DENIED = "grep -ri '^ *Deny' /etc/ssh    # and remove the entry there"
 NEWER = Path("/var/backups/reversi/newer")
 """Where files go that a newer release wrote and this one cannot read."""
 
@@ -40,6 +42,17 @@ def set_aside(facts: Facts) -> str:
     sudo = "" if facts.home is not None else "sudo "
     move = f"{sudo}mv {shlex.quote(str(facts.layout.state))}* {place}"
     return f"{sudo}mkdir -p {place}; {move}; {start(facts)}"
+
+
+def start_sshd(facts: Facts) -> str:
+    return start(facts) if facts.home is not None else "sudo systemctl restart ssh"
+
+
+def sshd_log(facts: Facts) -> str:
+    """Show what sshd logged lately."""
+    if facts.home is not None:
+        return ours(facts, "log --limit 5")
+    return "sudo journalctl --unit ssh --since -10min"
 
 
 def init_or(facts: Facts, of_home: str) -> str:
@@ -73,11 +86,14 @@ def let_in(facts: Facts) -> str:
     denial.
     """
     effective = facts.sshd.effective if facts.sshd else {}
+    if facts.sshd and facts.sshd.refusals and facts.sshd.refusals[0].startswith("RevokedKeys"):
+        path = shlex.quote(revoked_file(effective))
+        return f"sudo touch {path}    # if no key was revoked; else restore it from a backup"
     words = {"allowusers": f"AllowUsers {facts.user}", "allowgroups": f"AllowGroups {facts.user}"}
-    denied = effective.get("denyusers", "")
+    denied = effective.get("denyusers", "") or effective.get("denygroups", "")
     lines = [line for key, line in words.items() if effective.get(key)]
     if denied or not lines:
-        return "grep -ri '^ *Deny' /etc/ssh    # and remove the entry there"
+        return DENIED
     return configure_sshd("allow", *lines)
 
 

@@ -62,6 +62,11 @@ def refuse_account(user: str, account: UserAccount) -> None:
             f"the shell of {user} is {account.shell or 'not set'}, so no forced command can run;"
             f" run: usermod --shell /bin/sh {user}"
         )
+    if account.is_expired:
+        raise Refused(
+            f"account {user} has expired, so nobody can log in to it; run: chage --expiredate -1"
+            f" {user}"
+        )
     if account.is_locked:
         raise Refused(
             f"account {user} is locked with '!', so sshd rejects every key; run: usermod"

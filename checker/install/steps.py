@@ -26,6 +26,7 @@ class UserAccount:
     shell: str
     is_locked: bool
     """Its password begins with `!`: with `UsePAM no`, sshd then refuses the account."""
+    is_expired: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

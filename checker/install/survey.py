@@ -23,7 +23,7 @@ from checker.install.sysctl_files import setter
 from checker.install.tuning import KEY, TUNE
 from checker.install.undo import Installed
 from checker.install.unit_files import DAEMON_USER, ranges_in
-from checker.linux.accounts import group_name, is_locked, user_name
+from checker.linux.accounts import group_name, is_expired, is_locked, user_name
 from checker.linux.processes import read_process
 from checker.registry.authorized_keys import keys_lag
 from checker.registry.reading import read_registry
@@ -67,7 +67,12 @@ def user_account(name: str) -> UserAccount | None:
         found = pwd.getpwnam(name)
     except KeyError:
         return None
-    return UserAccount(uid=found.pw_uid, shell=found.pw_shell, is_locked=is_locked(name))
+    return UserAccount(
+        uid=found.pw_uid,
+        shell=found.pw_shell,
+        is_locked=is_locked(name),
+        is_expired=is_expired(name),
+    )
 
 
 def entry(path: Path) -> Entry | None:

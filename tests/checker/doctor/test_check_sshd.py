@@ -50,6 +50,13 @@ KEYS = (
         ),
         pytest.param(
             "account",
+            {"account": UserAccount(uid=9, shell="/bin/sh", is_locked=False, is_expired=True)},
+            "has expired",
+            "chage --expiredate -1 reversi",
+            id="expired",
+        ),
+        pytest.param(
+            "account",
             {"login.closed_by": Path("/run/nologin")},
             "only root can log in while",
             "sudo rm /run/nologin",
@@ -95,13 +102,38 @@ KEYS = (
         ),
         pytest.param(
             "sshd",
-            sshd(allowusers="root"),
-            "AllowUsers names only root",
+            {**sshd(allowusers="root"), "sshd.refusals": ("AllowUsers names only root",)},
+            "sshd rejects every key of reversi: AllowUsers names only root",
             "printf '%s\\n' 'AllowUsers reversi' |",
             id="allowed",
         ),
         pytest.param(
-            "sshd", sshd(denyusers="reversi"), "DenyUsers names reversi", "grep -ri", id="denied"
+            "sshd",
+            {**sshd(denygroups="reversi"), "sshd.refusals": ("DenyGroups names reversi",)},
+            "DenyGroups names reversi",
+            "grep -ri",
+            id="denied",
+        ),
+        pytest.param(
+            "sshd",
+            {
+                **sshd(revokedkeys="/etc/ssh/revoked keys"),
+                "sshd.refusals": ("RevokedKeys names /etc/ssh/revoked keys, which ...",),
+            },
+            "RevokedKeys names",
+            "sudo touch '/etc/ssh/revoked keys'",
+            id="revoked",
+        ),
+        pytest.param(
+            "addresses",
+            {
+                **sshd(allowusers="root *@10.0.0.0/8"),
+                "sshd.limits": ("AllowUsers lets reversi in only from 10.0.0.0/8",),
+                "machine.peers": {},
+            },
+            "sshd rejects some addresses: AllowUsers lets",
+            "'AllowUsers reversi'",
+            id="addresses",
         ),
         pytest.param(
             "kinds of keys",
@@ -141,6 +173,13 @@ def test_what_is_wrong_with_sshd_is_reported_with_its_fix(
     assert found.ok is False
     assert sentence in found.sentence
     assert mend in found.mend
+
+
+def test_a_limit_by_address_may_be_meant_while_nodes_are_connected() -> None:
+    limits = ("AllowUsers lets reversi in only from 10.0.0.0/8",)
+
+    assert the(changed(WELL, {"sshd.limits": limits}), "addresses").ok is None
+    assert "addresses" not in {one.name for one in findings(WELL)}
 
 
 @pytest.mark.parametrize("version", [(9, 7), (8, 4), None])
