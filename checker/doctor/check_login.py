@@ -32,6 +32,7 @@ OTHER_HOST_KEY = ("Host key verification failed", "REMOTE HOST IDENTIFICATION HA
 
 def check_login(facts: Facts) -> Iterator[Finding]:
     yield from check_pam(facts)
+    yield from check_refused(facts)
     for trial in facts.trials:
         yield judged(facts, trial)
 
@@ -47,6 +48,20 @@ def check_pam(facts: Facts) -> Iterator[Finding]:
         sentence=f"{first_of(list(modules), 3, ', ')} may shut {facts.user} out",
         mend=remedies.ours(facts, "doctor --login"),
     )
+
+
+def check_refused(facts: Facts) -> Iterator[Finding]:
+    """Report devices that sshd refuses, for whatever reason: only its log says so."""
+    refused = facts.login.refused
+    if refused:
+        yield Finding(
+            name="refused logins",
+            ok=False,
+            sentence=(
+                f"sshd refuses {first_of(list(refused), 3, ', ')}: {next(iter(refused.values()))}"
+            ),
+            mend=remedies.ours(facts, "doctor --login"),
+        )
 
 
 def judged(facts: Facts, trial: Trial) -> Finding:

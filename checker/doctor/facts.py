@@ -42,6 +42,8 @@ class LoginFacts:
     """What sshd runs before a forced command."""
     pam: Sequence[str] = ()
     """Modules of PAM that may refuse the tunnel user, and the file that names each."""
+    refused: Mapping[str, str] = field(default_factory=dict)
+    """Nodes whose last login sshd refused, with its words."""
     log: str | None = None
     """Where the daemon reads sshd's log; empty if nowhere."""
 

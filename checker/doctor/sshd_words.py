@@ -14,7 +14,7 @@ from checker.sshd.log_reader import JOURNALCTL, SSHD, LogFile, journal_answers, 
 
 WAITS_S = 3.0
 """How long the lines of a login may take to reach the log."""
-SETTLES_S = 0.5
+SETTLES_S = 0.3
 """Once its first line is there, the others follow within this time."""
 LOOKS_EVERY_S = 0.1
 CURSOR = "-- cursor: "

@@ -14,8 +14,10 @@ NOTE_S = 1800.0
 """How long a row keeps its note: a device that sshd refused tries again within seven minutes."""
 TELL_EVERY_S = 3600.0
 """Shortest time between two events about one node, or one address, and one reason."""
-STRANGERS_AN_HOUR = 10
-"""Most events an hour about addresses of no node: anyone on the internet can make sshd refuse."""
+STRANGERS_AN_HOUR = 3
+"""Most events an hour about one reason and addresses of no node: on the internet, sshd refuses
+strangers all day.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +45,8 @@ class ShutOuts:
     told: dict[tuple[str, str], Told] = field(default_factory=dict)
     address_of: dict[NodeName, str] = field(default_factory=dict)
     nodes_at: defaultdict[str, set[NodeName]] = field(default_factory=lambda: defaultdict(set))
-    strangers_at: list[float] = field(default_factory=list)
-    """When the events of the last hour about addresses of no node were due."""
+    strangers_at: dict[str, list[float]] = field(default_factory=dict)
+    """When the events of the last hour about addresses of no node were due, by reason."""
     untold: int = 0
     """How many refusals of such addresses had no event."""
 
@@ -93,20 +95,19 @@ class ShutOuts:
         if told is not None and now - told.at < TELL_EVERY_S:
             told.since += 1
             return None
-        if is_stranger and not self.has_room(now):
+        if is_stranger and not self.has_room(reason, now):
             self.untold += 1
             return None
         count = 1 + (told.since if told else 0)
         self.told[who, reason] = Told(at=now)
         return count
 
-    def has_room(self, now: float) -> bool:
+    def has_room(self, reason: str, now: float) -> bool:
         """Count an event about an address of no node; return whether there may be one."""
-        self.strangers_at = [at for at in self.strangers_at if now - at < TELL_EVERY_S]
-        if len(self.strangers_at) >= STRANGERS_AN_HOUR:
-            return False
-        self.strangers_at.append(now)
-        return True
+        lately = [at for at in self.strangers_at.get(reason, []) if now - at < TELL_EVERY_S]
+        has_room = len(lately) < STRANGERS_AN_HOUR
+        self.strangers_at[reason] = [*lately, now] if has_room else lately
+        return has_room
 
     def take_untold(self) -> int:
         """Return how many refusals had no event since this was asked last."""

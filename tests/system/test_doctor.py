@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 
 import pytest
 
+from checker.registry.key_lines import TRIAL
 from tests.system.harness import Gateway
 from tests.system.machine import PYTHON, Machine, verdicts, wrong
 from tests.system.processes import end_one
@@ -37,6 +39,7 @@ BREAKS = {
     "account": (
         "usermod --shell /usr/sbin/nologin reversi",
         "usermod --lock reversi",
+        "chage --expiredate 1 reversi",
         "touch /run/nologin",
     ),
     "sshd": (
@@ -46,6 +49,13 @@ BREAKS = {
             " /etc/ssh/sshd_config.d/00-reversi.conf"
         ),
         "echo 'AllowUsers root' >/etc/ssh/sshd_config.d/90-mine.conf",
+        "echo 'RevokedKeys /etc/ssh/revoked' >/etc/ssh/sshd_config.d/91-mine.conf",
+    ),
+    "addresses": (
+        (
+            "rm /etc/ssh/sshd_config.d/*-allow.conf; echo 'AllowUsers *@10.0.0.0/8'"
+            " >/etc/ssh/sshd_config.d/90-mine.conf"
+        ),
     ),
     "logins at once": (
         "sed -i 's/^MaxStartups .*/MaxStartups 1:30:60/' /etc/ssh/sshd_config.d/*reversi.conf",
@@ -105,3 +115,30 @@ def test_without_systemd_root_may_run_the_daemon(machine: Machine) -> None:
         assert machine.ok("init") == "nothing to do\n"
     finally:
         end_one(daemon)
+
+
+def test_a_login_is_tried_with_a_key_that_goes_again(gateway: Gateway) -> None:
+    device = gateway.add("127.0.0.1:9")
+    before = gateway.layout.authorized_keys.read_bytes()
+
+    said = gateway.run("doctor", "--login", "--json")
+
+    checks = {check["name"]: check for check in json.loads(said.stdout)["checks"]}
+    assert checks[f"login 127.0.0.1:{gateway.ssh_port}"]["ok"] is True, checks
+    assert gateway.layout.authorized_keys.read_bytes() == before
+    ended = gateway.spawn("doctor", "--login")
+    until(lambda: TRIAL.encode() in gateway.layout.authorized_keys.read_bytes(), "the key is in")
+    ended.terminate()
+    assert ended.wait(30) == 128 + signal.SIGTERM
+    assert gateway.layout.authorized_keys.read_bytes() == before
+    assert device.ask("version").returncode == 0
+
+
+def test_a_device_without_a_common_algorithm_is_an_event(gateway: Gateway) -> None:
+    device = gateway.add("127.0.0.1:9")
+
+    options = ("-T", "-oMACs=hmac-md5", "-oCiphers=aes128-ctr")
+    assert device.ask("version", options=options).returncode == 255
+
+    words = "no matching MAC found. Their offer: hmac-md5"
+    until(lambda: words in gateway.ok("log"), "an event says which algorithm is missing")

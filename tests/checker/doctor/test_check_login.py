@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 
+from checker.doctor.examine import refused_nodes
 from checker.doctor.facts import Facts
 from checker.doctor.finding import Finding
 from checker.doctor.findings import findings
 from checker.doctor.login_facts import Trial, first_refusal, ours_among, places, worth_showing
+from checker.model import NodeName, Port, Tunnel
 from checker.sshd.log_lines import LogLine
 from checker.sshd.refused_logins import Reason, RefusedLogin
+from checker.tunnels.shut_out import CONDITION
 from tests.checker.doctor.gateways import WELL, changed, the
 
 HERE = "127.0.0.1:22"
@@ -125,6 +128,17 @@ def test_modules_of_pam_count_until_a_login_works() -> None:
     assert found.sentence == "pam_access.so in /etc/pam.d/sshd may shut reversi out"
     works = replace(facts, trials=(Trial(place=HERE, is_own=True, answer="1 0.2.0"),))
     assert "PAM" not in {one.name for one in findings(works)}
+
+
+def test_devices_that_sshd_refuses_are_named_with_its_words() -> None:
+    refused = {"barn": "no matching MAC found", "office": "x", "roof": "y", "shop": "z"}
+
+    found = the(changed(WELL, {"login.refused": refused}), "refused logins")
+
+    assert found.ok is False
+    assert found.sentence == "sshd refuses barn, office, roof (and 1 more): no matching MAC found"
+    row = Tunnel(node=NodeName("barn"), port=Port(1), detail=f"nobody listens; {CONDITION}: x: y")
+    assert refused_nodes([row, replace(row, node=NodeName("a"), detail="x")]) == {"barn": "x: y"}
 
 
 @pytest.mark.parametrize(
