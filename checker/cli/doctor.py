@@ -37,7 +37,7 @@ def cmd_doctor(args: argparse.Namespace, layout: Layout) -> ExitCode:
     from checker.doctor.findings import as_json, as_text, findings
 
     facts = examine(layout)
-    if args.login:
+    if args.login and not facts.trouble:
         from checker.doctor.login_trial import log_in
 
         facts = replace(facts, trials=log_in(layout, facts))

@@ -147,7 +147,7 @@ def way_out(facts: Facts, trial: Trial) -> str:
     if found.reason in (Reason.ALLOW_USERS, Reason.ALLOW_GROUPS):
         return remedies.let_in(facts)
     if found.reason in (Reason.ACCOUNT, Reason.PAM) and "expired" in found.words:
-        return f"sudo chage --expiredate -1 {facts.user}"
+        return remedies.never_expire(facts.user)
     if found.reason is Reason.AGED:
-        return f"sudo chage --maxdays -1 {facts.user}"
+        return remedies.never_age(facts.user)
     return WAYS_OUT.get(found.reason) or remedies.sshd_log(facts)

@@ -8,9 +8,12 @@ from checker.doctor import remedies
 from checker.doctor.facts import Facts, SshdFacts
 from checker.doctor.finding import Finding, finding, first_of
 from checker.install.refusals import NO_SHELL
+from checker.install.steps import UserAccount
 from checker.sshd.lockdown import differences, unknown_to, unwelcome
 from checker.sshd.sshrc import guard_sshrc, sshrc_sentence
 
+SOON_DAYS = 30
+"""An expiry date that is as near is a fault by now."""
 FLEET = 200
 """A fleet of at least this many nodes reconnects spread out, by the nodes' own jitter."""
 
@@ -56,17 +59,39 @@ def check_account(facts: Facts) -> Finding:
             f"{user} is locked with '!', so sshd rejects every key",
             f"sudo usermod --password '*' {user}",
         ),
-        (
-            account is not None and account.is_expired,
-            f"the account {user} has expired, so sshd rejects every key",
-            f"sudo chage --expiredate -1 {user}",
-        ),
+        *expiring(user, account),
         (
             closed_by is not None,
             f"only root can log in while the file {closed_by} exists",
             f"sudo rm {closed_by}",
         ),
     )
+
+
+def expiring(user: str, account: UserAccount | None) -> Iterator[tuple[bool, str, str]]:
+    """Say whether the account, or its password, has expired or soon will."""
+    if account is None:
+        return
+    yield (
+        account.is_expired,
+        f"the account {user} has expired, so sshd rejects every key",
+        remedies.never_expire(user),
+    )
+    yield (
+        account.is_aged,
+        f"the password of {user} has expired, so a login can only change it",
+        remedies.never_age(user),
+    )
+    ways = (
+        (account.expires_in_days, "account", remedies.never_expire(user)),
+        (account.password_in_days, "password", remedies.never_age(user)),
+    )
+    for days, what, mend in ways:
+        yield (
+            days is not None and days <= SOON_DAYS,
+            f"the {what} of {user} expires in {days} days: then no device can log in",
+            mend,
+        )
 
 
 def check_lockdown(facts: Facts, sshd: SshdFacts) -> Finding:

@@ -50,6 +50,8 @@ def log_in(layout: Layout, facts: Facts) -> tuple[Trial, ...]:
             "--login puts a key into the key file for a minute: only root may do that; run: sudo"
             " reversi-checker doctor --login"
         )
+    if not layout.authorized_keys.exists():
+        raise NoTrial(f"{layout.authorized_keys} is missing; doctor without --login says more")
     if facts.account is None:
         raise NoTrial(f"the tunnel user {facts.user} does not exist; run: reversi-checker init")
     is_utc = sshd.version is not None and sshd.version >= UTC_SINCE

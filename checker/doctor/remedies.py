@@ -55,6 +55,14 @@ def sshd_log(facts: Facts) -> str:
     return "sudo journalctl --unit ssh --since -10min"
 
 
+def never_expire(user: str) -> str:
+    return f"sudo chage --expiredate -1 {user}"
+
+
+def never_age(user: str) -> str:
+    return f'sudo chage --maxdays -1 --lastday "$(date +%F)" {user}'
+
+
 def init_or(facts: Facts, of_home: str) -> str:
     """Return `init` for an installed gateway, else what a home needs."""
     return INIT if facts.home is None else of_home

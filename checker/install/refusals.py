@@ -67,6 +67,11 @@ def refuse_account(user: str, account: UserAccount) -> None:
             f"account {user} has expired, so nobody can log in to it; run: chage --expiredate -1"
             f" {user}"
         )
+    if account.is_aged:
+        raise Refused(
+            f"the password of account {user} has expired, so a login can only change it; run: chage"
+            f' --maxdays -1 --lastday "$(date +%F)" {user}'
+        )
     if account.is_locked:
         raise Refused(
             f"account {user} is locked with '!', so sshd rejects every key; run: usermod"

@@ -23,7 +23,13 @@ from checker.install.sysctl_files import setter
 from checker.install.tuning import KEY, TUNE
 from checker.install.undo import Installed
 from checker.install.unit_files import DAEMON_USER, ranges_in
-from checker.linux.accounts import group_name, is_expired, is_locked, user_name
+from checker.linux.accounts import (
+    account_days,
+    group_name,
+    is_locked,
+    password_days,
+    user_name,
+)
 from checker.linux.processes import read_process
 from checker.registry.authorized_keys import keys_lag
 from checker.registry.reading import read_registry
@@ -71,7 +77,8 @@ def user_account(name: str) -> UserAccount | None:
         uid=found.pw_uid,
         shell=found.pw_shell,
         is_locked=is_locked(name),
-        is_expired=is_expired(name),
+        expires_in_days=account_days(name),
+        password_in_days=password_days(name),
     )
 
 

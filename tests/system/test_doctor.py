@@ -40,6 +40,7 @@ BREAKS = {
         "usermod --shell /usr/sbin/nologin reversi",
         "usermod --lock reversi",
         "chage --expiredate 1 reversi",
+        "chage --maxdays 30 --lastday 2020-01-01 reversi",
         "touch /run/nologin",
     ),
     "sshd": (

@@ -64,7 +64,7 @@ def test_a_login_that_the_gate_answers_is_good() -> None:
         pytest.param(
             {"exit_status": 255, "refusal": refusal(Reason.AGED)},
             DENIED,
-            "chage --maxdays -1 reversi",
+            "chage --maxdays -1 --lastday",
             id="aged",
         ),
         pytest.param(

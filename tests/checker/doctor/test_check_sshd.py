@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from checker.install.steps import UserAccount
 from tests.checker.doctor.gateways import TIGHT, WELL, changed, sshd, the
 from tests.strategies import public_key, rsa_key
 
+ACCOUNT = UserAccount(uid=9, shell="/bin/sh", is_locked=False, expires_in_days=31)
 KEYS = (
     ("e", public_key()),
     ("d", rsa_key(3072)),
@@ -50,10 +52,31 @@ KEYS = (
         ),
         pytest.param(
             "account",
-            {"account": UserAccount(uid=9, shell="/bin/sh", is_locked=False, is_expired=True)},
-            "has expired",
+            {"account": replace(ACCOUNT, expires_in_days=0)},
+            "the account reversi has expired",
             "chage --expiredate -1 reversi",
             id="expired",
+        ),
+        pytest.param(
+            "account",
+            {"account": replace(ACCOUNT, expires_in_days=30)},
+            "the account of reversi expires in 30 days",
+            "chage --expiredate -1 reversi",
+            id="expires soon",
+        ),
+        pytest.param(
+            "account",
+            {"account": replace(ACCOUNT, password_in_days=-1)},
+            "the password of reversi has expired",
+            'chage --maxdays -1 --lastday "$(date +%F)" reversi',
+            id="aged",
+        ),
+        pytest.param(
+            "account",
+            {"account": replace(ACCOUNT, password_in_days=0)},
+            "the password of reversi expires in 0 days",
+            "chage --maxdays -1",
+            id="ages soon",
         ),
         pytest.param(
             "account",
@@ -173,6 +196,12 @@ def test_what_is_wrong_with_sshd_is_reported_with_its_fix(
     assert found.ok is False
     assert sentence in found.sentence
     assert mend in found.mend
+
+
+def test_a_distant_expiry_date_is_no_fault() -> None:
+    distant = replace(ACCOUNT, password_in_days=400)
+
+    assert the(changed(WELL, {"account": distant}), "account").ok is True
 
 
 def test_a_limit_by_address_may_be_meant_while_nodes_are_connected() -> None:
