@@ -246,11 +246,11 @@ def run_console(args: Args, layout: Layout) -> int:
     from checker.control.client import Control
     from reversi_tui.actions.node_changes import Changes
     from reversi_tui.app import Console
+    from reversi_tui.dependencies import Dependencies
     from reversi_tui.reader.source import ping
-    from reversi_tui.session import Setting
 
     control = Control(layout=layout, read_only=args.read_only)
-    setting = Setting(
+    dependencies = Dependencies(
         layout=layout,
         acts=control,
         changes=Changes(layout=layout, read_only=args.read_only),
@@ -259,7 +259,7 @@ def run_console(args: Args, layout: Layout) -> int:
         preferences=preferences,
         remember=remember,
     )
-    console = Console(setting)
+    console = Console(dependencies)
     console.run(mouse=wants_mouse(os.environ) if preferences.mouse is None else preferences.mouse)
     if console.failure:
         raise console.failure

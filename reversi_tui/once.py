@@ -157,6 +157,7 @@ def registered_rows(nodes: Mapping[NodeName, Node], seen: FromState) -> tuple[Ro
             seen=seen_at((name, forward.port), seen.tunnels),
             known=seen.known.get((name, forward.port), NOTHING_MORE),
             barred=barred.get(name, ""),
+            calls_itself=node.calls_itself,
         )
         for name, node in nodes.items()
         for forward in node.forwards
@@ -171,6 +172,7 @@ def unregistered_row(device: Unregistered, seen: FromState) -> Row:
         seen=seen_at(key, seen.tunnels),
         known=seen.known.get(key, NOTHING_MORE),
         unregistered=True,
+        calls_itself=device.calls_itself,
     )
 
 
@@ -238,7 +240,11 @@ def document(rows: Sequence[Row], found: Found) -> str:
     shown = {
         "schema": 1,
         "tunnels": [
-            {**tunnel_json(row.forward, row.seen), "barred": row.barred or None}
+            {
+                **tunnel_json(row.forward, row.seen),
+                "barred": row.barred or None,
+                "calls_itself": row.calls_itself or None,
+            }
             for row in known
             if row.forward
         ],
@@ -251,6 +257,7 @@ def document(rows: Sequence[Row], found: Found) -> str:
             {
                 **tunnel_json(each.forward, row.seen),
                 "target": None,
+                "calls_itself": each.calls_itself or None,
                 "first_at": each.first_at,
                 "last_at": each.last_at,
             }

@@ -23,6 +23,7 @@ def node_json(node: Node, layout: Layout) -> dict[str, Any]:
     """A node, without what was seen of it."""
     return {
         "name": node.name,
+        "calls_itself": node.calls_itself or None,
         "public_key": node.public_key,
         "next_key": node.next_key,
         "next_key_at": node.next_key_at or None,
@@ -53,6 +54,7 @@ def unregistered_json(found: Sequence[UnregisteredTunnel]) -> list[dict[str, Any
         {
             **tunnel_json(one.forward, tunnel),
             "target": None,
+            "calls_itself": one.calls_itself or None,
             "first_at": one.first_at,
             "last_at": one.last_at,
         }

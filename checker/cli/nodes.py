@@ -16,7 +16,7 @@ from checker.cli.verbs import Verbs, add_dry_run, add_json, add_verb, add_yes
 from checker.config.layout import Layout
 from checker.control.node_changes import remove_node
 from checker.control.unregistered import UnregisteredTunnel, unregistered_tunnels
-from checker.model import Forward, Node, NodeName, Verb, joined, parse_name
+from checker.model import Forward, Node, NodeName, Verb, joined, parse_name, printable
 from checker.output import age, aligned, clock, day, say, today
 from checker.registry.changes import kept_key_path
 from checker.registry.kept_rights import BrokenFile
@@ -86,7 +86,7 @@ def list_rows(
 ) -> list[tuple[str, ...]]:
     """The cells of all rows: registered nodes, broken files, unregistered devices."""
     nodes = [
-        (node.name, *place, key_state(node))
+        (node.name, *place, key_state(node) + own_word(node.calls_itself))
         for node in registry.nodes.values()
         for place in [(port_cell(f), str(f.target), str(f.expect)) for f in node.forwards]
         or [NOWHERE]
@@ -98,7 +98,7 @@ def list_rows(
             str(one.port),
             "-",
             str(one.expect),
-            f"unregistered, last seen {age(one.last_at, now)} ago",
+            f"unregistered, last seen {age(one.last_at, now)} ago{own_word(one.calls_itself)}",
         )
         for one, _ in unregistered
     ]
@@ -123,6 +123,11 @@ def key_state(node: Node) -> str:
     return ", ".join([*parts, *(["a new one waits"] if node.next_key else [])])
 
 
+def own_word(calls_itself: str) -> str:
+    """What a device calls itself, as a clause after others; empty if that is its node's name."""
+    return f", calls itself {printable(calls_itself)}" if calls_itself else ""
+
+
 def cmd_show(args: argparse.Namespace, layout: Layout) -> ExitCode:
     registry = existing_registry(layout)
     node, broken = registry.node(args.name), registry.broken_file(args.name)
@@ -145,6 +150,8 @@ def show_lines(layout: Layout, node: Node, broken: BrokenFile | None) -> Iterato
     if broken:
         yield f"broken    {broken.sentence}"
     yield f"node      {node.name}"
+    if node.calls_itself:
+        yield f"device    calls itself {printable(node.calls_itself)}"
     yield f"added     {clock(node.added_at)}"
     yield f"state     {key_state(node)}"
     yield f"key       {node.public_key}"

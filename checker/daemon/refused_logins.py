@@ -82,9 +82,9 @@ class RefusedLogins:
             for one in nodes:
                 self.shut_outs.shut(one, found.words, now)
         if len(nodes) == 1:
-            self.tell(found, address, nodes[0])
+            self.log_event(found, address, nodes[0])
         elif nodes or found.is_for_user or concerns_us(found, line, self.gateway.watcher.uid):
-            self.tell(found, address, None, nodes)
+            self.log_event(found, address, None, nodes)
 
     def node_with(self, key: str) -> NodeName | None:
         """Return the node whose key has this fingerprint."""
@@ -113,7 +113,7 @@ class RefusedLogins:
             )
         ]
 
-    def tell(
+    def log_event(
         self,
         found: RefusedLogin,
         address: str,
@@ -137,7 +137,7 @@ class RefusedLogins:
             f"from there came {named(others)}" if others else "",
             f"{untold} more refusals had no event" if untold else "",
         )
-        self.gateway.ledger.tell(
+        self.gateway.ledger.log_event(
             EventKind.REFUSED,
             "; ".join(filter(None, parts)),
             node=node,

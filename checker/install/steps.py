@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -61,8 +61,8 @@ class Choices:
 
     tunnel_user: str = TUNNEL_USER
     operators: str = OPERATORS
-    ports: range = range(20000, 30000)
-    shared_ports: range = range(0)
+    ports: Collection[int] = range(20000, 30000)
+    shared_ports: Collection[int] = ()
     """The ports of the shared key; empty if it is not enabled."""
     gateways: tuple[str, ...] = ()
     asked_gateways: tuple[str, ...] = ()

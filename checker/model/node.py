@@ -157,6 +157,8 @@ class Node:
     """Unix seconds: when its key or its ports were last replaced at once. sshd fixes the ports of a
     connection when it logs in.
     """
+    calls_itself: str = ""
+    """What its device calls itself, if that is not the node's name. Only to show and compare."""
     unknown_keys: tuple[str, ...] = field(default=(), compare=False)
     """A clause for each key of its file that this version does not know. Such keys are kept and
     have no effect.
@@ -188,6 +190,10 @@ class Node:
             forward.next_port is not None for forward in self.forwards
         )
 
+    def answers_to(self, word: str) -> bool:
+        """Whether a device that calls itself `word` may be this node's."""
+        return word in (self.name, self.calls_itself)
+
     @property
     def is_shared(self) -> bool:
         """Whether the shared key still speaks for it, as it has not used a key of its own yet."""
@@ -206,8 +212,8 @@ class Node:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unregistered:
-    """A device that is not in the registry, by the name that it gave over the shared key. Times are
-    Unix seconds.
+    """A device that is not in the registry, by the name that follows from what it calls itself.
+    Times are Unix seconds.
     """
 
     node: NodeName
@@ -216,6 +222,13 @@ class Unregistered:
     """The response that the device last named."""
     first_at: float
     last_at: float
+    calls_itself: str = ""
+    """What the device calls itself, if that is not the node's name."""
+
+    @property
+    def word(self) -> str:
+        """What the device calls itself."""
+        return self.calls_itself or self.node
 
     @property
     def forward(self) -> Forward:

@@ -9,9 +9,17 @@ from checker.model import Forward, InvalidValue, Node, NodeName, Port
 
 
 def renamed(node: Node, name: NodeName) -> Node:
-    """Return the node under another name."""
+    """Return the node under another name. A device with the shared key still says the earlier one,
+    and stays its own.
+    """
+    said = node.calls_itself or (node.name if node.is_shared else "")
+    if name == node.name:
+        return node
     return replace(
-        node, name=name, forwards=tuple(replace(forward, node=name) for forward in node.forwards)
+        node,
+        name=name,
+        calls_itself="" if said == name else said,
+        forwards=tuple(replace(forward, node=name) for forward in node.forwards),
     )
 
 

@@ -232,7 +232,8 @@ def ports_named(path: Path) -> set[Port]:
             text = beginning(file, MOST_BYTES).decode(errors="replace")
         except ConfigError:
             continue
+        ours = re.sub(r"(?m)^\s*calls_itself\s*=.*$", "", text)  # the device chose that word
         found |= {
-            Port(int(number)) for number in re.findall(r"\b(?:next_)?port\s*=\s*(\d{1,5})\b", text)
+            Port(int(number)) for number in re.findall(r"\b(?:next_)?port\s*=\s*(\d{1,5})\b", ours)
         }
     return found

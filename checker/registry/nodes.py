@@ -6,7 +6,16 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from checker.model import CheckerError, Forward, ForwardRequest, FreedPort, Node, NodeName, Port
+from checker.model import (
+    CheckerError,
+    Forward,
+    ForwardRequest,
+    FreedPort,
+    Node,
+    NodeName,
+    Port,
+    PortRanges,
+)
 from checker.registry.kept_rights import BrokenFile
 
 FreedPorts = Mapping[Port, FreedPort]
@@ -16,8 +25,13 @@ FreedPorts = Mapping[Port, FreedPort]
 class UnknownNode(CheckerError):
     """No node has that name."""
 
-    def __init__(self, name: str) -> None:
-        super().__init__(f"there is no node {name!r}; see: reversi-checker node list")
+    def __init__(self, name: str, calls_itself: NodeName | None = None) -> None:
+        other = (
+            "see: reversi-checker node list"
+            if calls_itself is None
+            else f"node {calls_itself} calls itself that"
+        )
+        super().__init__(f"there is no node {name[:80]!r}; {other}")
 
 
 class NameTaken(CheckerError):
@@ -81,11 +95,8 @@ class FileBroken(CheckerError):
 class PortsUsedUp(CheckerError):
     """No port of the range is free."""
 
-    def __init__(self, ports: range) -> None:
-        super().__init__(
-            f"every port from {ports.start} to {ports.stop - 1} is allotted; widen ports in"
-            " reversi.toml"
-        )
+    def __init__(self, ports: PortRanges) -> None:
+        super().__init__(f"every port of {ports} is allotted; add ports to `ports` in reversi.toml")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +165,12 @@ class Registry:
         try:
             return self.nodes[NodeName(name)]
         except KeyError:
-            raise UnknownNode(name) from None
+            same = self.calling_itself(name)
+            raise UnknownNode(name, same.name if same else None) from None
+
+    def calling_itself(self, word: str) -> Node | None:
+        """Return the first node that has another name, and whose device calls itself `word`."""
+        return next((node for node in self.nodes.values() if node.calls_itself == word), None)
 
 
 def conflict(node: Node, others: Sequence[Node]) -> CheckerError | None:
@@ -178,7 +194,7 @@ def allot(
     registry: Registry,
     name: NodeName,
     requests: Sequence[ForwardRequest],
-    ports: range,
+    ports: PortRanges,
     *,
     deadline_s: float | None = None,
 ) -> tuple[Forward, ...]:
@@ -205,7 +221,7 @@ def allot(
     return tuple(forwards)
 
 
-def free_ports(registry: Registry, asked: Collection[Port | None], ports: range) -> list[Port]:
+def free_ports(registry: Registry, asked: Collection[Port | None], ports: PortRanges) -> list[Port]:
     """Return the ports of the range that nobody has or asks for, those freed lately last."""
     taken = registry.broken_ports.union(asked)
     taken |= {port for node in registry.nodes.values() for port in node.ports}

@@ -26,7 +26,7 @@ from checker.model import (
 )
 from checker.registry.file_stamps import Signs, signs
 
-FORMAT = 2
+FORMAT = 3
 
 
 def copy_path(layout: Layout) -> Path:
@@ -90,6 +90,7 @@ def node_list(node: Node) -> list[Any]:
         node.expires,
         node.next_key_at,
         [forward_list(forward) for forward in node.forwards],
+        node.calls_itself,
     ]
 
 
@@ -111,8 +112,11 @@ def forward_list(forward: Forward) -> list[Any]:
 
 
 def node_from_row(row: Any) -> Node:
-    """Return a node from the copy. Raises ValueError, TypeError if we did not write it."""
-    name, public_key, next_key, added_at, key_since, enabled, expires, next_key_at, forwards = row
+    """Return a node from the copy, or from a record of an earlier release, which ends before
+    `calls_itself`. Raises ValueError, TypeError if we did not write it.
+    """
+    name, public_key, next_key, added_at, key_since, enabled, expires, next_key_at, *rest = row
+    forwards, calls_itself = rest if len(rest) > 1 else (*rest, "")
     return Node(
         name=NodeName(name),
         public_key=public_key,
@@ -122,6 +126,7 @@ def node_from_row(row: Any) -> Node:
         enabled=enabled,
         expires=expires,
         next_key_at=next_key_at,
+        calls_itself=calls_itself,
         forwards=tuple(forward_from_row(NodeName(name), forward) for forward in forwards),
     )
 

@@ -73,9 +73,9 @@ class Gateway:
         told = {broken.reason for broken in self.registry.broken_files}
         for broken in registry.broken_files:
             if broken.reason not in told:
-                self.ledger.tell(EventKind.GATEWAY, broken.sentence, node=broken.name)
+                self.ledger.log_event(EventKind.GATEWAY, broken.sentence, node=broken.name)
         if registry.unknown_keys not in ("", self.registry.unknown_keys):
-            self.ledger.tell(EventKind.GATEWAY, registry.unknown_keys)
+            self.ledger.log_event(EventKind.GATEWAY, registry.unknown_keys)
         self.watcher.clones.keep_only(with_the_same_key(self.registry, registry))
         self.watcher.shut_outs.keep_only(frozenset(registry.nodes) | registry.broken)
         self.registry = registry
@@ -118,7 +118,7 @@ class Gateway:
         """
         if self.refused.enter(name, time.monotonic()) is None:
             self.refused.leave(name)
-            self.ledger.tell(
+            self.ledger.log_event(
                 EventKind.REFUSED,
                 text,
                 node=name if name in self.registry.nodes else None,

@@ -142,7 +142,7 @@ class Handover:
         self.first_beats.clear()
         self.watcher.clones.forget(node.name)
         text = "the new key was used, and is the only one now"
-        self.ledger.tell(EventKind.REGISTRY, text, node=node.name, actor=f"node {node.name}")
+        self.ledger.log_event(EventKind.REGISTRY, text, node=node.name, actor=f"node {node.name}")
         return after
 
     async def end_old_port(self, node: Node, forward: Forward, port: Port) -> Node:
@@ -157,7 +157,7 @@ class Handover:
             return node
         self.watcher.record.moved(forward, port)
         text = f"its device listens on port {port}, which took the place of {forward.port}"
-        self.ledger.tell(
+        self.ledger.log_event(
             EventKind.REGISTRY, text, node=node.name, port=port, actor=f"node {node.name}"
         )
         return after

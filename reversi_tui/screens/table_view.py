@@ -38,7 +38,7 @@ class TableView:
         """How the table is looked at now."""
         view, choice = self.view, self.table.choice
         return replace(
-            self.desk.setting.preferences,
+            self.desk.dependencies.preferences,
             sort_by=view.sort_by,
             backwards=view.backwards,
             columns=choice.columns,
@@ -57,7 +57,7 @@ class TableView:
         self.desk.start(self.remember(self.as_preferences()), group="remember", alone=True)
 
     async def remember(self, preferences: Preferences) -> None:
-        remember = self.desk.setting.remember
+        remember = self.desk.dependencies.remember
         trouble = await detached(lambda: remember(preferences), name="remember")
         if trouble:
             self.desk.voice.say(trouble)
@@ -245,6 +245,6 @@ class TableView:
 
     def help(self) -> None:
         desk = self.desk
-        keys = moves(dict(desk.setting.preferences.keys))
-        sections = help_sections(desk.actions, keys, read_only=desk.setting.acts.read_only)
+        keys = moves(dict(desk.dependencies.preferences.keys))
+        sections = help_sections(desk.actions, keys, read_only=desk.dependencies.acts.read_only)
         desk.push(Help(sections, desk.looks.palette, ascii_only=desk.looks.ascii_only))

@@ -60,6 +60,7 @@ KEYS = {
     "failures",
     "kills",
     "barred",
+    "calls_itself",
 }
 
 
@@ -286,6 +287,7 @@ def test_a_device_that_the_registry_does_not_know_is_shown_and_counts(
         expect=parse_expect("http"),
         first_at=1.0,
         last_at=2.0,
+        calls_itself="Old_Box",
     )
     known = replace(stranger, node=NodeName("attic"), port=Port(50002))
     write(
@@ -308,6 +310,7 @@ def test_a_device_that_the_registry_does_not_know_is_shown_and_counts(
         1.0,
         2.0,
     )
+    assert shown["calls_itself"] == "Old_Box"
 
 
 def test_a_node_that_is_out_on_purpose_is_not_a_fault(tmp_path: Path, capsys: Captured) -> None:

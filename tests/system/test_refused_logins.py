@@ -143,7 +143,7 @@ def refused(machine: Booted) -> list[tuple[str | None, str]]:
 
 
 def is_refused(machine: Booted, device: Device, refusal: Refusal) -> bool:
-    """Let the device try once; return whether sshd, which reads its files anew, refused it."""
+    """Let the device try once; return whether sshd refused it by now."""
     done = device.ask("version")
     said = machine.must("journalctl", "--no-pager", "--lines=20", "SYSLOG_IDENTIFIER=sshd")
     return done.returncode == 255 and refusal.words in said

@@ -198,7 +198,7 @@ def test_what_is_wrong_with_sshd_is_reported_with_its_fix(
     assert mend in found.mend
 
 
-def test_a_distant_expiry_date_is_no_fault() -> None:
+def test_a_distant_expiry_date_is_fine() -> None:
     distant = replace(ACCOUNT, password_in_days=400)
 
     assert the(changed(WELL, {"account": distant}), "account").ok is True

@@ -11,7 +11,7 @@ from reversi_tui.app import Console
 from reversi_tui.rows.filter import LOWERED
 from reversi_tui.settings.remembered import Memory
 from tests.reversi_tui.console.screen import nodes, running, shows, until
-from tests.reversi_tui.console.states import FORWARDS, SEEN, console, demo_home, setting, write
+from tests.reversi_tui.console.states import FORWARDS, SEEN, console, demo_home, dependencies, write
 
 BARN = (NodeName("barn"), Port(20011))
 
@@ -102,7 +102,7 @@ async def test_filters_typed_in_one_console_come_back_in_the_next(tmp_path: Path
     path = tmp_path / "console.json"
     memory = Memory(layout, path)
     memory.begin((), ())
-    app = Console(replace(setting(layout), remember=memory.remember))
+    app = Console(replace(dependencies(layout), remember=memory.remember))
     async with running(app) as pilot:
         await pilot.press("slash", *"barn", "enter", "slash", "escape")
         await until(
@@ -111,7 +111,7 @@ async def test_filters_typed_in_one_console_come_back_in_the_next(tmp_path: Path
         )
     preferences, _ = Memory(layout, path).begin((), ())
 
-    following = Console(replace(setting(layout), preferences=preferences))
+    following = Console(replace(dependencies(layout), preferences=preferences))
 
     async with running(following) as pilot:
         assert following.main.view.filter_text == ""
