@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -79,11 +80,24 @@ def tried(layout: Layout, facts: Facts, place: str, *, is_own: bool, is_utc: boo
         listening((0, uid) if layout.home is None else ()) as take,
     ):
         done = ssh(key, facts, place)
+        is_own = is_own or is_here(parse_target(place).host)
         trial = outcome(done, place, is_own=is_own, has_log=take is not None)
         if take is None or layout.home is not None or not trial.is_reached:
             return trial
         lines = about(key, take)
     return with_log(trial, lines, facts.user, uid)
+
+
+def is_here(host: str) -> bool:
+    """Return whether all addresses of the host are this machine's: only to those can one bind."""
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_DGRAM)
+        for family, kind, _, _, address in found:
+            with socket.socket(family, kind) as trial:
+                trial.bind(address)
+    except OSError:
+        return False
+    return bool(found)
 
 
 def outcome(
@@ -155,7 +169,7 @@ def ssh(key: TrialKey, facts: Facts, place: str) -> subprocess.CompletedProcess[
         "StrictHostKeyChecking": "yes" if names else "accept-new",
         "ControlPath": "none",
         "ForwardAgent": "no",
-        "LogLevel": "ERROR",
+        "LogLevel": "INFO",
         "ProxyUseFdpass": "yes",
         "ProxyCommand": proxy_command([*dial, target.host, str(target.port), str(note_of(key))]),
     }

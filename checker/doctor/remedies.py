@@ -45,7 +45,10 @@ def set_aside(facts: Facts) -> str:
 
 
 def start_sshd(facts: Facts) -> str:
-    return start(facts) if facts.home is not None else "sudo systemctl restart ssh"
+    """Show where sshd listens; a home's sshd is started with the daemon."""
+    if facts.home is not None:
+        return start(facts)
+    return "sudo ss -ltnp | grep sshd    # shows where it listens; or: sudo systemctl restart ssh"
 
 
 def sshd_log(facts: Facts) -> str:

@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 
+from checker.doctor.trial_key import trial_key
 from checker.registry.key_lines import TRIAL
 from tests.system.harness import Gateway
 from tests.system.machine import PYTHON, Machine, verdicts, wrong
@@ -133,6 +134,31 @@ def test_a_login_is_tried_with_a_key_that_goes_again(gateway: Gateway) -> None:
     assert ended.wait(30) == 128 + signal.SIGTERM
     assert gateway.layout.authorized_keys.read_bytes() == before
     assert device.ask("version").returncode == 0
+
+
+def test_the_key_of_a_trial_opens_no_port(gateway: Gateway) -> None:
+    device = gateway.add("127.0.0.1:9")
+
+    with trial_key(gateway.layout, is_utc=True) as key:
+        asked, listened = (
+            subprocess.run(
+                [
+                    str(key.path) if word == str(device.key) else word
+                    for word in device.ssh(*options)
+                ]
+                + request,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=60,
+            )
+            for options, request in (((), ["version"]), (("-N", "-R", "0:127.0.0.1:9"), []))
+        )
+
+    assert (asked.returncode, asked.stdout.split()[0]) == (0, "1")
+    assert listened.returncode == 255
+    assert "remote port forwarding failed" in listened.stderr
 
 
 def test_a_device_without_a_common_algorithm_is_an_event(gateway: Gateway) -> None:

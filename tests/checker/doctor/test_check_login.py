@@ -12,6 +12,7 @@ from checker.doctor.facts import Facts
 from checker.doctor.finding import Finding
 from checker.doctor.findings import findings
 from checker.doctor.login_facts import Trial, first_refusal, ours_among, places, worth_showing
+from checker.doctor.login_trial import is_here
 from checker.model import NodeName, Port, Tunnel
 from checker.sshd.log_lines import LogLine
 from checker.sshd.refused_logins import Reason, RefusedLogin
@@ -100,7 +101,7 @@ def test_a_login_that_the_gate_answers_is_good() -> None:
         pytest.param(
             {"is_reached": False, "exit_status": 255, "complaint": "Connection refused"},
             "sshd does not answer there: Connection refused",
-            "systemctl restart ssh",
+            "sudo ss -ltnp | grep sshd",
             id="nobody listens",
         ),
     ],
@@ -182,3 +183,14 @@ def test_only_lines_about_this_login_count() -> None:
         "do_exec_no_pty: fork: x",
     )
     assert first_refusal(lines[:1], "reversi", 990) is None
+
+
+@pytest.mark.parametrize(
+    ("host", "here"),
+    [
+        pytest.param("127.0.0.1", True, id="ours"),
+        pytest.param("192.0.2.77", False, id="another machine's"),
+    ],
+)
+def test_addresses_of_this_machine_are_known(host: str, here: bool) -> None:
+    assert is_here(host) is here
