@@ -8,6 +8,8 @@ import pytest
 
 from checker.sshd import obstacles
 from checker.sshd.obstacles import pam_modules, refusals, revoked_trouble
+from checker.sshd.openings import judged
+from tests.programs import require
 
 CASES = Path(__file__).parents[2] / "data/sshd"
 
@@ -46,3 +48,21 @@ def test_pam_access_counts_once_it_has_rules(
     assert pam_modules(effective) == ()
     (tmp_path / "sshd").write_text("account required pam_listfile.so\n")
     assert pam_modules(effective) == (f"pam_listfile.so in {tmp_path}/sshd",)
+
+
+@pytest.mark.sshd
+def test_sshd_is_asked_for_each_address_whom_it_lets_in(tmp_path: Path) -> None:
+    require("sshd")
+    config = tmp_path / "sshd_config"
+    config.write_text(
+        "DenyGroups nobody\nMatch Address 10.0.0.0/8\n    DenyUsers ro*\n", encoding="ascii"
+    )
+
+    found = judged(config, "root")
+
+    assert found.refusals == ()
+    assert found.limits == ("host=10.0.0.1 addr=10.0.0.1: DenyUsers names root: take it out",)
+    config.write_text("DenyGroups root\n", encoding="ascii")
+    assert judged(config, "root").refusals == (
+        "DenyGroups names root, a group of root: take it out",
+    )
