@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from checker import __version__
+from checker.arguments import Parser
 from checker.config.layout import Layout, find_layout, refuse_missing
 from checker.config.settings import config_from, config_table
 from checker.model import CheckerError
@@ -61,7 +62,7 @@ class Args:
 
 
 def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(
+    made = Parser(
         prog="reversi-tui",
         description="Show every tunnel of this gateway live, with keys to kill, reset and probe.",
         epilog=f"{EXAMPLES}\n{STATUSES}",

@@ -26,7 +26,8 @@ from checker.state.rows import Sweep
 from checker.state.store import StateFile, open_reader
 from reversi_tui.reader.background import Background, barred_words
 from reversi_tui.rows.cells import safe
-from reversi_tui.rows.columns import BY_ID, COLUMNS, DEFAULTS, Column
+from reversi_tui.rows.columns import BY_ID, COLUMNS, DEFAULTS, Column, UnknownColumn
+from reversi_tui.rows.filter import mistaken_column
 from reversi_tui.rows.row import (
     NO_PORT,
     NOTHING_MORE,
@@ -290,7 +291,8 @@ def print_once(
     layout: Layout, preferences: Preferences, *, every_s: float, now: float, as_json: bool
 ) -> bool:
     """Print the table or the document; whether no row shown is a fault. Raises StateError,
-    NotPrinted.
+    NotPrinted; UnknownColumn for a mistyped one in the filter, which would hide faults from a
+    script.
     """
     columns = () if as_json else columns_shown(preferences)
     behind = bool(preferences.filter_text) or bool(
@@ -298,6 +300,9 @@ def print_once(
     )
     found = read_all(layout, behind=behind, now=now)
     moment = Moment(now=now, every_s=found.sweep.every_s if found.sweep else every_s)
+    mistaken = mistaken_column(preferences.filter_text, found.rows, moment)
+    if mistaken and found.rows:
+        raise UnknownColumn(mistaken)
     rows = arranged(found.rows, preferences, moment)
     for remark in found.remarks:
         print(f"reversi-tui: {safe(remark, 600)}", file=sys.stderr)

@@ -40,6 +40,7 @@ def forward_json(forward: Forward) -> dict[str, Any]:
         "port": forward.port,
         "next_port": forward.next_port,
         "next_port_at": forward.next_port_at or None,
+        "leaves_at": forward.leaves_at or None,
         "target": str(forward.target),
         "expect": str(forward.expect),
         "deadline_s": forward.deadline_s,

@@ -71,7 +71,7 @@ def add_to(actions: Verbs) -> None:
             " that by hand: reversi-checker node rekey office --now"
         ),
     )
-    adopting.add_argument("name", help="the node, or what its device calls itself")
+    adopting.add_argument("name", metavar="NODE", help="the node, or what its device calls itself")
     adopting.add_argument(
         "--target",
         action="append",
@@ -80,6 +80,7 @@ def add_to(actions: Verbs) -> None:
         help="target of a port, as the node reaches it (default for SSH: 127.0.0.1:22)",
     )
     add_key_options(adopting)
+    add_dry_run(adopting, "print what would be registered and written, and do nothing")
     add_json(adopting)
     adopting.set_defaults(command=cmd_adopt)
 
@@ -187,6 +188,8 @@ def facts_of(one: Imported) -> Iterator[str]:
 
 def cmd_adopt(args: argparse.Namespace, layout: Layout) -> ExitCode:
     config = load_config(layout.config)
-    node, keys, written = adopt(layout, config, args.target, wish_of(args), show_note)
+    node, keys, written = adopt(
+        layout, config, args.target, wish_of(args), show_note, is_dry=args.dry_run
+    )
     report_node(args, layout, node, keys, written)
     return ExitCode.OK

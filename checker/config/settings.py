@@ -95,7 +95,7 @@ SHARED_KEY_KEYS = ("enabled", "public_key", "ports")
 def address_in(path: Path, value: Any) -> str:
     """Parse `HOST:PORT`. Raises ConfigError."""
     try:
-        return str(parse_target(text_in(path, "gateway", value)))
+        return str(parse_target(text_in(path, "gateway", value), "address"))
     except InvalidValue as error:
         raise ConfigError(path, f"gateway: {error}") from error
 

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from checker.model import CheckerError
+from checker.model import CheckerError, decoded
+from checker.nearest import nearest
 
 
 class ConfigError(CheckerError):
@@ -31,13 +32,6 @@ def refuse_unknown(path: Path, where: str, given: Iterable[str], known: Iterable
             near = nearest(key, known)
             hint = f"did you mean {near!r}?" if near else f"known are: {', '.join(known)}"
             raise ConfigError(path, f"{where}unknown key {key!r}; {hint}")
-
-
-def nearest(key: str, known: Iterable[str]) -> str:
-    """The known key that is most like this one; empty if none is similar."""
-    import difflib
-
-    return next(iter(difflib.get_close_matches(key, tuple(known), n=1)), "")
 
 
 def beginning(path: Path, most: int) -> bytes:
@@ -69,7 +63,7 @@ def read_toml(path: Path) -> dict[str, Any]:
             path, f"is larger than {MOST_BYTES >> 20} MiB, so it is not ours; move it away"
         )
     try:
-        return tomllib.loads(content.decode())
+        return tomllib.loads(decoded(content))
     except UnicodeDecodeError as error:
         raise ConfigError(path, f"not UTF-8 text ({error.reason} at byte {error.start})") from error
     # tomllib raises both for a number that is too long and for deep nesting

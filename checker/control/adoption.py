@@ -26,8 +26,9 @@ from checker.model import (
     parse_forward,
     printable,
 )
+from checker.nearest import did_you_mean
 from checker.registry.authorized_keys import gate_command
-from checker.registry.changes import change
+from checker.registry.changes import change, refuse_conflict
 from checker.registry.edits import rekeyed
 from checker.registry.lock import locked
 from checker.registry.nodes import Registry
@@ -42,26 +43,37 @@ ADOPTED = (
 class NotSeen(CheckerError):
     """No device of that name has come with the shared key."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, known: Iterable[str] = ()) -> None:
+        hint = did_you_mean(name, known) or ";"
         super().__init__(
-            f"no device calls itself {name[:80]!r}, and no node of that name waits for a key; see:"
-            " reversi-checker node list"
+            f"no device calls itself {name[:80]!r}, and no node of that name waits for a key{hint}"
+            " see: reversi-checker node list"
         )
 
 
-def adopt(
-    layout: Layout, config: Config, targets: Sequence[str], wish: KeyWish, report: Report
+def adopt(  # noqa: PLR0913 - what is wanted, of whom, and whether only to say it
+    layout: Layout,
+    config: Config,
+    targets: Sequence[str],
+    wish: KeyWish,
+    report: Report,
+    *,
+    is_dry: bool = False,
 ) -> tuple[Node, KeyFiles, list[Path]]:
     """Give the node of the wish its key; the node, the key, and the files that were written for its
-    device. Raises NotSeen, ChangedMeanwhile, CheckerError.
+    device; with `is_dry` only what would be. Raises NotSeen, ChangedMeanwhile, CheckerError.
     """
     registry = read_registry(layout.nodes)
     name = name_meant(layout, registry, wish.name)
     present = to_be_adopted(targets, layout, registry, name)
     keys = key_files(replace(wish, name=name), layout, config)
+    after = rekeyed(present, keys.public, now=False)
+    if is_dry:
+        refuse_conflict(layout, name, after)
+        keys.refuse_existing(name)
+        return after, keys, list(keys.places)
     if layout.home is not None:
         make_host_key(layout.host_key)
-    after = rekeyed(present, keys.public, now=False)
     with locked(layout):
         if read_registry(layout.nodes).nodes.get(name) not in (None, present):
             raise ChangedMeanwhile(name)

@@ -23,6 +23,7 @@ from checker.model import (
     InvalidValue,
     KeyType,
     Node,
+    decoded,
     parse_public_key,
     parse_target,
 )
@@ -70,13 +71,7 @@ class KeyFiles:
     def handed_over(self, node: Node) -> Iterator[list[Path]]:
         """Write the files for the block, and remove them again if it fails. Raises ConfigError."""
         contents = self.contents(node)
-        for path in contents:
-            if path.exists():
-                raise ConfigError(
-                    path,
-                    "exists already, and may be in use; move it away, or name another file for"
-                    f" node {node.name}",
-                )
+        self.refuse_existing(node.name)
         kept = kept_key_path(self.layout, node.name)
         before = kept.read_bytes() if kept.exists() else None
         try:
@@ -89,6 +84,22 @@ class KeyFiles:
                 path.unlink(missing_ok=True)
             self.keep_this(kept, before)
             raise
+
+    @property
+    def places(self) -> tuple[Path, ...]:
+        """The files that are written for the device."""
+        key = (self.key,) if self.private is not None else ()
+        return (*key, *((self.client,) if self.client else ()))
+
+    def refuse_existing(self, name: str) -> None:
+        """Raise ConfigError if one of the files exists."""
+        for path in self.places:
+            if path.exists():
+                raise ConfigError(
+                    path,
+                    "exists already, and may be in use; move it away, or name another file for"
+                    f" node {name}",
+                )
 
     def contents(self, node: Node) -> dict[Path, bytes]:
         """What each file holds. Raises ConfigError."""
@@ -135,7 +146,7 @@ def addresses(layout: Layout, config: Config, given: list[str] | None) -> list[s
     Raises GatewayUnknown, InvalidValue.
     """
     if given:
-        return [str(parse_target(address)) for address in given]
+        return [str(parse_target(address, "--gateway")) for address in given]
     if config.gateway:
         return list(config.gateway)
     try:
@@ -165,7 +176,7 @@ def client_config(
             "user": config.tunnel_user,
             "host_key": [host_key_line(layout.host_key)],
             "key": key.name,
-            "forward": [client_forward(forward) for forward in node.forwards],
+            "forward": [client_forward(forward) for forward in node.lasting],
         }
     ).encode()
 
@@ -211,7 +222,11 @@ def unused(folder: Path, name: str) -> Path:
 def read_public_key(path: Path) -> str:
     """The public key in a file, or on standard input for `-`. Raises CheckerError."""
     try:
-        text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
+        text = (
+            sys.stdin.read().removeprefix("\ufeff")
+            if str(path) == "-"
+            else decoded(path.read_bytes())
+        )
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
             path, "cannot be read as a public key; give the .pub file that ssh-keygen made"

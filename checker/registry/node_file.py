@@ -14,7 +14,6 @@ from checker.config.toml_file import (
     ConfigError,
     beginning,
     flag_in,
-    nearest,
     number_in,
     read_toml,
     text_in,
@@ -28,12 +27,14 @@ from checker.model import (
     NodeName,
     Port,
     Publication,
+    decoded,
     parse_day,
     parse_expect,
     parse_name,
     parse_public_key,
     parse_target,
 )
+from checker.nearest import nearest
 from checker.registry.publications import parse_sni
 from checker.registry.waiting import waiting_path, with_waiting
 
@@ -202,7 +203,7 @@ def edited_toml(node: Node, before: bytes) -> bytes | None:
 
     table = node_table(node)
     try:
-        text = edited(before.decode(), table, NODE_KEYS, FORWARD_KEYS)
+        text = edited(decoded(before), table, NODE_KEYS, FORWARD_KEYS)
         said = node_from(Path(f"{node.name}.toml"), tomllib.loads(text), ())
     except (ValueError, RecursionError, ConfigError):
         return None

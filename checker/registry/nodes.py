@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -16,6 +17,7 @@ from checker.model import (
     Port,
     PortRanges,
 )
+from checker.nearest import did_you_mean
 from checker.registry.kept_rights import BrokenFile
 
 FreedPorts = Mapping[Port, FreedPort]
@@ -25,13 +27,22 @@ FreedPorts = Mapping[Port, FreedPort]
 class UnknownNode(CheckerError):
     """No node has that name."""
 
-    def __init__(self, name: str, calls_itself: NodeName | None = None) -> None:
-        other = (
-            "see: reversi-checker node list"
-            if calls_itself is None
-            else f"node {calls_itself} calls itself that"
-        )
-        super().__init__(f"there is no node {name[:80]!r}; {other}")
+    def __init__(
+        self, name: str, known: Iterable[str] = (), *, calls_itself: NodeName | None = None
+    ) -> None:
+        if calls_itself is not None:
+            super().__init__(
+                f"there is no node {name[:80]!r}; node {calls_itself} calls itself that"
+            )
+        elif re.search(r"[*?\[]", name):
+            plain = re.sub(r"[^a-z0-9.-].*", "", name.lower())
+            super().__init__(
+                f"{name[:80]!r} is a pattern, and this takes names; name each node, or see those"
+                f" that match: reversi-tui --once --filter node:{plain}"
+            )
+        else:
+            hint = did_you_mean(name, known) or ";"
+            super().__init__(f"there is no node {name[:80]!r}{hint} see: reversi-checker node list")
 
 
 class NameTaken(CheckerError):
@@ -166,7 +177,9 @@ class Registry:
             return self.nodes[NodeName(name)]
         except KeyError:
             same = self.calling_itself(name)
-            raise UnknownNode(name, same.name if same else None) from None
+            raise UnknownNode(
+                name, (*self.nodes, *self.broken), calls_itself=same.name if same else None
+            ) from None
 
     def calling_itself(self, word: str) -> Node | None:
         """Return the first node that has another name, and whose device calls itself `word`."""
@@ -246,6 +259,20 @@ def renames(before: Registry, after: Registry) -> tuple[tuple[NodeName, NodeName
         if node.name not in after.nodes and node.name not in after.broken
     ]
     return tuple((node.name, came[node.public_key]) for node in gone if node.public_key in came)
+
+
+def added_ports(before: Registry, after: Registry) -> set[tuple[NodeName, Port]]:
+    """Return the ports that nodes got beside others since `before`; of a node that `before` did not
+    have: those that its file marks as added.
+    """
+    found = set()
+    for node in after.nodes.values():
+        old = before.nodes.get(node.name)
+        for forward in node.forwards:
+            is_new = forward.port_at > 0 if old is None else forward.port not in old.ports
+            if is_new and len(node.forwards) > 1:
+                found.add((node.name, forward.port))
+    return found
 
 
 def with_the_same_key(before: Registry, after: Registry) -> frozenset[NodeName]:

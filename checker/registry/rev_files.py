@@ -5,7 +5,6 @@ Such a node has no key of its own; its device uses the shared one.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -24,6 +23,7 @@ from checker.model import (
     parse_target,
     printable,
 )
+from checker.nearest import did_you_mean
 from checker.registry.imported import MOST_BYTES, FileRead, Found, Remark
 
 NEEDED = ("nodename", "reversiport", "fwdhost", "fwdport")
@@ -130,8 +130,7 @@ def pairs(content: bytes, notes: list[Remark]) -> Iterator[tuple[int, str, str]]
 
 
 def unknown(key: str) -> str:
-    near = difflib.get_close_matches(key[:64], (*TAKEN, *WITHOUT_COUNTERPART), n=1)
-    return f"unknown key {printable(key)!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+    return f"unknown key {printable(key)!r}{did_you_mean(key, (*TAKEN, *WITHOUT_COUNTERPART))}"
 
 
 def node_of_values(values: dict[str, Value], notes: list[Remark], added_at: int) -> Node:

@@ -108,6 +108,8 @@ def forward_list(forward: Forward) -> list[Any]:
         [[each.port, each.sni, each.send_proxy] for each in forward.published],
         forward.next_port,
         forward.next_port_at,
+        # an older release reads only rows without these
+        *((forward.port_at, forward.leaves_at) if forward.port_at or forward.leaves_at else ()),
     ]
 
 
@@ -145,7 +147,9 @@ def forward_from_row(node: NodeName, row: Any) -> Forward:
         published,
         next_port,
         next_port_at,
+        *times,
     ) = row
+    port_at, leaves_at = times or (0, 0)
     return Forward(
         node=node,
         port=Port(port),
@@ -155,6 +159,8 @@ def forward_from_row(node: NodeName, row: Any) -> Forward:
         public=public,
         next_port=None if next_port is None else Port(next_port),
         next_port_at=next_port_at,
+        port_at=port_at,
+        leaves_at=leaves_at,
         published=tuple(
             Publication(port=Port(each[0]), sni=each[1], send_proxy=each[2]) for each in published
         ),

@@ -1,9 +1,10 @@
 """Read and write `nodes/NAME.next`: what waits for a node's device, and what that calls itself.
 
-It says since when a node has two keys, which port each forward moves to, and the device's own word
-if that is not the node's name. An older release reads the node's own file and ignores this one; it
-would refuse these keys there. Until the device has followed, the node's own file says what was
-valid before, so such a reader loses nothing.
+It says since when a node has two keys, which port each forward moves to, which forward leaves,
+since when the node has had a port that was added, and the device's own word if that is not the
+node's name. An older release reads the node's own file and ignores this one; it would refuse these
+keys there. Until the device has followed, the node's own file says what was valid before, so such a
+reader loses nothing.
 """
 
 from __future__ import annotations
@@ -42,10 +43,15 @@ def waiting_toml(node: Node) -> bytes:
         for f in node.forwards
         if f.next_port is not None
     ]
+    leaving = [{"port": f.port, "at": f.leaves_at} for f in node.forwards if f.leaves_at]
+    own = [
+        {"port": f.port, "at": f.port_at} for f in node.forwards if f.port_at > node.rights_since
+    ]
+    lists = {"move": moves, "leave": leaving, "added": own}
     table = {
         **(said if node.calls_itself else {}),
         **key,
-        **({"move": moves} if moves else {}),
+        **{name: found for name, found in lists.items() if found},
     }
     return (HEAD + tomli_w.dumps(table)).encode() if table else b""
 
@@ -69,11 +75,28 @@ def with_waiting(node: Node, node_file: Path) -> Node:
             node, next_key_at=key_at if table.get("key") == node.next_key else changed_at(node_file)
         )
     moves = dict(moves_in(path, table.get("move", [])))
-    return replace(
-        node,
-        calls_itself=calls_itself_in(path, table, node),
-        forwards=tuple(moving(forward, moves.get(forward.port)) for forward in node.forwards),
+    leaving = dict(instants_in(path, "leave", table.get("leave", [])))
+    added = dict(instants_in(path, "added", table.get("added", [])))
+    forwards = (
+        replace(
+            moving(forward, moves.get(forward.port)),
+            leaves_at=leaving.get(forward.port, 0),
+            port_at=added.get(forward.port, 0),
+        )
+        for forward in node.forwards
     )
+    word = calls_itself_in(path, table, node)
+    return replace(node, calls_itself=word, forwards=tuple(forwards))
+
+
+def instants_in(path: Path, key: str, value: Any) -> Iterator[tuple[Port, int]]:
+    """Yield the port and the time (Unix seconds) of each table in a list. Raises ConfigError."""
+    if not isinstance(value, list) or not all(isinstance(table, dict) for table in value):
+        raise ConfigError(path, f"{key} must be a list of tables; write [[{key}]]")
+    for number, table in enumerate(value, start=1):
+        where = f"{key} {number}: "
+        port = Port(whole_in(path, f"{where}port", table.get("port"), 1, 65535))
+        yield port, whole_in(path, f"{where}at", table.get("at", 0), 0, LATEST)
 
 
 def calls_itself_in(path: Path, table: Mapping[str, Any], node: Node) -> str:

@@ -19,7 +19,7 @@ from checker.model import (
     Tunnel,
 )
 from checker.output import today
-from checker.registry.nodes import Registry, renames, with_the_same_key
+from checker.registry.nodes import Registry, added_ports, renames, with_the_same_key
 from checker.registry.succession import old_key_note
 from checker.state.ledger import Ledger
 from checker.tunnels.judge import LIVES, Judgement
@@ -61,6 +61,8 @@ class Gateway:
         self.registry = registry
         self.swept_since_s = swept_since_s
         self.refused = Limits(REFUSALS)
+        self.awaited = added_ports(Registry(), registry)
+        """Ports that were added to nodes, and on which their devices have not listened yet."""
         self.note_registry()
 
     def use(self, registry: Registry) -> tuple[tuple[NodeName, NodeName], ...]:
@@ -78,6 +80,7 @@ class Gateway:
             self.ledger.log_event(EventKind.GATEWAY, registry.unknown_keys)
         self.watcher.clones.keep_only(with_the_same_key(self.registry, registry))
         self.watcher.shut_outs.keep_only(frozenset(registry.nodes) | registry.broken)
+        self.awaited |= added_ports(self.registry, registry)
         self.registry = registry
         self.note_registry()
         if not registry.broken:
@@ -154,6 +157,8 @@ class Gateway:
         if barred:
             return await self.rights.shut(forward, barred)
         judgement = await self.watcher.probe_once(forward, actor=actor, until=until)
+        if judgement.tunnel.session:
+            self.awaited.discard((forward.node, forward.port))
         if node and judgement.tunnel.session:
             place = await self.watcher.holders.place(forward, newer_than=0.0)
             too_old = self.rights.why_too_old(node, judgement.tunnel.session, place)
@@ -188,16 +193,25 @@ class Gateway:
         """Return what the node's connection hears: the longest wait over its forwards, as last
         judged.
 
-        A port that another program holds does not count if another forward works: leaving would
-        cost that one and gain nothing.
+        A port that `is_excused` does not count if another forward works: leaving would cost that
+        one and gain nothing.
         """
-        tunnels = [self.ledger.tunnel(forward) for forward in node.forwards]
-        works = any(tunnel.status in LIVES for tunnel in tunnels)
+        seen = [(forward, self.ledger.tunnel(forward)) for forward in node.forwards]
+        works = any(tunnel.status in LIVES for _, tunnel in seen)
         return max(
             (
                 tunnel.verdict
-                for tunnel in tunnels
-                if not (works and tunnel.status is Status.FOREIGN)
+                for forward, tunnel in seen
+                if not (works and self.is_excused(forward, tunnel))
             ),
             default=0,
+        )
+
+    def is_excused(self, forward: Forward, tunnel: Tunnel) -> bool:
+        """Whether another connection of the node could not mend the forward: another program holds
+        the port, or the device does not know the forward yet, or no longer.
+        """
+        return tunnel.status is Status.FOREIGN or (
+            tunnel.session is None
+            and (forward.leaves_at > 0 or (forward.node, forward.port) in self.awaited)
         )

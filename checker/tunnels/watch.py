@@ -22,7 +22,7 @@ from checker.model import (
     ProcessId,
     Tunnel,
 )
-from checker.registry.succession import moving_note
+from checker.registry.succession import leaving_note, moving_note
 from checker.sshd.kill import Ending, Freed, Spared, end_session
 from checker.state.ledger import Ledger
 from checker.tunnels.cloned_keys import Clones
@@ -187,9 +187,10 @@ class Watcher(Observer):
         """
         waits = self.waiting.get(forward.node, "")
         moves = moving_note(forward, held.port if held.session else None)
+        leaves = leaving_note(forward)
         shut = "" if held.session else self.shut_outs.note(forward.node, time.monotonic())
-        if waits or moves or shut:
-            parts = [part for part in (tunnel.detail, shut, waits, moves) if part]
+        if waits or moves or leaves or shut:
+            parts = [part for part in (tunnel.detail, shut, waits, moves, leaves) if part]
             tunnel = replace(tunnel, detail="; ".join(parts))
         return with_clone_note(tunnel, self.clone_note(tunnel.node))
 

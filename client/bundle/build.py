@@ -17,7 +17,17 @@ from checker.config.files import write_secret
 from checker.config.layout import Layout, find_layout
 from checker.config.settings import Config, load_config
 from checker.control.client_files import addresses
-from checker.model import CheckerError, Forward, Node, parse_forward, parse_name, parse_target
+from checker.model import (
+    CheckerError,
+    Forward,
+    InvalidValue,
+    Node,
+    decoded,
+    parse_forward,
+    parse_name,
+    parse_public_key,
+    parse_target,
+)
 from checker.registry.changes import kept_key_path
 from checker.registry.nodes import Registry
 from checker.registry.reading import read_registry
@@ -48,8 +58,8 @@ class Source:
 
 def address(text: str) -> str:
     """Return HOST:PORT; the port is 22 if the text has none. Raises InvalidValue."""
-    has_port = text.rpartition(":")[2].isdecimal() and (text.count(":") == 1 or "]:" in text)
-    return str(parse_target(text if has_port else f"{text}:22"))
+    is_bare = ":" not in text or text.endswith("]")
+    return str(parse_target(f"{text}:22" if is_bare else text, "--gateway"))
 
 
 def host_keys(layout: Layout) -> list[str]:
@@ -57,6 +67,23 @@ def host_keys(layout: Layout) -> list[str]:
     places = [layout.host_key.with_name(f"ssh_host_{kind}_key") for kind in HOST_KEY_TYPES]
     found = [place for place in places if place.with_name(place.name + ".pub").exists()]
     return [host_key_line(place) for place in found or [layout.host_key]]
+
+
+def host_key_in(file: Path) -> str:
+    """Read a public host key. Raises CannotBuild."""
+    try:
+        return parse_public_key(decoded(file.read_bytes()))
+    except OSError as error:
+        raise CannotBuild(f"{file} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise CannotBuild(f"{file} is not a public key; give the .pub file") from error
+    except InvalidValue as error:
+        raise CannotBuild(f"{file}: {error}") from error
+
+
+def pinned(present: Sequence[str], to_come: Sequence[Path]) -> tuple[str, ...]:
+    """Return the keys to pin: those that the gateway has, then others. Raises CannotBuild."""
+    return tuple(dict.fromkeys((*present, *map(host_key_in, to_come))))
 
 
 def find_source(wanted: BuildOptions) -> Source:
@@ -70,7 +97,7 @@ def find_source(wanted: BuildOptions) -> Source:
         gateways=addresses(
             layout, config, [address(text) for text in wanted.gateways] if wanted.gateways else None
         ),
-        host_keys=host_keys(layout),
+        host_keys=pinned(host_keys(layout), wanted.host_keys),
     )
 
 
@@ -184,7 +211,7 @@ def node_add(source: Source, node: Node) -> str:
 
 def bundle_for(source: Source, node: Node, wanted: BuildOptions) -> Bundle:
     """Collect the content of the node's bundle. Raises CannotBuild."""
-    if not node.forwards:
+    if not node.lasting:
         raise CannotBuild(f"{node.name} has no forward, so it needs no tunnel")
     return Bundle(
         node=node.name,
@@ -192,16 +219,17 @@ def bundle_for(source: Source, node: Node, wanted: BuildOptions) -> Bundle:
         user=source.config.tunnel_user,
         forwards=[
             f"{'*:' if forward.public else ''}{forward.next_port or forward.port}:{forward.target}"
-            for forward in node.forwards
+            for forward in node.lasting
         ],
         host_keys=source.host_keys,
         key=(
             None
-            if wanted.makes_key
+            if wanted.makes_key or wanted.keep
             else find_key(node, wanted.private_key, kept_key_path(source.layout, node.name))
         ),
         node_add=node_add(source, node),
         settings=wanted.settings,
+        keep=wanted.keep,
     )
 
 
@@ -259,7 +287,8 @@ def build_one(source: Source, wanted: BuildOptions, name: str, narration: TextIO
     node = unregistered(name, wanted.forwards) if wanted.forwards else source.registry.node(name)
     path = wanted.output or wanted.output_dir / f"{node.name}.sh"
     write_secret(path, render(bundle_for(source, node, wanted)).encode())
-    print(f"reversi-client: wrote {path}; on the device: sh {path.name} install", file=narration)
+    verb = "upgrade" if wanted.keep else "install"
+    print(f"reversi-client: wrote {path}; on the device: sh {path.name} {verb}", file=narration)
     for sentence in moves(node):
         print(f"reversi-client: {sentence}", file=narration)
     return path

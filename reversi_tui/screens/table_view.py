@@ -8,7 +8,8 @@ from dataclasses import replace
 from checker.model import printable
 from reversi_tui.actions.table import help_sections, moves
 from reversi_tui.messages import Dressed, Typed
-from reversi_tui.rows.filter import lowered
+from reversi_tui.rows.columns import UnknownColumn
+from reversi_tui.rows.filter import lowered, mistaken_column
 from reversi_tui.rows.palette import THEMES
 from reversi_tui.rows.row import Key
 from reversi_tui.screens.columns import ColumnsChooser
@@ -119,6 +120,9 @@ class TableView:
             self.view.set_filter(text)
             self.table.rearranged(before)
         if final:
+            mistaken = mistaken_column(text, self.view.rows.values(), self.desk.moment())
+            if mistaken:
+                self.desk.voice.say(str(UnknownColumn(mistaken)))
             self.filter_bar.keep(text)
             place = self.table.cursor_place
             self.table.select(0 if place is None else place)

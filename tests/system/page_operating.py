@@ -24,6 +24,8 @@ class Fleet:
 
     old: PageServer
     new: PageServer
+    key: str = ""
+    """The node's file before a rollout."""
 
     def prepare(self) -> None:
         """Start the device, and connect the two machines by a cable."""
@@ -107,6 +109,19 @@ class Fleet:
         self.new.await_up("office")
         self.old.write("/etc/hosts", f"127.0.0.1 localhost {NAME}\n")
         self.new.type("reversi-checker kill office --yes")
+        self.old.await_up("office")
+
+    def note_its_key(self) -> None:
+        self.key = self.old.read("/etc/reversi/nodes/office.toml")
+
+    def has_a_new_bundle(self) -> None:
+        """The device was upgraded, and its key is the same."""
+        assert self.old.read("/etc/reversi/nodes/office.toml") == self.key
+        self.old.await_up("office")
+
+    def knows_both_addresses(self) -> None:
+        keys = self.old.read("/etc/reversi/office.keys")
+        assert f"GATEWAYS='{NAME}:22 192.0.2.7:22'\n" in keys
         self.old.await_up("office")
 
     def lives_on_its_new_key(self) -> None:
@@ -210,6 +225,13 @@ OPERATING: tuple[Step[Fleet], ...] = (
         at=lambda fleet: fleet.new,
     ),
     Step("sudo reversi-checker init", says="from the registry", at=lambda fleet: fleet.new),
+    Step("sudo reversi-client rollout --all --dry-run", says="would upgrade"),
+    Step(
+        "sudo reversi-client rollout office",
+        says="upgraded",
+        before=Fleet.note_its_key,
+        after=Fleet.has_a_new_bundle,
+    ),
     Step(
         "sudo reversi-checker kill office",
         says="is free",
@@ -220,14 +242,7 @@ OPERATING: tuple[Step[Fleet], ...] = (
         """sudo sed -i 's/^gateway = .*/gateway = ["gateway.example.org:22", "192.0.2.7:22"]/'"""
         " /etc/reversi/reversi.toml"
     ),
-    Step("sudo reversi-checker node rekey office", says="wrote office-2.key"),
-    Step("sudo reversi-client build office"),
-    Step("sudo scp -O -P 20000 office.sh root@127.0.0.1:/tmp/"),
-    Step(
-        f"ssh -p 20000 root@127.0.0.1 {UPGRADED}",
-        says="replacing the tunnel",
-        after=Fleet.lives_on_its_new_key,
-    ),
+    Step("sudo reversi-client rollout office", says="upgraded", after=Fleet.knows_both_addresses),
     Step("sudo install -d -m 0700 /etc/ssh/old"),
     Step("sudo cp -p /etc/ssh/ssh_host_* /etc/ssh/old/"),
     Step(

@@ -35,6 +35,7 @@ def test_nodes_are_listed_and_shown(checker: Run, office: Layout) -> None:
                 "port": 20010,
                 "next_port": None,
                 "next_port_at": None,
+                "leaves_at": None,
                 "target": "127.0.0.1:22",
                 "expect": "open",
                 "deadline_s": None,

@@ -173,7 +173,9 @@ def test_ports_may_be_several_ranges(path: Path, text: str) -> None:
         ),
         pytest.param("gateway = [7]", "gateway must be a text", id="gateway of a number"),
         pytest.param(
-            "gateway = ['gw']", "gateway: target 'gw' is not HOST:PORT", id="gateway without port"
+            "gateway = ['gw']",
+            "gateway: address 'gw' is not HOST:PORT; add the port, as in gw:22",
+            id="gateway without port",
         ),
         pytest.param("ports = []", "ports must be LOWEST-HIGHEST", id="no ports named"),
         pytest.param("ports = ['20000', 20000]", "port 20000 is named twice", id="port twice"),

@@ -54,6 +54,26 @@ def test_adopting_gives_an_imported_node_a_key_and_leaves_the_shared_one(
     assert all('permitlisten="localhost:50010"' in line for line in lines)
 
 
+def test_a_dry_run_of_an_adoption_changes_nothing(
+    capsys: pytest.CaptureFixture[str], home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    cli(capsys, home, "node", "import", str(rev(tmp_path, "a")))
+    before = home_layout(home).authorized_keys.read_bytes()
+
+    done = cli(capsys, home, "node", "adopt", "a", "--dry-run")
+    as_json = cli(capsys, home, "node", "adopt", "a", "--dry-run", "--json")
+
+    assert done.code is ExitCode.OK, done.err
+    assert done.out.startswith("would register a: port 50010 -> ")
+    assert done.out.endswith("would write a.key\n")
+    shown = json.loads(as_json.out)["node"]
+    assert (shown["public_key"], shown["next_key"]) == (SHARED_KEY, None)
+    assert home_layout(home).authorized_keys.read_bytes() == before
+    assert not (tmp_path / "a.key").exists()
+    assert "did you mean 'a1'?" not in cli(capsys, home, "node", "adopt", "zzz").err
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [

@@ -40,6 +40,14 @@ async def test_while_a_filter_is_typed_the_rows_that_it_shows_are_counted(tmp_pa
         await shows(pilot, f"shows 1   of {len(FORWARDS)} forwards")
 
 
+async def test_a_mistyped_column_of_a_kept_filter_is_named(tmp_path: Path) -> None:
+    app = console(demo_home(tmp_path))
+
+    async with running(app) as pilot:
+        await pilot.press("slash", *"staus:up", "enter")
+        await shows(pilot, "there is no column 'staus'; did you mean 'status'?")
+
+
 async def test_jumping_goes_to_the_name_as_it_is_typed_and_escape_goes_back(tmp_path: Path) -> None:
     app = console(demo_home(tmp_path))
 
