@@ -14,11 +14,13 @@ from checker.cli.exit_codes import ExitCode
 from checker.cli.install_steps import step_lines, undo_line
 from checker.cli.verbs import Verbs, add_dry_run, add_verb, add_yes
 from checker.config.layout import SYSTEM, Layout
+from checker.config.toml_file import MOST_BYTES, beginning
 from checker.control.client import Control
 from checker.install.package import package
 from checker.install.places import CONFIG
 from checker.install.plan import plan
 from checker.install.refusals import Refused
+from checker.install.shared_key import FleetWish, keys_in
 from checker.install.sshd_drop_ins import live_drop_ins
 from checker.install.steps import Found, GoLive, InitPlan
 from checker.install.undo import Installed, Leave, undo
@@ -40,6 +42,7 @@ def add_init(verbs: Verbs) -> None:
         "sudo reversi-checker init --dry-run",
         "sudo reversi-checker init --gateway gateway.example.org:22",
         "sudo reversi-checker init --tune --dry-run",
+        "sudo reversi-checker init --shared-key fleet.pub",
     )
     add_dry_run(init, "print every file and command, and do nothing")
     init.add_argument(
@@ -57,6 +60,7 @@ def add_init(verbs: Verbs) -> None:
             " less behind bulk transfers; stays until --no-tune or uninstall"
         ),
     )
+    add_fleet_options(init)
     init.add_argument(
         "--force",
         action="store_true",
@@ -75,6 +79,56 @@ def add_init(verbs: Verbs) -> None:
         help="the Python interpreter for the service (default: this one)",
     )
     init.set_defaults(command=cmd_init)
+
+
+def add_fleet_options(init: argparse.ArgumentParser) -> None:
+    """Declare what a machine needs that serves a fleet of the original."""
+    init.add_argument(
+        "--tunnel-user",
+        default="",
+        metavar="USER",
+        help="the account that devices log in to, at the first init (default: reversi)",
+    )
+    init.add_argument(
+        "--shared-key",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help=(
+            "let in the devices of the original, which share this key: its .pub file, or the"
+            " authorized_keys file that accepts it now; may be given more than once"
+        ),
+    )
+    init.add_argument(
+        "--shared-ports",
+        default="",
+        metavar="PORTS",
+        help="where these devices listen, as in 50000-50999,55555",
+    )
+    init.add_argument(
+        "--leave-behind",
+        action="store_true",
+        help="go on although devices that are logged in now could not log in again",
+    )
+
+
+def fleet_wish(args: argparse.Namespace) -> FleetWish:
+    """What the options say about an old fleet. Raises CheckerError."""
+    if args.root and (args.shared_key or args.shared_ports):
+        raise Refused("--shared-key and --shared-ports are for this machine; leave out --root")
+    keys = [key for path in args.shared_key for key in keys_in(text_of(path), path)]
+    return FleetWish(
+        tunnel_user=args.tunnel_user,
+        keys=tuple(dict.fromkeys(keys)),
+        ports=tuple(word.strip() for word in args.shared_ports.split(",") if word.strip()),
+        leave_behind=args.leave_behind,
+    )
+
+
+def text_of(path: Path) -> str:
+    """Raises ConfigError."""
+    return beginning(path, MOST_BYTES).decode("utf-8-sig", "replace")
 
 
 def add_uninstall(verbs: Verbs) -> None:
@@ -120,7 +174,12 @@ def cmd_init(args: argparse.Namespace, layout: Layout) -> ExitCode:  # noqa: ARG
     gateways = tuple(str(parse_target(address, "--gateway")) for address in args.gateway)
     root = args.root.absolute() if args.root else None
     found = survey(
-        root=root, python=args.python, gateways=gateways, force=args.force, tune=args.tune
+        root=root,
+        python=args.python,
+        gateways=gateways,
+        force=args.force,
+        tune=args.tune,
+        fleet=fleet_wish(args),
     )
     if root:
         init_tree(found, root, is_dry=args.dry_run)
@@ -168,6 +227,7 @@ def rehearse_live(found: Found, planned: InitPlan) -> None:
     """
     from checker.cli.install_warnings import sshd_warnings
     from checker.install.rehearsal import rehearse
+    from checker.sshd.gateway_ports import unheard_here
     from checker.sshd.program import as_user
 
     if os.geteuid() != 0:
@@ -190,7 +250,8 @@ def rehearse_live(found: Found, planned: InitPlan) -> None:
             f" {shlex.join(('sshd', '-T', *as_user(user)))}, for each kind of connection that a"
             " Match line names"
         )
-    for warning in sshd_warnings(judged, user):
+    unheard = unheard_here(found.choices.gateways, judged.effective)
+    for warning in (*sshd_warnings(judged, user), *(one.sentence for one in unheard)):
         warn(warning)
 
 

@@ -75,7 +75,7 @@ def adopt(  # noqa: PLR0913 - what is wanted, of whom, and whether only to say i
     if layout.home is not None:
         make_host_key(layout.host_key)
     with locked(layout):
-        if read_registry(layout.nodes).nodes.get(name) not in (None, present):
+        if read_registry(layout.nodes).nodes.get(name) not in (None, registry.nodes.get(name)):
             raise ChangedMeanwhile(name)
         with keys.handed_over(after) as written:
             change(layout, name, after, gate_command(layout))
@@ -105,8 +105,8 @@ def name_meant(layout: Layout, registry: Registry, text: str) -> NodeName:
 def to_be_adopted(
     targets: Sequence[str], layout: Layout, registry: Registry, name: NodeName
 ) -> Node:
-    """The node as it is registered, or as its device introduced itself. Raises NotSeen,
-    CheckerError.
+    """The node as it is registered, or as its device introduced itself, with these targets. Raises
+    NotSeen, CheckerError.
     """
     node = registry.nodes.get(name)
     if node is not None:
@@ -115,12 +115,7 @@ def to_be_adopted(
                 f"node {name} has a key of its own; to replace it, run: reversi-checker node rekey"
                 f" {name}"
             )
-        if targets:
-            raise CheckerError(
-                f"node {name} is registered, with its target; to change that, run:"
-                f" reversi-checker node set {name}"
-            )
-        return node
+        return with_targets(node, targets)
     devices = [one for one, _ in unregistered_tunnels(layout, registry) if one.node == name]
     if not devices:
         raise NotSeen(name)
@@ -143,6 +138,18 @@ def to_be_adopted(
         added_at=int(time.time()),
         calls_itself=devices[0].calls_itself,
     )
+
+
+def with_targets(node: Node, targets: Sequence[str]) -> Node:
+    """The registered node; a target that is given replaces the registered one. Raises
+    InvalidValue.
+    """
+    given = targets_in(targets, node.forwards)
+    aimed = (
+        replace(forward, target=given.get(forward.port, forward.target))
+        for forward in node.forwards
+    )
+    return replace(node, forwards=tuple(aimed))
 
 
 def targets_in(given: Iterable[str], forwards: Sequence[Forward]) -> dict[Port, Target]:

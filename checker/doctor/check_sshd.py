@@ -39,7 +39,11 @@ def check_sshd(facts: Facts) -> Iterator[Finding]:
 
 
 def check_account(facts: Facts) -> Finding:
+    """A `!` in shadow locks the account only for an sshd without PAM. Source: auth.c,
+    allowed_user().
+    """
     user, account, closed_by = facts.user, facts.account, facts.login.closed_by
+    lacks_pam = facts.sshd is not None and facts.sshd.effective.get("usepam", "").lower() == "no"
     return finding(
         "account",
         f"{user} can run a forced command",
@@ -55,8 +59,8 @@ def check_account(facts: Facts) -> Finding:
             f"sudo usermod --shell /bin/sh {user}",
         ),
         (
-            account is not None and account.is_locked and not facts.is_own,
-            f"{user} is locked with '!', so sshd rejects every key",
+            account is not None and account.is_locked and lacks_pam and not facts.is_own,
+            f"{user} is locked with '!' and sshd has UsePAM no, so sshd rejects every key",
             f"sudo usermod --password '*' {user}",
         ),
         *expiring(user, account),
@@ -105,6 +109,11 @@ def check_lockdown(facts: Facts, sshd: SshdFacts) -> Finding:
     return finding(
         "sshd",
         f"{name} lets {facts.user} only open reverse tunnels",
+        (
+            sshd.misplaced is not None,
+            sshd.misplaced.sentence if sshd.misplaced else "",
+            sshd.misplaced.mend if sshd.misplaced else "",
+        ),
         (
             bool(sshd.complaint),
             f"sshd would not start: {sshd.complaint}",

@@ -12,6 +12,7 @@ from checker.config.layout import Layout
 from checker.config.settings import Config, load_config
 from checker.control.client import Control
 from checker.doctor.examine_files import key_facts, place_facts
+from checker.doctor.examine_host_keys import gateway_facts, host_key_facts
 from checker.doctor.examine_machine import machine_facts, port_facts
 from checker.doctor.examine_sshd import login_facts, sshd_facts
 from checker.doctor.facts import DaemonFacts, Facts, RegistryFacts, StateFacts
@@ -60,6 +61,8 @@ def examine(layout: Layout) -> Facts:
         ports=port_facts(registry, config, uid),
         machine=machine_facts(layout, peers_of(tunnels), recorded_at=recorded_at),
         state=state,
+        host_keys=host_key_facts(layout, registry, sshd),
+        gateway=gateway_facts(layout, config, sshd),
     )
 
 

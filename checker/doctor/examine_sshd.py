@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import pwd
+from dataclasses import replace
 from pathlib import Path
 
 from checker.config.layout import Layout
 from checker.config.settings import Config
 from checker.doctor.facts import LoginFacts, SshdFacts
 from checker.install.manifest import load_manifest
-from checker.install.places import DROP_INS
+from checker.install.places import DROP_IN, DROP_INS
 from checker.install.steps import digest
 from checker.install.survey import entry, sshrc_of
 from checker.model import CheckerError
+from checker.sshd.includes import Misplaced, misplaced_include
 from checker.sshd.log_reader import source
 from checker.sshd.obstacles import pam_modules, refusals
 from checker.sshd.openings import groups_of, judged
@@ -22,6 +24,22 @@ from checker.sshd.program import MAIN, complaint, effective, version
 
 def sshd_facts(layout: Layout, config: Config) -> SshdFacts | None:
     """Ask sshd; None for a home that has no sshd of its own."""
+    found = answers_of_sshd(layout, config)
+    if found is None or not found.is_asked or layout.home is not None:
+        return found
+    return replace(found, misplaced=misplaced_drop_ins())
+
+
+def misplaced_drop_ins() -> Misplaced | None:
+    """Return the Include that reads our drop-ins, if it is inside a Match block."""
+    try:
+        text = MAIN.read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError:
+        return None
+    return misplaced_include(text, MAIN, DROP_IN) if DROP_IN.exists() else None
+
+
+def answers_of_sshd(layout: Layout, config: Config) -> SshdFacts | None:
     file = MAIN if layout.home is None else layout.run / "_sshd_config"
     if layout.home is None and os.geteuid() != 0:
         return SshdFacts(is_asked=False)

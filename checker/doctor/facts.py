@@ -10,6 +10,9 @@ from checker.config.layout import Layout
 from checker.doctor.login_facts import Trial
 from checker.install.steps import Entry, UserAccount
 from checker.model import Machine, Usage
+from checker.registry.pins import Pins
+from checker.sshd.includes import Misplaced
+from checker.sshd.listening import Unheard
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +31,8 @@ class SshdFacts:
     """A clause for each setting by which sshd rejects every key of the tunnel user."""
     limits: Sequence[str] = ()
     """A clause for each setting by which it rejects them from some addresses."""
+    misplaced: Misplaced | None = None
+    """The Include of our drop-ins, if it is inside a Match block."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +165,27 @@ class StateFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HostKeyFacts:
+    """Host keys, `TYPE FINGERPRINT` each: those of sshd, and those that devices pin."""
+
+    known: frozenset[str] = frozenset()
+    """Those that sshd's configuration names; empty if sshd could not be asked."""
+    offered: frozenset[str] = frozenset()
+    """Those that sshd proves to a client: of several of one type, only the first."""
+    pinned: Mapping[str, Sequence[Pins]] = field(default_factory=dict)
+    """What was handed to each node's device; nodes for which that is unknown are left out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayFacts:
+    """The addresses that devices are given."""
+
+    are_checked: bool = False
+    """Whether there are any, and sshd said where it listens."""
+    unheard: Sequence[Unheard] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """A gateway. None means that a fact does not apply, or is unknown."""
 
@@ -182,6 +208,8 @@ class Facts:
     state: StateFacts = StateFacts()
     trials: Sequence[Trial] = ()
     """Logins that were tried."""
+    host_keys: HostKeyFacts = HostKeyFacts()
+    gateway: GatewayFacts = GatewayFacts()
 
     @property
     def home(self) -> Path | None:

@@ -66,6 +66,15 @@ def never_age(user: str) -> str:
     return f'sudo chage --maxdays -1 --lastday "$(date +%F)" {user}'
 
 
+def roll_out(facts: Facts, names: list[str]) -> str:
+    """Hand these nodes a bundle that pins sshd's present host keys."""
+    home = f" --home {shlex.quote(str(facts.home))}" if facts.home else ""
+    sudo = "" if facts.home else "sudo "
+    which = " ".join(names) if len(names) <= 3 else "--all"
+    by_hand = f"if you changed a device by hand, remove NAME.pins in {facts.layout.nodes}"
+    return f"{sudo}reversi-client rollout{home} {which}    # {by_hand}"
+
+
 def init_or(facts: Facts, of_home: str) -> str:
     """Return `init` for an installed gateway, else what a home needs."""
     return INIT if facts.home is None else of_home

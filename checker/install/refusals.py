@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from checker.config.layout import SYSTEM
+from checker.install.left_behind import clauses
 from checker.install.steps import Found, UserAccount
 from checker.install.unit_files import DAEMON_USER
 from checker.model import CheckerError
@@ -34,7 +35,10 @@ def refuse(found: Found) -> None:
     user = found.choices.tunnel_user
     account = found.accounts.get(user)
     if account is not None:
-        refuse_account(user, account)
+        refuse_account(user, account, uses_pam=found.uses_pam)
+    left = "; ".join(clauses(found.logins, user))
+    if left and not found.logins.leave:
+        raise Refused(f"{left}. To leave them behind all the same: init --leave-behind")
 
 
 def refuse_names(found: Found) -> None:
@@ -51,7 +55,7 @@ def refuse_names(found: Found) -> None:
         )
 
 
-def refuse_account(user: str, account: UserAccount) -> None:
+def refuse_account(user: str, account: UserAccount, *, uses_pam: bool | None) -> None:
     """Raises Refused."""
     if account.uid == 0:
         raise Refused(
@@ -72,10 +76,10 @@ def refuse_account(user: str, account: UserAccount) -> None:
             f"the password of account {user} has expired, so a login can only change it; run: chage"
             f' --maxdays -1 --lastday "$(date +%F)" {user}'
         )
-    if account.is_locked:
+    if account.is_locked and uses_pam is False:
         raise Refused(
-            f"account {user} is locked with '!', so sshd rejects every key; run: usermod"
-            f" --password '*' {user}"
+            f"account {user} is locked with '!' and sshd has UsePAM no, so sshd rejects every key;"
+            f" run: usermod --password '*' {user}"
         )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from checker.install.left_behind import Logins
 from checker.sshd.lockdown import NOT_EVERYWHERE
 
 TUNNEL_USER = "reversi"
@@ -25,7 +26,9 @@ class UserAccount:
     uid: int
     shell: str
     is_locked: bool
-    """Its password begins with `!`: with `UsePAM no`, sshd then refuses the account."""
+    """Its password begins with `!`: with `UsePAM no`, sshd then refuses the account. With PAM, its
+    keys open it all the same.
+    """
     expires_in_days: int | None = None
     """0 or less: nobody can log in any more. None: never, or unknown."""
     password_in_days: int | None = None
@@ -67,6 +70,8 @@ class Choices:
     gateways: tuple[str, ...] = ()
     asked_gateways: tuple[str, ...] = ()
     """As given on the command line."""
+    config: bytes | None = None
+    """What `reversi.toml` will say, if `init` was asked to change it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +117,13 @@ class Found:
     tune: bool | None = None
     """As given on the command line; None keeps the earlier choice."""
     force: bool = False
+    uses_pam: bool | None = None
+    """Whether sshd leaves it to PAM who may log in; None if sshd was not asked."""
+    logins: Logins = field(default_factory=Logins)
+    is_daemon_older: bool = False
+    """Whether the daemon started before `reversi.toml` was last changed, which it reads only
+    then.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -88,9 +88,9 @@ def version() -> tuple[int, int] | None:
     return version_in(ask_sshd("-V").stderr)
 
 
-def complaint(config: Path) -> str:
+def complaint(config: Path, *options: str) -> str:
     """Return what `sshd -t` rejects in the configuration; empty if sshd would start."""
-    return trouble(ask_sshd("-t", "-f", str(config)))
+    return trouble(ask_sshd("-t", "-f", str(config), *options))
 
 
 def trouble(asked: subprocess.CompletedProcess[str]) -> str:

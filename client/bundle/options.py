@@ -33,6 +33,8 @@ class BuildOptions:
     """Files with public host keys to pin, besides those that the gateway has."""
     keep: Sequence[str] = ()
     """Header lines to take over from the installed bundle; its key is one. Empty: none."""
+    scans: bool = True
+    """Compare the host keys with those that the gateway's addresses offer."""
 
 
 def seconds(text: str) -> str:
@@ -125,6 +127,12 @@ def add_gateway(build: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="a public host key to pin too, such as one that is still to come; repeatable",
     )
+    build.add_argument(
+        "--no-scan",
+        action="store_false",
+        dest="scans",
+        help="do not compare the host keys with those that the gateway's addresses offer",
+    )
 
 
 def add_keys(build: argparse.ArgumentParser) -> None:
@@ -205,5 +213,6 @@ def wanted_from(typed: argparse.Namespace) -> BuildOptions:
         forwards=typed.forward,
         settings=settings_from(typed),
         host_keys=typed.host_key,
+        scans=typed.scans,
         keep=kept_lines(typed) if typed.key == "keep" else (),
     )

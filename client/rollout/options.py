@@ -150,6 +150,7 @@ def wanted_from(typed: argparse.Namespace) -> RolloutOptions:
             forwards=[],
             settings=settings_from(typed),
             host_keys=typed.host_key,
+            scans=typed.scans,
             keep=kept_lines(typed),
         ),
         at_once=typed.at_once,

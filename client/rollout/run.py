@@ -5,12 +5,17 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from checker.config.layout import Layout
 from checker.model import CheckerError
 from checker.output import aligned
-from client.bundle.build import CannotBuild, find_source
+from checker.registry.pins import Pins
+from client.bundle.build import CannotBuild, Source, confirm, find_source
+from client.bundle.noted_pins import note, note_installed, pins_in
 from client.rollout.course import FAILURES_IN_A_ROW, Came, Course, Result, counts, table
 from client.rollout.device import Login
 from client.rollout.memory import Memory, memory_path
@@ -27,6 +32,7 @@ class Rollout:
     """A rollout that goes on: who is next, and what came of the others."""
 
     wanted: RolloutOptions
+    source: Source
     view: View
     memory: Memory
     course: Course
@@ -48,14 +54,24 @@ class Rollout:
     async def visit(self, job: Job) -> None:
         """Upgrade one device, and remember what came of it."""
         self.progress.started(job.name)
+        await self.note_pins(job, note)
         login = Login(user=self.wanted.user, sudo=self.wanted.sudo, options=self.wanted.ssh_options)
         came = await upgrade_of(job, self.view, login, self.wanted.within_s).carry_out()
         self.course.came.append(came)
         self.progress.ended(came)
         if came.result.is_done:
+            await self.note_pins(job, note_installed)
             trouble = self.memory.note(job.name, job.digest)
             if trouble:
                 self.progress.line(f"reversi-client: warning: {trouble}")
+
+    async def note_pins(self, job: Job, write: Callable[[Layout, str, Pins], None]) -> None:
+        """Note which host keys the device may have, or has."""
+        pins = pins_in(job.bundle, self.source.to_come, int(time.time()))
+        try:
+            await asyncio.to_thread(write, self.source.layout, job.name, pins)
+        except CheckerError as error:
+            self.progress.line(f"reversi-client: warning: {error}")
 
 
 def agreed(wanted: RolloutOptions, number: int) -> bool:
@@ -77,10 +93,13 @@ def report(came: list[Came]) -> None:
     print(f"reversi-client: {counts(came) or 'no nodes'}", file=sys.stderr)
 
 
-def carried_out(wanted: RolloutOptions, view: View, memory: Memory, found: Plan) -> list[Came]:
+def carried_out(
+    wanted: RolloutOptions, source: Source, view: View, memory: Memory, found: Plan
+) -> list[Came]:
     """Go to the devices of the plan; print the table also when interrupted."""
     rollout = Rollout(
         wanted=wanted,
+        source=source,
         view=view,
         memory=memory,
         course=Course(at_once=wanted.at_once),
@@ -113,6 +132,7 @@ def roll_out(wanted: RolloutOptions) -> bool:
     """Carry out `rollout`, and return whether every device is done. Raises ClientError."""
     try:
         source = find_source(wanted.build)
+        confirm(source, wanted.build, sys.stderr)
         memory = Memory(memory_path(source.layout, os.environ))
         with view_of(source.layout) as view:
             found = plan(source, wanted, view, memory)
@@ -123,7 +143,7 @@ def roll_out(wanted: RolloutOptions) -> bool:
             if not agreed(wanted, len(found.jobs)):
                 report(planned(found, Result.LEFT))
                 return False
-            came = carried_out(wanted, view, memory, found)
+            came = carried_out(wanted, source, view, memory, found)
     except CheckerError as error:
         raise CannotBuild(str(error)) from error
     return all(one.result.is_done for one in came)

@@ -56,7 +56,7 @@ class Job:
 
     @property
     def text(self) -> str:
-        """The bundle as a file; made anew each time, as a fleet's bundles would fill the memory."""
+        """The bundle as a file, made for each use: all bundles of a fleet would fill the memory."""
         return render(self.bundle)
 
     @property

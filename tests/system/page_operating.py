@@ -124,25 +124,8 @@ class Fleet:
         assert f"GATEWAYS='{NAME}:22 192.0.2.7:22'\n" in keys
         self.old.await_up("office")
 
-    def lives_on_its_new_key(self) -> None:
-        """The upgrade is confirmed, and the previous key opens nothing."""
-        file = "/etc/reversi/nodes/office.toml"
-        until(lambda: "next_key" not in self.old.read(file), "the new key is the only one")
-        assert "state     valid\n" in self.old.type("reversi-checker node show office")
-        self.old.await_up("office")
-
-    def comes_by_the_new_port(self) -> None:
-        self.lives_on_its_new_key()
-        assert self.old.type("ss -Htn state established 'sport = :2222'")
-
-    def comes_by_the_old_port(self) -> None:
-        until(lambda: not self.old.listens(2222), "the second sshd is gone")
-        until(
-            lambda: (
-                f"gateway: {NAME}:22\n" in self.old.typed("sh /etc/reversi/office.sh status").stdout
-            ),
-            "sshd is back at port 22",
-        )
+    def comes_back_to_the_new_keys(self) -> None:
+        self.old.type("reversi-checker kill office --yes")
         self.old.await_up("office")
 
     def hire_anna(self) -> None:
@@ -163,7 +146,6 @@ class Fleet:
         assert "run it with sudo" in refused.stderr
 
 
-UPGRADED = "sh /tmp/office.sh upgrade"
 OPERATING: tuple[Step[Fleet], ...] = (
     Step("git -C ~/reversi describe --always --tags", says="v0.0.9"),
     Step("git -C ~/reversi pull --quiet"),
@@ -243,41 +225,40 @@ OPERATING: tuple[Step[Fleet], ...] = (
         " /etc/reversi/reversi.toml"
     ),
     Step("sudo reversi-client rollout office", says="upgraded", after=Fleet.knows_both_addresses),
-    Step("sudo install -d -m 0700 /etc/ssh/old"),
-    Step("sudo cp -p /etc/ssh/ssh_host_* /etc/ssh/old/"),
+    Step("sudo mkdir -p /etc/ssh/new/etc/ssh"),
+    Step("sudo ssh-keygen -A -f /etc/ssh/new", says="ED25519"),
     Step(
-        r"printf 'HostKey /etc/ssh/old/ssh_host_%s_key\n' ed25519 ecdsa rsa"
-        " | sudo tee /etc/ssh/sshd_config.d/00-old-host-keys.conf",
-        says="ssh_host_rsa_key",
+        r"printf 'HostKey %s\n' /etc/ssh/ssh_host_*_key /etc/ssh/new/etc/ssh/ssh_host_*_key"
+        " | sudo tee /etc/ssh/sshd_config.d/10-host-keys.conf",
+        says="HostKey /etc/ssh/new/etc/ssh/ssh_host_ed25519_key",
     ),
     Step("sudo systemctl reload ssh"),
-    Step("sudo sh -c 'rm /etc/ssh/ssh_host_*'"),
-    Step("sudo ssh-keygen -A", says="ED25519"),
+    Step("sudo reversi-client rollout --all --yes", says="1 upgraded", after=Fleet.is_served),
+    Step("sudo reversi-checker doctor", says="each pins those that sshd will offer", ends=(0, 1)),
+    Step("reversi-checker node show office", says="pins      ssh-ed25519 SHA256:"),
+    Step("sudo mkdir -m 0700 /etc/ssh/old"),
     Step(
-        "sudo systemd-run --quiet --unit=sshd-new /usr/sbin/sshd -D -o PidFile=none -p 2222"
-        " -h /etc/ssh/ssh_host_ed25519_key -h /etc/ssh/ssh_host_ecdsa_key"
-        " -h /etc/ssh/ssh_host_rsa_key",
-        after=lambda fleet: until(lambda: fleet.old.listens(2222), "the second sshd listens"),
+        "sudo sh -c 'mv /etc/ssh/ssh_host_* /etc/ssh/old/"
+        " && mv /etc/ssh/new/etc/ssh/ssh_host_* /etc/ssh/'"
     ),
-    Step("sudo reversi-checker node rekey office"),
-    Step(
-        "sudo reversi-client build office --gateway gateway.example.org:2222"
-        " --gateway gateway.example.org:22"
-    ),
-    Step("sudo scp -O -P 20000 office.sh root@127.0.0.1:/tmp/"),
-    Step(
-        f"ssh -p 20000 root@127.0.0.1 {UPGRADED}",
-        says="replacing the tunnel",
-        after=Fleet.comes_by_the_new_port,
-    ),
-    Step("sudo ss -tn state established sport = :2222", says=":2222"),
-    Step("sudo rm /etc/ssh/sshd_config.d/00-old-host-keys.conf"),
+    Step("sudo rm -r /etc/ssh/new /etc/ssh/sshd_config.d/10-host-keys.conf"),
     Step("sudo systemctl reload ssh"),
-    Step("sudo systemctl stop sshd-new"),
-    Step("sudo rm -r /etc/ssh/old", after=Fleet.comes_by_the_old_port),
+    Step(
+        "sudo reversi-checker doctor",
+        says="1 node pins a key that sshd does not offer: office",
+        ends=(1,),
+        after=Fleet.comes_back_to_the_new_keys,
+    ),
+    Step("sudo reversi-client rollout --all --yes", says="1 upgraded", after=Fleet.is_served),
+    Step(
+        "sudo reversi-checker doctor",
+        says="no node pins a host key that sshd does not have",
+        ends=(0, 1),
+    ),
+    Step("sudo rm -r /etc/ssh/old"),
     Step("sudo usermod -aG reversi-operators anna", before=Fleet.hire_anna),
     Step("sudo systemctl restart reversi-checker", after=Fleet.obeys_anna),
-    Step("reversi-checker log --limit 20", says="the new key was used"),
+    Step("reversi-checker log --limit 20", says="rollout: copy a bundle, and upgrade"),
     Step("sudo git -C /etc/reversi init --quiet"),
     Step("printf '%s\\n' '*.key' .installed.json nodes/.lock | sudo tee /etc/reversi/.gitignore"),
     Step("sudo git -C /etc/reversi add ."),

@@ -62,6 +62,7 @@ def only_decisions_are_left(machine: Machine, before: set[str]) -> None:
         "reversi/reversi.toml",
         "reversi/authorized_keys",
         "reversi/nodes/office.toml",
+        "reversi/nodes/office.pins",
         "reversi/nodes/.lock",
         "reversi/freed-ports.toml",
     }

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from checker.model import Status
+from checker.model import NodeName, Status
+from checker.registry.pin_files import read_pins
 from tests.client.bundle.samples import made_key
 from tests.system.accounts import Mode
 from tests.system.clients import Device
@@ -65,6 +66,10 @@ class Scene:
             *("--ssh-option", f"UserKnownHostsFile={known}"),
             *("--ssh-option", "HashKnownHosts=no", *words),
         )
+
+    def handed_out(self, name: str) -> int:
+        """How many sets of pinned host keys the device may have."""
+        return len(read_pins(self.gateway.layout, NodeName(name)))
 
     def gateway_of(self, name: str) -> str:
         """The gateway that the device's tunnel goes to."""
@@ -128,6 +133,7 @@ def test_a_fleet_is_pointed_to_another_address_and_a_failure_stays_where_it_was(
         script = scene.devices[name].ok(f"cat /etc/reversi/{name}.sh")
         assert {"BEAT=1", "KEY=embed"} <= set(script.splitlines())
         assert scene.devices[name].ok("ls /tmp") == ""
+    assert [scene.handed_out(name) for name in NAMES] == [1, 2, 1]
     log = scene.gateway.ok("log", "--node", "attic")
     assert "rollout: copy a bundle, and upgrade" in log
 
@@ -138,6 +144,7 @@ def test_a_fleet_is_pointed_to_another_address_and_a_failure_stays_where_it_was(
     assert " upgraded " in rows(again.stdout)["barn"]
     assert "2 same" in again.stderr
     assert f"gateway: {NEW_NAME}:" in scene.gateway_of("barn")
+    assert scene.handed_out("barn") == 1
     known = (scene.gateway.folder / "known_hosts").read_text()
     assert {line.split()[0] for line in known.splitlines()} == set(NAMES)
 

@@ -45,8 +45,11 @@ KEYS = (
         ),
         pytest.param(
             "account",
-            {"account": UserAccount(uid=9, shell="/bin/sh", is_locked=True)},
-            "locked",
+            {
+                "account": UserAccount(uid=9, shell="/bin/sh", is_locked=True),
+                **sshd(usepam="no"),
+            },
+            "locked with '!' and sshd has UsePAM no",
             "usermod --password '*'",
             id="locked",
         ),
@@ -209,6 +212,13 @@ def test_a_limit_by_address_may_be_meant_while_nodes_are_connected() -> None:
 
     assert the(changed(WELL, {"sshd.limits": limits}), "addresses").ok is None
     assert "addresses" not in {one.name for one in findings(WELL)}
+
+
+@pytest.mark.parametrize("settings", [{"usepam": "yes"}, {}], ids=["with PAM", "not known"])
+def test_a_locked_account_is_well_unless_sshd_has_no_pam(settings: dict[str, str]) -> None:
+    locked = UserAccount(uid=9, shell="/bin/sh", is_locked=True)
+
+    assert the(changed(WELL, {"account": locked, **sshd(**settings)}), "account").ok
 
 
 @pytest.mark.parametrize("version", [(9, 7), (8, 4), None])

@@ -284,6 +284,7 @@ def test_all_shows_a_bar_and_names_the_nodes_left_out(place: Place) -> None:
         private_key=place.keys,
         forwards=[],
         settings=Settings(),
+        scans=False,
     )
     said = Terminal()
 
@@ -315,6 +316,7 @@ def test_a_key_file_without_a_key_is_named(place: Place) -> None:
         private_key=place.keys,
         forwards=[],
         settings=Settings(),
+        scans=False,
     )
 
     with pytest.raises(CannotBuild, match=r"office\.toml\.key: not a private key"):

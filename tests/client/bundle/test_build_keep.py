@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 
-from checker.model import parse_public_key
+from checker.config.layout import home_layout
+from checker.model import NodeName, parse_public_key
+from checker.registry.pin_files import read_pins
+from checker.registry.pins import Pins
+from checker.sshd.host_key_files import host_keys
+from checker.sshd.host_keys import as_pin
+from client.bundle.noted_pins import note_installed
 from tests.client.bundle.places import Place
 from tests.client.bundle.samples import made_key
 from tests.client.bundle.test_compose import assignments
@@ -87,3 +94,20 @@ def test_a_file_without_a_host_key_is_named(
     assert str(file) in said
     assert sentence in said
     assert not (place.out / "office.sh").exists()
+
+
+def test_the_registry_notes_what_each_bundle_pins(place: Place, tmp_path: Path) -> None:
+    layout, name = home_layout(place.home), NodeName("office")
+    (first,) = read_pins(layout, name)
+    later = made_key(tmp_path)
+    public = parse_public_key(later.with_name(f"{later.name}.pub").read_text())
+
+    place.build("office", "--key", "keep", "--host-key", f"{later}.pub")
+
+    assert first.host_keys == tuple(map(as_pin, host_keys(layout).keys))
+    assert read_pins(layout, name)[1:] == (
+        Pins(at=ANY, host_keys=first.host_keys, to_come=(as_pin(public),)),
+    )
+    pins = Pins(at=1, host_keys=first.host_keys)
+    note_installed(layout, name, pins)
+    assert read_pins(layout, name) == (pins,)
