@@ -7,7 +7,7 @@ import shlex
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from checker.doctor.login_facts import (
 from checker.doctor.sshd_words import Take, awaited, listening
 from checker.doctor.trial_key import TrialKey, trial_key
 from checker.model import CheckerError, parse_target, printable
+from checker.sshd.host_key_files import host_keys
 from checker.sshd.log_lines import LogLine
 
 UTC_SINCE = (9, 1)
@@ -155,7 +156,7 @@ def ssh(key: TrialKey, facts: Facts, place: str) -> subprocess.CompletedProcess[
     """Log in, and ask for the version; None if that takes too long. Raises CheckerError."""
     target = parse_target(place)
     known = key.path.with_name("known_hosts")
-    names = tuple(host_keys(facts.sshd.effective if facts.sshd else {}))
+    names = known_keys(facts.layout)
     known.write_text("".join(f"gateway {one}\n" for one in names), encoding="ascii")
     dial = [sys.executable, "-I", "-m", "checker.doctor.dial"]
     settings = {
@@ -201,10 +202,9 @@ def proxy_command(words: Sequence[str]) -> str:
     return shlex.join(words).replace("%", "%%")
 
 
-def host_keys(effective: Mapping[str, str]) -> Iterator[str]:
-    """Yield sshd's public host keys, `TYPE BASE64`, as far as their files can be read."""
-    for path in effective.get("hostkey", "").split():
-        try:
-            yield " ".join(Path(f"{path}.pub").read_text(encoding="ascii").split()[:2])
-        except (OSError, UnicodeDecodeError):
-            continue
+def known_keys(layout: Layout) -> tuple[str, ...]:
+    """Return sshd's public host keys, `TYPE BASE64`; none if they cannot be read."""
+    try:
+        return host_keys(layout).keys
+    except CheckerError:
+        return ()
