@@ -7,6 +7,7 @@ import os
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from checker.cli.dialog import ask, narrate, warn, would
@@ -26,6 +27,7 @@ from checker.install.steps import Found, GoLive, InitPlan
 from checker.install.undo import Installed, Leave, undo
 from checker.model import parse_target
 from checker.output import say
+from checker.sshd.openings import Judged
 
 
 def add_to(verbs: Verbs) -> None:
@@ -61,6 +63,14 @@ def add_init(verbs: Verbs) -> None:
         ),
     )
     add_fleet_options(init)
+    init.add_argument(
+        "--allow-login",
+        action="store_true",
+        help=(
+            "if sshd's AllowUsers or AllowGroups shut the tunnel user out, add it there, in a file"
+            " of its own, which uninstall takes back"
+        ),
+    )
     init.add_argument(
         "--force",
         action="store_true",
@@ -169,6 +179,7 @@ def cmd_init(args: argparse.Namespace, layout: Layout) -> ExitCode:  # noqa: ARG
     from checker.install.survey import survey
 
     refuse_home(args, "init")
+    os.umask(0o022)  # others must read what init makes
     if not args.dry_run and args.root is None:
         refuse_unless_root("init")
     gateways = tuple(str(parse_target(address, "--gateway")) for address in args.gateway)
@@ -181,6 +192,7 @@ def cmd_init(args: argparse.Namespace, layout: Layout) -> ExitCode:  # noqa: ARG
         tune=args.tune,
         fleet=fleet_wish(args),
     )
+    found = replace(found, allow_login=args.allow_login)
     if root:
         init_tree(found, root, is_dry=args.dry_run)
     else:
@@ -215,7 +227,7 @@ def init_here(found: Found, *, is_dry: bool) -> None:
     if is_dry:
         print_steps(planned)
     else:
-        carry_out(planned, load_manifest(), narrate)
+        carry_out(planned, load_manifest(), narrate, lambda: rehearsed(found, planned))
     print_notes(planned)
     done = "nothing was done" if is_dry else "done; see: reversi-checker doctor"
     say(done if planned.steps else "nothing to do")
@@ -226,25 +238,15 @@ def rehearse_live(found: Found, planned: InitPlan) -> None:
     CheckerError.
     """
     from checker.cli.install_warnings import sshd_warnings
-    from checker.install.rehearsal import rehearse
     from checker.sshd.gateway_ports import unheard_here
     from checker.sshd.program import as_user
 
     if os.geteuid() != 0:
         narrate("not tested with sshd: only root can do that")
         return
-    is_new = any(isinstance(step, GoLive) for step in planned.steps)
-    drop_ins = live_drop_ins(found, planned)
     user = found.choices.tunnel_user
-    try:
-        judged = rehearse(drop_ins, user)
-    except Refused as refusal:
-        if is_new:
-            raise
-        raise Refused(
-            f"{refusal}; or have {next(iter(drop_ins))} written again: init --force"
-        ) from None
-    if is_new:
+    judged = rehearsed(found, planned)
+    if writes_drop_ins(planned):
         narrate(
             "tested sshd's configuration as it will be: sshd -t, and"
             f" {shlex.join(('sshd', '-T', *as_user(user)))}, for each kind of connection that a"
@@ -253,6 +255,25 @@ def rehearse_live(found: Found, planned: InitPlan) -> None:
     unheard = unheard_here(found.choices.gateways, judged.effective)
     for warning in (*sshd_warnings(judged, user), *(one.sentence for one in unheard)):
         warn(warning)
+
+
+def rehearsed(found: Found, planned: InitPlan) -> Judged:
+    """Return what sshd says about the tunnel user as it will be. Raises Refused, CheckerError."""
+    from checker.install.rehearsal import rehearse
+
+    drop_ins = live_drop_ins(found, planned)
+    try:
+        return rehearse(drop_ins, found.choices.tunnel_user)
+    except Refused as refusal:
+        if writes_drop_ins(planned):
+            raise
+        raise Refused(
+            f"{refusal}; or have {next(iter(drop_ins))} written again: init --force"
+        ) from None
+
+
+def writes_drop_ins(planned: InitPlan) -> bool:
+    return any(isinstance(step, GoLive) for step in planned.steps)
 
 
 def print_notes(planned: InitPlan) -> None:

@@ -12,12 +12,17 @@ from checker.sshd.openings import Judged
 def sshd_warnings(found: Judged, user: str) -> Iterator[str]:
     """Say what sshd's settings will do to the tunnels of this user."""
     for why in found.refusals:
-        yield f"sshd rejects every key of {user}: {why}"
+        yield f"sshd rejects every key of {user}: {why}{mend(why)}"
     for why in found.limits:
-        yield f"sshd rejects some addresses: {why}"
+        yield f"sshd rejects some addresses: {why}{mend(why)}"
     for module in pam_modules(found.effective):
         yield f"{module} may shut {user} out; afterwards, run: reversi-checker doctor --login"
     yield from startup_warnings(found.effective)
+
+
+def mend(why: str) -> str:
+    """Say what `init` itself can do about it."""
+    return "; or have it added: init --allow-login" if why.startswith("Allow") else ""
 
 
 def startup_warnings(effective: Mapping[str, str]) -> Iterator[str]:

@@ -93,7 +93,8 @@ def name_meant(layout: Layout, registry: Registry, text: str) -> NodeName:
     same = [node.name for node in registry.nodes.values() if node.calls_itself == text]
     same += [one.node for one in seen if one.word == text]
     if not same:
-        raise NotSeen(text)
+        waiting = [node.name for node in registry.nodes.values() if node.is_shared]
+        raise NotSeen(text, (*waiting, *(one.node for one in seen), *(one.word for one in seen)))
     if len(same) > 1:
         raise CheckerError(
             f"{len(same)} devices call themselves {printable(text)}: {', '.join(same)}; name one of"
@@ -116,9 +117,11 @@ def to_be_adopted(
                 f" {name}"
             )
         return with_targets(node, targets)
-    devices = [one for one, _ in unregistered_tunnels(layout, registry) if one.node == name]
+    found = unregistered_tunnels(layout, registry)
+    devices = [one for one, _ in found if one.node == name]
     if not devices:
-        raise NotSeen(name)
+        waiting = [one.name for one in registry.nodes.values() if one.is_shared]
+        raise NotSeen(name, (*(one.node for one, _ in found), *waiting))
     if len({one.word for one in devices}) > 1:
         words = ", ".join(sorted(printable(one.word) for one in devices))
         raise CheckerError(

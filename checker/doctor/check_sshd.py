@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from checker.doctor import remedies
 from checker.doctor.facts import Facts, SshdFacts
 from checker.doctor.finding import Finding, finding, first_of
+from checker.install.places import ALLOW
 from checker.install.refusals import NO_SHELL
 from checker.install.steps import UserAccount
 from checker.sshd.lockdown import differences, unknown_to, unwelcome
@@ -34,6 +35,7 @@ def check_sshd(facts: Facts) -> Iterator[Finding]:
         yield check_kinds_of_keys(facts, sshd)
         yield from check_startups(facts, sshd)
         yield from check_penalties(facts, sshd)
+        yield from check_own_lists(facts, sshd)
         yield from check_log(facts)
     yield check_sshrc(facts)
 
@@ -205,6 +207,23 @@ def check_penalties(facts: Facts, sshd: SshdFacts) -> Iterator[Finding]:
             remedies.configure_sshd("exempt", f"PerSourcePenaltyExemptList {','.join(shared)}"),
         ),
     )
+
+
+def check_own_lists(facts: Facts, sshd: SshdFacts) -> Iterator[Finding]:
+    """A list that names only the tunnel user locks everybody else out."""
+    alone = [
+        one for one in facts.login.own_lists if sshd.effective.get(one.lower(), "") == facts.user
+    ]
+    if alone:
+        yield Finding(
+            name="who may log in",
+            ok=False,
+            sentence=(
+                f"nobody but {facts.user} can log in here: {ALLOW} is the only file left that sets"
+                f" {' and '.join(alone)}"
+            ),
+            mend=f"{remedies.INIT}    # removes it",
+        )
 
 
 def check_log(facts: Facts) -> Iterator[Finding]:

@@ -10,8 +10,9 @@ from pathlib import Path
 from checker.config.layout import Layout
 from checker.config.settings import Config
 from checker.doctor.facts import LoginFacts, SshdFacts
+from checker.install.extra_drop_ins import lists_in
 from checker.install.manifest import load_manifest
-from checker.install.places import DROP_IN, DROP_INS
+from checker.install.places import ALLOW, DROP_IN, DROP_INS
 from checker.install.steps import digest
 from checker.install.survey import entry, sshrc_of
 from checker.model import CheckerError
@@ -77,8 +78,17 @@ def login_facts(layout: Layout, user: str, sshd: SshdFacts | None, *, is_user: b
         is_drop_in_changed=layout.home is None and any(map(is_changed, DROP_INS)),
         sshrc=rc_files(user, sshd),
         pam=pam_modules(sshd.effective) if layout.home is None and sshd is not None else (),
+        own_lists=own_lists() if layout.home is None else (),
         log=source() if layout.home is None and os.geteuid() == 0 else None,
     )
+
+
+def own_lists() -> tuple[str, ...]:
+    """Return the lists of whom sshd lets in to which our file adds the tunnel user."""
+    try:
+        return lists_in(ALLOW.read_bytes())
+    except OSError:
+        return ()
 
 
 def rc_files(user: str, sshd: SshdFacts | None) -> tuple[Path, ...]:
@@ -103,7 +113,10 @@ def closed_by(sshd: SshdFacts | None) -> Path | None:
 
 def is_changed(path: Path) -> bool:
     """Return whether a file was changed since `init` wrote it."""
-    found, written = entry(path), load_manifest().files.get(str(path))
+    try:
+        found, written = entry(path), load_manifest().files.get(str(path))
+    except CheckerError:
+        return False  # only root may read it; it is unknown
     if found is None or found.content is None or written is None:
         return False
     return digest(found.content) != written

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from checker.config.layout import Layout
 from checker.doctor.login_facts import Trial
-from checker.install.steps import Entry, UserAccount
+from checker.install.steps import Entry, Trouble, UserAccount
 from checker.model import Machine, Usage
 from checker.registry.pins import Pins
 from checker.sshd.includes import Misplaced
@@ -51,6 +51,8 @@ class LoginFacts:
     """Nodes whose last login sshd refused, with its words."""
     log: str | None = None
     """Where the daemon reads sshd's log; empty if nowhere."""
+    own_lists: Sequence[str] = ()
+    """Lists of whom sshd lets in, to which a file of ours adds the tunnel user."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +72,10 @@ class KeyFacts:
     """Private keys that others may read or write."""
     unreachable: Path | None = None
     """What the tunnel user needs but cannot reach."""
+    unreadable: Trouble | None = None
+    """What one of the two accounts of an installed gateway cannot read; None if only root could
+    try it.
+    """
     unreachable_at: Path | None = None
     """The directory that keeps the tunnel user out."""
 
@@ -84,8 +90,12 @@ class DaemonFacts:
     """None if it never swept."""
     every_s: float = 20.0
     """How often it should sweep."""
+    version: str | None = None
+    """The release that it runs; empty if it does not say, None if no daemon answers."""
+    has_unit: bool = False
+    """Whether systemd has a unit for it."""
     is_enabled: bool | None = None
-    """Whether systemd starts it at boot; None without systemd."""
+    """Whether systemd starts it at boot; None if unknown."""
     usage: Usage | None = None
 
 
@@ -133,6 +143,18 @@ class PortFacts:
     """Ports that an outgoing connection may take."""
     reserved: frozenset[int] = frozenset()
     """Ports that the kernel reserves now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedFacts:
+    """Public ports, which HAProxy must serve."""
+
+    ports: Sequence[int] = ()
+    is_installed: bool = True
+    lags: bool = False
+    """Whether HAProxy's file does not match the registry."""
+    silent: Sequence[int] = ()
+    """Public ports on which nobody listens."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,6 +214,10 @@ class Facts:
     layout: Layout
     trouble: str = ""
     """Why the settings cannot be read."""
+    is_missing: bool = False
+    """Whether there is no gateway: `init` did not run here, or was undone, or the home is gone."""
+    is_undone: bool = False
+    """Whether `uninstall` left the admin's decisions."""
     user: str = ""
     """The tunnel user."""
     account: UserAccount | None = None
@@ -204,6 +230,7 @@ class Facts:
     places: PlaceFacts = PlaceFacts()
     registry: RegistryFacts = RegistryFacts()
     ports: PortFacts = PortFacts()
+    published: PublishedFacts = PublishedFacts()
     machine: MachineFacts = field(default_factory=MachineFacts)
     state: StateFacts = StateFacts()
     trials: Sequence[Trial] = ()

@@ -6,7 +6,9 @@ import shlex
 from pathlib import Path
 
 from checker.doctor.facts import Facts, TakenPort
+from checker.install.extra_drop_ins import LISTS
 from checker.install.places import DROP_IN, SERVICE
+from checker.install.steps import Trouble
 from checker.install.unit_files import ranges_out
 from checker.sshd.admission import revoked_file
 
@@ -24,8 +26,10 @@ def ours(facts: Facts, words: str) -> str:
 
 def start(facts: Facts) -> str:
     """Return the command that starts or restarts the daemon: by systemd, or as it was started."""
-    if facts.daemon.is_enabled is not None:
+    if facts.daemon.has_unit:
         return f"sudo systemctl restart {SERVICE}"
+    if facts.home is None and facts.machine.has_systemd:
+        return INIT
     pid = facts.daemon.pid
     first = "" if pid is None else f"kill {pid}; tail --pid={pid} -f /dev/null; "
     if facts.home is None or facts.sshd is None:
@@ -109,12 +113,10 @@ def let_in(facts: Facts) -> str:
     if facts.sshd and facts.sshd.refusals and facts.sshd.refusals[0].startswith("RevokedKeys"):
         path = shlex.quote(revoked_file(effective))
         return f"sudo touch {path}    # if no key was revoked; else restore it from a backup"
-    words = {"allowusers": f"AllowUsers {facts.user}", "allowgroups": f"AllowGroups {facts.user}"}
-    denied = effective.get("denyusers", "") or effective.get("denygroups", "")
-    lines = [line for key, line in words.items() if effective.get(key)]
-    if denied or not lines:
+    denied = effective.get("denyusers") or effective.get("denygroups")
+    if denied or not any(effective.get(one.lower()) for one in LISTS):
         return DENIED
-    return configure_sshd("allow", *lines)
+    return f"{INIT} --allow-login"
 
 
 def accept_keys(facts: Facts, option: str, value: str) -> str:
@@ -146,6 +148,11 @@ def close_to_others(facts: Facts, path: Path) -> str:
     )
 
 
+def open_way(trouble: Trouble) -> str:
+    """Let the gateway's accounts read what runs reversi."""
+    return trouble.advice or " && ".join(f"sudo {command}" for command in trouble.commands)
+
+
 def mode(bits: str, *paths: Path) -> str:
     return f"chmod {bits} {' '.join(shlex.quote(str(path)) for path in paths)}"
 
@@ -175,3 +182,23 @@ def reserve(facts: Facts) -> str:
     """Keep outgoing connections off the nodes' ports."""
     ports = ranges_out({*facts.ports.reserved, *facts.ports.unreserved})
     return init_or(facts, f"sudo sysctl -w net.ipv4.ip_local_reserved_ports={ports}")
+
+
+def begin(facts: Facts) -> str:
+    """Make the gateway that is missing."""
+    if facts.home is not None:
+        return f"{INIT}    # or, without root, a gateway of your own: {ours(facts, 'up')}"
+    purge = "    # or remove the rest: sudo reversi-checker uninstall --purge"
+    return INIT + (purge if facts.is_undone else "")
+
+
+def serve_published(facts: Facts) -> str:
+    """Have HAProxy serve the public ports."""
+    update = ours(facts, "publish")
+    if not facts.published.is_installed:
+        return f"sudo apt-get install haproxy && {update}"
+    if facts.published.lags:
+        return update
+    if facts.home is not None:
+        return f"haproxy -W -f {shlex.quote(str(facts.home / 'haproxy.cfg'))}"
+    return "sudo systemctl restart haproxy    # it must read our file: docs/publishing.md"

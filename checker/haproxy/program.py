@@ -120,6 +120,14 @@ def find_haproxy() -> str:
     return found
 
 
+def is_installed() -> bool:
+    try:
+        find_haproxy()
+    except HaproxyMissing:
+        return False
+    return True
+
+
 def check(candidate: Path) -> None:
     """Have HAProxy check a file. Raises HaproxyMissing, and FileRefused with HAProxy's message."""
     try:

@@ -11,7 +11,14 @@ from checker.config.layout import Layout
 from checker.config.settings import load_config
 from checker.config.toml_file import ConfigError
 from checker.haproxy.config_text import HEAD, by_port, render, tunnel_ports
-from checker.haproxy.program import Proxy, present_file, proxy_of, put_live
+from checker.haproxy.program import (
+    HaproxyMissing,
+    Proxy,
+    is_installed,
+    present_file,
+    proxy_of,
+    put_live,
+)
 from checker.linux.sockets import read_listeners
 from checker.model import CheckerError, Forward, Listener, Node, Note, Port
 from checker.registry.changes import write_node
@@ -111,6 +118,32 @@ def published_forwards(registry: Registry) -> tuple[Forward, ...]:
     """Return the forwards of the nodes that are enabled."""
     return tuple(
         forward for node in registry.nodes.values() if node.enabled for forward in node.forwards
+    )
+
+
+def published_ports(registry: Registry) -> tuple[Port, ...]:
+    """Return the public ports that HAProxy should serve."""
+    return tuple(sorted(by_port(published_forwards(registry))))
+
+
+def silent_ports(ports: Collection[Port]) -> tuple[Port, ...]:
+    """Return those of the ports on which nobody listens."""
+    return tuple(sorted(set(ports).difference(read_listeners())))
+
+
+def unserved(registry: Registry, proxy: Proxy) -> str:
+    """Say why visitors cannot reach a published port, as a sentence; empty if they can."""
+    ports = published_ports(registry)
+    if not ports:
+        return ""
+    if not is_installed():
+        return str(HaproxyMissing())
+    silent = silent_ports(ports)
+    if not silent:
+        return ""
+    return (
+        f"haproxy does not listen on port {silent[0]}; start it, and check that it reads"
+        f" {proxy.path}"
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from checker.config.layout import SYSTEM
+from checker.install.extra_drop_ins import allow_notes, allow_steps
 from checker.install.left_behind import clauses, lost_keys
 from checker.install.places import (
     CONFIG,
@@ -61,11 +62,13 @@ def plan(found: Found) -> InitPlan:
     if found.keys_lag or is_config_edited(found, files):
         steps.append(KeysInLine())
     steps.extend(go_live(found, files))
+    steps.extend(allow_steps(found))
     steps.extend(untune(found))
     steps.extend(commands(found, {file.path for file in files}))
     notes += [
         *ignored_gateways(found),
         *tuning_notes(found),
+        *allow_notes(found),
         *manual(found, bool(steps)),
     ]
     warnings = (

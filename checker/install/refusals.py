@@ -32,6 +32,8 @@ def refuse(found: Found) -> None:
     refuse_names(found)
     if found.has_systemd and is_hidden(found):
         raise Refused(f"{hidden_sentence(found)}, and run init from there")
+    if found.unreadable:
+        raise Refused(found.unreadable)
     user = found.choices.tunnel_user
     account = found.accounts.get(user)
     if account is not None:
@@ -83,10 +85,20 @@ def refuse_account(user: str, account: UserAccount, *, uses_pam: bool | None) ->
         )
 
 
+def hidden_place(found: Found) -> str:
+    """Return a part of reversi, or of its interpreter, that a systemd service could not see; empty
+    if there is none.
+    """
+    places = (found.python, *found.places)
+    return next((place for place in places if f"{place}/".startswith(HIDDEN)), "")
+
+
 def is_hidden(found: Found) -> bool:
-    """Return whether a systemd service could not see the interpreter."""
-    return f"{found.python}/".startswith(HIDDEN)
+    """Return whether a systemd service could not see the interpreter or reversi."""
+    return bool(hidden_place(found))
 
 
 def hidden_sentence(found: Found) -> str:
-    return f"reversi runs from {found.python}, which a service cannot see; install it under /opt"
+    place = hidden_place(found)
+    other = "" if place == found.python else ", with an interpreter such as /usr/bin/python3"
+    return f"reversi runs from {place}, which a service cannot see; install it under /opt{other}"

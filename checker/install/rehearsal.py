@@ -16,7 +16,7 @@ from checker.sshd.includes import misplaced_include
 from checker.sshd.keygen import make_key
 from checker.sshd.lockdown import differences, drop_in, redirected, unknown_options, unknown_to
 from checker.sshd.match_lines import as_if_there
-from checker.sshd.openings import Judged, judged
+from checker.sshd.openings import Judged, groups_of, judged
 from checker.sshd.program import MAIN, complaint, version
 
 
@@ -51,9 +51,12 @@ def candidate(drop_ins: Mapping[Path, bytes], user: str) -> Iterator[Path]:
         whole = inside / "main"
         whole.write_text(main, encoding="utf-8", errors="surrogateescape")
         if not is_account(user):
+            groups = groups_of(user)
             for file in inside.iterdir():
-                text = file.read_text(encoding="utf-8", errors="surrogateescape")
-                file.write_text(as_if_there(text, user), encoding="utf-8", errors="surrogateescape")
+                text = as_if_there(
+                    file.read_text(encoding="utf-8", errors="surrogateescape"), user, groups
+                )
+                file.write_text(text, encoding="utf-8", errors="surrogateescape")
         yield whole
 
 

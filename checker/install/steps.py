@@ -88,6 +88,20 @@ class NotSent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """What an account of the gateway could not read."""
+
+    sentence: str
+    commands: tuple[str, ...] = ()
+    """What opens it, for root."""
+    advice: str = ""
+    """What to do if nothing should be opened."""
+
+    def __str__(self) -> str:
+        return f"{self.sentence}; {self.advice or 'run: ' + ' && '.join(self.commands)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
     """What is on the machine."""
 
@@ -117,6 +131,14 @@ class Found:
     tune: bool | None = None
     """As given on the command line; None keeps the earlier choice."""
     force: bool = False
+    allowed: Mapping[str, str] | None = None
+    """The lists of whom sshd lets in, by lower-case keyword; None if sshd was not asked."""
+    allow_login: bool = False
+    """Whether to add the tunnel user to them."""
+    places: tuple[str, ...] = ()
+    """Where the interpreter, its library and reversi are, links resolved."""
+    unreadable: str = ""
+    """Which account could not read a part of that, and what opens it; empty if both can."""
     uses_pam: bool | None = None
     """Whether sshd leaves it to PAM who may log in; None if sshd was not asked."""
     logins: Logins = field(default_factory=Logins)

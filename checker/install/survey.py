@@ -8,6 +8,7 @@ import pwd
 import shutil
 import stat
 import subprocess
+import sys
 import time
 import tomllib
 from dataclasses import replace
@@ -17,11 +18,13 @@ from checker.config.layout import SYSTEM, is_there
 from checker.config.settings import Config, config_from, load_config
 from checker.config.toml_file import MOST_BYTES, ConfigError, beginning, read_toml
 from checker.control.client import Control
+from checker.install.extra_drop_ins import EXTRAS, LISTS, is_as_made
 from checker.install.left_behind import Logins
 from checker.install.logged_in import logins
 from checker.install.manifest import load_manifest
 from checker.install.places import ENABLED, FILES
 from checker.install.plan import all_folders
+from checker.install.readable import examine
 from checker.install.rehearsal import probe_unknown
 from checker.install.shared_key import FleetWish, with_shared_key
 from checker.install.steps import (
@@ -32,6 +35,7 @@ from checker.install.steps import (
     Found,
     NotSent,
     UserAccount,
+    digest,
 )
 from checker.install.sysctl_files import setter
 from checker.install.tuning import KEY, TUNE
@@ -236,6 +240,19 @@ def not_sent() -> NotSent:
     )
 
 
+def allow_lists(user: str) -> dict[str, str] | None:
+    """Ask sshd for its lists of whom it lets in, even if there is no such user yet; None if it
+    cannot be asked.
+    """
+    if os.geteuid() != 0:
+        return None
+    try:
+        settings = effective(MAIN, user)
+    except CheckerError:
+        return None
+    return {one.lower(): settings.get(one.lower(), "") for one in LISTS}
+
+
 def survey(  # noqa: PLR0913 - the options of `init`
     *,
     root: Path | None,
@@ -253,6 +270,7 @@ def survey(  # noqa: PLR0913 - the options of `init`
         return Found(python=python, choices=chosen, entries=entries, force=force, tune=tune)
     ephemeral, reserved = ephemeral_ports()
     has_systemd = SYSTEMD.is_dir()
+    places, unreadable = examine((python, sys.executable), chosen.tunnel_user)
     registry = read_registry(SYSTEM.nodes)
     refuse_own_keys(fleet, registry)
     said = sshd_says(chosen.tunnel_user)
@@ -281,6 +299,9 @@ def survey(  # noqa: PLR0913 - the options of `init`
         not_sent=not_sent(),
         tune=tune,
         force=force,
+        allowed=allow_lists(chosen.tunnel_user),
+        places=places,
+        unreadable=unreadable,
     )
 
 
@@ -306,15 +327,24 @@ def exists(made: str) -> bool:
     return True
 
 
+def extra_files() -> dict[str, str]:
+    """Return the digests of files for sshd that the commands of `doctor` wrote, and nobody
+    changed.
+    """
+    found = {path: one.content for path in EXTRAS if (one := entry(path)) and one.content}
+    return {str(path): digest(content) for path, content in found.items() if is_as_made(content)}
+
+
 def installed() -> Installed | None:
     """Return what there is to undo; None if `init` made nothing. Raises CheckerError."""
     manifest = load_manifest()
     if manifest.is_empty:
         return None
-    paths = (*(Path(name) for name in manifest.files), *(Path(name) for name in manifest.folders))
+    files = {**manifest.files, **extra_files()}
+    paths = (*(Path(name) for name in files), *(Path(name) for name in manifest.folders), *EXTRAS)
     has_systemd = SYSTEMD.is_dir()
     return Installed(
-        files=manifest.files,
+        files=files,
         folders=manifest.folders,
         made=tuple(made for made in manifest.made if exists(made)),
         entries={path: found for path in paths if (found := entry(path))},

@@ -124,7 +124,7 @@ remove_key() {
         say "$self holds the private key: remove it once the new bundle is confirmed"
         return
     fi
-    case $(cd "${self%/*}" && pwd) in
+    case $(cd "${self%/*}/" && pwd) in
     "$ROOT/tmp" | "$ROOT/var/tmp" | "$ROOT/dev/shm") rm -f "$self" && say "removed $self, as it holds the private key" && return ;;
     esac
     say "$self holds the private key: remove it, or keep it secret"

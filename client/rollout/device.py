@@ -18,7 +18,9 @@ REPLACED = 92
 ON_TRIAL = 1
 """Exit status of a bundle's `confirmed`."""
 SSH_FAILED = 255
+NO_SUDO = 93
 COPY = """
+{rights} || exit {no_sudo}
 umask 077
 mkdir {folder} || exit {failed}
 cat >{file}
@@ -45,6 +47,9 @@ SAFE = (
     "ForwardAgent=no",
     "ForwardX11=no",
     "ClearAllForwardings=yes",
+    "Tunnel=no",
+    "AddressFamily=any",
+    "CanonicalizeHostname=no",
     "PermitLocalCommand=no",
     "RemoteCommand=none",
     "RequestTTY=no",
@@ -70,7 +75,7 @@ class Login:
         where = (f"HostName={host}", f"Port={port}", f"HostKeyAlias={name}", "CheckHostIP=no")
         options = [word for one in (*where, *self.options, *SAFE) for word in ("-o", one)]
         user = ("-l", self.user) if self.user else ()
-        return ("ssh", *options, *user, "--", name, f"exec sh -c {shlex.quote(command)}")
+        return ("ssh", "-k", *options, *user, "--", name, f"exec sh -c {shlex.quote(command)}")
 
 
 def one_line(script: str, **values: object) -> str:
@@ -97,6 +102,8 @@ class Visit:
             "file": f"{folder}/{self.name}.sh",
             "size": self.size,
             "sh": "sudo -n sh" if self.sudo else "sh",
+            "rights": "sudo -n true" if self.sudo else "true",
+            "no_sudo": NO_SUDO,
             "failed": NOT_COPIED,
             "in_place": IN_PLACE,
             "on_trial": ON_TRIAL,

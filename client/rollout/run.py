@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import sys
 import time
 from collections import deque
@@ -16,6 +17,7 @@ from checker.output import aligned
 from checker.registry.pins import Pins
 from client.bundle.build import CannotBuild, Source, confirm, find_source
 from client.bundle.noted_pins import note, note_installed, pins_in
+from client.errors import ClientError
 from client.rollout.course import FAILURES_IN_A_ROW, Came, Course, Result, counts, table
 from client.rollout.device import Login
 from client.rollout.memory import Memory, memory_path
@@ -72,6 +74,13 @@ class Rollout:
             await asyncio.to_thread(write, self.source.layout, job.name, pins)
         except CheckerError as error:
             self.progress.line(f"reversi-client: warning: {error}")
+
+
+class NoSsh(ClientError):
+    """A rollout needs OpenSSH's client."""
+
+    def __init__(self) -> None:
+        super().__init__("there is no ssh here; install OpenSSH's client")
 
 
 def agreed(wanted: RolloutOptions, number: int) -> bool:
@@ -139,6 +148,8 @@ def roll_out(wanted: RolloutOptions) -> bool:
             if wanted.dry_run:
                 report(planned(found, Result.PLANNED))
                 return True
+            if shutil.which("ssh") is None:
+                raise NoSsh
             refuse_without_daemon(view)
             if not agreed(wanted, len(found.jobs)):
                 report(planned(found, Result.LEFT))

@@ -11,6 +11,7 @@ from checker.model import CheckerError, Port
 from client.rollout.course import Came, Result
 from client.rollout.device import (
     IN_PLACE,
+    NO_SUDO,
     NOT_COPIED,
     ON_TRIAL,
     REPLACED,
@@ -118,7 +119,8 @@ class Upgrade:
 
 def failure(said: Said) -> str:
     """Return why the bundle could not be brought, as a clause."""
-    what = {SSH_FAILED: "ssh", NOT_COPIED: "the copy failed"}.get(said.status, "upgrade")
+    known = {SSH_FAILED: "ssh", NOT_COPIED: "the copy failed", NO_SUDO: "sudo"}
+    what = known.get(said.status, "upgrade")
     return f"{what}: {said.last or f'exit status {said.status}'}"
 
 

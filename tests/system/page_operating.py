@@ -102,6 +102,10 @@ class Fleet:
     def lose_the_node(self) -> None:
         self.new.type("reversi-checker node remove office --yes")
 
+    def knows_the_node(self) -> None:
+        keys = "/etc/reversi/authorized_keys"
+        until(lambda: "reversi:office" in self.new.read(keys), "the key file follows")
+
     def change_the_name(self) -> None:
         self.old.write("/etc/hosts", f"127.0.0.1 localhost\n{NEW_ADDRESS} {NAME}\n")
 
@@ -205,8 +209,8 @@ OPERATING: tuple[Step[Fleet], ...] = (
         "sudo tar -C / -xzf /var/backups/reversi/gateway.tar.gz etc/reversi/nodes/office.toml",
         before=Fleet.lose_the_node,
         at=lambda fleet: fleet.new,
+        after=Fleet.knows_the_node,
     ),
-    Step("sudo reversi-checker init", says="from the registry", at=lambda fleet: fleet.new),
     Step("sudo reversi-client rollout --all --dry-run", says="would upgrade"),
     Step(
         "sudo reversi-client rollout office",
@@ -256,8 +260,7 @@ OPERATING: tuple[Step[Fleet], ...] = (
         ends=(0, 1),
     ),
     Step("sudo rm -r /etc/ssh/old"),
-    Step("sudo usermod -aG reversi-operators anna", before=Fleet.hire_anna),
-    Step("sudo systemctl restart reversi-checker", after=Fleet.obeys_anna),
+    Step("sudo usermod -aG reversi-operators anna", before=Fleet.hire_anna, after=Fleet.obeys_anna),
     Step("reversi-checker log --limit 20", says="rollout: copy a bundle, and upgrade"),
     Step("sudo git -C /etc/reversi init --quiet"),
     Step("printf '%s\\n' '*.key' .installed.json nodes/.lock | sudo tee /etc/reversi/.gitignore"),

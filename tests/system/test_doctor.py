@@ -39,10 +39,10 @@ SHIMS = {
 BREAKS = {
     "account": (
         "usermod --shell /usr/sbin/nologin reversi",
-        "usermod --lock reversi",
         "chage --expiredate 1 reversi",
         "chage --maxdays 30 --lastday 2020-01-01 reversi",
         "touch /run/nologin",
+        "usermod --lock reversi; echo 'UsePAM no' >/etc/ssh/sshd_config.d/05-pam.conf",
     ),
     "sshd": (
         "rm /etc/ssh/sshd_config.d/00-reversi.conf",
@@ -110,11 +110,15 @@ def test_the_command_that_doctor_prints_fixes_what_it_found(
 def test_without_systemd_root_may_run_the_daemon(machine: Machine) -> None:
     machine.ok("init", "--gateway", "127.0.0.1:2222")
     daemon = subprocess.Popen(
-        [*machine.inside, PYTHON, "-I", "-m", "checker", "serve"], stdin=subprocess.DEVNULL
+        [*machine.inside, "sh", "-c", f"umask 077; exec {PYTHON} -I -m checker serve"],
+        stdin=subprocess.DEVNULL,
     )
     try:
         until(lambda: not wrong(machine), "doctor finds nothing")
         assert machine.ok("init") == "nothing to do\n"
+        # the tunnel user reads the verdicts, and the history if the daemon is away
+        readable = "find /run/reversi/verdicts /var/lib/reversi/state.db ! -perm -0044"
+        assert machine.must("sh", "-c", readable) == ""
     finally:
         end_one(daemon)
 

@@ -155,6 +155,7 @@ def live(machine: Machine) -> None:
             machine.stop_daemon()
             assert device.verdict("check") == 0
             uninstalled(machine)
+    assert "AuthorizedKeysCommand" not in (machine.folder / "sshd.log").read_text("utf-8")
     assert "does not follow the registry" not in machine.log()
     assert "Traceback" not in machine.log()
 

@@ -14,7 +14,7 @@ import pytest
 
 from checker.model import NodeName, Status
 from checker.registry.pin_files import read_pins
-from tests.client.bundle.samples import made_key
+from tests.client.bundle.samples import as_released, made_key
 from tests.system.accounts import Mode
 from tests.system.clients import Device
 from tests.system.harness import FAST, Gateway, gateway_at
@@ -32,7 +32,10 @@ NEW_NAME, NEW_ADDRESS = "new.gateway.test", "127.0.0.2"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """A gateway with two addresses, and three devices that know only the first."""
+    """A gateway with two addresses, and three devices that know only the first.
+
+    `attic` has a bundle of 0.1.0, `cellar` dropbear.
+    """
 
     gateway: Gateway
     admin: Path
@@ -97,8 +100,9 @@ def scene(usual: Mode, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sce
         found = Scene(gateway=gateway, admin=admin, devices=devices, nodes=nodes)
         for name, device in devices.items():
             client = "dbclient" if name == "cellar" else "ssh"
-            device.ok("cat >/tmp/bundle.sh", found.build(nodes[name], client))
-            device.ok("sh /tmp/bundle.sh install")
+            text = found.build(nodes[name], client)
+            device.ok("cat >/tmp/bundle.sh", as_released(text) if name == "attic" else text)
+            device.ok("sh /tmp/bundle.sh install && rm -f /tmp/bundle.sh")
         yield found
 
 

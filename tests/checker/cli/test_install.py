@@ -29,8 +29,8 @@ def test_settings_as_init_writes_them_need_no_warning() -> None:
             id="all",
         ),
         pytest.param(
-            Judged(effective=GOOD, openings=(), limits=("AllowUsers lets x in",)),
-            "sshd rejects some addresses: AllowUsers lets x in",
+            Judged(effective=GOOD, openings=(), limits=("DenyUsers shuts x out",)),
+            "sshd rejects some addresses: DenyUsers shuts x out",
             id="some",
         ),
     ],
@@ -98,7 +98,7 @@ def test_a_fleet_that_init_cannot_take_is_refused_with_the_reason(
         pytest.param("2001:db8::1", " (an IPv6 address goes in brackets, as in", id="IPv6"),
     ],
 )
-def test_a_gateway_without_a_valid_address_is_named_by_its_option(
+def test_a_gateway_that_is_not_an_address_is_named_by_its_option(
     address: str, says: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["init", "--dry-run", "--gateway", address]) is ExitCode.USAGE

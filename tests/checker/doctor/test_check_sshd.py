@@ -24,6 +24,8 @@ KEYS = (
     ("a", rsa_key(2048)),
 )
 
+BOTH = ("AllowUsers", "AllowGroups")
+
 
 @pytest.mark.parametrize(
     ("name", "change", "sentence", "mend"),
@@ -130,7 +132,7 @@ KEYS = (
             "sshd",
             {**sshd(allowusers="root"), "sshd.refusals": ("AllowUsers names only root",)},
             "sshd rejects every key of reversi: AllowUsers names only root",
-            "printf '%s\\n' 'AllowUsers reversi' |",
+            "sudo reversi-checker init --allow-login",
             id="allowed",
         ),
         pytest.param(
@@ -158,8 +160,15 @@ KEYS = (
                 "machine.peers": {},
             },
             "sshd rejects some addresses: AllowUsers lets",
-            "'AllowUsers reversi'",
+            "sudo reversi-checker init --allow-login",
             id="addresses",
+        ),
+        pytest.param(
+            "who may log in",
+            {**sshd(allowusers="reversi", allowgroups="admins reversi"), "login.own_lists": BOTH},
+            "nobody but reversi can log in here",
+            "sudo reversi-checker init    # removes it",
+            id="only ours",
         ),
         pytest.param(
             "kinds of keys",

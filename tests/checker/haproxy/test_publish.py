@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 
 from checker.config.layout import Layout
-from checker.config.settings import Config
+from checker.config.settings import Config, load_config
+from checker.doctor.examine_published import published_facts
+from checker.doctor.facts import PublishedFacts
 from checker.haproxy import program as proxy_module
 from checker.haproxy.config_text import HEAD
 from checker.haproxy.program import (
@@ -337,6 +339,29 @@ def test_a_machine_without_haproxy_is_told_what_to_install(
         HaproxyMissing, match="haproxy is not installed; as root, run: apt-get install haproxy"
     ):
         find_haproxy()
+
+
+@pytest.mark.usefixtures("haproxy")
+def test_publish_and_doctor_say_which_published_port_nobody_serves(
+    layout: Layout, checker: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = free_port()
+    checker("publish", "shop", "--port", str(port))
+
+    again = checker("publish")[2]
+
+    assert f"haproxy does not listen on port {port}; start it" in again
+    registry = read_registry(layout.nodes)
+    config = load_config(layout.config)
+    assert published_facts(layout, config, registry) == PublishedFacts(
+        ports=(port,), silent=(port,)
+    )
+    cfg(layout).write_text("# another\n")
+    assert published_facts(layout, config, registry).lags
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (tmp_path / "haproxy").unlink()
+    assert not published_facts(layout, config, registry).is_installed
+    assert "haproxy is not installed" in checker("publish", "--dry-run")[2]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from client.bundle.compose import Bundle, header
+from client.bundle.compose import Bundle, render
 from client.bundle.keyforms import KeyForms, read_key
 from client.bundle.settings import Settings
 from tests.programs import require
@@ -48,9 +48,14 @@ def changed(**fields: Any) -> Bundle:
     return replace(OFFICE, settings=settings, **fields)
 
 
+def as_released(text: str) -> str:
+    """Return a bundle of 0.1.0 with the header's values of this one."""
+    about, _, body = lzma.decompress(RELEASED.read_bytes()).decode("ascii").partition("NODE=")
+    values = text[text.index("NODE=") : text.index("\n\n") + 1]
+    values = re.sub(r"(?m)^(QUIET=|CONNECT=|\[ ).*\n", "", values)
+    values = re.sub(r"(?m)^(VERSION=).*$", r"\g<1>0.1.0", values)
+    return about + values + body[body.index("\n\n") + 1 :]
+
+
 def released(bundle: Bundle) -> str:
-    """Return the text of a bundle of 0.1.0 with the values of this one."""
-    about, _, rest = lzma.decompress(RELEASED.read_bytes()).decode("ascii").partition("NODE=")
-    values = re.sub(r"(?m)^(VERSION=).*$", r"\g<1>0.1.0", header(bundle))
-    values = re.sub(r"(?m)^(QUIET|CONNECT)=.*\n", "", values)
-    return about + values + rest[rest.index("\n\n") + 1 :]
+    return as_released(render(bundle))

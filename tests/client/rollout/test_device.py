@@ -11,6 +11,7 @@ import pytest
 from checker.model import NodeName, Port
 from client.rollout.device import (
     IN_PLACE,
+    NO_SUDO,
     NOT_COPIED,
     ON_TRIAL,
     REPLACED,
@@ -97,6 +98,19 @@ def test_a_user_who_is_not_root_uses_sudo_only_for_the_bundle(mark: str) -> None
 
     assert visit.copy.count("sudo -n sh /tmp/reversi-") == 2
     assert visit.ask.count("sudo") == 1
+
+
+def test_a_user_who_may_not_use_sudo_is_told_so(mark: str, tmp_path: Path) -> None:
+    (tmp_path / "sudo").write_text(
+        "#!/bin/sh\nprintf 'sudo: a password is required\n' >&2\nexit 1\n"
+    )
+    (tmp_path / "sudo").chmod(0o755)
+    visit = Visit(name=NAME, size=3, mark=mark, sudo=True)
+
+    done = run(f"PATH={tmp_path}:$PATH; {visit.copy}")
+
+    assert (done.returncode, done.stderr) == (NO_SUDO, "sudo: a password is required\n")
+    assert not folder(mark).exists()
 
 
 def test_the_admins_options_win_except_for_where_to_connect() -> None:
