@@ -42,7 +42,7 @@ async def prepared(layout: Layout) -> AsyncIterator[Daemon]:
     """Lock and prepare the home for the block, and yield its daemon. Raises CheckerError."""
     config = load_config(layout.config)
     raise_file_limit()
-    prepare_folders(layout, config.tunnel_uid)
+    prepare_folders(layout, config.tunnel_uid, is_closed=config.is_closed(layout))
     lock = lock_home(layout)
     try:
         daemon = await make_daemon(layout, config)

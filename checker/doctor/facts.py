@@ -44,6 +44,8 @@ class KeyFacts:
     """The key file, private keys, and the way from a key line to the gate."""
 
     file: Entry | None = None
+    is_closed: bool = False
+    """Whether the tunnel user cannot read it."""
     loose: Path | None = None
     """A part of the key file's path that others may write."""
     lag: bool = False
@@ -151,6 +153,20 @@ class StateFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReaderFacts:
+    """Who may look at an installed gateway that `readers_group` closes."""
+
+    group: str
+    is_missing: bool = False
+    outside: Sequence[str] = ()
+    """Our accounts that are not in the group."""
+    blind: Sequence[str] = ()
+    """Operators who are not in the group."""
+    loose: Sequence[Path] = ()
+    """What everyone can read all the same."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """A gateway. None means that a fact does not apply, or is unknown."""
 
@@ -171,6 +187,10 @@ class Facts:
     ports: PortFacts = PortFacts()
     machine: MachineFacts = field(default_factory=MachineFacts)
     state: StateFacts = StateFacts()
+    readers: ReaderFacts | None = None
+    """None: every account may look."""
+    is_guarded: bool | None = None
+    """Whether a firewall rule keeps other accounts from the nodes' ports; None if unknown."""
 
     @property
     def home(self) -> Path | None:

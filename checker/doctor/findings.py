@@ -8,6 +8,7 @@ from typing import Any
 from checker.doctor.check_access import check_access
 from checker.doctor.check_daemon import check_daemon
 from checker.doctor.check_machine import check_machine
+from checker.doctor.check_readers import check_readers
 from checker.doctor.check_records import check_records
 from checker.doctor.check_sshd import check_sshd
 from checker.doctor.facts import Facts
@@ -17,6 +18,7 @@ from checker.output import aligned
 CHECKS: Sequence[Callable[[Facts], Iterator[Finding]]] = (
     check_sshd,
     check_access,
+    check_readers,
     check_daemon,
     check_machine,
     check_records,

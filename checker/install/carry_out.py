@@ -14,12 +14,14 @@ from checker.install.effects import (
     restore,
     run,
     run_step,
+    set_access,
     write_file,
 )
 from checker.install.manifest import Manifest
 from checker.install.places import MANIFEST
 from checker.install.rehearsal import still_open
 from checker.install.steps import (
+    Access,
     Command,
     File,
     Folder,
@@ -85,6 +87,9 @@ def carry_out_one(step: Step, say: Say) -> None:
             with locked(SYSTEM):
                 write_keys(SYSTEM, gate_command(SYSTEM))
             say(f"updated {SYSTEM.authorized_keys} from the registry")
+        case Access(path=path, mode=mode, group=group):
+            set_access(step)
+            say(f"gave {path} to root:{group} ({mode:04o})")
         case Remove(path=path):
             remove(path)
             say(f"removed {path}")

@@ -15,6 +15,7 @@ from typing import TextIO
 
 from checker.config.files import write_secret
 from checker.config.layout import Layout, find_layout
+from checker.config.readers import refuse_outsider
 from checker.config.settings import Config, load_config
 from checker.control.client_files import addresses
 from checker.model import CheckerError, Forward, Node, parse_forward, parse_name, parse_target
@@ -62,6 +63,7 @@ def host_keys(layout: Layout) -> list[str]:
 def find_source(wanted: BuildOptions) -> Source:
     """Read the gateway's configuration and registry. Raises CheckerError."""
     layout = find_layout(wanted.home, os.environ)
+    refuse_outsider(layout)
     config = load_config(layout.config)
     return Source(
         layout=layout,

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
+import textwrap
 from dataclasses import dataclass
+from pathlib import Path
 
+from tests.reversi_tui.console.pty_console import on_terminal
 from tests.system.page_server import NAME, PageServer
 from tests.system.page_steps import Step
 from tests.system.waiting import until
@@ -24,6 +28,9 @@ class Fleet:
 
     old: PageServer
     new: PageServer
+    keys: str = ""
+    """A host key, and the settings, as they were backed up."""
+    settings: str = ""
 
     def prepare(self) -> None:
         """Start the device, and connect the two machines by a cable."""
@@ -77,28 +84,67 @@ class Fleet:
         assert "x-site" not in self.old.read("/etc/reversi/nodes/office.toml")
         self.old.await_up("office")
 
-    def bring_the_backup(self) -> None:
-        """Bring reversi and the archive to the new machine."""
-        for name in ("gateway.tar.gz", "state.db"):
-            self.old.must("cp", f"/var/backups/reversi/{name}", "/run/taken")
-            content = subprocess.run(
-                [*self.old.inside, "cat", "/run/taken"], check=True, capture_output=True
-            ).stdout
-            self.new.must("mkdir", "-p", "/var/backups/reversi")
-            subprocess.run(
-                [*self.new.inside, "sh", "-c", f"cat >/var/backups/reversi/{name}"],
-                check=True,
-                input=content,
-            )
+    def has_a_secret_backup(self) -> None:
+        """The archive is root's, and a second run does not replace it without being told."""
+        path = "/var/backups/reversi/gateway.tar.gz"
+        assert self.old.must("stat", "-c", "%a %U", path) == "600 root\n"
+        again = self.old.typed(f"reversi-checker backup {path}")
+        assert again.returncode == 2
+        assert "--force" in again.stderr
 
-    def has_all(self) -> None:
-        """The new machine has the old gateway's nodes and history."""
-        for path in ("/etc/reversi/nodes/office.toml", "/etc/ssh/ssh_host_ed25519_key.pub"):
-            assert self.new.read(path) == self.old.read(path)
-        assert "-> up" in self.new.type("reversi-checker log --node office --limit 1000")
+    def make_mistakes(self) -> None:
+        """Add a node, and lose the host keys, a comment and the settings."""
+        self.keys = self.old.read("/etc/ssh/ssh_host_ed25519_key")
+        self.settings = self.old.read("/etc/reversi/reversi.toml")
+        self.old.type("reversi-checker node add barn --forward 20009=127.0.0.1:9,open")
+        self.old.type("rm /etc/ssh/ssh_host_* && ssh-keygen -A")
+        self.old.write("/etc/reversi/reversi.toml", f"{self.settings}deadline_s = 9\n")
+
+    def still_has_mistakes(self) -> None:
+        assert self.old.has("/etc/reversi/nodes/barn.toml")
+        assert self.old.read("/etc/ssh/ssh_host_ed25519_key") != self.keys
+
+    def is_as_before(self) -> None:
+        """All is back, the tunnel too, and what was there in between is not lost."""
+        assert self.old.read("/etc/ssh/ssh_host_ed25519_key") == self.keys
+        assert self.old.read("/etc/reversi/reversi.toml") == self.settings
+        assert not self.old.has("/etc/reversi/nodes/barn.toml")
+        assert "restored gateway.tar.gz" in self.old.type("reversi-checker log --limit 1000")
+        kept = self.old.type("ls /var/backups/reversi/before-restore-*").strip()
+        assert "barn.toml" in self.old.type(f"tar -tzf {kept}")
+        self.is_served()
 
     def lose_the_node(self) -> None:
-        self.new.type("reversi-checker node remove office --yes")
+        self.old.type("reversi-checker node remove office --yes")
+
+    def has_its_node(self) -> None:
+        self.old.must("systemctl", "restart", "reversi-office.service")
+        self.old.await_up("office")
+
+    def bring_the_backup(self) -> None:
+        """Bring the archive to the new machine, which has no account of reversi yet."""
+        assert self.new.run("id", "reversi").returncode != 0
+        assert not self.new.has("/etc/reversi")
+        self.old.must("cp", "/var/backups/reversi/move.tar.gz", "/run/taken")
+        content = subprocess.run(
+            [*self.old.inside, "cat", "/run/taken"], check=True, capture_output=True
+        ).stdout
+        self.new.must("mkdir", "-p", "/var/backups/reversi")
+        subprocess.run(
+            [*self.new.inside, "sh", "-c", "cat >/var/backups/reversi/move.tar.gz"],
+            check=True,
+            input=content,
+        )
+
+    def has_all(self) -> None:
+        """The new machine has the old gateway's nodes, host keys and history, and serves."""
+        for path in ("/etc/reversi/nodes/office.toml", "/etc/ssh/ssh_host_ed25519_key.pub"):
+            assert self.new.read(path) == self.old.read(path)
+        scanned = self.new.must("ssh-keyscan", "-t", "ed25519", "127.0.0.1")
+        assert self.old.read("/etc/ssh/ssh_host_ed25519_key.pub").split()[1] in scanned
+        assert "-> up" in self.new.type("reversi-checker log --node office --limit 1000")
+        owner = self.new.must("stat", "-c", "%U", "/var/lib/reversi/state.db")
+        assert owner == "reversi-checker\n"
 
     def change_the_name(self) -> None:
         self.old.write("/etc/hosts", f"127.0.0.1 localhost\n{NEW_ADDRESS} {NAME}\n")
@@ -147,7 +193,63 @@ class Fleet:
         assert refused.returncode == 2
         assert "run it with sudo" in refused.stderr
 
+    def hire_otto(self) -> None:
+        self.old.must("useradd", "--no-create-home", "--user-group", "otto")
+        assert "office" in self.as_otto("reversi-checker", "status").stdout
 
+    def as_otto(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return self.old.run(
+            *("setpriv", "--reuid=otto", "--regid=otto", "--init-groups"),
+            f"/opt/reversi/bin/{words[0]}",
+            *words[1:],
+        )
+
+    def shows_otto_nothing(self) -> None:
+        for words in (("reversi-checker", "status"), ("reversi-tui", "--once")):
+            told = self.as_otto(*words)
+            assert told.returncode == 2, told
+            assert "members of reversi-readers may look" in told.stderr
+
+    def shows_otto_all(self) -> None:
+        for words in (("reversi-checker", "status"), ("reversi-tui", "--once")):
+            assert "office" in self.as_otto(*words).stdout
+        assert "may not probe" in self.as_otto("reversi-checker", "probe", "office").stderr
+
+    def write_for_the_helpdesk(self) -> None:
+        """Write the files that the page tells the reader to write."""
+        self.old.type("ssh-keygen -q -t ed25519 -N '' -f helpdesk && cp helpdesk.pub /root/")
+        (block,) = re.findall(r"(?m)^    Match User helpdesk\n(?:    .*\n)+", PAGE.read_text())
+        text = textwrap.dedent(block).replace("/usr/local/bin", "/opt/reversi/bin")
+        self.old.write("/root/helpdesk.conf", text)
+
+    def shows_the_helpdesk_only_the_console(self) -> None:
+        """The account gets the console in a terminal, and nothing else."""
+        until(lambda: self.old.listens(22), "sshd listens")
+        ssh = "ssh -i helpdesk -o IdentitiesOnly=yes"
+        other = self.old.typed(f"{ssh} helpdesk@127.0.0.1 cat /etc/passwd")
+        assert (other.returncode, other.stdout) == (2, "")
+        assert "the console needs a terminal" in other.stderr
+        forward = self.old.typed(f"{ssh} -W 127.0.0.1:20000 helpdesk@127.0.0.1")
+        assert forward.returncode != 0
+        assert "SSH-2.0" not in forward.stdout
+        with on_terminal(
+            [
+                *self.old.inside,
+                "sh",
+                "-c",
+                f"cd /root && HOME=/root {ssh} -tt helpdesk@127.0.0.1 sh",
+            ],
+            size=(110, 30),
+        ) as console:
+            console.until(b"office")
+            console.until(b"read-only")
+            console.press(b"s")
+            console.settle()
+            console.press(b"q")
+            assert console.ended() == 0
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "operating.md"
 UPGRADED = "sh /tmp/office.sh upgrade"
 OPERATING: tuple[Step[Fleet], ...] = (
     Step("git -C ~/reversi describe --always --tags", says="v0.0.9"),
@@ -182,34 +284,37 @@ OPERATING: tuple[Step[Fleet], ...] = (
         after=Fleet.is_served,
     ),
     Step("sudo install -d -m 0700 /var/backups/reversi"),
-    Step("sudo tar -C / -czf /var/backups/reversi/gateway.tar.gz etc/reversi etc/ssh"),
-    Step("sudo systemctl stop reversi-checker"),
-    Step("sudo cp -p /var/lib/reversi/state.db* /var/backups/reversi/"),
-    Step("sudo systemctl start reversi-checker", after=Fleet.is_served),
     Step(
-        "sudo tar -C / -xzf /var/backups/reversi/gateway.tar.gz"
-        " --exclude=.installed.json --wildcards etc/reversi 'etc/ssh/ssh_host_*'",
-        before=Fleet.bring_the_backup,
-        at=lambda fleet: fleet.new,
+        "sudo reversi-checker backup /var/backups/reversi/gateway.tar.gz",
+        says="1 nodes, 3 host keys, the history",
+        after=Fleet.has_a_secret_backup,
     ),
-    Step("sudo systemctl restart ssh", at=lambda fleet: fleet.new),
-    Step("sudo reversi-checker init", at=lambda fleet: fleet.new),
     Step(
-        "sudo reversi-checker doctor",
-        says="nodes are valid",
+        "sudo reversi-checker restore /var/backups/reversi/gateway.tar.gz --dry-run",
+        says="would remove: /etc/reversi/nodes/barn.toml",
+        before=Fleet.make_mistakes,
+        after=Fleet.still_has_mistakes,
+    ),
+    Step(
+        "sudo reversi-checker restore /var/backups/reversi/gateway.tar.gz",
+        says="before-restore-",
         ends=(0, 1),
-        at=lambda fleet: fleet.new,
+        after=Fleet.is_as_before,
     ),
-    Step("sudo systemctl stop reversi-checker", at=lambda fleet: fleet.new),
-    Step("sudo cp -p /var/backups/reversi/state.db* /var/lib/reversi/", at=lambda fleet: fleet.new),
-    Step("sudo reversi-checker init", at=lambda fleet: fleet.new),
-    Step("sudo systemctl restart reversi-checker", at=lambda fleet: fleet.new, after=Fleet.has_all),
     Step(
         "sudo tar -C / -xzf /var/backups/reversi/gateway.tar.gz etc/reversi/nodes/office.toml",
         before=Fleet.lose_the_node,
-        at=lambda fleet: fleet.new,
     ),
-    Step("sudo reversi-checker init", says="from the registry", at=lambda fleet: fleet.new),
+    Step("sudo reversi-checker init", says="from the registry", after=Fleet.has_its_node),
+    Step("sudo reversi-checker backup /var/backups/reversi/move.tar.gz", says="1 nodes"),
+    Step(
+        "sudo reversi-checker restore /var/backups/reversi/move.tar.gz",
+        says="nodes are valid",
+        ends=(0, 1),
+        before=Fleet.bring_the_backup,
+        at=lambda fleet: fleet.new,
+        after=Fleet.has_all,
+    ),
     Step(
         "sudo reversi-checker kill office",
         says="is free",
@@ -269,4 +374,26 @@ OPERATING: tuple[Step[Fleet], ...] = (
     Step("sudo git -C /etc/reversi commit --quiet --message 'The registry'"),
     Step("sudo reversi-checker node set office --deadline 8", says="deadline"),
     Step("sudo git -C /etc/reversi diff", says="+++ b/nodes/office.toml"),
+    Step(
+        """sudo sed -i '1i readers_group = "reversi-readers"' /etc/reversi/reversi.toml""",
+        before=Fleet.hire_otto,
+    ),
+    Step(
+        "sudo reversi-checker init",
+        says="groupadd --system reversi-readers",
+        after=Fleet.shows_otto_nothing,
+    ),
+    Step("sudo usermod -aG reversi-readers otto", after=Fleet.shows_otto_all),
+    Step(
+        "sudo useradd --create-home --shell /bin/sh --password '*' helpdesk",
+        before=Fleet.write_for_the_helpdesk,
+    ),
+    Step("sudo usermod -aG reversi-readers helpdesk"),
+    Step("sudo install -m 0644 helpdesk.pub /etc/ssh/helpdesk.keys"),
+    Step(
+        "sudo tee /etc/ssh/sshd_config.d/20-helpdesk.conf < helpdesk.conf",
+        says="ForceCommand /opt/reversi/bin/reversi-tui --read-only",
+    ),
+    Step("sudo sshd -t"),
+    Step("sudo systemctl reload ssh", after=Fleet.shows_the_helpdesk_only_the_console),
 )
