@@ -132,7 +132,7 @@ async def memory(scale: Scale) -> list[Figure]:
     count = scale.registered
     async with gateway(toml=f"probe_every_s = {EVERY_S}\n", verb=["serve"]) as server:
         await asyncio.to_thread(make_host_key, server.layout.host_key)
-        await server.add(Policy().ports[:count], "127.0.0.1:22")
+        await server.add(tuple(Policy().ports)[:count], "127.0.0.1:22")
         await until(lambda: probed(server) >= count, within_s=300, poll_s=2.0)
         await asyncio.sleep(EVERY_S)
         began, spent = time.monotonic(), own_cpu_s(server.daemon)

@@ -68,16 +68,18 @@ is_client() {
     is_word "$1" 64
 }
 
-is_node() {
-    case $1 in [!a-z0-9]* | *[!a-z0-9.-]*) return 1 ;; esac
-    is_word "$1" 63
+# What a device calls itself: 64 characters of at most four bytes.
+is_device() {
+    case $1 in *[!\ -~]*) is_word "$1" 256 ;; *) is_word "$1" 64 ;; esac
+}
+
+is_port() {
+    case $1 in '' | *[!0-9]* | ??????*) return 1 ;; esac
+    [ "$1" -gt 0 ] && [ "$1" -le 65535 ]
 }
 
 need_port() {
-    case $1 in
-    '' | *[!0-9]* | ??????*) ;;
-    *) [ "$1" -le 0 ] || [ "$1" -gt 65535 ] || return 0 ;;
-    esac
+    is_port "$1" && return
     malformed "'$(printf '%.40s' "$1")' is not a port; write a number from 1 to 65535"
 }
 
@@ -137,9 +139,9 @@ serve() {
 
 # Answer `NODE PORT [EXPECTED...]`. Write nothing to stderr: an old device may read both outputs as one.
 serve_original() {
-    { [ $# -ge 2 ] && is_node "$1"; } ||
+    { [ $# -ge 2 ] && is_port "$2"; } ||
         malformed "say one of: check [PORT...], claim INSTANCE, hold INSTANCE [CLIENT], version, NODE PORT [EXPECTED...]"
-    need_port "$2"
+    is_device "$1" || malformed "the name '$(printf '%.40s' "$1")'... is longer than 64 characters; give this device a shorter one, in its own script"
     [ "$node" = "$1" ] || [ "$node" = '*' ] || refuse 77 "this key belongs to node $node, not to $1"
     answer 0
 }
@@ -163,6 +165,8 @@ main() {
         [ "$node" = '*' ] || { printf '0\n' && exit; }
         ;;
     esac
+    # a device of the original may call itself check
+    case $node in '*') { [ $# -lt 2 ] || ! is_port "$2"; } || serve_original "$@" ;; esac
     case $node.$1 in
     '*.check' | '*.claim' | '*.hold' | '*.beat') refuse 77 "the shared key can only say NODE PORT [EXPECTED...]" ;;
     esac

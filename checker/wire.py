@@ -27,7 +27,8 @@ MAX_REQUEST = 4096
 OK, MALFORMED, NOT_YOURS = 0, 64, 77
 INSTANCE = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 CLIENT = re.compile(r"[A-Za-z0-9._/+-]{1,64}\Z")
-NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}\Z")
+LONGEST_NAME = 64
+"""Characters of the longest name that a device of the original may have."""
 ANY_NODE = "*"
 """The node's name in the shared key's line: the request itself says which node asks."""
 
@@ -56,6 +57,7 @@ class OldCheck:
     """`NODE PORT [EXPECTED...]`, the request of the original."""
 
     node: str
+    """What the device calls itself, in any characters that can be printed, but without a space."""
     port: int
     expected: str = ""
 
@@ -102,9 +104,14 @@ def refusal(complaint: str, exit_status: int) -> Reply:
 
 def port_in(word: str) -> int:
     """Parse a port. Raises Malformed."""
-    if re.fullmatch(r"[0-9]{1,5}", word, re.ASCII) and 0 < int(word) < 65536:
+    if is_port(word):
         return int(word)
     raise Malformed(f"{word[:40]!a} is not a port; write a number from 1 to 65535")
+
+
+def is_port(word: str) -> bool:
+    """Whether this is a port in decimal."""
+    return re.fullmatch(r"[0-9]{1,5}", word, re.ASCII) is not None and 0 < int(word) < 65536
 
 
 def instance_in(verb: str, words: list[str]) -> str:
@@ -130,11 +137,47 @@ def parse_request(command: str) -> Request:
     Quoting is already lost there, so words are split at white space, and an expected text is its
     words joined by one space.
     """
+    return request_in(words_of(command))
+
+
+def parse_shared_request(command: str) -> Request:
+    """Parse SSH_ORIGINAL_COMMAND of a connection with the shared key. Raises Malformed.
+
+    Only devices of the original have that key, and one may call itself `check`: a word and a port
+    are always a name and its port.
+    """
+    words = words_of(command)
+    return old_check(words) if len(words) > 1 and is_port(words[1]) else request_in(words)
+
+
+def words_of(command: str) -> list[str]:
+    """Split a request into words. Raises Malformed."""
     if not command.isprintable():
         raise Malformed("the request contains characters that cannot be printed")
     if len(command.encode()) > MAX_REQUEST:
         raise Malformed(f"the request is longer than {MAX_REQUEST} bytes")
-    return request_in([word for word in command.split(" ") if word])
+    return [word for word in command.split(" ") if word]
+
+
+def old_check(words: list[str]) -> OldCheck:
+    """Return the original's request; its second word is a port. Raises Malformed."""
+    node, port, *expected = words
+    if len(node) > LONGEST_NAME:
+        raise Malformed(
+            f"the name {node[:40]!a}... is longer than {LONGEST_NAME} characters; give this device"
+            " a shorter one, in its own script"
+        )
+    return OldCheck(node, int(port), " ".join(expected))
+
+
+def refuse_spaced(words: list[str]) -> None:
+    """Raise Malformed if the words look like a name with a space before the port."""
+    port = next((place for place, word in enumerate(words) if place and is_port(word)), 0)
+    if port > 1:
+        raise Malformed(
+            f"{' '.join(words[:port])[:LONGEST_NAME]!a} looks like a name with a space, which"
+            " cannot be told from the words after it; change the name in this device's own script"
+        )
 
 
 def request_in(words: list[str]) -> Request:
@@ -150,8 +193,10 @@ def request_in(words: list[str]) -> Request:
             return Hold(instance_in("hold", rest[:1]), client_in(rest[1:]))
         case ["version"]:
             return Version()
-        case [node, port, *expected] if NAME.match(node):
-            return OldCheck(node, port_in(port), " ".join(expected))
+        case [_, port, *_] if port[0].isdigit():
+            port_in(port)
+            return old_check(words)
+    refuse_spaced(words)
     raise Malformed(
         "say one of: check [PORT...], claim INSTANCE, hold INSTANCE [CLIENT], version, NODE PORT"
         " [EXPECTED...]"

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from checker import __version__, journal
+from checker.arguments import Parser
 from client.bundle.options import BuildOptions, add_to, wanted_from
 from client.config import Config, load_config, read_private_key
 from client.errors import ClientError, GatewayUnreachable, NoConfig
@@ -68,6 +69,17 @@ VERBS = (
 """Name, summary, example, and whether it prints JSON."""
 
 
+EPILOG = """\
+examples:
+  reversi-client run --config office.toml      on a device: keep the tunnel
+  reversi-client check --config office.toml    on a device: does the tunnel work?
+  reversi-client build office                  on the gateway: make office.sh for the device
+  reversi-client build --help                  the options of one command
+
+exit status: 0 ok, 1 not up, 2 usage or configuration, 3 no gateway reached, 70 bug, 130 interrupted
+"""
+
+
 def parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument(
@@ -82,8 +94,11 @@ def parser() -> argparse.ArgumentParser:
     common.add_argument(
         "--debug", action="store_true", help="log asyncssh's messages, and show tracebacks"
     )
-    top = argparse.ArgumentParser(
-        prog="reversi-client", description="Keep a node's reverse tunnel to the gateway alive."
+    top: argparse.ArgumentParser = Parser(
+        prog="reversi-client",
+        description="Keep a node's reverse tunnel to the gateway alive.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("--version", action="version", version=f"reversi-client {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import ipaddress
 import re
 import stat
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from checker.nearest import nearest
 from client.errors import ConfigError
 
 T = TypeVar("T")
@@ -84,10 +84,8 @@ class Table:
         self.path, self.values, self.place = path, values, place
         for key in values:
             if key not in known:
-                near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-                hint = (
-                    f"; did you mean {near[0]}?" if near else f"; the keys are {', '.join(known)}"
-                )
+                near = nearest(key, known, cutoff=0.5)
+                hint = f"; did you mean {near}?" if near else f"; the keys are {', '.join(known)}"
                 raise ConfigError(path, f"unknown key {place}{key}{hint}")
 
     def required(self, key: str, read: Reader[T]) -> T:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from checker import __version__
+from checker.arguments import Parser
 from checker.config.layout import Layout, find_layout, refuse_missing
 from checker.config.readers import refuse_outsider
 from checker.config.settings import config_from, config_table
@@ -62,7 +63,7 @@ class Args:
 
 
 def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(
+    made = Parser(
         prog="reversi-tui",
         description="Show every tunnel of this gateway live, with keys to kill, reset and probe.",
         epilog=f"{EXAMPLES}\n{STATUSES}",
@@ -247,11 +248,11 @@ def run_console(args: Args, layout: Layout) -> int:
     from checker.control.client import Control
     from reversi_tui.actions.node_changes import Changes
     from reversi_tui.app import Console
+    from reversi_tui.dependencies import Dependencies
     from reversi_tui.reader.source import ping
-    from reversi_tui.session import Setting
 
     control = Control(layout=layout, read_only=args.read_only)
-    setting = Setting(
+    dependencies = Dependencies(
         layout=layout,
         acts=control,
         changes=Changes(layout=layout, read_only=args.read_only),
@@ -260,7 +261,7 @@ def run_console(args: Args, layout: Layout) -> int:
         preferences=preferences,
         remember=remember,
     )
-    console = Console(setting)
+    console = Console(dependencies)
     console.run(mouse=wants_mouse(os.environ) if preferences.mouse is None else preferences.mouse)
     if console.failure:
         raise console.failure

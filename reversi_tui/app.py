@@ -17,12 +17,12 @@ from textual.scrollbar import ScrollBar, ScrollBarRender
 from textual.worker import Worker, WorkerFailed
 
 from reversi_tui.actions.table import Action, key_name
+from reversi_tui.dependencies import Dependencies
 from reversi_tui.messages import Reported
 from reversi_tui.reader.source import Source
 from reversi_tui.screens.confirm import Confirm
 from reversi_tui.screens.main import Main
 from reversi_tui.screens.picking import Palette
-from reversi_tui.session import Setting
 from reversi_tui.terminal.driver import Driver
 from reversi_tui.terminal.environment import (
     FEW_COLOURS,
@@ -58,28 +58,28 @@ class Console(App[None]):
         ),
     ]
 
-    def __init__(self, setting: Setting) -> None:
+    def __init__(self, dependencies: Dependencies) -> None:
         colourless = bool(os.environ.get("NO_COLOR"))
         # Textual looks once, before there is a theme, how to take colours away
         super().__init__(driver_class=Driver, ansi_color=colourless or None)
         for theme in THEMES:
             self.register_theme(theme)
         self.animation_level = "none"
-        self.setting = setting
+        self.dependencies = dependencies
         self.looks = Looks(
-            setting.preferences.theme,
+            dependencies.preferences.theme,
             ascii_only=draws_ascii_only(os.environ),
             colourless=colourless,
             few_colours=os.environ.get("TEXTUAL_COLOR_SYSTEM") == FEW_COLOURS,
         )
         ScrollBar.renderer = WholeCells if self.looks.ascii_only else ScrollBarRender
-        self.source = Source(setting)
-        self.main = Main(setting, self.source, self.looks)
+        self.source = Source(dependencies)
+        self.main = Main(dependencies, self.source, self.looks)
         self.key_queue = KeyQueue(self, super().on_event, Confirm)
         self.warned_of: set[Worker[object]] = set()
         self.failure: BaseException | None = None
         """The uncaught exception that ended the console; its caller reports it."""
-        self.set_keymap(dict(setting.preferences.keys))
+        self.set_keymap(dict(dependencies.preferences.keys))
         self.dress()
 
     async def on_event(self, event: events.Event) -> None:

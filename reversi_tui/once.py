@@ -26,7 +26,8 @@ from checker.state.rows import Sweep
 from checker.state.store import StateFile, open_reader
 from reversi_tui.reader.background import Background, barred_words
 from reversi_tui.rows.cells import safe
-from reversi_tui.rows.columns import BY_ID, COLUMNS, DEFAULTS, Column
+from reversi_tui.rows.columns import BY_ID, COLUMNS, DEFAULTS, Column, UnknownColumn
+from reversi_tui.rows.filter import mistaken_column
 from reversi_tui.rows.row import (
     NO_PORT,
     NOTHING_MORE,
@@ -157,6 +158,7 @@ def registered_rows(nodes: Mapping[NodeName, Node], seen: FromState) -> tuple[Ro
             seen=seen_at((name, forward.port), seen.tunnels),
             known=seen.known.get((name, forward.port), NOTHING_MORE),
             barred=barred.get(name, ""),
+            calls_itself=node.calls_itself,
         )
         for name, node in nodes.items()
         for forward in node.forwards
@@ -171,6 +173,7 @@ def unregistered_row(device: Unregistered, seen: FromState) -> Row:
         seen=seen_at(key, seen.tunnels),
         known=seen.known.get(key, NOTHING_MORE),
         unregistered=True,
+        calls_itself=device.calls_itself,
     )
 
 
@@ -238,7 +241,11 @@ def document(rows: Sequence[Row], found: Found) -> str:
     shown = {
         "schema": 1,
         "tunnels": [
-            {**tunnel_json(row.forward, row.seen), "barred": row.barred or None}
+            {
+                **tunnel_json(row.forward, row.seen),
+                "barred": row.barred or None,
+                "calls_itself": row.calls_itself or None,
+            }
             for row in known
             if row.forward
         ],
@@ -251,6 +258,7 @@ def document(rows: Sequence[Row], found: Found) -> str:
             {
                 **tunnel_json(each.forward, row.seen),
                 "target": None,
+                "calls_itself": each.calls_itself or None,
                 "first_at": each.first_at,
                 "last_at": each.last_at,
             }
@@ -283,7 +291,8 @@ def print_once(
     layout: Layout, preferences: Preferences, *, every_s: float, now: float, as_json: bool
 ) -> bool:
     """Print the table or the document; whether no row shown is a fault. Raises StateError,
-    NotPrinted.
+    NotPrinted; UnknownColumn for a mistyped one in the filter, which would hide faults from a
+    script.
     """
     columns = () if as_json else columns_shown(preferences)
     behind = bool(preferences.filter_text) or bool(
@@ -291,6 +300,9 @@ def print_once(
     )
     found = read_all(layout, behind=behind, now=now)
     moment = Moment(now=now, every_s=found.sweep.every_s if found.sweep else every_s)
+    mistaken = mistaken_column(preferences.filter_text, found.rows, moment)
+    if mistaken and found.rows:
+        raise UnknownColumn(mistaken)
     rows = arranged(found.rows, preferences, moment)
     for remark in found.remarks:
         print(f"reversi-tui: {safe(remark, 600)}", file=sys.stderr)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 from collections.abc import Sequence
 
 from checker.cli.answers import say_json
 from checker.cli.common import aims_for, existing_registry
-from checker.cli.dialog import agreed_to_act, warn
+from checker.cli.dialog import ask, narrate, warn
 from checker.cli.exit_codes import ExitCode
 from checker.cli.verbs import Verbs, add_dry_run, add_json, add_verb, add_yes
 from checker.config.layout import Layout
 from checker.control.client import Control
+from checker.control.expectations import advice_for, seen_through
 from checker.control.unregistered import UnregisteredTunnel, aims_at, unregistered_tunnels
-from checker.model import Aim, Outcome, Status, Verb, outcome_json
+from checker.model import OPEN, Aim, Outcome, Status, Verb, outcome_json
 from checker.output import say
 from checker.registry.nodes import Registry
 from checker.state.errors import StateError
@@ -23,6 +25,15 @@ HELP = {
     Verb.KILL: "end the sshd process that holds the port",
     Verb.RESET: "kill, and forget earlier failures and flaps",
 }
+
+EFFECTS = {
+    Verb.KILL: "end the sshd process that holds {}, with all its forwards; the device reconnects",
+    Verb.RESET: (
+        "end the sshd process that holds {}, with all its forwards, and forget failures and flaps;"
+        " the device reconnects at once"
+    ),
+}
+"""What a verb that asks does to one forward."""
 
 
 def add_to(verbs: Verbs) -> None:
@@ -49,11 +60,15 @@ def cmd_act(args: argparse.Namespace, layout: Layout) -> ExitCode:
     verb: Verb = args.verb
     registry = existing_registry(layout)
     aims = aims_of(args.target, registry, readable_unregistered(layout, registry))
-    if verb is not Verb.PROBE and (args.dry_run or not agreed_to_act(args, verb, aims)):
-        print_outcomes(args, verb, [would_be(verb, aim) for aim in aims])
-        return ExitCode.OK
+    if verb is not Verb.PROBE:
+        if args.dry_run:
+            print_outcomes(args, verb, [would_be(verb, aim) for aim in aims])
+            return ExitCode.OK
+        ask(args, "do it", [EFFECTS[verb].format(f"{aim.node}:{aim.port}") for aim in aims])
     outcomes = Control(layout=layout).act(verb, aims)
     print_outcomes(args, verb, outcomes)
+    if verb is Verb.PROBE:
+        offer_expectations(registry, outcomes)
     is_broken = verb is Verb.PROBE and any(aim.node in registry.broken for aim in aims)
     return ExitCode.NOT_UP if is_broken else act_code(verb, outcomes)
 
@@ -91,11 +106,34 @@ def print_outcomes(args: argparse.Namespace, verb: Verb, outcomes: Sequence[Outc
         say(f"{outcome.node}:{outcome.port}: {outcome.sentence}")
 
 
+def offer_expectations(registry: Registry, outcomes: Sequence[Outcome]) -> None:
+    """Look once through each tunnel that is up and of which no response is expected, and say which
+    one its target gives.
+    """
+    up = {(one.node, one.port) for one in outcomes if is_up(one)}
+    for node in registry.nodes.values():
+        for forward in node.forwards:
+            port = next((port for port in forward.ports if (node.name, port) in up), None)
+            if port is None or forward.expect != OPEN:
+                continue
+            found = asyncio.run(seen_through(forward, port))
+            if found is not None:
+                narrate(
+                    f"{node.name}:{port}: `open` does not notice a tunnel that hangs; its target"
+                    f" answers with {found}:"
+                    f" {advice_for(node.name, forward, found, is_only=len(node.forwards) == 1)}"
+                )
+
+
+def is_up(outcome: Outcome) -> bool:
+    """Whether a probe found the forward up; a remark follows a colon."""
+    return outcome.sentence.partition(":")[0] == Status.UP
+
+
 def act_code(verb: Verb, outcomes: Sequence[Outcome]) -> ExitCode:
     """0 if anything was done; of a probe: if all forwards are up."""
     if verb is Verb.PROBE:
-        # a remark on a forward that is up follows a colon
-        is_ok = all(outcome.sentence.partition(":")[0] == Status.UP for outcome in outcomes)
+        is_ok = all(map(is_up, outcomes))
     else:
         is_ok = any(outcome.done for outcome in outcomes)
     return ExitCode.OK if is_ok else ExitCode.NOT_UP

@@ -23,6 +23,7 @@ def node_json(node: Node, layout: Layout) -> dict[str, Any]:
     """A node, without what was seen of it."""
     return {
         "name": node.name,
+        "calls_itself": node.calls_itself or None,
         "public_key": node.public_key,
         "next_key": node.next_key,
         "next_key_at": node.next_key_at or None,
@@ -39,6 +40,7 @@ def forward_json(forward: Forward) -> dict[str, Any]:
         "port": forward.port,
         "next_port": forward.next_port,
         "next_port_at": forward.next_port_at or None,
+        "leaves_at": forward.leaves_at or None,
         "target": str(forward.target),
         "expect": str(forward.expect),
         "deadline_s": forward.deadline_s,
@@ -53,6 +55,7 @@ def unregistered_json(found: Sequence[UnregisteredTunnel]) -> list[dict[str, Any
         {
             **tunnel_json(one.forward, tunnel),
             "target": None,
+            "calls_itself": one.calls_itself or None,
             "first_at": one.first_at,
             "last_at": one.last_at,
         }

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from checker.cli.dialog import agreed, narrate, warn
+from checker.cli.dialog import ask, narrate, warn, would
 from checker.cli.doctor import cmd_doctor
 from checker.cli.exit_codes import ExitCode
 from checker.cli.install import init_here, rehearse_live
@@ -97,18 +97,10 @@ def restore_from(
     planned = survey_restore(layout, unpacked)
     narrate(described(unpacked))
     if args.dry_run:
-        for line in planned.lines():
-            say(line)
+        would(planned.lines())
         say("nothing was done")
         return ExitCode.OK
-    count = sum(not put.member.is_folder for put in planned.puts)
-    question = (
-        f"replace {count} files and remove {len(planned.drops)} of {layout.config.parent}, the"
-        " host keys and the history, and end no tunnel"
-    )
-    if not agreed(args, question):
-        say("nothing was done")
-        return ExitCode.OK
+    ask(args, f"replace this gateway by the backup of {unpacked.about.machine}", planned.summary())
     carry_out(layout, archive, unpacked, planned)
     return cmd_doctor(argparse.Namespace(**{"json": False, **vars(args)}), layout)
 

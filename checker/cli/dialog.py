@@ -5,11 +5,19 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from checker import journal
 from checker.cli.exit_codes import PROG
-from checker.model import Aim, Note, Verb
+from checker.model import CheckerError, Note
+from checker.output import say
+
+
+class Declined(CheckerError):
+    """The operator answered no."""
+
+    def __init__(self) -> None:
+        super().__init__("nothing was done")
 
 
 def narrate(text: str) -> None:
@@ -26,14 +34,19 @@ def show_note(note: Note) -> None:
     (warn if note.is_warning else narrate)(note.text)
 
 
-def agreed(args: argparse.Namespace, question: str) -> bool:
-    """Whether to go on: asked only at a terminal, and not with `--yes`."""
+def would(plan: Iterable[str]) -> None:
+    """Print what a dry run would do, a line each; the plan's lines begin with a verb."""
+    for line in plan:
+        say(f"would {line}")
+
+
+def ask(args: argparse.Namespace, question: str, plan: Iterable[str]) -> None:
+    """Show the plan and ask; only at a terminal, and not with `--yes`. Raises Declined."""
     if args.yes or not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return True
+        return
+    print("This will:", file=sys.stderr)
+    for line in plan:
+        print(f"  {line}", file=sys.stderr)
     print(f"{question}? [y/N] ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
-
-
-def agreed_to_act(args: argparse.Namespace, verb: Verb, aims: Sequence[Aim]) -> bool:
-    """Whether to go on with this verb on these forwards."""
-    return agreed(args, f"{verb} {', '.join(f'{aim.node}:{aim.port}' for aim in aims)}")
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise Declined

@@ -16,6 +16,7 @@ class ExitCode(IntEnum):
 
     OK = 0
     NOT_UP = 1
+    DECLINED = 1
     USAGE = 2
     UNREACHABLE = 3
     STATE = 4

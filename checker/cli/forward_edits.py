@@ -127,7 +127,7 @@ def as_set(args: argparse.Namespace, forward: Forward) -> Forward:
     there = moved(forward, parse_port(args.port, "--port"), now=args.now) if args.port else forward
     return replace(
         there,
-        target=parse_target(args.target) if args.target else forward.target,
+        target=parse_target(args.target, "--target") if args.target else forward.target,
         expect=parse_expect(args.expect) if args.expect else forward.expect,
         deadline_s=parse_deadline(args.deadline) if args.deadline else forward.deadline_s,
         public=args.public == "yes" if args.public else forward.public,

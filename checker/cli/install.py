@@ -6,10 +6,10 @@ import argparse
 import os
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from checker.cli.dialog import agreed, narrate, warn
+from checker.cli.dialog import ask, narrate, warn, would
 from checker.cli.exit_codes import ExitCode
 from checker.cli.install_steps import step_lines, undo_line
 from checker.cli.verbs import Verbs, add_dry_run, add_verb, add_yes
@@ -21,7 +21,7 @@ from checker.install.plan import plan
 from checker.install.refusals import Refused
 from checker.install.sshd_drop_ins import live_drop_ins
 from checker.install.steps import Found, GoLive, InitPlan
-from checker.install.undo import Installed, undo
+from checker.install.undo import Installed, Leave, undo
 from checker.model import parse_target
 from checker.output import say
 
@@ -117,7 +117,7 @@ def cmd_init(args: argparse.Namespace, layout: Layout) -> ExitCode:  # noqa: ARG
     refuse_home(args, "init")
     if not args.dry_run and args.root is None:
         refuse_unless_root("init")
-    gateways = tuple(str(parse_target(address)) for address in args.gateway)
+    gateways = tuple(str(parse_target(address, "--gateway")) for address in args.gateway)
     root = args.root.absolute() if args.root else None
     found = survey(
         root=root, python=args.python, gateways=gateways, force=args.force, tune=args.tune
@@ -243,17 +243,34 @@ def cmd_uninstall(args: argparse.Namespace, layout: Layout) -> ExitCode:  # noqa
     return ExitCode.OK
 
 
+def afterwards(nodes: Sequence[str], notes: Sequence[str], *, purge: bool) -> Iterator[str]:
+    """What becomes of the nodes, and what stays, a line each."""
+    count = "1 node" if len(nodes) == 1 else f"{len(nodes)} nodes"
+    if nodes and purge:
+        yield f"forget {count} with their keys and ports: no device can log in here again"
+    elif nodes:
+        yield f"shut out the devices of {count} until init runs again"
+    yield from notes
+
+
 def uninstall_here(args: argparse.Namespace, there: Installed) -> None:
     """Remove what there is, if the admin agrees. Raises Refused, CheckerError."""
     from checker.install.take_back import take_back
 
     steps, notes = undo(there, purge=args.purge)
-    if args.dry_run or not agreed(
-        args, "end all tunnels, and remove the gateway from this machine"
-    ):
-        for step in steps:
-            say(undo_line(step))
+    plan = [undo_line(step) for step in steps]
+    if args.dry_run:
+        would(plan)
+        for note in notes:
+            narrate(note)
         return
+    nodes = sorted(path.stem for path in SYSTEM.nodes.glob("*.toml"))
+    shown = [undo_line(step) for step in steps if not isinstance(step, Leave)]
+    ask(
+        args,
+        "remove the gateway from this machine",
+        [*shown, *afterwards(nodes, notes, purge=args.purge)],
+    )
     pid = Control(layout=SYSTEM).daemon_pid() if not there.has_systemd else None
     if pid is not None:
         raise Refused(

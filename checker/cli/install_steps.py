@@ -36,16 +36,16 @@ def step_lines(step: Step) -> Iterator[str]:
 
 
 def undo_line(step: Undo) -> str:
-    """A step of `uninstall`."""
+    """A step of `uninstall`, beginning with its verb."""
     match step:
         case Command(words=words):
-            return f"would run: {shlex.join(words)}"
+            return f"run: {shlex.join(words)}"
         case Remove(path=path):
-            return f"would remove: {path}"
+            return f"remove: {path}"
         case Withdraw(path=path, reload=reload):
             reloading = f", {shlex.join(reload)}" if reload else ""
-            return f"would remove: {path}; then run: sshd -t{reloading}"
+            return f"remove: {path}; then run: sshd -t{reloading}"
         case EndSessions(user=user):
-            return f"would end: all tunnels of {user}"
+            return f"end: all tunnels of {user}"
         case Leave(path=path):
-            return f"would note: {path} is left"
+            return f"note: {path} is left"

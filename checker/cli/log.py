@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from checker.cli.answers import say_json
+from checker.cli.dialog import warn
 from checker.cli.exit_codes import ExitCode
 from checker.cli.verbs import Verbs, add_json, add_verb
 from checker.config.layout import Layout, refuse_missing
 from checker.model import Event, InvalidValue, NodeName
+from checker.nearest import did_you_mean
 from checker.output import clock, say
+from checker.registry.last_good import read_known
 from checker.state.errors import StateMissing
 from checker.state.rows import event_row
 from checker.state.store import StateFile, open_reader
@@ -47,6 +50,8 @@ def cmd_log(args: argparse.Namespace, layout: Layout) -> ExitCode:
         raise InvalidValue(f"--limit {args.limit} is not a count; write a number from 1")
     node = NodeName(args.node) if args.node else None
     events, state = past_events(layout, args.limit, node, is_followed=args.follow)
+    if node and not events:
+        warn_of_unknown(layout, node)
     if args.json and not args.follow:
         say_json(events=[event_json(event) for event in events])
         return ExitCode.OK
@@ -57,6 +62,14 @@ def cmd_log(args: argparse.Namespace, layout: Layout) -> ExitCode:
             else event_line(event)
         )
     return ExitCode.OK
+
+
+def warn_of_unknown(layout: Layout, name: NodeName) -> None:
+    """Warn if no node has this name, which may be mistyped."""
+    known = read_known(layout)
+    names = (*known.nodes, *known.broken)
+    if name not in names:
+        warn(f"no event and no node has the name {name!r}{did_you_mean(name, names)}")
 
 
 def past_events(

@@ -10,8 +10,10 @@ import traceback
 from collections.abc import Sequence
 
 from checker import __version__, journal
+from checker.arguments import Parser
 from checker.cli import acts, backup, doctor, install, log, nodes, publish, report, status
 from checker.cli import run as run_gateway
+from checker.cli.dialog import Declined, narrate
 from checker.cli.exit_codes import PROG, ExitCode, exit_code_of
 from checker.cli.verbs import Command, global_options
 from checker.config.layout import find_layout
@@ -24,15 +26,27 @@ OF_ROOT = (install.cmd_init, install.cmd_uninstall, backup.cmd_backup, backup.cm
 """They say themselves that they need root."""
 
 
+EPILOG = """\
+examples:
+  sudo reversi-checker init --gateway gateway.example.org:22    make this machine a gateway
+  sudo reversi-checker doctor                                   what is wrong, and how to fix it
+  sudo reversi-checker node add office --forward 127.0.0.1:22,banner:SSH-2.0
+  reversi-checker status                                        every forward as last seen
+  reversi-checker log --follow                                  events as they come
+  reversi-checker node move --help                              the options of one command
+
+exit status: 0 ok, 1 some tunnel is not up or you answered no, 2 usage or configuration,
+3 no daemon, 4 state file, 70 bug, 130 interrupted
+"""
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The whole grammar, each verb with an example."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=PROG,
         description="Test reverse SSH tunnels end to end, and free the ports of those that hang.",
-        epilog=(
-            "Exit status: 0 ok, 1 some tunnel is not up, 2 usage or configuration, 3 no daemon, 4"
-            " state file, 70 bug, 130 interrupted."
-        ),
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         parents=[global_options()],
     )
     parser.add_argument("--version", action="version", version=f"{PROG} {__version__}")
@@ -57,6 +71,9 @@ def run(arguments: Sequence[str] | None = None) -> ExitCode:
         if command not in OF_ROOT:
             refuse_outsider(layout)
         return command(parsed, layout)
+    except Declined as answer:
+        narrate(f"{PROG}: {answer}")
+        return ExitCode.DECLINED
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     except BrokenPipeError:

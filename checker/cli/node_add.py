@@ -8,14 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from checker.cli.answers import node_json, say_json
-from checker.cli.dialog import show_note
+from checker.cli.dialog import show_note, would
 from checker.cli.exit_codes import ExitCode
 from checker.cli.key_options import add_key_options, wish_of
-from checker.cli.verbs import Verbs, add_json, add_verb
+from checker.cli.verbs import Verbs, add_dry_run, add_json, add_verb
 from checker.config.layout import Layout
 from checker.config.settings import load_config
 from checker.control.client_files import KeyFiles, key_files
-from checker.control.registering import Wanted, register
+from checker.control.registering import Wanted, register, rehearse
 from checker.model import (
     ForwardRequest,
     InvalidValue,
@@ -24,6 +24,8 @@ from checker.model import (
     parse_name,
 )
 from checker.output import say
+
+KEYS = ("public_key", "next_key")
 
 
 def add_to(actions: Verbs) -> None:
@@ -35,7 +37,7 @@ def add_to(actions: Verbs) -> None:
         "reversi-checker node add office --forward 127.0.0.1:22,banner:SSH-2.0 --client-config"
         " office.toml",
     )
-    adding.add_argument("name")
+    adding.add_argument("name", metavar="NODE")
     adding.add_argument(
         "--forward",
         action="append",
@@ -62,6 +64,7 @@ def add_to(actions: Verbs) -> None:
         help="how long the targets may take to answer",
     )
     add_key_options(adding)
+    add_dry_run(adding, "print what would be registered and written, and do nothing")
     add_json(adding)
     adding.set_defaults(command=cmd_add)
 
@@ -74,7 +77,8 @@ def cmd_add(args: argparse.Namespace, layout: Layout) -> ExitCode:
         deadline_s=checked_deadline(args.deadline),
     )
     keys = key_files(wish_of(args), layout, config)
-    node, written = register(layout, config, wanted, keys, show_note)
+    carried_out = rehearse if args.dry_run else register
+    node, written = carried_out(layout, config, wanted, keys, show_note)
     report_node(args, layout, node, keys, written)
     return ExitCode.OK
 
@@ -107,11 +111,22 @@ def checked_deadline(seconds: float | None) -> float | None:
 def report_node(
     args: argparse.Namespace, layout: Layout, node: Node, keys: KeyFiles, written: Sequence[Path]
 ) -> None:
-    """Print a node that just got a key, and the files that were written."""
+    """Print a node that just got a key, and the files that were written; of a dry run: what it
+    would get.
+    """
     if args.json:
-        say_json(node=node_json(node, layout), files=[str(path) for path in written])
+        shown = node_json(node, layout)
+        if args.dry_run and keys.private is not None:  # the key that was made is thrown away
+            shown |= {name: None for name in KEYS if shown[name] == keys.public}
+        is_dry = {"dry_run": True} if args.dry_run else {}
+        say_json(node=shown, files=[str(path) for path in written], **is_dry)
         return
-    for forward in node.forwards:
-        say(f"{node.name}: port {forward.port} -> {forward.target}, expecting {forward.expect}")
-    for line in keys.report(written):
+    plan = [
+        f"register {node.name}: port {forward.port} -> {forward.target}, expecting {forward.expect}"
+        for forward in node.forwards
+    ]
+    if args.dry_run:
+        would([*plan, *(f"write {path}" for path in written)])
+        return
+    for line in (*(each.removeprefix("register ") for each in plan), *keys.report(written)):
         say(line)

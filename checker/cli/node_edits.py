@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from checker.cli.common import all_aims, registry_of
-from checker.cli.dialog import agreed_to_act, show_note, warn
+from checker.cli.dialog import ask, show_note, warn, would
 from checker.cli.exit_codes import ExitCode
 from checker.cli.key_options import add_key_options, wish_of
 from checker.cli.verbs import Command, Verbs, add_dry_run, add_verb
@@ -24,7 +24,7 @@ from checker.control.node_changes import (
     disable_broken_node,
     planned,
 )
-from checker.model import CheckerError, Node, Verb, parse_day, parse_name
+from checker.model import CheckerError, Node, parse_day, parse_name
 from checker.output import say
 from checker.registry.edits import rekeyed, renamed, without_old_key
 from checker.registry.kept_rights import BrokenFile
@@ -49,7 +49,7 @@ def add_to(actions: Verbs) -> None:
         "give a node another name; its key, ports, tunnel and history stay",
         "rename office lobby",
     )
-    rename.add_argument("new_name")
+    rename.add_argument("new_name", metavar="NEW")
     expire = add_edit(
         actions,
         "expire",
@@ -91,7 +91,7 @@ def add_edit(
     parser = add_verb(
         actions, name, text, *(f"reversi-checker node {example}" for example in examples)
     )
-    parser.add_argument("name")
+    parser.add_argument("name", metavar="NODE")
     parser.add_argument(
         "--yes",
         action="store_true",
@@ -119,21 +119,23 @@ def apply(
         warn(obstacle)
     if change.obstacles and not (args.yes or args.dry_run):
         raise CheckerError("nothing was changed; to do it anyway, add --yes")
-    if args.dry_run or (change.aims and not agreed_to_act(args, Verb.KILL, change.aims)):
-        print_plan(change)
+    if args.dry_run:
+        would(plan_of(change))
         return False
+    if change.aims:
+        ask(args, f"change node {change.before.name}", plan_of(change))
     carry_out(layout, change, show_note, during=during)
     for sentence in change.sentences:
         say(sentence)
     return True
 
 
-def print_plan(change: NodeChange) -> None:
-    """Print what a dry run would do."""
+def plan_of(change: NodeChange) -> Iterator[str]:
+    """What the change does, a line each."""
     for port, text in change.clauses:
-        say(f"would change {change.before.name}{f':{port}' if port else ''}: {text}")
+        yield f"change {change.before.name}{f':{port}' if port else ''}: {text}"
     for aim in change.aims:
-        say(f"would end the tunnel on port {aim.port}")
+        yield f"end the tunnel on port {aim.port}"
 
 
 def cmd_rekey(args: argparse.Namespace, layout: Layout) -> ExitCode:
@@ -181,10 +183,13 @@ def disable_broken(
 ) -> None:
     """Disable a node whose file cannot be edited, as it cannot be read."""
     aims = all_aims(registry, broken.name)
-    if args.dry_run or (aims and not agreed_to_act(args, Verb.KILL, aims)):
-        say(f"would disable {broken.name}, whose file is broken, and end its tunnel")
-    else:
-        say(disable_broken_node(layout, registry, broken, show_note))
+    plan = [f"disable {broken.name}, whose file is broken, and end its tunnel"]
+    if args.dry_run:
+        would(plan)
+        return
+    if aims:
+        ask(args, f"disable node {broken.name}", plan)
+    say(disable_broken_node(layout, registry, broken, show_note))
 
 
 def cmd_enable(args: argparse.Namespace, layout: Layout) -> ExitCode:

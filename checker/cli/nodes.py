@@ -1,4 +1,4 @@
-"""The verbs `node list`, `show` and `remove`, and the group `node` that holds all node verbs."""
+"""The verbs `node list` and `show`, and the group `node` that holds all node verbs."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 
-from checker.cli import forward_edits, migrate, node_add, node_edits
+from checker.cli import forward_edits, migrate, node_add, node_edits, node_forward, node_remove
 from checker.cli.answers import node_json, say_json, unregistered_json
-from checker.cli.common import all_aims, existing_registry, registry_of, seen_tunnels
-from checker.cli.dialog import agreed_to_act, show_note, warn
+from checker.cli.common import existing_registry, seen_tunnels
+from checker.cli.dialog import warn
 from checker.cli.exit_codes import ExitCode
-from checker.cli.verbs import Verbs, add_dry_run, add_json, add_verb, add_yes
+from checker.cli.verbs import Verbs, add_json, add_verb
 from checker.config.layout import Layout
-from checker.control.node_changes import remove_node
 from checker.control.unregistered import UnregisteredTunnel, unregistered_tunnels
-from checker.model import Forward, Node, NodeName, Verb, joined, parse_name
+from checker.model import Forward, Node, NodeName, joined, printable
 from checker.output import age, aligned, clock, day, say, today
 from checker.registry.changes import kept_key_path
 from checker.registry.kept_rights import BrokenFile
@@ -38,9 +37,10 @@ def add_to(verbs: Verbs) -> None:
     node_add.add_to(actions)
     add_list(actions)
     add_show(actions)
-    add_remove(actions)
+    node_remove.add_to(actions)
     node_edits.add_to(actions)
     forward_edits.add_to(actions)
+    node_forward.add_to(actions)
     migrate.add_to(actions)
 
 
@@ -52,19 +52,9 @@ def add_list(actions: Verbs) -> None:
 
 def add_show(actions: Verbs) -> None:
     showing = add_verb(actions, "show", "show one node", "reversi-checker node show office")
-    showing.add_argument("name")
+    showing.add_argument("name", metavar="NODE")
     add_json(showing)
     showing.set_defaults(command=cmd_show)
-
-
-def add_remove(actions: Verbs) -> None:
-    removing = add_verb(
-        actions, "remove", "forget a node, and end its tunnel", "reversi-checker node remove office"
-    )
-    removing.add_argument("name")
-    add_yes(removing)
-    add_dry_run(removing)
-    removing.set_defaults(command=cmd_remove)
 
 
 def cmd_list(args: argparse.Namespace, layout: Layout) -> ExitCode:
@@ -86,7 +76,7 @@ def list_rows(
 ) -> list[tuple[str, ...]]:
     """The cells of all rows: registered nodes, broken files, unregistered devices."""
     nodes = [
-        (node.name, *place, key_state(node))
+        (node.name, *place, key_state(node) + own_word(node.calls_itself))
         for node in registry.nodes.values()
         for place in [(port_cell(f), str(f.target), str(f.expect)) for f in node.forwards]
         or [NOWHERE]
@@ -98,7 +88,7 @@ def list_rows(
             str(one.port),
             "-",
             str(one.expect),
-            f"unregistered, last seen {age(one.last_at, now)} ago",
+            f"unregistered, last seen {age(one.last_at, now)} ago{own_word(one.calls_itself)}",
         )
         for one, _ in unregistered
     ]
@@ -106,7 +96,9 @@ def list_rows(
 
 
 def port_cell(forward: Forward) -> str:
-    """Its port, and the port that it moves to."""
+    """Its port, and the port that it moves to, or that it leaves."""
+    if forward.leaves_at:
+        return f"{forward.port}, leaves"
     return (
         f"{forward.port}"
         if forward.next_port is None
@@ -121,6 +113,11 @@ def key_state(node: Node) -> str:
         is_over = node.expires <= today()
         parts = [f"expired {node.expires}" if is_over else f"until {node.expires}"]
     return ", ".join([*parts, *(["a new one waits"] if node.next_key else [])])
+
+
+def own_word(calls_itself: str) -> str:
+    """What a device calls itself, as a clause after others; empty if that is its node's name."""
+    return f", calls itself {printable(calls_itself)}" if calls_itself else ""
 
 
 def cmd_show(args: argparse.Namespace, layout: Layout) -> ExitCode:
@@ -145,6 +142,8 @@ def show_lines(layout: Layout, node: Node, broken: BrokenFile | None) -> Iterato
     if broken:
         yield f"broken    {broken.sentence}"
     yield f"node      {node.name}"
+    if node.calls_itself:
+        yield f"device    calls itself {printable(node.calls_itself)}"
     yield f"added     {clock(node.added_at)}"
     yield f"state     {key_state(node)}"
     yield f"key       {node.public_key}"
@@ -170,9 +169,14 @@ def forward_line(forward: Forward) -> str:
         if forward.next_port is None
         else f", moves to port {forward.next_port} since {day(forward.next_port_at)}"
     )
+    leaves = (
+        f", leaves since {day(forward.leaves_at)}, as soon as its device no longer listens there"
+        if forward.leaves_at
+        else ""
+    )
     return (
         f"forward   {forward.port} -> {forward.target}, expecting"
-        f" {forward.expect}{deadline}{public}{moves}"
+        f" {forward.expect}{deadline}{public}{moves}{leaves}"
     )
 
 
@@ -198,17 +202,3 @@ def seen_lines(layout: Layout, node: Node) -> Iterator[str]:
         if tunnel.detail or tunnel.probed_at is not None:
             detail = f": {tunnel.detail}" if tunnel.detail else ""
             yield f"seen      {forward.port} {tunnel.status}{detail}"
-
-
-def cmd_remove(args: argparse.Namespace, layout: Layout) -> ExitCode:
-    registry = registry_of(layout)
-    name = NodeName(args.name) if args.name in registry.broken else parse_name(args.name)
-    if name not in registry.broken:
-        registry.node(name)
-    aims = all_aims(registry, name)
-    if args.dry_run or not agreed_to_act(args, Verb.KILL, aims):
-        say(f"would remove {name}, and end its tunnel")
-        return ExitCode.OK
-    remove_node(layout, registry, name, aims, show_note)
-    say(f"removed {name}")
-    return ExitCode.OK

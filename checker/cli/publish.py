@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from checker.cli.common import aims_for, registry_of
-from checker.cli.dialog import agreed, show_note
+from checker.cli.dialog import ask, show_note, would
 from checker.cli.exit_codes import ExitCode
 from checker.cli.verbs import Verbs, add_dry_run, add_verb, add_yes
 from checker.config.layout import Layout
 from checker.config.settings import load_config
+from checker.control.node_changes import ChangedMeanwhile
 from checker.control.notices import notify
 from checker.haproxy.program import Proxy, proxy_of
 from checker.haproxy.publish import begin, change, follow, refuse_taken, wanted_file
@@ -152,14 +153,17 @@ def update_file(args: argparse.Namespace, layout: Layout, proxy: Proxy) -> None:
 
 def cmd_unpublish(args: argparse.Namespace, layout: Layout) -> ExitCode:
     proxy = proxy_of(layout, load_config(layout.config))
+    node, forward = one_forward(registry_of(layout), args.forward)
+    ends = chosen_publications(args, forward)
+    ports = ", ".join(map(str, ends))
+    named = f"{node.name}:{forward.port} on port {ports}"
+    if args.dry_run:
+        would([f"unpublish {named}"])
+        return ExitCode.OK
+    ask(args, "unpublish", [f"close port {port} to visitors of {node.name}" for port in ends])
     with locked(layout):
-        node, forward = one_forward(registry_of(layout), args.forward)
-        ends = chosen_publications(args, forward)
-        ports = ", ".join(map(str, ends))
-        named = f"{node.name}:{forward.port} on port {ports}"
-        if args.dry_run or not agreed(args, f"unpublish {named}"):
-            say(f"would unpublish {named}")
-            return ExitCode.OK
+        if registry_of(layout).nodes.get(node.name) != node:
+            raise ChangedMeanwhile(node.name)
         about_proxy = change(layout, proxy, without(node, forward, ends))
     notify(layout, node.name, [(forward.port, f"unpublished on port {ports}")], show_note)
     say(f"unpublished {named}")

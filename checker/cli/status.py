@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from checker.cli.verbs import Verbs, add_json, add_verb
 from checker.config.layout import Layout
 from checker.config.settings import load_config
 from checker.control.unregistered import UnregisteredTunnel, unregistered_tunnels
-from checker.model import Forward, Status, Tunnel, is_stale, joined, tunnel_json
+from checker.model import Forward, NodeName, Status, Tunnel, is_stale, joined, tunnel_json
 from checker.output import age, aligned, say, today
 from checker.registry.kept_rights import BrokenFile
 from checker.registry.nodes import Registry
@@ -70,6 +70,8 @@ class Shown:
     tunnels: tuple[tuple[Forward, Tunnel], ...]
     unregistered: tuple[UnregisteredTunnel, ...]
     broken: tuple[BrokenFile, ...]
+    said: Mapping[NodeName, str]
+    """What devices call themselves, if that is not their node's name."""
 
 
 def gathered(layout: Layout, registry: Registry, nodes: Collection[str]) -> Shown:
@@ -96,6 +98,9 @@ def gathered(layout: Layout, registry: Registry, nodes: Collection[str]) -> Show
         ),
         unregistered=unregistered,
         broken=broken,
+        said={
+            name: node.calls_itself for name, node in registry.nodes.items() if node.calls_itself
+        },
     )
 
 
@@ -119,7 +124,10 @@ def status_json(shown: Shown) -> dict[str, Any]:
         "now": shown.now,
         "swept_at": shown.swept_at,
         "probe_every_s": shown.every_s,
-        "tunnels": [tunnel_json(forward, tunnel) for forward, tunnel in shown.tunnels],
+        "tunnels": [
+            {**tunnel_json(forward, tunnel), "calls_itself": shown.said.get(forward.node)}
+            for forward, tunnel in shown.tunnels
+        ],
         "unregistered": unregistered_json(shown.unregistered),
         "broken": [one.as_json() for one in shown.broken],
     }

@@ -19,7 +19,16 @@ from checker.config.toml_file import (
     text_in,
     whole_in,
 )
-from checker.model import MOST_PORTS, InvalidValue, Policy, SharedKey, parse_port, parse_target
+from checker.model import (
+    MOST_PORTS,
+    TEMPLATE_PORT,
+    InvalidValue,
+    Policy,
+    PortRanges,
+    SharedKey,
+    parse_ranges,
+    parse_target,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +102,7 @@ SHARED_KEY_KEYS = ("enabled", "public_key", "ports")
 def address_in(path: Path, value: Any) -> str:
     """Parse `HOST:PORT`. Raises ConfigError."""
     try:
-        return str(parse_target(text_in(path, "gateway", value)))
+        return str(parse_target(text_in(path, "gateway", value), "address"))
     except InvalidValue as error:
         raise ConfigError(path, f"gateway: {error}") from error
 
@@ -114,18 +123,19 @@ def addresses_in(path: Path, value: Any) -> tuple[str, ...]:
     )
 
 
-def ports_in(path: Path, value: Any) -> range:
-    """Parse `LOWEST-HIGHEST`. Raises ConfigError."""
-    low, dash, high = text_in(path, "ports", value).partition("-")
+def ports_in(path: Path, value: Any) -> PortRanges:
+    """Parse `LOWEST-HIGHEST`, a single port, or a list of such. Raises ConfigError."""
+    given = value if isinstance(value, list) else [value]
     try:
-        first, last = parse_port(low), parse_port(high)
+        return parse_ranges(
+            str(one) if type(one) is int else text_in(path, "ports", one) for one in given
+        )
     except InvalidValue as error:
         raise ConfigError(
-            path, f"ports must be LOWEST-HIGHEST, as in '20000-29999': {error}"
+            path,
+            "ports must be LOWEST-HIGHEST, as in '20000-29999', or a list of ranges and ports, as"
+            f" in ['20000-29999', '55555']: {error}",
         ) from error
-    if not dash or first > last:
-        raise ConfigError(path, f"ports must be LOWEST-HIGHEST, as in '20000-29999', not {value!r}")
-    return range(first, last + 1)
 
 
 def policy_in(path: Path, table: Mapping[str, Any]) -> Policy:
@@ -157,7 +167,7 @@ def public_keys_in(path: Path, value: Any) -> tuple[str, ...]:
         ) from error
 
 
-def shared_key_in(path: Path, table: Any, allotted: range) -> SharedKey:
+def shared_key_in(path: Path, table: Any, allotted: PortRanges) -> SharedKey:
     """Parse the `[shared_key]` table. Raises ConfigError."""
     if not isinstance(table, dict):
         raise ConfigError(path, "shared_key must be a table; write [shared_key]")
@@ -171,20 +181,28 @@ def shared_key_in(path: Path, table: Any, allotted: range) -> SharedKey:
             path,
             "shared_key: public_key is missing; give the line of the .pub file of the devices' key",
         )
-    ports = ports_in(path, table["ports"]) if "ports" in table else SharedKey().ports
+    ports = ports_in(path, table["ports"]) if "ports" in table else shared_ports(allotted)
     if len(ports) > MOST_PORTS:
         raise ConfigError(
             path,
             f"shared_key: ports has {len(ports)} ports; sshd accepts at most {MOST_PORTS} on one"
             " key line",
         )
-    if enabled and ports.start < allotted.stop and allotted.start < ports.stop:
+    if enabled and (both := next((port for port in ports if port in allotted), None)):
         raise ConfigError(
             path,
-            "shared_key: ports and ports overlap; registered nodes need a range that the shared key"
-            " cannot use",
+            f"shared_key: ports and ports overlap: both have {both}; registered nodes need ports"
+            " that the shared key cannot use",
         )
     return SharedKey(enabled=enabled, public_keys=keys, ports=ports)
+
+
+def shared_ports(allotted: PortRanges) -> PortRanges:
+    """Return the shared key's default ports; an `allotted` port of the original's template stays
+    out.
+    """
+    ports = SharedKey().ports
+    return ports.without({TEMPLATE_PORT}) if TEMPLATE_PORT in allotted else ports
 
 
 def load_config(path: Path) -> Config:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from checker.model import CheckerError
+from checker.nearest import nearest
 
 
 class ConfigError(CheckerError):
@@ -31,13 +32,6 @@ def refuse_unknown(path: Path, where: str, given: Iterable[str], known: Iterable
             near = nearest(key, known)
             hint = f"did you mean {near!r}?" if near else f"known are: {', '.join(known)}"
             raise ConfigError(path, f"{where}unknown key {key!r}; {hint}")
-
-
-def nearest(key: str, known: Iterable[str]) -> str:
-    """The known key that is most like this one; empty if none is similar."""
-    import difflib
-
-    return next(iter(difflib.get_close_matches(key, tuple(known), n=1)), "")
 
 
 def beginning(path: Path, most: int) -> bytes:

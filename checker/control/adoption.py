@@ -24,10 +24,11 @@ from checker.model import (
     Port,
     Target,
     parse_forward,
-    parse_name,
+    printable,
 )
+from checker.nearest import did_you_mean
 from checker.registry.authorized_keys import gate_command
-from checker.registry.changes import change
+from checker.registry.changes import change, refuse_conflict
 from checker.registry.edits import rekeyed
 from checker.registry.lock import locked
 from checker.registry.nodes import Registry
@@ -42,25 +43,37 @@ ADOPTED = (
 class NotSeen(CheckerError):
     """No device of that name has come with the shared key."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, known: Iterable[str] = ()) -> None:
+        hint = did_you_mean(name, known) or ";"
         super().__init__(
-            f"no device calls itself {name!r}, and no node of that name waits for a key; see:"
-            " reversi-checker node list"
+            f"no device calls itself {name[:80]!r}, and no node of that name waits for a key{hint}"
+            " see: reversi-checker node list"
         )
 
 
-def adopt(
-    layout: Layout, config: Config, targets: Sequence[str], wish: KeyWish, report: Report
+def adopt(  # noqa: PLR0913 - what is wanted, of whom, and whether only to say it
+    layout: Layout,
+    config: Config,
+    targets: Sequence[str],
+    wish: KeyWish,
+    report: Report,
+    *,
+    is_dry: bool = False,
 ) -> tuple[Node, KeyFiles, list[Path]]:
     """Give the node of the wish its key; the node, the key, and the files that were written for its
-    device. Raises NotSeen, ChangedMeanwhile, CheckerError.
+    device; with `is_dry` only what would be. Raises NotSeen, ChangedMeanwhile, CheckerError.
     """
-    name = parse_name(wish.name)
-    present = to_be_adopted(targets, layout, read_registry(layout.nodes), name)
-    keys = key_files(wish, layout, config)
+    registry = read_registry(layout.nodes)
+    name = name_meant(layout, registry, wish.name)
+    present = to_be_adopted(targets, layout, registry, name)
+    keys = key_files(replace(wish, name=name), layout, config)
+    after = rekeyed(present, keys.public, now=False)
+    if is_dry:
+        refuse_conflict(layout, name, after)
+        keys.refuse_existing(name)
+        return after, keys, list(keys.places)
     if layout.home is not None:
         make_host_key(layout.host_key)
-    after = rekeyed(present, keys.public, now=False)
     with locked(layout):
         if read_registry(layout.nodes).nodes.get(name) not in (None, present):
             raise ChangedMeanwhile(name)
@@ -68,6 +81,25 @@ def adopt(
             change(layout, name, after, gate_command(layout))
     notify(layout, name, [(forward.port, ADOPTED) for forward in after.forwards], report)
     return after, keys, written
+
+
+def name_meant(layout: Layout, registry: Registry, text: str) -> NodeName:
+    """The node of that name, or the only one whose device calls itself that. Raises NotSeen,
+    CheckerError if there are several.
+    """
+    seen = [one for one, _ in unregistered_tunnels(layout, registry)]
+    if text in registry.nodes or any(one.node == text for one in seen):
+        return NodeName(text)
+    same = [node.name for node in registry.nodes.values() if node.calls_itself == text]
+    same += [one.node for one in seen if one.word == text]
+    if not same:
+        raise NotSeen(text)
+    if len(same) > 1:
+        raise CheckerError(
+            f"{len(same)} devices call themselves {printable(text)}: {', '.join(same)}; name one of"
+            " these nodes"
+        )
+    return same[0]
 
 
 def to_be_adopted(
@@ -89,17 +121,28 @@ def to_be_adopted(
                 f" reversi-checker node set {name}"
             )
         return node
-    forwards = tuple(
-        one.forward for one, _ in unregistered_tunnels(layout, registry) if one.node == name
-    )
-    if not forwards:
+    devices = [one for one, _ in unregistered_tunnels(layout, registry) if one.node == name]
+    if not devices:
         raise NotSeen(name)
+    if len({one.word for one in devices}) > 1:
+        words = ", ".join(sorted(printable(one.word) for one in devices))
+        raise CheckerError(
+            f"the name {name} stands for devices that call themselves {words}; import one of them"
+            " from a file with: reversi-checker node import FILE --name NAME"
+        )
+    forwards = tuple(one.forward for one in devices)
     given = targets_in(targets, forwards)
     aimed = tuple(
         replace(forward, target=given.get(forward.port) or usual_target(forward))
         for forward in forwards
     )
-    return Node(name=name, public_key=SHARED_KEY, forwards=aimed, added_at=int(time.time()))
+    return Node(
+        name=name,
+        public_key=SHARED_KEY,
+        forwards=aimed,
+        added_at=int(time.time()),
+        calls_itself=devices[0].calls_itself,
+    )
 
 
 def targets_in(given: Iterable[str], forwards: Sequence[Forward]) -> dict[Port, Target]:

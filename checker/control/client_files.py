@@ -70,13 +70,7 @@ class KeyFiles:
     def handed_over(self, node: Node) -> Iterator[list[Path]]:
         """Write the files for the block, and remove them again if it fails. Raises ConfigError."""
         contents = self.contents(node)
-        for path in contents:
-            if path.exists():
-                raise ConfigError(
-                    path,
-                    "exists already, and may be in use; move it away, or name another file for"
-                    f" node {node.name}",
-                )
+        self.refuse_existing(node.name)
         kept = kept_key_path(self.layout, node.name)
         before = kept.read_bytes() if kept.exists() else None
         try:
@@ -89,6 +83,22 @@ class KeyFiles:
                 path.unlink(missing_ok=True)
             self.keep_this(kept, before)
             raise
+
+    @property
+    def places(self) -> tuple[Path, ...]:
+        """The files that are written for the device."""
+        key = (self.key,) if self.private is not None else ()
+        return (*key, *((self.client,) if self.client else ()))
+
+    def refuse_existing(self, name: str) -> None:
+        """Raise ConfigError if one of the files exists."""
+        for path in self.places:
+            if path.exists():
+                raise ConfigError(
+                    path,
+                    "exists already, and may be in use; move it away, or name another file for"
+                    f" node {name}",
+                )
 
     def contents(self, node: Node) -> dict[Path, bytes]:
         """What each file holds. Raises ConfigError."""
@@ -135,7 +145,7 @@ def addresses(layout: Layout, config: Config, given: list[str] | None) -> list[s
     Raises GatewayUnknown, InvalidValue.
     """
     if given:
-        return [str(parse_target(address)) for address in given]
+        return [str(parse_target(address, "--gateway")) for address in given]
     if config.gateway:
         return list(config.gateway)
     try:
@@ -165,7 +175,7 @@ def client_config(
             "user": config.tunnel_user,
             "host_key": [host_key_line(layout.host_key)],
             "key": key.name,
-            "forward": [client_forward(forward) for forward in node.forwards],
+            "forward": [client_forward(forward) for forward in node.lasting],
         }
     ).encode()
 

@@ -10,10 +10,11 @@ from pathlib import Path
 from checker.config.layout import Layout
 from checker.config.settings import Config
 from checker.control.client_files import KeyFiles
+from checker.control.expectations import open_note
 from checker.control.notices import Report, notify, warn
-from checker.model import Forward, ForwardRequest, Node, NodeName, Port
+from checker.model import Forward, ForwardRequest, Node, NodeName, Note, Port
 from checker.registry.authorized_keys import gate_command
-from checker.registry.changes import add
+from checker.registry.changes import add, refuse_conflict
 from checker.registry.lock import locked
 from checker.registry.nodes import Registry, allot, conflict
 from checker.registry.publications import needs_root
@@ -44,15 +45,39 @@ def register(
         node = node_for(wanted, registry, config, keys.public)
         with keys.handed_over(node) as written:
             add(layout, node, gate_command(layout))
-    asked_for = {request.port for request in wanted.requests}
-    warn(report, needs_root(None, node, config.tunnel_user))
-    warn(report, freed_warnings(node.forwards, registry, asked_for))
+    advise(wanted, node, registry, config, report)
     changes = [
         (forward.port, f"added: to {forward.target}, expecting {forward.expect}")
         for forward in node.forwards
     ]
     notify(layout, node.name, changes, report)
     return node, written
+
+
+def rehearse(
+    layout: Layout, config: Config, wanted: Wanted, keys: KeyFiles, report: Report
+) -> tuple[Node, list[Path]]:
+    """What `register` would do: the node as it would be, and the files that would be written. It
+    does nothing. Raises CheckerError.
+    """
+    registry = read_registry(layout.nodes)
+    node = node_for(wanted, registry, config, keys.public)
+    refuse_conflict(layout, node.name, node)
+    keys.refuse_existing(node.name)
+    advise(wanted, node, registry, config, report)
+    return node, list(keys.places)
+
+
+def advise(wanted: Wanted, node: Node, registry: Registry, config: Config, report: Report) -> None:
+    """Report what the admin should know about the new node's ports and expected responses."""
+    asked_for = {request.port for request in wanted.requests}
+    warn(report, needs_root(None, node, config.tunnel_user))
+    warn(report, freed_warnings(node.forwards, registry, asked_for))
+    about_open = open_note(
+        node.name, node.forwards, wanted.requests, is_only=len(node.forwards) == 1
+    )
+    if about_open:
+        report(Note(about_open))
 
 
 def node_for(wanted: Wanted, registry: Registry, config: Config, public_key: str) -> Node:

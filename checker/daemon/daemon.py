@@ -111,7 +111,7 @@ class Daemon:
             # without waiting: a check that is under way may take a quarter of a minute
             for task in tasks:
                 task.cancel()
-        self.ledger.tell(EventKind.GATEWAY, "the daemon stopped")
+        self.ledger.log_event(EventKind.GATEWAY, "the daemon stopped")
         await self.ledger.flush()
         self.layout.socket.unlink(missing_ok=True)
 
@@ -119,12 +119,12 @@ class Daemon:
         """Do what comes before the first probe."""
         registry = self.gateway.registry
         self.sweeper.use(registry)
-        self.ledger.tell(EventKind.GATEWAY, f"the daemon started, process {os.getpid()}")
+        self.ledger.log_event(EventKind.GATEWAY, f"the daemon started, process {os.getpid()}")
         await self.verdicts.clear()
         for broken in registry.broken_files:
-            self.ledger.tell(EventKind.GATEWAY, broken.sentence, node=broken.name)
+            self.ledger.log_event(EventKind.GATEWAY, broken.sentence, node=broken.name)
         if registry.unknown_keys:
-            self.ledger.tell(EventKind.GATEWAY, registry.unknown_keys)
+            self.ledger.log_event(EventKind.GATEWAY, registry.unknown_keys)
 
     def stop_on_signals(self) -> None:
         loop = asyncio.get_running_loop()

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Iterator
 
+from checker.daemon.refusal_advice import advice
 from checker.linux.processes import parent_of, read_process
 from checker.model import NodeName, fingerprint
 from checker.sshd.log_lines import LogLine
@@ -45,9 +46,11 @@ class Attempts:
             if refusal.address
             else "an unknown peer"
         )
+        registered = self.gateway.registry.nodes.get(node) if node else None
+        more = advice(refusal.what, registered) if registered else ""
         self.gateway.log_refusal(
             node or NodeName(actor),
-            f"sshd refused {refusal.what}, asked for by {peer}",
+            f"sshd refused {refusal.what}, asked for by {peer}{more}",
             actor=actor,
         )
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from checker.doctor import remedies
 from checker.doctor.facts import Facts
 from checker.doctor.finding import Finding, finding, first_of
-from checker.install.unit_files import ranges_in
+from checker.model import InvalidValue, parse_range
 
 RULE = re.compile(
     r"oif(?:name)? \"lo\" .*tcp dport (?:\{ ([\d, -]+) \}|([\d-]+)) .*skuid !=.*\b(?:reject|drop)\b"
@@ -78,10 +79,12 @@ def check_neighbors(facts: Facts) -> Finding:
     )
 
 
-def guards(rules: str, ports: range) -> bool:
+def guards(rules: str, ports: Collection[int]) -> bool:
     """Return whether `nft list ruleset` shows a rule for all of these ports of the loopback."""
     guarded: set[int] = set()
     for line in rules.splitlines():
-        if found := RULE.search(line):
-            guarded |= ranges_in((found[1] or found[2]).replace(" ", ""))
+        found = RULE.search(line)
+        for text in (found[1] or found[2]).split(",") if found else ():
+            with contextlib.suppress(InvalidValue):
+                guarded.update(parse_range(text))
     return guarded.issuperset(ports)

@@ -13,7 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from checker.config.layout import Layout
 from checker.config.settings import Config
 from checker.doctor.facts import MachineFacts, PortFacts, TakenPort
-from checker.install.survey import SYSTEMD, kernel_ports
+from checker.install.survey import SYSTEMD
+from checker.linux.ephemeral import ephemeral_ports
 from checker.linux.machine import read_machine
 from checker.linux.sockets import read_listeners
 from checker.registry.nodes import Registry
@@ -42,7 +43,7 @@ def machine_facts(
 
 def port_facts(registry: Registry, config: Config, uid: int) -> PortFacts:
     """`uid` is the tunnel user's."""
-    ephemeral, reserved = kernel_ports()
+    ephemeral, reserved = ephemeral_ports()
     return PortFacts(
         taken=tuple(taken(registry, config, uid)),
         unreserved=unreserved(registry, config, ephemeral, reserved),

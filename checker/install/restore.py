@@ -26,6 +26,8 @@ from checker.state.store import open_store
 
 KEPT = Path("/var/backups/reversi")
 """Where an installed gateway keeps what `restore` replaces; a home has a directory in itself."""
+SHOWN = 12
+"""Changes that are shown before the question."""
 Say = Callable[[str], None]
 
 
@@ -62,9 +64,17 @@ class RestorePlan:
         """One line for each change."""
         for put in self.puts:
             if not put.member.is_folder:
-                yield f"would {'write' if put.is_new else 'replace'}: {put.path}"
+                yield f"{'write' if put.is_new else 'replace'} {put.path}"
         for drop in self.drops:
-            yield f"would remove: {drop.path}"
+            yield f"remove {drop.path}"
+
+    def summary(self) -> Iterator[str]:
+        """The first changes, how many more there are, and what happens to the present state."""
+        lines = list(self.lines())
+        yield from lines[:SHOWN]
+        if lines[SHOWN:]:
+            yield f"and change {len(lines) - SHOWN} more files: --dry-run lists them"
+        yield "back up what is there now, so that you can restore it; end no tunnel"
 
 
 def plan_restore(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -50,8 +50,8 @@ class Choices:
     operators: str = OPERATORS
     readers: str = ""
     """The group that the gateway is closed to others for; empty: everyone may look."""
-    ports: range = range(20000, 30000)
-    shared_ports: range = range(0)
+    ports: Collection[int] = range(20000, 30000)
+    shared_ports: Collection[int] = ()
     """The ports of the shared key; empty if it is not enabled."""
     gateways: tuple[str, ...] = ()
     asked_gateways: tuple[str, ...] = ()

@@ -22,8 +22,9 @@ from checker.install.steps import Choices, Entry, Found, NotSent, UserAccount
 from checker.install.sysctl_files import setter
 from checker.install.tuning import KEY, TUNE
 from checker.install.undo import Installed
-from checker.install.unit_files import DAEMON_USER, ranges_in
+from checker.install.unit_files import DAEMON_USER
 from checker.linux.accounts import group_name, is_locked, user_name
+from checker.linux.ephemeral import ephemeral_ports
 from checker.linux.processes import read_process
 from checker.registry.authorized_keys import keys_lag
 from checker.registry.reading import read_registry
@@ -167,14 +168,6 @@ def sshrc_of(user: str) -> tuple[Path, ...]:
     return () if spares(text, user) else (SSHRC,)
 
 
-def kernel_ports() -> tuple[range, frozenset[int]]:
-    """Return the ephemeral range, and the ports that the kernel now reserves."""
-    low, high = (KERNEL / "ip_local_port_range").read_text(encoding="ascii").split()
-    return range(int(low), int(high) + 1), ranges_in(
-        (KERNEL / "ip_local_reserved_ports").read_text(encoding="ascii")
-    )
-
-
 def not_sent() -> NotSent:
     """Read the present limit on unsent data, and find the file that sets it at boot."""
     place = KERNEL / KEY.rpartition(".")[2]
@@ -207,7 +200,7 @@ def survey(  # noqa: PLR0913 - one for each option of `init`
     entries = {path: found for path in paths if (found := entry(under(root, path)))}
     if root:
         return Found(python=python, choices=chosen, entries=entries, force=force, tune=tune)
-    ephemeral, reserved = kernel_ports()
+    ephemeral, reserved = ephemeral_ports()
     has_systemd = SYSTEMD.is_dir()
     return Found(
         python=python,

@@ -139,20 +139,10 @@ def reversi_toml(tunnel_user: str, operators: str, gateways: Sequence[str]) -> b
     return f'tunnel_user = "{tunnel_user}"\noperators_group = "{operators}"\n{gateway}'.encode()
 
 
-def ranges_in(text: str) -> frozenset[int]:
-    """Parse a list of ports such as `8080,20000-29999`. Source: ip-sysctl.rst,
-    ip_local_reserved_ports.
-    """
-    found: set[int] = set()
-    for part in text.replace("\n", "").split(","):
-        low, _, high = part.strip().partition("-")
-        if low:
-            found.update(range(int(low), int(high or low) + 1))
-    return frozenset(found)
-
-
 def ranges_out(ports: Iterable[int]) -> str:
-    """Write ports as a list that ranges_in parses, in its shortest form."""
+    """Write ports as a list such as `8080,20000-29999`, in its shortest form. Source:
+    ip-sysctl.rst, ip_local_reserved_ports.
+    """
     runs: list[list[int]] = []
     for port in sorted(ports):
         if runs and port == runs[-1][1] + 1:

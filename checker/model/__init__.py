@@ -10,6 +10,7 @@ from checker.model.action import (
     outcome_from,
     outcome_json,
 )
+from checker.model.device_name import name_for, parse_calls_itself
 from checker.model.errors import CheckerError, InvalidValue
 from checker.model.event import HOUR_S, OPERATOR_KINDS, Event, EventKind, Hour, Watched
 from checker.model.flow import Flow
@@ -40,7 +41,8 @@ from checker.model.node import (
     parse_port,
     parse_target,
 )
-from checker.model.policy import MOST_PORTS, Policy, SharedKey
+from checker.model.policy import MOST_PORTS, TEMPLATE_PORT, Policy, SharedKey
+from checker.model.port_ranges import PortRanges, parse_ranges
 from checker.model.public_key import KEY_TYPES, KeyType, fingerprint, parse_public_key, rsa_bits
 from checker.model.text import ESCAPES, printable, unescape
 from checker.model.tunnel import (
@@ -56,9 +58,9 @@ from checker.model.tunnel import (
     NoListener,
     Place,
     ProbeFailed,
+    ProbeReply,
     ProcessId,
     Registration,
-    Reply,
     Silent,
     Status,
     StayedOpen,
@@ -87,6 +89,7 @@ __all__ = [
     "SHARED_KEY",
     "STALE_SWEEPS",
     "STATUS_MEANING",
+    "TEMPLATE_PORT",
     "VERBS",
     "Aim",
     "Answer",
@@ -114,11 +117,12 @@ __all__ = [
     "Place",
     "Policy",
     "Port",
+    "PortRanges",
     "ProbeFailed",
+    "ProbeReply",
     "ProcessId",
     "Publication",
     "Registration",
-    "Reply",
     "SharedKey",
     "Silent",
     "Status",
@@ -137,14 +141,17 @@ __all__ = [
     "fingerprint",
     "is_stale",
     "joined",
+    "name_for",
     "outcome_from",
     "outcome_json",
+    "parse_calls_itself",
     "parse_day",
     "parse_expect",
     "parse_forward",
     "parse_name",
     "parse_port",
     "parse_public_key",
+    "parse_ranges",
     "parse_target",
     "printable",
     "room_for",

@@ -77,6 +77,8 @@ class ForwardRequest:
     expect: Expect = OPEN
     public: bool = False
     """Whether the device may bind it to all of the gateway's addresses."""
+    says_expect: bool = field(default=True, compare=False)
+    """Whether the admin named the expected response."""
 
     def __str__(self) -> str:
         """As `parse_forward` reads it."""
@@ -120,6 +122,14 @@ class Forward:
     """
     next_port_at: int = field(default=0, compare=False)
     """Unix seconds: when the move was decided."""
+    port_at: int = field(default=0, compare=False)
+    """Unix seconds: since when the port is the node's, if it was added beside others; 0: as long as
+    the node's other rights.
+    """
+    leaves_at: int = 0
+    """Unix seconds: since when the forward is leaving; it goes once its device no longer listens
+    there. 0: it stays.
+    """
 
     @property
     def ports(self) -> tuple[Port, ...]:
@@ -157,6 +167,8 @@ class Node:
     """Unix seconds: when its key or its ports were last replaced at once. sshd fixes the ports of a
     connection when it logs in.
     """
+    calls_itself: str = ""
+    """What its device calls itself, if that is not the node's name. Only to show and compare."""
     unknown_keys: tuple[str, ...] = field(default=(), compare=False)
     """A clause for each key of its file that this version does not know. Such keys are kept and
     have no effect.
@@ -181,12 +193,21 @@ class Node:
 
     @property
     def is_waiting(self) -> bool:
-        """Whether it has two keys, or a forward with two ports, until its device uses the new
-        one.
+        """Whether it has two keys, a forward with two ports, or one that leaves, until
+        its device has followed.
         """
         return self.next_key is not None or any(
-            forward.next_port is not None for forward in self.forwards
+            forward.next_port is not None or forward.leaves_at for forward in self.forwards
         )
+
+    def answers_to(self, word: str) -> bool:
+        """Whether a device that calls itself `word` may be this node's."""
+        return word in (self.name, self.calls_itself)
+
+    @property
+    def lasting(self) -> tuple[Forward, ...]:
+        """The forwards that its device should have, without those that leave."""
+        return tuple(forward for forward in self.forwards if not forward.leaves_at)
 
     @property
     def is_shared(self) -> bool:
@@ -206,8 +227,8 @@ class Node:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unregistered:
-    """A device that is not in the registry, by the name that it gave over the shared key. Times are
-    Unix seconds.
+    """A device that is not in the registry, by the name that follows from what it calls itself.
+    Times are Unix seconds.
     """
 
     node: NodeName
@@ -216,6 +237,13 @@ class Unregistered:
     """The response that the device last named."""
     first_at: float
     last_at: float
+    calls_itself: str = ""
+    """What the device calls itself, if that is not the node's name."""
+
+    @property
+    def word(self) -> str:
+        """What the device calls itself."""
+        return self.calls_itself or self.node
 
     @property
     def forward(self) -> Forward:
@@ -267,16 +295,26 @@ def parse_port(text: str, what: str = "port") -> Port:
     raise InvalidValue(f"{what} {text[:40]!r} is not a port; write a number from 1 to 65535")
 
 
-def parse_target(text: str) -> Target:
-    """Parse `HOST:PORT`, with an IPv6 host in brackets. Raises InvalidValue."""
+def parse_target(text: str, what: str = "target") -> Target:
+    """Parse `HOST:PORT`, with an IPv6 host in brackets; `what` is its name in the error. Raises
+    InvalidValue.
+    """
     match = re.fullmatch(
         r"(?:\[((?=[^]]*:)[0-9A-Fa-f:.%a-z]+)\]|([A-Za-z0-9._-]+)):([0-9]+)", text, re.ASCII
     )
     if match is None:
-        raise InvalidValue(
-            f"target {text[:80]!r} is not HOST:PORT (an IPv6 address goes in brackets)"
-        )
-    return Target(host=match[1] or match[2], port=parse_port(match[3], "target port"))
+        raise InvalidValue(f"{what} {text[:80]!r} is not HOST:PORT{why_no_target(text)}")
+    return Target(host=match[1] or match[2], port=parse_port(match[3], f"{what} port"))
+
+
+def why_no_target(text: str) -> str:
+    """Say what is missing for HOST:PORT, as the rest of a sentence."""
+    host, colon, port = text.rpartition(":")
+    if re.fullmatch(r"[A-Za-z0-9._-]+", text, re.ASCII):
+        return f"; add the port, as in {text[:80]}:22"
+    if colon and re.fullmatch(r"[A-Za-z0-9._-]+", host, re.ASCII):
+        return f": {port[:40]!r} is not a port number; write for example {host[:80]}:22"
+    return " (an IPv6 address goes in brackets, as in [2001:db8::1]:22)"
 
 
 def parse_name(text: str) -> NodeName:
@@ -320,6 +358,7 @@ def parse_forward(text: str) -> ForwardRequest:
         target=parse_target(target),
         expect=parse_expect(expect) if expect or text.endswith(",") else OPEN,
         public=is_public,
+        says_expect=bool(expect),
     )
 
 

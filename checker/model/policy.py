@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from checker.model.port_ranges import PortRanges
+
 MOST_PORTS = 4000
 """Most ports that the shared key may open. OpenSSH 9.2 ignores a key line that permits 4,150."""
+
+
+TEMPLATE_PORT = 55555
+"""The port in the template of the original's files."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,13 +20,15 @@ class SharedKey:
 
     enabled: bool = False
     public_keys: tuple[str, ...] = ()
-    ports: range = field(default=range(50000, 51000))
+    ports: PortRanges = field(
+        default=PortRanges((range(50000, 51000), range(TEMPLATE_PORT, TEMPLATE_PORT + 1)))
+    )
     """The ports on which devices outside the registry may listen."""
 
     @property
-    def open_ports(self) -> range:
+    def open_ports(self) -> PortRanges:
         """`ports`, or none while the shared key is off."""
-        return self.ports if self.enabled else range(0)
+        return self.ports if self.enabled else PortRanges()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,4 +48,4 @@ class Policy:
     """Seconds between probes of a hung port that we cannot free. Probed so rarely, the connection
     is idle enough for sshd's own ClientAlive to free it.
     """
-    ports: range = field(default=range(20000, 30000))
+    ports: PortRanges = field(default=PortRanges((range(20000, 30000),)))

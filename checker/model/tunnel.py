@@ -103,7 +103,7 @@ class ProbeFailed:
     reason: str
 
 
-Reply = NoListener | Closed | Silent | Answer | StayedOpen | ProbeFailed
+ProbeReply = NoListener | Closed | Silent | Answer | StayedOpen | ProbeFailed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -203,4 +203,4 @@ def lines_of_shared(
     own += sorted(set(kept_ports) - owned)
     taken = {*broken_ports, *owned}
     ports = [*own, *(port for port in key.ports if port not in taken)]
-    return shared_lines(key.public_keys, ports[:MOST_PORTS], command)
+    return shared_lines(key.public_keys, ports[:MOST_PORTS], command, own[:MOST_PORTS])

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from checker.model import Forward, InvalidValue, Node, NodeName, Port
 
 
 def renamed(node: Node, name: NodeName) -> Node:
-    """Return the node under another name."""
+    """Return the node under another name. A device with the shared key still says the earlier one,
+    and stays its own.
+    """
+    said = node.calls_itself or (node.name if node.is_shared else "")
+    if name == node.name:
+        return node
     return replace(
-        node, name=name, forwards=tuple(replace(forward, node=name) for forward in node.forwards)
+        node,
+        name=name,
+        calls_itself="" if said == name else said,
+        forwards=tuple(replace(forward, node=name) for forward in node.forwards),
     )
 
 
@@ -42,9 +50,50 @@ def moved(forward: Forward, port: Port, *, now: bool) -> Forward:
     return replace(forward, next_port=port)
 
 
+def with_forwards(node: Node, added: Iterable[Forward]) -> Node:
+    """Return the node with more forwards. One on the port of a forward that leaves takes
+    its place, and stays.
+    """
+    for forward in added:
+        old = next(
+            (one for one in node.forwards if one.leaves_at and one.port == forward.port), None
+        )
+        node = (
+            replace(node, forwards=(*node.forwards, forward))
+            if old is None
+            else with_forward(
+                node, old, replace(forward, published=old.published, port_at=old.port_at)
+            )
+        )
+    return node
+
+
+def leaving(node: Node, forward: Forward, now: int) -> Node:
+    """Return the node with a forward that is removed once its device no longer listens there."""
+    refuse_last(node, forward)
+    return (
+        node if forward.leaves_at else with_forward(node, forward, replace(forward, leaves_at=now))
+    )
+
+
+def without_forward(node: Node, forward: Forward) -> Node:
+    """Return the node without a forward. Raises InvalidValue if it would have none that lasts."""
+    refuse_last(node, forward)
+    return replace(node, forwards=tuple(one for one in node.forwards if one != forward))
+
+
+def refuse_last(node: Node, forward: Forward) -> None:
+    """Raise InvalidValue if no other forward of the node lasts."""
+    if all(one == forward for one in node.lasting):
+        raise InvalidValue(
+            f"port {forward.port} is the only one of node {node.name}; to forget the node, run:"
+            f" reversi-checker node remove {node.name}"
+        )
+
+
 def without_old_port(node: Node, port: Port) -> Node:
     """Return the node after its device listened on `port`, to which a forward moves: the forward
-    keeps only that port.
+    keeps only that port. A forward on `port` that leaves goes.
 
     A node with one forward gets a new `key_since`: whoever logged in before the move began must not
     listen there later. A node with several keeps the old one, because its other connections may be
@@ -52,7 +101,8 @@ def without_old_port(node: Node, port: Port) -> Node:
     """
     forward = next((forward for forward in node.forwards if forward.next_port == port), None)
     if forward is None:
-        return node
+        gone = next((one for one in node.forwards if one.leaves_at and one.port == port), None)
+        return node if gone is None else without_forward(node, gone)
     since = max(node.key_since, forward.next_port_at) if len(node.forwards) == 1 else node.key_since
     return replace(with_forward(node, forward, moved(forward, port, now=True)), key_since=since)
 
@@ -95,6 +145,15 @@ def with_rights_since(before: Node | None, after: Node, now: int) -> Node:
         return after
     another_key = after.public_key not in (before.public_key, before.next_key)
     new_ports = {forward.port for forward in after.forwards} - set(before.ports)
+    if new_ports and set(before.ports) <= set(after.ports):
+        # the tunnel as it is keeps its rights; only the new ports have later ones
+        after = replace(
+            after,
+            forwards=tuple(
+                replace(f, port_at=now) if f.port in new_ports else f for f in after.forwards
+            ),
+        )
+        new_ports = set()
     again = after.enabled and not before.enabled
     open_before = {forward.port for forward in before.forwards if forward.public}
     closed = open_before.intersection(
@@ -151,8 +210,9 @@ def node_clauses(before: Node, after: Node) -> Iterator[str]:
 
 
 def forward_clauses(before: Node, after: Node) -> Iterator[tuple[Port, str]]:
-    """Compare the forwards in their order. Those left over were added or removed."""
-    for old, new in zip(before.forwards, after.forwards, strict=False):
+    """Compare the forwards in their order; if some were added or removed, by their port."""
+    pairs, gone, added = paired(before.forwards, after.forwards)
+    for old, new in pairs:
         if old.port != new.port:
             yield new.port, f"moved from port {old.port} to {new.port}"
         elif old.next_port != new.next_port:
@@ -170,9 +230,27 @@ def forward_clauses(before: Node, after: Node) -> Iterator[tuple[Port, str]]:
             )
         if old.published != new.published:
             yield new.port, f"published as {', '.join(map(str, new.published)) or 'nothing'}"
-    common = min(len(before.forwards), len(after.forwards))
-    yield from ((old.port, "forward removed") for old in before.forwards[common:])
-    yield from ((new.port, f"forward to {new.target} added") for new in after.forwards[common:])
+        if bool(old.leaves_at) != bool(new.leaves_at):
+            yield (
+                new.port,
+                "the forward is removed once its device no longer listens there"
+                if new.leaves_at
+                else "the forward stays",
+            )
+    yield from ((old.port, "forward removed") for old in gone)
+    yield from ((new.port, f"forward to {new.target} added") for new in added)
+
+
+def paired(
+    before: Sequence[Forward], after: Sequence[Forward]
+) -> tuple[list[tuple[Forward, Forward]], list[Forward], list[Forward]]:
+    """Return each forward with what became of it, those that are gone, and those that are new."""
+    if len(before) == len(after):
+        return list(zip(before, after, strict=True)), [], []
+    new = {forward.port: forward for forward in after}
+    pairs = [(old, new.pop(old.port)) for old in before if old.port in new]
+    kept = {old.port for old, _ in pairs}
+    return pairs, [old for old in before if old.port not in kept], list(new.values())
 
 
 def moving_clause(old: Forward, new: Forward) -> str:

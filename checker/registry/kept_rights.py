@@ -183,6 +183,7 @@ def described(kept: Node, known: Node) -> Node:
         key_since=known.key_since,
         enabled=known.enabled,
         expires=min(expiries, default=None),
+        calls_itself=kept.calls_itself or known.calls_itself,
     )
 
 
@@ -207,5 +208,7 @@ def with_moves(kept: Node, said: Node) -> Node:
     forwards = tuple(
         moves.get(forward.port, forward) for forward in kept.forwards if forward.port not in ends
     )
-    after = replace(kept, forwards=forwards, next_key_at=said.next_key_at)
+    after = replace(
+        kept, forwards=forwards, next_key_at=said.next_key_at, calls_itself=said.calls_itself
+    )
     return after if sorted(after.ports) == sorted(kept.ports) else kept

@@ -7,11 +7,15 @@ import shlex
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from checker.model import Node, NodeName
+from checker.model import MOST_PORTS, Node, NodeName
 from checker.wire import ANY_NODE
 
 MARK = "reversi:"
 """Begins the comment of each of our lines; other lines of the file stay as they are."""
+ALSO_LOOPBACK = ("127.0.0.1", "[::1]")
+"""What people write for `localhost` in `-R ADDRESS:PORT:...`. sshd binds them as they are, whatever
+its GatewayPorts says but `yes`. Source: channels.c, channel_fwd_bind_addr.
+"""
 NEW = "new"
 """Marks the forced command of a key that waits for its first use."""
 
@@ -69,34 +73,51 @@ def options_of(node: Node, command: str) -> str:
     """Return the options that restrict a node's key to its own ports and to the gate.
 
     `*` matches every address that the node may ask for (sshd(8), permitlisten), also that of `-R
-    *:PORT`, which is empty on the wire.
+    *:PORT`, which is empty on the wire: with our GatewayPorts, sshd binds that to all addresses.
     """
     places = [(port, forward.public) for forward in node.forwards for port in forward.ports]
     listens = [
-        f'permitlisten="{host}:{port}"'
+        f"{host}:{port}"
         for port, public in places
         for host in ("localhost", *(["*"] if public else []))
     ]
+    spelled = spellings([port for port, public in places if not public], len(listens))
+    return restricted((*listens, *spelled), expires=node.expires, command=command)
+
+
+def spellings(ports: Sequence[int], others: int) -> tuple[str, ...]:
+    """Return the other ways to ask for the gateway's loopback on these ports: sshd compares what
+    the client says as text. None if sshd would not take that many on a line beside the `others`.
+    """
+    found = tuple(f"{host}:{port}" for port in ports for host in ALSO_LOOPBACK)
+    return found if len(found) + others <= MOST_PORTS else ()
+
+
+def restricted(listens: Sequence[str], *, expires: str | None, command: str) -> str:
+    """Return the options of a line that may listen on these places only."""
     # port-forwarding without permitlisten would allow every port
-    allowed = ["port-forwarding", *listens] if listens else []
-    expiry = [f'expiry-time="{node.expires.replace("-", "")}"'] if node.expires else []
+    permits = (f'permitlisten="{place}"' for place in listens)
+    allowed = ["port-forwarding", *permits] if listens else []
+    expiry = [f'expiry-time="{expires.replace("-", "")}"'] if expires else []
     quoted = command.replace('"', '\\"')
     return ",".join(["restrict", *allowed, *expiry, f'command="{quoted}"'])
 
 
 def shared_lines(
-    keys: Sequence[str], ports: Sequence[int], command: GateCommand
+    keys: Sequence[str], ports: Sequence[int], command: GateCommand, own: Sequence[int] = ()
 ) -> tuple[str, ...]:
     """Return the shared key's lines, which permit only these ports and only the gate. Each port is
     listed, as permitlisten has no ranges.
+
+    Only the ports of registered nodes (`own`) may be asked for in other ways too: with all of them,
+    the line would be three times as long, and a login would take a fifth more time.
     """
-    allowed = (
-        ["port-forwarding", *(f'permitlisten="localhost:{port}"' for port in ports)]
-        if ports
-        else []
+    listens = [f"localhost:{port}" for port in ports]
+    options = restricted(
+        (*listens, *spellings(own, len(listens))),
+        expires=None,
+        command=command.render(NodeName(ANY_NODE)),
     )
-    quoted = command.render(NodeName(ANY_NODE)).replace('"', '\\"')
-    options = ",".join(["restrict", *allowed, f'command="{quoted}"'])
     return tuple(f"{options} {key} {MARK}{ANY_NODE}" for key in keys)
 
 

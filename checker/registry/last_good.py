@@ -16,7 +16,15 @@ from pathlib import Path
 from types import MappingProxyType
 
 from checker.config.layout import Layout
-from checker.model import CheckerError, Node, NodeName, Port, parse_expect, parse_target
+from checker.model import (
+    CheckerError,
+    Node,
+    NodeName,
+    Port,
+    parse_calls_itself,
+    parse_expect,
+    parse_target,
+)
 from checker.registry.file_stamps import Signs, is_settled, signs
 from checker.registry.kept_rights import described
 from checker.registry.nodes import Registry
@@ -120,6 +128,8 @@ def load_record(layout: Layout, names: Collection[NodeName]) -> dict[NodeName, R
             if row[0] in names
         }
         for known in found.values():
+            if known.node.calls_itself:
+                parse_calls_itself(known.node.calls_itself)
             for forward in known.node.forwards:
                 parse_target(str(forward.target))
                 parse_expect(str(forward.expect))

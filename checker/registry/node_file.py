@@ -14,7 +14,6 @@ from checker.config.toml_file import (
     ConfigError,
     beginning,
     flag_in,
-    nearest,
     number_in,
     read_toml,
     text_in,
@@ -34,6 +33,7 @@ from checker.model import (
     parse_public_key,
     parse_target,
 )
+from checker.nearest import nearest
 from checker.registry.publications import parse_sni
 from checker.registry.waiting import waiting_path, with_waiting
 
@@ -232,7 +232,8 @@ def ports_named(path: Path) -> set[Port]:
             text = beginning(file, MOST_BYTES).decode(errors="replace")
         except ConfigError:
             continue
+        ours = re.sub(r"(?m)^\s*calls_itself\s*=.*$", "", text)  # the device chose that word
         found |= {
-            Port(int(number)) for number in re.findall(r"\b(?:next_)?port\s*=\s*(\d{1,5})\b", text)
+            Port(int(number)) for number in re.findall(r"\b(?:next_)?port\s*=\s*(\d{1,5})\b", ours)
         }
     return found

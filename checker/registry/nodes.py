@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from checker.model import CheckerError, Forward, ForwardRequest, FreedPort, Node, NodeName, Port
+from checker.model import (
+    CheckerError,
+    Forward,
+    ForwardRequest,
+    FreedPort,
+    Node,
+    NodeName,
+    Port,
+    PortRanges,
+)
+from checker.nearest import did_you_mean
 from checker.registry.kept_rights import BrokenFile
 
 FreedPorts = Mapping[Port, FreedPort]
@@ -16,8 +27,22 @@ FreedPorts = Mapping[Port, FreedPort]
 class UnknownNode(CheckerError):
     """No node has that name."""
 
-    def __init__(self, name: str) -> None:
-        super().__init__(f"there is no node {name!r}; see: reversi-checker node list")
+    def __init__(
+        self, name: str, known: Iterable[str] = (), *, calls_itself: NodeName | None = None
+    ) -> None:
+        if calls_itself is not None:
+            super().__init__(
+                f"there is no node {name[:80]!r}; node {calls_itself} calls itself that"
+            )
+        elif re.search(r"[*?\[]", name):
+            plain = re.sub(r"[^a-z0-9.-].*", "", name.lower())
+            super().__init__(
+                f"{name[:80]!r} is a pattern, and this takes names; name each node, or see those"
+                f" that match: reversi-tui --once --filter node:{plain}"
+            )
+        else:
+            hint = did_you_mean(name, known) or ";"
+            super().__init__(f"there is no node {name[:80]!r}{hint} see: reversi-checker node list")
 
 
 class NameTaken(CheckerError):
@@ -81,11 +106,8 @@ class FileBroken(CheckerError):
 class PortsUsedUp(CheckerError):
     """No port of the range is free."""
 
-    def __init__(self, ports: range) -> None:
-        super().__init__(
-            f"every port from {ports.start} to {ports.stop - 1} is allotted; widen ports in"
-            " reversi.toml"
-        )
+    def __init__(self, ports: PortRanges) -> None:
+        super().__init__(f"every port of {ports} is allotted; add ports to `ports` in reversi.toml")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +176,14 @@ class Registry:
         try:
             return self.nodes[NodeName(name)]
         except KeyError:
-            raise UnknownNode(name) from None
+            same = self.calling_itself(name)
+            raise UnknownNode(
+                name, (*self.nodes, *self.broken), calls_itself=same.name if same else None
+            ) from None
+
+    def calling_itself(self, word: str) -> Node | None:
+        """Return the first node that has another name, and whose device calls itself `word`."""
+        return next((node for node in self.nodes.values() if node.calls_itself == word), None)
 
 
 def conflict(node: Node, others: Sequence[Node]) -> CheckerError | None:
@@ -178,7 +207,7 @@ def allot(
     registry: Registry,
     name: NodeName,
     requests: Sequence[ForwardRequest],
-    ports: range,
+    ports: PortRanges,
     *,
     deadline_s: float | None = None,
 ) -> tuple[Forward, ...]:
@@ -205,7 +234,7 @@ def allot(
     return tuple(forwards)
 
 
-def free_ports(registry: Registry, asked: Collection[Port | None], ports: range) -> list[Port]:
+def free_ports(registry: Registry, asked: Collection[Port | None], ports: PortRanges) -> list[Port]:
     """Return the ports of the range that nobody has or asks for, those freed lately last."""
     taken = registry.broken_ports.union(asked)
     taken |= {port for node in registry.nodes.values() for port in node.ports}
@@ -230,6 +259,20 @@ def renames(before: Registry, after: Registry) -> tuple[tuple[NodeName, NodeName
         if node.name not in after.nodes and node.name not in after.broken
     ]
     return tuple((node.name, came[node.public_key]) for node in gone if node.public_key in came)
+
+
+def added_ports(before: Registry, after: Registry) -> set[tuple[NodeName, Port]]:
+    """Return the ports that nodes got beside others since `before`; of a node that `before` did not
+    have: those that its file marks as added.
+    """
+    found = set()
+    for node in after.nodes.values():
+        old = before.nodes.get(node.name)
+        for forward in node.forwards:
+            is_new = forward.port_at > 0 if old is None else forward.port not in old.ports
+            if is_new and len(node.forwards) > 1:
+                found.add((node.name, forward.port))
+    return found
 
 
 def with_the_same_key(before: Registry, after: Registry) -> frozenset[NodeName]:

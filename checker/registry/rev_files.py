@@ -5,10 +5,9 @@ Such a node has no key of its own; its device uses the shared one.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from checker.model import (
     OPEN,
@@ -18,51 +17,44 @@ from checker.model import (
     InvalidValue,
     Node,
     expect_said,
-    parse_name,
+    name_for,
+    parse_calls_itself,
     parse_port,
     parse_target,
     printable,
 )
+from checker.nearest import did_you_mean
+from checker.registry.imported import MOST_BYTES, FileRead, Found, Remark
 
-MOST_BYTES = 1 << 16
-"""A longer file is not a `.rev` file."""
 NEEDED = ("nodename", "reversiport", "fwdhost", "fwdport")
 TAKEN = (*NEEDED, "fwdportstr", "allowinternet")
+WAITS = "the verdict says how long a device waits"
+SCREEN = "nothing runs in screen"
+ONE_SCRIPT = "a bundle is one script"
+ADDRESS = "the gateway's address is in reversi.toml"
+COMMENT = "it is a comment of the template"
 WITHOUT_COUNTERPART = {
-    "mretrysecs": "the verdict says how long a device waits",
-    "cretrysecs": "the verdict says how long a device waits",
-    "stuffsecs": "nothing runs in screen",
-    "cscreenname": "nothing runs in screen",
-    "mscreenname": "nothing runs in screen",
-    "exetemplatename": "a bundle is one script",
-    "tuntemplatename": "a bundle is one script",
-    "montemplatename": "a bundle is one script",
-    "reversihost": "the gateway's address is in reversi.toml",
-    "reversisshport": "the gateway's address is in reversi.toml",
+    "mretrysecs": WAITS,
+    "cretrysecs": WAITS,
+    "cbeforesecs": WAITS,
+    "mbeforesecs": WAITS,
+    "stuffsecs": SCREEN,
+    "cscreenname": SCREEN,
+    "mscreenname": SCREEN,
+    "exetemplatename": ONE_SCRIPT,
+    "tuntemplatename": ONE_SCRIPT,
+    "montemplatename": ONE_SCRIPT,
+    "reversihost": ADDRESS,
+    "reversisshport": ADDRESS,
     "reversiuser": "the tunnel user is in reversi.toml",
     "reversisshkey": "the shared key is in reversi.toml, until the node is adopted",
+    "fwdportstr_FOR_OPENWRT": COMMENT,
+    "RETRYCONTIME": COMMENT,
+    "MONRETRYSECS": COMMENT,
+    "SLEEPBEFORE": COMMENT,
 }
 """Known keys that have no meaning here, and why."""
 FLAGS = {"1": True, "0": False, "": False}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Remark:
-    """A remark about a line, or about the whole file if the line is 0."""
-
-    line: int
-    text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RevFile:
-    """What was read from a file."""
-
-    node: Node | None
-    """None if the file is not imported; a problem says why."""
-    notes: tuple[Remark, ...]
-    problems: tuple[Remark, ...]
-    """What was not understood."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,44 +73,42 @@ class LineRefused(InvalidValue):
         self.line = line
 
 
-def read_rev(content: bytes, *, added_at: int) -> RevFile:
+def read_rev(content: bytes, *, added_at: int) -> FileRead:
     """Parse a file. Remark on each line that has no meaning here, or that is not understood. Never
     raises.
     """
     if len(content) > MOST_BYTES:
         too_long = Remark(line=0, text="is too long to be a .rev file of the original")
-        return RevFile(node=None, notes=(), problems=(too_long,))
+        return FileRead(problems=(too_long,))
     notes: list[Remark] = []
-    problems: list[Remark] = []
-    values = values_in(content, notes, problems)
-    node = None
+    values = values_in(content, notes)
     try:
         node = node_of_values(values, notes, added_at)
     except LineRefused as error:
-        problems.append(Remark(line=error.line, text=f"{error}; the node is not imported"))
-    return RevFile(node=node, notes=tuple(notes), problems=tuple(problems))
+        return FileRead(notes=tuple(notes), problems=(Remark(line=error.line, text=str(error)),))
+    return FileRead(found=(Found(node=node, notes=tuple(notes)),))
 
 
-def values_in(content: bytes, notes: list[Remark], problems: list[Remark]) -> dict[str, Value]:
+def values_in(content: bytes, notes: list[Remark]) -> dict[str, Value]:
     """Return the values of the keys that count here; add a remark on every other line."""
     values: dict[str, Value] = {}
-    for number, key, text in pairs(content, problems):
+    for number, key, text in pairs(content, notes):
         if key in WITHOUT_COUNTERPART:
             why = f"{key} has no counterpart: {WITHOUT_COUNTERPART[key]}"
-            notes.append(Remark(line=number, text=why))
+            notes.append(Remark(line=number, text=why, is_usual=True))
         elif key in TAKEN:
             if key in values:
                 again = f"{key} is set again in line {number}, which counts, as in the original"
                 notes.append(Remark(line=values[key].line, text=again))
             values[key] = Value(line=number, text=text)
         else:
-            problems.append(Remark(line=number, text=unknown(key)))
+            notes.append(Remark(line=number, text=unknown(key)))
     return values
 
 
-def pairs(content: bytes, problems: list[Remark]) -> Iterator[tuple[int, str, str]]:
-    """Yield number, key and value of each line. Skip blank lines and comments; any other line is a
-    problem.
+def pairs(content: bytes, notes: list[Remark]) -> Iterator[tuple[int, str, str]]:
+    """Yield number, key and value of each line. Skip blank lines and comments; remark on any other
+    line.
     """
     text = content.decode("utf-8-sig", "replace")
     for number, line in enumerate(re.split(r"\r\n|\n|\r", text), start=1):
@@ -128,24 +118,19 @@ def pairs(content: bytes, problems: list[Remark]) -> Iterator[tuple[int, str, st
         key, colon, value = stripped.partition(":")
         key, value = key.strip(), value.strip()
         if not colon:
-            problems.append(Remark(line=number, text=f"{printable(stripped)!r} is not key:value"))
+            notes.append(Remark(line=number, text=f"{printable(stripped)!r} is not key:value"))
         elif not value.isprintable() or "\ufffd" in value or len(value) > 500:
-            problems.append(
-                Remark(
-                    line=number,
-                    text=(
-                        f"the value of {printable(key)!r} is too long, or has characters that"
-                        " cannot be printed"
-                    ),
-                )
+            why = (
+                f"the value of {printable(key)!r} is too long, or has characters that cannot be"
+                " printed"
             )
+            notes.append(Remark(line=number, text=why))
         else:
             yield number, key, value
 
 
 def unknown(key: str) -> str:
-    near = difflib.get_close_matches(key[:64], (*TAKEN, *WITHOUT_COUNTERPART), n=1)
-    return f"unknown key {printable(key)!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+    return f"unknown key {printable(key)!r}{did_you_mean(key, (*TAKEN, *WITHOUT_COUNTERPART))}"
 
 
 def node_of_values(values: dict[str, Value], notes: list[Remark], added_at: int) -> Node:
@@ -156,7 +141,7 @@ def node_of_values(values: dict[str, Value], notes: list[Remark], added_at: int)
     host = values["fwdhost"].text
     at = values["nodename"].line
     try:
-        name = parse_name(values["nodename"].text)
+        word = parse_calls_itself(values["nodename"].text)
         at = values["reversiport"].line
         port = parse_port(values["reversiport"].text, "reversiport")
         at = values["fwdport"].line
@@ -165,6 +150,9 @@ def node_of_values(values: dict[str, Value], notes: list[Remark], added_at: int)
         target = parse_target(f"[{host}]:{fwdport}" if ":" in host else f"{host}:{fwdport}")
     except InvalidValue as error:
         raise LineRefused(at, str(error)) from error
+    name = name_for(word, port)
+    if " " in word:
+        notes.append(Remark(line=values["nodename"].line, text=spaced(word)))
     forward = Forward(
         node=name,
         port=port,
@@ -172,7 +160,15 @@ def node_of_values(values: dict[str, Value], notes: list[Remark], added_at: int)
         expect=expect_from(values, notes),
         public=is_public(values, notes),
     )
-    return Node(name=name, public_key=SHARED_KEY, forwards=(forward,), added_at=added_at)
+    node = Node(name=name, public_key=SHARED_KEY, forwards=(forward,), added_at=added_at)
+    return node if word == name else replace(node, calls_itself=word)
+
+
+def spaced(word: str) -> str:
+    return (
+        f"{word!r} has a space, so no gateway understands its device's requests: this device's own"
+        " script must be changed"
+    )
 
 
 def expect_from(values: dict[str, Value], notes: list[Remark]) -> Expect:

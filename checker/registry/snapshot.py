@@ -28,7 +28,7 @@ from checker.model import (
 from checker.registry.file_stamps import Signs, signs, stat_of
 from checker.registry.waiting import SUFFIX
 
-FORMAT = 2
+FORMAT = 3
 CLOSED = stat.S_ISGID | 0o050
 """Mode bits of a folder that `init` closed for a group."""
 
@@ -126,6 +126,7 @@ def node_list(node: Node) -> list[Any]:
         node.expires,
         node.next_key_at,
         [forward_list(forward) for forward in node.forwards],
+        node.calls_itself,
     ]
 
 
@@ -143,12 +144,17 @@ def forward_list(forward: Forward) -> list[Any]:
         [[each.port, each.sni, each.send_proxy] for each in forward.published],
         forward.next_port,
         forward.next_port_at,
+        # an older release reads only rows without these
+        *((forward.port_at, forward.leaves_at) if forward.port_at or forward.leaves_at else ()),
     ]
 
 
 def node_from_row(row: Any) -> Node:
-    """Return a node from the copy. Raises ValueError, TypeError if we did not write it."""
-    name, public_key, next_key, added_at, key_since, enabled, expires, next_key_at, forwards = row
+    """Return a node from the copy, or from a record of an earlier release, which ends before
+    `calls_itself`. Raises ValueError, TypeError if we did not write it.
+    """
+    name, public_key, next_key, added_at, key_since, enabled, expires, next_key_at, *rest = row
+    forwards, calls_itself = rest if len(rest) > 1 else (*rest, "")
     return Node(
         name=NodeName(name),
         public_key=public_key,
@@ -158,6 +164,7 @@ def node_from_row(row: Any) -> Node:
         enabled=enabled,
         expires=expires,
         next_key_at=next_key_at,
+        calls_itself=calls_itself,
         forwards=tuple(forward_from_row(NodeName(name), forward) for forward in forwards),
     )
 
@@ -176,7 +183,9 @@ def forward_from_row(node: NodeName, row: Any) -> Forward:
         published,
         next_port,
         next_port_at,
+        *times,
     ) = row
+    port_at, leaves_at = times or (0, 0)
     return Forward(
         node=node,
         port=Port(port),
@@ -186,6 +195,8 @@ def forward_from_row(node: NodeName, row: Any) -> Forward:
         public=public,
         next_port=None if next_port is None else Port(next_port),
         next_port_at=next_port_at,
+        port_at=port_at,
+        leaves_at=leaves_at,
         published=tuple(
             Publication(port=Port(each[0]), sni=each[1], send_proxy=each[2]) for each in published
         ),

@@ -53,6 +53,13 @@ def moving_note(forward: Forward, place: Port | None) -> str:
     return f"still on port {forward.port}; moves to {forward.next_port}"
 
 
+def leaving_note(forward: Forward) -> str:
+    """Say that a forward leaves, as a clause; empty if it stays."""
+    if not forward.leaves_at:
+        return ""
+    return f"port {forward.port} is removed once its device no longer listens there"
+
+
 def overdue(node: Node, now: float) -> tuple[tuple[str, str], ...]:
     """Return what has waited for the node's device too long: a clause each, and the command that
     ends it.
@@ -60,6 +67,14 @@ def overdue(node: Node, now: float) -> tuple[tuple[str, str], ...]:
     found = []
     if node.next_key is not None and node.next_key_at < now - OVERDUE_S:
         found.append((f"{node.name}: {old_key_note(node)}", f"node rekey {node.name} --now"))
+    found += [
+        (
+            f"{node.name}: {leaving_note(f)} since {day(f.leaves_at)}",
+            f"node forward remove {node.name} {f.port} --now",
+        )
+        for f in node.forwards
+        if f.leaves_at and f.leaves_at < now - OVERDUE_S
+    ]
     found += [
         (
             f"{node.name}: {moving_note(f, None)} since {day(f.next_port_at)}",

@@ -122,7 +122,7 @@ class Ledger:
             if registration.node == old:
                 self.registrations[session] = replace(registration, node=new)
 
-    def tell(
+    def log_event(
         self,
         kind: EventKind,
         text: str,
@@ -219,7 +219,7 @@ class Ledger:
 
     def tell_damaged(self, aside: Path) -> None:
         """Log that the state file was damaged, and where it is now."""
-        self.tell(
+        self.log_event(
             EventKind.GATEWAY,
             f"the state file was damaged; it was moved to {aside}, and a new one was begun",
         )

@@ -154,8 +154,9 @@ def unregistered_row(one: Unregistered) -> dict[str, Any]:
 
 
 def unregistered_from(row: sqlite3.Row) -> Unregistered:
-    """The inverse of unregistered_row."""
-    return Unregistered(**{**dict(row), "expect": parse_expect(row["expect"])})
+    """The inverse of unregistered_row, joined with what the device calls itself."""
+    said = {"expect": parse_expect(row["expect"]), "calls_itself": row["calls_itself"] or ""}
+    return Unregistered(**{**dict(row), **said})
 
 
 ACTS = frozenset({EventKind.SHELL, EventKind.COMMAND})

@@ -20,6 +20,20 @@ a rollback. It names the columns that it writes here, and ignores this one.
 """
 
 
+HAS_SAID = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'said'"
+ADD_SAID = """
+CREATE TABLE said (
+    port          INTEGER NOT NULL PRIMARY KEY CHECK (port BETWEEN 1 AND 65535),
+    node          TEXT    NOT NULL,
+    calls_itself  TEXT    NOT NULL
+) STRICT
+"""
+"""What unregistered devices call themselves, if that is not their node's name. A table of its own,
+and not a numbered migration, as with `act`: 0.1.0 would also fail at another column of
+`unregistered`. A row counts only while `unregistered` has the same port and node.
+"""
+
+
 @contextmanager
 def transaction(db: sqlite3.Connection) -> Iterator[None]:
     """BEGIN IMMEDIATE ... COMMIT, or ROLLBACK."""
@@ -63,6 +77,7 @@ def migrate(db: sqlite3.Connection, path: Path) -> None:
                     db.execute(statement)
             db.execute(f"PRAGMA user_version = {number:d}")
     add_act(db)
+    add_said(db)
 
 
 def add_act(db: sqlite3.Connection) -> None:
@@ -76,6 +91,19 @@ def add_act(db: sqlite3.Connection) -> None:
 
 def has_act(db: sqlite3.Connection) -> bool:
     return "act" in {row["name"] for row in db.execute(COLUMNS_OF_EVENT)}
+
+
+def add_said(db: sqlite3.Connection) -> None:
+    """Add the table `said`, unless it is there."""
+    if has_said(db):
+        return
+    with transaction(db):
+        if not has_said(db):  # else another process was quicker
+            db.execute(ADD_SAID)
+
+
+def has_said(db: sqlite3.Connection) -> bool:
+    return db.execute(HAS_SAID).fetchone() is not None
 
 
 def refuse_newer(path: Path, version: int, known: int) -> None:

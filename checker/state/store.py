@@ -40,6 +40,7 @@ from checker.state.rows import (
 from checker.state.schema import (
     HOURS_SINCE,
     UNREGISTERED_SINCE,
+    has_said,
     migrate,
     migrations,
     refuse_newer,
@@ -62,6 +63,12 @@ Source: sqlite.org/rescode.html.
 LEAST_ROOM = 1 << 18
 """Bytes: more than the write-ahead log and its index take to begin with."""
 TUNNELS_SINCE = "SELECT * FROM tunnel WHERE revision > :revision"
+UNREGISTERED = (
+    "SELECT unregistered.*, calls_itself FROM unregistered LEFT JOIN said USING (port, node)"
+    " ORDER BY port"
+)
+UNREGISTERED_BEFORE = "SELECT *, '' AS calls_itself FROM unregistered ORDER BY port"
+"""For a file of an older product."""
 FORGET_EVENTS = "DELETE FROM event WHERE at < :before"
 FORGET_DAYS = "DELETE FROM uptime WHERE day < :before"
 FORGET_HOURS = "DELETE FROM hour WHERE hour <= :before"
@@ -120,10 +127,8 @@ class StateFile:
         with self.using() as db:
             if version_of(db) < UNREGISTERED_SINCE:
                 return ()
-            return tuple(
-                unregistered_from(row)
-                for row in db.execute("SELECT * FROM unregistered ORDER BY port")
-            )
+            statement = UNREGISTERED if has_said(db) else UNREGISTERED_BEFORE
+            return tuple(unregistered_from(row) for row in db.execute(statement))
 
     def flaps(self) -> dict[NodeName, Flaps]:
         with self.using() as db:

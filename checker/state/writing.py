@@ -53,6 +53,8 @@ DELETE_REGISTRATION = (
 UPSERT_UNREGISTERED = (
     "INSERT OR REPLACE INTO unregistered VALUES (:port, :node, :expect, :first_at, :last_at)"
 )
+UPSERT_SAID = "INSERT OR REPLACE INTO said VALUES (:port, :node, :calls_itself)"
+DELETE_SAID = "DELETE FROM said WHERE port = :port"
 DELETE_UNREGISTERED = "DELETE FROM unregistered WHERE port = :port AND node = :node"
 DELETE_FLAPS = "DELETE FROM flaps WHERE node = :node"
 INSERT_EVENT = (
@@ -129,6 +131,13 @@ def write_unregistered(db: sqlite3.Connection, batch: Batch) -> None:
     db.executemany(DELETE_UNREGISTERED, places)
     db.executemany(DELETE_FLAPS, [place for place in places if place["node"] not in flapped])
     db.executemany(UPSERT_UNREGISTERED, [unregistered_row(one) for one in batch.unregistered])
+    said = [
+        {"port": one.port, "node": one.node, "calls_itself": one.calls_itself}
+        for one in batch.unregistered
+        if one.calls_itself
+    ]
+    db.executemany(DELETE_SAID, [*places, *({"port": one.port} for one in batch.unregistered)])
+    db.executemany(UPSERT_SAID, said)
 
 
 def write_uptime(db: sqlite3.Connection, batch: Batch) -> None:

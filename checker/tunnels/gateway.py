@@ -19,7 +19,7 @@ from checker.model import (
     Tunnel,
 )
 from checker.output import today
-from checker.registry.nodes import Registry, renames, with_the_same_key
+from checker.registry.nodes import Registry, added_ports, renames, with_the_same_key
 from checker.registry.succession import old_key_note
 from checker.state.ledger import Ledger
 from checker.tunnels.judge import LIVES, Judgement
@@ -61,6 +61,8 @@ class Gateway:
         self.registry = registry
         self.swept_since_s = swept_since_s
         self.refused = Limits(REFUSALS)
+        self.awaited = added_ports(Registry(), registry)
+        """Ports that were added to nodes, and on which their devices have not listened yet."""
         self.note_registry()
 
     def use(self, registry: Registry) -> tuple[tuple[NodeName, NodeName], ...]:
@@ -72,10 +74,11 @@ class Gateway:
         told = {broken.reason for broken in self.registry.broken_files}
         for broken in registry.broken_files:
             if broken.reason not in told:
-                self.ledger.tell(EventKind.GATEWAY, broken.sentence, node=broken.name)
+                self.ledger.log_event(EventKind.GATEWAY, broken.sentence, node=broken.name)
         if registry.unknown_keys not in ("", self.registry.unknown_keys):
-            self.ledger.tell(EventKind.GATEWAY, registry.unknown_keys)
+            self.ledger.log_event(EventKind.GATEWAY, registry.unknown_keys)
         self.watcher.clones.keep_only(with_the_same_key(self.registry, registry))
+        self.awaited |= added_ports(self.registry, registry)
         self.registry = registry
         self.note_registry()
         if not registry.broken:
@@ -116,7 +119,7 @@ class Gateway:
         """
         if self.refused.enter(name, time.monotonic()) is None:
             self.refused.leave(name)
-            self.ledger.tell(
+            self.ledger.log_event(
                 EventKind.REFUSED,
                 text,
                 node=name if name in self.registry.nodes else None,
@@ -151,6 +154,8 @@ class Gateway:
         if barred:
             return await self.rights.shut(forward, barred)
         judgement = await self.watcher.probe_once(forward, actor=actor, until=until)
+        if judgement.tunnel.session:
+            self.awaited.discard((forward.node, forward.port))
         if node and judgement.tunnel.session:
             place = await self.watcher.holders.place(forward, newer_than=0.0)
             too_old = self.rights.why_too_old(node, judgement.tunnel.session, place)
@@ -185,16 +190,25 @@ class Gateway:
         """Return what the node's connection hears: the longest wait over its forwards, as last
         judged.
 
-        A port that another program holds does not count if another forward works: leaving would
-        cost that one and gain nothing.
+        A port that `is_excused` does not count if another forward works: leaving would cost that
+        one and gain nothing.
         """
-        tunnels = [self.ledger.tunnel(forward) for forward in node.forwards]
-        works = any(tunnel.status in LIVES for tunnel in tunnels)
+        seen = [(forward, self.ledger.tunnel(forward)) for forward in node.forwards]
+        works = any(tunnel.status in LIVES for _, tunnel in seen)
         return max(
             (
                 tunnel.verdict
-                for tunnel in tunnels
-                if not (works and tunnel.status is Status.FOREIGN)
+                for forward, tunnel in seen
+                if not (works and self.is_excused(forward, tunnel))
             ),
             default=0,
+        )
+
+    def is_excused(self, forward: Forward, tunnel: Tunnel) -> bool:
+        """Whether another connection of the node could not mend the forward: another program holds
+        the port, or the device does not know the forward yet, or no longer.
+        """
+        return tunnel.status is Status.FOREIGN or (
+            tunnel.session is None
+            and (forward.leaves_at > 0 or (forward.node, forward.port) in self.awaited)
         )

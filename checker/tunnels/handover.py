@@ -1,4 +1,4 @@
-"""Remove a node's old key, or a forward's old port, once its device is seen to use the new one."""
+"""Remove a node's old key, a forward's old port, or a forward, once its device has followed."""
 
 from __future__ import annotations
 
@@ -76,8 +76,8 @@ class Handover:
         self.taken_over[node.name] = now
 
     async def followed(self, node: Node, tunnel: Tunnel) -> Node:
-        """Return the node after a probe: without its old key or port, if the probed tunnel shows
-        that its device uses the new one.
+        """Return the node after a probe: without its old key or port, or a forward that leaves, if
+        the probed tunnel shows that its device has followed.
         """
         session = tunnel.session
         if session is None or not node.is_waiting:
@@ -96,6 +96,9 @@ class Handover:
             and await self.has_moved(forward, session, tunnel, steady=steady)
         ):
             node = await self.end_old_port(node, forward, forward.next_port)
+        for leaving in node.forwards:
+            if leaving.leaves_at and await self.has_left(leaving, session, tunnel, steady=steady):
+                node = await self.end_forward(node, leaving)
         return node
 
     async def is_steady(self, session: ProcessId) -> bool:
@@ -130,6 +133,35 @@ class Handover:
             return False
         return steady if session in self.ledger.registrations else tunnel.status in LIVES
 
+    async def has_left(
+        self, forward: Forward, session: ProcessId, tunnel: Tunnel, *, steady: bool
+    ) -> bool:
+        """Whether the device no longer asks for a forward that leaves: a connection that
+        began since then works for good, and nobody listens on that port.
+        """
+        if tunnel.port == forward.port or began_at(session) < forward.leaves_at:
+            return False
+        found = await self.watcher.holders.all_held(forward, newer_than=time.monotonic())
+        if any(held.owner is Owner.OURS for held in found):
+            return False
+        return steady if session in self.ledger.registrations else tunnel.status in LIVES
+
+    async def end_forward(self, node: Node, forward: Forward) -> Node:
+        """Remove a forward that its device has left; return the node after that."""
+        try:
+            after = await asyncio.to_thread(self.write_port, node, forward.port)
+        except CheckerError as error:
+            self.ledger.complain(
+                f"node {node.name} no longer listens on port {forward.port}, but the forward could"
+                f" not be removed: {error}"
+            )
+            return node
+        text = "its device no longer listens there, so the forward was removed"
+        self.ledger.log_event(
+            EventKind.REGISTRY, text, node=node.name, port=forward.port, actor=f"node {node.name}"
+        )
+        return after
+
     async def end_old_key(self, node: Node) -> Node:
         """Remove the old key; return the node after that."""
         try:
@@ -142,7 +174,7 @@ class Handover:
         self.first_beats.clear()
         self.watcher.clones.forget(node.name)
         text = "the new key was used, and is the only one now"
-        self.ledger.tell(EventKind.REGISTRY, text, node=node.name, actor=f"node {node.name}")
+        self.ledger.log_event(EventKind.REGISTRY, text, node=node.name, actor=f"node {node.name}")
         return after
 
     async def end_old_port(self, node: Node, forward: Forward, port: Port) -> Node:
@@ -157,7 +189,7 @@ class Handover:
             return node
         self.watcher.record.moved(forward, port)
         text = f"its device listens on port {port}, which took the place of {forward.port}"
-        self.ledger.tell(
+        self.ledger.log_event(
             EventKind.REGISTRY, text, node=node.name, port=port, actor=f"node {node.name}"
         )
         return after

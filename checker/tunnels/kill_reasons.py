@@ -119,7 +119,7 @@ def why_too_old(node: Node, began_at: float, port: Port | None, now: float) -> s
 
     sshd fixes at login what a connection may bind: one from before a key was revoked, or a port
     given away, can bind it still. A clock that was set back since, or a key still shared, proves
-    nothing. A port that a forward moves to has been its own only since the move began.
+    nothing. A port that a forward moves to, or that was added, has been its own only since then.
     """
     since = next(
         (
@@ -127,7 +127,12 @@ def why_too_old(node: Node, began_at: float, port: Port | None, now: float) -> s
             for forward in node.forwards
             if forward.next_port is not None and forward.next_port == port
         ),
-        node.rights_since,
+        max(
+            [
+                node.rights_since,
+                *(forward.port_at for forward in node.forwards if forward.port == port),
+            ]
+        ),
     )
     if node.is_shared or since > now or began_at > since - LOGIN_TAKES_S:
         return ""

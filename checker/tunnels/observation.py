@@ -12,8 +12,8 @@ from checker.model import (
     Flow,
     NoListener,
     ProbeFailed,
+    ProbeReply,
     ProcessId,
-    Reply,
     Silent,
     Status,
     StayedOpen,
@@ -26,7 +26,7 @@ from checker.tunnels.port_owner import Owner
 class Observation:
     """One probe of one forward, and what was known at its end."""
 
-    reply: Reply
+    reply: ProbeReply
     owner: Owner
     session: ProcessId | None = None
     """The sshd session that holds the listener; None if it was not found."""

@@ -19,7 +19,7 @@ from checker.model import (
     ExpectKind,
     NoListener,
     ProbeFailed,
-    Reply,
+    ProbeReply,
     Silent,
     StayedOpen,
     unescape,
@@ -55,7 +55,7 @@ OURS_ALONE = frozenset(
 class Probed:
     """A reply, and how long it took."""
 
-    reply: Reply
+    reply: ProbeReply
     latency_ms: float
     first_ms: float | None = None
     """Until the first byte; None if none came."""
@@ -112,8 +112,8 @@ async def probe(  # noqa: PLR0913 - what is asked, where, and how long
     the deadline.
 
     With `proxy`, send a PROXY line first. Wait up to `slow_s` for a response that has begun, as
-    long as each next part comes within the deadline. Every outcome is a Reply; only CancelledError
-    is raised.
+    long as each next part comes within the deadline. Every outcome is a ProbeReply; only
+    CancelledError is raised.
     """
     began, heard = time.monotonic(), Heard()
     try:
@@ -145,7 +145,7 @@ async def probe(  # noqa: PLR0913 - what is asked, where, and how long
 
 async def connected(
     sock: socket.socket, listener: tuple[str, int], expect: Expect, waiting: Waiting, heard: Heard
-) -> Reply:
+) -> ProbeReply:
     loop = asyncio.get_running_loop()
     until = loop.time() + waiting.deadline_s
     try:
@@ -171,7 +171,7 @@ async def connected(
 
 async def converse(
     sock: socket.socket, first: bytes, expect: Expect, until: Until, heard: Heard
-) -> Reply:
+) -> ProbeReply:
     """Send what the expected service waits for, and read until the answer can be judged."""
     loop = asyncio.get_running_loop()
     begun = False

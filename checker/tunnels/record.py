@@ -34,7 +34,7 @@ class TunnelRecord:
         if before.status is not after.status:
             text = f"{before.status} -> {after.status}"
             text += f": {after.detail}" if after.detail else ""
-            self.ledger.tell(EventKind.STATUS, text, node=after.node, port=after.port)
+            self.ledger.log_event(EventKind.STATUS, text, node=after.node, port=after.port)
 
     def holder_unknown(self, before: Tunnel, after: Tunnel) -> None:
         """A hung port cannot be freed: log it once, when it becomes so."""
@@ -43,7 +43,7 @@ class TunnelRecord:
                 f"{after.status}, and its sshd process cannot be found: run the daemon as root, or"
                 " let the node use hold"
             )
-            self.ledger.tell(EventKind.KILL_FAILED, text, node=after.node, port=after.port)
+            self.ledger.log_event(EventKind.KILL_FAILED, text, node=after.node, port=after.port)
 
     def killed(
         self, forward: Forward, session: ProcessId, *, why: str, actor: str, is_counted: bool
@@ -53,7 +53,9 @@ class TunnelRecord:
         """
         now = time.time()
         text = f"killed sshd process {session.pid}, the port is free; {why}"
-        self.ledger.tell(EventKind.KILL, text, node=forward.node, port=forward.port, actor=actor)
+        self.ledger.log_event(
+            EventKind.KILL, text, node=forward.node, port=forward.port, actor=actor
+        )
         flaps = self.flaps(forward)
         if not is_counted:
             flaps = lost(flaps, session, self.policy, now)
@@ -70,7 +72,7 @@ class TunnelRecord:
 
     def spared(self, forward: Forward, reason: str, *, actor: str) -> None:
         """The holder was not killed, although there was a reason to."""
-        self.ledger.tell(
+        self.ledger.log_event(
             EventKind.KILL_FAILED,
             f"not killed: {reason}",
             node=forward.node,
@@ -89,7 +91,7 @@ class TunnelRecord:
         if (before.status, before.detail) != (Status.UNKNOWN, why):
             after = replace(after, since=time.time())
             text = f"{before.status} -> {after.status}: {why}"
-            self.ledger.tell(EventKind.STATUS, text, node=forward.node, port=forward.port)
+            self.ledger.log_event(EventKind.STATUS, text, node=forward.node, port=forward.port)
         if after != replace(before, revision=0):
             self.ledger.put(after)
         self.ledger.put_flaps(forward.node, Flaps())
@@ -101,7 +103,7 @@ class TunnelRecord:
         """
         self.ledger.put_flaps(forward.node, Flaps())
         self.ledger.put(replace(self.ledger.tunnel(forward), strikes=0, failures=0, verdict=0))
-        self.ledger.tell(
+        self.ledger.log_event(
             EventKind.RESET,
             f"reset by {operator}: {sentence}",
             node=forward.node,

@@ -57,10 +57,12 @@ class Requests:
         known.
         """
         try:
-            request = wire.parse_request(asked.command)
+            is_shared = asked.node == wire.ANY_NODE
+            parse = wire.parse_shared_request if is_shared else wire.parse_request
+            request = parse(asked.command)
         except Malformed as error:
             return self.refuse(asked, str(error), wire.MALFORMED)
-        if asked.node == wire.ANY_NODE:
+        if is_shared:
             return await self.shared.answer(request, asked)
         node = self.gateway.registry.nodes.get(NodeName(asked.node))
         if node is None:
@@ -88,7 +90,7 @@ class Requests:
             case Beat():
                 return await self.beat(node, caller)
             case OldCheck(name, port, expected):
-                if name != node.name:
+                if not node.answers_to(name):
                     return self.refuse(
                         asked,
                         f"this key belongs to node {node.name}, not to {printable(name)}",
@@ -132,7 +134,7 @@ class Requests:
                 f"refused {over.untold} request(s), this one from"
                 f" {peer_address(asked.peer) or 'an unknown peer'}: {over.why}"
             )
-            self.gateway.ledger.tell(
+            self.gateway.ledger.log_event(
                 EventKind.REFUSED, text, node=known, actor=f"node {printable(asked.node)}"
             )
         return refusal(over.why, TRY_LATER)
@@ -221,7 +223,9 @@ class Requests:
         for forward in node.forwards:
             self.gateway.watcher.record.connected(forward, made.registered_at)
         text = f"instance {made.instance} connected from {made.peer or 'an unknown peer'}"
-        self.gateway.ledger.tell(EventKind.HOLD, text, node=node.name, actor=f"node {node.name}")
+        self.gateway.ledger.log_event(
+            EventKind.HOLD, text, node=node.name, actor=f"node {node.name}"
+        )
         self.gateway.rights.arrived(node, made.instance, made.peer)
 
     async def sockets_of_node(

@@ -93,7 +93,7 @@ class Rights:
             self.note_clone(node)
 
     def log_clone(self, name: NodeName, text: str, forward: Forward | None = None) -> None:
-        self.ledger.tell(
+        self.ledger.log_event(
             EventKind.CLONE,
             text,
             node=name,

@@ -15,10 +15,11 @@ from checker.model import (
     Tunnel,
     Unregistered,
     expect_said,
-    parse_name,
+    name_for,
+    printable,
 )
 from checker.registry.nodes import Registry
-from checker.wire import OldCheck
+from checker.wire import OldCheck, is_port
 
 INSTANCE = ""
 """Instance of a connection made with the shared key; no node can choose this one."""
@@ -63,8 +64,13 @@ def forward_meant(said: OldCheck, registry: Registry, shared_key: SharedKey, tod
     owner = registry.owner(said.port)
     if owner is None:
         return forward_believed(said, registry, shared_key)
-    if owner.name != said.node:
-        raise NotForSharedKey(f"port {said.port} belongs to node {owner.name}, not to {said.node}")
+    if not owner.answers_to(said.node):
+        other = (
+            f", which calls itself {printable(owner.calls_itself)}" if owner.calls_itself else ""
+        )
+        raise NotForSharedKey(
+            f"port {said.port} belongs to node {owner.name}{other}, not to {printable(said.node)}"
+        )
     if not owner.is_shared:
         raise NotForSharedKey(
             f"node {owner.name} has a key of its own, and only that key may ask about it"
@@ -79,18 +85,18 @@ def forward_believed(said: OldCheck, registry: Registry, shared_key: SharedKey) 
 
     Raises NotForSharedKey.
     """
-    try:
-        name = parse_name(said.node)
-    except InvalidValue as error:
-        raise NotForSharedKey(str(error)) from error
+    name = name_for(said.node, said.port)
     if name in registry.nodes or name in registry.broken or said.port in registry.broken_ports:
         raise NotForSharedKey(
             f"port {said.port} is not a port of the registered node {name}, or belongs to another"
         )
     if said.port not in shared_key.ports:
-        ports = shared_key.ports
+        spaced = spaced_name(said, registry, shared_key)
         raise NotForSharedKey(
-            f"port {said.port} is not one of the shared key's, {ports.start}-{ports.stop - 1}"
+            f"{printable(spaced)!r} looks like a name with a space, which cannot be told from the"
+            " port after it; change the name in this device's own script"
+            if spaced
+            else f"port {said.port} is not one of the shared key's, {shared_key.ports}"
         )
     return Unregistered(
         node=name,
@@ -101,15 +107,33 @@ def forward_believed(said: OldCheck, registry: Registry, shared_key: SharedKey) 
     ).forward
 
 
-def sighted(known: Unregistered | None, seen: Tunnel, said: Forward, now: float) -> Unregistered:
-    """Return the listed device of a port after a request about it: the one that asked, unless
-    another has a tunnel there and still asks.
+def spaced_name(said: OldCheck, registry: Registry, shared_key: SharedKey) -> str:
+    """Return the name with a space that a request seems to begin with, as in `Roof 3 50302 SSH`;
+    empty if it does not.
     """
-    if known is None or (known.node != said.node and may_be_replaced(known, seen, now)):
+    words = said.expected.split(" ")
+    for place, word in enumerate(words):
+        if is_port(word) and (int(word) in shared_key.ports or registry.owner(int(word))):
+            return " ".join([said.node, str(said.port), *words[:place]])
+    return ""
+
+
+def sighted(
+    known: Unregistered | None, seen: Tunnel, said: Forward, word: str, now: float
+) -> Unregistered:
+    """Return the listed device of a port after a request about it: the one that asked, unless
+    another has a tunnel there and still asks. `word`: what the one that asked calls itself.
+    """
+    if known is None or (known.word != word and may_be_replaced(known, seen, now)):
         return Unregistered(
-            node=said.node, port=said.port, expect=said.expect, first_at=now, last_at=now
+            node=said.node,
+            port=said.port,
+            expect=said.expect,
+            first_at=now,
+            last_at=now,
+            calls_itself="" if word == said.node else word,
         )
-    if known.node != said.node:
+    if known.word != word:
         return known
     return replace(known, expect=said.expect, last_at=now)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from checker import __version__, wire
-from checker.model import EventKind, Forward, Unregistered
+from checker.model import EventKind, Forward, Unregistered, printable
 from checker.output import today
 from checker.tunnels.gateway import Gateway
 from checker.tunnels.judge import Judgement
@@ -48,14 +48,16 @@ class SharedRequests:
                     forward = forward_meant(request, self.gateway.registry, self.settings, today())
                 except NotForSharedKey as error:
                     return self.refuse(asked, str(error), wire.NOT_YOURS)
-                return Reply(answer=str(await self.checked(forward, asked)))
+                return Reply(answer=str(await self.checked(forward, request.node, asked)))
             case _:
                 return self.refuse(
                     asked, "the shared key can only say NODE PORT [EXPECTED...]", wire.NOT_YOURS
                 )
 
-    async def checked(self, forward: Forward, asked: Asked) -> int:
-        """Probe now and return the wait; do not even note a device whose port has no listener."""
+    async def checked(self, forward: Forward, word: str, asked: Asked) -> int:
+        """Probe now and return the wait; do not even note a device whose port has no listener.
+        `word`: what the device calls itself.
+        """
         until = time.monotonic() + NODE_WAITS_S
         actor = f"shared key, {asked.peer.partition(' ')[0] or 'an unknown peer'}"
         if forward.node not in self.gateway.registry.nodes:
@@ -68,35 +70,41 @@ class SharedRequests:
                         if held.owner is Owner.NOBODY or held.leaves_ipv4
                         else self.gateway.config.policy.longest_wait_s
                     )
-            said, forward = forward, self.note(forward).forward
-            if said.node != forward.node:
+            listed = self.note(forward, word)
+            forward = listed.forward
+            if listed.word != word:
                 return (await self.gateway.settle(forward, actor=actor, until=until)).tunnel.verdict
         judgement = await self.gateway.settle(forward, actor=actor, until=until)
         self.gateway.note_contact([forward])
         self.note_peer(judgement, asked)
         return judgement.tunnel.verdict
 
-    def note(self, said: Forward) -> Unregistered:
-        """List the device, or note that it asked again."""
+    def note(self, said: Forward, word: str) -> Unregistered:
+        """List the device, which calls itself `word`, or note that it asked again."""
         sightings = self.ledger.sightings
         known = sightings.by_port.get(said.port)
         seen = self.ledger.tunnel(known.forward if known else said)
-        listed = sighted(known, seen, said, time.time())
+        listed = sighted(known, seen, said, word, time.time())
         if listed is known:
             self.log_once_in_a_while(
-                f"{said.node} asks about port {said.port}, which {known.node} has: do two devices"
-                " use one port?",
+                f"{printable(word)} asks about port {said.port}, which {known.node} has: do two"
+                " devices use one port?",
                 known,
             )
             return known
         sightings.put(listed)
-        if known is None or known.node != listed.node:
+        if known is None or known.word != listed.word:
             if known is not None:
                 self.ledger.forget((known.node, known.port))
             self.gateway.watcher.shared = shared_ports(self.gateway.registry, sightings.by_port)
+            own = (
+                f"; it calls itself {printable(word)}, which cannot name a node"
+                if listed.calls_itself
+                else ""
+            )
             text = (
                 f"unregistered node {listed.node} appeared on port {listed.port}, expecting"
-                f" {listed.expect}"
+                f" {listed.expect}{own}"
             )
             self.log_once_in_a_while(
                 f"{text}; to register it: reversi-checker node adopt {listed.node}", listed
@@ -109,7 +117,7 @@ class SharedRequests:
         self.told_at = tuple(at for at in self.told_at if now - at < 60)
         if len(self.told_at) < TOLD_A_MINUTE:
             self.told_at = (*self.told_at, now)
-            self.ledger.tell(
+            self.ledger.log_event(
                 EventKind.REGISTRY, text, node=about.node, port=about.port, actor="shared key"
             )
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from checker.linux.sockets import flows
-from checker.model import Answer, Closed, Flow, Forward, Port, ProcessId, Reply
+from checker.model import Answer, Closed, Flow, Forward, Port, ProbeReply, ProcessId
 from checker.state import beats
 from checker.tunnels.flow import heard, strayed
 from checker.tunnels.holders import Held
@@ -71,7 +71,7 @@ class Signs:
         return await asyncio.to_thread(beats.beaten_at, self.spool, session)
 
     def remember_answer(
-        self, forward: Forward, reply: Reply, held: Held, began_wall: float
+        self, forward: Forward, reply: ProbeReply, held: Held, began_wall: float
     ) -> None:
         """Note that something came through this connection; a refusal comes from the node too, if
         the listener is still there.

@@ -22,7 +22,7 @@ from checker.model import (
     ProcessId,
     Tunnel,
 )
-from checker.registry.succession import moving_note
+from checker.registry.succession import leaving_note, moving_note
 from checker.sshd.kill import Ending, Freed, Spared, end_session
 from checker.state.ledger import Ledger
 from checker.tunnels.cloned_keys import Clones
@@ -185,8 +185,9 @@ class Watcher(Observer):
         """
         waits = self.waiting.get(forward.node, "")
         moves = moving_note(forward, held.port if held.session else None)
-        if waits or moves:
-            parts = [part for part in (tunnel.detail, waits, moves) if part]
+        leaves = leaving_note(forward)
+        if waits or moves or leaves:
+            parts = [part for part in (tunnel.detail, waits, moves, leaves) if part]
             tunnel = replace(tunnel, detail="; ".join(parts))
         return with_clone_note(tunnel, self.clone_note(tunnel.node))
 

@@ -49,8 +49,8 @@ class Source:
 
 def address(text: str) -> str:
     """Return HOST:PORT; the port is 22 if the text has none. Raises InvalidValue."""
-    has_port = text.rpartition(":")[2].isdecimal() and (text.count(":") == 1 or "]:" in text)
-    return str(parse_target(text if has_port else f"{text}:22"))
+    is_bare = ":" not in text or text.endswith("]")
+    return str(parse_target(f"{text}:22" if is_bare else text, "--gateway"))
 
 
 def host_keys(layout: Layout) -> list[str]:
@@ -186,7 +186,7 @@ def node_add(source: Source, node: Node) -> str:
 
 def bundle_for(source: Source, node: Node, wanted: BuildOptions) -> Bundle:
     """Collect the content of the node's bundle. Raises CannotBuild."""
-    if not node.forwards:
+    if not node.lasting:
         raise CannotBuild(f"{node.name} has no forward, so it needs no tunnel")
     return Bundle(
         node=node.name,
@@ -194,7 +194,7 @@ def bundle_for(source: Source, node: Node, wanted: BuildOptions) -> Bundle:
         user=source.config.tunnel_user,
         forwards=[
             f"{'*:' if forward.public else ''}{forward.next_port or forward.port}:{forward.target}"
-            for forward in node.forwards
+            for forward in node.lasting
         ],
         host_keys=source.host_keys,
         key=(

@@ -15,6 +15,7 @@ from checker.model import (
     KeyType,
     Node,
     NodeName,
+    PortRanges,
     parse_forward,
     parse_name,
     printable,
@@ -72,7 +73,7 @@ STAND_IN = NodeName("new")
 """The node's name while the typed one is invalid."""
 
 
-def checked(asked: Asked, registry: Registry, ports: range, folder: Path) -> Checked:
+def checked(asked: Asked, registry: Registry, ports: PortRanges, folder: Path) -> Checked:
     """Check each field on its own, to show all errors at once; by default files go to `folder`."""
     errors: dict[Field, str] = {}
     name, output = STAND_IN, None
@@ -128,7 +129,7 @@ def parse_lines(text: str) -> tuple[ForwardRequest, ...]:
 
 
 def free_forwards(
-    name: NodeName, requests: tuple[ForwardRequest, ...], registry: Registry, ports: range
+    name: NodeName, requests: tuple[ForwardRequest, ...], registry: Registry, ports: PortRanges
 ) -> tuple[Forward, ...]:
     """The forwards with free ports. Raises PortsUsedUp, and what `conflict`, `unbindable` find."""
     forwards = allot(registry, name, requests, ports)

@@ -11,6 +11,28 @@ from reversi_tui.settings.preferences import USER
 IPV4_SIDE, IPV6_SIDE = "127.0.0.1", "::1"
 """Where to reach listeners, public ones too; the probes use the same addresses."""
 SSH_PORT = 22
+OWN_SETTINGS_OFF = (
+    "ProxyCommand=none",
+    "AddressFamily=any",
+    "CanonicalizeHostname=no",
+    "ControlMaster=no",
+    "ControlPath=none",
+    "ControlPersist=no",
+    "ForwardAgent=no",
+    "ForwardX11=no",
+    "ClearAllForwardings=yes",
+    "Tunnel=no",
+    "PermitLocalCommand=no",
+    "RemoteCommand=none",
+    "RequestTTY=auto",
+    "BatchMode=no",
+)
+"""What a `Host *` of the operator's configuration must not do to a shell on a device: hand the
+device an agent, a display or a way into the operator's network, run a command, share another
+connection, or leave the shell without a terminal. ssh takes the first value that it gets, so the
+command line wins. Each is known to OpenSSH 8.4; `-k` is GSSAPIDelegateCredentials=no, which not
+every build knows. Source: ssh_config(5).
+"""
 
 
 def ssh_command(
@@ -43,17 +65,18 @@ def ssh_command(
 
 
 def command(name: NodeName, port: int, user: str, host: str) -> tuple[str, ...]:
-    """`Host NAME` in the operator's configuration still applies, except for address and proxy."""
+    """`Host NAME` in the operator's configuration still says user, key and algorithms; it does not
+    say how to get there, nor what else the connection does.
+    """
     settings = (
         f"HostName={host}",
         f"HostKeyAlias={name}",
         "CheckHostIP=no",
         "StrictHostKeyChecking=ask",
-        "ProxyCommand=none",
-        "ControlPath=none",
+        *OWN_SETTINGS_OFF,
     )
     options = [word for setting in settings for word in ("-o", setting)]
-    return ("ssh", "-p", str(port), *options, *(("-l", user) if user else ()), "--", name)
+    return ("ssh", "-k", "-p", str(port), *options, *(("-l", user) if user else ()), "--", name)
 
 
 def unfolded(rows: Iterable[Row]) -> Iterable[Row]:

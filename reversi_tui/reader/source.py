@@ -15,11 +15,11 @@ from checker.model import CheckerError, Machine, Tunnel, seen_at
 from checker.state.errors import StateCorrupt, StateError, StateMissing, StateUnavailable
 from checker.state.rows import Sweep
 from checker.state.store import StateFile, open_reader
+from reversi_tui.dependencies import Dependencies
 from reversi_tui.reader.background import Background
 from reversi_tui.reader.registry import POLL_EVERY_S, Registered
 from reversi_tui.rows.row import Daemon, Health, Key, Past, Report, Row
 from reversi_tui.rows.uptime import DAYS
-from reversi_tui.session import Setting
 
 PING_EVERY_S = 5.0
 LISTENERS_EVERY_S = 15.0
@@ -33,14 +33,14 @@ class Source:
     `wake`, `taken` and `stop`.
     """
 
-    def __init__(self, setting: Setting) -> None:
+    def __init__(self, dependencies: Dependencies) -> None:
         self.layout, self.ping, self.now, self.free_bytes = (
-            setting.layout,
-            setting.ping,
-            setting.now,
-            setting.free_bytes,
+            dependencies.layout,
+            dependencies.ping,
+            dependencies.now,
+            dependencies.free_bytes,
         )
-        self.read_machine, self.read_usage = setting.machine, setting.usage
+        self.read_machine, self.read_usage = dependencies.machine, dependencies.usage
         self.machine: Machine | None = None
         self.health = Health()
         self.state: StateFile | None = None
@@ -124,12 +124,20 @@ class Source:
             self.background.unregistered.get(key),
         )
         is_stranger = forward is None and stranger is not None
+        node = self.registered.nodes.get(key[0])
         return Row(
             forward=stranger.forward if is_stranger and stranger else forward,
             seen=seen_at(key, self.seen),
             known=self.background.known(key),
             barred=self.registered.barred.get(key[0], ""),
             unregistered=is_stranger,
+            calls_itself=(
+                stranger.calls_itself
+                if is_stranger and stranger
+                else node.calls_itself
+                if node
+                else ""
+            ),
         )
 
     def poll_registry(self) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from checker.model import CheckerError
+from checker.nearest import did_you_mean
 from reversi_tui.rows import cells
 from reversi_tui.rows.cells import SYMBOLS, WORST_FIRST, SortValue
 from reversi_tui.rows.row import HOURS, Moment, Row
@@ -270,13 +271,15 @@ COLUMNS = (
 )
 BY_ID = {column.id: column for column in COLUMNS}
 DEFAULTS = tuple(column for column in COLUMNS if not column.wide)
+COLUMN_NAMES = tuple(dict.fromkeys((*BY_ID, *(column.title for column in COLUMNS))))
 
 
 class UnknownColumn(CheckerError):
     """A column that does not exist."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"there is no column {name!r}; columns are: {', '.join(BY_ID)}")
+        hint = did_you_mean(name, COLUMN_NAMES) or ";"
+        super().__init__(f"there is no column {name!r}{hint} columns are: {', '.join(BY_ID)}")
 
 
 def column_named(name: str) -> Column:

@@ -100,6 +100,7 @@ def fields(row: Row, moment: Moment) -> list[tuple[str, str]]:
         ),
         *([("registry", UNREGISTERED_MEANING)] if row.unregistered else []),
         ("node", safe(seen.node)),
+        *([("device", f"calls itself {safe(row.calls_itself)}")] if row.calls_itself else []),
         *([] if row.members else own),
         *decided(row),
         ("latency", NOT_KNOWN if seen.latency_ms is None else f"{seen.latency_ms:.1f} ms"),

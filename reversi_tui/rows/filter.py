@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from reversi_tui.rows.columns import COLUMNS, Column
+from checker.nearest import nearest
+from reversi_tui.rows.columns import COLUMN_NAMES, COLUMNS, Column
 from reversi_tui.rows.row import Key, Moment, Row
 
 SEARCHED = tuple(column for column in COLUMNS if not column.ages)
@@ -155,6 +156,20 @@ def parse_term(sign: str, name: str, value: str) -> Term | None:
     behind = bool(name and columns_called(name) and value.startswith("!"))
     claim = parse_claim(name, value[1:] if behind else value)
     return Term(claim=claim, inverted=bool(sign) is not behind) if claim else None
+
+
+def mistaken_column(text: str, rows: Iterable[Row], moment: Moment) -> str:
+    """The name of a column that was probably mistyped in a filter: no column has it, one has nearly
+    the same, and no row contains the term as it stands. Empty if there is none.
+    """
+    for match in TERM.finditer(text.lower()):
+        name = match[2] or ""
+        if not name or columns_called(name) or not nearest(name, COLUMN_NAMES):
+            continue
+        term = Word(text=f"{name}:{match[3].replace(chr(34), '')}")
+        if not any(term.holds(row, moment) for row in rows):
+            return name
+    return ""
 
 
 def parse_filter(text: str) -> Filter:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from checker.model import CheckerError, Status
+from checker.nearest import did_you_mean
 from reversi_tui.rows.uptime import Level
 
 
@@ -119,7 +120,8 @@ class UnknownTheme(CheckerError):
     """A theme that does not exist."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"there is no theme {name[:40]!r}; themes are: {', '.join(THEMES)}")
+        hint = did_you_mean(name, THEMES) or ";"
+        super().__init__(f"there is no theme {name[:40]!r}{hint} themes are: {', '.join(THEMES)}")
 
 
 def palette(name: str) -> Palette:

@@ -61,6 +61,8 @@ class Row:
     """Why the node may not listen, in one word (disabled, expired); empty if it may."""
     unregistered: bool = False
     """Not in the registry: it came by the shared key."""
+    calls_itself: str = ""
+    """What its device calls itself, if that is not the node's name."""
     members: tuple[Row, ...] = ()
     """The rows folded into this one; empty for a forward of its own."""
 

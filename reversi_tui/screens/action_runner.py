@@ -39,7 +39,7 @@ class ActionRunner:
 
     def act(self, name: str) -> None:
         desk = self.desk
-        read_only = desk.setting.acts.read_only
+        read_only = desk.dependencies.acts.read_only
         planned = plan(Deed(name), desk.targets(), desk.pending, read_only=read_only)
         if not planned.rows:
             desk.voice.say("; ".join(planned.left_out))
@@ -51,7 +51,7 @@ class ActionRunner:
     def ask(self, planned: Plan) -> None:
         desk, view, rows = self.desk, self.desk.view, planned.rows
         hidden = sum(row.key not in view.shown for row in rows)
-        count = len(rows) if len(rows) > desk.setting.preferences.confirm_over else None
+        count = len(rows) if len(rows) > desk.dependencies.preferences.confirm_over else None
         nodes = {row.seen.node for row in rows}
         of_nodes = (view.rows[key] for node in nodes for key in view.by_node.get(node, ()))
         text = question(planned, desk.moment(), hidden, beside(planned, of_nodes))
@@ -114,11 +114,11 @@ class ActionRunner:
     def do(self, deed: Deed, row: Row) -> Sequence[Outcome | Changed]:
         """It blocks. Raises CheckerError."""
         if deed.verb:
-            return self.desk.setting.acts.act(deed.verb, (aim(row),))
+            return self.desk.dependencies.acts.act(deed.verb, (aim(row),))
         return self.change(deed, row.seen.node)
 
     def change(self, deed: Deed, node: NodeName) -> tuple[Changed, ...]:
-        changes = self.desk.setting.changes
+        changes = self.desk.dependencies.changes
         return changes.disable((node,)) if deed is Deed.DISABLE else changes.enable((node,))
 
     def acted(self, message: Acted) -> None:

@@ -12,9 +12,9 @@ from textual.screen import Screen, ScreenResultCallbackType
 from reversi_tui.actions.plans import Deed
 from reversi_tui.actions.ssh import ssh_command
 from reversi_tui.actions.table import Action, key_name, off
+from reversi_tui.dependencies import Dependencies
 from reversi_tui.feed import Feed
 from reversi_tui.rows.row import Key, Moment, Past, Row
-from reversi_tui.session import Setting
 from reversi_tui.view import View
 from reversi_tui.widgets.looks import Looks
 from reversi_tui.widgets.table import TunnelTable
@@ -51,7 +51,7 @@ class Desk:
 
     screen: Screen[None]
     voice: Voice
-    setting: Setting
+    dependencies: Dependencies
     reader: Reader
     looks: Looks
     view: View
@@ -70,7 +70,7 @@ class Desk:
     @property
     def off(self) -> frozenset[str]:
         """Ids of the actions that are off here."""
-        return off(self.actions, read_only=self.setting.acts.read_only)
+        return off(self.actions, read_only=self.dependencies.acts.read_only)
 
     def push(self, screen: Screen[T], answered: ScreenResultCallbackType[T] | None = None) -> None:
         """Show a screen above the table; `answered` gets its result."""
@@ -112,6 +112,6 @@ class Desk:
         return ssh_command(
             rows,
             row,
-            user=self.setting.preferences.shell_user,
+            user=self.dependencies.preferences.shell_user,
             on_ipv6=self.feed.health.on_ipv6,
         )

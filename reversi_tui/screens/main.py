@@ -17,6 +17,7 @@ from textual.screen import Screen
 from checker.model import printable
 from reversi_tui.actions.plans import Deed
 from reversi_tui.actions.table import ACTIONS, Action, of_command, with_keys
+from reversi_tui.dependencies import Dependencies
 from reversi_tui.feed import Feed
 from reversi_tui.messages import Acted, PastRead, Reported, Typed
 from reversi_tui.once import no_nodes
@@ -28,7 +29,6 @@ from reversi_tui.screens.program_runner import ProgramRunner
 from reversi_tui.screens.row_detail import RowDetail
 from reversi_tui.screens.sheet import Sheet
 from reversi_tui.screens.table_view import TableView
-from reversi_tui.session import Setting
 from reversi_tui.view import View
 from reversi_tui.widgets.bar import Bar, FilterBar
 from reversi_tui.widgets.footer import keys_line
@@ -58,15 +58,15 @@ class Main(Screen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)
 
-    def __init__(self, setting: Setting, reader: Reader, looks: Looks) -> None:
+    def __init__(self, dependencies: Dependencies, reader: Reader, looks: Looks) -> None:
         super().__init__()
-        self.setting, self.reader, self.looks = setting, reader, looks
-        self.view = View(setting.preferences, self.moment)
+        self.dependencies, self.reader, self.looks = dependencies, reader, looks
+        self.view = View(dependencies.preferences, self.moment)
         self.feed = Feed(self.view)
         self.desk = self.make_desk()
         self.table = self.desk.table
-        self.log_pane = LogPane(setting.now)
-        self.filter_bar = FilterBar(setting.preferences.history)
+        self.log_pane = LogPane(dependencies.now)
+        self.filter_bar = FilterBar(dependencies.preferences.history)
         self.jump_bar = Bar(id="jump", placeholder="the name of a node, or a part of it")
         self.table_view = TableView(self.desk, self.filter_bar, self.jump_bar)
         self.row_detail = RowDetail(self.desk)
@@ -77,7 +77,7 @@ class Main(Screen[None]):
         self.ticks = 0
 
     def make_desk(self) -> Desk:
-        wanted = self.setting.preferences
+        wanted = self.dependencies.preferences
         choice = Choice(columns=wanted.columns, wide=wanted.wide)
         pending: dict[Key, Deed] = {}
         table = TunnelTable(self.view, self.moment, pending, choice, self.looks)
@@ -85,7 +85,7 @@ class Main(Screen[None]):
         return Desk(
             screen=self,
             voice=self,
-            setting=self.setting,
+            dependencies=self.dependencies,
             reader=self.reader,
             looks=self.looks,
             view=self.view,
@@ -100,7 +100,8 @@ class Main(Screen[None]):
         """Now, and how long a sweep takes to come again."""
         sweep = self.feed.health.sweep
         return Moment(
-            now=self.setting.now(), every_s=sweep.every_s if sweep else self.setting.every_s
+            now=self.dependencies.now(),
+            every_s=sweep.every_s if sweep else self.dependencies.every_s,
         )
 
     def calls_by_id(self) -> Mapping[str, Call]:
@@ -109,7 +110,7 @@ class Main(Screen[None]):
         deeds = {f"act.{deed}": partial(acting.act, deed) for deed in Deed}
         own = {
             f"command.{command.name}": partial(programs.start_command, command)
-            for command in self.setting.preferences.commands
+            for command in self.dependencies.preferences.commands
         }
         return {
             **deeds,
@@ -189,11 +190,11 @@ class Main(Screen[None]):
     def renew(self) -> None:
         width, looks, view = self.size.width, self.looks, self.view
         gateway = GatewayLine(
-            layout=self.setting.layout,
+            layout=self.dependencies.layout,
             health=self.feed.health,
-            now=self.setting.now(),
+            now=self.dependencies.now(),
             looks=looks,
-            read_only=self.setting.acts.read_only,
+            read_only=self.dependencies.acts.read_only,
         )
         columns, editing = self.table.columns, self.filter_bar.display
         drawn = {
@@ -217,7 +218,7 @@ class Main(Screen[None]):
             more = f" (and {len(health.problems) - 1} more)" if len(health.problems) > 1 else ""
             sentences.append(f"{health.problems[0]}{more}")
         if health.registry_read and not self.view.rows:
-            sentences.append(no_nodes(self.setting.layout))
+            sentences.append(no_nodes(self.dependencies.layout))
         return printable("; ".join(sentences), 600)
 
     def show_pause(self) -> None:
@@ -233,7 +234,7 @@ class Main(Screen[None]):
         if feed.paused_at is None:
             return ""
         waiting = len(feed.held.changed) if feed.held else 0
-        age = age_text(self.setting.now() - feed.paused_at)
+        age = age_text(self.dependencies.now() - feed.paused_at)
         return (
             f"PAUSED for {age}: {waiting} changed row{'' if waiting == 1 else 's'} held back;"
             f" {self.desk.key_of('view.pause')} resumes"
@@ -242,7 +243,7 @@ class Main(Screen[None]):
     def pause(self) -> None:
         """Hold the table still, or let in what came meanwhile."""
         if not self.feed.is_paused:
-            self.feed.pause(self.setting.now())
+            self.feed.pause(self.dependencies.now())
         elif held := self.feed.resume():
             self.take_in(held)
         self.renew()

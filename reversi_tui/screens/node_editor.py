@@ -29,7 +29,7 @@ class NodeEditor:
         desk = self.desk
         if desk.is_off("act.add"):
             return
-        layout = desk.setting.layout
+        layout = desk.dependencies.layout
         try:
             registry = await detached(lambda: read_registry(layout.nodes), name="registry")
             ports = (await detached(lambda: load_config(layout.config), name="config")).policy.ports
@@ -38,7 +38,7 @@ class NodeEditor:
             return
         place = folder()
         form = Adding(
-            lambda asked: checked(asked, registry, ports, place), desk.setting.changes.add
+            lambda asked: checked(asked, registry, ports, place), desk.dependencies.changes.add
         )
         desk.push(form, lambda changed: self.report("add", changed) if changed else None)
 
@@ -57,7 +57,7 @@ class NodeEditor:
             except InvalidValue as error:
                 desk.voice.say(f"{name}: bundle not done: {error}")
                 return
-            work = self.change(name, "bundle", lambda: desk.setting.changes.build(name, place))
+            work = self.change(name, "bundle", lambda: desk.dependencies.changes.build(name, place))
             desk.start(work, group="acts")
 
         text = f"Where to write it: a path, or a name in {printable(str(default.parent), 200)}"

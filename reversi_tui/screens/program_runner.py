@@ -37,7 +37,7 @@ class ProgramRunner:
 
     async def record(self, kind: EventKind, row: Row, argv: Sequence[str]) -> None:
         """Log what is about to run. If it cannot be logged, say so once, and go on."""
-        record, node = self.desk.setting.acts.record, row.seen.node
+        record, node = self.desk.dependencies.acts.record, row.seen.node
         port = row.seen.port if row.seen.port > 0 else None
         why = await detached(
             lambda: record(kind, shown(argv), node=node, port=port), name=f"record {kind}"
@@ -91,13 +91,13 @@ class ProgramRunner:
 
     async def choose_command(self) -> None:
         """Let the operator choose one of his own commands."""
-        commands = self.desk.setting.preferences.commands
+        commands = self.desk.dependencies.preferences.commands
         if self.desk.is_off("row.command"):
             return
         if not commands:
             self.desk.voice.say(
                 "no commands yet; write them as [[command]] tables into"
-                f" {self.desk.setting.layout.config}, or into your own console.toml"
+                f" {self.desk.dependencies.layout.config}, or into your own console.toml"
             )
             return
         by_name = {command.name: command for command in commands}
@@ -124,7 +124,7 @@ class ProgramRunner:
         elif not rows:
             desk.voice.say(f"no row is selected: {command.title} is not run")
         elif command.dangerous:
-            count = len(rows) if len(rows) > desk.setting.preferences.confirm_over else None
+            count = len(rows) if len(rows) > desk.dependencies.preferences.confirm_over else None
             text = f"{several(rows, desk.moment())}\n\n{' '.join(command.argv)}"
 
             async def answered(yes: bool | None) -> None:

@@ -8,7 +8,8 @@ from dataclasses import replace
 from checker.model import printable
 from reversi_tui.actions.table import help_sections, moves
 from reversi_tui.messages import Dressed, Typed
-from reversi_tui.rows.filter import lowered
+from reversi_tui.rows.columns import UnknownColumn
+from reversi_tui.rows.filter import lowered, mistaken_column
 from reversi_tui.rows.palette import THEMES
 from reversi_tui.rows.row import Key
 from reversi_tui.screens.columns import ColumnsChooser
@@ -38,7 +39,7 @@ class TableView:
         """How the table is looked at now."""
         view, choice = self.view, self.table.choice
         return replace(
-            self.desk.setting.preferences,
+            self.desk.dependencies.preferences,
             sort_by=view.sort_by,
             backwards=view.backwards,
             columns=choice.columns,
@@ -57,7 +58,7 @@ class TableView:
         self.desk.start(self.remember(self.as_preferences()), group="remember", alone=True)
 
     async def remember(self, preferences: Preferences) -> None:
-        remember = self.desk.setting.remember
+        remember = self.desk.dependencies.remember
         trouble = await detached(lambda: remember(preferences), name="remember")
         if trouble:
             self.desk.voice.say(trouble)
@@ -119,6 +120,9 @@ class TableView:
             self.view.set_filter(text)
             self.table.rearranged(before)
         if final:
+            mistaken = mistaken_column(text, self.view.rows.values(), self.desk.moment())
+            if mistaken:
+                self.desk.voice.say(str(UnknownColumn(mistaken)))
             self.filter_bar.keep(text)
             place = self.table.cursor_place
             self.table.select(0 if place is None else place)
@@ -245,6 +249,6 @@ class TableView:
 
     def help(self) -> None:
         desk = self.desk
-        keys = moves(dict(desk.setting.preferences.keys))
-        sections = help_sections(desk.actions, keys, read_only=desk.setting.acts.read_only)
+        keys = moves(dict(desk.dependencies.preferences.keys))
+        sections = help_sections(desk.actions, keys, read_only=desk.dependencies.acts.read_only)
         desk.push(Help(sections, desk.looks.palette, ascii_only=desk.looks.ascii_only))

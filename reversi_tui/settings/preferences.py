@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from checker.model import CheckerError
+from checker.nearest import did_you_mean
 from reversi_tui.rows.columns import column_named
 from reversi_tui.rows.palette import THEMES
 
@@ -108,9 +108,8 @@ class UnknownAction(CheckerError):
 
     def __init__(self, action: str, known: Iterable[str], origin: str) -> None:
         known = tuple(known)
-        near = difflib.get_close_matches(action, known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known are: {', '.join(known)}"
-        super().__init__(f"{origin}: console: keys: unknown action {action!r}; {hint}")
+        hint = did_you_mean(action, known) or f"; known are: {', '.join(known)}"
+        super().__init__(f"{origin}: console: keys: unknown action {action!r}{hint}")
 
 
 class KeyTwice(CheckerError):
@@ -169,7 +168,10 @@ def parse_columns(names: Iterable[str]) -> tuple[str, ...]:
 def parse_theme(text: str) -> str:
     """Raises BadPreference."""
     if text not in THEMES:
-        raise BadPreference(f"there is no theme {text!r}; themes are: {', '.join(THEMES)}")
+        hint = did_you_mean(text, THEMES)
+        raise BadPreference(
+            f"there is no theme {text!r}{hint or ';'} themes are: {', '.join(THEMES)}"
+        )
     return text
 
 

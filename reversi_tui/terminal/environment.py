@@ -8,6 +8,7 @@ import threading
 from collections.abc import Mapping, MutableMapping
 
 from checker.model import CheckerError
+from reversi_tui.terminal.parents import came_over_network, parents
 
 LOOK_EVERY_S = 2.0
 HUNG_UP = 129
@@ -29,8 +30,14 @@ class PoorTerminal(CheckerError):
         )
 
 
-def is_remote(environ: MutableMapping[str, str]) -> bool:
-    return bool(environ.get("SSH_CONNECTION"))
+def is_remote(environ: Mapping[str, str]) -> bool:
+    """Whether the terminal came over the network. If sudo or su may have dropped what says so, the
+    parents of this process decide.
+    """
+    said = environ.get("SSH_CONNECTION")
+    if said is None and (os.geteuid() == 0 or environ.get("SUDO_USER")):
+        return came_over_network(parents())
+    return bool(said)
 
 
 def is_within_screen(environ: Mapping[str, str]) -> bool:
@@ -38,7 +45,7 @@ def is_within_screen(environ: Mapping[str, str]) -> bool:
     return environ.get("TERM", "").lower().startswith("screen") and not environ.get("TMUX")
 
 
-def wants_mouse(environ: MutableMapping[str, str]) -> bool:
+def wants_mouse(environ: Mapping[str, str]) -> bool:
     """Whether to use the mouse: not over SSH, where each move costs bytes, nor in GNU screen, which
     then holds escape back until the next key.
     """

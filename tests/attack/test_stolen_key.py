@@ -101,6 +101,8 @@ async def test_sshd_opens_no_channel_except_sessions(
     [
         pytest.param("localhost", "{victim}", id="another node's port"),
         pytest.param("127.0.0.1", "{victim}", id="another node's port, by address"),
+        pytest.param("::1", "{victim}", id="another node's port, by IPv6"),
+        pytest.param("127.0.0.2", "{own}", id="another address of the machine"),
         pytest.param("", "{own}", id="every address"),
         pytest.param("*", "{own}", id="asterisk"),
         pytest.param("0.0.0.0", "{own}", id="IPv4 wildcard"),

@@ -24,6 +24,7 @@ from checker.wire import (
     encode_reply,
     instance_in,
     parse_request,
+    parse_shared_request,
     parse_verdict,
     port_in,
     refusal,
@@ -79,6 +80,8 @@ def test_any_text_is_a_request_or_malformed(text: str) -> None:
             OldCheck("office", 20010, "SSH-2.0 dropbear"),
             id="the original's expected text",
         ),
+        pytest.param("Office_Router 20010", OldCheck("Office_Router", 20010), id="capitals"),
+        pytest.param("O" * 64 + " 1", OldCheck("O" * 64, 1), id="the longest name"),
         pytest.param("claim a.B_c-9", Claim("a.B_c-9"), id="claim"),
         pytest.param("hold x", Hold("x"), id="hold"),
         pytest.param(
@@ -109,8 +112,8 @@ def test_each_request_is_understood(text: str, expected: Request) -> None:
         pytest.param("hold a " + "x" * 65, id="long client"),
         pytest.param("hold a b;c", id="client with a letter of the shell's"),
         pytest.param("version x", id="version with more"),
-        pytest.param("Office 20010", id="capital in name"),
-        pytest.param("../etc 22", id="path in name"),
+        pytest.param("O" * 65 + " 20010", id="long name"),
+        pytest.param("Roof Top 20010 SSH", id="space in name"),
         pytest.param("check\n20010", id="newline"),
         pytest.param("check\x00", id="NUL"),
         pytest.param("office 20010 \x1b[31m", id="escape sequence"),
@@ -123,6 +126,30 @@ def test_each_request_is_understood(text: str, expected: Request) -> None:
 def test_what_is_outside_of_the_grammar_is_malformed(text: str) -> None:
     with pytest.raises(Malformed):
         parse_request(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        pytest.param("O" * 65 + " 20010", "longer than 64 characters", id="long"),
+        pytest.param("Roof Top 20010 SSH", "'Roof Top' looks like a name with a space", id="space"),
+        pytest.param("office 70000", "'70000' is not a port", id="high-port"),
+        pytest.param("office", "say one of", id="no-port"),
+    ],
+)
+def test_a_refusal_says_if_the_name_is_at_fault(text: str, says: str) -> None:
+    with pytest.raises(Malformed, match=says):
+        parse_request(text)
+
+
+@pytest.mark.parametrize("verb", ["check", "claim", "hold", "beat", "version"])
+def test_with_the_shared_key_a_word_and_a_port_are_always_a_device(verb: str) -> None:
+    assert parse_shared_request(f"{verb} 20010 SSH") == OldCheck(verb, 20010, "SSH")
+
+
+@pytest.mark.parametrize("text", ["check", "claim a", "hold a", "version", "beat"])
+def test_with_the_shared_key_other_requests_are_as_ever(text: str) -> None:
+    assert parse_shared_request(text) == parse_request(text)
 
 
 def test_port_in_raises_malformed_and_names_the_word() -> None:

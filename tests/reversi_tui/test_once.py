@@ -60,6 +60,7 @@ KEYS = {
     "failures",
     "kills",
     "barred",
+    "calls_itself",
 }
 
 
@@ -276,6 +277,38 @@ def test_a_filter_that_nothing_matches_is_mentioned_and_not_a_fault(
     assert err == "reversi-tui: no row matches the filter 'elsewhere'\n"
 
 
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        pytest.param("staus:hung", "there is no column 'staus'; did you mean 'status'?", id="near"),
+        pytest.param("!statsu:up", "there is no column 'statsu'; did you mean", id="inverted"),
+    ],
+)
+def test_a_mistyped_column_of_a_filter_is_an_error_and_hides_no_fault(
+    tmp_path: Path, capsys: Captured, text: str, says: str
+) -> None:
+    demo_home(tmp_path)
+
+    code, lines, err = once(tmp_path, capsys, "--filter", text)
+
+    assert (code, lines) == (ExitCode.USAGE, [])
+    assert says in err
+    assert "columns are: node, port" in err
+
+
+def test_a_word_before_a_colon_may_be_a_part_of_what_a_row_shows(
+    tmp_path: Path, capsys: Captured
+) -> None:
+    demo_home(tmp_path)
+    found = tuple(once(tmp_path, capsys, "--columns", "node,target")[1][1].split())
+
+    code, lines, err = once(tmp_path, capsys, "--filter", found[1], "--columns", "node,target")
+
+    assert (code == ExitCode.USAGE, err) == (False, "")
+    assert len(lines) > 1
+    assert once(tmp_path, capsys, "--filter", "zzz:22")[0] == ExitCode.OK
+
+
 def test_a_device_that_the_registry_does_not_know_is_shown_and_counts(
     tmp_path: Path, capsys: Captured
 ) -> None:
@@ -286,6 +319,7 @@ def test_a_device_that_the_registry_does_not_know_is_shown_and_counts(
         expect=parse_expect("http"),
         first_at=1.0,
         last_at=2.0,
+        calls_itself="Old_Box",
     )
     known = replace(stranger, node=NodeName("attic"), port=Port(50002))
     write(
@@ -308,6 +342,7 @@ def test_a_device_that_the_registry_does_not_know_is_shown_and_counts(
         1.0,
         2.0,
     )
+    assert shown["calls_itself"] == "Old_Box"
 
 
 def test_a_node_that_is_out_on_purpose_is_not_a_fault(tmp_path: Path, capsys: Captured) -> None:

@@ -291,7 +291,7 @@ OPERATING: tuple[Step[Fleet], ...] = (
     ),
     Step(
         "sudo reversi-checker restore /var/backups/reversi/gateway.tar.gz --dry-run",
-        says="would remove: /etc/reversi/nodes/barn.toml",
+        says="would remove /etc/reversi/nodes/barn.toml",
         before=Fleet.make_mistakes,
         after=Fleet.still_has_mistakes,
     ),

@@ -12,8 +12,9 @@ import pytest
 
 from tests.system.clients import Device
 from tests.system.harness import FAST
-from tests.system.machine import PYTHON, Machine, events, status, verdicts, wrong
+from tests.system.machine import PYTHON, Machine, events, status, statuses, verdicts, wrong
 from tests.system.waiting import until
+from tests.terminals import answered
 
 pytestmark = [pytest.mark.sshd, pytest.mark.timeout(180)]
 
@@ -62,6 +63,7 @@ def only_decisions_are_left(machine: Machine, before: set[str]) -> None:
         "reversi/authorized_keys",
         "reversi/nodes/office.toml",
         "reversi/nodes/.lock",
+        "reversi/freed-ports.toml",
     }
     assert left == {*settings, "reversi/.installed.json"}
     for name in ("reversi", "reversi-checker", "reversi-operators"):
@@ -142,6 +144,7 @@ def live(machine: Machine) -> None:
             until(lambda: "kill" in events(machine), "the hung tunnel is killed")
             until(lambda: not machine.listens(20010), "the port is free")
         device = rekeyed(machine, device)
+        forwards_changed(machine, device, target.port)
         machine.stop_daemon()
         machine.start_daemon(without="CAP_KILL")
         with closing(device.connect()) as second:
@@ -177,8 +180,44 @@ def rekeyed(machine: Machine, device: Device) -> Device:
     return second
 
 
+def forwards_changed(machine: Machine, device: Device, target: int) -> None:
+    """A forward comes while the tunnel stays, and goes when its device no longer asks for it:
+    root removes it then.
+    """
+    wider = replace(device, ports=(20010, 20011), targets=device.targets * 2)
+    with closing(device.connect()) as first, first.beating(0.5):
+        until(lambda: status(machine) == "up", "the tunnel is up")
+        machine.ok("node", "forward", "add", "office", f"20011=127.0.0.1:{target},banner:SSH-2.0")
+        until(lambda: statuses(machine) == ["up", "down"], "the port is known")
+        assert first.lives
+    until(lambda: not machine.listens(20010), "the port is free")
+    with closing(wider.connect()) as second, second.beating(0.5):
+        until(lambda: statuses(machine) == ["up", "up"], "both ports are up")
+        machine.ok("node", "forward", "remove", "office", "20011")
+        assert second.lives
+    until(lambda: not machine.listens(20011), "the port is free")
+    with closing(device.connect()) as third, third.beating(0.5):
+        until(lambda: machine.has("/var/lib/reversi/new-keys/office:20011"), "a note")
+        machine.must(PYTHON, "-I", "-m", "checker.tunnels.key_rotation")
+        assert third.lives
+    assert "20011" not in machine.ok("node", "show", "office")
+    until(lambda: not machine.listens(20010), "the port is free")
+
+
 def uninstalled(machine: Machine) -> None:
     """Uninstall: all that `init` made, and a live tunnel, are gone; the admin's decisions stay."""
+    command = [*machine.inside, PYTHON, "-I", "-m", "checker", "uninstall", "--purge"]
+    code, out, shown = answered(command, "n")
+    assert (code, out) == (1, "")
+    for line in (
+        "  remove: /etc/ssh/sshd_config.d/00-reversi.conf; then run: sshd -t",
+        "  end: all tunnels of reversi",
+        "  remove: /etc/reversi",
+        "  forget 1 node with their keys and ports: no device can log in here again",
+    ):
+        assert f"{line}\n" in shown, shown
+    assert shown.endswith("machine? [y/N] reversi-checker: nothing was done\n")
+    assert machine.has("/etc/ssh/sshd_config.d/00-reversi.conf")
     assert machine.checker("uninstall", "--dry-run").stdout.startswith(
         "would remove: /etc/ssh/sshd_config.d/00-reversi.conf"
     )

@@ -48,6 +48,41 @@ def test_a_device_that_names_itself_is_listed_as_unregistered(fleet: Fleet) -> N
     }
 
 
+def test_a_device_that_no_node_can_be_named_after_is_served_listed_and_adopted(
+    fleet: Fleet,
+) -> None:
+    gateway, word = fleet.gateway, "Site_Office"
+    service = gateway.service()
+    device = fleet.device(word, service)
+    name = f"site-office-{device.ports[0]}"
+    gateway.connect_unheard(device)
+    until(lambda: accepts(device.ports[0]), "the tunnel")
+
+    assert fleet.says(device) == 0
+
+    session = gateway.await_status(replace(device, node=name), Status.UP).session
+    listed = until(
+        lambda: [one for one in fleet.status()["unregistered"] if one["node"] == name],
+        "the device is listed",
+    )[0]
+    assert (listed["calls_itself"], listed["port"]) == (word, device.ports[0])
+    event = gateway.await_event(EventKind.REGISTRY, replace(device, node=name))
+    assert "it calls itself Site_Office, which cannot name a node" in event.text
+    assert f"calls itself {word}" in gateway.ok("node", "list")
+
+    config = gateway.folder / "site.toml"
+    target = ("--target", device.targets[0])
+    gateway.ok("node", "adopt", word, *target, "--client-config", str(config))
+    shown = json.loads(gateway.ok("node", "show", name, "--json"))["node"]
+    assert shown["calls_itself"] == word
+    assert fleet.says(device) == 0
+    gateway.ok("node", "rename", name, "site")
+    until(lambda: fleet.says(device) == 0, "the renamed node's device is answered")
+    assert gateway.await_status(replace(device, node="site"), Status.UP).session == session
+    other = fleet.device("Other", service, port=device.ports[0])
+    assert other.ask("Other", str(device.ports[0])).returncode == 77
+
+
 def test_invented_names_for_free_ports_leave_nothing(fleet: Fleet) -> None:
     idle = fleet.device("ghost", fleet.gateway.service())
 
@@ -69,7 +104,8 @@ def test_invented_names_for_free_ports_leave_nothing(fleet: Fleet) -> None:
         pytest.param("claim x", 77, id="claim"),
         pytest.param("hold x", 77, id="hold"),
         pytest.param("office 22 SSH", 77, id="port-out-of-range"),
-        pytest.param("UPPER {port} SSH", 64, id="bad-name"),
+        pytest.param(f"{'x' * 65} {{port}} SSH", 64, id="long-name"),
+        pytest.param("Roof Top {port} SSH", 64, id="space-in-name"),
     ],
 )
 def test_only_the_originals_request_for_ports_of_the_range_is_answered(

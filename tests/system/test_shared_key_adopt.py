@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+from dataclasses import replace
 
 import pytest
 
@@ -96,3 +98,22 @@ def test_an_impostor_of_an_imported_node_is_killed_by_the_registrys_expectation(
     fleet.gateway.connect_unheard(old)
 
     assert "wrong" in fleet.gateway.await_event(EventKind.KILL, old).text
+
+
+def test_the_tunnel_of_an_imported_unit_works_as_it_is(fleet: Fleet) -> None:
+    gateway, service, port = fleet.gateway, fleet.gateway.service(), fleet.gateway.port()
+    device = fleet.device("plain", service, port=port)
+    device = replace(device, config=gateway.folder / "plain.toml")
+    subprocess.run(
+        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(device.key)],
+        check=True,
+        timeout=30,
+    )
+    unit = gateway.folder / "plain.service"
+    start = f"ssh -N -p {device.ssh_port} -i {device.key} -R {port}:{device.targets[0]}"
+    unit.write_text(f"[Service]\nExecStart={start} {device.user}@{device.host}\n")
+
+    gateway.ok("node", "import", str(unit), "--public-key", f"{device.key}.pub")
+    gateway.connect_unheard(device)
+
+    gateway.await_up(device)

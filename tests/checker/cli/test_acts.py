@@ -27,7 +27,12 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(
     )
     assert checker("node", "remove", "office", "--dry-run") == (
         ExitCode.OK,
-        "would remove office, and end its tunnel\n",
+        (
+            f"would remove node office: {office.nodes}/office.toml\n"
+            "would reject its key: its device cannot log in again\n"
+            "would free port 20010: another node may get it\n"
+            "would end its tunnel\n"
+        ),
         "",
     )
     assert list(read_registry(office.nodes).nodes) == ["office"]

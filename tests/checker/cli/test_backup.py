@@ -135,9 +135,9 @@ def test_restore_brings_all_back_and_a_second_restore_undoes_it(
     assert cli(home, "restore", str(archive), "--dry-run") == 0
     assert content(home) == after
     told = capsys.readouterr().out.splitlines()
-    assert f"would replace: {home.config}" in told
-    assert f"would remove: {home.nodes}/barn.toml" in told
-    assert f"would replace: {home.host_key}" in told
+    assert f"would replace {home.config}" in told
+    assert f"would remove {home.nodes}/barn.toml" in told
+    assert f"would replace {home.host_key}" in told
     assert not [line for line in told if "office.toml" in line]
     assert told[-1] == "nothing was done"
 
@@ -291,7 +291,7 @@ def test_only_what_differs_is_planned() -> None:
     assert [one.path.name for one in planned.puts] == ["other", "new"]
     assert planned.drops == [Drop(path=Path("/gone"))]
     assert list(planned.lines()) == [
-        "would replace: /other",
-        "would write: /new",
-        "would remove: /gone",
+        "replace /other",
+        "write /new",
+        "remove /gone",
     ]

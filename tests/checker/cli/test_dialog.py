@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 from pathlib import Path
 
 import pytest
 
-from checker.cli.dialog import agreed, agreed_to_act, show_note
-from checker.model import Aim, Note, Verb
-from tests.strategies import OFFICE, PORT
+from checker.cli.dialog import Declined, ask, show_note, would
+from checker.model import Note
 
 ASKING = argparse.Namespace(yes=False)
 
@@ -26,7 +26,10 @@ def at_a_terminal(
     with path.open(encoding="ascii") as keyboard, path.open("w", encoding="ascii") as screen:
         monkeypatch.setattr(sys, "stdin", keyboard)
         monkeypatch.setattr(sys, "stderr", screen)
-        is_agreed = agreed(args, "remove all")
+        is_agreed = False
+        with contextlib.suppress(Declined):
+            ask(args, "remove all", ["remove one", "remove two"])
+            is_agreed = True
         monkeypatch.undo()
         shown = b""
         while asked not in shown:
@@ -39,10 +42,12 @@ def at_a_terminal(
 @pytest.mark.parametrize(
     ("typed", "is_agreed"), [("y", True), ("YES", True), ("n", False), ("", False), ("yeah", False)]
 )
-def test_only_a_typed_yes_is_consent(
+def test_only_a_typed_yes_is_consent_to_what_was_shown(
     typed: str, is_agreed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert at_a_terminal(ASKING, typed, b"remove all? [y/N] ", monkeypatch) is is_agreed
+    asked = b"This will:\r\n  remove one\r\n  remove two\r\nremove all? [y/N] "
+
+    assert at_a_terminal(ASKING, typed, asked, monkeypatch) is is_agreed
 
 
 def test_with_yes_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,8 +55,15 @@ def test_with_yes_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_without_a_terminal_nothing_is_asked(capsys: pytest.CaptureFixture[str]) -> None:
-    assert agreed_to_act(ASKING, Verb.KILL, [Aim(node=OFFICE, port=PORT)])
+    ask(ASKING, "kill it", ["kill it"])
+
     assert capsys.readouterr().err == ""
+
+
+def test_a_dry_run_says_what_would_be_done(capsys: pytest.CaptureFixture[str]) -> None:
+    would(["remove one", "remove two"])
+
+    assert capsys.readouterr() == ("would remove one\nwould remove two\n", "")
 
 
 def test_only_a_warning_gets_the_prefix(capsys: pytest.CaptureFixture[str]) -> None:

@@ -84,6 +84,44 @@ BAD = [
     ),
     pytest.param(("node", "show", "nosuch"), "there is no node 'nosuch'", id="show: unknown node"),
     pytest.param(
+        ("node", "show", "Ofice"),
+        "there is no node 'Ofice'; did you mean 'office'? see: reversi-checker node list",
+        id="a mistyped node",
+    ),
+    pytest.param(("kill", "offce:20010"), "did you mean 'office'?", id="kill: a mistyped node"),
+    pytest.param(
+        ("status", "off*"),
+        "'off*' is a pattern, and this takes names; name each node, or see those that match:"
+        " reversi-tui --once --filter node:off",
+        id="a pattern",
+    ),
+    pytest.param(
+        ("node", "remove", "Office"),
+        "there is no node 'Office'; did you mean 'office'?",
+        id="remove: another case",
+    ),
+    pytest.param(
+        (
+            "node",
+            "add",
+            "b",
+            "--forward",
+            "x:1",
+            "--gateway",
+            "foo:bar",
+            "--client-config",
+            "b.toml",
+        ),
+        "--gateway 'foo:bar' is not HOST:PORT: 'bar' is not a port number; write for example"
+        " foo:22",
+        id="gateway without a port number",
+    ),
+    pytest.param(
+        ("node", "add", "b", "--forward", "2001:db8::1:22"),
+        "(an IPv6 address goes in brackets, as in [2001:db8::1]:22)",
+        id="bare IPv6",
+    ),
+    pytest.param(
         ("node", "remove", "nosuch"), "there is no node 'nosuch'", id="remove: unknown node"
     ),
     pytest.param(("kill", "nosuch:20010"), "there is no node 'nosuch'", id="kill: unknown node"),

@@ -171,3 +171,103 @@ def test_nodes_added_at_the_same_time_get_different_ports(home: Layout, tmp_path
     assert sorted(ports) == [20000, 20001, 20002, 20003]
     assert len(key_lines(home)) == 5
     assert len(registry_events(home)) == 4
+
+
+@pytest.mark.parametrize("more", [(), ("--client-config", "b.toml", "--gateway", "gw:22")])
+def test_a_dry_run_shows_what_would_be_registered_and_leaves_no_trace(
+    checker: Run,
+    layout: Layout,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    more: tuple[str, ...],
+) -> None:
+    require("ssh-keygen")
+    monkeypatch.chdir(tmp_path)
+    words = ("node", "add", "b", "--forward", "nas:443,tls", *more, "--dry-run")
+
+    code, out, err = checker(*words)
+    as_json = json.loads(checker(*words, "--json")[1])
+
+    assert (code, err) == (ExitCode.OK, "")
+    files = ["b.toml.key", "b.toml"] if more else ["b.key"]
+    assert out.splitlines() == [
+        "would register b: port 20000 -> nas:443, expecting tls",
+        *(f"would write {name}" for name in files),
+    ]
+    assert (as_json["dry_run"], as_json["files"]) == (True, files)
+    assert (as_json["node"]["public_key"], as_json["node"]["name"]) == (None, "b")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        pytest.param(("office", "--forward", "x:1,http"), "is registered already", id="name"),
+        pytest.param(("b", "--forward", "20010=x:1,http"), "belongs to node office", id="port"),
+        pytest.param(
+            ("b", "--forward", "x:1,http", "--public-key", "1.pub"),
+            "belongs to node office",
+            id="key",
+        ),
+        pytest.param(
+            ("c", "--forward", "x:1,http", "--client-config", "c", "--gateway", "g:1"),
+            "exists already",
+            id="file",
+        ),
+    ],
+)
+def test_a_dry_run_refuses_what_would_be_refused(
+    checker: Run,
+    office: Layout,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+    says: str,
+) -> None:
+    require("ssh-keygen")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "1.pub").write_text(public_key(1))
+    (tmp_path / "c").write_text("in use")
+
+    code, out, err = checker("node", "add", *words, "--dry-run")
+
+    assert (code, out) == (ExitCode.USAGE, "")
+    assert says in err
+
+
+@pytest.mark.parametrize(
+    ("forwards", "says"),
+    [
+        pytest.param(
+            ("127.0.0.1:22",),
+            "office: no response is expected on port 20000 (`open`), so a tunnel that hangs is not"
+            " noticed; port 22 usually answers with banner:SSH-2.0: run: reversi-checker node set"
+            " office --expect banner:SSH-2.0\n",
+            id="a known port",
+        ),
+        pytest.param(
+            ("nas:80", "nas:9999", "nas:22,banner:SSH-2.0"),
+            "port 20000, 20001 (`open`), so a tunnel that hangs is not noticed; port 80 usually"
+            " answers with http: run: reversi-checker node set office --forward 20000 --expect"
+            " http;"
+            " if nas:9999 answers with something, run: reversi-checker node set office --forward"
+            " 20001 --expect ...\n",
+            id="several",
+        ),
+        pytest.param(("nas:80,open",), "", id="open as asked for"),
+        pytest.param(("nas:80,http",), "", id="a response"),
+    ],
+)
+def test_what_open_cannot_see_is_said_once(
+    checker: Run, layout: Layout, tmp_path: Path, forwards: tuple[str, ...], says: str
+) -> None:
+    (tmp_path / "own.pub").write_text(public_key())
+    asked = [word for forward in forwards for word in ("--forward", forward)]
+
+    code, _, err = checker(
+        "node", "add", "office", *asked, "--public-key", str(tmp_path / "own.pub")
+    )
+
+    assert code == ExitCode.OK
+    assert err.endswith(says)
+    assert err.count("\n") == bool(says)

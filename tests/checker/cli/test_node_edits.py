@@ -262,7 +262,7 @@ def test_a_day_of_expiry_is_set_and_removed(edit: Run, home: Layout) -> None:
         ),
         pytest.param(
             ("set", "office", "--forward", "OWN", "--target", "x"),
-            "target 'x' is not HOST:PORT",
+            "--target 'x' is not HOST:PORT",
             id="target",
         ),
     ],

@@ -8,7 +8,7 @@ from typing import Any
 
 from checker.cli.exit_codes import ExitCode
 from checker.config.layout import Layout
-from checker.model import NodeName, Port, ProcessId, Registration
+from checker.model import OPEN, NodeName, Port, ProcessId, Registration, Unregistered
 from checker.registry.reading import read_registry
 from checker.state.rows import Batch
 from checker.state.store import open_store
@@ -22,6 +22,7 @@ def test_nodes_are_listed_and_shown(checker: Run, office: Layout) -> None:
 
     expected: dict[str, Any] = {
         "name": "office",
+        "calls_itself": None,
         "public_key": public_key(),
         "next_key": None,
         "next_key_at": None,
@@ -34,6 +35,7 @@ def test_nodes_are_listed_and_shown(checker: Run, office: Layout) -> None:
                 "port": 20010,
                 "next_port": None,
                 "next_port_at": None,
+                "leaves_at": None,
                 "target": "127.0.0.1:22",
                 "expect": "open",
                 "deadline_s": None,
@@ -76,6 +78,34 @@ def test_a_node_is_shown_with_the_client_of_its_newest_connection(
 
     assert "client    new/2\n" in checker("node", "show", "office")[1]
     assert json.loads(checker("node", "show", "office", "--json")[1])["node"]["client"] == "new/2"
+
+
+def test_what_a_device_calls_itself_is_shown(checker: Run, office: Layout) -> None:
+    (office.nodes / "office.next").write_text('calls_itself = "Office_Router"\n')
+    device = Unregistered(
+        node=NodeName("kiosk-1"),
+        port=Port(50001),
+        expect=OPEN,
+        first_at=1.0,
+        last_at=2.0,
+        calls_itself="Kiosk_1",
+    )
+    with closing(open_store(office.state)) as store:
+        store.write(Batch(unregistered=[device]))
+
+    listed = json.loads(checker("node", "list", "--json")[1])
+    status = json.loads(checker("status", "--json")[1])
+    lines = checker("node", "list")[1].splitlines()
+
+    for found in (listed, status):
+        rows = [*found.get("nodes", found.get("tunnels")), *found["unregistered"]]
+        assert [row["calls_itself"] for row in rows] == ["Office_Router", "Kiosk_1"]
+    assert lines[1].endswith("valid, calls itself Office_Router")
+    assert lines[2].endswith(" ago, calls itself Kiosk_1")
+    assert "device    calls itself Office_Router\n" in checker("node", "show", "office")[1]
+    code, _, err = checker("node", "show", "Office_Router")
+    assert code == ExitCode.USAGE
+    assert "there is no node 'Office_Router'; node office calls itself that" in err
 
 
 def test_a_node_is_removed_with_its_key_line(checker: Run, layout: Layout, own: Port) -> None:

@@ -19,7 +19,7 @@ from checker.config.toml_file import (
     text_in,
     whole_in,
 )
-from checker.model import InvalidValue, Policy
+from checker.model import InvalidValue, Policy, PortRanges
 
 PATH = Path("/nowhere/reversi.toml")
 
@@ -85,7 +85,7 @@ quiet_s = 60.5
             strikes=3,
             strike_gap_s=1.0,
             quiet_s=60.5,
-            ports=range(50000, 50100),
+            ports=PortRanges((range(50000, 50100),)),
         ),
     )
     assert isinstance(config.policy.strikes, int)
@@ -96,6 +96,15 @@ def test_one_gateway_may_be_a_text(path: Path) -> None:
     path.write_text('gateway = "gw:22"')
 
     assert load_config(path).gateway == ("gw:22",)
+
+
+@pytest.mark.parametrize(
+    "text", ["['20000-20001', '55555']", "['20000-20001', 55555]", "['20000', '20001', '55555']"]
+)
+def test_ports_may_be_several_ranges(path: Path, text: str) -> None:
+    path.write_text(f"ports = {text}")
+
+    assert list(load_config(path).policy.ports) == [20000, 20001, 55555]
 
 
 @pytest.mark.parametrize(
@@ -164,12 +173,16 @@ def test_one_gateway_may_be_a_text(path: Path) -> None:
         ),
         pytest.param("gateway = [7]", "gateway must be a text", id="gateway of a number"),
         pytest.param(
-            "gateway = ['gw']", "gateway: target 'gw' is not HOST:PORT", id="gateway without port"
+            "gateway = ['gw']",
+            "gateway: address 'gw' is not HOST:PORT; add the port, as in gw:22",
+            id="gateway without port",
         ),
-        pytest.param("ports = '20000'", "ports must be LOWEST-HIGHEST", id="one port"),
+        pytest.param("ports = []", "ports must be LOWEST-HIGHEST", id="no ports named"),
+        pytest.param("ports = ['20000', 20000]", "port 20000 is named twice", id="port twice"),
         pytest.param("ports = '20010-20000'", "ports must be LOWEST-HIGHEST", id="upside down"),
         pytest.param("ports = '0-70000'", "ports must be LOWEST-HIGHEST", id="no ports"),
-        pytest.param("ports = 20000", "ports must be a text", id="ports is a number"),
+        pytest.param("ports = 2.5", "ports must be a text", id="ports is a fraction"),
+        pytest.param("ports = true", "ports must be a text", id="ports is a truth"),
         pytest.param("strikes = ", "not valid TOML", id="broken"),
         pytest.param("strikes = 1\nstrikes = 2", "not valid TOML", id="twice"),
         pytest.param("x = " + "[" * 100_000, "not valid TOML", id="nested without end"),

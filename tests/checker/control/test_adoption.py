@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from checker.config.layout import home_layout
 from checker.control.adoption import NotSeen, targets_in, to_be_adopted, usual_target
 from checker.model import (
     SHARED_KEY,
+    CheckerError,
     Expect,
     ExpectKind,
     InvalidValue,
@@ -50,6 +52,26 @@ def test_adopting_gives_an_imported_node_a_key_and_leaves_the_shared_one(
     lines = home_layout(home).authorized_keys.read_text().splitlines()
     assert [line.rpartition(" ")[2] for line in lines] == ["reversi:a", "reversi:*"]
     assert all('permitlisten="localhost:50010"' in line for line in lines)
+
+
+def test_a_dry_run_of_an_adoption_changes_nothing(
+    capsys: pytest.CaptureFixture[str], home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    cli(capsys, home, "node", "import", str(rev(tmp_path, "a")))
+    before = home_layout(home).authorized_keys.read_bytes()
+
+    done = cli(capsys, home, "node", "adopt", "a", "--dry-run")
+    as_json = cli(capsys, home, "node", "adopt", "a", "--dry-run", "--json")
+
+    assert done.code is ExitCode.OK, done.err
+    assert done.out.startswith("would register a: port 50010 -> ")
+    assert done.out.endswith("would write a.key\n")
+    shown = json.loads(as_json.out)["node"]
+    assert (shown["public_key"], shown["next_key"]) == (SHARED_KEY, None)
+    assert home_layout(home).authorized_keys.read_bytes() == before
+    assert not (tmp_path / "a.key").exists()
+    assert "did you mean 'a1'?" not in cli(capsys, home, "node", "adopt", "zzz").err
 
 
 @pytest.mark.parametrize(
@@ -119,6 +141,59 @@ WEB = Expect(kind=ExpectKind.BANNER, text="HTTP/1.1")
 def test_a_device_that_was_never_seen_cannot_be_adopted(home: Path) -> None:
     with pytest.raises(NotSeen, match="no device calls itself 'office'"):
         to_be_adopted([], home_layout(home), Registry(), NodeName("office"))
+
+
+def test_a_device_is_adopted_by_its_own_word(
+    capsys: pytest.CaptureFixture[str], home: Path
+) -> None:
+    seen(home, replace(device(50010, SSH, "office-router-50010"), calls_itself="Office_Router"))
+    public = home / "own.pub"
+    public.write_text(public_key(5))
+
+    done = cli(capsys, home, "node", "adopt", "Office_Router", "--public-key", str(public))
+
+    assert done.code is ExitCode.OK, done.err
+    (node,) = read_registry(home / "nodes").nodes.values()
+    assert (node.name, node.calls_itself) == ("office-router-50010", "Office_Router")
+    assert "Office" not in home_layout(home).authorized_keys.read_text()
+    public.write_text(public_key(6))
+    again = cli(capsys, home, "node", "adopt", "Office_Router", "--public-key", str(public))
+    assert again.code is ExitCode.OK, again.err
+    (node,) = read_registry(home / "nodes").nodes.values()
+    assert node.next_key == public_key(6)
+
+
+def test_devices_that_call_themselves_the_same_are_adopted_one_by_one(
+    capsys: pytest.CaptureFixture[str], home: Path
+) -> None:
+    word = "NODE_NAME_HERE"
+    names = [f"node-name-here-{port}" for port in (50010, 50011)]
+    seen(
+        home,
+        *(
+            replace(device(port, SSH, name), calls_itself=word)
+            for port, name in zip((50010, 50011), names, strict=True)
+        ),
+    )
+
+    both = cli(capsys, home, "node", "adopt", word)
+    assert both.code is ExitCode.USAGE
+    assert f"2 devices call themselves {word}: {', '.join(names)}; name one" in both.err
+
+    public = home / "own.pub"
+    public.write_text(public_key(5))
+    done = cli(capsys, home, "node", "adopt", names[1], "--public-key", str(public))
+    assert done.code is ExitCode.OK, done.err
+    (node,) = read_registry(home / "nodes").nodes.values()
+    assert (node.name, node.ports, node.calls_itself) == (names[1], (50011,), word)
+
+
+def test_a_name_that_two_devices_have_is_not_adopted(home: Path) -> None:
+    name = "x-50010"
+    seen(home, replace(device(50010, SSH, name), calls_itself="X"), device(50011, SSH, name))
+
+    with pytest.raises(CheckerError, match="stands for devices that call themselves X, x-50010"):
+        to_be_adopted([], home_layout(home), Registry(), NodeName(name))
 
 
 def test_adopting_keeps_ports_and_expectations(

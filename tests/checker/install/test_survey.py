@@ -8,6 +8,7 @@ import pytest
 
 from checker.config.toml_file import ConfigError
 from checker.install.survey import choices, survey
+from checker.model import PortRanges
 from tests.checker.install.machines import PYTHON
 
 
@@ -30,6 +31,6 @@ def test_the_settings_of_the_admin_take_precedence(tmp_path: Path) -> None:
     assert (found.choices.tunnel_user, found.choices.operators, found.choices.ports) == (
         "tunnels",
         "",
-        range(50000, 50010),
+        PortRanges((range(50000, 50010),)),
     )
     assert found.choices.gateways == ()

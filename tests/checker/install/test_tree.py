@@ -109,8 +109,5 @@ def test_each_step_is_printed_as_one_would_type_it() -> None:
     assert list(step_lines(KeysInLine())) == [
         "would update /etc/reversi/authorized_keys from the registry"
     ]
-    assert (
-        undo_line(Withdraw(path=DROP_IN, reload=()))
-        == f"would remove: {DROP_IN}; then run: sshd -t"
-    )
-    assert undo_line(EndSessions(user="reversi")) == "would end: all tunnels of reversi"
+    assert undo_line(Withdraw(path=DROP_IN, reload=())) == f"remove: {DROP_IN}; then run: sshd -t"
+    assert undo_line(EndSessions(user="reversi")) == "end: all tunnels of reversi"

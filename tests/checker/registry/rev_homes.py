@@ -51,6 +51,10 @@ def cli(capsys: pytest.CaptureFixture[str], home: Path, *arguments: str) -> Ran:
     return Ran(code=code, out=captured.out, err=captured.err)
 
 
+def imported(capsys: pytest.CaptureFixture[str], home: Path, *words: str) -> Ran:
+    return cli(capsys, home, "node", "import", *words)
+
+
 def shared_home(tmp_path: Path) -> Path:
     """Make a home whose shared key is enabled."""
     place = tmp_path / "home"

@@ -10,7 +10,7 @@ import pytest
 
 from checker.config.layout import Layout
 from checker.config.toml_file import ConfigError
-from checker.model import SHARED_KEY, Node, Port, SharedKey
+from checker.model import SHARED_KEY, Node, Port, PortRanges, SharedKey
 from checker.registry.authorized_keys import (
     gate_command,
     key_sign,
@@ -123,7 +123,9 @@ def test_the_shared_key_gets_the_ports_that_no_other_key_has(
     kept: tuple[Port, ...],
     permitted: tuple[Port, ...],
 ) -> None:
-    key = SharedKey(enabled=True, public_keys=(public_key(9),), ports=range(50000, 50002))
+    key = SharedKey(
+        enabled=True, public_keys=(public_key(9),), ports=PortRanges((range(50000, 50002),))
+    )
 
     (line,) = lines_of_shared(key, nodes, broken, COMMAND, kept_ports=kept)
 
@@ -131,6 +133,8 @@ def test_the_shared_key_gets_the_ports_that_no_other_key_has(
 
 
 def test_a_disabled_shared_key_has_no_line() -> None:
-    key = SharedKey(enabled=False, public_keys=(public_key(9),), ports=range(50000, 50002))
+    key = SharedKey(
+        enabled=False, public_keys=(public_key(9),), ports=PortRanges((range(50000, 50002),))
+    )
 
     assert lines_of_shared(key, (), (), COMMAND) == ()

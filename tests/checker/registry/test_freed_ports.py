@@ -12,7 +12,7 @@ from checker.config.settings import Config, load_config
 from checker.config.toml_file import ConfigError
 from checker.control.client_files import KeyWish, key_files
 from checker.control.registering import Wanted, register
-from checker.model import ForwardRequest, FreedPort, NodeName, Note, Port, Target
+from checker.model import ForwardRequest, FreedPort, NodeName, Note, Port, PortRanges, Target
 from checker.registry.authorized_keys import write_keys
 from checker.registry.changes import add, change, remove
 from checker.registry.freed_ports import KEPT_S, freed_path, freed_toml, read_freed
@@ -111,18 +111,20 @@ def registry_with(*ports: tuple[int, float]) -> Registry:
 def test_freed_ports_are_allotted_last_and_the_longest_freed_first() -> None:
     registry = registry_with((20000, 300.0), (20001, 200.0), (20003, 100.0))
 
-    found = allot(registry, OFFICE, [ANY] * 4, range(20000, 20004))
+    found = allot(registry, OFFICE, [ANY] * 4, PortRanges((range(20000, 20004),)))
 
     assert [forward.port for forward in found] == [20002, 20003, 20001, 20000]
     with pytest.raises(PortsUsedUp):
-        allot(registry, OFFICE, [ANY] * 5, range(20000, 20004))
+        allot(registry, OFFICE, [ANY] * 5, PortRanges((range(20000, 20004),)))
 
 
 def test_a_freed_port_is_given_to_whoever_asks_for_it(layout: Layout) -> None:
     registry = registry_with((20000, 300.0))
 
     assert (
-        allot(registry, OFFICE, [replace(ANY, port=Port(20000))], range(20000, 20004))[0].port
+        allot(
+            registry, OFFICE, [replace(ANY, port=Port(20000))], PortRanges((range(20000, 20004),))
+        )[0].port
         == 20000
     )
 

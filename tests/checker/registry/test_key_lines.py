@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from checker.model import InvalidValue, Node, NodeName, parse_public_key
+from checker.model import MOST_PORTS, InvalidValue, Node, NodeName, parse_public_key
 from checker.registry.key_lines import GateCommand, merge, render_lines
 from tests.checker.registry.node_strategies import nodes as nodes_of_any_kind
 from tests.programs import require
@@ -63,7 +63,10 @@ def test_sshd_reads_a_key_line_as_it_was_meant(command: GateCommand) -> None:
     options, rest = read_options(*render_lines(office, command))
 
     assert list(options) == ["restrict", "port-forwarding", "permitlisten", "command"]
-    assert options["permitlisten"] == ["localhost:20010", "localhost:20011"]
+    assert options["permitlisten"] == [
+        *("localhost:20010", "localhost:20011"),
+        *("127.0.0.1:20010", "[::1]:20010", "127.0.0.1:20011", "[::1]:20011"),
+    ]
     assert after_exec(options["command"][0]) == command.words(office.name)
     assert rest == f"{office.public_key} reversi:office"
 
@@ -117,6 +120,15 @@ def test_a_key_line_starts_the_gate_only_if_its_interpreter_is_there(tmp_path: P
     assert said() == f"gate -I -S {command.gate} --key new --node office\n"
 
 
+def test_a_line_never_has_more_ports_than_sshd_takes() -> None:
+    many = node(ports=tuple(range(20000, 20000 + MOST_PORTS // 3 + 1)))
+
+    (line,) = render_lines(many, COMMAND)
+
+    permits = read_options(line)[0]["permitlisten"]
+    assert permits == [f"localhost:{port}" for port in many.ports]
+
+
 def test_a_node_without_forwards_may_forward_nothing() -> None:
     options, _ = read_options(*render_lines(node(ports=()), COMMAND))
 
@@ -134,6 +146,9 @@ def test_each_key_of_a_node_has_a_line_with_all_that_it_may(
         f"{host}:{f.port}"
         for f in one.forwards
         for host in (["localhost", "*"] if f.public else ["localhost"])
+    ]
+    listens += [
+        f"{host}:{f.port}" for f in one.forwards for host in ("127.0.0.1", "[::1]") if not f.public
     ]
     for line, key in zip(lines, one.public_keys, strict=False):
         options, rest = read_options(line)

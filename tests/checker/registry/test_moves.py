@@ -14,7 +14,7 @@ import pytest
 from checker.config.layout import Layout
 from checker.config.toml_file import ConfigError
 from checker.haproxy.config_text import backend
-from checker.model import ForwardRequest, NodeName
+from checker.model import ForwardRequest, NodeName, PortRanges
 from checker.registry.changes import add, kept_key_path, remove
 from checker.registry.file_stamps import signs
 from checker.registry.key_lines import render_lines
@@ -118,7 +118,8 @@ def test_both_ports_of_a_move_belong_to_the_node(layout: Layout) -> None:
     assert isinstance(conflict(moving(node("b", 2, (20700,))), [after]), PortTaken)
     request = ForwardRequest(port=None, target=after.forwards[0].target)
     assert [
-        forward.port for forward in allot(registry, OFFICE, [request], range(20500, 20502))
+        forward.port
+        for forward in allot(registry, OFFICE, [request], PortRanges((range(20500, 20502),)))
     ] == [20501]
     assert ":20010" in backend(after.forwards[0], "127.0.0.1"), (
         "visitors come by the old port until the device is on the new one"

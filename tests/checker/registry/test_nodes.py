@@ -11,6 +11,7 @@ from checker.model import (
     Node,
     NodeName,
     Port,
+    PortRanges,
     Target,
 )
 from checker.registry.nodes import (
@@ -38,7 +39,7 @@ def test_a_port_is_allotted_from_the_lowest_free_one() -> None:
         registry,
         OFFICE,
         [asked, replace(asked, port=Port(20001)), asked],
-        range(20000, 20010),
+        PortRanges((range(20000, 20010),)),
         deadline_s=2.5,
     )
 
@@ -51,9 +52,14 @@ def test_a_range_without_a_free_port_is_reported() -> None:
 
     with pytest.raises(
         PortsUsedUp,
-        match=r"every port from 20000 to 20000 is allotted; widen ports in reversi.toml",
+        match=r"every port of 20000 is allotted; add ports to `ports` in reversi.toml",
     ):
-        allot(registry, OFFICE, [ForwardRequest(port=None, target=TARGET)], range(20000, 20001))
+        allot(
+            registry,
+            OFFICE,
+            [ForwardRequest(port=None, target=TARGET)],
+            PortRanges((range(20000, 20001),)),
+        )
 
 
 def test_the_registry_finds_nodes_and_owners() -> None:

@@ -13,6 +13,7 @@ from checker.config.toml_file import ConfigError
 from checker.model import (
     ForwardRequest,
     Port,
+    PortRanges,
     Target,
 )
 from checker.registry.file_stamps import stamp
@@ -243,6 +244,9 @@ def test_ports_of_a_broken_file_are_not_allotted(layout: Layout) -> None:
 
     assert registry.broken_ports == {20000}
     forward = allot(
-        registry, OFFICE, [ForwardRequest(port=None, target=TARGET)], range(20000, 20002)
+        registry,
+        OFFICE,
+        [ForwardRequest(port=None, target=TARGET)],
+        PortRanges((range(20000, 20002),)),
     )[0]
     assert forward.port == 20001

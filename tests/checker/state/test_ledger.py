@@ -77,7 +77,7 @@ def fill(ledger: Ledger) -> None:
     ledger.put_flaps(OFFICE, Flaps(count=2, last_at=NOW))
     ledger.register(registration(me()))
     ledger.pending.ended.append(registration(DEAD))
-    ledger.tell(EventKind.KILL, "told", node=OFFICE, port=PORT)
+    ledger.log_event(EventKind.KILL, "told", node=OFFICE, port=PORT)
     ledger.pending.uptime.append((OFFICE, PORT, Watched(day="2023-11-14", up_s=1.0, watched_s=2.0)))
     ledger.pending.hours.append(Hour(node=OFFICE, port=PORT, hour=472222, up_s=1.0, watched_s=2.0))
     ledger.pending.sweep = Sweep(pid=2, swept_at=NOW, every_s=20.0)
@@ -97,7 +97,7 @@ def test_a_tunnel_that_the_registry_dropped_while_a_write_failed_is_not_written(
 
 def test_events_that_wait_are_bounded(ledger: Ledger) -> None:
     for number in range(MOST_HELD + 5):
-        ledger.tell(EventKind.HOLD, f"{number}")
+        ledger.log_event(EventKind.HOLD, f"{number}")
 
     assert len(ledger.pending.events) == MOST_HELD
     assert ledger.pending.events[0].text == "5"
@@ -128,7 +128,7 @@ async def test_nothing_is_lost_while_the_state_file_cannot_be_written(
     ):
         other.execute("BEGIN IMMEDIATE")
         await ledger.flush()
-        ledger.tell(EventKind.CLAIM, "meanwhile")
+        ledger.log_event(EventKind.CLAIM, "meanwhile")
         await ledger.flush()
         other.execute("ROLLBACK")
 
@@ -169,7 +169,7 @@ async def test_a_damaged_state_file_is_replaced_and_written_whole(
     ledger.store = StateFile(
         layout.state, sqlite3.connect(layout.state, isolation_level=None, check_same_thread=False)
     )
-    ledger.tell(EventKind.HOLD, "after the damage")
+    ledger.log_event(EventKind.HOLD, "after the damage")
 
     await ledger.flush()
     await ledger.flush()

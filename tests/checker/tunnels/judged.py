@@ -6,8 +6,8 @@ from checker.model import (
     Answer,
     Flaps,
     Policy,
+    ProbeReply,
     ProcessId,
-    Reply,
     Status,
     Tunnel,
 )
@@ -41,7 +41,7 @@ HALF = Answer(expected=False, text=b"SSH", begun=True)
 
 
 def seen(
-    reply: Reply,
+    reply: ProbeReply,
     owner: Owner = Owner.OURS,
     session: ProcessId | None = SESSION,
     *,

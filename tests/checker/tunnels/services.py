@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 
 from checker.model import (
     Expect,
-    Reply,
+    ProbeReply,
     parse_expect,
 )
 from checker.tunnels.probe import probe
@@ -89,6 +89,6 @@ async def resets(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     writer.transport.abort()
 
 
-async def reply_of(talk: Talk, expect: Expect, deadline_s: float = PATIENT_S) -> Reply:
+async def reply_of(talk: Talk, expect: Expect, deadline_s: float = PATIENT_S) -> ProbeReply:
     async with serving(talk) as port:
         return (await probe(port, expect, deadline_s)).reply

@@ -12,6 +12,7 @@ from checker.model import (
     SHARED_KEY,
     NodeName,
     Port,
+    PortRanges,
     SharedKey,
     Unregistered,
 )
@@ -26,7 +27,7 @@ from tests.strategies import (
     public_key,
 )
 
-ON = SharedKey(enabled=True, public_keys=(public_key(9),), ports=range(50000, 50100))
+ON = SharedKey(enabled=True, public_keys=(public_key(9),), ports=PortRanges((range(50000, 50100),)))
 
 
 COMMAND = GateCommand(python="/usr/bin/python3", gate="/opt/gate.py", home="/srv/gate")

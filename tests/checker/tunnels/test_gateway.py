@@ -5,10 +5,12 @@ from __future__ import annotations
 import signal
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
 from checker.model import EventKind, NodeName, Status, parse_expect
+from checker.registry.edits import with_forward
 from checker.registry.nodes import Registry
 from checker.tunnels.gateway import REFUSALS
 from checker.tunnels.judge import Kill, Nothing
@@ -76,6 +78,40 @@ def test_a_node_hears_the_longest_wait_over_its_forwards(
         gateway.ledger.put(replace(row, status=status, verdict=verdict))
 
     assert gateway.verdict(office) == heard
+
+
+@pytest.mark.parametrize(
+    ("statuses", "heard"),
+    [
+        pytest.param((Status.UP, Status.DOWN), 0, id="beside a tunnel that works"),
+        pytest.param((Status.DOWN, Status.DOWN), 4, id="nothing works"),
+    ],
+)
+@pytest.mark.parametrize("is_new", [True, False], ids=["added", "leaving"])
+def test_a_port_that_the_device_does_not_know_costs_it_no_tunnel(
+    statuses: tuple[Status, ...], heard: int, is_new: bool, tmp_path: Path
+) -> None:
+    both = node(ports=(20010, 20011))
+    first, second = both.forwards
+    before = replace(both, forwards=(first,)) if is_new else both
+    after = both if is_new else with_forward(both, second, replace(second, leaves_at=9))
+    gateway = gateway_of(tmp_path, before)
+    gateway.use(Registry(nodes=MappingProxyType({after.name: after})))
+    for forward, status in zip(after.forwards, statuses, strict=True):
+        row = gateway.ledger.tunnel(forward)
+        gateway.ledger.put(replace(row, status=status, verdict=4 * (status is Status.DOWN)))
+
+    assert gateway.verdict(after) == heard
+
+
+async def test_a_port_on_which_the_device_has_listened_counts_from_then_on(tmp_path: Path) -> None:
+    with held(tmp_path) as one:
+        places = {(one.node.name, forward.port) for forward in one.node.forwards}
+        one.gateway.awaited |= places
+
+        await one.gateway.settle(one.node.forwards[0])
+
+        assert one.gateway.awaited == places - {(one.node.name, one.node.forwards[0].port)}
 
 
 def test_what_is_known_of_a_node_goes_on_under_its_new_name(tmp_path: Path) -> None:

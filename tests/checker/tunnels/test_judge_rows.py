@@ -11,7 +11,7 @@ from checker.model import (
     Flaps,
     NoListener,
     Port,
-    Reply,
+    ProbeReply,
     Silent,
     Status,
     StayedOpen,
@@ -129,7 +129,9 @@ def test_a_tunnel_that_was_not_there_is_not_lost() -> None:
         pytest.param(StayedOpen(), "", id="open"),
     ],
 )
-def test_the_first_answer_is_kept_in_a_form_that_can_be_shown(reply: Reply, answer: str) -> None:
+def test_the_first_answer_is_kept_in_a_form_that_can_be_shown(
+    reply: ProbeReply, answer: str
+) -> None:
     found = judged(seen(reply), replace(tunnel(), answer="of the probe before"))
 
     assert found.tunnel.answer == answer

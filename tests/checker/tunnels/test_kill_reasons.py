@@ -40,6 +40,14 @@ ADDED_AT = node().added_at
 CHANGED_AT = ADDED_AT + 1000
 """When the node got the key that is to replace its own."""
 NOW = float(ADDED_AT + 2000)
+BESIDE = replace(
+    node(ports=(20010, 20011)),
+    forwards=(
+        node().forwards[0],
+        replace(node(ports=(20011,)).forwards[0], port_at=ADDED_AT + 50),
+    ),
+)
+"""A node that got a second forward."""
 OLD, NEXT, FOREIGN = public_key(1), public_key(2), public_key(3)
 
 
@@ -143,6 +151,11 @@ def test_an_operator_needs_no_other_reason() -> None:
         pytest.param(node(), ADDED_AT - LOGIN_TAKES_S, PORT, TOO_OLD, id="from before the node"),
         pytest.param(node(), ADDED_AT - 1.0, PORT, "", id="it may have logged in after it"),
         pytest.param(node(), NOW, PORT, "", id="younger"),
+        pytest.param(BESIDE, ADDED_AT + 5.0, PORT, "", id="before a port was added beside"),
+        pytest.param(
+            BESIDE, ADDED_AT + 5.0, Port(20011), TOO_OLD, id="from before the port was added"
+        ),
+        pytest.param(BESIDE, ADDED_AT + 100.0, Port(20011), "", id="on the added port"),
         pytest.param(
             replace(node(), key_since=ADDED_AT + 500),
             ADDED_AT + 100.0,

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from checker.model import Reply, Silent
+from checker.model import ProbeReply, Silent
 from checker.tunnels.flow import SENDS, Silence
 from checker.tunnels.observation import Observation, is_strike, with_silence
 from checker.tunnels.port_owner import Owner
@@ -74,7 +74,7 @@ def test_which_observations_are_strikes(observation: Observation, strike: bool) 
 
 
 @pytest.mark.parametrize("reply", [GOOD, BAD, Silent()])
-def test_an_answer_of_another_s_port_is_never_a_strike(reply: Reply) -> None:
+def test_an_answer_of_another_s_port_is_never_a_strike(reply: ProbeReply) -> None:
     foreign = replace(seen(reply, owner=Owner.FOREIGN), shared=True)
 
     assert not is_strike(foreign)

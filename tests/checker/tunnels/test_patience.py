@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from checker.model import Answer, Flaps, Policy, ProcessId, Reply, Silent, Status, Tunnel
+from checker.model import Answer, Flaps, Policy, ProbeReply, ProcessId, Silent, Status, Tunnel
 from checker.tunnels.flow import Silence
 from checker.tunnels.judge import Kill, LookAgain, Recheck, judge
 from checker.tunnels.observation import Observation, with_silence
@@ -107,7 +107,7 @@ class Gateway:
     def observe(self, terms: Terms) -> Observation:
         """One probe, as the watcher makes it."""
         began, answer_at = self.now, self.link.answered_at(self.now)
-        reply: Reply = (
+        reply: ProbeReply = (
             Answer(expected=True, text=b"SSH-")
             if answer_at <= began + terms.deadline_s
             else Silent()

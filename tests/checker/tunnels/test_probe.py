@@ -17,7 +17,7 @@ from checker.model import (
     Expect,
     NoListener,
     ProbeFailed,
-    Reply,
+    ProbeReply,
     Silent,
     StayedOpen,
     parse_expect,
@@ -129,7 +129,9 @@ from tests.checker.tunnels.services import (
         ),
     ],
 )
-async def test_what_a_service_does_is_the_reply(talk: Talk, expect: Expect, reply: Reply) -> None:
+async def test_what_a_service_does_is_the_reply(
+    talk: Talk, expect: Expect, reply: ProbeReply
+) -> None:
     assert await reply_of(talk, expect) == reply
 
 
@@ -164,7 +166,7 @@ async def test_what_a_service_does_is_the_reply(talk: Talk, expect: Expect, repl
     ],
 )
 async def test_the_reply_names_what_was_missing_at_the_deadline(
-    talk: Talk, expect: Expect, reply: Reply
+    talk: Talk, expect: Expect, reply: ProbeReply
 ) -> None:
     assert await reply_of(talk, expect, DEADLINE_S) == reply
 

@@ -86,7 +86,6 @@ def test_for_a_node_without_another_key_the_registry_says_what_to_expect() -> No
         pytest.param(
             "stranger", 50100, "not one of the shared key's, 50000-50099", id="out-of-range"
         ),
-        pytest.param("hold", 50010, "word of the protocol", id="a-verb"),
     ],
 )
 def test_what_the_shared_key_may_not_ask_about(name: str, port: int, says: str) -> None:
@@ -104,6 +103,44 @@ def test_it_may_not_ask_about_a_disabled_node() -> None:
 
     with pytest.raises(NotForSharedKey, match="disabled"):
         forward_meant(OldCheck("legacy", 61000), registry, ON, DAY)
+
+
+def test_a_device_is_known_by_its_own_word_and_gets_a_name_for_it() -> None:
+    forward = forward_meant(OldCheck("Office_Router", 50010, "SSH"), REGISTRY, ON, DAY)
+
+    assert forward.node == "office-router-50010"
+
+    named = replace(LEGACY, calls_itself="Office_Router")
+    registry = Registry(nodes=MappingProxyType({named.name: named}))
+    for word in ("Office_Router", "legacy"):
+        assert forward_meant(OldCheck(word, 61000), registry, ON, DAY) is LEGACY.forwards[1]
+    with pytest.raises(NotForSharedKey, match="legacy, which calls itself Office_Router, not to X"):
+        forward_meant(OldCheck("X", 61000), registry, ON, DAY)
+    other = forward_meant(OldCheck("Office_Router", 50010), registry, ON, DAY)
+    assert other.node == "office-router-50010", "another device may call itself the same"
+
+
+@pytest.mark.parametrize(
+    ("said", "port", "expected", "name"),
+    [
+        pytest.param("Roof", 3, "50010 SSH-2.0", "Roof 3", id="then-a-port-of-the-range"),
+        pytest.param("Roof", 3, "b 61000", "Roof 3 b", id="then-a-nodes-port"),
+    ],
+)
+def test_a_refusal_says_that_a_name_has_a_space(
+    said: str, port: int, expected: str, name: str
+) -> None:
+    with pytest.raises(NotForSharedKey, match=f"'{name}' looks like a name with a space"):
+        forward_meant(OldCheck(said, port, expected), REGISTRY, ON, DAY)
+
+
+def test_two_words_with_one_name_are_two_devices() -> None:
+    known = stranger()
+    up = Tunnel(node=known.node, port=known.port, status=Status.UP)
+
+    assert sighted(known, up, known.forward, "Stranger", NOW) is known
+    after = sighted(known, replace(up, status=Status.DOWN), known.forward, "Stranger", NOW)
+    assert (after.node, after.calls_itself, after.word) == (known.node, "Stranger", "Stranger")
 
 
 @given(
@@ -142,7 +179,11 @@ def test_a_device_that_asks_again_is_the_same_one() -> None:
     said = replace(stranger().forward, expect=parse_expect("banner:HTTP"))
 
     after = sighted(
-        stranger(), Tunnel(node=OFFICE, port=Port(50010), status=Status.UP), said, NOW + 5
+        stranger(),
+        Tunnel(node=OFFICE, port=Port(50010), status=Status.UP),
+        said,
+        "stranger",
+        NOW + 5,
     )
 
     assert after == replace(stranger(), expect=said.expect, last_at=NOW + 5)
@@ -165,6 +206,7 @@ def test_another_name_takes_a_port_only_once_it_is_free(
         known,
         Tunnel(node=known.node, port=known.port, status=status),
         stranger("other").forward,
+        "other",
         NOW + silent_s,
     )
 

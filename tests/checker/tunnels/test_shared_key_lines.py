@@ -16,6 +16,7 @@ from checker.model import (
     MOST_PORTS,
     SHARED_KEY,
     Node,
+    PortRanges,
     SharedKey,
 )
 from checker.registry.authorized_keys import gate_command, lines_of_shared, write_keys
@@ -43,7 +44,7 @@ def test_its_line_opens_its_range_and_nobody_elses_port() -> None:
 
 
 def test_nodes_without_another_key_come_first_if_a_line_is_too_long() -> None:
-    wide = replace(ON, ports=range(40000, 40000 + MOST_PORTS))
+    wide = replace(ON, ports=PortRanges((range(40000, 40000 + MOST_PORTS),)))
 
     (line,) = lines_of_shared(wide, [LEGACY], (), COMMAND)
 
@@ -118,9 +119,20 @@ def test_the_key_file_follows_the_setting(tmp_path: Path) -> None:
     assert layout.authorized_keys.read_bytes() == b""
 
 
+def test_by_default_it_opens_the_port_of_the_originals_template(tmp_path: Path) -> None:
+    path = tmp_path / "reversi.toml"
+    on = f'[shared_key]\nenabled = true\npublic_key = "{public_key(9)}"\n'
+    path.write_text(on)
+
+    assert 55555 in load_config(path).shared_key.open_ports
+
+    path.write_text(f'ports = "55000-55999"\n{on}')
+    assert 55555 not in load_config(path).shared_key.open_ports
+
+
 def test_it_is_off_by_default(tmp_path: Path) -> None:
     assert load_config(tmp_path / "reversi.toml").shared_key == SharedKey(
-        enabled=False, public_keys=(), ports=range(50000, 51000)
+        enabled=False, public_keys=(), ports=PortRanges((range(50000, 51000), range(55555, 55556)))
     )
 
 
@@ -136,7 +148,7 @@ def test_it_is_off_by_default(tmp_path: Path) -> None:
         pytest.param('[shared_key]\nports = "50000-59999"', "at most 4000", id="too-many-ports"),
         pytest.param(
             f'[shared_key]\nenabled = true\npublic_key = "{public_key()}"\nports = "29999-30010"',
-            "overlap",
+            "overlap: both have 29999",
             id="ports-of-registered-nodes",
         ),
     ],

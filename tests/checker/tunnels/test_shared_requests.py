@@ -15,6 +15,7 @@ from checker.daemon.schedule import Schedule
 from checker.model import (
     EventKind,
     Port,
+    PortRanges,
     SharedKey,
 )
 from checker.registry.nodes import Registry
@@ -62,7 +63,7 @@ async def test_a_flood_of_invented_names_is_logged_as_often_as_one_node(
     tmp_path: Path,
 ) -> None:
     port = free_port()
-    door = Door(tmp_path, replace(ON, ports=range(port, port + 1)))
+    door = Door(tmp_path, replace(ON, ports=PortRanges((range(port, port + 1),))))
 
     answers = {await door.ask(f"n{number} {port} x") for number in range(200)}
     refused = {await door.ask(f"n{number} 1 x") for number in range(3 * REFUSALS.burst)}
@@ -80,7 +81,7 @@ async def test_a_flood_of_invented_names_is_logged_as_often_as_one_node(
 async def test_a_listener_of_no_session_is_neither_listed_nor_killed(tmp_path: Path) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
         port = server.getsockname()[1]
-        door = Door(tmp_path, replace(ON, ports=range(port, port + 1)))
+        door = Door(tmp_path, replace(ON, ports=PortRanges((range(port, port + 1),))))
 
         answers = [await door.ask(f"n{number} {port} SSH") for number in range(2)]
 
@@ -91,6 +92,32 @@ async def test_a_listener_of_no_session_is_neither_listed_nor_killed(tmp_path: P
 
 async def test_without_the_setting_every_request_is_refused(tmp_path: Path) -> None:
     assert await Door(tmp_path, SharedKey()).ask("office 50010 SSH") == ("0", 77)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("Roof 3 50010 SSH", "'Roof 3' looks like a name with a space"),
+        ("Roof Top 50010 SSH", "'Roof Top' looks like a name with a space"),
+        (f"{'x' * 65} 50010 SSH", "longer than 64 characters"),
+    ],
+)
+async def test_the_log_says_if_a_name_is_at_fault(tmp_path: Path, words: str, says: str) -> None:
+    door = Door(tmp_path, ON)
+
+    answer, status = await door.ask(words)
+
+    assert (answer, status) in {("0", 77), ("0", 64)}
+    (event,) = door.ledger.pending.events
+    assert (event.kind, says in event.text) == (EventKind.REFUSED, True)
+
+
+@pytest.mark.parametrize("name", ["Office_Router", "check", "hold", "\N{HIRAGANA LETTER A}"])
+async def test_any_name_without_a_space_is_answered(tmp_path: Path, name: str) -> None:
+    port = free_port()
+    door = Door(tmp_path, replace(ON, ports=PortRanges((range(port, port + 1),))))
+
+    assert await door.ask(f"{name} {port} SSH-2.0") == ("1", 0)
 
 
 @pytest.mark.parametrize(

@@ -348,7 +348,9 @@ def test_the_client_does_not_load_the_builder() -> None:
 
     assert set(said.stdout.split()) <= {
         "checker",
+        "checker.arguments",
         "checker.journal",
+        "checker.nearest",
         "client.bundle",
         "client.bundle.options",
         "client.bundle.settings",

@@ -14,7 +14,7 @@ import pytest
 from checker.cli.main import run as checker
 from checker.config.layout import Layout, home_layout
 from checker.control.client import operator_name
-from checker.model import Event, EventKind, KeyType, NodeName, Port, parse_forward
+from checker.model import Event, EventKind, KeyType, NodeName, Port, PortRanges, parse_forward
 from checker.registry.changes import add
 from checker.registry.key_lines import GateCommand
 from checker.registry.lock import locked
@@ -258,7 +258,7 @@ def registry(layout: Layout) -> Registry:
 def test_a_form_that_is_right_comes_to_a_node(layout: Layout, tmp_path: Path) -> None:
     asked = Asked(name=" shed ", forwards="127.0.0.1:22,banner:SSH-2.0\n\n20001=nas:80,http\n")
 
-    found = checked(asked, registry(layout), range(20000, 20002), tmp_path)
+    found = checked(asked, registry(layout), PortRanges((range(20000, 20002),)), tmp_path)
 
     assert found.errors == {}
     assert [(forward.port, str(forward.target)) for forward in found.forwards] == [
@@ -362,7 +362,7 @@ def test_what_is_wrong_stands_at_its_field_alone(
         add(layout, node("barn", 3, (Port(20500),)), COMMAND)
     (layout.nodes / "broken.toml").write_text("x")
 
-    found = checked(asked, registry(layout), range(20000, 20002), tmp_path)
+    found = checked(asked, registry(layout), PortRanges((range(20000, 20002),)), tmp_path)
 
     assert list(found.errors) == [field]
     assert says in found.errors[field]
@@ -371,9 +371,9 @@ def test_what_is_wrong_stands_at_its_field_alone(
 
 
 def test_all_that_is_wrong_stands_at_once(layout: Layout, tmp_path: Path) -> None:
-    assert set(checked(Asked(output="x/"), registry(layout), range(1, 2), tmp_path).errors) == set(
-        Field
-    )
+    assert set(
+        checked(Asked(output="x/"), registry(layout), PortRanges((range(1, 2),)), tmp_path).errors
+    ) == set(Field)
 
 
 def test_the_consoles_check_knows_the_registry(changes: Changes, layout: Layout) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shlex
+import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +13,7 @@ from checker.model import Forward, NodeName, Port, Publication, Status, Target, 
 from reversi_tui.actions.ssh import ssh_command
 from reversi_tui.rows.row import Row
 from reversi_tui.terminal.process_group import shown
+from tests.programs import require
 
 
 def row(
@@ -46,7 +49,7 @@ def test_the_command_names_the_tunnels_port_and_the_nodes_own_host_key() -> None
     found = ssh_command([SSH], SSH, user="root")
 
     assert isinstance(found, tuple)
-    assert found[:3] == ("ssh", "-p", "20010")
+    assert found[:4] == ("ssh", "-k", "-p", "20010")
     options = {found[place + 1] for place, word in enumerate(found) if word == "-o"}
     assert {
         "HostName=127.0.0.1",
@@ -56,6 +59,73 @@ def test_the_command_names_the_tunnels_port_and_the_nodes_own_host_key() -> None
     } <= options
     assert found[-4:] == ("-l", "root", "--", "office")
     assert shlex.split(shown(found)) == list(found)
+
+
+HOSTILE = """\
+Host office
+ User admin
+ IdentityFile ~/.ssh/office
+Host *
+ ForwardAgent yes
+ ForwardX11 yes
+ ForwardX11Trusted yes
+ LocalForward 8080 127.0.0.1:80
+ RemoteForward 9090 127.0.0.1:90
+ DynamicForward 1080
+ Tunnel yes
+ RemoteCommand tmux attach
+ RequestTTY no
+ ControlMaster auto
+ ControlPath ~/.ssh/%C
+ ControlPersist yes
+ PermitLocalCommand yes
+ LocalCommand touch /tmp/seen
+ ProxyJump nowhere
+ AddressFamily inet6
+ CanonicalizeHostname always
+ BatchMode yes
+ GSSAPIDelegateCredentials yes
+"""
+
+
+def test_nothing_of_the_operators_configuration_leaks_or_hangs(tmp_path: Path) -> None:
+    require("ssh")
+    config = tmp_path / "config"
+    config.write_text(HOSTILE, encoding="ascii")
+    found = ssh_command([SSH], SSH)
+    assert isinstance(found, tuple)
+
+    said = subprocess.run(
+        ["ssh", "-G", "-F", str(config), *found[1:]],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=20,
+    ).stdout
+    told = dict(line.partition(" ")[::2] for line in said.splitlines())
+
+    assert {name: told.get(name) for name in WANTED} == WANTED
+    assert not {"localforward", "remoteforward", "dynamicforward", "proxyjump"} & told.keys()
+    assert told.get("gssapidelegatecredentials", "no") == "no", "some builds of ssh lack it"
+    assert (told["user"], told["hostname"]) == ("admin", "127.0.0.1")
+    assert told["identityfile"].endswith("/.ssh/office")
+
+
+WANTED = {
+    "forwardagent": "no",
+    "forwardx11": "no",
+    "clearallforwardings": "yes",
+    "tunnel": "false",
+    "requesttty": "auto",
+    "controlmaster": "false",
+    "controlpath": None,
+    "controlpersist": "no",
+    "permitlocalcommand": "no",
+    "remotecommand": None,
+    "addressfamily": "any",
+    "canonicalizehostname": "false",
+    "batchmode": "no",
+}
 
 
 def test_a_port_that_listens_on_ipv6_only_is_reached_there() -> None:

@@ -28,8 +28,8 @@ from checker.state.rows import Batch, Sweep
 from checker.state.store import open_store
 from reversi_tui.actions.node_changes import Changes
 from reversi_tui.app import Console
+from reversi_tui.dependencies import Dependencies
 from reversi_tui.rows.row import Daemon
-from reversi_tui.session import Setting
 from reversi_tui.settings.preferences import Preferences
 from tests.registry_samples import ADDED_AT, register
 
@@ -163,16 +163,16 @@ def open_acts(*, read_only: bool = False) -> FakeActs:
     return acts
 
 
-def setting(
+def dependencies(
     layout: Layout,
     acts: FakeActs | None = None,
     *,
     daemon: Daemon = Daemon.RUNNING,
     **preferences: Any,
-) -> Setting:
+) -> Dependencies:
     """That home, its clock and its disk held."""
     acts = acts or open_acts()
-    return Setting(
+    return Dependencies(
         layout=layout,
         acts=acts,
         changes=Changes(layout=layout, read_only=acts.read_only),
@@ -194,4 +194,4 @@ def console(
     **preferences: Any,
 ) -> Console:
     """The app over that home."""
-    return Console(setting(layout, acts, daemon=daemon, **preferences))
+    return Console(dependencies(layout, acts, daemon=daemon, **preferences))

@@ -11,7 +11,7 @@ from reversi_tui.app import Console
 from reversi_tui.rows.filter import LOWERED
 from reversi_tui.settings.remembered import Memory
 from tests.reversi_tui.console.screen import nodes, running, shows, until
-from tests.reversi_tui.console.states import FORWARDS, SEEN, console, demo_home, setting, write
+from tests.reversi_tui.console.states import FORWARDS, SEEN, console, demo_home, dependencies, write
 
 BARN = (NodeName("barn"), Port(20011))
 
@@ -38,6 +38,14 @@ async def test_while_a_filter_is_typed_the_rows_that_it_shows_are_counted(tmp_pa
     async with running(app) as pilot:
         await pilot.press("slash", *"barn")
         await shows(pilot, f"shows 1   of {len(FORWARDS)} forwards")
+
+
+async def test_a_mistyped_column_of_a_kept_filter_is_named(tmp_path: Path) -> None:
+    app = console(demo_home(tmp_path))
+
+    async with running(app) as pilot:
+        await pilot.press("slash", *"staus:up", "enter")
+        await shows(pilot, "there is no column 'staus'; did you mean 'status'?")
 
 
 async def test_jumping_goes_to_the_name_as_it_is_typed_and_escape_goes_back(tmp_path: Path) -> None:
@@ -102,7 +110,7 @@ async def test_filters_typed_in_one_console_come_back_in_the_next(tmp_path: Path
     path = tmp_path / "console.json"
     memory = Memory(layout, path)
     memory.begin((), ())
-    app = Console(replace(setting(layout), remember=memory.remember))
+    app = Console(replace(dependencies(layout), remember=memory.remember))
     async with running(app) as pilot:
         await pilot.press("slash", *"barn", "enter", "slash", "escape")
         await until(
@@ -111,7 +119,7 @@ async def test_filters_typed_in_one_console_come_back_in_the_next(tmp_path: Path
         )
     preferences, _ = Memory(layout, path).begin((), ())
 
-    following = Console(replace(setting(layout), preferences=preferences))
+    following = Console(replace(dependencies(layout), preferences=preferences))
 
     async with running(following) as pilot:
         assert following.main.view.filter_text == ""

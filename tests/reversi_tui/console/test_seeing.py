@@ -24,8 +24,8 @@ from tests.reversi_tui.console.states import (
     SEEN,
     console,
     demo_home,
+    dependencies,
     forward,
-    setting,
     tunnel,
     write,
 )
@@ -172,7 +172,7 @@ async def test_the_view_is_remembered_as_it_changes(tmp_path: Path) -> None:
         kept.append(seen)
         return ""
 
-    app = Console(replace(setting(layout), remember=remember))
+    app = Console(replace(dependencies(layout), remember=remember))
 
     async with running(app) as pilot:
         await pilot.press("w", "f", "g", "O", "slash", *"barn", "enter")
@@ -190,7 +190,7 @@ async def test_the_view_is_remembered_as_it_changes(tmp_path: Path) -> None:
 
 async def test_what_cannot_be_remembered_is_said(tmp_path: Path) -> None:
     trouble = "the view is not remembered: no room"
-    app = Console(replace(setting(demo_home(tmp_path)), remember=lambda _: trouble))
+    app = Console(replace(dependencies(demo_home(tmp_path)), remember=lambda _: trouble))
 
     async with running(app) as pilot:
         await pilot.press("O")
@@ -246,7 +246,7 @@ async def test_a_gateway_that_goes_away_and_comes_back_is_followed(tmp_path: Pat
 async def test_staleness_enters_the_faults_only_view_as_time_passes(tmp_path: Path) -> None:
     layout = demo_home(tmp_path)
     late = [0.0]
-    app = Console(replace(setting(layout, faults_only=True), now=lambda: NOW + late[0]))
+    app = Console(replace(dependencies(layout, faults_only=True), now=lambda: NOW + late[0]))
 
     async with running(app) as pilot:
         assert "attic" not in nodes(app)

@@ -17,7 +17,7 @@ from reversi_tui.reader.background import barred_words
 from reversi_tui.reader.registry import Registered
 from reversi_tui.reader.source import Source
 from reversi_tui.rows.row import HOURS, Row
-from tests.reversi_tui.console.states import FORWARDS, NOW, SEEN, demo_home, setting, write
+from tests.reversi_tui.console.states import FORWARDS, NOW, SEEN, demo_home, dependencies, write
 from tests.strategies import public_key
 
 HOUR = int(NOW // 3600)
@@ -33,7 +33,7 @@ def rows(source: Source) -> dict[tuple[str, int], Row]:
 
 
 def reading(layout: Layout, now: list[float]) -> Source:
-    return Source(replace(setting(layout), now=lambda: now[0]))
+    return Source(replace(dependencies(layout), now=lambda: now[0]))
 
 
 def again(source: Source) -> dict[tuple[str, int], Row]:
@@ -124,12 +124,14 @@ def test_a_stranger_is_a_row_while_it_is_there(tmp_path: Path) -> None:
         expect=FORWARDS[0].expect,
         first_at=NOW,
         last_at=NOW,
+        calls_itself="Kiosk",
     )
     source = reading(layout, [NOW])
     assert ("kiosk", 50001) not in rows(source)
 
     write(layout, Batch(unregistered=(stranger,)))
-    assert again(source)["kiosk", 50001].unregistered
+    row = again(source)["kiosk", 50001]
+    assert (row.unregistered, row.calls_itself) == (True, "Kiosk")
     write(layout, Batch(gone=(stranger,)))
     again(source)
 

@@ -19,8 +19,8 @@ from tests.reversi_tui.console.states import (
     NOW,
     SEEN,
     demo_home,
+    dependencies,
     forward,
-    setting,
     sweep,
     tunnel,
     write,
@@ -28,7 +28,7 @@ from tests.reversi_tui.console.states import (
 
 
 def source(layout: Layout, daemon: Daemon = Daemon.RUNNING) -> Source:
-    return Source(setting(layout, daemon=daemon))
+    return Source(dependencies(layout, daemon=daemon))
 
 
 def impatient(made: Source) -> Source:

@@ -79,6 +79,13 @@ def test_a_public_port_is_told_from_one_of_the_loopback() -> None:
     assert "published" not in dict(fields(row(), MOMENT))
 
 
+def test_what_the_device_calls_itself_is_told_if_it_is_not_the_name() -> None:
+    own = replace(row(), calls_itself="Office\x1b_Router")
+
+    assert dict(fields(own, MOMENT))["device"] == r"calls itself Office\x1b_Router"
+    assert "device" not in dict(fields(row(), MOMENT))
+
+
 def test_a_row_that_the_registry_was_not_asked_about_is_told_too() -> None:
     assert dict(fields(Row(forward=None, seen=tunnel("attic", 20010)), MOMENT))["port"] == "20010"
 

@@ -19,8 +19,8 @@ from tests.reversi_tui.console.states import (
     FakeActs,
     console,
     demo_home,
+    dependencies,
     open_acts,
-    setting,
     tunnel,
     write,
 )
@@ -72,7 +72,7 @@ async def test_a_shell_is_logged_with_its_command_line(tmp_path: Path) -> None:
 
 async def test_without_a_daemon_the_event_goes_to_the_state_file(tmp_path: Path) -> None:
     layout = demo_home(tmp_path)
-    app = Console(replace(setting(layout), acts=Control(layout=layout)))
+    app = Console(replace(dependencies(layout), acts=Control(layout=layout)))
 
     async with running(app) as pilot:
         await pilot.press("s")

@@ -70,6 +70,9 @@ REQUESTS = [
     "check " + "1 " * 2048,
     "o" * 64 + " 22",
     "office 22 \N{SNOWMAN}",
+    "\N{SNOWMAN}" * 64 + " 22",
+    "o" * 65 + " 22",
+    "Roof Top 22",
     "$(id) 22",
     "`id` 22",
 ]
@@ -149,9 +152,11 @@ def test_the_shared_key_allows_only_the_originals_request(spool: Path) -> None:
         ask(("sh",), request, spool, node="*")
         for request in ("office 22 SSH", "version", "check", "claim a", "hold a", "beat")
     ]
+    names = [ask(("sh",), f"{name} 22 SSH", spool, node="*") for name in ("Office_1", "check")]
 
     assert [one.returncode for one in said] == [0, 0, 77, 77, 77, 77]
     assert all(one.stdout == "0\n" for one in said if one is not said[1])
+    assert [(one.returncode, one.stdout, one.stderr) for one in names] == [(0, "0\n", "")] * 2
 
 
 def test_the_log_says_what_to_do_but_not_for_each_request(spool: Path, tmp_path: Path) -> None:

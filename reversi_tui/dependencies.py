@@ -49,8 +49,8 @@ def free_bytes(folder: Path) -> int | None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
-    """Set by the command line, and by tests."""
+class Dependencies:
+    """Set by the command line, and by tests, which replace effects and the clock."""
 
     layout: Layout
     acts: Acts

@@ -1,0 +1,132 @@
+"""A parser of command lines that answers a mistake with one sentence and the nearest right word."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NoReturn
+
+from checker.nearest import did_you_mean, nearest
+
+USAGE = 2
+SYNONYMS = {
+    "create": "add",
+    "new": "add",
+    "register": "add",
+    "delete": "remove",
+    "del": "remove",
+    "rm": "remove",
+    "ls": "list",
+    "info": "show",
+    "mv": "rename",
+    "edit": "set",
+    "change": "set",
+    "daemon": "serve",
+    "start": "serve",
+    "events": "log",
+    "logs": "log",
+    "check": "doctor",
+    "install": "init",
+    "setup": "init",
+}
+"""Words that other tools use for our commands."""
+
+
+class Parser(argparse.ArgumentParser):
+    """Its subparsers are of the same class, so each command names itself in its own errors."""
+
+    def parse_known_args(  # type: ignore[override] # argparse's overloads; we take what it does
+        self, args: Sequence[str] | None = None, namespace: Any = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Parse these words; exit with a sentence if one of them is not known."""
+        words = list(sys.argv[1:] if args is None else args)
+        self.refuse_unknown_options(words)
+        found, left = super().parse_known_args(words, namespace)
+        if left:
+            self.refuse(self.too_many(left))
+        return found, left
+
+    def refuse(self, sentence: str) -> NoReturn:
+        """Exit with the sentence. The usage would only hide it."""
+        self.exit(USAGE, f"{self.prog}: error: {sentence}\n")
+
+    def refuse_unknown_options(self, words: Sequence[str]) -> None:
+        """Exit if an option before the subcommand is unknown. argparse would first complain that
+        another one is missing.
+        """
+        known, commands = self._option_string_actions, self.commands()
+        ahead = iter(words)
+        for word in ahead:
+            if word == "--" or word in commands:
+                return
+            if len(word) < 2 or word[0] != "-" or " " in word or word[1].isdigit():
+                continue
+            name, has_value, _ = word.partition("=")
+            fits = [name] if name in known else self.beginning_with(name)
+            if not fits:
+                about = did_you_mean(name, known) or ";"
+                self.refuse(f"there is no option {name}{about} see: {self.prog} --help")
+            if not has_value and known[fits[0]].nargs is None:
+                next(ahead, None)
+
+    def beginning_with(self, name: str) -> list[str]:
+        """The options that the word may stand for."""
+        if name[:2] != "--":
+            return [name[:2]] if name[:2] in self._option_string_actions else []
+        if not self.allow_abbrev:
+            return []
+        return [option for option in self._option_string_actions if option.startswith(name)]
+
+    def commands(self) -> Mapping[str, argparse.ArgumentParser]:
+        """The subcommands, by name."""
+        for action in self._actions:
+            if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - argparse has no public name for it
+                return action.choices
+        return {}
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is None or value in action.choices:
+            return
+        commands = self.commands()
+        if action.choices is commands:
+            self.refuse(unknown_command(str(value), commands, self.prog))
+        choices = [str(choice) for choice in action.choices]
+        self.refuse(
+            f"{'/'.join(action.option_strings) or action.metavar}: {value!r} is not one of"
+            f" {', '.join(choices)}{did_you_mean(str(value), choices)}"
+        )
+
+    def too_many(self, left: Sequence[str]) -> str:
+        """Say which words are too many, and what the command takes."""
+        takes = [
+            str(action.metavar or action.dest)
+            for action in self._actions
+            if not action.option_strings and action.dest != argparse.SUPPRESS
+        ]
+        if len(takes) == 1:
+            return f"takes only one {takes[0]}; run it again for: {' '.join(left)}"
+        what = f"only {' '.join(takes)}" if takes else "no such word"
+        return (
+            f"{left[0]!r} is one word too many: {self.prog} takes {what}; see: {self.prog} --help"
+        )
+
+
+def unknown_command(word: str, commands: Mapping[str, argparse.ArgumentParser], prog: str) -> str:
+    """Say that there is no such command, and which one was probably meant."""
+    deeper = {
+        name: f"{group} {name}" for group, parser in commands.items() for name in below(parser)
+    }
+    meant = (
+        deeper.get(word)
+        or next((one for one in (SYNONYMS.get(word, ""),) if one in commands), "")
+        or nearest(word, commands)
+        or deeper.get(SYNONYMS.get(word, ""), "")
+        or deeper.get(nearest(word, deeper), "")
+    )
+    hint = f"; did you mean {meant!r}?" if meant else f"; there are: {', '.join(commands)};"
+    return f"there is no command {word!r}{hint} see: {prog} --help"
+
+
+def below(parser: argparse.ArgumentParser) -> Iterable[str]:
+    return parser.commands() if isinstance(parser, Parser) else ()
