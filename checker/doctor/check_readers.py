@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 from checker.doctor import remedies
 from checker.doctor.facts import Facts
 from checker.doctor.finding import Finding, finding, first_of
-from checker.model import InvalidValue, parse_range
+from checker.model import InvalidValue, parse_ranges
 
 RULE = re.compile(
     r"oif(?:name)? \"lo\" .*tcp dport (?:\{ ([\d, -]+) \}|([\d-]+)) .*skuid !=.*\b(?:reject|drop)\b"
@@ -86,5 +86,5 @@ def guards(rules: str, ports: Collection[int]) -> bool:
         found = RULE.search(line)
         for text in (found[1] or found[2]).split(",") if found else ():
             with contextlib.suppress(InvalidValue):
-                guarded.update(parse_range(text))
+                guarded.update(parse_ranges([text]))
     return guarded.issuperset(ports)

@@ -217,7 +217,7 @@ class Fleet:
 
     def write_for_the_helpdesk(self) -> None:
         """Write the files that the page tells the reader to write."""
-        self.old.type("ssh-keygen -q -t ed25519 -N '' -f helpdesk && cp helpdesk.pub /root/")
+        self.old.type("ssh-keygen -q -t ed25519 -N '' -f helpdesk")
         (block,) = re.findall(r"(?m)^    Match User helpdesk\n(?:    .*\n)+", PAGE.read_text())
         text = textwrap.dedent(block).replace("/usr/local/bin", "/opt/reversi/bin")
         self.old.write("/root/helpdesk.conf", text)
