@@ -242,7 +242,9 @@ class Fleet:
             size=(110, 30),
         ) as console:
             console.until(b"office")
-            console.until(b"read-only")
+            console.until(b"READ-ONLY")
+            console.until(b"filter")  # in the last line, which would offer "kill" before it
+            assert b"kill" not in console.written
             console.press(b"s")
             console.settle()
             console.press(b"q")
