@@ -23,6 +23,7 @@ from checker.linux.sockets import read_listeners
 from checker.model import Forward, Node, NodeName, Port, parse_expect, parse_name, parse_target
 from checker.registry.authorized_keys import gate_command, write_keys
 from checker.registry.node_file import node_toml
+from checker.sshd.host_key_files import host_keys
 from checker.sshd.keygen import host_key_line
 from demo.processes import DemoFailed, end_all, ended_after, environment, program, start, tail
 from demo.stage import temporary_home
@@ -144,7 +145,8 @@ class Gateway:
         (self.layout.nodes / f"{name}.toml").write_bytes(node_toml(node))
         config = Config(tunnel_user=psutil.Process().username())
         gateways = [f"{self.listen}:{self.port}"]
-        write_private(member.config, client_config(self.layout, config, node, gateways, member.key))
+        keys = host_keys(self.layout).keys
+        write_private(member.config, client_config(config, node, gateways, member.key, keys))
         return member
 
     async def login(self, key: Path) -> asyncssh.SSHClientConnection:

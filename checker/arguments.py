@@ -26,7 +26,7 @@ SYNONYMS = {
     "start": "serve",
     "events": "log",
     "logs": "log",
-    "check": "doctor",
+    "check": "probe",
     "install": "init",
     "setup": "init",
 }

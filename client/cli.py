@@ -16,9 +16,12 @@ from pathlib import Path
 
 from checker import __version__, journal
 from checker.arguments import Parser
-from client.bundle.options import BuildOptions, add_to, wanted_from
+from client.bundle import options as build_options
+from client.bundle.options import BuildOptions
 from client.config import Config, load_config, read_private_key
 from client.errors import ClientError, GatewayUnreachable, NoConfig
+from client.rollout import options as rollout_options
+from client.rollout.options import RolloutOptions
 
 SYSTEM_CONFIG = Path("/etc/reversi/client.toml")
 
@@ -44,6 +47,8 @@ class Arguments:
     debug: bool
     wanted: BuildOptions | None
     """Only for `build`."""
+    rollout: RolloutOptions | None
+    """Only for `rollout`."""
 
 
 VERBS = (
@@ -114,7 +119,8 @@ def parser() -> argparse.ArgumentParser:
             command.add_argument(
                 "--json", action="store_true", dest="as_json", help="print one JSON document"
             )
-    add_to(commands)
+    build_options.add_to(commands)
+    rollout_options.add_to(commands)
     return top
 
 
@@ -125,7 +131,8 @@ def parse_arguments(argv: Sequence[str] | None) -> Arguments:
         config=getattr(typed, "config", None),
         as_json=getattr(typed, "as_json", False),
         debug=typed.debug,
-        wanted=wanted_from(typed) if typed.command == "build" else None,
+        wanted=build_options.wanted_from(typed) if typed.command == "build" else None,
+        rollout=rollout_options.wanted_from(typed) if typed.command == "rollout" else None,
     )
 
 
@@ -179,6 +186,12 @@ def cmd_build(wanted: BuildOptions) -> ExitCode:
     return ExitCode.OK if build(wanted) else ExitCode.USAGE
 
 
+def cmd_rollout(wanted: RolloutOptions) -> ExitCode:
+    from client.rollout.run import roll_out
+
+    return ExitCode.OK if roll_out(wanted) else ExitCode.NOT_UP
+
+
 COMMANDS = {"run": cmd_run, "check": cmd_check, "status": cmd_status}
 
 
@@ -211,6 +224,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if arguments.wanted is not None:
             return cmd_build(arguments.wanted)
+        if arguments.rollout is not None:
+            return cmd_rollout(arguments.rollout)
         config = load_config(find_config(arguments.config, os.environ))
         return COMMANDS[arguments.command](config, arguments)
     # The root: every error becomes a sentence and an exit status.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import ipaddress
 import re
 import stat
@@ -232,10 +233,18 @@ def parse_config(path: Path, text: str) -> Config:
     )
 
 
+def decoded(content: bytes) -> str:
+    """Decode UTF-8 with or without a byte order mark, or UTF-16 with one: editors and shells of
+    Windows write all three. Raises UnicodeDecodeError.
+    """
+    is_utf_16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return content.decode("utf-16" if is_utf_16 else "utf-8-sig")
+
+
 def load_config(path: Path) -> Config:
     """Read the configuration file, but not yet the private key. Raises ConfigError."""
     try:
-        return parse_config(path, path.read_text(encoding="utf-8"))
+        return parse_config(path, decoded(path.read_bytes()))
     except OSError as error:
         raise ConfigError(
             path, f"cannot be read: {(error.strerror or str(error)).lower()}"
@@ -262,4 +271,7 @@ def read_private_key(config: Config) -> bytes:
             f"key: other users can read the private key {config.key} (mode {mode:03o}); run: chmod"
             f" 600 {config.key}",
         )
-    return content
+    try:
+        return decoded(content).replace("\r\n", "\n").encode()
+    except UnicodeDecodeError:
+        return content

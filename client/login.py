@@ -100,13 +100,20 @@ async def resolve(address: Address) -> tuple[str, ...]:
 
 
 def host_keys(config: Config) -> list[asyncssh.SSHKey]:
-    """Return the pinned host keys. Raises ConfigError."""
+    """Return the pinned host keys, without those of a type that asyncssh does not know. Raises
+    ConfigError if none is left, or one of a known type is damaged.
+    """
+    found = [text for text in config.host_keys if is_known_type(text)]
     try:
-        return [asyncssh.import_public_key(text) for text in config.host_keys]
+        return [asyncssh.import_public_key(text) for text in found or config.host_keys]
     except asyncssh.KeyImportError as error:
         raise ConfigError(
             config.path, f"host_key has an item that is not a public key: {reason_of(error)}"
         ) from None
+
+
+def is_known_type(text: str) -> bool:
+    return text.partition(" ")[0].encode() in asyncssh.public_key.get_public_key_algs()
 
 
 def private_key(config: Config) -> asyncssh.SSHKey:

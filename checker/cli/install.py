@@ -7,6 +7,7 @@ import os
 import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from checker.cli.dialog import ask, narrate, warn, would
@@ -14,11 +15,13 @@ from checker.cli.exit_codes import ExitCode
 from checker.cli.install_steps import step_lines, undo_line
 from checker.cli.verbs import Verbs, add_dry_run, add_verb, add_yes
 from checker.config.layout import SYSTEM, Layout
+from checker.config.toml_file import MOST_BYTES, beginning
 from checker.control.client import Control
 from checker.install.package import package
 from checker.install.places import CONFIG
 from checker.install.plan import plan
 from checker.install.refusals import Refused
+from checker.install.shared_key import FleetWish, keys_in
 from checker.install.sshd_drop_ins import live_drop_ins
 from checker.install.steps import Found, GoLive, InitPlan
 from checker.install.undo import Installed, Leave, undo
@@ -40,6 +43,7 @@ def add_init(verbs: Verbs) -> None:
         "sudo reversi-checker init --dry-run",
         "sudo reversi-checker init --gateway gateway.example.org:22",
         "sudo reversi-checker init --tune --dry-run",
+        "sudo reversi-checker init --shared-key fleet.pub",
     )
     add_dry_run(init, "print every file and command, and do nothing")
     init.add_argument(
@@ -55,6 +59,15 @@ def add_init(verbs: Verbs) -> None:
         help=(
             "limit unsent data in the kernel, for every program of this host, so that beats wait"
             " less behind bulk transfers; stays until --no-tune or uninstall"
+        ),
+    )
+    add_fleet_options(init)
+    init.add_argument(
+        "--allow-login",
+        action="store_true",
+        help=(
+            "if sshd's AllowUsers or AllowGroups shut the tunnel user out, add it there, in a file"
+            " of its own, which uninstall takes back"
         ),
     )
     init.add_argument(
@@ -75,6 +88,56 @@ def add_init(verbs: Verbs) -> None:
         help="the Python interpreter for the service (default: this one)",
     )
     init.set_defaults(command=cmd_init)
+
+
+def add_fleet_options(init: argparse.ArgumentParser) -> None:
+    """Declare what a machine needs that serves a fleet of the original."""
+    init.add_argument(
+        "--tunnel-user",
+        default="",
+        metavar="USER",
+        help="the account that devices log in to, at the first init (default: reversi)",
+    )
+    init.add_argument(
+        "--shared-key",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help=(
+            "let in the devices of the original, which share this key: its .pub file, or the"
+            " authorized_keys file that accepts it now; may be given more than once"
+        ),
+    )
+    init.add_argument(
+        "--shared-ports",
+        default="",
+        metavar="PORTS",
+        help="where these devices listen, as in 50000-50999,55555",
+    )
+    init.add_argument(
+        "--leave-behind",
+        action="store_true",
+        help="go on although devices that are logged in now could not log in again",
+    )
+
+
+def fleet_wish(args: argparse.Namespace) -> FleetWish:
+    """What the options say about an old fleet. Raises CheckerError."""
+    if args.root and (args.shared_key or args.shared_ports):
+        raise Refused("--shared-key and --shared-ports are for this machine; leave out --root")
+    keys = [key for path in args.shared_key for key in keys_in(text_of(path), path)]
+    return FleetWish(
+        tunnel_user=args.tunnel_user,
+        keys=tuple(dict.fromkeys(keys)),
+        ports=tuple(word.strip() for word in args.shared_ports.split(",") if word.strip()),
+        leave_behind=args.leave_behind,
+    )
+
+
+def text_of(path: Path) -> str:
+    """Raises ConfigError."""
+    return beginning(path, MOST_BYTES).decode("utf-8-sig", "replace")
 
 
 def add_uninstall(verbs: Verbs) -> None:
@@ -115,13 +178,20 @@ def cmd_init(args: argparse.Namespace, layout: Layout) -> ExitCode:  # noqa: ARG
     from checker.install.survey import survey
 
     refuse_home(args, "init")
+    os.umask(0o022)  # others must read what init makes
     if not args.dry_run and args.root is None:
         refuse_unless_root("init")
     gateways = tuple(str(parse_target(address, "--gateway")) for address in args.gateway)
     root = args.root.absolute() if args.root else None
     found = survey(
-        root=root, python=args.python, gateways=gateways, force=args.force, tune=args.tune
+        root=root,
+        python=args.python,
+        gateways=gateways,
+        force=args.force,
+        tune=args.tune,
+        fleet=fleet_wish(args),
     )
+    found = replace(found, allow_login=args.allow_login)
     if root:
         init_tree(found, root, is_dry=args.dry_run)
     else:
@@ -156,7 +226,7 @@ def init_here(found: Found, *, is_dry: bool) -> None:
     if is_dry:
         print_steps(planned)
     else:
-        carry_out(planned, load_manifest(), narrate)
+        carry_out(planned, load_manifest(), narrate, lambda: rehearsed(found, planned))
     print_notes(planned)
     done = "nothing was done" if is_dry else "done; see: reversi-checker doctor"
     say(done if planned.steps else "nothing to do")
@@ -166,31 +236,42 @@ def rehearse_live(found: Found, planned: InitPlan) -> None:
     """Have sshd judge its configuration as it will be, before anything is changed. Raises Refused,
     CheckerError.
     """
-    from checker.install.rehearsal import rehearse
+    from checker.sshd.gateway_ports import unheard_here
     from checker.sshd.program import as_user
 
     if os.geteuid() != 0:
         narrate("not tested with sshd: only root can do that")
         return
-    is_new = any(isinstance(step, GoLive) for step in planned.steps)
-    drop_ins = live_drop_ins(found, planned)
     user = found.choices.tunnel_user
-    try:
-        effective = rehearse(drop_ins, user)
-    except Refused as refusal:
-        if is_new:
-            raise
-        raise Refused(
-            f"{refusal}; or have {next(iter(drop_ins))} written again: init --force"
-        ) from None
-    if is_new:
+    effective = rehearsed(found, planned)
+    if writes_drop_ins(planned):
         narrate(
             "tested sshd's configuration as it will be: sshd -t, and"
             f" {shlex.join(('sshd', '-T', *as_user(user)))}, for each kind of connection that a"
             " Match line names"
         )
-    for warning in sshd_warnings(effective, user):
+    unheard = unheard_here(found.choices.gateways, effective)
+    for warning in (*sshd_warnings(effective, user), *(one.sentence for one in unheard)):
         warn(warning)
+
+
+def rehearsed(found: Found, planned: InitPlan) -> Mapping[str, str]:
+    """Return sshd's settings for the tunnel user as they will be. Raises Refused, CheckerError."""
+    from checker.install.rehearsal import rehearse
+
+    drop_ins = live_drop_ins(found, planned)
+    try:
+        return rehearse(drop_ins, found.choices.tunnel_user)
+    except Refused as refusal:
+        if writes_drop_ins(planned):
+            raise
+        raise Refused(
+            f"{refusal}; or have {next(iter(drop_ins))} written again: init --force"
+        ) from None
+
+
+def writes_drop_ins(planned: InitPlan) -> bool:
+    return any(isinstance(step, GoLive) for step in planned.steps)
 
 
 def sshd_warnings(effective: Mapping[str, str], user: str) -> list[str]:
@@ -200,7 +281,8 @@ def sshd_warnings(effective: Mapping[str, str], user: str) -> list[str]:
     found = []
     why = shut_out(effective, user)
     if why:
-        found.append(f"sshd rejects every key of {user}: {why}")
+        adds = "; or have it added: init --allow-login" if why.startswith("Allow") else ""
+        found.append(f"sshd rejects every key of {user}: {why}{adds}")
     startups = effective.get("maxstartups", "")
     if not startups:
         found.append(

@@ -23,8 +23,9 @@ from checker.model import parse_name, printable
 from checker.output import say
 
 NO_KEY = (
-    "the shared key is off, and these nodes have no other: set [shared_key] in reversi.toml, import"
-    " each with --public-key, or give each its own with: reversi-checker node adopt NAME"
+    "the shared key is off, and these nodes have no other: set [shared_key] in reversi.toml"
+    " (init --shared-key FILE does so on an installed gateway), import each with --public-key, or"
+    " give each its own with: reversi-checker node adopt NAME"
 )
 
 

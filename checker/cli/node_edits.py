@@ -28,6 +28,7 @@ from checker.model import CheckerError, Node, parse_day, parse_name
 from checker.output import say
 from checker.registry.edits import rekeyed, renamed, without_old_key
 from checker.registry.kept_rights import BrokenFile
+from checker.registry.lock import refuse_others
 from checker.registry.nodes import Registry
 
 
@@ -115,6 +116,8 @@ def apply(
     if not change.clauses:
         say(f"{change.before.name}: nothing to change")
         return False
+    if not args.dry_run:
+        refuse_others(layout)
     for obstacle in change.obstacles:
         warn(obstacle)
     if change.obstacles and not (args.yes or args.dry_run):
@@ -187,6 +190,7 @@ def disable_broken(
     if args.dry_run:
         would(plan)
         return
+    refuse_others(layout)
     if aims:
         ask(args, f"disable node {broken.name}", plan)
     say(disable_broken_node(layout, registry, broken, show_note))

@@ -14,6 +14,7 @@ from checker.control.node_changes import remove_node
 from checker.model import Node, NodeName, parse_name
 from checker.output import say
 from checker.registry.changes import kept_key_path
+from checker.registry.lock import refuse_others
 from checker.registry.nodes import Registry
 from checker.registry.reading import node_path
 
@@ -36,6 +37,7 @@ def cmd_remove(args: argparse.Namespace, layout: Layout) -> ExitCode:
     if args.dry_run:
         would(plan)
         return ExitCode.OK
+    refuse_others(layout)
     ask(args, f"remove node {name}", plan)
     remove_node(layout, registry, name, all_aims(registry, name), show_note)
     say(f"removed {name}")
@@ -63,7 +65,8 @@ def plan_of(layout: Layout, name: NodeName, node: Node | None) -> Iterator[str]:
         yield "reject its key: its device cannot log in again"
     if node.ports:
         ports = ", ".join(map(str, node.ports))
-        yield f"free port {ports}: another node may get it"
+        what = "port" if len(node.ports) == 1 else "ports"
+        yield f"free {what} {ports} for other nodes"
     for forward in node.forwards:
         for publication in forward.published:
             yield f"close the public port {publication}"

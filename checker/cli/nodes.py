@@ -12,6 +12,7 @@ from checker.cli.answers import node_json, say_json, unregistered_json
 from checker.cli.common import existing_registry, seen_tunnels
 from checker.cli.dialog import warn
 from checker.cli.exit_codes import ExitCode
+from checker.cli.pinned import pin_lines, pins_json
 from checker.cli.verbs import Verbs, add_json, add_verb
 from checker.config.layout import Layout
 from checker.control.unregistered import UnregisteredTunnel, unregistered_tunnels
@@ -20,6 +21,7 @@ from checker.output import age, aligned, clock, day, say, today
 from checker.registry.changes import kept_key_path
 from checker.registry.kept_rights import BrokenFile
 from checker.registry.nodes import Registry
+from checker.registry.pin_files import pins_of
 from checker.registry.succession import old_key_note
 from checker.state.errors import StateError
 from checker.state.store import open_reader
@@ -123,12 +125,21 @@ def own_word(calls_itself: str) -> str:
 def cmd_show(args: argparse.Namespace, layout: Layout) -> ExitCode:
     registry = existing_registry(layout)
     node, broken = registry.node(args.name), registry.broken_file(args.name)
-    client = client_of(layout, node.name)
+    client, pins = client_of(layout, node.name), pins_of(layout, node)
     if args.json:
         more = {"broken": broken.as_json()} if broken else {}
-        say_json(node={**node_json(node, layout), "client": client or None, **more})
+        say_json(
+            node={
+                **node_json(node, layout),
+                "client": client or None,
+                "pins": pins_json(pins),
+                **more,
+            }
+        )
         return ExitCode.OK
     for line in show_lines(layout, node, broken):
+        say(line)
+    for line in pin_lines(pins):
         say(line)
     if client:
         say(f"client    {client}")

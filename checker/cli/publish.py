@@ -7,15 +7,22 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from checker.cli.common import aims_for, registry_of
-from checker.cli.dialog import ask, show_note, would
+from checker.cli.dialog import ask, show_note, warn, would
 from checker.cli.exit_codes import ExitCode
 from checker.cli.verbs import Verbs, add_dry_run, add_verb, add_yes
 from checker.config.layout import Layout
 from checker.config.settings import load_config
 from checker.control.node_changes import ChangedMeanwhile
 from checker.control.notices import notify
-from checker.haproxy.program import Proxy, proxy_of
-from checker.haproxy.publish import begin, change, follow, refuse_taken, wanted_file
+from checker.haproxy.program import Proxy, is_installed, proxy_of
+from checker.haproxy.publish import (
+    begin,
+    change,
+    follow,
+    refuse_taken,
+    unserved,
+    wanted_file,
+)
 from checker.model import Forward, InvalidValue, Node, Publication, parse_port
 from checker.output import say
 from checker.registry.edits import with_forward
@@ -107,6 +114,7 @@ def publish(args: argparse.Namespace, layout: Layout, proxy: Proxy, uid: int) ->
         refuse_taken(publication.port, registry, proxy, uid)
         if args.dry_run:
             say(file, end="")
+            warn_unserved(registry.with_node(after), proxy, is_dry=True)
             return
         about_proxy = change(layout, proxy, after)
     if after != node:
@@ -116,6 +124,17 @@ def publish(args: argparse.Namespace, layout: Layout, proxy: Proxy, uid: int) ->
     say(f"{node.name}:{forward.port} is published on port {publication}{already}")
     if about_proxy:
         say(about_proxy)
+    else:
+        warn_unserved(registry, proxy)
+
+
+def warn_unserved(registry: Registry, proxy: Proxy, *, is_dry: bool = False) -> None:
+    """Warn if visitors do not reach what is published already; a dry run only about a missing
+    HAProxy.
+    """
+    trouble = unserved(registry, proxy)
+    if trouble and not (is_dry and is_installed()):
+        warn(trouble)
 
 
 def asked_publication(args: argparse.Namespace) -> Publication:
@@ -140,6 +159,7 @@ def update_file(args: argparse.Namespace, layout: Layout, proxy: Proxy) -> None:
         registry = registry_of(layout)
         if args.dry_run:
             say(wanted_file(registry, proxy), end="")
+            warn_unserved(registry, proxy, is_dry=True)
             return
         is_made = begin(proxy)
         about_proxy = follow(registry, proxy)
@@ -149,6 +169,8 @@ def update_file(args: argparse.Namespace, layout: Layout, proxy: Proxy) -> None:
         else f"{proxy.path} agrees with the registry already"
     )
     say(about_proxy or unchanged)
+    if not about_proxy:
+        warn_unserved(registry, proxy)
 
 
 def cmd_unpublish(args: argparse.Namespace, layout: Layout) -> ExitCode:

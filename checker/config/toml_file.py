@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from checker.model import CheckerError
+from checker.model import CheckerError, decoded
 from checker.nearest import nearest
 
 
@@ -63,7 +63,7 @@ def read_toml(path: Path) -> dict[str, Any]:
             path, f"is larger than {MOST_BYTES >> 20} MiB, so it is not ours; move it away"
         )
     try:
-        return tomllib.loads(content.decode())
+        return tomllib.loads(decoded(content))
     except UnicodeDecodeError as error:
         raise ConfigError(path, f"not UTF-8 text ({error.reason} at byte {error.start})") from error
     # tomllib raises both for a number that is too long and for deep nesting

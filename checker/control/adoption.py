@@ -75,7 +75,7 @@ def adopt(  # noqa: PLR0913 - what is wanted, of whom, and whether only to say i
     if layout.home is not None:
         make_host_key(layout.host_key)
     with locked(layout):
-        if read_registry(layout.nodes).nodes.get(name) not in (None, present):
+        if read_registry(layout.nodes).nodes.get(name) not in (None, registry.nodes.get(name)):
             raise ChangedMeanwhile(name)
         with keys.handed_over(after) as written:
             change(layout, name, after, gate_command(layout))
@@ -93,7 +93,8 @@ def name_meant(layout: Layout, registry: Registry, text: str) -> NodeName:
     same = [node.name for node in registry.nodes.values() if node.calls_itself == text]
     same += [one.node for one in seen if one.word == text]
     if not same:
-        raise NotSeen(text)
+        waiting = [node.name for node in registry.nodes.values() if node.is_shared]
+        raise NotSeen(text, (*waiting, *(one.node for one in seen), *(one.word for one in seen)))
     if len(same) > 1:
         raise CheckerError(
             f"{len(same)} devices call themselves {printable(text)}: {', '.join(same)}; name one of"
@@ -105,8 +106,8 @@ def name_meant(layout: Layout, registry: Registry, text: str) -> NodeName:
 def to_be_adopted(
     targets: Sequence[str], layout: Layout, registry: Registry, name: NodeName
 ) -> Node:
-    """The node as it is registered, or as its device introduced itself. Raises NotSeen,
-    CheckerError.
+    """The node as it is registered, or as its device introduced itself, with these targets. Raises
+    NotSeen, CheckerError.
     """
     node = registry.nodes.get(name)
     if node is not None:
@@ -115,15 +116,12 @@ def to_be_adopted(
                 f"node {name} has a key of its own; to replace it, run: reversi-checker node rekey"
                 f" {name}"
             )
-        if targets:
-            raise CheckerError(
-                f"node {name} is registered, with its target; to change that, run:"
-                f" reversi-checker node set {name}"
-            )
-        return node
-    devices = [one for one, _ in unregistered_tunnels(layout, registry) if one.node == name]
+        return with_targets(node, targets)
+    found = unregistered_tunnels(layout, registry)
+    devices = [one for one, _ in found if one.node == name]
     if not devices:
-        raise NotSeen(name)
+        waiting = [one.name for one in registry.nodes.values() if one.is_shared]
+        raise NotSeen(name, (*(one.node for one, _ in found), *waiting))
     if len({one.word for one in devices}) > 1:
         words = ", ".join(sorted(printable(one.word) for one in devices))
         raise CheckerError(
@@ -143,6 +141,18 @@ def to_be_adopted(
         added_at=int(time.time()),
         calls_itself=devices[0].calls_itself,
     )
+
+
+def with_targets(node: Node, targets: Sequence[str]) -> Node:
+    """The registered node; a target that is given replaces the registered one. Raises
+    InvalidValue.
+    """
+    given = targets_in(targets, node.forwards)
+    aimed = (
+        replace(forward, target=given.get(forward.port, forward.target))
+        for forward in node.forwards
+    )
+    return replace(node, forwards=tuple(aimed))
 
 
 def targets_in(given: Iterable[str], forwards: Sequence[Forward]) -> dict[Port, Target]:

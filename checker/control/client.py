@@ -107,6 +107,15 @@ def ask(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunningDaemon:
+    """What a daemon says about itself."""
+
+    pid: int
+    version: str
+    """Empty for a daemon of 0.1.0, which does not say it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Control:
     """What an operator can do. The methods block: beside an event loop, call them in a thread."""
 
@@ -115,10 +124,16 @@ class Control:
 
     def daemon_pid(self) -> int | None:
         """The process ID of the daemon; None if none answers."""
+        daemon = self.daemon()
+        return None if daemon is None else daemon.pid
+
+    def daemon(self) -> RunningDaemon | None:
+        """The daemon that answers; None if none does."""
         try:
-            return int(ask(self.layout, {"verb": "ping"}, within_s=2.0)["pid"])
+            said = ask(self.layout, {"verb": "ping"}, within_s=2.0)
         except DaemonAbsent:
             return None
+        return RunningDaemon(pid=int(said["pid"]), version=str(said.get("version", "")))
 
     def reload(self) -> None:
         """Have the daemon read the registry now, if one runs."""

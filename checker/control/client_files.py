@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -23,11 +24,17 @@ from checker.model import (
     InvalidValue,
     KeyType,
     Node,
+    decoded,
+    fingerprint,
     parse_public_key,
     parse_target,
 )
 from checker.registry.changes import kept_key_path
-from checker.sshd.keygen import host_key_line, make_key_pair
+from checker.registry.pin_files import note_pins, read_pins, write_pins
+from checker.registry.pins import Pins
+from checker.sshd.host_key_files import host_keys
+from checker.sshd.host_keys import as_pin
+from checker.sshd.keygen import make_key_pair
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,20 +75,28 @@ class KeyFiles:
 
     @contextlib.contextmanager
     def handed_over(self, node: Node) -> Iterator[list[Path]]:
-        """Write the files for the block, and remove them again if it fails. Raises ConfigError."""
-        contents = self.contents(node)
+        """Write the files for the block, under the registry's lock, and remove them again if it
+        fails. Raises ConfigError.
+        """
+        keys = host_keys(self.layout).keys if self.client is not None else ()
+        contents = self.contents(node, keys)
         self.refuse_existing(node.name)
         kept = kept_key_path(self.layout, node.name)
         before = kept.read_bytes() if kept.exists() else None
+        pins = read_pins(self.layout, node.name)
         try:
             for path, content in contents.items():
                 write_secret(path, content)
             self.keep_this(kept, self.private if self.keep else None)
+            if keys:
+                note_pins(self.layout, node.name, pins_in_files(self.public, keys))
             yield list(contents)
         except BaseException:
             for path in contents:
                 path.unlink(missing_ok=True)
             self.keep_this(kept, before)
+            if keys:
+                write_pins(self.layout, node.name, pins)
             raise
 
     @property
@@ -100,14 +115,14 @@ class KeyFiles:
                     f" node {name}",
                 )
 
-    def contents(self, node: Node) -> dict[Path, bytes]:
+    def contents(self, node: Node, host_keys: Sequence[str]) -> dict[Path, bytes]:
         """What each file holds. Raises ConfigError."""
         files: dict[Path, bytes] = {}
         if self.private is not None:
             files[self.key] = self.private
         if self.client is not None:
             files[self.client] = client_config(
-                self.layout, self.config, node, list(self.gateways), self.key
+                self.config, node, list(self.gateways), self.key, host_keys
             )
         return files
 
@@ -164,8 +179,17 @@ def client_forward(forward: Forward) -> dict[str, Any]:
     }
 
 
+def pins_in_files(public: str, keys: Sequence[str]) -> Pins:
+    """What files that are made now pin, with the node's public key; empty if it is not in them."""
+    return Pins(
+        at=int(time.time()),
+        node_key=fingerprint(public) if public else "",
+        host_keys=tuple(map(as_pin, keys)),
+    )
+
+
 def client_config(
-    layout: Layout, config: Config, node: Node, gateways: list[str], key: Path
+    config: Config, node: Node, gateways: list[str], key: Path, host_keys: Sequence[str]
 ) -> bytes:
     """The TOML file of `reversi-client run`. Raises ConfigError."""
     return tomli_w.dumps(
@@ -173,7 +197,7 @@ def client_config(
             "node": node.name,
             "gateway": gateways,
             "user": config.tunnel_user,
-            "host_key": [host_key_line(layout.host_key)],
+            "host_key": list(host_keys),
             "key": key.name,
             "forward": [client_forward(forward) for forward in node.lasting],
         }
@@ -221,7 +245,11 @@ def unused(folder: Path, name: str) -> Path:
 def read_public_key(path: Path) -> str:
     """The public key in a file, or on standard input for `-`. Raises CheckerError."""
     try:
-        text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
+        text = (
+            sys.stdin.read().removeprefix("\ufeff")
+            if str(path) == "-"
+            else decoded(path.read_bytes())
+        )
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
             path, "cannot be read as a public key; give the .pub file that ssh-keygen made"

@@ -5,6 +5,7 @@ Pure: the caller says who comes, who leaves, and who has sent no message yet.
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -23,7 +24,8 @@ class Crowd(Generic[C]):
     connections. Only those that send nothing are bounded: a newer one pushes the oldest out.
     """
 
-    operators: frozenset[int]
+    operators: Container[int]
+    """Who is one may change while they are connected."""
     tunnel_uid: int
     counts: dict[int, int] = field(default_factory=dict)
     silent: dict[C, None] = field(default_factory=dict)
@@ -43,11 +45,11 @@ class Crowd(Generic[C]):
 
     def leave(self, uid: int) -> None:
         """One of them was closed."""
-        if not self.is_counted(uid):
-            return
-        self.counts[uid] -= 1
-        if not self.counts[uid]:
-            del self.counts[uid]
+        left = self.counts.get(uid, 0) - 1
+        if left > 0:
+            self.counts[uid] = left
+        else:
+            self.counts.pop(uid, None)
 
     def wait_for(self, uid: int, connection: C) -> C | None:
         """Note that the connection has nothing to read yet; return the one to close for it."""

@@ -14,8 +14,9 @@ from checker.config.layout import Layout
 from checker.config.settings import Config
 from checker.daemon.accept import Door
 from checker.daemon.crowd import Crowd
+from checker.daemon.operators import Operators
 from checker.daemon.registry_watch import RegistryWatch
-from checker.daemon.server import Server, operator_uids
+from checker.daemon.server import Server
 from checker.daemon.startup import make_run_again
 from checker.daemon.sweep import Sweeper
 from checker.daemon.verdicts import Verdicts
@@ -60,7 +61,7 @@ class Daemon:
         self.verdicts = Verdicts(self.gateway)
         self.sweeper = Sweeper(self.gateway, self.verdicts)
         self.registry_watch = RegistryWatch(layout, self.gateway, self.sweeper, self.verdicts)
-        self.operators = operator_uids(config)
+        self.operators = Operators(config)
         self.server = Server(
             self.gateway, self.verdicts, self.sweeper, self.registry_watch, self.operators
         )

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 
 from checker.config.layout import Layout
 from checker.daemon.sweep import Sweeper
 from checker.daemon.verdicts import Verdicts
-from checker.model import CheckerError
-from checker.registry.authorized_keys import key_sign, update_keys
+from checker.model import CheckerError, EventKind
+from checker.registry.authorized_keys import KeysLag, key_sign, update_keys
 from checker.registry.file_stamps import stamp
 from checker.registry.last_good import read_known, renew_copy
 from checker.registry.reading import Cache
 from checker.tunnels.gateway import Gateway
+from checker.tunnels.key_rotation import note_keys
+
+log = logging.getLogger(__name__)
+NOTE_AFTER_S = 2.0
+COMPLAIN_AFTER_S = 20.0
 
 
 class RegistryWatch:
@@ -31,6 +37,10 @@ class RegistryWatch:
         """Of the registry's directory, when it was last read."""
         self.keys: object = None
         """Of the key file, when it was last brought in line."""
+        self.lag_since: float | None = None
+        """Since when the key file, which only root may write, has differed from the registry."""
+        self.is_noted = False
+        """Whether root was asked to write it."""
         self.copied: object = None
         """The registry's stamp, when it was last copied."""
         self.cache: Cache = {}
@@ -44,9 +54,41 @@ class RegistryWatch:
         try:
             # so a file edited by hand takes effect
             await asyncio.to_thread(update_keys, self.layout)
+        except KeysLag as lag:
+            await self.ask_root(lag, is_new=is_new)
+            return
         except CheckerError as error:
             self.gateway.ledger.complain(str(error))
+        self.note_followed()
         self.keys = await asyncio.to_thread(key_sign, self.layout)
+
+    async def ask_root(self, lag: KeysLag, *, is_new: bool) -> None:
+        """Have root's service write the key file once the registry stays as it is; complain if that
+        does not help.
+
+        An editor may save a file in several steps, and half a file can be a valid one.
+        """
+        now = time.monotonic()
+        if self.lag_since is None or is_new:
+            self.lag_since, self.is_noted = now, False
+        waited_s = now - self.lag_since
+        try:
+            if waited_s >= NOTE_AFTER_S and not self.is_noted:
+                self.is_noted = True
+                await asyncio.to_thread(note_keys, self.layout)
+        except CheckerError as error:
+            log.warning("%s", error)
+        self.keys = None  # look again
+        if waited_s >= COMPLAIN_AFTER_S:
+            self.gateway.ledger.complain(str(lag))
+            self.keys = await asyncio.to_thread(key_sign, self.layout)
+
+    def note_followed(self) -> None:
+        if self.is_noted:
+            self.gateway.ledger.log_event(
+                EventKind.GATEWAY, "the key file follows the registry, which was edited by hand"
+            )
+        self.lag_since, self.is_noted = None, False
 
     async def read_changed(self) -> bool:
         """Read the registry if it differs from what was read last, and return whether it does."""

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import grp
 import json
 import os
-import pwd
 import time
 from typing import Any
 
-from checker.config.settings import Config
+from checker import __version__
 from checker.daemon.accept import Caller
+from checker.daemon.operators import Operators
 from checker.daemon.registry_watch import RegistryWatch
 from checker.daemon.sweep import Sweeper
 from checker.daemon.verdicts import Verdicts
 from checker.model import (
     OPERATOR_KINDS,
-    CheckerError,
     EventKind,
     NodeName,
     Verb,
@@ -58,7 +56,7 @@ class Server:
         verdicts: Verdicts,
         sweeper: Sweeper,
         registry_watch: RegistryWatch,
-        operators: frozenset[int],
+        operators: Operators,
     ) -> None:
         self.gateway = gateway
         self.verdicts = verdicts
@@ -120,11 +118,9 @@ class Server:
             request = json.loads(message)
             verb = request["verb"]
             if verb == "ping":
-                return {"pid": os.getpid()}
-            if uid not in self.operators:
-                return {
-                    "error": f"uid {uid} may not {verb}: join the operators' group, or use sudo"
-                }
+                return {"pid": os.getpid(), "version": __version__}
+            if not await self.operators.include(uid):
+                return {"error": self.operators.refusal(uid, printable(str(verb)))}
             if verb == "reload":
                 return await self.reload(request)
             return await self.act(request)
@@ -160,22 +156,3 @@ class Server:
             await self.verdicts.write(node)
         await self.gateway.ledger.flush()
         return {"outcomes": [outcome_json(outcome) for outcome in outcomes]}
-
-
-def operator_uids(config: Config) -> frozenset[int]:
-    """Root, the daemon's own user, and the members of the operators' group."""
-    uids = {0, os.geteuid()}
-    if config.operators_group:
-        try:
-            group = grp.getgrnam(config.operators_group)
-        except KeyError:
-            raise CheckerError(
-                f"operators_group {config.operators_group!r} is not a group on this machine;"
-                f" make it with: groupadd {config.operators_group}"
-            ) from None
-        uids |= {
-            user.pw_uid
-            for user in pwd.getpwall()
-            if user.pw_gid == group.gr_gid or user.pw_name in group.gr_mem
-        }
-    return frozenset(uids)

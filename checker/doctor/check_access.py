@@ -61,10 +61,15 @@ def check_private_keys(facts: Facts) -> Finding:
 
 
 def check_way_in(facts: Facts) -> Finding:
-    keys = facts.keys
+    keys, trouble = facts.keys, facts.keys.unreadable
     return finding(
         "way in",
         f"{facts.user} can reach the gate and the registry",
+        (
+            trouble is not None,
+            trouble.sentence if trouble else "",
+            remedies.open_way(trouble) if trouble else "",
+        ),
         (
             keys.unreachable is not None,
             f"{facts.user} cannot reach {keys.unreachable}: it may not enter {keys.unreachable_at}",

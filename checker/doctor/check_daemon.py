@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from checker import __version__
 from checker.doctor import remedies
 from checker.doctor.facts import Facts
 from checker.doctor.finding import Finding, finding
@@ -15,6 +16,7 @@ LATE_SWEEPS = 3
 
 def check_daemon(facts: Facts) -> Iterator[Finding]:
     yield check_sweeps(facts)
+    yield from check_version(facts)
     yield from check_service(facts)
     yield from check_socket(facts)
     yield check_spool(facts)
@@ -37,13 +39,39 @@ def check_sweeps(facts: Facts) -> Finding:
     )
 
 
+def check_version(facts: Facts) -> Iterator[Finding]:
+    """After an upgrade, the old daemon serves until it is restarted."""
+    version = facts.daemon.version
+    if version is not None:
+        yield finding(
+            "version",
+            f"daemon and commands are of the same release, {__version__}",
+            (
+                version != __version__,
+                (
+                    f"the daemon (process {facts.daemon.pid}) still runs"
+                    f" {version or 'an earlier release'}, but {__version__} is installed"
+                ),
+                remedies.start(facts),
+            ),
+        )
+
+
 def check_service(facts: Facts) -> Iterator[Finding]:
-    if facts.daemon.is_enabled is not None:
+    daemon = facts.daemon
+    if daemon.has_unit and daemon.is_enabled is None:
+        yield Finding(
+            name="service",
+            ok=None,
+            sentence=f"only root can ask whether {SERVICE} starts at boot",
+            mend="sudo reversi-checker doctor",
+        )
+    elif daemon.has_unit:
         yield finding(
             "service",
             f"{SERVICE} starts at boot",
             (
-                not facts.daemon.is_enabled,
+                not daemon.is_enabled,
                 f"{SERVICE} does not start at boot",
                 f"sudo systemctl enable {SERVICE}",
             ),

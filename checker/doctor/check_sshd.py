@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from checker.doctor import remedies
 from checker.doctor.facts import Facts, SshdFacts
 from checker.doctor.finding import Finding, finding, first_of
+from checker.install.places import ALLOW
 from checker.install.refusals import NO_SHELL
 from checker.sshd.lockdown import differences, shut_out, unknown_to, unwelcome
 from checker.sshd.sshrc import guard_sshrc, sshrc_sentence
@@ -30,12 +31,17 @@ def check_sshd(facts: Facts) -> Iterator[Finding]:
         yield check_kinds_of_keys(facts, sshd)
         yield from check_startups(facts, sshd)
         yield from check_penalties(facts, sshd)
+        yield from check_own_lists(facts, sshd)
         yield from check_log(facts)
     yield check_sshrc(facts)
 
 
 def check_account(facts: Facts) -> Finding:
+    """A `!` in shadow locks the account only for an sshd without PAM. Source: auth.c,
+    allowed_user().
+    """
     user, account, closed_by = facts.user, facts.account, facts.login.closed_by
+    lacks_pam = facts.sshd is not None and facts.sshd.effective.get("usepam", "").lower() == "no"
     return finding(
         "account",
         f"{user} can run a forced command",
@@ -51,8 +57,8 @@ def check_account(facts: Facts) -> Finding:
             f"sudo usermod --shell /bin/sh {user}",
         ),
         (
-            account is not None and account.is_locked and not facts.is_own,
-            f"{user} is locked with '!', so sshd rejects every key",
+            account is not None and account.is_locked and lacks_pam and not facts.is_own,
+            f"{user} is locked with '!' and sshd has UsePAM no, so sshd rejects every key",
             f"sudo usermod --password '*' {user}",
         ),
         (
@@ -74,6 +80,11 @@ def check_lockdown(facts: Facts, sshd: SshdFacts) -> Finding:
     return finding(
         "sshd",
         f"{name} lets {facts.user} only open reverse tunnels",
+        (
+            sshd.misplaced is not None,
+            sshd.misplaced.sentence if sshd.misplaced else "",
+            sshd.misplaced.mend if sshd.misplaced else "",
+        ),
         (
             bool(sshd.complaint),
             f"sshd would not start: {sshd.complaint}",
@@ -152,6 +163,23 @@ def check_penalties(facts: Facts, sshd: SshdFacts) -> Iterator[Finding]:
             remedies.configure_sshd("exempt", f"PerSourcePenaltyExemptList {','.join(shared)}"),
         ),
     )
+
+
+def check_own_lists(facts: Facts, sshd: SshdFacts) -> Iterator[Finding]:
+    """A list that names only the tunnel user locks everybody else out."""
+    alone = [
+        one for one in facts.login.own_lists if sshd.effective.get(one.lower(), "") == facts.user
+    ]
+    if alone:
+        yield Finding(
+            name="who may log in",
+            ok=False,
+            sentence=(
+                f"nobody but {facts.user} can log in here: {ALLOW} is the only file left that sets"
+                f" {' and '.join(alone)}"
+            ),
+            mend=f"{remedies.INIT}    # removes it",
+        )
 
 
 def check_log(facts: Facts) -> Iterator[Finding]:

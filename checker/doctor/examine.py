@@ -7,18 +7,22 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
-from checker.config.layout import Layout
+from checker.config.layout import SYSTEM, Layout
 from checker.config.settings import Config, load_config
 from checker.control.client import Control
 from checker.doctor.examine_files import key_facts, place_facts
+from checker.doctor.examine_host_keys import gateway_facts, host_key_facts
 from checker.doctor.examine_machine import machine_facts, port_facts
+from checker.doctor.examine_published import published_facts
 from checker.doctor.examine_readers import is_guarded, reader_facts
 from checker.doctor.examine_sshd import login_facts, sshd_facts
 from checker.doctor.facts import DaemonFacts, Facts, RegistryFacts, StateFacts
-from checker.install.places import SERVICE
-from checker.install.survey import SYSTEMD, entry, is_served_by_root, succeeds, user_account
+from checker.install.places import DROP_INS, MANIFEST, SERVICE, UNIT_FILE
+from checker.install.survey import SYSTEMD, entry, is_served_by_root, user_account
+from checker.install.unit_files import DAEMON_USER
 from checker.linux.machine import usage_of
 from checker.linux.processes import read_process, started_at
+from checker.linux.systemd import is_enabled, is_unit
 from checker.model import CheckerError, Tunnel
 from checker.registry.last_good import read_known
 from checker.registry.nodes import Registry
@@ -29,7 +33,9 @@ from checker.state.store import is_sound, open_reader
 
 
 def examine(layout: Layout) -> Facts:
-    """Return all facts; if the settings cannot be read, only that."""
+    """Return all facts; if there is no gateway, or its settings cannot be read, only that."""
+    if is_missing(layout):
+        return Facts(layout=layout, is_missing=True, is_undone=MANIFEST.exists())
     try:
         config = load_config(layout.config)
         registry = read_known(layout)
@@ -53,12 +59,23 @@ def examine(layout: Layout) -> Facts:
         daemon=daemon_facts(layout, config, sweep, now),
         places=place_facts(layout, uid),
         registry=registry_facts(registry, now),
+        published=published_facts(layout, config, registry),
         ports=port_facts(registry, config, uid),
         machine=machine_facts(layout, peers_of(tunnels), recorded_at=recorded_at),
         state=state,
         readers=reader_facts(layout, config),
         is_guarded=is_guarded(layout, config),
+        host_keys=host_key_facts(layout, registry, sshd),
+        gateway=gateway_facts(layout, config, sshd),
     )
+
+
+def is_missing(layout: Layout) -> bool:
+    """Return whether there is no gateway to examine."""
+    if layout.home is not None:
+        return not layout.home.exists()
+    made = (*DROP_INS, UNIT_FILE, SYSTEM.socket)
+    return user_account(DAEMON_USER) is None and not any(path.exists() for path in made)
 
 
 def recorded(layout: Layout) -> tuple[Sequence[Tunnel], Sweep | None, StateFacts]:
@@ -101,14 +118,17 @@ def peers_of(tunnels: Sequence[Tunnel]) -> Counter[str]:
 
 
 def daemon_facts(layout: Layout, config: Config, sweep: Sweep | None, now: float) -> DaemonFacts:
-    pid = Control(layout=layout).daemon_pid()
-    is_service = layout.home is None and SYSTEMD.is_dir()
+    daemon = Control(layout=layout).daemon()
+    pid = None if daemon is None else daemon.pid
+    has_unit = layout.home is None and SYSTEMD.is_dir() and is_unit(SERVICE)
     return DaemonFacts(
         pid=pid,
+        version=None if daemon is None else daemon.version,
+        has_unit=has_unit,
         age_s=age_s(pid, now) if pid else None,
         swept_s_ago=None if sweep is None else now - sweep.swept_at,
         every_s=config.policy.probe_every_s,
-        is_enabled=succeeds("systemctl", "is-enabled", SERVICE) if is_service else None,
+        is_enabled=is_enabled(SERVICE) if has_unit else None,
         usage=usage_of(pid) if pid else None,
     )
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from checker.config.files import groups_of, may_read, unreachable_part
 from checker.config.layout import Layout
 from checker.doctor.facts import KeyFacts, PlaceFacts, SshdFacts
-from checker.install.steps import Entry, UserAccount
+from checker.install.readable import installation, unreadable
+from checker.install.steps import Entry, Trouble, UserAccount
+from checker.install.unit_files import DAEMON_USER
 from checker.linux.accounts import group_name, user_name
 from checker.registry.authorized_keys import gate_command, keys_lag
 from checker.registry.key_lines import programs_in
@@ -28,6 +31,7 @@ def key_facts(layout: Layout, account: UserAccount | None, sshd: SshdFacts | Non
         lag=os.access(path, os.R_OK, effective_ids=True) and keys_lag(layout),
         programs_gone=programs_gone(path),
         open_secrets=tuple(open_secrets(layout)),
+        unreadable=unreadable_part(layout, account),
         unreachable=needed,
         unreachable_at=blocked,
     )
@@ -103,6 +107,15 @@ def unreachable(layout: Layout, account: UserAccount | None) -> tuple[Path, Path
         if needed.parent.exists() and (blocked := unreachable_part(needed, account.uid)):
             return needed, blocked
     return None
+
+
+def unreadable_part(layout: Layout, account: UserAccount | None) -> Trouble | None:
+    """Try, as the two accounts of an installed gateway, to read what runs reversi."""
+    if layout.home is not None or account is None or os.geteuid() != 0:
+        return None
+    here = installation(sys.executable)
+    users = (user_name(account.uid), DAEMON_USER)
+    return unreadable(users, here) if here is not None else None
 
 
 def is_closed_to(path: Path, account: UserAccount | None) -> bool:

@@ -17,7 +17,9 @@ from checker.install.survey import SYSTEMD
 from checker.linux.ephemeral import ephemeral_ports
 from checker.linux.machine import read_machine
 from checker.linux.sockets import read_listeners
+from checker.model import Forward, Listener, Port
 from checker.registry.nodes import Registry
+from checker.tunnels.port_owner import REACHED_AT
 
 TIME_ERROR = 5
 """What adjtimex returns while nothing synchronizes the clock. Source: adjtimex(2)."""
@@ -54,14 +56,24 @@ def port_facts(registry: Registry, config: Config, uid: int) -> PortFacts:
 def taken(registry: Registry, config: Config, uid: int) -> Iterator[TakenPort]:
     """Yield the nodes' ports on which processes of other users listen."""
     listening = read_listeners()
-    ports = [(port, forward.node) for forward in registry.forwards for port in forward.ports]
+    ports = [(port, forward) for forward in registry.forwards for port in forward.ports]
     used = {*listening, *(port for port, _ in ports), *registry.broken_ports, *registry.freed}
     free = next((port for port in config.policy.ports if port not in used), None)
-    for port, node in ports:
-        for listener in listening.get(port, ()):
-            if listener.uid != uid:
-                yield TakenPort(port=port, node=node, uid=listener.uid, free=free)
-                break
+    for port, forward in ports:
+        other = stranger_on(port, forward, listening.get(port, ()), uid)
+        if other is not None:
+            yield TakenPort(port=port, node=forward.node, uid=other, free=free)
+
+
+def stranger_on(port: Port, forward: Forward, found: Sequence[Listener], uid: int) -> int | None:
+    """Return the uid of another user's listener on the forward's port; None if there is none.
+
+    If the forward is published on that very port, HAProxy listens beside the loopback.
+    """
+    if any(publication.port == port for publication in forward.published):
+        near = {address for places in REACHED_AT.values() for address in places}
+        found = [listener for listener in found if listener.address in near]
+    return next((listener.uid for listener in found if listener.uid != uid), None)
 
 
 def unreserved(

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import pwd
+from dataclasses import replace
 from pathlib import Path
 
 from checker.config.layout import Layout
 from checker.config.settings import Config
 from checker.doctor.facts import LoginFacts, SshdFacts
+from checker.install.extra_drop_ins import lists_in
 from checker.install.manifest import load_manifest
-from checker.install.places import DROP_INS
+from checker.install.places import ALLOW, DROP_IN, DROP_INS
 from checker.install.steps import digest
 from checker.install.survey import entry, sshrc_of
 from checker.model import CheckerError
+from checker.sshd.includes import Misplaced, misplaced_include
 from checker.sshd.log_reader import source
 from checker.sshd.openings import judged
 from checker.sshd.program import MAIN, complaint, effective, version
@@ -21,6 +24,22 @@ from checker.sshd.program import MAIN, complaint, effective, version
 
 def sshd_facts(layout: Layout, config: Config) -> SshdFacts | None:
     """Ask sshd; None for a home that has no sshd of its own."""
+    found = answers_of_sshd(layout, config)
+    if found is None or not found.is_asked or layout.home is not None:
+        return found
+    return replace(found, misplaced=misplaced_drop_ins())
+
+
+def misplaced_drop_ins() -> Misplaced | None:
+    """Return the Include that reads our drop-ins, if it is inside a Match block."""
+    try:
+        text = MAIN.read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError:
+        return None
+    return misplaced_include(text, MAIN, DROP_IN) if DROP_IN.exists() else None
+
+
+def answers_of_sshd(layout: Layout, config: Config) -> SshdFacts | None:
     file = MAIN if layout.home is None else layout.run / "_sshd_config"
     if layout.home is None and os.geteuid() != 0:
         return SshdFacts(is_asked=False)
@@ -47,8 +66,17 @@ def login_facts(layout: Layout, user: str, sshd: SshdFacts | None, *, is_user: b
         closed_by=closed_by(sshd) if is_user else None,
         is_drop_in_changed=layout.home is None and any(map(is_changed, DROP_INS)),
         sshrc=rc_files(user, sshd),
+        own_lists=own_lists() if layout.home is None else (),
         log=source() if layout.home is None and os.geteuid() == 0 else None,
     )
+
+
+def own_lists() -> tuple[str, ...]:
+    """Return the lists of whom sshd lets in to which our file adds the tunnel user."""
+    try:
+        return lists_in(ALLOW.read_bytes())
+    except OSError:
+        return ()
 
 
 def rc_files(user: str, sshd: SshdFacts | None) -> tuple[Path, ...]:
@@ -73,7 +101,10 @@ def closed_by(sshd: SshdFacts | None) -> Path | None:
 
 def is_changed(path: Path) -> bool:
     """Return whether a file was changed since `init` wrote it."""
-    found, written = entry(path), load_manifest().files.get(str(path))
+    try:
+        found, written = entry(path), load_manifest().files.get(str(path))
+    except CheckerError:
+        return False  # only root may read it; it is unknown
     if found is None or found.content is None or written is None:
         return False
     return digest(found.content) != written

@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from checker.config.layout import Layout
-from checker.install.steps import Entry, UserAccount
+from checker.install.steps import Entry, Trouble, UserAccount
 from checker.model import Machine, Usage
+from checker.registry.pins import Pins
+from checker.sshd.includes import Misplaced
+from checker.sshd.listening import Unheard
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +26,8 @@ class SshdFacts:
     effective: Mapping[str, str] = field(default_factory=dict)
     openings: Sequence[str] = ()
     """A clause for each setting that does not hold for all connections."""
+    misplaced: Misplaced | None = None
+    """The Include of our drop-ins, if it is inside a Match block."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +42,8 @@ class LoginFacts:
     """What sshd runs before a forced command."""
     log: str | None = None
     """Where the daemon reads sshd's log; empty if nowhere."""
+    own_lists: Sequence[str] = ()
+    """Lists of whom sshd lets in, to which a file of ours adds the tunnel user."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +65,10 @@ class KeyFacts:
     """Private keys that others may read or write."""
     unreachable: Path | None = None
     """What the tunnel user needs but cannot reach."""
+    unreadable: Trouble | None = None
+    """What one of the two accounts of an installed gateway cannot read; None if only root could
+    try it.
+    """
     unreachable_at: Path | None = None
     """The directory that keeps the tunnel user out."""
 
@@ -72,8 +83,12 @@ class DaemonFacts:
     """None if it never swept."""
     every_s: float = 20.0
     """How often it should sweep."""
+    version: str | None = None
+    """The release that it runs; empty if it does not say, None if no daemon answers."""
+    has_unit: bool = False
+    """Whether systemd has a unit for it."""
     is_enabled: bool | None = None
-    """Whether systemd starts it at boot; None without systemd."""
+    """Whether systemd starts it at boot; None if unknown."""
     usage: Usage | None = None
 
 
@@ -124,6 +139,18 @@ class PortFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedFacts:
+    """Public ports, which HAProxy must serve."""
+
+    ports: Sequence[int] = ()
+    is_installed: bool = True
+    lags: bool = False
+    """Whether HAProxy's file does not match the registry."""
+    silent: Sequence[int] = ()
+    """Public ports on which nobody listens."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MachineFacts:
     """The machine: fail2ban, the clock, disk space, capacity."""
 
@@ -167,12 +194,37 @@ class ReaderFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HostKeyFacts:
+    """Host keys, `TYPE FINGERPRINT` each: those of sshd, and those that devices pin."""
+
+    known: frozenset[str] = frozenset()
+    """Those that sshd's configuration names; empty if sshd could not be asked."""
+    offered: frozenset[str] = frozenset()
+    """Those that sshd proves to a client: of several of one type, only the first."""
+    pinned: Mapping[str, Sequence[Pins]] = field(default_factory=dict)
+    """What was handed to each node's device; nodes for which that is unknown are left out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayFacts:
+    """The addresses that devices are given."""
+
+    are_checked: bool = False
+    """Whether there are any, and sshd said where it listens."""
+    unheard: Sequence[Unheard] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """A gateway. None means that a fact does not apply, or is unknown."""
 
     layout: Layout
     trouble: str = ""
     """Why the settings cannot be read."""
+    is_missing: bool = False
+    """Whether there is no gateway: `init` did not run here, or was undone, or the home is gone."""
+    is_undone: bool = False
+    """Whether `uninstall` left the admin's decisions."""
     user: str = ""
     """The tunnel user."""
     account: UserAccount | None = None
@@ -185,12 +237,15 @@ class Facts:
     places: PlaceFacts = PlaceFacts()
     registry: RegistryFacts = RegistryFacts()
     ports: PortFacts = PortFacts()
+    published: PublishedFacts = PublishedFacts()
     machine: MachineFacts = field(default_factory=MachineFacts)
     state: StateFacts = StateFacts()
     readers: ReaderFacts | None = None
     """None: every account may look."""
     is_guarded: bool | None = None
     """Whether a firewall rule keeps other accounts from the nodes' ports; None if unknown."""
+    host_keys: HostKeyFacts = HostKeyFacts()
+    gateway: GatewayFacts = GatewayFacts()
 
     @property
     def home(self) -> Path | None:

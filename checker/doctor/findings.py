@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from checker.doctor import remedies
 from checker.doctor.check_access import check_access
 from checker.doctor.check_daemon import check_daemon
+from checker.doctor.check_host_keys import check_host_keys
 from checker.doctor.check_machine import check_machine
+from checker.doctor.check_published import check_published
 from checker.doctor.check_readers import check_readers
 from checker.doctor.check_records import check_records
 from checker.doctor.check_sshd import check_sshd
@@ -17,9 +20,11 @@ from checker.output import aligned
 
 CHECKS: Sequence[Callable[[Facts], Iterator[Finding]]] = (
     check_sshd,
+    check_host_keys,
     check_access,
     check_readers,
     check_daemon,
+    check_published,
     check_machine,
     check_records,
 )
@@ -29,7 +34,23 @@ def findings(facts: Facts) -> tuple[Finding, ...]:
     """Return all findings that apply, in the order in which one would fix them."""
     if facts.trouble:
         return (Finding(name="settings", ok=False, sentence=facts.trouble, mend="fix that file"),)
+    if facts.is_missing:
+        return (missing(facts),)
     return tuple(finding for check in CHECKS for finding in check(facts))
+
+
+def missing(facts: Facts) -> Finding:
+    """Say that there is no gateway; all else that could be said would follow from that."""
+    config = facts.layout.config
+    if facts.home is not None:
+        sentence = (
+            f"there is no gateway: init has not run on this machine, nor is there {facts.home}"
+        )
+    elif facts.is_undone:
+        sentence = f"the gateway was uninstalled; {config.parent} still has its settings and nodes"
+    else:
+        sentence = f"init has not run on this machine, though there is {config}"
+    return Finding(name="gateway", ok=False, sentence=sentence, mend=remedies.begin(facts))
 
 
 def as_json(found: Sequence[Finding]) -> dict[str, Any]:

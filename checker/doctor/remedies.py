@@ -6,7 +6,9 @@ import shlex
 from pathlib import Path
 
 from checker.doctor.facts import Facts, TakenPort
+from checker.install.extra_drop_ins import LISTS
 from checker.install.places import DROP_IN, SERVICE
+from checker.install.steps import Trouble
 from checker.install.unit_files import ranges_out
 
 INIT = "sudo reversi-checker init"
@@ -22,8 +24,10 @@ def ours(facts: Facts, words: str) -> str:
 
 def start(facts: Facts) -> str:
     """Return the command that starts or restarts the daemon: by systemd, or as it was started."""
-    if facts.daemon.is_enabled is not None:
+    if facts.daemon.has_unit:
         return f"sudo systemctl restart {SERVICE}"
+    if facts.home is None and facts.machine.has_systemd:
+        return INIT
     pid = facts.daemon.pid
     first = "" if pid is None else f"kill {pid}; tail --pid={pid} -f /dev/null; "
     if facts.home is None or facts.sshd is None:
@@ -40,6 +44,15 @@ def set_aside(facts: Facts) -> str:
     sudo = "" if facts.home is not None else "sudo "
     move = f"{sudo}mv {shlex.quote(str(facts.layout.state))}* {place}"
     return f"{sudo}mkdir -p {place}; {move}; {start(facts)}"
+
+
+def roll_out(facts: Facts, names: list[str]) -> str:
+    """Hand these nodes a bundle that pins sshd's present host keys."""
+    home = f" --home {shlex.quote(str(facts.home))}" if facts.home else ""
+    sudo = "" if facts.home else "sudo "
+    which = " ".join(names) if len(names) <= 3 else "--all"
+    by_hand = f"if you changed a device by hand, remove NAME.pins in {facts.layout.nodes}"
+    return f"{sudo}reversi-client rollout{home} {which}    # {by_hand}"
 
 
 def init_or(facts: Facts, of_home: str) -> str:
@@ -73,12 +86,9 @@ def let_in(facts: Facts) -> str:
     denial.
     """
     effective = facts.sshd.effective if facts.sshd else {}
-    words = {"allowusers": f"AllowUsers {facts.user}", "allowgroups": f"AllowGroups {facts.user}"}
-    denied = effective.get("denyusers", "")
-    lines = [line for key, line in words.items() if effective.get(key)]
-    if denied or not lines:
+    if effective.get("denyusers") or not any(effective.get(one.lower()) for one in LISTS):
         return "grep -ri '^ *Deny' /etc/ssh    # and remove the entry there"
-    return configure_sshd("allow", *lines)
+    return f"{INIT} --allow-login"
 
 
 def accept_keys(facts: Facts, option: str, value: str) -> str:
@@ -110,6 +120,11 @@ def close_to_others(facts: Facts, path: Path) -> str:
     )
 
 
+def open_way(trouble: Trouble) -> str:
+    """Let the gateway's accounts read what runs reversi."""
+    return trouble.advice or " && ".join(f"sudo {command}" for command in trouble.commands)
+
+
 def mode(bits: str, *paths: Path) -> str:
     return f"chmod {bits} {' '.join(shlex.quote(str(path)) for path in paths)}"
 
@@ -139,3 +154,23 @@ def reserve(facts: Facts) -> str:
     """Keep outgoing connections off the nodes' ports."""
     ports = ranges_out({*facts.ports.reserved, *facts.ports.unreserved})
     return init_or(facts, f"sudo sysctl -w net.ipv4.ip_local_reserved_ports={ports}")
+
+
+def begin(facts: Facts) -> str:
+    """Make the gateway that is missing."""
+    if facts.home is not None:
+        return f"{INIT}    # or, without root, a gateway of your own: {ours(facts, 'up')}"
+    purge = "    # or remove the rest: sudo reversi-checker uninstall --purge"
+    return INIT + (purge if facts.is_undone else "")
+
+
+def serve_published(facts: Facts) -> str:
+    """Have HAProxy serve the public ports."""
+    update = ours(facts, "publish")
+    if not facts.published.is_installed:
+        return f"sudo apt-get install haproxy && {update}"
+    if facts.published.lags:
+        return update
+    if facts.home is not None:
+        return f"haproxy -W -f {shlex.quote(str(facts.home / 'haproxy.cfg'))}"
+    return "sudo systemctl restart haproxy    # it must read our file: docs/publishing.md"

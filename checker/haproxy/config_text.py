@@ -5,6 +5,7 @@ It holds only what is published, in TCP mode: TLS is routed by name and never te
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterable, Sequence
 
 from checker.model import Forward, Port, Publication
@@ -29,6 +30,11 @@ idle that long.
 HELLO_WITHIN_S = 5
 """How long a visitor may take to send the TLS server name."""
 
+MAY_VANISH = " transparent"
+"""For an address that we found on the machine: HAProxy starts even if it is gone by then. Source:
+HAProxy's manual, `bind`, transparent.
+"""
+
 Published = tuple[Publication, Forward]
 
 
@@ -43,17 +49,50 @@ def by_port(forwards: Iterable[Forward]) -> dict[Port, list[Published]]:
     return ports
 
 
+def tunnel_ports(forwards: Iterable[Forward]) -> frozenset[Port]:
+    """Return the ports on which tunnels listen themselves."""
+    return frozenset(port for forward in forwards for port in forward.ports)
+
+
+def outside(addresses: Sequence[str], own: Iterable[str]) -> tuple[str, ...]:
+    """Return where HAProxy can listen beside a tunnel: the addresses without the loopback.
+
+    A wildcard stands for those of the machine's `own` addresses that others can reach.
+    """
+    found: dict[str, None] = {}
+    for address in map(ipaddress.ip_address, addresses):
+        if not address.is_unspecified:
+            found |= {} if address.is_loopback else {str(address): None}
+            continue
+        for other in map(ipaddress.ip_address, own):
+            if other.version == address.version and not other.is_loopback | other.is_link_local:
+                found[str(other)] = None
+    return tuple(found)
+
+
 def render(
-    forwards: Sequence[Forward], addresses: Sequence[str], loopback: str = "127.0.0.1"
+    forwards: Sequence[Forward],
+    addresses: Sequence[str],
+    loopback: str = "127.0.0.1",
+    beside: Sequence[str] = (),
 ) -> str:
     """Return the whole file; only a comment if nothing is published.
 
-    `loopback` is the address on which sshd listens for the tunnels.
+    `loopback` is the address on which sshd listens for the tunnels. `beside`: where HAProxy listens
+    if the tunnel has the same port.
     """
     ports = by_port(forwards)
     if not ports:
         return HEAD
-    frontends = [frontend(port, published, addresses) for port, published in ports.items()]
+    own = tunnel_ports(forwards)
+    binds = {
+        port: [
+            f"{bound(address, port)}{'' if address in addresses else MAY_VANISH}"
+            for address in (beside if port in own else addresses)
+        ]
+        for port in ports
+    }
+    frontends = [frontend(port, published, binds[port]) for port, published in ports.items()]
     backends = [backend(forward, loopback) for forward in forwards if forward.published]
     return "\n".join([HEAD + DEFAULTS, *frontends, *backends])
 
@@ -62,12 +101,9 @@ def backend_name(forward: Forward) -> str:
     return f"reversi-{forward.node}-{forward.port}"
 
 
-def frontend(port: Port, published: Sequence[Published], addresses: Sequence[str]) -> str:
+def frontend(port: Port, published: Sequence[Published], binds: Sequence[str]) -> str:
     """Return the section of one public port: which visitors go to which forward."""
-    lines = [
-        f"frontend reversi-{port}",
-        *(f"    bind {bound(address, port)}" for address in addresses),
-    ]
+    lines = [f"frontend reversi-{port}", *(f"    bind {bind}" for bind in binds)]
     named = [(publication, forward) for publication, forward in published if publication.sni]
     rest = [forward for publication, forward in published if not publication.sni]
     if named:

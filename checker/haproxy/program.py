@@ -9,7 +9,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from checker.config.files import write_atomically
 from checker.config.layout import Layout
 from checker.config.settings import Config
 from checker.config.toml_file import ConfigError
-from checker.haproxy.config_text import HEAD
+from checker.haproxy.config_text import HEAD, outside
 from checker.linux.sockets import read_listeners
 from checker.model import IPV4_LOOPBACK, IPV6_LOOPBACK, CheckerError, Port
 from checker.sshd.lockdown import settings
@@ -62,6 +62,8 @@ class Proxy:
     """Our file; the admin may have another beside it."""
     addresses: tuple[str, ...]
     """Addresses on which it binds each published port."""
+    beside: tuple[str, ...] = ()
+    """Addresses on which it binds a port that the tunnel has on the loopback."""
     reload: str
     """Command that makes it read the file again; empty: the admin reloads it."""
     loopback: str = IPV4_LOOPBACK
@@ -71,9 +73,11 @@ class Proxy:
 def proxy_of(layout: Layout, config: Config) -> Proxy:
     """Return our file and the settings of reversi.toml, with defaults for what they leave out."""
     default = SYSTEM_RELOAD if layout.home is None else ""
+    addresses = config.publish_on or every_address()
     return Proxy(
         path=layout.config.with_name("haproxy.cfg"),
-        addresses=config.publish_on or every_address(),
+        addresses=addresses,
+        beside=outside(addresses, own_addresses()),
         reload=default if config.haproxy_reload is None else config.haproxy_reload,
         loopback=tunnel_loopback() if layout.home is None else IPV4_LOOPBACK,
     )
@@ -98,12 +102,30 @@ def every_address() -> tuple[str, ...]:
     return ("0.0.0.0", "::") if has_ipv6 else ("0.0.0.0",)  # noqa: S104 - to publish is to bind them all
 
 
+def own_addresses() -> tuple[str, ...]:
+    """Return the IP addresses that this machine has now, without their zones."""
+    return tuple(
+        one.address.partition("%")[0]
+        for link in psutil.net_if_addrs().values()
+        for one in link
+        if one.family in (socket.AF_INET, socket.AF_INET6)
+    )
+
+
 def find_haproxy() -> str:
     """Return its path. Raises HaproxyMissing."""
     found = shutil.which("haproxy", path=f"{PLACES}:{os.environ.get('PATH', '')}")
     if found is None:
         raise HaproxyMissing
     return found
+
+
+def is_installed() -> bool:
+    try:
+        find_haproxy()
+    except HaproxyMissing:
+        return False
+    return True
 
 
 def check(candidate: Path) -> None:
@@ -150,13 +172,25 @@ def reload(command: str) -> None:
         raise ReloadFailed(f"haproxy cannot be reloaded with {command!r}: {said}")
 
 
-def await_listening(ports: Collection[Port], path: Path) -> None:
+def silent_ports(binds: Mapping[Port, Collection[str]]) -> list[Port]:
+    """Return the ports without a listener at one of these addresses; none named: at any."""
+    there = read_listeners()
+    return [
+        port
+        for port, addresses in binds.items()
+        if not any(
+            not addresses or listener.address in addresses for listener in there.get(port, ())
+        )
+    ]
+
+
+def await_listening(binds: Mapping[Port, Collection[str]], path: Path) -> None:
     """Wait until each port has a listener, as a reload does not report whether HAProxy could bind.
 
     Raises ReloadFailed.
     """
     end = time.monotonic() + LISTENS_WITHIN_S
-    while silent := set(ports) - set(read_listeners()):
+    while silent := silent_ports(binds):
         if time.monotonic() > end:
             raise ReloadFailed(
                 f"haproxy was reloaded, but does not listen on port {min(silent)}; check that it"
@@ -165,15 +199,18 @@ def await_listening(ports: Collection[Port], path: Path) -> None:
         time.sleep(POLL_S)
 
 
-def put_live(proxy: Proxy, wanted: bytes, present: bytes | None, ports: Collection[Port]) -> None:
+def put_live(
+    proxy: Proxy, wanted: bytes, present: bytes | None, binds: Mapping[Port, Collection[str]]
+) -> None:
     """Put the wanted file in place of the present one and reload HAProxy; undo all if one fails.
 
-    Raises HaproxyMissing, FileRefused, ReloadFailed, ConfigError.
+    `binds`: the published ports, and the addresses that tell HAProxy's listener from a tunnel's;
+    none: any listener is HAProxy's. Raises HaproxyMissing, FileRefused, ReloadFailed, ConfigError.
     """
     candidate = proxy.path.with_name(f"{proxy.path.name}.new")
     try:
         write_atomically(candidate, wanted, mode=0o644)
-        if ports:
+        if binds:
             check(candidate)
         write_atomically(proxy.path, wanted, mode=0o644)
     finally:
@@ -182,7 +219,7 @@ def put_live(proxy: Proxy, wanted: bytes, present: bytes | None, ports: Collecti
         return
     try:
         reload(proxy.reload)
-        await_listening(ports, proxy.path)
+        await_listening(binds, proxy.path)
     except ReloadFailed:
         write_atomically(proxy.path, HEAD.encode() if present is None else present, mode=0o644)
         with contextlib.suppress(ReloadFailed):

@@ -10,8 +10,15 @@ from checker.config.files import write_atomically
 from checker.config.layout import Layout
 from checker.config.settings import load_config
 from checker.config.toml_file import ConfigError
-from checker.haproxy.config_text import HEAD, by_port, render
-from checker.haproxy.program import Proxy, present_file, proxy_of, put_live
+from checker.haproxy.config_text import HEAD, by_port, render, tunnel_ports
+from checker.haproxy.program import (
+    HaproxyMissing,
+    Proxy,
+    is_installed,
+    present_file,
+    proxy_of,
+    put_live,
+)
 from checker.linux.sockets import read_listeners
 from checker.model import CheckerError, Forward, Listener, Node, Note, Port
 from checker.registry.changes import write_node
@@ -31,6 +38,27 @@ class PortInUse(CheckerError):
         super().__init__(
             f"port {port} is in use by {holder}; stop it, or publish on another port or address"
             " (publish_on in reversi.toml)"
+        )
+
+
+class TunnelEverywhere(CheckerError):
+    """The tunnel listens where HAProxy should: it logged in before sshd had our settings."""
+
+    def __init__(self, port: Port, node: str) -> None:
+        super().__init__(
+            f"the tunnel of node {node} listens on all addresses of port {port}, as sshd allowed"
+            f" when it logged in; end it, and it comes back on the loopback only: reversi-checker"
+            f" kill {node}:{port}; then publish again"
+        )
+
+
+class OnlyLoopback(CheckerError):
+    """A forward is published on its own port, and there is no address beside its tunnel's."""
+
+    def __init__(self, port: Port) -> None:
+        super().__init__(
+            f"the tunnel itself listens on the loopback at port {port}, and there is no other"
+            " address to publish it on; add one to publish_on in reversi.toml"
         )
 
 
@@ -71,8 +99,17 @@ def overlaps(listener: Listener, addresses: Collection[str]) -> bool:
 
 
 def refuse_taken(port: Port, registry: Registry, proxy: Proxy, uid: int) -> None:
-    """Raises PortInUse if another service listens there; a published port is HAProxy's own."""
-    holder = "" if port in by_port(registry.forwards) else in_the_way(port, proxy.addresses, uid)
+    """Raises PortInUse if another service listens there, TunnelEverywhere if the tunnel of that
+    port does; a published port is HAProxy's own.
+    """
+    if port in by_port(registry.forwards):
+        return
+    owner = registry.owner(port)
+    addresses = proxy.addresses if owner is None else proxy.beside
+    there = [one for one in read_listeners().get(port, ()) if overlaps(one, addresses)]
+    if owner is not None and any(listener.uid == uid for listener in there):
+        raise TunnelEverywhere(port, owner.name)
+    holder = in_the_way(port, addresses, uid)
     if holder:
         raise PortInUse(port, holder)
 
@@ -84,14 +121,46 @@ def published_forwards(registry: Registry) -> tuple[Forward, ...]:
     )
 
 
+def published_ports(registry: Registry) -> tuple[Port, ...]:
+    """Return the public ports that HAProxy should serve."""
+    return tuple(sorted(by_port(published_forwards(registry))))
+
+
+def silent_ports(ports: Collection[Port]) -> tuple[Port, ...]:
+    """Return those of the ports on which nobody listens."""
+    return tuple(sorted(set(ports).difference(read_listeners())))
+
+
+def unserved(registry: Registry, proxy: Proxy) -> str:
+    """Say why visitors cannot reach a published port, as a sentence; empty if they can."""
+    ports = published_ports(registry)
+    if not ports:
+        return ""
+    if not is_installed():
+        return str(HaproxyMissing())
+    silent = silent_ports(ports)
+    if not silent:
+        return ""
+    return (
+        f"haproxy does not listen on port {silent[0]}; start it, and check that it reads"
+        f" {proxy.path}"
+    )
+
+
 def wanted_file(registry: Registry, proxy: Proxy) -> str:
-    """Return the file as the registry wants it. Raises RegistryBroken, and what `clash` finds."""
+    """Return the file as the registry wants it. Raises RegistryBroken, OnlyLoopback, and what
+    `clash` finds.
+    """
     if registry.problems:
         raise RegistryBroken(registry.problems[0])
     trouble = clash(registry.forwards)
     if trouble is not None:
         raise trouble
-    return render(published_forwards(registry), proxy.addresses, proxy.loopback)
+    forwards = published_forwards(registry)
+    own = tunnel_ports(forwards).intersection(by_port(forwards))
+    if own and not proxy.beside:
+        raise OnlyLoopback(min(own))
+    return render(forwards, proxy.addresses, proxy.loopback, proxy.beside)
 
 
 def follow(registry: Registry, proxy: Proxy) -> str:
@@ -101,13 +170,15 @@ def follow(registry: Registry, proxy: Proxy) -> str:
     Raises what `wanted_file` and `put_live` do.
     """
     present = present_file(proxy.path)
-    ports = by_port(published_forwards(registry)).keys()
+    forwards = published_forwards(registry)
+    ports = by_port(forwards).keys()
     if not ports and present in (None, HEAD.encode()):
         return ""
     wanted = wanted_file(registry, proxy).encode()
     if wanted == present:
         return ""
-    put_live(proxy, wanted, present, ports)
+    own = tunnel_ports(forwards)
+    put_live(proxy, wanted, present, {port: proxy.beside if port in own else () for port in ports})
     if proxy.reload:
         return f"wrote {proxy.path} and reloaded haproxy"
     return (

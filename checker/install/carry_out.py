@@ -18,6 +18,7 @@ from checker.install.effects import (
     write_file,
 )
 from checker.install.manifest import Manifest
+from checker.install.new_accounts import taken_back
 from checker.install.places import MANIFEST
 from checker.install.rehearsal import still_open
 from checker.install.steps import (
@@ -39,12 +40,24 @@ from checker.registry.lock import locked
 from checker.sshd.program import MAIN, complaint
 
 
-def carry_out(plan: InitPlan, manifest: Manifest, say: Say) -> None:
+def carry_out(
+    plan: InitPlan, manifest: Manifest, say: Say, rehearse: Callable[[], object] = lambda: None
+) -> None:
     """Take all steps on this machine, and save the manifest after each. Raises InstallFailed,
     ConfigError.
+
+    `rehearse` is called once the accounts exist, and before anything else is done: only then does
+    sshd know their groups. If it raises, the accounts are removed again.
     """
-    for step in plan.steps:
-        record(step, manifest, lambda step=step: carry_out_one(step, say))  # type: ignore[misc]
+    accounts = [step for step in plan.steps if isinstance(step, Command) and step.makes]
+    with taken_back(accounts, manifest, say):
+        for step in accounts:
+            record(step, manifest, lambda step=step: carry_out_one(step, say))  # type: ignore[misc]
+        if accounts:
+            rehearse()
+    for other in plan.steps:
+        if other not in accounts:
+            record(other, manifest, lambda step=other: carry_out_one(step, say))  # type: ignore[misc]
         if MANIFEST.parent.is_dir():
             manifest.save()
 
@@ -137,7 +150,8 @@ def go_live(step: GoLive) -> None:
             run(step.reload)
         paths = " and ".join(map(str, before))
         raise InstallFailed(
-            f"sshd did not accept {paths} ({trouble}); everything is as before, and sshd still runs"
+            f"sshd did not accept {paths} ({trouble}); its configuration is as before, and sshd"
+            " still runs"
         )
 
 

@@ -16,6 +16,8 @@ DROP_IN = Path("/etc/ssh/sshd_config.d/00-reversi.conf")
 REST = DROP_IN.with_name("reversi.conf")
 """The settings that must be read last. Earlier releases wrote all settings here."""
 DROP_INS = (DROP_IN, REST)
+ALLOW = DROP_IN.with_name("00-reversi-allow.conf")
+"""Only with `init --allow-login`: adds the tunnel user to the lists of whom sshd lets in."""
 UNIT_FILE = Path("/etc/systemd/system/reversi-checker.service")
 SERVICE = UNIT_FILE.name
 KEYS_SERVICE_FILE = UNIT_FILE.with_name("reversi-keys.service")
@@ -24,5 +26,15 @@ UNITS = (UNIT_FILE, KEYS_SERVICE_FILE, KEYS_PATH_FILE)
 ENABLED = (SERVICE, KEYS_PATH_FILE.name)
 TMPFILES = Path("/etc/tmpfiles.d/reversi.conf")
 SYSCTL = Path("/etc/sysctl.d/99-reversi.conf")
-FILES = (SYSTEM.config, SYSTEM.authorized_keys, TMPFILES, SYSCTL, TUNE, *UNITS, REST, DROP_IN)
+FILES = (
+    SYSTEM.config,
+    SYSTEM.authorized_keys,
+    TMPFILES,
+    SYSCTL,
+    TUNE,
+    *UNITS,
+    REST,
+    DROP_IN,
+    ALLOW,
+)
 """All files that `init` may write, in the order in which it writes them."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from checker.config.layout import SYSTEM
+from checker.install.extra_drop_ins import allow_notes, allow_steps
+from checker.install.left_behind import clauses, lost_keys
 from checker.install.places import (
     CONFIG,
     DROP_IN,
@@ -58,19 +60,31 @@ def plan(found: Found) -> InitPlan:
     files, notes = wanted_files(found)
     steps: list[Step] = [*accounts(found), *memberships(found), *folders(found)]
     steps.extend(file for file in files if file.path not in DROP_INS)
-    if found.keys_lag:
+    if found.keys_lag or is_config_edited(found, files):
         steps.append(KeysInLine())
     steps.extend(accesses(found))
     steps.extend(go_live(found, files))
+    steps.extend(allow_steps(found))
     steps.extend(untune(found))
     steps.extend(commands(found, {file.path for file in files}))
     notes += [
         *ignored_gateways(found),
         *tuning_notes(found),
+        *allow_notes(found),
         *manual(found, bool(steps)),
     ]
-    warnings = (*sshrc_warnings(found), *tuning_warnings(found))
+    warnings = (
+        *sshrc_warnings(found),
+        *tuning_warnings(found),
+        *clauses(found.logins, found.choices.tunnel_user),
+        *lost_keys(found.logins, found.choices.tunnel_user),
+    )
     return InitPlan(steps=tuple(steps), notes=tuple(notes), warnings=warnings)
+
+
+def is_config_edited(found: Found, files: Iterable[File]) -> bool:
+    """Return whether `init` was asked to change reversi.toml, and does."""
+    return found.choices.config is not None and any(file.path == SYSTEM.config for file in files)
 
 
 def accounts(found: Found) -> Iterator[Command]:
@@ -124,7 +138,8 @@ def contents(found: Found) -> dict[Path, bytes]:
     """Return every file that a gateway here should have, the drop-ins of sshd last."""
     choices = found.choices
     files = {
-        SYSTEM.config: reversi_toml(choices.tunnel_user, choices.operators, choices.gateways),
+        SYSTEM.config: choices.config
+        or reversi_toml(choices.tunnel_user, choices.operators, choices.gateways),
         SYSTEM.authorized_keys: b"",
         TMPFILES: tmpfiles(choices.tunnel_user, choices.readers),
         UNIT_FILE: unit(found.python, choices.readers),
@@ -158,8 +173,10 @@ def wanted_files(found: Found) -> tuple[list[File], list[str]]:
             files.append(File(path=path, content=content))
         elif is_good(found, path, content, entry.content):
             continue
-        elif found.written.get(str(path)) == digest(entry.content) or (
-            path == REST and is_ours(found, REST)
+        elif (
+            path == SYSTEM.config  # only an edit that was asked for, and keeps the rest
+            or found.written.get(str(path)) == digest(entry.content)
+            or (path == REST and is_ours(found, REST))
         ):
             files.append(File(path=path, content=content))
         elif found.force:
@@ -171,7 +188,7 @@ def wanted_files(found: Found) -> tuple[list[File], list[str]]:
 
 def is_good(found: Found, path: Path, wanted: bytes, present: bytes) -> bool:
     """Return whether a file needs no change."""
-    if path in (SYSTEM.config, SYSTEM.authorized_keys):
+    if path == SYSTEM.authorized_keys or (path == SYSTEM.config and not found.choices.config):
         return True
     # a package does not know its sshd; rehearse judges this file before it counts
     is_packaged = path == DROP_IN and present == drop_in(found.choices.tunnel_user)
@@ -196,7 +213,7 @@ def commands(found: Found, changed: set[Path]) -> Iterator[Command]:
         yield Command(words=("systemctl", "daemon-reload"))
     if not found.is_enabled or not found.is_active:
         yield Command(words=("systemctl", "enable", "--now", *ENABLED))
-    elif UNIT_FILE in changed:
+    elif changed.intersection((UNIT_FILE, SYSTEM.config)) or found.is_daemon_older:
         yield Command(words=("systemctl", "restart", SERVICE))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from checker.config.layout import SYSTEM
+from checker.install.left_behind import clauses
 from checker.install.steps import Found, UserAccount
 from checker.install.unit_files import DAEMON_USER
 from checker.model import CheckerError
@@ -31,10 +32,15 @@ def refuse(found: Found) -> None:
     refuse_names(found)
     if found.has_systemd and is_hidden(found):
         raise Refused(f"{hidden_sentence(found)}, and run init from there")
+    if found.unreadable:
+        raise Refused(found.unreadable)
     user = found.choices.tunnel_user
     account = found.accounts.get(user)
     if account is not None:
-        refuse_account(user, account)
+        refuse_account(user, account, uses_pam=found.uses_pam)
+    left = "; ".join(clauses(found.logins, user))
+    if left and not found.logins.leave:
+        raise Refused(f"{left}. To leave them behind all the same: init --leave-behind")
 
 
 def refuse_names(found: Found) -> None:
@@ -52,7 +58,7 @@ def refuse_names(found: Found) -> None:
         )
 
 
-def refuse_account(user: str, account: UserAccount) -> None:
+def refuse_account(user: str, account: UserAccount, *, uses_pam: bool | None) -> None:
     """Raises Refused."""
     if account.uid == 0:
         raise Refused(
@@ -63,17 +69,27 @@ def refuse_account(user: str, account: UserAccount) -> None:
             f"the shell of {user} is {account.shell or 'not set'}, so no forced command can run;"
             f" run: usermod --shell /bin/sh {user}"
         )
-    if account.is_locked:
+    if account.is_locked and uses_pam is False:
         raise Refused(
-            f"account {user} is locked with '!', so sshd rejects every key; run: usermod"
-            f" --password '*' {user}"
+            f"account {user} is locked with '!' and sshd has UsePAM no, so sshd rejects every key;"
+            f" run: usermod --password '*' {user}"
         )
 
 
+def hidden_place(found: Found) -> str:
+    """Return a part of reversi, or of its interpreter, that a systemd service could not see; empty
+    if there is none.
+    """
+    places = (found.python, *found.places)
+    return next((place for place in places if f"{place}/".startswith(HIDDEN)), "")
+
+
 def is_hidden(found: Found) -> bool:
-    """Return whether a systemd service could not see the interpreter."""
-    return f"{found.python}/".startswith(HIDDEN)
+    """Return whether a systemd service could not see the interpreter or reversi."""
+    return bool(hidden_place(found))
 
 
 def hidden_sentence(found: Found) -> str:
-    return f"reversi runs from {found.python}, which a service cannot see; install it under /opt"
+    place = hidden_place(found)
+    other = "" if place == found.python else ", with an interpreter such as /usr/bin/python3"
+    return f"reversi runs from {place}, which a service cannot see; install it under /opt{other}"

@@ -11,9 +11,12 @@ from pathlib import Path
 
 from checker.install.refusals import Refused
 from checker.model import CheckerError
+from checker.sshd.host_key_files import ask_for_host_keys
+from checker.sshd.includes import misplaced_include
+from checker.sshd.keygen import make_key
 from checker.sshd.lockdown import differences, drop_in, redirected, unknown_options, unknown_to
 from checker.sshd.match_lines import as_if_there
-from checker.sshd.openings import judged
+from checker.sshd.openings import groups_of, judged
 from checker.sshd.program import MAIN, complaint, version
 
 
@@ -26,14 +29,13 @@ def candidate(drop_ins: Mapping[Path, bytes], user: str) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="reversi-") as folder:
         inside = Path(folder)
         try:
+            text = MAIN.read_text(encoding="utf-8", errors="surrogateescape")
             for other in place.parent.glob("*"):
                 if other.is_file() and other not in drop_ins:
                     shutil.copy(other, inside / other.name)
             for path, content in drop_ins.items():
                 (inside / path.name).write_bytes(content)
-            main = redirected(
-                MAIN.read_text(encoding="utf-8", errors="surrogateescape"), place, inside
-            )
+            main = redirected(text, place, inside)
         except OSError as error:
             raise CheckerError(
                 f"{error.filename} cannot be read ({error.strerror}); is openssh-server installed?"
@@ -43,12 +45,18 @@ def candidate(drop_ins: Mapping[Path, bytes], user: str) -> Iterator[Path]:
                 f"{MAIN} does not read {place.parent}; insert this as its first line: Include"
                 f" {place.parent}/*.conf"
             )
+        misplaced = misplaced_include(text, MAIN, place)
+        if misplaced is not None:
+            raise Refused(f"{misplaced.sentence}: {misplaced.mend}")
         whole = inside / "main"
         whole.write_text(main, encoding="utf-8", errors="surrogateescape")
         if not is_account(user):
+            groups = groups_of(user)
             for file in inside.iterdir():
-                text = file.read_text(encoding="utf-8", errors="surrogateescape")
-                file.write_text(as_if_there(text, user), encoding="utf-8", errors="surrogateescape")
+                text = as_if_there(
+                    file.read_text(encoding="utf-8", errors="surrogateescape"), user, groups
+                )
+                file.write_text(text, encoding="utf-8", errors="surrogateescape")
         yield whole
 
 
@@ -102,12 +110,27 @@ def probe_unknown(user: str) -> frozenset[str]:
     unknown: frozenset[str] = frozenset()
     with tempfile.TemporaryDirectory(prefix="reversi-") as folder:
         config = Path(folder) / "sshd_config"
+        keys = some_host_keys(Path(folder))
         while True:  # an old sshd stops at the first unknown option of a Match block
             config.write_bytes(drop_in(user, unknown))
-            said = complaint(config)
+            said = complaint(config, *keys)
             if not said:
                 return unknown
             more = unknown_options(said) - unknown
             if not more:
                 raise Refused(f"sshd would not start with our settings: {said}")
             unknown |= more
+
+
+def some_host_keys(folder: Path) -> tuple[str, ...]:
+    """Return the options that give sshd host keys: without any it tests nothing, and none may be in
+    the usual place. Raises CheckerError.
+    """
+    try:
+        files = ask_for_host_keys().files
+    except CheckerError:  # its configuration is tested, and its errors are reported, later
+        files = ()
+    if not files:
+        files = (folder / "host_key",)
+        make_key(files[0], comment="reversi")
+    return tuple(word for file in files for word in ("-h", str(file)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from checker.install.places import DROP_IN, DROP_INS, REST
+from checker.install.places import ALLOW, DROP_IN, DROP_INS, REST
 from checker.install.steps import File, Found, GoLive, InitPlan, digest
 from checker.sshd.lockdown import released_drop_in, rest_of_drop_in
 from checker.sshd.sshrc import guard_sshrc, sshrc_sentence
@@ -59,7 +59,7 @@ def live_drop_ins(found: Found, planned: InitPlan) -> dict[Path, bytes]:
     new = [file for step in planned.steps if isinstance(step, GoLive) for file in step.files]
     old = {path: found.entries[path].content or b"" for path in DROP_INS if path in found.entries}
     live = {**old, **{file.path: file.content for file in new}}
-    return {path: live[path] for path in DROP_INS if path in live}
+    return {path: live[path] for path in (*DROP_INS, ALLOW) if path in live}
 
 
 def sshrc_warnings(found: Found) -> Iterator[str]:

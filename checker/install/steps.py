@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from checker.install.left_behind import Logins
 from checker.sshd.lockdown import NOT_EVERYWHERE
 
 TUNNEL_USER = "reversi"
@@ -25,7 +26,9 @@ class UserAccount:
     uid: int
     shell: str
     is_locked: bool
-    """Its password begins with `!`: with `UsePAM no`, sshd then refuses the account."""
+    """Its password begins with `!`: with `UsePAM no`, sshd then refuses the account. With PAM, its
+    keys open it all the same.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +59,8 @@ class Choices:
     gateways: tuple[str, ...] = ()
     asked_gateways: tuple[str, ...] = ()
     """As given on the command line."""
+    config: bytes | None = None
+    """What `reversi.toml` will say, if `init` was asked to change it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +74,20 @@ class NotSent:
     is_read_only: bool = False
     set_in: Path | None = None
     """A file other than ours that sets it at boot."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """What an account of the gateway could not read."""
+
+    sentence: str
+    commands: tuple[str, ...] = ()
+    """What opens it, for root."""
+    advice: str = ""
+    """What to do if nothing should be opened."""
+
+    def __str__(self) -> str:
+        return f"{self.sentence}; {self.advice or 'run: ' + ' && '.join(self.commands)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +128,21 @@ class Found:
     tune: bool | None = None
     """As given on the command line; None keeps the earlier choice."""
     force: bool = False
+    allowed: Mapping[str, str] | None = None
+    """The lists of whom sshd lets in, by lower-case keyword; None if sshd was not asked."""
+    allow_login: bool = False
+    """Whether to add the tunnel user to them."""
+    places: tuple[str, ...] = ()
+    """Where the interpreter, its library and reversi are, links resolved."""
+    unreadable: str = ""
+    """Which account could not read a part of that, and what opens it; empty if both can."""
+    uses_pam: bool | None = None
+    """Whether sshd leaves it to PAM who may log in; None if sshd was not asked."""
+    logins: Logins = field(default_factory=Logins)
+    is_daemon_older: bool = False
+    """Whether the daemon started before `reversi.toml` was last changed, which it reads only
+    then.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,29 +8,51 @@ import pwd
 import shutil
 import stat
 import subprocess
+import sys
+import time
+import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 from checker.config.layout import SYSTEM, is_there
-from checker.config.settings import load_config
-from checker.config.toml_file import ConfigError, read_toml
+from checker.config.settings import Config, config_from, load_config
+from checker.config.toml_file import MOST_BYTES, ConfigError, beginning, read_toml
 from checker.control.client import Control
+from checker.install.extra_drop_ins import EXTRAS, LISTS, is_as_made
+from checker.install.left_behind import Logins
+from checker.install.logged_in import logins
 from checker.install.manifest import load_manifest
 from checker.install.places import ENABLED, FILES
 from checker.install.plan import all_folders
+from checker.install.readable import examine
 from checker.install.rehearsal import probe_unknown
-from checker.install.steps import Choices, Entry, Found, NotSent, UserAccount
+from checker.install.shared_key import FleetWish, with_shared_key
+from checker.install.steps import (
+    OPERATORS,
+    TUNNEL_USER,
+    Choices,
+    Entry,
+    Found,
+    NotSent,
+    UserAccount,
+    digest,
+)
 from checker.install.sysctl_files import setter
 from checker.install.tuning import KEY, TUNE
 from checker.install.undo import Installed
-from checker.install.unit_files import DAEMON_USER
+from checker.install.unit_files import DAEMON_USER, reversi_toml
 from checker.linux.accounts import group_name, is_locked, user_name
 from checker.linux.ephemeral import ephemeral_ports
-from checker.linux.processes import read_process
+from checker.linux.processes import read_process, started_at
+from checker.model import CheckerError
 from checker.registry.authorized_keys import keys_lag
+from checker.registry.nodes import Registry
 from checker.registry.reading import read_registry
 from checker.sshd.lockdown import NOT_EVERYWHERE
+from checker.sshd.program import MAIN, effective
 from checker.sshd.sshrc import SSHRC, spares
 
+NOTHING = FleetWish()
 SYSTEMD = Path("/run/systemd/system")
 KERNEL = Path("/proc/sys/net/ipv4")
 
@@ -40,19 +62,29 @@ def under(root: Path | None, path: Path) -> Path:
     return root / path.relative_to("/") if root else path
 
 
-def choices(root: Path | None, gateways: tuple[str, ...]) -> Choices:
+def choices(root: Path | None, gateways: tuple[str, ...], fleet: FleetWish = NOTHING) -> Choices:
     """Read `reversi.toml`; without one, return what it will say. Raises ConfigError."""
     path = under(root, SYSTEM.config)
-    if not is_there(path):
-        return Choices(gateways=gateways, asked_gateways=gateways)
-    if "tunnel_user" not in read_toml(path):
+    is_first = not is_there(path)
+    if is_first and not fleet:
+        user = fleet.tunnel_user or TUNNEL_USER
+        return Choices(tunnel_user=user, gateways=gateways, asked_gateways=gateways)
+    if not is_first and "tunnel_user" not in read_toml(path):
         raise ConfigError(
             path,
             "tunnel_user is missing; name the account that devices log in to, as in: tunnel_user ="
             ' "reversi"',
         )
-    config = load_config(path)
+    content = edited_config(path, gateways, fleet) if fleet else None
+    config = settings_of(path, content)
+    if fleet.tunnel_user not in ("", config.tunnel_user):
+        raise ConfigError(
+            path,
+            f"tunnel_user is {config.tunnel_user!r} already; edit it there, or leave out"
+            " --tunnel-user",
+        )
     return Choices(
+        config=content,
         tunnel_user=config.tunnel_user,
         operators=config.operators_group,
         readers=config.readers_group,
@@ -61,6 +93,51 @@ def choices(root: Path | None, gateways: tuple[str, ...]) -> Choices:
         gateways=config.gateway,
         asked_gateways=gateways,
     )
+
+
+def edited_config(path: Path, gateways: tuple[str, ...], fleet: FleetWish) -> bytes:
+    """Return `reversi.toml` with the shared key. Raises ConfigError."""
+    present = (
+        beginning(path, MOST_BYTES)
+        if is_there(path)
+        else reversi_toml(fleet.tunnel_user or TUNNEL_USER, OPERATORS, gateways)
+    )
+    return with_shared_key(present.decode("utf-8", "replace"), fleet, path).encode()
+
+
+def settings_of(path: Path, content: bytes | None) -> Config:
+    """Parse what `reversi.toml` will say; None: what it says. Raises ConfigError."""
+    if content is None:
+        return load_config(path)
+    return config_from(path, tomllib.loads(content.decode()))
+
+
+def settings_after(chosen: Choices) -> Config:
+    """Return the settings that will hold on this machine. Raises ConfigError."""
+    if chosen.config is None and not is_there(SYSTEM.config):
+        return Config(tunnel_user=chosen.tunnel_user)
+    return settings_of(SYSTEM.config, chosen.config)
+
+
+def sshd_says(user: str) -> dict[str, str]:
+    """Return sshd's settings for the user; none if it does not answer, or only answers root."""
+    if os.geteuid() != 0 or user_account(user) is None:
+        return {}
+    try:
+        return effective(MAIN, user)
+    except CheckerError:
+        return {}
+
+
+def refuse_own_keys(fleet: FleetWish, registry: Registry) -> None:
+    """Raises ConfigError if a node has one of these keys as its own."""
+    for node in registry.nodes.values():
+        if set(node.public_keys).intersection(fleet.keys):
+            raise ConfigError(
+                SYSTEM.config,
+                f"the key of --shared-key is node {node.name}'s own; whoever has it would be"
+                " everybody",
+            )
 
 
 def user_account(name: str) -> UserAccount | None:
@@ -148,6 +225,16 @@ def is_served_by_root() -> bool:
     return daemon is not None and daemon.uid == 0
 
 
+def is_daemon_older() -> bool:
+    """Return whether the daemon runs with settings from before `reversi.toml` was changed."""
+    pid = Control(layout=SYSTEM).daemon_pid()
+    daemon = None if pid is None else read_process(pid)
+    if daemon is None or not is_there(SYSTEM.config):
+        return False
+    began = started_at(daemon.id, time.time(), time.clock_gettime(time.CLOCK_BOOTTIME))
+    return SYSTEM.config.stat().st_mtime > began
+
+
 def sshd_unit() -> str:
     """Return the name of sshd's service on this distribution; empty if systemd knows none."""
     return next(
@@ -182,29 +269,51 @@ def not_sent() -> NotSent:
     )
 
 
-def survey(  # noqa: PLR0913 - one for each option of `init`
+def allow_lists(user: str) -> dict[str, str] | None:
+    """Ask sshd for its lists of whom it lets in, even if there is no such user yet; None if it
+    cannot be asked.
+    """
+    if os.geteuid() != 0:
+        return None
+    try:
+        settings = effective(MAIN, user)
+    except CheckerError:
+        return None
+    return {one.lower(): settings.get(one.lower(), "") for one in LISTS}
+
+
+def survey(  # noqa: PLR0913 - the options of `init`
     *,
     root: Path | None,
     python: str,
     gateways: tuple[str, ...],
     force: bool,
     tune: bool | None = None,
+    fleet: FleetWish = NOTHING,
     coming: Choices | None = None,
 ) -> Found:
     """Look at this machine, or at the tree of a package. Raises CheckerError.
 
     `coming`: the choices of a `reversi.toml` that will replace the present one, whatever that says.
     """
-    chosen = coming or choices(root, gateways)
+    chosen = coming or choices(root, gateways, fleet)
     paths = (*(folder.path for folder in all_folders(chosen.tunnel_user)), *FILES)
     entries = {path: found for path in paths if (found := entry(under(root, path)))}
     if root:
         return Found(python=python, choices=chosen, entries=entries, force=force, tune=tune)
     ephemeral, reserved = ephemeral_ports()
     has_systemd = SYSTEMD.is_dir()
+    places, unreadable = examine((python, sys.executable), chosen.tunnel_user)
+    registry = read_registry(SYSTEM.nodes)
+    refuse_own_keys(fleet, registry)
+    said = sshd_says(chosen.tunnel_user)
+    here = logins(settings_after(chosen), registry, said) if said else Logins()
     return Found(
         python=python,
         choices=chosen,
+        uses_pam=said["usepam"].lower() == "yes" if "usepam" in said else None,
+        logins=replace(here, leave=fleet.leave_behind),
+        is_daemon_older=has_systemd and is_daemon_older(),
         accounts=accounts_of(chosen.tunnel_user, DAEMON_USER),
         groups=frozenset(group.gr_name for group in grp.getgrall()),
         entries=entries,
@@ -218,9 +327,7 @@ def survey(  # noqa: PLR0913 - one for each option of `init`
         is_enabled=has_systemd and are_all("is-enabled"),
         is_active=has_systemd and are_all("is-active"),
         keys_lag=coming is None and keys_lag(SYSTEM),
-        node_ports=frozenset(
-            port for forward in read_registry(SYSTEM.nodes).forwards for port in forward.ports
-        ),
+        node_ports=frozenset(port for forward in registry.forwards for port in forward.ports),
         readers=members_of(chosen.readers),
         operators=members_of(chosen.operators),
         tunnel_group=group_of(chosen.tunnel_user),
@@ -229,6 +336,9 @@ def survey(  # noqa: PLR0913 - one for each option of `init`
         not_sent=not_sent(),
         tune=tune,
         force=force,
+        allowed=allow_lists(chosen.tunnel_user),
+        places=places,
+        unreadable=unreadable,
     )
 
 
@@ -254,15 +364,24 @@ def exists(made: str) -> bool:
     return True
 
 
+def extra_files() -> dict[str, str]:
+    """Return the digests of files for sshd that the commands of `doctor` wrote, and nobody
+    changed.
+    """
+    found = {path: one.content for path in EXTRAS if (one := entry(path)) and one.content}
+    return {str(path): digest(content) for path, content in found.items() if is_as_made(content)}
+
+
 def installed() -> Installed | None:
     """Return what there is to undo; None if `init` made nothing. Raises CheckerError."""
     manifest = load_manifest()
     if manifest.is_empty:
         return None
-    paths = (*(Path(name) for name in manifest.files), *(Path(name) for name in manifest.folders))
+    files = {**manifest.files, **extra_files()}
+    paths = (*(Path(name) for name in files), *(Path(name) for name in manifest.folders), *EXTRAS)
     has_systemd = SYSTEMD.is_dir()
     return Installed(
-        files=manifest.files,
+        files=files,
         folders=manifest.folders,
         made=tuple(made for made in manifest.made if exists(made)),
         entries={path: found for path in paths if (found := entry(path))},

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from checker.config.layout import SYSTEM
+from checker.install.extra_drop_ins import EXTRAS
 from checker.install.places import (
     CONFIG,
     DROP_INS,
     ENABLED,
+    KEYS_SERVICE_FILE,
     MANIFEST,
     RUN,
     STATE,
@@ -76,6 +78,7 @@ def undo(there: Installed, *, purge: bool) -> tuple[tuple[Undo, ...], tuple[str,
     steps: list[Undo] = []
     if there.has_systemd and UNIT_FILE in there.entries and str(UNIT_FILE) in there.files:
         steps.append(Command(words=("systemctl", "disable", "--now", *ENABLED), must=False))
+        steps.append(Command(words=("systemctl", "stop", KEYS_SERVICE_FILE.name), must=False))
     steps.extend(files)
     if there.has_systemd:
         steps.append(Command(words=("systemctl", "daemon-reload")))
@@ -103,9 +106,10 @@ def file_steps(there: Installed, *, purge: bool) -> tuple[list[Undo], list[str]]
     """Remove the files of `init`; without `purge`, leave and name those that were changed."""
     steps: list[Undo] = []
     notes: list[str] = []
-    for path in (*DROP_INS, *OURS_TO_REMOVE):
+    for path in (*EXTRAS, *DROP_INS, *OURS_TO_REMOVE):
         content = content_of_ours(there, path)
         if content is None:
+            notes.extend(left_extra(there, path))
             continue
         if not purge and digest(content) != there.files[str(path)]:
             notes.append(f"left: {path}, which was changed since init wrote it")
@@ -113,11 +117,17 @@ def file_steps(there: Installed, *, purge: bool) -> tuple[list[Undo], list[str]]
         if path == TUNE:
             steps.extend(restore_value(content, there.not_sent))
             notes.extend(left_value(content, there.not_sent))
-        if path in DROP_INS:
+        if path in DROP_INS or path in EXTRAS:
             steps.append(Withdraw(path=path, reload=reload_words(there.sshd_unit)))
         else:
             steps.append(Remove(path=path))
     return steps, notes
+
+
+def left_extra(there: Installed, path: Path) -> Iterator[str]:
+    """Name a file for sshd that has a name of ours and other lines than ours."""
+    if path in EXTRAS and path in there.entries:
+        yield f"left: {path}, which was changed; see whom it still lets in, and remove it"
 
 
 def content_of_ours(there: Installed, path: Path) -> bytes | None:

@@ -85,11 +85,13 @@ def with_python(text: str, python: str) -> bytes:
 
 
 KEYS_UNIT = f"""{HEAD}[Unit]
-Description=reversi: removes keys and ports that were replaced
+Description=reversi: removes keys and ports that were replaced, and follows files edited by hand
 StartLimitIntervalSec=0
 
 [Service]
-Type=oneshot
+Type=simple
+Restart=on-failure
+RestartSec=10
 ExecStart=@PYTHON@ -I -m checker.tunnels.key_rotation
 CapabilityBoundingSet=CAP_DAC_OVERRIDE CAP_CHOWN
 NoNewPrivileges=yes
@@ -102,11 +104,12 @@ SystemCallFilter=@system-service
 """
 """Runs as root, because only root writes the registry: a daemon that could write it could give any
 key any port. Without this unit the key that `node rekey` replaced, which may be stolen, would stay
-valid until the admin removes it. The service sees the machine's network, because HAProxy must
-follow a port that was moved.
+valid until the admin removes it. If it fails, systemd waits before it starts it again. The path
+unit would start it at once, and without end; but it watches only while the service is inactive. The
+service sees the machine's network, because HAProxy must follow a port that was moved.
 """
 KEYS_PATH = f"""{HEAD}[Unit]
-Description=reversi: waits until a node uses its new key or port
+Description=reversi: waits until a node uses its new key or port, or a file was edited by hand
 
 [Path]
 DirectoryNotEmpty=/var/lib/reversi/new-keys

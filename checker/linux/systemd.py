@@ -1,9 +1,21 @@
-"""Notify systemd about the daemon, if systemd started it."""
+"""Notify systemd about the daemon, if systemd started it, and ask it about a unit."""
 
 from __future__ import annotations
 
 import os
 import socket
+import subprocess
+from pathlib import Path
+
+UNIT_FOLDERS = (
+    "/etc/systemd/system",
+    "/run/systemd/system",
+    "/usr/local/lib/systemd/system",
+    "/usr/lib/systemd/system",
+    "/lib/systemd/system",
+)
+"""Where systemd looks for units. Source: systemd.unit(5)."""
+ANSWERS_WITHIN_S = 60
 
 
 def notify(*lines: str) -> None:
@@ -20,3 +32,26 @@ def notify(*lines: str) -> None:
             )
         except OSError:
             return
+
+
+def is_unit(name: str) -> bool:
+    """Return whether there is a file for the unit. Needs no answer of systemd."""
+    return any((Path(folder) / name).exists() for folder in UNIT_FOLDERS)
+
+
+def is_enabled(name: str) -> bool | None:
+    """Return whether systemd starts the unit at boot; None if it does not answer, as without D-Bus
+    it does not answer ordinary users.
+    """
+    try:
+        done = subprocess.run(
+            ["systemctl", "is-enabled", name],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=ANSWERS_WITHIN_S,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.returncode == 0 if done.returncode == 0 or done.stdout.strip() else None

@@ -44,7 +44,7 @@ from checker.model.node import (
 from checker.model.policy import MOST_PORTS, TEMPLATE_PORT, Policy, SharedKey
 from checker.model.port_ranges import PortRanges, parse_ranges
 from checker.model.public_key import KEY_TYPES, KeyType, fingerprint, parse_public_key, rsa_bits
-from checker.model.text import ESCAPES, printable, unescape
+from checker.model.text import ESCAPES, decoded, printable, unescape
 from checker.model.tunnel import (
     ANSWER_SHOWN,
     IPV4_LOOPBACK,
@@ -137,6 +137,7 @@ __all__ = [
     "aim_from",
     "aim_json",
     "by_place",
+    "decoded",
     "expect_said",
     "fingerprint",
     "is_stale",

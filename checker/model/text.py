@@ -1,7 +1,8 @@
-"""Text that is safe to show: control characters escaped."""
+"""Text that is safe to show, with control characters escaped; and text as editors save it."""
 
 from __future__ import annotations
 
+import codecs
 import re
 
 ESCAPES = {b"r": b"\r", b"n": b"\n", b"t": b"\t", b"\\": b"\\"}
@@ -25,3 +26,11 @@ def printable(text: str | bytes, limit: int = 64) -> str:
         for c in raw[:limit]
     )
     return shown[:limit]
+
+
+def decoded(content: bytes) -> str:
+    """Decode UTF-8 with or without a byte order mark, or UTF-16 with one: editors and shells of
+    Windows write all three. Raises UnicodeDecodeError.
+    """
+    is_utf_16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return content.decode("utf-16" if is_utf_16 else "utf-8-sig")

@@ -103,7 +103,7 @@ def keys_after(
         nodes,
         registry.broken_ports,
         command,
-        kept_ports=registry.broken_ports & shared_ports_of(present),
+        present,
     )
     whole = [node for node in nodes if node.name not in broken]
     return present, merge(present, whole, command, keep=broken, shared=shared)
@@ -187,20 +187,27 @@ def lines_of_shared(
     nodes: Sequence[Node],
     broken_ports: Collection[Port],
     command: GateCommand,
-    *,
-    kept_ports: Collection[Port] = (),
+    present: bytes = b"",
 ) -> tuple[str, ...]:
     """Return the shared key's lines, if it is enabled. They permit the ports of nodes without a key
-    of their own, and the ports of its range that belong to no node.
+    of their own, on all addresses if they are public, and the ports of its range that belong to no
+    node.
 
-    A port that a broken file names is permitted only if it is one of `kept_ports`, which the lines
-    permit now.
+    A port that a broken file names is permitted only as far as the `present` key file permits it
+    now.
     """
     if not key.enabled:
         return ()
     owned = {port for node in nodes for port in node.ports}
-    own = [port for node in nodes if node.is_shared and node.enabled for port in node.ports]
-    own += sorted(set(kept_ports) - owned)
+    forwards = [
+        forward for node in nodes if node.is_shared and node.enabled for forward in node.forwards
+    ]
+    public = [port for forward in forwards if forward.public for port in forward.ports]
+    public += sorted(shared_ports_of(present, "*") & set(broken_ports) - owned)
+    own = [port for forward in forwards for port in forward.ports]
+    own += sorted(shared_ports_of(present) & set(broken_ports) - owned)
     taken = {*broken_ports, *owned}
     ports = [*own, *(port for port in key.ports if port not in taken)]
-    return shared_lines(key.public_keys, ports[:MOST_PORTS], command, own[:MOST_PORTS])
+    public = public[:MOST_PORTS]
+    ports = ports[: MOST_PORTS - len(public)]
+    return shared_lines(key.public_keys, ports, command, own=own[:MOST_PORTS], public=public)

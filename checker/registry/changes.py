@@ -19,6 +19,7 @@ from checker.registry.edits import with_rights_since, without_old_key, without_o
 from checker.registry.key_lines import GateCommand
 from checker.registry.node_file import node_toml
 from checker.registry.nodes import NameTaken, SharedKeyTaken, UnknownNode, conflict
+from checker.registry.pin_files import pins_path
 from checker.registry.publications import unbindable
 from checker.registry.reading import node_path, read_registry
 from checker.registry.waiting import waiting_path, waiting_toml
@@ -121,7 +122,7 @@ def write_node(layout: Layout, name: NodeName, after: Node | None) -> None:
     path = node_path(layout, name)
     try:
         if after is None:
-            delete_node(path, kept_key_path(layout, name))
+            delete_node(path, kept_key_path(layout, name), pins_path(layout, name))
         elif after.name != name:
             rename_node(layout, name, after)
         else:
@@ -134,11 +135,12 @@ def write_node(layout: Layout, name: NodeName, after: Node | None) -> None:
         ) from error
 
 
-def delete_node(path: Path, key: Path) -> None:
+def delete_node(path: Path, *beside: Path) -> None:
     """Delete a node's file and those beside it; move a directory in its place aside. Raises
     OSError.
     """
-    key.unlink(missing_ok=True)
+    for other in beside:
+        other.unlink(missing_ok=True)
     if path.is_dir() and not path.is_symlink():
         # not made by us: do not delete it
         path.rename(path.with_name(f".{path.name}.removed-{time.time_ns()}"))
@@ -150,9 +152,10 @@ def delete_node(path: Path, key: Path) -> None:
 def rename_node(layout: Layout, name: NodeName, after: Node) -> None:
     """Rename a node's file and those beside it. Raises ConfigError, OSError."""
     old, new = node_path(layout, name), node_path(layout, after.name)
-    key = kept_key_path(layout, name)
-    if key.exists():
-        key.replace(kept_key_path(layout, after.name))
+    for path_of in (kept_key_path, pins_path):
+        beside = path_of(layout, name)
+        if beside.exists():
+            beside.replace(path_of(layout, after.name))
     # first: without it, the renamed node would not have its next port
     write_waiting(new, after)
     old.replace(new)

@@ -84,7 +84,7 @@ def key_lines(content: bytes) -> dict[NodeName, tuple[KeyLine, ...]]:
         options, *key, _ = line.decode("utf-8", "surrogateescape").rsplit(" ", 3)
         if len(key) != 2:
             continue  # truncated: sshd finds no key in it either
-        public, ports = permitted(options, r"\*"), permitted(options, "localhost")
+        public, ports = permitted(options, "*"), permitted(options, "localhost")
         expiry = re.search(r',expiry-time="(\d{4})(\d\d)(\d\d)', options)
         entry = KeyLine(
             name=name,
@@ -101,22 +101,30 @@ def key_lines(content: bytes) -> dict[NodeName, tuple[KeyLine, ...]]:
 def permitted(options: str, host: str) -> tuple[Port, ...]:
     """Return the ports on which a line lets its key listen on this host."""
     return tuple(
-        Port(int(port)) for port in re.findall(rf',permitlisten="{host}:(\d{{1,5}})"', options)
+        Port(int(port))
+        for port in re.findall(rf',permitlisten="{re.escape(host)}:(\d{{1,5}})"', options)
     )
 
 
-def shared_ports_of(content: bytes) -> frozenset[Port]:
-    """Return the ports that the shared key's lines permit."""
-    lines = [
-        line
+def shared_lines_of(content: bytes) -> list[str]:
+    """Return the shared key's lines of a key file."""
+    return [
+        line.decode("utf-8", "surrogateescape").rstrip("\r")
         for line in content.split(b"\n")
         if (ours := OURS.match(line.rstrip(b"\r"))) and ours[1] == ANY_NODE.encode()
     ]
-    return frozenset(
-        port
-        for line in lines
-        for port in permitted(line.decode("utf-8", "surrogateescape"), "localhost")
-    )
+
+
+def shared_keys_of(content: bytes) -> tuple[str, ...]:
+    """Return the shared keys that a key file accepts, as `TYPE BASE64`."""
+    return tuple(" ".join(line.split()[-3:-1]) for line in shared_lines_of(content))
+
+
+def shared_ports_of(content: bytes, host: str = "localhost") -> frozenset[Port]:
+    """Return the ports that the shared key's lines permit on the loopback, or on all addresses
+    (`*`).
+    """
+    return frozenset(port for line in shared_lines_of(content) for port in permitted(line, host))
 
 
 def rights_in(lines: Iterable[KeyLine]) -> frozenset[Right]:

@@ -104,19 +104,25 @@ def restricted(listens: Sequence[str], *, expires: str | None, command: str) -> 
 
 
 def shared_lines(
-    keys: Sequence[str], ports: Sequence[int], command: GateCommand, own: Sequence[int] = ()
+    keys: Sequence[str],
+    ports: Sequence[int],
+    command: GateCommand,
+    *,
+    own: Sequence[int] = (),
+    public: Collection[int] = (),
 ) -> tuple[str, ...]:
     """Return the shared key's lines, which permit only these ports and only the gate. Each port is
     listed, as permitlisten has no ranges.
 
     Only the ports of registered nodes (`own`) may be asked for in other ways too: with all of them,
-    the line would be three times as long, and a login would take a fifth more time.
+    the line would be three times as long, and a login would take a fifth more time. A device may
+    also bind the `public` ones on all addresses. dropbear's client asks for that with `-g`, and
+    gets nothing if it may not.
     """
-    listens = [f"localhost:{port}" for port in ports]
+    listens = [f"localhost:{port}" for port in ports] + [f"*:{port}" for port in public]
+    spelled = spellings([port for port in own if port not in public], len(listens))
     options = restricted(
-        (*listens, *spellings(own, len(listens))),
-        expires=None,
-        command=command.render(NodeName(ANY_NODE)),
+        (*listens, *spelled), expires=None, command=command.render(NodeName(ANY_NODE))
     )
     return tuple(f"{options} {key} {MARK}{ANY_NODE}" for key in keys)
 

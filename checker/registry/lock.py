@@ -12,6 +12,30 @@ from checker.config.layout import Layout
 from checker.config.toml_file import ConfigError
 
 
+class NotYours(ConfigError):
+    """Somebody who may not change the registry tried to."""
+
+    def __init__(self, layout: Layout) -> None:
+        super().__init__(
+            layout.nodes, f"{who_may_change(layout)} may change nodes here: run it with sudo"
+        )
+
+
+def who_may_change(layout: Layout) -> str:
+    """Say who may change the registry."""
+    try:
+        owner = layout.nodes.owner()
+    except (OSError, KeyError):
+        owner = "root"
+    return "only root" if owner == "root" else f"only {owner} and root"
+
+
+def refuse_others(layout: Layout) -> None:
+    """Raise NotYours for who may not change the registry, before anything is asked or made."""
+    if layout.nodes.is_dir() and not is_ours(layout):
+        raise NotYours(layout)
+
+
 def is_ours(layout: Layout) -> bool:
     """Return whether this process may change the registry. The daemon of an installed gateway may
     not.
@@ -43,10 +67,10 @@ def locked(layout: Layout) -> Iterator[None]:
     try:
         make_readable_folder(layout.nodes)
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except PermissionError as error:
+        raise NotYours(layout) from error
     except OSError as error:
         advice = f"check the permissions of {path.parent}"
-        if isinstance(error, PermissionError) and layout.home is None:
-            advice = "only root may change nodes here: run it with sudo"
         raise ConfigError(path, f"cannot be opened ({error.strerror}); {advice}") from error
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)

@@ -27,6 +27,7 @@ from checker.model import (
     NodeName,
     Port,
     Publication,
+    decoded,
     parse_day,
     parse_expect,
     parse_name,
@@ -202,7 +203,7 @@ def edited_toml(node: Node, before: bytes) -> bytes | None:
 
     table = node_table(node)
     try:
-        text = edited(before.decode(), table, NODE_KEYS, FORWARD_KEYS)
+        text = edited(decoded(before), table, NODE_KEYS, FORWARD_KEYS)
         said = node_from(Path(f"{node.name}.toml"), tomllib.loads(text), ())
     except (ValueError, RecursionError, ConfigError):
         return None

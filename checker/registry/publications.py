@@ -44,6 +44,18 @@ class PortPublished(CheckerError):
         )
 
 
+class PublicTwice(CheckerError):
+    """A tunnel and HAProxy would both listen for the visitors of the same port."""
+
+    def __init__(self, forward: Forward, port: Port) -> None:
+        super().__init__(
+            f"port {port} of node {forward.node} cannot be both public and published: either its"
+            " tunnel or HAProxy listens there for visitors; run: reversi-checker node set"
+            f" {forward.node} --forward {forward.port} --public no, or: reversi-checker unpublish"
+            f" {forward.node}:{forward.port} --port {port}"
+        )
+
+
 class PublicPrivileged(CheckerError):
     """A forward is public on a port that no tunnel can bind on all addresses."""
 
@@ -98,7 +110,11 @@ def with_publication(forward: Forward, publication: Publication) -> Forward:
 
 
 def clash(forwards: Sequence[Forward]) -> CheckerError | None:
-    """Return why these cannot all be published; None if they can."""
+    """Return why these cannot all be published; None if they can.
+
+    A forward may be published on its own port: its tunnel listens on the loopback, and HAProxy on
+    the other addresses.
+    """
     listening = {port: forward.node for forward in forwards for port in forward.ports}
     holders: dict[tuple[Port, str], Forward] = {}
     for forward in forwards:
@@ -108,8 +124,10 @@ def clash(forwards: Sequence[Forward]) -> CheckerError | None:
             holder = holders.setdefault((publication.port, publication.sni), forward)
             if holder is not forward:
                 return PublishedAlready(publication, holder)
-            if publication.port in listening:
+            if publication.port in listening and publication.port not in forward.ports:
                 return PortForwarded(publication.port, listening[publication.port])
+            if publication.port in forward.ports and forward.public:
+                return PublicTwice(forward, publication.port)
     return None
 
 
@@ -136,6 +154,10 @@ def unbindable(node: Node, others: Iterable[Node]) -> CheckerError | None:
             return PublicPrivileged(forward)
     for forward in (forward for each in (node, *others) for forward in each.forwards):
         for publication in forward.published:
-            if publication.port in wanted:
+            if publication.port not in wanted:
+                continue
+            if publication.port not in forward.ports:
                 return PortPublished(publication.port, forward.node)
+            if forward.public:
+                return PublicTwice(forward, publication.port)
     return None

@@ -194,8 +194,8 @@ def is_public(values: dict[str, Value], notes: list[Remark]) -> bool:
         raise LineRefused(said.line, f"allowinternet {said.text[:40]!r} is neither 1 nor 0")
     if FLAGS[said.text]:
         text = (
-            "allowinternet: the port is bound to all addresses once the node has a key of its own;"
-            " until then, to loopback"
+            "allowinternet: the device may bind its port on all addresses; OpenSSH's client does so"
+            " once the node has a key of its own"
         )
         notes.append(Remark(line=said.line, text=text))
     return FLAGS[said.text]

@@ -37,7 +37,7 @@ what is logged.
 """
 LOCKDOWN: Mapping[str, str] = {
     "AuthorizedKeysFile": str(SYSTEM.authorized_keys),
-    "AuthorizedKeysCommand": "none",
+    "AuthorizedKeysCommand": "/bin/true",
     "TrustedUserCAKeys": "none",
     "PubkeyAuthentication": "yes",
     "ForceCommand": "none",
@@ -55,7 +55,15 @@ ports), and no certificate authority or key command opens a second door. No word
 off, so it names a variable that nobody sends. The admin decides which kinds of keys are good
 enough; the doctor says whom that shuts out. ChannelTimeout is left out: OpenSSH 9.2 accepts `none`
 for it, and then ends every login (process_channel_timeouts: bad timeout none).
+`AuthorizedKeysCommand none` would do as well as a command that names no key; but inside a Match
+block sshd takes `none` for a command without a user, and logs that as an error at each key that it
+refuses (auth2-pubkey.c, user_key_command_allowed2).
 """
+KEYS_COMMAND_USER = "AuthorizedKeysCommandUser"
+BESIDE: Mapping[str, str] = {KEYS_COMMAND_USER: "nobody"}
+"""Settings that only accompany those above, and are not judged."""
+BEFORE: Mapping[str, str] = {"AuthorizedKeysCommand": "none"}
+"""What earlier releases wrote instead. It opens nothing either."""
 SINCE: Mapping[str, tuple[int, int]] = {"UnusedConnectionTimeout": (9, 2), "LogVerbose": (8, 5)}
 """The OpenSSH version that introduced an option: omit it if sshd does not know it. OpenSSH 8.4
 knows all others.
@@ -91,9 +99,8 @@ def drop_in(user: str, unknown: Collection[str] = NOT_EVERYWHERE) -> bytes:
     """Return the file for sshd_config.d that is read first, without the options that this sshd does
     not know.
     """
-    return text_of(
-        user, {key: value for key, value in LOCKDOWN.items() if key not in ADDED_UP}, unknown
-    )
+    options = {key: value for key, value in LOCKDOWN.items() if key not in ADDED_UP}
+    return text_of(user, {**options, **BESIDE}, unknown)
 
 
 def rest_of_drop_in(user: str) -> bytes:
@@ -108,7 +115,7 @@ def rest_of_drop_in(user: str) -> bytes:
 
 def released_drop_in(user: str, unknown: Collection[str] = NOT_EVERYWHERE) -> bytes:
     """Return the only file of earlier releases."""
-    return text_of(user, LOCKDOWN, unknown)
+    return text_of(user, {**LOCKDOWN, **BEFORE}, unknown)
 
 
 def text_of(user: str, options: Mapping[str, str], unknown: Collection[str]) -> bytes:
@@ -190,7 +197,8 @@ def difference(
     # if the block is there twice, its lists have each item twice
     same = set(is_so.split()) == {value} if key in EXACT else is_so.lower() == value.lower()
     enough = (
-        (key.lower() in NUMBERS and is_so.isdecimal() and 0 < int(is_so) <= int(value))
+        is_so == BEFORE.get(key)
+        or (key.lower() in NUMBERS and is_so.isdecimal() and 0 < int(is_so) <= int(value))
         or (key == "GatewayPorts" and is_so.lower() == "no" and private)
         or (key == "MaxSessions" and is_so.isdecimal() and int(is_so) >= FEWEST_SESSIONS)
     )

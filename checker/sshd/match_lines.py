@@ -141,8 +141,7 @@ def criterion_holds(
         case "user":
             return in_patterns(user, value) > 0
         case "group":
-            found = [in_patterns(group, value) for group in groups]
-            return min(found, default=0) >= 0 and 1 in found
+            return in_groups(groups, value)
         case "invalid-user":
             return False
         case "address" | "localaddress":
@@ -155,6 +154,12 @@ def criterion_holds(
             return in_patterns(connection.rdomain or "", value) > 0
         case _:
             return True
+
+
+def in_groups(groups: Collection[str], patterns: str) -> bool:
+    """Return whether the list matches one of the groups, and excludes none."""
+    found = [in_patterns(group, patterns) for group in groups]
+    return min(found, default=0) >= 0 and 1 in found
 
 
 def items(patterns: str) -> Iterator[tuple[str, bool]]:
@@ -222,16 +227,16 @@ def where(line: MatchLine) -> str:
     return " ".join(said)
 
 
-def as_if_there(text: str, user: str) -> str:
+def as_if_there(text: str, user: str, groups: Collection[str]) -> str:
     """Return a configuration's text with each Group criterion decided for a user who does not exist
-    yet, and who will get a group of that name.
+    yet, and who will be in these groups.
 
     sshd does not apply a `Match Group` block to a user who does not exist.
     """
-    return "\n".join(decided(line, user) for line in text.split("\n"))
+    return "\n".join(decided(line, user, groups) for line in text.split("\n"))
 
 
-def decided(line: str, user: str) -> str:
+def decided(line: str, user: str, groups: Collection[str]) -> str:
     found = directive(line)
     if (
         found is None
@@ -242,7 +247,7 @@ def decided(line: str, user: str) -> str:
     words = ["Match"]
     for name, value in criteria(found[1]):
         if name == "group":
-            words += ["User", user if in_patterns(user, value) > 0 else f"!{user}"]
+            words += ["User", user if in_groups(groups, value) else f"!{user}"]
         else:
             words += [name, f'"{value}"'] if value else [name]
     return " ".join(words)

@@ -65,11 +65,13 @@ def lines_below(file: Path, inside: MatchLine | None, depth: int) -> Iterator[Ma
 
 
 def groups_of(user: str) -> frozenset[str]:
-    """Return the user's groups; for a user who does not exist yet, the group that will be made."""
+    """Return the user's groups; for a user who does not exist yet, the group that will be made, and
+    those that name the user already.
+    """
     try:
         numbers = os.getgrouplist(user, pwd.getpwnam(user).pw_gid)
     except KeyError:
-        return frozenset({user})
+        return frozenset({user, *(one.gr_name for one in grp.getgrall() if user in one.gr_mem)})
     return frozenset(group.gr_name for group in grp.getgrall() if group.gr_gid in numbers)
 
 

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from checker.config.files import make_readable_folder
 from checker.model import CheckerError
 from checker.sshd.lockdown import settings, version_in
 from checker.sshd.match_lines import Connection
@@ -67,7 +68,7 @@ def ask_sshd(*words: str) -> subprocess.CompletedProcess[str]:
     """Run sshd only to get an answer. Raises SshdMissing, CheckerError."""
     if os.geteuid() == 0:
         # only sshd's own service makes it, and sshd tests nothing without it
-        PRIVILEGE_SEPARATION.mkdir(mode=0o755, exist_ok=True)
+        make_readable_folder(PRIVILEGE_SEPARATION)
     try:
         return subprocess.run(
             [find_sshd(), *words],
@@ -88,9 +89,9 @@ def version() -> tuple[int, int] | None:
     return version_in(ask_sshd("-V").stderr)
 
 
-def complaint(config: Path) -> str:
+def complaint(config: Path, *options: str) -> str:
     """Return what `sshd -t` rejects in the configuration; empty if sshd would start."""
-    return trouble(ask_sshd("-t", "-f", str(config)))
+    return trouble(ask_sshd("-t", "-f", str(config), *options))
 
 
 def trouble(asked: subprocess.CompletedProcess[str]) -> str:

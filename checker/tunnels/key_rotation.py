@@ -1,8 +1,10 @@
-"""Remove old keys and ports as root, once the daemon has noted that their devices use the new ones.
+"""Do as root what the daemon notes: end old keys and ports, and update the key file.
 
-The daemon may not write the registry. When it leaves a note, systemd runs `python -m
-checker.tunnels.key_rotation` as root. A note is only a file's name: NODE for a key, NODE:PORT for a
-port.
+Old ones end once their devices use the new ones; the key file follows files edited by hand. The
+daemon may write neither the registry nor the key file. When it leaves a note, systemd runs
+`python -m checker.tunnels.key_rotation` as root. A note is only a file's name: NODE for a key,
+NODE:PORT for a port, `_keys` for the key file. All that a note can bring about is what the registry
+says already, and only root writes that.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import sys
 from pathlib import Path
 
 from checker import journal
@@ -17,9 +20,14 @@ from checker.config.layout import SYSTEM, Layout
 from checker.config.toml_file import ConfigError
 from checker.haproxy.publish import tell_haproxy
 from checker.model import CheckerError, NodeName, Port, parse_name, parse_port
-from checker.registry.authorized_keys import gate_command
+from checker.registry.authorized_keys import gate_command, present_keys, write_keys
 from checker.registry.changes import use_new_key
+from checker.registry.kept_rights import key_lines
 from checker.registry.lock import locked
+from checker.registry.reading import read_registry
+
+KEYS = "_keys"
+"""The note about the key file; no node can have that name."""
 
 
 def notes(layout: Layout) -> Path:
@@ -29,10 +37,19 @@ def notes(layout: Layout) -> Path:
 
 def note(layout: Layout, name: NodeName, port: Port | None = None) -> None:
     """Ask root to remove the old key, or the port that this one replaces. Raises ConfigError."""
+    leave(layout, name if port is None else f"{name}:{port}")
+
+
+def note_keys(layout: Layout) -> None:
+    """Ask root to bring the key file in line with the registry. Raises ConfigError."""
+    leave(layout, KEYS)
+
+
+def leave(layout: Layout, text: str) -> None:
     place = notes(layout)
     try:
         place.mkdir(mode=0o755, exist_ok=True)
-        (place / (name if port is None else f"{name}:{port}")).touch()
+        (place / text).touch()
     except OSError as error:
         raise ConfigError(
             place, f"cannot be written ({error.strerror}); run: sudo reversi-checker init"
@@ -65,6 +82,9 @@ def settle(layout: Layout) -> tuple[str, ...]:
 
 def settle_one(layout: Layout, noted: str) -> None:
     """Carry out one note. Raises CheckerError."""
+    if noted == KEYS:
+        follow_registry(layout)
+        return
     name, colon, port = noted.partition(":")
     with locked(layout):
         use_new_key(
@@ -76,11 +96,31 @@ def settle_one(layout: Layout, noted: str) -> None:
         journal.write(f"reversi: {about_proxy.text}", level)
 
 
+def follow_registry(layout: Layout) -> None:
+    """Bring the key file in line with files edited by hand; nodes with a broken file keep their
+    lines. Raises ConfigError, also if every node is gone: that looks like an accident.
+    """
+    with locked(layout):
+        registry = read_registry(layout.nodes)
+        if not (registry.nodes or registry.broken) and key_lines(present_keys(layout)):
+            raise ConfigError(
+                layout.nodes,
+                "has no node any more, so the key file stays as it is; if you removed them all,"
+                " run: sudo reversi-checker init",
+            )
+        write_keys(layout, gate_command(layout))
+    journal.write(f"reversi: {layout.authorized_keys} follows the registry", logging.INFO)
+
+
 def main() -> None:
-    """Carry out the notes of this machine's gateway."""
+    """Carry out the notes of this machine's gateway. End with 1 if one cannot be removed: systemd
+    then waits before it starts us again.
+    """
     journal.start_logging(logging.INFO)
     for trouble in settle(SYSTEM):
         journal.write(f"reversi: {trouble}", logging.WARNING)
+    place = notes(SYSTEM)
+    sys.exit(1 if place.is_dir() and any(place.iterdir()) else 0)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,17 +19,28 @@ from checker.config.layout import Layout, find_layout
 from checker.config.readers import refuse_outsider
 from checker.config.settings import Config, load_config
 from checker.control.client_files import addresses
-from checker.model import CheckerError, Forward, Node, parse_forward, parse_name, parse_target
+from checker.model import (
+    CheckerError,
+    Forward,
+    InvalidValue,
+    Node,
+    decoded,
+    parse_forward,
+    parse_name,
+    parse_public_key,
+    parse_target,
+)
 from checker.registry.changes import kept_key_path
 from checker.registry.nodes import Registry
 from checker.registry.reading import read_registry
-from checker.sshd.keygen import host_key_line
+from checker.sshd.host_key_files import host_keys
 from client.bundle.compose import Bundle, render
+from client.bundle.host_keys import compare
 from client.bundle.keyforms import KeyForms, KeyUnusable, read_key
+from client.bundle.noted_pins import note, pins_in, unnoted
 from client.bundle.options import BuildOptions
 from client.errors import ClientError
 
-HOST_KEY_TYPES = ("ed25519", "rsa", "ecdsa")
 BAR_WIDTH = 24
 
 
@@ -45,6 +57,11 @@ class Source:
     registry: Registry
     gateways: Sequence[str]
     host_keys: Sequence[str]
+    """`TYPE BASE64` each, to be pinned."""
+    to_come: Sequence[str] = ()
+    """Those among them that sshd does not have yet."""
+    doubt: str = ""
+    """Why sshd may not have these host keys; empty if it was asked."""
 
 
 def address(text: str) -> str:
@@ -53,11 +70,16 @@ def address(text: str) -> str:
     return str(parse_target(f"{text}:22" if is_bare else text, "--gateway"))
 
 
-def host_keys(layout: Layout) -> list[str]:
-    """Return the gateway's public host keys, one of each type that it has. Raises ConfigError."""
-    places = [layout.host_key.with_name(f"ssh_host_{kind}_key") for kind in HOST_KEY_TYPES]
-    found = [place for place in places if place.with_name(place.name + ".pub").exists()]
-    return [host_key_line(place) for place in found or [layout.host_key]]
+def host_key_in(file: Path) -> str:
+    """Read a public host key. Raises CannotBuild."""
+    try:
+        return parse_public_key(decoded(file.read_bytes()))
+    except OSError as error:
+        raise CannotBuild(f"{file} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise CannotBuild(f"{file} is not a public key; give the .pub file") from error
+    except InvalidValue as error:
+        raise CannotBuild(f"{file}: {error}") from error
 
 
 def find_source(wanted: BuildOptions) -> Source:
@@ -65,6 +87,8 @@ def find_source(wanted: BuildOptions) -> Source:
     layout = find_layout(wanted.home, os.environ)
     refuse_outsider(layout)
     config = load_config(layout.config)
+    present = host_keys(layout)
+    to_come = [host_key_in(file) for file in wanted.host_keys]
     return Source(
         layout=layout,
         config=config,
@@ -72,7 +96,9 @@ def find_source(wanted: BuildOptions) -> Source:
         gateways=addresses(
             layout, config, [address(text) for text in wanted.gateways] if wanted.gateways else None
         ),
-        host_keys=host_keys(layout),
+        host_keys=tuple(dict.fromkeys((*present.keys, *to_come))),
+        to_come=tuple(key for key in to_come if key not in present.keys),
+        doubt=present.doubt,
     )
 
 
@@ -199,12 +225,30 @@ def bundle_for(source: Source, node: Node, wanted: BuildOptions) -> Bundle:
         host_keys=source.host_keys,
         key=(
             None
-            if wanted.makes_key
+            if wanted.makes_key or wanted.keep
             else find_key(node, wanted.private_key, kept_key_path(source.layout, node.name))
         ),
         node_add=node_add(source, node),
         settings=wanted.settings,
+        keep=wanted.keep,
     )
+
+
+def handed_out(source: Source, bundle: Bundle, wanted: BuildOptions) -> Path:
+    """Write the bundle, note what it pins, and return its path. Raises ConfigError."""
+    path = wanted.output or wanted.output_dir / f"{bundle.node}.sh"
+    note(source.layout, bundle.node, pins_in(bundle, source.to_come, int(time.time())))
+    write_secret(path, render(bundle).encode())
+    return path
+
+
+def confirm(source: Source, wanted: BuildOptions, narration: TextIO) -> None:
+    """Compare the host keys with what the gateway's addresses answer. Raises AnotherHostKey."""
+    said = [source.doubt, unnoted(source.layout)]
+    if wanted.scans:
+        said += compare(source.gateways, source.host_keys)
+    for sentence in filter(None, said):
+        print(f"reversi-client: {sentence}", file=narration)
 
 
 def bar(done: int, total: int, name: str) -> str:
@@ -228,13 +272,11 @@ def build_all(source: Source, wanted: BuildOptions, narration: TextIO) -> int:
     nodes = [
         node for node in source.registry.nodes.values() if node.name not in source.registry.broken
     ]
+    confirm(source, wanted, narration)
     problems = list(source.registry.problems)
     for done, node in enumerate(nodes, start=1):
         try:
-            write_secret(
-                wanted.output_dir / f"{node.name}.sh",
-                render(bundle_for(source, node, wanted)).encode(),
-            )
+            handed_out(source, bundle_for(source, node, wanted), wanted)
         except CannotBuild as error:
             problems.append(str(error))
         if narration.isatty():
@@ -259,9 +301,11 @@ def build_one(source: Source, wanted: BuildOptions, name: str, narration: TextIO
     if not wanted.forwards:
         source.registry.refuse_broken(name)
     node = unregistered(name, wanted.forwards) if wanted.forwards else source.registry.node(name)
-    path = wanted.output or wanted.output_dir / f"{node.name}.sh"
-    write_secret(path, render(bundle_for(source, node, wanted)).encode())
-    print(f"reversi-client: wrote {path}; on the device: sh {path.name} install", file=narration)
+    bundle = bundle_for(source, node, wanted)
+    confirm(source, wanted, narration)
+    path = handed_out(source, bundle, wanted)
+    verb = "upgrade" if wanted.keep else "install"
+    print(f"reversi-client: wrote {path}; on the device: sh {path.name} {verb}", file=narration)
     for sentence in moves(node):
         print(f"reversi-client: {sentence}", file=narration)
     return path

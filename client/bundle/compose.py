@@ -5,12 +5,17 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
+from functools import cache
 from importlib.resources import files
 
 from checker import __version__
 from client.bundle.keyforms import KeyForms, escaped
 from client.bundle.settings import Settings
 
+RESAVED = (
+    "the lines of this file end in CR LF: a program changed it on its way, such as an editor of"
+    " Windows; copy it again as it is, for example with scp"
+)
 RUNTIME = ("base", "link", "life", "verbs")
 """The parts of the installed script, besides `main`."""
 BESIDE = ("signs", "trial", "screen")
@@ -32,10 +37,18 @@ class Bundle:
     host_keys: Sequence[str]
     """TYPE BASE64."""
     key: KeyForms | None
-    """None: the device makes its own."""
+    """None: the device makes its own, or `keep` is not empty."""
     node_add: str
     """The command that registers the node, with its public key on stdin."""
     settings: Settings = field(default_factory=Settings)
+    keep: Sequence[str] = ()
+    """Lines of the header that `upgrade` takes over from the installed bundle; its key is one."""
+
+
+def kind_of_key(bundle: Bundle) -> str:
+    if bundle.keep:
+        return "keep"
+    return "device" if bundle.key is None else "embed"
 
 
 def header(bundle: Bundle) -> str:
@@ -44,7 +57,8 @@ def header(bundle: Bundle) -> str:
     values = {
         "NODE": bundle.node,
         "VERSION": __version__,
-        "KEY": "device" if key is None else "embed",
+        "KEY": kind_of_key(bundle),
+        **({"KEEP": " ".join(bundle.keep)} if bundle.keep else {}),
         # The lines from here to KEY_DROPBEAR grow with the node; install puts them into a file of
         # their own.
         "KEY_OPENSSH": "" if key is None else key.openssh,
@@ -59,6 +73,7 @@ def header(bundle: Bundle) -> str:
     return "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
 
 
+@cache
 def shipped(part: str) -> str:
     """Return a part of the body, without its first line, which is only for shellcheck."""
     text = files(__package__).joinpath(f"{part}.sh").read_text(encoding="ascii")
@@ -67,6 +82,10 @@ def shipped(part: str) -> str:
 
 def render(bundle: Bundle) -> str:
     """Return the bundle's text; the same input gives the same text."""
+    name, _, rest = header(bundle).partition("\n")
+    value = name.partition("=")[2]
+    # A carriage return would be part of the name, but of this line only a comment.
+    check = f"[ \"$NODE\" = {value} ] || {{ printf '%s\\n' '{RESAVED}' >&2; exit 2; }} #"
     secret = " Keep this file secret: it contains a private key." if bundle.key else ""
     about = (
         f"#!/bin/sh\n# reversi: the tunnel of {bundle.node}; for help: sh {bundle.node}.sh help."
@@ -77,4 +96,4 @@ def render(bundle: Bundle) -> str:
         f"{runtime}\n# begin beside\n{beside}# end beside\n\n# begin setup\n{setup}# end"
         f" setup\n\n{shipped('main')}"
     )
-    return f"{about}# shellcheck disable=SC1090,SC2034\n{header(bundle)}\n{body}"
+    return f"{about}# shellcheck disable=SC1090,SC2034\n{name}\n{check}\n{rest}\n{body}"

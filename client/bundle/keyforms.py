@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_ssh_private_key,
 )
 
+from checker.model import decoded
+
 CURVES = {"secp256r1": "nistp256", "secp384r1": "nistp384", "secp521r1": "nistp521"}
 
 
@@ -83,16 +85,15 @@ def dropbear_form(key: SSHPrivateKeyTypes) -> bytes:
 def read_key(content: bytes) -> KeyForms:
     """Read a private key in OpenSSH's format. Raises KeyUnusable."""
     try:
-        key = load_ssh_private_key(content, password=None)
+        text = decoded(content).replace("\r\n", "\n").strip()
+        key = load_ssh_private_key(text.encode("ascii") + b"\n", password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise KeyUnusable(
             "not a private key in OpenSSH's format without a passphrase; ssh-keygen makes and"
             " converts such keys"
         ) from error
     public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode("ascii")
-    return KeyForms(
-        openssh=content.decode("ascii").strip(), dropbear=dropbear_form(key), public=public
-    )
+    return KeyForms(openssh=text, dropbear=dropbear_form(key), public=public)
 
 
 def escaped(content: bytes) -> str:

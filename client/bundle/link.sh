@@ -37,9 +37,14 @@ pin() { # HOST
     printf '%s\n' "$HOST_KEYS" | while read -r line; do printf '%s %s\n' "$1" "$line"; done
 }
 
-# The installed script reads its keys and some of its functions from a file beside it.
+# The installed script reads its keys and some of its functions from a file beside it. If a power cut left a new script with an old file,
+# go back to the old script: upgrade replaces the script first, and undoes that last.
+    # shellcheck disable=SC2317 # a bundle has another read_keys
 read_keys() {
-    has verb_install || { [ -r "$keys" ] && . "$keys"; } || fail "cannot read $keys"
+    { [ -r "$keys" ] && . "$keys"; } || fail "cannot read $keys"
+    [ "${MADE_BY:-}" != "$VERSION" ] && [ -e "$installed.old" ] || return 0
+    [ ! -e "$keys.old" ] || mv -f "$keys.old" "$keys"
+    mv -f "$installed.old" "$installed" && exec /bin/sh "$installed" "$verb"
 }
 
 # Write the private key and the pinned host keys as files that this client reads. Replace them atomically, as a client may be starting.
@@ -185,7 +190,8 @@ next_event() {
 }
 
 take_note() { # LINE: keep a line of the client or the gateway in said, and set why if it explains a failure
-    [ -n "$1" ] || return 0
+    # After a mismatch dropbear also prints fingerprints and advice.
+    [ -n "$1" ] && [ "$kind-$why" != dropbear-impostor ] || return 0
     before=$said said=$1
     # The line will be shown on terminals.
     case $1 in *[!' '-~]*) said=$(printf '%s\n' "$1" | tr -cd ' -~') ;; esac
@@ -231,12 +237,14 @@ ask() { # REQUEST
         esac
     done
     finish
+    [ "$kind-$why" != dropbear-impostor ] || turn_pins
     if [ -n "$again" ]; then
         ask "$1"
         return
     fi
     [ "$why" != slow ] || slow_down
     [ "$status" = 0 ] || return
+    turned=0
     speed_up
     word=${last##*[!0-9]}
     [ -n "$answer" ] || ! is_count "$word" || answer=$word tail=${last%"$word"}

@@ -7,7 +7,7 @@ main() { # [VERB [OPTION]]
     case $verb in
     status) ;;
     run | check | boot | keep | watch) read_keys ;;
-    install | uninstall | upgrade | help) has "verb_$verb" || fail "the installed script has no $verb; use a bundle of this node (any, or a new one): sh $NODE.sh $verb" ;;
+    install | uninstall | upgrade | confirmed | help) has "verb_$verb" || fail "the installed script has no $verb; use a bundle of this node (any, or a new one): sh $NODE.sh $verb" ;;
     *) fail "unknown verb $verb; see: sh $self help" ;;
     esac
     case $verb$option in

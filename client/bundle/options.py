@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from client.bundle.settings import Settings
+
+TYPED_SETTINGS = ("beat", "retry", "first_wait", "client")
+"""The settings that have an option."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +29,12 @@ class BuildOptions:
     """A file, or the directory with the nodes' keys."""
     forwards: list[str]
     settings: Settings
+    host_keys: Sequence[Path] = ()
+    """Files with public host keys to pin, besides those that the gateway has."""
+    keep: Sequence[str] = ()
+    """Header lines to take over from the installed bundle; its key is one. Empty: none."""
+    scans: bool = True
+    """Compare the host keys with those that the gateway's addresses offer."""
 
 
 def seconds(text: str) -> str:
@@ -55,15 +65,10 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         epilog="example: reversi-client build office && scp -O office.sh root@192.168.1.1:/tmp/",
     )
     add_names(build)
+    add_gateway(build)
     add_places(build)
     add_keys(build)
-    add_times(build)
-    build.add_argument(
-        "--client",
-        default="",
-        metavar="PROGRAM",
-        help="the SSH client (default: OpenSSH's, else dropbear's)",
-    )
+    add_settings(build)
     build.add_argument("--debug", action="store_true", help="show tracebacks")
     build.set_defaults(check=lambda typed: complaint(build, typed))
 
@@ -87,10 +92,7 @@ def add_names(build: argparse.ArgumentParser) -> None:
 
 
 def add_places(build: argparse.ArgumentParser) -> None:
-    """Add where the gateway is, and where to write."""
-    build.add_argument(
-        "--home", metavar="DIR", help="the gateway's directory, as for reversi-checker"
-    )
+    """Add where to write."""
     build.add_argument(
         "--output",
         type=Path,
@@ -104,11 +106,32 @@ def add_places(build: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="the directory to write to (default: the current one)",
     )
+
+
+def add_gateway(build: argparse.ArgumentParser) -> None:
+    """Add where the gateway is, and how nodes recognize it."""
+    build.add_argument(
+        "--home", metavar="DIR", help="the gateway's directory, as for reversi-checker"
+    )
     build.add_argument(
         "--gateway",
         action="append",
         metavar="HOST[:PORT]",
         help="where the node reaches the gateway (default: gateway in reversi.toml); repeatable",
+    )
+    build.add_argument(
+        "--host-key",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a public host key to pin too, such as one that is still to come; repeatable",
+    )
+    build.add_argument(
+        "--no-scan",
+        action="store_false",
+        dest="scans",
+        help="do not compare the host keys with those that the gateway's addresses offer",
     )
 
 
@@ -116,9 +139,12 @@ def add_keys(build: argparse.ArgumentParser) -> None:
     """Add where the node's key comes from."""
     build.add_argument(
         "--key",
-        choices=("embed", "device"),
+        choices=("embed", "device", "keep"),
         default="embed",
-        help="put the private key into the file, or let the device make one (default: embed)",
+        help=(
+            "put the private key into the file, let the device make one, or keep that of the"
+            " installed bundle, and its settings, on upgrade (default: embed)"
+        ),
     )
     build.add_argument(
         "--private-key",
@@ -132,28 +158,20 @@ def add_keys(build: argparse.ArgumentParser) -> None:
     )
 
 
-def add_times(build: argparse.ArgumentParser) -> None:
-    """Add how often the bundle beats and tries again."""
+def add_settings(build: argparse.ArgumentParser, *, default: str = "default") -> None:
+    """Add how often the bundle beats and tries again, and its SSH client."""
+    for option, read, usual, what in (
+        ("--beat", period, "10", "time between two beats"),
+        ("--retry", period, "15", "longest wait before the next try"),
+        ("--first-wait", seconds, "0", "wait before the first try"),
+    ):
+        build.add_argument(
+            option, type=read, metavar="SECONDS", help=f"{what} ({default}: {usual})"
+        )
     build.add_argument(
-        "--beat",
-        type=period,
-        default="10",
-        metavar="SECONDS",
-        help="time between two beats (default: 10)",
-    )
-    build.add_argument(
-        "--retry",
-        type=period,
-        default="15",
-        metavar="SECONDS",
-        help="longest wait before the next try (default: 15)",
-    )
-    build.add_argument(
-        "--first-wait",
-        type=seconds,
-        default="0",
-        metavar="SECONDS",
-        help="wait before the first try (default: 0)",
+        "--client",
+        metavar="PROGRAM",
+        help=f"the SSH client ({default}: OpenSSH's, else dropbear's)",
     )
 
 
@@ -170,6 +188,17 @@ def complaint(parser: argparse.ArgumentParser, typed: argparse.Namespace) -> Non
         )
 
 
+def settings_from(typed: argparse.Namespace) -> Settings:
+    values = {name: getattr(typed, name) for name in TYPED_SETTINGS}
+    return Settings(**{name: value for name, value in values.items() if value is not None})
+
+
+def kept_lines(typed: argparse.Namespace) -> tuple[str, ...]:
+    """Return what a bundle with `--key keep` takes over: also the settings that were not typed."""
+    settings = (name.upper() for name in TYPED_SETTINGS if getattr(typed, name) is None)
+    return ("KEY", *settings, "STARTED_BY")
+
+
 def wanted_from(typed: argparse.Namespace) -> BuildOptions:
     """Check the options, and return them. Exit with a usage error if they do not fit."""
     typed.check(typed)
@@ -182,7 +211,8 @@ def wanted_from(typed: argparse.Namespace) -> BuildOptions:
         makes_key=typed.key == "device",
         private_key=typed.private_key,
         forwards=typed.forward,
-        settings=Settings(
-            beat=typed.beat, retry=typed.retry, first_wait=typed.first_wait, client=typed.client
-        ),
+        settings=settings_from(typed),
+        host_keys=typed.host_key,
+        scans=typed.scans,
+        keep=kept_lines(typed) if typed.key == "keep" else (),
     )

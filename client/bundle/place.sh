@@ -85,6 +85,8 @@ put() { # FILE MODE: replace the file with stdin, atomically
         say "$1 is unchanged"
         return 0
     fi
+    # Some file systems of flash would have an empty file after a power cut.
+    ! has sync || sync "$1.new" 2>/dev/null
     mv -f "$1.new" "$1" || fail "$1 cannot be written"
     say "wrote $1"
 }

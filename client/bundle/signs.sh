@@ -136,6 +136,18 @@ turn_addresses() {
     return 0
 }
 
+# dropbear compares the gateway's key only with the first pinned key of its type. After a mismatch put the next pinned key first, and try
+# again at once, until each had its turn.
+turn_pins() {
+    turned=$((turned + 1)) again=yes
+    if [ "$turned" -ge "$(printf '%s\n' "$HOST_KEYS" | grep -c .)" ]; then
+        turned=0 again=
+        return
+    fi
+    HOST_KEYS=$(printf '%s\n' "$HOST_KEYS" | sed -e '1{h;d;}' -e "\$G")
+    make_files "$PWD"
+}
+
 # Set patience to three times what answers have taken lately, at most QUIET: so we leave a dead link within a minute.
 set_patience() {
     now

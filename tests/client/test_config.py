@@ -146,7 +146,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_text_is_named(tmp_path: Path) -> None:
-    (tmp_path / "bad.toml").write_bytes(b"\xff\xfe")
+    (tmp_path / "bad.toml").write_bytes(b"node = \xff")
 
     with pytest.raises(ConfigError, match="not UTF-8"):
         load_config(tmp_path / "bad.toml")

@@ -64,6 +64,7 @@ def built(
         str(file),
         "--client",
         kit.client,
+        "--no-scan",  # the gateway may be in a network that we cannot reach
         *options,
     ]
     if "device" not in options:

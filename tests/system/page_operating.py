@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
-import textwrap
 from dataclasses import dataclass
-from pathlib import Path
 
-from tests.reversi_tui.console.pty_console import on_terminal
-from tests.system.page_server import NAME, PageServer
+from tests.system.page_readers import Readers
+from tests.system.page_server import NAME
 from tests.system.page_steps import Step
-from tests.system.waiting import until
 
 NEW_ADDRESS = "10.214.0.2"
 NEWER = """
@@ -23,14 +19,11 @@ db.close()
 
 
 @dataclass(slots=True)
-class Fleet:
+class Fleet(Readers):
     """The gateway, which is also the device `office`, and the machine that replaces it."""
 
-    old: PageServer
-    new: PageServer
-    keys: str = ""
-    """A host key, and the settings, as they were backed up."""
-    settings: str = ""
+    key: str = ""
+    """The node's file before a rollout."""
 
     def prepare(self) -> None:
         """Start the device, and connect the two machines by a cable."""
@@ -68,83 +61,12 @@ class Fleet:
         self.old.must("systemctl", "stop", "reversi-checker.service")
         self.old.must("python3", "-c", NEWER)
 
-    def is_served(self) -> None:
-        until(
-            lambda: (
-                self.old.run("systemctl", "is-active", "reversi-checker.service").returncode == 0
-            ),
-            "the daemon serves again",
-        )
-        self.old.await_up("office")
-
     def add_an_own_key(self) -> None:
         self.old.must("sed", "-i", '1i x-site = "north"', "/etc/reversi/nodes/office.toml")
 
     def has_no_own_key(self) -> None:
         assert "x-site" not in self.old.read("/etc/reversi/nodes/office.toml")
         self.old.await_up("office")
-
-    def has_a_secret_backup(self) -> None:
-        """The archive is root's, and a second run does not replace it without being told."""
-        path = "/var/backups/reversi/gateway.tar.gz"
-        assert self.old.must("stat", "-c", "%a %U", path) == "600 root\n"
-        again = self.old.typed(f"reversi-checker backup {path}")
-        assert again.returncode == 2
-        assert "--force" in again.stderr
-
-    def make_mistakes(self) -> None:
-        """Add a node, and lose the host keys, a comment and the settings."""
-        self.keys = self.old.read("/etc/ssh/ssh_host_ed25519_key")
-        self.settings = self.old.read("/etc/reversi/reversi.toml")
-        self.old.type("reversi-checker node add barn --forward 20009=127.0.0.1:9,open")
-        self.old.type("rm /etc/ssh/ssh_host_* && ssh-keygen -A")
-        self.old.write("/etc/reversi/reversi.toml", f"{self.settings}deadline_s = 9\n")
-
-    def still_has_mistakes(self) -> None:
-        assert self.old.has("/etc/reversi/nodes/barn.toml")
-        assert self.old.read("/etc/ssh/ssh_host_ed25519_key") != self.keys
-
-    def is_as_before(self) -> None:
-        """All is back, the tunnel too, and what was there in between is not lost."""
-        assert self.old.read("/etc/ssh/ssh_host_ed25519_key") == self.keys
-        assert self.old.read("/etc/reversi/reversi.toml") == self.settings
-        assert not self.old.has("/etc/reversi/nodes/barn.toml")
-        assert "restored gateway.tar.gz" in self.old.type("reversi-checker log --limit 1000")
-        kept = self.old.type("ls /var/backups/reversi/before-restore-*").strip()
-        assert "barn.toml" in self.old.type(f"tar -tzf {kept}")
-        self.is_served()
-
-    def lose_the_node(self) -> None:
-        self.old.type("reversi-checker node remove office --yes")
-
-    def has_its_node(self) -> None:
-        self.old.must("systemctl", "restart", "reversi-office.service")
-        self.old.await_up("office")
-
-    def bring_the_backup(self) -> None:
-        """Bring the archive to the new machine, which has no account of reversi yet."""
-        assert self.new.run("id", "reversi").returncode != 0
-        assert not self.new.has("/etc/reversi")
-        self.old.must("cp", "/var/backups/reversi/move.tar.gz", "/run/taken")
-        content = subprocess.run(
-            [*self.old.inside, "cat", "/run/taken"], check=True, capture_output=True
-        ).stdout
-        self.new.must("mkdir", "-p", "/var/backups/reversi")
-        subprocess.run(
-            [*self.new.inside, "sh", "-c", "cat >/var/backups/reversi/move.tar.gz"],
-            check=True,
-            input=content,
-        )
-
-    def has_all(self) -> None:
-        """The new machine has the old gateway's nodes, host keys and history, and serves."""
-        for path in ("/etc/reversi/nodes/office.toml", "/etc/ssh/ssh_host_ed25519_key.pub"):
-            assert self.new.read(path) == self.old.read(path)
-        scanned = self.new.must("ssh-keyscan", "-t", "ed25519", "127.0.0.1")
-        assert self.old.read("/etc/ssh/ssh_host_ed25519_key.pub").split()[1] in scanned
-        assert "-> up" in self.new.type("reversi-checker log --node office --limit 1000")
-        owner = self.new.must("stat", "-c", "%U", "/var/lib/reversi/state.db")
-        assert owner == "reversi-checker\n"
 
     def change_the_name(self) -> None:
         self.old.write("/etc/hosts", f"127.0.0.1 localhost\n{NEW_ADDRESS} {NAME}\n")
@@ -155,25 +77,21 @@ class Fleet:
         self.new.type("reversi-checker kill office --yes")
         self.old.await_up("office")
 
-    def lives_on_its_new_key(self) -> None:
-        """The upgrade is confirmed, and the previous key opens nothing."""
-        file = "/etc/reversi/nodes/office.toml"
-        until(lambda: "next_key" not in self.old.read(file), "the new key is the only one")
-        assert "state     valid\n" in self.old.type("reversi-checker node show office")
+    def note_its_key(self) -> None:
+        self.key = self.old.read("/etc/reversi/nodes/office.toml")
+
+    def has_a_new_bundle(self) -> None:
+        """The device was upgraded, and its key is the same."""
+        assert self.old.read("/etc/reversi/nodes/office.toml") == self.key
         self.old.await_up("office")
 
-    def comes_by_the_new_port(self) -> None:
-        self.lives_on_its_new_key()
-        assert self.old.type("ss -Htn state established 'sport = :2222'")
+    def knows_both_addresses(self) -> None:
+        keys = self.old.read("/etc/reversi/office.keys")
+        assert f"GATEWAYS='{NAME}:22 192.0.2.7:22'\n" in keys
+        self.old.await_up("office")
 
-    def comes_by_the_old_port(self) -> None:
-        until(lambda: not self.old.listens(2222), "the second sshd is gone")
-        until(
-            lambda: (
-                f"gateway: {NAME}:22\n" in self.old.typed("sh /etc/reversi/office.sh status").stdout
-            ),
-            "sshd is back at port 22",
-        )
+    def comes_back_to_the_new_keys(self) -> None:
+        self.old.type("reversi-checker kill office --yes")
         self.old.await_up("office")
 
     def hire_anna(self) -> None:
@@ -193,66 +111,7 @@ class Fleet:
         assert refused.returncode == 2
         assert "run it with sudo" in refused.stderr
 
-    def hire_otto(self) -> None:
-        self.old.must("useradd", "--no-create-home", "--user-group", "otto")
-        assert "office" in self.as_otto("reversi-checker", "status").stdout
 
-    def as_otto(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return self.old.run(
-            *("setpriv", "--reuid=otto", "--regid=otto", "--init-groups"),
-            f"/opt/reversi/bin/{words[0]}",
-            *words[1:],
-        )
-
-    def shows_otto_nothing(self) -> None:
-        for words in (("reversi-checker", "status"), ("reversi-tui", "--once")):
-            told = self.as_otto(*words)
-            assert told.returncode == 2, told
-            assert "members of reversi-readers may look" in told.stderr
-
-    def shows_otto_all(self) -> None:
-        for words in (("reversi-checker", "status"), ("reversi-tui", "--once")):
-            assert "office" in self.as_otto(*words).stdout
-        assert "may not probe" in self.as_otto("reversi-checker", "probe", "office").stderr
-
-    def write_for_the_helpdesk(self) -> None:
-        """Write the files that the page tells the reader to write."""
-        self.old.type("ssh-keygen -q -t ed25519 -N '' -f helpdesk")
-        (block,) = re.findall(r"(?m)^    Match User helpdesk\n(?:    .*\n)+", PAGE.read_text())
-        text = textwrap.dedent(block).replace("/usr/local/bin", "/opt/reversi/bin")
-        self.old.write("/root/helpdesk.conf", text)
-
-    def shows_the_helpdesk_only_the_console(self) -> None:
-        """The account gets the console in a terminal, and nothing else."""
-        until(lambda: self.old.listens(22), "sshd listens")
-        ssh = "ssh -i helpdesk -o IdentitiesOnly=yes"
-        other = self.old.typed(f"{ssh} helpdesk@127.0.0.1 cat /etc/passwd")
-        assert (other.returncode, other.stdout) == (2, "")
-        assert "the console needs a terminal" in other.stderr
-        forward = self.old.typed(f"{ssh} -W 127.0.0.1:20000 helpdesk@127.0.0.1")
-        assert forward.returncode != 0
-        assert "SSH-2.0" not in forward.stdout
-        with on_terminal(
-            [
-                *self.old.inside,
-                "sh",
-                "-c",
-                f"cd /root && HOME=/root {ssh} -tt helpdesk@127.0.0.1 sh",
-            ],
-            size=(110, 30),
-        ) as console:
-            console.until(b"office")
-            console.until(b"READ-ONLY")
-            console.until(b"filter")  # in the last line, which would offer "kill" before it
-            assert b"kill" not in console.written
-            console.press(b"s")
-            console.settle()
-            console.press(b"q")
-            assert console.ended() == 0
-
-
-PAGE = Path(__file__).parents[2] / "docs" / "operating.md"
-UPGRADED = "sh /tmp/office.sh upgrade"
 OPERATING: tuple[Step[Fleet], ...] = (
     Step("git -C ~/reversi describe --always --tags", says="v0.0.9"),
     Step("git -C ~/reversi pull --quiet"),
@@ -306,8 +165,15 @@ OPERATING: tuple[Step[Fleet], ...] = (
     Step(
         "sudo tar -C / -xzf /var/backups/reversi/gateway.tar.gz etc/reversi/nodes/office.toml",
         before=Fleet.lose_the_node,
+        after=Fleet.has_its_node,
     ),
-    Step("sudo reversi-checker init", says="from the registry", after=Fleet.has_its_node),
+    Step("sudo reversi-client rollout --all --dry-run", says="would upgrade"),
+    Step(
+        "sudo reversi-client rollout office",
+        says="upgraded",
+        before=Fleet.note_its_key,
+        after=Fleet.has_a_new_bundle,
+    ),
     Step("sudo reversi-checker backup /var/backups/reversi/move.tar.gz", says="1 nodes"),
     Step(
         "sudo reversi-checker restore /var/backups/reversi/move.tar.gz",
@@ -327,49 +193,40 @@ OPERATING: tuple[Step[Fleet], ...] = (
         """sudo sed -i 's/^gateway = .*/gateway = ["gateway.example.org:22", "192.0.2.7:22"]/'"""
         " /etc/reversi/reversi.toml"
     ),
-    Step("sudo reversi-checker node rekey office", says="wrote office-2.key"),
-    Step("sudo reversi-client build office"),
-    Step("sudo scp -O -P 20000 office.sh root@127.0.0.1:/tmp/"),
+    Step("sudo reversi-client rollout office", says="upgraded", after=Fleet.knows_both_addresses),
+    Step("sudo mkdir -p /etc/ssh/new/etc/ssh"),
+    Step("sudo ssh-keygen -A -f /etc/ssh/new", says="ED25519"),
     Step(
-        f"ssh -p 20000 root@127.0.0.1 {UPGRADED}",
-        says="replacing the tunnel",
-        after=Fleet.lives_on_its_new_key,
-    ),
-    Step("sudo install -d -m 0700 /etc/ssh/old"),
-    Step("sudo cp -p /etc/ssh/ssh_host_* /etc/ssh/old/"),
-    Step(
-        r"printf 'HostKey /etc/ssh/old/ssh_host_%s_key\n' ed25519 ecdsa rsa"
-        " | sudo tee /etc/ssh/sshd_config.d/00-old-host-keys.conf",
-        says="ssh_host_rsa_key",
+        r"printf 'HostKey %s\n' /etc/ssh/ssh_host_*_key /etc/ssh/new/etc/ssh/ssh_host_*_key"
+        " | sudo tee /etc/ssh/sshd_config.d/10-host-keys.conf",
+        says="HostKey /etc/ssh/new/etc/ssh/ssh_host_ed25519_key",
     ),
     Step("sudo systemctl reload ssh"),
-    Step("sudo sh -c 'rm /etc/ssh/ssh_host_*'"),
-    Step("sudo ssh-keygen -A", says="ED25519"),
+    Step("sudo reversi-client rollout --all --yes", says="1 upgraded", after=Fleet.is_served),
+    Step("sudo reversi-checker doctor", says="each pins those that sshd will offer", ends=(0, 1)),
+    Step("reversi-checker node show office", says="pins      ssh-ed25519 SHA256:"),
+    Step("sudo mkdir -m 0700 /etc/ssh/old"),
     Step(
-        "sudo systemd-run --quiet --unit=sshd-new /usr/sbin/sshd -D -o PidFile=none -p 2222"
-        " -h /etc/ssh/ssh_host_ed25519_key -h /etc/ssh/ssh_host_ecdsa_key"
-        " -h /etc/ssh/ssh_host_rsa_key",
-        after=lambda fleet: until(lambda: fleet.old.listens(2222), "the second sshd listens"),
+        "sudo sh -c 'mv /etc/ssh/ssh_host_* /etc/ssh/old/"
+        " && mv /etc/ssh/new/etc/ssh/ssh_host_* /etc/ssh/'"
     ),
-    Step("sudo reversi-checker node rekey office"),
-    Step(
-        "sudo reversi-client build office --gateway gateway.example.org:2222"
-        " --gateway gateway.example.org:22"
-    ),
-    Step("sudo scp -O -P 20000 office.sh root@127.0.0.1:/tmp/"),
-    Step(
-        f"ssh -p 20000 root@127.0.0.1 {UPGRADED}",
-        says="replacing the tunnel",
-        after=Fleet.comes_by_the_new_port,
-    ),
-    Step("sudo ss -tn state established sport = :2222", says=":2222"),
-    Step("sudo rm /etc/ssh/sshd_config.d/00-old-host-keys.conf"),
+    Step("sudo rm -r /etc/ssh/new /etc/ssh/sshd_config.d/10-host-keys.conf"),
     Step("sudo systemctl reload ssh"),
-    Step("sudo systemctl stop sshd-new"),
-    Step("sudo rm -r /etc/ssh/old", after=Fleet.comes_by_the_old_port),
-    Step("sudo usermod -aG reversi-operators anna", before=Fleet.hire_anna),
-    Step("sudo systemctl restart reversi-checker", after=Fleet.obeys_anna),
-    Step("reversi-checker log --limit 20", says="the new key was used"),
+    Step(
+        "sudo reversi-checker doctor",
+        says="1 node pins a key that sshd does not offer: office",
+        ends=(1,),
+        after=Fleet.comes_back_to_the_new_keys,
+    ),
+    Step("sudo reversi-client rollout --all --yes", says="1 upgraded", after=Fleet.is_served),
+    Step(
+        "sudo reversi-checker doctor",
+        says="no node pins a host key that sshd does not have",
+        ends=(0, 1),
+    ),
+    Step("sudo rm -r /etc/ssh/old"),
+    Step("sudo usermod -aG reversi-operators anna", before=Fleet.hire_anna, after=Fleet.obeys_anna),
+    Step("reversi-checker log --limit 20", says="rollout: copy a bundle, and upgrade"),
     Step("sudo git -C /etc/reversi init --quiet"),
     Step("printf '%s\\n' '*.key' .installed.json nodes/.lock | sudo tee /etc/reversi/.gitignore"),
     Step("sudo git -C /etc/reversi add ."),

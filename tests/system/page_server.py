@@ -93,6 +93,10 @@ class PageServer(Booted):
             "git config --global user.name root; git config --global user.email root@example.org"
         )
 
+    def stop_services(self) -> None:
+        """Stop our services. Their PrivateTmp directories are in the server's own /tmp."""
+        self.run("systemctl", "stop", "reversi-*.service")
+
     def bring(self, source: Path, to: str) -> None:
         """Copy a file or a directory of the test into the server."""
         packed = subprocess.run(

@@ -62,6 +62,7 @@ def only_decisions_are_left(machine: Machine, before: set[str]) -> None:
         "reversi/reversi.toml",
         "reversi/authorized_keys",
         "reversi/nodes/office.toml",
+        "reversi/nodes/office.pins",
         "reversi/nodes/.lock",
         "reversi/freed-ports.toml",
     }
@@ -154,6 +155,7 @@ def live(machine: Machine) -> None:
             machine.stop_daemon()
             assert device.verdict("check") == 0
             uninstalled(machine)
+    assert "AuthorizedKeysCommand" not in (machine.folder / "sshd.log").read_text("utf-8")
     assert "does not follow the registry" not in machine.log()
     assert "Traceback" not in machine.log()
 

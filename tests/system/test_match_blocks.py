@@ -71,6 +71,25 @@ def test_our_block_precedes_a_drop_in_that_opens_the_gateway_to_some(machine: Ma
         assert reached(device, target.port, source="10.9.9.9") == b"SSH-2.0"
 
 
+def taken_back(machine: Machine) -> str:
+    """What `init` says when it refuses after it made accounts, which it then removes again."""
+    before = settings(machine)
+    done = machine.checker("init")
+    assert done.returncode == 2
+    assert "removed user reversi again" in done.stderr
+    assert settings(machine) == before
+    return done.stderr
+
+
+def settings(machine: Machine) -> dict[str, list[bytes]]:
+    """The lines of each file under /etc but the backups of useradd, in whatever order."""
+    return {
+        path: sorted(content.split(b"\n"))
+        for path, content in machine.etc().items()
+        if not path.endswith("-")
+    }
+
+
 def test_init_refuses_a_drop_in_before_ours_and_doctor_finds_a_later_one(
     machine: Machine,
 ) -> None:
@@ -200,8 +219,15 @@ def test_sshrc_is_reported_with_the_command_that_exempts_the_nodes(machine: Mach
     assert machine.must("sh", "/etc/ssh/sshrc") == "7\n"
 
 
-def test_a_drop_in_that_turns_out_too_weak_once_it_is_live_is_removed(machine: Machine) -> None:
+def test_an_account_whose_groups_sshd_does_not_lock_down_is_removed_again(
+    machine: Machine,
+) -> None:
     """The account is in a group, which sshd knows only once the account exists."""
+    more = (CASES / "match-group.conf").read_text(encoding="ascii")
+    machine.write("/etc/ssh/more.conf", more)
+    machine.write(f"{DROP_INS}/00-a.conf", "Include /etc/ssh/more.conf\n")
+    assert "ForceCommand is internal-sftp" in taken_back(machine)
+    machine.must("rm", "/etc/ssh/more.conf")
     machine.must("groupadd", "--system", "reversi")
     machine.must("groupadd", "--system", "others")
     machine.write(f"{DROP_INS}/00-a.conf", "Match Group others\n    PermitTTY yes\n")
@@ -219,9 +245,7 @@ def test_a_drop_in_that_turns_out_too_weak_once_it_is_live_is_removed(machine: M
         " /usr/sbin/useradd",
     )
 
-    done = machine.checker("init")
+    group = machine.must("getent", "group", "reversi")
 
-    assert done.returncode == 2
-    assert "sshd did not accept" in done.stderr
-    assert "PermitTTY is yes, and must be no" in done.stderr
-    assert not machine.has(OURS)
+    assert "PermitTTY is yes, and must be no" in taken_back(machine)
+    assert machine.must("getent", "group", "reversi") == group

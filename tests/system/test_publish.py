@@ -170,7 +170,7 @@ def test_a_file_that_haproxy_rejects_is_not_installed(
     proxy = Proxy(path=haproxy.path, addresses=("127.0.0.1",), reload=haproxy.reload)
 
     with pytest.raises(FileRefused, match=r"so the old one stays: .*unknown proxy mode 'tpc'"):
-        put_live(proxy, live.replace(b"mode tcp", b"mode tpc"), live, [Port(port)])
+        put_live(proxy, live.replace(b"mode tcp", b"mode tpc"), live, {Port(port): ()})
 
     assert haproxy.path.read_bytes() == live
     assert not list(gateway.home.glob("*.new"))

@@ -30,7 +30,7 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(
         (
             f"would remove node office: {office.nodes}/office.toml\n"
             "would reject its key: its device cannot log in again\n"
-            "would free port 20010: another node may get it\n"
+            "would free port 20010 for other nodes\n"
             "would end its tunnel\n"
         ),
         "",

@@ -37,7 +37,7 @@ def test_removing_a_node_says_exactly_what_goes_and_no_does_nothing(home: Layout
         f"This will:\n  remove node office: {home.nodes}/office.toml\n"
         f"  delete its private key, which was kept in {home.nodes}/office.key\n"
         "  reject its key: its device cannot log in again\n"
-        f"  free port {first}, {second}: another node may get it\n"
+        f"  free ports {first}, {second} for other nodes\n"
         f"  close the public port {first}\n"
         "  end its tunnel\n"
         "remove node office? [y/N] reversi-checker: nothing was done\n"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from checker.cli.exit_codes import ExitCode
 from checker.cli.install import sshd_warnings
 from checker.cli.main import run
 from checker.sshd.lockdown import MAX_STARTUPS
+from tests.strategies import public_key
 
 GOOD = {"maxstartups": MAX_STARTUPS}
 
@@ -34,6 +37,42 @@ def test_a_setting_that_costs_tunnels_is_one_warning(changed: dict[str, str], sa
 
 
 @pytest.mark.parametrize(
+    ("content", "words", "says"),
+    [
+        pytest.param(
+            "-----BEGIN OPENSSH PRIVATE KEY-----\n",
+            (),
+            "is the private half; make the public one: ssh-keygen -y -f ",
+            id="the private half",
+        ),
+        pytest.param("\ufeffhello\n", (), "not a public key: 'hello'", id="no key"),
+        pytest.param(
+            f"{public_key(9)}\n",
+            ("--shared-ports", "x-y"),
+            "ports",
+            id="no range",
+        ),
+        pytest.param(
+            f"{public_key(9)}\n", ("--root", "tree"), "leave out --root", id="for a package"
+        ),
+    ],
+)
+def test_a_fleet_that_init_cannot_take_is_refused_with_the_reason(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    content: str,
+    words: tuple[str, ...],
+    says: str,
+) -> None:
+    file = tmp_path / "fleet"
+    file.write_text(content, encoding="utf-8")
+
+    assert run(["init", "--dry-run", "--shared-key", str(file), *words]) == 2
+
+    assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
     ("address", "says"),
     [
         pytest.param(
@@ -43,7 +82,7 @@ def test_a_setting_that_costs_tunnels_is_one_warning(changed: dict[str, str], sa
         pytest.param("2001:db8::1", " (an IPv6 address goes in brackets, as in", id="IPv6"),
     ],
 )
-def test_a_gateway_that_is_no_address_is_named_by_its_option(
+def test_a_gateway_that_is_not_an_address_is_named_by_its_option(
     address: str, says: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["init", "--dry-run", "--gateway", address]) is ExitCode.USAGE

@@ -45,7 +45,7 @@ def test_nodes_are_listed_and_shown(checker: Run, office: Layout) -> None:
         ],
     }
     assert listed == {"schema": 1, "nodes": [expected], "unregistered": [], "broken": []}
-    assert shown == {"schema": 1, "node": {**expected, "client": None}}
+    assert shown == {"schema": 1, "node": {**expected, "client": None, "pins": []}}
     assert (
         checker("node", "list")[1]
         == "NODE    PORT   TARGET        EXPECT  KEY\noffice  20010  127.0.0.1:22  open    valid\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 
 import pytest
 
@@ -31,6 +32,29 @@ def test_without_global_options_the_environment_decides() -> None:
     parsed = build_parser().parse_args(["status"])
 
     assert (parsed.home, parsed.debug) == (None, False)
+
+
+def leaves(
+    parser: argparse.ArgumentParser, path: tuple[str, ...] = ()
+) -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    """Each command that has no subcommands."""
+    groups = [one for one in parser._actions if isinstance(one, argparse._SubParsersAction)]
+    for group in groups:
+        for name, below in group.choices.items():
+            yield from leaves(below, (*path, name))
+    if not groups:
+        yield " ".join(path), parser
+
+
+def test_each_command_that_changes_something_has_a_dry_run() -> None:
+    only_look = {"status", "log", "report", "doctor", "node list", "node show"}
+    run = {"up", "serve", "probe"}
+
+    without = {
+        name for name, parser in leaves(build_parser()) if "--dry-run" not in parser.format_help()
+    }
+
+    assert without == only_look | run
 
 
 def test_help_has_description_options_examples_and_ending() -> None:

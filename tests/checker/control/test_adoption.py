@@ -75,13 +75,41 @@ def test_a_dry_run_of_an_adoption_changes_nothing(
 
 
 @pytest.mark.parametrize(
+    ("given", "target"),
+    [
+        pytest.param("127.0.0.1:22", "127.0.0.1:22", id="the-registered-one"),
+        pytest.param("192.168.1.1:8022", "192.168.1.1:8022", id="another"),
+        pytest.param("50010=192.168.1.1:8022", "192.168.1.1:8022", id="with-its-port"),
+    ],
+)
+def test_adopting_an_imported_node_takes_the_target_that_the_event_suggests(
+    capsys: pytest.CaptureFixture[str], home: Path, tmp_path: Path, given: str, target: str
+) -> None:
+    cli(capsys, home, "node", "import", str(rev(tmp_path, "a")))
+    public = tmp_path / "a.pub"
+    public.write_text(public_key(5))
+
+    done = cli(
+        capsys, home, "node", "adopt", "a", "--target", given, "--public-key", str(public), "--json"
+    )
+
+    assert done.code is ExitCode.OK, done.err
+    (forward,) = json.loads(done.out)["node"]["forwards"]
+    assert (forward["port"], forward["target"], forward["expect"]) == (
+        50010,
+        target,
+        "banner:SSH-2.0",
+    )
+
+
+@pytest.mark.parametrize(
     ("words", "says"),
     [
         pytest.param(("nobody",), "no device calls itself 'nobody'", id="never-seen"),
         pytest.param(
-            ("a", "--target", "127.0.0.1:80"),
-            "to change that, run: reversi-checker node set a",
-            id="target-of-a-registered-node",
+            ("a", "--target", "50011=127.0.0.1:80"),
+            "does not name one of the node's ports, 50010",
+            id="target-of-another-port",
         ),
         pytest.param(
             ("a", "--public-key", "SHARED"),

@@ -17,6 +17,7 @@ from checker.control.client import (
     Control,
     DaemonAbsent,
     NotAllowed,
+    RunningDaemon,
     ask,
     events_of,
     write_down,
@@ -70,6 +71,21 @@ def test_a_daemon_is_reached_at_a_path_of_any_length(tmp_path: Path, folder: str
 
     daemon.join()
     assert pid == 7
+
+
+@pytest.mark.parametrize(
+    ("said", "version"), [({"version": "0.2.0"}, "0.2.0"), ({}, "")], ids=["says it", "0.1.0"]
+)
+def test_a_daemon_says_which_release_it_runs(
+    tmp_path: Path, said: dict[str, str], version: str
+) -> None:
+    layout = home_layout(tmp_path / "home")
+    thread = answering(layout, json.dumps({"schema": 1, "pid": 7, **said}).encode())
+
+    daemon = Control(layout=layout).daemon()
+
+    thread.join()
+    assert daemon == RunningDaemon(pid=7, version=version)
 
 
 def test_without_a_daemon_there_is_no_pid(tmp_path: Path) -> None:

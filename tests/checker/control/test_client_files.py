@@ -12,11 +12,22 @@ from checker.config.files import write_secret
 from checker.config.layout import Layout, home_layout, listen_note
 from checker.config.settings import Config
 from checker.config.toml_file import ConfigError
-from checker.control.client_files import GatewayUnknown, addresses, client_config
-from checker.model import CheckerError, KeyType, parse_public_key
-from checker.sshd.keygen import make_key_pair
+from checker.control.client_files import (
+    GatewayUnknown,
+    KeyFiles,
+    KeyWish,
+    addresses,
+    client_config,
+    key_files,
+)
+from checker.model import CheckerError, KeyType, fingerprint, parse_public_key
+from checker.registry.lock import locked
+from checker.registry.pin_files import read_pins
+from checker.sshd.host_key_files import host_keys
+from checker.sshd.host_keys import as_pin
+from checker.sshd.keygen import make_host_key, make_key_pair
 from tests.programs import require
-from tests.strategies import node, public_key
+from tests.strategies import node, public_key, rsa_key
 
 
 @pytest.fixture
@@ -75,24 +86,20 @@ def test_without_ssh_keygen_the_error_says_what_to_install(
         make_key_pair("x")
 
 
-def test_the_clients_configuration_has_everything_it_needs(layout: Layout) -> None:
-    layout.host_key.with_name(f"{layout.host_key.name}.pub").write_text(
-        f"{public_key(9)} comment\n"
-    )
-
+def test_the_clients_configuration_has_everything_it_needs() -> None:
     written = client_config(
-        layout,
         Config(tunnel_user="reversi"),
         node(ports=(20010, 20011)),
         ["gw:22"],
         Path("/x/office.key"),
+        (public_key(9), rsa_key(2048)),
     )
 
     assert tomllib.loads(written.decode()) == {
         "node": "office",
         "gateway": ["gw:22"],
         "user": "reversi",
-        "host_key": [public_key(9)],
+        "host_key": [public_key(9), rsa_key(2048)],
         "key": "office.key",
         "forward": [
             {"port": 20010, "target": "127.0.0.1:22"},
@@ -101,9 +108,42 @@ def test_the_clients_configuration_has_everything_it_needs(layout: Layout) -> No
     }
 
 
+def handing_over(layout: Layout) -> KeyFiles:
+    wish = KeyWish(name="office", client=layout.nodes / "office.toml", gateways=("gw:22",))
+    return key_files(wish, layout, Config(tunnel_user="reversi"))
+
+
 def test_without_a_host_key_no_client_file_is_made(layout: Layout) -> None:
-    with pytest.raises(ConfigError, match="cannot be read"):
-        client_config(layout, Config(tunnel_user="reversi"), node(), ["gw:22"], Path("office.key"))
+    require("ssh-keygen")
+    with (
+        pytest.raises(ConfigError, match="cannot be read"),
+        handing_over(layout).handed_over(node()),
+    ):
+        pass
+
+
+def test_each_host_key_is_in_the_clients_file_and_noted(layout: Layout) -> None:
+    require("ssh-keygen")
+    make_host_key(layout.host_key)
+    keys = handing_over(layout)
+
+    with locked(layout), keys.handed_over(node()) as (_, config):
+        pinned = tomllib.loads(config.read_text())["host_key"]
+
+    assert [key.split()[0] for key in pinned] == ["ssh-ed25519", "ssh-rsa"]
+    (pins,) = read_pins(layout, node().name)
+    assert pins.host_keys == tuple(map(as_pin, host_keys(layout).keys))
+    assert pins.node_key == fingerprint(keys.public)
+
+
+def test_what_was_noted_is_taken_back_if_the_node_is_not_added(layout: Layout) -> None:
+    require("ssh-keygen")
+    make_host_key(layout.host_key)
+
+    with locked(layout), pytest.raises(KeyError), handing_over(layout).handed_over(node()):
+        raise KeyError
+
+    assert [path.name for path in layout.nodes.iterdir()] == [".lock"]
 
 
 def test_only_the_owner_can_read_a_secret_that_replaces_a_readable_file(tmp_path: Path) -> None:

@@ -61,3 +61,17 @@ def test_a_connection_that_waits_once_more_keeps_its_place() -> None:
 def test_no_operator_is_pushed_out_and_an_operator_may_be_the_tunnel_user() -> None:
     for found, uid in ((crowd(), OPERATOR), (crowd(tunnel_uid=OPERATOR), OPERATOR)):
         assert {found.wait_for(uid, number) for number in range(1000)} == {None}
+
+
+def test_who_becomes_or_ceases_to_be_an_operator_while_connected_leaves_no_count() -> None:
+    operators = {OPERATOR}
+    found: Crowd[int] = Crowd(operators=operators, tunnel_uid=TUNNEL)
+    found.enter(OTHER)
+    operators.add(OTHER)
+    found.enter(OTHER)
+    operators.discard(OTHER)
+
+    found.leave(OTHER)
+    found.leave(OTHER)
+
+    assert found.counts == {}

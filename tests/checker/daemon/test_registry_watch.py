@@ -125,7 +125,7 @@ def test_nodes_that_are_added_at_once_while_the_daemon_reloads_are_all_known(
             "add",
             f"n{number}",
             "--forward",
-            f"{free_port()}=x:1",
+            f"{free_port()}=x:1,open",
             "--public-key",
             str(key),
         ]

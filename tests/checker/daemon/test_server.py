@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from contextlib import closing
 from dataclasses import replace
@@ -12,13 +11,10 @@ from typing import Any
 import pytest
 
 from checker.config.layout import Layout
-from checker.config.settings import Config, current_user
 from checker.control.client import Control, operator_name
-from checker.daemon.server import operator_uids
 from checker.model import (
     OPERATOR_KINDS,
     Aim,
-    CheckerError,
     EventKind,
     Port,
     Verb,
@@ -170,15 +166,3 @@ def test_a_disabled_node_is_refused(
     )
     (probed,) = Control(layout=layout).act(Verb.PROBE, [Aim(node=OFFICE, port=own)])
     assert probed.sentence == "unknown: disabled"
-
-
-def test_an_unknown_group_of_operators_is_an_error() -> None:
-    with pytest.raises(
-        CheckerError,
-        match="'no-such-group' is not a group on this machine; make it with: groupadd no-such",
-    ):
-        operator_uids(Config(tunnel_user=current_user(), operators_group="no-such-group"))
-
-
-def test_root_and_the_daemons_own_user_are_operators() -> None:
-    assert operator_uids(Config(tunnel_user=current_user())) == {0, os.geteuid()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from checker import __version__
 from checker.config.layout import SYSTEM
 from checker.doctor.facts import (
     DaemonFacts,
@@ -32,7 +33,7 @@ WELL = Facts(
         effective={**TIGHT, "persourcepenalties": "crash:90", "persourcepenaltyexemptlist": "none"},
     ),
     keys=KeyFacts(file=ENTRY),
-    daemon=DaemonFacts(pid=7, swept_s_ago=3.0, is_enabled=True),
+    daemon=DaemonFacts(pid=7, version=__version__, swept_s_ago=3.0, has_unit=True, is_enabled=True),
     places=PlaceFacts(
         socket_mode=0o666,
         spool=Entry(mode=0o770, owner="reversi", group="reversi-checker"),

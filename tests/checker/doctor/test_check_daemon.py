@@ -39,6 +39,27 @@ from tests.checker.doctor.gateways import WELL, changed, the
             id="not enabled",
         ),
         pytest.param(
+            "version",
+            {"daemon.version": "0.0.9"},
+            "(process 7) still runs 0.0.9, but ",
+            "systemctl restart",
+            id="older than what is installed",
+        ),
+        pytest.param(
+            "version",
+            {"daemon.version": ""},
+            "still runs an earlier release",
+            "systemctl restart",
+            id="does not say its version",
+        ),
+        pytest.param(
+            "daemon",
+            {"daemon.pid": None, "daemon.has_unit": False},
+            "no daemon answers",
+            "sudo reversi-checker init",
+            id="no unit",
+        ),
+        pytest.param(
             "socket", {"places.socket_mode": 0o600}, "has mode 0600", "chmod 0666", id="socket"
         ),
         pytest.param(
@@ -83,3 +104,9 @@ def test_a_young_daemon_need_not_have_swept(swept_s_ago: float | None) -> None:
 
     assert (young.ok, old.ok) == (True, False)
     assert "was started just now" in young.sentence
+
+
+def test_only_root_learns_whether_the_service_starts_at_boot() -> None:
+    found = the(changed(WELL, {"daemon.is_enabled": None}), "service")
+
+    assert (found.ok, found.mend) == (None, "sudo reversi-checker doctor")

@@ -22,6 +22,8 @@ KEYS = (
     ("a", rsa_key(2048)),
 )
 
+BOTH = ("AllowUsers", "AllowGroups")
+
 
 @pytest.mark.parametrize(
     ("name", "change", "sentence", "mend"),
@@ -43,8 +45,11 @@ KEYS = (
         ),
         pytest.param(
             "account",
-            {"account": UserAccount(uid=9, shell="/bin/sh", is_locked=True)},
-            "locked",
+            {
+                "account": UserAccount(uid=9, shell="/bin/sh", is_locked=True),
+                **sshd(usepam="no"),
+            },
+            "locked with '!' and sshd has UsePAM no",
             "usermod --password '*'",
             id="locked",
         ),
@@ -97,8 +102,15 @@ KEYS = (
             "sshd",
             sshd(allowusers="root"),
             "AllowUsers names only root",
-            "printf '%s\\n' 'AllowUsers reversi' |",
+            "sudo reversi-checker init --allow-login",
             id="allowed",
+        ),
+        pytest.param(
+            "who may log in",
+            {**sshd(allowusers="reversi", allowgroups="admins reversi"), "login.own_lists": BOTH},
+            "nobody but reversi can log in here",
+            "sudo reversi-checker init    # removes it",
+            id="only ours",
         ),
         pytest.param(
             "sshd", sshd(denyusers="reversi"), "DenyUsers names reversi", "grep -ri", id="denied"
@@ -141,6 +153,13 @@ def test_what_is_wrong_with_sshd_is_reported_with_its_fix(
     assert found.ok is False
     assert sentence in found.sentence
     assert mend in found.mend
+
+
+@pytest.mark.parametrize("settings", [{"usepam": "yes"}, {}], ids=["with PAM", "not known"])
+def test_a_locked_account_is_well_unless_sshd_has_no_pam(settings: dict[str, str]) -> None:
+    locked = UserAccount(uid=9, shell="/bin/sh", is_locked=True)
+
+    assert the(changed(WELL, {"account": locked, **sshd(**settings)}), "account").ok
 
 
 @pytest.mark.parametrize("version", [(9, 7), (8, 4), None])

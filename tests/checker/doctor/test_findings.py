@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from checker.config.layout import home_layout
+from checker.config.layout import SYSTEM, home_layout
 from checker.doctor.facts import (
     Facts,
     SshdFacts,
@@ -31,7 +31,13 @@ def test_one_fault_is_one_finding() -> None:
 
 
 def test_checks_that_do_not_apply_are_left_out() -> None:
-    absent = ("sshd", "daemon.is_enabled", "machine.banned", "places.socket_mode")
+    absent = (
+        "sshd",
+        "daemon.has_unit",
+        "daemon.is_enabled",
+        "machine.banned",
+        "places.socket_mode",
+    )
     facts = changed(WELL, {"layout": home_layout(Path("/srv/gate")), **dict.fromkeys(absent)})
 
     names = {one.name for one in findings(facts)}
@@ -70,3 +76,35 @@ def test_the_text_marks_what_is_wrong() -> None:
 
     assert [line.split()[0] for line in lines].count("WRONG") == 1
     assert [line.split()[0] for line in lines].count("?") == 1
+
+
+@pytest.mark.parametrize(
+    ("facts", "sentence", "mend"),
+    [
+        pytest.param(
+            Facts(layout=SYSTEM, is_missing=True, is_undone=True),
+            "the gateway was uninstalled; /etc/reversi still has its settings and nodes",
+            "init    # or remove the rest: sudo reversi-checker uninstall --purge",
+            id="after uninstall",
+        ),
+        pytest.param(
+            Facts(layout=SYSTEM, is_missing=True),
+            "init has not run on this machine, though there is /etc/reversi/reversi.toml",
+            "sudo reversi-checker init",
+            id="restored, before init",
+        ),
+        pytest.param(
+            Facts(layout=home_layout(Path("/srv/gate")), is_missing=True),
+            "there is no gateway: init has not run on this machine, nor is there /srv/gate",
+            "reversi-checker --home /srv/gate up",
+            id="before init",
+        ),
+    ],
+)
+def test_without_a_gateway_the_only_finding_is_how_to_make_one(
+    facts: Facts, sentence: str, mend: str
+) -> None:
+    (found,) = findings(facts)
+
+    assert (found.name, found.ok, found.sentence) == ("gateway", False, sentence)
+    assert mend in found.mend

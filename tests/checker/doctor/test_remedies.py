@@ -29,6 +29,7 @@ def home(changes: Mapping[str, object]) -> Facts:
     asked = {**TIGHT, "listenaddress": "[::1]:2222", "strictmodes": "no"}
     there = {
         "layout": home_layout(Path("/srv/a b")),
+        "daemon.has_unit": False,
         "daemon.is_enabled": None,
         "sshd": SshdFacts(effective=asked),
     }

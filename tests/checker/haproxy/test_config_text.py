@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checker.config.toml_file import ConfigError
-from checker.haproxy.config_text import HEAD, render
+from checker.haproxy.config_text import HEAD, outside, render
 from checker.model import Forward, InvalidValue, NodeName, Port, Publication, Target
 from checker.registry.node_file import node_toml, read_node
 from checker.registry.publications import (
@@ -20,6 +20,7 @@ from checker.registry.publications import (
     PortPublished,
     ProxyMixed,
     PublicPrivileged,
+    PublicTwice,
     PublishedAlready,
     clash,
     needs_root,
@@ -31,6 +32,7 @@ from tests.programs import require
 from tests.strategies import node, public_key
 
 LOOPBACK = ("127.0.0.1",)
+BESIDE = ("203.0.113.7", "2001:db8::7")
 snis = st.sampled_from(["", "mail.example.org", "xn--bcher-kva.example", "a-1.b"])
 publications = st.builds(
     Publication,
@@ -233,10 +235,63 @@ def test_haproxy_and_a_tunnel_cannot_listen_on_one_port() -> None:
     )
     mail = replace(node("mail", ports=(20000,)), forwards=(forward("mail", 20000, on(20025)),))
     assert isinstance(unbindable(node("shop", ports=(20025,)), [mail]), PortPublished)
-    assert isinstance(
-        unbindable(replace(mail, forwards=(forward("mail", 20025, on(20025)),)), []), PortPublished
-    )
     assert unbindable(node("shop", ports=(20026,)), [mail]) is None
+
+
+def test_a_forward_may_be_published_on_its_own_port_beside_its_tunnel() -> None:
+    own = forward("office", 50123, on(50123))
+    office = replace(node("office"), forwards=(own,))
+
+    assert clash([own]) is None
+    assert unbindable(office, []) is None
+    text = render([own, forward("mail", 20000, on(25))], ("0.0.0.0", "203.0.113.7"), beside=BESIDE)
+    assert section(text, "frontend reversi-50123") == [
+        "bind 203.0.113.7:50123",
+        "bind [2001:db8::7]:50123 v6only transparent",
+        "default_backend reversi-office-50123",
+    ]
+    assert section(text, "frontend reversi-25")[0] == "bind 0.0.0.0:25"
+
+
+def test_a_forward_that_moves_to_its_public_port_leaves_its_tunnel_the_loopback() -> None:
+    moving = replace(forward("office", 20010, on(50123)), next_port=Port(50123))
+
+    text = render([moving], ("0.0.0.0",), beside=BESIDE[:1])
+
+    assert section(text, "frontend reversi-50123")[0] == "bind 203.0.113.7:50123 transparent"
+
+
+def test_a_forward_is_not_published_on_the_port_of_another_one_of_its_node() -> None:
+    one, other = forward("office", 50123, on(50124)), forward("office", 50124)
+
+    assert isinstance(clash([one, other]), PortForwarded)
+    assert isinstance(unbindable(replace(node("office"), forwards=(one, other)), []), PortPublished)
+
+
+def test_a_tunnel_that_is_public_itself_is_not_published_on_its_port() -> None:
+    public = replace(forward("office", 50123, on(50123)), public=True)
+
+    for trouble in (clash([public]), unbindable(replace(node(), forwards=(public,)), [])):
+        assert isinstance(trouble, PublicTwice)
+        assert "node set office --forward 50123 --public no" in str(trouble)
+        assert str(trouble).endswith("unpublish office:50123 --port 50123")
+
+
+@pytest.mark.parametrize(
+    ("addresses", "found"),
+    [
+        pytest.param(("0.0.0.0",), ("203.0.113.7", "10.0.0.1"), id="IPv4"),
+        pytest.param(("::",), ("2001:db8::7",), id="IPv6 without link-local addresses"),
+        pytest.param(("203.0.113.7", "127.0.0.1"), ("203.0.113.7",), id="named ones"),
+        pytest.param(("127.0.0.1", "::1"), (), id="only the loopback"),
+    ],
+)
+def test_haproxy_leaves_the_loopback_to_the_tunnel(
+    addresses: tuple[str, ...], found: tuple[str, ...]
+) -> None:
+    own = ("127.0.0.1", "::1", "203.0.113.7", "fe80::1", "2001:db8::7", "10.0.0.1")
+
+    assert outside(addresses, own) == found
 
 
 def test_a_tunnel_cannot_be_public_on_a_port_that_needs_root() -> None:

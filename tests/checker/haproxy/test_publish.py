@@ -8,12 +8,15 @@ import socket
 import tomllib
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from checker.config.layout import Layout
-from checker.config.settings import Config
+from checker.config.settings import Config, load_config
+from checker.doctor.examine_published import published_facts
+from checker.doctor.facts import PublishedFacts
 from checker.haproxy import program as proxy_module
 from checker.haproxy.config_text import HEAD
 from checker.haproxy.program import (
@@ -21,8 +24,16 @@ from checker.haproxy.program import (
     find_haproxy,
     proxy_of,
 )
-from checker.haproxy.publish import PortInUse, RegistryBroken, overlaps, refuse_taken, wanted_file
-from checker.model import Listener, NodeName, Port
+from checker.haproxy.publish import (
+    OnlyLoopback,
+    PortInUse,
+    RegistryBroken,
+    TunnelEverywhere,
+    overlaps,
+    refuse_taken,
+    wanted_file,
+)
+from checker.model import Forward, Listener, NodeName, Port, Publication
 from checker.registry.reading import read_registry
 from tests.checker.haproxy.conftest import Run
 from tests.programs import require
@@ -158,6 +169,61 @@ def test_a_port_in_use_is_refused_unless_haproxy_has_it(layout: Layout, checker:
         assert checker("publish", "mail:20010", "--port", port, "--sni", "a.org")[0] == 0
 
 
+@pytest.mark.usefixtures("haproxy")
+def test_a_forward_is_published_on_its_own_port_beside_its_tunnel(
+    layout: Layout, checker: Run
+) -> None:
+    layout.config.write_text('publish_on = ["203.0.113.7", "127.0.0.1"]\n', encoding="utf-8")
+
+    code, _, err = checker("publish", "shop", "--port", "20012")
+
+    assert code == 0, err
+    assert "frontend reversi-20012\n    bind 203.0.113.7:20012\n    default" in cfg(
+        layout
+    ).read_text(encoding="ascii")
+    code, _, err = checker("node", "set", "shop", "--public", "yes")
+    assert code == 2
+    assert "port 20012 of node shop cannot be both public and published" in err
+    assert checker("node", "set", "shop", "--expect", "tls")[0] == 0
+    assert checker("unpublish", "shop")[0] == 0
+
+
+@pytest.mark.usefixtures("haproxy")
+def test_a_port_has_no_room_beside_its_tunnel_on_the_loopback_or_on_all_addresses(
+    layout: Layout, checker: Run
+) -> None:
+    code, _, err = checker("publish", "shop", "--port", "20012")
+    assert code == 2
+    assert "there is no other address to publish it on" in err
+    proxy = proxy_of(layout, Config(tunnel_user="x", publish_on=("203.0.113.7",)))
+    registry = read_registry(layout.nodes)
+    with pytest.raises(OnlyLoopback):
+        wanted_file(
+            registry.with_node(
+                replace(
+                    node("shop", 2),
+                    forwards=(published_on_itself(registry.nodes[NodeName("shop")].forwards[0]),),
+                )
+            ),
+            replace(proxy, beside=()),
+        )
+
+    with closing(socket.create_server(("0.0.0.0", 0))) as everywhere:
+        port = Port(everywhere.getsockname()[1])
+        mine = registry.with_node(node("shop", 2, ports=(port,)))
+        with pytest.raises(TunnelEverywhere, match=f"reversi-checker kill shop:{port}; then"):
+            refuse_taken(port, mine, proxy, os.geteuid())
+        with pytest.raises(PortInUse):
+            refuse_taken(port, mine, proxy, os.geteuid() + 1)
+    with closing(socket.create_server(("127.0.0.1", 0))) as on_loopback:
+        port = Port(on_loopback.getsockname()[1])
+        refuse_taken(port, registry.with_node(node("shop", 2, ports=(port,))), proxy, os.geteuid())
+
+
+def published_on_itself(forward: Forward) -> Forward:
+    return replace(forward, published=(Publication(port=forward.port),))
+
+
 def test_a_file_that_haproxy_refuses_replaces_nothing(
     layout: Layout, checker: Run, haproxy: Callable[[str], None]
 ) -> None:
@@ -273,6 +339,29 @@ def test_a_machine_without_haproxy_is_told_what_to_install(
         HaproxyMissing, match="haproxy is not installed; as root, run: apt-get install haproxy"
     ):
         find_haproxy()
+
+
+@pytest.mark.usefixtures("haproxy")
+def test_publish_and_doctor_say_which_published_port_nobody_serves(
+    layout: Layout, checker: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = free_port()
+    checker("publish", "shop", "--port", str(port))
+
+    again = checker("publish")[2]
+
+    assert f"haproxy does not listen on port {port}; start it" in again
+    registry = read_registry(layout.nodes)
+    config = load_config(layout.config)
+    assert published_facts(layout, config, registry) == PublishedFacts(
+        ports=(port,), silent=(port,)
+    )
+    cfg(layout).write_text("# another\n")
+    assert published_facts(layout, config, registry).lags
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (tmp_path / "haproxy").unlink()
+    assert not published_facts(layout, config, registry).is_installed
+    assert "haproxy is not installed" in checker("publish", "--dry-run")[2]
 
 
 @pytest.mark.parametrize(

@@ -188,3 +188,30 @@ def test_init_makes_the_directories_that_the_daemon_uses() -> None:
         layout.spool,
         layout.state.parent,
     }
+
+
+def test_the_shared_key_is_in_force_before_sshd_reads_our_key_file() -> None:
+    config = b'tunnel_user = "reversi"\n[shared_key]\nenabled = true\n'
+    planned = plan(replace(STOCK, choices=Choices(config=config)))
+
+    kinds = [type(step) for step in planned.steps]
+    assert written(planned)[SYSTEM.config].content == config
+    assert kinds.index(KeysInLine) < kinds.index(GoLive)
+
+
+def test_a_shared_key_on_an_installed_gateway_edits_its_settings_and_restarts_the_daemon() -> None:
+    config = b'tunnel_user = "reversi"\n[shared_key]\nenabled = true\n'
+    planned = plan(replace(done(STOCK), choices=Choices(config=config)))
+
+    assert list(written(planned)) == [SYSTEM.config]
+    assert written(planned)[SYSTEM.config].backup is False
+    assert words(planned) == ["systemctl restart reversi-checker.service"]
+    assert any(isinstance(step, KeysInLine) for step in planned.steps)
+    after = done(replace(STOCK, choices=Choices(config=config)))
+    assert plan(after).steps == ()
+
+
+def test_a_daemon_that_does_not_know_the_settings_yet_is_restarted() -> None:
+    assert words(plan(replace(done(STOCK), is_daemon_older=True))) == [
+        "systemctl restart reversi-checker.service"
+    ]

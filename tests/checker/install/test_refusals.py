@@ -46,8 +46,11 @@ from tests.checker.install.machines import STOCK
             id="no shell",
         ),
         pytest.param(
-            {"accounts": {"reversi": UserAccount(uid=9, shell="/bin/sh", is_locked=True)}},
-            "locked with '!'",
+            {
+                "accounts": {"reversi": UserAccount(uid=9, shell="/bin/sh", is_locked=True)},
+                "uses_pam": False,
+            },
+            "locked with '!' and sshd has UsePAM no",
             id="locked",
         ),
     ],
@@ -57,3 +60,12 @@ def test_init_refuses_what_only_the_admin_can_change(
 ) -> None:
     with pytest.raises(Refused, match=sentence.replace("(", r"\(")):
         plan(replace(STOCK, **change))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("uses_pam", [True, None])
+def test_an_account_locked_with_an_exclamation_mark_serves_its_devices_through_pam(
+    *, uses_pam: bool | None
+) -> None:
+    account = UserAccount(uid=9, shell="/bin/sh", is_locked=True)
+
+    assert plan(replace(STOCK, accounts={"reversi": account}, uses_pam=uses_pam)).steps

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from checker.config.toml_file import ConfigError
+from checker.install.shared_key import FleetWish
 from checker.install.survey import choices, survey
 from checker.model import PortRanges
 from tests.checker.install.machines import PYTHON
+from tests.strategies import public_key
 
 
 def test_settings_without_a_tunnel_user_are_refused(tmp_path: Path) -> None:
@@ -34,3 +36,28 @@ def test_the_settings_of_the_admin_take_precedence(tmp_path: Path) -> None:
         PortRanges((range(50000, 50010),)),
     )
     assert found.choices.gateways == ()
+
+
+def test_the_first_init_takes_an_old_fleet_with_its_account_and_its_ports(tmp_path: Path) -> None:
+    wish = FleetWish(tunnel_user="tunnels", keys=(public_key(9),), ports=("50000-50009",))
+
+    found = choices(tmp_path, ("gw:22",), wish)
+
+    assert (found.tunnel_user, found.gateways) == ("tunnels", ("gw:22",))
+    assert set(found.shared_ports) == set(range(50000, 50010))
+    assert b'tunnel_user = "tunnels"' in (found.config or b"")
+    assert choices(tmp_path, (), FleetWish(tunnel_user="tunnels")).tunnel_user == "tunnels"
+
+
+def test_ports_that_nodes_get_are_not_the_fleets(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="ports and ports overlap"):
+        choices(tmp_path, (), FleetWish(keys=(public_key(9),), ports=("20000-20099",)))
+
+
+def test_the_account_of_an_installed_gateway_is_not_changed_by_the_way(tmp_path: Path) -> None:
+    (tmp_path / "etc/reversi").mkdir(parents=True)
+    (tmp_path / "etc/reversi/reversi.toml").write_text('tunnel_user = "reversi"\n')
+
+    assert choices(tmp_path, (), FleetWish(tunnel_user="reversi")).tunnel_user == "reversi"
+    with pytest.raises(ConfigError, match="tunnel_user is 'reversi' already"):
+        choices(tmp_path, (), FleetWish(tunnel_user="tunnels"))

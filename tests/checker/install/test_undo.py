@@ -59,6 +59,7 @@ def test_uninstall_removes_what_the_manifest_lists_in_the_opposite_order() -> No
             words=("systemctl", "disable", "--now", "reversi-checker.service", "reversi-keys.path"),
             must=False,
         ),
+        Command(words=("systemctl", "stop", "reversi-keys.service"), must=False),
         *(
             Withdraw(path=path, reload=("systemctl", "try-reload-or-restart", "ssh.service"))
             for path in (DROP_IN, REST)

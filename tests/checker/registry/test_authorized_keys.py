@@ -21,6 +21,7 @@ from checker.registry.authorized_keys import (
 )
 from checker.registry.changes import add
 from checker.registry.kept_rights import shared_ports_of
+from checker.registry.key_lines import shared_lines
 from checker.registry.lock import locked
 from tests.checker.registry.registry_files import COMMAND, node_text, write
 from tests.strategies import OFFICE, node, public_key
@@ -127,9 +128,25 @@ def test_the_shared_key_gets_the_ports_that_no_other_key_has(
         enabled=True, public_keys=(public_key(9),), ports=PortRanges((range(50000, 50002),))
     )
 
-    (line,) = lines_of_shared(key, nodes, broken, COMMAND, kept_ports=kept)
+    present = "\n".join(shared_lines(key.public_keys, kept, COMMAND)).encode()
+
+    (line,) = lines_of_shared(key, nodes, broken, COMMAND, present)
 
     assert shared_ports_of(line.encode()) == set(permitted)
+
+
+def test_the_shared_key_may_bind_on_all_addresses_what_the_registry_says_is_public() -> None:
+    ports = PortRanges((range(50000, 50002),))
+    key = SharedKey(enabled=True, public_keys=(public_key(9),), ports=ports)
+    (forward,) = node(ports=(50000,)).forwards
+    public = replace(node(), public_key=SHARED_KEY, forwards=(replace(forward, public=True),))
+
+    (line,) = lines_of_shared(key, (public,), (), COMMAND)
+
+    assert shared_ports_of(line.encode()) == {50000, 50001}
+    assert shared_ports_of(line.encode(), "*") == {50000}
+    (line,) = lines_of_shared(key, (), (Port(50000),), COMMAND, line.encode())
+    assert shared_ports_of(line.encode(), "*") == {50000}
 
 
 def test_a_disabled_shared_key_has_no_line() -> None:

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import fcntl
+import os
+import pwd
 from pathlib import Path
 
 import pytest
 
-from checker.config.layout import Layout
+from checker.config.layout import SYSTEM, Layout
 from checker.config.toml_file import ConfigError
-from checker.registry.lock import is_ours, locked, undisturbed
+from checker.registry.lock import (
+    NotYours,
+    is_ours,
+    locked,
+    refuse_others,
+    undisturbed,
+    who_may_change,
+)
 
 
 def may_lock(layout: Layout, how: int) -> bool:
@@ -76,3 +85,18 @@ def test_a_file_in_the_place_of_the_registry_cannot_be_locked(layout: Layout) ->
 
     with pytest.raises(ConfigError, match="check the permissions"), locked(layout):
         pass
+
+
+def test_who_may_not_change_the_registry_learns_who_may() -> None:
+    assert who_may_change(SYSTEM) == "only root"
+    assert str(NotYours(SYSTEM)) == (
+        "/etc/reversi/nodes: only root may change nodes here: run it with sudo"
+    )
+
+
+def test_a_home_belongs_to_its_owner(layout: Layout) -> None:
+    layout.nodes.mkdir(parents=True)
+    refuse_others(layout)
+
+    me = pwd.getpwuid(os.geteuid()).pw_name
+    assert who_may_change(layout) == ("only root" if me == "root" else f"only {me} and root")

@@ -96,7 +96,7 @@ def test_a_group_is_decided_for_a_user_who_does_not_exist_yet() -> None:
     )
 
     assert (
-        as_if_there(text, "reversi")
+        as_if_there(text, "reversi", {"reversi"})
         == "Match User reversi\n    X11Forwarding yes\nMatch User !reversi address"
         ' "10.0.0.0/8"\nMatch all\n'
     )

@@ -44,3 +44,45 @@ def test_a_note_that_cannot_be_left_is_an_error(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigError, match="run: sudo reversi-checker init"):
         key_rotation.note(layout, OFFICE)
+
+
+def test_the_key_file_follows_an_edit_by_hand_once_it_is_noted(tmp_path: Path) -> None:
+    layout = home_layout(tmp_path / "home")
+    with locked(layout):
+        add(layout, node(), gate_command(layout))
+    path = layout.nodes / "office.toml"
+    path.write_text(path.read_text().replace(public_key(1), public_key(2)))
+    assert public_key(2) not in layout.authorized_keys.read_text()
+    key_rotation.note_keys(layout)
+
+    assert key_rotation.settle(layout) == ()
+
+    assert public_key(2) in layout.authorized_keys.read_text()
+    assert list(key_rotation.notes(layout).iterdir()) == []
+
+
+def test_a_broken_file_keeps_its_key_line(tmp_path: Path) -> None:
+    layout = home_layout(tmp_path / "home")
+    with locked(layout):
+        add(layout, node(), gate_command(layout))
+    before = layout.authorized_keys.read_bytes()
+    (layout.nodes / "office.toml").write_text("broken")
+    key_rotation.note_keys(layout)
+
+    assert key_rotation.settle(layout) == ()
+
+    assert layout.authorized_keys.read_bytes() == before
+
+
+def test_a_registry_that_lost_every_node_takes_no_key_line_away(tmp_path: Path) -> None:
+    layout = home_layout(tmp_path / "home")
+    with locked(layout):
+        add(layout, node(), gate_command(layout))
+    before = layout.authorized_keys.read_bytes()
+    (layout.nodes / "office.toml").unlink()
+    key_rotation.note_keys(layout)
+
+    (trouble,) = key_rotation.settle(layout)
+
+    assert "has no node any more, so the key file stays as it is" in trouble
+    assert layout.authorized_keys.read_bytes() == before

@@ -70,6 +70,19 @@ async def test_a_check_probes_all_forwards_of_the_node(tmp_path: Path) -> None:
     assert all(row.checked_at is not None for row in rows)
 
 
+@pytest.mark.parametrize(
+    ("word", "status"), [("office", OK), ("Office_1", OK), ("Office_2", NOT_YOURS)]
+)
+async def test_the_originals_request_names_the_node_or_what_its_device_calls_itself(
+    tmp_path: Path, word: str, status: int
+) -> None:
+    with held(tmp_path) as one:
+        one.gateway.take(replace(one.node, calls_itself="Office_1"))
+        reply = await answer(one, f"{word} {one.node.ports[0]}")
+
+    assert (reply.answer, reply.exit_status) == ("0", status)
+
+
 async def test_a_hold_registers_the_connection_and_becomes_its_beat_loop(tmp_path: Path) -> None:
     with held(tmp_path, instance="before") as one:
         requests = Requests(one.gateway)

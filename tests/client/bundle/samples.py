@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import lzma
+import re
 import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from client.bundle.compose import Bundle
+from client.bundle.compose import Bundle, render
 from client.bundle.keyforms import KeyForms, read_key
 from client.bundle.settings import Settings
 from tests.programs import require
 
+RELEASED = Path(__file__).parents[2] / "data/released/bundle-0.1.0.sh.xz"
 OFFICE = Bundle(
     node="office",
     gateways=("gateway.example.org:22",),
@@ -43,3 +46,16 @@ def changed(**fields: Any) -> Bundle:
     """Return the sample with other fields; `settings` is a mapping."""
     settings = Settings(**fields.pop("settings", {}))
     return replace(OFFICE, settings=settings, **fields)
+
+
+def as_released(text: str) -> str:
+    """Return a bundle of 0.1.0 with the header's values of this one."""
+    about, _, body = lzma.decompress(RELEASED.read_bytes()).decode("ascii").partition("NODE=")
+    values = text[text.index("NODE=") : text.index("\n\n") + 1]
+    values = re.sub(r"(?m)^(QUIET=|CONNECT=|\[ ).*\n", "", values)
+    values = re.sub(r"(?m)^(VERSION=).*$", r"\g<1>0.1.0", values)
+    return about + values + body[body.index("\n\n") + 1 :]
+
+
+def released(bundle: Bundle) -> str:
+    return as_released(render(bundle))

@@ -16,21 +16,6 @@ from client.bundle.options import BuildOptions
 from client.bundle.settings import Settings
 from tests.client.bundle.places import Place
 from tests.client.bundle.samples import forms_of, made_key
-from tests.programs import require
-
-
-@pytest.fixture
-def place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Place:
-    require("ssh-keygen")
-    made = Place(home=tmp_path / "home", keys=tmp_path / "keys", out=tmp_path / "out")
-    for folder in (made.home, made.keys, made.out):
-        folder.mkdir()
-    (made.home / "reversi.toml").write_text(
-        'gateway = ["gw.example.org:22", "10.1.2.3:2222"]\ntunnel_user = "root"\n'
-    )
-    made.add("office", "20010=127.0.0.1:22,banner:SSH-2.0", "20011=192.168.1.20:443,tls")
-    capsys.readouterr()
-    return made
 
 
 def test_the_bundle_has_the_nodes_data_and_is_private(place: Place) -> None:
@@ -299,6 +284,7 @@ def test_all_shows_a_bar_and_names_the_nodes_left_out(place: Place) -> None:
         private_key=place.keys,
         forwards=[],
         settings=Settings(),
+        scans=False,
     )
     said = Terminal()
 
@@ -330,6 +316,7 @@ def test_a_key_file_without_a_key_is_named(place: Place) -> None:
         private_key=place.keys,
         forwards=[],
         settings=Settings(),
+        scans=False,
     )
 
     with pytest.raises(CannotBuild, match=r"office\.toml\.key: not a private key"):
@@ -339,7 +326,7 @@ def test_a_key_file_without_a_key_is_named(place: Place) -> None:
 def test_the_client_does_not_load_the_builder() -> None:
     program = (
         "import sys, client.cli; print(*sorted(m for m in sys.modules if"
-        " m.startswith(('client.bundle', 'checker', 'cryptography'))))"
+        " m.startswith(('client.bundle', 'client.rollout', 'checker', 'cryptography'))))"
     )
 
     said = subprocess.run(
@@ -354,6 +341,8 @@ def test_the_client_does_not_load_the_builder() -> None:
         "client.bundle",
         "client.bundle.options",
         "client.bundle.settings",
+        "client.rollout",
+        "client.rollout.options",
     }
 
 

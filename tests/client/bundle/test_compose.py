@@ -25,7 +25,7 @@ def installed(text: str) -> str:
     with tempfile.NamedTemporaryFile("w", suffix=".sh", encoding="ascii") as file:
         file.write(text)
         file.flush()
-        script = f"self=$1\n{core}\ncore"
+        script = f'self=$1\nwhole() {{ cat "$self"; }}\n{core}\ncore'
         return subprocess.run(
             ["dash", "-c", script, "dash", file.name], capture_output=True, text=True, check=True
         ).stdout

@@ -335,7 +335,7 @@ def test_a_form_that_is_right_comes_to_a_node(layout: Layout, tmp_path: Path) ->
         pytest.param(
             Asked(name="shed", forwards="x:1\nx:2\nx:3"),
             Field.FORWARDS,
-            "every port from 20000 to 20001 is",
+            "every port of 20000-20001 is",
             id="used up",
         ),
         pytest.param(

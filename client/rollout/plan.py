@@ -1,0 +1,74 @@
+"""Sort the chosen nodes into devices to go to and devices to leave out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from checker.model import Node, seen_at
+from checker.output import today
+from client.bundle.build import CannotBuild, Source, bundle_for
+from client.rollout.course import Came, Result
+from client.rollout.memory import Memory
+from client.rollout.options import RolloutOptions
+from client.rollout.view import View
+from client.rollout.way import Job, clients_of, way_to, why_not
+
+NO_SSH = "no forward leads to an SSH server on the device; if one does, name it with --port"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The devices to go to, in order, and what is known of the others already."""
+
+    jobs: Sequence[Job]
+    others: Sequence[Came]
+
+
+def chosen(source: Source, wanted: RolloutOptions) -> list[Node]:
+    """Return the nodes that were named, or all, by name. Raises CheckerError, CannotBuild."""
+    registry = source.registry
+    for name in wanted.nodes:
+        registry.refuse_broken(name)
+    nodes = [registry.node(name) for name in dict.fromkeys(wanted.nodes)] or [
+        node for name, node in sorted(registry.nodes.items()) if name not in registry.broken
+    ]
+    known = {port for node in nodes for port in node.ports}
+    strange = [port for port in wanted.ports if port not in known]
+    if strange:
+        raise CannotBuild(f"port {strange[0]} is not a port of these nodes")
+    return nodes
+
+
+def job_for(source: Source, wanted: RolloutOptions, node: Node, view: View) -> Job | str:
+    """Return what to bring to the device and by which port, or why that is not known."""
+    try:
+        bundle = bundle_for(source, node, wanted.build)
+    except CannotBuild as error:
+        return str(error)
+    forward = way_to(node, wanted.ports, view.tunnels)
+    return NO_SSH if forward is None else Job(node=node, forward=forward, bundle=bundle)
+
+
+def hindrance(job: Job, view: View) -> str:
+    """Return why nobody should go to the device now, as a clause; empty if there is no reason."""
+    seen = seen_at((job.name, job.port), view.tunnels)
+    client = clients_of(view.registrations).get(job.name, "")
+    return why_not(job.node, job.forward, seen, client=client, today=today())
+
+
+def plan(source: Source, wanted: RolloutOptions, view: View, memory: Memory) -> Plan:
+    """Build each bundle, and look which devices can be reached. Raises CheckerError."""
+    jobs: list[Job] = []
+    others: list[Came] = []
+    for node in chosen(source, wanted):
+        job = job_for(source, wanted, node, view)
+        if isinstance(job, str):
+            others.append(Came(name=node.name, result=Result.SKIPPED, detail=job))
+        elif not wanted.again and memory.has(job.name, job.digest):
+            others.append(job.came(Result.SAME, "by an earlier rollout"))
+        elif why := hindrance(job, view):
+            others.append(job.came(Result.SKIPPED, why))
+        else:
+            jobs.append(job)
+    return Plan(jobs=jobs, others=others)

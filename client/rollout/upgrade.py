@@ -1,0 +1,130 @@
+"""Upgrade one device: go there, and wait until its new tunnel works and is confirmed."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from dataclasses import dataclass
+
+from checker.model import CheckerError, Port
+from client.rollout.course import Came, Result
+from client.rollout.device import (
+    IN_PLACE,
+    NO_SUDO,
+    NOT_COPIED,
+    ON_TRIAL,
+    REPLACED,
+    SSH_FAILED,
+    Login,
+    Said,
+    Visit,
+    run,
+)
+from client.rollout.plan import hindrance
+from client.rollout.view import View
+from client.rollout.way import Before, Job, is_good, new_since
+
+LOOK_EVERY_S = 1.0
+PROBE_EVERY_S = 5.0
+ASK_EVERY_S = 3.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upgrade:
+    """The upgrade of one device."""
+
+    job: Job
+    view: View
+    login: Login
+    visit: Visit
+    within_s: float
+
+    async def carry_out(self) -> Came:
+        """Upgrade the device, and return what it came to."""
+        begun = time.monotonic()
+        try:
+            async with asyncio.timeout(self.within_s):
+                result, detail = await self.go()
+        except TimeoutError:
+            result = Result.FAILED
+            detail = (
+                f"no good verdict within {self.within_s:.0f} s; unless one comes, the old bundle"
+                " comes back by itself"
+            )
+        except CheckerError as error:
+            result, detail = Result.FAILED, str(error)
+        return self.job.came(result, detail, time.monotonic() - begun)
+
+    async def go(self) -> tuple[Result, str]:
+        await asyncio.to_thread(self.view.probe, self.job.name, [self.job.port])
+        why = hindrance(self.job, self.view)
+        if why:
+            return Result.SKIPPED, why
+        before = Before(at=time.time(), sessions=self.view.sessions_of(self.job.name))
+        said = await self.bring()
+        match said.status:
+            case 0:
+                await self.until_it_works(before)
+            case code if code == REPLACED:
+                await self.until_it_works(Before())
+            case code if code == IN_PLACE:
+                return Result.SAME, "it had this bundle already"
+            case _:
+                return Result.FAILED, failure(said)
+        return await self.confirmed()
+
+    async def bring(self) -> Said:
+        """Copy the bundle and have it upgrade."""
+        await asyncio.to_thread(
+            self.view.record, self.job.name, self.job.port, "rollout: copy a bundle, and upgrade"
+        )
+        return await self.ssh(self.job.port, self.visit.copy, self.job.text.encode())
+
+    async def ssh(self, port: Port, command: str, content: bytes = b"") -> Said:
+        host = await asyncio.to_thread(self.view.host_of, port)
+        return await run(self.login.words(self.job.name, host, port, command), content)
+
+    async def until_it_works(self, before: Before) -> None:
+        """Wait until the checker finds a new session of the node to work."""
+        probed_at = -PROBE_EVERY_S
+        while True:
+            await asyncio.to_thread(self.view.look)
+            since = new_since(before, self.view.of_node(self.job.name))
+            if since is not None and is_good(self.job, since, self.view.tunnels):
+                return
+            if since is not None and time.monotonic() - probed_at >= PROBE_EVERY_S:
+                await asyncio.to_thread(self.view.probe, self.job.name, self.job.ports_after)
+                probed_at = time.monotonic()
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    async def confirmed(self) -> tuple[Result, str]:
+        """Ask the device until the new bundle is confirmed or gone.
+
+        Its old bundle, too, makes a new session that works, once it is back.
+        """
+        while True:
+            said = await self.ssh(self.job.port_after, self.visit.ask)
+            match said.status:
+                case 0:
+                    return Result.UPGRADED, ""
+                case code if code in (ON_TRIAL, SSH_FAILED):
+                    await asyncio.sleep(ASK_EVERY_S)
+                case _:
+                    return (
+                        Result.FAILED,
+                        "the new bundle got no good verdict, and the old one is back",
+                    )
+
+
+def failure(said: Said) -> str:
+    """Return why the bundle could not be brought, as a clause."""
+    known = {SSH_FAILED: "ssh", NOT_COPIED: "the copy failed", NO_SUDO: "sudo"}
+    what = known.get(said.status, "upgrade")
+    return f"{what}: {said.last or f'exit status {said.status}'}"
+
+
+def upgrade_of(job: Job, view: View, login: Login, within_s: float) -> Upgrade:
+    size = len(job.text.encode())
+    visit = Visit(name=job.name, size=size, mark=secrets.token_hex(8), sudo=login.sudo)
+    return Upgrade(job=job, view=view, login=login, visit=visit, within_s=within_s)

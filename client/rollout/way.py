@@ -1,0 +1,152 @@
+"""Which devices to go to, and the forward that leads to each one's SSH server. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from checker.model import (
+    ExpectKind,
+    Forward,
+    Node,
+    NodeName,
+    Place,
+    Port,
+    ProcessId,
+    Registration,
+    Status,
+    Tunnel,
+    seen_at,
+)
+from client.bundle.compose import Bundle, render
+from client.rollout.course import Came, Result
+
+SSH_PORT = 22
+PYTHON_CLIENT = "reversi-"
+"""How the name of `reversi-client run` begins."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One device, the forward to its SSH server, and the bundle to bring to it."""
+
+    node: Node
+    forward: Forward
+    bundle: Bundle
+
+    @property
+    def name(self) -> NodeName:
+        return self.node.name
+
+    @property
+    def port(self) -> Port:
+        """The gateway port by which the device is reached now."""
+        return self.forward.port
+
+    @property
+    def port_after(self) -> Port:
+        """The port by which the new bundle's tunnel leads to the same SSH server."""
+        return new_port(self.forward)
+
+    @property
+    def ports_after(self) -> tuple[Port, ...]:
+        """The ports on which the new bundle's tunnel listens."""
+        return tuple(map(new_port, self.node.forwards))
+
+    @property
+    def text(self) -> str:
+        """The bundle as a file, made for each use: all bundles of a fleet would fill the memory."""
+        return render(self.bundle)
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    def came(self, result: Result, detail: str = "", took_s: float | None = None) -> Came:
+        return Came(name=self.name, port=self.port, result=result, detail=detail, took_s=took_s)
+
+
+def new_port(forward: Forward) -> Port:
+    """Return the port on which the new bundle listens."""
+    return forward.next_port or forward.port
+
+
+def is_loopback(host: str) -> bool:
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
+def leads_to_ssh(forward: Forward, seen: Tunnel) -> bool:
+    """Return whether an SSH server is expected, answered, or is likely there."""
+    expect = forward.expect
+    return (
+        seen.answer.startswith("SSH-")
+        or (expect.kind is ExpectKind.BANNER and expect.text.upper().startswith("SSH"))
+        or (expect.kind is ExpectKind.OPEN and forward.target.port == SSH_PORT)
+    )
+
+
+def way_to(node: Node, ports: Collection[int], tunnels: Mapping[Place, Tunnel]) -> Forward | None:
+    """Return the forward to the device's own SSH server: the one in `ports`, else the likeliest.
+
+    A target on the device's loopback is the device; another may be a neighbour on its LAN.
+    """
+    chosen = [forward for forward in node.forwards if set(forward.ports).intersection(ports)]
+    if chosen:
+        return chosen[0]
+    fitting = [
+        forward
+        for forward in node.forwards
+        if leads_to_ssh(forward, seen_at((node.name, forward.port), tunnels))
+    ]
+    return min(fitting, key=lambda forward: not is_loopback(forward.target.host), default=None)
+
+
+def why_not(node: Node, forward: Forward, seen: Tunnel, *, client: str, today: str) -> str:
+    """Return why nobody should go to the device now, as a clause; empty if there is no reason."""
+    barred = node.barred(today)
+    if barred:
+        return f"it may not listen: {barred}"
+    if node.is_shared:
+        return "it has no key of its own yet: see reversi-checker adopt"
+    if client.startswith(PYTHON_CLIENT):
+        return "it runs reversi-client: edit gateway and host_key in its file instead"
+    if forward.speaks_proxy:
+        return f"port {forward.port} leads to a service that expects a PROXY line first"
+    if seen.status is not Status.UP:
+        return f"port {forward.port} is {seen.status}, not up"
+    return ""
+
+
+def clients_of(registrations: Collection[Registration]) -> dict[NodeName, str]:
+    """Return what each node's newest connection runs; empty text if it did not say."""
+    return {one.node: one.client for one in sorted(registrations, key=lambda r: r.registered_at)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Before:
+    """What was known of a node when its upgrade began."""
+
+    at: float = 0.0
+    """Unix seconds; 0.0: any session may be the new bundle's."""
+    sessions: frozenset[ProcessId] = frozenset()
+
+
+def new_since(before: Before, registrations: Collection[Registration]) -> float | None:
+    """Return when the newest session after `before` registered; None: there is none."""
+    return max(
+        (
+            one.registered_at
+            for one in registrations
+            if one.registered_at >= before.at and one.session not in before.sessions
+        ),
+        default=None,
+    )
+
+
+def is_good(job: Job, since: float, tunnels: Mapping[Place, Tunnel]) -> bool:
+    """Return whether the checker found each forward to work after this time."""
+    return all(
+        seen.verdict == 0 and seen.probed_at is not None and seen.probed_at >= since
+        for seen in (seen_at((job.name, port), tunnels) for port in job.ports_after)
+    )
