@@ -85,12 +85,12 @@ def about_from(path: Path, content: bytes) -> About:
         raise BadBackup(path, "a newer release wrote it; install that release first")
     try:
         return about_in(document)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise BadBackup(path, f"its {ABOUT} is not as we write it ({error!r})") from error
 
 
 def about_in(document: Mapping[str, Any]) -> About:
-    """Raises ValueError, KeyError, TypeError, AttributeError."""
+    """Raises ValueError, KeyError, TypeError."""
     return About(
         version=str(document["version"]),
         made_at=int(document["made_at"]),
@@ -98,7 +98,7 @@ def about_in(document: Mapping[str, Any]) -> About:
         tune=bool(document["tune"]),
         files={
             str(name): Content(size=int(one["size"]), sha256=str(one["sha256"]))
-            for name, one in document["files"].items()
+            for name, one in dict(document["files"]).items()
         },
     )
 

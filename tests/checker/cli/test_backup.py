@@ -22,7 +22,14 @@ from checker.cli.main import run
 from checker.config.layout import Layout, home_layout
 from checker.install.archive import ABOUT, BadBackup
 from checker.install.backup import CannotBackUp, back_up
-from checker.install.restore import Drop, Put, plan_restore
+from checker.install.restore import (
+    Drop,
+    Put,
+    RestoreFailed,
+    plan_restore,
+    put_back,
+    survey_restore,
+)
 from checker.install.unpack import Member, unpack
 from checker.model import Event, EventKind
 from checker.registry.authorized_keys import update_keys
@@ -276,6 +283,25 @@ def test_restore_waits_for_the_daemon_to_be_stopped(home: Layout, tmp_path: Path
         thread.start()
         assert cli(home, "restore", str(archive), "--yes") == 2
         thread.join()
+
+
+def test_a_restore_that_fails_says_where_the_earlier_state_is(
+    home: Layout, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive = tmp_path / "gateway.tar.gz"
+    assert cli(home, "backup", str(archive)) == 0
+    add_node(home, "barn", 20011)
+    (home.nodes / "office.toml").unlink()
+    (home.nodes / "office.toml").mkdir()
+
+    unpacked = unpack(archive, tmp_path / "out")
+    planned = survey_restore(home, unpacked)
+    with pytest.raises(RestoreFailed, match="cannot be changed"):
+        put_back(home, unpacked, planned)
+    assert cli(home, "restore", str(archive), "--yes") == 2
+
+    (kept,) = (home.config.parent / "backups").iterdir()
+    assert f"restore {kept}" in capsys.readouterr().err
 
 
 def test_only_what_differs_is_planned() -> None:
