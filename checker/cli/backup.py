@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,8 +20,11 @@ from checker.cli.install import init_here, rehearse_live
 from checker.cli.verbs import Verbs, add_dry_run, add_verb, add_yes
 from checker.config.layout import SYSTEM, Layout, refuse_missing
 from checker.control.client import Control, operator_name
+from checker.install.archive import CONFIG
 from checker.install.places import SERVICE, UNIT_FILE
 from checker.install.refusals import Refused
+from checker.install.shared_key import FleetWish
+from checker.install.steps import Choices, Found
 from checker.output import say
 
 if TYPE_CHECKING:
@@ -121,17 +125,29 @@ def rehearse_init(layout: Layout, unpacked: Unpacked) -> None:
     if layout.home is not None:
         return
     from checker.install.plan import plan
-    from checker.install.survey import choices, survey
+    from checker.install.survey import choices
 
-    found = survey(
+    path = unpacked.folder / CONFIG / SYSTEM.config.name
+    settings = path.read_bytes() if path.exists() else None
+    found = surveyed(unpacked, replace(choices(unpacked.folder, ()), config=settings))
+    rehearse_live(found, plan(found))
+
+
+def surveyed(unpacked: Unpacked, coming: Choices | None = None) -> Found:
+    """Look at this machine. Whom the restored key file does not let in was the admin's decision.
+    Raises CheckerError.
+    """
+    from checker.install.survey import survey
+
+    return survey(
         root=None,
         python=sys.executable,
         gateways=(),
         force=False,
         tune=unpacked.about.tune or None,
-        coming=choices(unpacked.folder, ()),
+        fleet=FleetWish(leave_behind=True),
+        coming=coming,
     )
-    rehearse_live(found, plan(found))
 
 
 def stop_daemon(layout: Layout) -> None:
@@ -200,7 +216,6 @@ def follow(layout: Layout, unpacked: Unpacked, planned: RestorePlan) -> None:
     from checker.install.effects import run
     from checker.install.restore import RestoreFailed, is_offered
     from checker.install.sshd_drop_ins import reload_words
-    from checker.install.survey import survey
     from checker.sshd.program import MAIN, complaint
 
     if trouble := complaint(MAIN):
@@ -210,9 +225,7 @@ def follow(layout: Layout, unpacked: Unpacked, planned: RestorePlan) -> None:
             "sshd here uses none of the restored host keys: devices will refuse this gateway; see"
             f" the HostKey lines of {MAIN}"
         )
-    found = survey(
-        root=None, python=sys.executable, gateways=(), force=False, tune=unpacked.about.tune or None
-    )
+    found = surveyed(unpacked)
     init_here(found, is_dry=False)
     if words := reload_words(found.sshd_unit):
         trouble = run(words)
