@@ -62,6 +62,9 @@ class Backups:
         self.old.type("reversi-checker node remove office --yes")
 
     def has_its_node(self) -> None:
+        """The key file follows, and the device, which was refused, need not wait."""
+        keys = "/etc/reversi/authorized_keys"
+        until(lambda: "reversi:office" in self.old.read(keys), "the key file follows")
         self.old.must("systemctl", "restart", "reversi-office.service")
         self.old.await_up("office")
 

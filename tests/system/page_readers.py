@@ -39,7 +39,10 @@ class Readers(Backups):
     def shows_otto_all(self) -> None:
         for words in (("reversi-checker", "status"), ("reversi-tui", "--once")):
             assert "office" in self.as_otto(*words).stdout
-        assert "may not probe" in self.as_otto("reversi-checker", "probe", "office").stderr
+        assert (
+            "members of the group reversi-operators"
+            in self.as_otto("reversi-checker", "probe", "office").stderr
+        )
 
     def write_for_the_helpdesk(self) -> None:
         """Write the files that the page tells the reader to write."""
