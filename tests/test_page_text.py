@@ -47,7 +47,7 @@ def prose(name: str) -> str:
 def quoted(text: str) -> Iterator[str]:
     """The texts between double quotes in the page's literals."""
     for words in re.findall(r'"([^"]+)"', re.sub(r"`[^`]*`", "", text)):
-        yield from filter(None, re.split(r"\s*\.\.\.\s*", words.replace("\n", " ")))
+        yield from filter(None, re.split(r"\s*\.\.\.\s*", " ".join(words.split())))
 
 
 def messages() -> str:

@@ -46,6 +46,22 @@ def test_each_step_of_lint_is_named(page: str) -> None:
     assert all(re.search(rf"\b{step}\b", text) for step in steps_of_lint())
 
 
+def test_each_test_file_is_in_exactly_one_part_of_the_suite() -> None:
+    parts = re.findall(
+        r"^ +(?:beside|measured|\(become pytest) (tests/.+?)\)?$", read("run"), re.MULTILINE
+    )
+    found = [
+        file
+        for part in parts
+        for pattern in part.split()
+        for place in ROOT.glob(pattern)
+        for file in ([place] if place.is_file() else sorted(place.rglob("test_*.py")))
+    ]
+
+    assert len(parts) > 1
+    assert sorted(found) == sorted((ROOT / "tests").rglob("test_*.py"))
+
+
 def test_the_table_of_layers_matches_the_import_contract() -> None:
     contracts = PROJECT["tool"]["importlinter"]["contracts"]
     layers = next(one["layers"] for one in contracts if one["name"] == "the checker's layers")

@@ -41,6 +41,8 @@ WILDCARDS = {
 async def prepared(layout: Layout) -> AsyncIterator[Daemon]:
     """Lock and prepare the home for the block, and yield its daemon. Raises CheckerError."""
     config = load_config(layout.config)
+    if config.tunnel_uid != os.geteuid():
+        os.umask(0o022)  # the tunnel user reads verdicts and history; systemd sets the same
     raise_file_limit()
     prepare_folders(layout, config.tunnel_uid, is_closed=config.is_closed(layout))
     lock = lock_home(layout)

@@ -98,10 +98,14 @@ def test_the_command_that_doctor_prints_fixes_what_it_found(
 def test_without_systemd_root_may_run_the_daemon(machine: Machine) -> None:
     machine.ok("init", "--gateway", "127.0.0.1:2222")
     daemon = subprocess.Popen(
-        [*machine.inside, PYTHON, "-I", "-m", "checker", "serve"], stdin=subprocess.DEVNULL
+        [*machine.inside, "sh", "-c", f"umask 077; exec {PYTHON} -I -m checker serve"],
+        stdin=subprocess.DEVNULL,
     )
     try:
         until(lambda: not wrong(machine), "doctor finds nothing")
         assert machine.ok("init") == "nothing to do\n"
+        # the tunnel user reads the verdicts, and the history if the daemon is away
+        readable = "find /run/reversi/verdicts /var/lib/reversi/state.db ! -perm -0044"
+        assert machine.must("sh", "-c", readable) == ""
     finally:
         end_one(daemon)

@@ -51,7 +51,9 @@ def jobs(*names: str) -> list[Job]:
         node = Node(
             name=NodeName(name), public_key="ssh-ed25519 AAAA", forwards=(forward,), added_at=0
         )
-        made.append(Job(node=node, forward=forward, bundle=changed(node=name)))
+        made.append(
+            Job(node=node, forward=forward, bundle=changed(node=name, key=None, host_keys=()))
+        )
     return made
 
 

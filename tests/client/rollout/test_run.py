@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from checker.config.settings import Config
+from checker.registry.reading import read_registry
+from client.bundle.build import Source
 from client.cli import parse_arguments
 from client.rollout.course import Came, Result
 from client.rollout.device import REPLACED
@@ -25,8 +28,16 @@ def rolled_out(folder: Path, those: list[Job]) -> list[Came]:
     assert wanted is not None
     wanted = replace(wanted, within_s=5, at_once=1)
     memory = Memory(folder / "rollout.json")
-    with view_of(seen(folder, those)) as view:
-        return carried_out(wanted, view, memory, Plan(jobs=those, others=()))
+    layout = seen(folder, those)
+    source = Source(
+        layout=layout,
+        config=Config(tunnel_user="reversi"),
+        registry=read_registry(layout.nodes),
+        gateways=("gateway.test:22",),
+        host_keys=those[0].bundle.host_keys,
+    )
+    with view_of(layout) as view:
+        return carried_out(wanted, source, view, memory, Plan(jobs=those, others=()))
 
 
 def test_done_devices_are_remembered_and_three_failures_stop_it(
