@@ -51,7 +51,8 @@ async def connect(number: str, port: int) -> socket.socket | OSError:
 
 
 async def race(numbers: Iterable[str], port: int, head_start_s: float) -> tuple[str, socket.socket]:
-    """Connect to the first address that answers. Raises OSError, the last one that occurred.
+    """Connect to the first address that answers. Raises OSError: one that says that an address
+    refused, else the last one that occurred.
 
     Try the next address when the one before fails, or when its head start is over; any of them
     may still win. Source: RFC 8305.
@@ -75,7 +76,8 @@ async def race(numbers: Iterable[str], port: int, head_start_s: float) -> tuple[
                 for task in done:
                     outcome, number = task.result(), racing.pop(task)
                     if isinstance(outcome, OSError):
-                        failed = outcome
+                        if not isinstance(failed, ConnectionRefusedError):
+                            failed = outcome
                         continue
                     return number, outcome
         finally:

@@ -184,10 +184,13 @@ class Dialer:
                         gateway.port,
                         min(login_s / HEAD_START_PART, self.connect_s / (len(left) + 1)),
                     )
-            except TimeoutError:
-                return Refusal(
-                    failure=Failure.UNREACHABLE, reason=f"no connection within {self.connect_s:g} s"
-                )
+            except TimeoutError as error:
+                # the system's own time-out has a number
+                ours = f"no connection within {self.connect_s:g} s"
+                reason = reason_of(error) if error.errno else ours
+                return Refusal(failure=Failure.REFUSED, reason=reason)
+            except ConnectionRefusedError as error:
+                return Refusal(failure=Failure.REFUSED, reason=reason_of(error))
             except OSError as error:
                 return Refusal(failure=Failure.UNREACHABLE, reason=reason_of(error))
             outcome = await self.log_in(

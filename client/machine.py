@@ -12,7 +12,7 @@ from client import words
 from client.clock import Clock
 from client.config import Address, Config
 from client.pace import Pace
-from client.route import BACKOFF_CAP_S, Route
+from client.route import Route
 from client.tunnel import Tunnel, denial, named
 
 PROVEN_S = 60.0
@@ -227,7 +227,7 @@ class Machine:
         """End the current connection, and go on to the next gateway."""
         self.leave(reason, abort=abort)
         wait_s = self.route.fail(failure, self.clock.now_s)
-        self.wait(wait_s, reason, patient=wait_s > BACKOFF_CAP_S)
+        self.wait(wait_s, reason, patient=self.route.is_barred(self.clock.now_s))
 
     def lose(self, reason: str, *, abort: bool = False) -> None:
         """Reconnect to the same gateway if the tunnel was up; else go on to the next gateway."""

@@ -20,6 +20,9 @@ class Failure(enum.Enum):
     """Why a login failed."""
 
     UNREACHABLE = "unreachable"
+    """Any other reason, also a gateway that accepts the connection and closes it."""
+    REFUSED = "refused"
+    """The TCP connection was refused, or timed out."""
     DENIED = "denied"
     """The gateway does not accept this node's key."""
     SLOW = "slow"

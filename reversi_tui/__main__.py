@@ -15,6 +15,7 @@ from typing import Any
 from checker import __version__
 from checker.arguments import Parser
 from checker.config.layout import Layout, find_layout, refuse_missing
+from checker.config.readers import refuse_outsider
 from checker.config.settings import config_from, config_table
 from checker.model import CheckerError
 from reversi_tui.exit_codes import STATUSES, ExitCode, status_of
@@ -278,6 +279,7 @@ def run(argv: Sequence[str]) -> int:
     """Do what the arguments ask for. Raises whatever goes wrong."""
     args = parse(argv)
     layout = find_layout(args.home, os.environ)
+    refuse_outsider(layout)
     if args.show_config:
         return show_config(args, layout)
     return run_once(args, layout) if args.once else run_console(args, layout)

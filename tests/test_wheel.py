@@ -102,6 +102,20 @@ def test_a_command_whose_packages_are_gone_says_so_in_one_sentence(command: str)
     assert done.stdout == ""
 
 
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_a_command_passes_on_the_exit_status(command: str) -> None:
+    verb = {
+        "reversi-checker": ("--home", "/nowhere", "node", "show", "office"),
+        "reversi-client": ("check", "--config", "/nowhere"),
+        "reversi-tui": ("--home", "/nowhere", "--once"),
+    }[command]
+    words = [sys.executable, str(CHECKOUT / "bin" / command), *verb]
+
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=50)
+
+    assert done.returncode == 2, done.stderr
+
+
 def test_the_wheel_names_its_authors_and_has_the_checkers_version(
     wheel: zipfile.ZipFile,
 ) -> None:

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator
 
 from checker.config.layout import SYSTEM
-from checker.install.steps import Command, File, Folder, GoLive, KeysInLine, Remove, Step
+from checker.install.steps import Access, Command, File, Folder, GoLive, KeysInLine, Remove, Step
 from checker.install.undo import EndSessions, Leave, Undo, Withdraw
 
 
@@ -27,6 +27,8 @@ def step_lines(step: Step) -> Iterator[str]:
             yield "would run: sshd -t"
             if reload:
                 yield f"would run: {shlex.join(reload)}"
+        case Access(path=path, mode=mode, group=group):
+            yield f"would give: {path} to root:{group} ({mode:04o})"
         case KeysInLine():
             yield f"would update {SYSTEM.authorized_keys} from the registry"
         case Remove(path=path):

@@ -11,16 +11,19 @@ from collections.abc import Sequence
 
 from checker import __version__, journal
 from checker.arguments import Parser
-from checker.cli import acts, doctor, install, log, nodes, publish, report, status
+from checker.cli import acts, backup, doctor, install, log, nodes, publish, report, status
 from checker.cli import run as run_gateway
 from checker.cli.dialog import Declined, narrate
 from checker.cli.exit_codes import PROG, ExitCode, exit_code_of
 from checker.cli.verbs import Command, global_options
 from checker.config.layout import find_layout
+from checker.config.readers import refuse_outsider
 from checker.output import sentence_of
 
-VERBS = (run_gateway, status, acts, log, report, nodes, publish, install, doctor)
+VERBS = (run_gateway, status, acts, log, report, nodes, publish, install, backup, doctor)
 """In the order in which `--help` lists them."""
+OF_ROOT = (install.cmd_init, install.cmd_uninstall, backup.cmd_backup, backup.cmd_restore)
+"""They say themselves that they need root."""
 
 
 EPILOG = """\
@@ -64,7 +67,10 @@ def run(arguments: Sequence[str] | None = None) -> ExitCode:
     journal.start_logging(logging.DEBUG if parsed.debug else logging.INFO)
     command: Command = parsed.command
     try:
-        return command(parsed, find_layout(parsed.home, os.environ))
+        layout = find_layout(parsed.home, os.environ)
+        if command not in OF_ROOT:
+            refuse_outsider(layout)
+        return command(parsed, layout)
     except Declined as answer:
         narrate(f"{PROG}: {answer}")
         return ExitCode.DECLINED

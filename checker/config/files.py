@@ -3,22 +3,52 @@
 from __future__ import annotations
 
 import os
+import pwd
+import stat
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 
 from checker.config.toml_file import ConfigError
+
+
+def groups_of(uid: int) -> frozenset[int]:
+    """Return the groups that a new session of this user has; none for an unknown user."""
+    try:
+        found = pwd.getpwuid(uid)
+    except KeyError:
+        return frozenset()
+    return frozenset(os.getgrouplist(found.pw_name, found.pw_gid))
+
+
+def may_read(found: os.stat_result, uid: int, groups: Collection[int]) -> bool:
+    """Return whether this user may read the file, or list and enter the directory."""
+    needed = 0o5 if stat.S_ISDIR(found.st_mode) else 0o4
+    shift = 6 if found.st_uid == uid else 3 if found.st_gid in groups else 0
+    return uid == 0 or found.st_mode >> shift & needed == needed
 
 
 def unreachable_part(path: Path, uid: int) -> Path | None:
     """The first directory on the way to `path` that the user `uid` cannot enter; None if there is
     none.
     """
+    groups = groups_of(uid)
     for place in reversed(path.resolve().parents):
         found = place.stat()
-        passes = 0o100 if found.st_uid == uid else 0o001
+        passes = 0o100 if found.st_uid == uid else 0o010 if found.st_gid in groups else 0o001
         if uid != 0 and not found.st_mode & passes:
             return place
     return None
+
+
+def mode_in(folder: os.stat_result, mode: int) -> int:
+    """Return the mode of a new file in this directory.
+
+    A directory whose new files get its group (setgid), and that others cannot list, is closed to
+    them (`readers_group`); then its new files are, too.
+    """
+    is_closed = folder.st_mode & stat.S_ISGID and not folder.st_mode & stat.S_IROTH
+    return mode & ~0o007 if is_closed else mode
 
 
 def write_secret(path: Path, content: bytes) -> None:
@@ -47,8 +77,8 @@ def make_readable_folder(path: Path) -> None:
 
 
 def write_atomically(path: Path, content: bytes, *, mode: int) -> None:
-    """Write the file whole or not at all. An existing one keeps its mode and owner. Raises
-    ConfigError.
+    """Write the file whole or not at all. An existing one keeps its mode and owner; a new one in a
+    closed directory is closed too. Raises ConfigError.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -58,10 +88,7 @@ def write_atomically(path: Path, content: bytes, *, mode: int) -> None:
             with os.fdopen(handle, "wb") as file:
                 file.write(content)
                 file.flush()
-                present = path.stat() if path.exists() else None
-                os.fchmod(file.fileno(), present.st_mode & 0o7777 if present else mode)
-                if present and (present.st_uid, present.st_gid) != (os.geteuid(), os.getegid()):
-                    os.fchown(file.fileno(), present.st_uid, present.st_gid)
+                take_after(path, file.fileno(), mode)
                 os.fsync(file.fileno())
             temporary.replace(path)
             sync_folder(path.parent)
@@ -73,6 +100,19 @@ def write_atomically(path: Path, content: bytes, *, mode: int) -> None:
             f"cannot be written ({error.strerror}); check free space and permissions of"
             f" {path.parent}",
         ) from error
+
+
+def take_after(path: Path, handle: int, mode: int) -> None:
+    """Give a new file the owner and the mode of the one that it replaces; `mode` if there is none.
+    Raises OSError.
+    """
+    if not path.exists():
+        os.fchmod(handle, mode_in(path.parent.stat(), mode))
+        return
+    present, made = path.stat(), os.fstat(handle)
+    os.fchmod(handle, stat.S_IMODE(present.st_mode))
+    if (present.st_uid, present.st_gid) != (made.st_uid, made.st_gid):
+        os.fchown(handle, present.st_uid, present.st_gid)
 
 
 def write_changed(path: Path, content: bytes, *, mode: int) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from checker.config.layout import is_there
+from checker.config.layout import Layout, is_there
 from checker.config.toml_file import (
     ConfigError,
     number_in,
@@ -42,6 +42,8 @@ class Config:
     """
     operators_group: str = ""
     """Its members may kill, reset and probe, as may root and the daemon's own user."""
+    readers_group: str = ""
+    """Besides root, only its members may look at an installed gateway; empty: every account may."""
     policy: Policy = field(default_factory=Policy)
     probes_at_once: int = 256
     requests_a_minute: int = 120
@@ -53,6 +55,10 @@ class Config:
     publish_on: tuple[str, ...] = ()
     """The addresses that HAProxy binds; empty: all."""
     shared_key: SharedKey = field(default_factory=SharedKey)
+
+    def is_closed(self, layout: Layout) -> bool:
+        """Whether only root and readers may look; a home is as its owner made it."""
+        return bool(self.readers_group) and layout.home is None
 
     @property
     def tunnel_uid(self) -> int:
@@ -78,6 +84,7 @@ KEYS = (
     "tunnel_user",
     "gateway",
     "operators_group",
+    "readers_group",
     "ports",
     "probes_at_once",
     "requests_a_minute",
@@ -223,11 +230,8 @@ def config_from(path: Path, table: Mapping[str, Any]) -> Config:
             else current_user()
         ),
         gateway=tuple(address_in(path, address) for address in gateway),
-        operators_group=(
-            text_in(path, "operators_group", table["operators_group"])
-            if "operators_group" in table
-            else ""
-        ),
+        operators_group=group_in(path, table, "operators_group"),
+        readers_group=group_in(path, table, "readers_group"),
         policy=policy,
         probes_at_once=whole_in(path, "probes_at_once", table.get("probes_at_once", 256), 1, 1024),
         requests_a_minute=whole_in(
@@ -241,6 +245,11 @@ def config_from(path: Path, table: Mapping[str, Any]) -> Config:
         publish_on=addresses_in(path, table["publish_on"]) if "publish_on" in table else (),
         shared_key=shared_key_in(path, table.get("shared_key", {}), policy.ports),
     )
+
+
+def group_in(path: Path, table: Mapping[str, Any], key: str) -> str:
+    """Parse the name of a group; empty if there is none. Raises ConfigError."""
+    return text_in(path, key, table[key]) if key in table else ""
 
 
 def current_user() -> str:

@@ -141,7 +141,8 @@ class Daemon:
         """
         if not self.sweeper.keeps_time:
             return
-        if await asyncio.to_thread(make_run_again, self.layout):
+        is_closed = self.config.is_closed(self.layout)
+        if await asyncio.to_thread(make_run_again, self.layout, is_closed=is_closed):
             self.verdicts.written.clear()
             self.registry_watch.copied = None
             self.run_made_again()

@@ -44,7 +44,7 @@ async def prepared(layout: Layout) -> AsyncIterator[Daemon]:
     if config.tunnel_uid != os.geteuid():
         os.umask(0o022)  # the tunnel user reads verdicts and history; systemd sets the same
     raise_file_limit()
-    prepare_folders(layout, config.tunnel_uid)
+    prepare_folders(layout, config.tunnel_uid, is_closed=config.is_closed(layout))
     lock = lock_home(layout)
     try:
         daemon = await make_daemon(layout, config)

@@ -52,14 +52,14 @@ def raise_file_limit() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def prepare_folders(layout: Layout, tunnel_uid: int) -> None:
+def prepare_folders(layout: Layout, tunnel_uid: int, *, is_closed: bool = False) -> None:
     """Make the daemon's directories and the tunnel user's spool, with the modes that they need.
 
-    Raises CheckerError.
+    `is_closed`: only readers may look. Raises CheckerError.
     """
     try:
         layout.run.mkdir(parents=True, exist_ok=True)
-        layout.run.chmod(0o755)
+        layout.run.chmod(run_mode(is_closed=is_closed))
         prepare_spool(layout.spool, tunnel_uid)
         layout.state.parent.mkdir(parents=True, exist_ok=True)
         make_readable_folder(layout.nodes)
@@ -71,13 +71,18 @@ def prepare_folders(layout: Layout, tunnel_uid: int) -> None:
         ) from error
 
 
-def make_run_again(layout: Layout) -> bool:
+def run_mode(*, is_closed: bool) -> int:
+    """Return the mode of the verdicts' directory: the tunnel user must always enter it."""
+    return 0o751 if is_closed else 0o755
+
+
+def make_run_again(layout: Layout, *, is_closed: bool = False) -> bool:
     """Make the daemon's directory and lock again if somebody removed them; return whether so."""
     if layout.run.is_dir():
         return False
     try:
         layout.run.mkdir()
-        layout.run.chmod(0o755)
+        layout.run.chmod(run_mode(is_closed=is_closed))
         lock_home(layout)
     except (OSError, DaemonRuns):
         return False  # the next write there reports it

@@ -9,7 +9,7 @@ import stat
 from collections.abc import Collection
 from pathlib import Path
 
-from checker.config.files import unreachable_part
+from checker.config.files import may_read, unreachable_part
 from checker.config.layout import Layout
 from checker.config.settings import Config
 from checker.model import CheckerError
@@ -21,14 +21,11 @@ UNREADABLE = (
     "cannot make %s readable for the tunnel user %s: %s; without a daemon its nodes would get no"
     " answer; run: sudo chmod a+rX %s"
 )
+CLOSED = (
+    "%s is closed to the tunnel user %s; without a daemon its nodes would get no answer; run: sudo"
+    " reversi-checker init"
+)
 MADE_READABLE = "made %s readable for the tunnel user %s, who answers nodes if no daemon does"
-
-
-def may_read(found: os.stat_result, uid: int, groups: Collection[int]) -> bool:
-    """Whether this user may read the file, or list and pass the directory."""
-    needed = 0o5 if stat.S_ISDIR(found.st_mode) else 0o4
-    shift = 6 if found.st_uid == uid else 3 if found.st_gid in groups else 0
-    return uid == 0 or found.st_mode >> shift & needed == needed
 
 
 def open_to_tunnel_user(layout: Layout, config: Config) -> None:
@@ -42,6 +39,11 @@ def open_to_tunnel_user(layout: Layout, config: Config) -> None:
     groups = os.getgrouplist(config.tunnel_user, pwd.getpwuid(uid).pw_gid)
     for path in (layout.config, layout.nodes, *node_files(layout.nodes)):
         try:
+            if config.is_closed(layout):
+                if not may_read(path.stat(), uid, groups):
+                    log.warning(CLOSED, path, config.tunnel_user)
+                    return
+                continue
             was_closed = open_to_all(path, uid, groups)
         except FileNotFoundError:
             continue
@@ -102,7 +104,9 @@ def refuse_unreachable(layout: Layout, config: Config) -> None:
     if uid == os.geteuid():
         return
     command = gate_command(layout)
-    for needed in (Path(command.python), Path(command.gate), layout.nodes / "x"):
+    # open_to_tunnel_user warns of a registry that is closed to it; sshd lets its nodes in
+    registry = () if config.is_closed(layout) else (layout.nodes / "x",)
+    for needed in (Path(command.python), Path(command.gate), *registry):
         blocked = unreachable_part(needed, uid)
         if blocked is not None:
             raise CheckerError(

@@ -29,9 +29,11 @@ def check_key_file(facts: Facts) -> Finding:
             remedies.close_to_others(facts, keys.loose) if keys.loose else "",
         ),
         (
-            keys.file is not None and not facts.is_own and not keys.file.mode & 0o004,
+            keys.is_closed and not facts.is_own,
             f"{user} cannot read {path}",
-            remedies.mode("0644", path),
+            remedies.init_or(facts, remedies.mode("0644", path))
+            if facts.readers is not None
+            else remedies.mode("0644", path),
         ),
         (
             bool(gone),

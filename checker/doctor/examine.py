@@ -15,6 +15,7 @@ from checker.doctor.examine_files import key_facts, place_facts
 from checker.doctor.examine_host_keys import gateway_facts, host_key_facts
 from checker.doctor.examine_machine import machine_facts, port_facts
 from checker.doctor.examine_published import published_facts
+from checker.doctor.examine_readers import is_guarded, reader_facts
 from checker.doctor.examine_sshd import login_facts, sshd_facts
 from checker.doctor.facts import DaemonFacts, Facts, RegistryFacts, StateFacts
 from checker.install.places import DROP_INS, MANIFEST, SERVICE, UNIT_FILE
@@ -67,6 +68,8 @@ def examine(layout: Layout) -> Facts:
         ports=port_facts(registry, config, uid),
         machine=machine_facts(layout, peers_of(tunnels), recorded_at=recorded_at),
         state=state,
+        readers=reader_facts(layout, config),
+        is_guarded=is_guarded(layout, config),
         host_keys=host_key_facts(layout, registry, sshd),
         gateway=gateway_facts(layout, config, sshd),
     )

@@ -9,12 +9,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from checker.config.files import unreachable_part
+from checker.config.files import groups_of, may_read, unreachable_part
 from checker.config.layout import Layout
 from checker.doctor.facts import KeyFacts, PlaceFacts, SshdFacts
 from checker.install.readable import installation, unreadable
 from checker.install.steps import Entry, Trouble, UserAccount
-from checker.install.survey import entry
 from checker.install.unit_files import DAEMON_USER
 from checker.linux.accounts import group_name, user_name
 from checker.registry.authorized_keys import gate_command, keys_lag
@@ -26,9 +25,10 @@ def key_facts(layout: Layout, account: UserAccount | None, sshd: SshdFacts | Non
     needed, blocked = unreachable(layout, account) or (None, None)
     uid = account.uid if account else 0
     return KeyFacts(
-        file=entry(path),
+        file=outside(path),
+        is_closed=is_closed_to(path, account),
         loose=loose_part(path, uid, within=strict_from(layout, sshd)),
-        lag=keys_lag(layout),
+        lag=os.access(path, os.R_OK, effective_ids=True) and keys_lag(layout),
         programs_gone=programs_gone(path),
         open_secrets=tuple(open_secrets(layout)),
         unreadable=unreadable_part(layout, account),
@@ -42,7 +42,7 @@ def place_facts(layout: Layout, uid: int) -> PlaceFacts:
     return PlaceFacts(
         socket_mode=stat.S_IMODE(layout.socket.stat().st_mode) if there else None,
         socket_blocked=unreachable_part(layout.socket, uid) if there else None,
-        spool=spool_entry(layout.spool),
+        spool=outside(layout.spool),
     )
 
 
@@ -118,8 +118,15 @@ def unreadable_part(layout: Layout, account: UserAccount | None) -> Trouble | No
     return unreadable(users, here) if here is not None else None
 
 
-def spool_entry(path: Path) -> Entry | None:
-    """Return the spool's owner and mode, without its contents, which we may not read."""
+def is_closed_to(path: Path, account: UserAccount | None) -> bool:
+    """Return whether the file is there, and this user cannot read it."""
+    if account is None or not path.exists():
+        return False
+    return not may_read(path.stat(), account.uid, groups_of(account.uid))
+
+
+def outside(path: Path) -> Entry | None:
+    """Return owner and mode, without the contents, which we may not be allowed to read."""
     try:
         found = path.stat()
     except OSError:

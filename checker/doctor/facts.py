@@ -60,6 +60,8 @@ class KeyFacts:
     """The key file, private keys, and the way from a key line to the gate."""
 
     file: Entry | None = None
+    is_closed: bool = False
+    """Whether the tunnel user cannot read it."""
     loose: Path | None = None
     """A part of the key file's path that others may write."""
     lag: bool = False
@@ -187,6 +189,20 @@ class StateFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReaderFacts:
+    """Who may look at an installed gateway that `readers_group` closes."""
+
+    group: str
+    is_missing: bool = False
+    outside: Sequence[str] = ()
+    """Our accounts that are not in the group."""
+    blind: Sequence[str] = ()
+    """Operators who are not in the group."""
+    loose: Sequence[Path] = ()
+    """What everyone can read all the same."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HostKeyFacts:
     """Host keys, `TYPE FINGERPRINT` each: those of sshd, and those that devices pin."""
 
@@ -235,6 +251,10 @@ class Facts:
     state: StateFacts = StateFacts()
     trials: Sequence[Trial] = ()
     """Logins that were tried."""
+    readers: ReaderFacts | None = None
+    """None: every account may look."""
+    is_guarded: bool | None = None
+    """Whether a firewall rule keeps other accounts from the nodes' ports; None if unknown."""
     host_keys: HostKeyFacts = HostKeyFacts()
     gateway: GatewayFacts = GatewayFacts()
 

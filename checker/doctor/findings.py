@@ -12,6 +12,7 @@ from checker.doctor.check_host_keys import check_host_keys
 from checker.doctor.check_login import check_login
 from checker.doctor.check_machine import check_machine
 from checker.doctor.check_published import check_published
+from checker.doctor.check_readers import check_readers
 from checker.doctor.check_records import check_records
 from checker.doctor.check_sshd import check_sshd
 from checker.doctor.facts import Facts
@@ -23,6 +24,7 @@ CHECKS: Sequence[Callable[[Facts], Iterator[Finding]]] = (
     check_login,
     check_host_keys,
     check_access,
+    check_readers,
     check_daemon,
     check_published,
     check_machine,

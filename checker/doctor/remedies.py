@@ -79,6 +79,12 @@ def roll_out(facts: Facts, names: list[str]) -> str:
     return f"{sudo}reversi-client rollout{home} {which}    # {by_hand}"
 
 
+def bring_host_keys(facts: Facts, names: list[str]) -> str:
+    """Hand out sshd's host keys through tunnels that are still up."""
+    command = roll_out(facts, names).partition("    # ")[0]
+    return f"{command}    # for a node that is down: give sshd its old host keys back first"
+
+
 def init_or(facts: Facts, of_home: str) -> str:
     """Return `init` for an installed gateway, else what a home needs."""
     return INIT if facts.home is None else of_home

@@ -14,6 +14,7 @@ from checker.install.effects import (
     restore,
     run,
     run_step,
+    set_access,
     write_file,
 )
 from checker.install.manifest import Manifest
@@ -21,6 +22,7 @@ from checker.install.new_accounts import taken_back
 from checker.install.places import MANIFEST
 from checker.install.rehearsal import still_open
 from checker.install.steps import (
+    Access,
     Command,
     File,
     Folder,
@@ -98,6 +100,9 @@ def carry_out_one(step: Step, say: Say) -> None:
             with locked(SYSTEM):
                 write_keys(SYSTEM, gate_command(SYSTEM))
             say(f"updated {SYSTEM.authorized_keys} from the registry")
+        case Access(path=path, mode=mode, group=group):
+            set_access(step)
+            say(f"gave {path} to root:{group} ({mode:04o})")
         case Remove(path=path):
             remove(path)
             say(f"removed {path}")

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from checker.config.files import write_atomically
-from checker.install.steps import Command, File, Folder
+from checker.install.steps import ROOT, Access, Command, File, Folder
 from checker.model import CheckerError
 from checker.sshd.program import SSHD_PLACES
 
@@ -70,6 +70,17 @@ def make_folder(step: Folder) -> None:
         raise InstallFailed(
             f"{step.path} cannot be made, or get its owner or mode ({error}); fix that, and run"
             " this again"
+        ) from error
+
+
+def set_access(step: Access) -> None:
+    """Raises InstallFailed."""
+    try:
+        shutil.chown(step.path, ROOT, step.group)
+        step.path.chmod(step.mode)
+    except (OSError, LookupError) as error:
+        raise InstallFailed(
+            f"{step.path} cannot get its group or mode ({error}); fix that, and run this again"
         ) from error
 
 

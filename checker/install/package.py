@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from checker.install.places import ENABLED, RUN, SYSCTL, TMPFILES
 from checker.install.plan import UNSTARTED, accounts, all_folders, plan, to_reserve
+from checker.install.readers import memberships
 from checker.install.sshd_drop_ins import reload_words
 from checker.install.steps import ROOT, File, Folder, Found, GoLive, InitPlan, Remove
 from checker.install.tuning import tune
@@ -26,7 +27,7 @@ def package(found: Found) -> tuple[InitPlan, tuple[str, ...]]:
     files = [step for step in single if isinstance(step, File | Remove)]
     folders = [
         folder
-        for folder in all_folders(found.choices.tunnel_user)
+        for folder in all_folders(found.choices.tunnel_user, found.choices.readers)
         if not folder.path.is_relative_to(RUN)
     ]
     missing = [folder for folder in folders if folder.path not in found.entries]
@@ -40,7 +41,7 @@ def package(found: Found) -> tuple[InitPlan, tuple[str, ...]]:
 
 def postinst(found: Found, folders: list[Folder]) -> Iterator[tuple[str, ...]]:
     """Yield the commands in the order in which they must run."""
-    for command in accounts(found):
+    for command in (*accounts(found), *memberships(found)):
         yield command.words
     for one in folders:
         if one.owner != ROOT:

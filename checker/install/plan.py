@@ -25,6 +25,7 @@ from checker.install.places import (
     UNIT_FILE,
     UNITS,
 )
+from checker.install.readers import accesses, memberships, modes
 from checker.install.refusals import hidden_sentence, is_hidden, refuse
 from checker.install.sshd_drop_ins import go_live, is_kept, is_ours, sshrc_warnings
 from checker.install.steps import Command, File, Folder, Found, InitPlan, KeysInLine, Step, digest
@@ -57,10 +58,11 @@ def plan(found: Found) -> InitPlan:
     """Plan everything that is missing. Raises Refused."""
     refuse(found)
     files, notes = wanted_files(found)
-    steps: list[Step] = [*accounts(found), *folders(found)]
+    steps: list[Step] = [*accounts(found), *memberships(found), *folders(found)]
     steps.extend(file for file in files if file.path not in DROP_INS)
     if found.keys_lag or is_config_edited(found, files):
         steps.append(KeysInLine())
+    steps.extend(accesses(found))
     steps.extend(go_live(found, files))
     steps.extend(allow_steps(found))
     steps.extend(untune(found))
@@ -102,24 +104,26 @@ def accounts(found: Found) -> Iterator[Command]:
             yield Command(words=words, makes=f"user {name}")
 
 
-def all_folders(tunnel_user: str) -> tuple[Folder, ...]:
+def all_folders(tunnel_user: str, readers: str = "") -> tuple[Folder, ...]:
     """Return the directories of a gateway, parents first.
 
     The daemon clears the tunnel user's spool, so the spool belongs to the daemon's group.
     """
+    wanted = modes(readers)
+    group = wanted.daemon_group
     return (
-        Folder(path=CONFIG),
-        Folder(path=SYSTEM.nodes),
-        Folder(path=STATE, owner=DAEMON_USER, group=DAEMON_USER, deep=True),
-        Folder(path=RUN, owner=DAEMON_USER, group=DAEMON_USER),
-        Folder(path=SYSTEM.run, owner=DAEMON_USER, group=DAEMON_USER, deep=True),
+        Folder(path=CONFIG, mode=wanted.settings, group=wanted.group),
+        Folder(path=SYSTEM.nodes, mode=wanted.nodes, group=wanted.group),
+        Folder(path=STATE, mode=wanted.state, owner=DAEMON_USER, group=group, deep=True),
+        Folder(path=RUN, owner=DAEMON_USER, group=group),
+        Folder(path=SYSTEM.run, mode=wanted.run, owner=DAEMON_USER, group=group, deep=True),
         Folder(path=SYSTEM.spool, mode=0o770, owner=tunnel_user, group=DAEMON_USER),
     )
 
 
 def folders(found: Found) -> Iterator[Folder]:
     """Make the directories that are missing, or have another mode or owner than they should."""
-    for folder in all_folders(found.choices.tunnel_user):
+    for folder in all_folders(found.choices.tunnel_user, found.choices.readers):
         entry = found.entries.get(folder.path)
         wanted = (folder.mode, folder.owner, folder.group)
         if (
@@ -137,8 +141,8 @@ def contents(found: Found) -> dict[Path, bytes]:
         SYSTEM.config: choices.config
         or reversi_toml(choices.tunnel_user, choices.operators, choices.gateways),
         SYSTEM.authorized_keys: b"",
-        TMPFILES: tmpfiles(choices.tunnel_user),
-        UNIT_FILE: unit(found.python),
+        TMPFILES: tmpfiles(choices.tunnel_user, choices.readers),
+        UNIT_FILE: unit(found.python, choices.readers),
         KEYS_SERVICE_FILE: keys_unit(found.python),
         KEYS_PATH_FILE: KEYS_PATH.encode(),
         REST: rest_of_drop_in(choices.tunnel_user),

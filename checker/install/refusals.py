@@ -45,7 +45,8 @@ def refuse(found: Found) -> None:
 
 def refuse_names(found: Found) -> None:
     """Raises Refused."""
-    for name in filter(None, (found.choices.tunnel_user, found.choices.operators)):
+    choices = found.choices
+    for name in filter(None, (choices.tunnel_user, choices.operators, choices.readers)):
         if not USER_NAME.fullmatch(name):
             raise Refused(
                 f"{SYSTEM.config}: useradd does not accept the name {name!r}; use a-z, 0-9, - and _"

@@ -56,6 +56,7 @@ class Entry:
     """None for a directory."""
     strays: bool = False
     """Whether a file directly in it has another owner."""
+    is_folder: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +65,8 @@ class Choices:
 
     tunnel_user: str = TUNNEL_USER
     operators: str = OPERATORS
+    readers: str = ""
+    """The group that the gateway is closed to others for; empty: everyone may look."""
     ports: Collection[int] = range(20000, 30000)
     shared_ports: Collection[int] = ()
     """The ports of the shared key; empty if it is not enabled."""
@@ -121,6 +124,14 @@ class Found:
     keys_lag: bool = False
     """The key file does not match the registry."""
     node_ports: frozenset[int] = frozenset()
+    readers: frozenset[str] = frozenset()
+    """The members of the readers' group."""
+    operators: frozenset[str] = frozenset()
+    """The members of the operators' group."""
+    tunnel_group: str = ""
+    """The tunnel user's own group; empty if there is no such user yet."""
+    settings: Mapping[Path, Entry] = field(default_factory=dict)
+    """What lies in the settings' directory, without contents."""
     is_served_by_root: bool = False
     """Root runs the daemon, and owns its files."""
     sshd_unit: str = ""
@@ -206,13 +217,22 @@ class KeysInLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """Set owner root, a group and a mode for files or directories that are there already."""
+
+    path: Path
+    mode: int
+    group: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Remove:
     """Remove a file, or a directory with its contents."""
 
     path: Path
 
 
-Step = Command | Folder | File | GoLive | KeysInLine | Remove
+Step = Command | Folder | File | GoLive | KeysInLine | Access | Remove
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

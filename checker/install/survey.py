@@ -93,6 +93,7 @@ def choices(root: Path | None, gateways: tuple[str, ...], fleet: FleetWish = NOT
         config=content,
         tunnel_user=config.tunnel_user,
         operators=config.operators_group,
+        readers=config.readers_group,
         ports=config.policy.ports,
         shared_ports=config.shared_key.open_ports,
         gateways=config.gateway,
@@ -174,11 +175,51 @@ def entry(path: Path) -> Entry | None:
             content=None if is_folder else path.read_bytes(),
             strays=is_folder
             and any(child.lstat().st_uid != seen.st_uid for child in path.iterdir()),
+            is_folder=is_folder,
         )
     except FileNotFoundError:
         return None
     except OSError as error:
         raise ConfigError(path, f"cannot be read ({error.strerror}); run this with sudo") from error
+
+
+def members_of(group: str) -> frozenset[str]:
+    """Return the names of the group's members, also of those whose own group it is; none if there
+    is no such group.
+    """
+    try:
+        found = grp.getgrnam(group)
+    except KeyError:
+        return frozenset()
+    own = (user.pw_name for user in pwd.getpwall() if user.pw_gid == found.gr_gid)
+    return frozenset((*found.gr_mem, *own))
+
+
+def group_of(user: str) -> str:
+    """Return the name of the user's own group; empty if there is no such user."""
+    try:
+        return group_name(pwd.getpwnam(user).pw_gid)
+    except KeyError:
+        return ""
+
+
+def settings_entries(chosen: Choices) -> dict[Path, Entry]:
+    """Return what lies in the settings' directory, without links and contents; also the nodes'
+    files, if the gateway was closed to others and is not to be any more.
+    """
+    places = [SYSTEM.config.parent, *([] if chosen.readers else [SYSTEM.nodes])]
+    found = {}
+    for place in places:
+        for path in sorted(place.iterdir()) if place.is_dir() else ():
+            seen = path.lstat()
+            if not stat.S_ISLNK(seen.st_mode):
+                found[path] = Entry(
+                    mode=stat.S_IMODE(seen.st_mode),
+                    owner=user_name(seen.st_uid),
+                    group=group_name(seen.st_gid),
+                    is_folder=stat.S_ISDIR(seen.st_mode),
+                )
+    return found
 
 
 def succeeds(*words: str) -> bool:
@@ -261,9 +302,13 @@ def survey(  # noqa: PLR0913 - the options of `init`
     force: bool,
     tune: bool | None = None,
     fleet: FleetWish = NOTHING,
+    coming: Choices | None = None,
 ) -> Found:
-    """Look at this machine, or at the tree of a package. Raises CheckerError."""
-    chosen = choices(root, gateways, fleet)
+    """Look at this machine, or at the tree of a package. Raises CheckerError.
+
+    `coming`: the choices of a `reversi.toml` that will replace the present one, whatever that says.
+    """
+    chosen = coming or choices(root, gateways, fleet)
     paths = (*(folder.path for folder in all_folders(chosen.tunnel_user)), *FILES)
     entries = {path: found for path in paths if (found := entry(under(root, path)))}
     if root:
@@ -293,8 +338,12 @@ def survey(  # noqa: PLR0913 - the options of `init`
         sshrc=sshrc_of(chosen.tunnel_user),
         is_enabled=has_systemd and are_all("is-enabled"),
         is_active=has_systemd and are_all("is-active"),
-        keys_lag=keys_lag(SYSTEM),
+        keys_lag=coming is None and keys_lag(SYSTEM),
         node_ports=frozenset(port for forward in registry.forwards for port in forward.ports),
+        readers=members_of(chosen.readers),
+        operators=members_of(chosen.operators),
+        tunnel_group=group_of(chosen.tunnel_user),
+        settings=settings_entries(chosen),
         is_served_by_root=is_served_by_root(),
         not_sent=not_sent(),
         tune=tune,

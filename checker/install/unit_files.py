@@ -59,9 +59,20 @@ WantedBy=multi-user.target
 """
 
 
-def unit(python: str) -> bytes:
-    """Return the daemon's systemd unit. Sources: systemd.exec(5), systemd.service(5)."""
-    return with_python(UNIT, python)
+def unit(python: str, readers: str = "") -> bytes:
+    """Return the daemon's systemd unit. Sources: systemd.exec(5), systemd.service(5).
+
+    If only `readers` may look, what the daemon writes must be theirs; the spool stays its own.
+    systemd sets owner and mode of the directory at each start.
+    """
+    text = UNIT
+    if readers:
+        group, state = f"Group={DAEMON_USER}\n", "StateDirectory=reversi\n"
+        text = text.replace(
+            group, f"Group={readers}\nSupplementary{group.replace('Group', 'Groups')}"
+        )
+        text = text.replace(state, f"{state}StateDirectoryMode=0750\n")
+    return with_python(text, python)
 
 
 def keys_unit(python: str) -> bytes:
@@ -82,7 +93,7 @@ Type=simple
 Restart=on-failure
 RestartSec=10
 ExecStart=@PYTHON@ -I -m checker.tunnels.key_rotation
-CapabilityBoundingSet=CAP_DAC_OVERRIDE
+CapabilityBoundingSet=CAP_DAC_OVERRIDE CAP_CHOWN
 NoNewPrivileges=yes
 ProtectSystem=strict
 ReadWritePaths=/etc/reversi /var/lib/reversi
@@ -108,13 +119,14 @@ WantedBy=multi-user.target
 """
 
 
-def tmpfiles(tunnel_user: str) -> bytes:
+def tmpfiles(tunnel_user: str, readers: str = "") -> bytes:
     """Return the file that makes the directories under /run at boot, even if the daemon never
     starts. Source: tmpfiles.d(5).
     """
+    group, mode = readers or DAEMON_USER, "0751" if readers else "0755"
     return (
-        f"{HEAD}d /run/reversi 0755 {DAEMON_USER} {DAEMON_USER}\n"
-        f"d /run/reversi/verdicts 0755 {DAEMON_USER} {DAEMON_USER}\n"
+        f"{HEAD}d /run/reversi 0755 {DAEMON_USER} {group}\n"
+        f"d /run/reversi/verdicts {mode} {DAEMON_USER} {group}\n"
         f"d /run/reversi/spool 0770 {tunnel_user} {DAEMON_USER}\n"
     ).encode()
 

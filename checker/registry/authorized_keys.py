@@ -140,8 +140,12 @@ def write_keys(
     """
     registry = read_registry(layout.nodes)
     present, wanted = keys_after(layout, registry, command, without=without, also=also)
-    if wanted != present or not layout.authorized_keys.exists():
-        write_atomically(Path(os.path.realpath(layout.authorized_keys)), wanted, mode=0o644)
+    is_new = not layout.authorized_keys.exists()
+    if wanted != present or is_new:
+        path = Path(os.path.realpath(layout.authorized_keys))
+        write_atomically(path, wanted, mode=0o644)
+        if is_new:  # in a closed directory, too: sshd reads it as the tunnel user
+            path.chmod(0o644)
     before = owners_of_vanished(present, wanted)
     gone = [registry.nodes[name] for name in without if name in registry.nodes]
     before |= {port: node.name for node in gone for port in node.ports}

@@ -29,7 +29,7 @@ from checker.registry.file_stamps import Signs, is_settled, signs
 from checker.registry.kept_rights import described
 from checker.registry.nodes import Registry
 from checker.registry.reading import Cache, read_registry
-from checker.registry.snapshot import copy_path, node_from_row, node_list, write_copy
+from checker.registry.snapshot import copy_path, node_from_row, node_list, share, write_copy
 
 log = logging.getLogger(__name__)
 FORMAT = 1
@@ -54,20 +54,31 @@ def read_known(layout: Layout, cache: Cache | None = None) -> Registry:
     as `read_registry` does.
     """
     registry = read_registry(layout.nodes, cache)
-    return (
-        with_known(registry, load_record(layout, registry.broken)) if registry.broken else registry
+    if not registry.broken:
+        return registry
+    hides_keys = layout.authorized_keys.exists() and not os.access(
+        layout.authorized_keys, os.R_OK, effective_ids=True
     )
+    return with_known(registry, load_record(layout, registry.broken), hides_keys=hides_keys)
 
 
-def with_known(registry: Registry, known: Mapping[NodeName, Recorded]) -> Registry:
-    """Describe each broken node as it was last known, within the rights that it still has."""
+def with_known(
+    registry: Registry, known: Mapping[NodeName, Recorded], *, hides_keys: bool = False
+) -> Registry:
+    """Describe each broken node as it was last known, within the rights that it still has.
+
+    `hides_keys`: this account may not read the key file, which says them, so believe the record.
+    """
     nodes = dict(registry.nodes)
     owned = {port: node.name for node in nodes.values() for port in node.ports}
     for name in registry.broken.intersection(known):
         node = known[name].node
-        nodes[name] = (
-            described(nodes[name], node) if name in nodes else without_key_line(node, owned)
-        )
+        if hides_keys:
+            nodes[name] = node
+        elif name in nodes:
+            nodes[name] = described(nodes[name], node)
+        else:
+            nodes[name] = without_key_line(node, owned)
     files = tuple(
         replace(one, rights_of=known[one.name].changed_at)
         if one.name in known and keeps(nodes.get(one.name))
@@ -161,7 +172,7 @@ def write_record(layout: Layout, registry: Registry, read: Signs, *, public: boo
             file.write(f"{',' if place else ''}\n{json.dumps(row)}")
         file.write("\n]}\n")
         file.flush()
-        os.fchmod(file.fileno(), 0o644 if public else 0o600)
+        share(file.fileno(), layout.nodes, public=public)
         os.fsync(file.fileno())
     temporary.replace(path)
 

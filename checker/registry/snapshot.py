@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -24,9 +25,12 @@ from checker.model import (
     Publication,
     Target,
 )
-from checker.registry.file_stamps import Signs, signs
+from checker.registry.file_stamps import Signs, signs, stat_of
+from checker.registry.waiting import SUFFIX
 
 FORMAT = 3
+CLOSED = stat.S_ISGID | 0o050
+"""Mode bits of a folder that `init` closed for a group."""
 
 
 def copy_path(layout: Layout) -> Path:
@@ -50,8 +54,8 @@ def copied_nodes(layout: Layout) -> dict[NodeName, Node] | None:
 def write_copy(
     layout: Layout, nodes: Mapping[NodeName, Node], read: Signs, *, public: bool
 ) -> None:
-    """Write the nodes, with the signs from before they were read. If `public`, everyone may read
-    the copy, as they may read the files. Raises OSError.
+    """Write the nodes, with the signs from before they were read. Whoever may read the files may
+    read the copy: everyone if `public`. Raises OSError.
     """
     path = copy_path(layout)
     temporary = path.with_name(f".{path.name}.new")
@@ -62,8 +66,40 @@ def write_copy(
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(handle, "w", encoding="ascii") as file:
         file.write(text)
-        os.fchmod(file.fileno(), 0o644 if public else 0o600)
+        share(file.fileno(), layout.nodes, public=public)
     temporary.replace(path)
+
+
+def share(handle: int, nodes: Path, *, public: bool) -> None:
+    """Let everyone read a copy of the registry, or only those for whom `init` closed it. Raises
+    OSError.
+    """
+    if public:
+        os.fchmod(handle, 0o644)
+        return
+    gid = readers_of(nodes)
+    if gid is None:
+        return
+    try:
+        if os.fstat(handle).st_gid != gid:  # the unit of the daemon forbids the call
+            os.fchown(handle, -1, gid)
+    except PermissionError:
+        return  # we are not in that group: the copy stays ours
+    os.fchmod(handle, 0o640)
+
+
+def readers_of(nodes: Path) -> int | None:
+    """Return the group that may read the whole registry, if the folder is closed for one (see
+    checker.config.files.mode_in). Raises OSError.
+    """
+    folder = nodes.stat()
+    if folder.st_mode & CLOSED != CLOSED or nodes.parent.stat().st_gid != folder.st_gid:
+        return None
+    for name in os.listdir(nodes):  # noqa: PTH208 - as fast as possible
+        found = stat_of(f"{nodes}/{name}") if name.endswith((".toml", SUFFIX)) else None
+        if found and not found.st_mode & (0o040 if found.st_gid == folder.st_gid else 0o004):
+            return None
+    return folder.st_gid
 
 
 @lru_cache(4096)

@@ -49,6 +49,7 @@ class StateNewer(StateUnavailable):
             "install that release again, or move the file away: that loses its history, but no"
             " tunnel",
         )
+        self.version, self.known = version, known
 
 
 @contextmanager

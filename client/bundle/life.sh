@@ -94,7 +94,8 @@ take_end() {
     error="$gateway: ${said:-the connection ended}"
 }
 
-# Claim, and keep one tunnel at $gateway until it ends. Set outcome: up (it was), wait (the gateway asks to), failed, denied or impostor.
+# Claim, and keep one tunnel at $gateway until it ends. Set outcome: up (it was), wait (the gateway asks to), failed, refused (there was no
+# TCP connection), denied or impostor.
 live_once() {
     outcome=failed asked_s=0
     # Somebody may have cleaned up the directory.
@@ -186,16 +187,6 @@ pass_tick() {
     return 1
 }
 
-# Wait with full jitter, up to a bound that doubles. After a tunnel that lasted a minute, start from the shortest bound.
-back_off() {
-    now
-    [ "$outcome" != up ] || [ "$((now_s - up_at))" -lt 60 ] || bound=1
-    draw "$bound"
-    bound=$((bound * 2))
-    [ "$bound" -le "$RETRY" ] || bound=$RETRY
-    pause "$drawn"
-}
-
 next_gateway() {
     case $circle in *' '*) circle="${circle#* } ${circle%% *}" address='' family='' ;; esac
 }
@@ -228,6 +219,7 @@ log_error() {
 }
 
 go_on() {
+    [ "$outcome" = refused ] || eager=yes
     case $outcome in
     up)
         log_error
@@ -260,7 +252,7 @@ verb_run() {
         exit 0
     fi
     has logger && [ -z "${JOURNAL_STREAM:-}" ] && to_syslog=yes
-    state='' written='' error='' verdict=none logged_error='' circle=$GATEWAYS gateway='' barred='' tried=0 bound=1
+    state='' written='' error='' verdict=none logged_error='' circle=$GATEWAYS gateway='' barred='' tried=0 bound=1 eager=
     gateway_count=0
     for word in $(printf '%s\n' "$GATEWAYS"); do gateway_count=$((gateway_count + 1)); done
     read_pace

@@ -202,7 +202,7 @@ take_note() { # LINE: keep a line of the client or the gateway in said, and set 
         case $before in *'loading keyfile'*) said="this client cannot use a key of this type: build with --key device" ;; esac
         ;;
     *'ost key'*) why=impostor ;;
-    *'connect to host'*) ;;
+    *'connect to host'* | *'Connect failed: '*) case $1 in *refused | *' timed out') why=refused ;; esac ;;
     *' timed out' | *' timed out during '*) why=slow ;;
     esac
 }

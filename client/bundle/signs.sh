@@ -1,5 +1,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154 # the parts become one file, and share their variables
-# Signs that a connection is alive, and its time limits.
+# Signs that a connection is alive, its time limits, and the wait before the next one.
 
 # Set taken to the bytes that the client has read, or, if the kernel does not count them, to how often it woke up; empty: neither is known.
 count_taken() {
@@ -93,7 +93,7 @@ is_late() { # TICKS
     [ "$1" -ge "$((SETUP * pace))" ] || { [ "$kind" = dropbear ] && [ "$1" -ge "$pace" ]; } || return
     read_socket
     if [ "$tcp" = 02 ]; then
-        said="no connection"
+        said="no connection" why=refused
         split "$gateway"
         case $kind-$family-$host in
         dropbear-*) turn_addresses ;;
@@ -190,4 +190,24 @@ is_silent() {
     [ -n "$taken" ] && [ -n "$fd" ] || rest=$((QUIET * 4 / BEAT))
     [ "$rest" -ge "$patience" ] || rest=$patience
     [ "$silent" -ge "$rest" ]
+}
+
+# Wait with full jitter, up to a bound that doubles. After a tunnel that lasted a minute, start from the shortest bound. If all gateways
+# refuse connections, the last bound is higher, and half of it the shortest wait: a firewall that limits the connections of an address
+# also counts those that it refuses.
+back_off() {
+    now
+    [ "$outcome" != up ] || [ "$((now_s - up_at))" -lt 60 ] || bound=1
+    most=$((RETRY * 4)) least=0
+    set -- "$bound"
+    bound=$((bound * 2))
+    [ "$bound" -le "$most" ] || bound=$most
+    if [ -n "$eager" ]; then
+        [ "$1" -le "$RETRY" ] || set -- "$RETRY"
+    elif [ "$1" -eq "$most" ]; then
+        least=$((most / 2))
+    fi
+    eager=
+    draw "$(($1 - least))"
+    pause "$((drawn + least))"
 }

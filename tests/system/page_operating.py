@@ -5,9 +5,9 @@ from __future__ import annotations
 import subprocess
 from dataclasses import dataclass
 
-from tests.system.page_server import NAME, PageServer
+from tests.system.page_readers import Readers
+from tests.system.page_server import NAME
 from tests.system.page_steps import Step
-from tests.system.waiting import until
 
 NEW_ADDRESS = "10.214.0.2"
 NEWER = """
@@ -19,11 +19,9 @@ db.close()
 
 
 @dataclass(slots=True)
-class Fleet:
+class Fleet(Readers):
     """The gateway, which is also the device `office`, and the machine that replaces it."""
 
-    old: PageServer
-    new: PageServer
     key: str = ""
     """The node's file before a rollout."""
 
@@ -63,48 +61,12 @@ class Fleet:
         self.old.must("systemctl", "stop", "reversi-checker.service")
         self.old.must("python3", "-c", NEWER)
 
-    def is_served(self) -> None:
-        until(
-            lambda: (
-                self.old.run("systemctl", "is-active", "reversi-checker.service").returncode == 0
-            ),
-            "the daemon serves again",
-        )
-        self.old.await_up("office")
-
     def add_an_own_key(self) -> None:
         self.old.must("sed", "-i", '1i x-site = "north"', "/etc/reversi/nodes/office.toml")
 
     def has_no_own_key(self) -> None:
         assert "x-site" not in self.old.read("/etc/reversi/nodes/office.toml")
         self.old.await_up("office")
-
-    def bring_the_backup(self) -> None:
-        """Bring reversi and the archive to the new machine."""
-        for name in ("gateway.tar.gz", "state.db"):
-            self.old.must("cp", f"/var/backups/reversi/{name}", "/run/taken")
-            content = subprocess.run(
-                [*self.old.inside, "cat", "/run/taken"], check=True, capture_output=True
-            ).stdout
-            self.new.must("mkdir", "-p", "/var/backups/reversi")
-            subprocess.run(
-                [*self.new.inside, "sh", "-c", f"cat >/var/backups/reversi/{name}"],
-                check=True,
-                input=content,
-            )
-
-    def has_all(self) -> None:
-        """The new machine has the old gateway's nodes and history."""
-        for path in ("/etc/reversi/nodes/office.toml", "/etc/ssh/ssh_host_ed25519_key.pub"):
-            assert self.new.read(path) == self.old.read(path)
-        assert "-> up" in self.new.type("reversi-checker log --node office --limit 1000")
-
-    def lose_the_node(self) -> None:
-        self.new.type("reversi-checker node remove office --yes")
-
-    def knows_the_node(self) -> None:
-        keys = "/etc/reversi/authorized_keys"
-        until(lambda: "reversi:office" in self.new.read(keys), "the key file follows")
 
     def change_the_name(self) -> None:
         self.old.write("/etc/hosts", f"127.0.0.1 localhost\n{NEW_ADDRESS} {NAME}\n")
@@ -183,33 +145,27 @@ OPERATING: tuple[Step[Fleet], ...] = (
         after=Fleet.is_served,
     ),
     Step("sudo install -d -m 0700 /var/backups/reversi"),
-    Step("sudo tar -C / -czf /var/backups/reversi/gateway.tar.gz etc/reversi etc/ssh"),
-    Step("sudo systemctl stop reversi-checker"),
-    Step("sudo cp -p /var/lib/reversi/state.db* /var/backups/reversi/"),
-    Step("sudo systemctl start reversi-checker", after=Fleet.is_served),
     Step(
-        "sudo tar -C / -xzf /var/backups/reversi/gateway.tar.gz"
-        " --exclude=.installed.json --wildcards etc/reversi 'etc/ssh/ssh_host_*'",
-        before=Fleet.bring_the_backup,
-        at=lambda fleet: fleet.new,
+        "sudo reversi-checker backup /var/backups/reversi/gateway.tar.gz",
+        says="1 nodes, 3 host keys, the history",
+        after=Fleet.has_a_secret_backup,
     ),
-    Step("sudo systemctl restart ssh", at=lambda fleet: fleet.new),
-    Step("sudo reversi-checker init", at=lambda fleet: fleet.new),
     Step(
-        "sudo reversi-checker doctor",
-        says="nodes are valid",
+        "sudo reversi-checker restore /var/backups/reversi/gateway.tar.gz --dry-run",
+        says="would remove /etc/reversi/nodes/barn.toml",
+        before=Fleet.make_mistakes,
+        after=Fleet.still_has_mistakes,
+    ),
+    Step(
+        "sudo reversi-checker restore /var/backups/reversi/gateway.tar.gz",
+        says="before-restore-",
         ends=(0, 1),
-        at=lambda fleet: fleet.new,
+        after=Fleet.is_as_before,
     ),
-    Step("sudo systemctl stop reversi-checker", at=lambda fleet: fleet.new),
-    Step("sudo cp -p /var/backups/reversi/state.db* /var/lib/reversi/", at=lambda fleet: fleet.new),
-    Step("sudo reversi-checker init", at=lambda fleet: fleet.new),
-    Step("sudo systemctl restart reversi-checker", at=lambda fleet: fleet.new, after=Fleet.has_all),
     Step(
         "sudo tar -C / -xzf /var/backups/reversi/gateway.tar.gz etc/reversi/nodes/office.toml",
         before=Fleet.lose_the_node,
-        at=lambda fleet: fleet.new,
-        after=Fleet.knows_the_node,
+        after=Fleet.has_its_node,
     ),
     Step("sudo reversi-client rollout --all --dry-run", says="would upgrade"),
     Step(
@@ -217,6 +173,15 @@ OPERATING: tuple[Step[Fleet], ...] = (
         says="upgraded",
         before=Fleet.note_its_key,
         after=Fleet.has_a_new_bundle,
+    ),
+    Step("sudo reversi-checker backup /var/backups/reversi/move.tar.gz", says="1 nodes"),
+    Step(
+        "sudo reversi-checker restore /var/backups/reversi/move.tar.gz",
+        says="nodes are valid",
+        ends=(0, 1),
+        before=Fleet.bring_the_backup,
+        at=lambda fleet: fleet.new,
+        after=Fleet.has_all,
     ),
     Step(
         "sudo reversi-checker kill office",
@@ -268,4 +233,26 @@ OPERATING: tuple[Step[Fleet], ...] = (
     Step("sudo git -C /etc/reversi commit --quiet --message 'The registry'"),
     Step("sudo reversi-checker node set office --deadline 8", says="deadline"),
     Step("sudo git -C /etc/reversi diff", says="+++ b/nodes/office.toml"),
+    Step(
+        """sudo sed -i '1i readers_group = "reversi-readers"' /etc/reversi/reversi.toml""",
+        before=Fleet.hire_otto,
+    ),
+    Step(
+        "sudo reversi-checker init",
+        says="groupadd --system reversi-readers",
+        after=Fleet.shows_otto_nothing,
+    ),
+    Step("sudo usermod -aG reversi-readers otto", after=Fleet.shows_otto_all),
+    Step(
+        "sudo useradd --create-home --shell /bin/sh --password '*' helpdesk",
+        before=Fleet.write_for_the_helpdesk,
+    ),
+    Step("sudo usermod -aG reversi-readers helpdesk"),
+    Step("sudo install -m 0644 helpdesk.pub /etc/ssh/helpdesk.keys"),
+    Step(
+        "sudo tee /etc/ssh/sshd_config.d/20-helpdesk.conf < helpdesk.conf",
+        says="ForceCommand /opt/reversi/bin/reversi-tui --read-only",
+    ),
+    Step("sudo sshd -t"),
+    Step("sudo systemctl reload ssh", after=Fleet.shows_the_helpdesk_only_the_console),
 )

@@ -17,6 +17,15 @@ with sqlite3.connect("/var/lib/reversi/state.db") as db:
 db.close()
 """
 DENIES = "/etc/ssh/sshd_config.d/20-mine.conf"
+LIMIT = """nft -f - <<'RULES'
+table inet of_the_test {
+    chain input {
+        type filter hook input priority filter; policy accept;
+        tcp dport 22 ct state new limit rate over 100/second counter
+    }
+}
+RULES
+"""
 ANOTHER = "ssh -i cabin.key -o IdentitiesOnly=yes reversi@gateway.example.org claim another"
 
 
@@ -126,6 +135,12 @@ class Ward:
         self.server.type("sh cabin.sh upgrade")
         self.server.await_up("cabin")
 
+    def limit_connections(self) -> None:
+        self.server.must("sh", "-c", LIMIT)
+
+    def limit_nothing(self) -> None:
+        self.server.must("nft", "delete", "table", "inet", "of_the_test")
+
     def lose_the_name(self) -> None:
         self.server.write("/etc/hosts", "127.0.0.1 localhost\n")
         self.server.type("reversi-checker kill office --yes")
@@ -223,6 +238,13 @@ TROUBLES: tuple[Step[Ward], ...] = (
         "journalctl --unit ssh --since -1h --grep 'by authenticating user reversi'",
         says="authenticating user reversi 127.0.0.1",
     ),
+    Step(
+        "sudo nft list ruleset | grep -i -e limit -e recent",
+        says="limit rate",
+        before=Ward.limit_connections,
+        after=Ward.limit_nothing,
+    ),
+    Step("journalctl --dmesg --since -1h --grep 'UFW LIMIT'", ends=(0, 1)),
     Step(
         "sudo reversi-checker node add roof --forward 127.0.0.1:22,banner:SSH-2.0 --key-type rsa",
         says="roof: port",

@@ -33,6 +33,8 @@ KNOWN: dict[str, Sequence[Step[Any]]] = {
 }
 NOT_TYPED = {
     "logread -e reversi": "of OpenWRT; on the server of the test the log is the journal",
+    "sudo ufw delete limit ssh": "of ufw, which not every Debian has",
+    "sudo ufw allow ssh": "of ufw, which not every Debian has",
 }
 """Commands in blocks other than `sh`, each with the reason."""
 PLACEHOLDERS = {"OLD": "v0.0.9"}
@@ -84,6 +86,7 @@ def servers(
         "git",
         "busybox",
         "tar",
+        "nft",
     )
     with ExitStack() as stack:
         yield Servers(request.getfixturevalue("reachable"), tmp_path_factory.mktemp("pages"), stack)

@@ -9,9 +9,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from checker.config.files import may_read
 from checker.config.layout import Layout
 from checker.config.settings import Config
-from checker.daemon.tunnel_user import may_read, open_to_tunnel_user, prepare_spool, refuse_shell
+from checker.daemon.tunnel_user import open_to_tunnel_user, prepare_spool, refuse_shell
 from checker.model import (
     CheckerError,
 )

@@ -46,6 +46,7 @@ WELL = Facts(
         free_bytes={"/var/lib/reversi": 1 << 40},
     ),
     state=StateFacts(trouble=""),
+    is_guarded=True,
 )
 
 

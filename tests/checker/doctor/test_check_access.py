@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.checker.doctor.gateways import ENTRY, WELL, changed, the
+from tests.checker.doctor.gateways import WELL, changed, the
 
 
 @pytest.mark.parametrize(
@@ -23,7 +22,7 @@ from tests.checker.doctor.gateways import ENTRY, WELL, changed, the
         ),
         pytest.param(
             "key file",
-            {"keys.file": replace(ENTRY, mode=0o600)},
+            {"keys.is_closed": True},
             "cannot read",
             "chmod 0644",
             id="unreadable",
