@@ -27,6 +27,9 @@ SAID_BY_OTHERS = {
     "No auth methods could be used",
     "host key mismatch",
     "No module named checker",
+    "no matching MAC found",
+    "No such file",
+    "fork: Resource temporarily unavailable",
 }
 """Messages of OpenSSH, dropbear and Python."""
 PARSERS: dict[str, Callable[[list[str]], object]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 
 from checker.cli.answers import say_json
 from checker.cli.exit_codes import ExitCode
@@ -18,7 +19,14 @@ def add_to(verbs: Verbs) -> None:
         "doctor",
         "check everything that a gateway needs, and say how to fix what is wrong",
         "sudo reversi-checker doctor",
+        "sudo reversi-checker doctor --login",
         ending="exit status 1: something is wrong",
+    )
+    doctor.add_argument(
+        "--login",
+        action="store_true",
+        help="also log in as a device does, to this machine and to each gateway address, with a key"
+        " for one minute",
     )
     add_json(doctor)
     doctor.set_defaults(command=cmd_doctor)
@@ -28,7 +36,12 @@ def cmd_doctor(args: argparse.Namespace, layout: Layout) -> ExitCode:
     from checker.doctor.examine import examine
     from checker.doctor.findings import as_json, as_text, findings
 
-    found = findings(examine(layout))
+    facts = examine(layout)
+    if args.login and not facts.trouble:
+        from checker.doctor.login_trial import log_in
+
+        facts = replace(facts, trials=log_in(layout, facts))
+    found = findings(facts)
     if args.json:
         say_json(**as_json(found))
     else:

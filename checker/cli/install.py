@@ -6,7 +6,7 @@ import argparse
 import os
 import shlex
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from checker.install.steps import Found, GoLive, InitPlan
 from checker.install.undo import Installed, Leave, undo
 from checker.model import parse_target
 from checker.output import say
+from checker.sshd.openings import Judged
 
 
 def add_to(verbs: Verbs) -> None:
@@ -236,6 +237,7 @@ def rehearse_live(found: Found, planned: InitPlan) -> None:
     """Have sshd judge its configuration as it will be, before anything is changed. Raises Refused,
     CheckerError.
     """
+    from checker.cli.install_warnings import sshd_warnings
     from checker.sshd.gateway_ports import unheard_here
     from checker.sshd.program import as_user
 
@@ -243,20 +245,20 @@ def rehearse_live(found: Found, planned: InitPlan) -> None:
         narrate("not tested with sshd: only root can do that")
         return
     user = found.choices.tunnel_user
-    effective = rehearsed(found, planned)
+    judged = rehearsed(found, planned)
     if writes_drop_ins(planned):
         narrate(
             "tested sshd's configuration as it will be: sshd -t, and"
             f" {shlex.join(('sshd', '-T', *as_user(user)))}, for each kind of connection that a"
             " Match line names"
         )
-    unheard = unheard_here(found.choices.gateways, effective)
-    for warning in (*sshd_warnings(effective, user), *(one.sentence for one in unheard)):
+    unheard = unheard_here(found.choices.gateways, judged.effective)
+    for warning in (*sshd_warnings(judged, user), *(one.sentence for one in unheard)):
         warn(warning)
 
 
-def rehearsed(found: Found, planned: InitPlan) -> Mapping[str, str]:
-    """Return sshd's settings for the tunnel user as they will be. Raises Refused, CheckerError."""
+def rehearsed(found: Found, planned: InitPlan) -> Judged:
+    """Return what sshd says about the tunnel user as it will be. Raises Refused, CheckerError."""
     from checker.install.rehearsal import rehearse
 
     drop_ins = live_drop_ins(found, planned)
@@ -272,29 +274,6 @@ def rehearsed(found: Found, planned: InitPlan) -> Mapping[str, str]:
 
 def writes_drop_ins(planned: InitPlan) -> bool:
     return any(isinstance(step, GoLive) for step in planned.steps)
-
-
-def sshd_warnings(effective: Mapping[str, str], user: str) -> list[str]:
-    """What sshd's effective settings, in lower case, will do to the tunnels of this user."""
-    from checker.sshd.lockdown import MAX_STARTUPS, shut_out
-
-    found = []
-    why = shut_out(effective, user)
-    if why:
-        adds = "; or have it added: init --allow-login" if why.startswith("Allow") else ""
-        found.append(f"sshd rejects every key of {user}: {why}{adds}")
-    startups = effective.get("maxstartups", "")
-    if not startups:
-        found.append(
-            "sshd does not say its MaxStartups; if it is low, sshd drops logins at random when many"
-            " nodes connect at once"
-        )
-    elif startups != MAX_STARTUPS:
-        found.append(
-            f"another file sets sshd's MaxStartups to {startups}, which takes precedence: sshd will"
-            " drop logins at random when many nodes connect at once"
-        )
-    return found
 
 
 def print_notes(planned: InitPlan) -> None:

@@ -16,10 +16,10 @@ from checker.cli.node_add import report_node
 from checker.cli.verbs import Verbs, add_dry_run, add_json, add_verb
 from checker.config.layout import Layout
 from checker.config.settings import Config, load_config
-from checker.control.adoption import adopt
+from checker.control.adoption import Choice, adopt
 from checker.control.client_files import read_public_key
 from checker.control.importing import FileRemark, Import, Imported, Wish, import_files
-from checker.model import parse_name, printable
+from checker.model import parse_name, parse_port, printable
 from checker.output import say
 
 NO_KEY = (
@@ -79,6 +79,16 @@ def add_to(actions: Verbs) -> None:
         default=[],
         metavar="[PORT=]HOST:PORT",
         help="target of a port, as the node reaches it (default for SSH: 127.0.0.1:22)",
+    )
+    adopting.add_argument(
+        "--port",
+        action="append",
+        default=[],
+        metavar="PORT",
+        help=(
+            "of the ports on which unregistered devices of the name listen, only this one; may be"
+            " given more than once"
+        ),
     )
     add_key_options(adopting)
     add_dry_run(adopting, "print what would be registered and written, and do nothing")
@@ -189,8 +199,9 @@ def facts_of(one: Imported) -> Iterator[str]:
 
 def cmd_adopt(args: argparse.Namespace, layout: Layout) -> ExitCode:
     config = load_config(layout.config)
+    choice = Choice(targets=args.target, ports=frozenset(map(parse_port, args.port)))
     node, keys, written = adopt(
-        layout, config, args.target, wish_of(args), show_note, is_dry=args.dry_run
+        layout, config, choice, wish_of(args), show_note, is_dry=args.dry_run
     )
     report_node(args, layout, node, keys, written)
     return ExitCode.OK

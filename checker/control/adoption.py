@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from checker.config.layout import Layout
@@ -12,7 +13,7 @@ from checker.config.settings import Config
 from checker.control.client_files import KeyFiles, KeyWish, key_files
 from checker.control.node_changes import ChangedMeanwhile
 from checker.control.notices import Report, notify
-from checker.control.unregistered import unregistered_tunnels
+from checker.control.unregistered import UnregisteredTunnel, unregistered_tunnels
 from checker.model import (
     OPEN,
     SHARED_KEY,
@@ -23,6 +24,7 @@ from checker.model import (
     NodeName,
     Port,
     Target,
+    Unregistered,
     parse_forward,
     printable,
 )
@@ -51,10 +53,20 @@ class NotSeen(CheckerError):
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What the admin says about the node's forwards."""
+
+    targets: Sequence[str] = ()
+    """[PORT=]HOST:PORT each."""
+    ports: frozenset[Port] = frozenset()
+    """Of the ports on which devices came with its name, these are the node's; empty: all."""
+
+
 def adopt(  # noqa: PLR0913 - what is wanted, of whom, and whether only to say it
     layout: Layout,
     config: Config,
-    targets: Sequence[str],
+    choice: Choice,
     wish: KeyWish,
     report: Report,
     *,
@@ -65,7 +77,7 @@ def adopt(  # noqa: PLR0913 - what is wanted, of whom, and whether only to say i
     """
     registry = read_registry(layout.nodes)
     name = name_meant(layout, registry, wish.name)
-    present = to_be_adopted(targets, layout, registry, name)
+    present = to_be_adopted(choice, layout, registry, name)
     keys = key_files(replace(wish, name=name), layout, config)
     after = rekeyed(present, keys.public, now=False)
     if is_dry:
@@ -103,9 +115,7 @@ def name_meant(layout: Layout, registry: Registry, text: str) -> NodeName:
     return same[0]
 
 
-def to_be_adopted(
-    targets: Sequence[str], layout: Layout, registry: Registry, name: NodeName
-) -> Node:
+def to_be_adopted(choice: Choice, layout: Layout, registry: Registry, name: NodeName) -> Node:
     """The node as it is registered, or as its device introduced itself, with these targets. Raises
     NotSeen, CheckerError.
     """
@@ -116,20 +126,12 @@ def to_be_adopted(
                 f"node {name} has a key of its own; to replace it, run: reversi-checker node rekey"
                 f" {name}"
             )
-        return with_targets(node, targets)
-    found = unregistered_tunnels(layout, registry)
-    devices = [one for one, _ in found if one.node == name]
-    if not devices:
-        waiting = [one.name for one in registry.nodes.values() if one.is_shared]
-        raise NotSeen(name, (*(one.node for one, _ in found), *waiting))
-    if len({one.word for one in devices}) > 1:
-        words = ", ".join(sorted(printable(one.word) for one in devices))
-        raise CheckerError(
-            f"the name {name} stands for devices that call themselves {words}; import one of them"
-            " from a file with: reversi-checker node import FILE --name NAME"
-        )
+        if choice.ports:
+            raise InvalidValue(f"node {name} is registered, with its ports; leave --port out")
+        return with_targets(node, choice.targets)
+    devices = devices_named(choice, unregistered_tunnels(layout, registry), registry, name)
     forwards = tuple(one.forward for one in devices)
-    given = targets_in(targets, forwards)
+    given = targets_in(choice.targets, forwards)
     aimed = tuple(
         replace(forward, target=given.get(forward.port) or usual_target(forward))
         for forward in forwards
@@ -141,6 +143,51 @@ def to_be_adopted(
         added_at=int(time.time()),
         calls_itself=devices[0].calls_itself,
     )
+
+
+def devices_named(
+    choice: Choice, found: Sequence[UnregisteredTunnel], registry: Registry, name: NodeName
+) -> list[Unregistered]:
+    """The device of that name, once for each of its ports. Raises NotSeen, InvalidValue,
+    CheckerError if they are several devices.
+    """
+    named = [(one, seen) for one, seen in found if one.node == name]
+    if not named:
+        waiting = [one.name for one in registry.nodes.values() if one.is_shared]
+        raise NotSeen(name, (*(one.node for one, _ in found), *waiting))
+    words = {one.word for one, _ in named}
+    if len(words) > 1:
+        raise CheckerError(
+            f"the name {name} stands for devices that call themselves"
+            f" {', '.join(map(printable, sorted(words)))}; import one of them from a file with:"
+            " reversi-checker node import FILE --name NAME"
+        )
+    if not choice.ports:
+        refuse_several(name, {one.port: host_in(seen.peer) for one, seen in named})
+    chosen = [one for one, _ in named if not choice.ports or one.port in choice.ports]
+    missing = choice.ports.difference(one.port for one in chosen)
+    if missing:
+        raise InvalidValue(f"no device of the name {name} listens on port {min(missing)}")
+    return chosen
+
+
+def refuse_several(name: NodeName, hosts: Mapping[Port, str]) -> None:
+    """Raise CheckerError if devices at different addresses have this name: one key cannot serve
+    both. `hosts`: the address of each port's device, empty if unknown.
+    """
+    if len({host for host in hosts.values() if host}) > 1:
+        places = ", ".join(f"port {port} at {host or '?'}" for port, host in sorted(hosts.items()))
+        raise CheckerError(
+            f"devices at different addresses call themselves {name}: {places}; if they are two,"
+            " adopt one with --port PORT, and import the other from its file with --name; if they"
+            " are one, name each port with --port"
+        )
+
+
+def host_in(peer: str | None) -> str:
+    """The address in ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT."""
+    found = re.fullmatch(r"\[(.*)\]:\d+|([^:]*):\d+|(.*)", peer or "")
+    return (found[1] or found[2] or found[3] or "") if found else ""
 
 
 def with_targets(node: Node, targets: Sequence[str]) -> Node:

@@ -7,8 +7,9 @@ import contextlib
 from collections.abc import Iterator
 
 from checker.daemon.refusal_advice import advice
+from checker.daemon.refused_logins import RefusedLogins
 from checker.linux.processes import parent_of, read_process
-from checker.model import NodeName, fingerprint
+from checker.model import NodeName
 from checker.sshd.log_lines import LogLine
 from checker.sshd.log_reader import (
     AGAIN_AFTER_S,
@@ -27,13 +28,18 @@ class Attempts:
 
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
-        self.hearing = Hearing(gateway.config.tunnel_user, gateway.watcher.uid, parent_of=parent_of)
-        self.nodes: dict[str, NodeName] = {}
-        self.registry: object = None
+        self.logins = RefusedLogins(gateway)
+        self.hearing = Hearing(
+            gateway.config.tunnel_user,
+            gateway.watcher.uid,
+            parent_of=parent_of,
+            on_login=self.logins.logged_in,
+        )
 
     def hear(self, line: LogLine) -> None:
         """Log an event if the line reports a refusal."""
         refusal = self.hearing.hear(line)
+        self.logins.hear(line, self.hearing.login_of(line))
         if refusal is None:
             return
         node = self.node_of(refusal)
@@ -56,16 +62,8 @@ class Attempts:
 
     def node_of(self, refusal: Refusal) -> NodeName | None:
         """The node whose key or registered connection it is; None if unknown."""
-        registry = self.gateway.registry
-        if self.registry is not registry:
-            self.nodes = {
-                fingerprint(key): node.name
-                for node in registry.nodes.values()
-                for key in node.public_keys
-            }
-            self.registry = registry
         if refusal.fingerprint:
-            return self.nodes.get(refusal.fingerprint)
+            return self.logins.node_with(refusal.fingerprint)
         process = read_process(refusal.pid) if refusal.pid is not None else None
         registration = self.gateway.ledger.registrations.get(process.id) if process else None
         return registration.node if registration else None
@@ -84,6 +82,7 @@ def private_log(gateway: Gateway) -> Iterator[PrivateLog]:
 async def log_refusals(gateway: Gateway) -> None:
     """Read what the machine's sshd logs, until cancelled; if there is no log, look again later."""
     attempts = Attempts(gateway)
+    await attempts.logins.load()
     while True:
         if await asyncio.to_thread(journal_answers):
             await follow_journal(attempts.hear, (0, gateway.watcher.uid))

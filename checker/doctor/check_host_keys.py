@@ -23,10 +23,11 @@ def check_pins(facts: Facts) -> Iterator[Finding]:
     if not host_keys.known or not host_keys.pinned:
         return
     coming = host_keys.known - host_keys.offered
-    lost = which(facts, lambda pins: host_keys.offered.isdisjoint(pins.all_keys))
+    doubtful = which(facts, lambda pins: host_keys.offered.isdisjoint(pins.all_keys))
+    lost = [name for name in doubtful if is_lost(facts, name)]
     old = which(facts, lambda pins: not host_keys.known.issuperset(pins.host_keys))
     late = which(facts, lambda pins: not coming.issubset(pins.all_keys))
-    if late and not lost and not old:
+    if late and not doubtful and not old:
         yield Finding(
             name=PINS,
             ok=None,
@@ -45,7 +46,15 @@ def check_pins(facts: Facts) -> Iterator[Finding]:
                 f"{nodes(lost, 'pins', 'pin')} no host key that sshd offers, and cannot come back:"
                 f" {names(lost)}"
             ),
-            'give sshd its old host keys back: docs/operating.md, "Replace the host keys"',
+            remedies.bring_host_keys(facts, lost),
+        ),
+        (
+            bool(doubtful),
+            (
+                f"{nodes(doubtful, 'may', 'may')} have a bundle that pins no host key that sshd"
+                f" offers, and then cannot come back: {names(doubtful)}"
+            ),
+            remedies.bring_host_keys(facts, doubtful),
         ),
         (
             bool(old),
@@ -53,6 +62,12 @@ def check_pins(facts: Facts) -> Iterator[Finding]:
             remedies.roll_out(facts, old),
         ),
     )
+
+
+def is_lost(facts: Facts, name: str) -> bool:
+    """Return whether nothing that was handed to the node's device pins a key that sshd offers."""
+    host_keys = facts.host_keys
+    return all(host_keys.offered.isdisjoint(pins.all_keys) for pins in host_keys.pinned[name])
 
 
 def which(facts: Facts, is_one: Callable[[Pins], bool]) -> list[str]:

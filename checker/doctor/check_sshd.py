@@ -9,9 +9,12 @@ from checker.doctor.facts import Facts, SshdFacts
 from checker.doctor.finding import Finding, finding, first_of
 from checker.install.places import ALLOW
 from checker.install.refusals import NO_SHELL
-from checker.sshd.lockdown import differences, shut_out, unknown_to, unwelcome
+from checker.install.steps import UserAccount
+from checker.sshd.lockdown import differences, unknown_to, unwelcome
 from checker.sshd.sshrc import guard_sshrc, sshrc_sentence
 
+SOON_DAYS = 30
+"""An expiry date that is as near is a fault by now."""
 FLEET = 200
 """A fleet of at least this many nodes reconnects spread out, by the nodes' own jitter."""
 
@@ -28,6 +31,7 @@ def check_sshd(facts: Facts) -> Iterator[Finding]:
         )
     elif sshd is not None:
         yield check_lockdown(facts, sshd)
+        yield from check_limits(facts, sshd)
         yield check_kinds_of_keys(facts, sshd)
         yield from check_startups(facts, sshd)
         yield from check_penalties(facts, sshd)
@@ -61,6 +65,7 @@ def check_account(facts: Facts) -> Finding:
             f"{user} is locked with '!' and sshd has UsePAM no, so sshd rejects every key",
             f"sudo usermod --password '*' {user}",
         ),
+        *expiring(user, account),
         (
             closed_by is not None,
             f"only root can log in while the file {closed_by} exists",
@@ -69,13 +74,39 @@ def check_account(facts: Facts) -> Finding:
     )
 
 
+def expiring(user: str, account: UserAccount | None) -> Iterator[tuple[bool, str, str]]:
+    """Say whether the account, or its password, has expired or soon will."""
+    if account is None:
+        return
+    yield (
+        account.is_expired,
+        f"the account {user} has expired, so sshd rejects every key",
+        remedies.never_expire(user),
+    )
+    yield (
+        account.is_aged,
+        f"the password of {user} has expired, so a login can only change it",
+        remedies.never_age(user),
+    )
+    ways = (
+        (account.expires_in_days, "account", remedies.never_expire(user)),
+        (account.password_in_days, "password", remedies.never_age(user)),
+    )
+    for days, what, mend in ways:
+        yield (
+            days is not None and days <= SOON_DAYS,
+            f"the {what} of {user} expires in {days} days: then no device can log in",
+            mend,
+        )
+
+
 def check_lockdown(facts: Facts, sshd: SshdFacts) -> Finding:
     settings: tuple[str, ...] = ()
     if not sshd.complaint:
         is_private = facts.home is not None
         settings = differences(sshd.effective, private=is_private, unknown=unknown_to(sshd.version))
     wrong = (*settings, *sshd.openings)
-    why = shut_out(sshd.effective, facts.user)
+    why = "; ".join(sshd.refusals)
     name = "OpenSSH {}.{}".format(*sshd.version) if sshd.version else "sshd"
     return finding(
         "sshd",
@@ -97,6 +128,19 @@ def check_lockdown(facts: Facts, sshd: SshdFacts) -> Finding:
         ),
         (bool(why), f"sshd rejects every key of {facts.user}: {why}", remedies.let_in(facts)),
     )
+
+
+def check_limits(facts: Facts, sshd: SshdFacts) -> Iterator[Finding]:
+    """Report addresses that sshd rejects. It may be meant to, so that is wrong for certain only if
+    no node gets in.
+    """
+    if sshd.limits:
+        yield Finding(
+            name="addresses",
+            ok=None if facts.machine.peers else False,
+            sentence=f"sshd rejects some addresses: {'; '.join(sshd.limits)}",
+            mend=remedies.let_in(facts),
+        )
 
 
 def check_kinds_of_keys(facts: Facts, sshd: SshdFacts) -> Finding:

@@ -6,6 +6,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 from checker.config.layout import SYSTEM, Layout
 from checker.config.settings import Config, load_config
@@ -30,6 +31,7 @@ from checker.registry.succession import overdue
 from checker.state.errors import StateError, StateMissing, StateNewer
 from checker.state.rows import Sweep
 from checker.state.store import is_sound, open_reader
+from checker.tunnels.shut_out import CONDITION
 
 
 def examine(layout: Layout) -> Facts:
@@ -54,7 +56,10 @@ def examine(layout: Layout) -> Facts:
         account=account,
         is_own=layout.home is not None and uid == os.geteuid(),
         sshd=sshd,
-        login=login_facts(layout, config.tunnel_user, sshd, is_user=uid != 0),
+        login=replace(
+            login_facts(layout, config.tunnel_user, sshd, is_user=uid != 0),
+            refused=refused_nodes(tunnels),
+        ),
         keys=key_facts(layout, account, sshd),
         daemon=daemon_facts(layout, config, sweep, now),
         places=place_facts(layout, uid),
@@ -105,6 +110,12 @@ def has_strays(layout: Layout) -> bool:
     """Return whether a file beside the state file does not belong to the daemon."""
     folder = entry(layout.state.parent) if layout.home is None else None
     return folder is not None and folder.strays and not is_served_by_root()
+
+
+def refused_nodes(tunnels: Sequence[Tunnel]) -> dict[str, str]:
+    """Return the nodes that sshd refused lately, with its words, as their rows say."""
+    notes = {tunnel.node: tunnel.detail.partition(f"{CONDITION}: ")[2] for tunnel in tunnels}
+    return {node: words for node, words in sorted(notes.items()) if words}
 
 
 def peers_of(tunnels: Sequence[Tunnel]) -> Counter[str]:

@@ -21,5 +21,5 @@ def published_facts(layout: Layout, config: Config, registry: Registry) -> Publi
     except CheckerError:
         lags = False  # the registry's own finding says why
     return PublishedFacts(
-        ports=ports, is_installed=is_installed(), lags=lags, silent=silent_ports(ports)
+        ports=ports, is_installed=is_installed(), lags=lags, silent=silent_ports(registry, proxy)
     )

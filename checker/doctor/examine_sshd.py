@@ -18,7 +18,8 @@ from checker.install.survey import entry, sshrc_of
 from checker.model import CheckerError
 from checker.sshd.includes import Misplaced, misplaced_include
 from checker.sshd.log_reader import source
-from checker.sshd.openings import judged
+from checker.sshd.obstacles import pam_modules, refusals
+from checker.sshd.openings import groups_of, judged
 from checker.sshd.program import MAIN, complaint, effective, version
 
 
@@ -51,10 +52,20 @@ def answers_of_sshd(layout: Layout, config: Config) -> SshdFacts | None:
             return SshdFacts(file=file, version=version(), complaint=trouble)
         if layout.home is not None:  # the sshd of a home has no Match block
             settings = effective(file, config.tunnel_user)
-            return SshdFacts(file=file, version=version(), effective=settings)
+            return SshdFacts(
+                file=file,
+                version=version(),
+                effective=settings,
+                refusals=refusals(settings, config.tunnel_user, groups_of(config.tunnel_user)),
+            )
         found = judged(file, config.tunnel_user)
         return SshdFacts(
-            file=file, version=version(), effective=found.effective, openings=found.openings
+            file=file,
+            version=version(),
+            effective=found.effective,
+            openings=found.openings,
+            refusals=found.refusals,
+            limits=found.limits,
         )
     except CheckerError as error:
         return SshdFacts(file=file, complaint=str(error))
@@ -66,6 +77,7 @@ def login_facts(layout: Layout, user: str, sshd: SshdFacts | None, *, is_user: b
         closed_by=closed_by(sshd) if is_user else None,
         is_drop_in_changed=layout.home is None and any(map(is_changed, DROP_INS)),
         sshrc=rc_files(user, sshd),
+        pam=pam_modules(sshd.effective) if layout.home is None and sshd is not None else (),
         own_lists=own_lists() if layout.home is None else (),
         log=source() if layout.home is None and os.geteuid() == 0 else None,
     )

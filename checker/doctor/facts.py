@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from checker.config.layout import Layout
+from checker.doctor.login_facts import Trial
 from checker.install.steps import Entry, Trouble, UserAccount
 from checker.model import Machine, Usage
 from checker.registry.pins import Pins
@@ -26,6 +27,10 @@ class SshdFacts:
     effective: Mapping[str, str] = field(default_factory=dict)
     openings: Sequence[str] = ()
     """A clause for each setting that does not hold for all connections."""
+    refusals: Sequence[str] = ()
+    """A clause for each setting by which sshd rejects every key of the tunnel user."""
+    limits: Sequence[str] = ()
+    """A clause for each setting by which it rejects them from some addresses."""
     misplaced: Misplaced | None = None
     """The Include of our drop-ins, if it is inside a Match block."""
 
@@ -40,6 +45,10 @@ class LoginFacts:
     """Whether a drop-in of sshd was changed since `init` wrote it."""
     sshrc: Sequence[Path] = ()
     """What sshd runs before a forced command."""
+    pam: Sequence[str] = ()
+    """Modules of PAM that may refuse the tunnel user, and the file that names each."""
+    refused: Mapping[str, str] = field(default_factory=dict)
+    """Nodes whose last login sshd refused, with its words."""
     log: str | None = None
     """Where the daemon reads sshd's log; empty if nowhere."""
     own_lists: Sequence[str] = ()
@@ -240,6 +249,8 @@ class Facts:
     published: PublishedFacts = PublishedFacts()
     machine: MachineFacts = field(default_factory=MachineFacts)
     state: StateFacts = StateFacts()
+    trials: Sequence[Trial] = ()
+    """Logins that were tried."""
     readers: ReaderFacts | None = None
     """None: every account may look."""
     is_guarded: bool | None = None

@@ -9,6 +9,7 @@ from checker.doctor import remedies
 from checker.doctor.check_access import check_access
 from checker.doctor.check_daemon import check_daemon
 from checker.doctor.check_host_keys import check_host_keys
+from checker.doctor.check_login import check_login
 from checker.doctor.check_machine import check_machine
 from checker.doctor.check_published import check_published
 from checker.doctor.check_readers import check_readers
@@ -20,6 +21,7 @@ from checker.output import aligned
 
 CHECKS: Sequence[Callable[[Facts], Iterator[Finding]]] = (
     check_sshd,
+    check_login,
     check_host_keys,
     check_access,
     check_readers,

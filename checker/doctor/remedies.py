@@ -10,8 +10,10 @@ from checker.install.extra_drop_ins import LISTS
 from checker.install.places import DROP_IN, SERVICE
 from checker.install.steps import Trouble
 from checker.install.unit_files import ranges_out
+from checker.sshd.admission import revoked_file
 
 INIT = "sudo reversi-checker init"
+DENIED = "grep -ri '^ *Deny' /etc/ssh    # and remove the entry there"
 NEWER = Path("/var/backups/reversi/newer")
 """Where files go that a newer release wrote and this one cannot read."""
 
@@ -46,6 +48,28 @@ def set_aside(facts: Facts) -> str:
     return f"{sudo}mkdir -p {place}; {move}; {start(facts)}"
 
 
+def start_sshd(facts: Facts) -> str:
+    """Show where sshd listens; a home's sshd is started with the daemon."""
+    if facts.home is not None:
+        return start(facts)
+    return "sudo ss -ltnp | grep sshd    # shows where it listens; or: sudo systemctl restart ssh"
+
+
+def sshd_log(facts: Facts) -> str:
+    """Show what sshd logged lately."""
+    if facts.home is not None:
+        return ours(facts, "log --limit 5")
+    return "sudo journalctl --unit ssh --since -10min"
+
+
+def never_expire(user: str) -> str:
+    return f"sudo chage --expiredate -1 {user}"
+
+
+def never_age(user: str) -> str:
+    return f'sudo chage --maxdays -1 --lastday "$(date +%F)" {user}'
+
+
 def roll_out(facts: Facts, names: list[str]) -> str:
     """Hand these nodes a bundle that pins sshd's present host keys."""
     home = f" --home {shlex.quote(str(facts.home))}" if facts.home else ""
@@ -53,6 +77,12 @@ def roll_out(facts: Facts, names: list[str]) -> str:
     which = " ".join(names) if len(names) <= 3 else "--all"
     by_hand = f"if you changed a device by hand, remove NAME.pins in {facts.layout.nodes}"
     return f"{sudo}reversi-client rollout{home} {which}    # {by_hand}"
+
+
+def bring_host_keys(facts: Facts, names: list[str]) -> str:
+    """Hand out sshd's host keys through tunnels that are still up."""
+    command = roll_out(facts, names).partition("    # ")[0]
+    return f"{command}    # for a node that is down: give sshd its old host keys back first"
 
 
 def init_or(facts: Facts, of_home: str) -> str:
@@ -86,8 +116,12 @@ def let_in(facts: Facts) -> str:
     denial.
     """
     effective = facts.sshd.effective if facts.sshd else {}
-    if effective.get("denyusers") or not any(effective.get(one.lower()) for one in LISTS):
-        return "grep -ri '^ *Deny' /etc/ssh    # and remove the entry there"
+    if facts.sshd and facts.sshd.refusals and facts.sshd.refusals[0].startswith("RevokedKeys"):
+        path = shlex.quote(revoked_file(effective))
+        return f"sudo touch {path}    # if no key was revoked; else restore it from a backup"
+    denied = effective.get("denyusers") or effective.get("denygroups")
+    if denied or not any(effective.get(one.lower()) for one in LISTS):
+        return DENIED
     return f"{INIT} --allow-login"
 
 

@@ -172,7 +172,7 @@ def reload(command: str) -> None:
         raise ReloadFailed(f"haproxy cannot be reloaded with {command!r}: {said}")
 
 
-def silent_ports(binds: Mapping[Port, Collection[str]]) -> list[Port]:
+def without_listener(binds: Mapping[Port, Collection[str]]) -> list[Port]:
     """Return the ports without a listener at one of these addresses; none named: at any."""
     there = read_listeners()
     return [
@@ -190,7 +190,7 @@ def await_listening(binds: Mapping[Port, Collection[str]], path: Path) -> None:
     Raises ReloadFailed.
     """
     end = time.monotonic() + LISTENS_WITHIN_S
-    while silent := silent_ports(binds):
+    while silent := without_listener(binds):
         if time.monotonic() > end:
             raise ReloadFailed(
                 f"haproxy was reloaded, but does not listen on port {min(silent)}; check that it"

@@ -18,6 +18,7 @@ from checker.haproxy.program import (
     present_file,
     proxy_of,
     put_live,
+    without_listener,
 )
 from checker.linux.sockets import read_listeners
 from checker.model import CheckerError, Forward, Listener, Node, Note, Port
@@ -126,9 +127,17 @@ def published_ports(registry: Registry) -> tuple[Port, ...]:
     return tuple(sorted(by_port(published_forwards(registry))))
 
 
-def silent_ports(ports: Collection[Port]) -> tuple[Port, ...]:
-    """Return those of the ports on which nobody listens."""
-    return tuple(sorted(set(ports).difference(read_listeners())))
+def binds_of(registry: Registry, proxy: Proxy) -> dict[Port, tuple[str, ...]]:
+    """Return the public ports, and the addresses that tell HAProxy's listener from that of a tunnel
+    on the same port; none if any listener is HAProxy's.
+    """
+    own = tunnel_ports(published_forwards(registry))
+    return {port: proxy.beside if port in own else () for port in published_ports(registry)}
+
+
+def silent_ports(registry: Registry, proxy: Proxy) -> tuple[Port, ...]:
+    """Return the public ports on which HAProxy does not listen."""
+    return tuple(without_listener(binds_of(registry, proxy)))
 
 
 def unserved(registry: Registry, proxy: Proxy) -> str:
@@ -138,7 +147,7 @@ def unserved(registry: Registry, proxy: Proxy) -> str:
         return ""
     if not is_installed():
         return str(HaproxyMissing())
-    silent = silent_ports(ports)
+    silent = silent_ports(registry, proxy)
     if not silent:
         return ""
     return (
@@ -170,15 +179,12 @@ def follow(registry: Registry, proxy: Proxy) -> str:
     Raises what `wanted_file` and `put_live` do.
     """
     present = present_file(proxy.path)
-    forwards = published_forwards(registry)
-    ports = by_port(forwards).keys()
-    if not ports and present in (None, HEAD.encode()):
+    if not published_ports(registry) and present in (None, HEAD.encode()):
         return ""
     wanted = wanted_file(registry, proxy).encode()
     if wanted == present:
         return ""
-    own = tunnel_ports(forwards)
-    put_live(proxy, wanted, present, {port: proxy.beside if port in own else () for port in ports})
+    put_live(proxy, wanted, present, binds_of(registry, proxy))
     if proxy.reload:
         return f"wrote {proxy.path} and reloaded haproxy"
     return (

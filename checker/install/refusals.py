@@ -69,6 +69,16 @@ def refuse_account(user: str, account: UserAccount, *, uses_pam: bool | None) ->
             f"the shell of {user} is {account.shell or 'not set'}, so no forced command can run;"
             f" run: usermod --shell /bin/sh {user}"
         )
+    if account.is_expired:
+        raise Refused(
+            f"account {user} has expired, so nobody can log in to it; run: chage --expiredate -1"
+            f" {user}"
+        )
+    if account.is_aged:
+        raise Refused(
+            f"the password of account {user} has expired, so a login can only change it; run: chage"
+            f' --maxdays -1 --lastday "$(date +%F)" {user}'
+        )
     if account.is_locked and uses_pam is False:
         raise Refused(
             f"account {user} is locked with '!' and sshd has UsePAM no, so sshd rejects every key;"

@@ -16,7 +16,7 @@ from checker.sshd.includes import misplaced_include
 from checker.sshd.keygen import make_key
 from checker.sshd.lockdown import differences, drop_in, redirected, unknown_options, unknown_to
 from checker.sshd.match_lines import as_if_there
-from checker.sshd.openings import groups_of, judged
+from checker.sshd.openings import Judged, groups_of, judged
 from checker.sshd.program import MAIN, complaint, version
 
 
@@ -68,9 +68,9 @@ def is_account(user: str) -> bool:
     return True
 
 
-def rehearse(drop_ins: Mapping[Path, bytes], user: str) -> Mapping[str, str]:
-    """Return the settings that would hold for the user with these drop-ins. Raises Refused if sshd
-    would not start, or would allow the user too much.
+def rehearse(drop_ins: Mapping[Path, bytes], user: str) -> Judged:
+    """Return what sshd says about the user with these drop-ins. Raises Refused if sshd would not
+    start, or would allow the user too much.
     """
     place = next(iter(drop_ins))
     with candidate(drop_ins, user) as whole:
@@ -87,7 +87,7 @@ def rehearse(drop_ins: Mapping[Path, bytes], user: str) -> Mapping[str, str]:
             f"even with {place}, sshd would not lock down {user}: {'; '.join(wrong)}. "
             f"Another Match block comes first: search {MAIN} and {place.parent}"
         )
-    return found.effective
+    return found
 
 
 def named(text: str, whole: Path, place: Path) -> str:

@@ -29,6 +29,20 @@ class UserAccount:
     """Its password begins with `!`: with `UsePAM no`, sshd then refuses the account. With PAM, its
     keys open it all the same.
     """
+    expires_in_days: int | None = None
+    """0 or less: nobody can log in any more. None: never, or unknown."""
+    password_in_days: int | None = None
+    """In how many days its password expires. Less than 0: a login can only change it."""
+
+    @property
+    def is_expired(self) -> bool:
+        """Whether its expiry date shuts every login out."""
+        return self.expires_in_days is not None and self.expires_in_days <= 0
+
+    @property
+    def is_aged(self) -> bool:
+        """Whether its password has expired."""
+        return self.password_in_days is not None and self.password_in_days < 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,7 +41,13 @@ from checker.install.sysctl_files import setter
 from checker.install.tuning import KEY, TUNE
 from checker.install.undo import Installed
 from checker.install.unit_files import DAEMON_USER, reversi_toml
-from checker.linux.accounts import group_name, is_locked, user_name
+from checker.linux.accounts import (
+    account_days,
+    group_name,
+    is_locked,
+    password_days,
+    user_name,
+)
 from checker.linux.ephemeral import ephemeral_ports
 from checker.linux.processes import read_process, started_at
 from checker.model import CheckerError
@@ -146,7 +152,13 @@ def user_account(name: str) -> UserAccount | None:
         found = pwd.getpwnam(name)
     except KeyError:
         return None
-    return UserAccount(uid=found.pw_uid, shell=found.pw_shell, is_locked=is_locked(name))
+    return UserAccount(
+        uid=found.pw_uid,
+        shell=found.pw_shell,
+        is_locked=is_locked(name),
+        expires_in_days=account_days(name),
+        password_in_days=password_days(name),
+    )
 
 
 def entry(path: Path) -> Entry | None:

@@ -127,6 +127,36 @@ def shared_lines(
     return tuple(f"{options} {key} {MARK}{ANY_NODE}" for key in keys)
 
 
+TRIAL = "reversi-doctor-login"
+"""The comment of the line that `doctor --login` adds for a minute. It is not of our registry's
+lines: whoever brings those in line meanwhile leaves it alone.
+"""
+
+
+def trial_line(key: str, command: GateCommand, expiry: str) -> str:
+    """Return the line of a key that may make a node's requests until then, and open no port."""
+    quoted = command.render(NodeName(ANY_NODE)).replace('"', '\\"')
+    return f'restrict,expiry-time="{expiry}",command="{quoted}" {key} {TRIAL}'
+
+
+def without_trials(present: bytes, own: str, now: tuple[str, str]) -> bytes:
+    """Return a key file's content without this line of `doctor --login`, and without those that
+    expired. `now`: in UTC and in local time, as YYYYMMDDHHMMSS.
+    """
+    lines = re.findall(rb"[^\n]*\n|[^\n]+", present)
+    return b"".join(line for line in lines if not is_over(line, own.encode(), now))
+
+
+def is_over(line: bytes, own: bytes, now: tuple[str, str]) -> bool:
+    """Return whether a line of the key file is this one, or of another trial that is over."""
+    found = IS_TRIAL.match(line)
+    if found is None:
+        return False
+    until = found[1].decode("ascii")
+    return line.rstrip(b"\r\n") == own or until < now[0 if found[2] else 1]
+
+
+IS_TRIAL = re.compile(rb'restrict,expiry-time="(\d{14})(Z?)",.* ' + TRIAL.encode() + rb"\s*\Z")
 OURS = re.compile(rb"^restrict,.* reversi:([a-z0-9][a-z0-9.-]{0,62}|\*)$")
 STARTS = re.compile(rb"""exec ('[^'"\\]*'|[^\s'"\\]+) -I -S ('[^'"\\]*'|[^\s'"\\]+) --""")
 

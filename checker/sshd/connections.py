@@ -41,7 +41,7 @@ def connections(
     Each has a value for every criterion that is named anywhere: OpenSSH 9.2 does not answer without
     it.
     """
-    that_matter = [line for line in lines if line.matters]
+    that_matter = [line for line in lines if line.is_asked_about]
     named = {key for line in lines for key, _ in line.criteria}
     every = combinations(patterns_in(that_matter), named, use_dns=use_dns)
     first = list(itertools.islice(every, MOST_COMBINED + 1))

@@ -205,24 +205,6 @@ def difference(
     return "" if same or enough else f"{key} is {is_so}, and must be {value}"
 
 
-def shut_out(effective: Mapping[str, str], user: str) -> str:
-    """Say why sshd rejects every key of the user, as a clause; empty if it does not. Of all groups,
-    only the one with the user's own name is considered.
-    """
-    allowed, denied, groups = (
-        effective.get(key, "") for key in ("allowusers", "denyusers", "allowgroups")
-    )
-    if allowed and not any(
-        fnmatch.fnmatchcase(user, pattern.partition("@")[0]) for pattern in allowed.split()
-    ):
-        return f"AllowUsers names only {allowed}: add {user} to it"
-    if any(fnmatch.fnmatchcase(user, pattern.partition("@")[0]) for pattern in denied.split()):
-        return f"DenyUsers names {user}: take it out"
-    if groups and user not in groups.split():
-        return f"AllowGroups names only {groups}: add the group {user} to it"
-    return ""
-
-
 def unwelcome(effective: Mapping[str, str], key: str) -> tuple[str, str] | None:
     """Return the option by which sshd rejects this public key for any user, and a value with which
     it would not; None if it accepts the key.

@@ -31,6 +31,8 @@ CHOSEN = {
 
 
 JUDGED = frozenset({"include", *(key.lower() for key in LOCKDOWN)})
+ADMITS = frozenset({"allowusers", "denyusers", "allowgroups", "denygroups", "revokedkeys"})
+"""Keywords that decide whom sshd lets in at all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +61,11 @@ class MatchLine:
     def matters(self) -> bool:
         """Whether the block sets anything that we judge, or includes what may."""
         return not JUDGED.isdisjoint(self.keywords)
+
+    @property
+    def is_asked_about(self) -> bool:
+        """Whether the block sets anything that we want to know."""
+        return self.matters or not ADMITS.isdisjoint(self.keywords)
 
     @property
     def unclear(self) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from checker.sshd.connections import connections
 from checker.sshd.lockdown import differences, unknown_to
 from checker.sshd.match_lines import Connection, MatchLine, criteria, directive, keywords, where
+from checker.sshd.obstacles import limits, refusals
 from checker.sshd.program import MAIN, ask_sshd, effective, version
 
 DEEPEST = 16
@@ -85,6 +86,10 @@ class Judged:
     """A clause for each setting that does not hold for another connection, and for what could not
     be checked.
     """
+    refusals: tuple[str, ...] = ()
+    """A clause for each setting by which sshd rejects every key of the user."""
+    limits: tuple[str, ...] = ()
+    """A clause for each setting by which it rejects them on some connections."""
 
 
 def judged(config: Path, user: str) -> Judged:
@@ -100,14 +105,27 @@ def judged(config: Path, user: str) -> Judged:
     unknown = unknown_to(version())
     known = differences(usual, unknown=unknown)
     found: dict[str, None] = {}
+    shut = refusals(usual, user, groups)
+    limited = dict.fromkeys(limits(usual, user))
     for connection in asked[1:]:
-        here = differences(effective(config, user, connection), unknown=unknown)
+        settings = effective(config, user, connection)
+        limited |= dict.fromkeys(
+            f"{origin_of(connection)}: {one}"
+            for one in refusals(settings, user, groups)
+            if one not in shut
+        )
+        here = differences(settings, unknown=unknown)
         wrong = [one for one in here if one not in known]
         if wrong:
             places = places_of(config, user, connection)
             found |= dict.fromkeys(clause(one, places, lines, config, connection) for one in wrong)
     found |= dict.fromkeys(not_checked(lines, is_all=is_all))
-    return Judged(effective=usual, openings=tuple(found))
+    return Judged(effective=usual, openings=tuple(found), refusals=shut, limits=tuple(limited))
+
+
+def origin_of(connection: Connection) -> str:
+    """Say which connection it is, in the words of `sshd -T -C`."""
+    return " ".join(connection.words("")[1].split(",")[1:])
 
 
 def not_checked(lines: Iterable[MatchLine], *, is_all: bool) -> Iterator[str]:
@@ -151,7 +169,7 @@ def clause(
     place = places.get(keyword.lower())
     before = [line for line in lines if place and line.file == place[0] and line.number < place[1]]
     said = where(before[-1]) if before else ""
-    origin = said or " ".join(connection.words("")[1].split(",")[1:])
+    origin = said or origin_of(connection)
     by = ""
     if place:
         by = f" ({MAIN if place[0] == config else place[0]} line {place[1]})"

@@ -41,11 +41,17 @@ class Hearing:
     """
 
     def __init__(
-        self, user: str, uid: int, *, parent_of: Callable[[int], int | None] = lambda _: None
+        self,
+        user: str,
+        uid: int,
+        *,
+        parent_of: Callable[[int], int | None] = lambda _: None,
+        on_login: Callable[[str, str], None] = lambda _key, _address: None,
     ) -> None:
         """`parent_of`: returns a process's parent, for an sshd that does not log which process
-        serves a login.
+        serves a login. `on_login`: called with the key's fingerprint and the address of each login.
         """
+        self.on_login = on_login
         self.user = user
         self.uid = uid
         self.parent_of = parent_of
@@ -80,6 +86,7 @@ class Hearing:
             peer=fact.peer, fingerprint=fact.fingerprint, pids=frozenset()
         )
         self.addresses[fact.peer[0]] += 1
+        self.on_login(fact.fingerprint, fact.peer[0])
         if line.pid is not None:
             self.serve(fact.peer, line.pid)
         if len(self.logins) > LOGINS_HELD:
@@ -104,8 +111,15 @@ class Hearing:
         if not self.addresses[login.peer[0]]:
             del self.addresses[login.peer[0]]
 
+    def login_of(self, line: LogLine) -> Login | None:
+        """Return the login that a line without a peer is about; None if it was not heard of."""
+        peer = self.peer_of(None, line)
+        return self.logins.get(peer) if peer else None
+
     def refusal(self, fact: Denied, line: LogLine) -> Refusal | None:
         """Return the refusal with its login; None if it was not to one of ours."""
+        if fact.what == f"a login as {self.user}":
+            return None  # checker.sshd.refused_logins says why
         address, port = fact.peer or ("", 0)
         unheard = Refusal(what=fact.what, address=address, port=port, fingerprint="", pid=line.pid)
         # before a login: anyone may try that, so it counts only from a node's address

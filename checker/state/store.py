@@ -79,6 +79,12 @@ SELECT * FROM (
     ORDER BY id DESC LIMIT :limit
 ) ORDER BY id
 """
+LAST_HOLDS = (
+    "SELECT node, text, MAX(id) FROM event WHERE kind = 'hold' AND node IS NOT NULL GROUP BY node"
+)
+"""SQLite takes the other columns from the row with the maximum. Source:
+sqlite.org/lang_select.html, section 2.5.
+"""
 UPTIME_SINCE = (
     "SELECT day, up_s, watched_s FROM uptime WHERE node = :node AND port = :port AND day >= :day"
     " ORDER BY day"
@@ -149,6 +155,12 @@ class StateFile:
                 EVENTS_AFTER, {"after": after, "limit": limit, "node": node}
             ).fetchall()
         return tuple(event_from(row) for row in rows)
+
+    def last_holds(self) -> dict[NodeName, str]:
+        """Return the text of each node's last event about `hold`."""
+        with self.using() as db:
+            rows = db.execute(LAST_HOLDS).fetchall()
+        return {NodeName(row["node"]): row["text"] for row in rows}
 
     def uptime(self, node: NodeName, port: Port, *, since_day: str) -> tuple[Watched, ...]:
         """Return the daily roll-up of a forward, oldest first; days without a probe are missing."""

@@ -71,6 +71,7 @@ class Gateway:
         for old, new in renamed:
             self.ledger.rename(old, new)
             self.watcher.clones.rename(old, new)
+            self.watcher.shut_outs.rename(old, new)
         told = {broken.reason for broken in self.registry.broken_files}
         for broken in registry.broken_files:
             if broken.reason not in told:
@@ -78,6 +79,7 @@ class Gateway:
         if registry.unknown_keys not in ("", self.registry.unknown_keys):
             self.ledger.log_event(EventKind.GATEWAY, registry.unknown_keys)
         self.watcher.clones.keep_only(with_the_same_key(self.registry, registry))
+        self.watcher.shut_outs.keep_only(frozenset(registry.nodes) | registry.broken)
         self.awaited |= added_ports(self.registry, registry)
         self.registry = registry
         self.note_registry()
@@ -129,6 +131,7 @@ class Gateway:
     def forget_refused(self) -> None:
         """Drop the counts of those who were refused nothing lately."""
         self.refused.forget(time.monotonic())
+        self.watcher.shut_outs.forget(time.monotonic())
 
     async def settle_all(self, forwards: Sequence[Forward], *, actor: str) -> list[Judgement]:
         """Settle several forwards at once, for a node that waits for the answer."""

@@ -32,6 +32,7 @@ from checker.tunnels.kill_reasons import NoRight, why_kill
 from checker.tunnels.observation import Observation
 from checker.tunnels.observe import Observer
 from checker.tunnels.record import TunnelRecord, with_clone_note
+from checker.tunnels.shut_out import ShutOuts
 
 log = logging.getLogger(__name__)
 ENDED_KEPT = 256
@@ -76,6 +77,7 @@ class Watcher(Observer):
         super().__init__(layout, config, ledger)
         self.record = TunnelRecord(ledger, self.policy)
         self.clones = Clones(self.policy)
+        self.shut_outs = ShutOuts()
         self.turns: defaultdict[Port, Turn] = defaultdict(Turn)
         self.ending: WeakValueDictionary[ProcessId, asyncio.Lock] = WeakValueDictionary()
         self.ended: deque[ProcessId] = deque(maxlen=ENDED_KEPT)
@@ -186,8 +188,9 @@ class Watcher(Observer):
         waits = self.waiting.get(forward.node, "")
         moves = moving_note(forward, held.port if held.session else None)
         leaves = leaving_note(forward)
-        if waits or moves or leaves:
-            parts = [part for part in (tunnel.detail, waits, moves, leaves) if part]
+        shut = "" if held.session else self.shut_outs.note(forward.node, time.monotonic())
+        if waits or moves or leaves or shut:
+            parts = [part for part in (tunnel.detail, shut, waits, moves, leaves) if part]
             tunnel = replace(tunnel, detail="; ".join(parts))
         return with_clone_note(tunnel, self.clone_note(tunnel.node))
 

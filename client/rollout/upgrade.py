@@ -7,7 +7,7 @@ import secrets
 import time
 from dataclasses import dataclass
 
-from checker.model import CheckerError, Port
+from checker.model import CheckerError, NodeName, Port
 from client.rollout.course import Came, Result
 from client.rollout.device import (
     IN_PLACE,
@@ -28,6 +28,17 @@ from client.rollout.way import Before, Job, is_good, new_since
 LOOK_EVERY_S = 1.0
 PROBE_EVERY_S = 5.0
 ASK_EVERY_S = 3.0
+HINTS = (
+    (
+        "no bundle is installed here",
+        " (for this user; if root installed one, log in as root with --user, or use --sudo)",
+    ),
+    (
+        "Host key verification failed",
+        " (if the device has a new host key for a good reason: ssh-keygen -R {name})",
+    ),
+)
+"""What a device or ssh says, and what the admin can do about it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +82,7 @@ class Upgrade:
             case code if code == IN_PLACE:
                 return Result.SAME, "it had this bundle already"
             case _:
-                return Result.FAILED, failure(said)
+                return Result.FAILED, failure(said, self.job.name)
         return await self.confirmed()
 
     async def bring(self) -> Said:
@@ -117,11 +128,12 @@ class Upgrade:
                     )
 
 
-def failure(said: Said) -> str:
-    """Return why the bundle could not be brought, as a clause."""
+def failure(said: Said, name: NodeName) -> str:
+    """Return why the bundle could not be brought, and what to do, as a clause."""
     known = {SSH_FAILED: "ssh", NOT_COPIED: "the copy failed", NO_SUDO: "sudo"}
     what = known.get(said.status, "upgrade")
-    return f"{what}: {said.last or f'exit status {said.status}'}"
+    hint = next((hint for words, hint in HINTS if words in said.last), "").format(name=name)
+    return f"{what}: {said.last or f'exit status {said.status}'}{hint}"
 
 
 def upgrade_of(job: Job, view: View, login: Login, within_s: float) -> Upgrade:

@@ -12,11 +12,9 @@ IPV4_SIDE, IPV6_SIDE = "127.0.0.1", "::1"
 """Where to reach listeners, public ones too; the probes use the same addresses."""
 SSH_PORT = 22
 OWN_SETTINGS_OFF = (
-    "ProxyCommand=none",
     "AddressFamily=any",
     "CanonicalizeHostname=no",
     "ControlMaster=no",
-    "ControlPath=none",
     "ControlPersist=no",
     "ForwardAgent=no",
     "ForwardX11=no",
@@ -73,10 +71,21 @@ def command(name: NodeName, port: int, user: str, host: str) -> tuple[str, ...]:
         f"HostKeyAlias={name}",
         "CheckHostIP=no",
         "StrictHostKeyChecking=ask",
+        "ProxyCommand=none",
+        "ControlPath=none",
         *OWN_SETTINGS_OFF,
     )
     options = [word for setting in settings for word in ("-o", setting)]
     return ("ssh", "-k", "-p", str(port), *options, *(("-l", user) if user else ()), "--", name)
+
+
+def by_hand(command: Sequence[str]) -> tuple[str, ...]:
+    """The command as an operator would type it: his own configuration then counts."""
+    words = [word for word in command if word != "-k"]
+    for setting in OWN_SETTINGS_OFF:
+        at = words.index(setting)
+        del words[at - 1 : at + 1]
+    return tuple(words)
 
 
 def unfolded(rows: Iterable[Row]) -> Iterable[Row]:

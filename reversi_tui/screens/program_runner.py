@@ -9,6 +9,7 @@ from functools import partial
 from checker.model import CheckerError, EventKind
 from reversi_tui.actions.own_commands import Ran, run
 from reversi_tui.actions.plans import no_longer, several
+from reversi_tui.actions.ssh import by_hand
 from reversi_tui.rows.cells import named
 from reversi_tui.rows.row import NO_PORT, Row
 from reversi_tui.screens.confirm import Confirm
@@ -74,7 +75,8 @@ class ProgramRunner:
         if isinstance(command, str):
             voice.say(f"{named(row)}: {command}")
             return
-        sequence, text = copy_sequence(shown(command), os.environ), shown(command)
+        text = shown(by_hand(command))
+        sequence = copy_sequence(text, os.environ)
         if sequence is not None and self.is_sent(sequence):
             voice.say(f"sent to the terminal's clipboard: {text}")
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from checker.state.errors import StateError
+from reversi_tui.actions.ssh import by_hand
 from reversi_tui.messages import PastRead
 from reversi_tui.rows.row import Key, Past, Report, Row
 from reversi_tui.screens.desk import Desk
@@ -68,4 +69,4 @@ class RowDetail:
 
     def ssh_text(self, row: Row) -> str:
         command = self.desk.ssh_of(row)
-        return command if isinstance(command, str) else shown(command)
+        return command if isinstance(command, str) else shown(by_hand(command))

@@ -16,6 +16,7 @@ with sqlite3.connect("/var/lib/reversi/state.db") as db:
     db.execute("UPDATE tunnel SET probed_at = probed_at - 60")
 db.close()
 """
+DENIES = "/etc/ssh/sshd_config.d/20-mine.conf"
 LIMIT = """nft -f - <<'RULES'
 table inet of_the_test {
     chain input {
@@ -71,6 +72,20 @@ class Ward:
         """Restart a refused device, as the page says: it would wait for five minutes."""
         self.server.must("systemctl", "restart", "reversi-office.service")
         self.server.await_up("office")
+
+    def is_shut_out(self) -> None:
+        """Let sshd refuse the device, as the page's example does."""
+        self.server.write(DENIES, "DenyGroups reversi\n")
+        self.server.must("systemctl", "reload", "ssh.service")
+        self.server.type("reversi-checker kill office --yes")
+        until(
+            lambda: "sshd refused" in self.server.probed("office"), "the row says that sshd refuses"
+        )
+
+    def is_let_in(self) -> None:
+        self.server.must("rm", DENIES)
+        self.server.must("systemctl", "reload", "ssh.service")
+        self.is_back()
 
     def is_refused(self) -> None:
         self.is_so("shop", "refused")
@@ -157,6 +172,21 @@ TROUBLES: tuple[Step[Ward], ...] = (
     Step("reversi-checker log --node office --limit 10", says="disabled"),
     Step("sudo reversi-checker node enable office", says="enabled"),
     Step("sudo reversi-checker node expire office never", after=Ward.is_back),
+    Step(
+        "reversi-checker status office",
+        says="a group is listed in DenyGroups",
+        ends=(1,),
+        before=Ward.is_shut_out,
+    ),
+    Step(
+        "reversi-checker log --node office --limit 10", says="sshd refused a login from 127.0.0.1"
+    ),
+    Step(
+        "sudo reversi-checker doctor --login",
+        says="sshd does not let a node's key in: User reversi from 127.0.0.1 not allowed",
+        ends=(1,),
+        after=Ward.is_let_in,
+    ),
     Step("reversi-checker node show shop", says="127.0.0.1:8080", before=Ward.is_refused),
     Step("ss -ltn", says="LISTEN"),
     Step("sudo reversi-checker node set shop --target 192.168.1.1:8080", says="192.168.1.1:8080"),

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 
 import pytest
 
+from checker.doctor.trial_key import trial_key
+from checker.registry.key_lines import TRIAL
 from tests.system.harness import Gateway
 from tests.system.machine import PYTHON, Machine, verdicts, wrong
 from tests.system.processes import end_one
@@ -36,8 +39,10 @@ SHIMS = {
 BREAKS = {
     "account": (
         "usermod --shell /usr/sbin/nologin reversi",
-        "usermod --lock reversi",
+        "chage --expiredate 1 reversi",
+        "chage --maxdays 30 --lastday 2020-01-01 reversi",
         "touch /run/nologin",
+        "usermod --lock reversi; echo 'UsePAM no' >/etc/ssh/sshd_config.d/05-pam.conf",
     ),
     "sshd": (
         "rm /etc/ssh/sshd_config.d/00-reversi.conf",
@@ -46,6 +51,13 @@ BREAKS = {
             " /etc/ssh/sshd_config.d/00-reversi.conf"
         ),
         "echo 'AllowUsers root' >/etc/ssh/sshd_config.d/90-mine.conf",
+        "echo 'RevokedKeys /etc/ssh/revoked' >/etc/ssh/sshd_config.d/91-mine.conf",
+    ),
+    "addresses": (
+        (
+            "rm /etc/ssh/sshd_config.d/*-allow.conf; echo 'AllowUsers *@10.0.0.0/8'"
+            " >/etc/ssh/sshd_config.d/90-mine.conf"
+        ),
     ),
     "logins at once": (
         "sed -i 's/^MaxStartups .*/MaxStartups 1:30:60/' /etc/ssh/sshd_config.d/*reversi.conf",
@@ -109,3 +121,55 @@ def test_without_systemd_root_may_run_the_daemon(machine: Machine) -> None:
         assert machine.must("sh", "-c", readable) == ""
     finally:
         end_one(daemon)
+
+
+def test_a_login_is_tried_with_a_key_that_goes_again(gateway: Gateway) -> None:
+    device = gateway.add("127.0.0.1:9")
+    before = gateway.layout.authorized_keys.read_bytes()
+
+    said = gateway.run("doctor", "--login", "--json")
+
+    checks = {check["name"]: check for check in json.loads(said.stdout)["checks"]}
+    assert checks[f"login 127.0.0.1:{gateway.ssh_port}"]["ok"] is True, checks
+    assert gateway.layout.authorized_keys.read_bytes() == before
+    ended = gateway.spawn("doctor", "--login")
+    until(lambda: TRIAL.encode() in gateway.layout.authorized_keys.read_bytes(), "the key is in")
+    ended.terminate()
+    assert ended.wait(30) == 128 + signal.SIGTERM
+    assert gateway.layout.authorized_keys.read_bytes() == before
+    assert device.ask("version").returncode == 0
+
+
+def test_the_key_of_a_trial_opens_no_port(gateway: Gateway) -> None:
+    device = gateway.add("127.0.0.1:9")
+
+    with trial_key(gateway.layout, is_utc=True) as key:
+        asked, listened = (
+            subprocess.run(
+                [
+                    str(key.path) if word == str(device.key) else word
+                    for word in device.ssh(*options)
+                ]
+                + request,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=60,
+            )
+            for options, request in (((), ["version"]), (("-N", "-R", "0:127.0.0.1:9"), []))
+        )
+
+    assert (asked.returncode, asked.stdout.split()[0]) == (0, "1")
+    assert listened.returncode == 255
+    assert "remote port forwarding failed" in listened.stderr
+
+
+def test_a_device_without_a_common_algorithm_is_an_event(gateway: Gateway) -> None:
+    device = gateway.add("127.0.0.1:9")
+
+    options = ("-T", "-oMACs=hmac-md5", "-oCiphers=aes128-ctr")
+    assert device.ask("version", options=options).returncode == 255
+
+    words = "no matching MAC found. Their offer: hmac-md5"
+    until(lambda: words in gateway.ok("log"), "an event says which algorithm is missing")

@@ -12,6 +12,7 @@ import pytest
 
 from tests.system.machine import Machine, verdicts, wrong
 from tests.system.processes import end_one
+from tests.system.relay import Relay
 from tests.system.waiting import until
 
 pytestmark = [pytest.mark.sshd, pytest.mark.timeout(180)]
@@ -120,6 +121,41 @@ def test_init_works_without_the_usual_host_keys_and_doctor_compares_ports(
     machine.must("ip", "address", "add", "192.0.2.7/32", "dev", "lo")
     with listening(machine, 22):
         assert verdicts(machine)["gateway's ports"]["ok"] is True
+
+
+@contextmanager
+def router(machine: Machine) -> Iterator[tuple[str, ...]]:
+    """Another machine at 10.99.0.2, beside ours at 10.99.0.1; yield the words that enter it."""
+    words = [*machine.inside, "unshare", "--net", "sleep", "600"]
+    sleeper = subprocess.Popen(words, stdin=subprocess.DEVNULL)
+    try:
+        pid, own = sleeper.pid, Path(f"/proc/{machine.sleeper.pid}/ns/net").readlink()
+        ours = (own, Path("/proc/self/ns/net").readlink())
+        until(lambda: Path(f"/proc/{pid}/ns/net").readlink() not in ours, "another network")
+        inside = (*machine.inside, "nsenter", f"--net=/proc/{pid}/ns/net", "--")
+        peer = ("type", "veth", "peer", "name", "to-ours", "netns", str(pid))
+        machine.must("ip", "link", "add", "name", "to-router", *peer)
+        for place, name, number in ((machine.inside, "to-router", 1), (inside, "to-ours", 2)):
+            for what in (("address", "add", f"10.99.0.{number}/24", "dev"), ("link", "set", "up")):
+                subprocess.run([*place, "ip", *what, name], check=True)
+        yield inside
+    finally:
+        end_one(sleeper)
+
+
+def test_a_router_that_passes_its_port_on_to_sshd_is_recognized_by_the_host_key(
+    machine: Machine,
+) -> None:
+    machine.ok("init", "--gateway", "10.99.0.2:22")
+    machine.start_sshd()
+    assert verdicts(machine)["gateway's ports"]["ok"] is None
+
+    with router(machine) as inside:
+        passing = Relay("10.99.0.1:2222", inside=inside, listen="10.99.0.2:22")
+        try:
+            assert verdicts(machine)["gateway's ports"]["ok"] is True
+        finally:
+            passing.close()
 
 
 def test_an_include_inside_a_match_block_is_named_and_the_printed_command_moves_it(

@@ -7,31 +7,47 @@ from pathlib import Path
 import pytest
 
 from checker.cli.exit_codes import ExitCode
-from checker.cli.install import sshd_warnings
+from checker.cli.install_warnings import sshd_warnings
 from checker.cli.main import run
 from checker.sshd.lockdown import MAX_STARTUPS
+from checker.sshd.openings import Judged
 from tests.strategies import public_key
 
 GOOD = {"maxstartups": MAX_STARTUPS}
 
 
 def test_settings_as_init_writes_them_need_no_warning() -> None:
-    assert sshd_warnings(GOOD, "reversi") == []
+    assert list(sshd_warnings(Judged(effective=GOOD, openings=()), "reversi")) == []
+
+
+@pytest.mark.parametrize(
+    ("found", "says"),
+    [
+        pytest.param(
+            Judged(effective=GOOD, openings=(), refusals=("DenyGroups names x",)),
+            "sshd rejects every key of reversi: DenyGroups names x",
+            id="all",
+        ),
+        pytest.param(
+            Judged(effective=GOOD, openings=(), limits=("DenyUsers shuts x out",)),
+            "sshd rejects some addresses: DenyUsers shuts x out",
+            id="some",
+        ),
+    ],
+)
+def test_what_keeps_devices_out_is_one_warning(found: Judged, says: str) -> None:
+    assert list(sshd_warnings(found, "reversi")) == [says]
 
 
 @pytest.mark.parametrize(
     ("changed", "says"),
     [
-        (
-            {"allowusers": "admin"},
-            "sshd rejects every key of reversi: AllowUsers names only admin: ",
-        ),
         ({"maxstartups": ""}, "sshd does not say its MaxStartups"),
         ({"maxstartups": "10:30:100"}, "another file sets sshd's MaxStartups to 10:30:100, "),
     ],
 )
 def test_a_setting_that_costs_tunnels_is_one_warning(changed: dict[str, str], says: str) -> None:
-    (warning,) = sshd_warnings({**GOOD, **changed}, "reversi")
+    (warning,) = sshd_warnings(Judged(effective={**GOOD, **changed}, openings=()), "reversi")
 
     assert warning.startswith(says)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,14 @@ import pytest
 
 from checker.cli.exit_codes import ExitCode
 from checker.config.layout import home_layout
-from checker.control.adoption import NotSeen, targets_in, to_be_adopted, usual_target
+from checker.control.adoption import (
+    Choice,
+    NotSeen,
+    host_in,
+    targets_in,
+    to_be_adopted,
+    usual_target,
+)
 from checker.model import (
     SHARED_KEY,
     CheckerError,
@@ -20,6 +28,7 @@ from checker.model import (
     NodeName,
     Port,
     Target,
+    Tunnel,
     Unregistered,
 )
 from checker.registry.authorized_keys import gate_command
@@ -168,7 +177,7 @@ WEB = Expect(kind=ExpectKind.BANNER, text="HTTP/1.1")
 
 def test_a_device_that_was_never_seen_cannot_be_adopted(home: Path) -> None:
     with pytest.raises(NotSeen, match="no device calls itself 'office'"):
-        to_be_adopted([], home_layout(home), Registry(), NodeName("office"))
+        to_be_adopted(Choice(), home_layout(home), Registry(), NodeName("office"))
 
 
 def test_a_device_is_adopted_by_its_own_word(
@@ -216,12 +225,58 @@ def test_devices_that_call_themselves_the_same_are_adopted_one_by_one(
     assert (node.name, node.ports, node.calls_itself) == (names[1], (50011,), word)
 
 
+def test_devices_at_different_addresses_are_adopted_one_by_one(
+    capsys: pytest.CaptureFixture[str], home: Path
+) -> None:
+    seen(home, device(50010, SSH), device(50011, SSH))
+    with closing(open_store(home / "state.db")) as store:
+        peers = {50010: "192.0.2.1", 50011: "192.0.2.2:4000"}
+        store.write(
+            Batch(
+                tunnels=[
+                    Tunnel(node=NodeName("office"), port=Port(port), peer=peer)
+                    for port, peer in peers.items()
+                ]
+            )
+        )
+    public = home / "own.pub"
+    public.write_text(public_key(5))
+    words = ("node", "adopt", "office", "--public-key", str(public))
+
+    both = cli(capsys, home, *words)
+    none = cli(capsys, home, *words, "--port", "50012")
+    one = cli(capsys, home, *words, "--port", "50011")
+    again = cli(capsys, home, *words, "--port", "50011")
+
+    assert both.code is ExitCode.USAGE
+    assert "port 50010 at 192.0.2.1, port 50011 at 192.0.2.2; if they are two" in both.err
+    assert "no device of the name office listens on port 50012" in none.err
+    assert one.code is ExitCode.OK, one.err
+    (node,) = read_registry(home / "nodes").nodes.values()
+    assert node.ports == (50011,)
+    assert "node office is registered, with its ports" in again.err
+
+
+@pytest.mark.parametrize(
+    ("peer", "host"),
+    [
+        (None, ""),
+        ("192.0.2.1", "192.0.2.1"),
+        ("192.0.2.1:5", "192.0.2.1"),
+        ("2001:db8::1", "2001:db8::1"),
+        ("[2001:db8::1]:5", "2001:db8::1"),
+    ],
+)
+def test_the_address_of_a_device_is_read_in_each_form(peer: str | None, host: str) -> None:
+    assert host_in(peer) == host
+
+
 def test_a_name_that_two_devices_have_is_not_adopted(home: Path) -> None:
     name = "x-50010"
     seen(home, replace(device(50010, SSH, name), calls_itself="X"), device(50011, SSH, name))
 
     with pytest.raises(CheckerError, match="stands for devices that call themselves X, x-50010"):
-        to_be_adopted([], home_layout(home), Registry(), NodeName(name))
+        to_be_adopted(Choice(), home_layout(home), Registry(), NodeName(name))
 
 
 def test_adopting_keeps_ports_and_expectations(

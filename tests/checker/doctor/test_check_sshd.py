@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from checker.install.steps import UserAccount
 from tests.checker.doctor.gateways import TIGHT, WELL, changed, sshd, the
 from tests.strategies import public_key, rsa_key
 
+ACCOUNT = UserAccount(uid=9, shell="/bin/sh", is_locked=False, expires_in_days=31)
 KEYS = (
     ("e", public_key()),
     ("d", rsa_key(3072)),
@@ -52,6 +54,34 @@ BOTH = ("AllowUsers", "AllowGroups")
             "locked with '!' and sshd has UsePAM no",
             "usermod --password '*'",
             id="locked",
+        ),
+        pytest.param(
+            "account",
+            {"account": replace(ACCOUNT, expires_in_days=0)},
+            "the account reversi has expired",
+            "chage --expiredate -1 reversi",
+            id="expired",
+        ),
+        pytest.param(
+            "account",
+            {"account": replace(ACCOUNT, expires_in_days=30)},
+            "the account of reversi expires in 30 days",
+            "chage --expiredate -1 reversi",
+            id="expires soon",
+        ),
+        pytest.param(
+            "account",
+            {"account": replace(ACCOUNT, password_in_days=-1)},
+            "the password of reversi has expired",
+            'chage --maxdays -1 --lastday "$(date +%F)" reversi',
+            id="aged",
+        ),
+        pytest.param(
+            "account",
+            {"account": replace(ACCOUNT, password_in_days=0)},
+            "the password of reversi expires in 0 days",
+            "chage --maxdays -1",
+            id="ages soon",
         ),
         pytest.param(
             "account",
@@ -100,10 +130,38 @@ BOTH = ("AllowUsers", "AllowGroups")
         ),
         pytest.param(
             "sshd",
-            sshd(allowusers="root"),
-            "AllowUsers names only root",
+            {**sshd(allowusers="root"), "sshd.refusals": ("AllowUsers names only root",)},
+            "sshd rejects every key of reversi: AllowUsers names only root",
             "sudo reversi-checker init --allow-login",
             id="allowed",
+        ),
+        pytest.param(
+            "sshd",
+            {**sshd(denygroups="reversi"), "sshd.refusals": ("DenyGroups names reversi",)},
+            "DenyGroups names reversi",
+            "grep -ri",
+            id="denied",
+        ),
+        pytest.param(
+            "sshd",
+            {
+                **sshd(revokedkeys="/etc/ssh/revoked keys"),
+                "sshd.refusals": ("RevokedKeys names /etc/ssh/revoked keys, which ...",),
+            },
+            "RevokedKeys names",
+            "sudo touch '/etc/ssh/revoked keys'",
+            id="revoked",
+        ),
+        pytest.param(
+            "addresses",
+            {
+                **sshd(allowusers="root *@10.0.0.0/8"),
+                "sshd.limits": ("AllowUsers lets reversi in only from 10.0.0.0/8",),
+                "machine.peers": {},
+            },
+            "sshd rejects some addresses: AllowUsers lets",
+            "sudo reversi-checker init --allow-login",
+            id="addresses",
         ),
         pytest.param(
             "who may log in",
@@ -111,9 +169,6 @@ BOTH = ("AllowUsers", "AllowGroups")
             "nobody but reversi can log in here",
             "sudo reversi-checker init    # removes it",
             id="only ours",
-        ),
-        pytest.param(
-            "sshd", sshd(denyusers="reversi"), "DenyUsers names reversi", "grep -ri", id="denied"
         ),
         pytest.param(
             "kinds of keys",
@@ -153,6 +208,19 @@ def test_what_is_wrong_with_sshd_is_reported_with_its_fix(
     assert found.ok is False
     assert sentence in found.sentence
     assert mend in found.mend
+
+
+def test_a_distant_expiry_date_is_fine() -> None:
+    distant = replace(ACCOUNT, password_in_days=400)
+
+    assert the(changed(WELL, {"account": distant}), "account").ok is True
+
+
+def test_a_limit_by_address_may_be_meant_while_nodes_are_connected() -> None:
+    limits = ("AllowUsers lets reversi in only from 10.0.0.0/8",)
+
+    assert the(changed(WELL, {"sshd.limits": limits}), "addresses").ok is None
+    assert "addresses" not in {one.name for one in findings(WELL)}
 
 
 @pytest.mark.parametrize("settings", [{"usepam": "yes"}, {}], ids=["with PAM", "not known"])

@@ -31,6 +31,7 @@ from checker.haproxy.publish import (
     TunnelEverywhere,
     overlaps,
     refuse_taken,
+    unserved,
     wanted_file,
 )
 from checker.model import Forward, Listener, NodeName, Port, Publication
@@ -218,6 +219,25 @@ def test_a_port_has_no_room_beside_its_tunnel_on_the_loopback_or_on_all_addresse
     with closing(socket.create_server(("127.0.0.1", 0))) as on_loopback:
         port = Port(on_loopback.getsockname()[1])
         refuse_taken(port, registry.with_node(node("shop", 2, ports=(port,))), proxy, os.geteuid())
+
+
+def test_a_tunnel_on_the_published_port_is_not_taken_for_haproxy(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch, haproxy: Callable[[str], None]
+) -> None:
+    haproxy("exit 0")
+    proxy = proxy_of(layout, Config(tunnel_user="x", publish_on=("203.0.113.7",)))
+    with closing(socket.create_server(("127.0.0.1", 0))) as tunnel:
+        port = Port(tunnel.getsockname()[1])
+        (forward,) = node("shop", 2, ports=(port,)).forwards
+        shop = replace(node("shop", 2), forwards=(published_on_itself(forward),))
+        registry = read_registry(layout.nodes).with_node(shop)
+
+        assert f"haproxy does not listen on port {port}" in unserved(registry, proxy)
+        monkeypatch.setattr(proxy_module, "read_listeners", lambda: {port: (OUTSIDE,)})
+        assert unserved(registry, proxy) == ""
+
+
+OUTSIDE = Listener(address="203.0.113.7", port=Port(1), uid=0, inode=1)
 
 
 def published_on_itself(forward: Forward) -> Forward:

@@ -15,6 +15,8 @@ from checker.install.steps import (
 from checker.install.unit_files import DAEMON_USER
 from tests.checker.install.machines import STOCK
 
+ACCOUNT = UserAccount(uid=9, shell="/bin/sh", is_locked=False)
+
 
 @pytest.mark.parametrize(
     ("change", "sentence"),
@@ -52,6 +54,16 @@ from tests.checker.install.machines import STOCK
             },
             "locked with '!' and sshd has UsePAM no",
             id="locked",
+        ),
+        pytest.param(
+            {"accounts": {"reversi": replace(ACCOUNT, expires_in_days=-20000)}},
+            "has expired, so nobody can log in",
+            id="expired",
+        ),
+        pytest.param(
+            {"accounts": {"reversi": replace(ACCOUNT, password_in_days=-1)}},
+            "a login can only change it",
+            id="aged",
         ),
     ],
 )

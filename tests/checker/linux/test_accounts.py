@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from checker.linux.accounts import group_name, is_locked, user_name
+from checker.linux.accounts import (
+    account_days,
+    group_name,
+    is_locked,
+    password_days,
+    user_name,
+)
 
 NOBODY_HAS = 2**32 - 7
 
@@ -34,6 +40,32 @@ def test_an_exclamation_mark_locks_an_account(
     monkeypatch.setattr("checker.linux.accounts.SHADOW", shadow)
 
     assert is_locked("reversi") is locked
+
+
+@pytest.mark.parametrize(
+    ("line", "account", "password"),
+    [
+        pytest.param("reversi:*:20000::::::", None, None, id="never"),
+        pytest.param("reversi:*:20000:0:99999:7:::", None, True, id="far away"),
+        pytest.param("reversi:*:20000:0:1:7::1:", False, False, id="both are over"),
+        pytest.param("reversi:*:0:0:99999:7::0:", False, False, id="at once"),
+        pytest.param("reversi:*", None, None, id="short"),
+        pytest.param("reversi2:*:0:0:1:7::1:", None, None, id="another"),
+    ],
+)
+def test_expiry_dates_are_read(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    line: str,
+    account: bool | None,
+    password: bool | None,
+) -> None:
+    (tmp_path / "shadow").write_text(f"{line}\n")
+    monkeypatch.setattr("checker.linux.accounts.SHADOW", tmp_path / "shadow")
+
+    days = account_days("reversi"), password_days("reversi")
+
+    assert tuple(None if one is None else one > 0 for one in days) == (account, password)
 
 
 def test_without_a_shadow_file_no_account_is_locked(

@@ -11,7 +11,6 @@ from checker.sshd.lockdown import (
     differences,
     drop_in,
     settings,
-    shut_out,
     unknown_options,
     unknown_to,
     unwelcome,
@@ -144,27 +143,6 @@ def test_keywords_in_mixed_case_as_openssh_10_5_prints_them_are_read() -> None:
 
 def test_values_of_a_repeated_keyword_are_joined() -> None:
     assert settings("port 22\nallowusers a\nallowusers b\n") == {"port": "22", "allowusers": "a b"}
-
-
-@pytest.mark.parametrize(
-    ("told", "why"),
-    [
-        pytest.param({}, "", id="nobody is named"),
-        pytest.param({"allowusers": "root rev*"}, "", id="by a pattern"),
-        pytest.param(
-            {"allowusers": "root"}, "AllowUsers names only root: add reversi to it", id="left out"
-        ),
-        pytest.param({"denyusers": "reversi"}, "DenyUsers names reversi: take it out", id="denied"),
-        pytest.param(
-            {"allowgroups": "ssh"},
-            "AllowGroups names only ssh: add the group reversi to it",
-            id="group",
-        ),
-        pytest.param({"allowgroups": "ssh reversi"}, "", id="own group"),
-    ],
-)
-def test_the_list_that_shuts_the_user_out_is_named(told: dict[str, str], why: str) -> None:
-    assert shut_out(told, "reversi") == why
 
 
 @pytest.mark.parametrize(

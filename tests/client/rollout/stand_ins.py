@@ -23,8 +23,10 @@ from checker.state.rows import Batch
 from checker.state.store import open_store
 from client.rollout.way import Job
 from tests.client.bundle.samples import changed
+from tests.strategies import public_key
 
 FIRST_PORT = 20010
+HOST_KEY = public_key(9)
 ANSWERS = """#!/bin/sh
 cat >/dev/null
 read -r status <"$0.answers"
@@ -51,9 +53,8 @@ def jobs(*names: str) -> list[Job]:
         node = Node(
             name=NodeName(name), public_key="ssh-ed25519 AAAA", forwards=(forward,), added_at=0
         )
-        made.append(
-            Job(node=node, forward=forward, bundle=changed(node=name, key=None, host_keys=()))
-        )
+        bundle = changed(node=name, host_keys=(HOST_KEY,), key=None, keep=("KEY",))
+        made.append(Job(node=node, forward=forward, bundle=bundle))
     return made
 
 

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
+from checker.config.layout import home_layout
 from checker.config.settings import Config
-from checker.registry.reading import read_registry
+from checker.registry.lock import locked
+from checker.registry.nodes import Registry
+from checker.registry.pin_files import note_pins, read_pins
+from checker.registry.pins import Pins
+from checker.sshd.host_keys import as_pin
 from client.bundle.build import Source
 from client.cli import parse_arguments
 from client.rollout.course import Came, Result
@@ -18,9 +24,12 @@ from client.rollout.plan import Plan
 from client.rollout.run import carried_out
 from client.rollout.view import view_of
 from client.rollout.way import Job
-from tests.client.rollout.stand_ins import ANSWERS, INTERRUPTS, jobs, put_ssh, seen
+from tests.client.rollout.stand_ins import ANSWERS, HOST_KEY, INTERRUPTS, jobs, put_ssh, seen
 
 pytestmark = pytest.mark.usefixtures("at_once")
+EARLIER = Pins(at=1, host_keys=("ssh-ed25519 SHA256:earlier",))
+NEW = (as_pin(HOST_KEY),)
+"""What a device pins before and after."""
 
 
 def rolled_out(folder: Path, those: list[Job]) -> list[Came]:
@@ -29,12 +38,16 @@ def rolled_out(folder: Path, those: list[Job]) -> list[Came]:
     wanted = replace(wanted, within_s=5, at_once=1)
     memory = Memory(folder / "rollout.json")
     layout = seen(folder, those)
+    layout.nodes.mkdir()
+    with locked(layout):
+        for job in those:
+            note_pins(layout, job.name, EARLIER)
     source = Source(
         layout=layout,
         config=Config(tunnel_user="reversi"),
-        registry=read_registry(layout.nodes),
-        gateways=("gateway.test:22",),
-        host_keys=those[0].bundle.host_keys,
+        registry=Registry(nodes=MappingProxyType({})),
+        gateways=(),
+        host_keys=(HOST_KEY,),
     )
     with view_of(layout) as view:
         return carried_out(wanted, source, view, memory, Plan(jobs=those, others=()))
@@ -58,6 +71,9 @@ def test_done_devices_are_remembered_and_three_failures_stop_it(
     }
     memory = Memory(tmp_path / "rollout.json")
     assert [memory.has(job.name, job.digest) for job in those] == [True] + [False] * 4
+    layout = home_layout(tmp_path)
+    assert [len(read_pins(layout, job.name)) for job in those] == [1, 2, 2, 2, 1]
+    assert [read_pins(layout, job.name)[-1].host_keys for job in those[:2]] == [NEW, NEW]
     said = capsys.readouterr()
     assert "[1/5] a upgraded\n[2/5] b failed: upgrade: office: said 2\n" in said.err
     assert "stopped after 3 failures in a row" in said.err

@@ -10,8 +10,8 @@ import pytest
 
 from checker.model import Status
 from client.rollout.course import Came, Result
-from client.rollout.device import IN_PLACE, NOT_COPIED, REPLACED, Login
-from client.rollout.upgrade import upgrade_of
+from client.rollout.device import IN_PLACE, NOT_COPIED, REPLACED, Login, Said
+from client.rollout.upgrade import failure, upgrade_of
 from client.rollout.view import view_of
 from tests.client.rollout.stand_ins import ANSWERS, HANGS, jobs, put_ssh, seen
 
@@ -68,3 +68,18 @@ def test_an_ssh_that_hangs_is_ended(tmp_path: Path) -> None:
     assert came.result is Result.FAILED
     assert "no good verdict within 1 s" in came.detail
     assert set(psutil.Process().children()) <= before
+
+
+@pytest.mark.parametrize(
+    ("status", "last", "hint"),
+    [
+        pytest.param(2, "office: no bundle is installed here; run install", "--sudo", id="root's"),
+        pytest.param(255, "Host key verification failed.", "ssh-keygen -R office", id="host key"),
+        pytest.param(255, "No route to host", "ssh: No route to host", id="none"),
+        pytest.param(2, "", "upgrade: exit status 2", id="silent"),
+    ],
+)
+def test_a_failure_says_what_to_do(status: int, last: str, hint: str) -> None:
+    (job,) = jobs("office")
+
+    assert hint in failure(Said(status=status, last=last), job.name)

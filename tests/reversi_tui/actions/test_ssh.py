@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from checker.model import Forward, NodeName, Port, Publication, Status, Target, Tunnel, parse_expect
-from reversi_tui.actions.ssh import ssh_command
+from reversi_tui.actions.ssh import by_hand, ssh_command
 from reversi_tui.rows.row import Row
 from reversi_tui.terminal.process_group import shown
 from tests.programs import require
@@ -59,6 +59,16 @@ def test_the_command_names_the_tunnels_port_and_the_nodes_own_host_key() -> None
     } <= options
     assert found[-4:] == ("-l", "root", "--", "office")
     assert shlex.split(shown(found)) == list(found)
+
+
+def test_by_hand_it_is_short_enough_to_be_read_and_typed() -> None:
+    found = ssh_command([SSH], SSH, user="root")
+    assert isinstance(found, tuple)
+
+    assert shown(by_hand(found)) == (
+        "ssh -p 20010 -o HostName=127.0.0.1 -o HostKeyAlias=office -o CheckHostIP=no"
+        " -o StrictHostKeyChecking=ask -o ProxyCommand=none -o ControlPath=none -l root -- office"
+    )
 
 
 HOSTILE = """\
