@@ -29,6 +29,7 @@ class Fleet(Readers):
         """Start the device, and connect the two machines by a cable."""
         if "office" not in self.old.type("reversi-checker node list"):
             self.old.add_device("office", "20000=127.0.0.1:22,banner:SSH-2.0")
+        self.forget_the_others()
         self.old.await_up("office")
         self.join()
 
@@ -89,6 +90,14 @@ class Fleet(Readers):
         keys = self.old.read("/etc/reversi/office.keys")
         assert f"GATEWAYS='{NAME}:22 192.0.2.7:22'\n" in keys
         self.old.await_up("office")
+
+    def forget_the_others(self) -> None:
+        """Remove the nodes of other pages: their devices are down, and keep the old host keys."""
+        files = self.old.must("ls", "/etc/reversi/nodes").split()
+        for file in files:
+            name, dot, _ = file.partition(".toml")
+            if dot and name != "office":
+                self.old.type(f"reversi-checker node remove {name} --yes")
 
     def comes_back_to_the_new_keys(self) -> None:
         self.old.type("reversi-checker kill office --yes")
