@@ -78,6 +78,9 @@ class Source:
 
 def back_up(layout: Layout, archive: Path, *, force: bool, now: float) -> Backup:
     """Write the archive whole or not at all, readable only by us. Raises CheckerError."""
+    inside = layout.nodes if layout.home else layout.config.parent
+    if archive.parent.resolve().is_relative_to(inside.resolve()):
+        raise CannotBackUp(f"{archive} would become part of itself; name a file outside {inside}")
     if os.path.lexists(archive) and not force:
         raise CannotBackUp(f"{archive} exists; name another file, or replace it with --force")
     done = Backup()

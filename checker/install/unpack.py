@@ -18,7 +18,8 @@ from checker.state.errors import StateNewer
 from checker.state.store import is_sound, open_reader
 
 CHUNK = 1 << 20
-MODES = 0o7777
+FILE_MODES, FOLDER_MODES = 0o777, 0o2777
+"""The bits of a mode that are restored: no file of ours is setuid."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +106,7 @@ def taken(
             raise BadBackup(archive, f"{entry.name} in it is not what was backed up")
     return Member(
         name=entry.name,
-        mode=entry.mode & MODES,
+        mode=entry.mode & (FOLDER_MODES if entry.isdir() else FILE_MODES),
         owner=entry.uname,
         group=entry.gname,
         sha256=sha256,

