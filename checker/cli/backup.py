@@ -125,7 +125,7 @@ def rehearse_init(layout: Layout, unpacked: Unpacked) -> None:
     if layout.home is not None:
         return
     from checker.install.plan import plan
-    from checker.install.survey import choices
+    from checker.install.wanted_settings import choices
 
     path = unpacked.folder / CONFIG / SYSTEM.config.name
     settings = path.read_bytes() if path.exists() else None

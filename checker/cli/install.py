@@ -63,6 +63,12 @@ def add_init(verbs: Verbs) -> None:
         ),
     )
     add_fleet_options(init)
+    add_file_options(init)
+    init.set_defaults(command=cmd_init)
+
+
+def add_file_options(init: argparse.ArgumentParser) -> None:
+    """Declare the options that say which files are written, and where."""
     init.add_argument(
         "--allow-login",
         action="store_true",
@@ -88,7 +94,6 @@ def add_init(verbs: Verbs) -> None:
         metavar="PATH",
         help="the Python interpreter for the service (default: this one)",
     )
-    init.set_defaults(command=cmd_init)
 
 
 def add_fleet_options(init: argparse.ArgumentParser) -> None:

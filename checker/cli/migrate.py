@@ -31,6 +31,11 @@ NO_KEY = (
 
 def add_to(actions: Verbs) -> None:
     """Declare these verbs."""
+    add_import(actions)
+    add_adopt(actions)
+
+
+def add_import(actions: Verbs) -> None:
     importing = add_verb(
         actions,
         "import",
@@ -62,6 +67,9 @@ def add_to(actions: Verbs) -> None:
     add_dry_run(importing, "print what would be registered, and do nothing")
     add_json(importing)
     importing.set_defaults(command=cmd_import)
+
+
+def add_adopt(actions: Verbs) -> None:
     adopting = add_verb(
         actions,
         "adopt",

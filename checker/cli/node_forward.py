@@ -93,11 +93,16 @@ def remind(name: str, forward: Forward) -> None:
     """Say what the admin must change on the device, since the gateway cannot."""
     say(f"{name}: port {forward.port} -> {forward.target}, expecting {forward.expect}")
     narrate(
-        f"its tunnel stays; port {forward.port} works once the device asks for it: build its new"
-        f" bundle ({shlex.join(['reversi-client', 'build', name])}) and run its `upgrade` there, or"
+        f"its tunnel stays; port {forward.port} works once the device asks for it:"
+        f" {new_bundle(name)}, or"
         f' write [[forward]] with port = {forward.port} and target = "{forward.target}" into its'
         " client's file and restart that"
     )
+
+
+def new_bundle(name: str) -> str:
+    """How to give a device a new bundle, as a clause."""
+    return f"bring it a new bundle ({shlex.join(['reversi-client', 'rollout', name])})"
 
 
 def cmd_remove(args: argparse.Namespace, layout: Layout) -> ExitCode:
@@ -117,14 +122,13 @@ def cmd_remove(args: argparse.Namespace, layout: Layout) -> ExitCode:
 
 def reminder(name: str, port: Port, *, is_now: bool) -> str:
     """What the admin must do at the device."""
-    build = shlex.join(["reversi-client", "build", name])
     if is_now:
         return (
             f"a device that still asks for port {port} is refused: with a bundle or plain ssh it"
-            f" stays out until it has a new one ({build})"
+            " stays out until somebody installs a new one"
         )
     return (
-        f"{name} keeps port {port} until its device no longer asks for it: build its new bundle"
-        f" ({build}) and run its `upgrade` there, or take the forward out of its client's file and"
-        f" restart that; port {port} is then freed by itself"
+        f"{name} keeps port {port} until its device no longer asks for it: {new_bundle(name)}, or"
+        f" take the forward out of its client's file and restart that; port {port} is then freed by"
+        " itself"
     )

@@ -14,13 +14,9 @@ from checker.doctor.examine_files import outside
 from checker.doctor.facts import ReaderFacts
 from checker.install.readers import closed_folders, open_paths
 from checker.install.steps import ROOT, Found
-from checker.install.survey import (
-    choices,
-    group_of,
-    members_of,
-    settings_entries,
-)
+from checker.install.survey import group_of, members_of, settings_entries
 from checker.install.unit_files import DAEMON_USER
+from checker.install.wanted_settings import choices
 
 LISTED_WITHIN_S = 10
 

@@ -33,7 +33,7 @@ from checker.install.steps import (
     Step,
     digest,
 )
-from checker.install.survey import under
+from checker.install.wanted_settings import under
 from checker.model import CheckerError
 from checker.registry.authorized_keys import gate_command, write_keys
 from checker.registry.lock import locked

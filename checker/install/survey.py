@@ -10,13 +10,11 @@ import stat
 import subprocess
 import sys
 import time
-import tomllib
 from dataclasses import replace
 from pathlib import Path
 
 from checker.config.layout import SYSTEM, is_there
-from checker.config.settings import Config, config_from, load_config
-from checker.config.toml_file import MOST_BYTES, ConfigError, beginning, read_toml
+from checker.config.toml_file import ConfigError
 from checker.control.client import Control
 from checker.install.extra_drop_ins import EXTRAS, LISTS, is_as_made
 from checker.install.left_behind import Logins
@@ -26,28 +24,14 @@ from checker.install.places import ENABLED, FILES
 from checker.install.plan import all_folders
 from checker.install.readable import examine
 from checker.install.rehearsal import probe_unknown
-from checker.install.shared_key import FleetWish, with_shared_key
-from checker.install.steps import (
-    OPERATORS,
-    TUNNEL_USER,
-    Choices,
-    Entry,
-    Found,
-    NotSent,
-    UserAccount,
-    digest,
-)
+from checker.install.shared_key import FleetWish
+from checker.install.steps import Choices, Entry, Found, NotSent, UserAccount, digest
 from checker.install.sysctl_files import setter
 from checker.install.tuning import KEY, TUNE
 from checker.install.undo import Installed
-from checker.install.unit_files import DAEMON_USER, reversi_toml
-from checker.linux.accounts import (
-    account_days,
-    group_name,
-    is_locked,
-    password_days,
-    user_name,
-)
+from checker.install.unit_files import DAEMON_USER
+from checker.install.wanted_settings import NOTHING, choices, settings_after, under
+from checker.linux.accounts import account_days, group_name, is_locked, password_days, user_name
 from checker.linux.ephemeral import ephemeral_ports
 from checker.linux.processes import read_process, started_at
 from checker.model import CheckerError
@@ -58,71 +42,8 @@ from checker.sshd.lockdown import NOT_EVERYWHERE
 from checker.sshd.program import MAIN, effective
 from checker.sshd.sshrc import SSHRC, spares
 
-NOTHING = FleetWish()
 SYSTEMD = Path("/run/systemd/system")
 KERNEL = Path("/proc/sys/net/ipv4")
-
-
-def under(root: Path | None, path: Path) -> Path:
-    """Return the path below the tree of a package; the path itself on this machine."""
-    return root / path.relative_to("/") if root else path
-
-
-def choices(root: Path | None, gateways: tuple[str, ...], fleet: FleetWish = NOTHING) -> Choices:
-    """Read `reversi.toml`; without one, return what it will say. Raises ConfigError."""
-    path = under(root, SYSTEM.config)
-    is_first = not is_there(path)
-    if is_first and not fleet:
-        user = fleet.tunnel_user or TUNNEL_USER
-        return Choices(tunnel_user=user, gateways=gateways, asked_gateways=gateways)
-    if not is_first and "tunnel_user" not in read_toml(path):
-        raise ConfigError(
-            path,
-            "tunnel_user is missing; name the account that devices log in to, as in: tunnel_user ="
-            ' "reversi"',
-        )
-    content = edited_config(path, gateways, fleet) if fleet else None
-    config = settings_of(path, content)
-    if fleet.tunnel_user not in ("", config.tunnel_user):
-        raise ConfigError(
-            path,
-            f"tunnel_user is {config.tunnel_user!r} already; edit it there, or leave out"
-            " --tunnel-user",
-        )
-    return Choices(
-        config=content,
-        tunnel_user=config.tunnel_user,
-        operators=config.operators_group,
-        readers=config.readers_group,
-        ports=config.policy.ports,
-        shared_ports=config.shared_key.open_ports,
-        gateways=config.gateway,
-        asked_gateways=gateways,
-    )
-
-
-def edited_config(path: Path, gateways: tuple[str, ...], fleet: FleetWish) -> bytes:
-    """Return `reversi.toml` with the shared key. Raises ConfigError."""
-    present = (
-        beginning(path, MOST_BYTES)
-        if is_there(path)
-        else reversi_toml(fleet.tunnel_user or TUNNEL_USER, OPERATORS, gateways)
-    )
-    return with_shared_key(present.decode("utf-8", "replace"), fleet, path).encode()
-
-
-def settings_of(path: Path, content: bytes | None) -> Config:
-    """Parse what `reversi.toml` will say; None: what it says. Raises ConfigError."""
-    if content is None:
-        return load_config(path)
-    return config_from(path, tomllib.loads(content.decode()))
-
-
-def settings_after(chosen: Choices) -> Config:
-    """Return the settings that will hold on this machine. Raises ConfigError."""
-    if chosen.config is None and not is_there(SYSTEM.config):
-        return Config(tunnel_user=chosen.tunnel_user)
-    return settings_of(SYSTEM.config, chosen.config)
 
 
 def sshd_says(user: str) -> dict[str, str]:
@@ -311,24 +232,27 @@ def survey(  # noqa: PLR0913 - the options of `init`
     chosen = coming or choices(root, gateways, fleet)
     paths = (*(folder.path for folder in all_folders(chosen.tunnel_user)), *FILES)
     entries = {path: found for path in paths if (found := entry(under(root, path)))}
-    if root:
-        return Found(python=python, choices=chosen, entries=entries, force=force, tune=tune)
+    asked = Found(python=python, choices=chosen, entries=entries, force=force, tune=tune)
+    return asked if root else this_machine(asked, fleet, is_restored=coming is not None)
+
+
+def this_machine(found: Found, fleet: FleetWish, *, is_restored: bool) -> Found:
+    """Add what only a machine has, and no tree of a package. Raises CheckerError."""
+    chosen = found.choices
     ephemeral, reserved = ephemeral_ports()
     has_systemd = SYSTEMD.is_dir()
-    places, unreadable = examine((python, sys.executable), chosen.tunnel_user)
+    places, unreadable = examine((found.python, sys.executable), chosen.tunnel_user)
     registry = read_registry(SYSTEM.nodes)
     refuse_own_keys(fleet, registry)
     said = sshd_says(chosen.tunnel_user)
     here = logins(settings_after(chosen), registry, said) if said else Logins()
-    return Found(
-        python=python,
-        choices=chosen,
+    return replace(
+        found,
         uses_pam=said["usepam"].lower() == "yes" if "usepam" in said else None,
         logins=replace(here, leave=fleet.leave_behind),
         is_daemon_older=has_systemd and is_daemon_older(),
         accounts=accounts_of(chosen.tunnel_user, DAEMON_USER),
         groups=frozenset(group.gr_name for group in grp.getgrall()),
-        entries=entries,
         written=load_manifest().files,
         unknown_options=probe_unknown(chosen.tunnel_user) if os.geteuid() == 0 else NOT_EVERYWHERE,
         ephemeral=ephemeral,
@@ -338,7 +262,7 @@ def survey(  # noqa: PLR0913 - the options of `init`
         sshrc=sshrc_of(chosen.tunnel_user),
         is_enabled=has_systemd and are_all("is-enabled"),
         is_active=has_systemd and are_all("is-active"),
-        keys_lag=coming is None and keys_lag(SYSTEM),
+        keys_lag=not is_restored and keys_lag(SYSTEM),
         node_ports=frozenset(port for forward in registry.forwards for port in forward.ports),
         readers=members_of(chosen.readers),
         operators=members_of(chosen.operators),
@@ -346,8 +270,6 @@ def survey(  # noqa: PLR0913 - the options of `init`
         settings=settings_entries(chosen),
         is_served_by_root=is_served_by_root(),
         not_sent=not_sent(),
-        tune=tune,
-        force=force,
         allowed=allow_lists(chosen.tunnel_user),
         places=places,
         unreadable=unreadable,

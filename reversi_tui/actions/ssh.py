@@ -76,7 +76,7 @@ def command(name: NodeName, port: int, user: str, host: str) -> tuple[str, ...]:
         *OWN_SETTINGS_OFF,
     )
     options = [word for setting in settings for word in ("-o", setting)]
-    return ("ssh", "-k", "-p", str(port), *options, *(("-l", user) if user else ()), "--", name)
+    return ("ssh", "-p", str(port), "-k", *options, *(("-l", user) if user else ()), "--", name)
 
 
 def by_hand(command: Sequence[str]) -> tuple[str, ...]:

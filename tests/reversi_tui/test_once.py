@@ -1,4 +1,4 @@
-"""`--once` and `--json`: rows, columns, filters, remarks and exit statuses."""
+"""`--once` and `--json`: rows, remarks and exit statuses."""
 
 from __future__ import annotations
 
@@ -15,17 +15,7 @@ from pathlib import Path
 import pytest
 
 from checker.config.layout import home_layout
-from checker.model import (
-    Flaps,
-    Hour,
-    NodeName,
-    Port,
-    ProcessId,
-    Registration,
-    Status,
-    Unregistered,
-    parse_expect,
-)
+from checker.model import NodeName, Port, Status, Unregistered, parse_expect
 from checker.registry.file_stamps import SETTLED_NS
 from checker.registry.last_good import renew_copy
 from checker.state.rows import Batch
@@ -207,106 +197,6 @@ def test_device_text_in_the_table_is_escaped(tmp_path: Path, capsys: Captured) -
     out = capsys.readouterr().out
     assert "\\x1b[31mred\\x07" in out
     assert "\x1b" not in out
-
-
-def test_the_columns_are_those_that_were_asked_for_in_that_order(
-    tmp_path: Path, capsys: Captured
-) -> None:
-    demo_home(tmp_path)
-
-    _, lines, _ = once(tmp_path, capsys, "--columns", "status,node", "--filter", "attic")
-
-    assert [words(line) for line in lines] == [["status", "node"], ["• up", "attic"]]
-
-
-def test_wide_has_what_the_node_s_client_said_and_how_often_it_was_lost(
-    tmp_path: Path, capsys: Captured
-) -> None:
-    layout = all_up(tmp_path)
-    name = NodeName("attic")
-    registration = Registration(
-        node=name,
-        instance="i-77",
-        session=ProcessId(pid=1, start_ticks=2),
-        peer="x",
-        registered_at=3.0,
-        client="reversi-client/9",
-    )
-    hour = Hour(
-        node=name, port=Port(20010), hour=int(time.time() // 3600), up_s=1800.0, watched_s=3600.0
-    )
-    write(
-        layout, Batch(registrations=(registration,), flaps=((name, Flaps(count=3)),), hours=(hour,))
-    )
-
-    _, lines, _ = once(tmp_path, capsys, "--wide", "--filter", "attic")
-    _, chosen, _ = once(tmp_path, capsys, "--columns", "instance,day", "--filter", "flaps:>2")
-
-    assert {"flaps", "client", "instance", "expect"} <= set(words(lines[0]))
-    assert {"3", "reversi-client/9", "i-77", "banner:SSH-2.0"} <= set(words(lines[1]))
-    assert [words(line)[0] for line in chosen] == ["instance", "i-77"]
-    assert words(chosen[1])[1] != 24 * "·"
-
-
-@pytest.mark.parametrize(
-    "argv",
-    [
-        ("--sort", "-latency"),
-        ("--sort=-latency",),
-        ("--sort", "latency", "--reverse"),
-        ("--reverse", "--sort", "latency"),
-    ],
-    ids=str,
-)
-def test_the_sort_may_go_backwards(tmp_path: Path, capsys: Captured, argv: tuple[str, ...]) -> None:
-    all_up(tmp_path)
-
-    code, lines, _ = once(tmp_path, capsys, "--columns", "node", *argv)
-
-    assert (code, lines) == (ExitCode.OK, ["node", "barn", "attic"])
-
-
-def test_a_filter_that_nothing_matches_is_mentioned_and_not_a_fault(
-    tmp_path: Path, capsys: Captured
-) -> None:
-    demo_home(tmp_path)
-
-    code, lines, err = once(tmp_path, capsys, "--filter", "elsewhere")
-
-    assert (code, len(lines)) == (ExitCode.OK, 1)
-    assert err == "reversi-tui: no row matches the filter 'elsewhere'\n"
-
-
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        pytest.param("staus:hung", "there is no column 'staus'; did you mean 'status'?", id="near"),
-        pytest.param("!statsu:up", "there is no column 'statsu'; did you mean", id="inverted"),
-    ],
-)
-def test_a_mistyped_column_of_a_filter_is_an_error_and_hides_no_fault(
-    tmp_path: Path, capsys: Captured, text: str, says: str
-) -> None:
-    demo_home(tmp_path)
-
-    code, lines, err = once(tmp_path, capsys, "--filter", text)
-
-    assert (code, lines) == (ExitCode.USAGE, [])
-    assert says in err
-    assert "columns are: node, port" in err
-
-
-def test_a_word_before_a_colon_may_be_a_part_of_what_a_row_shows(
-    tmp_path: Path, capsys: Captured
-) -> None:
-    demo_home(tmp_path)
-    found = tuple(once(tmp_path, capsys, "--columns", "node,target")[1][1].split())
-
-    code, lines, err = once(tmp_path, capsys, "--filter", found[1], "--columns", "node,target")
-
-    assert (code == ExitCode.USAGE, err) == (False, "")
-    assert len(lines) > 1
-    assert once(tmp_path, capsys, "--filter", "zzz:22")[0] == ExitCode.OK
 
 
 def test_a_device_that_the_registry_does_not_know_is_shown_and_counts(

@@ -264,13 +264,7 @@ def test_the_console_is_restored_after_a_shell_on_the_node(
         lines = terminal.until(lambda lines: row_of(lines, device), "the row is back")
         assert row_of(lines, device)[:60] == before[:60]
         assert lines[0].startswith("reversi  daemon: running")
-        terminal.press("?")
-        terminal.shows("Kill the sshd process")
-        terminal.press("Escape")
-        terminal.until(
-            lambda lines: not any("Kill the sshd process" in line for line in lines),
-            "the help is closed",
-        )
+        open_and_close_the_help(terminal)
         changed_key(tmp_path / "known_hosts", tmp_path)
         terminal.press("s")
         terminal.shows("Host key verification failed", "press enter to go back to the console")
@@ -286,6 +280,16 @@ def test_the_console_is_restored_after_a_shell_on_the_node(
         (operator_name(), device.ports[0])
     ] * 2
     assert all(event.text.startswith("ssh -p ") for event in shells)
+
+
+def open_and_close_the_help(terminal: Tmux) -> None:
+    terminal.press("?")
+    terminal.shows("Kill the sshd process")
+    terminal.press("Escape")
+    terminal.until(
+        lambda lines: not any("Kill the sshd process" in line for line in lines),
+        "the help is closed",
+    )
 
 
 def changed_key(known: Path, folder: Path) -> None:

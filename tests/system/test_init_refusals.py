@@ -18,6 +18,7 @@ case $* in
     cat*) exit 1 ;;
 esac
 """
+NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
 
 
 @pytest.fixture
@@ -114,17 +115,7 @@ def test_init_refuses_what_only_the_admin_can_decide_and_changes_nothing(
     assert "leave out --home" in refused(machine, "--home", "/srv/x", "init")
     machine.must("usermod", "--password", "*", "reversi")
     machine.must("rm", "/etc/ssh/sshd_config.d/00-mine.conf")
-    nobody = (
-        "setpriv",
-        "--reuid=65534",
-        "--regid=65534",
-        "--clear-groups",
-        PYTHON,
-        "-I",
-        "-m",
-        "checker",
-        "init",
-    )
+    nobody = (*NOBODY, PYTHON, "-I", "-m", "checker", "init")
     assert "run it with sudo, or see what it would do with --dry-run" in machine.run(*nobody).stderr
     looked = machine.run(*nobody, "--dry-run")
     assert looked.returncode == 0, looked.stderr

@@ -21,6 +21,7 @@ pytestmark = [pytest.mark.sshd, pytest.mark.timeout(180)]
 
 def test_a_stock_server_becomes_a_gateway_and_a_stock_server_again(machine: Machine) -> None:
     before = machine.etc()
+    assert advice(machine).startswith("sudo reversi-checker init    # or, without root, a gateway")
 
     said = machine.ok("init", "--dry-run")
 
@@ -52,7 +53,14 @@ def test_a_stock_server_becomes_a_gateway_and_a_stock_server_again(machine: Mach
     live(machine)
 
     only_decisions_are_left(machine, set(before))
+    assert advice(machine).endswith("# or remove the rest: sudo reversi-checker uninstall --purge")
     nothing_is_left_after_a_purge(machine)
+
+
+def advice(machine: Machine) -> str:
+    """The only advice of `doctor` before `init` and after `uninstall`."""
+    (found,) = verdicts(machine).values()
+    return str(found["mend"])
 
 
 def only_decisions_are_left(machine: Machine, before: set[str]) -> None:

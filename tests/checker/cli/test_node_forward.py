@@ -72,7 +72,7 @@ def test_a_forward_removed_at_once_is_gone_with_a_word_about_the_device(
 
     assert code == ExitCode.OK
     assert f"office:{first}: forward removed\n" in out
-    assert "stays out until it has a new one" in err
+    assert "stays out until somebody installs a new one" in err
     assert registered(home).ports == (second,)
     assert f":{first}" not in key_lines(home)[0]
 

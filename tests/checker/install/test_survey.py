@@ -8,7 +8,8 @@ import pytest
 
 from checker.config.toml_file import ConfigError
 from checker.install.shared_key import FleetWish
-from checker.install.survey import choices, survey
+from checker.install.survey import survey
+from checker.install.wanted_settings import choices
 from checker.model import PortRanges
 from tests.checker.install.machines import PYTHON
 from tests.strategies import public_key

@@ -49,7 +49,7 @@ def test_the_command_names_the_tunnels_port_and_the_nodes_own_host_key() -> None
     found = ssh_command([SSH], SSH, user="root")
 
     assert isinstance(found, tuple)
-    assert found[:4] == ("ssh", "-k", "-p", "20010")
+    assert found[:4] == ("ssh", "-p", "20010", "-k")
     options = {found[place + 1] for place, word in enumerate(found) if word == "-o"}
     assert {
         "HostName=127.0.0.1",
