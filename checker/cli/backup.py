@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from checker.cli.dialog import ask, narrate, warn, would
-from checker.cli.doctor import cmd_doctor
+from checker.cli.doctor import judge
 from checker.cli.exit_codes import ExitCode
 from checker.cli.install import init_here, rehearse_live
 from checker.cli.verbs import Verbs, add_dry_run, add_verb, add_yes
@@ -106,7 +106,7 @@ def restore_from(
         return ExitCode.OK
     ask(args, f"replace this gateway by the backup of {unpacked.about.machine}", planned.summary())
     carry_out(layout, archive, unpacked, planned)
-    return cmd_doctor(argparse.Namespace(**{"json": False, **vars(args)}), layout)
+    return judge(layout)
 
 
 def described(unpacked: Unpacked) -> str:

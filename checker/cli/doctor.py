@@ -33,16 +33,21 @@ def add_to(verbs: Verbs) -> None:
 
 
 def cmd_doctor(args: argparse.Namespace, layout: Layout) -> ExitCode:
+    return judge(layout, has_login=args.login, as_document=args.json)
+
+
+def judge(layout: Layout, *, has_login: bool = False, as_document: bool = False) -> ExitCode:
+    """Print all findings. Raises CheckerError."""
     from checker.doctor.examine import examine
     from checker.doctor.findings import as_json, as_text, findings
 
     facts = examine(layout)
-    if args.login and not facts.trouble:
+    if has_login and not facts.trouble:
         from checker.doctor.login_trial import log_in
 
         facts = replace(facts, trials=log_in(layout, facts))
     found = findings(facts)
-    if args.json:
+    if as_document:
         say_json(**as_json(found))
     else:
         say(as_text(found))

@@ -59,7 +59,7 @@ def sshd_log(facts: Facts) -> str:
     """Show what sshd logged lately."""
     if facts.home is not None:
         return ours(facts, "log --limit 5")
-    return "sudo journalctl --unit ssh --since -10min"
+    return "sudo journalctl -t sshd -t sshd-session --since -10min"
 
 
 def never_expire(user: str) -> str:

@@ -235,7 +235,7 @@ TROUBLES: tuple[Step[Ward], ...] = (
     ),
     Step("journalctl --unit ssh --since -1h --grep 'penalty|MaxStartups'", ends=(0, 1)),
     Step(
-        "journalctl --unit ssh --since -1h --grep 'by authenticating user reversi'",
+        "journalctl -t sshd -t sshd-session --since -1h --grep 'by authenticating user reversi'",
         says="authenticating user reversi 127.0.0.1",
     ),
     Step(

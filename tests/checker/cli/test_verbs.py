@@ -48,7 +48,7 @@ def leaves(
 
 def test_each_command_that_changes_something_has_a_dry_run() -> None:
     only_look = {"status", "log", "report", "doctor", "node list", "node show"}
-    run = {"up", "serve", "probe"}
+    run = {"up", "serve", "probe", "backup"}
 
     without = {
         name for name, parser in leaves(build_parser()) if "--dry-run" not in parser.format_help()

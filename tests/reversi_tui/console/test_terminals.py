@@ -156,7 +156,7 @@ def test_in_tmux_the_window_changes_its_size_with_a_dialog_open(tmp_path: Path) 
     require("tmux")
 
     with tmux(tmp_path, console_words(tmp_path / "home")) as pane:
-        pane.shows("garage", "! hung", "daemon: not running")
+        pane.shows("garage", "! hung", "not running")
         pane.press("Down", "k")
         pane.shows("Cancel (n)", "sshd 4001")
         resized(pane, *SMALL, "Cancel (n)", "Yes, kill", "sshd 4001")
