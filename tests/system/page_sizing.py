@@ -15,7 +15,7 @@ SIZING: tuple[Step[PageServer], ...] = (
     ),
     Step("sudo sshd -T | grep -i maxstartups", says="200:30:1000"),
     Step("sudo reversi-checker doctor", says="logins at once", ends=(0, 1)),
-    Step("journalctl --unit ssh --since today --grep MaxStartups", ends=(0, 1)),
+    Step("journalctl -t sshd -t sshd-session --since today --grep MaxStartups", ends=(0, 1)),
     Step("sudo reversi-client build office --beat 60", says="wrote office.sh"),
     Step("sudo systemctl restart reversi-checker"),
 )
