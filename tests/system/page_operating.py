@@ -102,6 +102,8 @@ class Fleet(Readers):
     def comes_back_to_the_new_keys(self) -> None:
         self.old.type("reversi-checker kill office --yes")
         self.old.await_up("office")
+        # the device is the gateway itself, so its own host key has changed, too
+        self.old.type("ssh-keygen -R office")
 
     def hire_anna(self) -> None:
         self.old.must("useradd", "--no-create-home", "anna")
