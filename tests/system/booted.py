@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import uuid
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,13 +35,14 @@ groups=$(mktemp -d)
 mount -t cgroup2 cgroup2 "$groups"
 mkdir "$groups/$1"
 echo $$ >"$groups/$1/cgroup.procs"
-exec unshare --cgroup --pid --uts --ipc --fork --kill-child sh -c "$2" boot "$groups"
+exec unshare --cgroup --pid --uts --ipc --fork --kill-child sh -c "$2" boot "$groups" "$3"
 """
 FIRST = """
 set -e
 umount "$1"
 rmdir "$1"
 mount -t proc proc /proc
+mount --bind "$2" /proc/sys/kernel/random/boot_id
 mount --bind /sys /sys
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
 dev=$(mktemp -d)
@@ -70,24 +72,13 @@ SPACES = {
 }
 
 
-def private_places() -> set[Path]:
-    """The directories that PrivateTmp made for our services, here and on other booted servers.
-
-    The namespaces share this machine's /tmp.
-    """
-    return {
-        path
-        for place in ("/tmp", "/var/tmp")
-        for path in Path(place).glob("systemd-private-*-reversi-*")
-    }
-
-
 class Booted(Machine):
     """The machine seen from inside; it ends with its first process."""
 
     def build(self, install: Install) -> None:
         super().build(install)
-        self.others = private_places()
+        self.boot_id = uuid.uuid4()
+        (self.folder / "boot_id").write_text(f"{self.boot_id}\n", encoding="ascii")
         self.write("/etc/systemd/system/tests.target", TARGET)
         self.must("sh", "-c", PREPARE)
         with (self.folder / "systemd.log").open("wb") as log:
@@ -101,6 +92,7 @@ class Booted(Machine):
                 "boot",
                 self.folder.name,
                 FIRST,
+                str(self.folder / "boot_id"),
             ]
             self.boot = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self.ends.callback(self.power_off)
@@ -156,7 +148,12 @@ class Booted(Machine):
     def stop_services(self) -> None:
         """Stop our services; systemd removes their PrivateTmp directories a moment later."""
         self.run("systemctl", "stop", "reversi-*.service")
-        until(lambda: private_places() <= self.others, "no directory of PrivateTmp is left")
+        until(lambda: not self.private_places(), "no directory of PrivateTmp is left")
+
+    def private_places(self) -> list[Path]:
+        """The directories that PrivateTmp made for our services, in the /tmp of all machines."""
+        name = f"systemd-private-{self.boot_id.hex}-reversi-*"
+        return [path for place in ("/tmp", "/var/tmp") for path in Path(place).glob(name)]
 
     def power_off(self) -> None:
         """Kill systemd and its namespace, and remove its control groups."""
