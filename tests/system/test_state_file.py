@@ -73,7 +73,7 @@ def test_a_state_file_that_is_lost_while_the_daemon_runs_is_rebuilt(
     own_gateway.probe(device)
     assert is_gone(session)
 
-    until(own_gateway.layout.state.exists, "the file is back", within_s=10)
+    until(own_gateway.layout.state.exists, "the file is back")
     assert own_gateway.await_status(device, Status.DOWN).kills == 1
     assert own_gateway.run("status").returncode == 1
 
@@ -96,7 +96,7 @@ def test_a_directory_of_another_user_is_reported(ordinary: Mode, folder: str) ->
         place.mkdir(exist_ok=True)
         os.chown(place, os.geteuid(), -1)
 
-        done = gateway.run("up", "--ssh-port", "0", within_s=20)
+        done = gateway.run("up", "--ssh-port", "0")
 
         assert_refused(done, 2, str(place))
 

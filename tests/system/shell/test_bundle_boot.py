@@ -148,7 +148,7 @@ def test_an_upgrade_that_keeps_crashing_is_rolled_back(box: Box) -> None:
             os.kill(int(box.state()["pid"].split()[0]), signal.SIGKILL)
         return False
 
-    until(killed, "the older one is back", within_s=30)
+    until(killed, "the older one is back")
     assert not (box.installed / "office.sh.old").exists()
     box.sh(bundle(box), "uninstall")
     box.await_nothing_left()
@@ -160,7 +160,7 @@ def test_an_upgrade_that_cannot_be_rolled_back_keeps_trying(box: Box) -> None:
     old.unlink()
     old.mkdir()
 
-    until(lambda: not (box.live() / "trial").exists(), "its time is over", within_s=30)
+    until(lambda: not (box.live() / "trial").exists(), "its time is over")
     (box.folder / "programs/refusal").unlink()
 
     box.await_state("up")
