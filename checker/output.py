@@ -30,7 +30,9 @@ def say(text: str, *, end: str = "\n") -> None:
 
 
 def sentence_of(error: Exception) -> str:
-    """What to print for an error; an OSError that names a file is not our bug."""
+    """What to print for an error; a file that cannot be used, or a slow program, is not our bug."""
+    from subprocess import TimeoutExpired  # slow to load; only an error pays for it
+
     match error:
         case CheckerError():
             return str(error)
@@ -38,6 +40,12 @@ def sentence_of(error: Exception) -> str:
             return (
                 f"cannot use {error.filename} ({error.strerror}); check its permissions and the"
                 " disk's free space"
+            )
+        case TimeoutExpired():
+            program = error.cmd if isinstance(error.cmd, str) else error.cmd[0]
+            return (
+                f"{program} did not end within {error.timeout:g} s; this machine is overloaded, or"
+                " waits for a disk: try again"
             )
         case _:
             return (

@@ -26,6 +26,8 @@ class ExitCode(IntEnum):
 
 def exit_code_of(error: Exception) -> ExitCode:
     """The exit status for an error."""
+    from subprocess import TimeoutExpired  # slow to load; only an error pays for it
+
     match error:
         case StateError():
             return ExitCode.STATE
@@ -34,6 +36,8 @@ def exit_code_of(error: Exception) -> ExitCode:
         case CheckerError():
             return ExitCode.USAGE
         case OSError() if error.filename is not None:
+            return ExitCode.USAGE
+        case TimeoutExpired():
             return ExitCode.USAGE
         case _:
             return ExitCode.BUG

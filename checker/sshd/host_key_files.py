@@ -79,7 +79,7 @@ def public_part(file: Path, *, has_agent: bool) -> str | None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=60,
     )
     texts = [derived.stdout] if derived.returncode == 0 else texts_in(file) if has_agent else ()
     for text in texts:

@@ -10,6 +10,8 @@ from checker.config.files import make_folder
 from checker.config.toml_file import ConfigError
 from checker.model import CheckerError, KeyType
 
+MADE_WITHIN_S = 300
+"""An RSA key takes seconds, on a busy machine more than half a minute."""
 BITS: dict[KeyType, tuple[str, ...]] = {KeyType.ED25519: (), KeyType.RSA: ("-b", "3072")}
 
 
@@ -23,7 +25,7 @@ def make_key(path: Path, *, comment: str, kind: KeyType = KeyType.ED25519) -> No
             text=True,
             check=False,
             stdin=subprocess.DEVNULL,
-            timeout=30,
+            timeout=MADE_WITHIN_S,
         )
     except FileNotFoundError as error:
         raise CheckerError(

@@ -15,6 +15,7 @@ from bench.figures import Figure, row
 from bench.links.clients import Kind
 from tests.programs import require
 
+pytestmark = pytest.mark.timeout(120)
 CHECKOUT = Path(__file__).parents[2]
 
 
@@ -26,7 +27,7 @@ def quick_run(folder: Path, *benchmarks: str) -> subprocess.CompletedProcess[str
         capture_output=True,
         text=True,
         check=False,
-        timeout=55,
+        timeout=110,
         stdin=subprocess.DEVNULL,
         env={
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",

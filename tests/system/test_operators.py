@@ -144,6 +144,7 @@ def test_status_is_one_document(gateway: Gateway) -> None:
     (tunnel,) = document["tunnels"]
     assert set(tunnel) == {
         "node",
+        "calls_itself",
         "port",
         "target",
         "expect",
