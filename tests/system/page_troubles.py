@@ -233,7 +233,9 @@ TROUBLES: tuple[Step[Ward], ...] = (
         " persource -e maxstartups",
         says="200:30:1000",
     ),
-    Step("journalctl -t sshd -t sshd-session --since -1h --grep 'penalty|MaxStartups'", ends=(0, 1)),
+    Step(
+        "journalctl -t sshd -t sshd-session --since -1h --grep 'penalty|MaxStartups'", ends=(0, 1)
+    ),
     Step(
         "journalctl -t sshd -t sshd-session --since -1h --grep 'by authenticating user reversi'",
         says="authenticating user reversi 127.0.0.1",
