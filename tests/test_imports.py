@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import pkgutil
 import subprocess
 import sys
@@ -34,7 +35,8 @@ EFFECTS = {
 OWN_EFFECTS = frozenset(PURITY["forbidden_modules"])
 
 
-def added_by(statement: str, *options: str) -> set[str]:
+@functools.cache
+def added_by(statement: str, *options: str) -> frozenset[str]:
     """The modules that the statement adds to a fresh interpreter."""
     program = (
         f"import sys; before = set(sys.modules); {statement}; print(*sorted(set(sys.modules) -"
@@ -47,7 +49,7 @@ def added_by(statement: str, *options: str) -> set[str]:
         check=True,
         timeout=30,
     )
-    return set(said.stdout.split())
+    return frozenset(said.stdout.split())
 
 
 def test_the_gate_imports_almost_nothing() -> None:

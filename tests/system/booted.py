@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
-import uuid
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,14 +35,13 @@ groups=$(mktemp -d)
 mount -t cgroup2 cgroup2 "$groups"
 mkdir "$groups/$1"
 echo $$ >"$groups/$1/cgroup.procs"
-exec unshare --cgroup --pid --uts --ipc --fork --kill-child sh -c "$2" boot "$groups" "$3"
+exec unshare --cgroup --pid --uts --ipc --fork --kill-child sh -c "$2" boot "$groups"
 """
 FIRST = """
 set -e
 umount "$1"
 rmdir "$1"
 mount -t proc proc /proc
-mount --bind "$2" /proc/sys/kernel/random/boot_id
 mount --bind /sys /sys
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
 dev=$(mktemp -d)
@@ -77,8 +76,6 @@ class Booted(Machine):
 
     def build(self, install: Install) -> None:
         super().build(install)
-        self.boot_id = uuid.uuid4()
-        (self.folder / "boot_id").write_text(f"{self.boot_id}\n", encoding="ascii")
         self.write("/etc/systemd/system/tests.target", TARGET)
         self.must("sh", "-c", PREPARE)
         with (self.folder / "systemd.log").open("wb") as log:
@@ -92,7 +89,6 @@ class Booted(Machine):
                 "boot",
                 self.folder.name,
                 FIRST,
-                str(self.folder / "boot_id"),
             ]
             self.boot = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self.ends.callback(self.power_off)
@@ -147,13 +143,25 @@ class Booted(Machine):
 
     def stop_services(self) -> None:
         """Stop our services; systemd removes their PrivateTmp directories a moment later."""
+        places = self.private_places()
         self.run("systemctl", "stop", "reversi-*.service")
-        until(lambda: not self.private_places(), "no directory of PrivateTmp is left")
+        until(
+            lambda: not any(place.exists() for place in places),
+            "no directory of PrivateTmp is left",
+        )
 
-    def private_places(self) -> list[Path]:
-        """The directories that PrivateTmp made for our services, in the /tmp of all machines."""
-        name = f"systemd-private-{self.boot_id.hex}-reversi-*"
-        return [path for place in ("/tmp", "/var/tmp") for path in Path(place).glob(name)]
+    def private_places(self) -> set[Path]:
+        """The directories that PrivateTmp made for this server's services; their processes see
+        them as /tmp and /var/tmp.
+
+        Those of all servers are in this machine's /tmp.
+        """
+        mounts = self.run("sh", "-c", "cat /proc/[0-9]*/mountinfo 2>/dev/null").stdout
+        return {
+            Path(place, name)
+            for place in ("/tmp", "/var/tmp")
+            for name in re.findall(r"systemd-private-[^/ ]+-reversi-[^/ ]+", mounts)
+        }
 
     def power_off(self) -> None:
         """Kill systemd and its namespace, and remove its control groups."""
