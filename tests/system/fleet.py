@@ -19,8 +19,8 @@ class Fleet:
 
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
-        own = int(gateway.policy.split('ports = "')[1].split("-")[0])
-        self.range = next(block for block in iter(free_block, None) if block.start != own)
+        self.range, claim = free_block()
+        gateway.claims.append(claim)
         self.free = iter(self.range)
         self.key = gateway.folder / "fleet.toml.key"
         subprocess.run(

@@ -49,7 +49,9 @@ class Gateway(Seen):
             os.chown(self.folder, mode.runner.uid, mode.runner.gid)
             os.chown(self.home, mode.runner.uid, mode.runner.gid)
         self.layout = home_layout(self.home)
-        self.ports = iter(block := free_block())
+        block, claim = free_block()
+        self.ports = iter(block)
+        self.claims = [claim]
         self.ssh_port = free_port()
         address = f"[{host}]" if ":" in host else host
         ports = f"{block.start}-{block.stop - 1}"
@@ -295,6 +297,8 @@ class Gateway(Seen):
         for service in self.services:
             service.close()
         self.close_output()
+        for claim in self.claims:
+            claim.close()
         _, left = psutil.wait_procs(
             [process for process in self.seen if still_there(process)], timeout=15
         )

@@ -22,9 +22,21 @@ def free_port() -> int:
         return int(trial.getsockname()[1])
 
 
-def free_block() -> range:
-    """Gateway ports that are free now; each gateway of a run takes its own."""
+def free_block() -> tuple[range, socket.socket]:
+    """Gateway ports that are free now, and a claim on them, to be closed when they are not needed
+    any more.
+
+    Tests run side by side, and a gateway has ports on which nobody listens yet. An abstract socket
+    is one per machine, and leaves no file.
+    """
     while True:
         first = random.randrange(20000, 32000, BLOCK)
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind(f"\0reversi-tests-ports-{first}")
+        except OSError:
+            claim.close()
+            continue
         if not any(accepts(port) for port in range(first, first + BLOCK)):
-            return range(first, first + BLOCK)
+            return range(first, first + BLOCK), claim
+        claim.close()
