@@ -88,6 +88,12 @@ def test_the_gate_starts_without_os_socket_and_re() -> None:
     assert not imported & {"os", "socket", "re", "enum", "pathlib"}
 
 
+def test_the_commands_start_without_what_few_of_them_need() -> None:
+    added = added_by("import checker.cli.main")
+
+    assert not added & {"asyncio", "ssl", "tomlkit", "checker.tunnels.gateway", "checker.daemon"}
+
+
 @pytest.mark.parametrize("module", PURE)
 def test_a_pure_module_imports_no_effect(module: str) -> None:
     added = added_by(f"import {module}")

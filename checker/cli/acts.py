@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 from collections.abc import Sequence
 
 from checker.cli.answers import say_json
@@ -110,6 +109,8 @@ def offer_expectations(registry: Registry, outcomes: Sequence[Outcome]) -> None:
     """Look once through each tunnel that is up and of which no response is expected, and say which
     one its target gives.
     """
+    import asyncio  # slow to load, and needed only here
+
     up = {(one.node, one.port) for one in outcomes if is_up(one)}
     for node in registry.nodes.values():
         for forward in node.forwards:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import logging
 
 from checker.cli.exit_codes import ExitCode
@@ -62,11 +61,15 @@ def cmd_up(args: argparse.Namespace, layout: Layout) -> ExitCode:
             f"--ssh-port {args.ssh_port} is not a port; write a number from 1 to 65535, or 0 for"
             " any free port"
         )
+    import asyncio  # slow to load
+
     asyncio.run(up(layout, listen=args.listen, port=args.ssh_port, say=announce))
     return ExitCode.OK
 
 
 def cmd_serve(args: argparse.Namespace, layout: Layout) -> ExitCode:  # noqa: ARG001 - all commands are called alike
+    import asyncio  # slow to load
+
     from checker.daemon.serve import serve
 
     asyncio.run(serve(layout, announce))

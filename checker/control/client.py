@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import os
@@ -33,9 +32,6 @@ from checker.model import (
 from checker.state.errors import StateError
 from checker.state.rows import Batch, event_row
 from checker.state.store import open_store
-from checker.tunnels.gateway import Gateway
-from checker.tunnels.in_process import with_gateway
-from checker.tunnels.operations import Operations
 from checker.tunnels.port_owner import loopback_of
 
 ANSWER_WITHIN_S = 60.0
@@ -198,19 +194,10 @@ class Control:
         try:
             answer = ask(self.layout, request)
         except DaemonAbsent:
-            return act_alone(self.layout, verb, aims, operator_name())
+            from checker.control.without_daemon import act  # imports a whole gateway
+
+            return act(self.layout, verb, aims, operator_name())
         return tuple(outcome_from(outcome) for outcome in answer["outcomes"])
-
-
-def act_alone(
-    layout: Layout, verb: Verb, aims: Sequence[Aim], operator: str
-) -> tuple[Outcome, ...]:
-    """Act without a daemon, with the rights of this process. Raises CheckerError."""
-
-    async def use(gateway: Gateway) -> tuple[Outcome, ...]:
-        return tuple(await Operations(gateway).act(verb, aims, operator))
-
-    return asyncio.run(with_gateway(layout, use))
 
 
 def events_of(

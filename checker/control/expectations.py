@@ -17,7 +17,6 @@ from checker.model import (
     parse_expect,
 )
 from checker.tunnels.port_owner import loopback_of
-from checker.tunnels.probe import probe
 
 USUAL: Mapping[int, str] = {
     21: "banner:220",
@@ -92,6 +91,8 @@ async def seen_through(forward: Forward, port: Port) -> Expect | None:
     """Look once through the forward's tunnel whether its target gives the usual response of its
     port; None if it does not, or no response is usual.
     """
+    from checker.tunnels.probe import probe  # imports asyncio, which is slow to load
+
     usual = usual_expect(forward)
     if usual is None:
         return None

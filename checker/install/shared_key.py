@@ -7,10 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import tomlkit
-from tomlkit.exceptions import ParseError
-from tomlkit.items import Table
-
 from checker.config.toml_file import ConfigError
 from checker.model import KEY_TYPES, InvalidValue, parse_public_key
 
@@ -64,6 +60,10 @@ def with_shared_key(text: str, wish: FleetWish, path: Path) -> str:
     """Return reversi.toml with the shared key on, and these keys beside those that it has; the rest
     of the text stays. Raises ConfigError.
     """
+    import tomlkit  # slow to load, and needed only to write
+    from tomlkit.exceptions import ParseError
+    from tomlkit.items import Table
+
     try:
         document = tomlkit.parse(text)
     except ParseError as error:

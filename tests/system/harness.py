@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import subprocess
@@ -14,7 +15,8 @@ from typing import Any
 import psutil
 
 from checker.config.layout import home_layout
-from checker.model import parse_forward
+from checker.model import KeyType, parse_forward
+from checker.sshd.keygen import make_key_pair, rsa_beside
 from checker.sshd.private import sshd_config
 from tests.system.accounts import Account, Mode
 from tests.system.clients import Connection, Device
@@ -49,6 +51,7 @@ class Gateway(Seen):
             os.chown(self.folder, mode.runner.uid, mode.runner.gid)
             os.chown(self.home, mode.runner.uid, mode.runner.gid)
         self.layout = home_layout(self.home)
+        self.put_rsa_host_key()
         block, claim = free_block()
         self.ports = iter(block)
         self.claims = [claim]
@@ -67,6 +70,15 @@ class Gateway(Seen):
         self.others: list[subprocess.Popen[str]] = []
         self.names = 0
         self.seen: set[psutil.Process] = set()
+
+    def put_rsa_host_key(self) -> None:
+        """Put an RSA host key there: to make one takes a second of CPU, for each gateway."""
+        path = rsa_beside(self.layout.host_key)
+        for file, content in zip((path, path.with_suffix(".pub")), rsa_host_key(), strict=True):
+            file.write_bytes(content)
+            file.chmod(0o600)
+            if not self.mode.runner.is_me:
+                os.chown(file, self.mode.runner.uid, self.mode.runner.gid)
 
     def write_policy(self, text: str) -> None:
         """Write `reversi.toml` for the next start."""
@@ -306,6 +318,13 @@ class Gateway(Seen):
         end_all(left)
         shutil.rmtree(self.folder)
         assert not names, f"left behind: {names}"
+
+
+@functools.cache
+def rsa_host_key() -> tuple[bytes, bytes]:
+    """The private and the public RSA host key of all gateways of this run."""
+    private, public = make_key_pair("reversi", KeyType.RSA)
+    return private, public.encode()
 
 
 @contextmanager
