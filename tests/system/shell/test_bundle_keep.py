@@ -141,7 +141,8 @@ def test_a_bundle_of_0_1_0_comes_back_after_a_trial_without_a_verdict(box: Box) 
     assert box.sh(newer, "upgrade", "--offline").returncode == 0
 
     until(lambda: box.sh(newer, "confirmed").returncode == 1, "it is on trial")
-    until(lambda: box.sh(newer, "confirmed").returncode == 2, "the old bundle is back")
+    until(lambda: box.sh(newer, "confirmed").returncode == 2, "the old bundle comes back")
+    until(lambda: not (box.installed / "office.sh.old").exists(), "both of its files are back")
     assert {path: path.read_bytes() for path in box.installed.iterdir()} == there
     (box.folder / "programs/verdict").write_text("0\n")
     assert box.await_state("up")["pid"] != before["pid"]
