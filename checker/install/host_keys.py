@@ -8,7 +8,7 @@ from pathlib import Path
 from checker.config.layout import Layout
 from checker.install.archive import HOST_KEY
 from checker.model import CheckerError
-from checker.sshd.program import ask_sshd
+from checker.sshd.host_key_files import ask_for_host_keys
 
 
 def host_keys(layout: Layout) -> tuple[Path, ...]:
@@ -29,10 +29,6 @@ def used_keys(layout: Layout) -> tuple[Path, ...]:
     if layout.home is not None or os.geteuid() != 0:
         return ()
     try:
-        said = ask_sshd("-T").stdout
+        return ask_for_host_keys().files
     except CheckerError:
         return ()
-    lines = (line.split(maxsplit=1) for line in said.splitlines())
-    return tuple(
-        Path(words[1]) for words in lines if len(words) == 2 and words[0].lower() == "hostkey"
-    )

@@ -68,3 +68,14 @@ def changed(facts: Facts, changes: Mapping[str, object]) -> Facts:
 def the(facts: Facts, name: str) -> Finding:
     (found,) = (one for one in findings(facts) if one.name == name)
     return found
+
+
+def assert_wrong(name: str, change: dict[str, object], sentence: str, mend: str) -> None:
+    """After this change of a gateway that is well, a check of this name fails, says this, and
+    prints this fix.
+    """
+    found = the(changed(WELL, change), name)
+
+    assert found.ok is False
+    assert sentence in found.sentence
+    assert mend in found.mend

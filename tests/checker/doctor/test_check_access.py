@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.checker.doctor.gateways import WELL, changed, the
+from tests.checker.doctor.gateways import assert_wrong
 
 
 @pytest.mark.parametrize(
@@ -54,8 +54,4 @@ from tests.checker.doctor.gateways import WELL, changed, the
 def test_what_is_wrong_with_the_keys_is_reported_with_its_fix(
     name: str, change: dict[str, object], sentence: str, mend: str
 ) -> None:
-    found = the(changed(WELL, change), name)
-
-    assert found.ok is False
-    assert sentence in found.sentence
-    assert mend in found.mend
+    assert_wrong(name, change, sentence, mend)

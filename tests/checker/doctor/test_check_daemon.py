@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from checker.install.steps import Entry
-from tests.checker.doctor.gateways import WELL, changed, the
+from tests.checker.doctor.gateways import WELL, assert_wrong, changed, the
 
 
 @pytest.mark.parametrize(
@@ -89,11 +89,7 @@ from tests.checker.doctor.gateways import WELL, changed, the
 def test_what_is_wrong_with_the_daemon_is_reported_with_its_fix(
     name: str, change: dict[str, object], sentence: str, mend: str
 ) -> None:
-    found = the(changed(WELL, change), name)
-
-    assert found.ok is False
-    assert sentence in found.sentence
-    assert mend in found.mend
+    assert_wrong(name, change, sentence, mend)
 
 
 @pytest.mark.parametrize("swept_s_ago", [None, 900.0])

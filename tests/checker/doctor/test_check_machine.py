@@ -8,7 +8,7 @@ from checker.doctor.facts import (
     TakenPort,
 )
 from checker.model import Machine, Usage
-from tests.checker.doctor.gateways import WELL, changed, the
+from tests.checker.doctor.gateways import assert_wrong
 
 SMALL = Machine(
     cores=1, load=0.1, memory=1 << 30, memory_left=1 << 29, processes=90, most_processes=32768
@@ -77,8 +77,4 @@ SMALL = Machine(
 def test_what_is_wrong_with_the_machine_is_reported_with_its_fix(
     name: str, change: dict[str, object], sentence: str, mend: str
 ) -> None:
-    found = the(changed(WELL, change), name)
-
-    assert found.ok is False
-    assert sentence in found.sentence
-    assert mend in found.mend
+    assert_wrong(name, change, sentence, mend)

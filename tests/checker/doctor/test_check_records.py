@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.checker.doctor.gateways import WELL, changed, the
+from tests.checker.doctor.gateways import WELL, assert_wrong, changed, the
 
 
 @pytest.mark.parametrize(
@@ -37,11 +37,7 @@ from tests.checker.doctor.gateways import WELL, changed, the
 def test_what_is_wrong_with_the_records_is_reported_with_its_fix(
     name: str, change: dict[str, object], sentence: str, mend: str
 ) -> None:
-    found = the(changed(WELL, change), name)
-
-    assert found.ok is False
-    assert sentence in found.sentence
-    assert mend in found.mend
+    assert_wrong(name, change, sentence, mend)
 
 
 def test_old_keys_that_stay_too_long_are_named() -> None:

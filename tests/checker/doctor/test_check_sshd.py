@@ -12,7 +12,7 @@ from checker.doctor.facts import (
 )
 from checker.doctor.findings import findings
 from checker.install.steps import UserAccount
-from tests.checker.doctor.gateways import TIGHT, WELL, changed, sshd, the
+from tests.checker.doctor.gateways import TIGHT, WELL, assert_wrong, changed, sshd, the
 from tests.strategies import public_key, rsa_key
 
 ACCOUNT = UserAccount(uid=9, shell="/bin/sh", is_locked=False, expires_in_days=31)
@@ -203,11 +203,7 @@ BOTH = ("AllowUsers", "AllowGroups")
 def test_what_is_wrong_with_sshd_is_reported_with_its_fix(
     name: str, change: dict[str, object], sentence: str, mend: str
 ) -> None:
-    found = the(changed(WELL, change), name)
-
-    assert found.ok is False
-    assert sentence in found.sentence
-    assert mend in found.mend
+    assert_wrong(name, change, sentence, mend)
 
 
 def test_a_distant_expiry_date_is_fine() -> None:
