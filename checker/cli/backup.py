@@ -4,32 +4,16 @@ from __future__ import annotations
 
 import argparse
 import os
-import shlex
-import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from checker.cli.dialog import ask, narrate, warn, would
-from checker.cli.doctor import judge
+from checker.cli.dialog import narrate, warn
 from checker.cli.exit_codes import ExitCode
-from checker.cli.install import init_here, rehearse_live
 from checker.cli.verbs import Verbs, add_dry_run, add_verb, add_yes
 from checker.config.layout import SYSTEM, Layout, refuse_missing
-from checker.control.client import Control, operator_name
-from checker.install.archive import CONFIG
-from checker.install.places import SERVICE, UNIT_FILE
 from checker.install.refusals import Refused
-from checker.install.shared_key import FleetWish
-from checker.install.steps import Choices, Found
 from checker.output import say
-
-if TYPE_CHECKING:
-    from checker.install.restore import RestorePlan
-    from checker.install.unpack import Unpacked
 
 
 def add_to(verbs: Verbs) -> None:
@@ -79,6 +63,7 @@ def cmd_backup(args: argparse.Namespace, layout: Layout) -> ExitCode:
 
 
 def cmd_restore(args: argparse.Namespace, layout: Layout) -> ExitCode:
+    from checker.cli.restoring import restore_from
     from checker.install.unpack import unpack
 
     if layout.home is None or not (args.home or os.environ.get("REVERSI_HOME")):
@@ -87,152 +72,3 @@ def cmd_restore(args: argparse.Namespace, layout: Layout) -> ExitCode:
     archive = args.file.absolute()
     with tempfile.TemporaryDirectory(prefix="reversi-restore-") as folder:
         return restore_from(args, layout, archive, unpack(archive, Path(folder)))
-
-
-def restore_from(
-    args: argparse.Namespace, layout: Layout, archive: Path, unpacked: Unpacked
-) -> ExitCode:
-    """Raises Refused, CheckerError."""
-    from checker.install.restore import survey_restore
-
-    rehearse_init(layout, unpacked)
-    for warning in unpacked.warnings:
-        warn(warning)
-    planned = survey_restore(layout, unpacked)
-    narrate(described(unpacked))
-    if args.dry_run:
-        would(planned.lines())
-        say("nothing was done")
-        return ExitCode.OK
-    ask(args, f"replace this gateway by the backup of {unpacked.about.machine}", planned.summary())
-    carry_out(layout, archive, unpacked, planned)
-    return judge(layout)
-
-
-def described(unpacked: Unpacked) -> str:
-    about = unpacked.about
-    made = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(about.made_at))
-    return (
-        f"a backup of {about.machine}, made at {made} by reversi {about.version}, with"
-        f" {unpacked.nodes} nodes"
-    )
-
-
-def rehearse_init(layout: Layout, unpacked: Unpacked) -> None:
-    """Check that `init` will work here with the settings of the archive, before anything is
-    changed. Raises Refused, CheckerError.
-    """
-    if layout.home is not None:
-        return
-    from checker.install.plan import plan
-    from checker.install.wanted_settings import choices
-
-    path = unpacked.folder / CONFIG / SYSTEM.config.name
-    settings = path.read_bytes() if path.exists() else None
-    found = surveyed(unpacked, replace(choices(unpacked.folder, ()), config=settings))
-    rehearse_live(found, plan(found))
-
-
-def surveyed(unpacked: Unpacked, coming: Choices | None = None) -> Found:
-    """Look at this machine. Whom the restored key file does not let in was the admin's decision.
-    Raises CheckerError.
-    """
-    from checker.install.survey import survey
-
-    return survey(
-        root=None,
-        python=sys.executable,
-        gateways=(),
-        force=False,
-        tune=unpacked.about.tune or None,
-        fleet=FleetWish(leave_behind=True),
-        coming=coming,
-    )
-
-
-def stop_daemon(layout: Layout) -> None:
-    """Raises Refused, InstallFailed. No tunnel ends."""
-    from checker.install.effects import run_step
-    from checker.install.steps import Command
-    from checker.install.survey import SYSTEMD
-
-    if layout.home is None and SYSTEMD.is_dir() and UNIT_FILE.exists():
-        run_step(Command(words=("systemctl", "stop", SERVICE)), narrate)
-    pid = Control(layout=layout).daemon_pid()
-    if pid is not None:
-        raise Refused(
-            f"the daemon (process {pid}) still serves {layout.socket.parent}; stop it first"
-        )
-
-
-def carry_out(layout: Layout, archive: Path, unpacked: Unpacked, planned: RestorePlan) -> None:
-    """Raises CheckerError: then the sentence names the archive of what was there."""
-    from checker.install.restore import (
-        RestoreFailed,
-        give_again,
-        keep_present,
-        note_restored,
-        ownerless,
-        put_back,
-        set_state_aside,
-    )
-    from checker.model import CheckerError
-
-    stop_daemon(layout)
-    kept = keep_present(layout, warn)
-    back = restore_words(layout, kept.archive) if kept else ""
-    try:
-        if kept and not kept.has_history and (aside := set_state_aside(layout.state, time.time())):
-            narrate(f"kept the history that could not be backed up as {aside}")
-        note_restored(unpacked, archive, operator_name(), time.time())
-        waiting = ownerless(planned)
-        put_back(layout, unpacked, planned)
-        narrate(f"restored {unpacked.nodes} nodes, the settings and the host keys")
-        follow(layout, unpacked, planned)
-        for sentence in give_again(waiting):
-            warn(sentence)
-    except (CheckerError, OSError) as error:
-        raise RestoreFailed(f"{error}; to have back what was there: {back or 'nothing'}") from error
-    if kept:
-        narrate(f"what was there before is in {kept.archive}; to have it back: {back}")
-
-
-def restore_words(layout: Layout, kept: Path) -> str:
-    home: Sequence[str] = ("--home", str(layout.home)) if layout.home else ()
-    sudo = () if layout.home else ("sudo",)
-    return shlex.join((*sudo, "reversi-checker", *home, "restore", str(kept)))
-
-
-def follow(layout: Layout, unpacked: Unpacked, planned: RestorePlan) -> None:
-    """Bring the machine in line with the files: sshd, the service, the key file. Raises
-    CheckerError.
-    """
-    if layout.home is not None:
-        from checker.registry.authorized_keys import update_keys
-
-        update_keys(layout)
-        narrate("start the gateway again")
-        return
-    from checker.install.effects import run
-    from checker.install.restore import RestoreFailed, is_offered
-    from checker.install.sshd_drop_ins import reload_words
-    from checker.sshd.program import MAIN, complaint
-
-    if trouble := complaint(MAIN):
-        raise RestoreFailed(f"sshd would not start with the restored host keys: {trouble}")
-    if not is_offered(layout, planned):
-        warn(
-            "sshd here uses none of the restored host keys: devices will refuse this gateway; see"
-            f" the HostKey lines of {MAIN}"
-        )
-    found = surveyed(unpacked)
-    init_here(found, is_dry=False)
-    if words := reload_words(found.sshd_unit):
-        trouble = run(words)
-        narrate(
-            f"tried, and failed: {shlex.join(words)} ({trouble})"
-            if trouble
-            else f"ran: {shlex.join(words)}"
-        )
-    else:
-        narrate("have sshd read its host keys again")
