@@ -94,10 +94,9 @@ def says(found: object, value: object) -> bool:
     """
     plain = found.unwrap() if isinstance(found, Item) else found
     if isinstance(value, list) and isinstance(plain, list):
-        return len(plain) == len(value) and all(
-            isinstance(one, dict) and other.items() <= one.items()
-            for one, other in zip(plain, value, strict=True)
-        )
+        return len(plain) == len(value) and all(map(says, plain, value))
+    if isinstance(value, dict) and isinstance(plain, dict):
+        return value.items() <= plain.items()
     return type(plain) is type(value) and plain == value
 
 
