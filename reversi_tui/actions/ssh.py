@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 
 from checker.model import InvalidValue, NodeName, Status, expects_ssh, parse_name
-from reversi_tui.rows.row import Row
+from checker.rows.row import Row
 from reversi_tui.settings.preferences import USER
 
 IPV4_SIDE, IPV6_SIDE = "127.0.0.1", "::1"
