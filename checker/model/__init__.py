@@ -45,6 +45,14 @@ from checker.model.node import (
 from checker.model.policy import MOST_PORTS, TEMPLATE_PORT, Policy, SharedKey
 from checker.model.port_ranges import PortRanges, parse_ranges
 from checker.model.public_key import KEY_TYPES, KeyType, fingerprint, parse_public_key, rsa_bits
+from checker.model.ssh_access import (
+    expects_ssh,
+    host_key_alias,
+    is_device_itself,
+    known_hosts_file,
+    pinned_keys_file,
+    ssh_forwards,
+)
 from checker.model.text import ESCAPES, decoded, printable, unescape
 from checker.model.tunnel import (
     ANSWER_SHOWN,
@@ -142,9 +150,13 @@ __all__ = [
     "by_place",
     "decoded",
     "expect_said",
+    "expects_ssh",
     "fingerprint",
+    "host_key_alias",
+    "is_device_itself",
     "is_stale",
     "joined",
+    "known_hosts_file",
     "name_for",
     "outcome_from",
     "outcome_json",
@@ -160,10 +172,12 @@ __all__ = [
     "parse_tag",
     "parse_tags",
     "parse_target",
+    "pinned_keys_file",
     "printable",
     "room_for",
     "rsa_bits",
     "seen_at",
+    "ssh_forwards",
     "tunnel_json",
     "unescape",
     "why_too_small",
