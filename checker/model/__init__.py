@@ -18,6 +18,7 @@ from checker.model.instant import parse_past
 from checker.model.machine import Machine, Usage, room_for, why_too_small
 from checker.model.mute import (
     Mute,
+    MuteChange,
     Mutes,
     Selector,
     mute_from,
@@ -122,6 +123,7 @@ __all__ = [
     "Listener",
     "Machine",
     "Mute",
+    "MuteChange",
     "Mutes",
     "NoListener",
     "Node",
