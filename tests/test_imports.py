@@ -94,6 +94,13 @@ def test_the_commands_start_without_what_few_of_them_need() -> None:
     assert not added & {"asyncio", "ssl", "tomlkit", "checker.tunnels.gateway", "checker.daemon"}
 
 
+def test_a_command_starts_without_what_only_others_need() -> None:
+    added = added_by('from checker.cli.main import build_parser; build_parser(["status"])')
+
+    assert "checker.cli.status" in added
+    assert not added & {"psutil", "checker.sshd.lockdown", "checker.cli.nodes", "checker.install"}
+
+
 @pytest.mark.parametrize("module", PURE)
 def test_a_pure_module_imports_no_effect(module: str) -> None:
     added = added_by(f"import {module}")
