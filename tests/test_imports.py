@@ -60,7 +60,7 @@ def added_by(statement: str, *options: str) -> frozenset[str]:
 def added_one_by_one(modules: Iterable[str]) -> dict[str, frozenset[str]]:
     """The modules that each module adds to one interpreter, which has imported those before it.
 
-    A fresh interpreter for each would show no more: if none adds a module, none needs it.
+    A fresh interpreter for each would show the same: if none adds a module, none needs it.
     """
     lines = [line.split() for line in said_by(ONE_BY_ONE, *modules).splitlines()]
     return {name: frozenset(added) for name, *added in lines}
