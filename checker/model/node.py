@@ -130,6 +130,10 @@ class Forward:
     """Unix seconds: since when the forward is leaving; it goes once its device no longer listens
     there. 0: it stays.
     """
+    host_key: str = ""
+    """The SSH host key of the target, as `TYPE BASE64`; empty: none is pinned. It gives no
+    rights.
+    """
 
     @property
     def ports(self) -> tuple[Port, ...]:

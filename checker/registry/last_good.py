@@ -24,6 +24,7 @@ from checker.model import (
     parse_calls_itself,
     parse_expect,
     parse_note,
+    parse_public_key,
     parse_tags,
     parse_target,
 )
@@ -137,6 +138,8 @@ def load_record(layout: Layout, names: Collection[NodeName]) -> dict[NodeName, R
             for forward in known.node.forwards:
                 parse_target(str(forward.target))
                 parse_expect(str(forward.expect))
+                if forward.host_key:
+                    parse_public_key(forward.host_key)
                 # another account may write the record, and root sees what it says
                 if not str(forward.expect).isprintable():
                     return {}

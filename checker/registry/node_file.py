@@ -35,6 +35,7 @@ from checker.model import (
     parse_target,
 )
 from checker.nearest import nearest
+from checker.registry.host_key_value import broken_host_key, host_key_in
 from checker.registry.labels import as_written, labels_in, labels_table, with_odd_tags
 from checker.registry.publications import parse_sni
 from checker.registry.waiting import waiting_path, with_waiting
@@ -50,7 +51,7 @@ NODE_KEYS = (
     "note",
     "forward",
 )
-FORWARD_KEYS = ("port", "target", "expect", "deadline_s", "public", "publish")
+FORWARD_KEYS = ("port", "target", "expect", "deadline_s", "public", "publish", "host_key")
 PUBLICATION_KEYS = ("port", "sni", "send_proxy")
 OWN_PREFIX = "x-"
 """Keys that begin with this are the admin's own."""
@@ -100,6 +101,7 @@ def forward_from(path: Path, node: NodeName, number: int, table: Any) -> Forward
             ),
             public=flag_in(path, f"{where}public", table.get("public", False)),
             published=publications_in(path, where, table.get("publish", [])),
+            host_key=host_key_in(table),
         )
     except InvalidValue as error:
         raise ConfigError(path, f"{where}{error}") from error
@@ -113,11 +115,12 @@ def key_in(path: Path, value: Any) -> str:
 
 def unknown_in(table: Mapping[str, Any]) -> Iterator[str]:
     """Yield a clause for each key of a node's file that is neither known here nor the admin's
-    own.
+    own, and for each value that is ignored because it is broken.
     """
     yield from strange(table, NODE_KEYS, "")
     for number, forward in enumerate(tables(table.get("forward")), start=1):
         yield from strange(forward, FORWARD_KEYS, f"forward {number}: ")
+        yield from broken_host_key(forward, f"forward {number}: ")
         for place, publication in enumerate(tables(forward.get("publish")), start=1):
             where = f"forward {number}: publish {place}: "
             yield from strange(publication, PUBLICATION_KEYS, where)
@@ -198,6 +201,7 @@ def forward_table(forward: Forward) -> dict[str, Any]:
             if forward.published
             else {}
         ),
+        **({"host_key": forward.host_key} if forward.host_key else {}),
     }
 
 

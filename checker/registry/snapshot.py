@@ -147,8 +147,15 @@ def forward_list(forward: Forward) -> list[Any]:
         forward.next_port,
         forward.next_port_at,
         # an older release reads only rows without these
-        *((forward.port_at, forward.leaves_at) if forward.port_at or forward.leaves_at else ()),
+        *later_values(forward),
     ]
+
+
+def later_values(forward: Forward) -> tuple[Any, ...]:
+    """Return what later releases added to a row, as far as the forward has any of it."""
+    if forward.host_key:
+        return (forward.port_at, forward.leaves_at, forward.host_key)
+    return (forward.port_at, forward.leaves_at) if forward.port_at or forward.leaves_at else ()
 
 
 def node_from_row(row: Any) -> Node:
@@ -175,6 +182,11 @@ def node_from_row(row: Any) -> Node:
     )
 
 
+def with_defaults(later: list[Any]) -> tuple[Any, ...]:
+    """Return the values of `later_values`, also of a row that has fewer."""
+    return (*later, *(0, 0, "")[len(later) :])
+
+
 def forward_from_row(node: NodeName, row: Any) -> Forward:
     """Return a forward from the copy. Raises ValueError, TypeError if we did not write it."""
     (
@@ -189,9 +201,9 @@ def forward_from_row(node: NodeName, row: Any) -> Forward:
         published,
         next_port,
         next_port_at,
-        *times,
+        *later,
     ) = row
-    port_at, leaves_at = times or (0, 0)
+    port_at, leaves_at, host_key = with_defaults(later)
     return Forward(
         node=node,
         port=Port(port),
@@ -203,6 +215,7 @@ def forward_from_row(node: NodeName, row: Any) -> Forward:
         next_port_at=next_port_at,
         port_at=port_at,
         leaves_at=leaves_at,
+        host_key=host_key,
         published=tuple(
             Publication(port=Port(each[0]), sni=each[1], send_proxy=each[2]) for each in published
         ),

@@ -50,6 +50,7 @@ def nodes(draw: st.DrawFn) -> Node:
             expect=draw(expects),
             deadline_s=draw(deadlines),
             public=draw(st.booleans()),
+            host_key=draw(st.sampled_from(["", public_key(7), public_key(8)])),
         )
         for port in taken
     )
