@@ -200,7 +200,7 @@ class Gateway(Seen):
         assert self.daemon is not None
         self.remember()
         self.daemon.terminate()
-        assert self.daemon.wait(20) == 0, self.log()
+        assert self.daemon.wait(50) == 0, self.log()
         self.close_output()
 
     def kill_daemon(self) -> None:
