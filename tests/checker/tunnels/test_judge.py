@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checker.model import (
@@ -286,6 +286,7 @@ def test_a_probe_that_the_gateway_could_not_make_changes_nothing_but_the_detail(
 
 
 @given(observations, tunnels, flaps, policies, instants)
+@settings(max_examples=100)
 def test_whatever_was_seen_has_an_outcome_and_only_a_hung_tunnel_of_ours_is_killed(
     observation: Observation, before: Tunnel, history: Flaps, policy: Policy, now: float
 ) -> None:
@@ -308,6 +309,7 @@ def test_whatever_was_seen_has_an_outcome_and_only_a_hung_tunnel_of_ours_is_kill
 
 
 @given(observations, tunnels, flaps, policies, instants)
+@settings(max_examples=100)
 def test_a_foreign_listener_is_never_killed(
     observation: Observation, before: Tunnel, history: Flaps, policy: Policy, now: float
 ) -> None:
@@ -319,6 +321,7 @@ def test_a_foreign_listener_is_never_killed(
 
 
 @given(observations, tunnels, flaps, policies, instants)
+@settings(max_examples=100)
 def test_a_silent_probe_of_a_starved_gateway_never_raises_strikes(
     observation: Observation, before: Tunnel, history: Flaps, policy: Policy, now: float
 ) -> None:
@@ -331,6 +334,7 @@ def test_a_silent_probe_of_a_starved_gateway_never_raises_strikes(
 
 
 @given(observations, tunnels, flaps, policies, instants)
+@settings(max_examples=100)
 def test_strikes_and_failures_are_never_raised_by_more_than_one(
     observation: Observation, before: Tunnel, history: Flaps, policy: Policy, now: float
 ) -> None:
