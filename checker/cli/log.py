@@ -80,8 +80,8 @@ def warn_of_unknown(layout: Layout, name: NodeName) -> None:
 
 
 def opened(layout: Layout, *, is_followed: bool) -> StateFile | None:
-    """The state file; None if there is none yet, unless it is to be followed: then that raises
-    StateMissing. Raises NoGateway, StateError.
+    """The state file; None before one exists. To follow a missing one raises StateMissing. Raises
+    NoGateway, StateError.
     """
     refuse_missing(layout)
     try:

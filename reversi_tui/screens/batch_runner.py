@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
 
 from checker.model import CheckerError, EventKind
+from checker.rows.cells import named
+from checker.rows.row import Row
 from reversi_tui.actions.batch import AT_ONCE, KEPT_BYTES, Batch, Done
 from reversi_tui.actions.own_commands import Ran, Stop, run
-from reversi_tui.rows.cells import named
-from reversi_tui.rows.row import Row
 from reversi_tui.screens.batch_sheet import BatchSheet
 from reversi_tui.screens.desk import Desk
 from reversi_tui.settings.preferences import Command

@@ -60,7 +60,7 @@ def test_a_broken_file_mutes_nothing_and_says_so(path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["pipe", "folder", "large", "no text"])
-def test_what_is_no_file_of_ours_mutes_nothing(path: Path, kind: str) -> None:
+def test_a_file_that_is_not_ours_mutes_nothing(path: Path, kind: str) -> None:
     match kind:
         case "pipe":
             os.mkfifo(path)
