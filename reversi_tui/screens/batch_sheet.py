@@ -39,7 +39,7 @@ class BatchSheet(Sheet):
     def __init__(self, batch: Batch, stop: Callable[[], None]) -> None:
         """`stop` ends what runs, and lets nothing more start."""
         super().__init__(batch.progress())
-        self.batch, self.stop = batch, stop
+        self.under_way, self.stop = batch, stop
         self.seen = -1
         """How many were done when it was last painted; all and one more at the end."""
 
@@ -50,26 +50,26 @@ class BatchSheet(Sheet):
 
     def renew(self) -> None:
         """Paint what is new."""
-        seen = len(self.batch.done) + self.batch.is_over + self.batch.is_stopped
+        seen = len(self.under_way.done) + self.under_way.is_over + self.under_way.is_stopped
         if seen == self.seen:
             return
         self.seen = seen
-        title = Text(self.batch.progress(), style="bold")
+        title = Text(self.under_way.progress(), style="bold")
         self.query_one("#sheet-title", Line).show(title)
-        keys = "esc close" if self.batch.is_over else "enter leave it running   esc stop"
+        keys = "esc close" if self.under_way.is_over else "enter leave it running   esc stop"
         self.query_one("#sheet-keys", Line).show(Text(f"↑ ↓ scroll   {keys}"))
-        self.show(Text(summary(self.batch)))
+        self.show(Text(summary(self.under_way)))
 
     def action_stop(self) -> None:
         """Close it if all is done; else ask."""
-        if self.batch.is_over:
+        if self.under_way.is_over:
             self.action_close()
             return
         text = (
-            f"{self.batch.progress()}\n\nOnly the programs that this console started are ended,"
+            f"{self.under_way.progress()}\n\nOnly the programs that this console started are ended,"
             " with their children. What they did already stays done."
         )
-        self.app.push_screen(Confirm("Stop the command?", text, yes="stop it"), self.answered)
+        _ = self.app.push_screen(Confirm("Stop the command?", text, yes="stop it"), self.answered)
 
     def answered(self, yes: bool | None) -> None:
         if yes:
