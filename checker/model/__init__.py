@@ -17,11 +17,13 @@ from checker.model.flow import Flow
 from checker.model.labels import LONGEST_NOTE, MOST_TAGS, parse_note, parse_tag, parse_tags
 from checker.model.machine import Machine, Usage, room_for, why_too_small
 from checker.model.node import (
+    HOSTKEY,
     NAME_PATTERN,
     NO_RESPONSE,
     OPEN,
     PORTS,
     SHARED_KEY,
+    SSH_BANNER,
     VERBS,
     Expect,
     ExpectKind,
@@ -45,6 +47,7 @@ from checker.model.node import (
 from checker.model.policy import MOST_PORTS, TEMPLATE_PORT, Policy, SharedKey
 from checker.model.port_ranges import PortRanges, parse_ranges
 from checker.model.public_key import KEY_TYPES, KeyType, fingerprint, parse_public_key, rsa_bits
+from checker.model.shown_key import ShownKey, is_comparable, mismatch, type_of
 from checker.model.ssh_access import (
     expects_ssh,
     host_key_alias,
@@ -85,6 +88,7 @@ from checker.model.tunnel import (
 __all__ = [
     "ANSWER_SHOWN",
     "ESCAPES",
+    "HOSTKEY",
     "HOUR_S",
     "IPV4_LOOPBACK",
     "IPV6_LOOPBACK",
@@ -98,6 +102,7 @@ __all__ = [
     "OPERATOR_KINDS",
     "PORTS",
     "SHARED_KEY",
+    "SSH_BANNER",
     "STALE_SWEEPS",
     "STATUS_MEANING",
     "TEMPLATE_PORT",
@@ -135,6 +140,7 @@ __all__ = [
     "Publication",
     "Registration",
     "SharedKey",
+    "ShownKey",
     "Silent",
     "Status",
     "StayedOpen",
@@ -153,10 +159,12 @@ __all__ = [
     "expects_ssh",
     "fingerprint",
     "host_key_alias",
+    "is_comparable",
     "is_device_itself",
     "is_stale",
     "joined",
     "known_hosts_file",
+    "mismatch",
     "name_for",
     "outcome_from",
     "outcome_json",
@@ -179,6 +187,7 @@ __all__ = [
     "seen_at",
     "ssh_forwards",
     "tunnel_json",
+    "type_of",
     "unescape",
     "why_too_small",
 ]

@@ -24,6 +24,7 @@ class EventKind(StrEnum):
     GATEWAY = "gateway"
     SHELL = "shell"
     COMMAND = "command"
+    HOSTKEY = "hostkey"
 
 
 OPERATOR_KINDS = frozenset({EventKind.REGISTRY, EventKind.SHELL, EventKind.COMMAND})
