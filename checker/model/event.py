@@ -25,9 +25,19 @@ class EventKind(StrEnum):
     SHELL = "shell"
     COMMAND = "command"
     HOSTKEY = "hostkey"
+    MUTE = "mute"
+    UNMUTE = "unmute"
 
 
-OPERATOR_KINDS = frozenset({EventKind.REGISTRY, EventKind.SHELL, EventKind.COMMAND})
+OPERATOR_KINDS = frozenset(
+    {
+        EventKind.REGISTRY,
+        EventKind.SHELL,
+        EventKind.COMMAND,
+        EventKind.MUTE,
+        EventKind.UNMUTE,
+    }
+)
 """What operators' programs report to the daemon; it makes the events of all other kinds itself."""
 
 
