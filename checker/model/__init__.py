@@ -45,6 +45,7 @@ from checker.model.policy import MOST_PORTS, TEMPLATE_PORT, Policy, SharedKey
 from checker.model.port_ranges import PortRanges, parse_ranges
 from checker.model.public_key import KEY_TYPES, KeyType, fingerprint, parse_public_key, rsa_bits
 from checker.model.ssh_access import (
+    SSH_USER,
     expects_ssh,
     host_key_alias,
     is_device_itself,
@@ -95,6 +96,7 @@ __all__ = [
     "OPERATOR_KINDS",
     "PORTS",
     "SHARED_KEY",
+    "SSH_USER",
     "STALE_SWEEPS",
     "STATUS_MEANING",
     "TEMPLATE_PORT",
