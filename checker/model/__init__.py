@@ -14,6 +14,7 @@ from checker.model.device_name import name_for, parse_calls_itself
 from checker.model.errors import CheckerError, InvalidValue
 from checker.model.event import HOUR_S, OPERATOR_KINDS, Event, EventKind, Hour, Watched
 from checker.model.flow import Flow
+from checker.model.labels import LONGEST_NOTE, MOST_TAGS, parse_note, parse_tag, parse_tags
 from checker.model.machine import Machine, Usage, room_for, why_too_small
 from checker.model.node import (
     NAME_PATTERN,
@@ -89,7 +90,9 @@ __all__ = [
     "IPV4_LOOPBACK",
     "IPV6_LOOPBACK",
     "KEY_TYPES",
+    "LONGEST_NOTE",
     "MOST_PORTS",
+    "MOST_TAGS",
     "NAME_PATTERN",
     "NO_RESPONSE",
     "OPEN",
@@ -164,9 +167,12 @@ __all__ = [
     "parse_expect",
     "parse_forward",
     "parse_name",
+    "parse_note",
     "parse_port",
     "parse_public_key",
     "parse_ranges",
+    "parse_tag",
+    "parse_tags",
     "parse_target",
     "pinned_keys_file",
     "printable",

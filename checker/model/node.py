@@ -173,9 +173,13 @@ class Node:
     """
     calls_itself: str = ""
     """What its device calls itself, if that is not the node's name. Only to show and compare."""
+    tags: tuple[str, ...] = ()
+    """The admin's labels, sorted, each once."""
+    note: str = ""
+    """The admin's remark, one line; empty: none."""
     unknown_keys: tuple[str, ...] = field(default=(), compare=False)
-    """A clause for each key of its file that this version does not know, or whose value it cannot
-    use. Such keys are kept and have no effect.
+    """A clause for each key of its file that this version does not know, and for each wrong value
+    of one that gives no rights. Both are kept and have no effect.
     """
 
     @property

@@ -220,6 +220,19 @@ def node_clauses(before: Node, after: Node) -> Iterator[str]:
         yield "a new key waits; the present one stays until a tunnel with the new one beats"
     if before.next_key not in (None, *after.public_keys):
         yield "the key that waited is withdrawn"
+    yield from label_clauses(before, after)
+
+
+def label_clauses(before: Node, after: Node) -> Iterator[str]:
+    """Compare tags and note."""
+    for tag in after.tags:
+        if tag not in before.tags:
+            yield f"tag {tag} added"
+    for tag in before.tags:
+        if tag not in after.tags:
+            yield f"tag {tag} removed"
+    if before.note != after.note:
+        yield f"note: {after.note}" if after.note else "note removed"
 
 
 def forward_clauses(before: Node, after: Node) -> Iterator[tuple[Port, str]]:

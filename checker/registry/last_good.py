@@ -23,7 +23,9 @@ from checker.model import (
     Port,
     parse_calls_itself,
     parse_expect,
+    parse_note,
     parse_public_key,
+    parse_tags,
     parse_target,
 )
 from checker.registry.file_stamps import Signs, is_settled, signs
@@ -131,6 +133,8 @@ def load_record(layout: Layout, names: Collection[NodeName]) -> dict[NodeName, R
         for known in found.values():
             if known.node.calls_itself:
                 parse_calls_itself(known.node.calls_itself)
+            parse_tags(known.node.tags)
+            parse_note(known.node.note)
             for forward in known.node.forwards:
                 parse_target(str(forward.target))
                 parse_expect(str(forward.expect))

@@ -35,11 +35,22 @@ from checker.model import (
     parse_target,
 )
 from checker.nearest import nearest
-from checker.registry.optional_values import optional_in, unusable_in
+from checker.registry.host_key_value import broken_host_key, host_key_in
+from checker.registry.labels import as_written, labels_in, labels_table, with_odd_tags
 from checker.registry.publications import parse_sni
 from checker.registry.waiting import waiting_path, with_waiting
 
-NODE_KEYS = ("public_key", "next_key", "added_at", "key_since", "enabled", "expires", "forward")
+NODE_KEYS = (
+    "public_key",
+    "next_key",
+    "added_at",
+    "key_since",
+    "enabled",
+    "expires",
+    "tags",
+    "note",
+    "forward",
+)
 FORWARD_KEYS = ("port", "target", "expect", "deadline_s", "public", "publish", "host_key")
 PUBLICATION_KEYS = ("port", "sni", "send_proxy")
 OWN_PREFIX = "x-"
@@ -90,7 +101,7 @@ def forward_from(path: Path, node: NodeName, number: int, table: Any) -> Forward
             ),
             public=flag_in(path, f"{where}public", table.get("public", False)),
             published=publications_in(path, where, table.get("publish", [])),
-            host_key=optional_in(table, "host_key", ""),
+            host_key=host_key_in(table),
         )
     except InvalidValue as error:
         raise ConfigError(path, f"{where}{error}") from error
@@ -109,7 +120,7 @@ def unknown_in(table: Mapping[str, Any]) -> Iterator[str]:
     yield from strange(table, NODE_KEYS, "")
     for number, forward in enumerate(tables(table.get("forward")), start=1):
         yield from strange(forward, FORWARD_KEYS, f"forward {number}: ")
-        yield from unusable_in(forward, f"forward {number}: ")
+        yield from broken_host_key(forward, f"forward {number}: ")
         for place, publication in enumerate(tables(forward.get("publish")), start=1):
             where = f"forward {number}: publish {place}: "
             yield from strange(publication, PUBLICATION_KEYS, where)
@@ -144,6 +155,7 @@ def node_from(path: Path, table: Mapping[str, Any], unknown: tuple[str, ...]) ->
     forwards = table.get("forward", [])
     if not isinstance(forwards, list):
         raise ConfigError(path, "forward must be a list of tables; write [[forward]]")
+    labels = labels_in(table)
     try:
         name = parse_name(path.stem)
         next_key = text_in(path, "next_key", table["next_key"]) if "next_key" in table else None
@@ -159,7 +171,9 @@ def node_from(path: Path, table: Mapping[str, Any], unknown: tuple[str, ...]) ->
             key_since=whole_in(path, "key_since", table.get("key_since", 0), 0, 2**40),
             enabled=flag_in(path, "enabled", table.get("enabled", True)),
             expires=parse_day(str(table["expires"])) if "expires" in table else None,
-            unknown_keys=unknown,
+            tags=labels.tags,
+            note=labels.note,
+            unknown_keys=(*unknown, *labels.clauses),
         )
     except InvalidValue as error:
         raise ConfigError(path, str(error)) from error
@@ -207,7 +221,15 @@ def edited_toml(node: Node, before: bytes) -> bytes | None:
 
     table = node_table(node)
     try:
-        text = edited(decoded(before), table, NODE_KEYS, FORWARD_KEYS)
+        given = tomllib.loads(decoded(before))
+        same = set(as_written(node, given))
+        wanted = with_odd_tags(table, given)
+        text = edited(
+            decoded(before),
+            {key: value for key, value in wanted.items() if key not in same},
+            [key for key in NODE_KEYS if key not in same],
+            FORWARD_KEYS,
+        )
         said = node_from(Path(f"{node.name}.toml"), tomllib.loads(text), ())
     except (ValueError, RecursionError, ConfigError):
         return None
@@ -223,6 +245,7 @@ def node_table(node: Node) -> dict[str, Any]:
         **({} if not node.key_since else {"key_since": node.key_since}),
         **({} if node.enabled else {"enabled": False}),
         **({} if node.expires is None else {"expires": node.expires}),
+        **labels_table(node),
         "forward": [forward_table(forward) for forward in node.forwards],
     }
 

@@ -127,6 +127,8 @@ def node_list(node: Node) -> list[Any]:
         node.next_key_at,
         [forward_list(forward) for forward in node.forwards],
         node.calls_itself,
+        # an older release reads only rows without these
+        *((node.tags, node.note) if node.tags or node.note else ()),
     ]
 
 
@@ -158,10 +160,12 @@ def later_values(forward: Forward) -> tuple[Any, ...]:
 
 def node_from_row(row: Any) -> Node:
     """Return a node from the copy, or from a record of an earlier release, which ends before
-    `calls_itself`. Raises ValueError, TypeError if we did not write it.
+    `calls_itself` or the tags. Raises ValueError, TypeError if we did not write it.
     """
     name, public_key, next_key, added_at, key_since, enabled, expires, next_key_at, *rest = row
-    forwards, calls_itself = rest if len(rest) > 1 else (*rest, "")
+    forwards, *more = rest
+    calls_itself, *labels = more or ("",)
+    tags, note = labels or ((), "")
     return Node(
         name=NodeName(name),
         public_key=public_key,
@@ -172,6 +176,8 @@ def node_from_row(row: Any) -> Node:
         expires=expires,
         next_key_at=next_key_at,
         calls_itself=calls_itself,
+        tags=tuple(tags),
+        note=note,
         forwards=tuple(forward_from_row(NodeName(name), forward) for forward in forwards),
     )
 

@@ -11,7 +11,7 @@ import tomlkit
 from tomlkit.container import Container
 from tomlkit.items import Item, Table
 
-from checker.registry.optional_values import is_unusable
+from checker.registry.host_key_value import is_broken_host_key
 
 FORWARD = re.compile(r"\s*\[\[\s*forward\s*\]\]")
 FOREIGN_TABLE = re.compile(r"\s*\[(?!\[?\s*forward\b)")
@@ -83,7 +83,7 @@ def with_values(
     document = tomlkit.parse(text.rstrip() + "\n" if text.strip() else "")
     table: Container | Table = document["forward"][0] if in_forward else document
     for key in [key for key in table if key in known and key not in wanted]:
-        if not is_unusable(key, plain(table[key])):
+        if not is_broken_host_key(key, plain(table[key])):
             table.remove(key)
     for key, value in wanted.items():
         if key not in table or not says(table[key], value):
@@ -97,10 +97,9 @@ def says(found: object, value: object) -> bool:
     """
     has = plain(found)
     if isinstance(value, list) and isinstance(has, list):
-        return len(has) == len(value) and all(
-            isinstance(one, dict) and other.items() <= one.items()
-            for one, other in zip(has, value, strict=True)
-        )
+        return len(has) == len(value) and all(map(says, has, value))
+    if isinstance(value, dict) and isinstance(has, dict):
+        return value.items() <= has.items()
     return type(has) is type(value) and has == value
 
 

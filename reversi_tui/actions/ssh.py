@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 
 from checker.model import SSH_USER, InvalidValue, NodeName, Status, expects_ssh, parse_name
-from reversi_tui.rows.row import Row
+from checker.rows.row import Row
 
 IPV4_SIDE, IPV6_SIDE = "127.0.0.1", "::1"
 """Where to reach listeners, public ones too; the probes use the same addresses."""

@@ -9,8 +9,8 @@ import pytest
 
 from checker.model import Port, Tunnel
 from checker.registry.reading import read_registry
+from checker.rows.row import Row
 from reversi_tui.actions.ssh import ssh_command
-from reversi_tui.rows.row import Row
 from tests.system.clients import Device
 from tests.system.harness import Gateway
 

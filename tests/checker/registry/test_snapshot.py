@@ -87,7 +87,7 @@ def layout(tmp_path: Path) -> Layout:
         node(
             "attic", 1, next_key=public_key(101), key_since=7, enabled=False, expires="2031-12-31"
         ),
-        node("attic-2", 2),
+        node("attic-2", 2, tags=("openwrt", "site-a"), note="key at the bäckerei"),
         Node(name=NodeName("barn"), public_key="shared", forwards=(), added_at=0),
     )
     return made

@@ -11,10 +11,10 @@ from checker.config.layout import Layout, home_layout
 from checker.model import Node
 from checker.registry.changes import change
 from checker.registry.edits import with_forward
+from checker.registry.host_key_value import broken_host_key, host_key_in, is_broken_host_key
 from checker.registry.key_lines import GateCommand
 from checker.registry.lock import locked
 from checker.registry.node_file import node_toml, read_node
-from checker.registry.optional_values import is_unusable, optional_in, unusable_in
 from checker.registry.reading import node_path, read_registry
 from checker.registry.snapshot import forward_list, node_from_row, node_list
 from tests.strategies import OFFICE, node, public_key
@@ -89,7 +89,9 @@ def test_a_row_of_the_copy_ends_before_the_host_key_if_there_is_none() -> None:
     assert len(forward_list(node().forwards[0])) == 11
 
 
-def test_other_keys_are_never_unusable() -> None:
-    assert not is_unusable("expect", 7)
-    assert optional_in({"host_key": 7}, "host_key", "") == ""
-    assert list(unusable_in({"host_key": KEY, "port": "x"}, "")) == []
+def test_only_a_host_key_can_be_broken() -> None:
+    assert is_broken_host_key("host_key", 7)
+    assert not is_broken_host_key("host_key", KEY)
+    assert not is_broken_host_key("expect", 7)
+    assert host_key_in({"host_key": 7}) == host_key_in({}) == ""
+    assert list(broken_host_key({"host_key": KEY, "port": "x"}, "")) == []
