@@ -7,7 +7,7 @@ from pathlib import Path
 
 from checker.cli.dialog import narrate
 from checker.cli.exit_codes import ExitCode
-from checker.cli.nodes_for_ssh import add_way, known_ssh_hosts
+from checker.cli.nodes_for_ssh import add_way, chosen_nodes
 from checker.cli.verbs import Verbs, add_verb
 from checker.config.files import write_changed
 from checker.config.layout import Layout
@@ -50,7 +50,7 @@ def add_to(verbs: Verbs) -> None:
 
 def cmd_ssh_config(args: argparse.Namespace, layout: Layout) -> ExitCode:
     way = parse_way(args.jump, args.user, args.prefix)
-    found = known_ssh_hosts(layout, way)
+    found = chosen_nodes(args, layout, way).found
     refuse_jump_that_is_node(found.hosts, way)
     if args.names:
         say("".join(f"{host.name}\n" for host in found.hosts), end="")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,24 +76,3 @@ def control_path(host: SshHost, way: Way) -> str:
     """
     digest = hashlib.sha256(f"{way.jump} {host.alias}".encode()).hexdigest()[:12]
     return f"%(directory)s/{digest}-%%r"
-
-
-def hosts_of(
-    hosts: Iterable[SshHost],
-    nodes: Mapping[str, Node],
-    statuses: Mapping[tuple[str, int], tuple[Status, bool]],
-) -> tuple[InventoryHost, ...]:
-    """The first SSH server of each node: Ansible must not meet a device twice.
-
-    `statuses`: what was seen of a node's port, and whether that is stale.
-    """
-    return tuple(
-        InventoryHost(
-            node=nodes[host.forward.node],
-            host=host,
-            status=statuses[host.forward.node, host.forward.port][0],
-            is_stale=statuses[host.forward.node, host.forward.port][1],
-        )
-        for host in hosts
-        if host.is_first
-    )

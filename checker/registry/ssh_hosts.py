@@ -123,11 +123,17 @@ class SshHosts:
 
 
 def ssh_hosts(
-    nodes: Mapping[NodeName, Node], day: str, *, prefix: str = "", broken: Collection[str] = ()
+    nodes: Mapping[NodeName, Node],
+    day: str,
+    *,
+    prefix: str = "",
+    broken: Collection[str] = (),
+    names: Collection[str] = (),
 ) -> SshHosts:
     """The SSH servers of these nodes on this day (YYYY-MM-DD), by node.
 
-    Nodes of `broken` files are left out: what is known of them may be out of date.
+    Nodes of `broken` files are left out: what is known of them may be out of date. `names`: of
+    other nodes, so that a further SSH server gets none of them.
     """
     good = [node for name, node in nodes.items() if name not in broken]
     open_nodes = [node for node in good if not node.barred(day)]
@@ -137,7 +143,7 @@ def ssh_hosts(
     for node, forwards in servers:
         for number, forward in enumerate(forwards):
             name = f"{node.name}.{forward.port}" if number else node.name
-            if number and name in nodes:
+            if number and (name in nodes or name in names):
                 shadowed += 1
             else:
                 hosts.append(SshHost(name=prefix + name, forward=forward, is_first=not number))
