@@ -14,8 +14,21 @@ from checker.model.device_name import name_for, parse_calls_itself
 from checker.model.errors import CheckerError, InvalidValue
 from checker.model.event import HOUR_S, OPERATOR_KINDS, Event, EventKind, Hour, Watched
 from checker.model.flow import Flow
+from checker.model.instant import parse_past
 from checker.model.labels import LONGEST_NOTE, MOST_TAGS, parse_note, parse_tag, parse_tags
 from checker.model.machine import Machine, Usage, room_for, why_too_small
+from checker.model.mute import (
+    Mute,
+    MuteChange,
+    Mutes,
+    Selector,
+    mute_from,
+    mute_json,
+    parse_mute_end,
+    parse_why,
+    selector_from,
+    selector_json,
+)
 from checker.model.node import (
     NAME_PATTERN,
     NO_RESPONSE,
@@ -122,6 +135,9 @@ __all__ = [
     "KeyType",
     "Listener",
     "Machine",
+    "Mute",
+    "MuteChange",
+    "Mutes",
     "NoListener",
     "Node",
     "NodeName",
@@ -136,6 +152,7 @@ __all__ = [
     "ProcessId",
     "Publication",
     "Registration",
+    "Selector",
     "SharedKey",
     "Silent",
     "Status",
@@ -159,6 +176,8 @@ __all__ = [
     "is_stale",
     "joined",
     "known_hosts_file",
+    "mute_from",
+    "mute_json",
     "name_for",
     "outcome_from",
     "outcome_json",
@@ -166,19 +185,24 @@ __all__ = [
     "parse_day",
     "parse_expect",
     "parse_forward",
+    "parse_mute_end",
     "parse_name",
     "parse_note",
+    "parse_past",
     "parse_port",
     "parse_public_key",
     "parse_ranges",
     "parse_tag",
     "parse_tags",
     "parse_target",
+    "parse_why",
     "pinned_keys_file",
     "printable",
     "room_for",
     "rsa_bits",
     "seen_at",
+    "selector_from",
+    "selector_json",
     "ssh_forwards",
     "tunnel_json",
     "unescape",

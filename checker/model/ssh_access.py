@@ -33,7 +33,8 @@ def expects_ssh(forward: Forward) -> bool:
 
 def ssh_forwards(forwards: Sequence[Forward]) -> tuple[Forward, ...]:
     """The forwards by which ssh reaches a node, those to the device itself first; then in the
-    admin's order. A forward that leaves, or whose target expects a PROXY line, is none.
+    admin's order. Not those that leave, and not those whose target expects a PROXY
+    line.
     """
     found = [
         forward

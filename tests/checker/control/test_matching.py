@@ -22,7 +22,7 @@ SHED = NodeName("shed")
 
 @pytest.fixture
 def layout(tmp_path: Path) -> Layout:
-    """Three nodes of which one is up, one hung, one never seen; and a device."""
+    """Three nodes (one is up, one hung, one was never seen), and a device."""
     made = home_layout(tmp_path)
     add(made, replace(node(), tags=("site-a",)), COMMAND)
     add(made, replace(node("shed", 2, (20020, 20021)), tags=("site-a", "x")), COMMAND)
