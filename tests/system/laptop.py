@@ -23,13 +23,21 @@ class Laptop:
     command in a mount namespace of its own.
     """
 
-    def __init__(self, folder: Path, keys: Sequence[BoxServer], hosts: str = "") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        keys: Sequence[BoxServer],
+        hosts: str = "",
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         """`keys`: servers whose keys the admin has; `hosts`: blocks of ssh_config."""
         if os.geteuid() != 0:
             pytest.skip("a mount namespace needs root")
         require("unshare", "mount", "ssh", "bash")
         self.folder = folder
         self.home = pwd.getpwuid(os.geteuid()).pw_dir
+        self.within_s = 600.0
+        self.environment = {"PATH": os.environ["PATH"], "HOME": self.home, **(environment or {})}
         self.ssh = folder / ".ssh"
         (self.ssh / "config.d").mkdir(parents=True)
         self.ssh.chmod(0o700)
@@ -40,9 +48,7 @@ class Laptop:
             encoding="ascii",
         )
 
-    def typed(
-        self, line: str, environment: Mapping[str, str] | None = None
-    ) -> subprocess.CompletedProcess[str]:
+    def typed(self, line: str) -> subprocess.CompletedProcess[str]:
         """Run a line as the admin types it."""
         words = ["unshare", "--mount", "sh", "-c", IN_OTHER_HOME, "laptop"]
         return subprocess.run(
@@ -51,14 +57,14 @@ class Laptop:
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=self.within_s,
             start_new_session=True,
-            env={"PATH": os.environ["PATH"], "HOME": self.home, **(environment or {})},
+            env=self.environment,
         )
 
-    def type(self, line: str, environment: Mapping[str, str] | None = None) -> str:
+    def type(self, line: str) -> str:
         """Run a line that must succeed; return its output."""
-        done = self.typed(line, environment)
+        done = self.typed(line)
         assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
         return done.stdout
 
