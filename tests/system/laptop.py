@@ -36,7 +36,6 @@ class Laptop:
         require("unshare", "mount", "ssh", "bash")
         self.folder = folder
         self.home = pwd.getpwuid(os.geteuid()).pw_dir
-        self.within_s = 600.0
         self.environment = {"PATH": os.environ["PATH"], "HOME": self.home, **(environment or {})}
         self.ssh = folder / ".ssh"
         (self.ssh / "config.d").mkdir(parents=True)
@@ -57,7 +56,7 @@ class Laptop:
             capture_output=True,
             text=True,
             check=False,
-            timeout=self.within_s,
+            timeout=300,
             start_new_session=True,
             env=self.environment,
         )

@@ -19,7 +19,7 @@ from tests.system.laptop import Laptop
 from tests.system.page_blocks import blocks, commands
 from tests.system.page_steps import Step, type_all, unknown
 
-pytestmark = [pytest.mark.sshd, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.sshd
 PAGE = Path(__file__).parents[2] / "docs" / "bulk.md"
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
 
@@ -88,7 +88,8 @@ def admin(gateway: Gateway, tmp_path: Path) -> Iterator[Admin]:
         closing(BoxServer(tmp_path / "office", more=["Subsystem sftp internal-sftp"])) as machine,
     ):
         device = gateway.add(f"127.0.0.1:{machine.port},banner:SSH-2.0", name="office")
-        gateway.ok("node", "set", "office", "--tag", "site-a")
+        file = gateway.layout.nodes / "office.toml"
+        file.write_text('tags = ["site-a"]\n' + file.read_text(encoding="utf-8"), encoding="utf-8")
         gateway.connect(device)
         gateway.await_up(device)
         laptop = Laptop(

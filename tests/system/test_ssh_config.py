@@ -20,7 +20,7 @@ from tests.strategies import public_key
 from tests.system.box_server import BoxServer
 from tests.system.laptop import Laptop
 
-pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.sshd
 ROOT = Path(__file__).parents[2]
 LINE = "ssh gw reversi-checker ssh-config --jump gw > ~/.ssh/config.d/reversi"
 """The README's line."""
