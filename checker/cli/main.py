@@ -30,6 +30,8 @@ VERBS = {
     "report": "report",
     "node": "nodes",
     "known-hosts": "known_hosts",
+    "ssh-config": "ssh_config",
+    "inventory": "inventory",
     "publish": "publish",
     "unpublish": "publish",
     "init": "install",

@@ -62,6 +62,7 @@ from checker.model.port_ranges import PortRanges, parse_ranges
 from checker.model.public_key import KEY_TYPES, KeyType, fingerprint, parse_public_key, rsa_bits
 from checker.model.shown_key import ShownKey, is_comparable, mismatch, type_of
 from checker.model.ssh_access import (
+    SSH_USER,
     expects_ssh,
     host_key_alias,
     is_device_itself,
@@ -116,6 +117,7 @@ __all__ = [
     "PORTS",
     "SHARED_KEY",
     "SSH_BANNER",
+    "SSH_USER",
     "STALE_SWEEPS",
     "STATUS_MEANING",
     "TEMPLATE_PORT",
