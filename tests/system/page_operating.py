@@ -265,6 +265,22 @@ OPERATING: tuple[Step[Fleet], ...] = (
         ends=(0, 1),
     ),
     Step("sudo rm -r /etc/ssh/old"),
+    Step(
+        'sudo reversi-checker node set office --tag site-a --note "attic, key at the bakery"',
+        says="office: tag site-a added",
+    ),
+    Step("reversi-checker node list --filter tag:site-a", says="site-a"),
+    Step(
+        "reversi-checker status --filter 'tag:site-a !status:up'",
+        says="nothing matches the filter",
+        before=Fleet.is_served,
+    ),
+    Step("sudo reversi-checker probe --filter tag:site-a", says="1 of 1 up"),
+    Step("sudo reversi-checker kill --filter tag:site-a --dry-run", says="would kill"),
+    Step(
+        "sudo reversi-checker node expire --filter tag:site-a 2031-12-31",
+        says="office: its key expires on 2031-12-31",
+    ),
     Step("sudo usermod -aG reversi-operators anna", before=Fleet.hire_anna, after=Fleet.obeys_anna),
     Step("reversi-checker log --limit 20", says="rollout: copy a bundle, and upgrade"),
     Step("sudo git -C /etc/reversi init --quiet"),
