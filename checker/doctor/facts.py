@@ -123,6 +123,8 @@ class RegistryFacts:
     """An old key or port that is still valid, as a clause, and the words of the command that ends
     it.
     """
+    unpinned: Sequence[str] = ()
+    """Nodes of which a forward expects its host key, and none is pinned."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
