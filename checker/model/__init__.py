@@ -14,7 +14,19 @@ from checker.model.device_name import name_for, parse_calls_itself
 from checker.model.errors import CheckerError, InvalidValue
 from checker.model.event import HOUR_S, OPERATOR_KINDS, Event, EventKind, Hour, Watched
 from checker.model.flow import Flow
+from checker.model.instant import parse_past
 from checker.model.machine import Machine, Usage, room_for, why_too_small
+from checker.model.mute import (
+    Mute,
+    Mutes,
+    Selector,
+    mute_from,
+    mute_json,
+    parse_mute_end,
+    parse_why,
+    selector_from,
+    selector_json,
+)
 from checker.model.node import (
     NAME_PATTERN,
     NO_RESPONSE,
@@ -109,6 +121,8 @@ __all__ = [
     "KeyType",
     "Listener",
     "Machine",
+    "Mute",
+    "Mutes",
     "NoListener",
     "Node",
     "NodeName",
@@ -123,6 +137,7 @@ __all__ = [
     "ProcessId",
     "Publication",
     "Registration",
+    "Selector",
     "SharedKey",
     "Silent",
     "Status",
@@ -142,6 +157,8 @@ __all__ = [
     "fingerprint",
     "is_stale",
     "joined",
+    "mute_from",
+    "mute_json",
     "name_for",
     "outcome_from",
     "outcome_json",
@@ -149,15 +166,20 @@ __all__ = [
     "parse_day",
     "parse_expect",
     "parse_forward",
+    "parse_mute_end",
     "parse_name",
+    "parse_past",
     "parse_port",
     "parse_public_key",
     "parse_ranges",
     "parse_target",
+    "parse_why",
     "printable",
     "room_for",
     "rsa_bits",
     "seen_at",
+    "selector_from",
+    "selector_json",
     "tunnel_json",
     "unescape",
     "why_too_small",

@@ -159,7 +159,7 @@ def unregistered_from(row: sqlite3.Row) -> Unregistered:
     return Unregistered(**{**dict(row), **said})
 
 
-ACTS = frozenset({EventKind.SHELL, EventKind.COMMAND})
+ACTS = frozenset({EventKind.SHELL, EventKind.COMMAND, EventKind.MUTE, EventKind.UNMUTE})
 """Kinds that 0.1.0 does not know. They are stored and sent as `registry`, with their own name in
 `act`, which 0.1.0 ignores: after a rollback it reads and writes the same state file.
 """
