@@ -12,6 +12,7 @@ from pathlib import Path
 
 from checker.cli.dialog import ask, narrate, warn, would
 from checker.cli.exit_codes import ExitCode
+from checker.cli.extra_units import add_unit_options, asked_units
 from checker.cli.install_steps import step_lines, undo_line
 from checker.cli.verbs import Verbs, add_dry_run, add_verb, add_yes
 from checker.config.layout import SYSTEM, Layout
@@ -45,6 +46,7 @@ def add_init(verbs: Verbs) -> None:
         "sudo reversi-checker init --gateway gateway.example.org:22",
         "sudo reversi-checker init --tune --dry-run",
         "sudo reversi-checker init --shared-key fleet.pub",
+        "sudo reversi-checker init --metrics",
     )
     add_dry_run(init, "print every file and command, and do nothing")
     init.add_argument(
@@ -62,6 +64,7 @@ def add_init(verbs: Verbs) -> None:
             " less behind bulk transfers; stays until --no-tune or uninstall"
         ),
     )
+    add_unit_options(init)
     add_fleet_options(init)
     add_file_options(init)
     init.set_defaults(command=cmd_init)
@@ -197,7 +200,7 @@ def cmd_init(args: argparse.Namespace, layout: Layout) -> ExitCode:  # noqa: ARG
         tune=args.tune,
         fleet=fleet_wish(args),
     )
-    found = replace(found, allow_login=args.allow_login)
+    found = replace(found, allow_login=args.allow_login, asked_units=asked_units(args))
     if root:
         init_tree(found, root, is_dry=args.dry_run)
     else:

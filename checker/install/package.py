@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import replace
 
+from checker.install.extra_units import chosen_units
 from checker.install.places import ENABLED, RUN, SYSCTL, TMPFILES
 from checker.install.plan import UNSTARTED, accounts, all_folders, plan, to_reserve
 from checker.install.readers import memberships
@@ -54,5 +55,6 @@ def postinst(found: Found, folders: list[Folder]) -> Iterator[tuple[str, ...]]:
         yield command.words
     yield ("sshd", "-t")
     yield ("systemctl", "daemon-reload")
-    yield ("systemctl", "enable", "--now", *ENABLED)
+    extra = [unit.name for unit in chosen_units(found)]
+    yield ("systemctl", "enable", "--now", *ENABLED, *extra)
     yield reload_words("ssh.service")

@@ -23,6 +23,9 @@ SERVICE = UNIT_FILE.name
 KEYS_SERVICE_FILE = UNIT_FILE.with_name("reversi-keys.service")
 KEYS_PATH_FILE = UNIT_FILE.with_name("reversi-keys.path")
 UNITS = (UNIT_FILE, KEYS_SERVICE_FILE, KEYS_PATH_FILE)
+METRICS_UNIT = UNIT_FILE.with_name("reversi-metrics.service")
+EXTRA_UNIT_FILES = (METRICS_UNIT,)
+"""Of services that only some gateways run: checker.install.extra_units."""
 ENABLED = (SERVICE, KEYS_PATH_FILE.name)
 TMPFILES = Path("/etc/tmpfiles.d/reversi.conf")
 SYSCTL = Path("/etc/sysctl.d/99-reversi.conf")
@@ -33,6 +36,7 @@ FILES = (
     SYSCTL,
     TUNE,
     *UNITS,
+    *EXTRA_UNIT_FILES,
     REST,
     DROP_IN,
     ALLOW,

@@ -7,12 +7,21 @@ from pathlib import Path
 
 from checker.config.layout import SYSTEM
 from checker.install.extra_drop_ins import allow_notes, allow_steps
+from checker.install.extra_units import (
+    extra_commands,
+    extra_contents,
+    extra_notes,
+    extra_warnings,
+    refuse_missing_library,
+    withdrawals,
+)
 from checker.install.left_behind import clauses, lost_keys
 from checker.install.places import (
     CONFIG,
     DROP_IN,
     DROP_INS,
     ENABLED,
+    EXTRA_UNIT_FILES,
     FILES,
     KEYS_PATH_FILE,
     KEYS_SERVICE_FILE,
@@ -57,6 +66,7 @@ UNSTARTED = (
 def plan(found: Found) -> InitPlan:
     """Plan everything that is missing. Raises Refused."""
     refuse(found)
+    refuse_missing_library(found)
     files, notes = wanted_files(found)
     steps: list[Step] = [*accounts(found), *memberships(found), *folders(found)]
     steps.extend(file for file in files if file.path not in DROP_INS)
@@ -66,16 +76,19 @@ def plan(found: Found) -> InitPlan:
     steps.extend(go_live(found, files))
     steps.extend(allow_steps(found))
     steps.extend(untune(found))
+    steps.extend(withdrawals(found))
     steps.extend(commands(found, {file.path for file in files}))
     notes += [
         *ignored_gateways(found),
         *tuning_notes(found),
         *allow_notes(found),
+        *extra_notes(found),
         *manual(found, bool(steps)),
     ]
     warnings = (
         *sshrc_warnings(found),
         *tuning_warnings(found),
+        *extra_warnings(found),
         *clauses(found.logins, found.choices.tunnel_user),
         *lost_keys(found.logins, found.choices.tunnel_user),
     )
@@ -148,6 +161,7 @@ def contents(found: Found) -> dict[Path, bytes]:
         REST: rest_of_drop_in(choices.tunnel_user),
         DROP_IN: drop_in(choices.tunnel_user, found.unknown_options),
     }
+    files.update(extra_contents(found))
     if to_reserve(found):
         files[SYSCTL] = sysctl(found.reserved | to_reserve(found))
     if limit := wanted_tuning(found):
@@ -209,12 +223,13 @@ def commands(found: Found, changed: set[Path]) -> Iterator[Command]:
     yield from tune(found)
     if not found.has_systemd:
         return
-    if changed.intersection(UNITS):
+    if changed.intersection((*UNITS, *EXTRA_UNIT_FILES)):
         yield Command(words=("systemctl", "daemon-reload"))
     if not found.is_enabled or not found.is_active:
         yield Command(words=("systemctl", "enable", "--now", *ENABLED))
     elif changed.intersection((UNIT_FILE, SYSTEM.config)) or found.is_daemon_older:
         yield Command(words=("systemctl", "restart", SERVICE))
+    yield from extra_commands(found, changed)
 
 
 def ignored_gateways(found: Found) -> Iterator[str]:

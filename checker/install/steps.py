@@ -146,6 +146,14 @@ class Found:
     """The lists of whom sshd lets in, by lower-case keyword; None if sshd was not asked."""
     allow_login: bool = False
     """Whether to add the tunnel user to them."""
+    asked_units: Mapping[str, bool] = field(default_factory=dict)
+    """Services that only some gateways run: what was asked for on the command line, by option."""
+    idle_units: frozenset[str] = frozenset()
+    """Those whose file is there, but that systemd does not run, or not at boot."""
+    outdated_units: frozenset[str] = frozenset()
+    """Those that have run since before the present release was installed."""
+    missing_libraries: frozenset[str] = frozenset()
+    """The modules that such services need and the interpreter does not have."""
     places: tuple[str, ...] = ()
     """Where the interpreter, its library and reversi are, links resolved."""
     unreadable: str = ""

@@ -29,6 +29,7 @@ from checker.install.steps import Choices, Entry, Found, NotSent, UserAccount, d
 from checker.install.sysctl_files import setter
 from checker.install.tuning import KEY, TUNE
 from checker.install.undo import Installed
+from checker.install.unit_facts import idle_units, missing_libraries, outdated_units, units_in
 from checker.install.unit_files import DAEMON_USER
 from checker.install.wanted_settings import NOTHING, choices, settings_after, under
 from checker.linux.accounts import account_days, group_name, is_locked, password_days, user_name
@@ -241,6 +242,7 @@ def this_machine(found: Found, fleet: FleetWish, *, is_restored: bool) -> Found:
     chosen = found.choices
     ephemeral, reserved = ephemeral_ports()
     has_systemd = SYSTEMD.is_dir()
+    units = units_in(found.entries) if has_systemd else ()
     places, unreadable = examine((found.python, sys.executable), chosen.tunnel_user)
     registry = read_registry(SYSTEM.nodes)
     refuse_own_keys(fleet, registry)
@@ -262,6 +264,9 @@ def this_machine(found: Found, fleet: FleetWish, *, is_restored: bool) -> Found:
         sshrc=sshrc_of(chosen.tunnel_user),
         is_enabled=has_systemd and are_all("is-enabled"),
         is_active=has_systemd and are_all("is-active"),
+        idle_units=idle_units(units),
+        outdated_units=outdated_units(units),
+        missing_libraries=missing_libraries(found.python),
         keys_lag=not is_restored and keys_lag(SYSTEM),
         node_ports=frozenset(port for forward in registry.forwards for port in forward.ports),
         readers=members_of(chosen.readers),

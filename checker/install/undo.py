@@ -12,6 +12,7 @@ from checker.install.places import (
     CONFIG,
     DROP_INS,
     ENABLED,
+    EXTRA_UNIT_FILES,
     KEYS_SERVICE_FILE,
     MANIFEST,
     RUN,
@@ -25,7 +26,7 @@ from checker.install.sshd_drop_ins import reload_words
 from checker.install.steps import Command, Entry, NotSent, Remove, digest
 from checker.install.tuning import TUNE, left_value, restore_value
 
-OURS_TO_REMOVE = (TMPFILES, SYSCTL, TUNE, *UNITS)
+OURS_TO_REMOVE = (TMPFILES, SYSCTL, TUNE, *UNITS, *EXTRA_UNIT_FILES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +78,8 @@ def undo(there: Installed, *, purge: bool) -> tuple[tuple[Undo, ...], tuple[str,
     files, notes = file_steps(there, purge=purge)
     steps: list[Undo] = []
     if there.has_systemd and UNIT_FILE in there.entries and str(UNIT_FILE) in there.files:
-        steps.append(Command(words=("systemctl", "disable", "--now", *ENABLED), must=False))
+        extra = [path.name for path in EXTRA_UNIT_FILES if content_of_ours(there, path)]
+        steps.append(Command(words=("systemctl", "disable", "--now", *ENABLED, *extra), must=False))
         steps.append(Command(words=("systemctl", "stop", KEYS_SERVICE_FILE.name), must=False))
     steps.extend(files)
     if there.has_systemd:

@@ -1,0 +1,188 @@
+"""Services that only some gateways run, such as the metrics: `init` writes one if asked. Pure.
+
+The choice lasts until `--no-NAME` or `uninstall`: a unit file that is there stays, and follows each
+upgrade.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from checker.install.places import METRICS_UNIT
+from checker.install.refusals import Refused
+from checker.install.steps import Command, Found, Remove, Step, digest
+from checker.install.unit_files import HEAD, with_python
+
+HARDENED = """\
+DynamicUser=yes
+@READERS@CapabilityBoundingSet=
+NoNewPrivileges=yes
+ProtectSystem=strict
+ProtectHome=yes
+PrivateTmp=yes
+PrivateDevices=yes
+ProtectProc=invisible
+ProtectKernelTunables=yes
+ProtectKernelModules=yes
+ProtectKernelLogs=yes
+ProtectControlGroups=yes
+ProtectClock=yes
+ProtectHostname=yes
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+MemoryDenyWriteExecute=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged
+SystemCallErrorNumber=EPERM
+"""
+"""An account of its own that has no rights. `@READERS@` lets it look at a gateway that only a group
+may look at. Source: systemd.exec(5).
+"""
+RESTARTED = """\
+Restart=always
+RestartSec=10
+RestartPreventExitStatus=2
+"""
+"""2 says that it can never work: a package is missing, or an older reversi lacks the command."""
+METRICS_TEXT = f"""{HEAD}[Unit]
+Description=reversi: metrics for Prometheus
+After=network.target
+StartLimitIntervalSec=0
+
+[Service]
+Type=exec
+ExecStart=@PYTHON@ -I -m checker metrics --listen 127.0.0.1:9948
+{RESTARTED}Nice=10
+TasksMax=64
+{HARDENED}RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
+IPAddressDeny=any
+IPAddressAllow=localhost
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtraUnit:
+    """A service of systemd that an option of `init` turns on."""
+
+    option: str
+    """The option's name, without its dashes."""
+    path: Path
+    text: str
+    help: str
+    """What the option does."""
+    library: str
+    """The module that it needs beyond what reversi always needs."""
+
+    @property
+    def name(self) -> str:
+        """Its name for systemctl."""
+        return self.path.name
+
+    def content(self, python: str, readers: str) -> bytes:
+        """Return the unit file for this interpreter and this group of readers, if any."""
+        line = f"SupplementaryGroups={readers}\n" if readers else ""
+        return with_python(self.text.replace("@READERS@", line), python)
+
+
+METRICS = ExtraUnit(
+    option="metrics",
+    path=METRICS_UNIT,
+    text=METRICS_TEXT,
+    help=(
+        "serve metrics for Prometheus on 127.0.0.1:9948, by reversi-metrics.service; stays until"
+        " --no-metrics or uninstall"
+    ),
+    library="prometheus_client",
+)
+EXTRA_UNITS = (METRICS,)
+
+
+def is_chosen(found: Found, unit: ExtraUnit) -> bool:
+    """Return whether the gateway runs it: as asked now, else as before."""
+    return found.asked_units.get(unit.option, unit.path in found.entries)
+
+
+def chosen_units(found: Found) -> tuple[ExtraUnit, ...]:
+    return tuple(unit for unit in EXTRA_UNITS if is_chosen(found, unit))
+
+
+def how_to_get(unit: ExtraUnit, python: str) -> str:
+    """Return the sentence for an interpreter without the library."""
+    return (
+        f"--{unit.option} needs the Python package {unit.library}, which {python} does not have;"
+        f" run: sudo {python} -m pip install {unit.library}"
+    )
+
+
+def refuse_missing_library(found: Found) -> None:
+    """Raise Refused if a service is asked for that could not start."""
+    for unit in EXTRA_UNITS:
+        if found.asked_units.get(unit.option) and unit.library in found.missing_libraries:
+            raise Refused(how_to_get(unit, found.python))
+
+
+def extra_warnings(found: Found) -> Iterator[str]:
+    """Say which services of earlier runs cannot start."""
+    for unit in chosen_units(found):
+        if unit.library in found.missing_libraries:
+            yield f"{unit.name} cannot run: {how_to_get(unit, found.python)}"
+
+
+def extra_contents(found: Found) -> dict[Path, bytes]:
+    """Return the unit files that a gateway here should have."""
+    return {
+        unit.path: unit.content(found.python, found.choices.readers) for unit in chosen_units(found)
+    }
+
+
+def withdrawals(found: Found) -> Iterator[Step]:
+    """For `--no-NAME`: stop the service, and remove its file, unless the admin changed that."""
+    gone = [unit for unit in EXTRA_UNITS if is_to_remove(found, unit)]
+    for unit in gone:
+        if found.has_systemd:
+            yield Command(words=("systemctl", "disable", "--now", unit.name), must=False)
+        yield Remove(path=unit.path)
+    if gone and found.has_systemd:
+        yield Command(words=("systemctl", "daemon-reload"))
+
+
+def is_to_remove(found: Found, unit: ExtraUnit) -> bool:
+    """Return whether the file is there, unwanted, and as an `init` or a package wrote it."""
+    there = found.entries.get(unit.path)
+    if there is None or is_chosen(found, unit):
+        return False
+    content = there.content or b""
+    return found.written.get(str(unit.path)) == digest(content) or content == unit.content(
+        found.python, found.choices.readers
+    )
+
+
+def extra_commands(found: Found, changed: Collection[Path]) -> Iterator[Command]:
+    """Start what is chosen and does not run; restart what runs with an old file or release."""
+    for unit in chosen_units(found):
+        if unit.path not in found.entries or unit.name in found.idle_units:
+            yield Command(words=("systemctl", "enable", "--now", unit.name))
+        elif unit.path in changed or unit.name in found.outdated_units:
+            yield Command(words=("systemctl", "restart", unit.name))
+
+
+def extra_notes(found: Found) -> Iterator[str]:
+    """Name each file that `--no-NAME` leaves, because the admin changed it."""
+    for unit in EXTRA_UNITS:
+        if (
+            unit.path in found.entries
+            and not is_chosen(found, unit)
+            and not is_to_remove(found, unit)
+        ):
+            yield (
+                f"left as it is: {unit.path}, which init would write differently; remove it"
+                f" yourself: systemctl disable --now {unit.name} && rm {unit.path}"
+            )

@@ -1,0 +1,81 @@
+"""Ask systemd and the interpreter about the services that only some gateways run."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+import time
+from collections.abc import Container, Iterable
+from pathlib import Path
+
+import checker
+from checker.install.extra_units import EXTRA_UNITS, ExtraUnit
+from checker.linux.processes import read_process, started_at
+
+ASKED_WITHIN_S = 60
+HAS_MODULES = "import importlib.util as u, sys; print(*(m for m in sys.argv[1:] if u.find_spec(m)))"
+
+
+def units_in(paths: Container[Path]) -> tuple[ExtraUnit, ...]:
+    """Return the services whose file is there."""
+    return tuple(unit for unit in EXTRA_UNITS if unit.path in paths)
+
+
+def idle_units(units: Iterable[ExtraUnit]) -> frozenset[str]:
+    """Return those that systemd does not run, or does not start at boot."""
+    return frozenset(
+        unit.name
+        for unit in units
+        if not (said("is-active", unit.name) == "active" and said("is-enabled", unit.name))
+    )
+
+
+def outdated_units(units: Iterable[ExtraUnit]) -> frozenset[str]:
+    """Return those whose process has run since before the present release was installed."""
+    installed_at = Path(checker.__file__).stat().st_ctime
+    now, uptime_s = time.time(), time.clock_gettime(time.CLOCK_BOOTTIME)
+    found = set()
+    for unit in units:
+        pid = said("show", "--property", "MainPID", "--value", unit.name)
+        process = read_process(int(pid)) if pid.isdigit() and int(pid) else None
+        if process is not None and started_at(process.id, now, uptime_s) < installed_at:
+            found.add(unit.name)
+    return frozenset(found)
+
+
+def said(*words: str) -> str:
+    """Return what systemctl answers; empty if it fails."""
+    try:
+        done = subprocess.run(
+            ["systemctl", *words],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=ASKED_WITHIN_S,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def missing_libraries(python: str) -> frozenset[str]:
+    """Return the modules of these services that the interpreter does not have; all of them if it
+    does not answer.
+    """
+    wanted = frozenset(unit.library for unit in EXTRA_UNITS)
+    if python == sys.executable:
+        return frozenset(name for name in wanted if importlib.util.find_spec(name) is None)
+    try:
+        answer = subprocess.run(
+            [python, "-I", "-c", HAS_MODULES, *sorted(wanted)],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=ASKED_WITHIN_S,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return wanted
+    return wanted - frozenset(answer.stdout.split())
