@@ -15,7 +15,7 @@ from checker.output import sentence_of
 from checker.rows.filter import mistaken_column, parse_filter
 from checker.rows.row import Moment
 from checker.state.errors import StateMissing
-from checker.state.mutes import read_mutes
+from checker.state.mutes import FoundMutes, read_mutes
 
 EVERY_S = 20.0
 """Between sweeps, as long as none is known."""
@@ -32,8 +32,9 @@ class Look:
 
 def look(layout: Layout, settings: Settings, now: float, passed_s: float | None) -> Look:
     """Look at the gateway. Whatever cannot be read becomes the picture's trouble."""
+    mutes = read_mutes(layout.mutes)
     try:
-        found = all_rows(layout, settings, now)
+        found = all_rows(layout, has_filters=has_filters(settings, mutes), now=now)
     except (CheckerError, OSError) as error:
         return in_trouble(sentence_of(error), now, passed_s)
     every_s = found.sweep.every_s if found.sweep else EVERY_S
@@ -42,7 +43,6 @@ def look(layout: Layout, settings: Settings, now: float, passed_s: float | None)
         return in_trouble(trouble, now, passed_s)
     moment = Moment(now=now, every_s=every_s)
     watched = parse_filter(settings.filter_text)
-    mutes = read_mutes(layout.mutes)
     return Look(
         picture=picture(
             found.rows,
@@ -55,13 +55,18 @@ def look(layout: Layout, settings: Settings, now: float, passed_s: float | None)
     )
 
 
-def all_rows(layout: Layout, settings: Settings, now: float) -> Found:
+def has_filters(settings: Settings, mutes: FoundMutes) -> bool:
+    """Whether any filter may ask for what is expensive to read."""
+    return bool(settings.filter_text) or any(one.selector.node is None for one in mutes.mutes)
+
+
+def all_rows(layout: Layout, *, has_filters: bool, now: float) -> Found:
     """Read all rows; a registry that is gone is not an empty one. Raises CheckerError, OSError."""
     if not layout.nodes.is_dir():
         raise RegistryGone(layout.nodes)
     if not layout.state.exists():
         raise StateMissing(layout.state)
-    return read_all(layout, behind=bool(settings.filter_text), now=now)
+    return read_all(layout, behind=has_filters, now=now)
 
 
 class RegistryGone(CheckerError):

@@ -12,7 +12,9 @@ from urllib.parse import urlsplit
 from checker.alerts.outages import Rules
 from checker.config.layout import Layout, is_there
 from checker.config.toml_file import ConfigError, number_in, read_toml, text_in, whole_in
+from checker.model import InvalidValue
 from checker.nearest import nearest
+from checker.rows.filter import parse_filter
 
 KEYS = (
     "send",
@@ -146,6 +148,11 @@ def filter_in(path: Path, value: Any) -> str:
         raise ConfigError(
             path, f"filter must be one line of at most {MOST_FILTER} printable characters"
         )
+    try:
+        if not parse_filter(text):
+            raise ConfigError(path, "filter says nothing; write for example 'tag:site-a'")
+    except InvalidValue as error:
+        raise ConfigError(path, f"filter: {error}") from error
     return text
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from checker.alerts.outages import BROKEN_FILE, STALE, Picture, Seems, Sight
-from checker.model import Mutes, NodeName, Status, is_stale
+from checker.model import InvalidValue, Mutes, NodeName, Status, is_stale
 from checker.rows.filter import Filter, parse_filter
 from checker.rows.row import NO_PORT, Moment, Row
 
@@ -29,8 +29,9 @@ def picture(
     def is_muted(row: Row) -> bool:
         def matches(text: str) -> bool:
             if text not in filters:
-                filters[text] = parse_filter(text)
-            return filters[text].shows(row, moment)
+                filters[text] = filter_of(text)
+            found = filters[text]
+            return bool(found) and found.shows(row, moment)
 
         return bool(mutes) and mutes.muting(row.seen.node, row.seen.port, matches) is not None
 
@@ -44,6 +45,14 @@ def picture(
         ),
         barred={NodeName(row.seen.node): row.barred for row in found if row.barred},
     )
+
+
+def filter_of(text: str) -> Filter:
+    """The filter of a mute; one that says nothing, as after a rollback, mutes nothing."""
+    try:
+        return parse_filter(text)
+    except InvalidValue:
+        return Filter()
 
 
 def sight(row: Row, moment: Moment, *, is_watched: bool, is_muted: bool) -> Sight:

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -104,7 +105,9 @@ def shown(url: str) -> str:
 
 
 class Reasons(logging.Handler):
-    """The library's words about one delivery, which happens in one thread."""
+    """The library's words about one delivery. It happens in this thread; newer releases take
+    another, in a copy of this context.
+    """
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
@@ -112,7 +115,7 @@ class Reasons(logging.Handler):
         self.text = ""
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.thread == self.thread:
+        if record.thread == self.thread or DELIVERY.get() is self:
             self.text = f"{self.text}\n{record.getMessage()}"[-10_000:]
 
     def clause(self) -> str:
@@ -122,6 +125,9 @@ class Reasons(logging.Handler):
             if found:
                 return clause.format(*found.groups())
         return "the service did not accept it"
+
+
+DELIVERY: ContextVar[Reasons | None] = ContextVar("DELIVERY", default=None)
 
 
 def silence() -> None:
@@ -139,9 +145,11 @@ def listening() -> Iterator[Reasons]:
     """Collect what the library logs in this thread."""
     reasons, logger = Reasons(), logging.getLogger("apprise")
     logger.addHandler(reasons)
+    token = DELIVERY.set(reasons)
     try:
         yield reasons
     finally:
+        DELIVERY.reset(token)
         logger.removeHandler(reasons)
 
 

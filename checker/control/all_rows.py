@@ -16,6 +16,9 @@ from checker.state.errors import StateMissing
 from checker.state.rows import Sweep
 from checker.state.store import StateFile, open_reader
 
+Registered = tuple[Mapping[NodeName, Node], tuple[Broken, ...], tuple[str, ...]]
+"""The registry's nodes, its broken files, and sentences for standard error."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FromState:
@@ -44,7 +47,12 @@ def read_all(layout: Layout, *, behind: bool, now: float) -> Found:
 
     Raises StateError if the state file cannot be read; a missing one is a remark.
     """
-    nodes, broken, remarks = registered(layout)
+    return with_state(layout, registered(layout), behind=behind, now=now)
+
+
+def with_state(layout: Layout, said: Registered, *, behind: bool, now: float) -> Found:
+    """Join what the registry says with the state file. Raises StateError."""
+    nodes, broken, remarks = said
     try:
         keys = (
             {(name, forward.port) for name, node in nodes.items() for forward in node.forwards}
@@ -73,9 +81,7 @@ def read_all(layout: Layout, *, behind: bool, now: float) -> Found:
     )
 
 
-def registered(
-    layout: Layout,
-) -> tuple[Mapping[NodeName, Node], tuple[Broken, ...], tuple[str, ...]]:
+def registered(layout: Layout) -> Registered:
     """The registry's nodes, from the daemon's copy if that is good; its broken files, and a
     sentence for each.
     """

@@ -34,8 +34,10 @@ def instant(text: str) -> float | None:
     match = DATE.fullmatch(text)
     if match is None or not 1970 < int(match[1]) < LAST_YEAR:
         return None
+    year, month, day, hour, minute, second = (int(part or 0) for part in match.groups())
     try:
-        return datetime(*(int(part or 0) for part in match.groups())).timestamp()  # type: ignore[arg-type] # noqa: DTZ001 - local time is what operators type and read
+        typed = datetime(year, month, day, hour, minute, second)  # noqa: DTZ001 - in local time
+        return typed.timestamp()
     except ValueError:
         return None
 

@@ -6,7 +6,7 @@ A mute stops alerts only. Probes, kills, resets and the log go on as before.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,6 +52,15 @@ class Mute:
     """The operator who made it."""
     at: float
     """When it was made, Unix seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MuteChange:
+    """What an operator changes about the mutes."""
+
+    add: tuple[Mute, ...] = ()
+    """A mute with the same selector is replaced."""
+    remove: tuple[Selector, ...] = ()
 
 
 Matches = Callable[[str], bool]
@@ -107,21 +116,11 @@ def parse_mute_end(text: str, now: float) -> float:
     return until
 
 
-def with_mutes(before: Iterable[Mute], new: Sequence[Mute], now: float) -> tuple[Mute, ...]:
-    """The mutes after these were added: one with the same selector is replaced, and those that
-    ended are dropped.
-    """
-    replaced = {mute.selector for mute in new}
-    kept = (mute for mute in before if mute.until > now and mute.selector not in replaced)
-    return (*kept, *new)
-
-
-def without_mutes(
-    before: Iterable[Mute], selectors: Iterable[Selector], now: float
-) -> tuple[Mute, ...]:
-    """The mutes without these, and without those that ended."""
-    gone = frozenset(selectors)
-    return tuple(mute for mute in before if mute.until > now and mute.selector not in gone)
+def changed_mutes(before: Iterable[Mute], change: MuteChange, now: float) -> tuple[Mute, ...]:
+    """The mutes after this change, without those that ended."""
+    gone = {*change.remove, *(mute.selector for mute in change.add)}
+    kept = (mute for mute in before if mute.until > now and mute.selector not in gone)
+    return (*kept, *change.add)
 
 
 def selector_json(selector: Selector) -> dict[str, Any]:
@@ -160,6 +159,22 @@ def mute_from(table: Any) -> Mute:
         why=line(table["why"], MOST_WHY),
         by=line(table["by"], 80),
         at=unix_seconds(table["at"]),
+    )
+
+
+def change_json(change: MuteChange) -> dict[str, Any]:
+    """A change as it is sent to the daemon."""
+    return {
+        "add": [mute_json(mute) for mute in change.add],
+        "remove": [selector_json(selector) for selector in change.remove],
+    }
+
+
+def change_from(table: Any) -> MuteChange:
+    """The inverse of change_json. Raises ValueError, KeyError, TypeError, OverflowError."""
+    return MuteChange(
+        add=tuple(map(mute_from, table["add"])),
+        remove=tuple(map(selector_from, table["remove"])),
     )
 
 

@@ -9,18 +9,20 @@ import contextlib
 import fcntl
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from checker.config.files import write_atomically
 from checker.config.layout import is_there
 from checker.config.toml_file import ConfigError, beginning
-from checker.model import CheckerError, Mute
-from checker.model.mute import MOST_BYTES, mutes_in, mutes_text
+from checker.model import CheckerError, Event, EventKind, Mute, MuteChange, printable
+from checker.model.mute import MOST_BYTES, changed_mutes, mutes_in, mutes_text
+from checker.output import clock
 from checker.state.store import make_for_daemon
 
-Change = Callable[[tuple[Mute, ...]], tuple[Mute, ...]]
+MOST_TEXT = 400
+"""Characters of an event."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,22 +65,42 @@ def read_mutes(path: Path) -> FoundMutes:
         )
 
 
-def change_mutes(path: Path, change: Change) -> str:
-    """Write what `change` makes of the mutes; a sentence if the file was broken, and was moved
-    aside. Raises ConfigError, StateError, TooManyMutes.
+def change_mutes(path: Path, change: MuteChange) -> str:
+    """Write the mutes as they are after this change; a sentence if the file was broken, and was
+    moved aside. Raises ConfigError, StateError, TooManyMutes.
     """
     with locked_folder(path.parent):
         found = read_mutes(path)
-        after = change(found.mutes)
+        after = changed_mutes(found.mutes, change, time.time())
         if after == found.mutes and not found.trouble:
             return ""
         content = mutes_text(after).encode()
         if len(content) > MOST_BYTES:
-            raise TooManyMutes  # before anything is moved or written
+            raise TooManyMutes
         aside = moved_aside(path) if found.trouble else ""
         make_for_daemon(path)
         write_atomically(path, content, mode=0o644)
         return aside
+
+
+def mute_events(change: MuteChange, operator: str, now: float) -> tuple[Event, ...]:
+    """An event for each mute that is made or taken back."""
+    made = (
+        (EventKind.MUTE, mute.selector, f"muted until {clock(mute.until)}: {mute.why}")
+        for mute in change.add
+    )
+    taken_back = ((EventKind.UNMUTE, selector, "no longer muted") for selector in change.remove)
+    return tuple(
+        Event(
+            at=now,
+            kind=kind,
+            text=printable(text if selector.node else f"{selector} {text}", MOST_TEXT),
+            node=selector.node,
+            port=selector.port,
+            actor=operator,
+        )
+        for kind, selector, text in (*made, *taken_back)
+    )
 
 
 def moved_aside(path: Path) -> str:

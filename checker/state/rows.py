@@ -165,13 +165,17 @@ ACTS = frozenset({EventKind.SHELL, EventKind.COMMAND, EventKind.MUTE, EventKind.
 """
 
 
+def stored_kind(kind: EventKind) -> str:
+    """The kind as the state file has it."""
+    return EventKind.REGISTRY.value if kind in ACTS else kind.value
+
+
 def event_row(event: Event) -> dict[str, Any]:
     """The event as the state file, the spool and the daemon's socket have it."""
-    is_act = event.kind in ACTS
     return {
         "at": event.at,
-        "kind": EventKind.REGISTRY.value if is_act else event.kind.value,
-        "act": event.kind.value if is_act else None,
+        "kind": stored_kind(event.kind),
+        "act": event.kind.value if event.kind in ACTS else None,
         "node": event.node,
         "port": event.port,
         "actor": event.actor,

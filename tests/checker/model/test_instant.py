@@ -6,8 +6,7 @@ import time
 
 import pytest
 
-from checker.model import InvalidValue
-from checker.model.instant import parse_past, parse_until
+from checker.model.instant import NoTime, parse_past, parse_until
 
 NOW = time.mktime((2026, 11, 26, 18, 0, 0, 0, 0, -1))
 
@@ -64,7 +63,7 @@ def test_an_end_is_in_so_long_or_at_the_next_such_time(text: str, at: float) -> 
         "25:00",
     ],
 )
-def test_what_is_no_time_is_refused_in_one_sentence(text: str) -> None:
+def test_a_word_that_is_not_a_time_is_refused_in_one_sentence(text: str) -> None:
     for parse in (parse_past, parse_until):
-        with pytest.raises(InvalidValue, match=r"^--since '.*' is not a time; write \S"):
+        with pytest.raises(NoTime, match=r"^--since '.*' is not a time; write \S"):
             parse(text, NOW, "--since")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -11,14 +12,16 @@ from hypothesis import strategies as st
 from checker.model import InvalidValue, NodeName, Port
 from checker.model.mute import (
     Mute,
+    MuteChange,
     Mutes,
     Selector,
+    change_from,
+    change_json,
+    changed_mutes,
     mutes_in,
     mutes_text,
     parse_mute_end,
     parse_why,
-    with_mutes,
-    without_mutes,
 )
 
 NOW = 1_795_700_000.0
@@ -75,13 +78,13 @@ def test_a_new_mute_replaces_one_of_the_same_selector_and_drops_those_that_ended
     port = mute(Selector(node=OFFICE, port=PORT))
     before, new = mute(Selector(node=OFFICE)), mute(Selector(node=OFFICE), until=NOW + 7200)
 
-    assert with_mutes([ended, before, port], [new], NOW) == (port, new)
+    assert changed_mutes([ended, before, port], MuteChange(add=(new,)), NOW) == (port, new)
 
 
 def test_an_unmuted_selector_is_gone_and_others_stay() -> None:
     node, port = mute(Selector(node=OFFICE)), mute(Selector(node=OFFICE, port=PORT))
 
-    assert without_mutes([node, port], [node.selector], NOW) == (port,)
+    assert changed_mutes([node, port], MuteChange(remove=(node.selector,)), NOW) == (port,)
 
 
 @pytest.mark.parametrize("text", ["30s", "91d", "2026-11-01", "2199-01-01"])
@@ -122,6 +125,14 @@ SELECTORS = st.one_of(
 @settings(max_examples=50)
 def test_mutes_survive_their_file(mutes: list[Mute]) -> None:
     assert mutes_in(mutes_text(mutes)) == tuple(mutes)
+
+
+def test_a_change_survives_the_way_to_the_daemon() -> None:
+    change = MuteChange(
+        add=(mute(Selector(filter_text="tag:x")),), remove=(Selector(node=OFFICE, port=PORT),)
+    )
+
+    assert change_from(json.loads(json.dumps(change_json(change)))) == change
 
 
 def test_an_empty_file_mutes_nothing_and_unknown_keys_are_ignored() -> None:
