@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from checker.alerts.example import EXAMPLE
 from checker.alerts.outages import Rules
 from checker.alerts.settings import (
-    EXAMPLE,
     KEYS,
     Settings,
     load_settings,
