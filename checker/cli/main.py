@@ -28,6 +28,7 @@ VERBS = {
     "reset": "acts",
     "log": "log",
     "report": "report",
+    "alert": "alert",
     "node": "nodes",
     "known-hosts": "known_hosts",
     "ssh-config": "ssh_config",

@@ -11,6 +11,7 @@ from dataclasses import replace
 from checker.config.layout import SYSTEM, Layout
 from checker.config.settings import Config, load_config
 from checker.control.client import Control
+from checker.doctor.examine_alerts import alert_facts
 from checker.doctor.examine_files import key_facts, place_facts
 from checker.doctor.examine_host_keys import gateway_facts, host_key_facts
 from checker.doctor.examine_machine import machine_facts, port_facts
@@ -72,6 +73,7 @@ def examine(layout: Layout) -> Facts:
         is_guarded=is_guarded(layout, config),
         host_keys=host_key_facts(layout, registry, sshd),
         gateway=gateway_facts(layout, config, sshd),
+        alerts=alert_facts(layout),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from checker.config.layout import Layout
+from checker.doctor.alert_facts import AlertFacts
 from checker.doctor.login_facts import Trial
 from checker.install.steps import Entry, Trouble, UserAccount
 from checker.model import Machine, Usage
@@ -259,6 +260,7 @@ class Facts:
     """Whether a firewall rule keeps other accounts from the nodes' ports; None if unknown."""
     host_keys: HostKeyFacts = HostKeyFacts()
     gateway: GatewayFacts = GatewayFacts()
+    alerts: AlertFacts = field(default_factory=AlertFacts)
 
     @property
     def home(self) -> Path | None:
