@@ -64,7 +64,10 @@ def add_set(actions: Verbs) -> None:
     )
     setting.add_argument(
         "--expect",
-        help="expected response: banner:PREFIX, http, tls, 'send:TEXT expect:TEXT' or open",
+        help=(
+            "expected response: banner:PREFIX, http, tls, 'send:TEXT expect:TEXT', hostkey (SSH,"
+            " with the key that `node pin` pinned) or open"
+        ),
     )
     setting.add_argument(
         "--deadline",

@@ -49,8 +49,8 @@ def add_to(actions: Verbs) -> None:
         help=(
             "gateway port (without it one is allotted), target as the node reaches it, 'public' if"
             " the device may listen on all of the gateway's addresses, and the expected response:"
-            " banner:PREFIX, http, tls, 'send:TEXT expect:TEXT' or open (the default, which cannot"
-            " detect a hang); may be given more than once"
+            " banner:PREFIX, http, tls, 'send:TEXT expect:TEXT', hostkey or open (the default,"
+            " which cannot detect a hang); may be given more than once"
         ),
     )
     adding.add_argument(

@@ -8,7 +8,15 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
-from checker.cli import forward_edits, migrate, node_add, node_edits, node_forward, node_remove
+from checker.cli import (
+    forward_edits,
+    migrate,
+    node_add,
+    node_edits,
+    node_forward,
+    node_pin,
+    node_remove,
+)
 from checker.cli.answers import node_json, say_json, unregistered_json
 from checker.cli.common import existing_registry, seen_tunnels
 from checker.cli.dialog import warn
@@ -18,6 +26,7 @@ from checker.cli.pinned import pin_lines, pins_json
 from checker.cli.selection import add_filter, rows_to_show
 from checker.cli.verbs import Verbs, add_json, add_verb
 from checker.config.layout import Layout
+from checker.control.key_readings import named
 from checker.control.unregistered import UnregisteredTunnel, unregistered_tunnels
 from checker.model import Forward, Node, NodeName, Port, Unregistered, joined, printable
 from checker.output import age, aligned, clock, day, say, today
@@ -46,6 +55,7 @@ def add_to(verbs: Verbs) -> None:
     node_edits.add_to(actions)
     forward_edits.add_to(actions)
     node_forward.add_to(actions)
+    node_pin.add_to(actions)
     migrate.add_to(actions)
 
 
@@ -211,6 +221,8 @@ def show_lines(layout: Layout, node: Node, broken: BrokenFile | None) -> Iterato
         yield f"kept      the private key is in {kept}"
     for forward in node.forwards:
         yield forward_line(forward)
+        if forward.host_key:
+            yield f"host key  {forward.port} {named(forward.host_key)}"
         for publication in forward.published:
             yield f"published port {publication} -> {forward.port}"
 
