@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from checker import __version__, journal
 from checker.arguments import Parser
-from checker.cli import acts, backup, doctor, install, log, nodes, publish, report, status
+from checker.cli import acts, backup, doctor, install, log, metrics, nodes, publish, report, status
 from checker.cli import run as run_gateway
 from checker.cli.dialog import Declined, narrate
 from checker.cli.exit_codes import PROG, ExitCode, exit_code_of
@@ -20,7 +20,7 @@ from checker.config.layout import find_layout
 from checker.config.readers import refuse_outsider
 from checker.output import sentence_of
 
-VERBS = (run_gateway, status, acts, log, report, nodes, publish, install, backup, doctor)
+VERBS = (run_gateway, status, acts, log, report, metrics, nodes, publish, install, backup, doctor)
 """In the order in which `--help` lists them."""
 OF_ROOT = (install.cmd_init, install.cmd_uninstall, backup.cmd_backup, backup.cmd_restore)
 """They say themselves that they need root."""

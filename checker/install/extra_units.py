@@ -80,6 +80,8 @@ class ExtraUnit:
     """What the option does."""
     library: str
     """The module that it needs beyond what reversi always needs."""
+    exposes: str = ""
+    """What it shows to every local account, as a clause; empty: nothing."""
 
     @property
     def name(self) -> str:
@@ -101,6 +103,7 @@ METRICS = ExtraUnit(
         " --no-metrics or uninstall"
     ),
     library="prometheus_client",
+    exposes="every local account can read the names of all nodes at 127.0.0.1:9948",
 )
 EXTRA_UNITS = (METRICS,)
 
@@ -130,7 +133,13 @@ def refuse_missing_library(found: Found) -> None:
 
 
 def extra_warnings(found: Found) -> Iterator[str]:
-    """Say which services of earlier runs cannot start."""
+    """Say which services of earlier runs cannot start, and which new ones open a closed gateway."""
+    for unit in EXTRA_UNITS:
+        if found.asked_units.get(unit.option) and found.choices.readers and unit.exposes:
+            yield (
+                f"with --{unit.option}, {unit.exposes}, although only {found.choices.readers} may"
+                " look at this gateway"
+            )
     for unit in chosen_units(found):
         if unit.library in found.missing_libraries:
             yield f"{unit.name} cannot run: {how_to_get(unit, found.python)}"

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from checker.state.errors import StateNewer
+from checker.state.tally import has_tally, make_tally
 
 UNREGISTERED_SINCE = 2
 """The version that brought the table `unregistered`."""
@@ -78,6 +79,7 @@ def migrate(db: sqlite3.Connection, path: Path) -> None:
             db.execute(f"PRAGMA user_version = {number:d}")
     add_act(db)
     add_said(db)
+    add_tally(db)
 
 
 def add_act(db: sqlite3.Connection) -> None:
@@ -104,6 +106,15 @@ def add_said(db: sqlite3.Connection) -> None:
 
 def has_said(db: sqlite3.Connection) -> bool:
     return db.execute(HAS_SAID).fetchone() is not None
+
+
+def add_tally(db: sqlite3.Connection) -> None:
+    """Add the table `tally` and its trigger, unless they are there."""
+    if has_tally(db):
+        return
+    with transaction(db):
+        if not has_tally(db):  # else another process was quicker
+            make_tally(db)
 
 
 def refuse_newer(path: Path, version: int, known: int) -> None:
