@@ -22,7 +22,7 @@ from checker.model import (
     Verb,
 )
 from reversi_tui.actions.node_changes import Changes
-from reversi_tui.rows.row import Daemon
+from reversi_tui.rows.report import Daemon
 from reversi_tui.settings.preferences import Preferences
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from reversi_tui.rows.row import Health, Key, Report, Row
+from checker.rows.row import Key, Row
+from reversi_tui.rows.report import Health, Report
 from reversi_tui.view import View
 
 

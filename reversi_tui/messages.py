@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from textual.message import Message
 
-from reversi_tui.rows.row import Key, Past, Report
+from checker.rows.row import Key
+from reversi_tui.rows.report import Past, Report
 
 
 class Reported(Message):

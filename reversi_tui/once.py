@@ -5,41 +5,17 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 from checker.config.layout import Layout
-from checker.model import (
-    Node,
-    NodeName,
-    Status,
-    Tunnel,
-    Unregistered,
-    by_place,
-    seen_at,
-    tunnel_json,
-)
-from checker.output import say, today
-from checker.registry.snapshot import copied_nodes
-from checker.state.errors import StateMissing
-from checker.state.rows import Sweep
-from checker.state.store import StateFile, open_reader
-from reversi_tui.reader.background import Background, barred_words
-from reversi_tui.rows.cells import safe
+from checker.control.all_rows import Found, read_all
+from checker.model import Status, tunnel_json
+from checker.output import say
+from checker.rows.cells import safe
+from checker.rows.filter import mistaken_column
+from checker.rows.row import NO_PORT, Moment, Row
 from reversi_tui.rows.columns import BY_ID, COLUMNS, DEFAULTS, Column, UnknownColumn
-from reversi_tui.rows.filter import mistaken_column
-from reversi_tui.rows.row import (
-    NO_PORT,
-    NOTHING_MORE,
-    Broken,
-    Health,
-    Key,
-    Known,
-    Moment,
-    Report,
-    Row,
-    broken_row,
-)
+from reversi_tui.rows.report import Health, Report
 from reversi_tui.rows.uptime import in_ascii
 from reversi_tui.settings.preferences import Preferences
 from reversi_tui.terminal.environment import has_utf8
@@ -58,132 +34,6 @@ COLOURS = {
     Status.BROKEN: "\x1b[31m",
 }
 PLAIN = "\x1b[0m"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FromState:
-    """What the state file has."""
-
-    tunnels: Mapping[Key, Tunnel]
-    unregistered: tuple[Unregistered, ...] = ()
-    known: Mapping[Key, Known]
-    sweep: Sweep | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """What the registry and the state file have."""
-
-    rows: tuple[Row, ...]
-    unregistered: Mapping[Key, Unregistered]
-    broken: tuple[Broken, ...]
-    sweep: Sweep | None
-    remarks: tuple[str, ...]
-    """Sentences for standard error."""
-
-
-def read_all(layout: Layout, *, behind: bool, now: float) -> Found:
-    """Read the registry and the state file; `behind`: with all that is known about each row.
-
-    Raises StateError if the state file cannot be read; a missing one is a remark.
-    """
-    nodes, broken, remarks = registered(layout)
-    try:
-        keys = (
-            {(name, forward.port) for name, node in nodes.items() for forward in node.forwards}
-            if behind
-            else set()
-        )
-        seen = read_state(layout, keys, now)
-    except StateMissing as error:
-        remarks = (*remarks, f"the daemon was never started here: {error}")
-        seen = FromState(tunnels={}, known={})
-    rows = (*registered_rows(nodes, seen), *map(broken_row, broken))
-    if not rows:
-        remarks = (*remarks, no_nodes(layout))
-    ports = {row.seen.port for row in rows}
-    unregistered = {
-        (each.node, each.port): each
-        for each in seen.unregistered
-        if each.node not in nodes and each.port not in ports
-    }
-    rows += tuple(unregistered_row(each, seen) for each in unregistered.values())
-    return Found(
-        rows=rows, unregistered=unregistered, broken=broken, sweep=seen.sweep, remarks=remarks
-    )
-
-
-def registered(
-    layout: Layout,
-) -> tuple[Mapping[NodeName, Node], tuple[Broken, ...], tuple[str, ...]]:
-    """The registry's nodes, from the daemon's copy if that is good; its broken files, and a
-    sentence for each.
-    """
-    nodes = copied_nodes(layout)
-    if nodes is not None:
-        return nodes, (), ()
-    from checker.registry.last_good import read_known
-
-    registry = read_known(layout)
-    return registry.nodes, registry.broken_files, registry.problems
-
-
-def read_state(layout: Layout, keys: Collection[Key], now: float) -> FromState:
-    """The state file; if `keys` has any, with what else is known about rows. Raises StateError."""
-    state = open_reader(layout.state)
-    try:
-        tunnels = by_place(state.tunnels())
-        return FromState(
-            tunnels=tunnels,
-            unregistered=state.unregistered(),
-            sweep=state.last_sweep(),
-            known=known_behind(state, {*keys, *tunnels}, now) if keys else {},
-        )
-    finally:
-        state.close()
-
-
-def known_behind(state: StateFile, keys: Collection[Key], now: float) -> Mapping[Key, Known]:
-    """What else is known about each row. Raises StateError."""
-    background = Background()
-    background.poll(state, now, keys)
-    return {key: background.known(key) for key in keys}
-
-
-def registered_rows(nodes: Mapping[NodeName, Node], seen: FromState) -> tuple[Row, ...]:
-    barred = barred_words(nodes, today())
-    return tuple(
-        Row(
-            forward=forward,
-            seen=seen_at((name, forward.port), seen.tunnels),
-            known=seen.known.get((name, forward.port), NOTHING_MORE),
-            barred=barred.get(name, ""),
-            calls_itself=node.calls_itself,
-        )
-        for name, node in nodes.items()
-        for forward in node.forwards
-    )
-
-
-def unregistered_row(device: Unregistered, seen: FromState) -> Row:
-    """The row of a device that is not in the registry."""
-    key = (device.node, device.port)
-    return Row(
-        forward=device.forward,
-        seen=seen_at(key, seen.tunnels),
-        known=seen.known.get(key, NOTHING_MORE),
-        unregistered=True,
-        calls_itself=device.calls_itself,
-    )
-
-
-def no_nodes(layout: Layout) -> str:
-    """What to do if there are no nodes."""
-    home = f" --home {layout.home}" if layout.home else ""
-    return (
-        f"no nodes yet; add one with: reversi-checker{home} node add NAME --forward"
-        " 127.0.0.1:22,banner:SSH-2.0 --client-config FILE"
-    )
 
 
 def arranged(rows: Sequence[Row], preferences: Preferences, moment: Moment) -> tuple[Row, ...]:

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from checker.model import NodeName, Port, Status
+from checker.rows.filter import parse_filter
+from checker.rows.row import Key, Moment, Row
 from reversi_tui.rows.columns import BY_ID, WORST_FIRST, SortValue
-from reversi_tui.rows.filter import parse_filter
-from reversi_tui.rows.row import Key, Moment, Report, Row
+from reversi_tui.rows.report import Report
 from reversi_tui.settings.preferences import Preferences
 
 FOLD = Port(0)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 import pkgutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-
-import pytest
 
 import checker
 
@@ -35,21 +33,37 @@ EFFECTS = {
 OWN_EFFECTS = frozenset(PURITY["forbidden_modules"])
 
 
-@functools.cache
+ONE_BY_ONE = """
+import importlib, sys
+for name in sys.argv[1:]:
+    before = set(sys.modules)
+    importlib.import_module(name)
+    print(name, *sorted(set(sys.modules) - before))
+"""
+
+
+def said_by(program: str, *arguments: str, options: Sequence[str] = ()) -> str:
+    """What a fresh interpreter prints."""
+    words = [sys.executable, *options, "-c", program, *arguments]
+    return subprocess.run(words, capture_output=True, text=True, check=True, timeout=30).stdout
+
+
 def added_by(statement: str, *options: str) -> frozenset[str]:
     """The modules that the statement adds to a fresh interpreter."""
     program = (
         f"import sys; before = set(sys.modules); {statement}; print(*sorted(set(sys.modules) -"
         " before))"
     )
-    said = subprocess.run(
-        [sys.executable, *options, "-c", program],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=30,
-    )
-    return frozenset(said.stdout.split())
+    return frozenset(said_by(program, options=options).split())
+
+
+def added_one_by_one(modules: Iterable[str]) -> dict[str, frozenset[str]]:
+    """The modules that each module adds to one interpreter, which has imported those before it.
+
+    A fresh interpreter for each would show the same: if none adds a module, none needs it.
+    """
+    lines = [line.split() for line in said_by(ONE_BY_ONE, *modules).splitlines()]
+    return {name: frozenset(added) for name, *added in lines}
 
 
 def test_the_gate_imports_almost_nothing() -> None:
@@ -89,27 +103,36 @@ def test_the_gate_starts_without_os_socket_and_re() -> None:
 
 
 def test_the_commands_start_without_what_few_of_them_need() -> None:
-    added = added_by("import checker.cli.main")
+    added = added_by("from checker.cli.main import build_parser; build_parser()")
 
+    assert "checker.cli.nodes" in added
     assert not added & {"asyncio", "ssl", "tomlkit", "checker.tunnels.gateway", "checker.daemon"}
 
 
-@pytest.mark.parametrize("module", PURE)
-def test_a_pure_module_imports_no_effect(module: str) -> None:
-    added = added_by(f"import {module}")
+def test_a_command_starts_without_what_only_others_need() -> None:
+    added = added_by('from checker.cli.main import build_parser; build_parser(["status"])')
 
-    assert not added & EFFECTS
-    assert not added & OWN_EFFECTS
+    assert "checker.cli.status" in added
+    assert not added & {"psutil", "checker.sshd.lockdown", "checker.cli.nodes", "checker.install"}
 
 
-@pytest.mark.parametrize(
-    "module", sorted(found.name for found in pkgutil.walk_packages(checker.__path__, "checker."))
-)
-def test_no_module_of_the_checker_imports_client_or_console(module: str) -> None:
-    added = added_by(f"import {module}")
+def test_pure_modules_import_no_effect() -> None:
+    added = added_one_by_one(PURE)
 
-    assert not {
-        name
-        for name in added
+    assert set(added) == set(PURE)
+    assert {name: found for name in PURE if (found := added[name] & (EFFECTS | OWN_EFFECTS))} == {}
+
+
+def test_no_module_of_the_checker_imports_client_or_console() -> None:
+    modules = [found.name for found in pkgutil.walk_packages(checker.__path__, "checker.")]
+
+    added = added_one_by_one(modules)
+
+    foreign = {
+        (module, name)
+        for module, names in added.items()
+        for name in names
         if name.split(".")[0] in ("client", "reversi_tui", "textual", "asyncssh")
     }
+    assert set(added) == set(modules)
+    assert foreign == set()

@@ -46,6 +46,7 @@ def forward_json(forward: Forward) -> dict[str, Any]:
         "deadline_s": forward.deadline_s,
         "public": forward.public,
         "published": [asdict(publication) for publication in forward.published],
+        "host_key": forward.host_key or None,
     }
 
 

@@ -27,7 +27,7 @@ def add_to(verbs: Verbs) -> None:
     )
     backup.add_argument("file", type=Path, metavar="FILE", help="a .tar.gz that is not there yet")
     backup.add_argument("--force", action="store_true", help="replace FILE if it is there")
-    backup.set_defaults(command=cmd_backup)
+    backup.set_defaults(command=cmd_backup, is_of_root=True)
     restore = add_verb(
         verbs,
         "restore",
@@ -38,7 +38,7 @@ def add_to(verbs: Verbs) -> None:
     restore.add_argument("file", type=Path, metavar="FILE", help="what `backup` wrote")
     add_dry_run(restore, "check FILE, print what would change, and do nothing")
     add_yes(restore)
-    restore.set_defaults(command=cmd_restore)
+    restore.set_defaults(command=cmd_restore, is_of_root=True)
 
 
 def refuse_stranger(layout: Layout, verb: str) -> None:

@@ -28,7 +28,11 @@ def exit_code_of(error: Exception) -> ExitCode:
     """The exit status for an error."""
     from subprocess import TimeoutExpired  # slow to load; only an error pays for it
 
+    from checker.control.matching import NothingMatches
+
     match error:
+        case NothingMatches():
+            return ExitCode.NOT_UP  # nothing was done, or found
         case StateError():
             return ExitCode.STATE
         case DaemonAbsent():

@@ -21,7 +21,7 @@ from checker.model import (
     parse_port,
     parse_target,
 )
-from checker.registry.edits import forward_at, moved, with_forward
+from checker.registry.edits import forward_at, moved, with_forward, with_target
 
 
 def add_to(actions: Verbs) -> None:
@@ -125,9 +125,10 @@ def cmd_set(args: argparse.Namespace, layout: Layout) -> ExitCode:
 def as_set(args: argparse.Namespace, forward: Forward) -> Forward:
     """The forward with what the options of `node set` change. Raises InvalidValue."""
     there = moved(forward, parse_port(args.port, "--port"), now=args.now) if args.port else forward
+    if args.target:
+        there = with_target(there, parse_target(args.target, "--target"))
     return replace(
         there,
-        target=parse_target(args.target, "--target") if args.target else forward.target,
         expect=parse_expect(args.expect) if args.expect else forward.expect,
         deadline_s=parse_deadline(args.deadline) if args.deadline else forward.deadline_s,
         public=args.public == "yes" if args.public else forward.public,

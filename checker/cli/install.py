@@ -67,7 +67,7 @@ def add_init(verbs: Verbs) -> None:
     add_unit_options(init)
     add_fleet_options(init)
     add_file_options(init)
-    init.set_defaults(command=cmd_init)
+    init.set_defaults(command=cmd_init, is_of_root=True)
 
 
 def add_file_options(init: argparse.ArgumentParser) -> None:
@@ -163,7 +163,7 @@ def add_uninstall(verbs: Verbs) -> None:
     )
     add_dry_run(uninstall, "print what would be removed, and do nothing")
     add_yes(uninstall)
-    uninstall.set_defaults(command=cmd_uninstall)
+    uninstall.set_defaults(command=cmd_uninstall, is_of_root=True)
 
 
 def refuse_home(args: argparse.Namespace, verb: str) -> None:

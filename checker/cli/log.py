@@ -5,21 +5,25 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import closing
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from checker.cli.answers import say_json
 from checker.cli.dialog import warn
 from checker.cli.exit_codes import ExitCode
+from checker.cli.log_options import add_log_options, wanted_of
 from checker.cli.verbs import Verbs, add_json, add_verb
 from checker.config.layout import Layout, refuse_missing
-from checker.model import Event, InvalidValue, NodeName
+from checker.model import Event, NodeName
 from checker.nearest import did_you_mean
 from checker.output import clock, say
 from checker.registry.last_good import read_known
 from checker.state.errors import StateMissing
+from checker.state.event_query import Wanted
 from checker.state.rows import event_row
 from checker.state.store import StateFile, open_reader
 
@@ -33,11 +37,11 @@ def add_to(verbs: Verbs) -> None:
         "log",
         "show what happened: status changes, kills, refusals",
         "reversi-checker log --node office --follow",
+        "reversi-checker log --since 2h --kind kill,kill-failed",
+        "reversi-checker log --since 2026-11-01 --until 2026-11-08 --grep 'not registered'",
+        ending="Times are local, as printed. All options can be combined.",
     )
-    log.add_argument("--node", help="only the events of this node")
-    log.add_argument(
-        "--limit", type=int, default=100, metavar="N", help="the newest N (default 100)"
-    )
+    add_log_options(log)
     log.add_argument(
         "--follow", action="store_true", help="print new events as they come, until interrupted"
     )
@@ -46,16 +50,19 @@ def add_to(verbs: Verbs) -> None:
 
 
 def cmd_log(args: argparse.Namespace, layout: Layout) -> ExitCode:
-    if args.limit < 1:
-        raise InvalidValue(f"--limit {args.limit} is not a count; write a number from 1")
-    node = NodeName(args.node) if args.node else None
-    events, state = past_events(layout, args.limit, node, is_followed=args.follow)
-    if node and not events:
-        warn_of_unknown(layout, node)
+    wanted = wanted_of(args, time.time())
+    state = opened(layout, is_followed=args.follow)
+    events = past_events(state, wanted)
+    first = next(events, None)
+    if first is None:
+        for node in sorted(wanted.nodes):
+            warn_of_unknown(layout, node)
+    else:
+        events = chain((first,), events)
     if args.json and not args.follow:
         say_json(events=[event_json(event) for event in events])
         return ExitCode.OK
-    for event in followed(state, events, node) if state else events:
+    for event in followed(state, events, wanted) if state and args.follow else events:
         say(
             json.dumps({"schema": 1, "event": event_json(event)})
             if args.json
@@ -72,25 +79,22 @@ def warn_of_unknown(layout: Layout, name: NodeName) -> None:
         warn(f"no event and no node has the name {name!r}{did_you_mean(name, names)}")
 
 
-def past_events(
-    layout: Layout, limit: int, node: NodeName | None, *, is_followed: bool
-) -> tuple[Sequence[Event], StateFile | None]:
-    """The newest events, and the state file, still open, if it is followed.
-
-    Without a state file there are no events; following then raises StateMissing. Raises NoGateway,
-    StateError.
+def opened(layout: Layout, *, is_followed: bool) -> StateFile | None:
+    """The state file; None before one exists. To follow a missing one raises StateMissing. Raises
+    NoGateway, StateError.
     """
     refuse_missing(layout)
     try:
-        state = open_reader(layout.state)
+        return open_reader(layout.state)
     except StateMissing:
         if is_followed:
             raise
-        return (), None
-    if is_followed:
-        return state.events(limit=limit, node=node), state
-    with closing(state):
-        return state.events(limit=limit, node=node), None
+        return None
+
+
+def past_events(state: StateFile | None, wanted: Wanted) -> Iterator[Event]:
+    """The wanted events, oldest first; without a state file there are none."""
+    return state.wanted_events(wanted) if state else iter(())
 
 
 def event_json(event: Event) -> dict[str, Any]:
@@ -105,30 +109,30 @@ def event_line(event: Event) -> str:
     return f"{clock(event.at)}  {event.kind:<11}  {where:<20}  {event.actor}: {event.text}"
 
 
-def followed(state: StateFile, events: Sequence[Event], node: NodeName | None) -> Iterator[Event]:
+def followed(state: StateFile, events: Iterable[Event], wanted: Wanted) -> Iterator[Event]:
     """These events, then each new one, without end; also those in a file that replaces this one."""
-    inode = inode_of(state.path)
-    yield from events
-    after = max((event.id for event in events), default=0)
+    inode, after = inode_of(state.path), 0
+    for event in events:
+        after = max(after, event.id)
+        yield event
     while True:
-        yield from until_replaced(state, inode, after, node)
+        yield from until_replaced(state, inode, replace(wanted, after=after, limit=None))
         inode, state, after = *reopened(state.path), 0
 
 
-def until_replaced(
-    state: StateFile, inode: int | None, after: int, node: NodeName | None
-) -> Iterator[Event]:
-    """Each new event, until another file has the path of this one."""
+def until_replaced(state: StateFile, inode: int | None, wanted: Wanted) -> Iterator[Event]:
+    """Each new wanted event, until another file has the path of this one."""
     token = -1  # older than any: do not miss what came before the first look
     with closing(state):
         while inode is not None and inode_of(state.path) == inode:
             if state.changed_token() == token:
                 time.sleep(FOLLOW_EVERY_S)
                 continue
-            token = state.changed_token()
-            for event in state.events(after=after, limit=1000, node=node):
-                after = max(after, event.id)
+            token, last = state.changed_token(), state.last_event_id()
+            for event in state.wanted_events(wanted):
+                last = max(last, event.id)
                 yield event
+            wanted = replace(wanted, after=last)
 
 
 def inode_of(path: Path) -> int | None:

@@ -7,12 +7,11 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from importlib import import_module
 
 from checker import __version__, journal
 from checker.arguments import Parser
-from checker.cli import acts, backup, doctor, install, log, metrics, nodes, publish, report, status
-from checker.cli import run as run_gateway
 from checker.cli.dialog import Declined, narrate
 from checker.cli.exit_codes import PROG, ExitCode, exit_code_of
 from checker.cli.verbs import Command, global_options
@@ -20,11 +19,29 @@ from checker.config.layout import find_layout
 from checker.config.readers import refuse_outsider
 from checker.output import sentence_of
 
-VERBS = (run_gateway, status, acts, log, report, metrics, nodes, publish, install, backup, doctor)
-"""In the order in which `--help` lists them."""
-OF_ROOT = (install.cmd_init, install.cmd_uninstall, backup.cmd_backup, backup.cmd_restore)
-"""They say themselves that they need root."""
+VERBS = {
+    "up": "run",
+    "serve": "run",
+    "status": "status",
+    "probe": "acts",
+    "kill": "acts",
+    "reset": "acts",
+    "log": "log",
+    "report": "report",
+    "metrics": "metrics",
+    "node": "nodes",
+    "publish": "publish",
+    "unpublish": "publish",
+    "init": "install",
+    "uninstall": "install",
+    "backup": "backup",
+    "restore": "backup",
+    "doctor": "doctor",
+}
+"""The module of each verb, in the order in which `--help` lists them.
 
+Only the module of the wanted verb is imported: to import all takes longer than most commands.
+"""
 
 EPILOG = """\
 examples:
@@ -40,8 +57,23 @@ exit status: 0 ok, 1 some tunnel is not up or you answered no, 2 usage or config
 """
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The whole grammar, each verb with an example."""
+def modules_for(words: Iterable[str]) -> Iterable[str]:
+    """Return the module that declares the verb of this command line, or all modules if its first
+    word is not a verb.
+    """
+    ahead = iter(words)
+    for word in ahead:
+        if word in VERBS:
+            return (VERBS[word],)
+        if word == "--home":
+            next(ahead, None)
+        elif word != "--debug" and not word.startswith("--home="):
+            break
+    return dict.fromkeys(VERBS.values())
+
+
+def build_parser(words: Iterable[str] = ()) -> argparse.ArgumentParser:
+    """Return the grammar that these words need, each verb with an example; by default all."""
     parser = Parser(
         prog=PROG,
         description="Test reverse SSH tunnels end to end, and free the ports of those that hang.",
@@ -50,9 +82,10 @@ def build_parser() -> argparse.ArgumentParser:
         parents=[global_options()],
     )
     parser.add_argument("--version", action="version", version=f"{PROG} {__version__}")
+    parser.set_defaults(is_of_root=False)
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in VERBS:
-        module.add_to(verbs)
+    for name in modules_for(words):
+        import_module(f"checker.cli.{name}").add_to(verbs)
     return parser
 
 
@@ -63,12 +96,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: Sequence[str] | None = None) -> ExitCode:
     """Run one command; its exit status."""
-    parsed = build_parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    parsed = build_parser(words).parse_args(words)
     journal.start_logging(logging.DEBUG if parsed.debug else logging.INFO)
     command: Command = parsed.command
     try:
         layout = find_layout(parsed.home, os.environ)
-        if command not in OF_ROOT:
+        if not parsed.is_of_root:
             refuse_outsider(layout)
         return command(parsed, layout)
     except Declined as answer:

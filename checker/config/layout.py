@@ -35,6 +35,11 @@ class Layout:
     home: Path | None
     """The one directory that holds everything; None for an installed gateway."""
 
+    @property
+    def mutes(self) -> Path:
+        """For whom no alerts are sent, beside the state file."""
+        return self.state.with_name("mutes.json")
+
 
 SYSTEM = Layout(
     config=Path("/etc/reversi/reversi.toml"),

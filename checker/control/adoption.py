@@ -31,7 +31,7 @@ from checker.model import (
 from checker.nearest import did_you_mean
 from checker.registry.authorized_keys import gate_command
 from checker.registry.changes import change, refuse_conflict
-from checker.registry.edits import rekeyed
+from checker.registry.edits import rekeyed, with_target
 from checker.registry.lock import locked
 from checker.registry.nodes import Registry
 from checker.registry.reading import read_registry
@@ -196,8 +196,7 @@ def with_targets(node: Node, targets: Sequence[str]) -> Node:
     """
     given = targets_in(targets, node.forwards)
     aimed = (
-        replace(forward, target=given.get(forward.port, forward.target))
-        for forward in node.forwards
+        with_target(forward, given.get(forward.port, forward.target)) for forward in node.forwards
     )
     return replace(node, forwards=tuple(aimed))
 

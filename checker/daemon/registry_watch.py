@@ -109,6 +109,8 @@ class RegistryWatch:
         except CheckerError as error:
             self.gateway.ledger.complain(f"{error}; the registry stays as it was last read")
             return False
+        if seen and not registry.nodes and not registry.broken_files:
+            return False  # the files went after `stamp` saw them: look again
         self.stamp = seen
         renamed = self.gateway.use(registry)
         self.sweeper.use(registry)

@@ -16,6 +16,7 @@ from checker.daemon.sweep import Sweeper
 from checker.daemon.verdicts import Verdicts
 from checker.model import (
     OPERATOR_KINDS,
+    CheckerError,
     EventKind,
     NodeName,
     Verb,
@@ -23,7 +24,9 @@ from checker.model import (
     outcome_json,
     printable,
 )
+from checker.model.mute import change_from
 from checker.sshd.sessions import session_above
+from checker.state.mutes import change_mutes, mute_events
 from checker.state.spool import event_in
 from checker.tunnels.gateway import Gateway
 from checker.tunnels.operations import Operations
@@ -123,6 +126,8 @@ class Server:
                 return {"error": self.operators.refusal(uid, printable(str(verb)))}
             if verb == "reload":
                 return await self.reload(request)
+            if verb == "mute":
+                return await self.mute(request)
             return await self.act(request)
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             return {"error": f"a malformed request: {error!r}"}
@@ -143,6 +148,19 @@ class Server:
         self.sweeper.probe_soon({event.node for event in changes if event.node})
         await self.gateway.ledger.flush()
         return {}
+
+    async def mute(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Write the mutes as an operator changed them; `note` says what else he should know.
+        Raises ValueError, KeyError, TypeError, OverflowError for a malformed request.
+        """
+        change, operator = change_from(request), printable(str(request["operator"]))
+        try:
+            note = await asyncio.to_thread(change_mutes, self.gateway.layout.mutes, change)
+        except CheckerError as error:
+            return {"error": str(error)}
+        self.gateway.ledger.pending.add_events(mute_events(change, operator, time.time()))
+        await self.gateway.ledger.flush()
+        return {"note": note}
 
     async def act(self, request: dict[str, Any]) -> dict[str, Any]:
         """Do what an operator asked for. Raises ValueError, KeyError, TypeError for a malformed

@@ -13,8 +13,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
 from checker.config.files import write_atomically
 from checker.config.layout import Layout
 from checker.config.settings import Config
@@ -22,8 +20,6 @@ from checker.config.toml_file import ConfigError
 from checker.haproxy.config_text import HEAD, outside
 from checker.linux.sockets import read_listeners
 from checker.model import IPV4_LOOPBACK, IPV6_LOOPBACK, CheckerError, Port
-from checker.sshd.lockdown import settings
-from checker.sshd.program import ask_sshd
 
 PLACES = "/usr/sbin:/usr/local/sbin:/sbin:/usr/bin"
 SYSTEM_RELOAD = "systemctl reload haproxy"
@@ -70,12 +66,17 @@ class Proxy:
     """Address on which sshd listens for the tunnels."""
 
 
+def proxy_file(layout: Layout) -> Path:
+    """Return the path of our file."""
+    return layout.config.with_name("haproxy.cfg")
+
+
 def proxy_of(layout: Layout, config: Config) -> Proxy:
     """Return our file and the settings of reversi.toml, with defaults for what they leave out."""
     default = SYSTEM_RELOAD if layout.home is None else ""
     addresses = config.publish_on or every_address()
     return Proxy(
-        path=layout.config.with_name("haproxy.cfg"),
+        path=proxy_file(layout),
         addresses=addresses,
         beside=outside(addresses, own_addresses()),
         reload=default if config.haproxy_reload is None else config.haproxy_reload,
@@ -87,6 +88,9 @@ def tunnel_loopback() -> str:
     """Return where the machine's sshd listens for `-R localhost`: 127.0.0.1, or ::1 with
     `AddressFamily inet6`; 127.0.0.1 too if sshd cannot be asked.
     """
+    from checker.sshd.lockdown import settings  # slow to load
+    from checker.sshd.program import ask_sshd
+
     try:
         said = settings(ask_sshd("-T").stdout)
     except CheckerError:
@@ -97,6 +101,8 @@ def tunnel_loopback() -> str:
 
 def every_address() -> tuple[str, ...]:
     """Return the wildcard addresses of the address families that this machine has."""
+    import psutil  # slow to load
+
     addresses = [one for link in psutil.net_if_addrs().values() for one in link]
     has_ipv6 = any(one.family is socket.AF_INET6 for one in addresses)
     return ("0.0.0.0", "::") if has_ipv6 else ("0.0.0.0",)  # noqa: S104 - to publish is to bind them all
@@ -104,6 +110,8 @@ def every_address() -> tuple[str, ...]:
 
 def own_addresses() -> tuple[str, ...]:
     """Return the IP addresses that this machine has now, without their zones."""
+    import psutil  # slow to load
+
     return tuple(
         one.address.partition("%")[0]
         for link in psutil.net_if_addrs().values()

@@ -16,6 +16,7 @@ from checker.haproxy.program import (
     Proxy,
     is_installed,
     present_file,
+    proxy_file,
     proxy_of,
     put_live,
     without_listener,
@@ -27,7 +28,6 @@ from checker.registry.lock import locked
 from checker.registry.nodes import Registry
 from checker.registry.publications import clash
 from checker.registry.reading import read_registry
-from checker.sshd.sessions import other_holder
 
 WILDCARDS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - names of them; HAProxy binds what the admin says
 
@@ -77,6 +77,8 @@ def in_the_way(port: Port, addresses: Collection[str], uid: int) -> str:
     ]
     if not found:
         return ""
+    from checker.sshd.sessions import other_holder  # slow to load
+
     return (
         other_holder(frozenset(listener.inode for listener in found), uid)
         or f"a process of uid {found[0].uid}"
@@ -172,6 +174,11 @@ def wanted_file(registry: Registry, proxy: Proxy) -> str:
     return render(forwards, proxy.addresses, proxy.loopback, proxy.beside)
 
 
+def is_empty(present: bytes | None) -> bool:
+    """Whether our file publishes nothing."""
+    return present in (None, HEAD.encode())
+
+
 def follow(registry: Registry, proxy: Proxy) -> str:
     """Bring HAProxy in line with the registry; return a sentence for the admin, empty if nothing
     changed.
@@ -179,7 +186,7 @@ def follow(registry: Registry, proxy: Proxy) -> str:
     Raises what `wanted_file` and `put_live` do.
     """
     present = present_file(proxy.path)
-    if not published_ports(registry) and present in (None, HEAD.encode()):
+    if not published_ports(registry) and is_empty(present):
         return ""
     wanted = wanted_file(registry, proxy).encode()
     if wanted == present:
@@ -225,6 +232,10 @@ def tell_haproxy(layout: Layout) -> Note | None:
     Never raises: the change itself is kept whatever HAProxy says.
     """
     try:
+        if is_empty(present_file(proxy_file(layout))) and not published_ports(
+            read_registry(layout.nodes)
+        ):
+            return None  # most gateways: not worth a question to sshd
         proxy = proxy_of(layout, load_config(layout.config))
         with locked(layout):
             text = follow(read_registry(layout.nodes), proxy)

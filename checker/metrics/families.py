@@ -208,7 +208,7 @@ def of_nodes(found: Gathered, forwards: Iterable[Judged]) -> Iterator[Family]:
         help="What a node's client calls itself, and the node's tags between commas; always 1.",
         labels=("node", "client", "tags"),
         samples=[
-            ((name, found.clients.get(name, ""), tags_label(getattr(node, "tags", ()))), 1)
+            ((name, found.clients.get(name, ""), tags_label(node.tags)), 1)
             for name, node in found.nodes.items()
         ],
     )

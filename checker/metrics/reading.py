@@ -33,7 +33,7 @@ class Registered:
 class Reader:
     """Reads a gateway again and again; the registry only if one of its files changed.
 
-    Opens the state file anew each time, so that a file which took its place is found, and that the
+    Opens the state file again each time, so that a file which took its place is found, and that the
     daemon can always write.
     """
 

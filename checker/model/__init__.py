@@ -14,7 +14,21 @@ from checker.model.device_name import name_for, parse_calls_itself
 from checker.model.errors import CheckerError, InvalidValue
 from checker.model.event import HOUR_S, OPERATOR_KINDS, Event, EventKind, Hour, Watched
 from checker.model.flow import Flow
+from checker.model.instant import parse_past
+from checker.model.labels import LONGEST_NOTE, MOST_TAGS, parse_note, parse_tag, parse_tags
 from checker.model.machine import Machine, Usage, room_for, why_too_small
+from checker.model.mute import (
+    Mute,
+    MuteChange,
+    Mutes,
+    Selector,
+    mute_from,
+    mute_json,
+    parse_mute_end,
+    parse_why,
+    selector_from,
+    selector_json,
+)
 from checker.model.node import (
     NAME_PATTERN,
     NO_RESPONSE,
@@ -44,6 +58,14 @@ from checker.model.node import (
 from checker.model.policy import MOST_PORTS, TEMPLATE_PORT, Policy, SharedKey
 from checker.model.port_ranges import PortRanges, parse_ranges
 from checker.model.public_key import KEY_TYPES, KeyType, fingerprint, parse_public_key, rsa_bits
+from checker.model.ssh_access import (
+    expects_ssh,
+    host_key_alias,
+    is_device_itself,
+    known_hosts_file,
+    pinned_keys_file,
+    ssh_forwards,
+)
 from checker.model.text import ESCAPES, decoded, printable, unescape
 from checker.model.tunnel import (
     ANSWER_SHOWN,
@@ -81,7 +103,9 @@ __all__ = [
     "IPV4_LOOPBACK",
     "IPV6_LOOPBACK",
     "KEY_TYPES",
+    "LONGEST_NOTE",
     "MOST_PORTS",
+    "MOST_TAGS",
     "NAME_PATTERN",
     "NO_RESPONSE",
     "OPEN",
@@ -110,6 +134,9 @@ __all__ = [
     "KeyType",
     "Listener",
     "Machine",
+    "Mute",
+    "MuteChange",
+    "Mutes",
     "NoListener",
     "Node",
     "NodeName",
@@ -124,6 +151,7 @@ __all__ = [
     "ProcessId",
     "Publication",
     "Registration",
+    "Selector",
     "SharedKey",
     "Silent",
     "Status",
@@ -140,10 +168,16 @@ __all__ = [
     "by_place",
     "decoded",
     "expect_said",
+    "expects_ssh",
     "fingerprint",
+    "host_key_alias",
+    "is_device_itself",
     "is_late",
     "is_stale",
     "joined",
+    "known_hosts_file",
+    "mute_from",
+    "mute_json",
     "name_for",
     "outcome_from",
     "outcome_json",
@@ -151,15 +185,25 @@ __all__ = [
     "parse_day",
     "parse_expect",
     "parse_forward",
+    "parse_mute_end",
     "parse_name",
+    "parse_note",
+    "parse_past",
     "parse_port",
     "parse_public_key",
     "parse_ranges",
+    "parse_tag",
+    "parse_tags",
     "parse_target",
+    "parse_why",
+    "pinned_keys_file",
     "printable",
     "room_for",
     "rsa_bits",
     "seen_at",
+    "selector_from",
+    "selector_json",
+    "ssh_forwards",
     "tunnel_json",
     "unescape",
     "why_too_small",

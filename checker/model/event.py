@@ -24,9 +24,19 @@ class EventKind(StrEnum):
     GATEWAY = "gateway"
     SHELL = "shell"
     COMMAND = "command"
+    MUTE = "mute"
+    UNMUTE = "unmute"
 
 
-OPERATOR_KINDS = frozenset({EventKind.REGISTRY, EventKind.SHELL, EventKind.COMMAND})
+OPERATOR_KINDS = frozenset(
+    {
+        EventKind.REGISTRY,
+        EventKind.SHELL,
+        EventKind.COMMAND,
+        EventKind.MUTE,
+        EventKind.UNMUTE,
+    }
+)
 """What operators' programs report to the daemon; it makes the events of all other kinds itself."""
 
 

@@ -130,6 +130,10 @@ class Forward:
     """Unix seconds: since when the forward is leaving; it goes once its device no longer listens
     there. 0: it stays.
     """
+    host_key: str = ""
+    """The SSH host key of the target, as `TYPE BASE64`; empty: none is pinned. It gives no
+    rights.
+    """
 
     @property
     def ports(self) -> tuple[Port, ...]:
@@ -169,9 +173,13 @@ class Node:
     """
     calls_itself: str = ""
     """What its device calls itself, if that is not the node's name. Only to show and compare."""
+    tags: tuple[str, ...] = ()
+    """The admin's labels, sorted, each once."""
+    note: str = ""
+    """The admin's remark, one line; empty: none."""
     unknown_keys: tuple[str, ...] = field(default=(), compare=False)
-    """A clause for each key of its file that this version does not know. Such keys are kept and
-    have no effect.
+    """A clause for each key of its file that this version does not know, and for each wrong value
+    of one that gives no rights. Both are kept and have no effect.
     """
 
     @property

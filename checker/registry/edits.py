@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from checker.model import Forward, InvalidValue, Node, NodeName, Port
+from checker.model import Forward, InvalidValue, Node, NodeName, Port, Target, fingerprint
 
 
 def renamed(node: Node, name: NodeName) -> Node:
@@ -61,11 +61,24 @@ def with_forwards(node: Node, added: Iterable[Forward]) -> Node:
         node = (
             replace(node, forwards=(*node.forwards, forward))
             if old is None
-            else with_forward(
-                node, old, replace(forward, published=old.published, port_at=old.port_at)
-            )
+            else with_forward(node, old, in_place_of(old, forward))
         )
     return node
+
+
+def in_place_of(old: Forward, new: Forward) -> Forward:
+    """Return a forward on the port of one that leaves. The pinned host key is the old target's."""
+    return replace(
+        new,
+        published=old.published,
+        port_at=old.port_at,
+        host_key=old.host_key if new.target == old.target else "",
+    )
+
+
+def with_target(forward: Forward, target: Target) -> Forward:
+    """Return the forward with this target. The pinned host key of another one goes."""
+    return forward if target == forward.target else replace(forward, target=target, host_key="")
 
 
 def leaving(node: Node, forward: Forward, now: int) -> Node:
@@ -207,38 +220,54 @@ def node_clauses(before: Node, after: Node) -> Iterator[str]:
         yield "a new key waits; the present one stays until a tunnel with the new one beats"
     if before.next_key not in (None, *after.public_keys):
         yield "the key that waited is withdrawn"
+    yield from label_clauses(before, after)
+
+
+def label_clauses(before: Node, after: Node) -> Iterator[str]:
+    """Compare tags and note."""
+    for tag in after.tags:
+        if tag not in before.tags:
+            yield f"tag {tag} added"
+    for tag in before.tags:
+        if tag not in after.tags:
+            yield f"tag {tag} removed"
+    if before.note != after.note:
+        yield f"note: {after.note}" if after.note else "note removed"
 
 
 def forward_clauses(before: Node, after: Node) -> Iterator[tuple[Port, str]]:
     """Compare the forwards in their order; if some were added or removed, by their port."""
     pairs, gone, added = paired(before.forwards, after.forwards)
     for old, new in pairs:
-        if old.port != new.port:
-            yield new.port, f"moved from port {old.port} to {new.port}"
-        elif old.next_port != new.next_port:
-            yield new.port, moving_clause(old, new)
-        if old.target != new.target:
-            yield new.port, f"target {old.target} -> {new.target}"
-        if old.expect != new.expect:
-            yield new.port, f"expect {old.expect} -> {new.expect}"
-        if old.deadline_s != new.deadline_s:
-            yield new.port, f"deadline {deadline(old)} -> {deadline(new)}"
-        if old.public != new.public:
-            yield (
-                new.port,
-                "public: on all addresses" if new.public else "no longer public: only on loopback",
-            )
-        if old.published != new.published:
-            yield new.port, f"published as {', '.join(map(str, new.published)) or 'nothing'}"
-        if bool(old.leaves_at) != bool(new.leaves_at):
-            yield (
-                new.port,
-                "the forward is removed once its device no longer listens there"
-                if new.leaves_at
-                else "the forward stays",
-            )
+        yield from ((new.port, clause) for clause in changed_clauses(old, new))
     yield from ((old.port, "forward removed") for old in gone)
     yield from ((new.port, f"forward to {new.target} added") for new in added)
+
+
+def changed_clauses(old: Forward, new: Forward) -> Iterator[str]:
+    """Yield a clause for each difference between a forward and what became of it."""
+    if old.port != new.port:
+        yield f"moved from port {old.port} to {new.port}"
+    elif old.next_port != new.next_port:
+        yield moving_clause(old, new)
+    if old.target != new.target:
+        yield f"target {old.target} -> {new.target}"
+    if old.expect != new.expect:
+        yield f"expect {old.expect} -> {new.expect}"
+    if old.deadline_s != new.deadline_s:
+        yield f"deadline {deadline(old)} -> {deadline(new)}"
+    if old.public != new.public:
+        yield "public: on all addresses" if new.public else "no longer public: only on loopback"
+    if old.published != new.published:
+        yield f"published as {', '.join(map(str, new.published)) or 'nothing'}"
+    if old.host_key != new.host_key:
+        yield host_key_clause(old, new)
+    if bool(old.leaves_at) != bool(new.leaves_at):
+        yield (
+            "the forward is removed once its device no longer listens there"
+            if new.leaves_at
+            else "the forward stays"
+        )
 
 
 def paired(
@@ -261,6 +290,14 @@ def moving_clause(old: Forward, new: Forward) -> str:
         f"moves to port {new.next_port}; it keeps {new.port} until its device listens on"
         f" {new.next_port}"
     )
+
+
+def host_key_clause(old: Forward, new: Forward) -> str:
+    """Say what became of the pinned host key, as a clause."""
+    if not new.host_key:
+        return f"host key no longer pinned: {fingerprint(old.host_key)}"
+    was = f"{fingerprint(old.host_key)} -> " if old.host_key else ""
+    return f"host key pinned: {was}{fingerprint(new.host_key)}"
 
 
 def deadline(forward: Forward) -> str:

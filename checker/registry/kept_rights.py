@@ -192,6 +192,8 @@ def described(kept: Node, known: Node) -> Node:
         enabled=known.enabled,
         expires=min(expiries, default=None),
         calls_itself=kept.calls_itself or known.calls_itself,
+        tags=known.tags,
+        note=known.note,
     )
 
 

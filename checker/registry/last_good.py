@@ -23,6 +23,9 @@ from checker.model import (
     Port,
     parse_calls_itself,
     parse_expect,
+    parse_note,
+    parse_public_key,
+    parse_tags,
     parse_target,
 )
 from checker.registry.file_stamps import Signs, is_settled, signs
@@ -130,9 +133,13 @@ def load_record(layout: Layout, names: Collection[NodeName]) -> dict[NodeName, R
         for known in found.values():
             if known.node.calls_itself:
                 parse_calls_itself(known.node.calls_itself)
+            parse_tags(known.node.tags)
+            parse_note(known.node.note)
             for forward in known.node.forwards:
                 parse_target(str(forward.target))
                 parse_expect(str(forward.expect))
+                if forward.host_key:
+                    parse_public_key(forward.host_key)
                 # another account may write the record, and root sees what it says
                 if not str(forward.expect).isprintable():
                     return {}

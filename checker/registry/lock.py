@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from checker.config.files import make_readable_folder
 from checker.config.layout import Layout
 from checker.config.toml_file import ConfigError
+from checker.registry.kept_rights import key_lines
 
 
 class NotYours(ConfigError):
@@ -60,10 +61,32 @@ def undisturbed(layout: Layout) -> Iterator[None]:
         os.close(handle)
 
 
+def refuse_vanished(layout: Layout) -> None:
+    """Raise ConfigError if the folder is gone though keys of nodes are there: an empty registry
+    would remove them, and shut their devices out.
+    """
+    if os.path.lexists(layout.nodes):
+        return
+    try:
+        names = key_lines(layout.authorized_keys.read_bytes())
+    except OSError:
+        return
+    if names:
+        count = f"{len(names)} node{'' if len(names) == 1 else 's'}"
+        raise ConfigError(
+            layout.nodes,
+            f"is gone, though {layout.authorized_keys} has keys of {count}; restore the nodes'"
+            " files, or make an empty directory",
+        )
+
+
 @contextlib.contextmanager
 def locked(layout: Layout) -> Iterator[None]:
-    """Hold the lock that allows changes, during the block. Raises ConfigError."""
+    """Hold the lock that allows changes, during the block. Raises ConfigError, also if the nodes'
+    files are gone.
+    """
     path = layout.nodes / ".lock"
+    refuse_vanished(layout)
     try:
         make_readable_folder(layout.nodes)
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)

@@ -35,11 +35,23 @@ from checker.model import (
     parse_target,
 )
 from checker.nearest import nearest
+from checker.registry.host_key_value import broken_host_key, host_key_in
+from checker.registry.labels import as_written, labels_in, labels_table, with_odd_tags
 from checker.registry.publications import parse_sni
 from checker.registry.waiting import waiting_path, with_waiting
 
-NODE_KEYS = ("public_key", "next_key", "added_at", "key_since", "enabled", "expires", "forward")
-FORWARD_KEYS = ("port", "target", "expect", "deadline_s", "public", "publish")
+NODE_KEYS = (
+    "public_key",
+    "next_key",
+    "added_at",
+    "key_since",
+    "enabled",
+    "expires",
+    "tags",
+    "note",
+    "forward",
+)
+FORWARD_KEYS = ("port", "target", "expect", "deadline_s", "public", "publish", "host_key")
 PUBLICATION_KEYS = ("port", "sni", "send_proxy")
 OWN_PREFIX = "x-"
 """Keys that begin with this are the admin's own."""
@@ -89,6 +101,7 @@ def forward_from(path: Path, node: NodeName, number: int, table: Any) -> Forward
             ),
             public=flag_in(path, f"{where}public", table.get("public", False)),
             published=publications_in(path, where, table.get("publish", [])),
+            host_key=host_key_in(table),
         )
     except InvalidValue as error:
         raise ConfigError(path, f"{where}{error}") from error
@@ -102,11 +115,12 @@ def key_in(path: Path, value: Any) -> str:
 
 def unknown_in(table: Mapping[str, Any]) -> Iterator[str]:
     """Yield a clause for each key of a node's file that is neither known here nor the admin's
-    own.
+    own, and for each value that is ignored because it is broken.
     """
     yield from strange(table, NODE_KEYS, "")
     for number, forward in enumerate(tables(table.get("forward")), start=1):
         yield from strange(forward, FORWARD_KEYS, f"forward {number}: ")
+        yield from broken_host_key(forward, f"forward {number}: ")
         for place, publication in enumerate(tables(forward.get("publish")), start=1):
             where = f"forward {number}: publish {place}: "
             yield from strange(publication, PUBLICATION_KEYS, where)
@@ -141,6 +155,7 @@ def node_from(path: Path, table: Mapping[str, Any], unknown: tuple[str, ...]) ->
     forwards = table.get("forward", [])
     if not isinstance(forwards, list):
         raise ConfigError(path, "forward must be a list of tables; write [[forward]]")
+    labels = labels_in(table)
     try:
         name = parse_name(path.stem)
         next_key = text_in(path, "next_key", table["next_key"]) if "next_key" in table else None
@@ -156,7 +171,9 @@ def node_from(path: Path, table: Mapping[str, Any], unknown: tuple[str, ...]) ->
             key_since=whole_in(path, "key_since", table.get("key_since", 0), 0, 2**40),
             enabled=flag_in(path, "enabled", table.get("enabled", True)),
             expires=parse_day(str(table["expires"])) if "expires" in table else None,
-            unknown_keys=unknown,
+            tags=labels.tags,
+            note=labels.note,
+            unknown_keys=(*unknown, *labels.clauses),
         )
     except InvalidValue as error:
         raise ConfigError(path, str(error)) from error
@@ -184,6 +201,7 @@ def forward_table(forward: Forward) -> dict[str, Any]:
             if forward.published
             else {}
         ),
+        **({"host_key": forward.host_key} if forward.host_key else {}),
     }
 
 
@@ -203,7 +221,15 @@ def edited_toml(node: Node, before: bytes) -> bytes | None:
 
     table = node_table(node)
     try:
-        text = edited(decoded(before), table, NODE_KEYS, FORWARD_KEYS)
+        given = tomllib.loads(decoded(before))
+        same = set(as_written(node, given))
+        wanted = with_odd_tags(table, given)
+        text = edited(
+            decoded(before),
+            {key: value for key, value in wanted.items() if key not in same},
+            [key for key in NODE_KEYS if key not in same],
+            FORWARD_KEYS,
+        )
         said = node_from(Path(f"{node.name}.toml"), tomllib.loads(text), ())
     except (ValueError, RecursionError, ConfigError):
         return None
@@ -219,6 +245,7 @@ def node_table(node: Node) -> dict[str, Any]:
         **({} if not node.key_since else {"key_since": node.key_since}),
         **({} if node.enabled else {"enabled": False}),
         **({} if node.expires is None else {"expires": node.expires}),
+        **labels_table(node),
         "forward": [forward_table(forward) for forward in node.forwards],
     }
 

@@ -131,8 +131,8 @@ class Registry:
 
     @property
     def unknown_keys(self) -> str:
-        """A sentence about keys of nodes' files that this version does not know; empty if there
-        are none.
+        """A sentence about keys of nodes' files that this version does not know, and about wrong
+        values of keys that give no rights; empty if there are none.
         """
         having = [node for node in self.nodes.values() if node.unknown_keys]
         if not having:
@@ -142,7 +142,7 @@ class Registry:
         others = {1: "", 2: ", and in another file"}.get(
             len(having), f", and in {len(having) - 1} other files"
         )
-        return f"{clause}{others}; such keys are kept and have no effect"
+        return f"{clause}{others}; such keys and values are kept and have no effect"
 
     @property
     def forwards(self) -> tuple[Forward, ...]:

@@ -66,16 +66,29 @@ def node_files(folder: Path) -> list[Path]:
     ]
 
 
+def identity(folder: Path) -> tuple[int, int] | None:
+    """Return the folder's device and inode; None if there is none."""
+    try:
+        found = folder.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def read_registry(folder: Path, cache: Cache | None = None) -> Registry:
     """Read every node in the folder. A file is broken if it cannot be read, or asks for another
     node's port or key.
 
     The node of a broken file is built from its key lines; without any it is left out. A caller that
     reads often keeps a cache, and then only changed files are read. Raises ConfigError if the
-    folder itself cannot be listed: that must not look like an empty registry.
+    folder itself cannot be listed, or was moved meanwhile: neither must look like an empty
+    registry.
     """
+    before = identity(folder)
     paths = {NodeName(path.stem): path for path in node_files(folder)}
     nodes, reasons = read_files(paths, {} if cache is None else cache)
+    if identity(folder) != before:
+        raise ConfigError(folder, "was moved or replaced while it was read; try again")
     freed, freed_trouble = read_freed_or_none(folder, time.time())
     asked = {name: rights_of(node) for name, node in nodes.items()}
     found = (

@@ -127,6 +127,8 @@ def node_list(node: Node) -> list[Any]:
         node.next_key_at,
         [forward_list(forward) for forward in node.forwards],
         node.calls_itself,
+        # an older release reads only rows without these
+        *((node.tags, node.note) if node.tags or node.note else ()),
     ]
 
 
@@ -145,16 +147,25 @@ def forward_list(forward: Forward) -> list[Any]:
         forward.next_port,
         forward.next_port_at,
         # an older release reads only rows without these
-        *((forward.port_at, forward.leaves_at) if forward.port_at or forward.leaves_at else ()),
+        *later_values(forward),
     ]
+
+
+def later_values(forward: Forward) -> tuple[Any, ...]:
+    """Return what later releases added to a row, as far as the forward has any of it."""
+    if forward.host_key:
+        return (forward.port_at, forward.leaves_at, forward.host_key)
+    return (forward.port_at, forward.leaves_at) if forward.port_at or forward.leaves_at else ()
 
 
 def node_from_row(row: Any) -> Node:
     """Return a node from the copy, or from a record of an earlier release, which ends before
-    `calls_itself`. Raises ValueError, TypeError if we did not write it.
+    `calls_itself` or the tags. Raises ValueError, TypeError if we did not write it.
     """
     name, public_key, next_key, added_at, key_since, enabled, expires, next_key_at, *rest = row
-    forwards, calls_itself = rest if len(rest) > 1 else (*rest, "")
+    forwards, *more = rest
+    calls_itself, *labels = more or ("",)
+    tags, note = labels or ((), "")
     return Node(
         name=NodeName(name),
         public_key=public_key,
@@ -165,8 +176,15 @@ def node_from_row(row: Any) -> Node:
         expires=expires,
         next_key_at=next_key_at,
         calls_itself=calls_itself,
+        tags=tuple(tags),
+        note=note,
         forwards=tuple(forward_from_row(NodeName(name), forward) for forward in forwards),
     )
+
+
+def with_defaults(later: list[Any]) -> tuple[Any, ...]:
+    """Return the values of `later_values`, also of a row that has fewer."""
+    return (*later, *(0, 0, "")[len(later) :])
 
 
 def forward_from_row(node: NodeName, row: Any) -> Forward:
@@ -183,9 +201,9 @@ def forward_from_row(node: NodeName, row: Any) -> Forward:
         published,
         next_port,
         next_port_at,
-        *times,
+        *later,
     ) = row
-    port_at, leaves_at = times or (0, 0)
+    port_at, leaves_at, host_key = with_defaults(later)
     return Forward(
         node=node,
         port=Port(port),
@@ -197,6 +215,7 @@ def forward_from_row(node: NodeName, row: Any) -> Forward:
         next_port_at=next_port_at,
         port_at=port_at,
         leaves_at=leaves_at,
+        host_key=host_key,
         published=tuple(
             Publication(port=Port(each[0]), sni=each[1], send_proxy=each[2]) for each in published
         ),

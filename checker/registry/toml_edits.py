@@ -11,6 +11,8 @@ import tomlkit
 from tomlkit.container import Container
 from tomlkit.items import Item, Table
 
+from checker.registry.host_key_value import is_broken_host_key
+
 FORWARD = re.compile(r"\s*\[\[\s*forward\s*\]\]")
 FOREIGN_TABLE = re.compile(r"\s*\[(?!\[?\s*forward\b)")
 COMMENT = re.compile(r"\s*#")
@@ -74,14 +76,15 @@ def cut(text: str) -> Parts:
 def with_values(
     text: str, wanted: Mapping[str, Any], known: Collection[str], *, in_forward: bool = False
 ) -> str:
-    """Set these values in the text, and remove known keys that are not wanted. New keys go before
-    the blank lines at its end.
+    """Set these values in the text, and remove known keys that are not wanted, unless nobody can
+    use their value. New keys go before the blank lines at its end.
     """
     ending = text[len(text.rstrip()) :].removeprefix("\n")
     document = tomlkit.parse(text.rstrip() + "\n" if text.strip() else "")
     table: Container | Table = document["forward"][0] if in_forward else document
     for key in [key for key in table if key in known and key not in wanted]:
-        table.remove(key)
+        if not is_broken_host_key(key, plain(table[key])):
+            table.remove(key)
     for key, value in wanted.items():
         if key not in table or not says(table[key], value):
             table[key] = value
@@ -92,13 +95,17 @@ def says(found: object, value: object) -> bool:
     """Return whether the file already has this value. Foreign keys of tables in a list do not
     matter.
     """
-    plain = found.unwrap() if isinstance(found, Item) else found
-    if isinstance(value, list) and isinstance(plain, list):
-        return len(plain) == len(value) and all(
-            isinstance(one, dict) and other.items() <= one.items()
-            for one, other in zip(plain, value, strict=True)
-        )
-    return type(plain) is type(value) and plain == value
+    has = plain(found)
+    if isinstance(value, list) and isinstance(has, list):
+        return len(has) == len(value) and all(map(says, has, value))
+    if isinstance(value, dict) and isinstance(has, dict):
+        return value.items() <= has.items()
+    return type(has) is type(value) and has == value
+
+
+def plain(found: object) -> object:
+    """Return a value of the document without its text."""
+    return found.unwrap() if isinstance(found, Item) else found
 
 
 def paired(texts: Sequence[str], wanted: Sequence[Mapping[str, Any]]) -> dict[int, str]:

@@ -159,19 +159,23 @@ def unregistered_from(row: sqlite3.Row) -> Unregistered:
     return Unregistered(**{**dict(row), **said})
 
 
-ACTS = frozenset({EventKind.SHELL, EventKind.COMMAND})
+ACTS = frozenset({EventKind.SHELL, EventKind.COMMAND, EventKind.MUTE, EventKind.UNMUTE})
 """Kinds that 0.1.0 does not know. They are stored and sent as `registry`, with their own name in
 `act`, which 0.1.0 ignores: after a rollback it reads and writes the same state file.
 """
 
 
+def stored_kind(kind: EventKind) -> str:
+    """The kind as the state file has it."""
+    return EventKind.REGISTRY.value if kind in ACTS else kind.value
+
+
 def event_row(event: Event) -> dict[str, Any]:
     """The event as the state file, the spool and the daemon's socket have it."""
-    is_act = event.kind in ACTS
     return {
         "at": event.at,
-        "kind": EventKind.REGISTRY.value if is_act else event.kind.value,
-        "act": event.kind.value if is_act else None,
+        "kind": stored_kind(event.kind),
+        "act": event.kind.value if event.kind in ACTS else None,
         "node": event.node,
         "port": event.port,
         "actor": event.actor,

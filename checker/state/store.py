@@ -27,6 +27,7 @@ from checker.model import (
     Watched,
 )
 from checker.state.errors import StateCorrupt, StateMissing, StateUnavailable, translated
+from checker.state.event_query import Wanted, newest_events, page_of_events, values_of
 from checker.state.rows import (
     Batch,
     Sweep,
@@ -79,6 +80,7 @@ SELECT * FROM (
     ORDER BY id DESC LIMIT :limit
 ) ORDER BY id
 """
+LAST_EVENT = "SELECT coalesce(max(id), 0) FROM event"
 LAST_HOLDS = (
     "SELECT node, text, MAX(id) FROM event WHERE kind = 'hold' AND node IS NOT NULL GROUP BY node"
 )
@@ -155,6 +157,25 @@ class StateFile:
                 EVENTS_AFTER, {"after": after, "limit": limit, "node": node}
             ).fetchall()
         return tuple(event_from(row) for row in rows)
+
+    def wanted_events(self, wanted: Wanted) -> Iterator[Event]:
+        """Yield the wanted events, oldest first. Between two of them nothing is locked."""
+        with self.using() as db:
+            values = values_of(db, wanted)
+            if values is None:
+                return
+            newest = [] if wanted.limit is None else newest_events(db, values, wanted)
+        yield from newest
+        after = values["after"] if wanted.limit is None else None
+        while after is not None:
+            with self.using() as db:
+                page, after = page_of_events(db, {**values, "after": after}, wanted)
+            yield from page
+
+    def last_event_id(self) -> int:
+        """Return the id of the newest event; 0 if there is none."""
+        with self.using() as db:
+            return int(db.execute(LAST_EVENT).fetchone()[0])
 
     def last_holds(self) -> dict[NodeName, str]:
         """Return the text of each node's last event about `hold`."""

@@ -7,7 +7,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from checker.model import (
-    ExpectKind,
     Forward,
     Node,
     NodeName,
@@ -17,12 +16,13 @@ from checker.model import (
     Registration,
     Status,
     Tunnel,
+    expects_ssh,
+    is_device_itself,
     seen_at,
 )
 from client.bundle.compose import Bundle, render
 from client.rollout.course import Came, Result
 
-SSH_PORT = 22
 PYTHON_CLIENT = "reversi-"
 """How the name of `reversi-client run` begins."""
 
@@ -72,18 +72,9 @@ def new_port(forward: Forward) -> Port:
     return forward.next_port or forward.port
 
 
-def is_loopback(host: str) -> bool:
-    return host in ("localhost", "::1") or host.startswith("127.")
-
-
 def leads_to_ssh(forward: Forward, seen: Tunnel) -> bool:
     """Return whether an SSH server is expected, answered, or is likely there."""
-    expect = forward.expect
-    return (
-        seen.answer.startswith("SSH-")
-        or (expect.kind is ExpectKind.BANNER and expect.text.upper().startswith("SSH"))
-        or (expect.kind is ExpectKind.OPEN and forward.target.port == SSH_PORT)
-    )
+    return seen.answer.startswith("SSH-") or expects_ssh(forward)
 
 
 def way_to(node: Node, ports: Collection[int], tunnels: Mapping[Place, Tunnel]) -> Forward | None:
@@ -99,7 +90,7 @@ def way_to(node: Node, ports: Collection[int], tunnels: Mapping[Place, Tunnel]) 
         for forward in node.forwards
         if leads_to_ssh(forward, seen_at((node.name, forward.port), tunnels))
     ]
-    return min(fitting, key=lambda forward: not is_loopback(forward.target.host), default=None)
+    return min(fitting, key=lambda forward: not is_device_itself(forward.target.host), default=None)
 
 
 def why_not(node: Node, forward: Forward, seen: Tunnel, *, client: str, today: str) -> str:

@@ -8,8 +8,8 @@ from enum import StrEnum
 
 from checker.model import Aim, Verb
 from checker.output import aligned
-from reversi_tui.rows.cells import named, safe
-from reversi_tui.rows.row import NO_PORT, Key, Moment, Row, age_text
+from checker.rows.cells import named, safe
+from checker.rows.row import NO_PORT, Key, Moment, Row, age_text
 
 
 class Deed(StrEnum):

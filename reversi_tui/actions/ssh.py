@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 
-from checker.model import ExpectKind, InvalidValue, NodeName, Status, parse_name
-from reversi_tui.rows.row import Row
+from checker.model import InvalidValue, NodeName, Status, expects_ssh, parse_name
+from checker.rows.row import Row
 from reversi_tui.settings.preferences import USER
 
 IPV4_SIDE, IPV6_SIDE = "127.0.0.1", "::1"
 """Where to reach listeners, public ones too; the probes use the same addresses."""
-SSH_PORT = 22
 OWN_SETTINGS_OFF = (
     "AddressFamily=any",
     "CanonicalizeHostname=no",
@@ -97,11 +96,7 @@ def leads_to_ssh(row: Row) -> bool:
     """Whether an SSH server is expected, answered, or is likely there."""
     if row.seen.answer.startswith("SSH-"):
         return True
-    if row.forward is None:
-        return False
-    expect = row.forward.expect
-    is_banner = expect.kind is ExpectKind.BANNER and expect.text.upper().startswith("SSH")
-    return is_banner or (expect.kind is ExpectKind.OPEN and row.forward.target.port == SSH_PORT)
+    return row.forward is not None and expects_ssh(row.forward)
 
 
 def hindrance(row: Row) -> str:

@@ -14,8 +14,8 @@ from checker.registry.file_stamps import stamp
 from checker.registry.last_good import read_known
 from checker.registry.nodes import Registry
 from checker.registry.snapshot import copied_nodes
-from reversi_tui.reader.background import barred_words
-from reversi_tui.rows.row import Key, Row, broken_row
+from checker.rows.from_registry import barred_words, broken_row
+from checker.rows.row import Key, Row
 
 POLL_EVERY_S = 0.25
 STAMP_SHARE = 400

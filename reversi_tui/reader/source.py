@@ -10,15 +10,17 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from checker.control.background import Background
 from checker.control.client import Control, ports_on_ipv6
 from checker.model import CheckerError, Machine, Tunnel, seen_at
+from checker.rows.from_registry import device_row, forward_row
+from checker.rows.row import Key, Row
 from checker.state.errors import StateCorrupt, StateError, StateMissing, StateUnavailable
 from checker.state.rows import Sweep
 from checker.state.store import StateFile, open_reader
 from reversi_tui.dependencies import Dependencies
-from reversi_tui.reader.background import Background
 from reversi_tui.reader.registry import POLL_EVERY_S, Registered
-from reversi_tui.rows.row import Daemon, Health, Key, Past, Report, Row
+from reversi_tui.rows.report import Daemon, Health, Past, Report
 from reversi_tui.rows.uptime import DAYS
 
 PING_EVERY_S = 5.0
@@ -119,26 +121,14 @@ class Source:
     def row(self, key: Key) -> Row:
         if key in self.registered.broken:
             return self.registered.broken[key]
-        forward, stranger = (
-            (self.registered.forwards or {}).get(key),
-            self.background.unregistered.get(key),
-        )
-        is_stranger = forward is None and stranger is not None
+        seen, known = seen_at(key, self.seen), self.background.known(key)
+        forward = (self.registered.forwards or {}).get(key)
+        stranger = self.background.unregistered.get(key)
+        barred = self.registered.barred.get(key[0], "")
+        if forward is None and stranger is not None:
+            return device_row(stranger, seen, known, barred=barred)
         node = self.registered.nodes.get(key[0])
-        return Row(
-            forward=stranger.forward if is_stranger and stranger else forward,
-            seen=seen_at(key, self.seen),
-            known=self.background.known(key),
-            barred=self.registered.barred.get(key[0], ""),
-            unregistered=is_stranger,
-            calls_itself=(
-                stranger.calls_itself
-                if is_stranger and stranger
-                else node.calls_itself
-                if node
-                else ""
-            ),
-        )
+        return forward_row(forward, node, seen, known, barred=barred)
 
     def poll_registry(self) -> bool:
         """Whether the registry changed. If so, the whole state file is read again: rows may be back

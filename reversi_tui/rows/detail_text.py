@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 
 from checker.model import STATUS_MEANING, Event, EventKind, Usage, printable
-from reversi_tui.rows.cells import (
+from checker.rows.cells import (
     answer_text,
     bytes_text,
     bytes_value,
@@ -16,8 +16,9 @@ from reversi_tui.rows.cells import (
     safe,
     status_text,
 )
-from reversi_tui.rows.row import HOURS, Moment, Row, Share, age_text
-from reversi_tui.rows.uptime import overall, percent
+from checker.rows.hours import overall
+from checker.rows.row import HOURS, Moment, Row, Share, age_text
+from reversi_tui.rows.uptime import percent
 
 BARRED_MEANING = {
     "disabled": "its keys are rejected until you enable it; it keeps its ports",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from checker.model import CheckerError, Status
 from checker.nearest import did_you_mean
-from reversi_tui.rows.uptime import Level
+from checker.rows.hours import Level
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,37 +1,20 @@
-"""Draws uptime in characters: the last 24 hours in one line, the last 30 days as bars. Pure."""
+"""Draws uptime in characters: 24 hours as runs of levels, 30 days as bars. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, timedelta
-from enum import StrEnum
 from itertools import groupby
 
 from checker.model import Watched
-from reversi_tui.rows.row import HOURS, Share
+from checker.rows.hours import FULL, NEVER_UP, NOBODY, Level, levels
+from checker.rows.row import Share
 
-FULL = 0.995
-"""An hour or a day counts as up throughout from this share on: a reconnect takes seconds."""
 DAYS = 30
 EIGHTHS = "▁▂▃▄▅▆▇█"
-NOBODY = "·"
-NEVER_UP = "×"
 AXIS = 5
 """Cells of the percentages left of the bars."""
 ASCII = str.maketrans("█▇▆▅▄▃▂▁×·•…↑↓←→─│┤└", "#++--___x.o~^v<>-||+")
-
-
-class Level(StrEnum):
-    """How much of an hour the forward was up; the value is the cell for it."""
-
-    FULL = "█"
-    MOSTLY = "▆"
-    HALF = "▄"
-    LITTLE = "▂"
-    NONE = NEVER_UP
-    UNWATCHED = NOBODY
-
-
 LEVEL_MEANING = {
     Level.FULL: "up throughout",
     Level.MOSTLY: "up for most of the hour",
@@ -40,16 +23,6 @@ LEVEL_MEANING = {
     Level.NONE: "never up",
     Level.UNWATCHED: "no daemon watched",
 }
-LEAST_SHARE = {Level.FULL: FULL, Level.MOSTLY: 0.75, Level.HALF: 0.25}
-
-
-def level(share: Share) -> Level:
-    """The level of an hour's share."""
-    if share is None:
-        return Level.UNWATCHED
-    if share <= 0:
-        return Level.NONE
-    return next((found for found, least in LEAST_SHARE.items() if share >= least), Level.LITTLE)
 
 
 def in_ascii(text: str) -> str:
@@ -57,27 +30,9 @@ def in_ascii(text: str) -> str:
     return text.translate(ASCII)
 
 
-def levels(hours: Sequence[Share]) -> tuple[Level, ...]:
-    """Always HOURS levels, the present hour last; unknown hours count as unwatched."""
-    known = tuple(map(level, hours[-HOURS:]))
-    return (Level.UNWATCHED,) * (HOURS - len(known)) + known
-
-
-def strip_text(hours: Sequence[Share], *, ascii_only: bool = False) -> str:
-    """One cell per hour, always HOURS cells."""
-    text = "".join(levels(hours))
-    return in_ascii(text) if ascii_only else text
-
-
 def runs(hours: Sequence[Share]) -> list[tuple[Level, int]]:
     """The strip as levels with their lengths, to colour it with few escape sequences."""
     return [(found, len(list(cells))) for found, cells in groupby(levels(hours))]
-
-
-def overall(hours: Sequence[Share]) -> float | None:
-    """The mean share over the watched hours, 0.0 to 1.0."""
-    watched = [share for share in hours[-HOURS:] if share is not None]
-    return sum(watched) / len(watched) if watched else None
 
 
 def last_days(

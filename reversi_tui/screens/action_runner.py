@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from checker.model import CheckerError, NodeName, Outcome
+from checker.rows.row import Row
 from reversi_tui.actions.node_changes import Changed
 from reversi_tui.actions.plans import (
     Deed,
@@ -22,7 +23,6 @@ from reversi_tui.actions.plans import (
     title,
 )
 from reversi_tui.messages import Acted
-from reversi_tui.rows.row import Row
 from reversi_tui.screens.confirm import Confirm
 from reversi_tui.screens.desk import Desk
 from reversi_tui.terminal.threads import detached

@@ -9,12 +9,13 @@ from typing import Any, Protocol, TypeVar
 from textual.app import App
 from textual.screen import Screen, ScreenResultCallbackType
 
+from checker.rows.row import Key, Moment, Row
 from reversi_tui.actions.plans import Deed
 from reversi_tui.actions.ssh import ssh_command
 from reversi_tui.actions.table import Action, key_name, off
 from reversi_tui.dependencies import Dependencies
 from reversi_tui.feed import Feed
-from reversi_tui.rows.row import Key, Moment, Past, Row
+from reversi_tui.rows.report import Past
 from reversi_tui.view import View
 from reversi_tui.widgets.looks import Looks
 from reversi_tui.widgets.table import TunnelTable

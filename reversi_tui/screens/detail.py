@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from rich.text import Text
 
 from checker.model import Event, Usage, Watched, printable
-from reversi_tui.rows.cells import status_text
+from checker.rows.cells import status_text
+from checker.rows.row import HOURS, Moment, Row
 from reversi_tui.rows.detail_text import (
     LABEL,
     cloned,
@@ -22,7 +23,6 @@ from reversi_tui.rows.detail_text import (
     usage_text,
 )
 from reversi_tui.rows.palette import Palette
-from reversi_tui.rows.row import HOURS, Moment, Row
 from reversi_tui.rows.uptime import DAYS, days_chart, days_text, in_ascii, runs
 from reversi_tui.screens.sheet import Sheet
 from reversi_tui.widgets.line import Line

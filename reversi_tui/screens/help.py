@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from checker.model import STATUS_MEANING, Status
-from reversi_tui.rows.cells import SYMBOLS
+from checker.rows.cells import SYMBOLS
 from reversi_tui.rows.columns import COLUMNS
 from reversi_tui.rows.detail_text import hanging
 from reversi_tui.rows.palette import Palette

@@ -14,14 +14,15 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
+from checker.control.all_rows import no_nodes
 from checker.model import printable
+from checker.rows.row import Key, Moment, age_text
 from reversi_tui.actions.plans import Deed
 from reversi_tui.actions.table import ACTIONS, Action, of_command, with_keys
 from reversi_tui.dependencies import Dependencies
 from reversi_tui.feed import Feed
 from reversi_tui.messages import Acted, PastRead, Reported, Typed
-from reversi_tui.once import no_nodes
-from reversi_tui.rows.row import Key, Moment, Report, age_text
+from reversi_tui.rows.report import Report
 from reversi_tui.screens.action_runner import ActionRunner
 from reversi_tui.screens.desk import Desk, Reader
 from reversi_tui.screens.node_editor import NodeEditor

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from functools import partial
 
 from checker.model import CheckerError, EventKind
+from checker.rows.cells import named
+from checker.rows.row import NO_PORT, Row
 from reversi_tui.actions.own_commands import Ran, run
 from reversi_tui.actions.plans import no_longer, several
 from reversi_tui.actions.ssh import by_hand
-from reversi_tui.rows.cells import named
-from reversi_tui.rows.row import NO_PORT, Row
 from reversi_tui.screens.confirm import Confirm
 from reversi_tui.screens.desk import Desk
 from reversi_tui.screens.output import Output

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from checker.rows.row import Key, Row
 from checker.state.errors import StateError
 from reversi_tui.actions.ssh import by_hand
 from reversi_tui.messages import PastRead
-from reversi_tui.rows.row import Key, Past, Report, Row
+from reversi_tui.rows.report import Past, Report
 from reversi_tui.screens.desk import Desk
 from reversi_tui.screens.detail import Detail, Dossier
 from reversi_tui.terminal.process_group import shown

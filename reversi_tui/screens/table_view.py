@@ -6,12 +6,12 @@ import asyncio
 from dataclasses import replace
 
 from checker.model import printable
+from checker.rows.filter import lowered, mistaken_column
+from checker.rows.row import Key
 from reversi_tui.actions.table import help_sections, moves
 from reversi_tui.messages import Dressed, Typed
 from reversi_tui.rows.columns import UnknownColumn
-from reversi_tui.rows.filter import lowered, mistaken_column
 from reversi_tui.rows.palette import THEMES
-from reversi_tui.rows.row import Key
 from reversi_tui.screens.columns import ColumnsChooser
 from reversi_tui.screens.desk import Desk
 from reversi_tui.screens.help import Help

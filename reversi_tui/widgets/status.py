@@ -9,9 +9,10 @@ from rich.text import Text
 
 from checker.config.layout import Layout
 from checker.model import Machine, Status, printable, room_for
-from reversi_tui.rows.cells import SYMBOLS, bytes_text
+from checker.rows.cells import SYMBOLS, bytes_text
+from checker.rows.row import age_text
 from reversi_tui.rows.columns import BY_ID, Place
-from reversi_tui.rows.row import Daemon, Health, age_text
+from reversi_tui.rows.report import Daemon, Health
 from reversi_tui.view import View
 from reversi_tui.widgets.looks import Looks
 

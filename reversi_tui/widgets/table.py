@@ -21,9 +21,9 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from checker.model import Status
+from checker.rows.row import Key, Moment, Row
 from reversi_tui.actions.plans import Deed
 from reversi_tui.rows.columns import Place, cut, fitted
-from reversi_tui.rows.row import Key, Moment, Row
 from reversi_tui.rows.uptime import in_ascii
 from reversi_tui.view import FOLD, View
 from reversi_tui.widgets.looks import Looks

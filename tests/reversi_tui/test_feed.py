@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from checker.model import Status
+from checker.rows.row import Row
 from reversi_tui.feed import Feed, merged
-from reversi_tui.rows.row import Health, Report, Row
+from reversi_tui.rows.report import Health, Report
 from reversi_tui.settings.preferences import Preferences
 from reversi_tui.view import View
 from tests.reversi_tui.console.states import tunnel

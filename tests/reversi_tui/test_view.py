@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from checker.model import NodeName, Status
-from reversi_tui.rows.row import Health, Moment, Report, Row
+from checker.rows.row import Moment, Row
+from reversi_tui.rows.report import Health, Report
 from reversi_tui.settings.preferences import Preferences
 from reversi_tui.view import FOLD, View
 from tests.reversi_tui.console.states import NOW, forward, tunnel

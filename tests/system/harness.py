@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import shutil
 import subprocess
@@ -15,9 +14,9 @@ from typing import Any
 import psutil
 
 from checker.config.layout import home_layout
-from checker.model import KeyType, parse_forward
-from checker.sshd.keygen import make_key_pair, rsa_beside
+from checker.model import parse_forward
 from checker.sshd.private import sshd_config
+from tests.host_keys import put_rsa_host_key
 from tests.system.accounts import Account, Mode
 from tests.system.clients import Connection, Device
 from tests.system.ports import accepts, free_block, free_port
@@ -72,11 +71,8 @@ class Gateway(Seen):
         self.seen: set[psutil.Process] = set()
 
     def put_rsa_host_key(self) -> None:
-        """Put an RSA host key there: to make one takes a second of CPU, for each gateway."""
-        path = rsa_beside(self.layout.host_key)
-        for file, content in zip((path, path.with_suffix(".pub")), rsa_host_key(), strict=True):
-            file.write_bytes(content)
-            file.chmod(0o600)
+        """Give the gateway the RSA host key of all tests."""
+        for file in put_rsa_host_key(self.layout):
             if not self.mode.runner.is_me:
                 os.chown(file, self.mode.runner.uid, self.mode.runner.gid)
 
@@ -318,13 +314,6 @@ class Gateway(Seen):
         end_all(left)
         shutil.rmtree(self.folder)
         assert not names, f"left behind: {names}"
-
-
-@functools.cache
-def rsa_host_key() -> tuple[bytes, bytes]:
-    """The private and the public RSA host key of all gateways of this run."""
-    private, public = make_key_pair("reversi", KeyType.RSA)
-    return private, public.encode()
 
 
 @contextmanager

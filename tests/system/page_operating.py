@@ -64,11 +64,20 @@ class Fleet(Readers):
         self.old.must("systemctl", "stop", "reversi-checker.service")
         self.old.must("python3", "-c", NEWER)
 
-    def add_an_own_key(self) -> None:
-        self.old.must("sed", "-i", '1i x-site = "north"', "/etc/reversi/nodes/office.toml")
+    def add_later_keys(self) -> None:
+        """Give the node all that 0.1.0 does not know in its file."""
+        lines = 'x-site = "north"\\ntags = ["north"]\\nnote = "attic"'
+        self.old.must("sed", "-i", f"1i {lines}", "/etc/reversi/nodes/office.toml")
 
-    def has_no_own_key(self) -> None:
-        assert "x-site" not in self.old.read("/etc/reversi/nodes/office.toml")
+    def has_only_comments(self) -> None:
+        """The node has no key that 0.1.0 does not know."""
+        text = self.old.read("/etc/reversi/nodes/office.toml")
+        assert text.startswith('# x-site = "north"\n# tags = ["north"]\n# note = "attic"\n')
+        self.old.await_up("office")
+
+    def has_its_tags_again(self) -> None:
+        text = self.old.read("/etc/reversi/nodes/office.toml")
+        assert text.startswith('x-site = "north"\ntags = ["north"]\nnote = "attic"\n')
         self.old.await_up("office")
 
     def change_the_name(self) -> None:
@@ -146,16 +155,23 @@ OPERATING: tuple[Step[Fleet], ...] = (
     Step("sudo install -d -m 0700 /var/backups/reversi/newer"),
     Step("sudo mv /var/lib/reversi/state.db* /var/backups/reversi/newer/", after=Fleet.is_served),
     Step(
-        "grep -n '^x-' /etc/reversi/nodes/*.toml",
-        says='x-site = "north"',
-        before=Fleet.add_an_own_key,
+        "grep -nE '^(x-|tags|note|host_key)' /etc/reversi/nodes/*.toml",
+        says='tags = ["north"]',
+        before=Fleet.add_later_keys,
     ),
-    Step("sudo sed -i '/^x-/d' /etc/reversi/nodes/*.toml", after=Fleet.has_no_own_key),
+    Step(
+        "sudo sed -i -E 's/^(x-|tags|note|host_key)/# &/' /etc/reversi/nodes/*.toml",
+        after=Fleet.has_only_comments,
+    ),
     Step("sudo rm /etc/ssh/sshd_config.d/00-reversi.conf"),
     Step(
         "sudo reversi-checker init",
         says="wrote /etc/ssh/sshd_config.d/00-reversi.conf",
         after=Fleet.is_served,
+    ),
+    Step(
+        r"sudo sed -i -E 's/^# (x-|tags|note|host_key)/\1/' /etc/reversi/nodes/*.toml",
+        after=Fleet.has_its_tags_again,
     ),
     Step("sudo install -d -m 0700 /var/backups/reversi"),
     Step(

@@ -15,7 +15,6 @@ from bench.figures import Figure, row
 from bench.links.clients import Kind
 from tests.programs import require
 
-pytestmark = pytest.mark.timeout(120)
 CHECKOUT = Path(__file__).parents[2]
 
 

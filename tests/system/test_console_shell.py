@@ -9,12 +9,12 @@ import pytest
 
 from checker.model import Port, Tunnel
 from checker.registry.reading import read_registry
+from checker.rows.row import Row
 from reversi_tui.actions.ssh import ssh_command
-from reversi_tui.rows.row import Row
 from tests.system.clients import Device
 from tests.system.harness import Gateway
 
-pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.sshd
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import pytest
 
 from tests.system.machine import PYTHON, Machine, verdicts
 
-pytestmark = [pytest.mark.sshd, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.sshd
 CHECKER = (PYTHON, "-I", "-m", "checker")
 DROP_INS = "/etc/ssh/sshd_config.d"
 ALLOW, KEYS = f"{DROP_INS}/00-reversi-allow.conf", f"{DROP_INS}/00-reversi-keys.conf"

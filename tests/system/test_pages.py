@@ -24,7 +24,7 @@ from tests.system.page_sizing import SIZING
 from tests.system.page_steps import Step, type_all, unknown
 from tests.system.page_troubles import TROUBLES, Ward
 
-pytestmark = [pytest.mark.sshd, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.sshd
 DOCS = Path(__file__).parents[2] / "docs"
 KNOWN: dict[str, Sequence[Step[Any]]] = {
     "operating": OPERATING,

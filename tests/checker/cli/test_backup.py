@@ -36,6 +36,7 @@ from checker.registry.authorized_keys import update_keys
 from checker.sshd.keygen import make_host_key
 from checker.state.rows import Batch
 from checker.state.store import open_reader, open_store
+from tests.host_keys import put_host_keys
 
 ENDED = (0, 1)
 """As `doctor` ends, with which `restore` ends: here no daemon runs."""
@@ -48,7 +49,7 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
     layout = home_layout(tmp_path_factory.mktemp("first") / "home")
     layout.config.parent.mkdir(mode=0o755)
     layout.config.write_text("deadline_s = 7\n")
-    make_host_key(layout.host_key)
+    put_host_keys(layout)
     add_node(layout, "office", 20010)
     with contextlib.closing(open_store(layout.state)) as store:
         event = Event(at=time.time(), kind=EventKind.GATEWAY, text="the one before")

@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from contextlib import closing
+
+import pytest
 
 from checker.cli.exit_codes import ExitCode
 from checker.cli.log import followed
 from checker.config.layout import Layout
 from checker.model import Event, EventKind
+from checker.output import clock
+from checker.state.event_query import Wanted
 from checker.state.store import open_reader, open_store
-from tests.checker.cli.homes import Run, write_state
+from tests.checker.cli.homes import ERROR, Run, write_state
 from tests.strategies import NOW, OFFICE, PORT
 
 
@@ -61,7 +66,7 @@ def test_following_the_log_shows_new_events(office: Layout) -> None:
     second = Event(at=NOW, kind=EventKind.KILL, text="second", node=OFFICE)
     write_state(office, events=[first])
     with closing(open_store(office.state)) as reader:
-        following = followed(reader, reader.events(), None)
+        following = followed(reader, reader.events(), Wanted())
         assert next(following).text == "first"
 
         program = (
@@ -83,7 +88,7 @@ def test_following_the_log_continues_in_a_new_state_file(
 ) -> None:
     write_state(office, events=[Event(at=NOW, kind=EventKind.HOLD, text="first")] * 3)
     reader = open_reader(office.state)
-    following = followed(reader, reader.events(), None)
+    following = followed(reader, reader.events(), Wanted())
     assert [next(following).text for _ in range(3)] == ["first"] * 3
 
     for path in office.state.parent.glob("state.db*"):
@@ -91,3 +96,89 @@ def test_following_the_log_continues_in_a_new_state_file(
     write_state(office, events=[Event(at=NOW, kind=EventKind.GATEWAY, text="anew")])
 
     assert next(following).text == "anew"
+
+
+EVENTS = [
+    Event(at=NOW, kind=EventKind.KILL, text="hung (twice)", node=OFFICE, port=PORT, actor="ada"),
+    Event(at=NOW + 60, kind=EventKind.STATUS, text="up", node=OFFICE, port=PORT),
+    Event(at=NOW + 120, kind=EventKind.SHELL, text="ssh", node=OFFICE, actor="bob"),
+]
+
+
+def texts(checker: Run, *words: str) -> list[str]:
+    code, out, err = checker("log", "--json", *words)
+    assert (code, err) == (ExitCode.OK, "")
+    return [event["text"] for event in json.loads(out)["events"]]
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (["--kind", "kill,shell"], ["hung (twice)", "ssh"]),
+        (["--kind", "kill", "--kind", "status"], ["hung (twice)", "up"]),
+        (["--actor", "bob"], ["ssh"]),
+        (["--actor", "daemon", "--actor", "ada"], ["hung (twice)", "up"]),
+        (["--grep", "^u|twice"], ["hung (twice)", "up"]),
+        (["--since", "DATE"], ["hung (twice)", "up", "ssh"]),
+        (["--until", "DATE"], []),
+        (["--since", "NOW+60"], ["up", "ssh"]),
+        (["--since", "NOW", "--until", "NOW+120", "--limit", "1"], ["up"]),
+        (["--node", "office", "--kind", "shell", "--grep", "s{2}"], ["ssh"]),
+    ],
+    ids=" ".join,
+)
+def test_the_log_can_be_asked_for_some_of_its_events(
+    checker: Run, office: Layout, words: list[str], found: list[str]
+) -> None:
+    write_state(office, events=EVENTS)
+    times = {
+        "DATE": time.strftime("%Y-%m-%d", time.localtime(NOW)),
+        **{
+            f"NOW{f'+{later}' if later else ''}": clock(NOW + later).replace(" ", "T")
+            for later in (0, 60, 120)
+        },
+    }
+
+    assert texts(checker, *(times.get(word, word) for word in words)) == found
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--kind", "kil"], "there is no kind of event 'kil'; did you mean 'kill'?"),
+        (["--kind", "zzz"], "there is no kind of event 'zzz'; kinds are: status, kill"),
+        (["--grep", "("], "--grep '(' is not a regular expression: missing ), unterminated"),
+        (["--since", "noon"], "--since 'noon' is not a time; write 2h (ago"),
+        (["--since", "1h", "--until", "2h"], "--since 1h is not before --until 2h"),
+        (["--until", "1h", "--follow"], "--follow shows new events, and --until none"),
+        (["--limit", "0"], "--limit 0 is not a count; write a number from 1"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_cannot_be_asked_for_is_one_sentence(
+    checker: Run, office: Layout, words: list[str], sentence: str
+) -> None:
+    code, out, err = checker("log", *words)
+
+    assert (code, out, err.count("\n")) == (ExitCode.USAGE, "", 1)
+    assert err.startswith(f"{ERROR}{sentence}")
+
+
+def test_a_time_asks_for_all_of_its_events_unless_a_limit_is_given(
+    checker: Run, office: Layout
+) -> None:
+    write_state(office, events=[EVENTS[1]] * 150)
+
+    assert len(texts(checker)) == 100
+    assert len(texts(checker, "--since", "2020-01-01")) == 150
+    assert len(texts(checker, "--since", "2020-01-01", "--limit", "7")) == 7
+
+
+def test_following_shows_only_what_was_asked_for(office: Layout) -> None:
+    write_state(office, events=EVENTS[:2])
+    wanted = Wanted(kinds=frozenset({EventKind.SHELL}), limit=100)
+    with closing(open_store(office.state)) as reader:
+        following = followed(reader, reader.wanted_events(wanted), wanted)
+        write_state(office, events=EVENTS)
+
+        assert next(following).text == "ssh"

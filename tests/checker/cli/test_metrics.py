@@ -72,7 +72,7 @@ def test_what_cannot_work_is_refused(checker: Run, words: tuple[str, ...], sente
     assert sentence in err
 
 
-def test_where_there_is_no_gateway_there_are_no_metrics(checker: Run) -> None:
+def test_without_a_gateway_there_are_no_metrics(checker: Run) -> None:
     code, _, err = checker("metrics")
 
     assert code == ExitCode.USAGE

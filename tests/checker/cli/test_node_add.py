@@ -15,8 +15,15 @@ from checker.cli.exit_codes import ExitCode
 from checker.config.layout import Layout
 from checker.registry.reading import read_registry
 from tests.checker.cli.homes import ERROR, MAIN, Run, key_lines, registry_events
+from tests.host_keys import put_rsa_host_key
 from tests.programs import require
 from tests.strategies import public_key
+
+
+@pytest.fixture(autouse=True)
+def rsa_host_key(request: pytest.FixtureRequest, layout: Layout) -> None:
+    if "leaves_no_trace" not in request.node.name:
+        put_rsa_host_key(layout)
 
 
 def test_a_taken_name_port_or_key_is_refused(checker: Run, office: Layout, tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ def test_nodes_are_listed_and_shown(checker: Run, office: Layout) -> None:
                 "deadline_s": None,
                 "public": False,
                 "published": [],
+                "host_key": None,
             }
         ],
     }

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from checker.cli.main import build_parser
+from checker.cli.main import VERBS, build_parser
 from checker.cli.verbs import add_verb, add_yes, global_options
 
 
@@ -44,6 +44,27 @@ def leaves(
             yield from leaves(below, (*path, name))
     if not groups:
         yield " ".join(path), parser
+
+
+def verbs_of(parser: argparse.ArgumentParser) -> list[str]:
+    (group,) = (one for one in parser._actions if isinstance(one, argparse._SubParsersAction))
+    return list(group.choices)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_grammar_of_one_verb_is_that_of_its_module(verb: str) -> None:
+    declared = verbs_of(build_parser(["--debug", "--home", "/x", verb, "--help"]))
+
+    assert declared == [one for one in VERBS if VERBS[one] == VERBS[verb]]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [[], ["--help"], ["statu"], ["--hom", "status", "kill"], ["--home"], ["node list"]],
+    ids=str,
+)
+def test_without_a_verb_the_whole_grammar_is_there(words: list[str]) -> None:
+    assert verbs_of(build_parser(words)) == list(VERBS)
 
 
 def test_each_command_that_changes_something_has_a_dry_run() -> None:

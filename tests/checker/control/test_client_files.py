@@ -25,7 +25,8 @@ from checker.registry.lock import locked
 from checker.registry.pin_files import read_pins
 from checker.sshd.host_key_files import host_keys
 from checker.sshd.host_keys import as_pin
-from checker.sshd.keygen import make_host_key, make_key_pair
+from checker.sshd.keygen import make_key_pair
+from tests.host_keys import put_host_keys
 from tests.programs import require
 from tests.strategies import node, public_key, rsa_key
 
@@ -124,7 +125,7 @@ def test_without_a_host_key_no_client_file_is_made(layout: Layout) -> None:
 
 def test_each_host_key_is_in_the_clients_file_and_noted(layout: Layout) -> None:
     require("ssh-keygen")
-    make_host_key(layout.host_key)
+    put_host_keys(layout)
     keys = handing_over(layout)
 
     with locked(layout), keys.handed_over(node()) as (_, config):
@@ -138,7 +139,7 @@ def test_each_host_key_is_in_the_clients_file_and_noted(layout: Layout) -> None:
 
 def test_what_was_noted_is_taken_back_if_the_node_is_not_added(layout: Layout) -> None:
     require("ssh-keygen")
-    make_host_key(layout.host_key)
+    put_host_keys(layout)
 
     with locked(layout), pytest.raises(KeyError), handing_over(layout).handed_over(node()):
         raise KeyError

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from contextlib import closing
 from dataclasses import replace
 from typing import Any
@@ -12,15 +13,20 @@ import pytest
 
 from checker.config.layout import Layout
 from checker.control.client import Control, operator_name
+from checker.control.muting import change_mutes_through
 from checker.model import (
     OPERATOR_KINDS,
     Aim,
     EventKind,
+    Mute,
+    MuteChange,
     Port,
+    Selector,
     Verb,
 )
 from checker.registry.changes import change
 from checker.registry.lock import locked
+from checker.state.mutes import read_mutes
 from checker.state.store import open_reader
 from checker.wire import Asked
 from tests.checker.daemon.running import COMMAND, events, send, wait_until
@@ -152,6 +158,53 @@ def test_operators_may_log_only_events_of_their_own_kinds(
     )
 
     assert "not so" not in events(layout)
+
+
+def test_the_daemon_writes_mutes_and_logs_them(
+    layout: Layout, daemon: subprocess.Popen[str]
+) -> None:
+    now = float(int(time.time()))
+    one = Mute(selector=Selector(node=OFFICE), until=now + 600, why="roof", by="ada", at=now)
+
+    assert change_mutes_through(layout, MuteChange(add=(one,))) == ""
+    assert read_mutes(layout.mutes).mutes == (one,)
+    assert change_mutes_through(layout, MuteChange(remove=(one.selector,))) == ""
+    assert read_mutes(layout.mutes).mutes == ()
+
+    with closing(open_reader(layout.state)) as reader:
+        told = reader.events(node=OFFICE)
+    assert [(event.kind, event.actor) for event in told if "muted" in event.text] == [
+        (EventKind.MUTE, operator_name()),
+        (EventKind.UNMUTE, operator_name()),
+    ]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"add": [], "remove": 5},
+        {"add": [{"node": "office"}], "remove": []},
+        {"add": [], "remove": [{"node": "\x1b[31m"}]},
+    ],
+)
+def test_a_malformed_mute_changes_nothing(
+    layout: Layout, daemon: subprocess.Popen[str], body: dict[str, Any]
+) -> None:
+    message = json.dumps({"verb": "mute", "operator": "x", **body}).encode()
+
+    assert "a malformed request" in json.loads(send(layout, message))["error"]
+    assert not layout.mutes.exists()
+
+
+def test_the_daemon_moves_a_broken_file_of_mutes_aside(
+    layout: Layout, daemon: subprocess.Popen[str]
+) -> None:
+    layout.mutes.write_text("broken")
+    one = Mute(selector=Selector(node=OFFICE), until=2e9, why="roof", by="ada", at=1e9)
+
+    assert "the file was broken" in change_mutes_through(layout, MuteChange(add=(one,)))
+    assert read_mutes(layout.mutes).mutes == (one,)
 
 
 def test_a_disabled_node_is_refused(

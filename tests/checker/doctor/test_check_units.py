@@ -15,7 +15,7 @@ from tests.checker.doctor.gateways import WELL, assert_wrong, changed, the
 UNIT = UnitFacts(option="metrics", name="reversi-metrics.service")
 
 
-def test_a_service_that_was_never_turned_on_is_no_finding(tmp_path: Path) -> None:
+def test_a_service_that_was_never_turned_on_is_not_mentioned(tmp_path: Path) -> None:
     assert "metrics" not in {one.name for one in findings(WELL)}
     assert unit_facts(home_layout(tmp_path)) == ()
 
@@ -43,7 +43,7 @@ def test_a_service_that_does_not_run_is_reported(unit: UnitFacts, sentence: str,
     assert_wrong("metrics", {"units": (unit,)}, sentence, mend)
 
 
-def test_a_silent_systemd_is_no_fault() -> None:
+def test_a_silent_systemd_is_not_a_fault() -> None:
     silent = UnitFacts(option="metrics", name=UNIT.name, state=None)
 
     assert the(changed(WELL, {"units": (silent,)}), "metrics").ok is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,6 +19,7 @@ from checker.haproxy.program import (
     proxy_of,
     reload,
 )
+from checker.haproxy.publish import tell_haproxy
 
 
 @pytest.mark.parametrize("command", ["false", "no-such-program", "'"])
@@ -75,3 +77,16 @@ def test_visitors_are_sent_to_the_loopback_on_which_the_machines_sshd_listens(
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
 
     assert proxy_of(SYSTEM, Config(tunnel_user="reversi")).loopback == loopback
+
+
+def test_a_change_asks_sshd_nothing_while_nothing_is_published(
+    layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sshd").write_text(f"#!/bin/sh\ntouch {tmp_path}/asked\n")
+    (tmp_path / "sshd").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+
+    note = tell_haproxy(replace(layout, home=None))
+
+    assert note is None
+    assert not (tmp_path / "asked").exists()

@@ -15,8 +15,14 @@ from checker.model import NodeName
 from checker.registry.reading import read_registry
 from tests.checker.haproxy.conftest import Run
 from tests.checker.haproxy.places import cfg
+from tests.host_keys import put_rsa_host_key
 from tests.programs import require
 from tests.strategies import free_port
+
+
+@pytest.fixture(autouse=True)
+def rsa_host_key(layout: Layout) -> None:
+    put_rsa_host_key(layout)
 
 
 @pytest.mark.parametrize(

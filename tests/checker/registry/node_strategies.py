@@ -7,6 +7,7 @@ from datetime import date
 from hypothesis import strategies as st
 
 from checker.model import (
+    MOST_TAGS,
     Expect,
     ExpectKind,
     Forward,
@@ -14,6 +15,9 @@ from checker.model import (
     Target,
 )
 from tests.strategies import names, ports, public_key
+
+tags = st.lists(st.from_regex(r"[a-z0-9][a-z0-9._-]{0,31}", fullmatch=True), max_size=MOST_TAGS)
+notes = st.text(max_size=40).map(str.strip).filter(str.isprintable)
 
 plain = st.text(
     st.characters(min_codepoint=33, max_codepoint=126, exclude_characters=" "),
@@ -46,6 +50,7 @@ def nodes(draw: st.DrawFn) -> Node:
             expect=draw(expects),
             deadline_s=draw(deadlines),
             public=draw(st.booleans()),
+            host_key=draw(st.sampled_from(["", public_key(7), public_key(8)])),
         )
         for port in taken
     )
@@ -58,4 +63,6 @@ def nodes(draw: st.DrawFn) -> Node:
         enabled=draw(st.booleans()),
         expires=draw(st.none() | days),
         next_key=draw(st.none() | st.just(public_key(number + 1))),
+        tags=tuple(sorted(set(draw(tags)))),
+        note=draw(notes),
     )

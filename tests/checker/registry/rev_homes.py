@@ -9,6 +9,8 @@ import pytest
 
 from checker.cli.exit_codes import ExitCode
 from checker.cli.main import run
+from checker.config.layout import home_layout
+from tests.host_keys import put_rsa_host_key
 from tests.strategies import public_key
 
 OFFICE = """\
@@ -62,4 +64,5 @@ def shared_home(tmp_path: Path) -> Path:
     (place / "reversi.toml").write_text(
         f'[shared_key]\nenabled = true\npublic_key = "{public_key(9)}"\n'
     )
+    put_rsa_host_key(home_layout(place))
     return place

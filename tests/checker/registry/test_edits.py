@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checker.model import InvalidValue, Node, NodeName, Port, Target, parse_expect
+from checker.model import InvalidValue, Node, NodeName, Port, Target, fingerprint, parse_expect
 from checker.registry.edits import (
     describe,
     forward_at,
@@ -18,7 +18,9 @@ from checker.registry.edits import (
     renamed,
     revoked,
     with_forward,
+    with_forwards,
     with_rights_since,
+    with_target,
     without_old_key,
 )
 from checker.registry.key_lines import GateCommand, render_lines
@@ -130,6 +132,7 @@ def test_each_change_of_a_forward_has_its_own_clause() -> None:
         expect=parse_expect("http"),
         deadline_s=2.0,
         public=True,
+        host_key=public_key(7),
     )
 
     assert [text for _, text in describe(before, with_forward(before, first, new))] == [
@@ -138,6 +141,7 @@ def test_each_change_of_a_forward_has_its_own_clause() -> None:
         "expect open -> http",
         "deadline default -> 2 s",
         "public: on all addresses",
+        f"host key pinned: {fingerprint(public_key(7))}",
     ]
     assert describe(before, replace(before, forwards=(first,))) == (
         (second.port, "forward removed"),
@@ -146,6 +150,31 @@ def test_each_change_of_a_forward_has_its_own_clause() -> None:
         (second.port, "forward to 127.0.0.1:22 added"),
     )
     assert revoked(before, with_forward(before, first, new), TODAY) == (first,)
+
+
+def test_a_pinned_host_key_belongs_to_its_target() -> None:
+    pinned = replace(node().forwards[0], host_key=public_key(7))
+    elsewhere = Target(host="nas", port=Port(22))
+    leaving = replace(node(), forwards=(replace(pinned, leaves_at=5),))
+    asked = node().forwards[0]
+
+    assert with_target(pinned, pinned.target) == pinned
+    assert with_target(pinned, elsewhere) == replace(pinned, target=elsewhere, host_key="")
+    assert with_forwards(leaving, [asked]).forwards == (pinned,)
+    assert with_forwards(leaving, [with_target(asked, elsewhere)]).forwards[0].host_key == ""
+
+
+def test_each_change_of_a_pinned_host_key_names_its_fingerprints() -> None:
+    bare = node()
+    one, other = (
+        with_forward(bare, bare.forwards[0], replace(bare.forwards[0], host_key=public_key(number)))
+        for number in (7, 8)
+    )
+    first, second = fingerprint(public_key(7)), fingerprint(public_key(8))
+
+    assert describe(one, other) == ((20010, f"host key pinned: {first} -> {second}"),)
+    assert describe(other, bare) == ((20010, f"host key no longer pinned: {second}"),)
+    assert revoked(one, other, TODAY) == ()
 
 
 @pytest.mark.parametrize(

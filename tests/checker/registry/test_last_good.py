@@ -9,13 +9,14 @@ from dataclasses import replace
 import pytest
 
 from checker.config.layout import Layout, home_layout
-from checker.model import OPEN, Node, Port
+from checker.model import OPEN, Node, Port, parse_expect
 from checker.registry.authorized_keys import write_keys
 from checker.registry.changes import add, change
 from checker.registry.file_stamps import stamp
 from checker.registry.kept_rights import described
 from checker.registry.last_good import read_known, record_path
 from checker.registry.reading import node_path
+from checker.registry.snapshot import node_list
 from checker.registry.waiting import waiting_path
 from tests.checker.registry.damaged_files import COMMAND, HOWS, How, damage, lines, record
 from tests.strategies import OFFICE, node, public_key
@@ -183,6 +184,10 @@ def test_a_forged_record_grants_no_rights(layout: Layout, forged: Node) -> None:
     }
 
 
+WITH_FALSE_KEY = replace(
+    node(),
+    forwards=(replace(node().forwards[0], expect=parse_expect("http"), host_key="\x1b[2J"),),
+)
 DAMAGED = (
     "",
     "[]",
@@ -190,6 +195,7 @@ DAMAGED = (
     '{"format":1,"nodes":[[1,["office"]]]}',
     '{"format":2,"nodes":[]}',
     '{"format":1,"nodes":5}',
+    json.dumps({"format": 1, "nodes": [[1, node_list(WITH_FALSE_KEY)]]}),
 )
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from checker.config.layout import SYSTEM, Layout
 from checker.config.toml_file import ConfigError
+from checker.registry.key_lines import render_lines
 from checker.registry.lock import (
     NotYours,
     is_ours,
@@ -19,6 +20,8 @@ from checker.registry.lock import (
     undisturbed,
     who_may_change,
 )
+from tests.checker.registry.registry_files import COMMAND
+from tests.strategies import node
 
 
 def may_lock(layout: Layout, how: int) -> bool:
@@ -100,3 +103,21 @@ def test_a_home_belongs_to_its_owner(layout: Layout) -> None:
 
     me = pwd.getpwuid(os.geteuid()).pw_name
     assert who_may_change(layout) == ("only root" if me == "root" else f"only {me} and root")
+
+
+def test_nobody_changes_a_registry_whose_files_are_gone_while_its_keys_are_there(
+    layout: Layout,
+) -> None:
+    layout.authorized_keys.parent.mkdir(parents=True)
+    layout.authorized_keys.write_text("\n".join(render_lines(node(), COMMAND)))
+
+    with (
+        pytest.raises(ConfigError, match=r"is gone, though .* has keys of 1 node; "),
+        locked(layout),
+    ):
+        pass
+    assert not layout.nodes.exists()
+
+    layout.nodes.mkdir()
+    with locked(layout):
+        pass

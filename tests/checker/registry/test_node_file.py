@@ -76,8 +76,6 @@ def test_each_unknown_key_is_named_but_not_the_admins_own(layout: Layout) -> Non
     node = read_node(node_path(layout, OFFICE))
 
     assert node.unknown_keys == (
-        "unknown key 'tags'",
-        "unknown key 'note'",
         "unknown key 'enrolment'",
         "forward 1: unknown key 'weight'",
         "forward 2: publish 1: unknown key 'alpn'",
@@ -97,9 +95,9 @@ def test_there_is_one_sentence_about_all_unknown_keys(layout: Layout) -> None:
 
     said = read_registry(layout.nodes).unknown_keys
 
-    assert said.startswith("node office: unknown key 'tags'; ")
+    assert said.startswith("node office: unknown key 'enrolment'; ")
     assert said.endswith(
-        "unknown key 'alpn', and in another file; such keys are kept and have no effect"
+        "unknown key 'alpn', and in another file; such keys and values are kept and have no effect"
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -189,6 +190,25 @@ def test_a_folder_that_cannot_be_listed_is_an_error_not_an_empty_registry(
     with pytest.raises(ConfigError, match="cannot be listed"):
         read_registry(layout.nodes)
     assert stamp(layout.nodes) == ()
+
+
+class MovesTheFolder(dict[Any, Any]):
+    """A cache that moves the folder as soon as it is asked for a node."""
+
+    def get(self, path: Path, default: Any = None) -> Any:
+        if path.parent.exists():
+            path.parent.rename(path.parent.with_name("moved"))
+        return super().get(path, default)
+
+
+def test_a_folder_that_is_moved_while_it_is_read_is_an_error_not_an_empty_registry(
+    layout: Layout,
+) -> None:
+    write(layout, "a", node_text(1, 20010))
+    write(layout, "b", node_text(2, 20011))
+
+    with pytest.raises(ConfigError, match="was moved or replaced while it was read"):
+        read_registry(layout.nodes, MovesTheFolder())
 
 
 def make_pipe(path: Path) -> None:

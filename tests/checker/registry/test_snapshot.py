@@ -38,6 +38,7 @@ def node(name: str, number: int, **more: object) -> Node:
             target=parse_target("[::1]:22" if place else "box.lan:22"),
             expect=parse_expect(expect),
             deadline_s=8.0 if place else None,
+            host_key=public_key(90) if place else "",
             public=bool(place),
             published=(
                 (Publication(port=Port(443), sni=f"{name}-{place}.example.org", send_proxy=True),)
@@ -86,7 +87,7 @@ def layout(tmp_path: Path) -> Layout:
         node(
             "attic", 1, next_key=public_key(101), key_since=7, enabled=False, expires="2031-12-31"
         ),
-        node("attic-2", 2),
+        node("attic-2", 2, tags=("openwrt", "site-a"), note="key at the bäckerei"),
         Node(name=NodeName("barn"), public_key="shared", forwards=(), added_at=0),
     )
     return made

@@ -14,7 +14,8 @@ from checker.config.toml_file import ConfigError
 from checker.sshd import host_key_files, program
 from checker.sshd.host_key_files import host_keys, keys_of_sshd
 from checker.sshd.host_keys import HostKeySettings, as_pin, host_key_settings, offered, to_pin
-from checker.sshd.keygen import host_key_line, make_host_key, make_key
+from checker.sshd.keygen import host_key_line, make_key
+from tests.host_keys import put_host_keys
 from tests.programs import require
 from tests.strategies import public_key, rsa_key
 
@@ -83,7 +84,7 @@ def test_a_public_file_counts_only_if_an_agent_may_have_the_private_key(tmp_path
 def test_a_home_pins_what_its_own_sshd_is_given(tmp_path: Path) -> None:
     require("ssh-keygen")
     layout = home_layout(tmp_path)
-    make_host_key(layout.host_key)
+    put_host_keys(layout)
     layout.host_key.with_name("ssh_host_ecdsa_key.pub").write_text(f"{ED}\n")
 
     assert [key.split()[0] for key in host_keys(layout).keys] == ["ssh-ed25519", "ssh-rsa"]

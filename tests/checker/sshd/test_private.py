@@ -20,7 +20,6 @@ from checker.config.toml_file import ConfigError
 from checker.linux.processes import read_process
 from checker.model import CheckerError
 from checker.sshd import private
-from checker.sshd.keygen import make_host_key
 from checker.sshd.kill import until
 from checker.sshd.private import (
     SshdFailed,
@@ -33,6 +32,7 @@ from checker.sshd.private import (
     start_sshd,
 )
 from checker.sshd.program import PRIVILEGE_SEPARATION, SshdMissing, find_sshd
+from tests.host_keys import put_host_keys
 from tests.programs import require
 
 
@@ -198,7 +198,7 @@ def test_a_path_that_cannot_be_quoted_is_refused(place: str) -> None:
 
 def test_real_sshd_takes_the_configuration(layout: Layout) -> None:
     require("ssh-keygen")
-    make_host_key(layout.host_key)
+    put_host_keys(layout)
     try:
         program = find_sshd()
     except SshdMissing:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from checker.config.layout import home_layout
 from tests.client.bundle.places import Place
+from tests.host_keys import put_rsa_host_key
 from tests.programs import require
 
 
@@ -19,6 +21,7 @@ def place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Place:
     (made.home / "reversi.toml").write_text(
         'gateway = ["gw.example.org:22", "10.1.2.3:2222"]\ntunnel_user = "root"\n'
     )
+    put_rsa_host_key(home_layout(made.home))
     made.add("office", "20010=127.0.0.1:22,banner:SSH-2.0", "20011=192.168.1.20:443,tls")
     capsys.readouterr()
     return made

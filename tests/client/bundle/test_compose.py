@@ -83,17 +83,16 @@ def test_a_bundle_for_a_device_key_has_no_key() -> None:
     assert "an OpenSSH key" not in render(changed(key=None))
 
 
-@pytest.mark.parametrize("kind", ["ed25519", "rsa"])
-def test_the_installed_script_is_small_enough_for_a_router(tmp_path: Path, kind: str) -> None:
+def test_the_installed_script_is_small_enough_for_a_router(tmp_path: Path) -> None:
     rsa, ecdsa, ed25519 = (
         forms_of(made_key(tmp_path, *words))
         for words in (("rsa", "-b", "3072"), ("ecdsa",), ("ed25519",))
     )
-    key = {"rsa": rsa, "ed25519": ed25519}[kind]
+    host_keys = (ed25519.public, rsa.public, ecdsa.public)
 
-    text = installed(render(changed(key=key, host_keys=(ed25519.public, rsa.public, ecdsa.public))))
+    texts = [installed(render(changed(key=key, host_keys=host_keys))) for key in (ed25519, rsa)]
 
-    assert len(text.encode()) < FLASH
+    assert max(len(text.encode()) for text in texts) < FLASH
 
 
 def test_the_installed_script_has_no_comments_and_no_indentation(tmp_path: Path) -> None:

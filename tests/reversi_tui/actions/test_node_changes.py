@@ -24,6 +24,7 @@ from checker.registry.reading import read_registry
 from checker.state.store import open_reader
 from reversi_tui.actions.new_node import Asked, Field, NewNode, checked
 from reversi_tui.actions.node_changes import Changes
+from tests.host_keys import put_rsa_host_key
 from tests.programs import require
 from tests.strategies import free_port, node
 
@@ -39,6 +40,7 @@ def layout(tmp_path: Path) -> Layout:
         add(made, node(ports=(free_port(),)), COMMAND)
         add(made, node("attic", 2, (free_port(),)), COMMAND)
     made.config.write_text('gateway = ["gw.example:2222"]\nports = "20000-20005"\n')
+    put_rsa_host_key(made)
     return made
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from checker.model import ProcessId, Status
+from checker.rows.row import NO_PORT, Key, Moment, Row
 from reversi_tui.actions.plans import (
     Deed,
     Plan,
@@ -18,7 +19,6 @@ from reversi_tui.actions.plans import (
     summed_up,
     title,
 )
-from reversi_tui.rows.row import NO_PORT, Key, Moment, Row
 from tests.reversi_tui.console.states import NOW, forward, tunnel
 
 MOMENT = Moment(now=NOW, every_s=20.0)

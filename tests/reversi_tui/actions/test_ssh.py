@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from checker.model import Forward, NodeName, Port, Publication, Status, Target, Tunnel, parse_expect
+from checker.rows.row import Row
 from reversi_tui.actions.ssh import by_hand, ssh_command
-from reversi_tui.rows.row import Row
 from reversi_tui.terminal.process_group import shown
 from tests.programs import require
 

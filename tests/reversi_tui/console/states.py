@@ -29,7 +29,7 @@ from checker.state.store import open_store
 from reversi_tui.actions.node_changes import Changes
 from reversi_tui.app import Console
 from reversi_tui.dependencies import Dependencies
-from reversi_tui.rows.row import Daemon
+from reversi_tui.rows.report import Daemon
 from reversi_tui.settings.preferences import Preferences
 from tests.registry_samples import ADDED_AT, register
 

@@ -13,7 +13,7 @@ from checker.config.layout import Layout, home_layout
 from checker.model import Status
 from checker.state.rows import Batch, Sweep
 from reversi_tui.app import Console
-from reversi_tui.rows.row import Daemon
+from reversi_tui.rows.report import Daemon
 from reversi_tui.screens.confirm import Confirm
 from reversi_tui.screens.detail import Detail
 from reversi_tui.screens.main import Main

@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from checker.model import NodeName, Port, Status
+from checker.rows.filter import LOWERED
 from checker.state.rows import Batch
 from reversi_tui.app import Console
-from reversi_tui.rows.filter import LOWERED
 from reversi_tui.settings.remembered import Memory
 from tests.reversi_tui.console.screen import nodes, running, shows, until
 from tests.reversi_tui.console.states import FORWARDS, SEEN, console, demo_home, dependencies, write

@@ -11,7 +11,7 @@ from checker.config.layout import home_layout
 from checker.model import Machine
 from checker.state.rows import Batch
 from reversi_tui.app import Console
-from reversi_tui.rows.row import Daemon, Health
+from reversi_tui.rows.report import Daemon, Health
 from reversi_tui.widgets.looks import Looks
 from reversi_tui.widgets.status import GatewayLine
 from tests.reversi_tui.console.screen import lines, running, shows, until

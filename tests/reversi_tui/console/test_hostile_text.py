@@ -25,14 +25,14 @@ from checker.model import (
     Unregistered,
     parse_expect,
 )
+from checker.rows.cells import safe
+from checker.rows.row import Known, Moment, Row
 from checker.state.rows import Batch
 from reversi_tui.__main__ import main
 from reversi_tui.app import Console
-from reversi_tui.rows.cells import safe
 from reversi_tui.rows.columns import COLUMNS
 from reversi_tui.rows.detail_text import title
 from reversi_tui.rows.palette import palette
-from reversi_tui.rows.row import Known, Moment, Row
 from reversi_tui.screens.confirm import Confirm
 from reversi_tui.screens.detail import Detail, Dossier, Paper, described
 from tests.registry_samples import register

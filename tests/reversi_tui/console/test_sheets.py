@@ -16,9 +16,9 @@ from textual.screen import Screen
 
 import reversi_tui
 from checker.model import Event, EventKind, NodeName, Port, Status, Watched
+from checker.rows.row import Known, Moment, Row
 from reversi_tui.rows.columns import COLUMNS, DEFAULTS
 from reversi_tui.rows.palette import palette
-from reversi_tui.rows.row import Known, Moment, Row
 from reversi_tui.screens.columns import ColumnsChooser, Lister
 from reversi_tui.screens.detail import Detail, Dossier
 from reversi_tui.screens.help import Help

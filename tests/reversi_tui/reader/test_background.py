@@ -12,11 +12,11 @@ from checker.config.layout import Layout
 from checker.model import Flaps, Hour, Node, NodeName, Port, Registration, Unregistered
 from checker.registry.file_stamps import signs
 from checker.registry.snapshot import write_copy
+from checker.rows.from_registry import barred_words
+from checker.rows.row import HOURS, Row
 from checker.state.rows import Batch
-from reversi_tui.reader.background import barred_words
 from reversi_tui.reader.registry import Registered
 from reversi_tui.reader.source import Source
-from reversi_tui.rows.row import HOURS, Row
 from tests.reversi_tui.console.states import FORWARDS, NOW, SEEN, demo_home, dependencies, write
 from tests.strategies import public_key
 

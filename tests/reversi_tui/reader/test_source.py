@@ -12,7 +12,7 @@ from checker.config.layout import Layout, home_layout
 from checker.model import NodeName, Status
 from checker.state.rows import Batch
 from reversi_tui.reader.source import Source
-from reversi_tui.rows.row import Daemon, Report
+from reversi_tui.rows.report import Daemon, Report
 from tests.registry_samples import register
 from tests.reversi_tui.console.states import (
     FORWARDS,

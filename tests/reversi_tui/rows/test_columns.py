@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checker.model import NodeName, Port, Status, Unregistered, parse_expect
-from reversi_tui.rows.cells import bytes_text
+from checker.rows.cells import bytes_text
+from checker.rows.fields import FIELDS
+from checker.rows.row import Known, Moment, Row, age_text
 from reversi_tui.rows.columns import (
     BY_ID,
     COLUMNS,
@@ -20,7 +22,6 @@ from reversi_tui.rows.columns import (
     cut,
     fitted,
 )
-from reversi_tui.rows.row import Known, Moment, Row, age_text
 from tests.reversi_tui.console.states import NOW, forward, tunnel
 
 MOMENT = Moment(now=NOW, every_s=20.0)
@@ -171,7 +172,7 @@ def test_sizes_are_short(count: float | None, text: str) -> None:
 
 
 def test_ages_are_numbers_of_seconds_for_a_filter() -> None:
-    assert {c.id: c.number(row(), MOMENT) for c in COLUMNS if c.number} == {
+    assert {each.id: each.number(row(), MOMENT) for each in FIELDS if each.number} == {
         "port": 20010,
         "probe": 5.0,
         "day": 50.0,

@@ -9,8 +9,8 @@ from rich.color import Color, ColorType
 from rich.style import Style
 
 from checker.model import Status
+from checker.rows.hours import Level
 from reversi_tui.rows.palette import PALETTES, THEMES, Palette, UnknownTheme, palette
-from reversi_tui.rows.uptime import Level
 from tests.contrast import EASY_TO_READ, contrast, luminance
 
 OWN = [name for name in THEMES if PALETTES[name].background]

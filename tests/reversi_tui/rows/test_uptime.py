@@ -8,20 +8,17 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from checker.model import Watched
+from checker.rows.hours import Level, overall, strip_text
+from checker.rows.row import HOURS, Share
 from reversi_tui.rows.columns import SYMBOLS, cut
-from reversi_tui.rows.row import HOURS, Share
 from reversi_tui.rows.uptime import (
     DAYS,
     LEVEL_MEANING,
-    Level,
     days_chart,
     days_text,
     in_ascii,
-    level,
-    overall,
     percent,
     runs,
-    strip_text,
 )
 
 TODAY = "2026-11-22"
@@ -32,35 +29,12 @@ def day(number: int, share: float, *, watched_s: float = 86400.0) -> Watched:
     return Watched(day=f"2026-11-{number:02d}", up_s=share * watched_s, watched_s=watched_s)
 
 
-@pytest.mark.parametrize(
-    ("share", "found"),
-    [
-        pytest.param(None, Level.UNWATCHED, id="no daemon watched"),
-        pytest.param(0.0, Level.NONE, id="never up"),
-        pytest.param(0.01, Level.LITTLE, id="a little"),
-        pytest.param(0.5, Level.HALF, id="half"),
-        pytest.param(0.75, Level.MOSTLY, id="mostly"),
-        pytest.param(0.994, Level.MOSTLY, id="not quite"),
-        pytest.param(0.995, Level.FULL, id="except for a reconnect"),
-        pytest.param(1.0, Level.FULL, id="full"),
-    ],
-)
-def test_an_hour_has_a_level(share: Share, found: Level) -> None:
-    assert level(share) is found
-
-
 @given(SHARES)
 def test_a_strip_always_has_a_cell_for_each_hour(hours: list[Share]) -> None:
-    for ascii_only in (False, True):
-        text = strip_text(hours, ascii_only=ascii_only)
+    for text in (strip_text(hours), in_ascii(strip_text(hours))):
         assert len(text) == cell_len(text) == HOURS
-    assert strip_text(hours, ascii_only=True).isascii()
+    assert in_ascii(strip_text(hours)).isascii()
     assert "".join(found * length for found, length in runs(hours)) == strip_text(hours)
-
-
-def test_the_present_hour_stands_last_and_the_unknown_ones_first() -> None:
-    assert strip_text((None, 0.0, 0.1, 0.5, 0.9, 1.0)) == "·" * 19 + "×▂▄▆█"
-    assert strip_text((0.0,) * 30 + (1.0,)) == "×" * 23 + "█"
 
 
 def test_equal_hours_are_one_run() -> None:

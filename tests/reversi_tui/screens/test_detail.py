@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from checker.model import Event, EventKind, NodeName, Port, Publication, Status, Usage, Watched
+from checker.rows.row import Known, Moment, Row
 from reversi_tui.rows.detail_text import fields, hanging, hour_labels
 from reversi_tui.rows.palette import palette
-from reversi_tui.rows.row import Known, Moment, Row
 from reversi_tui.screens.detail import Dossier, Paper, described, plain
 from tests.reversi_tui.console.states import EVENTS, EVERY_S, NOW, forward, tunnel
 

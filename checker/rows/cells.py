@@ -1,14 +1,11 @@
-"""The cells of the table: texts, numbers and sort values of a row. Pure."""
+"""The texts and numbers of a row, as a table shows them and a filter searches them. Pure."""
 
 from __future__ import annotations
 
 from collections import Counter
 
 from checker.model import Status, printable
-from reversi_tui.rows.row import NO_PORT, Moment, Row, age_text
-
-SortValue = tuple[str | float, ...] | None
-"""None: unknown; sorts last in either direction."""
+from checker.rows.row import NO_PORT, Moment, Row, age_text
 
 SYMBOLS = {
     Status.BROKEN: "#",
@@ -30,14 +27,6 @@ def safe(text: str | None, limit: int = 80) -> str:
     if not text:
         return ""
     return text[:limit] if text.isascii() and text.isprintable() else printable(text, limit)
-
-
-def known(value: float | None) -> SortValue:
-    return None if value is None else (value,)
-
-
-def worded(text: str | None) -> SortValue:
-    return (text,) if text else None
 
 
 def node_text(row: Row, _: Moment) -> str:
@@ -78,10 +67,6 @@ def target_text(row: Row) -> str:
     if row.seen.status is Status.BROKEN and not row.members:
         return ""
     return safe(str(row.forward.target)) if row.forward and not row.members else "..."
-
-
-def target_value(row: Row) -> SortValue:
-    return None if row.forward is None or row.unregistered or row.members else (target_text(row),)
 
 
 def expect_text(row: Row, _: Moment) -> str:

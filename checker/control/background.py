@@ -1,20 +1,20 @@
-"""What the reader knows about a forward beside its row; it changes slowly, so is read seldom."""
+"""What the state file has about a forward beside its row; it changes slowly, so is read seldom."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
-from checker.model import HOUR_S, Flaps, Node, NodeName, Registration, Unregistered
+from checker.model import HOUR_S, Flaps, NodeName, Registration, Unregistered
+from checker.rows.row import HOURS, NOTHING_MORE, Key, Known, Share
 from checker.state.store import StateFile
-from reversi_tui.rows.row import HOURS, NOTHING_MORE, Key, Known, Share
 
 CONNECTIONS_EVERY_S = 10.0
 HOURS_EVERY_S = 20.0
 
 
 class Background:
-    """Hours, connections and unregistered devices. Only the reading thread uses it."""
+    """Hours, connections and unregistered devices. Only one thread may use it."""
 
     def __init__(self) -> None:
         self.hours: dict[Key, dict[int, Share]] = {}
@@ -95,12 +95,3 @@ class Background:
         self.hours.clear()
         self.hour = 0
         self.next_connections = self.next_hours = 0.0
-
-
-def barred_words(nodes: Mapping[NodeName, Node], day: str) -> dict[NodeName, str]:
-    """Why each node may not listen on a day (YYYY-MM-DD), in one word."""
-    return {
-        name: "expired" if node.enabled else "disabled"
-        for name, node in nodes.items()
-        if node.barred(day)
-    }

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checker.model import Port, Status
+from checker.rows.filter import parse_filter
+from checker.rows.row import Known, Moment, Row
 from reversi_tui.rows.columns import COLUMNS
-from reversi_tui.rows.filter import parse_filter
-from reversi_tui.rows.row import Known, Moment, Row
 from tests.reversi_tui.console.states import NOW, forward, tunnel
 
 MOMENT = Moment(now=NOW, every_s=20.0)

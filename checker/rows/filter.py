@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from checker.nearest import nearest
-from reversi_tui.rows.columns import COLUMN_NAMES, COLUMNS, Column
-from reversi_tui.rows.row import Key, Moment, Row
+from checker.rows.fields import FIELDS, NAMES, Field, fields_called
+from checker.rows.row import Key, Moment, Row
 
-SEARCHED = tuple(column for column in COLUMNS if not column.ages)
-"""Where to look for a word without a column."""
+SEARCHED = tuple(each for each in FIELDS if not each.ages)
+"""Where to look for a word without a field."""
 TERM = re.compile(r'(!?)(?:([^\s":]+):)?((?:"[^"]*(?:"|$)|[^\s"])*)')
 COMPARISON = re.compile(r"(<=|>=|<|>|=)(.*)", re.DOTALL)
 NUMBER = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)([a-z%]*)\Z")
@@ -33,7 +33,7 @@ def lowered(row: Row, moment: Moment) -> str:
     kept = LOWERED.get(row.key)
     if kept is not None and kept[0] is row:
         return kept[1]
-    text = "\n".join(column.text(row, moment) for column in SEARCHED).lower()
+    text = "\n".join(field.text(row, moment) for field in SEARCHED).lower()
     LOWERED[row.key] = row, text
     return text
 
@@ -43,17 +43,17 @@ class Word:
     """A text in one of the columns."""
 
     text: str
-    columns: tuple[Column, ...] = ()
+    fields: tuple[Field, ...] = ()
     """Empty: in any of SEARCHED."""
 
     @property
     def asks_time(self) -> bool:
-        return any(column.ages for column in self.columns)
+        return any(field.ages for field in self.fields)
 
     def holds(self, row: Row, moment: Moment) -> bool:
-        if not self.columns:
+        if not self.fields:
             return self.text in lowered(row, moment)
-        return any(self.text in column.text(row, moment).lower() for column in self.columns)
+        return any(self.text in field.text(row, moment).lower() for field in self.fields)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,17 +61,17 @@ class Comparison:
     """A column's number compared to a bound; an unknown number never matches."""
 
     sign: str
-    bounds: tuple[tuple[Column, float], ...]
+    bounds: tuple[tuple[Field, float], ...]
 
     @property
     def asks_time(self) -> bool:
-        return any(column.ages for column, _ in self.bounds)
+        return any(field.ages for field, _ in self.bounds)
 
     def holds(self, row: Row, moment: Moment) -> bool:
         compare = OPERATORS[self.sign]
         numbers = (
-            (column.number(row, moment) if column.number else None, bound)
-            for column, bound in self.bounds
+            (field.number(row, moment) if field.number else None, bound)
+            for field, bound in self.bounds
         )
         return any(number is not None and compare(number, bound) for number, bound in numbers)
 
@@ -111,49 +111,41 @@ class Filter:
         return True
 
 
-def columns_called(name: str) -> tuple[Column, ...]:
-    """The columns that a name, or the beginning of one, may mean."""
-    exact = tuple(column for column in COLUMNS if name in (column.id, column.title))
-    return exact or tuple(
-        column for column in COLUMNS if column.id.startswith(name) or column.title.startswith(name)
-    )
-
-
-def number_in(text: str, column: Column) -> float | None:
+def number_in(text: str, field: Field) -> float | None:
     """The number in the column's own unit; None if the text is not one."""
     match = NUMBER.match(text)
-    unit = column.units.get(match[2]) if match and column.number else None
+    unit = field.units.get(match[2]) if match and field.number else None
     return None if match is None or unit is None else float(match[1]) * unit
 
 
-def parse_comparison(value: str, columns: tuple[Column, ...]) -> Comparison | None:
+def parse_comparison(value: str, fields: tuple[Field, ...]) -> Comparison | None:
     """A comparison such as `>200`; None if the text is not one."""
     match = COMPARISON.match(value)
     if match is None:
         return None
-    numbers = ((column, number_in(match[2], column)) for column in columns)
-    bounds = tuple((column, number) for column, number in numbers if number is not None)
+    numbers = ((field, number_in(match[2], field)) for field in fields)
+    bounds = tuple((field, number) for field, number in numbers if number is not None)
     return Comparison(sign=match[1], bounds=bounds) if bounds else None
 
 
 def parse_claim(name: str, value: str) -> Word | Comparison | None:
     """A term without its `!`; None if it is not complete yet."""
-    columns = columns_called(name) if name else ()
-    if columns and value in OPERATORS and any(column.number for column in columns):
+    fields = fields_called(name) if name else ()
+    if fields and value in OPERATORS and any(field.number for field in fields):
         return None
     text = value.replace('"', "")
-    if not columns and name:
+    if not fields and name:
         text = f"{name}:{text}"
     if not text:
         return None
-    return parse_comparison(value, columns) or Word(text=text, columns=columns)
+    return parse_comparison(value, fields) or Word(text=text, fields=fields)
 
 
 def parse_term(sign: str, name: str, value: str) -> Term | None:
     """One part of a filter; the `!` may be before a column's name or after its colon. None if it
     is not complete yet.
     """
-    behind = bool(name and columns_called(name) and value.startswith("!"))
+    behind = bool(name and fields_called(name) and value.startswith("!"))
     claim = parse_claim(name, value[1:] if behind else value)
     return Term(claim=claim, inverted=bool(sign) is not behind) if claim else None
 
@@ -164,7 +156,7 @@ def mistaken_column(text: str, rows: Iterable[Row], moment: Moment) -> str:
     """
     for match in TERM.finditer(text.lower()):
         name = match[2] or ""
-        if not name or columns_called(name) or not nearest(name, COLUMN_NAMES):
+        if not name or fields_called(name) or not nearest(name, NAMES):
             continue
         term = Word(text=f"{name}:{match[3].replace(chr(34), '')}")
         if not any(term.holds(row, moment) for row in rows):

@@ -1,32 +1,15 @@
-"""A row of the console, its health report and the moment it is seen at: pure data."""
+"""A forward and all that is known about it, and the moment it is seen at: pure data."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Any, Protocol
 
-from checker.model import (
-    Event,
-    Forward,
-    Machine,
-    NodeName,
-    Port,
-    Status,
-    Tunnel,
-    Usage,
-    Watched,
-    is_stale,
-)
-from checker.state.rows import Sweep
+from checker.model import Forward, NodeName, Port, Status, Tunnel, is_stale
 
 Key = tuple[NodeName, Port]
 """Identifies a row, wherever it is on the screen."""
-
-
 NO_PORT = Port(-1)
 """The port in the key of a broken file's row."""
-
 Share = float | None
 """The share of an hour that a forward was up, 0.0 to 1.0; None: no daemon watched."""
 HOURS = 24
@@ -63,6 +46,10 @@ class Row:
     """Not in the registry: it came by the shared key."""
     calls_itself: str = ""
     """What its device calls itself, if that is not the node's name."""
+    tags: tuple[str, ...] = ()
+    """The node's; sorted."""
+    note: str = ""
+    """The node's, as the admin wrote it."""
     members: tuple[Row, ...] = ()
     """The rows folded into this one; empty for a forward of its own."""
 
@@ -83,28 +70,6 @@ class Row:
         return self.barred if self.is_shut else self.seen.status.value
 
 
-class Broken(Protocol):
-    """A broken file of the registry. Its class, checker.registry.kept_rights.BrokenFile, takes 5 ms
-    to import, so `--once` does so only if there is one.
-    """
-
-    @property
-    def name(self) -> NodeName: ...
-
-    @property
-    def sentence(self) -> str: ...
-
-    def as_json(self) -> dict[str, Any]: ...
-
-
-def broken_row(broken: Broken) -> Row:
-    """The row of a broken file."""
-    return Row(
-        forward=None,
-        seen=Tunnel(node=broken.name, port=NO_PORT, status=Status.BROKEN, detail=broken.sentence),
-    )
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
     """When a row is looked at; its age and staleness depend on it."""
@@ -120,59 +85,6 @@ class Moment:
     def is_fault(self, row: Row) -> bool:
         """Whether it is not up, or stale; not a node that is barred on purpose."""
         return not row.barred and (row.seen.status is not Status.UP or self.is_stale(row))
-
-
-class Daemon(StrEnum):
-    """The daemon, as far as known."""
-
-    UNASKED = "..."
-    RUNNING = "running"
-    UNREACHABLE = "no answer"
-    """It sweeps, but does not answer us."""
-    ABSENT = "not running"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Health:
-    """The state of the gateway, and of our view of it."""
-
-    daemon: Daemon = Daemon.UNASKED
-    sweep: Sweep | None = None
-    trouble: str = ""
-    """Why the state file cannot be read now; the rows are the last ones read."""
-    problems: tuple[str, ...] = ()
-    """A sentence for each registry file that could not be read."""
-    registry_read: bool = False
-    logins_waiting: int | None = None
-    """Connections to sshd that have not logged in yet; None: unknown."""
-    disk_free_bytes: int | None = None
-    """On the state file's disk; None: unknown."""
-    machine: Machine | None = None
-    """None: unknown."""
-    on_ipv6: frozenset[int] = frozenset()
-    """Ports of the rows that listen on ::1, and not on 127.0.0.1."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """What the reader found since its last report."""
-
-    changed: tuple[Row, ...] = ()
-    keys: frozenset[Key] | None = None
-    """Keys of all rows; None: the same as before."""
-    health: Health
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Past:
-    """The events of a row's node, and the row's uptime by day."""
-
-    events: tuple[Event, ...] = ()
-    """The newest last."""
-    days: tuple[Watched, ...] = ()
-    """The oldest first; without days that no daemon watched."""
-    usage: Usage | None = None
-    """What its sshd process uses; None: unknown."""
 
 
 def age_text(seconds: float) -> str:

@@ -1,0 +1,96 @@
+"""`--filter TEXT`: the rows and nodes that a command is about, and the question before many."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from checker.cli.dialog import Declined
+from checker.control.matching import NothingMatches, matching_nodes, matching_rows
+from checker.model import CheckerError, InvalidValue
+
+__all__ = [
+    "MANY",
+    "NothingMatches",
+    "Unconfirmed",
+    "add_filter",
+    "confirm_many",
+    "matching_nodes",
+    "matching_rows",
+    "refuse_both",
+    "refuse_neither",
+]
+
+MANY = 5
+"""For more targets, the operator types the count."""
+SHOWN = 20
+"""Most lines of a plan that are shown before the question."""
+
+
+class Unconfirmed(CheckerError):
+    """A filter chose many targets, and there is no terminal to ask whether they are right."""
+
+    def __init__(self, count: int, what: str) -> None:
+        super().__init__(
+            f"the filter matches {count} {what}, and there is no terminal to confirm that; see them"
+            " with --dry-run, and then add --yes"
+        )
+
+
+def add_filter(parser: argparse.ArgumentParser, what: str = "forwards") -> None:
+    """Declare `--filter`; `what` it chooses, in the plural."""
+    parser.add_argument(
+        "--filter",
+        metavar="TEXT",
+        help=f"only the {what} that match, as in the console: 'tag:site-a is:fault'",
+    )
+
+
+def refuse_both(args: argparse.Namespace, named: Sequence[str], what: str) -> None:
+    """Check that there are either words or a filter. Raises InvalidValue."""
+    if named and args.filter is not None:
+        raise InvalidValue(
+            f"give {what} or --filter, not both; a filter can name them too: 'node:{named[0]} ...'"
+        )
+
+
+def refuse_neither(args: argparse.Namespace, named: Sequence[str], what: str) -> None:
+    """Check that there are either words or a filter, and not none. Raises InvalidValue."""
+    refuse_both(args, named, what)
+    if not named and args.filter is None:
+        raise InvalidValue(f"nothing is named; give {what}, or --filter TEXT")
+
+
+def confirm_many(
+    args: argparse.Namespace,
+    question: str,
+    plan: Sequence[str],
+    *,
+    what: str = "forwards",
+    ends: bool = True,
+) -> bool:
+    """Show the plan, a line for each target, and ask: for more than MANY the count must be typed.
+    Return whether anything was asked, so that time has passed.
+
+    Nothing is asked with `--yes`, nor about a few targets of which no tunnel `ends`. Raises
+    Declined; Unconfirmed if many were chosen by a filter and there is no terminal.
+    """
+    count = len(plan)
+    if args.yes or (count <= MANY and not ends):
+        return False
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        if count > MANY and args.filter is not None:
+            raise Unconfirmed(count, what)
+        return False
+    print("This will:", file=sys.stderr)
+    for line in plan[:SHOWN]:
+        print(f"  {line}", file=sys.stderr)
+    if len(plan) > SHOWN:
+        print(f"  and {len(plan) - SHOWN} more; --dry-run shows all", file=sys.stderr)
+    asked = f"{question}? [y/N] " if count <= MANY else f"{question}? Type {count} to continue: "
+    print(asked, end="", file=sys.stderr, flush=True)
+    answer = sys.stdin.readline().strip().lower()
+    if answer not in (("y", "yes") if count <= MANY else (str(count),)):
+        raise Declined
+    return True

@@ -1,0 +1,140 @@
+"""Reads all rows at once: the registry and the state file."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from checker.config.layout import Layout
+from checker.control.background import Background
+from checker.model import Node, NodeName, Tunnel, Unregistered, by_place, seen_at
+from checker.output import today
+from checker.registry.snapshot import copied_nodes
+from checker.rows.from_registry import Broken, barred_words, broken_row, device_row, forward_row
+from checker.rows.row import NOTHING_MORE, Key, Known, Row
+from checker.state.errors import StateMissing
+from checker.state.rows import Sweep
+from checker.state.store import StateFile, open_reader
+
+Registered = tuple[Mapping[NodeName, Node], tuple[Broken, ...], tuple[str, ...]]
+"""The registry's nodes, its broken files, and sentences for standard error."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FromState:
+    """What the state file has."""
+
+    tunnels: Mapping[Key, Tunnel]
+    unregistered: tuple[Unregistered, ...] = ()
+    known: Mapping[Key, Known]
+    sweep: Sweep | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What the registry and the state file have."""
+
+    rows: tuple[Row, ...]
+    unregistered: Mapping[Key, Unregistered]
+    broken: tuple[Broken, ...]
+    sweep: Sweep | None
+    remarks: tuple[str, ...]
+    """Sentences for standard error."""
+
+
+def read_all(layout: Layout, *, behind: bool, now: float) -> Found:
+    """Read the registry and the state file; `behind`: with all that is known about each row.
+
+    Raises StateError if the state file cannot be read; a missing one is a remark.
+    """
+    return with_state(layout, registered(layout), behind=behind, now=now)
+
+
+def with_state(layout: Layout, said: Registered, *, behind: bool, now: float) -> Found:
+    """Join what the registry says with the state file. Raises StateError."""
+    nodes, broken, remarks = said
+    try:
+        keys = (
+            {(name, forward.port) for name, node in nodes.items() for forward in node.forwards}
+            if behind
+            else set()
+        )
+        seen = read_state(layout, keys, now)
+    except StateMissing as error:
+        remarks = (*remarks, f"the daemon was never started here: {error}")
+        seen = FromState(tunnels={}, known={})
+    rows = (*registered_rows(nodes, seen), *map(broken_row, broken))
+    if not rows:
+        remarks = (*remarks, no_nodes(layout))
+    ports = {row.seen.port for row in rows}
+    unregistered = {
+        (each.node, each.port): each
+        for each in seen.unregistered
+        if each.node not in nodes and each.port not in ports
+    }
+    rows += tuple(
+        device_row(each, seen_at(key, seen.tunnels), seen.known.get(key, NOTHING_MORE))
+        for key, each in unregistered.items()
+    )
+    return Found(
+        rows=rows, unregistered=unregistered, broken=broken, sweep=seen.sweep, remarks=remarks
+    )
+
+
+def registered(layout: Layout) -> Registered:
+    """The registry's nodes, from the daemon's copy if that is good; its broken files, and a
+    sentence for each.
+    """
+    nodes = copied_nodes(layout)
+    if nodes is not None:
+        return nodes, (), ()
+    from checker.registry.last_good import read_known
+
+    registry = read_known(layout)
+    return registry.nodes, registry.broken_files, registry.problems
+
+
+def read_state(layout: Layout, keys: Collection[Key], now: float) -> FromState:
+    """The state file; if `keys` has any, with what else is known about rows. Raises StateError."""
+    state = open_reader(layout.state)
+    try:
+        tunnels = by_place(state.tunnels())
+        return FromState(
+            tunnels=tunnels,
+            unregistered=state.unregistered(),
+            sweep=state.last_sweep(),
+            known=known_behind(state, {*keys, *tunnels}, now) if keys else {},
+        )
+    finally:
+        state.close()
+
+
+def known_behind(state: StateFile, keys: Collection[Key], now: float) -> Mapping[Key, Known]:
+    """What else is known about each row. Raises StateError."""
+    background = Background()
+    background.poll(state, now, keys)
+    return {key: background.known(key) for key in keys}
+
+
+def registered_rows(nodes: Mapping[NodeName, Node], seen: FromState) -> tuple[Row, ...]:
+    barred = barred_words(nodes, today())
+    return tuple(
+        forward_row(
+            forward,
+            node,
+            seen_at((name, forward.port), seen.tunnels),
+            seen.known.get((name, forward.port), NOTHING_MORE),
+            barred=barred.get(name, ""),
+        )
+        for name, node in nodes.items()
+        for forward in node.forwards
+    )
+
+
+def no_nodes(layout: Layout) -> str:
+    """What to do if there are no nodes."""
+    home = f" --home {layout.home}" if layout.home else ""
+    return (
+        f"no nodes yet; add one with: reversi-checker{home} node add NAME --forward"
+        " 127.0.0.1:22,banner:SSH-2.0 --client-config FILE"
+    )

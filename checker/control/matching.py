@@ -1,0 +1,61 @@
+"""The rows and nodes that a filter chooses, for commands."""
+
+from __future__ import annotations
+
+import time
+
+from checker.config.layout import Layout
+from checker.config.settings import load_config
+from checker.model import CheckerError, InvalidValue, Node
+from checker.registry.nodes import Registry
+from checker.rows.row import Moment, Row
+
+
+class NothingMatches(CheckerError):
+    """No row matches the filter: there is nothing to show, or to do."""
+
+
+def matching_rows(layout: Layout, registry: Registry, text: str) -> tuple[Row, ...]:
+    """The rows that the filter shows, in the registry's order: forwards, files that are broken,
+    unregistered devices. Raises NothingMatches, InvalidValue, UnknownColumn, StateError.
+    """
+    return matching_now(layout, registry, text)[0]
+
+
+def matching_now(layout: Layout, registry: Registry, text: str) -> tuple[tuple[Row, ...], Moment]:
+    """The same, and the moment at which they matched."""
+    from checker.control.all_rows import with_state  # slow to load
+    from checker.rows.fields import UnknownColumn
+    from checker.rows.filter import mistaken_column, parse_filter
+
+    wanted = parse_filter(text)
+    if not wanted:
+        raise InvalidValue(
+            f"--filter {text!r} says nothing, and so would match everything; write for example"
+            " 'tag:site-a', 'is:fault' or 'node:office'"
+        )
+    now = time.time()
+    found = with_state(layout, (registry.nodes, registry.broken_files, ()), behind=True, now=now)
+    every_s = (
+        found.sweep.every_s if found.sweep else load_config(layout.config).policy.probe_every_s
+    )
+    moment = Moment(now=now, every_s=every_s)
+    rows = tuple(row for row in found.rows if wanted.shows(row, moment))
+    if not rows:
+        mistaken = mistaken_column(text, found.rows, moment)
+        if mistaken:
+            raise UnknownColumn(mistaken)
+        raise NothingMatches(f"nothing matches the filter {text!r}")
+    return rows, moment
+
+
+def matching_nodes(layout: Layout, registry: Registry, text: str) -> tuple[Node, ...]:
+    """The registered nodes of which a row matches the filter. Raises NothingMatches, InvalidValue,
+    UnknownColumn, StateError.
+    """
+    rows = matching_rows(layout, registry, text)
+    names = {row.seen.node for row in rows if not row.unregistered}
+    nodes = tuple(node for name, node in registry.nodes.items() if name in names)
+    if not nodes:
+        raise NothingMatches(f"only devices that are not registered match the filter {text!r}")
+    return nodes

@@ -1,0 +1,56 @@
+"""The value of `host_key` in a node's file: a broken one is named, kept and ignored. Pure.
+
+A pinned host key gives no rights at the gateway, so a wrong one must never lock a device out.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from checker.model import InvalidValue, parse_public_key
+
+KEY = "host_key"
+
+
+def host_key_in(table: Mapping[str, Any]) -> str:
+    """Return the host key that a forward's table pins, as `TYPE BASE64`; empty if there is none, or
+    it is broken.
+    """
+    try:
+        return parse_host_key(table[KEY]) if KEY in table else ""
+    except InvalidValue:
+        return ""
+
+
+def broken_host_key(table: Mapping[str, Any], where: str) -> Iterator[str]:
+    """Yield a clause if the host key in a forward's table is broken."""
+    try:
+        if KEY in table:
+            parse_host_key(table[KEY])
+    except InvalidValue as error:
+        yield f"{where}{KEY}: {error}"
+
+
+def is_broken_host_key(key: str, value: object) -> bool:
+    """Return whether this is a host key that nobody can use: it stays as the admin wrote it."""
+    return key == KEY and any(broken_host_key({KEY: value}, ""))
+
+
+def parse_host_key(value: Any) -> str:
+    """Parse a host key, `TYPE BASE64`. Raises InvalidValue."""
+    if not isinstance(value, str):
+        raise InvalidValue(f"must be a text, not {value!r:.80}")
+    key = parse_public_key(value)
+    if not is_whole(base64.b64decode(key.split()[1])):
+        raise InvalidValue(f"the host key {key[:40]}... is cut off")
+    return key
+
+
+def is_whole(blob: bytes) -> bool:
+    """Return whether a key consists of whole fields. Source: RFC 4251, section 5, `string`."""
+    at = 0
+    while at < len(blob):
+        at += 4 + int.from_bytes(blob[at : at + 4], "big")
+    return at == len(blob)

@@ -1,0 +1,127 @@
+"""What a filter can name: the texts and numbers of a row, by name. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from checker.model import CheckerError
+from checker.nearest import did_you_mean
+from checker.rows import cells
+from checker.rows.hours import overall, strip_text
+from checker.rows.row import HOURS, Moment, Row
+
+AGES = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+SIZES = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12}
+LATENCIES = {"": 1.0, "ms": 1.0, "s": 1000.0}
+PERCENT = {"": 1.0, "%": 1.0}
+COUNTS = {"": 1.0}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One thing that is known about a row."""
+
+    id: str
+    title: str
+    text: Callable[[Row, Moment], str]
+    number: Callable[[Row, Moment], float | None] | None = None
+    """What a filter compares, in seconds for an age; it returns None if unknown. None: the field
+    has no numbers.
+    """
+    units: Mapping[str, float] = field(default_factory=lambda: COUNTS)
+    """Units that may follow a number in a filter, and their factors."""
+    ages: bool = False
+    """The text depends on the clock; a filter does not search it."""
+
+
+FIELDS = (
+    Field(id="node", title="node", text=cells.node_text),
+    Field(
+        id="port",
+        title="port",
+        text=cells.port_text,
+        number=lambda row, _: cells.port_value(row),
+    ),
+    Field(id="target", title="target", text=lambda row, _: cells.target_text(row)),
+    Field(id="status", title="status", text=cells.status_text),
+    Field(
+        id="probe",
+        title="probe",
+        ages=True,
+        units=AGES,
+        text=cells.probe_text,
+        number=lambda row, moment: cells.age_s(row.seen.probed_at, moment),
+    ),
+    Field(
+        id="day",
+        title=f"{HOURS} h",
+        ages=True,
+        units=PERCENT,
+        text=lambda row, _: strip_text(row.known.hours),
+        number=lambda row, _: cells.percentage(overall(row.known.hours)),
+    ),
+    Field(id="answer", title="answer", text=cells.answer_text),
+    Field(
+        id="latency",
+        title="latency",
+        units=LATENCIES,
+        text=cells.latency_text,
+        number=lambda row, _: row.seen.latency_ms,
+    ),
+    Field(
+        id="pid",
+        title="sshd",
+        text=cells.pid_text,
+        number=lambda row, _: cells.pid_value(row),
+    ),
+    Field(id="peer", title="peer", text=lambda row, _: cells.safe(row.seen.peer)),
+    Field(
+        id="since",
+        title="since",
+        ages=True,
+        units=AGES,
+        text=cells.since_text,
+        number=lambda row, moment: cells.age_s(row.seen.since, moment),
+    ),
+    Field(
+        id="flaps",
+        title="flaps",
+        text=lambda row, _: cells.count_text(row.known.flaps),
+        number=lambda row, _: row.known.flaps,
+    ),
+    Field(
+        id="kills",
+        title="kills",
+        text=lambda row, _: cells.count_text(cells.kills_value(row)),
+        number=lambda row, _: cells.kills_value(row),
+    ),
+    Field(
+        id="bytes",
+        title="bytes",
+        units=SIZES,
+        text=lambda row, _: cells.bytes_text(cells.bytes_value(row)),
+        number=lambda row, _: cells.bytes_value(row),
+    ),
+    Field(id="client", title="client", text=lambda row, _: cells.safe(row.known.client)),
+    Field(id="instance", title="instance", text=lambda row, _: cells.safe(row.known.instance)),
+    Field(id="expect", title="expect", text=cells.expect_text),
+)
+BY_ID = {each.id: each for each in FIELDS}
+NAMES = tuple(dict.fromkeys((*BY_ID, *(each.title for each in FIELDS))))
+
+
+class UnknownColumn(CheckerError):
+    """A column that does not exist."""
+
+    def __init__(self, name: str, ids: Iterable[str] = tuple(BY_ID)) -> None:
+        hint = did_you_mean(name, NAMES) or ";"
+        super().__init__(f"there is no column {name!r}{hint} columns are: {', '.join(ids)}")
+
+
+def fields_called(name: str) -> tuple[Field, ...]:
+    """The fields that a name, or the beginning of one, may mean."""
+    exact = tuple(each for each in FIELDS if name in (each.id, each.title))
+    return exact or tuple(
+        each for each in FIELDS if each.id.startswith(name) or each.title.startswith(name)
+    )

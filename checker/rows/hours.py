@@ -1,0 +1,53 @@
+"""The last 24 hours of a forward, one cell each. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+from checker.rows.row import HOURS, Share
+
+FULL = 0.995
+"""An hour or a day counts as up throughout from this share on: a reconnect takes seconds."""
+NOBODY = "·"
+NEVER_UP = "×"
+
+
+class Level(StrEnum):
+    """How much of an hour the forward was up; the value is the cell for it."""
+
+    FULL = "█"
+    MOSTLY = "▆"
+    HALF = "▄"
+    LITTLE = "▂"
+    NONE = NEVER_UP
+    UNWATCHED = NOBODY
+
+
+LEAST_SHARE = {Level.FULL: FULL, Level.MOSTLY: 0.75, Level.HALF: 0.25}
+
+
+def level(share: Share) -> Level:
+    """The level of an hour's share."""
+    if share is None:
+        return Level.UNWATCHED
+    if share <= 0:
+        return Level.NONE
+    return next((found for found, least in LEAST_SHARE.items() if share >= least), Level.LITTLE)
+
+
+def levels(hours: Sequence[Share]) -> tuple[Level, ...]:
+    """Always HOURS levels, the present hour last; unknown hours count as unwatched."""
+    known = tuple(map(level, hours[-HOURS:]))
+    return (Level.UNWATCHED,) * (HOURS - len(known)) + known
+
+
+def strip_text(hours: Sequence[Share]) -> str:
+    """One cell per hour, always HOURS cells."""
+    return "".join(levels(hours))
+
+
+def overall(hours: Sequence[Share]) -> float | None:
+    """The mean share over the watched hours, 0.0 to 1.0."""
+    watched = [share for share in hours[-HOURS:] if share is not None]
+    return sum(watched) / len(watched) if watched else None

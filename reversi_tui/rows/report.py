@@ -1,0 +1,63 @@
+"""What the reader reports: changed rows, the gateway's health, a row's past: pure data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from checker.model import Event, Machine, Usage, Watched
+from checker.rows.row import Key, Row
+from checker.state.rows import Sweep
+
+
+class Daemon(StrEnum):
+    """The daemon, as far as known."""
+
+    UNASKED = "..."
+    RUNNING = "running"
+    UNREACHABLE = "no answer"
+    """It sweeps, but does not answer us."""
+    ABSENT = "not running"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """The state of the gateway, and of our view of it."""
+
+    daemon: Daemon = Daemon.UNASKED
+    sweep: Sweep | None = None
+    trouble: str = ""
+    """Why the state file cannot be read now; the rows are the last ones read."""
+    problems: tuple[str, ...] = ()
+    """A sentence for each registry file that could not be read."""
+    registry_read: bool = False
+    logins_waiting: int | None = None
+    """Connections to sshd that have not logged in yet; None: unknown."""
+    disk_free_bytes: int | None = None
+    """On the state file's disk; None: unknown."""
+    machine: Machine | None = None
+    """None: unknown."""
+    on_ipv6: frozenset[int] = frozenset()
+    """Ports of the rows that listen on ::1, and not on 127.0.0.1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What the reader found since its last report."""
+
+    changed: tuple[Row, ...] = ()
+    keys: frozenset[Key] | None = None
+    """Keys of all rows; None: the same as before."""
+    health: Health
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """The events of a row's node, and the row's uptime by day."""
+
+    events: tuple[Event, ...] = ()
+    """The newest last."""
+    days: tuple[Watched, ...] = ()
+    """The oldest first; without days that no daemon watched."""
+    usage: Usage | None = None
+    """What its sshd process uses; None: unknown."""
