@@ -29,6 +29,7 @@ VERBS = {
     "log": "log",
     "report": "report",
     "alert": "alert",
+    "metrics": "metrics",
     "node": "nodes",
     "known-hosts": "known_hosts",
     "ssh-config": "ssh_config",
