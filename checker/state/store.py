@@ -22,6 +22,7 @@ from checker.model import (
     NodeName,
     Port,
     Registration,
+    ShownKey,
     Tunnel,
     Unregistered,
     Watched,
@@ -34,6 +35,7 @@ from checker.state.rows import (
     event_from,
     process_from,
     registration_from,
+    shown_from,
     sweep_from,
     tunnel_from,
     unregistered_from,
@@ -42,6 +44,7 @@ from checker.state.schema import (
     HOURS_SINCE,
     UNREGISTERED_SINCE,
     has_said,
+    has_shown,
     migrate,
     migrations,
     refuse_newer,
@@ -138,6 +141,13 @@ class StateFile:
                 return ()
             statement = UNREGISTERED if has_said(db) else UNREGISTERED_BEFORE
             return tuple(unregistered_from(row) for row in db.execute(statement))
+
+    def shown_keys(self) -> tuple[ShownKey, ...]:
+        """Return the host keys that targets showed; none from a file of an older product."""
+        with self.using() as db:
+            if not has_shown(db):
+                return ()
+            return tuple(shown_from(row) for row in db.execute("SELECT * FROM shown_key"))
 
     def flaps(self) -> dict[NodeName, Flaps]:
         with self.using() as db:
