@@ -140,7 +140,7 @@ def test_nothing_that_matches_is_said_and_ends_with_one(edit: Run, fleet: Layout
     assert edit("disable", "--filter", "node:barn") == (
         ExitCode.NOT_UP,
         "",
-        f"{ERROR}nothing matches the filter 'node:barn'\n",
+        f"{ERROR}no row matches the filter 'node:barn'\n",
     )
 
 
@@ -229,7 +229,7 @@ def test_the_list_and_status_show_what_matches(checker: Run, fleet: Layout) -> N
     assert "n7" in out
     code, out, err = checker("status", "--filter", "node:barn")
     assert (code, len(out.splitlines())) == (ExitCode.OK, 1)
-    assert err.endswith("nothing matches the filter 'node:barn'\n")
+    assert err.endswith("no row matches the filter 'node:barn'\n")
     assert checker("status", "n1", "--filter", "x")[0] == ExitCode.USAGE
 
 
