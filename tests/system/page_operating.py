@@ -272,7 +272,7 @@ OPERATING: tuple[Step[Fleet], ...] = (
     Step("reversi-checker node list --filter tag:site-a", says="site-a"),
     Step(
         "reversi-checker status --filter 'tag:site-a !status:up'",
-        says="no row matches the filter",
+        says="nothing matches the filter",
         before=Fleet.is_served,
     ),
     Step("sudo reversi-checker probe --filter tag:site-a", says="1 of 1 up"),

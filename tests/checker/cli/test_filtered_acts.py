@@ -119,7 +119,7 @@ def test_at_a_terminal_the_count_is_typed(fleet: Layout, answer: str, *, acts: b
         (("kill",), ExitCode.USAGE, "nothing is named; give NODE, NODE:PORT or PORT, or --filter"),
         (("probe", "n1", "--filter", "x"), ExitCode.USAGE, "or --filter, not both"),
         (("reset", "--filter", ""), ExitCode.USAGE, "would match everything"),
-        (("reset", "--filter", "node:barn"), ExitCode.NOT_UP, "no row matches the filter"),
+        (("reset", "--filter", "node:barn"), ExitCode.NOT_UP, "nothing matches the filter"),
         (("kill", "--filter", "ndoe:n1"), ExitCode.USAGE, "did you mean 'node'?"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -31,8 +32,11 @@ def fleet(home: Layout) -> Layout:
     return home
 
 
-def test_a_node_is_added_with_tags_and_a_note(checker: Run, layout: Layout) -> None:
+def test_a_node_is_added_with_tags_and_a_note(
+    checker: Run, layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     require("ssh-keygen")
+    monkeypatch.chdir(tmp_path)  # the private key is written there
     words = ("--tag", "site-a", "--tag", "openwrt", "--note", "attic, key at the bakery")
 
     code, out, _ = checker("node", "add", "office", "--forward", "x:1,http", "--keep-key", *words)
@@ -140,7 +144,7 @@ def test_nothing_that_matches_is_said_and_ends_with_one(edit: Run, fleet: Layout
     assert edit("disable", "--filter", "node:barn") == (
         ExitCode.NOT_UP,
         "",
-        f"{ERROR}no row matches the filter 'node:barn'\n",
+        f"{ERROR}nothing matches the filter 'node:barn'\n",
     )
 
 
@@ -229,7 +233,7 @@ def test_the_list_and_status_show_what_matches(checker: Run, fleet: Layout) -> N
     assert "n7" in out
     code, out, err = checker("status", "--filter", "node:barn")
     assert (code, len(out.splitlines())) == (ExitCode.OK, 1)
-    assert err.endswith("no row matches the filter 'node:barn'\n")
+    assert err.endswith("nothing matches the filter 'node:barn'\n")
     assert checker("status", "n1", "--filter", "x")[0] == ExitCode.USAGE
 
 

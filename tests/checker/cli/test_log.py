@@ -213,4 +213,4 @@ def test_a_filter_takes_the_events_of_the_rows_that_it_shows(checker: Run, layou
         "second port",
         "a port of the past",
     ]
-    assert "no row matches the filter 'node:zzz'" in checker("log", "--filter", "node:zzz")[2]
+    assert "nothing matches the filter 'node:zzz'" in checker("log", "--filter", "node:zzz")[2]

@@ -86,7 +86,7 @@ def test_a_filter_is_kept_as_a_filter_and_says_what_it_matches_now(
         (["office", "2h", "--why", " "], "the reason of a mute must be one line"),
         (["office", "10s", "--why", "x"], "a mute lasts from 1m to 90d"),
         (["offices", "2h", "--why", "x"], "there is no node 'offices'"),
-        (["--filter", "node:zzz", "2h", "--why", "x"], "no row matches the filter 'node:zzz'"),
+        (["--filter", "node:zzz", "2h", "--why", "x"], "nothing matches the filter 'node:zzz'"),
         (["--filter", "status:down", "2h", "--why", "x"], "a mute cannot depend on 'status'"),
         (["office", "2h", "--filter", "x", "--why", "x"], "give nodes or --filter, not both"),
     ],

@@ -35,7 +35,7 @@ def give_key(home: Layout) -> Node:
         pytest.param(("office", "--all"), "not two of them", id="two ways"),
         pytest.param(("office", "--filter", "x"), "give nodes or --filter", id="two other ways"),
         pytest.param(("ofice",), "did you mean", id="mistyped"),
-        pytest.param(("--filter", "node:nowhere"), "no row matches", id="no match"),
+        pytest.param(("--filter", "node:nowhere"), "nothing matches", id="no match"),
     ],
 )
 def test_what_to_pin_must_be_said_once(

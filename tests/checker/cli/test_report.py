@@ -211,7 +211,7 @@ def test_tags_are_summed_up_and_a_filter_chooses_forwards(
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["--filter", "node:zzz"], "no row matches the filter 'node:zzz'"),
+        (["--filter", "node:zzz"], "nothing matches the filter 'node:zzz'"),
         (["attic", "--filter", "node:x"], "give nodes or --filter, not both"),
     ],
 )

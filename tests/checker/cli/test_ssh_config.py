@@ -47,7 +47,7 @@ def test_a_filter_chooses_nodes_and_says_if_it_chooses_none(office: Layout, chec
     assert checker("ssh-config", "--names", "--filter", "node:off")[1] == "office\n"
     status, text, said = checker("ssh-config", "--filter", "node:nowhere")
     assert (status, text) == (1, "")
-    assert said.startswith(f"{ERROR}no row matches the filter 'node:nowhere'")
+    assert said.startswith(f"{ERROR}nothing matches the filter 'node:nowhere'")
 
 
 def test_an_equal_file_is_left_alone(office: Layout, checker: Run, tmp_path: Path) -> None:
