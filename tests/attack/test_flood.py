@@ -28,7 +28,7 @@ from tests.system.harness import Gateway, gateway_at
 from tests.system.seen import is_gone
 from tests.system.waiting import until
 
-pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.sshd
 LIMIT = Limit(a_minute=60)
 SLOW = "probe_every_s = 60\ndeadline_s = 1\nstrike_gap_s = 0.5\nrequests_a_minute = 60\n"
 

@@ -20,7 +20,7 @@ from tests.attack.thief import as_runner
 from tests.system.accounts import Mode
 from tests.system.harness import Gateway, gateway_at
 
-pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.sshd
 STATUSES = (0, MALFORMED, 69, 75, 77)
 REAL = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50

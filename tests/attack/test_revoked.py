@@ -15,7 +15,7 @@ from tests.attack.thief import break_in
 from tests.system.harness import Gateway
 from tests.system.waiting import until
 
-pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.sshd
 OLDER = "older than the node's right to the port"
 LOGIN_TAKES_S = 3.0
 """The grace: a connection this much older than a change still counts as the node's own.

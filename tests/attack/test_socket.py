@@ -17,7 +17,7 @@ from tests.system.accounts import Account
 from tests.system.harness import Gateway
 from tests.system.seen import is_gone
 
-pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.sshd
 NOBODY = Account(name="nobody", uid=65534, gid=65534)
 CROWD = 1000
 STAY = f"""

@@ -79,7 +79,6 @@ def test_nothing_outside_the_spool_is_touched(spool: Path, secret: Path, trap: s
 
 
 @pytest.mark.sshd
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize(
     "trap",
     [

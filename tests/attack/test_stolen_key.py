@@ -23,7 +23,7 @@ from tests.system.harness import Gateway
 from tests.system.ports import accepts, free_port
 from tests.system.waiting import until
 
-pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.sshd
 FORGED = "10.0.0.1\nAccepted publickey for root from 10.0.0.1 port 9 ssh2: ED25519 SHA256:x\n"
 LONG = "x" * 2000
 """Longer than a line of sshd's log."""

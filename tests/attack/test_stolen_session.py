@@ -16,7 +16,7 @@ from tests.system.harness import Gateway
 from tests.system.processes import end_one
 from tests.system.waiting import until
 
-pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.sshd
 SAY_ONE_OF = (
     "say one of: check [PORT...], claim INSTANCE, hold INSTANCE [CLIENT], version, NODE PORT"
     " [EXPECTED...]"

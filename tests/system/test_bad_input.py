@@ -12,7 +12,7 @@ from tests.system.harness import Gateway
 from tests.system.refused import assert_refused
 from tests.system.waiting import until
 
-pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.sshd
 
 
 @pytest.mark.parametrize(

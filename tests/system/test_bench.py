@@ -15,7 +15,6 @@ from bench.figures import Figure, row
 from bench.links.clients import Kind
 from tests.programs import require
 
-pytestmark = pytest.mark.timeout(120)
 CHECKOUT = Path(__file__).parents[2]
 
 
@@ -41,7 +40,7 @@ def quick_run(folder: Path, *benchmarks: str) -> subprocess.CompletedProcess[str
 def test_a_quick_run_prints_every_figure_beside_its_target(tmp_path: Path) -> None:
     require("sshd", "ssh", "ssh-keygen")
 
-    done = quick_run(tmp_path, "checks", "gate", "takeover", "throughput")
+    done = quick_run(tmp_path, "checks", "gate", "takeover", "throughput", "ssh")
 
     assert done.returncode == 0, done.stderr
     for what in (
@@ -52,6 +51,9 @@ def test_a_quick_run_prints_every_figure_beside_its_target(tmp_path: Path) -> No
         "own stale port",
         "throughput, device",
         "throughput, gateway",
+        "ssh-config, 300 nodes: size",
+        "ssh -G NAME",
+        "inventory",
     ):
         assert f"\n| {what}" in done.stdout
     assert not list(tmp_path.rglob("*"))

@@ -19,7 +19,7 @@ from tests.system.network import DEVICE, DEVICE_HOSTS, GATEWAY, GATEWAY_HOST, Ne
 from tests.system.relay import relay
 from tests.system.waiting import until
 
-pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.sshd
 BOTH = pytest.mark.parametrize("kit", [OPENSSH, DROPBEAR], ids=["openssh", "dropbear"])
 PATIENT = "strikes = 10\nprobe_every_s = 3600\n"
 """The gateway kills nothing here: the tests are about the device."""

@@ -11,7 +11,7 @@ from tests.client.bundle.samples import made_key
 from tests.system.devices import DROPBEAR, OPENSSH, Boxes, Kit, await_up, built
 from tests.system.harness import Gateway
 
-pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.sshd
 
 
 @pytest.mark.parametrize("kit", [OPENSSH, DROPBEAR], ids=["openssh", "dropbear"])

@@ -17,7 +17,7 @@ from tests.system.python_client import Client, Echo, needs_programs, running, ta
 from tests.system.stub_gateway import StubGateway, make_key, stub_gateway
 from tests.system.waiting import until
 
-pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120), needs_programs]
+pytestmark = [pytest.mark.sshd, needs_programs]
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from tests.system.room import Room, room
 from tests.system.stub_gateway import StubGateway, stub_gateway
 from tests.system.waiting import until
 
-pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.sshd
 PORT = 20500
 BULK_BYTES = 200_000
 SERVICE = f"""

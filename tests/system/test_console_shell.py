@@ -14,7 +14,7 @@ from reversi_tui.actions.ssh import ssh_command
 from tests.system.clients import Device
 from tests.system.harness import Gateway
 
-pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.sshd
 
 
 @pytest.fixture(scope="module")

@@ -29,7 +29,7 @@ from tests.system.ports import accepts
 from tests.system.processes import end_one
 from tests.system.seen import is_gone
 
-pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.sshd
 PATIENT = "probe_every_s = 5\ndeadline_s = 1\nstrikes = 10\nstrike_gap_s = 12\n"
 """High enough that the operator kills before the gateway does."""
 WIDE = (160, 24)

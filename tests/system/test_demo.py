@@ -13,7 +13,7 @@ import pytest
 
 from tests.programs import require
 
-pytestmark = [pytest.mark.sshd, pytest.mark.timeout(200)]
+pytestmark = pytest.mark.sshd
 CHECKOUT = Path(__file__).parents[2]
 DEADLINE_S = 60.0
 STARTING = "starting a gateway and its nodes"

@@ -15,7 +15,7 @@ from tests.system.machine import PYTHON, Machine, verdicts, wrong
 from tests.system.processes import end_one
 from tests.system.waiting import until
 
-pytestmark = [pytest.mark.sshd, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.sshd
 
 
 def test_doctor_asks_the_sshd_of_a_home(gateway: Gateway) -> None:

@@ -14,7 +14,7 @@ from tests.system.harness import Gateway
 from tests.system.ports import accepts
 from tests.system.waiting import until
 
-pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.sshd
 
 
 def forwards_of(gateway: Gateway, device: Device) -> dict[int, bool]:

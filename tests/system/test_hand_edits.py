@@ -14,7 +14,7 @@ from tests.system.booted import Booted
 from tests.system.machine import PYTHON, SSH_PORT, verdicts
 from tests.system.waiting import until
 
-pytestmark = [pytest.mark.sshd, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.sshd
 KEYS, NODE = "/etc/reversi/authorized_keys", "/etc/reversi/nodes/office.toml"
 DROP_IN = "/run/systemd/system/reversi-keys.service.d/x.conf"
 NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")

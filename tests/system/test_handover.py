@@ -16,7 +16,7 @@ from tests.system.seen import is_gone
 from tests.system.services import Stranger
 from tests.system.waiting import until
 
-pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.sshd
 
 
 def keys_of(gateway: Gateway, device: Device) -> int:

@@ -26,7 +26,7 @@ from tests.system.devices import (
 from tests.system.harness import Gateway
 from tests.system.waiting import until
 
-pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.sshd
 
 
 def fail_on_a_full_flash(box: Box, device: Device, file: Path) -> None:

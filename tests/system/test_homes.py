@@ -12,7 +12,7 @@ from tests.system.conftest import MODES
 from tests.system.harness import gateway_at
 from tests.system.seen import is_gone
 
-pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.sshd
 
 
 @pytest.mark.parametrize("name", MODES)

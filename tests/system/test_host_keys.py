@@ -15,7 +15,7 @@ from tests.system.processes import end_one
 from tests.system.relay import Relay
 from tests.system.waiting import until
 
-pytestmark = [pytest.mark.sshd, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.sshd
 ROOT = Path(__file__).parents[2]
 ELSEWHERE = (Path(__file__).parents[1] / "data/sshd/hostkey-elsewhere.conf").read_text()
 DROP_INS = "/etc/ssh/sshd_config.d"

@@ -21,7 +21,7 @@ from tests.system.seen import is_gone
 from tests.system.services import Traffic
 from tests.system.waiting import until
 
-pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.sshd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

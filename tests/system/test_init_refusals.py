@@ -7,7 +7,7 @@ import pytest
 from tests.system.harness import FAST
 from tests.system.machine import PYTHON, Machine, verdicts
 
-pytestmark = [pytest.mark.sshd, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.sshd
 SYSTEMCTL = """#!/bin/sh
 echo "$*" >>/run/systemctl.log
 case $* in

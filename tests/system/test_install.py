@@ -16,7 +16,7 @@ from tests.system.machine import PYTHON, Machine, events, status, statuses, verd
 from tests.system.waiting import until
 from tests.terminals import answered
 
-pytestmark = [pytest.mark.sshd, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.sshd
 
 
 def test_a_stock_server_becomes_a_gateway_and_a_stock_server_again(machine: Machine) -> None:

@@ -15,7 +15,7 @@ from tests.system.ports import accepts
 from tests.system.seen import is_gone
 from tests.system.waiting import until
 
-pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.sshd
 
 
 def test_a_key_replaced_at_once_opens_nothing_and_its_tunnel_is_ended(

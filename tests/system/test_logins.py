@@ -16,7 +16,7 @@ from tests.system.harness import Gateway
 from tests.system.processes import with_descendants
 from tests.system.waiting import until
 
-pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.sshd
 HANGING = 4
 
 

@@ -19,7 +19,7 @@ from tests.system.devices import DROPBEAR, OPENSSH, Boxes, Kit, start_far
 from tests.system.harness import Gateway, gateway_at
 from tests.system.network import DEVICE, GATEWAY, GATEWAY_HOST, Network, network
 
-pytestmark = [pytest.mark.sshd, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.sshd
 WAYS = {GATEWAY: "10.213.1.254", DEVICE: "10.213.2.254"}
 BYTES = 2_500_000
 PATIENT = "4"

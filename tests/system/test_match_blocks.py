@@ -15,7 +15,7 @@ from tests.system.clients import Device
 from tests.system.machine import Machine, verdicts
 from tests.system.processes import end_one
 
-pytestmark = [pytest.mark.sshd, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.sshd
 CASES = Path(__file__).parents[1] / "data/sshd"
 OPEN = (CASES / "match-address-open.conf").read_text(encoding="ascii")
 DROP_INS = "/etc/ssh/sshd_config.d"

@@ -19,7 +19,7 @@ from tests.system.harness import Gateway, gateway_at
 from tests.system.seen import is_gone
 from tests.system.waiting import until
 
-pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.sshd
 
 
 def test_an_added_node_may_connect_at_once(gateway: Gateway) -> None:

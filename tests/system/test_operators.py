@@ -17,7 +17,7 @@ from tests.system.clients import Device
 from tests.system.harness import Gateway
 from tests.system.seen import is_gone
 
-pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.sshd
 
 
 def aim_at(device: Device, session: ProcessId | None) -> Aim:

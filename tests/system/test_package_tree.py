@@ -9,7 +9,7 @@ import pytest
 from tests.system.machine import Machine, statuses, wrong
 from tests.system.waiting import until
 
-pytestmark = [pytest.mark.sshd, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.sshd
 
 
 def test_the_postinst_makes_a_gateway_of_a_packages_files(machine: Machine) -> None:

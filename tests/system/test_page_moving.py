@@ -17,7 +17,7 @@ from tests.system.page_moving import MOVING, Move
 from tests.system.page_server import make_checkout
 from tests.system.page_steps import type_all, unknown
 
-pytestmark = [pytest.mark.sshd, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.sshd
 PAGE = Path(__file__).parents[2] / "docs/moving.md"
 
 

@@ -23,7 +23,7 @@ from tests.system.processes import end_all
 from tests.system.seen import is_gone
 from tests.system.waiting import until
 
-pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.sshd
 PIPELINE = (
     "while sleep 0.3; do echo; done | {client} hold pipe | while read -r verdict; do echo"
     ' "$verdict" >>{heard}; done'

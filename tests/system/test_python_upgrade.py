@@ -23,7 +23,7 @@ from tests.system.harness import Gateway, gateway_at
 from tests.system.seen import is_gone
 from tests.system.waiting import until
 
-pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.sshd
 Break = Callable[[Install], "Undo"]
 Undo = Callable[[], object]
 WHAT_TO_DO = (

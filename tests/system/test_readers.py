@@ -19,7 +19,7 @@ from tests.system.harness import FAST
 from tests.system.machine import PYTHON, SSH_PORT, statuses, verdicts, wrong
 from tests.system.waiting import until
 
-pytestmark = [pytest.mark.sshd, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.sshd
 GROUP = "reversi-readers"
 KEYS = "/etc/reversi/authorized_keys"
 SECRETS = (

@@ -28,7 +28,7 @@ from tests.system.ports import accepts, free_port
 from tests.system.shell.stand_ins import CRONTAB, program
 from tests.system.waiting import until
 
-pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.sshd
 ROOT = Path(__file__).parents[2]
 NEIGHBOUR = "127.0.0.2"
 """Another machine of the device's LAN."""

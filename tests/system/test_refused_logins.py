@@ -21,7 +21,7 @@ from tests.system.harness import FAST
 from tests.system.machine import SSH_PORT
 from tests.system.waiting import until
 
-pytestmark = [pytest.mark.sshd, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.sshd
 CASES = Path(__file__).parents[1] / "data/sshd"
 DROP_IN = "/etc/ssh/sshd_config.d/20-mine.conf"
 BEFORE_OURS = "/etc/ssh/sshd_config.d/00-a.conf"

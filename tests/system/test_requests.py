@@ -14,7 +14,7 @@ from tests.system.harness import Gateway
 from tests.system.seen import is_gone
 from tests.system.waiting import until
 
-pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.sshd
 
 
 @pytest.fixture(scope="module")

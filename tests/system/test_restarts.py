@@ -22,7 +22,7 @@ from tests.system.seen import is_gone
 from tests.system.services import LISTENER
 from tests.system.waiting import until
 
-pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.sshd
 LEAST_OF_A_LOGIN = 1500
 """The bytes of two host keys, two signatures and the key exchange."""
 

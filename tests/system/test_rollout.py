@@ -22,7 +22,6 @@ from tests.system.mounted_device import MountedDevice
 
 pytestmark = [
     pytest.mark.sshd,
-    pytest.mark.timeout(200),
     pytest.mark.skipif(os.geteuid() != 0, reason="a namespace of one's own takes root"),
 ]
 NAMES = ("attic", "barn", "cellar")

@@ -18,7 +18,7 @@ from tests.system.seen import is_gone
 from tests.system.services import Stranger
 from tests.system.waiting import until
 
-pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.sshd
 
 
 def test_a_device_that_names_itself_is_listed_as_unregistered(fleet: Fleet) -> None:

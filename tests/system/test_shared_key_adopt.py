@@ -14,7 +14,7 @@ from tests.system.ports import accepts
 from tests.system.seen import is_gone
 from tests.system.waiting import until
 
-pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.sshd
 
 
 def test_a_device_moves_to_its_own_key_without_an_outage(fleet: Fleet) -> None:

@@ -17,7 +17,7 @@ from tests.system.ports import accepts
 from tests.system.relay import relay
 from tests.system.waiting import until
 
-pytestmark = [pytest.mark.sshd, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.sshd
 LINK = DEVICE_HOSTS[0]
 
 

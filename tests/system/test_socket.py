@@ -12,7 +12,7 @@ from tests.system.accounts import Account
 from tests.system.harness import Gateway
 from tests.system.seen import is_gone
 
-pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.sshd
 SPEAK = """
 import socket, sys
 peer = socket.socket(socket.AF_UNIX)

@@ -14,7 +14,7 @@ from tests.system.clients import Device
 from tests.system.harness import Gateway
 from tests.system.waiting import until
 
-pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.sshd
 
 
 @contextmanager

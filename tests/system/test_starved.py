@@ -14,7 +14,7 @@ from tests.system.seen import is_gone
 from tests.system.services import Manner
 from tests.system.waiting import until
 
-pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.sshd
 STARVED_S = 2.5
 """Longer than the deadline (1 s) and the allowed lateness (1 s) together."""
 

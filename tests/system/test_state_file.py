@@ -21,7 +21,7 @@ from tests.system.refused import assert_refused
 from tests.system.seen import is_gone
 from tests.system.waiting import until
 
-pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.sshd
 
 
 def test_a_damaged_state_file_is_moved_aside_at_the_start(own_gateway: Gateway) -> None:

@@ -12,7 +12,7 @@ from tests.system.seen import is_gone
 from tests.system.services import LISTENER, Manner, Stranger
 from tests.system.waiting import until
 
-pytestmark = [pytest.mark.sshd, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.sshd
 
 
 def test_a_tunnel_whose_target_closes_is_refused_and_not_killed(gateway: Gateway) -> None:

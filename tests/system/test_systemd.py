@@ -20,7 +20,7 @@ from tests.system.harness import FAST
 from tests.system.machine import SSH_PORT, statuses, wrong
 from tests.system.waiting import until
 
-pytestmark = [pytest.mark.sshd, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.sshd
 
 
 @pytest.fixture

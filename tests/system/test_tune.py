@@ -7,7 +7,7 @@ import pytest
 from checker.install.tuning import KEY, LIMIT, TUNE
 from tests.system.machine import Machine
 
-pytestmark = [pytest.mark.sshd, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.sshd
 
 
 def limit(machine: Machine) -> tuple[str, bool]:

@@ -24,7 +24,7 @@ from tests.system.harness import FAST
 from tests.system.machine import SSH_PORT, statuses, wrong
 from tests.system.waiting import until
 
-pytestmark = [pytest.mark.sshd, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.sshd
 RELEASED = Path(__file__).parents[1] / "data/released/checker-0.1.0.tar.xz"
 KEYS_SERVICE = "reversi-keys.service"
 SERVICE = "reversi-checker.service"

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checker.model import (
+    HOSTKEY,
     Answer,
     Closed,
     Flaps,
@@ -238,6 +239,24 @@ policies = st.builds(
             id="wrong",
         ),
         pytest.param(
+            replace(seen(GOOD), other_key="another host key came"),
+            1,
+            Status.WRONG,
+            Nothing(),
+            0,
+            "another host key came",
+            id="another host key",
+        ),
+        pytest.param(
+            replace(seen(BAD), expect=HOSTKEY),
+            1,
+            Status.WRONG,
+            Nothing(),
+            0,
+            r"expected banner:SSH-, got '220 mail\x0d\x0a'",
+            id="no SSH server",
+        ),
+        pytest.param(
             seen(Silent(), Owner.FOREIGN),
             5,
             Status.FOREIGN,
@@ -318,6 +337,22 @@ def test_a_foreign_listener_is_never_killed(
     judgement = judge(foreign, before, history, policy, now)
 
     assert not isinstance(judgement.action, Kill | CannotKill)
+
+
+@settings(max_examples=50)
+@given(observations, tunnels, flaps, policies, instants)
+def test_another_host_key_never_kills_and_counts_no_strike(
+    observation: Observation, before: Tunnel, history: Flaps, policy: Policy, now: float
+) -> None:
+    other = replace(observation, reply=GOOD, other_key="another host key came")
+
+    judgement = judge(other, before, history, policy, now)
+
+    assert judgement.action == Nothing()
+    assert judgement.tunnel.strikes == 0
+    assert judgement.tunnel.status is (
+        Status.FOREIGN if other.owner is Owner.FOREIGN else Status.WRONG
+    )
 
 
 @given(observations, tunnels, flaps, policies, instants)

@@ -5,15 +5,12 @@ from __future__ import annotations
 from contextlib import closing
 from pathlib import Path
 
-import pytest
-
 from checker.config.layout import Layout
 from checker.model import Status
 from checker.state.store import open_reader
 from tests.reversi_tui.console.load import busy_home, load
 from tests.reversi_tui.console.tmux import Tmux, console_words, tmux
 
-pytestmark = pytest.mark.timeout(120)
 ROWS = 5000
 BUSY_S = 5.0
 COLUMNS = "node,port,status,pid"

@@ -19,7 +19,7 @@ from tests.system.shell.installing import RCLOCAL, bundle, files, hidden, needs_
 from tests.system.shell.stand_ins import program, programs
 from tests.system.waiting import until
 
-pytestmark = [pytest.mark.shell, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.shell
 
 
 @needs_root

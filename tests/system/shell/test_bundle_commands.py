@@ -13,7 +13,7 @@ from tests.bundles import EACH_SHELL, Box
 from tests.client.bundle.samples import OFFICE
 from tests.system.shell.installing import bundle, files
 
-pytestmark = [pytest.mark.shell, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.shell
 
 
 @pytest.mark.parametrize(

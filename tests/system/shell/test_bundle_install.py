@@ -30,7 +30,7 @@ from tests.system.shell.installing import (
 )
 from tests.system.shell.stand_ins import program
 
-pytestmark = [pytest.mark.shell, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.shell
 
 
 @needs_root

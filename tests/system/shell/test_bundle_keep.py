@@ -16,7 +16,7 @@ from tests.system.shell.installing import files, needs_root
 from tests.system.shell.stand_ins import KEYGEN, program
 from tests.system.waiting import until
 
-pytestmark = [pytest.mark.shell, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.shell
 KEEP = ("KEY", "BEAT", "RETRY", "FIRST_WAIT", "CLIENT", "STARTED_BY")
 LONG_KEY = (
     "-----BEGIN OPENSSH PRIVATE KEY-----\nb3Blbn\nAQIDBAU=\n-----END OPENSSH PRIVATE KEY-----"

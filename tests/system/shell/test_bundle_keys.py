@@ -13,7 +13,7 @@ from tests.system.shell.installing import ECDSA, ED25519, OPENWRT, RSA, become, 
 from tests.system.shell.stand_ins import CLIENT, KEYGEN, program
 from tests.system.waiting import until
 
-pytestmark = [pytest.mark.shell, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.shell
 
 
 @needs_root

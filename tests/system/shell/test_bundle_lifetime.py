@@ -19,7 +19,7 @@ from tests.system.shell.running import bundle, requests, set_answer
 from tests.system.shell.stand_ins import CLIENT, program
 from tests.system.waiting import until
 
-pytestmark = [pytest.mark.shell, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.shell
 
 
 def is_up(said: subprocess.CompletedProcess[str]) -> str:

@@ -12,7 +12,7 @@ from tests.system.shell.running import bundle, set_answer
 from tests.system.shell.stand_ins import CLIENT, program, programs
 from tests.system.waiting import until
 
-pytestmark = [pytest.mark.shell, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.shell
 SLEEP = """#!/bin/sh
 case $1 in 0 | 1) exec busybox sleep "$1" ;; esac
 printf '%s\\n' "$1" >>"${0%/*}/sleep.log"

@@ -19,7 +19,7 @@ from tests.system.shell.stand_ins import CLIENT, program
 from tests.system.shell.test_bundle_lifetime import is_up
 from tests.system.waiting import until
 
-pytestmark = [pytest.mark.shell, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.shell
 
 
 @pytest.mark.parametrize("box", EACH_SHELL, indirect=True)

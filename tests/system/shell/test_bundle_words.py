@@ -12,7 +12,7 @@ from tests.client.bundle.samples import changed
 from tests.system.shell.stand_ins import CLIENT, program
 from tests.system.waiting import until
 
-pytestmark = [pytest.mark.shell, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.shell
 
 
 def bundle(box: Box, **settings: str) -> Path:
