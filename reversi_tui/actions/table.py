@@ -263,6 +263,20 @@ ACTIONS = (
         tip="Add a node",
     ),
     Action(
+        id="act.tags",
+        key="T",
+        title="Tags",
+        changes=True,
+        tip="Give tags to the node, or take them away (-tag)",
+    ),
+    Action(
+        id="row.note",
+        key="N",
+        title="Note",
+        changes=True,
+        tip="Write a note about the node",
+    ),
+    Action(
         id="row.command",
         key="x",
         title="Commands",

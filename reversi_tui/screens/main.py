@@ -25,6 +25,7 @@ from reversi_tui.messages import Acted, PastRead, Reported, Typed
 from reversi_tui.rows.report import Report
 from reversi_tui.screens.action_runner import ActionRunner
 from reversi_tui.screens.desk import Desk, Reader
+from reversi_tui.screens.label_editor import LabelEditor
 from reversi_tui.screens.node_editor import NodeEditor
 from reversi_tui.screens.program_runner import ProgramRunner
 from reversi_tui.screens.row_detail import RowDetail
@@ -74,6 +75,7 @@ class Main(Screen[None]):
         self.acting = ActionRunner(self.desk)
         self.programs = ProgramRunner(self.desk)
         self.editor = NodeEditor(self.desk)
+        self.labels = LabelEditor(self.desk)
         self.calls = self.calls_by_id()
         self.ticks = 0
 
@@ -124,6 +126,8 @@ class Main(Screen[None]):
             "row.copy": programs.copy_ssh,
             "row.command": programs.choose_command,
             "row.bundle": self.editor.build,
+            "row.note": self.labels.note,
+            "act.tags": self.labels.tags,
             "find.filter": view.open_filter,
             "find.jump": view.open_jump,
             "view.faults": view.switch_faults,

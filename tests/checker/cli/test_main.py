@@ -296,7 +296,7 @@ def test_a_full_output_is_an_error_but_not_a_bug(office: Layout, words: tuple[st
     with Path("/dev/full").open("wb") as full:
         command = [sys.executable, "-c", MAIN, "--home", str(office.home), *words]
         done = subprocess.run(
-            command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=20
+            command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=50
         )
 
     assert done.stderr == f"{ERROR}cannot write to standard output: No space left on device\n"
@@ -352,6 +352,6 @@ def test_a_reader_that_goes_away_is_not_an_error(office: Layout) -> None:
         process.stdout.readline()
         process.stdout.close()
         complaint = process.stderr.read()
-        code = process.wait(20)
+        code = process.wait(50)
 
     assert (code, complaint) == (0, b"")
