@@ -86,7 +86,7 @@ def filter_remarks(settings: Settings, found: Found, moment: Moment) -> tuple[st
     text = settings.filter_text
     mistaken = mistake(text, found.rows, moment)
     if mistaken:
-        return (f"filter {text!r}: {mistaken}",)
+        return (f"filter {text!r} may show nothing: {mistaken}",)
     watched = parse_filter(text)
     if found.rows and not any(watched.shows(row, moment) for row in found.rows):
         return (f"filter {text!r} shows no forward now, so nobody is told anything",)

@@ -20,7 +20,7 @@ def add_to(verbs: Verbs) -> None:
         "known-hosts",
         "print the pinned host keys of nodes as a known_hosts file of ssh",
         "reversi-checker known-hosts > ~/.ssh/reversi_pinned_keys",
-        ending="The name in each line is the HostKeyAlias of `reversi-checker ssh-config`.",
+        ending="The name in each line is the HostKeyAlias of `ssh-config`.",
     )
     add_filter(known_hosts)
     known_hosts.set_defaults(command=cmd_known_hosts)

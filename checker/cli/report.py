@@ -112,7 +112,7 @@ def refuse_contradiction(args: argparse.Namespace) -> None:
     if args.csv and args.json:
         raise InvalidValue("--csv and --json are two forms of the same: leave one of them out")
     if args.target is not None and not 0 < args.target <= 100:
-        raise InvalidValue(f"--target {args.target:g} is no percentage; write one up to 100")
+        raise InvalidValue(f"--target {args.target:g} is not a percentage; write one up to 100")
 
 
 def span_of(args: argparse.Namespace, now: float) -> Span:

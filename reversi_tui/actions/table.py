@@ -285,6 +285,14 @@ ACTIONS = (
         tip="Run one of your own commands on the row",
     ),
     Action(
+        id="act.mute",
+        key="M",
+        title="Mute",
+        changes=True,
+        shown=True,
+        tip="Send no alerts about the row for some time; again: unmute it",
+    ),
+    Action(
         id="app.palette",
         key="ctrl+p,colon",
         of_app="command_palette",

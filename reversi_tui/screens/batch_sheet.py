@@ -44,8 +44,7 @@ class BatchSheet(Sheet):
         """How many were done when it was last painted; all and one more at the end."""
 
     def on_mount(self) -> None:
-        super().on_mount()
-        self.renew()
+        self.call_after_refresh(self.renew)  # Textual calls the sheet's own on_mount after this one
         self.set_interval(LOOK_EVERY_S, self.renew)
 
     def renew(self) -> None:

@@ -31,8 +31,11 @@ def fleet(home: Layout) -> Layout:
     return home
 
 
-def test_a_node_is_added_with_tags_and_a_note(checker: Run, layout: Layout) -> None:
+def test_a_node_is_added_with_tags_and_a_note(
+    checker: Run, layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     require("ssh-keygen")
+    monkeypatch.chdir(tmp_path)  # its key file goes there
     words = ("--tag", "site-a", "--tag", "openwrt", "--note", "attic, key at the bakery")
 
     code, out, _ = checker("node", "add", "office", "--forward", "x:1,http", "--keep-key", *words)

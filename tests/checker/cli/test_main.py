@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -46,11 +47,16 @@ def test_each_command_has_help_with_an_example_of_itself(
     assert f"{' '.join(path)}" in out.partition("example: ")[2]
 
 
+def words_of(line: str) -> list[str]:
+    """The words of a command in a shell, without a redirection and without the caller's own."""
+    return [word for word in shlex.split(line.partition(" > ")[0]) if word != "$@"]
+
+
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
 def test_the_example_of_each_command_is_valid(path: tuple[str, ...]) -> None:
     epilog = COMMANDS[path].epilog or ""
     lines = [
-        line.partition("reversi-checker")[2].split()
+        words_of(line.partition("reversi-checker")[2])
         for line in epilog.splitlines()
         if "reversi-checker" in line
     ]

@@ -120,9 +120,9 @@ def test_an_invalid_request_is_refused(
         ("--until noon", "--until 'noon' is not a day; a report counts whole UTC days"),
         ("--since 2026-11-20 --until 2026-11-20", "--since 2026-11-20 is not before --until"),
         ("--csv --json", "--csv and --json are two forms of the same"),
-        ("--target 0", "--target 0 is no percentage"),
-        ("--target 100.1", "--target 100.1 is no percentage"),
-        ("--target nan", "--target nan is no percentage"),
+        ("--target 0", "--target 0 is not a percentage"),
+        ("--target 100.1", "--target 100.1 is not a percentage"),
+        ("--target nan", "--target nan is not a percentage"),
     ],
 )
 def test_what_cannot_be_reported_is_one_sentence(

@@ -90,7 +90,9 @@ def test_no_column_is_mistyped_if_a_row_contains_the_text_with_its_colon() -> No
             id="nearly a name",
         ),
         pytest.param(
-            "up cellar", "nothing matches the filter 'up cellar': none matches 'cellar'", id="a part"
+            "up cellar",
+            "nothing matches the filter 'up cellar': none matches 'cellar'",
+            id="a part",
         ),
         pytest.param(
             "attic !port:*",

@@ -1,4 +1,4 @@
-"""What is told about a command on many rows."""
+"""The progress and the summary of a command on many rows."""
 
 from __future__ import annotations
 

@@ -44,6 +44,7 @@ async def test_failures_come_first_in_the_summary_and_each_run_is_an_event(tmp_p
         )
         await shows(pilot, "FAILED barn port 20011: sh ended with exit status 1 said by barn ok")
         await shows(pilot, "ok attic port 20010: said by attic")
+        await shows(pilot, "esc close")
         assert len(acts.recorded) == len(FORWARDS)
         assert set(recorded(acts)) == {EventKind.COMMAND}
         await pilot.press("escape")
@@ -82,6 +83,7 @@ async def test_sixteen_run_at_once_and_escape_stops_them_after_a_question(tmp_pa
     async with running(app, count=total) as pilot:
         await pilot.press("a", "f5")
         await until(pilot, lambda: len(started(folder)) == AT_ONCE)
+        await shows(pilot, "enter leave it running esc stop")
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, Confirm))
         await shows(pilot, "Only the programs that this console started are ended")
