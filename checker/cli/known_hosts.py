@@ -13,19 +13,14 @@ from checker.output import say
 from checker.registry.known_hosts import known_hosts_lines
 
 
-ENDING = """\
-The name in each line is the HostKeyAlias of `ssh-config`, whose hosts with a pinned key look for
-it in ~/.ssh/reversi_pinned_keys on your own computer."""
-
-
 def add_to(verbs: Verbs) -> None:
     """Declare the verb."""
     known_hosts = add_verb(
         verbs,
         "known-hosts",
         "print the pinned host keys of nodes as a known_hosts file of ssh",
-        "reversi-checker known-hosts --filter tag:site-a",
-        ending=ENDING,
+        "reversi-checker known-hosts > ~/.ssh/reversi_pinned_keys",
+        ending="The name in each line is the HostKeyAlias of `ssh-config`.",
     )
     add_filter(known_hosts)
     known_hosts.set_defaults(command=cmd_known_hosts)

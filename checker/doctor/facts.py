@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from checker.config.layout import Layout
+from checker.doctor.alert_facts import AlertFacts
 from checker.doctor.login_facts import Trial
 from checker.install.steps import Entry, Trouble, UserAccount
 from checker.model import Machine, Usage
@@ -226,6 +227,19 @@ class GatewayFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnitFacts:
+    """A service that only some gateways run, and this one was told to."""
+
+    option: str
+    """The option of `init` that turns it on, without its dashes."""
+    name: str
+    state: str | None = "active"
+    """In systemd's word; None if systemd does not answer."""
+    lacks: str | None = None
+    """The Python package that it needs and that is missing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """A gateway. None means that a fact does not apply, or is unknown."""
 
@@ -259,6 +273,8 @@ class Facts:
     """Whether a firewall rule keeps other accounts from the nodes' ports; None if unknown."""
     host_keys: HostKeyFacts = HostKeyFacts()
     gateway: GatewayFacts = GatewayFacts()
+    alerts: AlertFacts = field(default_factory=AlertFacts)
+    units: Sequence[UnitFacts] = ()
 
     @property
     def home(self) -> Path | None:

@@ -90,9 +90,10 @@ LAST_HOLDS = (
 """SQLite takes the other columns from the row with the maximum. Source:
 sqlite.org/lang_select.html, section 2.5.
 """
+AFTER_ALL_DAYS = "9999-12-31"
 UPTIME_SINCE = (
     "SELECT day, up_s, watched_s FROM uptime WHERE node = :node AND port = :port AND day >= :day"
-    " ORDER BY day"
+    " AND day < :until ORDER BY day"
 )
 
 
@@ -193,11 +194,16 @@ class StateFile:
             rows = db.execute(LAST_HOLDS).fetchall()
         return {NodeName(row["node"]): row["text"] for row in rows}
 
-    def uptime(self, node: NodeName, port: Port, *, since_day: str) -> tuple[Watched, ...]:
-        """Return the daily roll-up of a forward, oldest first; days without a probe are missing."""
+    def uptime(
+        self, node: NodeName, port: Port, *, since_day: str, until_day: str = AFTER_ALL_DAYS
+    ) -> tuple[Watched, ...]:
+        """Return the daily roll-up of a forward, oldest first; days without a probe are missing.
+        The day `until_day` is not included.
+        """
         with self.using() as db:
             rows = db.execute(
-                UPTIME_SINCE, {"node": node, "port": port, "day": since_day}
+                UPTIME_SINCE,
+                {"node": node, "port": port, "day": since_day, "until": until_day},
             ).fetchall()
         return tuple(
             Watched(day=row["day"], up_s=row["up_s"], watched_s=row["watched_s"]) for row in rows

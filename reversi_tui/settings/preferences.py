@@ -50,6 +50,10 @@ class Preferences:
     theme: str = "terminal"
     mouse: bool | None = None
     """None: on, but off over SSH."""
+    bell: bool = False
+    """Whether the terminal's bell rings for a new fault."""
+    title: bool = True
+    """Whether the number of faults is in the title of the terminal's window."""
     confirm_over: int = 5
     """For more targets than this, the operator must type the count."""
     shell_user: str = ""

@@ -111,7 +111,7 @@ def test_the_help_names_every_benchmark() -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=20,
+        timeout=50,
     )
 
     assert all(name in told.stdout for name in BENCHMARKS)

@@ -305,6 +305,7 @@ def test_a_probe_that_the_gateway_could_not_make_changes_nothing_but_the_detail(
 
 
 @given(observations, tunnels, flaps, policies, instants)
+@settings(max_examples=100)
 def test_whatever_was_seen_has_an_outcome_and_only_a_hung_tunnel_of_ours_is_killed(
     observation: Observation, before: Tunnel, history: Flaps, policy: Policy, now: float
 ) -> None:
@@ -327,6 +328,7 @@ def test_whatever_was_seen_has_an_outcome_and_only_a_hung_tunnel_of_ours_is_kill
 
 
 @given(observations, tunnels, flaps, policies, instants)
+@settings(max_examples=100)
 def test_a_foreign_listener_is_never_killed(
     observation: Observation, before: Tunnel, history: Flaps, policy: Policy, now: float
 ) -> None:
@@ -354,6 +356,7 @@ def test_another_host_key_never_kills_and_counts_no_strike(
 
 
 @given(observations, tunnels, flaps, policies, instants)
+@settings(max_examples=100)
 def test_a_silent_probe_of_a_starved_gateway_never_raises_strikes(
     observation: Observation, before: Tunnel, history: Flaps, policy: Policy, now: float
 ) -> None:
@@ -366,6 +369,7 @@ def test_a_silent_probe_of_a_starved_gateway_never_raises_strikes(
 
 
 @given(observations, tunnels, flaps, policies, instants)
+@settings(max_examples=100)
 def test_strikes_and_failures_are_never_raised_by_more_than_one(
     observation: Observation, before: Tunnel, history: Flaps, policy: Policy, now: float
 ) -> None:
