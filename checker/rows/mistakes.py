@@ -117,7 +117,7 @@ def why_nothing(text: str, rows: Collection[Row], moment: Moment) -> str:
     found = mistake(text, rows, moment)
     if found:
         return found
-    said, terms = f"no row matches the filter {text!r}", tuple(terms_of(text))
+    said, terms = f"nothing matches the filter {text!r}", tuple(terms_of(text))
     clause = next(filter(None, (reason(term, rows, moment, of=len(terms)) for term in terms)), "")
     if clause:
         return f"{said}: {clause}"

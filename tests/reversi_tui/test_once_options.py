@@ -80,7 +80,7 @@ def test_a_filter_that_nothing_matches_is_mentioned_and_not_a_fault(
     code, lines, err = once(tmp_path, capsys, "--filter", "elsewhere")
 
     assert (code, len(lines)) == (ExitCode.OK, 1)
-    assert err == "reversi-tui: no row matches the filter 'elsewhere'\n"
+    assert err == "reversi-tui: nothing matches the filter 'elsewhere'\n"
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def test_a_node_is_chosen_once_if_any_of_its_forwards_matches(layout: Layout) ->
 
 
 def test_what_matches_nothing_says_so(layout: Layout) -> None:
-    with pytest.raises(NothingMatches, match="no row matches the filter 'node:attic'"):
+    with pytest.raises(NothingMatches, match="nothing matches the filter 'node:attic'"):
         keys(layout, "node:attic")
     with pytest.raises(NothingMatches, match="only devices that are not registered match"):
         names(layout, "node:garage")

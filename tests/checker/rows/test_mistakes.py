@@ -76,30 +76,32 @@ def test_no_column_is_mistyped_if_a_row_contains_the_text_with_its_colon() -> No
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("elsewhere", "no row matches the filter 'elsewhere'"),
+        ("elsewhere", "nothing matches the filter 'elsewhere'"),
         pytest.param(
             "tag:sitea up",
-            "no row matches the filter 'tag:sitea up': no node has the tag 'sitea';"
+            "nothing matches the filter 'tag:sitea up': no node has the tag 'sitea';"
             " did you mean 'site-a'?",
             id="an unknown tag",
         ),
         pytest.param(
             "node:atic",
-            "no row matches the filter 'node:atic': none has the node 'atic';"
+            "nothing matches the filter 'node:atic': none has the node 'atic';"
             " did you mean 'attic'?",
             id="nearly a name",
         ),
         pytest.param(
-            "up cellar", "no row matches the filter 'up cellar': none matches 'cellar'", id="a part"
+            "up cellar",
+            "nothing matches the filter 'up cellar': none matches 'cellar'",
+            id="a part",
         ),
         pytest.param(
             "attic !port:*",
-            "no row matches the filter 'attic !port:*': '!port:*' excludes them all",
+            "nothing matches the filter 'attic !port:*': '!port:*' excludes them all",
             id="an inverted part",
         ),
         pytest.param(
             "attic is:up",
-            "no row matches the filter 'attic is:up', though each part of it matches some",
+            "nothing matches the filter 'attic is:up', though each part of it matches some",
             id="no part",
         ),
         pytest.param(
