@@ -10,7 +10,13 @@ import pytest
 
 from checker.cli.exit_codes import ExitCode
 from checker.cli.main import build_parser, run
-from checker.install.extra_units import EXTRA_UNITS, METRICS, ExtraUnit, how_to_get
+from checker.install.extra_units import (
+    EXTRA_UNITS,
+    METRICS,
+    ExtraUnit,
+    asked_again,
+    how_to_get,
+)
 from checker.install.package import package
 from checker.install.places import EXTRA_UNIT_FILES, FILES, UNIT_FILE
 from checker.install.plan import plan
@@ -134,6 +140,15 @@ def test_without_its_library_it_is_refused_and_later_only_named(unit: ExtraUnit)
     assert later.steps == ()
     assert how_to_get(unit, PYTHON) in later.warnings[0]
     assert plan(replace(STOCK, missing_libraries=missing)).warnings == ()
+
+
+@UNITS
+def test_a_restored_gateway_runs_it_again_where_it_can(unit: ExtraUnit) -> None:
+    options = (unit.option, "of-a-later-release")
+
+    assert asked_again(options, STOCK) == {unit.option: True}
+    assert asked_again((), STOCK) == {}
+    assert asked_again(options, replace(STOCK, missing_libraries=frozenset({unit.library}))) == {}
 
 
 @UNITS
