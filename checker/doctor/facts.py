@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from checker.config.layout import Layout
+from checker.doctor.alert_facts import AlertFacts
 from checker.doctor.login_facts import Trial
 from checker.install.steps import Entry, Trouble, UserAccount
 from checker.model import Machine, Usage
@@ -123,6 +124,8 @@ class RegistryFacts:
     """An old key or port that is still valid, as a clause, and the words of the command that ends
     it.
     """
+    unpinned: Sequence[str] = ()
+    """Nodes of which a forward expects its host key, and none is pinned."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -269,6 +272,7 @@ class Facts:
     gateway: GatewayFacts = GatewayFacts()
     metrics: MetricsFacts | None = None
     """None: nobody asked for metrics."""
+    alerts: AlertFacts = field(default_factory=AlertFacts)
 
     @property
     def home(self) -> Path | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from checker.doctor import remedies
 from checker.doctor.check_access import check_access
+from checker.doctor.check_alerts import check_alerts
 from checker.doctor.check_daemon import check_daemon
 from checker.doctor.check_host_keys import check_host_keys
 from checker.doctor.check_login import check_login
@@ -29,6 +30,7 @@ CHECKS: Sequence[Callable[[Facts], Iterator[Finding]]] = (
     check_daemon,
     check_metrics,
     check_published,
+    check_alerts,
     check_machine,
     check_records,
 )

@@ -24,7 +24,14 @@ HOST_KEY = re.compile(r"[A-Za-z0-9_.-]{0,80}_key(-cert)?(\.pub)?")
 STATE_FILES = ("state.db", "last-good.json")
 OF_THIS_MACHINE = frozenset({".installed.json", "nodes/.lock"})
 """Below the settings' directory: never in an archive. The first lists what `init` made here."""
-HOME_CONFIG = ("reversi.toml", "authorized_keys", "freed-ports.toml", "haproxy.cfg", "nodes")
+HOME_CONFIG = (
+    "reversi.toml",
+    "alerts.toml",
+    "authorized_keys",
+    "freed-ports.toml",
+    "haproxy.cfg",
+    "nodes",
+)
 """All that a home has of the settings; the rest of the directory may be anything."""
 MOST_ABOUT = 64 << 20
 """Bytes that the file ABOUT may have: 30,000 nodes need 6 MB."""

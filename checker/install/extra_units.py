@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from checker.install.places import METRICS_UNIT
+from checker.install.places import ALERT_UNIT, ALERTS_GROUP, METRICS_UNIT
 from checker.install.refusals import Refused
 from checker.install.steps import Command, Found, Remove, Step, digest
 from checker.install.unit_files import HEAD, with_python
@@ -68,6 +68,32 @@ WantedBy=multi-user.target
 """
 
 
+ROOMY = HARDENED.replace("MemoryDenyWriteExecute=yes\n", "")
+"""For the admin's own command, which may be a program that compiles itself, as in Java."""
+ALERT_TEXT = f"""{HEAD}[Unit]
+Description=reversi: messages about tunnels that are down
+Wants=network-online.target
+After=network-online.target
+StartLimitIntervalSec=0
+
+[Service]
+Type=exec
+ExecStart=@PYTHON@ -I -m checker alert
+{RESTARTED}TimeoutStopSec=30
+Nice=10
+TasksMax=256
+UMask=0077
+SupplementaryGroups={ALERTS_GROUP}
+StateDirectory=reversi-alert
+StateDirectoryMode=0700
+{ROOMY}RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
+
+[Install]
+WantedBy=multi-user.target
+"""
+"""Its group reads alerts.toml."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExtraUnit:
     """A service of systemd that an option of `init` turns on."""
@@ -80,6 +106,12 @@ class ExtraUnit:
     """What the option does."""
     library: str
     """The module that it needs beyond what reversi always needs."""
+    works_without: str = ""
+    """What it can do without the library, as a clause; empty: nothing."""
+    group: str = ""
+    """A group that is made for it."""
+    has_state: bool = False
+    """Whether systemd keeps a directory for it under /var/lib."""
     exposes: str = ""
     """What it shows to every local account, as a clause; empty: nothing."""
 
@@ -105,7 +137,20 @@ METRICS = ExtraUnit(
     library="prometheus_client",
     exposes="every local account can read the names of all nodes at 127.0.0.1:9948",
 )
-EXTRA_UNITS = (METRICS,)
+ALERT = ExtraUnit(
+    option="alerts",
+    path=ALERT_UNIT,
+    text=ALERT_TEXT,
+    help=(
+        "send messages about tunnels that are down, as alerts.toml says, by reversi-alert.service;"
+        " stays until --no-alerts or uninstall"
+    ),
+    library="apprise",
+    works_without="only run the command of alerts.toml",
+    group=ALERTS_GROUP,
+    has_state=True,
+)
+EXTRA_UNITS = (METRICS, ALERT)
 
 
 def asked_again(options: Collection[str], found: Found) -> dict[str, bool]:
@@ -139,7 +184,8 @@ def how_to_get(unit: ExtraUnit, python: str) -> str:
 def refuse_missing_library(found: Found) -> None:
     """Raise Refused if a service is asked for that could not start."""
     for unit in EXTRA_UNITS:
-        if found.asked_units.get(unit.option) and unit.library in found.missing_libraries:
+        is_missing = unit.library in found.missing_libraries
+        if found.asked_units.get(unit.option) and is_missing and not unit.works_without:
             raise Refused(how_to_get(unit, found.python))
 
 
@@ -153,7 +199,8 @@ def extra_warnings(found: Found) -> Iterator[str]:
             )
     for unit in chosen_units(found):
         if unit.library in found.missing_libraries:
-            yield f"{unit.name} cannot run: {how_to_get(unit, found.python)}"
+            able = f"can {unit.works_without}" if unit.works_without else "cannot run"
+            yield f"{unit.name} {able}: {how_to_get(unit, found.python)}"
 
 
 def extra_contents(found: Found) -> dict[Path, bytes]:
@@ -163,12 +210,26 @@ def extra_contents(found: Found) -> dict[Path, bytes]:
     }
 
 
+def extra_groups(found: Found) -> Iterator[Command]:
+    """Make the groups of the chosen services."""
+    for unit in chosen_units(found):
+        if unit.group and unit.group not in found.groups:
+            yield Command(words=("groupadd", "--system", unit.group), makes=f"group {unit.group}")
+
+
+def forget_state(unit: ExtraUnit) -> Command:
+    """Remove what a service that was stopped remembers. Source: systemctl(1), clean."""
+    return Command(words=("systemctl", "clean", "--what=state", unit.name), must=False)
+
+
 def withdrawals(found: Found) -> Iterator[Step]:
     """For `--no-NAME`: stop the service, and remove its file, unless the admin changed that."""
     gone = [unit for unit in EXTRA_UNITS if is_to_remove(found, unit)]
     for unit in gone:
         if found.has_systemd:
             yield Command(words=("systemctl", "disable", "--now", unit.name), must=False)
+            if unit.has_state:
+                yield forget_state(unit)
         yield Remove(path=unit.path)
     if gone and found.has_systemd:
         yield Command(words=("systemctl", "daemon-reload"))

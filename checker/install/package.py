@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import replace
 
+from checker.install.alert_files import alert_access
 from checker.install.extra_units import chosen_units
 from checker.install.places import ENABLED, RUN, SYSCTL, TMPFILES
 from checker.install.plan import UNSTARTED, accounts, all_folders, plan, to_reserve
@@ -48,6 +49,9 @@ def postinst(found: Found, folders: list[Folder]) -> Iterator[tuple[str, ...]]:
         if one.owner != ROOT:
             mode = f"{one.mode:04o}"
             yield ("install", "-d", "-m", mode, "-o", one.owner, "-g", one.group, str(one.path))
+    for access in alert_access(found):
+        yield ("chgrp", access.group, str(access.path))
+        yield ("chmod", f"{access.mode:04o}", str(access.path))
     yield ("systemd-tmpfiles", "--create", str(TMPFILES))
     if to_reserve(found):
         yield ("sysctl", "-q", "-p", str(SYSCTL))

@@ -24,14 +24,20 @@ KEYS_SERVICE_FILE = UNIT_FILE.with_name("reversi-keys.service")
 KEYS_PATH_FILE = UNIT_FILE.with_name("reversi-keys.path")
 UNITS = (UNIT_FILE, KEYS_SERVICE_FILE, KEYS_PATH_FILE)
 METRICS_UNIT = UNIT_FILE.with_name("reversi-metrics.service")
-EXTRA_UNIT_FILES = (METRICS_UNIT,)
+ALERT_UNIT = UNIT_FILE.with_name("reversi-alert.service")
+EXTRA_UNIT_FILES = (METRICS_UNIT, ALERT_UNIT)
 """Of services that only some gateways run: checker.install.extra_units."""
+ALERTS = CONFIG / "alerts.toml"
+"""Only with `init --alerts`: the admin's, as reversi.toml."""
+ALERTS_GROUP, ALERTS_MODE = "reversi-alerts", 0o640
+"""Who besides root may read it: it has passwords."""
 ENABLED = (SERVICE, KEYS_PATH_FILE.name)
 TMPFILES = Path("/etc/tmpfiles.d/reversi.conf")
 SYSCTL = Path("/etc/sysctl.d/99-reversi.conf")
 FILES = (
     SYSTEM.config,
     SYSTEM.authorized_keys,
+    ALERTS,
     TMPFILES,
     SYSCTL,
     TUNE,

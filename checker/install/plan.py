@@ -6,10 +6,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from checker.config.layout import SYSTEM
+from checker.install.alert_files import alert_access, alert_settings
 from checker.install.extra_drop_ins import allow_notes, allow_steps
 from checker.install.extra_units import (
     extra_commands,
     extra_contents,
+    extra_groups,
     extra_notes,
     extra_warnings,
     refuse_missing_library,
@@ -17,6 +19,7 @@ from checker.install.extra_units import (
 )
 from checker.install.left_behind import clauses, lost_keys
 from checker.install.places import (
+    ALERTS,
     CONFIG,
     DROP_IN,
     DROP_INS,
@@ -73,6 +76,7 @@ def plan(found: Found) -> InitPlan:
     if found.keys_lag or is_config_edited(found, files):
         steps.append(KeysInLine())
     steps.extend(accesses(found))
+    steps.extend(alert_access(found))
     steps.extend(go_live(found, files))
     steps.extend(allow_steps(found))
     steps.extend(untune(found))
@@ -115,6 +119,7 @@ def accounts(found: Found) -> Iterator[Command]:
             login = ("--shell", shell, "--password", "*")
             words = ("useradd", "--system", *group, *home, *login, name)
             yield Command(words=words, makes=f"user {name}")
+    yield from extra_groups(found)
 
 
 def all_folders(tunnel_user: str, readers: str = "") -> tuple[Folder, ...]:
@@ -162,6 +167,7 @@ def contents(found: Found) -> dict[Path, bytes]:
         DROP_IN: drop_in(choices.tunnel_user, found.unknown_options),
     }
     files.update(extra_contents(found))
+    files.update(alert_settings(found))
     if to_reserve(found):
         files[SYSCTL] = sysctl(found.reserved | to_reserve(found))
     if limit := wanted_tuning(found):
@@ -202,7 +208,9 @@ def wanted_files(found: Found) -> tuple[list[File], list[str]]:
 
 def is_good(found: Found, path: Path, wanted: bytes, present: bytes) -> bool:
     """Return whether a file needs no change."""
-    if path == SYSTEM.authorized_keys or (path == SYSTEM.config and not found.choices.config):
+    if path in (SYSTEM.authorized_keys, ALERTS):
+        return True
+    if path == SYSTEM.config and not found.choices.config:
         return True
     # a package does not know its sshd; rehearse judges this file before it counts
     is_packaged = path == DROP_IN and present == drop_in(found.choices.tunnel_user)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from checker.config.layout import SYSTEM
-from checker.install.places import CONFIG, MANIFEST, STATE
+from checker.install.places import ALERTS, CONFIG, MANIFEST, STATE
 from checker.install.steps import ROOT, Access, Command, Entry, Found
 from checker.install.unit_files import DAEMON_USER
 
@@ -93,7 +93,7 @@ def tunnel_group(found: Found) -> str:
 
 def closed_access(found: Found, path: Path, entry: Entry) -> tuple[int, str] | None:
     """Return mode and group that a file must have; None if it may stay as it is."""
-    if path == MANIFEST or path.parent != CONFIG or path == SYSTEM.nodes:
+    if path in (MANIFEST, ALERTS) or path.parent != CONFIG or path == SYSTEM.nodes:
         return None
     if path == SYSTEM.authorized_keys:
         return KEYS_MODE, tunnel_group(found)
@@ -106,7 +106,13 @@ def closed_access(found: Found, path: Path, entry: Entry) -> tuple[int, str] | N
 def opened_access(path: Path, entry: Entry) -> tuple[int, str] | None:
     """Return mode and group of a file that was closed; None if it may stay as it is."""
     is_ours = path.suffix in (".toml", ".next") or path in (SYSTEM.authorized_keys, HAPROXY)
-    if entry.is_folder or not is_ours or entry.mode & 0o077 == 0 or entry.group == ROOT:
+    if (
+        path == ALERTS
+        or entry.is_folder
+        or not is_ours
+        or entry.mode & 0o077 == 0
+        or entry.group == ROOT
+    ):
         return None
     return 0o644, ROOT
 

@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from checker.config.layout import SYSTEM
+from checker.install.alert_files import closed_again
 from checker.install.extra_drop_ins import EXTRAS
+from checker.install.extra_units import EXTRA_UNITS, forget_state
 from checker.install.places import (
+    ALERTS,
     CONFIG,
     DROP_INS,
     ENABLED,
@@ -81,6 +84,9 @@ def undo(there: Installed, *, purge: bool) -> tuple[tuple[Undo, ...], tuple[str,
         extra = [path.name for path in EXTRA_UNIT_FILES if content_of_ours(there, path)]
         steps.append(Command(words=("systemctl", "disable", "--now", *ENABLED, *extra), must=False))
         steps.append(Command(words=("systemctl", "stop", KEYS_SERVICE_FILE.name), must=False))
+        steps.extend(
+            forget_state(unit) for unit in EXTRA_UNITS if unit.has_state and unit.path.name in extra
+        )
     steps.extend(files)
     if there.has_systemd:
         steps.append(Command(words=("systemctl", "daemon-reload")))
@@ -96,6 +102,8 @@ def undo(there: Installed, *, purge: bool) -> tuple[tuple[Undo, ...], tuple[str,
         for kind, _, name in (made.partition(" ") for made in reversed(there.made))
     )
     steps.append(last_step(there, purge=purge))
+    if not purge and ALERTS in there.entries:
+        steps[-1:-1] = closed_again()
     if not purge:
         what = f"the registry ({SYSTEM.nodes.name}/), {SYSTEM.config.name} and the key file"
         notes.append(f"left: {CONFIG}, with {what}; uninstall --purge removes them")

@@ -35,6 +35,23 @@ and not a numbered migration, as with `act`: 0.1.0 would also fail at another co
 """
 
 
+HAS_SHOWN = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'shown_key'"
+ADD_SHOWN = """
+CREATE TABLE shown_key (
+    node          TEXT    NOT NULL,
+    port          INTEGER NOT NULL CHECK (port BETWEEN 1 AND 65535),
+    key           TEXT    NOT NULL,                                 -- TYPE BASE64, as pinned
+    pinned        TEXT    NOT NULL,
+    pid           INTEGER NOT NULL,
+    start_ticks   INTEGER NOT NULL,
+    at            REAL    NOT NULL,                                 -- Unix seconds, UTC
+    logged        TEXT    NOT NULL,
+    PRIMARY KEY (node, port)
+) STRICT, WITHOUT ROWID
+"""
+"""The host keys that targets showed. Not a numbered migration, as with `said`."""
+
+
 @contextmanager
 def transaction(db: sqlite3.Connection) -> Iterator[None]:
     """BEGIN IMMEDIATE ... COMMIT, or ROLLBACK."""
@@ -79,6 +96,7 @@ def migrate(db: sqlite3.Connection, path: Path) -> None:
             db.execute(f"PRAGMA user_version = {number:d}")
     add_act(db)
     add_said(db)
+    add_shown(db)
     add_tally(db)
 
 
@@ -106,6 +124,19 @@ def add_said(db: sqlite3.Connection) -> None:
 
 def has_said(db: sqlite3.Connection) -> bool:
     return db.execute(HAS_SAID).fetchone() is not None
+
+
+def add_shown(db: sqlite3.Connection) -> None:
+    """Add the table `shown_key`, unless it is there."""
+    if has_shown(db):
+        return
+    with transaction(db):
+        if not has_shown(db):  # else another process was quicker
+            db.execute(ADD_SHOWN)
+
+
+def has_shown(db: sqlite3.Connection) -> bool:
+    return db.execute(HAS_SHOWN).fetchone() is not None
 
 
 def add_tally(db: sqlite3.Connection) -> None:

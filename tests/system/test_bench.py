@@ -40,7 +40,7 @@ def quick_run(folder: Path, *benchmarks: str) -> subprocess.CompletedProcess[str
 def test_a_quick_run_prints_every_figure_beside_its_target(tmp_path: Path) -> None:
     require("sshd", "ssh", "ssh-keygen")
 
-    done = quick_run(tmp_path, "checks", "gate", "takeover", "throughput", "metrics")
+    done = quick_run(tmp_path, "checks", "gate", "takeover", "throughput", "metrics", "ssh")
 
     assert done.returncode == 0, done.stderr
     for what in (
@@ -53,6 +53,9 @@ def test_a_quick_run_prints_every_figure_beside_its_target(tmp_path: Path) -> No
         "throughput, gateway",
         "metrics of 300 forwards",
         "a scrape of 300 forwards",
+        "ssh-config, 300 nodes: size",
+        "ssh -G NAME",
+        "inventory",
     ):
         assert f"\n| {what}" in done.stdout
     assert not list(tmp_path.rglob("*"))
@@ -110,7 +113,7 @@ def test_the_help_names_every_benchmark() -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=20,
+        timeout=50,
     )
 
     assert all(name in told.stdout for name in BENCHMARKS)

@@ -6,6 +6,8 @@ import shlex
 from dataclasses import replace
 from pathlib import Path
 
+from checker.install.alert_files import alert_access
+from checker.install.extra_units import chosen_units
 from checker.install.plan import all_folders, contents
 from checker.install.steps import (
     Choices,
@@ -37,7 +39,11 @@ def done(found: Found) -> Found:
     return replace(
         found,
         accounts={found.choices.tunnel_user: account, DAEMON_USER: account},
-        groups=frozenset({found.choices.operators}),
+        groups=frozenset({found.choices.operators, *(unit.group for unit in chosen_units(found))}),
+        settings={
+            access.path: Entry(mode=access.mode, owner="root", group=access.group)
+            for access in alert_access(found)
+        },
         entries={**entries, **files},
         written={str(path): digest(content) for path, content in contents(found).items()},
         reserved=found.reserved | (set(found.choices.ports) & set(found.ephemeral)),

@@ -1,0 +1,272 @@
+"""The process of `alert`: look at the gateway every few seconds, and send what there is to tell."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from threading import Event
+
+from checker.alerts.courier import Couriers, Delivery, Heart
+from checker.alerts.memory import Memory, gist, memory_from, memory_text, turn
+from checker.alerts.outages import BROKEN_FILE, Picture
+from checker.alerts.reading import Look
+from checker.alerts.settings import Settings, load_settings
+from checker.alerts.telling import after_delivery, after_failure, may_tell, news
+from checker.alerts.ways import Way, open_ways
+from checker.alerts.words import Scene, message
+from checker.config.files import make_folder, write_atomically
+from checker.config.layout import Layout, is_there
+from checker.config.toml_file import ConfigError, beginning
+from checker.model import CheckerError, InvalidValue, printable
+
+log = logging.getLogger(__name__)
+LEAST_PAUSE_S = 5.0
+READING_SHARE = 40
+"""Reading may take one part in so many of our time."""
+LONGEST_STEP_S = 60.0
+"""If more time passed, this process was stopped, and saw nothing."""
+SAVE_EVERY_S = 60.0
+ENDS_WITHIN_S = 8.0
+"""How long deliveries under way may take when we end."""
+MOST_MEMORY = 64 << 20
+SYSTEM_MEMORY = Path("/var/lib/reversi-alert/alerts.json")
+Looking = Callable[[Settings, float, float | None], Look]
+
+
+class AlreadyRuns(CheckerError):
+    """Two processes would tell everything twice."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"another process sends alerts already: it has locked {path}")
+
+
+def memory_file(layout: Layout) -> Path:
+    """Where the alerts of this gateway keep what they told."""
+    return SYSTEM_MEMORY if layout.home is None else layout.home / "alerts.json"
+
+
+def load_memory(path: Path) -> Memory:
+    """Read it. If it is missing or broken, begin again: that tells once more what is down."""
+    if not is_there(path):
+        return Memory()
+    try:
+        content = beginning(path, MOST_MEMORY + 1)
+        return memory_from(content.decode() if len(content) <= MOST_MEMORY else "")
+    except (ConfigError, InvalidValue, UnicodeDecodeError) as error:
+        log.warning("%s: %s; what is down is told once more", path, error)
+        return Memory()
+
+
+@contextlib.contextmanager
+def only_one(memory: Path) -> Iterator[None]:
+    """Hold a lock for the block. Raises AlreadyRuns, ConfigError."""
+    make_folder(memory.parent)
+    path = memory.with_name(f".{memory.name}.lock")
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise ConfigError(
+            path, f"cannot be written ({error.strerror}); run this as root"
+        ) from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise AlreadyRuns(path) from None
+    finally:
+        os.close(handle)
+
+
+class Following:
+    """The settings: read again when the file changes; a bad edit keeps the last good ones."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises ConfigError, LibraryMissing."""
+        self.path = path
+        self.settings = Settings()
+        self.ways: tuple[Way, ...] = ()
+        self.stamp = stamp(path)
+        self.take()
+
+    def take(self) -> None:
+        """Raises ConfigError, LibraryMissing."""
+        settings, warnings = load_settings(self.path)
+        ways = open_ways(self.path, settings)
+        self.settings, self.ways = settings, ways
+        for warning in warnings:
+            log.warning("%s", warning)
+        names = ", ".join(way.name for way in ways)
+        if names:
+            log.info("alerts go to: %s", names)
+        else:
+            log.warning("%s names no way to send, so nobody is told anything", self.path)
+
+    def poll(self) -> None:
+        """Read the file again if it changed."""
+        present = stamp(self.path)
+        if present == self.stamp:
+            return
+        self.stamp = present
+        try:
+            self.take()
+        except CheckerError as error:
+            log.error("%s; the settings from before are still in force", error)  # noqa: TRY400 - a sentence is enough
+
+
+def stamp(path: Path) -> tuple[int, ...]:
+    """What changes when the file does; empty if it is missing or unreadable."""
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
+    return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino
+
+
+class Alerting:
+    """Everything that the process does in one turn."""
+
+    def __init__(
+        self, following: Following, memory_path: Path, looking: Looking, host: str
+    ) -> None:
+        self.following = following
+        self.memory_path = memory_path
+        self.looking = looking
+        self.host = host
+        self.memory = load_memory(memory_path)
+        self.saved: object = gist(self.memory)
+        self.saved_at = time.monotonic()
+        self.looked_at: float | None = None
+        """On a clock that does not jump."""
+        self.couriers = Couriers()
+        self.heart = Heart()
+        self.remarks: tuple[str, ...] = ()
+        self.last_complaint = ""
+        self.is_heard = True
+
+    def run(self, stop: Event) -> None:
+        """Work until stopped; then wait a little for what is under way."""
+        while not stop.is_set():
+            began = time.monotonic()
+            self.turn()
+            stop.wait(max(LEAST_PAUSE_S, READING_SHARE * (time.monotonic() - began)))
+        self.take(self.couriers.finished(ENDS_WITHIN_S))
+        self.save()
+
+    def turn(self) -> None:
+        self.following.poll()
+        self.take(self.couriers.finished())
+        picture = self.look()
+        self.memory = turn(
+            self.memory,
+            picture,
+            self.following.settings,
+            keys=[way.key for way in self.following.ways],
+            local=time.strftime("%Y-%m-%d %H:%M", time.localtime(picture.now)),
+        )
+        for way in self.following.ways:
+            self.send(way, picture)
+        self.save_changes()
+        self.beat(picture)
+
+    def look(self) -> Picture:
+        """Look at the gateway, and log what is new about it."""
+        clock, before = time.monotonic(), self.looked_at
+        passed_s = None if before is None else min(LONGEST_STEP_S, clock - before)
+        self.looked_at = clock
+        found = self.looking(self.following.settings, time.time(), passed_s)
+        for remark in found.remarks:
+            if remark not in self.remarks:
+                log.warning("%s", remark)
+        self.remarks = found.remarks
+        return found.picture
+
+    def send(self, way: Way, picture: Picture) -> None:
+        """Send what this way has to tell, if it may now."""
+        told = self.memory.ways[way.key]
+        if self.couriers.is_busy(way) or not may_tell(told):
+            return
+        found = news(told, self.memory.outages)
+        if found:
+            self.couriers.start(way, message(found, self.scene(picture)), found)
+
+    def scene(self, picture: Picture) -> Scene:
+        forwards = Counter(
+            sight.place[0] for sight in picture.sights if sight.place[1] != BROKEN_FILE
+        )
+        return Scene(
+            gateway=self.host,
+            now=picture.now,
+            storm=self.following.settings.storm,
+            forwards=forwards,
+        )
+
+    def take(self, deliveries: list[Delivery]) -> None:
+        """Remember what was told, and what was not."""
+        settings = self.following.settings
+        for one in deliveries:
+            told = self.memory.ways.get(one.way.key)
+            if told is None:
+                continue
+            if one.why_not:
+                after = after_failure(told)
+                log.warning(
+                    "cannot send by %s: %s; trying again in %.0f s",
+                    one.way.name,
+                    one.why_not,
+                    after.wait_s,
+                )
+            else:
+                after = after_delivery(
+                    told, one.news, group_s=settings.group_s, storm=settings.storm
+                )
+                log.info("told by %s: %s", one.way.name, printable(one.title, 200))
+            self.memory = replace(self.memory, ways={**self.memory.ways, one.way.key: after})
+        if deliveries:
+            self.save()
+
+    def save_changes(self) -> None:
+        is_due = time.monotonic() - self.saved_at >= SAVE_EVERY_S
+        if is_due or gist(self.memory) != self.saved:
+            self.save()
+
+    def save(self) -> None:
+        """Write the memory; if that fails, go on, and say so once."""
+        self.saved, self.saved_at = gist(self.memory), time.monotonic()
+        try:
+            write_atomically(self.memory_path, memory_text(self.memory).encode(), mode=0o600)
+        except ConfigError as error:
+            self.complain(f"{error}; after a restart, messages may be repeated")
+        else:
+            self.last_complaint = ""
+
+    def complain(self, sentence: str) -> None:
+        if sentence != self.last_complaint:
+            log.error("%s", sentence)
+        self.last_complaint = sentence
+
+    def beat(self, picture: Picture) -> None:
+        """Call the heartbeat while the gateway is tested, and every way delivers."""
+        why_not = self.heart.result()
+        if why_not is not None:
+            self.hear(why_not)
+        url = self.following.settings.heartbeat
+        if url and not picture.trouble and not any(map(self.is_failing, self.following.ways)):
+            self.heart.beat(url)
+
+    def is_failing(self, way: Way) -> bool:
+        return bool(self.memory.ways[way.key].failures) or self.couriers.is_stuck(way)
+
+    def hear(self, why_not: str) -> None:
+        """Log when the heartbeat begins to fail, and when it is heard again."""
+        if why_not and self.is_heard:
+            log.warning("the heartbeat is not heard: %s", why_not)
+        elif not why_not and not self.is_heard:
+            log.info("the heartbeat is heard again")
+        self.is_heard = not why_not

@@ -1,0 +1,93 @@
+"""Read the rows, the mutes and the last sweep, as the alerts need them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from checker.alerts.outages import Picture
+from checker.alerts.settings import Settings
+from checker.alerts.sights import picture, why_untrusted
+from checker.config.layout import Layout
+from checker.control.all_rows import Found, read_all
+from checker.model import CheckerError, Mutes
+from checker.output import sentence_of
+from checker.rows.filter import parse_filter
+from checker.rows.mistakes import mistake
+from checker.rows.row import Moment
+from checker.state.errors import StateMissing
+from checker.state.mutes import FoundMutes, read_mutes
+
+EVERY_S = 20.0
+"""Between sweeps, as long as none is known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """One look at the gateway."""
+
+    picture: Picture
+    remarks: tuple[str, ...] = ()
+    """Sentences for the log."""
+
+
+def look(layout: Layout, settings: Settings, now: float, passed_s: float | None) -> Look:
+    """Look at the gateway. Whatever cannot be read becomes the picture's trouble."""
+    mutes = read_mutes(layout.mutes)
+    try:
+        found = all_rows(layout, has_filters=has_filters(settings, mutes), now=now)
+    except (CheckerError, OSError) as error:
+        return in_trouble(sentence_of(error), now, passed_s)
+    every_s = found.sweep.every_s if found.sweep else EVERY_S
+    trouble = why_untrusted(found.sweep.swept_at if found.sweep else None, every_s, now)
+    if trouble:
+        return in_trouble(trouble, now, passed_s)
+    moment = Moment(now=now, every_s=every_s)
+    watched = parse_filter(settings.filter_text)
+    return Look(
+        picture=picture(
+            found.rows,
+            moment=moment,
+            watched=watched,
+            mutes=Mutes(mutes.mutes, now),
+            passed_s=passed_s,
+        ),
+        remarks=(*filter_remarks(settings, found, moment), *filter(None, [mutes.trouble])),
+    )
+
+
+def has_filters(settings: Settings, mutes: FoundMutes) -> bool:
+    """Whether any filter may ask for what is expensive to read."""
+    return bool(settings.filter_text) or any(one.selector.node is None for one in mutes.mutes)
+
+
+def all_rows(layout: Layout, *, has_filters: bool, now: float) -> Found:
+    """Read all rows; a registry that is gone is not an empty one. Raises CheckerError, OSError."""
+    if not layout.nodes.is_dir():
+        raise RegistryGone(layout.nodes)
+    if not layout.state.exists():
+        raise StateMissing(layout.state)
+    return read_all(layout, behind=has_filters, now=now)
+
+
+class RegistryGone(CheckerError):
+    """The directory of the nodes' files is missing."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(f"the directory {folder} is gone")
+
+
+def in_trouble(why: str, now: float, passed_s: float | None) -> Look:
+    return Look(picture=Picture(now=now, passed_s=passed_s, trouble=why))
+
+
+def filter_remarks(settings: Settings, found: Found, moment: Moment) -> tuple[str, ...]:
+    """Say that the filter shows nothing, which may be a mistake."""
+    text = settings.filter_text
+    mistaken = mistake(text, found.rows, moment)
+    if mistaken:
+        return (f"filter {text!r} may show nothing: {mistaken}",)
+    watched = parse_filter(text)
+    if found.rows and not any(watched.shows(row, moment) for row in found.rows):
+        return (f"filter {text!r} shows no forward now, so nobody is told anything",)
+    return ()

@@ -1,0 +1,87 @@
+"""From rows to what the alerts see. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from checker.alerts.outages import BROKEN_FILE, STALE, Picture, Seems, Sight
+from checker.model import InvalidValue, Mutes, NodeName, Status, is_stale
+from checker.rows.filter import Filter, parse_filter
+from checker.rows.row import NO_PORT, Moment, Row
+
+LATE_SWEEPS = 3
+LEAST_LATE_S = 30.0
+"""A daemon that was just restarted is not late."""
+
+
+def picture(
+    rows: Iterable[Row],
+    *,
+    moment: Moment,
+    watched: Filter,
+    mutes: Mutes,
+    passed_s: float | None,
+) -> Picture:
+    """What the alerts see in rows that can be trusted."""
+    found = tuple(rows)
+    filters: dict[str, Filter] = {}
+
+    def is_muted(row: Row) -> bool:
+        def matches(text: str) -> bool:
+            if text not in filters:
+                filters[text] = filter_of(text)
+            found = filters[text]
+            return bool(found) and found.shows(row, moment)
+
+        return bool(mutes) and mutes.muting(row.seen.node, row.seen.port, matches) is not None
+
+    return Picture(
+        now=moment.now,
+        passed_s=passed_s,
+        sights=tuple(
+            sight(row, moment, is_watched=watched.shows(row, moment), is_muted=is_muted(row))
+            for row in found
+            if not row.barred
+        ),
+        barred={NodeName(row.seen.node): row.barred for row in found if row.barred},
+    )
+
+
+def filter_of(text: str) -> Filter:
+    """The filter of a mute; one that says nothing, as after a rollback, mutes nothing."""
+    try:
+        return parse_filter(text)
+    except InvalidValue:
+        return Filter()
+
+
+def sight(row: Row, moment: Moment, *, is_watched: bool, is_muted: bool) -> Sight:
+    """What one row shows."""
+    seen = row.seen
+    stale = is_stale(seen, moment.every_s, moment.now)
+    return Sight(
+        place=(seen.node, BROKEN_FILE if seen.port == NO_PORT else seen.port),
+        seems=seems(seen.status, is_stale=stale),
+        why=STALE if stale else seen.status.value,
+        since=seen.probed_at if stale else seen.since,
+        leads=f"{row.forward.target} {row.forward.expect}" if row.forward else "",
+        is_watched=is_watched,
+        is_muted=is_muted,
+    )
+
+
+def seems(status: Status, *, is_stale: bool) -> Seems:
+    """A forward that was not probed yet proves nothing."""
+    if status is Status.UNKNOWN:
+        return Seems.UNCLEAR
+    return Seems.FINE if status is Status.UP and not is_stale else Seems.FAULTY
+
+
+def why_untrusted(swept_at: float | None, every_s: float, now: float) -> str:
+    """Why the rows prove nothing, as a clause; empty if the daemon sweeps. A sweep that lies in the
+    future proves nothing either; the next one is not far.
+    """
+    if swept_at is None:
+        return "the daemon has never swept"
+    late_s = max(LEAST_LATE_S, LATE_SWEEPS * every_s)
+    return "the daemon does not sweep" if abs(now - swept_at) > late_s else ""

@@ -1,0 +1,89 @@
+"""The verb `alert`: tell the admin what is down, until stopped; or send a test message."""
+
+from __future__ import annotations
+
+import argparse
+
+from checker.cli.dialog import narrate
+from checker.cli.exit_codes import ExitCode
+from checker.cli.verbs import Verbs, add_verb
+from checker.config.layout import Layout, refuse_missing
+from checker.output import say
+
+
+def add_to(verbs: Verbs) -> None:
+    """Declare the verb."""
+    alert = add_verb(
+        verbs,
+        "alert",
+        "send messages about outages, by ntfy, mail and 100 other services, until stopped",
+        "sudo reversi-checker alert --test",
+        "reversi-checker --home ~/gateway alert",
+        ending="alerts.toml, beside reversi.toml, says whom to tell; see docs/alerts.md",
+    )
+    alert.add_argument(
+        "--test",
+        action="store_true",
+        help="send one test message each way, and say whether it was taken (exit status 1: not all"
+        " were)",
+    )
+    alert.set_defaults(command=cmd_alert)
+
+
+def cmd_alert(args: argparse.Namespace, layout: Layout) -> ExitCode:
+    refuse_missing(layout)
+    if args.test:
+        return send_test(layout)
+    serve(layout)
+    return ExitCode.OK
+
+
+def gateway_name() -> str:
+    """How messages call this gateway."""
+    import socket
+
+    from checker.model import printable
+
+    return printable(socket.gethostname(), 64).partition(".")[0]
+
+
+def send_test(layout: Layout) -> ExitCode:
+    """Raises ConfigError, LibraryMissing."""
+    import time
+
+    from checker.alerts.settings import load_settings, settings_file
+    from checker.alerts.ways import open_ways
+    from checker.alerts.words import trial_message
+    from checker.config.toml_file import ConfigError
+
+    path = settings_file(layout)
+    settings, warnings = load_settings(path)
+    for warning in warnings:
+        narrate(warning)
+    ways = open_ways(path, settings)
+    if not ways:
+        raise ConfigError(path, "names no way to send: give it send or command; see docs/alerts.md")
+    message = trial_message(gateway_name(), time.time())
+    results = [(way.name, way.send(message)) for way in ways]
+    for name, why_not in results:
+        say(f"{name}: {why_not or 'sent'}")
+    return ExitCode.NOT_UP if any(why_not for _, why_not in results) else ExitCode.OK
+
+
+def serve(layout: Layout) -> None:
+    """Send alerts until SIGTERM or SIGINT. Raises CheckerError."""
+    import signal
+    from functools import partial
+    from threading import Event
+
+    from checker.alerts.process import Alerting, Following, memory_file, only_one
+    from checker.alerts.reading import look
+    from checker.alerts.settings import settings_file
+
+    stop = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    memory = memory_file(layout)
+    following = Following(settings_file(layout))
+    with only_one(memory):
+        Alerting(following, memory, partial(look, layout), gateway_name()).run(stop)

@@ -1,0 +1,139 @@
+"""From rows to sights: what is a fault, who is watched, who is muted."""
+
+from __future__ import annotations
+
+import pytest
+
+from checker.alerts.outages import BROKEN_FILE, STALE, Picture, Seems
+from checker.alerts.sights import picture, why_untrusted
+from checker.model import (
+    Forward,
+    Mute,
+    Mutes,
+    NodeName,
+    Port,
+    Selector,
+    Status,
+    Tunnel,
+    parse_expect,
+    parse_target,
+)
+from checker.rows.filter import parse_filter
+from checker.rows.row import NO_PORT, Moment, Row
+
+NOW = 1_800_000_000.0
+
+
+def row(
+    name: str,
+    status: Status = Status.UP,
+    port: int = 20010,
+    *,
+    age_s: float = 5.0,
+    barred: str = "",
+) -> Row:
+    node = NodeName(name)
+    return Row(
+        forward=Forward(
+            node=node,
+            port=Port(port),
+            target=parse_target("127.0.0.1:22"),
+            expect=parse_expect("banner:SSH-2.0"),
+        ),
+        seen=Tunnel(
+            node=node, port=Port(port), status=status, since=NOW - 100, probed_at=NOW - age_s
+        ),
+        barred=barred,
+    )
+
+
+def seen(*rows: Row, watched: str = "", mutes: tuple[Mute, ...] = ()) -> Picture:
+    return picture(
+        rows,
+        moment=Moment(now=NOW, every_s=20.0),
+        watched=parse_filter(watched),
+        mutes=Mutes(mutes, NOW),
+        passed_s=10.0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "wanted"),
+    [
+        (Status.UP, Seems.FINE),
+        (Status.UNKNOWN, Seems.UNCLEAR),
+        *((status, Seems.FAULTY) for status in Status if status not in (Status.UP, Status.UNKNOWN)),
+    ],
+)
+def test_a_status_is_fine_or_a_fault_or_proves_nothing(status: Status, wanted: Seems) -> None:
+    (found,) = seen(row("a", status)).sights
+
+    assert found.seems is wanted
+    assert found.since == NOW - 100
+
+
+def test_a_row_that_was_not_probed_for_long_is_a_fault_since_its_last_probe() -> None:
+    (found,) = seen(row("a", age_s=500.0)).sights
+
+    assert (found.seems, found.why, found.since) == (Seems.FAULTY, STALE, NOW - 500)
+
+
+def test_a_broken_file_is_a_fault_of_its_node() -> None:
+    broken = Row(forward=None, seen=Tunnel(node=NodeName("a"), port=NO_PORT, status=Status.BROKEN))
+
+    (found,) = seen(broken).sights
+
+    assert found.place == (NodeName("a"), BROKEN_FILE)
+    assert found.seems is Seems.FAULTY
+
+
+def test_a_node_that_may_not_listen_is_no_fault() -> None:
+    found = seen(row("a", Status.DOWN, barred="expired"), row("b"))
+
+    assert [one.place[0] for one in found.sights] == ["b"]
+    assert found.barred == {"a": "expired"}
+
+
+def test_the_filter_says_what_is_watched() -> None:
+    found = seen(row("office", Status.DOWN), row("shop", Status.DOWN, 20011), watched="node:off")
+
+    assert {one.place[0]: one.is_watched for one in found.sights} == {
+        "office": True,
+        "shop": False,
+    }
+
+
+def test_a_mute_names_a_node_or_a_filter_and_ends() -> None:
+    def mute(selector: Selector, until: float) -> Mute:
+        return Mute(selector=selector, until=until, why="w", by="me", at=NOW - 10)
+
+    found = seen(
+        row("office", Status.DOWN),
+        row("shop", Status.DOWN, 20011),
+        row("barn", Status.DOWN, 20012),
+        row("shed", Status.DOWN, 20013),
+        mutes=(
+            mute(Selector(node=NodeName("office")), NOW + 60),
+            mute(Selector(filter_text="node:sho"), NOW + 60),
+            mute(Selector(node=NodeName("barn")), NOW - 1),
+        ),
+    )
+
+    assert {one.place[0] for one in found.sights if one.is_muted} == {"office", "shop"}
+
+
+@pytest.mark.parametrize(
+    ("swept_at", "words"),
+    [
+        (None, "has never swept"),
+        (NOW - 61, "does not sweep"),
+        (NOW - 59, ""),
+        (NOW + 59, ""),
+        (NOW + 3600, "does not sweep"),
+    ],
+)
+def test_rows_are_trusted_only_while_the_daemon_sweeps(swept_at: float | None, words: str) -> None:
+    found = why_untrusted(swept_at, 20.0, NOW)
+
+    assert words in found
+    assert bool(found) == bool(words)
