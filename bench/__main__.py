@@ -17,6 +17,7 @@ from bench import (
     bundles,
     checks,
     console,
+    metrics,
     recovery,
     ssh_hosts,
     sweep,
@@ -42,6 +43,7 @@ BENCHMARKS = {
     "traffic": traffic.traffic,
     "console": console.console,
     "ssh": ssh_hosts.ssh_hosts,
+    "metrics": metrics.metrics,
 }
 
 

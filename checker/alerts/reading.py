@@ -12,7 +12,8 @@ from checker.config.layout import Layout
 from checker.control.all_rows import Found, read_all
 from checker.model import CheckerError, Mutes
 from checker.output import sentence_of
-from checker.rows.filter import mistaken_column, parse_filter
+from checker.rows.filter import parse_filter
+from checker.rows.mistakes import mistake
 from checker.rows.row import Moment
 from checker.state.errors import StateMissing
 from checker.state.mutes import FoundMutes, read_mutes
@@ -83,9 +84,9 @@ def in_trouble(why: str, now: float, passed_s: float | None) -> Look:
 def filter_remarks(settings: Settings, found: Found, moment: Moment) -> tuple[str, ...]:
     """Say that the filter shows nothing, which may be a mistake."""
     text = settings.filter_text
-    mistaken = mistaken_column(text, found.rows, moment) if text else ""
+    mistaken = mistake(text, found.rows, moment)
     if mistaken:
-        return (f"filter {text!r}: there is no column {mistaken!r}, so it may show nothing",)
+        return (f"filter {text!r} may show nothing: {mistaken}",)
     watched = parse_filter(text)
     if found.rows and not any(watched.shows(row, moment) for row in found.rows):
         return (f"filter {text!r} shows no forward now, so nobody is told anything",)

@@ -32,6 +32,7 @@ VERBS = {
     "unmute": "mute",
     "mutes": "mute",
     "alert": "alert",
+    "metrics": "metrics",
     "node": "nodes",
     "known-hosts": "known_hosts",
     "ssh-config": "ssh_config",

@@ -36,6 +36,18 @@ def add_to(verbs: Verbs) -> None:
     add_yes(muting)
     add_dry_run(muting)
     muting.set_defaults(command=cmd_mute)
+    add_unmuting(verbs)
+    showing = add_verb(
+        verbs,
+        "mutes",
+        "show what is muted: until when, by whom, and why",
+        "reversi-checker mutes",
+    )
+    add_json(showing)
+    showing.set_defaults(command=show_mutes)
+
+
+def add_unmuting(verbs: Verbs) -> None:
     unmuting = add_verb(
         verbs,
         "unmute",
@@ -57,14 +69,6 @@ def add_to(verbs: Verbs) -> None:
     add_json(unmuting)
     add_dry_run(unmuting)
     unmuting.set_defaults(command=unmute)
-    showing = add_verb(
-        verbs,
-        "mutes",
-        "show what is muted: until when, by whom, and why",
-        "reversi-checker mutes",
-    )
-    add_json(showing)
-    showing.set_defaults(command=show_mutes)
 
 
 def cmd_mute(args: argparse.Namespace, layout: Layout) -> ExitCode:

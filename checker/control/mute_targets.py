@@ -5,17 +5,15 @@ from __future__ import annotations
 from checker.control.matching import NothingMatches
 from checker.model import Tunnel
 from checker.registry.nodes import Registry
-from checker.rows.fields import UnknownColumn
-from checker.rows.filter import mistaken_column
 from checker.rows.from_registry import broken_row, forward_row
+from checker.rows.mistakes import why_nothing
 from checker.rows.mutes import WHENEVER, as_registered, parse_mute_filter
 from checker.rows.row import NOTHING_MORE, Row
 
 
 def rows_to_mute(registry: Registry, text: str | None = None) -> tuple[Row, ...]:
     """The registry's forwards and broken files as a mute sees them; only those that the filter
-    matches, if there is one. Raises NothingMatches, UnknownColumn,
-    SeenInMute, InvalidValue.
+    matches, if there is one. Raises NothingMatches, SeenInMute, InvalidValue.
     """
     rows = (
         *(
@@ -31,8 +29,5 @@ def rows_to_mute(registry: Registry, text: str | None = None) -> tuple[Row, ...]
     wanted = parse_mute_filter(text)
     found = tuple(row for row in plain if wanted.shows(row, WHENEVER))
     if not found:
-        mistaken = mistaken_column(text, plain, WHENEVER)
-        if mistaken:
-            raise UnknownColumn(mistaken)
-        raise NothingMatches(f"nothing matches the filter {text!r}")
+        raise NothingMatches(why_nothing(text, plain, WHENEVER))
     return found

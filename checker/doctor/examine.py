@@ -18,6 +18,7 @@ from checker.doctor.examine_machine import machine_facts, port_facts
 from checker.doctor.examine_published import published_facts
 from checker.doctor.examine_readers import is_guarded, reader_facts
 from checker.doctor.examine_sshd import login_facts, sshd_facts
+from checker.doctor.examine_units import unit_facts
 from checker.doctor.facts import DaemonFacts, Facts, RegistryFacts, StateFacts
 from checker.install.places import DROP_INS, MANIFEST, SERVICE, UNIT_FILE
 from checker.install.survey import SYSTEMD, entry, is_served_by_root, user_account
@@ -74,6 +75,7 @@ def examine(layout: Layout) -> Facts:
         host_keys=host_key_facts(layout, registry, sshd),
         gateway=gateway_facts(layout, config, sshd),
         alerts=alert_facts(layout),
+        units=unit_facts(layout),
     )
 
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from checker.state.errors import StateNewer
+from checker.state.tally import has_tally, make_tally
 
 UNREGISTERED_SINCE = 2
 """The version that brought the table `unregistered`."""
@@ -96,6 +97,7 @@ def migrate(db: sqlite3.Connection, path: Path) -> None:
     add_act(db)
     add_said(db)
     add_shown(db)
+    add_tally(db)
 
 
 def add_act(db: sqlite3.Connection) -> None:
@@ -135,6 +137,15 @@ def add_shown(db: sqlite3.Connection) -> None:
 
 def has_shown(db: sqlite3.Connection) -> bool:
     return db.execute(HAS_SHOWN).fetchone() is not None
+
+
+def add_tally(db: sqlite3.Connection) -> None:
+    """Add the table `tally` and its trigger, unless they are there."""
+    if has_tally(db):
+        return
+    with transaction(db):
+        if not has_tally(db):  # else another process was quicker
+            make_tally(db)
 
 
 def refuse_newer(path: Path, version: int, known: int) -> None:

@@ -104,6 +104,8 @@ def fields(row: Row, moment: Moment) -> list[tuple[str, str]]:
         *([("muted", mute_text(row.mute))] if row.mute else []),
         ("node", safe(seen.node)),
         *([("device", f"calls itself {safe(row.calls_itself)}")] if row.calls_itself else []),
+        *([("tags", safe(" ".join(row.tags), 600))] if row.tags else []),
+        *([("note", safe(row.note, 200))] if row.note else []),
         *([] if row.members else own),
         *decided(row),
         ("latency", NOT_KNOWN if seen.latency_ms is None else f"{seen.latency_ms:.1f} ms"),

@@ -120,6 +120,8 @@ class Adding(ModalScreen[Changed | None]):
         self.query_one("#adding-title", Line).show(Text("New node", style="bold"))
         for name, label in LABELS.items():
             self.query_one(f"#label-{name}", Line).show(Text(label, style="bold"))
+        for field in (*self.query(Input), *self.query(TextArea)):
+            field.cursor_blink = False  # each blink would be bytes on the link
         self.query_one("#name").focus()
         self.renew()
 

@@ -77,6 +77,13 @@ def tunnel(
     )
 
 
+def labelled(layout: Layout, node: str) -> None:
+    """Give the node two tags and a note."""
+    path = layout.nodes / f"{node}.toml"
+    labels = 'tags = ["openwrt", "site-a"]\nnote = "key at the bakery"\n'
+    path.write_text(labels + path.read_text())
+
+
 def sweep(at: float = NOW) -> Sweep:
     return Sweep(pid=1, swept_at=at, every_s=EVERY_S)
 

@@ -74,6 +74,14 @@ def button(pilot: Pilot[None]) -> Button:
     return pilot.app.screen.query_one("#add", Button)
 
 
+async def test_no_cursor_blinks_as_that_would_be_bytes_on_the_link(layout: Layout) -> None:
+    async with form(layout, Asked()) as pilot:
+        fields = [*pilot.app.screen.query(Input), *pilot.app.screen.query(TextArea)]
+
+        assert [one.id for one in fields if one.cursor_blink] == []
+        assert len(fields) == 3
+
+
 @pytest.mark.parametrize("size", SIZES)
 async def test_a_node_is_added_with_keys_only(
     layout: Layout, tmp_path: Path, size: tuple[int, int]
