@@ -6,12 +6,13 @@ import contextlib
 import fcntl
 import logging
 import os
+import select
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from threading import Event
+from typing import Protocol
 
 from checker.alerts.courier import Couriers, Delivery, Heart
 from checker.alerts.memory import Memory, gist, memory_from, memory_text, turn
@@ -45,6 +46,32 @@ class AlreadyRuns(CheckerError):
 
     def __init__(self, path: Path) -> None:
         super().__init__(f"another process sends alerts already: it has locked {path}")
+
+
+class Stopping(Protocol):
+    """Says when to end."""
+
+    def is_set(self) -> bool: ...
+
+    def wait(self, timeout: float) -> object: ...
+
+
+class Stop:
+    """Set by a signal's handler, which must take no lock: so it writes to a pipe."""
+
+    def __init__(self) -> None:
+        self.reads, self.writes = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+
+    def set(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.write(self.writes, b".")
+
+    def is_set(self) -> bool:
+        return self.wait(0.0)
+
+    def wait(self, timeout: float) -> bool:
+        """Wait until it is set, but not longer; return whether it is."""
+        return bool(select.select([self.reads], [], [], timeout)[0])
 
 
 def memory_file(layout: Layout) -> Path:
@@ -114,6 +141,9 @@ class Following:
         if present == self.stamp:
             return
         self.stamp = present
+        if not present:
+            log.error("%s is gone; the settings from before are still in force", self.path)
+            return
         try:
             self.take()
         except CheckerError as error:
@@ -150,7 +180,7 @@ class Alerting:
         self.last_complaint = ""
         self.is_heard = True
 
-    def run(self, stop: Event) -> None:
+    def run(self, stop: Stopping) -> None:
         """Work until stopped; then wait a little for what is under way."""
         while not stop.is_set():
             began = time.monotonic()
@@ -208,7 +238,7 @@ class Alerting:
         )
 
     def take(self, deliveries: list[Delivery]) -> None:
-        """Remember what was told, and what was not."""
+        """Remember which messages arrived, and which did not."""
         settings = self.following.settings
         for one in deliveries:
             told = self.memory.ways.get(one.way.key)

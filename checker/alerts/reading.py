@@ -43,16 +43,16 @@ def look(layout: Layout, settings: Settings, now: float, passed_s: float | None)
         return in_trouble(trouble, now, passed_s)
     moment = Moment(now=now, every_s=every_s)
     watched = parse_filter(settings.filter_text)
-    return Look(
-        picture=picture(
-            found.rows,
-            moment=moment,
-            watched=watched,
-            mutes=Mutes(mutes.mutes, now),
-            passed_s=passed_s,
-        ),
-        remarks=(*filter_remarks(settings, found, moment), *filter(None, [mutes.trouble])),
+    seen = picture(
+        found.rows,
+        moment=moment,
+        watched=watched,
+        mutes=Mutes(mutes.mutes, now),
+        passed_s=passed_s,
     )
+    is_blind = bool(seen.sights) and not any(sight.is_watched for sight in seen.sights)
+    remark = filter_remark(settings.filter_text, found, moment) if is_blind else ""
+    return Look(picture=seen, remarks=tuple(filter(None, (remark, mutes.trouble))))
 
 
 def has_filters(settings: Settings, mutes: FoundMutes) -> bool:
@@ -80,13 +80,8 @@ def in_trouble(why: str, now: float, passed_s: float | None) -> Look:
     return Look(picture=Picture(now=now, passed_s=passed_s, trouble=why))
 
 
-def filter_remarks(settings: Settings, found: Found, moment: Moment) -> tuple[str, ...]:
+def filter_remark(text: str, found: Found, moment: Moment) -> str:
     """Say that the filter shows nothing, which may be a mistake."""
-    text = settings.filter_text
-    mistaken = mistaken_column(text, found.rows, moment) if text else ""
-    if mistaken:
-        return (f"filter {text!r}: there is no column {mistaken!r}, so it may show nothing",)
-    watched = parse_filter(text)
-    if found.rows and not any(watched.shows(row, moment) for row in found.rows):
-        return (f"filter {text!r} shows no forward now, so nobody is told anything",)
-    return ()
+    mistaken = mistaken_column(text, found.rows, moment)
+    why = f": there is no column {mistaken!r}" if mistaken else ""
+    return f"filter {text!r} shows no forward now, so nobody is told anything{why}"

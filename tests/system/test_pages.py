@@ -16,6 +16,7 @@ import pytest
 
 from tests.programs import require
 from tests.system.accounts import Install
+from tests.system.page_alerts import ALERTS
 from tests.system.page_blocks import blocks, commands
 from tests.system.page_operating import OPERATING, Fleet
 from tests.system.page_server import PageServer, make_checkout
@@ -28,6 +29,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 KNOWN: dict[str, Sequence[Step[Any]]] = {
     "operating": OPERATING,
     "sizing": SIZING,
+    "alerts": ALERTS,
     "troubleshooting": TROUBLES,
     "faq": (),
 }
@@ -116,6 +118,10 @@ def test_each_command_of_troubleshooting_shows_or_mends_its_trouble(
 @pytest.mark.usefixtures("ward")
 def test_each_command_of_sizing_works(servers: Servers) -> None:
     type_all(servers.gateway, SIZING, servers.gateway, PLACEHOLDERS)
+
+
+def test_each_command_of_alerts_leads_to_a_message(servers: Servers) -> None:
+    type_all(servers.gateway, ALERTS, servers.gateway, PLACEHOLDERS)
 
 
 def test_each_command_of_operating_does_what_the_page_says(servers: Servers) -> None:

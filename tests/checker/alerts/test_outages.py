@@ -196,7 +196,7 @@ def test_muted_or_unwatched_nodes_that_are_down_do_not_point_at_the_gateway(
     assert admin.titles == ["x is down"]
 
 
-def test_a_daemon_that_does_not_sweep_is_one_message_and_its_rows_are_none() -> None:
+def test_a_daemon_that_does_not_sweep_is_one_message_and_no_row_is_another() -> None:
     admin = Admin()
     names = nodes(10)
     admin.watches(*map(fine, names), for_s=60)
@@ -252,7 +252,7 @@ def test_a_muted_outage_is_silent_and_is_told_when_the_mute_ends() -> None:
     assert admin.titles == ["a is down"]
 
 
-def test_what_was_told_before_a_mute_and_still_is_down_after_it_is_told_once_more() -> None:
+def test_an_outage_that_outlasts_a_mute_is_told_once_more() -> None:
     admin = Admin()
     admin.watches(down("a"), for_s=300)
 

@@ -17,6 +17,7 @@ from checker.alerts.process import (
     Alerting,
     AlreadyRuns,
     Following,
+    Stop,
     load_memory,
     memory_file,
     only_one,
@@ -221,6 +222,38 @@ def test_a_bad_edit_keeps_the_last_good_settings_and_says_so(
     assert one.settings.storm == 8
 
 
+def test_settings_that_vanish_stay_in_force(
+    layout: Layout, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(layout, command=["/bin/true"])
+    one = Following(settings_file(layout))
+
+    settings_file(layout).unlink()
+    one.poll()
+    one.poll()
+
+    assert [way.name for way in one.ways] == ["command true"]
+    assert caplog.text.count("is gone; the settings from before") == 1
+
+
+def test_a_mistyped_column_of_the_filter_is_named(layout: Layout) -> None:
+    found = look(layout, Settings(filter_text="statu:up nod:x"), time.time(), 10.0)
+
+    assert found.remarks[0].endswith("nobody is told anything")
+    found = look(layout, Settings(filter_text="nodee:x"), time.time(), 10.0)
+    assert "there is no column 'nodee'" in found.remarks[0]
+
+
+def test_a_signal_ends_a_wait() -> None:
+    stop = Stop()
+    assert not stop.wait(0.0)
+
+    stop.set()
+
+    assert stop.wait(600.0)
+    assert stop.is_set()
+
+
 def test_a_bad_file_at_the_start_is_an_error(layout: Layout) -> None:
     write(layout, storm="many")
 
@@ -328,7 +361,9 @@ def test_only_one_process_sends_alerts(tmp_path: Path) -> None:
         pass
 
 
-def test_a_broken_memory_begins_anew(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_after_a_broken_memory_all_begins_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     path = tmp_path / "alerts.json"
     path.write_text("{")
 

@@ -87,7 +87,7 @@ def test_a_broken_file_is_a_fault_of_its_node() -> None:
     assert found.seems is Seems.FAULTY
 
 
-def test_a_node_that_may_not_listen_is_no_fault() -> None:
+def test_a_node_that_may_not_listen_has_no_fault() -> None:
     found = seen(row("a", Status.DOWN, barred="expired"), row("b"))
 
     assert [one.place[0] for one in found.sights] == ["b"]
