@@ -12,7 +12,18 @@ import sys
 import time
 from collections.abc import Sequence
 
-from bench import blackhole, bundles, checks, console, recovery, sweep, throughput, traffic
+from bench import (
+    blackhole,
+    bundles,
+    checks,
+    console,
+    metrics,
+    recovery,
+    ssh_hosts,
+    sweep,
+    throughput,
+    traffic,
+)
 from bench.figures import heading, row
 from bench.links.run import links
 from bench.setting import FULL, QUICK, Scale
@@ -31,6 +42,8 @@ BENCHMARKS = {
     "bundles": bundles.bundles,
     "traffic": traffic.traffic,
     "console": console.console,
+    "ssh": ssh_hosts.ssh_hosts,
+    "metrics": metrics.metrics,
 }
 
 

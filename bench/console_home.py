@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 from checker.config.layout import Layout, home_layout
@@ -95,12 +96,14 @@ def tunnel_of(number: int, now: float) -> Tunnel:
     )
 
 
-def make_home(home: Path, count: int, now: float) -> Layout:
+def make_home(
+    home: Path, count: int, now: float, make_node: Callable[[int, float], Node] = node_of
+) -> Layout:
     """Make a directory with so many nodes, each with one forward that was probed now."""
     layout = home_layout(home)
     layout.nodes.mkdir(parents=True)
     layout.config.write_text(f"probe_every_s = {EVERY_S:g}\n", encoding="utf-8")
-    nodes = {name_of(number): node_of(number, now) for number in range(count)}
+    nodes = {name_of(number): make_node(number, now) for number in range(count)}
     for name, node in nodes.items():
         (layout.nodes / f"{name}.toml").write_bytes(node_toml(node))
     layout.run.mkdir()

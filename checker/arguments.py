@@ -43,9 +43,18 @@ class Parser(argparse.ArgumentParser):
         words = list(sys.argv[1:] if args is None else args)
         self.refuse_unknown_options(words)
         found, left = super().parse_known_args(words, namespace)
+        more = self.takes_several()
+        if left and more and not any(word.startswith("-") for word in left):
+            getattr(found, more).extend(left)  # argparse takes only those before an option
+            left = []
         if left:
             self.refuse(self.too_many(left))
         return found, left
+
+    def takes_several(self) -> str:
+        """The name of the only argument, if it takes any number of words; else empty."""
+        places = [action for action in self._actions if not action.option_strings]
+        return places[0].dest if len(places) == 1 and places[0].nargs in ("*", "+") else ""
 
     def refuse(self, sentence: str) -> NoReturn:
         """Exit with the sentence. The usage would only hide it."""

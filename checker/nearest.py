@@ -6,12 +6,16 @@ from collections.abc import Iterable
 
 
 def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
-    """Return the known word that is most like this one, whatever its case; empty if none is."""
+    """Return the known word that is most like this one, whatever its case; empty if none is. One
+    with the same letters comes first: two were swapped.
+    """
     import difflib  # slow, and needed only for a mistake
 
     by_lower = {one.lower(): one for one in known}
-    found = difflib.get_close_matches(word[:200].lower(), tuple(by_lower), n=1, cutoff=cutoff)
-    return by_lower[found[0]] if found else ""
+    asked = word[:200].lower()
+    found = difflib.get_close_matches(asked, tuple(by_lower), cutoff=cutoff)
+    swapped = next((one for one in found if sorted(one) == sorted(asked)), "")
+    return by_lower[swapped or found[0]] if found else ""
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -15,7 +15,11 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 
 from checker.config.layout import home_layout
-from checker.model import Policy, Tunnel
+from checker.config.settings import load_config
+from checker.control.client_files import KeyWish, key_files
+from checker.control.registering import Wanted, register
+from checker.model import CheckerError, Policy, Tunnel, parse_forward, parse_name
+from checker.sshd.keygen import make_key
 from checker.state.store import StateFile, open_reader
 from demo.processes import (
     DemoFailed,
@@ -23,7 +27,6 @@ from demo.processes import (
     ended_after,
     environment,
     program,
-    run_quietly,
     send,
     start,
     tail,
@@ -40,9 +43,17 @@ FREEZES_EVERY_S = 60.0
 
 @contextlib.contextmanager
 def temporary_home() -> Iterator[Path]:
-    """Make a directory, and remove it after the block, even if an ending process writes to it."""
+    """Make a directory, and remove it after the block, even if an ending process writes to it.
+
+    It has a host key; the gateway would also make an RSA one, for small devices, in about a second.
+    Raises DemoFailed.
+    """
     home = Path(tempfile.mkdtemp(prefix="reversi-demo-"))
     try:
+        try:
+            make_key(home_layout(home).host_key, comment="reversi")
+        except CheckerError as error:
+            raise DemoFailed(str(error)) from error
         yield home
     finally:
         for _ in range(10):
@@ -93,23 +104,19 @@ class Stage:
         self.state = open_reader(home_layout(self.home).state)
         return int(ready[1])
 
-    async def register(self, role: Role, port: int, target: int) -> None:
-        """Add a node. Raises DemoFailed."""
-        forward = f"{port}={HOST}:{target},{role.expect}"
-        config = str(self.config_of(role))
-        await run_quietly(
-            program("reversi-checker"),
-            "--home",
-            str(self.home),
-            "node",
-            "add",
-            role.name,
-            "--forward",
-            forward,
-            "--client-config",
-            config,
-            env=self.env,
+    def register(self, role: Role, port: int, target: int) -> None:
+        """Add a node, as `node add` does. Raises DemoFailed."""
+        layout = home_layout(self.home)
+        name = parse_name(role.name)
+        wanted = Wanted(
+            name=name, requests=(parse_forward(f"{port}={HOST}:{target},{role.expect}"),)
         )
+        try:
+            config = load_config(layout.config)
+            keys = key_files(KeyWish(name=name, client=self.config_of(role)), layout, config)
+            register(layout, config, wanted, keys, lambda _: None)
+        except CheckerError as error:
+            raise DemoFailed(f"node {name} could not be added: {error}") from error
 
     def config_of(self, role: Role) -> Path:
         return self.home / "clients" / f"{role.name}.toml"
@@ -118,7 +125,7 @@ class Stage:
         """Register the nodes, and start their clients. Raises DemoFailed."""
         (self.home / "clients").mkdir(mode=0o700)
         for role, port in zip(ROLES, free_ports(len(ROLES)), strict=True):
-            await self.register(role, port, ports[role.service])
+            self.register(role, port, ports[role.service])
             if role.connects:
                 argv = [program("reversi-client"), "run", "--config", str(self.config_of(role))]
                 log = self.home / f"{role.name}.log"

@@ -11,10 +11,12 @@ from typing import Protocol
 
 from checker.config.layout import Layout
 from checker.control.machine import read_machine, usage_of
+from checker.control.muting import change_mutes_through
 from checker.model import (
     Aim,
     EventKind,
     Machine,
+    MuteChange,
     NodeName,
     Outcome,
     Port,
@@ -67,6 +69,10 @@ class Dependencies:
     machine: Callable[[], Machine | None] = read_machine
     usage: Callable[[int], Usage | None] = usage_of
     """What a process uses; it blocks."""
+    change_mutes: Callable[[Layout, MuteChange], str] = change_mutes_through
+    """Changes the mutes, and blocks; returns what else the operator should know. It raises
+    CheckerError.
+    """
     preferences: Preferences = field(default_factory=Preferences)
     remember: Callable[[Preferences], str] = lambda _: ""
     """Saves the view for the next start, and blocks; returns why it could not, else an empty text.

@@ -12,9 +12,8 @@ from checker.control.all_rows import Found, read_all
 from checker.model import Status, tunnel_json
 from checker.output import say
 from checker.rows.cells import safe
-from checker.rows.filter import mistaken_column
 from checker.rows.row import NO_PORT, Moment, Row
-from reversi_tui.rows.columns import BY_ID, COLUMNS, DEFAULTS, Column, UnknownColumn
+from reversi_tui.rows.columns import BY_ID, COLUMNS, DEFAULTS, Column
 from reversi_tui.rows.report import Health, Report
 from reversi_tui.rows.uptime import in_ascii
 from reversi_tui.settings.preferences import Preferences
@@ -95,6 +94,8 @@ def document(rows: Sequence[Row], found: Found) -> str:
                 **tunnel_json(row.forward, row.seen),
                 "barred": row.barred or None,
                 "calls_itself": row.calls_itself or None,
+                "tags": list(row.tags),
+                "note": row.note or None,
             }
             for row in known
             if row.forward
@@ -137,12 +138,19 @@ def printed(text: str) -> str:
     return text
 
 
+def refuse_mistakes(text: str, rows: Sequence[Row], moment: Moment) -> None:
+    """Raises MistakenFilter."""
+    if text:
+        from checker.rows.mistakes import check_filter  # only a filter needs it
+
+        check_filter(text, rows, moment)
+
+
 def print_once(
     layout: Layout, preferences: Preferences, *, every_s: float, now: float, as_json: bool
 ) -> bool:
     """Print the table or the document; whether no row shown is a fault. Raises StateError,
-    NotPrinted; UnknownColumn for a mistyped one in the filter, which would hide faults from a
-    script.
+    NotPrinted; MistakenFilter, as a mistyped filter would hide faults from a script.
     """
     columns = () if as_json else columns_shown(preferences)
     behind = bool(preferences.filter_text) or bool(
@@ -150,16 +158,15 @@ def print_once(
     )
     found = read_all(layout, behind=behind, now=now)
     moment = Moment(now=now, every_s=found.sweep.every_s if found.sweep else every_s)
-    mistaken = mistaken_column(preferences.filter_text, found.rows, moment)
-    if mistaken and found.rows:
-        raise UnknownColumn(mistaken)
+    refuse_mistakes(preferences.filter_text, found.rows, moment)
     rows = arranged(found.rows, preferences, moment)
     for remark in found.remarks:
         print(f"reversi-tui: {safe(remark, 600)}", file=sys.stderr)
     if found.rows and not rows:
-        print(
-            f"reversi-tui: no row matches the filter {preferences.filter_text!r}", file=sys.stderr
-        )
+        from checker.rows.mistakes import why_nothing  # only this needs it
+
+        reason = why_nothing(preferences.filter_text, found.rows, moment)
+        print(f"reversi-tui: {safe(reason, 600)}", file=sys.stderr)
     say(
         document(rows, found)
         if as_json

@@ -9,8 +9,9 @@ import pytest
 from blockbuster import blockbuster_ctx
 from hypothesis import settings
 
-# A loaded machine is slow; properties are about values only.
-settings.register_profile("unhurried", parent=settings(), deadline=None)
+# A loaded machine is slow; properties are about values only. Those that guard kills and rights say
+# themselves that they take more examples.
+settings.register_profile("unhurried", parent=settings(), deadline=None, max_examples=50)
 settings.load_profile("unhurried")
 
 

@@ -14,7 +14,7 @@ from client.cli import parser
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-PAGES = ("operating", "sizing", "troubleshooting", "faq")
+PAGES = ("operating", "sizing", "troubleshooting", "faq", "metrics")
 SAID_BY_OTHERS = {
     "Could not resolve",
     "Connection refused",

@@ -7,9 +7,27 @@ from collections.abc import Sequence
 
 from checker.cli.answers import say_json
 from checker.cli.common import aims_for, existing_registry
-from checker.cli.dialog import ask, narrate, warn
+from checker.cli.dialog import narrate, warn
 from checker.cli.exit_codes import ExitCode
-from checker.cli.verbs import Verbs, add_dry_run, add_json, add_verb, add_yes
+from checker.cli.filtered_acts import (
+    Chosen,
+    aim_at,
+    chosen_from,
+    failures_first,
+    left_out,
+    still,
+    summary,
+)
+from checker.cli.selection import (
+    MANY,
+    add_filter,
+    add_yes_to_many,
+    confirm_many,
+    matching_rows,
+    refuse_neither,
+    rows_to_show,
+)
+from checker.cli.verbs import Verbs, add_dry_run, add_json, add_verb
 from checker.config.layout import Layout
 from checker.control.client import Control
 from checker.control.expectations import advice_for, seen_through
@@ -44,32 +62,60 @@ def add_to(verbs: Verbs) -> None:
             text,
             f"reversi-checker {verb} office",
             f"reversi-checker {verb} office:20010 20011",
+            f"reversi-checker {verb} --filter 'tag:site-a is:hung'",
         )
         parser.add_argument(
-            "target", nargs="+", metavar="NODE|NODE:PORT|PORT", help="which forwards"
+            "target", nargs="*", metavar="NODE|NODE:PORT|PORT", help="which forwards"
         )
+        add_filter(parser)
         add_json(parser)
         if verb is not Verb.PROBE:
-            add_yes(parser)
+            add_yes_to_many(parser)
             add_dry_run(parser)
         parser.set_defaults(command=cmd_act, verb=verb)
 
 
 def cmd_act(args: argparse.Namespace, layout: Layout) -> ExitCode:
     verb: Verb = args.verb
+    refuse_neither(args, args.target, "NODE, NODE:PORT or PORT")
     registry = existing_registry(layout)
-    aims = aims_of(args.target, registry, readable_unregistered(layout, registry))
+    chosen = chosen_by(args, layout, registry)
     if verb is not Verb.PROBE:
         if args.dry_run:
-            print_outcomes(args, verb, [would_be(verb, aim) for aim in aims])
+            would_be = [left_out(aim, f"would {verb}") for aim in chosen.aims]
+            print_outcomes(args, verb, [*chosen.left_out, *would_be])
             return ExitCode.OK
-        ask(args, "do it", [EFFECTS[verb].format(f"{aim.node}:{aim.port}") for aim in aims])
-    outcomes = Control(layout=layout).act(verb, aims)
-    print_outcomes(args, verb, outcomes)
-    if verb is Verb.PROBE:
+        plan = [EFFECTS[verb].format(f"{aim.node}:{aim.port}") for aim in chosen.aims]
+        if plan and confirm_many(args, "do it", plan) and args.filter is not None:
+            rows = rows_to_show(layout, registry, args.filter)
+            chosen = still(chosen, frozenset(map(aim_at, rows)))
+    acted = Control(layout=layout).act(verb, chosen.aims) if chosen.aims else ()
+    outcomes = (*chosen.left_out, *acted)
+    report(args, verb, outcomes)
+    if verb is Verb.PROBE and len(outcomes) <= MANY:
         offer_expectations(registry, outcomes)
-    is_broken = verb is Verb.PROBE and any(aim.node in registry.broken for aim in aims)
+    is_broken = verb is Verb.PROBE and any(one.node in registry.broken for one in outcomes)
     return ExitCode.NOT_UP if is_broken else act_code(verb, outcomes)
+
+
+def chosen_by(args: argparse.Namespace, layout: Layout, registry: Registry) -> Chosen:
+    """The forwards that the words name, or that match the filter. Raises CheckerError."""
+    if args.filter is not None:
+        return chosen_from(args.verb, matching_rows(layout, registry, args.filter))
+    unregistered = readable_unregistered(layout, registry)
+    return Chosen(aims=tuple(aims_of(args.target, registry, unregistered)))
+
+
+def report(args: argparse.Namespace, verb: Verb, outcomes: Sequence[Outcome]) -> None:
+    """Print the outcomes; of many, the failures first, and at the end how many there are."""
+    good = {
+        (one.node, one.port) for one in outcomes if (is_up(one) if verb is Verb.PROBE else one.done)
+    }
+    if args.filter is not None or len(outcomes) > MANY:
+        print_outcomes(args, verb, failures_first(outcomes, good))
+        narrate("; ".join(summary(verb, len(outcomes), len(good))))
+    else:
+        print_outcomes(args, verb, outcomes)
 
 
 def aims_of(
@@ -90,11 +136,6 @@ def readable_unregistered(layout: Layout, registry: Registry) -> tuple[Unregiste
     except StateError as error:
         warn(error)
         return ()
-
-
-def would_be(verb: Verb, aim: Aim) -> Outcome:
-    """What a dry run prints."""
-    return Outcome(node=aim.node, port=aim.port, done=False, sentence=f"would {verb}")
 
 
 def print_outcomes(args: argparse.Namespace, verb: Verb, outcomes: Sequence[Outcome]) -> None:

@@ -75,7 +75,9 @@ def serve(layout: Layout) -> None:
     import signal
     from functools import partial
 
-    from checker.alerts.process import Alerting, Following, Stop, memory_file, only_one
+    from checker.alerts.following import Following
+    from checker.alerts.memory_file import memory_file, only_one
+    from checker.alerts.process import Alerting, Stop
     from checker.alerts.reading import look
     from checker.alerts.settings import settings_file
 

@@ -23,7 +23,7 @@ def node_json(node: Node, layout: Layout) -> dict[str, Any]:
     """A node, without what was seen of it."""
     return {
         "name": node.name,
-        "calls_itself": node.calls_itself or None,
+        **about_node(node),
         "public_key": node.public_key,
         "next_key": node.next_key,
         "next_key_at": node.next_key_at or None,
@@ -32,6 +32,15 @@ def node_json(node: Node, layout: Layout) -> dict[str, Any]:
         "enabled": node.enabled,
         "expires": node.expires,
         "forwards": [forward_json(forward) for forward in node.forwards],
+    }
+
+
+def about_node(node: Node) -> dict[str, Any]:
+    """What a node is known by, besides its name."""
+    return {
+        "calls_itself": node.calls_itself or None,
+        "tags": list(node.tags),
+        "note": node.note or None,
     }
 
 

@@ -1,4 +1,4 @@
-"""The verbs `node set` and `node move`: change one forward of a node."""
+"""The verbs `node set` and `node move`: change tags and note, or one forward of a node."""
 
 from __future__ import annotations
 
@@ -8,7 +8,14 @@ from dataclasses import replace
 from checker.cli.common import registry_of
 from checker.cli.dialog import narrate
 from checker.cli.exit_codes import ExitCode
-from checker.cli.node_edits import add_edit, apply
+from checker.cli.label_options import add_labels
+from checker.cli.node_edits import (
+    add_edit,
+    add_edit_of_several,
+    apply,
+    apply_to_each,
+    is_about_one,
+)
 from checker.cli.verbs import Verbs
 from checker.config.layout import Layout
 from checker.model import (
@@ -22,6 +29,7 @@ from checker.model import (
     parse_target,
 )
 from checker.registry.edits import forward_at, moved, with_forward, with_target
+from checker.registry.labels import parse_relabelling
 
 
 def add_to(actions: Verbs) -> None:
@@ -31,12 +39,18 @@ def add_to(actions: Verbs) -> None:
 
 
 def add_set(actions: Verbs) -> None:
-    setting = add_edit(
+    setting = add_edit_of_several(
         actions,
         "set",
         cmd_set,
-        "change one forward of a node",
+        "change tags and note of nodes, or one forward of a node",
         "set office --target 127.0.0.1:22 --expect banner:SSH-2.0",
+        "set office shed --tag site-a --untag spare",
+        'set office --note "attic, key at the bakery"',
+    )
+    add_labels(setting)
+    setting.add_argument(
+        "--untag", action="append", default=[], metavar="TAG", help="take a tag away; repeatable"
     )
     setting.add_argument(
         "--forward",
@@ -50,7 +64,10 @@ def add_set(actions: Verbs) -> None:
     )
     setting.add_argument(
         "--expect",
-        help="expected response: banner:PREFIX, http, tls, 'send:TEXT expect:TEXT' or open",
+        help=(
+            "expected response: banner:PREFIX, http, tls, 'send:TEXT expect:TEXT', hostkey (SSH,"
+            " with the key that `node pin` pinned) or open"
+        ),
     )
     setting.add_argument(
         "--deadline",
@@ -107,15 +124,24 @@ def cmd_move(args: argparse.Namespace, layout: Layout) -> ExitCode:
 
 
 def cmd_set(args: argparse.Namespace, layout: Layout) -> ExitCode:
-    if not any((args.target, args.expect, args.deadline, args.port, args.public)):
+    labels = parse_relabelling(args.tag, args.untag, args.note)
+    is_about_forward = any((args.target, args.expect, args.deadline, args.port, args.public))
+    if not is_about_forward and not labels:
         raise InvalidValue(
-            "nothing to set; give --target, --expect, --deadline, --port or --public"
+            "nothing to set; give --target, --expect, --deadline, --port or --public, or --tag,"
+            " --untag or --note"
+        )
+    if not is_about_forward:
+        return apply_to_each(args, layout, labels.of)
+    if not is_about_one(args):
+        raise InvalidValue(
+            "only --tag, --untag and --note are for several nodes; for a forward, name one NODE"
         )
     which = parse_port(args.forward, "--forward") if args.forward else None
 
     def edit(node: Node) -> Node:
         forward = forward_at(node, which)
-        return with_forward(node, forward, as_set(args, forward))
+        return labels.of(with_forward(node, forward, as_set(args, forward)))
 
     if apply(args, layout, edit) and (args.target or args.port or args.public):
         remind_of_device(args.name, layout)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from itertools import chain
@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from checker.cli.answers import say_json
+from checker.cli.common import existing_registry
 from checker.cli.dialog import warn
 from checker.cli.exit_codes import ExitCode
 from checker.cli.log_options import add_log_options, wanted_of
+from checker.cli.selection import add_filter, matching_rows
 from checker.cli.verbs import Verbs, add_json, add_verb
 from checker.config.layout import Layout, refuse_missing
 from checker.model import Event, NodeName
@@ -39,9 +41,12 @@ def add_to(verbs: Verbs) -> None:
         "reversi-checker log --node office --follow",
         "reversi-checker log --since 2h --kind kill,kill-failed",
         "reversi-checker log --since 2026-11-01 --until 2026-11-08 --grep 'not registered'",
-        ending="Times are local, as printed. All options can be combined.",
+        "reversi-checker log --filter tag:site-a --kind status",
+        ending="Times are local, as printed. All options can be combined. A filter chooses by what"
+        " is known now.",
     )
     add_log_options(log)
+    add_filter(log, "events of forwards")
     log.add_argument(
         "--follow", action="store_true", help="print new events as they come, until interrupted"
     )
@@ -50,7 +55,8 @@ def add_to(verbs: Verbs) -> None:
 
 
 def cmd_log(args: argparse.Namespace, layout: Layout) -> ExitCode:
-    wanted = wanted_of(args, time.time())
+    also = None if args.filter is None else of_matching(layout, args.filter)
+    wanted = wanted_of(args, time.time(), also)
     state = opened(layout, is_followed=args.follow)
     events = past_events(state, wanted)
     first = next(events, None)
@@ -69,6 +75,20 @@ def cmd_log(args: argparse.Namespace, layout: Layout) -> ExitCode:
             else event_line(event)
         )
     return ExitCode.OK
+
+
+def of_matching(layout: Layout, text: str) -> Callable[[Event], bool]:
+    """Whether an event is of a row that the filter shows now: of its port, or of its node as a
+    whole. Raises what matching_rows raises.
+    """
+    registry = existing_registry(layout)
+    rows = matching_rows(layout, registry, text)
+    names = {row.seen.node for row in rows}
+    matching = {row.key for row in rows}
+    matching |= {(row.seen.node, port) for row in rows if row.forward for port in row.forward.ports}
+    others = {(one.node, port) for one in registry.forwards for port in one.ports} - matching
+    # a port that the node no longer has is part of its past
+    return lambda event: event.node in names and (event.node, event.port) not in others
 
 
 def warn_of_unknown(layout: Layout, name: NodeName) -> None:

@@ -11,6 +11,7 @@ from checker.cli.answers import node_json, say_json
 from checker.cli.dialog import show_note, would
 from checker.cli.exit_codes import ExitCode
 from checker.cli.key_options import add_key_options, wish_of
+from checker.cli.label_options import add_labels, label_lines
 from checker.cli.verbs import Verbs, add_dry_run, add_json, add_verb
 from checker.config.layout import Layout
 from checker.config.settings import load_config
@@ -22,6 +23,8 @@ from checker.model import (
     Node,
     parse_forward,
     parse_name,
+    parse_note,
+    parse_tags,
 )
 from checker.output import say
 
@@ -46,8 +49,8 @@ def add_to(actions: Verbs) -> None:
         help=(
             "gateway port (without it one is allotted), target as the node reaches it, 'public' if"
             " the device may listen on all of the gateway's addresses, and the expected response:"
-            " banner:PREFIX, http, tls, 'send:TEXT expect:TEXT' or open (the default, which cannot"
-            " detect a hang); may be given more than once"
+            " banner:PREFIX, http, tls, 'send:TEXT expect:TEXT', hostkey or open (the default,"
+            " which cannot detect a hang); may be given more than once"
         ),
     )
     adding.add_argument(
@@ -63,6 +66,7 @@ def add_to(actions: Verbs) -> None:
         metavar="SECONDS",
         help="how long the targets may take to answer",
     )
+    add_labels(adding)
     add_key_options(adding)
     add_dry_run(adding, "print what would be registered and written, and do nothing")
     add_json(adding)
@@ -75,6 +79,8 @@ def cmd_add(args: argparse.Namespace, layout: Layout) -> ExitCode:
         name=parse_name(args.name),
         requests=requests_in(args.forward),
         deadline_s=checked_deadline(args.deadline),
+        tags=parse_tags(args.tag),
+        note=parse_note(args.note or ""),
     )
     keys = key_files(wish_of(args), layout, config)
     carried_out = rehearse if args.dry_run else register
@@ -125,6 +131,7 @@ def report_node(
         f"register {node.name}: port {forward.port} -> {forward.target}, expecting {forward.expect}"
         for forward in node.forwards
     ]
+    plan += [f"register {node.name}: {' '.join(line.split())}" for line in label_lines(node)]
     if args.dry_run:
         would([*plan, *(f"write {path}" for path in written)])
         return

@@ -13,6 +13,8 @@ from checker.cli.common import all_aims, registry_of
 from checker.cli.dialog import ask, show_note, warn, would
 from checker.cli.exit_codes import ExitCode
 from checker.cli.key_options import add_key_options, wish_of
+from checker.cli.many_edits import apply_to_all
+from checker.cli.selection import add_filter, add_yes_to_many, refuse_neither
 from checker.cli.verbs import Command, Verbs, add_dry_run, add_verb
 from checker.config.layout import Layout
 from checker.config.settings import load_config
@@ -24,7 +26,7 @@ from checker.control.node_changes import (
     disable_broken_node,
     planned,
 )
-from checker.model import CheckerError, Node, parse_day, parse_name
+from checker.model import CheckerError, InvalidValue, Node, parse_day, parse_name
 from checker.output import say
 from checker.registry.edits import rekeyed, renamed, without_old_key
 from checker.registry.kept_rights import BrokenFile
@@ -35,14 +37,17 @@ from checker.registry.nodes import Registry
 def add_to(actions: Verbs) -> None:
     """Declare these verbs."""
     add_rekey(actions)
-    add_edit(
+    add_edit_of_several(
         actions,
         "disable",
         cmd_disable,
-        "end a node's tunnel and reject its keys; keep everything else",
+        "end the tunnels of nodes and reject their keys; keep everything else",
         "disable office",
+        "disable --filter tag:site-a --dry-run",
     )
-    add_edit(actions, "enable", cmd_enable, "accept a disabled node again", "enable office")
+    add_edit_of_several(
+        actions, "enable", cmd_enable, "accept disabled nodes again", "enable office"
+    )
     rename = add_edit(
         actions,
         "rename",
@@ -51,18 +56,17 @@ def add_to(actions: Verbs) -> None:
         "rename office lobby",
     )
     rename.add_argument("new_name", metavar="NEW")
-    expire = add_edit(
+    expire = add_edit_of_several(
         actions,
         "expire",
         cmd_expire,
-        "reject a node's keys from a given day on",
+        "reject the keys of nodes from a given day on",
         "expire office 2031-12-31",
+        "expire --filter tag:rented 2031-12-31",
+        names="[NODE ...] YYYY-MM-DD|never",
+        about="the nodes; and the first day, by the gateway's clock, that rejects the keys",
     )
-    expire.add_argument(
-        "day",
-        metavar="YYYY-MM-DD|never",
-        help="the first day, by the gateway's clock, on which the keys are rejected",
-    )
+    expire.usage = "%(prog)s [options] [NODE ...] YYYY-MM-DD|never"
 
 
 def add_rekey(actions: Verbs) -> None:
@@ -103,6 +107,27 @@ def add_edit(
     return parser
 
 
+def add_edit_of_several(  # noqa: PLR0913 - as add_edit, and what the words are
+    actions: Verbs,
+    name: str,
+    command: Command,
+    text: str,
+    *examples: str,
+    names: str = "NODE",
+    about: str = "",
+) -> argparse.ArgumentParser:
+    """Declare a verb that changes one node or several, with the options that all of these have."""
+    parser = add_verb(
+        actions, name, text, *(f"reversi-checker node {example}" for example in examples)
+    )
+    parser.add_argument("names", nargs="*", metavar=names, help=about or None)
+    add_filter(parser, "nodes")
+    add_yes_to_many(parser)
+    add_dry_run(parser)
+    parser.set_defaults(command=command)
+    return parser
+
+
 def apply(
     args: argparse.Namespace,
     layout: Layout,
@@ -130,6 +155,25 @@ def apply(
     carry_out(layout, change, show_note, during=during)
     for sentence in change.sentences:
         say(sentence)
+    return True
+
+
+def apply_to_each(args: argparse.Namespace, layout: Layout, edit: Edit) -> ExitCode:
+    """Change the node that is named, or several. Raises CheckerError."""
+    if is_about_one(args):
+        apply(args, layout, edit)
+        return ExitCode.OK
+    return apply_to_all(args, layout, edit)
+
+
+def is_about_one(args: argparse.Namespace) -> bool:
+    """Whether only one node is named, which is then `args.name`. Raises InvalidValue if none is,
+    and there is no filter.
+    """
+    refuse_neither(args, args.names, "NODE")
+    if args.filter is not None or len(args.names) > 1:
+        return False
+    args.name = args.names[0]
     return True
 
 
@@ -172,13 +216,13 @@ def asks_for_key(args: argparse.Namespace) -> bool:
 
 
 def cmd_disable(args: argparse.Namespace, layout: Layout) -> ExitCode:
-    registry = registry_of(layout)
-    broken = registry.broken_file(args.name)
-    if broken is not None:
-        disable_broken(args, layout, registry, broken)
-    else:
-        apply(args, layout, lambda node: replace(node, enabled=False))
-    return ExitCode.OK
+    if is_about_one(args):
+        registry = registry_of(layout)
+        broken = registry.broken_file(args.name)
+        if broken is not None:
+            disable_broken(args, layout, registry, broken)
+            return ExitCode.OK
+    return apply_to_each(args, layout, lambda node: replace(node, enabled=False))
 
 
 def disable_broken(
@@ -197,8 +241,7 @@ def disable_broken(
 
 
 def cmd_enable(args: argparse.Namespace, layout: Layout) -> ExitCode:
-    apply(args, layout, lambda node: replace(node, enabled=True))
-    return ExitCode.OK
+    return apply_to_each(args, layout, lambda node: replace(node, enabled=True))
 
 
 def cmd_rename(args: argparse.Namespace, layout: Layout) -> ExitCode:
@@ -208,6 +251,8 @@ def cmd_rename(args: argparse.Namespace, layout: Layout) -> ExitCode:
 
 
 def cmd_expire(args: argparse.Namespace, layout: Layout) -> ExitCode:
-    day = None if args.day == "never" else parse_day(args.day)
-    apply(args, layout, lambda node: replace(node, expires=day))
-    return ExitCode.OK
+    if not args.names:
+        raise InvalidValue("the day is missing; write YYYY-MM-DD, or never")
+    *args.names, word = args.names
+    day = None if word == "never" else parse_day(word)
+    return apply_to_each(args, layout, lambda node: replace(node, expires=day))

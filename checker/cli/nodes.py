@@ -4,25 +4,37 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 
-from checker.cli import forward_edits, migrate, node_add, node_edits, node_forward, node_remove
+from checker.cli import (
+    forward_edits,
+    migrate,
+    node_add,
+    node_edits,
+    node_forward,
+    node_pin,
+    node_remove,
+)
 from checker.cli.answers import node_json, say_json, unregistered_json
 from checker.cli.common import existing_registry, seen_tunnels
 from checker.cli.dialog import warn
 from checker.cli.exit_codes import ExitCode
+from checker.cli.label_options import label_lines
 from checker.cli.pinned import pin_lines, pins_json
+from checker.cli.selection import add_filter, rows_to_show
 from checker.cli.verbs import Verbs, add_json, add_verb
 from checker.config.layout import Layout
+from checker.control.key_readings import named
 from checker.control.unregistered import UnregisteredTunnel, unregistered_tunnels
-from checker.model import Forward, Node, NodeName, joined, printable
+from checker.model import Forward, Node, NodeName, Port, Unregistered, joined, printable
 from checker.output import age, aligned, clock, day, say, today
 from checker.registry.changes import kept_key_path
 from checker.registry.kept_rights import BrokenFile
-from checker.registry.nodes import Registry
 from checker.registry.pin_files import pins_of
 from checker.registry.succession import old_key_note
+from checker.rows.row import Row
 from checker.state.errors import StateError
 from checker.state.store import open_reader
 
@@ -43,11 +55,19 @@ def add_to(verbs: Verbs) -> None:
     node_edits.add_to(actions)
     forward_edits.add_to(actions)
     node_forward.add_to(actions)
+    node_pin.add_to(actions)
     migrate.add_to(actions)
 
 
 def add_list(actions: Verbs) -> None:
-    listing = add_verb(actions, "list", "list all nodes", "reversi-checker node list --json")
+    listing = add_verb(
+        actions,
+        "list",
+        "list all nodes",
+        "reversi-checker node list --json",
+        "reversi-checker node list --filter tag:site-a",
+    )
+    add_filter(listing, "nodes")
     add_json(listing)
     listing.set_defaults(command=cmd_list)
 
@@ -59,31 +79,61 @@ def add_show(actions: Verbs) -> None:
     showing.set_defaults(command=cmd_show)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """What `node list` shows."""
+
+    nodes: Sequence[Node]
+    broken: Sequence[BrokenFile]
+    unregistered: Sequence[UnregisteredTunnel]
+
+
 def cmd_list(args: argparse.Namespace, layout: Layout) -> ExitCode:
     registry = existing_registry(layout)
-    unregistered = unregistered_tunnels(layout, registry)
+    listed = Listed(
+        nodes=tuple(registry.nodes.values()),
+        broken=registry.broken_files,
+        unregistered=unregistered_tunnels(layout, registry),
+    )
+    if args.filter is not None:
+        listed = of_rows(listed, rows_to_show(layout, registry, args.filter))
     if args.json:
         say_json(
-            nodes=[node_json(node, layout) for node in registry.nodes.values()],
-            unregistered=unregistered_json(unregistered),
-            broken=[one.as_json() for one in registry.broken_files],
+            nodes=[node_json(node, layout) for node in listed.nodes],
+            unregistered=unregistered_json(listed.unregistered),
+            broken=[one.as_json() for one in listed.broken],
         )
     else:
-        say(aligned([HEADINGS, *list_rows(registry, unregistered, time.time())]))
+        say(aligned(list_rows(listed, time.time())))
     return ExitCode.OK
 
 
-def list_rows(
-    registry: Registry, unregistered: Sequence[UnregisteredTunnel], now: float
-) -> list[tuple[str, ...]]:
-    """The cells of all rows: registered nodes, broken files, unregistered devices."""
+def of_rows(listed: Listed, rows: Collection[Row]) -> Listed:
+    """Only the nodes, files and devices that these rows are about."""
+    nodes = {row.seen.node for row in rows if not row.unregistered}
+    devices = {row.key for row in rows if row.unregistered}
+    return Listed(
+        nodes=[node for node in listed.nodes if node.name in nodes],
+        broken=[one for one in listed.broken if one.name in nodes],
+        unregistered=[each for each in listed.unregistered if place_of(each[0]) in devices],
+    )
+
+
+def place_of(device: Unregistered) -> tuple[NodeName, Port]:
+    return device.node, device.port
+
+
+def list_rows(listed: Listed, now: float) -> list[tuple[str, ...]]:
+    """The headings, and the cells of all rows: registered nodes, broken files, unregistered
+    devices. There is a last column for tags if any node has one.
+    """
     nodes = [
-        (node.name, *place, key_state(node) + own_word(node.calls_itself))
-        for node in registry.nodes.values()
+        (node.name, *place, key_state(node) + own_word(node.calls_itself), ", ".join(node.tags))
+        for node in listed.nodes
         for place in [(port_cell(f), str(f.target), str(f.expect)) for f in node.forwards]
         or [NOWHERE]
     ]
-    broken = [(one.name, *NOWHERE, f"broken: {one.sentence}") for one in registry.broken_files]
+    broken = [(one.name, *NOWHERE, f"broken: {one.sentence}", "") for one in listed.broken]
     others = [
         (
             one.node,
@@ -91,10 +141,12 @@ def list_rows(
             "-",
             str(one.expect),
             f"unregistered, last seen {age(one.last_at, now)} ago{own_word(one.calls_itself)}",
+            "",
         )
-        for one, _ in unregistered
+        for one, _ in listed.unregistered
     ]
-    return [*nodes, *broken, *others]
+    rows: list[tuple[str, ...]] = [(*HEADINGS, "TAGS"), *nodes, *broken, *others]
+    return rows if any(node.tags for node in listed.nodes) else [row[:-1] for row in rows]
 
 
 def port_cell(forward: Forward) -> str:
@@ -157,6 +209,7 @@ def show_lines(layout: Layout, node: Node, broken: BrokenFile | None) -> Iterato
         yield f"device    calls itself {printable(node.calls_itself)}"
     yield f"added     {clock(node.added_at)}"
     yield f"state     {key_state(node)}"
+    yield from label_lines(node)
     yield f"key       {node.public_key}"
     if node.next_key:
         yield (
@@ -168,6 +221,8 @@ def show_lines(layout: Layout, node: Node, broken: BrokenFile | None) -> Iterato
         yield f"kept      the private key is in {kept}"
     for forward in node.forwards:
         yield forward_line(forward)
+        if forward.host_key:
+            yield f"host key  {forward.port} {named(forward.host_key)}"
         for publication in forward.published:
             yield f"published port {publication} -> {forward.port}"
 

@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import argparse
+import re
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import closing
-from typing import Any
+from dataclasses import dataclass
 
 from checker.cli.answers import say_json
 from checker.cli.common import existing_registry
+from checker.cli.dialog import narrate
 from checker.cli.exit_codes import ExitCode
+from checker.cli.report_lines import (
+    Line,
+    Reported,
+    below_sentence,
+    csv_text,
+    line_json,
+    lines_by_forward,
+    lines_by_node,
+    lines_by_tag,
+    text_rows,
+)
+from checker.cli.selection import add_filter, matching_rows, refuse_both
 from checker.cli.verbs import Verbs, add_json, add_verb
 from checker.config.layout import Layout
-from checker.model import Forward, InvalidValue, Watched
+from checker.model import Forward, InvalidValue, parse_day
 from checker.output import aligned, say
 from checker.registry.nodes import Registry
 from checker.state.errors import StateMissing
@@ -21,8 +35,14 @@ from checker.state.store import open_reader
 
 MOST_DAYS = 400
 """The state file keeps no older sums."""
-HEADINGS = ("NODE", "PORT", "TARGET", "UP", "WATCHED", "WORST DAY")
-Reported = tuple[Forward, tuple[Watched, ...]]
+USUAL_DAYS = 30
+DAY_S = 86400
+COLUMNS = {
+    "forward": ("node", "port", "target"),
+    "node": ("node", "forwards"),
+    "tag": ("tag", "nodes", "forwards"),
+}
+JSON_KEYS = {"forward": "forwards", "node": "nodes", "tag": "tags"}
 
 
 def add_to(verbs: Verbs) -> None:
@@ -32,32 +52,145 @@ def add_to(verbs: Verbs) -> None:
         "report",
         "show how much of the time each forward was up",
         "reversi-checker report --days 7 office",
+        "reversi-checker report --since 2026-11-01 --until 2026-12-01 --by tag --csv",
+        "reversi-checker report --target 99.5      # exit status 1 if one was up for less",
         ending="Days are UTC days. Time during which no daemon ran is left out.",
     )
     report.add_argument("node", nargs="*", help="only these nodes")
+    add_filter(report)
     report.add_argument(
         "--days",
         type=int,
-        default=30,
         metavar="N",
-        help=f"the last N days (default 30, at most {MOST_DAYS})",
+        help=f"the last N days (default {USUAL_DAYS}, at most {MOST_DAYS})",
     )
+    report.add_argument(
+        "--since", metavar="DAY", help="from this day on: 2026-11-01, or 7d or 2w ago"
+    )
+    report.add_argument("--until", metavar="DAY", help="before this day (default: until now)")
+    report.add_argument(
+        "--by",
+        choices=tuple(COLUMNS),
+        default="forward",
+        help="sum up the forwards of a node or tag",
+    )
+    report.add_argument(
+        "--target",
+        type=float,
+        metavar="PERCENT",
+        help="end with 1, and say which, if one was up for less of the time",
+    )
+    report.add_argument("--csv", action="store_true", help="print CSV with a header (RFC 4180)")
     add_json(report, "print one JSON document, day by day")
     report.set_defaults(command=cmd_report)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """The days of a report."""
+
+    since: str
+    until: str
+    """Not included."""
+
+
 def cmd_report(args: argparse.Namespace, layout: Layout) -> ExitCode:
-    if not 1 <= args.days <= MOST_DAYS:
+    span = span_of(args, time.time())
+    refuse_contradiction(args)
+    registry = existing_registry(layout)
+    reported = uptimes(layout, asked_for(args, layout, registry), span)
+    lines = lines_of(args.by, reported, registry)
+    print_lines(args, lines, span)
+    sentence = "" if args.target is None else below_sentence(lines, args.target)
+    if sentence:
+        narrate(sentence)
+    return ExitCode.NOT_UP if sentence else ExitCode.OK
+
+
+def refuse_contradiction(args: argparse.Namespace) -> None:
+    """Raises InvalidValue."""
+    if args.csv and args.json:
+        raise InvalidValue("--csv and --json are two forms of the same: leave one of them out")
+    if args.target is not None and not 0 < args.target <= 100:
+        raise InvalidValue(f"--target {args.target:g} is not a percentage; write one up to 100")
+
+
+def span_of(args: argparse.Namespace, now: float) -> Span:
+    """The days that were asked for. Raises InvalidValue."""
+    if args.days is not None and (args.since or args.until):
+        raise InvalidValue(
+            "--days counts from today, so it cannot be combined with --since or --until: leave one"
+            " out"
+        )
+    if args.days is not None and not 1 <= args.days <= MOST_DAYS:
         raise InvalidValue(
             f"--days {args.days} is out of range; write a number from 1 to {MOST_DAYS}"
         )
-    since = time.strftime("%Y-%m-%d", time.gmtime(time.time() - (args.days - 1) * 86400))
-    reported = uptimes(layout, forwards_of(existing_registry(layout), args.node), since)
+    until = day_in("--until", args.until, now) if args.until else day_at(now + DAY_S)
+    since = (
+        day_in("--since", args.since, now)
+        if args.since
+        else day_at(start_of(until) - (args.days or USUAL_DAYS) * DAY_S)
+    )
+    if since >= until:
+        raise InvalidValue(f"--since {since} is not before --until {until}")
+    return Span(since=since, until=until)
+
+
+def day_in(option: str, text: str, now: float) -> str:
+    """A UTC day, from `2026-11-01`, `7d` or `2w`. Raises InvalidValue."""
+    match = re.fullmatch(r"([0-9]{1,4})([dw])", text, re.ASCII)
+    if match:
+        return day_at(now - int(match[1]) * DAY_S * (7 if match[2] == "w" else 1))
+    try:
+        return parse_day(text)
+    except InvalidValue as error:
+        raise InvalidValue(
+            f"{option} {text[:40]!r} is not a day; a report counts whole UTC days: write"
+            " 2026-11-01, or 7d or 2w (ago)"
+        ) from error
+
+
+def day_at(at: float) -> str:
+    return time.strftime("%Y-%m-%d", time.gmtime(max(0.0, at)))
+
+
+def start_of(day: str) -> float:
+    """The first second of a UTC day."""
+    from calendar import timegm  # slow to load
+
+    return timegm((int(day[:4]), int(day[5:7]), int(day[8:]), 0, 0, 0))
+
+
+def lines_of(by: str, reported: Sequence[Reported], registry: Registry) -> list[Line]:
+    match by:
+        case "node":
+            return lines_by_node(reported)
+        case "tag":
+            return lines_by_tag(reported, registry.nodes)
+        case _:
+            return lines_by_forward(reported)
+
+
+def print_lines(args: argparse.Namespace, lines: Sequence[Line], span: Span) -> None:
+    columns = COLUMNS[args.by]
     if args.json:
-        say_json(since=since, forwards=[uptime_json(*one) for one in reported])
+        target = {} if args.target is None else {"target": args.target}
+        found = [line_json(line, args.target) for line in lines]
+        say_json(since=span.since, until=span.until, **target, **{JSON_KEYS[args.by]: found})
+    elif args.csv:
+        say(csv_text(lines, columns, span.since, span.until), end="")
     else:
-        say(aligned([HEADINGS, *(uptime_row(*one) for one in reported)]))
-    return ExitCode.OK
+        say(aligned(text_rows(lines, columns)))
+
+
+def asked_for(args: argparse.Namespace, layout: Layout, registry: Registry) -> list[Forward]:
+    """The forwards that were asked for. Raises UnknownNode, and what matching_rows raises."""
+    refuse_both(args, args.node, "nodes")
+    if args.filter is None:
+        return forwards_of(registry, args.node)
+    rows = matching_rows(layout, registry, args.filter)
+    return [row.forward for row in rows if row.forward is not None and not row.unregistered]
 
 
 def forwards_of(registry: Registry, nodes: Sequence[str]) -> list[Forward]:
@@ -66,56 +199,19 @@ def forwards_of(registry: Registry, nodes: Sequence[str]) -> list[Forward]:
     return [forward for forward in registry.forwards if not nodes or forward.node in names]
 
 
-def uptimes(layout: Layout, forwards: Iterable[Forward], since: str) -> list[Reported]:
-    """The forwards with their days from `since` on; without days before a state file exists.
-    Raises StateError.
-    """
+def uptimes(layout: Layout, forwards: Iterable[Forward], span: Span) -> list[Reported]:
+    """The forwards with their days; without days before a state file exists. Raises StateError."""
     try:
         state = open_reader(layout.state)
     except StateMissing:
         return [(forward, ()) for forward in forwards]
     with closing(state):
         return [
-            (forward, state.uptime(forward.node, forward.port, since_day=since))
+            (
+                forward,
+                state.uptime(
+                    forward.node, forward.port, since_day=span.since, until_day=span.until
+                ),
+            )
             for forward in forwards
         ]
-
-
-def share(days: Iterable[Watched]) -> float | None:
-    """Which part of the watched time it was up, 0 to 1; None if nobody watched."""
-    found = tuple(days)
-    watched_s = sum(day.watched_s for day in found)
-    return sum(day.up_s for day in found) / watched_s if watched_s else None
-
-
-def percentage(part: float | None) -> str:
-    """Never rounded up to 100."""
-    return "-" if part is None else f"{int(part * 10000) / 100:.2f} %"
-
-
-def uptime_row(forward: Forward, days: Sequence[Watched]) -> tuple[str, ...]:
-    """The cells of one forward."""
-    worst = min(days, key=lambda day: share([day]) or 0.0, default=None)
-    return (
-        forward.node,
-        str(forward.port),
-        str(forward.target),
-        percentage(share(days)),
-        f"{sum(day.watched_s for day in days) / 3600:.1f} h",
-        f"{worst.day} {percentage(share([worst]))}" if worst else "-",
-    )
-
-
-def uptime_json(forward: Forward, days: Sequence[Watched]) -> dict[str, Any]:
-    """The documented shape of one forward."""
-    return {
-        "node": forward.node,
-        "port": forward.port,
-        "target": str(forward.target),
-        "up_s": round(sum(day.up_s for day in days), 1),
-        "watched_s": round(sum(day.watched_s for day in days), 1),
-        "days": [
-            {"day": day.day, "up_s": round(day.up_s, 1), "watched_s": round(day.watched_s, 1)}
-            for day in days
-        ],
-    }

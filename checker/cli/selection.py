@@ -6,20 +6,25 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from checker.cli.dialog import Declined
+from checker.cli.dialog import Declined, narrate
+from checker.config.layout import Layout
 from checker.control.matching import NothingMatches, matching_nodes, matching_rows
 from checker.model import CheckerError, InvalidValue
+from checker.registry.nodes import Registry
+from checker.rows.row import Row
 
 __all__ = [
     "MANY",
     "NothingMatches",
     "Unconfirmed",
     "add_filter",
+    "add_yes_to_many",
     "confirm_many",
     "matching_nodes",
     "matching_rows",
     "refuse_both",
     "refuse_neither",
+    "rows_to_show",
 ]
 
 MANY = 5
@@ -47,6 +52,18 @@ def add_filter(parser: argparse.ArgumentParser, what: str = "forwards") -> None:
     )
 
 
+def add_yes_to_many(parser: argparse.ArgumentParser) -> None:
+    """Declare `--yes` of a verb that `confirm_many` asks about."""
+    parser.add_argument(
+        "--yes",
+        action="store_true",
+        help=(
+            "do not ask (without a terminal it never asks, and acts on more than"
+            f" {MANY} by --filter only with this)"
+        ),
+    )
+
+
 def refuse_both(args: argparse.Namespace, named: Sequence[str], what: str) -> None:
     """Check that there are either words or a filter. Raises InvalidValue."""
     if named and args.filter is not None:
@@ -60,6 +77,17 @@ def refuse_neither(args: argparse.Namespace, named: Sequence[str], what: str) ->
     refuse_both(args, named, what)
     if not named and args.filter is None:
         raise InvalidValue(f"nothing is named; give {what}, or --filter TEXT")
+
+
+def rows_to_show(layout: Layout, registry: Registry, text: str) -> tuple[Row, ...]:
+    """The rows that match, for verbs that only show: if none does, standard error says so. Raises
+    InvalidValue, UnknownColumn, StateError.
+    """
+    try:
+        return matching_rows(layout, registry, text)
+    except NothingMatches as nothing:
+        narrate(str(nothing))
+        return ()
 
 
 def confirm_many(

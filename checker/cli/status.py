@@ -5,20 +5,22 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from checker.cli.answers import say_json, unregistered_json
+from checker.cli.answers import about_node, say_json, unregistered_json
 from checker.cli.common import existing_registry, seen_tunnels
 from checker.cli.exit_codes import ExitCode
+from checker.cli.selection import add_filter, refuse_both, rows_to_show
 from checker.cli.verbs import Verbs, add_json, add_verb
 from checker.config.layout import Layout
 from checker.config.settings import load_config
 from checker.control.unregistered import UnregisteredTunnel, unregistered_tunnels
-from checker.model import Forward, NodeName, Status, Tunnel, is_stale, joined, tunnel_json
+from checker.model import Forward, Node, NodeName, Status, Tunnel, is_stale, joined, tunnel_json
 from checker.output import age, aligned, say, today
 from checker.registry.kept_rights import BrokenFile
 from checker.registry.nodes import Registry
+from checker.rows.row import NO_PORT, Key
 
 HEADINGS = (
     "NODE",
@@ -41,16 +43,21 @@ def add_to(verbs: Verbs) -> None:
         "status",
         "show every forward and what was last seen of it",
         "reversi-checker status --json office",
+        "reversi-checker status --filter 'tag:site-a is:fault'",
         ending="exit status 1: a forward shown is not up, or stale, or a node's file is broken",
     )
     status.add_argument("node", nargs="*", help="only these nodes")
+    add_filter(status)
     add_json(status)
     status.set_defaults(command=cmd_status)
 
 
 def cmd_status(args: argparse.Namespace, layout: Layout) -> ExitCode:
+    refuse_both(args, args.node, "NODE")
     registry = existing_registry(layout)
     shown = gathered(layout, registry, args.node)
+    if args.filter is not None:
+        shown = of_rows(shown, {row.key for row in rows_to_show(layout, registry, args.filter)})
     if args.json:
         say_json(**status_json(shown))
     else:
@@ -70,8 +77,7 @@ class Shown:
     tunnels: tuple[tuple[Forward, Tunnel], ...]
     unregistered: tuple[UnregisteredTunnel, ...]
     broken: tuple[BrokenFile, ...]
-    said: Mapping[NodeName, str]
-    """What devices call themselves, if that is not their node's name."""
+    nodes: Mapping[NodeName, Node]
 
 
 def gathered(layout: Layout, registry: Registry, nodes: Collection[str]) -> Shown:
@@ -98,9 +104,17 @@ def gathered(layout: Layout, registry: Registry, nodes: Collection[str]) -> Show
         ),
         unregistered=unregistered,
         broken=broken,
-        said={
-            name: node.calls_itself for name, node in registry.nodes.items() if node.calls_itself
-        },
+        nodes=registry.nodes,
+    )
+
+
+def of_rows(shown: Shown, keys: Collection[Key]) -> Shown:
+    """Only what these rows are about."""
+    return replace(
+        shown,
+        tunnels=tuple(one for one in shown.tunnels if (one[0].node, one[0].port) in keys),
+        unregistered=tuple(one for one in shown.unregistered if (one[0].node, one[0].port) in keys),
+        broken=tuple(one for one in shown.broken if (one.name, NO_PORT) in keys),
     )
 
 
@@ -125,7 +139,7 @@ def status_json(shown: Shown) -> dict[str, Any]:
         "swept_at": shown.swept_at,
         "probe_every_s": shown.every_s,
         "tunnels": [
-            {**tunnel_json(forward, tunnel), "calls_itself": shown.said.get(forward.node)}
+            {**tunnel_json(forward, tunnel), **about_node(shown.nodes[forward.node])}
             for forward, tunnel in shown.tunnels
         ],
         "unregistered": unregistered_json(shown.unregistered),

@@ -41,7 +41,7 @@ class Config:
     listened.
     """
     operators_group: str = ""
-    """Its members may kill, reset and probe, as may root and the daemon's own user."""
+    """Its members may kill, reset, probe and mute, as may root and the daemon's own user."""
     readers_group: str = ""
     """Besides root, only its members may look at an installed gateway; empty: every account may."""
     policy: Policy = field(default_factory=Policy)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from checker.config.layout import Layout
+from checker.config.layout import Layout, is_there
 from checker.control.background import Background
 from checker.model import Node, NodeName, Tunnel, Unregistered, by_place, seen_at
 from checker.output import today
@@ -77,8 +77,25 @@ def with_state(layout: Layout, said: Registered, *, behind: bool, now: float) ->
         for key, each in unregistered.items()
     )
     return Found(
-        rows=rows, unregistered=unregistered, broken=broken, sweep=seen.sweep, remarks=remarks
+        rows=with_mutes(layout, rows, now),
+        unregistered=unregistered,
+        broken=broken,
+        sweep=seen.sweep,
+        remarks=remarks,
     )
+
+
+def with_mutes(layout: Layout, rows: tuple[Row, ...], now: float) -> tuple[Row, ...]:
+    """The rows, each with the mute that silences it."""
+    if not is_there(layout.mutes):
+        return rows
+    from checker.rows.mutes import RowMutes  # on most gateways nothing is muted
+    from checker.state.mutes import read_mutes
+
+    mutes = RowMutes(read_mutes(layout.mutes).mutes, now)
+    if not mutes:
+        return rows
+    return tuple(replace(row, mute=mutes.muting(row)) for row in rows)
 
 
 def registered(layout: Layout) -> Registered:

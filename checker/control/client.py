@@ -10,9 +10,11 @@ import socket
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from checker.config.layout import Layout
+from checker.control.many_acts import IN_ONE_REQUEST, act_on_many
 from checker.linux.sockets import read_listeners
 from checker.linux.unix_socket import connect
 from checker.model import (
@@ -181,22 +183,40 @@ class Control:
         return ""
 
     def act(self, verb: Verb, aims: Sequence[Aim]) -> tuple[Outcome, ...]:
-        """Do it to each forward, in order; a failure does not stop the others. Raises NotAllowed,
-        and CheckerError if nothing could be tried.
+        """Do it to each forward; a failure does not stop the others. The outcomes are in the order
+        of the aims. Raises NotAllowed, and CheckerError if nothing could be tried.
         """
         if self.read_only:
             raise NotAllowed(f"this console is read-only: {verb} is not done")
+        if len(aims) > IN_ONE_REQUEST and self.daemon_pid() is not None:
+            return act_on_many(partial(self.act_by_daemon, verb), aims)
+        try:
+            return self.ask_to_act(verb, aims)
+        except DaemonAbsent:
+            from checker.control.without_daemon import act  # imports a whole gateway
+
+            return act(self.layout, verb, aims, operator_name())
+
+    def act_by_daemon(self, verb: Verb, aims: Sequence[Aim]) -> tuple[Outcome, ...]:
+        """Have the daemon do a part of many acts. If it does not answer, these are not done.
+        Raises NotAllowed.
+        """
+        try:
+            return self.ask_to_act(verb, aims)
+        except DaemonAbsent as error:
+            return tuple(
+                Outcome(node=aim.node, port=aim.port, done=False, sentence=str(error))
+                for aim in aims
+            )
+
+    def ask_to_act(self, verb: Verb, aims: Sequence[Aim]) -> tuple[Outcome, ...]:
+        """Ask the daemon to do it to each forward, in order. Raises DaemonAbsent, NotAllowed."""
         request = {
             "verb": verb.value,
             "aims": [aim_json(aim) for aim in aims],
             "operator": operator_name(),
         }
-        try:
-            answer = ask(self.layout, request)
-        except DaemonAbsent:
-            from checker.control.without_daemon import act  # imports a whole gateway
-
-            return act(self.layout, verb, aims, operator_name())
+        answer = ask(self.layout, request)
         return tuple(outcome_from(outcome) for outcome in answer["outcomes"])
 
 

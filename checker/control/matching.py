@@ -17,7 +17,7 @@ class NothingMatches(CheckerError):
 
 def matching_rows(layout: Layout, registry: Registry, text: str) -> tuple[Row, ...]:
     """The rows that the filter shows, in the registry's order: forwards, files that are broken,
-    unregistered devices. Raises NothingMatches, InvalidValue, UnknownColumn, StateError.
+    unregistered devices. Raises NothingMatches, InvalidValue, MistakenFilter, StateError.
     """
     return matching_now(layout, registry, text)[0]
 
@@ -25,11 +25,10 @@ def matching_rows(layout: Layout, registry: Registry, text: str) -> tuple[Row, .
 def matching_now(layout: Layout, registry: Registry, text: str) -> tuple[tuple[Row, ...], Moment]:
     """The same, and the moment at which they matched."""
     from checker.control.all_rows import with_state  # slow to load
-    from checker.rows.fields import UnknownColumn
-    from checker.rows.filter import mistaken_column, parse_filter
+    from checker.rows.filter import parse_filter
+    from checker.rows.mistakes import check_filter, why_nothing
 
-    wanted = parse_filter(text)
-    if not wanted:
+    if not parse_filter(text):
         raise InvalidValue(
             f"--filter {text!r} says nothing, and so would match everything; write for example"
             " 'tag:site-a', 'is:fault' or 'node:office'"
@@ -40,18 +39,16 @@ def matching_now(layout: Layout, registry: Registry, text: str) -> tuple[tuple[R
         found.sweep.every_s if found.sweep else load_config(layout.config).policy.probe_every_s
     )
     moment = Moment(now=now, every_s=every_s)
+    wanted = check_filter(text, found.rows, moment)
     rows = tuple(row for row in found.rows if wanted.shows(row, moment))
     if not rows:
-        mistaken = mistaken_column(text, found.rows, moment)
-        if mistaken:
-            raise UnknownColumn(mistaken)
-        raise NothingMatches(f"nothing matches the filter {text!r}")
+        raise NothingMatches(why_nothing(text, found.rows, moment))
     return rows, moment
 
 
 def matching_nodes(layout: Layout, registry: Registry, text: str) -> tuple[Node, ...]:
     """The registered nodes of which a row matches the filter. Raises NothingMatches, InvalidValue,
-    UnknownColumn, StateError.
+    MistakenFilter, StateError.
     """
     rows = matching_rows(layout, registry, text)
     names = {row.seen.node for row in rows if not row.unregistered}

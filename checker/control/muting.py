@@ -10,9 +10,9 @@ from typing import TypeVar
 
 from checker.config.layout import Layout
 from checker.control.client import Control, DaemonAbsent, NotAllowed, ask, operator_name
-from checker.model import CheckerError, MuteChange
+from checker.model import CheckerError, Mute, MuteChange
 from checker.model.mute import change_json, mute_json, selector_json
-from checker.state.mutes import change_mutes, mute_events
+from checker.state.mutes import change_mutes, mute_events, read_mutes
 
 AT_ONCE_BYTES = 40_000
 """The daemon reads messages of up to 64 KiB."""
@@ -56,6 +56,14 @@ def change_part(layout: Layout, change: MuteChange) -> str:
     trouble = Control(layout=layout).report(mute_events(change, operator_name(), time.time()))
     unlogged = f"done, but the event could not be written: {trouble}" if trouble else ""
     return "; ".join(filter(None, (note, unlogged)))
+
+
+def mutes_of(layout: Layout, now: float) -> tuple[tuple[Mute, ...], str]:
+    """The mutes that have not ended, and a sentence if the file is broken, so that nothing is
+    muted.
+    """
+    found = read_mutes(layout.mutes)
+    return tuple(mute for mute in found.mutes if mute.until > now), found.trouble
 
 
 def may_write(layout: Layout) -> bool:

@@ -30,6 +30,8 @@ class Wanted:
     requests: tuple[ForwardRequest, ...]
     deadline_s: float | None = None
     """Of all its forwards; None: the gateway's."""
+    tags: tuple[str, ...] = ()
+    note: str = ""
 
 
 def register(
@@ -93,6 +95,8 @@ def node_for(wanted: Wanted, registry: Registry, config: Config, public_key: str
             deadline_s=wanted.deadline_s,
         ),
         added_at=int(time.time()),
+        tags=wanted.tags,
+        note=wanted.note,
     )
     trouble = conflict(node, list(registry.nodes.values()))
     if trouble is not None:

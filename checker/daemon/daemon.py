@@ -103,7 +103,10 @@ class Daemon:
                 group.create_task(repeat(chore, every_s), name=chore.__qualname__)
                 for chore, every_s in self.chores
             ]
-            works = (door.serve, self.sweeper.run, self.gateway.watcher.lateness.run)
+            comparer = self.gateway.comparer
+            comparer.on_news = lambda node: self.sweeper.probe_soon([node])
+            lateness = self.gateway.watcher.lateness
+            works = (door.serve, self.sweeper.run, comparer.run, lateness.run)
             tasks.extend(group.create_task(work()) for work in (*works, *self.beside))
             notify("READY=1")
             ready()

@@ -8,9 +8,13 @@ from checker.doctor import remedies
 from checker.doctor.facts import Facts
 from checker.doctor.finding import Finding, finding, first_of
 
+SHOWN = 8
+"""Most names of nodes in a sentence."""
+
 
 def check_records(facts: Facts) -> Iterator[Finding]:
     yield from check_overdue(facts)
+    yield from check_unpinned(facts)
     yield check_state_file(facts)
     yield check_registry(facts)
 
@@ -25,6 +29,20 @@ def check_overdue(facts: Facts) -> Iterator[Finding]:
             ok=False,
             sentence=first_of([sentence for sentence, _ in overdue], 3, "; "),
             mend=f"{end}    # once its device uses the new one; ends the old one's tunnel",
+        )
+
+
+def check_unpinned(facts: Facts) -> Iterator[Finding]:
+    """A host key can be compared only with a pinned one."""
+    unpinned = [*facts.registry.unpinned]
+    if unpinned:
+        words = " ".join(unpinned[:SHOWN])
+        yield Finding(
+            name="host keys of nodes",
+            ok=False,
+            sentence="no key is pinned, so none is compared, though hostkey is expected of"
+            f" {first_of(unpinned, SHOWN, ', ')}",
+            mend=f"{remedies.ours(facts, f'node pin {words}')}    # while their tunnels are up",
         )
 
 

@@ -18,6 +18,7 @@ from checker.doctor.examine_machine import machine_facts, port_facts
 from checker.doctor.examine_published import published_facts
 from checker.doctor.examine_readers import is_guarded, reader_facts
 from checker.doctor.examine_sshd import login_facts, sshd_facts
+from checker.doctor.examine_units import unit_facts
 from checker.doctor.facts import DaemonFacts, Facts, RegistryFacts, StateFacts
 from checker.install.places import DROP_INS, MANIFEST, SERVICE, UNIT_FILE
 from checker.install.survey import SYSTEMD, entry, is_served_by_root, user_account
@@ -25,7 +26,7 @@ from checker.install.unit_files import DAEMON_USER
 from checker.linux.machine import usage_of
 from checker.linux.processes import read_process, started_at
 from checker.linux.systemd import is_enabled, is_unit
-from checker.model import CheckerError, Tunnel
+from checker.model import CheckerError, ExpectKind, Node, Tunnel
 from checker.registry.last_good import read_known
 from checker.registry.nodes import Registry
 from checker.registry.succession import overdue
@@ -74,6 +75,7 @@ def examine(layout: Layout) -> Facts:
         host_keys=host_key_facts(layout, registry, sshd),
         gateway=gateway_facts(layout, config, sshd),
         alerts=alert_facts(layout),
+        units=unit_facts(layout),
     )
 
 
@@ -154,6 +156,11 @@ def age_s(pid: int, now: float) -> float | None:
     return now - started_at(process.id, now, time.clock_gettime(time.CLOCK_BOOTTIME))
 
 
+def is_unpinned(node: Node) -> bool:
+    """Return whether a forward of the node expects its host key, and none is pinned."""
+    return any(one.expect.kind is ExpectKind.HOSTKEY and not one.host_key for one in node.forwards)
+
+
 def registry_facts(registry: Registry, now: float) -> RegistryFacts:
     nodes = registry.nodes.values()
     return RegistryFacts(
@@ -163,4 +170,5 @@ def registry_facts(registry: Registry, now: float) -> RegistryFacts:
         ),
         problems=(*registry.problems, *filter(None, [registry.freed_trouble])),
         overdue=tuple(one for node in nodes for one in overdue(node, now)),
+        unpinned=tuple(node.name for node in nodes if is_unpinned(node)),
     )

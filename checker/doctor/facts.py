@@ -124,6 +124,8 @@ class RegistryFacts:
     """An old key or port that is still valid, as a clause, and the words of the command that ends
     it.
     """
+    unpinned: Sequence[str] = ()
+    """Nodes of which a forward expects its host key, and none is pinned."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,6 +227,19 @@ class GatewayFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnitFacts:
+    """A service that only some gateways run, and this one was told to."""
+
+    option: str
+    """The option of `init` that turns it on, without its dashes."""
+    name: str
+    state: str | None = "active"
+    """In systemd's word; None if systemd does not answer."""
+    lacks: str | None = None
+    """The Python package that it needs and that is missing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """A gateway. None means that a fact does not apply, or is unknown."""
 
@@ -259,6 +274,7 @@ class Facts:
     host_keys: HostKeyFacts = HostKeyFacts()
     gateway: GatewayFacts = GatewayFacts()
     alerts: AlertFacts = field(default_factory=AlertFacts)
+    units: Sequence[UnitFacts] = ()
 
     @property
     def home(self) -> Path | None:

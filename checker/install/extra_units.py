@@ -112,6 +112,8 @@ class ExtraUnit:
     """A group that is made for it."""
     has_state: bool = False
     """Whether systemd keeps a directory for it under /var/lib."""
+    exposes: str = ""
+    """What it shows to every local account, as a clause; empty: nothing."""
 
     @property
     def name(self) -> str:
@@ -133,6 +135,7 @@ METRICS = ExtraUnit(
         " --no-metrics or uninstall"
     ),
     library="prometheus_client",
+    exposes="every local account can read the names of all nodes at 127.0.0.1:9948",
 )
 ALERT = ExtraUnit(
     option="alerts",
@@ -176,7 +179,13 @@ def refuse_missing_library(found: Found) -> None:
 
 
 def extra_warnings(found: Found) -> Iterator[str]:
-    """Say which services of earlier runs cannot start."""
+    """Say which services of earlier runs cannot start, and which new ones open a closed gateway."""
+    for unit in EXTRA_UNITS:
+        if found.asked_units.get(unit.option) and found.choices.readers and unit.exposes:
+            yield (
+                f"with --{unit.option}, {unit.exposes}, although only {found.choices.readers} may"
+                " look at this gateway"
+            )
     for unit in chosen_units(found):
         if unit.library in found.missing_libraries:
             able = f"can {unit.works_without}" if unit.works_without else "cannot run"

@@ -12,6 +12,7 @@ from pathlib import Path
 import checker
 from checker.install.extra_units import EXTRA_UNITS, ExtraUnit
 from checker.linux.processes import read_process, started_at
+from checker.linux.systemd import asked, is_enabled, state_of
 
 ASKED_WITHIN_S = 60
 HAS_MODULES = "import importlib.util as u, sys; print(*(m for m in sys.argv[1:] if u.find_spec(m)))"
@@ -25,9 +26,7 @@ def units_in(paths: Container[Path]) -> tuple[ExtraUnit, ...]:
 def idle_units(units: Iterable[ExtraUnit]) -> frozenset[str]:
     """Return those that systemd does not run, or does not start at boot."""
     return frozenset(
-        unit.name
-        for unit in units
-        if not (said("is-active", unit.name) == "active" and said("is-enabled", unit.name))
+        unit.name for unit in units if state_of(unit.name) != "active" or not is_enabled(unit.name)
     )
 
 
@@ -37,27 +36,12 @@ def outdated_units(units: Iterable[ExtraUnit]) -> frozenset[str]:
     now, uptime_s = time.time(), time.clock_gettime(time.CLOCK_BOOTTIME)
     found = set()
     for unit in units:
-        pid = said("show", "--property", "MainPID", "--value", unit.name)
-        process = read_process(int(pid)) if pid.isdigit() and int(pid) else None
+        done = asked("show", "--property", "MainPID", "--value", unit.name)
+        pid = done.stdout.strip() if done else ""
+        process = read_process(int(pid)) if pid.isdigit() else None
         if process is not None and started_at(process.id, now, uptime_s) < installed_at:
             found.add(unit.name)
     return frozenset(found)
-
-
-def said(*words: str) -> str:
-    """Return what systemctl answers; empty if it fails."""
-    try:
-        done = subprocess.run(
-            ["systemctl", *words],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=ASKED_WITHIN_S,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
 
 
 def missing_libraries(python: str) -> frozenset[str]:

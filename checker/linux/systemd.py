@@ -43,9 +43,25 @@ def is_enabled(name: str) -> bool | None:
     """Return whether systemd starts the unit at boot; None if it does not answer, as without D-Bus
     it does not answer ordinary users.
     """
+    done = asked("is-enabled", name)
+    if done is None:
+        return None
+    return done.returncode == 0 if done.returncode == 0 or done.stdout.strip() else None
+
+
+def state_of(name: str) -> str | None:
+    """Return whether a unit runs, in systemd's word, such as `active` or `failed`; None if systemd
+    does not answer.
+    """
+    done = asked("is-active", name)
+    return (done.stdout.strip() or None) if done else None
+
+
+def asked(*words: str) -> subprocess.CompletedProcess[str] | None:
+    """Run systemctl with these words; None if that is impossible."""
     try:
-        done = subprocess.run(
-            ["systemctl", "is-enabled", name],
+        return subprocess.run(
+            ["systemctl", *words],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -54,4 +70,3 @@ def is_enabled(name: str) -> bool | None:
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return done.returncode == 0 if done.returncode == 0 or done.stdout.strip() else None

@@ -30,11 +30,13 @@ from checker.model.mute import (
     selector_json,
 )
 from checker.model.node import (
+    HOSTKEY,
     NAME_PATTERN,
     NO_RESPONSE,
     OPEN,
     PORTS,
     SHARED_KEY,
+    SSH_BANNER,
     VERBS,
     Expect,
     ExpectKind,
@@ -58,7 +60,9 @@ from checker.model.node import (
 from checker.model.policy import MOST_PORTS, TEMPLATE_PORT, Policy, SharedKey
 from checker.model.port_ranges import PortRanges, parse_ranges
 from checker.model.public_key import KEY_TYPES, KeyType, fingerprint, parse_public_key, rsa_bits
+from checker.model.shown_key import ShownKey, is_comparable, mismatch, type_of
 from checker.model.ssh_access import (
+    SSH_USER,
     expects_ssh,
     host_key_alias,
     is_device_itself,
@@ -89,6 +93,7 @@ from checker.model.tunnel import (
     Tunnel,
     TunnelJson,
     by_place,
+    is_late,
     is_stale,
     joined,
     seen_at,
@@ -98,6 +103,7 @@ from checker.model.tunnel import (
 __all__ = [
     "ANSWER_SHOWN",
     "ESCAPES",
+    "HOSTKEY",
     "HOUR_S",
     "IPV4_LOOPBACK",
     "IPV6_LOOPBACK",
@@ -111,6 +117,8 @@ __all__ = [
     "OPERATOR_KINDS",
     "PORTS",
     "SHARED_KEY",
+    "SSH_BANNER",
+    "SSH_USER",
     "STALE_SWEEPS",
     "STATUS_MEANING",
     "TEMPLATE_PORT",
@@ -152,6 +160,7 @@ __all__ = [
     "Registration",
     "Selector",
     "SharedKey",
+    "ShownKey",
     "Silent",
     "Status",
     "StayedOpen",
@@ -170,10 +179,13 @@ __all__ = [
     "expects_ssh",
     "fingerprint",
     "host_key_alias",
+    "is_comparable",
     "is_device_itself",
+    "is_late",
     "is_stale",
     "joined",
     "known_hosts_file",
+    "mismatch",
     "mute_from",
     "mute_json",
     "name_for",
@@ -203,6 +215,7 @@ __all__ = [
     "selector_json",
     "ssh_forwards",
     "tunnel_json",
+    "type_of",
     "unescape",
     "why_too_small",
 ]

@@ -24,6 +24,7 @@ class EventKind(StrEnum):
     GATEWAY = "gateway"
     SHELL = "shell"
     COMMAND = "command"
+    HOSTKEY = "hostkey"
     MUTE = "mute"
     UNMUTE = "unmute"
 

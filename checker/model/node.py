@@ -28,6 +28,8 @@ class ExpectKind(StrEnum):
     TLS = "tls"
     SEND = "send"
     OPEN = "open"
+    HOSTKEY = "hostkey"
+    """An SSH banner; and now and then the host key is compared with the pinned one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,11 +47,14 @@ class Expect:
                 return f"banner:{self.text}"
             case ExpectKind.SEND:
                 return f"send:{self.send} expect:{self.text}"
-            case ExpectKind.HTTP | ExpectKind.TLS | ExpectKind.OPEN:
+            case ExpectKind.HTTP | ExpectKind.TLS | ExpectKind.OPEN | ExpectKind.HOSTKEY:
                 return self.kind.value
 
 
 OPEN = Expect(kind=ExpectKind.OPEN)
+SSH_BANNER = Expect(kind=ExpectKind.BANNER, text="SSH-")
+HOSTKEY = Expect(kind=ExpectKind.HOSTKEY, text=SSH_BANNER.text)
+"""What a probe reads of the target is its banner."""
 NO_RESPONSE = "NULL"
 """What devices of the original send if connecting is enough. Source: the original's
 server_port_mon.sh, which compares the first word.
@@ -278,10 +283,13 @@ def expect_said(text: str) -> Expect:
 
 
 def parse_expect(text: str) -> Expect:
-    """Parse `banner:PREFIX`, `http`, `tls`, `send:TEXT expect:TEXT` or `open`. Raises InvalidValue.
+    """Parse `banner:PREFIX`, `http`, `tls`, `send:TEXT expect:TEXT`, `hostkey` or `open`. Raises
+    InvalidValue.
 
     `banner:NULL` means `open`: earlier releases imported the original's NULL that way.
     """
+    if text == "hostkey":
+        return HOSTKEY
     if text in ("http", "tls", "open"):
         return Expect(kind=ExpectKind(text))
     if text.startswith("banner:") and re.search(r"[A-Za-z0-9]", text[7:]):
@@ -292,7 +300,7 @@ def parse_expect(text: str) -> Expect:
             return Expect(kind=ExpectKind.SEND, send=send, text=awaited)
     raise InvalidValue(
         f"expect {text[:80]!r} is not known; write banner:PREFIX (with a letter or digit), http,"
-        " tls, 'send:TEXT expect:TEXT' or open"
+        " tls, 'send:TEXT expect:TEXT', hostkey or open"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from checker.model.node import ExpectKind, Forward
@@ -9,6 +10,8 @@ from checker.model.node import ExpectKind, Forward
 SSH_PORT = 22
 OTHER_PROTOCOLS = frozenset({ExpectKind.HTTP, ExpectKind.TLS})
 FILES = "~/.ssh/reversi_"
+SSH_USER = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.@-]{0,63}")
+"""A user's name that is no option of ssh, and has nothing that ssh or a shell would expand."""
 
 
 def is_device_itself(host: str) -> bool:

@@ -216,7 +216,12 @@ def is_stale(seen: Tunnel, every_s: float, now: float) -> bool:
     """Whether the status is too old to be trusted. A forward that was never probed is unknown, not
     stale.
     """
-    return seen.probed_at is not None and now - seen.probed_at > STALE_SWEEPS * every_s
+    return is_late(seen.probed_at, every_s, now)
+
+
+def is_late(probed_at: float | None, every_s: float, now: float) -> bool:
+    """Whether a status from that probe is stale."""
+    return probed_at is not None and now - probed_at > STALE_SWEEPS * every_s
 
 
 def by_place(tunnels: Iterable[Tunnel]) -> dict[Place, Tunnel]:

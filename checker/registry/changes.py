@@ -13,9 +13,10 @@ from checker.config.files import sync_folder, write_atomically, write_changed
 from checker.config.layout import Layout
 from checker.config.settings import load_config
 from checker.config.toml_file import MOST_BYTES, ConfigError, beginning
-from checker.model import Node, NodeName, Port
+from checker.model import InvalidValue, Node, NodeName, Port
 from checker.registry.authorized_keys import write_keys
 from checker.registry.edits import with_rights_since, without_old_key, without_old_port
+from checker.registry.host_key_value import why_not_shared
 from checker.registry.key_lines import GateCommand
 from checker.registry.node_file import node_toml
 from checker.registry.nodes import NameTaken, SharedKeyTaken, UnknownNode, conflict
@@ -101,12 +102,14 @@ def use_new_key(
 
 def refuse_conflict(layout: Layout, name: NodeName, after: Node) -> None:
     """Check that `after` may take that node's place. Raises what `conflict` and `unbindable` find,
-    NameTaken, SharedKeyTaken, FileBroken.
+    NameTaken, SharedKeyTaken, FileBroken, InvalidValue.
     """
     if after.name != name and os.path.lexists(node_path(layout, after.name)):
         raise NameTaken(after.name)
     if set(after.public_keys).intersection(load_config(layout.config).shared_key.public_keys):
         raise SharedKeyTaken(after.name)
+    if why := why_not_shared(after):
+        raise InvalidValue(why)
     registry = read_registry(layout.nodes)
     registry.refuse_broken(name)
     others = [node for node in registry.nodes.values() if node.name != name]

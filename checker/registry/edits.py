@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from checker.model import Forward, InvalidValue, Node, NodeName, Port, Target, fingerprint
+from checker.registry.labels import label_clauses
 
 
 def renamed(node: Node, name: NodeName) -> Node:
@@ -221,18 +222,6 @@ def node_clauses(before: Node, after: Node) -> Iterator[str]:
     if before.next_key not in (None, *after.public_keys):
         yield "the key that waited is withdrawn"
     yield from label_clauses(before, after)
-
-
-def label_clauses(before: Node, after: Node) -> Iterator[str]:
-    """Compare tags and note."""
-    for tag in after.tags:
-        if tag not in before.tags:
-            yield f"tag {tag} added"
-    for tag in before.tags:
-        if tag not in after.tags:
-            yield f"tag {tag} removed"
-    if before.note != after.note:
-        yield f"note: {after.note}" if after.note else "note removed"
 
 
 def forward_clauses(before: Node, after: Node) -> Iterator[tuple[Port, str]]:

@@ -1,4 +1,4 @@
-"""The value of `host_key` in a node's file: a broken one is named, kept and ignored. Pure.
+"""Host keys in a node's file: a broken value is named, kept and ignored. Pure.
 
 A pinned host key gives no rights at the gateway, so a wrong one must never lock a device out.
 """
@@ -7,9 +7,17 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
-from checker.model import InvalidValue, parse_public_key
+from checker.model import (
+    SSH_BANNER,
+    ExpectKind,
+    Forward,
+    InvalidValue,
+    Node,
+    parse_public_key,
+)
 
 KEY = "host_key"
 
@@ -36,6 +44,41 @@ def broken_host_key(table: Mapping[str, Any], where: str) -> Iterator[str]:
 def is_broken_host_key(key: str, value: object) -> bool:
     """Return whether this is a host key that nobody can use: it stays as the admin wrote it."""
     return key == KEY and any(broken_host_key({KEY: value}, ""))
+
+
+def for_shared_key(node: Node) -> Node:
+    """Return the node with an SSH banner in place of `hostkey` if the shared key speaks for it, and
+    a clause about each such forward.
+
+    There another answer than expected leads to a kill, which a host key never may.
+    """
+    wrong = [number for number, one in enumerate(node.forwards, start=1) if asks_for_key(one)]
+    if not wrong or not node.is_shared:
+        return node
+    forwards = (
+        replace(one, expect=SSH_BANNER) if asks_for_key(one) else one for one in node.forwards
+    )
+    clauses = (
+        f"forward {number}: expect hostkey needs a key of the node's own; {SSH_BANNER} is used"
+        for number in wrong
+    )
+    return replace(node, forwards=tuple(forwards), unknown_keys=(*node.unknown_keys, *clauses))
+
+
+def why_not_shared(node: Node) -> str:
+    """Return why the node must not expect host keys, as a sentence; empty if it may."""
+    port = next((one.port for one in node.forwards if asks_for_key(one)), None)
+    if port is None or not node.is_shared:
+        return ""
+    return (
+        f"node {node.name} has no key of its own yet, and its port {port} is anyone's who has the"
+        f" shared key, so it cannot expect hostkey; expect {SSH_BANNER} until you gave it a key"
+        f" (reversi-checker node rekey {node.name})"
+    )
+
+
+def asks_for_key(forward: Forward) -> bool:
+    return forward.expect.kind is ExpectKind.HOSTKEY
 
 
 def parse_host_key(value: Any) -> str:

@@ -6,11 +6,11 @@ lock a device out. Its text stays in the file, as it may be of a later version.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-from checker.model import MOST_TAGS, InvalidValue, Node, parse_note, parse_tag
+from checker.model import MOST_TAGS, InvalidValue, Node, parse_note, parse_tag, parse_tags
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,3 +88,47 @@ def with_odd_tags(wanted: Mapping[str, Any], before: Mapping[str, Any]) -> dict[
     """Return the table to write, with the items of the file's list that cannot be tags."""
     odd = labels_in(before).odd_tags
     return {**wanted, "tags": [*wanted.get("tags", []), *odd]} if odd else dict(wanted)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relabelling:
+    """A change of tags and note."""
+
+    add: Collection[str] = ()
+    remove: Collection[str] = ()
+    note: str | None = None
+    """None: it stays."""
+
+    def __bool__(self) -> bool:
+        return bool(self.add or self.remove) or self.note is not None
+
+    def of(self, node: Node) -> Node:
+        """Return the node with its new labels. Raises InvalidValue if it would have too many."""
+        tags = parse_tags({*node.tags, *self.add}.difference(self.remove))
+        return replace(node, tags=tags, note=node.note if self.note is None else self.note)
+
+
+def parse_relabelling(
+    add: Collection[str], remove: Collection[str], note: str | None
+) -> Relabelling:
+    """Parse what an admin wants to change. Raises InvalidValue."""
+    both = sorted(set(add).intersection(remove))
+    if both:
+        raise InvalidValue(f"tag {both[0]} is to be added and to be removed; leave one of them out")
+    return Relabelling(
+        add=tuple(map(parse_tag, add)),
+        remove=tuple(map(parse_tag, remove)),
+        note=None if note is None else parse_note(note),
+    )
+
+
+def label_clauses(before: Node, after: Node) -> Iterator[str]:
+    """Compare tags and note."""
+    for tag in after.tags:
+        if tag not in before.tags:
+            yield f"tag {tag} added"
+    for tag in before.tags:
+        if tag not in after.tags:
+            yield f"tag {tag} removed"
+    if before.note != after.note:
+        yield f"note: {after.note}" if after.note else "note removed"

@@ -35,7 +35,7 @@ from checker.model import (
     parse_target,
 )
 from checker.nearest import nearest
-from checker.registry.host_key_value import broken_host_key, host_key_in
+from checker.registry.host_key_value import broken_host_key, for_shared_key, host_key_in
 from checker.registry.labels import as_written, labels_in, labels_table, with_odd_tags
 from checker.registry.publications import parse_sni
 from checker.registry.waiting import waiting_path, with_waiting
@@ -159,7 +159,7 @@ def node_from(path: Path, table: Mapping[str, Any], unknown: tuple[str, ...]) ->
     try:
         name = parse_name(path.stem)
         next_key = text_in(path, "next_key", table["next_key"]) if "next_key" in table else None
-        return Node(
+        node = Node(
             name=name,
             public_key=key_in(path, table.get("public_key")),
             next_key=None if next_key is None else parse_public_key(next_key),
@@ -175,6 +175,7 @@ def node_from(path: Path, table: Mapping[str, Any], unknown: tuple[str, ...]) ->
             note=labels.note,
             unknown_keys=(*unknown, *labels.clauses),
         )
+        return for_shared_key(node)
     except InvalidValue as error:
         raise ConfigError(path, str(error)) from error
 

@@ -142,3 +142,12 @@ def named(row: Row) -> str:
     if row.seen.port == NO_PORT:
         return f"{safe(row.seen.node)}'s file"
     return f"{safe(row.seen.node)} port {row.seen.port}"
+
+
+def published(row: Row) -> tuple[str, ...]:
+    """The ports and names under which the internet reaches the forward."""
+    if row.forward is None:
+        return ()
+    own = (str(row.forward.port),) if row.forward.public else ()
+    names = (name for each in row.forward.published for name in (str(each.port), each.sni))
+    return tuple(dict.fromkeys((*own, *filter(None, names))))

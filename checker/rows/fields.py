@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from checker.model import CheckerError
@@ -33,10 +33,25 @@ class Field:
     """Units that may follow a number in a filter, and their factors."""
     ages: bool = False
     """The text depends on the clock; a filter does not search it."""
+    searched: bool = True
+    """A word without a column is searched in it, unless it ages."""
+    values: Callable[[Row], Sequence[str]] | None = None
+    """What a filter searches, if that is not the text."""
+    whole: Callable[[str], bool] | None = None
+    """Whether a word must be a whole value. None: a part of one always suffices."""
+
+    def found(self, row: Row, moment: Moment) -> Sequence[str]:
+        """What a filter searches."""
+        return (self.text(row, moment),) if self.values is None else self.values(row)
 
 
 FIELDS = (
-    Field(id="node", title="node", text=cells.node_text),
+    Field(
+        id="node",
+        title="node",
+        text=cells.node_text,
+        values=lambda row: (cells.safe(row.seen.node),),
+    ),
     Field(
         id="port",
         title="port",
@@ -44,7 +59,7 @@ FIELDS = (
         number=lambda row, _: cells.port_value(row),
     ),
     Field(id="target", title="target", text=lambda row, _: cells.target_text(row)),
-    Field(id="status", title="status", text=cells.status_text),
+    Field(id="status", title="status", text=cells.status_text, values=lambda row: (row.word,)),
     Field(
         id="probe",
         title="probe",
@@ -106,6 +121,27 @@ FIELDS = (
     Field(id="client", title="client", text=lambda row, _: cells.safe(row.known.client)),
     Field(id="instance", title="instance", text=lambda row, _: cells.safe(row.known.instance)),
     Field(id="expect", title="expect", text=cells.expect_text),
+    Field(
+        id="tags",
+        title="tags",
+        text=lambda row, _: " ".join(row.tags),
+        values=lambda row: row.tags,
+        whole=lambda _: True,
+    ),
+    Field(id="note", title="note", text=lambda row, _: cells.safe(row.note, 200)),
+    Field(
+        id="pub",
+        title="published",
+        text=lambda row, _: " ".join(cells.published(row)),
+        values=cells.published,
+        whole=str.isdigit,
+    ),
+    Field(
+        id="banner",
+        title="banner",
+        text=lambda row, _: cells.safe(row.seen.answer or row.seen.detail, 200),
+        searched=False,
+    ),
 )
 BY_ID = {each.id: each for each in FIELDS}
 NAMES = tuple(dict.fromkeys((*BY_ID, *(each.title for each in FIELDS))))

@@ -1,87 +1,31 @@
-"""The filter after `/`: `word`, `!word`, `column:word`, `column:>number`. Pure."""
+"""The filter after `/` and `--filter`: which rows a text shows. Pure."""
 
 from __future__ import annotations
 
-import operator
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
-from checker.nearest import nearest
-from checker.rows.fields import FIELDS, NAMES, Field, fields_called
-from checker.rows.row import Key, Moment, Row
+from checker.rows.claims import OPERATORS, AnyOf, Claim, Comparison, Not, Shape, State, Word
+from checker.rows.fields import Field, fields_called
+from checker.rows.parse import HALF_REGEX, REGEX, Part, pieces, terms_in
+from checker.rows.patterns import InvalidPattern, beginning, regex, wildcard
+from checker.rows.row import Moment, Row
+from checker.rows.states import states_called
 
-SEARCHED = tuple(each for each in FIELDS if not each.ages)
-"""Where to look for a word without a field."""
-TERM = re.compile(r'(!?)(?:([^\s":]+):)?((?:"[^"]*(?:"|$)|[^\s"])*)')
+IS = "is"
 COMPARISON = re.compile(r"(<=|>=|<|>|=)(.*)", re.DOTALL)
 NUMBER = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)([a-z%]*)\Z")
-OPERATORS: dict[str, Callable[[float, float], bool]] = {
-    "<": operator.lt,
-    ">": operator.gt,
-    "<=": operator.le,
-    ">=": operator.ge,
-    "=": operator.eq,
-}
-
-LOWERED: dict[Key, tuple[Row, str]] = {}
-"""The rows' texts, kept for the next keystroke, which searches them again."""
-
-
-def lowered(row: Row, moment: Moment) -> str:
-    """The text that a word without a column is searched in."""
-    kept = LOWERED.get(row.key)
-    if kept is not None and kept[0] is row:
-        return kept[1]
-    text = "\n".join(field.text(row, moment) for field in SEARCHED).lower()
-    LOWERED[row.key] = row, text
-    return text
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Word:
-    """A text in one of the columns."""
-
-    text: str
-    fields: tuple[Field, ...] = ()
-    """Empty: in any of SEARCHED."""
-
-    @property
-    def asks_time(self) -> bool:
-        return any(field.ages for field in self.fields)
-
-    def holds(self, row: Row, moment: Moment) -> bool:
-        if not self.fields:
-            return self.text in lowered(row, moment)
-        return any(self.text in field.text(row, moment).lower() for field in self.fields)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
-    """A column's number compared to a bound; an unknown number never matches."""
-
-    sign: str
-    bounds: tuple[tuple[Field, float], ...]
-
-    @property
-    def asks_time(self) -> bool:
-        return any(field.ages for field, _ in self.bounds)
-
-    def holds(self, row: Row, moment: Moment) -> bool:
-        compare = OPERATORS[self.sign]
-        numbers = (
-            (field.number(row, moment) if field.number else None, bound)
-            for field, bound in self.bounds
-        )
-        return any(number is not None and compare(number, bound) for number, bound in numbers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Term:
     """One part of a filter."""
 
-    claim: Word | Comparison
+    claim: Claim
     inverted: bool
+    parts: tuple[Part, ...] = field(default=(), compare=False)
+    """As it was typed."""
 
     def holds(self, row: Row, moment: Moment) -> bool:
         return self.claim.holds(row, moment) is not self.inverted
@@ -118,9 +62,9 @@ def number_in(text: str, field: Field) -> float | None:
     return None if match is None or unit is None else float(match[1]) * unit
 
 
-def parse_comparison(value: str, fields: tuple[Field, ...]) -> Comparison | None:
+def parse_comparison(value: str, fields: Sequence[Field]) -> Comparison | None:
     """A comparison such as `>200`; None if the text is not one."""
-    match = COMPARISON.match(value)
+    match = COMPARISON.match(value.lower())
     if match is None:
         return None
     numbers = ((field, number_in(match[2], field)) for field in fields)
@@ -128,45 +72,83 @@ def parse_comparison(value: str, fields: tuple[Field, ...]) -> Comparison | None
     return Comparison(sign=match[1], bounds=bounds) if bounds else None
 
 
-def parse_claim(name: str, value: str) -> Word | Comparison | None:
-    """A term without its `!`; None if it is not complete yet."""
+def is_regex(value: str) -> bool:
+    """Whether it is a regular expression between slashes, or the beginning of one."""
+    return value != "/" and bool(REGEX.fullmatch(value) or HALF_REGEX.fullmatch(value))
+
+
+def parse_regex(value: str, fields: tuple[Field, ...]) -> tuple[Claim, bool]:
+    """A regular expression, and whether it is complete. One that is half typed or not valid shows
+    what its longest valid beginning shows, and what contains the text as it stands.
+    """
+    whole = REGEX.fullmatch(value)
+    try:
+        if whole:
+            return Shape(pattern=regex(whole[1]), fields=fields), True
+    except InvalidPattern:
+        pass
+    text = Word(text=value.lower(), fields=fields)
+    pattern = beginning(value[1:].removesuffix("/"))
+    claims = (text, Shape(pattern=pattern, fields=fields)) if pattern else (text,)
+    return AnyOf(claims=claims), False
+
+
+def parse_value(value: str, fields: tuple[Field, ...], *, inverted: bool) -> Claim | None:
+    """A part's claim about these fields, or about any; None if it is not complete yet."""
+    if value == "/" or (value in OPERATORS and any(field.number for field in fields)):
+        return None
+    if is_regex(value):
+        found, is_complete = parse_regex(value, fields)
+        return found if is_complete or not inverted else None
+    compared = parse_comparison(value, fields)
+    if compared:
+        return compared
+    cut = pieces(value)
+    if len(cut) > 1:
+        return Shape(pattern=wildcard(cut), fields=fields)
+    return Word(text=cut[0], fields=fields) if cut[0] else None
+
+
+def is_name(name: str) -> bool:
+    return bool(name) and (name == IS or bool(fields_called(name)))
+
+
+def parse_part(part: Part, name: str, *, within: bool = False) -> tuple[Claim | None, bool]:
+    """What a part says of what has this name, and whether it is inverted: the `!` may be before
+    the name or after the colon. `within`: its whole term is inverted.
+    """
+    known = is_name(part.name)
+    behind = known and part.value.startswith("!")
+    value = part.value[1:] if behind else part.value
+    if part.name and not known:
+        value = f"{part.name}:{value}"
+    inverted = part.is_inverted is not behind
+    if name == IS:
+        word = "".join(pieces(value))
+        return (State(words=states_called(word)) if word else None), inverted
     fields = fields_called(name) if name else ()
-    if fields and value in OPERATORS and any(field.number for field in fields):
-        return None
-    text = value.replace('"', "")
-    if not fields and name:
-        text = f"{name}:{text}"
-    if not text:
-        return None
-    return parse_comparison(value, fields) or Word(text=text, fields=fields)
+    return parse_value(value, fields, inverted=inverted is not within), inverted
 
 
-def parse_term(sign: str, name: str, value: str) -> Term | None:
-    """One part of a filter; the `!` may be before a column's name or after its colon. None if it
-    is not complete yet.
+def parse_term(parts: tuple[Part, ...]) -> Term | None:
+    """One part of a filter. Alternatives without a name have that of the one before; the `!` of the
+    first inverts them all. None if it is not complete yet.
     """
-    behind = bool(name and fields_called(name) and value.startswith("!"))
-    claim = parse_claim(name, value[1:] if behind else value)
-    return Term(claim=claim, inverted=bool(sign) is not behind) if claim else None
-
-
-def mistaken_column(text: str, rows: Iterable[Row], moment: Moment) -> str:
-    """The name of a column that was probably mistyped in a filter: no column has it, one has nearly
-    the same, and no row contains the term as it stands. Empty if there is none.
-    """
-    for match in TERM.finditer(text.lower()):
-        name = match[2] or ""
-        if not name or fields_called(name) or not nearest(name, NAMES):
-            continue
-        term = Word(text=f"{name}:{match[3].replace(chr(34), '')}")
-        if not any(term.holds(row, moment) for row in rows):
-            return name
-    return ""
+    name, claims, inverted = "", list[Claim](), False
+    for part in parts:
+        name = part.name if is_name(part.name) else name
+        claim, turned = parse_part(part, name, within=inverted)
+        if part is parts[0]:
+            inverted, turned = turned, False
+        if claim is not None:
+            claims.append(Not(claim=claim) if turned else claim)
+    if not claims:
+        return None
+    claim = claims[0] if len(claims) == 1 else AnyOf(claims=tuple(claims))
+    return Term(claim=claim, inverted=inverted, parts=parts)
 
 
 def parse_filter(text: str) -> Filter:
     """The filter; every text is a valid one."""
-    terms = (
-        parse_term(match[1], match[2] or "", match[3]) for match in TERM.finditer(text.lower())
-    )
-    return Filter(terms=tuple(term for term in terms if term))
+    found = map(parse_term, terms_in(text))
+    return Filter(terms=tuple(term for term in found if term))

@@ -50,6 +50,8 @@ def forward_row(
         known=known,
         barred=barred,
         calls_itself=node.calls_itself if node else "",
+        tags=node.tags if node else (),
+        note=node.note if node else "",
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from checker.model import Forward, NodeName, Port, Status, Tunnel, is_stale
+from checker.model import Forward, Mute, NodeName, Port, Status, Tunnel, is_stale
 
 Key = tuple[NodeName, Port]
 """Identifies a row, wherever it is on the screen."""
@@ -50,6 +50,8 @@ class Row:
     """The node's; sorted."""
     note: str = ""
     """The node's, as the admin wrote it."""
+    mute: Mute | None = None
+    """Why no alerts are sent about it; None: they are."""
     members: tuple[Row, ...] = ()
     """The rows folded into this one; empty for a forward of its own."""
 

@@ -21,6 +21,7 @@ from checker.model import (
     Port,
     ProcessId,
     Registration,
+    ShownKey,
     Tunnel,
     seen_at,
 )
@@ -31,6 +32,15 @@ from checker.state.unregistered import Sightings
 
 log = logging.getLogger(__name__)
 WAITING = "{}; probing goes on, and what is seen waits in memory"
+WARNINGS = frozenset(
+    {
+        EventKind.KILL,
+        EventKind.KILL_FAILED,
+        EventKind.REFUSED,
+        EventKind.CLONE,
+        EventKind.HOSTKEY,
+    }
+)
 COMPLAIN_EVERY_S = 600.0
 COMPLAINTS_AT_ONCE = 20
 """Different ones in that time: a trouble that all nodes share must not fill the log."""
@@ -50,6 +60,8 @@ class Ledger:
         self.tunnels: dict[Place, Tunnel] = {}
         self.flaps: dict[NodeName, Flaps] = {}
         self.registrations: dict[ProcessId, Registration] = {}
+        self.shown: dict[Place, ShownKey] = {}
+        """The host keys that targets showed when they were last compared."""
         self.pending = Pending()
         self.sightings = Sightings(self.pending)
         self.complaints: dict[str, float] = {}
@@ -62,6 +74,7 @@ class Ledger:
         for tunnel in store.tunnels():
             self.tunnels[tunnel.node, tunnel.port] = replace(tunnel, strikes=0)
         self.flaps = store.flaps()
+        self.shown = {(shown.node, shown.port): shown for shown in store.shown_keys()}
         self.sightings.load(store.unregistered())
         for registration in store.registrations():
             if is_alive(registration.session):
@@ -77,6 +90,11 @@ class Ledger:
         """Keep and write."""
         place = tunnel.node, tunnel.port
         self.tunnels[place] = self.pending.tunnels[place] = tunnel
+
+    def put_shown(self, shown: ShownKey) -> None:
+        """Keep and write."""
+        place = shown.node, shown.port
+        self.shown[place] = self.pending.shown[place] = shown
 
     def put_flaps(self, node: NodeName, flaps: Flaps) -> None:
         """Keep and write, if it changed."""
@@ -103,12 +121,13 @@ class Ledger:
     def keep_only(self, forwards: Iterable[Forward]) -> None:
         """Forget the tunnels of all other forwards."""
         kept = {(forward.node, forward.port) for forward in forwards}
-        for place in [place for place in self.tunnels if place not in kept]:
+        for place in [place for place in {**self.tunnels, **self.shown} if place not in kept]:
             self.forget(place)
 
     def forget(self, place: Place) -> None:
         """Forget one tunnel."""
         self.tunnels.pop(place, None)
+        self.shown.pop(place, None)
         self.pending.forget(place)
 
     def rename(self, old: NodeName, new: NodeName) -> None:
@@ -117,6 +136,9 @@ class Ledger:
         for tunnel in [tunnel for tunnel in self.tunnels.values() if tunnel.node == old]:
             del self.tunnels[tunnel.node, tunnel.port]
             self.put(replace(tunnel, node=new))
+        for shown in [shown for shown in self.shown.values() if shown.node == old]:
+            del self.shown[shown.node, shown.port]
+            self.put_shown(replace(shown, node=new))
         self.put_flaps(new, self.flaps.pop(old, Flaps()))
         for session, registration in self.registrations.items():
             if registration.node == old:
@@ -132,11 +154,7 @@ class Ledger:
         actor: str = "daemon",
     ) -> None:
         """Log an event."""
-        level = (
-            logging.WARNING
-            if kind in (EventKind.KILL, EventKind.KILL_FAILED, EventKind.REFUSED, EventKind.CLONE)
-            else logging.INFO
-        )
+        level = logging.WARNING if kind in WARNINGS else logging.INFO
         log.log(level, "[%s %s] %s", node or "-", port or "-", text)
         self.pending.add_events(
             [Event(at=time.time(), kind=kind, text=text, node=node, port=port, actor=actor)]
@@ -212,6 +230,7 @@ class Ledger:
         self.awaits_store = False
         self.pending.tunnels = dict(self.tunnels)
         self.pending.flaps = dict(self.flaps)
+        self.pending.shown = dict(self.shown)
         self.pending.registrations = list(self.registrations.values())
         self.pending.unregistered = dict(self.sightings.by_port)
         if aside is not None:

@@ -14,6 +14,7 @@ from checker.model import (
     Place,
     Port,
     Registration,
+    ShownKey,
     Tunnel,
     Unregistered,
     Watched,
@@ -42,11 +43,13 @@ class Pending:
     unregistered: dict[Port, Unregistered] = field(default_factory=dict)
     gone: list[Unregistered] = field(default_factory=list)
     """Unregistered devices that are forgotten."""
+    shown: dict[Place, ShownKey] = field(default_factory=dict)
     sweep: Sweep | None = None
 
     def forget(self, place: Place) -> None:
         """Delete the tunnel's row."""
         self.tunnels.pop(place, None)
+        self.shown.pop(place, None)
         self.forgotten.append(place)
 
     def forget_unregistered(self, one: Unregistered) -> None:
@@ -77,6 +80,10 @@ class Pending:
         self.events = [replace(one, node=new) if one.node == old else one for one in self.events]
         self.uptime = [(name(node), port, watched) for node, port, watched in self.uptime]
         self.hours = [hour._replace(node=name(hour.node)) for hour in self.hours]
+        self.shown = {
+            (name(node), port): replace(shown, node=name(node))
+            for (node, port), shown in self.shown.items()
+        }
 
     def __bool__(self) -> bool:
         return any(getattr(self, kind.name) for kind in fields(self))
@@ -94,6 +101,7 @@ class Pending:
             earlier.rename(old, new)
         for place in self.forgotten:
             earlier.tunnels.pop(place, None)
+            earlier.shown.pop(place, None)
         for one in self.gone:
             earlier.unregistered.pop(one.port, None)
         self.renamed = earlier.renamed
@@ -107,6 +115,7 @@ class Pending:
         self.hours = newest(earlier.hours, self.hours)
         self.unregistered = earlier.unregistered | self.unregistered
         self.gone = newest(earlier.gone, self.gone)
+        self.shown = earlier.shown | self.shown
         self.sweep = self.sweep or earlier.sweep
 
     def batch(self) -> Batch:
@@ -123,6 +132,7 @@ class Pending:
             hours=self.hours,
             unregistered=[self.unregistered[port] for port in sorted(self.unregistered)],
             gone=self.gone,
+            shown=[self.shown[place] for place in sorted(self.shown)],
             sweep=self.sweep,
         )
 

@@ -16,6 +16,7 @@ from checker.model import (
     Port,
     ProcessId,
     Registration,
+    ShownKey,
     Status,
     Tunnel,
     Unregistered,
@@ -51,6 +52,7 @@ class Batch:
     gone: Sequence[Unregistered] = ()
     """Unregistered devices that are forgotten."""
     sweep: Sweep | None = None
+    shown: Sequence[ShownKey] = ()
     renamed: Sequence[tuple[NodeName, NodeName]] = ()
     """Nodes' old and new names; written before everything else in the batch."""
 
@@ -159,7 +161,35 @@ def unregistered_from(row: sqlite3.Row) -> Unregistered:
     return Unregistered(**{**dict(row), **said})
 
 
-ACTS = frozenset({EventKind.SHELL, EventKind.COMMAND, EventKind.MUTE, EventKind.UNMUTE})
+def shown_row(shown: ShownKey) -> dict[str, Any]:
+    """The columns of a row of `shown_key`."""
+    return {
+        "node": shown.node,
+        "port": shown.port,
+        "key": shown.key,
+        "pinned": shown.pinned,
+        **session_columns(shown.session),
+        "at": shown.at,
+        "logged": shown.logged,
+    }
+
+
+def shown_from(row: sqlite3.Row) -> ShownKey:
+    """The inverse of shown_row."""
+    fields: dict[str, Any] = dict(row)
+    session = ProcessId(pid=fields.pop("pid"), start_ticks=fields.pop("start_ticks"))
+    return ShownKey(**fields, session=session)
+
+
+ACTS = frozenset(
+    {
+        EventKind.SHELL,
+        EventKind.COMMAND,
+        EventKind.HOSTKEY,
+        EventKind.MUTE,
+        EventKind.UNMUTE,
+    }
+)
 """Kinds that 0.1.0 does not know. They are stored and sent as `registry`, with their own name in
 `act`, which 0.1.0 ignores: after a rollback it reads and writes the same state file.
 """

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from checker.state.errors import StateNewer
+from checker.state.tally import has_tally, make_tally
 
 UNREGISTERED_SINCE = 2
 """The version that brought the table `unregistered`."""
@@ -32,6 +33,23 @@ CREATE TABLE said (
 and not a numbered migration, as with `act`: 0.1.0 would also fail at another column of
 `unregistered`. A row counts only while `unregistered` has the same port and node.
 """
+
+
+HAS_SHOWN = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'shown_key'"
+ADD_SHOWN = """
+CREATE TABLE shown_key (
+    node          TEXT    NOT NULL,
+    port          INTEGER NOT NULL CHECK (port BETWEEN 1 AND 65535),
+    key           TEXT    NOT NULL,                                 -- TYPE BASE64, as pinned
+    pinned        TEXT    NOT NULL,
+    pid           INTEGER NOT NULL,
+    start_ticks   INTEGER NOT NULL,
+    at            REAL    NOT NULL,                                 -- Unix seconds, UTC
+    logged        TEXT    NOT NULL,
+    PRIMARY KEY (node, port)
+) STRICT, WITHOUT ROWID
+"""
+"""The host keys that targets showed. Not a numbered migration, as with `said`."""
 
 
 @contextmanager
@@ -78,6 +96,8 @@ def migrate(db: sqlite3.Connection, path: Path) -> None:
             db.execute(f"PRAGMA user_version = {number:d}")
     add_act(db)
     add_said(db)
+    add_shown(db)
+    add_tally(db)
 
 
 def add_act(db: sqlite3.Connection) -> None:
@@ -104,6 +124,28 @@ def add_said(db: sqlite3.Connection) -> None:
 
 def has_said(db: sqlite3.Connection) -> bool:
     return db.execute(HAS_SAID).fetchone() is not None
+
+
+def add_shown(db: sqlite3.Connection) -> None:
+    """Add the table `shown_key`, unless it is there."""
+    if has_shown(db):
+        return
+    with transaction(db):
+        if not has_shown(db):  # else another process was quicker
+            db.execute(ADD_SHOWN)
+
+
+def has_shown(db: sqlite3.Connection) -> bool:
+    return db.execute(HAS_SHOWN).fetchone() is not None
+
+
+def add_tally(db: sqlite3.Connection) -> None:
+    """Add the table `tally` and its trigger, unless they are there."""
+    if has_tally(db):
+        return
+    with transaction(db):
+        if not has_tally(db):  # else another process was quicker
+            make_tally(db)
 
 
 def refuse_newer(path: Path, version: int, known: int) -> None:

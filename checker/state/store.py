@@ -22,6 +22,7 @@ from checker.model import (
     NodeName,
     Port,
     Registration,
+    ShownKey,
     Tunnel,
     Unregistered,
     Watched,
@@ -34,6 +35,7 @@ from checker.state.rows import (
     event_from,
     process_from,
     registration_from,
+    shown_from,
     sweep_from,
     tunnel_from,
     unregistered_from,
@@ -42,6 +44,7 @@ from checker.state.schema import (
     HOURS_SINCE,
     UNREGISTERED_SINCE,
     has_said,
+    has_shown,
     migrate,
     migrations,
     refuse_newer,
@@ -87,9 +90,10 @@ LAST_HOLDS = (
 """SQLite takes the other columns from the row with the maximum. Source:
 sqlite.org/lang_select.html, section 2.5.
 """
+AFTER_ALL_DAYS = "9999-12-31"
 UPTIME_SINCE = (
     "SELECT day, up_s, watched_s FROM uptime WHERE node = :node AND port = :port AND day >= :day"
-    " ORDER BY day"
+    " AND day < :until ORDER BY day"
 )
 
 
@@ -138,6 +142,13 @@ class StateFile:
             statement = UNREGISTERED if has_said(db) else UNREGISTERED_BEFORE
             return tuple(unregistered_from(row) for row in db.execute(statement))
 
+    def shown_keys(self) -> tuple[ShownKey, ...]:
+        """Return the host keys that targets showed; none from a file of an older product."""
+        with self.using() as db:
+            if not has_shown(db):
+                return ()
+            return tuple(shown_from(row) for row in db.execute("SELECT * FROM shown_key"))
+
     def flaps(self) -> dict[NodeName, Flaps]:
         with self.using() as db:
             rows = db.execute("SELECT * FROM flaps").fetchall()
@@ -183,11 +194,16 @@ class StateFile:
             rows = db.execute(LAST_HOLDS).fetchall()
         return {NodeName(row["node"]): row["text"] for row in rows}
 
-    def uptime(self, node: NodeName, port: Port, *, since_day: str) -> tuple[Watched, ...]:
-        """Return the daily roll-up of a forward, oldest first; days without a probe are missing."""
+    def uptime(
+        self, node: NodeName, port: Port, *, since_day: str, until_day: str = AFTER_ALL_DAYS
+    ) -> tuple[Watched, ...]:
+        """Return the daily roll-up of a forward, oldest first; days without a probe are missing.
+        The day `until_day` is not included.
+        """
         with self.using() as db:
             rows = db.execute(
-                UPTIME_SINCE, {"node": node, "port": port, "day": since_day}
+                UPTIME_SINCE,
+                {"node": node, "port": port, "day": since_day, "until": until_day},
             ).fetchall()
         return tuple(
             Watched(day=row["day"], up_s=row["up_s"], watched_s=row["watched_s"]) for row in rows

@@ -9,6 +9,7 @@ from checker.state.rows import (
     event_row,
     registration_row,
     session_columns,
+    shown_row,
     sweep_row,
     tunnel_row,
     unregistered_row,
@@ -25,6 +26,7 @@ RENAMES = (
     "UPDATE OR REPLACE registration SET node = :new WHERE node = :old",
     "UPDATE OR REPLACE uptime SET node = :new WHERE node = :old",
     "UPDATE OR REPLACE hour SET node = :new WHERE node = :old",
+    "UPDATE OR REPLACE shown_key SET node = :new WHERE node = :old",
     "UPDATE event SET node = :new WHERE node = :old",
 )
 UPSERT_TUNNEL = """
@@ -41,6 +43,12 @@ ON CONFLICT (node, port) DO UPDATE SET
     answer = excluded.answer
 """
 DELETE_TUNNEL = "DELETE FROM tunnel WHERE node = :node AND port = :port"
+DELETE_SHOWN = "DELETE FROM shown_key WHERE node = :node AND port = :port"
+UPSERT_SHOWN = """
+INSERT OR REPLACE INTO shown_key VALUES (
+    :node, :port, :key, :pinned, :pid, :start_ticks, :at, :logged
+)
+"""
 UPSERT_FLAPS = "INSERT OR REPLACE INTO flaps VALUES (:node, :count, :last_at, :pid, :start_ticks)"
 UPSERT_REGISTRATION = """
 INSERT OR REPLACE INTO registration VALUES (
@@ -103,7 +111,10 @@ def next_revision(db: sqlite3.Connection) -> int:
 
 
 def write_tunnels(db: sqlite3.Connection, batch: Batch, revision: int) -> None:
-    db.executemany(DELETE_TUNNEL, [{"node": node, "port": port} for node, port in batch.forgotten])
+    forgotten = [{"node": node, "port": port} for node, port in batch.forgotten]
+    db.executemany(DELETE_TUNNEL, forgotten)
+    db.executemany(DELETE_SHOWN, forgotten)
+    db.executemany(UPSERT_SHOWN, [shown_row(shown) for shown in batch.shown])
     db.executemany(UPSERT_TUNNEL, [tunnel_row(tunnel, revision) for tunnel in batch.tunnels])
     db.executemany(
         UPSERT_FLAPS,

@@ -22,6 +22,7 @@ from checker.output import today
 from checker.registry.nodes import Registry, added_ports, renames, with_the_same_key
 from checker.registry.succession import old_key_note
 from checker.state.ledger import Ledger
+from checker.tunnels.comparer import Comparer
 from checker.tunnels.judge import LIVES, Judgement
 from checker.tunnels.rate_limits import NODE_WAITS_S, Limit, Limits
 from checker.tunnels.rights import Rights
@@ -54,6 +55,7 @@ class Gateway:
         self.config = config
         self.ledger = ledger
         self.watcher = Watcher(layout, config, ledger)
+        self.comparer = Comparer(self.watcher)
         self.rights = Rights(layout, ledger, self.watcher)
         if swept_since_s:
             # the next claim meets another process, which starts counting again
@@ -104,6 +106,7 @@ class Gateway:
             one for one in kept if not is_over(one, self.ledger.tunnel(one.forward), now)
         )
         self.watcher.shared = shared_ports(registry, sightings.by_port)
+        self.comparer.use(registry.forwards)
         self.watcher.waiting = {
             node.name: note for node in self.registry.nodes.values() if (note := old_key_note(node))
         }

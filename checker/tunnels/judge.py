@@ -14,7 +14,10 @@ from typing import assert_never
 
 from checker.model import (
     ANSWER_SHOWN,
+    SSH_BANNER,
     Answer,
+    Expect,
+    ExpectKind,
     Flaps,
     Policy,
     ProbeFailed,
@@ -89,14 +92,10 @@ def detail_of(status: Status, seen: Observation, strikes: int, policy: Policy) -
         case Status.FOREIGN:
             return f"the port is held by {seen.stranger}"
         case Status.WRONG:
-            got = seen.reply.text if isinstance(seen.reply, Answer) else b""
-            return (
-                f"expected {printable(str(seen.expect))}, got"
-                f" '{printable(got)}'{doubted(seen, strikes, policy)}"
-            )
+            return why_wrong(seen, strikes, policy)
         case Status.HUNG if isinstance(seen.reply, Answer):
             return (
-                f"slow: only '{printable(seen.reply.text)}' of {printable(str(seen.expect))} came"
+                f"slow: only '{printable(seen.reply.text)}' of {awaited(seen.expect)} came"
                 f"{doubted(seen, strikes, policy)}"
             )
         case Status.HUNG if seen.life:
@@ -113,6 +112,21 @@ def detail_of(status: Status, seen: Observation, strikes: int, policy: Policy) -
                 else ""
             )
     assert_never(status)
+
+
+def why_wrong(seen: Observation, strikes: int, policy: Policy) -> str:
+    """Return what came instead of what was expected."""
+    if seen.other_key:
+        return seen.other_key
+    got = seen.reply.text if isinstance(seen.reply, Answer) else b""
+    return (
+        f"expected {awaited(seen.expect)}, got '{printable(got)}'{doubted(seen, strikes, policy)}"
+    )
+
+
+def awaited(expect: Expect) -> str:
+    """Return what a probe waits for."""
+    return printable(str(SSH_BANNER if expect.kind is ExpectKind.HOSTKEY else expect))
 
 
 def doubted(seen: Observation, strikes: int, policy: Policy) -> str:

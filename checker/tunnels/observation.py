@@ -65,6 +65,10 @@ class Observation:
     """Whether a connection of the shared key may hold the port: then another response than expected
     may be an impostor's.
     """
+    other_key: str = ""
+    """How the host key that the target showed last differs from the pinned one, as a clause; empty
+    if it does not, or none is compared.
+    """
     expect: Expect
     deadline_s: float
 
@@ -96,7 +100,7 @@ def status_of(seen: Observation) -> Status:
         case Silent():
             return Status.DOWN if seen.owner is Owner.NOBODY else Status.HUNG
         case Answer(expected=True):
-            return Status.UP
+            return Status.WRONG if seen.other_key else Status.UP
         case Answer(begun=begun):
             return Status.HUNG if begun else Status.WRONG
         case StayedOpen():
@@ -110,5 +114,5 @@ def is_strike(seen: Observation) -> bool:
     """Whether this observation counts towards a kill."""
     status = status_of(seen)
     if isinstance(seen.reply, Answer):  # it came through the tunnel, which lives
-        return status in (Status.HUNG, Status.WRONG) and seen.shared
+        return status in (Status.HUNG, Status.WRONG) and seen.shared and not seen.other_key
     return status is Status.HUNG and not seen.life

@@ -14,6 +14,7 @@ from checker.linux.processes import sockets_of
 from checker.model import (
     IPV4_LOOPBACK,
     Answer,
+    ExpectKind,
     Flow,
     Forward,
     NodeName,
@@ -25,6 +26,7 @@ from checker.model import (
     Silent,
     StayedOpen,
     Tunnel,
+    mismatch,
 )
 from checker.sshd.sessions import login_took_s
 from checker.state.ledger import Ledger
@@ -224,7 +226,16 @@ class Observer:
             silence_s=one.terms.silence_s,
             beaten_at=self.signs.beats.get(held.session) if held.session else None,
             shared=self.is_shared(forward, held.session),
+            other_key=self.other_key(forward),
         )
+
+    def other_key(self, forward: Forward) -> str:
+        """Return how the host key that the target showed last differs from the pinned one, as a
+        clause; empty if it does not, or the forward does not expect its host key.
+        """
+        if forward.expect.kind is not ExpectKind.HOSTKEY:
+            return ""
+        return mismatch(self.ledger.shown.get((forward.node, forward.port)), forward.host_key)
 
     async def holder(self, forward: Forward, place: Port, *, newer_than: float) -> Held:
         """Return who holds the port that was probed, even if the forward has moved since."""

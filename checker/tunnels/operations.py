@@ -40,6 +40,7 @@ class Operations:
             )
         match verb:
             case Verb.PROBE:
+                await self.gateway.comparer.for_operator(forward)
                 judgement = await self.gateway.settle(forward, actor=operator)
                 tunnel = judgement.tunnel
                 return outcome(

@@ -37,6 +37,7 @@ MORE_LINES_S = 0.5
 """Wait for another line after one that does not match: servers may send lines before their banner
 (RFC 4253, 4.2).
 """
+BANNERS = frozenset({ExpectKind.BANNER, ExpectKind.HOSTKEY})
 OURS_ALONE = frozenset(
     {
         errno.EMFILE,
@@ -186,7 +187,7 @@ async def converse(
                 begun = begins(expect, heard.text)
                 if begun:
                     limit.reschedule(until.for_more(loop.time()))
-                elif expect.kind is ExpectKind.BANNER and b"\n" in part:
+                elif expect.kind in BANNERS and b"\n" in part:
                     limit.reschedule(min(until.at, loop.time() + MORE_LINES_S))
     except TimeoutError:
         if not heard.text:
@@ -220,14 +221,14 @@ def opening(expect: Expect) -> bytes:
             return client_hello()
         case ExpectKind.SEND:
             return unescape(expect.send)
-        case ExpectKind.BANNER | ExpectKind.OPEN:
+        case ExpectKind.BANNER | ExpectKind.HOSTKEY | ExpectKind.OPEN:
             return b""
 
 
 def matches(expect: Expect, heard: bytes) -> bool:
     """Whether these first bytes are the expected response."""
     match expect.kind:
-        case ExpectKind.BANNER:
+        case ExpectKind.BANNER | ExpectKind.HOSTKEY:
             wanted = letters_and_digits(expect.text.encode("utf-8"))
             return any(letters_and_digits(line).startswith(wanted) for line in heard.split(b"\n"))
         case ExpectKind.HTTP:
@@ -244,7 +245,7 @@ def matches(expect: Expect, heard: bytes) -> bool:
 def begins(expect: Expect, heard: bytes) -> bool:
     """Whether these first bytes are the beginning of the expected response, and nothing else."""
     match expect.kind:
-        case ExpectKind.BANNER:
+        case ExpectKind.BANNER | ExpectKind.HOSTKEY:
             last = letters_and_digits(heard.rpartition(b"\n")[2])
             return bool(last) and letters_and_digits(expect.text.encode("utf-8")).startswith(last)
         case ExpectKind.HTTP:

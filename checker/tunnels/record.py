@@ -36,6 +36,18 @@ class TunnelRecord:
             text += f": {after.detail}" if after.detail else ""
             self.ledger.log_event(EventKind.STATUS, text, node=after.node, port=after.port)
 
+    def host_key_differs(self, forward: Forward, clause: str) -> None:
+        """The target shows another host key than the pinned one: log it once for each such pair."""
+        shown = self.ledger.shown.get((forward.node, forward.port))
+        if shown is None or shown.logged == forward.host_key:
+            return
+        self.ledger.put_shown(replace(shown, logged=forward.host_key))
+        text = (
+            f"{clause}; nothing was ended; if the key was replaced, run: reversi-checker node pin"
+            f" {forward.node}"
+        )
+        self.ledger.log_event(EventKind.HOSTKEY, text, node=forward.node, port=forward.port)
+
     def holder_unknown(self, before: Tunnel, after: Tunnel) -> None:
         """A hung port cannot be freed: log it once, when it becomes so."""
         if before.strikes < self.policy.strikes or before.verdict != after.verdict:
@@ -122,6 +134,9 @@ class TunnelRecord:
     def moved(self, forward: Forward, port: Port) -> None:
         """The forward's port was replaced: its row goes on at the new one."""
         self.ledger.put(replace(self.ledger.tunnel(forward), port=port, detail=""))
+        shown = self.ledger.shown.get((forward.node, forward.port))
+        if shown is not None:
+            self.ledger.put_shown(replace(shown, port=port))
 
     def noted_clone(self, forward: Forward, note: str) -> None:
         """The node's key was found on two devices."""

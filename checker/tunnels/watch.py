@@ -18,14 +18,17 @@ from checker.model import (
     Flaps,
     Forward,
     NodeName,
+    Place,
     Port,
     ProcessId,
+    Status,
     Tunnel,
 )
 from checker.registry.succession import leaving_note, moving_note
 from checker.sshd.kill import Ending, Freed, Spared, end_session
 from checker.state.ledger import Ledger
 from checker.tunnels.cloned_keys import Clones
+from checker.tunnels.comparisons import Failure, key_note
 from checker.tunnels.holders import Held
 from checker.tunnels.judge import CannotKill, Judgement, Kill, LookAgain, Nothing, Recheck, judge
 from checker.tunnels.kill_reasons import NoRight, why_kill
@@ -83,6 +86,8 @@ class Watcher(Observer):
         self.ended: deque[ProcessId] = deque(maxlen=ENDED_KEPT)
         self.waiting: dict[NodeName, str] = {}
         """A note for the rows of each node that has two keys."""
+        self.key_failures: dict[Place, Failure] = {}
+        """Forwards whose host key could not be compared."""
 
     async def probe_until_clear(
         self,
@@ -167,6 +172,8 @@ class Watcher(Observer):
         after = self.with_notes(after, forward, held)
         self.patience.note(after, seen, time.time(), time.monotonic())
         self.record.judged(before, after, judgement.flaps)
+        if seen.other_key and after.status is Status.WRONG:
+            self.record.host_key_differs(forward, seen.other_key)
         match judgement.action:
             case Kill(why=why):
                 await self.end(forward, held, actor=actor, why=why, is_counted=True)
@@ -189,9 +196,10 @@ class Watcher(Observer):
         moves = moving_note(forward, held.port if held.session else None)
         leaves = leaving_note(forward)
         shut = "" if held.session else self.shut_outs.note(forward.node, time.monotonic())
-        if waits or moves or leaves or shut:
-            parts = [part for part in (tunnel.detail, shut, waits, moves, leaves) if part]
-            tunnel = replace(tunnel, detail="; ".join(parts))
+        about_key = key_note(forward, tunnel, self.key_failures.get((forward.node, forward.port)))
+        notes = [note for note in (shut, about_key, waits, moves, leaves) if note]
+        if notes:
+            tunnel = replace(tunnel, detail="; ".join(filter(None, (tunnel.detail, *notes))))
         return with_clone_note(tunnel, self.clone_note(tunnel.node))
 
     def clone_note(self, node: NodeName) -> str:

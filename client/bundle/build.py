@@ -267,13 +267,29 @@ def moves(node: Node) -> tuple[str, ...]:
     )
 
 
+def wanted_nodes(source: Source, filter_text: str | None) -> tuple[list[Node], list[str]]:
+    """Return the nodes to build for, and a sentence for each other whose file is broken. Raises
+    CheckerError if nothing matches the filter.
+    """
+    registry = source.registry
+    if filter_text is None:
+        found = list(registry.nodes.values())
+        return [node for node in found if node.name not in registry.broken], [*registry.problems]
+    from checker.control.matching import matching_nodes
+
+    matching = matching_nodes(source.layout, registry, filter_text)
+    names = {node.name for node in matching}
+    return (
+        [node for node in matching if node.name not in registry.broken],
+        [one.sentence for one in registry.broken_files if one.name in names],
+    )
+
+
 def build_all(source: Source, wanted: BuildOptions, narration: TextIO) -> int:
     """Build a bundle for each node. Report the failures, and return how many there were."""
-    nodes = [
-        node for node in source.registry.nodes.values() if node.name not in source.registry.broken
-    ]
+    nodes, problems = wanted_nodes(source, wanted.filter_text)
+    total = len(nodes) + len(problems)
     confirm(source, wanted, narration)
-    problems = list(source.registry.problems)
     for done, node in enumerate(nodes, start=1):
         try:
             handed_out(source, bundle_for(source, node, wanted), wanted)
@@ -287,8 +303,7 @@ def build_all(source: Source, wanted: BuildOptions, narration: TextIO) -> int:
     for problem in problems:
         print(f"reversi-client: {problem}", file=narration)
     print(
-        f"reversi-client: {len(nodes) - len(problems)} of {len(nodes)} bundles are in"
-        f" {wanted.output_dir}",
+        f"reversi-client: {total - len(problems)} of {total} bundles are in {wanted.output_dir}",
         file=narration,
     )
     return len(problems)

@@ -19,6 +19,8 @@ class BuildOptions:
 
     node: str | None
     """None: all nodes."""
+    filter_text: str | None = None
+    """Of all nodes, only those that match; None: all."""
     home: str | None
     output: Path | None
     output_dir: Path
@@ -62,7 +64,11 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
             "Run on the gateway. Make NODE.sh, a POSIX sh script that installs itself on the node's"
             " device and keeps the tunnel with the device's own SSH client."
         ),
-        epilog="example: reversi-client build office && scp -O office.sh root@192.168.1.1:/tmp/",
+        epilog=(
+            "example: reversi-client build office && scp -O office.sh root@192.168.1.1:/tmp/\n"
+            "         reversi-client build --all --filter tag:site-a --output-dir bundles"
+        ),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_names(build)
     add_gateway(build)
@@ -82,6 +88,11 @@ def add_names(build: argparse.ArgumentParser) -> None:
         help="the node; it must be registered, except with --forward",
     )
     build.add_argument("--all", action="store_true", help="build for every registered node")
+    build.add_argument(
+        "--filter",
+        metavar="TEXT",
+        help="with --all: only the nodes that match, as in the console: tag:site-a",
+    )
     build.add_argument(
         "--forward",
         action="append",
@@ -179,6 +190,8 @@ def complaint(parser: argparse.ArgumentParser, typed: argparse.Namespace) -> Non
     """Exit with a usage error if the options contradict each other."""
     if (typed.node is None) != typed.all:
         parser.error("name one NODE, or use --all")
+    if typed.filter is not None and not typed.all:
+        parser.error("--filter is for --all")
     if typed.all and (typed.output or typed.forward):
         parser.error("--output and --forward are for one NODE; with --all, use --output-dir")
     if typed.forward and typed.key != "device":
@@ -204,6 +217,7 @@ def wanted_from(typed: argparse.Namespace) -> BuildOptions:
     typed.check(typed)
     return BuildOptions(
         node=typed.node,
+        filter_text=typed.filter,
         home=typed.home,
         output=typed.output,
         output_dir=typed.output_dir,

@@ -18,6 +18,8 @@ from checker.model import (
     PortRanges,
     parse_forward,
     parse_name,
+    parse_note,
+    parse_tags,
     printable,
 )
 from checker.registry.nodes import NameTaken, Registry, allot, conflict
@@ -30,6 +32,8 @@ class Field(StrEnum):
     NAME = "name"
     FORWARDS = "forwards"
     OUTPUT = "output"
+    TAGS = "tags"
+    NOTE = "note"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +46,9 @@ class Asked:
     output: str = ""
     """Empty: the default."""
     key_type: KeyType = KeyType.ED25519
+    tags: str = ""
+    """Blanks or commas between them."""
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +62,8 @@ class NewNode:
     it.
     """
     key_type: KeyType = KeyType.ED25519
+    tags: tuple[str, ...] = ()
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,15 +101,38 @@ def checked(asked: Asked, registry: Registry, ports: PortRanges, folder: Path) -
         output = parse_output(asked.output.strip(), folder / f"{name}.toml")
     except CheckerError as error:
         errors[Field.OUTPUT] = printable(str(error), 400)
+    tags, note = labels_in(asked, errors)
     wanted = None
     if output is not None and not errors:
-        wanted = NewNode(name=name, requests=requests, output=output, key_type=asked.key_type)
+        wanted = NewNode(
+            name=name,
+            requests=requests,
+            output=output,
+            key_type=asked.key_type,
+            tags=tags,
+            note=note,
+        )
     return Checked(
         errors=errors,
         forwards=forwards,
         output=None if Field.NAME in errors else output,
         wanted=wanted,
     )
+
+
+def labels_in(asked: Asked, errors: dict[Field, str]) -> tuple[tuple[str, ...], str]:
+    """Tags and note; what is wrong with them goes to `errors`."""
+    tags: tuple[str, ...] = ()
+    note = ""
+    try:
+        tags = parse_tags(asked.tags.replace(",", " ").split())
+    except InvalidValue as error:
+        errors[Field.TAGS] = printable(str(error), 400)
+    try:
+        note = parse_note(asked.note)
+    except InvalidValue as error:
+        errors[Field.NOTE] = printable(str(error), 400)
+    return tags, note
 
 
 def free_name(text: str, registry: Registry) -> NodeName:

@@ -13,10 +13,12 @@ from checker.config.layout import Layout
 from checker.config.settings import load_config
 from checker.control.client import NotAllowed
 from checker.control.client_files import KeyWish, addresses, key_files
+from checker.control.many_nodes import carry_out_all, planned_for_all
 from checker.control.node_changes import Edit, carry_out, disable_broken_node, planned
 from checker.control.registering import Wanted, register
 from checker.model import CheckerError, NodeName, Note
 from checker.registry.changes import kept_key_path
+from checker.registry.labels import Relabelling
 from checker.registry.last_good import read_known
 from checker.registry.reading import read_registry
 from client.bundle import options
@@ -89,6 +91,34 @@ class Changes:
 
         return self.attempt(name, self.checker_command("node", verb, name), work)
 
+    def relabel(self, nodes: Sequence[NodeName], labels: Relabelling) -> tuple[Changed, ...]:
+        """Change tags and note of these nodes; if one fails, the others go on."""
+        notes: list[Note] = []
+        try:
+            if self.read_only:
+                raise NotAllowed("this console is read-only: nothing is changed")
+            plan = planned_for_all(read_known(self.layout), nodes, labels.of)
+            made, later = (
+                carry_out_all(self.layout, plan.changes, notes.append) if plan.changes else ((), ())
+            )
+        except CheckerError as error:
+            words = self.checker_command("node", "set", *nodes, *words_of(labels))
+            sentence = f"{error}{remedy(error, words)}"
+            return tuple(Changed(node=name, done=False, sentence=sentence) for name in nodes)
+        done = [
+            Changed(
+                node=one.after.name,
+                done=True,
+                sentence=sentence_of([text for _, text in one.clauses], notes),
+            )
+            for one in made
+        ]
+        done += [Changed(node=name, done=True, sentence="nothing to change") for name in plan.same]
+        failed = [
+            Changed(node=one.name, done=False, sentence=one.why) for one in (*plan.failures, *later)
+        ]
+        return (*failed, *done)
+
     def form_check(self) -> Callable[[Asked], Checked]:
         """The check for the form of a new node, against the registry as it is now. Raises
         CheckerError.
@@ -116,7 +146,9 @@ class Changes:
                 folder=wanted.output.parent,
             )
             keys = key_files(wish, self.layout, config)
-            asked = Wanted(name=wanted.name, requests=wanted.requests)
+            asked = Wanted(
+                name=wanted.name, requests=wanted.requests, tags=wanted.tags, note=wanted.note
+            )
             node, files = register(self.layout, config, asked, keys, notes.append)
             ports = [f"port {forward.port} -> {forward.target}" for forward in node.forwards]
             added = Changed(
@@ -128,10 +160,11 @@ class Changes:
             return self.with_bundle(added, wanted.output) if is_bundle else added
 
         forwards = [word for request in wanted.requests for word in ("--forward", str(request))]
+        labels = [word for tag in wanted.tags for word in ("--tag", tag)]
+        labels += ["--note", wanted.note] if wanted.note else []
         place = () if is_bundle else ("--client-config", str(wanted.output))
-        return self.attempt(
-            wanted.name, self.checker_command("node", "add", wanted.name, *forwards, *place), work
-        )
+        command = self.checker_command("node", "add", wanted.name, *forwards, *labels, *place)
+        return self.attempt(wanted.name, command, work)
 
     def with_bundle(self, added: Changed, output: Path) -> Changed:
         """Build the new node's bundle; the node stays added if that fails."""
@@ -207,6 +240,15 @@ class Changes:
             return work()
         except (CheckerError, ClientError) as error:
             return Changed(node=name, done=False, sentence=f"{error}{remedy(error, command)}")
+
+
+def words_of(labels: Relabelling) -> list[str]:
+    """The options of `node set` that make this change."""
+    return [
+        *(word for tag in labels.add for word in ("--tag", tag)),
+        *(word for tag in labels.remove for word in ("--untag", tag)),
+        *(() if labels.note is None else ("--note", labels.note)),
+    ]
 
 
 def remedy(error: BaseException, command: Sequence[str]) -> str:

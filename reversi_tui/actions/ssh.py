@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 
-from checker.model import InvalidValue, NodeName, Status, expects_ssh, parse_name
+from checker.model import SSH_USER, InvalidValue, NodeName, Status, expects_ssh, parse_name
 from checker.rows.row import Row
-from reversi_tui.settings.preferences import USER
 
 IPV4_SIDE, IPV6_SIDE = "127.0.0.1", "::1"
 """Where to reach listeners, public ones too; the probes use the same addresses."""
@@ -45,7 +44,7 @@ def ssh_command(
         name = parse_name(row.seen.node)
     except InvalidValue as error:
         return str(error)
-    if user and not USER.fullmatch(user):
+    if user and not SSH_USER.fullmatch(user):
         return f"{user[:40]!r} cannot be a user's name"
     others = [other for other in rows_of_node if other.seen.node == name and other.key != row.key]
     others.sort(key=lambda other: other.seen.status is not Status.UP)

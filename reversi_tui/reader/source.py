@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from checker.control.background import Background
@@ -19,6 +20,7 @@ from checker.state.errors import StateCorrupt, StateError, StateMissing, StateUn
 from checker.state.rows import Sweep
 from checker.state.store import StateFile, open_reader
 from reversi_tui.dependencies import Dependencies
+from reversi_tui.reader.mutes import MuteReader
 from reversi_tui.reader.registry import POLL_EVERY_S, Registered
 from reversi_tui.rows.report import Daemon, Health, Past, Report
 from reversi_tui.rows.uptime import DAYS
@@ -52,6 +54,7 @@ class Source:
         self.seen: dict[Key, Tunnel] = {}
         self.registered = Registered(self.layout)
         self.background = Background()
+        self.muting = MuteReader(self.layout.mutes)
         self.disk_free_bytes: int | None = None
         self.on_ipv6: frozenset[int] = frozenset()
         self.next_ping = self.next_open = self.next_listing = 0.0
@@ -79,6 +82,7 @@ class Source:
             self.poll_listeners()
             before = self.background.unregistered.keys()
             changed |= self.poll_background()
+            changed |= self.poll_mutes()
             if self.background.unregistered.keys() != before:
                 keys = self.keys()
                 changed = set(keys)
@@ -87,7 +91,7 @@ class Source:
             daemon=self.daemon,
             sweep=self.sweep,
             trouble=self.trouble,
-            problems=self.registered.problems,
+            problems=(*self.registered.problems, *filter(None, [self.muting.trouble])),
             registry_read=self.registered.forwards is not None,
             logins_waiting=self.sweep.logins_waiting if self.sweep else None,
             disk_free_bytes=self.disk_free_bytes,
@@ -119,6 +123,11 @@ class Source:
         )
 
     def row(self, key: Key) -> Row:
+        row = self.plain_row(key)
+        return replace(row, mute=self.muting.mutes.muting(row)) if self.muting.mutes else row
+
+    def plain_row(self, key: Key) -> Row:
+        """The row without its mute."""
         if key in self.registered.broken:
             return self.registered.broken[key]
         seen, known = seen_at(key, self.seen), self.background.known(key)
@@ -155,6 +164,10 @@ class Source:
         except StateError as error:
             self.trouble = str(error)
         return changed
+
+    def poll_mutes(self) -> set[Key]:
+        """Keys of all rows if the mutes changed, or one ended."""
+        return set(self.keys()) if self.muting.poll(self.now()) else set()
 
     def poll_state(self) -> set[Key]:
         """Keys of the tunnels that changed; an error goes to `trouble`."""

@@ -221,6 +221,24 @@ COLUMNS = (
             str(row.forward.expect) if row.forward and not row.members else ""
         ),
     ),
+    Column(
+        field=fields.BY_ID["tags"],
+        least=12,
+        most=32,
+        importance=18,
+        wide=True,
+        tip="The labels that the admin gave to the node",
+        sort_value=lambda row: sort_values.worded(" ".join(row.tags)),
+    ),
+    Column(
+        field=fields.BY_ID["note"],
+        least=12,
+        most=48,
+        importance=19,
+        wide=True,
+        tip="The admin's note about the node",
+        sort_value=lambda row: sort_values.worded(row.note),
+    ),
 )
 BY_ID = {column.id: column for column in COLUMNS}
 DEFAULTS = tuple(column for column in COLUMNS if not column.wide)

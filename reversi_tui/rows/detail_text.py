@@ -6,7 +6,8 @@ import textwrap
 import time
 from collections.abc import Sequence
 
-from checker.model import STATUS_MEANING, Event, EventKind, Usage, printable
+from checker.model import STATUS_MEANING, Event, EventKind, Mute, Usage, printable
+from checker.output import clock
 from checker.rows.cells import (
     answer_text,
     bytes_text,
@@ -100,8 +101,11 @@ def fields(row: Row, moment: Moment) -> list[tuple[str, str]]:
             else []
         ),
         *([("registry", UNREGISTERED_MEANING)] if row.unregistered else []),
+        *([("muted", mute_text(row.mute))] if row.mute else []),
         ("node", safe(seen.node)),
         *([("device", f"calls itself {safe(row.calls_itself)}")] if row.calls_itself else []),
+        *([("tags", safe(" ".join(row.tags), 600))] if row.tags else []),
+        *([("note", safe(row.note, 200))] if row.note else []),
         *([] if row.members else own),
         *decided(row),
         ("latency", NOT_KNOWN if seen.latency_ms is None else f"{seen.latency_ms:.1f} ms"),
@@ -128,6 +132,12 @@ def fields(row: Row, moment: Moment) -> list[tuple[str, str]]:
         ("flaps", f"{known.flaps} lately"),
         ("verdict", f"{seen.verdict} s"),
     ]
+
+
+def mute_text(mute: Mute) -> str:
+    """Until when no alerts are sent, by whom, and why."""
+    named = f" as {safe(str(mute.selector), 120)}" if mute.selector.node is None else ""
+    return f"until {clock(mute.until)}, by {safe(mute.by)}{named}: {safe(mute.why, 200)}"
 
 
 def cloned(events: Sequence[Event], now: float) -> str:

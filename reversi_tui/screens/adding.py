@@ -23,6 +23,8 @@ LABELS = {
     Field.NAME: "Name",
     Field.FORWARDS: "Forwards, one a line: [PORT=]HOST:PORT[,EXPECT]",
     Field.OUTPUT: "File for the device: NAME.toml, or NAME.sh for a bundle",
+    Field.TAGS: "Tags, as in: site-a openwrt",
+    Field.NOTE: "Note",
 }
 
 
@@ -105,6 +107,10 @@ class Adding(ModalScreen[Changed | None]):
                 yield Banner(id="error-output").add_class("error")
                 yield Banner(id="files").add_class("note")
                 yield Tick("RSA key (for dropbear on small flash)", id="rsa", compact=True)
+                for name in (Field.TAGS, Field.NOTE):
+                    yield Line(id=f"label-{name}")
+                    yield Input(id=name, compact=True, select_on_focus=False)
+                    yield Banner(id=f"error-{name}").add_class("error")
             yield Banner(id="adding-said")
             with Horizontal(id="adding-buttons"):
                 yield Button("Cancel (esc)", id="leave", compact=True)
@@ -114,6 +120,8 @@ class Adding(ModalScreen[Changed | None]):
         self.query_one("#adding-title", Line).show(Text("New node", style="bold"))
         for name, label in LABELS.items():
             self.query_one(f"#label-{name}", Line).show(Text(label, style="bold"))
+        for field in (*self.query(Input), *self.query(TextArea)):
+            field.cursor_blink = False  # each blink would be bytes on the link
         self.query_one("#name").focus()
         self.renew()
 
@@ -124,6 +132,8 @@ class Adding(ModalScreen[Changed | None]):
             forwards=self.query_one("#forwards", TextArea).text,
             output=self.query_one("#output", Input).value,
             key_type=KeyType.RSA if self.query_one("#rsa", Checkbox).value else KeyType.ED25519,
+            tags=self.query_one("#tags", Input).value,
+            note=self.query_one("#note", Input).value,
         )
 
     def renew(self) -> None:

@@ -21,9 +21,10 @@ class Ask(ModalScreen[str | None]):
         Binding("escape", "leave", "Cancel", id="ask.leave", tooltip="Cancel"),
     ]
 
-    def __init__(self, title: str, text: str, value: str) -> None:
+    def __init__(self, title: str, text: str, value: str, *, may_be_empty: bool = False) -> None:
         super().__init__()
         self.heading, self.text, self.value = title, text, value
+        self.may_be_empty = may_be_empty
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
@@ -39,7 +40,7 @@ class Ask(ModalScreen[str | None]):
         field.focus()
 
     def on_input_submitted(self, submitted: Input.Submitted) -> None:
-        if submitted.value.strip():
+        if submitted.value.strip() or self.may_be_empty:
             _ = self.dismiss(submitted.value.strip())
 
     def action_leave(self) -> None:

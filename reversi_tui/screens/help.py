@@ -19,17 +19,26 @@ KEYS = 15
 """Cells of a key or a sign, and the blanks around it."""
 Section = tuple[str, Sequence[tuple[str, str]]]
 FILTERS = (
-    ("text", "rows with it, in any column"),
+    ("text", "rows with it, in any column, tag or note"),
     ("!text", "rows without it"),
     ("a b", "rows with both"),
-    ('"a b"', "rows with this text, blanks included"),
+    ("a|b", "rows with one of them"),
+    ('"a b"', "rows with this text, blanks included; in quotes * | / are plain"),
     ("status:hung", "rows with it in that column; you may shorten its name"),
+    ("status:up|down", "rows with one of them in that column"),
+    ("is:fault", "not up, or stale, and not on purpose"),
+    ("is:stale", "no recent probe; also is:up, is:disabled, is:unregistered ..."),
+    ("tag:site-a", "nodes with exactly that tag; !tag:* without any"),
+    ("note:bakery", "nodes with it in their note"),
+    ("pub:443", "published on that port, or under a name: pub:shop.example"),
+    ("banner:OpenSSH", "rows with it in their target's own answer"),
+    ("node:b*1", "a whole column like that: * is anything"),
+    ("/^b.*1$/", "a regular expression; also node:/1$/"),
     ("latency:>200", "a number: < > <= >= =; ms or s"),
     ("flaps:>0", "also kills, port, sshd"),
     ("since:<1h", "an age: s m h d; also probe:>5m"),
     ("bytes:>2G", "a size: k M G T"),
     ("day:<99%", "up for less of the last 24 hours"),
-    ("probe:stale", "rows without a recent probe"),
 )
 MARKS = (
     ("node*", "not in the registry: it came by the shared key"),

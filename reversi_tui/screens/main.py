@@ -24,7 +24,10 @@ from reversi_tui.feed import Feed
 from reversi_tui.messages import Acted, PastRead, Reported, Typed
 from reversi_tui.rows.report import Report
 from reversi_tui.screens.action_runner import ActionRunner
+from reversi_tui.screens.attention import Attention
 from reversi_tui.screens.desk import Desk, Reader
+from reversi_tui.screens.label_editor import LabelEditor
+from reversi_tui.screens.muter import Muter
 from reversi_tui.screens.node_editor import NodeEditor
 from reversi_tui.screens.program_runner import ProgramRunner
 from reversi_tui.screens.row_detail import RowDetail
@@ -74,6 +77,9 @@ class Main(Screen[None]):
         self.acting = ActionRunner(self.desk)
         self.programs = ProgramRunner(self.desk)
         self.editor = NodeEditor(self.desk)
+        self.muter = Muter(self.desk)
+        self.attention = Attention(self.desk)
+        self.labels = LabelEditor(self.desk)
         self.calls = self.calls_by_id()
         self.ticks = 0
 
@@ -117,6 +123,7 @@ class Main(Screen[None]):
             **deeds,
             **own,
             "act.add": self.editor.add,
+            "act.mute": self.muter.mute,
             "act.mark": view.mark,
             "act.mark_all": view.mark_all,
             "row.detail": self.row_detail.open,
@@ -124,6 +131,8 @@ class Main(Screen[None]):
             "row.copy": programs.copy_ssh,
             "row.command": programs.choose_command,
             "row.bundle": self.editor.build,
+            "row.note": self.labels.note,
+            "act.tags": self.labels.tags,
             "find.filter": view.open_filter,
             "find.jump": view.open_jump,
             "view.faults": view.switch_faults,
@@ -174,6 +183,8 @@ class Main(Screen[None]):
     def tick(self) -> None:
         """Time went on: rows may be stale now, or older than the filter asks for."""
         self.ticks += 1
+        if not self.feed.is_paused and self.ticks % JUDGE_EVERY == 0:
+            self.attention.look_again()
         if self.view.asks_time and not self.feed.is_paused and self.ticks % JUDGE_EVERY == 0:
             before = self.table.cursor_place
             if self.view.judge(self.view.rows.values()):
@@ -265,6 +276,7 @@ class Main(Screen[None]):
         self.renew()
         if not self.feed.is_paused:
             self.row_detail.follow(report)
+            self.attention.follow(report)
 
     def switch_log(self) -> None:
         """Show the log of this console below the table, or hide it."""

@@ -12,6 +12,7 @@ from checker.rows.row import NO_PORT, Row
 from reversi_tui.actions.own_commands import Ran, run
 from reversi_tui.actions.plans import no_longer, several
 from reversi_tui.actions.ssh import by_hand
+from reversi_tui.screens.batch_runner import BatchRunner
 from reversi_tui.screens.confirm import Confirm
 from reversi_tui.screens.desk import Desk
 from reversi_tui.screens.output import Output
@@ -22,9 +23,6 @@ from reversi_tui.terminal.lending import run_on_terminal
 from reversi_tui.terminal.process_group import shown
 from reversi_tui.terminal.threads import detached
 
-Filled = tuple[Row, tuple[str, ...]]
-"""A row, and the command line that is to run on it."""
-
 
 class ProgramRunner:
     """Each program is an event of the gateway before it starts, so that a session that is cut off
@@ -33,6 +31,7 @@ class ProgramRunner:
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
+        self.batches = BatchRunner(desk, self.record, self.filled_in)
         self.said_unlogged = False
         """Whether the operator knows that events cannot be written."""
 
@@ -141,17 +140,19 @@ class ProgramRunner:
 
     async def run(self, command: Command, asked: Sequence[Row]) -> None:
         """Run it on each row that is still what was asked about."""
-        found: list[Filled] = []
-        for row in asked:
-            try:
-                found.append((row, self.filled_in(command, row)))
-            except CheckerError as error:
-                self.desk.voice.note(f"{named(row)}: {error}")
-        if command.terminal and found:
-            row, argv = found[0]
+        if len(asked) > 1:
+            self.batches.start(command, asked)
+            return
+        (row,) = asked
+        try:
+            argv = self.filled_in(command, row)
+        except CheckerError as error:
+            self.desk.voice.note(f"{named(row)}: {error}")
+            return
+        if command.terminal:
             await self.take_terminal(EventKind.COMMAND, row, argv)
-        elif found:
-            self.desk.start(self.run_each(command, found), group="acts")
+        else:
+            self.desk.start(self.run_on(command, row, argv), group="acts")
 
     def filled_in(self, command: Command, asked: Row) -> tuple[str, ...]:
         """The command line for this row. Raises CheckerError if the row is no longer what was asked
@@ -171,16 +172,15 @@ class ProgramRunner:
             target=str(target) if target else None,
         )
 
-    async def run_each(self, command: Command, found: Sequence[Filled]) -> None:
-        """Run it on one row after the other; show the output if there is only one."""
+    async def run_on(self, command: Command, row: Row, argv: Sequence[str]) -> None:
+        """Run it on one row, and show its output."""
         voice = self.desk.voice
-        for row, argv in found:
-            voice.note(f"{named(row)}: {shown(argv)}")
-            await self.record(EventKind.COMMAND, row, argv)
-            ran = await detached(partial(run, argv), name=command.name)
-            voice.note(f"{named(row)}: {ran.sentence}")
-            if len(found) == 1 and (ran.output or ran.status != 0):
-                self.show_output(command, row, ran)
+        voice.note(f"{named(row)}: {shown(argv)}")
+        await self.record(EventKind.COMMAND, row, argv)
+        ran = await detached(partial(run, argv), name=command.name)
+        voice.note(f"{named(row)}: {ran.sentence}")
+        if ran.output or ran.status != 0:
+            self.show_output(command, row, ran)
 
     def show_output(self, command: Command, row: Row, ran: Ran) -> None:
         text = f"{ran.output}\n\n{ran.sentence}".lstrip("\n")

@@ -6,11 +6,11 @@ import asyncio
 from dataclasses import replace
 
 from checker.model import printable
-from checker.rows.filter import lowered, mistaken_column
+from checker.rows.claims import lowered
+from checker.rows.mistakes import mistake, why_nothing
 from checker.rows.row import Key
 from reversi_tui.actions.table import help_sections, moves
 from reversi_tui.messages import Dressed, Typed
-from reversi_tui.rows.columns import UnknownColumn
 from reversi_tui.rows.palette import THEMES
 from reversi_tui.screens.columns import ColumnsChooser
 from reversi_tui.screens.desk import Desk
@@ -120,9 +120,10 @@ class TableView:
             self.view.set_filter(text)
             self.table.rearranged(before)
         if final:
-            mistaken = mistaken_column(text, self.view.rows.values(), self.desk.moment())
-            if mistaken:
-                self.desk.voice.say(str(UnknownColumn(mistaken)))
+            say_why = mistake if self.view.order or self.view.faults_only else why_nothing
+            sentence = say_why(text, self.view.rows.values(), self.desk.moment())
+            if sentence:
+                self.desk.voice.say(sentence)
             self.filter_bar.keep(text)
             place = self.table.cursor_place
             self.table.select(0 if place is None else place)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from checker.model import CheckerError
+from checker.model import SSH_USER, CheckerError
 from checker.nearest import did_you_mean
 from reversi_tui.rows.columns import column_named
 from reversi_tui.rows.palette import THEMES
@@ -16,7 +16,6 @@ MOST_FILTERS = 50
 """How many filters the history keeps."""
 DEFAULT = "default"
 WORDS = ("node", "port", "pid", "target")
-USER = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.@-]{0,63}")
 BRACED = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 
 
@@ -51,6 +50,10 @@ class Preferences:
     theme: str = "terminal"
     mouse: bool | None = None
     """None: on, but off over SSH."""
+    bell: bool = False
+    """Whether the terminal's bell rings for a new fault."""
+    title: bool = True
+    """Whether the number of faults is in the title of the terminal's window."""
     confirm_over: int = 5
     """For more targets than this, the operator must type the count."""
     shell_user: str = ""
@@ -179,7 +182,7 @@ def parse_user(text: str) -> str:
     """The user to log in as. Raises BadPreference for what ssh could take for an option, or a shell
     for several words.
     """
-    if not USER.fullmatch(text):
+    if not SSH_USER.fullmatch(text):
         raise BadPreference(
             f"{text[:40]!r} is not a user name; use letters, digits and . _ @ -, not beginning with"
             " @ or -"

@@ -30,6 +30,8 @@ CONSOLE_KEYS = (
     "grouped",
     "theme",
     "mouse",
+    "bell",
+    "title",
     "confirm_over",
     "shell_user",
     "keys",
@@ -82,7 +84,7 @@ def values_in(path: Path, console: Mapping[str, Any]) -> dict[str, Any]:
             )
     except BadPreference as error:
         raise ConfigError(path, f"console: {error}") from error
-    for key in ("wide", "faults_only", "grouped", "mouse"):
+    for key in ("wide", "faults_only", "grouped", "mouse", "bell", "title"):
         if key in console:
             values[key] = flag_in(path, f"console: {key}", console[key])
     if "filter" in console:

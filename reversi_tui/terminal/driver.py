@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import codecs
+import os
 from functools import partial
 
 from textual.drivers import linux_driver
+
+from reversi_tui.terminal.clipboard import BEL, ESC, UNABLE
+
+KEEP_TITLE, OLD_TITLE = f"{ESC}[22;2t", f"{ESC}[23;2t"
+"""Puts the window's title on the terminal's stack, and takes it back from there. Source:
+invisible-island.net/xterm/ctlseqs, XTWINOPS.
+"""
 
 
 def tolerant(name: str) -> partial[codecs.IncrementalDecoder]:
@@ -20,7 +28,8 @@ linux_driver.getincrementaldecoder = tolerant  # type: ignore[attr-defined, assi
 
 class Driver(linux_driver.LinuxDriver):
     """If its input thread fails, Textual prints a traceback and exits with status 0; this one ends
-    the app with the error.
+    the app with the error. It also keeps the title of the terminal's window while the terminal is
+    ours, and gives back the old one.
 
     It overrides private parts of Textual 8.2; tests/reversi_tui/test_textual.py fails if they
     change. Source: textual/drivers/linux_driver.py, LinuxDriver._run_input_thread.
@@ -35,3 +44,32 @@ class Driver(linux_driver.LinuxDriver):
             except Exception as error:  # noqa: BLE001 - passed on, to end the app in order
                 self._app.call_later(self._app._handle_exception, error)  # noqa: SLF001 - there is no public way
                 return
+
+    title = ""
+    """Of the window; empty: the old one."""
+
+    def show_title(self, title: str) -> None:
+        """Show a title while the terminal is ours; a terminal that has none shows nothing."""
+        if os.environ.get("TERM", "") in UNABLE:
+            return
+        if not self.title:
+            self.write(KEEP_TITLE)
+        self.title = title
+        self.write(title_sequence(title))
+
+    def start_application_mode(self) -> None:
+        super().start_application_mode()  # type: ignore[no-untyped-call] # of Textual
+        title, self.title = self.title, ""
+        if title:  # the terminal was lent, and is ours again
+            self.show_title(title)
+
+    def stop_application_mode(self) -> None:
+        if self.title:
+            # a terminal without a stack is left without a title
+            self.write(title_sequence("") + OLD_TITLE)
+        super().stop_application_mode()
+
+
+def title_sequence(title: str) -> str:
+    """OSC 2. Source: invisible-island.net/xterm/ctlseqs, Operating System Commands."""
+    return f"{ESC}]2;{title}{BEL}"

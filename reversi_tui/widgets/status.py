@@ -129,8 +129,8 @@ def rounded(count: int) -> int:
 def counts_line(
     view: View, looks: Looks, columns: Sequence[Place], *, editing: bool, width: int
 ) -> Text:
-    """What is shown, marked and unregistered, and the number of rows by status; without the status
-    words if they do not fit.
+    """What is shown, marked, unregistered and muted, and the number of rows by status; without the
+    status words if they do not fit.
 
     `columns` are the visible ones: if the rows are sorted by another, the line says so.
     """
@@ -151,6 +151,10 @@ def counts_line(
     if unregistered:
         with_words.append(f"  * {unregistered:,} unregistered")
         text.append(f"  *{unregistered:,}")
+    muted = sum(row.mute is not None for row in view.rows.values())
+    if muted:
+        with_words.append(f"  = {muted:,} muted")
+        text.append(f"  ={muted:,}")
     return with_words if with_words.cell_len <= width else text
 
 

@@ -30,8 +30,9 @@ from reversi_tui.widgets.looks import Looks
 from reversi_tui.widgets.status import arrow
 
 MARKED, FOLDED, UNFOLDED, PLAIN = "*", "+", "-", " "
+MUTED, MARKED_MUTED = "=", "#"
 GUTTER = 1
-"""Cells at the left, for the signs of marks and folds."""
+"""Cells at the left, for the signs of marks, mutes and folds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Appearance:
     """All that decides how a row is painted."""
 
     sign: str
-    """The sign in the gutter: marked, folded, unfolded or blank."""
+    """The sign in the gutter: marked, muted, folded, unfolded or blank."""
     cells: tuple[str, ...]
     status: Status
     is_stale: bool
@@ -152,10 +153,11 @@ class TunnelTable(ScrollView, can_focus=True):
         )
 
     def sign(self, key: Key, row: Row) -> str:
+        muted = all(each.mute for each in row.members or (row,))
         if self.view.is_marked(row):
-            return MARKED
+            return MARKED_MUTED if muted else MARKED
         if key[1] != FOLD:
-            return PLAIN
+            return MUTED if muted else PLAIN
         return UNFOLDED if key[0] in self.view.unfolded else FOLDED
 
     def text_of(self, place: Place, row: Row, moment: Moment) -> str:
@@ -175,7 +177,7 @@ class TunnelTable(ScrollView, can_focus=True):
             return Strip.blank(width, self.rich_style)
         looks = self.looks
         base = looks.cursor if look.under_cursor else looks.stale if look.is_stale else looks.plain
-        marked = looks.marked + base if look.sign == MARKED else base
+        marked = looks.marked + base if look.sign in (MARKED, MARKED_MUTED) else base
         segments = [Segment(look.sign, marked)]
         for place, cell in zip(self.columns, look.cells, strict=True):
             segments += self.painted_cell(place, cell, look, base)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from checker.model import Flaps, Hour, NodeName, Port, ProcessId, Registration
 from checker.state.rows import Batch
 from reversi_tui.exit_codes import ExitCode
-from tests.reversi_tui.console.states import demo_home, write
+from tests.reversi_tui.console.states import SEEN, demo_home, labelled, write
 from tests.reversi_tui.scripted import Captured, all_up, once, words
 
 
@@ -79,7 +80,7 @@ def test_a_filter_that_nothing_matches_is_mentioned_and_not_a_fault(
     code, lines, err = once(tmp_path, capsys, "--filter", "elsewhere")
 
     assert (code, len(lines)) == (ExitCode.OK, 1)
-    assert err == "reversi-tui: no row matches the filter 'elsewhere'\n"
+    assert err == "reversi-tui: nothing matches the filter 'elsewhere'\n"
 
 
 @pytest.mark.parametrize(
@@ -99,6 +100,46 @@ def test_a_mistyped_column_of_a_filter_is_an_error_and_hides_no_fault(
     assert (code, lines) == (ExitCode.USAGE, [])
     assert says in err
     assert "columns are: node, port" in err
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("is:stalle", "there is no is:stalle; did you mean 'stale'?"),
+        ("/b(/", "the pattern /b(/ is not valid"),
+        ("status:up port:>", "the filter's 'port:>' has no end"),
+    ],
+)
+def test_a_filter_that_can_only_be_a_mistake_is_an_error(
+    tmp_path: Path, capsys: Captured, text: str, says: str
+) -> None:
+    demo_home(tmp_path)
+
+    code, lines, err = once(tmp_path, capsys, "--filter", text)
+
+    assert (code, lines) == (ExitCode.USAGE, [])
+    assert says in err
+
+
+def test_tags_notes_and_answers_are_filtered_and_shown(tmp_path: Path, capsys: Captured) -> None:
+    layout = demo_home(tmp_path)
+    labelled(layout, "attic")
+    write(layout, Batch(tunnels=(replace(SEEN[0], answer="SSH-2.0-OpenSSH_9.2"),)))
+
+    for text in ("tag:site-a", "site-a", "note:bakery", "banner:openssh_9", "/^site-.$/|garage*"):
+        _, lines, _ = once(tmp_path, capsys, "--filter", text, "--columns", "node,tags,note")
+        assert words(lines[1]) == ["attic", "openwrt site-a", "key at the bakery"], text
+
+
+def test_an_unknown_tag_is_named_with_the_one_that_was_meant(
+    tmp_path: Path, capsys: Captured
+) -> None:
+    labelled(demo_home(tmp_path), "attic")
+
+    code, lines, err = once(tmp_path, capsys, "--filter", "tag:sitea")
+
+    assert (code, len(lines)) == (ExitCode.OK, 1)
+    assert "no node has the tag 'sitea'; did you mean 'site-a'?" in err
 
 
 def test_a_word_before_a_colon_may_be_a_part_of_what_a_row_shows(

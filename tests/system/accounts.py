@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 
 from tests.programs import require
+from tests.system.warm import Warm
 
 ENTRY = "from checker.cli.main import main; main()"
 
@@ -57,6 +58,8 @@ class Mode:
     runner: Account
     tunnel: Account
     install: Install
+    warm: Warm | None = None
+    """Runs commands of the install; None: each starts as a program."""
 
     @property
     def is_privileged(self) -> bool:

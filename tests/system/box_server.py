@@ -24,7 +24,15 @@ cd {folder} && exec env -i {variables} /bin/sh -c "$SSH_ORIGINAL_COMMAND"
 class BoxServer:
     """A real sshd that runs as the user of the tests and accepts a newly made key."""
 
-    def __init__(self, folder: Path, box: Box | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        box: Box | None = None,
+        *,
+        host: str = "127.0.0.1",
+        more: Sequence[str] = (),
+    ) -> None:
+        """`more`: lines for its configuration."""
         require("sshd", "ssh", "ssh-keygen")
         folder.mkdir()
         self.folder = folder
@@ -37,18 +45,24 @@ class BoxServer:
             )
         if os.geteuid() == 0:
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
-        words = [shutil.which("sshd") or "sshd", "-D", "-e", "-f", str(self.configure(box))]
+        words = [
+            shutil.which("sshd") or "sshd",
+            "-D",
+            "-e",
+            "-f",
+            str(self.configure(box, host, more)),
+        ]
         with (folder / "log").open("wb") as log:
             self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        until(lambda: accepts(self.port), "the SSH server listens")
+        until(lambda: accepts(self.port, host), "the SSH server listens")
 
-    def configure(self, box: Box | None) -> Path:
+    def configure(self, box: Box | None, host: str, more: Sequence[str]) -> Path:
         """Write its configuration; on a device, sessions get only the device's directory, PATH and
         mark.
         """
         lines = [
             f"Port {self.port}",
-            "ListenAddress 127.0.0.1",
+            f"ListenAddress {host}",
             f'HostKey "{self.folder}/host"',
             f'AuthorizedKeysFile "{self.folder}/key.pub"',
             "StrictModes no",
@@ -56,6 +70,7 @@ class BoxServer:
             "UsePAM no",
             "PasswordAuthentication no",
             "PermitRootLogin prohibit-password",
+            *more,
         ]
         if box is not None:
             session = self.folder / "session"

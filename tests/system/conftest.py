@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 import shutil
 import time
@@ -32,6 +33,7 @@ from tests.system.network import GATEWAY, GATEWAY_HOST, Network, network
 from tests.system.ports import free_port
 from tests.system.python_client import Echo
 from tests.system.shell.stand_ins import CRONTAB, program
+from tests.system.warm import Warm, running
 
 PR_SET_CHILD_SUBREAPER = 36
 SBIN = "/usr/sbin:/sbin:/usr/local/sbin"
@@ -63,7 +65,7 @@ def nothing_left(sbin: None, orphans_come_to_us: None) -> Iterator[None]:
     while left := [
         process
         for process in psutil.Process().children(recursive=True)
-        if process not in before and not reaped(process)
+        if process not in before and process.pid not in running and not reaped(process)
     ]:
         if time.monotonic() > end:
             names = [f"{process.pid} {' '.join(process.cmdline())}" for process in left]
@@ -120,18 +122,26 @@ def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
 def mode_of(session_stack: ExitStack, request: pytest.FixtureRequest) -> Callable[[str], Mode]:
     """Return a mode by its name; skip the test if the mode needs root."""
 
+    @functools.cache
+    def warm(python: str) -> Warm:
+        made = Warm(python)
+        session_stack.callback(made.close)
+        return made
+
     def mode(name: str) -> Mode:
         require("sshd", "ssh", "ssh-keygen")
         if name != "ordinary" and os.geteuid() != 0:
             pytest.skip(f"mode {name} needs root")
         if name == "root":
-            return Mode(runner=me(), tunnel=me(), install=own_install())
+            own = own_install()
+            return Mode(runner=me(), tunnel=me(), install=own, warm=warm(own.python))
         account: Account = request.getfixturevalue("tunnel_account")
         install: Install = request.getfixturevalue("reachable")
         return Mode(
             runner=me() if name == "root-for-tunnel-user" else account,
             tunnel=account,
             install=install,
+            warm=warm(install.python),
         )
 
     return mode

@@ -25,6 +25,8 @@ from tests.system.seen import Seen
 from tests.system.services import Service
 from tests.system.waiting import until
 
+FOREGROUND = {"up", "serve"}
+"""Commands that do not end by themselves."""
 FAST = "probe_every_s = 5\ndeadline_s = 1\nstrike_gap_s = 0.5\n"
 
 
@@ -95,6 +97,10 @@ class Gateway(Seen):
         self, *arguments: str, within_s: float = 60.0, **options: Any
     ) -> subprocess.CompletedProcess[str]:
         """Run one command of `reversi-checker` as the user who runs the gateway."""
+        warm = self.mode.warm
+        if warm and not (self.inside or options or FOREGROUND.intersection(arguments)):
+            words = ["--home", str(self.home), *arguments]
+            return warm.run(words, self.spawn_options(), within_s=within_s)
         settings = {**self.spawn_options(), "stdin": subprocess.DEVNULL, **options}
         return subprocess.run(
             self.words(*arguments),
@@ -194,7 +200,7 @@ class Gateway(Seen):
         assert self.daemon is not None
         self.remember()
         self.daemon.terminate()
-        assert self.daemon.wait(20) == 0, self.log()
+        assert self.daemon.wait(50) == 0, self.log()
         self.close_output()
 
     def kill_daemon(self) -> None:

@@ -55,6 +55,12 @@ ALERTS: tuple[Step[PageServer], ...] = (
         after=begin_to_tell,
     ),
     Step("sudo reversi-checker alert --test", says="command sh: sent", after=by_root),
-    Step("journalctl -u reversi-alert", says="told by command sh"),
+    Step(
+        "journalctl -u reversi-alert",
+        says="told by command sh",
+        before=lambda server: until(
+            lambda: "told by" in server.journal("reversi-alert.service"), "the delivery is logged"
+        ),
+    ),
     Step("sudo reversi-checker init --no-alerts", after=nothing_is_left),
 )

@@ -24,6 +24,8 @@ class Fleet(Readers):
 
     key: str = ""
     """The node's file before a rollout."""
+    expected: str = ""
+    """The line of the node's file that says the expected response."""
 
     def prepare(self) -> None:
         """Start the device, and connect the two machines by a cable."""
@@ -67,17 +69,24 @@ class Fleet(Readers):
     def add_later_keys(self) -> None:
         """Give the node all that 0.1.0 does not know in its file."""
         lines = 'x-site = "north"\\ntags = ["north"]\\nnote = "attic"'
-        self.old.must("sed", "-i", f"1i {lines}", "/etc/reversi/nodes/office.toml")
+        file = "/etc/reversi/nodes/office.toml"
+        lasting = self.old.read(file).splitlines()
+        self.expected = next(line for line in lasting if line.startswith("expect = "))
+        self.old.must("sed", "-i", f's/^expect = .*/expect = "hostkey"/; 1i {lines}', file)
 
     def has_only_comments(self) -> None:
         """The node has no key that 0.1.0 does not know."""
         text = self.old.read("/etc/reversi/nodes/office.toml")
         assert text.startswith('# x-site = "north"\n# tags = ["north"]\n# note = "attic"\n')
+        assert '\n# expect = "hostkey"\n' in text
         self.old.await_up("office")
 
     def has_its_tags_again(self) -> None:
         text = self.old.read("/etc/reversi/nodes/office.toml")
         assert text.startswith('x-site = "north"\ntags = ["north"]\nnote = "attic"\n')
+        assert '\nexpect = "hostkey"\n' in text
+        back = f"s/^expect = .*/{self.expected}/"
+        self.old.must("sed", "-i", back, "/etc/reversi/nodes/office.toml")
         self.old.await_up("office")
 
     def change_the_name(self) -> None:
@@ -155,12 +164,13 @@ OPERATING: tuple[Step[Fleet], ...] = (
     Step("sudo install -d -m 0700 /var/backups/reversi/newer"),
     Step("sudo mv /var/lib/reversi/state.db* /var/backups/reversi/newer/", after=Fleet.is_served),
     Step(
-        "grep -nE '^(x-|tags|note|host_key)' /etc/reversi/nodes/*.toml",
+        "grep -nE '^(x-|tags|note|host_key|expect.*hostkey)' /etc/reversi/nodes/*.toml",
         says='tags = ["north"]',
         before=Fleet.add_later_keys,
     ),
     Step(
-        "sudo sed -i -E 's/^(x-|tags|note|host_key)/# &/' /etc/reversi/nodes/*.toml",
+        "sudo sed -i -E 's/^(x-|tags|note|host_key|expect.*hostkey)/# &/'"
+        " /etc/reversi/nodes/*.toml",
         after=Fleet.has_only_comments,
     ),
     Step("sudo rm /etc/ssh/sshd_config.d/00-reversi.conf"),
@@ -170,7 +180,8 @@ OPERATING: tuple[Step[Fleet], ...] = (
         after=Fleet.is_served,
     ),
     Step(
-        r"sudo sed -i -E 's/^# (x-|tags|note|host_key)/\1/' /etc/reversi/nodes/*.toml",
+        r"sudo sed -i -E 's/^# (x-|tags|note|host_key|expect.*hostkey)/\1/'"
+        " /etc/reversi/nodes/*.toml",
         after=Fleet.has_its_tags_again,
     ),
     Step("sudo install -d -m 0700 /var/backups/reversi"),
@@ -254,6 +265,22 @@ OPERATING: tuple[Step[Fleet], ...] = (
         ends=(0, 1),
     ),
     Step("sudo rm -r /etc/ssh/old"),
+    Step(
+        'sudo reversi-checker node set office --tag site-a --note "attic, key at the bakery"',
+        says="office: tag site-a added",
+    ),
+    Step("reversi-checker node list --filter tag:site-a", says="site-a"),
+    Step(
+        "reversi-checker status --filter 'tag:site-a !status:up'",
+        says="nothing matches the filter",
+        before=Fleet.is_served,
+    ),
+    Step("sudo reversi-checker probe --filter tag:site-a", says="1 of 1 up"),
+    Step("sudo reversi-checker kill --filter tag:site-a --dry-run", says="would kill"),
+    Step(
+        "sudo reversi-checker node expire --filter tag:site-a 2031-12-31",
+        says="office: its key expires on 2031-12-31",
+    ),
     Step("sudo usermod -aG reversi-operators anna", before=Fleet.hire_anna, after=Fleet.obeys_anna),
     Step("reversi-checker log --limit 20", says="rollout: copy a bundle, and upgrade"),
     Step("sudo git -C /etc/reversi init --quiet"),

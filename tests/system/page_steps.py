@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
-
-from tests.system.page_server import PageServer
+from typing import Generic, Protocol, TypeVar
 
 W = TypeVar("W")
+
+
+class Terminal(Protocol):
+    """Where a reader types commands."""
+
+    def typed(self, line: str) -> subprocess.CompletedProcess[str]:
+        """Run a line, and wait for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +28,8 @@ class Step(Generic[W]):
     """The exit statuses that it may have."""
     before: Callable[[W], object] | None = None
     after: Callable[[W], object] | None = None
-    at: Callable[[W], PageServer] | None = None
-    """The server where it is typed; the first one by default."""
+    at: Callable[[W], Terminal] | None = None
+    """Where it is typed; the first terminal by default."""
 
 
 def unknown(typed: Sequence[str], known: Sequence[str]) -> str:
@@ -38,7 +44,7 @@ def unknown(typed: Sequence[str], known: Sequence[str]) -> str:
 
 
 def type_all(
-    world: W, steps: Sequence[Step[W]], server: PageServer, placeholders: dict[str, str]
+    world: W, steps: Sequence[Step[W]], terminal: Terminal, placeholders: Mapping[str, str]
 ) -> None:
     """Type each command, and check its output and its effect."""
     for step in steps:
@@ -47,7 +53,7 @@ def type_all(
         line = step.line
         for there, here in placeholders.items():
             line = line.replace(there, here)
-        done = (step.at(world) if step.at else server).typed(line)
+        done = (step.at(world) if step.at else terminal).typed(line)
         told = f"{step.line}\n{done.stdout}{done.stderr}"
         assert done.returncode in step.ends, f"ended with {done.returncode}: {told}"
         assert step.says in done.stdout + done.stderr, f"does not say {step.says!r}: {told}"

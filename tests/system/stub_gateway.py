@@ -54,7 +54,7 @@ def make_key(path: Path) -> str:
     subprocess.run(
         ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", path],
         check=True,
-        timeout=20,
+        timeout=50,
     )
     return Path(f"{path}.pub").read_text().strip()
 
@@ -140,7 +140,7 @@ class StubGateway:
             return
         children = Path(f"/proc/{self.sshd.pid}/task/{self.sshd.pid}/children").read_text().split()
         self.sshd.terminate()
-        self.sshd.wait(10)
+        self.sshd.wait(50)
         self.sshd = None
         for child in children:
             with contextlib.suppress(ProcessLookupError):

@@ -40,7 +40,7 @@ def quick_run(folder: Path, *benchmarks: str) -> subprocess.CompletedProcess[str
 def test_a_quick_run_prints_every_figure_beside_its_target(tmp_path: Path) -> None:
     require("sshd", "ssh", "ssh-keygen")
 
-    done = quick_run(tmp_path, "checks", "gate", "takeover", "throughput")
+    done = quick_run(tmp_path, "checks", "gate", "takeover", "throughput", "ssh")
 
     assert done.returncode == 0, done.stderr
     for what in (
@@ -51,6 +51,9 @@ def test_a_quick_run_prints_every_figure_beside_its_target(tmp_path: Path) -> No
         "own stale port",
         "throughput, device",
         "throughput, gateway",
+        "ssh-config, 300 nodes: size",
+        "ssh -G NAME",
+        "inventory",
     ):
         assert f"\n| {what}" in done.stdout
     assert not list(tmp_path.rglob("*"))
@@ -108,7 +111,7 @@ def test_the_help_names_every_benchmark() -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=20,
+        timeout=50,
     )
 
     assert all(name in told.stdout for name in BENCHMARKS)

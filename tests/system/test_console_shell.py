@@ -71,7 +71,7 @@ def test_a_host_key_that_is_not_the_nodes_is_refused(
     subprocess.run(
         ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / "other")],
         check=True,
-        timeout=20,
+        timeout=50,
     )
     other = (tmp_path / "other.pub").read_text(encoding="ascii").rstrip()
 

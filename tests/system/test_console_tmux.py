@@ -297,7 +297,7 @@ def changed_key(known: Path, folder: Path) -> None:
     subprocess.run(
         ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / "other")],
         check=True,
-        timeout=20,
+        timeout=50,
     )
     (name, *_), other = (
         known.read_text(encoding="ascii").split(),

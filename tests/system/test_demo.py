@@ -16,6 +16,7 @@ from tests.programs import require
 pytestmark = pytest.mark.sshd
 CHECKOUT = Path(__file__).parents[2]
 DEADLINE_S = 60.0
+STARTING = "starting a gateway and its nodes"
 
 
 class Demo:
@@ -78,14 +79,19 @@ def test_the_headless_demo_shows_every_status_and_leaves_nothing(folder: Path) -
 
 
 @pytest.mark.parametrize(
-    "number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=lambda number: number.name
+    ("number", "moment"),
+    [
+        pytest.param(signal.SIGTERM, "freezing freezer now", id="SIGTERM while a node is frozen"),
+        pytest.param(signal.SIGINT, STARTING, id="SIGINT while it starts"),
+        pytest.param(signal.SIGHUP, STARTING, id="SIGHUP while it starts"),
+    ],
 )
-def test_a_signal_while_a_node_is_frozen_leaves_nothing(
-    folder: Path, number: signal.Signals
-) -> None:
+def test_a_signal_leaves_nothing(folder: Path, number: signal.Signals, moment: str) -> None:
     demo = Demo(folder, "--headless", "120")
     try:
-        demo.follow(until="freezing freezer now")
+        demo.follow(until=moment)
+        while not demo.seen and demo.process.poll() is None:
+            demo.follow(within_s=0.1)
         demo.process.send_signal(number)
         status = demo.follow()
     finally:

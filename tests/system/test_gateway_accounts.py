@@ -81,6 +81,10 @@ def test_a_new_member_of_the_operators_group_may_act_at_once(machine: Machine) -
     machine.must("usermod", "-aG", "reversi-operators", "anna")
 
     assert "nobody listens" in machine.run(*anna, "kill", "office").stdout
+    mute = machine.run(*anna, "mute", "office", "2h", "--why", "new roof")
+    assert mute.stdout.startswith("office: no alerts until "), mute.stderr
+    assert "new roof" in machine.run(*anna, "mutes").stdout
+    assert "no longer muted" in machine.ok("unmute", "office")
     for words in ("disable office", "remove office", "add barn --forward 127.0.0.1:22,open"):
         done = machine.run(*anna, "node", *words.split())
         assert "only root may change nodes here: run it with sudo" in done.stderr, words

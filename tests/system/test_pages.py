@@ -18,6 +18,7 @@ from tests.programs import require
 from tests.system.accounts import Install
 from tests.system.page_alerts import ALERTS
 from tests.system.page_blocks import blocks, commands
+from tests.system.page_metrics import METRICS
 from tests.system.page_operating import OPERATING, Fleet
 from tests.system.page_server import PageServer, make_checkout
 from tests.system.page_sizing import SIZING
@@ -30,6 +31,7 @@ KNOWN: dict[str, Sequence[Step[Any]]] = {
     "operating": OPERATING,
     "sizing": SIZING,
     "alerts": ALERTS,
+    "metrics": METRICS,
     "troubleshooting": TROUBLES,
     "faq": (),
 }
@@ -122,6 +124,11 @@ def test_each_command_of_sizing_works(servers: Servers) -> None:
 
 def test_each_command_of_alerts_leads_to_a_message(servers: Servers) -> None:
     type_all(servers.gateway, ALERTS, servers.gateway, PLACEHOLDERS)
+
+
+@pytest.mark.usefixtures("ward")
+def test_each_command_of_metrics_does_what_the_page_says(servers: Servers) -> None:
+    type_all(servers.gateway, METRICS, servers.gateway, PLACEHOLDERS)
 
 
 def test_each_command_of_operating_does_what_the_page_says(servers: Servers) -> None:

@@ -10,6 +10,8 @@ T = TypeVar("T")
 LONG_S = 40.0
 """Longer than any step of a test takes on a busy machine."""
 POLL_S = 0.05
+SLOW_S = 0.15
+"""A fact that takes longer starts a program."""
 
 
 def until(fact: Callable[[], T | None], what: str, *, within_s: float = LONG_S) -> T:
@@ -17,8 +19,16 @@ def until(fact: Callable[[], T | None], what: str, *, within_s: float = LONG_S) 
 
     The failure names what we waited for, and the last value.
     """
-    end = time.monotonic() + within_s
+    asked = time.monotonic()
+    end = asked + within_s
     while not (value := fact()):
-        assert time.monotonic() < end, f"not within {within_s:g} s: {what} (last seen: {value!r})"
-        time.sleep(POLL_S)
+        now = time.monotonic()
+        assert now < end, f"not within {within_s:g} s: {what} (last seen: {value!r})"
+        time.sleep(pause_after(now - asked))
+        asked = time.monotonic()
     return value
+
+
+def pause_after(took_s: float) -> float:
+    """Ask less often for a fact that starts a program: other tests need the processor."""
+    return POLL_S if took_s < SLOW_S else min(2 * took_s, 1.0)

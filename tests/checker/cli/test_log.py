@@ -7,18 +7,21 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
 from checker.cli.exit_codes import ExitCode
 from checker.cli.log import followed
 from checker.config.layout import Layout
-from checker.model import Event, EventKind
+from checker.model import Event, EventKind, NodeName, Port
 from checker.output import clock
+from checker.registry.changes import add
+from checker.registry.lock import locked
 from checker.state.event_query import Wanted
 from checker.state.store import open_reader, open_store
-from tests.checker.cli.homes import ERROR, Run, write_state
-from tests.strategies import NOW, OFFICE, PORT
+from tests.checker.cli.homes import COMMAND, ERROR, Run, write_state
+from tests.strategies import NOW, OFFICE, PORT, node
 
 
 def test_the_log_is_one_document_or_one_line_per_event(checker: Run, office: Layout) -> None:
@@ -78,7 +81,7 @@ def test_following_the_log_shows_new_events(office: Layout) -> None:
         )
         with subprocess.Popen([sys.executable, "-c", program, str(office.state)]) as writer:
             found = next(following)
-            writer.wait(20)
+            writer.wait(50)
 
     assert (found.text, found.kind) == (second.text, second.kind)
 
@@ -182,3 +185,32 @@ def test_following_shows_only_what_was_asked_for(office: Layout) -> None:
         write_state(office, events=EVENTS)
 
         assert next(following).text == "ssh"
+
+
+def test_a_filter_takes_the_events_of_the_rows_that_it_shows(checker: Run, layout: Layout) -> None:
+    with locked(layout):
+        add(layout, node(ports=(PORT, 20011)), COMMAND)
+        add(layout, node("attic", 2, (20020,)), COMMAND)
+    write_state(
+        layout,
+        events=[
+            replace(EVENTS[1], port=PORT, text="first port"),
+            replace(EVENTS[1], port=Port(20011), text="second port"),
+            replace(EVENTS[1], port=None, text="whole node"),
+            replace(EVENTS[1], port=Port(29999), text="a port of the past"),
+            replace(EVENTS[1], node=NodeName("attic"), port=Port(20020), text="another"),
+            replace(EVENTS[1], node=None, port=None, text="the gateway"),
+        ],
+    )
+
+    assert texts(checker, "--filter", "node:office") == [
+        "first port",
+        "second port",
+        "whole node",
+        "a port of the past",
+    ]
+    assert texts(checker, "--filter", "node:office port:20011", "--grep", "port") == [
+        "second port",
+        "a port of the past",
+    ]
+    assert "nothing matches the filter 'node:zzz'" in checker("log", "--filter", "node:zzz")[2]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -46,11 +47,16 @@ def test_each_command_has_help_with_an_example_of_itself(
     assert f"{' '.join(path)}" in out.partition("example: ")[2]
 
 
+def words_of(line: str) -> list[str]:
+    """The words of a command in a shell, without a redirection and without the caller's own."""
+    return [word for word in shlex.split(line.partition(" > ")[0]) if word != "$@"]
+
+
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
 def test_the_example_of_each_command_is_valid(path: tuple[str, ...]) -> None:
     epilog = COMMANDS[path].epilog or ""
     lines = [
-        line.partition("reversi-checker")[2].split()
+        words_of(line.partition("reversi-checker")[2])
         for line in epilog.splitlines()
         if "reversi-checker" in line
     ]
@@ -296,7 +302,7 @@ def test_a_full_output_is_an_error_but_not_a_bug(office: Layout, words: tuple[st
     with Path("/dev/full").open("wb") as full:
         command = [sys.executable, "-c", MAIN, "--home", str(office.home), *words]
         done = subprocess.run(
-            command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=20
+            command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=50
         )
 
     assert done.stderr == f"{ERROR}cannot write to standard output: No space left on device\n"
@@ -352,6 +358,6 @@ def test_a_reader_that_goes_away_is_not_an_error(office: Layout) -> None:
         process.stdout.readline()
         process.stdout.close()
         complaint = process.stderr.read()
-        code = process.wait(20)
+        code = process.wait(50)
 
     assert (code, complaint) == (0, b"")

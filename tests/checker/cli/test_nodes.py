@@ -23,6 +23,8 @@ def test_nodes_are_listed_and_shown(checker: Run, office: Layout) -> None:
     expected: dict[str, Any] = {
         "name": "office",
         "calls_itself": None,
+        "tags": [],
+        "note": None,
         "public_key": public_key(),
         "next_key": None,
         "next_key_at": None,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import time
 from pathlib import Path
@@ -10,7 +12,7 @@ import pytest
 
 from checker.cli.exit_codes import ExitCode
 from checker.cli.main import run
-from checker.cli.report import percentage, share
+from checker.cli.report_lines import percentage, share
 from checker.config.layout import Layout, home_layout
 from checker.model import Forward, NodeName, Port, Watched, parse_expect, parse_target
 from checker.state.rows import Batch
@@ -107,6 +109,118 @@ def test_an_invalid_request_is_refused(
     assert report(gateway, *words) is ExitCode.USAGE
 
     assert words[-1] in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("--days 7 --since 2026-11-01", "--days counts from today, so it cannot be combined"),
+        ("--days 7 --until 2026-11-01", "--days counts from today, so it cannot be combined"),
+        ("--since 2026-11-20T08:00", "--since '2026-11-20T08:00' is not a day; a report counts"),
+        ("--until noon", "--until 'noon' is not a day; a report counts whole UTC days"),
+        ("--since 2026-11-20 --until 2026-11-20", "--since 2026-11-20 is not before --until"),
+        ("--csv --json", "--csv and --json are two forms of the same"),
+        ("--target 0", "--target 0 is not a percentage"),
+        ("--target 100.1", "--target 100.1 is not a percentage"),
+        ("--target nan", "--target nan is not a percentage"),
+    ],
+)
+def test_what_cannot_be_reported_is_one_sentence(
+    gateway: Layout, capsys: pytest.CaptureFixture[str], words: str, sentence: str
+) -> None:
+    assert report(gateway, *words.split()) is ExitCode.USAGE
+
+    said = capsys.readouterr()
+    assert (said.out, said.err.count("\n")) == ("", 1)
+    assert said.err.startswith(f"reversi-checker: error: {sentence}")
+
+
+@pytest.mark.parametrize(
+    ("words", "days"),
+    [
+        ("--since 2026-11-20", [EARLIER, TODAY]),
+        ("--since 2026-11-20 --until 2026-11-24", [EARLIER]),
+        ("--since 3d", [TODAY]),
+        ("--since 4d", [EARLIER, TODAY]),
+        ("--since 9w", [LONG_AGO, EARLIER, TODAY]),
+        ("--until 2026-11-24", [EARLIER]),
+        ("--until 2026-10-02", [LONG_AGO]),
+    ],
+)
+def test_a_report_is_about_the_days_that_were_asked_for(
+    gateway: Layout, capsys: pytest.CaptureFixture[str], words: str, days: list[str]
+) -> None:
+    assert report(gateway, "--json", "attic", *words.split()) is ExitCode.OK
+
+    (attic,) = json.loads(capsys.readouterr().out)["forwards"]
+    assert [day["day"] for day in attic["days"]] == days
+
+
+def test_a_target_that_was_missed_ends_with_1_and_names_who_missed_it(
+    gateway: Layout, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert report(gateway, "--target", "74.99") is ExitCode.OK
+    assert capsys.readouterr().err == ""
+    assert report(gateway, "--target", "75") is ExitCode.NOT_UP
+    assert capsys.readouterr().err == "below 75 %: attic:20010 (74.99 %)\n"
+
+
+def test_csv_has_a_header_and_a_line_for_each_forward(
+    gateway: Layout, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert report(gateway, "--csv", "--since", "2026-11-20") is ExitCode.OK
+
+    out = capsys.readouterr().out
+    assert out.endswith("\r\n")
+    attic, barn = csv.DictReader(io.StringIO(out, newline=""))
+    assert attic == {
+        "node": "attic",
+        "port": "20010",
+        "target": "127.0.0.1:22",
+        "since": "2026-11-20",
+        "until": "2026-11-25",
+        "up_s": "8099.9",
+        "watched_s": "10800.0",
+        "up_percent": "74.99",
+        "worst_day": EARLIER,
+        "worst_percent": "25.00",
+    }
+    assert (barn["up_percent"], barn["worst_day"], barn["watched_s"]) == ("", "", "0.0")
+
+
+def test_tags_are_summed_up_and_a_filter_chooses_forwards(
+    gateway: Layout, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = gateway.nodes / "attic.toml"
+    path.write_text('tags = ["site-a", "openwrt"]\n' + path.read_text())
+
+    assert report(gateway, "--by", "tag", "--days", "60") is ExitCode.OK
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [row[:3] for row in rows] == [
+        ["TAG", "NODES", "FORWARDS"],
+        ["openwrt", "1", "1"],
+        ["site-a", "1", "1"],
+        ["-", "1", "1"],
+    ]
+    assert report(gateway, "--by", "node", "--csv", "--filter", "node:attic") is ExitCode.OK
+    header, attic = capsys.readouterr().out.splitlines()
+    assert header.startswith("node,forwards,since,until,up_s")
+    assert attic.startswith("attic,1,")
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--filter", "node:zzz"], "nothing matches the filter 'node:zzz'"),
+        (["attic", "--filter", "node:x"], "give nodes or --filter, not both"),
+    ],
+)
+def test_a_filter_that_chooses_nothing_is_one_sentence(
+    gateway: Layout, capsys: pytest.CaptureFixture[str], words: list[str], sentence: str
+) -> None:
+    assert report(gateway, *words) is not ExitCode.OK
+
+    assert sentence in capsys.readouterr().err
 
 
 def test_without_a_state_file_nothing_was_watched(

@@ -47,6 +47,8 @@ def test_status_without_a_state_file_shows_what_is_registered(checker: Run, offi
         "failures",
         "kills",
         "calls_itself",
+        "tags",
+        "note",
     ]
     assert document["tunnels"][0]["status"] == "unknown"
     assert err.startswith("reversi-checker: warning: there is no state file")

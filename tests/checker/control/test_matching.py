@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from checker.model import OPEN, InvalidValue, NodeName, Port, Status, Unregister
 from checker.registry.changes import add
 from checker.registry.nodes import Registry
 from checker.registry.reading import read_registry
-from checker.rows.fields import UnknownColumn
+from checker.rows.mistakes import MistakenFilter
 from tests.checker.cli.homes import COMMAND, UP, write_state
 from tests.strategies import NOW, node
 
@@ -59,8 +60,23 @@ def test_what_matches_nothing_says_so(layout: Layout) -> None:
         keys(layout, "node:attic")
     with pytest.raises(NothingMatches, match="only devices that are not registered match"):
         names(layout, "node:garage")
-    with pytest.raises(UnknownColumn, match="there is no column 'ndoe'; did you mean 'node'"):
-        keys(layout, "ndoe:office")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("ndoe:office", "there is no column 'ndoe'; did you mean 'node'"),
+        ("node:office|ndoe:shed", "there is no column 'ndoe'; did you mean 'node'"),
+        ("node:office|", "the filter has an empty alternative"),
+        ("node:office port:>", "the filter's 'port:>' has no end"),
+        ("node:/(o+)+/", "repeats a group that repeats something"),
+    ],
+)
+def test_a_filter_that_may_choose_too_much_or_too_little_is_refused(
+    layout: Layout, text: str, said: str
+) -> None:
+    with pytest.raises(MistakenFilter, match=re.escape(said)):
+        keys(layout, text)
 
 
 @pytest.mark.parametrize("text", ["", " ", "port:>", '""'])

@@ -40,6 +40,14 @@ def test_what_is_wrong_with_the_records_is_reported_with_its_fix(
     assert_wrong(name, change, sentence, mend)
 
 
+def test_nodes_whose_host_key_is_awaited_but_not_pinned_are_named() -> None:
+    found = the(changed(WELL, {"registry.unpinned": ("attic", "barn")}), "host keys of nodes")
+
+    assert found.ok is False
+    assert found.sentence.endswith("hostkey is expected of attic, barn")
+    assert found.mend.startswith("sudo reversi-checker node pin attic barn ")
+
+
 def test_old_keys_that_stay_too_long_are_named() -> None:
     overdue = tuple(
         (f"node{number}: old key still valid since 2023-11-14", f"node rekey node{number} --now")

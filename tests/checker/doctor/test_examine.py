@@ -15,11 +15,12 @@ from checker.cli.main import run
 from checker.config.layout import home_layout
 from checker.daemon.startup import prepare_folders
 from checker.doctor.examine import examine
+from checker.model import HOSTKEY
 from checker.registry.authorized_keys import gate_command
-from checker.registry.changes import add
+from checker.registry.changes import add, change
 from checker.registry.lock import locked
 from checker.state.store import open_store
-from tests.strategies import node, public_key
+from tests.strategies import OFFICE, node, public_key
 
 
 def test_doctor_checks_a_home(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -74,3 +75,19 @@ def test_a_node_with_two_keys_for_a_month_is_overdue(tmp_path: Path) -> None:
     (layout.nodes / "office.next").write_text(f'key = "{public_key(2)}"\nkey_at = 1\n')
 
     assert [words for _, words in examine(layout).registry.overdue] == ["node rekey office --now"]
+
+
+def test_a_node_that_expects_its_host_key_without_a_pinned_one_is_found(tmp_path: Path) -> None:
+    layout = home_layout(tmp_path / "home")
+    (forward,) = node().forwards
+    asked = replace(forward, expect=HOSTKEY)
+    with locked(layout):
+        add(layout, replace(node(), forwards=(asked,)), gate_command(layout))
+
+    assert examine(layout).registry.unpinned == ("office",)
+
+    with locked(layout):
+        pinned = replace(asked, host_key=public_key(7))
+        change(layout, OFFICE, replace(node(), forwards=(pinned,)), gate_command(layout))
+
+    assert examine(layout).registry.unpinned == ()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from checker.cli.exit_codes import ExitCode
-from checker.cli.main import run
+from checker.cli.main import build_parser, run
 from checker.install.extra_units import (
     EXTRA_UNITS,
     METRICS,
@@ -195,6 +195,13 @@ def test_without_systemd_the_file_is_written_and_nothing_started(unit: ExtraUnit
     assert not [one for one in commands(planned.steps) if one.startswith("systemctl")]
 
 
+@UNITS
+def test_the_command_that_the_service_runs_exists(unit: ExtraUnit) -> None:
+    (start,) = [line for line in unit.text.splitlines() if line.startswith("ExecStart=")]
+
+    assert build_parser().parse_args(start.split()[4:]).command
+
+
 def test_a_tree_keeps_the_choice_until_no_metrics(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -234,4 +241,6 @@ def test_what_an_interpreter_lacks_is_asked_of_it(tmp_path: Path) -> None:
 def test_readers_come_from_the_settings() -> None:
     closed = replace(STOCK, choices=Choices(readers="watchers"), asked_units={"metrics": True})
 
-    assert b"=watchers\n" in written(plan(closed))[METRICS.path].content
+    planned = plan(closed)
+    assert b"=watchers\n" in written(planned)[METRICS.path].content
+    assert "although only watchers may look" in planned.warnings[0]

@@ -190,7 +190,8 @@ def test_an_impossible_forward_is_invalid(text: str) -> None:
 )
 def test_an_invalid_expect_names_the_five_valid_ones(text: str) -> None:
     with pytest.raises(
-        InvalidValue, match=r"write banner:PREFIX .* http, tls, 'send:TEXT expect:TEXT' or open"
+        InvalidValue,
+        match=r"write banner:PREFIX .* http, tls, 'send:TEXT expect:TEXT', hostkey or open",
     ):
         parse_expect(text)
 

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checker.model import InvalidValue, Node, NodeName, Port, Target, fingerprint, parse_expect
@@ -62,6 +62,7 @@ def test_a_change_is_described_and_no_change_is_not(change: tuple[Node, Node]) -
 
 
 @given(changes())
+@settings(max_examples=100)
 def test_exactly_what_has_no_key_line_any_longer_is_revoked(change: tuple[Node, Node]) -> None:
     before, after = change
     lines = (

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from checker.config.layout import Layout, home_layout
-from checker.model import Node
+from checker.model import HOSTKEY, SSH_BANNER, Node
 from checker.registry.changes import change
 from checker.registry.edits import with_forward
 from checker.registry.host_key_value import broken_host_key, host_key_in, is_broken_host_key
@@ -95,3 +95,19 @@ def test_only_a_host_key_can_be_broken() -> None:
     assert not is_broken_host_key("expect", 7)
     assert host_key_in({"host_key": 7}) == host_key_in({}) == ""
     assert list(broken_host_key({"host_key": KEY, "port": "x"}, "")) == []
+
+
+def test_hostkey_on_the_shared_key_is_named_and_read_as_a_banner(layout: Layout) -> None:
+    path = node_path(layout, OFFICE)
+    text = node_toml(node()).decode().replace('"open"', '"hostkey"')
+    path.write_text(text)
+    assert read_node(path).forwards[0].expect == HOSTKEY
+
+    path.write_text(text.replace(public_key(1), "shared"))
+
+    found = read_node(path)
+    assert found.forwards[0].expect == SSH_BANNER
+    assert found.unknown_keys == (
+        "forward 1: expect hostkey needs a key of the node's own; banner:SSH- is used",
+    )
+    assert read_registry(layout.nodes).broken == frozenset()

@@ -1,4 +1,4 @@
-"""Filters: words, columns, numbers, and what is half typed."""
+"""Filters: words, columns, numbers, wildcards, states, and what is half typed."""
 
 from __future__ import annotations
 
@@ -9,22 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checker.model import Port, Status
+from checker.rows.fields import FIELDS
 from checker.rows.filter import parse_filter
-from checker.rows.row import Known, Moment, Row
-from reversi_tui.rows.columns import COLUMNS
-from tests.reversi_tui.console.states import NOW, forward, tunnel
-
-MOMENT = Moment(now=NOW, every_s=20.0)
-ROW = Row(
-    forward=forward("attic", 20010, target="10.0.0.5:443"),
-    seen=replace(
-        tunnel("attic", 20010, Status.HUNG, pid=4711, detail="No Answer within 5 s"),
-        latency_ms=250.0,
-        kills=3,
-        bytes_total=2_500_000,
-    ),
-    known=Known(instance="brave-otter", client="reversi-client/1.0", flaps=2, hours=(1.0, 0.5)),
-)
+from checker.rows.parse import terms_in
+from checker.rows.row import Row
+from tests.checker.rows.samples import LATER, MOMENT, OTHER, ROW, ROWS
 
 
 @pytest.mark.parametrize(
@@ -51,7 +40,7 @@ ROW = Row(
         pytest.param("hung barn", False, id="one word of two"),
         pytest.param("answer:no", True, id="the answer"),
         pytest.param(":", True, id="a colon alone is text, as in a target"),
-        pytest.param("[(*", False, id="no pattern language"),
+        pytest.param("[(", False, id="no letter of a pattern is special outside slashes"),
         pytest.param('"no answer within"', True, id="a phrase"),
         pytest.param('answer:"no answer"', True, id="a phrase in a column"),
         pytest.param('!answer:"no answer"', False, id="a phrase that must not be there"),
@@ -86,6 +75,68 @@ ROW = Row(
         pytest.param("day:<80%", True, id="a percentage of the day"),
         pytest.param("colour:red", False, id="an unknown column is text"),
         pytest.param("la:>200", True, id="a shortened column with a number"),
+        pytest.param("barn|attic", True, id="one of two words"),
+        pytest.param("barn|cellar", False, id="neither of two words"),
+        pytest.param("!barn|attic", False, id="an inversion is of all alternatives"),
+        pytest.param("barn|!cellar", True, id="an alternative may be inverted itself"),
+        pytest.param("status:down|hung", True, id="alternatives have the column of the first"),
+        pytest.param("status:down|attic", False, id="only that column"),
+        pytest.param("status:down|node:attic", True, id="an alternative with its own column"),
+        pytest.param("latency:<100|>200", True, id="alternatives of numbers"),
+        pytest.param("is:up|hung", True, id="alternatives of states"),
+        pytest.param("target:1.2.3.4:5|10.0.0.5:443", True, id="alternatives with colons"),
+        pytest.param("barn|", False, id="a half-typed alternative"),
+        pytest.param('"barn|attic"', False, id="a quoted bar"),
+        pytest.param("att*", True, id="a wildcard"),
+        pytest.param("*ttic", True, id="a wildcard at the beginning"),
+        pytest.param("a*t*c", True, id="wildcards"),
+        pytest.param("tt*", False, id="a word with a wildcard is a whole value"),
+        pytest.param("*", True, id="anything"),
+        pytest.param("node:A*C", True, id="a wildcard in a column, whatever the case"),
+        pytest.param("node:*s*", False, id="a wildcard that is in another column"),
+        pytest.param("*attic*site*", False, id="a wildcard does not reach into the next column"),
+        pytest.param("status:h*", True, id="a status without its sign"),
+        pytest.param('answer:"no answer"*', True, id="quotes and a wildcard"),
+        pytest.param('node:"a*c"', False, id="a quoted star"),
+        pytest.param("node:a.*", False, id="a point is a point"),
+        pytest.param("/^att.c$/", True, id="a regular expression"),
+        pytest.param("/^ATTIC$/", True, id="whatever the case"),
+        pytest.param("/^attic.+site/", False, id="it does not reach into the next column"),
+        pytest.param("node:/^a.*c$/", True, id="a regular expression in a column"),
+        pytest.param("node:/hung/", False, id="not in that column"),
+        pytest.param("node:!/hung/", True, id="inverted behind the column"),
+        pytest.param("!/hung/", False, id="inverted"),
+        pytest.param("/no answer|closed/", True, id="blanks and bars between slashes"),
+        pytest.param("/barn/|/att/", True, id="alternatives of expressions"),
+        pytest.param(r"/\S+-otter/", True, id="the case of the expression itself counts"),
+        pytest.param("/dev/null", False, id="a path is a text"),
+        pytest.param("tag:openwrt", True, id="a tag"),
+        pytest.param("tag:open", False, id="a tag is a whole one"),
+        pytest.param("!tag:openwrt", False, id="without a tag"),
+        pytest.param("tag:site-*", True, id="tags with a wildcard"),
+        pytest.param("tag:openwrt tag:site-a", True, id="both tags"),
+        pytest.param("tag:site-b|site-a", True, id="one of the tags"),
+        pytest.param("site-a", True, id="a word is searched in the tags"),
+        pytest.param("note:bakery", True, id="in the note"),
+        pytest.param('"key at"', True, id="a phrase is searched in the note"),
+        pytest.param("note:*", True, id="with a note"),
+        pytest.param("pub:443", True, id="a published port"),
+        pytest.param("pub:44", False, id="a published port is a whole number"),
+        pytest.param("pub:20010", True, id="a port open on all addresses"),
+        pytest.param("pub:shop.example", True, id="a published name"),
+        pytest.param("pub:shop", True, id="a part of a published name"),
+        pytest.param("pub:*.example", True, id="published names with a wildcard"),
+        pytest.param("banner:dropbear", True, id="the target's own answer"),
+        pytest.param("banner:within", False, id="not what the probe found, if it answered"),
+        pytest.param("client:reversi-client", True, id="the client"),
+        pytest.param("is:hung", True, id="a state"),
+        pytest.param("is:up", False, id="another state"),
+        pytest.param("is:fault", True, id="a fault"),
+        pytest.param("is:fau", True, id="a shortened state"),
+        pytest.param("is:stale", False, id="not stale"),
+        pytest.param("!is:unregistered", True, id="registered"),
+        pytest.param("is:", True, id="a half-typed state"),
+        pytest.param("is:mended", False, id="an unknown state"),
     ],
 )
 def test_a_filter_shows_the_row_or_not(text: str, *, shown: bool) -> None:
@@ -93,7 +144,7 @@ def test_a_filter_shows_the_row_or_not(text: str, *, shown: bool) -> None:
 
 
 def test_what_is_not_known_is_on_neither_side_of_a_number() -> None:
-    row = Row(forward=None, seen=tunnel("attic", 20010, pid=None))
+    row = Row(forward=None, seen=replace(ROW.seen, session=None))
 
     assert not parse_filter("pid:>0").shows(row, MOMENT)
     assert not parse_filter("pid:<=0").shows(row, MOMENT)
@@ -101,10 +152,11 @@ def test_what_is_not_known_is_on_neither_side_of_a_number() -> None:
 
 
 def test_a_stale_row_is_found_by_that_word() -> None:
-    later = Moment(now=NOW + 600, every_s=20.0)
-
-    assert parse_filter("probe:stale").shows(ROW, later)
-    assert not parse_filter("probe:stale").shows(ROW, MOMENT)
+    for text in ("probe:stale", "is:stale", "is:st"):
+        assert parse_filter(text).shows(ROW, LATER)
+        assert not parse_filter(text).shows(ROW, MOMENT)
+    assert parse_filter("is:fault").shows(OTHER, LATER)
+    assert not parse_filter("is:fault").shows(OTHER, MOMENT)
 
 
 @pytest.mark.parametrize(
@@ -112,6 +164,9 @@ def test_a_stale_row_is_found_by_that_word() -> None:
     [
         pytest.param("since:<1h", True, id="a number of an age"),
         pytest.param("!probe:stale", True, id="a word in an age"),
+        pytest.param("is:stale", True, id="whether it is stale"),
+        pytest.param("barn|!is:fault", True, id="in an inverted alternative"),
+        pytest.param("is:up probe|since|attic /^x/ tag:x*", False, id="none of it ages"),
         pytest.param("attic latency:>2 status:up", False, id="nothing that ages"),
         pytest.param("", False, id="nothing"),
     ],
@@ -149,18 +204,55 @@ def test_a_row_that_changed_is_searched_as_it_is_now() -> None:
     assert not parse_filter("closed").shows(ROW, MOMENT)
 
 
+@pytest.mark.parametrize(
+    ("row", "text"),
+    [
+        pytest.param(replace(ROW, barred="disabled"), "is:disabled", id="disabled"),
+        pytest.param(replace(ROW, barred="expired"), "is:expired", id="expired"),
+        pytest.param(replace(ROW, barred="disabled"), "!is:fault", id="disabled on purpose"),
+        pytest.param(replace(ROW, unregistered=True), "is:unregistered", id="unregistered"),
+        pytest.param(replace(ROW, tags=()), "!tag:*", id="without tags"),
+        pytest.param(replace(ROW, note=""), "!note:*", id="without a note"),
+        pytest.param(
+            replace(ROW, seen=replace(ROW.seen, answer="")), "banner:within", id="without an answer"
+        ),
+    ],
+)
+def test_a_state_shows_a_row_that_has_it_and_no_other(row: Row, text: str) -> None:
+    assert parse_filter(text).shows(row, MOMENT)
+    assert not parse_filter(text).shows(ROW, MOMENT)
+
+
+@pytest.mark.parametrize(
+    ("column", "typed"),
+    [
+        ("node:", "/^b.*(r|n)$/"),
+        ("", "/bar[mn]/"),
+        ("", "/ba\\w(n|x/"),
+        ("status:", "/^up/|hung"),
+        ("!", "/^attic$/"),
+        ("node:!", "/^attic$/|/^b.n$/"),
+        ("is:", "up"),
+        ("tag:", "*"),
+    ],
+)
+def test_no_letter_of_a_pattern_hides_everything_while_it_is_typed(column: str, typed: str) -> None:
+    for length in range(len(typed) + 1):
+        found = parse_filter(column + typed[:length])
+        assert any(found.shows(row, MOMENT) for row in ROWS), typed[:length]
+
+
 LIKELY = st.lists(
     st.one_of(
         st.sampled_from(
             [
-                *(column.id for column in COLUMNS),
-                *'!:"<>=.% ',
+                *(field.id for field in FIELDS),
+                *'!:"<>=.% |*/()[]\\^$+?{}',
                 ">=",
-                "<=",
+                "is:",
                 "1",
                 "20",
                 "h",
-                "m",
                 "ms",
                 "G",
                 "att",
@@ -171,9 +263,10 @@ LIKELY = st.lists(
     ),
     max_size=12,
 ).map("".join)
+ANYTHING = st.one_of(st.text(), LIKELY)
 
 
-@given(st.one_of(st.text(), LIKELY))
+@given(ANYTHING)
 def test_anything_that_can_be_typed_is_a_filter(text: str) -> None:
     found = parse_filter(text)
 
@@ -181,11 +274,46 @@ def test_anything_that_can_be_typed_is_a_filter(text: str) -> None:
     assert found.asks_time in (True, False)
 
 
-@given(st.one_of(st.text(), LIKELY))
+@given(ANYTHING)
 def test_an_inverted_word_shows_what_the_word_does_not(text: str) -> None:
-    word = "".join(text.split()).lstrip("!")
+    word = text.strip().lstrip("!")
     found = parse_filter(word)
-    if len(found.terms) != 1:
+    if len(found.terms) != 1 or len(list(terms_in(word))) != 1:
         return
 
     assert parse_filter(f"!{word}").shows(ROW, MOMENT) is not found.shows(ROW, MOMENT)
+
+
+WORD = st.sampled_from(
+    [
+        "attic",
+        "barn",
+        "hung",
+        "tag:site-a",
+        "is:up",
+        "!barn",
+        "latency:>200",
+        "/^bar/",
+        "*tic",
+        "pub:1",
+    ]
+)
+
+
+@given(st.lists(WORD, min_size=1, max_size=4))
+def test_alternatives_show_what_any_of_them_shows(words: list[str]) -> None:
+    words = [word.removeprefix("~") for word in sorted(words)]  # those with a column last
+    together = parse_filter("|".join(["nothing", *words]))
+
+    for row in ROWS:
+        shown = [parse_filter(word).shows(row, MOMENT) for word in words]
+        assert together.shows(row, MOMENT) is any(shown)
+
+
+@given(st.lists(st.sampled_from(["attic", "barn", "up", "hung", "!up", "u*", "/^h/"]), min_size=1))
+def test_a_column_is_that_of_all_its_alternatives(words: list[str]) -> None:
+    once = parse_filter("status:" + "|".join(["nothing", *words]))
+    each = parse_filter("|".join(["nothing", *(f"status:{word}" for word in words)]))
+
+    for row in ROWS:
+        assert once.shows(row, MOMENT) is each.shows(row, MOMENT)

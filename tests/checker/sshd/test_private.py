@@ -210,7 +210,7 @@ def test_real_sshd_takes_the_configuration(layout: Layout) -> None:
         PRIVILEGE_SEPARATION.mkdir(mode=0o755, exist_ok=True)
 
     said = subprocess.run(
-        [program, "-t", "-f", str(config)], capture_output=True, text=True, check=False, timeout=20
+        [program, "-t", "-f", str(config)], capture_output=True, text=True, check=False, timeout=50
     )
 
     assert (said.returncode, said.stderr) == (0, "")

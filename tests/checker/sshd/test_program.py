@@ -38,7 +38,9 @@ def config(tmp_path: Path) -> Path:
         raise
     require("ssh-keygen")
     key = tmp_path / "key"
-    subprocess.run(["ssh-keygen", "-q", "-N", "", "-f", str(key)], check=True, timeout=20)
+    subprocess.run(
+        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True, timeout=50
+    )
     path = tmp_path / "sshd_config"
     path.write_text(f"HostKey {key}\n")
     return path

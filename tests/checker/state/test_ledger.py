@@ -23,6 +23,7 @@ from checker.model import (
     Port,
     ProcessId,
     Registration,
+    ShownKey,
     Status,
     Tunnel,
     Watched,
@@ -31,10 +32,19 @@ from checker.state.ledger import COMPLAINTS_AT_ONCE, Ledger
 from checker.state.pending import MOST_HELD
 from checker.state.rows import Batch, Sweep
 from checker.state.store import StateFile, open_store
-from tests.strategies import FORWARD, NOW, OFFICE, PORT
+from tests.strategies import FORWARD, NOW, OFFICE, PORT, public_key
 
 UP = Tunnel(node=OFFICE, port=PORT, status=Status.UP, strikes=1)
 DEAD = ProcessId(pid=2**22 - 1, start_ticks=1)
+SHOWN = ShownKey(
+    node=OFFICE,
+    port=PORT,
+    key=public_key(8),
+    pinned=public_key(7),
+    session=DEAD,
+    at=NOW,
+    logged=public_key(7),
+)
 
 
 @pytest.fixture
@@ -80,6 +90,7 @@ def fill(ledger: Ledger) -> None:
     ledger.log_event(EventKind.KILL, "told", node=OFFICE, port=PORT)
     ledger.pending.uptime.append((OFFICE, PORT, Watched(day="2023-11-14", up_s=1.0, watched_s=2.0)))
     ledger.pending.hours.append(Hour(node=OFFICE, port=PORT, hour=472222, up_s=1.0, watched_s=2.0))
+    ledger.put_shown(SHOWN)
     ledger.pending.sweep = Sweep(pid=2, swept_at=NOW, every_s=20.0)
 
 
@@ -241,6 +252,25 @@ async def test_a_renamed_node_keeps_what_is_known_and_what_waits_to_be_written(
     assert [day.watched_s for day in store.uptime(lobby, PORT, since_day="2023-01-01")] == [4.0]
     assert store.uptime(OFFICE, PORT, since_day="2023-01-01") == ()
     assert [(hour.node, hour.watched_s) for hour in store.hours(since_hour=0)] == [(lobby, 4.0)]
+    assert store.shown_keys() == (replace(SHOWN, node=lobby),)
+    assert ledger.shown == {(lobby, PORT): replace(SHOWN, node=lobby)}
+
+
+async def test_a_shown_host_key_outlives_a_restart_and_goes_with_its_forward(
+    layout: Layout, ledger: Ledger, store: StateFile
+) -> None:
+    ledger.put_shown(SHOWN)
+    await ledger.flush()
+    again = Ledger(layout, store)
+    again.load(store)
+
+    assert again.shown == {(OFFICE, PORT): SHOWN}
+
+    again.keep_only([])
+    await again.flush()
+
+    assert store.shown_keys() == ()
+    assert again.shown == {}
 
 
 def test_a_forward_that_was_never_seen_is_unknown(ledger: Ledger) -> None:

@@ -18,6 +18,7 @@ from checker.model import (
     NodeName,
     Port,
     Registration,
+    ShownKey,
     Status,
     Unregistered,
     Watched,
@@ -26,7 +27,7 @@ from checker.state.pending import MOST_HELD, Pending
 from checker.state.rows import Batch, Sweep
 from checker.state.store import StateFile, open_store
 from tests.checker.state.samples import UP, told
-from tests.strategies import NOW, OFFICE, PORT, SESSION
+from tests.strategies import NOW, OFFICE, PORT, SESSION, public_key
 
 LOBBY = NodeName("lobby")
 DEVICE = Unregistered(
@@ -38,6 +39,11 @@ DEVICE = Unregistered(
 )
 HELD = Registration(
     node=OFFICE, instance="i", session=SESSION, peer="192.0.2.1:5", registered_at=NOW
+)
+
+
+SHOWN = ShownKey(
+    node=OFFICE, port=PORT, key=public_key(8), pinned=public_key(7), session=SESSION, at=NOW
 )
 
 
@@ -55,6 +61,7 @@ def one_of_each(node: NodeName = OFFICE) -> Pending:
         hours=[Hour(node=node, port=PORT, hour=7, up_s=1.0, watched_s=2.0)],
         unregistered={DEVICE.port: DEVICE},
         gone=[replace(DEVICE, port=Port(50002))],
+        shown={(node, PORT): replace(SHOWN, node=node)},
         sweep=Sweep(pid=2, swept_at=NOW, every_s=20.0),
     )
 

@@ -32,6 +32,7 @@ from checker.state.store import (
     open_reader,
     open_store,
 )
+from checker.state.tally import read_tally
 from tests.checker.state.samples import an_hour
 from tests.strategies import (
     NOW,
@@ -88,6 +89,8 @@ def test_every_table_is_strict(store: StateFile) -> None:
         "sweep",
         "unregistered",
         "said",
+        "shown_key",
+        "tally",
     }
     assert all(row["strict"] for row in tables)
 
@@ -177,7 +180,8 @@ from checker.model import Event, EventKind
 from checker.store import Batch, open_store
 store = open_store(Path(sys.argv[1]))
 print(json.dumps([(event.kind, event.text, event.actor) for event in store.events()]))
-store.write(Batch(events=[Event(at=99.0, kind=EventKind.HOLD, text="by 0.1.0")]))
+for kind in (EventKind.HOLD, EventKind.KILL):
+    store.write(Batch(events=[Event(at=99.0, kind=kind, text="by 0.1.0")]))
 """
 
 
@@ -203,10 +207,13 @@ def test_events_of_new_kinds_survive_a_rollback_to_0_1_0(path: Path, tmp_path: P
     assert [(text, actor) for _, text, actor in seen] == [
         (event.text, event.actor) for event in ACTIONS
     ]
-    assert [kind for kind, _, _ in seen][-2:] == ["registry", "registry"]
+    assert [kind for kind, _, _ in seen][-3:] == ["registry"] * 3
     with closing(open_store(path)) as store:
         found = store.events()
-    assert [event.kind for event in found] == [*EventKind, EventKind.HOLD]
+        with store.using() as db:
+            counted = read_tally(db)
+    assert [event.kind for event in found] == [*EventKind, EventKind.HOLD, EventKind.KILL]
+    assert counted["kill"] == 2, "an older release counts, too"
 
 
 def test_events_that_0_1_0_wrote_are_read_before_and_after_the_column_is_added(old: Path) -> None:

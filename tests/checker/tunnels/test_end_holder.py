@@ -83,7 +83,7 @@ async def test_a_claim_does_not_wait_for_the_probe_under_way_which_begins_again(
             )
 
             assert isinstance(ended.ending, Freed)
-            assert stale.wait(10) == -signal.SIGTERM
+            assert stale.wait(50) == -signal.SIGTERM
             judgement = await probe
 
     assert judgement.tunnel.status is Status.DOWN
@@ -108,7 +108,7 @@ async def test_an_operator_s_kill_waits_for_the_probe_under_way(
                 assert holder.poll() is None
             await kill
 
-        assert holder.wait(10) == -signal.SIGTERM
+        assert holder.wait(50) == -signal.SIGTERM
 
 
 async def test_a_claim_waits_while_another_kill_of_the_port_is_under_way(

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checker.model import (
+    HOSTKEY,
     Answer,
     Closed,
     Flaps,
@@ -238,6 +239,24 @@ policies = st.builds(
             id="wrong",
         ),
         pytest.param(
+            replace(seen(GOOD), other_key="another host key came"),
+            1,
+            Status.WRONG,
+            Nothing(),
+            0,
+            "another host key came",
+            id="another host key",
+        ),
+        pytest.param(
+            replace(seen(BAD), expect=HOSTKEY),
+            1,
+            Status.WRONG,
+            Nothing(),
+            0,
+            r"expected banner:SSH-, got '220 mail\x0d\x0a'",
+            id="no SSH server",
+        ),
+        pytest.param(
             seen(Silent(), Owner.FOREIGN),
             5,
             Status.FOREIGN,
@@ -286,6 +305,7 @@ def test_a_probe_that_the_gateway_could_not_make_changes_nothing_but_the_detail(
 
 
 @given(observations, tunnels, flaps, policies, instants)
+@settings(max_examples=100)
 def test_whatever_was_seen_has_an_outcome_and_only_a_hung_tunnel_of_ours_is_killed(
     observation: Observation, before: Tunnel, history: Flaps, policy: Policy, now: float
 ) -> None:
@@ -308,6 +328,7 @@ def test_whatever_was_seen_has_an_outcome_and_only_a_hung_tunnel_of_ours_is_kill
 
 
 @given(observations, tunnels, flaps, policies, instants)
+@settings(max_examples=100)
 def test_a_foreign_listener_is_never_killed(
     observation: Observation, before: Tunnel, history: Flaps, policy: Policy, now: float
 ) -> None:
@@ -318,7 +339,24 @@ def test_a_foreign_listener_is_never_killed(
     assert not isinstance(judgement.action, Kill | CannotKill)
 
 
+@settings(max_examples=50)
 @given(observations, tunnels, flaps, policies, instants)
+def test_another_host_key_never_kills_and_counts_no_strike(
+    observation: Observation, before: Tunnel, history: Flaps, policy: Policy, now: float
+) -> None:
+    other = replace(observation, reply=GOOD, other_key="another host key came")
+
+    judgement = judge(other, before, history, policy, now)
+
+    assert judgement.action == Nothing()
+    assert judgement.tunnel.strikes == 0
+    assert judgement.tunnel.status is (
+        Status.FOREIGN if other.owner is Owner.FOREIGN else Status.WRONG
+    )
+
+
+@given(observations, tunnels, flaps, policies, instants)
+@settings(max_examples=100)
 def test_a_silent_probe_of_a_starved_gateway_never_raises_strikes(
     observation: Observation, before: Tunnel, history: Flaps, policy: Policy, now: float
 ) -> None:
@@ -331,6 +369,7 @@ def test_a_silent_probe_of_a_starved_gateway_never_raises_strikes(
 
 
 @given(observations, tunnels, flaps, policies, instants)
+@settings(max_examples=100)
 def test_strikes_and_failures_are_never_raised_by_more_than_one(
     observation: Observation, before: Tunnel, history: Flaps, policy: Policy, now: float
 ) -> None:

@@ -67,6 +67,9 @@ def test_a_sign_of_life_needs_no_kernel() -> None:
         pytest.param(seen(HALF), False, id="slow"),
         pytest.param(replace(seen(BAD), shared=True), True, id="wrong, by the shared key"),
         pytest.param(replace(seen(HALF), shared=True), True, id="slow, by the shared key"),
+        pytest.param(
+            replace(seen(GOOD), shared=True, other_key="another"), False, id="another host key"
+        ),
     ],
 )
 def test_which_observations_are_strikes(observation: Observation, strike: bool) -> None:

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from checker.config.layout import home_layout
-from checker.model import EventKind, Flaps, Policy, Port, ProcessId, Status, Tunnel
+from checker.model import EventKind, Flaps, Policy, Port, ProcessId, ShownKey, Status, Tunnel
 from checker.state.ledger import Ledger
 from checker.tunnels.cloned_keys import CONDITION
 from checker.tunnels.losses import lost
 from checker.tunnels.record import TunnelRecord, with_clone_note
-from tests.strategies import FORWARD, NOW, OFFICE, PORT, SESSION
+from tests.strategies import FORWARD, NOW, OFFICE, PORT, SESSION, public_key
 
 POLICY = Policy()
 OTHER = ProcessId(pid=5555, start_ticks=1)
@@ -158,6 +158,28 @@ def test_the_row_of_a_forward_that_moved_goes_on_at_its_new_port(record: TunnelR
 
     moved = record.ledger.tunnel(replace(FORWARD, port=Port(20099)))
     assert moved == replace(row(), port=Port(20099))
+
+
+def test_another_host_key_than_the_pinned_one_is_logged_once_and_again_for_another_pin(
+    record: TunnelRecord,
+) -> None:
+    shown = ShownKey(
+        node=OFFICE, port=PORT, key=public_key(9), pinned=public_key(7), session=SESSION, at=NOW
+    )
+    first, second = (replace(FORWARD, host_key=public_key(number)) for number in (7, 8))
+
+    record.host_key_differs(first, "nothing is known")
+    record.ledger.put_shown(shown)
+    for forward in (first, first, second):
+        record.host_key_differs(forward, "another key came")
+
+    advice = "nothing was ended; if the key was replaced, run: reversi-checker node pin office"
+    assert texts(record, EventKind.HOSTKEY) == [f"another key came; {advice}"] * 2
+    assert record.ledger.shown[OFFICE, PORT].logged == public_key(8)
+
+    record.moved(FORWARD, Port(20099))
+
+    assert record.ledger.shown[OFFICE, Port(20099)].key == public_key(9)
 
 
 @pytest.mark.parametrize(

@@ -235,6 +235,7 @@ def test_a_bundle_can_be_built_before_its_node_is_registered(place: Place) -> No
         pytest.param(
             ("--all", "--output", "x"), "--output and --forward are for one NODE", id="output"
         ),
+        pytest.param(("office", "--filter", "x"), "--filter is for --all", id="filter"),
         pytest.param(("office", "--beat", "0"), "must be at least 1 second", id="beat"),
         pytest.param(("office", "--retry", "soon"), "is not a whole number of seconds", id="retry"),
     ],
@@ -302,6 +303,26 @@ def test_all_exits_with_2_if_a_bundle_is_missing(place: Place) -> None:
     assert place.build("--all") == 0
     (place.keys / "roof.toml.key").unlink()
     assert place.build("--all") == 2
+
+
+def test_all_with_a_filter_builds_for_what_matches_and_names_what_is_left_out(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number, name in enumerate(("roof", "cellar", "barn", "attic")):
+        place.add(name, f"{20012 + number}=127.0.0.1:22")
+    (place.keys / "roof.toml.key").unlink()
+    (place.home / "nodes" / "attic.toml").write_text("nonsense")
+    capsys.readouterr()
+
+    assert place.build("--all", "--filter", "port:>20011 port:<20015") == 2
+
+    said = capsys.readouterr().err
+    assert sorted(path.name for path in place.out.iterdir()) == ["barn.sh", "cellar.sh"]
+    assert "roof: no private key at" in said
+    assert "attic" not in said
+    assert "2 of 3 bundles are in" in said
+    assert place.build("--all", "--filter", "node:cellar") == 0
+    assert place.build("--all", "--filter", "node:nobody") == 2
 
 
 def test_a_key_file_without_a_key_is_named(place: Place) -> None:

@@ -17,6 +17,7 @@ from checker.control.client import operator_name
 from checker.model import Event, EventKind, KeyType, NodeName, Port, PortRanges, parse_forward
 from checker.registry.changes import add
 from checker.registry.key_lines import GateCommand
+from checker.registry.labels import Relabelling
 from checker.registry.lock import locked
 from checker.registry.node_file import node_toml
 from checker.registry.nodes import Registry
@@ -198,7 +199,7 @@ def test_a_new_node_comes_with_its_bundle_which_can_be_built_again(
 
     assert (added.done, added.files) == (True, (tmp_path / "shed.key", output))
     assert read_registry(layout.nodes).node("shed").public_key.startswith("ssh-rsa ")
-    assert subprocess.run(["sh", "-n", str(output)], check=False, timeout=20).returncode == 0
+    assert subprocess.run(["sh", "-n", str(output)], check=False, timeout=50).returncode == 0
     first = output.read_bytes()
     again = changes.build(NodeName("shed"), output)
     assert (again.done, again.files) == (True, (output,))
@@ -373,9 +374,13 @@ def test_what_is_wrong_stands_at_its_field_alone(
 
 
 def test_all_that_is_wrong_stands_at_once(layout: Layout, tmp_path: Path) -> None:
-    assert set(
-        checked(Asked(output="x/"), registry(layout), PortRanges((range(1, 2),)), tmp_path).errors
-    ) == set(Field)
+    asked = Asked(output="x/", tags="a, B", note="a\x07")
+
+    found = checked(asked, registry(layout), PortRanges((range(1, 2),)), tmp_path)
+
+    assert set(found.errors) == set(Field)
+    assert "'B' cannot be a tag" in found.errors[Field.TAGS]
+    assert found.wanted is None
 
 
 def test_the_consoles_check_knows_the_registry(changes: Changes, layout: Layout) -> None:
@@ -387,3 +392,24 @@ def test_the_consoles_check_knows_the_registry(changes: Changes, layout: Layout)
     assert [forward.port for forward in changes.form_check()(Asked(forwards="x:1")).forwards] == [
         20001
     ]
+
+
+def test_tags_are_given_to_several_nodes_and_one_that_fails_stops_no_other(
+    changes: Changes, layout: Layout
+) -> None:
+    (layout.nodes / "attic.toml").write_text("nonsense")
+    names = [OFFICE, NodeName("attic")]
+
+    failed, done = changes.relabel(names, Relabelling(add=("site-a",), note="by the door"))
+
+    assert (failed.node, failed.done) == ("attic", False)
+    assert (done.node, done.done, done.sentence) == (
+        "office",
+        True,
+        "tag site-a added; note: by the door",
+    )
+    assert read_registry(layout.nodes).nodes[OFFICE].tags == ("site-a",)
+    again, *_ = changes.relabel([OFFICE], Relabelling(add=("site-a",)))
+    assert (again.done, again.sentence) == (True, "nothing to change")
+    refused, *_ = Changes(layout=layout, read_only=True).relabel([OFFICE], Relabelling(note=""))
+    assert (refused.done, "read-only" in refused.sentence) == (False, True)

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from reversi_tui.actions.own_commands import run
+from reversi_tui.actions.own_commands import Ran, Stop, run
 from reversi_tui.terminal.process_group import how_it_ended
 from tests.programs import require
 
@@ -178,3 +179,33 @@ def test_a_console_that_is_gone_takes_its_commands_along(
 
     eventually(lambda: all(map(gone, pids)), "both are ended")
     eventually(lambda: group_is_empty(pids[1]), "who watched them is gone too")
+
+
+def test_a_stop_ends_each_program_that_waits_for_it_with_its_children(tmp_path: Path) -> None:
+    stop, ran = Stop(), list[Ran]()
+    paths = [tmp_path / name for name in ("first", "second")]
+
+    def one(path: Path) -> None:
+        ran.append(run(["sh", "-c", f"sleep 600 & echo $! > {path}; wait"], stop=stop))
+
+    threads = [threading.Thread(target=one, args=(path,)) for path in paths]
+    for thread in threads:
+        thread.start()
+    children = [pid_in(path) for path in paths]
+
+    stop.pull()
+    for thread in threads:
+        thread.join(SOON_S)
+
+    stop.close()
+    assert [(each.status, each.sentence) for each in ran] == [(None, "sh was stopped")] * 2
+    for child in children:
+        eventually(lambda child=child: gone(child), "the child ends")  # type: ignore[misc]
+
+
+def test_what_starts_after_a_stop_ends_at_once() -> None:
+    stop = Stop()
+    stop.pull()
+
+    assert run(["sleep", "600"], stop=stop).sentence == "sleep was stopped"
+    stop.close()

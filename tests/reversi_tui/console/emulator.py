@@ -13,18 +13,34 @@ PRIVATE = re.compile(
 """What terminals understand or swallow, and the emulator does neither: key protocols, questions,
 titles.
 """
+SEQUENCE = re.compile(
+    rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|P.*?\x1b\\|[ -/]*[0-OQ-Z\\^-~])",
+    re.DOTALL,
+)
+"""A whole control sequence."""
 MODE = re.compile(rb"\x1b\[\?([0-9;]+)([hl])")
 COLOUR_OR_STYLE = re.compile(rb"\x1b\[([0-9;:]*)m")
 ON_AT_FIRST = {7, 25}
 """Lines wrap, and the cursor is seen."""
 
 
-def screen(written: bytes, size: tuple[int, int] = (80, 24)) -> list[str]:
-    """The lines on the screen."""
-    emulated = pyte.Screen(*size)
-    stream = pyte.ByteStream(emulated)
-    stream.feed(PRIVATE.sub(b"", written))
-    return [line.rstrip() for line in emulated.display]
+class Emulator:
+    """A terminal's screen; it takes each byte once, as that is slow."""
+
+    def __init__(self, size: tuple[int, int] = (80, 24)) -> None:
+        self.screen = pyte.Screen(*size)
+        self.stream = pyte.ByteStream(self.screen)
+        self.taken = 0
+
+    def lines(self, written: bytes) -> list[str]:
+        """The lines on the screen; `written` begins with what it was the last time."""
+        new = written[self.taken :]
+        last = new.rfind(b"\x1b")
+        if last >= 0 and not SEQUENCE.match(new, last):
+            new = new[:last]
+        self.taken += len(new)
+        self.stream.feed(PRIVATE.sub(b"", new))
+        return [line.rstrip() for line in self.screen.display]
 
 
 def modes(written: bytes) -> set[int]:

@@ -77,6 +77,13 @@ def tunnel(
     )
 
 
+def labelled(layout: Layout, node: str) -> None:
+    """Give the node two tags and a note."""
+    path = layout.nodes / f"{node}.toml"
+    labels = 'tags = ["openwrt", "site-a"]\nnote = "key at the bakery"\n'
+    path.write_text(labels + path.read_text())
+
+
 def sweep(at: float = NOW) -> Sweep:
     return Sweep(pid=1, swept_at=at, every_s=EVERY_S)
 
@@ -144,7 +151,7 @@ class FakeActs:
 
     def act(self, verb: Verb, aims: Sequence[Aim]) -> tuple[Outcome, ...]:
         self.done += [(verb, aim) for aim in aims]
-        self.gate.wait(20)
+        self.gate.wait(50)
         if self.failure:
             raise self.failure
         return tuple(

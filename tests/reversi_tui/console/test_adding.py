@@ -38,7 +38,7 @@ class Asked:
 
     def add(self, wanted: NewNode) -> Changed:
         self.wanted.append(wanted)
-        self.gate.wait(20)
+        self.gate.wait(50)
         return self.answer or Changed(
             node=wanted.name, done=True, sentence="added", files=(wanted.output,)
         )
@@ -74,6 +74,14 @@ def button(pilot: Pilot[None]) -> Button:
     return pilot.app.screen.query_one("#add", Button)
 
 
+async def test_no_cursor_blinks_as_that_would_be_bytes_on_the_link(layout: Layout) -> None:
+    async with form(layout, Asked()) as pilot:
+        fields = [*pilot.app.screen.query(Input), *pilot.app.screen.query(TextArea)]
+
+        assert [one.id for one in fields if one.cursor_blink] == []
+        assert len(fields) == 3
+
+
 @pytest.mark.parametrize("size", SIZES)
 async def test_a_node_is_added_with_keys_only(
     layout: Layout, tmp_path: Path, size: tuple[int, int]
@@ -93,6 +101,10 @@ async def test_a_node_is_added_with_keys_only(
         await shows(pilot, "[ ] RSA key")
         await pilot.press("space")
         await shows(pilot, "[x] RSA key")
+        await pilot.press("tab")
+        await type_in(pilot, "site-a, b")
+        await pilot.press("enter")
+        await type_in(pilot, "attic")
         await pilot.press("tab", "tab")
         assert pilot.app.focused is button(pilot)
         await pilot.press("enter")
@@ -105,6 +117,7 @@ async def test_a_node_is_added_with_keys_only(
         tmp_path / "shed.toml",
         KeyType.RSA,
     )
+    assert (wanted.tags, wanted.note) == (("b", "site-a"), "attic")
 
 
 def app(pilot: Pilot[None]) -> Small:
@@ -199,7 +212,7 @@ def is_in_sight(widget: Widget | None) -> bool:
 async def test_every_field_can_be_seen_in_a_small_terminal(layout: Layout) -> None:
     async with form(layout, Asked(), (60, 15)) as pilot:
         seen = set()
-        for _ in range(6):
+        for _ in range(8):
             focused = pilot.app.focused
             assert focused is not None
             await until(pilot, partial(is_in_sight, pilot.app.focused))
@@ -207,7 +220,7 @@ async def test_every_field_can_be_seen_in_a_small_terminal(layout: Layout) -> No
             assert "Cancel (esc)" in screen_text(pilot.app)
             await pilot.press("tab")
 
-    assert {"name", "forwards", "output", "rsa", "leave"} <= seen
+    assert {"name", "forwards", "output", "rsa", "tags", "note", "leave"} <= seen
 
 
 async def test_resizing_keeps_the_form(layout: Layout) -> None:

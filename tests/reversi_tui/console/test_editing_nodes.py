@@ -50,7 +50,7 @@ async def test_a_node_is_disabled_after_a_question_and_enabled_without_in_the_op
     assert all(actor not in ("", "daemon") for _, _, actor in told)
 
 
-@pytest.mark.parametrize("key", ["d", "e", "s", "b", "n", "x"])
+@pytest.mark.parametrize("key", ["d", "e", "s", "b", "n", "x", "T", "N"])
 async def test_a_read_only_console_changes_nothing_by_any_key(tmp_path: Path, key: str) -> None:
     layout = demo_home(tmp_path)
     before = {file.name: file.read_bytes() for file in layout.nodes.iterdir()}
@@ -62,6 +62,27 @@ async def test_a_read_only_console_changes_nothing_by_any_key(tmp_path: Path, ke
         assert app.screen is app.main
 
     assert {file.name: file.read_bytes() for file in layout.nodes.iterdir()} == before
+
+
+async def test_tags_and_note_are_set_by_keys(tmp_path: Path) -> None:
+    layout = demo_home(tmp_path)
+    cellar = NodeName("cellar")
+    app = console(layout)
+
+    async with running(app) as pilot:
+        await pilot.press("down", "down", "T")
+        await shows(pilot, "Tags of cellar")
+        await pilot.press(*"site-a Q", "enter")
+        await shows(pilot, "'Q' cannot be a tag")
+        await pilot.press("T", *"site-a b", "enter")
+        await until(
+            pilot, lambda: read_registry(layout.nodes).nodes[cellar].tags == ("b", "site-a")
+        )
+        await pilot.press("T", *"-b", "enter")
+        await until(pilot, lambda: read_registry(layout.nodes).nodes[cellar].tags == ("site-a",))
+        await pilot.press("N", *"attic", "enter")
+        await until(pilot, lambda: read_registry(layout.nodes).nodes[cellar].note == "attic")
+        await shows(pilot, "cellar: note done: note: attic")
 
 
 async def test_a_node_is_added_by_the_form_and_appears(

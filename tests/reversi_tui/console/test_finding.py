@@ -6,12 +6,20 @@ from dataclasses import replace
 from pathlib import Path
 
 from checker.model import NodeName, Port, Status
-from checker.rows.filter import LOWERED
+from checker.rows.claims import LOWERED
 from checker.state.rows import Batch
 from reversi_tui.app import Console
 from reversi_tui.settings.remembered import Memory
 from tests.reversi_tui.console.screen import nodes, running, shows, until
-from tests.reversi_tui.console.states import FORWARDS, SEEN, console, demo_home, dependencies, write
+from tests.reversi_tui.console.states import (
+    FORWARDS,
+    SEEN,
+    console,
+    demo_home,
+    dependencies,
+    labelled,
+    write,
+)
 
 BARN = (NodeName("barn"), Port(20011))
 
@@ -46,6 +54,21 @@ async def test_a_mistyped_column_of_a_kept_filter_is_named(tmp_path: Path) -> No
     async with running(app) as pilot:
         await pilot.press("slash", *"staus:up", "enter")
         await shows(pilot, "there is no column 'staus'; did you mean 'status'?")
+
+
+async def test_a_tag_that_is_given_while_the_console_runs_is_found_and_a_mistyped_one_named(
+    tmp_path: Path,
+) -> None:
+    layout = demo_home(tmp_path)
+    app = console(layout)
+
+    async with running(app) as pilot:
+        await pilot.press("slash", *"tag:site-a", "enter")
+        await shows(pilot, "no node has the tag 'site-a'")
+        labelled(layout, "barn")
+        await until(pilot, lambda: nodes(app) == ["barn"])
+        await pilot.press("slash", *("backspace",) * 10, *"tag:sitea|/x/", "enter")
+        await shows(pilot, "did you mean 'site-a'?")
 
 
 async def test_jumping_goes_to_the_name_as_it_is_typed_and_escape_goes_back(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.programs import require
-from tests.reversi_tui.console.emulator import ON_AT_FIRST, keys_pushed, modes, renditions, screen
+from tests.reversi_tui.console.emulator import ON_AT_FIRST, Emulator, keys_pushed, modes, renditions
 from tests.reversi_tui.console.pty_console import (
     WITHIN_S,
     Terminal,
@@ -44,14 +44,15 @@ LOOKED_AT = (
 
 def look_around(console: Terminal) -> list[str]:
     """Open and close most of what there is; the screen afterwards."""
+    emulator = Emulator()
     for keys, words in LOOKED_AT:
         console.press(keys)
         deadline = time.monotonic() + WITHIN_S
-        while words not in "\n".join(screen(console.written)):
-            assert time.monotonic() < deadline, "\n".join([words, *screen(console.written)])
+        while words not in "\n".join(lines := emulator.lines(console.written)):
+            assert time.monotonic() < deadline, "\n".join([words, *lines])
             console.take(0.1)
     console.settle(0.3)
-    return screen(console.written)
+    return emulator.lines(console.written)
 
 
 @pytest.mark.parametrize(

@@ -268,6 +268,8 @@ def test_wide_ones_come_behind_the_chosen() -> None:
         "client",
         "instance",
         "expect",
+        "tags",
+        "note",
     ]
 
 

@@ -71,6 +71,13 @@ def test_what_is_published_is_told() -> None:
     assert shown == ["on port 25 with a PROXY line", "on port 443 for mail.example.org"]
 
 
+def test_tags_and_note_are_told_if_there_are_any() -> None:
+    shown = dict(fields(replace(row(), tags=("openwrt", "site-a"), note="in the attic"), MOMENT))
+
+    assert (shown["tags"], shown["note"]) == ("openwrt site-a", "in the attic")
+    assert not {"tags", "note"} & dict(fields(row(), MOMENT)).keys()
+
+
 def test_a_public_port_is_told_from_one_of_the_loopback() -> None:
     assert (
         dict(fields(row(public=True), MOMENT))["port"] == "20010, on all addresses of the gateway"

@@ -131,7 +131,7 @@ def test_a_signal_to_all_processes_stops_it_in_order(box: Box) -> None:
         with contextlib.suppress(psutil.NoSuchProcess):
             one.send_signal(signal.SIGTERM)
 
-    assert process.wait(10) == 0
+    assert process.wait(50) == 0
     box.await_nothing_left()
     assert box.state()["state"] == "stopped"
 

@@ -1,0 +1,75 @@
+"""The verb `inventory`: the nodes for Ansible."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Mapping
+
+from checker.cli.common import seen_tunnels
+from checker.cli.exit_codes import ExitCode
+from checker.cli.nodes_for_ssh import add_way, chosen_nodes, quick_registry
+from checker.cli.verbs import Verbs, add_verb
+from checker.config.layout import Layout
+from checker.config.settings import load_config
+from checker.model import Node, NodeName, by_place, is_stale, seen_at
+from checker.output import say
+from checker.registry.ansible_inventory import InventoryHost, inventory
+from checker.registry.ssh_hosts import SshHosts, parse_way
+
+ENDING = """\
+On your own computer, an executable file for `ansible -i FILE`:
+         #!/bin/sh
+         exec ssh gw reversi-checker inventory --jump gw "$@\""""
+
+
+def add_to(verbs: Verbs) -> None:
+    """Declare the verb."""
+    parser = add_verb(
+        verbs,
+        "inventory",
+        "print the nodes as a script inventory of Ansible",
+        "reversi-checker inventory --list --filter tag:site-a",
+        ending=ENDING,
+    )
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--list", action="store_true", help="print all hosts and groups (default)")
+    form.add_argument("--host", metavar="NAME", help="print the variables of one host")
+    add_way(parser)
+    parser.set_defaults(command=cmd_inventory)
+
+
+def cmd_inventory(args: argparse.Namespace, layout: Layout) -> ExitCode:
+    way = parse_way(args.jump, args.user, None)
+    chosen = chosen_nodes(args, layout, way)
+    document = inventory(inventory_hosts(layout, chosen.nodes, chosen.found), way)
+    if args.host is None:
+        say(json.dumps(document, indent=1))
+    else:
+        node = quick_registry(layout).node(args.host)
+        say(json.dumps(document["_meta"]["hostvars"].get(node.name, {}), indent=1))
+    return ExitCode.OK
+
+
+def inventory_hosts(
+    layout: Layout, nodes: Mapping[NodeName, Node], found: SshHosts
+) -> tuple[InventoryHost, ...]:
+    """The first SSH server of each node, with what was last seen: Ansible must not meet a device
+    twice. Raises StateError, ConfigError.
+    """
+    tunnels, sweep = seen_tunnels(layout)
+    every_s = sweep.every_s if sweep else load_config(layout.config).policy.probe_every_s
+    now = time.time()
+    places = by_place(tunnels)
+    firsts = [host for host in found.hosts if host.is_first]
+    seen = [seen_at((host.forward.node, host.forward.port), places) for host in firsts]
+    return tuple(
+        InventoryHost(
+            node=nodes[host.forward.node],
+            host=host,
+            status=tunnel.status,
+            is_stale=is_stale(tunnel, every_s, now),
+        )
+        for host, tunnel in zip(firsts, seen, strict=True)
+    )

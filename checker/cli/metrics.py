@@ -1,0 +1,104 @@
+"""The verb `metrics`: write or serve metrics for Prometheus."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from checker.cli.dialog import narrate
+from checker.cli.exit_codes import ExitCode
+from checker.cli.verbs import Verbs, add_verb
+from checker.config.files import write_atomically
+from checker.config.layout import Layout, refuse_missing
+from checker.model import CheckerError, InvalidValue, parse_target
+from checker.output import say
+
+
+class LibraryMissing(CheckerError):
+    """prometheus_client is not installed."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "metrics needs the Python package prometheus_client; run:"
+            f" {sys.executable} -m pip install prometheus_client"
+        )
+
+
+def add_to(verbs: Verbs) -> None:
+    """Declare the verb."""
+    metrics = add_verb(
+        verbs,
+        "metrics",
+        "print metrics for Prometheus, or serve them",
+        "reversi-checker metrics",
+        "reversi-checker metrics --listen 127.0.0.1:9948",
+        "sudo reversi-checker metrics --textfile /var/lib/prometheus/node-exporter/reversi.prom",
+        ending="It only reads, and needs no rights beyond that. init --metrics makes a service.",
+    )
+    way = metrics.add_mutually_exclusive_group()
+    way.add_argument(
+        "--textfile",
+        type=Path,
+        metavar="FILE.prom",
+        help="write them once, for node_exporter, whole or not at all",
+    )
+    way.add_argument(
+        "--listen",
+        metavar="ADDRESS:PORT",
+        help="serve them at http://ADDRESS:PORT/metrics; only a loopback address",
+    )
+    metrics.add_argument(
+        "--per",
+        choices=("forward", "node", "none"),
+        default="forward",
+        help="how far the series go into detail (default: forward)",
+    )
+    metrics.set_defaults(command=cmd_metrics)
+
+
+def cmd_metrics(args: argparse.Namespace, layout: Layout) -> ExitCode:
+    try:
+        import prometheus_client  # noqa: F401 - to say in a sentence that it is missing
+    except ModuleNotFoundError as error:
+        raise LibraryMissing from error
+    from checker.metrics.families import Per
+    from checker.metrics.reading import Reader
+    from checker.metrics.scrape import scrape
+
+    refuse_missing(layout)
+    if args.textfile:
+        refuse_place(args.textfile)
+    reader, per = Reader(layout), Per(args.per)
+
+    def collect() -> bytes:
+        return scrape(reader, per)
+
+    if args.listen:
+        serve(args.listen, collect)
+    elif args.textfile:
+        write_atomically(args.textfile.absolute(), collect(), mode=0o644)
+    else:
+        say(collect().decode(), end="")
+    return ExitCode.OK
+
+
+def serve(address: str, collect: Callable[[], bytes]) -> None:
+    """Serve until the process is told to end. Raises InvalidValue, CannotListen."""
+    from checker.metrics.serving import Server, Source, loopback
+
+    server = Server(loopback(parse_target(address, "--listen")), Source(collect))
+    with server:
+        narrate(f"serving {server.url}")
+        server.serve_forever()
+
+
+def refuse_place(path: Path) -> None:
+    """Raises InvalidValue."""
+    if path.suffix != ".prom":
+        raise InvalidValue(
+            f"--textfile {path}: node_exporter reads only files whose name ends in .prom"
+        )
+    if not path.absolute().parent.is_dir():
+        raise InvalidValue(f"--textfile {path}: there is no such directory; make it first")

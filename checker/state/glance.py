@@ -1,0 +1,60 @@
+"""Read all that programs which watch the whole fleet need of the state file."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+from checker.model.glance import Glance, Seen
+from checker.state.rows import sweep_from
+from checker.state.schema import HOURS_SINCE, UNREGISTERED_SINCE, version_of
+from checker.state.store import StateFile
+from checker.state.tally import read_tally
+
+SEEN = (
+    "SELECT node, port, status, latency_ms, probed_at, kills, bytes_total, pid, start_ticks"
+    " FROM tunnel"
+)
+SEEN_BEFORE = (
+    "SELECT node, port, status, latency_ms, probed_at, kills, NULL, pid, start_ticks FROM tunnel"
+)
+"""For a file of an older product."""
+CLIENTS = "SELECT node, client FROM registration ORDER BY registered_at"
+UNREGISTERED = "SELECT node, port FROM unregistered"
+
+
+def glance(state: StateFile) -> Glance:
+    """Read all of it as of one moment. Raises StateError."""
+    with state.using() as db:
+        db.execute("BEGIN")
+        try:
+            return read(db)
+        finally:
+            db.execute("ROLLBACK")
+
+
+def read(db: sqlite3.Connection) -> Glance:
+    version = version_of(db)
+    is_present = version >= HOURS_SINCE
+    plain = db.cursor()
+    plain.row_factory = None  # to make a Row of each takes half as long again
+    return Glance(
+        seen=list(map(Seen._make, plain.execute(SEEN if is_present else SEEN_BEFORE))),
+        clients=dict(plain.execute(CLIENTS)) if is_present else {},
+        unregistered=list(plain.execute(UNREGISTERED)) if version >= UNREGISTERED_SINCE else [],
+        tally=read_tally(db),
+        **read_sweep(db),
+    )
+
+
+def read_sweep(db: sqlite3.Connection) -> dict[str, Any]:
+    """Return what is known about the last sweep; nothing if there was none."""
+    row = db.execute("SELECT * FROM sweep").fetchone()
+    if row is None:
+        return {}
+    sweep = sweep_from(row)
+    return {
+        "swept_at": sweep.swept_at,
+        "every_s": sweep.every_s,
+        "logins_waiting": sweep.logins_waiting,
+    }

@@ -1,0 +1,49 @@
+"""Calls the operator who looks elsewhere: the title counts the faults, and the bell rings."""
+
+from __future__ import annotations
+
+import time
+from os import uname
+
+from checker.model import printable
+from reversi_tui.rows.faults import Faults, title
+from reversi_tui.rows.report import Report
+from reversi_tui.screens.desk import Desk
+from reversi_tui.terminal.driver import Driver
+
+
+class Attention:
+    """Rings only for a fault that came while the console ran, and not for each of many."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk, self.faults = desk, Faults()
+        self.has_begun = False
+        """Whether all rows were read: what is a fault by then was one before."""
+        self.machine = printable(uname().nodename.partition(".")[0], 40)
+        self.shown = ""
+        self.rings = 0
+
+    def follow(self, report: Report) -> None:
+        """Look at the rows that changed."""
+        if report.keys is not None:
+            self.faults.now &= report.keys
+        came = self.faults.judge(report.changed, self.desk.moment())
+        self.tell(came=came and self.has_begun)
+        self.has_begun |= report.health.registry_read
+
+    def look_again(self) -> None:
+        """Look at all rows: some may be stale by now."""
+        came = self.faults.judge(self.desk.view.rows.values(), self.desk.moment())
+        self.tell(came=came and self.has_begun)
+
+    def tell(self, *, came: bool) -> None:
+        wanted = self.desk.dependencies.preferences
+        if came and wanted.bell and self.faults.may_ring(time.monotonic()):
+            self.rings += 1
+            self.desk.app.bell()
+        shown = title(len(self.faults.now), self.machine)
+        if wanted.title and shown != self.shown:
+            self.shown = shown
+            driver = self.desk.app._driver  # noqa: SLF001 - there is no public way to the terminal
+            if isinstance(driver, Driver):
+                driver.show_title(shown)

@@ -1,0 +1,118 @@
+"""The verbs `node pin` and `known-hosts` on homes without tunnels; tests/system has the others."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from checker.cli.exit_codes import ExitCode
+from checker.config.layout import Layout
+from checker.model import Node, fingerprint
+from checker.registry.changes import change
+from checker.registry.edits import with_forward
+from checker.registry.lock import locked
+from tests.checker.cli.homes import COMMAND, Run, registered, registry_events
+from tests.strategies import OFFICE, public_key
+
+KEY = public_key(7)
+
+
+def give_key(home: Layout) -> Node:
+    """Pin a host key at the first forward; the node afterwards."""
+    before = registered(home)
+    pinned = replace(before.forwards[0], host_key=KEY)
+    with locked(home):
+        change(home, OFFICE, with_forward(before, before.forwards[0], pinned), COMMAND)
+    return registered(home)
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        pytest.param((), "give nodes, or --filter TEXT, or --all", id="nothing"),
+        pytest.param(("office", "--all"), "not two of them", id="two ways"),
+        pytest.param(("office", "--filter", "x"), "give nodes or --filter", id="two other ways"),
+        pytest.param(("ofice",), "did you mean", id="mistyped"),
+        pytest.param(("--filter", "node:nowhere"), "nothing matches", id="no match"),
+    ],
+)
+def test_what_to_pin_must_be_said_once(
+    edit: Run, home: Layout, words: tuple[str, ...], complaint: str
+) -> None:
+    code, _, err = edit("pin", *words)
+
+    assert code != ExitCode.OK
+    assert complaint in err
+
+
+def test_nodes_that_are_not_up_are_named_and_nothing_is_pinned(edit: Run, home: Layout) -> None:
+    before = registered(home)
+    ports = [forward.port for forward in before.forwards]
+
+    code, out, err = edit("pin", "--all", "--yes")
+
+    assert code == ExitCode.NOT_UP
+    assert out == "".join(f"office:{p}: down: the daemon has not probed it yet\n" for p in ports)
+    assert err.endswith("host keys: 2 not up\n")
+    assert registered(home) == before
+
+
+def test_a_node_without_an_ssh_server_is_refused(edit: Run, home: Layout) -> None:
+    for forward in registered(home).forwards:
+        edit("set", "office", "--forward", str(forward.port), "--expect", "http")
+
+    code, _, err = edit("pin", "office")
+
+    assert code == ExitCode.USAGE
+    assert "no forward leads to an SSH server" in err
+
+
+def test_a_pinned_key_is_shown_printed_and_removed(edit: Run, checker: Run, home: Layout) -> None:
+    node = give_key(home)
+    port = node.forwards[0].port
+    shown = f"{fingerprint(KEY)} (ED25519)"
+
+    assert f"host key  {port} {shown}\n" in edit("show", "office")[1]
+    assert checker("known-hosts")[1] == f"reversi:office {KEY}\n"
+    dry = edit("pin", "office", "--remove", "--dry-run")[1]
+    assert dry == f"would forget the host key of office:{port}: {shown}\n"
+    assert registered(home) == node
+
+    code, out, _ = edit("pin", "office", "--remove", "--json")
+
+    assert (code, json.loads(out)["removed"]) == (ExitCode.OK, [{"node": "office", "port": port}])
+    assert not registered(home).forwards[0].host_key
+    assert checker("known-hosts")[1] == ""
+    assert "nothing to change" in edit("pin", "office", "--remove")[2]
+    assert f"host key no longer pinned: {fingerprint(KEY)}" in [
+        one.text for one in registry_events(home)
+    ]
+
+
+def test_a_new_target_loses_the_pinned_key_and_says_so(edit: Run, home: Layout) -> None:
+    port = str(give_key(home).forwards[0].port)
+
+    _, out, _ = edit("set", "office", "--forward", port, "--target", "nas:22")
+
+    assert f"office:{port}: host key no longer pinned: {fingerprint(KEY)}\n" in out
+
+
+def test_a_node_of_the_shared_key_cannot_expect_its_host_key(edit: Run, home: Layout) -> None:
+    shared = replace(registered(home), public_key="shared")
+    with locked(home):
+        change(home, OFFICE, shared, COMMAND)
+    port = str(shared.forwards[0].port)
+    before = registered(home)
+
+    for words in (
+        ("set", "office", "--forward", port, "--expect", "hostkey"),
+        ("forward", "add", "office", "127.0.0.1:22,hostkey"),
+    ):
+        code, _, err = edit(*words)
+
+        assert code == ExitCode.USAGE
+        assert "node office has no key of its own yet" in err
+        assert "cannot expect hostkey; expect banner:SSH- until" in err
+    assert registered(home) == before

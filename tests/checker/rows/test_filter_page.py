@@ -1,0 +1,65 @@
+"""Every filter in the docs and in the help sheet does what is written beside it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from checker.model import NodeName, Status
+from checker.rows.fields import FIELDS
+from checker.rows.filter import parse_filter
+from checker.rows.mistakes import mistake
+from tests.checker.rows.samples import MOMENT, OTHER, ROW
+
+DOCS = Path(__file__).parents[3] / "docs"
+PAGE = (DOCS / "filter.md").read_text(encoding="utf-8")
+CODE = re.compile(r"`([^`]+)`")
+
+
+def examples(page: str) -> list[str]:
+    """The filters in the first column of the page's tables."""
+    tables = re.findall(
+        r"^\| you (?:write|type) \|.*\n\|---\|---\|\n((?:\|.*\n)+)", page, re.MULTILINE
+    )
+    firsts = (re.split(r"(?<!\\)\|", line)[1] for table in tables for line in table.splitlines())
+    return [code.replace("\\|", "|") for first in firsts for code in CODE.findall(first)]
+
+
+BARN = replace(OTHER, seen=replace(OTHER.seen, node=NodeName("barn-gate-1"), detail="port 80"))
+PLAIN = replace(
+    OTHER, tags=(), seen=replace(OTHER.seen, node=NodeName("x.example"), latency_ms=9e9)
+)
+LATE = replace(ROW.seen, bytes_total=2_000_000_000, probed_at=MOMENT.now - 999)
+ROWS = (
+    ROW,
+    OTHER,
+    BARN,
+    PLAIN,
+    replace(ROW, barred="disabled", seen=LATE),
+    *(replace(PLAIN, seen=replace(PLAIN.seen, status=status)) for status in Status),
+)
+
+
+@pytest.mark.parametrize(
+    "text", [*examples(PAGE), *examples((DOCS / "console.md").read_text("utf-8"))]
+)
+def test_a_documented_filter_shows_some_rows_and_hides_others(text: str) -> None:
+    found = parse_filter(text)
+    shown = [row for row in ROWS if found.shows(row, MOMENT)]
+
+    assert not mistake(text, ROWS, MOMENT)
+    assert 0 < len(shown) < len(ROWS)
+
+
+def test_the_page_has_examples_of_every_kind() -> None:
+    assert len(examples(PAGE)) > 30
+
+
+def test_the_page_names_each_column_and_no_other() -> None:
+    listed = re.search(r"Columns are (.*?)\.\n", PAGE, re.DOTALL)
+
+    assert listed
+    assert CODE.findall(listed[1].replace(" (or `sshd`)", "")) == [field.id for field in FIELDS]
