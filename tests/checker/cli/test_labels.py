@@ -90,7 +90,7 @@ def test_tags_and_a_forward_are_set_by_one_command(edit: Run, home: Layout) -> N
     [
         (("office", "--tag", "Site A"), "'Site A' cannot be a tag"),
         (("office", "--note", "a\nb"), "cannot be a note"),
-        (("office", "--tag", "a", "--untag", "a"), "tag a is to be added and to be removed"),
+        (("office", "--tag", "a", "--untag", "a"), "tag a is in --tag and in --untag"),
         (("--tag", "a"), "nothing is named; give NODE, or --filter TEXT"),
         (("office", "--filter", "x", "--tag", "a"), "give NODE or --filter, not both"),
         (("office", "office", "--deadline", "9"), "for a forward, name one NODE"),
