@@ -49,7 +49,7 @@ def quick_registry(layout: Layout) -> Registry:
 
 def chosen_nodes(args: argparse.Namespace, layout: Layout, way: Way) -> Chosen:
     """The registered nodes that the filter chooses, all without one. Raises NothingMatches,
-    UnknownColumn, InvalidValue, NoGateway, ConfigError, StateError.
+    MistakenFilter, InvalidValue, NoGateway, ConfigError, StateError.
     """
     registry = quick_registry(layout)
     nodes: Mapping[NodeName, Node] = registry.nodes
