@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -31,8 +32,11 @@ def fleet(home: Layout) -> Layout:
     return home
 
 
-def test_a_node_is_added_with_tags_and_a_note(checker: Run, layout: Layout) -> None:
+def test_a_node_is_added_with_tags_and_a_note(
+    checker: Run, layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     require("ssh-keygen")
+    monkeypatch.chdir(tmp_path)  # the private key is written there
     words = ("--tag", "site-a", "--tag", "openwrt", "--note", "attic, key at the bakery")
 
     code, out, _ = checker("node", "add", "office", "--forward", "x:1,http", "--keep-key", *words)
@@ -83,7 +87,7 @@ def test_tags_and_a_forward_are_set_by_one_command(edit: Run, home: Layout) -> N
     [
         (("office", "--tag", "Site A"), "'Site A' cannot be a tag"),
         (("office", "--note", "a\nb"), "cannot be a note"),
-        (("office", "--tag", "a", "--untag", "a"), "tag a is to be added and to be removed"),
+        (("office", "--tag", "a", "--untag", "a"), "tag a is in --tag and in --untag"),
         (("--tag", "a"), "nothing is named; give NODE, or --filter TEXT"),
         (("office", "--filter", "x", "--tag", "a"), "give NODE or --filter, not both"),
         (("office", "office", "--deadline", "9"), "for a forward, name one NODE"),
