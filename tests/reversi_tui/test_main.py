@@ -75,7 +75,9 @@ def test_a_wrong_key_in_the_configuration_names_the_file(tmp_path: Path, capsys:
 
 
 @pytest.mark.parametrize("flags", [["--once"], ["--json"]])
-def test_scripts_load_neither_textual_nor_without_a_filter_its_grammar(tmp_path: Path, flags: list[str]) -> None:
+def test_scripts_load_neither_textual_nor_without_a_filter_its_grammar(
+    tmp_path: Path, flags: list[str]
+) -> None:
     demo_home(tmp_path)
     program = (
         "import sys; from reversi_tui.__main__ import main; main(sys.argv[1:]);"
