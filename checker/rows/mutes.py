@@ -14,6 +14,7 @@ from checker.model import Forward, InvalidValue, Mute, Mutes, Status, Tunnel
 from checker.model.mute import MOST_FILTER
 from checker.rows.fields import fields_called
 from checker.rows.filter import Filter, parse_filter
+from checker.rows.mistakes import mistake
 from checker.rows.row import NOTHING_MORE, Key, Moment, Row
 
 DECIDED = ("node", "port", "target", "expect", "tags", "note", "pub")
@@ -46,6 +47,9 @@ def parse_mute_filter(text: str) -> Filter:
         )
     for word in seen_words(text.lower()):
         raise SeenInMute(word)
+    wrong = mistake(text, (), WHENEVER)
+    if wrong:
+        raise InvalidValue(wrong)
     return found
 
 

@@ -10,11 +10,22 @@ import pytest
 
 from checker.config.layout import Layout, home_layout
 from checker.control.matching import NothingMatches, matching_nodes, matching_rows
-from checker.model import OPEN, InvalidValue, NodeName, Port, Status, Unregistered
+from checker.model import (
+    OPEN,
+    InvalidValue,
+    Mute,
+    MuteChange,
+    NodeName,
+    Port,
+    Selector,
+    Status,
+    Unregistered,
+)
 from checker.registry.changes import add
 from checker.registry.nodes import Registry
 from checker.registry.reading import read_registry
 from checker.rows.mistakes import MistakenFilter
+from checker.state.mutes import change_mutes
 from tests.checker.cli.homes import COMMAND, UP, write_state
 from tests.strategies import NOW, node
 
@@ -53,6 +64,13 @@ def test_a_filter_chooses_rows_and_devices(layout: Layout) -> None:
 def test_a_node_is_chosen_once_if_any_of_its_forwards_matches(layout: Layout) -> None:
     assert names(layout, "port:>20000 !node:barn") == ["office", "shed"]
     assert names(layout, "status:hung") == ["shed"]
+
+
+def test_muted_rows_are_found(layout: Layout) -> None:
+    by_tag = Mute(selector=Selector(filter_text="tag:x"), until=4e9, why="roof", by="ada", at=1e9)
+    change_mutes(layout.mutes, MuteChange(add=(by_tag,)))
+
+    assert names(layout, "is:muted") == ["shed"]
 
 
 def test_what_matches_nothing_says_so(layout: Layout) -> None:

@@ -8,12 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checker.model import Port, Status
+from checker.model import Mute, Port, Selector, Status
 from checker.rows.fields import FIELDS
 from checker.rows.filter import parse_filter
 from checker.rows.parse import terms_in
 from checker.rows.row import Row
 from tests.checker.rows.samples import LATER, MOMENT, OTHER, ROW, ROWS
+
+MUTE = Mute(selector=Selector(node=ROW.seen.node), until=2e9, why="roof", by="ada", at=1e9)
 
 
 @pytest.mark.parametrize(
@@ -211,6 +213,7 @@ def test_a_row_that_changed_is_searched_as_it_is_now() -> None:
         pytest.param(replace(ROW, barred="expired"), "is:expired", id="expired"),
         pytest.param(replace(ROW, barred="disabled"), "!is:fault", id="disabled on purpose"),
         pytest.param(replace(ROW, unregistered=True), "is:unregistered", id="unregistered"),
+        pytest.param(replace(ROW, mute=MUTE), "is:muted", id="muted"),
         pytest.param(replace(ROW, tags=()), "!tag:*", id="without tags"),
         pytest.param(replace(ROW, note=""), "!note:*", id="without a note"),
         pytest.param(

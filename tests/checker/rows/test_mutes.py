@@ -25,7 +25,7 @@ def by_filter(text: str) -> Mute:
 
 @pytest.mark.parametrize(
     "text",
-    ["node:office", "office", "target:127.0.0.1", "port:20010 !barn"],
+    ["node:office", "tag:site-a", "bakery", "target:127.0.0.1", "port:9|port:20010", "off*"],
 )
 def test_a_filter_mutes_by_what_was_decided(text: str) -> None:
     mutes = RowMutes([by_filter(text)], NOW)
@@ -69,7 +69,13 @@ def test_a_filter_must_say_something(text: str) -> None:
         parse_mute_filter(text)
 
 
-@pytest.mark.parametrize("text", ["status:unknown", "is:fault", "unknown"])
+@pytest.mark.parametrize("text", ["tag:a|", "/(/", "/off"])
+def test_a_filter_must_be_complete(text: str) -> None:
+    with pytest.raises(InvalidValue, match=r"empty alternative|/"):
+        parse_mute_filter(text)
+
+
+@pytest.mark.parametrize("text", ["status:unknown", "is:fault", "unknown", "/(/"])
 def test_a_filter_that_was_written_into_the_file_by_hand_mutes_nothing(text: str) -> None:
     mutes = RowMutes([by_filter(text)], NOW)
 

@@ -8,7 +8,7 @@ from checker.model import Mute, MuteChange, NodeName, Selector
 from checker.state.mutes import change_mutes, read_mutes
 from reversi_tui.screens.confirm import Confirm
 from reversi_tui.screens.mute_form import MuteForm
-from tests.reversi_tui.console.screen import log, running, shows, until
+from tests.reversi_tui.console.screen import log, nodes, running, shows, until
 from tests.reversi_tui.console.states import NOW, console, demo_home, open_acts
 
 
@@ -50,16 +50,17 @@ async def test_a_row_is_muted_for_a_time_and_a_reason_and_unmuted_by_the_same_ke
 
 async def test_muted_rows_are_found_and_told_about(tmp_path: Path) -> None:
     layout = demo_home(tmp_path)
-    by_filter = a_mute(Selector(filter_text="node:barn"))
+    by_filter = a_mute(Selector(filter_text="node:barn|node:cellar"))
     change_mutes(layout.mutes, MuteChange(add=(by_filter,)))
     app = console(layout)
 
     async with running(app) as pilot:
-        await pilot.press("j", *"barn", "enter")
+        await pilot.press("slash", *"is:muted", "enter")
+        await until(pilot, lambda: nodes(app) == ["barn", "cellar"])
         await pilot.press("space")
         await shows(pilot, "#barn")
         await pilot.press("up", "enter")
-        await shows(pilot, "by ada as filter 'node:barn': new roof")
+        await shows(pilot, "by ada as filter 'node:barn|node:cellar': new roof")
 
 
 async def test_a_broken_file_of_mutes_is_said_above_the_table(tmp_path: Path) -> None:
