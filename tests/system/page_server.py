@@ -48,7 +48,7 @@ umount /opt/reversi
 mkdir /opt/packages /opt/bin
 mount --bind "$1" /opt/packages
 printf '127.0.0.1 localhost %s\\n' "$2" >/etc/hosts
-echo Port 22 >/etc/ssh/sshd_config.d/10-port.conf
+printf '%s\\n' 'Port 22' 'KexAlgorithms curve25519-sha256' >/etc/ssh/sshd_config.d/10-port.conf
 ip address add 192.168.1.1/32 dev lo
 mkdir -m 700 /root/.ssh
 ssh-keygen -q -t ed25519 -N '' -f /root/.ssh/id_ed25519

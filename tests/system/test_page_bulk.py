@@ -61,7 +61,7 @@ BULK: tuple[Step[Admin], ...] = (
     Step(CONFIG),
     Step("ssh office uptime", says="load average"),
     Step("scp -q office:/etc/hostname office.txt", after=Admin.came_through_the_tunnel),
-    Step("ssh gw sudo reversi-checker node pin office --yes", says="ssh-ed25519"),
+    Step("ssh gw sudo reversi-checker node pin office --yes", says="host key pinned"),
     Step(
         "ssh gw reversi-checker known-hosts > ~/.ssh/reversi_pinned_keys",
         after=Admin.has_the_pinned_key,
