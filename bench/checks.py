@@ -127,7 +127,7 @@ async def checks(scale: Scale) -> list[Figure]:
             beat = await beat_cost(connection, scale.rounds * 3, server)
             check = await session_cost(connection, "check", scale.rounds, server)
             true = await session_cost(plain, "true", scale.rounds, server)
-            logins = max(10, scale.rounds // 5)
+            logins = max(5, scale.rounds // 5)
             login, true_login = (
                 await login_cost(server, member.key, logins),
                 await login_cost(server, true_key, logins),

@@ -62,12 +62,12 @@ FULL = Scale(
 )
 QUICK = Scale(
     tunnels=20,
-    rounds=20,
+    rounds=10,
     trials=2,
     registered=300,
     watch_s=5.0,
     outages_s=(5.0,),
-    megabytes=32,
+    megabytes=8,
     console=QUICK_PLAN,
 )
 

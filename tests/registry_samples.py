@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import tomli_w
+
 from checker.config.layout import Layout
 from checker.model import Forward, Node, NodeName
-from checker.registry.node_file import node_toml
+from checker.registry.node_file import node_table
 from tests.strategies import public_key
 
 ADDED_AT = 1_760_000_000
@@ -26,4 +28,4 @@ def register(layout: Layout, forwards: Iterable[Forward]) -> None:
             forwards=tuple(theirs),
             added_at=ADDED_AT,
         )
-        (layout.nodes / f"{name}.toml").write_bytes(node_toml(node))
+        (layout.nodes / f"{name}.toml").write_text(tomli_w.dumps(node_table(node)))

@@ -92,7 +92,7 @@ class Outage:
     is_ripe: bool = False
     """Whether it lasted long enough."""
     is_due: bool = False
-    """Whether it is to be told: it was ripe, watched, and not muted."""
+    """Whether the admin must hear of it: it was ripe, watched, and not muted."""
     is_muted: bool = False
     is_watched: bool = True
     round: int = 0
@@ -106,7 +106,7 @@ class Outage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """The end of an outage that was to be told."""
+    """The end of an outage that was due."""
 
     id: int
     place: Place
@@ -194,8 +194,8 @@ def opened(before: Outages, sights: Mapping[Place, Sight], picture: Picture) -> 
 
 
 def beginning(sight: Sight, number: int, before: Outages, picture: Picture) -> Outage:
-    """It was not there in the picture before, so it is no older than that; in the first picture, it
-    is as old as the state file says.
+    """It was not in the picture before, so it began after that; in the first picture, it is as old
+    as the state file says.
     """
     began = picture.now if sight.since is None else min(sight.since, picture.now)
     age_s = picture.now - began

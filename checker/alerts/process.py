@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import logging
 import os
+import select
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from threading import Event
+from typing import Protocol
 
 from checker.alerts.courier import Couriers, Delivery, Heart
-from checker.alerts.memory import Memory, gist, memory_from, memory_text, turn
+from checker.alerts.following import Following
+from checker.alerts.memory import gist, memory_text, turn
+from checker.alerts.memory_file import load_memory
 from checker.alerts.outages import BROKEN_FILE, Picture
 from checker.alerts.reading import Look
-from checker.alerts.settings import Settings, load_settings
+from checker.alerts.settings import Settings
 from checker.alerts.telling import after_delivery, after_failure, may_tell, news
-from checker.alerts.ways import Way, open_ways
+from checker.alerts.ways import Way
 from checker.alerts.words import Scene, message
-from checker.config.files import make_folder, write_atomically
-from checker.config.layout import Layout, is_there
-from checker.config.toml_file import ConfigError, beginning
-from checker.model import CheckerError, InvalidValue, printable
+from checker.config.files import write_atomically
+from checker.config.toml_file import ConfigError
+from checker.model import printable
 
 log = logging.getLogger(__name__)
 LEAST_PAUSE_S = 5.0
@@ -35,98 +36,33 @@ LONGEST_STEP_S = 60.0
 SAVE_EVERY_S = 60.0
 ENDS_WITHIN_S = 8.0
 """How long deliveries under way may take when we end."""
-MOST_MEMORY = 64 << 20
-SYSTEM_MEMORY = Path("/var/lib/reversi-alert/alerts.json")
 Looking = Callable[[Settings, float, float | None], Look]
 
 
-class AlreadyRuns(CheckerError):
-    """Two processes would tell everything twice."""
+class Stopping(Protocol):
+    """Says when to end."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(f"another process sends alerts already: it has locked {path}")
+    def is_set(self) -> bool: ...
 
-
-def memory_file(layout: Layout) -> Path:
-    """Where the alerts of this gateway keep what they told."""
-    return SYSTEM_MEMORY if layout.home is None else layout.home / "alerts.json"
+    def wait(self, timeout: float) -> object: ...
 
 
-def load_memory(path: Path) -> Memory:
-    """Read it. If it is missing or broken, begin again: that tells once more what is down."""
-    if not is_there(path):
-        return Memory()
-    try:
-        content = beginning(path, MOST_MEMORY + 1)
-        return memory_from(content.decode() if len(content) <= MOST_MEMORY else "")
-    except (ConfigError, InvalidValue, UnicodeDecodeError) as error:
-        log.warning("%s: %s; what is down is told once more", path, error)
-        return Memory()
+class Stop:
+    """Set by a signal's handler, which must take no lock: so it writes to a pipe."""
 
+    def __init__(self) -> None:
+        self.reads, self.writes = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
 
-@contextlib.contextmanager
-def only_one(memory: Path) -> Iterator[None]:
-    """Hold a lock for the block. Raises AlreadyRuns, ConfigError."""
-    make_folder(memory.parent)
-    path = memory.with_name(f".{memory.name}.lock")
-    try:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise ConfigError(
-            path, f"cannot be written ({error.strerror}); run this as root"
-        ) from error
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError:
-        raise AlreadyRuns(path) from None
-    finally:
-        os.close(handle)
+    def set(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.write(self.writes, b".")
 
+    def is_set(self) -> bool:
+        return self.wait(0.0)
 
-class Following:
-    """The settings: read again when the file changes; a bad edit keeps the last good ones."""
-
-    def __init__(self, path: Path) -> None:
-        """Raises ConfigError, LibraryMissing."""
-        self.path = path
-        self.settings = Settings()
-        self.ways: tuple[Way, ...] = ()
-        self.stamp = stamp(path)
-        self.take()
-
-    def take(self) -> None:
-        """Raises ConfigError, LibraryMissing."""
-        settings, warnings = load_settings(self.path)
-        ways = open_ways(self.path, settings)
-        self.settings, self.ways = settings, ways
-        for warning in warnings:
-            log.warning("%s", warning)
-        names = ", ".join(way.name for way in ways)
-        if names:
-            log.info("alerts go to: %s", names)
-        else:
-            log.warning("%s names no way to send, so nobody is told anything", self.path)
-
-    def poll(self) -> None:
-        """Read the file again if it changed."""
-        present = stamp(self.path)
-        if present == self.stamp:
-            return
-        self.stamp = present
-        try:
-            self.take()
-        except CheckerError as error:
-            log.error("%s; the settings from before are still in force", error)  # noqa: TRY400 - a sentence is enough
-
-
-def stamp(path: Path) -> tuple[int, ...]:
-    """What changes when the file does; empty if it is missing or unreadable."""
-    try:
-        found = path.stat()
-    except OSError:
-        return ()
-    return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino
+    def wait(self, timeout: float) -> bool:
+        """Wait until it is set, but not longer; return whether it is."""
+        return bool(select.select([self.reads], [], [], timeout)[0])
 
 
 class Alerting:
@@ -150,7 +86,7 @@ class Alerting:
         self.last_complaint = ""
         self.is_heard = True
 
-    def run(self, stop: Event) -> None:
+    def run(self, stop: Stopping) -> None:
         """Work until stopped; then wait a little for what is under way."""
         while not stop.is_set():
             began = time.monotonic()
@@ -208,7 +144,7 @@ class Alerting:
         )
 
     def take(self, deliveries: list[Delivery]) -> None:
-        """Remember what was told, and what was not."""
+        """Remember which messages arrived, and which did not."""
         settings = self.following.settings
         for one in deliveries:
             told = self.memory.ways.get(one.way.key)

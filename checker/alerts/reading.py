@@ -10,13 +10,13 @@ from checker.alerts.settings import Settings
 from checker.alerts.sights import picture, why_untrusted
 from checker.config.layout import Layout
 from checker.control.all_rows import Found, read_all
-from checker.model import CheckerError, Mutes
+from checker.model import CheckerError
 from checker.output import sentence_of
 from checker.rows.filter import parse_filter
-from checker.rows.mistakes import mistake
+from checker.rows.mistakes import why_nothing
 from checker.rows.row import Moment
 from checker.state.errors import StateMissing
-from checker.state.mutes import FoundMutes, read_mutes
+from checker.state.mutes import read_mutes
 
 EVERY_S = 20.0
 """Between sweeps, as long as none is known."""
@@ -33,9 +33,8 @@ class Look:
 
 def look(layout: Layout, settings: Settings, now: float, passed_s: float | None) -> Look:
     """Look at the gateway. Whatever cannot be read becomes the picture's trouble."""
-    mutes = read_mutes(layout.mutes)
     try:
-        found = all_rows(layout, has_filters=has_filters(settings, mutes), now=now)
+        found = all_rows(layout, has_filter=bool(settings.filter_text), now=now)
     except (CheckerError, OSError) as error:
         return in_trouble(sentence_of(error), now, passed_s)
     every_s = found.sweep.every_s if found.sweep else EVERY_S
@@ -44,30 +43,21 @@ def look(layout: Layout, settings: Settings, now: float, passed_s: float | None)
         return in_trouble(trouble, now, passed_s)
     moment = Moment(now=now, every_s=every_s)
     watched = parse_filter(settings.filter_text)
+    seen = picture(found.rows, moment=moment, watched=watched, passed_s=passed_s)
+    is_blind = bool(seen.sights) and not any(sight.is_watched for sight in seen.sights)
+    remark = filter_remark(settings.filter_text, found, moment) if is_blind else ""
     return Look(
-        picture=picture(
-            found.rows,
-            moment=moment,
-            watched=watched,
-            mutes=Mutes(mutes.mutes, now),
-            passed_s=passed_s,
-        ),
-        remarks=(*filter_remarks(settings, found, moment), *filter(None, [mutes.trouble])),
+        picture=seen, remarks=tuple(filter(None, (remark, read_mutes(layout.mutes).trouble)))
     )
 
 
-def has_filters(settings: Settings, mutes: FoundMutes) -> bool:
-    """Whether any filter may ask for what is expensive to read."""
-    return bool(settings.filter_text) or any(one.selector.node is None for one in mutes.mutes)
-
-
-def all_rows(layout: Layout, *, has_filters: bool, now: float) -> Found:
+def all_rows(layout: Layout, *, has_filter: bool, now: float) -> Found:
     """Read all rows; a registry that is gone is not an empty one. Raises CheckerError, OSError."""
     if not layout.nodes.is_dir():
         raise RegistryGone(layout.nodes)
     if not layout.state.exists():
         raise StateMissing(layout.state)
-    return read_all(layout, behind=has_filters, now=now)
+    return read_all(layout, behind=has_filter, now=now)
 
 
 class RegistryGone(CheckerError):
@@ -81,13 +71,6 @@ def in_trouble(why: str, now: float, passed_s: float | None) -> Look:
     return Look(picture=Picture(now=now, passed_s=passed_s, trouble=why))
 
 
-def filter_remarks(settings: Settings, found: Found, moment: Moment) -> tuple[str, ...]:
+def filter_remark(text: str, found: Found, moment: Moment) -> str:
     """Say that the filter shows nothing, which may be a mistake."""
-    text = settings.filter_text
-    mistaken = mistake(text, found.rows, moment)
-    if mistaken:
-        return (f"filter {text!r} may show nothing: {mistaken}",)
-    watched = parse_filter(text)
-    if found.rows and not any(watched.shows(row, moment) for row in found.rows):
-        return (f"filter {text!r} shows no forward now, so nobody is told anything",)
-    return ()
+    return f"nobody is told anything: {why_nothing(text, found.rows, moment)}"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from checker.alerts.outages import BROKEN_FILE, STALE, Picture, Seems, Sight
-from checker.model import InvalidValue, Mutes, NodeName, Status, is_stale
-from checker.rows.filter import Filter, parse_filter
+from checker.model import Status, is_stale
+from checker.rows.filter import Filter
 from checker.rows.row import NO_PORT, Moment, Row
 
 LATE_SWEEPS = 3
@@ -15,47 +15,23 @@ LEAST_LATE_S = 30.0
 
 
 def picture(
-    rows: Iterable[Row],
-    *,
-    moment: Moment,
-    watched: Filter,
-    mutes: Mutes,
-    passed_s: float | None,
+    rows: Iterable[Row], *, moment: Moment, watched: Filter, passed_s: float | None
 ) -> Picture:
     """What the alerts see in rows that can be trusted."""
     found = tuple(rows)
-    filters: dict[str, Filter] = {}
-
-    def is_muted(row: Row) -> bool:
-        def matches(text: str) -> bool:
-            if text not in filters:
-                filters[text] = filter_of(text)
-            found = filters[text]
-            return bool(found) and found.shows(row, moment)
-
-        return bool(mutes) and mutes.muting(row.seen.node, row.seen.port, matches) is not None
-
     return Picture(
         now=moment.now,
         passed_s=passed_s,
         sights=tuple(
-            sight(row, moment, is_watched=watched.shows(row, moment), is_muted=is_muted(row))
+            sight(row, moment, is_watched=watched.shows(row, moment))
             for row in found
             if not row.barred
         ),
-        barred={NodeName(row.seen.node): row.barred for row in found if row.barred},
+        barred={row.seen.node: row.barred for row in found if row.barred},
     )
 
 
-def filter_of(text: str) -> Filter:
-    """The filter of a mute; one that says nothing, as after a rollback, mutes nothing."""
-    try:
-        return parse_filter(text)
-    except InvalidValue:
-        return Filter()
-
-
-def sight(row: Row, moment: Moment, *, is_watched: bool, is_muted: bool) -> Sight:
+def sight(row: Row, moment: Moment, *, is_watched: bool) -> Sight:
     """What one row shows."""
     seen = row.seen
     stale = is_stale(seen, moment.every_s, moment.now)
@@ -66,7 +42,7 @@ def sight(row: Row, moment: Moment, *, is_watched: bool, is_muted: bool) -> Sigh
         since=seen.probed_at if stale else seen.since,
         leads=f"{row.forward.target} {row.forward.expect}" if row.forward else "",
         is_watched=is_watched,
-        is_muted=is_muted,
+        is_muted=row.mute is not None,
     )
 
 

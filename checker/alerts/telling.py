@@ -16,7 +16,7 @@ MOST_ENDED = 1000
 RETRY_S = 30.0
 LONGEST_RETRY_S = 900.0
 STORM_GAPS = 5
-"""After a message about a storm the way is silent for so many times the usual time."""
+"""After a message about a storm the way is silent for five times `group_s`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ class News:
     """Those that ended before they could be told."""
     dropped: int = 0
     still: tuple[Outage, ...] = ()
-    """The reminder of what was told before."""
+    """For a reminder: told before, and still down."""
 
     def __bool__(self) -> bool:
         return bool(

@@ -46,7 +46,7 @@ HOSTED = frozenset(
     )
 )
 """Services, without the `s` for TLS, whose URL may name a server. In the URLs of others, a token
-stands in its place.
+is in its place.
 """
 TALKATIVE = ("apprise", "requests", "urllib3", "smtplib", "paho", "slixmpp", "asyncio")
 """Loggers that may write tokens."""

@@ -202,7 +202,7 @@ def crowd_lines(news: News) -> Iterator[str]:
 
 
 def section(heading: str, lines: Sequence[tuple[str, str]], storm: int) -> list[str]:
-    """The lines of `(name, sentence)`; of more than `storm`, the count and the first names."""
+    """The sentences of `(name, sentence)`; for more than `storm`, the count and the first names."""
     if len(lines) <= storm:
         return [sentence for _, sentence in lines]
     shown = ", ".join(name for name, _ in lines[:storm])

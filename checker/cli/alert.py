@@ -74,13 +74,14 @@ def serve(layout: Layout) -> None:
     """Send alerts until SIGTERM or SIGINT. Raises CheckerError."""
     import signal
     from functools import partial
-    from threading import Event
 
-    from checker.alerts.process import Alerting, Following, memory_file, only_one
+    from checker.alerts.following import Following
+    from checker.alerts.memory_file import memory_file, only_one
+    from checker.alerts.process import Alerting, Stop
     from checker.alerts.reading import look
     from checker.alerts.settings import settings_file
 
-    stop = Event()
+    stop = Stop()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     memory = memory_file(layout)

@@ -19,9 +19,9 @@ from checker.registry.ansible_inventory import InventoryHost, inventory
 from checker.registry.ssh_hosts import SshHosts, parse_way
 
 ENDING = """\
-On your own computer, an executable file for `ansible -i FILE`:
+An executable file of these two lines is an inventory on your own computer: ansible -i FILE ...
          #!/bin/sh
-         exec ssh gw reversi-checker inventory --jump gw "$@\""""
+         exec ssh gw reversi-checker inventory --jump gw --list"""
 
 
 def add_to(verbs: Verbs) -> None:
@@ -41,14 +41,14 @@ def add_to(verbs: Verbs) -> None:
 
 
 def cmd_inventory(args: argparse.Namespace, layout: Layout) -> ExitCode:
-    way = parse_way(args.jump, args.user, None)
+    way = parse_way(args.jump, args.user, args.prefix)
     chosen = chosen_nodes(args, layout, way)
     document = inventory(inventory_hosts(layout, chosen.nodes, chosen.found), way)
-    if args.host is None:
-        say(json.dumps(document, indent=1))
-    else:
-        node = quick_registry(layout).node(args.host)
-        say(json.dumps(document["_meta"]["hostvars"].get(node.name, {}), indent=1))
+    if args.host is not None:
+        document = document["_meta"]["hostvars"].get(args.host, {})
+        if not document:
+            quick_registry(layout).node(args.host.removeprefix(way.prefix))
+    say(json.dumps(document, indent=1))
     return ExitCode.OK
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from checker.cli.answers import say_json
 from checker.cli.common import existing_registry, seen_tunnels
@@ -36,8 +36,18 @@ from checker.control.key_readings import (
     shared_sentence,
     summary,
     to_write,
+    with_keys,
 )
-from checker.model import ExpectKind, Forward, InvalidValue, Node, by_place
+from checker.control.many_nodes import carry_out_all, planned_for_all
+from checker.model import (
+    ExpectKind,
+    Forward,
+    InvalidValue,
+    Node,
+    NodeName,
+    Place,
+    by_place,
+)
 from checker.output import say, today
 from checker.registry.lock import refuse_others
 from checker.registry.nodes import Registry
@@ -77,7 +87,7 @@ def cmd_pin(args: argparse.Namespace, layout: Layout) -> ExitCode:
     if not args.dry_run:
         refuse_others(layout)
     if args.remove:
-        return remove(args, layout, nodes)
+        return remove(args, layout, registry, nodes)
     return pin(args, layout, registry, nodes)
 
 
@@ -104,7 +114,7 @@ def pin(
     args: argparse.Namespace, layout: Layout, registry: Registry, nodes: Sequence[Node]
 ) -> ExitCode:
     """Read the keys, ask, pin them, and report."""
-    from checker.control import pinning  # imports asyncio, which is slow to load
+    from checker.control.key_reading import read_all  # imports asyncio, which is slow to load
 
     targets = [forward for node in nodes for forward in forwards_to_read(node)]
     if not targets:
@@ -112,7 +122,7 @@ def pin(
             "no forward leads to an SSH server, as far as the registry tells: none expects"
             " banner:SSH- or hostkey, or leads to port 22"
         )
-    readings = pinning.read_all(targets, view_of(layout))
+    readings = read_all(targets, view_of(layout))
     for key, names in shared_keys(registry.forwards, readings):
         if any(one.key == key for one in readings):
             warn(shared_sentence(key, names))
@@ -120,16 +130,29 @@ def pin(
     done: tuple[Reading, ...] = ()
     if wanted and not args.dry_run:
         confirm(args, [plan_line(one) for one in wanted])
-        keys = {(one.forward.node, one.forward.port): one.key for one in wanted}
-        places = {one.forward.node for one in wanted}
-        pinning.pin(layout, [node for node in nodes if node.name in places], keys, show_note)
-        done = wanted
+        made = write(layout, registry, {place_of(one.forward): one.key for one in wanted})
+        done = tuple(one for one in wanted if one.forward.node in made)
     report(args, readings, wanted, done)
     if done and not args.json:
         advise(args, done)
-    left = [one for one in readings if one.found is Found.CHANGED and one not in wanted]
-    is_bad = left or any(one.found in (Found.DOWN, Found.FAILED) for one in readings)
-    return ExitCode.NOT_UP if is_bad else ExitCode.OK
+    left = {one for one in readings if one.found is not Found.SAME} - {*done}
+    return ExitCode.OK if not left or (args.dry_run and left <= {*wanted}) else ExitCode.NOT_UP
+
+
+def write(layout: Layout, registry: Registry, keys: Mapping[Place, str]) -> frozenset[NodeName]:
+    """Pin these keys (empty: forget); the nodes of which that was done. Warn of the others. Raises
+    CheckerError if none could be tried.
+    """
+    names = dict.fromkeys(node for node, _ in keys)
+    plan = planned_for_all(registry, names, lambda node: with_keys(node, keys))
+    made, failures = carry_out_all(layout, plan.changes, show_note)
+    for failure in (*plan.failures, *failures):
+        warn(f"{failure.name}: {failure.why}")
+    return frozenset(one.after.name for one in made)
+
+
+def place_of(forward: Forward) -> Place:
+    return forward.node, forward.port
 
 
 def view_of(layout: Layout) -> Seen:
@@ -209,27 +232,27 @@ def advise(args: argparse.Namespace, done: Sequence[Reading]) -> None:
         )
 
 
-def remove(args: argparse.Namespace, layout: Layout, nodes: Sequence[Node]) -> ExitCode:
+def remove(
+    args: argparse.Namespace, layout: Layout, registry: Registry, nodes: Sequence[Node]
+) -> ExitCode:
     """Forget the pinned keys of these nodes."""
     pinned = [forward for node in nodes for forward in node.forwards if forward.host_key]
     plan = [removal(forward) for forward in pinned]
     if args.dry_run:
         would(plan)
         return ExitCode.OK
+    removed = pinned
     if pinned:
-        from checker.control import pinning  # imports asyncio, which is slow to load
-
         confirm(args, plan)
-        keys = {(forward.node, forward.port): "" for forward in pinned}
-        places = {forward.node for forward in pinned}
-        pinning.pin(layout, [node for node in nodes if node.name in places], keys, show_note)
-    if args.json:
-        say_json(removed=[{"node": one.node, "port": one.port} for one in pinned])
-    for forward in [] if args.json else pinned:
-        say(f"{forward.node}:{forward.port}: host key no longer pinned: {named(forward.host_key)}")
-    if not pinned:
+        made = write(layout, registry, {place_of(forward): "" for forward in pinned})
+        removed = [forward for forward in pinned if forward.node in made]
+    else:
         narrate("no host key is pinned there; nothing to change")
-    return ExitCode.OK
+    if args.json:
+        say_json(removed=[{"node": one.node, "port": one.port} for one in removed])
+    for forward in [] if args.json else removed:
+        say(f"{forward.node}:{forward.port}: host key no longer pinned: {named(forward.host_key)}")
+    return ExitCode.OK if removed == pinned else ExitCode.NOT_UP
 
 
 def removal(forward: Forward) -> str:

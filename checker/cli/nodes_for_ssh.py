@@ -33,6 +33,9 @@ def add_way(parser: argparse.ArgumentParser) -> None:
         help="come through the gateway, by this name; without it: for use on the gateway",
     )
     parser.add_argument("--user", metavar="NAME", help="the user on the nodes")
+    parser.add_argument(
+        "--prefix", metavar="P", help="what to put before each name, as in site-office"
+    )
     add_filter(parser, "nodes")
 
 
@@ -46,7 +49,7 @@ def quick_registry(layout: Layout) -> Registry:
 
 def chosen_nodes(args: argparse.Namespace, layout: Layout, way: Way) -> Chosen:
     """The registered nodes that the filter chooses, all without one. Raises NothingMatches,
-    UnknownColumn, InvalidValue, NoGateway, ConfigError, StateError.
+    MistakenFilter, InvalidValue, NoGateway, ConfigError, StateError.
     """
     registry = quick_registry(layout)
     nodes: Mapping[NodeName, Node] = registry.nodes

@@ -18,6 +18,7 @@ from checker.config.layout import SYSTEM, Layout
 from checker.control.client import Control, operator_name
 from checker.install.archive import CONFIG
 from checker.install.effects import run, run_step
+from checker.install.extra_units import asked_again
 from checker.install.places import SERVICE, UNIT_FILE
 from checker.install.plan import plan
 from checker.install.refusals import Refused
@@ -89,7 +90,7 @@ def surveyed(unpacked: Unpacked, coming: Choices | None = None) -> Found:
     """Look at this machine. Whom the restored key file does not let in was the admin's decision.
     Raises CheckerError.
     """
-    return survey(
+    found = survey(
         root=None,
         python=sys.executable,
         gateways=(),
@@ -98,6 +99,7 @@ def surveyed(unpacked: Unpacked, coming: Choices | None = None) -> Found:
         fleet=FleetWish(leave_behind=True),
         coming=coming,
     )
+    return replace(found, asked_units=asked_again(unpacked.about.services, found))
 
 
 def stop_daemon(layout: Layout) -> None:
@@ -156,6 +158,8 @@ def follow(layout: Layout, unpacked: Unpacked, planned: RestorePlan) -> None:
         )
     found = surveyed(unpacked)
     init_here(found, is_dry=False)
+    for option in sorted(set(unpacked.about.services) - set(found.asked_units)):
+        warn(f"that gateway ran the service of init --{option}; to have it here, run that")
     if words := reload_words(found.sshd_unit):
         trouble = run(words)
         narrate(

@@ -81,7 +81,7 @@ def refuse_neither(args: argparse.Namespace, named: Sequence[str], what: str) ->
 
 def rows_to_show(layout: Layout, registry: Registry, text: str) -> tuple[Row, ...]:
     """The rows that match, for verbs that only show: if none does, standard error says so. Raises
-    InvalidValue, UnknownColumn, StateError.
+    InvalidValue, MistakenFilter, StateError.
     """
     try:
         return matching_rows(layout, registry, text)

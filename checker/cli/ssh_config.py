@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from checker.cli.dialog import narrate
@@ -18,8 +19,8 @@ from checker.registry.ssh_config_text import ssh_config
 from checker.registry.ssh_hosts import SshHosts, Way, parse_way, refuse_jump_that_is_node
 
 ENDING = """\
-On your own computer:
-         ssh gw reversi-checker ssh-config --jump gw > ~/.ssh/config.d/reversi
+From your own computer, into a file there, such as ~/.ssh/config.d/reversi:
+         ssh gw reversi-checker ssh-config --jump gw
 Left out are nodes that are disabled or expired, and those without a forward to an SSH server: one
 that has a pinned host key, expects banner:SSH-..., or leads to port 22 and expects neither http nor
 tls."""
@@ -35,9 +36,6 @@ def add_to(verbs: Verbs) -> None:
         ending=ENDING,
     )
     add_way(parser)
-    parser.add_argument(
-        "--prefix", metavar="P", help="what to put before each name, as in site-office"
-    )
     form = parser.add_mutually_exclusive_group()
     form.add_argument(
         "--output", metavar="FILE", type=Path, help="write this file, if anything changed"
@@ -58,9 +56,12 @@ def cmd_ssh_config(args: argparse.Namespace, layout: Layout) -> ExitCode:
     text = ssh_config(found, way)
     if args.output is None:
         say(text, end="")
+    elif put(args.output, text.encode("ascii")):
+        say(f"wrote {args.output}: {counted(found)}")
     else:
-        is_new = put(args.output, text.encode("ascii"))
-        say(f"{'wrote' if is_new else 'nothing to change in'} {args.output}: {counted(found)}")
+        if sys.stdout.isatty():  # a cron job would mail it
+            say(f"nothing to change in {args.output}: {counted(found)}")
+        return ExitCode.OK
     tell_of_pins(found, way)
     return ExitCode.OK
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from checker.config.layout import Layout
 from checker.control.node_changes import ChangedMeanwhile, Edit, NodeChange
 from checker.control.notices import Report, end_tunnels, log_changes
 from checker.haproxy.publish import tell_haproxy
-from checker.model import Aim, CheckerError, NodeName
+from checker.model import Aim, CheckerError, NodeName, Port
 from checker.output import today
 from checker.registry.authorized_keys import gate_command
 from checker.registry.edits import describe, revoked
@@ -17,6 +17,13 @@ from checker.registry.lock import locked
 from checker.registry.many_changes import change_all
 from checker.registry.nodes import Registry
 from checker.registry.reading import read_registry
+
+NamedClause = tuple[NodeName, Port | None, str]
+MOST_BYTES = 60_000
+EVENT_BYTES = 300
+"""Of an event in a message, without its text."""
+CHARACTER_BYTES = 12
+"""Of one character in JSON, at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +67,21 @@ def planned_for_all(registry: Registry, names: Iterable[NodeName], edit: Edit) -
     return ManyChanges(changes=tuple(changes), same=tuple(same), failures=tuple(failures))
 
 
+def parts_of(clauses: Sequence[NamedClause]) -> Iterator[list[NamedClause]]:
+    """Divide the clauses so that the daemon, which reads 64 KiB, takes each part as one message."""
+    part: list[NamedClause] = []
+    size = 0
+    for clause in clauses:
+        own = EVENT_BYTES + CHARACTER_BYTES * len(clause[2])
+        if part and size + own > MOST_BYTES:
+            yield part
+            part, size = [], 0
+        part.append(clause)
+        size += own
+    if part:
+        yield part
+
+
 def carry_out_all(
     layout: Layout, changes: Sequence[NodeChange], report: Report
 ) -> tuple[tuple[NodeChange, ...], tuple[Failure, ...]]:
@@ -86,7 +108,8 @@ def carry_out_all(
     made = tuple(one for one in as_planned if one.before.name not in failed)
     if made:
         clauses = [(one.after.name, port, text) for one in made for port, text in one.clauses]
-        log_changes(layout, clauses, report)
+        for part in parts_of(clauses):
+            log_changes(layout, part, report)
         about_proxy = tell_haproxy(layout)
         if about_proxy is not None:
             report(about_proxy)

@@ -15,10 +15,10 @@ from checker.doctor.examine_alerts import alert_facts
 from checker.doctor.examine_files import key_facts, place_facts
 from checker.doctor.examine_host_keys import gateway_facts, host_key_facts
 from checker.doctor.examine_machine import machine_facts, port_facts
+from checker.doctor.examine_metrics import metrics_facts
 from checker.doctor.examine_published import published_facts
 from checker.doctor.examine_readers import is_guarded, reader_facts
 from checker.doctor.examine_sshd import login_facts, sshd_facts
-from checker.doctor.examine_units import unit_facts
 from checker.doctor.facts import DaemonFacts, Facts, RegistryFacts, StateFacts
 from checker.install.places import DROP_INS, MANIFEST, SERVICE, UNIT_FILE
 from checker.install.survey import SYSTEMD, entry, is_served_by_root, user_account
@@ -74,8 +74,8 @@ def examine(layout: Layout) -> Facts:
         is_guarded=is_guarded(layout, config),
         host_keys=host_key_facts(layout, registry, sshd),
         gateway=gateway_facts(layout, config, sshd),
+        metrics=metrics_facts(layout),
         alerts=alert_facts(layout),
-        units=unit_facts(layout),
     )
 
 

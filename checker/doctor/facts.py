@@ -227,16 +227,13 @@ class GatewayFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UnitFacts:
-    """A service that only some gateways run, and this one was told to."""
+class MetricsFacts:
+    """The service that serves metrics."""
 
-    option: str
-    """The option of `init` that turns it on, without its dashes."""
-    name: str
     state: str | None = "active"
     """In systemd's word; None if systemd does not answer."""
-    lacks: str | None = None
-    """The Python package that it needs and that is missing."""
+    lacks_library: bool = False
+    """Whether the Python package that it needs is missing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,8 +270,9 @@ class Facts:
     """Whether a firewall rule keeps other accounts from the nodes' ports; None if unknown."""
     host_keys: HostKeyFacts = HostKeyFacts()
     gateway: GatewayFacts = GatewayFacts()
+    metrics: MetricsFacts | None = None
+    """None: nobody asked for metrics."""
     alerts: AlertFacts = field(default_factory=AlertFacts)
-    units: Sequence[UnitFacts] = ()
 
     @property
     def home(self) -> Path | None:

@@ -12,11 +12,11 @@ from checker.doctor.check_daemon import check_daemon
 from checker.doctor.check_host_keys import check_host_keys
 from checker.doctor.check_login import check_login
 from checker.doctor.check_machine import check_machine
+from checker.doctor.check_metrics import check_metrics
 from checker.doctor.check_published import check_published
 from checker.doctor.check_readers import check_readers
 from checker.doctor.check_records import check_records
 from checker.doctor.check_sshd import check_sshd
-from checker.doctor.check_units import check_units
 from checker.doctor.facts import Facts
 from checker.doctor.finding import Finding
 from checker.output import aligned
@@ -28,7 +28,7 @@ CHECKS: Sequence[Callable[[Facts], Iterator[Finding]]] = (
     check_access,
     check_readers,
     check_daemon,
-    check_units,
+    check_metrics,
     check_published,
     check_alerts,
     check_machine,

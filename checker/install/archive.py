@@ -63,6 +63,8 @@ class About:
     machine: str
     tune: bool = False
     """Whether that gateway was tuned (`init --tune`)."""
+    services: tuple[str, ...] = ()
+    """Which services it ran that only some gateways run, by their option of `init`."""
     files: Mapping[str, Content] = field(default_factory=dict)
 
 
@@ -76,6 +78,7 @@ def about_json(about: About) -> bytes:
         "made_at": about.made_at,
         "machine": about.machine,
         "tune": about.tune,
+        "services": list(about.services),
         "files": files,
     }
     return json.dumps(document, indent=1).encode() + b"\n"
@@ -103,6 +106,7 @@ def about_in(document: Mapping[str, Any]) -> About:
         made_at=int(document["made_at"]),
         machine=str(document["machine"]),
         tune=bool(document["tune"]),
+        services=tuple(map(str, document.get("services", ()))),  # an older release has none
         files={
             str(name): Content(size=int(one["size"]), sha256=str(one["sha256"]))
             for name, one in dict(document["files"]).items()

@@ -153,6 +153,17 @@ ALERT = ExtraUnit(
 EXTRA_UNITS = (METRICS, ALERT)
 
 
+def asked_again(options: Collection[str], found: Found) -> dict[str, bool]:
+    """Return what to ask for on this machine, for a backup of one that ran these services: only
+    those that can run here.
+    """
+    return {
+        unit.option: True
+        for unit in EXTRA_UNITS
+        if unit.option in options and unit.library not in found.missing_libraries
+    }
+
+
 def is_chosen(found: Found, unit: ExtraUnit) -> bool:
     """Return whether the gateway runs it: as asked now, else as before."""
     return found.asked_units.get(unit.option, unit.path in found.entries)

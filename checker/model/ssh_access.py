@@ -11,7 +11,7 @@ SSH_PORT = 22
 OTHER_PROTOCOLS = frozenset({ExpectKind.HTTP, ExpectKind.TLS})
 FILES = "~/.ssh/reversi_"
 SSH_USER = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.@-]{0,63}")
-"""A user's name that is no option of ssh, and has nothing that ssh or a shell would expand."""
+"""A user's name that ssh cannot take for an option, and that no shell would expand."""
 
 
 def is_device_itself(host: str) -> bool:

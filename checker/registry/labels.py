@@ -114,7 +114,7 @@ def parse_relabelling(
     """Parse what an admin wants to change. Raises InvalidValue."""
     both = sorted(set(add).intersection(remove))
     if both:
-        raise InvalidValue(f"tag {both[0]} is to be added and to be removed; leave one of them out")
+        raise InvalidValue(f"tag {both[0]} is in --tag and in --untag; leave one of them out")
     return Relabelling(
         add=tuple(map(parse_tag, add)),
         remove=tuple(map(parse_tag, remove)),

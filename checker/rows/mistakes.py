@@ -8,11 +8,13 @@ from checker.model import CheckerError
 from checker.nearest import did_you_mean, nearest
 from checker.rows.claims import Word
 from checker.rows.fields import BY_ID, NAMES, Field, UnknownColumn, fields_called
-from checker.rows.filter import IS, Filter, Term, is_name, parse_filter, parse_part, parse_term
-from checker.rows.parse import HALF_REGEX, REGEX, Part, pieces, terms_in
+from checker.rows.filter import parse_filter
+from checker.rows.grammar import IS, is_name, parse_part, parse_term
+from checker.rows.parse import HALF_REGEX, REGEX, pieces, terms_in
 from checker.rows.patterns import InvalidPattern, regex
 from checker.rows.row import Moment, Row
 from checker.rows.states import STATES, states_called
+from checker.rows.terms import Filter, Part, Term
 
 HINTED = ("node", "status", "tags")
 """Columns whose values are few or short enough to guess which one was meant."""

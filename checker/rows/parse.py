@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from checker.rows.terms import Part
 
 REGEX = re.compile(r"/((?:\\.|[^/\\])+)/(?![^\s|])", re.DOTALL)
 HALF_REGEX = re.compile(r"/((?:\\.|[^/\\])*)\\?\Z", re.DOTALL)
@@ -16,18 +17,6 @@ PART = re.compile(
 )
 PIECE = re.compile(r'"([^"]*)"?|([^"]+)')
 BLANKS = re.compile(r"\s*")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """One alternative of a term, as it was typed."""
-
-    text: str
-    is_inverted: bool
-    """Whether a `!` is before it."""
-    name: str
-    """What is before its colon, in lower case; empty: there is no colon."""
-    value: str
 
 
 def terms_in(text: str) -> Iterator[tuple[Part, ...]]:

@@ -12,8 +12,8 @@ from checker.model import CheckerError
 
 MOST_LETTERS = 200
 MOST_REPEATS = 2
-"""One more after `^`. Each further one multiplies the time by the length of the value: with these,
-10,000 values of 160 letters take at most half a minute, and usual ones half a second.
+"""One more after `^`. Each further one multiplies the time by the length of a value: with these,
+usual values of 10,000 rows take 0.3 s, and values of 160 equal letters 20 s (150 s with choices).
 """
 MOST_CHOICES = 3
 """Optional parts, and groups with alternatives."""

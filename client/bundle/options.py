@@ -88,17 +88,22 @@ def add_names(build: argparse.ArgumentParser) -> None:
         help="the node; it must be registered, except with --forward",
     )
     build.add_argument("--all", action="store_true", help="build for every registered node")
-    build.add_argument(
-        "--filter",
-        metavar="TEXT",
-        help="with --all: only the nodes that match, as in the console: tag:site-a",
-    )
+    add_filter(build)
     build.add_argument(
         "--forward",
         action="append",
         default=[],
         metavar="PORT=HOST:PORT[,EXPECT]",
         help="with --key device: a forward of a node that is not registered yet; repeatable",
+    )
+
+
+def add_filter(parser: argparse.ArgumentParser) -> None:
+    """Add which of all nodes."""
+    parser.add_argument(
+        "--filter",
+        metavar="TEXT",
+        help="with --all: only the nodes that match, as in the console: tag:site-a",
     )
 
 

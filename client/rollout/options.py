@@ -7,7 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from client.bundle.options import BuildOptions, add_gateway, add_settings, kept_lines, settings_from
+from client.bundle.options import (
+    BuildOptions,
+    add_filter,
+    add_gateway,
+    add_settings,
+    kept_lines,
+    settings_from,
+)
 
 USUAL_AT_ONCE = 5
 MOST_AT_ONCE = 100
@@ -73,6 +80,7 @@ def add_which(rollout: argparse.ArgumentParser) -> None:
     """Add which devices, how many at once, and how careful to be."""
     rollout.add_argument("node", nargs="*", metavar="NODE", help="the nodes")
     rollout.add_argument("--all", action="store_true", help="all registered nodes")
+    add_filter(rollout)
     rollout.add_argument(
         "--at-once",
         type=count(MOST_AT_ONCE, "a number"),
@@ -128,6 +136,8 @@ def complaint(parser: argparse.ArgumentParser, typed: argparse.Namespace) -> Non
     """Exit with a usage error if the options contradict each other."""
     if bool(typed.node) == typed.all:
         parser.error("name at least one NODE, or use --all")
+    if typed.filter is not None and not typed.all:
+        parser.error("--filter is for --all")
     if any("=" not in option.strip("= ") for option in typed.ssh_option):
         parser.error("--ssh-option takes NAME=VALUE, as ssh -o does")
     if typed.user.startswith("-"):
@@ -141,6 +151,7 @@ def wanted_from(typed: argparse.Namespace) -> RolloutOptions:
         nodes=typed.node,
         build=BuildOptions(
             node=None,
+            filter_text=typed.filter,
             home=typed.home,
             output=None,
             output_dir=Path(),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from checker.model import Node, seen_at
 from checker.output import today
-from client.bundle.build import CannotBuild, Source, bundle_for
+from client.bundle.build import CannotBuild, Source, bundle_for, wanted_nodes
 from client.rollout.course import Came, Result
 from client.rollout.memory import Memory
 from client.rollout.options import RolloutOptions
@@ -26,13 +26,13 @@ class Plan:
 
 
 def chosen(source: Source, wanted: RolloutOptions) -> list[Node]:
-    """Return the nodes that were named, or all, by name. Raises CheckerError, CannotBuild."""
+    """Return the nodes that are named, or match, by name. Raises CheckerError, CannotBuild."""
     registry = source.registry
     for name in wanted.nodes:
         registry.refuse_broken(name)
-    nodes = [registry.node(name) for name in dict.fromkeys(wanted.nodes)] or [
-        node for name, node in sorted(registry.nodes.items()) if name not in registry.broken
-    ]
+    nodes = [registry.node(name) for name in dict.fromkeys(wanted.nodes)] or sorted(
+        wanted_nodes(source, wanted.build.filter_text)[0], key=lambda node: node.name
+    )
     known = {port for node in nodes for port in node.ports}
     strange = [port for port in wanted.ports if port not in known]
     if strange:

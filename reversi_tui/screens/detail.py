@@ -139,7 +139,7 @@ class Detail(Sheet):
 
     def paint(self) -> None:
         """Write the text for the present size; the scroll bar's cell stays free."""
-        if self.moment is None or not self.is_mounted:
+        if self.moment is None or not (self.is_mounted and self.is_whole):
             return
         paper = Paper(
             width=max(30, self.query_one("#sheet-title", Line).size.width - 1),

@@ -85,6 +85,8 @@ class Help(Sheet):
 
     def paint(self) -> None:
         """Write the text for the present width; the scroll bar's cell stays free."""
+        if not self.is_whole:
+            return
         width = max(30, self.query_one("#sheet-title", Line).size.width - 1)
         text = Text()
         for title, lines in self.sections:

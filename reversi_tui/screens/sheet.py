@@ -44,6 +44,11 @@ class Sheet(ModalScreen[None]):
         self.query_one("#sheet-keys", Line).show(Text("↑ ↓ scroll   esc close"))
         self.query_one("#sheet-scroll").focus()
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether its parts are there; while it opens or closes they are not."""
+        return bool(self.query("#sheet-title")) and bool(self.query("#sheet-text"))
+
     def show(self, text: Text, *, at_end: bool = False) -> None:
         """Show this text, if it is new; `at_end` shows its last lines."""
         if text != self.shown or text.spans != self.shown.spans:

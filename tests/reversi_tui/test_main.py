@@ -75,11 +75,14 @@ def test_a_wrong_key_in_the_configuration_names_the_file(tmp_path: Path, capsys:
 
 
 @pytest.mark.parametrize("flags", [["--once"], ["--json"]])
-def test_scripts_never_load_textual(tmp_path: Path, flags: list[str]) -> None:
+def test_scripts_load_neither_textual_nor_without_a_filter_its_grammar(
+    tmp_path: Path, flags: list[str]
+) -> None:
     demo_home(tmp_path)
     program = (
         "import sys; from reversi_tui.__main__ import main; main(sys.argv[1:]);"
-        " print(sorted({'textual', 'rich', 'asyncio', 'asyncssh', 'http', 'ssl'} &"
+        " print(sorted({'textual', 'rich', 'asyncio', 'asyncssh', 'http', 'ssl',"
+        " 'checker.rows.grammar', 'checker.rows.mistakes'} &"
         " set(sys.modules)), file=sys.stderr)"
     )
 

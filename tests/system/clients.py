@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ANSWER_WITHIN_S = 20.0
+QUICK_LOGIN = "KexAlgorithms=^curve25519-sha256"
+"""As bundles have it; OpenSSH's own choice costs 75 ms of CPU more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +58,7 @@ class Device:
             f"UserKnownHostsFile={known}",
             "ExitOnForwardFailure=yes",
             "LogLevel=ERROR",
+            QUICK_LOGIN,
         ]
         given = [word for setting in settings for word in ("-o", setting)]
         place = ["-p", str(self.ssh_port), f"{self.user}@{self.host}"]

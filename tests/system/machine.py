@@ -28,7 +28,7 @@ mkdir /opt/reversi /run/sshd
 mount --bind "$2" /opt/reversi
 rm -f /etc/ssh/sshd_config.d/*.conf /etc/sysctl.d/*reversi* /etc/tmpfiles.d/*reversi*
 rm -rf /etc/reversi
-echo Port 2222 >/etc/ssh/sshd_config.d/10-port.conf
+printf '%s\\n' 'Port 2222' 'KexAlgorithms curve25519-sha256' >/etc/ssh/sshd_config.d/10-port.conf
 for kind in UID GID; do printf '%s\\n' "SYS_${kind}_MIN $3" "SYS_${kind}_MAX $(($3 + 7))"; done >>/etc/login.defs
 [ -e /etc/ssh/ssh_host_ed25519_key ] || ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key
 """  # noqa: E501 - one line of what runs

@@ -60,7 +60,7 @@ while :; do
         sleep 1
         screen -S kar{port} -p 0 -X stuff "{folder}/kar{port}REV.sh$(printf '\\r')"
     fi
-    sleep 1
+    sleep 4
 done
 """
 """The original asks every 30 seconds."""

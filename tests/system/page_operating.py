@@ -138,6 +138,7 @@ class Fleet(Readers):
             "/opt/reversi/bin/reversi-checker",
         )
         assert self.old.must(*anna, "probe", "office") == "office:20000: up\n"
+        assert self.old.must(*anna, "ssh-config", "--names") == "office\n"
         refused = self.old.run(*anna, "node", "disable", "office")
         assert refused.returncode == 2
         assert "run it with sudo" in refused.stderr

@@ -40,7 +40,7 @@ def quick_run(folder: Path, *benchmarks: str) -> subprocess.CompletedProcess[str
 def test_a_quick_run_prints_every_figure_beside_its_target(tmp_path: Path) -> None:
     require("sshd", "ssh", "ssh-keygen")
 
-    done = quick_run(tmp_path, "checks", "gate", "takeover", "throughput", "ssh")
+    done = quick_run(tmp_path, "checks", "gate", "takeover", "throughput", "metrics", "ssh")
 
     assert done.returncode == 0, done.stderr
     for what in (
@@ -51,6 +51,8 @@ def test_a_quick_run_prints_every_figure_beside_its_target(tmp_path: Path) -> No
         "own stale port",
         "throughput, device",
         "throughput, gateway",
+        "metrics of 300 forwards",
+        "a scrape of 300 forwards",
         "ssh-config, 300 nodes: size",
         "ssh -G NAME",
         "inventory",

@@ -15,9 +15,9 @@ def test_a_filter_acts_on_what_matches_and_on_nothing_else(gateway: Gateway) -> 
     here, there = (gateway.add(gateway.service().target) for _ in range(2))
     ended, other = gateway.connect(here), gateway.connect(there)
     session, kept = gateway.await_up(here), gateway.await_up(there)
-    where = f"node:{here.node}"
+    where = "tag:site-a"
 
-    gateway.ok("node", "set", "--filter", where, "--tag", "site-a", "--note", "attic")
+    gateway.ok("node", "set", "--filter", f"node:{here.node}", "--tag", "site-a", "--note", "attic")
 
     assert not is_gone(session)
     assert gateway.ok("probe", "--filter", where) == f"{here.node}:{here.ports[0]}: up\n"

@@ -12,15 +12,18 @@ from pathlib import Path
 import pytest
 
 from tests.programs import require
+from tests.system.accounts import own_install
 from tests.system.box_server import BoxServer
 from tests.system.clients import Device
 from tests.system.harness import Gateway
 from tests.system.laptop import Laptop
 from tests.system.page_blocks import blocks, commands
 from tests.system.page_steps import Step, type_all, unknown
+from tests.system.shell.stand_ins import program
 
 pytestmark = pytest.mark.sshd
 PAGE = Path(__file__).parents[2] / "docs" / "bulk.md"
+CONFIG = "ssh gw reversi-checker ssh-config --jump gw --user root > ~/.ssh/config.d/reversi"
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
 
 
@@ -40,6 +43,13 @@ class Admin:
         alias = f"reversi:office:localhost:{self.machine.port}"
         assert self.laptop.type(f"ssh-keygen -F {alias} -f ~/.ssh/reversi_known_hosts")
 
+    def has_the_pinned_key(self) -> None:
+        """From now on only that key counts."""
+        kind, key, *_ = (self.machine.folder / "host.pub").read_text(encoding="ascii").split()
+        pinned = (self.laptop.ssh / "reversi_pinned_keys").read_text(encoding="ascii")
+        assert pinned == f"reversi:office:localhost:{self.machine.port} {kind} {key}\n"
+        (self.laptop.ssh / "reversi_known_hosts").unlink()
+
     def has_the_copies(self) -> None:
         """Both tools copied the file to the device, which puts it beside its keys."""
         copies = [self.machine.folder / name for name in ("office.txt", "copy.txt")]
@@ -48,9 +58,16 @@ class Admin:
 
 BULK: tuple[Step[Admin], ...] = (
     Step("mkdir -p ~/.ssh/config.d"),
-    Step("ssh gw reversi-checker ssh-config --jump gw --user root > ~/.ssh/config.d/reversi"),
+    Step(CONFIG),
     Step("ssh office uptime", says="load average"),
     Step("scp -q office:/etc/hostname office.txt", after=Admin.came_through_the_tunnel),
+    Step("ssh gw sudo reversi-checker node pin office --yes", says="host key pinned"),
+    Step(
+        "ssh gw reversi-checker known-hosts > ~/.ssh/reversi_pinned_keys",
+        after=Admin.has_the_pinned_key,
+    ),
+    Step(CONFIG, says="1 host has a pinned key"),
+    Step("ssh office uptime", says="load average"),
     Step(
         r"printf '#!/bin/sh\nexec ssh gw reversi-checker inventory --jump gw --user root"
         r""" "$@"\n' > fleet"""
@@ -78,9 +95,9 @@ def admin(gateway: Gateway, tmp_path: Path) -> Iterator[Admin]:
     require("parallel-ssh", "scp")
     commands = tmp_path / "bin"
     commands.mkdir()
-    checker = commands / "reversi-checker"
-    checker.write_text(f'#!/bin/sh\nexec {shlex.join(gateway.words())} "$@"\n', encoding="utf-8")
-    checker.chmod(0o755)
+    words = shlex.join([*own_install().words, "--home", str(gateway.home)])
+    program(commands, "reversi-checker", f'#!/bin/sh\nexec {words} "$@"\n')
+    program(commands, "sudo", '#!/bin/sh\nexec "$@"\n')
     with (
         closing(
             BoxServer(tmp_path / "gw", more=[f"SetEnv PATH={commands}:{SYSTEM_PATH}"])
@@ -88,8 +105,7 @@ def admin(gateway: Gateway, tmp_path: Path) -> Iterator[Admin]:
         closing(BoxServer(tmp_path / "office", more=["Subsystem sftp internal-sftp"])) as machine,
     ):
         device = gateway.add(f"127.0.0.1:{machine.port},banner:SSH-2.0", name="office")
-        file = gateway.layout.nodes / "office.toml"
-        file.write_text('tags = ["site-a"]\n' + file.read_text(encoding="utf-8"), encoding="utf-8")
+        gateway.ok("node", "set", "office", "--tag", "site-a")
         gateway.connect(device)
         gateway.await_up(device)
         laptop = Laptop(
@@ -111,7 +127,7 @@ def admin(gateway: Gateway, tmp_path: Path) -> Iterator[Admin]:
 def test_each_command_of_the_page_is_known() -> None:
     text = PAGE.read_text(encoding="utf-8")
 
-    assert [block.kind for block in blocks(text)] == ["sh"] * 3
+    assert [block.kind for block in blocks(text)] == ["sh"] * 4
     assert unknown(commands(text), [step.line for step in BULK]) == ""
 
 

@@ -16,6 +16,7 @@ import pytest
 
 from tests.programs import require
 from tests.system.accounts import Install
+from tests.system.page_alerts import ALERTS
 from tests.system.page_blocks import blocks, commands
 from tests.system.page_metrics import METRICS
 from tests.system.page_operating import OPERATING, Fleet
@@ -29,6 +30,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 KNOWN: dict[str, Sequence[Step[Any]]] = {
     "operating": OPERATING,
     "sizing": SIZING,
+    "alerts": ALERTS,
     "metrics": METRICS,
     "troubleshooting": TROUBLES,
     "faq": (),
@@ -118,6 +120,10 @@ def test_each_command_of_troubleshooting_shows_or_mends_its_trouble(
 @pytest.mark.usefixtures("ward")
 def test_each_command_of_sizing_works(servers: Servers) -> None:
     type_all(servers.gateway, SIZING, servers.gateway, PLACEHOLDERS)
+
+
+def test_each_command_of_alerts_leads_to_a_message(servers: Servers) -> None:
+    type_all(servers.gateway, ALERTS, servers.gateway, PLACEHOLDERS)
 
 
 @pytest.mark.usefixtures("ward")

@@ -24,6 +24,7 @@ pytestmark = pytest.mark.sshd
 ROOT = Path(__file__).parents[2]
 LINE = "ssh gw reversi-checker ssh-config --jump gw > ~/.ssh/config.d/reversi"
 """The README's line."""
+SECOND_LINE = "ssh gw reversi-checker known-hosts > ~/.ssh/reversi_pinned_keys"
 OWN_HOSTS = """
 Host web
   HostName 127.0.0.1
@@ -97,6 +98,8 @@ def laptop(world: World, tmp_path: Path) -> Laptop:
 
 
 def test_the_laptops_one_line_makes_the_node_a_host(world: World, laptop: Laptop) -> None:
+    assert f"\n    {LINE} " in (ROOT / "README.md").read_text(encoding="utf-8")
+
     laptop.type(LINE)
 
     assert laptop.type("ssh office 'echo here'") == "here\n"
@@ -124,23 +127,20 @@ def test_another_host_key_than_the_learned_one_is_refused(laptop: Laptop) -> Non
 def test_a_pinned_node_is_reached_only_with_its_pinned_key(world: World, laptop: Laptop) -> None:
     register(world.layout, [replace(world.forward, host_key=world.device_key)])
     said = laptop.typed(LINE).stderr
+    assert SECOND_LINE in said
 
     refused = laptop.typed("ssh office 'echo here'")
-    write_pins(laptop, world.device_key)
+    laptop.type(SECOND_LINE)
 
-    assert "ssh gw reversi-checker known-hosts > ~/.ssh/reversi_pinned_keys" in said
     assert refused.returncode == 255
     assert "key is known for reversi:office and you have requested strict" in refused.stderr
     assert laptop.type("ssh office 'echo here'") == "here\n"
     assert not (laptop.ssh / "reversi_known_hosts").exists()
-    write_pins(laptop, public_key(6))
+    register(world.layout, [replace(world.forward, host_key=public_key(6))])
+    laptop.type(SECOND_LINE)
     changed = laptop.typed("ssh office 'echo here'")
     assert changed.returncode == 255
     assert "Host key for reversi:office has changed" in changed.stderr
-
-
-def write_pins(laptop: Laptop, key: str) -> None:
-    (laptop.ssh / "reversi_pinned_keys").write_text(f"reversi:office {key}\n", encoding="ascii")
 
 
 def test_the_jump_may_be_an_ipv6_address_with_user_and_port(

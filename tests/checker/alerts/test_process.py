@@ -6,103 +6,30 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from checker.alerts import process
-from checker.alerts.process import (
-    Alerting,
-    AlreadyRuns,
-    Following,
-    load_memory,
-    memory_file,
-    only_one,
-)
+from checker.alerts.following import Following
+from checker.alerts.memory_file import load_memory, memory_file
+from checker.alerts.process import Alerting, Stop
 from checker.alerts.reading import look
 from checker.alerts.settings import Settings, settings_file
-from checker.config.layout import SYSTEM, Layout, home_layout
-from checker.config.toml_file import ConfigError
-from checker.model import (
-    Forward,
-    Mute,
-    MuteChange,
-    NodeName,
-    Port,
-    Selector,
-    Status,
-    Tunnel,
-    parse_expect,
-    parse_target,
-)
+from checker.config.layout import Layout
+from checker.model import Mute, MuteChange, Selector
 from checker.state.mutes import change_mutes
-from checker.state.rows import Batch, Sweep
-from checker.state.store import open_store
-from tests.checker.alerts.receivers import Inbox, web_server
-from tests.registry_samples import register
+from tests.checker.alerts.gateways import sweep, write
+from tests.checker.alerts.receivers import Inbox
 from tests.system.waiting import until
-
-NAMES = {"office": 20010, "shop": 20011, "barn": 20012}
-
-
-@pytest.fixture
-def inbox() -> Iterator[Inbox]:
-    with web_server() as box:
-        yield box
-
-
-@pytest.fixture
-def layout(tmp_path: Path) -> Layout:
-    """A gateway whose daemon swept just now, and found all up."""
-    layout = home_layout(tmp_path / "home")
-    register(layout, [forward(name, port) for name, port in NAMES.items()])
-    sweep(layout)
-    return layout
-
-
-def forward(name: str, port: int) -> Forward:
-    return Forward(
-        node=NodeName(name),
-        port=Port(port),
-        target=parse_target("127.0.0.1:22"),
-        expect=parse_expect("open"),
-    )
-
-
-def sweep(layout: Layout, *down: str, ago_s: float = 0.0) -> None:
-    """Write what the daemon would write after a sweep."""
-    at = time.time() - ago_s
-    store = open_store(layout.state)
-    store.write(
-        Batch(
-            tunnels=[
-                Tunnel(
-                    node=NodeName(name),
-                    port=Port(port),
-                    status=Status.DOWN if name in down else Status.UP,
-                    since=at - 3600,
-                    probed_at=at,
-                )
-                for name, port in NAMES.items()
-            ],
-            sweep=Sweep(pid=1, swept_at=at, every_s=20.0),
-        )
-    )
-    store.close()
 
 
 def alerting(layout: Layout) -> Alerting:
     return Alerting(
         Following(settings_file(layout)), memory_file(layout), partial(look, layout), "gw"
     )
-
-
-def write(layout: Layout, **settings: object) -> None:
-    """Write alerts.toml; JSON's values are TOML's here."""
-    lines = [f"{key} = {json.dumps(value)}\n" for key, value in settings.items()]
-    settings_file(layout).write_text("".join(lines))
 
 
 def writing(out: Path) -> list[str]:
@@ -192,40 +119,26 @@ def test_mutes_and_the_filter_count(layout: Layout) -> None:
 def test_a_filter_that_shows_nothing_and_broken_mutes_are_logged_once(
     layout: Layout, caplog: pytest.LogCaptureFixture
 ) -> None:
-    write(layout, command=["/bin/true"], filter="node:nowhere")
+    write(layout, command=["/bin/true"], filter="nodee:office")
     layout.mutes.write_text("{")
 
     one = alerting(layout)
     one.turn()
     one.turn()
 
-    assert caplog.text.count("shows no forward now") == 1
+    assert caplog.text.count("nobody is told anything: ") == 1
+    assert "'nodee'" in caplog.text
     assert caplog.text.count("nothing is muted") == 1
 
 
-def test_a_bad_edit_keeps_the_last_good_settings_and_says_so(
-    layout: Layout, caplog: pytest.LogCaptureFixture
-) -> None:
-    write(layout, command=["/bin/true"], storm=7, group_z=3)
-    one = Following(settings_file(layout))
-    assert "unknown key 'group_z' is ignored; did you mean 'group_s'?" in caplog.text
+def test_a_signal_ends_a_wait() -> None:
+    stop = Stop()
+    assert not stop.wait(0.0)
 
-    write(layout, command=["/bin/true"], storm=0)
-    one.poll()
-    one.poll()
-    assert one.settings.storm == 7
-    assert caplog.text.count("the settings from before are still in force") == 1
+    stop.set()
 
-    write(layout, command=["/bin/true"], storm=8)
-    one.poll()
-    assert one.settings.storm == 8
-
-
-def test_a_bad_file_at_the_start_is_an_error(layout: Layout) -> None:
-    write(layout, storm="many")
-
-    with pytest.raises(ConfigError, match=r"alerts\.toml: storm must be a whole number"):
-        Following(settings_file(layout))
+    assert stop.wait(600.0)
+    assert stop.is_set()
 
 
 def test_without_ways_it_waits_for_an_edit(
@@ -319,23 +232,6 @@ def test_a_process_that_was_stopped_for_an_hour_saw_nothing(layout: Layout) -> N
     assert not outage.is_due
 
 
-def test_only_one_process_sends_alerts(tmp_path: Path) -> None:
-    path = tmp_path / "alerts.json"
-
-    with only_one(path), pytest.raises(AlreadyRuns, match="sends alerts already"), only_one(path):
-        pass
-    with only_one(path):
-        pass
-
-
-def test_a_broken_memory_begins_anew(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    path = tmp_path / "alerts.json"
-    path.write_text("{")
-
-    assert load_memory(path) == load_memory(tmp_path / "none")
-    assert "what is down is told once more" in caplog.text
-
-
 def test_a_full_disk_is_logged_once_and_ends_nothing(
     layout: Layout, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -367,7 +263,3 @@ def test_it_ends_when_it_is_told_to_and_waits_for_deliveries(
 
     assert not thread.is_alive()
     assert next(iter(load_memory(memory_file(layout)).ways.values())).rounds
-
-
-def test_the_installed_gateway_keeps_its_memory_apart() -> None:
-    assert memory_file(SYSTEM) == Path("/var/lib/reversi-alert/alerts.json")

@@ -114,7 +114,7 @@ def test_settings_do_not_print_their_secrets() -> None:
     assert SECRET not in repr(found)
 
 
-def test_each_line_of_the_example_is_valid_once_it_is_no_comment() -> None:
+def test_each_setting_of_the_example_is_valid() -> None:
     assert tomllib.loads(EXAMPLE) == {}
     lines = [line.removeprefix("# ") for line in EXAMPLE.splitlines()]
     start = next(place for place, line in enumerate(lines) if line.startswith("send"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from checker.alerts.outages import BROKEN_FILE, STALE, Picture, Seems
@@ -9,7 +11,6 @@ from checker.alerts.sights import picture, why_untrusted
 from checker.model import (
     Forward,
     Mute,
-    Mutes,
     NodeName,
     Port,
     Selector,
@@ -47,12 +48,11 @@ def row(
     )
 
 
-def seen(*rows: Row, watched: str = "", mutes: tuple[Mute, ...] = ()) -> Picture:
+def seen(*rows: Row, watched: str = "") -> Picture:
     return picture(
         rows,
         moment=Moment(now=NOW, every_s=20.0),
         watched=parse_filter(watched),
-        mutes=Mutes(mutes, NOW),
         passed_s=10.0,
     )
 
@@ -87,7 +87,7 @@ def test_a_broken_file_is_a_fault_of_its_node() -> None:
     assert found.seems is Seems.FAULTY
 
 
-def test_a_node_that_may_not_listen_is_no_fault() -> None:
+def test_a_node_that_may_not_listen_has_no_fault() -> None:
     found = seen(row("a", Status.DOWN, barred="expired"), row("b"))
 
     assert [one.place[0] for one in found.sights] == ["b"]
@@ -103,23 +103,14 @@ def test_the_filter_says_what_is_watched() -> None:
     }
 
 
-def test_a_mute_names_a_node_or_a_filter_and_ends() -> None:
-    def mute(selector: Selector, until: float) -> Mute:
-        return Mute(selector=selector, until=until, why="w", by="me", at=NOW - 10)
-
-    found = seen(
-        row("office", Status.DOWN),
-        row("shop", Status.DOWN, 20011),
-        row("barn", Status.DOWN, 20012),
-        row("shed", Status.DOWN, 20013),
-        mutes=(
-            mute(Selector(node=NodeName("office")), NOW + 60),
-            mute(Selector(filter_text="node:sho"), NOW + 60),
-            mute(Selector(node=NodeName("barn")), NOW - 1),
-        ),
+def test_a_muted_row_is_a_muted_sight() -> None:
+    mute = Mute(
+        selector=Selector(node=NodeName("office")), until=NOW + 60, why="w", by="me", at=NOW
     )
 
-    assert {one.place[0] for one in found.sights if one.is_muted} == {"office", "shop"}
+    found = seen(replace(row("office"), mute=mute), row("shop", port=20011))
+
+    assert [one.is_muted for one in found.sights] == [True, False]
 
 
 @pytest.mark.parametrize(

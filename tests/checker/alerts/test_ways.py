@@ -7,7 +7,6 @@ import json
 import logging
 import socket
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,7 +19,7 @@ from checker.alerts.ways import CommandWay, LibraryMissing, Reasons, Way, open_w
 from checker.alerts.words import Kind, Message, trial_message
 from checker.config.toml_file import ConfigError
 from checker.model import CheckerError
-from tests.checker.alerts.receivers import Inbox, mail_server, web_server
+from tests.checker.alerts.receivers import Inbox, mail_server
 from tests.system.waiting import until
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the library's plugins
@@ -32,12 +31,6 @@ MESSAGE = Message(
     kind=Kind.FAILURE,
     document={"schema": 1, "down": [{"node": "office"}]},
 )
-
-
-@pytest.fixture
-def inbox() -> Iterator[Inbox]:
-    with web_server() as box:
-        yield box
 
 
 def closed_port() -> int:
@@ -73,6 +66,7 @@ def test_ntfy_and_json_get_the_message(inbox: Inbox) -> None:
 
     assert [way.send(MESSAGE) for way in found] == ["", ""]
 
+    inbox.wait_for(2)
     (_, _, ntfy), (_, path, body) = inbox.requests
     assert json.loads(ntfy)["topic"] == SECRET
     assert json.loads(ntfy)["message"] == MESSAGE.body
@@ -204,6 +198,7 @@ def test_the_heartbeat_is_one_request(inbox: Inbox) -> None:
     assert call(url) == ""
     inbox.status = 404
     assert call(url) == "HTTP status 404"
+    inbox.wait_for(2)
     assert [request[:2] for request in inbox.requests] == [("GET", f"/ping/{SECRET}")] * 2
     assert call(f"http://127.0.0.1:{closed_port()}/{SECRET}") == "Connection refused"
 

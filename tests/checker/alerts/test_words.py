@@ -152,7 +152,7 @@ def test_the_document_names_what_it_is_about() -> None:
     }
 
 
-def test_ends_that_are_no_recovery_are_not_called_one() -> None:
+def test_the_end_of_a_disabled_node_is_not_called_a_recovery() -> None:
     found = said(News(ended=(ended("office", how="disabled"),)))
 
     assert found.title == "gw1: office was disabled after 2 h 3 min of outage"

@@ -34,13 +34,22 @@ def test_the_list_has_each_node_with_what_was_last_seen(
     )
 
 
+def test_a_prefix_tells_the_nodes_of_two_gateways_apart(office: Layout, checker: Run) -> None:
+    document = json.loads(checker("inventory", "--prefix", "b-")[1])
+    office_too = json.loads(checker("inventory", "--prefix", "b-", "--host", "b-office")[1])
+
+    assert document["reversi"] == {"hosts": ["b-office"]}
+    assert document["_meta"]["hostvars"]["b-office"] == office_too
+    assert "~/.ssh/reversi_b-known_hosts" in office_too["ansible_ssh_common_args"]
+
+
 def test_an_old_sight_is_stale(office: Layout, checker: Run) -> None:
     write_state(office, tunnels=[UP])
 
     assert json.loads(checker("inventory")[1])["reversi_stale"] == {"hosts": ["office"]}
 
 
-def test_a_host_that_is_no_node_is_refused(office: Layout, checker: Run) -> None:
+def test_an_unknown_host_is_refused(office: Layout, checker: Run) -> None:
     status, text, said = checker("inventory", "--host", "offise")
 
     assert (status, text) == (ExitCode.USAGE, "")

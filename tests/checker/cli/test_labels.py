@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from checker.cli.exit_codes import ExitCode
 from checker.cli.label_options import label_lines
 from checker.config.layout import Layout
-from checker.control.many_nodes import carry_out_all, planned_for_all
+from checker.control.client import events_of
+from checker.control.many_nodes import NamedClause, carry_out_all, parts_of, planned_for_all
+from checker.daemon.accept import MAX_MESSAGE
 from checker.model import Node, Note, Port
 from checker.registry.changes import add, change
 from checker.registry.lock import locked
 from checker.registry.reading import node_path, read_registry
+from checker.state.rows import event_row
 from tests.checker.cli.homes import COMMAND, ERROR, Run, key_lines, registered, registry_events
 from tests.programs import require
 from tests.strategies import OFFICE, node
@@ -31,8 +35,11 @@ def fleet(home: Layout) -> Layout:
     return home
 
 
-def test_a_node_is_added_with_tags_and_a_note(checker: Run, layout: Layout) -> None:
+def test_a_node_is_added_with_tags_and_a_note(
+    checker: Run, layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     require("ssh-keygen")
+    monkeypatch.chdir(tmp_path)  # the private key is written there
     words = ("--tag", "site-a", "--tag", "openwrt", "--note", "attic, key at the bakery")
 
     code, out, _ = checker("node", "add", "office", "--forward", "x:1,http", "--keep-key", *words)
@@ -83,7 +90,7 @@ def test_tags_and_a_forward_are_set_by_one_command(edit: Run, home: Layout) -> N
     [
         (("office", "--tag", "Site A"), "'Site A' cannot be a tag"),
         (("office", "--note", "a\nb"), "cannot be a note"),
-        (("office", "--tag", "a", "--untag", "a"), "tag a is to be added and to be removed"),
+        (("office", "--tag", "a", "--untag", "a"), "tag a is in --tag and in --untag"),
         (("--tag", "a"), "nothing is named; give NODE, or --filter TEXT"),
         (("office", "--filter", "x", "--tag", "a"), "give NODE or --filter, not both"),
         (("office", "office", "--deadline", "9"), "for a forward, name one NODE"),
@@ -207,6 +214,18 @@ def test_a_node_that_was_changed_meanwhile_is_left_alone(fleet: Layout) -> None:
     assert [one.before.name for one in made] == ["n1"]
     assert "somebody else changed node n2 meanwhile" in failures[0].why
     assert registered(fleet, "n2").enabled
+
+
+def test_events_of_many_changes_fit_into_messages_of_the_daemon() -> None:
+    clauses: list[NamedClause] = [(OFFICE, None, "\U0001f511" * 200)] * 100
+
+    parts = list(parts_of(clauses))
+
+    assert [one for part in parts for one in part] == clauses
+    for part in parts:
+        rows = [event_row(event) for event in events_of(part, "x" * 32)]
+        assert len(json.dumps({"schema": 1, "verb": "reload", "events": rows})) < MAX_MESSAGE
+    assert list(parts_of([])) == []
 
 
 def test_the_list_has_a_column_for_tags_if_any_node_has_one(edit: Run, home: Layout) -> None:

@@ -72,7 +72,7 @@ def test_closing_or_opening_a_gateway_leaves_the_passwords_alone(readers: str) -
     assert ALERTS not in [access.path for access in accesses(found)]
 
 
-def test_uninstall_keeps_the_settings_for_root_and_forgets_what_was_told() -> None:
+def test_uninstall_keeps_the_settings_for_root_and_forgets_the_rest() -> None:
     there = alerting()
     installed = Installed(
         files=there.written,

@@ -29,6 +29,7 @@ WHOLE = About(
     made_at=1795337585,
     machine="old",
     tune=True,
+    services=("metrics",),
     files={"etc/reversi/reversi.toml": Content(size=7, sha256="ab")},
 )
 
@@ -111,6 +112,13 @@ def test_an_archive_of_a_home_can_go_to_an_installed_gateway() -> None:
 
 def test_what_an_archive_says_about_itself_is_read_as_it_was_written() -> None:
     assert about_from(PATH, about_json(WHOLE)) == WHOLE
+
+
+def test_an_archive_of_an_older_release_names_no_services() -> None:
+    document = json.loads(about_json(WHOLE))
+    del document["services"]
+
+    assert about_from(PATH, json.dumps(document).encode()).services == ()
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from checker.install.extra_units import (
     EXTRA_UNITS,
     METRICS,
     ExtraUnit,
+    asked_again,
     forget_state,
     how_to_get,
 )
@@ -148,6 +149,15 @@ def test_without_its_library_it_is_refused_and_later_only_named(unit: ExtraUnit)
     assert later.steps == ()
     assert how_to_get(unit, PYTHON) in later.warnings[0]
     assert plan(replace(STOCK, missing_libraries=missing)).warnings == ()
+
+
+@UNITS
+def test_a_restored_gateway_runs_it_again_where_it_can(unit: ExtraUnit) -> None:
+    options = (unit.option, "of-a-later-release")
+
+    assert asked_again(options, STOCK) == {unit.option: True}
+    assert asked_again((), STOCK) == {}
+    assert asked_again(options, replace(STOCK, missing_libraries=frozenset({unit.library}))) == {}
 
 
 @UNITS

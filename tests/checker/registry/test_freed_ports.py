@@ -20,6 +20,7 @@ from checker.registry.key_lines import GateCommand
 from checker.registry.lock import locked
 from checker.registry.nodes import PortsUsedUp, Registry, allot
 from checker.registry.reading import node_path, read_registry
+from tests.host_keys import put_rsa_host_key
 from tests.strategies import OFFICE, node
 
 COMMAND = GateCommand(python="/usr/bin/python3", gate="/opt/gate.py", home="/srv/gate")
@@ -175,6 +176,7 @@ def test_whoever_gets_a_freed_port_is_told_its_last_owner(
     add(layout, node("barn", 2, (20003,)), COMMAND)
     remove(layout, BARN, COMMAND)
     layout.config.write_text('ports = "20003-20003"\n')
+    put_rsa_host_key(layout)
     config: Config = load_config(layout.config)
     keys = key_files(KeyWish(name="office", folder=layout.nodes.parent), layout, config)
     notes: list[Note] = []

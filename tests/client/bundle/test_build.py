@@ -310,11 +310,13 @@ def test_all_with_a_filter_builds_for_what_matches_and_names_what_is_left_out(
 ) -> None:
     for number, name in enumerate(("roof", "cellar", "barn", "attic")):
         place.add(name, f"{20012 + number}=127.0.0.1:22")
+    tag = ["node", "set", "roof", "cellar", "barn", "--tag", "site-a", "--yes"]
+    assert run_checker(["--home", str(place.home), *tag]) == 0
     (place.keys / "roof.toml.key").unlink()
     (place.home / "nodes" / "attic.toml").write_text("nonsense")
     capsys.readouterr()
 
-    assert place.build("--all", "--filter", "port:>20011 port:<20015") == 2
+    assert place.build("--all", "--filter", "tag:site-a") == 2
 
     said = capsys.readouterr().err
     assert sorted(path.name for path in place.out.iterdir()) == ["barn.sh", "cellar.sh"]

@@ -14,6 +14,10 @@ def parsed(*words: str) -> RolloutOptions:
     return wanted
 
 
+def test_a_rollout_to_all_may_have_a_filter() -> None:
+    assert parsed("--all", "--filter", "tag:site-a").build.filter_text == "tag:site-a"
+
+
 def test_a_rollout_keeps_keys_and_settings_that_were_not_typed() -> None:
     wanted = parsed("office", "roof", "--beat", "60", "--gateway", "a", "--gateway", "b:2222")
 
@@ -29,6 +33,7 @@ def test_a_rollout_keeps_keys_and_settings_that_were_not_typed() -> None:
     [
         pytest.param((), "name at least one NODE, or use --all", id="no node"),
         pytest.param(("a", "--all"), "name at least one NODE, or use --all", id="both"),
+        pytest.param(("a", "--filter", "x"), "--filter is for --all", id="filter"),
         pytest.param(("a", "--at-once", "0"), "'0' is not a number from 1 to 100", id="at once"),
         pytest.param(("a", "--port", "x"), "'x' is not a port from 1 to 65535", id="port"),
         pytest.param(("a", "--within", "-1"), "not a number of seconds from 1", id="within"),

@@ -258,6 +258,18 @@ async def test_a_detail_is_written_again_for_another_size() -> None:
         assert all(len(line) <= 60 for line in lines(host))
 
 
+@pytest.mark.parametrize("part", ["#sheet-title", "#sheet-text"])
+async def test_a_sheet_that_closes_takes_no_more_news(part: str) -> None:
+    detail, keys = Detail(ROW, palette("terminal")), Help((), palette("terminal"))
+    for sheet in (detail, keys):
+        async with showing(sheet):
+            await sheet.query(part).remove()
+            detail.renew(ROW, MOMENT, DOSSIER)
+            keys.paint()
+
+    assert detail.shown.plain == ""
+
+
 async def test_a_detail_in_ascii_has_nothing_else() -> None:
     detail = Detail(ROW, palette("mono"), ascii_only=True)
     async with showing(detail) as (_, pilot):

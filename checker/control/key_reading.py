@@ -1,29 +1,20 @@
-"""Read the host keys of nodes through their tunnels, and pin them."""
+"""Read the host keys of nodes through their tunnels."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from checker.config.layout import Layout
-from checker.control.key_readings import Found, Reading, Seen, shown, why_not, with_keys
-from checker.control.node_changes import ChangedMeanwhile
-from checker.control.notices import Report, log_changes
+from checker.control.key_readings import Found, Reading, Seen, shown, why_not
 from checker.linux.processes import is_alive, sockets_of
 from checker.linux.sockets import read_listeners
-from checker.model import Forward, Node, Place, Port, ProcessId
-from checker.registry.changes import write_node
-from checker.registry.edits import describe
-from checker.registry.lock import locked
-from checker.registry.reading import read_registry
+from checker.model import Forward, Port, ProcessId
 from checker.tunnels.host_key_exchange import Showed, read_host_key
 from checker.tunnels.port_owner import Owner, loopback_of, owner_of, reached
 
 AT_ONCE = 16
 WITHIN_S = 30.0
-EVENTS_AT_ONCE = 64
-"""The daemon reads at most 64 KiB in one message."""
 
 
 def read_all(forwards: Sequence[Forward], seen: Seen) -> tuple[Reading, ...]:
@@ -92,34 +83,3 @@ def held_by(forward: Forward, session: ProcessId, uid: int) -> HeldPort | None:
         if owner_of(found, uid) is Owner.OURS and (owned is None or inodes <= owned):
             return HeldPort(port=port, address=loopback_of(found), inodes=inodes)
     return None
-
-
-def pin(
-    layout: Layout, nodes: Sequence[Node], keys: Mapping[Place, str], report: Report
-) -> tuple[Node, ...]:
-    """Pin these keys (empty: remove) at the nodes as they were read, and log it; the nodes
-    afterwards. Nothing else of a node changes, so the key file stays as it is.
-
-    Raises ChangedMeanwhile before anything is written, CheckerError.
-    """
-    changed: list[Node] = []
-    with locked(layout):
-        registry = read_registry(layout.nodes)
-        for node in nodes:
-            registry.refuse_broken(node.name)
-            if registry.nodes.get(node.name) != node:
-                raise ChangedMeanwhile(node.name)
-        for node in nodes:
-            after = with_keys(registry.nodes[node.name], keys)
-            if after != node:
-                write_node(layout, node.name, after)
-                changed.append(after)
-    before = {node.name: node for node in nodes}
-    clauses = [
-        (after.name, port, text)
-        for after in changed
-        for port, text in describe(before[after.name], after)
-    ]
-    for at in range(0, len(clauses), EVENTS_AT_ONCE):
-        log_changes(layout, clauses[at : at + EVENTS_AT_ONCE], report)
-    return tuple(changed)
