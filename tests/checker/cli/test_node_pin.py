@@ -91,6 +91,16 @@ def test_a_pinned_key_is_shown_printed_and_removed(edit: Run, checker: Run, home
     ]
 
 
+def test_a_forward_can_expect_its_host_key(edit: Run, home: Layout) -> None:
+    port = str(give_key(home).forwards[0].port)
+
+    code, out, _ = edit("set", "office", "--forward", port, "--expect", "hostkey")
+
+    assert (code, out) == (ExitCode.OK, f"office:{port}: expect open -> hostkey\n")
+    assert f"{port} -> 127.0.0.1:22, expecting hostkey\n" in edit("show", "office")[1]
+    assert registered(home).forwards[0].host_key == KEY
+
+
 def test_a_new_target_loses_the_pinned_key_and_says_so(edit: Run, home: Layout) -> None:
     port = str(give_key(home).forwards[0].port)
 
