@@ -19,9 +19,15 @@ class NotPrinted(CheckerError):
 
 
 def say(text: str, *, end: str = "\n") -> None:
-    """Print it. Raises NotPrinted, BrokenPipeError."""
+    """Print it, with escapes for what the output's encoding does not have. Raises NotPrinted,
+    BrokenPipeError.
+    """
     try:
-        print(text, end=end, flush=True)
+        try:
+            print(text, end=end, flush=True)
+        except UnicodeEncodeError as error:
+            shown = text.encode(error.encoding, "backslashreplace").decode(error.encoding)
+            print(shown, end=end, flush=True)
     except BrokenPipeError:
         raise
     except OSError as error:

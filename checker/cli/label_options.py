@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator
 
-from checker.model import Node, printable
+from checker.model import Node
 
 
 def add_labels(parser: argparse.ArgumentParser) -> None:
@@ -28,13 +27,4 @@ def label_lines(node: Node) -> Iterator[str]:
     if node.tags:
         yield f"tags      {', '.join(node.tags)}"
     if node.note:
-        yield f"note      {shown(node.note)}"
-
-
-def shown(note: str) -> str:
-    """The note; escaped if standard output cannot show it."""
-    try:
-        note.encode(sys.stdout.encoding or "ascii")
-    except UnicodeEncodeError:
-        return printable(note, 6 * len(note))
-    return note
+        yield f"note      {node.note}"

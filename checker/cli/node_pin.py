@@ -127,15 +127,15 @@ def pin(
         if any(one.key == key for one in readings):
             warn(shared_sentence(key, names))
     wanted = allowed(args, readings)
-    done: tuple[Reading, ...] = ()
+    done: frozenset[Reading] = frozenset()
     if wanted and not args.dry_run:
         confirm(args, [plan_line(one) for one in wanted])
         made = write(layout, registry, {place_of(one.forward): one.key for one in wanted})
-        done = tuple(one for one in wanted if one.forward.node in made)
-    report(args, readings, wanted, done)
+        done = frozenset(one for one in wanted if one.forward.node in made)
+    report(args, readings, frozenset(wanted), done)
     if done and not args.json:
         advise(args, done)
-    left = {one for one in readings if one.found is not Found.SAME} - {*done}
+    left = {one for one in readings if one.found is not Found.SAME} - done
     return ExitCode.OK if not left or (args.dry_run and left <= {*wanted}) else ExitCode.NOT_UP
 
 
@@ -203,8 +203,8 @@ def confirm(args: argparse.Namespace, plan: Sequence[str]) -> None:
 def report(
     args: argparse.Namespace,
     readings: Sequence[Reading],
-    wanted: Sequence[Reading],
-    done: Sequence[Reading],
+    wanted: frozenset[Reading],
+    done: frozenset[Reading],
 ) -> None:
     """Print what came of each forward, failures first, and the counts."""
     ordered = failures_first(readings)
@@ -212,7 +212,7 @@ def report(
         say_json(forwards=[reading_json(one, is_done=one in done) for one in ordered])
         return
     for one in ordered:
-        if one in wanted and not done:
+        if one in wanted and args.dry_run:
             would([plan_line(one)])
         elif one in done:
             say(f"{one.place}: host key pinned: {named(one.key)}")
@@ -221,9 +221,10 @@ def report(
     narrate(f"host keys: {summary(readings, done)}")
 
 
-def advise(args: argparse.Namespace, done: Sequence[Reading]) -> None:
+def advise(args: argparse.Namespace, done: frozenset[Reading]) -> None:
     """Say how to have the keys compared."""
-    unwatched = [one.forward for one in done if one.forward.expect.kind is not ExpectKind.HOSTKEY]
+    forwards = sorted((one.forward for one in done), key=lambda forward: forward.port)
+    unwatched = [one for one in forwards if one.expect.kind is not ExpectKind.HOSTKEY]
     if args.name and len(args.name) == 1 and unwatched:
         which = "" if len(unwatched) == 1 else f" --forward {unwatched[0].port}"
         narrate(

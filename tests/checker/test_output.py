@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from pathlib import Path
@@ -27,6 +28,15 @@ def test_output_that_cannot_be_written_is_an_error(monkeypatch: pytest.MonkeyPat
         NotPrinted, match="cannot write to standard output: No space left on device"
     ):
         say("x")
+
+
+def test_text_that_the_output_cannot_encode_is_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(taken, encoding="latin-1"))
+
+    say("note: B\u00e4cker \u2192 attic")
+
+    assert taken.getvalue() == b"note: B\xe4cker \\u2192 attic\n"
 
 
 def test_a_reader_that_is_gone_is_a_broken_pipe(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,12 +9,11 @@ from pathlib import Path
 import pytest
 
 from checker.cli.exit_codes import ExitCode
-from checker.cli.label_options import label_lines
 from checker.config.layout import Layout
 from checker.control.client import events_of
 from checker.control.many_nodes import NamedClause, carry_out_all, parts_of, planned_for_all
 from checker.daemon.accept import MAX_MESSAGE
-from checker.model import Node, Note, Port
+from checker.model import Note
 from checker.registry.changes import add, change
 from checker.registry.lock import locked
 from checker.registry.reading import node_path, read_registry
@@ -250,24 +249,3 @@ def test_the_list_and_status_show_what_matches(checker: Run, fleet: Layout) -> N
     assert (code, len(out.splitlines())) == (ExitCode.OK, 1)
     assert err.endswith("nothing matches the filter 'node:barn'\n")
     assert checker("status", "n1", "--filter", "x")[0] == ExitCode.USAGE
-
-
-def labelled(note: str) -> Node:
-    return replace(node(OFFICE, ports=(Port(20010),)), note=note)
-
-
-@pytest.mark.parametrize(("encoding", "says"), [("utf-8", "Bäcker"), ("ascii", r"B\xe4cker")])
-def test_a_note_is_escaped_where_it_cannot_be_shown(
-    monkeypatch: pytest.MonkeyPatch, encoding: str, says: str
-) -> None:
-    class Out:
-        pass
-
-    out = Out()
-    out.encoding = encoding  # type: ignore[attr-defined]
-    monkeypatch.setattr("sys.stdout", out)
-
-    lines = list(label_lines(labelled("Bäcker")))
-    monkeypatch.undo()
-
-    assert lines == [f"note      {says}"]

@@ -54,7 +54,7 @@ def test_nodes_that_are_not_up_are_named_and_nothing_is_pinned(edit: Run, home: 
     code, out, err = edit("pin", "--all", "--yes")
 
     assert code == ExitCode.NOT_UP
-    assert out == "".join(f"office:{p}: down: the daemon has not probed it yet\n" for p in ports)
+    assert out == "".join(f"office:{p}: not up: the daemon has not probed it yet\n" for p in ports)
     assert err.endswith("host keys: 2 not up\n")
     assert registered(home) == before
 
