@@ -20,7 +20,7 @@ from checker.alerts.memory_file import load_memory
 from checker.alerts.outages import BROKEN_FILE, Picture
 from checker.alerts.reading import Look
 from checker.alerts.settings import Settings
-from checker.alerts.telling import after_delivery, after_failure, may_tell, news
+from checker.alerts.telling import after_delivery, after_failure, may_tell, news, owes
 from checker.alerts.ways import Way
 from checker.alerts.words import Scene, message
 from checker.config.files import write_atomically
@@ -197,7 +197,10 @@ class Alerting:
             self.heart.beat(url)
 
     def is_failing(self, way: Way) -> bool:
-        return bool(self.memory.ways[way.key].failures) or self.couriers.is_stuck(way)
+        """Whether the way has something to tell, and could not."""
+        told = self.memory.ways[way.key]
+        has_failed = bool(told.failures) and owes(told, self.memory.outages)
+        return has_failed or self.couriers.is_stuck(way)
 
     def hear(self, why_not: str) -> None:
         """Log when the heartbeat begins to fail, and when it is heard again."""

@@ -92,6 +92,14 @@ def news(told: Told, outages: Outages) -> News:
     )
 
 
+def owes(told: Told, outages: Outages) -> bool:
+    """Whether anything is still untold, also of an outage that is just ending."""
+    return bool(told.ended or told.dropped) or any(
+        one.is_due and not one.is_muted and told.rounds.get(one.id) != one.round
+        for one in outages.open.values()
+    )
+
+
 def in_order(outages: Iterable[Outage]) -> tuple[Outage, ...]:
     return tuple(sorted(outages, key=lambda one: one.place))
 

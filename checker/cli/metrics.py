@@ -9,9 +9,11 @@ from pathlib import Path
 
 from checker.cli.dialog import narrate
 from checker.cli.exit_codes import ExitCode
+from checker.cli.selection import NothingMatches, add_filter
 from checker.cli.verbs import Verbs, add_verb
 from checker.config.files import write_atomically
 from checker.config.layout import Layout, refuse_missing
+from checker.metrics.reading import Reader
 from checker.model import CheckerError, InvalidValue, parse_target
 from checker.output import say
 
@@ -34,6 +36,7 @@ def add_to(verbs: Verbs) -> None:
         "print metrics for Prometheus, or serve them",
         "reversi-checker metrics",
         "reversi-checker metrics --listen 127.0.0.1:9948",
+        "reversi-checker metrics --per node --filter tag:site-a",
         "sudo reversi-checker metrics --textfile /var/lib/prometheus/node-exporter/reversi.prom",
         ending="It only reads, and needs no rights beyond that. init --metrics makes a service.",
     )
@@ -55,6 +58,7 @@ def add_to(verbs: Verbs) -> None:
         default="forward",
         help="how far the series go into detail (default: forward)",
     )
+    add_filter(metrics, "nodes")
     metrics.set_defaults(command=cmd_metrics)
 
 
@@ -64,13 +68,14 @@ def cmd_metrics(args: argparse.Namespace, layout: Layout) -> ExitCode:
     except ModuleNotFoundError as error:
         raise LibraryMissing from error
     from checker.metrics.families import Per
-    from checker.metrics.reading import Reader
     from checker.metrics.scrape import scrape
 
     refuse_missing(layout)
     if args.textfile:
         refuse_place(args.textfile)
-    reader, per = Reader(layout), Per(args.per)
+    reader, per = Reader(layout, args.filter), Per(args.per)
+    if args.filter is not None:
+        check_filter(reader, args.filter, may_match_later=bool(args.listen))
 
     def collect() -> bytes:
         return scrape(reader, per)
@@ -92,6 +97,18 @@ def serve(address: str, collect: Callable[[], bytes]) -> None:
     with server:
         narrate(f"serving {server.url}")
         server.serve_forever()
+
+
+def check_filter(reader: Reader, text: str, *, may_match_later: bool) -> None:
+    """Raises InvalidValue, MistakenFilter, StateError, ConfigError; NothingMatches, unless nodes
+    may match later.
+    """
+    try:
+        reader.chosen(text)
+    except NothingMatches as nothing:
+        if not may_match_later:
+            raise
+        narrate(str(nothing))
 
 
 def refuse_place(path: Path) -> None:

@@ -13,7 +13,6 @@ from checker.cli.dialog import narrate, show_note, warn, would
 from checker.cli.exit_codes import ExitCode
 from checker.cli.selection import (
     MANY,
-    Unconfirmed,
     add_filter,
     confirm_many,
     matching_nodes,
@@ -40,6 +39,7 @@ from checker.control.key_readings import (
 )
 from checker.control.many_nodes import carry_out_all, planned_for_all
 from checker.model import (
+    CheckerError,
     ExpectKind,
     Forward,
     InvalidValue,
@@ -127,15 +127,15 @@ def pin(
         if any(one.key == key for one in readings):
             warn(shared_sentence(key, names))
     wanted = allowed(args, readings)
-    done: tuple[Reading, ...] = ()
+    done: frozenset[Reading] = frozenset()
     if wanted and not args.dry_run:
-        confirm(args, [plan_line(one) for one in wanted])
+        confirm(args, "pin these keys", [plan_line(one) for one in wanted])
         made = write(layout, registry, {place_of(one.forward): one.key for one in wanted})
-        done = tuple(one for one in wanted if one.forward.node in made)
-    report(args, readings, wanted, done)
+        done = frozenset(one for one in wanted if one.forward.node in made)
+    report(args, readings, frozenset(wanted), done)
     if done and not args.json:
         advise(args, done)
-    left = {one for one in readings if one.found is not Found.SAME} - {*done}
+    left = {one for one in readings if one.found is not Found.SAME} - done
     return ExitCode.OK if not left or (args.dry_run and left <= {*wanted}) else ExitCode.NOT_UP
 
 
@@ -192,19 +192,22 @@ def warning(one: Reading, *, is_named: bool, replaces: bool) -> str:
     return f"{text}{left}{'add --yes' if is_named else f'name the node: {again}'}"
 
 
-def confirm(args: argparse.Namespace, plan: Sequence[str]) -> None:
-    """Ask before keys are pinned. Raises Declined, Unconfirmed."""
+def confirm(args: argparse.Namespace, question: str, plan: Sequence[str]) -> None:
+    """Ask before keys are pinned or forgotten. Raises Declined, Unconfirmed, CheckerError."""
     can_ask = sys.stdin.isatty() and sys.stderr.isatty()
     if args.all and len(plan) > MANY and not (args.yes or can_ask):
-        raise Unconfirmed(len(plan), "forwards")
-    confirm_many(args, "pin these keys", plan)
+        raise CheckerError(
+            f"--all means {len(plan)} forwards, and there is no terminal to confirm that; see them"
+            " with --dry-run, and then add --yes"
+        )
+    confirm_many(args, question, plan)
 
 
 def report(
     args: argparse.Namespace,
     readings: Sequence[Reading],
-    wanted: Sequence[Reading],
-    done: Sequence[Reading],
+    wanted: frozenset[Reading],
+    done: frozenset[Reading],
 ) -> None:
     """Print what came of each forward, failures first, and the counts."""
     ordered = failures_first(readings)
@@ -212,7 +215,7 @@ def report(
         say_json(forwards=[reading_json(one, is_done=one in done) for one in ordered])
         return
     for one in ordered:
-        if one in wanted and not done:
+        if one in wanted and args.dry_run:
             would([plan_line(one)])
         elif one in done:
             say(f"{one.place}: host key pinned: {named(one.key)}")
@@ -221,9 +224,10 @@ def report(
     narrate(f"host keys: {summary(readings, done)}")
 
 
-def advise(args: argparse.Namespace, done: Sequence[Reading]) -> None:
+def advise(args: argparse.Namespace, done: frozenset[Reading]) -> None:
     """Say how to have the keys compared."""
-    unwatched = [one.forward for one in done if one.forward.expect.kind is not ExpectKind.HOSTKEY]
+    forwards = sorted((one.forward for one in done), key=lambda forward: forward.port)
+    unwatched = [one for one in forwards if one.expect.kind is not ExpectKind.HOSTKEY]
     if args.name and len(args.name) == 1 and unwatched:
         which = "" if len(unwatched) == 1 else f" --forward {unwatched[0].port}"
         narrate(
@@ -243,7 +247,7 @@ def remove(
         return ExitCode.OK
     removed = pinned
     if pinned:
-        confirm(args, plan)
+        confirm(args, "forget these keys", plan)
         made = write(layout, registry, {place_of(forward): "" for forward in pinned})
         removed = [forward for forward in pinned if forward.node in made]
     else:

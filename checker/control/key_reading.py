@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from checker.control.key_readings import Found, Reading, Seen, shown, why_not
 from checker.linux.processes import is_alive, sockets_of
 from checker.linux.sockets import read_listeners
-from checker.model import Forward, Port, ProcessId
+from checker.model import Forward, Listener, Port, ProcessId
 from checker.tunnels.host_key_exchange import Showed, read_host_key
 from checker.tunnels.port_owner import Owner, loopback_of, owner_of, reached
 
@@ -22,12 +23,33 @@ def read_all(forwards: Sequence[Forward], seen: Seen) -> tuple[Reading, ...]:
     return asyncio.run(all_read(forwards, seen))
 
 
+class Listening:
+    """What listens on this machine, read once for all who ask at the same time: it takes long if
+    there are thousands of ports.
+    """
+
+    def __init__(self) -> None:
+        self.found: Mapping[Port, tuple[Listener, ...]] = {}
+        self.read_at = float("-inf")
+        self.reading = asyncio.Lock()
+
+    async def now(self) -> Mapping[Port, tuple[Listener, ...]]:
+        """Return all listeners by port, as of now or later."""
+        asked_at = time.monotonic()
+        async with self.reading:
+            if self.read_at < asked_at:
+                began = time.monotonic()
+                self.found = await asyncio.to_thread(read_listeners)
+                self.read_at = began
+        return self.found
+
+
 async def all_read(forwards: Sequence[Forward], seen: Seen) -> tuple[Reading, ...]:
-    gate = asyncio.Semaphore(AT_ONCE)
+    gate, listening = asyncio.Semaphore(AT_ONCE), Listening()
 
     async def one(forward: Forward) -> Reading:
         async with gate:
-            return await reading(forward, seen)
+            return await reading(forward, seen, listening)
 
     async with asyncio.TaskGroup() as group:
         tasks = [
@@ -37,7 +59,7 @@ async def all_read(forwards: Sequence[Forward], seen: Seen) -> tuple[Reading, ..
     return tuple(task.result() for task in tasks)
 
 
-async def reading(forward: Forward, seen: Seen) -> Reading:
+async def reading(forward: Forward, seen: Seen, listening: Listening) -> Reading:
     """Read one host key. A port that the node's own session does not hold, before and after, gives
     none: it would be somebody else's.
     """
@@ -45,14 +67,15 @@ async def reading(forward: Forward, seen: Seen) -> Reading:
     why = why_not(tunnel, seen)
     if why or tunnel is None or tunnel.session is None:
         return Reading(forward=forward, found=Found.DOWN, reason=why)
-    held = await asyncio.to_thread(held_by, forward, tunnel.session, seen.uid)
+    session = tunnel.session
+    held = held_by(forward, session, seen.uid, await listening.now())
     if held is None:
         reason = "another process holds the port now, or none"
         return Reading(forward=forward, found=Found.DOWN, reason=reason)
     outcome = await read_host_key(
         forward, held.address, port=held.port, first=forward.host_key, deadline_s=WITHIN_S
     )
-    if await asyncio.to_thread(held_by, forward, tunnel.session, seen.uid) != held:
+    if held_by(forward, session, seen.uid, await listening.now()) != held:
         reason = "its tunnel ended meanwhile; try again"
         return Reading(forward=forward, found=Found.FAILED, reason=reason)
     if isinstance(outcome, Showed):
@@ -69,14 +92,19 @@ class HeldPort:
     inodes: frozenset[int]
 
 
-def held_by(forward: Forward, session: ProcessId, uid: int) -> HeldPort | None:
+def held_by(
+    forward: Forward,
+    session: ProcessId,
+    uid: int,
+    listening: Mapping[Port, tuple[Listener, ...]],
+) -> HeldPort | None:
     """Return where this session holds one of the forward's ports; None if it does not.
 
     If we may not look at its sockets, the port must be the tunnel user's, and the session alive.
     """
     if not is_alive(session):
         return None
-    listening, owned = read_listeners(), sockets_of(session.pid)
+    owned = sockets_of(session.pid)
     for port in forward.ports:
         found = listening.get(port, ())
         inodes = frozenset(one.inode for one in reached(found))

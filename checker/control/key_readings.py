@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -48,7 +48,7 @@ class Found(StrEnum):
     CHANGED = "changed"
     """Another key than the pinned one came."""
     FAILED = "failed"
-    DOWN = "down"
+    DOWN = "not up"
     """No tunnel of the node holds the port."""
     NEW = "new"
     SAME = "same"
@@ -162,7 +162,7 @@ def shared_sentence(key: str, nodes: Sequence[NodeName]) -> str:
     )
 
 
-def summary(readings: Sequence[Reading], done: Sequence[Reading]) -> str:
+def summary(readings: Sequence[Reading], done: Collection[Reading]) -> str:
     """Count what came of all forwards, in one line."""
     replaced = sum(one.found is Found.CHANGED for one in done)
     counts = {

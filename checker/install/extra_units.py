@@ -218,8 +218,11 @@ def extra_groups(found: Found) -> Iterator[Command]:
 
 
 def forget_state(unit: ExtraUnit) -> Command:
-    """Remove what a service that was stopped remembers. Source: systemctl(1), clean."""
-    return Command(words=("systemctl", "clean", "--what=state", unit.name), must=False)
+    """Remove what a service that was stopped remembers; the first path is a link to the second.
+    Source: systemd.exec(5), DynamicUser.
+    """
+    places = (f"/var/lib/{unit.path.stem}", f"/var/lib/private/{unit.path.stem}")
+    return Command(words=("rm", "-rf", *places), must=False)
 
 
 def withdrawals(found: Found) -> Iterator[Step]:

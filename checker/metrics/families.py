@@ -68,7 +68,7 @@ def totals(found: Gathered, forwards: Iterable[Judged]) -> Iterator[Family]:
     yield single("reversi_sweep_interval_seconds", "Time between two sweeps.", found.every_s)
     yield Family(
         name="reversi_forwards",
-        help="Forwards of nodes that may listen, by status; each counts once. broken: files.",
+        help="Forwards of nodes that may listen, by status; broken counts unreadable files.",
         labels=("status",),
         samples=by_word(found, forwards),
     )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from checker.model import Node, NodeName, Policy, Port, Status, is_late
@@ -53,6 +53,17 @@ class Gathered:
     def every_s(self) -> float:
         """Between two sweeps."""
         return self.glance.every_s or Policy().probe_every_s
+
+
+def only(found: Gathered, names: Collection[NodeName]) -> Gathered:
+    """Keep these nodes and devices; what concerns the gateway as a whole stays."""
+    unregistered = [place for place in found.glance.unregistered if place[0] in names]
+    return replace(
+        found,
+        nodes={name: node for name, node in found.nodes.items() if name in names},
+        broken=found.broken.intersection(names),
+        glance=replace(found.glance, unregistered=unregistered),
+    )
 
 
 class Judged(NamedTuple):

@@ -3,31 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from checker import __version__
 from checker.config.layout import Layout
-from checker.metrics.gathered import Clients, Gathered
-from checker.model import Node, NodeName
+from checker.control.matching import NothingMatches, matching_rows
+from checker.metrics.gathered import Clients, Gathered, only
+from checker.model import NodeName
 from checker.model.glance import Glance
 from checker.output import today
 from checker.registry.file_stamps import stamp
 from checker.registry.last_good import read_known
+from checker.registry.nodes import Registry
 from checker.registry.reading import Cache
 from checker.registry.snapshot import copied_nodes
 from checker.state.errors import StateMissing
 from checker.state.glance import glance
 from checker.state.store import open_reader
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Registered:
-    """The registry."""
-
-    nodes: Mapping[NodeName, Node] = field(default_factory=dict)
-    broken: frozenset[NodeName] = frozenset()
 
 
 class Reader:
@@ -37,41 +30,56 @@ class Reader:
     daemon can always write.
     """
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, filter_text: str | None = None) -> None:
         self.layout = layout
+        self.filter_text = filter_text
+        """Which nodes to keep: those of which a row matches; None: all."""
         self.clients = Clients()
-        self.registered = Registered()
+        self.known = Registry()
         self.stamp: object = None
         """Of the registry's files when they were last read."""
         self.cache: Cache = {}
 
     def read(self) -> Gathered:
-        """Raises StateError, ConfigError, OSError."""
-        registered = self.registry()
+        """Raises StateError, ConfigError, InvalidValue, MistakenFilter, OSError."""
+        registry = self.registry()
         now, seen = time.time(), self.state()
-        return Gathered(
+        found = Gathered(
             version=__version__,
             now=now,
             today=today(),
-            nodes=registered.nodes,
-            broken=registered.broken,
+            nodes=registry.nodes,
+            broken=registry.broken,
             glance=seen,
-            clients=self.clients.follow(seen.clients, registered.nodes, now),
+            clients=self.clients.follow(seen.clients, registry.nodes, now),
         )
+        if self.filter_text is None:
+            return found
+        try:
+            return only(found, self.chosen(self.filter_text))
+        except NothingMatches:
+            return only(found, ())
 
-    def registry(self) -> Registered:
+    def chosen(self, text: str) -> frozenset[NodeName]:
+        """Return the nodes and devices of which a row matches. Raises NothingMatches, InvalidValue,
+        MistakenFilter, StateError, ConfigError.
+        """
+        rows = matching_rows(self.layout, self.registry(), text)
+        return frozenset(row.seen.node for row in rows)
+
+    def registry(self) -> Registry:
         """Return the nodes, from the daemon's copy if that is good. Raises ConfigError, OSError."""
         fresh = stamp(self.layout.nodes)
         if fresh and fresh == self.stamp:
-            return self.registered
+            return self.known
         copied = copied_nodes(self.layout)
-        if copied is not None:
-            self.registered = Registered(nodes=copied)
-        else:
-            known = read_known(self.layout, self.cache)
-            self.registered = Registered(nodes=known.nodes, broken=known.broken)
+        self.known = (
+            read_known(self.layout, self.cache)
+            if copied is None
+            else Registry(nodes=MappingProxyType(copied))
+        )
         self.stamp = fresh
-        return self.registered
+        return self.known
 
     def state(self) -> Glance:
         """Return what was seen; nothing if there is no state file yet. Raises StateError."""

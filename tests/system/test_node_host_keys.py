@@ -198,7 +198,7 @@ def test_many_keys_are_read_with_failures_first_and_copies_are_named(
         names = [device.node for device in (one, foreign, other)]
         tried = gateway.run("node", "pin", *names, "--dry-run")
         assert re.fullmatch(
-            r"(?s).*: down: foreign: .*\nwould pin .*\nwould pin .*\n", tried.stdout
+            r"(?s).*: not up: foreign: .*\nwould pin .*\nwould pin .*\n", tried.stdout
         )
         assert not pinned_at(gateway, one)
 
@@ -207,7 +207,7 @@ def test_many_keys_are_read_with_failures_first_and_copies_are_named(
     assert done.returncode == 1
     found = json.loads(done.stdout)["forwards"]
     assert [(each["node"], each["found"], each["done"]) for each in found] == [
-        (foreign.node, "down", False),
+        (foreign.node, "not up", False),
         (one.node, "new", True),
         (other.node, "new", True),
     ]

@@ -14,10 +14,12 @@ import pytest
 
 from checker.alerts import process
 from checker.alerts.following import Following
+from checker.alerts.memory import Memory
 from checker.alerts.memory_file import load_memory, memory_file
 from checker.alerts.process import Alerting, Stop
 from checker.alerts.reading import look
 from checker.alerts.settings import Settings, settings_file
+from checker.alerts.telling import Told
 from checker.config.layout import Layout
 from checker.model import Mute, MuteChange, Selector
 from checker.state.mutes import change_mutes
@@ -215,6 +217,9 @@ def test_without_sweeps_or_deliveries_the_heartbeat_stops(layout: Layout, inbox:
     assert one.is_failing(one.following.ways[0])
     assert inbox.requests == []
     assert not one.heart.is_busy
+
+    one.memory = Memory(ways={key: Told(failures=3) for key in one.memory.ways})
+    assert not one.is_failing(one.following.ways[0]), "nothing is left to tell"
 
 
 def test_a_process_that_was_stopped_for_an_hour_saw_nothing(layout: Layout) -> None:

@@ -34,6 +34,7 @@ def test_the_detail_is_chosen(checker: Run, office: Layout) -> None:
 
     assert 'reversi_forward_up{node="office"} ' in checker("metrics", "--per", "node")[1]
     assert "office" not in checker("metrics", "--per", "none")[1]
+    assert 'reversi_forward_up{node="office",' in checker("metrics", "--filter", "office")[1]
 
 
 def test_a_textfile_is_readable_for_all_and_replaced_whole(
@@ -59,6 +60,7 @@ def test_a_textfile_is_readable_for_all_and_replaced_whole(
     [
         (("--textfile", "reversi.txt"), "node_exporter reads only files whose name ends in .prom"),
         (("--textfile", "/nowhere/at/all.prom/x.prom"), "there is no such directory"),
+        (("--filter", "statos:up"), "statos"),
         (("--listen", "0.0.0.0:9948"), "only an address such as 127.0.0.1 is allowed"),
         (("--listen", "9948"), "--listen '9948' is not HOST:PORT"),
     ],
@@ -70,6 +72,14 @@ def test_what_cannot_work_is_refused(checker: Run, words: tuple[str, ...], sente
     assert (code, out) == (ExitCode.USAGE, "")
     assert err.startswith(ERROR)
     assert sentence in err
+
+
+@pytest.mark.usefixtures("office")
+def test_a_filter_that_matches_nothing_says_so(checker: Run) -> None:
+    code, out, err = checker("metrics", "--filter", "barn")
+
+    assert (code, out) == (ExitCode.NOT_UP, "")
+    assert "barn" in err
 
 
 def test_without_a_gateway_there_are_no_metrics(checker: Run) -> None:

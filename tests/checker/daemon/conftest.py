@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -17,15 +18,32 @@ from checker.model import (
 )
 from checker.registry.changes import add
 from checker.registry.lock import locked
-from tests.checker.daemon.running import COMMAND, WITHIN_S, start
+from tests.checker.daemon.running import COMMAND, WITHIN_S, Served, start
 from tests.strategies import free_port, node
+
+
+def made_home(tmp_path_factory: pytest.TempPathFactory) -> Layout:
+    made = home_layout(tmp_path_factory.mktemp("h"))
+    prepare_folders(made, os.geteuid())
+    return made
+
+
+@contextmanager
+def serving(layout: Layout, port: Port) -> Iterator[subprocess.Popen[str]]:
+    """A daemon that serves the home, with the node `office` that never connects."""
+    with locked(layout):
+        add(layout, node(ports=(port,)), COMMAND)
+    with start(layout) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("ready: ")
+        yield process
+        process.terminate()
+        process.communicate(timeout=WITHIN_S)
 
 
 @pytest.fixture
 def layout(tmp_path_factory: pytest.TempPathFactory) -> Layout:
-    made = home_layout(tmp_path_factory.mktemp("h"))
-    prepare_folders(made, os.geteuid())
-    return made
+    return made_home(tmp_path_factory)
 
 
 @pytest.fixture
@@ -36,12 +54,13 @@ def own() -> Port:
 
 @pytest.fixture
 def daemon(layout: Layout, own: Port) -> Iterator[subprocess.Popen[str]]:
-    """A daemon that serves the home, with the node `office` that never connects."""
-    with locked(layout):
-        add(layout, node(ports=(own,)), COMMAND)
-    with start(layout) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline().startswith("ready: ")
+    with serving(layout, own) as process:
         yield process
-        process.terminate()
-        process.communicate(timeout=WITHIN_S)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A daemon for tests that only send it messages, and change nothing."""
+    layout, port = made_home(tmp_path_factory), free_port()
+    with serving(layout, port) as process:
+        yield Served(layout=layout, port=port, process=process)

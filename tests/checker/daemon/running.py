@@ -8,13 +8,24 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import dataclass
 
 from checker.config.layout import Layout
+from checker.model import Port
 from checker.registry.key_lines import GateCommand
 from checker.state.store import open_reader
 
 COMMAND = GateCommand(python="/usr/bin/python3", gate="/opt/gate.py", home="/srv/gate")
-WITHIN_S = 20.0
+WITHIN_S = 50.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """A running daemon, and the port of its node `office`."""
+
+    layout: Layout
+    port: Port
+    process: subprocess.Popen[str]
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

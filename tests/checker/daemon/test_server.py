@@ -29,7 +29,7 @@ from checker.registry.lock import locked
 from checker.state.mutes import read_mutes
 from checker.state.store import open_reader
 from checker.wire import Asked
-from tests.checker.daemon.running import COMMAND, events, send, wait_until
+from tests.checker.daemon.running import COMMAND, Served, events, send, wait_until
 from tests.gate_message import gate_message
 from tests.strategies import OFFICE, node
 
@@ -55,11 +55,9 @@ pytestmark = pytest.mark.usefixtures("no_blocked_loop")
     ],
     ids=lambda message: message.decode("ascii", "replace")[:30] or "empty",
 )
-def test_a_malformed_message_is_answered_and_harms_nothing(
-    layout: Layout, daemon: subprocess.Popen[str], message: bytes
-) -> None:
-    assert "a malformed request" in json.loads(send(layout, message))["error"]
-    assert Control(layout=layout).daemon_pid() == daemon.pid
+def test_a_malformed_message_is_answered_and_harms_nothing(served: Served, message: bytes) -> None:
+    assert "a malformed request" in json.loads(send(served.layout, message))["error"]
+    assert Control(layout=served.layout).daemon_pid() == served.process.pid
 
 
 @pytest.mark.parametrize(
@@ -77,11 +75,11 @@ def test_a_malformed_message_is_answered_and_harms_nothing(
     ],
 )
 def test_what_a_node_says_is_answered_in_one_line(
-    layout: Layout, daemon: subprocess.Popen[str], own: Port, name: str, command: str, answer: bytes
+    served: Served, name: str, command: str, answer: bytes
 ) -> None:
-    heard = send(
-        layout, gate_message(Asked(node=name, peer="", command=command.replace("OWN", str(own))))
-    )
+    said = command.replace("OWN", str(served.port))
+
+    heard = send(served.layout, gate_message(Asked(node=name, peer="", command=said)))
 
     assert heard.startswith(b".\n" + answer)
     assert heard.count(b"\n") == 4

@@ -90,7 +90,7 @@ def test_uninstall_keeps_the_settings_for_root_and_forgets_the_rest() -> None:
         if isinstance(step, Command)
     ]
 
-    assert f"systemctl clean --what=state {ALERT.name}" in commands
+    assert "rm -rf /var/lib/reversi-alert /var/lib/private/reversi-alert" in commands
     assert commands.index(f"groupdel {ALERTS_GROUP}") < commands.index(f"chmod 0600 {ALERTS}")
     assert ALERTS not in [getattr(step, "path", None) for step in undo(installed, purge=False)[0]]
     assert str(ALERTS) not in str(undo(installed, purge=True)[0])

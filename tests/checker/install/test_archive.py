@@ -21,6 +21,7 @@ from checker.install.archive import (
     place_of,
     why_not,
 )
+from checker.install.places import ALERTS
 
 PATH = Path("/srv/gateway.tar.gz")
 HOME = home_layout(Path("/srv/gate"))
@@ -106,6 +107,7 @@ def test_a_file_goes_back_to_where_it_came_from(layout: object) -> None:
 
 def test_an_archive_of_a_home_can_go_to_an_installed_gateway() -> None:
     assert place_of(SYSTEM, member_of(HOME, HOME.nodes / "a.toml")) == SYSTEM.nodes / "a.toml"
+    assert place_of(SYSTEM, member_of(HOME, HOME.config.with_name("alerts.toml"))) == ALERTS
     assert place_of(SYSTEM, member_of(HOME, HOME.state)) == SYSTEM.state
     assert place_of(SYSTEM, member_of(HOME, HOME.host_key)) == SYSTEM.host_key
 

@@ -186,6 +186,29 @@ def test_a_reader_holds_nothing_that_keeps_the_daemon_from_writing(layout: Layou
         assert lines(reader) - before >= {"reversi_kills_total 2.0"}
 
 
+def test_a_filter_keeps_nodes_and_what_they_are_counted_in(layout: Layout) -> None:
+    write(layout, "attic", 2, 20011)
+    (layout.nodes / "barn.toml").write_text("")
+    fill(layout)
+
+    found = lines(Reader(layout, "node:attic"))
+
+    assert 'reversi_forward_up{node="attic",port="20011"} 0.0' in found
+    assert 'reversi_nodes{state="enabled"} 1.0' in found
+    assert 'reversi_nodes{state="broken"} 0.0' in found
+    assert "reversi_kills_total 1.0" in found
+    assert not [line for line in found if "office" in line or "barn" in line]
+
+
+def test_a_filter_that_matches_nothing_counts_nothing(layout: Layout) -> None:
+    fill(layout)
+
+    found = lines(Reader(layout, "node:attic"))
+
+    assert 'reversi_nodes{state="enabled"} 0.0' in found
+    assert not [line for line in found if line.startswith("reversi_forward_")]
+
+
 def test_a_device_of_the_shared_key_is_counted_and_never_named(layout: Layout) -> None:
     device = Unregistered(
         node=node("stranger").name,

@@ -6,7 +6,16 @@ from dataclasses import replace
 
 import pytest
 
-from checker.model import Forward, InvalidValue, Node, NodeName, Port, parse_expect, parse_target
+from checker.model import (
+    Forward,
+    InvalidValue,
+    Node,
+    NodeName,
+    Port,
+    parse_expect,
+    parse_name,
+    parse_target,
+)
 from checker.registry.ssh_hosts import (
     JumpIsNode,
     SshHosts,
@@ -122,6 +131,12 @@ def test_a_jump_is_a_host_with_user_and_port(jump: str) -> None:
 def test_another_jump_is_refused(jump: str) -> None:
     with pytest.raises(InvalidValue, match="jump"):
         parse_way(jump, None, None)
+
+
+@pytest.mark.parametrize("name", ["*", "a?", "!a", "a,b", "a b", "a#", "a\nb", '"a"', "%h", "a:b"])
+def test_no_node_has_a_name_that_ssh_takes_for_a_pattern(name: str) -> None:
+    with pytest.raises(InvalidValue):
+        parse_name(name)
 
 
 @pytest.mark.parametrize("user", ["", "-x", "a b", "a\nb", "%u", "$(id)"])
