@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import os
 import sys
+import termios
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,9 @@ def at_a_terminal(
 ) -> bool:
     """Whether it was agreed to remove all, once the terminal has shown what is asked."""
     ours, theirs = os.openpty()
+    settings = termios.tcgetattr(theirs)
+    settings[3] &= ~termios.ECHO  # a busy kernel echoes late, amid what is asked
+    termios.tcsetattr(theirs, termios.TCSANOW, settings)
     path = Path(os.ttyname(theirs))
     os.write(ours, f"{typed}\n".encode())
     with path.open(encoding="ascii") as keyboard, path.open("w", encoding="ascii") as screen:
