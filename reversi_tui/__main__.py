@@ -108,7 +108,7 @@ def add_view_options(made: argparse.ArgumentParser) -> None:
     made.add_argument(
         "--filter",
         metavar="TEXT",
-        help="show only rows with TEXT; !TEXT: without; COLUMN:TEXT: in that column; latency:>200",
+        help="show only rows that match: WORD, !WORD, COLUMN:WORD, since:<1h, is:fault, tag:site-a",
     )
     made.add_argument(
         "--sort",

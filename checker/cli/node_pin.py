@@ -13,7 +13,6 @@ from checker.cli.dialog import narrate, show_note, warn, would
 from checker.cli.exit_codes import ExitCode
 from checker.cli.selection import (
     MANY,
-    Unconfirmed,
     add_filter,
     confirm_many,
     matching_nodes,
@@ -40,6 +39,7 @@ from checker.control.key_readings import (
 )
 from checker.control.many_nodes import carry_out_all, planned_for_all
 from checker.model import (
+    CheckerError,
     ExpectKind,
     Forward,
     InvalidValue,
@@ -129,7 +129,7 @@ def pin(
     wanted = allowed(args, readings)
     done: frozenset[Reading] = frozenset()
     if wanted and not args.dry_run:
-        confirm(args, [plan_line(one) for one in wanted])
+        confirm(args, "pin these keys", [plan_line(one) for one in wanted])
         made = write(layout, registry, {place_of(one.forward): one.key for one in wanted})
         done = frozenset(one for one in wanted if one.forward.node in made)
     report(args, readings, frozenset(wanted), done)
@@ -192,12 +192,15 @@ def warning(one: Reading, *, is_named: bool, replaces: bool) -> str:
     return f"{text}{left}{'add --yes' if is_named else f'name the node: {again}'}"
 
 
-def confirm(args: argparse.Namespace, plan: Sequence[str]) -> None:
-    """Ask before keys are pinned. Raises Declined, Unconfirmed."""
+def confirm(args: argparse.Namespace, question: str, plan: Sequence[str]) -> None:
+    """Ask before keys are pinned or forgotten. Raises Declined, Unconfirmed, CheckerError."""
     can_ask = sys.stdin.isatty() and sys.stderr.isatty()
     if args.all and len(plan) > MANY and not (args.yes or can_ask):
-        raise Unconfirmed(len(plan), "forwards")
-    confirm_many(args, "pin these keys", plan)
+        raise CheckerError(
+            f"--all means {len(plan)} forwards, and there is no terminal to confirm that; see them"
+            " with --dry-run, and then add --yes"
+        )
+    confirm_many(args, question, plan)
 
 
 def report(
@@ -244,7 +247,7 @@ def remove(
         return ExitCode.OK
     removed = pinned
     if pinned:
-        confirm(args, plan)
+        confirm(args, "forget these keys", plan)
         made = write(layout, registry, {place_of(forward): "" for forward in pinned})
         removed = [forward for forward in pinned if forward.node in made]
     else:

@@ -15,6 +15,7 @@ class AlertFacts:
     is_enabled: bool | None = None
     """None if unknown."""
     is_running: bool = False
+    """Whether it runs; also if systemd does not say."""
     file: Entry | None = None
     """alerts.toml, without its content; None if there is none."""
     is_readable: bool = True

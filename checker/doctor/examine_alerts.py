@@ -11,9 +11,9 @@ from checker.config.layout import Layout, is_there
 from checker.doctor.alert_facts import AlertFacts
 from checker.install.extra_units import ALERT
 from checker.install.steps import Entry
-from checker.install.survey import SYSTEMD, succeeds
+from checker.install.survey import SYSTEMD
 from checker.linux.accounts import group_name, user_name
-from checker.linux.systemd import is_enabled, is_unit
+from checker.linux.systemd import is_enabled, is_unit, state_of
 from checker.model import CheckerError
 
 
@@ -33,7 +33,7 @@ def alert_facts(layout: Layout) -> AlertFacts:
     return AlertFacts(
         has_unit=has_unit,
         is_enabled=is_enabled(ALERT.name) if has_unit else None,
-        is_running=has_unit and succeeds("systemctl", "is-active", ALERT.name),
+        is_running=has_unit and state_of(ALERT.name) in ("active", None),
         file=file_entry(layout),
         is_readable=is_readable,
         trouble=trouble,

@@ -124,6 +124,7 @@ class Server(ThreadingHTTPServer):
     """Listens on one loopback address; a thread for each connection."""
 
     daemon_threads = True
+    request_queue_size = 2 * AT_ONCE
 
     def __init__(self, address: Target, source: Source) -> None:
         """Raises CannotListen."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -16,6 +17,7 @@ from tests.system.clients import Device
 from tests.system.processes import end_one
 from tests.system.services import Stranger
 from tests.system.waiting import until
+from tests.system.warm import Warm
 
 BUILD = """
 set -e
@@ -54,6 +56,9 @@ class Machine:
         self.sshd: subprocess.Popen[bytes] | None = None
         self.daemon: subprocess.Popen[bytes] | None = None
         self.ears: socket.socket | None = None
+        self.warm: Warm | None = None
+        self.is_warm = True
+        """False: commands start as programs, as the interpreter or the package is replaced."""
         with ExitStack() as ends:
             self.ends = ends
             self.build(install)
@@ -86,7 +91,7 @@ class Machine:
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=150,
             **settings,
         )
 
@@ -97,7 +102,12 @@ class Machine:
 
     def checker(self, *words: str) -> subprocess.CompletedProcess[str]:
         """One command of `reversi-checker`, as root."""
-        return self.run(PYTHON, "-I", "-m", "checker", *words)
+        if not self.is_warm:
+            return self.run(PYTHON, "-I", "-m", "checker", *words)
+        if self.warm is None:
+            self.warm = Warm(*self.inside, PYTHON, "-I")
+            self.ends.callback(self.warm.close)
+        return self.warm.run(words, {"cwd": "/", "env": os.environ}, within_s=150)
 
     def ok(self, *words: str) -> str:
         done = self.checker(*words)

@@ -57,6 +57,7 @@ def test_what_the_accounts_could_not_read_is_refused_with_the_command_that_opens
 def test_an_interpreter_below_root_is_refused_and_nobody_is_told_to_open_root(
     machine: Machine,
 ) -> None:
+    machine.is_warm = False
     before = machine.must("readlink", PYTHON)
     machine.must("sh", "-c", OWN_PYTHON, "own", PYTHON)
 

@@ -157,6 +157,7 @@ def live(machine: Machine) -> None:
         machine.stop_daemon()
         machine.start_daemon(without="CAP_KILL")
         with closing(device.connect()) as second:
+            until(lambda: machine.listens(20010), "the port is open again")
             until(lambda: status(machine) == "up", "the tunnel is up again")
             assert "no permission to end process" in machine.checker("kill", "office").stdout
             assert second.lives

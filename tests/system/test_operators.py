@@ -145,6 +145,8 @@ def test_status_is_one_document(gateway: Gateway) -> None:
     assert set(tunnel) == {
         "node",
         "calls_itself",
+        "tags",
+        "note",
         "port",
         "target",
         "expect",

@@ -75,6 +75,7 @@ def gateway(packages: Packages, install: Install) -> Iterator[Booted]:
     """A gateway of 0.1.0, made by its own `init`."""
     assert packages.new.is_dir()
     with closing(Booted(install)) as machine:
+        machine.is_warm = False
         machine.start_sshd()
         machine.ok("init", "--gateway", f"127.0.0.1:{SSH_PORT}")
         machine.write("/etc/reversi/reversi.toml", machine.read("/etc/reversi/reversi.toml") + FAST)

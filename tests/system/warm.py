@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import select
-import signal
 import subprocess
 import tempfile
 import threading
@@ -18,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-ANSWERS_WITHIN_S = 60.0
+ENDS_WITHIN_S = 20.0
 SERVER = """
 import gc, json, os, sys, traceback
 from checker.cli import main
@@ -58,10 +57,9 @@ for line in sys.stdin:
             status = flushed(run(json.loads(line)))
         finally:
             os._exit(status)
-    print(pid, flush=True)
     print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
 """
-"""For each job on stdin: the fork's PID, then its exit status."""
+"""For each job on stdin, a line with the fork's exit status."""
 running: set[int] = set()
 """The PIDs of all such interpreters."""
 
@@ -69,7 +67,8 @@ running: set[int] = set()
 class Warm:
     """One such interpreter, started by the first command; it runs one command at a time."""
 
-    def __init__(self, python: str) -> None:
+    def __init__(self, *python: str) -> None:
+        """`python`: the words that start the interpreter."""
         self.python = python
         self.turn = threading.Lock()
         self.process: subprocess.Popen[bytes] | None = None
@@ -78,7 +77,7 @@ class Warm:
         if self.process is None:
             environment = {one: os.environ[one] for one in ("PATH", "LANG") if one in os.environ}
             self.process = subprocess.Popen(
-                [self.python, "-c", SERVER],
+                [*self.python, "-c", SERVER],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 bufsize=0,
@@ -106,33 +105,29 @@ class Warm:
             return subprocess.CompletedProcess([*words], status, out.read_text(), err.read_text())
 
     def status_of(self, job: str, words: Sequence[str], within_s: float) -> int:
-        """The exit status of a fork; one that does not end in time is killed."""
+        """The exit status of a fork; if it does not end in time, another interpreter is next."""
         with self.turn:
-            stdin = self.started().stdin
-            assert stdin is not None
-            stdin.write(job.encode() + b"\n")
-            pid = self.number(ANSWERS_WITHIN_S)
-            assert pid is not None, "it does not fork"
-            status = self.number(within_s)
-            if status is None:
-                os.kill(pid, signal.SIGKILL)
-                self.number(ANSWERS_WITHIN_S)
+            process = self.started()
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write(job.encode() + b"\n")
+            if not select.select([process.stdout], [], [], within_s)[0]:
+                self.close()
                 raise subprocess.TimeoutExpired([*words], within_s)
-            return status
-
-    def number(self, within_s: float) -> int | None:
-        """The next number that it prints; None if it prints none in time."""
-        stdout = self.started().stdout
-        assert stdout is not None
-        ready, _, _ = select.select([stdout], [], [], within_s)
-        return int(stdout.readline()) if ready else None
+            return int(process.stdout.readline())
 
     def close(self) -> None:
-        """End it; it has no fork left."""
-        if self.process is None:
+        """End it. A fork that goes on is left to `nothing_left`."""
+        process, self.process = self.process, None
+        if process is None:
             return
-        for stream in (self.process.stdin, self.process.stdout):
-            assert stream is not None
-            stream.close()
-        self.process.wait()
-        running.remove(self.process.pid)
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.close()
+        try:
+            process.wait(ENDS_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        process.stdout.close()
+        running.remove(process.pid)

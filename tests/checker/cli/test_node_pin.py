@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 
 import pytest
 
 from checker.cli.exit_codes import ExitCode
+from checker.cli.selection import MANY
 from checker.config.layout import Layout
 from checker.model import Node, fingerprint
 from checker.registry.changes import change
 from checker.registry.edits import with_forward
 from checker.registry.lock import locked
-from tests.checker.cli.homes import COMMAND, Run, registered, registry_events
-from tests.strategies import OFFICE, public_key
+from tests.checker.cli.homes import COMMAND, MAIN, Run, registered, registry_events
+from tests.strategies import OFFICE, free_port, public_key
+from tests.terminals import answered
 
 KEY = public_key(7)
 
@@ -89,6 +92,46 @@ def test_a_pinned_key_is_shown_printed_and_removed(edit: Run, checker: Run, home
     assert f"host key no longer pinned: {fingerprint(KEY)}" in [
         one.text for one in registry_events(home)
     ]
+
+
+def test_at_a_terminal_no_key_is_forgotten_without_a_yes(home: Layout) -> None:
+    port = give_key(home).forwards[0].port
+    words = [sys.executable, "-c", MAIN, "--home", str(home.home), "node", "pin", "office"]
+
+    code, out, shown = answered([*words, "--remove"], "n")
+
+    assert (code, out) == (ExitCode.DECLINED, "")
+    assert shown.endswith(
+        f"This will:\n  forget the host key of office:{port}: {fingerprint(KEY)} (ED25519)\n"
+        "forget these keys? [y/N] reversi-checker: nothing was done\n"
+    )
+    assert registered(home).forwards[0].host_key == KEY
+
+
+def test_all_of_many_takes_a_yes_without_a_terminal(edit: Run, home: Layout) -> None:
+    before = registered(home)
+    pinned = tuple(
+        replace(before.forwards[0], port=free_port(), host_key=KEY) for _ in range(MANY + 1)
+    )
+    with locked(home):
+        change(home, OFFICE, replace(before, forwards=pinned), COMMAND)
+
+    code, _, err = edit("pin", "--all", "--remove")
+
+    assert code == ExitCode.USAGE
+    assert "--all means 6 forwards" in err
+    assert edit("pin", "--all", "--remove", "--yes")[0] == ExitCode.OK
+    assert not any(one.host_key for one in registered(home).forwards)
+
+
+def test_a_forward_can_expect_its_host_key(edit: Run, home: Layout) -> None:
+    port = str(give_key(home).forwards[0].port)
+
+    code, out, _ = edit("set", "office", "--forward", port, "--expect", "hostkey")
+
+    assert (code, out) == (ExitCode.OK, f"office:{port}: expect open -> hostkey\n")
+    assert f"{port} -> 127.0.0.1:22, expecting hostkey\n" in edit("show", "office")[1]
+    assert registered(home).forwards[0].host_key == KEY
 
 
 def test_a_new_target_loses_the_pinned_key_and_says_so(edit: Run, home: Layout) -> None:

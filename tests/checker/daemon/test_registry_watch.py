@@ -74,13 +74,13 @@ def test_an_unknown_key_is_an_event_once(layout: Layout, daemon: subprocess.Pope
         add(layout, node("b", 2, (free_port(),)), COMMAND)
     path = layout.nodes / "b.toml"
 
-    path.write_text('tags = ["attic"]\n' + path.read_text())
-    wait_until(lambda: any("unknown key 'tags'" in text for text in events(layout)))
+    path.write_text('shelves = ["attic"]\n' + path.read_text())
+    wait_until(lambda: any("unknown key 'shelves'" in text for text in events(layout)))
     path.write_text("# touched\n" + path.read_text())
     path.with_name("broken.toml").write_text("x")
     wait_until(lambda: any("broken.toml" in text for text in events(layout)))
 
-    assert sum("unknown key 'tags'" in text for text in events(layout)) == 1
+    assert sum("unknown key 'shelves'" in text for text in events(layout)) == 1
 
 
 def test_a_node_that_is_renamed_while_the_daemon_runs_keeps_its_row_and_its_mute(

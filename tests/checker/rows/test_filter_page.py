@@ -12,6 +12,7 @@ from checker.model import NodeName, Status
 from checker.rows.fields import FIELDS
 from checker.rows.filter import parse_filter
 from checker.rows.mistakes import mistake
+from checker.rows.states import STATES
 from tests.checker.rows.samples import MOMENT, OTHER, ROW
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -56,6 +57,12 @@ def test_a_documented_filter_shows_some_rows_and_hides_others(text: str) -> None
 
 def test_the_page_has_examples_of_every_kind() -> None:
     assert len(examples(PAGE)) > 30
+
+
+def test_the_page_names_each_state() -> None:
+    named = set(re.findall(r"[a-z]+", " ".join(re.findall(r"`is:([^`]*)`", PAGE))))
+
+    assert set(STATES) - {status.value for status in Status} <= named
 
 
 def test_the_page_names_each_column_and_no_other() -> None:

@@ -79,7 +79,7 @@ async def test_no_cursor_blinks_as_that_would_be_bytes_on_the_link(layout: Layou
         fields = [*pilot.app.screen.query(Input), *pilot.app.screen.query(TextArea)]
 
         assert [one.id for one in fields if one.cursor_blink] == []
-        assert len(fields) == 3
+        assert len(fields) == 5
 
 
 @pytest.mark.parametrize("size", SIZES)
