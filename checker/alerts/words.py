@@ -107,7 +107,7 @@ def message(news: News, scene: Scene) -> Message:
     paragraphs = [
         *gateway_lines(news, scene),
         *crowd_lines(news),
-        *section("down", down_lines(news.down, scene), scene.storm),
+        *section("down", down_lines(news.down, scene), scene.storm, in_short=bool(crowd(news))),
         *section("down after a mute", down_lines(news.again, scene), scene.storm),
         *section("up again", ended_lines(news.ended, scene), scene.storm),
         *section("back after a short outage", missed_lines(news.missed, scene), scene.storm),
@@ -136,9 +136,9 @@ def title(news: News) -> str:
     of_gateway = [one for one in news.down if one.place == GATEWAY]
     if of_gateway:
         return "the gateway does not test its tunnels"
-    crowd = next((one.crowd for one in news.down if one.crowd), None)
-    if crowd:
-        return f"{crowd[0]} of {crowd[1]} nodes are down"
+    together = crowd(news)
+    if together:
+        return f"{together[0]} of {together[1]} nodes are down; look at the gateway"
     fresh, back = names((*news.down, *news.again)), names(news.ended)
     if len(fresh) == 1 and not back:
         return f"{fresh[0]} {phrase((*news.down, *news.again)[0].why)[0]}"
@@ -192,21 +192,31 @@ def gateway_lines(news: News, scene: Scene) -> Iterator[str]:
             )
 
 
+def crowd(news: News) -> tuple[int, int] | None:
+    """How many nodes of how many failed together, if that was more than half."""
+    return next((one.crowd for one in news.down if one.crowd), None)
+
+
 def crowd_lines(news: News) -> Iterator[str]:
-    crowd = next((one.crowd for one in news.down if one.crowd), None)
-    if crowd:
+    together = crowd(news)
+    if together:
         yield (
-            f"{crowd[0]} of {crowd[1]} nodes failed at about the same time: look at the gateway's"
-            " own network first"
+            f"{together[0]} of {together[1]} nodes failed at about the same time: look at the"
+            " gateway's own network first"
         )
 
 
-def section(heading: str, lines: Sequence[tuple[str, str]], storm: int) -> list[str]:
-    """The sentences of `(name, sentence)`; for more than `storm`, the count and the first names."""
-    if len(lines) <= storm:
+def section(
+    heading: str, lines: Sequence[tuple[str, str]], storm: int, *, in_short: bool = False
+) -> list[str]:
+    """The sentences of `(name, sentence)`; in short, or for more than `storm`, the count and the
+    first names.
+    """
+    if len(lines) <= storm and not in_short:
         return [sentence for _, sentence in lines]
-    shown = ", ".join(name for name, _ in lines[:storm])
-    return [f"{len(lines)} nodes are {heading}: {shown} and {len(lines) - storm} more"]
+    names = ", ".join(name for name, _ in lines[:storm])
+    more = f" and {len(lines) - storm} more" if len(lines) > storm else ""
+    return [f"{len(lines)} nodes are {heading}: {names}{more}"] if lines else []
 
 
 def by_node(parts: Sequence[Part]) -> list[tuple[NodeName, list[Part]]]:

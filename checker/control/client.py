@@ -32,6 +32,7 @@ from checker.model import (
     printable,
 )
 from checker.state.errors import StateError
+from checker.state.mutes import rename_muted
 from checker.state.rows import Batch, event_row
 from checker.state.store import open_store
 from checker.tunnels.port_owner import loopback_of
@@ -239,6 +240,7 @@ def write_down(
         layout.state.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.closing(open_store(layout.state)) as store:
             store.write(Batch(events=events, renamed=renamed))
+        troubles = [rename_muted(layout.mutes, old, new) for old, new in renamed]
     except (StateError, OSError) as error:
         return str(error)
-    return ""
+    return "; ".join(filter(None, troubles))

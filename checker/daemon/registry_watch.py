@@ -14,6 +14,7 @@ from checker.registry.authorized_keys import KeysLag, key_sign, update_keys
 from checker.registry.file_stamps import stamp
 from checker.registry.last_good import read_known, renew_copy
 from checker.registry.reading import Cache
+from checker.state.mutes import rename_muted
 from checker.tunnels.gateway import Gateway
 from checker.tunnels.key_rotation import note_keys
 
@@ -116,6 +117,9 @@ class RegistryWatch:
         self.sweeper.use(registry)
         for old, new in renamed:
             await self.verdicts.rename(old, new)
+            trouble = await asyncio.to_thread(rename_muted, self.layout.mutes, old, new)
+            if trouble:
+                self.gateway.ledger.complain(trouble)
         return True
 
     async def copy(self) -> None:

@@ -10,13 +10,13 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from checker.config.files import write_atomically
 from checker.config.layout import is_there
 from checker.config.toml_file import ConfigError, beginning
-from checker.model import CheckerError, Event, EventKind, Mute, MuteChange, printable
+from checker.model import CheckerError, Event, EventKind, Mute, MuteChange, NodeName, printable
 from checker.model.mute import MOST_BYTES, changed_mutes, mutes_in, mutes_text
 from checker.output import clock
 from checker.state.store import make_for_daemon
@@ -81,6 +81,21 @@ def change_mutes(path: Path, change: MuteChange) -> str:
         make_for_daemon(path)
         write_atomically(path, content, mode=0o644)
         return aside
+
+
+def rename_muted(path: Path, old: NodeName, new: NodeName) -> str:
+    """Let the mutes of a node follow it to its new name; why that failed, empty if it did not."""
+    mutes = [mute for mute in read_mutes(path).mutes if mute.selector.node == old]
+    if not mutes:
+        return ""
+    change = MuteChange(
+        add=tuple(replace(mute, selector=replace(mute.selector, node=new)) for mute in mutes),
+        remove=tuple(mute.selector for mute in mutes),
+    )
+    try:
+        return change_mutes(path, change)
+    except CheckerError as error:
+        return f"node {new} is no longer muted: {error}"
 
 
 def mute_events(change: MuteChange, operator: str, now: float) -> tuple[Event, ...]:

@@ -157,8 +157,10 @@ def test_when_most_fail_at_once_one_message_points_at_the_gateway() -> None:
         admin.sees(*map(down, names[:count]), *map(fine, names[count:]))
     admin.watches(*map(down, names[:20]), *map(fine, names[20:]), for_s=3600)
 
-    assert admin.titles == ["20 of 30 nodes are down"]
-    assert "the gateway's own network" in admin.bodies[0]
+    assert admin.titles == ["20 of 30 nodes are down; look at the gateway"]
+    first, names_told = admin.bodies[0].splitlines()
+    assert "the gateway's own network" in first
+    assert names_told.startswith("20 nodes are down: n0000, n0001")
 
 
 def test_nodes_that_have_long_been_down_do_not_point_at_the_gateway() -> None:

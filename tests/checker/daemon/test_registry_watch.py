@@ -16,8 +16,11 @@ from checker.control.client import Control
 from checker.model import (
     Aim,
     EventKind,
+    Mute,
+    MuteChange,
     NodeName,
     Port,
+    Selector,
     Status,
     Verb,
 )
@@ -27,6 +30,7 @@ from checker.registry.edits import renamed
 from checker.registry.lock import locked
 from checker.registry.reading import read_registry
 from checker.registry.snapshot import copied_nodes
+from checker.state.mutes import change_mutes, read_mutes
 from checker.state.store import open_reader
 from checker.wire import Asked
 from tests.checker.daemon.running import COMMAND, WITHIN_S, events, send, wait_until
@@ -79,10 +83,12 @@ def test_an_unknown_key_is_an_event_once(layout: Layout, daemon: subprocess.Pope
     assert sum("unknown key 'shelves'" in text for text in events(layout)) == 1
 
 
-def test_a_node_that_is_renamed_while_the_daemon_runs_keeps_its_row(
+def test_a_node_that_is_renamed_while_the_daemon_runs_keeps_its_row_and_its_mute(
     layout: Layout, daemon: subprocess.Popen[str], own: Port
 ) -> None:
     Control(layout=layout).act(Verb.PROBE, [Aim(node=OFFICE, port=own)])
+    mute = Mute(selector=Selector(node=OFFICE), until=4e9, why="roof", by="ada", at=1e9)
+    change_mutes(layout.mutes, MuteChange(add=(mute,)))
 
     with locked(layout):
         change(layout, OFFICE, renamed(node(ports=(own,)), NodeName("lobby")), COMMAND)
@@ -96,6 +102,8 @@ def test_a_node_that_is_renamed_while_the_daemon_runs_keeps_its_row(
         "beat loops of the old name read the new one's verdict"
     )
     assert (layout.run / "office").read_text() == (layout.run / "lobby").read_text()
+    (mute,) = read_mutes(layout.mutes).mutes
+    assert mute.selector.node == "lobby"
 
 
 def test_a_request_over_a_new_key_does_not_remove_the_old_one(

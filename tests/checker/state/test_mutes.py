@@ -12,10 +12,17 @@ from pathlib import Path
 import pytest
 
 from checker.config.toml_file import ConfigError
-from checker.model import EventKind, Mute, MuteChange, NodeName, Selector
+from checker.model import EventKind, Mute, MuteChange, NodeName, Port, Selector
 from checker.model.mute import MOST_BYTES
 from checker.state import mutes
-from checker.state.mutes import FoundMutes, TooManyMutes, change_mutes, mute_events, read_mutes
+from checker.state.mutes import (
+    FoundMutes,
+    TooManyMutes,
+    change_mutes,
+    mute_events,
+    read_mutes,
+    rename_muted,
+)
 from tests.strategies import NOW
 
 OFFICE = Mute(
@@ -109,6 +116,27 @@ def test_a_directory_that_cannot_be_made_is_one_sentence(path: Path) -> None:
 
     with pytest.raises(ConfigError, match="cannot be used"):
         change_mutes(path.parent / "file" / "mutes.json", MUTED)
+
+
+def test_the_mutes_of_a_node_follow_it_to_its_new_name(path: Path) -> None:
+    port = replace(OFFICE, selector=replace(OFFICE.selector, port=Port(20010)))
+    barn = replace(OFFICE, selector=Selector(node=NodeName("barn")))
+    change_mutes(path, MuteChange(add=(OFFICE, port, barn)))
+
+    assert rename_muted(path, NodeName("office"), NodeName("shop")) == ""
+
+    names = [str(mute.selector) for mute in read_mutes(path).mutes]
+    assert names == ["barn", "shop", "shop:20010"]
+    assert rename_muted(path, NodeName("attic"), NodeName("loft")) == ""
+
+
+def test_a_mute_that_cannot_follow_is_said(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    change_mutes(path, MUTED)
+    monkeypatch.setattr(mutes, "MOST_BYTES", path.stat().st_size + 5)
+
+    sentence = rename_muted(path, NodeName("office"), NodeName("a-much-longer-name"))
+
+    assert sentence.startswith("node a-much-longer-name is no longer muted: the mutes would take")
 
 
 def test_each_mute_is_an_event_that_says_until_when_and_why() -> None:
