@@ -219,6 +219,8 @@ def report(
             would([plan_line(one)])
         elif one in done:
             say(f"{one.place}: host key pinned: {named(one.key)}")
+        elif one.found is Found.SAME:
+            say(f"{one.place}: host key {clause(one)}")
         else:
             say(f"{one.place}: {one.found}: {clause(one)}")
     narrate(f"host keys: {summary(readings, done, wanted if args.dry_run else ())}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from dataclasses import replace
@@ -9,8 +10,10 @@ from dataclasses import replace
 import pytest
 
 from checker.cli.exit_codes import ExitCode
+from checker.cli.node_pin import report
 from checker.cli.selection import MANY
 from checker.config.layout import Layout
+from checker.control.key_readings import Found, Reading
 from checker.model import Node, fingerprint
 from checker.registry.changes import change
 from checker.registry.edits import with_forward
@@ -60,6 +63,18 @@ def test_nodes_that_are_not_up_are_named_and_nothing_is_pinned(edit: Run, home: 
     assert out == "".join(f"office:{p}: not up: the daemon has not probed it yet\n" for p in ports)
     assert err.endswith("host keys: 2 not up\n")
     assert registered(home) == before
+
+
+def test_a_key_that_is_pinned_already_is_shown_so(
+    home: Layout, capsys: pytest.CaptureFixture[str]
+) -> None:
+    forward = give_key(home).forwards[0]
+    args = argparse.Namespace(json=False, dry_run=False)
+
+    report(args, [Reading(forward=forward, found=Found.SAME, key=KEY)], frozenset(), frozenset())
+
+    shown = f"office:{forward.port}: host key pinned already: {fingerprint(KEY)} (ED25519)\n"
+    assert capsys.readouterr().out == shown
 
 
 def test_a_node_without_an_ssh_server_is_refused(edit: Run, home: Layout) -> None:
