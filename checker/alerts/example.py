@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 EXAMPLE = """\
-# Who is told that a tunnel is down, and how: docs/alerts.md. Edits count within seconds.
+# Who gets a message when a node is down, and how: docs/alerts.md. Edits take effect within seconds.
 # This file holds passwords: keep it readable only for root and the group reversi-alerts.
 # Then send a test message: sudo reversi-checker alert --test
 
@@ -17,7 +17,7 @@ EXAMPLE = """\
 # command = ["/usr/local/bin/page-me"]
 
 # down_after_s = 180    # an outage must last this long
-# up_after_s = 120      # and is over when it was fine for this long
+# up_after_s = 120      # and is over after this long without a fault
 # group_s = 60          # at most one message in this time
 # storm = 20            # of more nodes: the count and the first names
 # remind = "08:00"      # repeat once a day what is still down

@@ -162,7 +162,7 @@ class Alerting:
                 after = after_delivery(
                     told, one.news, group_s=settings.group_s, storm=settings.storm
                 )
-                log.info("told by %s: %s", one.way.name, printable(one.title, 200))
+                log.info("sent by %s: %s", one.way.name, printable(one.title, 200))
             self.memory = replace(self.memory, ways={**self.memory.ways, one.way.key: after})
         if deliveries:
             self.save()

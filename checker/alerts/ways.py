@@ -56,7 +56,7 @@ REASONS = (
     (re.compile(r"Connection refused"), "connection refused"),
     (
         re.compile(r"Name or service not known|name resolution|NameResolution|nodename nor"),
-        "its name is not known",
+        "its name cannot be resolved",
     ),
     (re.compile(r"CERTIFICATE_VERIFY_FAILED"), "its certificate is not valid"),
     (re.compile(r"timed out|Timeout"), "no answer in time"),

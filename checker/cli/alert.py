@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from checker.cli.dialog import narrate
+from checker.cli.dialog import warn
 from checker.cli.exit_codes import ExitCode
 from checker.cli.verbs import Verbs, add_verb
 from checker.config.layout import Layout, refuse_missing
@@ -16,16 +16,17 @@ def add_to(verbs: Verbs) -> None:
     alert = add_verb(
         verbs,
         "alert",
-        "send messages about outages, by ntfy, mail and 100 other services, until stopped",
+        "send messages about outages, by ntfy, mail and other services, until stopped",
         "sudo reversi-checker alert --test",
         "reversi-checker --home ~/gateway alert",
-        ending="alerts.toml, beside reversi.toml, says whom to tell; see docs/alerts.md",
+        ending="alerts.toml, beside reversi.toml, says where messages go; see docs/alerts.md.\n"
+        "`init --alerts` makes a service of it.",
     )
     alert.add_argument(
         "--test",
         action="store_true",
-        help="send one test message each way, and say whether it was taken (exit status 1: not all"
-        " were)",
+        help="send one test message each way, and print whether it was sent (exit status 1: one was"
+        " not)",
     )
     alert.set_defaults(command=cmd_alert)
 
@@ -54,12 +55,17 @@ def send_test(layout: Layout) -> ExitCode:
     from checker.alerts.settings import load_settings, settings_file
     from checker.alerts.ways import open_ways
     from checker.alerts.words import trial_message
+    from checker.config.layout import is_there
     from checker.config.toml_file import ConfigError
 
     path = settings_file(layout)
+    if not is_there(path):
+        raise ConfigError(
+            path, "does not exist; write it, with send or command: see docs/alerts.md"
+        )
     settings, warnings = load_settings(path)
     for warning in warnings:
-        narrate(warning)
+        warn(warning)
     ways = open_ways(path, settings)
     if not ways:
         raise ConfigError(path, "names no way to send: give it send or command; see docs/alerts.md")

@@ -19,6 +19,7 @@ from checker.cli.node_edits import (
 from checker.cli.verbs import Verbs
 from checker.config.layout import Layout
 from checker.model import (
+    ExpectKind,
     Forward,
     InvalidValue,
     Node,
@@ -50,7 +51,7 @@ def add_set(actions: Verbs) -> None:
     )
     add_labels(setting)
     setting.add_argument(
-        "--untag", action="append", default=[], metavar="TAG", help="take a tag away; repeatable"
+        "--untag", action="append", default=[], metavar="TAG", help="remove a tag; can be repeated"
     )
     setting.add_argument(
         "--forward",
@@ -143,8 +144,11 @@ def cmd_set(args: argparse.Namespace, layout: Layout) -> ExitCode:
         forward = forward_at(node, which)
         return labels.of(with_forward(node, forward, as_set(args, forward)))
 
-    if apply(args, layout, edit) and (args.target or args.port or args.public):
-        remind_of_device(args.name, layout)
+    if apply(args, layout, edit):
+        if args.target or args.port or args.public:
+            remind_of_device(args.name, layout)
+        if args.expect:
+            remind_of_pin(args.name, layout)
     return ExitCode.OK
 
 
@@ -186,6 +190,17 @@ def remind_of_device(name: str, layout: Layout) -> None:
         narrate(
             f"now change the device's own configuration too; see: reversi-checker node show {name}"
         )
+
+
+def remind_of_pin(name: str, layout: Layout) -> None:
+    """Say what is missing if a forward expects a host key and none is pinned."""
+    node = registry_of(layout).nodes.get(parse_name(name))
+    for forward in node.forwards if node else ():
+        if forward.expect.kind is ExpectKind.HOSTKEY and not forward.host_key:
+            narrate(
+                f"{name}:{forward.port}: no host key is pinned, so none is compared; when the"
+                f" device is up, run: reversi-checker node pin {name}"
+            )
 
 
 def move_reminder(name: str, port: Port, new: Port) -> str:

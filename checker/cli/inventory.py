@@ -20,9 +20,11 @@ from checker.registry.ansible_inventory import InventoryHost, inventory, without
 from checker.registry.ssh_hosts import SshHosts, parse_way
 
 ENDING = """\
-An executable file of these two lines is an inventory on your own computer: ansible -i FILE ...
+On your own computer, an executable file of these two lines is an inventory,
+for ansible -i FILE:
          #!/bin/sh
-         exec ssh gw reversi-checker inventory --jump gw --list"""
+         exec ssh gw reversi-checker inventory --jump gw "$@"
+"""
 
 
 def add_to(verbs: Verbs) -> None:
@@ -30,7 +32,7 @@ def add_to(verbs: Verbs) -> None:
     parser = add_verb(
         verbs,
         "inventory",
-        "print the nodes as a script inventory of Ansible",
+        "print the nodes as an inventory for Ansible",
         "reversi-checker inventory --list --filter tag:site-a",
         ending=ENDING,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from checker.cli.common import existing_registry
+from checker.cli.dialog import narrate
 from checker.cli.exit_codes import ExitCode
 from checker.cli.selection import add_filter, matching_rows
 from checker.cli.verbs import Verbs, add_verb
@@ -18,9 +19,9 @@ def add_to(verbs: Verbs) -> None:
     known_hosts = add_verb(
         verbs,
         "known-hosts",
-        "print the pinned host keys of nodes as a known_hosts file of ssh",
+        "print the pinned host keys of nodes as a known_hosts file for ssh",
         "reversi-checker known-hosts > ~/.ssh/reversi_pinned_keys",
-        ending="The name in each line is the HostKeyAlias of `ssh-config`.",
+        ending="Each line has the name that `ssh-config` writes as HostKeyAlias.",
     )
     add_filter(known_hosts)
     known_hosts.set_defaults(command=cmd_known_hosts)
@@ -35,4 +36,6 @@ def cmd_known_hosts(args: argparse.Namespace, layout: Layout) -> ExitCode:
     lines = known_hosts_lines(forwards)
     if lines:
         say("\n".join(lines))
+    else:
+        narrate("no host key is pinned there; to pin them, run: reversi-checker node pin --all")
     return ExitCode.OK

@@ -15,7 +15,7 @@ def add_labels(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="TAG",
-        help="give it a tag: 1 to 32 of a-z 0-9 . _ -; repeatable, up to 16",
+        help="add a tag: 1 to 32 of a-z 0-9 . _ -; can be repeated, up to 16 tags",
     )
     parser.add_argument(
         "--note", metavar="TEXT", help="one line to remember it by; an empty one removes it"

@@ -42,8 +42,8 @@ def add_to(verbs: Verbs) -> None:
         "reversi-checker log --since 2h --kind kill,kill-failed",
         "reversi-checker log --since 2026-11-01 --until 2026-11-08 --grep 'not registered'",
         "reversi-checker log --filter tag:site-a --kind status",
-        ending="Times are local, as printed. All options can be combined. A filter chooses by what"
-        " is known now.",
+        ending="Times are local, as printed. All options can be combined.\nA filter chooses by the"
+        " present state of the forwards, not by that of the time\nof the event.",
     )
     add_log_options(log)
     add_filter(log, "events of forwards")

@@ -19,7 +19,9 @@ Holds = Callable[[Event], bool]
 def add_log_options(log: argparse.ArgumentParser) -> None:
     """Declare the options that choose events; all of them must hold."""
     log.add_argument("--since", metavar="TIME", help=f"only events from then on: {TIMES}")
-    log.add_argument("--until", metavar="TIME", help="only events before then")
+    log.add_argument(
+        "--until", metavar="TIME", help="only events before then; also written as for --since"
+    )
     log.add_argument(
         "--kind",
         action="append",
@@ -42,7 +44,7 @@ def add_log_options(log: argparse.ArgumentParser) -> None:
         help="only the events of this node; can be repeated",
     )
     log.add_argument(
-        "--grep", metavar="REGEX", help="only events whose text this regular expression finds"
+        "--grep", metavar="REGEX", help="only events whose text matches this regular expression"
     )
     log.add_argument(
         "--limit",

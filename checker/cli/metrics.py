@@ -38,14 +38,14 @@ def add_to(verbs: Verbs) -> None:
         "reversi-checker metrics --listen 127.0.0.1:9948",
         "reversi-checker metrics --per node --filter tag:site-a",
         "sudo reversi-checker metrics --textfile /var/lib/prometheus/node-exporter/reversi.prom",
-        ending="It only reads, and needs no rights beyond that. init --metrics makes a service.",
+        ending="It needs no rights but to read. `init --metrics` makes a service of it.",
     )
     way = metrics.add_mutually_exclusive_group()
     way.add_argument(
         "--textfile",
         type=Path,
         metavar="FILE.prom",
-        help="write them once, for node_exporter, whole or not at all",
+        help="write them to this file once, for node_exporter",
     )
     way.add_argument(
         "--listen",
@@ -56,7 +56,7 @@ def add_to(verbs: Verbs) -> None:
         "--per",
         choices=("forward", "node", "none"),
         default="forward",
-        help="how far the series go into detail (default: forward)",
+        help="one series for each forward (default), for each node, or only for the gateway",
     )
     add_filter(metrics, "nodes")
     metrics.set_defaults(command=cmd_metrics)

@@ -6,11 +6,11 @@ import argparse
 
 from checker.cli.exit_codes import ExitCode
 from checker.cli.muting import mute, show_mutes, unmute
-from checker.cli.selection import add_filter
-from checker.cli.verbs import Verbs, add_dry_run, add_json, add_verb, add_yes
+from checker.cli.selection import add_filter, add_yes_to_many
+from checker.cli.verbs import Verbs, add_dry_run, add_json, add_verb
 from checker.config.layout import Layout
 
-ONLY_ALERTS = "Only alerts stop: probes, kills, resets and the log go on as before."
+ONLY_ALERTS = "Only the alerts stop: probes, kills, resets and the log go on as before."
 
 
 def add_to(verbs: Verbs) -> None:
@@ -27,13 +27,13 @@ def add_to(verbs: Verbs) -> None:
         "words",
         nargs="*",
         metavar="NODE|NODE:PORT|PORT ... TIME",
-        help="whom, and until when: 30m, 2h, 3d, 1w, 08:00, 2026-11-30T08:00",
+        help="what to mute, and until when: 30m, 2h, 3d, 1w, 08:00, 2026-11-30T08:00",
     )
     add_filter(muting)
-    muting.add_argument("--why", metavar="TEXT", help="the reason, for whoever misses the alerts")
+    muting.add_argument("--why", metavar="TEXT", help="the reason (required)")
     muting.add_argument("--list", action="store_true", help="show what is muted, as `mutes` does")
     add_json(muting)
-    add_yes(muting)
+    add_yes_to_many(muting)
     add_dry_run(muting)
     muting.set_defaults(command=cmd_mute)
     add_unmuting(verbs)
@@ -60,10 +60,10 @@ def add_unmuting(verbs: Verbs) -> None:
         "words",
         nargs="*",
         metavar="NODE|NODE:PORT|PORT",
-        help="whom; a node is unmuted with its ports",
+        help="what to unmute; a node is unmuted with its ports",
     )
     unmuting.add_argument(
-        "--filter", metavar="TEXT", help="the mute that was made with this filter"
+        "--filter", metavar="TEXT", help="the mute that was made with exactly this filter"
     )
     unmuting.add_argument("--all", action="store_true", help="everything that is muted")
     add_json(unmuting)

@@ -17,7 +17,8 @@ class NotMuted(InvalidValue):
 
     def __init__(self, word: str, known: Iterable[str]) -> None:
         super().__init__(
-            f"nothing is muted as {word!r}{did_you_mean(word, known)}; see: reversi-checker mutes"
+            f"nothing is muted as {word!r}{did_you_mean(word, known) or ';'}"
+            " see: reversi-checker mutes"
         )
 
 

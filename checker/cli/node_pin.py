@@ -63,18 +63,18 @@ def add_to(actions: Verbs) -> None:
         "reversi-checker node pin --all --yes",
         "reversi-checker node pin office --remove",
         ending=(
-            "A pinned key is replaced only if you name its node. Exit status 1: a key was not read,"
-            " or differs from the pinned one and was left alone."
+            "A pinned key is replaced only if you name its node.\n"
+            "Exit status 1: a key was not read, or differs from the pinned one, which stays."
         ),
     )
-    pin.add_argument("name", metavar="NODE", nargs="*")
+    pin.add_argument("name", metavar="NODE", nargs="*", help="whose keys to read")
     add_filter(pin, "nodes")
     pin.add_argument("--all", action="store_true", help="all nodes")
     pin.add_argument("--remove", action="store_true", help="forget the pinned keys")
     pin.add_argument(
         "--yes",
         action="store_true",
-        help="do not ask; of a node that you name, replace the pinned key too",
+        help="do not ask; replace a pinned key too, if you name its node",
     )
     add_dry_run(pin, "read the keys, print what would be pinned, and pin nothing")
     add_json(pin)
@@ -219,9 +219,11 @@ def report(
             would([plan_line(one)])
         elif one in done:
             say(f"{one.place}: host key pinned: {named(one.key)}")
+        elif one.found is Found.SAME:
+            say(f"{one.place}: host key {clause(one)}")
         else:
             say(f"{one.place}: {one.found}: {clause(one)}")
-    narrate(f"host keys: {summary(readings, done)}")
+    narrate(f"host keys: {summary(readings, done, wanted if args.dry_run else ())}")
 
 
 def advise(args: argparse.Namespace, done: frozenset[Reading]) -> None:

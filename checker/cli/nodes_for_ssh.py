@@ -30,11 +30,12 @@ def add_way(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--jump",
         metavar="[USER@]HOST[:PORT]",
-        help="come through the gateway, by this name; without it: for use on the gateway",
+        help="how ssh reaches the gateway from your machine; without it, the output is for use"
+        " on the gateway itself",
     )
-    parser.add_argument("--user", metavar="NAME", help="the user on the nodes")
+    parser.add_argument("--user", metavar="NAME", help="the user to log in as on the nodes")
     parser.add_argument(
-        "--prefix", metavar="P", help="what to put before each name, as in site-office"
+        "--prefix", metavar="P", help="what to put before each node's name: site- makes site-office"
     )
     add_filter(parser, "nodes")
 

@@ -56,7 +56,7 @@ def add_to(verbs: Verbs) -> None:
         "reversi-checker report --target 99.5      # exit status 1 if one was up for less",
         ending="Days are UTC days. Time during which no daemon ran is left out.",
     )
-    report.add_argument("node", nargs="*", help="only these nodes")
+    report.add_argument("node", metavar="NODE", nargs="*", help="only these nodes")
     add_filter(report)
     report.add_argument(
         "--days",
@@ -65,20 +65,22 @@ def add_to(verbs: Verbs) -> None:
         help=f"the last N days (default {USUAL_DAYS}, at most {MOST_DAYS})",
     )
     report.add_argument(
-        "--since", metavar="DAY", help="from this day on: 2026-11-01, or 7d or 2w ago"
+        "--since", metavar="DAY", help="from this day on: 2026-11-01, or 7d or 2w (ago)"
     )
-    report.add_argument("--until", metavar="DAY", help="before this day (default: until now)")
+    report.add_argument(
+        "--until", metavar="DAY", help="up to the day before this one (default: until now)"
+    )
     report.add_argument(
         "--by",
         choices=tuple(COLUMNS),
         default="forward",
-        help="sum up the forwards of a node or tag",
+        help="one line for each forward (default), or one for all forwards of a node or tag",
     )
     report.add_argument(
         "--target",
         type=float,
         metavar="PERCENT",
-        help="end with 1, and say which, if one was up for less of the time",
+        help="name those that were up for less of the time, and end with exit status 1",
     )
     report.add_argument("--csv", action="store_true", help="print CSV with a header (RFC 4180)")
     add_json(report, "print one JSON document, day by day")
@@ -110,7 +112,7 @@ def cmd_report(args: argparse.Namespace, layout: Layout) -> ExitCode:
 def refuse_contradiction(args: argparse.Namespace) -> None:
     """Raises InvalidValue."""
     if args.csv and args.json:
-        raise InvalidValue("--csv and --json are two forms of the same: leave one of them out")
+        raise InvalidValue("--csv and --json cannot be combined: leave one of them out")
     if args.target is not None and not 0 < args.target <= 100:
         raise InvalidValue(f"--target {args.target:g} is not a percentage; write one up to 100")
 

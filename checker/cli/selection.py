@@ -48,7 +48,10 @@ def add_filter(parser: argparse.ArgumentParser, what: str = "forwards") -> None:
     parser.add_argument(
         "--filter",
         metavar="TEXT",
-        help=f"only the {what} that match, as in the console: 'tag:site-a is:fault'",
+        help=(
+            f"only the {what} that match, as in 'tag:site-a is:fault'; docs/filter.md has the"
+            " language"
+        ),
     )
 
 
@@ -67,8 +70,10 @@ def add_yes_to_many(parser: argparse.ArgumentParser) -> None:
 def refuse_both(args: argparse.Namespace, named: Sequence[str], what: str) -> None:
     """Check that there are either words or a filter. Raises InvalidValue."""
     if named and args.filter is not None:
+        word = named[0].partition(":")[0]
+        column = "port" if word.isdigit() else "node"
         raise InvalidValue(
-            f"give {what} or --filter, not both; a filter can name them too: 'node:{named[0]} ...'"
+            f"give {what}, or --filter, not both; a filter can name them too: '{column}:{word} ...'"
         )
 
 

@@ -22,9 +22,9 @@ from checker.registry.ssh_hosts import SshHosts, Way, parse_way, refuse_jump_tha
 ENDING = """\
 From your own computer, into a file there, such as ~/.ssh/config.d/reversi:
          ssh gw reversi-checker ssh-config --jump gw
-Left out are nodes that are disabled or expired, and those without a forward to an SSH server: one
-that has a pinned host key, expects banner:SSH-..., or leads to port 22 and expects neither http nor
-tls."""
+Left out are nodes that are disabled, expired or broken, and those without a
+forward to an SSH server: one that has a pinned host key, expects
+banner:SSH-..., or leads to port 22 and expects neither http nor tls."""
 
 
 def add_to(verbs: Verbs) -> None:
@@ -39,7 +39,7 @@ def add_to(verbs: Verbs) -> None:
     add_way(parser)
     form = parser.add_mutually_exclusive_group()
     form.add_argument(
-        "--output", metavar="FILE", type=Path, help="write this file, if anything changed"
+        "--output", metavar="FILE", type=Path, help="write it to this file, if anything changed"
     )
     form.add_argument(
         "--names", action="store_true", help="print only the names, for tools such as pssh"

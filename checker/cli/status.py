@@ -44,9 +44,9 @@ def add_to(verbs: Verbs) -> None:
         "show every forward and what was last seen of it",
         "reversi-checker status --json office",
         "reversi-checker status --filter 'tag:site-a is:fault'",
-        ending="exit status 1: a forward shown is not up, or stale, or a node's file is broken",
+        ending="Exit status 1: a forward shown is not up, or stale, or a node's file is broken.",
     )
-    status.add_argument("node", nargs="*", help="only these nodes")
+    status.add_argument("node", metavar="NODE", nargs="*", help="only these nodes")
     add_filter(status)
     add_json(status)
     status.set_defaults(command=cmd_status)

@@ -162,13 +162,18 @@ def shared_sentence(key: str, nodes: Sequence[NodeName]) -> str:
     )
 
 
-def summary(readings: Sequence[Reading], done: Collection[Reading]) -> str:
-    """Count what came of all forwards, in one line."""
+def summary(
+    readings: Sequence[Reading], done: Collection[Reading], planned: Collection[Reading] = ()
+) -> str:
+    """Count what came of all forwards, in one line; `planned`: what a dry run would do."""
     replaced = sum(one.found is Found.CHANGED for one in done)
+    to_replace = sum(one.found is Found.CHANGED for one in planned)
     counts = {
-        "changed, and left alone": count(readings, Found.CHANGED) - replaced,
+        "changed, and left alone": count(readings, Found.CHANGED) - replaced - to_replace,
         "not read": count(readings, Found.FAILED),
         "not up": count(readings, Found.DOWN),
+        "to replace": to_replace,
+        "to pin": len(planned) - to_replace,
         "replaced": replaced,
         "pinned": len(done) - replaced,
         "pinned before": count(readings, Found.SAME),

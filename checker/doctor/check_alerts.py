@@ -43,7 +43,7 @@ def check_sending(facts: Facts) -> Finding:
     many = "1 way" if alerts.ways == 1 else f"{alerts.ways} ways"
     return finding(
         "alerts",
-        f"messages go out by {many}; try them with: sudo reversi-checker alert --test",
+        f"messages go out by {many}; try them with: {remedies.ours(facts, 'alert --test')}",
         (bool(alerts.trouble), alerts.trouble, f"fix that file{restart}"),
         (
             alerts.lacks_library,

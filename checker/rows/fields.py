@@ -144,7 +144,8 @@ FIELDS = (
     ),
 )
 BY_ID = {each.id: each for each in FIELDS}
-NAMES = tuple(dict.fromkeys((*BY_ID, *(each.title for each in FIELDS))))
+NAMES = tuple(dict.fromkeys((*BY_ID, *(each.title for each in FIELDS), "tag")))
+"""What may be meant by a mistyped column: `tag` is written more often than `tags`."""
 
 
 class UnknownColumn(CheckerError):

@@ -103,7 +103,10 @@ def add_filter(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--filter",
         metavar="TEXT",
-        help="with --all: only the nodes that match, as in the console: tag:site-a",
+        help=(
+            "with --all: only the nodes that match, as in tag:site-a; docs/filter.md has the"
+            " language"
+        ),
     )
 
 

@@ -57,9 +57,9 @@ ALERTS: tuple[Step[PageServer], ...] = (
     Step("sudo reversi-checker alert --test", says="command sh: sent", after=by_root),
     Step(
         "journalctl -u reversi-alert",
-        says="told by command sh",
+        says="sent by command sh",
         before=lambda server: until(
-            lambda: "told by" in server.journal("reversi-alert.service"), "the delivery is logged"
+            lambda: "sent by" in server.journal("reversi-alert.service"), "the delivery is logged"
         ),
     ),
     Step("sudo reversi-checker init --no-alerts", after=nothing_is_left),

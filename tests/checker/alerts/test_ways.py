@@ -139,7 +139,7 @@ def test_without_the_library_a_sentence_says_how_to_get_it(
         ("Failed to send: Unauthorized, error=401.", "HTTP status 401"),
         ("SMTPAuthenticationError(535, b'no')", "SMTP status 535"),
         ("Max retries exceeded with url: /secret [Errno 111] Connection refused", "refused"),
-        ("Failed to resolve: Name or service not known", "its name is not known"),
+        ("Failed to resolve: Name or service not known", "its name cannot be resolved"),
         ("Read timed out.", "no answer in time"),
         ("bot secret:token is unhappy", "the service did not accept it"),
     ],

@@ -27,6 +27,7 @@ def test_a_test_message_goes_each_way_and_each_result_is_shown(
     write(office, 'command = ["/bin/true"]\ncomand = 1\n')
     status, out, err = checker("alert", "--test")
     assert (status, out) == (ExitCode.OK, "command true: sent\n")
+    assert err.startswith("reversi-checker: warning: ")
     assert "did you mean 'command'?" in err
 
     write(office, 'command = ["/bin/false"]\n')
@@ -55,6 +56,13 @@ def test_a_file_that_cannot_work_is_one_sentence_and_exit_status_2(
     assert err.startswith("reversi-checker: error: ")
     assert "alerts.toml" in err
     assert words in err
+
+
+def test_a_missing_file_is_said_to_be_missing(office: Layout, checker: Run) -> None:
+    status, _, err = checker("alert", "--test")
+
+    assert status == ExitCode.USAGE
+    assert "alerts.toml: does not exist; write it, with send or command" in err
 
 
 def test_a_missing_gateway_is_an_error(tmp_path: Path) -> None:

@@ -6,13 +6,13 @@ import argparse
 import contextlib
 import os
 import sys
-import termios
 from pathlib import Path
 
 import pytest
 
 from checker.cli.dialog import Declined, ask, show_note, would
 from checker.model import Note
+from tests.terminals import without_echo
 
 ASKING = argparse.Namespace(yes=False)
 
@@ -21,10 +21,7 @@ def at_a_terminal(
     args: argparse.Namespace, typed: str, asked: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> bool:
     """Whether it was agreed to remove all, once the terminal has shown what is asked."""
-    ours, theirs = os.openpty()
-    settings = termios.tcgetattr(theirs)
-    settings[3] &= ~termios.ECHO  # a busy kernel echoes late, amid what is asked
-    termios.tcsetattr(theirs, termios.TCSANOW, settings)
+    ours, theirs = without_echo()
     path = Path(os.ttyname(theirs))
     os.write(ours, f"{typed}\n".encode())
     with path.open(encoding="ascii") as keyboard, path.open("w", encoding="ascii") as screen:

@@ -117,7 +117,11 @@ def test_at_a_terminal_the_count_is_typed(fleet: Layout, answer: str, *, acts: b
     ("words", "code", "says"),
     [
         (("kill",), ExitCode.USAGE, "nothing is named; give NODE, NODE:PORT or PORT, or --filter"),
-        (("probe", "n1", "--filter", "x"), ExitCode.USAGE, "or --filter, not both"),
+        (
+            ("probe", "n1", "--filter", "x"),
+            ExitCode.USAGE,
+            "or PORT, or --filter, not both; a filter can name them too: 'node:n1 ...'",
+        ),
         (("reset", "--filter", ""), ExitCode.USAGE, "would match everything"),
         (("reset", "--filter", "node:barn"), ExitCode.NOT_UP, "nothing matches the filter"),
         (("kill", "--filter", "ndoe:n1"), ExitCode.USAGE, "did you mean 'node'?"),

@@ -91,7 +91,7 @@ def test_tags_and_a_forward_are_set_by_one_command(edit: Run, home: Layout) -> N
         (("office", "--note", "a\nb"), "cannot be a note"),
         (("office", "--tag", "a", "--untag", "a"), "tag a is in --tag and in --untag"),
         (("--tag", "a"), "nothing is named; give NODE, or --filter TEXT"),
-        (("office", "--filter", "x", "--tag", "a"), "give NODE or --filter, not both"),
+        (("office", "--filter", "x", "--tag", "a"), "give NODE, or --filter, not both"),
         (("office", "office", "--deadline", "9"), "for a forward, name one NODE"),
         (("--filter", "x", "--deadline", "9"), "for a forward, name one NODE"),
         (("office", "n9", "--tag", "a"), "there is no node 'n9'"),

@@ -88,7 +88,7 @@ def test_a_filter_is_kept_as_a_filter_and_says_what_it_matches_now(
         (["offices", "2h", "--why", "x"], "there is no node 'offices'"),
         (["--filter", "node:zzz", "2h", "--why", "x"], "nothing matches the filter 'node:zzz'"),
         (["--filter", "status:down", "2h", "--why", "x"], "a mute cannot depend on 'status'"),
-        (["office", "2h", "--filter", "x", "--why", "x"], "give nodes or --filter, not both"),
+        (["office", "2h", "--filter", "x", "--why", "x"], "give nodes, or --filter, not both"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -180,8 +180,8 @@ def test_a_node_that_another_mute_silences_still_is_said(checker: Run, gateway: 
     [
         ([], "say what to unmute: nodes, or --filter TEXT, or --all"),
         (["office", "--all"], "say what to unmute: nodes, or --filter TEXT, or --all"),
-        (["atic"], "nothing is muted as 'atic'; did you mean 'attic'?; see: reversi-checker"),
-        (["--filter", "x"], "nothing is muted as 'x'"),
+        (["atic"], "nothing is muted as 'atic'; did you mean 'attic'? see: reversi-checker"),
+        (["--filter", "x"], "nothing is muted as 'x'; see: reversi-checker mutes"),
     ],
     ids=" ".join,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from dataclasses import replace
@@ -9,8 +10,10 @@ from dataclasses import replace
 import pytest
 
 from checker.cli.exit_codes import ExitCode
+from checker.cli.node_pin import report
 from checker.cli.selection import MANY
 from checker.config.layout import Layout
+from checker.control.key_readings import Found, Reading
 from checker.model import Node, fingerprint
 from checker.registry.changes import change
 from checker.registry.edits import with_forward
@@ -36,7 +39,7 @@ def give_key(home: Layout) -> Node:
     [
         pytest.param((), "give nodes, or --filter TEXT, or --all", id="nothing"),
         pytest.param(("office", "--all"), "not two of them", id="two ways"),
-        pytest.param(("office", "--filter", "x"), "give nodes or --filter", id="two other ways"),
+        pytest.param(("office", "--filter", "x"), "give nodes, or --filter", id="two other ways"),
         pytest.param(("ofice",), "did you mean", id="mistyped"),
         pytest.param(("--filter", "node:nowhere"), "nothing matches", id="no match"),
     ],
@@ -60,6 +63,18 @@ def test_nodes_that_are_not_up_are_named_and_nothing_is_pinned(edit: Run, home: 
     assert out == "".join(f"office:{p}: not up: the daemon has not probed it yet\n" for p in ports)
     assert err.endswith("host keys: 2 not up\n")
     assert registered(home) == before
+
+
+def test_a_key_that_is_pinned_already_is_shown_so(
+    home: Layout, capsys: pytest.CaptureFixture[str]
+) -> None:
+    forward = give_key(home).forwards[0]
+    args = argparse.Namespace(json=False, dry_run=False)
+
+    report(args, [Reading(forward=forward, found=Found.SAME, key=KEY)], frozenset(), frozenset())
+
+    shown = f"office:{forward.port}: host key pinned already: {fingerprint(KEY)} (ED25519)\n"
+    assert capsys.readouterr().out == shown
 
 
 def test_a_node_without_an_ssh_server_is_refused(edit: Run, home: Layout) -> None:
@@ -87,7 +102,11 @@ def test_a_pinned_key_is_shown_printed_and_removed(edit: Run, checker: Run, home
 
     assert (code, json.loads(out)["removed"]) == (ExitCode.OK, [{"node": "office", "port": port}])
     assert not registered(home).forwards[0].host_key
-    assert checker("known-hosts")[1] == ""
+    _, out, err = checker("known-hosts")
+    assert (out, err) == (
+        "",
+        "no host key is pinned there; to pin them, run: reversi-checker node pin --all\n",
+    )
     assert "nothing to change" in edit("pin", "office", "--remove")[2]
     assert f"host key no longer pinned: {fingerprint(KEY)}" in [
         one.text for one in registry_events(home)
@@ -127,11 +146,22 @@ def test_all_of_many_takes_a_yes_without_a_terminal(edit: Run, home: Layout) -> 
 def test_a_forward_can_expect_its_host_key(edit: Run, home: Layout) -> None:
     port = str(give_key(home).forwards[0].port)
 
-    code, out, _ = edit("set", "office", "--forward", port, "--expect", "hostkey")
+    code, out, err = edit("set", "office", "--forward", port, "--expect", "hostkey")
 
     assert (code, out) == (ExitCode.OK, f"office:{port}: expect open -> hostkey\n")
+    assert "no host key is pinned" not in err
     assert f"{port} -> 127.0.0.1:22, expecting hostkey\n" in edit("show", "office")[1]
     assert registered(home).forwards[0].host_key == KEY
+
+
+def test_who_expects_a_host_key_that_is_not_pinned_is_told(edit: Run, home: Layout) -> None:
+    port = str(registered(home).forwards[0].port)
+
+    code, _, err = edit("set", "office", "--forward", port, "--expect", "hostkey")
+
+    assert code == ExitCode.OK
+    assert f"office:{port}: no host key is pinned, so none is compared" in err
+    assert "run: reversi-checker node pin office" in err
 
 
 def test_a_new_target_loses_the_pinned_key_and_says_so(edit: Run, home: Layout) -> None:

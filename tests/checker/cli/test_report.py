@@ -119,7 +119,7 @@ def test_an_invalid_request_is_refused(
         ("--since 2026-11-20T08:00", "--since '2026-11-20T08:00' is not a day; a report counts"),
         ("--until noon", "--until 'noon' is not a day; a report counts whole UTC days"),
         ("--since 2026-11-20 --until 2026-11-20", "--since 2026-11-20 is not before --until"),
-        ("--csv --json", "--csv and --json are two forms of the same"),
+        ("--csv --json", "--csv and --json cannot be combined"),
         ("--target 0", "--target 0 is not a percentage"),
         ("--target 100.1", "--target 100.1 is not a percentage"),
         ("--target nan", "--target nan is not a percentage"),
@@ -212,7 +212,7 @@ def test_tags_are_summed_up_and_a_filter_chooses_forwards(
     ("words", "sentence"),
     [
         (["--filter", "node:zzz"], "nothing matches the filter 'node:zzz'"),
-        (["attic", "--filter", "node:x"], "give nodes or --filter, not both"),
+        (["attic", "--filter", "node:x"], "give nodes, or --filter, not both"),
     ],
 )
 def test_a_filter_that_chooses_nothing_is_one_sentence(

@@ -47,8 +47,10 @@ def at_a_terminal(monkeypatch: pytest.MonkeyPatch, line: str) -> Terminal:
 
 
 def test_names_and_a_filter_together_are_refused() -> None:
-    with pytest.raises(InvalidValue, match="give NODE or --filter, not both"):
-        refuse_both(typed("office", "--filter", "x"), ["office"], "NODE")
+    with pytest.raises(InvalidValue, match=r"give NODE, or --filter, not both.*: 'node:office "):
+        refuse_both(typed("office", "--filter", "x"), ["office:20010"], "NODE")
+    with pytest.raises(InvalidValue, match="a filter can name them too: 'port:20010 "):
+        refuse_both(typed("20010", "--filter", "x"), ["20010"], "PORT")
     with pytest.raises(InvalidValue, match="nothing is named; give NODE, or --filter TEXT"):
         refuse_neither(typed(), [], "NODE")
     refuse_neither(typed("--filter", ""), [], "NODE")

@@ -80,6 +80,14 @@ def test_failures_come_first_and_the_summary_counts_all() -> None:
     assert summary([changed], [changed]) == "1 replaced"
 
 
+def test_the_summary_of_a_dry_run_counts_what_would_be_pinned() -> None:
+    new, changed = shown(FORWARD, NEW), shown(PINNED, NEW)
+
+    assert summary([new], [], planned=[new]) == "1 to pin"
+    assert summary([new, changed], [], planned=[new, changed]) == "1 to replace, 1 to pin"
+    assert summary([changed], [], planned=[]) == "1 changed, and left alone"
+
+
 def test_one_key_of_several_nodes_is_named_whether_pinned_or_just_read() -> None:
     attic, barn = named_forward("attic", OLD), named_forward("barn")
     shed = named_forward("shed", NEW)

@@ -29,7 +29,11 @@ def test_alerts_that_work_are_well() -> None:
     found = the(changed(WELL, with_alerts()), "alerts")
 
     assert found.ok
-    assert "by 1 way" in found.sentence
+    assert "by 1 way; try them with: sudo reversi-checker alert --test" in found.sentence
+
+    layout = home_layout(Path("/srv/gw"))
+    of_home = the(changed(WELL, {**with_alerts(), "layout": layout}), "alerts")
+    assert "try them with: reversi-checker --home /srv/gw alert --test" in of_home.sentence
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ from tests.checker.rows.samples import MOMENT, ROWS
         ('tag:""', "has no end; add what to look for"),
         ("is:", "the filter's 'is:' has no end"),
         ("barn|", "the filter has an empty alternative"),
+        ("tga:x", "there is no column 'tga'; did you mean 'tag'?"),
         pytest.param(
             "/b(/", r"the pattern /b(/ is not valid (missing ), unterminated", id="pattern"
         ),
