@@ -39,11 +39,19 @@ SESSION = ProcessId(pid=4242, start_ticks=99)
 NOW = 1_700_000_000.0
 
 
+GIVEN: set[Port] = set()
+"""The ports that `free_port` gave: the kernel may offer one again once it is closed."""
+
+
 def free_port() -> Port:
-    """A port that nobody listens on, so that a real action meets no tunnel."""
-    with socket.socket() as trial:
-        trial.bind(("127.0.0.1", 0))
-        return Port(trial.getsockname()[1])
+    """A port that nobody listens on, so that a real action meets no tunnel; never one twice."""
+    while True:
+        with socket.socket() as trial:
+            trial.bind(("127.0.0.1", 0))
+            port = Port(trial.getsockname()[1])
+        if port not in GIVEN:
+            GIVEN.add(port)
+            return port
 
 
 def public_key(number: int = 1) -> str:

@@ -33,8 +33,8 @@ SAID_BY_OTHERS = {
 }
 """Messages of OpenSSH, dropbear and Python."""
 PARSERS: dict[str, Callable[[list[str]], object]] = {
-    "reversi-checker": lambda words: build_parser().parse_args(words),
-    "reversi-client": lambda words: parser().parse_args(words),
+    "reversi-checker": build_parser().parse_args,
+    "reversi-client": parser().parse_args,
 }
 
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 
 from checker.cli.common import seen_tunnels
+from checker.cli.dialog import narrate
 from checker.cli.exit_codes import ExitCode
 from checker.cli.nodes_for_ssh import add_way, chosen_nodes, quick_registry
 from checker.cli.verbs import Verbs, add_verb
@@ -15,7 +16,7 @@ from checker.config.layout import Layout
 from checker.config.settings import load_config
 from checker.model import Node, NodeName, by_place, is_stale, seen_at
 from checker.output import say
-from checker.registry.ansible_inventory import InventoryHost, inventory
+from checker.registry.ansible_inventory import InventoryHost, inventory, without_taken_names
 from checker.registry.ssh_hosts import SshHosts, parse_way
 
 ENDING = """\
@@ -45,7 +46,13 @@ def add_to(verbs: Verbs) -> None:
 def cmd_inventory(args: argparse.Namespace, layout: Layout) -> ExitCode:
     way = parse_way(args.jump, args.user, args.prefix)
     chosen = chosen_nodes(args, layout, way)
-    document = inventory(inventory_hosts(layout, chosen.nodes, chosen.found), way)
+    hosts, taken = without_taken_names(inventory_hosts(layout, chosen.nodes, chosen.found))
+    if taken:
+        narrate(
+            f"left out: {', '.join(taken)}; Ansible has a group or a machine of this name, so give"
+            " the nodes a prefix, as in --prefix site-"
+        )
+    document = inventory(hosts, way)
     if args.host is not None:
         document = document["_meta"]["hostvars"].get(args.host, {})
         if not document:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -71,7 +72,9 @@ def put(path: Path, content: bytes) -> bool:
     ConfigError.
     """
     try:
-        path = path.expanduser().resolve()  # a link stays a link
+        path = path.expanduser()
+        refuse_link_of_others(path)
+        path = path.resolve()  # a link stays a link
         if path.exists() and not path.is_file():
             raise ConfigError(path, "is not a file; write --output FILE")
         if path.exists() and path.read_bytes() == content:
@@ -80,6 +83,16 @@ def put(path: Path, content: bytes) -> bool:
         raise ConfigError(path, f"cannot be used ({error}); write another --output") from error
     write_changed(path, content, mode=mode_beside(path))
     return True
+
+
+def refuse_link_of_others(path: Path) -> None:
+    """Raise ConfigError if another account made the link in a directory that is not its own, as
+    anybody can in /tmp: as root we would write where it wants. Raises OSError.
+    """
+    if not path.is_symlink():
+        return
+    if path.lstat().st_uid not in (0, os.geteuid(), path.parent.stat().st_uid):
+        raise ConfigError(path, "is a link of another account; write another --output")
 
 
 def mode_beside(path: Path) -> int:

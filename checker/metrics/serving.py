@@ -12,6 +12,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import urlsplit
 
 from checker.metrics.exposition import CONTENT_TYPE
 from checker.model import CheckerError, InvalidValue, Port, Target
@@ -24,6 +25,7 @@ AT_ONCE = 32
 """Most connections; another one is closed at once."""
 ASKED_WITHIN_S = 10.0
 PLAIN = "text/plain; charset=utf-8"
+ELSEWHERE = b"ask for an address or localhost; a proxy must send one of them as Host\n"
 PAGE = b"reversi's metrics for Prometheus are at /metrics\n"
 
 
@@ -32,6 +34,21 @@ class CannotListen(CheckerError):
 
     def __init__(self, address: Target, why: str) -> None:
         super().__init__(f"cannot listen on {address} ({why}); choose another --listen")
+
+
+def is_expected(host: str) -> bool:
+    """Whether a request's `Host` is one that a program of this machine, a forward or a proxy sends:
+    an address or `localhost`.
+
+    A page on the web whose name's address was changed to ours (DNS rebinding) would send that name.
+    """
+    if not host:
+        return True
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+        return name == "localhost" or bool(ipaddress.ip_address(name))
+    except ValueError:
+        return False
 
 
 def loopback(address: Target) -> Target:
@@ -88,7 +105,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path = self.path.partition("?")[0]
-        if path == "/":
+        if not is_expected(self.headers.get("Host", "")):
+            self.answer(HTTPStatus.MISDIRECTED_REQUEST, PLAIN, ELSEWHERE)
+        elif path == "/":
             self.answer(HTTPStatus.OK, PLAIN, PAGE)
         elif path == "/metrics":
             self.answer_metrics()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,10 @@ from checker.registry.ssh_hosts import SshHost, Way, options_of
 
 NOT_ARGUMENTS = frozenset({"HostName", "User", "ControlPath"})
 """Options for which Ansible has variables."""
+ITS_OWN_NAMES = frozenset({"all", "ungrouped", "localhost"})
+"""Ansible's groups, and the machine that it runs on. Source: Ansible's user guide, implicit
+localhost.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +28,18 @@ class InventoryHost:
     host: SshHost
     status: Status
     is_stale: bool
+
+
+def without_taken_names(
+    hosts: Sequence[InventoryHost],
+) -> tuple[list[InventoryHost], tuple[str, ...]]:
+    """The hosts without those that are named like a group or the machine of Ansible, and the names
+    of these. A host `reversi` would hide the group: a play for all nodes would run on one, and what
+    a play does on `localhost` would run on a device.
+    """
+    taken = ITS_OWN_NAMES.union(group for one in hosts for group in groups_of(one))
+    good = [one for one in hosts if one.host.name not in taken]
+    return good, tuple(one.host.name for one in hosts if one.host.name in taken)
 
 
 def inventory(hosts: Iterable[InventoryHost], way: Way) -> dict[str, Any]:
@@ -66,8 +82,16 @@ def host_variables(one: InventoryHost, way: Way) -> dict[str, Any]:
         "ansible_control_path": control_path(one.host, way),
         "reversi_status": str(one.status),
         "reversi_tags": list(one.node.tags),
-        "reversi_note": one.node.note,
+        "reversi_note": untemplated(one.node.note),
     }
+
+
+def untemplated(text: str) -> str | dict[str, str]:
+    """A text of which Ansible evaluates nothing: else `{{ lookup("pipe", ...) }}` would run a
+    command on the machine of whoever uses the variable. Source: AnsibleJSONDecoder,
+    `__ansible_unsafe`.
+    """
+    return {"__ansible_unsafe": text} if "{" in text else text
 
 
 def control_path(host: SshHost, way: Way) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from checker.config.files import write_atomically
+from checker.config.files import make_folder, write_atomically
 from checker.config.layout import is_there
 from checker.config.toml_file import ConfigError, beginning
 from checker.model import CheckerError, Event, EventKind, Mute, MuteChange, NodeName, printable
@@ -69,7 +69,7 @@ def change_mutes(path: Path, change: MuteChange) -> str:
     """Write the mutes as they are after this change; a sentence if the file was broken, and was
     moved aside. Raises ConfigError, StateError, TooManyMutes.
     """
-    with locked_folder(path.parent):
+    with locked(path):
         found = read_mutes(path)
         after = changed_mutes(found.mutes, change, time.time())
         if after == found.mutes and not found.trouble:
@@ -129,13 +129,17 @@ def moved_aside(path: Path) -> str:
 
 
 @contextlib.contextmanager
-def locked_folder(folder: Path) -> Iterator[None]:
-    """Hold a lock on the directory for the block. Raises ConfigError."""
+def locked(path: Path) -> Iterator[None]:
+    """Hold a lock on the file for the block. It is on a file beside it that only its owner and root
+    can open: whoever can open a lock can hold it for ever. Raises ConfigError, StateError.
+    """
+    lock = path.with_name(f".{path.name}.lock")
+    make_folder(path.parent)
+    make_for_daemon(lock, 0o600)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
-        raise ConfigError(folder, f"cannot be used ({error.strerror})") from error
+        raise ConfigError(lock, f"cannot be used ({error.strerror})") from error
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield

@@ -249,7 +249,7 @@ def connect(uri: str) -> sqlite3.Connection:
     return db
 
 
-def make_for_daemon(path: Path) -> None:
+def make_for_daemon(path: Path, mode: int = 0o644) -> None:
     """Give an empty state file to the directory's owner, if we are root and there is none.
 
     Otherwise a daemon with an account of its own could not write it. SQLite gives the files beside
@@ -259,7 +259,7 @@ def make_for_daemon(path: Path) -> None:
         return
     try:
         # O_EXCL: the daemon's account must not lead us elsewhere by a link
-        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     except FileExistsError:
         return
     except OSError as error:

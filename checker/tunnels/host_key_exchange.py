@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
 import logging
 import os
 import socket
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +37,11 @@ SIGNATURES = {
 know only the last one.
 """
 REASON_CHARACTERS = 160
+MOST_BYTES = 1 << 16
+"""What a server may send: a key exchange takes a few thousand bytes. Packets without effect, sent
+without end, would keep the daemon's loop from all else.
+"""
+CHUNK_BYTES = 1 << 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,33 +97,63 @@ async def shown_at(
     logging.getLogger("asyncssh").setLevel(logging.CRITICAL)
     family = socket.AF_INET if listener[0] == IPV4_LOOPBACK else socket.AF_INET6
     channel = socket.socket(family, socket.SOCK_STREAM)
-    handed_over = False
     try:
         channel.setblocking(False)
         loop = asyncio.get_running_loop()
         await loop.sock_connect(channel, listener)
         if forward.speaks_proxy:
             await loop.sock_sendall(channel, proxy_line(channel))
-        handed_over = True
-        key = await asyncssh.get_server_host_key(
-            sock=channel,
-            config=None,
-            options=await bare_options(),
-            client_version="reversi",
-            kex_algs=KEY_EXCHANGES,
-            server_host_key_algs=algorithms,
-        )
+        options = await bare_options()
+        async with limited(channel) as ours:
+            key = await asyncssh.get_server_host_key(
+                listener[0],  # only a name for it, as `ours` has none
+                sock=ours,
+                config=None,
+                options=options,
+                client_version="reversi",
+                kex_algs=KEY_EXCHANGES,
+                server_host_key_algs=algorithms,
+            )
     except (OSError, asyncio.CancelledError):
         raise
     except Exception as error:  # noqa: BLE001 - the device chose what was parsed
         return NotShown(printable(str(error) or type(error).__name__, REASON_CHARACTERS))
     finally:
-        if not handed_over:
-            channel.close()
+        channel.close()
     try:
         return Showed(parse_public_key("" if key is None else key.export_public_key().decode()))
     except InvalidValue as error:
         return NotShown(str(error))
+
+
+@contextlib.asynccontextmanager
+async def limited(channel: socket.socket) -> AsyncIterator[socket.socket]:
+    """A socket that leads to this one for the block, and ends after MOST_BYTES from there."""
+    ours, theirs = socket.socketpair()
+    theirs.setblocking(False)
+    copies = (
+        asyncio.create_task(copy(channel, theirs, MOST_BYTES), name="read a host key"),
+        asyncio.create_task(copy(theirs, channel, MOST_BYTES), name="ask for a host key"),
+    )
+    try:
+        yield ours  # asyncssh closes it
+    finally:
+        for one in copies:
+            one.cancel()
+        await asyncio.gather(*copies, return_exceptions=True)
+        theirs.close()
+
+
+async def copy(source: socket.socket, sink: socket.socket, most: int) -> None:
+    """Copy so many bytes at most; then, or at the end of the source, end the sink."""
+    loop = asyncio.get_running_loop()
+    try:
+        while most > 0 and (data := await loop.sock_recv(source, min(most, CHUNK_BYTES))):
+            most -= len(data)
+            await loop.sock_sendall(sink, data)
+    finally:
+        with contextlib.suppress(OSError):
+            sink.shutdown(socket.SHUT_WR)
 
 
 async def bare_options() -> Any:

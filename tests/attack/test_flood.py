@@ -124,7 +124,7 @@ async def test_a_flood_that_sshd_refuses_neither_fills_the_log_nor_hides_others(
 
     async def ask(connection: asyncssh.SSHClientConnection) -> None:
         nonlocal refused
-        while not over.is_set():
+        while not over.is_set() or refused <= 2 * REFUSALS.burst:
             with pytest.raises(asyncssh.ChannelOpenError):
                 await connection.open_connection("10.0.0.1", 80)
             refused += 1
@@ -139,7 +139,6 @@ async def test_a_flood_that_sshd_refuses_neither_fills_the_log_nor_hides_others(
             with pytest.raises(asyncssh.ChannelOpenError):
                 await connection.open_connection("10.0.0.2", 80)
 
-    assert refused > 2 * REFUSALS.burst
     assert (
         REFUSALS.burst
         <= len(gateway.events(device, EventKind.REFUSED))

@@ -194,12 +194,8 @@ def test_a_silent_target_is_not_killed_while_a_sibling_answers(gateway: Gateway)
     silent.manner = Manner.SILENT
     sentences = [gateway.probe(device) for _ in range(2)]
 
-    assert (
-        sentences[0]
-        == f"hung: the target is silent, the tunnel lives: port {device.ports[1]} of the same"
-        " connection answers"
-    )
-    assert sentences[1].startswith("hung: the target is silent, the tunnel lives: ")
+    lives = "hung: the target is silent, the tunnel lives: "
+    assert [sentence.startswith(lives) for sentence in sentences] == [True, True], sentences
     assert gateway.tunnel(device).kills == 0
     assert gateway.await_up(device, 1) == session
 

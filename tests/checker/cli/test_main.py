@@ -33,7 +33,8 @@ def parsers(
                 yield from parsers(below, (*path, name))
 
 
-COMMANDS = dict(parsers(build_parser()))
+PARSER = build_parser()
+COMMANDS = dict(parsers(PARSER))
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
@@ -63,7 +64,7 @@ def test_the_example_of_each_command_is_valid(path: tuple[str, ...]) -> None:
 
     assert lines
     for words in lines:
-        assert callable(build_parser().parse_args(words).command)
+        assert callable(PARSER.parse_args(words).command)
 
 
 def test_every_documented_command_exists() -> None:

@@ -77,6 +77,20 @@ def test_a_link_stays_a_link(office: Layout, checker: Run, tmp_path: Path) -> No
     assert file.read_text(encoding="ascii").startswith("# 1 host")
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a link to another account")
+def test_a_link_that_another_account_made_is_not_followed(
+    office: Layout, checker: Run, tmp_path: Path
+) -> None:
+    link, file = tmp_path / "link", tmp_path / "file"
+    link.symlink_to(file)
+    os.lchown(link, 65534, 65534)
+
+    status, _, said = checker("ssh-config", "--output", str(link))
+
+    assert (status, file.exists()) == (ExitCode.USAGE, False)
+    assert "is a link of another account" in said
+
+
 @pytest.mark.parametrize("where", [".", "file/below", "/dev/null", "loop", "/proc/x/reversi"])
 def test_what_cannot_be_written_is_refused_in_a_sentence(
     office: Layout, checker: Run, tmp_path: Path, where: str

@@ -32,10 +32,12 @@ def serving(collect: Callable[[], bytes], host: str = "127.0.0.1") -> Iterator[T
             thread.join()
 
 
-def ask(address: Target, path: str = "/metrics", method: str = "GET") -> tuple[int, str, bytes]:
+def ask(
+    address: Target, path: str = "/metrics", method: str = "GET", host: str = "localhost"
+) -> tuple[int, str, bytes]:
     connection = http.client.HTTPConnection(address.host, address.port, timeout=30)
     try:
-        connection.request(method, path)
+        connection.request(method, path, headers={"Host": host})
         answer = connection.getresponse()
         return answer.status, answer.headers.get("Content-Type", ""), answer.read()
     finally:
@@ -50,6 +52,25 @@ def test_metrics_are_served_and_nothing_else(host: str) -> None:
         assert b"/metrics" in ask(address, "/")[2]
         assert [ask(address, path)[0] for path in ("/metrics/x", "/etc/passwd")] == [404] * 2
         assert [ask(address, method=word)[0] for word in ("POST", "PUT", "DELETE")] == [501] * 3
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1:9948", 200),
+        ("[::1]:9948", 200),
+        ("localhost:9000", 200),
+        ("192.0.2.7", 200),
+        ("evil.example:9948", 421),
+        ("localhost.evil.example", 421),
+        ("[", 421),
+    ],
+)
+def test_a_page_on_the_web_cannot_read_the_metrics_through_a_browser(
+    host: str, status: int
+) -> None:
+    with serving(lambda: TEXT) as address:
+        assert ask(address, host=host)[0] == status
 
 
 def test_scrapes_at_once_share_one_collection() -> None:

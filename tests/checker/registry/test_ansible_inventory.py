@@ -8,7 +8,12 @@ from dataclasses import replace
 import pytest
 
 from checker.model import Node, Status
-from checker.registry.ansible_inventory import InventoryHost, inventory, tag_group
+from checker.registry.ansible_inventory import (
+    InventoryHost,
+    inventory,
+    tag_group,
+    without_taken_names,
+)
 from checker.registry.ssh_hosts import Way
 from tests.checker.registry.test_ssh_hosts import hosts_of, node, pinned
 
@@ -71,6 +76,30 @@ def test_hosts_are_in_the_groups_of_their_status_and_tags() -> None:
         "reversi_up": {"hosts": ["office"]},
         "tag_site_a": {"hosts": ["barn", "office"]},
     }
+
+
+def test_ansible_evaluates_nothing_in_a_note() -> None:
+    note = "{{ lookup('pipe', 'id') }}"
+    office = replace(listed(OFFICE), node=replace(OFFICE, note=note))
+
+    variables = inventory([office], Way())["_meta"]["hostvars"]["office"]
+
+    assert variables["reversi_note"] == {"__ansible_unsafe": note}
+
+
+@pytest.mark.parametrize("name", ["reversi", "all", "ungrouped", "localhost"])
+def test_a_node_that_is_named_like_a_group_or_the_machine_is_left_out(name: str) -> None:
+    good, taken = without_taken_names([listed(OFFICE), listed(node(name, (20012, "[::1]:22")))])
+
+    assert [one.host.name for one in good] == ["office"]
+    assert taken == (name,)
+
+
+def test_a_prefix_cannot_make_the_name_of_a_group() -> None:
+    (host,) = hosts_of(node("prod", (20012, "[::1]:22")), prefix="tag_").hosts
+    prod = replace(listed(OFFICE, tags=("prod",)), host=host)
+
+    assert without_taken_names([prod]) == ([], ("tag_prod",))
 
 
 def test_an_empty_inventory_has_its_variables_and_its_group() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import stat
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -111,10 +113,33 @@ def test_a_file_that_root_makes_belongs_to_the_daemons_account(path: Path) -> No
     assert (path.stat().st_uid, path.stat().st_gid) == (65534, 65534)
 
 
+def test_no_other_account_can_hold_the_lock_of_the_mutes(path: Path) -> None:
+    change_mutes(path, MUTED)
+    path.parent.chmod(0o755)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)  # all that an account that may only read can lock
+        changing = threading.Thread(
+            target=change_mutes,
+            args=(path, MuteChange(remove=(OFFICE.selector,))),
+            daemon=True,
+        )
+        changing.start()
+        changing.join(30)
+        assert not changing.is_alive()
+    finally:
+        os.close(folder)
+
+    open_to_others = [
+        name for name in path.parent.iterdir() if name != path and name.stat().st_mode & 0o077
+    ]
+    assert open_to_others == []
+
+
 def test_a_directory_that_cannot_be_made_is_one_sentence(path: Path) -> None:
     path.parent.joinpath("file").touch()
 
-    with pytest.raises(ConfigError, match="cannot be used"):
+    with pytest.raises(ConfigError, match="cannot be made"):
         change_mutes(path.parent / "file" / "mutes.json", MUTED)
 
 

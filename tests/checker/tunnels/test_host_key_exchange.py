@@ -106,6 +106,28 @@ async def test_a_server_that_exchanges_no_keys_gives_a_reason(talk: Talk, reason
     assert not reason or found.reason == reason
 
 
+async def test_a_server_that_sends_without_end_is_cut_off() -> None:
+    empty = b"\x00\x00\x00\x0c\x06\x02\x00\x00\x00\x00" + b"\x00" * 6
+    sent = asyncio.Queue[int]()
+
+    async def floods(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        count = 0
+        try:
+            writer.write(BANNER)
+            while True:
+                writer.write(empty * 1000)
+                await writer.drain()
+                count += 1
+        except OSError:
+            await sent.put(count)
+
+    async with serving(floods) as port:
+        found = await read(port)
+        assert isinstance(found, NotShown)
+        assert found.reason != f"no key exchange in {PATIENT_S:g} s"
+        await asyncio.wait_for(sent.get(), PATIENT_S)
+
+
 async def test_nobody_listens() -> None:
     assert await read(free_port()) == NotShown("Connection refused")
 
