@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from checker.model import NodeName, Port, Status
+from checker.rows.claims import forget
 from checker.rows.filter import parse_filter
 from checker.rows.row import Key, Moment, Row
 from reversi_tui.rows.columns import BY_ID, WORST_FIRST, SortValue
@@ -64,6 +65,8 @@ class View:
         gone = set() if report.keys is None else self.rows.keys() - report.keys
         for key in gone:
             del self.rows[key]
+            self.values.pop(key, None)
+        forget(gone)
         self.rows.update({row.key: row for row in report.changed})
         if gone or len(self.rows) != before:
             self.list_keys()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import urllib.error
 import urllib.request
+from http.client import HTTPException
 
 from checker import __version__
 
@@ -22,6 +23,6 @@ def call(url: str) -> str:
         return f"HTTP status {error.code}"
     except urllib.error.URLError as error:
         return str(getattr(error.reason, "strerror", None) or "no connection")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, HTTPException) as error:
         return "no answer in time" if isinstance(error, TimeoutError) else "connection lost"
     return ""

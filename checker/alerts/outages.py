@@ -46,6 +46,8 @@ class Sight:
     is_watched: bool = True
     """Whether the filter shows it."""
     is_muted: bool = False
+    is_registered: bool = True
+    """Whose names nobody but the admin chooses, and how many there are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +104,7 @@ class Outage:
     crowd: tuple[int, int] | None = None
     """How many nodes of how many failed together, if that was more than half."""
     leads: str = ""
+    is_registered: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +118,7 @@ class Ended:
     ended: float
     how: str
     """`up`, `removed`, `unwatched`, or why the node is barred."""
+    is_registered: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,6 +214,7 @@ def beginning(sight: Sight, number: int, before: Outages, picture: Picture) -> O
         leads=sight.leads,
         is_watched=sight.is_watched,
         is_muted=sight.is_muted,
+        is_registered=sight.is_registered,
     )
 
 
@@ -231,6 +236,7 @@ def advance(outage: Outage, sight: Sight | None, passed_s: float) -> Outage:
             why=sight.why,
             leads=sight.leads,
             is_watched=sight.is_watched,
+            is_registered=sight.is_registered,
             failing_s=outage.failing_s + passed_s,
             is_fine=False,
             fine_s=0.0,
@@ -284,12 +290,16 @@ def crowd_of(
     before: Mapping[Place, Outage], sights: Mapping[Place, Sight]
 ) -> tuple[tuple[int, int] | None, set[NodeName]]:
     """How many nodes began to fail, of how many that did not fail before; None if too few. Nodes
-    that have long been down count neither way: they say nothing about today.
+    that have long been down count neither way: they say nothing about today. Nor do devices that
+    are not registered: whoever has the shared key can make many of them.
     """
-    failing = {place[0] for place in sights if place != GATEWAY and fails(place, sights)}
+    registered = [
+        place for place, sight in sights.items() if sight.is_registered and place != GATEWAY
+    ]
+    failing = {place[0] for place in registered if fails(place, sights)}
     old = {place[0] for place in before if was_ripe(before, place) and place[0] in failing}
     fresh = failing - old
-    well = {place[0] for place in sights if place != GATEWAY} - failing
+    well = {place[0] for place in registered} - failing
     is_crowd = len(fresh) >= LEAST_CROWD and len(fresh) > len(well)
     return ((len(fresh), len(fresh) + len(well)) if is_crowd else None), fresh
 
@@ -321,6 +331,7 @@ def ended_as(outage: Outage, now: float, how: str) -> Ended:
         began=outage.began,
         ended=max(outage.began, now - outage.fine_s),
         how=how,
+        is_registered=outage.is_registered,
     )
 
 

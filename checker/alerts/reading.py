@@ -12,6 +12,7 @@ from checker.config.layout import Layout
 from checker.control.all_rows import Found, read_all
 from checker.model import CheckerError
 from checker.output import sentence_of
+from checker.rows.claims import forget
 from checker.rows.filter import parse_filter
 from checker.rows.mistakes import why_nothing
 from checker.rows.row import Moment
@@ -32,11 +33,18 @@ class Look:
 
 
 def look(layout: Layout, settings: Settings, now: float, passed_s: float | None) -> Look:
-    """Look at the gateway. Whatever cannot be read becomes the picture's trouble."""
+    """Look at the gateway. Whatever cannot be read becomes the picture's trouble: a process that
+    ends and starts again each time would never tell anything.
+    """
     try:
-        found = all_rows(layout, has_filter=bool(settings.filter_text), now=now)
-    except (CheckerError, OSError) as error:
+        return look_at_rows(layout, settings, now, passed_s)
+    except Exception as error:  # noqa: BLE001 - above
         return in_trouble(sentence_of(error), now, passed_s)
+
+
+def look_at_rows(layout: Layout, settings: Settings, now: float, passed_s: float | None) -> Look:
+    """Raises CheckerError, OSError, and what a row that is not as we write it leads to."""
+    found = all_rows(layout, has_filter=bool(settings.filter_text), now=now)
     every_s = found.sweep.every_s if found.sweep else EVERY_S
     trouble = why_untrusted(found.sweep.swept_at if found.sweep else None, every_s, now)
     if trouble:
@@ -46,6 +54,7 @@ def look(layout: Layout, settings: Settings, now: float, passed_s: float | None)
     seen = picture(found.rows, moment=moment, watched=watched, passed_s=passed_s)
     is_blind = bool(seen.sights) and not any(sight.is_watched for sight in seen.sights)
     remark = filter_remark(settings.filter_text, found, moment) if is_blind else ""
+    forget(row.key for row in found.rows)
     return Look(
         picture=seen, remarks=tuple(filter(None, (remark, read_mutes(layout.mutes).trouble)))
     )

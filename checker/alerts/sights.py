@@ -43,6 +43,7 @@ def sight(row: Row, moment: Moment, *, is_watched: bool) -> Sight:
         leads=f"{row.forward.target} {row.forward.expect}" if row.forward else "",
         is_watched=is_watched,
         is_muted=row.mute is not None,
+        is_registered=not row.unregistered,
     )
 
 

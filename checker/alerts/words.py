@@ -220,12 +220,14 @@ def section(
 
 
 def by_node(parts: Sequence[Part]) -> list[tuple[NodeName, list[Part]]]:
-    """Group them by node, in the order of the names, without the gateway."""
+    """Group them by node, without the gateway: registered ones first, in the order of the names. A
+    device that is not registered chose its own.
+    """
     groups: dict[NodeName, list[Part]] = {}
     for one in parts:
         if one.place != GATEWAY:
             groups.setdefault(one.place[0], []).append(one)
-    return sorted(groups.items())
+    return sorted(groups.items(), key=lambda one: (not one[1][0].is_registered, one[0]))
 
 
 def who(name: NodeName, parts: Sequence[Part], scene: Scene) -> str:

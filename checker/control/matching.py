@@ -25,6 +25,7 @@ def matching_rows(layout: Layout, registry: Registry, text: str) -> tuple[Row, .
 def matching_now(layout: Layout, registry: Registry, text: str) -> tuple[tuple[Row, ...], Moment]:
     """The same, and the moment at which they matched."""
     from checker.control.all_rows import with_state  # slow to load
+    from checker.rows.claims import forget
     from checker.rows.filter import parse_filter
     from checker.rows.mistakes import check_filter, why_nothing
 
@@ -41,6 +42,7 @@ def matching_now(layout: Layout, registry: Registry, text: str) -> tuple[tuple[R
     moment = Moment(now=now, every_s=every_s)
     wanted = check_filter(text, found.rows, moment)
     rows = tuple(row for row in found.rows if wanted.shows(row, moment))
+    forget(row.key for row in found.rows)
     if not rows:
         raise NothingMatches(why_nothing(text, found.rows, moment))
     return rows, moment

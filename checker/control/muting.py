@@ -11,7 +11,7 @@ from typing import TypeVar
 from checker.config.layout import Layout
 from checker.control.client import Control, DaemonAbsent, NotAllowed, ask, operator_name
 from checker.model import CheckerError, Mute, MuteChange
-from checker.model.mute import change_json, mute_json, selector_json
+from checker.model.mute import change_json, is_in_force, mute_json, selector_json
 from checker.state.mutes import change_mutes, mute_events, read_mutes
 
 AT_ONCE_BYTES = 40_000
@@ -63,7 +63,7 @@ def mutes_of(layout: Layout, now: float) -> tuple[tuple[Mute, ...], str]:
     muted.
     """
     found = read_mutes(layout.mutes)
-    return tuple(mute for mute in found.mutes if mute.until > now), found.trouble
+    return tuple(mute for mute in found.mutes if is_in_force(mute, now)), found.trouble
 
 
 def may_write(layout: Layout) -> bool:

@@ -18,6 +18,7 @@ SCHEMA = 1
 LEAST_S, MOST_S = 60, 90 * 86400
 MOST_WHY = 200
 MOST_FILTER = 400
+LATE_S = 86400
 LAST_INSTANT = 2.0**33
 MOST_BYTES = 1 << 22
 """The file never grows beyond this size: 10,000 mutes with long reasons take 4 MB."""
@@ -67,11 +68,18 @@ Matches = Callable[[str], bool]
 """Whether the filter with this text lets a forward through."""
 
 
+def is_in_force(mute: Mute, now: float) -> bool:
+    """Whether it counts at this time. One that would last much longer than any may was not made by
+    us, or while the clock was wrong: it would silence everything for years.
+    """
+    return now < mute.until <= now + MOST_S + LATE_S
+
+
 class Mutes:
     """The mutes that are in force at a time, made ready to look up thousands of forwards."""
 
     def __init__(self, mutes: Iterable[Mute], now: float) -> None:
-        self.in_force = tuple(mute for mute in mutes if mute.until > now)
+        self.in_force = tuple(mute for mute in mutes if is_in_force(mute, now))
         self.by_place: dict[tuple[NodeName, Port | None], Mute] = {}
         self.filters: list[Mute] = []
         # the one that lasts longest comes first

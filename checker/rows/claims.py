@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -35,6 +35,12 @@ def lowered(row: Row, moment: Moment) -> str:
     text = "\n".join(filter(None, values)).lower()
     LOWERED[row.key] = row, text
     return text
+
+
+def forget(keys: Iterable[Key]) -> None:
+    """Keep nothing of rows that are gone: devices can make new ones without end."""
+    for key in keys:
+        LOWERED.pop(key, None)
 
 
 class Claim(Protocol):

@@ -40,6 +40,7 @@ def down(
     since: float | None = None,
     is_watched: bool = True,
     is_muted: bool = False,
+    is_registered: bool = True,
 ) -> Sight:
     return Sight(
         place=place(name, port),
@@ -49,6 +50,7 @@ def down(
         leads=f"target {port}",
         is_watched=is_watched,
         is_muted=is_muted,
+        is_registered=is_registered,
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from checker.alerts.outages import (
@@ -9,8 +11,10 @@ from checker.alerts.outages import (
     RELAPSE_S,
     Outage,
     Rules,
+    Seems,
     calm_s,
 )
+from checker.alerts.settings import Settings
 from checker.model import NodeName
 from tests.checker.alerts.fleets import START, Admin, down, fine, place, unclear
 
@@ -110,6 +114,17 @@ def test_the_forwards_of_a_node_that_fell_together_are_one_message() -> None:
 
     assert admin.titles == ["a is down"]
     assert "a has been down for" in admin.bodies[0]
+
+
+def test_devices_that_are_not_registered_hide_no_outage_of_a_node() -> None:
+    admin = Admin(settings=Settings(storm=2))
+    strangers = [down(f"a{number}", 30000 + number, is_registered=False) for number in range(9)]
+
+    admin.watches(*(replace(one, seems=Seems.FINE) for one in strangers), fine("office"), for_s=20)
+    admin.watches(*strangers, down("office"), for_s=600)
+
+    assert admin.titles == ["10 nodes are down"]
+    assert admin.bodies == ["10 nodes are down: office, a0 and 8 more"]
 
 
 def test_a_second_forward_that_falls_later_is_told_too() -> None:

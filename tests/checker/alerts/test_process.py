@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from checker.alerts.settings import Settings, settings_file
 from checker.alerts.telling import Told
 from checker.config.layout import Layout
 from checker.model import Mute, MuteChange, Selector
+from checker.rows.claims import LOWERED
 from checker.state.mutes import change_mutes
 from tests.checker.alerts.gateways import sweep, write
 from tests.checker.alerts.receivers import Inbox
@@ -102,6 +105,17 @@ def test_what_cannot_be_read_is_about_the_gateway(
     assert found.picture.sights == ()
 
 
+def test_a_row_that_is_not_as_we_write_it_is_a_trouble_and_not_the_end(layout: Layout) -> None:
+    sweep(layout, "office")
+    with closing(sqlite3.connect(layout.state)) as state, state:
+        state.execute("PRAGMA ignore_check_constraints = ON")
+        state.execute("UPDATE tunnel SET status = 'of a later release'")
+
+    found = look(layout, Settings(), time.time(), 10.0)
+
+    assert "of a later release" in found.picture.trouble
+
+
 def test_mutes_and_the_filter_count(layout: Layout) -> None:
     sweep(layout, "office", "shop")
     now = time.time()
@@ -116,6 +130,15 @@ def test_mutes_and_the_filter_count(layout: Layout) -> None:
     assert {name for name, one in sights.items() if one.is_muted} == {"shop"}
     assert {name for name, one in sights.items() if one.is_watched} == {"office", "shop"}
     assert found.remarks == ()
+
+
+def test_nothing_is_kept_of_the_rows_of_one_look(layout: Layout) -> None:
+    sweep(layout, "office")
+
+    found = look(layout, Settings(filter_text="office"), time.time(), 10.0)
+
+    assert found.picture.sights
+    assert not LOWERED
 
 
 def test_a_filter_that_shows_nothing_and_broken_mutes_are_logged_once(

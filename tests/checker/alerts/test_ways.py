@@ -7,6 +7,7 @@ import json
 import logging
 import socket
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -190,6 +191,21 @@ def test_the_same_way_has_the_same_key_and_another_another() -> None:
 
     assert CommandWay(words).key == CommandWay(words).key
     assert CommandWay(words).key != CommandWay(["/bin/true a"]).key
+
+
+def test_a_server_that_does_not_speak_http_is_no_bug_of_ours() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            channel, _ = server.accept()
+            with channel:
+                channel.recv(65536)
+                channel.sendall(b"nonsense\r\n\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        assert call(f"http://127.0.0.1:{server.getsockname()[1]}/{SECRET}") == "connection lost"
+        thread.join()
 
 
 def test_the_heartbeat_is_one_request(inbox: Inbox) -> None:

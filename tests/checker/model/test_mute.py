@@ -45,6 +45,13 @@ def test_a_node_is_muted_with_all_of_its_forwards_and_no_other() -> None:
     assert mutes.muting(NodeName("office2"), PORT, never) is None
 
 
+def test_a_mute_that_would_last_for_years_does_not_count() -> None:
+    of_a_wrong_clock = mute(Selector(node=OFFICE), until=NOW + 100 * 86400)
+
+    assert Mutes([of_a_wrong_clock], NOW).muting(OFFICE, PORT, never) is None
+    assert Mutes([mute(Selector(node=OFFICE), until=NOW + 90 * 86400)], NOW)
+
+
 def test_a_port_is_muted_without_its_siblings() -> None:
     mutes = Mutes([mute(Selector(node=OFFICE, port=PORT))], NOW)
 
