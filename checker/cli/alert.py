@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from checker.cli.dialog import warn
 from checker.cli.exit_codes import ExitCode
@@ -69,11 +70,27 @@ def send_test(layout: Layout) -> ExitCode:
     ways = open_ways(path, settings)
     if not ways:
         raise ConfigError(path, "names no way to send: give it send or command; see docs/alerts.md")
+    if settings.filter_text:
+        warn_of_filter(layout, path, settings.filter_text)
     message = trial_message(gateway_name(), time.time())
     results = [(way.name, way.send(message)) for way in ways]
     for name, why_not in results:
         say(f"{name}: {why_not or 'sent'}")
     return ExitCode.NOT_UP if any(why_not for _, why_not in results) else ExitCode.OK
+
+
+def warn_of_filter(layout: Layout, path: Path, text: str) -> None:
+    """Warn if the settings' filter is mistyped, or shows nothing. Raises CheckerError."""
+    from checker.cli.common import existing_registry
+    from checker.cli.selection import NothingMatches, matching_rows
+    from checker.rows.mistakes import MistakenFilter
+
+    try:
+        matching_rows(layout, existing_registry(layout), text)
+    except MistakenFilter as mistake:
+        warn(f"{path}: filter: {mistake}")
+    except NothingMatches as nothing:
+        warn(f"{path}: filter: {nothing}; until a node matches, no outage is reported")
 
 
 def serve(layout: Layout) -> None:

@@ -61,7 +61,9 @@ def wanted_of(args: argparse.Namespace, now: float, also: Holds | None = None) -
     if since is not None and until is not None and since >= until:
         raise InvalidValue(f"--since {args.since} is not before --until {args.until}")
     if until is not None and args.follow:
-        raise InvalidValue("--follow shows new events, and --until none: leave one of them out")
+        raise InvalidValue(
+            "--follow shows new events, and --until leaves them out: give only one of the two"
+        )
     return Wanted(
         limit=limit_of(args, is_bounded=since is not None or until is not None),
         since=since,

@@ -114,13 +114,13 @@ def add_edit_of_several(  # noqa: PLR0913 - as add_edit, and what the words are
     text: str,
     *examples: str,
     names: str = "NODE",
-    about: str = "",
+    about: str = "which nodes",
 ) -> argparse.ArgumentParser:
     """Declare a verb that changes one node or several, with the options that all of these have."""
     parser = add_verb(
         actions, name, text, *(f"reversi-checker node {example}" for example in examples)
     )
-    parser.add_argument("names", nargs="*", metavar=names, help=about or None)
+    parser.add_argument("names", nargs="*", metavar=names, help=about)
     add_filter(parser, "nodes")
     add_yes_to_many(parser)
     add_dry_run(parser)

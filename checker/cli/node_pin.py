@@ -244,7 +244,7 @@ def remove(
     """Forget the pinned keys of these nodes."""
     pinned = [forward for node in nodes for forward in node.forwards if forward.host_key]
     plan = [removal(forward) for forward in pinned]
-    if args.dry_run:
+    if args.dry_run and pinned:
         would(plan)
         return ExitCode.OK
     removed = pinned

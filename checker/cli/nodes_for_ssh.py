@@ -35,7 +35,7 @@ def add_way(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--user", metavar="NAME", help="the user to log in as on the nodes")
     parser.add_argument(
-        "--prefix", metavar="P", help="what to put before each node's name: site- makes site-office"
+        "--prefix", metavar="P", help="what to put before each node's name, such as site-"
     )
     add_filter(parser, "nodes")
 

@@ -117,9 +117,10 @@ def parse_mute_end(text: str, now: float) -> float:
     """When a mute ends, from `2h` or a time. Raises InvalidValue."""
     until = parse_until(text, now, "the end of a mute")
     if not LEAST_S <= until - now <= MOST_S:
+        longer = "; for longer, disable the node: reversi-checker node disable NAME"
         raise InvalidValue(
-            f"a mute lasts from 1m to {MOST_S // 86400}d, so it cannot end at {text[:40]!r}; for"
-            " longer, disable the node: reversi-checker node disable NAME"
+            f"a mute lasts from 1m to {MOST_S // 86400}d, so it cannot end at {text[:40]!r}"
+            f"{longer if until - now > MOST_S else ''}"
         )
     return until
 

@@ -58,6 +58,29 @@ def test_a_file_that_cannot_work_is_one_sentence_and_exit_status_2(
     assert words in err
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "tag:nowhere",
+            "no node has the tag 'nowhere'; until a node matches, no outage is reported",
+        ),
+        ("statuss:up", "there is no column 'statuss'; did you mean 'status'?"),
+        ("node:office", ""),
+    ],
+)
+def test_a_filter_that_watches_nothing_is_a_warning(
+    office: Layout, checker: Run, text: str, words: str
+) -> None:
+    write(office, f'command = ["/bin/true"]\nfilter = "{text}"\n')
+
+    status, out, err = checker("alert", "--test")
+
+    assert (status, out) == (ExitCode.OK, "command true: sent\n")
+    assert words in err
+    assert bool(words) == bool(err)
+
+
 def test_a_missing_file_is_said_to_be_missing(office: Layout, checker: Run) -> None:
     status, _, err = checker("alert", "--test")
 

@@ -153,7 +153,7 @@ def test_the_log_can_be_asked_for_some_of_its_events(
         (["--grep", "("], "--grep '(' is not a regular expression: missing ), unterminated"),
         (["--since", "noon"], "--since 'noon' is not a time; write 2h (ago"),
         (["--since", "1h", "--until", "2h"], "--since 1h is not before --until 2h"),
-        (["--until", "1h", "--follow"], "--follow shows new events, and --until none"),
+        (["--until", "1h", "--follow"], "--follow shows new events, and --until leaves them out"),
         (["--limit", "0"], "--limit 0 is not a count; write a number from 1"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

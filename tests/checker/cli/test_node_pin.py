@@ -102,6 +102,8 @@ def test_a_pinned_key_is_shown_printed_and_removed(edit: Run, checker: Run, home
 
     assert (code, json.loads(out)["removed"]) == (ExitCode.OK, [{"node": "office", "port": port}])
     assert not registered(home).forwards[0].host_key
+    again = edit("pin", "office", "--remove", "--dry-run")
+    assert again == (ExitCode.OK, "", "no host key is pinned there; nothing to change\n")
     _, out, err = checker("known-hosts")
     assert (out, err) == (
         "",

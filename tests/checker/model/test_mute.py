@@ -96,8 +96,11 @@ def test_an_unmuted_selector_is_gone_and_others_stay() -> None:
 
 @pytest.mark.parametrize("text", ["30s", "91d", "2026-11-01", "2199-01-01"])
 def test_a_mute_lasts_from_a_minute_to_ninety_days(text: str) -> None:
-    with pytest.raises(InvalidValue, match="a mute lasts from 1m to 90d"):
+    with pytest.raises(InvalidValue, match="a mute lasts from 1m to 90d") as raised:
         parse_mute_end(text, NOW)
+
+    is_too_long = text in ("91d", "2199-01-01")
+    assert ("for longer, disable the node" in str(raised.value)) == is_too_long
 
 
 @pytest.mark.parametrize("text", ["", "  ", "two\nlines", "x" * 201, "\x1b[31m"])
