@@ -13,7 +13,7 @@ from tests.reversi_tui.console.states import NOW, console, demo_home, open_acts
 
 
 def a_mute(selector: Selector) -> Mute:
-    return Mute(selector=selector, until=2e9, why="new roof", by="ada", at=NOW)
+    return Mute(selector=selector, until=NOW + 3600, why="new roof", by="ada", at=NOW)
 
 
 async def test_a_row_is_muted_for_a_time_and_a_reason_and_unmuted_by_the_same_key(
