@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Iterable
 from pathlib import Path
@@ -22,6 +23,8 @@ class ConfigError(CheckerError):
 
 MOST_BYTES = 1 << 20
 """Most bytes of a file that an admin writes; the largest node needs fewer."""
+TOO_LONG = re.compile(rb"\b0[xob][0-9a-fA-F_]{3500,}")
+"""A number that Python reads, and then cannot print. Source: sys.set_int_max_str_digits."""
 
 
 def refuse_unknown(path: Path, where: str, given: Iterable[str], known: Iterable[str]) -> None:
@@ -62,6 +65,8 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(
             path, f"is larger than {MOST_BYTES >> 20} MiB, so it is not ours; move it away"
         )
+    if TOO_LONG.search(content):
+        raise ConfigError(path, "has a number that is too long; fix that line")
     try:
         return tomllib.loads(decoded(content))
     except UnicodeDecodeError as error:

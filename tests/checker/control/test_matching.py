@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -67,7 +68,13 @@ def test_a_node_is_chosen_once_if_any_of_its_forwards_matches(layout: Layout) ->
 
 
 def test_muted_rows_are_found(layout: Layout) -> None:
-    by_tag = Mute(selector=Selector(filter_text="tag:x"), until=4e9, why="roof", by="ada", at=1e9)
+    by_tag = Mute(
+        selector=Selector(filter_text="tag:x"),
+        until=time.time() + 600,
+        why="roof",
+        by="ada",
+        at=1e9,
+    )
     change_mutes(layout.mutes, MuteChange(add=(by_tag,)))
 
     assert names(layout, "is:muted") == ["shed"]

@@ -35,6 +35,7 @@ def test_a_node_is_read_back_from_its_file(layout: Layout, one: Node) -> None:
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
 @example(b"forward = [1]")
 @example(b"public_key = 5")
+@example(b"tags = [0x" + b"f" * 4000 + b"]")
 @example(('public_key = "ssh-ed25519 ключ"').encode())
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_bytes_are_a_node_or_a_config_error(layout: Layout, content: bytes) -> None:
