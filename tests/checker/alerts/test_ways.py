@@ -193,7 +193,7 @@ def test_the_same_way_has_the_same_key_and_another_another() -> None:
     assert CommandWay(words).key != CommandWay(["/bin/true a"]).key
 
 
-def test_a_server_that_does_not_speak_http_is_no_bug_of_ours() -> None:
+def test_a_server_that_does_not_speak_http_is_not_a_bug_of_ours() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def answer() -> None:
