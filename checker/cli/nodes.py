@@ -7,6 +7,7 @@ import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import compress
 
 from checker.cli import (
     forward_edits,
@@ -125,15 +126,21 @@ def place_of(device: Unregistered) -> tuple[NodeName, Port]:
 
 def list_rows(listed: Listed, now: float) -> list[tuple[str, ...]]:
     """The headings, and the cells of all rows: registered nodes, broken files, unregistered
-    devices. There is a last column for tags if any node has one.
+    devices. The last columns are for tags and notes, each only if a node has one.
     """
     nodes = [
-        (node.name, *place, key_state(node) + own_word(node.calls_itself), ", ".join(node.tags))
+        (
+            node.name,
+            *place,
+            key_state(node) + own_word(node.calls_itself),
+            ", ".join(node.tags),
+            node.note,
+        )
         for node in listed.nodes
         for place in [(port_cell(f), str(f.target), str(f.expect)) for f in node.forwards]
         or [NOWHERE]
     ]
-    broken = [(one.name, *NOWHERE, f"broken: {one.sentence}", "") for one in listed.broken]
+    broken = [(one.name, *NOWHERE, f"broken: {one.sentence}", "", "") for one in listed.broken]
     others = [
         (
             one.node,
@@ -142,11 +149,17 @@ def list_rows(listed: Listed, now: float) -> list[tuple[str, ...]]:
             str(one.expect),
             f"unregistered, last seen {age(one.last_at, now)} ago{own_word(one.calls_itself)}",
             "",
+            "",
         )
         for one, _ in listed.unregistered
     ]
-    rows: list[tuple[str, ...]] = [(*HEADINGS, "TAGS"), *nodes, *broken, *others]
-    return rows if any(node.tags for node in listed.nodes) else [row[:-1] for row in rows]
+    rows = [(*HEADINGS, "TAGS", "NOTE"), *nodes, *broken, *others]
+    shown = (
+        *(True for _ in HEADINGS),
+        any(node.tags for node in listed.nodes),
+        any(node.note for node in listed.nodes),
+    )
+    return [tuple(compress(row, shown)) for row in rows]
 
 
 def port_cell(forward: Forward) -> str:

@@ -227,7 +227,9 @@ def test_events_of_many_changes_fit_into_messages_of_the_daemon() -> None:
     assert list(parts_of([])) == []
 
 
-def test_the_list_has_a_column_for_tags_if_any_node_has_one(edit: Run, home: Layout) -> None:
+def test_the_list_has_columns_for_tags_and_notes_if_any_node_has_one(
+    edit: Run, home: Layout
+) -> None:
     assert edit("list")[1].splitlines()[0].split() == ["NODE", "PORT", "TARGET", "EXPECT", "KEY"]
 
     edit("set", "office", "--tag", "b", "--tag", "a")
@@ -235,6 +237,12 @@ def test_the_list_has_a_column_for_tags_if_any_node_has_one(edit: Run, home: Lay
     head, *rows = edit("list")[1].splitlines()
     assert head.split()[-1] == "TAGS"
     assert rows[0].endswith("valid  a, b")
+
+    edit("set", "office", "--untag", "a", "--untag", "b", "--note", "attic, key at the bakery")
+
+    head, *rows = edit("list")[1].splitlines()
+    assert head.split()[-2:] == ["KEY", "NOTE"]
+    assert rows[0].endswith("valid  attic, key at the bakery")
 
 
 def test_the_list_and_status_show_what_matches(checker: Run, fleet: Layout) -> None:
