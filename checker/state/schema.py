@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from checker.state.errors import StateNewer
-from checker.state.tally import has_tally, make_tally
+from checker.state.tally import MAKE_TALLY, has_tally
 
 UNREGISTERED_SINCE = 2
 """The version that brought the table `unregistered`."""
@@ -94,58 +94,43 @@ def migrate(db: sqlite3.Connection, path: Path) -> None:
                 if statement.strip():
                     db.execute(statement)
             db.execute(f"PRAGMA user_version = {number:d}")
-    add_act(db)
-    add_said(db)
-    add_shown(db)
-    add_tally(db)
-
-
-def add_act(db: sqlite3.Connection) -> None:
-    """Add the column `act` to the table of events, unless it is there."""
-    if has_act(db):
-        return
-    with transaction(db):
-        if not has_act(db):  # else another process was quicker
-            db.execute(ADD_ACT)
+    for is_there, statements in ADDITIONS:
+        add_missing(db, is_there, statements)
 
 
 def has_act(db: sqlite3.Connection) -> bool:
     return "act" in {row["name"] for row in db.execute(COLUMNS_OF_EVENT)}
 
 
-def add_said(db: sqlite3.Connection) -> None:
-    """Add the table `said`, unless it is there."""
-    if has_said(db):
-        return
-    with transaction(db):
-        if not has_said(db):  # else another process was quicker
-            db.execute(ADD_SAID)
-
-
 def has_said(db: sqlite3.Connection) -> bool:
     return db.execute(HAS_SAID).fetchone() is not None
-
-
-def add_shown(db: sqlite3.Connection) -> None:
-    """Add the table `shown_key`, unless it is there."""
-    if has_shown(db):
-        return
-    with transaction(db):
-        if not has_shown(db):  # else another process was quicker
-            db.execute(ADD_SHOWN)
 
 
 def has_shown(db: sqlite3.Connection) -> bool:
     return db.execute(HAS_SHOWN).fetchone() is not None
 
 
-def add_tally(db: sqlite3.Connection) -> None:
-    """Add the table `tally` and its trigger, unless they are there."""
-    if has_tally(db):
+ADDITIONS: tuple[tuple[Callable[[sqlite3.Connection], bool], Sequence[str]], ...] = (
+    (has_act, (ADD_ACT,)),
+    (has_said, (ADD_SAID,)),
+    (has_shown, (ADD_SHOWN,)),
+    (has_tally, MAKE_TALLY),
+)
+"""What came without a numbered migration: whether it is there, and the statements that add it."""
+
+
+def add_missing(
+    db: sqlite3.Connection,
+    is_there: Callable[[sqlite3.Connection], bool],
+    statements: Sequence[str],
+) -> None:
+    """Carry out the statements in one transaction, unless what they add is there."""
+    if is_there(db):
         return
     with transaction(db):
-        if not has_tally(db):  # else another process was quicker
-            make_tally(db)
+        if not is_there(db):  # else another process was quicker
+            for statement in statements:
+                db.execute(statement)
 
 
 def refuse_newer(path: Path, version: int, known: int) -> None:

@@ -37,12 +37,6 @@ def has_tally(db: sqlite3.Connection) -> bool:
     return db.execute(HAS_TALLY).fetchone() is not None
 
 
-def make_tally(db: sqlite3.Connection) -> None:
-    """Make the table and its trigger; the caller holds the transaction."""
-    for statement in MAKE_TALLY:
-        db.execute(statement)
-
-
 def read_tally(db: sqlite3.Connection) -> Mapping[str, int]:
     """Return the number of events by kind; none from a file of an older release."""
     if not has_tally(db):
