@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from checker.alerts.outages import Rules
-from checker.config.layout import Layout, is_there
+from checker.config.layout import is_there
 from checker.config.toml_file import ConfigError, number_in, read_toml, text_in, whole_in
 from checker.model import InvalidValue
 from checker.nearest import nearest
@@ -56,11 +56,6 @@ class Settings:
     @property
     def has_ways(self) -> bool:
         return bool(self.send or self.command)
-
-
-def settings_file(layout: Layout) -> Path:
-    """Where a gateway has these settings."""
-    return layout.config.with_name("alerts.toml")
 
 
 def load_settings(path: Path) -> tuple[Settings, tuple[str, ...]]:

@@ -53,13 +53,13 @@ def send_test(layout: Layout) -> ExitCode:
     """Raises ConfigError, LibraryMissing."""
     import time
 
-    from checker.alerts.settings import load_settings, settings_file
+    from checker.alerts.settings import load_settings
     from checker.alerts.ways import open_ways
     from checker.alerts.words import trial_message
     from checker.config.layout import is_there
     from checker.config.toml_file import ConfigError
 
-    path = settings_file(layout)
+    path = layout.alerts
     if not is_there(path):
         raise ConfigError(
             path, "does not exist; write it, with send or command: see docs/alerts.md"
@@ -102,12 +102,11 @@ def serve(layout: Layout) -> None:
     from checker.alerts.memory_file import memory_file, only_one
     from checker.alerts.process import Alerting, Stop
     from checker.alerts.reading import look
-    from checker.alerts.settings import settings_file
 
     stop = Stop()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     memory = memory_file(layout)
-    following = Following(settings_file(layout))
+    following = Following(layout.alerts)
     with only_one(memory):
         Alerting(following, memory, partial(look, layout), gateway_name()).run(stop)

@@ -40,6 +40,11 @@ class Layout:
         """For whom no alerts are sent, beside the state file."""
         return self.state.with_name("mutes.json")
 
+    @property
+    def alerts(self) -> Path:
+        """Where messages about outages go, beside the gateway's settings."""
+        return self.config.with_name("alerts.toml")
+
 
 SYSTEM = Layout(
     config=Path("/etc/reversi/reversi.toml"),

@@ -20,7 +20,7 @@ def check_alerts(facts: Facts) -> Iterator[Finding]:
 
 def check_secrets(facts: Facts) -> Iterator[Finding]:
     """The settings hold passwords."""
-    file, path = facts.alerts.file, facts.layout.config.with_name("alerts.toml")
+    file, path = facts.alerts.file, facts.layout.alerts
     if file is not None and file.mode & 0o007:
         yield Finding(
             name="alerts.toml",
@@ -31,7 +31,7 @@ def check_secrets(facts: Facts) -> Iterator[Finding]:
 
 
 def check_sending(facts: Facts) -> Finding:
-    alerts, path = facts.alerts, facts.layout.config.with_name("alerts.toml")
+    alerts, path = facts.alerts, facts.layout.alerts
     if not alerts.is_readable:
         return Finding(
             name="alerts",

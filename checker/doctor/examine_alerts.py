@@ -6,7 +6,7 @@ import importlib.util
 import os
 import stat
 
-from checker.alerts.settings import load_settings, settings_file
+from checker.alerts.settings import load_settings
 from checker.config.layout import Layout, is_there
 from checker.doctor.alert_facts import AlertFacts
 from checker.install.extra_units import ALERT
@@ -20,7 +20,7 @@ from checker.model import CheckerError
 def alert_facts(layout: Layout) -> AlertFacts:
     """Return the facts; of a home, only those of its file."""
     has_unit = layout.home is None and SYSTEMD.is_dir() and is_unit(ALERT.name)
-    path = settings_file(layout)
+    path = layout.alerts
     is_readable = not is_there(path) or os.access(path, os.R_OK, effective_ids=True)
     trouble, ways, urls = "", 0, 0
     if is_readable:
@@ -45,7 +45,7 @@ def alert_facts(layout: Layout) -> AlertFacts:
 def file_entry(layout: Layout) -> Entry | None:
     """Return mode and owner of the settings; None if there are none, or none that we may see."""
     try:
-        found = settings_file(layout).stat()
+        found = layout.alerts.stat()
     except OSError:
         return None
     return Entry(

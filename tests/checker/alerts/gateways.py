@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 
-from checker.alerts.settings import settings_file
 from checker.config.layout import Layout
 from checker.model import (
     Forward,
@@ -56,4 +55,4 @@ def sweep(layout: Layout, *down: str, ago_s: float = 0.0) -> None:
 def write(layout: Layout, **settings: object) -> None:
     """Write alerts.toml; JSON's values are TOML's here."""
     lines = [f"{key} = {json.dumps(value)}\n" for key, value in settings.items()]
-    settings_file(layout).write_text("".join(lines))
+    layout.alerts.write_text("".join(lines))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from checker.alerts.following import Following
-from checker.alerts.settings import settings_file
 from checker.config.layout import Layout
 from checker.config.toml_file import ConfigError
 from tests.checker.alerts.gateways import write
@@ -15,7 +14,7 @@ def test_a_bad_edit_keeps_the_last_good_settings_and_says_so(
     layout: Layout, caplog: pytest.LogCaptureFixture
 ) -> None:
     write(layout, command=["/bin/true"], storm=7, group_z=3)
-    one = Following(settings_file(layout))
+    one = Following(layout.alerts)
     assert "unknown key 'group_z' is ignored; did you mean 'group_s'?" in caplog.text
 
     write(layout, command=["/bin/true"], storm=0)
@@ -33,9 +32,9 @@ def test_settings_that_vanish_stay_in_force(
     layout: Layout, caplog: pytest.LogCaptureFixture
 ) -> None:
     write(layout, command=["/bin/true"])
-    one = Following(settings_file(layout))
+    one = Following(layout.alerts)
 
-    settings_file(layout).unlink()
+    layout.alerts.unlink()
     one.poll()
     one.poll()
 
@@ -47,4 +46,4 @@ def test_a_bad_file_at_the_start_is_an_error(layout: Layout) -> None:
     write(layout, storm="many")
 
     with pytest.raises(ConfigError, match=r"alerts\.toml: storm must be a whole number"):
-        Following(settings_file(layout))
+        Following(layout.alerts)

@@ -20,7 +20,7 @@ from checker.alerts.memory import Memory
 from checker.alerts.memory_file import load_memory, memory_file
 from checker.alerts.process import Alerting, Stop
 from checker.alerts.reading import look
-from checker.alerts.settings import Settings, settings_file
+from checker.alerts.settings import Settings
 from checker.alerts.telling import Told
 from checker.config.layout import Layout
 from checker.model import Mute, MuteChange, Selector
@@ -32,9 +32,7 @@ from tests.system.waiting import until
 
 
 def alerting(layout: Layout) -> Alerting:
-    return Alerting(
-        Following(settings_file(layout)), memory_file(layout), partial(look, layout), "gw"
-    )
+    return Alerting(Following(layout.alerts), memory_file(layout), partial(look, layout), "gw")
 
 
 def writing(out: Path) -> list[str]:

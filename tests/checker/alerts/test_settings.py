@@ -13,7 +13,6 @@ from checker.alerts.settings import (
     KEYS,
     Settings,
     load_settings,
-    settings_file,
     settings_from,
 )
 from checker.config.layout import SYSTEM
@@ -24,7 +23,7 @@ SECRET = "s3cret-token"
 
 
 def test_the_file_is_beside_the_settings() -> None:
-    assert settings_file(SYSTEM) == FILE
+    assert SYSTEM.alerts == FILE
 
 
 def test_a_missing_or_empty_file_has_the_defaults(tmp_path: Path) -> None:
