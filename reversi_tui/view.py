@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import replace
 
 from checker.model import NodeName, Port, Status
@@ -23,6 +23,17 @@ def fold(members: Sequence[Row]) -> Row:
     """A node's rows as one, with the status of the worst."""
     worst = min(members, key=lambda row: WORST_FIRST[row.seen.status])
     return replace(worst, seen=replace(worst.seen, port=FOLD), members=tuple(members))
+
+
+def nearest(order: Sequence[Key], place: int, remaining: Container[Key]) -> Key | None:
+    """The remaining row that was nearest to this place of the order; of two, the lower one. None if
+    none of them remains.
+    """
+    for distance in range(max(place + 1, len(order) - place)):
+        for at in (place + distance, place - distance):
+            if 0 <= at < len(order) and order[at] in remaining:
+                return order[at]
+    return None
 
 
 class View:

@@ -21,6 +21,7 @@ from reversi_tui.settings.preferences import MOST_FILTERS, Preferences
 from reversi_tui.terminal.threads import detached
 from reversi_tui.view import FOLD
 from reversi_tui.widgets.bar import Bar, FilterBar
+from reversi_tui.widgets.table import Selected
 
 READ_AHEAD = 200
 """Rows whose texts take about a millisecond."""
@@ -34,6 +35,8 @@ class TableView:
         self.filter_bar, self.jump_bar = filter_bar, jump_bar
         self.jumped_from: Key | None = None
         """The row where the last jump began."""
+        self.filtered_from: Selected | None = None
+        """The row that was selected when the filter was opened; None while it is closed."""
 
     def as_preferences(self) -> Preferences:
         """How the table is looked at now."""
@@ -64,6 +67,7 @@ class TableView:
             self.desk.voice.say(trouble)
 
     def open_filter(self) -> None:
+        self.filtered_from = self.table.where
         self.filter_bar.open(self.view.filter_text)
         self.desk.voice.renew()
         self.desk.start(self.read_ahead(), group="filter", alone=True)
@@ -115,16 +119,18 @@ class TableView:
             self.desk.voice.say(f"no node shown is called {printable(message.text)}")
 
     def filter(self, text: str, *, final: bool) -> None:
-        before = self.table.cursor_place
+        where = self.table.where
         if text != self.view.filter_text:
             self.view.set_filter(text)
-            self.table.rearranged(before)
+            self.table.hid_rows(self.filtered_from or where)
+            self.table.rearranged(where.place)
         if final:
             say_why = mistake if self.view.order or self.view.faults_only else why_nothing
             sentence = say_why(text, self.view.rows.values(), self.desk.moment())
             if sentence:
                 self.desk.voice.say(sentence)
             self.filter_bar.keep(text)
+            self.filtered_from = None
             place = self.table.cursor_place
             self.table.select(0 if place is None else place)
             self.changed()
@@ -189,9 +195,10 @@ class TableView:
         self.columns_changed()
 
     def switch_faults(self) -> None:
-        before = self.table.cursor_place
+        where = self.table.where
         self.view.set_faults_only(not self.view.faults_only)
-        self.changed(before)
+        self.table.hid_rows(where)
+        self.changed(where.place)
 
     def switch_groups(self) -> None:
         before, row = self.table.cursor_place, self.table.selected
@@ -210,7 +217,7 @@ class TableView:
 
     def unfold(self, unfolded: bool) -> None:
         """Unfold the node under the cursor, or fold it."""
-        row = self.table.selected
+        row = self.desk.selected("unfold" if unfolded else "fold")
         if row is None or row.seen.node not in self.view.folds:
             return
         before = self.table.cursor_place
@@ -222,7 +229,7 @@ class TableView:
 
     def mark(self) -> None:
         """Mark the row under the cursor, or unmark it, and go one row down."""
-        row = self.table.selected
+        row = self.desk.selected("mark")
         if row is None:
             return
         keys = [each.key for each in self.desk.under_cursor()]

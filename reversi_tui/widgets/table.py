@@ -5,7 +5,7 @@ It uses Textual's Line API.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import ClassVar
@@ -25,7 +25,7 @@ from checker.rows.row import Key, Moment, Row
 from reversi_tui.actions.plans import Deed
 from reversi_tui.rows.columns import Place, cut, fitted
 from reversi_tui.rows.uptime import in_ascii
-from reversi_tui.view import FOLD, View
+from reversi_tui.view import FOLD, View, nearest
 from reversi_tui.widgets.looks import Looks
 from reversi_tui.widgets.status import arrow
 
@@ -47,6 +47,16 @@ class Appearance:
     under_cursor: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selected:
+    """The row that was under the cursor, and the rows around it."""
+
+    key: Key | None
+    order: Sequence[Key]
+    place: int | None
+    """In the order; None: it was not shown."""
+
+
 @dataclass(slots=True)
 class Choice:
     """The columns that the operator wants."""
@@ -57,8 +67,9 @@ class Choice:
 
 
 class TunnelTable(ScrollView, can_focus=True):
-    """The cursor stays on its row, by key, wherever that moves. If the row goes, there is no cursor
-    until it comes back.
+    """The cursor stays on its row, by key, wherever that moves. If the row goes by itself, there is
+    no cursor until it comes back or a key moves it; if the operator hides it, the cursor moves to
+    the nearest row.
     """
 
     DEFAULT_CSS = """
@@ -234,6 +245,25 @@ class TunnelTable(ScrollView, can_focus=True):
         if place is not None:
             self.last_place = place
         self.repaint_changed()
+
+    @property
+    def where(self) -> Selected:
+        """The row under the cursor, and the rows around it."""
+        return Selected(key=self.cursor, order=self.view.order, place=self.cursor_place)
+
+    def hid_rows(self, before: Selected) -> None:
+        """The operator changed which rows are shown: stay on the row that was selected before, or
+        take the nearest one that is left.
+        """
+        rows = self.view.order
+        if before.key is None or not rows:
+            return
+        at = self.last_place if before.place is None else before.place
+        self.cursor = (
+            before.key
+            if before.key in self.view.places
+            else nearest(before.order, at, self.view.places) or rows[min(at, len(rows) - 1)]
+        )
 
     def is_in_sight(self, place: int) -> bool:
         return 0 <= place - round(self.scroll_y) < self.size.height
