@@ -205,6 +205,7 @@ class Main(Screen[None]):
 
     def renew(self) -> None:
         width, looks, view = self.size.width, self.looks, self.view
+        self.table.fit()
         gateway = GatewayLine(
             layout=self.dependencies.layout,
             health=self.feed.health,

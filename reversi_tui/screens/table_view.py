@@ -11,6 +11,8 @@ from checker.rows.mistakes import mistake, why_nothing
 from checker.rows.row import Key
 from reversi_tui.actions.table import help_sections, moves
 from reversi_tui.messages import Dressed, Typed
+from reversi_tui.rows.columns import COLUMNS
+from reversi_tui.rows.layout import without_room
 from reversi_tui.rows.palette import THEMES
 from reversi_tui.screens.columns import ColumnsChooser
 from reversi_tui.screens.desk import Desk
@@ -181,18 +183,20 @@ class TableView:
         self.desk.screen.call_after_refresh(self.changed)
 
     def say_what_has_no_room(self) -> None:
-        """Name the chosen columns that do not fit."""
-        shown = {place.column.id for place in self.table.columns}
-        cut_off = [name for name in self.table.choice.columns if name not in shown]
+        """Name the columns that were asked for and do not fit."""
+        choice, key = self.table.choice, self.desk.key_of("view.columns")
+        more = [column.id for column in COLUMNS if column.wide] if choice.wide else []
+        cut_off = without_room(self.table.columns, dict.fromkeys((*choice.columns, *more)))
         if cut_off:
             self.desk.voice.say(
-                f"no room for {', '.join(cut_off)} in {self.desk.screen.size.width} cells; K and J"
-                f" in {self.desk.key_of('view.columns')} move a column"
+                f"no room for {', '.join(cut_off)} in {self.desk.screen.size.width} cells; {key}"
+                " chooses columns, and K and J in it move them"
             )
 
     def switch_wide(self) -> None:
         self.table.choice.wide = not self.table.choice.wide
         self.columns_changed()
+        self.desk.screen.call_after_refresh(self.say_what_has_no_room)
 
     def switch_faults(self) -> None:
         where = self.table.where
