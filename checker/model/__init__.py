@@ -97,6 +97,7 @@ from checker.model.tunnel import (
     is_stale,
     joined,
     seen_at,
+    stale_at,
     tunnel_json,
 )
 
@@ -214,6 +215,7 @@ __all__ = [
     "selector_from",
     "selector_json",
     "ssh_forwards",
+    "stale_at",
     "tunnel_json",
     "type_of",
     "unescape",

@@ -221,7 +221,12 @@ def is_stale(seen: Tunnel, every_s: float, now: float) -> bool:
 
 def is_late(probed_at: float | None, every_s: float, now: float) -> bool:
     """Whether a status from that probe is stale."""
-    return probed_at is not None and now - probed_at > STALE_SWEEPS * every_s
+    return probed_at is not None and now > stale_at(probed_at, every_s)
+
+
+def stale_at(probed_at: float, every_s: float) -> float:
+    """When a status from that probe is stale."""
+    return probed_at + STALE_SWEEPS * every_s
 
 
 def by_place(tunnels: Iterable[Tunnel]) -> dict[Place, Tunnel]:

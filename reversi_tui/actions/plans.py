@@ -228,12 +228,12 @@ def still(asked: Plan, newest: Callable[[Key], Row | None], pending: Mapping[Key
     return Plan(deed=asked.deed, rows=again.rows, left_out=(*lost, *again.left_out))
 
 
-def left(before: Row, now: Row | None) -> str:
+def left(before: Row, now: Row | None, moment: Moment) -> str:
     """What to say when the selected row left the view by itself; `now` is None if it is gone."""
     if before.members:
         why = "is not one row any more"
     else:
-        why = "is gone" if now is None else f"left this view: it is {now.word} now"
+        why = "is gone" if now is None else f"left this view: it is {moment.word(now)} now"
     return f"{named(before)} {why}; no row is selected"
 
 
