@@ -92,7 +92,9 @@ class Moment:
     def turns_at(self, row: Row) -> float | None:
         """When the row's staleness may change next, if it is not seen again; None: never."""
         at = row.seen.probed_at
-        return None if at is None or self.is_stale(row) else stale_at(at, self.every_s)
+        if at is None or self.is_stale(row):
+            return None
+        return stale_at(at, row.seen.due_s, self.every_s)
 
     def word(self, row: Row) -> str:
         """The status in one word, as far as it can be relied on; for a shut row, the reason."""
