@@ -6,7 +6,7 @@ import contextlib
 import os
 import stat
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from checker.config.layout import Layout
 from checker.config.settings import Config, load_config
 from checker.config.toml_file import ConfigError
 from checker.control.bindable import PortsThere, look_at_ports
-from checker.control.notices import Report, known_registry, log_changes, warn
+from checker.control.notices import Report, known_registry, log_many, warn
 from checker.model import InvalidValue, Node, NodeName
 from checker.registry.authorized_keys import gate_command, write_keys
 from checker.registry.changes import write_waiting
@@ -29,9 +29,6 @@ from checker.registry.reading import node_path
 from checker.registry.rev_files import read_rev
 from checker.registry.tunnel_files import read_tunnel_file
 from checker.registry.waiting import waiting_path
-
-EVENTS_AT_ONCE = 100
-"""In one message to the daemon, which takes 64 KiB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,8 +215,7 @@ def import_files(
     forwards = [(one.path, forward) for one in found.taken for forward in one.node.forwards]
     if not is_dry:
         changes = [(f.node, f.port, f"imported from {path.name}") for path, f in forwards]
-        for at in range(0, len(changes), EVENTS_AT_ONCE):
-            log_changes(layout, changes[at : at + EVENTS_AT_ONCE], report)
+        log_many(layout, changes, report)
     freed = registry.freed
     warn(report, [freed[f.port].sentence for _, f in forwards if f.port in freed])
     return found
@@ -234,16 +230,23 @@ def refuse_shared_key(wish: Wish, config: Config) -> None:
         )
 
 
-def write_nodes(layout: Layout, nodes: Sequence[Node]) -> None:
-    """Write these nodes' files, under `locked`: all of them or none. Raises ConfigError."""
+def write_nodes(
+    layout: Layout, nodes: Sequence[Node], step: Callable[[str], None] = lambda _: None
+) -> None:
+    """Write these nodes' files, under `locked`: all of them or none. `step` is called with the name
+    of each node that is written. Raises ConfigError.
+    """
     paths = [node_path(layout, node.name) for node in nodes]
     try:
         for path, node in zip(paths, nodes, strict=True):
             write_waiting(path, node)
             write_atomically(path, node_toml(node), mode=0o644)
+            step(node.name)
         write_keys(layout, gate_command(layout))
-    except (ConfigError, OSError):
+    except BaseException:
         for path in paths:
             path.unlink(missing_ok=True)
             waiting_path(path).unlink(missing_ok=True)
+        with contextlib.suppress(ConfigError):  # report the first error
+            write_keys(layout, gate_command(layout))
         raise
